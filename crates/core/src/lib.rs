@@ -1,0 +1,24 @@
+//! The vocabulary of Plimsoll: digests, references, platforms, package URLs, limits, time, strict JSON,
+//! and what kinds of failure there are.
+//!
+//! Nothing here performs I/O or knows a protocol. Every other crate may depend on this one; it depends on none of them.
+
+pub mod clock;
+pub mod digest;
+pub mod fault;
+pub mod json;
+pub mod limits;
+pub mod platform;
+pub mod purl;
+pub mod read;
+pub mod reference;
+pub mod rootfs;
+pub mod text;
+
+pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
+pub use digest::{Algorithm, Digest, Hasher};
+pub use fault::{Classify, Kind};
+pub use limits::{LimitExceeded, Limits};
+pub use platform::Platform;
+pub use purl::Purl;
+pub use reference::Reference;

@@ -1,0 +1,48 @@
+//! Reading to the end, but never past a limit.
+
+use std::io::{self, Read};
+
+use crate::LimitExceeded;
+
+/// Why a bounded read gave nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The source itself failed.
+    #[error("reading {what}: {source}")]
+    Io {
+        /// What was read.
+        what: String,
+        /// The failure.
+        #[source]
+        source: io::Error,
+    },
+    /// There is more than the limit allows.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
+}
+
+/// Reads `reader` to its end, at most `limit` bytes; `name` and `what` go into the error.
+pub fn to_end(reader: impl Read, limit: u64, name: &'static str, what: &str) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    reader
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|source| Error::Io { what: what.to_owned(), source })?;
+    if bytes.len() as u64 > limit {
+        return Err(LimitExceeded::new(name, limit, what).into());
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stops_at_the_limit_even_when_the_source_is_endless() {
+        assert_eq!(to_end(&b"1234"[..], 4, "manifest_bytes", "manifest").unwrap(), b"1234");
+        let error = to_end(io::repeat(0), 4, "manifest_bytes", "manifest").unwrap_err();
+        assert_eq!(error.to_string(), "manifest exceeds the limit manifest_bytes = 4");
+    }
+}

@@ -1,0 +1,214 @@
+//! Durable replacement of files: a file is either the old one or the whole new one, also after a crash.
+//!
+//! The only crate that calls `fsync`. The order is: temporary file in the same folder, write, `fsync`, rename over the
+//! target, `fsync` of the folder. Anything less can leave an empty or torn file after a power failure, because a rename
+//! may reach the disk before the data does.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use plimsoll_core::{Classify, Kind};
+
+/// Who may read the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Everybody: `0644`.
+    Public,
+    /// The owner only: `0600`. For private keys.
+    Private,
+}
+
+impl Mode {
+    fn bits(self) -> u32 {
+        match self {
+            Self::Public => 0o644,
+            Self::Private => 0o600,
+        }
+    }
+}
+
+/// What went wrong with which path. The target is unchanged in every case.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A step of the replacement failed.
+    #[error("cannot {step} {}: {source}", path.display())]
+    Io {
+        /// The step, as a verb.
+        step: &'static str,
+        /// The file or folder it was about.
+        path: PathBuf,
+        /// The failure.
+        #[source]
+        source: io::Error,
+    },
+    /// [`create`] was asked for a file that is already there.
+    #[error("{} exists already", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Classify for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
+            Self::Io { .. } => Kind::Failed,
+            Self::Exists { .. } => Kind::Conflict,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Exists { .. } => Some("choose another name, or remove it first".to_owned()),
+            Self::Io { step: "create a temporary file in", .. } => {
+                Some("the folder must exist and be writable".to_owned())
+            }
+            Self::Io { .. } => None,
+        }
+    }
+}
+
+/// Replaces the file at `path` by `bytes`, readable by everybody.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    replace_with(path, Mode::Public, |out| out.write_all(bytes))
+}
+
+/// Replaces the file at `path` by what `write` produces. When `write` fails, nothing changes and nothing is left behind.
+pub fn replace_with(
+    path: &Path,
+    mode: Mode,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Error> {
+    let temporary = written(path, mode, write)?;
+    let folder = folder_of(path);
+    temporary.persist(path).map_err(|e| Error::Io {
+        step: "replace",
+        path: path.to_owned(),
+        source: e.error,
+    })?;
+    sync_folder(folder)
+}
+
+/// Creates a file that must not exist yet. Two processes that race for one name: one of them wins, the other gets
+/// [`Error::Exists`].
+pub fn create(path: &Path, mode: Mode, bytes: &[u8]) -> Result<(), Error> {
+    let temporary = written(path, mode, |out| out.write_all(bytes))?;
+    temporary.persist_noclobber(path).map_err(|e| match e.error.kind() {
+        io::ErrorKind::AlreadyExists => Error::Exists { path: path.to_owned() },
+        _ => Error::Io { step: "create", path: path.to_owned(), source: e.error },
+    })?;
+    sync_folder(folder_of(path))
+}
+
+/// Creates a folder and its missing parents; the folder's own entry is durable afterwards.
+pub fn create_folder(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(|source| Error::Io {
+        step: "create the folder",
+        path: path.to_owned(),
+        source,
+    })?;
+    sync_folder(folder_of(path))
+}
+
+fn written(
+    path: &Path,
+    mode: Mode,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<tempfile::NamedTempFile, Error> {
+    let folder = folder_of(path);
+    let temporary = tempfile::Builder::new()
+        .prefix(".plimsoll-")
+        .permissions(Permissions::from_mode(mode.bits()))
+        .tempfile_in(folder)
+        .map_err(|source| Error::Io {
+            step: "create a temporary file in",
+            path: folder.to_owned(),
+            source,
+        })?;
+    let at = |step| move |source| Error::Io { step, path: path.to_owned(), source };
+    let mut out = BufWriter::new(temporary.as_file());
+    write(&mut out).and_then(|()| out.flush()).map_err(at("write"))?;
+    drop(out);
+    // The umask may have taken bits away from a public file; a private one never gains any.
+    temporary
+        .as_file()
+        .set_permissions(Permissions::from_mode(mode.bits()))
+        .map_err(at("set the mode of"))?;
+    temporary.as_file().sync_all().map_err(at("make durable"))?;
+    Ok(temporary)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn sync_folder(folder: &Path) -> Result<(), Error> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| Error::Io {
+        step: "make durable",
+        path: folder.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_failed_write_changes_nothing_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        replace(&path, b"old").unwrap();
+        let error = replace_with(&path, Mode::Public, |out| {
+            out.write_all(b"half")?;
+            Err(io::Error::other("disk full"))
+        })
+        .unwrap_err();
+        assert!(error.to_string().contains("disk full"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["db"]);
+    }
+
+    #[test]
+    fn modes_are_what_was_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, mode, bits) in [("key", Mode::Private, 0o600), ("pub", Mode::Public, 0o644)] {
+            let path = folder.path().join(name);
+            create(&path, mode, b"x").unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, bits);
+        }
+    }
+
+    #[test]
+    fn create_never_overwrites() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        create(&path, Mode::Private, b"first").unwrap();
+        let error = create(&path, Mode::Private, b"second").unwrap_err();
+        assert!(matches!(error, Error::Exists { .. }) && error.kind() == Kind::Conflict);
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(names(folder.path()), ["key"]);
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = replace(&folder.path().join("no/such/file"), b"x").unwrap_err();
+        assert!(error.to_string().contains("no/such"), "{error}");
+        assert_eq!(error.kind(), Kind::NotFound);
+    }
+}

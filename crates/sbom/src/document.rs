@@ -1,0 +1,222 @@
+//! What both document formats share: the subject, identifiers, and streaming JSON one line an item.
+//!
+//! A document is a function of its arguments alone: the time is one of them, and the identifier that both formats ask
+//! for is a UUID of version 5 (RFC 9562) over the manifest's digest and the rest of the document. Equal bytes have equal
+//! identifiers, and different bytes different ones, as SPDX 2.3 §6.5 requires.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use plimsoll_core::{Algorithm, Digest, Hasher, Purl, Timestamp};
+use serde::Serialize;
+use sha1::{Digest as _, Sha1};
+
+use crate::inventory::{Component, Inventory};
+
+/// Everything that goes into a document.
+#[derive(Debug, Clone)]
+pub struct Document<'a> {
+    /// What was found.
+    pub inventory: &'a Inventory,
+    /// What it was found in.
+    pub subject: DocumentSubject,
+    /// When the document counts as made; cut to seconds, UTC. For equal bytes from run to run: `SOURCE_DATE_EPOCH` or
+    /// the image's own creation time.
+    pub created: Timestamp,
+    /// The version of the program that made it.
+    pub tool_version: &'a str,
+}
+
+/// What a document is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DocumentSubject {
+    /// What the user calls it: `registry.example/app:1.2`, a path.
+    pub name: String,
+    /// The platform manifest's digest. A root file system has none.
+    pub manifest: Option<Digest>,
+    /// `registry/repository`, where it came from a registry.
+    pub repository: Option<String>,
+    /// The tag that was asked for.
+    pub tag: Option<String>,
+    /// The architecture as OCI names it: `amd64`.
+    pub architecture: Option<String>,
+}
+
+impl DocumentSubject {
+    /// `pkg:oci/app@sha256:…?repository_url=registry.example%2Fapp`, for an image that has a manifest.
+    pub fn purl(&self) -> Option<Purl> {
+        let manifest = self.manifest?;
+        let named = self.repository.as_deref().unwrap_or(&self.name);
+        let named = named.split_once('@').map_or(named, |(name, _)| name);
+        let last = named.rsplit('/').find(|segment| !segment.is_empty())?;
+        let name = last.split_once(':').map_or(last, |(name, _)| name);
+        Purl::builder("oci", name)
+            .version(manifest.to_string())
+            .qualifier("arch", self.architecture.clone().unwrap_or_default())
+            .qualifier("repository_url", self.repository.clone().unwrap_or_default())
+            .qualifier("tag", self.tag.clone().unwrap_or_default())
+            .build()
+            .ok()
+    }
+}
+
+impl Document<'_> {
+    /// `2026-11-20T10:00:00Z`: both formats want seconds and `Z`.
+    pub(crate) fn created(&self) -> String {
+        self.created.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
+    /// Writes the document twice, first into a hash and then with the identifier made from it.
+    pub(crate) fn identified(
+        &self,
+        format: &str,
+        out: &mut dyn Write,
+        write: impl Fn(&str, &mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut content = Hashing(Hasher::new(Algorithm::Sha256));
+        write("00000000-0000-0000-0000-000000000000", &mut content)?;
+        let manifest = self.subject.manifest.map(|digest| digest.to_string()).unwrap_or_default();
+        let name = format!("https://plimsoll.dev/sbom/{format}/{manifest}/{}", content.0.finish());
+        write(&uuid_v5(&name), out)
+    }
+}
+
+/// UUID of version 5 in the namespace of URLs.
+fn uuid_v5(url: &str) -> String {
+    const URL: [u8; 16] =
+        [0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8];
+    let hash: [u8; 20] = Sha1::new().chain_update(URL).chain_update(url).finalize().into();
+    let [bytes @ .., _, _, _, _] = hash;
+    let bits = u128::from_be_bytes(bytes) & !(0xf << 76 | 0b11 << 62) | 5 << 76 | 0b10 << 62;
+    let [a, b, c, d] = [96, 80, 64, 48].map(|shift| bits >> shift & 0xffff_ffff);
+    format!(
+        "{a:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        b & 0xffff,
+        c & 0xffff,
+        d & 0xffff,
+        bits & 0xffff_ffff_ffff
+    )
+}
+
+struct Hashing(Hasher);
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Identifiers of components inside a document: `Package-deb-libc6-0f3a…`, from purl and location, so that they stay
+/// the same when other components come and go. Letters, digits, `.` and `-` are what SPDX allows.
+pub(crate) fn identifiers(components: &[Component]) -> Vec<String> {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let identifier = |component: &Component| {
+        let mut key = component.purl.to_string();
+        for location in &component.locations {
+            key.push('\0');
+            key.push_str(&location.path);
+        }
+        let digest = hex::encode(Digest::sha256(key.as_bytes()).as_bytes().get(..8).unwrap_or_default());
+        let name: String = component.name.chars().take(64).map(plain).collect();
+        let identifier = format!("Package-{}-{name}-{digest}", component.ecosystem);
+        let again = seen.entry(identifier.clone()).or_default();
+        *again += 1;
+        if *again == 1 { identifier } else { format!("{identifier}-{again}") }
+    };
+    components.iter().map(identifier).collect()
+}
+
+/// A JSON object whose members and array items each have a line of their own: small enough to stream, and a `diff` of
+/// two documents shows components.
+pub(crate) struct Object<'w> {
+    out: &'w mut dyn Write,
+    first: bool,
+}
+
+impl<'w> Object<'w> {
+    pub(crate) fn begin(out: &'w mut dyn Write) -> io::Result<Self> {
+        out.write_all(b"{")?;
+        Ok(Self { out, first: true })
+    }
+
+    pub(crate) fn member(&mut self, name: &str, value: &impl Serialize) -> io::Result<()> {
+        self.name(name)?;
+        serde_json::to_writer(&mut self.out, value)?;
+        Ok(())
+    }
+
+    pub(crate) fn array<T: Serialize>(
+        &mut self,
+        name: &str,
+        items: impl Iterator<Item = T>,
+    ) -> io::Result<()> {
+        self.name(name)?;
+        let mut separator: &[u8] = b"[\n";
+        let mut empty = true;
+        for item in items {
+            self.out.write_all(separator)?;
+            serde_json::to_writer(&mut self.out, &item)?;
+            (separator, empty) = (b",\n", false);
+        }
+        self.out.write_all(if empty { b"[]" } else { b"\n]" })
+    }
+
+    pub(crate) fn end(self) -> io::Result<()> {
+        self.out.write_all(b"\n}\n")
+    }
+
+    fn name(&mut self, name: &str) -> io::Result<()> {
+        self.out.write_all(if self.first { b"\n" } else { b",\n" })?;
+        self.first = false;
+        serde_json::to_writer(&mut self.out, name)?;
+        self.out.write_all(b":")
+    }
+}
+
+/// Serializes an iterator that can be walked once for each call, without collecting it.
+pub(crate) struct Each<F>(pub(crate) F);
+
+impl<F, I> Serialize for Each<F>
+where
+    F: Fn() -> I,
+    I: Iterator,
+    I::Item: Serialize,
+{
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_those_of_the_standard() {
+        // Python: uuid.uuid5(uuid.NAMESPACE_URL, "https://example.com/")
+        assert_eq!(uuid_v5("https://example.com/"), "dd2c1780-811a-5296-81c5-178a0ef488bc");
+    }
+
+    #[test]
+    fn the_subject_is_an_oci_package() {
+        let manifest = Digest::sha256(b"m");
+        let subject = |name: &str, repository: Option<&str>| DocumentSubject {
+            name: name.to_owned(),
+            manifest: Some(manifest),
+            repository: repository.map(str::to_owned),
+            ..DocumentSubject::default()
+        };
+        let purl = subject("x", Some("127.0.0.1:5000/Team/app")).purl().unwrap().to_string();
+        assert_eq!(purl, format!("pkg:oci/app@{manifest}?repository_url=127.0.0.1:5000%2FTeam%2Fapp"));
+        for name in ["app", "reg:5000/team/app:1.2", "./oci/app/", &format!("r/app@{manifest}")] {
+            assert_eq!(subject(name, None).purl().unwrap().name(), "app", "{name}");
+        }
+        assert_eq!(DocumentSubject { name: "/".to_owned(), ..DocumentSubject::default() }.purl(), None);
+    }
+}

@@ -1,0 +1,52 @@
+//! Why a document was not read or not written.
+
+use std::io;
+
+use plimsoll_core::{Classify, Kind, LimitExceeded};
+
+/// What can go wrong with an SBOM document as a whole. What is wrong with single components is a
+/// [`crate::Problem`] of the inventory instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It is not JSON, or not strictly: too large, duplicate names, nested too deeply, of another shape.
+    #[error("SBOM is not usable: {0}")]
+    Json(#[from] plimsoll_core::json::Error),
+    /// It is JSON, but neither SPDX nor CycloneDX.
+    #[error(
+        "SBOM has neither `spdxVersion` nor `bomFormat`, expected SPDX 2.3 or CycloneDX 1.4 to 1.7 as JSON"
+    )]
+    UnknownFormat,
+    /// It is of a version that is not read.
+    #[error("SBOM is {format} {got}, expected {expected}")]
+    Version {
+        /// The format's name.
+        format: &'static str,
+        /// The version it claims, shortened.
+        got: String,
+        /// The versions that are read.
+        expected: &'static str,
+    },
+    /// It has more components than allowed.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
+    /// Writing failed.
+    #[error("writing the SBOM: {0}")]
+    Write(#[from] io::Error),
+}
+
+impl Classify for Error {
+    fn kind(&self) -> Kind {
+        Kind::Failed
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownFormat => {
+                Some("tag-value, RDF, XML and other tools' own formats are not read".to_owned())
+            }
+            Self::Version { .. } => Some("convert it with the tool that made it".to_owned()),
+            _ => None,
+        }
+    }
+}

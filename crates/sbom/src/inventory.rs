@@ -1,0 +1,347 @@
+//! What an artifact contains: components, the operating system they belong to, and what could not be found out.
+//!
+//! An inventory is evidence only together with its problems: an empty list of components and a broken package database
+//! look the same otherwise. Everything is in a fixed order, so that equal inventories give equal documents.
+
+use std::fmt;
+
+use plimsoll_core::Purl;
+use plimsoll_core::rootfs::LayerRef;
+use serde::{Deserialize, Serialize};
+
+/// The components of one root file system or of one SBOM.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// The operating system, where the artifact has one.
+    pub os: Option<OsRelease>,
+    /// Sorted by purl, then by the paths of the locations.
+    pub components: Vec<Component>,
+    /// What could not be found out, sorted.
+    pub problems: Vec<Problem>,
+    /// The layers that [`Location::layer`] counts, from the base upwards.
+    pub layers: Vec<LayerRef>,
+}
+
+impl Inventory {
+    /// Brings components and problems into their order. Two copies of a package in two places stay two components.
+    pub(crate) fn sort(&mut self) {
+        for component in &mut self.components {
+            component.locations.sort();
+            component.locations.dedup();
+        }
+        self.components.sort_by(|a, b| a.purl.cmp(&b.purl).then_with(|| a.locations.cmp(&b.locations)));
+        self.problems.sort();
+        self.problems.dedup();
+    }
+}
+
+/// The fields of `os-release(5)` that name a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OsRelease {
+    /// `ID`: `debian`, `ubuntu`, `alpine`.
+    pub id: String,
+    /// `VERSION_ID`: `12`, `22.04`. Debian testing and unstable have none.
+    pub version_id: Option<String>,
+    /// `VERSION_CODENAME`: `bookworm`.
+    pub codename: Option<String>,
+    /// `PRETTY_NAME`: `Debian GNU/Linux 12 (bookworm)`.
+    pub pretty_name: Option<String>,
+}
+
+impl OsRelease {
+    /// The value of a purl's `distro` qualifier: `debian-12`; the codename where there is no version.
+    pub fn distro(&self) -> String {
+        match self.version_id.as_deref().or(self.codename.as_deref()) {
+            Some(release) => format!("{}-{release}", self.id),
+            None => self.id.clone(),
+        }
+    }
+}
+
+/// One package, as one or more files of the artifact show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Component {
+    /// Its package URL; decides ecosystem, name and version.
+    pub purl: Purl,
+    /// Where packages of this kind come from.
+    pub ecosystem: Ecosystem,
+    /// The name that advisories of the ecosystem use: `libc6`, `zope-interface`, `github.com/gorilla/mux`.
+    pub name: String,
+    /// The version as the ecosystem writes it; empty when a foreign document gives none.
+    pub version: String,
+    /// The source package it was built from. Always there for Debian packages, whose advisories name sources.
+    pub source: Option<SourcePackage>,
+    /// SPDX expressions where they are valid ones, else the licence's name as it was found.
+    pub licenses: Vec<String>,
+    /// Maintainer or author, as it was found.
+    pub supplier: Option<String>,
+    /// Where it was found.
+    pub locations: Vec<Location>,
+    /// The operating system's package that brought it.
+    pub owner: Option<Owner>,
+}
+
+impl Component {
+    /// A component with what its purl says: ecosystem, name, version, and the source package of `upstream`.
+    pub fn from_purl(purl: Purl) -> Self {
+        let ecosystem = Ecosystem::of(&purl);
+        let name = match (&ecosystem, purl.namespace()) {
+            (Ecosystem::Go | Ecosystem::Npm | Ecosystem::Composer, Some(space)) => {
+                format!("{space}/{}", purl.name())
+            }
+            (Ecosystem::Maven, Some(space)) => format!("{space}:{}", purl.name()),
+            _ => purl.name().to_owned(),
+        };
+        let version = purl.version().unwrap_or_default().to_owned();
+        let source = match purl.qualifier("upstream") {
+            Some(upstream) => {
+                let (name, source) = upstream.split_once('@').unwrap_or((upstream, &version));
+                Some(SourcePackage { name: name.to_owned(), version: source.to_owned() })
+            }
+            None if ecosystem == Ecosystem::Deb => {
+                Some(SourcePackage { name: name.clone(), version: version.clone() })
+            }
+            None => None,
+        };
+        Self {
+            purl,
+            ecosystem,
+            name,
+            version,
+            source,
+            licenses: Vec::new(),
+            supplier: None,
+            locations: Vec::new(),
+            owner: None,
+        }
+    }
+}
+
+/// Where packages come from; decides which advisories and which version order apply.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Ecosystem {
+    /// dpkg: Debian, Ubuntu and their children.
+    Deb,
+    /// apk: Alpine, Wolfi.
+    Apk,
+    /// rpm: Fedora, Red Hat, SUSE and their children.
+    Rpm,
+    /// Python.
+    Pypi,
+    /// Go modules.
+    Go,
+    /// JavaScript.
+    Npm,
+    /// Java.
+    Maven,
+    /// Rust.
+    Cargo,
+    /// Ruby.
+    Gem,
+    /// .NET.
+    Nuget,
+    /// PHP.
+    Composer,
+    /// Any other purl type.
+    Other(String),
+}
+
+impl Ecosystem {
+    /// The ecosystem of a package URL, by its type.
+    pub fn of(purl: &Purl) -> Self {
+        match purl.package_type() {
+            "deb" => Self::Deb,
+            "apk" => Self::Apk,
+            "rpm" => Self::Rpm,
+            "pypi" => Self::Pypi,
+            "golang" => Self::Go,
+            "npm" => Self::Npm,
+            "maven" => Self::Maven,
+            "cargo" => Self::Cargo,
+            "gem" => Self::Gem,
+            "nuget" => Self::Nuget,
+            "composer" => Self::Composer,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The purl type: `deb`, `pypi`, `golang`.
+    pub fn purl_type(&self) -> &str {
+        match self {
+            Self::Deb => "deb",
+            Self::Apk => "apk",
+            Self::Rpm => "rpm",
+            Self::Pypi => "pypi",
+            Self::Go => "golang",
+            Self::Npm => "npm",
+            Self::Maven => "maven",
+            Self::Cargo => "cargo",
+            Self::Gem => "gem",
+            Self::Nuget => "nuget",
+            Self::Composer => "composer",
+            Self::Other(other) => other,
+        }
+    }
+
+    /// Whether its packages belong to an operating system's release rather than to a language.
+    pub fn is_os(&self) -> bool {
+        matches!(self, Self::Deb | Self::Apk | Self::Rpm)
+    }
+}
+
+impl fmt::Display for Ecosystem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.purl_type())
+    }
+}
+
+impl Serialize for Ecosystem {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.purl_type())
+    }
+}
+
+impl<'de> Deserialize<'de> for Ecosystem {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let purl = Purl::builder(text.as_str(), "x").build();
+        Ok(purl.map_or(Self::Other(text), |purl| Self::of(&purl)))
+    }
+}
+
+/// A source package; its version differs from the binary's after a rebuild (`+b1`) and in sources like `gcc-defaults`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SourcePackage {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// A place in the artifact.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Location {
+    /// The file that shows the component, relative to the root: `var/lib/dpkg/status`.
+    pub path: String,
+    /// The layer that brought the component: an index into [`Inventory::layers`].
+    pub layer: Option<usize>,
+}
+
+/// The operating system's package that a language component belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The owning package.
+    pub purl: Purl,
+    /// How good the evidence is. Only [`OwnerEvidence::DigestsMatch`] may lower a finding.
+    pub evidence: OwnerEvidence,
+}
+
+/// How the ownership was established.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OwnerEvidence {
+    /// The package manager recorded a digest of the component's metadata file, and the file has it.
+    DigestsMatch,
+    /// The package manager lists the file without a digest, or a document says so. Proves nothing.
+    Claimed,
+    /// The package manager recorded another digest: the file was replaced after installation.
+    DigestMismatch,
+}
+
+impl OwnerEvidence {
+    /// The stable name: `digests-match`, `claimed`, `digest-mismatch`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DigestsMatch => "digests-match",
+            Self::Claimed => "claimed",
+            Self::DigestMismatch => "digest-mismatch",
+        }
+    }
+}
+
+/// Something that could not be found out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Problem {
+    /// What kind it is.
+    pub code: ProblemCode,
+    /// The file it is about, relative to the root; empty when it is about the whole.
+    pub path: String,
+    /// In words, for people. Repeats foreign text.
+    pub detail: String,
+}
+
+/// Kinds of [`Problem`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ProblemCode {
+    /// The operating system should have a package database, and there is none, or an empty one.
+    OsInventoryMissing,
+    /// The package database cannot be read in full.
+    OsInventoryBroken,
+    /// Nothing says what operating system it is, or its package database is of a kind that is not read.
+    UnknownOs,
+    /// A file is larger than what is read of its kind.
+    FileTooLarge,
+    /// A file could not be read.
+    UnreadableFile,
+    /// A package's metadata does not give name and version.
+    UnparsableMetadata,
+    /// A package's metadata and the name of its directory say different things.
+    MetadataDisagrees,
+    /// A package is unpacked but its installation was not completed.
+    PackageNotConfigured,
+    /// Components of a document have no package URL, so that nothing can be looked up for them.
+    MissingPurl,
+    /// Components of a document have a package URL that is not one.
+    InvalidPurl,
+    /// Components of a document have no version.
+    MissingVersion,
+}
+
+impl ProblemCode {
+    /// Every code.
+    pub const ALL: [Self; 11] = [
+        Self::OsInventoryMissing,
+        Self::OsInventoryBroken,
+        Self::UnknownOs,
+        Self::FileTooLarge,
+        Self::UnreadableFile,
+        Self::UnparsableMetadata,
+        Self::MetadataDisagrees,
+        Self::PackageNotConfigured,
+        Self::MissingPurl,
+        Self::InvalidPurl,
+        Self::MissingVersion,
+    ];
+
+    /// The stable name: `os-inventory-missing`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OsInventoryMissing => "os-inventory-missing",
+            Self::OsInventoryBroken => "os-inventory-broken",
+            Self::UnknownOs => "unknown-os",
+            Self::FileTooLarge => "file-too-large",
+            Self::UnreadableFile => "unreadable-file",
+            Self::UnparsableMetadata => "unparsable-metadata",
+            Self::MetadataDisagrees => "metadata-disagrees",
+            Self::PackageNotConfigured => "package-not-configured",
+            Self::MissingPurl => "missing-purl",
+            Self::InvalidPurl => "invalid-purl",
+            Self::MissingVersion => "missing-version",
+        }
+    }
+
+    /// Whether components may be missing because of it, so that "nothing found" means nothing.
+    pub fn hides_components(self) -> bool {
+        !matches!(self, Self::MetadataDisagrees | Self::PackageNotConfigured)
+    }
+}
+
+impl fmt::Display for ProblemCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

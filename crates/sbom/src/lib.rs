@@ -1,0 +1,36 @@
+//! What is in an image: catalogers, the inventory they make, and SBOM documents in and out.
+//!
+//! - [`select`] says which files of a root file system are needed, [`catalog`] turns them into an [`Inventory`]: the
+//!   operating system, Debian packages (also distroless), Python packages and who owns them.
+//! - [`write_spdx`] and [`write_cyclonedx`] stream SPDX 2.3 and CycloneDX 1.6; equal input gives equal bytes.
+//! - [`read`] takes SPDX 2.3 and CycloneDX 1.4 to 1.7, of Plimsoll or of others.
+//!
+//! Nothing here does I/O of its own, and nothing foreign is trusted: what cannot be read becomes a [`Problem`] of the
+//! inventory, never a silently shorter list.
+
+mod catalog;
+mod cyclonedx;
+mod deb822;
+mod document;
+mod dpkg;
+mod error;
+mod inventory;
+mod licence;
+mod os_release;
+mod ownership;
+mod python;
+mod read;
+mod spdx_json;
+mod wanted;
+
+pub use catalog::catalog;
+pub use cyclonedx::write_cyclonedx;
+pub use document::{Document, DocumentSubject};
+pub use error::Error;
+pub use inventory::{
+    Component, Ecosystem, Inventory, Location, OsRelease, Owner, OwnerEvidence, Problem, ProblemCode,
+    SourcePackage,
+};
+pub use read::{Format, ReadDocument, read, read_document};
+pub use spdx_json::write_spdx;
+pub use wanted::select;

@@ -1,0 +1,367 @@
+//! SBOM documents of others, and our own, into an inventory.
+//!
+//! A document is a claim. The package URL decides what a component is, whatever name and version stand beside it;
+//! components without one cannot be looked up and are counted as problems. Ownership that a document states is only ever
+//! [`OwnerEvidence::Claimed`](crate::OwnerEvidence::Claimed), because the digests behind it were not seen.
+//!
+//! Bounded in bytes, nesting and components. Components are converted one by one from slices of the input, so a document
+//! of a million empty ones costs no tree of a million objects. References are never followed: cycles and dangling ones
+//! (hostile SPDX) have nothing to act on.
+
+mod cyclonedx;
+mod spdx;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use plimsoll_core::rootfs::LayerRef;
+use plimsoll_core::{Digest, LimitExceeded, Limits, Purl, json};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::Error;
+use crate::inventory::{Component, Inventory, OsRelease, Problem, ProblemCode, SourcePackage};
+
+/// Names of components that a problem repeats.
+const MAX_NAMES: usize = 5;
+
+/// The format of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// SPDX as JSON, with its version: `2.3`.
+    Spdx(String),
+    /// CycloneDX as JSON, with its version: `1.6`.
+    CycloneDx(String),
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spdx(version) => write!(f, "SPDX {version}"),
+            Self::CycloneDx(version) => write!(f, "CycloneDX {version}"),
+        }
+    }
+}
+
+/// A document and what it says about itself. Nothing of it is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadDocument {
+    /// Its format and version.
+    pub format: Format,
+    /// What it lists.
+    pub inventory: Inventory,
+    /// The name of its subject.
+    pub subject_name: Option<String>,
+    /// The digest of its subject, where the subject is an image.
+    pub subject_digest: Option<Digest>,
+    /// When it says it was made.
+    pub created: Option<String>,
+}
+
+/// Reads an SPDX 2.3 or CycloneDX 1.4 to 1.7 document in JSON.
+pub fn read(bytes: &[u8]) -> Result<Inventory, Error> {
+    read_document(bytes, &Limits::default()).map(|document| document.inventory)
+}
+
+/// Reads a document with what it says about itself. `limits` bounds bytes and components.
+pub fn read_document(bytes: &[u8], limits: &Limits) -> Result<ReadDocument, Error> {
+    json::check(bytes, limits.sbom_bytes)?;
+    let root: Root<'_> = serde_json::from_slice(bytes).map_err(json::Error::from)?;
+    // A document that is both would be read differently by different readers.
+    let mut document = match (root.bom_format.as_deref(), root.spdx_version.as_deref()) {
+        (Some("CycloneDX"), None) => {
+            let version = root.spec_version.as_deref().unwrap_or_default();
+            if !matches!(version, "1.4" | "1.5" | "1.6" | "1.7") {
+                return Err(version_error("CycloneDX", version, "1.4 to 1.7"));
+            }
+            cyclonedx::read(version.to_owned(), root, limits)?
+        }
+        (None, Some(version)) => match version.strip_prefix("SPDX-") {
+            Some(number @ "2.3") => spdx::read(number.to_owned(), root, limits)?,
+            number => return Err(version_error("SPDX", number.unwrap_or(version), "2.3")),
+        },
+        _ => return Err(Error::UnknownFormat),
+    };
+    let layers = document.inventory.layers.len();
+    for location in document.inventory.components.iter_mut().flat_map(|component| &mut component.locations) {
+        location.layer = location.layer.filter(|layer| *layer < layers);
+    }
+    document.inventory.sort();
+    Ok(document)
+}
+
+fn version_error(format: &'static str, got: &str, expected: &'static str) -> Error {
+    Error::Version { format, got: got.chars().take(40).collect(), expected }
+}
+
+/// The members of both formats that are read; what is inside is looked at when the format is known.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Root<'a> {
+    #[serde(borrow)]
+    bom_format: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    spec_version: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    spdx_version: Option<Cow<'a, str>>,
+    /// CycloneDX.
+    #[serde(borrow)]
+    metadata: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    components: Items<'a>,
+    /// SPDX.
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    creation_info: Option<&'a RawValue>,
+    #[serde(borrow)]
+    document_describes: Option<&'a RawValue>,
+    #[serde(borrow)]
+    annotations: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    packages: Items<'a>,
+    #[serde(borrow)]
+    relationships: Option<&'a RawValue>,
+    #[serde(borrow)]
+    has_extracted_licensing_infos: Option<&'a RawValue>,
+}
+
+/// The items of an array, at most `MAX` of them: `[{},{},…]` costs its writer three bytes an item, and a reader fifty.
+struct List<T, const MAX: usize>(Vec<T>);
+
+/// Components and relationships. Components that are few enough are counted against [`Limits::components`] afterwards.
+type Items<'a> = List<&'a RawValue, 4_000_000>;
+/// Properties, licences, hashes and places of one component.
+type Few<T> = List<T, 100_000>;
+
+impl<T, const MAX: usize> Default for List<T, MAX> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bounded<T, const MAX: usize>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Bounded<T, MAX> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    if items.len() >= MAX {
+                        return Err(A::Error::custom(format_args!("an array of more than {MAX} items")));
+                    }
+                    items.push(item);
+                }
+                Ok(items)
+            }
+        }
+        deserializer.deserialize_seq(Bounded::<T, MAX>(std::marker::PhantomData)).map(Self)
+    }
+}
+
+fn parsed<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Error> {
+    serde_json::from_str(raw.get()).map_err(|error| json::Error::from(error).into())
+}
+
+fn parsed_or_default<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> Result<T, Error> {
+    raw.map_or_else(|| Ok(T::default()), parsed)
+}
+
+/// Collects components and the problems of those that are not usable.
+struct Collector {
+    inventory: Inventory,
+    limit: usize,
+    seen: usize,
+    without_purl: Names,
+    bad_purl: Names,
+    without_version: Names,
+}
+
+/// How many, and the first few by name.
+#[derive(Default)]
+struct Names {
+    count: usize,
+    first: Vec<String>,
+}
+
+impl Names {
+    fn add(&mut self, name: &str) {
+        self.count += 1;
+        if self.first.len() < MAX_NAMES {
+            self.first.push(name.chars().take(80).collect());
+        }
+    }
+
+    fn problem(&self, code: ProblemCode, what: &str) -> Option<Problem> {
+        let more = if self.count > self.first.len() { ", …" } else { "" };
+        let detail = format!("{} {what}: {}{more}", self.count, self.first.join(", "));
+        (self.count > 0).then(|| Problem { code, path: String::new(), detail })
+    }
+}
+
+/// What a document says about a component beside its purl.
+#[derive(Default)]
+struct Claims<'a> {
+    name: &'a str,
+    version: Option<&'a str>,
+    purl: Option<&'a str>,
+    source: Option<SourcePackage>,
+}
+
+impl Collector {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            inventory: Inventory::default(),
+            limit: limits.components,
+            seen: 0,
+            without_purl: Names::default(),
+            bad_purl: Names::default(),
+            without_version: Names::default(),
+        }
+    }
+
+    /// Counts what is about to be looked at, before memory is spent on it.
+    fn count(&mut self, more: usize) -> Result<(), Error> {
+        self.seen = self.seen.saturating_add(more);
+        if self.seen > self.limit {
+            return Err(LimitExceeded::new("components", self.limit as u64, "SBOM").into());
+        }
+        Ok(())
+    }
+
+    /// Adds a component, or counts why not; the returned one is for the caller to complete.
+    fn add(&mut self, claims: Claims<'_>) -> Option<&mut Component> {
+        let Some(purl) = claims.purl else {
+            self.without_purl.add(claims.name);
+            return None;
+        };
+        let Ok(purl) = purl.parse::<Purl>() else {
+            self.bad_purl.add(claims.name);
+            return None;
+        };
+        let mut component = Component::from_purl(purl);
+        if component.version.is_empty() {
+            claims.version.unwrap_or_default().clone_into(&mut component.version);
+        }
+        if component.version.is_empty() {
+            self.without_version.add(claims.name);
+        }
+        if component.purl.qualifier("upstream").is_none() {
+            match claims.source {
+                Some(source) => component.source = Some(source),
+                None => {
+                    // The version may have stood beside the purl only.
+                    if let Some(source) = component.source.as_mut().filter(|source| source.version.is_empty())
+                    {
+                        source.version.clone_from(&component.version);
+                    }
+                }
+            }
+        }
+        self.inventory.components.push(component);
+        self.inventory.components.last_mut()
+    }
+
+    /// Names the operating system from the packages where the document does not, and says what is missing.
+    fn finish(mut self, subject_is_image: bool) -> Inventory {
+        let inventory = &mut self.inventory;
+        let os_packages = || inventory.components.iter().filter(|component| component.ecosystem.is_os());
+        if inventory.os.is_none() {
+            inventory.os = os_packages().find_map(|component| release_of(&component.purl));
+        }
+        let problem = |code, detail: &str| Problem { code, path: String::new(), detail: detail.to_owned() };
+        let listed = os_packages().next().is_some();
+        let missing = match &inventory.os {
+            None if listed => {
+                Some(problem(ProblemCode::UnknownOs, "operating-system packages of an unknown release"))
+            }
+            None if subject_is_image => {
+                Some(problem(ProblemCode::UnknownOs, "an image without operating system"))
+            }
+            Some(os) if !listed => {
+                let detail = format!("operating system {} without packages", os.distro());
+                Some(problem(ProblemCode::OsInventoryMissing, &detail))
+            }
+            _ => None,
+        };
+        // A document of ours tells the problem itself, and better.
+        let told = inventory.problems.iter().any(|problem| {
+            matches!(
+                problem.code,
+                ProblemCode::UnknownOs | ProblemCode::OsInventoryMissing | ProblemCode::OsInventoryBroken
+            )
+        });
+        inventory.problems.extend(missing.filter(|_| !told));
+        inventory.problems.extend(
+            [
+                self.without_purl.problem(ProblemCode::MissingPurl, "components without package URL"),
+                self.bad_purl.problem(ProblemCode::InvalidPurl, "components with an unusable package URL"),
+                self.without_version.problem(ProblemCode::MissingVersion, "components without version"),
+            ]
+            .into_iter()
+            .flatten(),
+        );
+        self.inventory
+    }
+}
+
+/// `distro=debian-12`, `distro=opensuse-leap-15.5`, or only a codename: `distro=bookworm`.
+fn release_of(purl: &Purl) -> Option<OsRelease> {
+    let distro = purl.qualifier("distro")?;
+    let release = |id: &str, version_id: Option<&str>, codename: Option<&str>| OsRelease {
+        id: id.to_owned(),
+        version_id: version_id.map(str::to_owned),
+        codename: codename.map(str::to_owned),
+        pretty_name: None,
+    };
+    let namespace = purl.namespace().unwrap_or_default();
+    match distro.rsplit_once('-') {
+        Some((id, version)) if version.starts_with(|c: char| c.is_ascii_digit()) => {
+            Some(release(id, Some(version), None))
+        }
+        Some((id, codename)) if id == namespace => Some(release(id, None, Some(codename))),
+        _ if distro == namespace => Some(release(distro, None, None)),
+        _ if !namespace.is_empty() => Some(release(namespace, None, Some(distro))),
+        _ => None,
+    }
+}
+
+/// Joins what Trivy keeps apart.
+fn joined_version(epoch: &str, version: &str, release: &str) -> String {
+    let mut joined = String::new();
+    if !epoch.is_empty() {
+        joined.push_str(epoch);
+        joined.push(':');
+    }
+    joined.push_str(version);
+    if !release.is_empty() {
+        joined.push('-');
+        joined.push_str(release);
+    }
+    joined
+}
+
+/// A purl of an image is not a component that advisories are about.
+fn is_image(purl: &str) -> bool {
+    let kind = purl.split_once(':').map_or("", |(_, rest)| rest.trim_start_matches('/'));
+    kind.split_once('/')
+        .is_some_and(|(kind, _)| matches!(kind.to_ascii_lowercase().as_str(), "oci" | "docker"))
+}
+
+/// Layers that count from 0 without a gap; others would make [`crate::Location::layer`] point to a wrong one.
+fn in_order(mut layers: Vec<LayerRef>) -> Vec<LayerRef> {
+    layers.sort_by_key(|layer| layer.index);
+    let whole = layers.iter().enumerate().all(|(index, layer)| index == layer.index);
+    if whole { layers } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests;

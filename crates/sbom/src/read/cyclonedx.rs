@@ -1,0 +1,289 @@
+//! CycloneDX 1.4 to 1.7: nested components, Trivy's and Syft's properties beside our own.
+
+use std::borrow::Cow;
+
+use plimsoll_core::rootfs::LayerRef;
+use plimsoll_core::{Digest, Limits};
+use serde::Deserialize;
+
+use super::{Claims, Collector, Few, Format, Items, ReadDocument, Root, is_image, joined_version, parsed};
+use crate::Error;
+use crate::cyclonedx::{CODENAME, LAYER, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
+use crate::inventory::{Component, Location, OsRelease, Owner, OwnerEvidence, SourcePackage};
+use crate::licence;
+
+#[derive(Deserialize)]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    timestamp: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    component: Option<Part<'a>>,
+    #[serde(borrow, default)]
+    properties: Few<Property<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Part<'a> {
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    version: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    description: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    purl: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    publisher: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    supplier: Option<Named<'a>>,
+    #[serde(borrow, default)]
+    hashes: Few<Hash<'a>>,
+    #[serde(borrow, default)]
+    licenses: Few<LicenceChoice<'a>>,
+    #[serde(borrow)]
+    evidence: Option<Evidence<'a>>,
+    #[serde(borrow, default)]
+    properties: Few<Property<'a>>,
+    #[serde(borrow, default)]
+    components: Items<'a>,
+}
+
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Hash<'a> {
+    #[serde(borrow)]
+    alg: Cow<'a, str>,
+    #[serde(borrow)]
+    content: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct LicenceChoice<'a> {
+    #[serde(borrow)]
+    expression: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    license: Option<Licence<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Licence<'a> {
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Evidence<'a> {
+    #[serde(borrow, default)]
+    occurrences: Few<Occurrence<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Occurrence<'a> {
+    #[serde(borrow)]
+    location: Cow<'a, str>,
+    #[serde(borrow)]
+    additional_context: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Property<'a> {
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    value: Option<Cow<'a, str>>,
+}
+
+pub(super) fn read(version: String, root: Root<'_>, limits: &Limits) -> Result<ReadDocument, Error> {
+    let metadata: Option<Metadata<'_>> = root.metadata.map(parsed).transpose()?;
+    let mut collector = Collector::new(limits);
+    let mut document = ReadDocument {
+        format: Format::CycloneDx(version),
+        inventory: crate::Inventory::default(),
+        subject_name: None,
+        subject_digest: None,
+        created: None,
+    };
+    let mut subject_is_image = false;
+    // A subject may hold components of its own.
+    let mut waiting = root.components.0;
+    collector.count(waiting.len())?;
+    if let Some(metadata) = metadata {
+        document.created = metadata.timestamp.map(Cow::into_owned);
+        let told = metadata.properties.0.iter().filter(|property| property.name.as_deref() == Some(PROBLEM));
+        let problem = |property: &Property<'_>| serde_json::from_str(property.value.as_deref()?).ok();
+        collector.inventory.problems.extend(told.filter_map(problem));
+        if let Some(subject) = metadata.component {
+            subject_is_image = subject.r#type == "container" || subject.purl.as_deref().is_some_and(is_image);
+            document.subject_digest = digest(&subject);
+            collector.inventory.layers = layers(&subject.properties.0);
+            document.subject_name = Some(subject.name.into_owned());
+            collector.count(subject.components.0.len())?;
+            waiting.extend(subject.components.0);
+        }
+    }
+    // Last in, first out: nesting costs no recursion.
+    while let Some(raw) = waiting.pop() {
+        let part: Part<'_> = parsed(raw)?;
+        collector.count(part.components.0.len())?;
+        component(&mut collector, &part);
+        waiting.extend(part.components.0);
+    }
+    document.inventory = collector.finish(subject_is_image);
+    Ok(document)
+}
+
+fn component(collector: &mut Collector, part: &Part<'_>) {
+    let known = Known::of(&part.properties.0);
+    if part.r#type == "operating-system" {
+        collector.inventory.os.get_or_insert_with(|| OsRelease {
+            id: part.name.to_string(),
+            version_id: part.version.as_deref().filter(|v| !v.is_empty()).map(str::to_owned),
+            codename: known.codename.map(str::to_owned),
+            pretty_name: part.description.as_deref().map(str::to_owned),
+        });
+        return;
+    }
+    // What is no package needs no purl: files, devices, and the lock files that Trivy writes as applications.
+    let package = matches!(&*part.r#type, "library" | "framework" | "application") && !known.lock_file;
+    if part.purl.as_deref().map_or(!package, is_image) {
+        return;
+    }
+    let claims = Claims {
+        name: &part.name,
+        version: part.version.as_deref(),
+        purl: part.purl.as_deref(),
+        source: known.source(),
+    };
+    let Some(component) = collector.add(claims) else { return };
+    component.locations = locations(part, &known);
+    component.licenses = part.licenses.0.iter().filter_map(licence_name).collect();
+    component.supplier = part
+        .supplier
+        .as_ref()
+        .and_then(|supplier| supplier.name.as_deref())
+        .or(part.publisher.as_deref())
+        .map(str::to_owned);
+    component.owner = known.owner(component);
+}
+
+/// The properties that mean something here: ours, Trivy's, Syft's.
+#[derive(Default)]
+struct Known<'p> {
+    source_name: &'p str,
+    source_epoch: &'p str,
+    source_version: &'p str,
+    source_release: &'p str,
+    lock_file: bool,
+    codename: Option<&'p str>,
+    owner: Option<&'p str>,
+    owner_evidence: Option<&'p str>,
+    paths: Vec<&'p str>,
+}
+
+impl<'p> Known<'p> {
+    fn of(properties: &'p [Property<'_>]) -> Self {
+        let mut known = Self::default();
+        for property in properties {
+            let (Some(name), Some(value)) = (property.name.as_deref(), property.value.as_deref()) else {
+                continue;
+            };
+            match name {
+                CODENAME => known.codename = Some(value),
+                OWNER => known.owner = Some(value),
+                OWNER_EVIDENCE => known.owner_evidence = Some(value),
+                _ => match name.strip_prefix(TRIVY) {
+                    Some("SrcName") => known.source_name = value,
+                    Some("SrcEpoch") => known.source_epoch = value,
+                    Some("SrcVersion") => known.source_version = value,
+                    Some("SrcRelease") => known.source_release = value,
+                    Some("FilePath") => known.paths.push(value),
+                    Some("Class" | "Type") => known.lock_file = true,
+                    None if name.starts_with("syft:location:") && name.ends_with(":path") => {
+                        known.paths.push(value);
+                    }
+                    _ => {}
+                },
+            }
+        }
+        known
+    }
+
+    fn source(&self) -> Option<SourcePackage> {
+        let version = || joined_version(self.source_epoch, self.source_version, self.source_release);
+        (!self.source_name.is_empty())
+            .then(|| SourcePackage { name: self.source_name.to_owned(), version: version() })
+    }
+
+    fn owner(&self, component: &Component) -> Option<Owner> {
+        let purl = self.owner?.parse().ok().filter(|purl| *purl != component.purl)?;
+        // A mismatch was against the interest of whoever wrote it down; a match was not seen here.
+        let mismatch = self.owner_evidence == Some(OwnerEvidence::DigestMismatch.as_str());
+        Some(Owner {
+            purl,
+            evidence: if mismatch { OwnerEvidence::DigestMismatch } else { OwnerEvidence::Claimed },
+        })
+    }
+}
+
+fn locations(part: &Part<'_>, known: &Known<'_>) -> Vec<Location> {
+    let occurrences =
+        part.evidence.as_ref().map(|evidence| evidence.occurrences.0.as_slice()).unwrap_or_default();
+    let layer = |context: &str| context.strip_prefix("layer ")?.parse().ok();
+    if occurrences.is_empty() {
+        let paths = known.paths.iter();
+        return paths
+            .map(|path| Location { path: path.trim_start_matches('/').to_owned(), layer: None })
+            .collect();
+    }
+    let location = |occurrence: &Occurrence<'_>| Location {
+        path: occurrence.location.trim_start_matches('/').to_owned(),
+        layer: occurrence.additional_context.as_deref().and_then(layer),
+    };
+    occurrences.iter().map(location).collect()
+}
+
+fn licence_name(choice: &LicenceChoice<'_>) -> Option<String> {
+    let license = choice.license.as_ref();
+    choice
+        .expression
+        .as_deref()
+        .or_else(|| license?.id.as_deref())
+        .or_else(|| license?.name.as_deref())
+        .map(licence::normal)
+}
+
+/// The digest of an image: from its hashes, its version or its purl.
+fn digest(subject: &Part<'_>) -> Option<Digest> {
+    let hashes = subject.hashes.0.iter().filter_map(|hash| {
+        let name = match &*hash.alg {
+            "SHA-256" => "sha256",
+            "SHA-512" => "sha512",
+            _ => return None,
+        };
+        format!("{name}:{}", hash.content).parse().ok()
+    });
+    let purl = || subject.purl.as_deref()?.parse::<plimsoll_core::Purl>().ok()?.version()?.parse().ok();
+    hashes
+        .max_by_key(|digest: &Digest| digest.algorithm())
+        .or_else(|| subject.version.as_deref()?.parse().ok())
+        .or_else(purl)
+}
+
+fn layers(properties: &[Property<'_>]) -> Vec<LayerRef> {
+    let layer = |property: &Property<'_>| {
+        let index = property.name.as_deref()?.strip_prefix(LAYER)?.parse().ok()?;
+        let (digest, diff_id) = property.value.as_deref()?.split_once(' ')?;
+        Some(LayerRef { index, digest: digest.parse().ok()?, diff_id: diff_id.parse().ok()? })
+    };
+    super::in_order(properties.iter().filter_map(layer).collect())
+}

@@ -1,0 +1,312 @@
+//! SPDX 2.3: packages with external references, Trivy's conventions beside our own.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use plimsoll_core::rootfs::LayerRef;
+use plimsoll_core::{Digest, Limits, Purl};
+use serde::Deserialize;
+
+use super::{Claims, Collector, Few, Format, List, ReadDocument, Root, is_image, parsed, parsed_or_default};
+use crate::Error;
+use crate::inventory::{Location, OsRelease, Owner, OwnerEvidence, SourcePackage};
+use crate::licence;
+use crate::spdx_json::{BUILT_FROM, FOUND, LAYER, OS, OWNERSHIP, PROBLEM};
+
+const NOASSERTION: &str = "NOASSERTION";
+
+#[derive(Deserialize, Default)]
+struct CreationInfo<'a> {
+    #[serde(borrow)]
+    created: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Annotation<'a> {
+    #[serde(borrow)]
+    comment: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Relationship<'a> {
+    #[serde(borrow)]
+    spdx_element_id: Cow<'a, str>,
+    #[serde(borrow, rename = "relationshipType")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    related_spdx_element: Cow<'a, str>,
+    #[serde(borrow)]
+    comment: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ExtractedLicence<'a> {
+    #[serde(borrow)]
+    license_id: Cow<'a, str>,
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Package<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow, rename = "SPDXID")]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    version_info: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    supplier: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    source_info: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    license_declared: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    summary: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    comment: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    checksums: Few<Checksum<'a>>,
+    #[serde(borrow, default)]
+    external_refs: Few<ExternalReference<'a>>,
+    #[serde(borrow, default)]
+    annotations: Few<Annotation<'a>>,
+    #[serde(borrow)]
+    primary_package_purpose: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Checksum<'a> {
+    #[serde(borrow)]
+    algorithm: Cow<'a, str>,
+    #[serde(borrow)]
+    checksum_value: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ExternalReference<'a> {
+    #[serde(borrow)]
+    reference_type: Cow<'a, str>,
+    #[serde(borrow)]
+    reference_locator: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Layer {
+    index: usize,
+    digest: Digest,
+    diff_id: Digest,
+}
+
+pub(super) fn read(version: String, root: Root<'_>, limits: &Limits) -> Result<ReadDocument, Error> {
+    let mut collector = Collector::new(limits);
+    collector.count(root.packages.0.len())?;
+    let creation: CreationInfo<'_> = parsed_or_default(root.creation_info)?;
+    let annotations: Few<Annotation<'_>> = parsed_or_default(root.annotations)?;
+    let relationships: List<Relationship<'_>, 4_000_000> = parsed_or_default(root.relationships)?;
+    let subjects: Few<Cow<'_, str>> = parsed_or_default(root.document_describes)?;
+    let infos: Few<ExtractedLicence<'_>> = parsed_or_default(root.has_extracted_licensing_infos)?;
+    let mut document = ReadDocument {
+        format: Format::Spdx(version),
+        inventory: crate::Inventory::default(),
+        subject_name: root.name.map(parsed).transpose()?,
+        subject_digest: None,
+        created: creation.created.map(Cow::into_owned),
+    };
+    collector.inventory.problems.extend(told(&annotations.0, PROBLEM));
+
+    let described: Vec<&str> = relationships
+        .0
+        .iter()
+        .filter_map(|relationship| match &*relationship.kind {
+            "DESCRIBES" => Some(&*relationship.related_spdx_element),
+            "DESCRIBED_BY" => Some(&*relationship.spdx_element_id),
+            _ => None,
+        })
+        .chain(subjects.0.iter().map(|id| &**id))
+        .collect();
+    let single = match described.as_slice() {
+        [first, rest @ ..] if rest.iter().all(|id| id == first) => Some(*first),
+        _ => None,
+    };
+    let extracted: HashMap<&str, &str> =
+        infos.0.iter().filter_map(|licence| Some((&*licence.license_id, licence.name.as_deref()?))).collect();
+    let owners = Owners::of(&relationships.0);
+
+    let mut subject_is_image = false;
+    let mut by_id: HashMap<String, usize> = HashMap::new();
+    for raw in root.packages.0 {
+        let package: Package<'_> = parsed(raw)?;
+        let purl = package
+            .external_refs
+            .0
+            .iter()
+            .find(|reference| reference.reference_type == "purl")
+            .map(|reference| &*reference.reference_locator);
+        let purpose = package.primary_package_purpose.as_deref().unwrap_or_default();
+        let image = purpose == "CONTAINER" || purl.is_some_and(is_image);
+        // The one package that the document is about, when it is no package itself.
+        let subject = single == Some(&*package.id) && (image || purl.is_none());
+        if subject || image {
+            if single == Some(&*package.id) {
+                subject_is_image |= image;
+                document.subject_digest = digest(&package, purl);
+                document.subject_name = Some(package.name.to_string());
+                let layers = told(&package.annotations.0, LAYER);
+                let layer = |layer: Layer| LayerRef {
+                    index: layer.index,
+                    digest: layer.digest,
+                    diff_id: layer.diff_id,
+                };
+                collector.inventory.layers = super::in_order(layers.map(layer).collect());
+            }
+            continue;
+        }
+        if is_operating_system(&package, purpose) {
+            collector.inventory.os.get_or_insert_with(|| operating_system(&package));
+            continue;
+        }
+        if purl.is_none() && matches!(purpose, "FILE" | "SOURCE" | "ARCHIVE" | "DEVICE" | "FIRMWARE") {
+            continue;
+        }
+        let source = package.source_info.as_deref().and_then(|info| {
+            let (name, version) = info.strip_prefix(BUILT_FROM)?.split_once(' ')?;
+            Some(SourcePackage { name: name.to_owned(), version: version.to_owned() })
+        });
+        let version = package.version_info.as_deref().filter(|version| *version != NOASSERTION);
+        let claims = Claims { name: &package.name, version, purl, source };
+        let index = collector.inventory.components.len();
+        let Some(component) = collector.add(claims) else { continue };
+        component.locations = locations(&package);
+        component.licenses = licenses(package.license_declared.as_deref(), &extracted);
+        component.supplier = package.supplier.as_deref().and_then(supplier);
+        if owners.concerns(&package.id) {
+            by_id.insert(package.id.into_owned(), index);
+        }
+    }
+    owners.assign(&mut collector, &by_id);
+    document.inventory = collector.finish(subject_is_image);
+    Ok(document)
+}
+
+/// Trivy marks the operating system by its identifier, newer documents by the purpose.
+fn is_operating_system(package: &Package<'_>, purpose: &str) -> bool {
+    matches!(purpose, "OPERATING_SYSTEM" | "OPERATING-SYSTEM")
+        || package.id.starts_with("SPDXRef-OperatingSystem")
+}
+
+fn operating_system(package: &Package<'_>) -> OsRelease {
+    told(&package.annotations.0, OS).next().unwrap_or_else(|| OsRelease {
+        id: package.name.to_string(),
+        version_id: package.version_info.as_deref().filter(|v| *v != NOASSERTION).map(str::to_owned),
+        codename: None,
+        pretty_name: package.summary.as_deref().map(str::to_owned),
+    })
+}
+
+/// The values that our own annotations hold.
+fn told<'a, T: serde::de::DeserializeOwned>(
+    annotations: &'a [Annotation<'_>],
+    prefix: &'a str,
+) -> impl Iterator<Item = T> + 'a {
+    annotations.iter().filter_map(move |annotation| {
+        annotation.comment.strip_prefix(prefix).and_then(|value| serde_json::from_str(value).ok())
+    })
+}
+
+fn digest(package: &Package<'_>, purl: Option<&str>) -> Option<Digest> {
+    let checksums = package.checksums.0.iter().filter_map(|checksum| {
+        let name = match &*checksum.algorithm {
+            "SHA256" => "sha256",
+            "SHA512" => "sha512",
+            _ => return None,
+        };
+        format!("{name}:{}", checksum.checksum_value).parse().ok()
+    });
+    checksums
+        .max_by_key(|digest: &Digest| digest.algorithm())
+        .or_else(|| package.version_info.as_deref()?.parse().ok())
+        .or_else(|| purl?.parse::<Purl>().ok()?.version()?.parse().ok())
+}
+
+fn locations(package: &Package<'_>) -> Vec<Location> {
+    let line = |line: &str| {
+        let (place, path) = line.strip_prefix(FOUND)?.split_once(": ")?;
+        let layer = match place.strip_prefix("layer ") {
+            Some(layer) => Some(layer.parse().ok()?),
+            None if place == "root" => None,
+            None => return None,
+        };
+        Some(Location { path: path.to_owned(), layer })
+    };
+    package.comment.as_deref().unwrap_or_default().lines().filter_map(line).collect()
+}
+
+/// One valid expression, or the parts of a conjunction with references replaced by the names they stand for.
+fn licenses(declared: Option<&str>, extracted: &HashMap<&str, &str>) -> Vec<String> {
+    let Some(declared) = declared.filter(|text| !matches!(*text, NOASSERTION | "NONE" | "")) else {
+        return Vec::new();
+    };
+    if let Some(expression) = licence::expression(declared) {
+        return vec![expression];
+    }
+    let part = |part: &str| {
+        let part = part.strip_prefix('(').and_then(|part| part.strip_suffix(')')).unwrap_or(part);
+        licence::expression(part).or_else(|| extracted.get(part).map(|name| (*name).to_owned()))
+    };
+    let parts: Option<Vec<String>> = declared.split(" AND ").map(part).collect();
+    parts.unwrap_or_else(|| vec![declared.to_owned()])
+}
+
+fn supplier(text: &str) -> Option<String> {
+    let name = ["Organization:", "Person:"].iter().find_map(|prefix| text.strip_prefix(prefix))?.trim();
+    let name = match name.strip_suffix(')').and_then(|name| name.rsplit_once(" (")) {
+        Some((name, mail)) if mail.contains('@') => format!("{name} <{mail}>"),
+        _ => name.to_owned(),
+    };
+    (!name.is_empty()).then_some(name)
+}
+
+/// Which package brought which, by their identifiers in the document.
+struct Owners<'a> {
+    pairs: Vec<(&'a str, &'a str, OwnerEvidence)>,
+    ids: std::collections::HashSet<&'a str>,
+}
+
+impl<'a> Owners<'a> {
+    fn of(relationships: &'a [Relationship<'_>]) -> Self {
+        let pairs: Vec<_> = relationships
+            .iter()
+            .filter(|relationship| relationship.kind == "OTHER")
+            .filter_map(|relationship| {
+                let stated = relationship.comment.as_deref()?.strip_prefix(OWNERSHIP)?;
+                let mismatch = stated == OwnerEvidence::DigestMismatch.as_str();
+                let evidence = if mismatch { OwnerEvidence::DigestMismatch } else { OwnerEvidence::Claimed };
+                Some((&*relationship.spdx_element_id, &*relationship.related_spdx_element, evidence))
+            })
+            .collect();
+        let ids = pairs.iter().flat_map(|(owner, owned, _)| [*owner, *owned]).collect();
+        Self { pairs, ids }
+    }
+
+    fn concerns(&self, id: &str) -> bool {
+        self.ids.contains(id)
+    }
+
+    fn assign(&self, collector: &mut Collector, by_id: &HashMap<String, usize>) {
+        for (owner, owned, evidence) in &self.pairs {
+            let (Some(from), Some(to)) = (by_id.get(*owner), by_id.get(*owned)) else { continue };
+            let components = &mut collector.inventory.components;
+            let Some(purl) = components.get(*from).map(|owner| owner.purl.clone()) else { continue };
+            if let Some(component) = components.get_mut(*to).filter(|_| from != to) {
+                component.owner = Some(Owner { purl, evidence: *evidence });
+            }
+        }
+    }
+}

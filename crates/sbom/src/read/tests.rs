@@ -1,0 +1,209 @@
+//! Documents as other tools write them, and hostile ones.
+
+use super::*;
+use crate::inventory::{Location, Owner, OwnerEvidence};
+
+fn problems(inventory: &Inventory) -> Vec<(ProblemCode, &str)> {
+    inventory.problems.iter().map(|problem| (problem.code, problem.detail.as_str())).collect()
+}
+
+#[test]
+fn a_cyclonedx_of_trivy() {
+    let inventory = read(
+        br#"{"bomFormat":"CycloneDX","specVersion":"1.6","serialNumber":"urn:uuid:x","metadata":{"component":
+        {"type":"container","name":"app:1","purl":"pkg:oci/app@sha256%3Aaa?arch=amd64"}},"components":[
+        {"bom-ref":"1","type":"operating-system","name":"debian","version":"12.4","properties":[
+          {"name":"aquasecurity:trivy:Class","value":"os-pkgs"},{"name":"aquasecurity:trivy:Type","value":"debian"}]},
+        {"type":"library","name":"cpp","version":"4:12.2.0-3","purl":"pkg:deb/debian/cpp@12.2.0-3?arch=amd64&distro=debian-12.4&epoch=4",
+         "licenses":[{"license":{"name":"GPL-2.0-only"}}],"supplier":{"name":"Debian GCC"},"properties":[
+          {"name":"aquasecurity:trivy:SrcName","value":"gcc-defaults"},{"name":"aquasecurity:trivy:SrcVersion","value":"1.203"}]},
+        {"type":"library","name":"libattr1","version":"1:2.5.1-4","purl":"pkg:deb/debian/libattr1@1:2.5.1-4?distro=debian-12.4","properties":[
+          {"name":"aquasecurity:trivy:SrcName","value":"attr"},{"name":"aquasecurity:trivy:SrcVersion","value":"2.5.1"},
+          {"name":"aquasecurity:trivy:SrcRelease","value":"4"},{"name":"aquasecurity:trivy:SrcEpoch","value":"1"}]},
+        {"type":"application","name":"Python","properties":[{"name":"aquasecurity:trivy:Class","value":"lang-pkgs"}]},
+        {"type":"library","name":"requests","version":"2.0","purl":"pkg:pypi/requests@2.0","properties":[
+          {"name":"aquasecurity:trivy:FilePath","value":"usr/lib/x.dist-info/METADATA"}]}]}"#,
+    )
+    .unwrap();
+    assert_eq!(inventory.os.as_ref().unwrap().distro(), "debian-12.4");
+    assert_eq!(problems(&inventory), []);
+    let source = |name: &str| {
+        let component = inventory.components.iter().find(|component| component.name == name).unwrap();
+        component.source.clone().unwrap()
+    };
+    assert_eq!(source("cpp"), SourcePackage { name: "gcc-defaults".to_owned(), version: "1.203".to_owned() });
+    assert_eq!(
+        source("libattr1"),
+        SourcePackage { name: "attr".to_owned(), version: "1:2.5.1-4".to_owned() }
+    );
+    assert_eq!(inventory.components[0].licenses, ["GPL-2.0-only"]);
+    assert_eq!(inventory.components[0].supplier.as_deref(), Some("Debian GCC"));
+    assert_eq!(
+        inventory.components[2].locations,
+        [Location { path: "usr/lib/x.dist-info/METADATA".to_owned(), layer: None }]
+    );
+}
+
+#[test]
+fn a_cyclonedx_of_syft_nested_and_with_holes() {
+    let inventory = read(
+        br#"{"bomFormat":"CycloneDX","specVersion":"1.4","metadata":{"component":{"type":"container","name":"x","version":"sha256:bad"}},
+        "components":[
+        {"type":"library","publisher":"Team","name":"libc6","version":"2.36-9","licenses":[{"license":{"id":"LGPL-2.1-only"}}],
+         "purl":"pkg:deb/debian/libc6@2.36-9?arch=amd64&distro=debian-12&upstream=glibc","properties":[
+          {"name":"syft:location:0:layerID","value":"sha256:x"},{"name":"syft:location:0:path","value":"/var/lib/dpkg/status"}]},
+        {"type":"file","name":"/etc/passwd"},
+        {"type":"application","name":"fat","purl":"pkg:maven/g/fat@1","components":[
+           {"type":"library","name":"thin","purl":"pkg:maven/g/thin","version":"2","components":[
+             {"type":"library","name":"lost"},{"type":"library","name":"wrong","purl":"pkg:x"},
+             {"type":"library","name":"bare","purl":"pkg:npm/bare"}]}]}]}"#,
+    )
+    .unwrap();
+    // Syft names the system in the packages only.
+    assert_eq!(inventory.os.as_ref().unwrap().distro(), "debian-12");
+    let found: Vec<_> = inventory.components.iter().map(|c| (c.name.as_str(), c.version.as_str())).collect();
+    assert_eq!(found, [("libc6", "2.36-9"), ("g:fat", "1"), ("g:thin", "2"), ("bare", "")]);
+    assert_eq!(inventory.components[0].locations[0].path, "var/lib/dpkg/status");
+    assert_eq!(
+        problems(&inventory),
+        [
+            (ProblemCode::MissingPurl, "1 components without package URL: lost"),
+            (ProblemCode::InvalidPurl, "1 components with an unusable package URL: wrong"),
+            (ProblemCode::MissingVersion, "1 components without version: bare"),
+        ]
+    );
+}
+
+#[test]
+fn an_spdx_of_trivy_and_of_syft() {
+    let inventory = read(
+        br#"{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"app","creationInfo":{"created":"2024-01-01T00:00:00Z"},
+        "packages":[
+        {"name":"app","SPDXID":"SPDXRef-ContainerImage-1","downloadLocation":"NONE","primaryPackagePurpose":"CONTAINER",
+         "externalRefs":[{"referenceCategory":"PACKAGE-MANAGER","referenceType":"purl","referenceLocator":"pkg:oci/app@sha256%3Aaa"}]},
+        {"name":"debian","SPDXID":"SPDXRef-OperatingSystem-2","versionInfo":"12.4","downloadLocation":"NONE"},
+        {"name":"libc6","SPDXID":"SPDXRef-Package-3","versionInfo":"2.36-9","sourceInfo":"built package from: glibc 2.36-9",
+         "supplier":"Organization: Debian (x@y.z)","licenseDeclared":"LicenseRef-1","externalRefs":[
+          {"referenceCategory":"PACKAGE_MANAGER","referenceType":"purl","referenceLocator":"pkg:deb/debian/libc6@2.36-9?arch=amd64"}]},
+        {"name":"requests","SPDXID":"SPDXRef-Package-4","versionInfo":"2.0","licenseDeclared":"NOASSERTION","externalRefs":[
+          {"referenceCategory":"SECURITY","referenceType":"cpe23Type","referenceLocator":"cpe:2.3:a:x"},
+          {"referenceCategory":"PACKAGE-MANAGER","referenceType":"purl","referenceLocator":"pkg:pypi/requests@2.0"}]},
+        {"name":"mystery","SPDXID":"SPDXRef-Package-5","versionInfo":"1"}],
+        "hasExtractedLicensingInfos":[{"licenseId":"LicenseRef-1","name":"Old licence","extractedText":"x"}],
+        "relationships":[{"spdxElementId":"SPDXRef-DOCUMENT","relationshipType":"DESCRIBES","relatedSpdxElement":"SPDXRef-ContainerImage-1"},
+        {"spdxElementId":"SPDXRef-Package-3","relationshipType":"OTHER","relatedSpdxElement":"SPDXRef-Package-4","comment":"ownership-by-file-overlap: digests-match"},
+        {"spdxElementId":"SPDXRef-Package-4","relationshipType":"CONTAINS","relatedSpdxElement":"SPDXRef-Package-4"},
+        {"spdxElementId":"SPDXRef-Nowhere","relationshipType":"OTHER","relatedSpdxElement":"SPDXRef-Package-3","comment":"ownership-by-file-overlap: x"}]}"#,
+    )
+    .unwrap();
+    assert_eq!(inventory.os.as_ref().unwrap().distro(), "debian-12.4");
+    assert_eq!(
+        problems(&inventory),
+        [(ProblemCode::MissingPurl, "1 components without package URL: mystery")]
+    );
+    let [libc, requests] = inventory.components.as_slice() else { panic!("{:?}", inventory.components) };
+    assert_eq!(libc.source.as_ref().unwrap().name, "glibc");
+    assert_eq!(libc.supplier.as_deref(), Some("Debian <x@y.z>"));
+    assert_eq!(libc.licenses, ["Old licence"]);
+    // A document cannot prove ownership.
+    assert_eq!(requests.owner, Some(Owner { purl: libc.purl.clone(), evidence: OwnerEvidence::Claimed }));
+}
+
+#[test]
+fn an_image_without_its_system_is_a_problem() {
+    let cyclonedx = |components: &str| {
+        let text = format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.5","metadata":{{"component":{{"type":"container","name":"x"}}}},"components":[{components}]}}"#
+        );
+        let inventory = read(text.as_bytes()).unwrap();
+        inventory.problems.first().map(|problem| problem.code)
+    };
+    assert_eq!(cyclonedx(""), Some(ProblemCode::UnknownOs));
+    let system = r#"{"type":"operating-system","name":"debian","version":"12"}"#;
+    assert_eq!(cyclonedx(system), Some(ProblemCode::OsInventoryMissing));
+    let unnamed = r#"{"type":"library","name":"a","purl":"pkg:deb/debian/a@1"}"#;
+    assert_eq!(cyclonedx(unnamed), Some(ProblemCode::UnknownOs));
+    assert_eq!(cyclonedx(&format!("{system},{unnamed}")), None);
+}
+
+#[test]
+fn the_purl_decides_whatever_stands_beside_it() {
+    let inventory = read(
+        br#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"harmless","version":"9.9",
+        "purl":"pkg:pypi/Evil_Package@1.0?repository_url=http://169.254.169.254/"}]}"#,
+    )
+    .unwrap();
+    let component = &inventory.components[0];
+    assert_eq!((component.name.as_str(), component.version.as_str()), ("evil-package", "1.0"));
+}
+
+#[test]
+fn a_release_is_recognised_in_all_its_spellings() {
+    for (purl, expected) in [
+        ("pkg:deb/debian/a@1?distro=debian-12", Some("debian-12")),
+        ("pkg:deb/debian/a@1?distro=bookworm", Some("debian-bookworm")),
+        ("pkg:deb/debian/a@1?distro=debian-sid", Some("debian-sid")),
+        ("pkg:rpm/opensuse/a@1?distro=opensuse-leap-15.5", Some("opensuse-leap-15.5")),
+        ("pkg:deb/debian/a@1", None),
+    ] {
+        let release = release_of(&purl.parse().unwrap()).map(|release| release.distro());
+        assert_eq!(release.as_deref(), expected, "{purl}");
+    }
+}
+
+#[test]
+fn what_is_not_a_readable_document_is_refused() {
+    let deep = format!(
+        r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","x":{}1{}}}"#,
+        "[".repeat(80),
+        "]".repeat(80)
+    );
+    for bad in [
+        "",
+        "[]",
+        "{}",
+        "null",
+        r#"{"bomFormat":"CycloneDX"}"#,
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.3"}"#,
+        r#"{"bomFormat":"CycloneDX","specVersion":"2.0"}"#,
+        r#"{"bomFormat":"cyclonedx","specVersion":"1.6"}"#,
+        r#"{"spdxVersion":"SPDX-2.2"}"#,
+        r#"{"spdxVersion":"2.3"}"#,
+        r#"{"spdxVersion":"SPDX-2.3","bomFormat":"CycloneDX","specVersion":"1.6"}"#,
+        r#"{"bomFormat":"CycloneDX","bomFormat":"CycloneDX","specVersion":"1.6"}"#,
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"a","x":{"b":1,"b":2}}]}"#,
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"a","name":"b"}]}"#,
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":{}}"#,
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6"} trailing"#,
+        &deep,
+    ] {
+        assert!(read(bad.as_bytes()).is_err(), "{bad}");
+    }
+    assert!(read(b"{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.6\",\"x\":\"\xff\"}").is_err());
+}
+
+#[test]
+fn components_are_counted_before_memory_is_spent() {
+    let mut limits = Limits::default();
+    limits.components = 1_000;
+    let leaf = r#"{"type":"library","name":"a"}"#;
+    let nested = format!(r#"{{"type":"library","name":"a","components":[{}]}}"#, [leaf; 600].join(","));
+    let flat = format!(r#"{{"spdxVersion":"SPDX-2.3","packages":[{}]}}"#, ["{}"; 1_001].join(","));
+    let deep = format!(r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{nested},{nested}]}}"#);
+    for document in [&flat, &deep] {
+        let error = read_document(document.as_bytes(), &limits).unwrap_err().to_string();
+        assert_eq!(error, "SBOM exceeds the limit components = 1000");
+    }
+    limits.sbom_bytes = 10;
+    assert!(matches!(read_document(flat.as_bytes(), &limits), Err(Error::Json(_))));
+}
+
+#[test]
+fn a_list_of_nothings_is_cut_short() {
+    let properties = vec!["{}"; 100_001].join(",");
+    let document = format!(
+        r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{{"type":"library","name":"a","properties":[{properties}]}}]}}"#
+    );
+    let error = read(document.as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("an array of more than 100000 items"), "{error}");
+}

@@ -1,0 +1,342 @@
+//! SPDX 2.3 as JSON.
+//!
+//! Follows the SPDX specification 2.3 and its JSON schema. Source packages stand in `sourceInfo` as
+//! `built package from: glibc 2.36-9`, where Trivy reads them; the purl's `upstream` says the same to Grype. Where a
+//! package was found stands in its `comment`, one line a location, for people and for reading back; layers and problems
+//! are annotations with JSON.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+
+use plimsoll_core::{Algorithm, Digest, text};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::Error;
+use crate::document::{Document, Object, identifiers};
+use crate::inventory::{Component, Ecosystem, OsRelease};
+use crate::licence;
+
+/// Annotation of the subject: a layer as JSON.
+pub(crate) const LAYER: &str = "plimsoll:layer ";
+/// Annotation of the document: a problem as JSON.
+pub(crate) const PROBLEM: &str = "plimsoll:problem ";
+/// Annotation of the operating system: its release as JSON.
+pub(crate) const OS: &str = "plimsoll:os ";
+/// Before the name and version of a source package.
+pub(crate) const BUILT_FROM: &str = "built package from: ";
+/// Comment of a relationship: another package brought this one.
+pub(crate) const OWNERSHIP: &str = "ownership-by-file-overlap: ";
+/// Lines of a package's comment: `found in layer 3: usr/lib/…`.
+pub(crate) const FOUND: &str = "found in ";
+
+const DOCUMENT: &str = "SPDXRef-DOCUMENT";
+const SUBJECT: &str = "SPDXRef-Subject";
+/// Trivy recognises the operating system by this beginning of the identifier.
+const OPERATING_SYSTEM: &str = "SPDXRef-OperatingSystem";
+const NOASSERTION: &str = "NOASSERTION";
+
+/// Writes `document` as SPDX 2.3. Equal documents give equal bytes.
+pub fn write_spdx(document: &Document<'_>, out: &mut dyn Write) -> Result<(), Error> {
+    let identifiers = identifiers(&document.inventory.components);
+    let licenses = unlisted(&document.inventory.components);
+    let mut out = BufWriter::new(out);
+    document.identified("spdx", &mut out, |uuid, out| {
+        Writer { document, identifiers: &identifiers, licenses: &licenses }.write(uuid, out)
+    })?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Licences that the SPDX list does not know, with the identifier that stands for each.
+type Unlisted<'a> = BTreeMap<&'a str, String>;
+
+fn unlisted(components: &[Component]) -> Unlisted<'_> {
+    let names = components.iter().flat_map(|component| &component.licenses);
+    names
+        .filter(|name| licence::expression(name).is_none())
+        .map(|name| {
+            let digest = Digest::sha256(name.as_bytes()).hex();
+            (name.as_str(), format!("LicenseRef-{}", digest.get(..16).unwrap_or_default()))
+        })
+        .collect()
+}
+
+struct Writer<'a> {
+    document: &'a Document<'a>,
+    identifiers: &'a [String],
+    licenses: &'a Unlisted<'a>,
+}
+
+#[derive(Serialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Package<'a> {
+    name: &'a str,
+    #[serde(rename = "SPDXID")]
+    id: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version_info: Option<Cow<'a, str>>,
+    supplier: Cow<'a, str>,
+    download_location: &'static str,
+    files_analyzed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_info: Option<String>,
+    license_concluded: &'static str,
+    license_declared: Cow<'a, str>,
+    copyright_text: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checksums: Vec<serde_json::Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    external_refs: Vec<serde_json::Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    annotations: Vec<Annotation>,
+    primary_package_purpose: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Annotation {
+    annotator: String,
+    #[serde(rename = "annotationDate")]
+    date: String,
+    #[serde(rename = "annotationType")]
+    kind: &'static str,
+    comment: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Relationship<'a> {
+    spdx_element_id: Cow<'a, str>,
+    #[serde(rename = "relationshipType")]
+    kind: &'static str,
+    related_spdx_element: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment: Option<String>,
+}
+
+impl<'a> Writer<'a> {
+    fn write(&self, uuid: &str, out: &mut dyn Write) -> io::Result<()> {
+        let inventory = self.document.inventory;
+        let mut object = Object::begin(out)?;
+        object.member("spdxVersion", &"SPDX-2.3")?;
+        object.member("dataLicense", &"CC0-1.0")?;
+        object.member("SPDXID", &DOCUMENT)?;
+        object.member("name", &self.document.subject.name)?;
+        object.member("documentNamespace", &format!("https://plimsoll.dev/spdx/{uuid}"))?;
+        object.member(
+            "creationInfo",
+            &json!({ "created": self.document.created(), "creators": [self.tool()] }),
+        )?;
+        let problems = inventory.problems.iter().filter_map(|problem| serde_json::to_string(problem).ok());
+        let mut problems = problems.map(|problem| self.annotation(format!("{PROBLEM}{problem}"))).peekable();
+        if problems.peek().is_some() {
+            object.array("annotations", problems)?;
+        }
+        let system = inventory.os.as_ref().map(|os| self.operating_system(os));
+        let packages = self.components().map(|(component, id)| self.package(component, id));
+        object.array("packages", std::iter::once(self.subject()).chain(system).chain(packages))?;
+        object.array("relationships", self.relationships())?;
+        if !self.licenses.is_empty() {
+            let texts = self
+                .licenses
+                .iter()
+                .map(|(name, id)| json!({ "licenseId": id, "name": name, "extractedText": name }));
+            object.array("hasExtractedLicensingInfos", texts)?;
+        }
+        object.end()
+    }
+
+    fn components(&self) -> impl Iterator<Item = (&'a Component, &'a str)> + use<'a> {
+        self.document
+            .inventory
+            .components
+            .iter()
+            .zip(self.identifiers)
+            .map(|(component, id)| (component, id.as_str()))
+    }
+
+    fn tool(&self) -> String {
+        format!("Tool: plimsoll-{}", self.document.tool_version)
+    }
+
+    fn annotation(&self, comment: String) -> Annotation {
+        Annotation { annotator: self.tool(), date: self.document.created(), kind: "OTHER", comment }
+    }
+
+    fn subject(&self) -> Package<'a> {
+        let subject = &self.document.subject;
+        let layers = self.document.inventory.layers.iter().map(|layer| {
+            let layer = json!({ "index": layer.index, "digest": layer.digest, "diffId": layer.diff_id });
+            self.annotation(format!("{LAYER}{layer}"))
+        });
+        let checksum = |digest: Digest| {
+            let algorithm = match digest.algorithm() {
+                Algorithm::Sha256 => "SHA256",
+                Algorithm::Sha512 => "SHA512",
+            };
+            json!({ "algorithm": algorithm, "checksumValue": digest.hex() })
+        };
+        Package {
+            name: &subject.name,
+            id: SUBJECT.into(),
+            version_info: subject.manifest.map(|digest| digest.to_string().into()),
+            checksums: subject.manifest.map(checksum).into_iter().collect(),
+            external_refs: subject.purl().iter().map(external_reference).collect(),
+            annotations: layers.collect(),
+            primary_package_purpose: if subject.manifest.is_some() { "CONTAINER" } else { "OTHER" },
+            ..unasserted()
+        }
+    }
+
+    fn operating_system(&self, os: &'a OsRelease) -> Package<'a> {
+        let release = serde_json::to_string(os).ok();
+        Package {
+            name: &os.id,
+            id: OPERATING_SYSTEM.into(),
+            version_info: os.version_id.as_deref().map(Cow::from),
+            summary: os.pretty_name.as_deref(),
+            annotations: release
+                .map(|release| self.annotation(format!("{OS}{release}")))
+                .into_iter()
+                .collect(),
+            primary_package_purpose: "OPERATING_SYSTEM",
+            ..unasserted()
+        }
+    }
+
+    fn package(&self, component: &'a Component, id: &str) -> Package<'a> {
+        let inventory = self.document.inventory;
+        let layer = component.locations.first().and_then(|location| inventory.layers.get(location.layer?));
+        Package {
+            name: &component.name,
+            id: reference(id),
+            version_info: (!component.version.is_empty()).then(|| component.version.as_str().into()),
+            supplier: component.supplier.as_deref().map_or(NOASSERTION.into(), |name| supplier(name).into()),
+            source_info: source_info(component),
+            license_declared: self.licence(component).map_or(NOASSERTION.into(), Cow::from),
+            comment: comment(component),
+            external_refs: vec![external_reference(&component.purl)],
+            // Trivy's own spelling, so that its reports name the layer.
+            annotations: layer
+                .map(|layer| self.annotation(format!("LayerDiffID: {}", layer.diff_id)))
+                .into_iter()
+                .collect(),
+            primary_package_purpose: "LIBRARY",
+            ..unasserted()
+        }
+    }
+
+    /// The declared licences as one expression; names that the list does not know become references.
+    fn licence(&self, component: &Component) -> Option<String> {
+        let parts: Option<Vec<String>> = component
+            .licenses
+            .iter()
+            .map(|name| licence::expression(name).or_else(|| self.licenses.get(name.as_str()).cloned()))
+            .collect();
+        match parts?.as_slice() {
+            [] => None,
+            [single] => Some(single.clone()),
+            several => Some(several.iter().map(|part| format!("({part})")).collect::<Vec<_>>().join(" AND ")),
+        }
+    }
+
+    /// The document describes the subject; that contains the operating system and the language packages; and the
+    /// operating system its own packages. A package that another one brought says so.
+    fn relationships(&self) -> impl Iterator<Item = Relationship<'a>> + use<'a> {
+        let system = self.document.inventory.os.is_some();
+        let contains = |from: &'static str, to: Cow<'a, str>| Relationship {
+            spdx_element_id: from.into(),
+            kind: "CONTAINS",
+            related_spdx_element: to,
+            comment: None,
+        };
+        let describes = Relationship {
+            spdx_element_id: DOCUMENT.into(),
+            kind: "DESCRIBES",
+            related_spdx_element: SUBJECT.into(),
+            comment: None,
+        };
+        let packages = self.components().map(move |(component, id)| {
+            let from = if system && component.ecosystem.is_os() { OPERATING_SYSTEM } else { SUBJECT };
+            contains(from, reference(id))
+        });
+        let by_purl: BTreeMap<_, _> =
+            self.components().map(|(component, id)| (&component.purl, id)).collect();
+        let owners = self.components().filter_map(move |(component, id)| {
+            let owner = component.owner.as_ref()?;
+            Some(Relationship {
+                spdx_element_id: reference(by_purl.get(&owner.purl)?),
+                kind: "OTHER",
+                related_spdx_element: reference(id),
+                comment: Some(format!("{OWNERSHIP}{}", owner.evidence.as_str())),
+            })
+        });
+        std::iter::once(describes)
+            .chain(system.then(|| contains(SUBJECT, OPERATING_SYSTEM.into())))
+            .chain(packages)
+            .chain(owners)
+    }
+}
+
+fn reference(id: &str) -> Cow<'static, str> {
+    format!("SPDXRef-{id}").into()
+}
+
+fn unasserted<'a>() -> Package<'a> {
+    Package {
+        supplier: NOASSERTION.into(),
+        download_location: NOASSERTION,
+        license_concluded: NOASSERTION,
+        license_declared: NOASSERTION.into(),
+        copyright_text: NOASSERTION,
+        ..Package::default()
+    }
+}
+
+fn external_reference(purl: &plimsoll_core::Purl) -> serde_json::Value {
+    json!({ "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": purl })
+}
+
+fn source_info(component: &Component) -> Option<String> {
+    if let Some(source) = &component.source {
+        return Some(format!("{BUILT_FROM}{} {}", source.name, source.version));
+    }
+    let path = text::terminal(&component.locations.first()?.path).into_owned();
+    Some(match component.ecosystem {
+        Ecosystem::Pypi => {
+            format!("acquired package info from installed python package manifest file: /{path}")
+        }
+        _ => format!("acquired package info from: /{path}"),
+    })
+}
+
+fn comment(component: &Component) -> Option<String> {
+    let line = |location: &crate::inventory::Location| {
+        let path = text::terminal(&location.path);
+        match location.layer {
+            Some(layer) => format!("{FOUND}layer {layer}: {path}"),
+            None => format!("{FOUND}root: {path}"),
+        }
+    };
+    let lines: Vec<String> = component.locations.iter().map(line).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// `Organization: Debian Adduser Developers (adduser@packages.debian.org)`. Whether it is a person is not known.
+fn supplier(name: &str) -> String {
+    let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let name = name.trim();
+    match name.split_once('<') {
+        Some((name, rest)) if !name.trim().is_empty() && rest.ends_with('>') => {
+            format!("Organization: {} ({})", name.trim(), rest.trim_end_matches('>'))
+        }
+        _ if name.is_empty() => NOASSERTION.to_owned(),
+        _ => format!("Organization: {name}"),
+    }
+}

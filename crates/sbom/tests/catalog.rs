@@ -1,0 +1,199 @@
+//! From the files of an image to its inventory, as a user of the crate sees it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests fail by panicking")]
+
+use std::collections::BTreeMap;
+
+use plimsoll_core::Digest;
+use plimsoll_core::rootfs::{FileSet, FoundFile, LayerRef};
+use plimsoll_sbom::{Inventory, OwnerEvidence, ProblemCode, catalog, select};
+use proptest::prelude::*;
+
+const OS_RELEASE: &str = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\n\
+                          VERSION=\"12 (bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\n";
+const YAML: &str = "Metadata-Version: 2.1\nName: PyYAML\nVersion: 6.0\nLicense: MIT\n\nYAML parser\n";
+const STATUS: &str = "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nSource: glibc\nVersion: 2.36-9\n\n\
+                      Package: python3-yaml\nStatus: install ok installed\nArchitecture: amd64\nSource: pyyaml\n\
+                      Version: 6.0-3+b2\nMaintainer: Debian Python Team <team@example.org>\n";
+const YAML_PATH: &str = "usr/lib/python3/dist-packages/PyYAML-6.0.egg-info/PKG-INFO";
+const YAML_MD5S: &str = "var/lib/dpkg/info/python3-yaml.md5sums";
+/// `printf … | md5sum` of [`YAML`].
+const YAML_MD5: &str = "f2fe593321def1135eb3879758b499a4";
+
+fn image(files: &[(&str, &str)]) -> FileSet {
+    let file = |(path, content): &(&str, &str)| {
+        assert_ne!(select().want(path, content.len() as u64), plimsoll_core::rootfs::Want::Skip, "{path}");
+        let found = FoundFile {
+            path: (*path).to_owned(),
+            real_path: (*path).to_owned(),
+            content: content.as_bytes().to_vec(),
+            layer: Some(0),
+        };
+        ((*path).to_owned(), found)
+    };
+    let layer = LayerRef { index: 0, digest: Digest::sha256(b"gz"), diff_id: Digest::sha256(b"tar") };
+    FileSet { files: files.iter().map(file).collect(), layers: vec![layer], ..FileSet::default() }
+}
+
+fn codes(inventory: &Inventory) -> Vec<ProblemCode> {
+    inventory.problems.iter().map(|problem| problem.code).collect()
+}
+
+fn owner_of_yaml(list: (&str, &str)) -> Option<(String, OwnerEvidence)> {
+    let files =
+        image(&[("etc/os-release", OS_RELEASE), ("var/lib/dpkg/status", STATUS), (YAML_PATH, YAML), list]);
+    let inventory = catalog(&files);
+    assert_eq!(inventory.problems, []);
+    let yaml = inventory.components.iter().find(|component| component.name == "pyyaml").unwrap();
+    yaml.owner.as_ref().map(|owner| (owner.purl.to_string(), owner.evidence))
+}
+
+#[test]
+fn a_debian_image_with_python() {
+    let files = image(&[
+        ("etc/os-release", OS_RELEASE),
+        ("var/lib/dpkg/status", STATUS),
+        (
+            "usr/local/lib/python3.11/site-packages/requests-2.32.3.dist-info/METADATA",
+            "Name: requests\nVersion: 2.32.3\n",
+        ),
+    ]);
+    let inventory = catalog(&files);
+    let os = inventory.os.unwrap();
+    assert_eq!(
+        (os.id.as_str(), os.version_id.as_deref(), os.codename.as_deref()),
+        ("debian", Some("12"), Some("bookworm"))
+    );
+    let purls: Vec<_> = inventory.components.iter().map(|component| component.purl.to_string()).collect();
+    assert_eq!(
+        purls,
+        [
+            "pkg:deb/debian/libc6@2.36-9?arch=amd64&distro=debian-12&upstream=glibc",
+            "pkg:deb/debian/python3-yaml@6.0-3%2Bb2?arch=amd64&distro=debian-12&upstream=pyyaml",
+            "pkg:pypi/requests@2.32.3",
+        ]
+    );
+    let supplier = inventory.components[1].supplier.as_deref();
+    assert_eq!(supplier, Some("Debian Python Team <team@example.org>"));
+    assert_eq!(inventory.problems, []);
+    assert_eq!(inventory.layers.len(), 1);
+}
+
+#[test]
+fn ownership_needs_the_digest() {
+    let purl =
+        "pkg:deb/debian/python3-yaml@6.0-3%2Bb2?arch=amd64&distro=debian-12&upstream=pyyaml".to_owned();
+    let line = |digest: &str, path: &str| format!("{digest}  {path}\n");
+    let matching = line(YAML_MD5, YAML_PATH);
+    assert_eq!(owner_of_yaml((YAML_MD5S, &matching)), Some((purl.clone(), OwnerEvidence::DigestsMatch)));
+    let other = line("00000000000000000000000000000000", YAML_PATH);
+    assert_eq!(owner_of_yaml((YAML_MD5S, &other)), Some((purl.clone(), OwnerEvidence::DigestMismatch)));
+    let listed = format!("/.\n/usr\n/{YAML_PATH}\n");
+    assert_eq!(
+        owner_of_yaml(("var/lib/dpkg/info/python3-yaml.list", &listed)),
+        Some((purl.clone(), OwnerEvidence::Claimed))
+    );
+    assert_eq!(
+        owner_of_yaml(("var/lib/dpkg/info/python3-yaml:amd64.md5sums", &matching)),
+        Some((purl, OwnerEvidence::DigestsMatch))
+    );
+    // Records of a package that is not installed, of another architecture, or of other files.
+    assert_eq!(owner_of_yaml(("var/lib/dpkg/info/evil.md5sums", &matching)), None);
+    assert_eq!(owner_of_yaml(("var/lib/dpkg/info/python3-yaml:arm64.md5sums", &matching)), None);
+    assert_eq!(owner_of_yaml((YAML_MD5S, &line(YAML_MD5, "usr/share/doc/PKG-INFO"))), None);
+    assert_eq!(owner_of_yaml((YAML_MD5S, "garbage\n\n  \nPKG-INFO\n")), None);
+}
+
+#[test]
+fn distroless_records_own_too() {
+    let files = image(&[
+        ("etc/os-release", OS_RELEASE),
+        ("var/lib/dpkg/status.d/python3-yaml", "Package: python3-yaml\nArchitecture: amd64\nVersion: 6.0-3"),
+        ("var/lib/dpkg/status.d/python3-yaml.md5sums", &format!("{YAML_MD5}  ./{YAML_PATH}\n")),
+        (YAML_PATH, YAML),
+    ]);
+    let inventory = catalog(&files);
+    assert_eq!(inventory.problems, []);
+    assert_eq!(inventory.components[1].owner.as_ref().unwrap().evidence, OwnerEvidence::DigestsMatch);
+}
+
+#[test]
+fn a_missing_package_database_is_told() {
+    let alpine = "ID=alpine\nVERSION_ID=3.20.1\n";
+    for (files, expected) in [
+        (&[("etc/os-release", OS_RELEASE)][..], ProblemCode::OsInventoryMissing),
+        (&[("etc/os-release", OS_RELEASE), ("var/lib/dpkg/status", "")], ProblemCode::OsInventoryMissing),
+        (
+            &[
+                ("etc/os-release", OS_RELEASE),
+                ("var/lib/dpkg/status", "Package: a\nStatus: deinstall ok config-files\n"),
+            ],
+            ProblemCode::OsInventoryMissing,
+        ),
+        (
+            &[("etc/os-release", OS_RELEASE), ("var/lib/dpkg/status", "junk\n")],
+            ProblemCode::OsInventoryBroken,
+        ),
+        (
+            &[("usr/lib/os-release", "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n")],
+            ProblemCode::OsInventoryMissing,
+        ),
+        (&[("etc/os-release", alpine)], ProblemCode::UnknownOs),
+        (&[("etc/os-release", alpine), ("var/lib/dpkg/status", STATUS)], ProblemCode::UnknownOs),
+        (&[("etc/os-release", "NAME=x\n"), ("var/lib/dpkg/status", STATUS)], ProblemCode::UnknownOs),
+        (&[("var/lib/dpkg/status", STATUS)], ProblemCode::UnknownOs),
+        (&[], ProblemCode::UnknownOs),
+    ] {
+        let inventory = catalog(&image(files));
+        assert!(codes(&inventory).contains(&expected), "{files:?}: {:?}", inventory.problems);
+        assert!(inventory.problems.iter().any(|problem| problem.code.hides_components()));
+    }
+}
+
+#[test]
+fn what_was_too_large_or_unreadable_is_told() {
+    let mut files = image(&[("etc/os-release", OS_RELEASE)]);
+    files.oversized = vec![
+        ("var/lib/dpkg/status".to_owned(), 1 << 31),
+        ("opt/x-1.dist-info/METADATA".to_owned(), 1 << 30),
+        (YAML_MD5S.to_owned(), 1 << 30),
+    ];
+    files.unreadable = vec![("opt/y-1.dist-info/METADATA".to_owned(), "permission denied".to_owned())];
+    let inventory = catalog(&files);
+    // Digests that were not read can only withhold an owner, so they are no problem.
+    assert_eq!(
+        codes(&inventory),
+        [ProblemCode::OsInventoryBroken, ProblemCode::FileTooLarge, ProblemCode::UnreadableFile]
+    );
+}
+
+#[test]
+fn the_root_of_this_machine() {
+    let mut files = BTreeMap::new();
+    for path in ["etc/os-release", "var/lib/dpkg/status"] {
+        let Ok(content) = std::fs::read(format!("/{path}")) else {
+            println!("skipped: no /{path}");
+            return;
+        };
+        let found = FoundFile { path: path.to_owned(), real_path: path.to_owned(), content, layer: None };
+        files.insert(path.to_owned(), found);
+    }
+    let inventory = catalog(&FileSet { files, ..FileSet::default() });
+    assert!(!inventory.components.is_empty());
+    assert!(inventory.problems.iter().all(|p| !p.code.hides_components()), "{:?}", inventory.problems);
+}
+
+proptest! {
+    #[test]
+    fn never_panics_and_does_not_depend_on_chance(
+        os in "(ID=(debian|alpine|x/y)\n)?[ -~\n]{0,40}",
+        status in "((Package|Status|Version|Source): ?(install ok installed|[ -~]{0,9})\n|\n){0,20}",
+        metadata in "((Name|Version|License): ?[ -~]{0,9}\n){0,6}",
+    ) {
+        let files = image(&[
+            ("etc/os-release", &os),
+            ("var/lib/dpkg/status", &status),
+            ("a/b-1.dist-info/METADATA", &metadata),
+        ]);
+        prop_assert_eq!(catalog(&files), catalog(&files));
+    }
+}

@@ -1,0 +1,174 @@
+//! Documents written and read back.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests fail by panicking")]
+
+mod shared;
+
+use plimsoll_core::{Digest, Limits};
+use plimsoll_sbom::{
+    Component, Document, DocumentSubject, Error, Format, Inventory, Location, OwnerEvidence, read,
+    read_document, write_cyclonedx, write_spdx,
+};
+use proptest::prelude::*;
+use shared::{document, inventory, manifest, written};
+
+#[test]
+fn equal_input_gives_equal_bytes_and_other_input_another_identifier() {
+    let inventory = inventory();
+    let first = document(&inventory);
+    let mut other = inventory.clone();
+    other.components.pop();
+    for write in [write_spdx, write_cyclonedx] {
+        assert_eq!(written(write, &first), written(write, &document(&inventory.clone())));
+        let identifier = |bytes: &[u8]| {
+            let value: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+            value.get("serialNumber").or_else(|| value.get("documentNamespace")).unwrap().clone()
+        };
+        assert_ne!(identifier(&written(write, &first)), identifier(&written(write, &document(&other))));
+    }
+}
+
+#[test]
+fn the_document_is_about_the_manifest() {
+    let inventory = inventory();
+    for (write, format) in [
+        (shared::Write::Spdx, Format::Spdx("2.3".to_owned())),
+        (shared::Write::CycloneDx, Format::CycloneDx("1.6".to_owned())),
+    ] {
+        let read =
+            read_document(&written(write.function(), &document(&inventory)), &Limits::default()).unwrap();
+        assert_eq!(read.format, format);
+        assert_eq!(read.subject_digest, Some(manifest()));
+        assert_eq!(read.subject_name.as_deref(), Some("registry.example/team/app:1.2"));
+        assert_eq!(read.created.as_deref(), Some("2026-11-20T10:00:00Z"));
+    }
+}
+
+#[test]
+fn what_was_written_reads_back() {
+    let inventory = inventory();
+    for write in [write_spdx, write_cyclonedx] {
+        let read = read(&written(write, &document(&inventory))).unwrap();
+        assert_eq!(read.os, inventory.os);
+        assert_eq!(read.layers, inventory.layers);
+        assert_eq!(read.problems, inventory.problems);
+        assert_eq!(read.components.len(), inventory.components.len());
+        for (read, component) in read.components.iter().zip(&inventory.components) {
+            let mut expected = component.clone();
+            // Evidence that was not seen is a claim.
+            if let Some(owner) = expected.owner.as_mut().filter(|o| o.evidence == OwnerEvidence::DigestsMatch)
+            {
+                owner.evidence = OwnerEvidence::Claimed;
+            }
+            assert_eq!(read, &expected);
+        }
+    }
+}
+
+#[test]
+fn licences_stand_as_expressions_only_where_they_are() {
+    let inventory = inventory();
+    let bytes = written(write_spdx, &document(&inventory));
+    let spdx: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    let declared = |name: &str| {
+        let packages = spdx["packages"].as_array().unwrap();
+        packages.iter().find(|package| package["name"] == name).unwrap()["licenseDeclared"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(declared("requests"), "Apache-2.0");
+    assert_eq!(declared("libc6"), "NOASSERTION");
+    assert!(declared("flask").starts_with("(BSD-3-Clause) AND (LicenseRef-"), "{}", declared("flask"));
+    let extracted = &spdx["hasExtractedLicensingInfos"][0];
+    assert_eq!(extracted["extractedText"], "see \"LICENSE\" in the sources");
+}
+
+#[test]
+fn a_root_file_system_has_no_digest() {
+    let inventory = Inventory::default();
+    let subject = DocumentSubject { name: "/srv/root".to_owned(), ..DocumentSubject::default() };
+    let document = Document { subject, ..document(&inventory) };
+    for write in [write_spdx, write_cyclonedx] {
+        let read = read_document(&written(write, &document), &Limits::default()).unwrap();
+        assert_eq!(read.subject_digest, None);
+        assert_eq!(read.subject_name.as_deref(), Some("/srv/root"));
+        assert_eq!(read.inventory.components, []);
+    }
+}
+
+#[test]
+fn a_writer_that_fails_is_an_error() {
+    struct Full;
+    impl std::io::Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let inventory = inventory();
+    for write in [write_spdx, write_cyclonedx] {
+        assert!(matches!(write(&document(&inventory), &mut Full), Err(Error::Write(_))));
+    }
+}
+
+fn component() -> impl Strategy<Value = Component> {
+    let purl = prop_oneof![
+        "pkg:deb/debian/[a-z][a-z0-9+.]{1,6}@[0-9][0-9.:~]{0,3}[0-9](-[0-9]{1,2})?[?]arch=amd64&distro=debian-12(&upstream=[a-z]{2,5}(%40[0-9]{1,2}-1)?)?",
+        "pkg:pypi/[a-z]{1,8}@[0-9][.][0-9]{1,2}",
+        "pkg:npm/%40[a-z]{1,4}/[a-z]{1,8}@[0-9][.][0-9]",
+        "pkg:golang/github[.]com/[A-Za-z]{1,4}/[a-z]{1,8}@v[0-9][.][0-9]",
+    ];
+    (purl, "[a-z/]{1,9}", proptest::option::of(0_usize..3), proptest::option::of("[a-zA-Z][ -~é]{0,9}[a-z]"))
+        .prop_map(|(purl, path, layer, licence)| {
+            let mut component = Component::from_purl(purl.parse().unwrap());
+            component.locations = vec![Location { path: path.trim_start_matches('/').to_owned(), layer }];
+            component.licenses = licence.into_iter().collect();
+            component
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_inventory_reads_back(mut components in proptest::collection::vec(component(), 0..12)) {
+        components.sort_by(|a, b| (&a.purl, &a.locations).cmp(&(&b.purl, &b.locations)));
+        let inventory = Inventory { components, ..inventory() };
+        for write in [write_spdx, write_cyclonedx] {
+            let read = read(&written(write, &document(&inventory))).unwrap();
+            prop_assert_eq!(&read.os, &inventory.os);
+            prop_assert_eq!(&read.components, &inventory.components);
+        }
+    }
+
+    #[test]
+    fn damaged_documents_never_panic(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+        let inventory = inventory();
+        for write in [write_spdx, write_cyclonedx] {
+            let mut bytes = written(write, &document(&inventory));
+            let at = at.index(bytes.len());
+            if cut { bytes.truncate(at) } else { bytes[at] = byte }
+            let _ = read(&bytes);
+        }
+    }
+}
+
+#[test]
+fn the_digest_of_the_subject_may_stand_in_any_of_three_places() {
+    let digest = Digest::sha256(b"x");
+    for subject in [
+        format!(r#"{{"type":"container","name":"a","version":"{digest}"}}"#),
+        format!(r#"{{"type":"container","name":"a","purl":"pkg:oci/a@{digest}"}}"#),
+        format!(
+            r#"{{"type":"container","name":"a","hashes":[{{"alg":"SHA-256","content":"{}"}}]}}"#,
+            digest.hex()
+        ),
+    ] {
+        let bom = format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.5","metadata":{{"component":{subject}}}}}"#
+        );
+        assert_eq!(read_document(bom.as_bytes(), &Limits::default()).unwrap().subject_digest, Some(digest));
+    }
+}

@@ -1,0 +1,125 @@
+//! An inventory with everything in it, and the documents made from it.
+#![allow(dead_code, clippy::unwrap_used, clippy::print_stdout, reason = "test code; each test uses a part")]
+
+use std::path::PathBuf;
+
+use plimsoll_core::rootfs::LayerRef;
+use plimsoll_core::{Digest, Timestamp};
+use plimsoll_sbom::{
+    Component, Document, DocumentSubject, Error, Inventory, Location, OsRelease, Owner, OwnerEvidence,
+    Problem, ProblemCode, write_cyclonedx, write_spdx,
+};
+
+pub(crate) type Function = fn(&Document<'_>, &mut dyn std::io::Write) -> Result<(), Error>;
+
+#[derive(Clone, Copy)]
+pub(crate) enum Write {
+    Spdx,
+    CycloneDx,
+}
+
+impl Write {
+    pub(crate) fn function(self) -> Function {
+        match self {
+            Self::Spdx => write_spdx,
+            Self::CycloneDx => write_cyclonedx,
+        }
+    }
+}
+
+pub(crate) fn manifest() -> Digest {
+    Digest::sha256(b"manifest")
+}
+
+pub(crate) fn document(inventory: &Inventory) -> Document<'_> {
+    Document {
+        inventory,
+        subject: DocumentSubject {
+            name: "registry.example/team/app:1.2".to_owned(),
+            manifest: Some(manifest()),
+            repository: Some("registry.example/team/app".to_owned()),
+            tag: Some("1.2".to_owned()),
+            architecture: Some("amd64".to_owned()),
+        },
+        created: "2026-11-20T10:00:00.5Z".parse::<Timestamp>().unwrap(),
+        tool_version: "0.1.0",
+    }
+}
+
+pub(crate) fn written(write: Function, document: &Document<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write(document, &mut bytes).unwrap();
+    bytes
+}
+
+/// What catalogers would have found, and what they could not find out.
+pub(crate) fn inventory() -> Inventory {
+    let component = |purl: &str, path: &str, layer| {
+        let mut component = Component::from_purl(purl.parse().unwrap());
+        component.locations = vec![Location { path: path.to_owned(), layer: Some(layer) }];
+        component
+    };
+    let status = "var/lib/dpkg/status";
+    let distro = "arch=amd64&distro=debian-12";
+    let mut libc =
+        component(&format!("pkg:deb/debian/libc6@2.36-9%2Bdeb12u4?{distro}&upstream=glibc"), status, 0);
+    libc.supplier = Some("GNU Libc Maintainers <debian-glibc@lists.debian.org>".to_owned());
+    let cpp = component(
+        &format!("pkg:deb/debian/cpp@4:12.2.0-3?{distro}&upstream=gcc-defaults%401.203"),
+        status,
+        1,
+    );
+    let attr = component(&format!("pkg:deb/debian/libattr1@1:2.5.1-4?{distro}&upstream=attr"), status, 0);
+    let deb_yaml = component(
+        &format!("pkg:deb/debian/python3-yaml@6.0-3%2Bb2?{distro}&upstream=pyyaml%406.0-3"),
+        status,
+        1,
+    );
+    let mut flask = component(
+        "pkg:pypi/flask@3.0.0",
+        "usr/lib/python3.11/site-packages/flask-3.0.0.dist-info/METADATA",
+        2,
+    );
+    flask.licenses = vec!["BSD-3-Clause".to_owned(), "see \"LICENSE\" in the sources".to_owned()];
+    flask.supplier = Some("Armin (Ronacher)".to_owned());
+    let mut yaml =
+        component("pkg:pypi/pyyaml@6.0", "usr/lib/python3/dist-packages/PyYAML-6.0.egg-info/PKG-INFO", 1);
+    yaml.owner = Some(Owner { purl: deb_yaml.purl.clone(), evidence: OwnerEvidence::DigestsMatch });
+    yaml.licenses = vec!["MIT".to_owned()];
+    let mut requests = component("pkg:pypi/requests@2.32.3", "opt/a/requests-2.32.3.dist-info/METADATA", 2);
+    requests.licenses = vec!["Apache-2.0".to_owned()];
+    let mut copy = component("pkg:pypi/requests@2.32.3", "opt/b/requests-2.32.3.dist-info/METADATA", 2);
+    copy.owner = Some(Owner { purl: libc.purl.clone(), evidence: OwnerEvidence::DigestMismatch });
+    let layer = |index: usize| LayerRef {
+        index,
+        digest: Digest::sha256(&[0, u8::try_from(index).unwrap()]),
+        diff_id: Digest::sha256(&[1, u8::try_from(index).unwrap()]),
+    };
+    let mut components = vec![libc, cpp, attr, deb_yaml, flask, yaml, requests, copy];
+    components.sort_by(|a, b| (&a.purl, &a.locations).cmp(&(&b.purl, &b.locations)));
+    Inventory {
+        os: Some(OsRelease {
+            id: "debian".to_owned(),
+            version_id: Some("12".to_owned()),
+            codename: Some("bookworm".to_owned()),
+            pretty_name: Some("Debian GNU/Linux 12 (bookworm)".to_owned()),
+        }),
+        components,
+        problems: vec![Problem {
+            code: ProblemCode::FileTooLarge,
+            path: "opt/x-1.dist-info/METADATA".to_owned(),
+            detail: "a \"detail\"\nof two lines".to_owned(),
+        }],
+        layers: (0..3).map(layer).collect(),
+    }
+}
+
+/// The data that tests may use and the project does not contain.
+pub(crate) fn fixture(name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/fixtures").join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    println!("skipped: no ../shared/data");
+    None
+}

@@ -1,0 +1,56 @@
+//! Verification with public keys alone: no certificate, no log, no timestamp.
+
+use sigstore_types::bundle::VerificationMaterialContent;
+
+use crate::error::excerpt;
+use crate::{Bundle, Error, IN_TOTO_PAYLOAD, PublicKey, Signer, Statement, Verified};
+
+/// Verifies that one of `keys` signed the statement in `bundle`.
+///
+/// In this order; each step that does not hold is an error:
+///
+/// 1. There is a key. An empty set of keys must not read as "nothing to check".
+/// 2. The bundle was made with a key. One with a certificate is refused, not tried: its log entry and timestamp are what
+///    makes a short-lived certificate trustworthy, and they are not looked at here.
+/// 3. It carries a DSSE envelope. A signature over a bare message says nothing about what the message is, and one made
+///    for a file must not pass for a statement.
+/// 4. The payload type is in-toto's, so that bytes signed for another protocol cannot be read as a statement.
+/// 5. The one signature (two, with one good, were TOB-SIGSTORE-9) holds over DSSE's pre-authentication encoding of type
+///    and payload, under one of the keys and under the algorithm that the key dictates. The bundle's key hint and
+///    the envelope's `keyid` are not signed and choose nothing.
+/// 6. Only then the payload is parsed, from the very bytes that were signed, strictly: no duplicate names, a known
+///    `_type`, 1 to 1,024 subjects with sound digests. A payload that does not parse is a failed verification
+///    (CVE-2026-39395).
+///
+/// Log entries and timestamps that come with the bundle are not looked at; [`Verified::not_checked`] lists them.
+///
+/// What it does not say: whether the statement is about the artifact at hand ([`Statement::names`]), and whether it is of
+/// the kind that is wanted ([`Statement::is_signature`]). Both are the caller's next questions.
+pub fn statement_by_key(bundle: &Bundle, keys: &[PublicKey]) -> Result<Verified<Statement>, Error> {
+    if keys.is_empty() {
+        return Err(Error::NoKeys);
+    }
+    match bundle.material() {
+        VerificationMaterialContent::PublicKey(_) => {}
+        VerificationMaterialContent::Certificate(_)
+        | VerificationMaterialContent::X509CertificateChain { .. } => {
+            return Err(Error::WrongMaterial { got: "a certificate", expected: "a public key" });
+        }
+        _ => return Err(Error::WrongMaterial { got: "unknown material", expected: "a public key" }),
+    }
+    let envelope = bundle.envelope().ok_or(Error::NotAStatement)?;
+    if envelope.payload_type != IN_TOTO_PAYLOAD {
+        return Err(Error::PayloadType { got: excerpt(&envelope.payload_type) });
+    }
+    let message = envelope.pae();
+    let signer =
+        keys.iter().find(|key| key.verifies(&message, &envelope.signature.sig)).ok_or_else(|| {
+            Error::Rejected {
+                tried: keys.iter().map(PublicKey::id).collect(),
+                claimed: bundle.claimed_key(),
+                ed25519: keys.iter().any(|key| key.algorithm() == crate::KeyAlgorithm::Ed25519),
+            }
+        })?;
+    let statement = Statement::parse(envelope.payload.as_bytes())?;
+    Ok(Verified::new(statement, Signer::Key(signer.id()), bundle.digest(), bundle.extras()))
+}

@@ -1,0 +1,231 @@
+//! Why a key, a bundle or a statement was refused.
+//!
+//! What cannot be read is [`Kind::Failed`]: it says nothing about who signed. What can be read and does not hold is
+//! [`Kind::Denied`]. Everything that [`statement_by_key`](crate::statement_by_key) returns, except for a call without
+//! keys, is of the second kind, a signed payload that is not a statement included (CVE-2026-39395).
+
+use plimsoll_core::{Classify, Kind, json};
+
+use crate::KeyId;
+
+/// Why a key, a bundle or a statement was refused. Foreign text in it is cut and escaped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Not one `PUBLIC KEY` block in PEM.
+    #[error("public key: got {got}, expected one PEM block `PUBLIC KEY`")]
+    NotPublicKeyPem {
+        /// What was found instead.
+        got: String,
+    },
+    /// A key of an algorithm or size that is not on the list, or not a point on its curve.
+    #[error("public key: got {got}, expected ECDSA P-256 or P-384, Ed25519, or RSA of 2048 to 8192 bits")]
+    UnusableKey {
+        /// What was found instead.
+        got: String,
+    },
+
+    /// Not strict JSON, or larger than a bundle may be.
+    #[error("bundle: {source}")]
+    BundleJson {
+        /// Where and why.
+        source: json::Error,
+    },
+    /// Not a bundle of version 0.3.
+    #[error("bundle: got media type {got:?}, expected \"application/vnd.dev.sigstore.bundle.v0.3+json\"")]
+    BundleVersion {
+        /// The media type found.
+        got: String,
+    },
+    /// A field that the bundle's specification does not have.
+    #[error("bundle: unknown field {path:?}")]
+    UnknownField {
+        /// Where: `verificationMaterial.extra`.
+        path: String,
+    },
+    /// A field that a bundle must have is missing.
+    #[error("bundle: got neither of {}, expected one", names.join(", "))]
+    Missing {
+        /// The fields of which one must be there.
+        names: &'static [&'static str],
+    },
+    /// Fields that exclude each other.
+    #[error("bundle: got both {first} and {second}, expected one of them")]
+    Ambiguous {
+        /// One field.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// A field of the wrong JSON type.
+    #[error("bundle: {path}: expected {expected}")]
+    FieldType {
+        /// Where.
+        path: String,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// Base64 other than the one alphabet of RFC 4648 §4 with padding and nothing else.
+    #[error("bundle: {path}: not standard padded base64")]
+    Base64 {
+        /// Where.
+        path: String,
+    },
+    /// A list longer than any honest bundle's.
+    #[error("bundle: {path}: got {got} items, expected at most {limit}")]
+    TooMany {
+        /// Where.
+        path: String,
+        /// How many there are.
+        got: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// The number of signatures in the envelope is not one.
+    #[error("bundle: got {got} signatures, expected exactly one")]
+    SignatureCount {
+        /// How many there are.
+        got: usize,
+    },
+    /// The fields are there, but their values are not what the specification says.
+    #[error("bundle: {source}")]
+    BundleContent {
+        /// What does not fit.
+        source: serde_json::Error,
+    },
+
+    /// No key to verify with.
+    #[error("no public key was given to verify with")]
+    NoKeys,
+    /// The bundle was signed in another way than the caller trusts.
+    #[error("bundle signed with {got}, expected {expected}")]
+    WrongMaterial {
+        /// What the bundle carries.
+        got: &'static str,
+        /// What the caller trusts.
+        expected: &'static str,
+    },
+    /// The bundle signs a message, not a statement about an artifact.
+    #[error("bundle with a message signature, expected a DSSE envelope with a statement")]
+    NotAStatement,
+    /// The envelope's payload is of another type.
+    #[error("payload type {got:?}, expected \"application/vnd.in-toto+json\"")]
+    PayloadType {
+        /// The payload type found.
+        got: String,
+    },
+    /// The signature holds under none of the keys.
+    #[error("the signature holds under none of {} ({})", count(tried), list(tried))]
+    Rejected {
+        /// The keys that were tried.
+        tried: Vec<KeyId>,
+        /// The key that the bundle says it was signed with. Not signed, so only good for a hint.
+        claimed: Option<KeyId>,
+        /// One of the keys is an Ed25519 key.
+        ed25519: bool,
+    },
+
+    /// The signed payload is not strict JSON.
+    #[error("signed statement: {source}")]
+    StatementJson {
+        /// Where and why.
+        source: json::Error,
+    },
+    /// The signed payload is not an in-toto statement of a known version.
+    #[error(
+        "signed statement: got _type {got:?}, expected \"https://in-toto.io/Statement/v1\" or \"…/v0.1\""
+    )]
+    StatementType {
+        /// The type found.
+        got: String,
+    },
+    /// A statement about nothing, or about more than can be meant.
+    #[error("signed statement: got {got} subjects, expected 1 to {limit}")]
+    SubjectCount {
+        /// How many there are.
+        got: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A subject without a digest, with too many, or with one that is not what its algorithm produces.
+    #[error("signed statement: subject {index}: {problem}")]
+    SubjectDigest {
+        /// Position of the subject, from 0.
+        index: usize,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The statement does not say what kind it is.
+    #[error("signed statement: empty predicateType")]
+    NoPredicateType,
+}
+
+impl Classify for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotPublicKeyPem { .. } | Self::UnusableKey { .. } | Self::NoKeys => Kind::Usage,
+            Self::BundleJson { .. }
+            | Self::BundleVersion { .. }
+            | Self::UnknownField { .. }
+            | Self::Missing { .. }
+            | Self::Ambiguous { .. }
+            | Self::FieldType { .. }
+            | Self::Base64 { .. }
+            | Self::TooMany { .. }
+            | Self::SignatureCount { .. }
+            | Self::BundleContent { .. } => Kind::Failed,
+            Self::WrongMaterial { .. }
+            | Self::NotAStatement
+            | Self::PayloadType { .. }
+            | Self::Rejected { .. }
+            | Self::StatementJson { .. }
+            | Self::StatementType { .. }
+            | Self::SubjectCount { .. }
+            | Self::SubjectDigest { .. }
+            | Self::NoPredicateType => Kind::Denied,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotPublicKeyPem { got } if got.contains("PRIVATE KEY") => {
+                Some("this is a private key; take the public half: plimsoll key public FILE".into())
+            }
+            Self::BundleVersion { got } if got.contains("version=0.") => {
+                Some("write it anew as version 0.3: cosign bundle upgrade".into())
+            }
+            Self::WrongMaterial { got: "a certificate", .. } => {
+                Some("it was signed without a key; name the identity and a trusted root instead".into())
+            }
+            Self::Rejected { tried, claimed: Some(claimed), .. } if !tried.contains(claimed) => {
+                Some(format!("the bundle says that it was signed with key {claimed}"))
+            }
+            Self::Rejected { ed25519: true, .. } => {
+                Some("cosign signs with Ed25519ph, which is not verified here; sign with a P-256 key".into())
+            }
+            Self::Rejected { tried, claimed: Some(claimed), .. } if tried.contains(claimed) => Some(
+                "the bundle names this key: it was changed after it was signed, or signed by somebody else"
+                    .into(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// Cuts foreign text for a message: 96 characters say enough, and a bundle may be 4 MiB of one string.
+pub(crate) fn excerpt(text: &str) -> String {
+    const SHOWN: usize = 96;
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn count(keys: &[KeyId]) -> String {
+    if keys.len() == 1 { "1 key".into() } else { format!("{} keys", keys.len()) }
+}
+
+fn list(keys: &[KeyId]) -> String {
+    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,264 @@
+//! Trusted public keys.
+//!
+//! Owns which keys can verify at all: PEM with one `PUBLIC KEY` block (X.509 `SubjectPublicKeyInfo`, RFC 5480, 8017,
+//! 8410), the algorithm from a closed list, never from what a signature or a bundle says. Where keys come from, and
+//! what each may sign, is policy.
+//!
+//! | key | signature |
+//! | --- | --- |
+//! | ECDSA P-256 | SHA-256, DER |
+//! | ECDSA P-384 | SHA-384, DER |
+//! | RSA 2048–8192 | PKCS#1 v1.5, SHA-256 |
+//! | Ed25519 | pure Ed25519 |
+//!
+//! The first three are what cosign makes of such keys. With an Ed25519 key cosign 3.1 signs by Ed25519ph, and then does not
+//! verify it itself; here it is rejected too, with a hint.
+
+use std::fmt::{self, Write as _};
+
+use aws_lc_rs::signature as lc;
+use plimsoll_core::{Algorithm, Digest};
+use serde::{Serialize, Serializer};
+use sigstore_crypto::{VerificationKey, validate_raw_public_key};
+use sigstore_types::{DerPublicKey, SignatureBytes};
+
+use crate::Error;
+use crate::error::excerpt;
+
+/// Names a public key: the SHA-256 of its `SubjectPublicKeyInfo` in DER, shown as 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(Digest);
+
+impl KeyId {
+    /// The id of the key with this DER encoding, which need not be a key that can verify.
+    pub fn of_spki(der: &[u8]) -> Self {
+        Self(Digest::sha256(der))
+    }
+
+    /// The 32 bytes of the digest.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// Reads the hint of a bundle as cosign writes it: standard base64 of the 32 bytes. Other tools put other text
+    /// there, which names no key.
+    pub(crate) fn from_hint(hint: &str) -> Option<Self> {
+        use base64::Engine as _;
+        let bytes = base64::engine::general_purpose::STANDARD.decode(hint).ok()?;
+        let mut digest = format!("{}:", Algorithm::Sha256.name());
+        for byte in bytes {
+            // Writing to a String cannot fail.
+            let _ = write!(digest, "{byte:02x}");
+        }
+        digest.parse().ok().map(Self)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.hex())
+    }
+}
+
+impl Serialize for KeyId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The algorithms on the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyAlgorithm {
+    /// ECDSA on P-256 with SHA-256.
+    EcdsaP256,
+    /// ECDSA on P-384 with SHA-384.
+    EcdsaP384,
+    /// Ed25519 without prehashing.
+    Ed25519,
+    /// RSA PKCS#1 v1.5 with SHA-256.
+    Rsa,
+}
+
+/// A public key that can verify.
+#[derive(Clone)]
+pub struct PublicKey {
+    spki: Vec<u8>,
+    id: KeyId,
+    algorithm: KeyAlgorithm,
+}
+
+impl PublicKey {
+    /// Reads a PEM file with exactly one `PUBLIC KEY` block. Two blocks are refused: the second would silently not
+    /// count.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
+        const BEGIN: &str = "-----BEGIN ";
+        /// Ten times an RSA key of 8,192 bits.
+        const MAX_PEM: usize = 16 * 1024;
+        let not_pem = |got: &str| Error::NotPublicKeyPem { got: excerpt(got) };
+
+        if pem.len() > MAX_PEM {
+            return Err(not_pem(&format!("{} bytes", pem.len())));
+        }
+        let text = str::from_utf8(pem).map_err(|_| not_pem("bytes that are not text"))?;
+        let labels: Vec<&str> =
+            text.split(BEGIN).skip(1).map(|block| block.split("-----").next().unwrap_or("")).collect();
+        match labels.as_slice() {
+            ["PUBLIC KEY"] => {}
+            [] => return Err(not_pem("no PEM block")),
+            [label] => return Err(not_pem(&format!("a block `{label}`"))),
+            more => return Err(not_pem(&format!("{} PEM blocks", more.len()))),
+        }
+        let der = DerPublicKey::from_pem(text).map_err(|error| not_pem(&error.to_string()))?;
+        Self::from_spki_der(der.as_bytes())
+    }
+
+    /// Takes a `SubjectPublicKeyInfo` in DER.
+    pub fn from_spki_der(der: &[u8]) -> Result<Self, Error> {
+        let unusable = |got: String| Error::UnusableKey { got: excerpt(&got) };
+
+        let key = VerificationKey::from_spki(&DerPublicKey::from_bytes(der))
+            .map_err(|error| unusable(error.to_string()))?;
+        let (algorithm, parser): (_, &'static dyn lc::VerificationAlgorithm) =
+            match key.scheme().key_algorithm() {
+                sigstore_crypto::KeyAlgorithm::EcdsaP256 => {
+                    (KeyAlgorithm::EcdsaP256, &lc::ECDSA_P256_SHA256_ASN1)
+                }
+                sigstore_crypto::KeyAlgorithm::EcdsaP384 => {
+                    (KeyAlgorithm::EcdsaP384, &lc::ECDSA_P384_SHA384_ASN1)
+                }
+                sigstore_crypto::KeyAlgorithm::Ed25519 => (KeyAlgorithm::Ed25519, &lc::ED25519),
+                sigstore_crypto::KeyAlgorithm::Rsa => (KeyAlgorithm::Rsa, &lc::RSA_PKCS1_2048_8192_SHA256),
+                other => return Err(unusable(format!("{other:?}"))),
+            };
+        // Size of RSA keys, form of points: would otherwise only show as a signature that never holds.
+        validate_raw_public_key(key.scheme(), key.as_bytes()).map_err(|error| unusable(error.to_string()))?;
+        lc::ParsedPublicKey::new(parser, key.as_bytes())
+            .map_err(|_| unusable(format!("{algorithm:?} key bytes that are not a valid key")))?;
+        Ok(Self { spki: der.to_vec(), id: KeyId::of_spki(der), algorithm })
+    }
+
+    /// The key's name.
+    pub fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// What kind of key it is.
+    pub fn algorithm(&self) -> KeyAlgorithm {
+        self.algorithm
+    }
+
+    /// The `SubjectPublicKeyInfo` in DER.
+    pub fn spki_der(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// The key as a PEM file.
+    pub fn to_pem(&self) -> String {
+        // cosign, openssl and Go all end lines with LF; the encoder's default is CRLF.
+        DerPublicKey::from_bytes(&self.spki).to_pem().replace("\r\n", "\n")
+    }
+
+    /// Whether `signature` over `message` holds.
+    pub(crate) fn verifies(&self, message: &[u8], signature: &SignatureBytes) -> bool {
+        VerificationKey::from_spki(&DerPublicKey::from_bytes(&self.spki))
+            .is_ok_and(|key| key.verify(message, signature).is_ok())
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({:?} {})", self.algorithm, self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+    use aws_lc_rs::rsa::KeySize;
+    use aws_lc_rs::signature::{KeyPair as _, RsaKeyPair};
+
+    use super::*;
+
+    const P256: &str = "-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE0et1CbwCTQVGmC6/1g0SzK008H5f
+QolSa9uCyVgJ5sEGF4aNJk7n0kPW1fQjftRksUAGBIdWmKJgPdh2UumXxw==
+-----END PUBLIC KEY-----
+";
+    /// secp256k1, the curve of another field.
+    const K256: &str = "-----BEGIN PUBLIC KEY-----
+MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEgzp3DlMEox3WZ5RhmE9LMg7ZWwa2G6Rl
+e9CrUFUV+w1njcAAMCdrOA7kElZBNPErfCqEmKnzbfyJqWtF7Iqi9A==
+-----END PUBLIC KEY-----
+";
+
+    #[test]
+    fn a_key_file_gives_the_id_that_cosign_writes_as_hint_and_comes_out_as_it_went_in() {
+        let key = PublicKey::from_pem(P256.as_bytes()).unwrap();
+        assert_eq!(KeyId::from_hint("l0ip5LC18tE2PpGX3ZfS8ZqFbSzog/Fl65yxLieqWCo="), Some(key.id()));
+        assert_eq!(key.to_pem(), P256);
+        assert_eq!(key.algorithm(), KeyAlgorithm::EcdsaP256);
+        assert_eq!(KeyId::from_hint("my-key"), None);
+    }
+
+    #[test]
+    fn other_curves_points_off_the_curve_and_trailing_bytes_are_refused() {
+        let refused = |der: &[u8]| matches!(PublicKey::from_spki_der(der), Err(Error::UnusableKey { .. }));
+        assert!(matches!(PublicKey::from_pem(K256.as_bytes()), Err(Error::UnusableKey { .. })));
+
+        let good = PublicKey::from_pem(P256.as_bytes()).unwrap().spki_der().to_vec();
+        let mut off_curve = good.clone();
+        *off_curve.last_mut().unwrap() ^= 1;
+        assert!(refused(&off_curve));
+        let mut trailing = good.clone();
+        trailing.push(0);
+        assert!(refused(&trailing));
+        assert!(refused(&good[..good.len() - 1]));
+        assert!(refused(b""));
+    }
+
+    #[test]
+    fn rsa_below_2048_bits_is_refused_and_2048_is_taken() {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        let der = AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).unwrap();
+        assert_eq!(PublicKey::from_spki_der(der.as_ref()).unwrap().algorithm(), KeyAlgorithm::Rsa);
+
+        // openssl genrsa 1024
+        let small = "-----BEGIN PUBLIC KEY-----
+MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC7frlEuTL5r5LGWFhsKeCS+Nog
+5JBYSUa5CJFo/ti0CUghRF402TEARdPNCJ3tyj4+URk6plabgwSAh41ZQXAIPsXH
+aXH2JIzF39REE/FoJG8/WEkFdpC4lfnIM++6PHY3tqO8Ut8E270ZeLTFyZlyOoBk
+T69o4iRyjul/1BioqwIDAQAB
+-----END PUBLIC KEY-----
+";
+        let error = PublicKey::from_pem(small.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("1024 bits"), "{error}");
+    }
+
+    #[test]
+    fn anything_but_one_public_key_block_is_refused_by_name() {
+        for (file, said) in [
+            (String::new(), "no PEM block"),
+            (format!("{P256}{P256}"), "2 PEM blocks"),
+            (P256.replace("PUBLIC KEY", "RSA PUBLIC KEY"), "`RSA PUBLIC KEY`"),
+            (P256.replace("PUBLIC KEY", "ENCRYPTED SIGSTORE PRIVATE KEY"), "PRIVATE KEY"),
+            (P256.replace("PUBLIC KEY", "CERTIFICATE"), "`CERTIFICATE`"),
+            (P256.replace("-----END", "-----DNE"), "PEM"),
+            (P256.replace("MFkw", "M!kw"), "PEM"),
+            ("x".repeat(20_000), "20000 bytes"),
+        ] {
+            let error = PublicKey::from_pem(file.as_bytes()).unwrap_err();
+            assert!(matches!(error, Error::NotPublicKeyPem { .. }), "{error}");
+            assert!(error.to_string().contains(said), "{error} does not mention {said}");
+        }
+        assert!(PublicKey::from_pem(&[0xff, 0xfe]).is_err());
+    }
+}

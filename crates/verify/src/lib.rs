@@ -1,0 +1,44 @@
+//! Signed bundles in, verified statements out.
+//!
+//! This crate takes bytes and keys and answers with [`Verified`] values; it opens no file and no connection, and it
+//! never sees a URL. What holds a [`Verified`] value has passed every step that the function which made it lists.
+//!
+//! - [`PublicKey`]: a trusted key, from a PEM file; [`KeyId`] names it.
+//! - [`Bundle`]: the [Sigstore bundle], version 0.3, parsed strictly. Nothing in it is trusted yet.
+//! - [`Statement`]: the [in-toto statement] that a bundle's DSSE envelope carries.
+//! - [`statement_by_key`]: the way from the one to the other with nothing but public keys.
+//!
+//! It does not decide which keys are trusted for what, nor whether a statement is good enough: that is policy.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use plimsoll_verify::{Bundle, Error, PublicKey, statement_by_key};
+//!
+//! let key = PublicKey::from_pem(b"-----BEGIN PUBLIC KEY-----
+//! MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE0et1CbwCTQVGmC6/1g0SzK008H5f
+//! QolSa9uCyVgJ5sEGF4aNJk7n0kPW1fQjftRksUAGBIdWmKJgPdh2UumXxw==
+//! -----END PUBLIC KEY-----
+//! ")?;
+//! assert_eq!(key.id().to_string(), "9748a9e4b0b5f2d1363e9197dd97d2f19a856d2ce883f165eb9cb12e27aa582a");
+//! assert!(matches!(Bundle::parse(b"{}"), Err(Error::Missing { .. })));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [Sigstore bundle]: https://docs.sigstore.dev/about/bundle/
+//! [in-toto statement]: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
+
+mod bundle;
+mod by_key;
+mod error;
+mod key;
+mod shape;
+mod statement;
+mod verified;
+
+pub use bundle::{BUNDLE_V0_3, Bundle, IN_TOTO_PAYLOAD};
+pub use by_key::statement_by_key;
+pub use error::Error;
+pub use key::{KeyAlgorithm, KeyId, PublicKey};
+pub use statement::{COSIGN_SIGN_V1, Statement, Subject, WAIVER_V1};
+pub use verified::{NotChecked, Signer, Verified};

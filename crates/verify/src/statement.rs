@@ -1,0 +1,281 @@
+//! In-toto statements: which artifacts, and what is said about them.
+//!
+//! Owns reading and writing of statements v1 (and reading of v0.1, which older attestations use) and the question whether
+//! one is about a given artifact. What predicates mean is not known here. Follows the in-toto attestation
+//! framework, "Statement" and "ResourceDescriptor". cosign's statement for a signed image:
+//!
+//! ```json
+//! {"_type": "https://in-toto.io/Statement/v1",
+//!  "subject": [{"digest": {"sha256": "4a78…3448"}, "annotations": {"team": "infra"}}],
+//!  "predicateType": "https://sigstore.dev/cosign/sign/v1", "predicate": {}}
+//! ```
+//!
+//! Unknown fields are skipped, as the framework demands: here, unlike around the envelope, the signer has signed them.
+
+use std::collections::BTreeMap;
+
+use plimsoll_core::{Digest, Limits, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Error;
+use crate::error::excerpt;
+
+/// The predicate type by which cosign marks a statement that is a signature.
+pub const COSIGN_SIGN_V1: &str = "https://sigstore.dev/cosign/sign/v1";
+
+/// The predicate type of a waiver.
+pub const WAIVER_V1: &str = "https://plimsoll.dev/waiver/v1";
+
+const STATEMENT_V1: &str = "https://in-toto.io/Statement/v1";
+const STATEMENT_V0_1: &str = "https://in-toto.io/Statement/v0.1";
+
+/// sigstore-go's bounds (CVE-2024-45395).
+const MOST_SUBJECTS: usize = 1024;
+const MOST_DIGESTS: usize = 32;
+
+/// A statement about artifacts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// The artifacts, at least one.
+    pub subjects: Vec<Subject>,
+    /// The kind of what is said: a URI.
+    pub predicate_type: String,
+    /// What is said. An absent predicate is an empty object.
+    pub predicate: Value,
+}
+
+/// An artifact that a statement is about.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Subject {
+    /// What the signer calls it. Names never authorise: only a digest tells which artifact is meant.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Hexadecimal digests by algorithm name; `sha256`, `sha384` and `sha512` are of the right length and lower-case.
+    #[serde(rename = "digest")]
+    pub digests: BTreeMap<String, String>,
+    /// What the signer adds about this artifact; cosign's `-a key=value`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire {
+    #[serde(rename = "_type")]
+    kind: String,
+    subject: Vec<Subject>,
+    predicate_type: String,
+    #[serde(default = "empty")]
+    predicate: Value,
+}
+
+impl Statement {
+    /// A statement about one artifact.
+    pub fn new(subject: Subject, predicate_type: impl Into<String>, predicate: Value) -> Self {
+        Self { subjects: vec![subject], predicate_type: predicate_type.into(), predicate }
+    }
+
+    /// Whether it is about the artifact with this digest: some subject lists exactly it, under its own algorithm. Names,
+    /// other algorithms and prefixes do not count, so a colliding SHA-1 beside the wrong SHA-256 names nothing.
+    pub fn names(&self, digest: &Digest) -> bool {
+        self.subjects.iter().any(|subject| subject.names(digest))
+    }
+
+    /// Whether it was made to be a signature of an image. An attestation by the same key is none.
+    pub fn is_signature(&self) -> bool {
+        self.predicate_type == COSIGN_SIGN_V1
+    }
+
+    /// The statement as v1 in canonical JSON: the payload to sign.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut statement = serde_json::json!({
+            "_type": STATEMENT_V1,
+            "predicateType": self.predicate_type,
+            "predicate": self.predicate,
+        });
+        let subjects = self.subjects.iter().map(Subject::to_value).collect();
+        if let Some(fields) = statement.as_object_mut() {
+            fields.insert("subject".into(), Value::Array(subjects));
+        }
+        json::canonical(&statement)
+    }
+
+    /// Reads a signed payload.
+    pub(crate) fn parse(payload: &[u8]) -> Result<Self, Error> {
+        let wire: Wire = json::from_slice(payload, Limits::default().bundle_bytes)
+            .map_err(|source| Error::StatementJson { source })?;
+        if wire.kind != STATEMENT_V1 && wire.kind != STATEMENT_V0_1 {
+            return Err(Error::StatementType { got: excerpt(&wire.kind) });
+        }
+        if wire.predicate_type.is_empty() {
+            return Err(Error::NoPredicateType);
+        }
+        if wire.subject.is_empty() || wire.subject.len() > MOST_SUBJECTS {
+            return Err(Error::SubjectCount { got: wire.subject.len(), limit: MOST_SUBJECTS });
+        }
+        for (index, subject) in wire.subject.iter().enumerate() {
+            subject.check().map_err(|problem| Error::SubjectDigest { index, problem })?;
+        }
+        Ok(Self { subjects: wire.subject, predicate_type: wire.predicate_type, predicate: wire.predicate })
+    }
+}
+
+impl Subject {
+    /// A subject known by one digest; `name` may be empty.
+    pub fn new(name: impl Into<String>, digest: &Digest) -> Self {
+        Self {
+            name: name.into(),
+            digests: BTreeMap::from([(digest.algorithm().name().to_owned(), digest.hex())]),
+            annotations: BTreeMap::new(),
+        }
+    }
+
+    fn names(&self, digest: &Digest) -> bool {
+        self.digests.get(digest.algorithm().name()).is_some_and(|hex| *hex == digest.hex())
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.digests.is_empty() {
+            return Err("has no digest");
+        }
+        if self.digests.len() > MOST_DIGESTS {
+            return Err("has more than 32 digests");
+        }
+        for (algorithm, hex) in &self.digests {
+            let length = match algorithm.as_str() {
+                "sha256" => 64,
+                "sha384" => 96,
+                "sha512" => 128,
+                _ => continue,
+            };
+            let digits = hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+            if hex.len() != length || !digits {
+                return Err("has a SHA-2 digest that is not lower-case hex of its length");
+            }
+        }
+        Ok(())
+    }
+
+    fn to_value(&self) -> Value {
+        let mut fields = serde_json::Map::new();
+        if !self.name.is_empty() {
+            fields.insert("name".into(), self.name.as_str().into());
+        }
+        let digests = self.digests.iter().map(|(name, hex)| (name.clone(), hex.as_str().into()));
+        fields.insert("digest".into(), Value::Object(digests.collect()));
+        if !self.annotations.is_empty() {
+            let annotations = self.annotations.iter().map(|(name, value)| (name.clone(), value.clone()));
+            fields.insert("annotations".into(), Value::Object(annotations.collect()));
+        }
+        Value::Object(fields)
+    }
+}
+
+fn empty() -> Value {
+    Value::Object(serde_json::Map::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn parse(statement: &Value) -> Result<Statement, Error> {
+        Statement::parse(statement.to_string().as_bytes())
+    }
+
+    fn about(subject: &Value) -> Value {
+        json!({"_type": STATEMENT_V1, "subject": subject, "predicateType": "https://example.com/p/v1"})
+    }
+
+    #[test]
+    fn only_the_exact_digest_under_its_own_algorithm_names_an_artifact() {
+        let (meant, other) = (Digest::sha256(b"meant"), Digest::sha256(b"other"));
+        let long = Digest::of(plimsoll_core::Algorithm::Sha512, b"meant");
+        let names = |subject: Value, digest: &Digest| parse(&about(&subject)).unwrap().names(digest);
+
+        assert!(names(json!([{"digest": {"sha256": meant.hex()}}]), &meant));
+        assert!(names(
+            json!([{"digest": {"sha256": other.hex()}}, {"digest": {"sha256": meant.hex()}}]),
+            &meant
+        ));
+        assert!(names(json!([{"digest": {"sha512": long.hex()}}]), &long));
+
+        // A right name, the right digits under another algorithm, a weak digest beside the wrong strong one.
+        assert!(!names(json!([{"name": meant.to_string(), "digest": {"sha256": other.hex()}}]), &meant));
+        assert!(!names(json!([{"digest": {"sha1": meant.hex(), "gitCommit": meant.hex()}}]), &meant));
+        assert!(!names(json!([{"digest": {"SHA256": meant.hex(), "sha1": "aa"}}]), &meant));
+        assert!(!names(json!([{"digest": {"sha512": long.hex()}}]), &meant));
+        assert!(!names(json!([{"digest": {"sha256": meant.hex()}}]), &long));
+    }
+
+    #[test]
+    fn subjects_must_exist_be_bounded_and_carry_sound_digests() {
+        let hex = Digest::sha256(b"x").hex();
+        let count = |subjects: Value| matches!(parse(&about(&subjects)), Err(Error::SubjectCount { .. }));
+        let digest = |digests: Value| {
+            matches!(
+                parse(&about(&json!([{"digest": {"sha256": hex}}, {"digest": digests}]))),
+                Err(Error::SubjectDigest { index: 1, .. })
+            )
+        };
+        assert!(count(json!([])));
+        assert!(count(Value::Array(vec![json!({"digest": {"sha256": hex}}); 1025])));
+        assert!(parse(&about(&Value::Array(vec![json!({"digest": {"sha256": hex}}); 1024]))).is_ok());
+        assert!(digest(json!({})));
+        assert!(digest(json!({"sha256": hex.to_uppercase()})));
+        assert!(digest(json!({"sha256": &hex[..63]})));
+        assert!(digest(json!({"sha256": format!("sha256:{hex}")})));
+        assert!(digest(json!({"sha512": hex})));
+        assert!(digest(json!({"sha256": ""})));
+        assert!(digest((0..33).map(|n| (format!("a{n}"), json!("00"))).collect::<Value>()));
+        assert!(matches!(parse(&about(&json!([{"name": "x"}]))), Err(Error::StatementJson { .. })));
+    }
+
+    #[test]
+    fn other_types_and_wrong_shapes_are_errors_not_panics() {
+        let subject = json!([{"digest": {"sha256": Digest::sha256(b"x").hex()}}]);
+        let with = |field: &str, value: Value| {
+            let mut statement = about(&subject);
+            statement[field] = value;
+            parse(&statement)
+        };
+        assert!(with("_type", json!(STATEMENT_V0_1)).is_ok());
+        assert!(matches!(
+            with("_type", json!("https://in-toto.io/Statement/v2")),
+            Err(Error::StatementType { .. })
+        ));
+        assert!(matches!(with("predicateType", json!("")), Err(Error::NoPredicateType)));
+        for (field, value) in [
+            ("_type", json!(null)),
+            ("subject", json!({})),
+            ("subject", json!("x")),
+            ("subject", json!([null])),
+            ("subject", json!([{"digest": []}])),
+            ("subject", json!([{"digest": {"sha256": 1}}])),
+            ("predicateType", json!(1)),
+        ] {
+            assert!(
+                matches!(with(field, value.clone()), Err(Error::StatementJson { .. })),
+                "{field} = {value}"
+            );
+        }
+        for bytes in [&b""[..], b"null", b"[]", b"{}", b"\xff", b"{\"_type\":1,\"_type\":1}"] {
+            assert!(matches!(Statement::parse(bytes), Err(Error::StatementJson { .. })));
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back_and_an_attestation_is_no_signature() {
+        let mut subject = Subject::new("", &Digest::sha256(b"image"));
+        subject.annotations.insert("team".into(), json!("infra"));
+        let signature = Statement::new(subject, COSIGN_SIGN_V1, json!({}));
+        assert_eq!(Statement::parse(&signature.to_json()).unwrap(), signature);
+        assert!(signature.is_signature());
+        assert!(!String::from_utf8(signature.to_json()).unwrap().contains("\"name\""));
+
+        let sbom = Statement { predicate_type: "https://spdx.dev/Document/v2.3".into(), ..signature };
+        assert!(!sbom.is_signature());
+    }
+}

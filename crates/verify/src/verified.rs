@@ -1,0 +1,93 @@
+//! What has been verified, by whom, and what was left unchecked.
+//!
+//! [`Verified`] has no public constructor: only the functions of this crate make one, after all of their steps. Policy
+//! takes nothing else.
+
+use plimsoll_core::Digest;
+use serde::Serialize;
+
+use crate::KeyId;
+
+/// A value that somebody trusted has signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified<T> {
+    value: T,
+    signer: Signer,
+    bundle: Digest,
+    not_checked: Vec<NotChecked>,
+}
+
+/// Who signed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Signer {
+    /// The holder of this key.
+    Key(KeyId),
+}
+
+/// Something that the bundle carries and nobody looked at. It neither helped nor harmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum NotChecked {
+    /// Entries of a transparency log.
+    TransparencyLog,
+    /// Signed timestamps.
+    Timestamp,
+}
+
+impl<T> Verified<T> {
+    pub(crate) fn new(value: T, signer: Signer, bundle: Digest, not_checked: Vec<NotChecked>) -> Self {
+        Self { value, signer, bundle, not_checked }
+    }
+
+    /// What was signed.
+    pub fn value(&self) -> &T {
+        &self.value
+    }
+
+    /// Who signed it.
+    pub fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
+    /// The SHA-256 of the bundle's bytes. It says where the evidence came from and is no identity: an ECDSA signature can be
+    /// rewritten so that it still holds, so whoever counts approvals counts signers, not bundles.
+    pub fn bundle(&self) -> &Digest {
+        &self.bundle
+    }
+
+    /// What the bundle carries and was not looked at.
+    pub fn not_checked(&self) -> &[NotChecked] {
+        &self.not_checked
+    }
+
+    /// A part or another form of what was signed, still verified. The closure must not bring anything in from outside.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Verified<U> {
+        Verified {
+            value: f(self.value),
+            signer: self.signer,
+            bundle: self.bundle,
+            not_checked: self.not_checked,
+        }
+    }
+
+    /// As [`Verified::map`], for a form that may turn out not to fit.
+    pub fn try_map<U, E>(self, f: impl FnOnce(T) -> Result<U, E>) -> Result<Verified<U>, E> {
+        Ok(Verified {
+            value: f(self.value)?,
+            signer: self.signer,
+            bundle: self.bundle,
+            not_checked: self.not_checked,
+        })
+    }
+}
+
+impl std::fmt::Display for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Key(id) => write!(f, "key {id}"),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Classes of addresses, and the rule about which of them a host may lead to.
+//!
+//! The IANA special-purpose registries (RFC 6890 and its updates) decide the class. Forms of IPv6 that carry an IPv4
+//! address (mapped, NAT64, 6to4, Teredo) have the class of what they carry: guards that only knew the literal
+//! `169.254.169.254` were passed with `[::ffff:169.254.169.254]`, and guards that looked at the URL instead of the
+//! connection were passed with a DNS name.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What kind of network an address belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Routed on the internet.
+    Public,
+    /// This machine.
+    Loopback,
+    /// RFC 1918, shared address space (RFC 6598), unique local (RFC 4193), site local.
+    Private,
+    /// One link: RFC 3927 and `fe80::/10`.
+    LinkLocal,
+    /// Where clouds answer with an instance's credentials, outside of the link-local range.
+    Metadata,
+    /// Multicast and broadcast.
+    Multicast,
+    /// `0.0.0.0/8` and `::`, which connect to this machine.
+    Unspecified,
+    /// Documentation, benchmarks, future use. Some tunnels resolve every name into the benchmark range.
+    Reserved,
+}
+
+impl Class {
+    /// The class of an address.
+    pub fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(v4) => Self::of_v4(v4),
+            IpAddr::V6(v6) => Self::of_v6(v6),
+        }
+    }
+
+    fn of_v4(v4: Ipv4Addr) -> Self {
+        // Alibaba's and Azure's; they look private and public.
+        if v4 == Ipv4Addr::new(100, 100, 100, 200) || v4 == Ipv4Addr::new(168, 63, 129, 16) {
+            return Self::Metadata;
+        }
+        match v4.octets() {
+            [0, ..] => Self::Unspecified,
+            [127, ..] => Self::Loopback,
+            [169, 254, ..] => Self::LinkLocal,
+            [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Self::Private,
+            [224..=239, ..] | [255, 255, 255, 255] => Self::Multicast,
+            [192, 0, 0 | 2, _]
+            | [198, 18 | 19, ..]
+            | [198, 51, 100, _]
+            | [203, 0, 113, _]
+            | [240..=255, ..] => Self::Reserved,
+            _ => Self::Public,
+        }
+    }
+
+    fn of_v6(v6: Ipv6Addr) -> Self {
+        // Amazon's, within the unique local range.
+        if v6 == Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254) {
+            return Self::Metadata;
+        }
+        match v6.segments() {
+            [0, 0, 0, 0, 0, 0, 0, 0] => Self::Unspecified,
+            [0, 0, 0, 0, 0, 0, 0, 1] => Self::Loopback,
+            // Compatible, mapped and translated forms; NAT64, the well-known and the local prefix.
+            [0, 0, 0, 0, 0, 0 | 0xffff, a, b]
+            | [0, 0, 0, 0, 0xffff, 0, a, b]
+            | [0x64, 0xff9b, 0, 0, 0, 0, a, b]
+            | [0x64, 0xff9b, 1, _, _, _, a, b]
+            // 6to4.
+            | [0x2002, a, b, ..] => Self::of_v4(carried(a, b)),
+            // Teredo carries the client's address inverted.
+            [0x2001, 0, .., a, b] => Self::of_v4(carried(!a, !b)),
+            [0xfe80..=0xfebf, ..] => Self::LinkLocal,
+            [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => Self::Private,
+            [0xff00..=0xffff, ..] => Self::Multicast,
+            [0x2001, 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] | [0x0100, 0, 0, 0, ..] | [0x5f00, ..] => Self::Reserved,
+            _ => Self::Public,
+        }
+    }
+}
+
+fn carried(a: u16, b: u16) -> Ipv4Addr {
+    Ipv4Addr::from((u32::from(a) << 16) | u32::from(b))
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Public => "public",
+            Self::Loopback => "loopback",
+            Self::Private => "private",
+            Self::LinkLocal => "link-local",
+            Self::Metadata => "cloud metadata",
+            Self::Multicast => "multicast",
+            Self::Unspecified => "unspecified",
+            Self::Reserved => "reserved",
+        })
+    }
+}
+
+/// Which addresses a host may lead to, by who named it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// The user wrote the address itself (or it is a proxy's): any.
+    Literal,
+    /// The user wrote a name. No registry lives at a link-local or metadata address, so a name that leads there is an
+    /// attack on the machine's own credentials.
+    Named,
+    /// A response wrote it. The class is that of the address at which the giver was reached, if that is known.
+    Given {
+        /// The URL that named the host, fit to be shown.
+        by: String,
+        /// The giver's class.
+        giver: Option<Class>,
+    },
+}
+
+impl Rule {
+    pub(crate) fn permits(&self, class: Class) -> bool {
+        match self {
+            Self::Literal => true,
+            Self::Named => {
+                matches!(class, Class::Public | Class::Loopback | Class::Private | Class::Reserved)
+            }
+            Self::Given { giver, .. } => match class {
+                Class::Public => true,
+                Class::Loopback | Class::Private | Class::Reserved => *giver == Some(class),
+                _ => false,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(address: &str) -> Class {
+        Class::of(address.parse().unwrap())
+    }
+
+    #[test]
+    fn special_addresses_are_told_from_public_ones() {
+        let table = [
+            ("93.184.215.14", Class::Public),
+            ("172.15.0.1", Class::Public),
+            ("172.32.0.1", Class::Public),
+            ("100.128.0.1", Class::Public),
+            ("192.0.1.1", Class::Public),
+            ("127.0.0.1", Class::Loopback),
+            ("127.255.255.254", Class::Loopback),
+            ("10.1.2.3", Class::Private),
+            ("172.16.0.1", Class::Private),
+            ("172.31.255.255", Class::Private),
+            ("192.168.1.1", Class::Private),
+            ("100.64.0.1", Class::Private),
+            ("169.254.169.254", Class::LinkLocal),
+            ("100.100.100.200", Class::Metadata),
+            ("168.63.129.16", Class::Metadata),
+            ("0.0.0.0", Class::Unspecified),
+            ("0.1.2.3", Class::Unspecified),
+            ("224.0.0.1", Class::Multicast),
+            ("255.255.255.255", Class::Multicast),
+            ("240.0.0.1", Class::Reserved),
+            ("198.18.0.1", Class::Reserved),
+            ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", Class::Public),
+            ("::", Class::Unspecified),
+            ("::1", Class::Loopback),
+            ("fe80::1", Class::LinkLocal),
+            ("febf::1", Class::LinkLocal),
+            ("fc00::1", Class::Private),
+            ("fd12::1", Class::Private),
+            ("fec0::1", Class::Private),
+            ("fd00:ec2::254", Class::Metadata),
+            ("ff02::1", Class::Multicast),
+            ("2001:db8::1", Class::Reserved),
+        ];
+        for (address, expected) in table {
+            assert_eq!(class(address), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn an_ipv4_address_inside_ipv6_keeps_its_class() {
+        for wrapped in [
+            "::ffff:169.254.169.254",
+            "::169.254.169.254",
+            "::ffff:0:a9fe:a9fe",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
+            "2001:0:1234::5601:5601",
+        ] {
+            assert_eq!(class(wrapped), Class::LinkLocal, "{wrapped}");
+        }
+        assert_eq!(class("::ffff:127.0.0.1"), Class::Loopback);
+        assert_eq!(class("::ffff:10.0.0.1"), Class::Private);
+        assert_eq!(class("::ffff:0.0.0.0"), Class::Unspecified);
+        assert_eq!(class("64:ff9b::5db8:d70e"), Class::Public);
+    }
+
+    #[test]
+    fn a_given_host_reaches_only_its_givers_class() {
+        let given = |giver| Rule::Given { by: "https://r.example/".to_owned(), giver };
+        for giver in [None, Some(Class::Public), Some(Class::Private)] {
+            assert!(given(giver).permits(Class::Public));
+            assert!(!given(giver).permits(Class::Loopback));
+        }
+        assert!(given(Some(Class::Loopback)).permits(Class::Loopback));
+        assert!(given(Some(Class::Private)).permits(Class::Private));
+        assert!(!given(Some(Class::Loopback)).permits(Class::Private));
+        assert!(!given(Some(Class::Public)).permits(Class::Private));
+        // Never, not even among their own kind.
+        for never in [Class::LinkLocal, Class::Metadata, Class::Multicast, Class::Unspecified] {
+            assert!(!given(Some(never)).permits(never), "{never}");
+        }
+    }
+
+    #[test]
+    fn a_name_never_leads_to_metadata_but_a_literal_may() {
+        assert!(!Rule::Named.permits(Class::LinkLocal));
+        assert!(!Rule::Named.permits(Class::Metadata));
+        assert!(!Rule::Named.permits(Class::Unspecified));
+        assert!(Rule::Named.permits(Class::Private));
+        assert!(Rule::Literal.permits(Class::LinkLocal));
+    }
+}

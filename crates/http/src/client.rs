@@ -1,0 +1,315 @@
+//! The client: one call from the rules to the response, with its retries and redirects.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Uri, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::address::Class;
+use crate::body::{Body, Lease, Pace};
+use crate::connect::{Connected, Connector, Dial, Tcp, Watched, causes};
+use crate::error::{Error, Phase, excerpt};
+use crate::pool::{Connection, Pool};
+use crate::redirect;
+use crate::request::{Request, Response};
+use crate::resolve::{Resolve, SystemResolver};
+use crate::retry;
+use crate::route::{Origin, Route, route};
+use crate::settings::Settings;
+use crate::tls::Tls;
+
+/// The outbound client. Cloning it is cheap, and the clones share connections.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: Settings,
+    connector: Connector,
+    pool: Arc<Pool>,
+    reached: Reached,
+}
+
+impl Client {
+    /// A client on TCP and the system's resolver, for a tokio runtime with I/O and time enabled. Fails if an extra certificate authority cannot be read; nothing else is
+    /// opened or loaded before it is needed.
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        Self::with_resolver(settings, Arc::new(SystemResolver))
+    }
+
+    /// The same with another resolver.
+    pub fn with_resolver(settings: Settings, resolver: Arc<dyn Resolve>) -> Result<Self, Error> {
+        Self::with_network(settings, resolver, Arc::new(Tcp))
+    }
+
+    pub(crate) fn with_network(
+        settings: Settings,
+        resolver: Arc<dyn Resolve>,
+        dialer: Arc<dyn Dial>,
+    ) -> Result<Self, Error> {
+        let tls = Tls::new(&settings.extra_roots)?;
+        let connector = Connector { resolver, dialer, tls, timeout: settings.connect_timeout };
+        let shared = Shared { settings, connector, pool: Arc::default(), reached: Reached::default() };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Sends a request, again where that is safe and may help, and returns when the response's head has arrived.
+    ///
+    /// A redirect is returned like any other answer. 429 and 5xx (but 501) are errors after the last attempt.
+    pub async fn send(&self, request: Request) -> Result<Response, Error> {
+        let pace = self.shared.pace(&request);
+        self.shared.within(&request, pace, self.shared.attempts(&request, pace)).await
+    }
+
+    /// Like [`Client::send`], and follows up to five redirects of a GET or HEAD.
+    ///
+    /// A hop to another origin counts as given by the response, loses every header that could carry a credential, and
+    /// never leads from https to plain http. Redirects of other methods are returned.
+    pub async fn send_following(&self, request: Request) -> Result<Response, Error> {
+        let pace = self.shared.pace(&request);
+        self.shared.within(&request, pace, self.shared.hops(&request, pace)).await
+    }
+
+    #[cfg(test)]
+    pub(crate) fn tls_is_ready(&self) -> bool {
+        self.shared.connector.tls.is_ready()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("settings", &self.shared.settings).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn pace(&self, request: &Request) -> Pace {
+        let timeout = request.timeout.unwrap_or(self.settings.timeout);
+        let (idle, least_rate) = (self.settings.idle_timeout, self.settings.least_rate);
+        Pace { deadline: later(timeout), timeout, idle, least_rate }
+    }
+
+    async fn within(
+        &self,
+        request: &Request,
+        pace: Pace,
+        work: impl Future<Output = Result<Response, Error>>,
+    ) -> Result<Response, Error> {
+        match timeout_at(pace.deadline, work).await {
+            Ok(done) => done,
+            Err(_) => Err(Error::Timeout { call: request.call(), phase: Phase::Call, after: pace.timeout }),
+        }
+    }
+
+    async fn hops(&self, first: &Request, pace: Pace) -> Result<Response, Error> {
+        let mut request = first.clone();
+        for _ in 0..=redirect::HOPS {
+            let response = self.attempts(&request, pace).await?;
+            match redirect::next(&request, response.status, &response.headers)? {
+                Some(next) => request = next,
+                None => return Ok(response),
+            }
+        }
+        Err(Error::TooManyRedirects { call: first.call(), limit: redirect::HOPS })
+    }
+
+    async fn attempts(&self, request: &Request, pace: Pace) -> Result<Response, Error> {
+        let mut attempts = 0_u32;
+        loop {
+            // Anew each time: an earlier attempt may have learned where the giver is.
+            let route = route(request, &self.settings, |origin| self.reached.class(origin))?;
+            attempts = attempts.saturating_add(1);
+            let (error, asked) = match self.attempt(request, &route, pace).await {
+                Ok(response) if !retry::is_trouble(response.status) => {
+                    tracing::debug!(call = %request.call(), status = response.status.as_u16(), attempts, "answered");
+                    return Ok(response);
+                }
+                Ok(response) => self.trouble(request, response, attempts).await,
+                Err(error) => (error, None),
+            };
+            let wait = asked.unwrap_or_else(|| retry::back_off(attempts));
+            let left = pace.deadline.saturating_duration_since(Instant::now());
+            if attempts > self.settings.retries
+                || !retry::may_repeat(&error, &request.method)
+                || wait >= left
+                || wait > retry::LONGEST_ASKED
+            {
+                return Err(error);
+            }
+            tracing::debug!(%error, attempts, ?wait, "trying again");
+            sleep(wait).await;
+        }
+    }
+
+    /// The error that stands for a 429 or 5xx, and the wait that it asks for.
+    async fn trouble(
+        &self,
+        request: &Request,
+        response: Response,
+        attempts: u32,
+    ) -> (Error, Option<Duration>) {
+        /// Enough for the code and message of a registry's error document.
+        const START: usize = 1024;
+        /// An explanation is not worth waiting for.
+        const START_WAIT: Duration = Duration::from_secs(2);
+        let Response { status, headers, mut body, .. } = response;
+        let retry_after = retry::asked(&headers);
+        let detail = excerpt(&timeout(START_WAIT, body.start(START)).await.unwrap_or_default());
+        (Error::Status { call: request.call(), status, attempts, retry_after, detail }, retry_after)
+    }
+
+    /// One attempt: on a kept connection if there is one, else, or if that turns out to have been closed, on a new one.
+    async fn attempt(&self, request: &Request, route: &Route, pace: Pace) -> Result<Response, Error> {
+        if let Some(connection) = self.pool.take(&route.origin, &route.rule).await {
+            match self.exchange(request, route, connection, pace).await {
+                Ok(response) => return Ok(response),
+                // Servers close idle connections whenever they like; that is no failure of the request.
+                Err(lost) if lost.unsent || (lost.closed && request.method.is_idempotent()) => {}
+                Err(lost) => return Err(lost.error),
+            }
+        }
+        let connection = self.open(request, route).await?;
+        self.exchange(request, route, connection, pace).await.map_err(|lost| lost.error)
+    }
+
+    async fn open(&self, request: &Request, route: &Route) -> Result<Connection, Error> {
+        let call = request.call();
+        let Connected { stream, peer } = self.connector.open(&call, route).await?;
+        if let Some(peer) = peer {
+            self.reached.note(&route.origin, Class::of(peer));
+        }
+        let (watched, written) = Watched::new(stream);
+        let (sender, connection) = http1::handshake(TokioIo::new(watched))
+            .await
+            .map_err(|e| Error::Interrupted { call, reason: causes(&e) })?;
+        tokio::spawn(async move {
+            // What goes wrong reaches the waiting request or body as well.
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection closed");
+            }
+        });
+        Ok(Connection { sender, written, peer })
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request,
+        route: &Route,
+        mut connection: Connection,
+        pace: Pace,
+    ) -> Result<Response, Lost> {
+        let call = request.call();
+        let outgoing = self.outgoing(request, route)?;
+        let response = {
+            let mut answer = pin!(connection.sender.try_send_request(outgoing));
+            let mut seen = connection.written.load(Ordering::Relaxed);
+            loop {
+                if let Ok(done) = timeout(pace.idle, answer.as_mut()).await {
+                    break done;
+                }
+                let now = connection.written.load(Ordering::Relaxed);
+                if now == seen {
+                    return Err(Error::Timeout { call, phase: Phase::Response, after: pace.idle }.into());
+                }
+                seen = now;
+            }
+        };
+        let (head, incoming): (_, Incoming) = match response {
+            Ok(response) => response.into_parts(),
+            Err(mut failed) => {
+                let unsent = failed.take_message().is_some();
+                let error = failed.into_error();
+                let reason = causes(&error);
+                let closed = !error.is_parse();
+                let error = if closed {
+                    Error::Interrupted { call, reason }
+                } else {
+                    Error::Protocol { call, reason }
+                };
+                return Err(Lost { error, unsent, closed });
+            }
+        };
+        let lease = Lease { connection, origin: route.origin.clone(), pool: Arc::clone(&self.pool) };
+        let body = Body::new(call, incoming, lease, pace);
+        Ok(Response { status: head.status, headers: head.headers, url: request.url.clone(), body })
+    }
+
+    fn outgoing(&self, request: &Request, route: &Route) -> Result<hyper::Request<Full<Bytes>>, Error> {
+        let fault = |reason| Error::Url { call: request.call(), reason };
+        let mut outgoing = hyper::Request::new(Full::new(request.body.clone()));
+        *outgoing.method_mut() = request.method.clone();
+        *outgoing.uri_mut() = Uri::try_from(&route.target).map_err(|_| fault("the URL cannot be sent"))?;
+        let headers = outgoing.headers_mut();
+        *headers = request.headers.clone();
+        let host = HeaderValue::try_from(&route.host_header).map_err(|_| fault("the host cannot be sent"))?;
+        headers.insert(header::HOST, host);
+        if !headers.contains_key(header::USER_AGENT)
+            && let Ok(agent) = HeaderValue::try_from(&self.settings.user_agent)
+        {
+            headers.insert(header::USER_AGENT, agent);
+        }
+        // Digests are over the bytes as stored; a body that was compressed on the way would not match.
+        headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
+        if let (false, Some(proxy)) = (route.origin.tls, &route.proxy)
+            && let Some(authorization) = &proxy.authorization
+        {
+            headers.insert(header::PROXY_AUTHORIZATION, authorization.clone());
+        }
+        Ok(outgoing)
+    }
+}
+
+/// The end of a call that may take this long; a limit of centuries is none.
+fn later(after: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(after).or_else(|| now.checked_add(Duration::from_hours(24 * 365))).unwrap_or(now)
+}
+
+/// An exchange without a response.
+struct Lost {
+    error: Error,
+    /// Not a byte of the request was sent.
+    unsent: bool,
+    /// The connection ended; with a kept one that is to be expected.
+    closed: bool,
+}
+
+impl From<Error> for Lost {
+    fn from(error: Error) -> Self {
+        Self { error, unsent: false, closed: false }
+    }
+}
+
+/// The class of the address at which each host was last reached, TLS included. Hosts that they name are measured by it.
+#[derive(Default)]
+struct Reached {
+    classes: Mutex<HashMap<Origin, Class>>,
+}
+
+impl Reached {
+    /// Redirects through ever new names must not fill the memory; forgetting one only makes the rules stricter.
+    const MOST: usize = 1024;
+
+    fn note(&self, origin: &Origin, class: Class) {
+        let mut classes = self.classes.lock().unwrap_or_else(PoisonError::into_inner);
+        if classes.len() >= Self::MOST {
+            classes.clear();
+        }
+        classes.insert(origin.clone(), class);
+    }
+
+    fn class(&self, origin: &Origin) -> Option<Class> {
+        self.classes.lock().unwrap_or_else(PoisonError::into_inner).get(origin).copied()
+    }
+}

@@ -1,0 +1,69 @@
+//! The one outbound HTTP client: every byte that Plimsoll fetches or sends goes through here.
+//!
+//! Owns TLS, proxies, time-outs, retries, connection reuse, redirects, and the rule about which addresses may be
+//! connected to. Does not own authentication (the caller sets `Authorization`), registries, or the meaning of a
+//! status: 401, 403 and 404 are answers, and the caller reads them.
+//!
+//! HTTP/1.1 (RFC 9110, RFC 9112) over hyper, on rustls with the aws-lc-rs provider. Bodies are handed over as they
+//! came: nothing is ever decompressed, because digests are over the raw bytes.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use plimsoll_http::{Client, Proxy, Request, Settings, Url};
+//!
+//! let settings = Settings { proxy: Proxy::from_env(|name| std::env::var(name).ok())?, ..Settings::default() };
+//! let client = Client::new(settings)?;
+//! let mut response = client.send(Request::get(Url::parse("https://registry.example/v2/")?)).await?;
+//! if response.status.as_u16() == 401 {
+//!     // A token server that the registry named, not the user: address rules hold for it.
+//!     let realm = Url::parse("https://auth.registry.example/token")?;
+//!     response = client.send(Request::get(realm).given_by(&response.url)).await?;
+//! }
+//! let token = response.body.bytes(64 * 1024).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Whom it may talk to
+//! - `https` to any host; plain `http` only to loopback and to the hosts in [`Settings::plain_http`].
+//! - A host that the *user* named may have any address, except that a name never leads to a link-local, cloud
+//!   metadata, multicast or unspecified address.
+//! - A host that somebody *else* named (a token realm, a redirect, an upload location: [`Request::given_by`]) must
+//!   resolve to public addresses only. The exception: a loopback host may name a loopback one, and a private (or
+//!   reserved) host one of its own class; link-local and metadata addresses are never reached that way. What counts is
+//!   the address that the giver was in fact reached at.
+//! - The check is made on the resolved address, and that very address is connected to, so a name that changes its
+//!   answer in between (DNS rebinding) gains nothing. Reused connections are checked again.
+//! - **Through a proxy** it is the proxy that resolves names, so the rule can only be applied to literal addresses and
+//!   to `localhost`; the proxy has to enforce the rest. Loopback hosts are never sent through a proxy.
+//!
+//! A client belongs to one tokio runtime: its kept connections are driven by tasks of the runtime that opened them.
+
+mod address;
+mod body;
+mod client;
+mod connect;
+mod error;
+mod pool;
+mod proxy;
+mod redirect;
+mod request;
+mod resolve;
+mod retry;
+mod route;
+mod settings;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+pub use address::Class;
+pub use body::Body;
+pub use client::Client;
+pub use error::{Call, Error, Phase, TlsFault};
+pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+pub use proxy::Proxy;
+pub use request::{Request, Response};
+pub use resolve::{Resolve, Resolving, SystemResolver};
+pub use settings::Settings;
+pub use url::Url;

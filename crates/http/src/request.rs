@@ -1,0 +1,170 @@
+//! One request and one response. Neither shows header values in its `Debug` output: they carry credentials.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use url::Url;
+
+use crate::body::Body;
+use crate::error::{Call, shown};
+
+/// A request. The fields are public; the methods are for chaining.
+#[derive(Clone)]
+pub struct Request {
+    /// The method. GET, HEAD, PUT, DELETE and OPTIONS are idempotent and may be sent again; the others are not.
+    pub method: Method,
+    /// Where to. User name and password in it are ignored, a fragment is not sent.
+    pub url: Url,
+    /// Headers beside those that the client sets (`Host`, `Content-Length`, and `User-Agent` and
+    /// `Accept-Encoding: identity` unless given).
+    pub headers: HeaderMap,
+    /// The body; empty for none.
+    pub body: Bytes,
+    /// `None`: the user named this host. Otherwise the URL of the response that named it (a realm, a redirect, an
+    /// upload location), and the rules for hosts that the user did not name apply.
+    pub given_by: Option<Url>,
+    /// Replaces [`crate::Settings::timeout`] for this call.
+    pub timeout: Option<Duration>,
+}
+
+impl Request {
+    /// A request without headers and body, to a host that the user named.
+    pub fn new(method: Method, url: Url) -> Self {
+        Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), given_by: None, timeout: None }
+    }
+
+    /// `GET url`.
+    pub fn get(url: Url) -> Self {
+        Self::new(Method::GET, url)
+    }
+
+    /// `HEAD url`.
+    pub fn head(url: Url) -> Self {
+        Self::new(Method::HEAD, url)
+    }
+
+    /// `POST url` with a body.
+    pub fn post(url: Url, body: impl Into<Bytes>) -> Self {
+        Self::new(Method::POST, url).body(body)
+    }
+
+    /// `PUT url` with a body.
+    pub fn put(url: Url, body: impl Into<Bytes>) -> Self {
+        Self::new(Method::PUT, url).body(body)
+    }
+
+    /// Sets a header, in place of what it held.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Adds a value to a header, after those that it holds (several `Accept` lines).
+    #[must_use]
+    pub fn append(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Says that the host was named by the response from `url`, not by the user.
+    #[must_use]
+    pub fn given_by(mut self, url: &Url) -> Self {
+        self.given_by = Some(url.clone());
+        self
+    }
+
+    /// Limits this call to `timeout` in place of [`crate::Settings::timeout`].
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    pub(crate) fn call(&self) -> Call {
+        Call::new(&self.method, &self.url)
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("url", &shown(&self.url))
+            .field("headers", &Names(&self.headers))
+            .field("body", &self.body.len())
+            .field("given_by", &self.given_by.as_ref().map(shown))
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}
+
+/// A response whose head has arrived. 401, 403, 404 and every other status below 500 except 429 come this way.
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// Where it came from: the request's URL, or that of the last hop after redirects.
+    pub url: Url,
+    /// The body, not yet read. Dropping it is fine: a short rest is skipped and the connection used again.
+    pub body: Body,
+}
+
+impl Response {
+    /// The value of a header, if it is there, once, and visible ASCII.
+    pub fn header(&self, name: &HeaderName) -> Option<&str> {
+        let mut values = self.headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("url", &shown(&self.url))
+            .field("headers", &Names(&self.headers))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Header names without their values.
+struct Names<'a>(&'a HeaderMap);
+
+impl fmt::Debug for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys().map(HeaderName::as_str)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_holds_no_secret() {
+        let url = Url::parse("https://me:pa55@blobs.example/layer?sig=s3cret").unwrap();
+        let request = Request::get(url.clone())
+            .header(http::header::AUTHORIZATION, HeaderValue::from_static("Bearer t0ken"))
+            .given_by(&url);
+        let shown = format!("{request:?}");
+        for secret in ["pa55", "s3cret", "t0ken"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+        assert!(shown.contains("https://blobs.example/layer"), "{shown}");
+        assert!(shown.contains("authorization"), "{shown}");
+    }
+}

@@ -1,0 +1,284 @@
+//! From a request to the host and way it takes, or to the reason why it is not sent at all.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use url::{Host, Position, Url};
+
+use crate::address::{Class, Rule};
+use crate::error::{Call, Error, shown};
+use crate::proxy::Server;
+use crate::request::Request;
+use crate::settings::Settings;
+
+/// Scheme, host and port: what connections are kept by, and what "the same site" means for credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Origin {
+    pub(crate) tls: bool,
+    pub(crate) host: Name,
+    pub(crate) port: u16,
+}
+
+/// A host as the URL has it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Name {
+    Domain(String),
+    Address(IpAddr),
+}
+
+impl Name {
+    fn of(url: &Url) -> Option<Self> {
+        match url.host()? {
+            Host::Domain("") => None,
+            Host::Domain(name) => Some(Self::Domain(name.to_ascii_lowercase())),
+            Host::Ipv4(v4) => Some(Self::Address(v4.into())),
+            Host::Ipv6(v6) => Some(Self::Address(v6.into())),
+        }
+    }
+
+    /// Without the brackets of IPv6.
+    pub(crate) fn bare(&self) -> String {
+        match self {
+            Self::Domain(name) => name.clone(),
+            Self::Address(address) => address.to_string(),
+        }
+    }
+
+    /// `localhost` and names below it; this machine by RFC 6761, whatever a resolver says.
+    pub(crate) fn is_localhost(&self) -> bool {
+        match self {
+            Self::Domain(name) => {
+                let name = name.trim_end_matches('.');
+                name == "localhost" || name.ends_with(".localhost")
+            }
+            Self::Address(_) => false,
+        }
+    }
+
+    /// The class, as far as the URL alone tells.
+    fn class(&self) -> Option<Class> {
+        match self {
+            Self::Address(address) => Some(Class::of(*address)),
+            Self::Domain(_) => self.is_localhost().then_some(Class::Loopback),
+        }
+    }
+}
+
+impl Origin {
+    pub(crate) fn of(url: &Url) -> Option<Self> {
+        let tls = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        Some(Self { tls, host: Name::of(url)?, port: url.port_or_known_default()? })
+    }
+
+    /// `host:port`.
+    pub(crate) fn authority(&self) -> String {
+        match &self.host {
+            Name::Address(IpAddr::V6(v6)) => format!("[{v6}]:{}", self.port),
+            host => format!("{}:{}", host.bare(), self.port),
+        }
+    }
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    pub(crate) origin: Origin,
+    pub(crate) rule: Rule,
+    pub(crate) proxy: Option<Arc<Server>>,
+    /// `Host`: without the scheme's own port.
+    pub(crate) host_header: String,
+    /// The request target: absolute for a plain request through a proxy, a path otherwise.
+    pub(crate) target: String,
+}
+
+/// Applies every rule that needs no connection. `reached` tells the class of the address at which a host was reached
+/// earlier.
+pub(crate) fn route(
+    request: &Request,
+    settings: &Settings,
+    reached: impl Fn(&Origin) -> Option<Class>,
+) -> Result<Route, Error> {
+    let call = || request.call();
+    if settings.offline {
+        return Err(Error::Offline { call: call() });
+    }
+    let url = &request.url;
+    let origin = Origin::of(url)
+        .ok_or_else(|| Error::Url { call: call(), reason: "expected http:// or https:// and a host" })?;
+    if let Some(giver) = &request.given_by
+        && giver.scheme() == "https"
+        && !origin.tls
+    {
+        return Err(Error::Downgrade { call: call(), given_by: shown(giver) });
+    }
+    let class = origin.host.class();
+    if !origin.tls && class != Some(Class::Loopback) && !allows_plain(&settings.plain_http, &origin) {
+        return Err(Error::PlainHttp { call: call(), host: origin.authority() });
+    }
+    let rule = match (&request.given_by, &origin.host) {
+        (None, Name::Address(_)) => Rule::Literal,
+        (None, Name::Domain(_)) => Rule::Named,
+        (Some(giver), _) => {
+            let known = Origin::of(giver).and_then(|o| o.host.class().or_else(|| reached(&o)));
+            Rule::Given { by: shown(giver), giver: known }
+        }
+    };
+    // Before a proxy is chosen: through one, this is all that can be checked.
+    if let Name::Address(address) = origin.host {
+        check(&rule, address, &call())?;
+    }
+    let proxy = if class == Some(Class::Loopback) {
+        None
+    } else {
+        settings.proxy.server(origin.tls, &origin.host.bare(), origin.port).cloned()
+    };
+    let own_port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
+    let host_header = format!("{}{own_port}", url.host_str().unwrap_or_default());
+    let path = &url[Position::BeforePath..Position::AfterQuery];
+    let target =
+        if proxy.is_some() && !origin.tls { format!("http://{host_header}{path}") } else { path.to_owned() };
+    Ok(Route { origin, rule, proxy, host_header, target })
+}
+
+/// Refuses an address that the rule does not permit.
+pub(crate) fn check(rule: &Rule, address: IpAddr, call: &Call) -> Result<(), Error> {
+    let class = Class::of(address);
+    if rule.permits(class) {
+        return Ok(());
+    }
+    let given_by = match rule {
+        Rule::Given { by, .. } => Some(by.clone()),
+        Rule::Literal | Rule::Named => None,
+    };
+    Err(Error::AddressRefused { call: call.clone(), address, class, given_by })
+}
+
+/// Whether one of the entries (`host`, `host:port`, an IPv6 address with or without brackets) is this host.
+fn allows_plain(entries: &[String], origin: &Origin) -> bool {
+    let bare = origin.host.bare();
+    entries.iter().any(|entry| {
+        let entry = entry.trim().to_ascii_lowercase();
+        let unbracketed = entry.strip_prefix('[').and_then(|e| e.strip_suffix(']')).unwrap_or(&entry);
+        unbracketed == bare || entry == origin.authority()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::Proxy;
+    use plimsoll_core::{Classify as _, Kind};
+
+    fn get(url: &str) -> Request {
+        Request::get(Url::parse(url).unwrap())
+    }
+
+    fn routed(request: &Request, settings: &Settings) -> Result<Route, Error> {
+        route(request, settings, |_| None)
+    }
+
+    #[test]
+    fn plain_http_only_to_loopback_and_named_hosts() {
+        let settings = Settings {
+            plain_http: vec![
+                "r.example:5000".to_owned(),
+                "any.example".to_owned(),
+                "[2001:db8::7]:5000".to_owned(),
+            ],
+            ..Settings::default()
+        };
+        for allowed in [
+            "http://127.0.0.1:5000/",
+            "http://localhost:5000/",
+            "http://LOCALHOST./",
+            "http://[::1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://r.example:5000/",
+            "http://any.example/",
+            "http://ANY.example:81/",
+            "http://[2001:db8::7]:5000/",
+        ] {
+            assert!(routed(&get(allowed), &settings).is_ok(), "{allowed}");
+        }
+        for refused in [
+            "http://r.example/",
+            "http://10.0.0.1/",
+            "http://0.0.0.0/",
+            "http://localhost.example/",
+            "http://b.any.example/",
+        ] {
+            let error = routed(&get(refused), &settings).unwrap_err();
+            assert!(matches!(error, Error::PlainHttp { .. }), "{refused}: {error}");
+            assert_eq!(error.kind(), Kind::Usage);
+        }
+    }
+
+    #[test]
+    fn a_response_over_tls_never_leads_to_plain_http() {
+        let settings = Settings { plain_http: vec!["r.example".to_owned()], ..Settings::default() };
+        let over_tls = Url::parse("https://a.example/v2/").unwrap();
+        let error = routed(&get("http://r.example/").given_by(&over_tls), &settings).unwrap_err();
+        assert!(matches!(error, Error::Downgrade { .. }), "{error}");
+        let plain = Url::parse("http://r.example/v2/").unwrap();
+        assert!(routed(&get("http://r.example/").given_by(&plain), &settings).is_ok());
+    }
+
+    #[test]
+    fn other_schemes_are_refused() {
+        for url in ["ftp://a.example/", "file:///etc/passwd", "data:,x"] {
+            assert!(matches!(routed(&get(url), &Settings::default()), Err(Error::Url { .. })), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_given_literal_is_refused_even_through_a_proxy() {
+        let proxy = Proxy::from_env(|n| (n == "HTTPS_PROXY").then(|| "p.example:3128".to_owned())).unwrap();
+        let settings = Settings { proxy, ..Settings::default() };
+        let giver = Url::parse("https://r.example/").unwrap();
+        for url in [
+            "https://169.254.169.254/",
+            "https://[::ffff:a9fe:a9fe]/",
+            "https://10.0.0.1/",
+            "https://0x7f000001/",
+            "https://127.1/",
+            "https://[::1]/",
+            "https://0/",
+        ] {
+            let error = routed(&get(url).given_by(&giver), &settings).unwrap_err();
+            assert!(matches!(error, Error::AddressRefused { .. }), "{url}: {error}");
+        }
+        let named = routed(&get("https://blobs.example/").given_by(&giver), &settings).unwrap();
+        assert!(named.proxy.is_some());
+        assert!(routed(&get("https://localhost/"), &settings).unwrap().proxy.is_none());
+    }
+
+    #[test]
+    fn the_giver_counts_by_the_address_it_was_reached_at() {
+        let settings = Settings::default();
+        let giver = Url::parse("https://r.example/").unwrap();
+        let request = get("https://10.0.0.9/token").given_by(&giver);
+        assert!(route(&request, &settings, |_| Some(Class::Private)).is_ok());
+        assert!(route(&request, &settings, |_| Some(Class::Public)).is_err());
+        assert!(route(&request, &settings, |_| None).is_err());
+        let loopback = Url::parse("http://127.0.0.1:5000/").unwrap();
+        assert!(routed(&get("http://localhost:5001/token").given_by(&loopback), &settings).is_ok());
+    }
+
+    #[test]
+    fn the_target_is_absolute_only_for_plain_requests_through_a_proxy() {
+        let proxy = Proxy::from_env(|n| n.ends_with("_PROXY").then(|| "p.example:3128".to_owned())).unwrap();
+        // NO_PROXY is answered with the same text here, and names nobody.
+        let settings = Settings { proxy, plain_http: vec!["r.example".to_owned()], ..Settings::default() };
+        let plain = routed(&get("http://me:pw@r.example:81/a?b=c#d"), &settings).unwrap();
+        assert_eq!(
+            (plain.target.as_str(), plain.host_header.as_str()),
+            ("http://r.example:81/a?b=c", "r.example:81")
+        );
+        let tls = routed(&get("https://r.example:443/a?b=c#d"), &settings).unwrap();
+        assert_eq!((tls.target.as_str(), tls.host_header.as_str()), ("/a?b=c", "r.example"));
+    }
+}

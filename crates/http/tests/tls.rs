@@ -1,0 +1,240 @@
+//! TLS on real sockets, with certificates made for the test: who is trusted, and what is said about who is not.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "the servers are shared between test programs")]
+
+mod serve;
+
+use std::sync::Arc;
+
+use plimsoll_core::{Classify as _, Kind};
+use plimsoll_http::{Client, Error, Proxy, Request, Response, Settings, TlsFault, Url};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use serve::{HANG_UP, Server, answer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+/// A certificate authority.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: Vec<u8>,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).unwrap().pem().into_bytes();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    fn acceptor(&self, name: &str, until_year: i32) -> TlsAcceptor {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_after = date_time_ymd(until_year, 1, 1);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap().der().clone();
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    fn client(&self) -> Client {
+        Client::new(self.settings()).unwrap()
+    }
+
+    fn settings(&self) -> Settings {
+        Settings { retries: 0, extra_roots: vec![self.pem.clone()], ..Settings::default() }
+    }
+}
+
+async fn get(client: &Client, host: &str, server: &Server) -> Result<Response, Error> {
+    let url = Url::parse(&format!("https://{host}:{}/v2/", server.address.port())).unwrap();
+    client.send(Request::get(url)).await
+}
+
+fn fault(error: &Error) -> TlsFault {
+    match error {
+        Error::Tls { fault, .. } => {
+            assert_eq!(error.kind(), Kind::Failed);
+            *fault
+        }
+        other => panic!("got {other}, expected a TLS error"),
+    }
+}
+
+#[tokio::test]
+async fn an_extra_root_is_trusted_and_the_connection_kept() {
+    let authority = Authority::new("ours");
+    let server = Server::start(
+        Some(authority.acceptor("localhost", 4000)),
+        [answer("200 OK", "", "a"), answer("200 OK", "", "b")],
+    )
+    .await;
+    let client = authority.client();
+    for expected in ["a", "b"] {
+        assert_eq!(get(&client, "localhost", &server).await.unwrap().body.bytes(1).await.unwrap(), expected);
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_certificate_for_an_address_is_for_that_address() {
+    let authority = Authority::new("ours");
+    let server =
+        Server::start(Some(authority.acceptor("127.0.0.1", 4000)), [answer("200 OK", "", "a")]).await;
+    assert_eq!(get(&authority.client(), "127.0.0.1", &server).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn an_unknown_authority_is_refused() {
+    // The second has the name of one that is trusted.
+    for name in ["theirs", "ours"] {
+        let theirs = Authority::new(name).acceptor("localhost", 4000);
+        let server = Server::start(Some(theirs), [answer("200 OK", "", "")]).await;
+        let error = get(&Authority::new("ours").client(), "localhost", &server).await.unwrap_err();
+        assert_eq!(fault(&error), TlsFault::UnknownIssuer, "{error}");
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("--ca-file") && hint.contains("SSL_CERT_FILE"), "{hint}");
+        assert!(server.heads().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused() {
+    let authority = Authority::new("ours");
+    let server =
+        Server::start(Some(authority.acceptor("other.example", 4000)), [answer("200 OK", "", "")]).await;
+    let error = get(&authority.client(), "localhost", &server).await.unwrap_err();
+    assert_eq!(fault(&error), TlsFault::WrongName, "{error}");
+    assert!(error.to_string().contains("other.example"), "{error}");
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_refused() {
+    let authority = Authority::new("ours");
+    let server = Server::start(Some(authority.acceptor("localhost", 2001)), [answer("200 OK", "", "")]).await;
+    let error = get(&authority.client(), "localhost", &server).await.unwrap_err();
+    assert_eq!(fault(&error), TlsFault::Expired, "{error}");
+    assert!(error.hint().unwrap().contains("clock"));
+}
+
+#[tokio::test]
+async fn insecure_registry_does_not_make_tls_lenient() {
+    let server =
+        Server::start(Some(Authority::new("ours").acceptor("localhost", 4000)), [answer("200 OK", "", "")])
+            .await;
+    let plain_http = vec!["localhost".to_owned()];
+    let client = Client::new(Settings { plain_http, ..Authority::new("ours").settings() }).unwrap();
+    assert_eq!(fault(&get(&client, "localhost", &server).await.unwrap_err()), TlsFault::UnknownIssuer);
+}
+
+#[tokio::test]
+async fn a_host_without_tls_is_named_in_the_hint() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        use tokio::io::AsyncWriteExt as _;
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(answer("400 Bad Request", "", "").as_bytes()).await.unwrap();
+        // Held open until the client gives up, or a reset could arrive before the text.
+        serve::head(&mut stream).await;
+    });
+    let url = Url::parse(&format!("https://localhost:{port}/")).unwrap();
+    let error = Authority::new("ours").client().send(Request::get(url)).await.unwrap_err();
+    assert_eq!(fault(&error), TlsFault::NotTls, "{error}");
+    assert!(error.hint().unwrap().contains(&format!("--insecure-registry localhost:{port}")));
+}
+
+#[tokio::test]
+async fn a_handshake_that_breaks_off_may_be_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    let url = Url::parse(&format!("https://localhost:{port}/")).unwrap();
+    let error = Authority::new("ours").client().send(Request::get(url)).await.unwrap_err();
+    assert!(matches!(error, Error::Connect { .. }), "{error}");
+    assert_eq!(error.kind(), Kind::Transient);
+}
+
+#[tokio::test]
+async fn a_body_until_the_end_of_the_connection_needs_a_proper_end() {
+    // Without a length, only TLS's own farewell tells the end from an attacker's cut.
+    let cut = [&b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf"[..], HANG_UP].concat();
+    let authority = Authority::new("ours");
+    let server = Server::start(Some(authority.acceptor("localhost", 4000)), [cut]).await;
+    let mut response = get(&authority.client(), "localhost", &server).await.unwrap();
+    let error = response.body.bytes(100).await.unwrap_err();
+    assert!(matches!(error, Error::Truncated { received: 4, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_tunnel_through_a_proxy_carries_tls_to_the_host() {
+    let authority = Authority::new("ours");
+    let host =
+        Server::start(Some(authority.acceptor("r.example", 4000)), [answer("200 OK", "", "through")]).await;
+    let (to, listener) = (host.address, TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let proxy = listener.local_addr().unwrap();
+    let tunnel = tokio::spawn(async move {
+        use tokio::io::AsyncWriteExt as _;
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let asked = serve::head(&mut stream).await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.unwrap();
+        let mut onward = TcpStream::connect(to).await.unwrap();
+        tokio::spawn(async move { tokio::io::copy_bidirectional(&mut stream, &mut onward).await });
+        asked
+    });
+    let settings = Settings {
+        proxy: Proxy::from_env(|n| (n == "HTTPS_PROXY").then(|| proxy.to_string())).unwrap(),
+        ..authority.settings()
+    };
+    let client = Client::new(settings).unwrap();
+    let request = Request::get(Url::parse("https://r.example/v2/").unwrap());
+    let mut response = client.send(request).await.unwrap();
+    assert_eq!(response.body.bytes(100).await.unwrap(), "through");
+    assert!(tunnel.await.unwrap().starts_with("connect r.example:443 http/1.1\r\n"));
+    assert!(host.heads()[0].contains("\r\nhost: r.example\r\n"));
+}
+
+/// The environment belongs to the whole process, so this test runs itself again with another one.
+#[tokio::test]
+async fn ssl_cert_file_replaces_the_systems_authorities() {
+    const URL: &str = "TLS_TEST_URL";
+    if let Ok(url) = std::env::var(URL) {
+        let client = Client::new(Settings { retries: 0, ..Settings::default() }).unwrap();
+        let outcome = client.send(Request::get(Url::parse(&url).unwrap())).await;
+        match outcome {
+            Ok(response) => println!("outcome: {}", response.status.as_u16()),
+            Err(error) => println!("outcome: {error}; {}", error.hint().unwrap()),
+        }
+        return;
+    }
+    let authority = Authority::new("ours");
+    let server = Server::start(Some(authority.acceptor("localhost", 4000)), [answer("200 OK", "", "")]).await;
+    let url = format!("https://localhost:{}/", server.address.port());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, &authority.pem).unwrap();
+    let missing = folder.path().join("missing.pem");
+    for (file, expected) in
+        [(file, "outcome: 200"), (missing, "install the system's certificate authorities")]
+    {
+        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+        again
+            .args(["--exact", "ssl_cert_file_replaces_the_systems_authorities", "--nocapture"])
+            .env("SSL_CERT_FILE", file)
+            .env_remove("SSL_CERT_DIR")
+            .env(URL, &url);
+        // On a thread of its own: the server that it calls runs on this one.
+        let output = tokio::task::spawn_blocking(move || again.output()).await.unwrap().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(printed.contains(expected), "{printed}");
+    }
+}

@@ -1,0 +1,35 @@
+//! Development only: a fake registry that can misbehave, and builders for the images it serves.
+//!
+//! Everything is in memory, on loopback and deterministic: the same builder calls give the same bytes. Nothing
+//! here is for production use, and nothing here decides anything; it only makes inputs for tests.
+//!
+//! ```
+//! use plimsoll_testkit::{Fault, ImageBuilder, Layer, Registry};
+//!
+//! let registry = Registry::start();
+//! let image = ImageBuilder::new().layer(Layer::new().file("etc/os-release", "ID=debian\n")).build();
+//! image.push(&registry, "app", "1.0");
+//! registry.misbehave("GET */blobs/*", Fault::HalfThenClose);
+//! assert!(registry.reference("app", "1.0").starts_with("127.0.0.1:"));
+//! ```
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "test scaffolding: a panic is the failure report"
+)]
+
+mod archive;
+mod artifact;
+mod image;
+mod layer;
+mod registry;
+mod tls;
+
+pub use artifact::{Artifact, ImageParts, Object, ObjectKind};
+pub use image::{ImageBuilder, IndexBuilder, attachment};
+pub use layer::{Compression, EntryKind, Layer};
+pub use registry::{Answer, Fault, Registry, RegistryBuilder, Request};
+pub use tls::Authority;

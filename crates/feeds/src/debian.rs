@@ -1,0 +1,309 @@
+//! The Debian security tracker's JSON: for each source package and vulnerability, the state in each release.
+//!
+//! ```json
+//! {"openssl": {"CVE-2024-0001": {"description": "…", "scope": "remote", "releases": {
+//!     "bookworm": {"status": "resolved", "fixed_version": "3.0.11-1", "urgency": "not yet assigned",
+//!                  "repositories": {"bookworm": "3.0.11-1"}},
+//!     "bullseye": {"status": "open", "urgency": "unimportant", "nodsa": "Minor issue", "nodsa_reason": "ignored"}}}}}
+//! ```
+//!
+//! | state | what it becomes |
+//! | --- | --- |
+//! | `resolved`, version `0` | nothing: the release never had it |
+//! | `resolved`, another version | affected before that version |
+//! | `open` | affected; not fixed, or never will be: `nodsa_reason` `ignored`, urgency `end-of-life` |
+//! | `undetermined` | affected, as far as Debian knows; nothing is known about a fix |
+//!
+//! Debian rates little: `high`, `medium` and `low` count as its word, also with asterisks, which say that the word was
+//! taken over from NVD's rating. `unimportant` (not exploitable as Debian ships it) is `low`, not "none": it may still
+//! be what somebody runs. `not yet assigned` and `end-of-life` rate nothing.
+//!
+//! The file is some 70 MB; it is read as a stream, and one package is in memory at a time.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use plimsoll_core::{Algorithm, Digest, Hasher, LimitExceeded, Limits};
+use plimsoll_vuln::affected::{Affected, End, FixState, Interval};
+use plimsoll_vuln::database::{Detail, key};
+use plimsoll_vuln::{Ecosystem, Rating, Severity, SeveritySource};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
+
+use crate::draft::{Draft, Word, is_identifier, is_package_name, one_line};
+use crate::error::Breakage;
+use crate::{Doubt, Entry, Error, FeedReport, Skip};
+
+/// Where a vulnerability is described.
+const TRACKER: &str = "https://security-tracker.debian.org/tracker/";
+/// Debian supports five releases at a time at most.
+const MAX_RELEASES: usize = 32;
+
+/// What the tracker says.
+#[derive(Debug)]
+pub(crate) struct Tracker {
+    pub(crate) drafts: Vec<Draft>,
+    /// The code names of the releases it speaks about, sorted.
+    pub(crate) releases: Vec<String>,
+    pub(crate) source: Digest,
+}
+
+/// Reads the file at `path`.
+pub(crate) fn read(path: &Path, limits: &Limits, report: &mut FeedReport) -> Result<Tracker, Error> {
+    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let exceeded = |name, limit| Error::from(LimitExceeded::new(name, limit, path.display().to_string()));
+    let mut file = File::open(path).map_err(failed)?;
+    let mut reader = Hashing::new((&mut file).take(limits.feed_bytes));
+    let mut state =
+        State { report, drafts: BTreeMap::new(), releases: BTreeSet::new(), limit: limits.advisories };
+    let mut deserializer =
+        serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, &mut reader));
+    let entry = Entry { file: path, name: None, bytes: &[] };
+    let parsed = Packages(&mut state).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    drop(deserializer);
+    let (digest, bytes) = reader.finish();
+    if bytes == limits.feed_bytes && file.metadata().map_err(failed)?.len() > bytes {
+        return Err(exceeded("feed_bytes", limits.feed_bytes));
+    }
+    if state.statements() > limits.advisories {
+        return Err(exceeded("advisories", limits.advisories));
+    }
+    parsed.map_err(|error| entry.broken(Breakage::Stream(error)))?;
+    if state.releases.len() > MAX_RELEASES {
+        return Err(exceeded("releases", MAX_RELEASES as u64));
+    }
+    let State { drafts, releases, .. } = state;
+    Ok(Tracker {
+        drafts: drafts.into_values().collect(),
+        releases: releases.into_iter().collect(),
+        source: digest,
+    })
+}
+
+/// What was read so far.
+struct State<'r> {
+    report: &'r mut FeedReport,
+    /// By identifier: a vulnerability may be in several packages.
+    drafts: BTreeMap<String, Draft>,
+    releases: BTreeSet<String>,
+    /// Statements that are read at most.
+    limit: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Issue {
+    description: Option<String>,
+    #[serde(default)]
+    releases: Unique<ReleaseState>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReleaseState {
+    status: Status,
+    fixed_version: Option<String>,
+    urgency: Option<String>,
+    nodsa_reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Open,
+    Resolved,
+    Undetermined,
+}
+
+impl State<'_> {
+    fn statements(&self) -> u64 {
+        self.report.read
+    }
+
+    fn package<E: serde::de::Error>(&mut self, package: &str, issues: Unique<Issue>) -> Result<(), E> {
+        if !is_package_name(package) {
+            return Err(E::custom(Breakage::Name { field: "package" }));
+        }
+        for (id, issue) in issues.0 {
+            if !is_identifier(&id) {
+                return Err(E::custom(Breakage::Name { field: "identifier" }));
+            }
+            for (release, state) in issue.releases.0 {
+                if !release.bytes().all(|b| b.is_ascii_lowercase()) || !is_identifier(&release) {
+                    return Err(E::custom(Breakage::Name { field: "release" }));
+                }
+                self.statement(package, &id, issue.description.as_deref(), &release, &state);
+                self.releases.insert(release);
+            }
+            if self.statements() > self.limit {
+                return Err(E::custom("too many statements"));
+            }
+        }
+        Ok(())
+    }
+
+    fn statement(
+        &mut self,
+        package: &str,
+        id: &str,
+        text: Option<&str>,
+        release: &str,
+        state: &ReleaseState,
+    ) {
+        self.report.read += 1;
+        let example = || format!("{id} {package} {release}");
+        let all = vec![Interval::ALL];
+        let (intervals, doubtful) = match (state.status, state.fixed_version.as_deref()) {
+            (Status::Resolved, Some("0")) => {
+                self.report.skip(Skip::NotAffected, &example());
+                return;
+            }
+            (Status::Resolved, Some(fixed)) if Ecosystem::Debian.order().check(fixed).is_ok() => {
+                (vec![Interval { from: None, end: End::Before(fixed) }], Vec::new())
+            }
+            (Status::Resolved, _) => {
+                self.report.doubt(Doubt::FixedVersion, &example());
+                (Vec::new(), all)
+            }
+            (Status::Open | Status::Undetermined, _) => (all, Vec::new()),
+        };
+        self.report.kept += 1;
+        let affected = Affected { intervals, doubtful, versions: Vec::new(), fix_state: fix_state(state) };
+        let mut encoded = Vec::new();
+        affected.encode(&mut encoded);
+        let rating = state.urgency.as_deref().map(rating).unwrap_or_default();
+        let word = Word {
+            key: key(Some(release), package.into()).into_owned(),
+            rating: rating.clone(),
+            affected: encoded,
+        };
+        let draft = self.drafts.entry(id.to_owned()).or_insert_with(|| Draft {
+            id: id.to_owned(),
+            origin: String::new(),
+            detail: Detail {
+                summary: text.map(one_line).unwrap_or_default(),
+                urls: vec![format!("{TRACKER}{id}")],
+                ..Detail::default()
+            },
+            // Debian rates the vulnerability as its packages have it, which is no word on other packages.
+            rating: Rating::default(),
+            words: Vec::new(),
+        });
+        draft.words.push(word);
+    }
+}
+
+fn fix_state(state: &ReleaseState) -> FixState {
+    match state.status {
+        Status::Undetermined | Status::Resolved => FixState::Unknown,
+        Status::Open if state.nodsa_reason.as_deref() == Some("ignored") => FixState::WontFix,
+        Status::Open if state.urgency.as_deref() == Some("end-of-life") => FixState::WontFix,
+        Status::Open => FixState::NotFixed,
+    }
+}
+
+fn rating(urgency: &str) -> Rating {
+    let severity = match urgency.trim_end_matches('*') {
+        "high" => Severity::High,
+        "medium" => Severity::Medium,
+        "low" | "unimportant" => Severity::Low,
+        _ => return Rating::default(),
+    };
+    Rating { severity, source: SeveritySource::Vendor }
+}
+
+/// The whole document: hands over one package after the other.
+struct Packages<'s, 'r>(&'s mut State<'r>);
+
+impl<'de> DeserializeSeed<'de> for Packages<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Packages<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with source packages")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut packages: A) -> Result<(), A::Error> {
+        let mut seen = HashSet::new();
+        while let Some(name) = packages.next_key::<String>()? {
+            let issues = packages.next_value()?;
+            self.0.package(&name, issues)?;
+            if let Some(name) = seen.replace(name) {
+                return Err(A::Error::custom(Breakage::Twice { name }));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An object whose members have distinct names: of two with one name, the first could be the one that counts.
+#[derive(Debug)]
+struct Unique<T>(BTreeMap<String, T>);
+
+impl<T> Default for Unique<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Unique<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Unique<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Unique<T>, A::Error> {
+                let mut unique = BTreeMap::new();
+                while let Some((name, value)) = members.next_entry::<String, T>()? {
+                    if unique.contains_key(&name) {
+                        return Err(A::Error::custom(Breakage::Twice { name }));
+                    }
+                    unique.insert(name, value);
+                }
+                Ok(Unique(unique))
+            }
+        }
+        deserializer.deserialize_map(Members(std::marker::PhantomData))
+    }
+}
+
+/// Hashes and counts what passes through.
+struct Hashing<R> {
+    inner: R,
+    hasher: Hasher,
+    bytes: u64,
+}
+
+impl<R: Read> Hashing<R> {
+    fn new(inner: R) -> Self {
+        Self { inner, hasher: Hasher::new(Algorithm::Sha256), bytes: 0 }
+    }
+
+    fn finish(self) -> (Digest, u64) {
+        (self.hasher.finish(), self.bytes)
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.hasher.update(buffer.get(..length).unwrap_or_default());
+        self.bytes += length as u64;
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! An advisory on its way into the database: parsed, its ranges compiled, its rating not yet completed by aliases.
+
+use plimsoll_vuln::Rating;
+use plimsoll_vuln::database::Detail;
+
+/// Bytes of an identifier or of the name of a release. Those in use have up to 30.
+const MAX_ID: usize = 128;
+/// Bytes of a package's name. Go's module paths are the longest, with up to 150 in real advisories.
+const MAX_NAME: usize = 1024;
+/// Characters of a summary. Publishers put whole reports where there is no summary; a line is enough for a table.
+const MAX_SUMMARY: usize = 160;
+
+/// One advisory.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) id: String,
+    /// The file or entry it came from: decides between two with one identifier.
+    pub(crate) origin: String,
+    pub(crate) detail: Detail,
+    /// The rating of the vulnerability as such, for other advisories about it.
+    pub(crate) rating: Rating,
+    pub(crate) words: Vec<Word>,
+}
+
+/// An advisory's word on one package.
+#[derive(Debug)]
+pub(crate) struct Word {
+    /// What the package is stored under.
+    pub(crate) key: String,
+    pub(crate) rating: Rating,
+    /// The affected versions as the database stores them.
+    pub(crate) affected: Vec<u8>,
+}
+
+impl Draft {
+    /// The advisory's own identifier and its aliases.
+    pub(crate) fn identifiers(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.id).chain(&self.detail.aliases).map(String::as_str)
+    }
+}
+
+/// Whether a text may be an identifier: it is shown, compared and put into file names by others.
+pub(crate) fn is_identifier(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_ID && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// Whether a text may be a package's name.
+pub(crate) fn is_package_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_NAME && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+}
+
+/// The first line that says something, shortened.
+pub(crate) fn one_line(text: &str) -> String {
+    let line =
+        text.lines().map(|line| line.trim_matches([' ', '#', '\t', '*'])).find(|line| !line.is_empty());
+    let line = line.unwrap_or_default();
+    match line.char_indices().nth(MAX_SUMMARY) {
+        None => line.to_owned(),
+        Some((cut, _)) => format!("{}…", line.get(..cut).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_is_one_short_line() {
+        assert_eq!(one_line("\n### Impact\nA *bad* thing"), "Impact");
+        assert_eq!(one_line("short"), "short");
+        assert_eq!(one_line(&"ü".repeat(400)), "ü".repeat(160) + "…");
+        assert_eq!(one_line(""), "");
+    }
+
+    #[test]
+    fn identifiers_have_no_spaces_or_control_characters() {
+        assert!(is_identifier("CVE-2024-1"));
+        for bad in ["", "CVE 1", "CVE-1\u{1b}[2J", "CVE-ü", &"x".repeat(129)] {
+            assert!(!is_identifier(bad), "{bad:?}");
+        }
+    }
+}

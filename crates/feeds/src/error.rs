@@ -1,0 +1,125 @@
+//! Why a database could not be built. Nothing is written in any of these cases, except that a failure to write leaves
+//! the files that were replaced before it.
+
+use std::io;
+use std::path::PathBuf;
+
+use plimsoll_core::{Classify, Kind, LimitExceeded, Timestamp};
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The folder holds no feed that the database has a place for.
+    #[error("no advisory feeds in {}", dir.display())]
+    NoFeeds {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The same feed is there twice, and either could be the older one.
+    #[error("{} and {} hold the same feed", first.display(), second.display())]
+    Ambiguous {
+        /// One of them.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// The data claims to come from the future.
+    #[error("the data is as of {as_of}, which is after now, {now}")]
+    AsOfInFuture {
+        /// The time that was given for the data.
+        as_of: Timestamp,
+        /// The current time.
+        now: Timestamp,
+    },
+    /// The operating system refused to read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A document cannot be read.
+    #[error("{}{}: {reason}", file.display(), entry.as_deref().map(|e| format!(", entry `{}`", plimsoll_core::text::terminal(e))).unwrap_or_default())]
+    Broken {
+        /// The file.
+        file: PathBuf,
+        /// The entry, when the file is an archive.
+        entry: Option<String>,
+        /// What is wrong with it.
+        reason: Breakage,
+    },
+    /// A document or archive is larger than allowed.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
+    /// The database does not take the data.
+    #[error(transparent)]
+    Database(#[from] plimsoll_vuln::Error),
+    /// The result could not be written.
+    #[error(transparent)]
+    Write(#[from] plimsoll_files::Error),
+}
+
+/// What is wrong with a document.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Breakage {
+    /// Not strict JSON, or a known field of another type.
+    #[error(transparent)]
+    Json(#[from] plimsoll_core::json::Error),
+    /// The same, in a document that is read as a stream.
+    #[error("invalid JSON: {0}")]
+    Stream(#[from] serde_json::Error),
+    /// Not an archive, or one that contradicts itself.
+    #[error("invalid zip: {0}")]
+    Zip(#[from] zip::result::ZipError),
+    /// Entries of the archive share a name, and all but one would go unseen.
+    #[error("archive of {got} entries, expected {expected} by its directory: names are there twice")]
+    DuplicateNames {
+        /// Entries with different names.
+        got: u64,
+        /// Entries that the archive says it has.
+        expected: u64,
+    },
+    /// A name or identifier is empty, too long, or has control characters or spaces.
+    #[error("{field} is not valid")]
+    Name {
+        /// The field.
+        field: &'static str,
+    },
+    /// A member of an object is there twice.
+    #[error("`{name}` is there twice")]
+    Twice {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Classify for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoFeeds { .. } => Kind::NotFound,
+            Self::Ambiguous { .. } | Self::AsOfInFuture { .. } => Kind::Usage,
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
+            Self::Read { .. } | Self::Broken { .. } | Self::Limit(_) => Kind::Failed,
+            Self::Database(error) => error.kind(),
+            Self::Write(error) => error.kind(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoFeeds { .. } => Some(
+                "expected DIR/PyPI/all.zip, DIR/osv/Go/all.zip, DIR/debian/tracker.json or the like".into(),
+            ),
+            Self::Ambiguous { .. } => Some("leave the newer of the two in place".into()),
+            Self::AsOfInFuture { .. } => {
+                Some("give the time at which the data was retrieved with --as-of".into())
+            }
+            Self::Read { .. } | Self::Broken { .. } | Self::Limit(_) => None,
+            Self::Database(error) => error.hint(),
+            Self::Write(error) => error.hint(),
+        }
+    }
+}

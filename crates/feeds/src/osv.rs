@@ -1,0 +1,298 @@
+//! Advisories in OSV's format, schema 1.x: <https://ossf.github.io/osv-schema/>.
+//!
+//! ```json
+//! {"id": "PYSEC-2024-150", "modified": "2024-11-21T14:23:03Z", "aliases": ["CVE-2024-24563"],
+//!  "affected": [{"package": {"ecosystem": "PyPI", "name": "vyper"},
+//!                "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "0.4.0b1"}]}],
+//!                "versions": ["0.3.9", "0.3.10"]}],
+//!  "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]}
+//! ```
+//!
+//! Unknown members are ignored, as the schema asks of readers; known ones must have the type that the schema gives
+//! them, or the whole build fails: a publisher's data that changed its shape must not turn into an empty database.
+
+use std::collections::BTreeMap;
+
+use plimsoll_core::{Limits, Timestamp};
+use plimsoll_vuln::affected::{Affected, FixState, Interval};
+use plimsoll_vuln::database::{Detail, key};
+use plimsoll_vuln::events::{self, Event, Oddity};
+use plimsoll_vuln::{Ecosystem, Rating, Severity, SeveritySource};
+use serde::Deserialize;
+
+use crate::draft::{Draft, Word, is_identifier, is_package_name, one_line};
+use crate::error::Breakage;
+use crate::{Doubt, Entry, Error, FeedReport, Skip};
+
+/// Addresses that are kept of an advisory. Some list fifty commits.
+const MAX_URLS: usize = 5;
+/// Bytes of an address that is kept.
+const MAX_URL: usize = 512;
+
+#[derive(Debug, Deserialize)]
+struct Advisory {
+    id: String,
+    modified: Timestamp,
+    published: Option<Timestamp>,
+    withdrawn: Option<Timestamp>,
+    aliases: Option<Vec<String>>,
+    summary: Option<String>,
+    details: Option<String>,
+    severity: Option<Vec<Score>>,
+    affected: Option<Vec<AffectedPackage>>,
+    references: Option<Vec<Reference>>,
+    #[serde(default)]
+    database_specific: serde_json::Value,
+}
+
+#[derive(Debug, Deserialize)]
+struct Score {
+    #[serde(rename = "type")]
+    kind: String,
+    score: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct AffectedPackage {
+    package: Option<Package>,
+    severity: Option<Vec<Score>>,
+    ranges: Option<Vec<Range>>,
+    versions: Option<Vec<String>>,
+    #[serde(default)]
+    ecosystem_specific: serde_json::Value,
+    #[serde(default)]
+    database_specific: serde_json::Value,
+}
+
+#[derive(Debug, Deserialize)]
+struct Package {
+    ecosystem: String,
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Range {
+    #[serde(rename = "type")]
+    kind: String,
+    events: Option<Vec<BTreeMap<String, String>>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Reference {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    url: String,
+}
+
+/// Reads one document. Nothing when it has no place in the database of `ecosystem`, which the report then says. With no
+/// ecosystem, the advisory is only read for the rating it gives to others.
+pub(crate) fn read(
+    ecosystem: Option<Ecosystem>,
+    entry: &Entry<'_>,
+    limits: &Limits,
+    report: &mut FeedReport,
+) -> Result<Option<Draft>, Error> {
+    report.read += 1;
+    let origin = entry.name.map_or_else(|| entry.file.display().to_string(), str::to_owned);
+    if entry.name.is_some_and(|name| name.rsplit_once('.').is_none_or(|(_, ending)| ending != "json")) {
+        report.skip(Skip::NotAnAdvisory, &origin);
+        return Ok(None);
+    }
+    let advisory: Advisory = plimsoll_core::json::from_slice(entry.bytes, limits.advisory_bytes)
+        .map_err(|error| entry.broken(error.into()))?;
+    let aliases = advisory.aliases.as_deref().unwrap_or_default();
+    for (field, text) in
+        std::iter::once(("id", &advisory.id)).chain(aliases.iter().map(|alias| ("aliases", alias)))
+    {
+        if !is_identifier(text) {
+            return Err(entry.broken(Breakage::Name { field }));
+        }
+    }
+    if advisory.withdrawn.is_some() {
+        report.withdrawn += 1;
+        return Ok(None);
+    }
+    let mut words = Vec::new();
+    if let Some(ecosystem) = ecosystem {
+        for affected in advisory.affected.as_deref().unwrap_or_default() {
+            words.extend(word(ecosystem, &advisory, affected, entry, report)?);
+        }
+        if words.is_empty() {
+            report.skip(Skip::NoPackage, &advisory.id);
+            return Ok(None);
+        }
+    }
+    report.kept += 1;
+    let rating =
+        words.iter().map(|word| word.rating.clone()).fold(general_rating(&advisory, report), highest);
+    let rating = match ecosystem {
+        Some(_) => rating,
+        None => advisory.affected.iter().flatten().map(|a| rate(&advisory, a)).fold(rating, highest),
+    };
+    Ok(Some(Draft { detail: detail(&advisory), id: advisory.id, origin, rating, words }))
+}
+
+/// The advisory's word on one package; nothing for packages of other ecosystems.
+fn word(
+    ecosystem: Ecosystem,
+    advisory: &Advisory,
+    affected: &AffectedPackage,
+    entry: &Entry<'_>,
+    report: &mut FeedReport,
+) -> Result<Option<Word>, Error> {
+    let Some(package) = &affected.package else { return Ok(None) };
+    let (name, _suffix) = package.ecosystem.split_once(':').unwrap_or((&package.ecosystem, ""));
+    if name != ecosystem.name() {
+        report.doubt(Doubt::OtherEcosystems, &advisory.id);
+        return Ok(None);
+    }
+    if !is_package_name(&package.name) {
+        return Err(entry.broken(Breakage::Name { field: "affected.package.name" }));
+    }
+    let (compiled, doubts) = compile(ecosystem, affected);
+    for doubt in doubts {
+        report.doubt(doubt, &advisory.id);
+    }
+    let mut encoded = Vec::new();
+    compiled.encode(&mut encoded);
+    let key = key(None, ecosystem.normalise(&package.name)).into_owned();
+    Ok(Some(Word { key, rating: rate(advisory, affected), affected: encoded }))
+}
+
+fn compile(ecosystem: Ecosystem, affected: &AffectedPackage) -> (Affected<'_>, Vec<Doubt>) {
+    let mut doubts = Vec::new();
+    let versions: Vec<&str> = affected.versions.iter().flatten().map(String::as_str).collect();
+    let mut compiled =
+        Affected { intervals: Vec::new(), doubtful: Vec::new(), versions, fix_state: FixState::Unknown };
+    let mut ranged = false;
+    for range in affected.ranges.iter().flatten() {
+        match range.kind.as_str() {
+            "ECOSYSTEM" | "SEMVER" => {
+                ranged = true;
+                let odd = compile_range(ecosystem, range, &mut compiled);
+                doubts.extend(odd.into_iter().map(Doubt::Range));
+            }
+            // Commits say nothing about versions; where publishers give versions too, those are the translation.
+            "GIT" => {}
+            _ => {
+                doubts.push(Doubt::RangeType);
+                compiled.doubtful.push(Interval::ALL);
+            }
+        }
+    }
+    if !ranged && compiled.versions.is_empty() && compiled.doubtful.is_empty() {
+        doubts.push(Doubt::NoVersions);
+        compiled.doubtful.push(Interval::ALL);
+    }
+    compiled.fix_state = events::fix_state(&compiled);
+    events::drop_enumerated(ecosystem.order(), &mut compiled);
+    compiled.doubtful.sort_unstable();
+    compiled.doubtful.dedup();
+    (compiled, doubts)
+}
+
+fn compile_range<'a>(ecosystem: Ecosystem, range: &'a Range, compiled: &mut Affected<'a>) -> Vec<Oddity> {
+    let mut list = Vec::new();
+    let mut unknown = false;
+    for event in range.events.iter().flatten() {
+        for (kind, version) in event {
+            match kind.as_str() {
+                "introduced" => list.push((Event::Introduced, version.as_str())),
+                "fixed" => list.push((Event::Fixed, version.as_str())),
+                "last_affected" => list.push((Event::LastAffected, version.as_str())),
+                "limit" => list.push((Event::Limit, version.as_str())),
+                _ => unknown = true,
+            }
+        }
+    }
+    let mut odd = events::compile(ecosystem.order(), &list, compiled);
+    if unknown {
+        odd.push(Oddity::UnknownEvent);
+        compiled.doubtful.push(Interval::ALL);
+    }
+    odd
+}
+
+/// The rating for one package: the publisher's word, then CVSS; what is said about the package goes before what is said
+/// about the vulnerability.
+fn rate(advisory: &Advisory, affected: &AffectedPackage) -> Rating {
+    let sources = [&affected.ecosystem_specific, &affected.database_specific, &advisory.database_specific];
+    if let Some(severity) = sources.into_iter().find_map(vendor_word) {
+        return Rating { severity, source: SeveritySource::Vendor };
+    }
+    let own = affected.severity.as_deref().and_then(best_score);
+    own.or_else(|| advisory.severity.as_deref().and_then(best_score)).unwrap_or_default()
+}
+
+fn general_rating(advisory: &Advisory, report: &mut FeedReport) -> Rating {
+    if let Some(severity) = vendor_word(&advisory.database_specific) {
+        return Rating { severity, source: SeveritySource::Vendor };
+    }
+    let scores = advisory.severity.as_deref().unwrap_or_default();
+    let rating = best_score(scores).unwrap_or_default();
+    if !scores.is_empty() && !rating.is_rated() {
+        report.doubt(Doubt::Severity, &advisory.id);
+    }
+    rating
+}
+
+fn vendor_word(specific: &serde_json::Value) -> Option<Severity> {
+    Severity::from_word(specific.get("severity")?.as_str()?)
+}
+
+/// CVSS v3 and v4 before v2; among the former the higher, because a publisher that gives both means both.
+fn best_score(scores: &[Score]) -> Option<Rating> {
+    let rated = |score: &Score| {
+        let severity = Severity::from_cvss(&score.score)?;
+        Some((score.kind != "CVSS_V2", severity, score.kind.clone(), score.score.clone()))
+    };
+    let (_, severity, _, vector) = scores.iter().filter_map(rated).max()?;
+    Some(Rating { severity, source: SeveritySource::Cvss(vector) })
+}
+
+fn highest(a: Rating, b: Rating) -> Rating {
+    if b.severity > a.severity { b } else { a }
+}
+
+fn detail(advisory: &Advisory) -> Detail {
+    // Go's data has the year 1 where a time is not known.
+    let time = |time: Timestamp| Some(time.as_second()).filter(|seconds| *seconds > 0);
+    let mut aliases: Vec<String> =
+        advisory.aliases.iter().flatten().filter(|a| **a != advisory.id).cloned().collect();
+    aliases.sort_unstable();
+    aliases.dedup();
+    let summary = [&advisory.summary, &advisory.details].into_iter().flatten().map(|text| one_line(text));
+    Detail {
+        aliases,
+        summary: summary.into_iter().find(|line| !line.is_empty()).unwrap_or_default(),
+        published: advisory.published.and_then(time),
+        modified: time(advisory.modified),
+        urls: urls(advisory.references.as_deref().unwrap_or_default()),
+    }
+}
+
+/// The addresses that say most, the advisory first.
+fn urls(references: &[Reference]) -> Vec<String> {
+    const ORDER: [&str; 6] = ["ADVISORY", "FIX", "REPORT", "ARTICLE", "WEB", "PACKAGE"];
+    let rank = |reference: &&Reference| {
+        let kind = reference.kind.as_deref().unwrap_or_default();
+        ORDER.iter().position(|known| *known == kind).unwrap_or(ORDER.len())
+    };
+    let is_web = |url: &str| {
+        (url.starts_with("https://") || url.starts_with("http://"))
+            && url.len() <= MAX_URL
+            && !url.chars().any(|c| c.is_control() || c.is_whitespace())
+    };
+    let mut known: Vec<_> = references.iter().filter(|reference| is_web(&reference.url)).collect();
+    known.sort_by_key(rank);
+    let mut urls: Vec<String> = Vec::new();
+    for reference in known {
+        if urls.len() < MAX_URLS && !urls.contains(&reference.url) {
+            urls.push(reference.url.clone());
+        }
+    }
+    urls
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! The shapes of OSV documents that publishers really write, and those that must not pass.
+
+use super::*;
+use std::path::Path;
+
+fn parse(
+    ecosystem: Option<Ecosystem>,
+    document: &serde_json::Value,
+) -> (Result<Option<Draft>, Error>, FeedReport) {
+    parse_bytes(ecosystem, document.to_string().as_bytes())
+}
+
+fn parse_bytes(ecosystem: Option<Ecosystem>, bytes: &[u8]) -> (Result<Option<Draft>, Error>, FeedReport) {
+    let mut report = FeedReport::new("PyPI", Path::new("PyPI/all.zip"));
+    let entry = Entry { file: Path::new("PyPI/all.zip"), name: Some("X-1.json"), bytes };
+    (read(ecosystem, &entry, &Limits::default(), &mut report), report)
+}
+
+fn document() -> serde_json::Value {
+    serde_json::json!({
+        "schema_version": "1.7.0", "id": "PYSEC-1", "modified": "2024-11-21T14:23:03Z", "published": null,
+        "aliases": ["CVE-2024-1", "PYSEC-1", "CVE-2024-1"], "details": "### Impact\nBad.", "credits": [{"name": "x"}],
+        "affected": [{
+            "package": {"ecosystem": "PyPI", "name": "Flask_Babel", "purl": "pkg:pypi/flask-babel"},
+            "ranges": [{"type": "GIT", "repo": "https://example.org", "events": [{"introduced": "0"}]},
+                       {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "1.5"}]}],
+            "versions": ["1.0", "1.1", "1.6", "trunk"]
+        }],
+        "references": [{"type": "WEB", "url": "https://example.org/b"}, {"type": "ADVISORY", "url": "https://example.org/a"},
+                       {"type": "WEB", "url": "javascript:alert(1)"}]
+    })
+}
+
+fn kept(document: &serde_json::Value) -> (Draft, FeedReport) {
+    let (draft, report) = parse(Some(Ecosystem::PyPI), document);
+    (draft.unwrap().unwrap(), report)
+}
+
+#[test]
+fn names_are_normalised_and_enumerated_versions_inside_the_range_are_dropped() {
+    let (draft, report) = kept(&document());
+    let [word] = &draft.words[..] else { panic!("one word") };
+    assert_eq!(word.key, "flask-babel");
+    let mut expected = Vec::new();
+    let intervals = vec![Interval { from: None, end: plimsoll_vuln::affected::End::Before("1.5") }];
+    Affected { intervals, doubtful: vec![], versions: vec!["1.6", "trunk"], fix_state: FixState::Unknown }
+        .encode(&mut expected);
+    assert_eq!(word.affected, expected);
+    assert_eq!(draft.detail.aliases, ["CVE-2024-1"]);
+    assert_eq!(draft.detail.summary, "Impact");
+    assert_eq!(draft.detail.urls, ["https://example.org/a", "https://example.org/b"]);
+    assert_eq!((report.read, report.kept, report.doubts.len()), (1, 1, 0));
+}
+
+#[test]
+fn withdrawn_and_foreign_documents_are_counted_not_kept() {
+    let mut withdrawn = document();
+    withdrawn["withdrawn"] = "2024-12-01T00:00:00Z".into();
+    let (draft, report) = parse(Some(Ecosystem::PyPI), &withdrawn);
+    assert!(draft.unwrap().is_none());
+    assert_eq!((report.read, report.withdrawn), (1, 1));
+
+    let (draft, report) = parse(Some(Ecosystem::Go), &document());
+    assert!(draft.unwrap().is_none());
+    assert_eq!(report.skipped[&Skip::NoPackage].examples, ["PYSEC-1"]);
+
+    let mut report = FeedReport::new("PyPI", Path::new("x"));
+    let entry = Entry { file: Path::new("x"), name: Some("README.md"), bytes: b"hello" };
+    assert!(read(Some(Ecosystem::PyPI), &entry, &Limits::default(), &mut report).unwrap().is_none());
+    assert_eq!(report.skipped[&Skip::NotAnAdvisory].count, 1);
+}
+
+#[test]
+fn the_vendor_then_the_highest_cvss_rates() {
+    let mut scored = document();
+    let v3 = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:L";
+    let v4 = "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N";
+    scored["severity"] = serde_json::json!([
+        {"type": "CVSS_V2", "score": "AV:N/AC:L/Au:N/C:C/I:C/A:C"}, {"type": "CVSS_V3", "score": v3}]);
+    assert_eq!(kept(&scored).0.words[0].rating.severity, Severity::Medium);
+    scored["severity"][0] = serde_json::json!({"type": "CVSS_V4", "score": v4});
+    let rating = kept(&scored).0.words[0].rating.clone();
+    assert_eq!(rating, Rating { severity: Severity::Critical, source: SeveritySource::Cvss(v4.into()) });
+    scored["database_specific"] = serde_json::json!({"severity": "MODERATE"});
+    let rating = kept(&scored).0.words[0].rating.clone();
+    assert_eq!(rating, Rating { severity: Severity::Medium, source: SeveritySource::Vendor });
+}
+
+#[test]
+fn an_unreadable_score_is_reported_and_rates_nothing() {
+    let mut scored = document();
+    scored["severity"] = serde_json::json!([{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N"}]);
+    let (draft, report) = kept(&scored);
+    assert!(!draft.words[0].rating.is_rated());
+    assert_eq!(report.doubts[&Doubt::Severity].count, 1);
+}
+
+#[test]
+fn ranges_that_say_nothing_about_versions_are_doubtful_not_empty() {
+    for (ranges, versions, doubt) in [
+        (serde_json::json!([]), serde_json::json!([]), Some(Doubt::NoVersions)),
+        (
+            serde_json::json!([{"type": "GIT", "events": [{"introduced": "0"}]}]),
+            serde_json::json!(null),
+            Some(Doubt::NoVersions),
+        ),
+        (
+            serde_json::json!([{"type": "GIT", "events": [{"introduced": "0"}]}]),
+            serde_json::json!(["1.0"]),
+            None,
+        ),
+        (
+            serde_json::json!([{"type": "NEW", "events": []}]),
+            serde_json::json!(["1.0"]),
+            Some(Doubt::RangeType),
+        ),
+        (
+            serde_json::json!([{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"broken": "1"}]}]),
+            serde_json::json!([]),
+            Some(Doubt::Range(Oddity::UnknownEvent)),
+        ),
+        (
+            serde_json::json!([{"type": "ECOSYSTEM", "events": [{"introduced": "2"}, {"fixed": "1"}]}]),
+            serde_json::json!([]),
+            Some(Doubt::Range(Oddity::EndBeforeStart)),
+        ),
+    ] {
+        let mut odd = document();
+        odd["affected"][0]["ranges"] = ranges.clone();
+        odd["affected"][0]["versions"] = versions;
+        let (draft, report) = kept(&odd);
+        assert_eq!(report.doubts.keys().next(), doubt.as_ref(), "{ranges}");
+        // The second list of the encoding holds the doubtful intervals; 0 is an interval without bounds.
+        let mut expected = Vec::new();
+        let doubtful = if doubt.is_some() { vec![Interval::ALL] } else { vec![] };
+        Affected { intervals: vec![], doubtful, versions: vec![], fix_state: FixState::Unknown }
+            .encode(&mut expected);
+        assert_eq!(draft.words.len(), 1);
+        let has = draft.words[0].affected.windows(2).any(|pair| pair == [1, 0]);
+        assert_eq!(has, doubt.is_some(), "{ranges}: {:?}", draft.words[0].affected);
+    }
+}
+
+#[test]
+fn known_fields_of_another_type_fail_with_file_and_entry() {
+    let cases: [(&str, serde_json::Value); 8] = [
+        ("/id", 7.into()),
+        ("/id", "two words".into()),
+        ("/modified", "yesterday".into()),
+        ("/aliases", "CVE-1".into()),
+        ("/affected", serde_json::json!({})),
+        ("/affected/0/versions", serde_json::json!([1.0])),
+        ("/affected/0/package/name", "a\u{1b}[2Jb".into()),
+        ("/affected/0/ranges/0/events", serde_json::json!([{"introduced": 0}])),
+    ];
+    for (place, value) in cases {
+        let mut broken = document();
+        *broken.pointer_mut(place).unwrap() = value;
+        let error = parse(Some(Ecosystem::PyPI), &broken).0.unwrap_err().to_string();
+        assert!(error.starts_with("PyPI/all.zip, entry `X-1.json`: "), "{error}");
+    }
+    for bytes in
+        [&b"{"[..], b"[]", b"{} {}", b"\xff", br#"{"id":"A-1","id":"A-2","modified":"2024-11-21T14:23:03Z"}"#]
+    {
+        assert!(parse_bytes(Some(Ecosystem::PyPI), bytes).0.is_err(), "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_feed_without_a_place_still_rates() {
+    let mut bitnami = document();
+    bitnami["affected"][0]["package"]["ecosystem"] = "Bitnami".into();
+    bitnami["affected"][0]["severity"] =
+        serde_json::json!([{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]);
+    let draft = parse(None, &bitnami).0.unwrap().unwrap();
+    assert_eq!((draft.rating.severity, draft.words.len()), (Severity::Critical, 0));
+}
+
+#[test]
+fn the_year_one_is_no_time() {
+    let mut go = document();
+    go["modified"] = "0001-01-01T00:00:00Z".into();
+    assert_eq!(kept(&go).0.detail.modified, None);
+}

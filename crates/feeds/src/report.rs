@@ -1,0 +1,202 @@
+//! What a build did with each document.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use plimsoll_core::Digest;
+use plimsoll_core::text::terminal;
+use plimsoll_vuln::database::File;
+use plimsoll_vuln::events::Oddity;
+use serde::Serialize;
+
+/// How many identifiers a [`Tally`] names.
+const EXAMPLES: usize = 5;
+
+/// What became of each feed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BuildReport {
+    /// In the order of their names.
+    pub feeds: Vec<FeedReport>,
+}
+
+/// What became of the documents of one feed: `read` is the sum of `kept`, `withdrawn` and all that was `skipped`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FeedReport {
+    /// The ecosystem, by the name of its folder.
+    pub ecosystem: String,
+    /// Where the data was read from.
+    pub input: PathBuf,
+    /// Documents in the input; for Debian, statements about a package in a release.
+    pub read: u64,
+    /// Those that the database holds, or that rate others when it has no place for their ecosystem.
+    pub kept: u64,
+    /// Those that their publisher took back.
+    pub withdrawn: u64,
+    /// The others, by reason.
+    pub skipped: BTreeMap<Skip, Tally>,
+    /// Kept, but not clear in every respect: by what is odd about them.
+    pub doubts: BTreeMap<Doubt, Tally>,
+    /// The database file; none when the database has no place for the ecosystem.
+    pub written: Option<Written>,
+}
+
+/// A database file that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Written {
+    /// Where.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// The digest that stands for it.
+    pub digest: Digest,
+    /// How many advisories are in it.
+    pub advisories: u64,
+    /// How many packages they speak about; in a distribution, each release counts.
+    pub packages: u64,
+}
+
+/// A number with the first identifiers it counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// How many.
+    pub count: u64,
+    /// The first of them.
+    pub examples: Vec<String>,
+}
+
+/// Why a document is not in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Skip {
+    /// An archive's entry or a file that is no advisory, by its name.
+    #[error("not an advisory")]
+    NotAnAdvisory,
+    /// It names no package of the ecosystem.
+    #[error("no package of this ecosystem")]
+    NoPackage,
+    /// Debian: the release never had the vulnerability.
+    #[error("not affected")]
+    NotAffected,
+}
+
+/// What is unclear about an advisory that was kept. Installed versions that it leaves open are gaps of a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Doubt {
+    /// A list of events that is not well-formed.
+    #[error(transparent)]
+    Range(#[from] Oddity),
+    /// There are neither versions nor ranges of versions: only commits, or nothing.
+    #[error("no versions and no ranges of versions")]
+    NoVersions,
+    /// A range has a type that the schema does not have.
+    #[error("unknown type of range")]
+    RangeType,
+    /// A severity is neither a CVSS vector nor a known word.
+    #[error("unreadable severity")]
+    Severity,
+    /// Debian: resolved without a version, or with one that is none.
+    #[error("resolved in no valid version")]
+    FixedVersion,
+    /// It also names packages of ecosystems that are fed otherwise.
+    #[error("also about other ecosystems")]
+    OtherEcosystems,
+}
+
+impl Serialize for Doubt {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A line for the feed, and one for each reason that something was skipped or is not clear.
+impl fmt::Display for FeedReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ecosystem = terminal(&self.ecosystem);
+        write!(f, "{ecosystem}: {} of {} kept, {} withdrawn", self.kept, self.read, self.withdrawn)?;
+        if self.written.is_none() {
+            f.write_str("; no database for this ecosystem, its ratings count for others")?;
+        }
+        for (reason, tally) in &self.skipped {
+            write!(f, "\n  skipped {}: {reason}{tally}", tally.count)?;
+        }
+        for (doubt, tally) in &self.doubts {
+            write!(f, "\n  unclear {}: {doubt}{tally}", tally.count)?;
+        }
+        Ok(())
+    }
+}
+
+/// The examples, in brackets.
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let more = if self.count > self.examples.len() as u64 { ", …" } else { "" };
+        write!(f, " ({}{more})", terminal(&self.examples.join(", ")))
+    }
+}
+
+impl FeedReport {
+    pub(crate) fn new(ecosystem: &str, input: &Path) -> Self {
+        Self {
+            ecosystem: ecosystem.to_owned(),
+            input: input.to_owned(),
+            read: 0,
+            kept: 0,
+            withdrawn: 0,
+            skipped: BTreeMap::new(),
+            doubts: BTreeMap::new(),
+            written: None,
+        }
+    }
+
+    pub(crate) fn skip(&mut self, reason: Skip, example: &str) {
+        self.skipped.entry(reason).or_default().add(example);
+    }
+
+    pub(crate) fn doubt(&mut self, doubt: impl Into<Doubt>, example: &str) {
+        self.doubts.entry(doubt.into()).or_default().add(example);
+    }
+
+    pub(crate) fn written(&mut self, path: &Path, file: &File) {
+        self.written = Some(Written {
+            path: path.to_owned(),
+            bytes: file.bytes.len() as u64,
+            digest: file.digest,
+            advisories: file.advisories,
+            packages: file.packages,
+        });
+    }
+}
+
+impl Tally {
+    fn add(&mut self, example: &str) {
+        self.count += 1;
+        if self.examples.len() < EXAMPLES && self.examples.last().is_none_or(|last| last != example) {
+            self.examples.push(example.to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_a_line_for_each_thing_to_know() {
+        let mut report = FeedReport::new("PyPI", Path::new("PyPI/all.zip"));
+        (report.read, report.kept, report.withdrawn) = (10, 7, 1);
+        report.skip(Skip::NotAnAdvisory, "READ\u{1b}ME");
+        (0..6).for_each(|number| report.doubt(Oddity::TwoEnds, &format!("PYSEC-{number}")));
+        assert_eq!(
+            report.to_string(),
+            "PyPI: 7 of 10 kept, 1 withdrawn; no database for this ecosystem, its ratings count for others\n  \
+             skipped 1: not an advisory (READ\\u{1b}ME)\n  \
+             unclear 6: two ends for one start (PYSEC-0, PYSEC-1, PYSEC-2, PYSEC-3, PYSEC-4, …)"
+        );
+    }
+}

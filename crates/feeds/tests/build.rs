@@ -1,0 +1,349 @@
+//! Building a database, as a user sees it: what is found, what is refused, what is left behind.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use plimsoll_core::{Classify as _, Kind, Limits, Timestamp};
+use plimsoll_feeds::{BuildReport, Error, build};
+use plimsoll_sbom::{Component, Inventory, OsRelease};
+use plimsoll_vuln::{Database, Fix, Scan, ScanSettings, Severity, SeveritySource, scan};
+use serde_json::{Value, json};
+
+const AS_OF: &str = "2026-08-21T00:00:00Z";
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+const NOW: &str = "2026-08-21T00:10:00Z";
+
+fn advisory(id: &str, ecosystem: &str, name: &str, fixed: &str) -> Value {
+    json!({
+        "id": id, "modified": AS_OF,
+        "affected": [{
+            "package": {"ecosystem": ecosystem, "name": name},
+            "ranges": [{"type": if ecosystem == "PyPI" { "ECOSYSTEM" } else { "SEMVER" },
+                        "events": [{"introduced": "0"}, {"fixed": fixed}]}]
+        }]
+    })
+}
+
+fn zip(path: &Path, entries: &[(&str, &[u8])]) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut writer = zip::ZipWriter::new(fs::File::create(path).unwrap());
+    for (name, content) in entries {
+        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(content).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+fn loose(folder: &Path, documents: &[Value]) {
+    fs::create_dir_all(folder).unwrap();
+    for document in documents {
+        fs::write(folder.join(format!("{}.json", document["id"].as_str().unwrap())), document.to_string())
+            .unwrap();
+    }
+}
+
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn from(&self) -> std::path::PathBuf {
+        let from = self.dir.path().join("from");
+        fs::create_dir_all(&from).unwrap();
+        from
+    }
+
+    fn out(&self) -> std::path::PathBuf {
+        self.dir.path().join("out")
+    }
+
+    fn build(&self) -> Result<BuildReport, Error> {
+        build(&self.from(), time(AS_OF), &self.out(), time(NOW), &Limits::default())
+    }
+
+    fn build_within(&self, change: impl FnOnce(&mut Limits)) -> String {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        build(&self.from(), time(AS_OF), &self.out(), time(NOW), &limits).unwrap_err().to_string()
+    }
+
+    fn scan(&self, os: Option<OsRelease>, purls: &[&str]) -> Scan {
+        let components = purls.iter().map(|p| Component::from_purl(p.parse().unwrap())).collect();
+        let inventory = Inventory { os, components, ..Inventory::default() };
+        let database = Database::open(&self.out()).unwrap();
+        database.verify().unwrap();
+        scan(&inventory, &database, &ScanSettings::at(time(AS_OF))).unwrap()
+    }
+
+    fn files(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.out()) else { return Vec::new() };
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn every_layout_is_found() {
+    let place = Place::new();
+    let from = place.from();
+    zip(
+        &from.join("PyPI/all.zip"),
+        &[("a.json", advisory("PYSEC-1", "PyPI", "a", "2").to_string().as_bytes())],
+    );
+    loose(&from.join("osv/Go"), &[advisory("GO-1", "Go", "example.org/b", "2.0.0")]);
+    zip(
+        &from.join("osv/npm/all.zip"),
+        &[("x/c.json", advisory("GHSA-1", "npm", "@s/c", "2.0.0").to_string().as_bytes())],
+    );
+    loose(&from.join("AlmaLinux"), &[advisory("ALSA-1", "AlmaLinux:9", "d", "2")]);
+    fs::create_dir_all(from.join("notes")).unwrap();
+    let tracker = json!({"e": {"CVE-1": {"releases": {"bookworm": {"status": "open"}}}}});
+    fs::write(from.join("debian.json"), tracker.to_string()).unwrap();
+
+    let report = place.build().unwrap();
+    let feeds: Vec<_> =
+        report.feeds.iter().map(|f| (f.ecosystem.as_str(), f.kept, f.written.is_some())).collect();
+    assert_eq!(
+        feeds,
+        [("AlmaLinux", 1, false), ("Debian", 1, true), ("Go", 1, true), ("PyPI", 1, true), ("npm", 1, true)]
+    );
+    assert_eq!(place.files(), ["debian.plimsolldb", "go.plimsolldb", "npm.plimsolldb", "pypi.plimsolldb"]);
+    let scan = place.scan(
+        None,
+        &[
+            "pkg:pypi/a@1",
+            "pkg:golang/example.org/b@v1.0.0",
+            "pkg:npm/%40s/c@1.0.0",
+            "pkg:deb/debian/e@1?distro=debian-12",
+        ],
+    );
+    let ids: Vec<_> = scan.findings.iter().map(|f| f.id.as_str()).collect();
+    assert_eq!(ids, ["CVE-1", "GO-1", "GHSA-1", "PYSEC-1"]);
+}
+
+#[test]
+fn a_feed_that_is_there_twice_is_refused() {
+    for second in ["osv/PyPI", "PyPI"] {
+        let place = Place::new();
+        loose(&place.from().join("PyPI"), &[advisory("PYSEC-1", "PyPI", "a", "2")]);
+        zip(&place.from().join(second).join("all.zip"), &[]);
+        let error = place.build().unwrap_err();
+        assert!(matches!(error, Error::Ambiguous { .. }), "{error}");
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(place.files().is_empty());
+    }
+}
+
+#[test]
+fn nothing_to_build_from_is_said_with_the_expected_layout() {
+    let error = Place::new().build().unwrap_err();
+    assert_eq!(error.kind().exit_code(), 4, "{error}");
+    assert!(error.hint().unwrap().contains("PyPI/all.zip"));
+    // A feed that only rates others is not enough: the result would be an empty database.
+    let place = Place::new();
+    loose(&place.from().join("Bitnami"), &[advisory("BIT-1", "Bitnami", "a", "2.0.0")]);
+    assert!(matches!(place.build(), Err(Error::NoFeeds { .. })));
+}
+
+#[test]
+fn the_same_data_gives_the_same_bytes() {
+    let bytes = |order: &[&str]| {
+        let place = Place::new();
+        for id in order {
+            loose(&place.from().join("PyPI"), &[advisory(id, "PyPI", "a", "2")]);
+        }
+        place.build().unwrap();
+        fs::read(place.out().join("pypi.plimsolldb")).unwrap()
+    };
+    assert_eq!(bytes(&["PYSEC-1", "PYSEC-2", "PYSEC-3"]), bytes(&["PYSEC-3", "PYSEC-1", "PYSEC-2"]));
+    assert_ne!(bytes(&["PYSEC-1"]), bytes(&["PYSEC-2"]));
+}
+
+#[test]
+fn broken_input_names_its_place_and_leaves_the_old_database() {
+    let place = Place::new();
+    let good = advisory("PYSEC-1", "PyPI", "a", "2").to_string();
+    let path = place.from().join("PyPI/all.zip");
+    zip(&path, &[("PYSEC-1.json", good.as_bytes())]);
+    place.build().unwrap();
+    let before = fs::read(place.out().join("pypi.plimsolldb")).unwrap();
+
+    for broken in [&b"{\"id\": \"PYSEC-2\""[..], b"", b"[]", b"\xff\xfe", br#"{"id": "PYSEC-2"}"#] {
+        zip(&path, &[("PYSEC-1.json", good.as_bytes()), ("sub/PYSEC-2.json", broken)]);
+        let error = place.build().unwrap_err();
+        assert_eq!(error.kind(), Kind::Failed);
+        let error = error.to_string();
+        assert!(error.contains("PyPI/all.zip, entry `sub/PYSEC-2.json`: "), "{error}");
+        assert_eq!(place.files(), ["pypi.plimsolldb"]);
+        assert_eq!(fs::read(place.out().join("pypi.plimsolldb")).unwrap(), before);
+    }
+
+    let mut cut = fs::read(&path).unwrap();
+    cut.truncate(cut.len() - 30);
+    fs::write(&path, cut).unwrap();
+    let error = place.build().unwrap_err().to_string();
+    assert!(error.contains("PyPI/all.zip: invalid zip"), "{error}");
+    assert_eq!(fs::read(place.out().join("pypi.plimsolldb")).unwrap(), before);
+}
+
+#[test]
+fn one_broken_feed_keeps_all_databases_as_they_were() {
+    let place = Place::new();
+    loose(&place.from().join("Go"), &[advisory("GO-1", "Go", "a", "2.0.0")]);
+    fs::write(place.from().join("debian.json"), "{\"a\": ").unwrap();
+    assert!(place.build().unwrap_err().to_string().contains("debian.json: invalid JSON"));
+    assert!(place.files().is_empty());
+}
+
+#[test]
+fn archives_are_bounded_by_what_comes_out_of_them() {
+    let place = Place::new();
+    let document = advisory("PYSEC-1", "PyPI", "a", "2");
+    let mut long = document.clone();
+    long["details"] = "A".repeat(3 << 20).into();
+    zip(
+        &place.from().join("PyPI/all.zip"),
+        &[("a.json", long.to_string().as_bytes()), ("b.json", document.to_string().as_bytes())],
+    );
+    assert!(
+        place
+            .build_within(|limits| limits.advisory_bytes = 1 << 20)
+            .contains("entry a.json exceeds the limit advisory_bytes")
+    );
+    assert!(place.build_within(|_| ()).contains("entry a.json exceeds the limit ratio = 200"));
+    assert!(
+        place
+            .build_within(|limits| (limits.ratio, limits.feed_bytes) = (2000, 1 << 20))
+            .contains("feed_bytes")
+    );
+    assert!(place.build_within(|limits| limits.advisories = 1).contains("advisories = 1"));
+    let place = Place::new();
+    loose(&place.from().join("PyPI"), std::slice::from_ref(&document));
+    assert!(
+        place.build_within(|limits| limits.advisory_bytes = 10).contains("PYSEC-1.json exceeds the limit")
+    );
+}
+
+#[test]
+fn names_in_archives_are_never_paths_and_never_hide_each_other() {
+    let place = Place::new();
+    let path = place.from().join("PyPI/all.zip");
+    let one = advisory("PYSEC-1", "PyPI", "a", "2").to_string();
+    let two = advisory("PYSEC-2", "PyPI", "a", "2").to_string();
+    zip(&path, &[("../../../../evil.json", one.as_bytes()), ("README", b"hello"), ("d/", b"")]);
+    let report = place.build().unwrap();
+    assert_eq!((report.feeds[0].read, report.feeds[0].kept), (3, 1));
+    assert!(!place.dir.path().join("evil.json").exists());
+    let names: Vec<_> = fs::read_dir(place.dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2);
+
+    // Two entries with one name: readers differ in which they see.
+    zip(&path, &[("a1.json", one.as_bytes()), ("a2.json", two.as_bytes())]);
+    let mut bytes = fs::read(&path).unwrap();
+    while let Some(at) = bytes.windows(7).position(|w| w == b"a2.json") {
+        bytes[at + 1] = b'1';
+    }
+    fs::write(&path, bytes).unwrap();
+    let error = place.build().unwrap_err().to_string();
+    assert!(error.contains("archive of 1 entries, expected 2"), "{error}");
+}
+
+#[test]
+fn data_from_the_future_is_refused() {
+    let place = Place::new();
+    loose(&place.from().join("PyPI"), &[advisory("PYSEC-1", "PyPI", "a", "2")]);
+    let at = |as_of: &str| build(&place.from(), time(as_of), &place.out(), time(NOW), &Limits::default());
+    assert!(at("2026-08-21T00:15:00Z").is_ok());
+    let error = at("2026-08-21T00:15:01Z").unwrap_err();
+    assert_eq!(error.kind(), Kind::Usage, "{error}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_an_error() {
+    let place = Place::new();
+    loose(&place.from().join("PyPI"), &[advisory("PYSEC-1", "PyPI", "a", "2")]);
+    fs::write(place.out(), "a file").unwrap();
+    assert!(matches!(place.build(), Err(Error::Write(_))));
+}
+
+#[test]
+fn unrated_advisories_are_rated_by_others_about_the_same_vulnerability() {
+    let place = Place::new();
+    let vector = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H";
+    let mut rated = advisory("PYSEC-1", "PyPI", "a", "2");
+    rated["aliases"] = json!(["CVE-1"]);
+    rated["severity"] = json!([{"type": "CVSS_V3", "score": vector}]);
+    let mut unrated = advisory("GO-1", "Go", "example.org/a", "2.0.0");
+    unrated["aliases"] = json!(["CVE-1"]);
+    loose(&place.from().join("PyPI"), &[rated]);
+    loose(&place.from().join("Go"), &[unrated, advisory("GO-2", "Go", "example.org/a", "2.0.0")]);
+    let state = json!({"releases": {"bookworm": {"status": "open", "urgency": "not yet assigned"}}});
+    let low = json!({"releases": {"bookworm": {"status": "open", "urgency": "low"}}});
+    fs::write(
+        place.from().join("debian.json"),
+        json!({"a": {"CVE-1": state}, "b": {"CVE-1": low}}).to_string(),
+    )
+    .unwrap();
+    place.build().unwrap();
+    let distro = "distro=debian-12";
+    let scan = place.scan(
+        None,
+        &[
+            &format!("pkg:deb/debian/a@1?{distro}"),
+            &format!("pkg:deb/debian/b@1?{distro}"),
+            "pkg:golang/example.org/a@v1.0.0",
+            "pkg:pypi/a@1",
+        ],
+    );
+    let ratings: Vec<_> =
+        scan.findings.iter().map(|f| (f.advisory.as_str(), f.severity, &f.severity_source)).collect();
+    let alias = SeveritySource::Alias("PYSEC-1".into());
+    assert_eq!(
+        ratings,
+        [
+            ("CVE-1", Severity::Critical, &alias),
+            ("CVE-1", Severity::Low, &SeveritySource::Vendor),
+            ("GO-1", Severity::Critical, &alias),
+            ("GO-2", Severity::Unrated, &SeveritySource::None),
+            ("PYSEC-1", Severity::Critical, &SeveritySource::Cvss(vector.into())),
+        ]
+    );
+}
+
+#[test]
+fn debian_states_reach_the_findings() {
+    let place = Place::new();
+    fs::create_dir_all(place.from().join("debian")).unwrap();
+    let tracker = json!({"openssl": {
+        "CVE-1": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "3.0.11-1~deb12u2"}}},
+        "CVE-2": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "0"}}},
+        "CVE-3": {"releases": {"bookworm": {"status": "open", "nodsa": "Minor issue", "nodsa_reason": ""}}},
+        "CVE-4": {"releases": {"bookworm": {"status": "open", "nodsa_reason": "ignored"}, "sid": {"status": "open"}}},
+        "CVE-5": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "3.0.9-1"}}},
+    }});
+    fs::write(place.from().join("debian/tracker.json"), tracker.to_string()).unwrap();
+    let report = place.build().unwrap();
+    assert_eq!((report.feeds[0].read, report.feeds[0].kept), (6, 5));
+    let os = OsRelease {
+        id: "debian".into(),
+        version_id: Some("12".into()),
+        codename: Some("bookworm".into()),
+        pretty_name: None,
+    };
+    let scan = place.scan(Some(os), &["pkg:deb/debian/libssl3@3.0.11-1~deb12u1?upstream=openssl"]);
+    let found: Vec<_> = scan.findings.iter().map(|f| (f.id.as_str(), f.fix.clone())).collect();
+    let fixed = Fix::Fixed(vec!["3.0.11-1~deb12u2".into()]);
+    assert_eq!(found, [("CVE-1", fixed), ("CVE-3", Fix::NotFixed), ("CVE-4", Fix::WontFix)]);
+}

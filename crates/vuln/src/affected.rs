@@ -1,0 +1,202 @@
+//! Which versions of one package an advisory is about, and whether an installed version is among them.
+//!
+//! Owns the model that the database stores ([`Affected`]) and its evaluation. Where the model comes from is not its
+//! business: OSV's events are compiled in [`crate::events`], Debian's states in the feed's own reader.
+//!
+//! An answer has three values. What a publisher's data leaves open (an unreadable bound, two ends for one start) is
+//! kept as *doubtful* intervals, and an installed version that falls into one is [`Status::Undecided`]: the scan
+//! reports it as a gap in coverage instead of calling it unaffected.
+
+use std::cmp::Ordering;
+
+use crate::version::{InvalidVersion, Version};
+
+/// A stretch of versions in the order of the ecosystem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Interval<'a> {
+    /// The first version in it; none means from the very first.
+    pub from: Option<&'a str>,
+    /// Where it ends.
+    pub end: End<'a>,
+}
+
+/// The end of an [`Interval`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End<'a> {
+    /// It has none.
+    Open,
+    /// The first version outside: the one that fixes it.
+    Before(&'a str),
+    /// The last version inside.
+    Through(&'a str),
+    /// Somewhere among the versions that start with these numbers; those are undecided.
+    Around(&'a str),
+}
+
+impl Interval<'_> {
+    /// Every version there is.
+    pub const ALL: Self = Self { from: None, end: End::Open };
+}
+
+/// What is known about a fix when no interval names a later version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FixState {
+    /// Nothing.
+    Unknown,
+    /// There is none yet.
+    NotFixed,
+    /// The publisher decided not to make one.
+    WontFix,
+}
+
+/// The affected versions of one package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Affected<'a> {
+    /// The versions in these are affected.
+    pub intervals: Vec<Interval<'a>>,
+    /// The data leaves open whether the versions in these are affected.
+    pub doubtful: Vec<Interval<'a>>,
+    /// Single affected versions outside the intervals.
+    pub versions: Vec<&'a str>,
+    /// Holds where no interval ends after the installed version.
+    pub fix_state: FixState,
+}
+
+/// Whether an installed version is affected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status<'a> {
+    /// It is; the versions that fix it, the nearest first.
+    Affected(Vec<&'a str>),
+    /// It is not.
+    NotAffected,
+    /// The advisory's own data is not clear enough to say.
+    Undecided,
+    /// The installed version has no place in the ecosystem's order, and is not listed as affected by its exact text.
+    Incomparable(InvalidVersion),
+}
+
+impl<'x> Affected<'x> {
+    /// Judges the `installed` version. The order of the ecosystem is `V`.
+    pub fn status<V: Version<'x>>(&self, installed: &'x str) -> Status<'x> {
+        match V::parse(installed) {
+            Ok(version) => self.status_of_version(&version),
+            Err(_) if self.versions.contains(&installed) || self.intervals.contains(&Interval::ALL) => {
+                Status::Affected(self.fixes::<V>(None))
+            }
+            Err(_) if self.intervals.is_empty() && self.doubtful.is_empty() => Status::NotAffected,
+            Err(invalid) => Status::Incomparable(invalid),
+        }
+    }
+
+    fn status_of_version<V: Version<'x>>(&self, version: &V) -> Status<'x> {
+        let mut undecided = false;
+        for interval in &self.intervals {
+            match contains(interval, version) {
+                Some(true) => return Status::Affected(self.fixes(Some(version))),
+                Some(false) => {}
+                None => undecided = true,
+            }
+        }
+        // Single versions are compared as versions where they are ones: `1.0` is also `1.0.0`.
+        let listed = |text: &&'x str| V::parse(text).is_ok_and(|v| version.compare_to_bound(&v).is_eq());
+        if self.versions.iter().any(listed) {
+            return Status::Affected(self.fixes(Some(version)));
+        }
+        if undecided || self.doubtful.iter().any(|interval| contains(interval, version) != Some(false)) {
+            return Status::Undecided;
+        }
+        Status::NotAffected
+    }
+
+    /// The versions that end an interval and come after the installed one, the nearest first, each once.
+    fn fixes<V: Version<'x>>(&self, installed: Option<&V>) -> Vec<&'x str> {
+        let mut fixes: Vec<(V, &'x str)> = self
+            .intervals
+            .iter()
+            .filter_map(|interval| match interval.end {
+                End::Before(fix) => Some((V::parse(fix).ok()?, fix)),
+                End::Open | End::Through(_) | End::Around(_) => None,
+            })
+            .filter(|(fix, _)| installed.is_none_or(|version| version.compare_to_bound(fix).is_lt()))
+            .collect();
+        fixes.sort_by(|(a, _), (b, _)| a.cmp(b));
+        fixes.dedup_by(|(a, _), (b, _)| a == b);
+        fixes.into_iter().map(|(_, text)| text).collect()
+    }
+}
+
+/// Whether `version` lies in `interval`; nothing when that is open: the interval ends somewhere around the version, or
+/// a bound does not parse, which the compiler of the database rules out and which must not read as "outside".
+fn contains<'x, V: Version<'x>>(interval: &Interval<'x>, version: &V) -> Option<bool> {
+    let relation = |bound: &'x str| Some(version.compare_to_bound(&V::parse(bound).ok()?));
+    let relation_to_numbers = |numbers: &'x str| Some(version.compare_to_numbers(&V::parse(numbers).ok()?));
+    if let Some(from) = interval.from
+        && relation(from)? == Ordering::Less
+    {
+        return Some(false);
+    }
+    Some(match interval.end {
+        End::Open => true,
+        End::Before(end) => relation(end)? == Ordering::Less,
+        End::Through(end) => relation(end)? != Ordering::Greater,
+        End::Around(numbers) => match relation_to_numbers(numbers)? {
+            Ordering::Less => true,
+            Ordering::Equal => return None,
+            Ordering::Greater => false,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::version::pep440;
+
+    fn judge<'x>(affected: &Affected<'x>, installed: &'x str) -> Status<'x> {
+        affected.status::<pep440::Version<'x>>(installed)
+    }
+
+    fn sample() -> Affected<'static> {
+        Affected {
+            intervals: vec![
+                Interval { from: None, end: End::Before("1.5") },
+                Interval { from: Some("2.0"), end: End::Before("2.3") },
+                Interval { from: Some("3.0"), end: End::Through("3.1") },
+            ],
+            doubtful: vec![Interval { from: Some("5.0"), end: End::Before("6.0") }],
+            versions: vec!["4.0.0", "trunk"],
+            fix_state: FixState::Unknown,
+        }
+    }
+
+    #[test]
+    fn the_nearest_fix_after_the_installed_version_comes_first() {
+        let affected = sample();
+        assert_eq!(judge(&affected, "1.4"), Status::Affected(vec!["1.5", "2.3"]));
+        assert_eq!(judge(&affected, "2.0"), Status::Affected(vec!["2.3"]));
+        assert_eq!(judge(&affected, "3.1"), Status::Affected(vec![]));
+        assert_eq!(judge(&affected, "4.0"), Status::Affected(vec![]));
+        for outside in ["1.5", "1.9", "2.3", "3.1.1", "4.0.1", "6.0"] {
+            assert_eq!(judge(&affected, outside), Status::NotAffected, "{outside}");
+        }
+    }
+
+    #[test]
+    fn doubt_and_strange_versions_are_never_unaffected() {
+        let affected = sample();
+        assert_eq!(judge(&affected, "5.5"), Status::Undecided);
+        assert_eq!(judge(&affected, "trunk"), Status::Affected(vec!["1.5", "2.3"]));
+        assert!(matches!(judge(&affected, "trunk2"), Status::Incomparable(_)));
+        let everything = Affected { intervals: vec![Interval::ALL], ..sample() };
+        assert!(matches!(judge(&everything, "trunk2"), Status::Affected(_)));
+        let broken = Affected { intervals: vec![Interval { from: Some("?"), end: End::Open }], ..sample() };
+        assert_eq!(judge(&broken, "1.0"), Status::Undecided);
+    }
+
+    #[test]
+    fn a_local_build_of_the_last_affected_version_is_affected() {
+        assert!(matches!(judge(&sample(), "3.1+cu118"), Status::Affected(_)));
+        assert!(matches!(judge(&sample(), "4.0.0+cpu"), Status::Affected(_)));
+        assert_eq!(judge(&sample(), "1.5+cu118"), Status::NotAffected);
+    }
+}

@@ -1,0 +1,264 @@
+//! What is stored about a package and about an advisory.
+//!
+//! A *package record* is a list of [`Entry`], one for each affected range of each advisory: all that matching needs.
+//! The [`Detail`] of an advisory, which only findings need, lies elsewhere in the file, once for all its packages.
+
+use super::wire::{Reader, put_list, put_number, put_text};
+use crate::affected::{Affected, End, FixState, Interval};
+use crate::severity::{Rating, Severity, SeveritySource};
+
+/// Where a record lies in the body of a database file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub(crate) offset: u64,
+    pub(crate) length: u32,
+}
+
+/// One advisory's word on one package, borrowed from the package record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The advisory's own identifier.
+    pub id: &'a str,
+    severity: Severity,
+    /// The kind of the source, and its vector or identifier.
+    source: (u8, &'a str),
+    /// The advisory's [`Detail`].
+    pub detail: Place,
+    /// The affected versions.
+    pub affected: Affected<'a>,
+}
+
+impl Entry<'_> {
+    /// How bad it is for this package.
+    pub fn rating(&self) -> Rating {
+        let source = match self.source {
+            (VENDOR, _) => SeveritySource::Vendor,
+            (CVSS, vector) => SeveritySource::Cvss(vector.to_owned()),
+            (ALIAS, id) => SeveritySource::Alias(id.to_owned()),
+            _ => SeveritySource::None,
+        };
+        Rating { severity: self.severity, source }
+    }
+}
+
+const UNRATED: u8 = 0;
+const VENDOR: u8 = 1;
+const CVSS: u8 = 2;
+const ALIAS: u8 = 3;
+
+/// The rest of an advisory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Detail {
+    /// Other identifiers of the same vulnerability.
+    pub aliases: Vec<String>,
+    /// One line.
+    pub summary: String,
+    /// Seconds since 1970.
+    pub published: Option<i64>,
+    /// Seconds since 1970.
+    pub modified: Option<i64>,
+    /// Where to read on.
+    pub urls: Vec<String>,
+}
+
+impl Affected<'_> {
+    /// The stored form.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.push(match self.fix_state {
+            FixState::Unknown => 0,
+            FixState::NotFixed => 1,
+            FixState::WontFix => 2,
+        });
+        put_list(out, &self.intervals, |out, i| put_interval(out, i));
+        put_list(out, &self.doubtful, |out, i| put_interval(out, i));
+        put_list(out, &self.versions, |out, v| put_text(out, v));
+    }
+}
+
+fn put_interval(out: &mut Vec<u8>, interval: &Interval<'_>) {
+    let (end, text) = match interval.end {
+        End::Open => (0, None),
+        End::Before(text) => (1, Some(text)),
+        End::Through(text) => (2, Some(text)),
+        End::Around(text) => (3, Some(text)),
+    };
+    out.push(end << 1 | u8::from(interval.from.is_some()));
+    interval.from.into_iter().chain(text).for_each(|text| put_text(out, text));
+}
+
+fn interval<'a>(reader: &mut Reader<'a>) -> Option<Interval<'a>> {
+    let flags = reader.byte()?;
+    let from = if flags & 1 == 1 { Some(reader.text()?) } else { None };
+    let end = match flags >> 1 {
+        0 => End::Open,
+        1 => End::Before(reader.text()?),
+        2 => End::Through(reader.text()?),
+        3 => End::Around(reader.text()?),
+        _ => return None,
+    };
+    Some(Interval { from, end })
+}
+
+/// Appends an entry; `affected` is already encoded.
+pub(crate) fn put_entry(out: &mut Vec<u8>, id: &str, rating: &Rating, detail: Place, affected: &[u8]) {
+    put_text(out, id);
+    out.push(rating.severity as u8);
+    let (kind, text) = match &rating.source {
+        SeveritySource::None => (UNRATED, None),
+        SeveritySource::Vendor => (VENDOR, None),
+        SeveritySource::Cvss(vector) => (CVSS, Some(vector)),
+        SeveritySource::Alias(id) => (ALIAS, Some(id)),
+    };
+    out.push(kind);
+    if let Some(text) = text {
+        put_text(out, text);
+    }
+    put_number(out, detail.offset);
+    put_number(out, u64::from(detail.length));
+    out.extend_from_slice(affected);
+}
+
+/// Reads a package record and hands over its entries, one after the other. `Some` when all of it decoded.
+pub(crate) fn visit_entries<'a, E>(
+    bytes: &'a [u8],
+    mut visit: impl FnMut(&Entry<'a>) -> Result<(), E>,
+) -> Option<Result<(), E>> {
+    let mut reader = Reader::new(bytes);
+    // One entry whose lists are filled again and again: a package of the Linux kernel's kind has thousands.
+    let mut entry = Entry {
+        id: "",
+        severity: Severity::Unrated,
+        source: (UNRATED, ""),
+        detail: Place { offset: 0, length: 0 },
+        affected: Affected {
+            intervals: Vec::new(),
+            doubtful: Vec::new(),
+            versions: Vec::new(),
+            fix_state: FixState::Unknown,
+        },
+    };
+    while !reader.is_at_end() {
+        read_entry(&mut reader, &mut entry)?;
+        if let Err(error) = visit(&entry) {
+            return Some(Err(error));
+        }
+    }
+    Some(Ok(()))
+}
+
+fn read_entry<'a>(reader: &mut Reader<'a>, entry: &mut Entry<'a>) -> Option<()> {
+    entry.id = reader.text()?;
+    entry.severity = *Severity::ALL.get(usize::from(reader.byte()?))?;
+    entry.source = match reader.byte()? {
+        kind @ (UNRATED | VENDOR) => (kind, ""),
+        kind @ (CVSS | ALIAS) => (kind, reader.text()?),
+        _ => return None,
+    };
+    entry.detail = Place { offset: reader.number()?, length: u32::try_from(reader.number()?).ok()? };
+    let affected = &mut entry.affected;
+    affected.fix_state = match reader.byte()? {
+        0 => FixState::Unknown,
+        1 => FixState::NotFixed,
+        2 => FixState::WontFix,
+        _ => return None,
+    };
+    reader.list_into(&mut affected.intervals, interval)?;
+    reader.list_into(&mut affected.doubtful, interval)?;
+    reader.list_into(&mut affected.versions, Reader::text)
+}
+
+impl Detail {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let texts = |out: &mut Vec<u8>, items: &[String]| put_list(out, items, |out, t| put_text(out, t));
+        texts(out, &self.aliases);
+        put_text(out, &self.summary);
+        for time in [self.published, self.modified] {
+            match time {
+                None => out.push(0),
+                Some(seconds) => {
+                    out.push(1);
+                    out.extend_from_slice(&seconds.to_le_bytes());
+                }
+            }
+        }
+        texts(out, &self.urls);
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        let text = |r: &mut Reader<'_>| r.text().map(str::to_owned);
+        let time = |r: &mut Reader<'_>| match r.byte()? {
+            0 => Some(None),
+            1 => Some(Some(i64::from_le_bytes(r.bytes(8)?.try_into().ok()?))),
+            _ => None,
+        };
+        let detail = Self {
+            aliases: reader.list(text)?,
+            summary: text(&mut reader)?,
+            published: time(&mut reader)?,
+            modified: time(&mut reader)?,
+            urls: reader.list(text)?,
+        };
+        reader.is_at_end().then_some(detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_and_details_come_back() {
+        let affected = Affected {
+            intervals: vec![
+                Interval { from: None, end: End::Before("1.5") },
+                Interval { from: Some("2"), end: End::Through("3") },
+            ],
+            doubtful: vec![Interval::ALL],
+            versions: vec!["trunk"],
+            fix_state: FixState::WontFix,
+        };
+        let mut encoded = Vec::new();
+        affected.encode(&mut encoded);
+        let rating = Rating { severity: Severity::High, source: SeveritySource::Alias("GHSA-1".into()) };
+        let detail = Place { offset: 1 << 40, length: 7 };
+        let mut record = Vec::new();
+        put_entry(&mut record, "PYSEC-1", &rating, detail, &encoded);
+        put_entry(&mut record, "PYSEC-2", &Rating::default(), detail, &encoded);
+        let entries = |bytes| {
+            let mut read = Vec::new();
+            let all = visit_entries(bytes, |entry| {
+                read.push((
+                    entry.id.to_owned(),
+                    entry.rating(),
+                    entry.detail,
+                    format!("{:?}", entry.affected),
+                ));
+                Ok::<(), ()>(())
+            });
+            (all.is_some(), read)
+        };
+        let affected = format!("{affected:?}");
+        let first = ("PYSEC-1".to_owned(), rating, detail, affected.clone());
+        let second = ("PYSEC-2".to_owned(), Rating::default(), detail, affected);
+        assert_eq!(entries(&record), (true, vec![first.clone(), second]));
+        let half = record.len() - encoded.len() - 2;
+        for cut in 1..record.len() {
+            let (all, read) = entries(&record[..cut]);
+            assert!(!all || read == [first.clone()], "cut at {cut}");
+            assert!(cut > half || read.len() <= 1);
+        }
+
+        let detail = Detail {
+            aliases: vec!["CVE-1".into()],
+            summary: "a".into(),
+            published: Some(-1),
+            modified: None,
+            urls: vec![],
+        };
+        let mut out = Vec::new();
+        detail.encode(&mut out);
+        assert_eq!(Detail::decode(&out), Some(detail));
+        assert_eq!(Detail::decode(&out[..out.len() - 1]), None);
+    }
+}

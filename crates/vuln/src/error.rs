@@ -1,0 +1,105 @@
+//! What can go wrong with the database. A database that cannot be trusted is an error, never a shorter list.
+
+use std::io;
+use std::path::PathBuf;
+
+use plimsoll_core::{Classify, Kind, LimitExceeded};
+
+/// Why there is no answer from the database.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The directory holds no database, or does not exist.
+    #[error("no vulnerability database in {}", dir.display())]
+    NoDatabase {
+        /// The directory that was looked in.
+        dir: PathBuf,
+    },
+    /// The operating system refused to open or read a file.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The file is not a database, is cut short, or bytes in it have changed.
+    #[error("{} is damaged: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What does not hold.
+        reason: Damage,
+    },
+    /// The file was written by another version of Plimsoll.
+    #[error("{} has database format {got}, expected {expected}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The format in the file.
+        got: u32,
+        /// The format that this version reads.
+        expected: u32,
+    },
+    /// A bound was hit while writing or reading.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
+}
+
+/// What is wrong with a damaged file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Damage {
+    /// The first bytes are not those of a database.
+    #[error("not a Plimsoll database")]
+    Magic,
+    /// The file is shorter or longer than its header says.
+    #[error("got {got} bytes, expected {expected}")]
+    Length {
+        /// Bytes in the file.
+        got: u64,
+        /// Bytes that the header accounts for.
+        expected: u64,
+    },
+    /// The header contradicts itself or has another shape than expected.
+    #[error("header is not valid: {0}")]
+    Header(&'static str),
+    /// A part does not have the digest that was written down for it.
+    #[error("the digest of its {part} does not match")]
+    Digest {
+        /// Header, index, body or record.
+        part: &'static str,
+    },
+    /// A part with the right digest still does not decode: a defect of the writer.
+    #[error("its {part} does not decode")]
+    Encoding {
+        /// Index, package record or advisory record.
+        part: &'static str,
+    },
+    /// The file is named for another ecosystem than the one it holds.
+    #[error("it holds {got}, expected {expected} by its name")]
+    Misnamed {
+        /// The ecosystem in the header.
+        got: String,
+        /// The ecosystem that the file name stands for.
+        expected: String,
+    },
+}
+
+impl Classify for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoDatabase { .. } => Kind::NotFound,
+            Self::Read { .. } | Self::Damaged { .. } | Self::Format { .. } | Self::Limit(_) => Kind::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoDatabase { .. } | Self::Damaged { .. } | Self::Format { .. } => Some(
+                "build it again: `plimsoll db build --from DIR --as-of TIME`, or `plimsoll db update`".into(),
+            ),
+            Self::Read { .. } | Self::Limit(_) => None,
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! OSV's `events` to intervals.
+//!
+//! Follows the OSV schema, "affected[].ranges[].events" and "Evaluation": events are sorted by version, `introduced`
+//! opens, `fixed` and `last_affected` close, `introduced: "0"` lies before every version. For a well-formed list
+//!
+//! ```json
+//! [{"introduced": "0"}, {"fixed": "1.5"}, {"introduced": "2.0"}, {"last_affected": "2.3"}]
+//! ```
+//!
+//! the result is `[…, 1.5)` and `[2.0, 2.3]`. Published lists are not all well-formed. What the schema's algorithm
+//! calls affected stays affected; where the list admits another reading (a second end, an end without a start, bounds
+//! in no order) the versions in question become doubtful, and each such list is reported as an [`Oddity`].
+
+use crate::affected::{Affected, End, FixState, Interval};
+use crate::version::{Order, Version, dpkg, pep440, semver};
+
+/// What an event says happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The version brought the vulnerability in.
+    Introduced,
+    /// The version no longer has it.
+    Fixed,
+    /// The last version that has it.
+    LastAffected,
+    /// The range says nothing beyond this version.
+    Limit,
+}
+
+/// A list of events that is not well-formed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Oddity {
+    /// There are no events, or none of a known kind.
+    #[error("range without events")]
+    NoEvents,
+    /// An event has another shape, or a kind that the schema does not have.
+    #[error("unknown event")]
+    UnknownEvent,
+    /// A bound is no version of the ecosystem.
+    #[error("bound is not a version")]
+    InvalidBound,
+    /// An end comes before any start, as in `introduced: 2, fixed: 1`.
+    #[error("range ends before it starts")]
+    EndBeforeStart,
+    /// Two ends follow one start.
+    #[error("two ends for one start")]
+    TwoEnds,
+    /// Two starts without an end between them.
+    #[error("two starts without an end between")]
+    TwoStarts,
+    /// It starts and is fixed at the same version.
+    #[error("range is empty")]
+    Empty,
+    /// A `limit`, which only has a meaning for commits.
+    #[error("limit in a range of versions")]
+    Limit,
+}
+
+/// Adds the intervals of one range to `affected`; says what is odd about it.
+pub fn compile<'a>(order: Order, events: &[(Event, &'a str)], affected: &mut Affected<'a>) -> Vec<Oddity> {
+    match order {
+        Order::Pep440 => compile_in::<pep440::Version<'a>>(events, affected),
+        Order::Dpkg => compile_in::<dpkg::Version<'a>>(events, affected),
+        Order::SemVer => compile_in::<semver::Version<'a>>(events, affected),
+    }
+}
+
+/// Drops the single versions that the intervals hold anyway: publishers enumerate every release of a range, which is
+/// most of the bytes of their data. What has no place in the order stays, to be compared by its text.
+pub fn drop_enumerated<'a>(order: Order, affected: &mut Affected<'a>) {
+    match order {
+        Order::Pep440 => drop_enumerated_in::<pep440::Version<'a>>(affected),
+        Order::Dpkg => drop_enumerated_in::<dpkg::Version<'a>>(affected),
+        Order::SemVer => drop_enumerated_in::<semver::Version<'a>>(affected),
+    }
+}
+
+/// What to say about fixes where no interval has one: an advisory that names its last affected version knows of better
+/// ones, but not which.
+pub fn fix_state(affected: &Affected<'_>) -> FixState {
+    let open = |interval: &Interval<'_>| interval.end == End::Open;
+    if affected.intervals.iter().any(open) { FixState::NotFixed } else { FixState::Unknown }
+}
+
+fn compile_in<'a, V: Version<'a>>(events: &[(Event, &'a str)], affected: &mut Affected<'a>) -> Vec<Oddity> {
+    let mut odd = Vec::new();
+    let mut unread = false;
+    let mut points: Vec<Point<'a, V>> = Vec::with_capacity(events.len());
+    for (event, text) in events {
+        match point::<V>(*event, text) {
+            Some(point) => {
+                if matches!(point.mark, Mark::End(End::Around(_))) {
+                    odd.push(Oddity::InvalidBound);
+                }
+                points.push(point);
+            }
+            None if *event == Event::Limit => odd.push(Oddity::Limit),
+            None => {
+                odd.push(Oddity::InvalidBound);
+                unread = true;
+            }
+        }
+    }
+    if points.is_empty() {
+        odd.push(Oddity::NoEvents);
+    }
+    points.sort_by(|a, b| a.at.cmp(&b.at));
+    let mut scan = Sweep { affected, odd: &mut odd, open: None, last_end: None };
+    for group in points.chunk_by(|a, b| a.at == b.at) {
+        scan.visit(group);
+    }
+    scan.affected.intervals.extend(scan.open);
+    // An empty range among others says little; alone, it contradicts that there is a vulnerability at all.
+    let empty = affected.intervals.is_empty() && odd.contains(&Oddity::Empty);
+    if unread || empty || odd.contains(&Oddity::NoEvents) || odd.contains(&Oddity::EndBeforeStart) {
+        affected.doubtful.push(Interval::ALL);
+    }
+    odd.sort_unstable();
+    odd.dedup();
+    odd
+}
+
+/// An event in its place.
+struct Point<'a, V> {
+    /// Nothing lies before every version.
+    at: Option<V>,
+    mark: Mark<'a>,
+}
+
+/// What happens there.
+#[derive(Clone, Copy)]
+enum Mark<'a> {
+    Start(Option<&'a str>),
+    End(End<'a>),
+}
+
+/// The place of an event. An end that is no version stands for all versions with its leading numbers.
+fn point<'a, V: Version<'a>>(event: Event, text: &'a str) -> Option<Point<'a, V>> {
+    let end = match event {
+        Event::Limit => return None,
+        Event::Introduced if text == "0" => return Some(Point { at: None, mark: Mark::Start(None) }),
+        Event::Introduced => {
+            return Some(Point { at: Some(V::parse(text).ok()?), mark: Mark::Start(Some(text)) });
+        }
+        Event::Fixed => End::Before(text),
+        Event::LastAffected => End::Through(text),
+    };
+    if let Ok(version) = V::parse(text) {
+        return Some(Point { at: Some(version), mark: Mark::End(end) });
+    }
+    let numbers = V::leading_numbers(text)?;
+    Some(Point { at: Some(V::parse(numbers).ok()?), mark: Mark::End(End::Around(numbers)) })
+}
+
+/// The state of OSV's algorithm on its way up through the versions.
+struct Sweep<'s, 'a> {
+    affected: &'s mut Affected<'a>,
+    odd: &'s mut Vec<Oddity>,
+    /// The interval we are in, its end not known yet.
+    open: Option<Interval<'a>>,
+    /// The end of the last interval.
+    last_end: Option<End<'a>>,
+}
+
+impl<'a> Sweep<'_, 'a> {
+    /// Takes all events at one version. When an interval is open its end comes first (`fixed: 2, introduced: 2` leaves
+    /// no hole); otherwise the start does (`introduced: 2, last_affected: 2` is one version).
+    fn visit<V>(&mut self, group: &[Point<'a, V>]) {
+        let start = group.iter().find_map(|point| match point.mark {
+            Mark::Start(from) => Some(Interval { from, end: End::Open }),
+            Mark::End(_) => None,
+        });
+        let mut ends: Vec<End<'a>> = group
+            .iter()
+            .filter_map(|point| match point.mark {
+                Mark::End(end) => Some(end),
+                Mark::Start(_) => None,
+            })
+            .collect();
+        ends.sort_unstable();
+        ends.dedup();
+        let starts_first = self.open.is_none() && start.is_some();
+        if starts_first {
+            self.open = start;
+        }
+        for end in &ends {
+            self.close(*end);
+        }
+        match start {
+            None => {}
+            Some(_) if starts_first => {}
+            Some(_) if ends.is_empty() => self.odd.push(Oddity::TwoStarts),
+            Some(_) => self.open = start,
+        }
+    }
+
+    fn close(&mut self, end: End<'a>) {
+        match (self.open.take(), self.last_end) {
+            (Some(Interval { from: Some(from), .. }), _) if end == End::Before(from) => {
+                self.odd.push(Oddity::Empty);
+                self.affected.doubtful.push(Interval { from: Some(from), end: End::Through(from) });
+            }
+            (Some(interval), _) => self.affected.intervals.push(Interval { end, ..interval }),
+            (None, Some(End::Before(last) | End::Through(last) | End::Around(last))) => {
+                self.odd.push(Oddity::TwoEnds);
+                self.affected.doubtful.push(Interval { from: Some(last), end });
+            }
+            (None, _) => self.odd.push(Oddity::EndBeforeStart),
+        }
+        self.last_end = Some(end);
+    }
+}
+
+/// Beyond so many intervals nothing is dropped: the work is their number times that of the versions, and a document of a
+/// few megabytes could name 100,000 of each. Real advisories have up to 30.
+const MAX_INTERVALS: usize = 64;
+
+fn drop_enumerated_in<'a, V: Version<'a>>(affected: &mut Affected<'a>) {
+    let ranges = Affected { versions: Vec::new(), ..affected.clone() };
+    let bounded = ranges.intervals.len() <= MAX_INTERVALS;
+    affected.versions.retain(|version| {
+        !bounded
+            || V::parse(version).is_err()
+            || !matches!(ranges.status::<V>(version), crate::affected::Status::Affected(_))
+    });
+    affected.versions.sort_unstable();
+    affected.versions.dedup();
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,26 @@
+//! Which known vulnerabilities an inventory has: the advisory database, version orders, matching.
+//!
+//! - [`Database`] reads a folder with one compact file for each ecosystem; [`database::Writer`] makes such a file.
+//! - [`version`] orders versions as each ecosystem does.
+//! - [`scan()`] matches an inventory and says what it found and what it could not look at.
+//!
+//! Publishers' formats are not known here (`plimsoll-feeds` reads them), nor is there any network.
+//!
+//! The rule behind every decision: nothing is "not affected" because it could not be decided. A damaged file is an
+//! [`Error`]; a missing or old feed, a version that does not compare and an advisory that contradicts itself are
+//! [`Gap`]s, which make a verdict unknown.
+
+pub mod affected;
+pub mod database;
+pub mod ecosystem;
+pub mod error;
+pub mod events;
+pub mod scan;
+pub mod severity;
+pub mod version;
+
+pub use database::{Database, FeedStatus};
+pub use ecosystem::Ecosystem;
+pub use error::{Damage, Error};
+pub use scan::{Finding, Fix, Gap, GapReason, Scan, ScanSettings, Suppressed, Suppression, scan};
+pub use severity::{Rating, Severity, SeveritySource};

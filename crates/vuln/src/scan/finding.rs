@@ -1,0 +1,107 @@
+//! A vulnerability of a component, as it is reported.
+
+use std::fmt;
+
+use plimsoll_core::{Purl, Timestamp};
+use plimsoll_sbom::Location;
+use serde::Serialize;
+
+use crate::severity::{Severity, SeveritySource};
+
+/// One vulnerability of one component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// The identifier to speak about it by: a CVE where there is one.
+    pub id: String,
+    /// The publisher's identifier of the advisory that the severity comes from.
+    pub advisory: String,
+    /// All other identifiers of the same vulnerability, sorted.
+    pub aliases: Vec<String>,
+    /// The component.
+    pub component: Purl,
+    /// The package that the advisory names: for Debian the source package.
+    pub package: String,
+    /// The version that was compared: for Debian that of the source package.
+    pub version: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Who says so.
+    pub severity_source: SeveritySource,
+    /// What to do about it.
+    pub fix: Fix,
+    /// One line.
+    pub summary: String,
+    /// Where the component was found.
+    pub locations: Vec<Location>,
+    /// The earliest publication among the advisories.
+    pub published: Option<Timestamp>,
+    /// The latest change among the advisories.
+    pub modified: Option<Timestamp>,
+    /// Where to read on.
+    pub urls: Vec<String>,
+}
+
+impl Finding {
+    /// What findings are sorted by.
+    pub(super) fn place(&self) -> (&Purl, &[Location], &str) {
+        (&self.component, &self.locations, &self.id)
+    }
+}
+
+/// Whether a newer version helps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state", content = "versions")]
+pub enum Fix {
+    /// It is fixed in these versions, all newer than the installed one, the nearest first. Never empty.
+    Fixed(Vec<String>),
+    /// No version fixes it yet.
+    NotFixed,
+    /// The publisher decided not to fix it.
+    WontFix,
+    /// The data does not say.
+    Unknown,
+}
+
+impl Fix {
+    /// The nearest version that fixes it.
+    pub fn nearest(&self) -> Option<&str> {
+        match self {
+            Self::Fixed(versions) => versions.first().map(String::as_str),
+            Self::NotFixed | Self::WontFix | Self::Unknown => None,
+        }
+    }
+}
+
+/// A finding that does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Suppressed {
+    /// The finding.
+    pub finding: Finding,
+    /// Why it does not count.
+    pub reason: Suppression,
+}
+
+/// Why a finding does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "code")]
+#[non_exhaustive]
+pub enum Suppression {
+    /// The component is part of a distribution's package, by the package manager's own digests, and the
+    /// distribution's advisories about that package were looked at.
+    OwnedByDistribution {
+        /// The package.
+        package: Purl,
+    },
+}
+
+impl fmt::Display for Suppression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OwnedByDistribution { package } => {
+                write!(f, "part of {package}, for which the distribution's own advisories decide")
+            }
+        }
+    }
+}

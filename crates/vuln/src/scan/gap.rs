@@ -1,0 +1,127 @@
+//! What a scan did not cover, and why. A gap makes "no findings" mean nothing for what it names.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::SignedDuration;
+use plimsoll_core::Timestamp;
+use plimsoll_sbom::{Inventory, ProblemCode};
+use serde::Serialize;
+
+/// Something that was not covered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gap {
+    /// The ecosystem as OSV names it, the package-URL type or the distribution where there is no feed at all, or
+    /// `inventory` for what concerns no ecosystem in particular.
+    pub ecosystem: String,
+    /// How many components are concerned; 0 where that is the question.
+    pub components: usize,
+    /// Why.
+    pub reason: GapReason,
+}
+
+/// Why something was not covered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "code", content = "detail")]
+#[non_exhaustive]
+pub enum GapReason {
+    /// The database has no feed for the ecosystem.
+    NoFeed,
+    /// The feed does not speak about this release of the distribution.
+    ReleaseNotCovered(String),
+    /// The feed is older than allowed; with a negative age, it claims to come from the future.
+    Stale {
+        /// When it was retrieved.
+        as_of: Timestamp,
+        /// How long ago that is.
+        age: SignedDuration,
+    },
+    /// There should be a package database of the operating system, and there is none.
+    InventoryMissing,
+    /// The package database of the operating system cannot be read in full.
+    InventoryBroken,
+    /// It is not known which operating system it is.
+    UnknownOs,
+    /// Components may be missing from the inventory.
+    Incomplete {
+        /// What went wrong.
+        problem: ProblemCode,
+        /// With which file; empty when it is about the whole.
+        path: String,
+    },
+    /// There are advisories about the package, and its installed version has no place in the ecosystem's order.
+    InvalidVersion {
+        /// The package.
+        package: String,
+        /// The installed version.
+        version: String,
+    },
+    /// Advisories about the package do not say clearly whether the installed version is affected.
+    UndecidedRange {
+        /// The package.
+        package: String,
+        /// The installed version.
+        version: String,
+        /// The advisories.
+        advisories: Vec<String>,
+    },
+}
+
+impl fmt::Display for GapReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFeed => f.write_str("no feed in the database"),
+            Self::ReleaseNotCovered(release) => write!(f, "release {release} is not in the feed"),
+            Self::Stale { as_of, age } if age.is_negative() => {
+                write!(f, "feed as of {as_of} claims to come from the future")
+            }
+            Self::Stale { as_of, age } => write!(f, "feed as of {as_of} is {} h old", age.as_hours()),
+            Self::InventoryMissing => f.write_str("the package database of the operating system is missing"),
+            Self::InventoryBroken => f.write_str("the package database of the operating system is broken"),
+            Self::UnknownOs => f.write_str("unknown operating system"),
+            Self::Incomplete { problem, path } if path.is_empty() => {
+                write!(f, "inventory is incomplete: {problem}")
+            }
+            Self::Incomplete { problem, path } => write!(f, "inventory is incomplete: {problem}: {path}"),
+            Self::InvalidVersion { package, version } => {
+                write!(f, "version `{version}` of {package} cannot be compared with its advisories")
+            }
+            Self::UndecidedRange { package, version, advisories } => {
+                write!(f, "{} do not say whether {package} {version} is affected", advisories.join(", "))
+            }
+        }
+    }
+}
+
+/// Counts components by ecosystem and reason.
+#[derive(Debug, Default)]
+pub(super) struct Gaps(BTreeMap<(String, GapReason), usize>);
+
+impl Gaps {
+    pub(super) fn component(&mut self, ecosystem: &str, reason: GapReason) {
+        *self.0.entry((ecosystem.to_owned(), reason)).or_default() += 1;
+    }
+
+    /// The holes that the inventory itself knows of.
+    pub(super) fn inventory(&mut self, inventory: &Inventory) {
+        let os = inventory.os.as_ref().map_or("inventory", |os| os.id.as_str());
+        for problem in inventory.problems.iter().filter(|problem| problem.code.hides_components()) {
+            let (ecosystem, reason) = match problem.code {
+                ProblemCode::OsInventoryMissing => (os, GapReason::InventoryMissing),
+                ProblemCode::OsInventoryBroken => (os, GapReason::InventoryBroken),
+                ProblemCode::UnknownOs => (os, GapReason::UnknownOs),
+                problem_code => {
+                    let path = problem.path.clone();
+                    ("inventory", GapReason::Incomplete { problem: problem_code, path })
+                }
+            };
+            self.0.insert((ecosystem.to_owned(), reason), 0);
+        }
+    }
+
+    pub(super) fn into_sorted(self) -> Vec<Gap> {
+        let gap = |((ecosystem, reason), components)| Gap { ecosystem, components, reason };
+        self.0.into_iter().map(gap).collect()
+    }
+}

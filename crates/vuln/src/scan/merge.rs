@@ -1,0 +1,180 @@
+//! Several advisories about one vulnerability become one.
+//!
+//! Called with the advisories that hit one version of one package, so that a shared identifier never joins different
+//! packages.
+
+use std::collections::{BTreeMap, HashMap};
+
+use plimsoll_core::Timestamp;
+use plimsoll_sbom::Component;
+
+use super::{Finding, Fix};
+use crate::affected::FixState;
+use crate::database::{Detail, Entry};
+use crate::severity::Rating;
+use crate::version::Order;
+
+/// An advisory that hit.
+#[derive(Debug)]
+pub(super) struct Hit {
+    pub(super) id: String,
+    rating: Rating,
+    fixes: Vec<String>,
+    fix_state: FixState,
+    detail: Detail,
+}
+
+impl Hit {
+    pub(super) fn new(entry: &Entry<'_>, fixes: Vec<String>, detail: Detail) -> Self {
+        let (rating, fix_state) = (entry.rating(), entry.affected.fix_state);
+        Self { id: entry.id.to_owned(), rating, fixes, fix_state, detail }
+    }
+
+    fn identifiers(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.id).chain(&self.detail.aliases).map(String::as_str)
+    }
+}
+
+/// One vulnerability of one version of one package.
+#[derive(Debug, Clone)]
+pub(super) struct Vulnerability {
+    id: String,
+    advisory: String,
+    aliases: Vec<String>,
+    rating: Rating,
+    fix: Fix,
+    detail: Detail,
+}
+
+impl Vulnerability {
+    pub(super) fn of(self, component: &Component, package: &str, version: &str) -> Finding {
+        let time = |seconds: Option<i64>| Timestamp::from_second(seconds?).ok();
+        Finding {
+            id: self.id,
+            advisory: self.advisory,
+            aliases: self.aliases,
+            component: component.purl.clone(),
+            package: package.to_owned(),
+            version: version.to_owned(),
+            severity: self.rating.severity,
+            severity_source: self.rating.source,
+            fix: self.fix,
+            summary: self.detail.summary,
+            locations: component.locations.clone(),
+            published: time(self.detail.published),
+            modified: time(self.detail.modified),
+            urls: self.detail.urls,
+        }
+    }
+}
+
+/// Joins hits that share an identifier, directly or through others; the order of the result is that of the identifiers.
+pub(super) fn merge(order: Order, mut hits: Vec<Hit>) -> Vec<Vulnerability> {
+    if hits.len() <= 1 {
+        return join(order, hits).into_iter().collect();
+    }
+    hits.sort_by(|a, b| a.id.cmp(&b.id));
+    let groups = groups(&hits);
+    let mut joined: BTreeMap<usize, Vec<Hit>> = BTreeMap::new();
+    for (hit, group) in hits.into_iter().zip(groups) {
+        joined.entry(group).or_default().push(hit);
+    }
+    let mut found: Vec<_> = joined.into_values().filter_map(|group| join(order, group)).collect();
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    found
+}
+
+/// For each hit the number of its group: the smallest index in it.
+fn groups(hits: &[Hit]) -> Vec<usize> {
+    let mut parents: Vec<usize> = (0..hits.len()).collect();
+    let mut first_with: HashMap<&str, usize> = HashMap::new();
+    for (index, hit) in hits.iter().enumerate() {
+        for identifier in hit.identifiers() {
+            let other = *first_with.entry(identifier).or_insert(index);
+            let (a, b) = (root(&mut parents, index), root(&mut parents, other));
+            if let Some(parent) = parents.get_mut(a.max(b)) {
+                *parent = a.min(b);
+            }
+        }
+    }
+    (0..hits.len()).map(|index| root(&mut parents, index)).collect()
+}
+
+/// Follows parents to the root and shortens the way for the next time.
+fn root(parents: &mut [usize], mut index: usize) -> usize {
+    loop {
+        let parent = parents.get(index).copied().unwrap_or(index);
+        if parent == index {
+            return index;
+        }
+        let grandparent = parents.get(parent).copied().unwrap_or(parent);
+        if let Some(slot) = parents.get_mut(index) {
+            *slot = grandparent;
+        }
+        index = grandparent;
+    }
+}
+
+fn join(order: Order, mut group: Vec<Hit>) -> Option<Vulnerability> {
+    let fix = fix(order, &mut group);
+    let mut hits = group.into_iter();
+    let mut first = hits.next()?;
+    let mut identifiers = std::mem::take(&mut first.detail.aliases);
+    identifiers.push(first.id.clone());
+    for mut hit in hits {
+        identifiers.append(&mut hit.detail.aliases);
+        identifiers.push(hit.id.clone());
+        if first.detail.summary.is_empty() {
+            first.detail.summary = std::mem::take(&mut hit.detail.summary);
+        }
+        first.detail.published = earliest(first.detail.published, hit.detail.published);
+        first.detail.modified = first.detail.modified.max(hit.detail.modified);
+        for url in hit.detail.urls {
+            if !first.detail.urls.contains(&url) {
+                first.detail.urls.push(url);
+            }
+        }
+        let rating = first.rating.clone().or(hit.rating);
+        if rating != first.rating {
+            (first.rating, first.id) = (rating, hit.id);
+        }
+    }
+    identifiers.sort_unstable();
+    identifiers.dedup();
+    let id = identifiers.iter().find(|id| id.starts_with("CVE-")).unwrap_or(&first.id).clone();
+    identifiers.retain(|other| *other != id);
+    Some(Vulnerability {
+        id,
+        advisory: first.id,
+        aliases: identifiers,
+        rating: first.rating,
+        fix,
+        detail: first.detail,
+    })
+}
+
+fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// All versions that one of the advisories calls fixed, the nearest first. Without any, "will not be fixed" is a
+/// decision and counts; "not fixed" counts only when all say so.
+fn fix(order: Order, group: &mut [Hit]) -> Fix {
+    let mut fixes: Vec<String> = group.iter_mut().flat_map(|hit| std::mem::take(&mut hit.fixes)).collect();
+    if !fixes.is_empty() {
+        // Only versions that compare are stored as ends; the order of texts is a stand-in that is never used.
+        fixes.sort_by(|a, b| order.compare(a, b).unwrap_or_else(|_| a.cmp(b)));
+        fixes.dedup_by(|a, b| order.compare(a, b).is_ok_and(std::cmp::Ordering::is_eq));
+        return Fix::Fixed(fixes);
+    }
+    if group.iter().any(|hit| hit.fix_state == FixState::WontFix) {
+        Fix::WontFix
+    } else if group.iter().all(|hit| hit.fix_state == FixState::NotFixed) {
+        Fix::NotFixed
+    } else {
+        Fix::Unknown
+    }
+}

@@ -1,0 +1,244 @@
+//! Matching: an inventory against the database.
+//!
+//! Owns which package and version of a component is looked up in which feed, how findings are merged and suppressed,
+//! and what was not covered. It judges nothing: whether findings and gaps are acceptable is the policy's business.
+//!
+//! - Debian packages are looked up by their *source* package and its version, in the release of the image.
+//! - Several advisories about one vulnerability of one component are one [`Finding`]; advisories about different
+//!   packages are never joined, whatever identifiers they share.
+//! - What could not be matched is a [`Gap`], never silence: no feed, a release that the feed does not know, a feed that
+//!   is too old, an inventory with holes, a version or an advisory that cannot be compared.
+
+mod finding;
+mod gap;
+mod merge;
+mod target;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use jiff::SignedDuration;
+use plimsoll_core::Timestamp;
+use plimsoll_sbom::{Component, Inventory, OwnerEvidence};
+use serde::Serialize;
+
+pub use finding::{Finding, Fix, Suppressed, Suppression};
+pub use gap::{Gap, GapReason};
+
+use crate::affected::Status;
+use crate::database::{Database, Feed, FeedStatus, key};
+use crate::ecosystem::Ecosystem;
+use crate::error::Error;
+use crate::version::{Order, Version, dpkg, pep440, semver};
+use gap::Gaps;
+use merge::{Hit, Vulnerability};
+use target::{Target, Targets};
+
+/// What a scan depends on beside inventory and database.
+#[derive(Debug, Clone, Copy)]
+pub struct ScanSettings {
+    /// The time that ages are measured against.
+    pub now: Timestamp,
+    /// A feed older than this is a gap.
+    pub max_age: SignedDuration,
+}
+
+impl ScanSettings {
+    /// Settings for a scan at `now` with feeds of at most 24 hours.
+    pub fn at(now: Timestamp) -> Self {
+        Self { now, max_age: SignedDuration::from_hours(24) }
+    }
+}
+
+/// What a scan found, and what it could not look at.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Scan {
+    /// Sorted by component, then identifier.
+    pub findings: Vec<Finding>,
+    /// Findings that do not count, with the reason.
+    pub suppressed: Vec<Suppressed>,
+    /// What was not covered, sorted.
+    pub gaps: Vec<Gap>,
+    /// The feeds of the database.
+    pub database: Vec<FeedStatus>,
+    /// How many components were looked up in a feed.
+    pub matched_components: usize,
+}
+
+/// Matches the components of `inventory` against the advisories in `database`.
+pub fn scan(inventory: &Inventory, database: &Database, settings: &ScanSettings) -> Result<Scan, Error> {
+    let targets = Targets::new(inventory, database, settings);
+    let mut gaps = Gaps::default();
+    gaps.inventory(inventory);
+    let mut scanner = Scanner { targets, gaps, judged: HashMap::new() };
+    let mut scan = Scan {
+        findings: Vec::new(),
+        suppressed: Vec::new(),
+        gaps: Vec::new(),
+        database: database.status(),
+        matched_components: 0,
+    };
+    for component in &inventory.components {
+        let Some(found) = scanner.component(component)? else { continue };
+        scan.matched_components += 1;
+        if found.is_empty() {
+            continue;
+        }
+        match scanner.authoritative_owner(component) {
+            None => scan.findings.extend(found),
+            Some(reason) => scan
+                .suppressed
+                .extend(found.into_iter().map(|finding| Suppressed { finding, reason: reason.clone() })),
+        }
+    }
+    scan.gaps = scanner.gaps.into_sorted();
+    // Components come sorted by purl, but an inventory is a public struct that anybody may have filled.
+    scan.findings.sort_by(|a, b| a.place().cmp(&b.place()));
+    scan.suppressed.sort_by(|a, b| a.finding.place().cmp(&b.finding.place()));
+    Ok(scan)
+}
+
+struct Scanner<'a> {
+    targets: Targets<'a>,
+    gaps: Gaps,
+    /// By key and version: the many binaries of one Debian source are judged once.
+    judged: HashMap<(String, String), Rc<Judged>>,
+}
+
+/// What the database says about one version of one package.
+#[derive(Default)]
+struct Judged {
+    found: Vec<Vulnerability>,
+    /// Why the answer is not complete.
+    doubts: Vec<GapReason>,
+}
+
+impl<'a> Scanner<'a> {
+    /// The findings of a component; nothing when no feed covers it.
+    fn component(&mut self, component: &'a Component) -> Result<Option<Vec<Finding>>, Error> {
+        let (feed, release) = match self.targets.of(component) {
+            Target::Feed { feed, release, stale } => {
+                if let Some(stale) = stale {
+                    self.gaps.component(feed.ecosystem().name(), stale);
+                }
+                (feed, release)
+            }
+            Target::Gap(ecosystem, reason) => {
+                self.gaps.component(&ecosystem, reason);
+                return Ok(None);
+            }
+        };
+        let (name, version) = match &component.source {
+            Some(source) if release.is_some() => (&source.name, &source.version),
+            _ => (&component.name, &component.version),
+        };
+        let key = key(release.as_deref(), feed.ecosystem().normalise(name));
+        let finding = |vulnerability: Vulnerability| vulnerability.of(component, name, version);
+        if release.is_none() {
+            let judged = judge(feed, &key, name, version)?;
+            self.doubt(feed, &judged.doubts);
+            return Ok(Some(judged.found.into_iter().map(finding).collect()));
+        }
+        let memo = (key.into_owned(), version.clone());
+        let judged = if let Some(judged) = self.judged.get(&memo) {
+            Rc::clone(judged)
+        } else {
+            let judged = Rc::new(judge(feed, &memo.0, name, version)?);
+            self.judged.insert(memo, Rc::clone(&judged));
+            judged
+        };
+        self.doubt(feed, &judged.doubts);
+        Ok(Some(judged.found.iter().cloned().map(finding).collect()))
+    }
+
+    fn doubt(&mut self, feed: &Feed, doubts: &[GapReason]) {
+        for doubt in doubts {
+            self.gaps.component(feed.ecosystem().name(), doubt.clone());
+        }
+    }
+
+    /// The distribution's package that brought a language component, when its advisories decide: the package manager's
+    /// own digests prove that the files are its, and the distribution's feed is there and fresh. An advisory of the
+    /// language does not know the distribution's backports.
+    fn authoritative_owner(&self, component: &Component) -> Option<Suppression> {
+        let owner = component.owner.as_ref()?;
+        if component.ecosystem.is_os() || owner.evidence != OwnerEvidence::DigestsMatch {
+            return None;
+        }
+        match self.targets.of(&Component::from_purl(owner.purl.clone())) {
+            Target::Feed { feed, stale: None, .. } if feed.ecosystem() == Ecosystem::Debian => {
+                Some(Suppression::OwnedByDistribution { package: owner.purl.clone() })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn judge(feed: &Feed, key: &str, package: &str, version: &str) -> Result<Judged, Error> {
+    match feed.ecosystem().order() {
+        Order::Pep440 => judge_in::<Pep440>(feed, key, package, version),
+        Order::Dpkg => judge_in::<Dpkg>(feed, key, package, version),
+        Order::SemVer => judge_in::<SemVer>(feed, key, package, version),
+    }
+}
+
+/// An order whose versions borrow from any text.
+trait Family {
+    type Version<'x>: Version<'x>;
+}
+
+struct Pep440;
+struct Dpkg;
+struct SemVer;
+
+impl Family for Pep440 {
+    type Version<'x> = pep440::Version<'x>;
+}
+
+impl Family for Dpkg {
+    type Version<'x> = dpkg::Version<'x>;
+}
+
+impl Family for SemVer {
+    type Version<'x> = semver::Version<'x>;
+}
+
+fn judge_in<F: Family>(feed: &Feed, key: &str, package: &str, version: &str) -> Result<Judged, Error> {
+    let mut judged = Judged::default();
+    let Some(record) = feed.package(key)? else { return Ok(judged) };
+    let mut hits: Vec<Hit> = Vec::new();
+    let mut undecided: Vec<String> = Vec::new();
+    feed.visit(&record, |entry| {
+        match entry.affected.status::<F::Version<'_>>(version) {
+            Status::Affected(fixes) => {
+                let fixes = fixes.into_iter().map(str::to_owned).collect();
+                hits.push(Hit::new(entry, fixes, feed.detail(entry.detail)?));
+            }
+            Status::Undecided => undecided.push(entry.id.to_owned()),
+            Status::Incomparable(_) if judged.doubts.is_empty() => {
+                judged
+                    .doubts
+                    .push(GapReason::InvalidVersion { package: package.into(), version: version.into() });
+            }
+            Status::NotAffected | Status::Incomparable(_) => {}
+        }
+        Ok(())
+    })?;
+    // An advisory may speak about a package in several ranges; one that is affected decides it.
+    undecided.retain(|id| !hits.iter().any(|hit| hit.id == *id));
+    undecided.sort_unstable();
+    undecided.dedup();
+    if !undecided.is_empty() {
+        judged.doubts.push(GapReason::UndecidedRange {
+            package: package.into(),
+            version: version.into(),
+            advisories: undecided,
+        });
+    }
+    judged.found = merge::merge(feed.ecosystem().order(), hits);
+    Ok(judged)
+}
+
+#[cfg(test)]
+mod tests;

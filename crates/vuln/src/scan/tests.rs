@@ -1,0 +1,342 @@
+//! What a user sees of matching: findings, what is not a finding, and gaps.
+
+use super::*;
+use crate::affected::{Affected, End, FixState, Interval};
+use crate::database::{About, Detail, Writer, file_path};
+use crate::severity::{Rating, Severity, SeveritySource};
+use plimsoll_core::{Digest, Purl};
+use plimsoll_sbom::{OsRelease, Owner, Problem, ProblemCode};
+
+const AS_OF: &str = "2026-08-21T00:00:00Z";
+
+/// An advisory about one package.
+struct Advisory<'a> {
+    id: &'a str,
+    aliases: &'a [&'a str],
+    key: &'a str,
+    affected: Affected<'a>,
+    rating: Rating,
+}
+
+impl<'a> Advisory<'a> {
+    fn new(id: &'a str, key: &'a str, intervals: &[(Option<&'a str>, End<'a>)]) -> Self {
+        let intervals = intervals.iter().map(|(from, end)| Interval { from: *from, end: *end }).collect();
+        let affected =
+            Affected { intervals, doubtful: vec![], versions: vec![], fix_state: FixState::NotFixed };
+        Self { id, aliases: &[], key, affected, rating: Rating::default() }
+    }
+
+    fn aliases(self, aliases: &'a [&'a str]) -> Self {
+        Self { aliases, ..self }
+    }
+
+    fn rated(self, severity: Severity, source: SeveritySource) -> Self {
+        Self { rating: Rating { severity, source }, ..self }
+    }
+}
+
+fn database(dir: &std::path::Path, feeds: &[(Ecosystem, &[&str], Vec<Advisory<'_>>)]) -> Database {
+    for (ecosystem, releases, advisories) in feeds {
+        let mut writer = Writer::default();
+        for advisory in advisories {
+            let aliases = advisory.aliases.iter().map(|a| (*a).to_owned()).collect();
+            let place = writer.advisory(&Detail { aliases, ..Detail::default() }).unwrap();
+            let mut encoded = Vec::new();
+            advisory.affected.encode(&mut encoded);
+            writer.entry(advisory.key, advisory.id, &advisory.rating, place, &encoded);
+        }
+        let about = About {
+            ecosystem: *ecosystem,
+            publisher: "test".into(),
+            as_of: AS_OF.parse().unwrap(),
+            releases: releases.iter().map(|r| (*r).to_owned()).collect(),
+            source: Digest::sha256(b""),
+        };
+        std::fs::write(file_path(dir, *ecosystem), writer.finish(about).unwrap().bytes).unwrap();
+    }
+    Database::open(dir).unwrap()
+}
+
+fn run(feeds: &[(Ecosystem, &[&str], Vec<Advisory<'_>>)], inventory: &Inventory, now: &str) -> Scan {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = ScanSettings::at(now.parse().unwrap());
+    scan(inventory, &database(dir.path(), feeds), &settings).unwrap()
+}
+
+fn purl(text: &str) -> Purl {
+    text.parse().unwrap()
+}
+
+fn inventory(purls: &[&str]) -> Inventory {
+    let components = purls.iter().map(|p| Component::from_purl(purl(p))).collect();
+    Inventory { components, ..Inventory::default() }
+}
+
+fn debian(version_id: Option<&str>, codename: Option<&str>, purls: &[&str]) -> Inventory {
+    let os = OsRelease {
+        id: "debian".into(),
+        version_id: version_id.map(str::to_owned),
+        codename: codename.map(str::to_owned),
+        pretty_name: None,
+    };
+    Inventory { os: Some(os), ..inventory(purls) }
+}
+
+fn ids(scan: &Scan) -> Vec<&str> {
+    scan.findings.iter().map(|finding| finding.id.as_str()).collect()
+}
+
+fn reasons(scan: &Scan) -> Vec<&GapReason> {
+    scan.gaps.iter().map(|gap| &gap.reason).collect()
+}
+
+const BEFORE_2: &[(Option<&str>, End<'_>)] = &[(None, End::Before("2.0"))];
+
+#[test]
+fn python_names_match_in_any_spelling_and_say_what_fixes_them() {
+    let feeds = [(Ecosystem::PyPI, &[][..], vec![Advisory::new("PYSEC-1", "flask-babel", BEFORE_2)])];
+    let scan = run(&feeds, &inventory(&["pkg:pypi/Flask_Babel@1.0", "pkg:pypi/other@1.0"]), AS_OF);
+    assert_eq!(ids(&scan), ["PYSEC-1"]);
+    assert_eq!(scan.findings[0].fix, Fix::Fixed(vec!["2.0".into()]));
+    assert_eq!(scan.matched_components, 2);
+    assert_eq!(scan.gaps, []);
+    assert_eq!(scan.database.len(), 1);
+}
+
+#[test]
+fn advisories_about_one_vulnerability_are_one_finding() {
+    let cvss = SeveritySource::Cvss("CVSS:3.1/…".into());
+    let advisories = || {
+        vec![
+            Advisory::new("GHSA-1", "a", BEFORE_2)
+                .aliases(&["CVE-2024-1"])
+                .rated(Severity::Low, SeveritySource::Vendor),
+            Advisory::new("PYSEC-1", "a", &[(None, End::Before("1.5"))])
+                .aliases(&["CVE-2024-1"])
+                .rated(Severity::Critical, cvss.clone()),
+            Advisory::new("PYSEC-2", "a", BEFORE_2).aliases(&["CVE-2024-2"]),
+        ]
+    };
+    let scan = run(&[(Ecosystem::PyPI, &[], advisories())], &inventory(&["pkg:pypi/a@1.0"]), AS_OF);
+    assert_eq!(ids(&scan), ["CVE-2024-1", "CVE-2024-2"]);
+    let finding = &scan.findings[0];
+    assert_eq!(finding.aliases, ["GHSA-1", "PYSEC-1"]);
+    assert_eq!((finding.severity, &finding.severity_source), (Severity::Low, &SeveritySource::Vendor));
+    assert_eq!(finding.advisory, "GHSA-1");
+    assert_eq!(finding.fix, Fix::Fixed(vec!["1.5".into(), "2.0".into()]));
+    assert_eq!(scan.findings[1].severity, Severity::Unrated);
+}
+
+#[test]
+fn a_shared_cve_never_joins_different_packages() {
+    let advisories = vec![
+        Advisory::new("PYSEC-1", "a", BEFORE_2).aliases(&["CVE-2024-1"]),
+        Advisory::new("PYSEC-2", "b", BEFORE_2).aliases(&["CVE-2024-1"]),
+    ];
+    let scan =
+        run(&[(Ecosystem::PyPI, &[], advisories)], &inventory(&["pkg:pypi/a@1.0", "pkg:pypi/b@1.0"]), AS_OF);
+    assert_eq!(ids(&scan), ["CVE-2024-1", "CVE-2024-1"]);
+    assert_eq!(scan.findings[0].advisory, "PYSEC-1");
+    assert_eq!(scan.findings[1].aliases, ["PYSEC-2"]);
+}
+
+#[test]
+fn cycles_of_aliases_end() {
+    let advisories = vec![
+        Advisory::new("A-1", "a", BEFORE_2).aliases(&["B-1", "A-1"]),
+        Advisory::new("B-1", "a", BEFORE_2).aliases(&["C-1"]),
+        Advisory::new("C-1", "a", BEFORE_2).aliases(&["A-1"]),
+    ];
+    let scan = run(&[(Ecosystem::PyPI, &[], advisories)], &inventory(&["pkg:pypi/a@1.0"]), AS_OF);
+    assert_eq!(ids(&scan), ["A-1"]);
+    assert_eq!(scan.findings[0].aliases, ["B-1", "C-1"]);
+}
+
+#[test]
+fn two_copies_of_a_package_are_two_findings() {
+    let feeds = [(Ecosystem::PyPI, &[][..], vec![Advisory::new("PYSEC-1", "a", BEFORE_2)])];
+    let scan = run(&feeds, &inventory(&["pkg:pypi/a@1.0", "pkg:pypi/a@1.0"]), AS_OF);
+    assert_eq!(scan.findings.len(), 2);
+}
+
+#[test]
+fn debian_packages_match_by_source_and_release() {
+    let advisories = vec![
+        Advisory::new("CVE-1", "bookworm/openssl", &[(None, End::Before("3.0.11-1"))]),
+        Advisory::new("CVE-2", "trixie/openssl", &[(None, End::Open)]),
+        Advisory::new("CVE-3", "bookworm/libssl3", &[(None, End::Open)]),
+    ];
+    let feeds = [(Ecosystem::Debian, &["bookworm", "trixie"][..], advisories)];
+    let purls = ["pkg:deb/debian/libssl3@3.0.10-1%2Bb1?upstream=openssl%403.0.10-1"];
+    let scan = run(&feeds, &debian(Some("12"), None, &purls), AS_OF);
+    assert_eq!(ids(&scan), ["CVE-1"]);
+    assert_eq!(
+        (scan.findings[0].package.as_str(), scan.findings[0].version.as_str()),
+        ("openssl", "3.0.10-1")
+    );
+    let scan = run(&feeds, &debian(None, Some("trixie"), &purls), AS_OF);
+    assert_eq!(ids(&scan), ["CVE-2"]);
+    assert_eq!(scan.findings[0].fix, Fix::NotFixed);
+    // A document without an operating system still says it in the package URL.
+    for distro in ["debian-12", "debian-12.5", "debian-bookworm"] {
+        let text = format!("{}&distro={distro}", purls[0]);
+        assert_eq!(ids(&run(&feeds, &inventory(&[&text]), AS_OF)), ["CVE-1"], "{distro}");
+    }
+}
+
+#[test]
+fn what_no_feed_covers_is_a_gap_and_not_clean() {
+    let debian_feed = (Ecosystem::Debian, &["bookworm"][..], vec![]);
+    let gap = |inventory: &Inventory| {
+        let scan = run(&[debian_feed_again(&debian_feed)], inventory, AS_OF);
+        assert_eq!((scan.findings.len(), scan.matched_components), (0, 0));
+        let [gap] = &scan.gaps[..] else { panic!("one gap: {:?}", scan.gaps) };
+        (gap.ecosystem.clone(), gap.components, gap.reason.clone())
+    };
+    let deb = ["pkg:deb/debian/a@1-1", "pkg:deb/debian/b@1-1"];
+    let not_covered =
+        |release: &str| ("Debian".to_owned(), 2, GapReason::ReleaseNotCovered(release.to_owned()));
+    assert_eq!(gap(&debian(Some("11"), None, &deb)), not_covered("bullseye"));
+    assert_eq!(gap(&debian(None, Some("forky"), &deb)), not_covered("forky"));
+    assert_eq!(gap(&debian(None, None, &deb)), not_covered("unknown"));
+    assert_eq!(gap(&inventory(&deb)), not_covered("unknown"));
+    // Half of a forged os-release could point to a release in which everything is fixed.
+    assert_eq!(gap(&debian(Some("11"), Some("bookworm"), &deb)), not_covered("bookworm (VERSION_ID 11)"));
+    for (text, ecosystem) in [
+        ("pkg:deb/ubuntu/a@1-1", "ubuntu"),
+        ("pkg:pypi/a@1", "PyPI"),
+        ("pkg:gem/a@1", "gem"),
+        ("pkg:apk/alpine/a@1", "apk"),
+    ] {
+        assert_eq!(gap(&inventory(&[text])), (ecosystem.to_owned(), 1, GapReason::NoFeed), "{text}");
+    }
+}
+
+fn debian_feed_again<'a>(
+    feed: &(Ecosystem, &'a [&'a str], Vec<Advisory<'a>>),
+) -> (Ecosystem, &'a [&'a str], Vec<Advisory<'a>>) {
+    (feed.0, feed.1, vec![])
+}
+
+#[test]
+fn a_feed_that_is_too_old_or_from_the_future_is_a_gap_beside_its_findings() {
+    let feeds = [(Ecosystem::PyPI, &[][..], vec![Advisory::new("PYSEC-1", "a", BEFORE_2)])];
+    let at = |now| run(&feeds, &inventory(&["pkg:pypi/a@1.0"]), now);
+    for fresh in ["2026-08-20T23:55:00Z", AS_OF, "2026-08-22T00:00:00Z"] {
+        assert_eq!(at(fresh).gaps, [], "{fresh}");
+    }
+    for stale in ["2026-08-20T23:54:59Z", "2026-08-22T00:00:01Z", "2030-01-01T00:00:00Z"] {
+        let scan = at(stale);
+        assert!(matches!(reasons(&scan)[..], [GapReason::Stale { .. }]), "{stale}");
+        assert_eq!(scan.findings.len(), 1, "{stale}");
+    }
+    // Nobody needs this feed, so its age does not matter.
+    assert_eq!(run(&feeds, &inventory(&[]), "2030-01-01T00:00:00Z").gaps, []);
+}
+
+#[test]
+fn versions_that_cannot_be_compared_match_by_their_text_or_are_gaps() {
+    let mut listed = Advisory::new("PYSEC-1", "a", BEFORE_2);
+    listed.affected.versions = vec!["trunk"];
+    let feeds = [(Ecosystem::PyPI, &[][..], vec![listed])];
+    assert_eq!(ids(&run(&feeds, &inventory(&["pkg:pypi/a@trunk"]), AS_OF)), ["PYSEC-1"]);
+    for version in ["master", &"9".repeat(100_000)] {
+        let mut component = Component::from_purl(purl("pkg:pypi/a@1"));
+        component.version = version.to_owned();
+        let scan = run(&feeds, &Inventory { components: vec![component], ..Inventory::default() }, AS_OF);
+        assert_eq!(scan.findings, []);
+        assert!(matches!(reasons(&scan)[..], [GapReason::InvalidVersion { .. }]), "{:?}", scan.gaps.len());
+    }
+    // Without an advisory there is nothing to compare with.
+    assert_eq!(run(&feeds, &inventory(&["pkg:pypi/b@master"]), AS_OF).gaps, []);
+}
+
+#[test]
+fn doubtful_data_is_a_gap_with_the_advisories_named() {
+    let mut doubtful = Advisory::new("PYSEC-9", "a", &[]);
+    doubtful.affected.doubtful = vec![Interval::ALL];
+    let feeds = [(Ecosystem::PyPI, &[][..], vec![doubtful, Advisory::new("PYSEC-1", "a", BEFORE_2)])];
+    let scan = run(&feeds, &inventory(&["pkg:pypi/a@1.0"]), AS_OF);
+    assert_eq!(ids(&scan), ["PYSEC-1"]);
+    let expected = GapReason::UndecidedRange {
+        package: "a".into(),
+        version: "1.0".into(),
+        advisories: vec!["PYSEC-9".into()],
+    };
+    assert_eq!(reasons(&scan), [&expected]);
+}
+
+#[test]
+fn holes_in_the_inventory_are_gaps() {
+    let problem = |code| Problem { code, path: "var/lib/dpkg/status".into(), detail: String::new() };
+    let mut inventory = debian(Some("12"), None, &[]);
+    inventory.problems = vec![
+        problem(ProblemCode::OsInventoryMissing),
+        problem(ProblemCode::OsInventoryBroken),
+        problem(ProblemCode::UnparsableMetadata),
+        problem(ProblemCode::MetadataDisagrees),
+    ];
+    let scan = run(&[(Ecosystem::PyPI, &[], vec![])], &inventory, AS_OF);
+    let mut found: Vec<_> =
+        scan.gaps.iter().map(|gap| (gap.ecosystem.as_str(), gap.reason.to_string())).collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            ("debian", "the package database of the operating system is broken".to_owned()),
+            ("debian", "the package database of the operating system is missing".to_owned()),
+            ("inventory", "inventory is incomplete: unparsable-metadata: var/lib/dpkg/status".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn only_proven_ownership_by_a_covered_debian_package_suppresses() {
+    let scan_with = |evidence, owner: &str, releases: &'static [&'static str], now: &str| {
+        let feeds = [
+            (Ecosystem::PyPI, &[][..], vec![Advisory::new("PYSEC-1", "a", BEFORE_2)]),
+            (Ecosystem::Debian, releases, vec![]),
+        ];
+        let mut inventory = debian(Some("12"), None, &["pkg:pypi/a@1.0"]);
+        inventory.components[0].owner = Some(Owner { purl: purl(owner), evidence });
+        let scan = run(&feeds, &inventory, now);
+        assert_eq!(scan.findings.len() + scan.suppressed.len(), 1);
+        scan.suppressed.len() == 1
+    };
+    let debian = "pkg:deb/debian/python3-a@1.0-1";
+    assert!(scan_with(OwnerEvidence::DigestsMatch, debian, &["bookworm"], AS_OF));
+    assert!(!scan_with(OwnerEvidence::Claimed, debian, &["bookworm"], AS_OF));
+    assert!(!scan_with(OwnerEvidence::DigestMismatch, debian, &["bookworm"], AS_OF));
+    assert!(!scan_with(OwnerEvidence::DigestsMatch, "pkg:deb/ubuntu/python3-a@1.0-1", &["bookworm"], AS_OF));
+    assert!(!scan_with(OwnerEvidence::DigestsMatch, debian, &["trixie"], AS_OF));
+    assert!(!scan_with(OwnerEvidence::DigestsMatch, debian, &["bookworm"], "2026-09-01T00:00:00Z"));
+}
+
+#[test]
+fn go_modules_and_the_standard_library_match() {
+    let advisories = vec![
+        Advisory::new("GO-1", "github.com/gorilla/websocket", &[(None, End::Before("1.4.1"))]),
+        Advisory::new(
+            "GO-2",
+            "stdlib",
+            &[(None, End::Before("1.20.6")), (Some("1.21.0-0"), End::Before("1.21.1"))],
+        ),
+    ];
+    let feeds = [(Ecosystem::Go, &[][..], advisories)];
+    for (text, expected) in [
+        ("pkg:golang/github.com/gorilla/websocket@v1.4.0", &["GO-1"][..]),
+        ("pkg:golang/github.com/gorilla/websocket@v1.4.1", &[]),
+        ("pkg:golang/github.com/gorilla/websocket@v1.4.1-0.20190306004257-0ec3d1bd7fe5", &["GO-1"]),
+        ("pkg:golang/stdlib@1.21rc2", &[]),
+        ("pkg:golang/stdlib@v1.21.0", &["GO-2"]),
+        ("pkg:golang/stdlib@1.20.6", &[]),
+    ] {
+        let scan = run(&feeds, &inventory(&[text]), AS_OF);
+        assert_eq!(ids(&scan), expected, "{text}");
+        assert_eq!(scan.gaps.len(), usize::from(text.ends_with("rc2")), "{text}: {:?}", scan.gaps);
+    }
+    let mut component = Component::from_purl(purl("pkg:golang/stdlib@1.0"));
+    component.version = "go1.21rc2".into();
+    let scan = run(&feeds, &Inventory { components: vec![component], ..Inventory::default() }, AS_OF);
+    assert_eq!(ids(&scan), ["GO-2"]);
+}

@@ -1,0 +1,193 @@
+//! How bad an advisory is, and who says so.
+//!
+//! Owns the scale, the reading of CVSS vectors and of publishers' words. It does not decide which of several sources
+//! counts: that is [`SeveritySource`]'s order, applied where advisories are read (one advisory) and merged (several).
+//!
+//! Follows the qualitative scale of CVSS v3.1, section 5, which v4.0 keeps: 0 none, 0.1–3.9 low, 4.0–6.9 medium,
+//! 7.0–8.9 high, 9.0–10.0 critical.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// The qualitative severity. `Unrated` is the least: it says that nobody rated it, not that it is harmless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// No source gives a rating.
+    #[default]
+    Unrated,
+    /// Rated as harmless: CVSS 0.0.
+    None,
+    /// CVSS 0.1–3.9.
+    Low,
+    /// CVSS 4.0–6.9.
+    Medium,
+    /// CVSS 7.0–8.9.
+    High,
+    /// CVSS 9.0–10.0.
+    Critical,
+}
+
+impl Severity {
+    /// All of them, the least first.
+    pub const ALL: [Self; 6] =
+        [Self::Unrated, Self::None, Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unrated => "unrated",
+            Self::None => "none",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// A publisher's word: `CRITICAL`, `high`, `MODERATE`, … Nothing for words that rate nothing.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [
+            ("critical", Self::Critical),
+            ("high", Self::High),
+            ("important", Self::High),
+            ("medium", Self::Medium),
+            ("moderate", Self::Medium),
+            ("low", Self::Low),
+            ("none", Self::None),
+        ]
+        .into_iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(word))
+        .map(|(_, severity)| severity)
+    }
+
+    /// The severity of a CVSS vector (v2, v3.0, v3.1, v4.0), by the score of the metrics that it holds. Nothing when
+    /// it is not a vector.
+    pub fn from_cvss(vector: &str) -> Option<Self> {
+        // The crate parses into fixed fields; the bound keeps a megabyte of text from being looked at.
+        const MAX_VECTOR_BYTES: usize = 512;
+        if vector.len() > MAX_VECTOR_BYTES || !has_base_metrics(vector) {
+            return None;
+        }
+        let parsed: cvss::Cvss = vector.parse().ok()?;
+        Some(match parsed.severity() {
+            cvss::Severity::None => Self::None,
+            cvss::Severity::Low => Self::Low,
+            cvss::Severity::Medium => Self::Medium,
+            cvss::Severity::High => Self::High,
+            cvss::Severity::Critical => Self::Critical,
+        })
+    }
+}
+
+/// Whether every mandatory metric is there. The crate scores a vector without them as 0.0, which would read as
+/// "harmless" for `CVSS:3.1/AV:N`.
+fn has_base_metrics(vector: &str) -> bool {
+    let mandatory: &[&str] = if vector.starts_with("CVSS:4") {
+        &["AV", "AC", "AT", "PR", "UI", "VC", "VI", "VA", "SC", "SI", "SA"]
+    } else if vector.starts_with("CVSS:3") {
+        &["AV", "AC", "PR", "UI", "S", "C", "I", "A"]
+    } else {
+        &["AV", "AC", "Au", "C", "I", "A"]
+    };
+    let has =
+        |metric: &&str| vector.split('/').filter_map(|m| m.split_once(':')).any(|(name, _)| name == *metric);
+    mandatory.iter().all(has)
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Where a severity comes from; the first of these that exists counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "lowercase", tag = "kind", content = "value")]
+pub enum SeveritySource {
+    /// The publisher's own word for this package.
+    Vendor,
+    /// A CVSS vector in the advisory.
+    Cvss(String),
+    /// Another advisory about the same vulnerability, by its identifier.
+    Alias(String),
+    /// Nobody rated it.
+    #[default]
+    None,
+}
+
+impl SeveritySource {
+    /// The smaller, the earlier it counts.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Vendor => 0,
+            Self::Cvss(_) => 1,
+            Self::Alias(_) => 2,
+            Self::None => 3,
+        }
+    }
+}
+
+/// A severity with its source.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
+pub struct Rating {
+    /// How bad.
+    pub severity: Severity,
+    /// Who says so.
+    pub source: SeveritySource,
+}
+
+impl Rating {
+    /// The rating that counts of two for the same vulnerability: the earlier source, then the higher severity.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let key = |r: &Self| (r.source.rank(), std::cmp::Reverse(r.severity));
+        if key(&other) < key(&self) { other } else { self }
+    }
+
+    /// Whether anybody rated it.
+    pub fn is_rated(&self) -> bool {
+        self.severity != Severity::Unrated
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_of_every_version_are_rated() {
+        for (vector, severity) in [
+            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", Severity::Critical),
+            ("CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:L", Severity::Medium),
+            ("CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:N/I:N/A:N", Severity::None),
+            ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", Severity::Critical),
+            ("AV:N/AC:L/Au:N/C:P/I:P/A:P", Severity::High),
+        ] {
+            assert_eq!(Severity::from_cvss(vector), Some(severity), "{vector}");
+        }
+        for vector in [
+            "",
+            "7.5",
+            "CVSS:3.1/AV:N",
+            "CVSS:9.9/AV:N",
+            "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H",
+            &"x".repeat(1 << 20),
+        ] {
+            assert_eq!(Severity::from_cvss(vector), None);
+        }
+    }
+
+    #[test]
+    fn the_vendor_counts_before_a_higher_score() {
+        let rating = |severity, source| Rating { severity, source };
+        let vendor = rating(Severity::Low, SeveritySource::Vendor);
+        let cvss = rating(Severity::Critical, SeveritySource::Cvss("CVSS:3.1/…".into()));
+        let alias = rating(Severity::High, SeveritySource::Alias("GHSA-1".into()));
+        assert_eq!(cvss.clone().or(vendor.clone()), vendor);
+        assert_eq!(alias.clone().or(cvss.clone()), cvss);
+        assert_eq!(Rating::default().or(alias.clone()), alias);
+        assert_eq!(rating(Severity::Low, SeveritySource::Alias("A".into())).or(alias.clone()), alias);
+    }
+}

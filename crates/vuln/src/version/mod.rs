@@ -1,0 +1,127 @@
+//! Version orders: which of two versions of a package is the newer one.
+//!
+//! Owns the orders that advisories are matched by. It does not know packages or advisories. Each order has a type that
+//! borrows from the text and compares without allocating, so that a hostile version string costs what its length costs:
+//!
+//! | order | specification | ecosystems |
+//! | --- | --- | --- |
+//! | [`pep440`] | PEP 440, "Version specifiers"; legacy versions as setuptools ordered them | PyPI |
+//! | [`dpkg`] | Debian Policy 5.6.12, deb-version(7) | Debian |
+//! | [`semver`] | Semantic Versioning 2.0.0, section 11, with Go's prefixes and suffixes | Go, crates.io, npm |
+//!
+//! Numbers are digits of any length, never machine integers: `1.99999999999999999999` is a version like any other.
+
+pub mod dpkg;
+pub mod pep440;
+pub mod semver;
+
+use std::cmp::Ordering;
+
+/// The longest version that is compared, in bytes. The longest in public advisory data is 54 bytes; Debian Policy and
+/// PyPI set no bound, so this one leaves a factor of ten.
+pub const MAX_BYTES: usize = 512;
+
+/// A text that is no version in the order at hand, so that nothing can be said about what is older or newer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidVersion {
+    /// There is nothing to compare.
+    #[error("version is empty")]
+    Empty,
+    /// Longer than [`MAX_BYTES`].
+    #[error("version of {got} bytes, expected at most {MAX_BYTES}")]
+    TooLong {
+        /// Its length in bytes.
+        got: usize,
+    },
+    /// The order's grammar does not allow it.
+    #[error("not a {grammar} version")]
+    Grammar {
+        /// The name of the grammar.
+        grammar: &'static str,
+    },
+}
+
+/// A version in one of the orders, borrowed from its text. `Ord` is the order itself.
+pub trait Version<'a>: Ord + Sized {
+    /// Reads `text`, or says why it has no place in this order.
+    fn parse(text: &'a str) -> Result<Self, InvalidVersion>;
+
+    /// Compares an installed version with the bound of an advisory's range. Differs from `Ord` where the ecosystem
+    /// says that a part of the installed version does not count against bounds that lack it.
+    fn compare_to_bound(&self, bound: &Self) -> Ordering {
+        self.cmp(bound)
+    }
+
+    /// The leading numbers of a text that is no version as a whole: `2.6.0` of `2.6.0-NA`. Wherever the text belongs,
+    /// it is among the versions that start with these numbers. Nothing where the ecosystem does not support that.
+    fn leading_numbers(_text: &'a str) -> Option<&'a str> {
+        None
+    }
+
+    /// Compares with all versions that start with the numbers of `numbers`; `Equal` says that this is one of them.
+    fn compare_to_numbers(&self, numbers: &Self) -> Ordering {
+        self.cmp(numbers)
+    }
+}
+
+/// Which order an ecosystem uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Order {
+    /// Python packages.
+    Pep440,
+    /// Debian packages.
+    Dpkg,
+    /// Semantic versions.
+    SemVer,
+}
+
+impl Order {
+    /// Compares two versions; an error when one of them is not a version.
+    pub fn compare(self, a: &str, b: &str) -> Result<Ordering, InvalidVersion> {
+        match self {
+            Self::Pep440 => compare::<pep440::Version<'_>>(a, b),
+            Self::Dpkg => compare::<dpkg::Version<'_>>(a, b),
+            Self::SemVer => compare::<semver::Version<'_>>(a, b),
+        }
+    }
+
+    /// Whether `text` is a version in this order.
+    pub fn check(self, text: &str) -> Result<(), InvalidVersion> {
+        match self {
+            Self::Pep440 => pep440::Version::parse(text).map(|_| ()),
+            Self::Dpkg => dpkg::Version::parse(text).map(|_| ()),
+            Self::SemVer => semver::Version::parse(text).map(|_| ()),
+        }
+    }
+}
+
+fn compare<'a, V: Version<'a>>(a: &'a str, b: &'a str) -> Result<Ordering, InvalidVersion> {
+    Ok(V::parse(a)?.cmp(&V::parse(b)?))
+}
+
+/// The checks that come before any grammar.
+fn bounded(text: &str) -> Result<&[u8], InvalidVersion> {
+    match text.len() {
+        0 => Err(InvalidVersion::Empty),
+        got if got > MAX_BYTES => Err(InvalidVersion::TooLong { got }),
+        _ => Ok(text.as_bytes()),
+    }
+}
+
+/// Compares two runs of ASCII digits as the numbers they write; an empty run is 0.
+fn compare_digits(a: &[u8], b: &[u8]) -> Ordering {
+    let (a, b) = (without_leading_zeros(a), without_leading_zeros(b));
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
+fn without_leading_zeros(digits: &[u8]) -> &[u8] {
+    let zeros = digits.iter().take_while(|d| **d == b'0').count();
+    digits.get(zeros..).unwrap_or_default()
+}
+
+/// Splits after the leading ASCII digits.
+fn split_digits(text: &[u8]) -> (&[u8], &[u8]) {
+    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    text.split_at_checked(digits).unwrap_or((text, &[]))
+}

@@ -1,0 +1,195 @@
+//! Archives with a `manifest.json`, as `docker save`, `podman save` and many builders write them.
+//!
+//! The format has no image manifest and no digests of layers, so nothing that a registry or a signature could name. To
+//! treat such an image like any other, an OCI manifest is made up for it: the same archive gives the same manifest. An
+//! uncompressed layer goes by the diff ID that the configuration lists for it, which is its digest by definition and is
+//! verified when the layer is read; a compressed one is hashed when the archive is opened.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use plimsoll_core::{Algorithm, Digest, Hasher, LimitExceeded, Reference, json};
+use serde::Deserialize;
+
+use super::members::{Members, Span};
+use crate::descriptor::null_is_default;
+use crate::error::shown;
+use crate::index::Objects as _;
+use crate::manifest::{Manifest, strict};
+use crate::media::{self, Compression};
+use crate::{Descriptor, Error};
+
+/// One image of such an archive.
+#[derive(Debug)]
+pub(super) struct Saved {
+    manifest: Vec<u8>,
+    blobs: BTreeMap<Digest, Span>,
+}
+
+/// An entry of `manifest.json`.
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "Config")]
+    config: String,
+    #[serde(default, rename = "RepoTags", deserialize_with = "null_is_default")]
+    tags: Vec<String>,
+    #[serde(rename = "Layers", deserialize_with = "null_is_default")]
+    layers: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    rootfs: RootFs,
+}
+
+#[derive(Deserialize)]
+struct RootFs {
+    #[serde(default, deserialize_with = "null_is_default")]
+    diff_ids: Vec<Digest>,
+}
+
+impl Saved {
+    pub(super) fn open(members: &Members, selector: Option<&str>) -> Result<Self, Error> {
+        let what = format!("{}: manifest.json", members.describe());
+        let names = &["Config", "RepoTags", "Layers"];
+        let mut entries: Vec<Entry> = strict(&members.small("manifest.json")?, &what, members.limits(), names)?;
+        let limit = members.limits().index_entries;
+        if entries.len() > limit {
+            return Err(LimitExceeded::new("index_entries", limit as u64, what).into());
+        }
+        let Some(selector) = selector else {
+            return match (entries.pop(), entries.is_empty()) {
+                (Some(only), true) => Self::read(&only, members),
+                (Some(last), false) => {
+                    entries.push(last);
+                    Err(Error::SeveralImages { place: members.describe(), refs: tags(&entries) })
+                }
+                (None, _) => Err(Error::malformed(what, "it lists no image")),
+            };
+        };
+        if let Ok(digest) = selector.parse::<Digest>() {
+            for entry in &entries {
+                let saved = Self::read(entry, members)?;
+                if saved.top().digest == digest {
+                    return Ok(saved);
+                }
+            }
+        }
+        match entries.iter().find(|entry| entry.tags.iter().any(|tag| same_name(tag, selector))) {
+            Some(entry) => Self::read(entry, members),
+            None => Err(Error::NoSuchImage {
+                place: members.describe(),
+                wanted: shown(selector),
+                refs: tags(&entries),
+            }),
+        }
+    }
+
+    fn read(entry: &Entry, members: &Members) -> Result<Self, Error> {
+        let what = format!("{}: {}", members.describe(), shown(&entry.config));
+        let limit = members.limits().layers;
+        if entry.layers.len() > limit {
+            return Err(LimitExceeded::new("layers", limit as u64, what).into());
+        }
+        let bytes = members.small(&entry.config)?;
+        let config = Descriptor::of(media::OCI_CONFIG, &bytes);
+        // The name is the image ID where the writer follows the usual form; then it has to be true.
+        if let Some(expected) = image_id(&entry.config)
+            && expected != config.digest
+        {
+            return Err(Error::DigestMismatch { what, got: config.digest, expected });
+        }
+        let parsed: Config = strict(&bytes, &what, members.limits(), &["rootfs", "diff_ids"])?;
+        let diff_ids = parsed.rootfs.diff_ids;
+        if diff_ids.len() != entry.layers.len() {
+            let problem = format!(
+                "got {} diff IDs, expected {} as manifest.json lists layers",
+                diff_ids.len(),
+                entry.layers.len()
+            );
+            return Err(Error::malformed(what, problem));
+        }
+        let mut blobs = BTreeMap::from([(config.digest, members.span(&entry.config)?)]);
+        let mut layers = Vec::new();
+        for (name, diff_id) in entry.layers.iter().zip(diff_ids) {
+            let span = members.span(name)?;
+            let layer = match members.compression(span)? {
+                Compression::None => Descriptor::new(media::OCI_LAYER, diff_id, span.size),
+                Compression::Gzip => hashed(media::OCI_LAYER_GZIP, span, members)?,
+                Compression::Zstd => hashed(media::OCI_LAYER_ZSTD, span, members)?,
+            };
+            blobs.insert(layer.digest, span);
+            layers.push(layer);
+        }
+        let manifest = Manifest {
+            schema_version: 2,
+            media_type: Some(media::OCI_MANIFEST.to_owned()),
+            artifact_type: None,
+            config,
+            layers,
+            subject: None,
+            annotations: BTreeMap::new(),
+        };
+        let value = serde_json::to_value(&manifest)
+            .map_err(|source| Error::Json { what, source: json::Error::Invalid(source) })?;
+        Ok(Self { manifest: json::canonical(&value), blobs })
+    }
+
+    /// The made-up manifest.
+    pub(super) fn top(&self) -> Descriptor {
+        Descriptor::of(media::OCI_MANIFEST, &self.manifest)
+    }
+
+    pub(super) fn manifest(&self, descriptor: &Descriptor, members: &Members) -> Result<Vec<u8>, Error> {
+        if self.top().digest != descriptor.digest {
+            let what = format!("manifest {}", descriptor.digest);
+            return Err(Error::NotFound { what, place: members.describe() });
+        }
+        Ok(self.manifest.clone())
+    }
+
+    pub(super) fn blob(&self, descriptor: &Descriptor, members: &Members) -> Result<Box<dyn Read + Send>, Error> {
+        match self.blobs.get(&descriptor.digest) {
+            Some(span) => Ok(members.read(*span)),
+            None => Err(Error::NotFound { what: format!("blob {}", descriptor.digest), place: members.describe() }),
+        }
+    }
+}
+
+fn hashed(media_type: &str, span: Span, members: &Members) -> Result<Descriptor, Error> {
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    let mut reader = members.read(span);
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let count = reader.read(&mut buffer).map_err(|source| Error::io(members.describe(), source))?;
+        if count == 0 {
+            return Ok(Descriptor::new(media_type, hasher.finish(), span.size));
+        }
+        hasher.update(buffer.get(..count).unwrap_or_default());
+    }
+}
+
+/// `<hex>.json`, `sha256:<hex>` and `blobs/sha256/<hex>` name a configuration by its digest.
+fn image_id(name: &str) -> Option<Digest> {
+    let last = name.rsplit('/').next()?;
+    let hex = last.strip_suffix(".json").unwrap_or(last);
+    let hex = hex.strip_prefix("sha256:").unwrap_or(hex);
+    format!("sha256:{hex}").parse().ok()
+}
+
+/// Whether two names mean the same image once the defaults are filled in: `app:1` is `docker.io/library/app:1`.
+fn same_name(tag: &str, wanted: &str) -> bool {
+    tag == wanted
+        || match (tag.parse::<Reference>(), wanted.parse::<Reference>()) {
+            (Ok(tag), Ok(wanted)) => tag.to_string() == wanted.to_string(),
+            _ => false,
+        }
+}
+
+fn tags(entries: &[Entry]) -> Vec<String> {
+    let name = |entry: &Entry| match entry.tags.first() {
+        Some(_) => entry.tags.iter().map(|tag| shown(tag)).collect::<Vec<_>>().join(" = "),
+        None => shown(&entry.config),
+    };
+    entries.iter().map(name).collect()
+}

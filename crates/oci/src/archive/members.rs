@@ -1,0 +1,225 @@
+//! The members of a tar file by name, read where they lie.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufRead, Read};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use plimsoll_core::Limits;
+
+use crate::error::{TarProblem, shown};
+use crate::index::Objects;
+use crate::inflate::{MAGIC_BYTES, detect};
+use crate::layout::small;
+use crate::media::Compression;
+use crate::tar::{Kind, Reader, Stream, clean_link};
+use crate::{Descriptor, Error};
+
+/// Where the bytes of a member are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    offset: u64,
+    pub(super) size: u64,
+}
+
+#[derive(Debug)]
+enum Member {
+    File(Span),
+    /// Another member's name. `docker save` of before version 1.12 linked layers that images share.
+    Link(Vec<u8>),
+}
+
+#[derive(Debug)]
+pub(super) struct Members {
+    file: Arc<File>,
+    members: HashMap<Vec<u8>, Member>,
+    place: String,
+    limits: Limits,
+}
+
+impl Members {
+    /// Goes through the tar once, from header to header.
+    pub(super) fn open(path: &Path, limits: Limits) -> Result<Self, Error> {
+        let place = format!("archive:{}", path.display());
+        let failed = |source| Error::io(path.display().to_string(), source);
+        let file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        let unknown = |problem: &str| Error::UnknownFormat { place: place.clone(), problem: problem.to_owned() };
+        if !metadata.is_file() {
+            return Err(unknown("it is not a file"));
+        }
+        let file = Arc::new(file);
+        let mut stream = Seeking::new(Arc::clone(&file), metadata.len());
+        let compression = detect(stream.fill_buf().map_err(failed)?);
+        if compression != Compression::None {
+            let file = path.display().to_string();
+            return Err(Error::CompressedArchive { file, compression: compression.name() });
+        }
+        let mut reader = Reader::new(stream, place.as_str(), &limits);
+        let mut members = HashMap::new();
+        loop {
+            match reader.advance() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(Error::Tar { offset: 0, problem: TarProblem::Checksum { .. } | TarProblem::Number { .. }, .. }) => {
+                    return Err(unknown("it is not a tar"));
+                }
+                Err(error) => return Err(error),
+            }
+            let entry = reader.entry();
+            let name = || shown(&String::from_utf8_lossy(&entry.path));
+            let member = match entry.kind {
+                Kind::File if entry.is_sparse => {
+                    return Err(Error::malformed(place, format!("member `{}` is a sparse file", name())));
+                }
+                Kind::File => Member::File(Span { offset: entry.offset, size: entry.size }),
+                Kind::Symlink => {
+                    let directory = entry.path.rsplitn(2, |byte| *byte == b'/').nth(1).unwrap_or_default();
+                    let target: &[u8] = &entry.link;
+                    let from_root = target.starts_with(b"/");
+                    let whole = if from_root { target.to_vec() } else { [directory, target].join(&b'/') };
+                    Member::Link(clean_link(&whole))
+                }
+                Kind::Hardlink => Member::Link(clean_link(&entry.link)),
+                Kind::Directory | Kind::Other => continue,
+            };
+            // Which of two members of one name counts is a matter of taste, and tastes differ between readers.
+            if members.insert(entry.path.clone(), member).is_some() {
+                let problem = TarProblem::Duplicate(name());
+                return Err(Error::Tar { what: place, offset: entry.offset, problem });
+            }
+        }
+        Ok(Self { file, members, place, limits })
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.span(name).is_ok()
+    }
+
+    /// Where the content of the member `name` is, links followed inside the archive.
+    pub(super) fn span(&self, name: &str) -> Result<Span, Error> {
+        let mut at = clean_link(name.as_bytes());
+        for _ in 0..self.limits.links {
+            match self.members.get(&at) {
+                Some(Member::File(span)) => return Ok(*span),
+                Some(Member::Link(target)) => at.clone_from(target),
+                None => break,
+            }
+        }
+        Err(Error::NotFound { what: format!("member {}", shown(name)), place: self.place.clone() })
+    }
+
+    pub(super) fn read(&self, span: Span) -> Box<dyn Read + Send> {
+        Box::new(Piece { file: Arc::clone(&self.file), at: span.offset, left: span.size })
+    }
+
+    /// The compression that the first bytes show.
+    pub(super) fn compression(&self, span: Span) -> Result<Compression, Error> {
+        let mut start = Vec::new();
+        let mut piece = self.read(span).take(MAGIC_BYTES as u64);
+        piece.read_to_end(&mut start).map_err(|source| Error::io(self.place.as_str(), source))?;
+        Ok(detect(&start))
+    }
+
+    /// A document that nothing bounds but the limits.
+    pub(super) fn small(&self, name: &str) -> Result<Vec<u8>, Error> {
+        small(self.read(self.span(name)?), &format!("{}: {}", self.place, shown(name)), &self.limits)
+    }
+}
+
+impl Objects for Members {
+    fn describe(&self) -> String {
+        self.place.clone()
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn open(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
+        let digest = &descriptor.digest;
+        let span = self.span(&format!("blobs/{}/{}", digest.algorithm().name(), digest.hex()))?;
+        if span.size != descriptor.size {
+            let what = format!("{}: blob {digest}", self.place);
+            return Err(Error::SizeMismatch { what, got: span.size, expected: descriptor.size });
+        }
+        Ok(self.read(span))
+    }
+}
+
+/// A part of a file.
+struct Piece {
+    file: Arc<File>,
+    at: u64,
+    left: u64,
+}
+
+impl Read for Piece {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let count = self.file.read_at(buffer.get_mut(..most).unwrap_or_default(), self.at)?;
+        self.at += count as u64;
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
+
+/// A file as a stream that passes over content without reading it.
+struct Seeking {
+    file: Arc<File>,
+    length: u64,
+    /// Where the next buffer comes from.
+    next: u64,
+    buffer: Vec<u8>,
+    position: usize,
+    filled: usize,
+}
+
+/// A header and a little more: what follows is mostly passed over.
+const BUFFER: usize = 16 * 1024;
+
+impl Seeking {
+    fn new(file: Arc<File>, length: u64) -> Self {
+        Self { file, length, next: 0, buffer: vec![0; BUFFER], position: 0, filled: 0 }
+    }
+}
+
+impl BufRead for Seeking {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.position >= self.filled {
+            self.filled = self.file.read_at(&mut self.buffer, self.next)?;
+            self.next += self.filled as u64;
+            self.position = 0;
+        }
+        Ok(self.buffer.get(self.position..self.filled).unwrap_or_default())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.position += count;
+    }
+}
+
+impl Read for Seeking {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl Stream for Seeking {
+    fn skip(&mut self, count: u64) -> io::Result<u64> {
+        let buffered = (self.filled - self.position) as u64;
+        if count <= buffered {
+            self.position += usize::try_from(count).unwrap_or(0);
+            return Ok(count);
+        }
+        self.position = self.filled;
+        // Seeking behind the end succeeds, so the end has to be looked at here: a cut-off archive must not pass.
+        let ahead = (count - buffered).min(self.length.saturating_sub(self.next));
+        self.next += ahead;
+        Ok(buffered + ahead)
+    }
+}

@@ -1,0 +1,101 @@
+//! Images inside a tar file: what `docker save` writes, and OCI layouts in a tar.
+//!
+//! Follows the OCI image specification, "OCI Image Layout", for archives with `oci-layout` and `index.json`; those with
+//! only a `manifest.json` are Docker's, see [`docker`]. An archive that has both is read as OCI, because there the
+//! digests are the image's own. The tar is gone through once for the places of its members; afterwards bytes are read
+//! where they lie. No temporary files, and compressed archives are refused: they would have to be unpacked somewhere.
+//!
+//! ```json
+//! [{"Config": "4a7…e2.json", "RepoTags": ["app:1.0"], "Layers": ["9c1…/layer.tar", "…"]}]
+//! ```
+
+mod docker;
+mod members;
+
+use std::io::Read;
+use std::path::Path;
+
+use plimsoll_core::{Digest, Limits};
+
+use crate::index::{Chooser, Objects};
+use crate::layout::check_version;
+use crate::source::Referrers;
+use crate::{Descriptor, Error, Source};
+use docker::Saved;
+use members::Members;
+
+/// An archive, and which of its images is meant.
+#[derive(Debug)]
+pub struct Archive {
+    members: Members,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    Oci(Chooser),
+    Docker(Box<Saved>),
+}
+
+impl Archive {
+    /// Opens `file`. `selector` is a reference name, an image name (`app:1.0`) or a manifest digest; without it the
+    /// archive has to hold exactly one image.
+    pub fn open(file: &Path, selector: Option<&str>, limits: Limits) -> Result<Self, Error> {
+        let members = Members::open(file, limits)?;
+        let place = members.describe();
+        let form = if members.has("oci-layout") && members.has("index.json") {
+            check_version(&members.small("oci-layout")?, &place, members.limits())?;
+            Form::Oci(Chooser::new(&members.small("index.json")?, selector, place, members.limits())?)
+        } else if members.has("manifest.json") {
+            Form::Docker(Box::new(Saved::open(&members, selector)?))
+        } else if members.has("repositories") {
+            let problem = "it is of the format that docker wrote before version 1.10; save the image again".to_owned();
+            return Err(Error::UnknownFormat { place, problem });
+        } else {
+            let problem = "it has neither `index.json` with `oci-layout` nor `manifest.json`".to_owned();
+            return Err(Error::UnknownFormat { place, problem });
+        };
+        Ok(Self { members, form })
+    }
+
+    /// Whether the manifest was made up for an archive that has none ([`docker`]). Its digest says which image it is and
+    /// nothing else: no registry has it, and no signature is about it.
+    pub fn is_synthesised(&self) -> bool {
+        matches!(self.form, Form::Docker(_))
+    }
+}
+
+impl Source for Archive {
+    fn describe(&self) -> String {
+        self.members.describe()
+    }
+
+    fn resolve(&self) -> Result<Descriptor, Error> {
+        match &self.form {
+            Form::Oci(chooser) => chooser.resolve(&self.members),
+            Form::Docker(saved) => Ok(saved.top()),
+        }
+    }
+
+    fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+        match &self.form {
+            Form::Oci(_) => self.members.document(descriptor),
+            Form::Docker(saved) => saved.manifest(descriptor, &self.members),
+        }
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
+        match &self.form {
+            Form::Oci(_) => self.members.open(descriptor),
+            Form::Docker(saved) => saved.blob(descriptor, &self.members),
+        }
+    }
+
+    fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
+        match &self.form {
+            Form::Oci(chooser) => chooser.referrers(subject, &self.members),
+            // The format has no place for them.
+            Form::Docker(_) => Ok(Referrers::default()),
+        }
+    }
+}

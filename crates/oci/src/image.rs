@@ -1,0 +1,328 @@
+//! From the descriptor that the user named to images: platform manifests and configurations, each verified by size and
+//! digest before it is parsed.
+//!
+//! Follows the OCI image specification ("Image Index", "Image Manifest", "Image Configuration"). Runnable images of an
+//! index are all children but those that builders mark `unknown/unknown` (BuildKit's attestations). What is in the layers
+//! is [`crate::layers`]' business.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use plimsoll_core::{Digest, LimitExceeded, Limits, Platform, Timestamp, read};
+use serde::Deserialize;
+
+use crate::descriptor::null_is_default;
+use crate::error::shown;
+use crate::manifest::{self, Document, Manifest, strict};
+use crate::{Descriptor, Error, Source, media};
+
+/// What a subject turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// What the user named: an index, or the manifest of a single image.
+    pub top: Descriptor,
+    /// The runnable images, in the order of the index; exactly one when `top` is a manifest.
+    pub images: Vec<Image>,
+    /// Children of the index that cannot be run: attestations of builders.
+    pub attestations: Vec<Descriptor>,
+}
+
+/// One image for one platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Its manifest.
+    pub manifest: Descriptor,
+    /// The platform by the index, or by the configuration where the index does not say.
+    pub platform: Platform,
+    /// Its configuration.
+    pub config: Descriptor,
+    /// When it says that it was built.
+    pub created: Option<Timestamp>,
+    /// Labels of the configuration; claims of the image about itself.
+    pub labels: BTreeMap<String, String>,
+    /// Base first.
+    pub layers: Vec<Layer>,
+    /// The user that processes start as; none is root.
+    pub user: Option<String>,
+    /// The manifest's bytes.
+    pub raw_manifest: Vec<u8>,
+}
+
+/// One layer of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// The blob.
+    pub descriptor: Descriptor,
+    /// The digest of the uncompressed tar, by the configuration.
+    pub diff_id: Digest,
+    /// The build step, by the configuration's history.
+    pub created_by: Option<String>,
+}
+
+impl Artifact {
+    /// Whether the user named an index, even one of a single image.
+    pub fn is_index(&self) -> bool {
+        media::is_index(&self.top.media_type)
+    }
+
+    /// The images for `platform`; all of them when no platform is asked for. Never empty.
+    pub fn select(&self, platform: Option<&Platform>) -> Result<Vec<&Image>, Error> {
+        let Some(wanted) = platform else { return Ok(self.images.iter().collect()) };
+        let found: Vec<&Image> = self.images.iter().filter(|image| image.platform.satisfies(wanted)).collect();
+        if found.is_empty() {
+            return Err(Error::NoPlatform {
+                what: format!("{}", self.top.digest),
+                wanted: wanted.clone(),
+                available: self.images.iter().map(|image| shown(&image.platform.to_string())).collect(),
+            });
+        }
+        Ok(found)
+    }
+}
+
+/// Follows `top` to all its runnable images.
+pub fn load(source: &dyn Source, top: &Descriptor, limits: &Limits) -> Result<Artifact, Error> {
+    let mut children = Children::default();
+    children.collect(source, top, limits, 0)?;
+    let images = in_parallel(&children.images, |(descriptor, fetched)| match fetched {
+        Some((bytes, manifest)) => image(source, descriptor, bytes.clone(), manifest.clone(), limits),
+        None => match document(source, descriptor, limits)? {
+            (bytes, Document::Manifest(manifest)) => image(source, descriptor, bytes, manifest, limits),
+            (_, Document::Index(_)) => Err(Error::malformed(name(descriptor), "got an index, expected a manifest")),
+        },
+    })?;
+    if images.is_empty() {
+        return Err(Error::NotAnImage { what: name(top), problem: "it lists no runnable image".to_owned() });
+    }
+    Ok(Artifact { top: top.clone(), images, attestations: children.attestations })
+}
+
+/// Indexes inside indexes are legal and rare; runtimes follow them, so a verdict has to cover them.
+const INDEX_DEPTH: usize = 3;
+
+type Fetched = Option<(Vec<u8>, Manifest)>;
+
+#[derive(Default)]
+struct Children {
+    images: Vec<(Descriptor, Fetched)>,
+    attestations: Vec<Descriptor>,
+}
+
+impl Children {
+    fn collect(
+        &mut self,
+        source: &dyn Source,
+        descriptor: &Descriptor,
+        limits: &Limits,
+        depth: usize,
+    ) -> Result<(), Error> {
+        let index = match document(source, descriptor, limits)? {
+            (bytes, Document::Manifest(manifest)) => {
+                self.images.push((descriptor.clone(), Some((bytes, manifest))));
+                return Ok(());
+            }
+            (_, Document::Index(index)) => index,
+        };
+        if depth >= INDEX_DEPTH {
+            return Err(LimitExceeded::new("nested indexes", INDEX_DEPTH as u64, name(descriptor)).into());
+        }
+        for child in index.manifests {
+            // Counts over all nested indexes together; each alone was counted when it was parsed.
+            if self.images.len() + self.attestations.len() >= limits.index_entries {
+                return Err(LimitExceeded::new("index_entries", limits.index_entries as u64, name(descriptor)).into());
+            }
+            if child.platform.as_ref().is_some_and(|platform| !platform.is_runnable()) {
+                self.attestations.push(child);
+            } else if media::is_index(&child.media_type) {
+                self.collect(source, &child, limits, depth + 1)?;
+            } else {
+                self.images.push((child, None));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn name(descriptor: &Descriptor) -> String {
+    let kind = if media::is_index(&descriptor.media_type) { "index" } else { "manifest" };
+    format!("{kind} {}", descriptor.digest)
+}
+
+fn document(
+    source: &dyn Source,
+    descriptor: &Descriptor,
+    limits: &Limits,
+) -> Result<(Vec<u8>, Document), Error> {
+    let what = name(descriptor);
+    if descriptor.size > limits.manifest_bytes {
+        return Err(LimitExceeded::new("manifest_bytes", limits.manifest_bytes, what).into());
+    }
+    let bytes = source.manifest(descriptor)?;
+    // The source has checked it too; this is the one place that every kind of source passes.
+    descriptor.check(&bytes, &what)?;
+    let document = manifest::parse(&bytes, &descriptor.media_type, &what, limits)?;
+    Ok((bytes, document))
+}
+
+fn image(
+    source: &dyn Source,
+    descriptor: &Descriptor,
+    raw_manifest: Vec<u8>,
+    manifest: Manifest,
+    limits: &Limits,
+) -> Result<Image, Error> {
+    let what = name(descriptor);
+    let not_an_image = |problem: String| Error::NotAnImage { what: what.clone(), problem };
+    if !media::is_image_config(&manifest.config.media_type) {
+        return Err(not_an_image(format!("its configuration is {}", shown(&manifest.config.media_type))));
+    }
+    if let Some(odd) = manifest.layers.iter().find(|layer| media::layer_type(&layer.media_type).is_none()) {
+        return Err(not_an_image(format!("it has a layer of type {}", shown(&odd.media_type))));
+    }
+    let config = config(source, &manifest.config, limits)?;
+    let platform = match (&descriptor.platform, config.platform()) {
+        (Some(platform), _) => platform.clone(),
+        (None, Some(platform)) => platform,
+        (None, None) => {
+            let what = format!("configuration {}", manifest.config.digest);
+            return Err(Error::malformed(what, "it names no os and architecture"));
+        }
+    };
+    let layers = layers(&manifest, &config)?;
+    Ok(Image {
+        manifest: Descriptor { platform: Some(platform.clone()), ..descriptor.clone() },
+        platform,
+        config: manifest.config,
+        created: config.created.as_deref().and_then(|text| text.parse().ok()),
+        labels: config.config.labels,
+        layers,
+        user: config.config.user.filter(|user| !user.is_empty()),
+        raw_manifest,
+    })
+}
+
+fn layers(manifest: &Manifest, config: &Config) -> Result<Vec<Layer>, Error> {
+    let diff_ids = &config.rootfs.diff_ids;
+    if diff_ids.len() != manifest.layers.len() {
+        return Err(Error::malformed(
+            format!("configuration {}", manifest.config.digest),
+            format!("got {} diff IDs, expected {} as the manifest has layers", diff_ids.len(), manifest.layers.len()),
+        ));
+    }
+    let steps: Vec<&History> = config.history.iter().filter(|step| !step.empty_layer).collect();
+    // History is a courtesy. When it does not line up with the layers, it says nothing about any of them.
+    let lines_up = steps.len() == diff_ids.len();
+    let zipped = manifest.layers.iter().zip(diff_ids).enumerate();
+    Ok(zipped
+        .map(|(index, (descriptor, diff_id))| Layer {
+            descriptor: descriptor.clone(),
+            diff_id: *diff_id,
+            created_by: if lines_up { steps.get(index).and_then(|step| step.created_by.clone()) } else { None },
+        })
+        .collect())
+}
+
+const CONFIG_NAMES: &[&str] = &["architecture", "os", "rootfs", "diff_ids", "history", "empty_layer"];
+
+#[derive(Deserialize)]
+struct Config {
+    #[serde(default)]
+    architecture: String,
+    #[serde(default)]
+    os: String,
+    variant: Option<String>,
+    created: Option<String>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    config: Process,
+    rootfs: RootFs,
+    #[serde(default, deserialize_with = "null_is_default")]
+    history: Vec<History>,
+}
+
+#[derive(Default, Deserialize)]
+struct Process {
+    #[serde(default, rename = "User")]
+    user: Option<String>,
+    #[serde(default, rename = "Labels", deserialize_with = "null_is_default")]
+    labels: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct RootFs {
+    r#type: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    diff_ids: Vec<Digest>,
+}
+
+#[derive(Deserialize)]
+struct History {
+    created_by: Option<String>,
+    #[serde(default)]
+    empty_layer: bool,
+}
+
+impl Config {
+    fn platform(&self) -> Option<Platform> {
+        if self.os.is_empty() || self.architecture.is_empty() {
+            return None;
+        }
+        let variant = self.variant.clone().filter(|variant| !variant.is_empty());
+        Some(Platform { variant, ..Platform::new(self.os.clone(), self.architecture.clone()) })
+    }
+}
+
+fn config(source: &dyn Source, descriptor: &Descriptor, limits: &Limits) -> Result<Config, Error> {
+    let what = format!("configuration {}", descriptor.digest);
+    if descriptor.size > limits.manifest_bytes {
+        return Err(LimitExceeded::new("manifest_bytes", limits.manifest_bytes, what).into());
+    }
+    let bytes = match read::to_end(source.blob(descriptor)?, descriptor.size, "size", &what) {
+        Ok(bytes) => bytes,
+        Err(read::Error::Io { what, source }) => return Err(Error::io(what, source)),
+        Err(_) => {
+            return Err(Error::SizeMismatch { what, got: descriptor.size + 1, expected: descriptor.size });
+        }
+    };
+    descriptor.check(&bytes, &what)?;
+    let config: Config = strict(&bytes, &what, limits, CONFIG_NAMES)?;
+    if config.rootfs.r#type != "layers" {
+        let got = shown(&config.rootfs.r#type);
+        return Err(Error::malformed(what, format!("got rootfs type `{got}`, expected `layers`")));
+    }
+    Ok(config)
+}
+
+/// The children of an index come from a registry, one round trip each; eight at a time keep a wide index from taking
+/// seconds without looking like an attack.
+const FETCHES: usize = 8;
+
+/// Maps `items` on a few threads. Results keep the order; of several failures the first in that order is returned.
+fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    each: impl Fn(&T) -> Result<R, Error> + Sync,
+) -> Result<Vec<R>, Error> {
+    let workers = NonZero::new(items.len().min(FETCHES)).map_or(0, NonZero::get);
+    if workers <= 1 {
+        return items.iter().map(each).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let mut done: Vec<(usize, Result<R, Error>)> = thread::scope(|scope| {
+        let work = || {
+            let mut mine = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(item) = items.get(index) else { return mine };
+                mine.push((index, each(item)));
+            }
+        };
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
+}

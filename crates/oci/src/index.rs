@@ -1,0 +1,226 @@
+//! Choosing one image in the `index.json` of a layout or of an archive of one, and finding what refers to it.
+//!
+//! Follows the OCI image specification ("OCI Image Layout", annotation `org.opencontainers.image.ref.name`) and the
+//! distribution specification's referrers tag schema: a subject's referrers may also be listed by an index under the
+//! name `sha256-<hex>`. Fetching is left to whoever holds the objects.
+
+use std::io::Read;
+
+use plimsoll_core::{Digest, LimitExceeded, Limits, read};
+
+use crate::error::shown;
+use crate::manifest::{self, Document, Index};
+use crate::source::Referrers;
+use crate::{Descriptor, Error, media};
+
+/// The reference name of an image in a layout.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The full name that containerd and docker write beside it.
+const IMAGE_NAME: &str = "io.containerd.image.name";
+
+/// The objects that an index points to.
+pub(crate) trait Objects {
+    /// The place, for messages.
+    fn describe(&self) -> String;
+
+    /// Bounds for what is read.
+    fn limits(&self) -> &Limits;
+
+    /// A blob, unverified.
+    fn open(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error>;
+
+    /// A small blob, verified.
+    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+        let what = format!("manifest {}", descriptor.digest);
+        let limit = self.limits().manifest_bytes;
+        if descriptor.size > limit {
+            return Err(LimitExceeded::new("manifest_bytes", limit, what).into());
+        }
+        let stream = self.open(descriptor)?;
+        let bytes = read::to_end(stream, descriptor.size, "size", &what).map_err(|error| match error {
+            read::Error::Io { what, source } => Error::io(what, source),
+            _ => Error::SizeMismatch { what: what.clone(), got: descriptor.size + 1, expected: descriptor.size },
+        })?;
+        descriptor.check(&bytes, &what)?;
+        Ok(bytes)
+    }
+
+    /// A manifest, verified and parsed.
+    fn parsed(&self, descriptor: &Descriptor) -> Result<Document, Error> {
+        let what = format!("manifest {}", descriptor.digest);
+        manifest::parse(&self.document(descriptor)?, &descriptor.media_type, &what, self.limits())
+    }
+}
+
+/// An index, and which of its images is meant.
+#[derive(Debug)]
+pub(crate) struct Chooser {
+    index: Index,
+    selector: Option<String>,
+    place: String,
+}
+
+impl Chooser {
+    pub(crate) fn new(
+        bytes: &[u8],
+        selector: Option<&str>,
+        place: String,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        let index = manifest::parse_layout_index(bytes, &format!("{place}: index.json"), limits)?;
+        Ok(Self { index, selector: selector.map(str::to_owned), place })
+    }
+
+    /// The one image that is meant.
+    pub(crate) fn resolve(&self, objects: &impl Objects) -> Result<Descriptor, Error> {
+        match self.selector.as_deref() {
+            Some(selector) => match selector.parse::<Digest>() {
+                Ok(digest) => self.by_digest(&digest, objects),
+                Err(_) => self.by_name(selector),
+            },
+            None => self.only(objects),
+        }
+    }
+
+    fn by_digest(&self, digest: &Digest, objects: &impl Objects) -> Result<Descriptor, Error> {
+        if let Some(found) = self.index.manifests.iter().find(|entry| entry.digest == *digest) {
+            return Ok(found.clone());
+        }
+        // The image for one platform lies one index deeper.
+        for entry in self.index.manifests.iter().filter(|entry| media::is_index(&entry.media_type)) {
+            if let Document::Index(index) = objects.parsed(entry)?
+                && let Some(found) = index.manifests.into_iter().find(|child| child.digest == *digest)
+            {
+                return Ok(found);
+            }
+        }
+        Err(self.no_such(&digest.to_string()))
+    }
+
+    fn by_name(&self, wanted: &str) -> Result<Descriptor, Error> {
+        let named = |entry: &&Descriptor| {
+            [REF_NAME, IMAGE_NAME].iter().any(|key| entry.annotations.get(*key).is_some_and(|name| name == wanted))
+        };
+        let mut found: Vec<&Descriptor> = self.index.manifests.iter().filter(named).collect();
+        found.dedup_by_key(|entry| entry.digest);
+        match found.as_slice() {
+            [] => Err(self.no_such(wanted)),
+            [one] => Ok((*one).clone()),
+            several => Err(Error::SeveralImages {
+                place: format!("{}: `{}`", self.place, shown(wanted)),
+                refs: several.iter().map(|entry| entry.digest.to_string()).collect(),
+            }),
+        }
+    }
+
+    /// The only image, where signatures and the like are not images.
+    fn only(&self, objects: &impl Objects) -> Result<Descriptor, Error> {
+        let mut images: Vec<&Descriptor> = Vec::new();
+        let candidates: Vec<&Descriptor> = self.index.manifests.iter().filter(|entry| !is_aside(entry)).collect();
+        for entry in &candidates {
+            if images.iter().any(|image| image.digest == entry.digest) {
+                continue;
+            }
+            // Only when there is a choice is it worth looking inside.
+            if candidates.len() > 1 && subject(&objects.parsed(entry)?).is_some() {
+                continue;
+            }
+            images.push(entry);
+        }
+        match images.as_slice() {
+            [one] => Ok((*one).clone()),
+            [] => Err(Error::UnknownFormat {
+                place: self.place.clone(),
+                problem: "its index.json lists no image".to_owned(),
+            }),
+            several => Err(Error::SeveralImages { place: self.place.clone(), refs: names(several) }),
+        }
+    }
+
+    fn no_such(&self, wanted: &str) -> Error {
+        let images: Vec<&Descriptor> = self.index.manifests.iter().filter(|entry| !is_aside(entry)).collect();
+        Error::NoSuchImage { place: self.place.clone(), wanted: shown(wanted), refs: names(&images) }
+    }
+
+    /// Manifests whose own `subject` is `subject`: entries of the index, and what the fallback name lists.
+    pub(crate) fn referrers(&self, wanted: &Digest, objects: &impl Objects) -> Result<Referrers, Error> {
+        let mut found = Referrers::default();
+        let fallback = format!("{}-{}", wanted.algorithm().name(), wanted.hex());
+        let mut candidates: Vec<Descriptor> = Vec::new();
+        for entry in &self.index.manifests {
+            // Readers are to ignore entries of types that they do not know.
+            let known = media::is_index(&entry.media_type) || media::is_manifest(&entry.media_type);
+            if entry.digest == *wanted || !known {
+                continue;
+            }
+            if entry.annotations.get(REF_NAME) == Some(&fallback)
+                && let Document::Index(index) = objects.parsed(entry)?
+            {
+                candidates.extend(index.manifests);
+            } else {
+                candidates.push(entry.clone());
+            }
+        }
+        for candidate in candidates {
+            if found.descriptors.iter().any(|known| known.digest == candidate.digest) {
+                continue;
+            }
+            let document = objects.parsed(&candidate)?;
+            if subject(&document).is_none_or(|subject| subject.digest != *wanted) {
+                continue;
+            }
+            if found.descriptors.len() >= objects.limits().referrers {
+                found.truncated = true;
+                break;
+            }
+            found.descriptors.push(described(candidate, &document));
+        }
+        Ok(found)
+    }
+}
+
+fn subject(document: &Document) -> Option<&Descriptor> {
+    match document {
+        Document::Index(index) => index.subject.as_ref(),
+        Document::Manifest(manifest) => manifest.subject.as_ref(),
+    }
+}
+
+/// Takes artifact type and annotations from the manifest where the index leaves them out, as a registry's answer has
+/// them.
+fn described(mut descriptor: Descriptor, document: &Document) -> Descriptor {
+    let (artifact_type, annotations) = match document {
+        Document::Index(index) => (index.artifact_type.clone(), &index.annotations),
+        Document::Manifest(manifest) => (
+            manifest.artifact_type.clone().or_else(|| Some(manifest.config.media_type.clone())),
+            &manifest.annotations,
+        ),
+    };
+    if descriptor.artifact_type.is_none() {
+        descriptor.artifact_type = artifact_type;
+    }
+    for (key, value) in annotations {
+        descriptor.annotations.entry(key.clone()).or_insert_with(|| value.clone());
+    }
+    descriptor
+}
+
+/// Whether an entry says by itself that it is about another one: it has an artifact type, or goes by the fallback name.
+fn is_aside(entry: &Descriptor) -> bool {
+    let fallback = |name: &String| {
+        // `sha256-<hex>`, or as cosign used to write it `sha256-<hex>.sig`.
+        let name = name.split('.').next().unwrap_or_default();
+        name.split_once('-').is_some_and(|(algorithm, hex)| format!("{algorithm}:{hex}").parse::<Digest>().is_ok())
+    };
+    entry.artifact_type.is_some() || entry.annotations.get(REF_NAME).is_some_and(fallback)
+}
+
+fn names(entries: &[&Descriptor]) -> Vec<String> {
+    entries
+        .iter()
+        .map(|entry| match entry.annotations.get(REF_NAME).or_else(|| entry.annotations.get(IMAGE_NAME)) {
+            Some(name) => shown(name),
+            None => entry.digest.to_string(),
+        })
+        .collect()
+}

@@ -1,0 +1,118 @@
+//! What one layer holds, as far as squashing needs to know.
+//!
+//! Of most entries only a hash of the path and the kind; of wanted files the content; of links on the way to well-known
+//! paths the target.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::paths::Hashes;
+
+/// What a layer has at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Present {
+    /// A directory, by an entry of its own or because something lies in it.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// Anything else.
+    File,
+}
+
+/// Every path of a layer, by hash: 8 bytes for a file, a little more for a directory or link.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) directories: Hashes,
+    pub(super) symlinks: Hashes,
+    /// Sorted once the layer is complete.
+    pub(super) files: Vec<u64>,
+    /// Paths that a whiteout names.
+    pub(super) whiteouts: Hashes,
+    /// Directories in which nothing of lower layers is visible.
+    pub(super) opaques: Hashes,
+}
+
+impl Ledger {
+    pub(super) fn complete(&mut self) {
+        self.files.sort_unstable();
+        self.files.dedup();
+        self.files.shrink_to_fit();
+    }
+
+    pub(super) fn at(&self, hash: u64) -> Option<Present> {
+        // A path that was a file first and a directory later is in both; the other order makes the layer be read
+        // exactly (see `scan`).
+        if self.directories.contains(&hash) {
+            Some(Present::Directory)
+        } else if self.symlinks.contains(&hash) {
+            Some(Present::Symlink)
+        } else {
+            self.files.binary_search(&hash).is_ok().then_some(Present::File)
+        }
+    }
+
+    /// Whether what lower layers have at the last path of `lineage` is invisible because of this layer. What this layer
+    /// has at that very path is another question, asked with [`Self::at`].
+    pub(super) fn hides(&self, lineage: &[u64], root: u64) -> bool {
+        let Some((own, ancestors)) = lineage.split_last() else { return false };
+        self.whiteouts.contains(own)
+            || self.opaques.contains(&root)
+            || ancestors.iter().any(|hash| {
+                self.whiteouts.contains(hash)
+                    || self.opaques.contains(hash)
+                    || matches!(self.at(*hash), Some(Present::Symlink | Present::File))
+            })
+    }
+}
+
+/// Where the content of a hard link is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Target {
+    /// At this path, as seen from the layer with the link.
+    Path(Vec<u8>),
+    /// In the entry with this number of the same layer.
+    Ordinal(u64),
+}
+
+/// An entry that was looked at more closely.
+#[derive(Debug, Clone)]
+pub(super) enum Node {
+    /// A regular file that was kept.
+    File(Arc<Vec<u8>>),
+    /// A regular file that is longer than it may be; its size.
+    Oversized(u64),
+    /// A wanted file whose name is not UTF-8, so that no cataloger could be told about it.
+    Unnamed,
+    /// A symbolic link; its target as written.
+    Symlink(Vec<u8>),
+    /// A hard link to a file that was not kept.
+    Hardlink(Target),
+    /// A device or the like.
+    Special,
+}
+
+/// A node and why it was recorded.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    pub(super) node: Node,
+    /// Whether the selection wants it at this path, so that it belongs into the result.
+    pub(super) wanted: bool,
+}
+
+/// Everything known about one layer.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) ledger: Ledger,
+    pub(super) recorded: BTreeMap<Vec<u8>, Record>,
+    pub(super) by_ordinal: BTreeMap<u64, Node>,
+}
+
+impl Facts {
+    /// Adds what a further pass over the same layer found.
+    pub(super) fn add(&mut self, found: Self) {
+        for (path, record) in found.recorded {
+            self.recorded.entry(path).or_insert(record);
+        }
+        self.by_ordinal.extend(found.by_ordinal);
+    }
+}

@@ -1,0 +1,113 @@
+//! Paths as keyed hashes, so that millions of them fit and nobody can prepare two that collide.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+/// Hashes paths with a key of this run (std's SipHash-1-3 with random keys).
+#[derive(Debug, Clone)]
+pub(super) struct Keyed(RandomState);
+
+impl Keyed {
+    pub(super) fn random() -> Self {
+        Self(RandomState::new())
+    }
+
+    /// The hash of the root directory.
+    pub(super) fn root(&self) -> u64 {
+        self.0.build_hasher().finish()
+    }
+
+    /// The hash of a path: the last that [`Self::lineage`] would give.
+    pub(super) fn of(&self, path: &[u8]) -> u64 {
+        let mut hasher = self.0.build_hasher();
+        each_name(&mut hasher, path, |_| {});
+        hasher.finish()
+    }
+
+    /// The hashes of all directories on the way to `path`, outermost first, and last that of `path` itself. The root is
+    /// not among them; for the root itself nothing is.
+    pub(super) fn lineage(&self, path: &[u8], out: &mut Vec<u64>) {
+        out.clear();
+        let mut hasher = self.0.build_hasher();
+        each_name(&mut hasher, path, |hash| out.push(hash));
+    }
+}
+
+fn each_name<H: Hasher>(hasher: &mut H, path: &[u8], mut each: impl FnMut(u64)) {
+    if path.is_empty() {
+        return;
+    }
+    for name in path.split(|byte| *byte == b'/') {
+        hasher.write(b"/");
+        hasher.write(name);
+        each(hasher.finish());
+    }
+}
+
+/// A set of hashes, which need not be hashed again.
+pub(super) type Hashes = HashSet<u64, Already>;
+
+/// Takes a hash as its own hash.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Already(u64);
+
+impl Hasher for Already {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+impl BuildHasher for Already {
+    type Hasher = Self;
+
+    fn build_hasher(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// The directory that `path` lies in; the root for a path of one name, none for the root.
+pub(super) fn parent(path: &[u8]) -> Option<&[u8]> {
+    if path.is_empty() {
+        return None;
+    }
+    let cut = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    path.get(..cut)
+}
+
+/// The last name of `path`.
+pub(super) fn base(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+}
+
+/// `directory` and `name` as one path.
+pub(super) fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    if directory.is_empty() { name.to_vec() } else { [directory, name].join(&b'/') }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_one_hash_however_it_is_asked_for() {
+        let keyed = Keyed::random();
+        let mut lineage = Vec::new();
+        keyed.lineage(b"usr/lib/x", &mut lineage);
+        assert_eq!(lineage, [keyed.of(b"usr"), keyed.of(b"usr/lib"), keyed.of(b"usr/lib/x")]);
+        keyed.lineage(b"", &mut lineage);
+        assert!(lineage.is_empty());
+        assert_eq!(keyed.of(b""), keyed.root());
+        assert_eq!((parent(b"a/b"), parent(b"a"), parent(b"")), (Some(&b"a"[..]), Some(&b""[..]), None));
+        assert_eq!((base(b"a/b"), base(b"a")), (&b"b"[..], &b"a"[..]));
+    }
+}

@@ -1,0 +1,152 @@
+//! OCI image layouts: a directory with `oci-layout`, `index.json` and `blobs/<algorithm>/<hex>`.
+//!
+//! Follows the OCI image specification, "OCI Image Layout". Blobs are hashed on every read: what lies on a disk is no
+//! more trusted than what comes from a network (containerd CVE-2026-50195). Writing is not done here.
+//!
+//! ```json
+//! {"schemaVersion": 2, "manifests": [{"mediaType": "…", "digest": "sha256:…", "size": 401,
+//!   "annotations": {"org.opencontainers.image.ref.name": "1.0"}}]}
+//! ```
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use plimsoll_core::{Digest, LimitExceeded, Limits, read};
+use serde::Deserialize;
+
+use crate::index::{Chooser, Objects};
+use crate::manifest::strict;
+use crate::source::Referrers;
+use crate::{Descriptor, Error, Source};
+
+/// A layout, and which of its images is meant.
+#[derive(Debug)]
+pub struct Layout {
+    files: Files,
+    chooser: Chooser,
+}
+
+#[derive(Debug)]
+struct Files {
+    directory: PathBuf,
+    limits: Limits,
+}
+
+impl Layout {
+    /// Opens the layout in `directory`. `selector` is a reference name (`org.opencontainers.image.ref.name`) or a digest;
+    /// without it the layout has to hold exactly one image, its signatures and other referrers not counted.
+    pub fn open(directory: &Path, selector: Option<&str>, limits: Limits) -> Result<Self, Error> {
+        let files = Files { directory: directory.to_owned(), limits };
+        let marker = match files.small("oci-layout") {
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::UnknownFormat {
+                    place: files.describe(),
+                    problem: "it has no file `oci-layout`".to_owned(),
+                });
+            }
+            other => other?,
+        };
+        let index = files.small("index.json")?;
+        let what = files.describe();
+        check_version(&marker, &what, &files.limits)?;
+        let chooser = Chooser::new(&index, selector, what, &files.limits)?;
+        Ok(Self { files, chooser })
+    }
+}
+
+impl Source for Layout {
+    fn describe(&self) -> String {
+        self.files.describe()
+    }
+
+    fn resolve(&self) -> Result<Descriptor, Error> {
+        self.chooser.resolve(&self.files)
+    }
+
+    fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+        self.files.document(descriptor)
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
+        self.files.open(descriptor)
+    }
+
+    fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
+        self.chooser.referrers(subject, &self.files)
+    }
+}
+
+impl Objects for Files {
+    fn describe(&self) -> String {
+        format!("oci:{}", self.directory.display())
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn open(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
+        // Both parts come from a parsed digest, so the path stays inside `blobs`.
+        let digest = &descriptor.digest;
+        let path = self.directory.join("blobs").join(digest.algorithm().name()).join(digest.hex());
+        let what = path.display().to_string();
+        let missing = || Error::NotFound { what: format!("blob {digest}"), place: self.describe() };
+        let metadata = match std::fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Err(missing()),
+            Err(source) => return Err(Error::io(what, source)),
+        };
+        // A FIFO would make the reader wait for ever.
+        if !metadata.is_file() {
+            return Err(missing());
+        }
+        if metadata.len() != descriptor.size {
+            return Err(Error::SizeMismatch { what, got: metadata.len(), expected: descriptor.size });
+        }
+        let file = File::open(&path).map_err(|source| Error::io(what, source))?;
+        Ok(Box::new(file))
+    }
+}
+
+impl Files {
+    /// One of the two documents that describe the layout.
+    fn small(&self, name: &str) -> Result<Vec<u8>, Error> {
+        let path = self.directory.join(name);
+        let what = path.display().to_string();
+        let metadata = std::fs::metadata(&path).map_err(|source| Error::io(what.as_str(), source))?;
+        if !metadata.is_file() {
+            return Err(Error::UnknownFormat { place: what, problem: "it is not a file".to_owned() });
+        }
+        let file = File::open(&path).map_err(|source| Error::io(what.as_str(), source))?;
+        small(file, &what, &self.limits)
+    }
+}
+
+/// Reads a document that no descriptor bounds.
+pub(crate) fn small(reader: impl Read, what: &str, limits: &Limits) -> Result<Vec<u8>, Error> {
+    read::to_end(reader, limits.manifest_bytes, "manifest_bytes", what).map_err(|error| match error {
+        read::Error::Io { what, source } => Error::io(what, source),
+        read::Error::Limit(limit) => limit.into(),
+        _ => LimitExceeded::new("manifest_bytes", limits.manifest_bytes, what).into(),
+    })
+}
+
+#[derive(Deserialize)]
+struct Marker {
+    #[serde(rename = "imageLayoutVersion")]
+    version: String,
+}
+
+/// `{"imageLayoutVersion": "1.0.0"}`; later versions 1.x promise to be readable.
+pub(crate) fn check_version(marker: &[u8], what: &str, limits: &Limits) -> Result<(), Error> {
+    let marker: Marker = strict(marker, &format!("{what}: oci-layout"), limits, &["imageLayoutVersion"])?;
+    if marker.version.split('.').next() == Some("1") {
+        return Ok(());
+    }
+    let got = crate::error::shown(&marker.version);
+    Err(Error::malformed(
+        format!("{what}: oci-layout"),
+        format!("got imageLayoutVersion {got}, expected 1.0.0"),
+    ))
+}

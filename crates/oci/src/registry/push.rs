@@ -1,0 +1,119 @@
+//! Uploads: blobs, manifests, and manifests that refer to a subject.
+
+use bytes::Bytes;
+use plimsoll_core::Digest;
+use plimsoll_http::{HeaderName, HeaderValue, Method, Request, Response, header};
+
+use super::fallback;
+use super::session::{Access, Redirects, Session};
+use crate::manifest::{Document, parse};
+use crate::{Descriptor, Error};
+
+/// Set by registries that list the manifest in their referrers API from now on.
+const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+
+/// Stores a blob, unless it is there.
+pub(super) async fn blob(session: &Session, digest: &Digest, bytes: Bytes) -> Result<(), Error> {
+    let what = format!("blob {digest}");
+    let head = Request::head(session.url(&format!("blobs/{digest}")).await?);
+    let response = session.call(head, Access::Push, Redirects::Followed, &what).await?;
+    match response.status.as_u16() {
+        200 => return Ok(()),
+        404 => {}
+        _ => return Err(session.refused(response, &what).await),
+    }
+    let what = format!("upload of blob {digest}");
+    let begin = Request::post(session.url("blobs/uploads/").await?, Bytes::new());
+    let response = session.call(begin, Access::Push, Redirects::Returned, &what).await?;
+    if response.status.as_u16() != 202 {
+        return Err(session.refused(response, &what).await);
+    }
+    let mut finish = upload(&response, digest, bytes, &what)?;
+    if !session.is_own(&finish.url) {
+        finish = finish.given_by(&response.url);
+    }
+    let response = session.call(finish, Access::Push, Redirects::Returned, &what).await?;
+    match response.status.as_u16() {
+        201 | 204 => Ok(()),
+        _ => Err(session.refused(response, &what).await),
+    }
+}
+
+/// The request that carries the bytes to where the registry said. Its query is the registry's state and is kept.
+fn upload(response: &Response, digest: &Digest, bytes: Bytes, what: &str) -> Result<Request, Error> {
+    let location = response
+        .header(&header::LOCATION)
+        .ok_or_else(|| Error::malformed(what, "got no Location, expected where to send the bytes"))?;
+    let mut url = response
+        .url
+        .join(location)
+        .map_err(|e| Error::malformed(what, format!("Location is not a URL: {e}")))?;
+    url.query_pairs_mut().append_pair("digest", &digest.to_string());
+    let content = HeaderValue::from_static("application/octet-stream");
+    Ok(Request::put(url, bytes).header(header::CONTENT_TYPE, content))
+}
+
+/// What a tag has to be for a manifest to be put there. Registries that know no preconditions ignore it.
+pub(super) enum Precondition {
+    /// Anything.
+    Anything,
+    /// Nothing yet.
+    Absent,
+    /// What it was when it was read.
+    Unchanged(HeaderValue),
+}
+
+/// Stores a manifest at `place`, a tag or its digest. The response's headers are the caller's.
+pub(super) async fn manifest(
+    session: &Session,
+    place: &str,
+    descriptor: &Descriptor,
+    bytes: Bytes,
+    precondition: Precondition,
+) -> Result<Response, Error> {
+    let what = format!("upload of manifest {place}");
+    let content = HeaderValue::from_str(&descriptor.media_type)
+        .map_err(|_| Error::malformed(&*what, "its media type cannot stand in a header"))?;
+    let request = Request::new(Method::PUT, session.url(&format!("manifests/{place}")).await?)
+        .body(bytes)
+        .header(header::CONTENT_TYPE, content);
+    let request = match precondition {
+        Precondition::Anything => request,
+        Precondition::Absent => request.header(header::IF_NONE_MATCH, HeaderValue::from_static("*")),
+        Precondition::Unchanged(etag) => request.header(header::IF_MATCH, etag),
+    };
+    let response = session.call(request, Access::Push, Redirects::Returned, &what).await?;
+    match response.status.as_u16() {
+        200..=204 => Ok(response),
+        _ => Err(session.refused(response, &what).await),
+    }
+}
+
+/// Stores a manifest that has a subject, and makes it findable.
+pub(super) async fn attach(
+    session: &Session,
+    descriptor: Descriptor,
+    bytes: Bytes,
+) -> Result<Descriptor, Error> {
+    let what = format!("manifest {}", descriptor.digest);
+    let (subject, artifact_type, annotations) =
+        match parse(&bytes, &descriptor.media_type, &what, &session.limits)? {
+            Document::Manifest(m) => {
+                (m.subject, m.artifact_type.or(Some(m.config.media_type)), m.annotations)
+            }
+            Document::Index(i) => (i.subject, i.artifact_type, i.annotations),
+        };
+    let Some(subject) = subject else {
+        return Err(Error::malformed(what, "got no subject, expected one to attach to"));
+    };
+    // As lists of referrers hold it: with the artifact type and the annotations of the manifest.
+    let entry = Descriptor { annotations, artifact_type, ..descriptor };
+    let response =
+        manifest(session, &entry.digest.to_string(), &entry, bytes, Precondition::Anything).await?;
+    let listed = response.header(&OCI_SUBJECT).and_then(|d| d.parse::<Digest>().ok());
+    drop(response);
+    if listed != Some(subject.digest) {
+        fallback::add(session, &subject.digest, &entry).await?;
+    }
+    Ok(entry)
+}

@@ -1,0 +1,285 @@
+//! Reading a root file system that lies in a directory: the machine's own `/`, or an unpacked image.
+//!
+//! Owns the walk. Links are followed only for well-known paths and only inside the root; the walk itself follows none,
+//! does not enter file systems that the kernel makes up or that lie on other machines, and stops at limits. A wanted
+//! file that cannot be read is reported, never left out in silence. Nothing here protects against somebody who changes
+//! the directory at the same moment; what is opened is checked to be the file that was looked at.
+
+mod mounts;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use plimsoll_core::rootfs::{FileSet, FoundFile, Select, Want};
+use plimsoll_core::{LimitExceeded, Limits, read};
+
+use crate::{Error, Progress};
+use mounts::{Entering, Mounts};
+
+/// Reads the files that `select` wants from the root file system in `directory`. `progress` hears of bytes that were
+/// read; there is no total to announce.
+pub fn read(
+    directory: &Path,
+    select: &dyn Select,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<FileSet, Error> {
+    let what = directory.display().to_string();
+    let root = fs::canonicalize(directory).map_err(|source| Error::io(what.as_str(), source))?;
+    // Listing the root itself has to work; anything below may be missing its permissions.
+    fs::read_dir(&root).map_err(|source| Error::io(what, source))?;
+    let mut walk = Walk {
+        mounts: Mounts::below(&root),
+        root,
+        select,
+        limits,
+        progress,
+        entries: 0,
+        kept: 0,
+        found: BTreeMap::new(),
+        oversized: BTreeMap::new(),
+        unreadable: BTreeMap::new(),
+    };
+    walk.tree()?;
+    for fixed in select.fixed_paths() {
+        walk.fixed(fixed)?;
+    }
+    Ok(FileSet {
+        files: walk.found,
+        layers: Vec::new(),
+        oversized: walk.oversized.into_iter().collect(),
+        unreadable: walk.unreadable.into_iter().collect(),
+    })
+}
+
+struct Walk<'a> {
+    root: PathBuf,
+    mounts: Mounts,
+    select: &'a dyn Select,
+    limits: &'a Limits,
+    progress: &'a dyn Progress,
+    entries: u64,
+    kept: u64,
+    found: BTreeMap<String, FoundFile>,
+    oversized: BTreeMap<String, u64>,
+    unreadable: BTreeMap<String, String>,
+}
+
+impl Walk<'_> {
+    /// All directories, in the order of their names.
+    fn tree(&mut self) -> Result<(), Error> {
+        let mut left: Vec<PathBuf> = vec![PathBuf::new()];
+        while let Some(directory) = left.pop() {
+            let listing = match fs::read_dir(self.root.join(&directory)) {
+                Ok(listing) => listing,
+                Err(error) => {
+                    self.unreadable.insert(shown(&directory), reason(&error));
+                    continue;
+                }
+            };
+            let mut below = Vec::new();
+            let mut files = Vec::new();
+            for entry in listing {
+                let entry = match entry {
+                    Ok(entry) => entry,
+                    Err(error) => {
+                        self.unreadable.insert(shown(&directory), reason(&error));
+                        break;
+                    }
+                };
+                self.entries += 1;
+                if self.entries > self.limits.entries {
+                    let what = format!("dir:{}", self.root.display());
+                    return Err(LimitExceeded::new("entries", self.limits.entries, what).into());
+                }
+                let path = directory.join(entry.file_name());
+                if path.as_os_str().len() as u64 > self.limits.path_bytes {
+                    self.unreadable.insert(shown(&path), "its path is too long".to_owned());
+                    continue;
+                }
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => below.push(path),
+                    Ok(kind) if kind.is_file() => files.push(path),
+                    Ok(_) => {}
+                    Err(error) => {
+                        self.unreadable.insert(shown(&path), reason(&error));
+                    }
+                }
+            }
+            files.sort_unstable();
+            for path in files {
+                self.file(&path)?;
+            }
+            below.retain(|path| self.enters(path));
+            below.sort_unstable_by(|a, b| b.cmp(a));
+            left.append(&mut below);
+        }
+        Ok(())
+    }
+
+    fn enters(&mut self, directory: &Path) -> bool {
+        match self.mounts.entering(directory) {
+            Entering::Yes => true,
+            Entering::Nothing => false,
+            Entering::Elsewhere(kind) => {
+                self.unreadable.insert(shown(directory), format!("a file system of type {kind} is not entered"));
+                false
+            }
+        }
+    }
+
+    fn file(&mut self, path: &Path) -> Result<(), Error> {
+        let lossy = path.to_string_lossy();
+        let metadata = match fs::symlink_metadata(self.root.join(path)) {
+            Ok(metadata) => metadata,
+            // Files come and go in a living system.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                self.unreadable.insert(lossy.into_owned(), reason(&error));
+                return Ok(());
+            }
+        };
+        let Want::Keep { limit } = self.select.want(&lossy, metadata.len()) else { return Ok(()) };
+        match path.to_str() {
+            Some(name) => self.keep(name, path, &metadata, limit),
+            None => {
+                self.unreadable.insert(lossy.into_owned(), "its name is not UTF-8".to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads the regular file at `real` for the path `asked`.
+    fn keep(&mut self, asked: &str, real: &Path, seen: &Metadata, limit: u64) -> Result<(), Error> {
+        let limit = limit.min(self.limits.kept_file_bytes);
+        if seen.len() > limit {
+            self.oversized.insert(asked.to_owned(), seen.len());
+            return Ok(());
+        }
+        let content = match self.content(real, seen, limit) {
+            Ok(content) => content,
+            Err(Refused::Oversized(size)) => {
+                self.oversized.insert(asked.to_owned(), size);
+                return Ok(());
+            }
+            Err(Refused::Reason(reason)) => {
+                self.unreadable.insert(asked.to_owned(), reason);
+                return Ok(());
+            }
+        };
+        let size = content.len() as u64;
+        self.kept += size;
+        if self.kept > self.limits.kept_total_bytes {
+            let what = format!("wanted files up to {}", shown(real));
+            return Err(LimitExceeded::new("kept_total_bytes", self.limits.kept_total_bytes, what).into());
+        }
+        self.progress.advance(size);
+        let file =
+            FoundFile { path: asked.to_owned(), real_path: shown(real), content, layer: None };
+        self.found.insert(asked.to_owned(), file);
+        Ok(())
+    }
+
+    fn content(&self, real: &Path, seen: &Metadata, limit: u64) -> Result<Vec<u8>, Refused> {
+        let file = File::open(self.root.join(real)).map_err(|error| Refused::Reason(reason(&error)))?;
+        let opened = file.metadata().map_err(|error| Refused::Reason(reason(&error)))?;
+        // Somebody may have put a link out of the root in its place since it was looked at (Docker CVE-2018-15664).
+        if (opened.dev(), opened.ino()) != (seen.dev(), seen.ino()) {
+            return Err(Refused::Reason("it was replaced while it was being read".to_owned()));
+        }
+        match read::to_end(file, limit, "kept_file_bytes", "") {
+            Ok(content) => Ok(content),
+            Err(read::Error::Io { source, .. }) => Err(Refused::Reason(reason(&source))),
+            Err(_) => Err(Refused::Oversized(opened.len().max(limit + 1))),
+        }
+    }
+
+    /// Finds a well-known path also through links, which are followed inside the root.
+    fn fixed(&mut self, fixed: &str) -> Result<(), Error> {
+        if self.found.contains_key(fixed) {
+            return Ok(());
+        }
+        let (real, metadata) = match self.resolve(fixed) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(()),
+            Err(reason) => {
+                self.unreadable.insert(fixed.to_owned(), reason);
+                return Ok(());
+            }
+        };
+        let limit = match self.select.want(fixed, metadata.len()) {
+            Want::Keep { limit } => limit,
+            Want::Skip => self.limits.kept_file_bytes,
+        };
+        self.keep(fixed, &real, &metadata, limit)
+    }
+
+    fn resolve(&self, path: &str) -> Result<Option<(PathBuf, Metadata)>, String> {
+        let mut left: VecDeque<OsString> = names(OsStr::new(path)).collect();
+        let mut real = PathBuf::new();
+        let mut links = 0;
+        let mut last = None;
+        while let Some(name) = left.pop_front() {
+            if name == "." {
+                continue;
+            }
+            if name == ".." {
+                real.pop();
+                last = None;
+                continue;
+            }
+            let next = real.join(&name);
+            let metadata = match fs::symlink_metadata(self.root.join(&next)) {
+                Ok(metadata) => metadata,
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(reason(&error)),
+            };
+            if !metadata.is_symlink() {
+                real = next;
+                last = Some(metadata);
+                continue;
+            }
+            links += 1;
+            if links > self.limits.links {
+                return Err(format!("more than {} symbolic links lead to it", self.limits.links));
+            }
+            let target = fs::read_link(self.root.join(&next)).map_err(|error| reason(&error))?;
+            if target.is_absolute() {
+                real = PathBuf::new();
+            }
+            for name in names(target.as_os_str()).collect::<Vec<_>>().into_iter().rev() {
+                left.push_front(name);
+            }
+        }
+        Ok(last.filter(Metadata::is_file).map(|metadata| (real, metadata)))
+    }
+}
+
+enum Refused {
+    Oversized(u64),
+    Reason(String),
+}
+
+fn names(path: &OsStr) -> impl Iterator<Item = OsString> {
+    let names = path.as_bytes().split(|byte| *byte == b'/').filter(|name| !name.is_empty());
+    names.map(|name| OsString::from_vec(name.to_vec())).collect::<Vec<_>>().into_iter()
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// Only the kind: the operating system's own text adds a number and no more.
+fn reason(error: &io::Error) -> String {
+    error.kind().to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! Which directories below a root are other file systems, and whether their files belong to the root.
+//!
+//! Reads Linux's `/proc/self/mountinfo` (proc(5)):
+//! `36 35 98:0 /mnt1 /mnt/parent rw,noatime master:1 - ext3 /dev/root rw`. Where there is none, only the names that every
+//! root uses for made-up file systems are left out.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Made by the kernel or kept in memory only: no package lives there.
+const MADE_UP: &[&str] = &[
+    "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs",
+    "fusectl", "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "ramfs", "rpc_pipefs", "securityfs", "selinuxfs",
+    "sysfs", "tmpfs", "tracefs",
+];
+
+/// Other machines' files, and those of containers: not this root's, and reading them may take for ever.
+const ELSEWHERE: &[&str] = &["9p", "afs", "ceph", "cifs", "nfs", "nfs4", "overlay", "smb3", "squashfs", "virtiofs"];
+
+/// Whether to enter a directory.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Entering {
+    /// It belongs to the root.
+    Yes,
+    /// There is nothing in it to look for.
+    Nothing,
+    /// It may hold something, but is not this root's; the type of its file system.
+    Elsewhere(String),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Mounts(HashMap<PathBuf, String>);
+
+impl Mounts {
+    /// The mounts below `root`, which is canonical.
+    pub(super) fn below(root: &Path) -> Self {
+        fs::read_to_string("/proc/self/mountinfo").map(|text| Self::parse(&text, root)).unwrap_or_default()
+    }
+
+    fn parse(text: &str, root: &Path) -> Self {
+        let mut mounts = HashMap::new();
+        for line in text.lines() {
+            let Some((place, kind)) = line.split_once(" - ") else { continue };
+            let (Some(point), Some(kind)) = (place.split(' ').nth(4), kind.split(' ').next()) else { continue };
+            if let Ok(point) = PathBuf::from(unescaped(point)).strip_prefix(root) {
+                // Of several mounts on one point the last is the visible one.
+                mounts.insert(point.to_owned(), kind.to_owned());
+            }
+        }
+        Self(mounts)
+    }
+
+    /// Whether the walk goes into `directory`, relative to the root.
+    pub(super) fn entering(&self, directory: &Path) -> Entering {
+        if ["proc", "sys", "dev"].iter().any(|name| directory == Path::new(name)) {
+            return Entering::Nothing;
+        }
+        match self.0.get(directory).map(String::as_str) {
+            None => Entering::Yes,
+            Some(kind) if MADE_UP.contains(&kind) => Entering::Nothing,
+            Some(kind) if ELSEWHERE.contains(&kind) || kind.starts_with("fuse") => {
+                Entering::Elsewhere(kind.to_owned())
+            }
+            Some(_) => Entering::Yes,
+        }
+    }
+}
+
+/// The kernel writes blanks, tabs, line breaks and backslashes as `\040` and the like.
+fn unescaped(point: &str) -> String {
+    let mut plain = String::with_capacity(point.len());
+    let mut rest = point;
+    while let Some((before, after)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let code = after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        match (code, after.get(3..)) {
+            (Some(code), Some(tail)) => {
+                plain.push(char::from(code));
+                rest = tail;
+            }
+            _ => {
+                plain.push('\\');
+                rest = after;
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_up_and_foreign_file_systems_are_not_entered() {
+        let text = "\
+            22 1 259:1 / /srv/root rw - ext4 /dev/vda rw\n\
+            23 22 0:21 / /srv/root/run rw,nosuid shared:2 - tmpfs tmpfs rw\n\
+            24 22 0:22 / /srv/root/mnt/my\\040share rw - nfs4 host:/x rw\n\
+            25 22 0:23 / /srv/root/var rw - xfs /dev/vdb rw\n\
+            26 1 0:24 / /elsewhere rw - tmpfs tmpfs rw\n";
+        let mounts = Mounts::parse(text, Path::new("/srv/root"));
+        let entering = |path: &str| mounts.entering(Path::new(path));
+        assert_eq!(entering("var"), Entering::Yes);
+        assert_eq!(entering("usr"), Entering::Yes);
+        assert_eq!(entering("run"), Entering::Nothing);
+        assert_eq!(entering("proc"), Entering::Nothing);
+        assert_eq!(entering("home/dev"), Entering::Yes);
+        assert_eq!(entering("mnt/my share"), Entering::Elsewhere("nfs4".to_owned()));
+    }
+}

@@ -1,0 +1,435 @@
+//! A streaming tar reader for archives that somebody else made.
+//!
+//! Follows POSIX.1-2017 `pax` (ustar and extended headers) and the GNU formats (long names, base-256 numbers, sparse
+//! files). Where readers differ it reads as Go's `archive/tar` does, because that is what container runtimes unpack with:
+//! a scanner that sees other files than the runtime is worthless (CVE-2025-62518). Where Go's choice would be a surprise
+//! to any other reader, the archive is refused. Unlike the `tar` crate it bounds every name and extended header before
+//! reading it.
+//!
+//! What is owned here: headers, names, sizes. What is not: the meaning of whiteouts and links, which is
+//! [`crate::layers`]' business. Entry content that nobody asks for is skipped in the stream's own buffer, never copied.
+//!
+//! ```text
+//! ┌ 512 bytes: name, size, checksum, type ┐┌ content ┐┌ zeros up to a multiple of 512 ┐ … ┌ two zero blocks ┐
+//! ```
+
+mod header;
+mod name;
+mod pax;
+mod sparse;
+
+use std::io::{self, BufRead};
+
+use plimsoll_core::{LimitExceeded, Limits};
+
+use crate::Error;
+use crate::error::{TarProblem, shown};
+use header::{BLOCK, Block, Format};
+use pax::Records;
+use sparse::Sparse;
+
+pub(crate) use name::{clean_link, normalise};
+
+/// Bytes that a tar is read from.
+pub trait Stream: BufRead {
+    /// Moves forward by `count` bytes, or to the end when there are fewer; returns how many bytes were passed.
+    fn skip(&mut self, count: u64) -> io::Result<u64> {
+        let mut left = count;
+        while left > 0 {
+            let available = self.fill_buf()?.len();
+            if available == 0 {
+                break;
+            }
+            let step = usize::try_from(left).map_or(available, |left| left.min(available));
+            self.consume(step);
+            left -= step as u64;
+        }
+        Ok(count - left)
+    }
+}
+
+impl Stream for &[u8] {}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A regular file, sparse or not.
+    File,
+    /// A symbolic link.
+    Symlink,
+    /// A further name of an earlier file.
+    Hardlink,
+    /// A directory.
+    Directory,
+    /// A device, a FIFO, or something that no runtime unpacks.
+    Other,
+}
+
+/// The header of one entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Relative, without `.`, `..` or empty components; empty for the root directory. Not necessarily UTF-8.
+    pub path: Vec<u8>,
+    /// What it is.
+    pub kind: Kind,
+    /// Target of a link, as written.
+    pub link: Vec<u8>,
+    /// Bytes that the file has once unpacked; 0 unless it is a file.
+    pub size: u64,
+    /// Position among all entries, from 0.
+    pub ordinal: u64,
+    /// Where the content begins in the stream.
+    pub offset: u64,
+    /// Whether the content in the stream has holes.
+    pub is_sparse: bool,
+}
+
+/// Reads entries one after the other.
+#[derive(Debug)]
+pub struct Reader<R> {
+    stream: R,
+    what: String,
+    limits: Limits,
+    entry: Entry,
+    sparse: Option<Sparse>,
+    /// Where the stream stands.
+    position: u64,
+    /// Where the current header began; for errors.
+    header: u64,
+    /// Stored bytes of the current entry that have not been passed yet.
+    left: u64,
+    /// Zeros after them.
+    padding: u64,
+    blocks: u64,
+    logical: u64,
+    ended: bool,
+}
+
+/// Bytes of one extended header, as in Go's reader. Extended attributes live there too, so it is more than a path.
+const EXTENDED_BYTES: u64 = 1 << 20;
+
+impl<R: Stream> Reader<R> {
+    /// A reader of `stream`; `what` names the archive in errors.
+    pub fn new(stream: R, what: impl Into<String>, limits: &Limits) -> Self {
+        let entry = Entry {
+            path: Vec::new(),
+            kind: Kind::Other,
+            link: Vec::new(),
+            size: 0,
+            ordinal: 0,
+            offset: 0,
+            is_sparse: false,
+        };
+        Self {
+            stream,
+            what: what.into(),
+            limits: limits.clone(),
+            entry,
+            sparse: None,
+            position: 0,
+            header: 0,
+            left: 0,
+            padding: 0,
+            blocks: 0,
+            logical: 0,
+            ended: false,
+        }
+    }
+
+    /// Goes to the next entry, past what is left of the current one. False at the end of the archive; the stream is then
+    /// behind the end marker, not necessarily at its own end.
+    pub fn advance(&mut self) -> Result<bool, Error> {
+        if self.ended {
+            return Ok(false);
+        }
+        let mut extended: Option<Records> = None;
+        let mut long_name: Option<Vec<u8>> = None;
+        let mut long_link: Option<Vec<u8>> = None;
+        loop {
+            self.pass_content()?;
+            self.header = self.position;
+            let Some(block) = self.next_header()? else {
+                self.ended = true;
+                // A header that announces an entry which never comes: something was cut off.
+                if extended.is_some() || long_name.is_some() || long_link.is_some() {
+                    return Err(self.broken(TarProblem::Truncated));
+                }
+                return Ok(false);
+            };
+            self.blocks += 1;
+            if self.blocks > self.limits.entries {
+                return Err(self.limit("entries", self.limits.entries));
+            }
+            match block.kind() {
+                b'x' => {
+                    if extended.is_some() {
+                        return Err(self.broken(TarProblem::Pax("two of them for one entry")));
+                    }
+                    let bytes = self.special(&block, EXTENDED_BYTES, "extended header bytes")?;
+                    extended = Some(Records::parse(&bytes).map_err(|problem| self.broken(problem))?);
+                }
+                b'g' => {
+                    let bytes = self.special(&block, EXTENDED_BYTES, "extended header bytes")?;
+                    let records = Records::parse(&bytes).map_err(|problem| self.broken(problem))?;
+                    if let Some(key) = records.first_structural() {
+                        return Err(self.broken(TarProblem::Global(shown(key))));
+                    }
+                }
+                b'L' | b'K' => {
+                    let bytes = self.special(&block, self.limits.path_bytes.saturating_add(1), "path_bytes")?;
+                    let slot = if block.kind() == b'L' { &mut long_name } else { &mut long_link };
+                    if slot.replace(header::text(&bytes).to_vec()).is_some() {
+                        return Err(self.broken(TarProblem::TwoNames));
+                    }
+                }
+                _ => {
+                    let extended = extended.unwrap_or_default();
+                    self.open(&block, &extended, long_name, long_link)?;
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
+    /// The current entry.
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// The whole content of the current entry, holes filled with zeros. Empty when it was read or passed before. The
+    /// caller has compared [`Entry::size`] with what it can afford.
+    pub fn content(&mut self) -> Result<Vec<u8>, Error> {
+        match self.sparse.take() {
+            None => {
+                let mut content = Vec::new();
+                self.read_stored(self.left, &mut content)?;
+                Ok(content)
+            }
+            Some(sparse) => self.sparse_content(sparse),
+        }
+    }
+
+    /// Reads the stream to its very end, past whatever follows the end marker, and gives it back.
+    pub fn finish(mut self) -> Result<R, Error> {
+        while self.stream.skip(1 << 30).map_err(|source| Error::io(self.what.as_str(), source))? > 0 {}
+        Ok(self.stream)
+    }
+
+    fn open(
+        &mut self,
+        block: &Block,
+        extended: &Records,
+        long_name: Option<Vec<u8>>,
+        long_link: Option<Vec<u8>>,
+    ) -> Result<(), Error> {
+        let (path, link) = (extended.path(), extended.link());
+        if (path.is_some() && long_name.is_some()) || (link.is_some() && long_link.is_some()) {
+            return Err(self.broken(TarProblem::TwoNames));
+        }
+        let mut stored = match extended.size() {
+            Some(size) => size,
+            None => block.size().map_err(|problem| self.broken(problem))?,
+        };
+        let mut raw = match (path, long_name) {
+            (Some(path), _) => path.to_vec(),
+            (None, Some(name)) => name,
+            (None, None) => block.name(),
+        };
+        let link = match (link, long_link) {
+            (Some(link), _) => link.to_vec(),
+            (None, Some(link)) => link,
+            (None, None) => block.link().to_vec(),
+        };
+        let kind = kind(block.kind(), raw.last() == Some(&b'/'));
+        // These have no content whatever their size says; tar of old wrote the file's size into hard links.
+        let header_only = matches!(block.kind(), b'1'..=b'6') || kind == Kind::Directory;
+        if header_only {
+            stored = 0;
+        }
+        let sparse = self.sparse_of(block, extended, stored)?;
+        if sparse.is_some() && header_only {
+            return Err(self.broken(TarProblem::Sparse("on an entry without content")));
+        }
+        if sparse.is_some()
+            && let Some(name) = extended.sparse_name()
+        {
+            raw = name.to_vec();
+        }
+        if raw.len() as u64 > self.limits.path_bytes || link.len() as u64 > self.limits.path_bytes {
+            return Err(self.limit("path_bytes", self.limits.path_bytes));
+        }
+        self.entry.path.clear();
+        if !normalise(&raw, &mut self.entry.path) || (self.entry.path.is_empty() && kind != Kind::Directory) {
+            return Err(self.broken(TarProblem::Escapes(shown(&String::from_utf8_lossy(&raw)))));
+        }
+        let size = sparse.as_ref().map_or(stored, |sparse| sparse.size);
+        self.logical = self.logical.saturating_add(size);
+        if self.logical > self.limits.unpacked_bytes {
+            return Err(self.limit("unpacked_bytes", self.limits.unpacked_bytes));
+        }
+        self.entry.ordinal = if self.entry.offset == 0 { 0 } else { self.entry.ordinal + 1 };
+        self.entry.kind = kind;
+        self.entry.link = link;
+        self.entry.size = if kind == Kind::File { size } else { 0 };
+        self.entry.offset = self.position;
+        self.entry.is_sparse = sparse.is_some();
+        self.sparse = sparse;
+        self.expect(stored);
+        Ok(())
+    }
+
+    /// Notes that `stored` bytes and their padding follow.
+    fn expect(&mut self, stored: u64) {
+        self.left = stored;
+        self.padding = stored.wrapping_neg() % BLOCK as u64;
+    }
+
+    /// The content of a header that describes the following one.
+    fn special(&mut self, block: &Block, limit: u64, name: &'static str) -> Result<Vec<u8>, Error> {
+        let size = block.size().map_err(|problem| self.broken(problem))?;
+        if size > limit {
+            return Err(self.limit(name, limit));
+        }
+        self.sparse = None;
+        self.expect(size);
+        let mut content = Vec::new();
+        self.read_stored(size, &mut content)?;
+        Ok(content)
+    }
+
+    /// Whether the entry has holes, by its header or its extended header. Reads the header's continuation blocks.
+    fn sparse_of(&mut self, block: &Block, extended: &Records, stored: u64) -> Result<Option<Sparse>, Error> {
+        if block.kind() == b'S' && block.format() == Format::Gnu {
+            let mut map = block.sparse().map_err(|problem| self.broken(problem))?;
+            let mut more = block.sparse_continues();
+            while more {
+                let Some(block) = self.block()? else { return Err(self.broken(TarProblem::Truncated)) };
+                more = block.extend_sparse(&mut map).map_err(|problem| self.broken(problem))?;
+            }
+            let size = block.sparse_size().map_err(|problem| self.broken(problem))?;
+            return Sparse::mapped(map, size, stored).map(Some).map_err(|problem| self.broken(problem));
+        }
+        Sparse::of_records(extended, stored).map_err(|problem| self.broken(problem))
+    }
+
+    fn sparse_content(&mut self, sparse: Sparse) -> Result<Vec<u8>, Error> {
+        let map = match sparse.map {
+            Some(map) => map,
+            None => {
+                let mut reader = sparse::MapReader::default();
+                let mut block = Vec::new();
+                let map = loop {
+                    block.clear();
+                    self.read_stored(self.left.min(BLOCK as u64), &mut block)?;
+                    if block.is_empty() {
+                        return Err(self.broken(TarProblem::Sparse("the map does not end")));
+                    }
+                    if let Some(map) = reader.take(&block).map_err(|problem| self.broken(problem))? {
+                        break map;
+                    }
+                };
+                sparse::check(&map, sparse.size, self.left).map_err(|problem| self.broken(problem))?;
+                map
+            }
+        };
+        let size = usize::try_from(sparse.size).map_err(|_| self.limit("kept_file_bytes", u64::MAX))?;
+        let mut content = vec![0; size];
+        let mut piece = Vec::new();
+        for (offset, length) in map {
+            piece.clear();
+            self.read_stored(length, &mut piece)?;
+            let start = usize::try_from(offset).unwrap_or(usize::MAX);
+            let end = start.saturating_add(piece.len());
+            match content.get_mut(start..end) {
+                Some(target) => target.copy_from_slice(&piece),
+                None => return Err(self.broken(TarProblem::Sparse("a piece lies behind the end"))),
+            }
+        }
+        Ok(content)
+    }
+
+    /// Appends the next `count` stored bytes of the entry to `out`.
+    fn read_stored(&mut self, count: u64, out: &mut Vec<u8>) -> Result<(), Error> {
+        let mut left = count;
+        while left > 0 {
+            let buffer = self.stream.fill_buf().map_err(|source| Error::io(self.what.as_str(), source))?;
+            let step = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+            let Some(piece) = buffer.get(..step).filter(|piece| !piece.is_empty()) else {
+                return Err(self.broken(TarProblem::Truncated));
+            };
+            out.extend_from_slice(piece);
+            self.stream.consume(step);
+            left -= step as u64;
+            self.left -= step as u64;
+            self.position += step as u64;
+        }
+        Ok(())
+    }
+
+    fn pass_content(&mut self) -> Result<(), Error> {
+        let expected = self.left + self.padding;
+        if expected == 0 {
+            return Ok(());
+        }
+        let passed = self.stream.skip(expected).map_err(|source| Error::io(self.what.as_str(), source))?;
+        // Writers forget the padding of the last entry, and runtimes forgive them; content must be complete.
+        if passed < self.left {
+            return Err(self.broken(TarProblem::Truncated));
+        }
+        self.position += passed;
+        (self.left, self.padding) = (0, 0);
+        Ok(())
+    }
+
+    /// The next header, or none at the end marker or at a clean end of the stream.
+    fn next_header(&mut self) -> Result<Option<Block>, Error> {
+        let Some(block) = self.block()? else { return Ok(None) };
+        if !block.is_zero() {
+            block.check().map_err(|problem| self.broken(problem))?;
+            return Ok(Some(block));
+        }
+        match self.block()? {
+            Some(block) if !block.is_zero() => Err(self.broken(TarProblem::LoneZeroBlock)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The next 512 bytes, or none at the end of the stream.
+    fn block(&mut self) -> Result<Option<Block>, Error> {
+        let mut block = Block::zero();
+        let mut filled = 0;
+        while filled < BLOCK {
+            let buffer = self.stream.fill_buf().map_err(|source| Error::io(self.what.as_str(), source))?;
+            if buffer.is_empty() {
+                return if filled == 0 { Ok(None) } else { Err(self.broken(TarProblem::Truncated)) };
+            }
+            let step = block.fill(filled, buffer);
+            self.stream.consume(step);
+            filled += step;
+        }
+        self.position += BLOCK as u64;
+        Ok(Some(block))
+    }
+
+    fn broken(&self, problem: TarProblem) -> Error {
+        Error::Tar { what: self.what.clone(), offset: self.header, problem }
+    }
+
+    fn limit(&self, name: &'static str, limit: u64) -> Error {
+        LimitExceeded::new(name, limit, self.what.as_str()).into()
+    }
+}
+
+fn kind(flag: u8, slash: bool) -> Kind {
+    match flag {
+        b'\0' if slash => Kind::Directory,
+        b'0' | b'\0' | b'7' | b'S' => Kind::File,
+        b'1' => Kind::Hardlink,
+        b'2' => Kind::Symlink,
+        b'5' => Kind::Directory,
+        _ => Kind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! Signatures and attestations attached to images.
+//!
+//! Owns the OCI manifest that ties a bundle to its subject, in exactly the shape that cosign v3 writes and looks for
+//! (cosign's `BUNDLE_SPEC`, OCI image specification 1.1, "Guidelines for Artifact Usage"). How a registry without the
+//! referrers API learns of it is the store's part.
+//!
+//! ```json
+//! {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+//!  "config": {"mediaType": "application/vnd.oci.empty.v1+json", "size": 2, "digest": "sha256:4413…",
+//!             "artifactType": "application/vnd.dev.sigstore.bundle.v0.3+json"},
+//!  "layers": [{"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json", "size": 699, "digest": "sha256:59fc…"}],
+//!  "annotations": {"dev.sigstore.bundle.content": "dsse-envelope",
+//!                  "dev.sigstore.bundle.predicateType": "https://sigstore.dev/cosign/sign/v1",
+//!                  "org.opencontainers.image.created": "2026-11-21T01:18:01Z"},
+//!  "subject": {"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 401, "digest": "sha256:4a78…"},
+//!  "artifactType": "application/vnd.dev.sigstore.bundle.v0.3+json"}
+//! ```
+
+use std::collections::BTreeMap;
+
+use plimsoll_core::{Digest, Timestamp};
+use plimsoll_oci::{Descriptor, Store, media};
+use plimsoll_verify::{BUNDLE_V0_3, COSIGN_SIGN_V1, Statement, Subject};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{Error, PrivateKey, sign_statement};
+
+/// When the artifact was made; readers show it and sort by it.
+pub(crate) const CREATED: &str = "org.opencontainers.image.created";
+
+/// What a signing run left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signed {
+    /// The SHA-256 of the bundle.
+    pub bundle: Digest,
+    /// The digest of the manifest that ties it to its subject.
+    pub referrer: Digest,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest<'a> {
+    schema_version: u8,
+    media_type: &'a str,
+    config: Object,
+    layers: [Object; 1],
+    annotations: BTreeMap<&'a str, &'a str>,
+    subject: Object,
+    artifact_type: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Object {
+    media_type: String,
+    size: u64,
+    digest: Digest,
+    /// cosign names the kind here too, for clients from before OCI 1.1 that build the list of referrers from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_type: Option<&'static str>,
+}
+
+/// Signs the image or index `subject` and attaches the signature to it.
+///
+/// `annotations` become part of what is signed, as with `cosign sign -a`. `subject` must be what the store itself said,
+/// resolved once: signing a tag that moves in between would sign something else.
+pub fn sign(
+    store: &dyn Store,
+    subject: &Descriptor,
+    key: &PrivateKey,
+    annotations: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> Result<Signed, Error> {
+    let mut named = Subject::new("", &subject.digest);
+    named.annotations =
+        annotations.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+    let statement = Statement::new(named, COSIGN_SIGN_V1, Value::Object(serde_json::Map::new()));
+    attach(store, subject, &sign_statement(key, &statement)?, COSIGN_SIGN_V1, now)
+}
+
+/// Attaches a bundle with a statement of `predicate_type` to `subject`.
+pub fn attach(
+    store: &dyn Store,
+    subject: &Descriptor,
+    bundle: &[u8],
+    predicate_type: &str,
+    now: Timestamp,
+) -> Result<Signed, Error> {
+    let created = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
+    let config = store.put_blob(media::OCI_EMPTY, b"{}")?;
+    let layer = store.put_blob(BUNDLE_V0_3, bundle)?;
+    let manifest = Manifest {
+        schema_version: 2,
+        media_type: media::OCI_MANIFEST,
+        config: Object { artifact_type: Some(BUNDLE_V0_3), ..Object::of(&config, media::OCI_EMPTY) },
+        layers: [Object::of(&layer, BUNDLE_V0_3)],
+        annotations: BTreeMap::from([
+            (CREATED, created.as_str()),
+            ("dev.sigstore.bundle.content", "dsse-envelope"),
+            ("dev.sigstore.bundle.predicateType", predicate_type),
+        ]),
+        subject: Object::of(subject, &subject.media_type),
+        artifact_type: BUNDLE_V0_3,
+    };
+    let bytes = serde_json::to_vec(&manifest).map_err(|_| Error::Crypto { step: "write the manifest" })?;
+    let referrer = store.attach(media::OCI_MANIFEST, &bytes)?;
+    Ok(Signed { bundle: layer.digest, referrer: referrer.digest })
+}
+
+impl Object {
+    fn of(descriptor: &Descriptor, media_type: &str) -> Self {
+        Self {
+            media_type: media_type.to_owned(),
+            size: descriptor.size,
+            digest: descriptor.digest,
+            artifact_type: None,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Writing evidence into an OCI layout.
+//!
+//! Owns the blobs and the entries of `index.json` that attaching adds; reading the layout is done by the [`Source`] that it
+//! is opened with. Follows the OCI image layout specification, and puts referrers where oras and skopeo expect them: as
+//! entries of the index without a reference name, with their artifact type.
+//!
+//! ```json
+//! {"schemaVersion": 2, "manifests": [
+//!   {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "sha256:4a78…", "size": 401,
+//!    "annotations": {"org.opencontainers.image.ref.name": "1"}},
+//!   {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "sha256:0944…", "size": 877,
+//!    "artifactType": "application/vnd.dev.sigstore.bundle.v0.3+json", "annotations": {"…": "…"}}]}
+//! ```
+//!
+//! Every file is replaced durably, blobs before the index that names them, so a crash leaves at most a blob that nothing
+//! names. Two writers wait for each other at a lock on the file `oci-layout`.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use plimsoll_core::{Digest, LimitExceeded, Limits, json, read};
+use plimsoll_oci::manifest::{Document, parse};
+use plimsoll_oci::source::Referrers;
+use plimsoll_oci::{Descriptor, Error, Source, Store};
+use serde_json::Value;
+
+/// A layout that evidence can be attached to.
+#[derive(Debug)]
+pub struct LayoutStore<S> {
+    directory: PathBuf,
+    source: S,
+    limits: Limits,
+}
+
+impl<S: Source> LayoutStore<S> {
+    /// `source` reads the layout in `directory`.
+    pub fn new(directory: &Path, source: S, limits: Limits) -> Self {
+        Self { directory: directory.to_owned(), source, limits }
+    }
+
+    /// Writes a blob unless its very bytes are there.
+    fn write(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Box<Error>> {
+        let blobs = self.directory.join("blobs");
+        let folder = blobs.join(digest.algorithm().name());
+        // A layout from elsewhere may contain links that lead out of it: nothing is made behind one.
+        for own in [&blobs, &folder] {
+            plimsoll_files::create_folder(own).map_err(written)?;
+            let kind = fs::symlink_metadata(own).map_err(|source| at(own, source))?;
+            if !kind.is_dir() {
+                return Err(at(own, io::Error::other("not a folder of the layout's own")).into());
+            }
+        }
+        let path = folder.join(digest.hex());
+        if holds(&path, bytes) {
+            return Ok(());
+        }
+        Ok(plimsoll_files::replace(&path, bytes).map_err(written)?)
+    }
+
+    /// Adds an entry to `index.json`, keeping what else is in it.
+    fn list(&self, entry: &Descriptor) -> Result<(), Box<Error>> {
+        let anchor = self.directory.join("oci-layout");
+        let lock = File::open(&anchor).map_err(|source| at(&anchor, source))?;
+        lock.lock().map_err(|source| at(&anchor, source))?;
+
+        let path = self.directory.join("index.json");
+        let what = path.display().to_string();
+        let failed = |source| Error::Json { what: what.clone(), source };
+        let file = File::open(&path).map_err(|source| at(&path, source))?;
+        let old = match read::to_end(file, self.limits.manifest_bytes, "manifest_bytes", &what) {
+            Ok(old) => old,
+            Err(read::Error::Limit(limit)) => return Err(Error::from(limit).into()),
+            Err(read::Error::Io { source, .. }) => return Err(at(&path, source).into()),
+            Err(other) => return Err(at(&path, io::Error::other(other)).into()),
+        };
+        let mut index = json::value(&old, self.limits.manifest_bytes).map_err(failed)?;
+        let entries = index.get_mut("manifests").and_then(Value::as_array_mut).ok_or_else(|| {
+            Error::Malformed { what: what.clone(), problem: "got no list `manifests`, expected one".into() }
+        })?;
+        let digest = entry.digest.to_string();
+        if entries.iter().any(|known| known.get("digest").and_then(Value::as_str) == Some(&digest)) {
+            return Ok(());
+        }
+        entries.push(serde_json::to_value(entry).map_err(|source| failed(source.into()))?);
+        let new = index.to_string();
+        if new.len() as u64 > self.limits.manifest_bytes {
+            let limit = LimitExceeded::new("manifest_bytes", self.limits.manifest_bytes, what);
+            return Err(Error::from(limit).into());
+        }
+        Ok(plimsoll_files::replace(&path, new.as_bytes()).map_err(written)?)
+    }
+}
+
+impl<S: Source> Source for LayoutStore<S> {
+    fn describe(&self) -> String {
+        self.source.describe()
+    }
+
+    fn resolve(&self) -> Result<Descriptor, Error> {
+        self.source.resolve()
+    }
+
+    fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+        self.source.manifest(descriptor)
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
+        self.source.blob(descriptor)
+    }
+
+    fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
+        self.source.referrers(subject)
+    }
+}
+
+impl<S: Source> Store for LayoutStore<S> {
+    fn put_blob(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error> {
+        let descriptor = Descriptor::of(media_type, bytes);
+        self.write(&descriptor.digest, bytes).map_err(|error| *error)?;
+        Ok(descriptor)
+    }
+
+    fn attach(&self, media_type: &str, manifest: &[u8]) -> Result<Descriptor, Error> {
+        let mut entry = Descriptor::of(media_type, manifest);
+        let what = format!("manifest {}", entry.digest);
+        let subject = match parse(manifest, media_type, &what, &self.limits)? {
+            Document::Manifest(parsed) => {
+                entry.artifact_type = parsed.artifact_type.or(Some(parsed.config.media_type));
+                entry.annotations = parsed.annotations;
+                parsed.subject
+            }
+            Document::Index(parsed) => {
+                entry.artifact_type = parsed.artifact_type;
+                entry.annotations = parsed.annotations;
+                parsed.subject
+            }
+        };
+        if subject.is_none() {
+            let problem = "got no subject, expected one to attach to".into();
+            return Err(Error::Malformed { what, problem });
+        }
+        self.write(&entry.digest, manifest).map_err(|error| *error)?;
+        self.list(&entry).map_err(|error| *error)?;
+        Ok(entry)
+    }
+}
+
+/// Whether the file has exactly these bytes already.
+fn holds(path: &Path, bytes: &[u8]) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let mut there = Vec::new();
+    file.take(bytes.len() as u64 + 1).read_to_end(&mut there).is_ok() && there == bytes
+}
+
+fn at(path: &Path, source: io::Error) -> Error {
+    Error::Io { what: path.display().to_string(), source }
+}
+
+fn written(error: plimsoll_files::Error) -> Error {
+    match error {
+        plimsoll_files::Error::Io { step, path, source } => {
+            Error::Io { what: format!("cannot {step} {}", path.display()), source }
+        }
+        other => Error::Io { what: "writing the layout".into(), source: io::Error::other(other) },
+    }
+}

@@ -1,0 +1,408 @@
+//! Attaching and finding evidence, in a store that holds what hostile people put there.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "tests"
+)]
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::sync::Mutex;
+
+use plimsoll_core::{Classify as _, Digest, Kind, LimitExceeded, Limits, Timestamp};
+use plimsoll_oci::source::Referrers;
+use plimsoll_oci::{Descriptor, Error as OciError, Source, Store, media};
+use plimsoll_signing::evidence::{Bundles, SkipReason, bundles};
+use plimsoll_signing::{PrivateKey, image, sign_statement, waiver};
+use plimsoll_verify::{BUNDLE_V0_3, Bundle, Statement, Subject, WAIVER_V1, statement_by_key};
+use serde_json::{Value, json};
+
+/// A registry in memory that does what it is told.
+#[derive(Default)]
+struct Memory {
+    objects: Mutex<BTreeMap<Digest, Vec<u8>>>,
+    referrers: Mutex<Vec<Descriptor>>,
+    listing_fails: bool,
+    truncated: bool,
+    /// Objects that cannot be fetched, and how.
+    broken: Mutex<BTreeMap<Digest, Fault>>,
+}
+
+#[derive(Clone, Copy)]
+enum Fault {
+    /// The connection breaks.
+    Network,
+    /// The connection breaks in the middle of the blob.
+    Midway,
+    /// Other bytes of the same length.
+    Swapped,
+    /// More bytes than announced, without end.
+    Endless,
+}
+
+impl Memory {
+    fn put(&self, bytes: &[u8]) -> Digest {
+        let digest = Digest::sha256(bytes);
+        self.objects.lock().unwrap().insert(digest, bytes.to_vec());
+        digest
+    }
+
+    fn get(&self, d: &Descriptor) -> Option<Vec<u8>> {
+        self.objects.lock().unwrap().get(&d.digest).cloned()
+    }
+
+    fn missing(&self, d: &Descriptor) -> OciError {
+        OciError::NotFound { what: d.digest.to_string(), place: self.describe() }
+    }
+
+    fn fault(&self, d: &Descriptor) -> Option<Fault> {
+        self.broken.lock().unwrap().get(&d.digest).copied()
+    }
+
+    fn list(&self, media_type: &str, manifest: &[u8]) -> Descriptor {
+        self.put(manifest);
+        let descriptor = Descriptor::of(media_type, manifest);
+        self.referrers.lock().unwrap().push(descriptor.clone());
+        descriptor
+    }
+
+    /// A referrer of any shape.
+    fn list_json(&self, manifest: &Value) -> Descriptor {
+        self.list(media::OCI_MANIFEST, manifest.to_string().as_bytes())
+    }
+
+    fn find(&self, subject: &Digest) -> Bundles {
+        bundles(self, subject, &Limits::default()).unwrap()
+    }
+}
+
+fn reset() -> io::Error {
+    io::ErrorKind::ConnectionReset.into()
+}
+
+impl Source for Memory {
+    fn describe(&self) -> String {
+        "memory".into()
+    }
+
+    fn resolve(&self) -> Result<Descriptor, OciError> {
+        unreachable!("the subject is given")
+    }
+
+    fn manifest(&self, d: &Descriptor) -> Result<Vec<u8>, OciError> {
+        if self.fault(d).is_some() {
+            return Err(OciError::Io { what: "manifest".into(), source: reset() });
+        }
+        let bytes = self.get(d).ok_or_else(|| self.missing(d))?;
+        d.check(&bytes, "manifest")?;
+        Ok(bytes)
+    }
+
+    fn blob(&self, d: &Descriptor) -> Result<Box<dyn Read + Send>, OciError> {
+        let bytes = self.get(d).ok_or_else(|| self.missing(d))?;
+        Ok(match self.fault(d) {
+            None => Box::new(io::Cursor::new(bytes)),
+            Some(Fault::Network) => return Err(OciError::Io { what: "blob".into(), source: reset() }),
+            Some(Fault::Midway) => {
+                let lost = OciError::Io { what: "blob".into(), source: reset() };
+                Box::new(io::Cursor::new(bytes[..10].to_vec()).chain(Failing(Some(lost))))
+            }
+            Some(Fault::Swapped) => Box::new(io::Cursor::new(vec![b' '; bytes.len()])),
+            Some(Fault::Endless) => Box::new(io::repeat(b' ')),
+        })
+    }
+
+    fn referrers(&self, _: &Digest) -> Result<Referrers, OciError> {
+        if self.listing_fails {
+            return Err(OciError::Io { what: "referrers".into(), source: reset() });
+        }
+        Ok(Referrers { descriptors: self.referrers.lock().unwrap().clone(), truncated: self.truncated })
+    }
+}
+
+impl Store for Memory {
+    fn put_blob(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, OciError> {
+        self.put(bytes);
+        Ok(Descriptor::of(media_type, bytes))
+    }
+
+    fn attach(&self, media_type: &str, manifest: &[u8]) -> Result<Descriptor, OciError> {
+        Ok(self.list(media_type, manifest))
+    }
+}
+
+struct Failing(Option<OciError>);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(self.0.take().map_or_else(reset, io::Error::other))
+    }
+}
+
+fn subject() -> Descriptor {
+    Descriptor::of(media::OCI_MANIFEST, b"an image's manifest")
+}
+
+fn now() -> Timestamp {
+    "2026-11-21T01:18:01.75Z".parse().unwrap()
+}
+
+fn sign(store: &Memory, key: &PrivateKey) -> image::Signed {
+    image::sign(store, &subject(), key, &BTreeMap::new(), now()).unwrap()
+}
+
+fn referrer(subject: &Descriptor, layers: &Value) -> Value {
+    json!({
+        "schemaVersion": 2,
+        "mediaType": media::OCI_MANIFEST,
+        "config": {"mediaType": media::OCI_EMPTY, "digest": Digest::sha256(b"{}"), "size": 2},
+        "layers": layers,
+        "subject": subject,
+    })
+}
+
+fn layer(digest: Digest, size: u64) -> Value {
+    json!({"mediaType": BUNDLE_V0_3, "digest": digest, "size": size})
+}
+
+#[test]
+fn a_signed_image_has_a_signature_that_is_found_and_verifies() {
+    let (store, key) = (Memory::default(), PrivateKey::generate_p256().unwrap());
+    let annotations = BTreeMap::from([("team".to_owned(), "infra".to_owned())]);
+    let signed = image::sign(&store, &subject(), &key, &annotations, now()).unwrap();
+
+    let found = store.find(&subject().digest);
+    assert!(found.skipped.is_empty() && !found.truncated);
+    assert_eq!(found.found.len(), 1);
+    assert_eq!(found.found[0].digest, signed.bundle);
+    assert_eq!(found.found[0].referrer.digest, signed.referrer);
+    let bundle = Bundle::parse(&found.found[0].bytes).unwrap();
+    let verified = statement_by_key(&bundle, std::slice::from_ref(key.public_key())).unwrap();
+    assert!(verified.value().is_signature() && verified.value().names(&subject().digest));
+    assert_eq!(verified.value().subjects[0].annotations["team"], "infra");
+}
+
+#[test]
+fn the_manifest_has_cosigns_shape() {
+    let (store, key) = (Memory::default(), PrivateKey::generate_p256().unwrap());
+    let signed = sign(&store, &key);
+    let objects = store.objects.lock().unwrap();
+    let text = String::from_utf8(objects[&signed.referrer].clone()).unwrap();
+    let bundle = &objects[&signed.bundle];
+    let expected = [
+        r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","#,
+        r#""config":{"mediaType":"application/vnd.oci.empty.v1+json","size":2,"#,
+        r#""digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","#,
+        r#""artifactType":"application/vnd.dev.sigstore.bundle.v0.3+json"},"#,
+        &format!(
+            r#""layers":[{{"mediaType":"{BUNDLE_V0_3}","size":{},"digest":"{}"}}],"#,
+            bundle.len(),
+            signed.bundle
+        ),
+        r#""annotations":{"dev.sigstore.bundle.content":"dsse-envelope","#,
+        r#""dev.sigstore.bundle.predicateType":"https://sigstore.dev/cosign/sign/v1","#,
+        r#""org.opencontainers.image.created":"2026-11-21T01:18:01Z"},"#,
+        &format!(
+            r#""subject":{{"mediaType":"{}","size":{},"digest":"{}"}},"#,
+            media::OCI_MANIFEST,
+            subject().size,
+            subject().digest
+        ),
+        r#""artifactType":"application/vnd.dev.sigstore.bundle.v0.3+json"}"#,
+    ]
+    .concat();
+    assert_eq!(text, expected);
+    assert!(bundle.starts_with(
+        br#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":""#
+    ));
+}
+
+#[test]
+fn junk_beside_a_signature_is_set_aside_with_its_reason() {
+    let (store, key) = (Memory::default(), PrivateKey::generate_p256().unwrap());
+    let other = Descriptor::of(media::OCI_MANIFEST, b"another image");
+    let bundle = store.put(b"{}");
+    let good = layer(bundle, 2);
+
+    let index = store.list(media::OCI_INDEX, br#"{"schemaVersion":2,"manifests":[]}"#).digest;
+    let not_json = store.list(media::OCI_MANIFEST, b"\x00\x01").digest;
+    let shapeless = store.list(media::OCI_MANIFEST, b"[]").digest;
+    let twice = store.list(media::OCI_MANIFEST, br#"{"schemaVersion":2,"layers":[],"layers":[]}"#).digest;
+    let foreign = store.list_json(&referrer(&other, &json!([good]))).digest;
+    let mut without = referrer(&other, &json!([good]));
+    without.as_object_mut().unwrap().remove("subject");
+    let without = store.list_json(&without).digest;
+    let two = store.list_json(&referrer(&subject(), &json!([good, good]))).digest;
+    let none = store.list_json(&referrer(&subject(), &json!([]))).digest;
+    let mut spdx = good.clone();
+    spdx["mediaType"] = json!("text/spdx+json");
+    let sbom = store.list_json(&referrer(&subject(), &json!([spdx]))).digest;
+    let gone = store.list_json(&referrer(&subject(), &json!([layer(Digest::sha256(b"gone"), 4)]))).digest;
+    let huge = store.list_json(&referrer(&subject(), &json!([layer(bundle, 5 << 20)]))).digest;
+    let longer = store.list_json(&referrer(&subject(), &json!([layer(bundle, 1)]))).digest;
+    let shorter = store.list_json(&referrer(&subject(), &json!([layer(bundle, 3)]))).digest;
+    let missing = Descriptor::of(media::OCI_MANIFEST, b"never pushed");
+    store.referrers.lock().unwrap().push(missing.clone());
+    let signed = sign(&store, &key);
+
+    let result = store.find(&subject().digest);
+    assert_eq!(result.found.len(), 1);
+    assert_eq!(result.found[0].digest, signed.bundle);
+    let reason = |digest: Digest| {
+        &result.skipped.iter().find(|skipped| skipped.descriptor.digest == digest).unwrap().reason
+    };
+    assert_eq!(result.skipped.len(), 14);
+    let object = |digest: Digest| match reason(digest) {
+        SkipReason::Object(error) => &**error,
+        other => panic!("{other}"),
+    };
+    assert!(matches!(reason(index), SkipReason::OtherArtifact { .. }));
+    assert!(matches!(object(not_json), OciError::Json { .. }));
+    object(shapeless);
+    assert!(matches!(object(twice), OciError::Json { .. }));
+    assert!(matches!(reason(foreign), SkipReason::OtherSubject { got: Some(_) }));
+    assert!(matches!(reason(without), SkipReason::OtherSubject { got: None }));
+    assert!(matches!(reason(two), SkipReason::LayerCount { got: 2 }));
+    assert!(matches!(reason(none), SkipReason::LayerCount { got: 0 }));
+    assert!(
+        matches!(reason(sbom), SkipReason::OtherArtifact { media_type } if media_type == "text/spdx+json")
+    );
+    assert!(matches!(object(gone), OciError::NotFound { .. }));
+    assert!(matches!(object(huge), OciError::Limit(LimitExceeded { name: "bundle_bytes", .. })));
+    assert!(matches!(object(longer), OciError::SizeMismatch { .. }));
+    assert!(matches!(object(shorter), OciError::SizeMismatch { .. }));
+    assert!(matches!(object(missing.digest), OciError::NotFound { .. }));
+}
+
+#[test]
+fn what_a_listing_calls_a_referrer_hides_nothing() {
+    let (store, key) = (Memory::default(), PrivateKey::generate_p256().unwrap());
+    for kind in [None, Some(""), Some(media::OCI_EMPTY), Some("application/vnd.example.thing")] {
+        sign(&store, &key);
+        store.referrers.lock().unwrap().last_mut().unwrap().artifact_type = kind.map(ToOwned::to_owned);
+    }
+    assert_eq!(store.find(&subject().digest).found.len(), 4);
+}
+
+#[test]
+fn a_registry_that_cannot_answer_is_an_error_and_never_no_signatures() {
+    let key = PrivateKey::generate_p256().unwrap();
+    let silent = Memory { listing_fails: true, ..Memory::default() };
+    let error = bundles(&silent, &subject().digest, &Limits::default()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Transient);
+
+    for (fault, what) in [(Fault::Network, "manifest"), (Fault::Network, "bundle"), (Fault::Midway, "bundle")]
+    {
+        let store = Memory::default();
+        sign(&store, &key);
+        let signed = sign(&store, &key);
+        let digest = if what == "manifest" { signed.referrer } else { signed.bundle };
+        store.broken.lock().unwrap().insert(digest, fault);
+        let error = bundles(&store, &subject().digest, &Limits::default()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Transient, "{error}");
+    }
+}
+
+#[test]
+fn a_bundle_that_comes_damaged_or_without_end_is_set_aside() {
+    let key = PrivateKey::generate_p256().unwrap();
+    for fault in [Fault::Swapped, Fault::Endless] {
+        let store = Memory::default();
+        let (bad, good) = (sign(&store, &key), sign(&store, &key));
+        store.broken.lock().unwrap().insert(bad.bundle, fault);
+        let result = store.find(&subject().digest);
+        assert_eq!(result.found.iter().map(|found| found.digest).collect::<Vec<_>>(), [good.bundle]);
+        assert_eq!(result.skipped[0].descriptor.digest, bad.referrer);
+    }
+}
+
+#[test]
+fn too_many_referrers_are_cut_with_notice_and_what_says_it_is_a_bundle_comes_first() {
+    let (store, key) = (Memory::default(), PrivateKey::generate_p256().unwrap());
+    for number in 0..300 {
+        let junk = store.list(media::OCI_MANIFEST, format!("junk {number}").as_bytes()).digest;
+        let mut listed = store.referrers.lock().unwrap();
+        let last = listed.last_mut().unwrap();
+        assert_eq!(last.digest, junk);
+        last.artifact_type = Some("application/vnd.example.junk".into());
+    }
+    let signed = sign(&store, &key);
+    store.referrers.lock().unwrap().last_mut().unwrap().artifact_type = Some(BUNDLE_V0_3.into());
+    let result = store.find(&subject().digest);
+    assert!(result.truncated);
+    assert_eq!(result.found[0].digest, signed.bundle);
+    assert_eq!(result.skipped.len(), 255);
+
+    // The store's own cap is passed on.
+    let cut = Memory { truncated: true, ..Memory::default() };
+    assert!(cut.find(&subject().digest).truncated);
+}
+
+#[test]
+fn newer_bundles_come_first() {
+    let (store, key) = (Memory::default(), PrivateKey::generate_p256().unwrap());
+    let mut made = Vec::new();
+    for day in ["2026-01-02", "2026-01-03", "2026-01-01"] {
+        made.push((day, sign(&store, &key).bundle));
+        let mut listed = store.referrers.lock().unwrap();
+        let annotations = &mut listed.last_mut().unwrap().annotations;
+        annotations.insert("org.opencontainers.image.created".into(), format!("{day}T00:00:00Z"));
+    }
+    made.sort();
+    made.reverse();
+    let found: Vec<Digest> = store.find(&subject().digest).found.iter().map(|found| found.digest).collect();
+    assert_eq!(found, made.iter().map(|(_, digest)| *digest).collect::<Vec<_>>());
+}
+
+#[test]
+fn giants_cannot_crowd_out_a_signature() {
+    let (store, key) = (Memory::default(), PrivateKey::generate_p256().unwrap());
+    for number in 0..20_u8 {
+        let giant = store.put(&vec![number; 4 << 20]);
+        store.list_json(&referrer(&subject(), &json!([layer(giant, 4 << 20)])));
+    }
+    let signed = sign(&store, &key);
+    let result = store.find(&subject().digest);
+    assert!(result.truncated);
+    assert!(result.found.iter().any(|found| found.digest == signed.bundle));
+    assert!(result.found.iter().map(|found| found.bytes.len()).sum::<usize>() <= 64 << 20);
+    assert!(result.skipped.iter().all(|skipped| matches!(skipped.reason, SkipReason::OverTotal { .. })));
+}
+
+#[test]
+fn a_waiver_is_signed_as_a_statement_about_itself() {
+    let key = PrivateKey::generate_p256().unwrap();
+    let document = json!({
+        "apiVersion": "plimsoll.dev/v1", "kind": "Waiver", "metadata": {"name": "cve-2026-0001"},
+        "spec": {"reason": "not reachable", "expires": "2026-12-01T00:00:00Z"},
+    });
+    let bundle = Bundle::parse(&waiver::sign(&document, &key).unwrap()).unwrap();
+    let verified = statement_by_key(&bundle, std::slice::from_ref(key.public_key())).unwrap();
+    let statement = verified.value();
+    assert_eq!(statement.predicate_type, WAIVER_V1);
+    assert_eq!(statement.predicate, document);
+    assert_eq!(statement.subjects[0].name, "cve-2026-0001");
+    assert!(statement.names(&Digest::sha256(&plimsoll_core::json::canonical(&document))));
+    assert!(!statement.is_signature());
+
+    for nameless in
+        [json!({}), json!({"metadata": {"name": ""}}), json!({"metadata": {"name": 7}}), json!(null)]
+    {
+        assert_eq!(waiver::sign(&nameless, &key).unwrap_err().kind(), Kind::Usage);
+    }
+}
+
+#[test]
+fn what_nobody_would_accept_is_not_signed() {
+    let key = PrivateKey::generate_p256().unwrap();
+    let mut nothing = Statement::new(Subject::new("", &subject().digest), WAIVER_V1, json!({}));
+    nothing.subjects.clear();
+    assert_eq!(sign_statement(&key, &nothing).unwrap_err().kind(), Kind::Failed);
+
+    let large = Statement::new(Subject::new("", &subject().digest), WAIVER_V1, json!("x".repeat(5 << 20)));
+    assert!(sign_statement(&key, &large).is_err());
+}

@@ -1,0 +1,170 @@
+//! Attaching evidence to an OCI layout in a folder.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "tests"
+)]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use plimsoll_core::{Classify as _, Digest, Kind, Limits, Timestamp};
+use plimsoll_oci::source::Referrers;
+use plimsoll_oci::{Descriptor, Error as OciError, Source, Store as _, media};
+use plimsoll_signing::evidence::bundles;
+use plimsoll_signing::layout::LayoutStore;
+use plimsoll_signing::{PrivateKey, image};
+use plimsoll_testkit::{ImageBuilder, Layer};
+use plimsoll_verify::{Bundle, statement_by_key};
+use serde_json::Value;
+
+/// Reads a layout as plainly as the specification describes it.
+#[derive(Debug)]
+struct Plain(PathBuf);
+
+impl Plain {
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.0.join("blobs").join(digest.algorithm().name()).join(digest.hex())
+    }
+
+    fn index(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.0.join("index.json")).unwrap()).unwrap()
+    }
+
+    fn entries(&self) -> Vec<Descriptor> {
+        serde_json::from_value(self.index()["manifests"].clone()).unwrap()
+    }
+}
+
+impl Source for Plain {
+    fn describe(&self) -> String {
+        format!("oci:{}", self.0.display())
+    }
+
+    fn resolve(&self) -> Result<Descriptor, OciError> {
+        Ok(self.entries().swap_remove(0))
+    }
+
+    fn manifest(&self, d: &Descriptor) -> Result<Vec<u8>, OciError> {
+        let bytes = fs::read(self.path(&d.digest)).unwrap();
+        d.check(&bytes, "manifest").map(|()| bytes)
+    }
+
+    fn blob(&self, d: &Descriptor) -> Result<Box<dyn Read + Send>, OciError> {
+        Ok(Box::new(File::open(self.path(&d.digest)).unwrap()))
+    }
+
+    fn referrers(&self, subject: &Digest) -> Result<Referrers, OciError> {
+        let refers = |entry: &Descriptor| {
+            let manifest: Value = serde_json::from_slice(&self.manifest(entry).unwrap()).unwrap();
+            manifest["subject"]["digest"] == subject.to_string()
+        };
+        Ok(Referrers { descriptors: self.entries().into_iter().filter(refers).collect(), truncated: false })
+    }
+}
+
+fn layout(folder: &Path) -> LayoutStore<Plain> {
+    ImageBuilder::new()
+        .layer(Layer::new().file("etc/os-release", "ID=debian\n"))
+        .build()
+        .write_layout(folder, Some("1"));
+    open(folder)
+}
+
+fn open(folder: &Path) -> LayoutStore<Plain> {
+    LayoutStore::new(folder, Plain(folder.to_owned()), Limits::default())
+}
+
+fn sign(store: &LayoutStore<Plain>, key: &PrivateKey) -> image::Signed {
+    let now: Timestamp = "2026-11-21T01:18:01Z".parse().unwrap();
+    image::sign(store, &store.resolve().unwrap(), key, &BTreeMap::new(), now).unwrap()
+}
+
+#[test]
+fn a_signature_in_a_layout_is_found_and_what_was_there_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, key) = (layout(folder.path()), PrivateKey::generate_p256().unwrap());
+    let subject = store.resolve().unwrap();
+    let before = Plain(folder.path().to_owned()).entries();
+    let (first, second) = (sign(&store, &key), sign(&store, &key));
+
+    let after = Plain(folder.path().to_owned()).entries();
+    assert_eq!(after[..1], before[..]);
+    assert_eq!([after[1].digest, after[2].digest], [first.referrer, second.referrer]);
+    assert_eq!(after[1].artifact_type.as_deref(), Some("application/vnd.dev.sigstore.bundle.v0.3+json"));
+    assert!(!after[1].annotations.contains_key("org.opencontainers.image.ref.name"));
+
+    let found = bundles(&store, &subject.digest, &Limits::default()).unwrap();
+    assert_eq!(found.found.len(), 2);
+    let bundle = Bundle::parse(&found.found[0].bytes).unwrap();
+    let verified = statement_by_key(&bundle, std::slice::from_ref(key.public_key())).unwrap();
+    assert!(verified.value().names(&subject.digest));
+    // No temporary files, no lock files.
+    let mut names: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["blobs", "index.json", "oci-layout"]);
+}
+
+#[test]
+fn attaching_the_same_twice_lists_it_once_and_repairs_a_damaged_blob() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, key) = (layout(folder.path()), PrivateKey::generate_p256().unwrap());
+    let signed = sign(&store, &key);
+    let path = Plain(folder.path().to_owned()).path(&signed.referrer);
+    let manifest = fs::read(&path).unwrap();
+    fs::write(&path, &manifest[..20]).unwrap();
+    store.attach(media::OCI_MANIFEST, &manifest).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), manifest);
+    assert_eq!(Plain(folder.path().to_owned()).entries().len(), 2);
+}
+
+#[test]
+fn writers_at_the_same_time_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    layout(folder.path());
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| sign(&open(folder.path()), &PrivateKey::generate_p256().unwrap()));
+        }
+    });
+    assert_eq!(Plain(folder.path().to_owned()).entries().len(), 9);
+}
+
+#[test]
+fn a_broken_layout_or_one_that_leads_elsewhere_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = layout(folder.path());
+    let subject = store.resolve().unwrap();
+    let key = PrivateKey::generate_p256().unwrap();
+    let manifest = {
+        let other = tempfile::tempdir().unwrap();
+        let store = layout(other.path());
+        let signed = sign(&store, &key);
+        fs::read(Plain(other.path().to_owned()).path(&signed.referrer)).unwrap()
+    };
+    let index = folder.path().join("index.json");
+    for bad in ["", "[]", "{}", r#"{"manifests":{}}"#, r#"{"manifests":[],"manifests":[]}"#] {
+        fs::write(&index, bad).unwrap();
+        assert!(store.attach(media::OCI_MANIFEST, &manifest).is_err(), "{bad}");
+        assert_eq!(fs::read_to_string(&index).unwrap(), bad);
+    }
+    fs::remove_file(&index).unwrap();
+    assert_eq!(store.attach(media::OCI_MANIFEST, &manifest).unwrap_err().kind(), Kind::NotFound);
+
+    // A manifest about nothing would be a blob that nobody finds.
+    let image = fs::read(Plain(folder.path().to_owned()).path(&subject.digest)).unwrap();
+    assert!(matches!(store.attach(media::OCI_MANIFEST, &image), Err(OciError::Malformed { .. })));
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::remove_dir_all(folder.path().join("blobs")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("blobs")).unwrap();
+    assert!(store.put_blob(media::OCI_EMPTY, b"{}").is_err());
+    assert!(fs::read_dir(elsewhere.path().join("sha256")).is_err());
+}

@@ -1,0 +1,130 @@
+//! Deny lists: digests that nothing may use, whatever else is said for them.
+//!
+//! An entry counts wherever it appears in an image: as the digest of its index, manifest, configuration, of a layer, or
+//! of a layer's uncompressed content. No waiver reaches it. Entries stand in a policy or in a document of their own:
+//!
+//! ```yaml
+//! apiVersion: plimsoll.dev/v1
+//! kind: DenyList
+//! metadata: { name: incident-2026-11 }
+//! spec:
+//!   digests:
+//!     - digest: "sha256:…"
+//!       reason: miner in the entry point
+//! ```
+
+use plimsoll_core::Digest;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Size, read};
+use crate::error::Error;
+use crate::setting::given;
+use crate::spec::{ApiVersion, DenialSpec, Metadata};
+use crate::verdict::DocumentRef;
+
+/// One digest that is denied.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Denial {
+    pub(crate) digest: Digest,
+    pub(crate) reason: String,
+    /// Which list says so.
+    pub(crate) list: String,
+}
+
+impl Denial {
+    pub(crate) fn new(spec: DenialSpec, list: &str) -> Self {
+        Self { digest: spec.digest, reason: spec.reason, list: list.to_owned() }
+    }
+}
+
+/// What deny lists outside of the policy deny.
+#[derive(Debug, Clone, Default)]
+pub struct DenyList {
+    pub(crate) denials: Vec<Denial>,
+    pub(crate) documents: Vec<DocumentRef>,
+}
+
+impl DenyList {
+    /// A list that denies nothing.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Reads a document of kind `DenyList`.
+    pub fn parse(bytes: &[u8], origin: &str) -> Result<Self, Error> {
+        let document: DenyListDocument = read(bytes, origin, Size::LIST)?;
+        let name = document.metadata.name.0;
+        let list = format!("deny list {name}");
+        Ok(Self {
+            denials: document.spec.digests.into_iter().map(|spec| Denial::new(spec, &list)).collect(),
+            documents: vec![DocumentRef { name, origin: origin.to_owned(), digest: Digest::sha256(bytes) }],
+        })
+    }
+
+    /// Adds what another list denies.
+    pub fn add(&mut self, other: Self) {
+        self.denials.extend(other.denials);
+        self.documents.extend(other.documents);
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.denials.len()
+    }
+
+    /// Whether nothing is denied.
+    pub fn is_empty(&self) -> bool {
+        self.denials.is_empty()
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+enum DenyListKind {
+    DenyList,
+}
+
+/// A deny list of Plimsoll.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "Plimsoll deny list, version 1")]
+pub(crate) struct DenyListDocument {
+    #[expect(dead_code, reason = "reading it is the check")]
+    api_version: ApiVersion,
+    #[expect(dead_code, reason = "reading it is the check")]
+    kind: DenyListKind,
+    metadata: Metadata,
+    spec: DenyListSpec,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct DenyListSpec {
+    #[serde(deserialize_with = "given")]
+    digests: Vec<DenialSpec>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_cannot_be_read_in_full_is_no_list() {
+        let digest = Digest::sha256(b"bad");
+        let text = |entry: &str| {
+            format!(
+                "apiVersion: plimsoll.dev/v1\nkind: DenyList\nmetadata: {{name: i}}\nspec:\n  digests: {entry}\n"
+            )
+        };
+        let good =
+            DenyList::parse(text(&format!("[{{digest: \"{digest}\", reason: r}}]")).as_bytes(), "d").unwrap();
+        assert_eq!((good.len(), good.denials[0].list.as_str()), (1, "deny list i"));
+        for bad in
+            ["[{digest: \"sha256:00\", reason: r}]", "[{digest: x}]", "", "~", "[{digets: x, reason: r}]"]
+        {
+            assert!(DenyList::parse(text(bad).as_bytes(), "d").is_err(), "{bad}");
+        }
+        let policy = text("[]").replace("DenyList", "Policy");
+        assert!(DenyList::parse(policy.as_bytes(), "d").is_err());
+    }
+}

@@ -1,0 +1,300 @@
+//! Strict reading of YAML documents: policies, waivers, deny lists.
+//!
+//! People review these documents and machines obey them, so both must see the same: one document, UTF-8, no control,
+//! bidirectional or invisible characters (CVE-2021-42574), no key twice, no merge keys, `true` and `false` only for
+//! booleans, no custom tags, no field that the format does not have. Aliases are allowed within a small budget
+//! (CVE-2019-11253 is what happens without one). JSON is read by the same code, being YAML.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use plimsoll_core::LimitExceeded;
+use plimsoll_core::text::terminal;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
+
+use crate::error::{Error, TextFault};
+
+/// How large a document may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    /// Bytes of text, as the limit is named in `Limits`.
+    pub(crate) bytes: usize,
+    /// Scalars, sequences and mappings.
+    pub(crate) nodes: usize,
+}
+
+impl Size {
+    /// A policy or waiver. `Limits::document_bytes` has the same default.
+    pub(crate) const DOCUMENT: Self = Self { bytes: 1 << 20, nodes: 50_000 };
+    /// A deny list: 100,000 entries of a digest and a short reason.
+    pub(crate) const LIST: Self = Self { bytes: 32 << 20, nodes: 1_000_000 };
+}
+
+/// Nesting of sequences and mappings. A policy needs seven levels.
+const DEPTH: usize = 16;
+/// Aliases in one document. Sharing one approver between two lists takes one.
+const ALIASES: usize = 32;
+/// Parser events that all aliases together may repeat.
+const REPLAYED_EVENTS: usize = 2_000;
+
+/// Reads `bytes` into `T`. `origin` names the document in messages.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], origin: &str, size: Size) -> Result<T, Error> {
+    if bytes.len() > size.bytes {
+        return Err(LimitExceeded::new("document_bytes", size.bytes as u64, origin).into());
+    }
+    let text = readable(bytes, origin)?;
+    let mut failed_at = String::new();
+    let read = serde_saphyr::with_deserializer_from_str_with_options(text, options(size), |deserializer| {
+        serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            failed_at = known_part(error.path());
+            error.into_inner()
+        })
+    });
+    read.map_err(|error| explain(&error, origin, &failed_at))
+}
+
+fn options(size: Size) -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_events: size.nodes.saturating_mul(2),
+            max_nodes: size.nodes,
+            max_total_scalar_bytes: size.bytes,
+            max_depth: DEPTH,
+            flow_nesting_limit: DEPTH,
+            max_aliases: ALIASES,
+            max_anchors: ALIASES,
+            max_recorded_anchor_events: REPLAYED_EVENTS,
+            max_recorded_anchor_bytes: 1 << 16,
+            max_documents: 1,
+            max_inclusion_depth: 0,
+            max_merge_keys: 0,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: REPLAYED_EVENTS,
+            max_replay_stack_depth: 4,
+            max_alias_expansions_per_anchor: ALIASES,
+        },
+        duplicate_keys: DuplicateKeyPolicy::Error,
+        merge_keys: MergeKeyPolicy::Error,
+        strict_booleans: true,
+        reject_unsupported_tags: true,
+        with_snippet: false,
+    }
+}
+
+/// The text, if a reader sees in it what the parser does.
+fn readable<'a>(bytes: &'a [u8], origin: &str) -> Result<&'a str, Error> {
+    let fault = |before: &[u8], reason| Error::Text {
+        origin: origin.to_owned(),
+        line: before.split(|b| *b == b'\n').count() as u64,
+        reason,
+    };
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        fault(valid, TextFault::NotUtf8)
+    })?;
+    let mut buffer = [0; 4];
+    for (at, c) in text.char_indices() {
+        let plain = matches!(c, ' '..='~' | '\n' | '\t')
+            || (c == '\r' && bytes.get(at + 1) == Some(&b'\n'))
+            || matches!(terminal(c.encode_utf8(&mut buffer)), Cow::Borrowed(_));
+        if !plain {
+            return Err(fault(bytes.get(..at).unwrap_or_default(), TextFault::Character(c)));
+        }
+        let starts_line = at == 0 || bytes.get(at.wrapping_sub(1)) == Some(&b'\n');
+        if starts_line && bytes.get(at..).is_some_and(|rest| rest.starts_with(b"...")) {
+            return Err(fault(bytes.get(..at).unwrap_or_default(), TextFault::DocumentEnd));
+        }
+    }
+    Ok(text)
+}
+
+fn explain(error: &serde_saphyr::Error, origin: &str, path: &str) -> Error {
+    let error = error.without_snippet();
+    let location = error.location();
+    let line = location.map(|l| l.line()).filter(|line| *line > 0);
+    let origin = origin.to_owned();
+    if let serde_saphyr::Error::SerdeUnknownField { field, expected, .. } = error {
+        return Error::UnknownField {
+            origin,
+            path: child(path, field),
+            line,
+            nearest: nearest(field, expected),
+            expected: expected.clone(),
+        };
+    }
+    // The parser repeats the position at the end of its messages; ours stands in front.
+    let mut reason = error.to_string();
+    if let Some(location) = location {
+        let suffix = format!(" at line {}, column {}", location.line(), location.column());
+        if let Some(bare) = reason.strip_suffix(&suffix) {
+            reason.truncate(bare.len());
+        }
+    }
+    for (of_parser, of_reader) in [
+        ("budget breached: ", "more than a document may hold: "),
+        ("expected sequence start", "expected a list"),
+        ("expected mapping start", "expected fields with values"),
+        ("YAML merge keys are not allowed by configured policy", "merge keys (`<<`) are not allowed"),
+        (
+            "recursive references require weak recursion types",
+            "an alias inside its own anchor is not allowed",
+        ),
+    ] {
+        reason = reason.replace(of_parser, of_reader);
+    }
+    let mut path = path.to_owned();
+    if let serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } = error {
+        path = child(&path, key);
+        "duplicate key".clone_into(&mut reason);
+    }
+    Error::Syntax { origin, path, line, reason: terminal(&reason).into_owned() }
+}
+
+/// The path without the steps that the reader did not know the name of.
+fn known_part(path: &serde_path_to_error::Path) -> String {
+    let mut known = String::new();
+    for step in path {
+        match step {
+            Segment::Seq { index } => {
+                // Writing to a String cannot fail.
+                let _ = write!(known, "[{index}]");
+            }
+            Segment::Map { key } => known = joined(&known, key),
+            Segment::Enum { variant } => known = joined(&known, variant),
+            Segment::Unknown => {}
+        }
+    }
+    known
+}
+
+/// `path.name`.
+fn joined(path: &str, name: &str) -> String {
+    let name = terminal(name);
+    if path.is_empty() { name.into_owned() } else { format!("{path}.{name}") }
+}
+
+/// [`joined`], unless the path ends in the name already: whether it does depends on how far reading had got.
+fn child(path: &str, name: &str) -> String {
+    let shown = terminal(name);
+    let ends = path.strip_suffix(&*shown).is_some_and(|parent| parent.is_empty() || parent.ends_with('.'));
+    if ends { path.to_owned() } else { joined(path, name) }
+}
+
+/// The known name that a typing error most likely meant.
+fn nearest(got: &str, known: &[&'static str]) -> Option<&'static str> {
+    known
+        .iter()
+        .map(|name| {
+            (strsim::normalized_damerau_levenshtein(&got.to_lowercase(), &name.to_lowercase()), *name)
+        })
+        .filter(|(likeness, _)| *likeness >= 0.6)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    #[allow(dead_code, reason = "only its reading is tested")]
+    struct Outer {
+        #[serde(default)]
+        list: Vec<Inner>,
+        #[serde(default)]
+        flag: Option<bool>,
+        #[serde(default)]
+        words: Vec<String>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    #[allow(dead_code, reason = "only its reading is tested")]
+    struct Inner {
+        max_age: u8,
+    }
+
+    fn refusal(text: &[u8]) -> String {
+        read::<Outer>(text, "p.yaml", Size::DOCUMENT).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_line_path_and_the_likely_name() {
+        assert_eq!(
+            refusal(b"flag: true\nlist:\n  - maxAge: 1\n  - maxAeg: 2\n"),
+            "p.yaml: line 4: list[1].maxAeg: unknown field, did you mean \"maxAge\"?"
+        );
+        assert_eq!(refusal(b"zebra: 1\n"), "p.yaml: line 1: zebra: unknown field");
+        let wrong_type = refusal(b"list:\n  - maxAge: often\n");
+        assert!(wrong_type.starts_with("p.yaml: line 2: list[0].maxAge: "), "{wrong_type}");
+        assert!(!wrong_type.contains("column"), "{wrong_type}");
+    }
+
+    #[test]
+    fn a_key_twice_is_refused_also_in_json() {
+        for text in ["flag: true\nflag: false\n", "{\"flag\": true, \"fl\\u0061g\": false}"] {
+            let message = refusal(text.as_bytes());
+            assert!(message.contains("flag: duplicate"), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_yaml_could_smuggle_is_refused() {
+        assert!(refusal(b"flag: yes\n").contains("flag"));
+        assert!(refusal(b"flag: !!python/object true\n").contains("tag"));
+        assert!(refusal(b"base: &b {maxAge: 1}\n").contains("unknown field"));
+        assert!(refusal(b"list:\n  - <<: {maxAge: 1}\n").contains("merge"));
+        assert!(refusal(b"flag: true\n---\nflag: false\n").contains("p.yaml"));
+        assert_eq!(
+            refusal(b"flag: true\n...\n]]] not read by a parser\n"),
+            "p.yaml: line 2: document end marker `...`, expected one document"
+        );
+    }
+
+    #[test]
+    fn invisible_and_broken_text_is_refused() {
+        assert_eq!(refusal(b"a: 1\nb: \xff\n"), "p.yaml: line 2: not valid UTF-8");
+        for (bad, code) in [
+            ("\u{feff}flag: true", "FEFF"),
+            ("words: [\"\u{202e}\"]", "202E"),
+            ("words: [\"\0\"]", "0000"),
+            ("a: \r1", "000D"),
+        ] {
+            assert_eq!(
+                refusal(bad.as_bytes()),
+                format!("p.yaml: line 1: control or invisible character U+{code}"),
+            );
+        }
+        assert!(read::<Outer>(b"flag: true\r\nwords: [\"\xc3\xbc\"]\r\n", "p", Size::DOCUMENT).is_ok());
+    }
+
+    #[test]
+    fn a_billion_laughs_end_at_the_budget() {
+        let mut bomb = String::from("words:\n  - &a0 lol\n");
+        for level in 1..40 {
+            let previous = format!("*a{}", level - 1);
+            let _ = writeln!(bomb, "  - &a{level} [{}]", [previous.as_str(); 10].join(", "));
+        }
+        assert!(refusal(bomb.as_bytes()).starts_with("p.yaml"), "{}", refusal(bomb.as_bytes()));
+        let many = format!("words:\n  - &a lol\n{}", "  - *a\n".repeat(ALIASES + 1));
+        let refused = refusal(many.as_bytes());
+        assert!(refused.contains("more than a document may hold"), "{refused}");
+        let few = format!("words:\n  - &a lol\n{}", "  - *a\n".repeat(3));
+        assert_eq!(read::<Outer>(few.as_bytes(), "p", Size::DOCUMENT).unwrap().words.len(), 4);
+    }
+
+    #[test]
+    fn depth_and_size_are_bounded() {
+        assert!(refusal(format!("words: {}", "[".repeat(100_000)).as_bytes()).starts_with("p.yaml"));
+        assert!(refusal("a:\n ".repeat(40).as_bytes()).starts_with("p.yaml"));
+        assert_eq!(refusal(&vec![b'#'; (1 << 20) + 1]), "p.yaml exceeds the limit document_bytes = 1048576");
+        let wide = format!("words: [{}]", "a,".repeat(60_000));
+        assert!(refusal(wide.as_bytes()).starts_with("p.yaml"));
+    }
+}

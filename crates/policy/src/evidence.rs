@@ -1,0 +1,177 @@
+//! What a verdict is made from: facts about one platform of one subject.
+//!
+//! Evidence is gathered elsewhere; here it only has its shape. Each part says plainly when it is missing, because a rule
+//! that needs it is then `unknown`. Signatures arrive as [`Verified`] values, which only a verifier can make.
+
+use plimsoll_core::{Digest, Platform};
+use plimsoll_sbom::Problem;
+use plimsoll_verify::{Statement, Verified};
+use plimsoll_vuln::Scan;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Everything known about one platform of one subject.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// What was asked for and what it turned out to be.
+    pub subject: SubjectFacts,
+    /// Who signed it.
+    pub signatures: Signatures,
+    /// What is in it.
+    pub sbom: SbomFacts,
+    /// What is known to be wrong with what is in it.
+    pub vulnerabilities: VulnerabilityFacts,
+}
+
+/// What the user named, and its digests.
+#[derive(Debug, Clone)]
+pub struct SubjectFacts {
+    /// Where it came from.
+    pub kind: SubjectKind,
+    /// What the user typed.
+    pub requested: String,
+    /// `registry/repository`, for images from a registry. What a layout or archive calls itself does not belong here.
+    pub repository: Option<String>,
+    /// The tag that was asked for. It decides nothing.
+    pub tag: Option<String>,
+    /// The digest that was asked for. It must be the index's or the manifest's.
+    pub pinned: Option<Digest>,
+    /// The digests that it resolved to; none for a root file system or an SBOM.
+    pub digests: Option<ImageDigests>,
+    /// The platform that this evidence is about.
+    pub platform: Option<Platform>,
+}
+
+/// Where a subject comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SubjectKind {
+    /// A registry.
+    Registry,
+    /// An OCI image layout on disk.
+    Layout,
+    /// A docker-archive or OCI archive.
+    Archive,
+    /// A root file system on disk.
+    RootDir,
+    /// An SBOM document; the artifact itself was not seen.
+    Sbom,
+}
+
+/// The digests of one platform's image, all computed from bytes that were read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageDigests {
+    /// The index that it was reached through, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub index: Option<Digest>,
+    /// The platform's manifest.
+    #[schemars(with = "String")]
+    pub manifest: Digest,
+    /// The configuration.
+    #[schemars(with = "String")]
+    pub config: Digest,
+    /// The layers as stored, from the base upwards.
+    #[schemars(with = "Vec<String>")]
+    pub layers: Vec<Digest>,
+    /// The layers uncompressed.
+    #[schemars(with = "Vec<String>")]
+    pub diff_ids: Vec<Digest>,
+}
+
+impl ImageDigests {
+    /// The digests that stand for the image as a whole: what signatures, pins and waivers can name.
+    pub(crate) fn names(&self) -> impl Iterator<Item = Digest> {
+        self.index.into_iter().chain([self.manifest])
+    }
+
+    /// Every digest, with what it is the digest of.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Digest, &'static str)> {
+        let index = self.index.into_iter().map(|d| (d, "index"));
+        let layers = self.layers.iter().map(|d| (*d, "layer"));
+        let contents = self.diff_ids.iter().map(|d| (*d, "uncompressed layer"));
+        index
+            .chain([(self.manifest, "manifest"), (self.config, "configuration")])
+            .chain(layers)
+            .chain(contents)
+    }
+}
+
+/// The search for signatures.
+#[derive(Debug, Clone)]
+pub enum Signatures {
+    /// They were looked for everywhere they can be.
+    Collected {
+        /// Those that verify with a key of the policy, whatever they are about.
+        verified: Vec<Verified<Statement>>,
+        /// Those that do not.
+        rejected: Vec<RejectedSignature>,
+        /// Whether a limit ended the search before everything was seen.
+        truncated: bool,
+    },
+    /// They could not be looked for: the registry did not answer, or not in full.
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+    /// Nothing of this kind can carry signatures.
+    Impossible {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A signature that did not verify. It harms nothing by itself: anybody can attach one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedSignature {
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// Why.
+    pub reason: String,
+}
+
+/// The inventory, in short.
+#[derive(Debug, Clone)]
+pub enum SbomFacts {
+    /// There is one.
+    Inventory {
+        /// Who says what is in the artifact.
+        source: InventorySource,
+        /// How many components it lists.
+        components: usize,
+        /// The operating system, as in `debian-12`.
+        os: Option<String>,
+        /// What could not be found out.
+        problems: Vec<Problem>,
+        /// The digest of the document, where it came as one.
+        digest: Option<Digest>,
+    },
+    /// There is none.
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Where an inventory comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InventorySource {
+    /// The artifact's own files were read.
+    Cataloged,
+    /// A document says so.
+    Document,
+}
+
+/// The scan.
+#[derive(Debug, Clone)]
+pub enum VulnerabilityFacts {
+    /// It took place.
+    Scanned(Box<Scan>),
+    /// It did not.
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+}

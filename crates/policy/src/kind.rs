@@ -1,0 +1,45 @@
+//! Which kind of document a file holds, so that a folder may hold them side by side.
+
+use serde::Deserialize;
+
+use crate::document::{Size, read};
+use crate::error::Error;
+
+/// The kinds of document that this crate reads, by the word in their field `kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub enum DocumentKind {
+    /// `kind: Policy`, for [`crate::Policy::parse`].
+    Policy,
+    /// `kind: Waiver`, for [`crate::Waiver::from_unsigned`].
+    Waiver,
+    /// `kind: DenyList`, for [`crate::DenyList::parse`].
+    DenyList,
+}
+
+impl DocumentKind {
+    /// Reads only the field `kind`; whether the rest is right shows when the document is read.
+    pub fn of(bytes: &[u8], origin: &str) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Head {
+            kind: DocumentKind,
+        }
+        Ok(read::<Head>(bytes, origin, Size::LIST)?.kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_is_told_without_the_rest() {
+        assert_eq!(
+            DocumentKind::of(b"spec: {a: [1]}\nkind: DenyList\n", "x").unwrap(),
+            DocumentKind::DenyList
+        );
+        for bad in [&b"kind: Pod\n"[..], b"a: 1\n", b"kind: Policy\nkind: Waiver\n", b"- kind\n", b""] {
+            assert!(DocumentKind::of(bad, "x").is_err());
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Policy documents, waivers, deny lists, and the verdict.
+//!
+//! This crate decides, and does nothing else: [`evaluate`] is a pure function of a [`Policy`], [`Evidence`], [`Waiver`]s,
+//! a [`DenyList`] and a time. It opens no file, asks no network and reads no clock; key files come in through
+//! [`KeyFiles`], evidence from whoever gathered it.
+//!
+//! - [`Policy`]: what somebody wrote, strictly read, with presets applied. [`Policy::builtin`] is the default.
+//! - [`Waiver`]: a bounded, approved exception. [`DenyList`]: what nothing may use.
+//! - [`Verdict`]: the answer, with every rule's outcome and reason. [`Verdict::combine`] joins platforms.
+//! - [`Diagnostic`]: what [`Policy::lint`] finds. [`schema`]: the JSON Schemas of documents and verdict.
+
+mod deny;
+mod document;
+mod error;
+mod evaluate;
+mod evidence;
+mod kind;
+mod lint;
+mod pattern;
+mod policy;
+mod rules;
+pub mod schema;
+mod setting;
+mod spec;
+mod standing;
+mod verdict;
+mod waiver;
+
+pub use deny::DenyList;
+pub use error::{Error, TextFault};
+pub use evaluate::evaluate;
+pub use evidence::{
+    Evidence, ImageDigests, InventorySource, RejectedSignature, SbomFacts, Signatures, SubjectFacts,
+    SubjectKind, VulnerabilityFacts,
+};
+pub use kind::DocumentKind;
+pub use lint::{Code, Diagnostic, Severity};
+pub use policy::{Authority, KeyFiles, Policy};
+pub use setting::Level;
+pub use spec::{OnUnknown, Phase, Tier, UnratedAs};
+pub use verdict::{
+    DatabaseRecord, Decision, Detail, Disposition, DocumentRef, Effect, EvidenceRecord, FindingRecord,
+    LocationRecord, Outcome, PlatformVerdict, PolicyRef, Rule, RuleResult, SubjectRecord, VERDICT_V1,
+    Verdict, WaiverUse,
+};
+pub use waiver::Waiver;
+
+/// The JSON Schema of a policy document; the others are in [`mod@schema`].
+pub fn schema() -> serde_json::Value {
+    schema::policy()
+}

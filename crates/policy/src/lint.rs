@@ -1,0 +1,414 @@
+//! What a policy says that its author probably did not mean, or that weakens it.
+//!
+//! A lint never changes what holds: what cannot hold is refused when the document is read. Codes are stable.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::pattern::Pattern;
+use crate::policy::{Authority, Policy, Window};
+use crate::setting::{Level, span};
+use crate::spec::{OnUnknown, Phase, Tier, UnratedAs};
+
+/// One finding about a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Diagnostic {
+    /// The stable code.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where in the document: `spec.waivers.approvers[0]`.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+/// How bad a finding of the lint is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Severity {
+    /// Weaker than the phase suggests, on purpose or not.
+    Warning,
+    /// It cannot have been meant.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $code:literal,)+) => {
+        /// The findings that the lint knows.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[non_exhaustive]
+        pub enum Code {
+            $($(#[doc = $doc])+ #[serde(rename = $code)] $name,)+
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// `PL001`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// An approver's key also signs images: whoever signs could waive what is wrong with it.
+    ApproverSigns = "PL001",
+    /// The list of severities that block leaves out one above another that it names.
+    BlockListGap = "PL002",
+    /// Nothing blocks, or not even CRITICAL does.
+    NothingBlocks = "PL003",
+    /// Waivers count without signature.
+    UnsignedWaivers = "PL004",
+    /// Signatures are not required although the phase is beta or ga.
+    SignaturesOptional = "PL005",
+    /// The SBOM is not required although the phase is beta or ga.
+    SbomOptional = "PL006",
+    /// A pattern can match no repository name.
+    PatternWithoutPath = "PL007",
+    /// A pattern of the allow-list matches everything.
+    PatternMatchesAll = "PL008",
+    /// `match` or `registries.allow` names nothing.
+    EmptyList = "PL009",
+    /// A key's window ends before it starts.
+    WindowInverted = "PL010",
+    /// A key's window is over.
+    KeyExpired = "PL011",
+    /// A key's window has not begun.
+    KeyNotYetValid = "PL012",
+    /// A key's window ends within 30 days.
+    KeyExpiresSoon = "PL013",
+    /// Two entries of a list have the same key.
+    SameKey = "PL014",
+    /// No waiver can ever get the two approvals that it needs.
+    SecondApproverImpossible = "PL015",
+    /// Second approvers are named, and no first ones.
+    NoApprovers = "PL016",
+    /// Missing evidence only warns.
+    UnknownWarns = "PL017",
+    /// Images need not be pinned by digest.
+    NotPinned = "PL018",
+    /// Findings without a fix are left out.
+    UnfixedIgnored = "PL019",
+    /// Unrated findings count as less than HIGH.
+    UnratedLenient = "PL020",
+    /// The database may be older than a week.
+    DatabaseMayBeOld = "PL021",
+    /// Waivers may run longer than the defaults for their class.
+    LongWaivers = "PL022",
+    /// The same authority's keys that overlap in no instant leave a gap in which nothing can be signed.
+    ThresholdUnreachableNow = "PL023",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Policy {
+    /// Looks for what weakens the policy or was probably not meant. `now` decides which keys have expired.
+    pub fn lint(&self, now: Timestamp) -> Vec<Diagnostic> {
+        let mut lint = Lint { found: Vec::new() };
+        lint.coverage(self);
+        lint.signatures(self, now);
+        lint.content(self);
+        lint.waivers(self, now);
+        lint.found.sort_by(|a, b| (a.code, &a.path).cmp(&(b.code, &b.path)));
+        lint.found
+    }
+}
+
+struct Lint {
+    found: Vec<Diagnostic>,
+}
+
+impl Lint {
+    fn warn(&mut self, code: Code, path: &str, message: impl Into<String>, hint: &str) {
+        self.add(code, Severity::Warning, path, message.into(), hint);
+    }
+
+    fn error(&mut self, code: Code, path: &str, message: impl Into<String>, hint: &str) {
+        self.add(code, Severity::Error, path, message.into(), hint);
+    }
+
+    fn add(&mut self, code: Code, severity: Severity, path: &str, message: String, hint: &str) {
+        self.found.push(Diagnostic { code, severity, path: path.to_owned(), message, hint: hint.to_owned() });
+    }
+
+    fn coverage(&mut self, policy: &Policy) {
+        self.patterns(
+            "spec.match.images",
+            policy.images.as_deref(),
+            "the policy is about nothing, so that it denies everything",
+        );
+        self.patterns("spec.registries.allow", policy.registries.as_deref(), "no registry is allowed");
+        for (index, pattern) in policy.registries.iter().flatten().enumerate() {
+            if pattern.is_everything() {
+                let path = format!("spec.registries.allow[{index}]");
+                self.warn(
+                    Code::PatternMatchesAll,
+                    &path,
+                    "matches every registry",
+                    "name the registries, or leave the list out",
+                );
+            }
+        }
+        if !policy.pinned {
+            let message = "a tag may mean another image by the time it is used";
+            self.warn(Code::NotPinned, "spec.digest.pinned", message, "remove `pinned: false`");
+        }
+    }
+
+    fn patterns(&mut self, path: &str, patterns: Option<&[Pattern]>, empty: &str) {
+        if patterns.is_some_and(<[_]>::is_empty) {
+            self.error(
+                Code::EmptyList,
+                path,
+                format!("empty list: {empty}"),
+                "add a pattern, or remove the line",
+            );
+        }
+        for (index, pattern) in patterns.into_iter().flatten().enumerate() {
+            if pattern.lacks_registry() {
+                let message = format!("`{pattern}` can match no image: names are registry/repository");
+                let hint = "write the registry too, as in registry.example/team/**; Docker Hub's is docker.io/library/NAME";
+                self.error(Code::PatternWithoutPath, &format!("{path}[{index}]"), message, hint);
+            }
+        }
+    }
+
+    fn signatures(&mut self, policy: &Policy, now: Timestamp) {
+        let signatures = &policy.signatures;
+        if policy.phase >= Phase::Beta && !signatures.required {
+            let message = "unsigned images pass, although the phase asks for signatures";
+            self.warn(
+                Code::SignaturesOptional,
+                "spec.signatures.required",
+                message,
+                "name keys in anyOf and remove `required: false`",
+            );
+        }
+        self.keys("spec.signatures.anyOf", &signatures.authorities, now);
+        let open = signatures.authorities.iter().filter(|a| a.window(now) == Window::Open).count();
+        if signatures.required && open < signatures.threshold.get() as usize {
+            let message =
+                format!("{open} keys count now, {} are needed: every image is denied", signatures.threshold);
+            self.error(
+                Code::ThresholdUnreachableNow,
+                "spec.signatures.threshold",
+                message,
+                "add keys that are valid now",
+            );
+        }
+    }
+
+    fn keys(&mut self, path: &str, authorities: &[Authority], now: Timestamp) {
+        let mut seen = BTreeMap::new();
+        for (index, authority) in authorities.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            let name = &authority.name;
+            if let Some(other) = seen.insert(authority.id(), name) {
+                let message = format!("{name} has the same key as {other}; together they count once");
+                self.error(Code::SameKey, &format!("{path}.key"), message, "give each its own key");
+            }
+            let at_end = format!("{path}.key.notAfter");
+            if let (Some(start), Some(end)) = (authority.not_before, authority.not_after)
+                && end <= start
+            {
+                let message =
+                    format!("the key of {name} never counts: notAfter {end} is not after notBefore {start}");
+                self.error(Code::WindowInverted, &at_end, message, "swap the two instants");
+                continue;
+            }
+            match authority.window(now) {
+                Window::Over(end) => {
+                    let message = format!("the key of {name} counts no longer since {end}");
+                    self.warn(
+                        Code::KeyExpired,
+                        &at_end,
+                        message,
+                        "sign anew with a key that is valid, and remove this one",
+                    );
+                }
+                Window::NotYet(start) => {
+                    let message = format!("the key of {name} does not count before {start}");
+                    self.warn(
+                        Code::KeyNotYetValid,
+                        &format!("{path}.key.notBefore"),
+                        message,
+                        "expected while keys rotate",
+                    );
+                }
+                Window::Open => {
+                    if let Some(end) = authority
+                        .not_after
+                        .filter(|end| end.duration_since(now) < SignedDuration::from_hours(30 * 24))
+                    {
+                        let message = format!("the key of {name} counts until {end} only");
+                        self.warn(Code::KeyExpiresSoon, &at_end, message, "add its successor beside it");
+                    }
+                }
+            }
+        }
+    }
+
+    fn content(&mut self, policy: &Policy) {
+        if policy.phase >= Phase::Beta && !policy.sbom.required {
+            let message =
+                "images whose content is unknown pass this rule, although the phase asks for an SBOM";
+            self.warn(Code::SbomOptional, "spec.sbom.required", message, "remove `required: false`");
+        }
+        for (path, on_unknown) in [
+            ("spec.sbom.onUnknown", policy.sbom.on_unknown),
+            ("spec.vulnerabilities.onUnknown", policy.vulnerabilities.on_unknown),
+        ] {
+            if on_unknown == OnUnknown::Warn {
+                let message =
+                    "an image that could not be looked at passes like one in which nothing was found";
+                self.warn(
+                    Code::UnknownWarns,
+                    path,
+                    message,
+                    "remove `onUnknown: warn` once evidence is complete",
+                );
+            }
+        }
+        let vulnerabilities = &policy.vulnerabilities;
+        let path = "spec.vulnerabilities.block";
+        match vulnerabilities.block.first() {
+            None => self.warn(
+                Code::NothingBlocks,
+                path,
+                "no finding blocks, however severe",
+                "list critical at least",
+            ),
+            Some(lowest) => {
+                let levels = [Level::Low, Level::Medium, Level::High, Level::Critical];
+                let missing =
+                    levels.iter().filter(|level| *level > lowest && !vulnerabilities.block.contains(level));
+                for level in missing {
+                    let message =
+                        format!("{level} is not listed and {lowest} is; {level} blocks all the same");
+                    self.error(
+                        Code::BlockListGap,
+                        path,
+                        message,
+                        "list every severity from the lowest upwards",
+                    );
+                }
+            }
+        }
+        if vulnerabilities.ignore_unfixed {
+            let message = "a vulnerability is exploited whether there is a fix or not";
+            let hint = "waive such findings by name, with controls and an end";
+            self.warn(Code::UnfixedIgnored, "spec.vulnerabilities.ignoreUnfixed", message, hint);
+        }
+        if matches!(vulnerabilities.unrated_as, UnratedAs::Low | UnratedAs::Medium) {
+            let message = "whole ecosystems (Go, AlmaLinux) rate nothing; their findings count as harmless";
+            self.warn(
+                Code::UnratedLenient,
+                "spec.vulnerabilities.unratedAs",
+                message,
+                "say high, critical or unknown",
+            );
+        }
+        let age = vulnerabilities.max_database_age.0;
+        if age > SignedDuration::from_hours(7 * 24) {
+            let message = format!("what was published in the last {} may be missing", span(age));
+            self.warn(
+                Code::DatabaseMayBeOld,
+                "spec.vulnerabilities.maxDatabaseAge",
+                message,
+                "24h is the default",
+            );
+        }
+    }
+
+    fn waivers(&mut self, policy: &Policy, now: Timestamp) {
+        let waivers = &policy.waivers;
+        let lists = [
+            ("spec.waivers.approvers", &waivers.approvers),
+            ("spec.waivers.secondApprover", &waivers.second),
+        ];
+        for (path, list) in lists {
+            self.keys(path, list, now);
+            for (index, approver) in list.iter().enumerate() {
+                let signer = policy.signatures.authorities.iter().find(|authority| {
+                    authority.id() == approver.id()
+                        || authority.name.to_lowercase() == approver.name.to_lowercase()
+                });
+                if let Some(signer) = signer {
+                    let message =
+                        format!("{} approves waivers and signs images as {}", approver.name, signer.name);
+                    self.error(
+                        Code::ApproverSigns,
+                        &format!("{path}[{index}]"),
+                        message,
+                        "use separate keys and people",
+                    );
+                }
+            }
+        }
+        if waivers.allow_unsigned {
+            let message = "whoever can write a waiver file can waive";
+            self.warn(
+                Code::UnsignedWaivers,
+                "spec.waivers.allowUnsigned",
+                message,
+                "name approvers, and sign with plimsoll waiver sign",
+            );
+        }
+        let pair = |a: &Authority| {
+            let differs = |b: &&Authority| a.id() != b.id() && a.name.to_lowercase() != b.name.to_lowercase();
+            waivers.second.iter().find(differs).is_some()
+        };
+        if !waivers.second.is_empty() && waivers.approvers.is_empty() {
+            let message = "no waiver can count: second approvers are named, and no approvers";
+            self.error(Code::NoApprovers, "spec.waivers.approvers", message, "name approvers");
+        } else if !waivers.second.is_empty() && !waivers.approvers.iter().any(pair) {
+            let message = "no waiver can count: the only second approver is the approver";
+            self.error(
+                Code::SecondApproverImpossible,
+                "spec.waivers.secondApprover",
+                message,
+                "name somebody else",
+            );
+        }
+        let high = if policy.tier == Tier::Core { 14 } else { 60 };
+        let days = waivers.max_days;
+        for (name, got, usual) in
+            [("critical", days.critical, 30), ("high", days.high, high), ("other", days.other, 90)]
+        {
+            if got > usual {
+                let message = format!("waivers for {name} may run {got} days, {usual} is usual");
+                self.warn(
+                    Code::LongWaivers,
+                    &format!("spec.waivers.maxDays.{name}"),
+                    message,
+                    "shorten it; a waiver can be renewed",
+                );
+            }
+        }
+    }
+}

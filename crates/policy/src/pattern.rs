@@ -1,0 +1,169 @@
+//! Patterns over repository names, as in `registry.example/team/**`.
+//!
+//! A pattern is compared with the whole of `registry/repository`, never with a part, and never with tag or digest.
+//! `*` stands for any characters within one path segment, `**` as a segment of its own for any number of segments,
+//! `{a,b}` for alternatives. Everything else is literal: dots are dots, letters have their case.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use globset::{GlobBuilder, GlobMatcher};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// A repository name is at most 255 characters long; a pattern with alternatives may be longer.
+const MAX_BYTES: usize = 512;
+
+/// One pattern.
+#[derive(Debug, Clone)]
+pub(crate) struct Pattern {
+    text: String,
+    matcher: GlobMatcher,
+}
+
+impl Pattern {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() || text.len() > MAX_BYTES {
+            return Err(format!("expected a pattern of 1 to {MAX_BYTES} bytes, got {}", text.len()));
+        }
+        if text.contains('@')
+            || text.rsplit('/').next().is_some_and(|last| text.contains('/') && last.contains(':'))
+        {
+            return Err(format!("`{text}` names a tag or digest, expected a pattern over repository names"));
+        }
+        let literal = |b: u8| b.is_ascii_alphanumeric() || b"._-/:*{},".contains(&b);
+        if let Some(other) = text.chars().find(|c| !u8::try_from(*c).is_ok_and(literal)) {
+            return Err(format!("character {other:?} cannot be in a pattern over repository names"));
+        }
+        let glob = GlobBuilder::new(text)
+            .literal_separator(true)
+            .backslash_escape(false)
+            .case_insensitive(false)
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(Self { text: text.to_owned(), matcher: glob.compile_matcher() })
+    }
+
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        self.matcher.is_match(name)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether every match lies in one registry and below one named path segment. What is exempted must be named.
+    pub(crate) fn is_named(&self) -> bool {
+        let mut segments = self.text.split('/');
+        let literal = |s: Option<&str>| s.is_some_and(|s| !s.is_empty() && !s.contains(['*', '{', '}', ',']));
+        literal(segments.next()) && literal(segments.next())
+    }
+
+    /// Whether it can match no repository name at all: those have a registry and a path.
+    pub(crate) fn lacks_registry(&self) -> bool {
+        !self.text.contains('/') && self.text != "**"
+    }
+
+    /// Whether it matches everything.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.text.split('/').all(|segment| segment == "*" || segment == "**")
+    }
+}
+
+/// Whether any of `patterns` matches.
+pub(crate) fn any(patterns: &[Pattern], name: &str) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(name))
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for Pattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl JsonSchema for Pattern {
+    fn schema_name() -> Cow<'static, str> {
+        "ImagePattern".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_BYTES,
+            "description": "A pattern over registry/repository: `*` within a segment, `**` over segments.",
+            "examples": ["registry.example/team/**"],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, name: &str) -> bool {
+        Pattern::parse(pattern).unwrap().matches(name)
+    }
+
+    #[test]
+    fn the_whole_name_is_compared_literally() {
+        assert!(matches("registry.example/team/**", "registry.example/team/app"));
+        assert!(matches("registry.example/team/**", "registry.example/team/a/b"));
+        assert!(matches("registry.example/*", "registry.example/app"));
+        assert!(matches("127.0.0.1:5000/app", "127.0.0.1:5000/app"));
+        for (pattern, name) in [
+            ("registry.example/team/**", "evil.example/registry.example/team/app"),
+            ("registry.example/team/**", "registry.example/team-evil/app"),
+            ("registry.example/team/**", "registry.example/team"),
+            ("registry.example/**", "registry.example.evil/app"),
+            ("registry.example/**", "registryXexample/app"),
+            ("registry.example/*", "registry.example/team/app"),
+            ("registry.example/App", "registry.example/app"),
+            ("registry.example/app", "registry.example/app2"),
+            ("registry.example/app", "registry.example:443/app"),
+        ] {
+            assert!(!matches(pattern, name), "{pattern} must not match {name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_over_names_is_refused() {
+        for bad in [
+            "",
+            "r/app@sha256:00",
+            "r/app:1.0",
+            "r/a?p",
+            "r/[a]",
+            "r/a\\b",
+            "r/ä",
+            "r/{a",
+            "r/a b",
+            &"x".repeat(513),
+        ] {
+            assert!(Pattern::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_exemption_names_registry_and_path() {
+        let named = |text| Pattern::parse(text).unwrap().is_named();
+        assert!(named("registry.example/team/**") && named("registry.example/app"));
+        for wide in
+            ["*", "**", "registry.example/**", "*/app", "**/app", "{a,b}/c/d", "registry.example/te*", "app"]
+        {
+            assert!(!named(wide), "{wide}");
+        }
+    }
+}

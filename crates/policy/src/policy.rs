@@ -1,0 +1,401 @@
+//! A policy as it is applied: presets filled in, keys read, contradictions refused.
+//!
+//! The document ([`crate::spec`]) says what somebody wrote; this says what holds. Reading key files is the caller's
+//! business ([`KeyFiles`]), so that nothing here touches a disk.
+//!
+//! | preset | pilot | beta | ga |
+//! | --- | --- | --- | --- |
+//! | signatures, SBOM | reported | required | required |
+//! | vulnerabilities that block | critical | critical, high | critical, high; core tier: medium |
+//! | waivers, days | critical 30, high 60, other 90; core tier: 14, 14, 90 | same | same |
+//! | pinned by digest; unrated counts as high; database at most 24 h old | in every phase | | |
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::{Digest, json};
+use plimsoll_verify::{KeyId, PublicKey};
+use serde::Serialize;
+
+use crate::deny::Denial;
+use crate::document::{Size, read};
+use crate::error::Error;
+use crate::pattern::{self, Pattern};
+use crate::setting::{Age, Level, Setting};
+use crate::spec::{AuthoritySpec, KeySpec, OnUnknown, Phase, PolicyDocument, Tier, UnratedAs};
+
+/// Where the bytes of the key files that a policy names come from. `path` is as the document writes it, relative to the
+/// document's own folder.
+pub trait KeyFiles {
+    /// The content of the file, or why there is none.
+    fn read(&self, path: &str) -> Result<Vec<u8>, String>;
+}
+
+/// For policies whose keys stand in the document: any file is refused.
+impl KeyFiles for () {
+    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+        Err("key files cannot be read here, expected the key in the document (`pem: |`)".to_owned())
+    }
+}
+
+impl KeyFiles for BTreeMap<String, Vec<u8>> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        self.get(path).cloned().ok_or_else(|| format!("key file {path} was not given"))
+    }
+}
+
+impl<F: Fn(&str) -> Result<Vec<u8>, String>> KeyFiles for F {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        self(path)
+    }
+}
+
+/// A policy, ready to be applied.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    pub(crate) name: String,
+    #[serde(skip)]
+    pub(crate) origin: String,
+    #[serde(skip)]
+    pub(crate) digest: Digest,
+    #[serde(skip)]
+    pub(crate) effective: Digest,
+    pub(crate) phase: Phase,
+    pub(crate) tier: Tier,
+    pub(crate) images: Option<Vec<Pattern>>,
+    pub(crate) pinned: bool,
+    pub(crate) registries: Option<Vec<Pattern>>,
+    pub(crate) signatures: SignaturePolicy,
+    pub(crate) sbom: SbomPolicy,
+    pub(crate) vulnerabilities: VulnerabilityPolicy,
+    pub(crate) denials: Vec<Denial>,
+    pub(crate) waivers: WaiverPolicy,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SignaturePolicy {
+    pub(crate) required: bool,
+    pub(crate) threshold: NonZeroU32,
+    pub(crate) authorities: Vec<Authority>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SbomPolicy {
+    pub(crate) required: bool,
+    pub(crate) on_unknown: OnUnknown,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VulnerabilityPolicy {
+    /// As listed. What blocks is everything from the lowest of them upwards: a list that forgets CRITICAL must not let
+    /// CRITICAL through.
+    pub(crate) block: BTreeSet<Level>,
+    pub(crate) unrated_as: UnratedAs,
+    pub(crate) max_database_age: Age,
+    pub(crate) ignore_unfixed: bool,
+    pub(crate) on_unknown: OnUnknown,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WaiverPolicy {
+    pub(crate) approvers: Vec<Authority>,
+    pub(crate) second: Vec<Authority>,
+    pub(crate) max_days: MaxDays,
+    pub(crate) allow_unsigned: bool,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct MaxDays {
+    pub(crate) critical: u16,
+    pub(crate) high: u16,
+    pub(crate) other: u16,
+}
+
+impl MaxDays {
+    /// How long a waiver for something of this level may run: never longer than for something less severe, or a finding
+    /// would pass by getting worse. What has no level gets the shortest time.
+    pub(crate) fn of(self, level: Option<Level>) -> u16 {
+        let high = self.high.min(self.other);
+        match level {
+            Some(Level::Critical) | None => self.critical.min(high),
+            Some(Level::High) => high,
+            Some(_) => self.other,
+        }
+    }
+}
+
+/// A name and the key that speaks for it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Authority {
+    pub(crate) name: String,
+    #[serde(rename = "key")]
+    id: KeyId,
+    #[serde(skip)]
+    key: PublicKey,
+    pub(crate) not_before: Option<Timestamp>,
+    pub(crate) not_after: Option<Timestamp>,
+}
+
+impl Authority {
+    /// What the policy calls it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    /// The key's name.
+    pub fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// Whether the key counts at `now`. Without a trusted time of signing, the time of judgement is all there is: a
+    /// signature from within the window, judged outside of it, cannot be told from one that was made outside.
+    pub(crate) fn window(&self, now: Timestamp) -> Window {
+        match (self.not_before, self.not_after) {
+            (Some(start), _) if now < start => Window::NotYet(start),
+            (_, Some(end)) if now >= end => Window::Over(end),
+            _ => Window::Open,
+        }
+    }
+}
+
+/// Where an instant lies in a key's window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Window {
+    NotYet(Timestamp),
+    Open,
+    Over(Timestamp),
+}
+
+impl Policy {
+    /// Reads a policy document. `origin` names it in messages and verdicts.
+    pub fn parse(bytes: &[u8], origin: &str, key_files: &dyn KeyFiles) -> Result<Self, Error> {
+        let document: PolicyDocument = read(bytes, origin, Size::DOCUMENT)?;
+        resolve(document, origin, Digest::sha256(bytes), key_files)
+    }
+
+    /// The policy that holds where none is given: pinned by digest, CRITICAL blocks, the rest is reported.
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "the document is part of the program, and a test reads it"
+    )]
+    pub fn builtin() -> Self {
+        Self::parse(Self::builtin_document().as_bytes(), "built-in policy", &())
+            .expect("the built-in policy is a policy")
+    }
+
+    /// The text of [`Policy::builtin`], to start one's own from.
+    pub fn builtin_document() -> &'static str {
+        include_str!("builtin.yaml")
+    }
+
+    /// The name in its metadata.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it was read from.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The SHA-256 of the document's bytes. It does not cover key files: [`Policy::effective_digest`] does.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The SHA-256 of everything that decides: presets applied, key files replaced by the ids of their keys.
+    pub fn effective_digest(&self) -> Digest {
+        self.effective
+    }
+
+    /// Keys that signatures of images are verified with.
+    pub fn verification_keys(&self) -> Vec<PublicKey> {
+        self.signatures.authorities.iter().map(|a| a.key.clone()).collect()
+    }
+
+    /// Keys that waivers are verified with: approvers and second approvers.
+    pub fn approver_keys(&self) -> Vec<PublicKey> {
+        let both = self.waivers.approvers.iter().chain(&self.waivers.second);
+        both.map(|a| a.key.clone()).collect()
+    }
+
+    /// How old the publishers' data may be. What gathers findings passes it on to the scan.
+    pub fn max_database_age(&self) -> SignedDuration {
+        self.vulnerabilities.max_database_age.0
+    }
+
+    /// Whether the policy is about images of this name (`registry/repository`). Without a name it can only be known
+    /// where the policy is about everything.
+    pub fn matches(&self, name: Option<&str>) -> Option<bool> {
+        match (&self.images, name) {
+            (None, _) => Some(true),
+            (Some(patterns), Some(name)) => Some(pattern::any(patterns, name)),
+            (Some(_), None) => None,
+        }
+    }
+}
+
+fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFiles) -> Result<Policy, Error> {
+    let spec = doc.spec;
+    let (phase, tier) = (spec.phase, spec.tier.or(Tier::Standard));
+    let strict = phase >= Phase::Beta;
+    let keys = Keys { origin, files };
+
+    let required = spec.signatures.required.or(strict);
+    let threshold = spec.signatures.threshold.or(NonZeroU32::MIN);
+    let authorities = keys.authorities(spec.signatures.any_of, "spec.signatures.anyOf")?;
+    let distinct: BTreeSet<KeyId> = authorities.iter().map(Authority::id).collect();
+    let invalid = |path: &str, reason: String| Error::Invalid {
+        origin: origin.to_owned(),
+        path: path.to_owned(),
+        reason,
+    };
+    if required && authorities.is_empty() {
+        return Err(invalid(
+            "spec.signatures.anyOf",
+            "signatures are required and nobody is named who may sign; name one or say `required: false`"
+                .to_owned(),
+        ));
+    }
+    if !authorities.is_empty() && threshold.get() as usize > distinct.len() {
+        let reason = format!(
+            "got threshold {threshold} with {} distinct keys, which nothing can meet",
+            distinct.len()
+        );
+        return Err(invalid("spec.signatures.threshold", reason));
+    }
+
+    let mut presets = BTreeSet::from([Level::Critical]);
+    if strict {
+        presets.insert(Level::High);
+    }
+    if phase == Phase::Ga && tier == Tier::Core {
+        presets.insert(Level::Medium);
+    }
+    let vulnerabilities = VulnerabilityPolicy {
+        block: spec
+            .vulnerabilities
+            .block
+            .into_option()
+            .map_or(presets, |listed| listed.into_iter().collect()),
+        unrated_as: spec.vulnerabilities.unrated_as.or(UnratedAs::High),
+        max_database_age: spec.vulnerabilities.max_database_age.or(Age(SignedDuration::from_hours(24))),
+        ignore_unfixed: spec.vulnerabilities.ignore_unfixed.or(false),
+        on_unknown: spec.vulnerabilities.on_unknown.or(OnUnknown::Block),
+    };
+
+    let denials = spec.deny.digests.into_option().unwrap_or_default();
+    let name = doc.metadata.name.0;
+    let mut policy = Policy {
+        origin: origin.to_owned(),
+        digest,
+        effective: digest,
+        phase,
+        tier,
+        images: spec.matches.images.into_option(),
+        pinned: spec.digest.pinned.or(true),
+        registries: spec.registries.allow.into_option(),
+        signatures: SignaturePolicy { required, threshold, authorities },
+        sbom: SbomPolicy {
+            required: spec.sbom.required.or(strict),
+            on_unknown: spec.sbom.on_unknown.or(OnUnknown::Block),
+        },
+        vulnerabilities,
+        denials: denials.into_iter().map(|d| Denial::new(d, &format!("policy {name}"))).collect(),
+        waivers: waivers(spec.waivers, tier, &keys)?,
+        name,
+    };
+    // Serialising plain data to a tree cannot fail; if it did, the document's digest stands in.
+    if let Ok(tree) = serde_json::to_value(&policy) {
+        policy.effective = Digest::sha256(&json::canonical(&tree));
+    }
+    Ok(policy)
+}
+
+fn waivers(spec: crate::spec::WaiversSpec, tier: Tier, keys: &Keys<'_>) -> Result<WaiverPolicy, Error> {
+    let days = |value: Setting<u16>, preset: u16, name: &str| match value.or(preset) {
+        days @ 1..=3650 => Ok(days),
+        days => Err(Error::Invalid {
+            origin: keys.origin.to_owned(),
+            path: format!("spec.waivers.maxDays.{name}"),
+            reason: format!("got {days}, expected 1 to 3650 days"),
+        }),
+    };
+    let policy = WaiverPolicy {
+        approvers: keys.authorities(spec.approvers, "spec.waivers.approvers")?,
+        second: keys.authorities(spec.second_approver, "spec.waivers.secondApprover")?,
+        max_days: MaxDays {
+            critical: days(spec.max_days.critical, 30, "critical")?,
+            high: days(spec.max_days.high, if tier == Tier::Core { 14 } else { 60 }, "high")?,
+            other: days(spec.max_days.other, 90, "other")?,
+        },
+        allow_unsigned: spec.allow_unsigned.is_set(),
+    };
+    if policy.allow_unsigned && !policy.second.is_empty() {
+        return Err(Error::Invalid {
+            origin: keys.origin.to_owned(),
+            path: "spec.waivers.allowUnsigned".to_owned(),
+            reason: "contradicts secondApprover: a waiver nobody signed has no second approver".to_owned(),
+        });
+    }
+    Ok(policy)
+}
+
+/// Reads the keys of one document.
+struct Keys<'a> {
+    origin: &'a str,
+    files: &'a dyn KeyFiles,
+}
+
+impl Keys<'_> {
+    fn authorities(&self, specs: Setting<Vec<AuthoritySpec>>, path: &str) -> Result<Vec<Authority>, Error> {
+        let mut names = BTreeSet::new();
+        let mut authorities = Vec::new();
+        for (index, spec) in specs.into_option().unwrap_or_default().into_iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            let name = spec.name.trim().to_owned();
+            if name.is_empty() || name.len() > 256 || !names.insert(name.to_lowercase()) {
+                return Err(Error::Invalid {
+                    origin: self.origin.to_owned(),
+                    path: format!("{path}.name"),
+                    reason: "expected a name of 1 to 256 bytes that no other entry of the list has"
+                        .to_owned(),
+                });
+            }
+            authorities.push(self.authority(name, spec.key, &format!("{path}.key"))?);
+        }
+        Ok(authorities)
+    }
+
+    fn authority(&self, name: String, spec: KeySpec, path: &str) -> Result<Authority, Error> {
+        let fault =
+            |reason: String| Error::Key { origin: self.origin.to_owned(), path: path.to_owned(), reason };
+        let (pem, source) = match (spec.file.into_option(), spec.pem.into_option()) {
+            (Some(file), None) => (self.files.read(&file).map_err(fault)?, format!("{file}: ")),
+            (None, Some(pem)) => (pem.into_bytes(), String::new()),
+            (None, None) => return Err(fault("got no key, expected `file` or `pem`".to_owned())),
+            (Some(_), Some(_)) => return Err(fault("got both `file` and `pem`, expected one".to_owned())),
+        };
+        let key = PublicKey::from_pem(&pem).map_err(|error| fault(format!("{source}{error}")))?;
+        Ok(Authority {
+            name,
+            id: key.id(),
+            key,
+            not_before: spec.not_before.into_option(),
+            not_after: spec.not_after.into_option(),
+        })
+    }
+}

@@ -1,0 +1,41 @@
+//! JSON Schemas (2020-12) of the documents and of the verdict, made from the types that read and write them.
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use serde_json::Value;
+
+use crate::deny::DenyListDocument;
+use crate::spec::PolicyDocument;
+use crate::verdict::Verdict;
+use crate::waiver::WaiverDocument;
+
+/// Of a policy.
+pub fn policy() -> Value {
+    schema::<PolicyDocument>(SchemaSettings::draft2020_12())
+}
+
+/// Of a waiver.
+pub fn waiver() -> Value {
+    schema::<WaiverDocument>(SchemaSettings::draft2020_12())
+}
+
+/// Of a deny list.
+pub fn deny_list() -> Value {
+    schema::<DenyListDocument>(SchemaSettings::draft2020_12())
+}
+
+/// Of a verdict.
+pub fn verdict() -> Value {
+    schema::<Verdict>(SchemaSettings::draft2020_12().for_serialize())
+}
+
+fn schema<T: JsonSchema>(settings: SchemaSettings) -> Value {
+    // A field that may be left out may not be null, so null is no default to offer.
+    let without_null_defaults = RecursiveTransform(|schema: &mut schemars::Schema| {
+        if schema.get("default").is_some_and(Value::is_null) {
+            schema.remove("default");
+        }
+    });
+    settings.with_transform(without_null_defaults).into_generator().into_root_schema_for::<T>().to_value()
+}

@@ -1,0 +1,294 @@
+//! The policy document, version 1, as it is written. What it means, with presets applied, is [`crate::Policy`].
+//!
+//! ```yaml
+//! apiVersion: plimsoll.dev/v1
+//! kind: Policy
+//! metadata: { name: production }
+//! spec:
+//!   phase: beta
+//!   match: { images: ["registry.example/team/**"] }
+//!   tier: standard
+//!   digest: { pinned: true }
+//!   registries: { allow: ["registry.example/**"] }
+//!   signatures:
+//!     required: true
+//!     threshold: 1
+//!     anyOf:
+//!       - name: release
+//!         key: { file: keys/release.pub }
+//!   sbom: { required: true, onUnknown: block }
+//!   vulnerabilities: { block: [critical, high], unratedAs: high, maxDatabaseAge: 24h, ignoreUnfixed: false, onUnknown: block }
+//!   deny: { digests: [{ digest: "sha256:…", reason: "…" }] }
+//!   waivers:
+//!     approvers: [{ name: secops@example, key: { file: keys/secops.pub } }]
+//!     secondApprover: []
+//!     maxDays: { critical: 30, high: 60, other: 90 }
+//! ```
+//!
+//! There is no `onUnknown` for signatures, digests, registries and deny lists on purpose: what cannot be known about
+//! them always blocks.
+
+use std::num::NonZeroU32;
+
+use jiff::Timestamp;
+use plimsoll_core::Digest;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::pattern::Pattern;
+use crate::setting::{Age, Level, Name, Setting, given};
+
+/// The version of every document of this crate.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+pub(crate) enum ApiVersion {
+    #[serde(rename = "plimsoll.dev/v1")]
+    V1,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+pub(crate) enum PolicyKind {
+    Policy,
+}
+
+/// A policy of Plimsoll.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "Plimsoll policy, version 1")]
+pub(crate) struct PolicyDocument {
+    #[expect(dead_code, reason = "reading it is the check")]
+    pub(crate) api_version: ApiVersion,
+    #[expect(dead_code, reason = "reading it is the check")]
+    pub(crate) kind: PolicyKind,
+    pub(crate) metadata: Metadata,
+    pub(crate) spec: PolicySpec,
+}
+
+/// What the document is called.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Metadata {
+    /// Repeated in every verdict.
+    pub(crate) name: Name,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Setting::is_unset")]
+    pub(crate) description: Setting<String>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PolicySpec {
+    /// The preset that every other field starts from.
+    pub(crate) phase: Phase,
+    /// What the policy is about; everything, when left out.
+    #[serde(default, rename = "match", deserialize_with = "given")]
+    pub(crate) matches: MatchSpec,
+    /// Core images have stricter limits for waivers, and MEDIUM blocks at ga.
+    #[serde(default)]
+    pub(crate) tier: Setting<Tier>,
+    #[serde(default, deserialize_with = "given")]
+    pub(crate) digest: DigestSpec,
+    #[serde(default, deserialize_with = "given")]
+    pub(crate) registries: RegistriesSpec,
+    #[serde(default, deserialize_with = "given")]
+    pub(crate) signatures: SignaturesSpec,
+    #[serde(default, deserialize_with = "given")]
+    pub(crate) sbom: SbomSpec,
+    #[serde(default, deserialize_with = "given")]
+    pub(crate) vulnerabilities: VulnerabilitiesSpec,
+    #[serde(default, deserialize_with = "given")]
+    pub(crate) deny: DenySpec,
+    #[serde(default, deserialize_with = "given")]
+    pub(crate) waivers: WaiversSpec,
+}
+
+/// How far an environment has come; each phase presets stricter rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Phase {
+    /// CRITICAL blocks; signatures and SBOM are reported.
+    Pilot,
+    /// HIGH blocks too; signatures and SBOM are required.
+    Beta,
+    /// As beta; MEDIUM blocks on core images.
+    Ga,
+}
+
+/// How much depends on an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Tier {
+    /// Any image.
+    Standard,
+    /// An image that others are built on or that the platform itself runs.
+    Core,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct MatchSpec {
+    pub(crate) images: Setting<Vec<Pattern>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct DigestSpec {
+    /// Whether the image must have been asked for by digest.
+    pub(crate) pinned: Setting<bool>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RegistriesSpec {
+    /// Repositories that images may come from; any, when left out.
+    pub(crate) allow: Setting<Vec<Pattern>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SignaturesSpec {
+    /// When false, signatures are reported and block nothing.
+    pub(crate) required: Setting<bool>,
+    /// How many distinct authorities must have signed.
+    pub(crate) threshold: Setting<NonZeroU32>,
+    /// Who may sign.
+    pub(crate) any_of: Setting<Vec<AuthoritySpec>>,
+}
+
+/// Somebody whose signature counts.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct AuthoritySpec {
+    /// Repeated in verdicts.
+    pub(crate) name: String,
+    pub(crate) key: KeySpec,
+}
+
+/// A public key: `file` or `pem`, and the time during which it counts.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["file"] }, { "required": ["pem"] }]))]
+pub(crate) struct KeySpec {
+    /// A PEM file, relative to the policy document.
+    pub(crate) file: Setting<String>,
+    /// The PEM text itself.
+    pub(crate) pem: Setting<String>,
+    /// Signatures count from this instant on.
+    #[schemars(with = "Setting<Instant>")]
+    pub(crate) not_before: Setting<Timestamp>,
+    /// Signatures count before this instant.
+    #[schemars(with = "Setting<Instant>")]
+    pub(crate) not_after: Setting<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SbomSpec {
+    /// When false, the inventory is reported and blocks nothing.
+    pub(crate) required: Setting<bool>,
+    pub(crate) on_unknown: Setting<OnUnknown>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct VulnerabilitiesSpec {
+    /// Severities that block, with everything above the lowest of them. Empty: nothing blocks.
+    pub(crate) block: Setting<Vec<Level>>,
+    /// What a finding without any rating counts as.
+    pub(crate) unrated_as: Setting<UnratedAs>,
+    /// How long ago the publisher's data may have been retrieved.
+    pub(crate) max_database_age: Setting<Age>,
+    /// Whether findings that no fix exists for are left out.
+    pub(crate) ignore_unfixed: Setting<bool>,
+    pub(crate) on_unknown: Setting<OnUnknown>,
+}
+
+/// What a finding that nobody rated counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum UnratedAs {
+    /// As low.
+    Low,
+    /// As medium.
+    Medium,
+    /// As high.
+    High,
+    /// As critical.
+    Critical,
+    /// It makes the rule unknown.
+    Unknown,
+}
+
+/// What becomes of a rule whose evidence is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum OnUnknown {
+    /// The verdict is indeterminate.
+    Block,
+    /// It is reported, and blocks nothing.
+    Warn,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct DenySpec {
+    pub(crate) digests: Setting<Vec<DenialSpec>>,
+}
+
+/// A digest that nothing may use: of an index, manifest, configuration, layer, or of a layer's uncompressed content.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct DenialSpec {
+    #[schemars(with = "String", regex(pattern = "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"))]
+    pub(crate) digest: Digest,
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct WaiversSpec {
+    /// Whose signature makes a waiver count.
+    pub(crate) approvers: Setting<Vec<AuthoritySpec>>,
+    /// When not empty, one of these must have signed too.
+    pub(crate) second_approver: Setting<Vec<AuthoritySpec>>,
+    /// How long a waiver may run, by the severity of what it waives.
+    #[serde(deserialize_with = "given")]
+    pub(crate) max_days: MaxDaysSpec,
+    /// Only the sentence `I accept unsigned waivers` is accepted.
+    #[schemars(with = "Setting<UnsignedWords>")]
+    pub(crate) allow_unsigned: Setting<UnsignedWords>,
+}
+
+/// The sentence that a policy must say before waivers without a signature count.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+pub(crate) enum UnsignedWords {
+    #[serde(rename = "I accept unsigned waivers")]
+    Accepted,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct MaxDaysSpec {
+    #[schemars(range(min = 1, max = 3650))]
+    pub(crate) critical: Setting<u16>,
+    #[schemars(range(min = 1, max = 3650))]
+    pub(crate) high: Setting<u16>,
+    #[schemars(range(min = 1, max = 3650))]
+    pub(crate) other: Setting<u16>,
+}
+
+/// For the schema: an instant as RFC 3339 writes it.
+pub(crate) struct Instant;
+
+impl JsonSchema for Instant {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Instant".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "date-time" })
+    }
+}

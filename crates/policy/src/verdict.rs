@@ -1,0 +1,515 @@
+//! The verdict: every rule with its outcome and reason, what it was made from, and until when it holds.
+//!
+//! Serialised, it is the answer of every command that judges. `schemaVersion` changes when a reader of the old form
+//! would misread the new one; added members do not change it.
+//!
+//! ```json
+//! {"schemaVersion": "plimsoll.dev/verdict/v1", "decision": "deny",
+//!  "reasons": ["vulnerabilities: CVE-2026-1234 (critical) in libfoo 1.0"],
+//!  "requested": "registry.example/team/app@sha256:…", "evaluatedAt": "2026-11-20T12:00:00Z",
+//!  "policy": {"name": "production", "origin": "policy.yaml", "digest": "sha256:…", "effectiveDigest": "sha256:…"},
+//!  "denyLists": [], "platforms": [{"platform": "linux/amd64", "decision": "deny", "rules": ["…"]}]}
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use plimsoll_core::Digest;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::evidence::{ImageDigests, SubjectKind};
+use crate::setting::Level;
+use crate::spec::{Instant, Phase, Tier};
+
+/// The version that [`Verdict::schema_version`] carries.
+pub const VERDICT_V1: &str = "plimsoll.dev/verdict/v1";
+
+/// What is decided about a subject, over all of its platforms that were judged.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "Plimsoll verdict, version 1")]
+#[non_exhaustive]
+pub struct Verdict {
+    /// `plimsoll.dev/verdict/v1`.
+    #[schemars(extend("const" = VERDICT_V1))]
+    pub schema_version: &'static str,
+    /// The worst of the platforms' decisions.
+    pub decision: Decision,
+    /// What decided, in words, the same text once.
+    pub reasons: Vec<String>,
+    /// What the user typed.
+    pub requested: String,
+    /// The time that was judged at.
+    #[schemars(with = "Instant")]
+    pub evaluated_at: Timestamp,
+    /// From here on it must be judged anew: a waiver ends, a database becomes stale, a key's time is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Instant>")]
+    pub valid_until: Option<Timestamp>,
+    /// The policy that was applied.
+    pub policy: PolicyRef,
+    /// Deny lists that were applied beside the policy's own.
+    pub deny_lists: Vec<DocumentRef>,
+    /// One for each platform that the verdict covers.
+    pub platforms: Vec<PlatformVerdict>,
+}
+
+/// What it comes to. Ordered from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// No rule blocks.
+    Allow,
+    /// It could not be decided, which blocks.
+    Indeterminate,
+    /// A rule blocks.
+    Deny,
+}
+
+/// The decision about one platform.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct PlatformVerdict {
+    /// `linux/amd64`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// What was judged.
+    pub subject: SubjectRecord,
+    /// What it comes to.
+    pub decision: Decision,
+    /// From here on it must be judged anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Instant>")]
+    pub valid_until: Option<Timestamp>,
+    /// Every rule, in the order in which they are applied.
+    pub rules: Vec<RuleResult>,
+    /// The advisory data that findings come from.
+    pub database: Vec<DatabaseRecord>,
+    /// The digests of what was used as evidence.
+    pub evidence: Vec<EvidenceRecord>,
+}
+
+/// The subject as the verdict covers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct SubjectRecord {
+    /// Where it came from.
+    pub kind: SubjectKind,
+    /// `registry/repository`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// The tag that was asked for. The verdict is about the digests, never about the tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// What the verdict is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digests: Option<ImageDigests>,
+}
+
+/// What one rule says.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct RuleResult {
+    /// Which rule.
+    pub rule: Rule,
+    /// What it found.
+    pub outcome: Outcome,
+    /// Whether that outcome can block. It does when the outcome is fail or unknown.
+    pub effect: Effect,
+    /// The outcome in words.
+    pub reason: String,
+    /// One thing to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// What exactly.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<Detail>,
+    /// Waivers that were used, or are for this subject and were refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<WaiverUse>,
+}
+
+impl RuleResult {
+    /// What this rule alone makes of the verdict.
+    pub fn decision(&self) -> Decision {
+        match (self.effect, self.outcome) {
+            (Effect::Block, Outcome::Fail) => Decision::Deny,
+            (Effect::Block, Outcome::Unknown) => Decision::Indeterminate,
+            _ => Decision::Allow,
+        }
+    }
+}
+
+/// The rules, in the order in which they are applied and shown. The names are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Rule {
+    /// No digest of it is denied.
+    DenyList,
+    /// The policy is about it.
+    Policy,
+    /// It was asked for by digest.
+    Digest,
+    /// It comes from an allowed repository.
+    Registries,
+    /// Enough authorities signed it.
+    Signatures,
+    /// What is in it is known.
+    Sbom,
+    /// Nothing in it is known to be too bad.
+    Vulnerabilities,
+}
+
+impl Rule {
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DenyList => "deny-list",
+            Self::Policy => "policy",
+            Self::Digest => "digest",
+            Self::Registries => "registries",
+            Self::Signatures => "signatures",
+            Self::Sbom => "sbom",
+            Self::Vulnerabilities => "vulnerabilities",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a rule found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It holds.
+    Pass,
+    /// It does not hold.
+    Fail,
+    /// It does not hold, and waivers cover all of it.
+    Waived,
+    /// The policy does not ask for it.
+    NotApplicable,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// What a rule's outcome can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    /// Fail denies, unknown makes indeterminate.
+    Block,
+    /// Nothing; it is only shown.
+    Report,
+}
+
+/// Something that a rule looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "type")]
+#[non_exhaustive]
+pub enum Detail {
+    /// A digest that is denied.
+    Denied {
+        /// The digest.
+        #[schemars(with = "String")]
+        digest: Digest,
+        /// What of the image it is: `manifest`, `layer`.
+        what: String,
+        /// Why it is denied.
+        reason: String,
+        /// Which list says so.
+        list: String,
+    },
+    /// A signature that counts.
+    Signature {
+        /// Who signed, by the policy's name for them.
+        authority: String,
+        /// The key's id.
+        key: String,
+        /// The digest of the bundle.
+        #[schemars(with = "String")]
+        bundle: Digest,
+        /// The digest that was signed.
+        #[schemars(with = "String")]
+        signed: Digest,
+        /// What the bundle carries and was not looked at.
+        not_checked: Vec<String>,
+    },
+    /// A signature or statement that does not count.
+    RefusedSignature {
+        /// The digest of its bytes.
+        #[schemars(with = "String")]
+        bundle: Digest,
+        /// Why not.
+        reason: String,
+    },
+    /// A finding that blocks, is waived, or has no rating.
+    Finding(Box<FindingRecord>),
+    /// How many findings there are of each severity, those that block nothing included.
+    Findings {
+        /// By severity, as rated.
+        by_severity: BTreeMap<String, usize>,
+        /// Findings left out because no fix exists and the policy ignores such.
+        unfixed_ignored: usize,
+        /// Findings that the matcher set aside, each for its own reason.
+        suppressed: usize,
+    },
+    /// Components that no fresh advisory data covers.
+    Gap {
+        /// Whose data is missing.
+        ecosystem: String,
+        /// How many components it leaves open.
+        components: usize,
+        /// Why.
+        reason: String,
+    },
+    /// Something that the inventory could not find out.
+    Problem {
+        /// A stable code.
+        code: String,
+        /// The file it is about.
+        path: String,
+        /// In words.
+        detail: String,
+    },
+}
+
+/// A finding as it was judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct FindingRecord {
+    /// CVE where there is one.
+    pub id: String,
+    /// The advisory that says so.
+    pub advisory: String,
+    /// Other names of the same vulnerability.
+    pub aliases: Vec<String>,
+    /// Package URL.
+    pub component: String,
+    /// Package name.
+    pub package: String,
+    /// Installed version.
+    pub version: String,
+    /// As rated: `critical` … `unrated`.
+    pub severity: String,
+    /// What it counts as; none when it is unrated and the policy does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counted_as: Option<Level>,
+    /// Versions that fix it.
+    pub fixed_in: Vec<String>,
+    /// In one line.
+    pub summary: String,
+    /// Where it is.
+    pub locations: Vec<LocationRecord>,
+    /// What became of it.
+    pub disposition: Disposition,
+    /// The waivers that cover it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waived_by: Vec<String>,
+}
+
+/// A file that shows a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct LocationRecord {
+    /// Relative to the root.
+    pub path: String,
+    /// The layer, counted from the base, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<usize>,
+}
+
+/// What became of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Disposition {
+    /// It blocks.
+    Blocks,
+    /// It would block, and a waiver covers it.
+    Waived,
+    /// Nobody rated it, and the policy does not say what that counts as.
+    Unrated,
+}
+
+/// A waiver that is for this subject and rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct WaiverUse {
+    /// Its name.
+    pub name: String,
+    /// Where it was read from.
+    pub origin: String,
+    /// The digest of what it says.
+    #[schemars(with = "String")]
+    pub content: Digest,
+    /// Whether it counted.
+    pub used: bool,
+    /// Why it counted or not, in words.
+    pub reason: String,
+    /// Why the risk is taken, as the waiver says.
+    pub justification: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Who approved it; empty for an unsigned one.
+    pub approvers: Vec<String>,
+    /// When it ends.
+    #[schemars(with = "Instant")]
+    pub expires: Timestamp,
+}
+
+/// The policy that was applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct PolicyRef {
+    /// The name in its metadata.
+    pub name: String,
+    /// Where it was read from.
+    pub origin: String,
+    /// The digest of the document's bytes.
+    #[schemars(with = "String")]
+    pub digest: Digest,
+    /// The digest of what holds: presets applied, keys by their ids.
+    #[schemars(with = "String")]
+    pub effective_digest: Digest,
+    /// Its phase.
+    pub phase: Phase,
+    /// Its tier.
+    pub tier: Tier,
+}
+
+/// A document that was applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct DocumentRef {
+    /// The name in its metadata.
+    pub name: String,
+    /// Where it was read from.
+    pub origin: String,
+    /// The digest of its bytes.
+    #[schemars(with = "String")]
+    pub digest: Digest,
+}
+
+/// One publisher's advisory data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct DatabaseRecord {
+    /// What it covers.
+    pub ecosystem: String,
+    /// Who publishes it.
+    pub publisher: String,
+    /// When it was retrieved from there.
+    #[schemars(with = "Instant")]
+    pub as_of: Timestamp,
+    /// The digest of the database file.
+    #[schemars(with = "String")]
+    pub digest: Digest,
+}
+
+/// A piece of evidence by its digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct EvidenceRecord {
+    /// `signature`, `statement` (signed, and no signature), `sbom`, `waiver`.
+    pub kind: String,
+    /// The digest of its bytes.
+    #[schemars(with = "String")]
+    pub digest: Digest,
+}
+
+impl Verdict {
+    /// The verdict over several platforms of one subject: the worst decision, the earliest end. Without any platform
+    /// there is nothing that could be allowed, and no verdict.
+    pub fn combine(verdicts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        verdicts.into_iter().reduce(|mut all, next| {
+            if next.decision > all.decision {
+                all.decision = next.decision;
+            }
+            all.valid_until = earliest([all.valid_until, next.valid_until]);
+            all.platforms.extend(next.platforms);
+            all.reasons = reasons(&all.platforms, all.decision);
+            all
+        })
+    }
+
+    /// Every result of every platform that keeps the verdict from being allow.
+    pub fn blocking(&self) -> impl Iterator<Item = &RuleResult> {
+        let rules = self.platforms.iter().flat_map(|platform| &platform.rules);
+        rules.filter(|result| result.decision() != Decision::Allow)
+    }
+}
+
+/// The reasons for `decision`: of each rule that brought it about, or of the waivers that made it allow.
+pub(crate) fn reasons(platforms: &[PlatformVerdict], decision: Decision) -> Vec<String> {
+    let many = platforms.len() > 1;
+    let mut reasons = Vec::new();
+    for platform in platforms {
+        for result in &platform.rules {
+            let told = match decision {
+                Decision::Allow => result.outcome == Outcome::Waived,
+                blocked => result.decision() == blocked,
+            };
+            if told {
+                let at = platform
+                    .platform
+                    .as_deref()
+                    .filter(|_| many)
+                    .map(|p| format!(" ({p})"))
+                    .unwrap_or_default();
+                let text = format!("{}{at}: {}", result.rule, result.reason);
+                if !reasons.contains(&text) {
+                    reasons.push(text);
+                }
+            }
+        }
+    }
+    if reasons.is_empty() {
+        reasons.push("no rule of the policy blocks it".to_owned());
+    }
+    reasons
+}
+
+/// The earliest of the instants that are known.
+pub(crate) fn earliest(instants: impl IntoIterator<Item = Option<Timestamp>>) -> Option<Timestamp> {
+    instants.into_iter().flatten().min()
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allow => "allow",
+            Self::Indeterminate => "indeterminate",
+            Self::Deny => "deny",
+        })
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Waived => "waived",
+            Self::NotApplicable => "not applicable",
+            Self::Unknown => "unknown",
+        })
+    }
+}

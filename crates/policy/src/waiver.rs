@@ -1,0 +1,325 @@
+//! Waivers: somebody accepts a named risk, for a named scope and a bounded time.
+//!
+//! This file owns the document and how it is read, signed or not. Whether a waiver applies to a subject is decided at
+//! each evaluation, in [`crate::standing`], because that depends on policy and time.
+//!
+//! ```yaml
+//! apiVersion: plimsoll.dev/v1
+//! kind: Waiver
+//! metadata: { name: W-1 }
+//! spec:
+//!   rules: [vulnerabilities]
+//!   cves: [CVE-2026-1234]
+//!   images: ["registry.example/team/app"]       # and/or digests; both given: both must fit
+//!   digests: ["sha256:…"]
+//!   reason: fix needs the next minor release
+//!   riskAssessment: only reachable by operators
+//!   controls: [egress closed, alert on crash loops]
+//!   owner: alice@example
+//!   issued: 2026-11-01T00:00:00Z
+//!   expires: 2026-11-30T00:00:00Z
+//! ```
+//!
+//! Signed, it is the predicate of an in-toto statement of type [`WAIVER_V1`] in a Sigstore bundle; the statement's
+//! subjects are not looked at, the scope is what the document says. A bundle holds one signature: a second approver
+//! signs the same document into a bundle of their own, and evaluation puts the two together by [`Waiver::content`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use plimsoll_core::{Digest, json};
+use plimsoll_verify::{Bundle, KeyId, Signer, WAIVER_V1, statement_by_key};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Policy;
+use crate::document::{Size, read};
+use crate::error::Error;
+use crate::pattern::Pattern;
+use crate::setting::given;
+use crate::spec::{ApiVersion, Instant, Metadata};
+use crate::verdict::Rule;
+
+/// A waiver document, with the signatures that were found on it.
+#[derive(Debug, Clone)]
+pub struct Waiver {
+    pub(crate) name: String,
+    pub(crate) origin: String,
+    pub(crate) content: Digest,
+    pub(crate) terms: Terms,
+    document: Value,
+    /// Keys that signed, each with the digest of the bundle. Empty: the document came without a signature.
+    pub(crate) approvals: BTreeMap<KeyId, Digest>,
+}
+
+/// What the document says.
+#[derive(Debug, Clone)]
+pub(crate) struct Terms {
+    pub(crate) rules: BTreeSet<Rule>,
+    pub(crate) cves: BTreeSet<String>,
+    pub(crate) images: Vec<Pattern>,
+    pub(crate) digests: Vec<Digest>,
+    pub(crate) reason: String,
+    pub(crate) owner: String,
+    pub(crate) issued: Timestamp,
+    pub(crate) expires: Timestamp,
+}
+
+impl Waiver {
+    /// Reads a waiver from the bundle that an approver or second approver of `policy` signed.
+    pub fn from_bundle(bytes: &[u8], origin: &str, policy: &Policy) -> Result<Self, Error> {
+        let unsigned = |reason: String| Error::WaiverSignature {
+            origin: origin.to_owned(),
+            policy: policy.name().to_owned(),
+            reason,
+        };
+        let bundle = Bundle::parse(bytes).map_err(|error| Error::Syntax {
+            origin: origin.to_owned(),
+            path: String::new(),
+            line: None,
+            reason: error.to_string(),
+        })?;
+        let verified = statement_by_key(&bundle, &policy.approver_keys())
+            .map_err(|error| unsigned(error.to_string()))?;
+        let statement = verified.value();
+        if statement.predicate_type != WAIVER_V1 {
+            return Err(Error::Invalid {
+                origin: origin.to_owned(),
+                path: "predicateType".to_owned(),
+                reason: format!("got {}, expected {WAIVER_V1}", statement.predicate_type),
+            });
+        }
+        // The same strict reader as for files: a signature does not make an unknown field known.
+        let mut waiver = Self::from_unsigned(&json::canonical(&statement.predicate), origin)?;
+        match verified.signer() {
+            Signer::Key(id) => waiver.approvals.insert(*id, *verified.bundle()),
+            other => return Err(unsigned(format!("got a signature by {other}, expected one by a key"))),
+        };
+        Ok(waiver)
+    }
+
+    /// Reads a waiver document without signature. It applies only under a policy that accepts such in words, and the
+    /// verdict says so.
+    pub fn from_unsigned(bytes: &[u8], origin: &str) -> Result<Self, Error> {
+        let typed: WaiverDocument = read(bytes, origin, Size::DOCUMENT)?;
+        // Made from what was understood, not from the text: `name: 1e3` is the same waiver in YAML and in the JSON that
+        // is signed.
+        let document = serde_json::to_value(&typed).map_err(|error| Error::Syntax {
+            origin: origin.to_owned(),
+            path: String::new(),
+            line: None,
+            reason: error.to_string(),
+        })?;
+        let name = typed.metadata.name.0;
+        let terms = typed.spec.check(origin)?;
+        let content = Digest::sha256(&json::canonical(&document));
+        Ok(Self { name, origin: origin.to_owned(), content, terms, document, approvals: BTreeMap::new() })
+    }
+
+    /// The name in its metadata.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it was read from.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The document: what an approver signs.
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
+    /// The digest of what the document says, equal for every bundle and file that says the same.
+    pub fn content(&self) -> Digest {
+        self.content
+    }
+
+    /// Whether nobody signed it.
+    pub fn is_unsigned(&self) -> bool {
+        self.approvals.is_empty()
+    }
+
+    /// When it ends.
+    pub fn expires(&self) -> Timestamp {
+        self.terms.expires
+    }
+}
+
+/// Each document once, with every signature on it.
+pub(crate) fn united(waivers: &[Waiver]) -> Vec<Waiver> {
+    let mut by_content: BTreeMap<Digest, Waiver> = BTreeMap::new();
+    for waiver in waivers {
+        by_content
+            .entry(waiver.content)
+            .and_modify(|known| {
+                known.approvals.extend(waiver.approvals.iter().map(|(key, bundle)| (*key, *bundle)));
+            })
+            .or_insert_with(|| waiver.clone());
+    }
+    let mut all: Vec<Waiver> = by_content.into_values().collect();
+    all.sort_by(|a, b| (&a.name, a.content).cmp(&(&b.name, b.content)));
+    all
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+enum WaiverKind {
+    Waiver,
+}
+
+/// A waiver of Plimsoll.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "Plimsoll waiver, version 1")]
+pub(crate) struct WaiverDocument {
+    api_version: ApiVersion,
+    kind: WaiverKind,
+    metadata: Metadata,
+    spec: WaiverSpec,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WaiverSpec {
+    /// Which rules it is about. Deny lists, digests and signatures cannot be waived.
+    #[schemars(length(min = 1))]
+    #[serde(deserialize_with = "given")]
+    rules: Vec<WaivableRule>,
+    /// Vulnerabilities by identifier; required for the rule `vulnerabilities`.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Vec::is_empty")]
+    cves: Vec<String>,
+    /// Repositories, each with its registry and at least one named path segment.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Vec::is_empty")]
+    images: Vec<Pattern>,
+    /// Index or manifest digests.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    digests: Vec<Digest>,
+    /// Why the risk is taken.
+    #[schemars(length(min = 1))]
+    reason: String,
+    /// What could happen, and how likely.
+    #[schemars(length(min = 1))]
+    risk_assessment: String,
+    /// What lowers the risk meanwhile.
+    #[schemars(length(min = 1))]
+    #[serde(deserialize_with = "given")]
+    controls: Vec<String>,
+    /// Who answers for it; never an approver of it.
+    #[schemars(length(min = 1))]
+    owner: String,
+    #[schemars(with = "Instant")]
+    issued: Timestamp,
+    #[schemars(with = "Instant")]
+    expires: Timestamp,
+}
+
+/// A rule that can be waived.
+// The others are spelled out so that a waiver for them is refused with the reason, not as a typing error.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum WaivableRule {
+    Vulnerabilities,
+    Sbom,
+    Registries,
+    #[schemars(skip)]
+    DenyList,
+    #[schemars(skip)]
+    Digest,
+    #[schemars(skip)]
+    Signatures,
+    #[schemars(skip)]
+    Policy,
+}
+
+/// More identifiers than one person assesses.
+const MAX_CVES: usize = 1_000;
+
+impl WaiverSpec {
+    fn check(self, origin: &str) -> Result<Terms, Error> {
+        let invalid = |path: &str, reason: String| {
+            Err(Error::Invalid { origin: origin.to_owned(), path: format!("spec.{path}"), reason })
+        };
+        let mut rules = BTreeSet::new();
+        for rule in self.rules {
+            rules.insert(match rule {
+                WaivableRule::Vulnerabilities => Rule::Vulnerabilities,
+                WaivableRule::Sbom => Rule::Sbom,
+                WaivableRule::Registries => Rule::Registries,
+                WaivableRule::DenyList
+                | WaivableRule::Digest
+                | WaivableRule::Signatures
+                | WaivableRule::Policy => {
+                    let reason = "deny lists, digests, signatures and the choice of policy cannot be waived, \
+                                  expected vulnerabilities, sbom or registries";
+                    return invalid("rules", reason.to_owned());
+                }
+            });
+        }
+        if rules.is_empty() {
+            return invalid("rules", "names no rule, expected at least one".to_owned());
+        }
+        let about_findings = rules.contains(&Rule::Vulnerabilities);
+        if about_findings && self.cves.is_empty() {
+            return invalid("cves", "a waiver for vulnerabilities names them, got none".to_owned());
+        }
+        if !about_findings && !self.cves.is_empty() {
+            return invalid(
+                "cves",
+                "got some, and the rule vulnerabilities is not among the rules".to_owned(),
+            );
+        }
+        if self.cves.len() > MAX_CVES {
+            return invalid("cves", format!("got {}, expected at most {MAX_CVES}", self.cves.len()));
+        }
+        for (index, cve) in self.cves.iter().enumerate() {
+            if !is_identifier(cve) {
+                let reason = "expected an identifier such as CVE-2026-1234, without wildcards".to_owned();
+                return invalid(&format!("cves[{index}]"), reason);
+            }
+        }
+        if self.images.is_empty() && self.digests.is_empty() {
+            return invalid("images", "names neither images nor digests, expected at least one".to_owned());
+        }
+        for (index, image) in self.images.iter().enumerate() {
+            if !image.is_named() {
+                let reason =
+                    format!("`{image}` is too wide, expected a registry and a first path segment by name");
+                return invalid(&format!("images[{index}]"), reason);
+            }
+        }
+        for (field, text) in
+            [("reason", &self.reason), ("riskAssessment", &self.risk_assessment), ("owner", &self.owner)]
+        {
+            if text.trim().is_empty() {
+                return invalid(field, "says nothing".to_owned());
+            }
+        }
+        if !self.controls.iter().any(|control| !control.trim().is_empty()) {
+            return invalid("controls", "names no compensating control, expected at least one".to_owned());
+        }
+        if self.expires <= self.issued {
+            return invalid("expires", format!("{} is not after issued, {}", self.expires, self.issued));
+        }
+        Ok(Terms {
+            rules,
+            cves: self.cves.into_iter().collect(),
+            images: self.images,
+            digests: self.digests,
+            reason: self.reason,
+            owner: self.owner.trim().to_owned(),
+            issued: self.issued,
+            expires: self.expires,
+        })
+    }
+}
+
+/// `CVE-2026-1234`, `GHSA-xxxx-xxxx-xxxx`, `DSA-5678-1`, `ALBA-2025:1`: what advisories are called everywhere.
+fn is_identifier(text: &str) -> bool {
+    text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.split_once('-').is_some_and(|(_, rest)| !rest.is_empty())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'))
+}

@@ -1,0 +1,251 @@
+//! Policies, evidence and waivers for the tests, signed with real keys where signatures matter.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::SignedDuration;
+use plimsoll_core::{Digest, Timestamp};
+use plimsoll_policy::{
+    DenyList, Evidence, ImageDigests, InventorySource, Policy, RuleResult, SbomFacts, Signatures,
+    SubjectFacts, SubjectKind, Verdict, VulnerabilityFacts, Waiver, evaluate,
+};
+use plimsoll_verify::{
+    BUNDLE_V0_3, Bundle, COSIGN_SIGN_V1, IN_TOTO_PAYLOAD, PublicKey, Statement, Subject, Verified, WAIVER_V1,
+    statement_by_key,
+};
+use plimsoll_vuln::{FeedStatus, Finding, Fix, Gap, GapReason, Scan, Severity, SeveritySource};
+use serde_json::{Value, json};
+use sigstore_crypto::KeyPair;
+
+pub const NOW: &str = "2026-11-20T12:00:00Z";
+pub const NAME: &str = "registry.example/team/app";
+
+pub fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub fn now() -> Timestamp {
+    at(NOW)
+}
+
+pub fn after(hours: i64) -> Timestamp {
+    now() + SignedDuration::from_hours(hours)
+}
+
+pub struct Key {
+    pair: KeyPair,
+    pub public: PublicKey,
+}
+
+pub fn key() -> Key {
+    let pair = KeyPair::generate_ecdsa_p256().unwrap();
+    let public = PublicKey::from_spki_der(pair.public_key_der().unwrap().as_bytes()).unwrap();
+    Key { pair, public }
+}
+
+impl Key {
+    /// The key as a policy writes it, on one line.
+    pub fn yaml(&self) -> String {
+        format!("{{ pem: {} }}", json!(self.public.to_pem()))
+    }
+
+    /// As [`Key::yaml`], with the other members of the key.
+    pub fn yaml_with(&self, more: &str) -> String {
+        format!("{{ pem: {}, {more} }}", json!(self.public.to_pem()))
+    }
+
+    pub fn bundle(&self, statement: &Statement) -> Vec<u8> {
+        let payload = statement.to_json();
+        let head = format!("DSSEv1 {} {IN_TOTO_PAYLOAD} {} ", IN_TOTO_PAYLOAD.len(), payload.len());
+        let pae = [head.as_bytes(), &payload].concat();
+        json!({
+            "mediaType": BUNDLE_V0_3,
+            "verificationMaterial": {"publicKey": {"hint": STANDARD.encode(self.public.id().as_bytes())}},
+            "dsseEnvelope": {
+                "payload": STANDARD.encode(&payload),
+                "payloadType": IN_TOTO_PAYLOAD,
+                "signatures": [{"sig": STANDARD.encode(self.pair.sign(&pae).unwrap().as_bytes())}],
+            },
+        })
+        .to_string()
+        .into_bytes()
+    }
+
+    pub fn signature_of(&self, digest: &Digest) -> Verified<Statement> {
+        self.statement(digest, COSIGN_SIGN_V1)
+    }
+
+    pub fn statement(&self, digest: &Digest, predicate_type: &str) -> Verified<Statement> {
+        let statement = Statement::new(Subject::new("", digest), predicate_type, json!({}));
+        let bundle = Bundle::parse(&self.bundle(&statement)).unwrap();
+        statement_by_key(&bundle, std::slice::from_ref(&self.public)).unwrap()
+    }
+
+    /// The bundle of a waiver as this key signs it.
+    pub fn approve(&self, waiver: &Value) -> Vec<u8> {
+        let subject = Subject::new("waiver", &Digest::sha256(waiver.to_string().as_bytes()));
+        self.bundle(&Statement::new(subject, WAIVER_V1, waiver.clone()))
+    }
+}
+
+/// A policy with this `spec`, each line of it one field.
+pub fn policy_text(spec: &str) -> String {
+    let spec: String = spec.lines().map(|line| format!("  {}\n", line.trim_start())).collect();
+    format!("apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{ name: test }}\nspec:\n{spec}")
+}
+
+pub fn policy(spec: &str) -> Policy {
+    Policy::parse(policy_text(spec).as_bytes(), "test.yaml", &()).unwrap()
+}
+
+pub fn index() -> Digest {
+    Digest::sha256(b"index")
+}
+
+pub fn manifest() -> Digest {
+    Digest::sha256(b"manifest")
+}
+
+pub fn layer() -> Digest {
+    Digest::sha256(b"layer")
+}
+
+pub fn digests() -> ImageDigests {
+    ImageDigests {
+        index: Some(index()),
+        manifest: manifest(),
+        config: Digest::sha256(b"config"),
+        layers: vec![Digest::sha256(b"base"), layer()],
+        diff_ids: vec![Digest::sha256(b"base tar"), Digest::sha256(b"layer tar")],
+    }
+}
+
+/// An image from a registry, by digest, unsigned, with an inventory and nothing wrong with it.
+pub fn evidence() -> Evidence {
+    Evidence {
+        subject: SubjectFacts {
+            kind: SubjectKind::Registry,
+            requested: format!("{NAME}@{}", index()),
+            repository: Some(NAME.to_owned()),
+            tag: None,
+            pinned: Some(index()),
+            digests: Some(digests()),
+            platform: Some("linux/amd64".parse().unwrap()),
+        },
+        signatures: signatures(Vec::new()),
+        sbom: SbomFacts::Inventory {
+            source: InventorySource::Cataloged,
+            components: 120,
+            os: Some("debian-12".to_owned()),
+            problems: Vec::new(),
+            digest: None,
+        },
+        vulnerabilities: scanned(Vec::new(), Vec::new()),
+    }
+}
+
+pub fn of_kind(kind: SubjectKind) -> Evidence {
+    let mut evidence = evidence();
+    evidence.subject.kind = kind;
+    evidence.subject.requested = "subject".to_owned();
+    evidence.subject.repository = None;
+    evidence.subject.pinned = None;
+    if matches!(kind, SubjectKind::RootDir | SubjectKind::Sbom) {
+        evidence.subject.digests = None;
+        evidence.signatures = Signatures::Impossible { reason: "a folder has no digest".to_owned() };
+    }
+    evidence
+}
+
+pub fn signatures(verified: Vec<Verified<Statement>>) -> Signatures {
+    Signatures::Collected { verified, rejected: Vec::new(), truncated: false }
+}
+
+pub fn scanned(findings: Vec<Finding>, gaps: Vec<Gap>) -> VulnerabilityFacts {
+    let feed = FeedStatus {
+        ecosystem: "Debian".to_owned(),
+        publisher: "Debian Security Tracker".to_owned(),
+        as_of: after(-2),
+        advisories: 10,
+        packages: 10,
+        releases: vec!["bookworm".to_owned()],
+        file_digest: Digest::sha256(b"feed"),
+        source: Digest::sha256(b"source"),
+        bytes: 1,
+    };
+    VulnerabilityFacts::Scanned(Box::new(Scan {
+        findings,
+        suppressed: Vec::new(),
+        gaps,
+        database: vec![feed],
+        matched_components: 120,
+    }))
+}
+
+pub fn finding(id: &str, severity: Severity) -> Finding {
+    Finding {
+        id: id.to_owned(),
+        advisory: format!("DEBIAN-{id}"),
+        aliases: Vec::new(),
+        component: "pkg:deb/debian/libfoo1@1.0-1?arch=amd64&distro=debian-12".parse().unwrap(),
+        package: "foo".to_owned(),
+        version: "1.0-1".to_owned(),
+        severity,
+        severity_source: SeveritySource::Vendor,
+        fix: Fix::Fixed(vec!["1.0-1+deb12u1".to_owned()]),
+        summary: "overflow in foo".to_owned(),
+        locations: vec![plimsoll_sbom::Location { path: "var/lib/dpkg/status".to_owned(), layer: Some(1) }],
+        published: None,
+        modified: None,
+        urls: Vec::new(),
+    }
+}
+
+pub fn gap() -> Gap {
+    Gap { ecosystem: "npm".to_owned(), components: 3, reason: GapReason::NoFeed }
+}
+
+/// A waiver for `CVE-2026-1` in the image's repository, issued a day ago for 20 days, owned by alice.
+pub fn waiver() -> Value {
+    json!({
+        "apiVersion": "plimsoll.dev/v1",
+        "kind": "Waiver",
+        "metadata": {"name": "W-1"},
+        "spec": {
+            "rules": ["vulnerabilities"],
+            "cves": ["CVE-2026-1"],
+            "images": [NAME],
+            "reason": "the fix needs the next minor release",
+            "riskAssessment": "reachable by operators only",
+            "controls": ["egress closed"],
+            "owner": "alice@example",
+            "issued": after(-24).to_string(),
+            "expires": after(-24 + 20 * 24).to_string(),
+        },
+    })
+}
+
+/// [`waiver`] with members of its spec replaced; null removes one.
+pub fn waiver_with(changes: &Value) -> Value {
+    let mut waiver = waiver();
+    let spec = waiver["spec"].as_object_mut().unwrap();
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            spec.remove(name);
+        } else {
+            spec.insert(name.clone(), value.clone());
+        }
+    }
+    waiver
+}
+
+pub fn unsigned(waiver: &Value) -> Waiver {
+    Waiver::from_unsigned(waiver.to_string().as_bytes(), "w.yaml").unwrap()
+}
+
+pub fn judge(policy: &Policy, evidence: &Evidence) -> Verdict {
+    evaluate(policy, evidence, &[], &DenyList::none(), now())
+}
+
+pub fn rule<'a>(verdict: &'a Verdict, name: &str) -> &'a RuleResult {
+    verdict.platforms[0].rules.iter().find(|result| result.rule.as_str() == name).unwrap()
+}

@@ -1,0 +1,545 @@
+//! The decision space, rule by rule: which evidence under which policy comes to what.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod common;
+
+use common::*;
+use plimsoll_core::{Algorithm, Digest};
+use plimsoll_policy::{
+    Decision, DenyList, Detail, Disposition, Effect, Evidence, Outcome, Policy, RejectedSignature, SbomFacts,
+    Signatures, SubjectKind, Verdict, VulnerabilityFacts, evaluate,
+};
+use plimsoll_sbom::{Problem, ProblemCode};
+use plimsoll_vuln::{Fix, Gap, GapReason, Severity};
+
+/// Nothing blocks but what a test adds.
+const OPEN: &str = "phase: pilot\ndigest: { pinned: false }\nvulnerabilities: { block: [] }";
+
+/// Checks outcome, effect and decision of one rule; the verdict has no other blocking rule.
+fn expect(verdict: &Verdict, name: &str, outcome: Outcome, decision: Decision, reason: &str) {
+    let result = rule(verdict, name);
+    assert_eq!(result.outcome, outcome, "{name}: {}", result.reason);
+    assert_eq!(result.decision(), decision, "{name}: {result:?}");
+    assert_eq!(verdict.decision, decision, "{:?}", verdict.reasons);
+    assert!(result.reason.contains(reason), "{:?} does not say {reason:?}", result.reason);
+}
+
+#[test]
+fn the_builtin_policy_allows_pinned_unsigned_images_without_critical_findings() {
+    let verdict = judge(&Policy::builtin(), &evidence());
+    assert_eq!(verdict.decision, Decision::Allow, "{:?}", verdict.reasons);
+    assert_eq!(rule(&verdict, "signatures").outcome, Outcome::Fail);
+    assert_eq!(rule(&verdict, "signatures").effect, Effect::Report);
+    assert_eq!(verdict.reasons, ["no rule of the policy blocks it"]);
+    let names: Vec<&str> = verdict.platforms[0].rules.iter().map(|r| r.rule.as_str()).collect();
+    assert_eq!(
+        names,
+        ["deny-list", "policy", "digest", "registries", "signatures", "sbom", "vulnerabilities"],
+        "every rule is listed, in this order"
+    );
+
+    let mut critical = evidence();
+    critical.vulnerabilities = scanned(vec![finding("CVE-2026-1", Severity::Critical)], Vec::new());
+    expect(
+        &judge(&Policy::builtin(), &critical),
+        "vulnerabilities",
+        Outcome::Fail,
+        Decision::Deny,
+        "CVE-2026-1",
+    );
+    let mut high = evidence();
+    high.vulnerabilities = scanned(vec![finding("CVE-2026-1", Severity::High)], Vec::new());
+    assert_eq!(judge(&Policy::builtin(), &high).decision, Decision::Allow);
+    let mut blind = evidence();
+    blind.vulnerabilities = VulnerabilityFacts::Unavailable { reason: "no database in db".to_owned() };
+    expect(
+        &judge(&Policy::builtin(), &blind),
+        "vulnerabilities",
+        Outcome::Unknown,
+        Decision::Indeterminate,
+        "no database",
+    );
+}
+
+#[test]
+fn the_digest_rule_wants_what_was_asked_for_by_digest() {
+    let pinned = policy("phase: pilot\nvulnerabilities: { block: [] }");
+    expect(&judge(&pinned, &evidence()), "digest", Outcome::Pass, Decision::Allow, "asked for as");
+
+    let mut by_manifest = evidence();
+    by_manifest.subject.pinned = Some(manifest());
+    expect(&judge(&pinned, &by_manifest), "digest", Outcome::Pass, Decision::Allow, "");
+
+    let mut by_tag = evidence();
+    by_tag.subject.pinned = None;
+    by_tag.subject.tag = Some("1.4".to_owned());
+    let verdict = judge(&pinned, &by_tag);
+    expect(&verdict, "digest", Outcome::Fail, Decision::Deny, "by tag 1.4");
+    assert_eq!(rule(&verdict, "digest").hint, Some(format!("plimsoll check {NAME}@{}", index())));
+    expect(&judge(&policy(OPEN), &by_tag), "digest", Outcome::Fail, Decision::Allow, "by tag");
+
+    let mut mismatch = evidence();
+    mismatch.subject.pinned = Some(layer());
+    expect(&judge(&policy(OPEN), &mismatch), "digest", Outcome::Fail, Decision::Deny, "asked for as");
+
+    for kind in [SubjectKind::Layout, SubjectKind::Archive] {
+        expect(&judge(&pinned, &of_kind(kind)), "digest", Outcome::Pass, Decision::Allow, "local image");
+    }
+    for kind in [SubjectKind::RootDir, SubjectKind::Sbom] {
+        expect(&judge(&pinned, &of_kind(kind)), "digest", Outcome::Unknown, Decision::Indeterminate, "");
+    }
+    let mut unresolved = evidence();
+    unresolved.subject.digests = None;
+    expect(&judge(&pinned, &unresolved), "digest", Outcome::Unknown, Decision::Indeterminate, "not known");
+}
+
+#[test]
+fn registries_are_compared_by_whole_name_and_unknown_ones_block() {
+    let allowing = |list: &str| policy(&format!("{OPEN}\nregistries: {{ allow: {list} }}"));
+    expect(&judge(&policy(OPEN), &evidence()), "registries", Outcome::NotApplicable, Decision::Allow, "any");
+    expect(
+        &judge(&allowing("[registry.example/**]"), &evidence()),
+        "registries",
+        Outcome::Pass,
+        Decision::Allow,
+        NAME,
+    );
+    for list in ["[other.example/**]", "[registry.example/team]", "[example/**]", "[]"] {
+        expect(&judge(&allowing(list), &evidence()), "registries", Outcome::Fail, Decision::Deny, "not a");
+    }
+    let layout = of_kind(SubjectKind::Layout);
+    expect(
+        &judge(&allowing("['**']"), &layout),
+        "registries",
+        Outcome::Unknown,
+        Decision::Indeterminate,
+        "no registry",
+    );
+}
+
+#[test]
+fn what_no_policy_is_about_is_denied_and_its_other_rules_do_not_apply() {
+    let narrow = policy("phase: pilot\nmatch: { images: ['registry.example/other/**'] }");
+    let verdict = judge(&narrow, &evidence());
+    expect(&verdict, "policy", Outcome::Fail, Decision::Deny, "not about registry.example/team/app");
+    assert_eq!(rule(&verdict, "vulnerabilities").outcome, Outcome::NotApplicable);
+    assert_eq!(verdict.platforms[0].rules.len(), 7);
+    let nothing = policy("phase: pilot\nmatch: { images: [] }");
+    expect(&judge(&nothing, &evidence()), "policy", Outcome::Fail, Decision::Deny, "not about");
+    let layout = of_kind(SubjectKind::Layout);
+    expect(&judge(&narrow, &layout), "policy", Outcome::Unknown, Decision::Indeterminate, "comes from none");
+}
+
+#[test]
+fn a_denied_digest_denies_wherever_it_is_in_the_image() {
+    let listed = |digest: Digest| {
+        let text = format!(
+            "apiVersion: plimsoll.dev/v1\nkind: DenyList\nmetadata: {{ name: incident }}\nspec:\n  digests:\n    - {{ digest: '{digest}', reason: miner }}\n"
+        );
+        DenyList::parse(text.as_bytes(), "deny.yaml").unwrap()
+    };
+    let open = policy(OPEN);
+    let digests = digests();
+    let parts = [index(), manifest(), digests.config, digests.layers[0], digests.diff_ids[1]];
+    for digest in parts {
+        let verdict = evaluate(&open, &evidence(), &[], &listed(digest), now());
+        expect(&verdict, "deny-list", Outcome::Fail, Decision::Deny, "miner");
+        assert_eq!(verdict.deny_lists[0].name, "incident");
+        let in_policy =
+            policy(&format!("{OPEN}\ndeny: {{ digests: [{{ digest: '{digest}', reason: miner }}] }}"));
+        expect(&judge(&in_policy, &evidence()), "deny-list", Outcome::Fail, Decision::Deny, "policy test");
+    }
+    let elsewhere = listed(Digest::sha256(b"elsewhere"));
+    let verdict = evaluate(&open, &evidence(), &[], &elsewhere, now());
+    expect(&verdict, "deny-list", Outcome::Pass, Decision::Allow, "1 denied digest");
+    // The same bytes under another algorithm are another digest; nothing is derived from prefixes or lengths.
+    let other = listed(Digest::of(Algorithm::Sha512, b"manifest"));
+    assert_eq!(evaluate(&open, &evidence(), &[], &other, now()).decision, Decision::Allow);
+
+    let rootdir = of_kind(SubjectKind::RootDir);
+    let verdict = evaluate(&open, &rootdir, &[], &elsewhere, now());
+    expect(&verdict, "deny-list", Outcome::Unknown, Decision::Indeterminate, "no digests");
+    expect(&judge(&open, &rootdir), "deny-list", Outcome::NotApplicable, Decision::Allow, "");
+}
+
+#[test]
+fn deny_lists_count_even_where_the_policy_is_about_something_else() {
+    let spec = format!(
+        "phase: pilot\nmatch: {{ images: [a/b] }}\ndeny: {{ digests: [{{ digest: '{}', reason: r }}] }}",
+        layer()
+    );
+    let verdict = judge(&policy(&spec), &evidence());
+    assert_eq!(rule(&verdict, "deny-list").outcome, Outcome::Fail);
+    assert_eq!(verdict.reasons.len(), 2);
+}
+
+/// A policy that wants signatures and nothing else.
+fn signed_by(keys: &[(&str, String)], threshold: u32) -> Policy {
+    let list: Vec<String> =
+        keys.iter().map(|(name, key)| format!("{{ name: {name}, key: {key} }}")).collect();
+    policy(&format!(
+        "{OPEN}\nsignatures: {{ required: true, threshold: {threshold}, anyOf: [{}] }}",
+        list.join(", ")
+    ))
+}
+
+fn with_signatures(signatures: Signatures) -> Evidence {
+    Evidence { signatures, ..evidence() }
+}
+
+#[test]
+fn a_signature_names_the_manifest_or_its_index_and_is_made_to_be_one() {
+    let (release, other) = (key(), key());
+    let wanted = signed_by(&[("release", release.yaml())], 1);
+    for digest in [manifest(), index()] {
+        let evidence = with_signatures(signatures(vec![release.signature_of(&digest)]));
+        let verdict = judge(&wanted, &evidence);
+        expect(&verdict, "signatures", Outcome::Pass, Decision::Allow, "signed by release");
+        assert_eq!(verdict.platforms[0].evidence[0].kind, "signature");
+    }
+    for (statement, why) in [
+        (release.signature_of(&layer()), "another digest"),
+        (release.statement(&manifest(), "https://spdx.dev/Document"), "no signature"),
+        (release.statement(&manifest(), "https://sigstore.dev/cosign/sign/v10"), "no signature"),
+        (other.signature_of(&manifest()), "does not name"),
+    ] {
+        let verdict = judge(&wanted, &with_signatures(signatures(vec![statement])));
+        expect(&verdict, "signatures", Outcome::Fail, Decision::Deny, why);
+    }
+    expect(&judge(&wanted, &evidence()), "signatures", Outcome::Fail, Decision::Deny, "not signed");
+}
+
+#[test]
+fn the_threshold_counts_distinct_authorities() {
+    let (one, two) = (key(), key());
+    let both = signed_by(&[("one", one.yaml()), ("two", two.yaml())], 2);
+    let twice = signatures(vec![one.signature_of(&manifest()), one.signature_of(&index())]);
+    expect(&judge(&both, &with_signatures(twice)), "signatures", Outcome::Fail, Decision::Deny, "one only");
+    let each = signatures(vec![one.signature_of(&manifest()), two.signature_of(&index())]);
+    expect(&judge(&both, &with_signatures(each)), "signatures", Outcome::Pass, Decision::Allow, "2 needed");
+    // Two names for one key are one authority, and a threshold that nothing can meet is refused.
+    let text = policy_text(&format!(
+        "phase: beta\nsignatures: {{ threshold: 2, anyOf: [{{ name: a, key: {} }}, {{ name: b, key: {} }}] }}",
+        one.yaml(),
+        one.yaml()
+    ));
+    let error = Policy::parse(text.as_bytes(), "p", &()).unwrap_err().to_string();
+    assert!(error.contains("threshold") && error.contains("1 distinct key"), "{error}");
+}
+
+#[test]
+fn a_key_counts_only_while_its_window_is_open() {
+    let release = key();
+    let signed = with_signatures(signatures(vec![release.signature_of(&manifest())]));
+    for (window, outcome) in [
+        ("notBefore: 2026-11-20T12:00:00Z, notAfter: 2026-11-20T12:00:01Z", Outcome::Pass),
+        ("notAfter: 2026-11-20T12:00:00Z", Outcome::Fail),
+        ("notBefore: 2026-11-20T12:00:01Z", Outcome::Fail),
+    ] {
+        let wanted = signed_by(&[("release", release.yaml_with(window))], 1);
+        assert_eq!(rule(&judge(&wanted, &signed), "signatures").outcome, outcome, "{window}");
+    }
+    let ending = signed_by(&[("release", release.yaml_with("notAfter: 2026-11-20T13:00:00Z"))], 1);
+    assert_eq!(judge(&ending, &signed).valid_until, Some(after(1)));
+}
+
+#[test]
+fn junk_cannot_block_and_a_search_that_was_cut_short_is_unknown() {
+    let release = key();
+    let wanted = signed_by(&[("release", release.yaml())], 1);
+    let junk = || vec![RejectedSignature { digest: layer(), reason: "not JSON".to_owned() }];
+    let collected = |verified, truncated| {
+        with_signatures(Signatures::Collected { verified, rejected: junk(), truncated })
+    };
+    let verdict = judge(&wanted, &collected(vec![release.signature_of(&manifest())], true));
+    expect(&verdict, "signatures", Outcome::Pass, Decision::Allow, "");
+    expect(
+        &judge(&wanted, &collected(vec![], true)),
+        "signatures",
+        Outcome::Unknown,
+        Decision::Indeterminate,
+        "limit",
+    );
+    expect(
+        &judge(&wanted, &collected(vec![], false)),
+        "signatures",
+        Outcome::Fail,
+        Decision::Deny,
+        "not JSON",
+    );
+    let unavailable = with_signatures(Signatures::Unavailable { reason: "503".to_owned() });
+    expect(&judge(&wanted, &unavailable), "signatures", Outcome::Unknown, Decision::Indeterminate, "503");
+    let rootdir = of_kind(SubjectKind::RootDir);
+    expect(
+        &judge(&wanted, &rootdir),
+        "signatures",
+        Outcome::Unknown,
+        Decision::Indeterminate,
+        "cannot be signed",
+    );
+}
+
+#[test]
+fn an_inventory_with_holes_is_unknown_and_an_empty_one_fails() {
+    let required =
+        "phase: pilot\ndigest: { pinned: false }\nvulnerabilities: { block: [] }\nsbom: { required: true }";
+    let with = |components, code: Option<ProblemCode>| {
+        let problems =
+            code.map(|code| Problem { code, path: "var/lib/dpkg".to_owned(), detail: "gone".to_owned() });
+        let SbomFacts::Inventory { source, os, digest, .. } = evidence().sbom else { panic!() };
+        let sbom =
+            SbomFacts::Inventory { source, components, os, problems: problems.into_iter().collect(), digest };
+        Evidence { sbom, ..evidence() }
+    };
+    let judged = |evidence: &Evidence| judge(&policy(required), evidence);
+    expect(&judged(&with(3, None)), "sbom", Outcome::Pass, Decision::Allow, "3 components on debian-12");
+    expect(
+        &judged(&with(3, Some(ProblemCode::PackageNotConfigured))),
+        "sbom",
+        Outcome::Pass,
+        Decision::Allow,
+        "",
+    );
+    for code in [
+        ProblemCode::OsInventoryMissing,
+        ProblemCode::OsInventoryBroken,
+        ProblemCode::UnknownOs,
+        ProblemCode::FileTooLarge,
+    ] {
+        expect(
+            &judged(&with(3, Some(code))),
+            "sbom",
+            Outcome::Unknown,
+            Decision::Indeterminate,
+            code.as_str(),
+        );
+    }
+    expect(&judged(&with(0, None)), "sbom", Outcome::Fail, Decision::Deny, "no component");
+    let none = Evidence { sbom: SbomFacts::Unavailable { reason: "r".to_owned() }, ..evidence() };
+    expect(&judged(&none), "sbom", Outcome::Unknown, Decision::Indeterminate, "no inventory");
+
+    let warning = policy(&required.replace("required: true", "required: true, onUnknown: warn"));
+    expect(&judge(&warning, &none), "sbom", Outcome::Unknown, Decision::Allow, "");
+    expect(&judge(&warning, &with(0, None)), "sbom", Outcome::Fail, Decision::Deny, "");
+    expect(&judge(&policy(OPEN), &with(0, None)), "sbom", Outcome::Fail, Decision::Allow, "");
+}
+
+#[test]
+fn phases_and_tiers_preset_what_blocks() {
+    let release = key();
+    let spec = |phase: &str, tier: &str| {
+        policy(&format!(
+            "phase: {phase}\ntier: {tier}\nsignatures: {{ required: false, anyOf: [{{ name: r, key: {} }}] }}",
+            release.yaml()
+        ))
+    };
+    for (phase, tier, lowest) in [
+        ("pilot", "standard", Severity::Critical),
+        ("pilot", "core", Severity::Critical),
+        ("beta", "standard", Severity::High),
+        ("beta", "core", Severity::High),
+        ("ga", "standard", Severity::High),
+        ("ga", "core", Severity::Medium),
+    ] {
+        for severity in [Severity::None, Severity::Low, Severity::Medium, Severity::High, Severity::Critical]
+        {
+            let found = Evidence {
+                vulnerabilities: scanned(vec![finding("CVE-2026-1", severity)], Vec::new()),
+                ..evidence()
+            };
+            let expected = if severity >= lowest { Decision::Deny } else { Decision::Allow };
+            assert_eq!(judge(&spec(phase, tier), &found).decision, expected, "{phase} {tier} {severity}");
+        }
+    }
+    // What a phase requires and nobody can satisfy is a mistake in the policy, not a reason to let everything pass.
+    assert!(
+        Policy::parse(policy_text("phase: beta").as_bytes(), "p", &())
+            .unwrap_err()
+            .to_string()
+            .contains("anyOf")
+    );
+}
+
+fn found(severity: Severity, gaps: Vec<Gap>) -> Evidence {
+    Evidence { vulnerabilities: scanned(vec![finding("CVE-2026-1", severity)], gaps), ..evidence() }
+}
+
+#[test]
+fn gaps_are_unknown_and_a_blocking_finding_stays_a_denial() {
+    let strict = policy("phase: pilot");
+    let clean = |gaps| Evidence { vulnerabilities: scanned(Vec::new(), gaps), ..evidence() };
+    expect(
+        &judge(&strict, &clean(vec![gap()])),
+        "vulnerabilities",
+        Outcome::Unknown,
+        Decision::Indeterminate,
+        "npm: no feed",
+    );
+    let verdict = judge(&strict, &found(Severity::Critical, vec![gap()]));
+    expect(&verdict, "vulnerabilities", Outcome::Fail, Decision::Deny, "not covered: npm");
+    let missing = Gap { ecosystem: "debian".to_owned(), components: 0, reason: GapReason::InventoryMissing };
+    expect(
+        &judge(&strict, &clean(vec![missing])),
+        "vulnerabilities",
+        Outcome::Unknown,
+        Decision::Indeterminate,
+        "missing",
+    );
+    let relaxed = policy("phase: pilot\nvulnerabilities: { onUnknown: warn }");
+    expect(&judge(&relaxed, &clean(vec![gap()])), "vulnerabilities", Outcome::Unknown, Decision::Allow, "");
+    expect(
+        &judge(&relaxed, &found(Severity::Critical, vec![gap()])),
+        "vulnerabilities",
+        Outcome::Fail,
+        Decision::Deny,
+        "",
+    );
+}
+
+#[test]
+fn unrated_counts_as_the_policy_says_or_is_unknown() {
+    for (unrated_as, block, outcome) in [
+        ("high", "[critical]", Outcome::Pass),
+        ("high", "[critical, high]", Outcome::Fail),
+        ("critical", "[critical]", Outcome::Fail),
+        ("unknown", "[critical]", Outcome::Unknown),
+        ("unknown", "[]", Outcome::Pass),
+        ("low", "[critical, high, medium]", Outcome::Pass),
+    ] {
+        let spec = format!("phase: pilot\nvulnerabilities: {{ block: {block}, unratedAs: {unrated_as} }}");
+        let verdict = judge(&policy(&spec), &found(Severity::Unrated, Vec::new()));
+        assert_eq!(rule(&verdict, "vulnerabilities").outcome, outcome, "{unrated_as} {block}");
+    }
+    let default = judge(
+        &policy("phase: pilot\nvulnerabilities: { block: [high] }"),
+        &found(Severity::Unrated, Vec::new()),
+    );
+    expect(&default, "vulnerabilities", Outcome::Fail, Decision::Deny, "unrated");
+}
+
+#[test]
+fn a_list_that_forgets_critical_does_not_let_critical_through() {
+    let forgot = policy("phase: pilot\nvulnerabilities: { block: [medium] }");
+    for severity in [Severity::Medium, Severity::High, Severity::Critical] {
+        assert_eq!(judge(&forgot, &found(severity, Vec::new())).decision, Decision::Deny);
+    }
+    assert_eq!(judge(&forgot, &found(Severity::Low, Vec::new())).decision, Decision::Allow);
+}
+
+#[test]
+fn unfixed_findings_are_left_out_only_when_there_is_known_to_be_no_fix() {
+    let lenient = policy("phase: pilot\nvulnerabilities: { ignoreUnfixed: true }");
+    for (fix, decision) in [
+        (Fix::NotFixed, Decision::Allow),
+        (Fix::WontFix, Decision::Allow),
+        (Fix::Unknown, Decision::Deny),
+        (Fix::Fixed(vec!["2".to_owned()]), Decision::Deny),
+    ] {
+        let mut unfixed = finding("CVE-2026-1", Severity::Critical);
+        unfixed.fix = fix.clone();
+        let evidence = Evidence { vulnerabilities: scanned(vec![unfixed], Vec::new()), ..evidence() };
+        let verdict = judge(&lenient, &evidence);
+        assert_eq!(verdict.decision, decision, "{fix:?}");
+        let counts = rule(&verdict, "vulnerabilities").details.iter().find_map(|detail| match detail {
+            Detail::Findings { by_severity, unfixed_ignored, .. } => {
+                Some((by_severity["critical"], *unfixed_ignored))
+            }
+            _ => None,
+        });
+        assert_eq!(
+            counts,
+            Some((1, usize::from(decision == Decision::Allow))),
+            "what is left out is counted"
+        );
+        assert_eq!(judge(&policy("phase: pilot"), &evidence).decision, Decision::Deny);
+    }
+}
+
+#[test]
+fn the_age_of_the_database_is_measured_at_the_time_of_judgement() {
+    let stale = |as_of, age| {
+        let gap =
+            Gap { ecosystem: "Debian".to_owned(), components: 3, reason: GapReason::Stale { as_of, age } };
+        let mut evidence = found(Severity::Low, vec![gap]);
+        let VulnerabilityFacts::Scanned(scan) = &mut evidence.vulnerabilities else { panic!() };
+        scan.database[0].as_of = as_of;
+        evidence
+    };
+    let day = policy("phase: pilot");
+    let week = policy("phase: pilot\nvulnerabilities: { maxDatabaseAge: 7d }");
+    let old = stale(after(-30), jiff::SignedDuration::from_hours(30));
+    expect(
+        &judge(&day, &old),
+        "vulnerabilities",
+        Outcome::Unknown,
+        Decision::Indeterminate,
+        "30h old, at most 24h",
+    );
+    expect(&judge(&week, &old), "vulnerabilities", Outcome::Pass, Decision::Allow, "");
+    // Evidence that was fresh when it was gathered and is not any more.
+    let cached = found(Severity::Low, Vec::new());
+    assert_eq!(evaluate(&day, &cached, &[], &DenyList::none(), now()).valid_until, Some(after(22)));
+    let later = evaluate(&day, &cached, &[], &DenyList::none(), after(23));
+    expect(&later, "vulnerabilities", Outcome::Unknown, Decision::Indeterminate, "25h old");
+    // A clock that was set back must not make old data fresh.
+    let earlier = evaluate(&day, &cached, &[], &DenyList::none(), after(-72));
+    expect(&earlier, "vulnerabilities", Outcome::Unknown, Decision::Indeterminate, "future");
+}
+
+#[test]
+fn what_does_not_block_is_counted() {
+    let many = vec![
+        finding("CVE-2026-1", Severity::Medium),
+        finding("CVE-2026-2", Severity::Medium),
+        finding("CVE-2026-3", Severity::Critical),
+    ];
+    let evidence = Evidence { vulnerabilities: scanned(many, Vec::new()), ..evidence() };
+    let verdict = judge(&policy("phase: pilot"), &evidence);
+    let result = rule(&verdict, "vulnerabilities");
+    let Detail::Findings { by_severity, .. } = &result.details[0] else { panic!("{result:?}") };
+    assert_eq!((by_severity["medium"], by_severity["critical"]), (2, 1));
+    let blocking = result.details.iter().filter_map(|d| match d {
+        Detail::Finding(finding) => Some((finding.id.as_str(), finding.disposition)),
+        _ => None,
+    });
+    assert_eq!(blocking.collect::<Vec<_>>(), [("CVE-2026-3", Disposition::Blocks)]);
+    assert_eq!(result.hint.as_deref(), Some("upgrade foo to 1.0-1+deb12u1 or newer"));
+}
+
+#[test]
+fn the_worst_platform_decides_for_an_index() {
+    let strict = policy("phase: pilot");
+    let verdict_of = |platform: &str, severity| {
+        let mut evidence = found(severity, Vec::new());
+        evidence.subject.platform = Some(platform.parse().unwrap());
+        judge(&strict, &evidence)
+    };
+    let all = Verdict::combine([
+        verdict_of("linux/amd64", Severity::Low),
+        verdict_of("linux/arm64", Severity::Critical),
+    ])
+    .unwrap();
+    assert_eq!(all.decision, Decision::Deny);
+    assert_eq!(all.platforms.len(), 2);
+    assert!(all.reasons[0].starts_with("vulnerabilities (linux/arm64): "), "{:?}", all.reasons);
+    assert_eq!(all.blocking().count(), 1);
+    assert_eq!(Verdict::combine([]), None, "an index without platforms has no verdict");
+}
+
+#[test]
+fn a_rootfs_under_the_builtin_policy_is_indeterminate_never_allowed() {
+    for kind in [SubjectKind::RootDir, SubjectKind::Sbom] {
+        assert_eq!(judge(&Policy::builtin(), &of_kind(kind)).decision, Decision::Indeterminate);
+    }
+    assert_eq!(judge(&Policy::builtin(), &of_kind(SubjectKind::Layout)).decision, Decision::Allow);
+}

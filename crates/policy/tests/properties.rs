@@ -1,0 +1,302 @@
+//! What must hold for every policy and all evidence: more leniency needs more evidence, never less.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod common;
+
+use std::sync::LazyLock;
+
+use common::*;
+use plimsoll_policy::{
+    Decision, DenyList, Evidence, Outcome, Policy, SbomFacts, Signatures, SubjectKind, Verdict,
+    VulnerabilityFacts, Waiver, evaluate,
+};
+use plimsoll_vuln::{Finding, Fix, Gap, GapReason, Severity};
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use serde_json::json;
+
+/// Two keys, made once: a key pair costs more than a verdict.
+static KEYS: LazyLock<[Key; 2]> = LazyLock::new(|| [key(), key()]);
+
+/// Signatures of every kind that the rule tells apart.
+static STATEMENTS: LazyLock<Vec<plimsoll_verify::Verified<plimsoll_verify::Statement>>> =
+    LazyLock::new(|| {
+        let [one, two] = &*KEYS;
+        vec![
+            one.signature_of(&manifest()),
+            two.signature_of(&index()),
+            one.signature_of(&layer()),
+            two.statement(&manifest(), "https://spdx.dev/Document"),
+        ]
+    });
+
+fn policies(on_unknown: &'static [&'static str]) -> impl Strategy<Value = Policy> {
+    let levels = subsequence(vec!["low", "medium", "high", "critical"], 0..=4);
+    (
+        (select(vec!["pilot", "beta", "ga"]), select(vec!["standard", "core"]), any::<bool>(), any::<bool>(), any::<bool>()),
+        (levels, select(vec!["low", "high", "critical", "unknown"]), any::<bool>()),
+        (select(on_unknown), select(on_unknown), 1..=2_u8),
+        (select(vec!["", "registries: { allow: ['registry.example/**'] }", "registries: { allow: ['other.example/**'] }"]),
+         select(vec!["", "match: { images: ['registry.example/team/**'] }", "match: { images: ['other.example/**'] }"])),
+    )
+        .prop_map(|((phase, tier, pinned, signed, sbom), (block, unrated, unfixed), (on_sbom, on_scan, threshold), (registries, matches))| {
+            let [one, two] = &*KEYS;
+            policy(&format!(
+                "phase: {phase}\ntier: {tier}\ndigest: {{ pinned: {pinned} }}\n\
+                 signatures: {{ required: {signed}, threshold: {threshold}, anyOf: [{{ name: one, key: {} }}, {{ name: two, key: {} }}] }}\n\
+                 sbom: {{ required: {sbom}, onUnknown: {on_sbom} }}\n\
+                 vulnerabilities: {{ block: [{}], unratedAs: {unrated}, ignoreUnfixed: {unfixed}, onUnknown: {on_scan} }}\n\
+                 waivers: {{ allowUnsigned: I accept unsigned waivers }}\n{registries}\n{matches}",
+                one.yaml(),
+                two.yaml(),
+                block.join(", "),
+            ))
+        })
+}
+
+fn severities() -> impl Strategy<Value = Severity> {
+    select(Severity::ALL.to_vec())
+}
+
+fn findings() -> impl Strategy<Value = Vec<Finding>> {
+    let fix = select(vec![Fix::Fixed(vec!["2".to_owned()]), Fix::NotFixed, Fix::WontFix, Fix::Unknown]);
+    let one = (1..=3_u8, severities(), fix).prop_map(|(number, severity, fix)| Finding {
+        fix,
+        ..finding(&format!("CVE-2026-{number}"), severity)
+    });
+    prop::collection::vec(one, 0..4)
+}
+
+fn scans() -> impl Strategy<Value = VulnerabilityFacts> {
+    let stale = || Gap {
+        ecosystem: "Debian".to_owned(),
+        components: 1,
+        reason: GapReason::Stale { as_of: after(-48), age: jiff::SignedDuration::from_hours(48) },
+    };
+    (findings(), select(vec![vec![], vec![gap()], vec![stale()]]))
+        .prop_map(|(findings, gaps)| scanned(findings, gaps))
+}
+
+fn all_evidence() -> impl Strategy<Value = Evidence> {
+    let kind = select(vec![SubjectKind::Registry, SubjectKind::Layout, SubjectKind::RootDir]);
+    let pin = select(vec![None, Some(index()), Some(manifest()), Some(layer())]);
+    let signed = subsequence(vec![0_usize, 1, 2, 3], 0..=4);
+    (kind, pin, signed, any::<bool>(), scans(), 0..3_usize).prop_map(
+        |(kind, pin, signed, truncated, scan, components)| {
+            let mut evidence = if kind == SubjectKind::Registry { evidence() } else { of_kind(kind) };
+            if kind != SubjectKind::RootDir {
+                evidence.subject.pinned = pin;
+                let verified = signed.into_iter().map(|index| STATEMENTS[index].clone()).collect();
+                evidence.signatures = Signatures::Collected { verified, rejected: Vec::new(), truncated };
+            }
+            if let SbomFacts::Inventory { components: count, .. } = &mut evidence.sbom {
+                *count = components;
+            }
+            evidence.vulnerabilities = scan;
+            evidence
+        },
+    )
+}
+
+fn waivers() -> impl Strategy<Value = Waiver> {
+    let cves = subsequence(vec!["CVE-2026-1", "CVE-2026-2", "CVE-2026-3"], 1..=3);
+    let images = select(vec![
+        json!([NAME]),
+        json!(["registry.example/team/**"]),
+        json!(["registry.example/team/other"]),
+        json!(null),
+    ]);
+    let rules = select(vec![
+        json!(["vulnerabilities"]),
+        json!(["vulnerabilities", "registries", "sbom"]),
+        json!(["registries"]),
+        json!(["sbom"]),
+    ]);
+    (cves, images, rules, 2..100_i64, any::<bool>()).prop_map(|(cves, images, rules, days, expired)| {
+        let about_findings = rules[0] == "vulnerabilities";
+        let mut changes = json!({
+            "rules": rules,
+            "cves": if about_findings { json!(cves) } else { json!(null) },
+            "images": images,
+            "expires": if expired { after(-1) } else { after(-24 + days * 24) }.to_string(),
+        });
+        if images.is_null() {
+            changes["digests"] = json!([manifest()]);
+        }
+        unsigned(&waiver_with(&changes))
+    })
+}
+
+fn decide(policy: &Policy, evidence: &Evidence, waivers: &[Waiver]) -> Verdict {
+    evaluate(policy, evidence, waivers, &DenyList::none(), now())
+}
+
+/// Everything that can be missing from evidence.
+fn without_each(evidence: &Evidence) -> Vec<(&'static str, Evidence)> {
+    let reason = || "gone".to_owned();
+    let mut less = Vec::new();
+    let signatures = Signatures::Unavailable { reason: reason() };
+    less.push(("signatures", Evidence { signatures, ..evidence.clone() }));
+    less.push(("sbom", Evidence { sbom: SbomFacts::Unavailable { reason: reason() }, ..evidence.clone() }));
+    let vulnerabilities = VulnerabilityFacts::Unavailable { reason: reason() };
+    less.push(("scan", Evidence { vulnerabilities, ..evidence.clone() }));
+    let mut digests = evidence.clone();
+    digests.subject.digests = None;
+    less.push(("digests", digests));
+    let mut repository = evidence.clone();
+    repository.subject.repository = None;
+    less.push(("repository", repository));
+    if let Signatures::Collected { verified, rejected, truncated } = &evidence.signatures {
+        for index in 0..verified.len() {
+            let mut verified = verified.clone();
+            verified.remove(index);
+            let signatures =
+                Signatures::Collected { verified, rejected: rejected.clone(), truncated: *truncated };
+            less.push(("one signature", Evidence { signatures, ..evidence.clone() }));
+        }
+    }
+    less
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_waiver_never_makes_a_verdict_worse(
+        policy in policies(&["block", "warn"]),
+        evidence in all_evidence(),
+        mut all in prop::collection::vec(waivers(), 0..3),
+        one in waivers(),
+    ) {
+        let before = decide(&policy, &evidence, &all).decision;
+        all.push(one);
+        prop_assert!(decide(&policy, &evidence, &all).decision <= before);
+    }
+
+    #[test]
+    fn missing_evidence_never_makes_a_verdict_allow(
+        policy in policies(&["block"]),
+        evidence in all_evidence(),
+        waivers in prop::collection::vec(waivers(), 0..3),
+    ) {
+        let before = decide(&policy, &evidence, &waivers).decision;
+        for (what, less) in without_each(&evidence) {
+            let after = decide(&policy, &less, &waivers).decision;
+            prop_assert!(before == Decision::Allow || after != Decision::Allow, "without {what}: {before} became allow");
+        }
+    }
+
+    #[test]
+    fn what_is_denied_stays_denied(
+        policy in policies(&["block", "warn"]),
+        evidence in all_evidence(),
+        waivers in prop::collection::vec(waivers(), 0..3),
+        part in 0..4_usize,
+    ) {
+        prop_assume!(evidence.subject.digests.is_some());
+        let digest = [index(), manifest(), layer(), digests().diff_ids[0]][part];
+        let text = format!(
+            "apiVersion: plimsoll.dev/v1\nkind: DenyList\nmetadata: {{ name: d }}\nspec: {{ digests: [{{ digest: '{digest}', reason: r }}] }}"
+        );
+        let denials = DenyList::parse(text.as_bytes(), "d").unwrap();
+        let verdict = evaluate(&policy, &evidence, &waivers, &denials, now());
+        prop_assert_eq!(verdict.decision, Decision::Deny);
+        prop_assert_eq!(rule(&verdict, "deny-list").outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn a_worse_finding_never_makes_a_better_verdict(
+        policy in policies(&["block", "warn"]),
+        evidence in all_evidence(),
+        waivers in prop::collection::vec(waivers(), 0..3),
+        // A rating where there was none adds knowledge, not severity.
+        rated in subsequence(Severity::ALL[1..].to_vec(), 2),
+    ) {
+        let with = |severity| {
+            let mut changed = evidence.clone();
+            let VulnerabilityFacts::Scanned(scan) = &mut changed.vulnerabilities else { unreachable!() };
+            scan.findings.push(finding("CVE-2026-1", severity));
+            decide(&policy, &changed, &waivers).decision
+        };
+        prop_assert!(with(rated[1]) >= with(rated[0]), "{} is better than {}", rated[1], rated[0]);
+    }
+
+    #[test]
+    fn one_more_finding_or_gap_never_makes_a_better_verdict(
+        policy in policies(&["block", "warn"]),
+        evidence in all_evidence(),
+        waivers in prop::collection::vec(waivers(), 0..3),
+        more in findings(),
+        with_gap in any::<bool>(),
+    ) {
+        let VulnerabilityFacts::Scanned(scan) = &evidence.vulnerabilities else { unreachable!() };
+        let mut grown = scan.clone();
+        grown.findings.extend(more);
+        grown.gaps.extend(with_gap.then(gap));
+        let grown = Evidence { vulnerabilities: VulnerabilityFacts::Scanned(grown), ..evidence.clone() };
+        prop_assert!(decide(&policy, &grown, &waivers).decision >= decide(&policy, &evidence, &waivers).decision);
+    }
+
+    #[test]
+    fn equal_inputs_give_equal_verdicts_and_waivers_have_no_order(
+        policy in policies(&["block", "warn"]),
+        evidence in all_evidence(),
+        waivers in prop::collection::vec(waivers(), 0..3),
+    ) {
+        let verdict = decide(&policy, &evidence, &waivers);
+        let mut reversed = waivers;
+        reversed.reverse();
+        prop_assert_eq!(&decide(&policy, &evidence, &reversed), &verdict);
+        let worst = verdict.platforms[0].rules.iter().map(plimsoll_policy::RuleResult::decision).max();
+        prop_assert_eq!(worst, Some(verdict.decision));
+        prop_assert_eq!(verdict.platforms[0].rules.len(), 7);
+        prop_assert!(!verdict.reasons.is_empty());
+        if let Some(until) = verdict.valid_until {
+            prop_assert!(until >= now(), "it cannot have ended before it was made");
+        }
+    }
+
+    #[test]
+    fn before_its_end_a_verdict_does_not_change(
+        policy in policies(&["block", "warn"]),
+        evidence in all_evidence(),
+        waivers in prop::collection::vec(waivers(), 0..3),
+        minutes in 0..(40 * 24 * 60_i64),
+    ) {
+        let verdict = decide(&policy, &evidence, &waivers);
+        let later = now() + jiff::SignedDuration::from_mins(minutes);
+        if verdict.decision == Decision::Allow && verdict.valid_until.is_none_or(|end| later < end) {
+            let again = evaluate(&policy, &evidence, &waivers, &DenyList::none(), later);
+            prop_assert_eq!(again.decision, Decision::Allow);
+        }
+    }
+
+    #[test]
+    fn no_text_makes_a_reader_panic(text in "\\PC{0,400}") {
+        let _ = Policy::parse(text.as_bytes(), "p", &());
+        let _ = Waiver::from_unsigned(text.as_bytes(), "w");
+        let _ = DenyList::parse(text.as_bytes(), "d");
+    }
+
+    #[test]
+    fn no_change_of_a_byte_makes_a_reader_panic(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let mut policy = Policy::builtin_document().as_bytes().to_vec();
+        let position = at.index(policy.len());
+        policy[position] = byte;
+        let _ = Policy::parse(&policy, "p", &());
+        let mut waiver = waiver().to_string().into_bytes();
+        let position = at.index(waiver.len());
+        waiver[position] = byte;
+        let _ = Waiver::from_unsigned(&waiver, "w");
+    }
+}

@@ -1,0 +1,108 @@
+//! What can keep evidence from being gathered.
+
+use std::io;
+use std::path::PathBuf;
+
+use plimsoll_core::{Classify, Kind, reference};
+
+/// Why a subject could not be opened or read whole.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text is neither a path that exists nor an image reference.
+    #[error("`{text}` is neither an existing path nor an image reference: {source}")]
+    NotASubject {
+        /// What was typed.
+        text: String,
+        /// Why it is no reference.
+        #[source]
+        source: reference::ParseError,
+    },
+    /// The text looks like a path, and nothing is there.
+    #[error("{} does not exist", path.display())]
+    NoSuchPath {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The file is of no kind that can be judged.
+    #[error("{} is neither a tar archive nor a JSON document", path.display())]
+    UnknownFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The SBOM is larger than what is read.
+    #[error(transparent)]
+    Limit(#[from] plimsoll_core::LimitExceeded),
+    /// The image cannot be read whole.
+    #[error(transparent)]
+    Oci(#[from] plimsoll_oci::Error),
+    /// The HTTP client cannot be set up.
+    #[error(transparent)]
+    Http(#[from] plimsoll_http::Error),
+    /// The SBOM cannot be read.
+    #[error("{}: {source}", path.display())]
+    Sbom {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: plimsoll_sbom::Error,
+    },
+    /// The subject is of a kind that this command cannot use.
+    #[error("{subject} is {kind}, expected {expected}")]
+    WrongKind {
+        /// The subject.
+        subject: String,
+        /// What it is.
+        kind: &'static str,
+        /// What the command can use.
+        expected: &'static str,
+    },
+    /// An index holds images for several platforms and one has to be chosen.
+    #[error("{subject} holds images for {}; none of them is this machine's platform", available.join(", "))]
+    ChoosePlatform {
+        /// The subject.
+        subject: String,
+        /// What there is.
+        available: Vec<String>,
+    },
+}
+
+impl Classify for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotASubject { .. }
+            | Self::UnknownFile { .. }
+            | Self::WrongKind { .. }
+            | Self::ChoosePlatform { .. } => Kind::Usage,
+            Self::NoSuchPath { .. } => Kind::NotFound,
+            Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
+            Self::Unreadable { .. } | Self::Limit(_) => Kind::Failed,
+            Self::Oci(error) => error.kind(),
+            Self::Http(error) => error.kind(),
+            Self::Sbom { source, .. } => source.kind(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownFile { .. } => {
+                Some("name the kind in front: archive:FILE, sbom:FILE, oci:DIR or dir:PATH".to_owned())
+            }
+            Self::ChoosePlatform { available, .. } => available.first().map(|p| format!("pass --platform {p}")),
+            Self::Oci(error) => error.hint(),
+            Self::Http(error) => error.hint(),
+            Self::Sbom { source, .. } => source.hint(),
+            _ => None,
+        }
+    }
+}

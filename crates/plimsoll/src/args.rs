@@ -1,0 +1,125 @@
+//! What was typed: one struct a command, documentation comments are the help texts.
+//!
+//! Nothing is read or resolved here; [`crate::settings`] says what the arguments mean. The same flag means the same in
+//! every command, and every flag has an environment variable `PLIMSOLL_…`.
+
+pub(crate) mod check;
+pub(crate) mod db;
+pub(crate) mod key;
+pub(crate) mod policy;
+pub(crate) mod sbom;
+pub(crate) mod scan;
+pub(crate) mod shared;
+pub(crate) mod sign;
+pub(crate) mod waiver;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, Subcommand};
+
+pub(crate) use shared::Global;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Decides whether a container artifact may be built on, released, admitted, fetched and kept running, and says why.
+#[derive(Debug, Parser)]
+#[command(name = "plimsoll", version, styles = STYLES, max_term_width = 110, disable_help_subcommand = true)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   done, and the verdict is allow
+  1   failed                  2   usage              3   not authorised
+  4   not found               5   conflict           6   transient, try again
+  7   internal error          10  denied, or verification failed
+  11  indeterminate: it could not be decided, which blocks
+
+A SUBJECT is one of:
+  registry/repository[:tag][@digest]   an image in a registry
+  oci:DIR[:tag|@digest]                an OCI image layout
+  archive:FILE[:tag|@digest]           the output of `docker save`, or an OCI layout in a tar file
+  dir:PATH                             a root file system
+  sbom:FILE                            an SPDX 2.3 or CycloneDX 1.4+ document (scan only)
+An existing path is recognised without the scheme.";
+
+/// The commands, in the order of their help.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Check(check::Check),
+    Sbom(sbom::Sbom),
+    Scan(scan::Scan),
+    Db(db::Db),
+    Sign(sign::Sign),
+    Key(key::Key),
+    Policy(policy::Policy),
+    Waiver(waiver::Waiver),
+    Completions(Completions),
+    Man(Man),
+}
+
+/// Write a completion script for a shell
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  plimsoll completions bash > /etc/bash_completion.d/plimsoll")]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Write the manual pages into a folder
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  plimsoll man ~/.local/share/man/man1")]
+pub(crate) struct Man {
+    /// The folder, which must exist
+    pub(crate) folder: std::path::PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Arguments;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_long_flag_has_an_environment_variable_of_its_name() {
+        fn visit(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                let Some(long) = argument.get_long() else { continue };
+                if matches!(long, "help" | "version") {
+                    continue;
+                }
+                let expected = format!("PLIMSOLL_{}", long.to_uppercase().replace('-', "_"));
+                let got = argument.get_env().map(|v| v.to_string_lossy().into_owned());
+                assert_eq!(got.as_deref(), Some(expected.as_str()), "{} --{long}", command.get_name());
+            }
+            command.get_subcommands().for_each(visit);
+        }
+        visit(&Arguments::command());
+    }
+
+    #[test]
+    fn every_command_that_does_something_shows_an_example() {
+        fn visit(path: &str, command: &clap::Command) {
+            if command.has_subcommands() {
+                command.get_subcommands().for_each(|c| visit(&format!("{path} {}", c.get_name()), c));
+            } else {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains(&format!("  {path}")), "{path} has no example");
+            }
+        }
+        visit("plimsoll", &Arguments::command());
+    }
+}

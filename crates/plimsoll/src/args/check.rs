@@ -1,0 +1,63 @@
+//! `plimsoll check`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::shared::{DatabaseChoice, Instant, Network, OutputFile, PlatformChoice};
+
+/// Judge images: gather evidence, apply the policy, print the verdict
+///
+/// Resolves each SUBJECT to digests, reads its layers, makes the inventory, looks for vulnerabilities, verifies
+/// signatures, and evaluates the policy. Without a policy: the image must be named by digest, CRITICAL vulnerabilities
+/// block, a missing signature is reported. An index is judged for every platform in it, unless --platform names one.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll check registry.example/team/app@sha256:… --policy policy.yaml
+  plimsoll check app.tar -o json | jq .results[0].verdict.decision
+  plimsoll check oci:build/image:1.4 --platform linux/arm64 -o sarif --output-file check.sarif
+  plimsoll check registry.example/app:1.4 --waivers waivers/ --at 2026-12-01T00:00:00Z --explain
+
+Exit code 0 means allow for every subject, 10 deny, 11 indeterminate.")]
+pub(crate) struct Check {
+    /// What to judge
+    #[arg(required = true, value_name = "SUBJECT")]
+    pub(crate) subjects: Vec<String>,
+    /// Policy file, or a folder of policies and deny lists [default: the built-in policy]
+    #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_POLICY")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Waiver file, or a folder of waivers; may be repeated
+    #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_WAIVERS", value_delimiter = ',')]
+    pub(crate) waivers: Vec<PathBuf>,
+    /// File with digests that are never allowed, beside those of the policy; may be repeated
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_DENY_LIST", value_delimiter = ',')]
+    pub(crate) deny_list: Vec<PathBuf>,
+    /// Show every piece of evidence, finding and refused signature or waiver
+    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) explain: bool,
+    /// Format of the result
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) file: OutputFile,
+    #[command(flatten)]
+    pub(crate) platform: PlatformChoice,
+    #[command(flatten)]
+    pub(crate) db: DatabaseChoice,
+    #[command(flatten)]
+    pub(crate) instant: Instant,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Formats of a verdict or of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs; has a schemaVersion
+    Json,
+    /// For code scanning services (SARIF 2.1.0)
+    Sarif,
+}

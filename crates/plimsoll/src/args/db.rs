@@ -1,0 +1,64 @@
+//! `plimsoll db`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use plimsoll_core::Timestamp;
+
+use super::shared::{DatabaseChoice, Instant};
+
+/// Build and inspect the advisory database
+#[derive(Debug, Args)]
+pub(crate) struct Db {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands below `db`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Build(Build),
+    Status(Status),
+}
+
+/// Make the database from a folder of the publishers' advisories
+///
+/// Reads DIR/ECOSYSTEM/all.zip or DIR/ECOSYSTEM/*.json (OSV; also below DIR/osv) and DIR/debian/tracker.json (the
+/// Debian security tracker), and writes one file an ecosystem. A feed that cannot be read whole leaves the database as
+/// it was.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll db build --from feeds/ --as-of 2026-11-20T06:00:00Z --db db/")]
+pub(crate) struct Build {
+    /// Folder with the publishers' files
+    #[arg(long, value_name = "DIR", env = "PLIMSOLL_FROM")]
+    pub(crate) from: PathBuf,
+    /// When the files were retrieved from their publishers (RFC 3339); the database's age counts from here
+    #[arg(long, value_name = "TIME", env = "PLIMSOLL_AS_OF")]
+    pub(crate) as_of: Timestamp,
+    #[command(flatten)]
+    pub(crate) db: DatabaseChoice,
+}
+
+/// Show which feeds the database holds and how old they are
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  plimsoll db status --db db/\n  plimsoll db status -o json")]
+pub(crate) struct Status {
+    /// Format of the result
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) db: DatabaseChoice,
+    #[command(flatten)]
+    pub(crate) instant: Instant,
+}
+
+/// Formats of reports that have no standard of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs; has a schemaVersion
+    Json,
+}

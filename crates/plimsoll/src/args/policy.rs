@@ -1,0 +1,57 @@
+//! `plimsoll policy`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::db::Format;
+
+/// Check policies and show their schema
+#[derive(Debug, Args)]
+pub(crate) struct Policy {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands below `policy`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Lint(Lint),
+    Schema(Schema),
+}
+
+/// Find mistakes and weak spots in policies
+///
+/// Exit code 0: no errors (warnings may be there); 1: a finding of severity error; 2: a document that cannot be read.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  plimsoll policy lint policy.yaml\n  plimsoll policy lint policies/ -o json")]
+pub(crate) struct Lint {
+    /// Policy files or folders
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Format of the result
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    pub(crate) output: Format,
+}
+
+/// Print a JSON Schema, for editors and other tools
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  plimsoll policy schema > policy.schema.json\n  plimsoll policy schema waiver")]
+pub(crate) struct Schema {
+    /// Which document
+    #[arg(default_value = "policy")]
+    pub(crate) document: Document,
+}
+
+/// Documents that have a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Document {
+    /// A policy
+    Policy,
+    /// A waiver
+    Waiver,
+    /// A deny list
+    DenyList,
+    /// A verdict, as `check -o json` writes it
+    Verdict,
+}

@@ -1,0 +1,41 @@
+//! `plimsoll sbom`.
+
+use clap::{Args, ValueEnum};
+
+use super::shared::{Network, OutputFile, PlatformChoice};
+
+/// Make the software bill of materials of an image
+///
+/// The document's subject is the platform manifest's digest; each component has its layer and path. The same image
+/// gives the same bytes: the time is SOURCE_DATE_EPOCH, else the image's creation time.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll sbom registry.example/team/app:1.4 > app.spdx.json
+  plimsoll sbom app.tar -o cyclonedx-json --output-file app.cdx.json
+  plimsoll sbom dir:/ -o table")]
+pub(crate) struct Sbom {
+    /// What to look at
+    #[arg(value_name = "SUBJECT")]
+    pub(crate) subject: String,
+    /// Format of the document
+    #[arg(short, long, value_name = "FORMAT", default_value = "spdx-json", env = "PLIMSOLL_OUTPUT")]
+    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) file: OutputFile,
+    #[command(flatten)]
+    pub(crate) platform: PlatformChoice,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Formats of a bill of materials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// SPDX 2.3
+    SpdxJson,
+    /// CycloneDX 1.6
+    CyclonedxJson,
+    /// For people
+    Table,
+}

@@ -1,0 +1,35 @@
+//! `plimsoll scan`.
+
+use clap::Args;
+
+use super::check::Format;
+use super::shared::{DatabaseChoice, Instant, Network, OutputFile, PlatformChoice};
+
+/// Find known vulnerabilities in an image or SBOM
+///
+/// Prints what was found and what is not covered by a fresh feed. It judges nothing: finding something is exit code 0.
+/// Components that could not be looked up make it 11, because an empty answer would not mean safety.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll scan registry.example/team/app:1.4 --db db/
+  plimsoll scan sbom:app.spdx.json --db db/ -o json
+  plimsoll scan app.tar -o sarif --output-file findings.sarif")]
+pub(crate) struct Scan {
+    /// What to look at
+    #[arg(required = true, value_name = "SUBJECT")]
+    pub(crate) subjects: Vec<String>,
+    /// Format of the result
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) file: OutputFile,
+    #[command(flatten)]
+    pub(crate) platform: PlatformChoice,
+    #[command(flatten)]
+    pub(crate) db: DatabaseChoice,
+    #[command(flatten)]
+    pub(crate) instant: Instant,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}

@@ -1,0 +1,183 @@
+//! `plimsoll check`.
+
+use plimsoll_core::{Kind, Limits, Timestamp};
+use plimsoll_gather::{Access, Collection, Subject, evidence, open};
+use plimsoll_policy::{Decision, Evidence, Verdict, VulnerabilityFacts, evaluate};
+use plimsoll_vuln::{Finding, ScanSettings};
+use serde::Serialize;
+
+use crate::args::check::{Check, Format};
+use crate::documents::{self, Rules};
+use crate::failure::{Exit, Failure};
+use crate::output::{self, Console};
+use crate::progress::Bar;
+use crate::render::sarif::Log;
+use crate::render::table::Paint;
+use crate::render::verdict::Style;
+use crate::{render, settings};
+
+/// The version of the JSON result.
+const CHECK_V1: &str = "plimsoll.dev/check/v1";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    schema_version: &'static str,
+    results: Vec<ReportEntry<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReportEntry<'a> {
+    subject: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'a Verdict>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ReportedError>,
+    /// Every finding, also those that block nothing; only with `--explain`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<&'a Finding>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReportedError {
+    exit_code: u8,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+/// A subject that was judged, and from what.
+struct Judged {
+    verdict: Verdict,
+    evidence: Vec<Evidence>,
+}
+
+pub(super) fn run(arguments: Check, console: Console) -> Result<Exit, Failure> {
+    let now = settings::clock(&arguments.instant).now();
+    let rules = Rules::load(arguments.policy.as_deref(), &arguments.deny_list)?;
+    let access = Access { http: settings::http(&arguments.network)?, limits: Limits::default() };
+    let database = settings::database_folder(&arguments.db)?;
+
+    let mut exit = Exit::Done;
+    let mut results = Vec::new();
+    for text in &arguments.subjects {
+        let result = judge(text, &arguments, &rules, &access, &database, now, console);
+        exit = exit.and(match &result {
+            Ok(judged) => match judged.verdict.decision {
+                Decision::Allow => Exit::Done,
+                Decision::Indeterminate => Exit::Kind(Kind::Indeterminate),
+                Decision::Deny => Exit::Kind(Kind::Denied),
+            },
+            Err(failure) => {
+                console.report(failure);
+                Exit::Kind(failure.kind())
+            }
+        });
+        results.push((text.as_str(), result));
+    }
+    write(&results, &arguments, console)?;
+    Ok(exit)
+}
+
+fn judge(
+    text: &str,
+    arguments: &Check,
+    rules: &Rules,
+    access: &Access,
+    database: &std::path::Path,
+    now: Timestamp,
+    console: Console,
+) -> Result<Judged, Failure> {
+    let subject = Subject::parse(text)?;
+    let name = match &subject {
+        Subject::Registry(reference) => Some(reference.name()),
+        _ => None,
+    };
+    let policy = rules.policy_for(name.as_deref())?;
+    let waivers = documents::waivers(&arguments.waivers, policy, console)?;
+    let opened = open(&subject, access)?;
+    let evidence = evidence(&opened, &Collection {
+        requested: text,
+        platform: arguments.platform.platform.as_ref(),
+        keys: &policy.verification_keys(),
+        database,
+        scan: ScanSettings { now, max_age: policy.max_database_age() },
+        limits: &access.limits,
+        progress: &Bar::new(console),
+    })?;
+    let verdicts = evidence.iter().map(|evidence| evaluate(policy, evidence, &waivers, &rules.denials, now));
+    let verdict = Verdict::combine(verdicts)
+        .ok_or_else(|| Failure::new(Kind::Internal, format!("no evidence was gathered about {text}")))?;
+    Ok(Judged { verdict, evidence })
+}
+
+fn write(results: &[(&str, Result<Judged, Failure>)], arguments: &Check, console: Console) -> Result<(), Failure> {
+    let file = arguments.file.output_file.as_deref();
+    match arguments.output {
+        Format::Table => {
+            let style = Style { paint: Paint(file.is_none() && console.stdout_colors()), explain: arguments.explain };
+            output::emit(file, |out| {
+                let judged = results.iter().filter_map(|(_, result)| result.as_ref().ok());
+                for (position, judged) in judged.enumerate() {
+                    if position > 0 {
+                        writeln!(out)?;
+                    }
+                    render::verdict::write(&judged.verdict, style, out)?;
+                    if arguments.explain {
+                        let scans = judged.evidence.iter().filter_map(scan_of);
+                        scans.into_iter().try_for_each(|scan| render::findings::explain(scan, &[], out))?;
+                    }
+                }
+                Ok(())
+            })
+        }
+        Format::Json => {
+            let results = results.iter().map(|(subject, result)| entry(subject, result, arguments.explain)).collect();
+            output::emit_json(file, &Report { schema_version: CHECK_V1, results })
+        }
+        Format::Sarif => {
+            let mut log = Log::default();
+            for (subject, result) in results {
+                match result {
+                    Ok(judged) => log.verdict(&judged.verdict),
+                    Err(failure) => log.failure(subject, &failure.to_string()),
+                }
+            }
+            output::emit_json(file, &log.finish())
+        }
+    }
+}
+
+fn entry<'a>(subject: &'a str, result: &'a Result<Judged, Failure>, explain: bool) -> ReportEntry<'a> {
+    match result {
+        Ok(judged) => ReportEntry {
+            subject,
+            verdict: Some(&judged.verdict),
+            error: None,
+            findings: if explain {
+                judged.evidence.iter().filter_map(scan_of).flat_map(|scan| &scan.findings).collect()
+            } else {
+                Vec::new()
+            },
+        },
+        Err(failure) => ReportEntry {
+            subject,
+            verdict: None,
+            error: Some(ReportedError {
+                exit_code: failure.kind().exit_code(),
+                message: failure.to_string(),
+                hint: failure.hint().map(str::to_owned),
+            }),
+            findings: Vec::new(),
+        },
+    }
+}
+
+fn scan_of(evidence: &Evidence) -> Option<&plimsoll_vuln::Scan> {
+    match &evidence.vulnerabilities {
+        VulnerabilityFacts::Scanned(scan) => Some(scan),
+        VulnerabilityFacts::Unavailable { .. } => None,
+    }
+}

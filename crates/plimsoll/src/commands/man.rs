@@ -1,0 +1,29 @@
+//! `plimsoll man`.
+
+use clap::CommandFactory as _;
+use plimsoll_core::Kind;
+
+use crate::args::{Arguments, Man};
+use crate::failure::{Exit, Failure};
+use crate::output::{self, Console};
+
+pub(super) fn run(arguments: &Man, console: Console) -> Result<Exit, Failure> {
+    let mut command = Arguments::command();
+    // Gives each subcommand its full name, `plimsoll-db-build`, which is also the page's.
+    command.build();
+    let mut pages = Vec::new();
+    collect(&command, &mut pages)?;
+    for (name, page) in &pages {
+        output::emit(Some(&arguments.folder.join(name)), |out| out.write_all(page))?;
+    }
+    console.say(format_args!("wrote {} manual pages to {}", pages.len(), arguments.folder.display()));
+    Ok(Exit::Done)
+}
+
+fn collect(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> Result<(), Failure> {
+    let man = clap_mangen::Man::new(command.clone());
+    let mut page = Vec::new();
+    man.render(&mut page).map_err(|e| Failure::new(Kind::Internal, format!("cannot render a manual page: {e}")))?;
+    pages.push((man.get_filename(), page));
+    command.get_subcommands().try_for_each(|c| collect(c, pages))
+}

@@ -1,0 +1,82 @@
+//! `plimsoll scan`.
+
+use plimsoll_core::rootfs::LayerRef;
+use plimsoll_core::{Digest, Kind, Limits, Timestamp};
+use plimsoll_gather::{Access, Subject, inventory, open};
+use plimsoll_vuln::{Database, Scan, ScanSettings, scan};
+use serde::Serialize;
+
+use crate::args::check::Format;
+use crate::args::scan::Scan as Arguments;
+use crate::failure::{Exit, Failure};
+use crate::output::{self, Console};
+use crate::progress::Bar;
+use crate::render::sarif::Log;
+use crate::render::table::{Paint, safe};
+use crate::{render, settings};
+
+/// The version of the JSON result.
+const SCAN_V1: &str = "plimsoll.dev/scan/v1";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    schema_version: &'static str,
+    scanned_at: Timestamp,
+    results: Vec<Scanned>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Scanned {
+    subject: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest: Option<Digest>,
+    #[serde(skip)]
+    layers: Vec<LayerRef>,
+    #[serde(flatten)]
+    scan: Scan,
+}
+
+pub(super) fn run(arguments: Arguments, console: Console) -> Result<Exit, Failure> {
+    let now = settings::clock(&arguments.instant).now();
+    let access = Access { http: settings::http(&arguments.network)?, limits: Limits::default() };
+    let database = Database::open(&settings::database_folder(&arguments.db)?)?;
+    let platform = arguments.platform.platform.as_ref();
+    let mut results = Vec::new();
+    for text in &arguments.subjects {
+        let opened = open(&Subject::parse(text)?, &access)?;
+        let image = opened.one_image(platform)?;
+        let inventory = inventory(&opened, image, &access.limits, &Bar::new(console))?;
+        let scan = scan(&inventory, &database, &ScanSettings::at(now))?;
+        let manifest = image.map(|image| image.manifest.digest);
+        results.push(Scanned { subject: text.clone(), manifest, layers: inventory.layers, scan });
+    }
+    let uncovered = results.iter().any(|result| !result.scan.gaps.is_empty());
+    let file = arguments.file.output_file.as_deref();
+    match arguments.output {
+        Format::Table => {
+            let paint = Paint(file.is_none() && console.stdout_colors());
+            output::emit(file, |out| {
+                for (position, result) in results.iter().enumerate() {
+                    if position > 0 {
+                        writeln!(out)?;
+                    }
+                    let manifest = result.manifest.map(|digest| format!(" ({digest})")).unwrap_or_default();
+                    writeln!(out, "{}{manifest}\n", safe(&result.subject))?;
+                    render::findings::write(&result.scan, &result.layers, now, paint, out)?;
+                }
+                Ok(())
+            })?;
+        }
+        Format::Json => output::emit_json(file, &Report { schema_version: SCAN_V1, scanned_at: now, results })?,
+        Format::Sarif => {
+            let mut log = Log::default();
+            for result in &results {
+                log.scan(&result.subject, &result.scan.findings);
+            }
+            output::emit_json(file, &log.finish())?;
+        }
+    }
+    Ok(if uncovered { Exit::Kind(Kind::Indeterminate) } else { Exit::Done })
+}

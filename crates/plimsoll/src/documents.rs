@@ -1,0 +1,147 @@
+//! Policies, deny lists and waivers from files and folders.
+
+use std::path::{Component, Path, PathBuf};
+
+use plimsoll_core::Kind;
+use plimsoll_policy::{DenyList, DocumentKind, Policy, Waiver};
+
+use crate::failure::Failure;
+use crate::output::Console;
+use crate::settings::{documents, read_document, read_file};
+
+/// Public keys are small.
+const KEY_BYTES: u64 = 64 << 10;
+
+/// Policies and the digests that are denied whatever they say.
+pub(crate) struct Rules {
+    policies: Vec<Policy>,
+    pub(crate) denials: DenyList,
+}
+
+impl Rules {
+    /// Reads `policy` (a file or a folder) and `deny_lists`; the built-in policy where none is given.
+    pub(crate) fn load(policy: Option<&Path>, deny_lists: &[PathBuf]) -> Result<Self, Failure> {
+        let mut rules = Self { policies: Vec::new(), denials: DenyList::none() };
+        match policy {
+            None => rules.policies.push(Policy::builtin()),
+            Some(path) => {
+                for file in documents(path, is_document)? {
+                    rules.add(&file)?;
+                }
+                if rules.policies.is_empty() {
+                    return Err(Failure::new(Kind::Usage, format!("no policy in {}", path.display()))
+                        .with_hint("a policy is a .yaml, .yml or .json file with kind: Policy"));
+                }
+            }
+        }
+        for path in deny_lists {
+            let bytes = read_document(path)?;
+            rules.denials.add(DenyList::parse(&bytes, &path.display().to_string())?);
+        }
+        Ok(rules)
+    }
+
+    fn add(&mut self, file: &Path) -> Result<(), Failure> {
+        let bytes = read_document(file)?;
+        let origin = file.display().to_string();
+        match DocumentKind::of(&bytes, &origin)? {
+            DocumentKind::Policy => self.policies.push(parse_policy(&bytes, file)?),
+            DocumentKind::DenyList => self.denials.add(DenyList::parse(&bytes, &origin)?),
+            // Waivers may lie beside policies; `--waivers` is what makes them count.
+            DocumentKind::Waiver => {}
+            _ => return Err(Failure::new(Kind::Usage, format!("{origin} is of a kind that no rule is made of"))),
+        }
+        Ok(())
+    }
+
+    /// The policy for an image of this name. Where none is about it, the first one, whose verdict says so. Two that
+    /// are about the same image would leave open which of them decides.
+    pub(crate) fn policy_for(&self, name: Option<&str>) -> Result<&Policy, Failure> {
+        let mut matching = self.policies.iter().filter(|policy| policy.matches(name) == Some(true));
+        match (matching.next(), matching.next()) {
+            (Some(first), Some(second)) => Err(Failure::new(
+                Kind::Usage,
+                format!("policies {} and {} are both about {}", first.origin(), second.origin(), name.unwrap_or("this subject")),
+            )
+            .with_hint("narrow spec.match.images, or pass one policy file")),
+            (Some(policy), None) => Ok(policy),
+            (None, _) => self.policies.first().ok_or_else(|| Failure::new(Kind::Internal, "no policy was loaded")),
+        }
+    }
+}
+
+/// Reads the policy in `bytes`; key files are relative to the folder of `file`.
+pub(crate) fn parse_policy(bytes: &[u8], file: &Path) -> Result<Policy, Failure> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let key_file = |path: &str| {
+        read_file(&folder.join(path), KEY_BYTES).map_err(|failure| failure.to_string())
+    };
+    Ok(Policy::parse(bytes, &file.display().to_string(), &key_file)?)
+}
+
+/// The waivers in `paths`, as far as `policy` may accept them. A signed waiver that no approver of this policy signed
+/// is left out, with a warning; a waiver that is not one is an error.
+pub(crate) fn waivers(paths: &[PathBuf], policy: &Policy, console: Console) -> Result<Vec<Waiver>, Failure> {
+    let mut waivers = Vec::new();
+    for path in paths {
+        let files = documents(path, |name| is_bundle(name) || is_document(name))?;
+        for file in &files {
+            // The document that a bundle beside it carries signed counts once, as signed.
+            if files.contains(&beside(file)) {
+                continue;
+            }
+            let bytes = read_document(file)?;
+            let origin = file.display().to_string();
+            if !is_bundle(&origin) {
+                waivers.push(Waiver::from_unsigned(&bytes, &origin)?);
+                continue;
+            }
+            match Waiver::from_bundle(&bytes, &origin, policy) {
+                Ok(waiver) => waivers.push(waiver),
+                Err(error @ plimsoll_policy::Error::WaiverSignature { .. }) => console.warn(error),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(waivers)
+}
+
+/// Where `waiver sign` puts the signed form of the document `waiver`.
+pub(crate) fn beside(waiver: &Path) -> PathBuf {
+    let mut path = waiver.as_os_str().to_owned();
+    path.push(".sigstore.json");
+    path.into()
+}
+
+/// A file that holds a policy, waiver or deny list, by its name. Editors' hidden files are none.
+pub(crate) fn is_document(name: &str) -> bool {
+    let extension = Path::new(name).extension().and_then(|e| e.to_str());
+    let hidden = Path::new(name).components().next_back().is_some_and(
+        |last| matches!(last, Component::Normal(n) if n.to_str().is_some_and(|n| n.starts_with('.'))),
+    );
+    matches!(extension, Some("yaml" | "yml" | "json")) && !hidden && !is_bundle(name)
+}
+
+fn is_bundle(name: &str) -> bool {
+    name.ends_with(".sigstore.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_told_apart_by_name() {
+        for (name, yaml, bundle) in [
+            ("a.yaml", true, false),
+            ("a.yml", true, false),
+            ("a.json", true, false),
+            ("a.yaml.sigstore.json", false, true),
+            (".a.yaml.swp", false, false),
+            (".hidden.yaml", false, false),
+            ("key.pub", false, false),
+        ] {
+            assert_eq!((is_document(name), is_bundle(name)), (yaml, bundle), "{name}");
+        }
+    }
+}

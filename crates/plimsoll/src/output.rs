@@ -1,0 +1,121 @@
+//! Standard output for data, standard error for talk, and what either may look like.
+
+use std::fmt::Display;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::Path;
+
+use plimsoll_core::{Kind, text};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::args::Global;
+use crate::args::shared::Color;
+use crate::failure::Failure;
+
+/// What the user sees, and how much of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Console {
+    quiet: bool,
+    verbose: u8,
+    color: Color,
+}
+
+impl Console {
+    pub(crate) fn new(global: &Global) -> Self {
+        Self { quiet: global.quiet, verbose: global.verbose, color: global.color }
+    }
+
+    /// Sends the libraries' log to standard error, as loud as `-q` and `-v` ask for.
+    pub(crate) fn start_log(self) {
+        let level = match (self.quiet, self.verbose) {
+            (true, _) => LevelFilter::ERROR,
+            (false, 0) => LevelFilter::WARN,
+            (false, 1) => LevelFilter::INFO,
+            (false, _) => LevelFilter::DEBUG,
+        };
+        tracing_subscriber::fmt()
+            .with_writer(io::stderr)
+            .with_max_level(level)
+            .with_ansi(self.colors_on(&io::stderr()))
+            .with_target(false)
+            .init();
+    }
+
+    /// Whether a progress bar may be drawn: only for somebody who is looking.
+    pub(crate) fn shows_progress(self) -> bool {
+        !self.quiet && self.color != Color::Never && io::stderr().is_terminal()
+    }
+
+    /// Whether standard output gets colours, when it is where the result goes.
+    pub(crate) fn stdout_colors(self) -> bool {
+        self.colors_on(&io::stdout())
+    }
+
+    /// Says something that is not the result, unless `-q`.
+    pub(crate) fn say(self, message: impl Display) {
+        if !self.quiet {
+            say_always(&format!("{message}"));
+        }
+    }
+
+    /// Says that something deserves attention, unless `-q`.
+    pub(crate) fn warn(self, message: impl Display) {
+        if !self.quiet {
+            let label = self.painted("warning", "33");
+            say_always(&format!("{label}: {message}"));
+        }
+    }
+
+    /// Reports a failure and what to do about it.
+    pub(crate) fn report(self, failure: &Failure) {
+        let label = self.painted("error", "31");
+        say_always(&format!("{label}: {}", text::terminal(&failure.to_string())));
+        if let Some(hint) = failure.hint() {
+            let label = self.painted("hint", "36");
+            say_always(&format!("{label}: {}", text::terminal(hint)));
+        }
+    }
+
+    fn painted(self, label: &str, code: &str) -> String {
+        if self.colors_on(&io::stderr()) { format!("\x1b[1;{code}m{label}\x1b[0m") } else { label.to_owned() }
+    }
+
+    fn colors_on(self, stream: &impl io::IsTerminal) -> bool {
+        match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        }
+    }
+}
+
+/// Writes a result: to `file`, whole or not at all, or to standard output.
+pub(crate) fn emit(
+    file: Option<&Path>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    match file {
+        Some(path) => Ok(plimsoll_files::replace_with(path, plimsoll_files::Mode::Public, write)?),
+        None => {
+            let mut out = BufWriter::new(io::stdout().lock());
+            match write(&mut out).and_then(|()| out.flush()) {
+                // Whoever reads has seen enough; that is no failure of ours.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                Err(error) => Err(Failure::new(Kind::Failed, format!("cannot write to standard output: {error}"))),
+                Ok(()) => Ok(()),
+            }
+        }
+    }
+}
+
+/// Writes a result as JSON, indented, with a line end.
+pub(crate) fn emit_json(file: Option<&Path>, value: &impl serde::Serialize) -> Result<(), Failure> {
+    emit(file, |out| {
+        serde_json::to_writer_pretty(&mut *out, value)?;
+        out.write_all(b"\n")
+    })
+}
+
+fn say_always(message: &str) {
+    // Nothing is left to do when standard error is closed.
+    let _ = writeln!(io::stderr(), "{message}");
+}

@@ -1,0 +1,8 @@
+//! From results to text. Nothing is computed here that a library should know.
+
+pub(crate) mod database;
+pub(crate) mod findings;
+pub(crate) mod inventory;
+pub(crate) mod sarif;
+pub(crate) mod table;
+pub(crate) mod verdict;

@@ -1,0 +1,220 @@
+//! SARIF 2.1.0 for code scanning services.
+//!
+//! Each vulnerability is a rule, each place where it was found a result. Rules of a policy that block without findings
+//! (a missing signature, a denied digest) are results of their own, `plimsoll/RULE`. Fingerprints are made from what
+//! stays the same between builds: vulnerability, package and path; not the version, not the layer.
+
+use std::collections::BTreeMap;
+
+use plimsoll_core::Digest;
+use plimsoll_policy::{Decision, Detail, FindingRecord, Rule, Verdict};
+use plimsoll_vuln::{Finding, Severity};
+use serde_json::{Value, json};
+
+const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+
+/// Collects results of any number of subjects into one log.
+#[derive(Default)]
+pub(crate) struct Log {
+    rules: BTreeMap<String, Value>,
+    results: Vec<Value>,
+}
+
+/// What a result says about a vulnerability, whichever command found it.
+struct Found<'a> {
+    id: &'a str,
+    severity: &'a str,
+    package: &'a str,
+    version: &'a str,
+    component: String,
+    fix: Option<&'a str>,
+    summary: &'a str,
+    path: Option<&'a str>,
+    layer: Option<usize>,
+    waived: bool,
+}
+
+impl Log {
+    /// Adds the findings of a scan.
+    pub(crate) fn scan(&mut self, subject: &str, findings: &[Finding]) {
+        for finding in findings {
+            let location = finding.locations.first();
+            self.finding(subject, &Found {
+                id: &finding.id,
+                severity: finding.severity.name(),
+                package: &finding.package,
+                version: &finding.version,
+                component: finding.component.to_string(),
+                fix: finding.fix.nearest(),
+                summary: &finding.summary,
+                path: location.map(|l| l.path.as_str()),
+                layer: location.and_then(|l| l.layer),
+                waived: false,
+            });
+        }
+    }
+
+    /// Adds what a verdict blocks on, and what is waived.
+    pub(crate) fn verdict(&mut self, verdict: &Verdict) {
+        for platform in &verdict.platforms {
+            for result in &platform.rules {
+                let mut findings = 0;
+                for detail in &result.details {
+                    if let Detail::Finding(finding) = detail {
+                        findings += 1;
+                        self.judged(&verdict.requested, finding);
+                    }
+                }
+                if result.decision() != Decision::Allow && (findings == 0 || result.rule != Rule::Vulnerabilities) {
+                    self.rule(&verdict.requested, result.rule, &result.reason);
+                }
+            }
+        }
+    }
+
+    fn judged(&mut self, subject: &str, finding: &FindingRecord) {
+        let location = finding.locations.first();
+        self.finding(subject, &Found {
+            id: &finding.id,
+            severity: &finding.severity,
+            package: &finding.package,
+            version: &finding.version,
+            component: finding.component.clone(),
+            fix: finding.fixed_in.first().map(String::as_str),
+            summary: &finding.summary,
+            path: location.map(|l| l.path.as_str()),
+            layer: location.and_then(|l| l.layer),
+            waived: !finding.waived_by.is_empty(),
+        });
+    }
+
+    fn finding(&mut self, subject: &str, found: &Found<'_>) {
+        let (level, score) = level(found.severity);
+        self.rules.entry(found.id.to_owned()).or_insert_with(|| {
+            json!({
+                "id": found.id,
+                "shortDescription": {"text": if found.summary.is_empty() { found.id } else { found.summary }},
+                "helpUri": format!("https://osv.dev/vulnerability/{}", found.id),
+                "properties": {"security-severity": score, "tags": ["security", "vulnerability"]},
+            })
+        });
+        let fix = found.fix.map_or_else(|| "no fix is known".to_owned(), |fix| format!("fixed in {fix}"));
+        let (package, version) = (found.package, found.version);
+        let text = format!("{package} {version} in {subject}: {} ({}), {fix}", found.id, found.severity);
+        let path = found.path.unwrap_or("image");
+        let mut result = json!({
+            "ruleId": found.id,
+            "level": level,
+            "message": {"text": text},
+            "locations": [{
+                "physicalLocation": {"artifactLocation": {"uri": uri(path)}, "region": {"startLine": 1}},
+                "logicalLocations": [{"fullyQualifiedName": found.component, "kind": "module"}],
+            }],
+            "partialFingerprints": {"plimsoll/v1": fingerprint(&[found.id, package, path])},
+            "properties": {"subject": subject, "layer": found.layer},
+        });
+        if found.waived
+            && let Some(members) = result.as_object_mut()
+        {
+            members.insert("suppressions".to_owned(), json!([{"kind": "external", "status": "accepted"}]));
+        }
+        self.results.push(result);
+    }
+
+    fn rule(&mut self, subject: &str, rule: Rule, reason: &str) {
+        self.other(subject, &format!("plimsoll/{rule}"), &format!("policy rule {rule}"), reason);
+    }
+
+    fn other(&mut self, subject: &str, id: &str, description: &str, reason: &str) {
+        self.rules.entry(id.to_owned()).or_insert_with(|| {
+            json!({"id": id, "shortDescription": {"text": description}, "properties": {"tags": ["security", "policy"]}})
+        });
+        self.results.push(json!({
+            "ruleId": id,
+            "level": "error",
+            "message": {"text": format!("{subject}: {reason}")},
+            "locations": [{"physicalLocation": {"artifactLocation": {"uri": "image"}, "region": {"startLine": 1}}}],
+            "partialFingerprints": {"plimsoll/v1": fingerprint(&[id])},
+            "properties": {"subject": subject},
+        }));
+    }
+
+    /// Adds a subject that could not be judged.
+    pub(crate) fn failure(&mut self, subject: &str, message: &str) {
+        self.other(subject, "plimsoll/error", "could not be judged", message);
+    }
+
+    /// The whole log.
+    pub(crate) fn finish(self) -> Value {
+        json!({
+            "$schema": SCHEMA,
+            "version": "2.1.0",
+            "runs": [{
+                "tool": {"driver": {
+                    "name": "plimsoll",
+                    "version": env!("CARGO_PKG_VERSION"),
+                    "informationUri": "https://plimsoll.dev",
+                    "rules": self.rules.into_values().collect::<Vec<_>>(),
+                }},
+                "columnKind": "unicodeCodePoints",
+                "results": self.results,
+            }],
+        })
+    }
+}
+
+/// SARIF's level, and the number that code scanning services sort by: the lower end of the severity's CVSS range.
+fn level(severity: &str) -> (&'static str, &'static str) {
+    let is = |s: Severity| severity == s.name();
+    if is(Severity::Critical) {
+        ("error", "9.0")
+    } else if is(Severity::High) {
+        ("error", "7.0")
+    } else if is(Severity::Medium) {
+        ("warning", "4.0")
+    } else if is(Severity::Low) {
+        ("note", "0.1")
+    } else if is(Severity::None) {
+        ("none", "0.0")
+    } else {
+        // Unrated is not harmless.
+        ("warning", "7.0")
+    }
+}
+
+/// A relative URI reference: everything but unreserved characters and `/` is percent-encoded, so that a path from an
+/// image can be neither a scheme nor a host.
+fn uri(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for byte in path.trim_start_matches('/').bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/+".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+fn fingerprint(parts: &[&str]) -> String {
+    Digest::sha256(parts.join("\0").as_bytes()).hex()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_cannot_become_urls() {
+        assert_eq!(uri("usr/lib/python3/dist-packages/x.dist-info"), "usr/lib/python3/dist-packages/x.dist-info");
+        assert_eq!(uri("//evil.example/x"), "evil.example/x");
+        assert_eq!(uri("javascript:alert(1)"), "javascript%3Aalert%281%29");
+        assert_eq!(uri("a b\u{fc}"), "a%20b%C3%BC");
+    }
+
+    #[test]
+    fn unrated_is_not_shown_as_harmless() {
+        assert_eq!(level("unrated"), ("warning", "7.0"));
+        assert_eq!(level("critical"), ("error", "9.0"));
+    }
+}

@@ -1,0 +1,132 @@
+//! What `check` decides and shows.
+
+use plimsoll_testkit::{IndexBuilder, Registry};
+
+use crate::fixture::{NOW, Place, affected, digest_of, patched, pushed, shop};
+
+#[test]
+fn the_built_in_policy_wants_a_digest_and_nothing_critical() {
+    let (place, registry) = (Place::new(), Registry::start());
+    place.check(&[&patched(&registry)]).exits(0).says("ALLOW").says("reported").says("signatures");
+    place
+        .check(&[&affected(&registry)])
+        .exits(10)
+        .says("DENY")
+        .says("CVE-2024-36039")
+        .says("pymysql 1.1.0")
+        .says("fixed in 1.1.1")
+        .says("usr/local/lib/python3.11/site-packages/pymysql-1.1.0.dist-info/METADATA (layer 2, sha256:")
+        .says("hint:");
+}
+
+#[test]
+fn a_tag_is_resolved_shown_and_not_enough() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let digest = patched(&registry);
+    let run = place.check(&[&registry.reference("shop/orders", "2.0")]).exits(10);
+    run.says(digest_of(&digest)).says("tag 2.0").says("FAIL     digest").says("hint:");
+}
+
+#[test]
+fn json_has_a_version_and_the_whole_verdict() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let (good, bad) = (patched(&registry), affected(&registry));
+    let run = place.check(&[&good, &bad, "-o", "json"]).exits(10);
+    let json = run.json();
+    assert_eq!(json["schemaVersion"], "plimsoll.dev/check/v1");
+    assert_eq!(json["results"][0]["verdict"]["decision"], "allow");
+    let verdict = &json["results"][1]["verdict"];
+    assert_eq!(verdict["decision"], "deny");
+    assert_eq!(verdict["evaluatedAt"], NOW);
+    assert_eq!(verdict["validUntil"], "2026-11-21T11:00:00Z", "24 h after the database's time");
+    assert_eq!(verdict["platforms"][0]["subject"]["digests"]["manifest"], digest_of(&bad));
+    assert!(run.stderr.is_empty(), "{}", run.stderr);
+}
+
+#[test]
+fn sarif_carries_findings_with_fingerprints_that_survive_a_rebuild() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let fingerprint = |reference: &str| {
+        let log = place.check(&[reference, "-o", "sarif"]).exits(10).json();
+        assert_eq!(log["version"], "2.1.0");
+        let result = &log["runs"][0]["results"][0];
+        assert_eq!(result["ruleId"], "CVE-2024-36039");
+        assert_eq!(result["level"], "error");
+        result["partialFingerprints"]["plimsoll/v1"].as_str().unwrap().to_owned()
+    };
+    let first = fingerprint(&affected(&registry));
+    let rebuilt = shop("pymysql", "1.1.0").created("2026-02-02T00:00:00Z").build();
+    assert_eq!(first, fingerprint(&pushed(&registry, &rebuilt, "1.0.1")));
+}
+
+#[test]
+fn an_index_is_as_good_as_its_worst_platform() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let index = IndexBuilder::new()
+        .image(shop("pymysql", "1.1.1").platform("linux/amd64").build())
+        .image(shop("pymysql", "1.1.0").platform("linux/arm64").build())
+        .build();
+    let reference = pushed(&registry, &index, "multi");
+    place.check(&[&reference]).exits(10).says("linux/amd64").says("linux/arm64").says("CVE-2024-36039 (critical)");
+    place.check(&[&reference, "--platform", "linux/amd64"]).exits(0).keeps_quiet_about("linux/arm64");
+    place.check(&[&reference, "--platform", "linux/s390x"]).exits(4).says("linux/amd64");
+}
+
+#[test]
+fn a_denied_digest_of_any_part_denies() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let image = shop("pymysql", "1.1.1").build();
+    let reference = pushed(&registry, &image, "2.0");
+    let parts = image.image();
+    for digest in [image.digest(), parts.config.digest(), parts.layers[0].digest(), parts.diff_ids[1]] {
+        let list = place.write(
+            "denied.yaml",
+            format!(
+                "apiVersion: plimsoll.dev/v1\nkind: DenyList\nmetadata: {{name: incident-7}}\nspec:\n  digests:\n    \
+                 - {{digest: \"{digest}\", reason: stolen build machine}}\n"
+            ),
+        );
+        place
+            .check(&[&reference, "--deny-list", &list])
+            .exits(10)
+            .says("stolen build machine")
+            .says(&digest.to_string());
+    }
+}
+
+#[test]
+fn old_and_missing_databases_are_indeterminate() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let reference = patched(&registry);
+    place.check(&[&reference, "--at", "2026-11-21T10:59:00Z"]).exits(0);
+    place.check(&[&reference, "--at", "2026-11-21T11:01:00Z"]).exits(11).says("UNKNOWN  vulnerabilities").says("hint:");
+    place.check(&[&reference, "--at", "2026-11-20T09:00:00Z"]).exits(11).says("UNKNOWN  vulnerabilities");
+    Place::empty().check(&[&reference]).exits(11).says("UNKNOWN  vulnerabilities").says("db build");
+}
+
+#[test]
+fn findings_that_block_are_denied_even_when_the_database_is_old() {
+    let (place, registry) = (Place::new(), Registry::start());
+    place.check(&[&affected(&registry), "--at", "2026-12-31T00:00:00Z"]).exits(10);
+}
+
+#[test]
+fn explain_shows_every_finding_and_piece_of_evidence() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let reference = patched(&registry);
+    place.check(&[&reference]).exits(0).keeps_quiet_about("CVE-2023-45853");
+    place.check(&[&reference, "--explain"]).exits(0).says("CVE-2023-45853").says("zlib");
+}
+
+#[test]
+fn the_result_goes_to_a_file_whole_or_not_at_all() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let (reference, file) = (affected(&registry), place.path("out/verdict.json"));
+    place.check(&[&reference, "-o", "json", "--output-file", &file]).exits(4).says("out");
+    std::fs::create_dir(place.path("out")).unwrap();
+    let run = place.check(&[&reference, "-o", "json", "--output-file", &file]).exits(10);
+    assert!(run.stdout.is_empty());
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert_eq!(json["results"][0]["verdict"]["decision"], "deny");
+    assert_eq!(std::fs::read_dir(place.path("out")).unwrap().count(), 1, "temporary files were left");
+}

@@ -1,0 +1,18 @@
+//! The command line as users meet it: the real binary, images from a registry on loopback, exit codes and what is
+//! printed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
+
+mod bad_input;
+mod check;
+mod commands;
+mod fixture;
+mod signing;
+mod subjects;
+mod waivers;

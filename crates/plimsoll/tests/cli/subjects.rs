@@ -1,0 +1,110 @@
+//! Every kind of subject, and that they all see the same image.
+
+use plimsoll_testkit::Registry;
+use serde_json::Value;
+
+use crate::fixture::{NOW, Place, affected, pushed, shop};
+
+#[test]
+fn every_kind_of_place_gives_the_same_findings() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let image = shop("pymysql", "1.1.0").build();
+    let reference = pushed(&registry, &image, "1.0");
+    image.write_layout(&place.root().join("layout"), Some("1.0"));
+    image.write_oci_archive(&place.root().join("oci.tar"), Some("1.0"));
+    image.write_docker_archive(&place.root().join("docker.tar"), Some("orders:1.0"));
+    let db = place.path("db");
+    let findings = |subject: &str| -> Vec<(String, String)> {
+        let run = place.run(&["scan", "--db", &db, "--at", NOW, "-o", "json", subject]).exits(0);
+        let json = run.json();
+        let findings = json["results"][0]["findings"].as_array().unwrap().clone();
+        findings.iter().map(|f| (text(&f["id"]), text(&f["component"]))).collect()
+    };
+    let expected = findings(&reference);
+    assert_eq!(expected.len(), 2, "{expected:?}");
+    for subject in [
+        format!("oci:{}", place.path("layout")),
+        format!("oci:{}:1.0", place.path("layout")),
+        place.path("layout"),
+        format!("archive:{}", place.path("oci.tar")),
+        place.path("docker.tar"),
+    ] {
+        assert_eq!(findings(&subject), expected, "{subject}");
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn an_sbom_gives_the_same_findings_as_its_image() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let (reference, db) = (affected(&registry), place.path("db"));
+    for format in ["spdx-json", "cyclonedx-json"] {
+        let file = place.path(format);
+        place.run(&["sbom", &reference, "-o", format, "--output-file", &file]).exits(0);
+        place
+            .run(&["scan", "--db", &db, "--at", NOW, &format!("sbom:{file}")])
+            .exits(0)
+            .says("CVE-2024-36039")
+            .says("CVE-2023-45853");
+        place.check(&[&format!("sbom:{file}")]).exits(10).says("CVE-2024-36039");
+    }
+}
+
+#[test]
+fn sboms_are_the_same_bytes_each_time() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let reference = affected(&registry);
+    for format in ["spdx-json", "cyclonedx-json"] {
+        let make = |epoch: &[(&str, &str)]| place.run_with(epoch, &["sbom", &reference, "-o", format]).exits(0).stdout;
+        let first = make(&[]);
+        assert_eq!(first, make(&[]));
+        assert!(first.contains("2026-01-01T00:00:00Z"), "the image's creation time");
+        assert!(make(&[("SOURCE_DATE_EPOCH", "1000000000")]).contains("2001-09-09T01:46:40Z"));
+        assert!(first.contains(reference.split_once('@').unwrap().1), "the manifest's digest");
+    }
+}
+
+#[test]
+fn a_root_file_system_has_no_digest_and_says_so() {
+    let place = Place::new();
+    place.write("root/etc/os-release", "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm\n");
+    place.write("root/var/lib/dpkg/status", crate::fixture::DPKG_STATUS);
+    place.check(&[&format!("dir:{}", place.path("root"))]).exits(11).says("UNKNOWN  digest").says("pass     vulnerabilities");
+}
+
+#[test]
+fn offline_reads_local_subjects_and_refuses_registries() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let image = shop("pymysql", "1.1.1").build();
+    let reference = pushed(&registry, &image, "2.0");
+    registry.clear_requests();
+    place.check(&[&reference, "--offline"]).exits(1).says("--offline");
+    assert!(registry.requests().is_empty());
+    image.write_layout(&place.root().join("layout"), None);
+    place.check(&[&place.path("layout"), "--offline"]).exits(0);
+}
+
+#[test]
+fn credentials_come_from_the_docker_configuration() {
+    let place = Place::new();
+    let registry = Registry::builder().bearer("ci", "secret").start();
+    let reference = pushed(&registry, &shop("pymysql", "1.1.1").build(), "2.0");
+    place.check(&[&reference]).exits(3).says("hint:");
+    let auth = "Y2k6c2VjcmV0"; // ci:secret
+    let host = registry.host();
+    place.write(".docker/config.json", format!(r#"{{"auths":{{"{host}":{{"auth":"{auth}"}}}}}}"#));
+    place.check(&[&reference]).exits(0).keeps_quiet_about("secret").keeps_quiet_about(auth);
+}
+
+#[test]
+fn tls_registries_need_a_trusted_certificate() {
+    let place = Place::new();
+    let registry = Registry::builder().tls().start();
+    let reference = pushed(&registry, &shop("pymysql", "1.1.1").build(), "2.0");
+    place.check(&[&reference]).exits(1).says("certificate").says("--ca-file");
+    let ca = place.write("ca.pem", registry.ca_pem().unwrap());
+    place.check(&[&reference, "--ca-file", &ca]).exits(0);
+}

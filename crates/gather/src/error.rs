@@ -98,7 +98,9 @@ impl Classify for Error {
             Self::UnknownFile { .. } => {
                 Some("name the kind in front: archive:FILE, sbom:FILE, oci:DIR or dir:PATH".to_owned())
             }
-            Self::ChoosePlatform { available, .. } => available.first().map(|p| format!("pass --platform {p}")),
+            Self::ChoosePlatform { available, .. } => {
+                available.first().map(|p| format!("pass --platform {p}"))
+            }
             Self::Oci(error) => error.hint(),
             Self::Http(error) => error.hint(),
             Self::Sbom { source, .. } => source.hint(),

@@ -7,8 +7,8 @@ use plimsoll_core::{Classify, Digest, Limits, Platform};
 use plimsoll_oci::image::{Artifact, Image};
 use plimsoll_oci::{Progress, Source, layers, rootdir};
 use plimsoll_policy::{
-    Evidence, ImageDigests, InventorySource, RejectedSignature, SbomFacts, Signatures, SubjectFacts, SubjectKind,
-    VulnerabilityFacts,
+    Evidence, ImageDigests, InventorySource, RejectedSignature, SbomFacts, Signatures, SubjectFacts,
+    SubjectKind, VulnerabilityFacts,
 };
 use plimsoll_sbom::Inventory;
 use plimsoll_signing::evidence::{SkipReason, bundles};
@@ -212,7 +212,8 @@ fn signatures(source: &dyn Source, digests: &ImageDigests, collection: &Collecti
             }
         }
         // Other artifacts, such as an SBOM, are not bad signatures.
-        let broken = attached.skipped.iter().filter(|s| !matches!(s.reason, SkipReason::OtherArtifact { .. }));
+        let broken =
+            attached.skipped.iter().filter(|s| !matches!(s.reason, SkipReason::OtherArtifact { .. }));
         rejected.extend(broken.map(|skipped| RejectedSignature {
             digest: skipped.descriptor.digest,
             reason: skipped.reason.to_string(),

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Digest, Limits, Platform, Reference, read};
 use plimsoll_http::Client;
+use plimsoll_oci::Source;
 use plimsoll_oci::archive::Archive;
 use plimsoll_oci::auth::Credentials;
 use plimsoll_oci::image::{self, Artifact, Image};
 use plimsoll_oci::layout::Layout;
 use plimsoll_oci::registry::Registry;
-use plimsoll_oci::Source;
 use plimsoll_sbom::{Inventory, ReadDocument};
 
 use crate::{Error, Subject};
@@ -31,7 +31,7 @@ pub enum Opened {
         /// Where its objects come from.
         source: Box<dyn Source>,
         /// What it turned out to be.
-        artifact: Artifact,
+        artifact: Box<Artifact>,
         /// The subject.
         subject: Subject,
     },
@@ -59,7 +59,7 @@ pub fn open(subject: &Subject, access: &Access) -> Result<Opened, Error> {
         Subject::Sbom(path) => return open_sbom(path, &limits),
     };
     let top = source.resolve()?;
-    let artifact = image::load(source.as_ref(), &top, &access.limits)?;
+    let artifact = Box::new(image::load(source.as_ref(), &top, &access.limits)?);
     Ok(Opened::Image { source, artifact, subject: subject.clone() })
 }
 

@@ -16,7 +16,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::Console;
 
 /// Runs `command` and says how it ended.
-pub(crate) fn run(command: Command, console: Console) -> Result<Exit, Failure> {
+pub(crate) fn run(command: &Command, console: Console) -> Result<Exit, Failure> {
     match command {
         Command::Check(arguments) => check::run(arguments, console),
         Command::Sbom(arguments) => sbom::run(arguments, console),
@@ -26,7 +26,7 @@ pub(crate) fn run(command: Command, console: Console) -> Result<Exit, Failure> {
         Command::Key(arguments) => key::run(arguments, console),
         Command::Policy(arguments) => policy::run(arguments, console),
         Command::Waiver(arguments) => waiver::run(arguments, console),
-        Command::Completions(arguments) => completions::run(&arguments),
-        Command::Man(arguments) => man::run(&arguments, console),
+        Command::Completions(arguments) => completions::run(arguments),
+        Command::Man(arguments) => man::run(arguments, console),
     }
 }

@@ -49,7 +49,12 @@ impl Rules {
             DocumentKind::DenyList => self.denials.add(DenyList::parse(&bytes, &origin)?),
             // Waivers may lie beside policies; `--waivers` is what makes them count.
             DocumentKind::Waiver => {}
-            _ => return Err(Failure::new(Kind::Usage, format!("{origin} is of a kind that no rule is made of"))),
+            _ => {
+                return Err(Failure::new(
+                    Kind::Usage,
+                    format!("{origin} is of a kind that no rule is made of"),
+                ));
+            }
         }
         Ok(())
     }
@@ -61,11 +66,18 @@ impl Rules {
         match (matching.next(), matching.next()) {
             (Some(first), Some(second)) => Err(Failure::new(
                 Kind::Usage,
-                format!("policies {} and {} are both about {}", first.origin(), second.origin(), name.unwrap_or("this subject")),
+                format!(
+                    "policies {} and {} are both about {}",
+                    first.origin(),
+                    second.origin(),
+                    name.unwrap_or("this subject")
+                ),
             )
             .with_hint("narrow spec.match.images, or pass one policy file")),
             (Some(policy), None) => Ok(policy),
-            (None, _) => self.policies.first().ok_or_else(|| Failure::new(Kind::Internal, "no policy was loaded")),
+            (None, _) => {
+                self.policies.first().ok_or_else(|| Failure::new(Kind::Internal, "no policy was loaded"))
+            }
         }
     }
 }
@@ -73,9 +85,8 @@ impl Rules {
 /// Reads the policy in `bytes`; key files are relative to the folder of `file`.
 pub(crate) fn parse_policy(bytes: &[u8], file: &Path) -> Result<Policy, Failure> {
     let folder = file.parent().unwrap_or(Path::new(""));
-    let key_file = |path: &str| {
-        read_file(&folder.join(path), KEY_BYTES).map_err(|failure| failure.to_string())
-    };
+    let key_file =
+        |path: &str| read_file(&folder.join(path), KEY_BYTES).map_err(|failure| failure.to_string());
     Ok(Policy::parse(bytes, &file.display().to_string(), &key_file)?)
 }
 

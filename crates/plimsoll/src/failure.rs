@@ -108,7 +108,10 @@ pub(crate) fn guarded(work: impl FnOnce() -> Exit + std::panic::UnwindSafe) -> E
         let what = panic.payload_as_str().unwrap_or("no message");
         let what = plimsoll_core::text::terminal(what);
         // Nothing is left to do when standard error is closed.
-        let _ = writeln!(std::io::stderr(), "error: internal error at {place}: {what}\nhint: this is a defect of plimsoll; please report it with the command line");
+        let _ = writeln!(
+            std::io::stderr(),
+            "error: internal error at {place}: {what}\nhint: this is a defect of plimsoll; please report it with the command line"
+        );
     }));
     std::panic::catch_unwind(work).unwrap_or(Exit::Kind(Kind::Internal))
 }

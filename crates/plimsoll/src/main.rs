@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     let console = Console::new(&arguments.global);
     console.start_log();
     let exit = failure::guarded(|| {
-        commands::run(arguments.command, console).unwrap_or_else(|failure| {
+        commands::run(&arguments.command, console).unwrap_or_else(|failure| {
             console.report(&failure);
             Exit::Kind(failure.kind())
         })

@@ -93,17 +93,15 @@ pub(crate) fn emit(
     file: Option<&Path>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    match file {
-        Some(path) => Ok(plimsoll_files::replace_with(path, plimsoll_files::Mode::Public, write)?),
-        None => {
-            let mut out = BufWriter::new(io::stdout().lock());
-            match write(&mut out).and_then(|()| out.flush()) {
-                // Whoever reads has seen enough; that is no failure of ours.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-                Err(error) => Err(Failure::new(Kind::Failed, format!("cannot write to standard output: {error}"))),
-                Ok(()) => Ok(()),
-            }
-        }
+    if let Some(path) = file {
+        return Ok(plimsoll_files::replace_with(path, plimsoll_files::Mode::Public, write)?);
+    }
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        // Whoever reads has seen enough; that is no failure of ours.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::new(Kind::Failed, format!("cannot write to standard output: {error}"))),
+        Ok(()) => Ok(()),
     }
 }
 

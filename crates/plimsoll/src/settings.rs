@@ -29,12 +29,15 @@ pub(crate) fn database_folder(choice: &DatabaseChoice) -> Result<PathBuf, Failur
         .clone()
         .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("plimsoll/db")))
         .or_else(|| variable("HOME").map(|home| home.join(".cache/plimsoll/db")))
-        .ok_or_else(|| Failure::new(Kind::Usage, "no folder for the advisory database").with_hint("pass --db DIR"))
+        .ok_or_else(|| {
+            Failure::new(Kind::Usage, "no folder for the advisory database").with_hint("pass --db DIR")
+        })
 }
 
 /// What the HTTP client is built from.
 pub(crate) fn http(network: &Network) -> Result<plimsoll_http::Settings, Failure> {
-    let extra_roots = network.ca_file.iter().map(|path| read_file(path, PEM_BYTES)).collect::<Result<_, _>>()?;
+    let extra_roots =
+        network.ca_file.iter().map(|path| read_file(path, PEM_BYTES)).collect::<Result<_, _>>()?;
     Ok(plimsoll_http::Settings {
         timeout: network.timeout,
         plain_http: network.insecure_registry.clone(),

@@ -23,7 +23,9 @@ pub(crate) enum Command {
 /// The private key is encrypted when PLIMSOLL_KEY_PASSPHRASE is set, or when one is typed on a terminal. Files that
 /// exist are never overwritten.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  plimsoll key generate release\n  PLIMSOLL_KEY_PASSPHRASE=… plimsoll key generate keys/release")]
+#[command(
+    after_help = "Examples:\n  plimsoll key generate release\n  PLIMSOLL_KEY_PASSPHRASE=… plimsoll key generate keys/release"
+)]
 pub(crate) struct Generate {
     /// Path without extension
     pub(crate) name: PathBuf,

@@ -24,7 +24,9 @@ pub(crate) enum Command {
 ///
 /// Exit code 0: no errors (warnings may be there); 1: a finding of severity error; 2: a document that cannot be read.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  plimsoll policy lint policy.yaml\n  plimsoll policy lint policies/ -o json")]
+#[command(
+    after_help = "Examples:\n  plimsoll policy lint policy.yaml\n  plimsoll policy lint policies/ -o json"
+)]
 pub(crate) struct Lint {
     /// Policy files or folders
     #[arg(required = true, value_name = "FILE|DIR")]
@@ -36,7 +38,9 @@ pub(crate) struct Lint {
 
 /// Print a JSON Schema, for editors and other tools
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  plimsoll policy schema > policy.schema.json\n  plimsoll policy schema waiver")]
+#[command(
+    after_help = "Examples:\n  plimsoll policy schema > policy.schema.json\n  plimsoll policy schema waiver"
+)]
 pub(crate) struct Schema {
     /// Which document
     #[arg(default_value = "policy")]

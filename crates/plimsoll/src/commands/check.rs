@@ -54,7 +54,7 @@ struct Judged {
     evidence: Vec<Evidence>,
 }
 
-pub(super) fn run(arguments: Check, console: Console) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Check, console: Console) -> Result<Exit, Failure> {
     let now = settings::clock(&arguments.instant).now();
     let rules = Rules::load(arguments.policy.as_deref(), &arguments.deny_list)?;
     let access = Access { http: settings::http(&arguments.network)?, limits: Limits::default() };
@@ -63,7 +63,7 @@ pub(super) fn run(arguments: Check, console: Console) -> Result<Exit, Failure> {
     let mut exit = Exit::Done;
     let mut results = Vec::new();
     for text in &arguments.subjects {
-        let result = judge(text, &arguments, &rules, &access, &database, now, console);
+        let result = judge(text, arguments, &rules, &access, &database, now, console);
         exit = exit.and(match &result {
             Ok(judged) => match judged.verdict.decision {
                 Decision::Allow => Exit::Done,
@@ -77,7 +77,7 @@ pub(super) fn run(arguments: Check, console: Console) -> Result<Exit, Failure> {
         });
         results.push((text.as_str(), result));
     }
-    write(&results, &arguments, console)?;
+    write(&results, arguments, console)?;
     Ok(exit)
 }
 
@@ -98,26 +98,34 @@ fn judge(
     let policy = rules.policy_for(name.as_deref())?;
     let waivers = documents::waivers(&arguments.waivers, policy, console)?;
     let opened = open(&subject, access)?;
-    let evidence = evidence(&opened, &Collection {
-        requested: text,
-        platform: arguments.platform.platform.as_ref(),
-        keys: &policy.verification_keys(),
-        database,
-        scan: ScanSettings { now, max_age: policy.max_database_age() },
-        limits: &access.limits,
-        progress: &Bar::new(console),
-    })?;
+    let evidence = evidence(
+        &opened,
+        &Collection {
+            requested: text,
+            platform: arguments.platform.platform.as_ref(),
+            keys: &policy.verification_keys(),
+            database,
+            scan: ScanSettings { now, max_age: policy.max_database_age() },
+            limits: &access.limits,
+            progress: &Bar::new(console),
+        },
+    )?;
     let verdicts = evidence.iter().map(|evidence| evaluate(policy, evidence, &waivers, &rules.denials, now));
     let verdict = Verdict::combine(verdicts)
         .ok_or_else(|| Failure::new(Kind::Internal, format!("no evidence was gathered about {text}")))?;
     Ok(Judged { verdict, evidence })
 }
 
-fn write(results: &[(&str, Result<Judged, Failure>)], arguments: &Check, console: Console) -> Result<(), Failure> {
+fn write(
+    results: &[(&str, Result<Judged, Failure>)],
+    arguments: &Check,
+    console: Console,
+) -> Result<(), Failure> {
     let file = arguments.file.output_file.as_deref();
     match arguments.output {
         Format::Table => {
-            let style = Style { paint: Paint(file.is_none() && console.stdout_colors()), explain: arguments.explain };
+            let style =
+                Style { paint: Paint(file.is_none() && console.stdout_colors()), explain: arguments.explain };
             output::emit(file, |out| {
                 let judged = results.iter().filter_map(|(_, result)| result.as_ref().ok());
                 for (position, judged) in judged.enumerate() {
@@ -134,7 +142,8 @@ fn write(results: &[(&str, Result<Judged, Failure>)], arguments: &Check, console
             })
         }
         Format::Json => {
-            let results = results.iter().map(|(subject, result)| entry(subject, result, arguments.explain)).collect();
+            let results =
+                results.iter().map(|(subject, result)| entry(subject, result, arguments.explain)).collect();
             output::emit_json(file, &Report { schema_version: CHECK_V1, results })
         }
         Format::Sarif => {

@@ -20,17 +20,22 @@ struct Report {
     feeds: Vec<FeedStatus>,
 }
 
-pub(super) fn run(arguments: Db, console: Console) -> Result<Exit, Failure> {
-    match arguments.command {
-        Command::Build(arguments) => build(&arguments, console),
-        Command::Status(arguments) => status(&arguments, console),
+pub(super) fn run(arguments: &Db, console: Console) -> Result<Exit, Failure> {
+    match &arguments.command {
+        Command::Build(arguments) => build(arguments, console),
+        Command::Status(arguments) => status(arguments, console),
     }
 }
 
 fn build(arguments: &Build, console: Console) -> Result<Exit, Failure> {
     let folder = settings::database_folder(&arguments.db)?;
-    let report =
-        plimsoll_feeds::build(&arguments.from, arguments.as_of, &folder, SystemClock.now(), &Limits::default())?;
+    let report = plimsoll_feeds::build(
+        &arguments.from,
+        arguments.as_of,
+        &folder,
+        SystemClock.now(),
+        &Limits::default(),
+    )?;
     for feed in &report.feeds {
         console.say(feed);
     }
@@ -45,7 +50,9 @@ fn status(arguments: &Status, console: Console) -> Result<Exit, Failure> {
     let feeds = database.status();
     match arguments.output {
         Format::Table => output::emit(None, |out| render::database::write(&feeds, now, out))?,
-        Format::Json => output::emit_json(None, &Report { schema_version: STATUS_V1, checked_at: now, feeds })?,
+        Format::Json => {
+            output::emit_json(None, &Report { schema_version: STATUS_V1, checked_at: now, feeds })?;
+        }
     }
     console.say(format_args!("every file in {} is whole", folder.display()));
     Ok(Exit::Done)

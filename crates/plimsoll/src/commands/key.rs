@@ -12,10 +12,10 @@ use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::settings::{self, Passphrase};
 
-pub(super) fn run(arguments: Key, console: Console) -> Result<Exit, Failure> {
-    match arguments.command {
-        Command::Generate(arguments) => generate(&arguments, console),
-        Command::Public(arguments) => public(&arguments),
+pub(super) fn run(arguments: &Key, console: Console) -> Result<Exit, Failure> {
+    match &arguments.command {
+        Command::Generate(arguments) => generate(arguments, console),
+        Command::Public(arguments) => public(arguments),
     }
 }
 

@@ -23,7 +23,8 @@ pub(super) fn run(arguments: &Man, console: Console) -> Result<Exit, Failure> {
 fn collect(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> Result<(), Failure> {
     let man = clap_mangen::Man::new(command.clone());
     let mut page = Vec::new();
-    man.render(&mut page).map_err(|e| Failure::new(Kind::Internal, format!("cannot render a manual page: {e}")))?;
+    man.render(&mut page)
+        .map_err(|e| Failure::new(Kind::Internal, format!("cannot render a manual page: {e}")))?;
     pages.push((man.get_filename(), page));
     command.get_subcommands().try_for_each(|c| collect(c, pages))
 }

@@ -29,10 +29,10 @@ struct Linted {
     diagnostics: Vec<Diagnostic>,
 }
 
-pub(super) fn run(arguments: Policy, console: Console) -> Result<Exit, Failure> {
-    match arguments.command {
-        Command::Lint(arguments) => lint(&arguments, console),
-        Command::Schema(arguments) => print_schema(&arguments),
+pub(super) fn run(arguments: &Policy, console: Console) -> Result<Exit, Failure> {
+    match &arguments.command {
+        Command::Lint(arguments) => lint(arguments, console),
+        Command::Schema(arguments) => print_schema(arguments),
     }
 }
 
@@ -48,7 +48,10 @@ fn lint(arguments: &Lint, console: Console) -> Result<Exit, Failure> {
                 DocumentKind::DenyList => DenyList::parse(&bytes, &origin).map(|_| Vec::new())?,
                 DocumentKind::Waiver => Waiver::from_unsigned(&bytes, &origin).map(|_| Vec::new())?,
                 _ => {
-                    return Err(Failure::new(Kind::Usage, format!("{origin} is of a kind that is not linted")));
+                    return Err(Failure::new(
+                        Kind::Usage,
+                        format!("{origin} is of a kind that is not linted"),
+                    ));
                 }
             };
             documents.push(Linted { file: origin, diagnostics });
@@ -67,7 +70,12 @@ fn lint(arguments: &Lint, console: Console) -> Result<Exit, Failure> {
                     let tone = if diagnostic.severity == Severity::Error { Tone::Bad } else { Tone::Doubt };
                     let label = format!("{}[{}]", diagnostic.severity, diagnostic.code);
                     let (file, path) = (safe(&document.file), safe(&diagnostic.path));
-                    writeln!(out, "{}: {file}: {path}: {}", paint.paint(tone, &label), safe(&diagnostic.message))?;
+                    writeln!(
+                        out,
+                        "{}: {file}: {path}: {}",
+                        paint.paint(tone, &label),
+                        safe(&diagnostic.message)
+                    )?;
                     writeln!(out, "  hint: {}", safe(&diagnostic.hint))?;
                 }
             }

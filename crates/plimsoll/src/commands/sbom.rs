@@ -10,7 +10,7 @@ use crate::output::{self, Console};
 use crate::progress::Bar;
 use crate::{render, settings};
 
-pub(super) fn run(arguments: Sbom, console: Console) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Sbom, console: Console) -> Result<Exit, Failure> {
     let access = Access { http: settings::http(&arguments.network)?, limits: Limits::default() };
     let subject = Subject::parse(&arguments.subject)?;
     if matches!(subject, Subject::Sbom(_)) {
@@ -22,12 +22,20 @@ pub(super) fn run(arguments: Sbom, console: Console) -> Result<Exit, Failure> {
     if let (Opened::Image { artifact, .. }, Some(image)) = (&opened, image) {
         console.say(format_args!("{subject} is {} ({})", image.manifest.digest, image.platform));
         if artifact.images.len() > 1 && arguments.platform.platform.is_none() {
-            console.say(format_args!("took {} of {} platforms; --platform chooses", image.platform, artifact.images.len()));
+            console.say(format_args!(
+                "took {} of {} platforms; --platform chooses",
+                image.platform,
+                artifact.images.len()
+            ));
         }
     }
     let inventory = inventory(&opened, image, &access.limits, &Bar::new(console))?;
     for problem in inventory.problems.iter().filter(|problem| problem.code.hides_components()) {
-        console.warn(format_args!("{}: {}", problem.code, render::table::safe(&format!("{} {}", problem.path, problem.detail))));
+        console.warn(format_args!(
+            "{}: {}",
+            problem.code,
+            render::table::safe(&format!("{} {}", problem.path, problem.detail))
+        ));
     }
     let (repository, tag) = match &subject {
         Subject::Registry(reference) => (Some(reference.name()), reference.tag().map(str::to_owned)),
@@ -57,9 +65,11 @@ pub(super) fn run(arguments: Sbom, console: Console) -> Result<Exit, Failure> {
 fn created(image: Option<Timestamp>) -> Result<Timestamp, Failure> {
     const VARIABLE: &str = "SOURCE_DATE_EPOCH";
     match std::env::var(VARIABLE) {
-        Ok(text) => text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or_else(|| {
-            Failure::new(Kind::Usage, format!("{VARIABLE} is `{text}`, expected seconds since 1970"))
-        }),
+        Ok(text) => {
+            text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or_else(|| {
+                Failure::new(Kind::Usage, format!("{VARIABLE} is `{text}`, expected seconds since 1970"))
+            })
+        }
         Err(_) => Ok(image.unwrap_or_else(Timestamp::now)),
     }
 }

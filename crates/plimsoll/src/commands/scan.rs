@@ -38,7 +38,7 @@ struct Scanned {
     scan: Scan,
 }
 
-pub(super) fn run(arguments: Arguments, console: Console) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments, console: Console) -> Result<Exit, Failure> {
     let now = settings::clock(&arguments.instant).now();
     let access = Access { http: settings::http(&arguments.network)?, limits: Limits::default() };
     let database = Database::open(&settings::database_folder(&arguments.db)?)?;
@@ -69,7 +69,9 @@ pub(super) fn run(arguments: Arguments, console: Console) -> Result<Exit, Failur
                 Ok(())
             })?;
         }
-        Format::Json => output::emit_json(file, &Report { schema_version: SCAN_V1, scanned_at: now, results })?,
+        Format::Json => {
+            output::emit_json(file, &Report { schema_version: SCAN_V1, scanned_at: now, results })?;
+        }
         Format::Sarif => {
             let mut log = Log::default();
             for result in &results {

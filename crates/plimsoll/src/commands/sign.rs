@@ -14,7 +14,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::Console;
 use crate::settings;
 
-pub(super) fn run(arguments: Sign, console: Console) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Sign, console: Console) -> Result<Exit, Failure> {
     let access = Access { http: settings::http(&arguments.network)?, limits: Limits::default() };
     let key = settings::private_key(&arguments.key)?;
     let annotations: BTreeMap<String, String> = arguments.annotation.iter().cloned().collect();
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: Sign, console: Console) -> Result<Exit, Failure> {
                     .with_hint("push it to a registry or unpack it into an OCI layout first"));
             }
         };
-        let target = target(store.as_ref(), &arguments, &access)?;
+        let target = target(store.as_ref(), arguments, &access)?;
         let signed = sign(store.as_ref(), &target, &key, &annotations, SystemClock.now())?;
         console.say(format_args!(
             "signed {} {} with key {}; bundle {}, referrer {}",

@@ -8,9 +8,9 @@ use crate::failure::{Exit, Failure};
 use crate::output::Console;
 use crate::settings;
 
-pub(super) fn run(arguments: Waiver, console: Console) -> Result<Exit, Failure> {
-    match arguments.command {
-        Command::Sign(arguments) => sign(&arguments, console),
+pub(super) fn run(arguments: &Waiver, console: Console) -> Result<Exit, Failure> {
+    match &arguments.command {
+        Command::Sign(arguments) => sign(arguments, console),
     }
 }
 

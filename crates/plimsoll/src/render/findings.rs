@@ -1,5 +1,6 @@
 //! Findings of a scan for people.
 
+use std::cmp::Reverse;
 use std::io::{self, Write};
 
 use plimsoll_core::Timestamp;
@@ -17,7 +18,7 @@ pub(crate) fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut findings: Vec<&Finding> = scan.findings.iter().collect();
-    findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+    findings.sort_by_key(|finding| Reverse(finding.severity));
     let rows: Vec<_> = findings.iter().map(|finding| row(finding, layers)).collect();
     if !rows.is_empty() {
         columns(out, "", Some(["ID", "SEVERITY", "PACKAGE", "VERSION", "FIX", "WHERE"]), &rows)?;
@@ -52,21 +53,22 @@ pub(crate) fn explain(scan: &Scan, layers: &[LayerRef], out: &mut dyn Write) -> 
 }
 
 fn summary(scan: &Scan) -> String {
-    let mut text = count(scan.findings.len(), "finding");
     let mut severities: Vec<_> = scan.findings.iter().map(|finding| finding.severity).collect();
-    severities.sort_unstable_by(|a, b| b.cmp(a));
-    for (position, group) in severities.chunk_by(|a, b| a == b).enumerate() {
-        let separator = if position == 0 { ": " } else { ", " };
-        let name = group.first().map_or("", |severity| severity.name());
-        text.push_str(&format!("{separator}{} {name}", group.len()));
-    }
-    text
+    severities.sort_unstable_by_key(|severity| Reverse(*severity));
+    let of_each = severities.chunk_by(|a, b| a == b).filter_map(|group| {
+        let name = group.first()?.name();
+        Some(format!("{} {name}", group.len()))
+    });
+    let of_each: Vec<String> = of_each.collect();
+    let total = count(scan.findings.len(), "finding");
+    if of_each.is_empty() { total } else { format!("{total}: {}", of_each.join(", ")) }
 }
 
 fn row(finding: &Finding, layers: &[LayerRef]) -> [String; 6] {
     let place = finding.locations.first().map(|location| {
         let layer = location.layer.map(|index| {
-            let digest = layers.get(index).map(|layer| format!(", {}", short(&layer.digest))).unwrap_or_default();
+            let digest =
+                layers.get(index).map(|layer| format!(", {}", short(&layer.digest))).unwrap_or_default();
             format!(" (layer {}{digest})", index + 1)
         });
         format!("{}{}", safe(&location.path), layer.unwrap_or_default())

@@ -25,7 +25,10 @@ pub(crate) fn write(inventory: &Inventory, out: &mut dyn Write) -> io::Result<()
         })
         .collect();
     columns(out, "", Some(["TYPE", "NAME", "VERSION", "LICENCE", "LAYER", "PATH"]), &rows)?;
-    let os = inventory.os.as_ref().map_or_else(|| "no operating system".to_owned(), |os| safe(&os.distro()).into_owned());
+    let os = inventory
+        .os
+        .as_ref()
+        .map_or_else(|| "no operating system".to_owned(), |os| safe(&os.distro()).into_owned());
     writeln!(out, "\n{}, {os}", count(inventory.components.len(), "component"))?;
     for problem in &inventory.problems {
         writeln!(out, "problem: {} {} {}", problem.code, safe(&problem.path), safe(&problem.detail))?;

@@ -5,13 +5,15 @@
 //! stays the same between builds: vulnerability, package and path; not the version, not the layer.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use plimsoll_core::Digest;
 use plimsoll_policy::{Decision, Detail, FindingRecord, Rule, Verdict};
 use plimsoll_vuln::{Finding, Severity};
 use serde_json::{Value, json};
 
-const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 /// Collects results of any number of subjects into one log.
 #[derive(Default)]
@@ -39,18 +41,21 @@ impl Log {
     pub(crate) fn scan(&mut self, subject: &str, findings: &[Finding]) {
         for finding in findings {
             let location = finding.locations.first();
-            self.finding(subject, &Found {
-                id: &finding.id,
-                severity: finding.severity.name(),
-                package: &finding.package,
-                version: &finding.version,
-                component: finding.component.to_string(),
-                fix: finding.fix.nearest(),
-                summary: &finding.summary,
-                path: location.map(|l| l.path.as_str()),
-                layer: location.and_then(|l| l.layer),
-                waived: false,
-            });
+            self.finding(
+                subject,
+                &Found {
+                    id: &finding.id,
+                    severity: finding.severity.name(),
+                    package: &finding.package,
+                    version: &finding.version,
+                    component: finding.component.to_string(),
+                    fix: finding.fix.nearest(),
+                    summary: &finding.summary,
+                    path: location.map(|l| l.path.as_str()),
+                    layer: location.and_then(|l| l.layer),
+                    waived: false,
+                },
+            );
         }
     }
 
@@ -65,7 +70,9 @@ impl Log {
                         self.judged(&verdict.requested, finding);
                     }
                 }
-                if result.decision() != Decision::Allow && (findings == 0 || result.rule != Rule::Vulnerabilities) {
+                if result.decision() != Decision::Allow
+                    && (findings == 0 || result.rule != Rule::Vulnerabilities)
+                {
                     self.rule(&verdict.requested, result.rule, &result.reason);
                 }
             }
@@ -74,18 +81,21 @@ impl Log {
 
     fn judged(&mut self, subject: &str, finding: &FindingRecord) {
         let location = finding.locations.first();
-        self.finding(subject, &Found {
-            id: &finding.id,
-            severity: &finding.severity,
-            package: &finding.package,
-            version: &finding.version,
-            component: finding.component.clone(),
-            fix: finding.fixed_in.first().map(String::as_str),
-            summary: &finding.summary,
-            path: location.map(|l| l.path.as_str()),
-            layer: location.and_then(|l| l.layer),
-            waived: !finding.waived_by.is_empty(),
-        });
+        self.finding(
+            subject,
+            &Found {
+                id: &finding.id,
+                severity: &finding.severity,
+                package: &finding.package,
+                version: &finding.version,
+                component: finding.component.clone(),
+                fix: finding.fixed_in.first().map(String::as_str),
+                summary: &finding.summary,
+                path: location.map(|l| l.path.as_str()),
+                layer: location.and_then(|l| l.layer),
+                waived: !finding.waived_by.is_empty(),
+            },
+        );
     }
 
     fn finding(&mut self, subject: &str, found: &Found<'_>) {
@@ -190,7 +200,8 @@ fn uri(path: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~/+".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out
@@ -206,7 +217,10 @@ mod tests {
 
     #[test]
     fn paths_cannot_become_urls() {
-        assert_eq!(uri("usr/lib/python3/dist-packages/x.dist-info"), "usr/lib/python3/dist-packages/x.dist-info");
+        assert_eq!(
+            uri("usr/lib/python3/dist-packages/x.dist-info"),
+            "usr/lib/python3/dist-packages/x.dist-info"
+        );
         assert_eq!(uri("//evil.example/x"), "evil.example/x");
         assert_eq!(uri("javascript:alert(1)"), "javascript%3Aalert%281%29");
         assert_eq!(uri("a b\u{fc}"), "a%20b%C3%BC");

@@ -21,7 +21,7 @@ pub(crate) enum Tone {
 
 impl Paint {
     /// `text` in the colour of `tone`. The text is the program's own; foreign text goes through [`safe`] first.
-    pub(crate) fn paint<'a>(self, tone: Tone, text: &'a str) -> Cow<'a, str> {
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> Cow<'_, str> {
         if !self.0 {
             return Cow::Borrowed(text);
         }

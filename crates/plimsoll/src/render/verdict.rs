@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use plimsoll_core::Timestamp;
 use plimsoll_policy::{
-    Decision, Detail, Disposition, Effect, FindingRecord, ImageDigests, Outcome, PlatformVerdict, RuleResult, Verdict,
-    WaiverUse,
+    Decision, Detail, Disposition, Effect, FindingRecord, ImageDigests, Outcome, PlatformVerdict, RuleResult,
+    Verdict, WaiverUse,
 };
 
 use super::table::{Paint, Tone, columns, count, safe, short};
@@ -54,7 +54,8 @@ fn write_platform(
         let index = digests.index.map(|index| format!("index {index} → ")).unwrap_or_default();
         writeln!(out, "  image    {tag}{index}{}", digests.manifest)?;
     }
-    let layers = subject.digests.as_ref().map(|d| format!(", {}", count(d.layers.len(), "layer"))).unwrap_or_default();
+    let layers =
+        subject.digests.as_ref().map(|d| format!(", {}", count(d.layers.len(), "layer"))).unwrap_or_default();
     if let Some(name) = &platform.platform {
         writeln!(out, "           {}{layers}", safe(name))?;
     }
@@ -162,7 +163,8 @@ fn finding_row(finding: &FindingRecord, digests: Option<&ImageDigests>) -> [Stri
 
 /// ` (layer 2, sha256:0123456789ab)`; layers count from 1 for people, from the base.
 fn layer_name(index: usize, digests: Option<&ImageDigests>) -> String {
-    let digest = digests.and_then(|d| d.layers.get(index)).map(|d| format!(", {}", short(d))).unwrap_or_default();
+    let digest =
+        digests.and_then(|d| d.layers.get(index)).map(|d| format!(", {}", short(d))).unwrap_or_default();
     format!(" (layer {}{digest})", index + 1)
 }
 
@@ -184,10 +186,12 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
                 safe(authority)
             ))
         }
-        Detail::RefusedSignature { bundle, reason } => Some(format!("{} does not count: {}", short(bundle), safe(reason))),
-        Detail::Finding(_) => None,
+        Detail::RefusedSignature { bundle, reason } => {
+            Some(format!("{} does not count: {}", short(bundle), safe(reason)))
+        }
         Detail::Findings { by_severity, unfixed_ignored, suppressed } => {
-            let mut parts: Vec<String> = by_severity.iter().map(|(s, n)| format!("{n} {}", safe(s))).collect();
+            let mut parts: Vec<String> =
+                by_severity.iter().map(|(s, n)| format!("{n} {}", safe(s))).collect();
             if *unfixed_ignored > 0 {
                 parts.push(format!("{unfixed_ignored} without a fix ignored"));
             }
@@ -196,10 +200,16 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
             }
             (!parts.is_empty()).then(|| format!("found in all: {}", parts.join(", ")))
         }
-        Detail::Gap { ecosystem, components, reason } => {
-            Some(format!("{}: {} not covered: {}", safe(ecosystem), count(*components, "component"), safe(reason)))
+        Detail::Gap { ecosystem, components, reason } => Some(format!(
+            "{}: {} not covered: {}",
+            safe(ecosystem),
+            count(*components, "component"),
+            safe(reason)
+        )),
+        Detail::Problem { code, path, detail } => {
+            Some(format!("{}: {} {}", safe(code), safe(path), safe(detail)))
         }
-        Detail::Problem { code, path, detail } => Some(format!("{}: {} {}", safe(code), safe(path), safe(detail))),
+        // Findings have a table of their own.
         _ => None,
     }
 }

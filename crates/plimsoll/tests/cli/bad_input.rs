@@ -57,7 +57,10 @@ fn statuses_have_their_exit_codes() {
 
 #[test]
 fn a_redirect_to_the_metadata_service_is_refused() {
-    let run = with_fault("GET */blobs/*", Fault::Redirect(307, "http://169.254.169.254/latest/meta-data".to_owned()));
+    let run = with_fault(
+        "GET */blobs/*",
+        Fault::Redirect(307, "http://169.254.169.254/latest/meta-data".to_owned()),
+    );
     assert_ne!(run.code, 0);
     run.says("169.254.169.254");
 }
@@ -108,7 +111,9 @@ fn layers_that_are_not_what_they_should_be() {
 #[test]
 fn a_broken_package_database_is_unknown() {
     let (place, registry) = (Place::new(), Registry::start());
-    for (tag, status) in [("garbage", "\u{0}\u{1}garbage"), ("unfinished", "Package: a\nStatus: install ok installed\n")] {
+    for (tag, status) in
+        [("garbage", "\u{0}\u{1}garbage"), ("unfinished", "Package: a\nStatus: install ok installed\n")]
+    {
         let layer = debian().file("var/lib/dpkg/status", status);
         let image = ImageBuilder::new().layer(layer).build();
         place.check(&[&pushed(&registry, &image, tag)]).exits(11).says("UNKNOWN").says("dpkg");
@@ -119,7 +124,10 @@ fn a_broken_package_database_is_unknown() {
 fn damaged_databases_are_never_read() {
     let (place, registry) = (Place::new(), Registry::start());
     let (reference, db) = (affected(&registry), place.path("db"));
-    let file = std::fs::read_dir(&db).unwrap().map(|e| e.unwrap().path()).find(|p| p.to_str().unwrap().contains("pypi"));
+    let file = std::fs::read_dir(&db)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.to_str().unwrap().contains("pypi"));
     let file = file.unwrap();
     let whole = std::fs::read(&file).unwrap();
     for position in [0, 40, whole.len() / 2, whole.len() - 1] {
@@ -155,7 +163,10 @@ fn documents_that_are_wrong_are_usage_errors_with_a_place() {
     let (place, registry) = (Place::new(), Registry::start());
     let reference = patched(&registry);
     let policy = |spec: &str| {
-        place.write("policy.yaml", format!("apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n{spec}"))
+        place.write(
+            "policy.yaml",
+            format!("apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n{spec}"),
+        )
     };
     for (spec, says) in [
         ("  phase: pilot\n  vulnerabilites: {}\n", "did you mean \"vulnerabilities\""),
@@ -169,7 +180,8 @@ fn documents_that_are_wrong_are_usage_errors_with_a_place() {
         place.check(&[&reference, "--policy", &file]).exits(2).says(says).says("policy.yaml");
         assert_ne!(place.run(&["policy", "lint", &file]).code, 0);
     }
-    let waiver = place.write("w.yaml", "apiVersion: plimsoll.dev/v1\nkind: Waiver\nmetadata: {name: w}\nspec: {}\n");
+    let waiver =
+        place.write("w.yaml", "apiVersion: plimsoll.dev/v1\nkind: Waiver\nmetadata: {name: w}\nspec: {}\n");
     place.check(&[&reference, "--waivers", &waiver]).exits(2).says("w.yaml");
     let list = place.write("d.yaml", "apiVersion: plimsoll.dev/v1\nkind: DenyList\nmetadata: {name: d}\nspec: {digests: [{digest: sha256:zz, reason: x}]}\n");
     place.check(&[&reference, "--deny-list", &list]).exits(2).says("d.yaml");

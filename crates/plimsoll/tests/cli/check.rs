@@ -67,7 +67,12 @@ fn an_index_is_as_good_as_its_worst_platform() {
         .image(shop("pymysql", "1.1.0").platform("linux/arm64").build())
         .build();
     let reference = pushed(&registry, &index, "multi");
-    place.check(&[&reference]).exits(10).says("linux/amd64").says("linux/arm64").says("CVE-2024-36039 (critical)");
+    place
+        .check(&[&reference])
+        .exits(10)
+        .says("linux/amd64")
+        .says("linux/arm64")
+        .says("CVE-2024-36039 (critical)");
     place.check(&[&reference, "--platform", "linux/amd64"]).exits(0).keeps_quiet_about("linux/arm64");
     place.check(&[&reference, "--platform", "linux/s390x"]).exits(4).says("linux/amd64");
 }
@@ -99,7 +104,11 @@ fn old_and_missing_databases_are_indeterminate() {
     let (place, registry) = (Place::new(), Registry::start());
     let reference = patched(&registry);
     place.check(&[&reference, "--at", "2026-11-21T10:59:00Z"]).exits(0);
-    place.check(&[&reference, "--at", "2026-11-21T11:01:00Z"]).exits(11).says("UNKNOWN  vulnerabilities").says("hint:");
+    place
+        .check(&[&reference, "--at", "2026-11-21T11:01:00Z"])
+        .exits(11)
+        .says("UNKNOWN  vulnerabilities")
+        .says("hint:");
     place.check(&[&reference, "--at", "2026-11-20T09:00:00Z"]).exits(11).says("UNKNOWN  vulnerabilities");
     Place::empty().check(&[&reference]).exits(11).says("UNKNOWN  vulnerabilities").says("db build");
 }

@@ -19,7 +19,12 @@ fn usage_errors_are_two_and_help_is_zero() {
 fn db_status_shows_each_feed_and_its_age() {
     let place = Place::new();
     let db = place.path("db");
-    place.run(&["db", "status", "--db", &db, "--at", NOW]).exits(0).says("PyPI").says("Debian").says("60 min old");
+    place
+        .run(&["db", "status", "--db", &db, "--at", NOW])
+        .exits(0)
+        .says("PyPI")
+        .says("Debian")
+        .says("60 min old");
     let json = place.run(&["db", "status", "--db", &db, "--at", NOW, "-o", "json"]).exits(0).json();
     assert_eq!(json["schemaVersion"], "plimsoll.dev/db-status/v1");
     assert_eq!(json["feeds"].as_array().unwrap().len(), 2);
@@ -37,7 +42,12 @@ fn scan_without_a_feed_for_what_is_there_is_indeterminate() {
             {"type":"library","name":"jinja2","version":"2.11.2","purl":"pkg:pypi/jinja2@2.11.2"}]}"#,
     );
     let db = place.path("db");
-    place.run(&["scan", "--db", &db, "--at", NOW, &sbom]).exits(11).says("CVE-2020-28493").says("npm").says("not covered");
+    place
+        .run(&["scan", "--db", &db, "--at", NOW, &sbom])
+        .exits(11)
+        .says("CVE-2020-28493")
+        .says("npm")
+        .says("not covered");
 }
 
 #[test]

@@ -138,8 +138,10 @@ impl Place {
         };
         let critical = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H";
         let medium = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:L";
-        let pymysql = osv("PYSEC-2024-1", "CVE-2024-36039", "pymysql", "1.1.1", critical, "SQL injection by JSON keys");
-        let jinja2 = osv("PYSEC-2021-66", "CVE-2020-28493", "jinja2", "2.11.3", medium, "slow regular expression");
+        let pymysql =
+            osv("PYSEC-2024-1", "CVE-2024-36039", "pymysql", "1.1.1", critical, "SQL injection by JSON keys");
+        let jinja2 =
+            osv("PYSEC-2021-66", "CVE-2020-28493", "jinja2", "2.11.3", medium, "slow regular expression");
         self.write("feeds/PyPI/PYSEC-2024-1.json", pymysql);
         self.write("feeds/PyPI/PYSEC-2021-66.json", jinja2);
         let tracker = serde_json::json!({"zlib": {"CVE-2023-45853": {

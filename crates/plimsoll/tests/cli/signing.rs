@@ -26,7 +26,11 @@ fn an_image_counts_as_signed_by_the_right_key_only() {
             .run(&["sign", "--key", &place.path("ci.key"), &reference, "-a", "commit=4f2c"])
             .exits(0)
             .says(digest_of(&reference));
-        place.check(&[&reference, "--policy", &policy]).exits(0).says("signed by ci").says("not checked: transparency log");
+        place
+            .check(&[&reference, "--policy", &policy])
+            .exits(0)
+            .says("signed by ci")
+            .says("not checked: transparency log");
     }
 }
 

@@ -58,7 +58,9 @@ fn sboms_are_the_same_bytes_each_time() {
     let (place, registry) = (Place::new(), Registry::start());
     let reference = affected(&registry);
     for format in ["spdx-json", "cyclonedx-json"] {
-        let make = |epoch: &[(&str, &str)]| place.run_with(epoch, &["sbom", &reference, "-o", format]).exits(0).stdout;
+        let make = |epoch: &[(&str, &str)]| {
+            place.run_with(epoch, &["sbom", &reference, "-o", format]).exits(0).stdout
+        };
         let first = make(&[]);
         assert_eq!(first, make(&[]));
         assert!(first.contains("2026-01-01T00:00:00Z"), "the image's creation time");
@@ -72,7 +74,11 @@ fn a_root_file_system_has_no_digest_and_says_so() {
     let place = Place::new();
     place.write("root/etc/os-release", "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm\n");
     place.write("root/var/lib/dpkg/status", crate::fixture::DPKG_STATUS);
-    place.check(&[&format!("dir:{}", place.path("root"))]).exits(11).says("UNKNOWN  digest").says("pass     vulnerabilities");
+    place
+        .check(&[&format!("dir:{}", place.path("root"))])
+        .exits(11)
+        .says("UNKNOWN  digest")
+        .says("pass     vulnerabilities");
 }
 
 #[test]

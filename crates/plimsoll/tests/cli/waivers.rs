@@ -37,7 +37,9 @@ fn a_signed_waiver_allows_until_it_expires() {
     let reference = affected(&registry);
     let (policy, file) = (policy(&place, ""), waiver(&place, &reference, &[]));
     let folder = place.path("waivers");
-    let with = |more: &[&str]| place.check(&[&[reference.as_str(), "--policy", &policy, "--waivers", &folder], more].concat());
+    let with = |more: &[&str]| {
+        place.check(&[&[reference.as_str(), "--policy", &policy, "--waivers", &folder], more].concat())
+    };
 
     with(&[]).exits(10).says("W-1").says("refused waiver");
     place.run(&["waiver", "sign", "--key", &place.path("stranger.key"), &file]).exits(0);

@@ -7,9 +7,10 @@
 //! - [`Policy`]: what somebody wrote, strictly read, with presets applied. [`Policy::builtin`] is the default.
 //! - [`Waiver`]: a bounded, approved exception. [`DenyList`]: what nothing may use.
 //! - [`Verdict`]: the answer, with every rule's outcome and reason. [`Verdict::combine`] joins platforms.
-//! - [`Diagnostic`]: what [`Policy::lint`] finds. [`schema`]: the JSON Schemas of documents and verdict.
+//! - [`Diagnostic`]: what [`Policy::lint`] finds. [`mod@schema`]: the JSON Schemas of documents and verdict.
 
 mod deny;
+mod detail;
 mod document;
 mod error;
 mod evaluate;
@@ -27,6 +28,7 @@ mod verdict;
 mod waiver;
 
 pub use deny::DenyList;
+pub use detail::{Detail, Disposition, FindingRecord, LocationRecord};
 pub use error::{Error, TextFault};
 pub use evaluate::evaluate;
 pub use evidence::{
@@ -39,9 +41,8 @@ pub use policy::{Authority, KeyFiles, Policy};
 pub use setting::Level;
 pub use spec::{OnUnknown, Phase, Tier, UnratedAs};
 pub use verdict::{
-    DatabaseRecord, Decision, Detail, Disposition, DocumentRef, Effect, EvidenceRecord, FindingRecord,
-    LocationRecord, Outcome, PlatformVerdict, PolicyRef, Rule, RuleResult, SubjectRecord, VERDICT_V1,
-    Verdict, WaiverUse,
+    DatabaseRecord, Decision, DocumentRef, Effect, EvidenceRecord, Outcome, PlatformVerdict, PolicyRef, Rule,
+    RuleResult, SubjectRecord, VERDICT_V1, Verdict, WaiverUse,
 };
 pub use waiver::Waiver;
 

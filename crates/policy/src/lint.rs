@@ -116,7 +116,7 @@ codes! {
     DatabaseMayBeOld = "PL021",
     /// Waivers may run longer than the defaults for their class.
     LongWaivers = "PL022",
-    /// The same authority's keys that overlap in no instant leave a gap in which nothing can be signed.
+    /// Fewer keys count now than are needed.
     ThresholdUnreachableNow = "PL023",
 }
 

@@ -10,10 +10,11 @@ pub(crate) mod vulnerabilities;
 
 use jiff::Timestamp;
 
+use crate::detail::Detail;
 use crate::evaluate::Case;
 use crate::setting::Level;
 use crate::spec::OnUnknown;
-use crate::verdict::{Detail, Effect, EvidenceRecord, Outcome, Rule, RuleResult, earliest};
+use crate::verdict::{Effect, EvidenceRecord, Outcome, Rule, RuleResult, earliest};
 
 /// A rule's answer.
 pub(crate) struct Judged {

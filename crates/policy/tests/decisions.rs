@@ -101,6 +101,16 @@ fn the_digest_rule_wants_what_was_asked_for_by_digest() {
     let mut unresolved = evidence();
     unresolved.subject.digests = None;
     expect(&judge(&pinned, &unresolved), "digest", Outcome::Unknown, Decision::Indeterminate, "not known");
+    // Who asks for a digest must not get anything else under any policy; not knowing blocks as a mismatch does.
+    expect(
+        &judge(&policy(OPEN), &unresolved),
+        "digest",
+        Outcome::Unknown,
+        Decision::Indeterminate,
+        "not known",
+    );
+    unresolved.subject.pinned = None;
+    expect(&judge(&policy(OPEN), &unresolved), "digest", Outcome::Unknown, Decision::Allow, "not known");
 }
 
 #[test]

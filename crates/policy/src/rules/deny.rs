@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use plimsoll_core::Digest;
 
 use crate::deny::Denial;
+use crate::detail::Detail;
 use crate::evaluate::Case;
 use crate::rules::{Judged, count};
-use crate::verdict::{Detail, Effect, Outcome, Rule};
+use crate::verdict::{Effect, Outcome, Rule};
 
 pub(crate) fn judge(case: &Case<'_>) -> Judged {
     let result = |outcome, reason: String| Judged::new(Rule::DenyList, outcome, Effect::Block, reason);

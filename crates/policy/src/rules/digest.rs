@@ -19,6 +19,8 @@ pub(crate) fn judge(case: &Case<'_>) -> Judged {
             SubjectKind::Sbom => "an SBOM only claims a digest; the image was not seen",
             _ => "it is not known what it resolved to",
         };
+        // Whoever asked for a digest must not get something else under any policy, so not knowing blocks as well.
+        let effect = if subject.pinned.is_some() { Effect::Block } else { effect };
         return Judged::new(Rule::Digest, Outcome::Unknown, effect, reason)
             .hint("judge the image from its registry or a layout");
     };

@@ -3,10 +3,11 @@
 //! An inventory with holes is no answer: what cannot be seen cannot be looked up either. An inventory that was read in
 //! full and lists nothing fails, because an empty list is how a stripped image and a broken cataloger look alike.
 
+use crate::detail::Detail;
 use crate::evaluate::Case;
 use crate::evidence::{InventorySource, SbomFacts};
 use crate::rules::{Judged, count, effect, effect_of_unknown};
-use crate::verdict::{Detail, Outcome, Rule};
+use crate::verdict::{Outcome, Rule};
 
 pub(crate) fn judge(case: &Case<'_>) -> Judged {
     let policy = &case.policy.sbom;

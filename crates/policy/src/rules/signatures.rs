@@ -11,11 +11,12 @@ use std::collections::BTreeMap;
 use plimsoll_core::Digest;
 use plimsoll_verify::{KeyId, NotChecked, Signer, Statement, Verified};
 
+use crate::detail::Detail;
 use crate::evaluate::Case;
 use crate::evidence::{ImageDigests, RejectedSignature, Signatures};
 use crate::policy::{Authority, SignaturePolicy, Window};
 use crate::rules::{Judged, count, effect};
-use crate::verdict::{Detail, Outcome, Rule, earliest};
+use crate::verdict::{Outcome, Rule, earliest};
 
 pub(crate) fn judge(case: &Case<'_>) -> Judged {
     let policy = &case.policy.signatures;
@@ -54,7 +55,7 @@ pub(crate) fn judge(case: &Case<'_>) -> Judged {
         result(Outcome::Pass, format!("signed by {names}{of}"))
     } else if truncated {
         let reason = format!("{got} of {wanted} authorities found before the limit on referrers was reached");
-        result(Outcome::Unknown, reason).hint("remove junk referrers: plimsoll evidence tree shows them")
+        result(Outcome::Unknown, reason).hint("remove referrers that are not needed from the repository, and try again")
     } else {
         let reason = match (got, tally.refused.first()) {
             (0, None) => "it is not signed".to_owned(),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_vuln::{FeedStatus, Finding, Fix, GapReason, Scan, Severity};
 
+use crate::detail::{Detail, Disposition, FindingRecord, LocationRecord};
 use crate::evaluate::Case;
 use crate::evidence::VulnerabilityFacts;
 use crate::policy::VulnerabilityPolicy;
@@ -15,9 +16,7 @@ use crate::rules::{Judged, count, effect_of_unknown};
 use crate::setting::{Level, span};
 use crate::spec::UnratedAs;
 use crate::standing::{Docket, Standing};
-use crate::verdict::{
-    Detail, Disposition, Effect, FindingRecord, LocationRecord, Outcome, Rule, WaiverUse, earliest,
-};
+use crate::verdict::{Effect, Outcome, Rule, WaiverUse, earliest};
 
 /// How far a feed's time may lie ahead: clocks of different machines differ by minutes. Beyond that either the clock
 /// was set back or the feed's date is wrong, and its age means nothing.

@@ -89,8 +89,28 @@ impl Key {
 
 /// A policy with this `spec`, each line of it one field.
 pub fn policy_text(spec: &str) -> String {
-    let spec: String = spec.lines().map(|line| format!("  {}\n", line.trim_start())).collect();
-    format!("apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{ name: test }}\nspec:\n{spec}")
+    let lines: Vec<String> = spec.lines().map(|line| format!("  {}", line.trim_start())).collect();
+    format!(
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{ name: test }}\nspec:\n{}\n",
+        lines.join("\n")
+    )
+}
+
+/// A policy with every field, and key files.
+pub fn full() -> String {
+    let digest = Digest::sha256(b"x");
+    policy_text(&format!(
+        "phase: beta
+         match: {{ images: ['registry.example/team/**'] }}
+         tier: core
+         digest: {{ pinned: true }}
+         registries: {{ allow: ['registry.example/**'] }}
+         signatures: {{ required: true, threshold: 1, anyOf: [{{ name: release, key: {{ file: keys/release.pub, notBefore: 2026-01-01T00:00:00Z, notAfter: 2027-06-01T00:00:00Z }} }}] }}
+         sbom: {{ required: true, onUnknown: block }}
+         vulnerabilities: {{ block: [critical, high], unratedAs: high, maxDatabaseAge: 24h, ignoreUnfixed: false, onUnknown: block }}
+         deny: {{ digests: [{{ digest: '{digest}', reason: miner }}] }}
+         waivers: {{ approvers: [{{ name: secops@example, key: {{ file: keys/secops.pub }} }}], secondApprover: [{{ name: cto@example, key: {{ file: keys/cto.pub }} }}], maxDays: {{ critical: 30, high: 14, other: 90 }} }}"
+    ))
 }
 
 pub fn policy(spec: &str) -> Policy {
@@ -146,7 +166,7 @@ pub fn evidence() -> Evidence {
 pub fn of_kind(kind: SubjectKind) -> Evidence {
     let mut evidence = evidence();
     evidence.subject.kind = kind;
-    evidence.subject.requested = "subject".to_owned();
+    evidence.subject.requested = String::from("subject");
     evidence.subject.repository = None;
     evidence.subject.pinned = None;
     if matches!(kind, SubjectKind::RootDir | SubjectKind::Sbom) {

@@ -93,7 +93,8 @@ fn generate(blobs: &Path, mebibytes: u64, form: &str) -> Layer {
                 content.extend_from_slice(&random().to_le_bytes());
             }
         }
-        let name = if count.is_multiple_of(100) { "METADATA".to_owned() } else { format!("module{count}.py") };
+        let name =
+            if count.is_multiple_of(100) { "METADATA".to_owned() } else { format!("module{count}.py") };
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
         header.set_mode(0o644);

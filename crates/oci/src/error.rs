@@ -347,7 +347,9 @@ impl Classify for Error {
             Self::Contended { .. } | Self::Refused { status: 409 | 412, .. } => Kind::Conflict,
             Self::Credentials { .. } => Kind::Usage,
             Self::NotFound { .. } | Self::NoPlatform { .. } | Self::NoSuchImage { .. } => Kind::NotFound,
-            Self::DigestMismatch { .. } | Self::SizeMismatch { .. } | Self::DiffIdMismatch { .. } => Kind::Denied,
+            Self::DigestMismatch { .. } | Self::SizeMismatch { .. } | Self::DiffIdMismatch { .. } => {
+                Kind::Denied
+            }
             Self::SeveralImages { .. } | Self::CompressedArchive { .. } => Kind::Usage,
             Self::Cancelled => Kind::Internal,
             _ => Kind::Failed,

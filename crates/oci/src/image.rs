@@ -70,7 +70,8 @@ impl Artifact {
     /// The images for `platform`; all of them when no platform is asked for. Never empty.
     pub fn select(&self, platform: Option<&Platform>) -> Result<Vec<&Image>, Error> {
         let Some(wanted) = platform else { return Ok(self.images.iter().collect()) };
-        let found: Vec<&Image> = self.images.iter().filter(|image| image.platform.satisfies(wanted)).collect();
+        let found: Vec<&Image> =
+            self.images.iter().filter(|image| image.platform.satisfies(wanted)).collect();
         if found.is_empty() {
             return Err(Error::NoPlatform {
                 what: format!("{}", self.top.digest),
@@ -90,7 +91,9 @@ pub fn load(source: &dyn Source, top: &Descriptor, limits: &Limits) -> Result<Ar
         Some((bytes, manifest)) => image(source, descriptor, bytes.clone(), manifest.clone(), limits),
         None => match document(source, descriptor, limits)? {
             (bytes, Document::Manifest(manifest)) => image(source, descriptor, bytes, manifest, limits),
-            (_, Document::Index(_)) => Err(Error::malformed(name(descriptor), "got an index, expected a manifest")),
+            (_, Document::Index(_)) => {
+                Err(Error::malformed(name(descriptor), "got an index, expected a manifest"))
+            }
         },
     })?;
     if images.is_empty() {
@@ -131,7 +134,12 @@ impl Children {
         for child in index.manifests {
             // Counts over all nested indexes together; each alone was counted when it was parsed.
             if self.images.len() + self.attestations.len() >= limits.index_entries {
-                return Err(LimitExceeded::new("index_entries", limits.index_entries as u64, name(descriptor)).into());
+                return Err(LimitExceeded::new(
+                    "index_entries",
+                    limits.index_entries as u64,
+                    name(descriptor),
+                )
+                .into());
             }
             if child.platform.as_ref().is_some_and(|platform| !platform.is_runnable()) {
                 self.attestations.push(child);
@@ -208,7 +216,11 @@ fn layers(manifest: &Manifest, config: &Config) -> Result<Vec<Layer>, Error> {
     if diff_ids.len() != manifest.layers.len() {
         return Err(Error::malformed(
             format!("configuration {}", manifest.config.digest),
-            format!("got {} diff IDs, expected {} as the manifest has layers", diff_ids.len(), manifest.layers.len()),
+            format!(
+                "got {} diff IDs, expected {} as the manifest has layers",
+                diff_ids.len(),
+                manifest.layers.len()
+            ),
         ));
     }
     let steps: Vec<&History> = config.history.iter().filter(|step| !step.empty_layer).collect();
@@ -219,7 +231,11 @@ fn layers(manifest: &Manifest, config: &Config) -> Result<Vec<Layer>, Error> {
         .map(|(index, (descriptor, diff_id))| Layer {
             descriptor: descriptor.clone(),
             diff_id: *diff_id,
-            created_by: if lines_up { steps.get(index).and_then(|step| step.created_by.clone()) } else { None },
+            created_by: if lines_up {
+                steps.get(index).and_then(|step| step.created_by.clone())
+            } else {
+                None
+            },
         })
         .collect())
 }

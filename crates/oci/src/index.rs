@@ -18,6 +18,10 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The full name that containerd and docker write beside it.
 const IMAGE_NAME: &str = "io.containerd.image.name";
 
+/// How many times more referrers are listed than will be looked at: the order of an index says nothing about which are
+/// new, so whoever looks has to see enough to choose from.
+const LISTED: usize = 16;
+
 /// The objects that an index points to.
 pub(crate) trait Objects {
     /// The place, for messages.
@@ -39,7 +43,11 @@ pub(crate) trait Objects {
         let stream = self.open(descriptor)?;
         let bytes = read::to_end(stream, descriptor.size, "size", &what).map_err(|error| match error {
             read::Error::Io { what, source } => Error::io(what, source),
-            _ => Error::SizeMismatch { what: what.clone(), got: descriptor.size + 1, expected: descriptor.size },
+            _ => Error::SizeMismatch {
+                what: what.clone(),
+                got: descriptor.size + 1,
+                expected: descriptor.size,
+            },
         })?;
         descriptor.check(&bytes, &what)?;
         Ok(bytes)
@@ -98,11 +106,21 @@ impl Chooser {
     }
 
     fn by_name(&self, wanted: &str) -> Result<Descriptor, Error> {
-        let named = |entry: &&Descriptor| {
-            [REF_NAME, IMAGE_NAME].iter().any(|key| entry.annotations.get(*key).is_some_and(|name| name == wanted))
+        let going_by = |same: &dyn Fn(&str) -> bool| {
+            let named = |entry: &&Descriptor| {
+                [REF_NAME, IMAGE_NAME]
+                    .iter()
+                    .any(|key| entry.annotations.get(*key).is_some_and(|name| same(name)))
+            };
+            let mut found: Vec<&Descriptor> = self.index.manifests.iter().filter(named).collect();
+            found.dedup_by_key(|entry| entry.digest);
+            found
         };
-        let mut found: Vec<&Descriptor> = self.index.manifests.iter().filter(named).collect();
-        found.dedup_by_key(|entry| entry.digest);
+        let mut found = going_by(&|name| name == wanted);
+        // Writers put either the tag there or the whole reference.
+        if found.is_empty() {
+            found = going_by(&|name| has_tag(name, wanted));
+        }
         match found.as_slice() {
             [] => Err(self.no_such(wanted)),
             [one] => Ok((*one).clone()),
@@ -116,7 +134,8 @@ impl Chooser {
     /// The only image, where signatures and the like are not images.
     fn only(&self, objects: &impl Objects) -> Result<Descriptor, Error> {
         let mut images: Vec<&Descriptor> = Vec::new();
-        let candidates: Vec<&Descriptor> = self.index.manifests.iter().filter(|entry| !is_aside(entry)).collect();
+        let candidates: Vec<&Descriptor> =
+            self.index.manifests.iter().filter(|entry| !is_aside(entry)).collect();
         for entry in &candidates {
             if images.iter().any(|image| image.digest == entry.digest) {
                 continue;
@@ -154,7 +173,7 @@ impl Chooser {
                 continue;
             }
             if entry.annotations.get(REF_NAME) == Some(&fallback)
-                && let Document::Index(index) = objects.parsed(entry)?
+                && let Ok(Document::Index(index)) = objects.parsed(entry)
             {
                 candidates.extend(index.manifests);
             } else {
@@ -165,11 +184,17 @@ impl Chooser {
             if found.descriptors.iter().any(|known| known.digest == candidate.digest) {
                 continue;
             }
-            let document = objects.parsed(&candidate)?;
+            let document = match objects.parsed(&candidate) {
+                Ok(document) => document,
+                // What cannot be read, or is listed and missing, may have been evidence.
+                Err(error @ (Error::Io { .. } | Error::NotFound { .. })) => return Err(error),
+                // Junk beside a signature must not hide it.
+                Err(_) => continue,
+            };
             if subject(&document).is_none_or(|subject| subject.digest != *wanted) {
                 continue;
             }
-            if found.descriptors.len() >= objects.limits().referrers {
+            if found.descriptors.len() >= objects.limits().referrers.saturating_mul(LISTED) {
                 found.truncated = true;
                 break;
             }
@@ -177,6 +202,11 @@ impl Chooser {
         }
         Ok(found)
     }
+}
+
+/// Whether the reference `name` ends in the tag `wanted`.
+pub(crate) fn has_tag(name: &str, wanted: &str) -> bool {
+    name.rsplit_once(':').is_some_and(|(_, tag)| tag == wanted && !tag.contains('/'))
 }
 
 fn subject(document: &Document) -> Option<&Descriptor> {
@@ -210,7 +240,8 @@ fn is_aside(entry: &Descriptor) -> bool {
     let fallback = |name: &String| {
         // `sha256-<hex>`, or as cosign used to write it `sha256-<hex>.sig`.
         let name = name.split('.').next().unwrap_or_default();
-        name.split_once('-').is_some_and(|(algorithm, hex)| format!("{algorithm}:{hex}").parse::<Digest>().is_ok())
+        name.split_once('-')
+            .is_some_and(|(algorithm, hex)| format!("{algorithm}:{hex}").parse::<Digest>().is_ok())
     };
     entry.artifact_type.is_some() || entry.annotations.get(REF_NAME).is_some_and(fallback)
 }

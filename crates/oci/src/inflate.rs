@@ -70,7 +70,12 @@ pub struct Budget {
 impl Budget {
     /// The budget of an object of `compressed` bytes under `limits`.
     pub fn new(compressed: u64, limits: &Limits) -> Self {
-        Self { bytes: limits.unpacked_bytes, ratio: limits.ratio, floor: limits.ratio_floor_bytes, compressed }
+        Self {
+            bytes: limits.unpacked_bytes,
+            ratio: limits.ratio,
+            floor: limits.ratio_floor_bytes,
+            compressed,
+        }
     }
 
     /// Whether `produced` bytes are still within it; `what` names the object.
@@ -87,7 +92,13 @@ impl Budget {
 
 impl<R: BufRead> Inflate<R> {
     /// Uncompresses `input`, which is known to be of `compression`.
-    pub fn new(input: R, compression: Compression, budget: Budget, limits: &Limits, what: &str) -> Result<Self, Error> {
+    pub fn new(
+        input: R,
+        compression: Compression,
+        budget: Budget,
+        limits: &Limits,
+        what: &str,
+    ) -> Result<Self, Error> {
         let decoder = match compression {
             Compression::None => Decoder::Plain(input),
             Compression::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(input))),
@@ -163,7 +174,10 @@ mod tests {
         let limits = Limits::default();
         let text = b"layer".repeat(5000);
         assert_eq!(all(&text, &limits).unwrap(), text);
-        assert_eq!(all(&[gzip(&text), gzip(b""), gzip(b"end")].concat(), &limits).unwrap(), [&text[..], b"end"].concat());
+        assert_eq!(
+            all(&[gzip(&text), gzip(b""), gzip(b"end")].concat(), &limits).unwrap(),
+            [&text[..], b"end"].concat()
+        );
         let frame = |bytes: &[u8]| zstd::encode_all(bytes, 3).unwrap();
         let skippable = [0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
         let frames = [&skippable[..], &frame(&text), &skippable, &frame(b"end"), &skippable].concat();

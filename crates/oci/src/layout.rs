@@ -73,7 +73,9 @@ impl Source for Layout {
     }
 
     fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
-        self.chooser.referrers(subject, &self.files)
+        // Read anew: something may have been attached since the layout was opened.
+        let index = self.files.small("index.json")?;
+        Chooser::new(&index, None, self.describe(), &self.files.limits)?.referrers(subject, &self.files)
     }
 }
 
@@ -97,6 +99,13 @@ impl Objects for Files {
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Err(missing()),
             Err(source) => return Err(Error::io(what, source)),
         };
+        // Storage that deduplicates links blobs inside a layout; out of it, a link shows where the writer's files are.
+        let real =
+            |path: &Path| std::fs::canonicalize(path).map_err(|source| Error::io(what.as_str(), source));
+        if !real(&path)?.starts_with(real(&self.directory)?) {
+            let problem = format!("blob {digest} leads out of the layout");
+            return Err(Error::malformed(self.describe(), problem));
+        }
         // A FIFO would make the reader wait for ever.
         if !metadata.is_file() {
             return Err(missing());
@@ -150,3 +159,6 @@ pub(crate) fn check_version(marker: &[u8], what: &str, limits: &Limits) -> Resul
         format!("got imageLayoutVersion {got}, expected 1.0.0"),
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,8 +15,6 @@ pub mod error;
 pub mod image;
 mod index;
 pub mod inflate;
-// Stands in until layers/ is complete; its author then removes layers_now/ and this path.
-#[path = "layers_now/mod.rs"]
 pub mod layers;
 pub mod layout;
 pub mod manifest;

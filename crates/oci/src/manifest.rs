@@ -107,7 +107,10 @@ pub fn parse(bytes: &[u8], media_type: &str, what: &str, limits: &Limits) -> Res
     } else if media::is_manifest(media_type) {
         raw.into_manifest(what, limits).map(Document::Manifest)
     } else {
-        Err(Error::NotAnImage { what: what.to_owned(), problem: format!("its media type is {}", shown(media_type)) })
+        Err(Error::NotAnImage {
+            what: what.to_owned(),
+            problem: format!("its media type is {}", shown(media_type)),
+        })
     }
 }
 
@@ -121,8 +124,22 @@ pub fn parse_layout_index(bytes: &[u8], what: &str, limits: &Limits) -> Result<I
 
 /// Every member of the formats above; `fsLayers` is schema 1's.
 const MANIFEST_NAMES: &[&str] = &[
-    "schemaVersion", "mediaType", "artifactType", "manifests", "config", "layers", "subject", "annotations", "fsLayers",
-    "digest", "size", "urls", "platform", "os", "architecture", "variant",
+    "schemaVersion",
+    "mediaType",
+    "artifactType",
+    "manifests",
+    "config",
+    "layers",
+    "subject",
+    "annotations",
+    "fsLayers",
+    "digest",
+    "size",
+    "urls",
+    "platform",
+    "os",
+    "architecture",
+    "variant",
 ];
 
 #[derive(Deserialize)]
@@ -261,7 +278,8 @@ mod tests {
     fn too_many_layers_and_manifests_name_the_limit() {
         let limits = Limits::default();
         let many = vec![descriptor(media::OCI_LAYER); limits.layers + 1].join(",");
-        let text = format!(r#"{{"schemaVersion":2,"config":{},"layers":[{many}]}}"#, descriptor(media::OCI_CONFIG));
+        let text =
+            format!(r#"{{"schemaVersion":2,"config":{},"layers":[{many}]}}"#, descriptor(media::OCI_CONFIG));
         assert!(read(&text, media::OCI_MANIFEST).unwrap_err().to_string().contains("layers = 512"));
         let many = vec![descriptor(media::OCI_MANIFEST); limits.index_entries + 1].join(",");
         let text = format!(r#"{{"schemaVersion":2,"manifests":[{many}]}}"#);

@@ -1,7 +1,7 @@
 //! Reading a root file system that lies in a directory: the machine's own `/`, or an unpacked image.
 //!
-//! Owns the walk. Links are followed only for well-known paths and only inside the root; the walk itself follows none,
-//! does not enter file systems that the kernel makes up or that lie on other machines, and stops at limits. A wanted
+//! Owns the walk. Links are followed only where a wanted path is one or lies behind one, and only inside the root; the
+//! walk itself follows none, does not enter file systems that the kernel makes up or that lie on other machines, and stops at limits. A wanted
 //! file that cannot be read is reported, never left out in silence. Nothing here protects against somebody who changes
 //! the directory at the same moment; what is opened is checked to be the file that was looked at.
 
@@ -47,7 +47,7 @@ pub fn read(
     };
     walk.tree()?;
     for fixed in select.fixed_paths() {
-        walk.fixed(fixed)?;
+        walk.through_links(fixed)?;
     }
     Ok(FileSet {
         files: walk.found,
@@ -104,7 +104,7 @@ impl Walk<'_> {
                 }
                 match entry.file_type() {
                     Ok(kind) if kind.is_dir() => below.push(path),
-                    Ok(kind) if kind.is_file() => files.push(path),
+                    Ok(kind) if kind.is_file() || kind.is_symlink() => files.push(path),
                     Ok(_) => {}
                     Err(error) => {
                         self.unreadable.insert(shown(&path), reason(&error));
@@ -127,7 +127,8 @@ impl Walk<'_> {
             Entering::Yes => true,
             Entering::Nothing => false,
             Entering::Elsewhere(kind) => {
-                self.unreadable.insert(shown(directory), format!("a file system of type {kind} is not entered"));
+                self.unreadable
+                    .insert(shown(directory), format!("a file system of type {kind} is not entered"));
                 false
             }
         }
@@ -144,8 +145,10 @@ impl Walk<'_> {
                 return Ok(());
             }
         };
-        let Want::Keep { limit } = self.select.want(&lossy, metadata.len()) else { return Ok(()) };
+        let size = if metadata.is_symlink() { 0 } else { metadata.len() };
+        let Want::Keep { limit } = self.select.want(&lossy, size) else { return Ok(()) };
         match path.to_str() {
+            Some(name) if metadata.is_symlink() => self.through_links(name),
             Some(name) => self.keep(name, path, &metadata, limit),
             None => {
                 self.unreadable.insert(lossy.into_owned(), "its name is not UTF-8".to_owned());
@@ -179,8 +182,7 @@ impl Walk<'_> {
             return Err(LimitExceeded::new("kept_total_bytes", self.limits.kept_total_bytes, what).into());
         }
         self.progress.advance(size);
-        let file =
-            FoundFile { path: asked.to_owned(), real_path: shown(real), content, layer: None };
+        let file = FoundFile { path: asked.to_owned(), real_path: shown(real), content, layer: None };
         self.found.insert(asked.to_owned(), file);
         Ok(())
     }
@@ -199,24 +201,24 @@ impl Walk<'_> {
         }
     }
 
-    /// Finds a well-known path also through links, which are followed inside the root.
-    fn fixed(&mut self, fixed: &str) -> Result<(), Error> {
-        if self.found.contains_key(fixed) {
+    /// Finds a path also through links, which are followed inside the root.
+    fn through_links(&mut self, path: &str) -> Result<(), Error> {
+        if self.found.contains_key(path) {
             return Ok(());
         }
-        let (real, metadata) = match self.resolve(fixed) {
+        let (real, metadata) = match self.resolve(path) {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(()),
             Err(reason) => {
-                self.unreadable.insert(fixed.to_owned(), reason);
+                self.unreadable.insert(path.to_owned(), reason);
                 return Ok(());
             }
         };
-        let limit = match self.select.want(fixed, metadata.len()) {
+        let limit = match self.select.want(path, metadata.len()) {
             Want::Keep { limit } => limit,
             Want::Skip => self.limits.kept_file_bytes,
         };
-        self.keep(fixed, &real, &metadata, limit)
+        self.keep(path, &real, &metadata, limit)
     }
 
     fn resolve(&self, path: &str) -> Result<Option<(PathBuf, Metadata)>, String> {
@@ -236,7 +238,9 @@ impl Walk<'_> {
             let next = real.join(&name);
             let metadata = match fs::symlink_metadata(self.root.join(&next)) {
                 Ok(metadata) => metadata,
-                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+                {
                     return Ok(None);
                 }
                 Err(error) => return Err(reason(&error)),
@@ -280,6 +284,3 @@ fn shown(path: &Path) -> String {
 fn reason(error: &io::Error) -> String {
     error.kind().to_string()
 }
-
-#[cfg(test)]
-mod tests;

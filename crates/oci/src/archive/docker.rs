@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::members::{Members, Span};
 use crate::descriptor::null_is_default;
 use crate::error::shown;
-use crate::index::Objects as _;
+use crate::index::{Objects as _, has_tag};
 use crate::manifest::{Manifest, strict};
 use crate::media::{self, Compression};
 use crate::{Descriptor, Error};
@@ -52,7 +52,8 @@ impl Saved {
     pub(super) fn open(members: &Members, selector: Option<&str>) -> Result<Self, Error> {
         let what = format!("{}: manifest.json", members.describe());
         let names = &["Config", "RepoTags", "Layers"];
-        let mut entries: Vec<Entry> = strict(&members.small("manifest.json")?, &what, members.limits(), names)?;
+        let mut entries: Vec<Entry> =
+            strict(&members.small("manifest.json")?, &what, members.limits(), names)?;
         let limit = members.limits().index_entries;
         if entries.len() > limit {
             return Err(LimitExceeded::new("index_entries", limit as u64, what).into());
@@ -148,10 +149,17 @@ impl Saved {
         Ok(self.manifest.clone())
     }
 
-    pub(super) fn blob(&self, descriptor: &Descriptor, members: &Members) -> Result<Box<dyn Read + Send>, Error> {
+    pub(super) fn blob(
+        &self,
+        descriptor: &Descriptor,
+        members: &Members,
+    ) -> Result<Box<dyn Read + Send>, Error> {
         match self.blobs.get(&descriptor.digest) {
             Some(span) => Ok(members.read(*span)),
-            None => Err(Error::NotFound { what: format!("blob {}", descriptor.digest), place: members.describe() }),
+            None => Err(Error::NotFound {
+                what: format!("blob {}", descriptor.digest),
+                place: members.describe(),
+            }),
         }
     }
 }
@@ -180,6 +188,7 @@ fn image_id(name: &str) -> Option<Digest> {
 /// Whether two names mean the same image once the defaults are filled in: `app:1` is `docker.io/library/app:1`.
 fn same_name(tag: &str, wanted: &str) -> bool {
     tag == wanted
+        || has_tag(tag, wanted)
         || match (tag.parse::<Reference>(), wanted.parse::<Reference>()) {
             (Ok(tag), Ok(wanted)) => tag.to_string() == wanted.to_string(),
             _ => false,

@@ -46,7 +46,8 @@ impl Members {
         let failed = |source| Error::io(path.display().to_string(), source);
         let file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
-        let unknown = |problem: &str| Error::UnknownFormat { place: place.clone(), problem: problem.to_owned() };
+        let unknown =
+            |problem: &str| Error::UnknownFormat { place: place.clone(), problem: problem.to_owned() };
         if !metadata.is_file() {
             return Err(unknown("it is not a file"));
         }
@@ -63,7 +64,11 @@ impl Members {
             match reader.advance() {
                 Ok(true) => {}
                 Ok(false) => break,
-                Err(Error::Tar { offset: 0, problem: TarProblem::Checksum { .. } | TarProblem::Number { .. }, .. }) => {
+                Err(Error::Tar {
+                    offset: 0,
+                    problem: TarProblem::Checksum { .. } | TarProblem::Number { .. },
+                    ..
+                }) => {
                     return Err(unknown("it is not a tar"));
                 }
                 Err(error) => return Err(error),

@@ -49,7 +49,8 @@ impl Archive {
         } else if members.has("manifest.json") {
             Form::Docker(Box::new(Saved::open(&members, selector)?))
         } else if members.has("repositories") {
-            let problem = "it is of the format that docker wrote before version 1.10; save the image again".to_owned();
+            let problem =
+                "it is of the format that docker wrote before version 1.10; save the image again".to_owned();
             return Err(Error::UnknownFormat { place, problem });
         } else {
             let problem = "it has neither `index.json` with `oci-layout` nor `manifest.json`".to_owned();
@@ -99,3 +100,6 @@ impl Source for Archive {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,15 @@ enum Place {
     Special,
 }
 
+/// What happens to directories that a path needs and that have no entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// Unpacking makes them, in place of whatever else is there.
+    IsMade,
+    /// The path leads nowhere.
+    Fails,
+}
+
 pub(super) struct Tree {
     places: BTreeMap<Vec<u8>, Place>,
     recorded: BTreeMap<Vec<u8>, Record>,
@@ -53,7 +62,7 @@ impl Tree {
     }
 
     pub(super) fn whiteout(&mut self, path: &[u8]) -> Result<(), Error> {
-        let Some(path) = self.real(path)? else { return Ok(()) };
+        let Some(path) = self.real(path, Missing::IsMade)? else { return Ok(()) };
         self.count(path.len())?;
         self.whiteouts.push(path);
         Ok(())
@@ -61,7 +70,7 @@ impl Tree {
 
     pub(super) fn opaque(&mut self, path: &[u8]) -> Result<(), Error> {
         // The marker lies in the directory, so links count up to and including its last name.
-        let marker = self.real(&join(path, b"marker"))?;
+        let marker = self.real(&join(path, b"marker"), Missing::IsMade)?;
         let Some(directory) = marker.as_deref().and_then(parent) else { return Ok(()) };
         let directory = directory.to_vec();
         self.count(directory.len())?;
@@ -72,7 +81,7 @@ impl Tree {
     /// Puts `entry` where it belongs; returns the real path, or none for what has no place: the root itself, a hard
     /// link to nothing in this layer, a path behind too many links.
     pub(super) fn place(&mut self, entry: &Entry) -> Result<Option<Vec<u8>>, Error> {
-        let Some(path) = self.real(&entry.path)? else { return Ok(None) };
+        let Some(path) = self.real(&entry.path, Missing::IsMade)? else { return Ok(None) };
         if path.is_empty() {
             return Ok(None);
         }
@@ -83,7 +92,7 @@ impl Tree {
             Kind::File => Place::File(entry.ordinal),
             Kind::Other => Place::Special,
             Kind::Hardlink => {
-                let target = self.real(&clean_link(&entry.link))?;
+                let target = self.real(&clean_link(&entry.link), Missing::Fails)?;
                 match target.and_then(|target| self.places.get(&target)) {
                     Some(Place::Directory) | None => Place::File(entry.ordinal),
                     Some(place) => place.clone(),
@@ -144,9 +153,9 @@ impl Tree {
         Facts { ledger, recorded: self.recorded, by_ordinal: self.by_ordinal }
     }
 
-    /// Where `path` really lies: its directory with all links of this layer followed, and its last name. Directories on
-    /// the way that have no entry are made, as unpacking does. None behind more links than a path may have.
-    fn real(&mut self, path: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    /// Where `path` really lies: its directory with all links of this layer followed, and its last name. None behind more
+    /// links than a path may have.
+    fn real(&mut self, path: &[u8], missing: Missing) -> Result<Option<Vec<u8>>, Error> {
         let Some(directory) = parent(path) else { return Ok(Some(Vec::new())) };
         let mut left: VecDeque<Vec<u8>> = names(directory).map(<[u8]>::to_vec).collect();
         let mut real: Vec<u8> = Vec::new();
@@ -175,6 +184,7 @@ impl Tree {
                     }
                 }
                 Some(Place::Directory) => real = next,
+                Some(Place::File(_) | Place::Special) | None if missing == Missing::Fails => return Ok(None),
                 Some(Place::File(_) | Place::Special) | None => {
                     self.remove(&next);
                     self.count(next.len())?;

@@ -110,7 +110,9 @@ impl Run<'_> {
         let work = || {
             let mut mine: Vec<(usize, Result<Facts, Error>)> = Vec::new();
             while !cancelled.load(Ordering::Relaxed) {
-                let Some((index, layer, interest)) = order.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                let Some((index, layer, interest)) = order.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                    break;
+                };
                 let result = self.layer(layer, interest, &cancelled);
                 if result.is_err() {
                     cancelled.store(true, Ordering::Relaxed);
@@ -136,7 +138,9 @@ impl Run<'_> {
                     found.insert(index, facts);
                 }
                 Err(Error::Cancelled) => {}
-                Err(error) if failed.as_ref().is_none_or(|(first, _)| index < *first) => failed = Some((index, error)),
+                Err(error) if failed.as_ref().is_none_or(|(first, _)| index < *first) => {
+                    failed = Some((index, error))
+                }
                 Err(_) => {}
             }
         }
@@ -150,7 +154,8 @@ impl Run<'_> {
     /// Reads one layer, verified as a whole. A layer that writes through its own links or replaces its own directories
     /// is read again with all its names in memory, which the fast way does without.
     fn layer(&self, layer: &Layer, interest: &Interest<'_>, cancelled: &AtomicBool) -> Result<Facts, Error> {
-        let pipe = Pipe { source: self.source, layer, limits: self.limits, progress: self.progress, cancelled };
+        let pipe =
+            Pipe { source: self.source, layer, limits: self.limits, progress: self.progress, cancelled };
         let fast = pipe.run(|stream, what| {
             let mut scan = Scan::new(interest, &self.keyed, self.limits, &self.kept_bytes);
             scan.fast(stream, what)

@@ -86,7 +86,11 @@ impl Pipe<'_> {
             }
             total += length as u64;
             if total > descriptor.size {
-                return Err(Error::SizeMismatch { what: what.to_owned(), got: total, expected: descriptor.size });
+                return Err(Error::SizeMismatch {
+                    what: what.to_owned(),
+                    got: total,
+                    expected: descriptor.size,
+                });
             }
             hasher.update(buffer.get(..length).unwrap_or_default());
             self.progress.advance(length as u64);
@@ -115,7 +119,8 @@ impl Pipe<'_> {
         let start_of = feed.fill_buf().map_err(|source| Error::io(what, source))?;
         let compression = agreed(start_of, &descriptor.media_type, what)?;
         let budget = Budget::new(descriptor.size, self.limits);
-        if compression == Compression::None && descriptor.digest.algorithm() == self.layer.diff_id.algorithm() {
+        if compression == Compression::None && descriptor.digest.algorithm() == self.layer.diff_id.algorithm()
+        {
             // Stored and uncompressed bytes are the same, and so is their digest: the feeder computes it already.
             budget.check(descriptor.size, what)?;
             let parsed = parse(&mut Unpacked::Stored(feed), what)?;
@@ -126,7 +131,14 @@ impl Pipe<'_> {
         let algorithm = self.layer.diff_id.algorithm();
         let hashing = start(scope, what, move || hash(&pieces, &free_sender, Hasher::new(algorithm)))?;
         let inflate = Inflate::new(feed, compression, budget, self.limits, what)?;
-        let mut stream = Unpacked::Inflated(Inflated { inflate, free, full, piece: Chunk::default(), position: 0, ended: false });
+        let mut stream = Unpacked::Inflated(Inflated {
+            inflate,
+            free,
+            full,
+            piece: Chunk::default(),
+            position: 0,
+            ended: false,
+        });
         let parsed = parse(&mut stream, what);
         drop(stream);
         let diff_id = join(hashing);

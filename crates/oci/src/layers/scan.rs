@@ -81,14 +81,19 @@ impl<'a> Interest<'a> {
                 Want::Skip => return None,
             }
         }
-        let targeted = self.spine.contains(path)
-            || self.targets.paths.contains(path)
-            || self.targets.ordinals.contains(&ordinal);
+        let targeted = self.on_the_way(path) || self.targets.ordinals.contains(&ordinal);
         targeted.then_some(Wanted { limit: u64::MAX, selected: false, named: true })
     }
 
-    /// Whether a link or another thing without content matters at `path`.
-    fn other(&self, path: &[u8]) -> bool {
+    /// How a symbolic link matters: as a wanted file that lies elsewhere, or as a step on the way to one.
+    fn link(&self, path: &[u8]) -> Option<Wanted> {
+        let name = String::from_utf8_lossy(path);
+        let selected = self.select.is_some_and(|select| select.want(&name, 0) != Want::Skip);
+        let named = !selected || matches!(name, std::borrow::Cow::Borrowed(_));
+        (selected || self.on_the_way(path)).then_some(Wanted { limit: u64::MAX, selected, named })
+    }
+
+    fn on_the_way(&self, path: &[u8]) -> bool {
         self.spine.contains(path) || self.targets.paths.contains(path)
     }
 }
@@ -161,7 +166,7 @@ impl<'a> Scan<'a> {
         let meaning = meaning(entry, what)?;
         self.keyed.lineage(&entry.path, lineage);
         let Some((own, ancestors)) = lineage.split_last() else { return Ok(true) };
-        if !enter(ledger, ancestors) {
+        if !enter(ledger, linked, ancestors) {
             return Ok(false);
         }
         match meaning {
@@ -179,11 +184,14 @@ impl<'a> Scan<'a> {
         let own = *own;
         if entry.kind == Kind::Directory {
             ledger.symlinks.remove(&own);
-            ledger.directories.insert(own);
+            if ledger.directories.insert(own) && linked.contains(&own) {
+                return Ok(false);
+            }
             recorded.remove(&entry.path);
             return Ok(true);
         }
-        if ledger.directories.contains(&own) || linked.contains(&own) {
+        let to_itself = entry.kind == Kind::Hardlink && clean_link(&entry.link) == entry.path;
+        if ledger.directories.contains(&own) || linked.contains(&own) || to_itself {
             return Ok(false);
         }
         if entry.kind == Kind::Symlink {
@@ -198,11 +206,12 @@ impl<'a> Scan<'a> {
         let mut target = None;
         if entry.kind == Kind::Hardlink {
             let path = clean_link(&entry.link);
-            let hash = self.keyed.of(&path);
-            if ledger.symlinks.contains(&hash) {
+            self.keyed.lineage(&path, lineage);
+            let through_link = lineage.iter().any(|hash| ledger.symlinks.contains(hash));
+            if through_link || lineage.last().is_some_and(|hash| ledger.directories.contains(hash)) {
                 return Ok(false);
             }
-            linked.insert(hash);
+            linked.extend(lineage.last());
             target = Some(match recorded.get(&path) {
                 Some(Record { node: node @ (Node::File(_) | Node::Oversized(_)), .. }) => node.clone(),
                 _ => Node::Hardlink(Target::Path(path)),
@@ -251,9 +260,10 @@ impl<'a> Scan<'a> {
                 };
                 self.interest.file(path, entry.ordinal, size)
             }
-            Kind::Symlink | Kind::Other => {
+            Kind::Symlink => self.interest.link(path),
+            Kind::Other => {
                 let unlimited = Wanted { limit: u64::MAX, selected: false, named: true };
-                self.interest.other(path).then_some(unlimited)
+                self.interest.on_the_way(path).then_some(unlimited)
             }
             Kind::Directory => None,
         }
@@ -284,15 +294,17 @@ impl<'a> Scan<'a> {
         self.own_bytes += size;
         let total = self.kept_bytes.fetch_add(size, Ordering::Relaxed) + size;
         if total > self.limits.kept_total_bytes {
-            let what = format!("wanted files up to {}", shown(&String::from_utf8_lossy(&reader.entry().path)));
+            let what =
+                format!("wanted files up to {}", shown(&String::from_utf8_lossy(&reader.entry().path)));
             return Err(LimitExceeded::new("kept_total_bytes", self.limits.kept_total_bytes, what).into());
         }
         Ok(Node::File(Arc::new(reader.content()?)))
     }
 }
 
-/// Notes that `ancestors` are directories. False when one of them is a link of this layer.
-fn enter(ledger: &mut Ledger, ancestors: &[u64]) -> bool {
+/// Notes that `ancestors` are directories. False when one of them is a link of this layer, or a file that a hard link
+/// points to.
+fn enter(ledger: &mut Ledger, linked: &Hashes, ancestors: &[u64]) -> bool {
     for hash in ancestors.iter().rev() {
         if ledger.symlinks.contains(hash) {
             return false;
@@ -300,6 +312,9 @@ fn enter(ledger: &mut Ledger, ancestors: &[u64]) -> bool {
         // The ancestors of a directory that is known are known.
         if !ledger.directories.insert(*hash) {
             return true;
+        }
+        if linked.contains(hash) {
+            return false;
         }
     }
     true

@@ -77,19 +77,31 @@ impl<'a> Stack<'a> {
     fn each(&self, mut each: impl FnMut(String, Outcome)) {
         for (layer, facts) in self.facts.iter().enumerate() {
             for (path, record) in facts.recorded.iter().filter(|(_, record)| record.wanted) {
-                if self.find(path, self.facts.len()) == Some((layer, Present::File)) {
-                    each(String::from_utf8_lossy(path).into_owned(), self.content(path, layer, record));
+                let name = String::from_utf8_lossy(path).into_owned();
+                match (self.find(path, self.facts.len()), &record.node) {
+                    (Some((at, Present::Symlink)), Node::Symlink(_)) if at == layer => {
+                        let outcome = self.follow(&name);
+                        each(name, outcome);
+                    }
+                    (Some((at, Present::File)), _) if at == layer => {
+                        each(name, self.content(path, layer, record))
+                    }
+                    _ => {}
                 }
             }
         }
         for fixed in self.select.fixed_paths() {
-            let outcome = match self.resolve(fixed.as_bytes()) {
-                Outcome::Content(_, _, content) if content.len() as u64 > self.limit(fixed, content.len()) => {
-                    Outcome::Oversized(content.len() as u64)
-                }
-                other => other,
-            };
-            each((*fixed).to_owned(), outcome);
+            each((*fixed).to_owned(), self.follow(fixed));
+        }
+    }
+
+    /// What is at `path` after links, within what is wanted there: the place that they lead to may have another limit.
+    fn follow(&self, path: &str) -> Outcome {
+        match self.resolve(path.as_bytes()) {
+            Outcome::Content(_, _, content) if content.len() as u64 > self.limit(path, content.len()) => {
+                Outcome::Oversized(content.len() as u64)
+            }
+            other => other,
         }
     }
 
@@ -146,7 +158,10 @@ impl<'a> Stack<'a> {
                     let Node::Symlink(target) = &record.node else { return Outcome::Missing };
                     links += 1;
                     if links > self.limits.links {
-                        return Outcome::Unreadable(format!("more than {} symbolic links lead to it", self.limits.links));
+                        return Outcome::Unreadable(format!(
+                            "more than {} symbolic links lead to it",
+                            self.limits.links
+                        ));
                     }
                     if target.starts_with(b"/") {
                         real.clear();

@@ -10,13 +10,34 @@ use std::path::{Path, PathBuf};
 
 /// Made by the kernel or kept in memory only: no package lives there.
 const MADE_UP: &[&str] = &[
-    "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs",
-    "fusectl", "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "ramfs", "rpc_pipefs", "securityfs", "selinuxfs",
-    "sysfs", "tmpfs", "tracefs",
+    "autofs",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "efivarfs",
+    "fusectl",
+    "hugetlbfs",
+    "mqueue",
+    "nsfs",
+    "proc",
+    "pstore",
+    "ramfs",
+    "rpc_pipefs",
+    "securityfs",
+    "selinuxfs",
+    "sysfs",
+    "tmpfs",
+    "tracefs",
 ];
 
 /// Other machines' files, and those of containers: not this root's, and reading them may take for ever.
-const ELSEWHERE: &[&str] = &["9p", "afs", "ceph", "cifs", "nfs", "nfs4", "overlay", "smb3", "squashfs", "virtiofs"];
+const ELSEWHERE: &[&str] =
+    &["9p", "afs", "ceph", "cifs", "nfs", "nfs4", "overlay", "smb3", "squashfs", "virtiofs"];
 
 /// Whether to enter a directory.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,7 +63,9 @@ impl Mounts {
         let mut mounts = HashMap::new();
         for line in text.lines() {
             let Some((place, kind)) = line.split_once(" - ") else { continue };
-            let (Some(point), Some(kind)) = (place.split(' ').nth(4), kind.split(' ').next()) else { continue };
+            let (Some(point), Some(kind)) = (place.split(' ').nth(4), kind.split(' ').next()) else {
+                continue;
+            };
             if let Ok(point) = PathBuf::from(unescaped(point)).strip_prefix(root) {
                 // Of several mounts on one point the last is the visible one.
                 mounts.insert(point.to_owned(), kind.to_owned());

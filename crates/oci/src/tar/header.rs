@@ -183,7 +183,13 @@ mod tests {
         assert_eq!(number(b"\0\0\0\0"), Some(0));
         assert_eq!(number(b"        "), Some(0));
         assert_eq!(number(b"\x80\0\0\0\0\0\0\x02\0\0\0\0"), Some(2 << 32));
-        for bad in [&b"0008"[..], b"-1", b"12x", b"\xff\xff\xff\xff", b"\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"] {
+        for bad in [
+            &b"0008"[..],
+            b"-1",
+            b"12x",
+            b"\xff\xff\xff\xff",
+            b"\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        ] {
             assert_eq!(number(bad), None, "{bad:?}");
         }
     }

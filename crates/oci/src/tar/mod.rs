@@ -176,7 +176,8 @@ impl<R: Stream> Reader<R> {
                     }
                 }
                 b'L' | b'K' => {
-                    let bytes = self.special(&block, self.limits.path_bytes.saturating_add(1), "path_bytes")?;
+                    let bytes =
+                        self.special(&block, self.limits.path_bytes.saturating_add(1), "path_bytes")?;
                     let slot = if block.kind() == b'L' { &mut long_name } else { &mut long_link };
                     if slot.replace(header::text(&bytes).to_vec()).is_some() {
                         return Err(self.broken(TarProblem::TwoNames));
@@ -430,6 +431,3 @@ fn kind(flag: u8, slash: bool) -> Kind {
         _ => Kind::Other,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -138,9 +138,9 @@ pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let value = digits.iter().try_fold(0_u64, |value, digit| {
-        value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-    })?;
+    let value = digits
+        .iter()
+        .try_fold(0_u64, |value, digit| value.checked_mul(10)?.checked_add(u64::from(digit - b'0')))?;
     (value >> 63 == 0).then_some(value)
 }
 
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn records_are_read_strictly() {
-        let records = Records::parse(b"16 path=long/nm\n11 size=17\n10 path=\n").unwrap();
+        let records = Records::parse(b"16 path=long/nm\n11 size=17\n8 path=\n").unwrap();
         assert_eq!((records.path(), records.size()), (None, Some(17)));
         for bad in [
             &b"path=x\n"[..],

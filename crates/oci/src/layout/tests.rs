@@ -1,0 +1,181 @@
+//! Layouts as tools write them, and as an attacker would.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use plimsoll_testkit::{Artifact, ImageBuilder, IndexBuilder, Layer, attachment};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::*;
+use crate::media;
+
+fn image(content: &str) -> Artifact {
+    ImageBuilder::new().layer(Layer::new().file("etc/os-release", content)).build()
+}
+
+fn open(dir: &TempDir, selector: Option<&str>) -> Result<Layout, Error> {
+    Layout::open(dir.path(), selector, Limits::default())
+}
+
+fn top(dir: &TempDir, selector: Option<&str>) -> Digest {
+    open(dir, selector).unwrap().resolve().unwrap().digest
+}
+
+fn blob_path(dir: &TempDir, digest: &Digest) -> PathBuf {
+    dir.path().join("blobs/sha256").join(digest.hex())
+}
+
+fn edit_index(dir: &TempDir, edit: impl FnOnce(&mut Value)) {
+    let path = dir.path().join("index.json");
+    let mut index: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    edit(&mut index);
+    fs::write(path, index.to_string()).unwrap();
+}
+
+#[test]
+fn an_image_is_chosen_by_tag_reference_or_digest() {
+    let dir = TempDir::new().unwrap();
+    let (one, two) = (image("1"), image("2"));
+    one.write_layout(dir.path(), Some("1.0"));
+    two.write_layout(dir.path(), Some("example.org/app:2.0"));
+    assert_eq!(top(&dir, Some("1.0")), one.digest());
+    assert_eq!(top(&dir, Some("2.0")), two.digest());
+    assert_eq!(top(&dir, Some("example.org/app:2.0")), two.digest());
+    assert_eq!(top(&dir, Some(&one.digest().to_string())), one.digest());
+    let several = open(&dir, None).unwrap().resolve().unwrap_err();
+    assert!(matches!(&several, Error::SeveralImages { refs, .. } if refs == &["1.0", "example.org/app:2.0"]));
+    let none = open(&dir, Some("3.0")).unwrap().resolve().unwrap_err();
+    assert!(matches!(&none, Error::NoSuchImage { wanted, .. } if wanted == "3.0"));
+}
+
+#[test]
+fn a_child_of_an_index_is_found_by_digest() {
+    let dir = TempDir::new().unwrap();
+    let child = image("child");
+    let index = IndexBuilder::new().image(image("first")).image(child.clone()).build();
+    index.write_layout(dir.path(), Some("1"));
+    assert_eq!(top(&dir, Some(&child.digest().to_string())), child.digest());
+    assert_eq!(top(&dir, None), index.digest());
+}
+
+#[test]
+fn evidence_is_not_taken_for_an_image_and_is_listed_for_its_subject() {
+    let dir = TempDir::new().unwrap();
+    let image = image("1");
+    image.write_layout(dir.path(), None);
+    let bundle = attachment(&image.top, "application/vnd.example", "application/json", b"{}");
+    bundle.write_layout(dir.path(), None);
+    let tagged = attachment(&image.top, "application/vnd.other", "application/json", b"[]");
+    for object in tagged.parts.iter().chain([&tagged.top]) {
+        fs::write(blob_path(&dir, &object.digest()), &object.bytes).unwrap();
+    }
+    let fallback = IndexBuilder::new().descriptor(tagged.top.descriptor()).build();
+    fallback.write_layout(dir.path(), Some(&format!("sha256-{}", image.digest().hex())));
+
+    let layout = open(&dir, None).unwrap();
+    assert_eq!(layout.resolve().unwrap().digest, image.digest());
+    let referrers = layout.referrers(&image.digest()).unwrap();
+    let digests: Vec<Digest> = referrers.descriptors.iter().map(|d| d.digest).collect();
+    assert_eq!(digests, [bundle.digest(), tagged.digest()]);
+    assert_eq!(referrers.descriptors[0].artifact_type.as_deref(), Some("application/vnd.example"));
+    assert!(!referrers.truncated);
+    assert_eq!(layout.referrers(&Digest::sha256(b"another")).unwrap(), Referrers::default());
+}
+
+#[test]
+fn evidence_that_was_attached_after_opening_is_found() {
+    let dir = TempDir::new().unwrap();
+    let image = image("1");
+    image.write_layout(dir.path(), Some("1"));
+    let layout = open(&dir, None).unwrap();
+    assert_eq!(layout.referrers(&image.digest()).unwrap().descriptors.len(), 0);
+    attachment(&image.top, "a", "b", b"{}").write_layout(dir.path(), None);
+    assert_eq!(layout.referrers(&image.digest()).unwrap().descriptors.len(), 1);
+}
+
+#[test]
+fn entries_that_are_no_manifests_do_not_hide_evidence_but_missing_ones_are_an_error() {
+    let dir = TempDir::new().unwrap();
+    let image = image("1");
+    image.write_layout(dir.path(), Some("1"));
+    let junk = Descriptor::of(media::OCI_MANIFEST, b"junk");
+    fs::write(blob_path(&dir, &junk.digest), b"junk").unwrap();
+    edit_index(&dir, |index| {
+        index["manifests"].as_array_mut().unwrap().push(serde_json::to_value(&junk).unwrap());
+    });
+    attachment(&image.top, "a", "b", b"{}").write_layout(dir.path(), None);
+    let layout = open(&dir, Some("1")).unwrap();
+    assert_eq!(layout.referrers(&image.digest()).unwrap().descriptors.len(), 1);
+    fs::remove_file(blob_path(&dir, &junk.digest)).unwrap();
+    assert!(matches!(layout.referrers(&image.digest()), Err(Error::NotFound { .. })));
+}
+
+#[test]
+fn more_referrers_than_are_listed_are_said_to_be_cut() {
+    let dir = TempDir::new().unwrap();
+    let image = image("1");
+    image.write_layout(dir.path(), Some("1"));
+    for number in 0..17 {
+        attachment(&image.top, "a", "b", format!("{number}").as_bytes()).write_layout(dir.path(), None);
+    }
+    let mut limits = Limits::default();
+    limits.referrers = 1;
+    let layout = Layout::open(dir.path(), None, limits).unwrap();
+    let referrers = layout.referrers(&image.digest()).unwrap();
+    assert!(referrers.truncated);
+    assert_eq!(referrers.descriptors.len(), 16);
+}
+
+#[test]
+fn changed_bytes_are_noticed_at_each_read() {
+    let dir = TempDir::new().unwrap();
+    let image = image("1");
+    image.write_layout(dir.path(), Some("1"));
+    let layout = open(&dir, None).unwrap();
+    let top = layout.resolve().unwrap();
+    assert_eq!(layout.manifest(&top).unwrap(), image.top.bytes);
+    let mut changed = image.top.bytes.clone();
+    changed[10] ^= 1;
+    fs::write(blob_path(&dir, &top.digest), &changed).unwrap();
+    assert!(matches!(layout.manifest(&top), Err(Error::DigestMismatch { .. })));
+    fs::write(blob_path(&dir, &top.digest), b"{}").unwrap();
+    assert!(matches!(layout.manifest(&top), Err(Error::SizeMismatch { got: 2, .. })));
+}
+
+#[test]
+fn a_blob_that_links_out_of_the_layout_is_refused() {
+    let (dir, outside) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let image = image("1");
+    image.write_layout(dir.path(), Some("1"));
+    let layout = open(&dir, None).unwrap();
+    let config = Descriptor::of(media::OCI_CONFIG, &image.image().config.bytes);
+    let path = blob_path(&dir, &config.digest);
+    fs::rename(&path, outside.path().join("config")).unwrap();
+    symlink(outside.path().join("config"), &path).unwrap();
+    let error = layout.blob(&config).err().unwrap();
+    assert!(error.to_string().contains("leads out of the layout"), "{error}");
+    // Deduplicating storage links inside one layout, which is harmless.
+    fs::remove_file(&path).unwrap();
+    fs::write(dir.path().join("blobs/kept"), &image.image().config.bytes).unwrap();
+    symlink("../kept", &path).unwrap();
+    layout.blob(&config).unwrap();
+}
+
+#[test]
+fn other_versions_and_other_folders_are_refused() {
+    let dir = TempDir::new().unwrap();
+    assert!(matches!(open(&dir, None), Err(Error::UnknownFormat { .. })));
+    image("1").write_layout(dir.path(), None);
+    fs::write(dir.path().join("oci-layout"), json!({"imageLayoutVersion": "2.0.0"}).to_string()).unwrap();
+    let error = open(&dir, None).unwrap_err();
+    assert!(error.to_string().contains("got imageLayoutVersion 2.0.0, expected 1.0.0"), "{error}");
+}
+
+#[test]
+fn an_empty_index_has_no_image() {
+    let dir = TempDir::new().unwrap();
+    image("1").write_layout(dir.path(), None);
+    edit_index(&dir, |index| index["manifests"] = json!([]));
+    assert!(matches!(open(&dir, None).unwrap().resolve(), Err(Error::UnknownFormat { .. })));
+}

@@ -12,6 +12,7 @@
 mod bad_input;
 mod check;
 mod commands;
+mod cosign;
 mod fixture;
 mod signing;
 mod subjects;

@@ -20,10 +20,6 @@ pub(crate) struct Bar {
 impl Bar {
     pub(crate) fn new(console: Console) -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
-        let template = "reading layers {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
         Self { bar, hidden: Mutex::new(console.shows_progress().then(Instant::now)) }
     }
 
@@ -31,6 +27,15 @@ impl Bar {
         let Ok(mut hidden) = self.hidden.try_lock() else { return };
         if hidden.is_some_and(|since| since.elapsed() >= SILENT) {
             *hidden = None;
+            // A folder has no size that is known beforehand.
+            let template = if self.bar.length() == Some(0) {
+                "reading files {bytes} {elapsed}"
+            } else {
+                "reading layers {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}"
+            };
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                self.bar.set_style(style);
+            }
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
     }

@@ -7,7 +7,7 @@ use plimsoll_core::Timestamp;
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_vuln::{Finding, Fix, Scan};
 
-use super::table::{Paint, Tone, columns, count, safe, short};
+use super::table::{Paint, Tone, columns, count, package, safe, short};
 
 /// Writes the findings, the worst first, then what was set aside and what is not covered.
 pub(crate) fn write(
@@ -76,7 +76,7 @@ fn row(finding: &Finding, layers: &[LayerRef]) -> [String; 6] {
     [
         safe(&finding.id).into_owned(),
         finding.severity.name().to_owned(),
-        safe(&finding.package).into_owned(),
+        package(Some(&finding.component), &finding.package),
         safe(&finding.version).into_owned(),
         fix(&finding.fix),
         place.unwrap_or_default(),

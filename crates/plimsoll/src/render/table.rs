@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use plimsoll_core::text;
+use plimsoll_core::{Purl, text};
 
 /// Whether the text may carry colours.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +67,20 @@ pub(crate) fn columns<const N: usize>(
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+/// A component as people know it, with the package that the advisory names where that is another one:
+/// `libapt-pkg6.0 (apt)`.
+pub(crate) fn package(component: Option<&Purl>, advisory: &str) -> String {
+    match component.map(Purl::name) {
+        Some(name)
+            if !name.eq_ignore_ascii_case(advisory)
+                && component.is_some_and(|p| p.package_type() == "deb") =>
+        {
+            format!("{} ({})", safe(name), safe(advisory))
+        }
+        _ => safe(advisory).into_owned(),
+    }
 }
 
 /// `1 finding`, `2 findings`.

@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use plimsoll_core::Timestamp;
+use plimsoll_core::{Purl, Timestamp};
 use plimsoll_policy::{
     Decision, Detail, Disposition, Effect, FindingRecord, ImageDigests, Outcome, PlatformVerdict, RuleResult,
     Verdict, WaiverUse,
 };
 
-use super::table::{Paint, Tone, columns, count, safe, short};
+use super::table::{Paint, Tone, columns, count, package, safe, short};
 
 /// Details beyond these are cut to this many lines, unless everything is asked for.
 const SHOWN: usize = 10;
@@ -147,6 +147,7 @@ fn finding_row(finding: &FindingRecord, digests: Option<&ImageDigests>) -> [Stri
         let layer = location.layer.map(|index| layer_name(index, digests)).unwrap_or_default();
         format!("{}{layer}", safe(&location.path))
     });
+    let component = finding.component.parse::<Purl>().ok();
     let state = match finding.disposition {
         Disposition::Waived => "waived ",
         // An unrated finding says so in the place of its severity.
@@ -155,7 +156,7 @@ fn finding_row(finding: &FindingRecord, digests: Option<&ImageDigests>) -> [Stri
     [
         safe(&finding.id).into_owned(),
         format!("{state}{}", safe(&finding.severity)),
-        format!("{} {}", safe(&finding.package), safe(&finding.version)),
+        format!("{} {}", package(component.as_ref(), &finding.package), safe(&finding.version)),
         fix,
         place.unwrap_or_default(),
     ]

@@ -1,0 +1,56 @@
+//! Development tasks of the workspace. Nothing here is shipped.
+//!
+//! ```text
+//! cargo run -p xtask -- layers     which crate may use which; no network code below the line
+//! ```
+//!
+//! Exit codes are those of the product: 0 done, 1 the check failed, 2 usage.
+
+mod graph;
+mod layers;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo run -p xtask -- layers";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["layers"] => check_layers(),
+        ["help" | "-h" | "--help"] => {
+            say(USAGE);
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            say(USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            say(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check_layers() -> anyhow::Result<bool> {
+    let graph = graph::Graph::of_workspace()?;
+    let faults = layers::check(&graph);
+    for fault in &faults {
+        say(&format!("layers: {fault}"));
+    }
+    if faults.is_empty() {
+        say(&format!("layers: {} crates, each uses only those above it", graph.members.len()));
+    } else {
+        say("hint: the order of the crates is in xtask/src/layers.rs; move the code, not the order");
+    }
+    Ok(faults.is_empty())
+}
+
+#[expect(clippy::print_stderr, reason = "a command-line tool talks on stderr")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}

@@ -4,7 +4,13 @@
 //! cargo run --release -p plimsoll-oci --example layers -- 2500      # MiB, uncompressed
 //! cargo run --release -p plimsoll-oci --example layers -- 2500 zstd # or: plain, entries
 //! ```
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "an example for the terminal")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    reason = "an example for the terminal"
+)]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -3,6 +3,7 @@
 //! Messages name the object and the place. Foreign text in them (media types, member names, references) is escaped when
 //! it is put into the error, so that it may be printed.
 
+use std::fmt::Write as _;
 use std::io;
 
 use plimsoll_core::{Classify, Digest, Kind, LimitExceeded, Platform, json, text};
@@ -290,8 +291,8 @@ impl Error {
     /// Wraps a failure of reading or writing. When `source` carries an [`Error`] (a blob stream's), that one is taken out
     /// again, so that kind and hint survive.
     pub(crate) fn io(what: impl Into<String>, source: io::Error) -> Self {
-        if source.get_ref().is_some_and(|inner| inner.is::<Self>()) {
-            match source.into_inner().map(|inner| inner.downcast::<Self>()) {
+        if source.get_ref().is_some_and(<dyn std::error::Error + Send + Sync + 'static>::is::<Self>) {
+            match source.into_inner().map(<dyn std::error::Error + Send + Sync + 'static>::downcast::<Self>) {
                 Some(Ok(inner)) => return *inner,
                 _ => return Self::Io { what: what.into(), source: io::ErrorKind::Other.into() },
             }
@@ -327,7 +328,8 @@ fn listed(names: &[String]) -> String {
     }
     let mut list = names.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
     if names.len() > MOST {
-        list.push_str(&format!(" and {} more", names.len() - MOST));
+        // Writing to a String cannot fail.
+        let _ = write!(list, " and {} more", names.len() - MOST);
     }
     list
 }
@@ -345,12 +347,13 @@ impl Classify for Error {
             Self::Http { source, .. } => source.kind(),
             Self::Unauthorized { .. } => Kind::Unauthorized,
             Self::Contended { .. } | Self::Refused { status: 409 | 412, .. } => Kind::Conflict,
-            Self::Credentials { .. } => Kind::Usage,
             Self::NotFound { .. } | Self::NoPlatform { .. } | Self::NoSuchImage { .. } => Kind::NotFound,
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } | Self::DiffIdMismatch { .. } => {
                 Kind::Denied
             }
-            Self::SeveralImages { .. } | Self::CompressedArchive { .. } => Kind::Usage,
+            Self::Credentials { .. } | Self::SeveralImages { .. } | Self::CompressedArchive { .. } => {
+                Kind::Usage
+            }
             Self::Cancelled => Kind::Internal,
             _ => Kind::Failed,
         }

@@ -204,9 +204,9 @@ fn image(
         platform,
         config: manifest.config,
         created: config.created.as_deref().and_then(|text| text.parse().ok()),
-        labels: config.config.labels,
+        labels: config.process.labels,
         layers,
-        user: config.config.user.filter(|user| !user.is_empty()),
+        user: config.process.user.filter(|user| !user.is_empty()),
         raw_manifest,
     })
 }
@@ -250,8 +250,8 @@ struct Config {
     os: String,
     variant: Option<String>,
     created: Option<String>,
-    #[serde(default, deserialize_with = "null_is_default")]
-    config: Process,
+    #[serde(default, rename = "config", deserialize_with = "null_is_default")]
+    process: Process,
     rootfs: RootFs,
     #[serde(default, deserialize_with = "null_is_default")]
     history: Vec<History>,

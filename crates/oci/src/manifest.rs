@@ -23,6 +23,7 @@ use crate::{Descriptor, Error, media};
 
 /// A manifest of either kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and moved twice at most")]
 pub enum Document {
     /// Points to further manifests, one for each platform.
     Index(Index),

@@ -34,7 +34,7 @@ enum Member {
 #[derive(Debug)]
 pub(super) struct Members {
     file: Arc<File>,
-    members: HashMap<Vec<u8>, Member>,
+    by_name: HashMap<Vec<u8>, Member>,
     place: String,
     limits: Limits,
 }
@@ -96,7 +96,7 @@ impl Members {
                 return Err(Error::Tar { what: place, offset: entry.offset, problem });
             }
         }
-        Ok(Self { file, members, place, limits })
+        Ok(Self { file, by_name: members, place, limits })
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -107,7 +107,7 @@ impl Members {
     pub(super) fn span(&self, name: &str) -> Result<Span, Error> {
         let mut at = clean_link(name.as_bytes());
         for _ in 0..self.limits.links {
-            match self.members.get(&at) {
+            match self.by_name.get(&at) {
                 Some(Member::File(span)) => return Ok(*span),
                 Some(Member::Link(target)) => at.clone_from(target),
                 None => break,

@@ -33,7 +33,7 @@ pub struct Archive {
 
 #[derive(Debug)]
 enum Form {
-    Oci(Chooser),
+    Oci(Box<Chooser>),
     Docker(Box<Saved>),
 }
 
@@ -45,7 +45,12 @@ impl Archive {
         let place = members.describe();
         let form = if members.has("oci-layout") && members.has("index.json") {
             check_version(&members.small("oci-layout")?, &place, members.limits())?;
-            Form::Oci(Chooser::new(&members.small("index.json")?, selector, place, members.limits())?)
+            Form::Oci(Box::new(Chooser::new(
+                &members.small("index.json")?,
+                selector,
+                place,
+                members.limits(),
+            )?))
         } else if members.has("manifest.json") {
             Form::Docker(Box::new(Saved::open(&members, selector)?))
         } else if members.has("repositories") {

@@ -129,26 +129,29 @@ mod tests {
         Challenge::of(&headers)
     }
 
-    fn bearer(realm: &str, service: Option<&str>) -> Option<Challenge> {
-        Some(Challenge::Bearer { realm: realm.to_owned(), service: service.map(str::to_owned) })
+    fn bearer(realm: &str, service: Option<&str>) -> Challenge {
+        Challenge::Bearer { realm: realm.to_owned(), service: service.map(str::to_owned) }
     }
 
     #[test]
     fn reads_what_registries_send() {
         let full =
             r#"Bearer realm="https://a.example/t",service="r.example",scope="repository:a,b:pull,push""#;
-        assert_eq!(parsed(&[full]), bearer("https://a.example/t", Some("r.example")));
-        assert_eq!(parsed(&[r#"bearer  Realm = "x" , error="invalid_token""#]), bearer("x", None));
+        assert_eq!(parsed(&[full]), Some(bearer("https://a.example/t", Some("r.example"))));
+        assert_eq!(parsed(&[r#"bearer  Realm = "x" , error="invalid_token""#]), Some(bearer("x", None)));
         assert_eq!(parsed(&["Basic realm=\"r\""]), Some(Challenge::Basic));
         assert_eq!(parsed(&["Basic"]), Some(Challenge::Basic));
-        assert_eq!(parsed(&["Bearer realm=plain"]), bearer("plain", None));
-        assert_eq!(parsed(&[r#"Bearer realm="a\"b""#]), bearer("a\"b", None));
+        assert_eq!(parsed(&["Bearer realm=plain"]), Some(bearer("plain", None)));
+        assert_eq!(parsed(&[r#"Bearer realm="a\"b""#]), Some(bearer("a\"b", None)));
     }
 
     #[test]
     fn bearer_is_taken_before_basic_wherever_it_stands() {
-        assert_eq!(parsed(&["Basic realm=\"r\", Bearer realm=\"x\""]), bearer("x", None));
-        assert_eq!(parsed(&["Basic realm=\"r\"", "Negotiate", "Bearer realm=\"x\""]), bearer("x", None));
+        assert_eq!(parsed(&["Basic realm=\"r\", Bearer realm=\"x\""]), Some(bearer("x", None)));
+        assert_eq!(
+            parsed(&["Basic realm=\"r\"", "Negotiate", "Bearer realm=\"x\""]),
+            Some(bearer("x", None))
+        );
     }
 
     #[test]

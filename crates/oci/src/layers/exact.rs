@@ -125,9 +125,7 @@ impl Tree {
     }
 
     pub(super) fn record(&mut self, path: Vec<u8>, record: Record, ordinal: u64) {
-        if matches!(self.places.get(&path), Some(Place::File(own)) if *own == ordinal)
-            && !matches!(record.node, Node::Hardlink(_))
-        {
+        if matches!(self.places.get(&path), Some(Place::File(own)) if *own == ordinal) {
             self.by_ordinal.insert(ordinal, record.node.clone());
         }
         self.recorded.insert(path, record);

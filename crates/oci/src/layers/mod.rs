@@ -35,7 +35,7 @@ use crate::{Error, Progress, Source};
 use facts::Facts;
 use paths::Keyed;
 use pipe::Pipe;
-use scan::{Interest, Scan, Targets};
+use scan::{Interest, Scan};
 use squash::Stack;
 
 /// Reads all layers of `image` from `source` and returns the files that `select` wants as they are visible in the final
@@ -70,7 +70,7 @@ pub fn read(
         digest: layer.descriptor.digest,
         diff_id: layer.diff_id,
     });
-    let files = Stack::new(&facts, run.keyed.clone(), select, limits).files()?;
+    let files = Stack::new(&facts, run.keyed.clone(), select, limits).files();
     drop(facts);
     files.into_set(layers.collect(), limits)
 }
@@ -139,7 +139,7 @@ impl Run<'_> {
                 }
                 Err(Error::Cancelled) => {}
                 Err(error) if failed.as_ref().is_none_or(|(first, _)| index < *first) => {
-                    failed = Some((index, error))
+                    failed = Some((index, error));
                 }
                 Err(_) => {}
             }

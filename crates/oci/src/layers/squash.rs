@@ -54,7 +54,7 @@ impl<'a> Stack<'a> {
     }
 
     /// All files that are wanted and visible.
-    pub(super) fn files(&self) -> Result<Files, Error> {
+    pub(super) fn files(&self) -> Files {
         let mut files = Files::default();
         self.each(|path, outcome| match outcome {
             Outcome::Content(real, layer, content) => {
@@ -71,7 +71,7 @@ impl<'a> Stack<'a> {
             }
             Outcome::Missing => {}
         });
-        Ok(files)
+        files
     }
 
     fn each(&self, mut each: impl FnMut(String, Outcome)) {
@@ -84,7 +84,7 @@ impl<'a> Stack<'a> {
                         each(name, outcome);
                     }
                     (Some((at, Present::File)), _) if at == layer => {
-                        each(name, self.content(path, layer, record))
+                        each(name, self.content(path, layer, record));
                     }
                     _ => {}
                 }
@@ -223,10 +223,13 @@ fn names(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/')
 }
 
+/// Real path, layer, content.
+type Found = (Vec<u8>, usize, Arc<Vec<u8>>);
+
 /// The result before the layers' own copies are let go.
 #[derive(Default)]
 pub(super) struct Files {
-    found: BTreeMap<String, (Vec<u8>, usize, Arc<Vec<u8>>)>,
+    found: BTreeMap<String, Found>,
     oversized: BTreeMap<String, u64>,
     unreadable: BTreeMap<String, String>,
 }

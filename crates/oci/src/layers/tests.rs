@@ -187,8 +187,10 @@ fn large_files_are_reported_not_kept() {
 }
 
 fn damaged(change: impl Fn(&mut Memory, Digest)) -> Error {
-    let image =
-        ImageBuilder::new().layer(layer().file("META", "x")).layer(layer().file("big", [7; 300_000])).build();
+    let image = ImageBuilder::new()
+        .layer(layer().file("META", "x"))
+        .layer(layer().file("big", vec![7; 300_000]))
+        .build();
     let mut source = Memory::of(&image);
     change(&mut source, image.image().layers[1].digest());
     read_with(&source, &Limits::default()).unwrap_err()

@@ -80,12 +80,11 @@ impl Mounts {
             return Entering::Nothing;
         }
         match self.0.get(directory).map(String::as_str) {
-            None => Entering::Yes,
             Some(kind) if MADE_UP.contains(&kind) => Entering::Nothing,
             Some(kind) if ELSEWHERE.contains(&kind) || kind.starts_with("fuse") => {
                 Entering::Elsewhere(kind.to_owned())
             }
-            Some(_) => Entering::Yes,
+            None | Some(_) => Entering::Yes,
         }
     }
 }
@@ -97,15 +96,12 @@ fn unescaped(point: &str) -> String {
     while let Some((before, after)) = rest.split_once('\\') {
         plain.push_str(before);
         let code = after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match (code, after.get(3..)) {
-            (Some(code), Some(tail)) => {
-                plain.push(char::from(code));
-                rest = tail;
-            }
-            _ => {
-                plain.push('\\');
-                rest = after;
-            }
+        if let (Some(code), Some(tail)) = (code, after.get(3..)) {
+            plain.push(char::from(code));
+            rest = tail;
+        } else {
+            plain.push('\\');
+            rest = after;
         }
     }
     plain.push_str(rest);

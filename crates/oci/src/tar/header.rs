@@ -96,9 +96,9 @@ impl Block {
 
     fn has_broken_times(&self) -> bool {
         // A negative time is a valid one here, so only the digits matter.
-        [&self.0[345..357], &self.0[357..369]]
-            .into_iter()
-            .any(|field| field[0] != 0 && field[0] & 0x80 == 0 && number(field).is_none())
+        [&self.0[345..357], &self.0[357..369]].into_iter().any(|field| {
+            field.first().is_some_and(|first| (1..0x80).contains(first)) && number(field).is_none()
+        })
     }
 
     /// The first pieces of a GNU sparse file.

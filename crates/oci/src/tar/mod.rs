@@ -314,24 +314,23 @@ impl<R: Stream> Reader<R> {
     }
 
     fn sparse_content(&mut self, sparse: Sparse) -> Result<Vec<u8>, Error> {
-        let map = match sparse.map {
-            Some(map) => map,
-            None => {
-                let mut reader = sparse::MapReader::default();
-                let mut block = Vec::new();
-                let map = loop {
-                    block.clear();
-                    self.read_stored(self.left.min(BLOCK as u64), &mut block)?;
-                    if block.is_empty() {
-                        return Err(self.broken(TarProblem::Sparse("the map does not end")));
-                    }
-                    if let Some(map) = reader.take(&block).map_err(|problem| self.broken(problem))? {
-                        break map;
-                    }
-                };
-                sparse::check(&map, sparse.size, self.left).map_err(|problem| self.broken(problem))?;
-                map
-            }
+        let map = if let Some(map) = sparse.map {
+            map
+        } else {
+            let mut reader = sparse::MapReader::default();
+            let mut block = Vec::new();
+            let map = loop {
+                block.clear();
+                self.read_stored(self.left.min(BLOCK as u64), &mut block)?;
+                if block.is_empty() {
+                    return Err(self.broken(TarProblem::Sparse("the map does not end")));
+                }
+                if let Some(map) = reader.take(&block).map_err(|problem| self.broken(problem))? {
+                    break map;
+                }
+            };
+            sparse::check(&map, sparse.size, self.left).map_err(|problem| self.broken(problem))?;
+            map
         };
         let size = usize::try_from(sparse.size).map_err(|_| self.limit("kept_file_bytes", u64::MAX))?;
         let mut content = vec![0; size];

@@ -109,8 +109,11 @@ impl Records {
     }
 }
 
-/// Splits the first record off: key, value, rest.
-fn record(bytes: &[u8]) -> Result<(&[u8], &[u8], &[u8]), TarProblem> {
+/// Key, value, and what follows the record.
+type Split<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
+/// Splits the first record off.
+fn record(bytes: &[u8]) -> Result<Split<'_>, TarProblem> {
     let malformed = TarProblem::Pax;
     // 20 digits hold any length that fits memory; the bound keeps the search short.
     let space = bytes.iter().take(21).position(|byte| *byte == b' ').ok_or(malformed("no length"))?;

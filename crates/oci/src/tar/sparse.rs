@@ -65,17 +65,16 @@ impl MapReader {
     /// Takes the next block of stored data; the map once it is complete.
     pub(super) fn take(&mut self, block: &[u8]) -> Result<Option<Map>, TarProblem> {
         self.lines.extend_from_slice(block);
-        self.ended += block.iter().filter(|byte| **byte == b'\n').count();
+        self.ended += block.split(|byte| *byte == b'\n').count() - 1;
         if self.ended == 0 {
             return Err(TarProblem::Sparse("the map has no length"));
         }
-        let count = match self.count {
-            Some(count) => count,
-            None => {
-                let first = self.lines.split(|byte| *byte == b'\n').next().unwrap_or_default();
-                let count = decimal(first).and_then(|count| usize::try_from(count).ok());
-                count.filter(|count| *count <= MAP_ENTRIES).ok_or(TarProblem::Sparse("too many pieces"))?
-            }
+        let count = if let Some(count) = self.count {
+            count
+        } else {
+            let first = self.lines.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            let count = decimal(first).and_then(|count| usize::try_from(count).ok());
+            count.filter(|count| *count <= MAP_ENTRIES).ok_or(TarProblem::Sparse("too many pieces"))?
         };
         self.count = Some(count);
         if self.ended <= 2 * count {

@@ -8,4 +8,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod archives;
+mod layers;
+mod manifests;
+#[path = "../memory/mod.rs"]
+mod memory;
 mod registry;
+mod tars;

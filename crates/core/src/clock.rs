@@ -1,29 +1,9 @@
-//! Time as a parameter: whoever judges is handed a clock, so that `--at TIME` and tests decide what "now" is.
+//! Time is a parameter: libraries are handed a [`Timestamp`], so that `--at TIME` and tests decide what "now" is. Only
+//! the binary asks for [`now`].
 
 pub use jiff::Timestamp;
 
-/// Where "now" comes from.
-pub trait Clock: Send + Sync {
-    /// The current instant, UTC.
-    fn now(&self) -> Timestamp;
-}
-
-/// The machine's clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-}
-
-/// A clock that stands still at the instant that the user (`--at`) or a test gave.
-#[derive(Debug, Clone, Copy)]
-pub struct FixedClock(pub Timestamp);
-
-impl Clock for FixedClock {
-    fn now(&self) -> Timestamp {
-        self.0
-    }
+/// The current instant by the machine's clock, UTC.
+pub fn now() -> Timestamp {
+    Timestamp::now()
 }

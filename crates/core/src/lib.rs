@@ -15,7 +15,7 @@ pub mod reference;
 pub mod rootfs;
 pub mod text;
 
-pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
+pub use clock::Timestamp;
 pub use digest::{Algorithm, Digest, Hasher};
 pub use fault::{Classify, Kind};
 pub use limits::{LimitExceeded, Limits};

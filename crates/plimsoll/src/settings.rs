@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Clock, FixedClock, Kind, Limits, SystemClock, read};
+use plimsoll_core::{Kind, Limits, Timestamp, clock, read};
 use plimsoll_signing::PrivateKey;
 
 use crate::args::shared::{DatabaseChoice, Instant, Network};
@@ -13,12 +13,13 @@ use crate::failure::Failure;
 /// PEM files are small; a certificate bundle of a whole system has about 250 KiB.
 const PEM_BYTES: u64 = 4 << 20;
 
-/// The clock that `--at` asks for.
-pub(crate) fn clock(instant: &Instant) -> Box<dyn Clock> {
-    match instant.at {
-        Some(at) => Box::new(FixedClock(at)),
-        None => Box::new(SystemClock),
-    }
+/// The instant that counts as now: `--at`, else the clock's, in whole seconds. Verdicts are read by people, and what they
+/// depend on is known to the second at best.
+pub(crate) fn now(instant: &Instant) -> Timestamp {
+    instant.at.unwrap_or_else(|| {
+        let now = clock::now();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    })
 }
 
 /// The database folder: `--db`, else `plimsoll/db` in the user's cache folder.

@@ -96,9 +96,9 @@ impl Classify for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NoDatabase { .. } | Self::Damaged { .. } | Self::Format { .. } => Some(
-                "build it again: `plimsoll db build --from DIR --as-of TIME`".into(),
-            ),
+            Self::NoDatabase { .. } | Self::Damaged { .. } | Self::Format { .. } => {
+                Some("build it again: `plimsoll db build --from DIR --as-of TIME`".into())
+            }
             Self::Read { .. } | Self::Limit(_) => None,
         }
     }

@@ -1,7 +1,7 @@
 //! Images inside a tar file: what `docker save` writes, and OCI layouts in a tar.
 //!
 //! Follows the OCI image specification, "OCI Image Layout", for archives with `oci-layout` and `index.json`; those with
-//! only a `manifest.json` are Docker's, see [`docker`]. An archive that has both is read as OCI, because there the
+//! only a `manifest.json` are Docker's. An archive that has both is read as OCI, because there the
 //! digests are the image's own. The tar is gone through once for the places of its members; afterwards bytes are read
 //! where they lie. No temporary files, and compressed archives are refused: they would have to be unpacked somewhere.
 //!
@@ -64,7 +64,7 @@ impl Archive {
         Ok(Self { members, form })
     }
 
-    /// Whether the manifest was made up for an archive that has none ([`docker`]). Its digest says which image it is and
+    /// Whether the manifest was made up for an archive that has none. Its digest says which image it is and
     /// nothing else: no registry has it, and no signature is about it.
     pub fn is_synthesised(&self) -> bool {
         matches!(self.form, Form::Docker(_))

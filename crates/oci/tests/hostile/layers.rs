@@ -453,7 +453,7 @@ fn t18_wanted_files_are_kept_up_to_their_limit_only() {
 }
 
 #[test]
-fn t19_the_same_image_gives_the_same_files_every_time() {
+fn the_same_image_gives_the_same_files_every_time() {
     let mut listing = String::new();
     let image = (0..12).fold(ImageBuilder::new(), |image, n| {
         let files = (0..40)

@@ -55,7 +55,7 @@ struct Judged {
 }
 
 pub(super) fn run(arguments: &Check, console: Console) -> Result<Exit, Failure> {
-    let now = settings::clock(&arguments.instant).now();
+    let now = settings::now(&arguments.instant);
     let rules = Rules::load(arguments.policy.as_deref(), &arguments.deny_list)?;
     let access = Access { http: settings::http(&arguments.network)?, limits: Limits::default() };
     let database = settings::database_folder(&arguments.db)?;

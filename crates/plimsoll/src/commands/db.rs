@@ -1,6 +1,6 @@
 //! `plimsoll db build|status`.
 
-use plimsoll_core::{Clock as _, Limits, SystemClock, Timestamp};
+use plimsoll_core::{Limits, Timestamp, clock};
 use plimsoll_vuln::{Database, FeedStatus};
 use serde::Serialize;
 
@@ -29,13 +29,8 @@ pub(super) fn run(arguments: &Db, console: Console) -> Result<Exit, Failure> {
 
 fn build(arguments: &Build, console: Console) -> Result<Exit, Failure> {
     let folder = settings::database_folder(&arguments.db)?;
-    let report = plimsoll_feeds::build(
-        &arguments.from,
-        arguments.as_of,
-        &folder,
-        SystemClock.now(),
-        &Limits::default(),
-    )?;
+    let report =
+        plimsoll_feeds::build(&arguments.from, arguments.as_of, &folder, clock::now(), &Limits::default())?;
     for feed in &report.feeds {
         console.say(feed);
     }
@@ -43,7 +38,7 @@ fn build(arguments: &Build, console: Console) -> Result<Exit, Failure> {
 }
 
 fn status(arguments: &Status, console: Console) -> Result<Exit, Failure> {
-    let now = settings::clock(&arguments.instant).now();
+    let now = settings::now(&arguments.instant);
     let folder = settings::database_folder(&arguments.db)?;
     let database = Database::open(&folder)?;
     database.verify()?;

@@ -1,6 +1,6 @@
 //! `plimsoll policy lint|schema`.
 
-use plimsoll_core::{Clock as _, Kind, SystemClock};
+use plimsoll_core::{Kind, clock};
 use plimsoll_policy::{DenyList, Diagnostic, DocumentKind, Severity, Waiver, schema};
 use serde::Serialize;
 
@@ -43,7 +43,7 @@ fn lint(arguments: &Lint, console: Console) -> Result<Exit, Failure> {
             let bytes = settings::read_document(&file)?;
             let origin = file.display().to_string();
             let diagnostics = match DocumentKind::of(&bytes, &origin)? {
-                DocumentKind::Policy => parse_policy(&bytes, &file)?.lint(SystemClock.now()),
+                DocumentKind::Policy => parse_policy(&bytes, &file)?.lint(clock::now()),
                 // There is nothing to lint in these beyond that they can be read.
                 DocumentKind::DenyList => DenyList::parse(&bytes, &origin).map(|_| Vec::new())?,
                 DocumentKind::Waiver => Waiver::from_unsigned(&bytes, &origin).map(|_| Vec::new())?,

@@ -39,7 +39,7 @@ struct Scanned {
 }
 
 pub(super) fn run(arguments: &Arguments, console: Console) -> Result<Exit, Failure> {
-    let now = settings::clock(&arguments.instant).now();
+    let now = settings::now(&arguments.instant);
     let access = Access { http: settings::http(&arguments.network)?, limits: Limits::default() };
     let database = Database::open(&settings::database_folder(&arguments.db)?)?;
     let platform = arguments.platform.platform.as_ref();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_core::{Clock as _, Kind, Limits, SystemClock};
+use plimsoll_core::{Kind, Limits, clock};
 use plimsoll_gather::{Access, Subject, open_registry};
 use plimsoll_oci::layout::Layout;
 use plimsoll_oci::{Descriptor, Store, image};
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Sign, console: Console) -> Result<Exit, Failure> {
             }
         };
         let target = target(store.as_ref(), arguments, &access)?;
-        let signed = sign(store.as_ref(), &target, &key, &annotations, SystemClock.now())?;
+        let signed = sign(store.as_ref(), &target, &key, &annotations, clock::now())?;
         console.say(format_args!(
             "signed {} {} with key {}; bundle {}, referrer {}",
             subject,

@@ -55,7 +55,8 @@ pub(crate) fn judge(case: &Case<'_>) -> Judged {
         result(Outcome::Pass, format!("signed by {names}{of}"))
     } else if truncated {
         let reason = format!("{got} of {wanted} authorities found before the limit on referrers was reached");
-        result(Outcome::Unknown, reason).hint("remove referrers that are not needed from the repository, and try again")
+        result(Outcome::Unknown, reason)
+            .hint("remove referrers that are not needed from the repository, and try again")
     } else {
         let reason = match (got, tally.refused.first()) {
             (0, None) => "it is not signed".to_owned(),

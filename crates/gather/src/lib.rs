@@ -1,7 +1,7 @@
 //! From a subject to evidence: the only place where collectors meet.
 //!
-//! [`Subject::parse`] recognises what the user named, [`open`] finds the place and follows it to its images by digest,
-//! [`inventory`] reads the layers, [`evidence`] adds signatures and findings. Nothing is decided here: what could not be
+//! [`Subject::parse`] recognises what the user named, [`open()`] finds the place and follows it to its images by digest,
+//! [`inventory`] reads the layers, [`evidence()`] adds signatures and findings. Nothing is decided here: what could not be
 //! gathered is said to be missing, and the policy's rules make of it what they have to. Only an artifact that cannot be
 //! read whole is an error: there is no verdict on half an image.
 

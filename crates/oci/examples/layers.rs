@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p plimsoll-oci --example layers -- 2500      # MiB, uncompressed
 //! cargo run --release -p plimsoll-oci --example layers -- 2500 zstd # or: plain, entries
+//! cargo run --release -p plimsoll-oci --example layers -- layer.tar.gz
 //! ```
 #![allow(
     clippy::print_stdout,
@@ -38,14 +39,17 @@ impl Select for Metadata {
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let mebibytes: u64 = arguments.next().map_or(512, |text| text.parse().unwrap());
+    let what = arguments.next().unwrap_or_else(|| "512".to_owned());
     let form = arguments.next().unwrap_or_else(|| "gzip".to_owned());
     let directory = tempfile::tempdir().unwrap();
     let blobs = directory.path().join("blobs/sha256");
     fs::create_dir_all(&blobs).unwrap();
     fs::write(directory.path().join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
     fs::write(directory.path().join("index.json"), r#"{"schemaVersion":2,"manifests":[]}"#).unwrap();
-    let layer = generate(&blobs, mebibytes, &form);
+    let layer = match what.parse() {
+        Ok(mebibytes) => generate(&blobs, mebibytes, &form),
+        Err(_) => existing(&blobs, Path::new(&what), &form),
+    };
     let file = blobs.join(layer.descriptor.digest.hex());
 
     let (bare, unpacked) = uncompress(&file, &form);
@@ -111,31 +115,49 @@ fn generate(blobs: &Path, mebibytes: u64, form: &str) -> Layer {
     }
     let Both { file, hasher } = tar.into_inner().unwrap();
     drop(file);
-    let diff_id = hasher.finish();
+    described(blobs, &path, hasher, form)
+}
+
+/// A layer that lies in a file.
+fn existing(blobs: &Path, file: &Path, form: &str) -> Layer {
     let mut hasher = Hasher::new(Algorithm::Sha256);
-    each(&mut File::open(&path).unwrap(), |piece| hasher.update(piece));
+    each(&mut unpacking(file, form), |piece| hasher.update(piece));
+    let path = blobs.join("new");
+    // A link would lead out of the layout, which is refused.
+    fs::copy(file, &path).unwrap();
+    described(blobs, &path, hasher, form)
+}
+
+/// Puts the layer at `path` among the blobs; `unpacked` has hashed its uncompressed bytes.
+fn described(blobs: &Path, path: &Path, unpacked: Hasher, form: &str) -> Layer {
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    each(&mut File::open(path).unwrap(), |piece| hasher.update(piece));
     let digest = hasher.finish();
-    let size = fs::metadata(&path).unwrap().len();
-    fs::rename(&path, blobs.join(digest.hex())).unwrap();
+    let size = fs::metadata(path).unwrap().len();
+    fs::rename(path, blobs.join(digest.hex())).unwrap();
     let media_type = match form {
         "gzip" => media::OCI_LAYER_GZIP,
         "zstd" => media::OCI_LAYER_ZSTD,
         _ => media::OCI_LAYER,
     };
+    let diff_id = unpacked.finish();
     Layer { descriptor: Descriptor::new(media_type, digest, size), diff_id, created_by: None }
 }
 
 fn uncompress(file: &Path, form: &str) -> (Duration, u64) {
     let start = Instant::now();
-    let file = BufReader::with_capacity(128 << 10, File::open(file).unwrap());
     let mut total = 0;
-    let mut reader: Box<dyn Read> = match form {
+    each(&mut unpacking(file, form), |piece| total += piece.len() as u64);
+    (start.elapsed(), total)
+}
+
+fn unpacking(file: &Path, form: &str) -> Box<dyn Read> {
+    let file = BufReader::with_capacity(128 << 10, File::open(file).unwrap());
+    match form {
         "gzip" => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
         "zstd" => Box::new(zstd::Decoder::with_buffer(file).unwrap()),
         _ => Box::new(file),
-    };
-    each(&mut reader, |piece| total += piece.len() as u64);
-    (start.elapsed(), total)
+    }
 }
 
 fn each(reader: &mut impl Read, mut take: impl FnMut(&[u8])) {

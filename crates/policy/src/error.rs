@@ -1,6 +1,6 @@
 //! What can be wrong with a policy, a waiver or a deny list.
 //!
-//! A verdict is never an error: evidence that is missing or bad ends in an outcome of [`crate::evaluate`]. These errors
+//! A verdict is never an error: evidence that is missing or bad ends in an outcome of [`crate::evaluate()`]. These errors
 //! say that the documents a verdict would be made from cannot be used, which is why nothing is judged with them.
 
 use std::fmt;

@@ -1,6 +1,6 @@
 //! Policy documents, waivers, deny lists, and the verdict.
 //!
-//! This crate decides, and does nothing else: [`evaluate`] is a pure function of a [`Policy`], [`Evidence`], [`Waiver`]s,
+//! This crate decides, and does nothing else: [`evaluate()`] is a pure function of a [`Policy`], [`Evidence`], [`Waiver`]s,
 //! a [`DenyList`] and a time. It opens no file, asks no network and reads no clock; key files come in through
 //! [`KeyFiles`], evidence from whoever gathered it.
 //!

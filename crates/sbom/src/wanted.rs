@@ -28,7 +28,7 @@ const DIGESTS_LIMIT: u64 = 8 * MIB;
 /// Package metadata carries the whole README; the largest known are about 1 MiB.
 const PYTHON_LIMIT: u64 = 4 * MIB;
 
-/// The files that [`crate::catalog`] needs.
+/// The files that [`crate::catalog()`] needs.
 pub fn select() -> &'static dyn Select {
     &Wanted
 }

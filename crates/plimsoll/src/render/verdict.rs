@@ -217,14 +217,15 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
 
 fn write_waiver(waiver: &WaiverUse, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let (mark, tone) = if waiver.used { ("waiver", Tone::Doubt) } else { ("refused waiver", Tone::Bad) };
-    let approvers = if waiver.approvers.is_empty() {
-        "signed by nobody".to_owned()
-    } else {
-        format!("approved by {}", safe(&waiver.approvers.join(", ")))
+    let approvers = match (waiver.approvers.is_empty(), waiver.used) {
+        (false, _) => format!(", approved by {}", safe(&waiver.approvers.join(", "))),
+        (true, true) => ", signed by nobody".to_owned(),
+        // Whoever signed a waiver that is refused adds nothing to the reason.
+        (true, false) => String::new(),
     };
     writeln!(
         out,
-        "             {} {} ({}): {}; owner {}, {approvers}, until {}",
+        "             {} {} ({}): {}; owner {}{approvers}, until {}",
         style.paint.paint(tone, mark),
         safe(&waiver.name),
         safe(&waiver.origin),

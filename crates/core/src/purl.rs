@@ -26,6 +26,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+use crate::text::shortened;
+
 /// Bytes of a purl. The longest in real documents carry download addresses of some hundred bytes.
 const MAX_BYTES: usize = 8 * 1024;
 
@@ -508,16 +510,6 @@ pub fn pep503(name: &str) -> String {
         }
     }
     normal
-}
-
-/// Error messages repeat foreign text; 80 characters are enough to recognise it.
-fn shortened(text: &str) -> String {
-    const SHOWN: usize = 80;
-    if text.chars().count() <= SHOWN {
-        text.to_owned()
-    } else {
-        text.chars().take(SHOWN).chain("…".chars()).collect()
-    }
 }
 
 #[cfg(test)]

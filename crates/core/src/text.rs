@@ -24,6 +24,16 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Foreign text in an error message: 80 characters are enough to recognise it.
+pub(crate) fn shortened(text: &str) -> String {
+    const SHOWN: usize = 80;
+    if text.chars().count() <= SHOWN {
+        text.to_owned()
+    } else {
+        text.chars().take(SHOWN).chain("…".chars()).collect()
+    }
+}
+
 /// C0, DEL, C1, line and paragraph separators, bidirectional controls, zero-width and tag characters.
 fn is_unsafe(c: char) -> bool {
     c.is_control()

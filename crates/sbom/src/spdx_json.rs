@@ -332,11 +332,28 @@ fn comment(component: &Component) -> Option<String> {
 fn supplier(name: &str) -> String {
     let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let name = name.trim();
-    match name.split_once('<') {
-        Some((name, rest)) if !name.trim().is_empty() && rest.ends_with('>') => {
-            format!("Organization: {} ({})", name.trim(), rest.trim_end_matches('>'))
+    if name.is_empty() {
+        return NOASSERTION.to_owned();
+    }
+    // `Name <address>`; several of them stay as they were found.
+    match name.split_once('<').map(|(name, rest)| (name.trim(), rest.strip_suffix('>'))) {
+        Some((name, Some(address))) if !name.is_empty() && !address.contains(['<', '>', ',']) => {
+            format!("Organization: {name} ({address})")
         }
-        _ if name.is_empty() => NOASSERTION.to_owned(),
         _ => format!("Organization: {name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_author_has_an_address_and_several_stay_as_they_were_found() {
+        assert_eq!(supplier("Ann <ann@a.example>"), "Organization: Ann (ann@a.example)");
+        let two = "Ann <ann@a.example>, Bo <bo@b.example>";
+        assert_eq!(supplier(two), format!("Organization: {two}"));
+        assert_eq!(supplier("<ann@a.example>"), "Organization: <ann@a.example>");
+        assert_eq!(supplier(" "), NOASSERTION);
     }
 }

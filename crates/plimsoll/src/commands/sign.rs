@@ -34,9 +34,14 @@ pub(super) fn run(arguments: &Sign, console: Console) -> Result<Exit, Failure> {
         let target = target(store.as_ref(), arguments, &access)?;
         let signed = sign(store.as_ref(), &target, &key, &annotations, clock::now())?;
         console.say(format_args!(
-            "signed {} {} with key {}; bundle {}, referrer {}",
+            "signed {}{} with key {}; bundle {}, referrer {}",
             subject,
-            target.digest,
+            // A subject that names the digest has said it already.
+            if text.ends_with(&target.digest.to_string()) {
+                String::new()
+            } else {
+                format!(" ({})", target.digest)
+            },
             key.public_key().id(),
             signed.bundle,
             signed.referrer

@@ -39,7 +39,7 @@ pub struct Collection<'a> {
 /// be read whole is an error.
 pub fn evidence(opened: &Opened, collection: &Collection<'_>) -> Result<Vec<Evidence>, Error> {
     match opened {
-        Opened::Image { source, artifact, subject } => {
+        Opened::Image { source, artifact, subject, .. } => {
             let images = artifact.select(collection.platform)?;
             images
                 .into_iter()

@@ -11,7 +11,7 @@ use plimsoll_oci::auth::Credentials;
 use plimsoll_oci::image::{self, Artifact, Image};
 use plimsoll_oci::layout::Layout;
 use plimsoll_oci::registry::Registry;
-use plimsoll_sbom::{Inventory, ReadDocument};
+use plimsoll_sbom::ReadDocument;
 
 use crate::{Error, Subject};
 
@@ -34,6 +34,9 @@ pub enum Opened {
         artifact: Box<Artifact>,
         /// The subject.
         subject: Subject,
+        /// Whether the manifest was made from a docker-archive, which has none. Its digest is the same each time, and is
+        /// not the one that the image has in a registry.
+        synthesised: bool,
     },
     /// A root file system.
     RootDir(PathBuf),
@@ -51,16 +54,21 @@ pub enum Opened {
 /// Opens `subject`. A tag is resolved here, once; everything after goes by digest.
 pub fn open(subject: &Subject, access: &Access) -> Result<Opened, Error> {
     let limits = access.limits.clone();
+    let mut synthesised = false;
     let source: Box<dyn Source> = match subject {
         Subject::Registry(reference) => Box::new(open_registry(reference, access)?),
         Subject::Layout(dir, selector) => Box::new(Layout::open(dir, selector.as_deref(), limits)?),
-        Subject::Archive(file, selector) => Box::new(Archive::open(file, selector.as_deref(), limits)?),
+        Subject::Archive(file, selector) => {
+            let archive = Archive::open(file, selector.as_deref(), limits)?;
+            synthesised = archive.is_synthesised();
+            Box::new(archive)
+        }
         Subject::RootDir(dir) => return open_root(dir),
         Subject::Sbom(path) => return open_sbom(path, &limits),
     };
     let top = source.resolve()?;
     let artifact = Box::new(image::load(source.as_ref(), &top, &access.limits)?);
-    Ok(Opened::Image { source, artifact, subject: subject.clone() })
+    Ok(Opened::Image { source, artifact, subject: subject.clone(), synthesised })
 }
 
 /// The registry that `reference` names, with the credentials that the user has for it.
@@ -116,11 +124,13 @@ impl Opened {
         }
     }
 
-    /// The inventory of an SBOM, where the subject is one.
-    pub fn document(&self) -> Option<&Inventory> {
+    /// Something about the subject that its verdict or document does not show, and that its reader should know.
+    pub fn remark(&self) -> Option<&'static str> {
         match self {
-            Self::Sbom { document, .. } => Some(&document.inventory),
-            Self::Image { .. } | Self::RootDir(_) => None,
+            Self::Image { synthesised: true, .. } => Some(
+                "a docker-archive has no manifest: the digest shown is of one made from it, not the registry's",
+            ),
+            _ => None,
         }
     }
 }

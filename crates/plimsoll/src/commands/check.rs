@@ -98,6 +98,9 @@ fn judge(
     let policy = rules.policy_for(name.as_deref())?;
     let waivers = documents::waivers(&arguments.waivers, policy, console)?;
     let opened = open(&subject, access)?;
+    if let Some(remark) = opened.remark() {
+        console.say(format_args!("{subject}: {remark}"));
+    }
     let evidence = evidence(
         &opened,
         &Collection {

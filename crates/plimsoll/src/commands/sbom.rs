@@ -18,6 +18,9 @@ pub(super) fn run(arguments: &Sbom, console: Console) -> Result<Exit, Failure> {
             .with_hint("plimsoll scan looks for vulnerabilities in it"));
     }
     let opened = open(&subject, &access)?;
+    if let Some(remark) = opened.remark() {
+        console.say(format_args!("{subject}: {remark}"));
+    }
     let image = opened.one_image(arguments.platform.platform.as_ref())?;
     if let (Opened::Image { artifact, .. }, Some(image)) = (&opened, image) {
         console.say(format_args!("{subject} is {} ({})", image.manifest.digest, image.platform));

@@ -33,6 +33,16 @@ fn every_kind_of_place_gives_the_same_findings() {
     }
 }
 
+#[test]
+fn a_docker_archive_says_that_its_digest_is_not_the_registrys() {
+    let place = Place::new();
+    let image = shop("pymysql", "1.1.1").build();
+    image.write_docker_archive(&place.root().join("docker.tar"), Some("orders:1.0"));
+    image.write_oci_archive(&place.root().join("oci.tar"), Some("1.0"));
+    place.check(&[&place.path("docker.tar")]).exits(0).says("not the registry's");
+    place.check(&[&place.path("oci.tar")]).exits(0).keeps_quiet_about("not the registry's");
+}
+
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }

@@ -1,6 +1,5 @@
 //! Collecting: inventory, findings and signatures, side by side.
 
-use std::path::Path;
 use std::thread;
 
 use plimsoll_core::{Classify, Digest, Limits, Platform};
@@ -25,8 +24,8 @@ pub struct Collection<'a> {
     pub platform: Option<&'a Platform>,
     /// The keys that signatures are verified with.
     pub keys: &'a [PublicKey],
-    /// The folder of the advisory database.
-    pub database: &'a Path,
+    /// The advisory database, opened once for all subjects, or why it cannot be used.
+    pub database: &'a Result<Database, plimsoll_vuln::Error>,
     /// What counts as now, and how old advisories may be.
     pub scan: ScanSettings,
     /// Bounds for everything that is read.
@@ -186,9 +185,11 @@ fn sbom_facts(inventory: &Inventory, source: InventorySource, digest: Option<Dig
 }
 
 fn vulnerabilities(inventory: &Inventory, collection: &Collection<'_>) -> VulnerabilityFacts {
-    let scanned = Database::open(collection.database)
-        .and_then(|database| plimsoll_vuln::scan(inventory, &database, &collection.scan));
-    match scanned {
+    let database = match collection.database {
+        Ok(database) => database,
+        Err(error) => return VulnerabilityFacts::Unavailable { reason: with_hint(error) },
+    };
+    match plimsoll_vuln::scan(inventory, database, &collection.scan) {
         Ok(scan) => VulnerabilityFacts::Scanned(Box::new(scan)),
         Err(error) => VulnerabilityFacts::Unavailable { reason: with_hint(&error) },
     }

@@ -3,7 +3,7 @@
 use plimsoll_core::{Kind, Limits, Timestamp};
 use plimsoll_gather::{Access, Collection, Subject, evidence, open};
 use plimsoll_policy::{Decision, Evidence, Verdict, VulnerabilityFacts, evaluate};
-use plimsoll_vuln::{Finding, ScanSettings};
+use plimsoll_vuln::{Database, Finding, ScanSettings};
 use serde::Serialize;
 
 use crate::args::check::{Check, Format};
@@ -58,7 +58,8 @@ pub(super) fn run(arguments: &Check, console: Console) -> Result<Exit, Failure> 
     let now = settings::now(&arguments.instant);
     let rules = Rules::load(arguments.policy.as_deref(), &arguments.deny_list)?;
     let access = Access { http: settings::http(&arguments.network)?, limits: Limits::default() };
-    let database = settings::database_folder(&arguments.db)?;
+    // Without a usable database there is still a verdict: the rule about vulnerabilities is unknown.
+    let database = Database::open(&settings::database_folder(&arguments.db)?);
 
     let mut exit = Exit::Done;
     let mut results = Vec::new();
@@ -86,7 +87,7 @@ fn judge(
     arguments: &Check,
     rules: &Rules,
     access: &Access,
-    database: &std::path::Path,
+    database: &Result<Database, plimsoll_vuln::Error>,
     now: Timestamp,
     console: Console,
 ) -> Result<Judged, Failure> {

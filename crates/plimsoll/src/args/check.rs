@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::shared::{DatabaseChoice, Instant, Network, OutputFile, PlatformChoice};
+use super::shared::{DatabaseChoice, Instant, Reading};
 
 /// Judge images: gather evidence, apply the policy, print the verdict
 ///
@@ -40,15 +40,11 @@ pub(crate) struct Check {
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
     pub(crate) output: Format,
     #[command(flatten)]
-    pub(crate) file: OutputFile,
-    #[command(flatten)]
-    pub(crate) platform: PlatformChoice,
-    #[command(flatten)]
     pub(crate) db: DatabaseChoice,
     #[command(flatten)]
     pub(crate) instant: Instant,
     #[command(flatten)]
-    pub(crate) network: Network,
+    pub(crate) reading: Reading,
 }
 
 /// Formats of a verdict or of findings.

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::shared::{Network, OutputFile, PlatformChoice};
+use super::shared::Reading;
 
 /// Make the software bill of materials of an image
 ///
@@ -22,11 +22,7 @@ pub(crate) struct Sbom {
     #[arg(short, long, value_name = "FORMAT", default_value = "spdx-json", env = "PLIMSOLL_OUTPUT")]
     pub(crate) output: Format,
     #[command(flatten)]
-    pub(crate) file: OutputFile,
-    #[command(flatten)]
-    pub(crate) platform: PlatformChoice,
-    #[command(flatten)]
-    pub(crate) network: Network,
+    pub(crate) reading: Reading,
 }
 
 /// Formats of a bill of materials.

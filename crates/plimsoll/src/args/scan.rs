@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::check::Format;
-use super::shared::{DatabaseChoice, Instant, Network, OutputFile, PlatformChoice};
+use super::shared::{DatabaseChoice, Instant, Reading};
 
 /// Find known vulnerabilities in an image or SBOM
 ///
@@ -23,13 +23,9 @@ pub(crate) struct Scan {
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
     pub(crate) output: Format,
     #[command(flatten)]
-    pub(crate) file: OutputFile,
-    #[command(flatten)]
-    pub(crate) platform: PlatformChoice,
-    #[command(flatten)]
     pub(crate) db: DatabaseChoice,
     #[command(flatten)]
     pub(crate) instant: Instant,
     #[command(flatten)]
-    pub(crate) network: Network,
+    pub(crate) reading: Reading,
 }

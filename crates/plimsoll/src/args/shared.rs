@@ -51,6 +51,17 @@ pub(crate) struct Network {
     pub(crate) ca_file: Vec<PathBuf>,
 }
 
+/// Flags of the commands that read subjects and write a result about them.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Reading {
+    #[command(flatten)]
+    pub(crate) file: OutputFile,
+    #[command(flatten)]
+    pub(crate) platform: PlatformChoice,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
 /// Where the result goes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct OutputFile {

@@ -57,7 +57,7 @@ struct Judged {
 pub(super) fn run(arguments: &Check, console: Console) -> Result<Exit, Failure> {
     let now = settings::now(&arguments.instant);
     let rules = Rules::load(arguments.policy.as_deref(), &arguments.deny_list)?;
-    let access = Access { http: settings::http(&arguments.network)?, limits: Limits::default() };
+    let access = Access { http: settings::http(&arguments.reading.network)?, limits: Limits::default() };
     // Without a usable database there is still a verdict: the rule about vulnerabilities is unknown.
     let database = Database::open(&settings::database_folder(&arguments.db)?);
 
@@ -106,7 +106,7 @@ fn judge(
         &opened,
         &Collection {
             requested: text,
-            platform: arguments.platform.platform.as_ref(),
+            platform: arguments.reading.platform.platform.as_ref(),
             keys: &policy.verification_keys(),
             database,
             scan: ScanSettings { now, max_age: policy.max_database_age() },
@@ -125,7 +125,7 @@ fn write(
     arguments: &Check,
     console: Console,
 ) -> Result<(), Failure> {
-    let file = arguments.file.output_file.as_deref();
+    let file = arguments.reading.file.output_file.as_deref();
     match arguments.output {
         Format::Table => {
             let style =

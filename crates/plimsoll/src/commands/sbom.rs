@@ -11,7 +11,7 @@ use crate::progress::Bar;
 use crate::{render, settings};
 
 pub(super) fn run(arguments: &Sbom, console: Console) -> Result<Exit, Failure> {
-    let access = Access { http: settings::http(&arguments.network)?, limits: Limits::default() };
+    let access = Access { http: settings::http(&arguments.reading.network)?, limits: Limits::default() };
     let subject = Subject::parse(&arguments.subject)?;
     if matches!(subject, Subject::Sbom(_)) {
         return Err(Failure::new(Kind::Usage, format!("{subject} is an SBOM already"))
@@ -21,10 +21,10 @@ pub(super) fn run(arguments: &Sbom, console: Console) -> Result<Exit, Failure> {
     if let Some(remark) = opened.remark() {
         console.say(format_args!("{subject}: {remark}"));
     }
-    let image = opened.one_image(arguments.platform.platform.as_ref())?;
+    let image = opened.one_image(arguments.reading.platform.platform.as_ref())?;
     if let (Opened::Image { artifact, .. }, Some(image)) = (&opened, image) {
         console.say(format_args!("{subject} is {} ({})", image.manifest.digest, image.platform));
-        if artifact.images.len() > 1 && arguments.platform.platform.is_none() {
+        if artifact.images.len() > 1 && arguments.reading.platform.platform.is_none() {
             console.say(format_args!(
                 "took {} of {} platforms; --platform chooses",
                 image.platform,
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Sbom, console: Console) -> Result<Exit, Failure> {
         created: created(image.and_then(|image| image.created))?,
         tool_version: env!("CARGO_PKG_VERSION"),
     };
-    output::emit(arguments.file.output_file.as_deref(), |out| match arguments.output {
+    output::emit(arguments.reading.file.output_file.as_deref(), |out| match arguments.output {
         Format::SpdxJson => write_spdx(&document, out).map_err(into_io),
         Format::CyclonedxJson => write_cyclonedx(&document, out).map_err(into_io),
         Format::Table => render::inventory::write(&inventory, out),

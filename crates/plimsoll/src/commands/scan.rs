@@ -40,9 +40,9 @@ struct Scanned {
 
 pub(super) fn run(arguments: &Arguments, console: Console) -> Result<Exit, Failure> {
     let now = settings::now(&arguments.instant);
-    let access = Access { http: settings::http(&arguments.network)?, limits: Limits::default() };
+    let access = Access { http: settings::http(&arguments.reading.network)?, limits: Limits::default() };
     let database = Database::open(&settings::database_folder(&arguments.db)?)?;
-    let platform = arguments.platform.platform.as_ref();
+    let platform = arguments.reading.platform.platform.as_ref();
     let mut results = Vec::new();
     for text in &arguments.subjects {
         let opened = open(&Subject::parse(text)?, &access)?;
@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Arguments, console: Console) -> Result<Exit, Failu
         results.push(Scanned { subject: text.clone(), manifest, layers: inventory.layers, scan });
     }
     let uncovered = results.iter().any(|result| !result.scan.gaps.is_empty());
-    let file = arguments.file.output_file.as_deref();
+    let file = arguments.reading.file.output_file.as_deref();
     match arguments.output {
         Format::Table => {
             let paint = Paint(file.is_none() && console.stdout_colors());

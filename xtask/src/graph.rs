@@ -11,7 +11,7 @@
 //!
 //! Features are resolved for the workspace as a whole, which is how the release is built.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use anyhow::{Context, bail};
@@ -22,7 +22,7 @@ use serde::Deserialize;
 pub(crate) struct Graph {
     /// Identifiers of the workspace's own packages.
     pub(crate) members: Vec<String>,
-    names: BTreeMap<String, String>,
+    packages: BTreeMap<String, Package>,
     edges: BTreeMap<String, Vec<Edge>>,
 }
 
@@ -55,7 +55,7 @@ impl Graph {
         let resolve = metadata.resolve.context("cargo metadata has no dependency graph")?;
         Ok(Self {
             members: metadata.workspace_members,
-            names: metadata.packages.into_iter().map(|package| (package.id, package.name)).collect(),
+            packages: metadata.packages.into_iter().map(|package| (package.id.clone(), package)).collect(),
             edges: resolve
                 .nodes
                 .into_iter()
@@ -66,7 +66,25 @@ impl Graph {
 
     /// The package's name; its identifier when the graph does not know it.
     pub(crate) fn name<'a>(&'a self, id: &'a str) -> &'a str {
-        self.names.get(id).map_or(id, String::as_str)
+        self.packages.get(id).map_or(id, |package| package.name.as_str())
+    }
+
+    /// What is known about a package.
+    pub(crate) fn about(&self, id: &str) -> Option<&Package> {
+        self.packages.get(id)
+    }
+
+    /// Identifiers of everything that becomes part of the member called `name`, itself included.
+    pub(crate) fn shipped_with(&self, name: &str) -> BTreeSet<String> {
+        let mut found: BTreeSet<String> = BTreeSet::new();
+        let mut open: Vec<&str> =
+            self.members.iter().map(String::as_str).filter(|id| self.name(id) == name).collect();
+        while let Some(id) = open.pop() {
+            if found.insert(id.to_owned()) {
+                open.extend(self.edges(id).iter().filter(|edge| edge.shipped).map(|edge| edge.to.as_str()));
+            }
+        }
+        found
     }
 
     /// What a package uses directly.
@@ -82,10 +100,18 @@ struct Metadata {
     resolve: Option<Resolve>,
 }
 
-#[derive(Deserialize)]
-struct Package {
+/// A package, as far as a list of licences needs it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Package {
     id: String,
-    name: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// Its version.
+    #[serde(default)]
+    pub(crate) version: String,
+    /// Its licence as an SPDX expression.
+    #[serde(default)]
+    pub(crate) license: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -1,22 +1,29 @@
 //! Development tasks of the workspace. Nothing here is shipped.
 //!
 //! ```text
-//! cargo run -p xtask -- layers     which crate may use which; no network code below the line
+//! cargo run -p xtask -- layers                        which crate may use which; no network code below the line
+//! cargo run -p xtask -- release DIR [--binary FILE]   the release archive and its checksum; builds unless given FILE
 //! ```
 //!
 //! Exit codes are those of the product: 0 done, 1 the check failed, 2 usage.
 
 mod graph;
 mod layers;
+#[cfg(test)]
+mod promises;
+mod release;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo run -p xtask -- layers";
+const USAGE: &str = "usage: cargo run -p xtask -- layers | release DIR [--binary FILE]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["layers"] => check_layers(),
+        ["release", dir] => release(dir, None),
+        ["release", dir, "--binary", binary] => release(dir, Some(binary)),
         ["help" | "-h" | "--help"] => {
             say(USAGE);
             return ExitCode::SUCCESS;
@@ -34,6 +41,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn release(dir: &str, binary: Option<&str>) -> anyhow::Result<bool> {
+    for file in release::release(Path::new(dir), binary.map(Path::new))? {
+        say(&format!("release: wrote {}", file.display()));
+    }
+    Ok(true)
 }
 
 fn check_layers() -> anyhow::Result<bool> {

@@ -4,6 +4,8 @@
 //! nesting beyond [`DEPTH`], nothing after the value. Duplicate names matter because two readers of one signed document
 //! may each believe another one (RFC 8259, section 4, leaves the choice to the reader).
 
+mod quick;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
@@ -28,8 +30,22 @@ pub enum Error {
         limit: u64,
     },
     /// It is not JSON, has duplicate names, is nested too deeply, or has another shape than expected.
-    #[error("invalid JSON: {0}")]
+    #[error("invalid JSON: {}", brief(&.0.to_string()))]
     Invalid(#[from] serde_json::Error),
+}
+
+/// The message without the middle of a long foreign name or value, which the library repeats whole. Its end says where in
+/// the document it is.
+fn brief(message: &str) -> Cow<'_, str> {
+    const START: usize = 160;
+    const END: usize = 60;
+    let count = message.chars().count();
+    if count <= START + END {
+        return Cow::Borrowed(message);
+    }
+    Cow::Owned(
+        message.chars().take(START).chain("…".chars()).chain(message.chars().skip(count - END)).collect(),
+    )
 }
 
 /// Reads `bytes` strictly into `T`. What to do with unknown members is `T`'s own decision.
@@ -48,6 +64,11 @@ pub fn check(bytes: &[u8], limit: u64) -> Result<(), Error> {
     if bytes.len() as u64 > limit {
         return Err(Error::TooLarge { got: bytes.len(), limit });
     }
+    if quick::is_strict(bytes) { Ok(()) } else { walk(bytes) }
+}
+
+/// The walk that decides, and words what is wrong.
+fn walk(bytes: &[u8]) -> Result<(), Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     Strict { depth: 0 }.deserialize(&mut deserializer)?;
     deserializer.end()?;

@@ -18,7 +18,7 @@ pub mod text;
 pub use clock::Timestamp;
 pub use digest::{Algorithm, Digest, Hasher};
 pub use fault::{Classify, Kind};
-pub use limits::{LimitExceeded, Limits};
+pub use limits::{Limit, LimitExceeded, LimitFault, Limits};
 pub use platform::Platform;
 pub use purl::Purl;
 pub use reference::Reference;

@@ -1,7 +1,8 @@
 //! Every read of foreign bytes passes a [`Limits`] value.
 //!
 //! A limit that is hit is an error that names the limit, its value, what ran into it and the flag that raises it, so
-//! that a legitimate giant can be let through on purpose and a bomb cannot.
+//! that a legitimate giant can be let through on purpose and a bomb cannot. The limits are written once, below: the
+//! fields, their defaults, the names that `--limit NAME=VALUE` takes and what the documentation says of them.
 
 use std::fmt;
 
@@ -9,107 +10,222 @@ const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;
 
-/// Upper bounds for foreign bytes. The defaults let every image that the authors know pass with a wide margin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Bytes of a manifest, index, configuration or statement. Registries accept 4 MiB.
-    pub manifest_bytes: u64,
-    /// Manifests in one index.
-    pub index_entries: usize,
-    /// Layers of one image. Runtimes stop at about 128; 512 leaves room for odd builders.
-    pub layers: usize,
-    /// Compressed bytes of one layer.
-    pub layer_bytes: u64,
-    /// Uncompressed bytes of one layer.
-    pub unpacked_bytes: u64,
-    /// Uncompressed bytes per compressed byte. Deflate's own maximum is 1032; real layers stay below 50.
-    /// Sparse data in a layer makes higher ratios legitimate, so it only counts beyond [`Limits::ratio_floor_bytes`].
-    pub ratio: u64,
-    /// Uncompressed bytes up to which the ratio is not looked at.
-    pub ratio_floor_bytes: u64,
-    /// Window of a zstd frame. The reference decoder's own default is 128 MiB.
-    pub zstd_window_bytes: u64,
-    /// Entries of one layer or files of one directory tree.
-    pub entries: u64,
-    /// Bytes of one path inside a layer. Linux stops at 4,096.
-    pub path_bytes: u64,
-    /// Bytes of one file whose content a cataloger keeps.
-    pub kept_file_bytes: u64,
-    /// Bytes of all files whose content is kept, over all layers.
-    pub kept_total_bytes: u64,
-    /// Symbolic links followed for one path. Linux stops at 40.
-    pub links: usize,
-    /// Referrers that are looked at for one subject.
-    pub referrers: usize,
-    /// Bytes of one bundle with a signature or attestation.
-    pub bundle_bytes: u64,
-    /// Bytes of one SBOM that is read in.
-    pub sbom_bytes: u64,
-    /// Components of one SBOM that is read in.
-    pub components: usize,
-    /// Bytes of one policy, waiver or deny list.
-    pub document_bytes: u64,
-    /// Bytes of one advisory in a feed.
-    pub advisory_bytes: u64,
-    /// Advisories in one feed. The largest public one holds about 250,000.
-    pub advisories: u64,
-    /// Uncompressed bytes of one feed.
-    pub feed_bytes: u64,
+/// Makes [`Limits`], its default, and the table of its fields, so that none can be forgotten in one of them.
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $unit:ident;)+) => {
+        /// Upper bounds for foreign bytes. The defaults let every image that the authors know pass with a wide margin.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Limits {
+            $($(#[doc = $doc])+ pub $name: $type,)+
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+
+        impl Limits {
+            /// The names of all limits, in the order of the documentation.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name),)+];
+
+            /// Every limit with its present value.
+            pub fn list(&self) -> Vec<Limit> {
+                vec![$(Limit {
+                    name: stringify!($name),
+                    // No platform has a usize beyond 64 bits.
+                    value: self.$name as u64,
+                    unit: Unit::$unit,
+                    meaning: concat!($($doc),+).trim(),
+                },)+]
+            }
+
+            fn field(&mut self, name: &str, value: u64) -> Option<Result<(), LimitFault>> {
+                match name {
+                    $(stringify!($name) => Some(match <$type>::try_from(value) {
+                        Ok(value) => { self.$name = value; Ok(()) }
+                        Err(_) => Err(LimitFault::Value { got: value.to_string() }),
+                    }),)+
+                    _ => None,
+                }
+            }
+        }
+    };
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            manifest_bytes: 4 * MIB,
-            index_entries: 1_000,
-            layers: 512,
-            layer_bytes: 32 * GIB,
-            unpacked_bytes: 128 * GIB,
-            ratio: 200,
-            ratio_floor_bytes: 256 * MIB,
-            zstd_window_bytes: 128 * MIB,
-            entries: 10_000_000,
-            path_bytes: 4 * KIB,
-            kept_file_bytes: 64 * MIB,
-            kept_total_bytes: 512 * MIB,
-            links: 40,
-            referrers: 256,
-            bundle_bytes: 4 * MIB,
-            sbom_bytes: 512 * MIB,
-            components: 1_000_000,
-            document_bytes: MIB,
-            advisory_bytes: 8 * MIB,
-            advisories: 2_000_000,
-            feed_bytes: 8 * GIB,
+limits! {
+    /// Bytes of a manifest, index, configuration or statement. Registries accept 4 MiB.
+    manifest_bytes: u64 = 4 * MIB, Bytes;
+    /// Manifests in one index.
+    index_entries: usize = 1_000, Count;
+    /// Indexes inside one another. Tools that build images make one or two levels.
+    index_depth: usize = 3, Count;
+    /// Layers of one image. Runtimes stop at about 128; 512 leaves room for odd builders.
+    layers: usize = 512, Count;
+    /// Compressed bytes of one layer.
+    layer_bytes: u64 = 32 * GIB, Bytes;
+    /// Uncompressed bytes of one layer.
+    unpacked_bytes: u64 = 128 * GIB, Bytes;
+    /// Uncompressed bytes per compressed byte. Deflate's own maximum is 1032; real layers stay below 50.
+    /// Sparse data in a layer makes higher ratios legitimate, so it only counts beyond `ratio_floor_bytes`.
+    ratio: u64 = 200, Count;
+    /// Uncompressed bytes up to which the ratio is not looked at.
+    ratio_floor_bytes: u64 = 256 * MIB, Bytes;
+    /// Window of a zstd frame. The reference decoder's own default is 128 MiB.
+    zstd_window_bytes: u64 = 128 * MIB, Bytes;
+    /// Entries of one layer or files of one directory tree.
+    entries: u64 = 10_000_000, Count;
+    /// Bytes of one path inside a layer. Linux stops at 4,096.
+    path_bytes: u64 = 4 * KIB, Bytes;
+    /// Bytes of one extended tar header, as in Go's reader. Extended attributes live there too, so it is more than a path.
+    extended_bytes: u64 = MIB, Bytes;
+    /// Bytes of all names that are kept for one layer that writes through its own links.
+    name_bytes: u64 = 64 * MIB, Bytes;
+    /// Bytes of one file whose content a cataloger keeps.
+    kept_file_bytes: u64 = 64 * MIB, Bytes;
+    /// Bytes of all files whose content is kept, over all layers.
+    kept_total_bytes: u64 = 512 * MIB, Bytes;
+    /// Symbolic links followed for one path. Linux stops at 40.
+    links: usize = 40, Count;
+    /// Referrers that are looked at for one subject.
+    referrers: usize = 256, Count;
+    /// Bytes of one bundle with a signature or attestation.
+    bundle_bytes: u64 = 4 * MIB, Bytes;
+    /// Bytes of one SBOM that is read in.
+    sbom_bytes: u64 = 512 * MIB, Bytes;
+    /// Components of one SBOM that is read in.
+    components: usize = 1_000_000, Count;
+    /// Bytes of one policy, waiver, key or configuration file.
+    document_bytes: u64 = MIB, Bytes;
+    /// Bytes of one deny list: room for 100,000 digests with a reason each.
+    deny_list_bytes: u64 = 32 * MIB, Bytes;
+    /// Bytes of one advisory in a feed.
+    advisory_bytes: u64 = 8 * MIB, Bytes;
+    /// Advisories in one feed. The largest public one holds about 250,000.
+    advisories: u64 = 2_000_000, Count;
+    /// Uncompressed bytes of one feed.
+    feed_bytes: u64 = 8 * GIB, Bytes;
+}
+
+/// One limit, as users see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// The field of [`Limits`].
+    pub name: &'static str,
+    /// Its value.
+    pub value: u64,
+    /// What the value counts.
+    pub unit: Unit,
+    /// What it bounds, in a sentence or two.
+    pub meaning: &'static str,
+}
+
+impl Limit {
+    /// The value as people write it, and as [`Limits::set`] reads it: `4MiB`, `512`.
+    pub fn shown(&self) -> String {
+        let scale = SUFFIXES.iter().take(BINARY).rev().find(|(_, scale)| self.value.is_multiple_of(*scale));
+        match (self.unit, scale) {
+            (Unit::Bytes, Some((suffix, scale))) if self.value > 0 => {
+                format!("{}{suffix}", self.value / scale)
+            }
+            _ => self.value.to_string(),
         }
     }
+}
+
+/// What a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Anything else.
+    Count,
+}
+
+/// The suffixes of values; the binary ones first, in rising order.
+const SUFFIXES: [(&str, u64); 7] = [
+    ("KiB", KIB),
+    ("MiB", MIB),
+    ("GiB", GIB),
+    ("TiB", 1024 * GIB),
+    ("k", 1_000),
+    ("M", 1_000_000),
+    ("G", 1_000_000_000),
+];
+const BINARY: usize = 4;
+
+impl Limits {
+    /// Sets the limit `name` to what `value` says: a whole number above 0, with a suffix `KiB`, `MiB`, `GiB`, `TiB`, `k`, `M` or
+    /// `G` if there is one. Underscores may group digits.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), LimitFault> {
+        let fault = || LimitFault::Value { got: crate::text::shortened(value) };
+        let (digits, scale) = SUFFIXES
+            .iter()
+            .find_map(|(suffix, scale)| value.strip_suffix(suffix).map(|digits| (digits, *scale)))
+            .unwrap_or((value, 1));
+        let digits = digits.trim_end().replace('_', "");
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(fault());
+        }
+        let number: u64 = digits.parse().map_err(|_| fault())?;
+        let number = number.checked_mul(scale).filter(|number| *number > 0).ok_or_else(fault)?;
+        self.field(name, number)
+            .unwrap_or_else(|| Err(LimitFault::Name { got: crate::text::shortened(name) }))
+    }
+}
+
+/// Why a limit could not be set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LimitFault {
+    /// There is no limit of this name.
+    #[error("there is no limit `{got}`")]
+    Name {
+        /// What was given.
+        got: String,
+    },
+    /// The value is not a number above 0, or too large for this machine.
+    #[error("got `{got}`, expected a number above 0 such as 512, 10M or 64MiB")]
+    Value {
+        /// What was given.
+        got: String,
+    },
 }
 
 /// Foreign input ran into a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitExceeded {
-    /// The limit's name: the field of [`Limits`].
+    /// The limit's name: the field of [`Limits`], or a name of its own when it is fixed.
     pub name: &'static str,
     /// Its value.
     pub limit: u64,
     /// What ran into it, in words: "layer sha256:…", "manifest of …".
     pub what: String,
-    /// The flag that raises it, where there is one.
-    pub flag: Option<&'static str>,
+    fixed: bool,
 }
 
 impl LimitExceeded {
-    /// A limit without a flag of its own.
+    /// The limit `name` of [`Limits`] was hit. The message names the flag that raises it.
     pub fn new(name: &'static str, limit: u64, what: impl Into<String>) -> Self {
-        Self { name, limit, what: what.into(), flag: None }
+        Self { name, limit, what: what.into(), fixed: false }
+    }
+
+    /// A limit was hit that no flag raises, because a format has no room for more.
+    pub fn fixed(name: &'static str, limit: u64, what: impl Into<String>) -> Self {
+        Self { name, limit, what: what.into(), fixed: true }
+    }
+
+    /// The flag that raises it, unless it is fixed: `--limit layers=…`.
+    pub fn flag(&self) -> Option<String> {
+        (!self.fixed && Limits::NAMES.contains(&self.name)).then(|| format!("--limit {}=…", self.name))
     }
 }
 
 impl fmt::Display for LimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} exceeds the limit {} = {}", self.what, self.name, self.limit)?;
-        match self.flag {
+        match self.flag() {
             Some(flag) => write!(f, " (raise it with {flag})"),
             None => Ok(()),
         }
@@ -117,3 +233,66 @@ impl fmt::Display for LimitExceeded {
 }
 
 impl std::error::Error for LimitExceeded {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_is_set_by_its_name_and_named_with_its_flag() {
+        for name in Limits::NAMES {
+            let mut limits = Limits::default();
+            limits.set(name, "7k").unwrap();
+            for (now, before) in limits.list().iter().zip(Limits::default().list()) {
+                let expected = if now.name == *name { 7_000 } else { before.value };
+                assert_eq!(now.value, expected, "{name}, {}", now.name);
+                assert!(!now.meaning.is_empty());
+            }
+            let message = LimitExceeded::new(name, 5, "it").to_string();
+            assert_eq!(message, format!("it exceeds the limit {name} = 5 (raise it with --limit {name}=…)"));
+        }
+        let fixed = LimitExceeded::fixed("index_bytes", 5, "it");
+        assert_eq!(fixed.to_string(), "it exceeds the limit index_bytes = 5");
+    }
+
+    #[test]
+    fn what_is_shown_is_read_back() {
+        let limits = Limits::default();
+        let mut copy = limits.clone();
+        for limit in limits.list() {
+            copy.set(limit.name, "1").unwrap();
+            copy.set(limit.name, &limit.shown()).unwrap();
+        }
+        assert_eq!(copy, limits);
+        let shown = |name| limits.list().iter().find(|limit| limit.name == name).unwrap().shown();
+        assert_eq!(shown("layer_bytes"), "32GiB");
+        assert_eq!(shown("path_bytes"), "4KiB");
+        assert_eq!(shown("entries"), "10000000");
+    }
+
+    #[test]
+    fn only_numbers_above_zero_are_values() {
+        let mut limits = Limits::default();
+        for value in [
+            "",
+            "0",
+            "0MiB",
+            "-1",
+            "+1",
+            "1.5GiB",
+            "MiB",
+            "lots",
+            "1kib",
+            "1e9",
+            "99999999999999999999",
+            "20000000TiB",
+        ] {
+            let fault = limits.set("layers", value).unwrap_err();
+            assert!(matches!(fault, LimitFault::Value { .. }), "{value}: {fault}");
+        }
+        assert!(matches!(limits.set("layer", "1").unwrap_err(), LimitFault::Name { .. }));
+        assert_eq!(limits, Limits::default());
+        limits.set("layers", "1_000").unwrap();
+        assert_eq!(limits.layers, 1_000);
+    }
+}

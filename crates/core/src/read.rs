@@ -43,6 +43,9 @@ mod tests {
     fn stops_at_the_limit_even_when_the_source_is_endless() {
         assert_eq!(to_end(&b"1234"[..], 4, "manifest_bytes", "manifest").unwrap(), b"1234");
         let error = to_end(io::repeat(0), 4, "manifest_bytes", "manifest").unwrap_err();
-        assert_eq!(error.to_string(), "manifest exceeds the limit manifest_bytes = 4");
+        assert_eq!(
+            error.to_string(),
+            "manifest exceeds the limit manifest_bytes = 4 (raise it with --limit manifest_bytes=…)"
+        );
     }
 }

@@ -5,6 +5,7 @@
 //! Paths are relative to the image's root, with `/` between names and none in front: `var/lib/dpkg/status`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::Digest;
 
@@ -47,8 +48,8 @@ pub struct FoundFile {
     pub path: String,
     /// Where the content really lies, after links.
     pub real_path: String,
-    /// The whole content.
-    pub content: Vec<u8>,
+    /// The whole content. Images that share a layer share it.
+    pub content: Arc<Vec<u8>>,
     /// The layer that holds the content; none for a plain directory.
     pub layer: Option<usize>,
 }

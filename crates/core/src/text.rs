@@ -24,6 +24,27 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// The same for a JSON document: what would reach the terminal from within its strings becomes `\uXXXX`, so the document
+/// means what it meant. Line breaks and tabs between values stay.
+pub fn terminal_json(document: &str) -> Cow<'_, str> {
+    let unsafe_here = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\t');
+    if !document.chars().any(unsafe_here) {
+        return Cow::Borrowed(document);
+    }
+    let mut shown = String::with_capacity(document.len() + 64);
+    for c in document.chars() {
+        if unsafe_here(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a String cannot fail.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// Foreign text in an error message: 80 characters are enough to recognise it.
 pub(crate) fn shortened(text: &str) -> String {
     const SHOWN: usize = 80;
@@ -52,5 +73,14 @@ mod tests {
         assert_eq!(terminal("a\x1b[2Jb"), "a\\u{1b}[2Jb");
         assert_eq!(terminal("a\u{9b}31mb\r\nc"), "a\\u{9b}31mb\\u{d}\\u{a}c");
         assert_eq!(terminal("good\u{202e}live"), "good\\u{202e}live");
+    }
+
+    #[test]
+    fn a_json_document_means_the_same_without_them() {
+        let value = serde_json::json!({"a\u{9b}": "x\u{202e}y\u{7f}\u{e0001}ü\n"});
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        let harmless = terminal_json(&text);
+        assert!(!harmless.chars().any(|c| is_unsafe(c) && c != '\n'), "{harmless}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&harmless).unwrap(), value);
     }
 }

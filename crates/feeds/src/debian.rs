@@ -73,7 +73,8 @@ pub(crate) fn read(path: &Path, limits: &Limits, report: &mut FeedReport) -> Res
     }
     parsed.map_err(|error| entry.broken(Breakage::Stream(error)))?;
     if state.releases.len() > MAX_RELEASES {
-        return Err(exceeded("releases", MAX_RELEASES as u64));
+        let file = path.display().to_string();
+        return Err(LimitExceeded::fixed("releases", MAX_RELEASES as u64, file).into());
     }
     let State { drafts, releases, .. } = state;
     Ok(Tracker {

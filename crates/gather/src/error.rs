@@ -24,6 +24,12 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// An engine without the name of an image.
+    #[error("`{text}` names no image")]
+    NoName {
+        /// What was typed.
+        text: String,
+    },
     /// The file is of no kind that can be judged.
     #[error("{} is neither a tar archive nor a JSON document", path.display())]
     UnknownFile {
@@ -42,6 +48,14 @@ pub enum Error {
     /// The SBOM is larger than what is read.
     #[error(transparent)]
     Limit(#[from] plimsoll_core::LimitExceeded),
+    /// Docker has no image of the name on this machine.
+    #[error("{source}")]
+    NotLocal {
+        /// The name.
+        name: String,
+        /// What Docker said.
+        source: plimsoll_oci::Error,
+    },
     /// The image cannot be read whole.
     #[error(transparent)]
     Oci(#[from] plimsoll_oci::Error),
@@ -82,12 +96,13 @@ impl Classify for Error {
         match self {
             Self::NotASubject { .. }
             | Self::UnknownFile { .. }
+            | Self::NoName { .. }
             | Self::WrongKind { .. }
             | Self::ChoosePlatform { .. } => Kind::Usage,
             Self::NoSuchPath { .. } => Kind::NotFound,
             Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Unreadable { .. } | Self::Limit(_) => Kind::Failed,
-            Self::Oci(error) => error.kind(),
+            Self::Oci(error) | Self::NotLocal { source: error, .. } => error.kind(),
             Self::Http(error) => error.kind(),
             Self::Sbom { source, .. } => source.kind(),
         }
@@ -96,10 +111,17 @@ impl Classify for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownFile { .. } => {
-                Some("name the kind in front: archive:FILE, sbom:FILE, oci:DIR or dir:PATH".to_owned())
+                Some("name the kind in front: archive:FILE, sbom:FILE, oci:DIR, dir:PATH, or file:FILE for any file".to_owned())
             }
             Self::ChoosePlatform { available, .. } => {
                 available.first().map(|p| format!("pass --platform {p}"))
+            }
+            Self::NotLocal { name, source } => {
+                let registry = format!("the registry's image `docker:{name}` is docker.io/library/docker:{name}");
+                Some(match source.hint() {
+                    Some(hint) => format!("{hint}; {registry}"),
+                    None => registry,
+                })
             }
             Self::Oci(error) => error.hint(),
             Self::Http(error) => error.hint(),

@@ -1,20 +1,33 @@
 //! Collecting: inventory, findings and signatures, side by side.
 
+use std::path::Path;
 use std::thread;
 
 use plimsoll_core::{Classify, Digest, Limits, Platform};
 use plimsoll_oci::image::{Artifact, Image};
-use plimsoll_oci::{Progress, Source, layers, rootdir};
+use plimsoll_oci::layers::Shared;
+use plimsoll_oci::{Progress, Source, rootdir};
 use plimsoll_policy::{
     Evidence, ImageDigests, InventorySource, RejectedSignature, SbomFacts, Signatures, SubjectFacts,
     SubjectKind, VulnerabilityFacts,
 };
-use plimsoll_sbom::Inventory;
-use plimsoll_signing::evidence::{SkipReason, bundles};
-use plimsoll_verify::{Bundle, PublicKey, statement_by_key};
+use plimsoll_sbom::{Inventory, Problem, ProblemCode};
+use plimsoll_signing::evidence::{Form, FoundBundle, SkipReason, bundles};
+use plimsoll_verify::{
+    Bundle, Check, PublicKey, Rules, Statement, Trusted, TrustedKey, Verified, statement_by_key,
+};
 use plimsoll_vuln::{Database, ScanSettings};
 
 use crate::{Error, Opened, Subject};
+
+/// Reads the layers of a run's images for the catalogers, those that several images have once. One for the whole run: what
+/// a layer yielded is kept with the digests that it was verified against.
+pub type Layers = Shared<'static>;
+
+/// See [`Layers`].
+pub fn layers(limits: &Limits) -> Layers {
+    Shared::new(plimsoll_sbom::select(), limits.clone())
+}
 
 /// What to collect, and with what.
 pub struct Collection<'a> {
@@ -28,8 +41,8 @@ pub struct Collection<'a> {
     pub database: &'a Result<Database, plimsoll_vuln::Error>,
     /// What counts as now, and how old advisories may be.
     pub scan: ScanSettings,
-    /// Bounds for everything that is read.
-    pub limits: &'a Limits,
+    /// Reads the layers of all subjects of the run, each of them once, and has the bounds for everything that is read.
+    pub layers: &'a Layers,
     /// Hears how far reading has got.
     pub progress: &'a dyn Progress,
 }
@@ -46,9 +59,17 @@ pub fn evidence(opened: &Opened, collection: &Collection<'_>) -> Result<Vec<Evid
                 .collect()
         }
         Opened::RootDir(dir) => {
-            let inventory = inventory(opened, None, collection.limits, collection.progress)?;
+            let inventory = inventory(opened, None, collection.layers, collection.progress)?;
             let reason = format!("{} is a folder, which has no digest that could be signed", dir.display());
             Ok(vec![without_image(SubjectKind::RootDir, &inventory, None, reason, collection)])
+        }
+        Opened::File { digest, .. } => {
+            let inventory = inventory(opened, None, collection.layers, collection.progress)?;
+            let reason = format!("signatures of single files are not looked for ({digest})");
+            let signatures = Signatures::Unavailable { reason };
+            let unsigned = String::new();
+            let evidence = without_image(SubjectKind::File, &inventory, None, unsigned, collection);
+            Ok(vec![Evidence { signatures, ..evidence }])
         }
         Opened::Sbom { document, digest, .. } => {
             let reason = "the subject is an SBOM; the artifact it speaks of was not seen".to_owned();
@@ -61,30 +82,38 @@ pub fn evidence(opened: &Opened, collection: &Collection<'_>) -> Result<Vec<Evid
 pub fn inventory(
     opened: &Opened,
     image: Option<&Image>,
-    limits: &Limits,
+    layers: &Layers,
     progress: &dyn Progress,
 ) -> Result<Inventory, Error> {
     match (opened, image) {
-        (Opened::Image { source, .. }, Some(image)) => of_layers(source.as_ref(), image, limits, progress),
+        (Opened::Image { source, .. }, Some(image)) => of_layers(source.as_ref(), image, layers, progress),
         (Opened::Image { .. }, None) => {
             let image = opened.one_image(None)?;
-            inventory(opened, image, limits, progress)
+            inventory(opened, image, layers, progress)
         }
         (Opened::RootDir(dir), _) => {
-            let files = rootdir::read(dir, plimsoll_sbom::select(), limits, progress)?;
+            let files = rootdir::read(dir, plimsoll_sbom::select(), layers.limits(), progress)?;
             Ok(plimsoll_sbom::catalog(&files))
         }
+        (Opened::File { path, digest, size }, _) => Ok(of_file(path, digest, *size)),
         (Opened::Sbom { document, .. }, _) => Ok(document.inventory.clone()),
     }
+}
+
+/// Nothing is found in a file that nothing looks into; that is not the same as nothing being there.
+fn of_file(path: &Path, digest: &Digest, size: u64) -> Inventory {
+    let detail = format!("{digest}, {size} bytes: no cataloger looks into single files");
+    let problem = Problem { code: ProblemCode::NotCataloged, path: path.display().to_string(), detail };
+    Inventory { problems: vec![problem], ..Inventory::default() }
 }
 
 fn of_layers(
     source: &dyn Source,
     image: &Image,
-    limits: &Limits,
+    layers: &Layers,
     progress: &dyn Progress,
 ) -> Result<Inventory, Error> {
-    let files = layers::read(source, image, plimsoll_sbom::select(), limits, progress)?;
+    let files = layers.read(source, image, progress)?;
     Ok(plimsoll_sbom::catalog(&files))
 }
 
@@ -105,7 +134,7 @@ fn of_image(
     // Signatures are a few small requests; the layers are the long way. Both at once, so that the sum is the longer one.
     let (signatures, inventory) = thread::scope(|scope| {
         let signatures = scope.spawn(|| signatures(source, &digests, collection));
-        let inventory = of_layers(source, image, collection.limits, collection.progress);
+        let inventory = of_layers(source, image, collection.layers, collection.progress);
         (signatures.join(), inventory)
     });
     let inventory = inventory?;
@@ -140,7 +169,21 @@ fn of_image(
             facts.kind = SubjectKind::Archive;
             (facts.tag, facts.pinned) = local(selector);
         }
-        Subject::RootDir(_) | Subject::Sbom(_) => {}
+        Subject::Folder(_) => facts.kind = SubjectKind::Layout,
+        Subject::Local(_, name) => {
+            facts.kind = SubjectKind::LocalImage;
+            let (tag, asked) = named(name);
+            // An engine also finds an image by its configuration; the store has compared that.
+            let is_own = |digest: &Digest| {
+                facts
+                    .digests
+                    .as_ref()
+                    .is_some_and(|own| own.manifest == *digest || own.index == Some(*digest))
+            };
+            facts.pinned = asked.filter(is_own);
+            facts.tag = tag;
+        }
+        Subject::RootDir(_) | Subject::File(_) | Subject::Sbom(_) => {}
     }
     Ok(Evidence {
         subject: facts,
@@ -148,6 +191,19 @@ fn of_image(
         sbom: sbom_facts(&inventory, InventorySource::Cataloged, None),
         vulnerabilities: vulnerabilities(&inventory, collection),
     })
+}
+
+/// Tag and digest of a local image's name. Its repository is what the engine calls it, and proves nothing.
+fn named(name: &str) -> (Option<String>, Option<Digest>) {
+    let (name, digest) = match name.rsplit_once('@') {
+        Some((name, digest)) => (name, digest.parse().ok()),
+        None => (name, name.parse().ok()),
+    };
+    let tag = match name.rsplit_once(':') {
+        Some((_, tag)) if digest.is_none() && !tag.contains('/') => Some(tag.to_owned()),
+        _ => None,
+    };
+    (tag, digest)
 }
 
 fn without_image(
@@ -200,14 +256,20 @@ fn vulnerabilities(inventory: &Inventory, collection: &Collection<'_>) -> Vulner
 fn signatures(source: &dyn Source, digests: &ImageDigests, collection: &Collection<'_>) -> Signatures {
     let (mut verified, mut rejected, mut truncated) = (Vec::new(), Vec::new(), false);
     for subject in [Some(digests.manifest), digests.index].into_iter().flatten() {
-        let attached = match bundles(source, &subject, collection.limits) {
+        let attached = match bundles(source, &subject, collection.layers.limits()) {
             Ok(attached) => attached,
             Err(error) => return Signatures::Unavailable { reason: with_hint(&error) },
         };
         truncated |= attached.truncated;
         for bundle in attached.found {
             let digest = bundle.digest;
-            match Bundle::parse(&bundle.bytes).and_then(|parsed| statement_by_key(&parsed, collection.keys)) {
+            let outcome = match bundle.form {
+                Form::Bundle => {
+                    Bundle::parse(&bundle.bytes).and_then(|parsed| statement_by_key(&parsed, collection.keys))
+                }
+                _ => by_key(&bundle, &subject, collection.keys),
+            };
+            match outcome {
                 Ok(statement) => verified.push(statement),
                 Err(error) => rejected.push(RejectedSignature { digest, reason: error.to_string() }),
             }
@@ -221,6 +283,17 @@ fn signatures(source: &dyn Source, digests: &ImageDigests, collection: &Collecti
         }));
     }
     Signatures::Collected { verified, rejected, truncated }
+}
+
+/// Verifies an older signature or attestation by the key alone.
+fn by_key(
+    bundle: &FoundBundle,
+    subject: &Digest,
+    keys: &[PublicKey],
+) -> Result<Verified<Statement>, plimsoll_verify::Error> {
+    let keys: Vec<TrustedKey> = keys.iter().cloned().map(TrustedKey::from).collect();
+    let rules = Rules { logs: None, timestamps: 0, certificate_log: true };
+    bundle.verify(subject, &Check { trusted: Trusted::Keys(&keys), root: None, rules })
 }
 
 fn with_hint(error: &impl Classify) -> String {

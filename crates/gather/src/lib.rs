@@ -5,12 +5,15 @@
 //! gathered is said to be missing, and the policy's rules make of it what they have to. Only an artifact that cannot be
 //! read whole is an error: there is no verdict on half an image.
 
+mod attached;
 mod error;
 mod evidence;
+mod local;
 mod open;
 mod subject;
 
+pub use attached::{Attached, Proof, Rejected, Rejection, attached};
 pub use error::Error;
-pub use evidence::{Collection, evidence, inventory};
+pub use evidence::{Collection, Layers, evidence, inventory, layers};
 pub use open::{Access, Opened, open, open_registry};
-pub use subject::Subject;
+pub use subject::{Engine, Subject};

@@ -1,25 +1,32 @@
 //! Opening a subject: finding the place it names, and following it to its images by digest.
 
 use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Digest, Limits, Platform, Reference, read};
+use plimsoll_core::{Algorithm, Digest, Hasher, LimitExceeded, Limits, Platform, Reference, read};
 use plimsoll_http::Client;
-use plimsoll_oci::Source;
 use plimsoll_oci::archive::Archive;
 use plimsoll_oci::auth::Credentials;
 use plimsoll_oci::image::{self, Artifact, Image};
 use plimsoll_oci::layout::Layout;
+use plimsoll_oci::local::folder::Folder;
 use plimsoll_oci::registry::Registry;
+use plimsoll_oci::{Plan, RegistryConfig, Source};
 use plimsoll_sbom::ReadDocument;
 
-use crate::{Error, Subject};
+use crate::{Error, Subject, local};
+
+const NO_MANIFEST: &str =
+    "a docker-archive has no manifest: the digest shown is of one made from it, not the registry's";
 
 /// What opening needs beside the subject.
 #[derive(Debug, Clone)]
 pub struct Access {
     /// The HTTP client is made from this when a registry is first needed.
     pub http: plimsoll_http::Settings,
+    /// Mirrors, and certificates of single hosts.
+    pub registries: RegistryConfig,
     /// Bounds for everything that is read.
     pub limits: Limits,
 }
@@ -34,12 +41,20 @@ pub enum Opened {
         artifact: Box<Artifact>,
         /// The subject.
         subject: Subject,
-        /// Whether the manifest was made from a docker-archive, which has none. Its digest is the same each time, and is
-        /// not the one that the image has in a registry.
-        synthesised: bool,
+        /// What its reader should know and no verdict shows.
+        remark: Option<String>,
     },
     /// A root file system.
     RootDir(PathBuf),
+    /// A single file.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// The digest of its bytes.
+        digest: Digest,
+        /// How many there are.
+        size: u64,
+    },
     /// An SBOM, read.
     Sbom {
         /// The file.
@@ -54,28 +69,42 @@ pub enum Opened {
 /// Opens `subject`. A tag is resolved here, once; everything after goes by digest.
 pub fn open(subject: &Subject, access: &Access) -> Result<Opened, Error> {
     let limits = access.limits.clone();
-    let mut synthesised = false;
+    let mut remark = None;
     let source: Box<dyn Source> = match subject {
-        Subject::Registry(reference) => Box::new(open_registry(reference, access)?),
+        Subject::Registry(reference) => Box::new(open_plan(access.registries.plan(reference)?, access)?),
         Subject::Layout(dir, selector) => Box::new(Layout::open(dir, selector.as_deref(), limits)?),
         Subject::Archive(file, selector) => {
             let archive = Archive::open(file, selector.as_deref(), limits)?;
-            synthesised = archive.is_synthesised();
+            remark = archive.is_synthesised().then(|| NO_MANIFEST.to_owned());
             Box::new(archive)
         }
+        Subject::Folder(dir) => Box::new(Folder::open(dir, limits)?),
+        Subject::Local(engine, name) => {
+            let (image, found) = local::open(*engine, name, limits)?;
+            remark = found;
+            image
+        }
         Subject::RootDir(dir) => return open_root(dir),
+        Subject::File(path) => return open_file(path, &access.limits),
         Subject::Sbom(path) => return open_sbom(path, &limits),
     };
     let top = source.resolve()?;
     let artifact = Box::new(image::load(source.as_ref(), &top, &access.limits)?);
-    Ok(Opened::Image { source, artifact, subject: subject.clone(), synthesised })
+    Ok(Opened::Image { source, artifact, subject: subject.clone(), remark })
 }
 
-/// The registry that `reference` names, with the credentials that the user has for it.
+/// The registry that `reference` names, itself and not a mirror of it: for what is written, and for what must not be
+/// stale. It is asked with the credentials that the user has for it.
 pub fn open_registry(reference: &Reference, access: &Access) -> Result<Registry, Error> {
-    let client = Client::new(access.http.clone())?;
-    let credentials = Credentials::for_registry(reference)?;
-    Ok(Registry::new(client, reference, credentials, access.limits.clone())?)
+    open_plan(access.registries.plan(reference)?.at_origin(), access)
+}
+
+/// The places of a plan, each with the credentials that the user has for it.
+fn open_plan(plan: Plan, access: &Access) -> Result<Registry, Error> {
+    let mut settings = access.http.clone();
+    plan.apply(&mut settings);
+    let client = Client::new(settings)?;
+    Ok(Registry::planned(&client, plan, Credentials::for_registry, &access.limits)?)
 }
 
 fn open_root(dir: &Path) -> Result<Opened, Error> {
@@ -88,6 +117,38 @@ fn open_root(dir: &Path) -> Result<Opened, Error> {
         }),
         Err(source) => Err(Error::Unreadable { path: dir.to_owned(), source }),
     }
+}
+
+/// The file as one artifact: its digest is all that is known of it.
+fn open_file(path: &Path, limits: &Limits) -> Result<Opened, Error> {
+    let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(Error::WrongKind {
+            subject: format!("file:{}", path.display()),
+            kind: if metadata.is_dir() { "a folder" } else { "no regular file" },
+            expected: "a file",
+        });
+    }
+    let mut file = File::open(path).map_err(unreadable)?.take(limits.layer_bytes.saturating_add(1));
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    let mut buffer = vec![0; 256 * 1024];
+    let mut size = 0_u64;
+    loop {
+        let count = match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(source) => return Err(unreadable(source)),
+        };
+        size += count as u64;
+        hasher.update(buffer.get(..count).unwrap_or_default());
+    }
+    if size > limits.layer_bytes {
+        let what = path.display().to_string();
+        return Err(LimitExceeded::new("layer_bytes", limits.layer_bytes, what).into());
+    }
+    Ok(Opened::File { path: path.to_owned(), digest: hasher.finish(), size })
 }
 
 fn open_sbom(path: &Path, limits: &Limits) -> Result<Opened, Error> {
@@ -125,11 +186,12 @@ impl Opened {
     }
 
     /// Something about the subject that its verdict or document does not show, and that its reader should know.
-    pub fn remark(&self) -> Option<&'static str> {
+    pub fn remark(&self) -> Option<&str> {
         match self {
-            Self::Image { synthesised: true, .. } => Some(
-                "a docker-archive has no manifest: the digest shown is of one made from it, not the registry's",
-            ),
+            Self::Image { remark, .. } => remark.as_deref(),
+            Self::File { .. } => {
+                Some("a single file is not looked into: its digest is all that is known of it")
+            }
             _ => None,
         }
     }

@@ -7,6 +7,11 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use plimsoll_core::text;
+
+use crate::error::Error;
 
 /// What kind of network an address belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,11 +64,9 @@ impl Class {
     }
 
     fn of_v6(v6: Ipv6Addr) -> Self {
-        // Amazon's, within the unique local range.
-        if v6 == Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254) {
-            return Self::Metadata;
-        }
         match v6.segments() {
+            // Amazon's, within the unique local range: instances, and the agent of EKS.
+            [0xfd00, 0x0ec2, ..] => Self::Metadata,
             [0, 0, 0, 0, 0, 0, 0, 0] => Self::Unspecified,
             [0, 0, 0, 0, 0, 0, 0, 1] => Self::Loopback,
             // Compatible, mapped and translated forms; NAT64, the well-known and the local prefix.
@@ -111,29 +114,107 @@ pub(crate) enum Rule {
     /// The user wrote a name. No registry lives at a link-local or metadata address, so a name that leads there is an
     /// attack on the machine's own credentials.
     Named,
+    /// The caller asks a cloud's metadata service: nothing but that, or what stands in for it on this machine.
+    MetadataService,
     /// A response wrote it. The class is that of the address at which the giver was reached, if that is known.
     Given {
         /// The URL that named the host, fit to be shown.
         by: String,
         /// The giver's class.
         giver: Option<Class>,
+        /// Networks that anybody may name.
+        allowed: Arc<[Network]>,
     },
 }
 
 impl Rule {
-    pub(crate) fn permits(&self, class: Class) -> bool {
+    pub(crate) fn permits(&self, address: IpAddr) -> bool {
+        let class = Class::of(address);
         match self {
             Self::Literal => true,
+            Self::MetadataService => {
+                matches!(class, Class::LinkLocal | Class::Metadata | Class::Loopback)
+            }
             Self::Named => {
                 matches!(class, Class::Public | Class::Loopback | Class::Private | Class::Reserved)
             }
-            Self::Given { giver, .. } => match class {
+            Self::Given { giver, allowed, .. } => match class {
                 Class::Public => true,
-                Class::Loopback | Class::Private | Class::Reserved => *giver == Some(class),
+                Class::Loopback | Class::Private | Class::Reserved => {
+                    *giver == Some(class) || allowed.iter().any(|network| network.contains(address))
+                }
                 _ => false,
             },
         }
     }
+}
+
+/// What [`crate::Settings::allow_private`] lists.
+#[derive(Debug, Clone)]
+pub(crate) struct Allowed {
+    /// `host` or `host:port`, lower case.
+    pub(crate) hosts: Vec<String>,
+    pub(crate) networks: Arc<[Network]>,
+}
+
+impl Allowed {
+    pub(crate) fn parse(entries: &[String]) -> Result<Self, Error> {
+        let (mut hosts, mut networks) = (Vec::new(), Vec::new());
+        for entry in entries {
+            let text = entry.trim().to_ascii_lowercase();
+            let fault = |reason: &str| Error::HostSetting {
+                place: format!("allowed host `{}`", text::terminal(entry)),
+                reason: reason.to_owned(),
+            };
+            let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(&text);
+            if let Ok(address) = bare.parse::<IpAddr>() {
+                networks.push(Network { address, bits: width(address) });
+            } else if text.contains('/') {
+                let network = Network::parse(&text);
+                networks.push(network.ok_or_else(|| fault("expected a network such as 10.1.0.0/16"))?);
+            } else if !text.is_empty()
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c))
+            {
+                hosts.push(text);
+            } else {
+                return Err(fault("expected HOST, HOST:PORT or a network such as 10.1.0.0/16"));
+            }
+        }
+        Ok(Self { hosts, networks: networks.into() })
+    }
+}
+
+/// An address range, as `NO_PROXY` and `--allow-private` write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Network {
+    pub(crate) address: IpAddr,
+    pub(crate) bits: u8,
+}
+
+impl Network {
+    /// `address/bits`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = text.split_once('/')?;
+        let (address, bits) = (address.parse().ok()?, bits.parse().ok()?);
+        (bits <= width(address)).then_some(Self { address, bits })
+    }
+
+    /// IPv4 and IPv6 are apart; a mapped address counts as what it carries.
+    pub(crate) fn contains(self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(net), IpAddr::V4(host)) => {
+                (net.to_bits() ^ host.to_bits()).checked_shr(32 - u32::from(self.bits)).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(net), IpAddr::V6(host)) => {
+                (net.to_bits() ^ host.to_bits()).checked_shr(128 - u32::from(self.bits)).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+pub(crate) fn width(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
 }
 
 #[cfg(test)]
@@ -177,6 +258,7 @@ mod tests {
             ("fd12::1", Class::Private),
             ("fec0::1", Class::Private),
             ("fd00:ec2::254", Class::Metadata),
+            ("fd00:ec2::23", Class::Metadata),
             ("ff02::1", Class::Multicast),
             ("2001:db8::1", Class::Reserved),
         ];
@@ -204,29 +286,63 @@ mod tests {
         assert_eq!(class("64:ff9b::5db8:d70e"), Class::Public);
     }
 
+    /// An address of each class.
+    fn one(class: Class) -> IpAddr {
+        let text = match class {
+            Class::Public => "93.184.215.14",
+            Class::Loopback => "127.0.0.1",
+            Class::Private => "10.1.2.3",
+            Class::LinkLocal => "169.254.169.254",
+            Class::Metadata => "100.100.100.200",
+            Class::Multicast => "224.0.0.1",
+            Class::Unspecified => "0.0.0.0",
+            Class::Reserved => "198.18.0.1",
+        };
+        text.parse().unwrap()
+    }
+
+    fn given(giver: Option<Class>, allowed: &[&str]) -> Rule {
+        let entries: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+        let allowed = Allowed::parse(&entries).unwrap().networks;
+        Rule::Given { by: "https://r.example/".to_owned(), giver, allowed }
+    }
+
     #[test]
     fn a_given_host_reaches_only_its_givers_class() {
-        let given = |giver| Rule::Given { by: "https://r.example/".to_owned(), giver };
         for giver in [None, Some(Class::Public), Some(Class::Private)] {
-            assert!(given(giver).permits(Class::Public));
-            assert!(!given(giver).permits(Class::Loopback));
+            assert!(given(giver, &[]).permits(one(Class::Public)));
+            assert!(!given(giver, &[]).permits(one(Class::Loopback)));
         }
-        assert!(given(Some(Class::Loopback)).permits(Class::Loopback));
-        assert!(given(Some(Class::Private)).permits(Class::Private));
-        assert!(!given(Some(Class::Loopback)).permits(Class::Private));
-        assert!(!given(Some(Class::Public)).permits(Class::Private));
-        // Never, not even among their own kind.
+        assert!(given(Some(Class::Loopback), &[]).permits(one(Class::Loopback)));
+        assert!(given(Some(Class::Private), &[]).permits(one(Class::Private)));
+        assert!(!given(Some(Class::Loopback), &[]).permits(one(Class::Private)));
+        assert!(!given(Some(Class::Public), &[]).permits(one(Class::Private)));
+        // Never, not even among their own kind, nor where the user allowed everything.
         for never in [Class::LinkLocal, Class::Metadata, Class::Multicast, Class::Unspecified] {
-            assert!(!given(Some(never)).permits(never), "{never}");
+            assert!(!given(Some(never), &["0.0.0.0/0"]).permits(one(never)), "{never}");
+        }
+    }
+
+    #[test]
+    fn an_allowed_network_may_be_named_by_anybody() {
+        let rule = given(Some(Class::Public), &["10.1.0.0/16", "fd00::/8", "192.168.1.7"]);
+        for inside in ["10.1.2.3", "::ffff:10.1.2.3", "fd12::1", "192.168.1.7"] {
+            assert!(rule.permits(inside.parse().unwrap()), "{inside}");
+        }
+        for outside in ["10.2.0.1", "192.168.1.8", "127.0.0.1", "fe80::1"] {
+            assert!(!rule.permits(outside.parse().unwrap()), "{outside}");
+        }
+        for wrong in ["10.0.0.0/33", "10.0.0.0/", "http://a.example/", "", "a b"] {
+            assert!(Allowed::parse(&[wrong.to_owned()]).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn a_name_never_leads_to_metadata_but_a_literal_may() {
-        assert!(!Rule::Named.permits(Class::LinkLocal));
-        assert!(!Rule::Named.permits(Class::Metadata));
-        assert!(!Rule::Named.permits(Class::Unspecified));
-        assert!(Rule::Named.permits(Class::Private));
-        assert!(Rule::Literal.permits(Class::LinkLocal));
+        assert!(!Rule::Named.permits(one(Class::LinkLocal)));
+        assert!(!Rule::Named.permits(one(Class::Metadata)));
+        assert!(!Rule::Named.permits(one(Class::Unspecified)));
+        assert!(Rule::Named.permits(one(Class::Private)));
+        assert!(Rule::Literal.permits(one(Class::LinkLocal)));
     }
 }

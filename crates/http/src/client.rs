@@ -7,18 +7,17 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderValue, Uri, header};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::address::Class;
+use crate::address::{Allowed, Class};
 use crate::body::{Body, Lease, Pace};
 use crate::connect::{Connected, Connector, Dial, Tcp, Watched, causes};
-use crate::error::{Error, Phase, excerpt};
+use crate::error::{Error, Phase, TlsFault, excerpt};
+use crate::outgoing::Outgoing;
 use crate::pool::{Connection, Pool};
 use crate::redirect;
 use crate::request::{Request, Response};
@@ -26,7 +25,7 @@ use crate::resolve::{Resolve, SystemResolver};
 use crate::retry;
 use crate::route::{Origin, Route, route};
 use crate::settings::Settings;
-use crate::tls::Tls;
+use crate::tls::{Tls, client_refused};
 
 /// The outbound client. Cloning it is cheap, and the clones share connections.
 #[derive(Clone)]
@@ -36,6 +35,7 @@ pub struct Client {
 
 struct Shared {
     settings: Settings,
+    allowed: Allowed,
     connector: Connector,
     pool: Arc<Pool>,
     reached: Reached,
@@ -58,9 +58,11 @@ impl Client {
         resolver: Arc<dyn Resolve>,
         dialer: Arc<dyn Dial>,
     ) -> Result<Self, Error> {
-        let tls = Tls::new(&settings.extra_roots)?;
+        let tls = Tls::new(&settings)?;
+        let allowed = Allowed::parse(&settings.allow_private)?;
         let connector = Connector { resolver, dialer, tls, timeout: settings.connect_timeout };
-        let shared = Shared { settings, connector, pool: Arc::default(), reached: Reached::default() };
+        let shared =
+            Shared { settings, allowed, connector, pool: Arc::default(), reached: Reached::default() };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -79,6 +81,11 @@ impl Client {
     pub async fn send_following(&self, request: Request) -> Result<Response, Error> {
         let pace = self.shared.pace(&request);
         self.shared.within(&request, pace, self.shared.hops(&request, pace)).await
+    }
+
+    /// How long one call may take: [`Settings::timeout`].
+    pub fn timeout(&self) -> Duration {
+        self.shared.settings.timeout
     }
 
     #[cfg(test)]
@@ -128,7 +135,7 @@ impl Shared {
         let mut attempts = 0_u32;
         loop {
             // Anew each time: an earlier attempt may have learned where the giver is.
-            let route = route(request, &self.settings, |origin| self.reached.class(origin))?;
+            let route = route(request, &self.settings, &self.allowed, |origin| self.reached.class(origin))?;
             attempts = attempts.saturating_add(1);
             let (error, asked) = match self.attempt(request, &route, pace).await {
                 Ok(response) if !retry::is_trouble(response.status) => {
@@ -140,7 +147,7 @@ impl Shared {
             };
             let wait = asked.unwrap_or_else(|| retry::back_off(attempts));
             let left = pace.deadline.saturating_duration_since(Instant::now());
-            if attempts > self.settings.retries
+            if attempts > request.retries.unwrap_or(self.settings.retries)
                 || !retry::may_repeat(&error, &request.method)
                 || wait >= left
                 || wait > retry::LONGEST_ASKED
@@ -232,7 +239,10 @@ impl Shared {
                 let error = failed.into_error();
                 let reason = causes(&error);
                 let closed = !error.is_parse();
-                let error = if closed {
+                let error = if let Some(reason) = client_refused(&error) {
+                    let host = route.origin.authority();
+                    Error::Tls { call, host, fault: TlsFault::ClientCertificate, reason }
+                } else if closed {
                     Error::Interrupted { call, reason }
                 } else {
                     Error::Protocol { call, reason }
@@ -245,9 +255,9 @@ impl Shared {
         Ok(Response { status: head.status, headers: head.headers, url: request.url.clone(), body })
     }
 
-    fn outgoing(&self, request: &Request, route: &Route) -> Result<hyper::Request<Full<Bytes>>, Error> {
+    fn outgoing(&self, request: &Request, route: &Route) -> Result<hyper::Request<Outgoing>, Error> {
         let fault = |reason| Error::Url { call: request.call(), reason };
-        let mut outgoing = hyper::Request::new(Full::new(request.body.clone()));
+        let mut outgoing = hyper::Request::new(Outgoing::of(request));
         *outgoing.method_mut() = request.method.clone();
         *outgoing.uri_mut() = Uri::try_from(&route.target).map_err(|_| fault("the URL cannot be sent"))?;
         let headers = outgoing.headers_mut();

@@ -96,7 +96,8 @@ impl Connector {
             Some(proxy) => (self.through(call, proxy, route).await?, None),
         };
         if route.origin.tls {
-            stream = self.tls.connect(call, &route.origin.host, &authority, stream).await?;
+            stream =
+                self.tls.connect(call, &route.origin.host, Some(&route.origin), &authority, stream).await?;
         }
         Ok(Connected { stream, peer })
     }
@@ -171,7 +172,7 @@ impl Connector {
         let shown = format!("the proxy {proxy}");
         let (mut stream, _) = self.reach(call, &host, proxy.port, &shown, &Rule::Literal).await?;
         if proxy.tls {
-            stream = self.tls.connect(call, &host, &shown, stream).await.map_err(of_proxy)?;
+            stream = self.tls.connect(call, &host, None, &shown, stream).await.map_err(of_proxy)?;
         }
         if !route.origin.tls {
             return Ok(stream);

@@ -70,6 +70,8 @@ pub enum TlsFault {
     Expired,
     /// Another fault of the certificate.
     Certificate,
+    /// The host wants a client certificate, or another one than it got.
+    ClientCertificate,
     /// The other side does not speak TLS.
     NotTls,
     /// The hand-shake or the record layer failed otherwise.
@@ -132,6 +134,14 @@ pub enum Error {
     #[error("extra certificate authorities: {reason}")]
     ExtraRoots {
         /// What is wrong with them.
+        reason: String,
+    },
+    /// A setting for single hosts that cannot be used.
+    #[error("{place}: {reason}")]
+    HostSetting {
+        /// The file or the entry.
+        place: String,
+        /// What is wrong with it; never the content, which may be a private key.
         reason: String,
     },
     /// There is nobody to trust.
@@ -286,6 +296,7 @@ impl Classify for Error {
             Self::Url { .. }
             | Self::PlainHttp { .. }
             | Self::ProxySetting { .. }
+            | Self::HostSetting { .. }
             | Self::ExtraRoots { .. } => Kind::Usage,
             Self::ProxyRefused { status, .. } if *status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
                 Kind::Unauthorized
@@ -332,6 +343,9 @@ impl Classify for Error {
                  SSL_CERT_FILE is not a proper one"
                     .to_owned(),
             ),
+            Self::Tls { fault: TlsFault::ClientCertificate, host, .. } => Some(format!(
+                "{host} asks who you are: give a certificate that it accepts with --client-cert {host}=FILE"
+            )),
             Self::Tls { fault: TlsFault::NotTls, host, .. } => {
                 Some(format!("if {host} has no TLS, allow it with --insecure-registry {host}"))
             }
@@ -345,10 +359,11 @@ impl Classify for Error {
             Self::ProxyRefused { status, .. } if *status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
                 Some("put the proxy's user name and password into HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT".to_owned())
             }
-            Self::AddressRefused { class, given_by: Some(by), .. } => Some(match class {
-                Class::Loopback | Class::Private | Class::Reserved => {
-                    format!("check what {by} names; only a host that is itself {class} may name a {class} one")
-                }
+            Self::AddressRefused { class, address, given_by: Some(by), .. } => Some(match class {
+                Class::Loopback | Class::Private | Class::Reserved => format!(
+                    "check what {by} names; if it is right, allow it with --allow-private HOST or a network such as \
+                     {address}/32"
+                ),
                 _ => format!("check what {by} names; no host may name a {class} address"),
             }),
             Self::Status { status: StatusCode::TOO_MANY_REQUESTS, .. } => {

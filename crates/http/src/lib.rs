@@ -31,7 +31,10 @@
 //! - A host that somebody *else* named (a token realm, a redirect, an upload location: [`Request::given_by`]) must
 //!   resolve to public addresses only. The exception: a loopback host may name a loopback one, and a private (or
 //!   reserved) host one of its own class; link-local and metadata addresses are never reached that way. What counts is
-//!   the address that the giver was in fact reached at.
+//!   the address that the giver was in fact reached at. Hosts and networks in [`Settings::allow_private`] may be named
+//!   by anybody.
+//! - A request that the caller makes [to a metadata service](Request::to_metadata_service) reaches link-local, metadata
+//!   and loopback addresses only, also by name and without TLS; for that one request.
 //! - The check is made on the resolved address, and that very address is connected to, so a name that changes its
 //!   answer in between (DNS rebinding) gains nothing. Reused connections are checked again.
 //! - **Through a proxy** it is the proxy that resolves names, so the rule can only be applied to literal addresses and
@@ -40,10 +43,12 @@
 //! A client belongs to one tokio runtime: its kept connections are driven by tasks of the runtime that opened them.
 
 mod address;
+mod blocking;
 mod body;
 mod client;
 mod connect;
 mod error;
+mod outgoing;
 mod pool;
 mod proxy;
 mod redirect;
@@ -53,17 +58,20 @@ mod retry;
 mod route;
 mod settings;
 mod tls;
+pub mod unix;
 
 #[cfg(test)]
 mod tests;
 
 pub use address::Class;
+pub use blocking::block_on;
 pub use body::Body;
 pub use client::Client;
 pub use error::{Call, Error, Phase, TlsFault};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+pub use outgoing::{Opener, Streamed};
 pub use proxy::Proxy;
 pub use request::{Request, Response};
 pub use resolve::{Resolve, Resolving, SystemResolver};
-pub use settings::Settings;
+pub use settings::{ClientCertificate, HostTls, Settings};
 pub use url::Url;

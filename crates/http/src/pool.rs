@@ -10,13 +10,13 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use tokio::time::{Instant, timeout};
 
-use crate::address::{Class, Rule};
+use crate::address::Rule;
+use crate::outgoing::Outgoing;
 use crate::route::Origin;
 
 /// Kept per host: as many as layers are read side by side.
@@ -32,7 +32,7 @@ const REST_WAIT: Duration = Duration::from_millis(250);
 
 /// One connection.
 pub(crate) struct Connection {
-    pub(crate) sender: SendRequest<Full<Bytes>>,
+    pub(crate) sender: SendRequest<Outgoing>,
     /// See [`crate::connect::Watched`].
     pub(crate) written: Arc<AtomicU64>,
     /// The host's address; unknown through a proxy.
@@ -88,8 +88,7 @@ impl Pool {
         let mut idle = self.lock();
         let kept = idle.get_mut(origin)?;
         kept.retain(|k| now.duration_since(k.since) < LONGEST && !k.connection.sender.is_closed());
-        let fit =
-            kept.iter().rposition(|k| k.connection.peer.is_none_or(|peer| rule.permits(Class::of(peer))))?;
+        let fit = kept.iter().rposition(|k| k.connection.peer.is_none_or(|peer| rule.permits(peer)))?;
         Some(kept.remove(fit))
     }
 

@@ -17,6 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use url::{Host, Url};
 
+use crate::address::{Network, width};
 use crate::error::Error;
 
 /// The proxies for `https` (by `CONNECT`) and for plain `http` (by absolute-form requests).
@@ -125,7 +126,7 @@ impl fmt::Debug for Server {
 enum Bypass {
     All,
     Name { name: String, below_only: bool, port: Option<u16> },
-    Network { address: IpAddr, bits: u8, port: Option<u16> },
+    Network { network: Network, port: Option<u16> },
 }
 
 impl Bypass {
@@ -134,9 +135,8 @@ impl Bypass {
         if entry == "*" {
             return Some(Self::All);
         }
-        if let Some((address, bits)) = entry.split_once('/') {
-            let (address, bits) = (address.parse().ok()?, bits.parse().ok()?);
-            return (bits <= width(address)).then_some(Self::Network { address, bits, port: None });
+        if entry.contains('/') {
+            return Network::parse(&entry).map(|network| Self::Network { network, port: None });
         }
         let (host, port) = match entry.rsplit_once(':') {
             _ if entry.parse::<IpAddr>().is_ok() => (entry.as_str(), None),
@@ -145,7 +145,7 @@ impl Bypass {
         };
         let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         if let Ok(address) = host.parse() {
-            return Some(Self::Network { address, bits: width(address), port });
+            return Some(Self::Network { network: Network { address, bits: width(address) }, port });
         }
         let (name, below_only) = match host.strip_prefix("*.").or_else(|| host.strip_prefix('.')) {
             Some(name) => (name, true),
@@ -163,26 +163,11 @@ impl Bypass {
                 let below = host.strip_suffix(name.as_str()).is_some_and(|head| head.ends_with('.'));
                 only.is_none_or(|p| p == port) && (below || (!below_only && host == name))
             }
-            Self::Network { address, bits, port: only } => {
-                only.is_none_or(|p| p == port)
-                    && match (address, host.parse::<IpAddr>()) {
-                        (IpAddr::V4(net), Ok(IpAddr::V4(host))) => {
-                            (net.to_bits() ^ host.to_bits()).checked_shr(32 - u32::from(*bits)).unwrap_or(0)
-                                == 0
-                        }
-                        (IpAddr::V6(net), Ok(IpAddr::V6(host))) => {
-                            (net.to_bits() ^ host.to_bits()).checked_shr(128 - u32::from(*bits)).unwrap_or(0)
-                                == 0
-                        }
-                        _ => false,
-                    }
+            Self::Network { network, port: only } => {
+                only.is_none_or(|p| p == port) && host.parse().is_ok_and(|host| network.contains(host))
             }
         }
     }
-}
-
-fn width(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
 }
 
 /// `%41` → `A`; what is not a valid escape stays as it is.

@@ -54,7 +54,7 @@ pub(crate) fn next(
             given_by: shown(&request.url),
         });
     }
-    let mut next = Request { url, ..request.clone() };
+    let mut next = Request { url, metadata_service: false, ..request.clone() };
     if Origin::of(&request.url).as_ref() != Some(&to) {
         next.given_by = Some(request.url.clone());
         next.headers = HeaderMap::new();

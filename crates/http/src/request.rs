@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::body::Body;
 use crate::error::{Call, shown};
+use crate::outgoing::Streamed;
 
 /// A request. The fields are public; the methods are for chaining.
 #[derive(Clone)]
@@ -22,17 +23,33 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The body; empty for none.
     pub body: Bytes,
+    /// A body that is read while it is sent, in place of `body`.
+    pub stream: Option<Streamed>,
     /// `None`: the user named this host. Otherwise the URL of the response that named it (a realm, a redirect, an
     /// upload location), and the rules for hosts that the user did not name apply.
     pub given_by: Option<Url>,
     /// Replaces [`crate::Settings::timeout`] for this call.
     pub timeout: Option<Duration>,
+    /// Replaces [`crate::Settings::retries`] for this call.
+    pub retries: Option<u32>,
+    /// Goes to a cloud's metadata service: see [`Request::to_metadata_service`].
+    pub metadata_service: bool,
 }
 
 impl Request {
     /// A request without headers and body, to a host that the user named.
     pub fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), given_by: None, timeout: None }
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            stream: None,
+            given_by: None,
+            timeout: None,
+            retries: None,
+            metadata_service: false,
+        }
     }
 
     /// `GET url`.
@@ -76,10 +93,33 @@ impl Request {
         self
     }
 
+    /// Sets a body that is read while it is sent.
+    #[must_use]
+    pub fn stream(mut self, stream: Streamed) -> Self {
+        self.stream = Some(stream);
+        self
+    }
+
     /// Says that the host was named by the response from `url`, not by the user.
     #[must_use]
     pub fn given_by(mut self, url: &Url) -> Self {
         self.given_by = Some(url.clone());
+        self
+    }
+
+    /// Sends this request again at most so often, in place of [`crate::Settings::retries`].
+    #[must_use]
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = Some(retries);
+        self
+    }
+
+    /// Says that this call is for a cloud's metadata service: it may go to a link-local or metadata address, also by name
+    /// and without TLS; it goes to no other address but loopback, and never through a proxy. A host that a response
+    /// named is not made one by this, and a redirect does not inherit it.
+    #[must_use]
+    pub fn to_metadata_service(mut self) -> Self {
+        self.metadata_service = true;
         self
     }
 
@@ -102,8 +142,11 @@ impl fmt::Debug for Request {
             .field("url", &shown(&self.url))
             .field("headers", &Names(&self.headers))
             .field("body", &self.body.len())
+            .field("stream", &self.stream)
             .field("given_by", &self.given_by.as_ref().map(shown))
             .field("timeout", &self.timeout)
+            .field("retries", &self.retries)
+            .field("metadata_service", &self.metadata_service)
             .finish()
     }
 }

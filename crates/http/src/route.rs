@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use url::{Host, Position, Url};
 
-use crate::address::{Class, Rule};
+use crate::address::{Allowed, Class, Rule};
 use crate::error::{Call, Error, shown};
 use crate::proxy::Server;
 use crate::request::Request;
@@ -100,6 +100,7 @@ pub(crate) struct Route {
 pub(crate) fn route(
     request: &Request,
     settings: &Settings,
+    allowed: &Allowed,
     reached: impl Fn(&Origin) -> Option<Class>,
 ) -> Result<Route, Error> {
     let call = || request.call();
@@ -116,22 +117,28 @@ pub(crate) fn route(
         return Err(Error::Downgrade { call: call(), given_by: shown(giver) });
     }
     let class = origin.host.class();
-    if !origin.tls && class != Some(Class::Loopback) && !allows_plain(&settings.plain_http, &origin) {
+    // Only the caller can ask for it; what a response named is never one.
+    let metadata_service = request.metadata_service && request.given_by.is_none();
+    let may_be_plain = class == Some(Class::Loopback) || metadata_service;
+    if !origin.tls && !may_be_plain && !lists(&settings.plain_http, &origin) {
         return Err(Error::PlainHttp { call: call(), host: origin.authority() });
     }
     let rule = match (&request.given_by, &origin.host) {
+        (None, _) if metadata_service => Rule::MetadataService,
         (None, Name::Address(_)) => Rule::Literal,
         (None, Name::Domain(_)) => Rule::Named,
+        // Named by somebody else, and by the user as well.
+        (Some(_), Name::Domain(_)) if lists(&allowed.hosts, &origin) => Rule::Named,
         (Some(giver), _) => {
             let known = Origin::of(giver).and_then(|o| o.host.class().or_else(|| reached(&o)));
-            Rule::Given { by: shown(giver), giver: known }
+            Rule::Given { by: shown(giver), giver: known, allowed: Arc::clone(&allowed.networks) }
         }
     };
     // Before a proxy is chosen: through one, this is all that can be checked.
     if let Name::Address(address) = origin.host {
         check(&rule, address, &call())?;
     }
-    let proxy = if class == Some(Class::Loopback) {
+    let proxy = if class == Some(Class::Loopback) || metadata_service {
         None
     } else {
         settings.proxy.server(origin.tls, &origin.host.bare(), origin.port).cloned()
@@ -146,19 +153,19 @@ pub(crate) fn route(
 
 /// Refuses an address that the rule does not permit.
 pub(crate) fn check(rule: &Rule, address: IpAddr, call: &Call) -> Result<(), Error> {
-    let class = Class::of(address);
-    if rule.permits(class) {
+    if rule.permits(address) {
         return Ok(());
     }
+    let class = Class::of(address);
     let given_by = match rule {
         Rule::Given { by, .. } => Some(by.clone()),
-        Rule::Literal | Rule::Named => None,
+        Rule::Literal | Rule::Named | Rule::MetadataService => None,
     };
     Err(Error::AddressRefused { call: call.clone(), address, class, given_by })
 }
 
 /// Whether one of the entries (`host`, `host:port`, an IPv6 address with or without brackets) is this host.
-fn allows_plain(entries: &[String], origin: &Origin) -> bool {
+fn lists(entries: &[String], origin: &Origin) -> bool {
     let bare = origin.host.bare();
     entries.iter().any(|entry| {
         let entry = entry.trim().to_ascii_lowercase();
@@ -177,8 +184,16 @@ mod tests {
         Request::get(Url::parse(url).unwrap())
     }
 
+    fn reaching(
+        request: &Request,
+        settings: &Settings,
+        reached: impl Fn(&Origin) -> Option<Class>,
+    ) -> Result<Route, Error> {
+        route(request, settings, &Allowed::parse(&settings.allow_private)?, reached)
+    }
+
     fn routed(request: &Request, settings: &Settings) -> Result<Route, Error> {
-        route(request, settings, |_| None)
+        reaching(request, settings, |_| None)
     }
 
     #[test]
@@ -261,11 +276,24 @@ mod tests {
         let settings = Settings::default();
         let giver = Url::parse("https://r.example/").unwrap();
         let request = get("https://10.0.0.9/token").given_by(&giver);
-        assert!(route(&request, &settings, |_| Some(Class::Private)).is_ok());
-        assert!(route(&request, &settings, |_| Some(Class::Public)).is_err());
-        assert!(route(&request, &settings, |_| None).is_err());
+        assert!(reaching(&request, &settings, |_| Some(Class::Private)).is_ok());
+        assert!(reaching(&request, &settings, |_| Some(Class::Public)).is_err());
+        assert!(reaching(&request, &settings, |_| None).is_err());
         let loopback = Url::parse("http://127.0.0.1:5000/").unwrap();
         assert!(routed(&get("http://localhost:5001/token").given_by(&loopback), &settings).is_ok());
+    }
+
+    #[test]
+    fn a_private_host_that_the_user_allowed_may_be_named_by_a_public_one() {
+        let allow_private = vec!["blobs.corp.example:8443".to_owned(), "10.1.0.0/16".to_owned()];
+        let settings = Settings { allow_private, ..Settings::default() };
+        let giver = Url::parse("https://r.example/").unwrap();
+        let to = |url: &str| routed(&get(url).given_by(&giver), &settings);
+        assert_eq!(to("https://blobs.corp.example:8443/x").unwrap().rule, Rule::Named);
+        assert!(matches!(to("https://blobs.corp.example/x").unwrap().rule, Rule::Given { .. }));
+        assert!(to("https://10.1.2.3/x").is_ok());
+        assert!(to("https://10.2.2.3/x").is_err());
+        assert!(to("https://169.254.169.254/x").is_err());
     }
 
     #[test]

@@ -25,6 +25,11 @@ pub struct Settings {
     pub plain_http: Vec<String>,
     /// Further certificate authorities as PEM, beside those of the system (`--ca-file`).
     pub extra_roots: Vec<Vec<u8>>,
+    /// What holds for single hosts only: authorities, client certificates.
+    pub hosts: Vec<HostTls>,
+    /// Hosts (`host`, `host:port`) and networks (`10.1.0.0/16`) that others than the user may name although they are not
+    /// public (`--allow-private`). Link-local, metadata, multicast and unspecified addresses stay out of reach.
+    pub allow_private: Vec<String>,
     /// How often a failed idempotent request is sent again. 3 by default.
     pub retries: u32,
     /// Refuse every request before a socket is opened (`--offline`).
@@ -43,6 +48,8 @@ impl Default for Settings {
             user_agent: concat!("plimsoll/", env!("CARGO_PKG_VERSION")).to_owned(),
             plain_http: Vec::new(),
             extra_roots: Vec::new(),
+            hosts: Vec::new(),
+            allow_private: Vec::new(),
             retries: 3,
             offline: false,
             proxy: Proxy::none(),
@@ -60,9 +67,54 @@ impl fmt::Debug for Settings {
             .field("user_agent", &self.user_agent)
             .field("plain_http", &self.plain_http)
             .field("extra_roots", &self.extra_roots.len())
+            .field("hosts", &self.hosts)
+            .field("allow_private", &self.allow_private)
             .field("retries", &self.retries)
             .field("offline", &self.offline)
             .field("proxy", &self.proxy)
             .finish()
+    }
+}
+
+/// What TLS with one host needs beside [`Settings::extra_roots`]. It holds for connections to that host and no other: a
+/// redirect to another host does not take the client certificate along.
+#[derive(Clone, Default)]
+pub struct HostTls {
+    /// `host` for port 443, `host:port` for another. Several entries for one host add up; the last client certificate
+    /// counts.
+    pub host: String,
+    /// Further certificate authorities as PEM, trusted for this host only.
+    pub roots: Vec<Vec<u8>>,
+    /// The certificate that this host may ask for.
+    pub client: Option<ClientCertificate>,
+    /// Take any certificate. Whoever is on the way can then read and change what is said, credentials included.
+    pub dangerous_any_certificate: bool,
+}
+
+impl fmt::Debug for HostTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostTls")
+            .field("host", &self.host)
+            .field("roots", &self.roots.len())
+            .field("client", &self.client)
+            .field("dangerous_any_certificate", &self.dangerous_any_certificate)
+            .finish()
+    }
+}
+
+/// A certificate that says who we are, with its private key. Its `Debug` output says where it came from only.
+#[derive(Clone)]
+pub struct ClientCertificate {
+    /// Where it was found, for messages.
+    pub place: String,
+    /// The chain as PEM, our own certificate first.
+    pub chain: Vec<u8>,
+    /// The private key as PEM: PKCS #8, PKCS #1 or SEC 1, not encrypted. It may be the same text as the chain.
+    pub key: Vec<u8>,
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientCertificate({})", self.place)
     }
 }

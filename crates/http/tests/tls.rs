@@ -7,8 +7,11 @@ mod serve;
 use std::sync::Arc;
 
 use plimsoll_core::{Classify as _, Kind};
-use plimsoll_http::{Client, Error, Proxy, Request, Response, Settings, TlsFault, Url};
+use plimsoll_http::{
+    Client, ClientCertificate, Error, HostTls, Proxy, Request, Response, Settings, TlsFault, Url,
+};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serve::{HANG_UP, Server, answer};
 use tokio::net::{TcpListener, TcpStream};
@@ -237,4 +240,137 @@ async fn ssl_cert_file_replaces_the_systems_authorities() {
         let printed = String::from_utf8(output.stdout).unwrap();
         assert!(printed.contains(expected), "{printed}");
     }
+}
+
+/// An authority for clients, and a server that only talks to those that show one of its certificates.
+fn asking(
+    ours: &Authority,
+    clients: &Authority,
+    tls: &'static rustls::SupportedProtocolVersion,
+) -> TlsAcceptor {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &ours.issuer).unwrap().der().clone();
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(rustls::pki_types::CertificateDer::from_pem_slice(&clients.pem).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[tls])
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+fn client_certificate(authority: &Authority) -> ClientCertificate {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "ci");
+    let chain = params.signed_by(&key, &authority.issuer).unwrap().pem().into_bytes();
+    ClientCertificate { place: "ci.pem".to_owned(), chain, key: key.serialize_pem().into_bytes() }
+}
+
+fn showing(authority: &Authority, host: &str, client: ClientCertificate) -> Client {
+    let host = HostTls { host: host.to_owned(), client: Some(client), ..HostTls::default() };
+    Client::new(Settings { hosts: vec![host], ..authority.settings() }).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_shown_to_its_host_only() {
+    let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let server = Server::start(
+            Some(asking(&ours, &clients, version)),
+            [answer("200 OK", "", "a"), answer("200 OK", "", "b")],
+        )
+        .await;
+        let port = server.address.port();
+        let meant = showing(&ours, &format!("localhost:{port}"), client_certificate(&clients));
+        assert_eq!(get(&meant, "localhost", &server).await.unwrap().status, 200);
+        // The same server under another name, another port, and without the port: not the host it is meant for.
+        let elsewhere = [
+            (showing(&ours, &format!("127.0.0.1:{port}"), client_certificate(&clients)), "localhost"),
+            (showing(&ours, "localhost:1", client_certificate(&clients)), "localhost"),
+            (showing(&ours, "localhost", client_certificate(&clients)), "localhost"),
+            (meant, "127.0.0.1"),
+        ];
+        for (client, host) in elsewhere {
+            let error = get(&client, host, &server).await.unwrap_err();
+            assert_eq!(fault(&error), TlsFault::ClientCertificate, "{error}");
+            assert!(error.hint().unwrap().contains(&format!("--client-cert {host}:{port}=FILE")), "{error}");
+        }
+        // One that the server does not know.
+        let stranger = client_certificate(&Authority::new("strangers"));
+        let error = get(&showing(&ours, &format!("localhost:{port}"), stranger), "localhost", &server).await;
+        assert_eq!(fault(&error.unwrap_err()), TlsFault::ClientCertificate);
+        assert_eq!(server.heads().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_host_takes_no_client_certificate_along() {
+    let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
+    let target =
+        Server::start(Some(asking(&ours, &clients, &rustls::version::TLS13)), [answer("200 OK", "", "")])
+            .await;
+    let location = format!("Location: https://127.0.0.1:{}/\r\n", target.address.port());
+    let first = Server::start(
+        Some(asking(&ours, &clients, &rustls::version::TLS13)),
+        [answer("307 Temporary Redirect", &location, "")],
+    )
+    .await;
+    let client = showing(&ours, &format!("localhost:{}", first.address.port()), client_certificate(&clients));
+    let url = Url::parse(&format!("https://localhost:{}/", first.address.port())).unwrap();
+    let error = client.send_following(Request::get(url)).await.unwrap_err();
+    assert_eq!(fault(&error), TlsFault::ClientCertificate, "{error}");
+    assert!(error.to_string().contains("127.0.0.1"), "{error}");
+    assert!(target.heads().is_empty());
+}
+
+#[tokio::test]
+async fn a_certificate_and_a_key_that_do_not_belong_together() {
+    let clients = Authority::new("clients");
+    let mut client = client_certificate(&clients);
+    client.key = client_certificate(&clients).key;
+    let host = HostTls { host: "localhost".to_owned(), client: Some(client), ..HostTls::default() };
+    let error = Client::new(Settings { hosts: vec![host], ..Settings::default() }).unwrap_err();
+    assert_eq!(error.kind(), Kind::Usage);
+    assert!(error.to_string().contains("ci.pem"), "{error}");
+}
+
+#[tokio::test]
+async fn an_authority_for_one_host_is_nobody_elsewhere() {
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    let server = Server::start(
+        Some(theirs.acceptor("localhost", 4000)),
+        [answer("200 OK", "", ""), answer("200 OK", "", "")],
+    )
+    .await;
+    let port = server.address.port();
+    for (host, trusted) in [(format!("localhost:{port}"), true), ("localhost:1".to_owned(), false)] {
+        let host = HostTls { host, roots: vec![theirs.pem.clone()], ..HostTls::default() };
+        let client = Client::new(Settings { hosts: vec![host], ..ours.settings() }).unwrap();
+        assert_eq!(get(&client, "localhost", &server).await.is_ok(), trusted);
+    }
+}
+
+#[tokio::test]
+async fn any_certificate_is_taken_only_from_the_host_that_was_named() {
+    let server = Server::start(
+        Some(Authority::new("theirs").acceptor("other.example", 2001)),
+        [answer("200 OK", "", ""), answer("200 OK", "", "")],
+    )
+    .await;
+    let host = HostTls {
+        host: format!("localhost:{}", server.address.port()),
+        dangerous_any_certificate: true,
+        ..HostTls::default()
+    };
+    let client = Client::new(Settings { hosts: vec![host], ..Authority::new("ours").settings() }).unwrap();
+    assert!(get(&client, "localhost", &server).await.is_ok());
+    assert!(get(&client, "127.0.0.1", &server).await.is_err());
 }

@@ -1,6 +1,7 @@
 //! Who we are to a registry: credentials, where they are found, and how they become an `Authorization` header.
 //!
-//! Owns the credential files ([`Keyring`]), credential helpers, `WWW-Authenticate` challenges and the token exchange.
+//! Owns the credential files ([`Keyring`]), credential helpers, the identities that clouds give a machine ([`Cloud`]),
+//! `WWW-Authenticate` challenges and the token exchange.
 //! Does not own when a request is made again: that is the registry transport's.
 //!
 //! Follows RFC 9110 ("Basic" and challenges, with RFC 7617 and RFC 6750), the distribution project's token flow
@@ -9,6 +10,7 @@
 //! Credentials never show up in `Debug` output, messages or logs.
 
 mod challenge;
+pub(crate) mod cloud;
 mod config;
 mod helper;
 mod token;
@@ -22,6 +24,7 @@ use plimsoll_http::HeaderValue;
 
 use crate::Error;
 
+pub use cloud::{Cloud, CloudIdentity, Failure as CloudFailure, Mode, code as refusal_code};
 pub use config::Keyring;
 
 pub(crate) use challenge::Challenge;
@@ -64,6 +67,8 @@ pub enum Credentials {
     IdentityToken(Secret),
     /// A bearer token that is sent to the registry as it is.
     RegistryToken(Secret),
+    /// The identity that a cloud gives this machine; it becomes one of the others when the registry asks.
+    Cloud(CloudIdentity),
 }
 
 impl Credentials {
@@ -72,9 +77,18 @@ impl Credentials {
         Self::Password { username: username.into(), password: Secret::new(password) }
     }
 
-    /// What the user's credential files and helpers have for a repository, in the usual places ([`Keyring::from_env`]).
+    /// What the user's credential files and helpers have for a repository, in the usual places ([`Keyring::from_env`]);
+    /// where they have nothing, the identity that a cloud gives this machine for its own registries.
     pub fn for_registry(reference: &Reference) -> Result<Option<Self>, Error> {
-        Keyring::from_env(|name| std::env::var_os(name)).find(reference)
+        Self::find(reference, &Keyring::from_env(|name| std::env::var_os(name)), &Cloud::of_process()?)
+    }
+
+    /// The same with files and identities from elsewhere. The files come first.
+    pub fn find(reference: &Reference, files: &Keyring, cloud: &Cloud) -> Result<Option<Self>, Error> {
+        match files.find(reference)? {
+            Some(known) => Ok(Some(known)),
+            None => Ok(cloud.identity(reference.registry()).map(Self::Cloud)),
+        }
     }
 
     /// `Basic …`, where these credentials have a password.

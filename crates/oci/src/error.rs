@@ -59,6 +59,24 @@ pub enum Error {
         /// The registry's explanation.
         detail: String,
     },
+    /// The registry wants to know who we are, and the identity that a cloud gives this machine could not be used.
+    #[error("{what}: {place} answered {status}{}; {failure}", after(": ", .detail))]
+    CloudIdentity {
+        /// What was asked for.
+        what: String,
+        /// The registry's host.
+        place: String,
+        /// 401 or 403, to a request without credentials.
+        status: u16,
+        /// The registry's explanation.
+        detail: String,
+        /// Which step with which cloud failed, and why; never a secret.
+        failure: String,
+        /// Whether trying again may help.
+        transient: bool,
+        /// What helps.
+        hint: &'static str,
+    },
     /// A file with credentials, or a credential helper, that cannot be used.
     #[error("{place}: {problem}")]
     Credentials {
@@ -66,6 +84,31 @@ pub enum Error {
         place: String,
         /// What is wrong; never a secret.
         problem: String,
+    },
+    /// A file about registries, mirrors or their certificates that cannot be followed.
+    #[error("{place}: {problem}")]
+    RegistryConfig {
+        /// The file, and the line where that is known.
+        place: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A place that a file wants to be asked without TLS or its checks, and that does not hold them.
+    #[error("{place} is set to be reached without proper TLS, which is not followed: {source}")]
+    InsecureConfig {
+        /// The file and line.
+        place: String,
+        /// What came of asking it properly.
+        #[source]
+        source: Box<Self>,
+    },
+    /// No place is configured that may be asked.
+    #[error("{what}: no place may be asked for it by {place}")]
+    NoPlace {
+        /// What was wanted.
+        what: String,
+        /// The file.
+        place: String,
     },
     /// Others kept changing the fallback tag.
     #[error("{what}: changed by others {attempts} times while it was being updated")]
@@ -188,6 +231,46 @@ pub enum Error {
         /// The references or digests that there are.
         refs: Vec<String>,
     },
+    /// The engine has no images on this machine, or they lie elsewhere.
+    #[error("there are no images of {store} here; looked in {}", listed(.looked))]
+    NoStore {
+        /// `podman`, `containerd`, `docker`.
+        store: String,
+        /// Where it was looked for.
+        looked: Vec<String>,
+    },
+    /// The store is there, and this user may not read it.
+    #[error("no permission to read the images of {store}: {path}")]
+    StoreDenied {
+        /// `podman`, `containerd`, `docker`.
+        store: String,
+        /// What could not be opened.
+        path: String,
+    },
+    /// A name that several images of a store go by.
+    #[error("{place}: {wanted} may mean several images: {}", listed(.names))]
+    AmbiguousName {
+        /// The store.
+        place: String,
+        /// What was asked for.
+        wanted: String,
+        /// Names of these images.
+        names: Vec<String>,
+    },
+    /// An engine that does not listen on a socket of this machine.
+    #[error(
+        "got DOCKER_HOST={got}, expected unix:///PATH: images are read from engines of this machine only"
+    )]
+    RemoteEngine {
+        /// What was set.
+        got: String,
+    },
+    /// A place that keeps images without what refers to them was asked for it.
+    #[error("{place} keeps no signatures: they are beside the image in its registry")]
+    NoReferrers {
+        /// The store.
+        place: String,
+    },
     /// A layer whose bytes are compressed otherwise than its media type says.
     #[error("{what}: the bytes have {got}, expected {expected} by the media type")]
     CompressionMismatch {
@@ -276,6 +359,12 @@ pub enum TarProblem {
     /// A global header that moves or resizes entries: some readers apply it, others do not.
     #[error("global extended header sets `{0}`, which readers treat differently")]
     Global(String),
+    /// A global header between an entry and what was announced for it; some readers forget that, others do not.
+    #[error("global extended header between an entry and the header that describes it")]
+    MisplacedGlobal,
+    /// A GNU long name or link target without a character; some readers ignore it, others do not.
+    #[error("a GNU long name is empty")]
+    EmptyLongName,
     /// An empty name, a name with a NUL, or one that climbs out of the root (CVE-2025-5981).
     #[error("entry name `{0}` leaves the root")]
     Escapes(String),
@@ -345,15 +434,26 @@ impl Classify for Error {
                 _ => Kind::Failed,
             },
             Self::Http { source, .. } => source.kind(),
-            Self::Unauthorized { .. } => Kind::Unauthorized,
+            Self::CloudIdentity { transient: true, .. } => Kind::Transient,
+            Self::Unauthorized { .. } | Self::CloudIdentity { .. } | Self::StoreDenied { .. } => {
+                Kind::Unauthorized
+            }
             Self::Contended { .. } | Self::Refused { status: 409 | 412, .. } => Kind::Conflict,
-            Self::NotFound { .. } | Self::NoPlatform { .. } | Self::NoSuchImage { .. } => Kind::NotFound,
+            Self::NotFound { .. }
+            | Self::NoPlatform { .. }
+            | Self::NoSuchImage { .. }
+            | Self::NoStore { .. } => Kind::NotFound,
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } | Self::DiffIdMismatch { .. } => {
                 Kind::Denied
             }
-            Self::Credentials { .. } | Self::SeveralImages { .. } | Self::CompressedArchive { .. } => {
-                Kind::Usage
-            }
+            Self::RegistryConfig { .. }
+            | Self::InsecureConfig { .. }
+            | Self::NoPlace { .. }
+            | Self::Credentials { .. }
+            | Self::SeveralImages { .. }
+            | Self::AmbiguousName { .. }
+            | Self::RemoteEngine { .. }
+            | Self::CompressedArchive { .. } => Kind::Usage,
             Self::Cancelled => Kind::Internal,
             _ => Kind::Failed,
         }
@@ -362,6 +462,14 @@ impl Classify for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Http { source, .. } => source.hint(),
+            Self::CloudIdentity { hint, .. } => Some((*hint).to_owned()),
+            Self::RegistryConfig { .. } | Self::NoPlace { .. } => Some(
+                "correct the file, or name others with --registry-config FILE (`--registry-config none` for none)".to_owned(),
+            ),
+            Self::InsecureConfig { .. } => Some(
+                "give the host's authority with --ca-file FILE, or follow the setting with --insecure-registry-config"
+                    .to_owned(),
+            ),
             Self::Unauthorized { place, status: 401, .. } => Some(format!(
                 "log in with `docker login {place}` or `podman login {place}`, or check the credentials there"
             )),
@@ -380,6 +488,21 @@ impl Classify for Error {
                 Some("push the image again with a current docker, podman or crane; they write schema 2".to_owned())
             }
             Self::NoPlatform { .. } => Some("name one of these platforms with --platform".to_owned()),
+            Self::NoStore { store, .. } => Some(match store.as_str() {
+                "podman" => "`podman info --format {{.Store.GraphRoot}}` says where it keeps them; CONTAINERS_STORAGE_CONF names a storage.conf with that graphroot".to_owned(),
+                "containerd" => "set CONTAINERD_ROOT to the `root` of containerd's configuration".to_owned(),
+                _ => "start it, or set DOCKER_HOST=unix:///PATH/TO/docker.sock".to_owned(),
+            }),
+            Self::StoreDenied { store, .. } => Some(match store.as_str() {
+                "podman" => "for images of your own, run it as `podman unshare plimsoll …`; for the machine's, as root".to_owned(),
+                "docker" => "run it as root, or as a user of the group that owns the socket (usually docker)".to_owned(),
+                _ => "run it as root, whose files these are".to_owned(),
+            }),
+            Self::AmbiguousName { .. } => Some("name the image in full, or by its digest".to_owned()),
+            Self::RemoteEngine { .. } => {
+                Some("docker save IMAGE -o image.tar, then name archive:image.tar".to_owned())
+            }
+            Self::NoReferrers { .. } => Some("judge it there by its digest: plimsoll check REGISTRY/REPOSITORY@DIGEST".to_owned()),
             Self::SeveralImages { .. } => Some("name one of them after the path: …:REFERENCE".to_owned()),
             Self::CompressedArchive { file, compression } => {
                 let tool = if *compression == "zstd" { "zstd -dk" } else { "gzip -dk" };

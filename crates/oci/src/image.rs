@@ -102,9 +102,6 @@ pub fn load(source: &dyn Source, top: &Descriptor, limits: &Limits) -> Result<Ar
     Ok(Artifact { top: top.clone(), images, attestations: children.attestations })
 }
 
-/// Indexes inside indexes are legal and rare; runtimes follow them, so a verdict has to cover them.
-const INDEX_DEPTH: usize = 3;
-
 type Fetched = Option<(Vec<u8>, Manifest)>;
 
 #[derive(Default)]
@@ -128,8 +125,8 @@ impl Children {
             }
             (_, Document::Index(index)) => index,
         };
-        if depth >= INDEX_DEPTH {
-            return Err(LimitExceeded::new("nested indexes", INDEX_DEPTH as u64, name(descriptor)).into());
+        if depth >= limits.index_depth {
+            return Err(LimitExceeded::new("index_depth", limits.index_depth as u64, name(descriptor)).into());
         }
         for child in index.manifests {
             // Counts over all nested indexes together; each alone was counted when it was parsed.

@@ -77,6 +77,16 @@ impl Source for Layout {
         let index = self.files.small("index.json")?;
         Chooser::new(&index, None, self.describe(), &self.files.limits)?.referrers(subject, &self.files)
     }
+
+    fn named(&self, name: &str) -> Result<Option<(Descriptor, Vec<u8>)>, Error> {
+        let index = self.files.small("index.json")?;
+        let chooser = Chooser::new(&index, Some(name), self.describe(), &self.files.limits)?;
+        match chooser.resolve(&self.files) {
+            Ok(descriptor) => self.files.document(&descriptor).map(|bytes| Some((descriptor, bytes))),
+            Err(Error::NoSuchImage { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl Objects for Files {

@@ -10,6 +10,7 @@
 
 pub mod archive;
 pub mod auth;
+pub mod content;
 pub mod descriptor;
 pub mod error;
 pub mod image;
@@ -17,13 +18,17 @@ mod index;
 pub mod inflate;
 pub mod layers;
 pub mod layout;
+pub mod local;
 pub mod manifest;
 pub mod media;
+pub mod mirrors;
 pub mod registry;
 pub mod rootdir;
 pub mod source;
 pub mod tar;
 
+pub use content::Content;
 pub use descriptor::Descriptor;
 pub use error::Error;
+pub use mirrors::{Plan, RegistryConfig};
 pub use source::{Progress, Referrers, Source, Store};

@@ -16,9 +16,11 @@ mod blob;
 mod fallback;
 mod link;
 mod manifest;
+mod places;
+mod probe;
 mod push;
 mod referrers;
-mod runtime;
+pub(crate) mod runtime;
 mod session;
 
 use std::io::Read;
@@ -28,93 +30,130 @@ use plimsoll_core::{Digest, Limits, Reference};
 use plimsoll_http::Client;
 
 use crate::auth::Credentials;
-use crate::{Descriptor, Error, Referrers, Source, Store};
-use session::Session;
+use crate::{Content, Descriptor, Error, Plan, Referrers, Source, Store};
+use places::Places;
 
-pub(crate) use session::explanation;
+pub use probe::Probe;
+pub(crate) use session::{explanation, is_loopback};
 
 /// One repository of a registry, and what the user named in it.
 pub struct Registry {
-    session: Arc<Session>,
+    places: Arc<Places>,
 }
 
 impl Registry {
     /// Opens nothing yet; the first call does. Clients that are shared with other registries share connections; they
     /// must not be used on another async runtime.
+    #[expect(clippy::needless_pass_by_value, reason = "they are the registry's from here on")]
     pub fn new(
         client: Client,
         reference: &Reference,
         credentials: Option<Credentials>,
         limits: Limits,
     ) -> Result<Self, Error> {
-        Ok(Self { session: Arc::new(Session::new(client, reference.clone(), credentials, limits)?) })
+        Self::planned(&client, Plan::direct(reference), |_| Ok(credentials.clone()), &limits)
+    }
+
+    /// The same at the places of a plan. `credentials` tells what each of them knows us by; what one gets, no other sees.
+    pub fn planned(
+        client: &Client,
+        plan: Plan,
+        credentials: impl FnMut(&Reference) -> Result<Option<Credentials>, Error>,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        Ok(Self { places: Arc::new(Places::new(client, plan, credentials, limits)?) })
     }
 
     /// What the user named.
     pub fn reference(&self) -> &Reference {
-        &self.session.reference
+        &self.places.origin.reference
     }
 
-    /// Stores a manifest by its digest, and points `tag` at it if one is given. Its blobs have to be there already.
-    pub fn put_manifest(
-        &self,
-        tag: Option<&str>,
-        media_type: &str,
-        bytes: &[u8],
-    ) -> Result<Descriptor, Error> {
-        let descriptor = Descriptor::of(media_type, bytes);
-        let place = match tag {
-            Some(tag) => self
-                .reference()
-                .with_tag(tag)
-                .map_err(|e| Error::malformed("tag", e.to_string()))
-                .map(|_| tag.to_owned())?,
-            None => descriptor.digest.to_string(),
-        };
-        let (session, sent, bytes) = (Arc::clone(&self.session), descriptor.clone(), bytes.to_vec());
-        runtime::block_on(async move {
-            push::manifest(&session, &place, &sent, bytes.into(), push::Precondition::Anything).await
-        })?;
-        Ok(descriptor)
+    /// The tag, if it can be one.
+    fn tag(&self, tag: &str) -> Result<String, Error> {
+        match self.reference().with_tag(tag) {
+            Ok(_) => Ok(tag.to_owned()),
+            Err(error) => Err(Error::malformed("tag", error.to_string())),
+        }
+    }
+
+    /// Asks the registry how it is, for diagnosis.
+    pub fn probe(&self) -> Result<Probe, Error> {
+        let session = Arc::clone(&self.places.origin);
+        runtime::block_on(async move { probe::probe(&session).await })
     }
 }
 
 impl Source for Registry {
     fn describe(&self) -> String {
-        format!("registry {}", self.session.reference.name())
+        format!("registry {}", self.places.origin.reference.name())
     }
 
     fn resolve(&self) -> Result<Descriptor, Error> {
-        let session = Arc::clone(&self.session);
-        runtime::block_on(async move { Ok(manifest::resolve(&session).await?.descriptor.clone()) })
+        let places = Arc::clone(&self.places);
+        runtime::block_on(async move { Ok(places.resolve().await?.descriptor.clone()) })
     }
 
     fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
-        let (session, descriptor) = (Arc::clone(&self.session), descriptor.clone());
-        runtime::block_on(async move { manifest::named(&session, &descriptor).await })
+        let (places, descriptor) = (Arc::clone(&self.places), descriptor.clone());
+        runtime::block_on(async move { places.manifest(&descriptor).await })
     }
 
     fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
-        let (session, descriptor) = (Arc::clone(&self.session), descriptor.clone());
-        runtime::block_on(async move { blob::open(&session, descriptor).await })
+        let (places, descriptor) = (Arc::clone(&self.places), descriptor.clone());
+        let stream = runtime::block_on(async move { places.blob(descriptor).await })?;
+        Ok(Box::new(stream))
     }
 
     fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
-        let (session, subject) = (Arc::clone(&self.session), *subject);
-        runtime::block_on(async move { referrers::all(&session, &subject).await })
+        let (places, subject) = (Arc::clone(&self.places), *subject);
+        runtime::block_on(async move { places.referrers(&subject).await })
+    }
+
+    fn named(&self, name: &str) -> Result<Option<(Descriptor, Vec<u8>)>, Error> {
+        let (places, tag) = (Arc::clone(&self.places), self.tag(name)?);
+        runtime::block_on(async move { places.named(&tag).await })
     }
 }
 
 impl Store for Registry {
     fn put_blob(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error> {
         let descriptor = Descriptor::of(media_type, bytes);
-        let (session, digest, bytes) = (Arc::clone(&self.session), descriptor.digest, bytes.to_vec());
-        runtime::block_on(async move { push::blob(&session, &digest, bytes.into()).await })?;
+        let (session, digest, bytes) = (Arc::clone(&self.places.origin), descriptor.digest, bytes.to_vec());
+        runtime::block_on(async move {
+            push::blob(&session, &digest, None, push::Bytes::from(bytes).into()).await
+        })?;
+        Ok(descriptor)
+    }
+
+    fn put_content(&self, content: &Content) -> Result<(), Error> {
+        let (session, digest) = (Arc::clone(&self.places.origin), content.descriptor().digest);
+        let mount = content.mounted_from().map(str::to_owned);
+        let (body, fault) = push::streamed(content);
+        let sent =
+            runtime::block_on(async move { push::blob(&session, &digest, mount.as_deref(), body).await });
+        // What broke the stream off is the reason; what the connection made of it is not.
+        match (sent, fault.take()) {
+            (Err(_), Some(fault)) => Err(fault),
+            (sent, _) => sent,
+        }
+    }
+
+    fn put_manifest(&self, name: Option<&str>, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error> {
+        let descriptor = Descriptor::of(media_type, bytes);
+        let place = match name.filter(|name| name.parse::<Digest>().is_err()) {
+            Some(name) => self.tag(name)?,
+            None => descriptor.digest.to_string(),
+        };
+        let (session, sent, bytes) = (Arc::clone(&self.places.origin), descriptor.clone(), bytes.to_vec());
+        runtime::block_on(async move {
+            push::manifest(&session, &place, &sent, bytes.into(), push::Precondition::Anything).await
+        })?;
         Ok(descriptor)
     }
 
     fn attach(&self, media_type: &str, manifest: &[u8]) -> Result<Descriptor, Error> {
-        let (session, descriptor) = (Arc::clone(&self.session), Descriptor::of(media_type, manifest));
+        let (session, descriptor) = (Arc::clone(&self.places.origin), Descriptor::of(media_type, manifest));
         let manifest = manifest.to_vec();
         runtime::block_on(async move { push::attach(&session, descriptor, manifest.into()).await })
     }
@@ -122,6 +161,6 @@ impl Store for Registry {
 
 impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Registry").field("reference", &self.session.reference).finish_non_exhaustive()
+        f.debug_struct("Registry").field("reference", &self.places.origin.reference).finish_non_exhaustive()
     }
 }

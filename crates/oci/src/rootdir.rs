@@ -182,7 +182,12 @@ impl Walk<'_> {
             return Err(LimitExceeded::new("kept_total_bytes", self.limits.kept_total_bytes, what).into());
         }
         self.progress.advance(size);
-        let file = FoundFile { path: asked.to_owned(), real_path: shown(real), content, layer: None };
+        let file = FoundFile {
+            path: asked.to_owned(),
+            real_path: shown(real),
+            content: content.into(),
+            layer: None,
+        };
         self.found.insert(asked.to_owned(), file);
         Ok(())
     }

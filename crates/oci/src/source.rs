@@ -7,7 +7,8 @@ use std::io::Read;
 
 use plimsoll_core::Digest;
 
-use crate::{Descriptor, Error};
+use crate::image::Layer;
+use crate::{Content, Descriptor, Error};
 
 /// A place that holds the objects of one image: a registry's repository, a layout, an archive.
 pub trait Source: Send + Sync {
@@ -24,9 +25,27 @@ pub trait Source: Send + Sync {
     /// stream arrives as an [`std::io::Error`]; one that wraps an [`Error`] keeps its kind.
     fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error>;
 
+    /// The layer in the form in which this place has it. Mostly that is the blob that the manifest names. A container
+    /// engine's own store may have the uncompressed tar alone; it goes by the diff ID, which the configuration names.
+    fn stored(&self, layer: &Layer) -> Result<Descriptor, Error> {
+        Ok(layer.descriptor.clone())
+    }
+
+    /// Where a blob begins in the one stream that this place can give. None where blobs can be had in any order, several
+    /// at a time; otherwise reading them one after the other, in this order, spares asking for the stream again.
+    fn position(&self, _descriptor: &Descriptor) -> Option<u64> {
+        None
+    }
+
     /// Manifests whose `subject` is `subject`, from every mechanism that the place has. Empty means that there are
     /// none; not being able to find out is an error.
     fn referrers(&self, subject: &Digest) -> Result<Referrers, Error>;
+
+    /// The manifest that goes by another name in the same place, with its bytes: `sha256-<hex>.sig` beside an image. None
+    /// when there is no such name, and in places without names; not being able to find out is an error.
+    fn named(&self, _name: &str) -> Result<Option<(Descriptor, Vec<u8>)>, Error> {
+        Ok(None)
+    }
 }
 
 /// What a place says refers to a subject. Claims: each manifest's own `subject` has to be looked at, because a fallback
@@ -44,6 +63,18 @@ pub struct Referrers {
 pub trait Store: Source {
     /// Stores a blob, unless it is there already, and returns its descriptor.
     fn put_blob(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error>;
+
+    /// Stores a blob in constant memory, unless it is there already. What is not as its descriptor says is not kept.
+    fn put_content(&self, content: &Content) -> Result<(), Error>;
+
+    /// Stores a manifest whose objects are there, by its digest, and under `name` if one is given. What went by that name
+    /// before loses it. A digest as name makes it findable without one.
+    fn put_manifest(
+        &self,
+        name: Option<&str>,
+        media_type: &str,
+        manifest: &[u8],
+    ) -> Result<Descriptor, Error>;
 
     /// Stores a manifest that has a `subject`, in such a way that [`Source::referrers`] finds it afterwards, and returns
     /// its descriptor.

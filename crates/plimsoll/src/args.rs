@@ -1,16 +1,27 @@
 //! What was typed: one struct a command, documentation comments are the help texts.
 //!
 //! Nothing is read or resolved here; [`crate::settings`] says what the arguments mean. The same flag means the same in
-//! every command, and every flag has an environment variable `PLIMSOLL_…`.
+//! every command, and every flag has an environment variable `PLIMSOLL_…` and a key in the configuration file.
 
+pub(crate) mod attest;
+pub(crate) mod blob;
 pub(crate) mod check;
+pub(crate) mod config;
+pub(crate) mod conformance;
 pub(crate) mod db;
+pub(crate) mod doctor;
+pub(crate) mod evidence;
 pub(crate) mod key;
+pub(crate) mod keyless_flags;
 pub(crate) mod policy;
 pub(crate) mod sbom;
 pub(crate) mod scan;
+pub(crate) mod schema;
 pub(crate) mod shared;
 pub(crate) mod sign;
+pub(crate) mod trust;
+pub(crate) mod trust_flags;
+pub(crate) mod verify;
 pub(crate) mod waiver;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -47,9 +58,14 @@ A SUBJECT is one of:
   registry/repository[:tag][@digest]   an image in a registry
   oci:DIR[:tag|@digest]                an OCI image layout
   archive:FILE[:tag|@digest]           the output of `docker save`, or an OCI layout in a tar file
-  dir:PATH                             a root file system
+  docker:NAME  podman:NAME  containerd:NAME
+                                       an image that an engine of this machine keeps
+  dir:PATH                             a root file system, or an image as `skopeo copy … dir:PATH` writes it
+  file:PATH                            a single file: its digest, and nothing of what is in it
   sbom:FILE                            an SPDX 2.3 or CycloneDX 1.4+ document (scan only)
-An existing path is recognised without the scheme.";
+An existing path is recognised without the scheme. A name without scheme is always a registry's;
+its image `docker:24` is docker.io/library/docker:24. Stores are found as the engines' own tools find
+them: DOCKER_HOST, CONTAINERS_STORAGE_CONF, CONTAINERD_ROOT and CONTAINERD_NAMESPACE.";
 
 /// The commands, in the order of their help.
 #[derive(Debug, Subcommand)]
@@ -59,9 +75,22 @@ pub(crate) enum Command {
     Scan(scan::Scan),
     Db(db::Db),
     Sign(sign::Sign),
+    Verify(verify::Verify),
+    Attest(attest::Attest),
+    VerifyAttestation(verify::VerifyAttestation),
+    SignBlob(blob::SignBlob),
+    VerifyBlob(blob::VerifyBlob),
+    AttestBlob(blob::AttestBlob),
+    VerifyBlobAttestation(blob::VerifyBlobAttestation),
+    Evidence(evidence::Evidence),
     Key(key::Key),
+    Trust(trust::Trust),
     Policy(policy::Policy),
     Waiver(waiver::Waiver),
+    Doctor(doctor::Doctor),
+    Config(config::Config),
+    Schema(schema::Schema),
+    Conformance(conformance::Conformance),
     Completions(Completions),
     Man(Man),
 }

@@ -1,31 +1,58 @@
 //! One command, one file, named by its verb. A command sees settings, calls libraries, hands the result to a renderer.
 
+mod attest;
+mod blob;
 mod check;
 mod completions;
+mod config;
+mod conformance;
 mod db;
+pub(crate) mod doctor;
+pub(crate) mod evidence;
 mod key;
 mod man;
+mod place;
+mod platforms;
 mod policy;
 mod sbom;
 mod scan;
+mod schema;
 mod sign;
+pub(crate) mod trust;
+pub(crate) mod verification;
+mod verify;
 mod waiver;
 
 use crate::args::Command;
+use crate::config::Parsed;
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
 
-/// Runs `command` and says how it ended.
-pub(crate) fn run(command: &Command, console: Console) -> Result<Exit, Failure> {
-    match command {
-        Command::Check(arguments) => check::run(arguments, console),
-        Command::Sbom(arguments) => sbom::run(arguments, console),
-        Command::Scan(arguments) => scan::run(arguments, console),
-        Command::Db(arguments) => db::run(arguments, console),
-        Command::Sign(arguments) => sign::run(arguments, console),
+/// Runs the command that was typed and says how it ended.
+pub(crate) fn run(parsed: &Parsed, console: Console) -> Result<Exit, Failure> {
+    let limits = &parsed.limits;
+    match &parsed.arguments.command {
+        Command::Check(arguments) => check::run(arguments, limits, console),
+        Command::Sbom(arguments) => sbom::run(arguments, limits, console),
+        Command::Scan(arguments) => scan::run(arguments, limits, console),
+        Command::Db(arguments) => db::run(arguments, limits, console),
+        Command::Sign(arguments) => sign::run(arguments, limits, console),
+        Command::Verify(arguments) => verify::run(arguments, limits, console),
+        Command::Attest(arguments) => attest::run(arguments, limits, console),
+        Command::VerifyAttestation(arguments) => verify::run_attestation(arguments, limits, console),
+        Command::SignBlob(arguments) => blob::sign(arguments, console),
+        Command::VerifyBlob(arguments) => blob::verify_blob(arguments, limits, console),
+        Command::AttestBlob(arguments) => blob::attest(arguments, limits, console),
+        Command::VerifyBlobAttestation(arguments) => blob::verify_attestation(arguments, limits, console),
+        Command::Evidence(arguments) => evidence::run(arguments, limits, console),
         Command::Key(arguments) => key::run(arguments, console),
-        Command::Policy(arguments) => policy::run(arguments, console),
-        Command::Waiver(arguments) => waiver::run(arguments, console),
+        Command::Trust(arguments) => trust::run(arguments, console),
+        Command::Policy(arguments) => policy::run(arguments, limits, console),
+        Command::Waiver(arguments) => waiver::run(arguments, limits, console),
+        Command::Doctor(arguments) => doctor::run(arguments, parsed, console),
+        Command::Config(arguments) => config::run(arguments, &parsed.config, console),
+        Command::Conformance(arguments) => Ok(conformance::run(arguments, limits, console)),
+        Command::Schema(arguments) => schema::run(arguments),
         Command::Completions(arguments) => completions::run(arguments),
         Command::Man(arguments) => man::run(arguments, console),
     }

@@ -2,12 +2,12 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use plimsoll_core::Kind;
+use plimsoll_core::{Kind, Limits};
 use plimsoll_policy::{DenyList, DocumentKind, Policy, Waiver};
 
 use crate::failure::Failure;
 use crate::output::Console;
-use crate::settings::{documents, read_document, read_file};
+use crate::settings::{document_fits, documents, read_document, read_file};
 
 /// Public keys are small.
 const KEY_BYTES: u64 = 64 << 10;
@@ -20,13 +20,17 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// Reads `policy` (a file or a folder) and `deny_lists`; the built-in policy where none is given.
-    pub(crate) fn load(policy: Option<&Path>, deny_lists: &[PathBuf]) -> Result<Self, Failure> {
+    pub(crate) fn load(
+        policy: Option<&Path>,
+        deny_lists: &[PathBuf],
+        limits: &Limits,
+    ) -> Result<Self, Failure> {
         let mut rules = Self { policies: Vec::new(), denials: DenyList::none() };
         match policy {
             None => rules.policies.push(Policy::builtin()),
             Some(path) => {
                 for file in documents(path, is_document)? {
-                    rules.add(&file)?;
+                    rules.add(&file, limits)?;
                 }
                 if rules.policies.is_empty() {
                     return Err(Failure::new(Kind::Usage, format!("no policy in {}", path.display()))
@@ -35,17 +39,20 @@ impl Rules {
             }
         }
         for path in deny_lists {
-            let bytes = read_document(path)?;
+            let bytes = read_document(path, limits)?;
             rules.denials.add(DenyList::parse(&bytes, &path.display().to_string())?);
         }
         Ok(rules)
     }
 
-    fn add(&mut self, file: &Path) -> Result<(), Failure> {
-        let bytes = read_document(file)?;
+    fn add(&mut self, file: &Path, limits: &Limits) -> Result<(), Failure> {
+        let bytes = read_document(file, limits)?;
         let origin = file.display().to_string();
         match DocumentKind::of(&bytes, &origin)? {
-            DocumentKind::Policy => self.policies.push(parse_policy(&bytes, file)?),
+            DocumentKind::Policy => {
+                document_fits(&bytes, file, limits)?;
+                self.policies.push(parse_policy(&bytes, file)?);
+            }
             DocumentKind::DenyList => self.denials.add(DenyList::parse(&bytes, &origin)?),
             // Waivers may lie beside policies; `--waivers` is what makes them count.
             DocumentKind::Waiver => {}
@@ -92,7 +99,12 @@ pub(crate) fn parse_policy(bytes: &[u8], file: &Path) -> Result<Policy, Failure>
 
 /// The waivers in `paths`, as far as `policy` may accept them. A signed waiver that no approver of this policy signed
 /// is left out, with a warning; a waiver that is not one is an error.
-pub(crate) fn waivers(paths: &[PathBuf], policy: &Policy, console: Console) -> Result<Vec<Waiver>, Failure> {
+pub(crate) fn waivers(
+    paths: &[PathBuf],
+    policy: &Policy,
+    limits: &Limits,
+    console: Console,
+) -> Result<Vec<Waiver>, Failure> {
     let mut waivers = Vec::new();
     for path in paths {
         let files = documents(path, |name| is_bundle(name) || is_document(name))?;
@@ -101,7 +113,8 @@ pub(crate) fn waivers(paths: &[PathBuf], policy: &Policy, console: Console) -> R
             if files.contains(&beside(file)) {
                 continue;
             }
-            let bytes = read_document(file)?;
+            let bytes = read_document(file, limits)?;
+            document_fits(&bytes, file, limits)?;
             let origin = file.display().to_string();
             if !is_bundle(&origin) {
                 waivers.push(Waiver::from_unsigned(&bytes, &origin)?);

@@ -12,6 +12,8 @@ pub(crate) enum Exit {
     Done,
     /// Done, with a result that is not success.
     Kind(Kind),
+    /// The same, where another program's exit codes were asked for.
+    Code(u8),
 }
 
 impl Exit {
@@ -23,7 +25,7 @@ impl Exit {
                 Exit::Done => 0,
                 Exit::Kind(Kind::Indeterminate) => 2,
                 Exit::Kind(Kind::Denied) => 3,
-                Exit::Kind(_) => 1,
+                Exit::Kind(_) | Exit::Code(_) => 1,
             }
         }
         if gravity(other) > gravity(self) { other } else { self }
@@ -35,12 +37,13 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Done => Self::SUCCESS,
             Exit::Kind(kind) => Self::from(kind.exit_code()),
+            Exit::Code(code) => Self::from(code),
         }
     }
 }
 
 /// An error on its way to the user.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     kind: Kind,
     message: String,

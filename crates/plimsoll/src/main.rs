@@ -5,30 +5,36 @@
 
 mod args;
 mod commands;
+mod config;
 mod documents;
 mod failure;
 mod output;
 mod progress;
 mod render;
+mod schemas;
 mod settings;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
-use crate::args::Arguments;
+use crate::config::Stop;
 use crate::failure::Exit;
 use crate::output::Console;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => return failure::usage(&error),
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let parsed = match config::parse(&typed) {
+        Ok(parsed) => parsed,
+        Err(Stop::Clap(error)) => return failure::usage(&error),
+        Err(Stop::Failure(failure)) => {
+            Console::plain().report(&failure);
+            return Exit::Kind(failure.kind()).into();
+        }
     };
-    let console = Console::new(&arguments.global);
+    let console = Console::new(&parsed.arguments.global);
     console.start_log();
     let exit = failure::guarded(|| {
-        commands::run(&arguments.command, console).unwrap_or_else(|failure| {
+        commands::run(&parsed, console).unwrap_or_else(|failure| {
             console.report(&failure);
             Exit::Kind(failure.kind())
         })

@@ -24,6 +24,11 @@ impl Console {
         Self { quiet: global.quiet, verbose: global.verbose, color: global.color }
     }
 
+    /// Before the arguments are known.
+    pub(crate) fn plain() -> Self {
+        Self { quiet: false, verbose: 0, color: Color::Auto }
+    }
+
     /// Sends the libraries' log to standard error, as loud as `-q` and `-v` ask for.
     pub(crate) fn start_log(self) {
         let level = match (self.quiet, self.verbose) {
@@ -45,6 +50,11 @@ impl Console {
         !self.quiet && self.color != Color::Never && io::stderr().is_terminal()
     }
 
+    /// Whether more was asked for than the result.
+    pub(crate) fn is_verbose(self) -> bool {
+        self.verbose > 0
+    }
+
     /// Whether standard output gets colours, when it is where the result goes.
     pub(crate) fn stdout_colors(self) -> bool {
         self.colors_on(&io::stdout())
@@ -53,7 +63,7 @@ impl Console {
     /// Says something that is not the result, unless `-q`.
     pub(crate) fn say(self, message: impl Display) {
         if !self.quiet {
-            say_always(&format!("{message}"));
+            say_always(&harmless(&message.to_string()));
         }
     }
 
@@ -61,7 +71,7 @@ impl Console {
     pub(crate) fn warn(self, message: impl Display) {
         if !self.quiet {
             let label = self.painted("warning", "33");
-            say_always(&format!("{label}: {message}"));
+            say_always(&format!("{label}: {}", harmless(&message.to_string())));
         }
     }
 
@@ -108,9 +118,16 @@ pub(crate) fn emit(
 /// Writes a result as JSON, indented, with a line end.
 pub(crate) fn emit_json(file: Option<&Path>, value: &impl serde::Serialize) -> Result<(), Failure> {
     emit(file, |out| {
-        serde_json::to_writer_pretty(&mut *out, value)?;
+        // Strings may hold what a terminal obeys: JSON itself escapes only the oldest of it.
+        let document = serde_json::to_string_pretty(value)?;
+        out.write_all(text::terminal_json(&document).as_bytes())?;
         out.write_all(b"\n")
     })
+}
+
+/// A message of one or more lines, whatever foreign text is in it.
+fn harmless(message: &str) -> String {
+    message.split('\n').map(text::terminal).collect::<Vec<_>>().join("\n")
 }
 
 fn say_always(message: &str) {

@@ -1,8 +1,13 @@
 //! From results to text. Nothing is computed here that a library should know.
 
+pub(crate) mod config;
 pub(crate) mod database;
+pub(crate) mod doctor;
+pub(crate) mod evidence;
 pub(crate) mod findings;
 pub(crate) mod inventory;
 pub(crate) mod sarif;
 pub(crate) mod table;
+pub(crate) mod trust;
 pub(crate) mod verdict;
+pub(crate) mod verification;

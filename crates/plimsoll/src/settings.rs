@@ -1,17 +1,26 @@
 //! What the arguments mean, with environment and files merged. Commands see only this.
 
+mod signer;
+mod trust;
+
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Kind, Limits, Timestamp, clock, read};
-use plimsoll_signing::PrivateKey;
+use plimsoll_core::{Kind, LimitExceeded, Limits, Timestamp, clock, read};
+use plimsoll_http::{ClientCertificate, HostTls};
+use plimsoll_oci::RegistryConfig;
+use plimsoll_signing::key::{self, KeyAccess};
+use plimsoll_signing::{PrivateKey, SigningKey, Zeroizing};
 
 use crate::args::shared::{DatabaseChoice, Instant, Network};
 use crate::failure::Failure;
 
+pub(crate) use signer::Signing;
+pub(crate) use trust::{Trusting, public_key, trusted_root};
+
 /// PEM files are small; a certificate bundle of a whole system has about 250 KiB.
-const PEM_BYTES: u64 = 4 << 20;
+pub(crate) const PEM_BYTES: u64 = 4 << 20;
 
 /// The instant that counts as now: `--at`, else the clock's, in whole seconds. Verdicts are read by people, and what they
 /// depend on is known to the second at best.
@@ -24,14 +33,26 @@ pub(crate) fn now(instant: &Instant) -> Timestamp {
 
 /// The database folder: `--db`, else `plimsoll/db` in the user's cache folder.
 pub(crate) fn database_folder(choice: &DatabaseChoice) -> Result<PathBuf, Failure> {
+    match &choice.db {
+        Some(folder) => Ok(folder.clone()),
+        None => Ok(cache_folder()?.join("db")),
+    }
+}
+
+/// The folder of all instances whose trusted roots were fetched.
+pub(crate) fn trust_folder() -> Result<PathBuf, Failure> {
+    Ok(cache_folder()?.join("trust"))
+}
+
+/// `plimsoll` in the user's cache folder.
+pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
     let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    choice
-        .db
-        .clone()
-        .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("plimsoll/db")))
-        .or_else(|| variable("HOME").map(|home| home.join(".cache/plimsoll/db")))
+    variable("XDG_CACHE_HOME")
+        .or_else(|| variable("HOME").map(|home| home.join(".cache")))
+        .map(|cache| cache.join("plimsoll"))
         .ok_or_else(|| {
-            Failure::new(Kind::Usage, "no folder for the advisory database").with_hint("pass --db DIR")
+            Failure::new(Kind::Usage, "no folder for the advisory database")
+                .with_hint("pass --db DIR, or set XDG_CACHE_HOME")
         })
 }
 
@@ -43,24 +64,80 @@ pub(crate) fn http(network: &Network) -> Result<plimsoll_http::Settings, Failure
         timeout: network.timeout,
         plain_http: network.insecure_registry.clone(),
         extra_roots,
+        hosts: client_certificates(network)?,
+        allow_private: network.allow_private.clone(),
         offline: network.offline,
         proxy: plimsoll_http::Proxy::from_env(|name| std::env::var(name).ok())?,
         ..plimsoll_http::Settings::default()
     })
 }
 
+/// The client certificates of the flags, each for its host.
+fn client_certificates(network: &Network) -> Result<Vec<HostTls>, Failure> {
+    for key in &network.client_key {
+        if !network.client_cert.iter().any(|certificate| certificate.host == key.host) {
+            return Err(Failure::new(
+                Kind::Usage,
+                format!("--client-key for {} has no certificate", key.host),
+            )
+            .with_hint(format!("pass --client-cert {}=FILE as well", key.host)));
+        }
+    }
+    let mut hosts = Vec::new();
+    for certificate in &network.client_cert {
+        let chain = read_file(&certificate.file, PEM_BYTES)?;
+        let key = match network.client_key.iter().find(|key| key.host == certificate.host) {
+            Some(key) => read_file(&key.file, PEM_BYTES)?,
+            None => chain.clone(),
+        };
+        let client = ClientCertificate { place: certificate.file.display().to_string(), chain, key };
+        hosts.push(HostTls { host: certificate.host.clone(), client: Some(client), ..HostTls::default() });
+    }
+    Ok(hosts)
+}
+
+/// Mirrors and certificates: what the user named, else what is in the usual places.
+pub(crate) fn registries(network: &Network) -> Result<RegistryConfig, Failure> {
+    let named: Vec<PathBuf> =
+        network.registry_config.iter().filter(|path| !path.as_os_str().is_empty()).cloned().collect();
+    let config = match named.as_slice() {
+        [] => RegistryConfig::from_env(|name| std::env::var_os(name))?,
+        [only] if only.as_os_str() == "none" => RegistryConfig::none(),
+        paths => RegistryConfig::from_paths(paths)?,
+    };
+    Ok(config.dangerous_follow_insecure(network.insecure_registry_config))
+}
+
 /// Reads a file that the user named, at most `limit` bytes.
 pub(crate) fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    read_within(path, limit, "document_bytes")
+}
+
+/// As [`read_file`], saying which limit it is.
+pub(crate) fn read_within(path: &Path, limit: u64, name: &'static str) -> Result<Vec<u8>, Failure> {
     let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
-    read::to_end(file, limit, "document_bytes", &path.display().to_string()).map_err(|error| match error {
+    read::to_end(file, limit, name, &path.display().to_string()).map_err(|error| match error {
         read::Error::Io { source, .. } => cannot_read(path, &source),
         other => Failure::new(Kind::Usage, other.to_string()),
     })
 }
 
-/// Reads a policy, waiver or deny list.
-pub(crate) fn read_document(path: &Path) -> Result<Vec<u8>, Failure> {
-    read_file(path, Limits::default().document_bytes)
+/// Reads a policy, waiver or deny list. Which of them it is shows when it is read, so the larger limit counts here;
+/// [`document_fits`] is for those that are no deny list.
+pub(crate) fn read_document(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
+    let limit = limits.document_bytes.max(limits.deny_list_bytes);
+    let name = if limit == limits.deny_list_bytes { "deny_list_bytes" } else { "document_bytes" };
+    read_within(path, limit, name)
+}
+
+/// Refuses what is too large to be a policy or waiver.
+pub(crate) fn document_fits(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(), Failure> {
+    if bytes.len() as u64 <= limits.document_bytes {
+        return Ok(());
+    }
+    let what = path.display().to_string();
+    let exceeded = LimitExceeded::new("document_bytes", limits.document_bytes, what);
+    Err(Failure::new(Kind::Usage, exceeded.to_string()))
 }
 
 /// The files behind `path`: itself, or the documents in it in the order of their names.
@@ -81,7 +158,8 @@ pub(crate) fn documents(path: &Path, is_document: impl Fn(&str) -> bool) -> Resu
     Ok(files)
 }
 
-fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
+/// What a file that cannot be read ends with.
+pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
     let kind = if error.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Failed };
     Failure::new(kind, format!("cannot read {}: {error}", path.display()))
 }
@@ -101,18 +179,39 @@ pub(crate) fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
     }
 }
 
+/// The key that `reference` names: a file, or what [`plimsoll_signing::key::open`] finds elsewhere.
+pub(crate) fn signing_key(
+    reference: &str,
+    http: plimsoll_http::Settings,
+) -> Result<Box<dyn SigningKey>, Failure> {
+    let mut failure = None;
+    let mut ask = |place: &str| {
+        let passphrase = Passphrase::from_environment()
+            .map_or_else(|| Passphrase::ask(&format!("Passphrase for {place}: ")), Ok);
+        passphrase.map(|passphrase| passphrase.0).map_err(|error| {
+            failure = Some(error);
+            plimsoll_signing::Error::PassphraseMissing
+        })
+    };
+    let opened = key::open(reference, &mut ask, &KeyAccess::of_process(http));
+    // Why nobody could be asked says more than that there is no passphrase.
+    opened.map_err(|error| failure.unwrap_or_else(|| error.into()))
+}
+
 /// A passphrase. It has no `Display`, and its `Debug` says nothing.
-pub(crate) struct Passphrase(String);
+pub(crate) struct Passphrase(Zeroizing<String>);
 
 impl Passphrase {
-    /// `PLIMSOLL_KEY_PASSPHRASE`, when it is set and not empty.
+    /// `PLIMSOLL_KEY_PASSPHRASE`, when it is set and not empty, else `COSIGN_PASSWORD`, which may be empty: cosign makes
+    /// such keys.
     pub(crate) fn from_environment() -> Option<Self> {
-        std::env::var("PLIMSOLL_KEY_PASSPHRASE").ok().filter(|text| !text.is_empty()).map(Self)
+        let own = std::env::var("PLIMSOLL_KEY_PASSPHRASE").ok().filter(|text| !text.is_empty());
+        own.or_else(|| std::env::var("COSIGN_PASSWORD").ok()).map(|text| Self(Zeroizing::new(text)))
     }
 
     /// Asks on the terminal, without echo.
     pub(crate) fn ask(prompt: &str) -> Result<Self, Failure> {
-        rpassword::prompt_password(prompt).map(Self).map_err(|error| {
+        rpassword::prompt_password(prompt).map(|text| Self(Zeroizing::new(text))).map_err(|error| {
             Failure::new(Kind::Usage, format!("cannot ask for a passphrase: {error}"))
                 .with_hint("set PLIMSOLL_KEY_PASSPHRASE")
         })

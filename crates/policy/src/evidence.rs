@@ -57,6 +57,10 @@ pub enum SubjectKind {
     RootDir,
     /// An SBOM document; the artifact itself was not seen.
     Sbom,
+    /// An image that a container engine of this machine keeps.
+    LocalImage,
+    /// A single file.
+    File,
 }
 
 /// The digests of one platform's image, all computed from bytes that were read.

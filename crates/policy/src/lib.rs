@@ -29,6 +29,7 @@ mod waiver;
 
 pub use deny::DenyList;
 pub use detail::{Detail, Disposition, FindingRecord, LocationRecord};
+pub use document::read_strictly;
 pub use error::{Error, TextFault};
 pub use evaluate::evaluate;
 pub use evidence::{

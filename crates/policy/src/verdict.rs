@@ -28,7 +28,7 @@ pub const VERDICT_V1: &str = "plimsoll.dev/verdict/v1";
 /// What is decided about a subject, over all of its platforms that were judged.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(title = "Plimsoll verdict, version 1")]
+#[schemars(title = "Plimsoll verdict, version 1", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Verdict {
     /// `plimsoll.dev/verdict/v1`.

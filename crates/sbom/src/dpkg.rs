@@ -289,7 +289,7 @@ mod tests {
         let found = FoundFile {
             path: path.to_owned(),
             real_path: path.to_owned(),
-            content: content.to_vec(),
+            content: content.to_vec().into(),
             layer: Some(layer),
         };
         (path.to_owned(), found)

@@ -299,11 +299,13 @@ pub enum ProblemCode {
     InvalidPurl,
     /// Components of a document have no version.
     MissingVersion,
+    /// The subject is of a kind that nothing here looks into.
+    NotCataloged,
 }
 
 impl ProblemCode {
     /// Every code.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::OsInventoryMissing,
         Self::OsInventoryBroken,
         Self::UnknownOs,
@@ -315,6 +317,7 @@ impl ProblemCode {
         Self::MissingPurl,
         Self::InvalidPurl,
         Self::MissingVersion,
+        Self::NotCataloged,
     ];
 
     /// The stable name: `os-inventory-missing`.
@@ -331,6 +334,7 @@ impl ProblemCode {
             Self::MissingPurl => "missing-purl",
             Self::InvalidPurl => "invalid-purl",
             Self::MissingVersion => "missing-version",
+            Self::NotCataloged => "not-cataloged",
         }
     }
 

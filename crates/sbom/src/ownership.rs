@@ -42,7 +42,9 @@ pub(crate) fn assign(files: &FileSet, packages: &[Component], distributions: &mu
                 let Some(distribution) = distributions.get(*index) else { continue };
                 let evidence = match digest {
                     None => OwnerEvidence::Claimed,
-                    Some(digest) if digest == hex::encode(Md5::digest(&distribution.file.content)) => {
+                    Some(digest)
+                        if digest == hex::encode(Md5::digest(distribution.file.content.as_slice())) =>
+                    {
                         OwnerEvidence::DigestsMatch
                     }
                     Some(_) => OwnerEvidence::DigestMismatch,

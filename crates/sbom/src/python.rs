@@ -210,7 +210,7 @@ mod tests {
         let file = FoundFile {
             path: path.to_owned(),
             real_path: path.to_owned(),
-            content: content.as_bytes().to_vec(),
+            content: content.as_bytes().to_vec().into(),
             layer: Some(1),
         };
         let files = FileSet { files: BTreeMap::from([(path.to_owned(), file)]), ..FileSet::default() };

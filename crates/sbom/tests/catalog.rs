@@ -25,7 +25,7 @@ fn image(files: &[(&str, &str)]) -> FileSet {
         let found = FoundFile {
             path: (*path).to_owned(),
             real_path: (*path).to_owned(),
-            content: content.as_bytes().to_vec(),
+            content: content.as_bytes().to_vec().into(),
             layer: Some(0),
         };
         ((*path).to_owned(), found)
@@ -174,7 +174,12 @@ fn the_root_of_this_machine() {
             println!("skipped: no /{path}");
             return;
         };
-        let found = FoundFile { path: path.to_owned(), real_path: path.to_owned(), content, layer: None };
+        let found = FoundFile {
+            path: path.to_owned(),
+            real_path: path.to_owned(),
+            content: content.into(),
+            layer: None,
+        };
         files.insert(path.to_owned(), found);
     }
     let inventory = catalog(&FileSet { files, ..FileSet::default() });

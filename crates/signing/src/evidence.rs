@@ -1,30 +1,38 @@
-//! The bundles that are attached to an image.
+//! The bundles that are attached to an image, and what older versions of cosign attached.
 //!
-//! Owns finding and fetching them as OCI referrers; nothing is verified here, and nothing is believed: anybody who may push
-//! to the repository can attach anything. What follows from that:
+//! Owns finding and fetching them; nothing is verified here, and nothing is believed: anybody who may push to the repository
+//! can attach anything. [`bundles`] looks at the OCI referrers: bundles, and the signatures and attestations that cosign's
+//! experimental OCI 1.1 mode wrote. [`older`] looks under the tags `sha256-<hex>.sig` and `.att`. What is not a bundle is
+//! made one ([`plimsoll_verify::legacy`]), so that there is one way to verify: [`FoundBundle::verify`]. What follows from
+//! trusting nobody:
 //!
 //! - The kind that a listing states (`artifactType`) filters nothing: fallback indexes of GHCR and of older tools state
 //!   `application/vnd.oci.empty.v1+json` or nothing for real signatures. It only says what is looked at first.
 //! - A referrer that is broken, or is something else, is set aside with its reason and stops nothing.
-//! - A registry that cannot answer is an error, never "no signatures".
+//! - A registry that cannot answer is an error, never "no signatures" and never "an older format".
 //! - Number and bytes are bounded (CVE-2023-46737, CVE-2024-29902), and [`Bundles::truncated`] says when a bound was hit.
 //!
-//! Follows cosign's `BUNDLE_SPEC` and the OCI distribution specification 1.1, "Listing Referrers". The manifest of a
+//! `.sbom` tags hold what nobody signed; they are copied with an image ([`crate::transfer`]) and are no evidence.
+//!
+//! Follows cosign's `BUNDLE_SPEC` and `SIGNATURE_SPEC`, and the OCI distribution specification 1.1, "Listing Referrers". The manifest of a
 //! referrer is shown in [`crate::image`].
 
-use std::cmp::Reverse;
-use std::collections::BTreeSet;
-use std::io;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod fetch;
 
-use plimsoll_core::{Digest, LimitExceeded, Limits, read, text};
-use plimsoll_oci::manifest::{self, Document};
+use std::cmp::Reverse;
+
+use plimsoll_core::{Algorithm, Digest, Limits, text};
+use plimsoll_oci::manifest::{self, Document, Manifest};
 use plimsoll_oci::source::Referrers;
 use plimsoll_oci::{Descriptor, Error as OciError, Source, media};
+use plimsoll_verify::legacy::{self, DSSE_ENVELOPE, SIMPLE_SIGNING};
+use plimsoll_verify::{Bundle, COSIGN_SIGN_V1, Check, Statement, Verified, verify};
 
 use crate::Error;
 use crate::image::CREATED;
+pub(crate) use fetch::at_once as parallel;
+pub(crate) use fetch::own_fault;
+use fetch::{at_once, content, fitting};
 
 /// Every version's media type begins so: `….bundle.v0.3+json`, `….bundle+json;version=0.3`.
 const BUNDLE_PREFIX: &str = "application/vnd.dev.sigstore.bundle";
@@ -32,9 +40,6 @@ const BUNDLE_PREFIX: &str = "application/vnd.dev.sigstore.bundle";
 /// All bundles of one subject together may have this many times the bytes of the largest one. Small ones come first, so
 /// that giants cannot crowd out signatures, which have about a kilobyte.
 const TOTAL: u64 = 16;
-
-/// Referrers fetched at the same time: the way to a registry is mostly waiting.
-const AT_ONCE: usize = 8;
 
 /// What is attached to a subject.
 #[derive(Debug, Default)]
@@ -54,8 +59,46 @@ pub struct FoundBundle {
     pub referrer: Descriptor,
     /// The bundle.
     pub bytes: Vec<u8>,
-    /// The digest of the bytes, checked.
+    /// The digest of what was stored, checked: of the bundle, or of what it was made from.
     pub digest: Digest,
+    /// What was stored.
+    pub form: Form,
+}
+
+/// What a bundle was stored as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Form {
+    /// The bundle itself.
+    Bundle,
+    /// cosign's older signature, over this payload.
+    SimpleSigning(Vec<u8>),
+    /// cosign's older attestation.
+    Attestation,
+}
+
+impl FoundBundle {
+    /// Verifies the statement, or the older signature as the statement that it stands for.
+    pub fn verify(
+        &self,
+        about: &Digest,
+        check: &Check<'_>,
+    ) -> Result<Verified<Statement>, plimsoll_verify::Error> {
+        let bundle = Bundle::parse(&self.bytes)?;
+        match &self.form {
+            Form::SimpleSigning(payload) => legacy::verify_simple_signing(&bundle, payload, about, check),
+            _ => verify(&bundle, Some(about), check),
+        }
+    }
+
+    /// The predicate type that its statement states. Not verified: what is of another kind than the one that is wanted
+    /// need not be verified, and what is of the right kind says nothing yet.
+    pub fn claimed_predicate(&self) -> Option<String> {
+        match self.form {
+            Form::SimpleSigning(_) => Some(COSIGN_SIGN_V1.to_owned()),
+            _ => Bundle::parse(&self.bytes).ok()?.claimed_predicate(),
+        }
+    }
 }
 
 /// A referrer without a usable bundle.
@@ -92,6 +135,9 @@ pub enum SkipReason {
     /// Its manifest or bundle is missing, damaged or beyond a limit.
     #[error(transparent)]
     Object(Box<OciError>),
+    /// An older signature or attestation that no bundle can be made of.
+    #[error(transparent)]
+    Older(Box<plimsoll_verify::Error>),
     /// The bundles together are too large, and this is one of the larger.
     #[error("bundle of {size} bytes, more than all bundles of an image together may still have")]
     OverTotal {
@@ -100,7 +146,32 @@ pub enum SkipReason {
     },
 }
 
-/// Fetches the bundles attached to `subject`.
+/// A layer that holds evidence, by what its manifest says.
+struct Candidate {
+    referrer: Descriptor,
+    layer: Descriptor,
+    kind: LayerKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LayerKind {
+    Bundle,
+    Signature,
+    Attestation,
+}
+
+impl LayerKind {
+    fn of(layer: &Descriptor) -> Option<Self> {
+        match layer.media_type.as_str() {
+            SIMPLE_SIGNING => Some(Self::Signature),
+            DSSE_ENVELOPE => Some(Self::Attestation),
+            media_type if media_type.starts_with(BUNDLE_PREFIX) => Some(Self::Bundle),
+            _ => None,
+        }
+    }
+}
+
+/// Fetches the bundles attached to `subject` as referrers.
 pub fn bundles(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result<Bundles, Error> {
     let Referrers { descriptors: mut listed, mut truncated } = source.referrers(subject)?;
     listed.sort_by_cached_key(order);
@@ -109,31 +180,112 @@ pub fn bundles(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result
 
     let mut skipped = Vec::new();
     let mut candidates = Vec::new();
-    let layers = at_once(&listed, |referrer| bundle_layer(source, referrer, subject, limits));
-    for (descriptor, layer) in listed.into_iter().zip(layers) {
-        match layer? {
-            Ok(layer) => candidates.push((descriptor, layer)),
+    let layers = at_once(&listed, |referrer| layers_of(source, referrer, subject, limits));
+    for (descriptor, layers) in listed.into_iter().zip(layers) {
+        match layers? {
+            Ok(layers) => candidates.extend(layers.into_iter().map(|(layer, kind)| Candidate {
+                referrer: descriptor.clone(),
+                layer,
+                kind,
+            })),
             Err(reason) => skipped.push(Skipped { descriptor, reason }),
         }
     }
+    fetched(source, candidates, skipped, truncated, limits)
+}
 
-    let fitting = fitting(&candidates, limits.bundle_bytes.saturating_mul(TOTAL));
-    let (wanted, over): (Vec<_>, Vec<_>) =
-        candidates.into_iter().partition(|(referrer, _)| fitting.contains(&referrer.digest));
-    for (descriptor, layer) in over {
-        truncated = true;
-        skipped.push(Skipped { descriptor, reason: SkipReason::OverTotal { size: layer.size } });
+/// The suffixes of the tags under which cosign kept what belongs to an image, before there were referrers.
+pub(crate) const OLDER_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
+
+/// The tag of something that older versions of cosign kept beside an image: `sha256-<hex>.sig`.
+pub fn older_tag(subject: &Digest, suffix: &str) -> String {
+    let name = match subject.algorithm() {
+        Algorithm::Sha256 => "sha256",
+        Algorithm::Sha512 => "sha512",
+    };
+    format!("{name}-{}.{suffix}", subject.hex())
+}
+
+/// Fetches the signatures and attestations under the tags that older versions of cosign wrote. Apart from [`bundles`],
+/// because it costs two requests more, and an image that was signed lately has none.
+pub fn older(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result<Bundles, Error> {
+    let (mut candidates, mut skipped) = (Vec::new(), Vec::new());
+    let tags = [older_tag(subject, "sig"), older_tag(subject, "att")];
+    for found in at_once(&tags, |tag| source.named(tag)) {
+        let Some((descriptor, bytes)) = found? else { continue };
+        match older_layers(&descriptor, &bytes, limits)? {
+            Ok(layers) => candidates.extend(layers.into_iter().map(|(layer, kind)| Candidate {
+                referrer: descriptor.clone(),
+                layer,
+                kind,
+            })),
+            Err(reason) => skipped.push(Skipped { descriptor, reason }),
+        }
     }
+    fetched(source, candidates, skipped, false, limits)
+}
 
-    let mut found = Vec::new();
-    let contents = at_once(&wanted, |(_, layer)| content(source, layer, limits));
-    for ((referrer, layer), bytes) in wanted.into_iter().zip(contents) {
-        match bytes? {
-            Ok(bytes) => found.push(FoundBundle { referrer, bytes, digest: layer.digest }),
-            Err(reason) => skipped.push(Skipped { descriptor: referrer, reason }),
+/// What [`bundles`] and [`older`] find, together.
+pub fn all(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result<Bundles, Error> {
+    let mut found = bundles(source, subject, limits)?;
+    let older = older(source, subject, limits)?;
+    found.found.extend(older.found);
+    found.skipped.extend(older.skipped);
+    found.truncated |= older.truncated;
+    Ok(found)
+}
+
+/// Fetches what the candidates hold.
+fn fetched(
+    source: &dyn Source,
+    mut candidates: Vec<Candidate>,
+    mut skipped: Vec<Skipped>,
+    mut truncated: bool,
+    limits: &Limits,
+) -> Result<Bundles, Error> {
+    // One manifest can list any number of older signatures (CVE-2023-46737, CVE-2024-29903).
+    truncated |= candidates.len() > limits.referrers;
+    candidates.truncate(limits.referrers);
+    let budget = limits.bundle_bytes.saturating_mul(TOTAL);
+    let sizes: Vec<u64> = candidates.iter().map(|candidate| candidate.layer.size).collect();
+    let fitting = fitting(&sizes, budget);
+    let (mut wanted, mut found) = (Vec::new(), Vec::new());
+    for (candidate, fits) in candidates.into_iter().zip(fitting) {
+        if fits {
+            wanted.push(candidate);
+        } else {
+            truncated = true;
+            let reason = SkipReason::OverTotal { size: candidate.layer.size };
+            skipped.push(Skipped { descriptor: candidate.referrer, reason });
+        }
+    }
+    let contents = at_once(&wanted, |candidate| content(source, &candidate.layer, limits));
+    for (candidate, bytes) in wanted.into_iter().zip(contents) {
+        match bytes?.and_then(|bytes| candidate.bundle(bytes)) {
+            Ok(bundle) => found.push(bundle),
+            Err(reason) => skipped.push(Skipped { descriptor: candidate.referrer, reason }),
         }
     }
     Ok(Bundles { found, skipped, truncated })
+}
+
+impl Candidate {
+    /// What was stored, as a bundle.
+    fn bundle(&self, stored: Vec<u8>) -> Result<FoundBundle, SkipReason> {
+        let older = |error| SkipReason::Older(Box::new(error));
+        let annotations = &self.layer.annotations;
+        let (bytes, form) = match self.kind {
+            LayerKind::Bundle => (stored, Form::Bundle),
+            LayerKind::Signature => {
+                let bytes = legacy::bundle_of_signature(&stored, annotations).map_err(older)?;
+                (bytes, Form::SimpleSigning(stored))
+            }
+            LayerKind::Attestation => {
+                (legacy::bundle_of_attestation(&stored, annotations).map_err(older)?, Form::Attestation)
+            }
+        };
+        Ok(FoundBundle { referrer: self.referrer.clone(), bytes, digest: self.layer.digest, form })
+    }
 }
 
 /// What is looked at first: what says it is a bundle, then what may be one, then the rest; the newest of each first. All of
@@ -148,13 +300,16 @@ fn order(referrer: &Descriptor) -> (u8, Reverse<String>, Digest) {
     (rank, Reverse(created), referrer.digest)
 }
 
-/// The layer with the bundle. The outer error stops everything, the inner one is this referrer's own.
-fn bundle_layer(
+/// The layers of a manifest that hold evidence. The outer error of the functions below stops everything, the inner one is
+/// this referrer's own.
+type Layers = Result<Vec<(Descriptor, LayerKind)>, SkipReason>;
+
+fn layers_of(
     source: &dyn Source,
     referrer: &Descriptor,
     subject: &Digest,
     limits: &Limits,
-) -> Result<Result<Descriptor, SkipReason>, Error> {
+) -> Result<Layers, Error> {
     if !media::is_manifest(&referrer.media_type) {
         return Ok(Err(SkipReason::OtherArtifact { media_type: referrer.media_type.clone() }));
     }
@@ -162,119 +317,55 @@ fn bundle_layer(
         Ok(bytes) => bytes,
         Err(error) => return own_fault(error).map(Err),
     };
-    let what = format!("referrer {}", referrer.digest);
-    let manifest = match manifest::parse(&bytes, &referrer.media_type, &what, limits) {
-        Ok(Document::Manifest(manifest)) => manifest,
-        Ok(Document::Index(_)) => {
-            return Ok(Err(SkipReason::OtherArtifact { media_type: media::OCI_INDEX.to_owned() }));
-        }
-        Err(error) => return own_fault(error).map(Err),
+    let manifest = match parsed(referrer, &bytes, limits)? {
+        Ok(manifest) => manifest,
+        Err(reason) => return Ok(Err(reason)),
     };
-    let refers_to = manifest.subject.map(|subject| subject.digest);
+    let refers_to = manifest.subject.as_ref().map(|subject| subject.digest);
     if refers_to.as_ref() != Some(subject) {
         return Ok(Err(SkipReason::OtherSubject { got: refers_to }));
     }
-    Ok(match <[Descriptor; 1]>::try_from(manifest.layers) {
-        Ok([layer]) if layer.media_type.starts_with(BUNDLE_PREFIX) => Ok(layer),
-        Ok([layer]) => Err(SkipReason::OtherArtifact { media_type: layer.media_type }),
-        Err(layers) => Err(SkipReason::LayerCount { got: layers.len() }),
+    Ok(match manifest.layers.as_slice() {
+        [layer] => match LayerKind::of(layer) {
+            Some(kind) => Ok(vec![(layer.clone(), kind)]),
+            None => Err(SkipReason::OtherArtifact { media_type: layer.media_type.clone() }),
+        },
+        // Older signatures come several to a manifest, a bundle comes alone.
+        layers => match layers.iter().map(older_kind).collect::<Option<Vec<_>>>() {
+            Some(older) if !older.is_empty() => Ok(older),
+            _ => Err(SkipReason::LayerCount { got: layers.len() }),
+        },
     })
 }
 
-/// The referrers whose bundles are fetched: the smallest ones, as far as `budget` goes.
-fn fitting(candidates: &[(Descriptor, Descriptor)], budget: u64) -> BTreeSet<Digest> {
-    let mut by_size: Vec<(u64, Digest)> =
-        candidates.iter().map(|(referrer, layer)| (layer.size, referrer.digest)).collect();
-    by_size.sort_unstable();
-    let mut total = 0_u64;
-    by_size
-        .into_iter()
-        .take_while(|(size, _)| {
-            total = total.saturating_add(*size);
-            total <= budget
-        })
-        .map(|(_, digest)| digest)
-        .collect()
+/// The same for what lies under an older tag, which has no subject: which image it is about, only the signed payload says.
+fn older_layers(descriptor: &Descriptor, bytes: &[u8], limits: &Limits) -> Result<Layers, Error> {
+    Ok(parsed(descriptor, bytes, limits)?.and_then(|manifest| {
+        let older: Vec<_> = manifest.layers.iter().filter_map(older_kind).collect();
+        match manifest.layers.first() {
+            Some(layer) if older.is_empty() => {
+                Err(SkipReason::OtherArtifact { media_type: layer.media_type.clone() })
+            }
+            _ => Ok(older),
+        }
+    }))
 }
 
-fn content(
-    source: &dyn Source,
-    layer: &Descriptor,
+fn older_kind(layer: &Descriptor) -> Option<(Descriptor, LayerKind)> {
+    LayerKind::of(layer).filter(|kind| *kind != LayerKind::Bundle).map(|kind| (layer.clone(), kind))
+}
+
+fn parsed(
+    descriptor: &Descriptor,
+    bytes: &[u8],
     limits: &Limits,
-) -> Result<Result<Vec<u8>, SkipReason>, Error> {
-    let what = format!("bundle {}", layer.digest);
-    if layer.size > limits.bundle_bytes {
-        let limit = LimitExceeded::new("bundle_bytes", limits.bundle_bytes, what);
-        return own_fault(limit.into()).map(Err);
-    }
-    let stream = match source.blob(layer) {
-        Ok(stream) => stream,
-        Err(error) => return own_fault(error).map(Err),
-    };
-    // One byte more than announced is enough to know.
-    let bytes = match read::to_end(stream, layer.size, "bundle_bytes", &what) {
-        Ok(bytes) => bytes,
-        Err(read::Error::Limit(_)) => {
-            let (got, expected) = (layer.size.saturating_add(1), layer.size);
-            return own_fault(OciError::SizeMismatch { what, got, expected }).map(Err);
+) -> Result<Result<Manifest, SkipReason>, Error> {
+    let what = format!("referrer {}", descriptor.digest);
+    match manifest::parse(bytes, &descriptor.media_type, &what, limits) {
+        Ok(Document::Manifest(manifest)) => Ok(Ok(manifest)),
+        Ok(Document::Index(_)) => {
+            Ok(Err(SkipReason::OtherArtifact { media_type: media::OCI_INDEX.to_owned() }))
         }
-        Err(read::Error::Io { source, .. }) => return own_fault(unwrapped(what, source)).map(Err),
-        Err(other) => return Err(OciError::Io { what, source: io::Error::other(other) }.into()),
-    };
-    match layer.check(&bytes, &what) {
-        Ok(()) => Ok(Ok(bytes)),
         Err(error) => own_fault(error).map(Err),
     }
-}
-
-/// Takes the error out that a blob's stream has wrapped.
-fn unwrapped(what: String, error: io::Error) -> OciError {
-    match error.downcast::<OciError>() {
-        Ok(inner) => inner,
-        Err(source) => OciError::Io { what, source },
-    }
-}
-
-/// Whether the object itself is bad, which says nothing about the others, or the way to it, which means that nothing is
-/// known. What is not known to be the first is the second.
-fn own_fault(error: OciError) -> Result<SkipReason, Error> {
-    match error {
-        OciError::NotFound { .. }
-        | OciError::DigestMismatch { .. }
-        | OciError::SizeMismatch { .. }
-        | OciError::MediaTypeMismatch { .. }
-        | OciError::Json { .. }
-        | OciError::Ambiguous { .. }
-        | OciError::Schema1 { .. }
-        | OciError::Malformed { .. }
-        | OciError::NotAnImage { .. }
-        | OciError::Limit(_) => Ok(SkipReason::Object(Box::new(error))),
-        other => Err(other.into()),
-    }
-}
-
-/// Applies `f` to each item, several at a time, and returns the results in the order of the items.
-fn at_once<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    if items.len() < 2 {
-        return items.iter().map(f).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::with_capacity(items.len()));
-    std::thread::scope(|scope| {
-        for _ in 0..items.len().min(AT_ONCE) {
-            scope.spawn(|| {
-                while let Some((index, item)) = {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    items.get(index).map(|item| (index, item))
-                } {
-                    let result = f(item);
-                    // A thread that panicked takes the whole scope down; what it left in here is not looked at.
-                    done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((index, result));
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    done.sort_unstable_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, result)| result).collect()
 }

@@ -24,7 +24,7 @@ use plimsoll_verify::{BUNDLE_V0_3, COSIGN_SIGN_V1, Statement, Subject};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Error, PrivateKey, sign_statement};
+use crate::{Error, SigningKey, sign_statement};
 
 /// When the artifact was made; readers show it and sort by it.
 pub(crate) const CREATED: &str = "org.opencontainers.image.created";
@@ -68,15 +68,20 @@ struct Object {
 pub fn sign(
     store: &dyn Store,
     subject: &Descriptor,
-    key: &PrivateKey,
+    key: &dyn SigningKey,
     annotations: &BTreeMap<String, String>,
     now: Timestamp,
 ) -> Result<Signed, Error> {
+    let statement = statement(subject, annotations);
+    attach(store, subject, &sign_statement(key, &statement)?, COSIGN_SIGN_V1, now)
+}
+
+/// The statement that is the signature of `subject`, for whoever signs or keeps it in another way than [`sign`].
+pub fn statement(subject: &Descriptor, annotations: &BTreeMap<String, String>) -> Statement {
     let mut named = Subject::new("", &subject.digest);
     named.annotations =
         annotations.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
-    let statement = Statement::new(named, COSIGN_SIGN_V1, Value::Object(serde_json::Map::new()));
-    attach(store, subject, &sign_statement(key, &statement)?, COSIGN_SIGN_V1, now)
+    Statement::new(named, COSIGN_SIGN_V1, Value::Object(serde_json::Map::new()))
 }
 
 /// Attaches a bundle with a statement of `predicate_type` to `subject`.
@@ -106,6 +111,30 @@ pub fn attach(
     let bytes = serde_json::to_vec(&manifest).map_err(|_| Error::Crypto { step: "write the manifest" })?;
     let referrer = store.attach(media::OCI_MANIFEST, &bytes)?;
     Ok(Signed { bundle: layer.digest, referrer: referrer.digest })
+}
+
+/// Attaches a file as it is, signed by nobody: an OCI artifact of type `media_type`. Returns the manifest's descriptor.
+pub fn attach_file(
+    store: &dyn Store,
+    subject: &Descriptor,
+    bytes: &[u8],
+    media_type: &str,
+    now: Timestamp,
+) -> Result<Descriptor, Error> {
+    let created = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
+    let config = store.put_blob(media::OCI_EMPTY, b"{}")?;
+    let layer = store.put_blob(media_type, bytes)?;
+    let manifest = Manifest {
+        schema_version: 2,
+        media_type: media::OCI_MANIFEST,
+        config: Object::of(&config, media::OCI_EMPTY),
+        layers: [Object::of(&layer, media_type)],
+        annotations: BTreeMap::from([(CREATED, created.as_str())]),
+        subject: Object::of(subject, &subject.media_type),
+        artifact_type: media_type,
+    };
+    let bytes = serde_json::to_vec(&manifest).map_err(|_| Error::Crypto { step: "write the manifest" })?;
+    Ok(store.attach(media::OCI_MANIFEST, &bytes)?)
 }
 
 impl Object {

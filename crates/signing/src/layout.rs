@@ -19,10 +19,12 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Digest, LimitExceeded, Limits, json, read};
+use plimsoll_core::{Digest, Hasher, LimitExceeded, Limits, json, read};
+use plimsoll_oci::content::unwrapped;
+use plimsoll_oci::layout::Layout;
 use plimsoll_oci::manifest::{Document, parse};
 use plimsoll_oci::source::Referrers;
-use plimsoll_oci::{Descriptor, Error, Source, Store};
+use plimsoll_oci::{Content, Descriptor, Error, Source, Store};
 use serde_json::Value;
 
 /// A layout that evidence can be attached to.
@@ -33,6 +35,36 @@ pub struct LayoutStore<S> {
     limits: Limits,
 }
 
+/// The annotation with the name of an entry.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+impl LayoutStore<Layout> {
+    /// Opens the layout in `directory`, and makes an empty one first where there is none.
+    pub fn create(directory: &Path, limits: Limits) -> Result<Self, Error> {
+        plimsoll_files::create_folder(directory).map_err(written)?;
+        let mut entries = fs::read_dir(directory).map_err(|source| at(directory, source))?;
+        if entries.next().is_some() && !directory.join("oci-layout").exists() {
+            return Err(Error::UnknownFormat {
+                place: directory.display().to_string(),
+                problem: "it is neither empty nor an OCI layout".to_owned(),
+            });
+        }
+        let index =
+            br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+        // What makes it a layout comes last; whoever was faster has made the same.
+        for (name, bytes) in
+            [("index.json", &index[..]), ("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)]
+        {
+            match plimsoll_files::create(&directory.join(name), plimsoll_files::Mode::Public, bytes) {
+                Ok(()) | Err(plimsoll_files::Error::Exists { .. }) => {}
+                Err(error) => return Err(written(error)),
+            }
+        }
+        let source = Layout::open(directory, None, limits.clone())?;
+        Ok(Self::new(directory, source, limits))
+    }
+}
+
 impl<S: Source> LayoutStore<S> {
     /// `source` reads the layout in `directory`.
     pub fn new(directory: &Path, source: S, limits: Limits) -> Self {
@@ -41,6 +73,15 @@ impl<S: Source> LayoutStore<S> {
 
     /// Writes a blob unless its very bytes are there.
     fn write(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Box<Error>> {
+        let path = self.path(digest)?;
+        if holds(&path, bytes) {
+            return Ok(());
+        }
+        Ok(plimsoll_files::replace(&path, bytes).map_err(written)?)
+    }
+
+    /// Where a blob lies, in folders that are there.
+    fn path(&self, digest: &Digest) -> Result<PathBuf, Box<Error>> {
         let blobs = self.directory.join("blobs");
         let folder = blobs.join(digest.algorithm().name());
         // A layout from elsewhere may contain links that lead out of it: nothing is made behind one.
@@ -51,11 +92,7 @@ impl<S: Source> LayoutStore<S> {
                 return Err(at(own, io::Error::other("not a folder of the layout's own")).into());
             }
         }
-        let path = folder.join(digest.hex());
-        if holds(&path, bytes) {
-            return Ok(());
-        }
-        Ok(plimsoll_files::replace(&path, bytes).map_err(written)?)
+        Ok(folder.join(digest.hex()))
     }
 
     /// Adds an entry to `index.json`, keeping what else is in it.
@@ -79,7 +116,18 @@ impl<S: Source> LayoutStore<S> {
             Error::Malformed { what: what.clone(), problem: "got no list `manifests`, expected one".into() }
         })?;
         let digest = entry.digest.to_string();
-        if entries.iter().any(|known| known.get("digest").and_then(Value::as_str) == Some(&digest)) {
+        let is = |known: &Value| known.get("digest").and_then(Value::as_str) == Some(&digest);
+        if let Some(name) = entry.annotations.get(REF_NAME) {
+            let goes_by = |known: &Value| {
+                let annotations = known.get("annotations").and_then(|all| all.get(REF_NAME));
+                annotations.and_then(Value::as_str) == Some(name)
+            };
+            if entries.iter().any(|known| is(known) && goes_by(known)) {
+                return Ok(());
+            }
+            // As a tag moves; what went by the name is still among the blobs.
+            entries.retain(|known| !goes_by(known));
+        } else if entries.iter().any(is) {
             return Ok(());
         }
         entries.push(serde_json::to_value(entry).map_err(|source| failed(source.into()))?);
@@ -112,6 +160,10 @@ impl<S: Source> Source for LayoutStore<S> {
     fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
         self.source.referrers(subject)
     }
+
+    fn named(&self, name: &str) -> Result<Option<(Descriptor, Vec<u8>)>, Error> {
+        self.source.named(name)
+    }
 }
 
 impl<S: Source> Store for LayoutStore<S> {
@@ -119,6 +171,43 @@ impl<S: Source> Store for LayoutStore<S> {
         let descriptor = Descriptor::of(media_type, bytes);
         self.write(&descriptor.digest, bytes).map_err(|error| *error)?;
         Ok(descriptor)
+    }
+
+    fn put_content(&self, content: &Content) -> Result<(), Error> {
+        let descriptor = content.descriptor();
+        let path = self.path(&descriptor.digest).map_err(|error| *error)?;
+        if is_there(&path, descriptor) {
+            return Ok(());
+        }
+        let mut stream = content.open()?;
+        let copied = plimsoll_files::replace_with(&path, plimsoll_files::Mode::Public, |out| {
+            io::copy(&mut stream, out).map(drop)
+        });
+        match copied {
+            Ok(()) => Ok(()),
+            Err(plimsoll_files::Error::Io { step, path, source }) => {
+                Err(unwrapped(format!("cannot {step} {}", path.display()), source))
+            }
+            Err(other) => Err(written(other)),
+        }
+    }
+
+    fn put_manifest(
+        &self,
+        name: Option<&str>,
+        media_type: &str,
+        manifest: &[u8],
+    ) -> Result<Descriptor, Error> {
+        let mut entry = Descriptor::of(media_type, manifest);
+        self.write(&entry.digest, manifest).map_err(|error| *error)?;
+        if let Some(name) = name {
+            // A digest is no name: the entry is listed without one.
+            if name.parse::<Digest>().is_err() {
+                entry.annotations.insert(REF_NAME.to_owned(), name.to_owned());
+            }
+            self.list(&entry).map_err(|error| *error)?;
+        }
+        Ok(entry)
     }
 
     fn attach(&self, media_type: &str, manifest: &[u8]) -> Result<Descriptor, Error> {
@@ -143,6 +232,24 @@ impl<S: Source> Store for LayoutStore<S> {
         self.write(&entry.digest, manifest).map_err(|error| *error)?;
         self.list(&entry).map_err(|error| *error)?;
         Ok(entry)
+    }
+}
+
+/// Whether the file is the blob that the descriptor names.
+fn is_there(path: &Path, descriptor: &Descriptor) -> bool {
+    let Ok(mut file) = File::open(path) else { return false };
+    if file.metadata().is_ok_and(|metadata| !metadata.is_file() || metadata.len() != descriptor.size) {
+        return false;
+    }
+    let mut hasher = Hasher::new(descriptor.digest.algorithm());
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return hasher.finish() == descriptor.digest,
+            Ok(count) => hasher.update(buffer.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return false,
+        }
     }
 }
 

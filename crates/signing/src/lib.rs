@@ -1,11 +1,14 @@
 //! Signing with keys of one's own, and evidence in registries and layouts.
 //!
-//! - [`PrivateKey`]: P-256 keys in PKCS#8 files, with or without a passphrase.
+//! - [`key`]: keys in files, services and programs; [`PrivateKey`] is one in this process.
 //! - [`sign_statement`]: an in-toto statement becomes a Sigstore bundle, in the form that cosign v3 writes with a key and
 //!   without services.
+//! - [`make`](fn@make): the same, and files, with certificates, logs and timestamps of the [`services`].
 //! - [`image::sign`]: the bundle is attached to an image as an OCI referrer.
 //! - [`evidence::bundles`]: the bundles that are attached to an image, not verified.
 //! - [`layout::LayoutStore`]: the same for an OCI layout in a folder.
+//! - [`transfer::Transfer`]: an image with all its evidence, from one place to another.
+//! - [`trust`]: trusted roots and signing configs, fetched, cached and made.
 //! - [`waiver::sign`]: a signed waiver as a file.
 //!
 //! Verification is `plimsoll-verify`'s, the way to registries is `plimsoll-oci`'s.
@@ -14,10 +17,17 @@ mod bundle;
 mod error;
 pub mod evidence;
 pub mod image;
-mod key;
+pub mod key;
 pub mod layout;
+mod make;
+pub mod services;
+pub mod signer;
+pub mod transfer;
+pub mod trust;
 pub mod waiver;
 
-pub use bundle::sign_statement;
+pub use bundle::{Content, sign_by_key, sign_statement};
 pub use error::Error;
 pub use key::{PrivateKey, Zeroizing};
+pub use make::{Signer, make};
+pub use signer::{FileDigests, Payload, SigningKey};

@@ -14,13 +14,13 @@ use plimsoll_core::{Digest, json};
 use plimsoll_verify::{Statement, Subject, WAIVER_V1};
 use serde_json::Value;
 
-use crate::{Error, PrivateKey, sign_statement};
+use crate::{Error, SigningKey, sign_statement};
 
 /// Signs a waiver's document and returns the bundle, ready to be written to a file.
 ///
 /// The statement's subject is the document itself: the SHA-256 of its canonical JSON, under its `metadata.name`. So a
 /// waiver is about itself and can never be mistaken for a statement about an image.
-pub fn sign(waiver: &Value, key: &PrivateKey) -> Result<Vec<u8>, Error> {
+pub fn sign(waiver: &Value, key: &dyn SigningKey) -> Result<Vec<u8>, Error> {
     let name = waiver.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     if name.is_empty() {
         return Err(Error::WaiverName);

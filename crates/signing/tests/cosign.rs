@@ -381,3 +381,129 @@ fn a_blob_signature_of_cosign_is_no_statement() {
     let bundle = std::fs::read(cosign.path("blob.json")).unwrap();
     assert!(matches!(verify(&bundle, &key).unwrap_err(), Error::NotAStatement));
 }
+
+/// How cosign 3 is told to write what cosign 1 and 2 wrote.
+const OLDER: [&str; 4] =
+    ["--new-bundle-format=false", "--use-signing-config=false", "--tlog-upload=false", "--yes"];
+
+#[test]
+fn what_cosign_signs_in_its_older_layout_is_verified_here_and_survives_a_transfer() {
+    use plimsoll_signing::evidence::{Form, older};
+    use plimsoll_signing::transfer::Transfer;
+    use plimsoll_verify::{Check, Rules, Step, Trusted, TrustedKey};
+
+    let Some(cosign) = Cosign::find() else { return };
+    let keys = [TrustedKey::from(cosign.generate("k"))];
+    let others = [TrustedKey::from(cosign.generate("other"))];
+    let rules = Rules { logs: None, timestamps: 0, certificate_log: true };
+    let check = |keys| Check { trusted: Trusted::Keys(keys), root: None, rules };
+    cosign.write("predicate.json", "{}");
+    for place in Place::all() {
+        let (store, subject, name) = place.image("app");
+        let key = ["--key", "k.key"];
+        cosign.must(&[&["sign"], &key[..], &OLDER, &["-a", "team=infra", &name]].concat());
+        cosign.must(
+            &[&["attest"], &key[..], &OLDER, &["--type", "vuln", "--predicate", "predicate.json", &name]]
+                .concat(),
+        );
+        assert!(found(&store, &subject).is_empty());
+        let evidence = older(&store, &subject.digest, &Limits::default()).unwrap();
+        assert!(evidence.skipped.is_empty(), "{:?}", evidence.skipped);
+        let [signature, attestation] = evidence.found.as_slice() else { panic!("{:?}", evidence.found) };
+        assert!(matches!(signature.form, Form::SimpleSigning(_)));
+        let verified = signature.verify(&subject.digest, &check(&keys)).unwrap();
+        assert!(verified.value().is_signature() && verified.value().names(&subject.digest));
+        assert_eq!(verified.value().subjects[0].annotations["team"], "infra");
+        let refused = signature.verify(&subject.digest, &check(&others)).unwrap_err();
+        assert_eq!(refused.failed_step(), Some(Step::Signature));
+        let verified = attestation.verify(&subject.digest, &check(&keys)).unwrap();
+        assert!(!verified.value().is_signature() && verified.value().names(&subject.digest));
+
+        // Elsewhere, cosign finds it again.
+        let other = plimsoll_testkit::Registry::start();
+        let reference: Reference = other.reference("copy", "1").parse().unwrap();
+        let destination =
+            Registry::new(Client::new(Settings::default()).unwrap(), &reference, None, Limits::default())
+                .unwrap();
+        let transfer = Transfer {
+            source: std::sync::Arc::new(store),
+            evidence: None,
+            mount_from: None,
+            limits: Limits::default(),
+            progress: std::sync::Arc::new(()),
+        };
+        let done = transfer.run(&subject, &destination, "1").unwrap();
+        assert_eq!((done.referrers, done.older), (0, 2));
+        let name = other.reference("copy", &subject.digest.to_string());
+        let older = ["--new-bundle-format=false", &name];
+        let output = cosign.verify("k", &older);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(!cosign.verify("other", &older).status.success());
+    }
+}
+
+#[test]
+fn what_is_signed_here_cosign_verifies_after_it_was_saved_and_loaded() {
+    use plimsoll_oci::layout::Layout;
+    use plimsoll_signing::layout::LayoutStore;
+    use plimsoll_signing::transfer::Transfer;
+
+    let Some(cosign) = Cosign::find() else { return };
+    let key = PrivateKey::generate_p256().unwrap();
+    cosign.write("ours.pub", key.public_key().to_pem());
+    for place in Place::all() {
+        let (store, subject, _) = place.image("app");
+        image::sign(&store, &subject, &key, &BTreeMap::new(), now()).unwrap();
+        let transfer = |source: std::sync::Arc<dyn plimsoll_oci::Source>| Transfer {
+            source,
+            evidence: None,
+            mount_from: None,
+            limits: Limits::default(),
+            progress: std::sync::Arc::new(()),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let layout = LayoutStore::create(folder.path(), Limits::default()).unwrap();
+        transfer(std::sync::Arc::new(store)).run(&subject, &layout, "1").unwrap();
+        let source = Layout::open(folder.path(), Some("1"), Limits::default()).unwrap();
+        let other = plimsoll_testkit::Registry::builder().referrers_api(false).start();
+        let reference: Reference = other.reference("copy", "1").parse().unwrap();
+        let destination =
+            Registry::new(Client::new(Settings::default()).unwrap(), &reference, None, Limits::default())
+                .unwrap();
+        transfer(std::sync::Arc::new(source)).run(&subject, &destination, "1").unwrap();
+        let output = cosign.verify("ours", &[&other.reference("copy", "1")]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// cosign's experimental mode of OCI 1.1: the older layers in a manifest with a subject.
+#[test]
+fn what_cosign_signs_in_its_experimental_layout_is_verified_here() {
+    use plimsoll_signing::evidence::Form;
+    use plimsoll_verify::{Check, Rules, Trusted, TrustedKey};
+
+    let Some(cosign) = Cosign::find() else { return };
+    let keys = [TrustedKey::from(cosign.generate("k"))];
+    let rules = Rules { logs: None, timestamps: 0, certificate_log: true };
+    for place in Place::all() {
+        let (store, subject, name) = place.image("app");
+        let output = Command::new(&cosign.program)
+            .args(["sign", "--key", "k.key", "--registry-referrers-mode=oci-1-1"])
+            .args(OLDER)
+            .arg(&name)
+            .current_dir(cosign.home.path())
+            .env_clear()
+            .env("HOME", cosign.home.path())
+            .env("COSIGN_PASSWORD", "password")
+            .env("COSIGN_EXPERIMENTAL", "1")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let evidence = found(&store, &subject);
+        let [signature] = evidence.as_slice() else { panic!("{evidence:?}") };
+        assert!(matches!(signature.form, Form::SimpleSigning(_)));
+        let check = Check { trusted: Trusted::Keys(&keys), root: None, rules };
+        assert!(signature.verify(&subject.digest, &check).unwrap().value().is_signature());
+    }
+}

@@ -15,7 +15,7 @@ use std::sync::Mutex;
 
 use plimsoll_core::{Classify as _, Digest, Kind, LimitExceeded, Limits, Timestamp};
 use plimsoll_oci::source::Referrers;
-use plimsoll_oci::{Descriptor, Error as OciError, Source, Store, media};
+use plimsoll_oci::{Content, Descriptor, Error as OciError, Source, Store, media};
 use plimsoll_signing::evidence::{Bundles, SkipReason, bundles};
 use plimsoll_signing::{PrivateKey, image, sign_statement, waiver};
 use plimsoll_verify::{BUNDLE_V0_3, Bundle, Statement, Subject, WAIVER_V1, statement_by_key};
@@ -128,6 +128,14 @@ impl Store for Memory {
     fn put_blob(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, OciError> {
         self.put(bytes);
         Ok(Descriptor::of(media_type, bytes))
+    }
+
+    fn put_content(&self, _: &Content) -> Result<(), OciError> {
+        unreachable!("nothing is streamed")
+    }
+
+    fn put_manifest(&self, _: Option<&str>, media_type: &str, bytes: &[u8]) -> Result<Descriptor, OciError> {
+        self.put_blob(media_type, bytes)
     }
 
     fn attach(&self, media_type: &str, manifest: &[u8]) -> Result<Descriptor, OciError> {

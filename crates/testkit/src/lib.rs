@@ -23,13 +23,21 @@
 
 mod archive;
 mod artifact;
+pub mod cloud;
+mod generate;
 mod image;
+pub mod kms;
 mod layer;
+mod local;
 mod registry;
+pub mod sigstore;
 mod tls;
+pub mod tuf;
 
 pub use artifact::{Artifact, ImageParts, Object, ObjectKind};
+pub use generate::{GeneratedLayer, GeneratingRegistry};
 pub use image::{ImageBuilder, IndexBuilder, attachment};
 pub use layer::{Compression, EntryKind, Layer};
+pub use local::{EngineApi, containers_storage};
 pub use registry::{Answer, Fault, Registry, RegistryBuilder, Request};
 pub use tls::Authority;

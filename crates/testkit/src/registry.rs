@@ -9,7 +9,7 @@ mod authority;
 mod fault;
 mod routes;
 mod store;
-mod wire;
+pub(crate) mod wire;
 
 pub use fault::Fault;
 pub use wire::{Answer, Request};
@@ -37,6 +37,7 @@ pub struct Registry {
 pub struct RegistryBuilder {
     options: Options,
     tls: Option<Vec<String>>,
+    clients: Option<String>,
 }
 
 #[derive(Clone)]
@@ -46,7 +47,14 @@ struct Options {
     referrers_page: usize,
     etags: bool,
     scheme: &'static str,
+    /// What it calls itself in challenges.
+    name: Option<String>,
+    /// Asked before the registry itself.
+    also: Option<Arc<Also>>,
 }
+
+/// Answers that are beyond the distribution API.
+type Also = dyn Fn(&Request) -> Option<Answer> + Send + Sync;
 
 impl Registry {
     /// Plain HTTP, open to all, referrers API on, `ETag` and `If-Match` honoured.
@@ -62,8 +70,10 @@ impl Registry {
             referrers_page: usize::MAX,
             etags: true,
             scheme: "http",
+            name: None,
+            also: None,
         };
-        RegistryBuilder { options, tls: None }
+        RegistryBuilder { options, tls: None, clients: None }
     }
 
     /// Where it listens.
@@ -274,6 +284,27 @@ impl RegistryBuilder {
         self
     }
 
+    /// TLS under this name, which the client has to resolve to 127.0.0.1; challenges name it as well.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.options.name = Some(name.to_owned());
+        self.tls_for(&[name])
+    }
+
+    /// Asks `answer` first; what it leaves alone is the registry's.
+    #[must_use]
+    pub fn also(mut self, answer: impl Fn(&Request) -> Option<Answer> + Send + Sync + 'static) -> Self {
+        self.options.also = Some(Arc::new(answer));
+        self
+    }
+
+    /// With TLS: only clients with a certificate of this authority (PEM) are talked to.
+    #[must_use]
+    pub fn client_authority(mut self, pem: &str) -> Self {
+        self.clients = Some(pem.to_owned());
+        self
+    }
+
     /// Starts on a free port of 127.0.0.1.
     pub fn start(self) -> Registry {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -287,7 +318,7 @@ impl RegistryBuilder {
         let authority = self.tls.as_ref().map(|_| Authority::new());
         let tls = self.tls.as_ref().zip(authority.as_ref()).map(|(names, authority)| {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            authority.server(&names)
+            authority.server_for_clients(&names, self.clients.as_deref())
         });
         let ca_pem = authority.map(|a| a.pem());
         let accepting = Arc::clone(&shared);
@@ -330,7 +361,10 @@ impl Shared {
     }
 
     fn base(&self) -> String {
-        format!("{}://{}", self.options.scheme, self.addr)
+        match &self.options.name {
+            Some(name) => format!("{}://{name}:{}", self.options.scheme, self.addr.port()),
+            None => format!("{}://{}", self.options.scheme, self.addr),
+        }
     }
 
     /// Waits for `time` (`None`: for ever), but not longer than the registry runs; whether it still runs.
@@ -422,7 +456,8 @@ fn answer(request: &Request, shared: &Shared) -> Outcome {
     if let Some(fault) = fault.as_ref().filter(|fault| fault.keeps_from_store()) {
         return fault.apply(&request.target, Answer::default());
     }
-    let answer = routes::route(request, &mut state, shared, fault.as_ref());
+    let also = shared.options.also.as_ref().and_then(|also| also(request));
+    let answer = also.unwrap_or_else(|| routes::route(request, &mut state, shared, fault.as_ref()));
     match fault {
         Some(fault) => fault.apply(&request.target, answer),
         None => Outcome::Send(answer, wire::Delivery::Whole),

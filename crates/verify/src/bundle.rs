@@ -1,4 +1,4 @@
-//! Sigstore bundles, version 0.3.
+//! Sigstore bundles, versions 0.1 to 0.3.
 //!
 //! Owns the way from bytes to a [`Bundle`], of which nothing is trusted yet. It does not verify and does not decide
 //! which material is good enough. Follows `sigstore_bundle.proto`; what is stricter here stands in `shape`. One as cosign
@@ -14,10 +14,10 @@
 use plimsoll_core::{Digest, Limits, json};
 use serde_json::{Map, Value};
 use sigstore_types::bundle::{SignatureContent, VerificationMaterialContent};
-use sigstore_types::{DsseEnvelope, MediaType};
+use sigstore_types::{DerCertificate, DsseEnvelope, HashAlgorithm, MediaType, TransparencyLogEntry};
 
 use crate::error::excerpt;
-use crate::{Error, KeyId, NotChecked, shape};
+use crate::{CertificateIdentity, Error, KeyId, NotChecked, Statement, shape};
 
 /// The media type of a bundle of version 0.3.
 pub const BUNDLE_V0_3: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -29,13 +29,25 @@ pub const IN_TOTO_PAYLOAD: &str = "application/vnd.in-toto+json";
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {
     parsed: sigstore_types::Bundle,
+    version: BundleVersion,
     digest: Digest,
+}
+
+/// The versions of the bundle that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum BundleVersion {
+    /// 0.1: a promise of the log is enough.
+    V0_1,
+    /// 0.2: the log's proof is needed.
+    V0_2,
+    /// 0.3: one certificate instead of a chain.
+    V0_3,
 }
 
 impl Bundle {
     /// Reads a bundle: at most 4 MiB of strict JSON without duplicate names (two readers must not see two bundles),
-    /// no unknown field, version 0.3 in its new or old spelling, one kind of verification material, one kind of content,
-    /// exactly one signature.
+    /// no unknown field, version 0.1 to 0.3, one kind of verification material, one kind of content, exactly one signature.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let value = json::value(bytes, Limits::default().bundle_bytes)
             .map_err(|source| Error::BundleJson { source })?;
@@ -44,23 +56,29 @@ impl Bundle {
 
         // The version comes first: of another version everything else may rightly look otherwise. A missing one would
         // be taken for version 0.1.
-        match fields.get("mediaType") {
-            None => return Err(Error::Missing { names: &["mediaType"] }),
-            Some(Value::String(text)) if matches!(text.parse(), Ok(MediaType::Bundle0_3)) => {}
-            Some(other) => {
-                let got = other.as_str().map_or_else(|| other.to_string(), ToOwned::to_owned);
+        let media_type = fields.get("mediaType").ok_or(Error::Missing { names: &["mediaType"] })?;
+        let version = match media_type.as_str().map(str::parse) {
+            Some(Ok(MediaType::Bundle0_1)) => BundleVersion::V0_1,
+            Some(Ok(MediaType::Bundle0_2)) => BundleVersion::V0_2,
+            Some(Ok(MediaType::Bundle0_3)) => BundleVersion::V0_3,
+            _ => {
+                let got = media_type.as_str().map_or_else(|| media_type.to_string(), ToOwned::to_owned);
                 return Err(Error::BundleVersion { got: excerpt(&got) });
             }
-        }
+        };
         shape::check(&value)?;
 
         let material = fields.get("verificationMaterial").and_then(Value::as_object).unwrap_or(&empty);
         // The typed parser would take whichever comes first.
         exactly_one(material, &["publicKey", "certificate", "x509CertificateChain"])?;
         exactly_one(fields, &["dsseEnvelope", "messageSignature"])?;
-        if material.contains_key("x509CertificateChain") {
+        if version == BundleVersion::V0_3 && material.contains_key("x509CertificateChain") {
             // Version 0.3 carries the leaf alone: a chain would let the signer bring a root of their own.
             return Err(Error::UnknownField { path: "verificationMaterial.x509CertificateChain".into() });
+        }
+        let chain = value.pointer("/verificationMaterial/x509CertificateChain/certificates");
+        if chain.is_some_and(|chain| chain.as_array().is_none_or(Vec::is_empty)) {
+            return Err(Error::Missing { names: &["x509CertificateChain.certificates"] });
         }
         let signatures = fields.get("dsseEnvelope").and_then(|envelope| envelope.get("signatures"));
         if let Some(signatures) = signatures.and_then(Value::as_array)
@@ -70,7 +88,12 @@ impl Bundle {
         }
 
         let parsed = serde_json::from_value(value).map_err(|source| Error::BundleContent { source })?;
-        Ok(Self { parsed, digest: Digest::sha256(bytes) })
+        Ok(Self { parsed, version, digest: Digest::sha256(bytes) })
+    }
+
+    /// Which version it is.
+    pub fn version(&self) -> BundleVersion {
+        self.version
     }
 
     /// The SHA-256 of the bytes that were parsed.
@@ -85,6 +108,33 @@ impl Bundle {
             VerificationMaterialContent::PublicKey(key) => KeyId::from_hint(&key.hint),
             _ => None,
         }
+    }
+
+    /// Whom its certificate was issued to, if it has one that can be read. Not verified: anybody can make a certificate that
+    /// says so.
+    pub fn claimed_holder(&self) -> Option<CertificateIdentity> {
+        CertificateIdentity::of(&sigstore_crypto::parse_certificate_info(self.certificate()?).ok()?)
+    }
+
+    /// The statement that it carries, not verified: for showing what a bundle claims.
+    pub fn claimed_statement(&self) -> Option<Statement> {
+        Statement::parse(self.envelope()?.payload.as_bytes()).ok()
+    }
+
+    /// The bytes that its envelope carries, not verified.
+    pub fn claimed_payload(&self) -> Option<&[u8]> {
+        Some(self.envelope()?.payload.as_bytes())
+    }
+
+    /// The predicate type that its statement states; none where it carries no statement. Not verified: what is of another
+    /// kind than the one that is wanted need not be verified, and what is of the right kind says nothing yet.
+    pub fn claimed_predicate(&self) -> Option<String> {
+        self.claimed_statement().map(|statement| statement.predicate_type)
+    }
+
+    /// Whether it signs a file itself, not a statement.
+    pub fn signs_message(&self) -> bool {
+        self.envelope().is_none()
     }
 
     /// Whether it was signed with a certificate, not a key.
@@ -103,6 +153,48 @@ impl Bundle {
             extras.push(NotChecked::Timestamp);
         }
         extras
+    }
+
+    pub(crate) fn parsed(&self) -> &sigstore_types::Bundle {
+        &self.parsed
+    }
+
+    pub(crate) fn content(&self) -> &SignatureContent {
+        &self.parsed.content
+    }
+
+    pub(crate) fn certificate(&self) -> Option<&DerCertificate> {
+        self.parsed.signing_certificate()
+    }
+
+    /// The signing certificate and, before version 0.3, those that the signer sent with it.
+    pub(crate) fn certificates(&self) -> Vec<&DerCertificate> {
+        match self.material() {
+            VerificationMaterialContent::Certificate(certificate) => vec![&certificate.raw_bytes],
+            VerificationMaterialContent::X509CertificateChain { certificates } => {
+                certificates.iter().map(|certificate| &certificate.raw_bytes).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn log_entries(&self) -> &[TransparencyLogEntry] {
+        &self.parsed.verification_material.tlog_entries
+    }
+
+    /// How many signed timestamps there are.
+    pub(crate) fn timestamps(&self) -> usize {
+        self.parsed.verification_material.timestamp_verification_data.rfc3161_timestamps.len()
+    }
+
+    /// The SHA-256 that a message signature says it is about. Only a hint: whoever uses it compares it with the artifact.
+    pub(crate) fn message_digest(&self) -> Option<Digest> {
+        let SignatureContent::MessageSignature(message) = &self.parsed.content else { return None };
+        let digest = message.message_digest.as_ref()?;
+        if digest.algorithm != HashAlgorithm::Sha2256 {
+            return None;
+        }
+        format!("sha256:{}", digest.digest.to_hex()).parse().ok()
     }
 
     pub(crate) fn material(&self) -> &VerificationMaterialContent {

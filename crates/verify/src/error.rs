@@ -4,9 +4,11 @@
 //! [`Kind::Denied`]. Everything that [`statement_by_key`](crate::statement_by_key) returns, except for a call without
 //! keys, is of the second kind, a signed payload that is not a statement included (CVE-2026-39395).
 
+use std::fmt;
+
 use plimsoll_core::{Classify, Kind, json};
 
-use crate::KeyId;
+use crate::{Claim, KeyId, Step};
 
 /// Why a key, a bundle or a statement was refused. Foreign text in it is cut and escaped.
 #[derive(Debug, thiserror::Error)]
@@ -31,8 +33,10 @@ pub enum Error {
         /// Where and why.
         source: json::Error,
     },
-    /// Not a bundle of version 0.3.
-    #[error("bundle: got media type {got:?}, expected \"application/vnd.dev.sigstore.bundle.v0.3+json\"")]
+    /// Not a bundle of a version that is read.
+    #[error(
+        "bundle: got media type {got:?}, expected \"application/vnd.dev.sigstore.bundle.v0.3+json\" or an older one"
+    )]
     BundleVersion {
         /// The media type found.
         got: String,
@@ -125,6 +129,70 @@ pub enum Error {
         ed25519: bool,
     },
 
+    /// A step of the verification did not hold.
+    #[error("{step}: got {got}, expected {expected}")]
+    Step {
+        /// Which one.
+        step: Step,
+        /// What it saw.
+        got: String,
+        /// What it needs.
+        expected: String,
+    },
+    /// There is nothing to verify a certificate, a log entry or a timestamp with.
+    #[error("a trusted root is needed to verify this, and there is none")]
+    NoTrustedRoot,
+    /// Nobody is trusted.
+    #[error("no identity to verify with")]
+    NoIdentities,
+    /// The bundle signs a statement, not a message.
+    #[error("bundle with a statement, expected a signature over the file itself")]
+    NotAMessage,
+    /// Not a trusted root, or one with a key or certificate that cannot be used.
+    #[error("trusted root: {problem}")]
+    TrustedRoot {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Not a regular expression, or a larger one than is needed.
+    #[error("pattern {pattern:?}: {problem}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Not the name of a certificate's claim.
+    #[error(
+        "got claim {got:?}, expected one of source-repository, source-ref, build-config, build-trigger, \
+             runner-environment and others"
+    )]
+    UnknownClaim {
+        /// The name found.
+        got: String,
+    },
+    /// Neither a short name nor a URI.
+    #[error("got predicate type {got:?}, expected a URI or one of {}", crate::PredicateType::names().collect::<Vec<_>>().join(", "))]
+    PredicateName {
+        /// What was given.
+        got: String,
+    },
+    /// A file of a size that no signature has.
+    #[error("detached signature: got {got} bytes, expected a signature or its base64")]
+    DetachedSignature {
+        /// Its size.
+        got: usize,
+    },
+    /// Reading the artifact failed.
+    #[error("reading the artifact: {source}")]
+    Artifact {
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A statement whose first subject has no digest that could be bound to.
+    #[error("signed statement: the first subject has no SHA-256 or SHA-512")]
+    StatementDigest,
+
     /// The signed payload is not strict JSON.
     #[error("signed statement: {source}")]
     StatementJson {
@@ -160,11 +228,43 @@ pub enum Error {
     NoPredicateType,
 }
 
+impl Error {
+    pub(crate) fn step(step: Step, got: impl fmt::Display, expected: impl fmt::Display) -> Self {
+        Self::Step { step, got: got.to_string(), expected: expected.to_string() }
+    }
+
+    /// The step of the verification that refused, where one did.
+    pub fn failed_step(&self) -> Option<Step> {
+        match self {
+            Self::Step { step, .. } => Some(*step),
+            Self::WrongMaterial { .. } => Some(Step::Material),
+            Self::NotAStatement | Self::NotAMessage | Self::PayloadType { .. } => Some(Step::Content),
+            Self::Rejected { .. } => Some(Step::Signature),
+            Self::StatementJson { .. }
+            | Self::StatementType { .. }
+            | Self::StatementDigest
+            | Self::SubjectCount { .. }
+            | Self::SubjectDigest { .. }
+            | Self::NoPredicateType => Some(Step::Statement),
+            _ => None,
+        }
+    }
+}
+
 impl Classify for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NotPublicKeyPem { .. } | Self::UnusableKey { .. } | Self::NoKeys => Kind::Usage,
-            Self::BundleJson { .. }
+            Self::NotPublicKeyPem { .. }
+            | Self::UnusableKey { .. }
+            | Self::NoKeys
+            | Self::NoIdentities
+            | Self::NoTrustedRoot
+            | Self::TrustedRoot { .. }
+            | Self::Pattern { .. }
+            | Self::PredicateName { .. }
+            | Self::UnknownClaim { .. } => Kind::Usage,
+            Self::Artifact { .. }
+            | Self::BundleJson { .. }
             | Self::BundleVersion { .. }
             | Self::UnknownField { .. }
             | Self::Missing { .. }
@@ -173,8 +273,12 @@ impl Classify for Error {
             | Self::Base64 { .. }
             | Self::TooMany { .. }
             | Self::SignatureCount { .. }
+            | Self::DetachedSignature { .. }
             | Self::BundleContent { .. } => Kind::Failed,
             Self::WrongMaterial { .. }
+            | Self::Step { .. }
+            | Self::StatementDigest
+            | Self::NotAMessage
             | Self::NotAStatement
             | Self::PayloadType { .. }
             | Self::Rejected { .. }
@@ -191,12 +295,21 @@ impl Classify for Error {
             Self::NotPublicKeyPem { got } if got.contains("PRIVATE KEY") => {
                 Some("this is a private key; take the public half: plimsoll key public FILE".into())
             }
-            Self::BundleVersion { got } if got.contains("version=0.") => {
-                Some("write it anew as version 0.3: cosign bundle upgrade".into())
-            }
             Self::WrongMaterial { got: "a certificate", .. } => {
                 Some("it was signed without a key; name the identity and a trusted root instead".into())
             }
+            Self::NoTrustedRoot => {
+                Some("name one with --trusted-root, or get one: plimsoll trust update".into())
+            }
+            Self::UnknownClaim { got } => Claim::ALL
+                .iter()
+                .find(|claim| claim.name().contains(got.as_str()) && !got.is_empty())
+                .map(|claim| format!("did you mean {claim}?")),
+            Self::NotAStatement => Some("to verify a file: plimsoll verify-blob".into()),
+            Self::NotAMessage => {
+                Some("to verify an attestation of a file: plimsoll verify-blob-attestation".into())
+            }
+            Self::Step { step, .. } => step.hint().map(ToOwned::to_owned),
             Self::Rejected { tried, claimed: Some(claimed), .. } if !tried.contains(claimed) => {
                 Some(format!("the bundle says that it was signed with key {claimed}"))
             }

@@ -159,10 +159,27 @@ impl PublicKey {
         DerPublicKey::from_bytes(&self.spki).to_pem().replace("\r\n", "\n")
     }
 
+    /// Whether `signature` over `message` holds, by the key's one algorithm: for whoever made it, to be sure of it before it
+    /// is used. What a signature on a statement is worth is for [`crate::verify`] to say.
+    pub fn verifies_signature(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.verifies(message, &SignatureBytes::from_bytes(signature))
+    }
+
+    /// The same over the digest of a message, of the algorithm that the key dictates; never for Ed25519.
+    pub fn verifies_signature_of_digest(&self, digest: &[u8], signature: &[u8]) -> bool {
+        self.verifies_digest(digest, &SignatureBytes::from_bytes(signature))
+    }
+
     /// Whether `signature` over `message` holds.
     pub(crate) fn verifies(&self, message: &[u8], signature: &SignatureBytes) -> bool {
         VerificationKey::from_spki(&DerPublicKey::from_bytes(&self.spki))
             .is_ok_and(|key| key.verify(message, signature).is_ok())
+    }
+
+    /// Whether `signature` over the message with this digest holds; the digest is of the algorithm that the key dictates.
+    pub(crate) fn verifies_digest(&self, digest: &[u8], signature: &SignatureBytes) -> bool {
+        VerificationKey::from_spki(&DerPublicKey::from_bytes(&self.spki))
+            .is_ok_and(|key| key.verify_prehashed(digest, signature).is_ok())
     }
 }
 

@@ -4,9 +4,13 @@
 //! never sees a URL. What holds a [`Verified`] value has passed every step that the function which made it lists.
 //!
 //! - [`PublicKey`]: a trusted key, from a PEM file; [`KeyId`] names it.
-//! - [`Bundle`]: the [Sigstore bundle], version 0.3, parsed strictly. Nothing in it is trusted yet.
+//! - [`TrustedRoot`]: the authorities and logs that certificates are verified against; [`Identity`] says whose count.
+//! - [`Bundle`]: the [Sigstore bundle], versions 0.1 to 0.3, parsed strictly. Nothing in it is trusted yet.
 //! - [`Statement`]: the [in-toto statement] that a bundle's DSSE envelope carries.
-//! - [`statement_by_key`]: the way from the one to the other with nothing but public keys.
+//! - [`verify`](fn@verify) and [`verify_message`]: the way from the one to the other, step by step.
+//! - [`statement_by_key`]: the same with nothing but public keys. [`verify_detached`]: with a signature that is no bundle.
+//! - [`legacy`]: cosign's older signatures and attestations, by way of a bundle.
+//! - [`PredicateType`]: kinds of statements by their short names.
 //!
 //! It does not decide which keys are trusted for what, nor whether a statement is good enough: that is policy.
 //!
@@ -30,15 +34,29 @@
 
 mod bundle;
 mod by_key;
+mod check;
+mod detached;
+mod entry;
 mod error;
+mod identity;
 mod key;
+pub mod legacy;
+mod predicate;
 mod shape;
 mod statement;
+mod step;
+mod trust;
 mod verified;
 
-pub use bundle::{BUNDLE_V0_3, Bundle, IN_TOTO_PAYLOAD};
+pub use bundle::{BUNDLE_V0_3, Bundle, BundleVersion, IN_TOTO_PAYLOAD};
 pub use by_key::statement_by_key;
+pub use check::{Artifact, Check, Message, Rules, Trusted, TrustedKey, verify, verify_message};
+pub use detached::verify_detached;
 pub use error::Error;
+pub use identity::{CertificateIdentity, Claim, Identity, Pattern, Text};
 pub use key::{KeyAlgorithm, KeyId, PublicKey};
+pub use predicate::PredicateType;
 pub use statement::{COSIGN_SIGN_V1, Statement, Subject, WAIVER_V1};
+pub use step::{Observation, Step};
+pub use trust::{TrustedRoot, Window};
 pub use verified::{NotChecked, Signer, Verified};

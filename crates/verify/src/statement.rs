@@ -82,6 +82,32 @@ impl Statement {
         self.subjects.iter().any(|subject| subject.names(digest))
     }
 
+    /// What the signer adds about the artifact with this digest: the annotations of the subjects that list it.
+    pub fn annotations(&self, digest: &Digest) -> BTreeMap<String, Value> {
+        let mut all = BTreeMap::new();
+        for subject in self.subjects.iter().filter(|subject| subject.names(digest)) {
+            for (name, value) in &subject.annotations {
+                all.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        all
+    }
+
+    /// A digest of its first subject, the strongest that is known here.
+    pub(crate) fn first_digest(&self) -> Option<Digest> {
+        let digests = &self.subjects.first()?.digests;
+        ["sha512", "sha256"].iter().find_map(|name| format!("{name}:{}", digests.get(*name)?).parse().ok())
+    }
+
+    /// What it is about, for a message.
+    pub(crate) fn subject_list(&self) -> String {
+        match self.first_digest() {
+            Some(digest) if self.subjects.len() == 1 => format!("a statement about {digest}"),
+            Some(digest) => format!("a statement about {digest} and {} more", self.subjects.len() - 1),
+            None => "a statement about something without a SHA-256 or SHA-512".to_owned(),
+        }
+    }
+
     /// Whether it was made to be a signature of an image. An attestation by the same key is none.
     pub fn is_signature(&self) -> bool {
         self.predicate_type == COSIGN_SIGN_V1
@@ -101,8 +127,8 @@ impl Statement {
         json::canonical(&statement)
     }
 
-    /// Reads a signed payload.
-    pub(crate) fn parse(payload: &[u8]) -> Result<Self, Error> {
+    /// Reads a statement, strictly. Only a [`Verified`](crate::Verified) one has been signed by anybody.
+    pub fn parse(payload: &[u8]) -> Result<Self, Error> {
         let wire: Wire = json::from_slice(payload, Limits::default().bundle_bytes)
             .map_err(|source| Error::StatementJson { source })?;
         if wire.kind != STATEMENT_V1 && wire.kind != STATEMENT_V0_1 {

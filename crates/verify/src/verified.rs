@@ -3,10 +3,12 @@
 //! [`Verified`] has no public constructor: only the functions of this crate make one, after all of their steps. Policy
 //! takes nothing else.
 
+use jiff::Timestamp;
 use plimsoll_core::Digest;
 use serde::Serialize;
 
-use crate::KeyId;
+use crate::identity::CertificateIdentity;
+use crate::{KeyId, Observation};
 
 /// A value that somebody trusted has signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub struct Verified<T> {
     signer: Signer,
     bundle: Digest,
     not_checked: Vec<NotChecked>,
+    times: Vec<Timestamp>,
+    observations: Vec<Observation>,
 }
 
 /// Who signed.
@@ -24,6 +28,8 @@ pub struct Verified<T> {
 pub enum Signer {
     /// The holder of this key.
     Key(KeyId),
+    /// Whom a certificate was issued to.
+    Certificate(Box<CertificateIdentity>),
 }
 
 /// Something that the bundle carries and nobody looked at. It neither helped nor harmed.
@@ -39,7 +45,13 @@ pub enum NotChecked {
 
 impl<T> Verified<T> {
     pub(crate) fn new(value: T, signer: Signer, bundle: Digest, not_checked: Vec<NotChecked>) -> Self {
-        Self { value, signer, bundle, not_checked }
+        Self { value, signer, bundle, not_checked, times: Vec::new(), observations: Vec::new() }
+    }
+
+    pub(crate) fn with_trail(mut self, times: Vec<Timestamp>, observations: Vec<Observation>) -> Self {
+        self.times = times;
+        self.observations = observations;
+        self
     }
 
     /// What was signed.
@@ -63,6 +75,16 @@ impl<T> Verified<T> {
         &self.not_checked
     }
 
+    /// When it was signed, by the clocks of logs and timestamp authorities that are trusted; empty when none of them says.
+    pub fn times(&self) -> &[Timestamp] {
+        &self.times
+    }
+
+    /// What each step of the verification saw.
+    pub fn observations(&self) -> &[Observation] {
+        &self.observations
+    }
+
     /// A part or another form of what was signed, still verified. The closure must not bring anything in from outside.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Verified<U> {
         Verified {
@@ -70,6 +92,8 @@ impl<T> Verified<T> {
             signer: self.signer,
             bundle: self.bundle,
             not_checked: self.not_checked,
+            times: self.times,
+            observations: self.observations,
         }
     }
 
@@ -80,6 +104,8 @@ impl<T> Verified<T> {
             signer: self.signer,
             bundle: self.bundle,
             not_checked: self.not_checked,
+            times: self.times,
+            observations: self.observations,
         })
     }
 }
@@ -88,6 +114,7 @@ impl std::fmt::Display for Signer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Key(id) => write!(f, "key {id}"),
+            Self::Certificate(identity) => identity.fmt(f),
         }
     }
 }

@@ -307,11 +307,11 @@ fn two_kinds_of_content_or_material_are_refused_before_either_is_believed() {
 }
 
 #[test]
-fn only_version_0_3_is_read() {
+fn only_known_versions_are_read() {
     let signer = key();
     for old in [
-        "application/vnd.dev.sigstore.bundle+json;version=0.1",
-        "application/vnd.dev.sigstore.bundle+json;version=0.2",
+        "application/vnd.dev.sigstore.bundle+json;version=0.0",
+        "application/vnd.dev.sigstore.bundle+json;version=0.4",
         "application/vnd.dev.sigstore.bundle.v0.4+json",
         "application/vnd.dev.sigstore.bundle.v0.3+json ",
         "",

@@ -2,7 +2,7 @@
 //! looked at the URL only were passed by a DNS name; here the resolved address decides, and it is the one connected to.
 
 use super::{Net, OK, get, settings, url};
-use crate::{Class, Client, Error, Request, Settings};
+use crate::{Class, Client, Error, Proxy, Request, Settings};
 use plimsoll_core::{Classify as _, Kind};
 
 const PUBLIC: &str = "93.184.215.14";
@@ -126,6 +126,63 @@ async fn a_name_never_leads_to_metadata_even_if_the_user_wrote_it() {
     let error = get(&net.client(settings()), "http://r.example/").await.unwrap_err();
     assert_eq!(refused(&error), Class::LinkLocal);
     assert!(net.dialled().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_metadata_service_is_reached_by_the_call_that_names_it_and_by_no_other() {
+    let net = Net::default()
+        .name("metadata.example", &[&["169.254.169.254"]])
+        .name("r.example", &[&[PUBLIC]])
+        .answering("169.254.169.254:80", OK)
+        .answering("[fd00:ec2::23]:80", OK)
+        .answering("127.0.0.1:5000", OK);
+    let client = net.client(Settings { plain_http: Vec::new(), ..settings() });
+    let near = |to: &str| Request::get(url(to)).to_metadata_service();
+    for to in [
+        "http://169.254.169.254/",
+        "http://metadata.example/",
+        "http://[fd00:ec2::23]/",
+        "http://127.0.0.1:5000/",
+    ] {
+        client.send(near(to)).await.unwrap();
+    }
+    let dialled = net.dialled().len();
+    // Its token is for the neighbour: it goes nowhere else, with TLS or without.
+    for to in ["http://r.example/", "https://r.example/", "http://93.184.215.14/", "http://10.0.0.7/"] {
+        let error = client.send(near(to)).await.unwrap_err();
+        assert!(matches!(error, Error::AddressRefused { .. }), "{to}: {error}");
+    }
+    // What a response names is no metadata service, whatever the caller says.
+    let by = url("http://127.0.0.1:5000/");
+    for to in ["http://169.254.169.254/", "http://metadata.example/"] {
+        assert!(client.send(near(to).given_by(&by)).await.is_err(), "{to}");
+        assert!(get(&client, to).await.is_err(), "{to}");
+    }
+    assert_eq!(net.dialled().len(), dialled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_does_not_inherit_the_way_to_a_metadata_service() {
+    for location in ["http://169.254.169.254/other", "http://metadata.example/", "http://127.0.0.1:5000/"] {
+        let answer = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+        let net = Net::default()
+            .name("metadata.example", &[&["169.254.169.254"]])
+            .answering("169.254.169.254:80", Box::leak(answer.into_boxed_str()))
+            .answering("127.0.0.1:5000", OK);
+        let client = net.client(Settings { plain_http: Vec::new(), ..settings() });
+        let request = Request::get(url("http://169.254.169.254/")).to_metadata_service();
+        assert!(client.send_following(request).await.is_err(), "{location}");
+        assert_eq!(net.dialled(), ["169.254.169.254:80"], "{location}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_metadata_service_is_never_asked_through_a_proxy() {
+    let proxy = Proxy::from_env(|n| n.ends_with("_PROXY").then(|| "10.0.0.9:3128".to_owned())).unwrap();
+    let net = Net::default().answering("169.254.169.254:80", OK).answering("10.0.0.9:3128", OK);
+    let client = net.client(Settings { proxy, ..settings() });
+    client.send(Request::get(url("http://169.254.169.254/")).to_metadata_service()).await.unwrap();
+    assert_eq!(net.dialled(), ["169.254.169.254:80"]);
 }
 
 #[tokio::test(start_paused = true)]

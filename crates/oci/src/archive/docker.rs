@@ -164,6 +164,13 @@ impl Saved {
     }
 }
 
+impl Saved {
+    /// Where a blob comes by, in an archive that is a stream.
+    pub(super) fn position(&self, digest: &Digest, members: &Members) -> Option<u64> {
+        members.position(*self.blobs.get(digest)?)
+    }
+}
+
 fn hashed(media_type: &str, span: Span, members: &Members) -> Result<Descriptor, Error> {
     let mut hasher = Hasher::new(Algorithm::Sha256);
     let mut reader = members.read(span);

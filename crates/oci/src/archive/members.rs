@@ -2,25 +2,26 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use plimsoll_core::Limits;
 
+use super::again::{Again, Restream, Tap};
 use crate::error::{TarProblem, shown};
 use crate::index::Objects;
 use crate::inflate::{MAGIC_BYTES, detect};
 use crate::layout::small;
 use crate::media::Compression;
-use crate::tar::{Kind, Reader, Stream, clean_link};
+use crate::tar::{Entry, Kind, Reader, Stream, clean_link};
 use crate::{Descriptor, Error};
 
 /// Where the bytes of a member are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
-    offset: u64,
+    pub(super) offset: u64,
     pub(super) size: u64,
 }
 
@@ -32,8 +33,14 @@ enum Member {
 }
 
 #[derive(Debug)]
+enum Backing {
+    File(Arc<File>),
+    Stream(Arc<Again>),
+}
+
+#[derive(Debug)]
 pub(super) struct Members {
-    file: Arc<File>,
+    backing: Backing,
     by_name: HashMap<Vec<u8>, Member>,
     place: String,
     limits: Limits,
@@ -73,30 +80,51 @@ impl Members {
                 }
                 Err(error) => return Err(error),
             }
-            let entry = reader.entry();
-            let name = || shown(&String::from_utf8_lossy(&entry.path));
-            let member = match entry.kind {
-                Kind::File if entry.is_sparse => {
-                    return Err(Error::malformed(place, format!("member `{}` is a sparse file", name())));
-                }
-                Kind::File => Member::File(Span { offset: entry.offset, size: entry.size }),
-                Kind::Symlink => {
-                    let directory = entry.path.rsplitn(2, |byte| *byte == b'/').nth(1).unwrap_or_default();
-                    let target: &[u8] = &entry.link;
-                    let from_root = target.starts_with(b"/");
-                    let whole = if from_root { target.to_vec() } else { [directory, target].join(&b'/') };
-                    Member::Link(clean_link(&whole))
-                }
-                Kind::Hardlink => Member::Link(clean_link(&entry.link)),
-                Kind::Directory | Kind::Other => continue,
-            };
-            // Which of two members of one name counts is a matter of taste, and tastes differ between readers.
-            if members.insert(entry.path.clone(), member).is_some() {
-                let problem = TarProblem::Duplicate(name());
-                return Err(Error::Tar { what: place, offset: entry.offset, problem });
+            add(&mut members, reader.entry(), &place)?;
+        }
+        Ok(Self { backing: Backing::File(file), by_name: members, place, limits })
+    }
+
+    /// Goes through a stream once, keeping what is small.
+    pub(super) fn streamed(stream: Box<dyn Restream>, place: String, limits: Limits) -> Result<Self, Error> {
+        let mut again = Again::new(stream);
+        let noted = Arc::new(Mutex::new(None));
+        let tap = Tap::new(BufReader::with_capacity(BUFFER, again.first()?), Arc::clone(&noted));
+        let mut reader = Reader::new(tap, place.as_str(), &limits);
+        let mut members = HashMap::new();
+        let mut passed: Option<u64> = None;
+        loop {
+            let is_one = reader.advance()?;
+            let start = noted.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let (Some(offset), Some(start)) = (passed.take(), start) {
+                again.head(offset, &start);
+            }
+            if !is_one {
+                break;
+            }
+            add(&mut members, reader.entry(), &place)?;
+            let (kind, offset, size) = (reader.entry().kind, reader.entry().offset, reader.entry().size);
+            if kind != Kind::File {
+                continue;
+            }
+            if size <= limits.manifest_bytes {
+                again.keep(offset, reader.content()?, &place, &limits)?;
+            } else {
+                passed = Some(offset);
+                *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
             }
         }
-        Ok(Self { file, by_name: members, place, limits })
+        // To the end, so that an engine which fails late is heard.
+        reader.finish()?;
+        Ok(Self { backing: Backing::Stream(Arc::new(again)), by_name: members, place, limits })
+    }
+
+    /// Where the content of `span` comes by in a stream; none for a file.
+    pub(super) fn position(&self, span: Span) -> Option<u64> {
+        match &self.backing {
+            Backing::File(_) => None,
+            Backing::Stream(_) => Some(span.offset),
+        }
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -117,11 +145,21 @@ impl Members {
     }
 
     pub(super) fn read(&self, span: Span) -> Box<dyn Read + Send> {
-        Box::new(Piece { file: Arc::clone(&self.file), at: span.offset, left: span.size })
+        match &self.backing {
+            Backing::File(file) => {
+                Box::new(Piece { file: Arc::clone(file), at: span.offset, left: span.size })
+            }
+            Backing::Stream(again) => again.read(span),
+        }
     }
 
     /// The compression that the first bytes show.
     pub(super) fn compression(&self, span: Span) -> Result<Compression, Error> {
+        if let Backing::Stream(again) = &self.backing
+            && let Some(start) = again.start(span)
+        {
+            return Ok(detect(start));
+        }
         let mut start = Vec::new();
         let mut piece = self.read(span).take(MAGIC_BYTES as u64);
         piece.read_to_end(&mut start).map_err(|source| Error::io(self.place.as_str(), source))?;
@@ -152,6 +190,32 @@ impl Objects for Members {
         }
         Ok(self.read(span))
     }
+}
+
+/// Files and links by name; folders and the like are nobody's blobs.
+fn add(members: &mut HashMap<Vec<u8>, Member>, entry: &Entry, place: &str) -> Result<(), Error> {
+    let name = || shown(&String::from_utf8_lossy(&entry.path));
+    let member = match entry.kind {
+        Kind::File if entry.is_sparse => {
+            return Err(Error::malformed(place, format!("member `{}` is a sparse file", name())));
+        }
+        Kind::File => Member::File(Span { offset: entry.offset, size: entry.size }),
+        Kind::Symlink => {
+            let directory = entry.path.rsplitn(2, |byte| *byte == b'/').nth(1).unwrap_or_default();
+            let target: &[u8] = &entry.link;
+            let from_root = target.starts_with(b"/");
+            let whole = if from_root { target.to_vec() } else { [directory, target].join(&b'/') };
+            Member::Link(clean_link(&whole))
+        }
+        Kind::Hardlink => Member::Link(clean_link(&entry.link)),
+        Kind::Directory | Kind::Other => return Ok(()),
+    };
+    // Which of two members of one name counts is a matter of taste, and tastes differ between readers.
+    if members.insert(entry.path.clone(), member).is_some() {
+        let problem = TarProblem::Duplicate(name());
+        return Err(Error::Tar { what: place.to_owned(), offset: entry.offset, problem });
+    }
+    Ok(())
 }
 
 /// A part of a file.

@@ -9,6 +9,7 @@
 //! [{"Config": "4a7…e2.json", "RepoTags": ["app:1.0"], "Layers": ["9c1…/layer.tar", "…"]}]
 //! ```
 
+mod again;
 mod docker;
 mod members;
 
@@ -21,6 +22,7 @@ use crate::index::{Chooser, Objects};
 use crate::layout::check_version;
 use crate::source::Referrers;
 use crate::{Descriptor, Error, Source};
+pub(crate) use again::Restream;
 use docker::Saved;
 use members::Members;
 
@@ -41,7 +43,20 @@ impl Archive {
     /// Opens `file`. `selector` is a reference name, an image name (`app:1.0`) or a manifest digest; without it the
     /// archive has to hold exactly one image.
     pub fn open(file: &Path, selector: Option<&str>, limits: Limits) -> Result<Self, Error> {
-        let members = Members::open(file, limits)?;
+        Self::of(Members::open(file, limits)?, selector)
+    }
+
+    /// Reads an archive that comes as a stream. `place` describes it in messages.
+    pub(crate) fn streamed(
+        stream: Box<dyn Restream>,
+        place: String,
+        selector: Option<&str>,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        Self::of(Members::streamed(stream, place, limits)?, selector)
+    }
+
+    fn of(members: Members, selector: Option<&str>) -> Result<Self, Error> {
         let place = members.describe();
         let form = if members.has("oci-layout") && members.has("index.json") {
             check_version(&members.small("oci-layout")?, &place, members.limits())?;
@@ -71,6 +86,23 @@ impl Archive {
     }
 }
 
+impl Archive {
+    fn span(&self, digest: &Digest) -> Option<u64> {
+        match &self.form {
+            Form::Oci(_) => {
+                let name = format!("blobs/{}/{}", digest.algorithm().name(), digest.hex());
+                self.members.position(self.members.span(&name).ok()?)
+            }
+            Form::Docker(saved) => saved.position(digest, &self.members),
+        }
+    }
+
+    /// Whether it has the blob.
+    pub(crate) fn has(&self, digest: &Digest) -> bool {
+        self.members.has(&format!("blobs/{}/{}", digest.algorithm().name(), digest.hex()))
+    }
+}
+
 impl Source for Archive {
     fn describe(&self) -> String {
         self.members.describe()
@@ -95,6 +127,10 @@ impl Source for Archive {
             Form::Oci(_) => self.members.open(descriptor),
             Form::Docker(saved) => saved.blob(descriptor, &self.members),
         }
+    }
+
+    fn position(&self, descriptor: &Descriptor) -> Option<u64> {
+        self.span(&descriptor.digest)
     }
 
     fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {

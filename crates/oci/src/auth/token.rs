@@ -29,6 +29,9 @@ pub(crate) struct Exchange<'a> {
     /// Always composed by us: a registry must not make us fetch a token for something else.
     pub(crate) scope: &'a str,
     pub(crate) credentials: Option<&'a Credentials>,
+    /// Whether they are a cloud's. Those are good for more than the registry, so its very own host gets them and no
+    /// neighbour: anybody may have a name below `amazonaws.com`.
+    pub(crate) of_cloud: bool,
 }
 
 /// The answer.
@@ -53,6 +56,9 @@ impl Exchange<'_> {
         let what = format!("token from {host} for {}", self.scope);
         let (credentials, anonymous) = match self.credentials {
             None => (None, "no credentials are known for it".to_owned()),
+            Some(_) if self.of_cloud && realm.origin() != self.registry.origin() => {
+                (None, format!("no credentials were sent, because its token server {host} is another host"))
+            }
             Some(_) if !same_site(self.registry, &realm) => (
                 None,
                 format!("no credentials were sent, because its token server {host} is of another site"),

@@ -14,10 +14,6 @@ use super::paths::{Keyed, base, join, parent};
 use crate::Error;
 use crate::tar::{Entry, Kind, clean_link};
 
-/// Bytes of names and link targets of one layer. Enough for half a million files; a layer that is odd and larger is not
-/// worth more memory.
-const NAME_BYTES: u64 = 64 << 20;
-
 #[derive(Debug, Clone)]
 enum Place {
     Directory,
@@ -43,6 +39,7 @@ pub(super) struct Tree {
     whiteouts: Vec<Vec<u8>>,
     opaques: Vec<Vec<u8>>,
     name_bytes: u64,
+    name_limit: u64,
     links: usize,
     what: String,
 }
@@ -57,6 +54,7 @@ impl Tree {
             opaques: Vec::new(),
             name_bytes: 0,
             links: limits.links,
+            name_limit: limits.name_bytes,
             what: what.to_owned(),
         }
     }
@@ -148,7 +146,7 @@ impl Tree {
         ledger.whiteouts = self.whiteouts.iter().map(|path| keyed.of(path)).collect();
         ledger.opaques = self.opaques.iter().map(|path| keyed.of(path)).collect();
         ledger.complete();
-        Facts { ledger, recorded: self.recorded, by_ordinal: self.by_ordinal }
+        Facts { ledger, recorded: self.recorded, by_ordinal: self.by_ordinal, kept_bytes: 0 }
     }
 
     /// Where `path` really lies: its directory with all links of this layer followed, and its last name. None behind more
@@ -210,9 +208,9 @@ impl Tree {
     fn count(&mut self, bytes: usize) -> Result<(), Error> {
         // The map's own share of an entry.
         self.name_bytes += bytes as u64 + 64;
-        if self.name_bytes > NAME_BYTES {
+        if self.name_bytes > self.name_limit {
             let what = format!("{}, which writes through its own links,", self.what);
-            return Err(LimitExceeded::new("bytes of names", NAME_BYTES, what).into());
+            return Err(LimitExceeded::new("name_bytes", self.name_limit, what).into());
         }
         Ok(())
     }

@@ -99,20 +99,77 @@ pub(super) struct Record {
     pub(super) wanted: bool,
 }
 
-/// Everything known about one layer.
+/// What one pass over a layer found. It depends on that layer alone.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     pub(super) ledger: Ledger,
     pub(super) recorded: BTreeMap<Vec<u8>, Record>,
     pub(super) by_ordinal: BTreeMap<u64, Node>,
+    /// Bytes of content that it kept, as counted against the limit of an image.
+    pub(super) kept_bytes: u64,
 }
 
 impl Facts {
-    /// Adds what a further pass over the same layer found.
-    pub(super) fn add(&mut self, found: Self) {
-        for (path, record) in found.recorded {
-            self.recorded.entry(path).or_insert(record);
+    /// About what it costs in memory.
+    pub(super) fn bytes(&self) -> u64 {
+        // Of a map's node and what points to it.
+        const RECORD: usize = 128;
+        let Ledger { directories, symlinks, files, whiteouts, opaques } = &self.ledger;
+        // A hash, its control byte, and the room that a set keeps free.
+        let sets = [directories, symlinks, whiteouts, opaques].map(|set| set.capacity() * 10);
+        let records = self.recorded.iter().map(|(path, record)| path.len() + record.node.bytes() + RECORD);
+        let ordinals = self.by_ordinal.values().map(|node| node.bytes() + RECORD);
+        let sum: usize = sets.into_iter().chain(records).chain(ordinals).sum();
+        (sum + files.capacity() * size_of::<u64>()) as u64
+    }
+}
+
+impl Node {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::File(content) => content.len(),
+            Self::Symlink(target) | Self::Hardlink(Target::Path(target)) => target.len(),
+            Self::Oversized(_) | Self::Unnamed | Self::Hardlink(Target::Ordinal(_)) | Self::Special => 0,
         }
-        self.by_ordinal.extend(found.by_ordinal);
+    }
+}
+
+/// Everything known about one layer: what the first pass found, and those that looked for links' targets.
+#[derive(Debug)]
+pub(super) struct Known {
+    first: Arc<Facts>,
+    further: Vec<Arc<Facts>>,
+}
+
+impl Known {
+    pub(super) fn new(first: Arc<Facts>) -> Self {
+        Self { first, further: Vec::new() }
+    }
+
+    /// Adds what a further pass over the same layer found.
+    pub(super) fn add(&mut self, found: Arc<Facts>) {
+        self.further.push(found);
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.first.ledger
+    }
+
+    /// What was taken down by the first pass, which is the only one that looks for wanted files.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = (&Vec<u8>, &Record)> {
+        self.first.recorded.iter().filter(|(_, record)| record.wanted)
+    }
+
+    pub(super) fn record(&self, path: &[u8]) -> Option<&Record> {
+        self.passes().find_map(|facts| facts.recorded.get(path))
+    }
+
+    /// The entry with this number.
+    pub(super) fn node(&self, ordinal: u64) -> Option<&Node> {
+        self.passes().find_map(|facts| facts.by_ordinal.get(&ordinal))
+    }
+
+    fn passes(&self) -> impl Iterator<Item = &Facts> {
+        [&self.first].into_iter().chain(&self.further).map(AsRef::as_ref)
     }
 }

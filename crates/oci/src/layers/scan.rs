@@ -29,7 +29,7 @@ pub(super) struct Interest<'a> {
 }
 
 /// Entries that turned out to matter after they went by.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Targets {
     pub(super) paths: BTreeSet<Vec<u8>>,
     pub(super) ordinals: BTreeSet<u64>,
@@ -67,6 +67,11 @@ impl<'a> Interest<'a> {
 
     pub(super) fn targets(targets: Targets) -> Self {
         Self { select: None, spine: HashSet::new(), targets }
+    }
+
+    /// What a further pass looks for; none for the first.
+    pub(super) fn only_targets(&self) -> Option<&Targets> {
+        self.select.is_none().then_some(&self.targets)
     }
 
     fn file(&self, path: &[u8], ordinal: u64, size: u64) -> Option<Wanted> {
@@ -149,7 +154,7 @@ impl<'a> Scan<'a> {
             return Ok(None);
         }
         facts.ledger.complete();
-        Ok(Some(facts))
+        Ok(Some(self.found(facts)))
     }
 
     /// False when the exact way is needed.
@@ -245,7 +250,13 @@ impl<'a> Scan<'a> {
             }
         }
         reader.finish()?;
-        Ok(tree.into_facts(self.keyed))
+        Ok(self.found(tree.into_facts(self.keyed)))
+    }
+
+    fn found(&self, facts: Facts) -> Facts {
+        // The paths of a layer are known from the first pass.
+        let ledger = if self.interest.only_targets().is_some() { Ledger::default() } else { facts.ledger };
+        Facts { ledger, kept_bytes: self.own_bytes, ..facts }
     }
 
     /// Whether and how the entry matters at `path`. `target` is what a hard link leads to.

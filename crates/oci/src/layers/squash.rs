@@ -10,14 +10,14 @@ use std::sync::Arc;
 use plimsoll_core::rootfs::{FileSet, FoundFile, LayerRef, Select, Want};
 use plimsoll_core::{LimitExceeded, Limits};
 
-use super::facts::{Facts, Node, Present, Record, Target};
+use super::facts::{Known, Node, Present, Record, Target};
 use super::paths::{Keyed, join, parent};
 use super::scan::Targets;
 use crate::Error;
 use crate::error::shown;
 
 pub(super) struct Stack<'a> {
-    facts: &'a [Facts],
+    layers: &'a [Known],
     keyed: Keyed,
     select: &'a dyn Select,
     limits: &'a Limits,
@@ -38,8 +38,8 @@ enum Outcome {
 }
 
 impl<'a> Stack<'a> {
-    pub(super) fn new(facts: &'a [Facts], keyed: Keyed, select: &'a dyn Select, limits: &'a Limits) -> Self {
-        Self { facts, keyed, select, limits }
+    pub(super) fn new(layers: &'a [Known], keyed: Keyed, select: &'a dyn Select, limits: &'a Limits) -> Self {
+        Self { layers, keyed, select, limits }
     }
 
     /// What has to be read again, by layer.
@@ -75,10 +75,10 @@ impl<'a> Stack<'a> {
     }
 
     fn each(&self, mut each: impl FnMut(String, Outcome)) {
-        for (layer, facts) in self.facts.iter().enumerate() {
-            for (path, record) in facts.recorded.iter().filter(|(_, record)| record.wanted) {
+        for (layer, known) in self.layers.iter().enumerate() {
+            for (path, record) in known.wanted() {
                 let name = String::from_utf8_lossy(path).into_owned();
-                match (self.find(path, self.facts.len()), &record.node) {
+                match (self.find(path, self.layers.len()), &record.node) {
                     (Some((at, Present::Symlink)), Node::Symlink(_)) if at == layer => {
                         let outcome = self.follow(&name);
                         each(name, outcome);
@@ -118,11 +118,11 @@ impl<'a> Stack<'a> {
         self.keyed.lineage(path, &mut lineage);
         let own = *lineage.last()?;
         let root = self.keyed.root();
-        for (layer, facts) in self.facts.iter().enumerate().take(below).rev() {
-            if let Some(present) = facts.ledger.at(own) {
+        for (layer, known) in self.layers.iter().enumerate().take(below).rev() {
+            if let Some(present) = known.ledger().at(own) {
                 return Some((layer, present));
             }
-            if facts.ledger.hides(&lineage, root) {
+            if known.ledger().hides(&lineage, root) {
                 return None;
             }
         }
@@ -130,7 +130,7 @@ impl<'a> Stack<'a> {
     }
 
     fn record(&self, layer: usize, path: &[u8]) -> Option<&Record> {
-        self.facts.get(layer)?.recorded.get(path)
+        self.layers.get(layer)?.record(path)
     }
 
     /// Follows symbolic links from the root to `path` and gives the file there.
@@ -148,7 +148,7 @@ impl<'a> Stack<'a> {
                 _ => {}
             }
             let next = join(&real, name);
-            match self.find(&next, self.facts.len()) {
+            match self.find(&next, self.layers.len()) {
                 None => return Outcome::Missing,
                 Some((_, Present::Directory)) => real = next,
                 Some((layer, Present::Symlink)) => {
@@ -195,14 +195,14 @@ impl<'a> Stack<'a> {
                 Node::Unnamed => return Outcome::Unreadable("its name is not UTF-8".to_owned()),
                 Node::Symlink(_) | Node::Special => return Outcome::Missing,
                 Node::Hardlink(Target::Ordinal(ordinal)) => {
-                    match self.facts.get(at).and_then(|facts| facts.by_ordinal.get(ordinal)) {
+                    match self.layers.get(at).and_then(|known| known.node(*ordinal)) {
                         Some(found) => node = found,
                         None => return Outcome::Need(at, Target::Ordinal(*ordinal)),
                     }
                 }
                 Node::Hardlink(Target::Path(target)) => {
                     // The file of the same layer; where a builder left it out, the one that the layers below show.
-                    let own = self.facts.get(at).and_then(|facts| facts.ledger.at(self.keyed.of(target)));
+                    let own = self.layers.get(at).and_then(|known| known.ledger().at(self.keyed.of(target)));
                     let found = own.map(|present| (at, present)).or_else(|| self.find(target, at));
                     let Some((holder, Present::File)) = found else {
                         let target = shown(&String::from_utf8_lossy(target));
@@ -226,7 +226,7 @@ fn names(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
 /// Real path, layer, content.
 type Found = (Vec<u8>, usize, Arc<Vec<u8>>);
 
-/// The result before the layers' own copies are let go.
+/// The result, before it is counted.
 #[derive(Default)]
 pub(super) struct Files {
     found: BTreeMap<String, Found>,
@@ -236,7 +236,7 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn into_set(self, layers: Vec<LayerRef>, limits: &Limits) -> Result<FileSet, Error> {
-        // Hard links share content here and not in the result, so their sum has to be counted once more.
+        // Hard links share content in memory, and each is read for itself by what comes next.
         let total = self.found.values().fold(0_u64, |sum, (_, _, content)| sum + content.len() as u64);
         if total > limits.kept_total_bytes {
             let what = "wanted files of the image";
@@ -247,7 +247,7 @@ impl Files {
             let file = FoundFile {
                 path: path.clone(),
                 real_path: String::from_utf8_lossy(&real).into_owned(),
-                content: Arc::try_unwrap(content).unwrap_or_else(|shared| shared.as_ref().clone()),
+                content,
                 layer: Some(layer),
             };
             files.insert(path, file);

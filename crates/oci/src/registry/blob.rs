@@ -1,16 +1,20 @@
 //! Blobs as streams: the network thread puts pieces into a bounded channel, the reader takes them out.
 //!
-//! A transfer that breaks off is continued where it stopped. Whether the pieces fit together is not decided here: the
+//! A transfer that breaks off or stalls is continued where it stopped, at another place if this one does not go on. Whether the pieces fit together is not decided here: the
 //! reader hashes the whole.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use plimsoll_core::LimitExceeded;
 use plimsoll_http::{HeaderValue, Request, Response, header};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
+use super::places::{Places, Wanted};
 use super::session::{Access, Redirects, Session, http_error};
 use crate::{Descriptor, Error};
 
@@ -19,40 +23,63 @@ const PIECES: usize = 8;
 /// How often a transfer is continued. Enough for a flaky line; a server that always breaks off is not worth more.
 const CONTINUATIONS: u32 = 5;
 
-/// Asks for a blob, and returns when the response's head has come.
-pub(super) async fn open(
-    session: &Arc<Session>,
-    descriptor: Descriptor,
-) -> Result<Box<dyn Read + Send>, Error> {
+/// Asks for a blob, one place after the other, and returns when a response's head has come.
+pub(super) async fn open(places: &Arc<Places>, descriptor: Descriptor) -> Result<Stream, Error> {
     let what = format!("blob {}", descriptor.digest);
-    let limit = session.limits.layer_bytes;
+    let limit = places.origin.limits.layer_bytes;
     if descriptor.size > limit {
         return Err(LimitExceeded::new("layer_bytes", limit, what).into());
     }
-    let response = request(session, &descriptor, 0, &what).await?;
-    if response.status.as_u16() != 200 {
-        return Err(session.refused(response, &what).await);
+    let mut candidates = places.candidates(Wanted::Content).into_iter();
+    while let Some(place) = candidates.next() {
+        match begin(&place.session, &descriptor, &what).await {
+            Ok(response) => {
+                place.served(&what);
+                let rest = candidates.map(|place| Arc::clone(&place.session)).collect();
+                return Ok(Transfer::start(Arc::clone(&place.session), rest, descriptor, what, response));
+            }
+            Err(error) => places.pass(place, error)?,
+        }
     }
-    sized(&response, descriptor.size, &what)?;
-    let (sender, receiver) = mpsc::channel(PIECES);
-    let size = descriptor.size;
-    let transfer =
-        Transfer { session: Arc::clone(session), descriptor, what: what.clone(), received: 0, sender };
-    tokio::spawn(transfer.run(response));
-    Ok(Box::new(Stream { receiver, piece: Bytes::new(), left: size, what }))
+    Err(places.nobody(&what))
+}
+
+/// The response with the whole of a blob.
+async fn begin(session: &Session, descriptor: &Descriptor, what: &str) -> Result<Response, Error> {
+    let response = request(session, descriptor, None, what).await?;
+    if response.status.as_u16() != 200 {
+        return Err(session.refused(response, what).await);
+    }
+    sized(&response, descriptor.size, what)?;
+    Ok(response)
+}
+
+/// What is asked for when a transfer is continued.
+struct Rest<'a> {
+    from: u64,
+    /// The rest of this version, or else the whole of the new one.
+    etag: Option<&'a HeaderValue>,
+    /// How long it may take.
+    left: Duration,
 }
 
 async fn request(
     session: &Session,
     descriptor: &Descriptor,
-    from: u64,
+    rest: Option<Rest<'_>>,
     what: &str,
 ) -> Result<Response, Error> {
     let mut request = Request::get(session.url(&format!("blobs/{}", descriptor.digest)).await?);
-    if from > 0
-        && let Ok(range) = HeaderValue::from_str(&format!("bytes={from}-"))
-    {
-        request = request.header(header::RANGE, range);
+    if let Some(rest) = rest {
+        request = request.timeout(rest.left);
+        if rest.from > 0
+            && let Ok(range) = HeaderValue::from_str(&format!("bytes={}-", rest.from))
+        {
+            request = request.header(header::RANGE, range);
+            if let Some(etag) = rest.etag {
+                request = request.header(header::IF_RANGE, etag.clone());
+            }
+        }
     }
     session.call(request, Access::Pull, Redirects::Followed, what).await
 }
@@ -65,15 +92,44 @@ fn sized(response: &Response, size: u64, what: &str) -> Result<(), Error> {
     }
 }
 
+/// A version that a range may be asked of: a weak `ETag` does not promise the same bytes (RFC 9110, 13.1.5).
+fn strong_etag(response: &Response) -> Option<HeaderValue> {
+    response.headers.get(header::ETAG).filter(|etag| !etag.as_bytes().starts_with(b"W/")).cloned()
+}
+
 struct Transfer {
     session: Arc<Session>,
+    /// Places that can go on when this one does not any more.
+    others: VecDeque<Arc<Session>>,
     descriptor: Descriptor,
     what: String,
     received: u64,
+    etag: Option<HeaderValue>,
+    continuations: u32,
+    /// The end of the whole transfer, however often it is continued.
+    until: Instant,
     sender: mpsc::Sender<Result<Bytes, Error>>,
 }
 
 impl Transfer {
+    fn start(
+        session: Arc<Session>,
+        others: VecDeque<Arc<Session>>,
+        descriptor: Descriptor,
+        what: String,
+        response: Response,
+    ) -> Stream {
+        let (sender, receiver) = mpsc::channel(PIECES);
+        let (left, shown) = (descriptor.size, what.clone());
+        let now = Instant::now();
+        let until = now.checked_add(session.client.timeout()).unwrap_or(now);
+        let etag = strong_etag(&response);
+        let transfer =
+            Self { session, others, descriptor, what, received: 0, etag, continuations: 0, until, sender };
+        tokio::spawn(transfer.run(response));
+        Stream { receiver, piece: Bytes::new(), left, what: shown }
+    }
+
     async fn run(mut self, response: Response) {
         if let Err(error) = self.all(response).await {
             // A reader that has gone away does not want to know.
@@ -83,19 +139,39 @@ impl Transfer {
 
     async fn all(&mut self, mut response: Response) -> Result<(), Error> {
         let mut skip = 0;
-        for continuation in 0.. {
-            match self.body(&mut response, skip).await {
-                Err(Error::Http { source, .. })
-                    if continuation < CONTINUATIONS
-                        && matches!(*source, plimsoll_http::Error::Truncated { .. }) =>
-                {
-                    tracing::debug!(error = %source, "continuing");
-                }
+        loop {
+            let mut failure = match self.body(&mut response, skip).await {
+                Err(error) if broke_off(&error) => error,
                 done => return done,
-            }
-            (response, skip) = self.resume().await?;
+            };
+            (response, skip) = loop {
+                if Instant::now() >= self.until || !self.turn() {
+                    return Err(failure);
+                }
+                tracing::debug!(error = %failure, from = self.received, "continuing at {}", self.session.host());
+                match self.resume().await {
+                    Ok(resumed) => break resumed,
+                    // Another place may have what this one does not give any more.
+                    Err(error) if !self.others.is_empty() && !is_about_content(&error) => {
+                        self.continuations = CONTINUATIONS;
+                        failure = error;
+                    }
+                    Err(error) => return Err(error),
+                }
+            };
         }
-        Ok(())
+    }
+
+    /// Counts a continuation, and goes on to the next place when this one has had enough of them; whether there is one.
+    fn turn(&mut self) -> bool {
+        if self.continuations < CONTINUATIONS {
+            self.continuations += 1;
+            return true;
+        }
+        let Some(next) = self.others.pop_front() else { return false };
+        // Versions are this place's own.
+        (self.session, self.etag, self.continuations) = (next, None, 1);
+        true
     }
 
     /// Hands on one response's body but its first `skip` bytes, which came earlier.
@@ -121,16 +197,19 @@ impl Transfer {
     }
 
     /// Asks for the rest; the second value is how many bytes of the answer are known already.
-    async fn resume(&self) -> Result<(Response, u64), Error> {
+    async fn resume(&mut self) -> Result<(Response, u64), Error> {
         let (size, from) = (self.descriptor.size, self.received);
-        let response = request(&self.session, &self.descriptor, from, &self.what).await?;
+        let rest =
+            |from, etag| Rest { from, etag, left: self.until.saturating_duration_since(Instant::now()) };
+        let partial = Some(rest(from, self.etag.as_ref()));
+        let response = request(&self.session, &self.descriptor, partial, &self.what).await?;
         if response.status.as_u16() == 206 && continues(&response, from, size) {
             sized(&response, size.saturating_sub(from), &self.what)?;
             return Ok((response, 0));
         }
         // A server that ignores ranges, or answers another one than was asked for: from the beginning.
         let response = if matches!(response.status.as_u16(), 206 | 416) {
-            request(&self.session, &self.descriptor, 0, &self.what).await?
+            request(&self.session, &self.descriptor, Some(rest(0, None)), &self.what).await?
         } else {
             response
         };
@@ -138,12 +217,25 @@ impl Transfer {
             return Err(self.session.refused(response, &self.what).await);
         }
         sized(&response, size, &self.what)?;
+        self.etag = strong_etag(&response);
         Ok((response, from))
     }
 
     fn wrong_size(&self) -> Error {
         Error::SizeMismatch { what: self.what.clone(), got: self.received, expected: self.descriptor.size }
     }
+}
+
+/// Whether a body stopped for a reason that may be over: a connection that broke, or one on which nothing comes.
+fn broke_off(error: &Error) -> bool {
+    use plimsoll_http::{Error as E, Phase};
+    let Error::Http { source, .. } = error else { return false };
+    matches!(**source, E::Truncated { .. } | E::Timeout { phase: Phase::Body, .. })
+}
+
+/// Whether the answer is that the blob is another one.
+fn is_about_content(error: &Error) -> bool {
+    matches!(error, Error::SizeMismatch { .. } | Error::DigestMismatch { .. })
 }
 
 /// Whether `Content-Range` is `bytes <from>-<size - 1>/<size>`.
@@ -153,7 +245,7 @@ fn continues(response: &Response, from: u64, size: u64) -> bool {
 }
 
 /// The reader's end.
-struct Stream {
+pub(super) struct Stream {
     receiver: mpsc::Receiver<Result<Bytes, Error>>,
     piece: Bytes,
     left: u64,

@@ -5,6 +5,9 @@
 //! read again until it lists what was added. On a registry that ignores preconditions, somebody who had read before us
 //! can still write after we have looked.
 
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
 use plimsoll_core::{Algorithm, Digest, json};
 use serde_json::{Value, json};
 
@@ -14,8 +17,11 @@ use super::session::Session;
 use crate::error::shown;
 use crate::{Descriptor, Error, media};
 
-/// How often an update is tried.
-const ATTEMPTS: u32 = 10;
+/// How often an update is tried. In each round one of those who compete gets through, so this bounds how many may compete
+/// for long; the waits between spread them out.
+const ATTEMPTS: u32 = 60;
+/// The longest wait between two attempts.
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// `sha256-<hex>`; the specification cuts the digest at 64 characters, so that it fits a tag.
 pub(super) fn tag(subject: &Digest) -> String {
@@ -59,11 +65,21 @@ pub(super) async fn add(session: &Session, subject: &Digest, referrer: &Descript
         };
         match push::manifest(session, &tag, &descriptor, bytes.into(), precondition).await {
             // Somebody was faster; their version is the one to add to.
-            Ok(_) | Err(Error::Refused { status: 409 | 412, .. }) => {}
+            Err(Error::Refused { status: 409 | 412, .. }) => tokio::time::sleep(pause(attempt)).await,
+            Ok(_) => {}
             Err(error) => return Err(error),
         }
     }
     Err(Error::Contended { what, attempts: ATTEMPTS })
+}
+
+/// How long to wait before the next attempt: any time up to twice as long as the last limit, from 20 ms on.
+fn pause(attempt: u32) -> Duration {
+    let most = Duration::from_millis(20).saturating_mul(1 << attempt.min(6)).min(LONGEST);
+    // Hash maps are seeded at random, which is random enough to keep competitors apart.
+    let random = RandomState::new().hash_one(attempt);
+    let most = u64::try_from(most.as_micros()).unwrap_or(u64::MAX);
+    Duration::from_micros(random % most.max(1))
 }
 
 /// The index as a tree, so that members that this version does not know survive.

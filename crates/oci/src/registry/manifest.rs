@@ -15,7 +15,7 @@ const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-diges
 /// What the user named, with the bytes that came with it.
 pub(super) struct Resolved {
     pub(super) descriptor: Descriptor,
-    bytes: Bytes,
+    pub(super) bytes: Bytes,
 }
 
 /// A manifest with what its response said about it.
@@ -25,41 +25,25 @@ pub(super) struct Fetched {
     pub(super) etag: Option<HeaderValue>,
 }
 
-/// Resolves what the user named, once; every later call gets the same answer, whatever the tag points to by then.
-pub(super) async fn resolve(session: &Session) -> Result<&Resolved, Error> {
-    session
-        .resolved
-        .get_or_try_init(|| async {
-            let reference = &session.reference;
-            let digest = reference.digest();
-            let place = match (&digest, reference.tag()) {
-                (Some(digest), _) => digest.to_string(),
-                // A reference has one of the two.
-                (None, tag) => tag.unwrap_or_default().to_owned(),
-            };
-            let what = format!("manifest {place}");
-            let fetched = fetch(session, &place, digest, &what).await?;
-            let Some(fetched) = fetched else {
-                return Err(Error::NotFound { what, place: format!("registry {}", reference.name()) });
-            };
-            Ok(Resolved { descriptor: fetched.descriptor, bytes: fetched.bytes })
-        })
-        .await
+/// Resolves what the session's reference names, at this place and now.
+pub(super) async fn resolve(session: &Session) -> Result<Resolved, Error> {
+    let reference = &session.reference;
+    let digest = reference.digest();
+    let place = match (&digest, reference.tag()) {
+        (Some(digest), _) => digest.to_string(),
+        // A reference has one of the two.
+        (None, tag) => tag.unwrap_or_default().to_owned(),
+    };
+    let what = format!("manifest {place}");
+    let Some(fetched) = fetch(session, &place, digest, &what).await? else {
+        return Err(Error::NotFound { what, place: format!("registry {}", reference.name()) });
+    };
+    Ok(Resolved { descriptor: fetched.descriptor, bytes: fetched.bytes })
 }
 
-/// The bytes of a manifest that a descriptor names.
+/// The bytes of a manifest that a descriptor names; its size is within the limit.
 pub(super) async fn named(session: &Session, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
     let what = format!("manifest {}", descriptor.digest);
-    let limit = session.limits.manifest_bytes;
-    if descriptor.size > limit {
-        return Err(LimitExceeded::new("manifest_bytes", limit, what).into());
-    }
-    if let Some(resolved) = session.resolved.get()
-        && resolved.descriptor.digest == descriptor.digest
-    {
-        descriptor.check(&resolved.bytes, &what)?;
-        return Ok(resolved.bytes.to_vec());
-    }
     let place = descriptor.digest.to_string();
     let Some(fetched) = fetch(session, &place, Some(descriptor.digest), &what).await? else {
         return Err(Error::NotFound { what, place: format!("registry {}", session.reference.name()) });

@@ -1,19 +1,88 @@
 //! Uploads: blobs, manifests, and manifests that refer to a subject.
 
-use bytes::Bytes;
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub(super) use bytes::Bytes;
 use plimsoll_core::Digest;
-use plimsoll_http::{HeaderName, HeaderValue, Method, Request, Response, header};
+use plimsoll_http::{HeaderName, HeaderValue, Method, Request, Response, Streamed, header};
 
 use super::fallback;
 use super::session::{Access, Redirects, Session};
+use crate::content::unwrapped;
 use crate::manifest::{Document, parse};
-use crate::{Descriptor, Error};
+use crate::{Content, Descriptor, Error};
 
 /// Set by registries that list the manifest in their referrers API from now on.
 const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 
-/// Stores a blob, unless it is there.
-pub(super) async fn blob(session: &Session, digest: &Digest, bytes: Bytes) -> Result<(), Error> {
+/// The bytes of a blob.
+pub(super) enum Body {
+    Whole(Bytes),
+    Streamed(Streamed),
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(bytes)
+    }
+}
+
+/// What broke a stream off, which the network only sees as a failure.
+#[derive(Default)]
+pub(super) struct Fault(Mutex<Option<Error>>);
+
+impl Fault {
+    pub(super) fn take(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn keep(&self, error: Error) -> io::Error {
+        let seen = io::Error::other(error.to_string());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        seen
+    }
+}
+
+/// The body that sends `content`, and where its failure will be.
+pub(super) fn streamed(content: &Content) -> (Body, Arc<Fault>) {
+    struct Watched<R> {
+        stream: R,
+        what: String,
+        fault: Arc<Fault>,
+    }
+    impl<R: Read> Read for Watched<R> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.stream.read(buffer) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                    Err(self.fault.keep(unwrapped(self.what.as_str(), error)))
+                }
+                done => done,
+            }
+        }
+    }
+    let fault = Arc::new(Fault::default());
+    let (length, what) = (content.descriptor().size, format!("blob {}", content.descriptor().digest));
+    let (content, watching) = (content.clone(), Arc::clone(&fault));
+    let open = move || -> io::Result<Box<dyn Read + Send>> {
+        // A failure of an earlier attempt is not this one's.
+        watching.take();
+        let fault = Arc::clone(&watching);
+        match content.open() {
+            Ok(stream) => Ok(Box::new(Watched { stream, what: what.clone(), fault })),
+            Err(error) => Err(fault.keep(error)),
+        }
+    };
+    (Body::Streamed(Streamed::new(length, Arc::new(open))), fault)
+}
+
+/// Stores a blob, unless it is there. With `mount`, the registry may have it in that repository already.
+pub(super) async fn blob(
+    session: &Session,
+    digest: &Digest,
+    mount: Option<&str>,
+    body: Body,
+) -> Result<(), Error> {
     let what = format!("blob {digest}");
     let head = Request::head(session.url(&format!("blobs/{digest}")).await?);
     let response = session.call(head, Access::Push, Redirects::Followed, &what).await?;
@@ -23,12 +92,30 @@ pub(super) async fn blob(session: &Session, digest: &Digest, bytes: Bytes) -> Re
         _ => return Err(session.refused(response, &what).await),
     }
     let what = format!("upload of blob {digest}");
-    let begin = Request::post(session.url("blobs/uploads/").await?, Bytes::new());
-    let response = session.call(begin, Access::Push, Redirects::Returned, &what).await?;
+    let url = session.url("blobs/uploads/").await?;
+    let mut opened = None;
+    if let Some(from) = mount {
+        let mut url = url.clone();
+        url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", from);
+        let ask = Request::post(url, Bytes::new());
+        let response = session.call(ask, Access::Push, Redirects::Returned, &what).await?;
+        match response.status.as_u16() {
+            201 => return Ok(()),
+            202 => opened = Some(response),
+            // It may be that we may not read there, or that mounting is unknown; sending is left.
+            _ => {}
+        }
+    }
+    let response = if let Some(response) = opened {
+        response
+    } else {
+        let begin = Request::post(url, Bytes::new());
+        session.call(begin, Access::Push, Redirects::Returned, &what).await?
+    };
     if response.status.as_u16() != 202 {
         return Err(session.refused(response, &what).await);
     }
-    let mut finish = upload(&response, digest, bytes, &what)?;
+    let mut finish = upload(&response, digest, body, &what)?;
     if !session.is_own(&finish.url) {
         finish = finish.given_by(&response.url);
     }
@@ -40,7 +127,7 @@ pub(super) async fn blob(session: &Session, digest: &Digest, bytes: Bytes) -> Re
 }
 
 /// The request that carries the bytes to where the registry said. Its query is the registry's state and is kept.
-fn upload(response: &Response, digest: &Digest, bytes: Bytes, what: &str) -> Result<Request, Error> {
+fn upload(response: &Response, digest: &Digest, body: Body, what: &str) -> Result<Request, Error> {
     let location = response
         .header(&header::LOCATION)
         .ok_or_else(|| Error::malformed(what, "got no Location, expected where to send the bytes"))?;
@@ -50,7 +137,11 @@ fn upload(response: &Response, digest: &Digest, bytes: Bytes, what: &str) -> Res
         .map_err(|e| Error::malformed(what, format!("Location is not a URL: {e}")))?;
     url.query_pairs_mut().append_pair("digest", &digest.to_string());
     let content = HeaderValue::from_static("application/octet-stream");
-    Ok(Request::put(url, bytes).header(header::CONTENT_TYPE, content))
+    let request = Request::new(Method::PUT, url).header(header::CONTENT_TYPE, content);
+    Ok(match body {
+        Body::Whole(bytes) => request.body(bytes),
+        Body::Streamed(stream) => request.stream(stream),
+    })
 }
 
 /// What a tag has to be for a manifest to be put there. Registries that know no preconditions ignore it.

@@ -5,18 +5,17 @@
 
 use std::collections::HashMap;
 
-use plimsoll_core::{Limits, Reference};
+use plimsoll_core::{Kind, Limits, Reference};
 use plimsoll_http::{Client, HeaderMap, HeaderValue, Request, Response, Url, header};
 use serde::Deserialize;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::manifest::Resolved;
 use crate::Error;
+use crate::auth::cloud::Failure;
 use crate::auth::{self, Challenge, Credentials, Exchange, Grant};
 use crate::error::shown;
+use crate::mirrors::{Place, contacted};
 
-/// Docker Hub's registry is not at the host that its references name.
-const DOCKER_HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
 /// Bytes of an error document that are read; messages beyond are cut.
 const EXPLANATION: u64 = 16 * 1024;
 
@@ -24,10 +23,13 @@ pub(super) struct Session {
     pub(super) client: Client,
     pub(super) reference: Reference,
     pub(super) limits: Limits,
-    pub(super) resolved: OnceCell<Resolved>,
     credentials: Option<Credentials>,
-    /// The root end point as it would be with TLS and without.
-    candidates: (Url, Url),
+    /// The root end point as it would be with TLS and without; one, where the configuration says which.
+    candidates: (Url, Option<Url>),
+    namespace: Option<String>,
+    headers: HeaderMap,
+    /// Whether this is one of several places: then asking the next is better than asking again.
+    is_mirror: bool,
     base: OnceCell<Url>,
     identity: Mutex<Identity>,
 }
@@ -55,29 +57,54 @@ struct Identity {
     tokens: HashMap<Access, HeaderValue>,
     /// Why requests are anonymous, if they are.
     anonymous: String,
+    /// Why the machine's cloud gave no identity, if it was asked in vain.
+    failed: Option<Failure>,
+}
+
+impl Identity {
+    /// A refusal of an anonymous request says as well why it was one.
+    fn explained(&self, refusal: Error) -> Error {
+        match (refusal, &self.failed) {
+            (Error::Unauthorized { what, place, status, detail, .. }, Some(failed)) => Error::CloudIdentity {
+                what,
+                place,
+                status,
+                detail,
+                failure: failed.to_string(),
+                transient: failed.kind == Kind::Transient,
+                hint: failed.hint,
+            },
+            (other, _) => other,
+        }
+    }
 }
 
 impl Session {
     pub(super) fn new(
         client: Client,
-        reference: Reference,
+        place: Place,
         credentials: Option<Credentials>,
         limits: Limits,
+        is_mirror: bool,
     ) -> Result<Self, Error> {
-        let host = reference.registry();
-        let host = if host == DOCKER_HUB.0 { DOCKER_HUB.1 } else { host };
+        let host = contacted(place.reference.registry());
         let parse = |scheme: &str| {
             Url::parse(&format!("{scheme}://{host}/v2/"))
                 .map_err(|e| Error::malformed(format!("registry {host}"), e.to_string()))
         };
-        let candidates = (parse("https")?, parse("http")?);
+        let candidates = match place.root {
+            Some(root) => (root, None),
+            None => (parse("https")?, Some(parse("http")?)),
+        };
         Ok(Self {
             client,
-            reference,
+            reference: place.reference,
             limits,
-            resolved: OnceCell::new(),
             credentials,
             candidates,
+            namespace: place.namespace,
+            headers: place.headers,
+            is_mirror,
             base: OnceCell::new(),
             identity: Mutex::default(),
         })
@@ -91,8 +118,13 @@ impl Session {
     /// `/v2/<repository>/<path>` at the registry.
     pub(super) async fn url(&self, path: &str) -> Result<Url, Error> {
         let base = self.base().await?;
-        base.join(&format!("{}/{path}", self.reference.repository()))
-            .map_err(|e| Error::malformed(format!("URL of {path} at {}", self.host()), e.to_string()))
+        let mut url = base
+            .join(&format!("{}/{path}", self.reference.repository()))
+            .map_err(|e| Error::malformed(format!("URL of {path} at {}", self.host()), e.to_string()))?;
+        if let Some(namespace) = &self.namespace {
+            url.query_pairs_mut().append_pair("ns", namespace);
+        }
+        Ok(url)
     }
 
     /// Whether a URL is the registry's own: scheme, host and port.
@@ -111,7 +143,7 @@ impl Session {
     ) -> Result<Response, Error> {
         let mut again = true;
         loop {
-            let mut request = request.clone();
+            let mut request = self.prepared(request.clone());
             let sent = if self.is_own(&request.url) { self.authorization(access).await? } else { None };
             if let Some(value) = &sent {
                 request = request.header(header::AUTHORIZATION, value.clone());
@@ -129,6 +161,16 @@ impl Session {
         }
     }
 
+    /// Adds what the configuration wants to be sent to this place.
+    fn prepared(&self, mut request: Request) -> Request {
+        if self.is_own(&request.url) {
+            for (name, value) in &self.headers {
+                request = request.append(name.clone(), value.clone());
+            }
+        }
+        if self.is_mirror { request.retries(0) } else { request }
+    }
+
     /// The error for an answer that is not the one hoped for.
     pub(super) async fn refused(&self, mut response: Response, what: &str) -> Error {
         let detail = explanation(&mut response).await;
@@ -138,8 +180,9 @@ impl Session {
             if own { self.host().to_owned() } else { response.url.host_str().map(shown).unwrap_or_default() };
         match response.status.as_u16() {
             status @ (401 | 403) if own => {
-                let how = self.identity.lock().await.anonymous.clone();
-                Error::Unauthorized { what, place, status, how, detail }
+                let identity = self.identity.lock().await;
+                let how = identity.anonymous.clone();
+                identity.explained(Error::Unauthorized { what, place, status, how, detail })
             }
             404 => Error::NotFound { what, place: format!("registry {}", self.reference.name()) },
             status => Error::Refused { what, place, status, detail },
@@ -154,10 +197,17 @@ impl Session {
 
     async fn probe(&self) -> Result<Url, Error> {
         let what = format!("registry {}", self.host());
-        let (tls, plain) = self.candidates.clone();
+        let (tls, plain) = match self.candidates.clone() {
+            (tls, Some(plain)) => (tls, plain),
+            (only, None) => {
+                let root = self.root_request(only.clone());
+                let response = self.client.send(root).await.map_err(|e| http_error(&what, e))?;
+                return Ok(self.found(only, &response).await);
+            }
+        };
         // TLS first, except on loopback, where it is rare, and where setting it up would cost more than the request.
         let (first, second) = if is_loopback(&plain) { (plain, tls) } else { (tls, plain) };
-        let failure = match self.client.send(Request::get(first.clone())).await {
+        let failure = match self.client.send(self.root_request(first.clone())).await {
             // What TLS servers tell a client that speaks plain HTTP.
             Ok(response) if response.status.as_u16() == 400 && first.scheme() == "http" => None,
             Ok(response) => return Ok(self.found(first, &response).await),
@@ -166,7 +216,7 @@ impl Session {
         };
         // The client lets plain HTTP pass for loopback and for hosts that the user named as such, and refuses it
         // otherwise without opening a connection.
-        match (self.client.send(Request::get(second.clone())).await, failure) {
+        match (self.client.send(self.root_request(second.clone())).await, failure) {
             (Ok(response), _) => Ok(self.found(second, &response).await),
             (Err(_), Some(failure)) => Err(http_error(&what, failure)),
             // Spoke HTTP and does not speak TLS: a registry without the root end point.
@@ -174,6 +224,14 @@ impl Session {
             // Speaks TLS, with a certificate that does not hold, say.
             (Err(error), None) => Err(http_error(&what, error)),
         }
+    }
+
+    fn root_request(&self, url: Url) -> Request {
+        let mut request = Request::get(url);
+        for (name, value) in &self.headers {
+            request = request.append(name.clone(), value.clone());
+        }
+        if self.is_mirror { request.retries(0) } else { request }
     }
 
     async fn found(&self, base: Url, response: &Response) -> Url {
@@ -189,35 +247,36 @@ impl Session {
         if let Some(Credentials::RegistryToken(token)) = &self.credentials {
             return Ok(identity.challenge.is_some().then(|| auth::bearer(token)).flatten());
         }
-        let Identity { challenge, tokens, anonymous } = &mut *identity;
-        match challenge {
+        match identity.challenge.clone() {
             None => Ok(None),
-            Some(Challenge::Basic) => {
-                let header = self.basic();
-                if header.is_none() {
-                    "no password is known for it".clone_into(anonymous);
-                }
-                Ok(header)
-            }
+            Some(Challenge::Basic) => Ok(self.basic(&mut identity).await),
             Some(Challenge::Bearer { realm, service }) => {
-                if let Some(token) = tokens.get(&access) {
+                if let Some(token) = identity.tokens.get(&access) {
                     return Ok(Some(token.clone()));
                 }
-                let grant = self.grant(realm, service.as_deref(), access).await?;
+                let credentials = self.known(&mut identity).await;
+                let grant = self.grant(&realm, service.as_deref(), access, credentials.as_ref()).await;
+                let grant = grant.map_err(|e| identity.explained(e))?;
                 let value = auth::bearer(&grant.token).ok_or_else(|| {
                     Error::malformed(format!("token for {}", self.host()), "it cannot stand in a header")
                 })?;
-                tokens.insert(access, value.clone());
-                *anonymous = grant.anonymous;
+                identity.tokens.insert(access, value.clone());
+                identity.anonymous = grant.anonymous;
                 Ok(Some(value))
             }
         }
     }
 
-    async fn grant(&self, realm: &str, service: Option<&str>, access: Access) -> Result<Grant, Error> {
+    async fn grant(
+        &self,
+        realm: &str,
+        service: Option<&str>,
+        access: Access,
+        credentials: Option<&Credentials>,
+    ) -> Result<Grant, Error> {
         let scope = format!("repository:{}:{}", self.reference.repository(), access.actions());
         let registry = self.base().await?;
-        let credentials = self.credentials.as_ref();
+        let of_cloud = matches!(self.credentials, Some(Credentials::Cloud(_)));
         Exchange {
             client: &self.client,
             registry,
@@ -226,6 +285,7 @@ impl Session {
             service,
             scope: &scope,
             credentials,
+            of_cloud,
         }
         .run()
         .await
@@ -240,16 +300,49 @@ impl Session {
         }
         identity.tokens.remove(&access);
         let Some(challenge) = Challenge::of(headers) else { return false };
-        let worth_it = challenge != Challenge::Basic || (sent.is_none() && self.basic().is_some());
-        if challenge == Challenge::Basic && self.basic().is_none() {
-            "no password is known for it".clone_into(&mut identity.anonymous);
-        }
+        let worth_it = match challenge {
+            Challenge::Bearer { .. } => true,
+            Challenge::Basic => {
+                let basic = self.basic(&mut identity).await;
+                basic.is_some() && basic.as_ref() != sent
+            }
+        };
         identity.challenge = Some(challenge);
         worth_it
     }
 
-    fn basic(&self) -> Option<HeaderValue> {
-        self.credentials.as_ref().and_then(Credentials::basic)
+    async fn basic(&self, identity: &mut Identity) -> Option<HeaderValue> {
+        let known = self.known(identity).await;
+        let header = known.as_ref().and_then(Credentials::basic);
+        if header.is_none() {
+            let why = match known {
+                Some(Credentials::IdentityToken(_)) => {
+                    "an identity token is known for it, and it wants a password"
+                }
+                _ => "no password is known for it",
+            };
+            why.clone_into(&mut identity.anonymous);
+        }
+        header
+    }
+
+    /// What to identify ourselves with now. A cloud that fails leaves us anonymous, which many repositories allow; a
+    /// refusal then tells of both.
+    async fn known(&self, identity: &mut Identity) -> Option<Credentials> {
+        let (Some(Credentials::Cloud(cloud)), Some(base)) = (&self.credentials, self.base.get()) else {
+            return self.credentials.clone();
+        };
+        match cloud.credentials(&self.client, base).await {
+            Ok(known) => {
+                identity.failed = None;
+                known
+            }
+            Err(failure) => {
+                tracing::warn!(registry = self.host(), %failure, "going on without credentials");
+                identity.failed = Some(failure);
+                None
+            }
+        }
     }
 }
 
@@ -309,7 +402,7 @@ fn may_be_other_protocol(error: &plimsoll_http::Error, url: &Url) -> bool {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(v4)) => v4.is_loopback(),
         Some(url::Host::Ipv6(v6)) => v6.is_loopback(),

@@ -94,10 +94,17 @@ impl Block {
         text(&self.0[157..257])
     }
 
+    /// Whether Go cannot read one of the times: not octal, or base-256 beyond 63 bits. A negative time is a valid one;
+    /// its complement is what has to fit.
     fn has_broken_times(&self) -> bool {
-        // A negative time is a valid one here, so only the digits matter.
-        [&self.0[345..357], &self.0[357..369]].into_iter().any(|field| {
-            field.first().is_some_and(|first| (1..0x80).contains(first)) && number(field).is_none()
+        [&self.0[345..357], &self.0[357..369]].into_iter().any(|field| match field {
+            [] | [0, ..] => false,
+            [first, rest @ ..] if first & 0xc0 == 0xc0 => {
+                let complement: Vec<u8> =
+                    std::iter::once(!first | 0x80).chain(rest.iter().map(|byte| !byte)).collect();
+                number(&complement).is_none()
+            }
+            field => number(field).is_none(),
         })
     }
 

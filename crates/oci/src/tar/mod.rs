@@ -105,9 +105,6 @@ pub struct Reader<R> {
     ended: bool,
 }
 
-/// Bytes of one extended header, as in Go's reader. Extended attributes live there too, so it is more than a path.
-const EXTENDED_BYTES: u64 = 1 << 20;
-
 impl<R: Stream> Reader<R> {
     /// A reader of `stream`; `what` names the archive in errors.
     pub fn new(stream: R, what: impl Into<String>, limits: &Limits) -> Self {
@@ -165,24 +162,35 @@ impl<R: Stream> Reader<R> {
                     if extended.is_some() {
                         return Err(self.broken(TarProblem::Pax("two of them for one entry")));
                     }
-                    let bytes = self.special(&block, EXTENDED_BYTES, "extended header bytes")?;
+                    let bytes = self.special(&block, self.limits.extended_bytes, "extended_bytes")?;
                     extended = Some(Records::parse(&bytes).map_err(|problem| self.broken(problem))?);
                 }
                 b'g' => {
-                    let bytes = self.special(&block, EXTENDED_BYTES, "extended header bytes")?;
+                    let bytes = self.special(&block, self.limits.extended_bytes, "extended_bytes")?;
                     let records = Records::parse(&bytes).map_err(|problem| self.broken(problem))?;
                     if let Some(key) = records.first_structural() {
                         return Err(self.broken(TarProblem::Global(shown(key))));
+                    }
+                    // Go forgets what was announced for the entry behind it; GNU tar and Python remember.
+                    if extended.is_some() || long_name.is_some() || long_link.is_some() {
+                        return Err(self.broken(TarProblem::MisplacedGlobal));
                     }
                 }
                 b'L' | b'K' => {
                     let bytes =
                         self.special(&block, self.limits.path_bytes.saturating_add(1), "path_bytes")?;
                     let slot = if block.kind() == b'L' { &mut long_name } else { &mut long_link };
-                    if slot.replace(header::text(&bytes).to_vec()).is_some() {
+                    let text = header::text(&bytes).to_vec();
+                    // Go takes the header's own name then, others an empty one.
+                    if text.is_empty() {
+                        return Err(self.broken(TarProblem::EmptyLongName));
+                    }
+                    if slot.replace(text).is_some() {
                         return Err(self.broken(TarProblem::TwoNames));
                     }
                 }
+                // Solaris' extended header: GNU tar and Python apply it, Go takes it for an entry.
+                b'X' => return Err(self.broken(TarProblem::Pax("of Solaris' own kind"))),
                 _ => {
                     let extended = extended.unwrap_or_default();
                     self.open(&block, &extended, long_name, long_link)?;
@@ -300,7 +308,11 @@ impl<R: Stream> Reader<R> {
 
     /// Whether the entry has holes, by its header or its extended header. Reads the header's continuation blocks.
     fn sparse_of(&mut self, block: &Block, extended: &Records, stored: u64) -> Result<Option<Sparse>, Error> {
-        if block.kind() == b'S' && block.format() == Format::Gnu {
+        if block.kind() == b'S' {
+            // Go refuses it, GNU tar takes the map for content, Python takes the content for a map.
+            if block.format() != Format::Gnu {
+                return Err(self.broken(TarProblem::Sparse("in a header that is not GNU's")));
+            }
             let mut map = block.sparse().map_err(|problem| self.broken(problem))?;
             let mut more = block.sparse_continues();
             while more {

@@ -33,6 +33,10 @@ impl Sparse {
             (Some(b"0"), Some(b"0" | b"1")) => false,
             (Some(b"1"), Some(b"0")) => true,
             (None, None) if sparse.map.is_some() => false,
+            // GNU tar and Python rename and resize the file all the same, Go does not.
+            (None, None) if sparse.name.is_some() || sparse.size.is_some() || sparse.real_size.is_some() => {
+                return Err(TarProblem::Sparse("no map"));
+            }
             (None, None) => return Ok(None),
             // Go unpacks such a file as it is stored, GNU tar refuses it.
             _ => return Err(TarProblem::Sparse("unknown version")),

@@ -9,6 +9,7 @@
 )]
 
 mod archives;
+mod host;
 mod layers;
 mod manifests;
 #[path = "../memory/mod.rs"]

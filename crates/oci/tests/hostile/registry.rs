@@ -463,6 +463,83 @@ fn r16_a_transfer_that_breaks_off_is_continued() {
 }
 
 #[test]
+fn r16_a_transfer_that_stalls_is_continued() {
+    let (fake, image, _) = pushed();
+    let layer = &image.image().layers[0];
+    let hasty = Settings { idle_timeout: Duration::from_millis(100), ..settings() };
+    let registry = open_with(&fake.reference("app", "1"), None, hasty, Limits::default());
+    fake.misbehave_times(1, "*/blobs/*", Fault::StallAfter(7));
+    assert_eq!(read(&registry, &descriptor(layer)).unwrap(), layer.bytes);
+    assert_eq!(fake.requests_to("*/blobs/*")[1].header("range"), Some("bytes=7-"));
+}
+
+#[test]
+fn r16_the_rest_is_asked_of_the_same_version_only() {
+    let (fake, image, registry) = pushed();
+    let layer = &image.image().layers[0];
+    fake.misbehave_times(1, "*/blobs/*", Fault::HalfThenClose);
+    assert_eq!(read(&registry, &descriptor(layer)).unwrap(), layer.bytes);
+    let etag = format!("\"{}\"", descriptor(layer).digest);
+    assert_eq!(fake.requests_to("*/blobs/*")[1].header("if-range"), Some(&*etag));
+    // A weak one does not promise the same bytes, and is not asked for.
+    fake.clear_requests();
+    let weak =
+        Answer::new(200).header("ETag", "W/\"x\"").header("Content-Length", layer.bytes.len().to_string());
+    fake.misbehave_times(1, "*/blobs/*", Fault::Answer(weak.body(layer.bytes[..5].to_vec())));
+    assert_eq!(read(&registry, &descriptor(layer)).unwrap(), layer.bytes);
+    let continued = &fake.requests_to("*/blobs/*")[1];
+    assert_eq!((continued.header("range"), continued.header("if-range")), (Some("bytes=5-"), None));
+}
+
+#[test]
+fn r16_ranges_that_do_not_fit_are_not_put_together() {
+    let (fake, image, registry) = pushed();
+    let layer = &image.image().layers[0];
+    let (half, size) = (layer.bytes.len() / 2, layer.bytes.len());
+    let last = size - 1;
+    let rest = layer.bytes[half..].to_vec();
+    for (range, what) in [
+        (format!("bytes {half}-{last}/{}", size + 1), "another total"),
+        (format!("bytes {}-{last}/{size}", half + 1), "another beginning"),
+        (format!("bytes {half}-{}/{size}", last - 1), "another end"),
+        (format!("bytes {half}-{last}/*"), "no total"),
+        ("bytes */*".to_owned(), "nothing"),
+    ] {
+        fake.behave();
+        fake.clear_requests();
+        fake.misbehave_times(1, "*/blobs/*", Fault::HalfThenClose);
+        let answer = Answer::new(206).header("Content-Range", &range).body(rest.clone());
+        fake.misbehave_times(1, "*/blobs/*", Fault::Answer(answer));
+        assert_eq!(read(&registry, &descriptor(layer)).unwrap(), layer.bytes, "{what}");
+        let asked = fake.requests_to("*/blobs/*");
+        assert_eq!(asked.len(), 3, "{what}");
+        assert_eq!(asked[2].header("range"), None, "{what}: from the beginning");
+    }
+    // A blob of another size on the way is another blob.
+    fake.behave();
+    fake.misbehave_times(1, "*/blobs/*", Fault::HalfThenClose);
+    fake.misbehave_times(1, "*/blobs/*", Fault::Answer(Answer::new(200).body(vec![0; size + 1])));
+    assert_eq!(read(&registry, &descriptor(layer)).unwrap_err().0, Kind::Denied);
+}
+
+#[test]
+fn r16_all_continuations_together_have_one_deadline() {
+    let (fake, image, _) = pushed();
+    let layer = descriptor(&image.image().layers[0]);
+    // Each stall takes 300 ms, and five of them would be allowed.
+    let settings = Settings {
+        idle_timeout: Duration::from_millis(300),
+        timeout: Duration::from_millis(500),
+        ..settings()
+    };
+    let registry = open_with(&fake.reference("app", "1"), None, settings, Limits::default());
+    registry.resolve().unwrap();
+    fake.misbehave("*/blobs/*", Fault::StallAfter(1));
+    assert_eq!(read(&registry, &layer).unwrap_err().0, Kind::Transient);
+    assert!(fake.requests_to("*/blobs/*").len() <= 2);
+}
+
+#[test]
 fn r16_a_transfer_that_always_breaks_off_is_given_up() {
     let (fake, image, registry) = pushed();
     let layer = &image.image().layers[0];

@@ -43,6 +43,13 @@ impl Tar {
         self.with(b'x', "pax", content.as_bytes(), |_| {})
     }
 
+    /// Blocks as they are.
+    #[allow(dead_code, reason = "the differential tests share this file, and they alone need it")]
+    pub(crate) fn raw(mut self, blocks: &[u8]) -> Self {
+        self.0.extend_from_slice(blocks);
+        self
+    }
+
     /// The archive with its end marker.
     pub(crate) fn end(mut self) -> Vec<u8> {
         self.0.resize(self.0.len() + 1024, 0);

@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use plimsoll_signing::key::NewKey;
 
-/// Make and show signing keys
+use super::db;
+use super::shared::Network;
+
+/// Make, import and show signing keys
 #[derive(Debug, Args)]
 pub(crate) struct Key {
     #[command(subcommand)]
@@ -15,29 +19,130 @@ pub(crate) struct Key {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Generate(Generate),
+    Import(Import),
     Public(Public),
+    Inspect(Inspect),
 }
 
-/// Make a P-256 key pair: NAME.key (PKCS#8) and NAME.pub
+/// Make a key pair: NAME.key and NAME.pub
 ///
-/// The private key is encrypted when PLIMSOLL_KEY_PASSPHRASE is set, or when one is typed on a terminal. Files that
-/// exist are never overwritten.
+/// The private key is encrypted when PLIMSOLL_KEY_PASSPHRASE or COSIGN_PASSWORD is set, or when a passphrase is typed on a
+/// terminal.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  plimsoll key generate release\n  PLIMSOLL_KEY_PASSPHRASE=… plimsoll key generate keys/release"
+    after_help = "Examples:\n  plimsoll key generate release\n  plimsoll key generate --algorithm p384 --format cosign release\n  PLIMSOLL_KEY_PASSPHRASE=… plimsoll key generate keys/release"
 )]
 pub(crate) struct Generate {
+    /// Kind of key
+    #[arg(long, value_name = "ALGORITHM", default_value = "p256", env = "PLIMSOLL_ALGORITHM")]
+    pub(crate) algorithm: Algorithm,
+    #[command(flatten)]
+    pub(crate) files: Files,
+}
+
+/// Write a private key of another tool as NAME.key and NAME.pub
+///
+/// Reads PKCS#8, `EC PRIVATE KEY`, `RSA PRIVATE KEY` and cosign's own format. The passphrase of FILE comes from
+/// PLIMSOLL_KEY_PASSPHRASE or COSIGN_PASSWORD, or is asked for on a terminal; one from the environment also encrypts what
+/// is written.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  plimsoll key import cosign.key release\n  plimsoll key import --format cosign openssl.pem release"
+)]
+pub(crate) struct Import {
+    /// Private key: a file in PEM
+    #[arg(value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) files: Files,
+}
+
+/// What is written.
+#[derive(Debug, Args)]
+pub(crate) struct Files {
     /// Path without extension
-    pub(crate) name: PathBuf,
+    #[arg(value_name = "NAME", required_unless_present = "output_key_prefix")]
+    pub(crate) name: Option<PathBuf>,
+    /// The same as NAME
+    #[arg(long, value_name = "NAME", conflicts_with = "name", env = "PLIMSOLL_OUTPUT_KEY_PREFIX")]
+    pub(crate) output_key_prefix: Option<PathBuf>,
+    /// Format of the private key; cosign's is always encrypted
+    #[arg(long, value_name = "FORMAT", default_value = "pkcs8", env = "PLIMSOLL_FORMAT")]
+    pub(crate) format: Format,
     /// Leave the private key unencrypted without asking
     #[arg(long, env = "PLIMSOLL_NO_PASSPHRASE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) no_passphrase: bool,
+    /// Replace files that exist; without it they are never overwritten
+    #[arg(long, env = "PLIMSOLL_FORCE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) force: bool,
 }
 
 /// Print the public key of a private key
+///
+/// KEY is a file or any other reference that --key takes, such as env://NAME or awskms:///alias/release.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  plimsoll key public release.key > release.pub")]
+#[command(
+    after_help = "Examples:\n  plimsoll key public release.key > release.pub\n  plimsoll key public hashivault://release"
+)]
 pub(crate) struct Public {
-    /// Private key: PKCS#8 PEM
+    /// Private key: a file in PEM, or another reference
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Say what a key file holds, never the key itself
+///
+/// Of an encrypted key, algorithm and id are only known with its passphrase, which is taken from PLIMSOLL_KEY_PASSPHRASE
+/// or COSIGN_PASSWORD and not asked for.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  plimsoll key inspect release.key\n  plimsoll key inspect -o json release.pub | jq -r .id"
+)]
+pub(crate) struct Inspect {
+    /// A file with a private or a public key in PEM
+    #[arg(value_name = "FILE")]
     pub(crate) key: PathBuf,
+    /// Format of the result
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    pub(crate) output: db::Format,
+}
+
+/// Kinds of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Algorithm {
+    /// ECDSA on P-256, which every Sigstore client and log takes
+    P256,
+    /// ECDSA on P-384
+    P384,
+    /// RSA with 3072 bits
+    #[value(name = "rsa-3072")]
+    Rsa3072,
+    /// RSA with 4096 bits
+    #[value(name = "rsa-4096")]
+    Rsa4096,
+    /// Ed25519: for statements, not for files; cosign does not verify it
+    Ed25519,
+}
+
+impl From<Algorithm> for NewKey {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::P256 => Self::P256,
+            Algorithm::P384 => Self::P384,
+            Algorithm::Rsa3072 => Self::Rsa3072,
+            Algorithm::Rsa4096 => Self::Rsa4096,
+            Algorithm::Ed25519 => Self::Ed25519,
+        }
+    }
+}
+
+/// Formats of private keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// PKCS#8, which openssl and most libraries read
+    Pkcs8,
+    /// The format of `cosign generate-key-pair`
+    Cosign,
 }

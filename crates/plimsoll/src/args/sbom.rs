@@ -7,12 +7,15 @@ use super::shared::Reading;
 /// Make the software bill of materials of an image
 ///
 /// The document's subject is the platform manifest's digest; each component has its layer and path. The same image
-/// gives the same bytes: the time is SOURCE_DATE_EPOCH, else the image's creation time.
+/// gives the same bytes: the time is SOURCE_DATE_EPOCH, else the image's creation time. With --all-platforms each platform
+/// of an index has a document of its own, in the file that --output-file names: {platform} in it becomes linux-arm64,
+/// {digest} the manifest's digest.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   plimsoll sbom registry.example/team/app:1.4 > app.spdx.json
   plimsoll sbom app.tar -o cyclonedx-json --output-file app.cdx.json
+  plimsoll sbom registry.example/team/app:1.4 --all-platforms --output-file 'app-{platform}.spdx.json'
   plimsoll sbom dir:/ -o table")]
 pub(crate) struct Sbom {
     /// What to look at

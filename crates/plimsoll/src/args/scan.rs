@@ -13,6 +13,7 @@ use super::shared::{DatabaseChoice, Instant, Reading};
 #[command(after_help = "\
 Examples:
   plimsoll scan registry.example/team/app:1.4 --db db/
+  plimsoll scan registry.example/team/app:1.4 --all-platforms
   plimsoll scan sbom:app.spdx.json --db db/ -o json
   plimsoll scan app.tar -o sarif --output-file findings.sarif")]
 pub(crate) struct Scan {

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
-use plimsoll_core::{Platform, Timestamp};
+use plimsoll_core::{LimitFault, Limits, Platform, Timestamp};
 
 const LOOKS: &str = "Appearance";
 const NETWORK: &str = "Network";
 const OUTPUT: &str = "Output";
+const SETTINGS: &str = "Settings";
 
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
@@ -21,6 +22,12 @@ pub(crate) struct Global {
     /// Colours and progress bars
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "PLIMSOLL_COLOR", help_heading = LOOKS)]
     pub(crate) color: Color,
+    /// Configuration file, instead of the user's and the system's; `config path` shows those
+    #[arg(long, global = true, value_name = "FILE", env = "PLIMSOLL_CONFIG", help_heading = SETTINGS)]
+    pub(crate) config: Option<PathBuf>,
+    /// Raise or lower a limit, such as layers=1000 or layer_bytes=64GiB; may be repeated. `config show` lists them
+    #[arg(long, global = true, value_name = "NAME=VALUE", env = "PLIMSOLL_LIMIT", value_delimiter = ',', value_parser = parse_limit, help_heading = SETTINGS)]
+    pub(crate) limit: Vec<(String, String)>,
 }
 
 /// When to use colours.
@@ -49,6 +56,38 @@ pub(crate) struct Network {
     /// Certificate authorities to trust beside the system's, in PEM; may be repeated
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_CA_FILE", value_delimiter = ',', help_heading = NETWORK)]
     pub(crate) ca_file: Vec<PathBuf>,
+    /// A certificate (and its key, unless --client-key names it) in PEM, for a registry that asks who we are; may be repeated
+    #[arg(long, value_name = "HOST=FILE", env = "PLIMSOLL_CLIENT_CERT", value_delimiter = ',', value_parser = parse_host_file, help_heading = NETWORK)]
+    pub(crate) client_cert: Vec<HostFile>,
+    /// The private key for --client-cert of the same host, in PEM; may be repeated
+    #[arg(long, value_name = "HOST=FILE", env = "PLIMSOLL_CLIENT_KEY", value_delimiter = ',', value_parser = parse_host_file, help_heading = NETWORK)]
+    pub(crate) client_key: Vec<HostFile>,
+    /// Mirrors and certificates: a registries.conf, a folder like certs.d, or `none`; may be repeated [default: the usual places]
+    #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_REGISTRY_CONFIG", value_delimiter = ',', help_heading = NETWORK)]
+    pub(crate) registry_config: Vec<PathBuf>,
+    /// Follow `insecure`, `skip_verify` and http:// in these files: no TLS, or any certificate
+    #[arg(long, env = "PLIMSOLL_INSECURE_REGISTRY_CONFIG", value_parser = clap::builder::FalseyValueParser::new(), help_heading = NETWORK)]
+    pub(crate) insecure_registry_config: bool,
+    /// A host, host:port or network (10.1.0.0/16) that a registry may send us to although it is private; may be repeated
+    #[arg(long, value_name = "HOST|NETWORK", env = "PLIMSOLL_ALLOW_PRIVATE", value_delimiter = ',', help_heading = NETWORK)]
+    pub(crate) allow_private: Vec<String>,
+}
+
+/// A file for one host only.
+#[derive(Debug, Clone)]
+pub(crate) struct HostFile {
+    /// `host` or `host:port`.
+    pub(crate) host: String,
+    pub(crate) file: PathBuf,
+}
+
+fn parse_host_file(text: &str) -> Result<HostFile, String> {
+    match text.split_once('=') {
+        Some((host, file)) if !host.trim().is_empty() && !file.is_empty() => {
+            Ok(HostFile { host: host.trim().to_ascii_lowercase(), file: file.into() })
+        }
+        _ => Err("expected HOST=FILE, so that no other host gets to see it".to_owned()),
+    }
 }
 
 /// Flags of the commands that read subjects and write a result about them.
@@ -58,6 +97,9 @@ pub(crate) struct Reading {
     pub(crate) file: OutputFile,
     #[command(flatten)]
     pub(crate) platform: PlatformChoice,
+    /// Every platform of an index, not only this machine's; `check` does so without being told
+    #[arg(long, env = "PLIMSOLL_ALL_PLATFORMS", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "platform")]
+    pub(crate) all_platforms: bool,
     #[command(flatten)]
     pub(crate) network: Network,
 }
@@ -92,6 +134,20 @@ pub(crate) struct Instant {
     /// Judge as of this instant (RFC 3339, such as 2026-11-20T12:00:00Z) instead of now
     #[arg(long, value_name = "TIME", env = "PLIMSOLL_AT")]
     pub(crate) at: Option<Timestamp>,
+}
+
+/// `NAME=VALUE` for a limit: one that there is, with a value that it can have.
+pub(crate) fn parse_limit(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    match Limits::default().set(name, value) {
+        Ok(()) => Ok((name.to_owned(), value.to_owned())),
+        Err(fault @ LimitFault::Name { .. }) => {
+            let nearest = crate::config::nearest(name, Limits::NAMES.iter().copied());
+            let nearest = nearest.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
+            Err(format!("{fault}{nearest}"))
+        }
+        Err(fault) => Err(format!("{name}: {fault}")),
+    }
 }
 
 /// A duration as people write it: `90s`, `5m`, `24h`, `1h30m`.

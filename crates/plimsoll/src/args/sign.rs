@@ -1,40 +1,40 @@
 //! `plimsoll sign`.
 
-use std::path::PathBuf;
+use clap::{ArgAction, Args};
 
-use clap::Args;
-
+use super::attest::{SignWith, Upload};
 use super::shared::{Network, PlatformChoice};
+use super::trust_flags::parse_annotation;
 
-/// Sign an image with a private key
+/// Sign images with a private key
 ///
-/// Writes a Sigstore bundle beside the image, as an OCI referrer (under the fallback tag where the registry has no
+/// Writes a Sigstore bundle beside each image, as an OCI referrer (under the fallback tag where the registry has no
 /// referrers API). A tag is resolved once, and what is signed is the digest. Nothing is sent to a transparency log.
 /// The passphrase of an encrypted key comes from PLIMSOLL_KEY_PASSPHRASE, or is asked for on a terminal.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   plimsoll sign --key release.key registry.example/team/app@sha256:…
+  plimsoll sign --key release.key --recursive registry.example/team/app:1.4
   plimsoll sign --key release.key -a commit=4f2c1d9 oci:build/image:1.4")]
 pub(crate) struct Sign {
     /// What to sign: an image in a registry or an OCI layout
     #[arg(required = true, value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
-    /// Private key: PKCS#8 PEM, P-256, with or without passphrase
-    #[arg(long, value_name = "FILE", env = "PLIMSOLL_KEY")]
-    pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) signing: SignWith,
     /// Something to sign along with the digest; may be repeated
-    #[arg(short, long, value_name = "NAME=VALUE", env = "PLIMSOLL_ANNOTATION", value_parser = parse_annotation)]
+    #[arg(short, long, alias = "annotations", value_name = "NAME=VALUE", env = "PLIMSOLL_ANNOTATION", value_parser = parse_annotation)]
     pub(crate) annotation: Vec<(String, String)>,
+    /// An index and each of its platforms, each by a signature of its own
+    #[arg(short, long, value_name = "BOOL", env = "PLIMSOLL_RECURSIVE", num_args = 0..=1, require_equals = true,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        action = ArgAction::Set, conflicts_with = "platform")]
+    pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) upload: Upload,
     #[command(flatten)]
     pub(crate) platform: PlatformChoice,
     #[command(flatten)]
     pub(crate) network: Network,
-}
-
-fn parse_annotation(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(format!("got `{text}`, expected NAME=VALUE")),
-    }
 }

@@ -1,7 +1,7 @@
 //! `plimsoll check`.
 
 use plimsoll_core::{Kind, Limits, Timestamp};
-use plimsoll_gather::{Access, Collection, Subject, evidence, open};
+use plimsoll_gather::{Access, Collection, Layers, Subject, evidence, layers, open};
 use plimsoll_policy::{Decision, Evidence, Verdict, VulnerabilityFacts, evaluate};
 use plimsoll_vuln::{Database, Finding, ScanSettings};
 use serde::Serialize;
@@ -54,17 +54,37 @@ struct Judged {
     evidence: Vec<Evidence>,
 }
 
-pub(super) fn run(arguments: &Check, console: Console) -> Result<Exit, Failure> {
-    let now = settings::now(&arguments.instant);
-    let rules = Rules::load(arguments.policy.as_deref(), &arguments.deny_list)?;
-    let access = Access { http: settings::http(&arguments.reading.network)?, limits: Limits::default() };
-    // Without a usable database there is still a verdict: the rule about vulnerabilities is unknown.
-    let database = Database::open(&settings::database_folder(&arguments.db)?);
+/// What all subjects of a run are judged with.
+struct Run<'a> {
+    arguments: &'a Check,
+    rules: Rules,
+    access: Access,
+    layers: Layers,
+    database: Result<Database, plimsoll_vuln::Error>,
+    now: Timestamp,
+    console: Console,
+}
+
+pub(super) fn run(arguments: &Check, limits: &Limits, console: Console) -> Result<Exit, Failure> {
+    let run = Run {
+        arguments,
+        rules: Rules::load(arguments.policy.as_deref(), &arguments.deny_list, limits)?,
+        access: Access {
+            http: settings::http(&arguments.reading.network)?,
+            registries: settings::registries(&arguments.reading.network)?,
+            limits: limits.clone(),
+        },
+        layers: layers(limits),
+        // Without a usable database there is still a verdict: the rule about vulnerabilities is unknown.
+        database: Database::open(&settings::database_folder(&arguments.db)?),
+        now: settings::now(&arguments.instant),
+        console,
+    };
 
     let mut exit = Exit::Done;
     let mut results = Vec::new();
     for text in &arguments.subjects {
-        let result = judge(text, arguments, &rules, &access, &database, now, console);
+        let result = judge(text, &run);
         exit = exit.and(match &result {
             Ok(judged) => match judged.verdict.decision {
                 Decision::Allow => Exit::Done,
@@ -82,22 +102,16 @@ pub(super) fn run(arguments: &Check, console: Console) -> Result<Exit, Failure> 
     Ok(exit)
 }
 
-fn judge(
-    text: &str,
-    arguments: &Check,
-    rules: &Rules,
-    access: &Access,
-    database: &Result<Database, plimsoll_vuln::Error>,
-    now: Timestamp,
-    console: Console,
-) -> Result<Judged, Failure> {
+fn judge(text: &str, run: &Run<'_>) -> Result<Judged, Failure> {
+    let Run { arguments, rules, access, layers, database, now, console } = run;
+    let (now, console) = (*now, *console);
     let subject = Subject::parse(text)?;
     let name = match &subject {
         Subject::Registry(reference) => Some(reference.name()),
         _ => None,
     };
     let policy = rules.policy_for(name.as_deref())?;
-    let waivers = documents::waivers(&arguments.waivers, policy, console)?;
+    let waivers = documents::waivers(&arguments.waivers, policy, &access.limits, console)?;
     let opened = open(&subject, access)?;
     if let Some(remark) = opened.remark() {
         console.say(format_args!("{subject}: {remark}"));
@@ -110,7 +124,7 @@ fn judge(
             keys: &policy.verification_keys(),
             database,
             scan: ScanSettings { now, max_age: policy.max_database_age() },
-            limits: &access.limits,
+            layers,
             progress: &Bar::new(console),
         },
     )?;

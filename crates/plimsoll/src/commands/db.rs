@@ -20,17 +20,16 @@ struct Report {
     feeds: Vec<FeedStatus>,
 }
 
-pub(super) fn run(arguments: &Db, console: Console) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Db, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     match &arguments.command {
-        Command::Build(arguments) => build(arguments, console),
+        Command::Build(arguments) => build(arguments, limits, console),
         Command::Status(arguments) => status(arguments, console),
     }
 }
 
-fn build(arguments: &Build, console: Console) -> Result<Exit, Failure> {
+fn build(arguments: &Build, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     let folder = settings::database_folder(&arguments.db)?;
-    let report =
-        plimsoll_feeds::build(&arguments.from, arguments.as_of, &folder, clock::now(), &Limits::default())?;
+    let report = plimsoll_feeds::build(&arguments.from, arguments.as_of, &folder, clock::now(), limits)?;
     for feed in &report.feeds {
         console.say(feed);
     }

@@ -1,4 +1,4 @@
-//! `plimsoll key generate|public`.
+//! `plimsoll key generate|import|public|inspect`.
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -6,61 +6,206 @@ use std::path::{Path, PathBuf};
 use plimsoll_core::Kind;
 use plimsoll_files::Mode;
 use plimsoll_signing::PrivateKey;
+use plimsoll_signing::key::{self, NewKey};
+use plimsoll_verify::{KeyAlgorithm, KeyId, PublicKey};
+use serde::Serialize;
 
-use crate::args::key::{Command, Generate, Key, Public};
+use crate::args::db;
+use crate::args::key::{Command, Files, Format, Generate, Import, Inspect, Key, Public};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::settings::{self, Passphrase};
 
+/// The version of the JSON result.
+const KEY_V1: &str = "plimsoll.dev/key/v1";
+
 pub(super) fn run(arguments: &Key, console: Console) -> Result<Exit, Failure> {
     match &arguments.command {
         Command::Generate(arguments) => generate(arguments, console),
+        Command::Import(arguments) => import(arguments, console),
         Command::Public(arguments) => public(arguments),
+        Command::Inspect(arguments) => inspect(arguments),
     }
 }
 
 fn generate(arguments: &Generate, console: Console) -> Result<Exit, Failure> {
-    let (private, public) = (with_extension(&arguments.name, "key"), with_extension(&arguments.name, "pub"));
-    // Looked at before a passphrase is asked for; `create` below is what really keeps a file from being overwritten.
-    if let Some(path) = [&private, &public].into_iter().find(|path| path.exists()) {
-        return Err(plimsoll_files::Error::Exists { path: path.clone() }.into());
-    }
-    let passphrase = if arguments.no_passphrase { None } else { new_passphrase()? };
-    let key = PrivateKey::generate_p256()?;
-    let pem = key.to_pem(passphrase.as_ref().map(Passphrase::as_bytes))?;
-    plimsoll_files::create(&private, Mode::Private, pem.as_bytes())?;
-    plimsoll_files::create(&public, Mode::Public, key.public_key().to_pem().as_bytes())?;
-    let protection = if passphrase.is_some() { "encrypted with the passphrase" } else { "not encrypted" };
-    console.say(format_args!("wrote {} ({protection})", private.display()));
-    console.say(format_args!("wrote {} (key id {})", public.display(), key.public_key().id()));
-    Ok(Exit::Done)
+    let pair = Pair::of(&arguments.files)?;
+    let passphrase = pair.passphrase()?;
+    let key = PrivateKey::generate(NewKey::from(arguments.algorithm))?;
+    pair.write(&key, passphrase.as_ref(), console)
+}
+
+fn import(arguments: &Import, console: Console) -> Result<Exit, Failure> {
+    let pair = Pair::of(&arguments.files)?;
+    let key = settings::private_key(&arguments.key)?;
+    let passphrase = pair.passphrase()?;
+    pair.write(&key, passphrase.as_ref(), console)
 }
 
 fn public(arguments: &Public) -> Result<Exit, Failure> {
-    let key = settings::private_key(&arguments.key)?;
-    let pem = key.public_key().to_pem();
+    let http = settings::http(&arguments.network)?;
+    let pem = if key::is_remote(&arguments.key) {
+        key::open_public(&arguments.key, &key::KeyAccess::of_process(http))?.to_pem()
+    } else {
+        settings::signing_key(&arguments.key, http)?.public_key().to_pem()
+    };
     output::emit(None, |out| out.write_all(pem.as_bytes()))?;
     Ok(Exit::Done)
 }
 
-/// The passphrase for a new key: from the environment, else typed twice on a terminal, where an empty one means none.
-fn new_passphrase() -> Result<Option<Passphrase>, Failure> {
-    if let Some(passphrase) = Passphrase::from_environment() {
-        return Ok(Some(passphrase));
+/// The two files of a new key.
+struct Pair<'a> {
+    private: PathBuf,
+    public: PathBuf,
+    options: &'a Files,
+}
+
+impl<'a> Pair<'a> {
+    fn of(options: &'a Files) -> Result<Self, Failure> {
+        let name = options.name.as_ref().or(options.output_key_prefix.as_ref());
+        let name = name.ok_or_else(|| Failure::new(Kind::Usage, "no name for the new files"))?;
+        let pair =
+            Self { private: with_extension(name, "key"), public: with_extension(name, "pub"), options };
+        // Looked at before a passphrase is asked for; `create` below is what really keeps a file from being overwritten.
+        if let Some(path) = [&pair.private, &pair.public].into_iter().find(|path| path.exists())
+            && !options.force
+        {
+            return Err(Failure::from(plimsoll_files::Error::Exists { path: path.clone() })
+                .with_hint("choose another name, or replace it with --force"));
+        }
+        Ok(pair)
     }
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::new(Kind::Usage, "no passphrase for the new key, and no terminal to ask on")
+
+    /// The passphrase for the private key: from the environment, else typed twice on a terminal, where an empty one means
+    /// none.
+    fn passphrase(&self) -> Result<Option<Passphrase>, Failure> {
+        let none = |reason: &str| match self.options.format {
+            Format::Pkcs8 => Ok(None),
+            Format::Cosign => {
+                Err(Failure::new(Kind::Usage, format!("cosign's format is always encrypted, and {reason}"))
+                    .with_hint("set PLIMSOLL_KEY_PASSPHRASE or COSIGN_PASSWORD, or write --format pkcs8"))
+            }
+        };
+        if self.options.no_passphrase {
+            return none("--no-passphrase asks for an unencrypted key");
+        }
+        if let Some(passphrase) = Passphrase::from_environment().filter(|text| !text.as_bytes().is_empty()) {
+            return Ok(Some(passphrase));
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err(Failure::new(
+                Kind::Usage,
+                "no passphrase for the new key, and no terminal to ask on",
+            )
             .with_hint("set PLIMSOLL_KEY_PASSPHRASE, or pass --no-passphrase for an unencrypted key"));
+        }
+        let first = Passphrase::ask("Passphrase for the new key (empty for none): ")?;
+        if first.as_bytes().is_empty() {
+            return none("the passphrase is empty");
+        }
+        let second = Passphrase::ask("The same again: ")?;
+        if first.as_bytes() != second.as_bytes() {
+            return Err(Failure::new(Kind::Usage, "the two passphrases differ"));
+        }
+        Ok(Some(first))
     }
-    let first = Passphrase::ask("Passphrase for the new key (empty for none): ")?;
-    if first.as_bytes().is_empty() {
-        return Ok(None);
+
+    fn write(
+        &self,
+        key: &PrivateKey,
+        passphrase: Option<&Passphrase>,
+        console: Console,
+    ) -> Result<Exit, Failure> {
+        let secret = passphrase.map(Passphrase::as_bytes);
+        let pem = match self.options.format {
+            Format::Pkcs8 => key.to_pem(secret)?,
+            Format::Cosign => key.to_cosign_pem(secret.unwrap_or_default())?,
+        };
+        let public = key.public_key().to_pem();
+        for (path, mode, text) in
+            [(&self.private, Mode::Private, pem.as_bytes()), (&self.public, Mode::Public, public.as_bytes())]
+        {
+            if self.options.force {
+                plimsoll_files::replace_with(path, mode, |out| out.write_all(text))?;
+            } else {
+                plimsoll_files::create(path, mode, text)?;
+            }
+        }
+        let protection = if passphrase.is_some() { "encrypted with the passphrase" } else { "not encrypted" };
+        console.say(format_args!("wrote {} ({protection})", self.private.display()));
+        console.say(format_args!("wrote {} (key id {})", self.public.display(), key.public_key().id()));
+        Ok(Exit::Done)
     }
-    let second = Passphrase::ask("The same again: ")?;
-    if first.as_bytes() != second.as_bytes() {
-        return Err(Failure::new(Kind::Usage, "the two passphrases differ"));
+}
+
+/// What is said about a key file.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    schema_version: &'static str,
+    file: String,
+    kind: &'static str,
+    format: String,
+    encrypted: bool,
+    /// `None`: only the passphrase would tell.
+    algorithm: Option<&'static str>,
+    id: Option<KeyId>,
+}
+
+fn inspect(arguments: &Inspect) -> Result<Exit, Failure> {
+    let bytes = settings::read_file(&arguments.key, settings::PEM_BYTES)?;
+    let file = arguments.key.display().to_string();
+    let report = |kind, format: String, encrypted, public: Option<&PublicKey>| Report {
+        schema_version: KEY_V1,
+        file,
+        kind,
+        format,
+        encrypted,
+        algorithm: public.map(|key| name(key.algorithm())),
+        id: public.map(PublicKey::id),
+    };
+    let report = if let Ok(public) = PublicKey::from_pem(&bytes) {
+        report("public", "spki".to_owned(), false, Some(&public))
+    } else {
+        let format = key::inspect(&bytes)?.format;
+        let passphrase = Passphrase::from_environment();
+        let opened = if format.is_encrypted() && passphrase.is_none() {
+            None
+        } else {
+            Some(PrivateKey::from_pem(&bytes, passphrase.as_ref().map(Passphrase::as_bytes))?)
+        };
+        report(
+            "private",
+            format.to_string(),
+            format.is_encrypted(),
+            opened.as_ref().map(PrivateKey::public_key),
+        )
+    };
+    match arguments.output {
+        db::Format::Json => output::emit_json(None, &report)?,
+        db::Format::Table => {
+            let locked = "unknown without the passphrase";
+            let id = report.id.map_or_else(|| locked.to_owned(), |id| id.to_string());
+            output::emit(None, |out| {
+                writeln!(out, "kind       {} key", report.kind)?;
+                writeln!(out, "format     {}", report.format)?;
+                writeln!(out, "encrypted  {}", if report.encrypted { "yes" } else { "no" })?;
+                writeln!(out, "algorithm  {}", report.algorithm.unwrap_or(locked))?;
+                writeln!(out, "id         {id}")
+            })?;
+        }
     }
-    Ok(Some(first))
+    Ok(Exit::Done)
+}
+
+fn name(algorithm: KeyAlgorithm) -> &'static str {
+    match algorithm {
+        KeyAlgorithm::EcdsaP256 => "ecdsa-p256",
+        KeyAlgorithm::EcdsaP384 => "ecdsa-p384",
+        KeyAlgorithm::Ed25519 => "ed25519",
+        KeyAlgorithm::Rsa => "rsa",
+        _ => "other",
+    }
 }
 
 /// `release` → `release.key`, also when the name itself has a dot.

@@ -1,6 +1,6 @@
 //! `plimsoll policy lint|schema`.
 
-use plimsoll_core::{Kind, clock};
+use plimsoll_core::{Kind, Limits, clock};
 use plimsoll_policy::{DenyList, Diagnostic, DocumentKind, Severity, Waiver, schema};
 use serde::Serialize;
 
@@ -29,20 +29,24 @@ struct Linted {
     diagnostics: Vec<Diagnostic>,
 }
 
-pub(super) fn run(arguments: &Policy, console: Console) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Policy, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     match &arguments.command {
-        Command::Lint(arguments) => lint(arguments, console),
+        Command::Lint(arguments) => lint(arguments, limits, console),
         Command::Schema(arguments) => print_schema(arguments),
     }
 }
 
-fn lint(arguments: &Lint, console: Console) -> Result<Exit, Failure> {
+fn lint(arguments: &Lint, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     let mut documents = Vec::new();
     for path in &arguments.paths {
         for file in settings::documents(path, is_document)? {
-            let bytes = settings::read_document(&file)?;
+            let bytes = settings::read_document(&file, limits)?;
             let origin = file.display().to_string();
-            let diagnostics = match DocumentKind::of(&bytes, &origin)? {
+            let kind = DocumentKind::of(&bytes, &origin)?;
+            if kind != DocumentKind::DenyList {
+                settings::document_fits(&bytes, &file, limits)?;
+            }
+            let diagnostics = match kind {
                 DocumentKind::Policy => parse_policy(&bytes, &file)?.lint(clock::now()),
                 // There is nothing to lint in these beyond that they can be read.
                 DocumentKind::DenyList => DenyList::parse(&bytes, &origin).map(|_| Vec::new())?,

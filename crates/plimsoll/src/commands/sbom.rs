@@ -1,17 +1,25 @@
 //! `plimsoll sbom`.
 
+use std::path::{Path, PathBuf};
+
 use plimsoll_core::{Kind, Limits, Timestamp};
-use plimsoll_gather::{Access, Opened, Subject, inventory, open};
+use plimsoll_gather::{Access, Layers, Opened, Subject, inventory, layers, open};
+use plimsoll_oci::image::Image;
 use plimsoll_sbom::{Document, DocumentSubject, write_cyclonedx, write_spdx};
 
 use crate::args::sbom::{Format, Sbom};
+use crate::commands::platforms;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::progress::Bar;
 use crate::{render, settings};
 
-pub(super) fn run(arguments: &Sbom, console: Console) -> Result<Exit, Failure> {
-    let access = Access { http: settings::http(&arguments.reading.network)?, limits: Limits::default() };
+pub(super) fn run(arguments: &Sbom, limits: &Limits, console: Console) -> Result<Exit, Failure> {
+    let access = Access {
+        http: settings::http(&arguments.reading.network)?,
+        registries: settings::registries(&arguments.reading.network)?,
+        limits: limits.clone(),
+    };
     let subject = Subject::parse(&arguments.subject)?;
     if matches!(subject, Subject::Sbom(_)) {
         return Err(Failure::new(Kind::Usage, format!("{subject} is an SBOM already"))
@@ -21,18 +29,61 @@ pub(super) fn run(arguments: &Sbom, console: Console) -> Result<Exit, Failure> {
     if let Some(remark) = opened.remark() {
         console.say(format_args!("{subject}: {remark}"));
     }
-    let image = opened.one_image(arguments.reading.platform.platform.as_ref())?;
-    if let (Opened::Image { artifact, .. }, Some(image)) = (&opened, image) {
-        console.say(format_args!("{subject} is {} ({})", image.manifest.digest, image.platform));
-        if artifact.images.len() > 1 && arguments.reading.platform.platform.is_none() {
-            console.say(format_args!(
-                "took {} of {} platforms; --platform chooses",
-                image.platform,
-                artifact.images.len()
-            ));
-        }
+    let images = platforms::chosen(&opened, &arguments.reading, console)?;
+    let targets = targets(arguments, &images)?;
+    let layers = layers(limits);
+    for (image, target) in images.into_iter().zip(&targets) {
+        one(arguments, &subject, &opened, image, target.as_deref(), &layers, console)?;
     }
-    let inventory = inventory(&opened, image, &access.limits, &Bar::new(console))?;
+    Ok(Exit::Done)
+}
+
+/// Where the document of each image goes. Several documents need several files: none of the formats has room for more
+/// than one, and two platforms in one document would be an inventory of no image.
+fn targets(arguments: &Sbom, images: &[Option<&Image>]) -> Result<Vec<Option<PathBuf>>, Failure> {
+    let Some(file) = arguments.reading.file.output_file.as_deref() else {
+        if images.len() > 1 && arguments.output != Format::Table {
+            return Err(Failure::new(
+                Kind::Usage,
+                format!("{} platforms give as many documents, which need a file each", images.len()),
+            )
+            .with_hint("--output-file 'sbom-{platform}.json'"));
+        }
+        return Ok(vec![None; images.len()]);
+    };
+    if !arguments.reading.all_platforms {
+        return Ok(vec![Some(file.to_owned()); images.len()]);
+    }
+    let name = |image: Option<&Image>| match image {
+        Some(image) => platforms::in_name(file, image),
+        None => file.to_owned(),
+    };
+    let files: Vec<PathBuf> = images.iter().copied().map(name).collect();
+    if let Some(twice) =
+        files.iter().enumerate().find_map(|(i, file)| files.iter().skip(i + 1).find(|f| *f == file))
+    {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("two documents would be written to {}", twice.display()),
+        )
+        .with_hint("put {platform} or {digest} into --output-file"));
+    }
+    Ok(files.into_iter().map(Some).collect())
+}
+
+fn one(
+    arguments: &Sbom,
+    subject: &Subject,
+    opened: &Opened,
+    image: Option<&Image>,
+    target: Option<&Path>,
+    layers: &Layers,
+    console: Console,
+) -> Result<(), Failure> {
+    if let Some(image) = image {
+        console.say(format_args!("{subject} is {} ({})", image.manifest.digest, image.platform));
+    }
+    let inventory = inventory(opened, image, layers, &Bar::new(console))?;
     for problem in inventory.problems.iter().filter(|problem| problem.code.hides_components()) {
         console.warn(format_args!(
             "{}: {}",
@@ -40,7 +91,7 @@ pub(super) fn run(arguments: &Sbom, console: Console) -> Result<Exit, Failure> {
             render::table::safe(&format!("{} {}", problem.path, problem.detail))
         ));
     }
-    let (repository, tag) = match &subject {
+    let (repository, tag) = match subject {
         Subject::Registry(reference) => (Some(reference.name()), reference.tag().map(str::to_owned)),
         _ => (None, None),
     };
@@ -56,12 +107,11 @@ pub(super) fn run(arguments: &Sbom, console: Console) -> Result<Exit, Failure> {
         created: created(image.and_then(|image| image.created))?,
         tool_version: env!("CARGO_PKG_VERSION"),
     };
-    output::emit(arguments.reading.file.output_file.as_deref(), |out| match arguments.output {
+    output::emit(target, |out| match arguments.output {
         Format::SpdxJson => write_spdx(&document, out).map_err(into_io),
         Format::CyclonedxJson => write_cyclonedx(&document, out).map_err(into_io),
         Format::Table => render::inventory::write(&inventory, out),
-    })?;
-    Ok(Exit::Done)
+    })
 }
 
 /// The document's time: `SOURCE_DATE_EPOCH`, else when the image was made, else now.

@@ -2,12 +2,13 @@
 
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Digest, Kind, Limits, Timestamp};
-use plimsoll_gather::{Access, Subject, inventory, open};
+use plimsoll_gather::{Access, Subject, inventory, layers, open};
 use plimsoll_vuln::{Database, Scan, ScanSettings, scan};
 use serde::Serialize;
 
 use crate::args::check::Format;
 use crate::args::scan::Scan as Arguments;
+use crate::commands::platforms;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::progress::Bar;
@@ -32,25 +33,37 @@ struct Scanned {
     subject: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<String>,
     #[serde(skip)]
     layers: Vec<LayerRef>,
     #[serde(flatten)]
     scan: Scan,
 }
 
-pub(super) fn run(arguments: &Arguments, console: Console) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     let now = settings::now(&arguments.instant);
-    let access = Access { http: settings::http(&arguments.reading.network)?, limits: Limits::default() };
+    let access = Access {
+        http: settings::http(&arguments.reading.network)?,
+        registries: settings::registries(&arguments.reading.network)?,
+        limits: limits.clone(),
+    };
     let database = Database::open(&settings::database_folder(&arguments.db)?)?;
-    let platform = arguments.reading.platform.platform.as_ref();
+    let layers = layers(limits);
     let mut results = Vec::new();
     for text in &arguments.subjects {
         let opened = open(&Subject::parse(text)?, &access)?;
-        let image = opened.one_image(platform)?;
-        let inventory = inventory(&opened, image, &access.limits, &Bar::new(console))?;
-        let scan = scan(&inventory, &database, &ScanSettings::at(now))?;
-        let manifest = image.map(|image| image.manifest.digest);
-        results.push(Scanned { subject: text.clone(), manifest, layers: inventory.layers, scan });
+        for image in platforms::chosen(&opened, &arguments.reading, console)? {
+            let inventory = inventory(&opened, image, &layers, &Bar::new(console))?;
+            let scan = scan(&inventory, &database, &ScanSettings::at(now))?;
+            results.push(Scanned {
+                subject: text.clone(),
+                manifest: image.map(|image| image.manifest.digest),
+                platform: image.map(|image| image.platform.to_string()),
+                layers: inventory.layers,
+                scan,
+            });
+        }
     }
     let uncovered = results.iter().any(|result| !result.scan.gaps.is_empty());
     let file = arguments.reading.file.output_file.as_deref();
@@ -62,8 +75,10 @@ pub(super) fn run(arguments: &Arguments, console: Console) -> Result<Exit, Failu
                     if position > 0 {
                         writeln!(out)?;
                     }
-                    let manifest = result.manifest.map(|digest| format!(" ({digest})")).unwrap_or_default();
-                    writeln!(out, "{}{manifest}\n", safe(&result.subject))?;
+                    let platform = result.platform.as_deref().map(|name| format!(", {}", safe(name)));
+                    let manifest =
+                        result.manifest.map(|digest| format!(" ({digest}{})", platform.unwrap_or_default()));
+                    writeln!(out, "{}{}\n", safe(&result.subject), manifest.unwrap_or_default())?;
                     render::findings::write(&result.scan, &result.layers, now, paint, out)?;
                 }
                 Ok(())
@@ -75,7 +90,13 @@ pub(super) fn run(arguments: &Arguments, console: Console) -> Result<Exit, Failu
         Format::Sarif => {
             let mut log = Log::default();
             for result in &results {
-                log.scan(&result.subject, &result.scan.findings);
+                let subject = match &result.platform {
+                    Some(platform) if arguments.reading.all_platforms => {
+                        &format!("{} ({platform})", result.subject)
+                    }
+                    _ => &result.subject,
+                };
+                log.scan(subject, &result.scan.findings);
             }
             output::emit_json(file, &log.finish())?;
         }

@@ -2,62 +2,47 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_core::{Kind, Limits, clock};
-use plimsoll_gather::{Access, Subject, open_registry};
-use plimsoll_oci::layout::Layout;
-use plimsoll_oci::{Descriptor, Store, image};
-use plimsoll_signing::image::sign;
-use plimsoll_signing::layout::LayoutStore;
+use plimsoll_core::{Limits, clock};
+use plimsoll_signing::{Content, image};
+use plimsoll_verify::COSIGN_SIGN_V1;
 
 use crate::args::sign::Sign;
+use crate::commands::attest::{keep, one_file_for_one_image};
+use crate::commands::place::{self, Place};
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
-use crate::settings;
+use crate::settings::Signing;
 
-pub(super) fn run(arguments: &Sign, console: Console) -> Result<Exit, Failure> {
-    let access = Access { http: settings::http(&arguments.network)?, limits: Limits::default() };
-    let key = settings::private_key(&arguments.key)?;
+pub(super) fn run(arguments: &Sign, limits: &Limits, console: Console) -> Result<Exit, Failure> {
+    one_file_for_one_image(&arguments.upload, arguments.subjects.len())?;
+    let access = place::access(&arguments.network, limits)?;
+    let signing = Signing::new(&arguments.signing, &access.http, console)?;
+    let who = signing.describe();
     let annotations: BTreeMap<String, String> = arguments.annotation.iter().cloned().collect();
     for text in &arguments.subjects {
-        let subject = Subject::parse(text)?;
-        let store: Box<dyn Store> = match &subject {
-            Subject::Registry(reference) => Box::new(open_registry(reference, &access)?),
-            Subject::Layout(dir, selector) => {
-                let layout = Layout::open(dir, selector.as_deref(), access.limits.clone())?;
-                Box::new(LayoutStore::new(dir, layout, access.limits.clone()))
+        let place = Place::open(text, &access)?;
+        let targets = place.targets(arguments.platform.platform.as_ref(), arguments.recursive)?;
+        one_file_for_one_image(&arguments.upload, targets.len())?;
+        for target in targets {
+            let statement = image::statement(&target.descriptor, &annotations);
+            let bundle = signing.sign(Content::Statement(&statement))?;
+            keep(&arguments.upload, &bundle)?;
+            let digest = target.descriptor.digest;
+            let mut name = place.name_of(&digest);
+            if let Some(platform) = &target.platform {
+                name = format!("{name} for {platform}");
             }
-            _ => {
-                return Err(Failure::new(Kind::Usage, format!("{subject} cannot hold a signature"))
-                    .with_hint("push it to a registry or unpack it into an OCI layout first"));
+            if !arguments.upload.attaches() {
+                console.say(format_args!("signed {name} with {who}; nothing was attached"));
+                continue;
             }
-        };
-        let target = target(store.as_ref(), arguments, &access)?;
-        let signed = sign(store.as_ref(), &target, &key, &annotations, clock::now())?;
-        console.say(format_args!(
-            "signed {}{} with key {}; bundle {}, referrer {}",
-            subject,
-            // A subject that names the digest has said it already.
-            if text.ends_with(&target.digest.to_string()) {
-                String::new()
-            } else {
-                format!(" ({})", target.digest)
-            },
-            key.public_key().id(),
-            signed.bundle,
-            signed.referrer
-        ));
+            let store = place.evidence();
+            let signed = image::attach(store, &target.descriptor, &bundle, COSIGN_SIGN_V1, clock::now())?;
+            console.say(format_args!(
+                "signed {name} with {who}; bundle {}, referrer {}",
+                signed.bundle, signed.referrer
+            ));
+        }
     }
     Ok(Exit::Done)
-}
-
-/// What is signed: what the subject resolves to, or the one image in it that `--platform` names.
-fn target(store: &dyn Store, arguments: &Sign, access: &Access) -> Result<Descriptor, Failure> {
-    let top = store.resolve()?;
-    let Some(platform) = &arguments.platform.platform else { return Ok(top) };
-    let artifact = image::load(store, &top, &access.limits)?;
-    match artifact.select(Some(platform))?.as_slice() {
-        [one] => Ok(one.manifest.clone()),
-        several => Err(Failure::new(Kind::Usage, format!("{} images are for {platform}", several.len()))
-            .with_hint("name the image by digest")),
-    }
 }

@@ -1,5 +1,6 @@
 //! `plimsoll waiver sign`.
 
+use plimsoll_core::Limits;
 use plimsoll_files::Mode;
 
 use crate::args::waiver::{Command, Sign, Waiver};
@@ -8,14 +9,15 @@ use crate::failure::{Exit, Failure};
 use crate::output::Console;
 use crate::settings;
 
-pub(super) fn run(arguments: &Waiver, console: Console) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Waiver, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     match &arguments.command {
-        Command::Sign(arguments) => sign(arguments, console),
+        Command::Sign(arguments) => sign(arguments, limits, console),
     }
 }
 
-fn sign(arguments: &Sign, console: Console) -> Result<Exit, Failure> {
-    let bytes = settings::read_document(&arguments.waiver)?;
+fn sign(arguments: &Sign, limits: &Limits, console: Console) -> Result<Exit, Failure> {
+    let bytes = settings::read_document(&arguments.waiver, limits)?;
+    settings::document_fits(&bytes, &arguments.waiver, limits)?;
     let origin = arguments.waiver.display().to_string();
     let waiver = plimsoll_policy::Waiver::from_unsigned(&bytes, &origin)?;
     let key = settings::private_key(&arguments.key)?;

@@ -1,5 +1,6 @@
 //! A small shop image with a few packages, advisories about them, and a way to run the binary.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -97,10 +98,33 @@ impl Place {
             .args(arguments)
             .env_clear()
             .env("HOME", self.folder.path())
+            // What this machine says about registries is not what is tested.
+            .env("PLIMSOLL_REGISTRY_CONFIG", "none")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .output()
             .unwrap();
+        Run {
+            code: output.status.code().expect("ended by a signal"),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// The same with something on standard input.
+    pub(crate) fn run_fed(&self, input: &[u8], arguments: &[&str]) -> Run {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A program that fails before it has read everything closes the pipe, which is no failure of the test.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        let output = child.wait_with_output().unwrap();
         Run {
             code: output.status.code().expect("ended by a signal"),
             stdout: String::from_utf8(output.stdout).unwrap(),

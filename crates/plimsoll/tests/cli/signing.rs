@@ -1,8 +1,25 @@
 //! `sign`, `key`, and what `check` makes of signatures.
 
-use plimsoll_testkit::Registry;
+mod attest;
+mod blob;
+mod conformance;
+mod keyless;
+mod verify;
+
+use plimsoll_testkit::{Object, ObjectKind, Registry, attachment};
 
 use crate::fixture::{Place, digest_of, patched, pushed, shop};
+
+/// Attaches `bytes` to an image of [`pushed`], as a bundle.
+fn attach(registry: &Registry, reference: &str, bytes: &[u8]) {
+    const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+    let subject = Object {
+        kind: ObjectKind::Manifest,
+        media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+        bytes: registry.manifest("shop/orders", digest_of(reference)).unwrap(),
+    };
+    attachment(&subject, BUNDLE, BUNDLE, bytes).push_by_digest(registry, "shop/orders");
+}
 
 fn policy(place: &Place) -> String {
     place.write(

@@ -1,7 +1,7 @@
 //! `digest`: the image was asked for by digest, and is what was asked for.
 //!
 //! A tag may point elsewhere by the time the image is used, so the verdict would be about another image. A layout or
-//! archive on disk is its own pin: its bytes are the ones that were judged.
+//! archive on disk, and an image that an engine keeps, is its own pin: its bytes are the ones that were judged.
 
 use plimsoll_core::Digest;
 
@@ -16,6 +16,7 @@ pub(crate) fn judge(case: &Case<'_>) -> Judged {
     let Some(digests) = &subject.digests else {
         let reason = match subject.kind {
             SubjectKind::RootDir => "a root file system has no digest",
+            SubjectKind::File => "a file is no image; nothing is asked for by digest",
             SubjectKind::Sbom => "an SBOM only claims a digest; the image was not seen",
             _ => "it is not known what it resolved to",
         };
@@ -26,7 +27,7 @@ pub(crate) fn judge(case: &Case<'_>) -> Judged {
     };
     match (subject.pinned, subject.kind) {
         (Some(asked), _) => asked_for(asked, digests, effect),
-        (None, SubjectKind::Layout | SubjectKind::Archive) => {
+        (None, SubjectKind::Layout | SubjectKind::Archive | SubjectKind::LocalImage) => {
             let reason = format!("local image, {} as read", top(digests));
             Judged::new(Rule::Digest, Outcome::Pass, effect, reason)
         }

@@ -13,7 +13,7 @@ use plimsoll_verify::{KeyId, NotChecked, Signer, Statement, Verified};
 
 use crate::detail::Detail;
 use crate::evaluate::Case;
-use crate::evidence::{ImageDigests, RejectedSignature, Signatures};
+use crate::evidence::{ImageDigests, RejectedSignature, Signatures, SubjectKind};
 use crate::policy::{Authority, SignaturePolicy, Window};
 use crate::rules::{Judged, count, effect};
 use crate::verdict::{Outcome, Rule, earliest};
@@ -25,8 +25,14 @@ pub(crate) fn judge(case: &Case<'_>) -> Judged {
     let (verified, rejected, truncated) = match &case.evidence.signatures {
         Signatures::Collected { verified, rejected, truncated } => (verified, rejected, *truncated),
         Signatures::Unavailable { reason } => {
+            let hint = match case.evidence.subject.kind {
+                SubjectKind::LocalImage => {
+                    "signatures are in the registry: judge the image there, by its digest"
+                }
+                _ => "try again when the registry answers in full",
+            };
             return result(Outcome::Unknown, format!("signatures could not be looked for: {reason}"))
-                .hint("try again when the registry answers in full");
+                .hint(hint);
         }
         Signatures::Impossible { reason } => {
             return result(Outcome::Unknown, format!("it cannot be signed: {reason}"));

@@ -192,7 +192,7 @@ fn components_are_counted_before_memory_is_spent() {
     let deep = format!(r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{nested},{nested}]}}"#);
     for document in [&flat, &deep] {
         let error = read_document(document.as_bytes(), &limits).unwrap_err().to_string();
-        assert_eq!(error, "SBOM exceeds the limit components = 1000");
+        assert_eq!(error, "SBOM exceeds the limit components = 1000 (raise it with --limit components=…)");
     }
     limits.sbom_bytes = 10;
     assert!(matches!(read_document(flat.as_bytes(), &limits), Err(Error::Json(_))));

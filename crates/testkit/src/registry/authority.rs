@@ -100,9 +100,15 @@ impl Gate {
             url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
         };
         let known = if request.method == "POST" {
-            let by_token = identity_token.is_some() && form.get("refresh_token") == identity_token.as_ref();
-            let by_password = form.get("username") == Some(user) && form.get("password") == Some(password);
-            by_token || by_password
+            let field = |name: &str| form.get(name).map_or("", String::as_str);
+            if field("client_id").is_empty() || field("service") != "testkit" {
+                return Answer::error(400, "INVALID", "client_id and service are required");
+            }
+            match field("grant_type") {
+                "refresh_token" => identity_token.as_deref().is_some_and(|t| t == field("refresh_token")),
+                "password" => field("username") == user && field("password") == password,
+                _ => return Answer::error(400, "UNSUPPORTED", "unsupported grant_type"),
+            }
         } else {
             match request.header("authorization") {
                 Some(header) if basic(header).as_deref() == Some(&format!("{user}:{password}")) => true,

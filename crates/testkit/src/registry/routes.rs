@@ -144,8 +144,11 @@ fn blob(request: &Request, state: &mut State, name: &str, digest: &str, fault: O
     let answer = Answer::new(200)
         .header("Content-Type", "application/octet-stream")
         .header("Accept-Ranges", "bytes")
+        .header("ETag", format!("\"{digest}\""))
         .header("Docker-Content-Digest", digest);
     let range = request.header("range").filter(|_| !matches!(fault, Some(Fault::IgnoreRange)));
+    // Another version than the one that the range was of: the whole of it.
+    let range = range.filter(|_| request.header("if-range").is_none_or(|of| of == format!("\"{digest}\"")));
     if let Some(range) = range.and_then(|r| r.strip_prefix("bytes=")) {
         let (from, to) = range.split_once('-').unwrap_or((range, ""));
         let from: usize = from.parse().unwrap_or(0);

@@ -79,7 +79,7 @@ impl Answer {
 
 /// How the body leaves; everything but `Whole` is a fault.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) enum Delivery {
+pub(crate) enum Delivery {
     #[default]
     Whole,
     /// Promise the whole length, send this many bytes, close.
@@ -93,7 +93,7 @@ pub(super) enum Delivery {
 }
 
 /// Reads one request; `None` when the client closed the connection between requests.
-pub(super) fn read<S: Read>(stream: &mut BufReader<S>) -> Result<Option<Request>> {
+pub(crate) fn read<S: Read>(stream: &mut BufReader<S>) -> Result<Option<Request>> {
     let mut line = String::new();
     if stream.read_line(&mut line)? == 0 {
         return Ok(None);
@@ -144,7 +144,7 @@ fn read_chunked<S: Read>(stream: &mut BufReader<S>) -> Result<Vec<u8>> {
 
 /// Writes an answer. `wait(d)` sleeps for `d` (`None`: for ever) and says `false` when the registry has stopped.
 /// Returns whether the connection can serve another request.
-pub(super) fn write(
+pub(crate) fn write(
     out: &mut impl Write,
     answer: &Answer,
     head: bool,

@@ -73,7 +73,7 @@ impl Writer {
             names.push((name, self.record(&content)?));
         }
         let names: Vec<_> = names.iter().map(|(name, place)| (name.as_str(), *place)).collect();
-        let too_large = || LimitExceeded::new("index_bytes", format::MAX_INDEX, "index of the database");
+        let too_large = || LimitExceeded::fixed("index_bytes", format::MAX_INDEX, "index of the database");
         let index = format::encode_index(&names).ok_or_else(too_large)?;
         if index.len() as u64 > format::MAX_INDEX {
             return Err(too_large().into());
@@ -91,7 +91,7 @@ impl Writer {
             body: section(&self.body),
         };
         let too_large =
-            || LimitExceeded::new("header_bytes", u64::from(format::MAX_HEADER), "header of the database");
+            || LimitExceeded::fixed("header_bytes", u64::from(format::MAX_HEADER), "header of the database");
         // A struct of texts and numbers always serializes, so only its length can be wrong.
         let header = serde_json::to_vec(&header).map_err(|_| too_large())?;
         let length = u32::try_from(header.len()).ok().filter(|length| *length <= format::MAX_HEADER);
@@ -111,7 +111,11 @@ impl Writer {
     fn record(&mut self, content: &[u8]) -> Result<Place, Error> {
         let length =
             u32::try_from(content.len()).ok().filter(|length| *length <= MAX_RECORD).ok_or_else(|| {
-                LimitExceeded::new("record_bytes", u64::from(MAX_RECORD), "record of one package or advisory")
+                LimitExceeded::fixed(
+                    "record_bytes",
+                    u64::from(MAX_RECORD),
+                    "record of one package or advisory",
+                )
             })?;
         let offset = self.body.len() as u64;
         self.body.extend_from_slice(&format::checksum(offset, content));

@@ -1,0 +1,307 @@
+//! What an attacker or a broken publisher sends, by the row of the catalogue of bad inputs; each test is named by its
+//! row.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::Write as _;
+
+use plimsoll_core::{Limits, Timestamp};
+use plimsoll_feeds::{BuildReport, Error, build};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const AS_OF: &str = "2026-08-21T00:00:00Z";
+
+fn advisory(id: &str) -> Value {
+    json!({"id": id, "modified": AS_OF, "affected": [{
+        "package": {"ecosystem": "PyPI", "name": "a"},
+        "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2"}]}]}]})
+}
+
+/// Builds a database from one feed of PyPI, a file of this name.
+fn built_within(file: &str, content: &[u8], limits: &Limits) -> Result<BuildReport, Error> {
+    let place = TempDir::new().unwrap();
+    let (from, out) = (place.path().join("from"), place.path().join("out"));
+    fs::create_dir_all(from.join("PyPI")).unwrap();
+    fs::write(from.join("PyPI").join(file), content).unwrap();
+    let time = |text: &str| text.parse::<Timestamp>().unwrap();
+    let result = build(&from, time(AS_OF), &out, time(AS_OF), limits);
+    // What is refused leaves nothing behind that could be taken for a database.
+    if result.is_err()
+        && let Ok(mut left) = fs::read_dir(&out)
+    {
+        assert!(left.next().is_none(), "{left:?}");
+    }
+    // And nothing is ever written beside it.
+    assert_eq!(fs::read_dir(from.join("PyPI")).unwrap().count(), 1);
+    result
+}
+
+fn built(file: &str, content: &[u8]) -> Result<BuildReport, Error> {
+    built_within(file, content, &Limits::default())
+}
+
+fn refused(file: &str, content: &[u8]) -> String {
+    let error = match built(file, content) {
+        Err(error) => error.to_string(),
+        Ok(report) => panic!("{report:?}"),
+    };
+    assert!(error.len() < 1_000, "a message must not repeat the attack: {} bytes", error.len());
+    error
+}
+
+/// One entry of a zip archive as the two places that describe it say.
+struct Entry {
+    local: String,
+    central: String,
+    content: Vec<u8>,
+    method: u16,
+    /// The size before compression that the directory states.
+    size: u32,
+    /// Unix mode, in the directory's external attributes.
+    mode: u32,
+}
+
+impl Entry {
+    fn new(name: &str, content: &[u8]) -> Self {
+        Self {
+            local: name.to_owned(),
+            central: name.to_owned(),
+            content: content.to_vec(),
+            method: 0,
+            size: u32::try_from(content.len()).unwrap(),
+            mode: 0o100_644,
+        }
+    }
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+        }
+    }
+    !crc
+}
+
+/// A zip byte by byte (APPNOTE 4.3), because no library writes one as badly.
+fn zip(entries: &[Entry]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut directory = Vec::new();
+    for entry in entries {
+        let offset = u32::try_from(bytes.len()).unwrap();
+        let stored = u32::try_from(entry.content.len()).unwrap();
+        let mut shared = Vec::new();
+        shared.extend_from_slice(&20_u16.to_le_bytes());
+        shared.extend_from_slice(&0_u16.to_le_bytes());
+        shared.extend_from_slice(&entry.method.to_le_bytes());
+        shared.extend_from_slice(&[0; 4]);
+        shared.extend_from_slice(&crc(&entry.content).to_le_bytes());
+        shared.extend_from_slice(&stored.to_le_bytes());
+        shared.extend_from_slice(&entry.size.to_le_bytes());
+        bytes.extend_from_slice(b"PK\x03\x04");
+        bytes.extend_from_slice(&shared);
+        bytes.extend_from_slice(&u16::try_from(entry.local.len()).unwrap().to_le_bytes());
+        bytes.extend_from_slice(&[0; 2]);
+        bytes.extend_from_slice(entry.local.as_bytes());
+        bytes.extend_from_slice(&entry.content);
+        directory.extend_from_slice(b"PK\x01\x02");
+        directory.extend_from_slice(&0x0314_u16.to_le_bytes());
+        directory.extend_from_slice(&shared);
+        directory.extend_from_slice(&u16::try_from(entry.central.len()).unwrap().to_le_bytes());
+        directory.extend_from_slice(&[0; 8]);
+        directory.extend_from_slice(&(entry.mode << 16).to_le_bytes());
+        directory.extend_from_slice(&offset.to_le_bytes());
+        directory.extend_from_slice(entry.central.as_bytes());
+    }
+    let (start, length) = (u32::try_from(bytes.len()).unwrap(), u32::try_from(directory.len()).unwrap());
+    let count = u16::try_from(entries.len()).unwrap().to_le_bytes();
+    bytes.extend_from_slice(&directory);
+    bytes.extend_from_slice(b"PK\x05\x06\0\0\0\0");
+    bytes.extend_from_slice(&count);
+    bytes.extend_from_slice(&count);
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(&start.to_le_bytes());
+    bytes.extend_from_slice(&[0; 2]);
+    bytes
+}
+
+fn document(id: &str) -> Vec<u8> {
+    advisory(id).to_string().into_bytes()
+}
+
+#[test]
+fn t16_a_zip_written_by_hand_is_read() {
+    let archive =
+        zip(&[Entry::new("a.json", &document("PYSEC-1")), Entry::new("b.json", &document("PYSEC-2"))]);
+    assert_eq!(built("all.zip", &archive).unwrap().feeds[0].kept, 2);
+}
+
+#[test]
+fn t16_two_entries_of_one_name_are_refused_because_one_would_go_unseen() {
+    let archive =
+        zip(&[Entry::new("a.json", &document("PYSEC-1")), Entry::new("a.json", &document("PYSEC-2"))]);
+    assert!(refused("all.zip", &archive).contains("names are there twice"));
+}
+
+#[test]
+fn t16_an_entry_that_the_directory_names_otherwise_than_it_does_itself() {
+    let entry = Entry {
+        local: "good.json".to_owned(),
+        central: "evil.json".to_owned(),
+        ..Entry::new("", &document("PYSEC-1"))
+    };
+    // The content is what counts here, and both readings have the same one; no name is ever used as a path.
+    assert_eq!(built("all.zip", &zip(&[entry])).unwrap().feeds[0].kept, 1);
+    // The directory's length of a name leads into the content: what is read is no document then.
+    let entry =
+        Entry { local: "a".repeat(40), central: "a.json".to_owned(), ..Entry::new("", &document("PYSEC-1")) };
+    assert_eq!(built("all.zip", &zip(&[entry])).unwrap().feeds[0].kept, 1);
+}
+
+#[test]
+fn t16_an_entry_of_which_the_checksum_or_size_is_another() {
+    let mut archive = zip(&[Entry::new("a.json", &document("PYSEC-1"))]);
+    let at = archive.windows(7).position(|window| window == b"PYSEC-1").unwrap();
+    archive[at + 6] = b'9';
+    assert!(refused("all.zip", &archive).contains("zip"));
+    let short = Entry { size: 3, ..Entry::new("a.json", &document("PYSEC-1")) };
+    // Read to what really comes out, or refused; never a piece of a document.
+    if let Ok(report) = built("all.zip", &zip(&[short])) {
+        assert_eq!(report.feeds[0].kept, 1);
+    }
+}
+
+#[test]
+fn t16_symbolic_links_and_climbing_names_lead_nowhere() {
+    let outside = TempDir::new().unwrap();
+    let target = outside.path().join("secret.json");
+    fs::write(&target, document("PYSEC-9")).unwrap();
+    let link = Entry { mode: 0o120_777, ..Entry::new("a.json", target.to_str().unwrap().as_bytes()) };
+    refused("all.zip", &zip(&[link]));
+    for name in ["../../../../tmp/evil.json", "/etc/evil.json", "C:\\evil.json", "a\0b.json"] {
+        if let Ok(report) = built("all.zip", &zip(&[Entry::new(name, &document("PYSEC-1"))])) {
+            assert_eq!(report.feeds[0].kept, 1, "{name:?}");
+        }
+    }
+}
+
+#[test]
+fn t16_a_bomb_runs_into_a_named_limit() {
+    let bomb = |size: usize| {
+        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        writer.start_file("a.json", zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(&vec![b' '; size]).unwrap();
+        writer.finish().unwrap().into_inner()
+    };
+    assert!(refused("all.zip", &bomb(4 << 20)).contains("ratio"));
+    assert!(refused("all.zip", &bomb(9 << 20)).contains("advisory_bytes"));
+    let mut limits = Limits::default();
+    limits.feed_bytes = 1_000;
+    let many: Vec<Entry> = (0..20).map(|n| Entry::new(&format!("{n}.json"), &document("PYSEC-1"))).collect();
+    let error = built_within("all.zip", &zip(&many), &limits).unwrap_err().to_string();
+    assert!(error.contains("feed_bytes"), "{error}");
+    limits = Limits::default();
+    limits.advisories = 10;
+    let error = built_within("all.zip", &zip(&many), &limits).unwrap_err().to_string();
+    assert!(error.contains("advisories"), "{error}");
+}
+
+#[test]
+fn t16_archives_that_are_cut_off_or_something_else() {
+    let whole = zip(&[Entry::new("a.json", &document("PYSEC-1"))]);
+    for cut in [0, 1, 10, 50, whole.len() - 30, whole.len() - 1] {
+        refused("all.zip", &whole[..cut]);
+    }
+    // An archive in an archive is no document: never opened, and counted where it does not claim to be one.
+    refused("all.zip", &zip(&[Entry::new("inner.json", &whole)]));
+    let report = built("all.zip", &zip(&[Entry::new("inner.zip", &whole)])).unwrap();
+    assert_eq!((report.feeds[0].kept, report.feeds[0].skipped.len()), (0, 1));
+}
+
+/// A feed's document as text with a piece replaced.
+fn changed(from: &str, to: &str) -> Vec<u8> {
+    let good = advisory("PYSEC-1").to_string();
+    assert!(good.contains(from), "{good}");
+    good.replacen(from, to, 1).into_bytes()
+}
+
+#[test]
+fn p01_a_name_twice_in_an_advisory() {
+    assert!(refused("a.json", &changed("\"id\"", "\"id\":\"PYSEC-2\",\"id\"")).contains("twice"));
+    assert!(refused("a.json", &changed("\"fixed\"", "\"fixed\":\"1\",\"fixed\"")).contains("twice"));
+}
+
+#[test]
+fn p02_nesting_in_an_advisory() {
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(
+        refused("a.json", &changed("\"id\"", &format!("\"database_specific\":{deep},\"id\"")))
+            .contains("deeper")
+    );
+}
+
+#[test]
+fn p03_numbers_where_text_belongs() {
+    refused("a.json", &changed("\"id\"", "\"x\":1e999,\"id\""));
+    for number in ["1", "-0", "1e3", "18446744073709551616"] {
+        refused("a.json", &changed("\"PYSEC-1\"", number));
+    }
+}
+
+#[test]
+fn p04_marks_controls_and_broken_text_in_an_advisory() {
+    refused("a.json", &[b"\xef\xbb\xbf", &document("PYSEC-1")[..]].concat());
+    for bad in ["\\ud800", "\\u0000", "\\u001b[2J", "\\u202e", "\n"] {
+        let error = refused("a.json", &changed("PYSEC-1", &format!("PYSEC{bad}-1")));
+        assert!(!error.contains(['\u{1b}', '\u{202e}', '\0']), "{error:?}");
+    }
+    refused("a.json", &[&b"\"\xff\""[..], &document("PYSEC-1")].concat());
+}
+
+/// Every place in a document, as JSON pointers.
+fn places(value: &Value, at: &str, out: &mut Vec<String>) {
+    out.push(at.to_owned());
+    match value {
+        Value::Object(members) => {
+            members.iter().for_each(|(name, member)| places(member, &format!("{at}/{name}"), out));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| places(item, &format!("{at}/{index}"), out));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn p08_another_shape_anywhere_in_an_advisory_is_never_a_panic_and_never_half_a_database() {
+    let mut good = advisory("PYSEC-1");
+    good["severity"] = json!([{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]);
+    good["aliases"] = json!(["CVE-2026-1"]);
+    good["affected"][0]["versions"] = json!(["1.0"]);
+    let mut all = Vec::new();
+    places(&good, "", &mut all);
+    let shapes = [
+        json!(null),
+        json!(7),
+        json!(-1.5),
+        json!(""),
+        json!("x"),
+        json!([]),
+        json!({}),
+        json!([[]]),
+        json!([null]),
+        json!({"": null}),
+        json!([{}]),
+        json!(true),
+    ];
+    for place in &all {
+        for shape in &shapes {
+            let mut other = good.clone();
+            *other.pointer_mut(place).unwrap() = shape.clone();
+            let _ = built("a.json", other.to_string().as_bytes());
+        }
+    }
+}

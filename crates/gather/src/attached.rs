@@ -1,0 +1,194 @@
+//! The statements attached to an image that somebody trusted has signed.
+//!
+//! Owns the way from a subject's digest to verified statements of the wanted kind: every bundle that is attached is looked at,
+//! one that holds is enough, and those that do not are kept with their reasons. How many signers are enough is the
+//! caller's question; [`Attached::signers`] counts them.
+
+use std::collections::BTreeSet;
+use std::thread;
+
+use plimsoll_core::{Digest, Limits};
+use plimsoll_oci::Source;
+use plimsoll_signing::evidence::{Bundles, FoundBundle, SkipReason, bundles, older};
+use plimsoll_verify::{Check, KeyId, Signer, Statement, Step, Verified};
+
+/// What is attached to a subject, verified.
+#[derive(Debug, Default)]
+pub struct Attached {
+    /// Statements of the wanted kind that hold, in the order in which the place lists them.
+    pub verified: Vec<Proof>,
+    /// Bundles of the wanted kind that do not hold, and referrers that could not be read.
+    pub rejected: Vec<Rejected>,
+    /// The predicate types of the bundles that are of another kind, each once.
+    pub others: BTreeSet<String>,
+    /// There is more than the limits let through: what is missing may be there.
+    pub truncated: bool,
+}
+
+/// A statement that holds, and where it was.
+#[derive(Debug)]
+pub struct Proof {
+    /// The manifest that ties it to the subject.
+    pub referrer: Digest,
+    /// The statement.
+    pub statement: Verified<Statement>,
+}
+
+/// A referrer that does not count.
+#[derive(Debug)]
+pub struct Rejected {
+    /// The manifest that ties it to the subject.
+    pub referrer: Digest,
+    /// Why.
+    pub reason: Rejection,
+}
+
+/// Why a referrer does not count.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// It could not be read.
+    #[error(transparent)]
+    Unreadable(SkipReason),
+    /// It does not hold.
+    #[error(transparent)]
+    Bundle(Box<plimsoll_verify::Error>),
+}
+
+impl Rejection {
+    /// The step of the verification that refused, where one did.
+    pub fn failed_step(&self) -> Option<Step> {
+        match self {
+            Self::Unreadable(_) => None,
+            Self::Bundle(error) => error.failed_step(),
+        }
+    }
+}
+
+/// A signer, as thresholds count them: one key is one, and so are an issuer and a subject, whatever else the certificates
+/// say.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Person {
+    Key(KeyId),
+    Certificate(String, String),
+}
+
+impl Attached {
+    /// How many different signers there are. The same one twice counts once.
+    pub fn signers(&self) -> usize {
+        let persons = self.verified.iter().filter_map(|proof| match proof.statement.signer() {
+            Signer::Key(id) => Some(Person::Key(*id)),
+            Signer::Certificate(holder) => {
+                Some(Person::Certificate(holder.issuer.clone(), holder.subject.clone()))
+            }
+            _ => None,
+        });
+        persons.collect::<BTreeSet<_>>().len()
+    }
+
+    /// Whether there is a bundle of the wanted kind at all, or something that may be one.
+    pub fn is_empty(&self) -> bool {
+        self.verified.is_empty() && self.rejected.is_empty()
+    }
+}
+
+/// Fetches what is attached to `subject` and verifies the statements whose predicate type is `wanted`. Not being able to find
+/// out what is attached is an error; anything wrong with one bundle is not. Where fewer than `enough` different signers are
+/// found among the referrers, what older versions of cosign left under tags is looked at too.
+pub fn attached(
+    source: &dyn Source,
+    subject: &Digest,
+    check: &Check<'_>,
+    wanted: &(dyn Fn(&str) -> bool + Sync),
+    enough: usize,
+    limits: &Limits,
+) -> Result<Attached, plimsoll_signing::Error> {
+    let mut attached = Attached::default();
+    attached.add(bundles(source, subject, limits)?, subject, check, wanted);
+    if attached.signers() < enough {
+        attached.add(older(source, subject, limits)?, subject, check, wanted);
+    }
+    Ok(attached)
+}
+
+impl Attached {
+    fn add(
+        &mut self,
+        found: Bundles,
+        subject: &Digest,
+        check: &Check<'_>,
+        wanted: &(dyn Fn(&str) -> bool + Sync),
+    ) {
+        self.truncated |= found.truncated;
+        for (bundle, outcome) in found.found.iter().zip(outcomes(&found.found, subject, check, wanted)) {
+            let referrer = bundle.referrer.digest;
+            match outcome {
+                Outcome::Holds(statement) => {
+                    self.verified.push(Proof { referrer, statement: *statement });
+                }
+                Outcome::Fails(error) => {
+                    self.rejected.push(Rejected { referrer, reason: Rejection::Bundle(error) });
+                }
+                Outcome::Other(predicate_type) => {
+                    self.others.insert(predicate_type);
+                }
+            }
+        }
+        for skipped in found.skipped {
+            // Nothing is wrong with an SBOM that lies beside the image.
+            if !matches!(skipped.reason, SkipReason::OtherArtifact { .. }) {
+                let reason = Rejection::Unreadable(skipped.reason);
+                self.rejected.push(Rejected { referrer: skipped.descriptor.digest, reason });
+            }
+        }
+    }
+}
+
+enum Outcome {
+    Holds(Box<Verified<Statement>>),
+    Fails(Box<plimsoll_verify::Error>),
+    Other(String),
+}
+
+/// Verifies all of them, on as many threads as there are processors; the outcomes are in the order of the bundles.
+fn outcomes(
+    found: &[FoundBundle],
+    subject: &Digest,
+    check: &Check<'_>,
+    wanted: &(dyn Fn(&str) -> bool + Sync),
+) -> Vec<Outcome> {
+    /// A thread costs about as much as a few verifications.
+    const AT_LEAST: usize = 4;
+    let each = |bundle: &FoundBundle| outcome(bundle, subject, check, wanted);
+    let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = found.len().div_ceil(threads).max(AT_LEAST);
+    if found.len() <= share {
+        return found.iter().map(each).collect();
+    }
+    thread::scope(|scope| {
+        let parts: Vec<_> = found
+            .chunks(share)
+            .map(|part| scope.spawn(move || part.iter().map(each).collect::<Vec<_>>()))
+            .collect();
+        let joined = parts.into_iter().map(thread::ScopedJoinHandle::join);
+        // A panic in one goes on here: with a part missing, a result would be about something else than was asked.
+        joined.flat_map(|part| part.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
+}
+
+fn outcome(
+    bundle: &FoundBundle,
+    subject: &Digest,
+    check: &Check<'_>,
+    wanted: &(dyn Fn(&str) -> bool + Sync),
+) -> Outcome {
+    // The statement itself says so, in the very bytes that would be verified: it cannot count, whoever signed it.
+    if let Some(other) = bundle.claimed_predicate().filter(|predicate_type| !wanted(predicate_type)) {
+        return Outcome::Other(other);
+    }
+    match bundle.verify(subject, check) {
+        Ok(statement) if wanted(&statement.value().predicate_type) => Outcome::Holds(Box::new(statement)),
+        Ok(statement) => Outcome::Other(statement.value().predicate_type.clone()),
+        Err(error) => Outcome::Fails(Box::new(error)),
+    }
+}

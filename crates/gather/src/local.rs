@@ -1,0 +1,78 @@
+//! Images of this machine's container engines: where their stores and sockets are, and what to say about an image from one.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use plimsoll_core::Limits;
+use plimsoll_oci::local::containerd::{self, Containerd};
+use plimsoll_oci::local::docker::{self, Docker};
+use plimsoll_oci::local::podman::{self, Podman, Surroundings};
+use plimsoll_oci::{Error as OciError, Source};
+
+use crate::Error;
+use crate::subject::Engine;
+
+/// The image that goes by `name`, and what is worth saying about it.
+pub(crate) fn open(
+    engine: Engine,
+    name: &str,
+    limits: Limits,
+) -> Result<(Box<dyn Source>, Option<String>), Error> {
+    let env = |name: &str| std::env::var_os(name);
+    let opened = match engine {
+        Engine::Docker => of_docker(&docker::socket(&env)?, name, limits),
+        Engine::Podman => of_podman(&env, name, limits),
+        Engine::Containerd => of_containerd(&env, name, limits),
+    };
+    opened.map_err(|source| match source {
+        // `docker:24` is an image of a registry, too.
+        OciError::NoSuchImage { .. } | OciError::NoStore { .. } if engine == Engine::Docker => {
+            Error::NotLocal { name: name.to_owned(), source }
+        }
+        other => other.into(),
+    })
+}
+
+fn of_docker(
+    socket: &Path,
+    name: &str,
+    limits: Limits,
+) -> Result<(Box<dyn Source>, Option<String>), OciError> {
+    let image = Docker::open(socket, name, limits)?;
+    let remark = image.remark();
+    Ok((Box::new(image), remark))
+}
+
+fn of_podman(
+    env: &dyn Fn(&str) -> Option<OsString>,
+    name: &str,
+    limits: Limits,
+) -> Result<(Box<dyn Source>, Option<String>), OciError> {
+    let around = Surroundings { env, uid: podman::effective_user(), root: Path::new("/") };
+    let directories = podman::directories(&around, &limits)?;
+    match Podman::open(&directories, name, limits.clone()) {
+        Ok(image) => Ok((Box::new(image), None)),
+        // The store is inside a virtual machine, or of a kind that cannot be read; its service answers like Docker's.
+        Err(error @ (OciError::NoStore { .. } | OciError::UnknownFormat { .. })) => {
+            match docker::podman_socket(env) {
+                Some(socket) => of_docker(&socket, name, limits),
+                None => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn of_containerd(
+    env: &dyn Fn(&str) -> Option<OsString>,
+    name: &str,
+    limits: Limits,
+) -> Result<(Box<dyn Source>, Option<String>), OciError> {
+    let namespace = env("CONTAINERD_NAMESPACE").and_then(|value| value.into_string().ok());
+    let namespace = namespace.as_deref().filter(|value| !value.is_empty());
+    let image = Containerd::open(&containerd::roots(env), namespace, name, limits)?;
+    let remark = image.narrowed().map(|(index, platform)| {
+        format!("only {platform} of the index {index} is on this machine; nothing is said about the others")
+    });
+    Ok((Box::new(image), remark))
+}

@@ -1,0 +1,94 @@
+//! `plimsoll attest`, and the flags of everything that signs.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+use plimsoll_verify::PredicateType;
+
+use super::keyless_flags::Keyless;
+use super::shared::{Network, PlatformChoice};
+use super::trust_flags::KeyReference;
+
+const SIGNING: &str = "Signing";
+
+/// With what to sign.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SignWith {
+    /// Private key: a file in PEM, with or without passphrase, or another reference such as env://NAME [default: none, and a certificate for who signs]
+    #[arg(long, value_name = "KEY", env = "PLIMSOLL_KEY", help_heading = SIGNING)]
+    pub(crate) key: Option<KeyReference>,
+    #[command(flatten)]
+    pub(crate) keyless: Keyless,
+    /// Accepted as cosign's; nothing is asked
+    #[arg(short, long, value_name = "BOOL", env = "PLIMSOLL_YES", num_args = 0..=1, require_equals = true,
+        default_value = "false", default_missing_value = "true", hide = true, action = ArgAction::Set)]
+    pub(crate) yes: bool,
+}
+
+/// Where a bundle about an image goes.
+#[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_field_names, reason = "the names of the flags")]
+pub(crate) struct Upload {
+    /// Write the bundle to this file as well; for one image only
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_BUNDLE", help_heading = SIGNING)]
+    pub(crate) bundle: Option<PathBuf>,
+    /// Attach nothing to the image; --bundle says where the bundle goes
+    #[arg(long, env = "PLIMSOLL_NO_UPLOAD", value_parser = clap::builder::FalseyValueParser::new(), requires = "bundle", help_heading = SIGNING)]
+    pub(crate) no_upload: bool,
+    /// cosign's name for the same: --upload=false
+    #[arg(long, value_name = "BOOL", env = "PLIMSOLL_UPLOAD", num_args = 0..=1, require_equals = true,
+        default_value = "true", default_missing_value = "true", hide_short_help = true, hide_default_value = true,
+        hide_possible_values = true, action = ArgAction::Set, help_heading = SIGNING)]
+    pub(crate) upload: bool,
+}
+
+impl Upload {
+    /// Whether the bundle is attached to the image.
+    pub(crate) fn attaches(&self) -> bool {
+        self.upload && !self.no_upload
+    }
+}
+
+/// What is attested.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Said {
+    /// What is said about the subject: a file, mostly JSON
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PLIMSOLL_PREDICATE",
+        required_unless_present = "statement",
+        conflicts_with = "statement"
+    )]
+    pub(crate) predicate: Option<PathBuf>,
+    /// A whole in-toto statement; one of its subjects must have the digest of what is attested
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_STATEMENT")]
+    pub(crate) statement: Option<PathBuf>,
+    /// The kind of the predicate: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, custom, or a URI [default: custom, or the statement's]
+    #[arg(long = "type", value_name = "TYPE", env = "PLIMSOLL_TYPE")]
+    pub(crate) kind: Option<PredicateType>,
+}
+
+/// Sign a statement about images: an SBOM, a provenance, a scan's result
+///
+/// Writes a Sigstore bundle with an in-toto statement beside each image, as `sign` does.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll attest --key release.key --type spdxjson --predicate app.spdx.json registry.example/team/app@sha256:…
+  plimsoll attest --key release.key --statement provenance.json oci:build/image:1.4")]
+pub(crate) struct Attest {
+    /// What is spoken of: an image in a registry or an OCI layout
+    #[arg(required = true, value_name = "SUBJECT")]
+    pub(crate) subjects: Vec<String>,
+    #[command(flatten)]
+    pub(crate) said: Said,
+    #[command(flatten)]
+    pub(crate) signing: SignWith,
+    #[command(flatten)]
+    pub(crate) upload: Upload,
+    #[command(flatten)]
+    pub(crate) platform: PlatformChoice,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}

@@ -1,0 +1,35 @@
+//! `plimsoll doctor`.
+
+use clap::Args;
+
+use super::db::Format;
+use super::shared::{DatabaseChoice, Instant, Network};
+
+/// Check what Plimsoll depends on: clock, configuration, database, trust root, cache, disk, proxies, registries
+///
+/// Without SUBJECT no registry is asked. With one, its registry is asked for what refers to the subject, which shows
+/// whether TLS, credentials and the referrers API work, how long an answer takes, and whether the clocks agree.
+/// Exit code 0: nothing failed (warnings may be there); 1: something failed.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll doctor
+  plimsoll doctor registry.example/team/app
+  plimsoll doctor --json | jq '.checks[] | select(.status == \"fail\")'")]
+pub(crate) struct Doctor {
+    /// Images whose registries are asked
+    #[arg(value_name = "SUBJECT")]
+    pub(crate) subjects: Vec<String>,
+    /// Format of the result
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    pub(crate) output: Format,
+    /// The same as --output json
+    #[arg(long, env = "PLIMSOLL_JSON", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) db: DatabaseChoice,
+    #[command(flatten)]
+    pub(crate) instant: Instant,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}

@@ -1,0 +1,131 @@
+//! Flags that say who is trusted to have signed, and what must be there beside the signature.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{ArgAction, Args};
+use plimsoll_verify::Claim;
+
+const TRUST: &str = "Trust";
+
+/// Whom a signature counts of.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Trust {
+    /// Public key: a file in PEM, or another reference such as env://NAME; may be repeated, one of them is enough
+    #[arg(long, value_name = "KEY", env = "PLIMSOLL_KEY", help_heading = TRUST)]
+    pub(crate) key: Vec<KeyReference>,
+    /// Subject of the signer's certificate: an e-mail address or a URI; may be repeated
+    #[arg(long, value_name = "TEXT", env = "PLIMSOLL_CERTIFICATE_IDENTITY", help_heading = TRUST)]
+    pub(crate) certificate_identity: Vec<String>,
+    /// The same as a regular expression for the whole subject; may be repeated
+    #[arg(long, value_name = "PATTERN", env = "PLIMSOLL_CERTIFICATE_IDENTITY_REGEXP", help_heading = TRUST)]
+    pub(crate) certificate_identity_regexp: Vec<String>,
+    /// Who vouched for the subject, such as `https://token.actions.githubusercontent.com`: one for all, or one for each
+    #[arg(long, value_name = "URL", env = "PLIMSOLL_CERTIFICATE_OIDC_ISSUER", help_heading = TRUST)]
+    pub(crate) certificate_oidc_issuer: Vec<String>,
+    /// The same as a regular expression for the whole issuer
+    #[arg(long, value_name = "PATTERN", env = "PLIMSOLL_CERTIFICATE_OIDC_ISSUER_REGEXP", help_heading = TRUST)]
+    pub(crate) certificate_oidc_issuer_regexp: Vec<String>,
+    /// Something else that the certificate must say, such as source-ref=refs/heads/main; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", env = "PLIMSOLL_CERTIFICATE_CLAIM", value_parser = parse_claim, help_heading = TRUST)]
+    pub(crate) certificate_claim: Vec<(Claim, String)>,
+    /// The authorities and logs to verify against, as a file; --instance is then not looked at
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_TRUSTED_ROOT", help_heading = TRUST)]
+    pub(crate) trusted_root: Option<PathBuf>,
+    /// The instance to verify against, as `trust update` fetched it [default: public-good, else what is built in]
+    #[arg(long, value_name = "NAME", env = "PLIMSOLL_INSTANCE", help_heading = TRUST)]
+    pub(crate) instance: Option<String>,
+    /// Do without a transparency log: nobody but the signer then knows that there is a signature
+    #[arg(long, value_name = "BOOL", env = "PLIMSOLL_INSECURE_IGNORE_TLOG", num_args = 0..=1, require_equals = true,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        action = ArgAction::Set, help_heading = TRUST)]
+    pub(crate) insecure_ignore_tlog: bool,
+    /// Do without the proof that the certificate was announced to a certificate log
+    #[arg(long, value_name = "BOOL", env = "PLIMSOLL_INSECURE_IGNORE_SCT", num_args = 0..=1, require_equals = true,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        action = ArgAction::Set, help_heading = TRUST)]
+    pub(crate) insecure_ignore_sct: bool,
+    /// Ask for a timestamp that a trusted authority signed
+    #[arg(long, value_name = "BOOL", env = "PLIMSOLL_USE_SIGNED_TIMESTAMPS", num_args = 0..=1, require_equals = true,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        action = ArgAction::Set, help_heading = TRUST)]
+    pub(crate) use_signed_timestamps: bool,
+    /// Ask for so many signed timestamps
+    #[arg(long, value_name = "NUMBER", env = "PLIMSOLL_TIMESTAMPS", help_heading = TRUST)]
+    pub(crate) timestamps: Option<usize>,
+    #[command(flatten)]
+    pub(crate) github: GitHub,
+}
+
+/// cosign's flags for claims of GitHub's workflows. Each is a claim of the certificate under its lasting name.
+#[derive(Debug, Clone, Default, Args)]
+#[expect(clippy::struct_field_names, reason = "the names of the flags")]
+pub(crate) struct GitHub {
+    /// cosign's name for --certificate-claim build-trigger=…
+    #[arg(long, value_name = "TEXT", env = "PLIMSOLL_CERTIFICATE_GITHUB_WORKFLOW_TRIGGER", hide_short_help = true, help_heading = TRUST)]
+    pub(crate) certificate_github_workflow_trigger: Option<String>,
+    /// cosign's name for --certificate-claim source-digest=…
+    #[arg(long, value_name = "TEXT", env = "PLIMSOLL_CERTIFICATE_GITHUB_WORKFLOW_SHA", hide_short_help = true, help_heading = TRUST)]
+    pub(crate) certificate_github_workflow_sha: Option<String>,
+    /// cosign's name for --certificate-claim workflow-name=…
+    #[arg(long, value_name = "TEXT", env = "PLIMSOLL_CERTIFICATE_GITHUB_WORKFLOW_NAME", hide_short_help = true, help_heading = TRUST)]
+    pub(crate) certificate_github_workflow_name: Option<String>,
+    /// cosign's name for --certificate-claim `source-repository=https://github.com/…`
+    #[arg(long, value_name = "TEXT", env = "PLIMSOLL_CERTIFICATE_GITHUB_WORKFLOW_REPOSITORY", hide_short_help = true, help_heading = TRUST)]
+    pub(crate) certificate_github_workflow_repository: Option<String>,
+    /// cosign's name for --certificate-claim source-ref=…
+    #[arg(long, value_name = "TEXT", env = "PLIMSOLL_CERTIFICATE_GITHUB_WORKFLOW_REF", hide_short_help = true, help_heading = TRUST)]
+    pub(crate) certificate_github_workflow_ref: Option<String>,
+}
+
+/// How many signers there have to be, and how the outcome is told.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Outcome {
+    /// So many different signers; the same key or identity twice counts once
+    #[arg(long, value_name = "NUMBER", default_value = "1", env = "PLIMSOLL_THRESHOLD", help_heading = TRUST)]
+    pub(crate) threshold: NonZeroUsize,
+    /// Show each step of the verification with what it saw, and every bundle that was refused
+    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) explain: bool,
+    /// End as cosign does: 10 no signature, 11 no such tag, 12 none that counts, 13 signed without certificate, else 1
+    #[arg(long, env = "PLIMSOLL_COSIGN_EXIT_CODES", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) cosign_exit_codes: bool,
+}
+
+/// Where a key is: the path of a file, or a reference with a scheme.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyReference(String);
+
+impl KeyReference {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this text is a path, not a reference into a token or a service.
+    pub(crate) fn is_path(text: &str) -> bool {
+        !text.contains("://") && !text.starts_with("pkcs11:")
+    }
+}
+
+impl FromStr for KeyReference {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Err("got an empty text, expected a key".into()) } else { Ok(Self(text.into())) }
+    }
+}
+
+fn parse_claim(text: &str) -> Result<(Claim, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("got `{text}`, expected NAME=VALUE"))?;
+    let claim = name.parse::<Claim>().map_err(|error| error.to_string())?;
+    Ok((claim, value.to_owned()))
+}
+
+/// `NAME=VALUE` of an annotation.
+pub(crate) fn parse_annotation(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("got `{text}`, expected NAME=VALUE")),
+    }
+}

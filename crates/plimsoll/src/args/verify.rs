@@ -1,0 +1,105 @@
+//! `plimsoll verify`, `plimsoll verify-attestation`.
+
+use clap::{ArgAction, Args, ValueEnum};
+use plimsoll_verify::PredicateType;
+
+use super::shared::{Network, OutputFile, PlatformChoice};
+use super::trust_flags::{Outcome, Trust, parse_annotation};
+
+/// Verify the signatures of images
+///
+/// Looks at every signature that is attached to the image; one by somebody trusted is enough, or as many as --threshold
+/// says. Who is trusted is said by --key, or by --certificate-identity together with --certificate-oidc-issuer. What was
+/// verified is a digest: it is printed, and later steps should use it instead of the tag.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll verify --key release.pub --insecure-ignore-tlog registry.example/team/app@sha256:…
+  plimsoll verify registry.example/team/app:1.4 \\
+      --certificate-identity https://github.com/team/app/.github/workflows/release.yml@refs/heads/main \\
+      --certificate-oidc-issuer https://token.actions.githubusercontent.com
+  plimsoll verify --key a.pub --key b.pub --threshold 2 --insecure-ignore-tlog --explain oci:build/image:1.4
+
+Exit code 0: every subject is signed as asked for. 10: one is not. 6: it could not be found out.")]
+pub(crate) struct Verify {
+    /// What to verify: an image in a registry or an OCI layout
+    #[arg(required = true, value_name = "SUBJECT")]
+    pub(crate) subjects: Vec<String>,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+    /// Something that the signer must have signed along with the digest; may be repeated
+    #[arg(short, long, alias = "annotations", value_name = "NAME=VALUE", env = "PLIMSOLL_ANNOTATION", value_parser = parse_annotation)]
+    pub(crate) annotation: Vec<(String, String)>,
+    /// An index and each of its platforms, each by a signature of its own
+    #[arg(short, long, value_name = "BOOL", env = "PLIMSOLL_RECURSIVE", num_args = 0..=1, require_equals = true,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        action = ArgAction::Set, conflicts_with = "platform")]
+    pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) outcome: Outcome,
+    /// Format of the result
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) file: OutputFile,
+    #[command(flatten)]
+    pub(crate) platform: PlatformChoice,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Verify the attestations of images, and print their statements
+///
+/// As `verify`, for statements of the type that --type names; none of that type is a failure. The statements that hold
+/// are printed, one a line.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll verify-attestation --type spdxjson --key release.pub --insecure-ignore-tlog registry.example/app@sha256:…
+  plimsoll verify-attestation --type slsaprovenance1 --certificate-identity-regexp 'https://github\\.com/team/.*' \\
+      --certificate-oidc-issuer https://token.actions.githubusercontent.com registry.example/app:1.4 | jq .predicate
+
+Types: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, custom, or a URI.")]
+pub(crate) struct VerifyAttestation {
+    /// What to verify: an image in a registry or an OCI layout
+    #[arg(required = true, value_name = "SUBJECT")]
+    pub(crate) subjects: Vec<String>,
+    /// Which attestations count: a name of the list below, or the URI of a predicate type
+    #[arg(long = "type", value_name = "TYPE", default_value = "custom", env = "PLIMSOLL_TYPE")]
+    pub(crate) kind: PredicateType,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+    #[command(flatten)]
+    pub(crate) outcome: Outcome,
+    /// Format of the result
+    #[arg(short, long, value_name = "FORMAT", default_value = "statements", env = "PLIMSOLL_OUTPUT")]
+    pub(crate) output: AttestationFormat,
+    #[command(flatten)]
+    pub(crate) file: OutputFile,
+    #[command(flatten)]
+    pub(crate) platform: PlatformChoice,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Formats of a verification's result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs; has a schemaVersion
+    Json,
+    /// One line for each digest that was verified: SUBJECT@DIGEST, a tab, the signer
+    Text,
+}
+
+/// Formats of verified attestations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AttestationFormat {
+    /// The in-toto statements, one a line
+    Statements,
+    /// For people
+    Table,
+    /// For programs; has a schemaVersion
+    Json,
+}

@@ -1,0 +1,223 @@
+//! `plimsoll sign-blob`, `verify-blob`, `attest-blob`, `verify-blob-attestation`.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use plimsoll_core::{Digest, Kind, Limits};
+use plimsoll_files::Mode;
+use plimsoll_signing::{Content, FileDigests};
+use plimsoll_verify::{
+    Artifact, Bundle, Check, Error, Statement, Step, Verified, verify, verify_detached, verify_message,
+};
+
+use crate::args::blob::{AttestBlob, SignBlob, VerifyBlob, VerifyBlobAttestation};
+use crate::args::verify::Format;
+use crate::commands::attest::statement;
+use crate::commands::verification::{Entry, Form, Held, finish, with_step};
+use crate::commands::verify::attestation_form;
+use crate::failure::{Exit, Failure};
+use crate::output::{self, Console};
+use crate::settings::{self, Signing, Trusting};
+
+/// What a file is known by.
+pub(super) enum Blob {
+    /// Its digest; the file is not at hand.
+    Digest(Digest),
+    /// Its bytes, to be read once.
+    Bytes(Box<dyn Read>),
+}
+
+impl Blob {
+    /// The file at `path`, standard input for `-`, or what a digest names. A file that has a digest for its name is a file.
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        if path.as_os_str() == "-" {
+            return Ok(Self::Bytes(Box::new(io::stdin().lock())));
+        }
+        match File::open(path) {
+            Ok(file) => Ok(Self::Bytes(Box::new(file))),
+            Err(error) => match path.to_str().map(str::parse::<Digest>) {
+                Some(Ok(digest)) => Ok(Self::Digest(digest)),
+                _ => Err(settings::cannot_read(path, &error)),
+            },
+        }
+    }
+
+    /// Its digests: one pass, in constant memory.
+    fn digests(self, path: &Path) -> Result<Vec<Digest>, Failure> {
+        match self {
+            Self::Digest(digest) => Ok(vec![digest]),
+            Self::Bytes(reader) => {
+                let digests = file_digests(reader, path)?;
+                Ok(vec![digests.sha256, digests.sha512])
+            }
+        }
+    }
+}
+
+pub(super) fn sign(arguments: &SignBlob, console: Console) -> Result<Exit, Failure> {
+    let signing = Signing::new(&arguments.signing, &settings::http(&arguments.network)?, console)?;
+    let digests = digests_to_sign(&arguments.file)?;
+    let bundle = signing.sign(Content::File(&digests))?;
+    if let Some(path) = &arguments.output_signature {
+        let signature = signature_of(&bundle)?;
+        plimsoll_files::replace_with(path, Mode::Public, |out| out.write_all(signature.as_bytes()))?;
+    }
+    output::emit(arguments.bundle.as_deref(), |out| out.write_all(&bundle))?;
+    let (name, who) = (arguments.file.display(), signing.describe());
+    console.say(format_args!("signed {name} ({}, {} bytes) with {who}", digests.sha256, digests.length));
+    Ok(Exit::Done)
+}
+
+pub(super) fn attest(arguments: &AttestBlob, limits: &Limits, console: Console) -> Result<Exit, Failure> {
+    let signing = Signing::new(&arguments.signing, &settings::http(&arguments.network)?, console)?;
+    let digest = digests_to_sign(&arguments.file)?.sha256;
+    let name = arguments.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let statement = statement(&arguments.said, &name, &[digest], limits)?;
+    let bundle = signing.sign(Content::Statement(&statement))?;
+    output::emit(arguments.bundle.as_deref(), |out| out.write_all(&bundle))?;
+    let (kind, who) = (&statement.predicate_type, signing.describe());
+    console.say(format_args!("attested {kind} of {} ({digest}) with {who}", arguments.file.display()));
+    Ok(Exit::Done)
+}
+
+pub(super) fn verify_blob(
+    arguments: &VerifyBlob,
+    limits: &Limits,
+    console: Console,
+) -> Result<Exit, Failure> {
+    let trust = Trusting::new(&arguments.trust, &settings::http(&arguments.network)?)?;
+    let mut blob = Blob::open(&arguments.file)?;
+    let artifact = match &mut blob {
+        Blob::Digest(digest) => Artifact::Digest(*digest),
+        Blob::Bytes(reader) => Artifact::Reader(reader.as_mut()),
+    };
+    let outcome = match (&arguments.bundle, &arguments.signature) {
+        (Some(path), _) => verify_message(&bundle(path, limits)?, artifact, &trust.check()),
+        (None, Some(path)) => {
+            let signature = settings::read_file(path, SIGNATURE_BYTES)?;
+            verify_detached(artifact, &signature, &trust.keys_alone()?)
+        }
+        (None, None) => return Err(no_bundle()),
+    };
+    let entry = Entry::new(&arguments.file.display().to_string());
+    let entry = match outcome {
+        Ok(verified) => Entry {
+            digest: Some(verified.value().digest),
+            verified: true,
+            proofs: vec![Held::new(&verified, arguments.explain)],
+            ..entry
+        },
+        Err(error) => refused(entry, error)?,
+    };
+    let form = match arguments.output {
+        Format::Table => Form::Table,
+        Format::Json => Form::Json,
+        Format::Text => Form::Text,
+    };
+    finish(&[entry], form, arguments.explain, false, None, console)
+}
+
+pub(super) fn verify_attestation(
+    arguments: &VerifyBlobAttestation,
+    limits: &Limits,
+    console: Console,
+) -> Result<Exit, Failure> {
+    let trust = Trusting::new(&arguments.trust, &settings::http(&arguments.network)?)?;
+    let (name, digests) = match (&arguments.digest, &arguments.file) {
+        (Some(hex), _) => {
+            let digest: Digest = format!("{}:{hex}", arguments.digest_alg).parse().map_err(|error| {
+                Failure::new(
+                    Kind::Usage,
+                    format!("--digest with --digest-alg {}: {error}", arguments.digest_alg),
+                )
+            })?;
+            (digest.to_string(), vec![digest])
+        }
+        (None, Some(path)) => (path.display().to_string(), Blob::open(path)?.digests(path)?),
+        (None, None) => return Err(Failure::new(Kind::Usage, "neither a file nor --digest")),
+    };
+    let bundle = bundle(&arguments.bundle, limits)?;
+    let entry = Entry { digest: digests.first().copied(), ..Entry::new(&name) };
+    let entry = match about_one(&bundle, &digests, &trust.check()) {
+        Ok((statement, digest)) => {
+            let said = &statement.value().predicate_type;
+            if arguments.kind.is(said) {
+                let held = Held::of_statement(&statement, &digest, arguments.explain).with(statement.value());
+                Entry { digest: Some(digest), verified: true, proofs: vec![held], ..entry }
+            } else {
+                let message = format!("an attestation of type {said:?}, expected {}", arguments.kind);
+                entry.unmet(Failure::new(Kind::Denied, message).with_hint("name its type with --type"), 1)
+            }
+        }
+        Err(error) => refused(entry, error)?,
+    };
+    finish(&[entry], attestation_form(arguments.output), arguments.explain, false, None, console)
+}
+
+/// A file's signature has at most twice the bytes of an RSA key's of 8,192 bits in base64.
+const SIGNATURE_BYTES: u64 = 4096;
+
+/// The statement, verified to be about one of `digests`: the same file under several algorithms.
+fn about_one(
+    bundle: &Bundle,
+    digests: &[Digest],
+    check: &Check<'_>,
+) -> Result<(Verified<Statement>, Digest), Error> {
+    let mut first = None;
+    for digest in digests {
+        match verify(bundle, Some(digest), check) {
+            Ok(statement) => return Ok((statement, *digest)),
+            Err(error) if error.failed_step() == Some(Step::Artifact) => first = first.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(first.unwrap_or(Error::StatementDigest))
+}
+
+/// A refusal is a result; that the file could not be read, or nobody is trusted, is none.
+fn refused(entry: Entry, error: Error) -> Result<Entry, Failure> {
+    let step = error.failed_step();
+    let failure = Failure::from(error);
+    if failure.kind() != Kind::Denied {
+        return Err(failure);
+    }
+    let told = Failure::new(Kind::Denied, with_step(step, failure.to_string()));
+    Ok(match failure.hint() {
+        Some(hint) => entry.unmet(told.with_hint(hint), 1),
+        None => entry.unmet(told, 1),
+    })
+}
+
+/// Reads the bundle in a file.
+pub(super) fn bundle(path: &Path, limits: &Limits) -> Result<Bundle, Failure> {
+    let bytes = settings::read_within(path, limits.bundle_bytes, "bundle_bytes")?;
+    Ok(Bundle::parse(&bytes)?)
+}
+
+fn no_bundle() -> Failure {
+    Failure::new(Kind::Usage, "no signature to verify").with_hint("pass --bundle FILE")
+}
+
+fn digests_to_sign(path: &Path) -> Result<FileDigests, Failure> {
+    match Blob::open(path)? {
+        Blob::Bytes(reader) => file_digests(reader, path),
+        Blob::Digest(_) => {
+            Err(Failure::new(Kind::NotFound, format!("cannot read {}: no such file", path.display()))
+                .with_hint("a file is signed by its bytes, not by a digest"))
+        }
+    }
+}
+
+fn file_digests(reader: Box<dyn Read>, path: &Path) -> Result<FileDigests, Failure> {
+    FileDigests::read(reader).map_err(|error| settings::cannot_read(path, &error))
+}
+
+/// The signature alone, in base64, out of a bundle that was just made.
+fn signature_of(bundle: &[u8]) -> Result<String, Failure> {
+    let value: serde_json::Value = serde_json::from_slice(bundle).unwrap_or_default();
+    match value.pointer("/messageSignature/signature").and_then(serde_json::Value::as_str) {
+        Some(signature) => Ok(signature.to_owned()),
+        None => Err(Failure::new(Kind::Internal, "the bundle that was made has no signature")),
+    }
+}

@@ -1,0 +1,184 @@
+//! `plimsoll doctor`: what everything else depends on, looked at one by one. Nothing is changed, and no network is used
+//! but for the registries that were named.
+
+mod machine;
+mod network;
+
+use plimsoll_core::{Kind, Timestamp, clock};
+use plimsoll_signing::trust::Cached;
+use plimsoll_vuln::{Database, ScanSettings};
+use serde::Serialize;
+
+use crate::args::db::Format;
+use crate::args::doctor::Doctor;
+use crate::config::{Config, Parsed};
+use crate::failure::{Exit, Failure};
+use crate::output::{self, Console};
+use crate::render::table::{Paint, count};
+use crate::{render, settings};
+
+/// The version of the JSON result.
+const DOCTOR_V1: &str = "plimsoll.dev/doctor/v1";
+/// The source is not older than this, so no clock that is right shows an earlier time.
+const NOT_BEFORE: &str = "2026-11-21T00:00:00Z";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    schema_version: &'static str,
+    checked_at: Timestamp,
+    checks: Vec<Check>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Check {
+    pub(crate) name: &'static str,
+    /// Which one of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) about: Option<String>,
+    pub(crate) status: Status,
+    pub(crate) message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
+}
+
+/// How it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    /// As it should be.
+    Ok,
+    /// Something to know about.
+    Warn,
+    /// What depends on it will not work.
+    Fail,
+    /// Not looked at, or not set up.
+    Skip,
+}
+
+impl Check {
+    fn new(name: &'static str, status: Status, message: impl Into<String>) -> Self {
+        Self { name, about: None, status, message: message.into(), hint: None }
+    }
+
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    fn about(self, about: impl Into<String>) -> Self {
+        Self { about: Some(about.into()), ..self }
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "used as a function from errors to checks")]
+    fn failed(name: &'static str, failure: Failure) -> Self {
+        let hint = failure.hint().map(str::to_owned);
+        Self { hint, ..Self::new(name, Status::Fail, failure.to_string()) }
+    }
+}
+
+pub(super) fn run(arguments: &Doctor, parsed: &Parsed, console: Console) -> Result<Exit, Failure> {
+    let now = settings::now(&arguments.instant);
+    let mut checks = vec![clock(now), config(&parsed.config)];
+    checks.extend(database(arguments, now));
+    checks.extend(trust_roots(now));
+    checks.extend(machine::cache());
+    checks.push(network::credentials());
+    checks.push(network::proxies());
+    checks.extend(network::registries(arguments, parsed, clock::now()));
+
+    let failed = checks.iter().filter(|check| check.status == Status::Fail).count();
+    let warned = checks.iter().filter(|check| check.status == Status::Warn).count();
+    if arguments.json || arguments.output == Format::Json {
+        output::emit_json(None, &Report { schema_version: DOCTOR_V1, checked_at: now, checks })?;
+    } else {
+        let paint = Paint(console.stdout_colors());
+        output::emit(None, |out| render::doctor::write(&checks, paint, out))?;
+        console.say(format_args!("{}, {}", count(failed, "failure"), count(warned, "warning")));
+    }
+    Ok(if failed > 0 { Exit::Kind(Kind::Failed) } else { Exit::Done })
+}
+
+fn clock(now: Timestamp) -> Check {
+    let earliest: Timestamp = NOT_BEFORE.parse().unwrap_or(Timestamp::UNIX_EPOCH);
+    if now < earliest {
+        return Check::new("clock", Status::Fail, format!("it is {now}, before this program was written"))
+            .hint("set the machine's clock; ages of advisories and expiry dates are judged by it");
+    }
+    Check::new("clock", Status::Ok, format!("it is {now}"))
+}
+
+fn config(config: &Config) -> Check {
+    if let Some(failure) = &config.fault {
+        return Check::failed("configuration", failure.clone());
+    }
+    let read: Vec<String> = config.read().map(|path| path.display().to_string()).collect();
+    let message = if read.is_empty() { "no file; defaults hold".to_owned() } else { read.join(", ") };
+    Check::new("configuration", Status::Ok, message)
+}
+
+fn database(arguments: &Doctor, now: Timestamp) -> Vec<Check> {
+    const NAME: &str = "database";
+    let opened = settings::database_folder(&arguments.db).and_then(|folder| {
+        let database = Database::open(&folder)?;
+        database.verify()?;
+        Ok(database)
+    });
+    let database = match opened {
+        Ok(database) => database,
+        Err(failure) => return vec![Check::failed(NAME, failure)],
+    };
+    let limit = ScanSettings::at(now).max_age;
+    let feeds = database.status().into_iter().map(|feed| {
+        let age = render::database::age(now, feed.as_of);
+        let of = format!("{} advisories of {}", feed.advisories, feed.publisher);
+        let elapsed = now.duration_since(feed.as_of);
+        let check = if elapsed.is_negative() {
+            Check::new(NAME, Status::Warn, format!("{of} claim to be from the future: {}", feed.as_of))
+                .hint("check the clock, and the time given to `plimsoll db build --as-of`")
+        } else if elapsed > limit {
+            let hours = limit.as_hours();
+            Check::new(NAME, Status::Warn, format!("{of}, {age}; older than {hours} h counts as stale"))
+                .hint("fetch the publishers' files again and run `plimsoll db build`")
+        } else {
+            Check::new(NAME, Status::Ok, format!("{of}, {age}, whole"))
+        };
+        check.about(feed.ecosystem)
+    });
+    feeds.collect()
+}
+
+/// Whom keyless signatures are verified against, and until when that holds.
+fn trust_roots(now: Timestamp) -> Vec<Check> {
+    const NAME: &str = "trust root";
+    let folder = match settings::trust_folder() {
+        Ok(folder) => folder,
+        Err(failure) => return vec![Check::failed(NAME, failure)],
+    };
+    let instances = Cached::instances(&folder);
+    if instances.is_empty() {
+        let message = "the one of the public instance that is built in; keys of the policy need none";
+        return vec![
+            Check::new(NAME, Status::Skip, message).hint("plimsoll trust update brings the present one"),
+        ];
+    }
+    let check = |instance: &String| {
+        let cached = match Cached::open(&folder, instance) {
+            Ok(Some(cached)) => cached,
+            Ok(None) => return Check::new(NAME, Status::Fail, "it is gone").about(instance),
+            Err(error) => return Check::failed(NAME, error.into()).about(instance),
+        };
+        let age = render::database::age(now, cached.updated());
+        let check = if let Err(error) = cached.clock_is_not_behind(now) {
+            Check::failed(NAME, error.into())
+        } else if cached.expires() < now {
+            Check::new(NAME, Status::Warn, format!("{age}; expired at {}", cached.expires()))
+                .hint(format!("plimsoll trust update --instance {instance}"))
+        } else {
+            Check::new(NAME, Status::Ok, format!("{age}, holds until {}", cached.expires()))
+        };
+        check.about(instance)
+    };
+    instances.iter().map(check).collect()
+}

@@ -1,0 +1,73 @@
+//! Cache folder and disk.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access, statvfs};
+
+use super::{Check, Status};
+use crate::settings;
+
+/// A database of all ecosystems takes about this much, and is replaced file by file.
+const ENOUGH: u64 = 1 << 30;
+/// A folder that was filled by something else is not counted to its end.
+const MOST_FILES: usize = 100_000;
+
+/// Whether the cache folder can be used, and how much room there is.
+pub(super) fn cache() -> Vec<Check> {
+    const NAME: &str = "cache";
+    let folder = match settings::cache_folder() {
+        Ok(folder) => folder,
+        Err(failure) => return vec![Check::failed(NAME, failure)],
+    };
+    let shown = folder.display();
+    // What does not exist yet is made in the nearest folder above that does.
+    let existing = folder.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let writable = existing.is_dir() && access(existing, Access::WRITE_OK | Access::EXEC_OK).is_ok();
+    let usable = if writable && existing == folder {
+        let (bytes, files) = size(&folder);
+        Check::new(NAME, Status::Ok, format!("{shown}, {} MiB in {files} files", bytes.div_ceil(1 << 20)))
+    } else if writable {
+        Check::new(NAME, Status::Ok, format!("{shown} is made when it is needed"))
+    } else {
+        Check::new(NAME, Status::Fail, format!("cannot write to {}", existing.display()))
+            .hint("set XDG_CACHE_HOME to a folder of your own, or pass --db DIR")
+    };
+    vec![usable, disk(existing)]
+}
+
+fn disk(path: &Path) -> Check {
+    const NAME: &str = "disk";
+    match statvfs(path) {
+        Ok(numbers) => {
+            let free = numbers.f_bavail.saturating_mul(numbers.f_frsize);
+            let message = format!("{} MiB free at {}", free >> 20, path.display());
+            if free < ENOUGH {
+                Check::new(NAME, Status::Warn, message).hint("advisory databases need about 1 GiB")
+            } else {
+                Check::new(NAME, Status::Ok, message)
+            }
+        }
+        Err(error) => Check::new(NAME, Status::Warn, format!("cannot tell how much is free: {error}")),
+    }
+}
+
+/// Bytes and files below `folder`; links are not followed.
+fn size(folder: &Path) -> (u64, usize) {
+    let (mut bytes, mut files) = (0_u64, 0_usize);
+    let mut folders: Vec<PathBuf> = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(metadata) = entry.metadata() else { continue };
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            } else {
+                bytes = bytes.saturating_add(metadata.len());
+                files += 1;
+            }
+            if files >= MOST_FILES {
+                return (bytes, files);
+            }
+        }
+    }
+    (bytes, files)
+}

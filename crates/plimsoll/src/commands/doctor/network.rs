@@ -1,0 +1,155 @@
+//! Registries, proxies and credential stores.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use plimsoll_core::{Limits, Timestamp, json, read};
+use plimsoll_gather::{Access, Subject, open_registry};
+use plimsoll_oci::registry::Probe;
+use serde_json::Value;
+
+use super::{Check, Status};
+use crate::args::doctor::Doctor;
+use crate::config::Parsed;
+use crate::failure::Failure;
+use crate::settings;
+
+/// Clocks that differ by more make short-lived tokens and certificates fail, and ages wrong.
+const SKEW: i64 = 300;
+
+/// Asks the registry of each subject.
+pub(super) fn registries(arguments: &Doctor, parsed: &Parsed, now: Timestamp) -> Vec<Check> {
+    const NAME: &str = "registry";
+    if arguments.subjects.is_empty() {
+        return vec![Check::new(NAME, Status::Skip, "none was named, so none was asked")];
+    }
+    let checks = arguments.subjects.iter().flat_map(|text| {
+        let checks = probe(text, arguments, parsed).map_or_else(
+            |failure| vec![Check::failed(NAME, failure)],
+            |probe| vec![reached(&probe), agreement(&probe, now)],
+        );
+        checks.into_iter().map(move |check| check.about(text))
+    });
+    checks.collect()
+}
+
+fn probe(text: &str, arguments: &Doctor, parsed: &Parsed) -> Result<Probe, Failure> {
+    let Subject::Registry(reference) = Subject::parse(text)? else {
+        return Err(Failure::new(plimsoll_core::Kind::Usage, "it is not an image in a registry"));
+    };
+    let access = Access {
+        http: settings::http(&arguments.network)?,
+        registries: settings::registries(&arguments.network)?,
+        limits: parsed.limits.clone(),
+    };
+    Ok(open_registry(&reference, &access)?.probe()?)
+}
+
+fn reached(probe: &Probe) -> Check {
+    let transport = if probe.tls { "TLS" } else { "plain HTTP" };
+    let took = probe.took.as_millis();
+    let api = if probe.referrers_api { "referrers API" } else { "no referrers API, fallback tags are used" };
+    Check::new("registry", Status::Ok, format!("answered in {took} ms over {transport}; {api}"))
+}
+
+/// Whether the registry's clock and this one agree.
+fn agreement(probe: &Probe, now: Timestamp) -> Check {
+    const NAME: &str = "clock";
+    let Some(date) = &probe.date else {
+        return Check::new(NAME, Status::Skip, "the registry does not say what time it is");
+    };
+    let Ok(there) = jiff::fmt::rfc2822::parse(date).map(|date| date.timestamp()) else {
+        return Check::new(NAME, Status::Skip, format!("the registry's date `{date}` is none"));
+    };
+    let apart = now.duration_since(there).as_secs();
+    if apart.abs() > SKEW {
+        Check::new(
+            NAME,
+            Status::Warn,
+            format!("{} s apart from the registry's, which says {there}", apart.abs()),
+        )
+        .hint("set the machine's clock by NTP; short-lived tokens and certificates fail otherwise")
+    } else {
+        Check::new(NAME, Status::Ok, "agrees with the registry's".to_owned())
+    }
+}
+
+/// Which proxies the environment names. Their addresses may carry passwords and are not shown.
+pub(super) fn proxies() -> Check {
+    const NAME: &str = "proxies";
+    if let Err(error) = plimsoll_http::Proxy::from_env(|name| std::env::var(name).ok()) {
+        return Check::failed(NAME, error.into());
+    }
+    let variables = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"];
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let set: Vec<&str> = variables.into_iter().filter(is_set).collect();
+    let message = if set.is_empty() { "none".to_owned() } else { format!("set by {}", set.join(", ")) };
+    Check::new(NAME, Status::Ok, message)
+}
+
+/// Whether the credential helpers that the container tools' files name can be found.
+pub(super) fn credentials() -> Check {
+    const NAME: &str = "credentials";
+    let (mut read, mut missing) = (Vec::new(), Vec::new());
+    for path in credential_files() {
+        let Ok(file) = File::open(&path) else { continue };
+        let shown = path.display().to_string();
+        let helpers = match helpers(file, &shown) {
+            Ok(helpers) => helpers,
+            Err(problem) => {
+                return Check::new(NAME, Status::Fail, format!("{shown}: {problem}"))
+                    .hint("repair the file, or move it away and log in again");
+            }
+        };
+        for helper in helpers {
+            let program = format!("docker-credential-{helper}");
+            if !on_path(&program) && !missing.contains(&program) {
+                missing.push(program);
+            }
+        }
+        read.push(shown);
+    }
+    if !missing.is_empty() {
+        return Check::new(NAME, Status::Warn, format!("not on the PATH: {}", missing.join(", ")))
+            .hint("install the helper, or remove it from the file that names it");
+    }
+    let message = if read.is_empty() {
+        "no file; registries are asked anonymously".to_owned()
+    } else {
+        read.join(", ")
+    };
+    Check::new(NAME, Status::Ok, message)
+}
+
+fn helpers(file: File, shown: &str) -> Result<Vec<String>, String> {
+    let limit = Limits::default().document_bytes;
+    let bytes = read::to_end(file, limit, "document_bytes", shown).map_err(|error| error.to_string())?;
+    // The file holds secrets; the parser's messages could quote them.
+    let value: Value = json::from_slice(&bytes, limit).map_err(|_| "it is not JSON".to_owned())?;
+    let store = value.get("credsStore").and_then(Value::as_str).map(str::to_owned);
+    let others = value.get("credHelpers").and_then(Value::as_object);
+    let others = others.into_iter().flat_map(|map| map.values()).filter_map(Value::as_str).map(str::to_owned);
+    Ok(store.into_iter().chain(others).filter(|name| !name.is_empty()).collect())
+}
+
+/// The places where credentials are looked for, as `plimsoll-oci` does.
+fn credential_files() -> Vec<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    if let Some(only) = variable("REGISTRY_AUTH_FILE") {
+        return vec![only];
+    }
+    let below_home = |folder: &str| variable("HOME").map(|home| home.join(folder));
+    let docker = variable("DOCKER_CONFIG").or_else(|| below_home(".docker"));
+    let config = variable("XDG_CONFIG_HOME").or_else(|| below_home(".config"));
+    let containers = [variable("XDG_RUNTIME_DIR"), config].into_iter().flatten();
+    let docker = docker.map(|folder| folder.join("config.json"));
+    docker.into_iter().chain(containers.map(|folder| folder.join("containers/auth.json"))).collect()
+}
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).filter(|folder| folder.is_absolute()).any(|folder| {
+        let file: &Path = &folder.join(program);
+        rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok()
+    })
+}

@@ -1,0 +1,116 @@
+//! `plimsoll evidence copy`, `save` and `load`.
+
+use std::sync::Arc;
+
+use plimsoll_core::{Kind, Limits};
+use plimsoll_gather::{Access, Subject, open_registry};
+use plimsoll_oci::{Descriptor, Source, Store};
+use plimsoll_signing::layout::LayoutStore;
+use plimsoll_signing::transfer::Transfer;
+
+use crate::args::evidence::{Copy, EvidenceRepository, Load, Save};
+use crate::args::shared::Network;
+use crate::commands::place::{self, Place};
+use crate::failure::{Exit, Failure};
+use crate::output::Console;
+use crate::progress::Bar;
+
+pub(super) fn copy(arguments: &Copy, limits: &Limits, console: Console) -> Result<Exit, Failure> {
+    let to = Subject::parse(&arguments.destination)?;
+    let network = &arguments.network;
+    transfer(&arguments.source, &to, Some(&arguments.repository), network, limits, console)
+}
+
+pub(super) fn save(arguments: &Save, limits: &Limits, console: Console) -> Result<Exit, Failure> {
+    let to = Subject::Layout(arguments.directory.clone(), None);
+    let network = &arguments.network;
+    transfer(&arguments.subject, &to, Some(&arguments.repository), network, limits, console)
+}
+
+pub(super) fn load(arguments: &Load, limits: &Limits, console: Console) -> Result<Exit, Failure> {
+    if !matches!(Subject::parse(&arguments.layout)?, Subject::Layout(..)) {
+        return Err(Failure::new(Kind::Usage, format!("{} is no OCI layout", arguments.layout))
+            .with_hint("make one where the image is: plimsoll evidence save SUBJECT DIR"));
+    }
+    let to = Subject::parse(&arguments.destination)?;
+    transfer(&arguments.layout, &to, None, &arguments.network, limits, console)
+}
+
+fn transfer(
+    from: &str,
+    to: &Subject,
+    repository: Option<&EvidenceRepository>,
+    network: &Network,
+    limits: &Limits,
+    console: Console,
+) -> Result<Exit, Failure> {
+    let access = place::access(network, limits)?;
+    let place = match repository {
+        Some(repository) => super::open(from, repository, network, limits)?,
+        None => Place::open(from, &access)?,
+    };
+    let top = place.store.resolve()?;
+    let (destination, name) = open(to, &place.subject, &top, &access)?;
+    let mount_from = match (&place.subject, to) {
+        (Subject::Registry(from), Subject::Registry(to)) if from.registry() == to.registry() => {
+            Some(from.repository().to_owned())
+        }
+        _ => None,
+    };
+    let Place { store, elsewhere, subject, .. } = place;
+    let (source, elsewhere): (Box<dyn Source>, Option<Box<dyn Store>>) = (store, elsewhere);
+    let evidence = elsewhere.map(|store| -> Arc<dyn Source> { Arc::from(store as Box<dyn Source>) });
+    let transfer = Transfer {
+        source: Arc::from(source),
+        evidence,
+        mount_from,
+        limits: limits.clone(),
+        progress: Arc::new(Bar::new(console)),
+    };
+    let done = transfer.run(&top, destination.as_ref(), &name)?;
+    drop(transfer);
+    for (descriptor, reason) in &done.left {
+        console.warn(format_args!("left behind: referrer {}: {reason}", descriptor.digest));
+    }
+    console.say(format_args!(
+        "copied {subject} ({}) to {to}: {} manifests, {} referrers, {} older tags, {} blobs of {} bytes",
+        top.digest, done.manifests, done.referrers, done.older, done.blobs, done.bytes
+    ));
+    Ok(Exit::Done)
+}
+
+/// The place that is written to, and the name there.
+fn open(
+    to: &Subject,
+    from: &Subject,
+    top: &Descriptor,
+    access: &Access,
+) -> Result<(Box<dyn Store>, String), Failure> {
+    let digest = top.digest.to_string();
+    let pinned = |wanted: &str| {
+        Failure::new(Kind::Usage, format!("{to} names {wanted}, and what is copied is {digest}"))
+            .with_hint("leave the digest out: it stays the same in any case")
+    };
+    match to {
+        Subject::Registry(reference) => {
+            if let Some(wanted) = reference.digest().filter(|wanted| *wanted != top.digest) {
+                return Err(pinned(&wanted.to_string()));
+            }
+            let name = reference.tag().map_or(digest.clone(), str::to_owned);
+            Ok((Box::new(open_registry(reference, access)?), name))
+        }
+        Subject::Layout(directory, selector) => {
+            let name = match (selector, from) {
+                (Some(name), _) if name.contains(':') && *name != digest => return Err(pinned(name)),
+                (Some(name), _) => name.clone(),
+                // In a folder of its own, the image keeps its tag.
+                (None, Subject::Registry(reference)) => reference.tag().unwrap_or(&digest).to_owned(),
+                (None, Subject::Layout(_, selector)) => selector.clone().unwrap_or(digest),
+                (None, _) => digest,
+            };
+            Ok((Box::new(LayoutStore::create(directory, access.limits.clone())?), name))
+        }
+        _ => Err(Failure::new(Kind::Usage, format!("{to} cannot hold an image with its evidence"))
+            .with_hint("copy to a registry, or to oci:DIR")),
+    }
+}

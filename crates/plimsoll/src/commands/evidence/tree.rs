@@ -1,0 +1,160 @@
+//! `plimsoll evidence tree`.
+
+use plimsoll_core::{Digest, Limits};
+use plimsoll_oci::{Store, media};
+use plimsoll_signing::evidence::{Bundles, Form, SkipReason, all, older_tag};
+use plimsoll_verify::Bundle;
+use serde::Serialize;
+
+use super::claims::Signer;
+use crate::args::db::Format;
+use crate::args::evidence::Tree;
+use crate::failure::{Exit, Failure};
+use crate::output::{self, Console};
+use crate::render;
+use crate::render::table::Paint;
+
+/// The version of the JSON result.
+const TREE_V1: &str = "plimsoll.dev/evidence-tree/v1";
+
+/// What is attached to a subject.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Report {
+    schema_version: &'static str,
+    pub(crate) subject: String,
+    pub(crate) images: Vec<Image>,
+}
+
+/// The index, or an image in it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Image {
+    pub(crate) digest: Digest,
+    pub(crate) media_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) platform: Option<String>,
+    pub(crate) evidence: Vec<Item>,
+    /// There is more than the limits let through.
+    pub(crate) truncated: bool,
+}
+
+/// Something that is attached.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Item {
+    pub(crate) kind: ItemKind,
+    /// The manifest that ties it to the image.
+    pub(crate) referrer: Digest,
+    /// What is attached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) digest: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) media_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) predicate_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) claimed_signer: Option<Signer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) problem: Option<String>,
+}
+
+/// In which form it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ItemKind {
+    /// A Sigstore bundle.
+    Bundle,
+    /// A signature as older versions of cosign wrote it.
+    OlderSignature,
+    /// An attestation as older versions of cosign wrote it.
+    OlderAttestation,
+    /// Something that nobody signed, such as an SBOM.
+    Artifact,
+    /// Something that could not be read.
+    Unusable,
+}
+
+pub(super) fn run(arguments: &Tree, limits: &Limits, console: Console) -> Result<Exit, Failure> {
+    let place = super::open(&arguments.subject, &arguments.repository, &arguments.network, limits)?;
+    let mut images = Vec::new();
+    for target in place.targets(None, true)? {
+        let digest = target.descriptor.digest;
+        let found = all(place.evidence(), &digest, limits)?;
+        let truncated = found.truncated;
+        let mut evidence = items(found);
+        evidence.extend(sbom(place.evidence(), &digest)?);
+        images.push(Image {
+            digest,
+            media_type: target.descriptor.media_type,
+            platform: target.platform,
+            evidence,
+            truncated,
+        });
+    }
+    let report = Report { schema_version: TREE_V1, subject: place.subject.to_string(), images };
+    let file = arguments.file.output_file.as_deref();
+    match arguments.output {
+        Format::Json => output::emit_json(file, &report)?,
+        Format::Table => {
+            let paint = Paint(file.is_none() && console.stdout_colors());
+            output::emit(file, |out| render::evidence::tree(&report, paint, out))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn items(found: Bundles) -> Vec<Item> {
+    let bundles = found.found.into_iter().map(|found| {
+        let parsed = Bundle::parse(&found.bytes);
+        Item {
+            predicate_type: found.claimed_predicate(),
+            kind: match found.form {
+                Form::SimpleSigning(_) => ItemKind::OlderSignature,
+                Form::Attestation => ItemKind::OlderAttestation,
+                _ if parsed.is_err() => ItemKind::Unusable,
+                _ => ItemKind::Bundle,
+            },
+            referrer: found.referrer.digest,
+            digest: Some(found.digest),
+            size: Some(found.bytes.len() as u64),
+            media_type: None,
+            claimed_signer: parsed.as_ref().ok().and_then(Signer::claimed),
+            problem: parsed.err().map(|error| error.to_string()),
+        }
+    });
+    let skipped = found.skipped.into_iter().map(|skipped| {
+        let (kind, media_type, problem) = match skipped.reason {
+            SkipReason::OtherArtifact { media_type } => (ItemKind::Artifact, Some(media_type), None),
+            other => (ItemKind::Unusable, None, Some(other.to_string())),
+        };
+        Item {
+            kind,
+            referrer: skipped.descriptor.digest,
+            digest: None,
+            size: None,
+            media_type,
+            predicate_type: None,
+            claimed_signer: None,
+            problem,
+        }
+    });
+    bundles.chain(skipped).collect()
+}
+
+/// What lies under cosign's older tag for SBOMs, which nobody signed.
+fn sbom(store: &dyn Store, image: &Digest) -> Result<Option<Item>, Failure> {
+    let Some((descriptor, _)) = store.named(&older_tag(image, "sbom"))? else { return Ok(None) };
+    Ok(Some(Item {
+        kind: ItemKind::Artifact,
+        referrer: descriptor.digest,
+        digest: None,
+        size: None,
+        media_type: Some(media::OCI_MANIFEST.to_owned()),
+        predicate_type: None,
+        claimed_signer: None,
+        problem: None,
+    }))
+}

@@ -1,0 +1,124 @@
+//! Images that evidence is attached to: opening the place, and which of its images are meant.
+
+use plimsoll_core::{Digest, Kind, Limits, Platform, Reference};
+use plimsoll_gather::{Access, Subject, open_registry};
+use plimsoll_oci::layout::Layout;
+use plimsoll_oci::{Descriptor, Store, image};
+use plimsoll_signing::layout::LayoutStore;
+
+use crate::args::shared::Network;
+use crate::failure::Failure;
+use crate::settings;
+
+/// A place that holds an image and what is attached to it.
+pub(super) struct Place {
+    pub(super) store: Box<dyn Store>,
+    /// Where the evidence lies, if it is another repository.
+    pub(super) elsewhere: Option<Box<dyn Store>>,
+    pub(super) subject: Subject,
+    limits: Limits,
+}
+
+/// One image, or an index of images.
+pub(super) struct Target {
+    pub(super) descriptor: Descriptor,
+    /// The platform, for one of several images of an index.
+    pub(super) platform: Option<String>,
+}
+
+/// What opening needs.
+pub(super) fn access(network: &Network, limits: &Limits) -> Result<Access, Failure> {
+    Ok(Access {
+        http: settings::http(network)?,
+        registries: settings::registries(network)?,
+        limits: limits.clone(),
+    })
+}
+
+/// The repository in which evidence is kept apart from the images: what was typed, `PLIMSOLL_EVIDENCE_REPOSITORY`, or as for
+/// cosign `COSIGN_REPOSITORY`.
+pub(super) fn evidence_repository(
+    typed: Option<&str>,
+    access: &Access,
+) -> Result<Option<Box<dyn Store>>, Failure> {
+    let from = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let name = typed.map(str::to_owned).or_else(|| from("PLIMSOLL_EVIDENCE_REPOSITORY"));
+    let Some(name) = name.or_else(|| from("COSIGN_REPOSITORY")) else { return Ok(None) };
+    let reference: Reference = name.parse().map_err(|error| {
+        Failure::new(Kind::Usage, format!("evidence repository {name}: {error}"))
+            .with_hint("name a repository, such as registry.example/team/evidence")
+    })?;
+    Ok(Some(Box::new(open_registry(&reference, access)?)))
+}
+
+impl Place {
+    /// Opens what `text` names: a registry itself, not a mirror of it, or an OCI layout.
+    pub(super) fn open(text: &str, access: &Access) -> Result<Self, Failure> {
+        let subject = Subject::parse(text)?;
+        let store: Box<dyn Store> = match &subject {
+            Subject::Registry(reference) => Box::new(open_registry(reference, access)?),
+            Subject::Layout(dir, selector) => {
+                let layout = Layout::open(dir, selector.as_deref(), access.limits.clone())?;
+                Box::new(LayoutStore::new(dir, layout, access.limits.clone()))
+            }
+            _ => {
+                return Err(Failure::new(Kind::Usage, format!("{subject} cannot hold a signature"))
+                    .with_hint("push it to a registry or unpack it into an OCI layout first"));
+            }
+        };
+        let elsewhere = match &subject {
+            Subject::Registry(_) => evidence_repository(None, access)?,
+            _ => None,
+        };
+        Ok(Self { store, elsewhere, subject, limits: access.limits.clone() })
+    }
+
+    /// Where what is attached to the image lies.
+    pub(super) fn evidence(&self) -> &dyn Store {
+        self.elsewhere.as_deref().unwrap_or(self.store.as_ref())
+    }
+
+    /// The digest that the subject names itself, which nobody needs to be asked for.
+    pub(super) fn pinned(&self) -> Option<Digest> {
+        match &self.subject {
+            Subject::Registry(reference) => reference.digest(),
+            _ => None,
+        }
+    }
+
+    /// What the subject resolves to; the one image in it that `platform` names; or, with `recursive`, the index and each
+    /// of its images.
+    pub(super) fn targets(
+        &self,
+        platform: Option<&Platform>,
+        recursive: bool,
+    ) -> Result<Vec<Target>, Failure> {
+        let top = self.store.resolve()?;
+        if platform.is_none() && !recursive {
+            return Ok(vec![Target { descriptor: top, platform: None }]);
+        }
+        let artifact = image::load(self.store.as_ref(), &top, &self.limits)?;
+        let target = |image: &image::Image| Target {
+            descriptor: image.manifest.clone(),
+            platform: Some(image.platform.to_string()),
+        };
+        if recursive {
+            let whole = artifact.is_index().then_some(Target { descriptor: top, platform: None });
+            return Ok(whole.into_iter().chain(artifact.images.iter().map(target)).collect());
+        }
+        match artifact.select(platform)?.as_slice() {
+            [one] => Ok(vec![target(one)]),
+            several => {
+                let shown = platform.map(ToString::to_string).unwrap_or_default();
+                Err(Failure::new(Kind::Usage, format!("{} images are for {shown}", several.len()))
+                    .with_hint("name the image by digest"))
+            }
+        }
+    }
+
+    /// The subject with the digest, unless it has named it already.
+    pub(super) fn name_of(&self, digest: &Digest) -> String {
+        let name = self.subject.to_string();
+        if name.ends_with(&digest.to_string()) { name } else { format!("{name} ({digest})") }
+    }
+}

@@ -1,0 +1,57 @@
+//! Which images of an index a command is about that looks at one by default.
+
+use std::path::{Path, PathBuf};
+
+use plimsoll_core::Kind;
+use plimsoll_gather::Opened;
+use plimsoll_oci::image::Image;
+
+use crate::args::shared::Reading;
+use crate::failure::Failure;
+use crate::output::Console;
+
+/// The image that `--platform` names, or every one, or that of this machine; nothing for a subject without images.
+pub(super) fn chosen<'a>(
+    opened: &'a Opened,
+    reading: &Reading,
+    console: Console,
+) -> Result<Vec<Option<&'a Image>>, Failure> {
+    let platform = reading.platform.platform.as_ref();
+    let Opened::Image { artifact, subject, .. } = opened else { return Ok(vec![None]) };
+    if reading.all_platforms {
+        if platform.is_some() {
+            return Err(Failure::new(Kind::Usage, "both all-platforms and platform are set")
+                .with_hint("`plimsoll config show` says where"));
+        }
+        return Ok(artifact
+            .select(None)
+            .map_err(plimsoll_gather::Error::from)?
+            .into_iter()
+            .map(Some)
+            .collect());
+    }
+    let image = opened.one_image(platform)?;
+    if let (Some(image), true, None) = (image, artifact.images.len() > 1, platform) {
+        console.say(format_args!(
+            "{subject}: took {} of {} platforms; --platform chooses, --all-platforms takes all",
+            image.platform,
+            artifact.images.len()
+        ));
+    }
+    Ok(vec![image])
+}
+
+/// `file` with `{platform}` and `{digest}` in its name replaced, in a form that fits into names.
+pub(super) fn in_name(file: &Path, image: &Image) -> PathBuf {
+    let fit = |text: &str| -> String {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
+        text.chars().map(|c| if fits(c) { c } else { '-' }).collect()
+    };
+    let (Some(name), platform) =
+        (file.file_name().and_then(|name| name.to_str()), image.platform.to_string())
+    else {
+        return file.to_owned();
+    };
+    let name = name.replace("{platform}", &fit(&platform));
+    file.with_file_name(name.replace("{digest}", &fit(&image.manifest.digest.to_string())))
+}

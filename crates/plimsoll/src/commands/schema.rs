@@ -1,0 +1,27 @@
+//! `plimsoll schema`.
+
+use plimsoll_core::Kind;
+
+use crate::args::schema::Schema;
+use crate::config::nearest;
+use crate::failure::{Exit, Failure};
+use crate::output;
+use crate::render::table::columns;
+use crate::schemas::{ALL, find};
+
+pub(super) fn run(arguments: &Schema) -> Result<Exit, Failure> {
+    let Some(name) = &arguments.name else {
+        let rows: Vec<_> =
+            ALL.iter().map(|schema| [schema.name.to_owned(), schema.about.to_owned()]).collect();
+        output::emit(None, |out| columns(out, "", Some(["NAME", "OF"]), &rows))?;
+        return Ok(Exit::Done);
+    };
+    let Some(schema) = find(name) else {
+        let nearest = nearest(name, ALL.iter().map(|schema| schema.name));
+        let nearest = nearest.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
+        return Err(Failure::new(Kind::Usage, format!("there is no schema `{name}`{nearest}"))
+            .with_hint("`plimsoll schema` lists them"));
+    };
+    output::emit_json(None, &schema.document())?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,265 @@
+//! `plimsoll verify`, `plimsoll verify-attestation`.
+
+use std::collections::BTreeMap;
+
+use plimsoll_core::{Digest, Kind, Limits, Platform};
+use plimsoll_gather::{Access, Attached, attached};
+use plimsoll_verify::{COSIGN_SIGN_V1, PredicateType, Step};
+use serde_json::Value;
+
+use crate::args::trust_flags::Outcome;
+use crate::args::verify::{AttestationFormat, Format, Verify, VerifyAttestation};
+use crate::commands::place::{self, Place};
+use crate::commands::verification::{Entry, Form, Held, Refused, finish};
+use crate::failure::{Exit, Failure};
+use crate::output::Console;
+use crate::settings::Trusting;
+
+/// cosign's exit codes.
+const NO_SIGNATURE: u8 = 10;
+const NO_SUCH_TAG: u8 = 11;
+const NO_MATCH: u8 = 12;
+const NO_CERTIFICATE: u8 = 13;
+const OTHER: u8 = 1;
+
+/// What is asked of each image.
+struct Request<'a> {
+    trust: Trusting,
+    access: Access,
+    wanted: Wanted<'a>,
+    outcome: &'a Outcome,
+    platform: Option<&'a Platform>,
+    recursive: bool,
+}
+
+/// Which statements count.
+enum Wanted<'a> {
+    /// Signatures with these annotations.
+    Signature(BTreeMap<&'a str, &'a str>),
+    /// Attestations of this type.
+    Attestation(&'a PredicateType),
+}
+
+impl Wanted<'_> {
+    fn is(&self, predicate_type: &str) -> bool {
+        match self {
+            Self::Signature(_) => predicate_type == COSIGN_SIGN_V1,
+            Self::Attestation(kind) => kind.is(predicate_type),
+        }
+    }
+
+    fn noun(&self) -> String {
+        match self {
+            Self::Signature(_) => "signature".to_owned(),
+            Self::Attestation(kind) => format!("attestation of type {kind}"),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Verify, limits: &Limits, console: Console) -> Result<Exit, Failure> {
+    let access = place::access(&arguments.network, limits)?;
+    let annotations = arguments.annotation.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let request = Request {
+        trust: Trusting::new(&arguments.trust, &access.http)?,
+        access,
+        wanted: Wanted::Signature(annotations.collect()),
+        outcome: &arguments.outcome,
+        platform: arguments.platform.platform.as_ref(),
+        recursive: arguments.recursive,
+    };
+    let form = match arguments.output {
+        Format::Table => Form::Table,
+        Format::Json => Form::Json,
+        Format::Text => Form::Text,
+    };
+    let entries = request.entries(&arguments.subjects)?;
+    let file = arguments.file.output_file.as_deref();
+    finish(&entries, form, request.outcome.explain, request.outcome.cosign_exit_codes, file, console)
+}
+
+pub(super) fn run_attestation(
+    arguments: &VerifyAttestation,
+    limits: &Limits,
+    console: Console,
+) -> Result<Exit, Failure> {
+    let access = place::access(&arguments.network, limits)?;
+    let request = Request {
+        trust: Trusting::new(&arguments.trust, &access.http)?,
+        access,
+        wanted: Wanted::Attestation(&arguments.kind),
+        outcome: &arguments.outcome,
+        platform: arguments.platform.platform.as_ref(),
+        recursive: false,
+    };
+    let form = attestation_form(arguments.output);
+    let entries = request.entries(&arguments.subjects)?;
+    let file = arguments.file.output_file.as_deref();
+    finish(&entries, form, request.outcome.explain, request.outcome.cosign_exit_codes, file, console)
+}
+
+/// The form of a result with statements.
+pub(super) fn attestation_form(format: AttestationFormat) -> Form {
+    match format {
+        AttestationFormat::Statements => Form::Statements,
+        AttestationFormat::Table => Form::Table,
+        AttestationFormat::Json => Form::Json,
+    }
+}
+
+impl Request<'_> {
+    fn entries(&self, subjects: &[String]) -> Result<Vec<Entry>, Failure> {
+        self.trust.allows(self.outcome.threshold)?;
+        Ok(subjects.iter().flat_map(|text| self.subject(text)).collect())
+    }
+
+    fn subject(&self, text: &str) -> Vec<Entry> {
+        let place = match Place::open(text, &self.access) {
+            Ok(place) => place,
+            Err(failure) => return vec![Entry::new(text).unmet(failure, OTHER)],
+        };
+        if let (Some(digest), None, false) = (place.pinned(), self.platform, self.recursive) {
+            let entry = self.image(text, &place, digest, None);
+            // The digest was taken at its word; an image that is not there is not an unsigned one.
+            return match entry.error.is_some().then(|| place.store.resolve()) {
+                Some(Err(error)) => vec![Entry::new(text).unmet(error.into(), OTHER)],
+                _ => vec![entry],
+            };
+        }
+        match place.targets(self.platform, self.recursive) {
+            Ok(targets) => targets
+                .into_iter()
+                .map(|target| self.image(text, &place, target.descriptor.digest, target.platform))
+                .collect(),
+            Err(failure) => {
+                let missing = failure.kind() == Kind::NotFound;
+                vec![Entry::new(text).unmet(failure, if missing { NO_SUCH_TAG } else { OTHER })]
+            }
+        }
+    }
+
+    fn image(&self, text: &str, place: &Place, digest: Digest, platform: Option<String>) -> Entry {
+        let entry = Entry { digest: Some(digest), platform, ..Entry::new(text) };
+        let wanted = |predicate_type: &str| self.wanted.is(predicate_type);
+        let limits = &self.access.limits;
+        let check = self.trust.check();
+        let mut found = match attached(
+            place.evidence(),
+            &digest,
+            &check,
+            &wanted,
+            self.outcome.threshold.get(),
+            limits,
+        ) {
+            Ok(found) => found,
+            Err(error) => return entry.unmet(error.into(), OTHER),
+        };
+        let mut refused: Vec<Refused> = found.rejected.iter().map(Refused::from).collect();
+        if let Wanted::Signature(annotations) = &self.wanted {
+            refused.extend(without_annotations(&mut found, annotations, &digest));
+        }
+        let proofs = found.verified.iter().map(|proof| {
+            let held = Held::attached(proof, &digest, self.outcome.explain);
+            match self.wanted {
+                Wanted::Signature(_) => held,
+                Wanted::Attestation(_) => held.with(proof.statement.value()),
+            }
+        });
+        let entry = Entry { proofs: proofs.collect(), refused, ..entry };
+        match self.unmet(&entry, &found, &place.name_of(&digest)) {
+            None => Entry { verified: true, ..entry },
+            Some((failure, cosign)) => entry.unmet(failure, cosign),
+        }
+    }
+
+    /// Why what was found is not enough.
+    fn unmet(&self, entry: &Entry, found: &Attached, name: &str) -> Option<(Failure, u8)> {
+        let (signers, threshold) = (found.signers(), self.outcome.threshold.get());
+        if signers >= threshold {
+            return None;
+        }
+        let noun = self.wanted.noun();
+        let denied = |message: String| Failure::new(Kind::Denied, message);
+        if found.truncated {
+            let message =
+                format!("{name}: {signers} of {threshold} signers, and more is attached than was looked at");
+            let hint = "raise --limit referrers=… or bundle_bytes=…";
+            return Some((Failure::new(Kind::Indeterminate, message).with_hint(hint), OTHER));
+        }
+        if !entry.proofs.is_empty() {
+            let message = format!("{name}: {signers} of {threshold} signers");
+            return Some((denied(message).with_hint("--explain lists what was refused, and why"), NO_MATCH));
+        }
+        Some(match entry.refused.as_slice() {
+            [] => (denied(format!("no {noun} of {name}")).with_hint(self.what_instead(found)), NO_SIGNATURE),
+            refused => {
+                // Where certificates are trusted, what fails at the material was signed by a key.
+                let by_key = |refused: &Refused| refused.step == Some(Step::Material);
+                let all_by_key = self.trust.wants_certificates() && refused.iter().all(by_key);
+                let cosign = if all_by_key { NO_CERTIFICATE } else { NO_MATCH };
+                (not_one(&noun, name, refused), cosign)
+            }
+        })
+    }
+
+    /// What to do when there is nothing of the kind.
+    fn what_instead(&self, found: &Attached) -> String {
+        let others: Vec<&str> = found.others.iter().map(String::as_str).collect();
+        match (&self.wanted, others.as_slice()) {
+            (Wanted::Signature(_), []) => "sign it: plimsoll sign --key KEY SUBJECT".to_owned(),
+            (Wanted::Attestation(_), []) => {
+                "nothing is attached; plimsoll attest --key KEY --type TYPE --predicate FILE SUBJECT"
+                    .to_owned()
+            }
+            (Wanted::Signature(_), others) => format!(
+                "attached are attestations ({}), which are no signatures: plimsoll verify-attestation --type TYPE",
+                others.join(", ")
+            ),
+            (Wanted::Attestation(_), others) => format!("attached are others: {}", others.join(", ")),
+        }
+    }
+}
+
+/// Not one of them counts.
+fn not_one(noun: &str, name: &str, refused: &[Refused]) -> Failure {
+    // What got furthest says most: a bundle that cannot be read hides less than one by the wrong signer tells.
+    let telling = refused.iter().max_by_key(|refused| refused.step);
+    let (message, hint) = match (telling, refused.len()) {
+        (Some(only), 1) => (format!("no {noun} of {name} counts: {}", only.message), only.hint.clone()),
+        (Some(one), count) => (
+            format!("none of {count} attached bundles is a {noun} of {name} that counts: {}", one.message),
+            one.hint.clone().or_else(|| Some("--explain lists them all".to_owned())),
+        ),
+        (None, _) => (format!("no {noun} of {name}"), None),
+    };
+    let failure = Failure::new(Kind::Denied, message);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+/// Takes out the signatures whose signer did not sign all of `annotations` along, and says which is missing.
+fn without_annotations(
+    found: &mut Attached,
+    annotations: &BTreeMap<&str, &str>,
+    digest: &Digest,
+) -> Vec<Refused> {
+    let mut refused = Vec::new();
+    found.verified.retain(|proof| {
+        let signed = proof.statement.value().annotations(digest);
+        let missing = annotations
+            .iter()
+            .find(|(name, value)| signed.get(**name).and_then(Value::as_str) != Some(**value));
+        if let Some((name, value)) = missing {
+            let got = signed.get(*name).map_or_else(|| "nothing".to_owned(), Value::to_string);
+            refused.push(Refused {
+                referrer: Some(proof.referrer),
+                step: None,
+                message: format!("annotation {name}: got {got}, expected {value:?}"),
+                hint: Some("it is signed, but not with this annotation".to_owned()),
+            });
+        }
+        missing.is_none()
+    });
+    refused
+}

@@ -1,0 +1,160 @@
+//! The configuration file: where it is looked for, what it may say, and how its values reach the arguments.
+//!
+//! Every long flag is a key, named as the flag is. Keys at the top count for every command that has the flag; those below
+//! `commands` for one. Flags come before environment variables, these before the user's file, that before the system's.
+//! The file is never looked for in the current directory: what is judged must not configure its judge.
+//!
+//! ```yaml
+//! insecure-registry: [registry.local:5000]
+//! limit: {layers: 1000, layer_bytes: 64GiB}
+//! commands:
+//!   policy lint:
+//!     output: json
+//! ```
+
+mod apply;
+mod file;
+mod report;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::CommandFactory as _;
+use clap::parser::ValueSource;
+use plimsoll_core::{Kind, Limits};
+
+use crate::args::shared::parse_limit;
+use crate::args::{Arguments, Command, config};
+use crate::failure::Failure;
+
+use apply::FileSettings;
+pub(crate) use apply::nearest;
+use file::places;
+pub(crate) use file::{Place, Rank};
+pub(crate) use report::{LimitRow, Origin, SettingRow, Value};
+
+/// What was typed, with environment and configuration files merged.
+pub(crate) struct Parsed {
+    pub(crate) arguments: Arguments,
+    pub(crate) limits: Limits,
+    pub(crate) config: Config,
+}
+
+/// Where settings came from, for commands that tell.
+pub(crate) struct Config {
+    /// Every place that was looked at, the one that counts most first.
+    pub(crate) places: Vec<Place>,
+    /// What the files say, in the same order.
+    files: Vec<FileSettings>,
+    /// The global flags that were typed.
+    typed: Vec<String>,
+    /// Why the files could not be used. Only commands that report on them go on then.
+    pub(crate) fault: Option<Failure>,
+    limits: Vec<LimitRow>,
+}
+
+/// Why nothing is run.
+pub(crate) enum Stop {
+    /// The argument parser has something to say: an error, or help.
+    Clap(clap::Error),
+    /// The configuration is wrong.
+    Failure(Failure),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<clap::Error> for Stop {
+    fn from(error: clap::Error) -> Self {
+        Self::Clap(error)
+    }
+}
+
+/// Parses the command line, with the configuration files as the defaults.
+pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, Stop> {
+    let named = file::named(typed, std::env::var_os("PLIMSOLL_CONFIG"));
+    let places = places(named, |name| std::env::var_os(name));
+    let definition = Arguments::command();
+    let loaded = places.iter().map(|place| place.load(&definition));
+    let (files, fault) = match loaded.collect::<Result<Vec<_>, _>>() {
+        Ok(files) => (files.into_iter().flatten().collect(), None),
+        Err(failure) => (Vec::new(), Some(failure)),
+    };
+    match (apply::parse(&definition, &files, typed), fault) {
+        (Ok((matches, arguments)), fault) => {
+            let reports = matches!(
+                arguments.command,
+                Command::Doctor(_) | Command::Config(config::Config { command: config::Command::Path(_) })
+            );
+            if let (Some(failure), false) = (&fault, reports) {
+                return Err(Stop::Failure(failure.clone()));
+            }
+            let (limits, rows) = limits(&files, &matches, &arguments)?;
+            let typed = report::typed(&matches, &definition);
+            Ok(Parsed { arguments, limits, config: Config { places, files, typed, fault, limits: rows } })
+        }
+        // A file that is wrong is said first, because what it was to give may be what is missing; help is help.
+        (Err(Stop::Clap(error)), Some(failure)) if error.use_stderr() => Err(Stop::Failure(failure)),
+        (Err(stop), _) => Err(stop),
+    }
+}
+
+/// Limits from the environment, separated by commas.
+const VARIABLE: &str = "PLIMSOLL_LIMIT";
+
+/// The limits, each set by its name: a flag for one leaves those that a file sets for others.
+fn limits(
+    files: &[FileSettings],
+    matches: &clap::ArgMatches,
+    arguments: &Arguments,
+) -> Result<(Limits, Vec<LimitRow>), Failure> {
+    let mut limits = Limits::default();
+    let mut origins: Vec<(String, Origin)> = Vec::new();
+    let mut set = |text: &str, origin: Origin| -> Result<(), Failure> {
+        let (name, value) = parse_limit(text)
+            .map_err(|error| Failure::new(Kind::Usage, format!("limit from {origin}: {error}")))?;
+        limits
+            .set(&name, &value)
+            .map_err(|error| Failure::new(Kind::Usage, format!("limit from {origin}: {error}")))?;
+        origins.retain(|(known, _)| *known != name);
+        origins.push((name, origin));
+        Ok(())
+    };
+    for file in files.iter().rev() {
+        for text in file.limits() {
+            set(text, Origin::File(file.path().to_owned()))?;
+        }
+    }
+    if let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) {
+        for text in text.split(',') {
+            set(text, Origin::Environment(VARIABLE.to_owned()))?;
+        }
+    }
+    if matches.value_source("limit") == Some(ValueSource::CommandLine) {
+        for (name, value) in &arguments.global.limit {
+            set(&format!("{name}={value}"), Origin::Flag)?;
+        }
+    }
+    let rows = report::limit_rows(&limits, &origins);
+    Ok((limits, rows))
+}
+
+impl Config {
+    /// Every setting of every command, with its value and where it came from.
+    pub(crate) fn settings(&self) -> Vec<SettingRow> {
+        report::settings(&Arguments::command(), &self.files, &self.typed)
+    }
+
+    /// Every limit, with its value and where it came from.
+    pub(crate) fn limits(&self) -> &[LimitRow] {
+        &self.limits
+    }
+
+    /// The files that were read, the one that counts most first.
+    pub(crate) fn read(&self) -> impl Iterator<Item = &PathBuf> {
+        self.files.iter().map(FileSettings::path)
+    }
+}

@@ -1,0 +1,186 @@
+//! Which value each setting has and where it came from, for `config show`.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::{ArgMatches, parser::ValueSource};
+use plimsoll_core::Limits;
+use serde::Serialize;
+
+use super::apply::{FileSettings, commands, flags};
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", tag = "kind", content = "name")]
+pub(crate) enum Origin {
+    /// Typed on the command line.
+    Flag,
+    /// An environment variable.
+    Environment(String),
+    /// A configuration file.
+    File(PathBuf),
+    /// Nobody set it.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.write_str("flag"),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A value as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Value {
+    /// Nothing is set.
+    Unset(()),
+    /// One value.
+    One(String),
+    /// A list.
+    Several(Vec<String>),
+}
+
+/// One setting with one value; several rows where commands differ.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SettingRow {
+    /// The key in a configuration file, and the long flag without dashes.
+    pub(crate) name: String,
+    /// Its value.
+    pub(crate) value: Value,
+    /// Where that came from.
+    pub(crate) origin: Origin,
+    /// The commands for which this holds; none means all of them.
+    pub(crate) commands: Vec<String>,
+}
+
+/// One limit.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LimitRow {
+    /// As in `--limit NAME=VALUE`.
+    pub(crate) name: &'static str,
+    /// Its value.
+    pub(crate) value: u64,
+    /// The value as people write it.
+    #[serde(skip)]
+    pub(crate) shown: String,
+    /// Where that came from.
+    pub(crate) origin: Origin,
+    /// What it bounds.
+    pub(crate) meaning: &'static str,
+}
+
+/// The global flags that were typed.
+pub(super) fn typed(matches: &ArgMatches, definition: &clap::Command) -> Vec<String> {
+    let globals = flags(definition);
+    let typed = globals.filter(|(_, argument)| {
+        matches.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine)
+    });
+    typed.map(|(long, argument)| format!("{long}={}", raw(matches, argument))).collect()
+}
+
+fn raw(matches: &ArgMatches, argument: &clap::Arg) -> String {
+    match argument.get_action() {
+        clap::ArgAction::SetTrue => "true".to_owned(),
+        clap::ArgAction::Count => matches.get_count(argument.get_id().as_str()).to_string(),
+        _ => {
+            let values = matches.get_raw(argument.get_id().as_str()).into_iter().flatten();
+            values.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(",")
+        }
+    }
+}
+
+pub(super) fn settings(
+    definition: &clap::Command,
+    files: &[FileSettings],
+    typed: &[String],
+) -> Vec<SettingRow> {
+    let mut rows: Vec<SettingRow> = Vec::new();
+    for called in commands(definition) {
+        for (long, argument) in flags(called.command).filter(|(long, _)| *long != "limit") {
+            let (value, origin) = effective(argument, long, &called.words, files, typed);
+            match rows.iter_mut().find(|row| row.name == long && row.value == value && row.origin == origin) {
+                Some(row) => row.commands.push(called.words.clone()),
+                None => rows.push(SettingRow {
+                    name: long.to_owned(),
+                    value,
+                    origin,
+                    commands: vec![called.words.clone()],
+                }),
+            }
+        }
+    }
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    let names: Vec<String> = rows.iter().map(|row| row.name.clone()).collect();
+    for row in &mut rows {
+        // Only where commands differ is it worth saying for which it holds.
+        if names.iter().filter(|name| **name == row.name).count() == 1 {
+            row.commands.clear();
+        }
+    }
+    rows
+}
+
+fn effective(
+    argument: &clap::Arg,
+    long: &str,
+    words: &str,
+    files: &[FileSettings],
+    typed: &[String],
+) -> (Value, Origin) {
+    let flag = typed.iter().find_map(|text| text.strip_prefix(long)?.strip_prefix('='));
+    if let (Some(text), "") = (flag, words) {
+        return (Value::One(text.to_owned()), Origin::Flag);
+    }
+    let secret = argument.is_hide_env_values_set()
+        || ["password", "passphrase", "token", "secret"].iter().any(|word| long.contains(word));
+    let hidden = |value: Value| if secret { Value::One("(hidden)".to_owned()) } else { value };
+    let several = matches!(argument.get_action(), clap::ArgAction::Append);
+    if let Some((name, text)) = argument.get_env().and_then(|name| Some((name, std::env::var_os(name)?))) {
+        let text = text.to_string_lossy().into_owned();
+        let value = match argument.get_value_delimiter() {
+            Some(delimiter) if several => Value::Several(text.split(delimiter).map(str::to_owned).collect()),
+            _ => Value::One(text),
+        };
+        return (hidden(value), Origin::Environment(name.to_string_lossy().into_owned()));
+    }
+    if let Some((file, values)) = files.iter().find_map(|file| Some((file, file.value(words, long)?))) {
+        let value = match values.as_slice() {
+            [one] if !several => Value::One(one.clone()),
+            several => Value::Several(several.to_vec()),
+        };
+        return (hidden(value), Origin::File(file.path().clone()));
+    }
+    let defaults: Vec<String> =
+        argument.get_default_values().iter().map(|text| text.to_string_lossy().into_owned()).collect();
+    let value = match (defaults.as_slice(), argument.get_action()) {
+        ([], clap::ArgAction::SetTrue) => Value::One("false".to_owned()),
+        ([], clap::ArgAction::Count) => Value::One("0".to_owned()),
+        ([], _) => Value::Unset(()),
+        ([one], _) if !several => Value::One(one.clone()),
+        (all, _) => Value::Several(all.to_vec()),
+    };
+    (value, Origin::Default)
+}
+
+pub(super) fn limit_rows(limits: &Limits, origins: &[(String, Origin)]) -> Vec<LimitRow> {
+    let origin_of = |name: &str| {
+        origins.iter().find(|(known, _)| known == name).map_or(Origin::Default, |(_, origin)| origin.clone())
+    };
+    let rows = limits.list().into_iter().map(|limit| LimitRow {
+        name: limit.name,
+        value: limit.value,
+        shown: limit.shown(),
+        origin: origin_of(limit.name),
+        meaning: limit.meaning,
+    });
+    rows.collect()
+}

@@ -1,0 +1,79 @@
+//! What was verified, for people.
+
+use std::io::{self, Write};
+
+use super::table::{Paint, Tone, safe};
+use crate::commands::verification::{Entry, Held, Refused};
+
+/// Writes each image or file with what holds for it; what was refused when `refused` asks for it.
+pub(crate) fn table(entries: &[Entry], refused: bool, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+    for (position, entry) in entries.iter().enumerate() {
+        if position > 0 {
+            writeln!(out)?;
+        }
+        let (word, tone) =
+            if entry.verified { ("VERIFIED", Tone::Good) } else { ("NOT VERIFIED", Tone::Bad) };
+        writeln!(out, "{}  {}", paint.paint(tone, word), safe(&entry.subject))?;
+        if let Some(digest) = &entry.digest {
+            let platform = entry.platform.as_deref().map(|name| format!("  {}", safe(name)));
+            writeln!(out, "  digest     {digest}{}", platform.unwrap_or_default())?;
+        }
+        for held in &entry.proofs {
+            proof(held, paint, out)?;
+        }
+        if let Some(unmet) = &entry.error {
+            writeln!(out, "  because    {}", safe(&unmet.message))?;
+        }
+        if refused {
+            entry.refused.iter().try_for_each(|refused| refusal(refused, out))?;
+        }
+    }
+    Ok(())
+}
+
+/// One line for each digest that was verified.
+pub(crate) fn lines(entries: &[Entry], out: &mut dyn Write) -> io::Result<()> {
+    for entry in entries.iter().filter(|entry| entry.verified) {
+        let (Some(digest), Some(held)) = (&entry.digest, entry.proofs.first()) else { continue };
+        let subject = entry.subject.split('@').next().unwrap_or(&entry.subject);
+        writeln!(out, "{}@{digest}\t{}", safe(subject), safe(&held.signer.to_string()))?;
+    }
+    Ok(())
+}
+
+fn proof(held: &Held, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "  signer     {}", safe(&held.signer.to_string()))?;
+    if let Some(predicate_type) = &held.predicate_type {
+        writeln!(out, "    says     {}", safe(predicate_type))?;
+    }
+    for (name, value) in &held.annotations {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        writeln!(out, "    signed   {}={}", safe(name), safe(&value))?;
+    }
+    if let plimsoll_verify::Signer::Certificate(holder) = &held.signer {
+        for (claim, value) in &holder.claims {
+            writeln!(out, "    claim    {claim}={}", safe(value))?;
+        }
+    }
+    for time in &held.times {
+        writeln!(out, "    at       {time}")?;
+    }
+    let referrer = held.referrer.map(|digest| format!(", attached by {digest}")).unwrap_or_default();
+    writeln!(out, "    bundle   {}{referrer}", held.bundle)?;
+    if !held.not_checked.is_empty() {
+        let label = paint.paint(Tone::Doubt, "not checked");
+        writeln!(out, "    {label}: {}", held.not_checked.join(", "))?;
+    }
+    for seen in &held.steps {
+        let mark = if seen.checked { "held   " } else { "skipped" };
+        let (number, title) = (seen.step.number(), seen.step.title());
+        writeln!(out, "    {mark}  {number:>2} {title:<22} {}", safe(&seen.saw))?;
+        writeln!(out, "                guards against {}", seen.step.guards())?;
+    }
+    Ok(())
+}
+
+fn refusal(refused: &Refused, out: &mut dyn Write) -> io::Result<()> {
+    let referrer = refused.referrer.map(|digest| format!("{digest}: ")).unwrap_or_default();
+    writeln!(out, "  refused    {referrer}{}", safe(&refused.message))
+}

@@ -1,0 +1,153 @@
+//! The JSON Schemas (2020-12) of what is read and written.
+//!
+//! Those of documents and of the verdict are made from the policy crate's types. Those of the other outputs are written by
+//! hand, because their types lie in crates that need no schemas; they forbid every field that they do not name, and tests
+//! validate real outputs, so a change on either side shows.
+
+use plimsoll_policy::schema;
+use serde_json::{Value, json};
+
+/// A schema that can be exported.
+pub(crate) struct Schema {
+    /// Its name on the command line.
+    pub(crate) name: &'static str,
+    /// What it describes.
+    pub(crate) about: &'static str,
+    make: fn() -> Value,
+}
+
+impl Schema {
+    /// The schema itself.
+    pub(crate) fn document(&self) -> Value {
+        (self.make)()
+    }
+}
+
+/// Every schema, documents first.
+pub(crate) const ALL: &[Schema] = &[
+    Schema { name: "policy", about: "a policy", make: schema::policy },
+    Schema { name: "waiver", about: "a waiver", make: schema::waiver },
+    Schema { name: "deny-list", about: "a deny list", make: schema::deny_list },
+    Schema { name: "verdict", about: "a verdict, as part of `check -o json`", make: schema::verdict },
+    Schema { name: "check", about: "the output of `check -o json`", make: check },
+    Schema { name: "scan", about: "the output of `scan -o json`", make: || written(SCAN) },
+    Schema {
+        name: "verify",
+        about: "the output of `verify`, `verify-attestation`, `verify-blob` and `verify-blob-attestation` with `-o json`",
+        make: || written(VERIFY),
+    },
+    Schema { name: "db-status", about: "the output of `db status -o json`", make: || written(DB_STATUS) },
+    Schema {
+        name: "policy-lint",
+        about: "the output of `policy lint -o json`",
+        make: || written(POLICY_LINT),
+    },
+    Schema {
+        name: "evidence-tree",
+        about: "the output of `evidence tree -o json`",
+        make: || written(EVIDENCE_TREE),
+    },
+    Schema {
+        name: "evidence-inspect",
+        about: "the output of `evidence inspect -o json`",
+        make: || written(EVIDENCE_INSPECT),
+    },
+    Schema { name: "key", about: "the output of `key inspect -o json`", make: || written(KEY) },
+    Schema { name: "trust", about: "the output of `trust show -o json`", make: || written(TRUST) },
+    Schema { name: "config", about: "the output of `config show -o json`", make: || written(CONFIG) },
+    Schema { name: "doctor", about: "the output of `doctor -o json`", make: || written(DOCTOR) },
+];
+
+/// The schema of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Schema> {
+    ALL.iter().find(|schema| schema.name == name)
+}
+
+const SCAN: &str = include_str!("schemas/scan.json");
+const VERIFY: &str = include_str!("schemas/verify.json");
+const DB_STATUS: &str = include_str!("schemas/db-status.json");
+const POLICY_LINT: &str = include_str!("schemas/policy-lint.json");
+const EVIDENCE_TREE: &str = include_str!("schemas/evidence-tree.json");
+const EVIDENCE_INSPECT: &str = include_str!("schemas/evidence-inspect.json");
+const KEY: &str = include_str!("schemas/key.json");
+const TRUST: &str = include_str!("schemas/trust.json");
+const CONFIG: &str = include_str!("schemas/config.json");
+const DOCTOR: &str = include_str!("schemas/doctor.json");
+
+/// A file that is part of the program; a test reads each.
+fn written(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// Verdicts and findings have schemas of their own, which become definitions of this one.
+fn check() -> Value {
+    let mut definitions = serde_json::Map::new();
+    let mut adopt = |name: &str, mut schema: Value| {
+        if let Some(fields) = schema.as_object_mut() {
+            fields.remove("$schema");
+            if let Some(Value::Object(inner)) = fields.remove("$defs") {
+                definitions.extend(inner);
+            }
+        }
+        definitions.insert(name.to_owned(), schema);
+    };
+    adopt("verdict", schema::verdict());
+    let scan = written(SCAN);
+    for name in ["finding", "location", "timestamp"] {
+        if let Some(definition) = scan.get("$defs").and_then(|all| all.get(name)) {
+            adopt(name, definition.clone());
+        }
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Plimsoll check, version 1",
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["schemaVersion", "results"],
+        "properties": {
+            "schemaVersion": {"const": "plimsoll.dev/check/v1"},
+            "results": {"type": "array", "items": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["subject"],
+                "oneOf": [{"required": ["verdict"]}, {"required": ["error"]}],
+                "properties": {
+                    "subject": {"type": "string", "description": "As it was typed."},
+                    "verdict": {"$ref": "#/$defs/verdict"},
+                    "error": {
+                        "type": "object",
+                        "description": "Why there is no verdict.",
+                        "additionalProperties": false,
+                        "required": ["exitCode", "message"],
+                        "properties": {
+                            "exitCode": {"type": "integer", "minimum": 1, "maximum": 11},
+                            "message": {"type": "string"},
+                            "hint": {"type": "string"},
+                        },
+                    },
+                    "findings": {
+                        "type": "array",
+                        "description": "Every finding, only with --explain.",
+                        "items": {"$ref": "#/$defs/finding"},
+                    },
+                },
+            }},
+        },
+        "$defs": definitions,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_schema_is_one() {
+        for schema in ALL {
+            let document = schema.document();
+            let uri = document["$schema"].as_str().unwrap();
+            assert_eq!(uri, "https://json-schema.org/draft/2020-12/schema", "{}", schema.name);
+            assert!(document["title"].is_string(), "{}", schema.name);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Limits: what is hit is named with the flag that raises it, and the flag does.
+
+use plimsoll_core::Limits;
+use plimsoll_testkit::Registry;
+
+use crate::fixture::{Place, affected};
+
+#[test]
+fn a_limit_that_is_hit_names_the_flag_that_raises_it() {
+    let (place, registry) = (Place::empty(), Registry::start());
+    let reference = affected(&registry);
+    let sbom = |more: &[&str]| place.run(&[&["sbom", "-o", "table", &reference], more].concat());
+    sbom(&["--limit", "layers=1"]).exits(1).says("exceeds the limit layers = 1").says("--limit layers=");
+    sbom(&["--limit", "layers=2"]).exits(0);
+    sbom(&["--limit", "path_bytes=3"]).exits(1).says("--limit path_bytes=");
+    sbom(&["--limit", "manifest_bytes=10"]).exits(1).says("--limit manifest_bytes=");
+}
+
+#[test]
+fn documents_have_limits_too() {
+    let place = Place::empty();
+    let policy = place.write(
+        "policy.yaml",
+        format!(
+            "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec: {{phase: pilot}}\n#{}\n",
+            "-".repeat(1 << 20)
+        ),
+    );
+    place.run(&["policy", "lint", &policy]).exits(2).says("--limit document_bytes=");
+    place.run(&["policy", "lint", &policy, "--limit", "document_bytes=2MiB"]).exits(0);
+    // A deny list may be longer than a policy without being asked.
+    let entry = format!("  - {{digest: 'sha256:{}', reason: taken over}}\n", "a".repeat(64));
+    let list = place.write(
+        "deny.yaml",
+        format!(
+            "apiVersion: plimsoll.dev/v1\nkind: DenyList\nmetadata: {{name: d}}\nspec:\n  digests:\n{}",
+            entry.repeat(12_000)
+        ),
+    );
+    place.run(&["policy", "lint", &list]).exits(0);
+    place.run(&["policy", "lint", &list, "--limit", "deny_list_bytes=1MiB"]).exits(2).says("_bytes=");
+}
+
+#[test]
+fn limits_are_set_one_by_one_from_each_place() {
+    let place = Place::empty();
+    place.write(".config/plimsoll/config.yaml", "limit:\n  layers: 1000\n  entries: 20M\n  links: 41\n");
+    let variables = [("PLIMSOLL_LIMIT", "entries=30M,links=42")];
+    let arguments = ["config", "show", "-o", "json", "--limit", "links=43"];
+    let json = place.run_with(&variables, &arguments).exits(0).json();
+    let of = |name: &str| {
+        let row = json["limits"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone();
+        (row["value"].as_u64().unwrap(), row["origin"]["kind"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(of("layers"), (1_000, "file".to_owned()));
+    assert_eq!(of("entries"), (30_000_000, "environment".to_owned()));
+    assert_eq!(of("links"), (43, "flag".to_owned()));
+    assert_eq!(of("referrers"), (256, "default".to_owned()));
+}
+
+#[test]
+fn mistakes_in_limits_are_told() {
+    let place = Place::empty();
+    let limit = |text: &str| place.run(&["config", "show", "--limit", text]).exits(2);
+    limit("layer=3").says("there is no limit `layer`, did you mean `layers`?");
+    limit("layers").says("expected a number above 0");
+    limit("layers=0").says("expected a number above 0");
+    limit("layer_bytes=64GB").says("64MiB");
+    place.run_with(&[("PLIMSOLL_LIMIT", "layer=3")], &["config", "show"]).exits(2).says("layers");
+}
+
+/// The documentation names every limit with its default, and no other.
+#[test]
+fn the_documentation_has_every_limit() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let table: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("| `") && line.contains("_bytes`") || is_limit(line))
+        .collect();
+    let expected: Vec<String> = Limits::default()
+        .list()
+        .iter()
+        .map(|limit| format!("| `{}` | {} | {} |", limit.name, limit.shown(), limit.meaning))
+        .collect();
+    assert_eq!(table, expected, "\n{}", expected.join("\n"));
+}
+
+fn is_limit(line: &str) -> bool {
+    let name = line.strip_prefix("| `").and_then(|rest| rest.split('`').next()).unwrap_or_default();
+    Limits::NAMES.contains(&name)
+}

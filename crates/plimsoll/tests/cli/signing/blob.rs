@@ -1,0 +1,140 @@
+//! `sign-blob`, `verify-blob`, `attest-blob`, `verify-blob-attestation`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use plimsoll_core::Digest;
+
+use crate::fixture::{Place, Run};
+
+const CONTENT: &[u8] = b"#!/bin/sh\necho released\n";
+
+struct Blob {
+    place: Place,
+    file: String,
+    bundle: String,
+}
+
+impl Blob {
+    /// A file that `a` has signed; the key `b` is somebody else's.
+    fn signed() -> Self {
+        let place = Place::empty();
+        place.key("a");
+        place.key("b");
+        let (file, bundle) = (place.write("app.sh", CONTENT), place.path("app.sigstore.json"));
+        place.run(&["sign-blob", "--key", &place.path("a.key"), "--bundle", &bundle, &file]).exits(0);
+        Self { place, file, bundle }
+    }
+
+    fn verify(&self, arguments: &[&str]) -> Run {
+        let key = self.place.path("a.pub");
+        let mut all = vec!["verify-blob", "--insecure-ignore-tlog", "--key", &key];
+        all.extend(arguments);
+        self.place.run(&all)
+    }
+}
+
+#[test]
+fn a_file_is_verified_by_bytes_digest_and_standard_input() {
+    let blob = Blob::signed();
+    let (digest, key) = (Digest::sha256(CONTENT).to_string(), blob.place.path("a.pub"));
+    blob.verify(&["--bundle", &blob.bundle, &blob.file]).exits(0).says("VERIFIED").says(&digest);
+    blob.verify(&["--bundle", &blob.bundle, &digest]).exits(0).says("not checked");
+    let all = ["verify-blob", "--insecure-ignore-tlog", "--key", &key, "--bundle", &blob.bundle, "-"];
+    blob.place.run_fed(CONTENT, &all).exits(0);
+    blob.place.run_fed(b"other", &all).exits(10);
+    let json =
+        blob.verify(&["--bundle", &blob.bundle, &blob.file, "-o", "json", "--explain"]).exits(0).json();
+    assert_eq!(json["results"][0]["digest"], digest.as_str());
+    assert_eq!(json["results"][0]["proofs"][0]["steps"][0]["step"], "material");
+}
+
+#[test]
+fn other_bytes_another_key_or_a_changed_bundle_are_refused() {
+    let blob = Blob::signed();
+    let other = blob.place.write("other.sh", b"#!/bin/sh\nrm -rf /\n");
+    blob.verify(&["--bundle", &blob.bundle, &other]).exits(10);
+    blob.verify(&["--bundle", &blob.bundle, &Digest::sha256(b"x").to_string()]).exits(10);
+    let key = blob.place.path("b.pub");
+    let all = ["verify-blob", "--insecure-ignore-tlog", "--key", &key, "--bundle", &blob.bundle, &blob.file];
+    blob.place.run(&all).exits(10).says("signature");
+    blob.verify(&["--bundle", &blob.place.write("none.json", "{}"), &blob.file]).exits(1);
+    blob.verify(&["--bundle", &blob.place.path("gone.json"), &blob.file]).exits(4);
+    blob.verify(&["--bundle", &blob.bundle, &blob.place.path("gone.sh")]).exits(4);
+    blob.verify(&[&blob.file]).exits(2).says("--bundle");
+    // Without being told, a signature without log entry is not enough.
+    let key = blob.place.path("a.pub");
+    blob.place
+        .run(&["verify-blob", "--key", &key, "--bundle", &blob.bundle, &blob.file])
+        .exits(10)
+        .says("tlog");
+}
+
+#[test]
+fn a_file_from_standard_input_is_signed_to_standard_output() {
+    let blob = Blob::signed();
+    let key = blob.place.path("a.key");
+    let large = vec![7; 3 << 20];
+    let run = blob.place.run_fed(&large, &["sign-blob", "--key", &key, "-"]).exits(0);
+    let bundle = blob.place.write("large.json", &run.stdout);
+    let file = blob.place.write("large", &large);
+    blob.verify(&["--bundle", &bundle, &file]).exits(0);
+    let digest = Digest::sha256(&large).to_string();
+    blob.place.run(&["sign-blob", "--key", &key, &digest]).exits(4).says("bytes, not by a digest");
+}
+
+#[test]
+fn signatures_without_bundle_are_read_and_written() {
+    let blob = Blob::signed();
+    let (key, signature) = (blob.place.path("a.key"), blob.place.path("app.sig"));
+    let all =
+        ["sign-blob", "--key", &key, "--bundle", &blob.bundle, "--output-signature", &signature, &blob.file];
+    blob.place.run(&all).exits(0);
+    blob.verify(&["--signature", &signature, &blob.file])
+        .exits(0)
+        .says("not checked: transparency log, signing time");
+    blob.verify(&["--signature", &signature, &Digest::sha256(CONTENT).to_string()]).exits(0);
+    let raw = STANDARD.decode(std::fs::read(&signature).unwrap()).unwrap();
+    blob.verify(&["--signature", &blob.place.write("raw.sig", raw), &blob.file]).exits(0);
+    let other = blob.place.write("other.sh", b"other");
+    blob.verify(&["--signature", &signature, &other]).exits(10);
+    blob.verify(&["--signature", &blob.place.write("empty.sig", ""), &blob.file]).exits(1).says("0 bytes");
+    let key = blob.place.path("a.pub");
+    blob.place
+        .run(&["verify-blob", "--key", &key, "--signature", &signature, &blob.file])
+        .exits(10)
+        .says("tlog");
+    let identity = ["--certificate-identity", "x", "--certificate-oidc-issuer", "y"];
+    let mut all = vec!["verify-blob", "--signature", &signature, &blob.file];
+    all.extend(identity);
+    blob.place.run(&all).exits(2).says("--key");
+}
+
+#[test]
+fn a_statement_about_a_file_is_not_its_signature_and_the_other_way_round() {
+    let blob = Blob::signed();
+    let place = &blob.place;
+    let (private, public) = (place.path("a.key"), place.path("a.pub"));
+    let predicate = place.write("p.json", r#"{"builder": "ci"}"#);
+    let att = place.path("app.att.json");
+    let attest = ["attest-blob", "--key", &private, "--type", "https://example.com/p/v1"];
+    let rest = ["--predicate", &predicate, "--bundle", &att, &blob.file];
+    place.run(&[&attest[..], &rest[..]].concat()).exits(0);
+
+    let verify = |kind: &str, bundle: &str, rest: &[&str]| {
+        let flags = ["verify-blob-attestation", "--insecure-ignore-tlog", "--key", &public, "--type", kind];
+        place.run(&[&flags[..], &["--bundle", bundle], rest].concat())
+    };
+    let kind = "https://example.com/p/v1";
+    let statement = verify(kind, &att, &[&blob.file]).exits(0).json();
+    assert_eq!(statement["predicate"]["builder"], "ci");
+    assert_eq!(statement["subject"][0]["name"], "app.sh");
+    let digest = Digest::sha256(CONTENT);
+    verify(kind, &att, &["--digest", &digest.hex(), "--digestAlg", "sha256"]).exits(0);
+    verify(kind, &att, &[&digest.to_string()]).exits(0);
+    verify(kind, &att, &["--digest", &digest.hex(), "--digest-alg", "sha512"]).exits(2);
+    verify(kind, &att, &["--digest", &Digest::sha256(b"x").hex()]).exits(10).says("artifact");
+    verify("custom", &att, &[&blob.file]).exits(10).says("expected custom");
+    verify(kind, &att, &[&place.write("other", "x")]).exits(10);
+    verify(kind, &blob.bundle, &[&blob.file]).exits(10).says("verify-blob");
+    blob.verify(&["--bundle", &att, &blob.file]).exits(10).says("verify-blob-attestation");
+}

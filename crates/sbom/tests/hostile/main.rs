@@ -1,0 +1,130 @@
+//! What an attacker or a broken tool writes into an SBOM, by the row of the catalogue of bad inputs; each test is named
+//! by its row.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use plimsoll_sbom::read;
+use serde_json::{Value, json};
+
+fn documents() -> [Value; 2] {
+    let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    [
+        json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
+            "metadata": {"timestamp": "2026-01-01T00:00:00Z", "component": {"bom-ref": "r", "type": "container", "name": "app", "version": digest}},
+            "components": [{"bom-ref": "a", "type": "library", "name": "a", "version": "1", "purl": "pkg:pypi/a@1",
+                "licenses": [{"license": {"id": "MIT"}}], "properties": [{"name": "x", "value": "y"}]}],
+            "dependencies": [{"ref": "r", "dependsOn": ["a"]}]}),
+        json!({"spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT", "name": "app",
+            "documentNamespace": "https://example.org/app", "creationInfo": {"created": "2026-01-01T00:00:00Z", "creators": ["Tool: x"]},
+            "packages": [{"SPDXID": "SPDXRef-a", "name": "a", "versionInfo": "1", "downloadLocation": "NOASSERTION", "licenseConcluded": "MIT",
+                "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": "pkg:pypi/a@1"}]}],
+            "relationships": [{"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-a"}]}),
+    ]
+}
+
+fn refused(document: &[u8]) -> String {
+    let error = read(document).unwrap_err().to_string();
+    assert!(error.len() < 1_000, "a message must not repeat the attack: {} bytes", error.len());
+    error
+}
+
+/// Each document with a member put in front of its first one.
+fn with(member: &str) -> [Vec<u8>; 2] {
+    documents().map(|document| format!("{{{member},{}", &document.to_string()[1..]).into_bytes())
+}
+
+#[test]
+fn both_documents_are_read() {
+    for document in documents() {
+        assert!(read(document.to_string().as_bytes()).unwrap().components.iter().any(|c| c.name == "a"));
+    }
+}
+
+#[test]
+fn p01_a_name_twice_in_an_sbom() {
+    for document in with("\"components\":[],\"packages\":[]") {
+        assert!(refused(&document).contains("twice"));
+    }
+}
+
+#[test]
+fn p02_nesting_in_an_sbom() {
+    let deep = format!("\"x\":{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    for document in with(&deep) {
+        assert!(refused(&document).contains("deeper"));
+    }
+    // Components in components, which CycloneDX allows.
+    let nested = (0..5_000).fold(json!([]).to_string(), |inner, n| {
+        format!("[{{\"name\":\"n{n}\",\"type\":\"library\",\"components\":{inner}}}]")
+    });
+    refused(
+        format!("{{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.6\",\"components\":{nested}}}").as_bytes(),
+    );
+}
+
+#[test]
+fn p03_numbers_in_an_sbom() {
+    for document in with("\"x\":1e999") {
+        refused(&document);
+    }
+}
+
+#[test]
+fn p04_marks_controls_and_broken_text_in_an_sbom() {
+    for document in documents() {
+        let text = document.to_string();
+        refused(&[b"\xef\xbb\xbf", text.as_bytes()].concat());
+        refused(text.replace("\"MIT\"", "\"\\ud800\"").as_bytes());
+        refused(text.replace("\"MIT\"", "\"\u{0}\"").as_bytes());
+        let at = text.find("MIT").unwrap();
+        refused(&[&text.as_bytes()[..at], b"\xff", &text.as_bytes()[at..]].concat());
+    }
+}
+
+/// Every place in a document, as JSON pointers.
+fn places(value: &Value, at: &str, out: &mut Vec<String>) {
+    out.push(at.to_owned());
+    match value {
+        Value::Object(members) => {
+            members.iter().for_each(|(name, member)| places(member, &format!("{at}/{name}"), out));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| places(item, &format!("{at}/{index}"), out));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn p08_another_shape_anywhere_in_an_sbom_is_never_a_panic() {
+    let shapes = [
+        json!(null),
+        json!(7),
+        json!(-1.5),
+        json!(""),
+        json!("x"),
+        json!([]),
+        json!({}),
+        json!([[]]),
+        json!([null]),
+        json!({"": null}),
+        json!([{}]),
+        json!(true),
+        json!("pkg:"),
+        json!("sha256:zz"),
+        json!(["a", "a"]),
+    ];
+    for document in documents() {
+        let mut all = Vec::new();
+        places(&document, "", &mut all);
+        for place in &all {
+            for shape in &shapes {
+                let mut other = document.clone();
+                *other.pointer_mut(place).unwrap() = shape.clone();
+                if let Ok(inventory) = read(other.to_string().as_bytes()) {
+                    // What was taken out of it can be written again.
+                    assert!(inventory.components.len() <= 2);
+                }
+            }
+        }
+    }
+}

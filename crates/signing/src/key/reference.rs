@@ -1,0 +1,206 @@
+//! What names a key: a file, an environment variable, a secret of a cluster, a service, a program.
+//!
+//! ```text
+//! release.key                                 a file
+//! env://NAME                                  an environment variable with the content of such a file
+//! k8s://NAMESPACE/NAME                        a secret of a Kubernetes cluster
+//! hashivault://KEY                            the transit engine of Vault or OpenBao
+//! awskms://[ENDPOINT]/KEY                     Amazon KMS
+//! gcpkms://projects/…/cryptoKeyVersions/N     Google Cloud KMS
+//! azurekms://NAME.vault.azure.net/KEY         Azure Key Vault
+//! external:PROGRAM                            a program that signs
+//! ```
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use plimsoll_core::{read, text};
+use plimsoll_http::Settings;
+use plimsoll_oci::auth::Cloud;
+use plimsoll_verify::PublicKey;
+
+use super::{PrivateKey, Zeroizing, external, file, k8s, kms};
+use crate::Error;
+use crate::signer::SigningKey;
+
+/// Bytes of a token, a kubeconfig, a certificate.
+const SMALL: u64 = 1 << 20;
+
+/// Looks an environment variable up.
+type Variable = dyn Fn(&str) -> Option<OsString> + Send + Sync;
+
+/// What references need to be followed.
+#[derive(Clone)]
+pub struct KeyAccess {
+    /// For the references that lead to a service.
+    pub http: Settings,
+    variable: Arc<Variable>,
+}
+
+impl KeyAccess {
+    /// With the environment of this process.
+    pub fn of_process(http: Settings) -> Self {
+        Self::new(http, |name| std::env::var_os(name))
+    }
+
+    /// With environment variables from elsewhere.
+    pub fn new(http: Settings, variable: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
+        Self { http, variable: Arc::new(variable) }
+    }
+
+    /// A variable that is set and not empty.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        (self.variable)(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
+    }
+
+    /// The identities that clouds give this machine, by the same environment.
+    pub(super) fn cloud(&self) -> Result<Cloud, Error> {
+        let variable = Arc::clone(&self.variable);
+        Ok(Cloud::from_env(move |name| variable(name), plimsoll_core::clock::now)?)
+    }
+}
+
+impl fmt::Debug for KeyAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyAccess").field("http", &self.http).finish_non_exhaustive()
+    }
+}
+
+/// Asks for the passphrase of what is named.
+pub type Ask<'a> = dyn FnMut(&str) -> Result<Zeroizing<String>, Error> + 'a;
+
+enum Place<'a> {
+    File(&'a Path),
+    Variable(&'a str),
+    Cluster(&'a str),
+    Vault(&'a str),
+    Amazon(&'a str),
+    Google(&'a str),
+    Azure(&'a str),
+    Program(&'a str),
+}
+
+impl<'a> Place<'a> {
+    fn of(reference: &'a str) -> Result<Self, Error> {
+        let wrong = |problem: &str| {
+            Err(Error::KeyReference {
+                reference: text::terminal(reference).into_owned(),
+                problem: problem.to_owned(),
+            })
+        };
+        if let Some(program) = reference.strip_prefix("external:") {
+            return Ok(Self::Program(program));
+        }
+        if reference.starts_with("pkcs11:") {
+            return wrong(
+                "keys in PKCS#11 tokens are not supported; a program that uses the token can be named by external:PROGRAM",
+            );
+        }
+        match reference.split_once("://") {
+            None if reference.is_empty() => wrong("it is empty"),
+            None => Ok(Self::File(Path::new(reference))),
+            Some(("env", "")) => wrong("expected env://NAME"),
+            Some(("env", name)) => Ok(Self::Variable(name)),
+            Some(("k8s", rest)) => Ok(Self::Cluster(rest)),
+            Some(("hashivault", rest)) => Ok(Self::Vault(rest)),
+            Some(("awskms", rest)) => Ok(Self::Amazon(rest)),
+            Some(("gcpkms", rest)) => Ok(Self::Google(rest)),
+            Some(("azurekms", rest)) => Ok(Self::Azure(rest)),
+            Some(_) => wrong(
+                "expected a file, env://, k8s://, hashivault://, awskms://, gcpkms://, azurekms:// or external:PROGRAM",
+            ),
+        }
+    }
+}
+
+/// Whether somebody else is asked for the key, who has its public half ready: a cluster, a service, a program.
+pub fn is_remote(reference: &str) -> bool {
+    !matches!(Place::of(reference), Ok(Place::File(_) | Place::Variable(_)) | Err(_))
+}
+
+/// The key that `reference` names; `ask` is called with a name for it when there has to be a passphrase.
+pub fn open(reference: &str, ask: &mut Ask<'_>, access: &KeyAccess) -> Result<Box<dyn SigningKey>, Error> {
+    Ok(match Place::of(reference)? {
+        Place::File(path) => Box::new(unlock(&read_file(path)?, &place(path), ask)?),
+        Place::Variable(name) => {
+            Box::new(unlock(variable(reference, name, access)?.as_bytes(), reference, ask)?)
+        }
+        Place::Cluster(rest) => {
+            let found = k8s::read(reference, rest, access)?;
+            let pem = found.key.ok_or_else(|| missing(reference, "cosign.key"))?;
+            match found.password {
+                Some(password) => Box::new(PrivateKey::from_pem(&pem, Some(&password))?),
+                None => Box::new(unlock(&pem, reference, ask)?),
+            }
+        }
+        Place::Vault(key) => Box::new(kms::vault::open(reference, key, access)?),
+        Place::Amazon(rest) => Box::new(kms::aws::open(reference, rest, access)?),
+        Place::Google(rest) => Box::new(kms::google::open(reference, rest, access)?),
+        Place::Azure(rest) => Box::new(kms::azure::open(reference, rest, access)?),
+        Place::Program(program) => Box::new(external::open(reference, program)?),
+    })
+}
+
+/// The public key that `reference` names: a file with a `PUBLIC KEY`, or the public half of a key elsewhere.
+pub fn open_public(reference: &str, access: &KeyAccess) -> Result<PublicKey, Error> {
+    let parse = |pem: &[u8]| PublicKey::from_pem(pem).map_err(Error::PublicKey);
+    match Place::of(reference)? {
+        Place::File(path) => parse(&read_file(path)?),
+        Place::Variable(name) => parse(variable(reference, name, access)?.as_bytes()),
+        Place::Cluster(rest) => {
+            let found = k8s::read(reference, rest, access)?;
+            parse(&found.public.ok_or_else(|| missing(reference, "cosign.pub"))?)
+        }
+        Place::Vault(key) => Ok(kms::vault::open(reference, key, access)?.public),
+        Place::Amazon(rest) => Ok(kms::aws::open(reference, rest, access)?.public),
+        Place::Google(rest) => Ok(kms::google::open(reference, rest, access)?.public),
+        Place::Azure(rest) => Ok(kms::azure::open(reference, rest, access)?.public),
+        Place::Program(program) => Ok(external::open(reference, program)?.public),
+    }
+}
+
+fn missing(reference: &str, field: &str) -> Error {
+    let reference = text::terminal(reference).into_owned();
+    Error::KeyReference { reference, problem: format!("the secret has no `{field}`") }
+}
+
+/// Asks only for what is encrypted.
+fn unlock(pem: &[u8], place: &str, ask: &mut Ask<'_>) -> Result<PrivateKey, Error> {
+    match PrivateKey::from_pem(pem, None) {
+        Err(Error::PassphraseMissing) => PrivateKey::from_pem(pem, Some(ask(place)?.as_bytes())),
+        other => other,
+    }
+}
+
+fn variable(reference: &str, name: &str, access: &KeyAccess) -> Result<Zeroizing<String>, Error> {
+    access.get(name).map(Zeroizing::new).ok_or_else(|| Error::KeyReference {
+        reference: text::terminal(reference).into_owned(),
+        problem: "the variable is not set".to_owned(),
+    })
+}
+
+fn place(path: &Path) -> String {
+    text::terminal(&path.display().to_string()).into_owned()
+}
+
+fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let failed = |source| Error::KeySource { place: place(path), source };
+    let file = File::open(path).map_err(failed)?;
+    // One byte more than a key file may have: what is larger is refused by what reads it.
+    let limit = file::MAX_FILE as u64;
+    match read::to_end(file, limit, "document_bytes", "the key") {
+        Ok(bytes) => Ok(Zeroizing::new(bytes)),
+        Err(read::Error::Io { source, .. }) => Err(failed(source)),
+        Err(_) => Err(Error::KeyFile { got: "a file larger than 16 KiB".to_owned() }),
+    }
+}
+
+/// A small text file that the environment names.
+pub(super) fn small_file(path: &str) -> Option<String> {
+    let file = File::open(path).ok()?;
+    let bytes = read::to_end(file, SMALL, "document_bytes", "the file").ok()?;
+    String::from_utf8(bytes).ok()
+}

@@ -1,0 +1,139 @@
+//! Content and signer in, bundle out: with a certificate, log entries and timestamps where services are asked for them.
+//!
+//! The order is cosign's: sign, then timestamps and log entries over the signature. Everything that came back was compared
+//! with what was sent when it came; with a trusted root the whole bundle is verified before anybody gets it, so that a
+//! service that answers wrongly is found out here and not by the users of the signature (CVE-2026-22703).
+
+use std::num::NonZeroUsize;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use plimsoll_verify::{
+    Artifact, Bundle, Check, Identity, KeyAlgorithm, Rules, Trusted, TrustedKey, TrustedRoot, verify,
+    verify_message,
+};
+
+use crate::Error;
+use crate::bundle::{Content, Material, RawBytes, Signed, Timestamp, Timestamps, sign_by_key};
+use crate::key::PrivateKey;
+use crate::services::{Entry, IdentityToken, LogVersion, Services, Verifier, certify};
+use crate::signer::SigningKey;
+
+/// Who signs.
+#[derive(Clone, Copy)]
+pub enum Signer<'a> {
+    /// The holder of this key.
+    Key(&'a dyn SigningKey),
+    /// Whom the token names, with a key of this moment and a certificate for it.
+    Keyless {
+        /// Who it is.
+        token: &'a IdentityToken,
+    },
+}
+
+/// Signs `content` and returns the bundle as JSON.
+///
+/// Without `services` a key signs alone, which is what an air gap has: [`sign_by_key`]. With them the bundle carries an
+/// entry of each log and a timestamp of each authority. Keyless signing needs a certificate authority, and somebody who
+/// says when: a log of version 1 or a timestamp authority, since the certificate expires in minutes.
+///
+/// With a trusted root the result has been verified under it, with everything that it carries. Without one the answers of
+/// the services were compared with what was asked, and nobody looked at their signatures.
+pub fn make(
+    content: Content<'_>,
+    signer: Signer<'_>,
+    services: Option<&Services>,
+    root: Option<&TrustedRoot>,
+) -> Result<Vec<u8>, Error> {
+    match (signer, services) {
+        (Signer::Key(key), None) => sign_by_key(content, key),
+        (Signer::Key(key), Some(services)) if services.logs.is_empty() && services.timestamps.is_empty() => {
+            sign_by_key(content, key)
+        }
+        (Signer::Key(key), Some(services)) => {
+            let signature = Signed::new(content, key)?;
+            let material = Material::of_key(key);
+            let verifier = Verifier::Key(key.public_key());
+            let bytes = signature.bundle(witnessed(&signature, material, &verifier, services)?)?;
+            let keys = [TrustedKey::from(key.public_key().clone())];
+            confirm(&bytes, &signature, Trusted::Keys(&keys), services, root, key.public_key().algorithm())?;
+            Ok(bytes)
+        }
+        (Signer::Keyless { token }, services) => {
+            let missing = |names| Error::ServiceMissing { names };
+            let services = services.ok_or(missing("a certificate authority"))?;
+            let authority = services.authority.as_ref().ok_or(missing("a certificate authority"))?;
+            let somebody_says_when = !services.timestamps.is_empty()
+                || services.logs.iter().any(|log| log.version == LogVersion::V1);
+            if !somebody_says_when {
+                return Err(missing("a timestamp authority, or a log of version 1"));
+            }
+            let key = PrivateKey::generate_p256()?;
+            let certificate = certify(&services.caller(), authority, &key, token)?;
+            let signature = Signed::new(content, &key)?;
+            let raw_bytes = STANDARD.encode(&certificate.der);
+            let material = Material { certificate: Some(RawBytes { raw_bytes }), ..Material::default() };
+            let verifier = Verifier::Certificate { der: &certificate.der, key: key.public_key() };
+            let bytes = signature.bundle(witnessed(&signature, material, &verifier, services)?)?;
+            let identities: [Identity; 1] = [certificate.identity];
+            let trusted = Trusted::Identities(&identities);
+            confirm(&bytes, &signature, trusted, services, root, KeyAlgorithm::EcdsaP256)?;
+            Ok(bytes)
+        }
+    }
+}
+
+/// `material` with what timestamp authorities and logs say about the signature.
+fn witnessed(
+    signed: &Signed<'_>,
+    mut material: Material,
+    verifier: &Verifier<'_>,
+    services: &Services,
+) -> Result<Material, Error> {
+    let caller = services.caller();
+    let mut stamps = Vec::with_capacity(services.timestamps.len());
+    for authority in &services.timestamps {
+        let stamp = caller.timestamp(authority, &signed.signature)?;
+        stamps.push(Timestamp { signed_timestamp: STANDARD.encode(stamp) });
+    }
+    if !stamps.is_empty() {
+        material.timestamp_verification_data = Some(Timestamps { rfc3161_timestamps: stamps });
+    }
+    let entry = match signed.content() {
+        Content::Statement(_) => Entry::Statement { payload: signed.payload(), signature: &signed.signature },
+        Content::File(digests) => Entry::File { digests, signature: &signed.signature },
+    };
+    for log in &services.logs {
+        material.tlog_entries.push(caller.record(log, &entry, verifier)?);
+    }
+    Ok(material)
+}
+
+/// Verifies the bundle as its users will, as far as a trusted root allows.
+fn confirm(
+    bytes: &[u8],
+    signed: &Signed<'_>,
+    trusted: Trusted<'_>,
+    services: &Services,
+    root: Option<&TrustedRoot>,
+    algorithm: KeyAlgorithm,
+) -> Result<(), Error> {
+    let bundle = Bundle::parse(bytes).map_err(Error::WouldNotVerify)?;
+    let Some(root) = root else { return Ok(()) };
+    let rules = Rules {
+        logs: NonZeroUsize::new(services.logs.len()),
+        timestamps: services.timestamps.len(),
+        // An authority of one's own may do without a certificate log; then its trusted root names none.
+        certificate_log: !root.material().ctlogs.is_empty(),
+    };
+    let check = Check { trusted, root: Some(root), rules };
+    match signed.content() {
+        Content::Statement(_) => verify(&bundle, None, &check).map(|_| ()).map_err(Error::WouldNotVerify),
+        // The file itself would be needed, because the key dictates another digest. The signature was verified when it was
+        // made, and no log has it: an entry of such a key was refused.
+        Content::File(_) if algorithm == KeyAlgorithm::EcdsaP384 => Ok(()),
+        Content::File(digests) => verify_message(&bundle, Artifact::Digest(digests.sha256), &check)
+            .map(|_| ())
+            .map_err(Error::WouldNotVerify),
+    }
+}

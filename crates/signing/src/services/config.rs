@@ -1,0 +1,187 @@
+//! The signing configuration: which services of an instance are asked.
+//!
+//! Version 0.2 of Sigstore's `signing_config.json`:
+//!
+//! ```json
+//! {
+//!   "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
+//!   "caUrls": [{"url": "https://ca.example", "majorApiVersion": 1, "validFor": {"start": "2026-01-01T00:00:00Z"}, "operator": "example"}],
+//!   "rekorTlogUrls": [{"url": "https://log.example", "majorApiVersion": 2, "validFor": {"start": "2026-01-01T00:00:00Z"}, "operator": "example"}],
+//!   "rekorTlogConfig": {"selector": "ANY"}
+//! }
+//! ```
+//!
+//! Of the services of one kind those count that are valid now and speak a version that is known here; of one operator's the
+//! one with the highest version, and of these the newest. A kind that the configuration names and of which none counts is
+//! an error: what should have been logged is not signed without.
+
+use plimsoll_core::{Timestamp, json, text};
+use plimsoll_http::Url;
+use serde::Deserialize;
+
+use super::{Log, LogVersion, base};
+use crate::Error;
+
+/// Bytes of a signing configuration.
+const MOST: u64 = 1 << 20;
+/// Services of one kind.
+const MOST_SERVICES: usize = 64;
+const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.signingconfig.v0.2+json";
+
+/// A signing configuration, read strictly. Nothing in it has been asked yet.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SigningConfig {
+    media_type: String,
+    #[serde(default)]
+    ca_urls: Vec<Service>,
+    #[serde(default)]
+    oidc_urls: Vec<Service>,
+    #[serde(default)]
+    rekor_tlog_urls: Vec<Service>,
+    #[serde(default)]
+    rekor_tlog_config: Selection,
+    #[serde(default)]
+    tsa_urls: Vec<Service>,
+    #[serde(default)]
+    tsa_config: Selection,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Service {
+    url: String,
+    major_api_version: u32,
+    valid_for: Period,
+    #[serde(default)]
+    operator: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Period {
+    start: Timestamp,
+    #[serde(default)]
+    end: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Selection {
+    #[serde(default)]
+    selector: Selector,
+    #[serde(default)]
+    count: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Selector {
+    #[default]
+    Any,
+    All,
+    Exact,
+}
+
+/// The services that a configuration comes down to.
+pub(super) struct Chosen {
+    pub(super) authority: Option<Url>,
+    pub(super) logs: Vec<Log>,
+    pub(super) timestamps: Vec<Url>,
+    pub(super) issuer: Option<Url>,
+}
+
+fn wrong(problem: impl Into<String>) -> Error {
+    Error::SigningConfig { problem: text::terminal(&problem.into()).into_owned() }
+}
+
+impl SigningConfig {
+    /// Reads a configuration: strict JSON of at most 1 MiB, without members that are not known.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        // The media type first: another version has other members.
+        let value = json::value(bytes, MOST).map_err(|error| wrong(error.to_string()))?;
+        let got = value.get("mediaType").and_then(serde_json::Value::as_str).unwrap_or_default();
+        if got != MEDIA_TYPE {
+            let got: String = got.chars().take(100).collect();
+            return Err(wrong(format!("got media type {got:?}, expected {MEDIA_TYPE}")));
+        }
+        let config: Self = json::from_slice(bytes, MOST).map_err(|error| wrong(error.to_string()))?;
+        debug_assert_eq!(config.media_type, MEDIA_TYPE, "compared above");
+        Ok(config)
+    }
+
+    pub(super) fn choose(&self, now: Timestamp) -> Result<Chosen, Error> {
+        let any = Selection::default();
+        let authority = select("caUrls", &self.ca_urls, &any, &[1], now)?;
+        let issuer = select("oidcUrls", &self.oidc_urls, &any, &[1], now)?;
+        let logs = select("rekorTlogUrls", &self.rekor_tlog_urls, &self.rekor_tlog_config, &[1, 2], now)?;
+        let timestamps = select("tsaUrls", &self.tsa_urls, &self.tsa_config, &[1], now)?;
+        let log = |(url, version)| {
+            let version = if version == 2 { LogVersion::V2 } else { LogVersion::V1 };
+            Log { url, version }
+        };
+        Ok(Chosen {
+            authority: authority.into_iter().next().map(|(url, _)| url),
+            logs: logs.into_iter().map(log).collect(),
+            timestamps: timestamps.into_iter().map(|(url, _)| url).collect(),
+            issuer: issuer.into_iter().next().map(|(url, _)| url),
+        })
+    }
+}
+
+/// The services that count, with their versions, in the order of the configuration.
+fn select(
+    kind: &str,
+    services: &[Service],
+    selection: &Selection,
+    versions: &[u32],
+    now: Timestamp,
+) -> Result<Vec<(Url, u32)>, Error> {
+    if services.len() > MOST_SERVICES {
+        return Err(wrong(format!("{kind}: {} services, expected at most {MOST_SERVICES}", services.len())));
+    }
+    if services.is_empty() {
+        return Ok(Vec::new());
+    }
+    let valid = |service: &&Service| {
+        versions.contains(&service.major_api_version)
+            && service.valid_for.start <= now
+            && service.valid_for.end.is_none_or(|end| now <= end)
+    };
+    let better = |one: &Service, other: &Service| {
+        (one.major_api_version, one.valid_for.start) > (other.major_api_version, other.valid_for.start)
+    };
+    let mut best: Vec<&Service> = Vec::new();
+    for service in services.iter().filter(valid) {
+        // Services whose operator nobody names may be anybody's: each is taken for one of its own.
+        let same = |other: &&Service| !service.operator.is_empty() && other.operator == service.operator;
+        match best.iter().position(same) {
+            Some(at) => {
+                if let Some(kept) = best.get_mut(at)
+                    && better(service, kept)
+                {
+                    *kept = service;
+                }
+            }
+            None => best.push(service),
+        }
+    }
+    best.sort_by_key(|service| std::cmp::Reverse(service.major_api_version));
+    let wanted = match selection.selector {
+        Selector::All => best.len(),
+        Selector::Any => 1,
+        Selector::Exact => usize::try_from(selection.count).unwrap_or(usize::MAX),
+    };
+    if best.is_empty() || wanted == 0 || best.len() < wanted {
+        return Err(wrong(format!(
+            "{kind}: got {} operators with a service that is valid at {now} and of API version {versions:?}, expected {}",
+            best.len(),
+            wanted.max(1)
+        )));
+    }
+    let url = |service: &Service| match base(&service.url) {
+        Some(url) => Ok((url, service.major_api_version)),
+        None => Err(wrong(format!("{kind}: got URL {:?}, expected https://HOST", service.url))),
+    };
+    best.into_iter().take(wanted).map(url).collect()
+}

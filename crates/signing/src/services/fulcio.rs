@@ -1,0 +1,92 @@
+//! The certificate authority: a certificate for a key of this moment, for whoever the token names.
+//!
+//! Follows Fulcio's API, version 2 (`POST /api/v2/signingCert`), with a public key and the proof that its other half is at
+//! hand: a signature over the token's subject. The certificate that comes back must be for that key.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use plimsoll_http::{StatusCode, Url};
+use plimsoll_verify::{Identity, Text};
+use serde_json::{Value, json};
+use sigstore_crypto::{SubjectAltName, parse_certificate_info};
+use sigstore_types::{DerCertificate, DerPublicKey};
+
+use super::{Caller, IdentityToken, Repeat, Step, below};
+use crate::Error;
+use crate::key::PrivateKey;
+use crate::signer::{Payload, SigningKey as _};
+
+/// Certificates of a chain.
+const MOST_CERTIFICATES: usize = 10;
+
+/// A certificate for a key that is at hand.
+pub(crate) struct Certificate {
+    pub(crate) der: Vec<u8>,
+    /// Whom it was issued to.
+    pub(crate) identity: Identity,
+}
+
+/// Asks for a certificate for `key`.
+pub(crate) fn certify(
+    caller: &Caller,
+    authority: &Url,
+    key: &PrivateKey,
+    token: &IdentityToken,
+) -> Result<Certificate, Error> {
+    let step = Step {
+        service: "certificate authority",
+        place: authority,
+        task: "issue a certificate",
+        // A lost answer may have been a certificate, which stands in a public log: none is asked for that nobody needs.
+        repeat: Repeat::WhenRefused,
+    };
+    let url = below(authority, "api/v2/signingCert").ok_or_else(|| step.wrong("no URL for it"))?;
+    let public = DerPublicKey::from_bytes(key.public_key().spki_der());
+    let proof = key.sign(&Payload::Message(token.subject().as_bytes()))?;
+    let body = json!({
+        "publicKeyRequest": {
+            "publicKey": {"algorithm": "ECDSA", "content": public.to_pem()},
+            "proofOfPossession": STANDARD.encode(proof),
+        },
+    });
+    let answer = caller.post_json(&step, url, &body, Some(token), StatusCode::OK)?;
+    let certificates = ["signedCertificateEmbeddedSct", "signedCertificateDetachedSct"]
+        .iter()
+        .find_map(|kind| answer.get(kind)?.pointer("/chain/certificates")?.as_array())
+        .ok_or_else(|| step.wrong("the answer has no certificate chain"))?;
+    if certificates.len() > MOST_CERTIFICATES {
+        return Err(step.wrong(format!(
+            "the chain has {} certificates, expected at most {MOST_CERTIFICATES}",
+            certificates.len()
+        )));
+    }
+    let leaf = certificates
+        .first()
+        .and_then(Value::as_str)
+        .and_then(|pem| DerCertificate::from_pem(pem).ok())
+        .ok_or_else(|| step.wrong("the first of the chain is not a certificate"))?;
+    let info = parse_certificate_info(&leaf)
+        .map_err(|_| step.wrong("the first of the chain is not a certificate"))?;
+    if info.public_key.as_bytes() != key.public_key().spki_der() {
+        return Err(step.wrong("got a certificate for another key"));
+    }
+    let (Some(issuer), Some(subject)) = (info.issuer, info.identity) else {
+        return Err(step.wrong("got a certificate without issuer or subject"));
+    };
+    // A person is named by the same e-mail address. What names a workload is put together from other claims as the
+    // authority was told to, and is for the verifier to judge.
+    let is_fitting = match (&subject, token.email()) {
+        (SubjectAltName::Email(address), email) => email == Some(address.as_str()),
+        (SubjectAltName::Uri(_), email) => email.is_none(),
+        _ => false,
+    };
+    if !is_fitting {
+        return Err(step.wrong("got a certificate for another subject than the token's"));
+    }
+    let identity = Identity {
+        issuer: Text::Exact(issuer),
+        subject: Text::Exact(subject.as_str().to_owned()),
+        claims: Vec::new(),
+    };
+    Ok(Certificate { der: leaf.as_bytes().to_vec(), identity })
+}

@@ -1,0 +1,109 @@
+//! What somebody attaches to an image who may push to its repository, by the row of the catalogue of bad inputs; each
+//! test is named by its row.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
+use plimsoll_core::{Limits, Reference};
+use plimsoll_http::{Client, Settings};
+use plimsoll_oci::Source as _;
+use plimsoll_oci::registry::Registry;
+use plimsoll_signing::evidence::{SkipReason, bundles};
+use plimsoll_testkit::{Artifact, Fault, ImageBuilder, Registry as Fake, attachment};
+
+const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+
+fn pushed() -> (Fake, Artifact, Registry) {
+    let fake = Fake::start();
+    let image = ImageBuilder::new().build();
+    image.push(&fake, "app", "1");
+    let reference: Reference = fake.reference("app", "1").parse().unwrap();
+    let settings = Settings { retries: 0, ..Settings::default() };
+    let store = Registry::new(Client::new(settings).unwrap(), &reference, None, Limits::default()).unwrap();
+    (fake, image, store)
+}
+
+#[test]
+fn r09_an_attachment_beyond_the_limit_is_set_aside_before_a_byte_of_it_is_asked_for() {
+    let (fake, image, store) = pushed();
+    let mut limits = Limits::default();
+    limits.bundle_bytes = 1_000;
+    attachment(&image.top, BUNDLE, BUNDLE, &vec![b' '; 1_001]).push_by_digest(&fake, "app");
+    attachment(&image.top, BUNDLE, BUNDLE, b"{}").push_by_digest(&fake, "app");
+    fake.clear_requests();
+    let result = bundles(&store, &image.digest(), &limits).unwrap();
+    assert_eq!((result.found.len(), result.skipped.len()), (1, 1));
+    let reason = result.skipped[0].reason.to_string();
+    assert!(reason.contains("bundle_bytes"), "{reason}");
+    assert_eq!(fake.requests_to("GET */blobs/*").len(), 1, "only the small one is read");
+}
+
+#[test]
+fn r09_many_attachments_together_are_bounded_too_and_said_to_be_cut() {
+    let (fake, image, store) = pushed();
+    let mut limits = Limits::default();
+    limits.bundle_bytes = 1_000;
+    for n in 0..20_u8 {
+        attachment(&image.top, BUNDLE, BUNDLE, &[n; 1_000]).push_by_digest(&fake, "app");
+    }
+    // A signature is small, and is read first: giants cannot crowd it out.
+    let small = attachment(&image.top, BUNDLE, BUNDLE, b"{}");
+    small.push_by_digest(&fake, "app");
+    let result = bundles(&store, &image.digest(), &limits).unwrap();
+    assert!(result.truncated);
+    assert!(result.found.iter().any(|bundle| bundle.bytes == b"{}"));
+    assert!(result.found.iter().map(|bundle| bundle.bytes.len()).sum::<usize>() <= 16_000);
+    assert!(
+        result.skipped.iter().any(|skipped| matches!(skipped.reason, SkipReason::OverTotal { size: 1_000 }))
+    );
+}
+
+#[test]
+fn r09_an_attachment_that_is_larger_than_it_said_is_not_read_to_its_end() {
+    for fault in [Fault::Longer(64 << 20), Fault::Chunked] {
+        let (fake, image, store) = pushed();
+        let lying = attachment(&image.top, BUNDLE, BUNDLE, b"{}");
+        lying.push_by_digest(&fake, "app");
+        let blob = lying.parts[1].digest();
+        if matches!(fault, Fault::Chunked) {
+            // No length is announced at all, and there is more than the manifest says.
+            fake.add_blob_as("app", &blob, vec![b' '; 64 << 20]);
+        }
+        fake.misbehave("GET */blobs/*", fault);
+        let result = bundles(&store, &image.digest(), &Limits::default()).unwrap();
+        assert_eq!((result.found.len(), result.skipped.len()), (0, 1));
+        assert!(matches!(result.skipped[0].reason, SkipReason::Object(_)), "{:?}", result.skipped[0]);
+    }
+}
+
+#[test]
+fn r08_more_attachments_than_can_be_looked_at_are_incomplete_and_never_none() {
+    let (fake, image, store) = pushed();
+    let mut limits = Limits::default();
+    limits.referrers = 3;
+    for n in 0..5_u8 {
+        attachment(&image.top, BUNDLE, BUNDLE, &[n]).push_by_digest(&fake, "app");
+    }
+    let result = bundles(&store, &image.digest(), &limits).unwrap();
+    assert!(result.truncated);
+    assert_eq!(result.found.len(), 3);
+}
+
+#[test]
+fn r19_an_attachment_that_is_listed_here_and_belongs_elsewhere() {
+    let (fake, image, store) = pushed();
+    let other = ImageBuilder::new().label("other", "image").build();
+    other.push_by_digest(&fake, "app");
+    let foreign = attachment(&other.top, BUNDLE, BUNDLE, b"{}");
+    foreign.push_by_digest(&fake, "app");
+    // Anybody who may push can write the fallback tag.
+    let descriptor = foreign.top.descriptor();
+    let index = format!(
+        r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{descriptor}]}}"#
+    );
+    let index = fake.add_manifest("app", "application/vnd.oci.image.index.v1+json", index);
+    fake.tag("app", &format!("sha256-{}", image.digest().hex()), &index);
+    fake.misbehave("*/referrers/*", Fault::Status(404));
+    let result = bundles(&store, &image.digest(), &Limits::default()).unwrap();
+    assert!(result.found.is_empty());
+    assert!(matches!(result.skipped[0].reason, SkipReason::OtherSubject { .. }), "{:?}", result.skipped);
+    assert!(store.resolve().is_ok());
+}

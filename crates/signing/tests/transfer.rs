@@ -1,0 +1,231 @@
+//! Images that cross from one place to another with all their evidence.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "tests"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use plimsoll_core::{Classify as _, Digest, Kind, Limits, Reference, Timestamp};
+use plimsoll_http::{Client, Settings};
+use plimsoll_oci::layout::Layout;
+use plimsoll_oci::registry::Registry;
+use plimsoll_oci::{Descriptor, Source, Store as _, media};
+use plimsoll_signing::evidence::{bundles, older, older_tag};
+use plimsoll_signing::layout::LayoutStore;
+use plimsoll_signing::transfer::{Transfer, Transferred};
+use plimsoll_signing::{PrivateKey, image};
+use plimsoll_testkit::{Fault, ImageBuilder, IndexBuilder, Layer, Registry as Fake};
+use serde_json::json;
+
+fn open(fake: &Fake, repository: &str) -> Registry {
+    let reference: Reference = fake.reference(repository, "1").parse().unwrap();
+    let settings = Settings { retries: 0, ..Settings::default() };
+    Registry::new(Client::new(settings).unwrap(), &reference, None, Limits::default()).unwrap()
+}
+
+/// An index of two images with evidence everywhere: the index signed, one image signed, an SBOM with a signature of its own,
+/// and a signature under an older tag.
+fn signed(fake: &Fake) -> (Descriptor, BTreeSet<Digest>) {
+    let image = |platform: &str| {
+        ImageBuilder::new().platform(platform).layer(Layer::new().file("a", platform)).build()
+    };
+    let index = IndexBuilder::new().image(image("linux/amd64")).image(image("linux/arm64")).build();
+    index.push(fake, "app", "1");
+    let store = open(fake, "app");
+    let top = store.resolve().unwrap();
+    let key = PrivateKey::generate_p256().unwrap();
+    let now: Timestamp = "2026-11-21T01:18:01Z".parse().unwrap();
+    let sign =
+        |subject: &Descriptor| image::sign(&store, subject, &key, &BTreeMap::new(), now).unwrap().referrer;
+    let one = Descriptor::of(media::OCI_MANIFEST, &index.images[0].manifest.bytes);
+    let mut evidence = BTreeSet::from([sign(&top), sign(&one)]);
+    let (sbom, config) = (
+        store.put_blob("application/spdx+json", b"{}").unwrap(),
+        store.put_blob(media::OCI_EMPTY, b"{}").unwrap(),
+    );
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": media::OCI_MANIFEST, "artifactType": "application/spdx+json",
+        "config": config, "layers": [sbom], "subject": one,
+    });
+    let sbom = store.attach(media::OCI_MANIFEST, manifest.to_string().as_bytes()).unwrap();
+    evidence.insert(sbom.digest);
+    evidence.insert(sign(&Descriptor::new(media::OCI_MANIFEST, sbom.digest, sbom.size)));
+
+    let payload = store.put_blob("application/vnd.dev.cosign.simplesigning.v1+json", b"{}").unwrap();
+    let mut layer = serde_json::to_value(&payload).unwrap();
+    layer["annotations"] = json!({"dev.cosignproject.cosign/signature": "AAAA"});
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": media::OCI_MANIFEST, "config": config, "layers": [layer],
+    });
+    let tag = older_tag(&one.digest, "sig");
+    store.put_manifest(Some(&tag), media::OCI_MANIFEST, manifest.to_string().as_bytes()).unwrap();
+    (top, evidence)
+}
+
+fn transfer(source: Arc<dyn Source>, mount_from: Option<&str>) -> Transfer {
+    Transfer {
+        source,
+        evidence: None,
+        mount_from: mount_from.map(str::to_owned),
+        limits: Limits::default(),
+        progress: Arc::new(()),
+    }
+}
+
+/// All that hangs on the image and what is in it, by digest.
+fn evidence(source: &dyn Source, top: &Descriptor) -> BTreeSet<Digest> {
+    let limits = Limits::default();
+    let loaded = plimsoll_oci::image::load(source, top, &limits).unwrap();
+    let mut left: Vec<Digest> =
+        loaded.images.iter().map(|image| image.manifest.digest).chain([top.digest]).collect();
+    let mut all = BTreeSet::new();
+    while let Some(subject) = left.pop() {
+        for referrer in source.referrers(&subject).unwrap().descriptors {
+            if all.insert(referrer.digest) {
+                left.push(referrer.digest);
+            }
+        }
+    }
+    all
+}
+
+fn says(done: &Transferred) -> (usize, usize, usize) {
+    assert!(done.left.is_empty(), "{:?}", done.left);
+    (done.manifests, done.referrers, done.older)
+}
+
+#[test]
+fn registry_to_layout_to_registry_keeps_every_digest() {
+    for (from_api, to_api) in [(true, false), (false, true)] {
+        let fake = Fake::builder().referrers_api(from_api).start();
+        let (top, expected) = signed(&fake);
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("image");
+        let layout = LayoutStore::create(&directory, Limits::default()).unwrap();
+        let source: Arc<dyn Source> = Arc::new(open(&fake, "app"));
+        assert_eq!(says(&transfer(source, None).run(&top, &layout, "1").unwrap()), (3, 4, 1));
+        let read = || Layout::open(&directory, Some("1"), Limits::default()).unwrap();
+        assert_eq!(read().resolve().unwrap().digest, top.digest);
+        assert_eq!(evidence(&read(), &top), expected);
+
+        // Once more changes nothing.
+        let before = std::fs::read(directory.join("index.json")).unwrap();
+        let source: Arc<dyn Source> = Arc::new(open(&fake, "app"));
+        transfer(source, None).run(&top, &layout, "1").unwrap();
+        assert_eq!(std::fs::read(directory.join("index.json")).unwrap(), before);
+
+        drop(fake);
+        let other = Fake::builder().referrers_api(to_api).start();
+        let destination = open(&other, "copy");
+        let source: Arc<dyn Source> = Arc::new(read());
+        assert_eq!(says(&transfer(source, None).run(&top, &destination, "1").unwrap()), (3, 4, 1));
+        assert_eq!(open(&other, "copy").resolve().unwrap().digest, top.digest);
+        assert_eq!(evidence(&destination, &top), expected);
+        let loaded = plimsoll_oci::image::load(&destination, &top, &Limits::default()).unwrap();
+        let signed: Vec<usize> = loaded
+            .images
+            .iter()
+            .map(|image| older(&destination, &image.manifest.digest, &Limits::default()).unwrap().found.len())
+            .collect();
+        assert_eq!(signed.iter().sum::<usize>(), 1);
+        assert_eq!(bundles(&destination, &top.digest, &Limits::default()).unwrap().found.len(), 1);
+    }
+}
+
+#[test]
+fn blobs_of_the_same_registry_are_mounted_and_not_sent() {
+    let fake = Fake::start();
+    let (top, expected) = signed(&fake);
+    fake.clear_requests();
+    let source: Arc<dyn Source> = Arc::new(open(&fake, "app"));
+    let destination = open(&fake, "copy");
+    transfer(source, Some("app")).run(&top, &destination, "1").unwrap();
+    assert_eq!(evidence(&destination, &top), expected);
+    assert!(fake.requests_to("PUT /v2/copy/blobs/*").is_empty());
+    assert!(fake.requests_to("GET /v2/app/blobs/*").is_empty());
+}
+
+#[test]
+fn where_mounting_is_refused_the_blob_is_sent() {
+    let fake = Fake::start();
+    let (top, expected) = signed(&fake);
+    let source: Arc<dyn Source> = Arc::new(open(&fake, "app"));
+    let destination = open(&fake, "copy");
+    transfer(source, Some("elsewhere")).run(&top, &destination, "1").unwrap();
+    assert_eq!(evidence(&destination, &top), expected);
+}
+
+/// A layer that is damaged on the way must not arrive, and the name must not either.
+#[test]
+fn what_is_damaged_on_the_way_is_refused_and_named() {
+    let fake = Fake::start();
+    let layer = Layer::new().file("a", "content that will be damaged");
+    let built = ImageBuilder::new().layer(layer).build();
+    built.push(&fake, "app", "1");
+    let source = open(&fake, "app");
+    let top = source.resolve().unwrap();
+    let loaded = plimsoll_oci::image::load(&source, &top, &Limits::default()).unwrap();
+    let layer = &loaded.images[0].layers[0].descriptor;
+    let right = fake.blob("app", &layer.digest).unwrap();
+    fake.add_blob_as("app", &layer.digest, vec![0; right.len()]);
+    let other = Fake::start();
+    let destination = open(&other, "copy");
+    let error = transfer(Arc::new(source), None).run(&top, &destination, "1").unwrap_err();
+    assert!(error.to_string().contains(&layer.digest.to_string()), "{error}");
+    assert!(other.blob("copy", &layer.digest).is_none());
+    assert!(other.tags("copy").is_empty());
+
+    let folder = tempfile::tempdir().unwrap();
+    let layout = LayoutStore::create(folder.path(), Limits::default()).unwrap();
+    let source: Arc<dyn Source> = Arc::new(open(&fake, "app"));
+    let error = transfer(source, None).run(&top, &layout, "1").unwrap_err();
+    assert!(error.to_string().contains(&layer.digest.to_string()), "{error}");
+    assert!(!folder.path().join("blobs/sha256").join(layer.digest.hex()).exists());
+}
+
+#[test]
+fn a_place_that_cannot_list_evidence_stops_the_copy() {
+    let fake = Fake::start();
+    let (top, _) = signed(&fake);
+    for place in ["GET */referrers/*", "GET */manifests/sha256-*.sig"] {
+        fake.behave();
+        fake.misbehave(place, Fault::Status(503));
+        let other = Fake::start();
+        let source: Arc<dyn Source> = Arc::new(open(&fake, "app"));
+        let error = transfer(source, None).run(&top, &open(&other, "copy"), "1").unwrap_err();
+        assert_eq!(error.kind(), Kind::Transient, "{error}");
+        assert!(other.tags("copy").is_empty());
+    }
+}
+
+/// A large blob passes in constant memory; here at least in many pieces.
+#[test]
+fn a_layer_of_many_pieces_arrives_whole() {
+    let fake = Fake::start();
+    let mut noise = 1_u32;
+    let bytes: Vec<u8> = (0..3_000_000)
+        .map(|_| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            noise.to_be_bytes()[0]
+        })
+        .collect();
+    let built = ImageBuilder::new().layer(Layer::new().file("big", bytes)).build();
+    built.push(&fake, "app", "1");
+    let source = open(&fake, "app");
+    let top = source.resolve().unwrap();
+    let other = Fake::builder().bearer("me", "secret").anonymous_pull().start();
+    let refused =
+        transfer(Arc::new(open(&fake, "app")), None).run(&top, &open(&other, "copy"), "1").unwrap_err();
+    assert_eq!(refused.kind(), Kind::Unauthorized, "{refused}");
+    let other = Fake::start();
+    let done = transfer(Arc::new(source), None).run(&top, &open(&other, "copy"), "1").unwrap();
+    assert!(done.bytes > 3_000_000, "{done:?}");
+    assert_eq!(open(&other, "copy").resolve().unwrap().digest, top.digest);
+}

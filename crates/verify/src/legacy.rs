@@ -1,0 +1,273 @@
+//! cosign's older signatures and attestations, turned into bundles and verified as such.
+//!
+//! Owns the form that they have in a registry: a layer, and annotations beside it that carry signature, certificate and
+//! log entry. Does not own where they lie (`plimsoll-signing`). There is one way to verify, so each of them becomes a
+//! bundle of version 0.1, which is what that version was made for: a promise of the log without a proof.
+//!
+//! A signature (`….simplesigning.v1+json`) is over a payload of its own form, *simple signing*:
+//!
+//! ```json
+//! {"critical": {"identity": {"docker-reference": "registry.example/app"},
+//!               "image": {"docker-manifest-digest": "sha256:4a78…"},
+//!               "type": "cosign container image signature"},
+//!  "optional": {"team": "infra"}}
+//! ```
+//!
+//! An attestation (`….dsse.envelope.v1+json`) is a DSSE envelope, and its signature is in it. The annotations of both:
+//!
+//! ```text
+//! dev.cosignproject.cosign/signature     base64, of a signature only
+//! dev.sigstore.cosign/certificate        PEM; absent for a key
+//! dev.sigstore.cosign/bundle             {"SignedEntryTimestamp": base64, "Payload": {"body": base64,
+//!                                         "integratedTime": 1768478400, "logIndex": 7, "logID": hex}}
+//! dev.sigstore.cosign/rfc3161timestamp   {"SignedRFC3161Timestamp": base64}
+//! ```
+//!
+//! What is left out: `dev.sigstore.cosign/chain`, because authorities come from the trusted root alone; and the timestamp
+//! of an attestation, which cosign made over the whole envelope and no bundle can carry. Log entries of the kind `intoto`
+//! 0.0.1 are refused.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use plimsoll_core::{Digest, Limits, json};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sigstore_types::DerCertificate;
+
+use crate::error::excerpt;
+use crate::{
+    Artifact, BUNDLE_V0_3, Bundle, COSIGN_SIGN_V1, Check, Error, Statement, Step, Subject, Verified,
+    verify_message,
+};
+
+/// The media type of a layer with a simple-signing payload.
+pub const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+/// The media type of a layer with a DSSE envelope.
+pub const DSSE_ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
+
+/// The version that both become.
+const BUNDLE_V0_1: &str = "application/vnd.dev.sigstore.bundle+json;version=0.1";
+/// What the payload of a signature says it is.
+const SIGNATURE_TYPE: &str = "cosign container image signature";
+
+const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
+const LOG_ENTRY: &str = "dev.sigstore.cosign/bundle";
+const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
+
+/// The bundle of an older signature: a message signature over `payload`. Nothing in it is verified.
+pub fn bundle_of_signature(payload: &[u8], annotations: &BTreeMap<String, String>) -> Result<Vec<u8>, Error> {
+    let signature = annotations
+        .get(SIGNATURE)
+        .ok_or_else(|| Error::step(Step::Signature, format!("no annotation `{SIGNATURE}`"), "a signature"))?;
+    let digest = STANDARD.encode(Digest::sha256(payload).as_bytes());
+    let content = json!({
+        "messageDigest": {"algorithm": "SHA2_256", "digest": digest},
+        "signature": signature.trim(),
+    });
+    let stamp = annotations.get(TIMESTAMP).map(|text| timestamp(text)).transpose()?;
+    bundle("messageSignature", &content, &material(annotations, stamp)?)
+}
+
+/// The bundle of an older attestation. Nothing in it is verified.
+pub fn bundle_of_attestation(
+    envelope: &[u8],
+    annotations: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, Error> {
+    let envelope = json::value(envelope, Limits::default().bundle_bytes)
+        .map_err(|source| Error::BundleJson { source })?;
+    bundle("dsseEnvelope", &envelope, &material(annotations, None)?)
+}
+
+/// A bundle of an earlier version as one of version 0.3, with the same signature. Nothing is verified. Not possible where a
+/// log entry has only the log's promise: version 0.3 asks for the proof, which only the log can give. A chain becomes its
+/// first certificate.
+pub fn upgraded(bundle: &[u8]) -> Result<Vec<u8>, Error> {
+    Bundle::parse(bundle)?;
+    let mut value =
+        json::value(bundle, Limits::default().bundle_bytes).map_err(|source| Error::BundleJson { source })?;
+    let entries = value.pointer("/verificationMaterial/tlogEntries").and_then(Value::as_array);
+    for (index, entry) in entries.into_iter().flatten().enumerate() {
+        if entry.pointer("/inclusionProof/checkpoint/envelope").is_none() {
+            return Err(Error::step(
+                Step::LogInclusion,
+                format!("log entry {index} with the log's promise alone"),
+                "a proof of inclusion, which version 0.3 needs",
+            ));
+        }
+    }
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("mediaType".into(), BUNDLE_V0_3.into());
+    }
+    if let Some(material) = value.pointer_mut("/verificationMaterial").and_then(Value::as_object_mut)
+        && let Some(chain) = material.remove("x509CertificateChain")
+        && let Some(leaf) = chain.pointer("/certificates/0")
+    {
+        material.insert("certificate".into(), leaf.clone());
+    }
+    let bytes = json::canonical(&value);
+    Bundle::parse(&bytes)?;
+    Ok(bytes)
+}
+
+/// Verifies that somebody trusted signed the image `about` in the older way, where `bundle` is what
+/// [`bundle_of_signature`] made of `payload`.
+///
+/// The steps are those of [`verify_message`] over the payload's bytes; then step 12 reads the payload, strictly
+/// (CVE-2026-39395), and step 13 compares its digest. What comes out is the statement that cosign makes of a signature
+/// today: predicate type [`COSIGN_SIGN_V1`], the image as its one subject, the payload's `optional` as annotations. So
+/// [`Statement::is_signature`] holds of it. The name in `critical.identity` authorises nothing and is not looked at.
+pub fn verify_simple_signing(
+    bundle: &Bundle,
+    payload: &[u8],
+    about: &Digest,
+    check: &Check<'_>,
+) -> Result<Verified<Statement>, Error> {
+    verify_message(bundle, Artifact::Reader(&mut &*payload), check)?.try_map(|_| statement(payload, about))
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    critical: Critical,
+    #[serde(default)]
+    optional: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(Deserialize)]
+struct Critical {
+    image: Image,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct Image {
+    #[serde(rename = "docker-manifest-digest")]
+    digest: String,
+}
+
+/// What the payload says, if it is a signature of this image.
+fn statement(payload: &[u8], about: &Digest) -> Result<Statement, Error> {
+    let parsed: Payload = json::from_slice(payload, Limits::default().bundle_bytes)
+        .map_err(|source| Error::StatementJson { source })?;
+    if parsed.critical.kind != SIGNATURE_TYPE {
+        return Err(Error::step(
+            Step::Statement,
+            format!("a payload of type `{}`", excerpt(&parsed.critical.kind)),
+            format!("`{SIGNATURE_TYPE}`"),
+        ));
+    }
+    let signed = &parsed.critical.image.digest;
+    if *signed != about.to_string() {
+        return Err(Error::step(Step::Artifact, format!("a signature of {}", excerpt(signed)), about));
+    }
+    let mut subject = Subject::new("", about);
+    subject.annotations = parsed.optional.unwrap_or_default();
+    Ok(Statement::new(subject, COSIGN_SIGN_V1, json!({})))
+}
+
+fn bundle(kind: &str, content: &Value, material: &Value) -> Result<Vec<u8>, Error> {
+    let bundle = json!({"mediaType": BUNDLE_V0_1, "verificationMaterial": material, (kind): content});
+    let bytes = json::canonical(&bundle);
+    Bundle::parse(&bytes)?;
+    Ok(bytes)
+}
+
+/// Who signed, where it was logged and when.
+fn material(annotations: &BTreeMap<String, String>, stamp: Option<String>) -> Result<Value, Error> {
+    let mut material = match annotations.get(CERTIFICATE).map(|pem| pem.trim()).filter(|pem| !pem.is_empty())
+    {
+        Some(pem) => {
+            let certificate = DerCertificate::from_pem(pem).map_err(|error| {
+                Error::step(
+                    Step::Material,
+                    format!("annotation `{CERTIFICATE}`: {}", excerpt(&error.to_string())),
+                    "a certificate in PEM",
+                )
+            })?;
+            json!({"x509CertificateChain": {"certificates": [
+                {"rawBytes": STANDARD.encode(certificate.as_bytes())},
+            ]}})
+        }
+        // Nothing says which key it was.
+        None => json!({"publicKey": {"hint": ""}}),
+    };
+    let Some(fields) = material.as_object_mut() else { return Ok(material) };
+    if let Some(text) = annotations.get(LOG_ENTRY) {
+        fields.insert("tlogEntries".into(), json!([log_entry(text)?]));
+    }
+    if let Some(stamp) = stamp {
+        let stamps = json!({"rfc3161Timestamps": [{"signedTimestamp": stamp}]});
+        fields.insert("timestampVerificationData".into(), stamps);
+    }
+    Ok(material)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LogEntry {
+    signed_entry_timestamp: String,
+    payload: LogPayload,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LogPayload {
+    body: String,
+    integrated_time: i64,
+    log_index: i64,
+    #[serde(rename = "logID")]
+    log_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kind {
+    api_version: String,
+    kind: String,
+}
+
+/// The log entry of an annotation as bundles have it.
+fn log_entry(text: &str) -> Result<Value, Error> {
+    let refused = |got: String| {
+        Error::step(
+            Step::LogEntry,
+            format!("annotation `{LOG_ENTRY}`: {got}"),
+            "a log entry with its promise",
+        )
+    };
+    let limit = Limits::default().bundle_bytes;
+    let entry: LogEntry =
+        json::from_slice(text.as_bytes(), limit).map_err(|error| refused(excerpt(&error.to_string())))?;
+    let LogPayload { body, integrated_time, log_index, log_id } = entry.payload;
+    let stored = STANDARD.decode(&body).map_err(|_| refused("a body that is not base64".into()))?;
+    // Only the kind is read here: step 11 compares the whole of it.
+    let kind: Kind =
+        json::from_slice(&stored, limit).map_err(|error| refused(excerpt(&error.to_string())))?;
+    let id = format!("sha256:{log_id}").parse::<Digest>();
+    let id = id.map_err(|_| refused("a logID that is no SHA-256".into()))?;
+    Ok(json!({
+        "logIndex": log_index.to_string(),
+        "logId": {"keyId": STANDARD.encode(id.as_bytes())},
+        "kindVersion": {"kind": kind.kind, "version": kind.api_version},
+        "integratedTime": integrated_time.to_string(),
+        "inclusionPromise": {"signedEntryTimestamp": entry.signed_entry_timestamp},
+        "canonicalizedBody": body,
+    }))
+}
+
+/// The timestamp of an annotation, in base64.
+fn timestamp(text: &str) -> Result<String, Error> {
+    #[derive(Deserialize)]
+    struct Stamp {
+        #[serde(rename = "SignedRFC3161Timestamp")]
+        stamp: String,
+    }
+    let stamp: Result<Stamp, _> = json::from_slice(text.as_bytes(), Limits::default().bundle_bytes);
+    stamp.map(|stamp| stamp.stamp).map_err(|error| {
+        let got = format!("annotation `{TIMESTAMP}`: {}", excerpt(&error.to_string()));
+        Error::step(Step::Timestamp, got, "a signed timestamp")
+    })
+}

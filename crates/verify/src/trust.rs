@@ -1,0 +1,169 @@
+//! The trusted root: the authorities, logs and their times that a certificate's signature is verified against.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use plimsoll_core::{Digest, Limits, json};
+use rustls_pki_types::{CertificateDer, TrustAnchor};
+use sigstore_crypto::parse_certificate_info;
+use sigstore_trust_root as upstream;
+use sigstore_verify::Verifier;
+
+use crate::Error;
+use crate::error::excerpt;
+
+/// A trusted root, version 0.1 or 0.2 of Sigstore's `trusted_root.json`, ready to verify with.
+pub struct TrustedRoot {
+    root: upstream::TrustedRoot,
+    verifier: Verifier,
+    authorities: Vec<Authority>,
+    digest: Digest,
+}
+
+/// A certificate authority, and when all of its certificates were valid.
+struct Authority {
+    anchors: Vec<TrustAnchor<'static>>,
+    window: Window,
+}
+
+/// From and until when something holds; both ends belong to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// The first instant.
+    pub start: Timestamp,
+    /// The last one.
+    pub end: Timestamp,
+}
+
+impl Window {
+    /// Whether `time` lies in it.
+    pub fn contains(&self, time: Timestamp) -> bool {
+        self.start <= time && time <= self.end
+    }
+
+    fn narrow(&mut self, start: Timestamp, end: Timestamp) {
+        self.start = self.start.max(start);
+        self.end = self.end.min(end);
+    }
+}
+
+impl TrustedRoot {
+    /// Reads a trusted root: strict JSON of at most 4 MiB, with keys and certificates that can be used. No key may stand
+    /// for two logs.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let wrong = |problem: String| Error::TrustedRoot { problem: excerpt(&problem) };
+        let value =
+            json::value(bytes, Limits::default().bundle_bytes).map_err(|source| wrong(source.to_string()))?;
+        let media_type = value.get("mediaType").and_then(serde_json::Value::as_str).unwrap_or_default();
+        if !matches!(
+            media_type,
+            "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
+                | "application/vnd.dev.sigstore.trustedroot+json;version=0.2"
+                | "application/vnd.dev.sigstore.trustedroot.v0.2+json"
+        ) {
+            return Err(wrong(format!(
+                "got media type {media_type:?}, expected application/vnd.dev.sigstore.trustedroot+json;version=0.1"
+            )));
+        }
+        let root: upstream::TrustedRoot =
+            serde_json::from_value(value).map_err(|error| wrong(error.to_string()))?;
+        Self::prepare(root, Digest::sha256(bytes))
+    }
+
+    /// The public-good instance as it was when this version of Plimsoll was made. Where the network may be used,
+    /// `plimsoll trust update` brings the present one.
+    pub fn public_good() -> Result<Self, Error> {
+        Self::parse(upstream::SIGSTORE_PRODUCTION_TRUSTED_ROOT.as_bytes())
+    }
+
+    /// The staging instance, for tests against it. Nothing that it vouches for is to be relied on.
+    pub fn staging() -> Result<Self, Error> {
+        Self::parse(upstream::SIGSTORE_STAGING_TRUSTED_ROOT.as_bytes())
+    }
+
+    fn prepare(root: upstream::TrustedRoot, digest: Digest) -> Result<Self, Error> {
+        let wrong = |problem: String| Error::TrustedRoot { problem: excerpt(&problem) };
+        let verifier = Verifier::new(&root).map_err(|error| wrong(error.to_string()))?;
+        let mut authorities = Vec::with_capacity(root.certificate_authorities.len());
+        for authority in &root.certificate_authorities {
+            let mut window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
+            if let Some(range) = authority.valid_for {
+                window.narrow(range.start, range.end.unwrap_or(Timestamp::MAX));
+            }
+            let mut anchors = Vec::with_capacity(authority.cert_chain.certificates.len());
+            for certificate in &authority.cert_chain.certificates {
+                let der = CertificateDer::from(certificate.raw_bytes.as_bytes());
+                let unusable =
+                    |problem: String| wrong(format!("certificate of {}: {problem}", authority.uri));
+                let anchor =
+                    webpki::anchor_from_trusted_cert(&der).map_err(|error| unusable(error.to_string()))?;
+                anchors.push(anchor.to_owned());
+                let parsed = parse_certificate_info(&certificate.raw_bytes)
+                    .map_err(|error| unusable(error.to_string()))?;
+                window.narrow(parsed.not_before, parsed.not_after);
+            }
+            authorities.push(Authority { anchors, window });
+        }
+        Ok(Self { root, verifier, authorities, digest })
+    }
+
+    /// The SHA-256 of the bytes that were parsed.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// What it holds, as the official types have it.
+    pub fn material(&self) -> &upstream::TrustedRoot {
+        &self.root
+    }
+
+    pub(crate) fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// The certificates of the authorities whose time covers all of `times`, and of which every certificate was valid then.
+    pub(crate) fn anchors_valid_at(&self, times: &[Timestamp]) -> Vec<TrustAnchor<'_>> {
+        let holds = |authority: &&Authority| times.iter().all(|time| authority.window.contains(*time));
+        self.authorities
+            .iter()
+            .filter(holds)
+            .flat_map(|authority| authority.anchors.iter().cloned())
+            .collect()
+    }
+}
+
+impl fmt::Debug for TrustedRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TrustedRoot({})", self.digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_root_reads_and_an_expired_authority_is_left_out() {
+        let root = TrustedRoot::public_good().unwrap();
+        let anchors = |time: &str| root.anchors_valid_at(&[time.parse().unwrap()]).len();
+        assert!(anchors("2025-01-01T00:00:00Z") > 0);
+        assert_eq!(anchors("2001-01-01T00:00:00Z"), 0);
+        assert_eq!(anchors("2101-01-01T00:00:00Z"), 0);
+    }
+
+    #[test]
+    fn what_is_not_a_trusted_root_is_refused() {
+        for text in [
+            "",
+            "[]",
+            "{}",
+            r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","mediaType":"x"}"#,
+            r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=9"}"#,
+            r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":[{}]}"#,
+            r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+                "certificateAuthorities":[{"uri":"x","certChain":{"certificates":[]}}]}"#,
+        ] {
+            assert!(matches!(TrustedRoot::parse(text.as_bytes()), Err(Error::TrustedRoot { .. })), "{text}");
+        }
+    }
+}

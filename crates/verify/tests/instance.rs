@@ -1,0 +1,490 @@
+//! Rows S01 to S21 on an instance of one's own: each case differs from a valid bundle in one thing, and is refused by the
+//! step that looks at that thing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "a test fails by panicking, and says what it skipped"
+)]
+
+use std::num::NonZeroUsize;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use plimsoll_core::Digest;
+use plimsoll_testkit::sigstore::{self, Holder, Leaf, LogVersion, NOW, Pair, Sigstore, TimestampAuthority};
+use plimsoll_verify::{
+    Artifact, Bundle, Check, Claim, Error, Identity, Pattern, PublicKey, Rules, Signer, Statement, Step,
+    Subject, Text, Trusted, TrustedKey, TrustedRoot, Verified, Window, verify, verify_message,
+};
+use serde_json::{Value, json};
+
+const DAY: i64 = 24 * 3600;
+
+fn image() -> Digest {
+    Digest::sha256(b"the image")
+}
+
+fn payload() -> Vec<u8> {
+    Statement::new(Subject::new("", &image()), "https://sigstore.dev/cosign/sign/v1", json!({})).to_json()
+}
+
+fn identity() -> Identity {
+    let leaf = Leaf::default();
+    Identity { issuer: Text::Exact(leaf.issuer), subject: Text::Exact(leaf.subject), claims: Vec::new() }
+}
+
+/// A valid bundle and the root that it verifies under, for tests to change.
+struct Case {
+    instance: Sigstore,
+    holder: Holder,
+    root: Value,
+    bundle: Value,
+}
+
+impl Case {
+    fn new(version: LogVersion) -> Self {
+        Self::of(Sigstore::new(), &Leaf::default(), version)
+    }
+
+    fn of(mut instance: Sigstore, leaf: &Leaf, version: LogVersion) -> Self {
+        let holder = instance.leaf(leaf);
+        let bundle = instance.attest(&holder, &payload(), version);
+        Self { root: instance.trusted_root(), instance, holder, bundle }
+    }
+
+    fn verify(&self) -> Result<Verified<Statement>, Error> {
+        self.verify_as(&[identity()], Rules::default())
+    }
+
+    fn verify_as(&self, identities: &[Identity], rules: Rules) -> Result<Verified<Statement>, Error> {
+        let root = TrustedRoot::parse(self.root.to_string().as_bytes())?;
+        let bundle = Bundle::parse(self.bundle.to_string().as_bytes())?;
+        let check = Check { trusted: Trusted::Identities(identities), root: Some(&root), rules };
+        verify(&bundle, Some(&image()), &check)
+    }
+
+    #[track_caller]
+    fn refused_by(&self, step: Step) -> String {
+        let error = self.verify().expect_err("it was verified");
+        assert_eq!(error.failed_step(), Some(step), "{error}");
+        error.to_string()
+    }
+
+    fn entry(&mut self) -> &mut Value {
+        &mut self.bundle["verificationMaterial"]["tlogEntries"][0]
+    }
+}
+
+fn both() -> [Case; 2] {
+    [Case::new(LogVersion::V1), Case::new(LogVersion::V2)]
+}
+
+#[test]
+fn a_valid_bundle_of_either_log_says_who_signed_when() {
+    for case in both() {
+        let verified = case.verify().unwrap();
+        assert!(verified.value().is_signature());
+        assert_eq!(verified.times(), [plimsoll_core::Timestamp::from_second(NOW).unwrap()]);
+        let Signer::Certificate(signer) = verified.signer() else { panic!("{:?}", verified.signer()) };
+        assert_eq!(signer.claims[&Claim::SourceRef], "refs/heads/main");
+        assert!(verified.not_checked().is_empty());
+        assert!(verified.observations().iter().all(|seen| !seen.saw.is_empty()));
+    }
+}
+
+#[test]
+fn s01_the_entry_of_another_signature_by_the_same_signer() {
+    for version in [LogVersion::V1, LogVersion::V2] {
+        let mut case = Case::new(version);
+        let other = Statement::new(Subject::new("", &Digest::sha256(b"other")), "p", json!({})).to_json();
+        let other = case.instance.attest(&case.holder, &other, version);
+        *case.entry() = other["verificationMaterial"]["tlogEntries"][0].clone();
+        case.refused_by(Step::LogEntry);
+    }
+}
+
+#[test]
+fn s01_the_entry_of_the_same_payload_by_another_signer() {
+    for version in [LogVersion::V1, LogVersion::V2] {
+        let mut case = Case::new(version);
+        let other = case.instance.leaf(&Leaf::default());
+        let other = case.instance.attest(&other, &payload(), version);
+        *case.entry() = other["verificationMaterial"]["tlogEntries"][0].clone();
+        case.refused_by(Step::LogEntry);
+    }
+}
+
+/// A log that stored more than the entry says something that nobody compared.
+#[test]
+fn s01_an_entry_with_a_field_that_the_bundle_does_not_lead_to() {
+    let mut case = Case::new(LogVersion::V1);
+    let body: Value = {
+        let stored = case.entry()["canonicalizedBody"].as_str().unwrap();
+        serde_json::from_slice(&STANDARD.decode(stored).unwrap()).unwrap()
+    };
+    let mut more = body;
+    more["spec"]["signatures"][0]["extra"] = json!("x");
+    let entry = case.instance.log.append("dsse", "0.0.1", &more, LogVersion::V1, NOW);
+    *case.entry() = entry;
+    case.refused_by(Step::LogEntry);
+}
+
+#[test]
+fn s02_no_inclusion_proof() {
+    for mut case in both() {
+        case.entry().as_object_mut().unwrap().remove("inclusionProof");
+        case.refused_by(Step::LogInclusion);
+    }
+}
+
+/// One entry with a proof must not carry another without.
+#[test]
+fn s02_a_second_entry_without_a_proof() {
+    let mut case = Case::new(LogVersion::V2);
+    let mut second = case.entry().clone();
+    second.as_object_mut().unwrap().remove("inclusionProof");
+    case.bundle["verificationMaterial"]["tlogEntries"].as_array_mut().unwrap().push(second);
+    case.refused_by(Step::LogInclusion);
+}
+
+#[test]
+fn s02_no_log_entry_at_all() {
+    for mut case in both() {
+        case.bundle["verificationMaterial"].as_object_mut().unwrap().remove("tlogEntries");
+        case.refused_by(Step::LogInclusion);
+    }
+}
+
+#[test]
+fn s03_a_checkpoint_by_a_stranger_under_the_logs_name() {
+    for mut case in both() {
+        let envelope = case.entry()["inclusionProof"]["checkpoint"]["envelope"].as_str().unwrap().to_owned();
+        let (head, _) = envelope.split_once("\n\n").unwrap();
+        let id = case.instance.log.id();
+        let forged = case.instance.log.signature_line(&Pair::new(), &id, format!("{head}\n").as_bytes());
+        case.entry()["inclusionProof"]["checkpoint"]["envelope"] = json!(format!("{head}\n\n{forged}"));
+        case.refused_by(Step::LogInclusion);
+    }
+}
+
+#[test]
+fn s03_the_checkpoint_of_another_tree() {
+    for mut case in both() {
+        let other = Sigstore::new();
+        let foreign = other.log.checkpoint();
+        case.entry()["inclusionProof"]["checkpoint"]["envelope"] = json!(foreign);
+        assert!(case.verify().is_err());
+    }
+}
+
+#[test]
+fn s03_a_true_checkpoint_of_the_log_before_the_entry() {
+    let mut instance = Sigstore::new();
+    let holder = instance.leaf(&Leaf::default());
+    drop(instance.attest(&holder, b"{}", LogVersion::V2));
+    let before = instance.log.checkpoint();
+    let mut case = Case::of(instance, &Leaf::default(), LogVersion::V2);
+    case.entry()["inclusionProof"]["checkpoint"]["envelope"] = json!(before);
+    case.refused_by(Step::LogInclusion);
+}
+
+#[test]
+fn s04_a_certificate_without_any_trusted_time() {
+    let mut case = Case::new(LogVersion::V2);
+    case.bundle["verificationMaterial"].as_object_mut().unwrap().remove("timestampVerificationData");
+    case.refused_by(Step::SigningTime);
+}
+
+/// The second version of the log has no time; one that is written into its entry is the signer's word.
+#[test]
+fn s04_a_time_written_into_an_entry_of_the_second_version() {
+    let mut case = Case::new(LogVersion::V2);
+    case.bundle["verificationMaterial"].as_object_mut().unwrap().remove("timestampVerificationData");
+    case.entry()["integratedTime"] = json!(NOW.to_string());
+    case.refused_by(Step::SigningTime);
+}
+
+#[test]
+fn s04_a_signing_time_outside_the_certificate() {
+    for leaf in [
+        Leaf { start: NOW - DAY, end: NOW - 600, ..Leaf::default() },
+        Leaf { start: NOW + 600, end: NOW + DAY, ..Leaf::default() },
+    ] {
+        for version in [LogVersion::V1, LogVersion::V2] {
+            Case::of(Sigstore::new(), &leaf, version).refused_by(Step::Chain);
+        }
+    }
+}
+
+/// CVE-2026-24122: the leaf is valid, the certificate that issued it had expired.
+#[test]
+fn s05_an_issuer_that_was_not_valid_at_the_signing_time() {
+    for (start, end) in [(NOW - 90 * DAY, NOW - DAY), (NOW + DAY, NOW + 90 * DAY)] {
+        for version in [LogVersion::V1, LogVersion::V2] {
+            Case::of(Sigstore::with_ca_valid(start, end), &Leaf::default(), version).refused_by(Step::Chain);
+        }
+    }
+}
+
+#[test]
+fn s05_an_authority_that_is_not_trusted_at_the_signing_time() {
+    let mut case = Case::new(LogVersion::V1);
+    case.root["certificateAuthorities"][0]["validFor"] =
+        json!({"start": "2025-06-01T00:00:00Z", "end": "2025-07-01T00:00:00Z"});
+    case.refused_by(Step::Chain);
+}
+
+/// CVE-2026-49834: one log under two names is one log.
+#[test]
+fn s06_a_log_that_is_listed_twice_counts_once() {
+    let rules = Rules { logs: NonZeroUsize::new(2), ..Rules::default() };
+    let mut case = Case::new(LogVersion::V2);
+    let twice = case.entry().clone();
+    case.bundle["verificationMaterial"]["tlogEntries"].as_array_mut().unwrap().push(twice);
+    let error = case.verify_as(&[identity()], rules).unwrap_err();
+    assert_eq!(error.failed_step(), Some(Step::LogThreshold), "{error}");
+
+    let mut second = case.root["tlogs"][0].clone();
+    second["logId"]["keyId"] = json!(STANDARD.encode([7; 32]));
+    case.root["tlogs"].as_array_mut().unwrap().push(second);
+    let error = case.verify_as(&[identity()], rules).unwrap_err();
+    assert_eq!(error.failed_step(), Some(Step::LogThreshold), "{error}");
+    assert!(case.verify().is_ok(), "once is enough for a threshold of one");
+}
+
+/// CVE-2026-39984: the certificate in the token is trusted, the key that signed is another's.
+#[test]
+fn s07_a_timestamp_by_a_stranger_with_the_trusted_certificate() {
+    let mut case = Case::new(LogVersion::V2);
+    let signature = case.bundle["dsseEnvelope"]["signatures"][0]["sig"].as_str().unwrap();
+    let signature = STANDARD.decode(signature).unwrap();
+    let mut forger = TimestampAuthority::new(NOW - DAY, NOW + DAY);
+    forger.certificate.clone_from(&case.instance.tsa.certificate);
+    let stamp = STANDARD.encode(forger.stamp(&signature, NOW, true));
+    case.bundle["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"] =
+        json!([{"signedTimestamp": stamp}]);
+    case.refused_by(Step::Timestamp);
+}
+
+#[test]
+fn s07_a_timestamp_over_another_signature() {
+    let mut case = Case::new(LogVersion::V2);
+    let stamp = case.instance.stamp(b"another signature", NOW);
+    case.bundle["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"] = json!([stamp]);
+    case.refused_by(Step::Timestamp);
+}
+
+#[test]
+fn s08_a_certificate_that_was_not_announced_or_to_a_stranger_or_twice() {
+    for announcements in [0, 2] {
+        let leaf = Leaf { announcements, ..Leaf::default() };
+        Case::of(Sigstore::new(), &leaf, LogVersion::V1).refused_by(Step::CertificateLog);
+    }
+    let mut case = Case::new(LogVersion::V1);
+    case.root["ctlogs"][0]["publicKey"]["rawBytes"] = json!(STANDARD.encode(Pair::new().spki()));
+    case.refused_by(Step::CertificateLog);
+    // An instance without a certificate log is a choice that the caller makes.
+    let rules = Rules { certificate_log: false, ..Rules::default() };
+    let quiet = Leaf { announcements: 0, ..Leaf::default() };
+    let verified = Case::of(Sigstore::new(), &quiet, LogVersion::V1).verify_as(&[identity()], rules).unwrap();
+    let seen = verified.observations().iter().find(|seen| seen.step == Step::CertificateLog).unwrap();
+    assert!(!seen.checked);
+}
+
+#[test]
+fn s10_the_right_subject_from_another_issuer_and_the_other_way_round() {
+    for case in both() {
+        let other_issuer = Identity { issuer: Text::Exact("https://evil.example".into()), ..identity() };
+        let part = Identity {
+            subject: Text::Pattern(Pattern::new("https://ci.example/team").unwrap()),
+            ..identity()
+        };
+        let claim = Identity {
+            claims: vec![(Claim::SourceRef, Text::Exact("refs/heads/release".into()))],
+            ..identity()
+        };
+        for wrong in [other_issuer, part, claim] {
+            let error = case.verify_as(std::slice::from_ref(&wrong), Rules::default()).unwrap_err();
+            assert_eq!(error.failed_step(), Some(Step::Identity), "{error}");
+            // One of several is enough.
+            assert!(case.verify_as(&[wrong, identity()], Rules::default()).is_ok());
+        }
+        assert!(matches!(case.verify_as(&[], Rules::default()), Err(Error::NoIdentities)));
+    }
+}
+
+#[test]
+fn s12_two_signatures_of_which_one_is_good() {
+    let mut case = Case::new(LogVersion::V1);
+    let signatures = case.bundle["dsseEnvelope"]["signatures"].as_array_mut().unwrap();
+    signatures.push(json!({"sig": STANDARD.encode(b"junk")}));
+    assert!(matches!(case.verify(), Err(Error::SignatureCount { got: 2 })));
+}
+
+#[test]
+fn s13_a_well_signed_payload_that_is_no_statement() {
+    let mut instance = Sigstore::new();
+    let holder = instance.leaf(&Leaf::default());
+    for payload in [&b"not json"[..], b"{}", b"{\"_type\":\"x\",\"_type\":\"x\"}"] {
+        let bundle = instance.attest(&holder, payload, LogVersion::V1);
+        let case =
+            Case { root: instance.trusted_root(), bundle, holder: instance.leaf(&Leaf::default()), instance };
+        case.refused_by(Step::Statement);
+        instance = case.instance;
+    }
+}
+
+#[test]
+fn s14_a_statement_about_another_artifact() {
+    let mut case = Case::new(LogVersion::V1);
+    let other =
+        Statement::new(Subject::new("the image", &Digest::sha256(b"other")), "p", json!({})).to_json();
+    case.bundle = case.instance.attest(&case.holder, &other, LogVersion::V1);
+    case.refused_by(Step::Artifact);
+}
+
+#[test]
+fn s16_a_promise_by_a_stranger_or_for_another_time() {
+    let mut case = Case::new(LogVersion::V1);
+    case.entry()["integratedTime"] = json!((NOW + 1).to_string());
+    case.refused_by(Step::LogPromise);
+
+    let mut case = Case::new(LogVersion::V1);
+    let body = STANDARD.decode(case.entry()["canonicalizedBody"].as_str().unwrap()).unwrap();
+    let forged = sigstore::Log::new("log.example").promise(&body, 0, NOW);
+    case.entry()["inclusionPromise"]["signedEntryTimestamp"] = json!(forged);
+    case.refused_by(Step::LogPromise);
+}
+
+#[test]
+fn s16_a_time_of_entry_in_the_future() {
+    let far = 4_000_000_000; // 2096
+    let leaf = Leaf { start: far - 60, end: far + 600, ..Leaf::default() };
+    let mut case = Case::of(Sigstore::new(), &leaf, LogVersion::V1);
+    let body = STANDARD.decode(case.entry()["canonicalizedBody"].as_str().unwrap()).unwrap();
+    let promise = case.instance.log.promise(&body, 0, far);
+    case.entry()["inclusionPromise"]["signedEntryTimestamp"] = json!(promise);
+    case.entry()["integratedTime"] = json!(far.to_string());
+    assert!(case.verify().is_err());
+}
+
+#[test]
+fn s17_a_chain_that_the_signer_brings_along() {
+    let mut case = Case::new(LogVersion::V1);
+    let stranger = Sigstore::new();
+    let chain: Vec<Value> = [&case.holder.certificate, &stranger.ca, &stranger.root]
+        .iter()
+        .map(|der| json!({"rawBytes": STANDARD.encode(der)}))
+        .collect();
+    let material = case.bundle["verificationMaterial"].as_object_mut().unwrap();
+    material.remove("certificate");
+    material.insert("x509CertificateChain".into(), json!({"certificates": chain}));
+    case.bundle["mediaType"] = json!("application/vnd.dev.sigstore.bundle+json;version=0.2");
+    assert!(case.refused_by(Step::Chain).contains("root certificate"));
+    // Without the stranger's root it is only useless.
+    case.bundle["verificationMaterial"]["x509CertificateChain"]["certificates"].as_array_mut().unwrap().pop();
+    assert!(case.verify().is_ok());
+}
+
+#[test]
+fn s17_the_certificate_of_another_instance() {
+    let mut case = Case::new(LogVersion::V1);
+    case.root["certificateAuthorities"] = Sigstore::new().trusted_root()["certificateAuthorities"].clone();
+    case.refused_by(Step::Chain);
+}
+
+#[test]
+fn s17_a_certificate_for_another_use() {
+    let server = Leaf { usage: "1.3.6.1.5.5.7.3.1", ..Leaf::default() };
+    Case::of(Sigstore::new(), &server, LogVersion::V1).refused_by(Step::Chain);
+}
+
+#[test]
+fn a_changed_payload_and_a_swapped_signature() {
+    for version in [LogVersion::V1, LogVersion::V2] {
+        let mut case = Case::new(version);
+        let changed = Statement::new(Subject::new("", &image()), "p", json!({"a": 1})).to_json();
+        case.bundle["dsseEnvelope"]["payload"] = json!(STANDARD.encode(changed));
+        case.refused_by(Step::Signature);
+    }
+}
+
+#[test]
+fn a_key_counts_for_signatures_within_its_window_alone() {
+    let mut instance = Sigstore::new();
+    let key = Pair::new();
+    let message = sigstore::pae("application/vnd.in-toto+json", &payload());
+    let signature = key.sign(&message);
+    let body = json!({
+        "apiVersion": "0.0.1", "kind": "dsse",
+        "spec": {
+            "envelopeHash": {"algorithm": "sha256", "value": sigstore::hex(image().as_bytes())},
+            "payloadHash": {"algorithm": "sha256", "value": Digest::sha256(&payload()).hex()},
+            "signatures": [{
+                "signature": STANDARD.encode(&signature),
+                "verifier": STANDARD.encode(key.public_pem()),
+            }],
+        },
+    });
+    let entry = instance.log.append("dsse", "0.0.1", &body, LogVersion::V1, NOW);
+    let bundle = json!({
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": {"publicKey": {"hint": "release"}, "tlogEntries": [entry]},
+        "dsseEnvelope": {
+            "payload": STANDARD.encode(payload()), "payloadType": "application/vnd.in-toto+json",
+            "signatures": [{"sig": STANDARD.encode(&signature)}],
+        },
+    });
+    let root = TrustedRoot::parse(instance.trusted_root().to_string().as_bytes()).unwrap();
+    let public = PublicKey::from_spki_der(key.spki()).unwrap();
+    let judge = |bundle: &Value, window: Option<(i64, i64)>, root: Option<&TrustedRoot>, rules: Rules| {
+        let at = |time| plimsoll_core::Timestamp::from_second(time).unwrap();
+        let window = window.map(|(start, end)| Window { start: at(start), end: at(end) });
+        let keys = [TrustedKey { key: public.clone(), window }];
+        let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
+        verify(&bundle, Some(&image()), &Check { trusted: Trusted::Keys(&keys), root, rules })
+    };
+    let none = Rules { logs: None, ..Rules::default() };
+    assert!(judge(&bundle, None, Some(&root), Rules::default()).is_ok());
+    assert!(judge(&bundle, Some((NOW - DAY, NOW + DAY)), Some(&root), Rules::default()).is_ok());
+    for outside in [(NOW - 2 * DAY, NOW - DAY), (NOW + DAY, NOW + 2 * DAY)] {
+        let error = judge(&bundle, Some(outside), Some(&root), Rules::default()).unwrap_err();
+        assert_eq!(error.failed_step(), Some(Step::Identity), "{error}");
+    }
+    // Without a trusted time nobody can say that it lies in the window.
+    let error = judge(&bundle, Some((NOW - DAY, NOW + DAY)), None, none).unwrap_err();
+    assert_eq!(error.failed_step(), Some(Step::SigningTime), "{error}");
+    // Nor does a log count that cannot be verified.
+    let error = judge(&bundle, None, None, Rules::default()).unwrap_err();
+    assert_eq!(error.failed_step(), Some(Step::LogInclusion), "{error}");
+    let verified = judge(&bundle, None, None, none).unwrap();
+    assert!(!verified.not_checked().is_empty(), "what was not looked at is said");
+}
+
+#[test]
+fn files_verify_by_stream_and_by_digest_and_only_as_files() {
+    for version in [LogVersion::V1, LogVersion::V2] {
+        let mut instance = Sigstore::new();
+        let holder = instance.leaf(&Leaf::default());
+        let bundle = instance.sign(&holder, b"a file", version);
+        let root = TrustedRoot::parse(instance.trusted_root().to_string().as_bytes()).unwrap();
+        let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
+        let identities = [identity()];
+        let check =
+            Check { trusted: Trusted::Identities(&identities), root: Some(&root), rules: Rules::default() };
+        let digest = Digest::sha256(b"a file");
+        let read = verify_message(&bundle, Artifact::Reader(&mut &b"a file"[..]), &check).unwrap();
+        assert_eq!(read.value().digest, digest);
+        assert!(verify_message(&bundle, Artifact::Digest(digest), &check).is_ok());
+        for other in [Artifact::Reader(&mut &b"a fil"[..]), Artifact::Digest(Digest::sha256(b"x"))] {
+            let error = verify_message(&bundle, other, &check).unwrap_err();
+            assert_eq!(error.failed_step(), Some(Step::Artifact), "{error}");
+        }
+        // S11: the signature of a file is none of an image, whatever the file holds.
+        assert!(matches!(verify(&bundle, Some(&digest), &check), Err(Error::NotAStatement)));
+    }
+}

@@ -1,0 +1,61 @@
+//! The catalogers: os-release, dpkg's files, Python's METADATA and its neighbours, in one file system.
+//!
+//! Each document is a file; its first line is the path. What comes out goes through both SBOM writers and back.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use plimsoll_core::Timestamp;
+use plimsoll_core::rootfs::{FileSet, FoundFile, Want};
+use plimsoll_fuzz::{documents, limits};
+use plimsoll_sbom::{Document, DocumentSubject, catalog, read_document, select, write_cyclonedx, write_spdx};
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut files = FileSet::default();
+    for document in documents(bytes) {
+        let end = document.iter().position(|b| *b == b'\n').unwrap_or(document.len());
+        let (path, content) = document.split_at(end);
+        let Ok(path) = str::from_utf8(path) else { continue };
+        // As readers of root file systems hand them over.
+        let clean = !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        let content = content.get(1..).unwrap_or_default().to_vec();
+        match select().want(path, content.len() as u64) {
+            Want::Keep { limit } if clean && content.len() as u64 <= limit => {
+                let (path, real_path) = (path.to_owned(), path.to_owned());
+                files.files.insert(
+                    path.clone(),
+                    FoundFile { path, real_path, content: content.into(), layer: None },
+                );
+            }
+            _ => {}
+        }
+    }
+    let inventory = catalog(&files);
+    assert_eq!(catalog(&files), inventory);
+    assert!(
+        inventory.os.is_some()
+            || inventory.components.is_empty()
+            || !inventory.problems.is_empty()
+            || inventory.components.iter().all(|c| !c.ecosystem.is_os())
+    );
+    let document = Document {
+        inventory: &inventory,
+        subject: DocumentSubject { name: "fuzzed".to_owned(), ..DocumentSubject::default() },
+        created: Timestamp::UNIX_EPOCH,
+        tool_version: "0",
+    };
+    let mut limits = limits();
+    limits.sbom_bytes = u64::MAX;
+    limits.components = usize::MAX;
+    for write in [write_spdx, write_cyclonedx] {
+        let mut out = Vec::new();
+        write(&document, &mut out).unwrap();
+        let read = read_document(&out, &limits).unwrap();
+        let purls = |inventory: &plimsoll_sbom::Inventory| {
+            let mut purls: Vec<String> = inventory.components.iter().map(|c| c.purl.to_string()).collect();
+            purls.sort();
+            purls
+        };
+        assert_eq!(purls(&read.inventory), purls(&inventory), "{}", String::from_utf8_lossy(&out));
+    }
+});

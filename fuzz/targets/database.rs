@@ -1,0 +1,85 @@
+//! Files of the advisory database. The input is header, index and body; digests are put right where they can be, because
+//! no fuzzer finds one, so that what is behind them is read. A file that is taken as it is, too.
+
+#![no_main]
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use plimsoll_core::{Digest, Timestamp};
+use plimsoll_fuzz::{documents, scratch};
+use plimsoll_sbom::read;
+use plimsoll_vuln::database::file_path;
+use plimsoll_vuln::{Database, Ecosystem, ScanSettings, scan};
+use serde_json::{Value, json};
+
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(scratch);
+
+const INSTALLED: &[u8] = br#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[
+    {"type":"library","name":"demo","version":"1.0","purl":"pkg:pypi/demo@1.0"}]}"#;
+
+fuzz_target!(|bytes: &[u8]| {
+    let documents = documents(bytes);
+    let file = match documents.as_slice() {
+        [header, index, body] => {
+            let Some(file) = assembled(header, index, body) else { return };
+            file
+        }
+        _ => bytes.to_vec(),
+    };
+    std::fs::write(file_path(&FOLDER, Ecosystem::PyPI), file).unwrap();
+    let Ok(database) = Database::open(&FOLDER) else {
+        return;
+    };
+    let sound = database.verify().is_ok();
+    let feed = database.feed(Ecosystem::PyPI).unwrap();
+    if let Ok(keys) = feed.keys() {
+        for key in keys {
+            if let Ok(Some(package)) = feed.package(&key) {
+                let read = feed.visit(&package, |entry| feed.detail(entry.detail).map(|_| ()));
+                assert!(!sound || read.is_ok());
+            }
+        }
+    }
+    let inventory = read(INSTALLED).unwrap();
+    let mut settings = ScanSettings::at(Timestamp::UNIX_EPOCH);
+    settings.max_age = settings.max_age.saturating_mul(1000);
+    let _ = scan(&inventory, &database, &settings);
+});
+
+/// The file that has these parts, with digests that hold.
+fn assembled(header: &[u8], index: &[u8], body: &[u8]) -> Option<Vec<u8>> {
+    let mut body = body.to_vec();
+    let mut places = vec![(0, u64::from(number(&body, 0)?))];
+    body.drain(..4);
+    for entry in index.get(4..)?.chunks_exact(20) {
+        places.push((u64::from(number(entry, 8)?), u64::from(number(entry, 16)?)));
+    }
+    for (offset, length) in places {
+        let start = usize::try_from(offset).ok()?;
+        let content =
+            start.checked_add(8)?..start.checked_add(8)?.checked_add(usize::try_from(length).ok()?)?;
+        let Some(content) = body.get(content) else { continue };
+        let hashed = [&offset.to_le_bytes(), content].concat();
+        let checksum = Digest::sha256(&hashed);
+        body[start..start + 8].copy_from_slice(&checksum.as_bytes()[..8]);
+    }
+    let mut header: Value = serde_json::from_slice(header).ok()?;
+    for (part, bytes) in [("index", index), ("body", &body)] {
+        *header.get_mut(part)? = json!({"bytes": bytes.len(), "digest": Digest::sha256(bytes)});
+    }
+    let header = header.to_string();
+    let length = u32::try_from(header.len()).ok()?;
+    let mut file = b"\x89PLDB\r\n\x1a\x01\0\0\0".to_vec();
+    file.extend_from_slice(&length.to_le_bytes());
+    file.extend_from_slice(Digest::sha256(header.as_bytes()).as_bytes());
+    for part in [header.as_bytes(), index, &body] {
+        file.extend_from_slice(part);
+    }
+    Some(file)
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}

@@ -1,0 +1,40 @@
+//! SPDX and CycloneDX documents of others. What was understood survives being written in either format.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use plimsoll_core::Timestamp;
+use plimsoll_fuzz::limits;
+use plimsoll_sbom::{Document, DocumentSubject, Inventory, read_document, write_cyclonedx, write_spdx};
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut limits = limits();
+    let Ok(read) = read_document(bytes, &limits) else {
+        return;
+    };
+    assert!(read.inventory.components.len() <= limits.components);
+    let document = Document {
+        inventory: &read.inventory,
+        subject: DocumentSubject {
+            name: read.subject_name.clone().unwrap_or_default(),
+            manifest: read.subject_digest,
+            ..DocumentSubject::default()
+        },
+        created: Timestamp::UNIX_EPOCH,
+        tool_version: "0",
+    };
+    limits.sbom_bytes = u64::MAX;
+    limits.components = usize::MAX;
+    for write in [write_spdx, write_cyclonedx] {
+        let mut out = Vec::new();
+        write(&document, &mut out).unwrap();
+        let again = read_document(&out, &limits).unwrap();
+        assert_eq!(purls(&again.inventory), purls(&read.inventory), "{}", String::from_utf8_lossy(&out));
+    }
+});
+
+fn purls(inventory: &Inventory) -> Vec<String> {
+    let mut purls: Vec<String> = inventory.components.iter().map(|c| c.purl.to_string()).collect();
+    purls.sort();
+    purls
+}

@@ -12,7 +12,8 @@ use super::verify::{AttestationFormat, Format};
 
 /// Sign a file
 ///
-/// Reads the file once, however large it is, and writes a Sigstore bundle. Nothing is sent to a transparency log.
+/// Reads the file once, however large it is, and writes a Sigstore bundle. With --key alone
+/// nothing is sent anywhere; without it, or with services named, the instance's authority, logs and timestamps take part.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

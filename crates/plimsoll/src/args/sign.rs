@@ -6,10 +6,11 @@ use super::attest::{SignWith, Upload};
 use super::shared::{Network, PlatformChoice};
 use super::trust_flags::parse_annotation;
 
-/// Sign images with a private key
+/// Sign images, with a private key or an identity
 ///
 /// Writes a Sigstore bundle beside each image, as an OCI referrer (under the fallback tag where the registry has no
-/// referrers API). A tag is resolved once, and what is signed is the digest. Nothing is sent to a transparency log.
+/// referrers API). A tag is resolved once, and what is signed is the digest. With --key alone nothing is sent to a log;
+/// without it, or with services named, the instance's authority, logs and timestamps take part.
 /// The passphrase of an encrypted key comes from PLIMSOLL_KEY_PASSPHRASE, or is asked for on a terminal.
 #[derive(Debug, Args)]
 #[command(after_help = "\

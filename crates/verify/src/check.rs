@@ -455,12 +455,13 @@ fn check_chain(bundle: &Bundle, root: &TrustedRoot, times: &[Timestamp]) -> Resu
     if times.is_empty() {
         return Err(Error::step(Step::SigningTime, "no trusted time", "a timestamp, or a log's promise"));
     }
+    let anchors = root.anchors_valid_at(times);
     for time in times {
         let seconds = u64::try_from(time.as_second()).unwrap_or_default();
         let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
         leaf.verify_for_usage(
             sigstore_crypto::WEBPKI_VERIFICATION_ALGS,
-            &root.anchors_valid_at(times),
+            &anchors,
             &rest,
             at,
             webpki::KeyUsage::required(CODE_SIGNING),

@@ -24,8 +24,10 @@ pub(crate) mod trust_flags;
 pub(crate) mod verify;
 pub(crate) mod waiver;
 
+use std::ffi::OsStr;
+
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub(crate) use shared::Global;
 
@@ -67,8 +69,9 @@ An existing path is recognised without the scheme. A name without scheme is alwa
 its image `docker:24` is docker.io/library/docker:24. Stores are found as the engines' own tools find
 them: DOCKER_HOST, CONTAINERS_STORAGE_CONF, CONTAINERD_ROOT and CONTAINERD_NAMESPACE.";
 
-/// The commands, in the order of their help.
+/// The commands, in the order of their help. Each is defined when it is needed; see [`definition`].
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     Check(check::Check),
     Sbom(sbom::Sbom),
@@ -95,6 +98,25 @@ pub(crate) enum Command {
     Man(Man),
 }
 
+/// The whole definition of the command line: every command with all its flags, the global ones among them.
+pub(crate) fn definition() -> clap::Command {
+    let mut definition = Arguments::command();
+    definition.build();
+    definition
+}
+
+/// What is enough to parse a command line whose first word is `first`. Defining every flag of every command takes longer
+/// than many a command does, so the others stay names where `first` is one of the commands, or asks for the version.
+pub(crate) fn definition_for(first: Option<&OsStr>) -> clap::Command {
+    let quick = Arguments::command();
+    let enough = first.is_some_and(|word| {
+        word == "--version"
+            || word == "-V"
+            || word.to_str().is_some_and(|w| quick.find_subcommand(w).is_some())
+    });
+    if enough { quick } else { definition() }
+}
+
 /// Write a completion script for a shell
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  plimsoll completions bash > /etc/bash_completion.d/plimsoll")]
@@ -115,7 +137,7 @@ pub(crate) struct Man {
 mod tests {
     use clap::CommandFactory as _;
 
-    use super::Arguments;
+    use super::{Arguments, definition};
 
     #[test]
     fn the_definition_is_consistent() {
@@ -136,7 +158,7 @@ mod tests {
             }
             command.get_subcommands().for_each(visit);
         }
-        visit(&Arguments::command());
+        visit(&definition());
     }
 
     #[test]
@@ -149,6 +171,6 @@ mod tests {
                 assert!(help.contains(&format!("  {path}")), "{path} has no example");
             }
         }
-        visit("plimsoll", &Arguments::command());
+        visit("plimsoll", &definition());
     }
 }

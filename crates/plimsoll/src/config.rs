@@ -16,15 +16,16 @@ mod apply;
 mod file;
 mod report;
 
+use std::cell::LazyCell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::CommandFactory as _;
+use clap::ArgMatches;
 use clap::parser::ValueSource;
 use plimsoll_core::{Kind, Limits};
 
 use crate::args::shared::parse_limit;
-use crate::args::{Arguments, Command, config};
+use crate::args::{self, Arguments, Command, config};
 use crate::failure::Failure;
 
 use apply::FileSettings;
@@ -77,13 +78,18 @@ impl From<clap::Error> for Stop {
 pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, Stop> {
     let named = file::named(typed, std::env::var_os("PLIMSOLL_CONFIG"));
     let places = places(named, |name| std::env::var_os(name));
-    let definition = Arguments::command();
-    let loaded = places.iter().map(|place| place.load(&definition));
+    let whole = LazyCell::new(args::definition as fn() -> clap::Command);
+    let loaded = places.iter().map(|place| place.load(&whole));
     let (files, fault) = match loaded.collect::<Result<Vec<_>, _>>() {
         Ok(files) => (files.into_iter().flatten().collect(), None),
         Err(failure) => (Vec::new(), Some(failure)),
     };
-    match (apply::parse(&definition, &files, typed), fault) {
+    let mut definition = if files.is_empty() {
+        args::definition_for(typed.get(1).map(OsString::as_os_str))
+    } else {
+        whole.clone()
+    };
+    match (apply::parse(&mut definition, &files, typed), fault) {
         (Ok((matches, arguments)), fault) => {
             let reports = matches!(
                 arguments.command,
@@ -108,7 +114,7 @@ const VARIABLE: &str = "PLIMSOLL_LIMIT";
 /// The limits, each set by its name: a flag for one leaves those that a file sets for others.
 fn limits(
     files: &[FileSettings],
-    matches: &clap::ArgMatches,
+    matches: &ArgMatches,
     arguments: &Arguments,
 ) -> Result<(Limits, Vec<LimitRow>), Failure> {
     let mut limits = Limits::default();
@@ -145,7 +151,7 @@ fn limits(
 impl Config {
     /// Every setting of every command, with its value and where it came from.
     pub(crate) fn settings(&self) -> Vec<SettingRow> {
-        report::settings(&Arguments::command(), &self.files, &self.typed)
+        report::settings(&args::definition(), &self.files, &self.typed)
     }
 
     /// Every limit, with its value and where it came from.

@@ -1,15 +1,13 @@
 //! `plimsoll completions`.
 
-use clap::CommandFactory as _;
-
-use crate::args::{Arguments, Completions};
+use crate::args::{Completions, definition};
 use crate::failure::{Exit, Failure};
 use crate::output;
 
 pub(super) fn run(arguments: &Completions) -> Result<Exit, Failure> {
     // The generator panics when its writer fails, so it writes into memory.
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Arguments::command(), "plimsoll", &mut script);
+    clap_complete::generate(arguments.shell, &mut definition(), "plimsoll", &mut script);
     output::emit(None, |out| out.write_all(&script))?;
     Ok(Exit::Done)
 }

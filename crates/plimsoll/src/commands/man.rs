@@ -1,18 +1,14 @@
 //! `plimsoll man`.
 
-use clap::CommandFactory as _;
 use plimsoll_core::Kind;
 
-use crate::args::{Arguments, Man};
+use crate::args::{Man, definition};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 
 pub(super) fn run(arguments: &Man, console: Console) -> Result<Exit, Failure> {
-    let mut command = Arguments::command();
-    // Gives each subcommand its full name, `plimsoll-db-build`, which is also the page's.
-    command.build();
     let mut pages = Vec::new();
-    collect(&command, &mut pages)?;
+    collect(&definition(), &mut pages)?;
     for (name, page) in &pages {
         output::emit(Some(&arguments.folder.join(name)), |out| out.write_all(page))?;
     }

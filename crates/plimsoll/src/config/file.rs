@@ -1,5 +1,6 @@
 //! Finding and reading configuration files.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -65,7 +66,7 @@ pub(super) fn named(typed: &[OsString], environment: Option<OsString>) -> Option
 
 impl Place {
     /// Reads the file, if there is one, and checks it against the flags of `definition`.
-    pub(super) fn load(&self, definition: &clap::Command) -> Result<Option<FileSettings>, Failure> {
+    pub(super) fn load(&self, definition: &LazyCell<clap::Command>) -> Result<Option<FileSettings>, Failure> {
         let unreadable = |error: std::io::Error| {
             let kind =
                 if error.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Failed };

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, parser::ValueSource};
 use plimsoll_core::Limits;
+use plimsoll_signing::key::shown;
 use serde::Serialize;
 
-use super::apply::{FileSettings, commands, flags};
+use super::apply::{FileSettings, commands, settable};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -78,9 +79,9 @@ pub(crate) struct LimitRow {
     pub(crate) meaning: &'static str,
 }
 
-/// The global flags that were typed.
+/// The global flags that were typed, out of those that `definition` has.
 pub(super) fn typed(matches: &ArgMatches, definition: &clap::Command) -> Vec<String> {
-    let globals = flags(definition);
+    let globals = definition.get_arguments().filter_map(settable);
     let typed = globals.filter(|(_, argument)| {
         matches.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine)
     });
@@ -105,7 +106,7 @@ pub(super) fn settings(
 ) -> Vec<SettingRow> {
     let mut rows: Vec<SettingRow> = Vec::new();
     for called in commands(definition) {
-        for (long, argument) in flags(called.command).filter(|(long, _)| *long != "limit") {
+        for (long, argument) in called.flags().filter(|(long, _)| *long != "limit") {
             let (value, origin) = effective(argument, long, &called.words, files, typed);
             match rows.iter_mut().find(|row| row.name == long && row.value == value && row.origin == origin) {
                 Some(row) => row.commands.push(called.words.clone()),
@@ -138,11 +139,12 @@ fn effective(
 ) -> (Value, Origin) {
     let flag = typed.iter().find_map(|text| text.strip_prefix(long)?.strip_prefix('='));
     if let (Some(text), "") = (flag, words) {
-        return (Value::One(text.to_owned()), Origin::Flag);
+        return (shown_key(long, Value::One(text.to_owned())), Origin::Flag);
     }
-    let secret = argument.is_hide_env_values_set()
+    let secret = (argument.is_hide_env_values_set() && long != "key")
         || ["password", "passphrase", "token", "secret"].iter().any(|word| long.contains(word));
-    let hidden = |value: Value| if secret { Value::One("(hidden)".to_owned()) } else { value };
+    let hidden =
+        |value: Value| if secret { Value::One("(hidden)".to_owned()) } else { shown_key(long, value) };
     let several = matches!(argument.get_action(), clap::ArgAction::Append);
     if let Some((name, text)) = argument.get_env().and_then(|name| Some((name, std::env::var_os(name)?))) {
         let text = text.to_string_lossy().into_owned();
@@ -169,6 +171,15 @@ fn effective(
         (all, _) => Value::Several(all.to_vec()),
     };
     (value, Origin::Default)
+}
+
+/// A key without the PIN that a token's URI may hold.
+fn shown_key(long: &str, value: Value) -> Value {
+    match value {
+        Value::One(key) if long == "key" => Value::One(shown(&key)),
+        Value::Several(keys) if long == "key" => Value::Several(keys.iter().map(|key| shown(key)).collect()),
+        other => other,
+    }
 }
 
 pub(super) fn limit_rows(limits: &Limits, origins: &[(String, Origin)]) -> Vec<LimitRow> {

@@ -364,7 +364,10 @@ fn normalised(mut purl: Purl) -> Result<Purl, ParseError> {
     {
         return Err(ParseError::Type { got: shortened(&purl.package_type) });
     }
-    purl.namespace = purl.namespace.map(|n| n.trim_matches('/').to_owned()).filter(|n| !n.is_empty());
+    if let Some(namespace) = purl.namespace.as_mut().filter(|n| n.starts_with('/') || n.ends_with('/')) {
+        *namespace = namespace.trim_matches('/').to_owned();
+    }
+    purl.namespace = purl.namespace.filter(|n| !n.is_empty());
     purl.version = purl.version.filter(|v| !v.is_empty());
     purl.subpath = purl.subpath.map(|path| without_dots(&path)).filter(|path| !path.is_empty());
     purl.qualifiers = checked_qualifiers(purl.qualifiers)?;
@@ -383,7 +386,7 @@ fn normalised(mut purl: Purl) -> Result<Purl, ParseError> {
         ("version", purl.version.as_deref()),
         ("subpath", purl.subpath.as_deref()),
     ] {
-        if let Some(value) = value.filter(|v| v.chars().any(char::is_control)) {
+        if let Some(value) = value.filter(|v| has_control(v)) {
             return Err(ParseError::Encoding { part, got: shortened(&value.escape_debug().to_string()) });
         }
     }
@@ -395,6 +398,15 @@ fn normalised(mut purl: Purl) -> Result<Purl, ParseError> {
         + purl.subpath.as_deref().map_or(0, str::len)
         + purl.qualifiers.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
     if length > MAX_BYTES { Err(ParseError::Length { got: length }) } else { Ok(purl) }
+}
+
+fn has_control(text: &str) -> bool {
+    // Nearly all texts are ASCII, where bytes are looked at many at a time.
+    if text.is_ascii() {
+        text.bytes().any(|byte| byte.is_ascii_control())
+    } else {
+        text.chars().any(char::is_control)
+    }
 }
 
 fn without_dots(path: &str) -> String {
@@ -410,7 +422,7 @@ fn checked_qualifiers(given: BTreeMap<String, String>) -> Result<BTreeMap<String
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'))
             && !value.is_empty()
-            && !value.chars().any(char::is_control)
+            && !has_control(value)
     };
     if given.iter().all(canonical) {
         return Ok(given);
@@ -423,7 +435,7 @@ fn checked_qualifiers(given: BTreeMap<String, String>) -> Result<BTreeMap<String
         if !usable {
             return Err(ParseError::QualifierKey { got: shortened(&key) });
         }
-        if value.chars().any(char::is_control) {
+        if has_control(&value) {
             let got = shortened(&value.escape_debug().to_string());
             return Err(ParseError::Encoding { part: "qualifier value", got });
         }
@@ -439,7 +451,13 @@ fn checked_qualifiers(given: BTreeMap<String, String>) -> Result<BTreeMap<String
 
 /// The rules of single types, as far as their definitions state them as requirements.
 fn by_type(mut purl: Purl) -> Result<Purl, ParseError> {
-    let lower = |text: &mut String| *text = text.to_lowercase();
+    let lower = |text: &mut String| {
+        if !text.is_ascii() {
+            *text = text.to_lowercase();
+        } else if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            text.make_ascii_lowercase();
+        }
+    };
     match purl.package_type.as_str() {
         "alpm" | "apk" | "bitbucket" | "bitnami" | "brew" | "composer" | "deb" | "git" | "github" | "hex"
         | "oci" | "otp" | "pub" => {
@@ -449,7 +467,7 @@ fn by_type(mut purl: Purl) -> Result<Purl, ParseError> {
         "qpkg" | "rpm" => {
             purl.namespace.as_mut().map(lower);
         }
-        "pypi" => purl.name = pep503(&purl.name),
+        "pypi" if !is_pep503(&purl.name) => purl.name = pep503(&purl.name),
         "huggingface" => {
             purl.version.as_mut().map(lower);
         }
@@ -497,6 +515,12 @@ fn by_type(mut purl: Purl) -> Result<Purl, ParseError> {
         _ => {}
     }
     Ok(purl)
+}
+
+/// Whether [`pep503`] surely leaves the name as it is.
+fn is_pep503(name: &str) -> bool {
+    let normal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    name.bytes().all(normal) && !name.contains("--")
 }
 
 /// PEP 503: lower case, and each run of `-`, `_` and `.` is one dash.

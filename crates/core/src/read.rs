@@ -24,7 +24,18 @@ pub enum Error {
 
 /// Reads `reader` to its end, at most `limit` bytes; `name` and `what` go into the error.
 pub fn to_end(reader: impl Read, limit: u64, name: &'static str, what: &str) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
+    to_end_of(reader, 0, limit, name, what)
+}
+
+/// As [`to_end`], with room made at once for the bytes that are expected, such as the length of a file.
+pub fn to_end_of(
+    reader: impl Read,
+    expected: u64,
+    limit: u64,
+    name: &'static str,
+    what: &str,
+) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::with_capacity(usize::try_from(expected.min(limit)).unwrap_or(0));
     reader
         .take(limit.saturating_add(1))
         .read_to_end(&mut bytes)

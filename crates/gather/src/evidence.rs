@@ -1,5 +1,6 @@
 //! Collecting: inventory, findings and signatures, side by side.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::thread;
 
@@ -78,25 +79,27 @@ pub fn evidence(opened: &Opened, collection: &Collection<'_>) -> Result<Vec<Evid
     }
 }
 
-/// The inventory of a subject; of `image` where it is one of several.
-pub fn inventory(
-    opened: &Opened,
+/// The inventory of a subject; of `image` where it is one of several. A document has its own already.
+pub fn inventory<'a>(
+    opened: &'a Opened,
     image: Option<&Image>,
     layers: &Layers,
     progress: &dyn Progress,
-) -> Result<Inventory, Error> {
+) -> Result<Cow<'a, Inventory>, Error> {
     match (opened, image) {
-        (Opened::Image { source, .. }, Some(image)) => of_layers(source.as_ref(), image, layers, progress),
+        (Opened::Image { source, .. }, Some(image)) => {
+            of_layers(source.as_ref(), image, layers, progress).map(Cow::Owned)
+        }
         (Opened::Image { .. }, None) => {
             let image = opened.one_image(None)?;
             inventory(opened, image, layers, progress)
         }
         (Opened::RootDir(dir), _) => {
             let files = rootdir::read(dir, plimsoll_sbom::select(), layers.limits(), progress)?;
-            Ok(plimsoll_sbom::catalog(&files))
+            Ok(Cow::Owned(plimsoll_sbom::catalog(&files)))
         }
-        (Opened::File { path, digest, size }, _) => Ok(of_file(path, digest, *size)),
-        (Opened::Sbom { document, .. }, _) => Ok(document.inventory.clone()),
+        (Opened::File { path, digest, size }, _) => Ok(Cow::Owned(of_file(path, digest, *size))),
+        (Opened::Sbom { document, .. }, _) => Ok(Cow::Borrowed(&document.inventory)),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::{panic, thread};
 
 use plimsoll_core::{Algorithm, Digest, Hasher, LimitExceeded, Limits, Platform, Reference, read};
 use plimsoll_http::Client;
@@ -154,16 +155,22 @@ fn open_file(path: &Path, limits: &Limits) -> Result<Opened, Error> {
 fn open_sbom(path: &Path, limits: &Limits) -> Result<Opened, Error> {
     let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
     let file = File::open(path).map_err(unreadable)?;
-    let bytes = read::to_end(file, limits.sbom_bytes, "sbom_bytes", &path.display().to_string()).map_err(
+    let length = file.metadata().map_err(unreadable)?.len();
+    let name = path.display().to_string();
+    let bytes = read::to_end_of(file, length, limits.sbom_bytes, "sbom_bytes", &name).map_err(
         |error| match error {
             read::Error::Limit(limit) => Error::Limit(limit),
             read::Error::Io { source, .. } => unreadable(source),
             other => unreadable(std::io::Error::other(other)),
         },
     )?;
-    let document = plimsoll_sbom::read_document(&bytes, limits)
-        .map_err(|source| Error::Sbom { path: path.to_owned(), source })?;
-    Ok(Opened::Sbom { path: path.to_owned(), document: Box::new(document), digest: Digest::sha256(&bytes) })
+    let (document, digest) = thread::scope(|scope| {
+        let digest = scope.spawn(|| Digest::sha256(&bytes));
+        let document = plimsoll_sbom::read_document(&bytes, limits);
+        (document, digest.join().unwrap_or_else(|panic| panic::resume_unwind(panic)))
+    });
+    let document = document.map_err(|source| Error::Sbom { path: path.to_owned(), source })?;
+    Ok(Opened::Sbom { path: path.to_owned(), document: Box::new(document), digest })
 }
 
 impl Opened {

@@ -3,6 +3,7 @@
 //! An inventory is evidence only together with its problems: an empty list of components and a broken package database
 //! look the same otherwise. Everything is in a fixed order, so that equal inventories give equal documents.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use plimsoll_core::Purl;
@@ -29,9 +30,36 @@ impl Inventory {
             component.locations.sort();
             component.locations.dedup();
         }
-        self.components.sort_by(|a, b| a.purl.cmp(&b.purl).then_with(|| a.locations.cmp(&b.locations)));
+        sort_in_place(&mut self.components, |a, b| {
+            a.purl.cmp(&b.purl).then_with(|| a.locations.cmp(&b.locations))
+        });
         self.problems.sort();
         self.problems.dedup();
+    }
+}
+
+/// Sorts large items, stably: their numbers are sorted, then each item is moved once. Sorting the items themselves moves
+/// each of them many times, and takes as much memory again. Most inventories are runs of what is sorted already, which a
+/// stable sort merges.
+fn sort_in_place<T>(items: &mut [T], order: impl Fn(&T, &T) -> Ordering) {
+    let by_number = |a: &usize, b: &usize| match (items.get(*a), items.get(*b)) {
+        (Some(x), Some(y)) => order(x, y),
+        _ => Ordering::Equal,
+    };
+    let mut order_of: Vec<usize> = (0..items.len()).collect();
+    order_of.sort_by(by_number);
+    let mut places = vec![0; items.len()];
+    for (place, number) in order_of.into_iter().enumerate() {
+        if let Some(of_number) = places.get_mut(number) {
+            *of_number = place;
+        }
+    }
+    for at in 0..items.len() {
+        // Each swap brings one item to its place, so there are no more swaps than items.
+        while let Some(place) = places.get(at).copied().filter(|place| *place != at) {
+            items.swap(at, place);
+            places.swap(at, place);
+        }
     }
 }
 
@@ -77,8 +105,8 @@ pub struct Component {
     pub supplier: Option<String>,
     /// Where it was found.
     pub locations: Vec<Location>,
-    /// The operating system's package that brought it.
-    pub owner: Option<Owner>,
+    /// The operating system's package that brought it. Few have one, and it is as large as the rest.
+    pub owner: Option<Box<Owner>>,
 }
 
 impl Component {
@@ -347,5 +375,22 @@ impl ProblemCode {
 impl fmt::Display for ProblemCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn sorting_by_numbers_is_the_stable_sort(items in proptest::collection::vec((0_u8..8, any::<u16>()), 0..60)) {
+            let (mut ours, mut expected) = (items.clone(), items);
+            sort_in_place(&mut ours, |a, b| a.0.cmp(&b.0));
+            expected.sort_by_key(|item| item.0);
+            prop_assert_eq!(ours, expected);
+        }
     }
 }

@@ -63,7 +63,7 @@ pub(crate) fn assign(files: &FileSet, packages: &[Component], distributions: &mu
     }
     for (index, owner) in owners {
         if let Some(distribution) = distributions.get_mut(index) {
-            distribution.component.owner = Some(owner);
+            distribution.component.owner = Some(Box::new(owner));
         }
     }
 }

@@ -228,12 +228,13 @@ impl Collector {
         }
     }
 
-    /// Counts what is about to be looked at, before memory is spent on it.
+    /// Counts what is about to be looked at, before memory is spent on it, and makes room for it.
     fn count(&mut self, more: usize) -> Result<(), Error> {
         self.seen = self.seen.saturating_add(more);
         if self.seen > self.limit {
             return Err(LimitExceeded::new("components", self.limit as u64, "SBOM").into());
         }
+        self.inventory.components.reserve(more);
         Ok(())
     }
 

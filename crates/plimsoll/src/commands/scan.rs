@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Arguments, limits: &Limits, console: Console) -> R
                 subject: text.clone(),
                 manifest: image.map(|image| image.manifest.digest),
                 platform: image.map(|image| image.platform.to_string()),
-                layers: inventory.layers,
+                layers: inventory.layers.clone(),
                 scan,
             });
         }

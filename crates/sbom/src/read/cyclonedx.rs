@@ -131,7 +131,8 @@ pub(super) fn read(version: String, root: Root<'_>, limits: &Limits) -> Result<R
             waiting.extend(subject.components.0);
         }
     }
-    // Last in, first out: nesting costs no recursion.
+    // Last in, first out: nesting costs no recursion. The order of the document is most often that of the inventory.
+    waiting.reverse();
     while let Some(raw) = waiting.pop() {
         let part: Part<'_> = parsed(raw)?;
         collector.count(part.components.0.len())?;
@@ -173,7 +174,7 @@ fn component(collector: &mut Collector, part: &Part<'_>) {
         .and_then(|supplier| supplier.name.as_deref())
         .or(part.publisher.as_deref())
         .map(str::to_owned);
-    component.owner = known.owner(component);
+    component.owner = known.owner(component).map(Box::new);
 }
 
 /// The properties that mean something here: ours, Trivy's, Syft's.

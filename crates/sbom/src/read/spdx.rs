@@ -305,7 +305,7 @@ impl<'a> Owners<'a> {
             let components = &mut collector.inventory.components;
             let Some(purl) = components.get(*from).map(|owner| owner.purl.clone()) else { continue };
             if let Some(component) = components.get_mut(*to).filter(|_| from != to) {
-                component.owner = Some(Owner { purl, evidence: *evidence });
+                component.owner = Some(Box::new(Owner { purl, evidence: *evidence }));
             }
         }
     }

@@ -106,7 +106,10 @@ fn an_spdx_of_trivy_and_of_syft() {
     assert_eq!(libc.supplier.as_deref(), Some("Debian <x@y.z>"));
     assert_eq!(libc.licenses, ["Old licence"]);
     // A document cannot prove ownership.
-    assert_eq!(requests.owner, Some(Owner { purl: libc.purl.clone(), evidence: OwnerEvidence::Claimed }));
+    assert_eq!(
+        requests.owner.as_deref(),
+        Some(&Owner { purl: libc.purl.clone(), evidence: OwnerEvidence::Claimed })
+    );
 }
 
 #[test]

@@ -298,7 +298,7 @@ fn only_proven_ownership_by_a_covered_debian_package_suppresses() {
             (Ecosystem::Debian, releases, vec![]),
         ];
         let mut inventory = debian(Some("12"), None, &["pkg:pypi/a@1.0"]);
-        inventory.components[0].owner = Some(Owner { purl: purl(owner), evidence });
+        inventory.components[0].owner = Some(Box::new(Owner { purl: purl(owner), evidence }));
         let scan = run(&feeds, &inventory, now);
         assert_eq!(scan.findings.len() + scan.suppressed.len(), 1);
         scan.suppressed.len() == 1

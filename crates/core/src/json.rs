@@ -61,10 +61,16 @@ pub fn value(bytes: &[u8], limit: u64) -> Result<Value, Error> {
 
 /// Checks everything that [`from_slice`] promises, without building anything.
 pub fn check(bytes: &[u8], limit: u64) -> Result<(), Error> {
+    within(bytes, limit)?;
+    if quick::is_strict(bytes) { Ok(()) } else { walk(bytes) }
+}
+
+/// Checks the length alone, before anything is spent on the rest.
+pub fn within(bytes: &[u8], limit: u64) -> Result<(), Error> {
     if bytes.len() as u64 > limit {
         return Err(Error::TooLarge { got: bytes.len(), limit });
     }
-    if quick::is_strict(bytes) { Ok(()) } else { walk(bytes) }
+    Ok(())
 }
 
 /// The walk that decides, and words what is wrong.

@@ -13,6 +13,7 @@ mod spdx;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::{panic, thread};
 
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Digest, LimitExceeded, Limits, Purl, json};
@@ -67,7 +68,18 @@ pub fn read(bytes: &[u8]) -> Result<Inventory, Error> {
 
 /// Reads a document with what it says about itself. `limits` bounds bytes and components.
 pub fn read_document(bytes: &[u8], limits: &Limits) -> Result<ReadDocument, Error> {
-    json::check(bytes, limits.sbom_bytes)?;
+    json::within(bytes, limits.sbom_bytes)?;
+    // Two walks over the same bytes, side by side; what is not strict JSON is refused whatever the other made of it.
+    let (strict, document) = thread::scope(|scope| {
+        let strict = scope.spawn(|| json::check(bytes, limits.sbom_bytes));
+        let document = parse(bytes, limits);
+        (strict.join().unwrap_or_else(|panic| panic::resume_unwind(panic)), document)
+    });
+    strict?;
+    document
+}
+
+fn parse(bytes: &[u8], limits: &Limits) -> Result<ReadDocument, Error> {
     let root: Root<'_> = serde_json::from_slice(bytes).map_err(json::Error::from)?;
     // A document that is both would be read differently by different readers.
     let mut document = match (root.bom_format.as_deref(), root.spdx_version.as_deref()) {

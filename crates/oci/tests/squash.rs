@@ -151,7 +151,8 @@ fn lay_over(mut lower: Tree, ops: &[Op]) -> Tree {
     merge(lower, upper)
 }
 
-/// Gives hard links to other layers their content; those to nothing go.
+/// Gives hard links to other layers their content; those to nothing go. What the same layer puts there after the link is
+/// another file, unless there was none before.
 fn settle(tree: &mut Tree, own: &Tree, lower: &Tree) {
     tree.retain(|_, node| match node {
         Node::Directory(children) => {
@@ -176,14 +177,10 @@ fn pending(target: &str, own: &Tree, lower: &Tree, hops: usize) -> Option<String
     if hops == 0 {
         return None;
     }
-    match at(own, target) {
-        Some(Node::File(content)) => Some(content.clone()),
-        Some(Node::Pending(next)) => pending(next, own, lower, hops - 1),
-        Some(_) => None,
-        None => match at(lower, target) {
-            Some(Node::File(content)) => Some(content.clone()),
-            _ => None,
-        },
+    match (at(lower, target), at(own, target)) {
+        (Some(Node::File(content)), _) | (_, Some(Node::File(content))) => Some(content.clone()),
+        (_, Some(Node::Pending(next))) => pending(next, own, lower, hops - 1),
+        _ => None,
     }
 }
 

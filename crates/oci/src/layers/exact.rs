@@ -112,7 +112,7 @@ impl Tree {
         }
         match self.places.get(path)? {
             Place::File(ordinal) if *ordinal == entry.ordinal => {
-                Some(Node::Hardlink(Target::Path(clean_link(&entry.link))))
+                Some(Node::Hardlink(Target::Below(clean_link(&entry.link))))
             }
             Place::File(ordinal) => Some(
                 self.by_ordinal.get(ordinal).cloned().unwrap_or(Node::Hardlink(Target::Ordinal(*ordinal))),

@@ -72,6 +72,9 @@ pub(super) enum Target {
     Path(Vec<u8>),
     /// In the entry with this number of the same layer.
     Ordinal(u64),
+    /// At this path of the layers below, if they have it: the same layer had nothing there yet, and may put another file
+    /// there later.
+    Below(Vec<u8>),
 }
 
 /// An entry that was looked at more closely.
@@ -128,7 +131,9 @@ impl Node {
     fn bytes(&self) -> usize {
         match self {
             Self::File(content) => content.len(),
-            Self::Symlink(target) | Self::Hardlink(Target::Path(target)) => target.len(),
+            Self::Symlink(target) | Self::Hardlink(Target::Path(target) | Target::Below(target)) => {
+                target.len()
+            }
             Self::Oversized(_) | Self::Unnamed | Self::Hardlink(Target::Ordinal(_)) | Self::Special => 0,
         }
     }

@@ -38,7 +38,7 @@ pub(super) struct Targets {
 impl Targets {
     pub(super) fn add(&mut self, target: Target) {
         match target {
-            Target::Path(path) => self.paths.insert(path),
+            Target::Path(path) | Target::Below(path) => self.paths.insert(path),
             Target::Ordinal(ordinal) => self.ordinals.insert(ordinal),
         };
     }

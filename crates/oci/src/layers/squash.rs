@@ -200,10 +200,17 @@ impl<'a> Stack<'a> {
                         None => return Outcome::Need(at, Target::Ordinal(*ordinal)),
                     }
                 }
-                Node::Hardlink(Target::Path(target)) => {
-                    // The file of the same layer; where a builder left it out, the one that the layers below show.
+                Node::Hardlink(way @ (Target::Path(target) | Target::Below(target))) => {
                     let own = self.layers.get(at).and_then(|known| known.ledger().at(self.keyed.of(target)));
-                    let found = own.map(|present| (at, present)).or_else(|| self.find(target, at));
+                    let own = own.map(|present| (at, present));
+                    let below = || self.find(target, at);
+                    let found = match way {
+                        // What was there when the link came. Where nothing was, runtimes refuse the image, and what comes
+                        // later is the best guess at what its maker meant.
+                        Target::Below(_) => below().filter(|(_, kind)| *kind == Present::File).or(own),
+                        // The file of the same layer; where a builder left it out, the one that the layers below show.
+                        _ => own.or_else(below),
+                    };
                     let Some((holder, Present::File)) = found else {
                         let target = shown(&String::from_utf8_lossy(target));
                         return Outcome::Unreadable(format!("a hard link to {target}, which is not a file"));

@@ -171,6 +171,10 @@ fn t03_hard_links_share_content_and_never_leave() {
     assert_eq!(found([layer().file("blob", "x").hardlink("a/META", "blob")]), ["a/META=x@0"]);
     assert_eq!(found([layer().file("blob", "x"), layer().hardlink("a/META", "/blob")]), ["a/META=x@1"]);
     assert_eq!(found([layer().hardlink("a/META", "../../../etc/passwd")]), Vec::<String>::new());
+    // What comes after the link is another file, as when a runtime unpacks one entry after the other.
+    let late = || layer().hardlink("a/META", "blob").file("blob", "new");
+    assert_eq!(found([layer().file("blob", "old"), late()]), ["a/META=old@1"]);
+    assert_eq!(found([late()]), ["a/META=new@0"]);
 }
 
 #[test]

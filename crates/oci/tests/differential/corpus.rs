@@ -558,6 +558,16 @@ fn sparse() -> Vec<Case> {
             old_sparse(gnu).file("after", "y").end(),
             "file sparse = \"\\x00\\x00\\x00\\x00end\"\nfile after = \"y\"",
         ),
+        reads(
+            "sparse-old-with-another-size-in-a-record",
+            {
+                let Tar(sparse) = old_sparse(gnu);
+                new().pax(&[("GNU.sparse.realsize", "0")]).raw(&sparse).file("after", "y").end()
+            },
+            "file sparse = \"\\x00\\x00\\x00\\x00end\"\nfile after = \"y\"",
+        )
+        .differs(Peer::Python, "takes the record's size")
+        .differs(Peer::GnuTar, "gives up"),
         refuses(
             "sparse-old-in-another-dialect",
             old_sparse(|_| {}).file("after", "y").end(),

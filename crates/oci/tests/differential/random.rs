@@ -1,5 +1,6 @@
-//! Archives by chance: entries of every kind and dialect, with headers before them that rename and resize, damaged here
-//! and there. The same ones in every run.
+//! Archives by chance: entries of every kind and dialect, with headers before them that rename and resize. Most are as
+//! some program could have written them; one in three is hostile, with sizes that lie, headers that contradict each other,
+//! and damage. The same ones in every run.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -83,12 +84,64 @@ fn piece() -> impl Strategy<Value = Piece> {
     ]
 }
 
+/// A name that says nothing about the kind of its entry.
+fn plain() -> impl Strategy<Value = String> {
+    name().prop_map(|name| name.trim_end_matches('/').to_owned())
+}
+
+/// An entry as programs write it, with what goes before it.
+fn honest() -> impl Strategy<Value = Vec<Piece>> {
+    let before = prop_oneof![
+        6 => Just(None),
+        1 => plain().prop_map(|name| Some(Piece::Extended(vec![("path", name)]))),
+        1 => (plain(), plain()).prop_map(|(name, link)| Some(Piece::Extended(vec![("path", name), ("linkpath", link)]))),
+        1 => Just(Some(Piece::Extended(vec![("comment", "x".to_owned()), ("mtime", "1".to_owned())]))),
+        1 => Just(Some(Piece::Global("comment", "x".to_owned()))),
+        1 => plain().prop_map(|name| Some(Piece::Long(b'L', name))),
+        1 => plain().prop_map(|name| Some(Piece::Long(b'K', name))),
+    ];
+    let content = prop::sample::select(&["", "x", "abc", "1\n0\n1\n"][..]).prop_map(str::to_owned);
+    let content = prop_oneof![4 => content, 1 => Just("y".repeat(512)), 1 => Just("z".repeat(600))];
+    let kind = prop::sample::select(&b"000000\x0012223556"[..]);
+    let dialect = prop::sample::select(
+        &[
+            Dialect::V7,
+            Dialect::Ustar(""),
+            Dialect::Ustar("p"),
+            Dialect::Gnu,
+            Dialect::Base256,
+            Dialect::Spaces,
+        ][..],
+    );
+    (before, kind, plain(), plain(), content, dialect).prop_map(
+        |(before, kind, name, link, content, dialect)| {
+            // Devices, links and directories have no content.
+            let content = if matches!(kind, b'0' | 0) { content } else { String::new() };
+            before
+                .into_iter()
+                .chain([Piece::Entry { kind, name, link, content, dialect, claims: None }])
+                .collect()
+        },
+    )
+}
+
+/// What an archive is made of, and whether a program could have written it.
+#[derive(Debug, Clone)]
+pub(crate) struct Made {
+    pub(crate) pieces: Vec<Piece>,
+    pub(crate) honest: bool,
+}
+
 /// `count` archives.
-pub(crate) fn archives(count: usize) -> Vec<(Vec<Piece>, Vec<u8>)> {
+pub(crate) fn archives(count: usize) -> Vec<(Made, Vec<u8>)> {
     let mut runner = TestRunner::deterministic();
-    let strategy = prop::collection::vec(piece(), 1..6);
-    let pieces = (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current());
-    pieces.map(|pieces| (pieces.clone(), pieces.into_iter().fold(Tar::default(), write).end())).collect()
+    let strategy = prop_oneof![
+        2 => prop::collection::vec(honest(), 1..5)
+            .prop_map(|entries| Made { pieces: entries.concat(), honest: true }),
+        1 => prop::collection::vec(piece(), 1..6).prop_map(|pieces| Made { pieces, honest: false }),
+    ];
+    let made = (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current());
+    made.map(|made| (made.clone(), made.pieces.into_iter().fold(Tar::default(), write).end())).collect()
 }
 
 fn write(tar: Tar, piece: Piece) -> Tar {
@@ -145,9 +198,19 @@ fn write(tar: Tar, piece: Piece) -> Tar {
     }
 }
 
+/// What Python is known to read otherwise than Go and GNU tar; the corpus has an archive for each.
+pub(crate) fn python_reads_otherwise(pieces: &[Piece]) -> bool {
+    // A sparse file of the old kind has its size in the header; Python takes the one of a record before it.
+    let sizes = |piece: &Piece| match piece {
+        Piece::Extended(records) => records.iter().any(|(key, _)| key.starts_with("GNU.sparse.")),
+        _ => false,
+    };
+    let old = |piece: &Piece| matches!(piece, Piece::Entry { kind: b'S', .. });
+    (pieces.iter().any(sizes) && pieces.iter().any(old)) || pieces.iter().any(Piece::python_reads_otherwise)
+}
+
 impl Piece {
-    /// What Python is known to read otherwise than Go and GNU tar; the corpus has an archive for each.
-    pub(crate) fn python_reads_otherwise(&self) -> bool {
+    fn python_reads_otherwise(&self) -> bool {
         match self {
             // An empty value takes the header's own back; Python makes the name empty.
             // Nor does it take a renamed entry for a directory by its last character.

@@ -1,14 +1,45 @@
-//! Predicate types by name.
+//! Predicate types by name, and whether a predicate fits its type.
 //!
-//! Owns the short names that cosign's `--type` has, the URI that is written for each, and which URIs are read as it: the
-//! communities behind SPDX, `CycloneDX`, `OpenVEX` and in-toto's links have used more than one for the same document.
-//! What a predicate says is not looked at here.
+//! Owns the short names that cosign's `--type` has and a few more, the URI that is written for each, and which URIs are read
+//! as it: the communities behind SPDX, `CycloneDX`, `OpenVEX` and in-toto's links have used more than one for the same
+//! document. The fields of each type stand in `form`.
+
+mod form;
 
 use std::fmt;
 use std::str::FromStr;
 
+use serde_json::Value;
+
 use crate::Error;
 use crate::error::excerpt;
+
+/// A place in a predicate that is not as its type demands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Misfit {
+    path: String,
+    problem: String,
+}
+
+/// Checks that `predicate` has the form of its type: that what a reader relies on is there, and of the right kind
+/// (CVE-2022-35929: a type is a promise about the content, not only a label). A predicate of a type that is not known here
+/// fits; what it says is between its writer and its reader.
+///
+/// ```
+/// # use plimsoll_verify::{Error, check_predicate};
+/// let wrong = serde_json::json!({"result": "GREEN", "configuration": []});
+/// let Err(Error::Predicate { path, .. }) = check_predicate("https://in-toto.io/attestation/test-result/v0.1", &wrong) else {
+///     panic!("it fits");
+/// };
+/// assert_eq!(path, "predicate.result");
+/// ```
+pub fn check_predicate(predicate_type: &str, predicate: &Value) -> Result<(), Error> {
+    form::check(predicate_type, predicate).map_err(|Misfit { path, problem }| Error::Predicate {
+        predicate_type: excerpt(predicate_type),
+        path,
+        problem,
+    })
+}
 
 /// The short names: what they are written as, and what is read as them besides. A URI that ends in `*` stands for all that
 /// begin with it.
@@ -22,6 +53,10 @@ const NAMES: &[(&str, &str, &[&str])] = &[
     ("cyclonedx", "https://cyclonedx.org/bom", &["https://cyclonedx.org/bom/*"]),
     ("vuln", "https://cosign.sigstore.dev/attestation/vuln/v1", &[]),
     ("openvex", "https://openvex.dev/ns", &["https://openvex.dev/ns/*"]),
+    ("testresult", "https://in-toto.io/attestation/test-result/v0.1", &[]),
+    ("vsa", "https://slsa.dev/verification_summary/v1", &[]),
+    ("npmpublish", "https://github.com/npm/attestation/tree/main/specs/publish/v0.1", &[]),
+    ("pypipublish", "https://docs.pypi.org/attestations/publish/v1", &[]),
     ("custom", "https://cosign.sigstore.dev/attestation/v1", &[]),
 ];
 
@@ -89,7 +124,101 @@ impl fmt::Display for PredicateType {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    /// Where the first problem of a predicate is, and what it is.
+    fn problem(predicate_type: &str, predicate: &Value) -> String {
+        match check_predicate(predicate_type, predicate) {
+            Err(Error::Predicate { path, problem, .. }) => format!("{path}: {problem}"),
+            other => panic!("{other:?}: {predicate}"),
+        }
+    }
+
+    #[test]
+    fn every_named_type_but_custom_data_has_a_form() {
+        for (name, uri, also) in NAMES.iter().filter(|(name, ..)| *name != "custom") {
+            assert!(form::knows(uri), "{name}");
+            assert!(also.iter().all(|uri| form::knows(uri)), "{name}");
+            assert!(check_predicate(uri, &json!(["a list is no predicate of any type"])).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_by_its_place() {
+        let slsa = "https://slsa.dev/provenance/v1";
+        let mut good = json!({
+            "buildDefinition": {"buildType": "https://b.example", "externalParameters": {}, "resolvedDependencies": [{"uri": "a:b"}]},
+            "runDetails": {"builder": {"id": "https://b.example"}, "metadata": {"startedOn": "2026-01-31T12:00:00Z"}},
+        });
+        assert!(check_predicate(slsa, &good).is_ok());
+        good["buildDefinition"]["resolvedDependencies"][0] = json!({"annotations": {}});
+        assert_eq!(
+            problem(slsa, &good),
+            "predicate.buildDefinition.resolvedDependencies[0]: got none of uri, digest, content, name, expected one"
+        );
+        good["buildDefinition"]["resolvedDependencies"] = Value::Null;
+        assert!(check_predicate(slsa, &good).is_ok(), "an explicit null is an absent list");
+        good["runDetails"]["metadata"]["startedOn"] = json!("yesterday");
+        assert!(
+            problem(slsa, &good).starts_with("predicate.runDetails.metadata.startedOn: got \"yesterday\"")
+        );
+        good["runDetails"]["builder"] = json!({"id": ""});
+        assert_eq!(problem(slsa, &good), "predicate.runDetails.builder.id: got \"\", expected a text");
+        good["runDetails"]["builder"] = json!({});
+        assert_eq!(problem(slsa, &good), "predicate.runDetails.builder.id: is missing, expected a text");
+        assert!(
+            problem("https://slsa.dev/provenance/v0.2", &good).starts_with("predicate.builder: is missing")
+        );
+    }
+
+    #[test]
+    fn documents_of_one_type_are_none_of_another() {
+        let documents = [
+            ("spdxjson", json!({"spdxVersion": "SPDX-2.3", "SPDXID": "SPDXRef-DOCUMENT"})),
+            ("cyclonedx", json!({"bomFormat": "CycloneDX", "specVersion": "1.6"})),
+            ("link", json!({"name": "build", "materials": {"a": {"sha256": "00"}}, "command": ["make"]})),
+            ("testresult", json!({"result": "PASSED", "configuration": [{"uri": "a:b"}]})),
+            (
+                "vuln",
+                json!({"scanner": {"uri": "pkg:x/y", "result": {}}, "metadata": {"scanFinishedOn": "2026-01-31T12:00:00Z"}}),
+            ),
+            (
+                "openvex",
+                json!({"@context": "https://openvex.dev/ns/v0.2.0", "@id": "x", "author": "y", "version": 1,
+                "timestamp": "2026-01-31T12:00:00Z", "statements": [{"vulnerability": {"name": "CVE-1"}, "status": "fixed"}]}),
+            ),
+            (
+                "vsa",
+                json!({"verifier": {"id": "x"}, "resourceUri": "y", "policy": {"uri": "z"}, "verificationResult": "PASSED",
+                "verifiedLevels": ["SLSA_BUILD_LEVEL_2"]}),
+            ),
+            ("npmpublish", json!({"name": "a", "version": "1", "registry": "https://r.example"})),
+            ("pypipublish", Value::Null),
+        ];
+        for (name, _) in &documents {
+            let kind: PredicateType = name.parse().unwrap();
+            for (other, document) in &documents {
+                assert_eq!(check_predicate(kind.uri(), document).is_ok(), name == other, "{other} as {name}");
+            }
+        }
+        let spdx = "https://spdx.dev/Document";
+        assert!(check_predicate(spdx, &json!("SPDXVersion: SPDX-2.3\nDataLicense: CC0-1.0\n")).is_ok());
+        assert!(check_predicate(spdx, &json!("bom")).is_err());
+        let wrapped = json!({"Data": {"bomFormat": "CycloneDX", "specVersion": "1.4"}});
+        assert!(check_predicate("https://cyclonedx.org/bom/v1.4", &wrapped).is_ok());
+        assert!(check_predicate("https://example.com/p/v1", &json!(1)).is_ok());
+    }
+
+    #[test]
+    fn the_form_that_got_furthest_says_what_is_wrong() {
+        let spdx = json!({"spdxVersion": "SPDX-2.3", "packages": [{"name": "a"}, 7]});
+        assert_eq!(
+            problem("https://spdx.dev/Document", &spdx),
+            "predicate.packages[1]: got 7, expected an object"
+        );
+    }
 
     #[test]
     fn names_read_their_communities_spellings_and_nothing_near_them() {

@@ -1,0 +1,115 @@
+//! How artifacts were built, for people.
+
+use std::io::{self, Write};
+
+use plimsoll_verify::provenance::{Aspect, Finding};
+
+use super::table::{Paint, Tone, count, safe};
+use super::verification;
+use crate::commands::provenance::{Attested, Judged};
+
+/// Writes each subject with what is known about its build; what was refused when `refused` asks for it.
+pub(crate) fn table(results: &[Judged], refused: bool, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+    for (position, judged) in results.iter().enumerate() {
+        if position > 0 {
+            writeln!(out)?;
+        }
+        let (word, tone) =
+            if judged.verified { ("VERIFIED", Tone::Good) } else { ("NOT VERIFIED", Tone::Bad) };
+        writeln!(out, "{}  {}", paint.paint(tone, word), safe(&judged.subject))?;
+        if let Some(digest) = &judged.digest {
+            let platform = judged.platform.as_deref().map(|name| format!("  {}", safe(name)));
+            writeln!(out, "  digest     {digest}{}", platform.unwrap_or_default())?;
+        }
+        if let Some(as_of) = &judged.as_of {
+            let label = paint.paint(Tone::Doubt, "as of");
+            writeln!(out, "  {label}      {as_of}: from the cache, the registry was not asked")?;
+        }
+        // What is as expected comes first; the others matter where there is none, or somebody wants to know.
+        let shown =
+            judged.attestations.iter().filter(|attested| attested.holds || refused || !judged.verified);
+        shown.into_iter().try_for_each(|attested| attestation(attested, refused, paint, out))?;
+        if let Some(told) = &judged.error {
+            writeln!(out, "  because    {}", safe(&told.message))?;
+        }
+        if refused {
+            judged.refused.iter().try_for_each(|refused| verification::refusal(refused, out))?;
+        }
+    }
+    Ok(())
+}
+
+fn attestation(attested: &Attested, explain: bool, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+    let examined = &attested.examined;
+    let provenance = &examined.provenance;
+    let mut line = |name: &str, value: &str| writeln!(out, "  {name:<10} {}", safe(value));
+    if let Some(builder) = &provenance.builder {
+        line("builder", builder)?;
+    }
+    if let Some(build_type) = &provenance.build_type {
+        line("build type", build_type)?;
+    }
+    if let Some(origin) = &examined.source {
+        if let Some(repository) = &origin.repository {
+            line("source", repository.as_str())?;
+        }
+        let at = [origin.reference.as_deref(), origin.commit.as_deref()];
+        let at: Vec<&str> = at.into_iter().flatten().collect();
+        if !at.is_empty() {
+            line("  at", &at.join("  "))?;
+        }
+    }
+    if let Some(config) = &provenance.config {
+        line("config", config)?;
+    }
+    if let Some(invocation) = &provenance.invocation {
+        line("run", invocation)?;
+    }
+    for (name, value) in &provenance.parameters {
+        // The workflow is the source, said once more.
+        if name != "workflow" && name != "source" && name != "config" {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            line("parameter", &format!("{name}={value}"))?;
+        }
+    }
+    for material in &provenance.materials {
+        line("material", &material.to_string())?;
+    }
+    if provenance.form.is_slsa() {
+        line("level", &format!("SLSA build level {}", examined.level))?;
+    }
+    let (agreed, shown): (Vec<&Finding>, Vec<&Finding>) = examined
+        .findings
+        .iter()
+        .partition(|finding| finding.holds && finding.aspect == Aspect::Certificate && !explain);
+    if !agreed.is_empty() {
+        let claims = count(agreed.len(), "claim");
+        writeln!(
+            out,
+            "  {}      certificate: {claims} as the provenance says",
+            paint.paint(Tone::Good, "holds")
+        )?;
+    }
+    shown.into_iter().try_for_each(|finding| line_of(finding, paint, out))?;
+    if explain {
+        return verification::proof(&attested.held, paint, out);
+    }
+    // What the certificate says was compared above; --explain shows all of it.
+    let held = &attested.held;
+    writeln!(out, "  signer     {}", safe(&held.signer.to_string()))?;
+    held.times.iter().try_for_each(|time| writeln!(out, "    at       {time}"))?;
+    writeln!(out, "    bundle   {}", held.bundle)?;
+    if !held.not_checked.is_empty() {
+        let label = paint.paint(Tone::Doubt, "not checked");
+        writeln!(out, "    {label}: {}", held.not_checked.join(", "))?;
+    }
+    Ok(())
+}
+
+fn line_of(finding: &Finding, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+    let (word, tone) = if finding.holds { ("holds", Tone::Good) } else { ("DIFFERS", Tone::Bad) };
+    let of = finding.of.as_deref().map(|of| format!(" {}", safe(of))).unwrap_or_default();
+    let space = " ".repeat(11 - word.len());
+    write!(out, "  {}{space}{}{of}: {}", paint.paint(tone, word), finding.aspect, safe(&finding.got))?;
+    if finding.holds { writeln!(out) } else { writeln!(out, ", expected {}", safe(&finding.expected)) }
+}

@@ -1,0 +1,167 @@
+//! How an artifact was built, as its builder says, and whether that is as expected.
+//!
+//! Owns reading of provenances (SLSA v0.2 and v1, npm's and PyPI's publish attestations), what is expected of one, and
+//! the files in which build systems and package indexes hand attestations out. What a certificate says about the build
+//! stands above what the signed predicate says: where the two differ, somebody wrote a provenance about another build,
+//! and it does not count. Follows "SLSA v1.0, Provenance" and "Verifying artifacts".
+//!
+//! - [`Provenance::of`]: what a statement says, in one form.
+//! - [`examine()`]: a verified statement against what is [`Expected`], finding by finding.
+//! - [`bundles`]: the bundles in a file.
+//! - [`Build`]: a provenance to be written.
+//!
+//! It does not verify signatures: [`examine()`] takes what [`verify`](fn@crate::verify) made.
+
+mod examine;
+mod files;
+mod material;
+mod parameters;
+mod read;
+mod repository;
+mod write;
+
+use plimsoll_core::{Digest, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{Error, Statement};
+
+pub use examine::{Aspect, Examined, Expected, Finding, Level, Origin, examine};
+pub use files::{Carried, Publisher, bundles};
+pub use material::{Material, MaterialWanted};
+pub use repository::Repository;
+pub use write::{Build, CI_BUILD_TYPE};
+
+/// The forms that are read. Another version is another form: what it means by the same names is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Form {
+    /// `https://slsa.dev/provenance/v0.2`.
+    #[serde(rename = "slsa-v0.2")]
+    SlsaV0_2,
+    /// `https://slsa.dev/provenance/v1`.
+    SlsaV1,
+    /// npm's publish v0.1: who put which version into which registry. It says nothing about a build.
+    NpmPublish,
+    /// PyPI's publish v1: the file was uploaded by whoever signed. It says nothing about a build.
+    PypiPublish,
+}
+
+impl Form {
+    /// The form of this predicate type. Only the whole URI counts.
+    pub fn of(predicate_type: &str) -> Option<Self> {
+        Some(match predicate_type {
+            "https://slsa.dev/provenance/v0.2" => Self::SlsaV0_2,
+            "https://slsa.dev/provenance/v1" => Self::SlsaV1,
+            "https://github.com/npm/attestation/tree/main/specs/publish/v0.1" => Self::NpmPublish,
+            "https://docs.pypi.org/attestations/publish/v1" => Self::PypiPublish,
+            _ => return None,
+        })
+    }
+
+    /// Whether it says how something was built.
+    pub fn is_slsa(self) -> bool {
+        matches!(self, Self::SlsaV0_2 | Self::SlsaV1)
+    }
+}
+
+/// What a provenance says. Each part is as the writer wrote it, and `None` where they did not.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Provenance {
+    /// Which form it was written in.
+    pub form: Form,
+    /// Who ran the build: a URI.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub builder: Option<String>,
+    /// What the parameters mean: a URI.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_type: Option<String>,
+    /// What was built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+    /// The file that says how, within the source: `.github/workflows/release.yml`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// The event that started it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<String>,
+    /// `github-hosted` or `self-hosted`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runner: Option<String>,
+    #[serde(skip)]
+    pub(crate) repository_id: Option<String>,
+    #[serde(skip)]
+    pub(crate) owner_id: Option<String>,
+    /// What somebody outside the builder could choose.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub parameters: Map<String, Value>,
+    /// What went in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub materials: Vec<Material>,
+    /// The run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invocation: Option<String>,
+    /// When it started, by the builder's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
+    /// When it ended, by the builder's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished: Option<Timestamp>,
+}
+
+/// A state of a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    /// The repository.
+    pub repository: Repository,
+    /// The ref as a whole: `refs/heads/main`, `refs/tags/v1`.
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+/// The digest that an entry of subresource integrity names: `sha512` and standard base64.
+pub fn digest_of_integrity(algorithm: &str, encoded: &str) -> Option<Digest> {
+    use std::fmt::Write as _;
+
+    use base64::Engine as _;
+
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
+    let mut text = format!("{algorithm}:");
+    for byte in bytes {
+        write!(text, "{byte:02x}").ok()?;
+    }
+    text.parse().ok()
+}
+
+impl Provenance {
+    /// What `statement` says about how its subjects were built. A type or version that is not known, or a predicate that does
+    /// not have the form of its type, is an error.
+    pub fn of(statement: &Statement) -> Result<Self, Error> {
+        read::read(statement)
+    }
+
+    fn empty(form: Form) -> Self {
+        Self {
+            form,
+            builder: None,
+            build_type: None,
+            source: None,
+            config: None,
+            trigger: None,
+            runner: None,
+            repository_id: None,
+            owner_id: None,
+            parameters: Map::new(),
+            materials: Vec::new(),
+            invocation: None,
+            started: None,
+            finished: None,
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The bundles in a file, in the forms in which attestations are handed out.
+//!
+//! | form | from |
+//! | --- | --- |
+//! | a bundle | cosign, `attest-blob` |
+//! | bundles, one a line | `gh attestation download` |
+//! | `{"attestations": [{"bundle": {…}}]}` | GitHub's API; npm's, whose members have a `predicateType` besides |
+//! | `[{"attestation": {"bundle": {…}}}]` | `gh attestation verify --format json` |
+//! | `{"version": 1, "verification_material": …, "envelope": …}` | PEP 740, an attestation object |
+//! | `{"version": 1, "attestation_bundles": [{"publisher": …, "attestations": […]}]}` | PEP 740, a provenance object |
+//!
+//! Nothing here is believed: what is around a bundle nobody signed. A `predicateType` beside one is not looked at, and a
+//! publisher is only kept to be compared with the certificate.
+
+use plimsoll_core::{Limits, json};
+use serde_json::{Value, json};
+
+use crate::{CertificateIdentity, Claim, Error};
+
+/// GitHub's API gives at most 100 a page.
+const MOST: usize = 128;
+
+/// A bundle out of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carried {
+    /// Its bytes, for [`Bundle::parse`](crate::Bundle::parse).
+    pub bundle: Vec<u8>,
+    /// Who the package index says published it.
+    pub publisher: Option<Publisher>,
+}
+
+/// A trusted publisher, as PEP 740 writes it. The index has not signed that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publisher {
+    kind: String,
+    repository: Option<String>,
+    workflow: Option<String>,
+    email: Option<String>,
+}
+
+/// The bundles in `bytes`, at least one. Strict JSON throughout.
+pub fn bundles(bytes: &[u8], limits: &Limits) -> Result<Vec<Carried>, Error> {
+    let limit = limits.bundle_bytes;
+    let wrong =
+        |path: &str, problem: &str| Error::Attestations { path: path.into(), problem: problem.into() };
+    let whole = match json::value(bytes, limit) {
+        Ok(whole) => whole,
+        Err(first) => {
+            return lines(bytes, limit)?.ok_or_else(|| wrong("the document", &first.to_string()));
+        }
+    };
+    if whole.get("mediaType").is_some() {
+        return Ok(vec![Carried { bundle: bytes.to_vec(), publisher: None }]);
+    }
+    let mut found = Vec::new();
+    match &whole {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                found.push(wrapped(item, &format!("[{index}]"))?);
+            }
+        }
+        Value::Object(members) if members.contains_key("attestation_bundles") => {
+            index_document(&whole, &mut found)?;
+        }
+        Value::Object(members) if members.contains_key("envelope") => {
+            found.push(Carried { bundle: of_index(&whole, "the document")?, publisher: None });
+        }
+        Value::Object(members) => {
+            let items = members.get("attestations").and_then(Value::as_array);
+            let items =
+                items.ok_or_else(|| wrong("the document", "is in none of the forms of attestations"))?;
+            for (index, item) in items.iter().enumerate() {
+                found.push(wrapped(item, &format!("attestations[{index}]"))?);
+            }
+        }
+        _ => return Err(wrong("the document", "is in none of the forms of attestations")),
+    }
+    bounded(found)
+}
+
+/// One bundle a line; `None` where the first line is no document, so that what is wrong with the whole says more.
+fn lines(bytes: &[u8], limit: u64) -> Result<Option<Vec<Carried>>, Error> {
+    let mut found = Vec::new();
+    for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            continue;
+        }
+        if found.len() == MOST {
+            return Err(too_many());
+        }
+        match json::value(line, limit) {
+            Ok(Value::Object(_)) => found.push(Carried { bundle: line.to_vec(), publisher: None }),
+            _ if found.is_empty() => return Ok(None),
+            Ok(_) => {
+                let path = format!("line {}", number + 1);
+                return Err(Error::Attestations { path, problem: "expected a bundle".into() });
+            }
+            Err(error) => {
+                return Err(Error::Attestations {
+                    path: format!("line {}", number + 1),
+                    problem: error.to_string(),
+                });
+            }
+        }
+    }
+    Ok((!found.is_empty()).then_some(found))
+}
+
+/// The bundle within an object of GitHub's or npm's.
+fn wrapped(item: &Value, path: &str) -> Result<Carried, Error> {
+    let bundle = item.get("bundle").or_else(|| item.pointer("/attestation/bundle"));
+    let bundle = match bundle {
+        Some(bundle) => bundle,
+        None if item.get("mediaType").is_some() => item,
+        // GitHub's API leaves the bundle out where it only tells where it lies.
+        None => {
+            return Err(Error::Attestations { path: path.to_owned(), problem: "has no bundle".to_owned() });
+        }
+    };
+    if !bundle.is_object() {
+        return Err(Error::Attestations {
+            path: format!("{path}.bundle"),
+            problem: "is no object".to_owned(),
+        });
+    }
+    Ok(Carried { bundle: bundle.to_string().into_bytes(), publisher: None })
+}
+
+/// A provenance object of PEP 740.
+fn index_document(whole: &Value, found: &mut Vec<Carried>) -> Result<(), Error> {
+    expect_version(whole, "the document")?;
+    let wrong = |path: String, problem: &str| Error::Attestations { path, problem: problem.to_owned() };
+    let groups = whole.get("attestation_bundles").and_then(Value::as_array);
+    let groups = groups.ok_or_else(|| wrong("attestation_bundles".to_owned(), "is no list"))?;
+    for (group_index, group) in groups.iter().enumerate() {
+        let path = format!("attestation_bundles[{group_index}]");
+        let publisher =
+            group.get("publisher").map(|publisher| Publisher::of(publisher, &path)).transpose()?;
+        let items = group.get("attestations").and_then(Value::as_array);
+        let items = items.ok_or_else(|| wrong(format!("{path}.attestations"), "is no list"))?;
+        for (index, item) in items.iter().enumerate() {
+            if found.len() == MOST {
+                return Err(too_many());
+            }
+            let bundle = of_index(item, &format!("{path}.attestations[{index}]"))?;
+            found.push(Carried { bundle, publisher: publisher.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// The bundle that an attestation object of PEP 740 says in other words.
+fn of_index(object: &Value, path: &str) -> Result<Vec<u8>, Error> {
+    expect_version(object, path)?;
+    let part = |pointer: &str| {
+        object.pointer(pointer).cloned().ok_or_else(|| Error::Attestations {
+            path: path.to_owned(),
+            problem: format!("has no {}", pointer.trim_start_matches('/').replace('/', ".")),
+        })
+    };
+    let known: [(&str, &[&str]); 3] = [
+        ("", &["version", "verification_material", "envelope"]),
+        ("/verification_material", &["certificate", "transparency_entries"]),
+        ("/envelope", &["statement", "signature"]),
+    ];
+    for (pointer, names) in known {
+        let members = object.pointer(pointer).and_then(Value::as_object);
+        if let Some(name) =
+            members.and_then(|members| members.keys().find(|name| !names.contains(&name.as_str())))
+        {
+            let problem = format!("has an unknown field {:?}", crate::error::excerpt(name));
+            return Err(Error::Attestations { path: path.to_owned(), problem });
+        }
+    }
+    let bundle = json!({
+        "mediaType": crate::BUNDLE_V0_3,
+        "verificationMaterial": {
+            "certificate": {"rawBytes": part("/verification_material/certificate")?},
+            "tlogEntries": part("/verification_material/transparency_entries")?,
+        },
+        "dsseEnvelope": {
+            "payload": part("/envelope/statement")?,
+            "payloadType": crate::IN_TOTO_PAYLOAD,
+            "signatures": [{"sig": part("/envelope/signature")?}],
+        },
+    });
+    Ok(bundle.to_string().into_bytes())
+}
+
+fn expect_version(object: &Value, path: &str) -> Result<(), Error> {
+    match object.get("version") {
+        Some(version) if version.as_u64() == Some(1) => Ok(()),
+        got => {
+            let got = got.map_or_else(|| "no version".to_owned(), |got| format!("version {got}"));
+            Err(Error::Attestations {
+                path: path.to_owned(),
+                problem: format!("got {got}, expected version 1"),
+            })
+        }
+    }
+}
+
+fn bounded(found: Vec<Carried>) -> Result<Vec<Carried>, Error> {
+    match found.len() {
+        0 => Err(Error::Attestations { path: "the document".into(), problem: "holds no attestation".into() }),
+        1..=MOST => Ok(found),
+        _ => Err(too_many()),
+    }
+}
+
+fn too_many() -> Error {
+    let problem = format!("holds more than {MOST} attestations");
+    Error::Attestations { path: "the document".into(), problem }
+}
+
+impl Publisher {
+    fn of(value: &Value, path: &str) -> Result<Self, Error> {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        let kind = text("kind").ok_or_else(|| Error::Attestations {
+            path: format!("{path}.publisher"),
+            problem: "has no kind".to_owned(),
+        })?;
+        let workflow = text("workflow").or_else(|| text("workflow_filepath"));
+        Ok(Self { kind, repository: text("repository"), workflow, email: text("email") })
+    }
+
+    /// Why `certificate` was not issued to this publisher; `None` where it was, or where publishers of this kind are not known.
+    pub fn differs_from(&self, certificate: &CertificateIdentity) -> Option<String> {
+        let claim = |claim| certificate.claims.get(&claim).map_or("", String::as_str);
+        let (host, folder) = match self.kind.as_str() {
+            "GitHub" => ("https://github.com", ".github/workflows/"),
+            "GitLab" => ("https://gitlab.com", "/"),
+            "Google" => {
+                let email = self.email.as_deref().unwrap_or_default();
+                return (certificate.subject != email).then(|| differs(&certificate.subject, email));
+            }
+            _ => return None,
+        };
+        let repository = format!("{host}/{}", self.repository.as_deref().unwrap_or_default());
+        let vouched = claim(Claim::SourceRepository);
+        if vouched != repository {
+            return Some(differs(vouched, &repository));
+        }
+        let workflow = format!("{repository}/{folder}{}", self.workflow.as_deref().unwrap_or_default());
+        let config = claim(Claim::BuildConfig);
+        (config.split_once('@').map(|(path, _)| path) != Some(&workflow)).then(|| differs(config, &workflow))
+    }
+}
+
+fn differs(got: &str, expected: &str) -> String {
+    use crate::error::excerpt;
+    format!("publisher: the certificate says {:?}, the package index {:?}", excerpt(got), excerpt(expected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(document: &str) -> Result<Vec<Carried>, Error> {
+        bundles(document.as_bytes(), &Limits::default())
+    }
+
+    fn refused(document: &str) -> String {
+        found(document).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn each_form_gives_its_bundles() {
+        let bundle = r#"{"mediaType":"x"}"#;
+        for (document, count) in [
+            (bundle.to_owned(), 1),
+            (format!("{bundle}\n{bundle}\n\n"), 2),
+            (format!(r#"{{"attestations":[{{"bundle":{bundle},"repository_id":1}}]}}"#), 1),
+            (
+                format!(
+                    r#"{{"attestations":[{{"predicateType":"a","bundle":{bundle}}},{{"bundle":{bundle}}}]}}"#
+                ),
+                2,
+            ),
+            (format!(r#"[{{"attestation":{{"bundle":{bundle}}},"verificationResult":{{}}}}]"#), 1),
+        ] {
+            let all = found(&document).unwrap();
+            assert_eq!(all.len(), count, "{document}");
+            assert!(all.iter().all(|carried| carried.bundle == bundle.as_bytes()), "{document}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_form_is_refused_with_its_place() {
+        for (document, says) in [
+            ("", "the document"),
+            ("7", "none of the forms"),
+            ("{}", "none of the forms"),
+            (r#"{"attestations":[]}"#, "no attestation"),
+            (r#"{"attestations":[{"bundle_url":"https://x.example"}]}"#, "attestations[0]: has no bundle"),
+            (r#"{"attestations":[{"bundle":7}]}"#, "attestations[0].bundle"),
+            ("{\"mediaType\":\"x\"}\n7", "line 2"),
+            ("{\"mediaType\":\"x\"}\n{\"a\":1,\"a\":2}", "line 2"),
+            (r#"{"attestations":[],"attestations":[{"bundle":{}}]}"#, "stands twice"),
+            (r#"{"version":2,"envelope":{}}"#, "version 2, expected version 1"),
+            (r#"{"envelope":{}}"#, "no version"),
+            (r#"{"version":1,"envelope":{"statement":"a","extra":1}}"#, "unknown field"),
+            (r#"{"version":1,"envelope":{"statement":"a"}}"#, "has no"),
+            (r#"{"version":"1","attestation_bundles":[]}"#, "expected version 1"),
+            (r#"{"version":1,"attestation_bundles":[{"publisher":{}}]}"#, "publisher: has no kind"),
+        ] {
+            assert!(refused(document).contains(says), "{document}: {}", refused(document));
+        }
+        let many = "{\"mediaType\":\"x\"}\n".repeat(MOST + 1);
+        assert!(refused(&many).contains("more than 128"));
+        assert_eq!(found(&"{\"mediaType\":\"x\"}\n".repeat(MOST)).unwrap().len(), MOST);
+    }
+}

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::thread;
 
 use plimsoll_core::{Digest, Limits};
-use plimsoll_oci::Source;
-use plimsoll_signing::evidence::{Bundles, FoundBundle, SkipReason, bundles, older};
+use plimsoll_oci::{Listing, Source};
+use plimsoll_signing::evidence::{Bundles, FoundBundle, SkipReason, bundles_in, older};
 use plimsoll_verify::{Check, KeyId, Signer, Statement, Step, Verified};
 
 /// What is attached to a subject, verified.
@@ -76,12 +76,19 @@ enum Person {
 impl Attached {
     /// How many different signers there are. The same one twice counts once.
     pub fn signers(&self) -> usize {
-        let persons = self.verified.iter().filter_map(|proof| match proof.statement.signer() {
-            Signer::Key(id) => Some(Person::Key(*id)),
-            Signer::Certificate(holder) => {
-                Some(Person::Certificate(holder.issuer.clone(), holder.subject.clone()))
+        self.signers_of(|_| true)
+    }
+
+    /// The same among the statements that `counts` lets count.
+    pub fn signers_of(&self, counts: impl Fn(&Proof) -> bool) -> usize {
+        let persons = self.verified.iter().filter(|proof| counts(proof)).filter_map(|proof| {
+            match proof.statement.signer() {
+                Signer::Key(id) => Some(Person::Key(*id)),
+                Signer::Certificate(holder) => {
+                    Some(Person::Certificate(holder.issuer.clone(), holder.subject.clone()))
+                }
+                _ => None,
             }
-            _ => None,
         });
         persons.collect::<BTreeSet<_>>().len()
     }
@@ -92,20 +99,39 @@ impl Attached {
     }
 }
 
-/// Fetches what is attached to `subject` and verifies the statements whose predicate type is `wanted`. Not being able to find
-/// out what is attached is an error; anything wrong with one bundle is not. Where fewer than `enough` different signers are
-/// found among the referrers, what older versions of cosign left under tags is looked at too.
+/// What is looked for among what is attached.
+#[derive(Clone, Copy)]
+pub struct Search<'a> {
+    /// Whether statements of this predicate type are meant.
+    pub wanted: &'a (dyn Fn(&str) -> bool + Sync),
+    /// Whether what was found is enough.
+    pub enough: &'a dyn Fn(&Attached) -> bool,
+    /// Look at every referrer, also when there is enough: whoever wants the statements themselves wants them all.
+    pub every_referrer: bool,
+}
+
+/// Fetches what is attached to `subject` and verifies the statements that are wanted. Not being able to find out what is
+/// attached is an error; anything wrong with one bundle is not. As long as what was found is not enough, the next place is
+/// looked at: the list of referrers that a registry gives first, its other one, and then what older versions of cosign left
+/// under tags. What is attached only ever adds, so nothing that was not looked at can take away.
 pub fn attached(
     source: &dyn Source,
     subject: &Digest,
     check: &Check<'_>,
-    wanted: &(dyn Fn(&str) -> bool + Sync),
-    enough: usize,
+    search: Search<'_>,
     limits: &Limits,
 ) -> Result<Attached, plimsoll_signing::Error> {
-    let mut attached = Attached::default();
-    attached.add(bundles(source, subject, limits)?, subject, check, wanted);
-    if attached.signers() < enough {
+    let Search { wanted, enough, every_referrer } = search;
+    let (mut attached, mut seen) = (Attached::default(), BTreeSet::new());
+    for listing in [Listing::First, Listing::Rest] {
+        let found = bundles_in(source, subject, listing, &seen, limits)?;
+        seen.extend(found.referrers());
+        attached.add(found, subject, check, wanted);
+        if enough(&attached) && !every_referrer {
+            break;
+        }
+    }
+    if !enough(&attached) {
         attached.add(older(source, subject, limits)?, subject, check, wanted);
     }
     Ok(attached)
@@ -150,23 +176,30 @@ enum Outcome {
     Other(String),
 }
 
-/// Verifies all of them, on as many threads as there are processors; the outcomes are in the order of the bundles.
+/// Verifies all of them; the outcomes are in the order of the bundles.
 fn outcomes(
     found: &[FoundBundle],
     subject: &Digest,
     check: &Check<'_>,
     wanted: &(dyn Fn(&str) -> bool + Sync),
 ) -> Vec<Outcome> {
+    on_all_processors(found, |bundle| outcome(bundle, subject, check, wanted))
+}
+
+/// Applies `each` to all of them; the results are in their order.
+pub(crate) fn on_all_processors<T: Sync, R: Send>(items: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
     /// A thread costs about as much as a few verifications.
     const AT_LEAST: usize = 4;
-    let each = |bundle: &FoundBundle| outcome(bundle, subject, check, wanted);
-    let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = found.len().div_ceil(threads).max(AT_LEAST);
-    if found.len() <= share {
-        return found.iter().map(each).collect();
+    // How many processors there are takes a dozen system calls to find out.
+    let alone = items.len() <= AT_LEAST;
+    let threads = if alone { 1 } else { thread::available_parallelism().map_or(1, std::num::NonZero::get) };
+    let share = items.len().div_ceil(threads).max(AT_LEAST);
+    if items.len() <= share {
+        return items.iter().map(each).collect();
     }
+    let each = &each;
     thread::scope(|scope| {
-        let parts: Vec<_> = found
+        let parts: Vec<_> = items
             .chunks(share)
             .map(|part| scope.spawn(move || part.iter().map(each).collect::<Vec<_>>()))
             .collect();

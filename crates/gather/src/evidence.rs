@@ -9,16 +9,15 @@ use plimsoll_oci::image::{Artifact, Image};
 use plimsoll_oci::layers::Shared;
 use plimsoll_oci::{Progress, Source, rootdir};
 use plimsoll_policy::{
-    Evidence, ImageDigests, InventorySource, RejectedSignature, SbomFacts, Signatures, SubjectFacts,
-    SubjectKind, VulnerabilityFacts,
+    Collected, Evidence, ImageDigests, InventorySource, Policy, RejectedSignature, SbomFacts, Signatures,
+    SubjectFacts, SubjectKind, VulnerabilityFacts,
 };
 use plimsoll_sbom::{Inventory, Problem, ProblemCode};
-use plimsoll_signing::evidence::{Form, FoundBundle, SkipReason, bundles};
-use plimsoll_verify::{
-    Bundle, Check, PublicKey, Rules, Statement, Trusted, TrustedKey, Verified, statement_by_key,
-};
+use plimsoll_signing::evidence::{Bundles, SkipReason, bundles, older};
+use plimsoll_verify::{Bundle, TrustedRoot};
 use plimsoll_vuln::{Database, ScanSettings};
 
+use crate::attached::on_all_processors;
 use crate::{Error, Opened, Subject};
 
 /// Reads the layers of a run's images for the catalogers, those that several images have once. One for the whole run: what
@@ -36,8 +35,12 @@ pub struct Collection<'a> {
     pub requested: &'a str,
     /// The one platform to look at; without it, every runnable one.
     pub platform: Option<&'a Platform>,
-    /// The keys that signatures are verified with.
-    pub keys: &'a [PublicKey],
+    /// The policy that will be applied: it says whose signatures are looked for, and when enough are found.
+    pub policy: &'a Policy,
+    /// What certificates are verified with, or why there is nothing: a certificate is then left open, never believed.
+    pub root: Result<&'a TrustedRoot, &'a str>,
+    /// Where signatures are kept, if that is not where the image is.
+    pub apart: Option<&'a dyn Source>,
     /// The advisory database, opened once for all subjects, or why it cannot be used.
     pub database: &'a Result<Database, plimsoll_vuln::Error>,
     /// What counts as now, and how old advisories may be.
@@ -254,49 +257,62 @@ fn vulnerabilities(inventory: &Inventory, collection: &Collection<'_>) -> Vulner
     }
 }
 
-/// Looks for signatures on the index and on the platform's manifest. Not being able to look is not the same as finding
-/// none: it makes the search unavailable, whatever else was found.
+/// A place to look for what is attached to a subject.
+type Look<'a> = &'a dyn Fn(&Digest) -> Result<Bundles, plimsoll_signing::Error>;
+
+/// Looks for signatures on the index and on the platform's manifest: among the referrers, and where these do not satisfy the
+/// policy, under the tags of older versions of cosign. Not being able to look is not the same as finding none: it makes the
+/// search unavailable, whatever else was found.
 fn signatures(source: &dyn Source, digests: &ImageDigests, collection: &Collection<'_>) -> Signatures {
-    let (mut verified, mut rejected, mut truncated) = (Vec::new(), Vec::new(), false);
-    for subject in [Some(digests.manifest), digests.index].into_iter().flatten() {
-        let attached = match bundles(source, &subject, collection.layers.limits()) {
-            Ok(attached) => attached,
-            Err(error) => return Signatures::Unavailable { reason: with_hint(&error) },
-        };
-        truncated |= attached.truncated;
-        for bundle in attached.found {
-            let digest = bundle.digest;
-            let outcome = match bundle.form {
-                Form::Bundle => {
-                    Bundle::parse(&bundle.bytes).and_then(|parsed| statement_by_key(&parsed, collection.keys))
-                }
-                _ => by_key(&bundle, &subject, collection.keys),
-            };
-            match outcome {
-                Ok(statement) => verified.push(statement),
-                Err(error) => rejected.push(RejectedSignature { digest, reason: error.to_string() }),
+    let source = collection.apart.unwrap_or(source);
+    let limits = collection.layers.limits();
+    let subjects: Vec<Digest> = [Some(digests.manifest), digests.index].into_iter().flatten().collect();
+    let root = collection.root.ok();
+    let mut all = Collected { root: root.map(TrustedRoot::digest), ..Collected::default() };
+    let looks: [Look<'_>; 2] =
+        [&|subject| bundles(source, subject, limits), &|subject| older(source, subject, limits)];
+    for look in looks {
+        for subject in &subjects {
+            match look(subject) {
+                Ok(found) => add(&mut all, &found, subject, collection),
+                Err(error) => return Signatures::Unavailable { reason: with_hint(&error) },
             }
         }
-        // Other artifacts, such as an SBOM, are not bad signatures.
-        let broken =
-            attached.skipped.iter().filter(|s| !matches!(s.reason, SkipReason::OtherArtifact { .. }));
-        rejected.extend(broken.map(|skipped| RejectedSignature {
-            digest: skipped.descriptor.digest,
-            reason: skipped.reason.to_string(),
-        }));
+        // A policy that names nobody is satisfied by nothing, and still says whether there are signatures.
+        let nothing = all.verified.is_empty() && all.rejected.is_empty() && all.undecided.is_empty();
+        if !nothing && collection.policy.is_satisfied_by(&all, digests, collection.scan.now) {
+            break;
+        }
     }
-    Signatures::Collected { verified, rejected, truncated }
+    Signatures::Collected(all)
 }
 
-/// Verifies an older signature or attestation by the key alone.
-fn by_key(
-    bundle: &FoundBundle,
-    subject: &Digest,
-    keys: &[PublicKey],
-) -> Result<Verified<Statement>, plimsoll_verify::Error> {
-    let keys: Vec<TrustedKey> = keys.iter().cloned().map(TrustedKey::from).collect();
-    let rules = Rules { logs: None, timestamps: 0, certificate_log: true };
-    bundle.verify(subject, &Check { trusted: Trusted::Keys(&keys), root: None, rules })
+/// Verifies what was found about `subject`.
+fn add(all: &mut Collected, found: &Bundles, subject: &Digest, collection: &Collection<'_>) {
+    let signers = collection.policy.image_signers();
+    let root = collection.root.ok();
+    let outcomes = on_all_processors(&found.found, |found| {
+        let bundle = Bundle::parse(&found.bytes)?;
+        signers.verify(&bundle, root, |check| found.verify(subject, check))
+    });
+    all.truncated |= found.truncated;
+    for (found, outcome) in found.found.iter().zip(outcomes) {
+        let left = |reason: String| RejectedSignature { digest: found.digest, reason };
+        match outcome {
+            Ok(statement) => all.verified.push(statement),
+            Err(error @ plimsoll_verify::Error::NoTrustedRoot) => {
+                let why = collection.root.err().map_or_else(|| error.to_string(), str::to_owned);
+                all.undecided.push(left(why));
+            }
+            Err(error) => all.rejected.push(left(error.to_string())),
+        }
+    }
+    // Other artifacts, such as an SBOM, are not bad signatures.
+    let broken = found.skipped.iter().filter(|s| !matches!(s.reason, SkipReason::OtherArtifact { .. }));
+    all.rejected.extend(broken.map(|skipped| RejectedSignature {
+        digest: skipped.descriptor.digest,
+        reason: skipped.reason.to_string(),
+    }));
 }
 
 fn with_hint(error: &impl Classify) -> String {

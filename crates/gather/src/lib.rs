@@ -12,7 +12,7 @@ mod local;
 mod open;
 mod subject;
 
-pub use attached::{Attached, Proof, Rejected, Rejection, attached};
+pub use attached::{Attached, Proof, Rejected, Rejection, Search, attached};
 pub use error::Error;
 pub use evidence::{Collection, Layers, evidence, inventory, layers};
 pub use open::{Access, Opened, open, open_registry};

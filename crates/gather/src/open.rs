@@ -8,12 +8,12 @@ use std::{panic, thread};
 use plimsoll_core::{Algorithm, Digest, Hasher, LimitExceeded, Limits, Platform, Reference, read};
 use plimsoll_http::Client;
 use plimsoll_oci::archive::Archive;
-use plimsoll_oci::auth::Credentials;
+use plimsoll_oci::auth::{Cloud, Credentials};
 use plimsoll_oci::image::{self, Artifact, Image};
 use plimsoll_oci::layout::Layout;
 use plimsoll_oci::local::folder::Folder;
 use plimsoll_oci::registry::Registry;
-use plimsoll_oci::{Plan, RegistryConfig, Source};
+use plimsoll_oci::{Cache, Plan, RegistryConfig, Source};
 use plimsoll_sbom::ReadDocument;
 
 use crate::{Error, Subject, local};
@@ -28,6 +28,10 @@ pub struct Access {
     pub http: plimsoll_http::Settings,
     /// Mirrors, and certificates of single hosts.
     pub registries: RegistryConfig,
+    /// What clouds' registries are shown where nobody has logged in.
+    pub cloud: Cloud,
+    /// Where what registries sent is kept, if anything is to be kept.
+    pub cache: Option<Cache>,
     /// Bounds for everything that is read.
     pub limits: Limits,
 }
@@ -105,7 +109,12 @@ fn open_plan(plan: Plan, access: &Access) -> Result<Registry, Error> {
     let mut settings = access.http.clone();
     plan.apply(&mut settings);
     let client = Client::new(settings)?;
-    Ok(Registry::planned(&client, plan, Credentials::for_registry, &access.limits)?)
+    let credentials = |reference: &Reference| Credentials::for_registry(reference, &access.cloud);
+    let registry = Registry::planned(&client, plan, credentials, &access.limits)?;
+    Ok(match &access.cache {
+        Some(cache) => registry.with_cache(cache),
+        None => registry,
+    })
 }
 
 fn open_root(dir: &Path) -> Result<Opened, Error> {
@@ -157,13 +166,14 @@ fn open_sbom(path: &Path, limits: &Limits) -> Result<Opened, Error> {
     let file = File::open(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
     let name = path.display().to_string();
-    let bytes = read::to_end_of(file, length, limits.sbom_bytes, "sbom_bytes", &name).map_err(
-        |error| match error {
-            read::Error::Limit(limit) => Error::Limit(limit),
-            read::Error::Io { source, .. } => unreadable(source),
-            other => unreadable(std::io::Error::other(other)),
-        },
-    )?;
+    let bytes =
+        read::to_end_of(file, length, limits.sbom_bytes, "sbom_bytes", &name).map_err(
+            |error| match error {
+                read::Error::Limit(limit) => Error::Limit(limit),
+                read::Error::Io { source, .. } => unreadable(source),
+                other => unreadable(std::io::Error::other(other)),
+            },
+        )?;
     let (document, digest) = thread::scope(|scope| {
         let digest = scope.spawn(|| Digest::sha256(&bytes));
         let document = plimsoll_sbom::read_document(&bytes, limits);

@@ -6,11 +6,15 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use plimsoll_core::Digest;
+use plimsoll_verify::Signer;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::authority::Signed;
 use crate::setting::Level;
+use crate::spec::Instant;
 
 /// Something that a rule looked at.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -33,16 +37,20 @@ pub enum Detail {
     Signature {
         /// Who signed, by the policy's name for them.
         authority: String,
-        /// The key's id.
-        key: String,
+        /// The key or certificate behind the name.
+        #[serde(flatten)]
+        by: SignerRecord,
         /// The digest of the bundle.
         #[schemars(with = "String")]
         bundle: Digest,
         /// The digest that was signed.
         #[schemars(with = "String")]
         signed: Digest,
-        /// What the bundle carries and was not looked at.
+        /// What was not checked: `transparency log`, `trusted time`, `certificate log`.
         not_checked: Vec<String>,
+        /// What of that the bundle carries, so that it could have been.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        carried: Vec<String>,
     },
     /// A signature or statement that does not count.
     RefusedSignature {
@@ -81,6 +89,49 @@ pub enum Detail {
         /// In words.
         detail: String,
     },
+}
+
+/// Who signed, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct SignerRecord {
+    /// The key's id, for a signature by a key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Who vouched for the subject, for a signature with a certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// Whom the certificate was issued to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// What else the certificate says, by the names of `--certificate-claim`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, String>,
+    /// When it was signed, by clocks of trusted logs and timestamp authorities; empty when none of them says.
+    #[schemars(with = "Vec<Instant>")]
+    pub signed_at: Vec<Timestamp>,
+}
+
+impl SignerRecord {
+    pub(crate) fn of(signed: &Signed) -> Self {
+        let signed_at = signed.times.clone();
+        let nobody = Self { key: None, issuer: None, subject: None, claims: BTreeMap::new(), signed_at };
+        match &signed.signer {
+            Signer::Key(id) => Self { key: Some(id.to_string()), ..nobody },
+            Signer::Certificate(holder) => Self {
+                issuer: Some(holder.issuer.clone()),
+                subject: Some(holder.subject.clone()),
+                claims: holder
+                    .claims
+                    .iter()
+                    .map(|(claim, text)| (claim.name().to_owned(), text.clone()))
+                    .collect(),
+                ..nobody
+            },
+            _ => nobody,
+        }
+    }
 }
 
 /// A finding as it was judged.

@@ -100,8 +100,10 @@ pub fn evaluate(
 
 fn records(evidence: &Evidence) -> Vec<EvidenceRecord> {
     let mut records = Vec::new();
-    if let Signatures::Collected { verified, .. } = &evidence.signatures {
-        records.extend(verified.iter().map(|statement| {
+    if let Signatures::Collected(found) = &evidence.signatures {
+        let root = found.root.map(|digest| EvidenceRecord { kind: "trusted-root".to_owned(), digest });
+        records.extend(root);
+        records.extend(found.verified.iter().map(|statement| {
             let kind = if statement.value().is_signature() { "signature" } else { "statement" };
             EvidenceRecord { kind: kind.to_owned(), digest: *statement.bundle() }
         }));

@@ -107,14 +107,7 @@ impl ImageDigests {
 #[derive(Debug, Clone)]
 pub enum Signatures {
     /// They were looked for everywhere they can be.
-    Collected {
-        /// Those that verify with a key of the policy, whatever they are about.
-        verified: Vec<Verified<Statement>>,
-        /// Those that do not.
-        rejected: Vec<RejectedSignature>,
-        /// Whether a limit ended the search before everything was seen.
-        truncated: bool,
-    },
+    Collected(Collected),
     /// They could not be looked for: the registry did not answer, or not in full.
     Unavailable {
         /// Why.
@@ -125,6 +118,21 @@ pub enum Signatures {
         /// Why.
         reason: String,
     },
+}
+
+/// What was found in the search for signatures.
+#[derive(Debug, Clone, Default)]
+pub struct Collected {
+    /// Those that verify for somebody whom the policy names, whatever they are about.
+    pub verified: Vec<Verified<Statement>>,
+    /// Those that do not.
+    pub rejected: Vec<RejectedSignature>,
+    /// Those that could not be verified, because there is no trusted root: nothing is known about them.
+    pub undecided: Vec<RejectedSignature>,
+    /// Whether a limit ended the search before everything was seen.
+    pub truncated: bool,
+    /// The digest of the trusted root that they were verified with, where there was one.
+    pub root: Option<Digest>,
 }
 
 /// A signature that did not verify. It harms nothing by itself: anybody can attach one.

@@ -5,45 +5,54 @@
 //! [`KeyFiles`], evidence from whoever gathered it.
 //!
 //! - [`Policy`]: what somebody wrote, strictly read, with presets applied. [`Policy::builtin`] is the default.
-//! - [`Waiver`]: a bounded, approved exception. [`DenyList`]: what nothing may use.
+//! - [`Waiver`]: a bounded, approved exception; [`WaiverDraft`] a new one, [`WaiverReport`] one as it is shown. [`DenyList`]: what nothing may use.
 //! - [`Verdict`]: the answer, with every rule's outcome and reason. [`Verdict::combine`] joins platforms.
 //! - [`Diagnostic`]: what [`Policy::lint`] finds. [`mod@schema`]: the JSON Schemas of documents and verdict.
 
+mod assignment;
+mod authority;
 mod deny;
 mod detail;
 mod document;
+mod draft;
 mod error;
 mod evaluate;
 mod evidence;
+mod identity;
 mod kind;
 mod lint;
 mod pattern;
 mod policy;
+mod report;
 mod rules;
 pub mod schema;
 mod setting;
+mod signers;
 mod spec;
 mod standing;
 mod verdict;
 mod waiver;
 
 pub use deny::DenyList;
-pub use detail::{Detail, Disposition, FindingRecord, LocationRecord};
+pub use detail::{Detail, Disposition, FindingRecord, LocationRecord, SignerRecord};
 pub use document::read_strictly;
+pub use draft::WaiverDraft;
 pub use error::{Error, TextFault};
 pub use evaluate::evaluate;
 pub use evidence::{
-    Evidence, ImageDigests, InventorySource, RejectedSignature, SbomFacts, Signatures, SubjectFacts,
-    SubjectKind, VulnerabilityFacts,
+    Collected, Evidence, ImageDigests, InventorySource, RejectedSignature, SbomFacts, Signatures,
+    SubjectFacts, SubjectKind, VulnerabilityFacts,
 };
 pub use kind::DocumentKind;
 pub use lint::{Code, Diagnostic, Severity};
-pub use policy::{Authority, KeyFiles, Policy};
+pub use policy::{KeyFiles, Policy};
+pub use report::{SignatureClaim, WaiverReport, WaiverReports, WaiverStanding, WaiverState};
 pub use setting::Level;
+pub use signers::Signers;
 pub use spec::{OnUnknown, Phase, Tier, UnratedAs};
 pub use verdict::{
-    DatabaseRecord, Decision, DocumentRef, Effect, EvidenceRecord, Outcome, PlatformVerdict, PolicyRef, Rule,
-    RuleResult, SubjectRecord, VERDICT_V1, Verdict, WaiverUse,
+    ApprovalRecord, DatabaseRecord, Decision, DocumentRef, Effect, EvidenceRecord, Outcome, PlatformVerdict,
+    PolicyRef, Rule, RuleResult, SubjectRecord, VERDICT_V1, Verdict, WaiverUse,
 };
 pub use waiver::Waiver;
 

@@ -2,14 +2,16 @@
 //!
 //! A lint never changes what holds: what cannot hold is refused when the document is read. Codes are stable.
 
-use std::collections::BTreeMap;
+mod identity;
+
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::authority::{Authority, Who, Window};
 use crate::pattern::Pattern;
-use crate::policy::{Authority, Policy, Window};
+use crate::policy::Policy;
 use crate::setting::{Level, span};
 use crate::spec::{OnUnknown, Phase, Tier, UnratedAs};
 
@@ -98,7 +100,7 @@ codes! {
     KeyNotYetValid = "PL012",
     /// A key's window ends within 30 days.
     KeyExpiresSoon = "PL013",
-    /// Two entries of a list have the same key.
+    /// Two entries of a list have the same key or identity.
     SameKey = "PL014",
     /// No waiver can ever get the two approvals that it needs.
     SecondApproverImpossible = "PL015",
@@ -118,6 +120,16 @@ codes! {
     LongWaivers = "PL022",
     /// Fewer keys count now than are needed.
     ThresholdUnreachableNow = "PL023",
+    /// A pattern leaves open which workflow or which ref of a CI system may sign.
+    IdentityWithoutWorkflow = "PL024",
+    /// A pattern matches every subject or every issuer.
+    IdentityMatchesAll = "PL025",
+    /// A pattern lets any text stand in front of what it names.
+    IdentityUnanchored = "PL026",
+    /// One signer may fit two entries, and counts for one of them.
+    IdentitiesOverlap = "PL027",
+    /// Certificates count without a log.
+    LogsIgnored = "PL028",
 }
 
 impl fmt::Display for Code {
@@ -209,53 +221,87 @@ impl Lint {
                 "name keys in anyOf and remove `required: false`",
             );
         }
-        self.keys("spec.signatures.anyOf", &signatures.authorities, now);
-        let open = signatures.authorities.iter().filter(|a| a.window(now) == Window::Open).count();
-        if signatures.required && open < signatures.threshold.get() as usize {
-            let message =
-                format!("{open} keys count now, {} are needed: every image is denied", signatures.threshold);
-            self.error(
-                Code::ThresholdUnreachableNow,
-                "spec.signatures.threshold",
-                message,
-                "add keys that are valid now",
-            );
+        for (path, needed, list) in [
+            ("spec.signatures.anyOf", signatures.threshold.get() as usize, &signatures.any_of),
+            ("spec.signatures.allOf", signatures.all_of.len(), &signatures.all_of),
+        ] {
+            self.authorities(path, list, now);
+            // What was signed by an identity while it counted counts later, too.
+            let usable = |a: &&Authority| matches!(a.who, Who::Identity(_)) || a.window(now) == Window::Open;
+            let open = list.iter().filter(usable).count();
+            // Whether somebody is named at all is for the reader of the document.
+            let somebody = !list.is_empty();
+            if signatures.required && somebody && open < needed {
+                let message = format!("{open} keys count now, {needed} are needed: every image is denied");
+                let path = if path.ends_with("anyOf") { "spec.signatures.threshold" } else { path };
+                self.error(Code::ThresholdUnreachableNow, path, message, "add keys that are valid now");
+            }
+        }
+        let names = signatures.all_of.iter().enumerate();
+        for (index, one) in names {
+            if let Some(other) = signatures.any_of.iter().find(|other| one.overlaps(other)) {
+                let message = format!(
+                    "who signs as {} may fit {} too, and counts for one of them",
+                    one.name, other.name
+                );
+                let path = format!("spec.signatures.allOf[{index}]");
+                self.warn(Code::IdentitiesOverlap, &path, message, "name different keys and identities");
+            }
+        }
+        let trust = &policy.trust;
+        for (path, asked, what) in [
+            ("spec.trust.transparencyLog", trust.transparency_log, "that a signature exists"),
+            ("spec.trust.certificateLog", trust.certificate_log, "to whom certificates were issued"),
+        ] {
+            if !asked {
+                let message = format!("nobody but the signer and the authority can know {what}");
+                self.warn(Code::LogsIgnored, path, message, "remove the line where there is a log");
+            }
         }
     }
 
-    fn keys(&mut self, path: &str, authorities: &[Authority], now: Timestamp) {
-        let mut seen = BTreeMap::new();
+    fn authorities(&mut self, path: &str, authorities: &[Authority], now: Timestamp) {
         for (index, authority) in authorities.iter().enumerate() {
             let path = format!("{path}[{index}]");
-            let name = &authority.name;
-            if let Some(other) = seen.insert(authority.id(), name) {
-                let message = format!("{name} has the same key as {other}; together they count once");
-                self.error(Code::SameKey, &format!("{path}.key"), message, "give each its own key");
+            let (name, noun) = (&authority.name, authority.noun());
+            let before = authorities.get(..index).unwrap_or_default();
+            if let Some(other) = before.iter().find(|other| other.same_as(authority)) {
+                let other = &other.name;
+                let message = format!("{name} has the same {noun} as {other}; together they count once");
+                self.error(Code::SameKey, &format!("{path}.{noun}"), message, "give each its own");
+            } else if let Some(other) = before.iter().find(|other| other.overlaps(authority)) {
+                let other = &other.name;
+                let message = format!("who signs as {name} may fit {other} too, and counts for one of them");
+                self.warn(Code::IdentitiesOverlap, &path, message, "narrow the pattern");
             }
-            let at_end = format!("{path}.key.notAfter");
+            if let Who::Identity(identity) = &authority.who {
+                self.identity(&format!("{path}.identity"), identity);
+            }
+            let at_end = format!("{path}.{noun}.notAfter");
             if let (Some(start), Some(end)) = (authority.not_before, authority.not_after)
                 && end <= start
             {
-                let message =
-                    format!("the key of {name} never counts: notAfter {end} is not after notBefore {start}");
+                let message = format!(
+                    "the {noun} of {name} never counts: notAfter {end} is not after notBefore {start}"
+                );
                 self.error(Code::WindowInverted, &at_end, message, "swap the two instants");
                 continue;
             }
             match authority.window(now) {
                 Window::Over(end) => {
-                    let message = format!("the key of {name} counts no longer since {end}");
+                    let message = format!("the {noun} of {name} counts no longer since {end}");
                     self.warn(
                         Code::KeyExpired,
                         &at_end,
                         message,
-                        "sign anew with a key that is valid, and remove this one",
+                        "sign anew with one that is valid, and remove this one",
                     );
                 }
                 Window::NotYet(start) => {
-                    let message = format!("the key of {name} does not count before {start}");
+                    let message = format!("the {noun} of {name} does not count before {start}");
                     self.warn(
                         Code::KeyNotYetValid,
-                        &format!("{path}.key.notBefore"),
+                        &format!("{path}.{noun}.notBefore"),
                         message,
                         "expected while keys rotate",
                     );
@@ -265,7 +311,7 @@ impl Lint {
                         .not_after
                         .filter(|end| end.duration_since(now) < SignedDuration::from_hours(30 * 24))
                     {
-                        let message = format!("the key of {name} counts until {end} only");
+                        let message = format!("the {noun} of {name} counts until {end} only");
                         self.warn(Code::KeyExpiresSoon, &at_end, message, "add its successor beside it");
                     }
                 }
@@ -352,10 +398,10 @@ impl Lint {
             ("spec.waivers.secondApprover", &waivers.second),
         ];
         for (path, list) in lists {
-            self.keys(path, list, now);
+            self.authorities(path, list, now);
             for (index, approver) in list.iter().enumerate() {
-                let signer = policy.signatures.authorities.iter().find(|authority| {
-                    authority.id() == approver.id()
+                let signer = policy.signatures.entries().find(|authority| {
+                    authority.overlaps(approver)
                         || authority.name.to_lowercase() == approver.name.to_lowercase()
                 });
                 if let Some(signer) = signer {
@@ -365,7 +411,7 @@ impl Lint {
                         Code::ApproverSigns,
                         &format!("{path}[{index}]"),
                         message,
-                        "use separate keys and people",
+                        "use separate keys or identities, and other people",
                     );
                 }
             }
@@ -380,8 +426,8 @@ impl Lint {
             );
         }
         let pair = |a: &Authority| {
-            let differs = |b: &&Authority| a.id() != b.id() && a.name.to_lowercase() != b.name.to_lowercase();
-            waivers.second.iter().find(differs).is_some()
+            let differs = |b: &Authority| !a.same_as(b) && a.name.to_lowercase() != b.name.to_lowercase();
+            waivers.second.iter().any(differs)
         };
         if !waivers.second.is_empty() && waivers.approvers.is_empty() {
             let message = "no waiver can count: second approvers are named, and no approvers";

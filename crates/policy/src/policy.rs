@@ -10,23 +10,29 @@
 //! | waivers, days | critical 30, high 60, other 90; core tier: 14, 14, 90 | same | same |
 //! | pinned by digest; unrated counts as high; database at most 24 h old | in every phase | | |
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU32;
+mod authorities;
 
-use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
+
+use jiff::SignedDuration;
 use plimsoll_core::{Digest, json};
-use plimsoll_verify::{KeyId, PublicKey};
+use plimsoll_verify::{Rules, TrustedRoot};
 use serde::Serialize;
 
+use self::authorities::{Keys, signatures};
+use crate::authority::Authority;
 use crate::deny::Denial;
 use crate::document::{Size, read};
 use crate::error::Error;
 use crate::pattern::{self, Pattern};
 use crate::setting::{Age, Level, Setting};
-use crate::spec::{AuthoritySpec, KeySpec, OnUnknown, Phase, PolicyDocument, Tier, UnratedAs};
+use crate::signers::Signers;
+use crate::spec::{OnUnknown, Phase, PolicyDocument, Tier, UnratedAs, WaiversSpec};
 
-/// Where the bytes of the key files that a policy names come from. `path` is as the document writes it, relative to the
-/// document's own folder.
+/// Where the bytes of the key files, and of the trusted root, that a policy names come from. `path` is as the document
+/// writes it, relative to the document's own folder.
 pub trait KeyFiles {
     /// The content of the file, or why there is none.
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
@@ -67,6 +73,8 @@ pub struct Policy {
     pub(crate) images: Option<Vec<Pattern>>,
     pub(crate) pinned: bool,
     pub(crate) registries: Option<Vec<Pattern>>,
+    #[serde(skip_serializing_if = "TrustPolicy::is_preset")]
+    pub(crate) trust: TrustPolicy,
     pub(crate) signatures: SignaturePolicy,
     pub(crate) sbom: SbomPolicy,
     pub(crate) vulnerabilities: VulnerabilityPolicy,
@@ -79,7 +87,44 @@ pub struct Policy {
 pub(crate) struct SignaturePolicy {
     pub(crate) required: bool,
     pub(crate) threshold: NonZeroU32,
-    pub(crate) authorities: Vec<Authority>,
+    #[serde(rename = "authorities")]
+    pub(crate) any_of: Vec<Authority>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) all_of: Vec<Authority>,
+}
+
+impl SignaturePolicy {
+    /// Everybody who may sign: those who must come first.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Authority> {
+        self.all_of.iter().chain(&self.any_of)
+    }
+}
+
+/// What signatures without a key are verified with, and what they have to bring along.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TrustPolicy {
+    #[serde(skip)]
+    pub(crate) root: Option<Arc<TrustedRoot>>,
+    #[serde(rename = "root", skip_serializing_if = "Option::is_none")]
+    root_digest: Option<Digest>,
+    pub(crate) transparency_log: bool,
+    pub(crate) certificate_log: bool,
+    pub(crate) timestamps: u8,
+}
+
+impl TrustPolicy {
+    fn is_preset(&self) -> bool {
+        self.root.is_none() && self.transparency_log && self.certificate_log && self.timestamps == 0
+    }
+
+    fn rules(&self) -> Rules {
+        Rules {
+            logs: self.transparency_log.then_some(NonZeroUsize::MIN),
+            timestamps: usize::from(self.timestamps),
+            certificate_log: self.certificate_log,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -130,54 +175,6 @@ impl MaxDays {
     }
 }
 
-/// A name and the key that speaks for it.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Authority {
-    pub(crate) name: String,
-    #[serde(rename = "key")]
-    id: KeyId,
-    #[serde(skip)]
-    key: PublicKey,
-    pub(crate) not_before: Option<Timestamp>,
-    pub(crate) not_after: Option<Timestamp>,
-}
-
-impl Authority {
-    /// What the policy calls it.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Its key.
-    pub fn key(&self) -> &PublicKey {
-        &self.key
-    }
-
-    /// The key's name.
-    pub fn id(&self) -> KeyId {
-        self.id
-    }
-
-    /// Whether the key counts at `now`. Without a trusted time of signing, the time of judgement is all there is: a
-    /// signature from within the window, judged outside of it, cannot be told from one that was made outside.
-    pub(crate) fn window(&self, now: Timestamp) -> Window {
-        match (self.not_before, self.not_after) {
-            (Some(start), _) if now < start => Window::NotYet(start),
-            (_, Some(end)) if now >= end => Window::Over(end),
-            _ => Window::Open,
-        }
-    }
-}
-
-/// Where an instant lies in a key's window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Window {
-    NotYet(Timestamp),
-    Open,
-    Over(Timestamp),
-}
-
 impl Policy {
     /// Reads a policy document. `origin` names it in messages and verdicts.
     pub fn parse(bytes: &[u8], origin: &str, key_files: &dyn KeyFiles) -> Result<Self, Error> {
@@ -221,15 +218,27 @@ impl Policy {
         self.effective
     }
 
-    /// Keys that signatures of images are verified with.
-    pub fn verification_keys(&self) -> Vec<PublicKey> {
-        self.signatures.authorities.iter().map(|a| a.key.clone()).collect()
+    /// Whom signatures of images are verified for.
+    pub fn image_signers(&self) -> Signers {
+        Signers::new(self.signatures.entries(), self.trust.rules())
     }
 
-    /// Keys that waivers are verified with: approvers and second approvers.
-    pub fn approver_keys(&self) -> Vec<PublicKey> {
-        let both = self.waivers.approvers.iter().chain(&self.waivers.second);
-        both.map(|a| a.key.clone()).collect()
+    /// Whom waivers are verified for: approvers and second approvers.
+    pub fn approvers(&self) -> Signers {
+        Signers::new(self.waivers.approvers.iter().chain(&self.waivers.second), self.trust.rules())
+    }
+
+    /// The policy's own trusted root, where it names one.
+    pub fn trusted_root(&self) -> Option<&TrustedRoot> {
+        self.trust.root.as_deref()
+    }
+
+    /// Whether a trusted root can change what signatures are worth under this policy: it names identities, keys whose
+    /// signatures must be logged, or times in which they count.
+    pub fn wants_trusted_root(&self) -> bool {
+        let waivers = &self.waivers;
+        let mut all = self.signatures.entries().chain(&waivers.approvers).chain(&waivers.second);
+        all.any(Authority::wants_root)
     }
 
     /// How old the publishers' data may be. What gathers findings passes it on to the scan.
@@ -254,29 +263,7 @@ fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFil
     let strict = phase >= Phase::Beta;
     let keys = Keys { origin, files };
 
-    let required = spec.signatures.required.or(strict);
-    let threshold = spec.signatures.threshold.or(NonZeroU32::MIN);
-    let authorities = keys.authorities(spec.signatures.any_of, "spec.signatures.anyOf")?;
-    let distinct: BTreeSet<KeyId> = authorities.iter().map(Authority::id).collect();
-    let invalid = |path: &str, reason: String| Error::Invalid {
-        origin: origin.to_owned(),
-        path: path.to_owned(),
-        reason,
-    };
-    if required && authorities.is_empty() {
-        return Err(invalid(
-            "spec.signatures.anyOf",
-            "signatures are required and nobody is named who may sign; name one or say `required: false`"
-                .to_owned(),
-        ));
-    }
-    if !authorities.is_empty() && threshold.get() as usize > distinct.len() {
-        let reason = format!(
-            "got threshold {threshold} with {} distinct keys, which nothing can meet",
-            distinct.len()
-        );
-        return Err(invalid("spec.signatures.threshold", reason));
-    }
+    let signatures = signatures(spec.signatures, strict, &keys)?;
 
     let mut presets = BTreeSet::from([Level::Critical]);
     if strict {
@@ -308,7 +295,8 @@ fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFil
         images: spec.matches.images.into_option(),
         pinned: spec.digest.pinned.or(true),
         registries: spec.registries.allow.into_option(),
-        signatures: SignaturePolicy { required, threshold, authorities },
+        trust: keys.trust(spec.trust)?,
+        signatures,
         sbom: SbomPolicy {
             required: spec.sbom.required.or(strict),
             on_unknown: spec.sbom.on_unknown.or(OnUnknown::Block),
@@ -325,7 +313,7 @@ fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFil
     Ok(policy)
 }
 
-fn waivers(spec: crate::spec::WaiversSpec, tier: Tier, keys: &Keys<'_>) -> Result<WaiverPolicy, Error> {
+fn waivers(spec: WaiversSpec, tier: Tier, keys: &Keys<'_>) -> Result<WaiverPolicy, Error> {
     let days = |value: Setting<u16>, preset: u16, name: &str| match value.or(preset) {
         days @ 1..=3650 => Ok(days),
         days => Err(Error::Invalid {
@@ -352,50 +340,4 @@ fn waivers(spec: crate::spec::WaiversSpec, tier: Tier, keys: &Keys<'_>) -> Resul
         });
     }
     Ok(policy)
-}
-
-/// Reads the keys of one document.
-struct Keys<'a> {
-    origin: &'a str,
-    files: &'a dyn KeyFiles,
-}
-
-impl Keys<'_> {
-    fn authorities(&self, specs: Setting<Vec<AuthoritySpec>>, path: &str) -> Result<Vec<Authority>, Error> {
-        let mut names = BTreeSet::new();
-        let mut authorities = Vec::new();
-        for (index, spec) in specs.into_option().unwrap_or_default().into_iter().enumerate() {
-            let path = format!("{path}[{index}]");
-            let name = spec.name.trim().to_owned();
-            if name.is_empty() || name.len() > 256 || !names.insert(name.to_lowercase()) {
-                return Err(Error::Invalid {
-                    origin: self.origin.to_owned(),
-                    path: format!("{path}.name"),
-                    reason: "expected a name of 1 to 256 bytes that no other entry of the list has"
-                        .to_owned(),
-                });
-            }
-            authorities.push(self.authority(name, spec.key, &format!("{path}.key"))?);
-        }
-        Ok(authorities)
-    }
-
-    fn authority(&self, name: String, spec: KeySpec, path: &str) -> Result<Authority, Error> {
-        let fault =
-            |reason: String| Error::Key { origin: self.origin.to_owned(), path: path.to_owned(), reason };
-        let (pem, source) = match (spec.file.into_option(), spec.pem.into_option()) {
-            (Some(file), None) => (self.files.read(&file).map_err(fault)?, format!("{file}: ")),
-            (None, Some(pem)) => (pem.into_bytes(), String::new()),
-            (None, None) => return Err(fault("got no key, expected `file` or `pem`".to_owned())),
-            (Some(_), Some(_)) => return Err(fault("got both `file` and `pem`, expected one".to_owned())),
-        };
-        let key = PublicKey::from_pem(&pem).map_err(|error| fault(format!("{source}{error}")))?;
-        Ok(Authority {
-            name,
-            id: key.id(),
-            key,
-            not_before: spec.not_before.into_option(),
-            not_after: spec.not_after.into_option(),
-        })
-    }
 }

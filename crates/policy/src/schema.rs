@@ -6,6 +6,7 @@ use schemars::transform::RecursiveTransform;
 use serde_json::Value;
 
 use crate::deny::DenyListDocument;
+use crate::report::WaiverReports;
 use crate::spec::PolicyDocument;
 use crate::verdict::Verdict;
 use crate::waiver::WaiverDocument;
@@ -23,6 +24,11 @@ pub fn waiver() -> Value {
 /// Of a deny list.
 pub fn deny_list() -> Value {
     schema::<DenyListDocument>(SchemaSettings::draft2020_12())
+}
+
+/// Of what `waiver show` says.
+pub fn waiver_show() -> Value {
+    schema::<WaiverReports>(SchemaSettings::draft2020_12().for_serialize())
 }
 
 /// Of a verdict.

@@ -10,12 +10,18 @@
 //!   tier: standard
 //!   digest: { pinned: true }
 //!   registries: { allow: ["registry.example/**"] }
+//!   trust: { root: trusted_root.json }
 //!   signatures:
 //!     required: true
 //!     threshold: 1
 //!     anyOf:
 //!       - name: release
 //!         key: { file: keys/release.pub }
+//!       - name: release workflow
+//!         identity: { issuer: https://issuer.example, subject: https://ci.example/app/release.yml@refs/heads/main }
+//!     allOf:
+//!       - name: build system
+//!         key: { file: keys/build.pub }
 //!   sbom: { required: true, onUnknown: block }
 //!   vulnerabilities: { block: [critical, high], unratedAs: high, maxDatabaseAge: 24h, ignoreUnfixed: false, onUnknown: block }
 //!   deny: { digests: [{ digest: "sha256:…", reason: "…" }] }
@@ -35,6 +41,7 @@ use plimsoll_core::Digest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::identity::IdentitySpec;
 use crate::pattern::Pattern;
 use crate::setting::{Age, Level, Name, Setting, given};
 
@@ -89,6 +96,9 @@ pub(crate) struct PolicySpec {
     pub(crate) digest: DigestSpec,
     #[serde(default, deserialize_with = "given")]
     pub(crate) registries: RegistriesSpec,
+    /// What signatures without a key are verified with.
+    #[serde(default, deserialize_with = "given")]
+    pub(crate) trust: TrustSpec,
     #[serde(default, deserialize_with = "given")]
     pub(crate) signatures: SignaturesSpec,
     #[serde(default, deserialize_with = "given")]
@@ -147,22 +157,42 @@ pub(crate) struct RegistriesSpec {
 
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct TrustSpec {
+    /// A `trusted_root.json`, relative to the policy document; left out: `--trusted-root`, else the instance's.
+    pub(crate) root: Setting<String>,
+    /// Whether a signature with a certificate must be in a transparency log. Yes, when left out.
+    pub(crate) transparency_log: Setting<bool>,
+    /// Whether the certificate must have been announced to a certificate log. Yes, when left out.
+    pub(crate) certificate_log: Setting<bool>,
+    /// How many signed timestamps there must be beside the times that logs give. None, when left out.
+    #[schemars(range(max = 16))]
+    pub(crate) timestamps: Setting<u8>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SignaturesSpec {
     /// When false, signatures are reported and block nothing.
     pub(crate) required: Setting<bool>,
-    /// How many distinct authorities must have signed.
+    /// How many entries of `anyOf` must have signed, each by a signer of its own.
     pub(crate) threshold: Setting<NonZeroU32>,
     /// Who may sign.
     pub(crate) any_of: Setting<Vec<AuthoritySpec>>,
+    /// Who must have signed, each of them by a signer of its own, beside those of `anyOf`.
+    pub(crate) all_of: Setting<Vec<AuthoritySpec>>,
 }
 
-/// Somebody whose signature counts.
+/// Somebody whose signature counts: the holder of a key, or whoever is issued a certificate for an identity.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["key"] }, { "required": ["identity"] }]))]
 pub(crate) struct AuthoritySpec {
     /// Repeated in verdicts.
     pub(crate) name: String,
-    pub(crate) key: KeySpec,
+    #[serde(default)]
+    pub(crate) key: Setting<KeySpec>,
+    #[serde(default)]
+    pub(crate) identity: Setting<IdentitySpec>,
 }
 
 /// A public key: `file` or `pem`, and the time during which it counts.
@@ -174,10 +204,13 @@ pub(crate) struct KeySpec {
     pub(crate) file: Setting<String>,
     /// The PEM text itself.
     pub(crate) pem: Setting<String>,
-    /// Signatures count from this instant on.
+    /// Whether its signatures must be in a transparency log of the trusted root. No, when left out.
+    pub(crate) transparency_log: Setting<bool>,
+    /// Signatures count from this instant on: by the time of signing where a trusted clock gives it, else by the time of
+    /// judgement.
     #[schemars(with = "Setting<Instant>")]
     pub(crate) not_before: Setting<Timestamp>,
-    /// Signatures count before this instant.
+    /// Signatures count before this instant, by the same clocks.
     #[schemars(with = "Setting<Instant>")]
     pub(crate) not_after: Setting<Timestamp>,
 }

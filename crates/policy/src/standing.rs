@@ -5,12 +5,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::authority::Authority;
+use crate::detail::SignerRecord;
 use crate::evidence::SubjectFacts;
 use crate::pattern;
-use crate::policy::{Authority, Policy, Window};
+use crate::policy::Policy;
 use crate::setting::Level;
-use crate::verdict::{EvidenceRecord, Rule, WaiverUse, earliest};
-use crate::waiver::{Waiver, united};
+use crate::verdict::{ApprovalRecord, EvidenceRecord, Rule, WaiverUse, earliest};
+use crate::waiver::{Signature, Waiver, united};
 
 /// The waivers that are about the subject.
 pub(crate) struct Docket {
@@ -28,7 +30,7 @@ pub(crate) struct Standing {
 /// Why a waiver counts, and for how long.
 #[derive(Debug, Clone)]
 pub(crate) struct Approval {
-    approvers: Vec<String>,
+    approvers: Vec<ApprovalRecord>,
     until: Option<Timestamp>,
 }
 
@@ -79,7 +81,8 @@ impl Standing {
             reason,
             justification: self.waiver.terms.reason.clone(),
             owner: self.waiver.terms.owner.clone(),
-            approvers: self.state.as_ref().map(|approval| approval.approvers.clone()).unwrap_or_default(),
+            approvers: self.state.as_ref().map(Approval::names).unwrap_or_default(),
+            signatures: self.state.as_ref().map(|approval| approval.approvers.clone()).unwrap_or_default(),
             expires: self.waiver.terms.expires,
         }
     }
@@ -88,8 +91,8 @@ impl Standing {
     pub(crate) fn evidence(&self) -> impl Iterator<Item = EvidenceRecord> {
         self.waiver
             .approvals
-            .values()
-            .map(|bundle| EvidenceRecord { kind: "waiver".to_owned(), digest: *bundle })
+            .iter()
+            .map(|signature| EvidenceRecord { kind: "waiver".to_owned(), digest: signature.bundle })
     }
 }
 
@@ -99,8 +102,18 @@ impl Approval {
         if self.approvers.is_empty() {
             "unsigned; the policy says: I accept unsigned waivers".to_owned()
         } else {
-            format!("approved by {}", self.approvers.join(" and "))
+            format!("approved by {}", self.names().join(" and "))
         }
+    }
+
+    /// The signatures that make it count.
+    pub(crate) fn records(&self) -> &[ApprovalRecord] {
+        &self.approvers
+    }
+
+    /// Who approved, by the policy's names.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.approvers.iter().map(|approval| approval.approver.clone()).collect()
     }
 
     /// When it stops counting.
@@ -137,7 +150,7 @@ fn in_scope(waiver: &Waiver, subject: &SubjectFacts) -> Scope {
     Scope::Yes
 }
 
-fn in_force(waiver: &Waiver, now: Timestamp) -> Result<(), String> {
+pub(crate) fn in_force(waiver: &Waiver, now: Timestamp) -> Result<(), String> {
     let (name, terms) = (&waiver.name, &waiver.terms);
     if now >= terms.expires {
         return Err(format!("waiver {name} expired {}", terms.expires));
@@ -148,7 +161,8 @@ fn in_force(waiver: &Waiver, now: Timestamp) -> Result<(), String> {
     Ok(())
 }
 
-fn approval(waiver: &Waiver, policy: &Policy, now: Timestamp) -> Result<Approval, String> {
+/// Who of the policy has approved a waiver, whatever it is about; or why it does not count.
+pub(crate) fn approval(waiver: &Waiver, policy: &Policy, now: Timestamp) -> Result<Approval, String> {
     let name = &waiver.name;
     if waiver.is_unsigned() {
         if policy.waivers.allow_unsigned {
@@ -161,53 +175,69 @@ fn approval(waiver: &Waiver, policy: &Policy, now: Timestamp) -> Result<Approval
     }
     let first = signers(waiver, &policy.waivers.approvers, "an approver", policy, now)?;
     if policy.waivers.second.is_empty() {
-        let approver = first.first().copied();
-        return Ok(Approval::by(waiver, approver, None));
+        return Ok(Approval::by(waiver, first.first().into_iter()));
     }
     let second = signers(waiver, &policy.waivers.second, "a second approver", policy, now)?;
-    let pairs = first.iter().flat_map(|a| second.iter().map(move |b| (*a, *b)));
+    let pairs = first.iter().flat_map(|a| second.iter().map(move |b| (a, b)));
     for (a, b) in pairs {
         // Two hats on one head are one approval.
-        if a.id() != b.id() && a.name.to_lowercase() != b.name.to_lowercase() {
-            return Ok(Approval::by(waiver, Some(a), Some(b)));
+        let two_heads = a.signature.signed.person() != b.signature.signed.person();
+        if two_heads && a.authority.name.to_lowercase() != b.authority.name.to_lowercase() {
+            return Ok(Approval::by(waiver, [a, b].into_iter()));
         }
     }
     Err(format!("waiver {name} needs a second approver, who is not the first"))
 }
 
+/// Somebody who signed a waiver and may approve it.
+struct Approver<'a> {
+    authority: &'a Authority,
+    signature: &'a Signature,
+    until: Option<Timestamp>,
+}
+
 impl Approval {
-    fn by(waiver: &Waiver, first: Option<&Authority>, second: Option<&Authority>) -> Self {
-        let both = || first.into_iter().chain(second);
+    fn by<'a>(waiver: &Waiver, approvers: impl Iterator<Item = &'a Approver<'a>> + Clone) -> Self {
+        let record = |approver: &Approver<'_>| ApprovalRecord {
+            approver: approver.authority.name.clone(),
+            by: SignerRecord::of(&approver.signature.signed),
+            bundle: approver.signature.bundle,
+        };
         Self {
-            approvers: both().map(|authority| authority.name.clone()).collect(),
-            until: earliest(both().map(|a| a.not_after).chain([Some(waiver.terms.expires)])),
+            approvers: approvers.clone().map(record).collect(),
+            until: earliest(approvers.map(|a| a.until).chain([Some(waiver.terms.expires)])),
         }
     }
 }
 
-/// Those of `listed` who signed the waiver and may: their key counts now, and they are not its owner.
+/// Those of `listed` who signed the waiver and may: their signature counts now, and they are not its owner.
 fn signers<'a>(
-    waiver: &Waiver,
+    waiver: &'a Waiver,
     listed: &'a [Authority],
     role: &str,
     policy: &Policy,
     now: Timestamp,
-) -> Result<Vec<&'a Authority>, String> {
+) -> Result<Vec<Approver<'a>>, String> {
     let name = &waiver.name;
     let mut refused = format!("waiver {name} is not signed by {role} of policy {}", policy.name);
     let mut signers = Vec::new();
-    for authority in listed.iter().filter(|authority| waiver.approvals.contains_key(&authority.id())) {
-        if authority.name.to_lowercase() == waiver.terms.owner.to_lowercase() {
-            refused = format!("waiver {name} is approved by its own owner, {}", authority.name);
-            continue;
-        }
-        match authority.window(now) {
-            Window::Open => signers.push(authority),
-            Window::NotYet(start) => {
-                refused = format!("the key of {} does not count before {start}", authority.name);
+    for authority in listed {
+        for signature in &waiver.approvals {
+            if !authority.is(&signature.signed.signer) {
+                continue;
             }
-            Window::Over(end) => {
-                refused = format!("the key of {} counts no longer since {end}", authority.name);
+            let owner = &waiver.terms.owner;
+            // A pattern of many subjects may have its own name, and then the subject is who somebody is.
+            if policy.waivers.approvers.iter().chain(&policy.waivers.second).any(|known| {
+                known.is(&signature.signed.signer) && known.name.to_lowercase() == owner.to_lowercase()
+            }) || signature.signed.person().goes_by(owner)
+            {
+                refused = format!("waiver {name} is approved by its own owner, {owner}");
+                continue;
+            }
+            match authority.counts(&signature.signed, now) {
+                Ok(until) => signers.push(Approver { authority, signature, until }),
+                Err(reason) => refused = reason,
             }
         }
     }

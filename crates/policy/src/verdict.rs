@@ -18,7 +18,7 @@ use plimsoll_core::Digest;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::detail::Detail;
+use crate::detail::{Detail, SignerRecord};
 use crate::evidence::{ImageDigests, SubjectKind};
 use crate::spec::{Instant, Phase, Tier};
 
@@ -232,11 +232,29 @@ pub struct WaiverUse {
     pub justification: String,
     /// Who answers for it.
     pub owner: String,
-    /// Who approved it; empty for an unsigned one.
+    /// Who approved it, by the policy's names; empty for an unsigned one.
     pub approvers: Vec<String>,
+    /// Their signatures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signatures: Vec<ApprovalRecord>,
     /// When it ends.
     #[schemars(with = "Instant")]
     pub expires: Timestamp,
+}
+
+/// An approver's signature on a waiver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ApprovalRecord {
+    /// Who approved, by the policy's name for them.
+    pub approver: String,
+    /// The key or certificate behind the name.
+    #[serde(flatten)]
+    pub by: SignerRecord,
+    /// The digest of the bundle.
+    #[schemars(with = "String")]
+    pub bundle: Digest,
 }
 
 /// The policy that was applied.
@@ -296,7 +314,7 @@ pub struct DatabaseRecord {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct EvidenceRecord {
-    /// `signature`, `statement` (signed, and no signature), `sbom`, `waiver`.
+    /// `signature`, `statement` (signed, and no signature), `trusted-root`, `sbom`, `waiver`.
     pub kind: String,
     /// The digest of its bytes.
     #[schemars(with = "String")]

@@ -21,19 +21,21 @@
 //! ```
 //!
 //! Signed, it is the predicate of an in-toto statement of type [`WAIVER_V1`] in a Sigstore bundle; the statement's
-//! subjects are not looked at, the scope is what the document says. A bundle holds one signature: a second approver
-//! signs the same document into a bundle of their own, and evaluation puts the two together by [`Waiver::content`].
+//! subjects are not looked at, the scope is what the document says. A bundle holds one signature, by a key or with a
+//! certificate: a second approver signs the same document into a bundle of their own, and evaluation puts the two together
+//! by [`Waiver::content`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use plimsoll_core::{Digest, json};
-use plimsoll_verify::{Bundle, KeyId, Signer, WAIVER_V1, statement_by_key};
+use plimsoll_verify::{Bundle, TrustedRoot, WAIVER_V1, verify};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Policy;
+use crate::authority::Signed;
 use crate::document::{Size, read};
 use crate::error::Error;
 use crate::pattern::Pattern;
@@ -49,8 +51,15 @@ pub struct Waiver {
     pub(crate) content: Digest,
     pub(crate) terms: Terms,
     document: Value,
-    /// Keys that signed, each with the digest of the bundle. Empty: the document came without a signature.
-    pub(crate) approvals: BTreeMap<KeyId, Digest>,
+    /// Who signed. Empty: the document came without a signature.
+    pub(crate) approvals: Vec<Signature>,
+}
+
+/// A signature on a waiver, verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Signature {
+    pub(crate) signed: Signed,
+    pub(crate) bundle: Digest,
 }
 
 /// What the document says.
@@ -61,27 +70,37 @@ pub(crate) struct Terms {
     pub(crate) images: Vec<Pattern>,
     pub(crate) digests: Vec<Digest>,
     pub(crate) reason: String,
+    pub(crate) risk_assessment: String,
+    pub(crate) controls: Vec<String>,
     pub(crate) owner: String,
     pub(crate) issued: Timestamp,
     pub(crate) expires: Timestamp,
 }
 
 impl Waiver {
-    /// Reads a waiver from the bundle that an approver or second approver of `policy` signed.
-    pub fn from_bundle(bytes: &[u8], origin: &str, policy: &Policy) -> Result<Self, Error> {
+    /// Reads a waiver from the bundle that an approver or second approver of `policy` signed. Certificates are verified
+    /// with `root`, or refused with the reason why there is none.
+    pub fn from_bundle(
+        bytes: &[u8],
+        origin: &str,
+        policy: &Policy,
+        root: Result<&TrustedRoot, &str>,
+    ) -> Result<Self, Error> {
         let unsigned = |reason: String| Error::WaiverSignature {
             origin: origin.to_owned(),
             policy: policy.name().to_owned(),
             reason,
         };
-        let bundle = Bundle::parse(bytes).map_err(|error| Error::Syntax {
-            origin: origin.to_owned(),
-            path: String::new(),
-            line: None,
-            reason: error.to_string(),
-        })?;
-        let verified = statement_by_key(&bundle, &policy.approver_keys())
-            .map_err(|error| unsigned(error.to_string()))?;
+        let bundle = parsed(bytes, origin)?;
+        let verified = policy
+            .approvers()
+            .verify(&bundle, root.ok(), |check| verify(&bundle, None, check))
+            .map_err(|error| match (error, root) {
+                (plimsoll_verify::Error::NoTrustedRoot, Err(why)) => {
+                    unsigned(format!("its certificate could not be verified: {why}"))
+                }
+                (error, _) => unsigned(error.to_string()),
+            })?;
         let statement = verified.value();
         if statement.predicate_type != WAIVER_V1 {
             return Err(Error::Invalid {
@@ -92,11 +111,23 @@ impl Waiver {
         }
         // The same strict reader as for files: a signature does not make an unknown field known.
         let mut waiver = Self::from_unsigned(&json::canonical(&statement.predicate), origin)?;
-        match verified.signer() {
-            Signer::Key(id) => waiver.approvals.insert(*id, *verified.bundle()),
-            other => return Err(unsigned(format!("got a signature by {other}, expected one by a key"))),
-        };
+        waiver.approvals.push(Signature { signed: Signed::of(&verified), bundle: *verified.bundle() });
         Ok(waiver)
+    }
+
+    /// The waiver in a bundle whose signature nobody has verified, for showing what it claims. It has no approvals, and
+    /// must not be judged with.
+    pub fn dangerous_from_unverified_bundle(bytes: &[u8], origin: &str) -> Result<Self, Error> {
+        let bundle = parsed(bytes, origin)?;
+        let statement = bundle.claimed_statement().filter(|statement| statement.predicate_type == WAIVER_V1);
+        let Some(statement) = statement else {
+            return Err(Error::Invalid {
+                origin: origin.to_owned(),
+                path: "predicateType".to_owned(),
+                reason: format!("got another kind of bundle, expected a statement of type {WAIVER_V1}"),
+            });
+        };
+        Self::from_unsigned(&json::canonical(&statement.predicate), origin)
     }
 
     /// Reads a waiver document without signature. It applies only under a policy that accepts such in words, and the
@@ -114,7 +145,7 @@ impl Waiver {
         let name = typed.metadata.name.0;
         let terms = typed.spec.check(origin)?;
         let content = Digest::sha256(&json::canonical(&document));
-        Ok(Self { name, origin: origin.to_owned(), content, terms, document, approvals: BTreeMap::new() })
+        Ok(Self { name, origin: origin.to_owned(), content, terms, document, approvals: Vec::new() })
     }
 
     /// The name in its metadata.
@@ -155,13 +186,26 @@ pub(crate) fn united(waivers: &[Waiver]) -> Vec<Waiver> {
         by_content
             .entry(waiver.content)
             .and_modify(|known| {
-                known.approvals.extend(waiver.approvals.iter().map(|(key, bundle)| (*key, *bundle)));
+                for approval in &waiver.approvals {
+                    if !known.approvals.contains(approval) {
+                        known.approvals.push(approval.clone());
+                    }
+                }
             })
             .or_insert_with(|| waiver.clone());
     }
     let mut all: Vec<Waiver> = by_content.into_values().collect();
     all.sort_by(|a, b| (&a.name, a.content).cmp(&(&b.name, b.content)));
     all
+}
+
+fn parsed(bytes: &[u8], origin: &str) -> Result<Bundle, Error> {
+    Bundle::parse(bytes).map_err(|error| Error::Syntax {
+        origin: origin.to_owned(),
+        path: String::new(),
+        line: None,
+        reason: error.to_string(),
+    })
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
@@ -309,6 +353,8 @@ impl WaiverSpec {
             images: self.images,
             digests: self.digests,
             reason: self.reason,
+            risk_assessment: self.risk_assessment,
+            controls: self.controls,
             owner: self.owner.trim().to_owned(),
             issued: self.issued,
             expires: self.expires,

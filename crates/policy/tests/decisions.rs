@@ -16,8 +16,8 @@ mod common;
 use common::*;
 use plimsoll_core::{Algorithm, Digest};
 use plimsoll_policy::{
-    Decision, DenyList, Detail, Disposition, Effect, Evidence, Outcome, Policy, RejectedSignature, SbomFacts,
-    Signatures, SubjectKind, Verdict, VulnerabilityFacts, evaluate,
+    Collected, Decision, DenyList, Detail, Disposition, Effect, Evidence, Outcome, Policy, RejectedSignature,
+    SbomFacts, Signatures, SubjectKind, Verdict, VulnerabilityFacts, evaluate,
 };
 use plimsoll_sbom::{Problem, ProblemCode};
 use plimsoll_vuln::{Fix, Gap, GapReason, Severity};
@@ -269,7 +269,12 @@ fn junk_cannot_block_and_a_search_that_was_cut_short_is_unknown() {
     let wanted = signed_by(&[("release", release.yaml())], 1);
     let junk = || vec![RejectedSignature { digest: layer(), reason: "not JSON".to_owned() }];
     let collected = |verified, truncated| {
-        with_signatures(Signatures::Collected { verified, rejected: junk(), truncated })
+        with_signatures(Signatures::Collected(Collected {
+            verified,
+            rejected: junk(),
+            truncated,
+            ..Collected::default()
+        }))
     };
     let verdict = judge(&wanted, &collected(vec![release.signature_of(&manifest())], true));
     expect(&verdict, "signatures", Outcome::Pass, Decision::Allow, "");

@@ -17,9 +17,11 @@ use std::sync::LazyLock;
 
 use common::*;
 use plimsoll_policy::{
-    Decision, DenyList, Evidence, Outcome, Policy, SbomFacts, Signatures, SubjectKind, Verdict,
-    VulnerabilityFacts, Waiver, evaluate,
+    Collected, Decision, DenyList, Evidence, Outcome, Policy, RejectedSignature, SbomFacts, Signatures,
+    SubjectKind, Verdict, VulnerabilityFacts, Waiver, evaluate,
 };
+use plimsoll_testkit::sigstore::{Leaf, LogVersion, Sigstore};
+use plimsoll_verify::{Bundle, COSIGN_SIGN_V1, Check, Statement, Subject, TrustedRoot, Verified, verify};
 use plimsoll_vuln::{Finding, Fix, Gap, GapReason, Severity};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -29,31 +31,57 @@ use serde_json::json;
 static KEYS: LazyLock<[Key; 2]> = LazyLock::new(|| [key(), key()]);
 
 /// Signatures of every kind that the rule tells apart.
-static STATEMENTS: LazyLock<Vec<plimsoll_verify::Verified<plimsoll_verify::Statement>>> =
-    LazyLock::new(|| {
-        let [one, two] = &*KEYS;
-        vec![
-            one.signature_of(&manifest()),
-            two.signature_of(&index()),
-            one.signature_of(&layer()),
-            two.statement(&manifest(), "https://spdx.dev/Document"),
-        ]
-    });
+static STATEMENTS: LazyLock<Vec<Verified<Statement>>> = LazyLock::new(|| {
+    let [one, two] = &*KEYS;
+    vec![
+        one.signature_of(&manifest()),
+        two.signature_of(&index()),
+        one.signature_of(&layer()),
+        two.statement(&manifest(), "https://spdx.dev/Document"),
+        by_certificate("main"),
+        by_certificate("dev"),
+    ]
+});
+
+/// Who signs without a key: a workflow, on any ref, and on one of them.
+const ANY_REF: &str = "{ issuer: 'https://issuer.example', subject: { pattern: 'https://ci\\.example/.*' } }";
+const MAIN: &str = "{ issuer: 'https://issuer.example', subject: 'https://ci.example/release@main' }";
+
+/// A signature by the workflow on a ref.
+fn by_certificate(of_ref: &str) -> Verified<Statement> {
+    let mut instance = Sigstore::new();
+    let leaf = Leaf { subject: format!("https://ci.example/release@{of_ref}"), ..Leaf::default() };
+    let holder = instance.leaf(&leaf);
+    let statement = Statement::new(Subject::new("", &manifest()), COSIGN_SIGN_V1, json!({}));
+    let bundle = instance.attest(&holder, &statement.to_json(), LogVersion::V2).to_string();
+    let bundle = Bundle::parse(bundle.as_bytes()).unwrap();
+    let root = TrustedRoot::parse(instance.trusted_root().to_string().as_bytes()).unwrap();
+    let signers =
+        policy(&format!("phase: pilot\nsignatures: {{ anyOf: [{{ name: ci, identity: {ANY_REF} }}] }}"));
+    let verified = |check: &Check<'_>| verify(&bundle, Some(&manifest()), check);
+    signers.image_signers().verify(&bundle, Some(&root), verified).unwrap()
+}
 
 fn policies(on_unknown: &'static [&'static str]) -> impl Strategy<Value = Policy> {
     let levels = subsequence(vec!["low", "medium", "high", "critical"], 0..=4);
     (
         (select(vec!["pilot", "beta", "ga"]), select(vec!["standard", "core"]), any::<bool>(), any::<bool>(), any::<bool>()),
         (levels, select(vec!["low", "high", "critical", "unknown"]), any::<bool>()),
-        (select(on_unknown), select(on_unknown), 1..=2_u8),
+        (select(on_unknown), select(on_unknown), 1..=2_u8, 0..4_u8),
         (select(vec!["", "registries: { allow: ['registry.example/**'] }", "registries: { allow: ['other.example/**'] }"]),
          select(vec!["", "match: { images: ['registry.example/team/**'] }", "match: { images: ['other.example/**'] }"])),
     )
-        .prop_map(|((phase, tier, pinned, signed, sbom), (block, unrated, unfixed), (on_sbom, on_scan, threshold), (registries, matches))| {
+        .prop_map(|((phase, tier, pinned, signed, sbom), (block, unrated, unfixed), (on_sbom, on_scan, threshold, keyless), (registries, matches))| {
             let [one, two] = &*KEYS;
+            let keyless = match keyless {
+                0 => String::new(),
+                1 => format!(", {{ name: ci, identity: {ANY_REF} }}"),
+                2 => format!(", {{ name: ci, identity: {ANY_REF} }}, {{ name: main, identity: {MAIN} }}"),
+                _ => format!("], allOf: [{{ name: ci, identity: {ANY_REF} }}"),
+            };
             policy(&format!(
                 "phase: {phase}\ntier: {tier}\ndigest: {{ pinned: {pinned} }}\n\
-                 signatures: {{ required: {signed}, threshold: {threshold}, anyOf: [{{ name: one, key: {} }}, {{ name: two, key: {} }}] }}\n\
+                 signatures: {{ required: {signed}, threshold: {threshold}, anyOf: [{{ name: one, key: {} }}, {{ name: two, key: {} }}{keyless}] }}\n\
                  sbom: {{ required: {sbom}, onUnknown: {on_sbom} }}\n\
                  vulnerabilities: {{ block: [{}], unratedAs: {unrated}, ignoreUnfixed: {unfixed}, onUnknown: {on_scan} }}\n\
                  waivers: {{ allowUnsigned: I accept unsigned waivers }}\n{registries}\n{matches}",
@@ -90,14 +118,20 @@ fn scans() -> impl Strategy<Value = VulnerabilityFacts> {
 fn all_evidence() -> impl Strategy<Value = Evidence> {
     let kind = select(vec![SubjectKind::Registry, SubjectKind::Layout, SubjectKind::RootDir]);
     let pin = select(vec![None, Some(index()), Some(manifest()), Some(layer())]);
-    let signed = subsequence(vec![0_usize, 1, 2, 3], 0..=4);
-    (kind, pin, signed, any::<bool>(), scans(), 0..3_usize).prop_map(
-        |(kind, pin, signed, truncated, scan, components)| {
+    let signed = subsequence(vec![0_usize, 1, 2, 3, 4, 5], 0..=6);
+    (kind, pin, signed, any::<bool>(), any::<bool>(), scans(), 0..3_usize).prop_map(
+        |(kind, pin, signed, truncated, undecided, scan, components)| {
             let mut evidence = if kind == SubjectKind::Registry { evidence() } else { of_kind(kind) };
             if kind != SubjectKind::RootDir {
                 evidence.subject.pinned = pin;
                 let verified = signed.into_iter().map(|index| STATEMENTS[index].clone()).collect();
-                evidence.signatures = Signatures::Collected { verified, rejected: Vec::new(), truncated };
+                let left = RejectedSignature { digest: layer(), reason: "no trusted root".to_owned() };
+                evidence.signatures = Signatures::Collected(Collected {
+                    verified,
+                    truncated,
+                    undecided: undecided.then_some(left).into_iter().collect(),
+                    ..Collected::default()
+                });
             }
             if let SbomFacts::Inventory { components: count, .. } = &mut evidence.sbom {
                 *count = components;
@@ -156,12 +190,11 @@ fn without_each(evidence: &Evidence) -> Vec<(&'static str, Evidence)> {
     let mut repository = evidence.clone();
     repository.subject.repository = None;
     less.push(("repository", repository));
-    if let Signatures::Collected { verified, rejected, truncated } = &evidence.signatures {
-        for index in 0..verified.len() {
-            let mut verified = verified.clone();
-            verified.remove(index);
-            let signatures =
-                Signatures::Collected { verified, rejected: rejected.clone(), truncated: *truncated };
+    if let Signatures::Collected(found) = &evidence.signatures {
+        for index in 0..found.verified.len() {
+            let mut fewer = found.clone();
+            fewer.verified.remove(index);
+            let signatures = Signatures::Collected(fewer);
             less.push(("one signature", Evidence { signatures, ..evidence.clone() }));
         }
     }
@@ -194,6 +227,25 @@ proptest! {
             let after = decide(&policy, &less, &waivers).decision;
             prop_assert!(before == Decision::Allow || after != Decision::Allow, "without {what}: {before} became allow");
         }
+    }
+
+    /// Junk, and signatures by whomever, take nothing from those that count.
+    #[test]
+    fn one_more_signature_never_makes_the_rule_about_signatures_worse(
+        policy in policies(&["block"]),
+        evidence in all_evidence(),
+        more in 0..6_usize,
+    ) {
+        let Signatures::Collected(found) = &evidence.signatures else { return Ok(()) };
+        let mut grown = found.clone();
+        grown.verified.insert(0, STATEMENTS[more].clone());
+        grown.rejected.push(RejectedSignature { digest: layer(), reason: "junk".to_owned() });
+        let grown = Evidence { signatures: Signatures::Collected(grown), ..evidence.clone() };
+        let of = |evidence: &Evidence| {
+            let verdict = decide(&policy, evidence, &[]);
+            verdict.platforms[0].rules[4].outcome
+        };
+        prop_assert!(of(&evidence) != Outcome::Pass || of(&grown) == Outcome::Pass);
     }
 
     #[test]

@@ -22,8 +22,22 @@ fn documents_fit_their_schemas_and_mistakes_do_not() {
     let yaml = |text: &str| -> Value { serde_saphyr::from_str(text).unwrap() };
     let policy = schema::policy();
     assert_eq!(policy["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    for text in [full(), Policy::builtin_document().to_owned(), policy_text("phase: ga")] {
+    let keyless = full().replace(
+        "anyOf: [",
+        "allOf: [{ name: ci, identity: { issuer: 'https://i', subject: { pattern: 'https://c/.*' }, claims: { source-ref: main }, notAfter: 2027-01-01T00:00:00Z } }], anyOf: [",
+    );
+    for text in [full(), Policy::builtin_document().to_owned(), policy_text("phase: ga"), keyless.clone()] {
         fits(&policy, &policy, &yaml(&text)).unwrap();
+    }
+    for (from, to) in [
+        ("issuer: 'https://i',", ""),
+        ("issuer:", "isuer:"),
+        ("{ pattern:", "{ regexp:"),
+        ("source-ref:", "sourceRef:"),
+        ("name: ci,", "name: ci, key: { file: k },"),
+    ] {
+        assert!(keyless.contains(from));
+        assert!(fits(&policy, &policy, &yaml(&keyless.replacen(from, to, 1))).is_err(), "{to}");
     }
     for (from, to) in [
         ("phase: beta", "phase: gamma"),

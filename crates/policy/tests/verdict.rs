@@ -15,8 +15,10 @@
 mod common;
 
 use common::*;
-use plimsoll_policy::{DenyList, Evidence, Policy, RejectedSignature, Signatures, Verdict, Waiver, evaluate};
-use plimsoll_verify::{Bundle, statement_by_key};
+use plimsoll_policy::{
+    Collected, DenyList, Evidence, Policy, RejectedSignature, Signatures, Verdict, Waiver, evaluate,
+};
+use plimsoll_verify::{Bundle, PublicKey, statement_by_key};
 use plimsoll_vuln::{Fix, Severity};
 use serde_json::json;
 
@@ -47,7 +49,8 @@ fn policy() -> Policy {
 fn judged(gaps: Vec<plimsoll_vuln::Gap>) -> Verdict {
     let policy = policy();
     let signature = Bundle::parse(&data("app.sigstore.json")).unwrap();
-    let signature = statement_by_key(&signature, &policy.verification_keys()).unwrap();
+    let release = PublicKey::from_pem(&data("release.pub")).unwrap();
+    let signature = statement_by_key(&signature, &[release]).unwrap();
     let mut python = finding("CVE-2026-2", Severity::High);
     python.component = "pkg:pypi/jinja2@3.1.4".parse().unwrap();
     (python.package, python.version) = ("jinja2".to_owned(), "3.1.4".to_owned());
@@ -55,18 +58,19 @@ fn judged(gaps: Vec<plimsoll_vuln::Gap>) -> Verdict {
     let findings =
         vec![finding("CVE-2026-1", Severity::Critical), python, finding("CVE-2026-3", Severity::Medium)];
     let evidence = Evidence {
-        signatures: Signatures::Collected {
+        signatures: Signatures::Collected(Collected {
             verified: vec![signature],
             rejected: vec![RejectedSignature { digest: layer(), reason: "not a bundle".to_owned() }],
-            truncated: false,
-        },
+            ..Collected::default()
+        }),
         vulnerabilities: scanned(findings, gaps),
         ..evidence()
     };
     let mut expired = waiver_with(&json!({"cves": ["CVE-2026-2"], "expires": after(-1).to_string()}));
     expired["metadata"]["name"] = json!("W-0");
     let waivers = [
-        Waiver::from_bundle(&data("waiver.sigstore.json"), "waiver.sigstore.json", &policy).unwrap(),
+        Waiver::from_bundle(&data("waiver.sigstore.json"), "waiver.sigstore.json", &policy, Err("no root"))
+            .unwrap(),
         unsigned(&expired),
     ];
     evaluate(&policy, &evidence, &waivers, &DenyList::none(), now())

@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use plimsoll_core::Timestamp;
 
-use super::shared::OutputFile;
+use super::attest::SignWith;
+use super::db;
+use super::shared::{Instant, Network, OutputFile};
+use super::trust_flags::RootChoice;
 
-/// Sign waivers
+/// Write, approve and show waivers
 #[derive(Debug, Args)]
 pub(crate) struct Waiver {
     #[command(subcommand)]
@@ -16,24 +20,142 @@ pub(crate) struct Waiver {
 /// The commands below `waiver`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Sign(Sign),
+    New(Box<New>),
+    Sign(Box<Sign>),
+    Show(Show),
 }
 
-/// Approve a waiver: check it and sign it with the approver's key
+/// Write a waiver: a named risk, for a named scope and a bounded time
+///
+/// Prints the document, or writes it to --output-file. What a file may not say is refused here, too. It counts for nothing
+/// before an approver has signed it, who is not its owner.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll waiver new jinja2-redos --cve CVE-2020-28493 --scope registry.example/team/app@sha256:… --days 30 \\
+      --reason 'the fix needs the next minor release' --risk 'templates come from us alone' \\
+      --control 'requests are cut after 2 s' --owner app-team@example --output-file waivers/jinja2.yaml
+  plimsoll waiver new old-base --rule registries --scope 'registry.example/legacy/**' --expires 2027-01-31T00:00:00Z \\
+      --reason 'moves with the data centre' --risk 'built by us' --control 'no egress' --owner ops@example")]
+pub(crate) struct New {
+    /// The waiver's name, which verdicts repeat
+    pub(crate) name: String,
+    /// Vulnerability that it accepts, such as CVE-2026-1234; may be repeated
+    #[arg(long, value_name = "ID", env = "PLIMSOLL_CVE", value_delimiter = ',')]
+    pub(crate) cve: Vec<String>,
+    /// Rule that it is about [default: vulnerabilities, where --cve names some]; may be repeated
+    #[arg(long, value_name = "RULE", env = "PLIMSOLL_RULE", value_delimiter = ',')]
+    pub(crate) rule: Vec<Rule>,
+    /// What it is for: a digest, REPOSITORY@DIGEST, or a pattern over registry/repository; may be repeated
+    #[arg(long, value_name = "SCOPE", required = true, env = "PLIMSOLL_SCOPE")]
+    pub(crate) scope: Vec<String>,
+    /// Why the risk is taken
+    #[arg(long, value_name = "TEXT", env = "PLIMSOLL_REASON")]
+    pub(crate) reason: String,
+    /// What could happen, and how likely that is
+    #[arg(long, value_name = "TEXT", env = "PLIMSOLL_RISK")]
+    pub(crate) risk: String,
+    /// What lowers the risk meanwhile; may be repeated
+    #[arg(long, value_name = "TEXT", required = true, env = "PLIMSOLL_CONTROL")]
+    pub(crate) control: Vec<String>,
+    /// Who answers for it; may not approve it
+    #[arg(long, value_name = "NAME", env = "PLIMSOLL_OWNER")]
+    pub(crate) owner: String,
+    /// For people
+    #[arg(long, value_name = "TEXT", env = "PLIMSOLL_DESCRIPTION")]
+    pub(crate) description: Option<String>,
+    /// From when it counts [default: now]
+    #[arg(long, value_name = "TIME", env = "PLIMSOLL_ISSUED")]
+    pub(crate) issued: Option<Timestamp>,
+    /// Until when it counts (RFC 3339, such as 2026-12-31T00:00:00Z)
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "PLIMSOLL_EXPIRES",
+        required_unless_present = "days",
+        conflicts_with = "days"
+    )]
+    pub(crate) expires: Option<Timestamp>,
+    /// How many days it counts
+    #[arg(long, value_name = "NUMBER", env = "PLIMSOLL_DAYS", value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub(crate) days: Option<u16>,
+    #[command(flatten)]
+    pub(crate) file: OutputFile,
+}
+
+/// The rules that can be waived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Rule {
+    /// Findings, by name
+    Vulnerabilities,
+    /// What is in the image is known
+    Sbom,
+    /// The image comes from an allowed repository
+    Registries,
+}
+
+impl Rule {
+    /// As documents write it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Vulnerabilities => "vulnerabilities",
+            Self::Sbom => "sbom",
+            Self::Registries => "registries",
+        }
+    }
+}
+
+/// Approve a waiver: check it and sign it, with the approver's key or identity
 ///
 /// Writes FILE.sigstore.json beside FILE, which carries the waiver and the signature. Whether it counts is decided by
-/// the policy that `check` applies: the key must be an approver's, the approver not the waiver's owner.
+/// the policy that `check` applies: key or identity must be an approver's, and the approver not the waiver's owner. Without
+/// --key the approver signs in, or the CI job's token is taken, as `sign` does.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   plimsoll waiver sign --key secops.key waivers/jinja2.yaml
+  plimsoll waiver sign --key hashivault://secops waivers/jinja2.yaml
+  plimsoll waiver sign --identity-token token.txt waivers/jinja2.yaml
   plimsoll check registry.example/app@sha256:… --policy policy.yaml --waivers waivers/")]
 pub(crate) struct Sign {
     /// The waiver (YAML or JSON)
+    #[arg(value_name = "FILE")]
     pub(crate) waiver: PathBuf,
-    /// Private key of the approver: PKCS#8 PEM, P-256, with or without passphrase
-    #[arg(long, value_name = "FILE", env = "PLIMSOLL_KEY")]
-    pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) signing: SignWith,
+    #[command(flatten)]
+    pub(crate) file: OutputFile,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Show waivers: what they accept, who signed, until when, and whether they count under a policy
+///
+/// Without --policy nobody is known who could have approved, so the signers are shown as the files claim them. With it each
+/// waiver says whether it would count for what is in its scope, and why not. Asks nobody: a cached trusted root is used
+/// whatever its age.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll waiver show waivers/
+  plimsoll waiver show waivers/jinja2.yaml.sigstore.json --policy policy.yaml
+  plimsoll waiver show waivers/ --policy policies/ --at 2027-01-01T00:00:00Z -o json | jq '.waivers[].state'
+
+Exit code 0: shown; with --policy, each counts. 10: one of them does not.")]
+pub(crate) struct Show {
+    /// Waivers, signed or not, or folders of them
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) waivers: Vec<PathBuf>,
+    /// Policy file, or a folder of policies
+    #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_POLICY")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Format of the result
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    pub(crate) output: db::Format,
+    #[command(flatten)]
+    pub(crate) root: RootChoice,
+    #[command(flatten)]
+    pub(crate) instant: Instant,
     #[command(flatten)]
     pub(crate) file: OutputFile,
 }

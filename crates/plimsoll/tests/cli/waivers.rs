@@ -1,6 +1,8 @@
 //! Waivers: who signs, for how long, for what.
 
 use plimsoll_testkit::Registry;
+use plimsoll_testkit::sigstore::Server;
+use serde_json::json;
 
 use crate::fixture::{Place, affected, digest_of};
 
@@ -92,4 +94,213 @@ fn deny_lists_and_signatures_cannot_be_waived() {
         let file = waiver(&place, &reference, &[("[vulnerabilities]", &format!("[{rule}]"))]);
         place.run(&["waiver", "sign", "--key", &place.path("security.key"), &file]).exits(2).says("rules");
     }
+}
+
+#[test]
+fn a_new_waiver_is_written_strictly_and_counts_once_approved() {
+    let (place, registry) = (Place::new(), Registry::start());
+    place.key("security");
+    let reference = affected(&registry);
+    let policy = policy(&place, "");
+    let file = place.path("w.yaml");
+    let new = |changes: &[&str]| {
+        let mut arguments =
+            vec!["waiver", "new", "W-1", "--reason", "keys: come from us", "--risk", "low # really"];
+        arguments.extend(["--control", "input is validated", "--owner", "alice@example.com"]);
+        arguments.extend(["--issued", "2026-11-20T00:00:00Z", "--output-file", &file]);
+        arguments.extend(changes);
+        place.run(&arguments)
+    };
+    let cve = ["--cve", "CVE-2024-36039", "--scope", digest_of(&reference)];
+    new(&[&cve[..], &["--days", "10"]].concat()).exits(0).says("plimsoll waiver sign");
+    place.check(&[&reference, "--policy", &policy, "--waivers", &file]).exits(10).says("is not signed");
+    place.run(&["waiver", "sign", "--key", &place.path("security.key"), &file]).exits(0);
+    let signed = format!("{file}.sigstore.json");
+    let allowed =
+        place.check(&[&reference, "--policy", &policy, "--waivers", &signed, "-o", "json"]).exits(0);
+    allowed.says("keys: come from us").says("signedAt");
+
+    // Nothing is written that a file may not say, and standard output is the document alone.
+    std::fs::remove_file(&file).unwrap();
+    for (changes, said) in [
+        (vec!["--cve", "CVE-2024-36039", "--scope", "**", "--days", "10"], "too wide"),
+        (vec!["--cve", "CVE-2024-*", "--scope", digest_of(&reference), "--days", "10"], "without wildcards"),
+        (vec!["--scope", digest_of(&reference), "--days", "10"], "no rule"),
+        (vec!["--cve", "CVE-2024-36039", "--scope", "sha256:abc", "--days", "10"], "a whole digest"),
+        (vec!["--cve", "CVE-2024-36039", "--scope", digest_of(&reference)], "--expires"),
+        (
+            vec![
+                "--cve",
+                "CVE-2024-36039",
+                "--scope",
+                digest_of(&reference),
+                "--expires",
+                "2026-11-19T00:00:00Z",
+            ],
+            "not after issued",
+        ),
+        (
+            vec![
+                "--cve",
+                "CVE-2024-36039",
+                "--scope",
+                "r.example/a",
+                "--scope",
+                digest_of(&reference),
+                "--days",
+                "1",
+            ],
+            "REPOSITORY@DIGEST",
+        ),
+        (
+            vec![
+                "--cve",
+                "CVE-2024-36039",
+                "--scope",
+                digest_of(&reference),
+                "--rule",
+                "signatures",
+                "--days",
+                "10",
+            ],
+            "signatures",
+        ),
+        (
+            vec![
+                "--cve",
+                "CVE-2024-36039",
+                "--scope",
+                digest_of(&reference),
+                "--days",
+                "10",
+                "--description",
+                "a\u{202e}b",
+            ],
+            "202E",
+        ),
+    ] {
+        new(&changes).exits(2).says(said);
+        assert!(!std::path::Path::new(&file).exists(), "{changes:?}");
+    }
+    let arguments =
+        ["waiver", "new", "W-2", "--rule", "registries", "--scope", "r.example/a/{b,c}/**", "--days", "5"];
+    let texts = ["--reason", "a", "--risk", "b", "--control", "c", "--owner", "d"];
+    let printed = place.run(&[&arguments[..], &texts].concat()).exits(0);
+    assert!(printed.stderr.is_empty(), "{}", printed.stderr);
+    assert!(printed.stdout.contains("images: [\"r.example/a/{b,c}/**\"]"), "{}", printed.stdout);
+}
+
+#[test]
+fn show_says_who_signed_until_when_and_whether_it_counts() {
+    let (place, registry) = (Place::new(), Registry::start());
+    for name in ["security", "stranger"] {
+        place.key(name);
+    }
+    let reference = affected(&registry);
+    let (policy, file) = (policy(&place, ""), waiver(&place, &reference, &[]));
+    let at = ["--at", "2026-11-21T00:00:00Z"];
+    let show = |more: &[&str]| place.run(&[&["waiver", "show"], &at[..], more].concat());
+
+    show(&[&file]).exits(0).says("W-1").says("in force").says("CVE-2024-36039").says("not signed");
+    show(&[&file, "--policy", &policy]).exits(10).says("does not count").says("is not signed");
+    place.run(&["waiver", "sign", "--key", &place.path("stranger.key"), &file]).exits(0);
+    let signed = format!("{file}.sigstore.json");
+    show(&[&signed]).exits(0).says("says it is signed by key").says("not verified");
+    show(&[&signed, "--policy", &policy]).exits(10).says("no signature on it is an approver's");
+    place.run(&["waiver", "sign", "--key", &place.path("security.key"), &file]).exits(0);
+    let folder = place.path("waivers");
+    show(&[&folder, "--policy", &policy])
+        .exits(0)
+        .says("counts: approved by security@example.com, until 2026-11-30T00:00:00Z")
+        .says("for findings that are critical, high, medium, low, unrated");
+    place
+        .run(&["waiver", "show", &folder, "--policy", &policy, "--at", "2026-12-01T00:00:00Z"])
+        .exits(10)
+        .says("expired");
+    place.run(&["waiver", "show", &folder, "--at", "2026-12-01T00:00:00Z"]).exits(0).says("expired");
+
+    let json = show(&[&folder, "--policy", &policy, "-o", "json"]).exits(0).json();
+    assert_eq!(json["waivers"].as_array().unwrap().len(), 1, "the document and its signed form are one");
+    let standing = &json["waivers"][0]["standings"][0];
+    assert_eq!((&standing["counts"], &standing["policy"]), (&true.into(), &"shop".into()));
+    assert_eq!(standing["signatures"][0]["approver"], "security@example.com");
+    // A document that was changed after it was signed is another, which nobody signed.
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("keys come from us alone", "never mind")).unwrap();
+    show(&[&folder, "--policy", &policy]).exits(10).says("never mind").says("is not signed");
+    show(&[&place.write("junk.sigstore.json", "{}")]).exits(2);
+}
+
+#[test]
+fn waivers_are_signed_with_every_kind_of_key() {
+    let (place, registry) = (Place::new(), Registry::start());
+    place.key("security");
+    let reference = affected(&registry);
+    let (policy, file) = (policy(&place, ""), waiver(&place, &reference, &[]));
+    let key = std::fs::read_to_string(place.path("security.key")).unwrap();
+    place.run_with(&[("APPROVER", &key)], &["waiver", "sign", "--key", "env://APPROVER", &file]).exits(0);
+    place.check(&[&reference, "--policy", &policy, "--waivers", &place.path("waivers")]).exits(0);
+    place.run(&["waiver", "sign", "--key", "env://APPROVER", &file]).exits(2).says("not set");
+    place.run(&["waiver", "sign", &file]).says("nobody");
+    // A key that is imported may come from the same places; what its keeper does not give away stays there.
+    let imported = place.path("imported");
+    let import = ["key", "import", "--no-passphrase", "env://APPROVER", &imported];
+    place.run_with(&[("APPROVER", &key)], &import).exits(0);
+    assert_eq!(
+        std::fs::read_to_string(place.path("imported.pub")).unwrap(),
+        std::fs::read_to_string(place.path("security.pub")).unwrap()
+    );
+    place
+        .run(&["key", "import", "--no-passphrase", "hashivault://release", &place.path("never")])
+        .exits(2)
+        .says("does not give it away");
+}
+
+#[test]
+fn an_approver_without_a_key_signs_as_whom_the_policy_names() {
+    let (server, registry) = (Server::start(), Registry::start());
+    let place = Place::new();
+    let reference = affected(&registry);
+    let issuer = server.url();
+    let file = waiver(&place, &reference, &[]);
+    let config = place.write("signing.json", server.signing_config(&[2]).to_string());
+    let root = place.write("trusted.json", server.trusted_root().to_string());
+    let policy = place.write(
+        "policy.yaml",
+        format!(
+            "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: shop}}\nspec:\n  phase: pilot\n  waivers:\n    \
+             approvers:\n      - {{name: security, identity: {{issuer: '{issuer}', subject: {{pattern: '[a-z]+@example\\.com'}}}}}}\n"
+        ),
+    );
+    let sign = |subject: &str| {
+        let token = server.token(&json!({"sub": subject, "email": subject, "email_verified": true}));
+        let token = place.write("token", token);
+        let services = ["--signing-config", &config, "--trusted-root", &root, "--identity-token", &token];
+        place.run(&[&["waiver", "sign"], &services[..], &[&file]].concat()).exits(0)
+    };
+    let check = |more: &[&str]| {
+        let folder = place.path("waivers");
+        place.check(&[&[reference.as_str(), "--policy", &policy, "--waivers", &folder], more].concat())
+    };
+    sign("sec@example.com").says("certificate for sec@example.com");
+    check(&["--trusted-root", &root]).exits(0).says("approved by security");
+    let signed = place.path("waivers/w1.yaml.sigstore.json");
+    let shown = [
+        "waiver",
+        "show",
+        &signed,
+        "--policy",
+        &policy,
+        "--trusted-root",
+        &root,
+        "--at",
+        "2026-11-21T00:00:00Z",
+    ];
+    place.run(&shown).exits(0).says("sec@example.com, issuer").says("counts");
+    // Another instance vouches for nobody here; the owner approves nothing; nor does who is not named.
+    check(&[]).exits(10).says("warning");
+    sign("alice@example.com");
+    check(&["--trusted-root", &root]).exits(10).says("its own owner");
+    sign("mallory@evil.example");
+    check(&["--trusted-root", &root]).exits(10).says("warning");
 }

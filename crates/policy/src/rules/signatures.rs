@@ -1,29 +1,36 @@
 //! `signatures`: enough distinct authorities signed the image.
 //!
 //! Counts only statements that were made to be signatures, that name the platform's manifest or the index it was reached
-//! through by exact digest, by a key whose window is open at the time of judgement. An SBOM attestation by the same key
-//! signs nothing. One authority counts once however often it signed (sigstore-go CVE-2026-49834 is the case of two), and
-//! two names for one key count once. Junk beside a good signature harms nothing, and hides nothing: a search that hit a
-//! limit before the rule was satisfied is unknown.
+//! through by exact digest, by somebody whom the policy names, at a time that counts. An SBOM attestation by the same key
+//! signs nothing.
+//!
+//! What is counted are the policy's entries, each satisfied by a signer of its own: however often an authority signed, it
+//! counts once (sigstore-go CVE-2026-49834 is the case of two), one workflow on two refs is two subjects and satisfies one
+//! pattern once, and a signer that fits two entries satisfies one of them. Two names for one key count once. Junk beside a
+//! good signature harms nothing, and hides nothing: a search that hit a limit before the rule was satisfied is unknown, and
+//! so is a certificate that there was no trusted root for.
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use plimsoll_core::Digest;
-use plimsoll_verify::{KeyId, NotChecked, Signer, Statement, Verified};
+use plimsoll_verify::{NotChecked, Signer, Statement, Step, Verified};
 
-use crate::detail::Detail;
+use crate::assignment::assign;
+use crate::authority::{Authority, Person, Signed, Who, was_checked};
+use crate::detail::{Detail, SignerRecord};
 use crate::evaluate::Case;
-use crate::evidence::{ImageDigests, RejectedSignature, Signatures, SubjectKind};
-use crate::policy::{Authority, SignaturePolicy, Window};
+use crate::evidence::{Collected, ImageDigests, RejectedSignature, Signatures, SubjectKind};
+use crate::policy::{Policy, SignaturePolicy};
 use crate::rules::{Judged, count, effect};
-use crate::verdict::{Outcome, Rule, earliest};
+use crate::verdict::{Effect, Outcome, Rule, earliest};
 
 pub(crate) fn judge(case: &Case<'_>) -> Judged {
     let policy = &case.policy.signatures;
     let effect = effect(policy.required);
     let result = |outcome, reason: String| Judged::new(Rule::Signatures, outcome, effect, reason);
-    let (verified, rejected, truncated) = match &case.evidence.signatures {
-        Signatures::Collected { verified, rejected, truncated } => (verified, rejected, *truncated),
+    let found = match &case.evidence.signatures {
+        Signatures::Collected(found) => found,
         Signatures::Unavailable { reason } => {
             let hint = match case.evidence.subject.kind {
                 SubjectKind::LocalImage => {
@@ -41,135 +48,260 @@ pub(crate) fn judge(case: &Case<'_>) -> Judged {
     let Some(digests) = &case.evidence.subject.digests else {
         return result(Outcome::Unknown, "it is not known which digest must be signed".to_owned());
     };
-    if policy.authorities.is_empty() {
-        return nobody_named(verified.len() + rejected.len(), truncated, effect);
+    if policy.entries().next().is_none() {
+        let number = found.verified.len() + found.rejected.len() + found.undecided.len();
+        return nobody_named(number, found.truncated, effect);
     }
 
-    let mut tally = Tally::default();
-    for statement in verified {
-        tally.add(statement, policy, digests, case.now);
-    }
-    for RejectedSignature { digest, reason } in rejected {
-        tally.refuse(*digest, reason.clone());
-    }
-    let got = tally.authorities.len();
+    let tally = Tally::new(found, policy, digests, case.now);
     let wanted = policy.threshold.get() as usize;
-    let names = tally.names();
-    let until = earliest(tally.authorities.values().map(|authority| authority.not_after));
-    let mut judged = if got >= wanted {
+    let got = tally.any_of();
+    let missing = tally.missing();
+    let mut judged = if tally.satisfies() {
         let of = if wanted > 1 { format!(" ({wanted} needed)") } else { String::new() };
-        result(Outcome::Pass, format!("signed by {names}{of}"))
-    } else if truncated {
-        let reason = format!("{got} of {wanted} authorities found before the limit on referrers was reached");
+        result(Outcome::Pass, format!("signed by {}{of}", tally.names()))
+    } else if found.truncated {
+        let needed = policy.all_of.len() + if policy.any_of.is_empty() { 0 } else { wanted };
+        let counted = tally.assigned.iter().flatten().count();
+        let reason =
+            format!("{counted} of {needed} authorities found before the limit on referrers was reached");
         result(Outcome::Unknown, reason)
             .hint("remove referrers that are not needed from the repository, and try again")
+    } else if let Some(RejectedSignature { reason, .. }) = found.undecided.first() {
+        let number = count(found.undecided.len(), "signature");
+        result(Outcome::Unknown, format!("{number} with a certificate could not be verified: {reason}"))
+            .hint("name a trusted root with --trusted-root FILE, or fetch one: plimsoll trust update")
     } else {
-        let reason = match (got, tally.refused.first()) {
+        let reason = match (tally.counted.len(), tally.refused.first()) {
             (0, None) => "it is not signed".to_owned(),
             (0, Some((_, why))) => {
                 format!("no signature counts, of {} found: {why}", count(tally.refused.len(), "statement"))
             }
-            _ => format!("signed by {names} only, {wanted} authorities are needed"),
+            _ if !missing.is_empty() => {
+                format!("signed by {}, and not by {}", tally.names(), missing.join(", "))
+            }
+            _ if policy.all_of.is_empty() => {
+                format!("signed by {} only, {wanted} authorities are needed", tally.names())
+            }
+            _ => format!("signed by {}; of anyOf {got}, {wanted} are needed", tally.names()),
         };
-        let judged = result(Outcome::Fail, reason);
-        match &case.evidence.subject.repository {
-            Some(name) => judged.hint(format!(
-                "plimsoll sign --key KEY {name}@{}",
-                digests.index.unwrap_or(digests.manifest)
-            )),
-            None => judged.hint("plimsoll sign --key KEY SUBJECT"),
-        }
+        let by_key = tally.entries.iter().any(|entry| matches!(entry.who, Who::Key(_)));
+        let sign = if by_key { "plimsoll sign --key KEY" } else { "plimsoll sign" };
+        let digest = digests.index.unwrap_or(digests.manifest);
+        result(Outcome::Fail, reason).hint(match &case.evidence.subject.repository {
+            Some(name) => format!("{sign} {name}@{digest}"),
+            None => format!("{sign} SUBJECT"),
+        })
     };
     if judged.result.outcome == Outcome::Pass {
-        judged.until = until;
+        judged.until = tally.until();
     }
-    judged.details(tally.details())
+    let undecided = found.undecided.iter().map(|left| Detail::RefusedSignature {
+        bundle: left.digest,
+        reason: format!("not verified: {}", left.reason),
+    });
+    judged.details(tally.details().into_iter().chain(undecided).collect())
+}
+
+impl Policy {
+    /// Whether what was found satisfies the rule about signatures already, so that no other place has to be looked at. It
+    /// decides nothing: that is [`crate::evaluate()`]'s.
+    pub fn is_satisfied_by(&self, found: &Collected, digests: &ImageDigests, now: Timestamp) -> bool {
+        Tally::new(found, &self.signatures, digests, now).satisfies()
+    }
 }
 
 /// Nothing can count, so nothing was judged. Only a policy that does not require signatures gets here.
-fn nobody_named(found: usize, truncated: bool, effect: crate::verdict::Effect) -> Judged {
+fn nobody_named(found: usize, truncated: bool, effect: Effect) -> Judged {
     if found == 0 && !truncated {
         return Judged::new(Rule::Signatures, Outcome::Fail, effect, "it is not signed")
             .hint("plimsoll sign --key KEY SUBJECT");
     }
-    let reason = format!("{} found, and the policy names no key to verify with", count(found, "statement"));
-    Judged::new(Rule::Signatures, Outcome::Unknown, effect, reason).hint("name keys in spec.signatures.anyOf")
+    let reason = format!("{} found, and the policy names nobody who may sign", count(found, "statement"));
+    Judged::new(Rule::Signatures, Outcome::Unknown, effect, reason)
+        .hint("name keys or identities in spec.signatures.anyOf")
 }
 
-#[derive(Default)]
+/// A signature that somebody whom the policy names has made, at a time that counts.
+struct Counting {
+    person: usize,
+    /// The entries that it fits, each with the time until which it does.
+    fits: Vec<(usize, Option<Timestamp>)>,
+    signed: Signed,
+    bundle: Digest,
+    digest: Digest,
+    not_checked: Vec<String>,
+    carried: Vec<String>,
+}
+
 struct Tally<'a> {
-    /// Who signed, by key: that is what makes two of them two.
-    authorities: BTreeMap<KeyId, &'a Authority>,
-    counted: Vec<Detail>,
+    policy: &'a SignaturePolicy,
+    /// Those of `allOf` first.
+    entries: Vec<&'a Authority>,
+    counted: Vec<Counting>,
     refused: Vec<(Digest, String)>,
+    /// For each entry the signer that counts for it.
+    assigned: Vec<Option<usize>>,
 }
 
 impl<'a> Tally<'a> {
-    fn add(
-        &mut self,
-        statement: &Verified<Statement>,
-        policy: &'a SignaturePolicy,
-        digests: &ImageDigests,
-        now: jiff::Timestamp,
-    ) {
-        let bundle = *statement.bundle();
-        let value = statement.value();
-        if !value.is_signature() {
-            return self
-                .refuse(bundle, format!("a statement of type {} is no signature", value.predicate_type));
-        }
-        let Some(signed) = digests.names().find(|digest| value.names(digest)) else {
-            return self.refuse(bundle, "it signs another digest".to_owned());
-        };
-        let Signer::Key(id) = statement.signer() else {
-            return self.refuse(bundle, "it is not signed with a key".to_owned());
-        };
-        let mut refused = "it is signed by a key that the policy does not name".to_owned();
-        for authority in policy.authorities.iter().filter(|authority| authority.id() == *id) {
-            match authority.window(now) {
-                Window::Open => {
-                    self.authorities.entry(*id).or_insert(authority);
-                    self.counted.push(Detail::Signature {
-                        authority: authority.name.clone(),
-                        key: id.to_string(),
-                        bundle,
+    fn new(found: &Collected, policy: &'a SignaturePolicy, digests: &ImageDigests, now: Timestamp) -> Self {
+        let entries: Vec<&Authority> = policy.entries().collect();
+        let mut tally =
+            Self { policy, entries, counted: Vec::new(), refused: Vec::new(), assigned: Vec::new() };
+        let mut persons: BTreeMap<Person, usize> = BTreeMap::new();
+        // Why a signature does not count says more than that something else is none.
+        let (signatures, others): (Vec<_>, Vec<_>) =
+            found.verified.iter().partition(|statement| statement.value().is_signature());
+        for statement in signatures {
+            match tally.look(statement, digests, now) {
+                Ok((digest, signed, fits)) => {
+                    let next = persons.len();
+                    let person = *persons.entry(signed.person()).or_insert(next);
+                    let not_checked = not_checked(statement);
+                    let carried = statement.not_checked().iter().map(|what| name(*what).to_owned()).collect();
+                    let bundle = *statement.bundle();
+                    tally.counted.push(Counting {
+                        person,
+                        fits,
                         signed,
-                        not_checked: statement.not_checked().iter().map(|what| not_checked(*what)).collect(),
+                        bundle,
+                        digest,
+                        not_checked,
+                        carried,
                     });
-                    return;
                 }
-                Window::NotYet(start) => {
-                    refused = format!("the key of {} does not count before {start}", authority.name);
-                }
-                Window::Over(end) => {
-                    refused = format!("the key of {} counts no longer since {end}", authority.name);
+                Err(reason) => tally.refused.push((*statement.bundle(), reason)),
+            }
+        }
+        for RejectedSignature { digest, reason } in &found.rejected {
+            tally.refused.push((*digest, reason.clone()));
+        }
+        for statement in others {
+            let kind = &statement.value().predicate_type;
+            let reason = format!("a statement of type {kind} is no signature");
+            tally.refused.push((*statement.bundle(), reason));
+        }
+        let mut fits = vec![Vec::new(); tally.entries.len()];
+        for counting in &tally.counted {
+            for (entry, _) in &counting.fits {
+                if let Some(signers) = fits.get_mut(*entry)
+                    && !signers.contains(&counting.person)
+                {
+                    signers.push(counting.person);
                 }
             }
         }
-        self.refuse(bundle, refused);
+        tally.assigned = assign(&fits);
+        tally
     }
 
-    fn refuse(&mut self, bundle: Digest, reason: String) {
-        self.refused.push((bundle, reason));
+    /// What a statement signs, and which entries it fits; or why it does not count.
+    #[expect(clippy::type_complexity, reason = "it is taken apart at once, in the one place that calls")]
+    fn look(
+        &self,
+        statement: &Verified<Statement>,
+        digests: &ImageDigests,
+        now: Timestamp,
+    ) -> Result<(Digest, Signed, Vec<(usize, Option<Timestamp>)>), String> {
+        let value = statement.value();
+        let Some(digest) = digests.names().find(|digest| value.names(digest)) else {
+            return Err("it signs another digest".to_owned());
+        };
+        let signed = Signed::of(statement);
+        let mut refused = match &signed.signer {
+            Signer::Key(_) => "it is signed by a key that the policy does not name".to_owned(),
+            other => format!("it is signed by {other}, whom the policy does not name"),
+        };
+        let mut fits = Vec::new();
+        for (index, entry) in self.entries.iter().enumerate().filter(|(_, entry)| entry.is(&signed.signer)) {
+            match entry.counts(&signed, now) {
+                Ok(until) => fits.push((index, until)),
+                Err(reason) => refused = reason,
+            }
+        }
+        if fits.is_empty() { Err(refused) } else { Ok((digest, signed, fits)) }
+    }
+
+    fn satisfies(&self) -> bool {
+        let enough = self.policy.any_of.is_empty() || self.any_of() >= self.policy.threshold.get() as usize;
+        enough && self.missing().is_empty()
+    }
+
+    /// How many entries of `anyOf` are satisfied.
+    fn any_of(&self) -> usize {
+        self.assigned.iter().skip(self.policy.all_of.len()).flatten().count()
+    }
+
+    /// The entries of `allOf` that are not.
+    fn missing(&self) -> Vec<&str> {
+        let all = self.policy.all_of.iter().zip(&self.assigned);
+        all.filter(|(_, signer)| signer.is_none()).map(|(entry, _)| entry.name.as_str()).collect()
     }
 
     fn names(&self) -> String {
-        let names: Vec<&str> = self.authorities.values().map(|authority| authority.name.as_str()).collect();
-        names.join(", ")
+        let assigned = self.entries.iter().zip(&self.assigned);
+        let names = assigned.filter(|(_, signer)| signer.is_some()).map(|(entry, _)| entry.name.as_str());
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Until when the entries that are satisfied stay so.
+    fn until(&self) -> Option<Timestamp> {
+        let of = |entry: usize, person: usize| {
+            let ends = self.counted.iter().filter(|counting| counting.person == person);
+            let ends = ends.flat_map(|counting| &counting.fits).filter(|(fit, _)| *fit == entry);
+            // One signature of several is enough, and one without an end counts for ever.
+            ends.map(|(_, until)| *until).reduce(|one, other| Some(one?.max(other?))).flatten()
+        };
+        let assigned = self.assigned.iter().enumerate();
+        earliest(assigned.filter_map(|(entry, person)| Some(of(entry, (*person)?))))
     }
 
     fn details(self) -> Vec<Detail> {
-        let refused = self.refused.into_iter();
+        let Self { entries, counted, refused, assigned, .. } = self;
+        let detail = |counting: Counting| {
+            let fits = || counting.fits.iter().map(|(entry, _)| *entry);
+            let is_signers = |entry: &usize| assigned.get(*entry) == Some(&Some(counting.person));
+            if let Some(authority) = fits().find(is_signers).and_then(|entry| entries.get(entry)) {
+                return Detail::Signature {
+                    authority: authority.name.clone(),
+                    by: SignerRecord::of(&counting.signed),
+                    bundle: counting.bundle,
+                    signed: counting.digest,
+                    not_checked: counting.not_checked,
+                    carried: counting.carried,
+                };
+            }
+            let fits = fits().filter_map(|entry| Some(entries.get(entry)?.name.as_str()));
+            let names = fits.collect::<Vec<_>>().join(" or ");
+            let reason = format!("a further signature as {names}, who counts once");
+            Detail::RefusedSignature { bundle: counting.bundle, reason }
+        };
+        let refused = refused.into_iter();
         let refused = refused.map(|(bundle, reason)| Detail::RefusedSignature { bundle, reason });
-        self.counted.into_iter().chain(refused).collect()
+        counted.into_iter().map(detail).chain(refused).collect()
     }
 }
 
-fn not_checked(what: NotChecked) -> String {
+/// What was left open about a signature that counts.
+fn not_checked(statement: &Verified<Statement>) -> Vec<String> {
+    let mut left = Vec::new();
+    if !was_checked(statement, Step::LogInclusion) {
+        left.push(name(NotChecked::TransparencyLog).to_owned());
+    }
+    if statement.times().is_empty() {
+        left.push("trusted time".to_owned());
+    }
+    if matches!(statement.signer(), Signer::Certificate(_)) && !was_checked(statement, Step::CertificateLog) {
+        left.push("certificate log".to_owned());
+    }
+    left
+}
+
+fn name(what: NotChecked) -> &'static str {
     match what {
         NotChecked::TransparencyLog => "transparency log",
         NotChecked::Timestamp => "timestamp",
         _ => "further material",
     }
-    .to_owned()
 }

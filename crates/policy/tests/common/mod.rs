@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use plimsoll_core::{Digest, Timestamp};
 use plimsoll_policy::{
-    DenyList, Evidence, ImageDigests, InventorySource, Policy, RuleResult, SbomFacts, Signatures,
+    Collected, DenyList, Evidence, ImageDigests, InventorySource, Policy, RuleResult, SbomFacts, Signatures,
     SubjectFacts, SubjectKind, Verdict, VulnerabilityFacts, Waiver, evaluate,
 };
 use plimsoll_verify::{
@@ -177,7 +177,7 @@ pub fn of_kind(kind: SubjectKind) -> Evidence {
 }
 
 pub fn signatures(verified: Vec<Verified<Statement>>) -> Signatures {
-    Signatures::Collected { verified, rejected: Vec::new(), truncated: false }
+    Signatures::Collected(Collected { verified, ..Collected::default() })
 }
 
 pub fn scanned(findings: Vec<Finding>, gaps: Vec<Gap>) -> VulnerabilityFacts {

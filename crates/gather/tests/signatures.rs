@@ -1,0 +1,352 @@
+//! The search for signatures under a policy: where it looks, what it verifies with, and what it says when it cannot.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "tests"
+)]
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use plimsoll_core::{Digest, Limits, Timestamp};
+use plimsoll_gather::{Access, Collection, Opened, Subject, evidence, layers, open};
+use plimsoll_oci::auth::{Cloud, Mode};
+use plimsoll_oci::{RegistryConfig, media};
+use plimsoll_policy::{Collected, Decision, DenyList, Outcome, Policy, Rule, Signatures, Verdict, evaluate};
+use plimsoll_signing::evidence::older_tag;
+use plimsoll_testkit::sigstore::{Leaf, LogVersion, Pair, Sigstore, hex, pae, pem};
+use plimsoll_testkit::{Artifact, Fault, ImageBuilder, Layer, Registry, attachment};
+use plimsoll_verify::{BUNDLE_V0_3, COSIGN_SIGN_V1, Statement, Subject as About, TrustedRoot};
+use plimsoll_vuln::{Database, ScanSettings};
+use serde_json::{Value, json};
+
+const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+const DSSE: &str = "application/vnd.dsse.envelope.v1+json";
+
+fn now() -> Timestamp {
+    "2026-11-20T12:00:00Z".parse().unwrap()
+}
+
+/// An image in a registry, a key, and an instance for signing without one.
+struct World {
+    registry: Registry,
+    image: Artifact,
+    key: Pair,
+    instance: Sigstore,
+}
+
+impl World {
+    fn new() -> Self {
+        let registry = Registry::start();
+        let image = ImageBuilder::new().layer(Layer::new().file("a", "a")).build();
+        image.push(&registry, "app", "1");
+        Self { registry, image, key: Pair::new(), instance: Sigstore::new() }
+    }
+
+    fn root(&self) -> TrustedRoot {
+        TrustedRoot::parse(self.instance.trusted_root().to_string().as_bytes()).unwrap()
+    }
+
+    fn digest(&self) -> Digest {
+        self.image.digest()
+    }
+
+    fn open(&self) -> Opened {
+        let subject = Subject::parse(&self.registry.reference("app", &self.digest().to_string())).unwrap();
+        let access = Access {
+            http: plimsoll_http::Settings { retries: 0, ..plimsoll_http::Settings::default() },
+            registries: RegistryConfig::none(),
+            cloud: Cloud::of_process(Mode::Off),
+            cache: None,
+            limits: Limits::default(),
+        };
+        open(&subject, &access).unwrap()
+    }
+
+    fn gathered(&self, policy: &Policy, root: Result<&TrustedRoot, &str>) -> (Signatures, Verdict) {
+        let layers = layers(&Limits::default());
+        let database = Database::open("/nonexistent".as_ref());
+        let collection = Collection {
+            requested: "app",
+            platform: None,
+            policy,
+            root,
+            apart: None,
+            database: &database,
+            scan: ScanSettings { now: now(), max_age: policy.max_database_age() },
+            layers: &layers,
+            progress: &(),
+        };
+        let evidence = evidence(&self.open(), &collection).unwrap().remove(0);
+        let verdict = evaluate(policy, &evidence, &[], &DenyList::none(), now());
+        (evidence.signatures, verdict)
+    }
+
+    fn collected(&self, policy: &Policy, root: Result<&TrustedRoot, &str>) -> Collected {
+        match self.gathered(policy, root).0 {
+            Signatures::Collected(found) => found,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn signature(&self) -> Vec<u8> {
+        Statement::new(About::new("", &self.digest()), COSIGN_SIGN_V1, json!({})).to_json()
+    }
+
+    fn attach(&self, bundle: &Value) {
+        attachment(&self.image.top, BUNDLE_V0_3, BUNDLE_V0_3, bundle.to_string().as_bytes())
+            .push_by_digest(&self.registry, "app");
+    }
+
+    /// Signs without a key, as whoever `leaf` names.
+    fn sign_keyless(&mut self, leaf: &Leaf, version: LogVersion) {
+        let holder = self.instance.leaf(leaf);
+        let payload = self.signature();
+        let bundle = self.instance.attest(&holder, &payload, version);
+        self.attach(&bundle);
+    }
+
+    fn sign_by_key(&self) {
+        let payload = self.signature();
+        let kind = "application/vnd.in-toto+json";
+        self.attach(&json!({
+            "mediaType": BUNDLE_V0_3,
+            "verificationMaterial": {"publicKey": {"hint": ""}},
+            "dsseEnvelope": {
+                "payload": STANDARD.encode(&payload), "payloadType": kind,
+                "signatures": [{"sig": STANDARD.encode(self.key.sign(&pae(kind, &payload)))}],
+            },
+        }));
+    }
+
+    fn layer(&self, media_type: &str, bytes: &[u8]) -> Value {
+        let digest = self.registry.add_blob("app", bytes);
+        json!({"mediaType": media_type, "digest": digest.to_string(), "size": bytes.len()})
+    }
+
+    fn tag(&self, suffix: &str, layers: &[Value]) {
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": media::OCI_MANIFEST,
+            "config": self.layer(media::OCI_CONFIG, b"{}"), "layers": layers,
+        });
+        let digest = self.registry.add_manifest("app", media::OCI_MANIFEST, manifest.to_string());
+        self.registry.tag("app", &older_tag(&self.digest(), suffix), &digest);
+    }
+
+    /// A signature as older versions of cosign wrote it, under the tag `.sig`.
+    fn sign_older(&self, about: &Digest, key: &Pair) {
+        let payload = json!({
+            "critical": {"identity": {"docker-reference": ""}, "image": {"docker-manifest-digest": about.to_string()},
+                "type": "cosign container image signature"},
+            "optional": null,
+        })
+        .to_string();
+        let mut layer = self.layer(SIMPLE_SIGNING, payload.as_bytes());
+        let signature = STANDARD.encode(key.sign(payload.as_bytes()));
+        layer["annotations"] = json!({"dev.cosignproject.cosign/signature": signature});
+        self.tag("sig", &[layer]);
+    }
+
+    /// The same without a key: a certificate, and the log's promise.
+    fn sign_older_keyless(&mut self, leaf: &Leaf) {
+        let payload = json!({
+            "critical": {"identity": {"docker-reference": ""}, "image": {"docker-manifest-digest": self.digest().to_string()},
+                "type": "cosign container image signature"},
+            "optional": null,
+        })
+        .to_string();
+        let holder = self.instance.leaf(leaf);
+        let bundle = self.instance.sign(&holder, payload.as_bytes(), LogVersion::V1);
+        let entry = &bundle["verificationMaterial"]["tlogEntries"][0];
+        let number = |name: &str| entry[name].as_str().unwrap().parse::<i64>().unwrap();
+        let id = STANDARD.decode(entry["logId"]["keyId"].as_str().unwrap()).unwrap();
+        let log = json!({
+            "SignedEntryTimestamp": entry["inclusionPromise"]["signedEntryTimestamp"],
+            "Payload": {"body": entry["canonicalizedBody"], "integratedTime": number("integratedTime"),
+                "logIndex": number("logIndex"), "logID": hex(&id)},
+        });
+        let mut layer = self.layer(SIMPLE_SIGNING, payload.as_bytes());
+        layer["annotations"] = json!({
+            "dev.cosignproject.cosign/signature": bundle["messageSignature"]["signature"],
+            "dev.sigstore.cosign/certificate": pem("CERTIFICATE", &holder.certificate),
+            "dev.sigstore.cosign/bundle": log.to_string(),
+        });
+        self.tag("sig", &[layer]);
+    }
+
+    /// An attestation under the tag `.att`, by the same key.
+    fn attest_older(&self, predicate_type: &str) {
+        let payload = Statement::new(About::new("", &self.digest()), predicate_type, json!({})).to_json();
+        let kind = "application/vnd.in-toto+json";
+        let envelope = json!({
+            "payloadType": kind, "payload": STANDARD.encode(&payload),
+            "signatures": [{"keyid": "", "sig": STANDARD.encode(self.key.sign(&pae(kind, &payload)))}],
+        });
+        let layer = self.layer(DSSE, envelope.to_string().as_bytes());
+        self.tag("att", &[layer]);
+    }
+
+    fn by_key(&self) -> Policy {
+        policy(&format!("{{ name: key, key: {{ pem: {} }} }}", json!(self.key.public_pem())))
+    }
+}
+
+fn policy(entry: &str) -> Policy {
+    let text = format!(
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{ name: p }}\nspec:\n  phase: pilot\n  \
+         vulnerabilities: {{ block: [], onUnknown: warn }}\n  signatures: {{ required: true, anyOf: [{entry}] }}\n"
+    );
+    Policy::parse(text.as_bytes(), "p.yaml", &()).unwrap()
+}
+
+fn by_identity(more: &str) -> Policy {
+    let Leaf { subject, issuer, .. } = Leaf::default();
+    policy(&format!("{{ name: release, identity: {{ issuer: '{issuer}', subject: '{subject}'{more} }} }}"))
+}
+
+#[track_caller]
+fn signatures(verdict: &Verdict) -> (Outcome, Decision, String) {
+    let result = verdict.platforms[0].rules.iter().find(|result| result.rule == Rule::Signatures).unwrap();
+    (result.outcome, result.decision(), result.reason.clone())
+}
+
+#[test]
+fn a_signature_without_a_key_is_verified_with_the_trusted_root() {
+    for version in [LogVersion::V1, LogVersion::V2] {
+        let mut world = World::new();
+        world.sign_keyless(&Leaf::default(), version);
+        let root = world.root();
+        let wanted = by_identity(", claims: { source-ref: refs/heads/main }");
+        let found = world.collected(&wanted, Ok(&root));
+        assert_eq!((found.verified.len(), found.root), (1, Some(root.digest())));
+        let verdict = world.gathered(&wanted, Ok(&root)).1;
+        assert_eq!(signatures(&verdict).0, Outcome::Pass);
+        let records = &verdict.platforms[0].evidence;
+        assert!(records.iter().any(|record| record.kind == "trusted-root" && record.digest == root.digest()));
+        assert_eq!(records.iter().filter(|record| record.kind == "signature").count(), 1);
+    }
+}
+
+#[test]
+fn without_a_trusted_root_a_certificate_is_indeterminate_and_never_passes() {
+    let mut world = World::new();
+    world.sign_keyless(&Leaf::default(), LogVersion::V2);
+    let found = world.collected(&by_identity(""), Err("the cache has expired"));
+    assert_eq!((found.verified.len(), found.rejected.len(), found.undecided.len()), (0, 0, 1));
+    let verdict = world.gathered(&by_identity(""), Err("the cache has expired")).1;
+    let (outcome, decision, reason) = signatures(&verdict);
+    assert_eq!((outcome, decision), (Outcome::Unknown, Decision::Indeterminate));
+    assert!(reason.contains("the cache has expired"), "{reason}");
+    // A policy by keys knows what it thinks of it.
+    let (outcome, _, reason) = signatures(&world.gathered(&world.by_key(), Err("not needed")).1);
+    assert_eq!(outcome, Outcome::Fail);
+    assert!(reason.contains("a certificate"), "{reason}");
+}
+
+#[test]
+fn certificates_of_others_do_not_count_and_do_not_harm() {
+    let mut world = World::new();
+    let root = world.root();
+    let evil = Leaf { subject: "https://evil.example/x".into(), ..Leaf::default() };
+    world.sign_keyless(&evil, LogVersion::V2);
+    let other_claim = Leaf { claims: vec![(14, "refs/heads/dev".into())], ..Leaf::default() };
+    world.sign_keyless(&other_claim, LogVersion::V2);
+    let own = std::mem::take(&mut world.instance);
+    world.sign_keyless(&Leaf::default(), LogVersion::V2);
+    world.instance = own;
+    let wanted = by_identity(", claims: { source-ref: refs/heads/main }");
+    let found = world.collected(&wanted, Ok(&root));
+    assert_eq!((found.verified.len(), found.rejected.len(), found.undecided.len()), (0, 3, 0), "{found:?}");
+    assert_eq!(signatures(&world.gathered(&wanted, Ok(&root)).1).0, Outcome::Fail);
+    world.sign_keyless(&Leaf::default(), LogVersion::V2);
+    assert_eq!(signatures(&world.gathered(&wanted, Ok(&root)).1).0, Outcome::Pass);
+}
+
+#[test]
+fn what_older_versions_of_cosign_left_under_tags_counts_as_what_it_was_made_to_be() {
+    let world = World::new();
+    world.attest_older("https://spdx.dev/Document");
+    let (outcome, _, reason) = signatures(&world.gathered(&world.by_key(), Err("")).1);
+    assert_eq!(outcome, Outcome::Fail);
+    assert!(reason.contains("is no signature"), "{reason}");
+
+    world.sign_older(&world.digest(), &Pair::new());
+    let (outcome, _, reason) = signatures(&world.gathered(&world.by_key(), Err("")).1);
+    assert_eq!(outcome, Outcome::Fail);
+    assert!(reason.contains("holds under none"), "what is wrong with the signature comes first: {reason}");
+    world.sign_older(&Digest::sha256(b"another image"), &world.key);
+    assert_eq!(signatures(&world.gathered(&world.by_key(), Err("")).1).0, Outcome::Fail);
+    world.sign_older(&world.digest(), &world.key);
+    assert_eq!(signatures(&world.gathered(&world.by_key(), Err("")).1).0, Outcome::Pass);
+    // The certificate that an older signature may carry is none of a key's business.
+    let wrong = signatures(&world.gathered(&by_identity(""), Ok(&world.root())).1);
+    assert_eq!(wrong.0, Outcome::Fail, "{}", wrong.2);
+}
+
+#[test]
+fn an_older_signature_without_a_key_counts_for_the_identity_it_was_made_by() {
+    let mut world = World::new();
+    let root = world.root();
+    world.sign_older_keyless(&Leaf { subject: "https://evil.example/x".into(), ..Leaf::default() });
+    assert_eq!(signatures(&world.gathered(&by_identity(""), Ok(&root)).1).0, Outcome::Fail);
+    world.sign_older_keyless(&Leaf::default());
+    let found = world.collected(&by_identity(""), Ok(&root));
+    assert_eq!(found.verified[0].times().len(), 1, "the log's promise says when: {found:?}");
+    assert_eq!(signatures(&world.gathered(&by_identity(""), Ok(&root)).1).0, Outcome::Pass);
+    let verdict = world.gathered(&by_identity(""), Err("no root")).1;
+    assert_eq!(signatures(&verdict).1, Decision::Indeterminate);
+}
+
+#[test]
+fn older_tags_are_only_looked_for_where_the_referrers_are_not_enough() {
+    let world = World::new();
+    let tags = |world: &World| world.registry.requests_to("*/manifests/sha256-*.*").len();
+    world.sign_by_key();
+    world.registry.clear_requests();
+    assert_eq!(signatures(&world.gathered(&world.by_key(), Err("")).1).0, Outcome::Pass);
+    assert_eq!(tags(&world), 0);
+    assert_eq!(signatures(&world.gathered(&by_identity(""), Ok(&world.root())).1).0, Outcome::Fail);
+    assert!(tags(&world) > 0);
+}
+
+#[test]
+fn a_failure_on_the_way_is_never_no_signatures() {
+    for fault in [
+        Fault::Status(500),
+        Fault::Status(401),
+        Fault::Status(403),
+        Fault::Status(429),
+        Fault::Close,
+        Fault::HalfThenClose,
+        Fault::TruncatedJson,
+    ] {
+        for place in ["*/manifests/sha256-*.sig", "*/manifests/sha256-*.att", "*/referrers/*"] {
+            let world = World::new();
+            world.attest_older("https://spdx.dev/Document");
+            world.sign_older(&world.digest(), &world.key);
+            world.registry.misbehave(place, fault.clone());
+            let (found, verdict) = world.gathered(&world.by_key(), Err(""));
+            let (outcome, decision, reason) = signatures(&verdict);
+            assert!(matches!(found, Signatures::Unavailable { .. }), "{fault:?} {place}: {found:?}");
+            assert_eq!(
+                (outcome, decision),
+                (Outcome::Unknown, Decision::Indeterminate),
+                "{fault:?} {place}: {reason}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_policy_that_names_nobody_still_says_whether_there_is_a_signature() {
+    let world = World::new();
+    let builtin = Policy::builtin();
+    assert_eq!(signatures(&world.gathered(&builtin, Err("")).1).2, "it is not signed");
+    world.sign_older(&world.digest(), &world.key);
+    let (outcome, _, reason) = signatures(&world.gathered(&builtin, Err("")).1);
+    assert_eq!(outcome, Outcome::Unknown);
+    assert!(reason.contains("names nobody"), "{reason}");
+}

@@ -1,0 +1,244 @@
+//! Authorities: a name in the policy, and the key or identity that speaks for it.
+//!
+//! Owns whether a signature is an authority's and counts at its time. How many are needed is the rule's question.
+
+use jiff::Timestamp;
+use plimsoll_verify::{Identity, KeyId, PublicKey, Signer, Step, Text, Verified};
+use serde::{Serialize, Serializer};
+
+use crate::identity::Shown;
+
+/// A name, and who speaks for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Authority {
+    pub(crate) name: String,
+    pub(crate) who: Who,
+    /// Whether a signature by this key must be in a transparency log. For certificates the policy says so for all.
+    pub(crate) logged: bool,
+    pub(crate) not_before: Option<Timestamp>,
+    pub(crate) not_after: Option<Timestamp>,
+}
+
+/// Who speaks for an authority.
+#[derive(Debug, Clone)]
+pub(crate) enum Who {
+    /// The holder of this key.
+    Key(PublicKey),
+    /// Whoever is issued a certificate like this.
+    Identity(Box<Identity>),
+}
+
+impl Serialize for Authority {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Decisive<'a> {
+            name: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            key: Option<KeyId>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            identity: Option<Shown<'a>>,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            transparency_log: bool,
+            not_before: Option<Timestamp>,
+            not_after: Option<Timestamp>,
+        }
+        let (key, identity) = match &self.who {
+            Who::Key(key) => (Some(key.id()), None),
+            Who::Identity(identity) => (None, Some(Shown::of(identity))),
+        };
+        let Self { name, logged, not_before, not_after, .. } = self;
+        Decisive {
+            name,
+            key,
+            identity,
+            transparency_log: *logged,
+            not_before: *not_before,
+            not_after: *not_after,
+        }
+        .serialize(serializer)
+    }
+}
+
+/// A signature that holds, by what matters for counting it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Signed {
+    pub(crate) signer: Signer,
+    /// When, by trusted clocks; empty when none of them says.
+    pub(crate) times: Vec<Timestamp>,
+    /// Whether a trusted log is known to hold it.
+    pub(crate) logged: bool,
+}
+
+impl Signed {
+    pub(crate) fn of<T>(verified: &Verified<T>) -> Self {
+        Self {
+            signer: verified.signer().clone(),
+            times: verified.times().to_vec(),
+            logged: was_checked(verified, Step::LogInclusion),
+        }
+    }
+
+    /// Who signed, as far as two of them are two.
+    pub(crate) fn person(&self) -> Person {
+        Person::of(&self.signer)
+    }
+}
+
+/// Whether a step of the verification was taken, and held.
+pub(crate) fn was_checked<T>(verified: &Verified<T>, step: Step) -> bool {
+    verified.observations().iter().any(|seen| seen.step == step && seen.checked)
+}
+
+/// A signer as thresholds count them: one key is one, and so are an issuer and a subject, whatever else the certificates
+/// say.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Person {
+    Key(KeyId),
+    Certificate {
+        issuer: String,
+        subject: String,
+    },
+    /// A kind of signer that is not known here, which is nobody.
+    Unknown,
+}
+
+impl Person {
+    pub(crate) fn of(signer: &Signer) -> Self {
+        match signer {
+            Signer::Key(id) => Self::Key(*id),
+            Signer::Certificate(holder) => {
+                Self::Certificate { issuer: holder.issuer.clone(), subject: holder.subject.clone() }
+            }
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether this is who goes by `name`, as far as that can be told: a certificate's subject is a name.
+    pub(crate) fn goes_by(&self, name: &str) -> bool {
+        matches!(self, Self::Certificate { subject, .. } if subject.to_lowercase() == name.to_lowercase())
+    }
+}
+
+impl Authority {
+    /// Whether this signer speaks for it.
+    pub(crate) fn is(&self, signer: &Signer) -> bool {
+        match (&self.who, signer) {
+            (Who::Key(key), Signer::Key(id)) => key.id() == *id,
+            (Who::Identity(identity), Signer::Certificate(holder)) => identity.is(holder),
+            _ => false,
+        }
+    }
+
+    /// Whether a signature of this authority counts at `now`: until when, or why not.
+    ///
+    /// Where trusted clocks say when it was made, all of these times must lie in the window (CVE-2026-54787). Otherwise the
+    /// time of judgement is all there is: a signature from within the window, judged outside of it, cannot be told from one
+    /// that was made outside.
+    pub(crate) fn counts(&self, signed: &Signed, now: Timestamp) -> Result<Option<Timestamp>, String> {
+        let name = &self.name;
+        if self.logged && !signed.logged {
+            return Err(format!("the signature of {name} is in no transparency log that is trusted"));
+        }
+        if signed.times.is_empty() {
+            return match self.window(now) {
+                Window::Open => Ok(self.not_after),
+                Window::NotYet(start) => {
+                    Err(format!("the {} of {name} does not count before {start}", self.noun()))
+                }
+                Window::Over(end) => {
+                    Err(format!("the {} of {name} counts no longer since {end}", self.noun()))
+                }
+            };
+        }
+        for time in &signed.times {
+            match self.window(*time) {
+                Window::Open => {}
+                Window::NotYet(start) => {
+                    return Err(format!("signed at {time}, and {name} counts from {start} on"));
+                }
+                Window::Over(end) => return Err(format!("signed at {time}, and {name} counts until {end}")),
+            }
+        }
+        Ok(None)
+    }
+
+    /// `key` or `identity`.
+    pub(crate) fn noun(&self) -> &'static str {
+        match self.who {
+            Who::Key(_) => "key",
+            Who::Identity(_) => "identity",
+        }
+    }
+
+    /// Where `time` lies.
+    pub(crate) fn window(&self, time: Timestamp) -> Window {
+        match (self.not_before, self.not_after) {
+            (Some(start), _) if time < start => Window::NotYet(start),
+            (_, Some(end)) if time >= end => Window::Over(end),
+            _ => Window::Open,
+        }
+    }
+
+    /// Whether a trusted root can change what its signatures are worth: there are certificates to verify, or logs and
+    /// timestamps to ask.
+    pub(crate) fn wants_root(&self) -> bool {
+        matches!(self.who, Who::Identity(_))
+            || self.logged
+            || self.not_before.is_some()
+            || self.not_after.is_some()
+    }
+
+    /// Whether both are the same key or the same identity, as far as texts and patterns tell.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        match (&self.who, &other.who) {
+            (Who::Key(one), Who::Key(other)) => one.id() == other.id(),
+            (Who::Identity(one), Who::Identity(other)) => {
+                same(&one.issuer, &other.issuer)
+                    && same(&one.subject, &other.subject)
+                    && one.claims.len() == other.claims.len()
+                    && one.claims.iter().all(|(claim, text)| {
+                        other.claims.iter().any(|(name, value)| name == claim && same(text, value))
+                    })
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether one signer may be both, as far as texts and patterns tell.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        match (&self.who, &other.who) {
+            (Who::Identity(one), Who::Identity(other)) => {
+                let claims_meet = one.claims.iter().all(|(claim, text)| {
+                    other.claims.iter().all(|(name, value)| name != claim || meet(text, value))
+                });
+                meet(&one.issuer, &other.issuer) && meet(&one.subject, &other.subject) && claims_meet
+            }
+            _ => self.same_as(other),
+        }
+    }
+}
+
+fn same(one: &Text, other: &Text) -> bool {
+    match (one, other) {
+        (Text::Exact(one), Text::Exact(other)) => one == other,
+        (Text::Pattern(one), Text::Pattern(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// Whether a text fits both. Of two different patterns that is not known, and not assumed.
+fn meet(one: &Text, other: &Text) -> bool {
+    match (one, other) {
+        (Text::Exact(text), any) | (any, Text::Exact(text)) => any.matches(text),
+        (Text::Pattern(one), Text::Pattern(other)) => one == other,
+    }
+}
+
+/// Where an instant lies in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Window {
+    NotYet(Timestamp),
+    Open,
+    Over(Timestamp),
+}

@@ -1,0 +1,176 @@
+//! What an identity probably does not mean: patterns that let in whom nobody thought of.
+//!
+//! A regular expression cannot be understood in general. What is looked at is whether it takes strangers in, and whether
+//! the places where CI systems write the workflow and the ref hold anything but wildcards:
+//!
+//! ```text
+//! https://github.com/team/app/.github/workflows/release.yml@refs/tags/v1.4
+//!                                               ^ workflow  ^ ref
+//! ```
+
+use plimsoll_verify::{Claim, Identity, Text};
+
+use super::{Code, Lint};
+
+/// Issuers whose subjects are builds, not people. Those of a company's own instances cannot be known.
+const CI_ISSUERS: [&str; 5] = [
+    "https://token.actions.githubusercontent.com",
+    "https://gitlab.com",
+    "https://agent.buildkite.com",
+    "https://oidc.codefresh.io",
+    "https://oidc.circleci.com",
+];
+
+/// Who a pattern that takes in everybody takes in.
+const STRANGERS: [&str; 3] = [
+    "mallory@evil.example",
+    "https://evil.example/x/y/.github/workflows/z.yml@refs/heads/main",
+    "spiffe://evil/x",
+];
+
+impl Lint {
+    pub(super) fn identity(&mut self, path: &str, identity: &Identity) {
+        let strangers_fit = |text: &Text| STRANGERS.iter().all(|stranger| text.matches(stranger));
+        for (field, text) in [("issuer", &identity.issuer), ("subject", &identity.subject)] {
+            let Text::Pattern(pattern) = text else { continue };
+            let (path, source) = (format!("{path}.{field}"), pattern.source());
+            // Claims can say enough about the subject; nothing else says who the issuer is.
+            if strangers_fit(text) && (field == "issuer" || identity.claims.is_empty()) {
+                let message = format!("`{source}` matches every {field}");
+                self.error(Code::IdentityMatchesAll, &path, message, "name whom you mean");
+            } else if starts_with_anything(source) {
+                let message = format!("`{source}` lets any text stand in front of what it names");
+                let hint = "begin the pattern with the scheme and host that are meant";
+                self.warn(Code::IdentityUnanchored, &path, message, hint);
+            }
+        }
+        if let Text::Pattern(pattern) = &identity.subject
+            && is_ci(&identity.issuer)
+        {
+            let open =
+                match (names_workflow(identity, pattern.source()), names_ref(identity, pattern.source())) {
+                    (true, true) => return,
+                    (false, true) => "which workflow",
+                    (true, false) => "which ref",
+                    (false, false) => "neither which workflow nor which ref",
+                };
+            let verb = if open.starts_with("neither") { "says" } else { "does not say" };
+            let message = format!("`{}` {verb} {open} may sign", pattern.source());
+            let hint = "write both, as in …/workflows/release\\.yml@refs/tags/v.*, or ask for the claims build-config and source-ref";
+            self.warn(Code::IdentityWithoutWorkflow, &format!("{path}.subject"), message, hint);
+        }
+    }
+}
+
+fn is_ci(issuer: &Text) -> bool {
+    let own = |text: &str| {
+        let of = |known: &str| {
+            text.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        // The last is what GitHub's own servers call theirs.
+        CI_ISSUERS.iter().any(|known| of(known)) || text.ends_with("/_services/token")
+    };
+    match issuer {
+        Text::Exact(text) => own(text),
+        Text::Pattern(_) => CI_ISSUERS.iter().any(|known| issuer.matches(known)),
+    }
+}
+
+fn names_workflow(identity: &Identity, subject: &str) -> bool {
+    let claims = [Claim::BuildConfig, Claim::BuildSignerUri, Claim::WorkflowName];
+    if claims.into_iter().any(|claim| is_asked_for(identity, claim)) {
+        return true;
+    }
+    let literal = literals(subject);
+    let workflow = literal.rsplit_once('@').map_or(literal.as_str(), |(workflow, _)| workflow);
+    // Without the ref's sign nobody knows how far the pattern reads.
+    literal.contains('@') && workflow.rsplit('/').next().is_some_and(has_letters)
+}
+
+fn names_ref(identity: &Identity, subject: &str) -> bool {
+    if is_asked_for(identity, Claim::SourceRef) {
+        return true;
+    }
+    let literal = literals(subject);
+    // Any branch is no ref in particular; a tag at least is one that somebody released.
+    let of_ref = literal.rsplit_once('@').map(|(_, of_ref)| of_ref);
+    of_ref.is_some_and(|of_ref| has_letters(of_ref.trim_start_matches("refs/").trim_start_matches("heads/")))
+}
+
+fn is_asked_for(identity: &Identity, claim: Claim) -> bool {
+    identity.claims.iter().any(|(name, text)| {
+        *name == claim
+            && match text {
+                Text::Exact(_) => true,
+                Text::Pattern(pattern) => has_letters(&literals(pattern.source())),
+            }
+    })
+}
+
+fn starts_with_anything(pattern: &str) -> bool {
+    let inner = pattern.trim_start_matches(['^', '(']).trim_start_matches("?:");
+    inner.starts_with(".*") || inner.starts_with(".+")
+}
+
+fn has_letters(text: &str) -> bool {
+    text.contains(|c: char| c.is_ascii_alphanumeric())
+}
+
+/// The pattern with classes and repetitions left out: `[^@]*` and `\w+` stand for no text in particular.
+fn literals(pattern: &str) -> String {
+    let mut literal = String::new();
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '[' => {
+                let mut first = true;
+                while let Some(inner) = chars.next() {
+                    if inner == '\\' {
+                        chars.next();
+                    } else if inner == ']' && !first {
+                        break;
+                    }
+                    first = first && inner == '^';
+                }
+            }
+            '{' => drop(chars.by_ref().find(|c| *c == '}')),
+            '\\' => literal.extend(chars.next().filter(|c| !c.is_ascii_alphanumeric())),
+            '*' | '+' | '?' | '(' | ')' | '^' | '$' => {}
+            other => literal.push(other),
+        }
+    }
+    literal
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_verify::Pattern;
+
+    use super::*;
+
+    fn of(subject: &str) -> (bool, bool) {
+        let identity = Identity {
+            issuer: Text::Exact(CI_ISSUERS[0].into()),
+            subject: Text::Pattern(Pattern::new(subject).unwrap()),
+            claims: Vec::new(),
+        };
+        (names_workflow(&identity, subject), names_ref(&identity, subject))
+    }
+
+    #[test]
+    fn workflow_and_ref_are_told_from_wildcards() {
+        for (subject, named) in [
+            (r"https://github\.com/team/app/\.github/workflows/release\.yml@refs/tags/v.*", (true, true)),
+            (r"https://github\.com/team/app/\.github/workflows/release\.yml@refs/heads/main", (true, true)),
+            (r"https://github\.com/team/app/\.github/workflows/release\.yml@.*", (true, false)),
+            (r"https://github\.com/team/app/\.github/workflows/release\.yml@refs/heads/.+", (true, false)),
+            (r"https://github\.com/team/app/\.github/workflows/[^@]+@refs/heads/main", (false, true)),
+            (r"https://github\.com/team/app/.*@\w+/\w+", (false, false)),
+            (r"https://github\.com/team/.*", (false, false)),
+            (r"https://github\.com/team/app/\.github/workflows/release\.yml", (false, false)),
+            (r".*", (false, false)),
+        ] {
+            assert_eq!(of(subject), named, "{subject}");
+        }
+    }
+}

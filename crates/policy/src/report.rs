@@ -1,0 +1,227 @@
+//! Waivers as they are shown to people who write, sign and approve them: what they say, who signed, whether they would
+//! count.
+//!
+//! ```json
+//! {"schemaVersion": "plimsoll.dev/waiver-show/v1", "judgedAt": "2026-11-21T12:00:00Z", "waivers": [
+//!   {"name": "W-1", "files": ["w1.yaml"], "state": "in-force", "claims": [], "standings": [
+//!     {"policy": "production", "origin": "policy.yaml", "counts": false, "reason": "waiver W-1 is not signed, …"}]}]}
+//! ```
+
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::Digest;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::policy::Policy;
+use crate::setting::Level;
+use crate::spec::Instant;
+use crate::standing::{approval, in_force};
+use crate::verdict::{ApprovalRecord, Rule};
+use crate::waiver::{Waiver, united};
+
+/// The version that [`WaiverReports::schema_version`] carries.
+const WAIVER_SHOW_V1: &str = "plimsoll.dev/waiver-show/v1";
+
+/// Waivers, as `waiver show` lists them.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "Plimsoll waivers as shown, version 1", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct WaiverReports {
+    /// `plimsoll.dev/waiver-show/v1`.
+    #[schemars(extend("const" = WAIVER_SHOW_V1))]
+    pub schema_version: &'static str,
+    /// The time that was judged at.
+    #[schemars(with = "Instant")]
+    pub judged_at: Timestamp,
+    /// Each document once, whatever it lies in.
+    pub waivers: Vec<WaiverReport>,
+}
+
+impl WaiverReports {
+    /// The reports of these waivers.
+    pub fn new(judged_at: Timestamp, waivers: Vec<WaiverReport>) -> Self {
+        Self { schema_version: WAIVER_SHOW_V1, judged_at, waivers }
+    }
+}
+
+/// A waiver, what it says and where it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct WaiverReport {
+    /// The name in its metadata.
+    pub name: String,
+    /// The files that carry it.
+    pub files: Vec<String>,
+    /// The digest of what it says.
+    #[schemars(with = "String")]
+    pub content: Digest,
+    /// Which rules it is about.
+    pub rules: Vec<Rule>,
+    /// Which vulnerabilities it names.
+    pub cves: Vec<String>,
+    /// Patterns over repositories.
+    pub images: Vec<String>,
+    /// Index or manifest digests.
+    #[schemars(with = "Vec<String>")]
+    pub digests: Vec<Digest>,
+    /// Why the risk is taken.
+    pub reason: String,
+    /// What could happen, and how likely.
+    pub risk_assessment: String,
+    /// What lowers the risk meanwhile.
+    pub controls: Vec<String>,
+    /// Who answers for it.
+    pub owner: String,
+    /// From when it counts.
+    #[schemars(with = "Instant")]
+    pub issued: Timestamp,
+    /// Until when it counts.
+    #[schemars(with = "Instant")]
+    pub expires: Timestamp,
+    /// Where the time of judgement lies.
+    pub state: WaiverState,
+    /// Who the files say has signed. Nobody has verified that.
+    pub claims: Vec<SignatureClaim>,
+    /// Where it stands under each policy that was named.
+    pub standings: Vec<WaiverStanding>,
+}
+
+/// Where an instant lies in the time of a waiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum WaiverState {
+    /// Before it was issued.
+    NotYet,
+    /// In it.
+    InForce,
+    /// After its end.
+    Expired,
+}
+
+/// A signature that a file carries, not verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub struct SignatureClaim {
+    /// The file.
+    pub file: String,
+    /// Who is said to have signed, in words.
+    pub signer: String,
+}
+
+/// Whether a waiver would count under a policy, for whatever is in its scope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct WaiverStanding {
+    /// The policy's name.
+    pub policy: String,
+    /// Where it was read from.
+    pub origin: String,
+    /// Whether it counts.
+    pub counts: bool,
+    /// Why, in words.
+    pub reason: String,
+    /// Who approved it.
+    pub signatures: Vec<ApprovalRecord>,
+    /// Until when it counts; none when it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Instant>")]
+    pub valid_until: Option<Timestamp>,
+    /// Of which findings: it may not run longer than the policy allows for their severity. Empty for waivers about
+    /// something else.
+    pub severities: Vec<String>,
+}
+
+impl Waiver {
+    /// Each document once, with every signature on it.
+    pub fn united(waivers: &[Self]) -> Vec<Self> {
+        united(waivers)
+    }
+
+    /// What it says, and where it stands at `now`; signatures and policies are the caller's to add.
+    pub fn report(&self, now: Timestamp) -> WaiverReport {
+        let terms = &self.terms;
+        let state = match now {
+            now if now < terms.issued => WaiverState::NotYet,
+            now if now >= terms.expires => WaiverState::Expired,
+            _ => WaiverState::InForce,
+        };
+        WaiverReport {
+            name: self.name.clone(),
+            files: vec![self.origin.clone()],
+            content: self.content,
+            rules: terms.rules.iter().copied().collect(),
+            cves: terms.cves.iter().cloned().collect(),
+            images: terms.images.iter().map(ToString::to_string).collect(),
+            digests: terms.digests.clone(),
+            reason: terms.reason.clone(),
+            risk_assessment: terms.risk_assessment.clone(),
+            controls: terms.controls.clone(),
+            owner: terms.owner.clone(),
+            issued: terms.issued,
+            expires: terms.expires,
+            state,
+            claims: Vec::new(),
+            standings: Vec::new(),
+        }
+    }
+}
+
+impl Policy {
+    /// Whether `waiver` would count at `now`, by time, approvers and length. What it is about is another question: that
+    /// is the subject's and the finding's.
+    pub fn standing_of(&self, waiver: &Waiver, now: Timestamp) -> WaiverStanding {
+        let terms = &waiver.terms;
+        let about_findings = terms.rules.contains(&Rule::Vulnerabilities);
+        let runs = terms.expires.duration_since(terms.issued);
+        let allows = |level: Option<Level>| {
+            runs <= SignedDuration::from_hours(24 * i64::from(self.waivers.max_days.of(level)))
+        };
+        let levels = [Some(Level::Critical), Some(Level::High), Some(Level::Medium), Some(Level::Low), None];
+        let allowed = levels.into_iter().filter(|level| allows(*level));
+        let severities: Vec<String> = allowed
+            .map(|level| level.map_or_else(|| "unrated".to_owned(), |level| level.to_string()))
+            .collect();
+        let too_long = || {
+            let days = runs.as_hours().div_euclid(24);
+            let most = self.waivers.max_days.of(Some(Level::Low));
+            format!(
+                "waiver {} runs {days} days, longer than the {most} that the policy allows for anything",
+                waiver.name
+            )
+        };
+        let outcome = in_force(waiver, now)
+            .and_then(|()| approval(waiver, self, now))
+            .and_then(|approval| if severities.is_empty() { Err(too_long()) } else { Ok(approval) });
+        let counts = outcome.is_ok();
+        let (reason, signatures, valid_until) = match outcome {
+            Ok(approval) => (approval.reason(), approval.records().to_vec(), approval.until()),
+            Err(reason) => (reason, Vec::new(), None),
+        };
+        let severities = if about_findings && counts { severities } else { Vec::new() };
+        WaiverStanding { counts, reason, signatures, valid_until, severities, ..self.nothing() }
+    }
+
+    /// Where a waiver stands whose signatures do not hold.
+    pub fn refusal_of(&self, reason: String) -> WaiverStanding {
+        WaiverStanding { reason, ..self.nothing() }
+    }
+
+    fn nothing(&self) -> WaiverStanding {
+        WaiverStanding {
+            policy: self.name.clone(),
+            origin: self.origin.clone(),
+            counts: false,
+            reason: String::new(),
+            signatures: Vec::new(),
+            valid_until: None,
+            severities: Vec::new(),
+        }
+    }
+}

@@ -3,6 +3,10 @@
 //! The only crate that calls `fsync`. The order is: temporary file in the same folder, write, `fsync`, rename over the
 //! target, `fsync` of the folder. Anything less can leave an empty or torn file after a power failure, because a rename
 //! may reach the disk before the data does.
+//!
+//! [`cache`] keeps what can be fetched again: bounded, and not durable.
+
+pub mod cache;
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
@@ -44,6 +48,14 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A folder of a cache that somebody else could have written to.
+    #[error("{} {why}", path.display())]
+    Shared {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// [`create`] was asked for a file that is already there.
     #[error("{} exists already", path.display())]
     Exists {
@@ -56,7 +68,7 @@ impl Classify for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
-            Self::Io { .. } => Kind::Failed,
+            Self::Io { .. } | Self::Shared { .. } => Kind::Failed,
             Self::Exists { .. } => Kind::Conflict,
         }
     }
@@ -66,6 +78,9 @@ impl Classify for Error {
             Self::Exists { .. } => Some("choose another name, or remove it first".to_owned()),
             Self::Io { step: "create a temporary file in", .. } => {
                 Some("the folder must exist and be writable".to_owned())
+            }
+            Self::Shared { path, .. } => {
+                Some(format!("chmod go-w {}, or choose another folder", path.display()))
             }
             Self::Io { .. } => None,
         }

@@ -1,38 +1,56 @@
-//! The one thread that drives the network for everything in this process that is not asynchronous itself.
+//! The network for everything in this process that is not asynchronous itself.
 //!
-//! One for the process and not one for each caller, because a client's kept connections belong to the runtime that
-//! opened them. It is started by the first call and lives as long as the process.
+//! One runtime for the process and not one for each caller, because a client's kept connections belong to the runtime that
+//! opened them. Whoever waits drives it, and everybody else's work along with its own: a small command needs no further
+//! thread, and no way there and back for each request. What has to go on while nobody waits, such as a layer that is
+//! received while it is inflated, [asks for a thread](keep_going).
 
 use std::io;
-use std::sync::{OnceLock, mpsc};
+use std::sync::OnceLock;
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Runtime};
 
-/// Runs `work` on the network thread and waits for its result. Fails only if that thread cannot be started, or if `work`
-/// panicked.
+/// Runs `work` and waits for its result. Fails only if the network cannot be set up, or if `work` panicked. May be called
+/// from several threads at once.
 ///
-/// Not to be called from `work` itself: the thread would wait for itself.
+/// Not to be called from asynchronous work.
 pub fn block_on<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> io::Result<T> {
-    let (done, result) = mpsc::sync_channel(1);
-    handle()?.spawn(async move {
-        let _ = done.send(work.await);
+    // As a task of its own, so that a panic ends that and nothing else.
+    let result = wait(async { tokio::spawn(work).await })?;
+    result.map_err(|_| io::Error::other("it stopped unexpectedly"))
+}
+
+/// Waits for what other work of the network brings, and drives that meanwhile.
+///
+/// Not to be called from asynchronous work.
+pub fn wait<T>(result: impl Future<Output = T>) -> io::Result<T> {
+    Ok(runtime()?.block_on(async {
+        // Sees what has happened while nobody was waiting: a server that has closed a kept connection must not be sent a
+        // request that cannot be repeated.
+        tokio::task::yield_now().await;
+        result.await
+    }))
+}
+
+/// From now on, work goes on while nobody waits for it, on a thread that lives as long as the process.
+pub fn keep_going() -> io::Result<()> {
+    static STARTED: OnceLock<Result<(), io::ErrorKind>> = OnceLock::new();
+    let runtime = runtime()?;
+    let started = STARTED.get_or_init(|| {
+        std::thread::Builder::new()
+            .name("plimsoll-network".to_owned())
+            .spawn(move || runtime.block_on(std::future::pending::<()>()))
+            .map(|_| ())
+            .map_err(|e| e.kind())
     });
-    // The sender is only dropped without sending when the task panicked.
-    result.recv().map_err(|_| io::Error::other("it stopped unexpectedly"))
+    (*started).map_err(Into::into)
 }
 
-fn handle() -> io::Result<&'static Handle> {
-    static HANDLE: OnceLock<Result<Handle, io::ErrorKind>> = OnceLock::new();
-    HANDLE.get_or_init(|| start().map_err(|e| e.kind())).as_ref().map_err(|kind| (*kind).into())
-}
-
-fn start() -> io::Result<Handle> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let handle = runtime.handle().clone();
-    std::thread::Builder::new()
-        .name("plimsoll-network".to_owned())
-        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
-    Ok(handle)
+fn runtime() -> io::Result<&'static Runtime> {
+    static RUNTIME: OnceLock<Result<Runtime, io::ErrorKind>> = OnceLock::new();
+    let runtime =
+        RUNTIME.get_or_init(|| Builder::new_current_thread().enable_all().build().map_err(|e| e.kind()));
+    runtime.as_ref().map_err(|kind| (*kind).into())
 }
 
 #[cfg(test)]
@@ -45,5 +63,30 @@ mod tests {
         let error = block_on(async { assert!(std::env::args().count() > 1000, "on purpose") }).unwrap_err();
         assert_eq!(error.to_string(), "it stopped unexpectedly");
         assert_eq!(block_on(async { 8 }).unwrap(), 8);
+    }
+
+    #[test]
+    fn whoever_waits_drives_the_work_of_others() {
+        let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
+        block_on(async move {
+            tokio::spawn(async move {
+                for number in 0..100_u32 {
+                    tokio::task::yield_now().await;
+                    sender.send(number).await.unwrap();
+                }
+            });
+        })
+        .unwrap();
+        // Nothing runs in between, and nobody else waits; later there is a thread, which changes nothing.
+        for number in 0..100 {
+            if number == 50 {
+                keep_going().unwrap();
+            }
+            assert_eq!(wait(receiver.recv()).unwrap(), Some(number));
+        }
+        let threads: Vec<_> =
+            (0..8_u32).map(|n| std::thread::spawn(move || block_on(async move { n }).unwrap())).collect();
+        let sum: u32 = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+        assert_eq!(sum, 28);
     }
 }

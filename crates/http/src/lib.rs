@@ -64,7 +64,7 @@ pub mod unix;
 mod tests;
 
 pub use address::Class;
-pub use blocking::block_on;
+pub use blocking::{block_on, keep_going, wait};
 pub use body::Body;
 pub use client::Client;
 pub use error::{Call, Error, Phase, TlsFault};

@@ -9,11 +9,13 @@
 //! - Not being able to find out is an error: a network failure, a 401 or a 5xx never means "no referrers".
 //! - `urls` in descriptors are never followed, and credentials go to the registry and its own token server only.
 //!
-//! The interface is synchronous and may be called from any thread, in parallel, but not from within an async task: the
-//! network runs on one thread of its own, and blob streams arrive through a bounded channel.
+//! The interface is synchronous and may be called from any thread, in parallel, but not from within an async task: whoever
+//! waits drives the network. Blob streams arrive through a bounded channel; for large ones the network gets a thread of
+//! its own.
 
 mod blob;
 mod fallback;
+mod kept;
 mod link;
 mod manifest;
 mod places;
@@ -26,11 +28,12 @@ mod session;
 use std::io::Read;
 use std::sync::Arc;
 
-use plimsoll_core::{Digest, Limits, Reference};
+use plimsoll_core::{Digest, Limits, Reference, Timestamp};
 use plimsoll_http::Client;
 
 use crate::auth::Credentials;
-use crate::{Content, Descriptor, Error, Plan, Referrers, Source, Store};
+use crate::{Cache, Content, Descriptor, Error, Listing, Plan, Referrers, Source, Store};
+use kept::Kept;
 use places::Places;
 
 pub use probe::Probe;
@@ -39,6 +42,7 @@ pub(crate) use session::{explanation, is_loopback};
 /// One repository of a registry, and what the user named in it.
 pub struct Registry {
     places: Arc<Places>,
+    kept: Kept,
 }
 
 impl Registry {
@@ -61,7 +65,14 @@ impl Registry {
         credentials: impl FnMut(&Reference) -> Result<Option<Credentials>, Error>,
         limits: &Limits,
     ) -> Result<Self, Error> {
-        Ok(Self { places: Arc::new(Places::new(client, plan, credentials, limits)?) })
+        let places = Arc::new(Places::new(client, plan, credentials, limits)?);
+        Ok(Self { kept: Kept::nothing(&places), places })
+    }
+
+    /// The same with a cache. Where mirrors are asked it is not used: what they have is their word, not the registry's.
+    #[must_use]
+    pub fn with_cache(self, cache: &Cache) -> Self {
+        Self { kept: Kept::in_cache(&self.places, cache), ..self }
     }
 
     /// What the user named.
@@ -90,19 +101,15 @@ impl Source for Registry {
     }
 
     fn resolve(&self) -> Result<Descriptor, Error> {
-        let places = Arc::clone(&self.places);
-        runtime::block_on(async move { Ok(places.resolve().await?.descriptor.clone()) })
+        self.kept.resolve()
     }
 
     fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
-        let (places, descriptor) = (Arc::clone(&self.places), descriptor.clone());
-        runtime::block_on(async move { places.manifest(&descriptor).await })
+        self.kept.manifest(descriptor)
     }
 
     fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
-        let (places, descriptor) = (Arc::clone(&self.places), descriptor.clone());
-        let stream = runtime::block_on(async move { places.blob(descriptor).await })?;
-        Ok(Box::new(stream))
+        self.kept.blob(descriptor)
     }
 
     fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
@@ -111,8 +118,16 @@ impl Source for Registry {
     }
 
     fn named(&self, name: &str) -> Result<Option<(Descriptor, Vec<u8>)>, Error> {
-        let (places, tag) = (Arc::clone(&self.places), self.tag(name)?);
-        runtime::block_on(async move { places.named(&tag).await })
+        let found = self.kept.tagged(&self.tag(name)?)?;
+        Ok(found.map(|found| (found.descriptor, found.bytes.to_vec())))
+    }
+
+    fn listed(&self, subject: &Digest, listing: Listing) -> Result<Referrers, Error> {
+        self.kept.listed(subject, listing)
+    }
+
+    fn as_of(&self) -> Option<Timestamp> {
+        self.kept.as_of()
     }
 }
 

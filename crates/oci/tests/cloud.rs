@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use plimsoll_core::{Classify as _, Kind, Limits, Reference, Timestamp, clock};
 use plimsoll_http::{Client, Resolve, Resolving, Settings};
-use plimsoll_oci::auth::{Cloud, Credentials, Keyring};
+use plimsoll_oci::auth::{Cloud, Credentials, Keyring, Mode};
 use plimsoll_oci::registry::Registry;
 use plimsoll_oci::{Error, Source as _};
 use plimsoll_testkit as testkit;
@@ -39,13 +39,18 @@ impl Resolve for Here {
 
 type Variables = Vec<(&'static str, String)>;
 
-fn cloud_at(variables: Variables, now: fn() -> Timestamp) -> Cloud {
+fn cloud_at(mode: Mode, variables: Variables, now: fn() -> Timestamp) -> Cloud {
     let variables: HashMap<_, _> = variables.into_iter().collect();
-    Cloud::from_env(move |name| variables.get(name).map(Into::into), now).unwrap()
+    Cloud::from_env(mode, move |name| variables.get(name).map(Into::into), now)
 }
 
 fn cloud(variables: Variables) -> Cloud {
-    cloud_at(variables, clock::now)
+    cloud_at(Mode::Auto, variables, clock::now)
+}
+
+/// With the metadata service of the machine.
+fn machine(variables: Variables) -> Cloud {
+    cloud_at(Mode::Metadata, variables, clock::now)
 }
 
 fn with(mut variables: Variables, more: &[(&'static str, &str)]) -> Variables {
@@ -112,7 +117,7 @@ fn amazons_registry_opens_with_every_kind_of_keys() {
     let web = file(&folder, "token", aws.web_token());
     let shared = file(&folder, "credentials", aws.shared_file("scan"));
     let agent = file(&folder, "agent", "agent-token\n");
-    let ways: [(&str, Variables); 6] = [
+    let ways: [(&str, Variables); 5] = [
         ("static", aws.user()),
         (
             "web identity",
@@ -133,11 +138,11 @@ fn amazons_registry_opens_with_every_kind_of_keys() {
             "shared file",
             with(aws.endpoints(), &[("AWS_SHARED_CREDENTIALS_FILE", &shared), ("AWS_PROFILE", "scan")]),
         ),
-        ("instance", with(aws.endpoints(), &[("PLIMSOLL_CLOUD_IDENTITY", "metadata")])),
     ];
     for (way, variables) in ways {
         pull(&fake, ECR, &cloud(variables)).unwrap_or_else(|e| panic!("{way}: {e}"));
     }
+    pull(&fake, ECR, &machine(aws.endpoints())).unwrap();
 }
 
 #[test]
@@ -177,7 +182,7 @@ fn googles_registry_opens_with_every_kind_of_credentials_file() {
     let asked = google.service().requests().len();
     let error = pull(&fake, GAR, &cloud(vec![server.clone()])).unwrap_err();
     assert_eq!((error.kind(), google.service().requests().len()), (Kind::Unauthorized, asked), "{error}");
-    pull(&fake, GAR, &cloud(with(vec![server], &[("PLIMSOLL_CLOUD_IDENTITY", "metadata")]))).unwrap();
+    pull(&fake, GAR, &machine(vec![server])).unwrap();
 }
 
 #[test]
@@ -189,10 +194,10 @@ fn azures_registry_opens_with_every_kind_of_identity() {
         ("workload", with(azure.client(), &[("AZURE_FEDERATED_TOKEN_FILE", &token)])),
         ("secret", azure.client_with_secret()),
         ("app", azure.app()),
-        ("machine", with(azure.machine(), &[("PLIMSOLL_CLOUD_IDENTITY", "metadata")])),
     ] {
         pull(&fake, ACR, &cloud(variables)).unwrap_or_else(|e| panic!("{way}: {e}"));
     }
+    pull(&fake, ACR, &machine(azure.machine())).unwrap();
 }
 
 #[test]
@@ -209,9 +214,7 @@ fn what_was_fetched_is_used_until_shortly_before_it_expires() {
         let body = json!({"access_token": Google::TOKEN, "expires_in": 60}).to_string();
         Answer::new(200).header("Metadata-Flavor", "Google").body(body)
     });
-    let variables =
-        vec![("GCE_METADATA_HOST", short.host()), ("PLIMSOLL_CLOUD_IDENTITY", "metadata".to_owned())];
-    let (cloud, fake) = (self::cloud(variables), gar());
+    let (cloud, fake) = (machine(vec![("GCE_METADATA_HOST", short.host())]), gar());
     for _ in 0..2 {
         pull(&fake, GAR, &cloud).unwrap();
     }
@@ -229,7 +232,7 @@ fn a_login_comes_before_the_cloud() {
     assert_eq!(found, Some(Credentials::password("me", "mine")));
     let found = Credentials::find(&reference, &Keyring::empty(), &cloud(aws.user())).unwrap();
     assert!(matches!(found, Some(Credentials::Cloud(_))));
-    let off = cloud(with(aws.user(), &[("PLIMSOLL_CLOUD_IDENTITY", "off")]));
+    let off = cloud_at(Mode::Off, aws.user(), clock::now);
     assert_eq!(Credentials::find(&reference, &Keyring::empty(), &off).unwrap(), None);
     assert!(aws.service().requests().is_empty(), "nobody is asked before the registry asks");
 }
@@ -383,7 +386,7 @@ fn every_way_that_is_refused_says_so_without_a_secret() {
 #[test]
 fn a_clock_that_is_wrong_is_hinted_at() {
     let (aws, fake) = (Aws::start("eu-west-1", "ecr"), ecr());
-    let error = pull(&fake, ECR, &cloud_at(aws.user(), || Timestamp::UNIX_EPOCH)).unwrap_err();
+    let error = pull(&fake, ECR, &cloud_at(Mode::Auto, aws.user(), || Timestamp::UNIX_EPOCH)).unwrap_err();
     assert!(error.to_string().contains("RequestExpired"), "{error}");
     assert!(error.hint().unwrap().contains("clock"));
 }
@@ -441,9 +444,7 @@ fn answers_that_are_too_large_or_lead_elsewhere_are_failures() {
 fn whoever_answers_at_the_metadata_address_has_to_be_a_metadata_server() {
     let fake = gar();
     let other = Service::start(|_| Answer::new(200).body(json!({"access_token": Google::TOKEN}).to_string()));
-    let variables =
-        vec![("GCE_METADATA_HOST", other.host()), ("PLIMSOLL_CLOUD_IDENTITY", "metadata".to_owned())];
-    let error = pull(&fake, GAR, &cloud(variables)).unwrap_err();
+    let error = pull(&fake, GAR, &machine(vec![("GCE_METADATA_HOST", other.host())])).unwrap_err();
     assert!(error.to_string().contains("does not say Metadata-Flavor: Google"), "{error}");
 }
 

@@ -1,4 +1,4 @@
-//! Blobs as streams: the network thread puts pieces into a bounded channel, the reader takes them out.
+//! Blobs as streams: the network puts pieces into a bounded channel, the reader takes them out.
 //!
 //! A transfer that breaks off or stalls is continued where it stopped, at another place if this one does not go on. Whether the pieces fit together is not decided here: the
 //! reader hashes the whole.
@@ -22,6 +22,8 @@ use crate::{Descriptor, Error};
 const PIECES: usize = 8;
 /// How often a transfer is continued. Enough for a flaky line; a server that always breaks off is not worth more.
 const CONTINUATIONS: u32 = 5;
+/// A blob that is larger is received while it is read; a smaller one is there at once.
+const AT_ONCE: u64 = 256 * 1024;
 
 /// Asks for a blob, one place after the other, and returns when a response's head has come.
 pub(super) async fn open(places: &Arc<Places>, descriptor: Descriptor) -> Result<Stream, Error> {
@@ -29,6 +31,9 @@ pub(super) async fn open(places: &Arc<Places>, descriptor: Descriptor) -> Result
     let limit = places.origin.limits.layer_bytes;
     if descriptor.size > limit {
         return Err(LimitExceeded::new("layer_bytes", limit, what).into());
+    }
+    if descriptor.size > AT_ONCE {
+        plimsoll_http::keep_going().map_err(|source| Error::Io { what: what.clone(), source })?;
     }
     let mut candidates = places.candidates(Wanted::Content).into_iter();
     while let Some(place) = candidates.next() {
@@ -69,7 +74,7 @@ async fn request(
     rest: Option<Rest<'_>>,
     what: &str,
 ) -> Result<Response, Error> {
-    let mut request = Request::get(session.url(&format!("blobs/{}", descriptor.digest)).await?);
+    let mut request = Request::get(session.url(&format!("blobs/{}", descriptor.digest))?);
     if let Some(rest) = rest {
         request = request.timeout(rest.left);
         if rest.from > 0
@@ -255,7 +260,7 @@ pub(super) struct Stream {
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
-            match self.receiver.blocking_recv() {
+            match plimsoll_http::wait(self.receiver.recv())? {
                 Some(Ok(piece)) => self.piece = piece,
                 Some(Err(error)) => return Err(io::Error::other(error)),
                 None if self.left == 0 => return Ok(0),

@@ -19,6 +19,7 @@ pub(super) struct Resolved {
 }
 
 /// A manifest with what its response said about it.
+#[derive(Clone)]
 pub(super) struct Fetched {
     pub(super) descriptor: Descriptor,
     pub(super) bytes: Bytes,
@@ -52,6 +53,14 @@ pub(super) async fn named(session: &Session, descriptor: &Descriptor) -> Result<
     Ok(fetched.bytes.to_vec())
 }
 
+/// What a registry says to a question that may name an `ETag`.
+pub(super) enum Answer<T> {
+    /// What had that `ETag` still holds.
+    Unchanged,
+    /// This.
+    Is(T),
+}
+
 /// Fetches by tag or digest (`place`); `None` when the registry has no such manifest. With `expected`, the bytes have
 /// that digest.
 pub(super) async fn fetch(
@@ -60,14 +69,33 @@ pub(super) async fn fetch(
     expected: Option<Digest>,
     what: &str,
 ) -> Result<Option<Fetched>, Error> {
-    let mut request = Request::get(session.url(&format!("manifests/{place}")).await?);
+    match fetch_unless(session, place, expected, None, what).await? {
+        Answer::Is(fetched) => Ok(fetched),
+        // Only said to those who name an `ETag`; and "there is none" it never means.
+        Answer::Unchanged => Err(Error::malformed(what, "got 304 to an unconditional request")),
+    }
+}
+
+/// The same unless it still has this `ETag`.
+pub(super) async fn fetch_unless(
+    session: &Session,
+    place: &str,
+    expected: Option<Digest>,
+    etag: Option<&HeaderValue>,
+    what: &str,
+) -> Result<Answer<Option<Fetched>>, Error> {
+    let mut request = Request::get(session.url(&format!("manifests/{place}"))?);
     for media_type in media::ACCEPT_MANIFESTS {
         request = request.append(header::ACCEPT, HeaderValue::from_static(media_type));
+    }
+    if let Some(etag) = etag {
+        request = request.header(header::IF_NONE_MATCH, etag.clone());
     }
     let mut response = session.call(request, Access::Pull, Redirects::Followed, what).await?;
     match response.status.as_u16() {
         200 => {}
-        404 => return Ok(None),
+        304 if etag.is_some() => return Ok(Answer::Unchanged),
+        404 => return Ok(Answer::Is(None)),
         _ => return Err(session.refused(response, what).await),
     }
     let bytes = body(session, &mut response, what).await?;
@@ -86,7 +114,7 @@ pub(super) async fn fetch(
     let media_type = media_type(&response, &bytes, what)?;
     let etag = response.headers.get(header::ETAG).cloned();
     let descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
-    Ok(Some(Fetched { descriptor, bytes, etag }))
+    Ok(Answer::Is(Some(Fetched { descriptor, bytes, etag })))
 }
 
 /// The body of a manifest or index, within the limit.
@@ -101,13 +129,17 @@ pub(super) async fn body(session: &Session, response: &mut Response, what: &str)
 /// What the response and the body together say that the manifest is. Where both say it, they must agree: readers that
 /// believe one or the other would see different things (CVE-2021-41190).
 fn media_type(response: &Response, bytes: &[u8], what: &str) -> Result<String, Error> {
+    stated_type(response.header(&header::CONTENT_TYPE).unwrap_or_default(), bytes, what)
+}
+
+/// The same for a `Content-Type`; an empty one says nothing.
+pub(super) fn stated_type(header: &str, bytes: &[u8], what: &str) -> Result<String, Error> {
     #[derive(Deserialize)]
     struct Body {
         #[serde(rename = "mediaType")]
         media_type: Option<String>,
         manifests: Option<IgnoredAny>,
     }
-    let header = response.header(&header::CONTENT_TYPE).unwrap_or_default();
     let header = header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     // Static file servers send a general type, which says nothing.
     let header = Some(header).filter(|h| h.starts_with("application/vnd."));

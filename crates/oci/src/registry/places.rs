@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use plimsoll_core::{Digest, LimitExceeded, Limits, Reference};
-use plimsoll_http::{Client, TlsFault};
+use plimsoll_http::{Client, HeaderValue, TlsFault};
 use tokio::sync::OnceCell;
 
-use super::manifest::{self, Resolved};
+use super::blob;
+use super::manifest::{self, Answer, Fetched, Resolved};
+use super::referrers::{self, Listed};
 use super::session::Session;
-use super::{blob, referrers};
 use crate::auth::Credentials;
 use crate::mirrors::{Dead, Place, Plan};
 use crate::{Descriptor, Error, Referrers};
@@ -106,11 +107,9 @@ impl Places {
         if descriptor.size > limit {
             return Err(LimitExceeded::new("manifest_bytes", limit, what).into());
         }
-        if let Some(resolved) = self.resolved.get()
-            && resolved.descriptor.digest == descriptor.digest
-        {
-            descriptor.check(&resolved.bytes, &what)?;
-            return Ok(resolved.bytes.to_vec());
+        if let Some(bytes) = self.resolved_bytes(&descriptor.digest) {
+            descriptor.check(&bytes, &what)?;
+            return Ok(bytes.to_vec());
         }
         for place in self.candidates(Wanted::Content) {
             match manifest::named(&place.session, descriptor).await {
@@ -130,23 +129,63 @@ impl Places {
 
     /// At the primary place alone: a mirror need not have what refers to an image, and that it has nothing says nothing.
     pub(super) async fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
-        match referrers::all(&self.primary, subject).await {
-            Err(error) => match self.asked.last() {
-                Some(place) => Err(place.explained(error)),
-                None => Err(error),
-            },
-            done => done,
-        }
+        referrers::all(&self.primary, subject).await.map_err(|error| self.explained(error))
+    }
+
+    /// What the referrers API of the primary place lists.
+    pub(super) async fn by_api(
+        &self,
+        subject: &Digest,
+        etag: Option<&HeaderValue>,
+    ) -> Result<Answer<Option<Listed>>, Error> {
+        let asked = referrers::by_api(&self.primary, subject, etag).await;
+        asked.map_err(|error| self.explained(error))
     }
 
     /// What a tag of the same repository is, at the primary place alone: what was attached to an image, like its referrers.
-    pub(super) async fn named(&self, tag: &str) -> Result<Option<(Descriptor, Vec<u8>)>, Error> {
-        match manifest::fetch(&self.primary, tag, None, &format!("manifest {tag}")).await {
-            Ok(found) => Ok(found.map(|found| (found.descriptor, found.bytes.to_vec()))),
-            Err(error) => match self.asked.last() {
-                Some(place) => Err(place.explained(error)),
-                None => Err(error),
-            },
+    pub(super) async fn tagged(
+        &self,
+        tag: &str,
+        etag: Option<&HeaderValue>,
+    ) -> Result<Answer<Option<Fetched>>, Error> {
+        let asked = manifest::fetch_unless(&self.primary, tag, None, etag, &format!("manifest {tag}")).await;
+        asked.map_err(|error| self.explained(error))
+    }
+
+    /// The manifests that a fallback tag lists.
+    pub(super) fn in_tag(&self, tag: &str, fetched: Option<&Fetched>) -> Result<Referrers, Error> {
+        referrers::in_tag(&self.primary, tag, fetched)
+    }
+
+    /// The place itself and nothing in between, so that what it sends is the word of whom the user named.
+    pub(super) fn is_direct(&self) -> bool {
+        self.asked.len() == 1 && Arc::ptr_eq(&self.primary, &self.origin)
+    }
+
+    /// Nothing has been resolved yet.
+    pub(super) fn is_unresolved(&self) -> bool {
+        self.resolved.get().is_none()
+    }
+
+    /// What the user named is this. Who was faster is right, as everywhere after.
+    pub(super) fn settle(&self, resolved: Resolved) -> Descriptor {
+        let descriptor = resolved.descriptor.clone();
+        match self.resolved.set(resolved) {
+            Ok(()) => descriptor,
+            Err(_) => self.resolved.get().map_or(descriptor, |resolved| resolved.descriptor.clone()),
+        }
+    }
+
+    /// The bytes of what the user named, if that is what the descriptor names.
+    pub(super) fn resolved_bytes(&self, digest: &Digest) -> Option<bytes::Bytes> {
+        let resolved = self.resolved.get()?;
+        (resolved.descriptor.digest == *digest).then(|| resolved.bytes.clone())
+    }
+
+    fn explained(&self, error: Error) -> Error {
+        match self.asked.last() {
+            Some(place) => place.explained(error),
+            None => error,
         }
     }
 

@@ -27,7 +27,7 @@ pub struct Probe {
 /// Asks for what refers to a digest that nothing has. A registry that wants other credentials is an error.
 pub(super) async fn probe(session: &Arc<Session>) -> Result<Probe, Error> {
     let nothing = Digest::sha256(b"plimsoll: nothing has this digest");
-    let url = session.url(&format!("referrers/{nothing}")).await?;
+    let url = session.url(&format!("referrers/{nothing}"))?;
     let what = format!("registry {}", session.host());
     let begun = Instant::now();
     let response = session.call(Request::get(url), Access::Pull, Redirects::Returned, &what).await?;

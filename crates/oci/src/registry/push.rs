@@ -84,7 +84,7 @@ pub(super) async fn blob(
     body: Body,
 ) -> Result<(), Error> {
     let what = format!("blob {digest}");
-    let head = Request::head(session.url(&format!("blobs/{digest}")).await?);
+    let head = Request::head(session.url(&format!("blobs/{digest}"))?);
     let response = session.call(head, Access::Push, Redirects::Followed, &what).await?;
     match response.status.as_u16() {
         200 => return Ok(()),
@@ -92,7 +92,7 @@ pub(super) async fn blob(
         _ => return Err(session.refused(response, &what).await),
     }
     let what = format!("upload of blob {digest}");
-    let url = session.url("blobs/uploads/").await?;
+    let url = session.url("blobs/uploads/")?;
     let mut opened = None;
     if let Some(from) = mount {
         let mut url = url.clone();
@@ -165,7 +165,7 @@ pub(super) async fn manifest(
     let what = format!("upload of manifest {place}");
     let content = HeaderValue::from_str(&descriptor.media_type)
         .map_err(|_| Error::malformed(&*what, "its media type cannot stand in a header"))?;
-    let request = Request::new(Method::PUT, session.url(&format!("manifests/{place}")).await?)
+    let request = Request::new(Method::PUT, session.url(&format!("manifests/{place}"))?)
         .body(bytes)
         .header(header::CONTENT_TYPE, content);
     let request = match precondition {
@@ -204,7 +204,7 @@ pub(super) async fn attach(
     let listed = response.header(&OCI_SUBJECT).and_then(|d| d.parse::<Digest>().ok());
     drop(response);
     if listed != Some(subject.digest) {
-        fallback::add(session, &subject.digest, &entry).await?;
+        Box::pin(fallback::add(session, &subject.digest, &entry)).await?;
     }
     Ok(entry)
 }

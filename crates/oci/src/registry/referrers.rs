@@ -1,7 +1,8 @@
-//! What refers to a subject: the referrers API and the fallback tag, both, merged.
+//! What refers to a subject: the referrers API and the fallback tag.
 //!
 //! Both, because a registry may have got its referrers API after clients had written the fallback tag, and because a
-//! proxy may answer the API with an empty list. "None" is only said when each mechanism said so itself.
+//! proxy may answer the API with an empty list. "None" is only said when each mechanism said so itself. Who finds enough
+//! in the first of the two need not ask for the other ([`crate::Listing`]): what is attached only ever adds.
 //!
 //! A registry without the API answers 404; some answer 400 or 405, and GHCR sends a browser to a web page (303).
 
@@ -12,8 +13,9 @@ use plimsoll_core::{Digest, json};
 use plimsoll_http::{HeaderValue, Request, Response, Url, header};
 use serde::Deserialize;
 
+use super::manifest::{self, Answer, Fetched};
 use super::session::{Access, Redirects, Session};
-use super::{fallback, link, manifest};
+use super::{fallback, link};
 use crate::descriptor::null_is_default;
 use crate::error::shown;
 use crate::{Descriptor, Error, Referrers, media};
@@ -41,40 +43,69 @@ pub(super) async fn all(session: &Arc<Session>, subject: &Digest) -> Result<Refe
         let (session, subject) = (Arc::clone(session), *subject);
         async move { tagged(&session, &subject).await }
     });
-    let mut list = List::new(session.limits.referrers.saturating_mul(LISTED));
-    api(session, subject, &mut list).await?;
+    let mut list = List::new(session);
+    if let Answer::Is(Some(listed)) = by_api(session, subject, None).await? {
+        list.add(listed.referrers);
+    }
     let what = || format!("referrers of {subject}");
-    list.extend(tag.await.map_err(|e| Error::Io { what: what(), source: e.into() })??);
+    list.add(tag.await.map_err(|e| Error::Io { what: what(), source: e.into() })??);
     Ok(list.referrers)
 }
 
-/// What the fallback tag lists; nothing when there is none.
-async fn tagged(session: &Session, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
+async fn tagged(session: &Session, subject: &Digest) -> Result<Referrers, Error> {
     let tag = fallback::tag(subject);
+    let fetched = manifest::fetch(session, &tag, None, &format!("referrers tag {tag}")).await?;
+    in_tag(session, &tag, fetched.as_ref())
+}
+
+/// What the fallback tag lists; nothing when there is none.
+pub(super) fn in_tag(session: &Session, tag: &str, fetched: Option<&Fetched>) -> Result<Referrers, Error> {
+    let Some(fetched) = fetched else { return Ok(Referrers::default()) };
     let what = format!("referrers tag {tag}");
-    let Some(fetched) = manifest::fetch(session, &tag, None, &what).await? else { return Ok(Vec::new()) };
     if !media::is_index(&fetched.descriptor.media_type) {
         let got = shown(&fetched.descriptor.media_type);
         return Err(Error::malformed(what, format!("got {got}, expected an index")));
     }
-    page(session, &fetched.bytes, &what)
+    let mut list = List::new(session);
+    list.extend(page(session, &fetched.bytes, &what)?);
+    Ok(list.referrers)
 }
 
-/// Adds what the API lists; nothing when the registry does not have it.
-async fn api(session: &Session, subject: &Digest, list: &mut List) -> Result<(), Error> {
+/// What the API lists.
+pub(super) struct Listed {
+    pub(super) referrers: Referrers,
+    /// The version of a list that is one page; there is none for several.
+    pub(super) etag: Option<HeaderValue>,
+}
+
+/// What the API lists, unless it is the same as when it had this `ETag`; `None` when the registry does not have the API.
+pub(super) async fn by_api(
+    session: &Session,
+    subject: &Digest,
+    etag: Option<&HeaderValue>,
+) -> Result<Answer<Option<Listed>>, Error> {
+    let mut list = List::new(session);
     let what = format!("referrers of {subject}");
-    let mut url = session.url(&format!("referrers/{subject}")).await?;
+    let mut url = session.url(&format!("referrers/{subject}"))?;
     let mut seen = BTreeSet::from([url.clone()]);
     let mut bytes_left = session.limits.manifest_bytes.saturating_mul(BYTES);
     for number in 1.. {
-        let Some(mut response) = ask(session, &url, &what, number == 1).await? else { return Ok(()) };
+        let place = if number == 1 { Position::First(etag) } else { Position::Following };
+        let mut response = match ask(session, &url, &what, place).await? {
+            Answer::Is(Some(response)) => response,
+            Answer::Is(None) => return Ok(Answer::Is(None)),
+            Answer::Unchanged => return Ok(Answer::Unchanged),
+        };
         let bytes = manifest::body(session, &mut response, &what).await?;
         list.extend(page(session, &bytes, &what)?);
-        let Some(target) = link::next(&response.headers) else { return Ok(()) };
+        let Some(target) = link::next(&response.headers) else {
+            let etag = response.headers.get(header::ETAG).filter(|_| number == 1).cloned();
+            return Ok(Answer::Is(Some(Listed { referrers: list.referrers, etag })));
+        };
         bytes_left = bytes_left.saturating_sub(bytes.len() as u64);
         if number >= PAGES || list.is_full() || bytes_left == 0 {
             list.referrers.truncated = true;
-            return Ok(());
+            break;
         }
         url = following(session, &response.url, target, &what)?;
         // A list that leads back to itself would never end (notation CVE-2023-33957).
@@ -82,21 +113,46 @@ async fn api(session: &Session, subject: &Digest, list: &mut List) -> Result<(),
             return Err(Error::malformed(what, "its pages link to each other in a circle"));
         }
     }
-    Ok(())
+    Ok(Answer::Is(Some(Listed { referrers: list.referrers, etag: None })))
 }
 
-/// One page; `None` when the registry does not have the API, which only the first page can tell.
-async fn ask(session: &Session, url: &Url, what: &str, first: bool) -> Result<Option<Response>, Error> {
-    let request =
-        || Request::get(url.clone()).header(header::ACCEPT, HeaderValue::from_static(media::OCI_INDEX));
+/// Which page of a list.
+#[derive(Clone, Copy)]
+enum Position<'a> {
+    /// The first, of which this `ETag` may be known.
+    First(Option<&'a HeaderValue>),
+    /// One that another has led to.
+    Following,
+}
+
+/// One page; `None` when the registry does not have the API. Only the first page can tell that, or be the same as before.
+async fn ask(
+    session: &Session,
+    url: &Url,
+    what: &str,
+    position: Position<'_>,
+) -> Result<Answer<Option<Response>>, Error> {
+    let (is_first, known) = match position {
+        Position::First(etag) => (true, etag),
+        Position::Following => (false, None),
+    };
+    let request = || {
+        let request =
+            Request::get(url.clone()).header(header::ACCEPT, HeaderValue::from_static(media::OCI_INDEX));
+        match known {
+            Some(etag) => request.header(header::IF_NONE_MATCH, etag.clone()),
+            None => request,
+        }
+    };
     let mut response = session.call(request(), Access::Pull, Redirects::Returned, what).await?;
     if matches!(response.status.as_u16(), 301 | 302 | 307 | 308) {
         response = session.call(request(), Access::Pull, Redirects::Followed, what).await?;
     }
     let is_page = response.header(&header::CONTENT_TYPE).is_some_and(|t| t.starts_with("text/html"));
     match response.status.as_u16() {
-        200 if !is_page => Ok(Some(response)),
-        200 | 303 | 400 | 404 | 405 | 501 if first => Ok(None),
+        200 if !is_page => Ok(Answer::Is(Some(response))),
+        304 if known.is_some() => Ok(Answer::Unchanged),
+        200 | 303 | 400 | 404 | 405 | 501 if is_first => Ok(Answer::Is(None)),
         _ => Err(session.refused(response, what).await),
     }
 }
@@ -127,12 +183,18 @@ struct List {
 }
 
 impl List {
-    fn new(limit: usize) -> Self {
+    fn new(session: &Session) -> Self {
+        let limit = session.limits.referrers.saturating_mul(LISTED);
         Self { referrers: Referrers::default(), seen: BTreeSet::new(), limit }
     }
 
     fn is_full(&self) -> bool {
         self.referrers.descriptors.len() >= self.limit
+    }
+
+    fn add(&mut self, more: Referrers) {
+        self.referrers.truncated |= more.truncated;
+        self.extend(more.descriptors);
     }
 
     fn extend(&mut self, descriptors: Vec<Descriptor>) {

@@ -2,10 +2,10 @@
 
 use crate::Error;
 
-/// Runs `work` on the network thread and waits for its result.
+/// Runs `work` on the network and waits for its result.
 pub(crate) fn block_on<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     plimsoll_http::block_on(work)
-        .unwrap_or_else(|source| Err(Error::Io { what: "network thread".to_owned(), source }))
+        .unwrap_or_else(|source| Err(Error::Io { what: "network".to_owned(), source }))
 }

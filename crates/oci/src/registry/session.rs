@@ -6,13 +6,14 @@
 use std::collections::HashMap;
 
 use plimsoll_core::{Kind, Limits, Reference};
-use plimsoll_http::{Client, HeaderMap, HeaderValue, Request, Response, Url, header};
+use plimsoll_http::{Client, HeaderMap, HeaderValue, Method, Request, Response, Url, header};
 use serde::Deserialize;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::Error;
 use crate::auth::cloud::Failure;
 use crate::auth::{self, Challenge, Credentials, Exchange, Grant};
+use crate::cache::{Cache, Section};
 use crate::error::shown;
 use crate::mirrors::{Place, contacted};
 
@@ -110,15 +111,27 @@ impl Session {
         })
     }
 
+    /// What is kept of this repository for these credentials.
+    pub(super) fn section(&self, cache: &Cache) -> Option<Section> {
+        cache.section(&self.reference, self.credentials.as_ref())
+    }
+
+    /// Nobody on the way can have changed what this registry said: it came by TLS, or from this machine.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.base.get().is_some_and(|base| base.scheme() == "https" || is_loopback(base))
+    }
+
     /// The registry's host for messages.
     pub(super) fn host(&self) -> &str {
         self.reference.registry()
     }
 
-    /// `/v2/<repository>/<path>` at the registry.
-    pub(super) async fn url(&self, path: &str) -> Result<Url, Error> {
-        let base = self.base().await?;
-        let mut url = base
+    /// `/v2/<repository>/<path>` at the registry, as far as is known where that is: [`Session::call`] finds out the rest.
+    pub(super) fn url(&self, path: &str) -> Result<Url, Error> {
+        let mut url = self
+            .base
+            .get()
+            .unwrap_or_else(|| self.presumed().0)
             .join(&format!("{}/{path}", self.reference.repository()))
             .map_err(|e| Error::malformed(format!("URL of {path} at {}", self.host()), e.to_string()))?;
         if let Some(namespace) = &self.namespace {
@@ -141,18 +154,31 @@ impl Session {
         follow: Redirects,
         what: &str,
     ) -> Result<Response, Error> {
+        let mut first = match self.base.get() {
+            Some(_) => None,
+            // Once for each place; on the heap, because it would double what every other call needs.
+            None => Box::pin(self.begin(&request, follow, what)).await?,
+        };
+        let request = self.settled(request);
         let mut again = true;
         loop {
             let mut request = self.prepared(request.clone());
-            let sent = if self.is_own(&request.url) { self.authorization(access).await? } else { None };
-            if let Some(value) = &sent {
-                request = request.header(header::AUTHORIZATION, value.clone());
-            }
-            let response = match follow {
-                Redirects::Followed => self.client.send_following(request).await,
-                Redirects::Returned => self.client.send(request).await,
+            let mut sent = None;
+            let response = if let Some(response) = first.take() {
+                response
+            } else {
+                if self.is_own(&request.url) {
+                    sent = self.authorization(access).await?;
+                }
+                if let Some(value) = &sent {
+                    request = request.header(header::AUTHORIZATION, value.clone());
+                }
+                let answer = match follow {
+                    Redirects::Followed => self.client.send_following(request).await,
+                    Redirects::Returned => self.client.send(request).await,
+                };
+                answer.map_err(|e| http_error(what, e))?
             };
-            let response = response.map_err(|e| http_error(what, e))?;
             let challenged = response.status.as_u16() == 401 && self.is_own(&response.url);
             if !challenged || !again || !self.learn(&response.headers, access, sent.as_ref()).await {
                 return Ok(response);
@@ -162,11 +188,16 @@ impl Session {
     }
 
     /// Adds what the configuration wants to be sent to this place.
-    fn prepared(&self, mut request: Request) -> Request {
+    fn prepared(&self, request: Request) -> Request {
         if self.is_own(&request.url) {
-            for (name, value) in &self.headers {
-                request = request.append(name.clone(), value.clone());
-            }
+            return self.dressed(request);
+        }
+        if self.is_mirror { request.retries(0) } else { request }
+    }
+
+    fn dressed(&self, mut request: Request) -> Request {
+        for (name, value) in &self.headers {
+            request = request.append(name.clone(), value.clone());
         }
         if self.is_mirror { request.retries(0) } else { request }
     }
@@ -189,56 +220,92 @@ impl Session {
         }
     }
 
-    /// Where the registry is, found out by its root end point, once. The answer tells as well how to identify ourselves,
-    /// so that no second attempt is needed later.
-    async fn base(&self) -> Result<&Url, Error> {
-        self.base.get_or_try_init(|| self.probe()).await
+    /// Finds out where the registry is, once, by the first request to it; the answer is returned if it is that of
+    /// `request`.
+    ///
+    /// To ask the root end point before everything else is what the API foresees, and is one request that a registry open
+    /// to all does not need: its first answer says the same. Asked it is when credentials are known, because it tells
+    /// whether they are wanted: some registries hide from strangers what they have (404, an empty list), and that must
+    /// never be read as "there is none". And before a write, whose body would be sent in vain.
+    async fn begin(
+        &self,
+        request: &Request,
+        follow: Redirects,
+        what: &str,
+    ) -> Result<Option<Response>, Error> {
+        let mut first = None;
+        self.base
+            .get_or_try_init(|| async {
+                let reads = matches!(request.method, Method::GET | Method::HEAD);
+                if self.credentials.is_some() || !reads {
+                    let root = Request::get(self.presumed().0.clone());
+                    let (base, response) = self.probe(root, &format!("registry {}", self.host())).await?;
+                    if response.status.as_u16() == 401 {
+                        self.identity.lock().await.challenge = Challenge::of(&response.headers);
+                    }
+                    return Ok::<_, Error>(base);
+                }
+                let (base, response) = self.probe(request.clone(), what).await?;
+                // What happens behind a redirect says nothing about the registry's own protocol, so it is not followed yet.
+                let redirects = matches!(response.status.as_u16(), 301 | 302 | 303 | 307 | 308);
+                if !(follow == Redirects::Followed && redirects) {
+                    first = Some(response);
+                }
+                Ok(base)
+            })
+            .await?;
+        Ok(first)
     }
 
-    async fn probe(&self) -> Result<Url, Error> {
-        let what = format!("registry {}", self.host());
-        let (tls, plain) = match self.candidates.clone() {
-            (tls, Some(plain)) => (tls, plain),
-            (only, None) => {
-                let root = self.root_request(only.clone());
-                let response = self.client.send(root).await.map_err(|e| http_error(&what, e))?;
-                return Ok(self.found(only, &response).await);
-            }
+    /// Sends the first request, and finds out by it whether the registry speaks TLS.
+    async fn probe(&self, request: Request, what: &str) -> Result<(Url, Response), Error> {
+        let request = self.dressed(request);
+        let (first, second) = self.presumed();
+        let Some(second) = second else {
+            let response = self.client.send(request).await.map_err(|e| http_error(what, e))?;
+            return Ok((first.clone(), response));
         };
-        // TLS first, except on loopback, where it is rare, and where setting it up would cost more than the request.
-        let (first, second) = if is_loopback(&plain) { (plain, tls) } else { (tls, plain) };
-        let failure = match self.client.send(self.root_request(first.clone())).await {
+        let other = Request { url: of_scheme(request.url.clone(), second), ..request.clone() };
+        let (answer, failure) = match self.client.send(request).await {
             // What TLS servers tell a client that speaks plain HTTP.
-            Ok(response) if response.status.as_u16() == 400 && first.scheme() == "http" => None,
-            Ok(response) => return Ok(self.found(first, &response).await),
-            Err(error) if may_be_other_protocol(&error, &first) => Some(error),
-            Err(error) => return Err(http_error(&what, error)),
+            Ok(response) if response.status.as_u16() == 400 && first.scheme() == "http" => {
+                (Some(response), None)
+            }
+            Ok(response) => return Ok((first.clone(), response)),
+            Err(error) if may_be_other_protocol(&error, first) => (None, Some(error)),
+            Err(error) => return Err(http_error(what, error)),
         };
         // The client lets plain HTTP pass for loopback and for hosts that the user named as such, and refuses it
         // otherwise without opening a connection.
-        match (self.client.send(self.root_request(second.clone())).await, failure) {
-            (Ok(response), _) => Ok(self.found(second, &response).await),
-            (Err(_), Some(failure)) => Err(http_error(&what, failure)),
-            // Spoke HTTP and does not speak TLS: a registry without the root end point.
-            (Err(error), None) if may_be_other_protocol(&error, &second) => Ok(first),
+        match (self.client.send(other).await, answer, failure) {
+            (Ok(response), ..) => Ok((second.clone(), response)),
+            // Spoke HTTP and does not speak TLS: a registry that does not like the request.
+            (Err(error), Some(answer), _) if may_be_other_protocol(&error, second) => {
+                Ok((first.clone(), answer))
+            }
+            (Err(_), _, Some(failure)) => Err(http_error(what, failure)),
             // Speaks TLS, with a certificate that does not hold, say.
-            (Err(error), None) => Err(http_error(&what, error)),
+            (Err(error), ..) => Err(http_error(what, error)),
         }
     }
 
-    fn root_request(&self, url: Url) -> Request {
-        let mut request = Request::get(url);
-        for (name, value) in &self.headers {
-            request = request.append(name.clone(), value.clone());
+    /// Where the registry is tried first, and then. TLS first, except on loopback, where it is rare, and where setting it
+    /// up would cost more than the request.
+    fn presumed(&self) -> (&Url, Option<&Url>) {
+        match &self.candidates {
+            (tls, Some(plain)) if is_loopback(plain) => (plain, Some(tls)),
+            (tls, plain) => (tls, plain.as_ref()),
         }
-        if self.is_mirror { request.retries(0) } else { request }
     }
 
-    async fn found(&self, base: Url, response: &Response) -> Url {
-        if response.status.as_u16() == 401 {
-            self.identity.lock().await.challenge = Challenge::of(&response.headers);
+    /// The request as it is now that the registry was found: one that was made before may have guessed wrong.
+    fn settled(&self, request: Request) -> Request {
+        match self.base.get() {
+            Some(base) if request.url.origin() == self.presumed().0.origin() => {
+                Request { url: of_scheme(request.url, base), ..request }
+            }
+            _ => request,
         }
-        base
     }
 
     /// The header to send along now, as far as is known.
@@ -275,7 +342,7 @@ impl Session {
         credentials: Option<&Credentials>,
     ) -> Result<Grant, Error> {
         let scope = format!("repository:{}:{}", self.reference.repository(), access.actions());
-        let registry = self.base().await?;
+        let registry = self.base.get().unwrap_or_else(|| self.presumed().0);
         let of_cloud = matches!(self.credentials, Some(Credentials::Cloud(_)));
         Exchange {
             client: &self.client,
@@ -388,6 +455,13 @@ pub(crate) async fn explanation(response: &mut Response) -> String {
 /// Puts the object in front of a failed call.
 pub(super) fn http_error(what: &str, source: plimsoll_http::Error) -> Error {
     Error::Http { what: what.to_owned(), source: Box::new(source) }
+}
+
+/// The URL with the scheme of `base`. The two candidates differ in nothing else.
+fn of_scheme(mut url: Url, base: &Url) -> Url {
+    // Fails only between schemes of different kinds, and these are http and https.
+    let _ = url.set_scheme(base.scheme());
+    url
 }
 
 /// Whether the other side may simply speak the other of TLS and plain HTTP. Without a port of its own it may also listen

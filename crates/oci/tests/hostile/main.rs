@@ -9,6 +9,7 @@
 )]
 
 mod archives;
+mod cache;
 mod host;
 mod layers;
 mod manifests;

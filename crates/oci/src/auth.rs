@@ -79,8 +79,8 @@ impl Credentials {
 
     /// What the user's credential files and helpers have for a repository, in the usual places ([`Keyring::from_env`]);
     /// where they have nothing, the identity that a cloud gives this machine for its own registries.
-    pub fn for_registry(reference: &Reference) -> Result<Option<Self>, Error> {
-        Self::find(reference, &Keyring::from_env(|name| std::env::var_os(name)), &Cloud::of_process()?)
+    pub fn for_registry(reference: &Reference, cloud: &Cloud) -> Result<Option<Self>, Error> {
+        Self::find(reference, &Keyring::from_env(|name| std::env::var_os(name)), cloud)
     }
 
     /// The same with files and identities from elsewhere. The files come first.

@@ -9,6 +9,7 @@ use std::io::Read;
 use plimsoll_core::{Digest, LimitExceeded, Limits, read};
 
 use crate::error::shown;
+use crate::layout::saved;
 use crate::manifest::{self, Document, Index};
 use crate::source::Referrers;
 use crate::{Descriptor, Error, media};
@@ -162,7 +163,13 @@ impl Chooser {
     }
 
     /// Manifests whose own `subject` is `subject`: entries of the index, and what the fallback name lists.
-    pub(crate) fn referrers(&self, wanted: &Digest, objects: &impl Objects) -> Result<Referrers, Error> {
+    /// `unlisted` are others that are known to lie in this place.
+    pub(crate) fn referrers(
+        &self,
+        wanted: &Digest,
+        unlisted: &[Descriptor],
+        objects: &impl Objects,
+    ) -> Result<Referrers, Error> {
         let mut found = Referrers::default();
         let fallback = format!("{}-{}", wanted.algorithm().name(), wanted.hex());
         let mut candidates: Vec<Descriptor> = Vec::new();
@@ -180,6 +187,7 @@ impl Chooser {
                 candidates.push(entry.clone());
             }
         }
+        candidates.extend(unlisted.iter().cloned());
         for candidate in candidates {
             if found.descriptors.iter().any(|known| known.digest == candidate.digest) {
                 continue;
@@ -201,6 +209,16 @@ impl Chooser {
             found.descriptors.push(described(candidate, &document));
         }
         Ok(found)
+    }
+
+    /// Whether referrers may lie unlisted beside what this index lists.
+    pub(crate) fn hides_referrers(&self) -> bool {
+        saved::hides_referrers(&self.index.manifests, REF_NAME)
+    }
+
+    /// The entry that cosign saved of what lies under the tag `name` in a registry.
+    pub(crate) fn saved_by_cosign(&self, name: &str) -> Option<&Descriptor> {
+        saved::named(&self.index.manifests, name)
     }
 }
 
@@ -237,6 +255,10 @@ fn described(mut descriptor: Descriptor, document: &Document) -> Descriptor {
 
 /// Whether an entry says by itself that it is about another one: it has an artifact type, or goes by the fallback name.
 fn is_aside(entry: &Descriptor) -> bool {
+    // cosign gives the image an artifact type, too.
+    if let Some(image) = saved::is_image(entry) {
+        return !image;
+    }
     let fallback = |name: &String| {
         // `sha256-<hex>`, or as cosign used to write it `sha256-<hex>.sig`.
         let name = name.split('.').next().unwrap_or_default();

@@ -7,15 +7,21 @@
 //! {"schemaVersion": 2, "manifests": [{"mediaType": "…", "digest": "sha256:…", "size": 401,
 //!   "annotations": {"org.opencontainers.image.ref.name": "1.0"}}]}
 //! ```
+//!
+//! [`saved`] is what `cosign save` makes of that.
+
+pub mod saved;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use plimsoll_core::{Digest, LimitExceeded, Limits, read};
 use serde::Deserialize;
 
 use crate::index::{Chooser, Objects};
+use crate::layout::saved::Unlisted;
 use crate::manifest::strict;
 use crate::source::Referrers;
 use crate::{Descriptor, Error, Source};
@@ -25,6 +31,8 @@ use crate::{Descriptor, Error, Source};
 pub struct Layout {
     files: Files,
     chooser: Chooser,
+    /// What lies unlisted among the blobs, once somebody asked.
+    unlisted: OnceLock<Unlisted>,
 }
 
 #[derive(Debug)]
@@ -51,7 +59,7 @@ impl Layout {
         let what = files.describe();
         check_version(&marker, &what, &files.limits)?;
         let chooser = Chooser::new(&index, selector, what, &files.limits)?;
-        Ok(Self { files, chooser })
+        Ok(Self { files, chooser, unlisted: OnceLock::new() })
     }
 }
 
@@ -75,7 +83,15 @@ impl Source for Layout {
     fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
         // Read anew: something may have been attached since the layout was opened.
         let index = self.files.small("index.json")?;
-        Chooser::new(&index, None, self.describe(), &self.files.limits)?.referrers(subject, &self.files)
+        let chooser = Chooser::new(&index, None, self.describe(), &self.files.limits)?;
+        if !chooser.hides_referrers() {
+            return chooser.referrers(subject, &[], &self.files);
+        }
+        let unlisted = self.unlisted()?;
+        let of_subject = unlisted.referrers.get(subject).map(Vec::as_slice).unwrap_or_default();
+        let mut referrers = chooser.referrers(subject, of_subject, &self.files)?;
+        referrers.truncated |= unlisted.truncated;
+        Ok(referrers)
     }
 
     fn named(&self, name: &str) -> Result<Option<(Descriptor, Vec<u8>)>, Error> {
@@ -83,9 +99,25 @@ impl Source for Layout {
         let chooser = Chooser::new(&index, Some(name), self.describe(), &self.files.limits)?;
         match chooser.resolve(&self.files) {
             Ok(descriptor) => self.files.document(&descriptor).map(|bytes| Some((descriptor, bytes))),
-            Err(Error::NoSuchImage { .. }) => Ok(None),
+            Err(Error::NoSuchImage { .. }) => match chooser.saved_by_cosign(name) {
+                Some(descriptor) => {
+                    self.files.document(descriptor).map(|bytes| Some((descriptor.clone(), bytes)))
+                }
+                None => Ok(None),
+            },
             Err(error) => Err(error),
         }
+    }
+}
+
+impl Layout {
+    /// What lies unlisted among the blobs, looked for once.
+    fn unlisted(&self) -> Result<&Unlisted, Error> {
+        if let Some(found) = self.unlisted.get() {
+            return Ok(found);
+        }
+        let found = saved::unlisted(&self.files.directory, &self.files)?;
+        Ok(self.unlisted.get_or_init(|| found))
     }
 }
 

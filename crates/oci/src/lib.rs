@@ -10,6 +10,7 @@
 
 pub mod archive;
 pub mod auth;
+pub mod cache;
 pub mod content;
 pub mod descriptor;
 pub mod error;
@@ -27,8 +28,9 @@ pub mod rootdir;
 pub mod source;
 pub mod tar;
 
+pub use cache::Cache;
 pub use content::Content;
 pub use descriptor::Descriptor;
 pub use error::Error;
 pub use mirrors::{Plan, RegistryConfig};
-pub use source::{Progress, Referrers, Source, Store};
+pub use source::{Listing, Progress, Referrers, Source, Store};

@@ -5,7 +5,7 @@
 
 use std::io::Read;
 
-use plimsoll_core::Digest;
+use plimsoll_core::{Digest, Timestamp};
 
 use crate::image::Layer;
 use crate::{Content, Descriptor, Error};
@@ -41,11 +41,35 @@ pub trait Source: Send + Sync {
     /// none; not being able to find out is an error.
     fn referrers(&self, subject: &Digest) -> Result<Referrers, Error>;
 
+    /// The same from one of the place's lists only, so that who has found enough in the first need not wait for the other.
+    /// Both together are [`Source::referrers`]; nothing less says that there are none.
+    fn listed(&self, subject: &Digest, listing: Listing) -> Result<Referrers, Error> {
+        match listing {
+            Listing::First => self.referrers(subject),
+            Listing::Rest => Ok(Referrers::default()),
+        }
+    }
+
     /// The manifest that goes by another name in the same place, with its bytes: `sha256-<hex>.sig` beside an image. None
     /// when there is no such name, and in places without names; not being able to find out is an error.
     fn named(&self, _name: &str) -> Result<Option<(Descriptor, Vec<u8>)>, Error> {
         Ok(None)
     }
+
+    /// From when the oldest answer is that was taken from a cache without asking whether it still holds. None when the
+    /// place was asked.
+    fn as_of(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// One of the lists of referrers that a place may keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// What a registry's referrers API lists, or its fallback tag where it has no such API.
+    First,
+    /// What the fallback tag lists in a registry that has the API: such as wrote there before it had, or do still.
+    Rest,
 }
 
 /// What a place says refers to a subject. Claims: each manifest's own `subject` has to be looked at, because a fallback

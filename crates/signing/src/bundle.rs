@@ -8,8 +8,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_verify::{
-    Artifact, BUNDLE_V0_3, Bundle, Check, IN_TOTO_PAYLOAD, KeyAlgorithm, Rules, Statement, Trusted,
-    TrustedKey, statement_by_key, verify_message,
+    BUNDLE_V0_3, Bundle, Check, IN_TOTO_PAYLOAD, KeyAlgorithm, Rules, Statement, Trusted, TrustedKey,
+    statement_by_key, verify_message,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -208,11 +208,7 @@ pub fn sign_by_key(content: Content<'_>, key: &dyn SigningKey) -> Result<Vec<u8>
             let keys = [TrustedKey::from(key.public_key().clone())];
             let rules = Rules { logs: None, ..Rules::default() };
             let check = Check { trusted: Trusted::Keys(&keys), root: None, rules };
-            // A digest is enough for every algorithm but those that hash otherwise, which their own tests cover.
-            if key.public_key().algorithm() == KeyAlgorithm::EcdsaP256 {
-                verify_message(&parsed, Artifact::Digest(digests.sha256), &check)
-                    .map_err(Error::WouldNotVerify)?;
-            }
+            verify_message(&parsed, digests.artifact(), &check).map_err(Error::WouldNotVerify)?;
         }
     }
     Ok(bytes)

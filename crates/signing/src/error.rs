@@ -124,11 +124,13 @@ pub enum Error {
         /// Whom it should be for.
         audience: String,
     },
-    /// A key of an algorithm that the log does not take, or of which nobody could read its entry.
-    #[error("an entry of this transparency log for a key of {algorithm:?} could not be verified afterwards")]
+    /// A key of an algorithm that the log does not take, or of which nobody could verify its entry.
+    #[error("this transparency log takes no such signature by a key of {algorithm:?} with {bits} bits")]
     NotLogged {
         /// The algorithm.
         algorithm: plimsoll_verify::KeyAlgorithm,
+        /// Of the curve or the modulus.
+        bits: usize,
     },
     /// The cryptographic library refused; a defect or a broken environment.
     #[error("the cryptographic library could not {step}")]

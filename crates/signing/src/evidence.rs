@@ -20,11 +20,12 @@
 mod fetch;
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use plimsoll_core::{Algorithm, Digest, Limits, text};
 use plimsoll_oci::manifest::{self, Document, Manifest};
 use plimsoll_oci::source::Referrers;
-use plimsoll_oci::{Descriptor, Error as OciError, Source, media};
+use plimsoll_oci::{Descriptor, Error as OciError, Listing, Source, media};
 use plimsoll_verify::legacy::{self, DSSE_ENVELOPE, SIMPLE_SIGNING};
 use plimsoll_verify::{Bundle, COSIGN_SIGN_V1, Check, Statement, Verified, verify};
 
@@ -50,6 +51,14 @@ pub struct Bundles {
     pub skipped: Vec<Skipped>,
     /// There is more than the limits let through: what is missing may be there.
     pub truncated: bool,
+}
+
+impl Bundles {
+    /// The referrers that were looked at.
+    pub fn referrers(&self) -> impl Iterator<Item = Digest> {
+        let found = self.found.iter().map(|found| found.referrer.digest);
+        found.chain(self.skipped.iter().map(|skipped| skipped.descriptor.digest))
+    }
 }
 
 /// The bytes of a bundle, and where they were.
@@ -173,7 +182,30 @@ impl LayerKind {
 
 /// Fetches the bundles attached to `subject` as referrers.
 pub fn bundles(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result<Bundles, Error> {
-    let Referrers { descriptors: mut listed, mut truncated } = source.referrers(subject)?;
+    referring(source, source.referrers(subject)?, subject, limits)
+}
+
+/// The same from one list of referrers only. What is in `seen`, the descriptors of the other one, is not looked at again.
+pub fn bundles_in(
+    source: &dyn Source,
+    subject: &Digest,
+    listing: Listing,
+    seen: &BTreeSet<Digest>,
+    limits: &Limits,
+) -> Result<Bundles, Error> {
+    let mut listed = source.listed(subject, listing)?;
+    listed.descriptors.retain(|referrer| !seen.contains(&referrer.digest));
+    referring(source, listed, subject, limits)
+}
+
+/// Fetches what the manifests of a list hold.
+fn referring(
+    source: &dyn Source,
+    listed: Referrers,
+    subject: &Digest,
+    limits: &Limits,
+) -> Result<Bundles, Error> {
+    let Referrers { descriptors: mut listed, mut truncated } = listed;
     listed.sort_by_cached_key(order);
     truncated |= listed.len() > limits.referrers;
     listed.truncate(limits.referrers);

@@ -12,6 +12,9 @@
 //!    "artifactType": "application/vnd.dev.sigstore.bundle.v0.3+json", "annotations": {"…": "…"}}]}
 //! ```
 //!
+//! The first image, and what older versions of cosign kept beside it, are marked as `cosign save` marks them
+//! ([`saved`]), so that `cosign load` finds them.
+//!
 //! Every file is replaced durably, blobs before the index that names them, so a crash leaves at most a blob that nothing
 //! names. Two writers wait for each other at a lock on the file `oci-layout`.
 
@@ -21,11 +24,11 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Digest, Hasher, LimitExceeded, Limits, json, read};
 use plimsoll_oci::content::unwrapped;
-use plimsoll_oci::layout::Layout;
+use plimsoll_oci::layout::{Layout, saved};
 use plimsoll_oci::manifest::{Document, parse};
 use plimsoll_oci::source::Referrers;
 use plimsoll_oci::{Content, Descriptor, Error, Source, Store};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A layout that evidence can be attached to.
 #[derive(Debug)]
@@ -96,7 +99,7 @@ impl<S: Source> LayoutStore<S> {
     }
 
     /// Adds an entry to `index.json`, keeping what else is in it.
-    fn list(&self, entry: &Descriptor) -> Result<(), Box<Error>> {
+    fn list(&self, entry: &Descriptor, is_named: bool) -> Result<(), Box<Error>> {
         let anchor = self.directory.join("oci-layout");
         let lock = File::open(&anchor).map_err(|source| at(&anchor, source))?;
         lock.lock().map_err(|source| at(&anchor, source))?;
@@ -131,6 +134,9 @@ impl<S: Source> LayoutStore<S> {
             return Ok(());
         }
         entries.push(serde_json::to_value(entry).map_err(|source| failed(source.into()))?);
+        if is_named {
+            mark(entries);
+        }
         let new = index.to_string();
         if new.len() as u64 > self.limits.manifest_bytes {
             let limit = LimitExceeded::new("manifest_bytes", self.limits.manifest_bytes, what);
@@ -205,7 +211,7 @@ impl<S: Source> Store for LayoutStore<S> {
             if name.parse::<Digest>().is_err() {
                 entry.annotations.insert(REF_NAME.to_owned(), name.to_owned());
             }
-            self.list(&entry).map_err(|error| *error)?;
+            self.list(&entry, true).map_err(|error| *error)?;
         }
         Ok(entry)
     }
@@ -230,9 +236,54 @@ impl<S: Source> Store for LayoutStore<S> {
             return Err(Error::Malformed { what, problem });
         }
         self.write(&entry.digest, manifest).map_err(|error| *error)?;
-        self.list(&entry).map_err(|error| *error)?;
+        self.list(&entry, false).map_err(|error| *error)?;
         Ok(entry)
     }
+}
+
+/// Says of the first image in the layout, and of the older signatures and attestations of it, what they are in the way that
+/// `cosign load` wants to be told. It reads one image of a layout, and nothing of what a platform's image of an index has.
+fn mark(entries: &mut [Value]) {
+    fn text<'a>(entry: &'a Value, path: &str) -> &'a str {
+        entry.pointer(path).and_then(Value::as_str).unwrap_or_default()
+    }
+    const KIND: &str = "/annotations/kind";
+    const NAME: &str = "/annotations/org.opencontainers.image.ref.name";
+    let marked = entries.iter().position(|entry| [saved::IMAGE, saved::INDEX].contains(&text(entry, KIND)));
+    // Referrers have an artifact type, what belongs to another object is named by that one's digest.
+    let image = marked.or_else(|| {
+        entries.iter().position(|entry| entry.get("artifactType").is_none() && !is_older(text(entry, NAME)))
+    });
+    let Some(entry) = image.and_then(|image| entries.get(image)) else { return };
+    let digest = text(entry, "/digest").replacen(':', "-", 1);
+    let kind = if text(entry, "/mediaType").contains("index") || text(entry, "/mediaType").contains("list") {
+        saved::INDEX
+    } else {
+        saved::IMAGE
+    };
+    for (index, entry) in entries.iter_mut().enumerate() {
+        let kind = match text(entry, NAME).strip_prefix(&digest) {
+            _ if image == Some(index) => kind,
+            Some(".sig") => saved::SIGNATURES,
+            Some(".att") => saved::ATTESTATIONS,
+            _ if text(entry, NAME).is_empty() => continue,
+            // Of an image that went by the name before.
+            _ => "",
+        };
+        let Some(entry) = entry.as_object_mut() else { continue };
+        let annotations = entry.entry("annotations").or_insert_with(|| Value::Object(Map::new()));
+        match annotations.as_object_mut() {
+            Some(annotations) if kind.is_empty() => drop(annotations.remove(saved::KIND)),
+            Some(annotations) => drop(annotations.insert(saved::KIND.to_owned(), kind.into())),
+            None => {}
+        }
+    }
+}
+
+/// Whether this is the name of what belongs to another object: `sha256-<hex>`, and the same with an ending.
+fn is_older(name: &str) -> bool {
+    let digest = name.split('.').next().unwrap_or_default();
+    digest.replacen('-', ":", 1).parse::<Digest>().is_ok() && digest.contains('-')
 }
 
 /// Whether the file is the blob that the descriptor names.

@@ -9,7 +9,7 @@
 //! - [`layout::LayoutStore`]: the same for an OCI layout in a folder.
 //! - [`transfer::Transfer`]: an image with all its evidence, from one place to another.
 //! - [`trust`]: trusted roots and signing configs, fetched, cached and made.
-//! - [`waiver::sign`]: a signed waiver as a file.
+//! - [`waiver::statement`]: what an approver of a waiver signs.
 //!
 //! Verification is `plimsoll-verify`'s, the way to registries is `plimsoll-oci`'s.
 

@@ -9,8 +9,7 @@ use std::num::NonZeroUsize;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_verify::{
-    Artifact, Bundle, Check, Identity, KeyAlgorithm, Rules, Trusted, TrustedKey, TrustedRoot, verify,
-    verify_message,
+    Bundle, Check, Identity, Rules, Trusted, TrustedKey, TrustedRoot, verify, verify_message,
 };
 
 use crate::Error;
@@ -56,7 +55,7 @@ pub fn make(
             let verifier = Verifier::Key(key.public_key());
             let bytes = signature.bundle(witnessed(&signature, material, &verifier, services)?)?;
             let keys = [TrustedKey::from(key.public_key().clone())];
-            confirm(&bytes, &signature, Trusted::Keys(&keys), services, root, key.public_key().algorithm())?;
+            confirm(&bytes, &signature, Trusted::Keys(&keys), services, root)?;
             Ok(bytes)
         }
         (Signer::Keyless { token }, services) => {
@@ -77,7 +76,7 @@ pub fn make(
             let bytes = signature.bundle(witnessed(&signature, material, &verifier, services)?)?;
             let identities: [Identity; 1] = [certificate.identity];
             let trusted = Trusted::Identities(&identities);
-            confirm(&bytes, &signature, trusted, services, root, KeyAlgorithm::EcdsaP256)?;
+            confirm(&bytes, &signature, trusted, services, root)?;
             Ok(bytes)
         }
     }
@@ -116,7 +115,6 @@ fn confirm(
     trusted: Trusted<'_>,
     services: &Services,
     root: Option<&TrustedRoot>,
-    algorithm: KeyAlgorithm,
 ) -> Result<(), Error> {
     let bundle = Bundle::parse(bytes).map_err(Error::WouldNotVerify)?;
     let Some(root) = root else { return Ok(()) };
@@ -129,11 +127,8 @@ fn confirm(
     let check = Check { trusted, root: Some(root), rules };
     match signed.content() {
         Content::Statement(_) => verify(&bundle, None, &check).map(|_| ()).map_err(Error::WouldNotVerify),
-        // The file itself would be needed, because the key dictates another digest. The signature was verified when it was
-        // made, and no log has it: an entry of such a key was refused.
-        Content::File(_) if algorithm == KeyAlgorithm::EcdsaP384 => Ok(()),
-        Content::File(digests) => verify_message(&bundle, Artifact::Digest(digests.sha256), &check)
-            .map(|_| ())
-            .map_err(Error::WouldNotVerify),
+        Content::File(digests) => {
+            verify_message(&bundle, digests.artifact(), &check).map(|_| ()).map_err(Error::WouldNotVerify)
+        }
     }
 }

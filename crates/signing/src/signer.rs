@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use aws_lc_rs::digest as lc;
 use plimsoll_core::{Algorithm, Digest, Hasher};
-use plimsoll_verify::PublicKey;
+use plimsoll_verify::{Artifact, PublicKey};
 
 use crate::Error;
 
@@ -55,6 +55,13 @@ impl FileDigests {
             length += count as u64;
         }
         Ok(Self { sha256: sha256.finish(), sha384: sha384.finish(), sha512: sha512.finish(), length })
+    }
+}
+
+impl FileDigests {
+    /// The file, for verifying what was signed of it.
+    pub(crate) fn artifact(&self) -> Artifact<'static> {
+        Artifact::Digests { sha256: self.sha256, sha384: self.sha384 }
     }
 }
 

@@ -14,17 +14,17 @@ use plimsoll_core::{Digest, json};
 use plimsoll_verify::{Statement, Subject, WAIVER_V1};
 use serde_json::Value;
 
-use crate::{Error, SigningKey, sign_statement};
+use crate::Error;
 
-/// Signs a waiver's document and returns the bundle, ready to be written to a file.
+/// The statement that an approver of a waiver signs, by a key or without one: [`make`](fn@crate::make).
 ///
-/// The statement's subject is the document itself: the SHA-256 of its canonical JSON, under its `metadata.name`. So a
-/// waiver is about itself and can never be mistaken for a statement about an image.
-pub fn sign(waiver: &Value, key: &dyn SigningKey) -> Result<Vec<u8>, Error> {
+/// Its subject is the document itself: the SHA-256 of its canonical JSON, under its `metadata.name`. So a waiver is about
+/// itself and can never be mistaken for a statement about an image.
+pub fn statement(waiver: &Value) -> Result<Statement, Error> {
     let name = waiver.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     if name.is_empty() {
         return Err(Error::WaiverName);
     }
     let subject = Subject::new(name, &Digest::sha256(&json::canonical(waiver)));
-    sign_statement(key, &Statement::new(subject, WAIVER_V1, waiver.clone()))
+    Ok(Statement::new(subject, WAIVER_V1, waiver.clone()))
 }

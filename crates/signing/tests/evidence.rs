@@ -388,7 +388,8 @@ fn a_waiver_is_signed_as_a_statement_about_itself() {
         "apiVersion": "plimsoll.dev/v1", "kind": "Waiver", "metadata": {"name": "cve-2026-0001"},
         "spec": {"reason": "not reachable", "expires": "2026-12-01T00:00:00Z"},
     });
-    let bundle = Bundle::parse(&waiver::sign(&document, &key).unwrap()).unwrap();
+    let bundle =
+        Bundle::parse(&sign_statement(&key, &waiver::statement(&document).unwrap()).unwrap()).unwrap();
     let verified = statement_by_key(&bundle, std::slice::from_ref(key.public_key())).unwrap();
     let statement = verified.value();
     assert_eq!(statement.predicate_type, WAIVER_V1);
@@ -400,7 +401,7 @@ fn a_waiver_is_signed_as_a_statement_about_itself() {
     for nameless in
         [json!({}), json!({"metadata": {"name": ""}}), json!({"metadata": {"name": 7}}), json!(null)]
     {
-        assert_eq!(waiver::sign(&nameless, &key).unwrap_err().kind(), Kind::Usage);
+        assert_eq!(waiver::statement(&nameless).unwrap_err().kind(), Kind::Usage);
     }
 }
 

@@ -23,7 +23,7 @@ use plimsoll_http::{Settings, Url};
 use plimsoll_signing::key::NewKey;
 use plimsoll_signing::services::identity::{AUDIENCE, Sources};
 use plimsoll_signing::services::oauth::{CLIENT, Patience, Prompt, Provider};
-use plimsoll_signing::services::{IdentityToken, LogVersion, Services, SigningConfig};
+use plimsoll_signing::services::{IdentityToken, LogVersion, Services, SigningConfig, UnknownMembers};
 use plimsoll_signing::{Content, Error, FileDigests, PrivateKey, Signer, make};
 use plimsoll_testkit::sigstore::server::REQUEST_TOKEN;
 use plimsoll_testkit::sigstore::{Fault, Leaf, Server};
@@ -51,7 +51,7 @@ fn root(server: &Server) -> TrustedRoot {
 }
 
 fn configured(config: &Value) -> Result<Services, Error> {
-    let config = SigningConfig::parse(config.to_string().as_bytes())?;
+    let config = SigningConfig::parse(config.to_string().as_bytes(), UnknownMembers::Refuse)?;
     Services::from_config(&config, Settings::default(), clock::now())
 }
 
@@ -179,34 +179,44 @@ fn every_kind_of_key_that_a_log_takes() {
         (NewKey::P256, 1, true),
         (NewKey::P256, 2, true),
         (NewKey::Rsa3072, 1, true),
+        (NewKey::Rsa3072, 2, true),
         (NewKey::Rsa4096, 1, true),
+        (NewKey::Rsa4096, 2, true),
         (NewKey::P384, 1, false),
+        (NewKey::P384, 2, true),
+        (NewKey::Ed25519, 1, false),
     ] {
         let key = PrivateKey::generate(kind).unwrap();
         let keys = [TrustedKey::from(key.public_key().clone())];
         let check = Check { trusted: Trusted::Keys(&keys), root: Some(&root), rules: Rules::default() };
-        let (services, signer) = (services(&server, &[logs]), Signer::Key(&key));
-        let bundle = make(Content::Statement(&statement()), signer, Some(&services), Some(&root)).unwrap();
-        let image = Digest::sha256(b"the image");
-        verify(&Bundle::parse(&bundle).unwrap(), Some(&image), &check).unwrap();
-        let bundle = make(Content::File(&file()), signer, Some(&services), Some(&root));
-        if !file_too {
-            assert!(matches!(bundle, Err(Error::NotLogged { .. })));
-            continue;
+        for timestamps in [true, false] {
+            let (mut services, signer) = (services(&server, &[logs]), Signer::Key(&key));
+            if !timestamps {
+                services.timestamps.clear();
+            }
+            let bundle =
+                make(Content::Statement(&statement()), signer, Some(&services), Some(&root)).unwrap();
+            let image = Digest::sha256(b"the image");
+            let verified = verify(&Bundle::parse(&bundle).unwrap(), Some(&image), &check).unwrap();
+            assert!(verified.not_checked().is_empty());
+            assert_eq!(verified.times().is_empty(), logs == 2 && !timestamps, "{kind:?} {logs}");
+            let bundle = make(Content::File(&file()), signer, Some(&services), Some(&root));
+            if !file_too {
+                assert!(matches!(bundle, Err(Error::NotLogged { .. } | Error::WholeMessageOnly)));
+                continue;
+            }
+            let bundle = Bundle::parse(&bundle.unwrap()).unwrap();
+            verify_message(&bundle, Artifact::Reader(&mut &b"the file"[..]), &check).unwrap();
+            assert!(verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).is_err());
         }
-        let bundle = Bundle::parse(&bundle.unwrap()).unwrap();
-        verify_message(&bundle, Artifact::Reader(&mut &b"the file"[..]), &check).unwrap();
-        assert!(verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).is_err());
     }
-    for kind in [NewKey::P384, NewKey::Rsa3072, NewKey::Ed25519] {
-        let key = PrivateKey::generate(kind).unwrap();
-        let services = services(&server, &[2]);
-        let error =
-            make(Content::Statement(&statement()), Signer::Key(&key), Some(&services), None).unwrap_err();
-        assert!(matches!(error, Error::NotLogged { .. }), "{error}");
-        assert!(error.hint().unwrap().contains("p256"));
-    }
-    assert!(server.requests().iter().filter(|request| request.path() == "/api/v2/log/entries").count() == 2);
+    let before = server.requests().len();
+    let key = PrivateKey::generate(NewKey::Ed25519).unwrap();
+    let services = services(&server, &[2]);
+    let error = make(Content::Statement(&statement()), Signer::Key(&key), Some(&services), None).unwrap_err();
+    assert!(matches!(error, Error::NotLogged { .. }), "{error}");
+    assert!(error.to_string().contains("Ed25519") && error.hint().unwrap().contains("p256"));
+    assert!(server.requests()[before..].iter().all(|request| !request.path().contains("/log/")));
 }
 
 #[test]
@@ -578,8 +588,38 @@ fn a_configuration_chooses_services_and_fails_closed() {
     }
     let _ = old;
     for text in ["", "{}", r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v9+json"}"#] {
-        assert!(matches!(SigningConfig::parse(text.as_bytes()), Err(Error::SigningConfig { .. })), "{text}");
+        for members in [UnknownMembers::Refuse, UnknownMembers::Skip] {
+            let read = SigningConfig::parse(text.as_bytes(), members);
+            assert!(matches!(read, Err(Error::SigningConfig { .. })), "{text}");
+        }
     }
+}
+
+/// An instance's TUF repository may bring a newer form; in a file that somebody wrote, the same is a typing error.
+#[test]
+fn members_that_are_not_known_are_refused_or_left_out_by_choice() {
+    let server = Server::start();
+    for (path, name) in [
+        ("", "witnessUrls"),
+        ("/caUrls/0", "weight"),
+        ("/rekorTlogUrls/0/validFor", "grace"),
+        ("/tsaConfig", "selecter"),
+    ] {
+        let mut config = server.signing_config(&[2]);
+        config.pointer_mut(path).unwrap()[name] = json!({"x": 1});
+        let text = config.to_string();
+        let error = SigningConfig::parse(text.as_bytes(), UnknownMembers::Refuse).unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+        let read = SigningConfig::parse(text.as_bytes(), UnknownMembers::Skip).unwrap();
+        let chosen = Services::from_config(&read, Settings::default(), clock::now()).unwrap();
+        assert_eq!((chosen.logs.len(), chosen.timestamps.len()), (1, 1), "{path}");
+    }
+    // How many services sign is nothing to guess.
+    let mut config = server.signing_config(&[2]);
+    config["tsaConfig"] = json!({"selector": "MOST"});
+    let read = SigningConfig::parse(config.to_string().as_bytes(), UnknownMembers::Skip).unwrap();
+    let error = Services::from_config(&read, Settings::default(), clock::now()).unwrap_err();
+    assert!(error.to_string().contains("unknown selector"), "{error}");
 }
 
 /// cosign in a home of its own, with the instance's files.
@@ -672,14 +712,20 @@ fn cosign_verifies_a_statement_and_a_logged_key_signature_of_ours() {
         let attested = ["verify-blob-attestation", "--type=https://example.com/p", &subject, &issuer];
         cosign.must(&[&attested, &shared[..], &["file"]].concat());
 
-        for kind in if logs == 1 { vec![NewKey::P256, NewKey::Rsa3072] } else { vec![NewKey::P256] } {
+        for kind in [NewKey::P256, NewKey::P384, NewKey::Rsa3072] {
+            if (kind, logs) == (NewKey::P384, 1) {
+                continue;
+            }
             let key = PrivateKey::generate(kind).unwrap();
             cosign
                 .write("key.pub", plimsoll_testkit::sigstore::pem("PUBLIC KEY", key.public_key().spki_der()));
             let bundle =
                 make(Content::File(&file()), Signer::Key(&key), Some(&services), Some(&root)).unwrap();
             cosign.write("bundle.json", &bundle);
-            cosign.must(&[&["verify-blob", "--key=key.pub"], &shared[..], &["file"]].concat());
+            // cosign takes SHA-256 for what a P-384 key signs, unless it is told.
+            let digest = if kind == NewKey::P384 { "sha384" } else { "sha256" };
+            let digest = format!("--signature-digest-algorithm={digest}");
+            cosign.must(&[&["verify-blob", "--key=key.pub", &digest], &shared[..], &["file"]].concat());
         }
     }
 }
@@ -689,12 +735,20 @@ fn what_cosign_signs_without_a_key_verifies_here() {
     let server = Server::start();
     let Some(cosign) = Cosign::find(&server) else { return };
     let (root, identities) = (root(&server), [identity(&server)]);
-    for logs in [1, 2] {
+    for (logs, algorithm) in [
+        (1, "ecdsa-sha2-256-nistp256"),
+        (2, "ecdsa-sha2-256-nistp256"),
+        (2, "ecdsa-sha2-384-nistp384"),
+        (2, "rsa-sign-pkcs1-2048-sha256"),
+        (2, "rsa-sign-pkcs1-3072-sha256"),
+    ] {
+        let algorithm = &format!("--signing-algorithm={algorithm}");
         cosign.write("signing.json", server.signing_config(&[logs]).to_string());
         let token = server.token(&json!({"sub": subject()}));
         cosign.must(&[
             "sign-blob",
             "--yes",
+            algorithm,
             "--signing-config=signing.json",
             "--trusted-root=trusted.json",
             &format!("--identity-token={token}"),
@@ -705,7 +759,7 @@ fn what_cosign_signs_without_a_key_verifies_here() {
         let check =
             Check { trusted: Trusted::Identities(&identities), root: Some(&root), rules: Rules::default() };
         let verified =
-            verify_message(&Bundle::parse(&bundle).unwrap(), Artifact::Digest(file().sha256), &check)
+            verify_message(&Bundle::parse(&bundle).unwrap(), Artifact::Reader(&mut &b"the file"[..]), &check)
                 .unwrap();
         assert!(matches!(verified.signer(), Who::Certificate(_)));
 

@@ -216,7 +216,8 @@ impl RegistryBuilder {
         self
     }
 
-    /// Whether manifests carry an `ETag`, and `If-Match` and `If-None-Match: *` are honoured on `PUT`.
+    /// Whether manifests and lists of referrers carry an `ETag`, `If-None-Match` is honoured on `GET`, and `If-Match` and
+    /// `If-None-Match: *` on `PUT`.
     #[must_use]
     pub fn etags(mut self, on: bool) -> Self {
         self.options.etags = on;

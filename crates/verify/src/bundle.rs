@@ -11,13 +11,15 @@
 //!                   "signatures": [{"sig": "MEYCIQD0…"}]}}
 //! ```
 
+use std::collections::BTreeSet;
+
 use plimsoll_core::{Digest, Limits, json};
 use serde_json::{Map, Value};
 use sigstore_types::bundle::{SignatureContent, VerificationMaterialContent};
 use sigstore_types::{DerCertificate, DsseEnvelope, HashAlgorithm, MediaType, TransparencyLogEntry};
 
 use crate::error::excerpt;
-use crate::{CertificateIdentity, Error, KeyId, NotChecked, Statement, shape};
+use crate::{CertificateIdentity, Error, KeyId, NotChecked, Statement, Step, shape};
 
 /// The media type of a bundle of version 0.3.
 pub const BUNDLE_V0_3: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -29,6 +31,9 @@ pub const IN_TOTO_PAYLOAD: &str = "application/vnd.in-toto+json";
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {
     parsed: sigstore_types::Bundle,
+    /// Which of its log entries are `dsse` 0.0.2, for which the official types have no name: there they are `hashedrekord`
+    /// 0.0.2, which are proven in the same way.
+    dsse_entries: BTreeSet<usize>,
     version: BundleVersion,
     digest: Digest,
 }
@@ -49,7 +54,7 @@ impl Bundle {
     /// Reads a bundle: at most 4 MiB of strict JSON without duplicate names (two readers must not see two bundles),
     /// no unknown field, version 0.1 to 0.3, one kind of verification material, one kind of content, exactly one signature.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let value = json::value(bytes, Limits::default().bundle_bytes)
+        let mut value = json::value(bytes, Limits::default().bundle_bytes)
             .map_err(|source| Error::BundleJson { source })?;
         let empty = Map::new();
         let fields = value.as_object().unwrap_or(&empty);
@@ -87,8 +92,10 @@ impl Bundle {
             return Err(Error::SignatureCount { got: signatures.len() });
         }
 
+        let dsse_entries = rename_dsse_entries(&mut value)?;
         let parsed = serde_json::from_value(value).map_err(|source| Error::BundleContent { source })?;
-        Ok(Self { parsed, version, digest: Digest::sha256(bytes) })
+        bound_checkpoints(&parsed)?;
+        Ok(Self { parsed, dsse_entries, version, digest: Digest::sha256(bytes) })
     }
 
     /// Which version it is.
@@ -143,7 +150,7 @@ impl Bundle {
     }
 
     /// Log entries and timestamps in it, which verification by key alone leaves unchecked.
-    pub(crate) fn extras(&self) -> Vec<NotChecked> {
+    pub fn extras(&self) -> Vec<NotChecked> {
         let material = &self.parsed.verification_material;
         let mut extras = Vec::new();
         if !material.tlog_entries.is_empty() {
@@ -178,6 +185,12 @@ impl Bundle {
         }
     }
 
+    /// Whether the log entry at `index` is a `dsse` 0.0.2.
+    pub(crate) fn is_dsse_entry(&self, index: usize) -> bool {
+        self.dsse_entries.contains(&index)
+    }
+
+    /// A `dsse` 0.0.2 is said to be a `hashedrekord` 0.0.2 there, and told by [`Bundle::is_dsse_entry`].
     pub(crate) fn log_entries(&self) -> &[TransparencyLogEntry] {
         &self.parsed.verification_material.tlog_entries
     }
@@ -208,6 +221,47 @@ impl Bundle {
             _ => None,
         }
     }
+}
+
+/// Each signature under the id of a trusted log is verified, and a bundle has room for 40,000 of them: seconds of work. A log
+/// and its witnesses are far fewer; Go's reader of such notes stops at as many.
+fn bound_checkpoints(bundle: &sigstore_types::Bundle) -> Result<(), Error> {
+    const MOST: usize = 100;
+    for (index, entry) in bundle.verification_material.tlog_entries.iter().enumerate() {
+        let checkpoint = entry.inclusion_proof.as_ref().and_then(|proof| proof.checkpoint.checkpoint());
+        let got = checkpoint.map_or(0, |checkpoint| checkpoint.signatures().len());
+        if got > MOST {
+            let path = format!("verificationMaterial.tlogEntries.{index}.inclusionProof.checkpoint.envelope");
+            return Err(Error::TooMany { path, got, limit: MOST });
+        }
+    }
+    Ok(())
+}
+
+/// Gives `dsse` 0.0.2 the name under which the official types read it, and says which entries that were.
+fn rename_dsse_entries(bundle: &mut Value) -> Result<BTreeSet<usize>, Error> {
+    let mut renamed = BTreeSet::new();
+    let entries = bundle.pointer_mut("/verificationMaterial/tlogEntries").and_then(Value::as_array_mut);
+    for (index, entry) in entries.into_iter().flatten().enumerate() {
+        let Some(name) = entry.get_mut("kindVersion").and_then(Value::as_object_mut) else { continue };
+        let is = |kind: &str, version: &str| {
+            name.get("kind").is_some_and(|is| is == kind)
+                && name.get("version").is_some_and(|is| is == version)
+        };
+        if is("intoto", "0.0.1") {
+            // It holds digest and key, and the signature only within the hash of an envelope whose spelling nobody keeps.
+            return Err(Error::step(
+                Step::LogEntry,
+                "an entry of the kind intoto 0.0.1, which cannot be compared with the signature",
+                "hashedrekord, dsse, or intoto 0.0.2",
+            ));
+        }
+        if is("dsse", "0.0.2") {
+            name.insert("kind".to_owned(), "hashedrekord".into());
+            renamed.insert(index);
+        }
+    }
+    Ok(renamed)
 }
 
 fn exactly_one(fields: &Map<String, Value>, names: &'static [&'static str]) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! Verification with public keys alone: no certificate, no log, no timestamp.
 
+use sigstore_types::DsseEnvelope;
 use sigstore_types::bundle::VerificationMaterialContent;
 
 use crate::error::excerpt;
@@ -27,6 +28,16 @@ use crate::{Bundle, Error, IN_TOTO_PAYLOAD, PublicKey, Signer, Statement, Verifi
 /// What it does not say: whether the statement is about the artifact at hand ([`Statement::names`]), and whether it is of
 /// the kind that is wanted ([`Statement::is_signature`]). Both are the caller's next questions.
 pub fn statement_by_key(bundle: &Bundle, keys: &[PublicKey]) -> Result<Verified<Statement>, Error> {
+    let (envelope, signer) = signed_envelope(bundle, &keys.iter().collect::<Vec<_>>())?;
+    let statement = Statement::parse(envelope.payload.as_bytes())?;
+    Ok(Verified::new(statement, signer, bundle.digest(), bundle.extras()))
+}
+
+/// Steps 1 to 5: the envelope that one of `keys` signed, and which of them. What is in it has not been read.
+pub(crate) fn signed_envelope<'a>(
+    bundle: &'a Bundle,
+    keys: &[&PublicKey],
+) -> Result<(&'a DsseEnvelope, Signer), Error> {
     if keys.is_empty() {
         return Err(Error::NoKeys);
     }
@@ -46,11 +57,10 @@ pub fn statement_by_key(bundle: &Bundle, keys: &[PublicKey]) -> Result<Verified<
     let signer =
         keys.iter().find(|key| key.verifies(&message, &envelope.signature.sig)).ok_or_else(|| {
             Error::Rejected {
-                tried: keys.iter().map(PublicKey::id).collect(),
+                tried: keys.iter().map(|key| key.id()).collect(),
                 claimed: bundle.claimed_key(),
                 ed25519: keys.iter().any(|key| key.algorithm() == crate::KeyAlgorithm::Ed25519),
             }
         })?;
-    let statement = Statement::parse(envelope.payload.as_bytes())?;
-    Ok(Verified::new(statement, Signer::Key(signer.id()), bundle.digest(), bundle.extras()))
+    Ok((envelope, Signer::Key(signer.id())))
 }

@@ -1,29 +1,32 @@
 //! The way from a bundle to something verified, step by step.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::num::NonZeroUsize;
 
 use jiff::Timestamp;
-use plimsoll_core::{Algorithm, Digest, Hasher};
+use plimsoll_core::Digest;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use sigstore_crypto::VerificationKey;
 use sigstore_types::bundle::{SignatureContent, VerificationMaterialContent};
-use sigstore_types::{
-    Artifact as UpstreamArtifact, ArtifactDigest, DerCertificate, DerPublicKey, HashAlgorithm,
-};
+use sigstore_types::{DerCertificate, DerPublicKey, TransparencyLogEntry};
 use sigstore_verify::{
     CertificateError, Error as Upstream, PublicKeyVerificationPolicy, TimestampError, TransparencyLogError,
-    VerificationPolicy, VerificationResult,
+    VerificationPolicy,
 };
 use x509_cert::der::Decode as _;
 
+use crate::artifact::{Digests, Source};
+use crate::by_key::signed_envelope;
 use crate::entry::{self, Verifier};
 use crate::error::excerpt;
 use crate::identity::CertificateIdentity;
+use crate::inclusion;
+use crate::stamps;
 use crate::{
     Bundle, Error, IN_TOTO_PAYLOAD, Identity, KeyAlgorithm, NotChecked, Observation, PublicKey, Signer,
-    Statement, Step, TrustedRoot, Verified, Window, statement_by_key,
+    Statement, Step, TrustedRoot, Verified, Window,
 };
 
 /// What the caller asks of a bundle.
@@ -67,7 +70,7 @@ impl From<PublicKey> for TrustedKey {
 pub struct Rules {
     /// So many distinct logs hold the signature; `None` to do without, which the result repeats.
     pub logs: Option<NonZeroUsize>,
-    /// So many distinct signed timestamps are there, beside those that the log gives.
+    /// So many distinct authorities signed a timestamp, beside what the log says of the time.
     pub timestamps: usize,
     /// The certificate carries proof that it was announced to a certificate log.
     pub certificate_log: bool,
@@ -90,6 +93,13 @@ pub struct Message {
 pub enum Artifact<'a> {
     /// Known by its digest.
     Digest(Digest),
+    /// Known by both digests that keys on the list sign.
+    Digests {
+        /// The SHA-256.
+        sha256: Digest,
+        /// The SHA-384.
+        sha384: aws_lc_rs::digest::Digest,
+    },
     /// Read to its end, in constant memory.
     Reader(&'a mut dyn Read),
 }
@@ -101,7 +111,8 @@ pub enum Artifact<'a> {
 /// 2. **Content.** It carries a DSSE envelope of in-toto's type: bytes signed for another protocol, or as a file, are no
 ///    statement. Exactly one signature (TOB-SIGSTORE-9).
 /// 3. **Timestamps.** Each RFC 3161 timestamp in the bundle is over this signature, by an authority of the trusted root,
-///    within that authority's own time (TOB-SIGSTORE-11, CVE-2026-39984).
+///    within that authority's own time (TOB-SIGSTORE-11, CVE-2026-39984). Where several are asked for, so many different
+///    authorities have signed one.
 /// 4. **Promise of the log.** Each signed entry timestamp holds under the key of a trusted log that was valid then.
 /// 5. **Signing time.** A certificate needs at least one time from 3 or 4. The signer's word is never one, and neither is the
 ///    second version of the log, which has none.
@@ -140,10 +151,10 @@ pub fn verify(
     match check.trusted {
         Trusted::Keys(keys) if check.goes_without_root(bundle) => {
             check.refuse_unmet_rules(bundle)?;
-            let plain: Vec<PublicKey> = keys.iter().map(|trusted| trusted.key.clone()).collect();
-            let verified = statement_by_key(bundle, &plain)?;
-            check_windows(keys, verified.signer(), &[])?;
-            let trail = Trail::by_key_alone(verified.signer().clone(), about.is_some());
+            let plain: Vec<&PublicKey> = keys.iter().map(|trusted| &trusted.key).collect();
+            let (_, signer) = signed_envelope(bundle, &plain)?;
+            check_windows(keys, &signer, &[])?;
+            let trail = Trail::by_key_alone(signer, about.is_some());
             Ok(trail.finish(bundle, statement))
         }
         _ => Ok(engine(bundle, Artifact::Digest(bound), check, about.is_some())?.finish(bundle, statement)),
@@ -258,11 +269,11 @@ fn engine(bundle: &Bundle, artifact: Artifact<'_>, check: &Check<'_>, about: boo
     let root = check.root.ok_or(Error::NoTrustedRoot)?;
     check.expect_material(bundle)?;
     check_entries(bundle, check.rules)?;
-    let mut source = match artifact {
-        Artifact::Digest(digest) => Source::Known(digest),
-        Artifact::Reader(reader) => Source::Read(Tee::new(reader)),
-    };
-    let (result, signer, verifier);
+    let readable = Readable::of(bundle, root, check.rules)?;
+    let p384 = |trusted: &TrustedKey| trusted.key.algorithm() == KeyAlgorithm::EcdsaP384;
+    let may_be_p384 = matches!(check.trusted, Trusted::Keys(keys) if keys.iter().any(p384));
+    let mut source = Source::new(artifact, readable.is_partial || may_be_p384);
+    let (times, signer, verifier);
     match check.trusted {
         Trusted::Identities(identities) => {
             if identities.is_empty() {
@@ -279,15 +290,22 @@ fn engine(bundle: &Bundle, artifact: Artifact<'_>, check: &Check<'_>, about: boo
                 ));
             }
             let mut policy = VerificationPolicy::any_identity();
-            if check.rules.logs.is_none() {
+            if check.rules.logs.is_none() || readable.has_no_entries() {
                 policy = policy.skip_tlog_unsafe();
             }
             if !check.rules.certificate_log {
                 policy = policy.skip_sct();
             }
-            result = source
-                .verify(root, bundle, &policy)?
-                .map_err(|error| refusal(&error, is_named(bundle, source.digest())))?;
+            if readable.has_no_entries() && bundle.timestamps() == 0 {
+                return Err(Error::step(
+                    Step::SigningTime,
+                    "no trusted time",
+                    "a timestamp, or a log's promise",
+                ));
+            }
+            let result = source
+                .verify(root, &readable.bundle, &policy, KeyAlgorithm::EcdsaP256)?
+                .map_err(|error| refusal(&error, is_named(bundle, source.digests().sha256)))?;
             check_chain(bundle, root, result.verified_timestamps())?;
             let info = result.certificate().ok_or(Error::NoTrustedRoot)?;
             let holder = CertificateIdentity::of(info).ok_or_else(|| {
@@ -297,21 +315,33 @@ fn engine(bundle: &Bundle, artifact: Artifact<'_>, check: &Check<'_>, about: boo
                 return Err(nobody_trusted(identities, &holder));
             }
             signer = Signer::Certificate(Box::new(holder));
-            let algorithm = PublicKey::from_spki_der(info.public_key.as_bytes())?.algorithm();
-            verifier = Verifier::Certificate(certificate, algorithm);
+            verifier =
+                Verifier::Certificate(certificate, PublicKey::from_spki_der(info.public_key.as_bytes())?);
+            times = result.verified_timestamps().to_vec();
         }
         Trusted::Keys(keys) => {
             expect_key(bundle)?;
-            let (key, found) = by_keys(bundle, &mut source, keys, root, check.rules)?;
-            result = found;
+            let (key, found) = by_keys(bundle, &readable, &mut source, keys, root, check.rules)?;
+            times = found;
             signer = Signer::Key(key.id());
-            check_windows(keys, &signer, result.verified_timestamps())?;
+            check_windows(keys, &signer, &times)?;
             verifier = Verifier::Key(key);
         }
     }
-    let digest = source.digest();
-    for entry in bundle.log_entries() {
-        if entry::is_of(entry, bundle, &digest, &verifier) == Some(false) {
+    let digests = source.digests();
+    for (index, entry) in bundle.log_entries().iter().enumerate() {
+        if entry::is_second(entry) && verifier.key().log_name().is_none() {
+            return Err(Error::step(
+                Step::LogEntry,
+                format!(
+                    "an entry of version 2 by a key of {} bits that such logs do not take",
+                    verifier.key().bits()
+                ),
+                "ECDSA, or RSA of 2048, 3072 or 4096 bits",
+            ));
+        }
+        let is_dsse = bundle.is_dsse_entry(index);
+        if entry::is_of(entry, is_dsse, bundle, &digests, &verifier) == Some(false) {
             return Err(Error::step(
                 Step::LogEntry,
                 format!("entry {} of the log, which is of another signature", entry.log_index.as_i64()),
@@ -325,28 +355,26 @@ fn engine(bundle: &Bundle, artifact: Artifact<'_>, check: &Check<'_>, about: boo
     {
         return Err(Error::step(Step::LogThreshold, format!("{} distinct logs", logs.len()), wanted));
     }
-    let stamps = bundle.timestamps();
-    if stamps < check.rules.timestamps {
-        return Err(Error::step(
-            Step::Timestamp,
-            format!("{stamps} signed timestamps"),
-            check.rules.timestamps,
-        ));
+    if let Some(wanted) = NonZeroUsize::new(check.rules.timestamps) {
+        let found = stamps::authorities(bundle, root).len();
+        if found < wanted.get() {
+            let got = format!("signed timestamps of {found} distinct authorities");
+            return Err(Error::step(Step::Timestamp, got, wanted));
+        }
     }
-    Ok(trail(bundle, check, &result, signer, &logs, about.then_some(digest)))
+    Ok(trail(bundle, check, times, signer, &logs, about.then_some(digests.sha256)))
 }
 
 /// Says for each step what it saw.
 fn trail(
     bundle: &Bundle,
     check: &Check<'_>,
-    result: &VerificationResult,
+    times: Vec<Timestamp>,
     signer: Signer,
     logs: &BTreeSet<Digest>,
     about: Option<Digest>,
 ) -> Trail {
     let by_certificate = matches!(signer, Signer::Certificate(_));
-    let times = result.verified_timestamps().to_vec();
     let mut trail =
         Trail { signer, times, observations: Vec::new(), not_checked: Some(Vec::new()), artifact: about };
     let (entries, stamps) = (bundle.log_entries().len(), bundle.timestamps());
@@ -489,35 +517,105 @@ fn expect_key(bundle: &Bundle) -> Result<(), Error> {
 /// Tries the keys, the one that the bundle names first. Only a signature that does not hold leads to the next.
 fn by_keys<'a>(
     bundle: &Bundle,
+    readable: &Readable<'_>,
     source: &mut Source<'_>,
     keys: &'a [TrustedKey],
     root: &TrustedRoot,
     rules: Rules,
-) -> Result<(&'a PublicKey, VerificationResult), Error> {
+) -> Result<(&'a PublicKey, Vec<Timestamp>), Error> {
     let claimed = bundle.claimed_key();
     let mut ordered: Vec<&PublicKey> = keys.iter().map(|trusted| &trusted.key).collect();
     ordered.sort_by_key(|key| Some(key.id()) != claimed);
     let first = *ordered.first().ok_or(Error::NoKeys)?;
+    let skip = rules.logs.is_none() || readable.has_no_entries();
     let policy = |key: &PublicKey| {
         let policy = PublicKeyVerificationPolicy::new(DerPublicKey::from_bytes(key.spki_der()));
-        if rules.logs.is_none() { policy.skip_tlog_unsafe() } else { policy }
+        if skip { policy.skip_tlog_unsafe() } else { policy }
     };
+    // The official verifier refuses a bundle with nothing beside the signature; then there is no time either.
+    let alone = readable.has_no_entries() && bundle.timestamps() == 0;
     // A stream can be read once, so by one key: the named one, or the only one.
     if let Source::Read(_) = source
-        && keys.len() > 1
-        && Some(first.id()) != claimed
+        && (alone || (keys.len() > 1 && Some(first.id()) != claimed))
     {
         source.read_to_end()?;
     }
     for key in ordered {
-        match source.verify(root, bundle, &policy(key))? {
-            Ok(result) => return Ok((key, result)),
-            Err(Upstream::SignatureInvalid(_)) if matches!(source, Source::Known(_)) => {}
-            Err(Upstream::SignatureInvalid(_)) => break,
-            Err(error) => return Err(refusal(&error, is_named(bundle, source.digest()))),
+        if alone {
+            if holds_alone(bundle, &source.digests(), key)? {
+                return Ok((key, Vec::new()));
+            }
+            continue;
+        }
+        match source.verify(root, &readable.bundle, &policy(key), key.algorithm())? {
+            Ok(result) => return Ok((key, result.verified_timestamps().to_vec())),
+            // A stream that was read is known by its digests from here on.
+            Err(Upstream::SignatureInvalid(_)) => source.read_to_end()?,
+            // A key of a kind that signs no digests hides none of those after it.
+            Err(Upstream::UnsupportedArtifact(_)) if keys.len() > 1 => source.read_to_end()?,
+            Err(error) => return Err(refusal(&error, is_named(bundle, source.digests().sha256))),
         }
     }
     Err(rejected(bundle, keys))
+}
+
+/// Whether the signature holds under `key`, and is over the digest that the bundle names beside it.
+fn holds_alone(bundle: &Bundle, digests: &Digests, key: &PublicKey) -> Result<bool, Error> {
+    match bundle.content() {
+        SignatureContent::DsseEnvelope(envelope) => {
+            Ok(key.verifies(&envelope.pae(), &envelope.signature.sig))
+        }
+        SignatureContent::MessageSignature(message) => {
+            let Some(digest) = digests.signed_by(key.algorithm()) else { return Ok(false) };
+            let named = message.message_digest.as_ref();
+            if named.is_some_and(|named| named.digest.as_bytes() != digest) {
+                let got = "a bundle that names another digest";
+                return Err(Error::step(Step::Artifact, got, "a bundle about this artifact"));
+            }
+            Ok(key.verifies_digest(digest, &message.signature))
+        }
+        _ => Err(Error::NotAMessage),
+    }
+}
+
+/// What the official verifier is handed: the bundle, without log entries that it cannot read. Those are verified here.
+struct Readable<'a> {
+    bundle: Cow<'a, sigstore_types::Bundle>,
+    is_partial: bool,
+}
+
+impl<'a> Readable<'a> {
+    fn of(bundle: &'a Bundle, root: &TrustedRoot, rules: Rules) -> Result<Self, Error> {
+        let is_ours = |(index, entry): (usize, &TransparencyLogEntry)| {
+            bundle.is_dsse_entry(index) || !entry::is_read_upstream(entry)
+        };
+        let ours: Vec<bool> = bundle.log_entries().iter().enumerate().map(is_ours).collect();
+        if !ours.contains(&true) {
+            return Ok(Self { bundle: Cow::Borrowed(bundle.parsed()), is_partial: false });
+        }
+        let mut rest = bundle.parsed().clone();
+        rest.verification_material.tlog_entries.clear();
+        for (entry, ours) in bundle.log_entries().iter().zip(ours) {
+            if !ours {
+                rest.verification_material.tlog_entries.push(entry.clone());
+                continue;
+            }
+            if entry.inclusion_promise.is_some() {
+                // Nobody would verify it, and a result must not count it.
+                let got = "a promise for an entry of version 2";
+                return Err(Error::step(Step::LogPromise, got, "none, as such logs give none"));
+            }
+            if rules.logs.is_some() {
+                inclusion::verify(entry, root, Timestamp::now())?;
+            }
+        }
+        Ok(Self { bundle: Cow::Owned(rest), is_partial: true })
+    }
+
+    /// Whether all entries were verified here.
+    fn has_no_entries(&self) -> bool {
+        self.is_partial && self.bundle.verification_material.tlog_entries.is_empty()
+    }
 }
 
 /// A key with a window counts for signatures whose every trusted time lies in it, and for none without a trusted time.
@@ -561,16 +659,6 @@ fn nobody_trusted(identities: &[Identity], holder: &CertificateIdentity) -> Erro
     }
 }
 
-fn upstream_digest(digest: &Digest) -> Result<UpstreamArtifact<'static>, Error> {
-    let algorithm = match digest.algorithm() {
-        Algorithm::Sha256 => HashAlgorithm::Sha2256,
-        Algorithm::Sha512 => HashAlgorithm::Sha2512,
-    };
-    ArtifactDigest::new(algorithm, digest.as_bytes().to_vec())
-        .map(UpstreamArtifact::Digest)
-        .map_err(|error| Error::step(Step::Artifact, error.to_string(), "a digest of its algorithm's length"))
-}
-
 /// Which of our steps refused, and what the official verifier said.
 ///
 /// `named`: whether the bundle is known to be about the artifact, so that a digest that differs is the log entry's.
@@ -608,105 +696,8 @@ fn refusal(error: &Upstream, named: bool) -> Error {
     Error::step(step, excerpt(&error.to_string()), expected)
 }
 
-/// What the algorithms on the list sign instead of a message.
-pub(crate) struct Digests {
-    pub(crate) sha256: Digest,
-    sha384: Option<Vec<u8>>,
-}
-
-impl Digests {
-    pub(crate) fn of(artifact: Artifact<'_>) -> Result<Self, Error> {
-        let reader = match artifact {
-            Artifact::Digest(digest) => return Ok(Self { sha256: digest, sha384: None }),
-            Artifact::Reader(reader) => reader,
-        };
-        let mut tee = Tee::new(reader);
-        let mut sha384 = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA384);
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            let count = tee.read(&mut buffer).map_err(|source| Error::Artifact { source })?;
-            match buffer.get(..count) {
-                None | Some([]) => break,
-                Some(bytes) => sha384.update(bytes),
-            }
-        }
-        Ok(Self { sha256: tee.hasher.finish(), sha384: Some(sha384.finish().as_ref().to_vec()) })
-    }
-
-    pub(crate) fn verifies(&self, key: &PublicKey, signature: &sigstore_types::SignatureBytes) -> bool {
-        let digest = match (key.algorithm(), &self.sha384) {
-            (KeyAlgorithm::EcdsaP256 | KeyAlgorithm::Rsa, _)
-                if self.sha256.algorithm() == Algorithm::Sha256 =>
-            {
-                self.sha256.as_bytes()
-            }
-            (KeyAlgorithm::EcdsaP384, Some(digest)) => digest,
-            _ => return false,
-        };
-        key.verifies_digest(digest, signature)
-    }
-}
-
-/// Where the artifact's bytes or digest come from.
-enum Source<'a> {
-    Known(Digest),
-    Read(Tee<'a>),
-}
-
-impl Source<'_> {
-    /// Runs the official verifier. A reader is read to its end by that.
-    fn verify(
-        &mut self,
-        root: &TrustedRoot,
-        bundle: &Bundle,
-        policy: &dyn sigstore_verify::Policy,
-    ) -> Result<Result<VerificationResult, Upstream>, Error> {
-        Ok(match self {
-            Self::Known(digest) => root.verifier().verify(upstream_digest(digest)?, bundle.parsed(), policy),
-            Self::Read(tee) => root.verifier().verify_reader(tee, bundle.parsed(), policy),
-        })
-    }
-
-    /// Reads to the end, after which only the digest is known.
-    fn read_to_end(&mut self) -> Result<(), Error> {
-        if let Self::Read(tee) = self {
-            std::io::copy(tee, &mut std::io::sink()).map_err(|source| Error::Artifact { source })?;
-            *self = Self::Known(self.digest());
-        }
-        Ok(())
-    }
-
-    /// The digest that was given, or the SHA-256 of what was read.
-    fn digest(&self) -> Digest {
-        match self {
-            Self::Known(digest) => *digest,
-            Self::Read(tee) => tee.hasher.clone().finish(),
-        }
-    }
-}
-
 /// Whether the bundle says itself that it is about this artifact, so that a digest that differs is the log entry's. A
 /// statement has been compared with the artifact before.
 fn is_named(bundle: &Bundle, digest: Digest) -> bool {
     bundle.envelope().is_some() || bundle.message_digest() == Some(digest)
-}
-
-/// Hashes what is read through it.
-struct Tee<'a> {
-    reader: &'a mut dyn Read,
-    hasher: Hasher,
-}
-
-impl<'a> Tee<'a> {
-    fn new(reader: &'a mut dyn Read) -> Self {
-        Self { reader, hasher: Hasher::new(Algorithm::Sha256) }
-    }
-}
-
-impl Read for Tee<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.reader.read(buffer)?;
-        self.hasher.update(buffer.get(..count).unwrap_or_default());
-        Ok(count)
-    }
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use plimsoll_core::Digest;
 use sigstore_types::SignatureBytes;
 
-use crate::check::Digests;
+use crate::artifact::Digests;
 use crate::{Artifact, Error, Message, PublicKey, Signer, Verified};
 
 /// Twice the signature of an RSA key of 8,192 bits, in base64.

@@ -4,18 +4,20 @@
 //! one twice (CVE-2022-36056, CVE-2026-22703). So the body that the log must have stored is written anew from the
 //! bundle's own digest, signature and verifier, in canonical JSON, and compared byte for byte.
 
+use aws_lc_rs::digest as lc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use plimsoll_core::{Algorithm, Digest, json};
+use plimsoll_core::{Digest, json};
 use serde_json::{Value, json};
 use sigstore_types::bundle::SignatureContent;
-use sigstore_types::{DerCertificate, DerPublicKey, KindVersion, TransparencyLogEntry};
+use sigstore_types::{DerCertificate, DerPublicKey, KindVersion, SignatureBytes, TransparencyLogEntry};
 
+use crate::artifact::Digests;
 use crate::{Bundle, KeyAlgorithm, PublicKey};
 
 /// What verifies the signature.
 pub(crate) enum Verifier<'a> {
-    Certificate(&'a DerCertificate, KeyAlgorithm),
+    Certificate(&'a DerCertificate, PublicKey),
     Key(&'a PublicKey),
 }
 
@@ -30,36 +32,48 @@ impl Verifier<'_> {
         STANDARD.encode(format!("{}\n", pem.replace("\r\n", "\n").trim_end()))
     }
 
-    fn algorithm(&self) -> KeyAlgorithm {
+    pub(crate) fn key(&self) -> &PublicKey {
         match self {
-            Self::Certificate(_, algorithm) => *algorithm,
-            Self::Key(key) => key.algorithm(),
+            Self::Certificate(_, key) => key,
+            Self::Key(key) => key,
         }
     }
 
     /// As the second version of the log stores it.
     fn typed(&self) -> Option<Value> {
-        let details = match self.algorithm() {
-            KeyAlgorithm::EcdsaP256 => "PKIX_ECDSA_P256_SHA_256",
-            KeyAlgorithm::EcdsaP384 => "PKIX_ECDSA_P384_SHA_384",
-            KeyAlgorithm::Ed25519 => "PKIX_ED25519",
-            // Names the size of the key too; the semantic comparison covers it.
-            KeyAlgorithm::Rsa => return None,
-        };
         let (field, bytes) = match self {
             Self::Certificate(certificate, _) => ("x509Certificate", certificate.as_bytes()),
             Self::Key(key) => ("publicKey", key.spki_der()),
         };
-        Some(json!({"keyDetails": details, (field): {"rawBytes": STANDARD.encode(bytes)}}))
+        Some(json!({"keyDetails": self.key().log_name()?, (field): {"rawBytes": STANDARD.encode(bytes)}}))
     }
+}
+
+/// Whether `entry` is of a log of the second version, which gives no time.
+pub(crate) fn is_second(entry: &TransparencyLogEntry) -> bool {
+    entry.kind_version == KindVersion::HashedRekordV002
+}
+
+/// Whether the official verifier can read the entry: of the second version it knows those of P-256 alone. What the body says
+/// of itself is enough to choose by: on either way it has to be the entry of this bundle, byte for byte.
+pub(crate) fn is_read_upstream(entry: &TransparencyLogEntry) -> bool {
+    if !is_second(entry) {
+        return true;
+    }
+    let Ok(body) = serde_json::from_slice::<Value>(entry.canonicalized_body.as_bytes()) else { return true };
+    let text = |path: &str| body.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+    text("/kind") == "hashedrekord"
+        && text("/spec/hashedRekordV002/data/algorithm") == "SHA2_256"
+        && text("/spec/hashedRekordV002/signature/verifier/keyDetails") == "PKIX_ECDSA_P256_SHA_256"
 }
 
 /// Whether the entry is byte for byte the one of this bundle; `None` for the kinds of entry that hold something that the
 /// bundle does not (`intoto`), of which only the parts can be compared.
 pub(crate) fn is_of(
     entry: &TransparencyLogEntry,
+    is_dsse: bool,
     bundle: &Bundle,
-    message: &Digest,
+    message: &Digests,
     verifier: &Verifier<'_>,
 ) -> Option<bool> {
     let logged = entry.canonicalized_body.as_bytes();
@@ -68,31 +82,42 @@ pub(crate) fn is_of(
             "apiVersion": "0.0.1",
             "kind": "hashedrekord",
             "spec": {
-                "data": {"hash": {"algorithm": message.algorithm().name(), "value": message.hex()}},
+                "data": {"hash": {
+                    "algorithm": message.sha256.algorithm().name(),
+                    "value": message.sha256.hex(),
+                }},
                 "signature": {
                     "content": STANDARD.encode(content.signature.as_bytes()),
                     "publicKey": {"content": verifier.pem()},
                 },
             },
         }),
+        (KindVersion::HashedRekordV002, SignatureContent::DsseEnvelope(envelope)) if is_dsse => json!({
+            "apiVersion": "0.0.2",
+            "kind": "dsse",
+            "spec": {"dsseV002": {
+                "payloadHash": {
+                    "algorithm": "SHA2_256",
+                    "digest": STANDARD.encode(Digest::sha256(envelope.payload.as_bytes()).as_bytes()),
+                },
+                "signatures": [{
+                    "content": STANDARD.encode(envelope.signature.sig.as_bytes()),
+                    "verifier": verifier.typed(),
+                }],
+            }},
+        }),
+        (KindVersion::HashedRekordV002, _) if is_dsse => return Some(false),
         (KindVersion::HashedRekordV002, content) => {
-            let (digest, signature) = match content {
-                SignatureContent::MessageSignature(content) => (*message, &content.signature),
-                SignatureContent::DsseEnvelope(envelope) => {
-                    (Digest::sha256(&envelope.pae()), &envelope.signature.sig)
-                }
-                _ => return Some(false),
+            let Some((algorithm, digest, signature)) = signed(content, message, verifier.key().algorithm())
+            else {
+                return Some(false);
             };
-            // The key dictates the digest's algorithm, which is not always the one at hand.
-            if verifier.algorithm() != KeyAlgorithm::EcdsaP256 || digest.algorithm() != Algorithm::Sha256 {
-                return None;
-            }
             json!({
                 "apiVersion": "0.0.2",
                 "kind": "hashedrekord",
                 "spec": {"hashedRekordV002": {
-                    "data": {"algorithm": "SHA2_256", "digest": STANDARD.encode(digest.as_bytes())},
-                    "signature": {"content": STANDARD.encode(signature.as_bytes()), "verifier": verifier.typed()?},
+                    "data": {"algorithm": algorithm, "digest": STANDARD.encode(digest)},
+                    "signature": {"content": STANDARD.encode(signature.as_bytes()), "verifier": verifier.typed()},
                 }},
             })
         }
@@ -120,4 +145,26 @@ pub(crate) fn is_of(
         _ => return None,
     };
     Some(json::canonical(&expected) == logged)
+}
+
+/// What the second version of the log holds of a signature: the digest that the key signed, by the name of its algorithm.
+fn signed<'a>(
+    content: &'a SignatureContent,
+    message: &Digests,
+    key: KeyAlgorithm,
+) -> Option<(&'static str, Vec<u8>, &'a SignatureBytes)> {
+    let (name, algorithm) = match key {
+        KeyAlgorithm::EcdsaP256 | KeyAlgorithm::Rsa => ("SHA2_256", &lc::SHA256),
+        KeyAlgorithm::EcdsaP384 => ("SHA2_384", &lc::SHA384),
+        KeyAlgorithm::Ed25519 => return None,
+    };
+    match content {
+        SignatureContent::MessageSignature(content) => {
+            Some((name, message.signed_by(key)?.to_vec(), &content.signature))
+        }
+        SignatureContent::DsseEnvelope(envelope) => {
+            Some((name, lc::digest(algorithm, &envelope.pae()).as_ref().to_vec(), &envelope.signature.sig))
+        }
+        _ => None,
+    }
 }

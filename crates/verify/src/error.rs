@@ -226,6 +226,50 @@ pub enum Error {
     /// The statement does not say what kind it is.
     #[error("signed statement: empty predicateType")]
     NoPredicateType,
+    /// What is said does not have the form of its type.
+    #[error("{predicate_type}: {path}: {problem}")]
+    Predicate {
+        /// The type.
+        predicate_type: String,
+        /// Where: `predicate.runDetails.builder.id`.
+        path: String,
+        /// What was got there, and what is expected.
+        problem: String,
+    },
+    /// Not a provenance of a version that is read.
+    #[error(
+        "provenance: got predicate type {got:?}, expected \"https://slsa.dev/provenance/v1\", \"…/v0.2\", npm's publish/v0.1 or PyPI's publish/v1"
+    )]
+    NotProvenance {
+        /// The predicate type found.
+        got: String,
+    },
+    /// A file that holds no attestations in a form that is read.
+    #[error("attestations: {path}: {problem}")]
+    Attestations {
+        /// Where: `attestations[2].bundle`, `line 3`.
+        path: String,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// Not the address of a repository, or one that two readers may read differently.
+    #[error("repository {got:?}: {problem}")]
+    Repository {
+        /// The address.
+        got: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// An expectation about a provenance, or an input of one, that cannot be read.
+    #[error("{what} {got:?}: expected {expected}")]
+    ProvenanceInput {
+        /// Which: `material`, `level`.
+        what: &'static str,
+        /// What was given.
+        got: String,
+        /// What it should be.
+        expected: &'static str,
+    },
 }
 
 impl Error {
@@ -245,6 +289,8 @@ impl Error {
             | Self::StatementDigest
             | Self::SubjectCount { .. }
             | Self::SubjectDigest { .. }
+            | Self::Predicate { .. }
+            | Self::NotProvenance { .. }
             | Self::NoPredicateType => Some(Step::Statement),
             _ => None,
         }
@@ -262,6 +308,8 @@ impl Classify for Error {
             | Self::TrustedRoot { .. }
             | Self::Pattern { .. }
             | Self::PredicateName { .. }
+            | Self::Repository { .. }
+            | Self::ProvenanceInput { .. }
             | Self::UnknownClaim { .. } => Kind::Usage,
             Self::Artifact { .. }
             | Self::BundleJson { .. }
@@ -273,6 +321,7 @@ impl Classify for Error {
             | Self::Base64 { .. }
             | Self::TooMany { .. }
             | Self::SignatureCount { .. }
+            | Self::Attestations { .. }
             | Self::DetachedSignature { .. }
             | Self::BundleContent { .. } => Kind::Failed,
             Self::WrongMaterial { .. }
@@ -286,6 +335,8 @@ impl Classify for Error {
             | Self::StatementType { .. }
             | Self::SubjectCount { .. }
             | Self::SubjectDigest { .. }
+            | Self::Predicate { .. }
+            | Self::NotProvenance { .. }
             | Self::NoPredicateType => Kind::Denied,
         }
     }
@@ -308,6 +359,9 @@ impl Classify for Error {
             Self::NotAStatement => Some("to verify a file: plimsoll verify-blob".into()),
             Self::NotAMessage => {
                 Some("to verify an attestation of a file: plimsoll verify-blob-attestation".into())
+            }
+            Self::ProvenanceInput { what: "builder", .. } => {
+                Some("outside of a build that says so itself, name it: --builder-id URI".into())
             }
             Self::Step { step, .. } => step.hint().map(ToOwned::to_owned),
             Self::Rejected { tried, claimed: Some(claimed), .. } if !tried.contains(claimed) => {

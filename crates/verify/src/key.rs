@@ -21,6 +21,9 @@ use plimsoll_core::{Algorithm, Digest};
 use serde::{Serialize, Serializer};
 use sigstore_crypto::{VerificationKey, validate_raw_public_key};
 use sigstore_types::{DerPublicKey, SignatureBytes};
+use x509_cert::der::Decode as _;
+use x509_cert::der::asn1::{AnyRef, SequenceOf, UintRef};
+use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use crate::Error;
 use crate::error::excerpt;
@@ -135,6 +138,10 @@ impl PublicKey {
         validate_raw_public_key(key.scheme(), key.as_bytes()).map_err(|error| unusable(error.to_string()))?;
         lc::ParsedPublicKey::new(parser, key.as_bytes())
             .map_err(|_| unusable(format!("{algorithm:?} key bytes that are not a valid key")))?;
+        if algorithm == KeyAlgorithm::Rsa && !has_null_parameters(der) {
+            // The reader above takes a key without them, too: the same key by another id, which would be two signers.
+            return Err(unusable("RSA parameters other than NULL".to_owned()));
+        }
         Ok(Self { spki: der.to_vec(), id: KeyId::of_spki(der), algorithm })
     }
 
@@ -146,6 +153,28 @@ impl PublicKey {
     /// What kind of key it is.
     pub fn algorithm(&self) -> KeyAlgorithm {
         self.algorithm
+    }
+
+    /// Bits of the curve, or of an RSA key's modulus.
+    pub fn bits(&self) -> usize {
+        match self.algorithm {
+            KeyAlgorithm::EcdsaP256 | KeyAlgorithm::Ed25519 => 256,
+            KeyAlgorithm::EcdsaP384 => 384,
+            KeyAlgorithm::Rsa => rsa_bits(&self.spki).unwrap_or_default(),
+        }
+    }
+
+    /// How the second version of the log names keys of this kind (`PublicKeyDetails` of `sigstore_common.proto`); `None` where
+    /// it takes none: other sizes of RSA, and Ed25519 without prehashing, because it is sent a digest and never the message.
+    pub fn log_name(&self) -> Option<&'static str> {
+        match (self.algorithm, self.bits()) {
+            (KeyAlgorithm::EcdsaP256, _) => Some("PKIX_ECDSA_P256_SHA_256"),
+            (KeyAlgorithm::EcdsaP384, _) => Some("PKIX_ECDSA_P384_SHA_384"),
+            (KeyAlgorithm::Rsa, 2048) => Some("PKIX_RSA_PKCS1V15_2048_SHA256"),
+            (KeyAlgorithm::Rsa, 3072) => Some("PKIX_RSA_PKCS1V15_3072_SHA256"),
+            (KeyAlgorithm::Rsa, 4096) => Some("PKIX_RSA_PKCS1V15_4096_SHA256"),
+            (KeyAlgorithm::Rsa | KeyAlgorithm::Ed25519, _) => None,
+        }
     }
 
     /// The `SubjectPublicKeyInfo` in DER.
@@ -181,6 +210,21 @@ impl PublicKey {
         VerificationKey::from_spki(&DerPublicKey::from_bytes(&self.spki))
             .is_ok_and(|key| key.verify_prehashed(digest, signature).is_ok())
     }
+}
+
+/// Whether the algorithm has parameters, and they are NULL (RFC 3279, 2.3.1).
+fn has_null_parameters(spki: &[u8]) -> bool {
+    SubjectPublicKeyInfoRef::from_der(spki)
+        .is_ok_and(|info| info.algorithm.parameters.is_some_and(|any: AnyRef<'_>| any.is_null()))
+}
+
+/// The length of the modulus of an RSA key (RFC 8017, A.1.1).
+fn rsa_bits(spki: &[u8]) -> Option<usize> {
+    let info = SubjectPublicKeyInfoRef::from_der(spki).ok()?;
+    let key = SequenceOf::<UintRef<'_>, 2>::from_der(info.subject_public_key.as_bytes()?).ok()?;
+    let modulus = key.get(0)?.as_bytes();
+    let unused = modulus.first()?.leading_zeros();
+    modulus.len().checked_mul(8)?.checked_sub(usize::try_from(unused).ok()?)
 }
 
 impl PartialEq for PublicKey {
@@ -246,7 +290,8 @@ e9CrUFUV+w1njcAAMCdrOA7kElZBNPErfCqEmKnzbfyJqWtF7Iqi9A==
     fn rsa_below_2048_bits_is_refused_and_2048_is_taken() {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
         let der = AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).unwrap();
-        assert_eq!(PublicKey::from_spki_der(der.as_ref()).unwrap().algorithm(), KeyAlgorithm::Rsa);
+        let key = PublicKey::from_spki_der(der.as_ref()).unwrap();
+        assert_eq!((key.algorithm(), key.bits()), (KeyAlgorithm::Rsa, 2048));
 
         // openssl genrsa 1024
         let small = "-----BEGIN PUBLIC KEY-----

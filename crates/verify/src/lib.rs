@@ -10,7 +10,8 @@
 //! - [`verify`](fn@verify) and [`verify_message`]: the way from the one to the other, step by step.
 //! - [`statement_by_key`]: the same with nothing but public keys. [`verify_detached`]: with a signature that is no bundle.
 //! - [`legacy`]: cosign's older signatures and attestations, by way of a bundle.
-//! - [`PredicateType`]: kinds of statements by their short names.
+//! - [`PredicateType`]: kinds of statements by their short names; [`check_predicate`]: whether one fits its kind.
+//! - [`provenance`]: how an artifact was built, and whether that is as expected.
 //!
 //! It does not decide which keys are trusted for what, nor whether a statement is good enough: that is policy.
 //!
@@ -32,6 +33,7 @@
 //! [Sigstore bundle]: https://docs.sigstore.dev/about/bundle/
 //! [in-toto statement]: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 
+mod artifact;
 mod bundle;
 mod by_key;
 mod check;
@@ -39,10 +41,13 @@ mod detached;
 mod entry;
 mod error;
 mod identity;
+mod inclusion;
 mod key;
 pub mod legacy;
 mod predicate;
+pub mod provenance;
 mod shape;
+mod stamps;
 mod statement;
 mod step;
 mod trust;
@@ -55,7 +60,7 @@ pub use detached::verify_detached;
 pub use error::Error;
 pub use identity::{CertificateIdentity, Claim, Identity, Pattern, Text};
 pub use key::{KeyAlgorithm, KeyId, PublicKey};
-pub use predicate::PredicateType;
+pub use predicate::{PredicateType, check_predicate};
 pub use statement::{COSIGN_SIGN_V1, Statement, Subject, WAIVER_V1};
 pub use step::{Observation, Step};
 pub use trust::{TrustedRoot, Window};

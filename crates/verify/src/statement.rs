@@ -82,6 +82,11 @@ impl Statement {
         self.subjects.iter().any(|subject| subject.names(digest))
     }
 
+    /// The subjects that list exactly this digest.
+    pub(crate) fn naming(&self, digest: &Digest) -> impl Iterator<Item = &Subject> {
+        self.subjects.iter().filter(|subject| subject.names(digest))
+    }
+
     /// What the signer adds about the artifact with this digest: the annotations of the subjects that list it.
     pub fn annotations(&self, digest: &Digest) -> BTreeMap<String, Value> {
         let mut all = BTreeMap::new();

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use plimsoll_core::{Digest, Limits, json};
 use rustls_pki_types::{CertificateDer, TrustAnchor};
-use sigstore_crypto::parse_certificate_info;
+use sigstore_crypto::{Keyring, parse_certificate_info};
 use sigstore_trust_root as upstream;
 use sigstore_verify::Verifier;
 
@@ -16,6 +16,7 @@ use crate::error::excerpt;
 pub struct TrustedRoot {
     root: upstream::TrustedRoot,
     verifier: Verifier,
+    log_keys: Keyring,
     authorities: Vec<Authority>,
     digest: Digest,
 }
@@ -104,7 +105,8 @@ impl TrustedRoot {
             }
             authorities.push(Authority { anchors, window });
         }
-        Ok(Self { root, verifier, authorities, digest })
+        let log_keys = root.rekor_keys().map_err(|error| wrong(error.to_string()))?;
+        Ok(Self { root, verifier, log_keys, authorities, digest })
     }
 
     /// The SHA-256 of the bytes that were parsed.
@@ -119,6 +121,11 @@ impl TrustedRoot {
 
     pub(crate) fn verifier(&self) -> &Verifier {
         &self.verifier
+    }
+
+    /// The keys of the transparency logs.
+    pub(crate) fn log_keys(&self) -> &Keyring {
+        &self.log_keys
     }
 
     /// The certificates of the authorities whose time covers all of `times`, and of which every certificate was valid then.

@@ -256,6 +256,44 @@ fn s06_a_log_that_is_listed_twice_counts_once() {
     assert!(case.verify().is_ok(), "once is enough for a threshold of one");
 }
 
+/// So many timestamps are asked for because one authority may be taken over: its word twice is one word.
+#[test]
+fn s06_a_timestamp_authority_counts_once_however_often_it_signs() {
+    let two = Rules { timestamps: 2, ..Rules::default() };
+    let mut case = Case::new(LogVersion::V2);
+    let stamps = |case: &mut Case, stamps: Value| {
+        case.bundle["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"] = stamps;
+    };
+    let signature = case.bundle["dsseEnvelope"]["signatures"][0]["sig"].as_str().unwrap().to_owned();
+    let signature = STANDARD.decode(signature).unwrap();
+    let refused = |case: &Case| {
+        let error = case.verify_as(&[identity()], two).unwrap_err();
+        assert_eq!(error.failed_step(), Some(Step::Timestamp), "{error}");
+        assert!(case.verify().is_ok());
+    };
+    let first = case.instance.stamp(&signature, NOW);
+    stamps(&mut case, json!([first, first]));
+    refused(&case);
+    let later = case.instance.stamp(&signature, NOW + 1);
+    stamps(&mut case, json!([first, later]));
+    refused(&case);
+    // The same authority under two names in the trusted root.
+    let again = case.root["timestampAuthorities"][0].clone();
+    case.root["timestampAuthorities"].as_array_mut().unwrap().push(again);
+    refused(&case);
+
+    let other = Sigstore::new();
+    case.root["timestampAuthorities"]
+        .as_array_mut()
+        .unwrap()
+        .push(other.trusted_root()["timestampAuthorities"][0].clone());
+    let second = other.stamp(&signature, NOW);
+    stamps(&mut case, json!([first, second]));
+    assert!(case.verify_as(&[identity()], two).is_ok());
+    let three = Rules { timestamps: 3, ..Rules::default() };
+    assert!(case.verify_as(&[identity()], three).is_err());
+}
+
 /// CVE-2026-39984: the certificate in the token is trusted, the key that signed is another's.
 #[test]
 fn s07_a_timestamp_by_a_stranger_with_the_trusted_certificate() {

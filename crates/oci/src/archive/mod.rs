@@ -135,7 +135,7 @@ impl Source for Archive {
 
     fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
         match &self.form {
-            Form::Oci(chooser) => chooser.referrers(subject, &self.members),
+            Form::Oci(chooser) => chooser.referrers(subject, &[], &self.members),
             // The format has no place for them.
             Form::Docker(_) => Ok(Referrers::default()),
         }

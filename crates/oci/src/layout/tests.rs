@@ -179,3 +179,66 @@ fn an_empty_index_has_no_image() {
     edit_index(&dir, |index| index["manifests"] = json!([]));
     assert!(matches!(open(&dir, None).unwrap().resolve(), Err(Error::UnknownFormat { .. })));
 }
+
+/// As `cosign save` leaves it: kinds instead of names, and the referrers among the blobs.
+fn saved(dir: &TempDir) -> (Artifact, Artifact, Artifact) {
+    let (image, older) = (image("1"), image("older signatures"));
+    image.write_layout(dir.path(), None);
+    older.write_layout(dir.path(), None);
+    let bundle = attachment(&image.top, "application/vnd.example", "application/json", b"{}");
+    for object in bundle.parts.iter().chain([&bundle.top]) {
+        fs::write(blob_path(dir, &object.digest()), &object.bytes).unwrap();
+    }
+    edit_index(dir, |index| {
+        for (entry, kind) in index["manifests"].as_array_mut().unwrap().iter_mut().zip(["image", "sigs"]) {
+            entry["annotations"] = json!({"kind": format!("dev.cosignproject.cosign/{kind}")});
+            entry["artifactType"] = json!("application/vnd.oci.image.config.v1+json");
+        }
+    });
+    (image, older, bundle)
+}
+
+#[test]
+fn what_cosign_saved_is_found_by_its_kind_and_among_the_blobs() {
+    let dir = TempDir::new().unwrap();
+    let (image, older, bundle) = saved(&dir);
+    let layout = open(&dir, None).unwrap();
+    assert_eq!(layout.resolve().unwrap().digest, image.digest());
+    let tag = |digest: &Digest, suffix: &str| format!("sha256-{}.{suffix}", digest.hex());
+    let (found, _) = layout.named(&tag(&image.digest(), "sig")).unwrap().unwrap();
+    assert_eq!(found.digest, older.digest());
+    assert!(layout.named(&tag(&image.digest(), "att")).unwrap().is_none());
+    // They are of the one image, whatever else somebody asks about.
+    assert!(layout.named(&tag(&Digest::sha256(b"another"), "sig")).unwrap().is_none());
+    let referrers = layout.referrers(&image.digest()).unwrap();
+    let digests: Vec<Digest> = referrers.descriptors.iter().map(|referrer| referrer.digest).collect();
+    assert_eq!(digests, [bundle.digest()]);
+    assert_eq!(referrers.descriptors[0].artifact_type.as_deref(), Some("application/vnd.example"));
+    assert_eq!(layout.referrers(&older.digest()).unwrap(), Referrers::default());
+}
+
+#[test]
+fn nothing_among_the_blobs_of_such_a_layout_is_believed_or_followed() {
+    let dir = TempDir::new().unwrap();
+    let (image, _, bundle) = saved(&dir);
+    let blobs = dir.path().join("blobs/sha256");
+    // Another content under the name, a link to a true referrer elsewhere, junk, and a folder.
+    let outside = TempDir::new().unwrap();
+    let linked = attachment(&image.top, "application/vnd.linked", "application/json", b"[]");
+    fs::write(outside.path().join("manifest"), &linked.top.bytes).unwrap();
+    symlink(outside.path().join("manifest"), blob_path(&dir, &linked.digest())).unwrap();
+    fs::write(blobs.join("0".repeat(64)), &linked.top.bytes).unwrap();
+    fs::write(blobs.join("1".repeat(64)), "{").unwrap();
+    fs::write(blobs.join("not-a-digest"), &linked.top.bytes).unwrap();
+    fs::create_dir(blobs.join("2".repeat(64))).unwrap();
+    let referrers = open(&dir, None).unwrap().referrers(&image.digest()).unwrap();
+    let digests: Vec<Digest> = referrers.descriptors.iter().map(|referrer| referrer.digest).collect();
+    assert_eq!(digests, [bundle.digest()]);
+    // Two images by their kinds: neither is the one, and the signatures are nobody's.
+    edit_index(&dir, |index| {
+        index["manifests"][1]["annotations"]["kind"] = json!("dev.cosignproject.cosign/image");
+    });
+    let layout = open(&dir, None).unwrap();
+    assert!(matches!(layout.resolve(), Err(Error::SeveralImages { .. })));
+    assert!(layout.named(&format!("sha256-{}.sig", image.digest().hex())).unwrap().is_none());
+}

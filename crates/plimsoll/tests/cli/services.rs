@@ -58,6 +58,51 @@ fn a_file_and_an_image_are_signed_without_a_key_and_verified_by_identity() {
 }
 
 #[test]
+fn attestations_of_files_and_images_are_made_without_a_key_and_verified_by_identity() {
+    let (server, registry) = (Server::start(), Registry::start());
+    let (subject, issuer, image) = (Leaf::default().subject, server.url(), patched(&registry));
+    for log in [1, 2] {
+        let place = place(&server, log);
+        let path = |name: &str| place.path(name);
+        let predicate = place.write("predicate.json", format!(r#"{{"log": {log}}}"#));
+        let (config, root, token) = (path("signing.json"), path("trusted.json"), path("token"));
+        let (file, bundle) = (path("file"), path("bundle.json"));
+        let kind = format!("https://example.com/log/{log}");
+        let services = ["--signing-config", &config, "--trusted-root", &root, "--identity-token", &token];
+        let what = ["--type", &kind, "--predicate", &predicate];
+        let who = |subject: &str| {
+            let who = ["--certificate-identity", subject, "--certificate-oidc-issuer", &issuer];
+            [&["--type", &kind, "--trusted-root", &root], &who[..]]
+                .concat()
+                .iter()
+                .map(ToString::to_string)
+                .collect()
+        };
+        let run = |words: &[&str], who: Vec<String>, last: &[&str]| {
+            let who: Vec<&str> = who.iter().map(String::as_str).collect();
+            place.run(&[words, &who, last].concat())
+        };
+
+        let attest = ["attest-blob", "--bundle", &bundle, &file];
+        place.run(&[&attest[..], &what, &services].concat()).exits(0).says("certificate for").says(&subject);
+        let verify = ["verify-blob-attestation", "--bundle", &bundle];
+        let verified = run(&verify, who(&subject), &[&file]).exits(0).json();
+        assert_eq!(verified["predicate"]["log"], log);
+        run(&verify, who("https://somebody.example/else"), &[&file]).exits(10);
+        place.write("file", "another");
+        run(&verify, who(&subject), &[&file]).exits(10);
+
+        place.run(&[&["attest", &image], &what[..], &services].concat()).exits(0).says(&subject);
+        let verified = run(&["verify-attestation"], who(&subject), &[&image]).exits(0).json();
+        assert_eq!(verified["predicate"]["log"], log);
+        run(&["verify-attestation"], who("https://somebody.example/else"), &[&image]).exits(10);
+        // An attestation says nothing about a release: it is no signature.
+        let signature = ["verify", "--trusted-root", &root, "--certificate-identity", &subject];
+        place.run(&[&signature[..], &["--certificate-oidc-issuer", &issuer, &image]].concat()).exits(10);
+    }
+}
+
+#[test]
 fn a_key_with_a_log_and_timestamps_needs_no_word_about_the_log() {
     let server = Server::start();
     let place = place(&server, 2);

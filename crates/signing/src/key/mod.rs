@@ -13,10 +13,12 @@
 //! These are what `plimsoll-verify` takes, and what cosign makes of such keys but for Ed25519.
 
 mod cosign;
+mod der;
 mod external;
 mod file;
 mod k8s;
 mod kms;
+mod pkcs11;
 mod reference;
 mod remote;
 
@@ -37,7 +39,7 @@ use crate::signer::{Payload, SigningKey};
 pub use file::{Format, Inspected, inspect};
 /// Wipes its content when it is dropped.
 pub use pkcs8::der::zeroize::Zeroizing;
-pub use reference::{Ask, KeyAccess, is_remote, open, open_public};
+pub use reference::{Ask, KeyAccess, Secret, is_remote, open, open_private, open_public, shown};
 
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");

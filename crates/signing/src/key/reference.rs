@@ -8,6 +8,7 @@
 //! awskms://[ENDPOINT]/KEY                     Amazon KMS
 //! gcpkms://projects/…/cryptoKeyVersions/N     Google Cloud KMS
 //! azurekms://NAME.vault.azure.net/KEY         Azure Key Vault
+//! pkcs11:token=…;object=…                     a token: RFC 7512
 //! external:PROGRAM                            a program that signs
 //! ```
 
@@ -19,10 +20,10 @@ use std::sync::Arc;
 
 use plimsoll_core::{read, text};
 use plimsoll_http::Settings;
-use plimsoll_oci::auth::Cloud;
+use plimsoll_oci::auth::{Cloud, Mode};
 use plimsoll_verify::PublicKey;
 
-use super::{PrivateKey, Zeroizing, external, file, k8s, kms};
+use super::{PrivateKey, Zeroizing, external, file, k8s, kms, pkcs11};
 use crate::Error;
 use crate::signer::SigningKey;
 
@@ -37,18 +38,22 @@ type Variable = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 pub struct KeyAccess {
     /// For the references that lead to a service.
     pub http: Settings,
+    cloud: Cloud,
     variable: Arc<Variable>,
 }
 
 impl KeyAccess {
-    /// With the environment of this process.
-    pub fn of_process(http: Settings) -> Self {
-        Self::new(http, |name| std::env::var_os(name))
+    /// With the environment of this process, and the identities that clouds give this machine.
+    pub fn of_process(http: Settings, cloud: Cloud) -> Self {
+        Self { http, cloud, variable: Arc::new(|name| std::env::var_os(name)) }
     }
 
-    /// With environment variables from elsewhere.
+    /// With environment variables from elsewhere, by which the clouds' identities are found too.
     pub fn new(http: Settings, variable: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
-        Self { http, variable: Arc::new(variable) }
+        let variable: Arc<Variable> = Arc::new(variable);
+        let shared = Arc::clone(&variable);
+        let cloud = Cloud::from_env(Mode::Auto, move |name| shared(name), plimsoll_core::clock::now);
+        Self { http, cloud, variable }
     }
 
     /// A variable that is set and not empty.
@@ -56,10 +61,9 @@ impl KeyAccess {
         (self.variable)(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
     }
 
-    /// The identities that clouds give this machine, by the same environment.
-    pub(super) fn cloud(&self) -> Result<Cloud, Error> {
-        let variable = Arc::clone(&self.variable);
-        Ok(Cloud::from_env(move |name| variable(name), plimsoll_core::clock::now)?)
+    /// The identities that clouds give this machine.
+    pub(super) fn cloud(&self) -> Cloud {
+        self.cloud.clone()
     }
 }
 
@@ -69,8 +73,17 @@ impl fmt::Debug for KeyAccess {
     }
 }
 
-/// Asks for the passphrase of what is named.
-pub type Ask<'a> = dyn FnMut(&str) -> Result<Zeroizing<String>, Error> + 'a;
+/// What is asked for. One must not be given where the other is wanted: a token locks itself after a few wrong PINs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secret {
+    /// The passphrase of a key file.
+    Passphrase,
+    /// The PIN of a token.
+    Pin,
+}
+
+/// Asks for the secret of what is named.
+pub type Ask<'a> = dyn FnMut(Secret, &str) -> Result<Zeroizing<String>, Error> + 'a;
 
 enum Place<'a> {
     File(&'a Path),
@@ -80,6 +93,7 @@ enum Place<'a> {
     Amazon(&'a str),
     Google(&'a str),
     Azure(&'a str),
+    Token(&'a str),
     Program(&'a str),
 }
 
@@ -94,10 +108,9 @@ impl<'a> Place<'a> {
         if let Some(program) = reference.strip_prefix("external:") {
             return Ok(Self::Program(program));
         }
-        if reference.starts_with("pkcs11:") {
-            return wrong(
-                "keys in PKCS#11 tokens are not supported; a program that uses the token can be named by external:PROGRAM",
-            );
+        // Schemes have no case (RFC 3986, 3.1). Taken for the name of a file, a PIN in it would be in the message.
+        if reference.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("pkcs11:")) {
+            return Ok(Self::Token(reference));
         }
         match reference.split_once("://") {
             None if reference.is_empty() => wrong("it is empty"),
@@ -110,38 +123,59 @@ impl<'a> Place<'a> {
             Some(("gcpkms", rest)) => Ok(Self::Google(rest)),
             Some(("azurekms", rest)) => Ok(Self::Azure(rest)),
             Some(_) => wrong(
-                "expected a file, env://, k8s://, hashivault://, awskms://, gcpkms://, azurekms:// or external:PROGRAM",
+                "expected a file, env://, k8s://, hashivault://, awskms://, gcpkms://, azurekms://, pkcs11: or external:PROGRAM",
             ),
         }
     }
 }
 
-/// Whether somebody else is asked for the key, who has its public half ready: a cluster, a service, a program.
+/// Whether somebody else is asked for the key, who has its public half ready: a cluster, a service, a token, a program.
 pub fn is_remote(reference: &str) -> bool {
     !matches!(Place::of(reference), Ok(Place::File(_) | Place::Variable(_)) | Err(_))
+}
+
+/// `reference` as it may be shown: of a token's URI without what can be its PIN.
+pub fn shown(reference: &str) -> String {
+    match Place::of(reference) {
+        Ok(Place::Token(uri)) => pkcs11::shown(uri),
+        _ => text::terminal(reference).into_owned(),
+    }
 }
 
 /// The key that `reference` names; `ask` is called with a name for it when there has to be a passphrase.
 pub fn open(reference: &str, ask: &mut Ask<'_>, access: &KeyAccess) -> Result<Box<dyn SigningKey>, Error> {
     Ok(match Place::of(reference)? {
-        Place::File(path) => Box::new(unlock(&read_file(path)?, &place(path), ask)?),
-        Place::Variable(name) => {
-            Box::new(unlock(variable(reference, name, access)?.as_bytes(), reference, ask)?)
-        }
-        Place::Cluster(rest) => {
-            let found = k8s::read(reference, rest, access)?;
-            let pem = found.key.ok_or_else(|| missing(reference, "cosign.key"))?;
-            match found.password {
-                Some(password) => Box::new(PrivateKey::from_pem(&pem, Some(&password))?),
-                None => Box::new(unlock(&pem, reference, ask)?),
-            }
+        Place::File(_) | Place::Variable(_) | Place::Cluster(_) => {
+            Box::new(open_private(reference, ask, access)?)
         }
         Place::Vault(key) => Box::new(kms::vault::open(reference, key, access)?),
         Place::Amazon(rest) => Box::new(kms::aws::open(reference, rest, access)?),
         Place::Google(rest) => Box::new(kms::google::open(reference, rest, access)?),
         Place::Azure(rest) => Box::new(kms::azure::open(reference, rest, access)?),
+        Place::Token(uri) => Box::new(pkcs11::open(uri, ask, access)?),
         Place::Program(program) => Box::new(external::open(reference, program)?),
     })
+}
+
+/// The private key itself that `reference` names, to be written elsewhere: one in a file, a variable or a secret. What a
+/// token, a service or a program keeps stays there.
+pub fn open_private(reference: &str, ask: &mut Ask<'_>, access: &KeyAccess) -> Result<PrivateKey, Error> {
+    match Place::of(reference)? {
+        Place::File(path) => unlock(&read_file(path)?, &place(path), ask),
+        Place::Variable(name) => unlock(variable(reference, name, access)?.as_bytes(), reference, ask),
+        Place::Cluster(rest) => {
+            let found = k8s::read(reference, rest, access)?;
+            let pem = found.key.ok_or_else(|| missing(reference, "cosign.key"))?;
+            match found.password {
+                Some(password) => PrivateKey::from_pem(&pem, Some(&password)),
+                None => unlock(&pem, reference, ask),
+            }
+        }
+        _ => Err(Error::KeyReference {
+            reference: shown(reference),
+            problem: "whoever keeps this key signs with it and does not give it away".to_owned(),
+        }),
+    }
 }
 
 /// The public key that `reference` names: a file with a `PUBLIC KEY`, or the public half of a key elsewhere.
@@ -158,6 +192,7 @@ pub fn open_public(reference: &str, access: &KeyAccess) -> Result<PublicKey, Err
         Place::Amazon(rest) => Ok(kms::aws::open(reference, rest, access)?.public),
         Place::Google(rest) => Ok(kms::google::open(reference, rest, access)?.public),
         Place::Azure(rest) => Ok(kms::azure::open(reference, rest, access)?.public),
+        Place::Token(uri) => pkcs11::open_public(uri, access),
         Place::Program(program) => Ok(external::open(reference, program)?.public),
     }
 }
@@ -170,7 +205,9 @@ fn missing(reference: &str, field: &str) -> Error {
 /// Asks only for what is encrypted.
 fn unlock(pem: &[u8], place: &str, ask: &mut Ask<'_>) -> Result<PrivateKey, Error> {
     match PrivateKey::from_pem(pem, None) {
-        Err(Error::PassphraseMissing) => PrivateKey::from_pem(pem, Some(ask(place)?.as_bytes())),
+        Err(Error::PassphraseMissing) => {
+            PrivateKey::from_pem(pem, Some(ask(Secret::Passphrase, place)?.as_bytes()))
+        }
         other => other,
     }
 }

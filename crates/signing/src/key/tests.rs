@@ -255,3 +255,22 @@ fn files_of_before_pkcs8_open() {
     assert_eq!(inspect(PLAIN.as_bytes()).unwrap().format, Format::Pkcs8);
     assert!(!Format::Pkcs8.is_encrypted() && Format::Cosign.is_encrypted());
 }
+
+/// Schemes have no case: taken for the name of a file, the PIN in it would be in the message.
+#[test]
+fn a_tokens_pin_is_in_no_message_however_the_scheme_is_written() {
+    let access = KeyAccess::new(plimsoll_http::Settings::default(), |_| None);
+    let mut ask = |_: Secret, _: &str| panic!("nothing is asked for");
+    for reference in [
+        "PKCS11:token=a?module-path=/nowhere.so&pin-value=s3cret",
+        "Pkcs11:token=a?module-path=/nowhere.so&pin-value=s3cret&pin-source=file:///s3cret",
+        "pkcs11:token=a?module-path=/nowhere.so&pin-value=s3cret",
+    ] {
+        let opened = open(reference, &mut ask, &access).map(drop).unwrap_err();
+        let public = open_public(reference, &access).map(drop).unwrap_err();
+        for said in [opened.to_string(), public.to_string(), format!("{opened:?}"), shown(reference)] {
+            assert!(!said.contains("s3cret"), "{said}");
+        }
+        assert!(is_remote(reference));
+    }
+}

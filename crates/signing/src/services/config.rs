@@ -15,63 +15,74 @@
 //! one with the highest version, and of these the newest. A kind that the configuration names and of which none counts is
 //! an error: what should have been logged is not signed without.
 
-use plimsoll_core::{Timestamp, json, text};
+use plimsoll_core::{Limits, Timestamp, json, text};
 use plimsoll_http::Url;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Log, LogVersion, base};
 use crate::Error;
 
-/// Bytes of a signing configuration.
-const MOST: u64 = 1 << 20;
 /// Services of one kind.
 const MOST_SERVICES: usize = 64;
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.signingconfig.v0.2+json";
 
-/// A signing configuration, read strictly. Nothing in it has been asked yet.
+/// A signing configuration. Nothing in it has been asked yet.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct SigningConfig {
-    media_type: String,
     #[serde(default)]
-    ca_urls: Vec<Service>,
+    pub(crate) ca_urls: Vec<Service>,
     #[serde(default)]
-    oidc_urls: Vec<Service>,
+    pub(crate) oidc_urls: Vec<Service>,
     #[serde(default)]
-    rekor_tlog_urls: Vec<Service>,
+    pub(crate) rekor_tlog_urls: Vec<Service>,
     #[serde(default)]
     rekor_tlog_config: Selection,
     #[serde(default)]
-    tsa_urls: Vec<Service>,
+    pub(crate) tsa_urls: Vec<Service>,
     #[serde(default)]
     tsa_config: Selection,
 }
 
+/// What becomes of members that are not known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownMembers {
+    /// They are refused: in a file that somebody wrote they are typing errors.
+    Refuse,
+    /// They are left out: an instance may send a newer form by its TUF repository, and an update has to survive that.
+    Skip,
+}
+
+/// A service of an instance.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Service {
-    url: String,
-    major_api_version: u32,
-    valid_for: Period,
-    #[serde(default)]
-    operator: String,
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Service {
+    pub(crate) url: String,
+    pub(crate) major_api_version: u32,
+    pub(crate) valid_for: Period,
+    #[serde(default, deserialize_with = "or_empty")]
+    pub(crate) operator: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Period {
-    start: Timestamp,
+pub(crate) struct Period {
+    pub(crate) start: Timestamp,
     #[serde(default)]
-    end: Option<Timestamp>,
+    pub(crate) end: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Selection {
     #[serde(default)]
     selector: Selector,
     #[serde(default)]
-    count: u32,
+    count: Option<u32>,
+}
+
+/// The JSON form of protobuf writes null for what is not set, in some writers.
+fn or_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -81,6 +92,41 @@ enum Selector {
     Any,
     All,
     Exact,
+    /// Undefined, or one that is not known here: how many would be a guess.
+    #[serde(other)]
+    Other,
+}
+
+const MEMBERS: &[&str] =
+    &["mediaType", "caUrls", "oidcUrls", "rekorTlogUrls", "rekorTlogConfig", "tsaUrls", "tsaConfig"];
+const SERVICES: &[&str] = &["caUrls", "oidcUrls", "rekorTlogUrls", "tsaUrls"];
+const SELECTIONS: &[&str] = &["rekorTlogConfig", "tsaConfig"];
+
+/// The first member that is not known, with its parents.
+fn unknown(config: &Value) -> Option<String> {
+    let stranger = |value: &Value, known: &[&str]| {
+        value.as_object()?.keys().find(|name| !known.contains(&name.as_str())).cloned()
+    };
+    if let Some(name) = stranger(config, MEMBERS) {
+        return Some(name);
+    }
+    let services = SERVICES.iter().flat_map(|kind| {
+        let list = config.get(kind).and_then(Value::as_array).into_iter().flatten();
+        list.enumerate().map(move |(index, service)| (format!("{kind}[{index}]"), service))
+    });
+    for (path, service) in services {
+        if let Some(name) = stranger(service, &["url", "majorApiVersion", "validFor", "operator"]) {
+            return Some(format!("{path}.{name}"));
+        }
+        let period = service.get("validFor").unwrap_or(&Value::Null);
+        if let Some(name) = stranger(period, &["start", "end"]) {
+            return Some(format!("{path}.validFor.{name}"));
+        }
+    }
+    SELECTIONS.iter().find_map(|kind| {
+        let name = stranger(config.get(kind)?, &["selector", "count"])?;
+        Some(format!("{kind}.{name}"))
+    })
 }
 
 /// The services that a configuration comes down to.
@@ -96,18 +142,23 @@ fn wrong(problem: impl Into<String>) -> Error {
 }
 
 impl SigningConfig {
-    /// Reads a configuration: strict JSON of at most 1 MiB, without members that are not known.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+    /// Reads a configuration: strict JSON of at most 4 MiB, of version 0.2.
+    pub fn parse(bytes: &[u8], members: UnknownMembers) -> Result<Self, Error> {
+        let value =
+            json::value(bytes, Limits::default().bundle_bytes).map_err(|error| wrong(error.to_string()))?;
         // The media type first: another version has other members.
-        let value = json::value(bytes, MOST).map_err(|error| wrong(error.to_string()))?;
-        let got = value.get("mediaType").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let got = value.get("mediaType").and_then(Value::as_str).unwrap_or_default();
         if got != MEDIA_TYPE {
             let got: String = got.chars().take(100).collect();
             return Err(wrong(format!("got media type {got:?}, expected {MEDIA_TYPE}")));
         }
-        let config: Self = json::from_slice(bytes, MOST).map_err(|error| wrong(error.to_string()))?;
-        debug_assert_eq!(config.media_type, MEDIA_TYPE, "compared above");
-        Ok(config)
+        if members == UnknownMembers::Refuse
+            && let Some(path) = unknown(&value)
+        {
+            let path: String = path.chars().take(100).collect();
+            return Err(wrong(format!("unknown member {path:?}")));
+        }
+        serde_json::from_value(value).map_err(|error| wrong(error.to_string()))
     }
 
     pub(super) fn choose(&self, now: Timestamp) -> Result<Chosen, Error> {
@@ -170,7 +221,10 @@ fn select(
     let wanted = match selection.selector {
         Selector::All => best.len(),
         Selector::Any => 1,
-        Selector::Exact => usize::try_from(selection.count).unwrap_or(usize::MAX),
+        Selector::Exact => usize::try_from(selection.count.unwrap_or_default()).unwrap_or(usize::MAX),
+        Selector::Other => {
+            return Err(wrong(format!("{kind}: got an unknown selector, expected ANY, ALL or EXACT")));
+        }
     };
     if best.is_empty() || wanted == 0 || best.len() < wanted {
         return Err(wrong(format!(

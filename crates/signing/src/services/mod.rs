@@ -25,7 +25,7 @@ use serde_json::Value;
 
 use crate::Error;
 
-pub use config::SigningConfig;
+pub use config::{SigningConfig, UnknownMembers};
 pub(crate) use fulcio::certify;
 pub use identity::{IdentityToken, Sources};
 pub use rekor::LogVersion;

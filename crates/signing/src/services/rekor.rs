@@ -5,6 +5,7 @@
 //! with what it was sent: a log that answers with another entry, however valid, is refused here and not at the reader's
 //! (CVE-2026-22703). Proofs and promises are for verification, which knows the logs' keys.
 
+use aws_lc_rs::digest as lc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_core::{Digest, json};
@@ -197,7 +198,7 @@ impl Entry<'_> {
                 let algorithm = verifier.key().algorithm();
                 if !matches!(algorithm, KeyAlgorithm::EcdsaP256 | KeyAlgorithm::Rsa) {
                     // Readers of these entries know SHA-256 alone, ours among them.
-                    return Err(Error::NotLogged { algorithm });
+                    return Err(Error::NotLogged { algorithm, bits: verifier.key().bits() });
                 }
                 let spec = json!({
                     "data": {"hash": {"algorithm": "sha256", "value": digests.sha256.hex()}},
@@ -211,33 +212,38 @@ impl Entry<'_> {
 
     /// What version 2 is sent, and what it stores of it. To it a statement is a digest as well, of what was signed.
     fn v2(&self, verifier: &Verifier<'_>) -> Result<(Value, Value), Error> {
-        let algorithm = verifier.key().algorithm();
-        if algorithm != KeyAlgorithm::EcdsaP256 {
-            // The log takes P-384 and RSA too, and Ed25519 over a digest only. The reader that verification is built on
-            // knows entries of P-256 alone, and a bundle that it cannot verify is not handed out.
-            return Err(Error::NotLogged { algorithm });
-        }
+        let key = verifier.key();
+        let Some(details) = key.log_name() else {
+            return Err(Error::NotLogged { algorithm: key.algorithm(), bits: key.bits() });
+        };
+        let (name, algorithm) = match key.algorithm() {
+            KeyAlgorithm::EcdsaP384 => ("SHA2_384", &lc::SHA384),
+            _ => ("SHA2_256", &lc::SHA256),
+        };
         let (digest, signature) = match self {
             Self::Statement { payload, signature } => {
-                (Digest::sha256(&sigstore_types::pae(IN_TOTO_PAYLOAD, payload)), signature)
+                let message = sigstore_types::pae(IN_TOTO_PAYLOAD, payload);
+                (STANDARD.encode(lc::digest(algorithm, &message)), signature)
             }
-            Self::File { digests, signature } => (digests.sha256, signature),
+            Self::File { digests, signature } if key.algorithm() == KeyAlgorithm::EcdsaP384 => {
+                (STANDARD.encode(digests.sha384), signature)
+            }
+            Self::File { digests, signature } => (STANDARD.encode(digests.sha256.as_bytes()), signature),
         };
-        let digest = STANDARD.encode(digest.as_bytes());
         let (field, der) = match verifier {
             Verifier::Certificate { der, .. } => ("x509Certificate", *der),
             Verifier::Key(key) => ("publicKey", key.spki_der()),
         };
         let signature = json!({
             "content": STANDARD.encode(signature),
-            "verifier": {"keyDetails": "PKIX_ECDSA_P256_SHA_256", (field): {"rawBytes": STANDARD.encode(der)}},
+            "verifier": {"keyDetails": details, (field): {"rawBytes": STANDARD.encode(der)}},
         });
         let request = json!({"hashedRekordRequestV002": {"digest": digest, "signature": signature}});
         let stored = json!({
             "apiVersion": "0.0.2",
             "kind": "hashedrekord",
             "spec": {"hashedRekordV002": {
-                "data": {"algorithm": "SHA2_256", "digest": digest},
+                "data": {"algorithm": name, "digest": digest},
                 "signature": signature,
             }},
         });

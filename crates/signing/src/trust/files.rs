@@ -5,15 +5,15 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use plimsoll_core::{Digest, Limits, Timestamp, json as strict};
+use plimsoll_core::{Digest, Timestamp};
 use plimsoll_verify::{KeyAlgorithm, PublicKey, TrustedRoot};
 use serde_json::{Map, Value, json};
-use sigstore_trust_root::SigningConfig;
 use x509_cert::Certificate;
 use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::der::{Decode as _, DecodePem as _, Encode as _};
 
 use crate::Error;
+use crate::services::{SigningConfig, UnknownMembers};
 
 const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
 const SIGNING_CONFIG: &str = "application/vnd.dev.sigstore.signingconfig.v0.2+json";
@@ -271,7 +271,8 @@ impl SigningConfigSpec {
         let mut config = match &self.base {
             None => Map::new(),
             Some(base) => {
-                parse_signing_config(base)?;
+                // What a newer form has beside it goes along.
+                SigningConfig::parse(base, UnknownMembers::Skip)?;
                 match serde_json::from_slice(base) {
                     Ok(Value::Object(members)) => members,
                     _ => return Err(wrong("the base is no object")),
@@ -310,7 +311,7 @@ impl SigningConfigSpec {
             }
         }
         let bytes = written(&Value::Object(config), "signing config")?;
-        parse_signing_config(&bytes)?;
+        SigningConfig::parse(&bytes, UnknownMembers::Skip)?;
         Ok(bytes)
     }
 }
@@ -332,14 +333,6 @@ fn service(spec: &ServiceSpec) -> Result<Value, Error> {
         "validFor": window(&spec.url, spec.start, spec.end)?,
         "operator": spec.operator,
     }))
-}
-
-/// Reads a signing config: strict JSON of version 0.2, at most 4 MiB.
-pub fn parse_signing_config(bytes: &[u8]) -> Result<SigningConfig, Error> {
-    let wrong = |problem: String| Error::TrustFile { place: "signing config".to_owned(), problem };
-    strict::value(bytes, Limits::default().bundle_bytes).map_err(|error| wrong(error.to_string()))?;
-    let text = std::str::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
-    SigningConfig::from_json(text).map_err(|error| wrong(error.to_string()))
 }
 
 fn written(value: &Value, what: &str) -> Result<Vec<u8>, Error> {

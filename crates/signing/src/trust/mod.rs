@@ -31,10 +31,7 @@ use crate::Error;
 
 pub use cache::{Cached, Versions};
 pub use fault::TrustFault;
-pub use files::{
-    AuthoritySpec, LogSpec, SelectorSpec, ServiceSpec, SigningConfigSpec, TrustedRootSpec,
-    parse_signing_config,
-};
+pub use files::{AuthoritySpec, LogSpec, SelectorSpec, ServiceSpec, SigningConfigSpec, TrustedRootSpec};
 pub use summary::{Entry, EntryKind, entries, services};
 pub use update::{Updated, update};
 

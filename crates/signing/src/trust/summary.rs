@@ -5,7 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use plimsoll_core::Timestamp;
 use plimsoll_verify::TrustedRoot;
 use serde::Serialize;
-use sigstore_trust_root::{ServiceEndpoint, SigningConfig};
+
+use crate::services::SigningConfig;
+use crate::services::config::Service;
 
 /// An authority, a log or a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -117,10 +119,10 @@ pub fn services(config: &SigningConfig, now: Timestamp) -> Vec<Entry> {
         (EntryKind::TransparencyLog, &config.rekor_tlog_urls),
         (EntryKind::TimestampAuthority, &config.tsa_urls),
     ];
-    let entry = |kind, service: &ServiceEndpoint| Entry {
+    let entry = |kind, service: &Service| Entry {
         kind,
         url: service.url.clone(),
-        name: service.operator.clone(),
+        name: Some(service.operator.clone()).filter(|operator| !operator.is_empty()),
         detail: format!("version {}", service.major_api_version),
         id: None,
         start: Some(service.valid_for.start),

@@ -10,10 +10,10 @@ use sigstore_tuf::{Updater, UpdaterConfig};
 
 use super::cache::{Cached, Staged, Versions, checked_name};
 use super::fault::{TrustFault, from_tuf, refused};
-use super::files::parse_signing_config;
 use super::repository::Mirror;
 use super::{InitialRoot, Instance, inspect};
 use crate::Error;
+use crate::services::{SigningConfig, UnknownMembers};
 
 const TRUSTED_ROOT: &str = "trusted_root.json";
 const SIGNING_CONFIG: &str = "signing_config.v0.2.json";
@@ -63,7 +63,8 @@ pub fn update(
         String::from_utf8(fetched.trusted_root).map_err(|error| unusable(error.to_string()))?;
     let signing_config = match fetched.signing_config {
         Some(bytes) => {
-            parse_signing_config(&bytes).map_err(|error| unusable(error.to_string()))?;
+            SigningConfig::parse(&bytes, UnknownMembers::Skip)
+                .map_err(|error| unusable(error.to_string()))?;
             Some(String::from_utf8(bytes).map_err(|error| unusable(error.to_string()))?)
         }
         None => None,

@@ -87,12 +87,8 @@ fn manifest(
                 let answer = Answer::new(200)
                     .header("Content-Type", &manifest.media_type)
                     .header("Docker-Content-Digest", &digest);
-                let answer = if shared.options.etags {
-                    answer.header("ETag", format!("\"{digest}\""))
-                } else {
-                    answer
-                };
-                with_body(request, answer, manifest.bytes.clone())
+                let bytes = manifest.bytes.clone();
+                versioned(request, shared, answer, &format!("\"{digest}\""), bytes)
             }
         },
         "PUT" => {
@@ -235,7 +231,19 @@ fn referrers(request: &Request, state: &mut State, shared: &Shared, name: &str, 
     if wanted.is_some() {
         answer = answer.header("OCI-Filters-Applied", "artifactType");
     }
-    answer.body(body)
+    let etag = format!("\"{}\"", Digest::sha256(body.as_bytes()).hex());
+    versioned(request, shared, answer, &etag, body.into_bytes())
+}
+
+/// With an `ETag`, and without a body for those who have that version.
+fn versioned(request: &Request, shared: &Shared, answer: Answer, etag: &str, bytes: Vec<u8>) -> Answer {
+    if !shared.options.etags {
+        return with_body(request, answer, bytes);
+    }
+    if request.header("if-none-match") == Some(etag) {
+        return Answer::new(304).header("ETag", etag);
+    }
+    with_body(request, answer.header("ETag", etag), bytes)
 }
 
 /// For `HEAD` the length is announced and the body left out by the caller.

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use aws_lc_rs::digest::{Algorithm as DigestAlgorithm, Digest, SHA256, SHA384};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
     VerificationAlgorithm,
 };
 use base64::Engine as _;
@@ -153,7 +153,17 @@ impl Server {
         })
     }
 
-    /// A token over these claims; issuer, audience and times are added where they are missing.
+    /// Trusted root and signing configuration in one file, as sigstore-python takes them.
+    pub fn client_trust_config(&self, logs: &[u8]) -> Value {
+        json!({
+            "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
+            "trustedRoot": self.trusted_root(),
+            "signingConfig": self.signing_config(logs),
+        })
+    }
+
+    /// A token over these claims; issuer, audience and times are added where they are missing. The certificate's own
+    /// claims may stand in `certificate`, by the last number of their extensions.
     pub fn token(&self, claims: &Value) -> String {
         locked(&self.state).token(&self.url(), claims)
     }
@@ -278,8 +288,16 @@ impl State {
         let spki = if fault == Some(&Fault::Other) { Pair::new().spki().to_vec() } else { spki };
         let subject =
             if fault == Some(&Fault::OtherSubject) { "eve@example.com".to_owned() } else { subject };
-        let leaf =
-            Leaf { subject, issuer: base.to_owned(), start: now() - 60, end: now() + 540, ..Leaf::default() };
+        let default = Leaf::default();
+        let claims = match claims["certificate"].as_object() {
+            Some(named) => named
+                .iter()
+                .map(|(number, value)| Some((number.parse().ok()?, value.as_str()?.to_owned())))
+                .collect::<Option<_>>()?,
+            None => default.claims,
+        };
+        let (issuer, start, end) = (base.to_owned(), now() - 60, now() + 540);
+        let leaf = Leaf { subject, issuer, claims, start, end, ..Leaf::default() };
         if fault == Some(&Fault::BadSignature) {
             self.instance.ca_key = Pair::new();
         }
@@ -540,7 +558,8 @@ fn verifies_request(request: &[u8], spki: &[u8]) -> Option<bool> {
 /// The algorithm of a key, by how long its encoding is, and its name in the second version of the log.
 fn algorithm(spki: &[u8]) -> (&'static dyn VerificationAlgorithm, &'static DigestAlgorithm, &'static str) {
     match spki.len() {
-        ..100 => (&ECDSA_P256_SHA256_ASN1, &SHA256, "PKIX_ECDSA_P256_SHA_256"),
+        ..64 => (&ED25519, &SHA256, "PKIX_ED25519"),
+        64..100 => (&ECDSA_P256_SHA256_ASN1, &SHA256, "PKIX_ECDSA_P256_SHA_256"),
         100..256 => (&ECDSA_P384_SHA384_ASN1, &SHA384, "PKIX_ECDSA_P384_SHA_384"),
         256..384 => (&RSA_PKCS1_2048_8192_SHA256, &SHA256, "PKIX_RSA_PKCS1V15_2048_SHA256"),
         384..512 => (&RSA_PKCS1_2048_8192_SHA256, &SHA256, "PKIX_RSA_PKCS1V15_3072_SHA256"),

@@ -10,7 +10,7 @@
 //! - End points come from the registry's name and the user's environment, never from an answer. They are https, or http
 //!   on loopback. Redirects are not followed.
 //! - Metadata services (`169.254.169.254` and the like) are asked when the environment names one, or when
-//!   `PLIMSOLL_CLOUD_IDENTITY=metadata` says so. A machine that is in no cloud would wait for them in vain.
+//!   [`Mode::Metadata`] says so. A machine that is in no cloud would wait for them in vain.
 //! - Of an answer that is a refusal, a message repeats the status and the error code: its other words may hold the token.
 
 pub(crate) mod aws;
@@ -24,8 +24,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::path::Path;
-use std::str::FromStr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -36,11 +35,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use super::{Credentials, Secret};
-use crate::Error;
 use crate::error::shown;
 
-/// The variable that says when a cloud's identity is used.
-const SETTING: &str = "PLIMSOLL_CLOUD_IDENTITY";
 /// Bytes of an answer or of a file with a token or key. The largest tokens known have some 16 KiB.
 const ANSWER: u64 = 64 * 1024;
 /// How long one step may take.
@@ -62,19 +58,6 @@ pub enum Mode {
     Auto,
     /// The same, and otherwise the metadata service of the machine's cloud is asked.
     Metadata,
-}
-
-impl FromStr for Mode {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "off" => Ok(Self::Off),
-            "auto" => Ok(Self::Auto),
-            "metadata" => Ok(Self::Metadata),
-            _ => Err(()),
-        }
-    }
 }
 
 /// The identities of this machine. Clones share what was fetched.
@@ -104,31 +87,19 @@ struct Kept {
 }
 
 impl Cloud {
-    /// By environment variables, `PLIMSOLL_CLOUD_IDENTITY` among them, and a clock. Nothing else is looked at before a
-    /// registry asks.
+    /// As `mode` says, by environment variables and a clock. Nothing else is looked at before a registry asks.
     pub fn from_env(
+        mode: Mode,
         variable: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
         now: fn() -> Timestamp,
-    ) -> Result<Self, Error> {
-        let mode = match variable(SETTING).filter(|v| !v.is_empty()) {
-            None => Mode::default(),
-            Some(text) => text.to_str().and_then(|t| t.parse().ok()).ok_or_else(|| Error::Credentials {
-                place: SETTING.to_owned(),
-                problem: format!("got {}, expected auto, off or metadata", shown(&text.to_string_lossy())),
-            })?,
-        };
+    ) -> Self {
         let environment = Environment { mode, variable: Box::new(variable), now };
-        Ok(Self { shared: Arc::new(Shared { environment, granted: Mutex::default() }) })
+        Self { shared: Arc::new(Shared { environment, granted: Mutex::default() }) }
     }
 
-    /// That of this process, once.
-    pub fn of_process() -> Result<Self, Error> {
-        static PROCESS: OnceLock<Cloud> = OnceLock::new();
-        if let Some(cloud) = PROCESS.get() {
-            return Ok(cloud.clone());
-        }
-        let cloud = Self::from_env(|name| std::env::var_os(name), plimsoll_core::clock::now)?;
-        Ok(PROCESS.get_or_init(|| cloud).clone())
+    /// With the environment of this process.
+    pub fn of_process(mode: Mode) -> Self {
+        Self::from_env(mode, |name| std::env::var_os(name), plimsoll_core::clock::now)
     }
 
     /// The identity for a registry, by its host as references name it; `None` where it is no cloud's, or the user wants
@@ -548,8 +519,7 @@ mod tests {
 
     #[test]
     fn a_host_that_answers_for_a_cloud_gets_nothing() {
-        let asked = |_: &str| -> Option<OsString> { Some("auto".into()) };
-        let cloud = Cloud::from_env(asked, plimsoll_core::clock::now).unwrap();
+        let cloud = Cloud::from_env(Mode::Auto, |_| None, plimsoll_core::clock::now);
         let identity = cloud.identity("gcr.io").unwrap();
         let client = Client::new(plimsoll_http::Settings::default()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -566,15 +536,11 @@ mod tests {
 
     #[test]
     fn the_mode_is_the_users() {
-        let cloud =
-            |text: &'static str| Cloud::from_env(move |_| Some(text.into()), plimsoll_core::clock::now);
-        assert!(cloud("off").unwrap().identity("gcr.io").is_none());
-        assert!(cloud("auto").unwrap().identity("gcr.io").is_some());
-        assert!(cloud("").unwrap().identity("gcr.io").is_some());
-        assert!(cloud("").unwrap().identity("registry.example").is_none());
-        let error = cloud("always").unwrap_err();
-        assert_eq!(error.kind(), Kind::Usage);
-        assert!(error.to_string().contains("got always, expected auto, off or metadata"), "{error}");
+        let cloud = |mode| Cloud::from_env(mode, |_| None, plimsoll_core::clock::now);
+        assert!(cloud(Mode::Off).identity("gcr.io").is_none());
+        assert!(cloud(Mode::Auto).identity("gcr.io").is_some());
+        assert!(cloud(Mode::default()).identity("gcr.io").is_some());
+        assert!(cloud(Mode::default()).identity("registry.example").is_none());
     }
 
     #[test]

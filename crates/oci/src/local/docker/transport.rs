@@ -97,6 +97,8 @@ impl Restream for Save {
     fn open(&self) -> Result<Box<dyn Read + Send>, Error> {
         let (engine, target) = (self.engine.clone(), self.target.clone());
         let what = engine.what(&target);
+        // The engine's stream is received while it is read.
+        plimsoll_http::keep_going().map_err(|source| Error::Io { what: what.clone(), source })?;
         block_on(async move {
             let Some(mut answer) = engine.get(&target).await? else {
                 return Err(Error::NotFound { what: target, place: engine.socket.display().to_string() });
@@ -127,7 +129,7 @@ struct Pieces {
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() && !self.ended {
-            match self.receiver.blocking_recv() {
+            match plimsoll_http::wait(self.receiver.recv())? {
                 Some(Ok(Some(piece))) => self.piece = piece,
                 Some(Ok(None)) => self.ended = true,
                 Some(Err(error)) => return Err(error),

@@ -77,7 +77,7 @@ pub(in crate::key) fn open(reference: &str, rest: &str, access: &KeyAccess) -> R
     } else {
         service.endpoint("end point", &format!("https://{host}/"))?
     };
-    let cloud = access.cloud()?;
+    let cloud = access.cloud();
     let mut kms = Kms { service, cloud, endpoint, region, key: key.to_owned() };
     let Public { arn, key, usage } =
         kms.call("reading the public key", "GetPublicKey", &json!({"KeyId": kms.key}))?;

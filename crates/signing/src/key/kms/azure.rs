@@ -10,9 +10,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use pkcs8::der::asn1::{AnyRef, BitStringRef, SequenceOf, UintRef};
-use pkcs8::der::{self, Encode as _};
-use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use plimsoll_http::{HeaderValue, Request, Url, header};
 use plimsoll_oci::auth::Cloud;
 use plimsoll_verify::{KeyAlgorithm, PublicKey};
@@ -22,7 +19,7 @@ use serde_json::json;
 
 use crate::Error;
 use crate::key::remote::{Asked, Keeper, Remote, Service, is_segment};
-use crate::key::{EC, KeyAccess, P256, P384, RSA};
+use crate::key::{KeyAccess, P256, P384, der};
 
 const HINT: &str = "the identity needs the role Key Vault Crypto User (keys/get and keys/sign) on the key";
 const VERSION: &str = "7.4";
@@ -90,7 +87,7 @@ pub(in crate::key) fn open(reference: &str, rest: &str, access: &KeyAccess) -> R
         ("https", audience(&host.to_ascii_lowercase()).ok_or_else(usage)?)
     };
     let base = service.endpoint("vault", &format!("{scheme}://{host}/"))?;
-    let cloud = access.cloud()?;
+    let cloud = access.cloud();
     let mut vault =
         Vault { service, cloud, base, audience, key: key.to_owned(), version: version.to_owned() };
     let path = if version.is_empty() { format!("keys/{key}") } else { format!("keys/{key}/{version}") };
@@ -121,27 +118,11 @@ fn spki(jwk: &Jwk) -> Option<Vec<u8>> {
             if x.len() != size || y.len() != size {
                 return None;
             }
-            let point = [&[4], x.as_slice(), &y].concat();
-            let algorithm = AlgorithmIdentifierRef { oid: EC, parameters: Some(AnyRef::from(&curve)) };
-            let subject_public_key = BitStringRef::from_bytes(&point).ok()?;
-            SubjectPublicKeyInfoRef { algorithm, subject_public_key }.to_der().ok()
+            der::ec_key(&curve, &[&[4], x.as_slice(), &y].concat())
         }
-        ("RSA" | "RSA-HSM", _) => {
-            let key = integers(&bytes(&jwk.n)?, &bytes(&jwk.e)?).ok()?;
-            let algorithm = AlgorithmIdentifierRef { oid: RSA, parameters: Some(AnyRef::NULL) };
-            let subject_public_key = BitStringRef::from_bytes(&key).ok()?;
-            SubjectPublicKeyInfoRef { algorithm, subject_public_key }.to_der().ok()
-        }
+        ("RSA" | "RSA-HSM", _) => der::rsa_key(&bytes(&jwk.n)?, &bytes(&jwk.e)?),
         _ => None,
     }
-}
-
-/// `SEQUENCE { INTEGER, INTEGER }`: an RSA key (RFC 8017) and an ECDSA signature (RFC 3279) alike.
-fn integers(first: &[u8], second: &[u8]) -> der::Result<Vec<u8>> {
-    let mut sequence = SequenceOf::<UintRef<'_>, 2>::new();
-    sequence.add(UintRef::new(first)?)?;
-    sequence.add(UintRef::new(second)?)?;
-    sequence.to_der()
 }
 
 impl Vault {
@@ -180,21 +161,13 @@ impl Keeper for Vault {
         let Signed { value } = self.call("signing", &path, Some(body))?;
         let wrong = || self.service.wrong("signing: the signature has another form than expected");
         let signature = URL_SAFE_NO_PAD.decode(value).map_err(|_| wrong())?;
-        let half = match algorithm {
-            KeyAlgorithm::Rsa => return Ok(signature),
-            KeyAlgorithm::EcdsaP384 => 48,
-            _ => 32,
-        };
-        match signature.split_at_checked(half) {
-            Some((r, s)) if s.len() == half => integers(r, s).map_err(|_| wrong()),
-            _ => Err(wrong()),
-        }
+        der::signature(algorithm, signature).ok_or_else(wrong)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{audience, integers};
+    use super::audience;
 
     #[test]
     fn only_a_vault_gets_a_token() {
@@ -209,10 +182,5 @@ mod tests {
         ] {
             assert_eq!(audience(host), None, "{host}");
         }
-    }
-
-    #[test]
-    fn halves_of_a_signature_become_integers_in_their_shortest_form() {
-        assert_eq!(integers(&[0, 0, 1], &[0x80, 2]).unwrap(), [0x30, 8, 2, 1, 1, 2, 3, 0, 0x80, 2]);
     }
 }

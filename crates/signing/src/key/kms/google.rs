@@ -70,7 +70,7 @@ pub(in crate::key) fn open(reference: &str, rest: &str, access: &KeyAccess) -> R
     })?;
     let endpoint = access.get(OVERRIDE).unwrap_or_else(|| ENDPOINT.to_owned());
     let endpoint = service.endpoint(OVERRIDE, &endpoint)?;
-    let cloud = access.cloud()?;
+    let cloud = access.cloud();
     let kms = Kms { service, cloud, endpoint, name };
     let Public { pem, algorithm } = kms.call("reading the public key", "/publicKey", None)?;
     let expected = match algorithm.as_str() {

@@ -1,0 +1,31 @@
+//! Inclusion of log entries that the official verifier cannot read: of the second version, by other keys than P-256.
+//!
+//! The entry's body is a leaf of the tree (RFC 6962, 2.1) whose root a trusted log signed in the checkpoint that comes with
+//! it. Index, size and root are those of the entry and of the checkpoint: the proof repeats them, and nothing signs what it
+//! repeats. This is what the official verifier does of the others.
+
+use jiff::Timestamp;
+use sigstore_types::TransparencyLogEntry;
+
+use crate::error::excerpt;
+use crate::{Error, Step, TrustedRoot};
+
+/// Verifies that a trusted log holds the entry, as of `now`: keys that do not count yet are left out.
+pub(crate) fn verify(entry: &TransparencyLogEntry, root: &TrustedRoot, now: Timestamp) -> Result<(), Error> {
+    let refused = |got: String| {
+        Error::step(Step::LogInclusion, got, "a proof under a checkpoint that a trusted log signed")
+    };
+    let proof = entry.inclusion_proof.as_ref().ok_or_else(|| refused("no proof".to_owned()))?;
+    let checkpoint =
+        proof.checkpoint.checkpoint().ok_or_else(|| refused("a proof without checkpoint".to_owned()))?;
+    let leaf = sigstore_merkle::hash_leaf(entry.canonicalized_body.as_bytes());
+    let (index, size) = (entry.log_index.get(), checkpoint.tree_size());
+    sigstore_merkle::verify_inclusion_proof(&leaf, index, size, &proof.hashes, checkpoint.root_hash())
+        .map_err(|error| refused(excerpt(&error.to_string())))?;
+    let keys = root.log_keys();
+    let signed = checkpoint.signatures().iter().any(|signature| {
+        keys.keys_by_hint(&signature.key_id, now)
+            .any(|key| key.verify(checkpoint.signed_data(), &signature.signature).is_ok())
+    });
+    if signed { Ok(()) } else { Err(refused("a checkpoint that no trusted log signed".to_owned())) }
+}

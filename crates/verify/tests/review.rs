@@ -1,0 +1,161 @@
+//! Attacks that no other test has: more work than a bundle is worth, one key under two ids, a key that hides another.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    unreachable_pub,
+    reason = "a test fails by panicking"
+)]
+
+use std::num::NonZeroUsize;
+
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use plimsoll_core::Digest;
+use plimsoll_testkit::sigstore::{Leaf, LogVersion, NOW, Pair, Sigstore};
+use plimsoll_verify::{
+    Artifact, Bundle, Check, Error, Identity, PublicKey, Rules, Statement, Subject, Text, Trusted,
+    TrustedKey, TrustedRoot, verify, verify_message,
+};
+use serde_json::{Value, json};
+
+const CHECKPOINT: &str = "/verificationMaterial/tlogEntries/0/inclusionProof/checkpoint/envelope";
+
+fn image() -> Digest {
+    Digest::sha256(b"the image")
+}
+
+fn der(key: &impl AsDer<PublicKeyX509Der<'static>>) -> Vec<u8> {
+    key.as_der().unwrap().as_ref().to_vec()
+}
+
+fn root(instance: &Sigstore) -> TrustedRoot {
+    TrustedRoot::parse(instance.trusted_root().to_string().as_bytes()).unwrap()
+}
+
+fn identity() -> Identity {
+    let leaf = Leaf::default();
+    Identity { issuer: Text::Exact(leaf.issuer), subject: Text::Exact(leaf.subject), claims: Vec::new() }
+}
+
+fn attested(instance: &mut Sigstore) -> Value {
+    let holder = instance.leaf(&Leaf::default());
+    let payload = Statement::new(Subject::new("", &image()), "p", json!({})).to_json();
+    instance.attest(&holder, &payload, LogVersion::V2)
+}
+
+fn judged(instance: &Sigstore, bundle: &Value, rules: Rules) -> Result<(), Error> {
+    let bundle = Bundle::parse(bundle.to_string().as_bytes())?;
+    let (root, identities) = (root(instance), [identity()]);
+    let check = Check { trusted: Trusted::Identities(&identities), root: Some(&root), rules };
+    verify(&bundle, Some(&image()), &check).map(drop)
+}
+
+/// Each of them is verified, and 4 MiB have room for some 40,000: 4 seconds, and an image has many bundles.
+#[test]
+fn a_checkpoint_with_signatures_without_end_is_refused_unread() {
+    let mut instance = Sigstore::new();
+    let good = attested(&mut instance);
+    let envelope = good.pointer(CHECKPOINT).unwrap().as_str().unwrap().to_owned();
+    let (head, line) = envelope.split_once("\n\n").unwrap();
+    let junk = instance.log.signature_line(&Pair::new(), &instance.log.id(), b"another head");
+    let with = |lines: usize| {
+        let mut bundle = good.clone();
+        *bundle.pointer_mut(CHECKPOINT).unwrap() = json!(format!("{head}\n\n{}{line}", junk.repeat(lines)));
+        judged(&instance, &bundle, Rules::default())
+    };
+    with(99).unwrap();
+    for lines in [100, 30_000] {
+        let error = with(lines).unwrap_err();
+        assert!(matches!(error, Error::TooMany { limit: 100, .. }), "{error}");
+    }
+}
+
+/// What a log signed stands for that log, whoever's line stands beside it, and its line is none of another log's.
+#[test]
+fn a_line_under_another_logs_id_is_no_second_log() {
+    let two = Rules { logs: NonZeroUsize::new(2), ..Rules::default() };
+    let mut instance = Sigstore::new();
+    let mut bundle = attested(&mut instance);
+    let mut trusted = instance.trusted_root();
+    let other = Sigstore::new();
+    let second = other.trusted_root()["tlogs"][0].clone();
+    trusted["tlogs"].as_array_mut().unwrap().push(second);
+    let envelope = bundle.pointer(CHECKPOINT).unwrap().as_str().unwrap().to_owned();
+    let (head, _) = envelope.split_once("\n\n").unwrap();
+    let disguised =
+        instance.log.signature_line(&instance.log.key, &other.log.id(), format!("{head}\n").as_bytes());
+    *bundle.pointer_mut(CHECKPOINT).unwrap() = json!(format!("{envelope}{disguised}"));
+    let root = TrustedRoot::parse(trusted.to_string().as_bytes()).unwrap();
+    let identities = [identity()];
+    let check = |rules| Check { trusted: Trusted::Identities(&identities), root: Some(&root), rules };
+    let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
+    assert!(verify(&bundle, Some(&image()), &check(Rules::default())).is_ok());
+    assert!(verify(&bundle, Some(&image()), &check(two)).is_err());
+}
+
+/// RFC 3279, 2.3.1: the parameters of an RSA key are NULL. Without them the same key would have another id, and be another
+/// signer.
+#[test]
+fn an_rsa_key_has_one_encoding() {
+    let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+    let with = der(pair.public_key());
+    let algorithm =
+        [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
+    assert_eq!(with[4..19], algorithm);
+    let mut without = with[..4].to_vec();
+    without[3] -= 2;
+    without.extend([0x30, 0x0b]);
+    without.extend(&algorithm[2..13]);
+    without.extend(&with[19..]);
+    assert!(PublicKey::from_spki_der(&with).is_ok());
+    assert!(matches!(PublicKey::from_spki_der(&without), Err(Error::UnusableKey { .. })));
+}
+
+/// A key that cannot have made the signature is passed over, and hides none of those after it, whichever the bundle names.
+#[test]
+fn a_key_of_another_kind_before_the_right_one() {
+    let instance = Sigstore::new();
+    let root = root(&instance);
+    let p256 = Pair::new();
+    let p384 = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_ASN1_SIGNING).unwrap();
+    let keys: Vec<PublicKey> =
+        [der(Ed25519KeyPair::generate().unwrap().public_key()), p256.spki().to_vec(), der(p384.public_key())]
+            .iter()
+            .map(|der| PublicKey::from_spki_der(der).unwrap())
+            .collect();
+    let rules = Rules { logs: None, timestamps: 1, certificate_log: true };
+    let by_p384 = p384.sign(&SystemRandom::new(), b"a file").unwrap().as_ref().to_vec();
+    let sha384 = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA384, b"a file");
+    for (signature, algorithm, digest, signer) in [
+        (p256.sign(b"a file"), "SHA2_256", Digest::sha256(b"a file").as_bytes(), &keys[1]),
+        (by_p384, "SHA2_384", sha384.as_ref(), &keys[2]),
+    ] {
+        for hint in [&keys[0], &keys[1], &keys[2]] {
+            let bundle = json!({
+                "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+                "verificationMaterial": {
+                    "publicKey": {"hint": STANDARD.encode(hint.id().as_bytes())},
+                    "timestampVerificationData": {"rfc3161Timestamps": [instance.stamp(&signature, NOW)]},
+                },
+                "messageSignature": {
+                    "messageDigest": {"algorithm": algorithm, "digest": STANDARD.encode(digest)},
+                    "signature": STANDARD.encode(&signature),
+                },
+            });
+            let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
+            let trusted: Vec<TrustedKey> = keys.iter().cloned().map(TrustedKey::from).collect();
+            let check = Check { trusted: Trusted::Keys(&trusted), root: Some(&root), rules };
+            let found = verify_message(&bundle, Artifact::Reader(&mut &b"a file"[..]), &check).unwrap();
+            assert_eq!(*found.signer(), plimsoll_verify::Signer::Key(signer.id()));
+            assert!(verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).is_err());
+        }
+    }
+}

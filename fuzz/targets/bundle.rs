@@ -47,7 +47,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(matches!(verified.signer(), Signer::Key(id) if *id == KEY.id()));
         assert!(!verified.value().subjects.is_empty());
     }
-    if let Ok(waiver) = Waiver::from_bundle(bytes, "input", &POLICY) {
+    if let Ok(waiver) = Waiver::from_bundle(bytes, "input", &POLICY, Err("no root")) {
         assert!(!waiver.is_unsigned());
     }
 });

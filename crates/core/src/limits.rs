@@ -92,6 +92,8 @@ limits! {
     referrers: usize = 256, Count;
     /// Bytes of one bundle with a signature or attestation.
     bundle_bytes: u64 = 4 * MIB, Bytes;
+    /// Bytes of what registries sent that are kept on the disk. A signed image leaves about 20 KiB.
+    cache_bytes: u64 = 256 * MIB, Bytes;
     /// Bytes of one SBOM that is read in.
     sbom_bytes: u64 = 512 * MIB, Bytes;
     /// Components of one SBOM that is read in.

@@ -5,6 +5,7 @@
 
 pub(crate) mod attest;
 pub(crate) mod blob;
+pub(crate) mod cache_flags;
 pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod conformance;
@@ -14,6 +15,7 @@ pub(crate) mod evidence;
 pub(crate) mod key;
 pub(crate) mod keyless_flags;
 pub(crate) mod policy;
+pub(crate) mod provenance;
 pub(crate) mod sbom;
 pub(crate) mod scan;
 pub(crate) mod schema;
@@ -27,7 +29,7 @@ pub(crate) mod waiver;
 use std::ffi::OsStr;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(crate) use shared::Global;
 
@@ -40,12 +42,42 @@ const STYLES: Styles = Styles::styled()
 /// Decides whether a container artifact may be built on, released, admitted, fetched and kept running, and says why.
 #[derive(Debug, Parser)]
 #[command(name = "plimsoll", version, styles = STYLES, max_term_width = 110, disable_help_subcommand = true)]
-#[command(after_help = EXIT_CODES)]
-pub(crate) struct Arguments {
+#[command(after_help = EXIT_CODES, subcommand_required = true, arg_required_else_help = true)]
+struct WithoutCommands {
     #[command(flatten)]
+    global: Global,
+}
+
+/// What was typed.
+#[derive(Debug)]
+pub(crate) struct Arguments {
     pub(crate) global: Global,
-    #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// The arguments in what [`definition`] or [`definition_for`] matched.
+    pub(crate) fn of(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self { global: Global::from_arg_matches(matches)?, command: Command::from_arg_matches(matches)? })
+    }
+}
+
+/// The whole definition of the command line.
+pub(crate) fn definition() -> clap::Command {
+    Command::augment_subcommands(WithoutCommands::command())
+}
+
+/// What is enough to parse a command line whose first word is `first`. Defining every flag of every command takes longer
+/// than many a command does, so only that one is defined where the word is one.
+pub(crate) fn definition_for(first: Option<&OsStr>) -> clap::Command {
+    match first.and_then(OsStr::to_str) {
+        Some("--version" | "-V") => WithoutCommands::command(),
+        Some(word) => match Command::alone(word) {
+            Some(command) => WithoutCommands::command().subcommand(command),
+            None => definition(),
+        },
+        None => definition(),
+    }
 }
 
 const EXIT_CODES: &str = "\
@@ -69,52 +101,52 @@ An existing path is recognised without the scheme. A name without scheme is alwa
 its image `docker:24` is docker.io/library/docker:24. Stores are found as the engines' own tools find
 them: DOCKER_HOST, CONTAINERS_STORAGE_CONF, CONTAINERD_ROOT and CONTAINERD_NAMESPACE.";
 
-/// The commands, in the order of their help. Each is defined when it is needed; see [`definition`].
-#[derive(Debug, Subcommand)]
-#[command(defer = true)]
-pub(crate) enum Command {
-    Check(check::Check),
-    Sbom(sbom::Sbom),
-    Scan(scan::Scan),
-    Db(db::Db),
-    Sign(sign::Sign),
-    Verify(verify::Verify),
-    Attest(attest::Attest),
-    VerifyAttestation(verify::VerifyAttestation),
-    SignBlob(blob::SignBlob),
-    VerifyBlob(blob::VerifyBlob),
-    AttestBlob(blob::AttestBlob),
-    VerifyBlobAttestation(blob::VerifyBlobAttestation),
-    Evidence(evidence::Evidence),
-    Key(key::Key),
-    Trust(trust::Trust),
-    Policy(policy::Policy),
-    Waiver(waiver::Waiver),
-    Doctor(doctor::Doctor),
-    Config(config::Config),
-    Schema(schema::Schema),
-    Conformance(conformance::Conformance),
-    Completions(Completions),
-    Man(Man),
+/// The commands with the words they are called by, which are what `clap` makes of their names.
+macro_rules! commands {
+    ($($word:literal => $name:ident($arguments:ty),)*) => {
+        /// The commands, in the order of their help.
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Command {
+            $($name($arguments),)*
+        }
+
+        impl Command {
+            /// The definition of the command that is called by `word`, if there is one.
+            fn alone(word: &str) -> Option<clap::Command> {
+                match word {
+                    $($word => Some(<$arguments>::augment_args(clap::Command::new($word))),)*
+                    _ => None,
+                }
+            }
+        }
+    };
 }
 
-/// The whole definition of the command line: every command with all its flags, the global ones among them.
-pub(crate) fn definition() -> clap::Command {
-    let mut definition = Arguments::command();
-    definition.build();
-    definition
-}
-
-/// What is enough to parse a command line whose first word is `first`. Defining every flag of every command takes longer
-/// than many a command does, so the others stay names where `first` is one of the commands, or asks for the version.
-pub(crate) fn definition_for(first: Option<&OsStr>) -> clap::Command {
-    let quick = Arguments::command();
-    let enough = first.is_some_and(|word| {
-        word == "--version"
-            || word == "-V"
-            || word.to_str().is_some_and(|w| quick.find_subcommand(w).is_some())
-    });
-    if enough { quick } else { definition() }
+commands! {
+    "check" => Check(check::Check),
+    "sbom" => Sbom(sbom::Sbom),
+    "scan" => Scan(scan::Scan),
+    "db" => Db(db::Db),
+    "sign" => Sign(sign::Sign),
+    "verify" => Verify(verify::Verify),
+    "attest" => Attest(attest::Attest),
+    "verify-attestation" => VerifyAttestation(verify::VerifyAttestation),
+    "sign-blob" => SignBlob(blob::SignBlob),
+    "verify-blob" => VerifyBlob(blob::VerifyBlob),
+    "attest-blob" => AttestBlob(blob::AttestBlob),
+    "verify-blob-attestation" => VerifyBlobAttestation(blob::VerifyBlobAttestation),
+    "provenance" => Provenance(provenance::Provenance),
+    "evidence" => Evidence(evidence::Evidence),
+    "key" => Key(key::Key),
+    "trust" => Trust(trust::Trust),
+    "policy" => Policy(policy::Policy),
+    "waiver" => Waiver(waiver::Waiver),
+    "doctor" => Doctor(doctor::Doctor),
+    "config" => Config(config::Config),
+    "schema" => Schema(schema::Schema),
+    "conformance" => Conformance(conformance::Conformance),
+    "completions" => Completions(Completions),
+    "man" => Man(Man),
 }
 
 /// Write a completion script for a shell
@@ -135,13 +167,29 @@ pub(crate) struct Man {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use std::ffi::OsStr;
 
-    use super::{Arguments, definition};
+    use super::{definition, definition_for};
 
     #[test]
     fn the_definition_is_consistent() {
-        Arguments::command().debug_assert();
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn a_command_alone_is_what_it_is_among_the_others() {
+        let help = |mut definition: clap::Command, words: [&str; 3]| {
+            definition.try_get_matches_from_mut(words).unwrap_err().to_string()
+        };
+        for command in definition().get_subcommands() {
+            let name = command.get_name();
+            let alone = definition_for(Some(OsStr::new(name)));
+            assert_eq!(alone.get_subcommands().count(), 1, "{name} is not defined alone");
+            let words = ["plimsoll", name, "--help"];
+            assert_eq!(help(alone, words), help(definition(), words));
+        }
+        let unknown = definition_for(Some(OsStr::new("chekc")));
+        assert!(help(unknown, ["plimsoll", "chekc", "x"]).contains("'check'"));
     }
 
     #[test]

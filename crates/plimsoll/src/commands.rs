@@ -14,6 +14,8 @@ mod man;
 mod place;
 mod platforms;
 mod policy;
+mod predicate;
+pub(crate) mod provenance;
 mod sbom;
 mod scan;
 mod schema;
@@ -44,6 +46,7 @@ pub(crate) fn run(parsed: &Parsed, console: Console) -> Result<Exit, Failure> {
         Command::VerifyBlob(arguments) => blob::verify_blob(arguments, limits, console),
         Command::AttestBlob(arguments) => blob::attest(arguments, limits, console),
         Command::VerifyBlobAttestation(arguments) => blob::verify_attestation(arguments, limits, console),
+        Command::Provenance(arguments) => provenance::run(arguments, limits, console),
         Command::Evidence(arguments) => evidence::run(arguments, limits, console),
         Command::Key(arguments) => key::run(arguments, console),
         Command::Trust(arguments) => trust::run(arguments, console),

@@ -4,17 +4,18 @@ use std::path::{Component, Path, PathBuf};
 
 use plimsoll_core::{Kind, Limits};
 use plimsoll_policy::{DenyList, DocumentKind, Policy, Waiver};
+use plimsoll_verify::TrustedRoot;
 
 use crate::failure::Failure;
 use crate::output::Console;
 use crate::settings::{document_fits, documents, read_document, read_file};
 
-/// Public keys are small.
-const KEY_BYTES: u64 = 64 << 10;
+/// Of the files that a policy names, public keys and a trusted root; whoever reads them has bounds of their own.
+const NAMED_FILE_BYTES: u64 = 4 << 20;
 
 /// Policies and the digests that are denied whatever they say.
 pub(crate) struct Rules {
-    policies: Vec<Policy>,
+    pub(crate) policies: Vec<Policy>,
     pub(crate) denials: DenyList,
 }
 
@@ -48,6 +49,9 @@ impl Rules {
     fn add(&mut self, file: &Path, limits: &Limits) -> Result<(), Failure> {
         let bytes = read_document(file, limits)?;
         let origin = file.display().to_string();
+        if is_trusted_root(&bytes) {
+            return Ok(());
+        }
         match DocumentKind::of(&bytes, &origin)? {
             DocumentKind::Policy => {
                 document_fits(&bytes, file, limits)?;
@@ -89,11 +93,22 @@ impl Rules {
     }
 }
 
+/// Whether these are the bytes of a trusted root, which lies beside the policies that name it.
+pub(crate) fn is_trusted_root(bytes: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Head {
+        media_type: String,
+    }
+    let head: Result<Head, _> = serde_json::from_slice(bytes);
+    head.is_ok_and(|head| head.media_type.starts_with("application/vnd.dev.sigstore.trustedroot"))
+}
+
 /// Reads the policy in `bytes`; key files are relative to the folder of `file`.
 pub(crate) fn parse_policy(bytes: &[u8], file: &Path) -> Result<Policy, Failure> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let key_file =
-        |path: &str| read_file(&folder.join(path), KEY_BYTES).map_err(|failure| failure.to_string());
+        |path: &str| read_file(&folder.join(path), NAMED_FILE_BYTES).map_err(|failure| failure.to_string());
     Ok(Policy::parse(bytes, &file.display().to_string(), &key_file)?)
 }
 
@@ -102,12 +117,13 @@ pub(crate) fn parse_policy(bytes: &[u8], file: &Path) -> Result<Policy, Failure>
 pub(crate) fn waivers(
     paths: &[PathBuf],
     policy: &Policy,
+    root: Result<&TrustedRoot, &str>,
     limits: &Limits,
     console: Console,
 ) -> Result<Vec<Waiver>, Failure> {
     let mut waivers = Vec::new();
     for path in paths {
-        let files = documents(path, |name| is_bundle(name) || is_document(name))?;
+        let files = waiver_files(path)?;
         for file in &files {
             // The document that a bundle beside it carries signed counts once, as signed.
             if files.contains(&beside(file)) {
@@ -120,7 +136,7 @@ pub(crate) fn waivers(
                 waivers.push(Waiver::from_unsigned(&bytes, &origin)?);
                 continue;
             }
-            match Waiver::from_bundle(&bytes, &origin, policy) {
+            match Waiver::from_bundle(&bytes, &origin, policy, root) {
                 Ok(waiver) => waivers.push(waiver),
                 Err(error @ plimsoll_policy::Error::WaiverSignature { .. }) => console.warn(error),
                 Err(error) => return Err(error.into()),
@@ -128,6 +144,11 @@ pub(crate) fn waivers(
         }
     }
     Ok(waivers)
+}
+
+/// The files behind `path` that may hold a waiver, signed or not.
+pub(crate) fn waiver_files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    documents(path, |name| is_bundle(name) || is_document(name))
 }
 
 /// Where `waiver sign` puts the signed form of the document `waiver`.
@@ -146,7 +167,8 @@ pub(crate) fn is_document(name: &str) -> bool {
     matches!(extension, Some("yaml" | "yml" | "json")) && !hidden && !is_bundle(name)
 }
 
-fn is_bundle(name: &str) -> bool {
+/// A file that holds a signed document, by its name.
+pub(crate) fn is_bundle(name: &str) -> bool {
     name.ends_with(".sigstore.json")
 }
 

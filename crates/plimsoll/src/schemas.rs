@@ -29,12 +29,18 @@ pub(crate) const ALL: &[Schema] = &[
     Schema { name: "waiver", about: "a waiver", make: schema::waiver },
     Schema { name: "deny-list", about: "a deny list", make: schema::deny_list },
     Schema { name: "verdict", about: "a verdict, as part of `check -o json`", make: schema::verdict },
+    Schema { name: "waiver-show", about: "the output of `waiver show -o json`", make: schema::waiver_show },
     Schema { name: "check", about: "the output of `check -o json`", make: check },
     Schema { name: "scan", about: "the output of `scan -o json`", make: || written(SCAN) },
     Schema {
         name: "verify",
         about: "the output of `verify`, `verify-attestation`, `verify-blob` and `verify-blob-attestation` with `-o json`",
         make: || written(VERIFY),
+    },
+    Schema {
+        name: "provenance",
+        about: "the output of `provenance verify -o json`",
+        make: || written(PROVENANCE),
     },
     Schema { name: "db-status", about: "the output of `db status -o json`", make: || written(DB_STATUS) },
     Schema {
@@ -65,6 +71,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Schema> {
 
 const SCAN: &str = include_str!("schemas/scan.json");
 const VERIFY: &str = include_str!("schemas/verify.json");
+const PROVENANCE: &str = include_str!("schemas/provenance.json");
 const DB_STATUS: &str = include_str!("schemas/db-status.json");
 const POLICY_LINT: &str = include_str!("schemas/policy-lint.json");
 const EVIDENCE_TREE: &str = include_str!("schemas/evidence-tree.json");

@@ -1,5 +1,6 @@
 //! What the arguments mean, with environment and files merged. Commands see only this.
 
+mod roots;
 mod signer;
 mod trust;
 
@@ -9,13 +10,16 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Kind, LimitExceeded, Limits, Timestamp, clock, read};
 use plimsoll_http::{ClientCertificate, HostTls};
-use plimsoll_oci::RegistryConfig;
-use plimsoll_signing::key::{self, KeyAccess};
+use plimsoll_oci::auth::{Cloud, Mode};
+use plimsoll_oci::{Cache, RegistryConfig};
+use plimsoll_signing::key::{self, KeyAccess, Secret};
 use plimsoll_signing::{PrivateKey, SigningKey, Zeroizing};
 
-use crate::args::shared::{DatabaseChoice, Instant, Network};
+use crate::args::cache_flags::Caching;
+use crate::args::shared::{CloudIdentity, DatabaseChoice, Instant, Network};
 use crate::failure::Failure;
 
+pub(crate) use roots::Roots;
 pub(crate) use signer::Signing;
 pub(crate) use trust::{Trusting, public_key, trusted_root};
 
@@ -56,6 +60,30 @@ pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
         })
 }
 
+/// What is kept of what registries sent: in `--cache-dir`, else in `plimsoll/registry` in the user's cache folder. Nothing
+/// is where nothing is to be kept, or where there is no place for it.
+pub(crate) fn registry_cache(caching: &Caching, network: &Network, limits: &Limits) -> Option<Cache> {
+    if caching.no_cache {
+        return None;
+    }
+    let folder = match &caching.cache_dir {
+        Some(folder) => folder.clone(),
+        None => registry_cache_folder().ok()?,
+    };
+    Some(Cache::new(plimsoll_oci::cache::Settings {
+        folder,
+        bytes: limits.cache_bytes,
+        fresh_for: caching.cache_for.unwrap_or_default(),
+        offline: network.offline,
+        now: clock::now,
+    }))
+}
+
+/// Where what registries sent is kept unless a flag says otherwise.
+pub(crate) fn registry_cache_folder() -> Result<PathBuf, Failure> {
+    Ok(cache_folder()?.join("registry"))
+}
+
 /// What the HTTP client is built from.
 pub(crate) fn http(network: &Network) -> Result<plimsoll_http::Settings, Failure> {
     let extra_roots =
@@ -70,6 +98,20 @@ pub(crate) fn http(network: &Network) -> Result<plimsoll_http::Settings, Failure
         proxy: plimsoll_http::Proxy::from_env(|name| std::env::var(name).ok())?,
         ..plimsoll_http::Settings::default()
     })
+}
+
+/// The identities that clouds give this machine, as far as they may be used.
+pub(crate) fn cloud(network: &Network) -> Cloud {
+    Cloud::of_process(match network.cloud_identity {
+        CloudIdentity::Auto => Mode::Auto,
+        CloudIdentity::Metadata => Mode::Metadata,
+        CloudIdentity::Off => Mode::Off,
+    })
+}
+
+/// What references to keys are followed with.
+pub(crate) fn key_access(network: &Network) -> Result<KeyAccess, Failure> {
+    Ok(KeyAccess::of_process(http(network)?, cloud(network)))
 }
 
 /// The client certificates of the flags, each for its host.
@@ -164,36 +206,34 @@ pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(kind, format!("cannot read {}: {error}", path.display()))
 }
 
-/// The private key in the file at `path`; the passphrase is only asked for when the key is encrypted.
-pub(crate) fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
-    let pem = read_file(path, PEM_BYTES)?;
-    match PrivateKey::from_pem(&pem, None) {
-        Err(plimsoll_signing::Error::PassphraseMissing) => {
-            let passphrase = match Passphrase::from_environment() {
-                Some(passphrase) => passphrase,
-                None => Passphrase::ask(&format!("Passphrase for {}: ", path.display()))?,
-            };
-            Ok(PrivateKey::from_pem(&pem, Some(passphrase.as_bytes()))?)
-        }
-        other => Ok(other?),
-    }
+/// The key that `reference` names: a file, or what [`plimsoll_signing::key::open`] finds elsewhere.
+pub(crate) fn signing_key(reference: &str, access: &KeyAccess) -> Result<Box<dyn SigningKey>, Failure> {
+    asking(|ask| key::open(reference, ask, access))
 }
 
-/// The key that `reference` names: a file, or what [`plimsoll_signing::key::open`] finds elsewhere.
-pub(crate) fn signing_key(
-    reference: &str,
-    http: plimsoll_http::Settings,
-) -> Result<Box<dyn SigningKey>, Failure> {
+/// The private key itself, to be written elsewhere.
+pub(crate) fn private_key(reference: &str, access: &KeyAccess) -> Result<PrivateKey, Failure> {
+    asking(|ask| key::open_private(reference, ask, access))
+}
+
+/// Opens a key, with what the environment or a person on the terminal says where there has to be a secret.
+fn asking<T>(
+    open: impl FnOnce(&mut key::Ask<'_>) -> Result<T, plimsoll_signing::Error>,
+) -> Result<T, Failure> {
     let mut failure = None;
-    let mut ask = |place: &str| {
-        let passphrase = Passphrase::from_environment()
-            .map_or_else(|| Passphrase::ask(&format!("Passphrase for {place}: ")), Ok);
+    let mut ask = |secret: Secret, place: &str| {
+        let passphrase = match secret {
+            Secret::Passphrase => Passphrase::from_environment()
+                .map_or_else(|| Passphrase::ask(&format!("Passphrase for {place}: ")), Ok),
+            // Its variable was looked at where the token's module is.
+            Secret::Pin => Passphrase::ask_for("a PIN", "PLIMSOLL_PKCS11_PIN", &format!("PIN for {place}: ")),
+        };
         passphrase.map(|passphrase| passphrase.0).map_err(|error| {
             failure = Some(error);
             plimsoll_signing::Error::PassphraseMissing
         })
     };
-    let opened = key::open(reference, &mut ask, &KeyAccess::of_process(http));
+    let opened = open(&mut ask);
     // Why nobody could be asked says more than that there is no passphrase.
     opened.map_err(|error| failure.unwrap_or_else(|| error.into()))
 }
@@ -211,9 +251,13 @@ impl Passphrase {
 
     /// Asks on the terminal, without echo.
     pub(crate) fn ask(prompt: &str) -> Result<Self, Failure> {
+        Self::ask_for("a passphrase", "PLIMSOLL_KEY_PASSPHRASE", prompt)
+    }
+
+    fn ask_for(what: &str, variable: &str, prompt: &str) -> Result<Self, Failure> {
         rpassword::prompt_password(prompt).map(|text| Self(Zeroizing::new(text))).map_err(|error| {
-            Failure::new(Kind::Usage, format!("cannot ask for a passphrase: {error}"))
-                .with_hint("set PLIMSOLL_KEY_PASSPHRASE")
+            Failure::new(Kind::Usage, format!("cannot ask for {what}: {error}"))
+                .with_hint(format!("set {variable}"))
         })
     }
 

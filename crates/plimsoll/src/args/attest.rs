@@ -6,7 +6,7 @@ use clap::{ArgAction, Args};
 use plimsoll_verify::PredicateType;
 
 use super::keyless_flags::Keyless;
-use super::shared::{Network, PlatformChoice};
+use super::shared::{EvidenceRepository, Network, PlatformChoice};
 use super::trust_flags::KeyReference;
 
 const SIGNING: &str = "Signing";
@@ -15,7 +15,7 @@ const SIGNING: &str = "Signing";
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SignWith {
     /// Private key: a file in PEM, with or without passphrase, or another reference such as env://NAME [default: none, and a certificate for who signs]
-    #[arg(long, value_name = "KEY", env = "PLIMSOLL_KEY", help_heading = SIGNING)]
+    #[arg(long, value_name = "KEY", env = "PLIMSOLL_KEY", hide_env_values = true, help_heading = SIGNING)]
     pub(crate) key: Option<KeyReference>,
     #[command(flatten)]
     pub(crate) keyless: Keyless,
@@ -64,9 +64,12 @@ pub(crate) struct Said {
     /// A whole in-toto statement; one of its subjects must have the digest of what is attested
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_STATEMENT")]
     pub(crate) statement: Option<PathBuf>,
-    /// The kind of the predicate: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, custom, or a URI [default: custom, or the statement's]
+    /// The kind of the predicate: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, testresult, vsa, custom, or a URI [default: custom, or the statement's]
     #[arg(long = "type", value_name = "TYPE", env = "PLIMSOLL_TYPE")]
     pub(crate) kind: Option<PredicateType>,
+    /// A JSON Schema that the predicate has to fit; it is complete in itself, nothing is fetched for it
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_SCHEMA")]
+    pub(crate) schema: Option<PathBuf>,
 }
 
 /// Sign a statement about images: an SBOM, a provenance, a scan's result
@@ -89,6 +92,8 @@ pub(crate) struct Attest {
     pub(crate) upload: Upload,
     #[command(flatten)]
     pub(crate) platform: PlatformChoice,
+    #[command(flatten)]
+    pub(crate) repository: EvidenceRepository,
     #[command(flatten)]
     pub(crate) network: Network,
 }

@@ -118,9 +118,12 @@ pub(crate) struct VerifyBlobAttestation {
     /// The bundle with the attestation
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_BUNDLE")]
     pub(crate) bundle: PathBuf,
-    /// Which statement counts: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, custom, or a URI
+    /// Which statement counts: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, testresult, vsa, custom, or a URI
     #[arg(long = "type", value_name = "TYPE", default_value = "custom", env = "PLIMSOLL_TYPE")]
     pub(crate) kind: PredicateType,
+    /// A JSON Schema that the predicate has to fit; it is complete in itself, nothing is fetched for it
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_SCHEMA")]
+    pub(crate) schema: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) trust: Trust,
     /// Show each step of the verification with what it saw

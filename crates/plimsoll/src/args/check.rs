@@ -4,19 +4,23 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::shared::{DatabaseChoice, Instant, Reading};
+use super::shared::{DatabaseChoice, EvidenceRepository, Instant, Reading};
+use super::trust_flags::RootChoice;
 
 /// Judge images: gather evidence, apply the policy, print the verdict
 ///
 /// Resolves each SUBJECT to digests, reads its layers, makes the inventory, looks for vulnerabilities, verifies
 /// signatures, and evaluates the policy. Without a policy: the image must be named by digest, CRITICAL vulnerabilities
 /// block, a missing signature is reported. An index is judged for every platform in it, unless --platform names one.
+/// Where a policy names identities, certificates are verified with the policy's own trusted root, else with --trusted-root,
+/// else with that of --instance.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   plimsoll check registry.example/team/app@sha256:… --policy policy.yaml
   plimsoll check app.tar -o json | jq .results[0].verdict.decision
   plimsoll check oci:build/image:1.4 --platform linux/arm64 -o sarif --output-file check.sarif
+  plimsoll check registry.example/team/app@sha256:… --policy policy.yaml --trusted-root trusted_root.json
   plimsoll check registry.example/app:1.4 --waivers waivers/ --at 2026-12-01T00:00:00Z --explain
 
 Exit code 0 means allow for every subject, 10 deny, 11 indeterminate.")]
@@ -39,6 +43,10 @@ pub(crate) struct Check {
     /// Format of the result
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
     pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) root: RootChoice,
+    #[command(flatten)]
+    pub(crate) repository: EvidenceRepository,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,
     #[command(flatten)]

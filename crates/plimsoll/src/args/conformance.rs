@@ -56,6 +56,7 @@ pub(crate) struct VerifyBundle {
         long,
         value_name = "KEY",
         env = "PLIMSOLL_KEY",
+        hide_env_values = true,
         conflicts_with = "certificate_identity",
         required_unless_present = "certificate_identity"
     )]

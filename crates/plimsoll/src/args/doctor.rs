@@ -1,5 +1,7 @@
 //! `plimsoll doctor`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::db::Format;
@@ -28,6 +30,9 @@ pub(crate) struct Doctor {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,
+    /// Folder for what registries sent [default: plimsoll/registry in the user's cache folder]
+    #[arg(long, value_name = "DIR", env = "PLIMSOLL_CACHE_DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) instant: Instant,
     #[command(flatten)]

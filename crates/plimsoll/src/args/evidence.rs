@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_verify::PredicateType;
 
 use super::db::Format;
-use super::shared::{Network, OutputFile, PlatformChoice};
+use super::shared::{EvidenceRepository, Network, OutputFile, PlatformChoice};
 
 /// Show, attach, fetch and move what is attached to images
 #[derive(Debug, Args)]
@@ -26,14 +26,6 @@ pub(crate) enum Command {
     Load(Load),
     Inspect(Inspect),
     Upgrade(Upgrade),
-}
-
-/// Where evidence is kept.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct EvidenceRepository {
-    /// Repository that keeps the evidence apart from the images [default: COSIGN_REPOSITORY, else the image's own]
-    #[arg(long, value_name = "REPOSITORY", env = "PLIMSOLL_EVIDENCE_REPOSITORY")]
-    pub(crate) evidence_repository: Option<String>,
 }
 
 /// List what is attached to an image and to each of its platforms

@@ -42,19 +42,21 @@ pub(crate) struct Generate {
 
 /// Write a private key of another tool as NAME.key and NAME.pub
 ///
-/// Reads PKCS#8, `EC PRIVATE KEY`, `RSA PRIVATE KEY` and cosign's own format. The passphrase of FILE comes from
+/// Reads PKCS#8, `EC PRIVATE KEY`, `RSA PRIVATE KEY` and cosign's own format. The passphrase of KEY comes from
 /// PLIMSOLL_KEY_PASSPHRASE or COSIGN_PASSWORD, or is asked for on a terminal; one from the environment also encrypts what
 /// is written.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  plimsoll key import cosign.key release\n  plimsoll key import --format cosign openssl.pem release"
+    after_help = "Examples:\n  plimsoll key import cosign.key release\n  plimsoll key import --format cosign openssl.pem release\n  plimsoll key import k8s://team/signing release"
 )]
 pub(crate) struct Import {
-    /// Private key: a file in PEM
-    #[arg(value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    /// Private key: a file in PEM, env://NAME or k8s://NAMESPACE/NAME
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
     #[command(flatten)]
     pub(crate) files: Files,
+    #[command(flatten)]
+    pub(crate) network: Network,
 }
 
 /// What is written.
@@ -92,21 +94,23 @@ pub(crate) struct Public {
     pub(crate) network: Network,
 }
 
-/// Say what a key file holds, never the key itself
+/// Say what a key is, never the key itself
 ///
 /// Of an encrypted key, algorithm and id are only known with its passphrase, which is taken from PLIMSOLL_KEY_PASSPHRASE
-/// or COSIGN_PASSWORD and not asked for.
+/// or COSIGN_PASSWORD and not asked for. Of a key in a token or a service it is what its keeper says.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  plimsoll key inspect release.key\n  plimsoll key inspect -o json release.pub | jq -r .id"
+    after_help = "Examples:\n  plimsoll key inspect release.key\n  plimsoll key inspect -o json release.pub | jq -r .id\n  plimsoll key inspect 'pkcs11:token=release;object=signing'"
 )]
 pub(crate) struct Inspect {
-    /// A file with a private or a public key in PEM
-    #[arg(value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    /// A file with a private or a public key in PEM, or another reference
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
     /// Format of the result
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
     pub(crate) output: db::Format,
+    #[command(flatten)]
+    pub(crate) network: Network,
 }
 
 /// Kinds of keys.

@@ -9,14 +9,17 @@ use super::shared::Reading;
 /// The document's subject is the platform manifest's digest; each component has its layer and path. The same image
 /// gives the same bytes: the time is SOURCE_DATE_EPOCH, else the image's creation time. With --all-platforms each platform
 /// of an index has a document of its own, in the file that --output-file names: {platform} in it becomes linux-arm64,
-/// {digest} the manifest's digest.
+/// {digest} the manifest's digest. Where components may be missing, because the operating system is not known, its package
+/// database cannot be read in full or nothing looks into this kind of subject, the document is written and says so.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   plimsoll sbom registry.example/team/app:1.4 > app.spdx.json
   plimsoll sbom app.tar -o cyclonedx-json --output-file app.cdx.json
   plimsoll sbom registry.example/team/app:1.4 --all-platforms --output-file 'app-{platform}.spdx.json'
-  plimsoll sbom dir:/ -o table")]
+  plimsoll sbom dir:/ -o table
+
+Exit code 0: the inventory was read in full. 11: components may be missing; standard error says why.")]
 pub(crate) struct Sbom {
     /// What to look at
     #[arg(value_name = "SUBJECT")]

@@ -1,8 +1,7 @@
 //! `plimsoll scan`.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use super::check::Format;
 use super::shared::{DatabaseChoice, Instant, Reading};
 
 /// Find known vulnerabilities in an image or SBOM
@@ -15,7 +14,9 @@ Examples:
   plimsoll scan registry.example/team/app:1.4 --db db/
   plimsoll scan registry.example/team/app:1.4 --all-platforms
   plimsoll scan sbom:app.spdx.json --db db/ -o json
-  plimsoll scan app.tar -o sarif --output-file findings.sarif")]
+  plimsoll scan app.tar -o sarif --output-file findings.sarif
+  plimsoll scan registry.example/app@sha256:… -o vuln --output-file vuln.json
+  plimsoll attest --type vuln --predicate vuln.json registry.example/app@sha256:…")]
 pub(crate) struct Scan {
     /// What to look at
     #[arg(required = true, value_name = "SUBJECT")]
@@ -29,4 +30,17 @@ pub(crate) struct Scan {
     pub(crate) instant: Instant,
     #[command(flatten)]
     pub(crate) reading: Reading,
+}
+
+/// Formats of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs; has a schemaVersion
+    Json,
+    /// For code scanning services (SARIF 2.1.0)
+    Sarif,
+    /// What `attest --type vuln` signs, about one image: the JSON result as cosign's predicate of that type
+    Vuln,
 }

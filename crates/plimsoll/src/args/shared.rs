@@ -44,7 +44,7 @@ pub(crate) enum Color {
 /// Flags of the commands that talk to registries.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Network {
-    /// Make no network call; a subject in a registry is then refused
+    /// Make no network call; a subject in a registry is then refused, unless `verify` has what it needs in its cache
     #[arg(long, env = "PLIMSOLL_OFFLINE", value_parser = clap::builder::FalseyValueParser::new(), help_heading = NETWORK)]
     pub(crate) offline: bool,
     /// Give up on one network call after so long, such as 90s or 5m
@@ -71,6 +71,20 @@ pub(crate) struct Network {
     /// A host, host:port or network (10.1.0.0/16) that a registry may send us to although it is private; may be repeated
     #[arg(long, value_name = "HOST|NETWORK", env = "PLIMSOLL_ALLOW_PRIVATE", value_delimiter = ',', help_heading = NETWORK)]
     pub(crate) allow_private: Vec<String>,
+    /// When the identity that a cloud gives this machine is shown to the cloud's own registries and key services
+    #[arg(long, value_name = "WHEN", default_value = "auto", env = "PLIMSOLL_CLOUD_IDENTITY", help_heading = NETWORK)]
+    pub(crate) cloud_identity: CloudIdentity,
+}
+
+/// When a cloud's identity is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CloudIdentity {
+    /// Where the environment names one
+    Auto,
+    /// The same, and otherwise the machine's metadata service is asked, for at most a second
+    Metadata,
+    /// Never
+    Off,
 }
 
 /// A file for one host only.
@@ -118,6 +132,21 @@ pub(crate) struct PlatformChoice {
     /// The platform to look at, such as linux/amd64
     #[arg(long, value_name = "OS/ARCH", env = "PLIMSOLL_PLATFORM")]
     pub(crate) platform: Option<Platform>,
+}
+
+/// Where evidence is kept.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EvidenceRepository {
+    /// Repository that keeps the evidence apart from the images [default: COSIGN_REPOSITORY, else the image's own]
+    #[arg(long, value_name = "REPOSITORY", env = "PLIMSOLL_EVIDENCE_REPOSITORY")]
+    pub(crate) evidence_repository: Option<String>,
+}
+
+impl EvidenceRepository {
+    /// What was named; an empty variable names nothing.
+    pub(crate) fn named(&self) -> Option<&str> {
+        self.evidence_repository.as_deref().filter(|name| !name.is_empty())
+    }
 }
 
 /// The advisory database.

@@ -3,7 +3,7 @@
 use clap::{ArgAction, Args};
 
 use super::attest::{SignWith, Upload};
-use super::shared::{Network, PlatformChoice};
+use super::shared::{EvidenceRepository, Network, PlatformChoice};
 use super::trust_flags::parse_annotation;
 
 /// Sign images, with a private key or an identity
@@ -36,6 +36,8 @@ pub(crate) struct Sign {
     pub(crate) upload: Upload,
     #[command(flatten)]
     pub(crate) platform: PlatformChoice,
+    #[command(flatten)]
+    pub(crate) repository: EvidenceRepository,
     #[command(flatten)]
     pub(crate) network: Network,
 }

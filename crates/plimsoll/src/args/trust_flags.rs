@@ -13,7 +13,7 @@ const TRUST: &str = "Trust";
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Trust {
     /// Public key: a file in PEM, or another reference such as env://NAME; may be repeated, one of them is enough
-    #[arg(long, value_name = "KEY", env = "PLIMSOLL_KEY", help_heading = TRUST)]
+    #[arg(long, value_name = "KEY", env = "PLIMSOLL_KEY", hide_env_values = true, help_heading = TRUST)]
     pub(crate) key: Vec<KeyReference>,
     /// Subject of the signer's certificate: an e-mail address or a URI; may be repeated
     #[arg(long, value_name = "TEXT", env = "PLIMSOLL_CERTIFICATE_IDENTITY", help_heading = TRUST)]
@@ -41,6 +41,9 @@ pub(crate) struct Trust {
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         action = ArgAction::Set, help_heading = TRUST)]
     pub(crate) insecure_ignore_tlog: bool,
+    /// So many different transparency logs hold the signature; one log counts once [default: 1]
+    #[arg(long, value_name = "NUMBER", env = "PLIMSOLL_LOGS", help_heading = TRUST)]
+    pub(crate) logs: Option<NonZeroUsize>,
     /// Do without the proof that the certificate was announced to a certificate log
     #[arg(long, value_name = "BOOL", env = "PLIMSOLL_INSECURE_IGNORE_SCT", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
@@ -51,11 +54,22 @@ pub(crate) struct Trust {
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         action = ArgAction::Set, help_heading = TRUST)]
     pub(crate) use_signed_timestamps: bool,
-    /// Ask for so many signed timestamps
+    /// Ask for timestamps by so many different trusted authorities
     #[arg(long, value_name = "NUMBER", env = "PLIMSOLL_TIMESTAMPS", help_heading = TRUST)]
     pub(crate) timestamps: Option<usize>,
     #[command(flatten)]
     pub(crate) github: GitHub,
+}
+
+/// What certificates are verified with where a policy says who may sign.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct RootChoice {
+    /// The authorities and logs to verify certificates against, as a file, for policies that name none of their own
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_TRUSTED_ROOT", help_heading = TRUST)]
+    pub(crate) trusted_root: Option<PathBuf>,
+    /// The same by the name of an instance, as `trust update` fetched it [default: public-good, else what is built in]
+    #[arg(long, value_name = "NAME", env = "PLIMSOLL_INSTANCE", help_heading = TRUST)]
+    pub(crate) instance: Option<String>,
 }
 
 /// cosign's flags for claims of GitHub's workflows. Each is a claim of the certificate under its lasting name.
@@ -104,7 +118,7 @@ impl KeyReference {
 
     /// Whether this text is a path, not a reference into a token or a service.
     pub(crate) fn is_path(text: &str) -> bool {
-        !text.contains("://") && !text.starts_with("pkcs11:")
+        !text.contains("://") && !["pkcs11:", "external:"].iter().any(|scheme| text.starts_with(scheme))
     }
 }
 

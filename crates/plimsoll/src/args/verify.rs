@@ -1,16 +1,20 @@
 //! `plimsoll verify`, `plimsoll verify-attestation`.
 
+use std::path::PathBuf;
+
 use clap::{ArgAction, Args, ValueEnum};
 use plimsoll_verify::PredicateType;
 
-use super::shared::{Network, OutputFile, PlatformChoice};
+use super::cache_flags::Caching;
+use super::shared::{EvidenceRepository, Network, OutputFile, PlatformChoice};
 use super::trust_flags::{Outcome, Trust, parse_annotation};
 
 /// Verify the signatures of images
 ///
 /// Looks at every signature that is attached to the image; one by somebody trusted is enough, or as many as --threshold
 /// says. Who is trusted is said by --key, or by --certificate-identity together with --certificate-oidc-issuer. What was
-/// verified is a digest: it is printed, and later steps should use it instead of the tag.
+/// verified is a digest: it is printed, and later steps should use it instead of the tag. Whether the registry still has
+/// an image that was named by digest is not asked.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -45,6 +49,10 @@ pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) platform: PlatformChoice,
     #[command(flatten)]
+    pub(crate) repository: EvidenceRepository,
+    #[command(flatten)]
+    pub(crate) caching: Caching,
+    #[command(flatten)]
     pub(crate) network: Network,
 }
 
@@ -59,7 +67,7 @@ Examples:
   plimsoll verify-attestation --type slsaprovenance1 --certificate-identity-regexp 'https://github\\.com/team/.*' \\
       --certificate-oidc-issuer https://token.actions.githubusercontent.com registry.example/app:1.4 | jq .predicate
 
-Types: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, custom, or a URI.")]
+Types: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, testresult, vsa, custom, or a URI.")]
 pub(crate) struct VerifyAttestation {
     /// What to verify: an image in a registry or an OCI layout
     #[arg(required = true, value_name = "SUBJECT")]
@@ -67,6 +75,9 @@ pub(crate) struct VerifyAttestation {
     /// Which attestations count: a name of the list below, or the URI of a predicate type
     #[arg(long = "type", value_name = "TYPE", default_value = "custom", env = "PLIMSOLL_TYPE")]
     pub(crate) kind: PredicateType,
+    /// A JSON Schema that the predicate has to fit; it is complete in itself, nothing is fetched for it
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_SCHEMA")]
+    pub(crate) schema: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) trust: Trust,
     #[command(flatten)]
@@ -78,6 +89,10 @@ pub(crate) struct VerifyAttestation {
     pub(crate) file: OutputFile,
     #[command(flatten)]
     pub(crate) platform: PlatformChoice,
+    #[command(flatten)]
+    pub(crate) repository: EvidenceRepository,
+    #[command(flatten)]
+    pub(crate) caching: Caching,
     #[command(flatten)]
     pub(crate) network: Network,
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::args::attest::{Attest, Said, Upload};
 use crate::commands::place::{self, Place};
+use crate::commands::predicate::Form;
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
 use crate::settings::{self, Signing};
@@ -15,10 +16,10 @@ use crate::settings::{self, Signing};
 pub(super) fn run(arguments: &Attest, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     one_file_for_one_image(&arguments.upload, arguments.subjects.len())?;
     let access = place::access(&arguments.network, limits)?;
-    let signing = Signing::new(&arguments.signing, &access.http, console)?;
+    let signing = Signing::new(&arguments.signing, &place::keys(&access), console)?;
     let who = signing.describe();
     for text in &arguments.subjects {
-        let place = Place::open(text, &access)?;
+        let place = Place::open(text, arguments.repository.named(), &access)?;
         for target in place.targets(arguments.platform.platform.as_ref(), false)? {
             let digest = target.descriptor.digest;
             let name = match &place.subject {
@@ -90,6 +91,9 @@ pub(super) fn statement(
             return Err(usage(format!("{}: none of its subjects is {digest}", path.display()))
                 .with_hint("a statement is about digests; a name alone says nothing"));
         }
+        let form = Form::new(said.schema.as_deref(), limits)?;
+        form.check(&statement.predicate_type, &statement.predicate, limits)
+            .map_err(|problem| usage(format!("{}: {problem}", path.display())))?;
         return Ok(statement);
     }
     let Some(path) = &said.predicate else {
@@ -103,6 +107,9 @@ pub(super) fn statement(
     };
     let bytes = settings::read_within(path, limits.bundle_bytes, "bundle_bytes")?;
     let predicate = predicate(&kind, &bytes, limits)
+        .map_err(|problem| usage(format!("{}: {problem}", path.display())))?;
+    let form = Form::new(said.schema.as_deref(), limits)?;
+    form.check(kind.uri(), &predicate, limits)
         .map_err(|problem| usage(format!("{}: {problem}", path.display())))?;
     let mut subject = Subject { name: name.to_owned(), ..Subject::default() };
     for digest in digests {

@@ -14,6 +14,7 @@ use plimsoll_verify::{
 use crate::args::blob::{AttestBlob, SignBlob, VerifyBlob, VerifyBlobAttestation};
 use crate::args::verify::Format;
 use crate::commands::attest::statement;
+use crate::commands::predicate;
 use crate::commands::verification::{Entry, Form, Held, finish, with_step};
 use crate::commands::verify::attestation_form;
 use crate::failure::{Exit, Failure};
@@ -44,7 +45,7 @@ impl Blob {
     }
 
     /// Its digests: one pass, in constant memory.
-    fn digests(self, path: &Path) -> Result<Vec<Digest>, Failure> {
+    pub(super) fn digests(self, path: &Path) -> Result<Vec<Digest>, Failure> {
         match self {
             Self::Digest(digest) => Ok(vec![digest]),
             Self::Bytes(reader) => {
@@ -56,7 +57,7 @@ impl Blob {
 }
 
 pub(super) fn sign(arguments: &SignBlob, console: Console) -> Result<Exit, Failure> {
-    let signing = Signing::new(&arguments.signing, &settings::http(&arguments.network)?, console)?;
+    let signing = Signing::new(&arguments.signing, &settings::key_access(&arguments.network)?, console)?;
     let digests = digests_to_sign(&arguments.file)?;
     let bundle = signing.sign(Content::File(&digests))?;
     if let Some(path) = &arguments.output_signature {
@@ -70,7 +71,7 @@ pub(super) fn sign(arguments: &SignBlob, console: Console) -> Result<Exit, Failu
 }
 
 pub(super) fn attest(arguments: &AttestBlob, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let signing = Signing::new(&arguments.signing, &settings::http(&arguments.network)?, console)?;
+    let signing = Signing::new(&arguments.signing, &settings::key_access(&arguments.network)?, console)?;
     let digest = digests_to_sign(&arguments.file)?.sha256;
     let name = arguments.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let statement = statement(&arguments.said, &name, &[digest], limits)?;
@@ -86,7 +87,7 @@ pub(super) fn verify_blob(
     limits: &Limits,
     console: Console,
 ) -> Result<Exit, Failure> {
-    let trust = Trusting::new(&arguments.trust, &settings::http(&arguments.network)?)?;
+    let trust = Trusting::new(&arguments.trust, &settings::key_access(&arguments.network)?)?;
     let mut blob = Blob::open(&arguments.file)?;
     let artifact = match &mut blob {
         Blob::Digest(digest) => Artifact::Digest(*digest),
@@ -123,7 +124,7 @@ pub(super) fn verify_attestation(
     limits: &Limits,
     console: Console,
 ) -> Result<Exit, Failure> {
-    let trust = Trusting::new(&arguments.trust, &settings::http(&arguments.network)?)?;
+    let trust = Trusting::new(&arguments.trust, &settings::key_access(&arguments.network)?)?;
     let (name, digests) = match (&arguments.digest, &arguments.file) {
         (Some(hex), _) => {
             let digest: Digest = format!("{}:{hex}", arguments.digest_alg).parse().map_err(|error| {
@@ -137,17 +138,26 @@ pub(super) fn verify_attestation(
         (None, Some(path)) => (path.display().to_string(), Blob::open(path)?.digests(path)?),
         (None, None) => return Err(Failure::new(Kind::Usage, "neither a file nor --digest")),
     };
+    let predicate_form = predicate::Form::new(arguments.schema.as_deref(), limits)?;
     let bundle = bundle(&arguments.bundle, limits)?;
     let entry = Entry { digest: digests.first().copied(), ..Entry::new(&name) };
     let entry = match about_one(&bundle, &digests, &trust.check()) {
         Ok((statement, digest)) => {
             let said = &statement.value().predicate_type;
-            if arguments.kind.is(said) {
-                let held = Held::of_statement(&statement, &digest, arguments.explain).with(statement.value());
-                Entry { digest: Some(digest), verified: true, proofs: vec![held], ..entry }
-            } else {
-                let message = format!("an attestation of type {said:?}, expected {}", arguments.kind);
-                entry.unmet(Failure::new(Kind::Denied, message).with_hint("name its type with --type"), 1)
+            let fits = predicate_form.check(said, &statement.value().predicate, limits);
+            match (arguments.kind.is(said), fits) {
+                (true, Ok(())) => {
+                    let held = Held::of_statement(&statement, &digest, arguments.explain);
+                    let held = held.with(statement.value());
+                    Entry { digest: Some(digest), verified: true, proofs: vec![held], ..entry }
+                }
+                (true, Err(problem)) => {
+                    entry.unmet(Failure::new(Kind::Denied, with_step(Some(Step::Statement), problem)), 1)
+                }
+                (false, _) => {
+                    let message = format!("an attestation of type {said:?}, expected {}", arguments.kind);
+                    entry.unmet(Failure::new(Kind::Denied, message).with_hint("name its type with --type"), 1)
+                }
             }
         }
         Err(error) => refused(entry, error)?,
@@ -159,7 +169,7 @@ pub(super) fn verify_attestation(
 const SIGNATURE_BYTES: u64 = 4096;
 
 /// The statement, verified to be about one of `digests`: the same file under several algorithms.
-fn about_one(
+pub(super) fn about_one(
     bundle: &Bundle,
     digests: &[Digest],
     check: &Check<'_>,

@@ -2,11 +2,13 @@
 
 use plimsoll_core::{Kind, Limits, Timestamp};
 use plimsoll_gather::{Access, Collection, Layers, Subject, evidence, layers, open};
+use plimsoll_oci::Source;
 use plimsoll_policy::{Decision, Evidence, Verdict, VulnerabilityFacts, evaluate};
 use plimsoll_vuln::{Database, Finding, ScanSettings};
 use serde::Serialize;
 
 use crate::args::check::{Check, Format};
+use crate::commands::place;
 use crate::documents::{self, Rules};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
@@ -14,6 +16,7 @@ use crate::progress::Bar;
 use crate::render::sarif::Log;
 use crate::render::table::Paint;
 use crate::render::verdict::Style;
+use crate::settings::Roots;
 use crate::{render, settings};
 
 /// The version of the JSON result.
@@ -59,6 +62,7 @@ struct Run<'a> {
     arguments: &'a Check,
     rules: Rules,
     access: Access,
+    roots: Roots,
     layers: Layers,
     database: Result<Database, plimsoll_vuln::Error>,
     now: Timestamp,
@@ -66,14 +70,12 @@ struct Run<'a> {
 }
 
 pub(super) fn run(arguments: &Check, limits: &Limits, console: Console) -> Result<Exit, Failure> {
+    let access = place::access(&arguments.reading.network, limits)?;
     let run = Run {
         arguments,
         rules: Rules::load(arguments.policy.as_deref(), &arguments.deny_list, limits)?,
-        access: Access {
-            http: settings::http(&arguments.reading.network)?,
-            registries: settings::registries(&arguments.reading.network)?,
-            limits: limits.clone(),
-        },
+        roots: Roots::new(&arguments.root, &access.http)?,
+        access,
         layers: layers(limits),
         // Without a usable database there is still a verdict: the rule about vulnerabilities is unknown.
         database: Database::open(&settings::database_folder(&arguments.db)?),
@@ -103,7 +105,7 @@ pub(super) fn run(arguments: &Check, limits: &Limits, console: Console) -> Resul
 }
 
 fn judge(text: &str, run: &Run<'_>) -> Result<Judged, Failure> {
-    let Run { arguments, rules, access, layers, database, now, console } = run;
+    let Run { arguments, rules, access, roots, layers, database, now, console } = run;
     let (now, console) = (*now, *console);
     let subject = Subject::parse(text)?;
     let name = match &subject {
@@ -111,7 +113,9 @@ fn judge(text: &str, run: &Run<'_>) -> Result<Judged, Failure> {
         _ => None,
     };
     let policy = rules.policy_for(name.as_deref())?;
-    let waivers = documents::waivers(&arguments.waivers, policy, &access.limits, console)?;
+    let root = roots.of(policy);
+    let waivers = documents::waivers(&arguments.waivers, policy, root, &access.limits, console)?;
+    let apart = place::evidence_repository(arguments.repository.named(), &subject, access)?;
     let opened = open(&subject, access)?;
     if let Some(remark) = opened.remark() {
         console.say(format_args!("{subject}: {remark}"));
@@ -121,7 +125,9 @@ fn judge(text: &str, run: &Run<'_>) -> Result<Judged, Failure> {
         &Collection {
             requested: text,
             platform: arguments.reading.platform.platform.as_ref(),
-            keys: &policy.verification_keys(),
+            policy,
+            root,
+            apart: apart.as_deref().map(|store| store as &dyn Source),
             database,
             scan: ScanSettings { now, max_age: policy.max_database_age() },
             layers,

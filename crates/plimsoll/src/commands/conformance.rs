@@ -1,7 +1,9 @@
 //! `plimsoll conformance`: the client protocol of the Sigstore conformance suite.
 
 use plimsoll_core::{Kind, Limits};
+use plimsoll_oci::auth::{Cloud, Mode};
 use plimsoll_signing::FileDigests;
+use plimsoll_signing::key::KeyAccess;
 use plimsoll_verify::{
     Artifact, Check, Error, Identity, Rules, Text, Trusted, TrustedKey, TrustedRoot, verify, verify_message,
 };
@@ -44,8 +46,9 @@ fn verify_bundle(arguments: &VerifyBundle, limits: &Limits) -> Result<(), Failur
     let (keys, identities): (Vec<TrustedKey>, Vec<Identity>) =
         match (&arguments.key, &arguments.certificate_identity, &arguments.certificate_oidc_issuer) {
             (Some(key), ..) => {
-                let http = plimsoll_http::Settings::default();
-                (vec![public_key(key, &http)?.into()], Vec::new())
+                let access =
+                    KeyAccess::of_process(plimsoll_http::Settings::default(), Cloud::of_process(Mode::Off));
+                (vec![public_key(key, &access)?.into()], Vec::new())
             }
             (None, Some(subject), Some(issuer)) => {
                 let (issuer, subject) = (Text::Exact(issuer.clone()), Text::Exact(subject.clone()));

@@ -84,6 +84,7 @@ pub(super) fn run(arguments: &Doctor, parsed: &Parsed, console: Console) -> Resu
     checks.extend(database(arguments, now));
     checks.extend(trust_roots(now));
     checks.extend(machine::cache());
+    checks.push(machine::registry_cache(arguments.cache_dir.as_deref()));
     checks.push(network::credentials());
     checks.push(network::proxies());
     checks.extend(network::registries(arguments, parsed, clock::now()));

@@ -14,10 +14,8 @@ use plimsoll_verify::{Bundle, legacy};
 use serde_json::Value;
 
 use crate::args::db::Format;
-use crate::args::evidence::{
-    Attach, Command, Download, Evidence, EvidenceRepository, Inspect, Upgrade, What,
-};
-use crate::args::shared::{Network, PlatformChoice};
+use crate::args::evidence::{Attach, Command, Download, Evidence, Inspect, Upgrade, What};
+use crate::args::shared::{EvidenceRepository, Network, PlatformChoice};
 use crate::commands::place::{self, Place};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
@@ -48,11 +46,7 @@ fn open(
     limits: &Limits,
 ) -> Result<Place, Failure> {
     let access = place::access(network, limits)?;
-    let mut place = Place::open(text, &access)?;
-    if let Some(name) = &repository.evidence_repository {
-        place.elsewhere = place::evidence_repository(Some(name), &access)?;
-    }
-    Ok(place)
+    Place::open(text, repository.named(), &access)
 }
 
 /// The one image or index that is meant.

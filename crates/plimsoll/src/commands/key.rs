@@ -16,6 +16,8 @@ use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::settings::{self, Passphrase};
 
+/// The format of a key that somebody else keeps.
+const KEPT: &str = "kept";
 /// The version of the JSON result.
 const KEY_V1: &str = "plimsoll.dev/key/v1";
 
@@ -37,17 +39,17 @@ fn generate(arguments: &Generate, console: Console) -> Result<Exit, Failure> {
 
 fn import(arguments: &Import, console: Console) -> Result<Exit, Failure> {
     let pair = Pair::of(&arguments.files)?;
-    let key = settings::private_key(&arguments.key)?;
+    let key = settings::private_key(&arguments.key, &settings::key_access(&arguments.network)?)?;
     let passphrase = pair.passphrase()?;
     pair.write(&key, passphrase.as_ref(), console)
 }
 
 fn public(arguments: &Public) -> Result<Exit, Failure> {
-    let http = settings::http(&arguments.network)?;
+    let access = settings::key_access(&arguments.network)?;
     let pem = if key::is_remote(&arguments.key) {
-        key::open_public(&arguments.key, &key::KeyAccess::of_process(http))?.to_pem()
+        key::open_public(&arguments.key, &access)?.to_pem()
     } else {
-        settings::signing_key(&arguments.key, http)?.public_key().to_pem()
+        settings::signing_key(&arguments.key, &access)?.public_key().to_pem()
     };
     output::emit(None, |out| out.write_all(pem.as_bytes()))?;
     Ok(Exit::Done)
@@ -149,12 +151,12 @@ struct Report {
     encrypted: bool,
     /// `None`: only the passphrase would tell.
     algorithm: Option<&'static str>,
+    bits: Option<usize>,
     id: Option<KeyId>,
 }
 
 fn inspect(arguments: &Inspect) -> Result<Exit, Failure> {
-    let bytes = settings::read_file(&arguments.key, settings::PEM_BYTES)?;
-    let file = arguments.key.display().to_string();
+    let file = key::shown(&arguments.key);
     let report = |kind, format: String, encrypted, public: Option<&PublicKey>| Report {
         schema_version: KEY_V1,
         file,
@@ -162,24 +164,27 @@ fn inspect(arguments: &Inspect) -> Result<Exit, Failure> {
         format,
         encrypted,
         algorithm: public.map(|key| name(key.algorithm())),
+        bits: public.map(PublicKey::bits),
         id: public.map(PublicKey::id),
     };
-    let report = if let Ok(public) = PublicKey::from_pem(&bytes) {
-        report("public", "spki".to_owned(), false, Some(&public))
+    let report = if key::is_remote(&arguments.key) {
+        let public = key::open_public(&arguments.key, &settings::key_access(&arguments.network)?)?;
+        report("private", KEPT.to_owned(), false, Some(&public))
     } else {
-        let format = key::inspect(&bytes)?.format;
-        let passphrase = Passphrase::from_environment();
-        let opened = if format.is_encrypted() && passphrase.is_none() {
-            None
+        let bytes = settings::read_file(Path::new(&arguments.key), settings::PEM_BYTES)?;
+        if let Ok(public) = PublicKey::from_pem(&bytes) {
+            report("public", "spki".to_owned(), false, Some(&public))
         } else {
-            Some(PrivateKey::from_pem(&bytes, passphrase.as_ref().map(Passphrase::as_bytes))?)
-        };
-        report(
-            "private",
-            format.to_string(),
-            format.is_encrypted(),
-            opened.as_ref().map(PrivateKey::public_key),
-        )
+            let format = key::inspect(&bytes)?.format;
+            let passphrase = Passphrase::from_environment();
+            let opened = if format.is_encrypted() && passphrase.is_none() {
+                None
+            } else {
+                Some(PrivateKey::from_pem(&bytes, passphrase.as_ref().map(Passphrase::as_bytes))?)
+            };
+            let public = opened.as_ref().map(PrivateKey::public_key);
+            report("private", format.to_string(), format.is_encrypted(), public)
+        }
     };
     match arguments.output {
         db::Format::Json => output::emit_json(None, &report)?,
@@ -189,8 +194,13 @@ fn inspect(arguments: &Inspect) -> Result<Exit, Failure> {
             output::emit(None, |out| {
                 writeln!(out, "kind       {} key", report.kind)?;
                 writeln!(out, "format     {}", report.format)?;
-                writeln!(out, "encrypted  {}", if report.encrypted { "yes" } else { "no" })?;
-                writeln!(out, "algorithm  {}", report.algorithm.unwrap_or(locked))?;
+                if report.format != KEPT {
+                    writeln!(out, "encrypted  {}", if report.encrypted { "yes" } else { "no" })?;
+                }
+                match (report.algorithm, report.bits) {
+                    (Some("rsa"), Some(bits)) => writeln!(out, "algorithm  rsa, {bits} bits")?,
+                    (algorithm, _) => writeln!(out, "algorithm  {}", algorithm.unwrap_or(locked))?,
+                }
                 writeln!(out, "id         {id}")
             })?;
         }

@@ -7,8 +7,11 @@ use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 
 pub(super) fn run(arguments: &Man, console: Console) -> Result<Exit, Failure> {
+    let mut command = definition();
+    // Gives each subcommand its full name, `plimsoll-db-build`, which is also the page's.
+    command.build();
     let mut pages = Vec::new();
-    collect(&definition(), &mut pages)?;
+    collect(&command, &mut pages)?;
     for (name, page) in &pages {
         output::emit(Some(&arguments.folder.join(name)), |out| out.write_all(page))?;
     }

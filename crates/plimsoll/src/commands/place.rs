@@ -4,6 +4,7 @@ use plimsoll_core::{Digest, Kind, Limits, Platform, Reference};
 use plimsoll_gather::{Access, Subject, open_registry};
 use plimsoll_oci::layout::Layout;
 use plimsoll_oci::{Descriptor, Store, image};
+use plimsoll_signing::key::KeyAccess;
 use plimsoll_signing::layout::LayoutStore;
 
 use crate::args::shared::Network;
@@ -31,19 +32,29 @@ pub(super) fn access(network: &Network, limits: &Limits) -> Result<Access, Failu
     Ok(Access {
         http: settings::http(network)?,
         registries: settings::registries(network)?,
+        cloud: settings::cloud(network),
+        cache: None,
         limits: limits.clone(),
     })
 }
 
-/// The repository in which evidence is kept apart from the images: what was typed, `PLIMSOLL_EVIDENCE_REPOSITORY`, or as for
-/// cosign `COSIGN_REPOSITORY`.
+/// What references to keys are followed with, by the same settings.
+pub(super) fn keys(access: &Access) -> KeyAccess {
+    KeyAccess::of_process(access.http.clone(), access.cloud.clone())
+}
+
+/// The repository in which evidence is kept apart from the images: what was named, or as for cosign `COSIGN_REPOSITORY`,
+/// which is about images in registries.
 pub(super) fn evidence_repository(
-    typed: Option<&str>,
+    named: Option<&str>,
+    subject: &Subject,
     access: &Access,
 ) -> Result<Option<Box<dyn Store>>, Failure> {
-    let from = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let name = typed.map(str::to_owned).or_else(|| from("PLIMSOLL_EVIDENCE_REPOSITORY"));
-    let Some(name) = name.or_else(|| from("COSIGN_REPOSITORY")) else { return Ok(None) };
+    let variable = match subject {
+        Subject::Registry(_) => std::env::var("COSIGN_REPOSITORY").ok().filter(|value| !value.is_empty()),
+        _ => None,
+    };
+    let Some(name) = named.map(str::to_owned).or(variable) else { return Ok(None) };
     let reference: Reference = name.parse().map_err(|error| {
         Failure::new(Kind::Usage, format!("evidence repository {name}: {error}"))
             .with_hint("name a repository, such as registry.example/team/evidence")
@@ -52,8 +63,9 @@ pub(super) fn evidence_repository(
 }
 
 impl Place {
-    /// Opens what `text` names: a registry itself, not a mirror of it, or an OCI layout.
-    pub(super) fn open(text: &str, access: &Access) -> Result<Self, Failure> {
+    /// Opens what `text` names: a registry itself, not a mirror of it, or an OCI layout. Evidence about it lies there too,
+    /// unless a `repository` for that is named.
+    pub(super) fn open(text: &str, repository: Option<&str>, access: &Access) -> Result<Self, Failure> {
         let subject = Subject::parse(text)?;
         let store: Box<dyn Store> = match &subject {
             Subject::Registry(reference) => Box::new(open_registry(reference, access)?),
@@ -66,10 +78,7 @@ impl Place {
                     .with_hint("push it to a registry or unpack it into an OCI layout first"));
             }
         };
-        let elsewhere = match &subject {
-            Subject::Registry(_) => evidence_repository(None, access)?,
-            _ => None,
-        };
+        let elsewhere = evidence_repository(repository, &subject, access)?;
         Ok(Self { store, elsewhere, subject, limits: access.limits.clone() })
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::args::db::Format;
 use crate::args::policy::{Command, Document, Lint, Policy, Schema};
-use crate::documents::{is_document, parse_policy};
+use crate::documents::{is_document, is_trusted_root, parse_policy};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render::table::{Paint, Tone, count, safe};
@@ -42,6 +42,9 @@ fn lint(arguments: &Lint, limits: &Limits, console: Console) -> Result<Exit, Fai
         for file in settings::documents(path, is_document)? {
             let bytes = settings::read_document(&file, limits)?;
             let origin = file.display().to_string();
+            if is_trusted_root(&bytes) {
+                continue;
+            }
             let kind = DocumentKind::of(&bytes, &origin)?;
             if kind != DocumentKind::DenyList {
                 settings::document_fits(&bytes, &file, limits)?;

@@ -3,23 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Kind, Limits, Timestamp};
-use plimsoll_gather::{Access, Layers, Opened, Subject, inventory, layers, open};
+use plimsoll_gather::{Layers, Opened, Subject, inventory, layers, open};
 use plimsoll_oci::image::Image;
 use plimsoll_sbom::{Document, DocumentSubject, write_cyclonedx, write_spdx};
 
 use crate::args::sbom::{Format, Sbom};
-use crate::commands::platforms;
+use crate::commands::{place, platforms};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::progress::Bar;
-use crate::{render, settings};
+use crate::render;
 
 pub(super) fn run(arguments: &Sbom, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let access = Access {
-        http: settings::http(&arguments.reading.network)?,
-        registries: settings::registries(&arguments.reading.network)?,
-        limits: limits.clone(),
-    };
+    let access = place::access(&arguments.reading.network, limits)?;
     let subject = Subject::parse(&arguments.subject)?;
     if matches!(subject, Subject::Sbom(_)) {
         return Err(Failure::new(Kind::Usage, format!("{subject} is an SBOM already"))
@@ -32,10 +28,11 @@ pub(super) fn run(arguments: &Sbom, limits: &Limits, console: Console) -> Result
     let images = platforms::chosen(&opened, &arguments.reading, console)?;
     let targets = targets(arguments, &images)?;
     let layers = layers(limits);
+    let mut exit = Exit::Done;
     for (image, target) in images.into_iter().zip(&targets) {
-        one(arguments, &subject, &opened, image, target.as_deref(), &layers, console)?;
+        exit = exit.and(one(arguments, &subject, &opened, image, target.as_deref(), &layers, console)?);
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// Where the document of each image goes. Several documents need several files: none of the formats has room for more
@@ -71,6 +68,8 @@ fn targets(arguments: &Sbom, images: &[Option<&Image>]) -> Result<Vec<Option<Pat
     Ok(files.into_iter().map(Some).collect())
 }
 
+/// Writes one document. One that may lack components is written too, and marked, but it is no success: whoever goes by the
+/// exit code would take "nothing found" for "nothing there".
 fn one(
     arguments: &Sbom,
     subject: &Subject,
@@ -79,7 +78,7 @@ fn one(
     target: Option<&Path>,
     layers: &Layers,
     console: Console,
-) -> Result<(), Failure> {
+) -> Result<Exit, Failure> {
     if let Some(image) = image {
         console.say(format_args!("{subject} is {} ({})", image.manifest.digest, image.platform));
     }
@@ -111,7 +110,9 @@ fn one(
         Format::SpdxJson => write_spdx(&document, out).map_err(into_io),
         Format::CyclonedxJson => write_cyclonedx(&document, out).map_err(into_io),
         Format::Table => render::inventory::write(&inventory, out),
-    })
+    })?;
+    let incomplete = inventory.problems.iter().any(|problem| problem.code.hides_components());
+    Ok(if incomplete { Exit::Kind(Kind::Indeterminate) } else { Exit::Done })
 }
 
 /// The document's time: `SOURCE_DATE_EPOCH`, else when the image was made, else now.

@@ -2,13 +2,12 @@
 
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Digest, Kind, Limits, Timestamp};
-use plimsoll_gather::{Access, Subject, inventory, layers, open};
+use plimsoll_gather::{Subject, inventory, layers, open};
 use plimsoll_vuln::{Database, Scan, ScanSettings, scan};
 use serde::Serialize;
 
-use crate::args::check::Format;
-use crate::args::scan::Scan as Arguments;
-use crate::commands::platforms;
+use crate::args::scan::{Format, Scan as Arguments};
+use crate::commands::{place, platforms};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::progress::Bar;
@@ -41,13 +40,55 @@ struct Scanned {
     scan: Scan,
 }
 
+/// cosign's predicate for the result of a scan, <https://cosign.sigstore.dev/attestation/vuln/v1>.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Predicate {
+    scanner: Scanner,
+    metadata: Metadata,
+}
+
+#[derive(Serialize)]
+struct Scanner {
+    uri: String,
+    version: &'static str,
+    db: Advisories,
+    result: Report,
+}
+
+#[derive(Serialize)]
+struct Advisories {
+    /// When the oldest feed was retrieved; the result has each with its digest.
+    version: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    scan_started_on: Timestamp,
+    scan_finished_on: Timestamp,
+}
+
+impl Predicate {
+    fn of(report: Report) -> Self {
+        let oldest =
+            report.results.iter().flat_map(|result| &result.scan.database).map(|feed| feed.as_of).min();
+        let version = env!("CARGO_PKG_VERSION");
+        Self {
+            metadata: Metadata { scan_started_on: report.scanned_at, scan_finished_on: report.scanned_at },
+            scanner: Scanner {
+                uri: format!("pkg:generic/plimsoll@{version}"),
+                version,
+                db: Advisories { version: oldest.map(|as_of| as_of.to_string()).unwrap_or_default() },
+                result: report,
+            },
+        }
+    }
+}
+
 pub(super) fn run(arguments: &Arguments, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     let now = settings::now(&arguments.instant);
-    let access = Access {
-        http: settings::http(&arguments.reading.network)?,
-        registries: settings::registries(&arguments.reading.network)?,
-        limits: limits.clone(),
-    };
+    let access = place::access(&arguments.reading.network, limits)?;
     let database = Database::open(&settings::database_folder(&arguments.db)?)?;
     let layers = layers(limits);
     let mut results = Vec::new();
@@ -64,6 +105,10 @@ pub(super) fn run(arguments: &Arguments, limits: &Limits, console: Console) -> R
                 scan,
             });
         }
+    }
+    if arguments.output == Format::Vuln && results.len() != 1 {
+        let message = format!("got {} images, expected one: an attestation is about one", results.len());
+        return Err(Failure::new(Kind::Usage, message).with_hint("scan and attest each image by its digest"));
     }
     let uncovered = results.iter().any(|result| !result.scan.gaps.is_empty());
     let file = arguments.reading.file.output_file.as_deref();
@@ -86,6 +131,10 @@ pub(super) fn run(arguments: &Arguments, limits: &Limits, console: Console) -> R
         }
         Format::Json => {
             output::emit_json(file, &Report { schema_version: SCAN_V1, scanned_at: now, results })?;
+        }
+        Format::Vuln => {
+            let report = Report { schema_version: SCAN_V1, scanned_at: now, results };
+            output::emit_json(file, &Predicate::of(report))?;
         }
         Format::Sarif => {
             let mut log = Log::default();

@@ -16,11 +16,11 @@ use crate::settings::Signing;
 pub(super) fn run(arguments: &Sign, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     one_file_for_one_image(&arguments.upload, arguments.subjects.len())?;
     let access = place::access(&arguments.network, limits)?;
-    let signing = Signing::new(&arguments.signing, &access.http, console)?;
+    let signing = Signing::new(&arguments.signing, &place::keys(&access), console)?;
     let who = signing.describe();
     let annotations: BTreeMap<String, String> = arguments.annotation.iter().cloned().collect();
     for text in &arguments.subjects {
-        let place = Place::open(text, &access)?;
+        let place = Place::open(text, arguments.repository.named(), &access)?;
         let targets = place.targets(arguments.platform.platform.as_ref(), arguments.recursive)?;
         one_file_for_one_image(&arguments.upload, targets.len())?;
         for target in targets {

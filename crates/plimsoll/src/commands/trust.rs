@@ -4,6 +4,7 @@ use std::path::Path;
 
 use plimsoll_core::{Digest, Kind, Limits, Timestamp, clock, json};
 use plimsoll_http::Url;
+use plimsoll_signing::services::{self, UnknownMembers};
 use plimsoll_signing::trust::{
     self, AuthoritySpec, Cached, Entry, InitialRoot, Instance, LogSpec, Origin, PUBLIC_GOOD, SelectorSpec,
     ServiceSpec, SigningConfigSpec, TrustedRootSpec, Versions,
@@ -297,7 +298,8 @@ fn of_file(path: &Path, now: Timestamp) -> Result<Report, Failure> {
         .unwrap_or_default();
     let mut report = Report::new(now, "file", path.display().to_string());
     if media_type.contains("signingconfig") {
-        report.services = Some(trust::services(&trust::parse_signing_config(&bytes)?, now));
+        report.services =
+            Some(trust::services(&services::SigningConfig::parse(&bytes, UnknownMembers::Skip)?, now));
     } else {
         report.trusted_root = Some(TrustedRootReport::new(&TrustedRoot::parse(&bytes)?, now));
     }
@@ -322,7 +324,8 @@ fn of_instance(choice: &InstanceChoice, now: Timestamp) -> Result<Report, Failur
     });
     report.trusted_root = Some(TrustedRootReport::new(&current.root, now));
     if let Some(config) = &current.signing_config {
-        report.services = Some(trust::services(&trust::parse_signing_config(config)?, now));
+        report.services =
+            Some(trust::services(&services::SigningConfig::parse(config, UnknownMembers::Skip)?, now));
     }
     Ok(report)
 }

@@ -34,6 +34,9 @@ pub(crate) struct Entry {
     pub(crate) digest: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) platform: Option<String>,
+    /// From when the oldest word of the registry is that was taken from the cache without asking again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) as_of: Option<Timestamp>,
     pub(crate) verified: bool,
     /// What holds.
     pub(crate) proofs: Vec<Held>,
@@ -102,6 +105,7 @@ impl Entry {
             subject: subject.to_owned(),
             digest: None,
             platform: None,
+            as_of: None,
             verified: false,
             proofs: Vec::new(),
             refused: Vec::new(),
@@ -235,6 +239,9 @@ pub(super) fn finish(
     }
     if form == Form::Statements || form == Form::Text {
         warn_of_gaps(entries, console);
+        if let Some(as_of) = entries.iter().filter_map(|entry| entry.as_of).min() {
+            console.say(format_args!("what is attached is known as of {as_of}, from the cache"));
+        }
     }
     if exit == Exit::Done && !entries.iter().all(|entry| entry.verified) {
         // Cannot be: an entry is either verified or has its reason. Should it ever be, it is no success.

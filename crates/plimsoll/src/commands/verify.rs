@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 
 use plimsoll_core::{Digest, Kind, Limits, Platform};
-use plimsoll_gather::{Access, Attached, attached};
+use plimsoll_gather::{Access, Attached, Proof, Search, attached};
 use plimsoll_verify::{COSIGN_SIGN_V1, PredicateType, Step};
 use serde_json::Value;
 
+use crate::args::cache_flags::Caching;
+use crate::args::shared::Network;
 use crate::args::trust_flags::Outcome;
 use crate::args::verify::{AttestationFormat, Format, Verify, VerifyAttestation};
 use crate::commands::place::{self, Place};
-use crate::commands::verification::{Entry, Form, Held, Refused, finish};
+use crate::commands::predicate;
+use crate::commands::verification::{Entry, Form, Held, Refused, finish, with_step};
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
-use crate::settings::Trusting;
+use crate::settings::{self, Trusting};
 
 /// cosign's exit codes.
 const NO_SIGNATURE: u8 = 10;
@@ -30,42 +33,44 @@ struct Request<'a> {
     outcome: &'a Outcome,
     platform: Option<&'a Platform>,
     recursive: bool,
+    repository: Option<&'a str>,
 }
 
 /// Which statements count.
 enum Wanted<'a> {
     /// Signatures with these annotations.
     Signature(BTreeMap<&'a str, &'a str>),
-    /// Attestations of this type.
-    Attestation(&'a PredicateType),
+    /// Attestations of this type, whose predicates fit.
+    Attestation(&'a PredicateType, predicate::Form),
 }
 
 impl Wanted<'_> {
     fn is(&self, predicate_type: &str) -> bool {
         match self {
             Self::Signature(_) => predicate_type == COSIGN_SIGN_V1,
-            Self::Attestation(kind) => kind.is(predicate_type),
+            Self::Attestation(kind, _) => kind.is(predicate_type),
         }
     }
 
     fn noun(&self) -> String {
         match self {
             Self::Signature(_) => "signature".to_owned(),
-            Self::Attestation(kind) => format!("attestation of type {kind}"),
+            Self::Attestation(kind, _) => format!("attestation of type {kind}"),
         }
     }
 }
 
 pub(super) fn run(arguments: &Verify, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let access = place::access(&arguments.network, limits)?;
+    let access = access(&arguments.network, &arguments.caching, limits)?;
     let annotations = arguments.annotation.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let request = Request {
-        trust: Trusting::new(&arguments.trust, &access.http)?,
+        trust: Trusting::new(&arguments.trust, &place::keys(&access))?,
         access,
         wanted: Wanted::Signature(annotations.collect()),
         outcome: &arguments.outcome,
         platform: arguments.platform.platform.as_ref(),
         recursive: arguments.recursive,
+        repository: arguments.repository.named(),
     };
     let form = match arguments.output {
         Format::Table => Form::Table,
@@ -82,19 +87,29 @@ pub(super) fn run_attestation(
     limits: &Limits,
     console: Console,
 ) -> Result<Exit, Failure> {
-    let access = place::access(&arguments.network, limits)?;
+    let access = access(&arguments.network, &arguments.caching, limits)?;
     let request = Request {
-        trust: Trusting::new(&arguments.trust, &access.http)?,
+        trust: Trusting::new(&arguments.trust, &place::keys(&access))?,
         access,
-        wanted: Wanted::Attestation(&arguments.kind),
+        wanted: Wanted::Attestation(
+            &arguments.kind,
+            predicate::Form::new(arguments.schema.as_deref(), limits)?,
+        ),
         outcome: &arguments.outcome,
         platform: arguments.platform.platform.as_ref(),
         recursive: false,
+        repository: arguments.repository.named(),
     };
     let form = attestation_form(arguments.output);
     let entries = request.entries(&arguments.subjects)?;
     let file = arguments.file.output_file.as_deref();
     finish(&entries, form, request.outcome.explain, request.outcome.cosign_exit_codes, file, console)
+}
+
+/// What opening needs, with the cache.
+fn access(network: &Network, caching: &Caching, limits: &Limits) -> Result<Access, Failure> {
+    let cache = settings::registry_cache(caching, network, limits);
+    Ok(Access { cache, ..place::access(network, limits)? })
 }
 
 /// The form of a result with statements.
@@ -113,14 +128,15 @@ impl Request<'_> {
     }
 
     fn subject(&self, text: &str) -> Vec<Entry> {
-        let place = match Place::open(text, &self.access) {
+        let place = match Place::open(text, self.repository, &self.access) {
             Ok(place) => place,
             Err(failure) => return vec![Entry::new(text).unmet(failure, OTHER)],
         };
         if let (Some(digest), None, false) = (place.pinned(), self.platform, self.recursive) {
             let entry = self.image(text, &place, digest, None);
             // The digest was taken at its word; an image that is not there is not an unsigned one.
-            return match entry.error.is_some().then(|| place.store.resolve()) {
+            let unclear = entry.error.is_some() && !self.access.http.offline;
+            return match unclear.then(|| place.store.resolve()) {
                 Some(Err(error)) => vec![Entry::new(text).unmet(error.into(), OTHER)],
                 _ => vec![entry],
             };
@@ -139,36 +155,70 @@ impl Request<'_> {
 
     fn image(&self, text: &str, place: &Place, digest: Digest, platform: Option<String>) -> Entry {
         let entry = Entry { digest: Some(digest), platform, ..Entry::new(text) };
-        let wanted = |predicate_type: &str| self.wanted.is(predicate_type);
-        let limits = &self.access.limits;
         let check = self.trust.check();
-        let mut found = match attached(
-            place.evidence(),
-            &digest,
-            &check,
-            &wanted,
-            self.outcome.threshold.get(),
-            limits,
-        ) {
+        let search = Search {
+            wanted: &|predicate_type: &str| self.wanted.is(predicate_type),
+            enough: &|found: &Attached| self.signers(found, &digest) >= self.outcome.threshold.get(),
+            every_referrer: matches!(self.wanted, Wanted::Attestation(..)),
+        };
+        let mut found = match attached(place.evidence(), &digest, &check, search, &self.access.limits) {
             Ok(found) => found,
             Err(error) => return entry.unmet(error.into(), OTHER),
         };
+        let as_of = [place.store.as_of(), place.evidence().as_of()].into_iter().flatten().min();
         let mut refused: Vec<Refused> = found.rejected.iter().map(Refused::from).collect();
         if let Wanted::Signature(annotations) = &self.wanted {
             refused.extend(without_annotations(&mut found, annotations, &digest));
+        }
+        if let Wanted::Attestation(_, form) = &self.wanted {
+            refused.extend(self.without_misfits(&mut found, form));
         }
         let proofs = found.verified.iter().map(|proof| {
             let held = Held::attached(proof, &digest, self.outcome.explain);
             match self.wanted {
                 Wanted::Signature(_) => held,
-                Wanted::Attestation(_) => held.with(proof.statement.value()),
+                Wanted::Attestation(..) => held.with(proof.statement.value()),
             }
         });
-        let entry = Entry { proofs: proofs.collect(), refused, ..entry };
+        let entry = Entry { proofs: proofs.collect(), refused, as_of, ..entry };
         match self.unmet(&entry, &found, &place.name_of(&digest)) {
             None => Entry { verified: true, ..entry },
             Some((failure, cosign)) => entry.unmet(failure, cosign),
         }
+    }
+
+    /// How many signers there are whose signature has what is asked for.
+    fn signers(&self, found: &Attached, digest: &Digest) -> usize {
+        match &self.wanted {
+            Wanted::Signature(annotations) => {
+                found.signers_of(|proof| missing_annotation(proof, annotations, digest).is_none())
+            }
+            Wanted::Attestation(_, form) => found.signers_of(|proof| self.misfit(proof, form).is_none()),
+        }
+    }
+
+    /// What about the predicate does not fit, in words.
+    fn misfit(&self, proof: &Proof, form: &predicate::Form) -> Option<String> {
+        let statement = proof.statement.value();
+        form.check(&statement.predicate_type, &statement.predicate, &self.access.limits).err()
+    }
+
+    /// Takes out the attestations that somebody trusted signed and that are not what their type says.
+    fn without_misfits(&self, found: &mut Attached, form: &predicate::Form) -> Vec<Refused> {
+        let mut refused = Vec::new();
+        found.verified.retain(|proof| {
+            let misfit = self.misfit(proof, form);
+            let fits = misfit.is_none();
+            let step = Some(Step::Statement);
+            refused.extend(misfit.map(|problem| Refused {
+                referrer: Some(proof.referrer),
+                step,
+                message: with_step(step, problem),
+                hint: None,
+            }));
+            fits
+        });
+        refused
     }
 
     /// Why what was found is not enough.
@@ -206,7 +256,7 @@ impl Request<'_> {
         let others: Vec<&str> = found.others.iter().map(String::as_str).collect();
         match (&self.wanted, others.as_slice()) {
             (Wanted::Signature(_), []) => "sign it: plimsoll sign --key KEY SUBJECT".to_owned(),
-            (Wanted::Attestation(_), []) => {
+            (Wanted::Attestation(..), []) => {
                 "nothing is attached; plimsoll attest --key KEY --type TYPE --predicate FILE SUBJECT"
                     .to_owned()
             }
@@ -214,7 +264,7 @@ impl Request<'_> {
                 "attached are attestations ({}), which are no signatures: plimsoll verify-attestation --type TYPE",
                 others.join(", ")
             ),
-            (Wanted::Attestation(_), others) => format!("attached are others: {}", others.join(", ")),
+            (Wanted::Attestation(..), others) => format!("attached are others: {}", others.join(", ")),
         }
     }
 }
@@ -246,20 +296,25 @@ fn without_annotations(
 ) -> Vec<Refused> {
     let mut refused = Vec::new();
     found.verified.retain(|proof| {
-        let signed = proof.statement.value().annotations(digest);
-        let missing = annotations
-            .iter()
-            .find(|(name, value)| signed.get(**name).and_then(Value::as_str) != Some(**value));
-        if let Some((name, value)) = missing {
-            let got = signed.get(*name).map_or_else(|| "nothing".to_owned(), Value::to_string);
-            refused.push(Refused {
-                referrer: Some(proof.referrer),
-                step: None,
-                message: format!("annotation {name}: got {got}, expected {value:?}"),
-                hint: Some("it is signed, but not with this annotation".to_owned()),
-            });
-        }
-        missing.is_none()
+        let missing = missing_annotation(proof, annotations, digest);
+        let holds = missing.is_none();
+        refused.extend(missing.map(|message| Refused {
+            referrer: Some(proof.referrer),
+            step: None,
+            message,
+            hint: Some("it is signed, but not with this annotation".to_owned()),
+        }));
+        holds
     });
     refused
+}
+
+/// Which of `annotations` was not signed along, in words.
+fn missing_annotation(proof: &Proof, annotations: &BTreeMap<&str, &str>, digest: &Digest) -> Option<String> {
+    let signed = proof.statement.value().annotations(digest);
+    let (name, value) = annotations
+        .iter()
+        .find(|(name, value)| signed.get(**name).and_then(Value::as_str) != Some(**value))?;
+    let got = signed.get(*name).map_or_else(|| "nothing".to_owned(), Value::to_string);
+    Some(format!("annotation {name}: got {got}, expected {value:?}"))
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, FromArgMatches as _};
+use clap::{Arg, ArgAction, ArgMatches};
 use plimsoll_core::{Kind, text};
 
 use super::Stop;
@@ -53,22 +53,11 @@ pub(super) fn commands(definition: &clap::Command) -> Vec<Called<'_>> {
     found
 }
 
-impl<'a> Called<'a> {
-    /// The flags that a file can set. A global one belongs to `plimsoll` alone, although every command takes it.
-    pub(super) fn flags(&self) -> impl Iterator<Item = (&'a str, &'a Arg)> {
-        let (arguments, is_root) = (self.command.get_arguments(), self.words.is_empty());
-        arguments.filter(move |argument| is_root || !argument.is_global_set()).filter_map(settable)
-    }
-
-    fn flag(&self, key: &str) -> Option<&'a Arg> {
-        self.flags().find(|(long, _)| *long == key).map(|(_, argument)| argument)
-    }
-}
-
-/// A flag with its long name, if a file can set it.
-pub(super) fn settable(argument: &Arg) -> Option<(&str, &Arg)> {
-    let long = argument.get_long().filter(|long| !NOT_IN_FILES.contains(long))?;
-    (!matches!(argument.get_action(), ArgAction::Help)).then_some((long, argument))
+/// The flags of a command that a file can set.
+pub(super) fn flags(command: &clap::Command) -> impl Iterator<Item = (&str, &Arg)> {
+    command.get_arguments().filter_map(|argument| Some((argument.get_long()?, argument))).filter(
+        |(long, argument)| !NOT_IN_FILES.contains(long) && !matches!(argument.get_action(), ArgAction::Help),
+    )
 }
 
 impl FileSettings {
@@ -77,9 +66,9 @@ impl FileSettings {
         let mut settings =
             Self { path: path.to_owned(), everywhere: BTreeMap::new(), by_command: BTreeMap::new() };
         for (key, item) in written.settings {
-            let taking: Vec<&Arg> = commands.iter().filter_map(|called| called.flag(&key)).collect();
+            let taking: Vec<&Arg> = commands.iter().filter_map(|called| flag(called.command, &key)).collect();
             if taking.is_empty() {
-                let known = commands.iter().flat_map(Called::flags).map(|(long, _)| long);
+                let known = commands.iter().flat_map(|called| flags(called.command)).map(|(long, _)| long);
                 return Err(unknown(path, &key, "setting", known.chain(["commands"])));
             }
             // A value that one command takes may be none for another; that shows when the other is run.
@@ -103,8 +92,8 @@ impl FileSettings {
             let mut checked = BTreeMap::new();
             for (key, item) in items {
                 let place = format!("commands.{words}.{key}");
-                let Some(argument) = called.flag(&key) else {
-                    let known = called.flags().map(|(long, _)| long);
+                let Some(argument) = flag(called.command, &key) else {
+                    let known = flags(called.command).map(|(long, _)| long);
                     return Err(unknown(path, &place, "setting of this command", known));
                 };
                 let values =
@@ -134,8 +123,12 @@ impl FileSettings {
     }
 }
 
-/// Parses what was typed with the values of `files` as defaults. Without files, `definition` may be one that defines a
-/// command only when that is parsed.
+fn flag<'a>(command: &'a clap::Command, key: &str) -> Option<&'a Arg> {
+    flags(command).find(|(long, _)| *long == key).map(|(_, argument)| argument)
+}
+
+/// Parses what was typed with the values of `files` as defaults. Without files, `definition` may be one that has
+/// only the command that was typed.
 pub(super) fn parse(
     definition: &mut clap::Command,
     files: &[FileSettings],
@@ -143,7 +136,7 @@ pub(super) fn parse(
 ) -> Result<(ArgMatches, Arguments), Stop> {
     if files.is_empty() {
         let matches = definition.try_get_matches_from_mut(typed)?;
-        let arguments = Arguments::from_arg_matches(&matches).map_err(|error| error.format(definition))?;
+        let arguments = Arguments::of(&matches).map_err(|error| error.format(definition))?;
         return Ok((matches, arguments));
     }
     let mut left_out = BTreeSet::new();
@@ -153,8 +146,7 @@ pub(super) fn parse(
         // What was typed also displaces what a file says and cannot stand beside it, such as --all-platforms a platform.
         let displaced = displaced(&command, &matches, files);
         if displaced.is_subset(&left_out) {
-            let arguments =
-                Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+            let arguments = Arguments::of(&matches).map_err(|error| error.format(&mut command))?;
             return Ok((matches, arguments));
         }
         left_out.extend(displaced);

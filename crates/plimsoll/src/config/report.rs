@@ -9,7 +9,7 @@ use plimsoll_core::Limits;
 use plimsoll_signing::key::shown;
 use serde::Serialize;
 
-use super::apply::{FileSettings, commands, settable};
+use super::apply::{FileSettings, commands, flags};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,9 +79,9 @@ pub(crate) struct LimitRow {
     pub(crate) meaning: &'static str,
 }
 
-/// The global flags that were typed, out of those that `definition` has.
+/// The global flags that were typed.
 pub(super) fn typed(matches: &ArgMatches, definition: &clap::Command) -> Vec<String> {
-    let globals = definition.get_arguments().filter_map(settable);
+    let globals = flags(definition);
     let typed = globals.filter(|(_, argument)| {
         matches.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine)
     });
@@ -106,7 +106,7 @@ pub(super) fn settings(
 ) -> Vec<SettingRow> {
     let mut rows: Vec<SettingRow> = Vec::new();
     for called in commands(definition) {
-        for (long, argument) in called.flags().filter(|(long, _)| *long != "limit") {
+        for (long, argument) in flags(called.command).filter(|(long, _)| *long != "limit") {
             let (value, origin) = effective(argument, long, &called.words, files, typed);
             match rows.iter_mut().find(|row| row.name == long && row.value == value && row.origin == origin) {
                 Some(row) => row.commands.push(called.words.clone()),

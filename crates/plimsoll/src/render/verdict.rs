@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use plimsoll_core::{Purl, Timestamp};
 use plimsoll_policy::{
     Decision, Detail, Disposition, Effect, FindingRecord, ImageDigests, Outcome, PlatformVerdict, RuleResult,
-    Verdict, WaiverUse,
+    SignerRecord, Verdict, WaiverUse,
 };
 
 use super::table::{Paint, Tone, columns, count, package, safe, short};
@@ -174,17 +174,21 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
         Detail::Denied { digest, what, reason, list } => {
             Some(format!("{} {digest}: {} ({})", safe(what), safe(reason), safe(list)))
         }
-        Detail::Signature { authority, key, bundle, signed, not_checked } => {
-            let carried = if not_checked.is_empty() {
-                String::new()
-            } else {
-                format!("; carried and not looked at: {}", safe(&not_checked.join(", ")))
+        Detail::Signature { authority, by, bundle, signed, not_checked, carried } => {
+            let list = |label: &str, items: &[String]| {
+                let items = safe(&items.join(", ")).into_owned();
+                if items.is_empty() { items } else { format!("; {label}: {items}") }
             };
             let bundle = if explain { format!(", bundle {bundle}, signed {signed}") } else { String::new() };
-            let key = safe(key.get(..16).unwrap_or(key));
+            let claims = by.claims.iter().filter(|_| explain);
+            let claims: Vec<String> = claims.map(|(name, text)| format!(", {name} {text}")).collect();
             Some(format!(
-                "by {} (key {key}){bundle}; not checked: transparency log, trusted time{carried}",
-                safe(authority)
+                "by {} ({}{}){bundle}{}{}",
+                safe(authority),
+                signer(by),
+                safe(&claims.concat()),
+                list("not checked", not_checked),
+                list("carried and not looked at", carried),
             ))
         }
         Detail::RefusedSignature { bundle, reason } => {
@@ -215,10 +219,22 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
     }
 }
 
+/// The key or certificate behind a name, and when it signed.
+pub(crate) fn signer(by: &SignerRecord) -> String {
+    let who = match (&by.key, &by.subject, &by.issuer) {
+        (Some(key), ..) => format!("key {}", safe(key.get(..16).unwrap_or(key))),
+        (None, Some(subject), Some(issuer)) => format!("{}, issuer {}", safe(subject), safe(issuer)),
+        _ => "nobody known".to_owned(),
+    };
+    let times: Vec<String> = by.signed_at.iter().map(ToString::to_string).collect();
+    if times.is_empty() { who } else { format!("{who}, {}", times.join(", ")) }
+}
+
 fn write_waiver(waiver: &WaiverUse, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let (mark, tone) = if waiver.used { ("waiver", Tone::Doubt) } else { ("refused waiver", Tone::Bad) };
-    let approvers = match (waiver.approvers.is_empty(), waiver.used) {
-        (false, _) => format!(", approved by {}", safe(&waiver.approvers.join(", "))),
+    let signers: Vec<String> = waiver.signatures.iter().map(|signature| signer(&signature.by)).collect();
+    let approvers = match (signers.is_empty(), waiver.used) {
+        (false, _) => format!(", signed by {}", signers.join(" and ")),
         (true, true) => ", signed by nobody".to_owned(),
         // Whoever signed a waiver that is refused adds nothing to the reason.
         (true, false) => String::new(),

@@ -18,6 +18,10 @@ pub(crate) fn table(entries: &[Entry], refused: bool, paint: Paint, out: &mut dy
             let platform = entry.platform.as_deref().map(|name| format!("  {}", safe(name)));
             writeln!(out, "  digest     {digest}{}", platform.unwrap_or_default())?;
         }
+        if let Some(as_of) = &entry.as_of {
+            let label = paint.paint(Tone::Doubt, "as of");
+            writeln!(out, "  {label}      {as_of}: from the cache, the registry was not asked")?;
+        }
         for held in &entry.proofs {
             proof(held, paint, out)?;
         }
@@ -41,7 +45,7 @@ pub(crate) fn lines(entries: &[Entry], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn proof(held: &Held, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn proof(held: &Held, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  signer     {}", safe(&held.signer.to_string()))?;
     if let Some(predicate_type) = &held.predicate_type {
         writeln!(out, "    says     {}", safe(predicate_type))?;
@@ -73,7 +77,7 @@ fn proof(held: &Held, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn refusal(refused: &Refused, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn refusal(refused: &Refused, out: &mut dyn Write) -> io::Result<()> {
     let referrer = refused.referrer.map(|digest| format!("{digest}: ")).unwrap_or_default();
     writeln!(out, "  refused    {referrer}{}", safe(&refused.message))
 }

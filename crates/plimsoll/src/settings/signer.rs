@@ -5,9 +5,10 @@ use std::path::Path;
 
 use plimsoll_core::{Kind, Limits, clock};
 use plimsoll_http::Url;
+use plimsoll_signing::key::KeyAccess;
 use plimsoll_signing::services::identity::{KUBERNETES, Sources};
 use plimsoll_signing::services::oauth::{Patience, Prompt, Provider};
-use plimsoll_signing::services::{IdentityToken, Log, LogVersion, Services, SigningConfig};
+use plimsoll_signing::services::{IdentityToken, Log, LogVersion, Services, SigningConfig, UnknownMembers};
 use plimsoll_signing::{Content, Signer, SigningKey, make, trust};
 use plimsoll_verify::TrustedRoot;
 
@@ -30,17 +31,13 @@ enum Who {
 
 impl Signing {
     /// Opens the key that the flags name, or finds out who signs without one.
-    pub(crate) fn new(
-        with: &SignWith,
-        http: &plimsoll_http::Settings,
-        console: Console,
-    ) -> Result<Self, Failure> {
-        let flags = &with.keyless;
+    pub(crate) fn new(with: &SignWith, access: &KeyAccess, console: Console) -> Result<Self, Failure> {
+        let (flags, http) = (&with.keyless, &access.http);
         if let Some(key) = &with.key
             && !flags.names_services()
         {
             // Alone, as in an air gap: nothing but the key vouches for the signature.
-            let key = super::signing_key(key.as_str(), http.clone())?;
+            let key = super::signing_key(key.as_str(), access)?;
             return Ok(Self { who: Who::Key(key), services: None, root: None });
         }
         let folder = super::trust_folder().ok();
@@ -54,7 +51,7 @@ impl Signing {
         let current = trust::current(&choice)?;
         let services = services(flags, current.signing_config.as_deref(), http, with.key.is_some())?;
         let who = match &with.key {
-            Some(key) => Who::Key(super::signing_key(key.as_str(), http.clone())?),
+            Some(key) => Who::Key(super::signing_key(key.as_str(), access)?),
             None => Who::Identity(Box::new(token(flags, &services, http, console)?)),
         };
         Ok(Self { who, services: Some(services), root: Some(current.root) })
@@ -98,14 +95,17 @@ fn services(
     http: &plimsoll_http::Settings,
     by_key: bool,
 ) -> Result<Services, Failure> {
-    let bytes = match &flags.signing_config {
-        Some(path) => Some(super::read_within(path, Limits::default().bundle_bytes, "bundle_bytes")?),
+    let config = match &flags.signing_config {
+        Some(path) => {
+            let bytes = super::read_within(path, Limits::default().bundle_bytes, "bundle_bytes")?;
+            Some(SigningConfig::parse(&bytes, UnknownMembers::Refuse)?)
+        }
         // A key asks those that are named, and no others.
         None if by_key => None,
-        None => of_instance.map(<[u8]>::to_vec),
+        None => of_instance.map(|bytes| SigningConfig::parse(bytes, UnknownMembers::Skip)).transpose()?,
     };
-    let mut services = match bytes {
-        Some(bytes) => Services::from_config(&SigningConfig::parse(&bytes)?, http.clone(), clock::now())?,
+    let mut services = match config {
+        Some(config) => Services::from_config(&config, http.clone(), clock::now())?,
         None => Services::new(http.clone())?,
     };
     if let Some(url) = &flags.fulcio_url {

@@ -29,15 +29,11 @@ enum Who {
 }
 
 impl Trusting {
-    /// Reads the keys and the trusted root that the flags name; `http` is for keys that a service keeps.
-    pub(crate) fn new(flags: &Trust, http: &plimsoll_http::Settings) -> Result<Self, Failure> {
-        let who = who(flags, http)?;
+    /// Reads the keys and the trusted root that the flags name; `access` is for keys that a service keeps.
+    pub(crate) fn new(flags: &Trust, access: &KeyAccess) -> Result<Self, Failure> {
+        let who = who(flags, access)?;
         let timestamps = flags.timestamps.unwrap_or(usize::from(flags.use_signed_timestamps));
-        let rules = Rules {
-            logs: (!flags.insecure_ignore_tlog).then_some(NonZeroUsize::MIN),
-            timestamps,
-            certificate_log: !flags.insecure_ignore_sct,
-        };
+        let rules = Rules { logs: logs(flags)?, timestamps, certificate_log: !flags.insecure_ignore_sct };
         let root = match (&flags.trusted_root, &flags.instance, &who) {
             // Nothing is left to verify with it.
             (None, None, Who::Keys(_)) if rules.logs.is_none() && timestamps == 0 => None,
@@ -48,7 +44,7 @@ impl Trusting {
                     instance: instance.as_deref().unwrap_or(trust::PUBLIC_GOOD),
                     folder: folder.as_deref(),
                     now: clock::now(),
-                    http,
+                    http: &access.http,
                 };
                 Some(trust::current(&choice)?.root)
             }
@@ -101,6 +97,18 @@ impl Trusting {
     }
 }
 
+/// How many logs have to hold the signature.
+fn logs(flags: &Trust) -> Result<Option<NonZeroUsize>, Failure> {
+    match (flags.logs, flags.insecure_ignore_tlog) {
+        (Some(logs), true) => Err(Failure::new(
+            Kind::Usage,
+            format!("--logs {logs} and --insecure-ignore-tlog ask for logs and for none"),
+        )),
+        (None, true) => Ok(None),
+        (logs, false) => Ok(Some(logs.unwrap_or(NonZeroUsize::MIN))),
+    }
+}
+
 /// The trusted root in the file at `path`.
 pub(crate) fn trusted_root(path: &Path) -> Result<TrustedRoot, Failure> {
     let bytes = super::read_within(path, Limits::default().bundle_bytes, "bundle_bytes")?;
@@ -108,14 +116,11 @@ pub(crate) fn trusted_root(path: &Path) -> Result<TrustedRoot, Failure> {
 }
 
 /// The public key that `reference` names.
-pub(crate) fn public_key(
-    reference: &KeyReference,
-    http: &plimsoll_http::Settings,
-) -> Result<PublicKey, Failure> {
-    Ok(key::open_public(reference.as_str(), &KeyAccess::of_process(http.clone()))?)
+pub(crate) fn public_key(reference: &KeyReference, access: &KeyAccess) -> Result<PublicKey, Failure> {
+    Ok(key::open_public(reference.as_str(), access)?)
 }
 
-fn who(flags: &Trust, http: &plimsoll_http::Settings) -> Result<Who, Failure> {
+fn who(flags: &Trust, access: &KeyAccess) -> Result<Who, Failure> {
     let usage = |message: &str| Failure::new(Kind::Usage, message);
     let identities = identities(flags)?;
     match (flags.key.as_slice(), identities.is_empty()) {
@@ -128,7 +133,7 @@ fn who(flags: &Trust, http: &plimsoll_http::Settings) -> Result<Who, Failure> {
                 return Err(usage("--certificate-claim is about certificates, and --key trusts keys"));
             }
             keys.iter()
-                .map(|key| Ok(public_key(key, http)?.into()))
+                .map(|key| Ok(public_key(key, access)?.into()))
                 .collect::<Result<_, Failure>>()
                 .map(Who::Keys)
         }

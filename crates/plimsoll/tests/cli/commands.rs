@@ -63,6 +63,53 @@ fn completions_and_manual_pages_are_written() {
     place.run(&["man", &place.path("missing")]).exits(4);
 }
 
+/// Every command by its words, as the help of the one above lists it.
+fn all_commands(place: &Place, above: &[String]) -> Vec<Vec<String>> {
+    let words: Vec<&str> = above.iter().map(String::as_str).chain(["--help"]).collect();
+    let help = place.run(&words).exits(0).stdout;
+    let listed = help.split_once("\nCommands:\n").map_or("", |(_, rest)| rest).split("\n\n").next().unwrap();
+    let name =
+        |line: &str| line.strip_prefix("  ")?.split(' ').next().filter(|n| !n.is_empty()).map(str::to_owned);
+    let mut found = Vec::new();
+    for name in listed.lines().filter_map(name) {
+        let path = [above, &[name]].concat();
+        found.extend(all_commands(place, &path));
+        found.push(path);
+    }
+    found
+}
+
+#[test]
+fn every_command_has_a_manual_page_and_completions_and_stands_in_the_readme() {
+    let place = Place::empty();
+    let commands = all_commands(&place, &[]);
+    assert!(commands.len() > 40, "{commands:?}");
+    assert!(commands.contains(&vec!["provenance".to_owned(), "generate".to_owned()]), "{commands:?}");
+    std::fs::create_dir(place.path("man")).unwrap();
+    place.run(&["man", &place.path("man")]).exits(0);
+    let scripts = ["bash", "zsh", "fish", "powershell", "elvish"].map(|shell| {
+        let script = place.run(&["completions", shell]).exits(0).stdout;
+        (shell, script)
+    });
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    for command in &commands {
+        let page = place.root().join(format!("man/plimsoll-{}.1", command.join("-")));
+        assert!(page.is_file(), "{}", page.display());
+        let last = command.last().unwrap();
+        for (shell, script) in &scripts {
+            let mut words = script.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+            assert!(words.any(|word| word == last), "{shell}: {command:?}");
+        }
+    }
+    // Some share a row: `plimsoll verify`, `verify-attestation`.
+    let named =
+        |name: &str| [format!("`plimsoll {name} "), format!("`plimsoll {name}`"), format!("`{name}`")];
+    let top = commands.iter().filter(|command| command.len() == 1).map(|command| &command[0]);
+    let missing: Vec<&String> =
+        top.filter(|name| !named(name).iter().any(|text| readme.contains(text.as_str()))).collect();
+    assert!(missing.is_empty(), "README.md says nothing of {missing:?}");
+}
+
 #[test]
 fn lint_and_schema() {
     let place = Place::empty();

@@ -9,7 +9,7 @@ use plimsoll_testkit::Registry;
 use crate::fixture::{Place, patched};
 
 /// Runs cosign in `place`; none where the peers are not built.
-fn cosign(place: &Place, arguments: &[&str]) -> Option<bool> {
+pub(crate) fn cosign(place: &Place, arguments: &[&str]) -> Option<bool> {
     let program = std::env::var_os("PLIMSOLL_PEERS").map(|peers| PathBuf::from(peers).join("cosign"));
     let Some(program) = program.filter(|program| program.is_file()) else {
         eprintln!("skipped: no peers ($PLIMSOLL_PEERS)");
@@ -28,7 +28,7 @@ fn cosign(place: &Place, arguments: &[&str]) -> Option<bool> {
     Some(output.status.success())
 }
 
-fn prepare(place: &Place) -> Option<()> {
+pub(crate) fn prepare(place: &Place) -> Option<()> {
     assert!(cosign(place, &["signing-config", "create", "--out", "signing.json"])?);
     assert!(cosign(place, &["trusted-root", "create", "--out", "trusted.json"])?);
     Some(())
@@ -87,7 +87,7 @@ fn cosign_verifies_what_sign_signs() {
     assert_eq!(verify("other.pub"), Some(false));
 }
 
-const SERVICES: [&str; 4] = ["--signing-config", "signing.json", "--trusted-root", "trusted.json"];
+pub(crate) const SERVICES: [&str; 4] = ["--signing-config", "signing.json", "--trusted-root", "trusted.json"];
 const BY_KEY: [&str; 3] = ["--insecure-ignore-tlog", "--trusted-root", "trusted.json"];
 
 #[test]

@@ -1,9 +1,32 @@
 //! `doctor`: each thing it looks at, sound and broken.
 
-use plimsoll_testkit::Registry;
+use std::collections::BTreeSet;
+
+use jiff::fmt::rfc2822::DateTimePrinter;
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_testkit::{Answer, Fault, Registry};
 use serde_json::Value;
 
 use crate::fixture::{NOW, Place, affected};
+
+/// `doctor --json`, of which every line fits the exported schema.
+#[track_caller]
+fn doctor(place: &Place, variables: &[(&str, &str)], arguments: &[&str], code: i32) -> Value {
+    let json = place.run_with(variables, &[&["doctor", "--json"], arguments].concat()).exits(code).json();
+    let schema = place.run(&["schema", "doctor"]).exits(0).json();
+    let schema = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    let problems: Vec<String> =
+        schema.iter_errors(&json).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert!(problems.is_empty(), "{problems:#?}\n{json:#}");
+    for (index, line) in json["checks"].as_array().unwrap().iter().enumerate() {
+        for broken in [("status", "fine"), ("name", "weather"), ("message", ""), ("more", "x")] {
+            let mut wrong = json.clone();
+            wrong["checks"][index][broken.0] = broken.1.into();
+            assert!(!schema.is_valid(&wrong), "a line with {broken:?} passes: {line}");
+        }
+    }
+    json
+}
 
 fn check<'a>(json: &'a Value, name: &str) -> &'a Value {
     json["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap()
@@ -20,7 +43,7 @@ fn a_sound_machine_has_no_failure() {
         .says("ok    registry")
         .says("plain HTTP")
         .says("trust root");
-    let json = place.run(&["doctor", "--db", &db, "--at", later, "--json"]).exits(0).json();
+    let json = doctor(&place, &[], &["--db", &db, "--at", later], 0);
     assert_eq!(json["schemaVersion"], "plimsoll.dev/doctor/v1");
     assert_eq!(check(&json, "registry")["status"], "skip");
     for name in ["clock", "configuration", "database", "cache", "disk", "proxies", "credentials"] {
@@ -33,7 +56,7 @@ fn what_is_broken_is_named_with_a_hint() {
     let place = Place::new();
     let db = place.path("db");
     let json = |arguments: &[&str], variables: &[(&str, &str)], code: i32| {
-        place.run_with(variables, &[&["doctor", "--json"], arguments].concat()).exits(code).json()
+        doctor(&place, variables, arguments, code)
     };
     let no_database = json(&[], &[], 1);
     assert_eq!(check(&no_database, "database")["status"], "fail");
@@ -76,12 +99,67 @@ fn a_registry_that_cannot_be_reached_fails_and_the_others_are_asked_too() {
     let reference = affected(&registry);
     let db = place.path("db");
     let nobody = "127.0.0.1:1/team/app:1";
-    let arguments = ["doctor", "--json", "--db", &db, nobody, &reference, "./none.tar"];
-    let json = place.run(&arguments).exits(1).json();
+    let json = doctor(&place, &[], &["--db", &db, nobody, &reference, "./none.tar"], 1);
     let of = |about: &str| {
         let checks = json["checks"].as_array().unwrap();
         let check = checks.iter().find(|check| check["name"] == "registry" && check["about"] == about);
         check.unwrap()["status"].clone()
     };
     assert_eq!((of(nobody), of(&reference), of("./none.tar")), ("fail".into(), "ok".into(), "fail".into()));
+}
+
+#[test]
+fn a_clock_that_is_off_is_told_by_the_registrys_date() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let (reference, db) = (affected(&registry), place.path("db"));
+    let says = |date: Option<&str>| {
+        let answer = Answer::new(200).body(r#"{"schemaVersion":2,"manifests":[]}"#);
+        let answer = date.map_or(answer.clone(), |date| answer.header("Date", date));
+        registry.behave();
+        registry.misbehave("GET */referrers/*", Fault::Answer(answer));
+        let json = doctor(&place, &[], &["--db", &db, "--at", "2026-11-21T01:00:00Z", &reference], 0);
+        let lines = json["checks"].as_array().unwrap();
+        let line = lines.iter().find(|line| line["name"] == "clock" && line["about"] == reference.as_str());
+        line.unwrap().clone()
+    };
+    let there = |seconds: i64| {
+        let date = Timestamp::now() + SignedDuration::from_secs(seconds);
+        says(Some(&DateTimePrinter::new().timestamp_to_rfc9110_string(&date).unwrap()))
+    };
+    // A minute of grace for a machine that is busy between the two looks at its clock.
+    for seconds in [0, 200, -200] {
+        assert_eq!(there(seconds)["status"], "ok", "{seconds}");
+    }
+    for seconds in [3600, -3600, 86_400 * 400] {
+        let line = there(seconds);
+        assert_eq!(line["status"], "warn", "{line}");
+        assert!(line["message"].as_str().unwrap().contains("s apart from the registry's"), "{line}");
+        assert!(line["hint"].as_str().unwrap().contains("NTP"), "{line}");
+    }
+    assert_eq!(says(None)["status"], "skip");
+    let nonsense = says(Some("half past seven"));
+    assert_eq!(nonsense["status"], "skip");
+    assert!(nonsense["message"].as_str().unwrap().contains("half past seven"), "{nonsense}");
+    // For people as well, and a warning is no failure.
+    registry.behave();
+    let late = Answer::new(200).header("Date", "Sat, 01 Jan 2000 00:00:00 GMT").body("{}");
+    registry.misbehave("GET */referrers/*", Fault::Answer(late));
+    let arguments = ["doctor", "--db", &db, "--at", "2026-11-21T01:00:00Z", &reference];
+    place.run(&arguments).exits(0).says("warn  clock").says("2000-01-01T00:00:00Z");
+}
+
+/// A name in the schema that nothing is called any more would be a promise that nobody keeps.
+#[test]
+fn every_line_that_the_schema_knows_is_there() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let (reference, db) = (affected(&registry), place.path("db"));
+    let json = doctor(&place, &[], &["--db", &db, "--at", "2026-11-21T01:00:00Z", &reference], 0);
+    let names = |value: &Value| -> BTreeSet<String> {
+        value.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    let lines: Vec<Value> =
+        json["checks"].as_array().unwrap().iter().map(|line| line["name"].clone()).collect();
+    let schema = place.run(&["schema", "doctor"]).exits(0).json();
+    let known = &schema["properties"]["checks"]["items"]["properties"]["name"]["enum"];
+    assert_eq!(names(&Value::Array(lines)), names(known));
 }

@@ -94,21 +94,22 @@ impl Place {
 
     /// The same with variables set.
     pub(crate) fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
-        let output = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
+        run(command)
+    }
+
+    /// The binary with a clean environment, not run yet.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+        command
             .args(arguments)
             .env_clear()
             .env("HOME", self.folder.path())
             // What this machine says about registries is not what is tested.
             .env("PLIMSOLL_REGISTRY_CONFIG", "none")
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        Run {
-            code: output.status.code().expect("ended by a signal"),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+            .stdin(Stdio::null());
+        command
     }
 
     /// The same with something on standard input.
@@ -173,6 +174,16 @@ impl Place {
             "releases": {"bookworm": {"status": "open", "repositories": {"bookworm": "1:1.2.13.dfsg-1"}, "urgency": "low"}},
         }}});
         self.write("feeds/debian/tracker.json", tracker.to_string());
+    }
+}
+
+/// Runs it to its end.
+pub(crate) fn run(mut command: Command) -> Run {
+    let output = command.output().unwrap();
+    Run {
+        code: output.status.code().expect("ended by a signal"),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
 

@@ -11,7 +11,9 @@
 )]
 
 mod bad_input;
+mod cache;
 mod check;
+mod ci_docs;
 mod commands;
 mod config;
 mod cosign;
@@ -19,13 +21,19 @@ mod doctor;
 mod evidence;
 mod fixture;
 mod hostile_output;
+mod identities;
 mod keys;
 mod limits;
 mod platforms;
+mod provenance;
+mod registry_flags;
 mod runs;
+mod saved;
 mod schemas;
 mod services;
 mod signing;
 mod subjects;
+mod thresholds;
+mod tokens;
 mod trust;
 mod waivers;

@@ -2,6 +2,7 @@
 
 use jsonschema::Validator;
 use plimsoll_testkit::Registry;
+use plimsoll_testkit::sigstore::{Leaf, Server};
 use serde_json::{Value, json};
 
 use crate::fixture::{NOW, Place, affected, patched};
@@ -79,6 +80,33 @@ fn outputs_fit_their_schemas() {
     schemas.fits("doctor", &place.run(&["doctor", "-o", "json", "--db", &db, &good, "nowhere"]).json());
 }
 
+/// What `scan -o vuln` writes is what `attest --type vuln` takes, and holds the same result as `-o json`.
+#[test]
+fn a_scan_becomes_an_attestation() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let (schemas, bad, good, db) =
+        (Schemas(&place), affected(&registry), patched(&registry), place.path("db"));
+    place.key("ci");
+    let (private, public, file) = (place.path("ci.key"), place.path("ci.pub"), place.path("vuln.json"));
+    let scan = |format: &str, more: &[&str]| {
+        place.run(&[&["scan", "--db", &db, "--at", NOW, "-o", format], more].concat())
+    };
+    scan("vuln", &[&bad, "--output-file", &file]).exits(0);
+    let predicate: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    schemas.fits("scan", &predicate["scanner"]["result"]);
+    assert_eq!(predicate["scanner"]["result"], scan("json", &[&bad]).exits(0).json());
+    assert_eq!(predicate["metadata"]["scanFinishedOn"], NOW);
+    assert_eq!(predicate["scanner"]["db"]["version"], "2026-11-20T11:00:00Z", "the oldest feed's");
+    place.run(&["attest", "--key", &private, "--type", "vuln", "--predicate", &file, &bad]).exits(0);
+    let verify = ["verify-attestation", "--type", "vuln", "--key", &public, "--insecure-ignore-tlog", &bad];
+    assert_eq!(place.run(&verify).exits(0).json()["predicate"], predicate);
+    scan("vuln", &[&bad, &good]).exits(2).says("an attestation is about one");
+    // What was not covered is in it, and no success.
+    let stale = ["scan", "--db", &db, "--at", "2027-01-01T00:00:00Z", "-o", "vuln", &good];
+    let gaps = &place.run(&stale).exits(11).json()["scanner"]["result"]["results"][0]["gaps"];
+    assert!(!gaps.as_array().unwrap().is_empty());
+}
+
 #[test]
 fn verifications_fit_their_schema() {
     let (place, registry) = (Place::empty(), Registry::start());
@@ -94,16 +122,62 @@ fn verifications_fit_their_schema() {
     };
     let all = fits(10, &[&["verify"], &by_key, &[&good, &bad, "./none"]]);
     assert!(all["results"][0]["proofs"][0]["steps"].is_array(), "{all:#}");
+    let known = fits(0, &[&["verify"], &by_key, &[&good, "--offline"]]);
+    assert!(known["results"][0]["asOf"].is_string(), "{known:#}");
     let identity = ["--certificate-identity", "a", "--certificate-oidc-issuer", "b", "-o", "json"];
     let refused = fits(10, &[&["verify"], &identity, &[&good]]);
     assert_eq!(refused["results"][0]["refused"][0]["step"], "material");
-    let predicate = place.write("p.json", "{}");
+    let scan = json!({"scanner": {"uri": "pkg:x/y", "result": {}}, "metadata": {"scanFinishedOn": NOW}});
+    let predicate = place.write("p.json", scan.to_string());
     place.run(&["attest", "--key", &private, "--type", "vuln", "--predicate", &predicate, &good]).exits(0);
     fits(0, &[&["verify-attestation", "--type", "vuln"], &by_key, &[&good]]);
     let (file, bundle) = (place.write("file", "x"), place.path("bundle.json"));
     place.run(&["sign-blob", "--key", &private, "--bundle", &bundle, &file]).exits(0);
     fits(0, &[&["verify-blob", "--bundle", &bundle], &by_key, &[&file]]);
     fits(10, &[&["verify-blob-attestation", "--bundle", &bundle], &by_key, &[&file]]);
+}
+
+#[test]
+fn waivers_and_signers_without_a_key_fit_their_schemas() {
+    let (place, registry, server) = (Place::new(), Registry::start(), Server::start());
+    let (schemas, good, subject) = (Schemas(&place), patched(&registry), Leaf::default().subject);
+    let config = place.write("signing.json", server.signing_config(&[2]).to_string());
+    let root = place.write("trusted.json", server.trusted_root().to_string());
+    let token = place.write("token", server.token(&json!({"sub": subject})));
+    let who = ["--signing-config", &config, "--trusted-root", &root, "--identity-token", &token];
+    place.run(&[&["sign"], &who[..], &[&good]].concat()).exits(0);
+    place.key("a");
+    place.run(&["sign", "--key", &place.path("a.key"), &good]).exits(0);
+    let identity = format!("identity: {{issuer: '{}', subject: '{subject}'}}", server.url());
+    let policy = place.write(
+        "p.yaml",
+        format!(
+            "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n  phase: pilot\n  trust: {{root: trusted.json}}\n  \
+             signatures: {{required: true, threshold: 2, anyOf: [{{name: ci, {identity}}}, {{name: a, key: {{file: a.pub}}}}]}}\n  \
+             waivers: {{approvers: [{{name: b, {identity}}}]}}\n"
+        ),
+    );
+    let document = place.run(&["policy", "schema"]).exits(0);
+    assert!(document.stdout.contains("IdentitySpec"));
+    let new = ["waiver", "new", "W-1", "--cve", "CVE-2023-45853", "--scope", "r.example/a/b", "--days", "3"];
+    let texts = ["--reason", "a", "--risk", "b", "--control", "c", "--owner", "d", "--output-file"];
+    let file = place.path("w.yaml");
+    place.run(&[&new[..], &texts, &[&file]].concat()).exits(0);
+    let show = |code: i32| {
+        let shown =
+            ["waiver", "show", &file, &format!("{file}.sigstore.json"), "--policy", &policy, "-o", "json"];
+        schemas.fits("waiver-show", &place.run(&shown).exits(code).json());
+    };
+    let alone = place.run(&["waiver", "show", &file, "-o", "json"]).exits(0).json();
+    schemas.fits("waiver-show", &alone);
+    place.run(&["waiver", "sign", "--key", &place.path("a.key"), &file]).exits(0);
+    show(10);
+    place.run(&[&["waiver", "sign"], &who[..], &[&file]].concat()).exits(0);
+    show(0);
+    let waived = ["-o", "json", "--policy", &policy, "--waivers", &file, &good];
+    let verdict = place.check(&waived).exits(0).json();
+    assert!(verdict.to_string().contains(&subject), "{verdict:#}");
+    schemas.fits("check", &verdict);
 }
 
 #[test]

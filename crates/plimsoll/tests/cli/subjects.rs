@@ -1,9 +1,9 @@
 //! Every kind of subject, and that they all see the same image.
 
-use plimsoll_testkit::Registry;
+use plimsoll_testkit::{ImageBuilder, Layer, Registry};
 use serde_json::Value;
 
-use crate::fixture::{NOW, Place, affected, pushed, shop};
+use crate::fixture::{NOW, Place, affected, debian, pushed, shop, wheel};
 
 #[test]
 fn every_kind_of_place_gives_the_same_findings() {
@@ -77,6 +77,38 @@ fn sboms_are_the_same_bytes_each_time() {
         assert!(make(&[("SOURCE_DATE_EPOCH", "1000000000")]).contains("2001-09-09T01:46:40Z"));
         assert!(first.contains(reference.split_once('@').unwrap().1), "the manifest's digest");
     }
+}
+
+#[test]
+fn an_inventory_that_may_lack_components_is_written_and_is_no_success() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let db = place.path("db");
+    let file = place.write("program", [0x7f, b'E', b'L', b'F', 2, 1, 1, 0]);
+    // A static program in an image of its own: nothing here looks into it, so "no components" is not known.
+    let scratch = ImageBuilder::new().layer(Layer::new().file("program", "\x7fELF")).build();
+    let broken = ImageBuilder::new()
+        .layer(debian())
+        .layer(Layer::new().file("var/lib/dpkg/status", "Package: half\nnonsense"))
+        .layer(wheel("pymysql", "1.1.1"));
+    let whole = affected(&registry);
+    for (subject, problem) in [
+        (format!("file:{file}"), "not-cataloged"),
+        (pushed(&registry, &scratch, "scratch"), "unknown-os"),
+        (pushed(&registry, &broken.build(), "broken"), "os-inventory-broken"),
+    ] {
+        for format in ["spdx-json", "cyclonedx-json", "table"] {
+            let run = place.run(&["sbom", &subject, "-o", format]).exits(11).says(problem);
+            assert!(run.stdout.contains(problem), "the document says it as well: {}", run.stdout);
+        }
+        // The same as the other commands make of it, from the subject and from the document.
+        let document = place.path("document.json");
+        place.run(&["sbom", &subject, "--output-file", &document]).exits(11);
+        for subject in [&subject, &format!("sbom:{document}")] {
+            place.run(&["scan", "--db", &db, "--at", NOW, subject]).exits(11);
+        }
+        place.check(&[&subject]).exits(11);
+    }
+    place.run(&["sbom", &whole, "-o", "table"]).exits(0);
 }
 
 #[test]

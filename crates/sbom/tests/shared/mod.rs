@@ -84,8 +84,7 @@ pub(crate) fn inventory() -> Inventory {
     flask.supplier = Some("Armin (Ronacher)".to_owned());
     let mut yaml =
         component("pkg:pypi/pyyaml@6.0", "usr/lib/python3/dist-packages/PyYAML-6.0.egg-info/PKG-INFO", 1);
-    yaml.owner =
-        Some(Box::new(Owner { purl: deb_yaml.purl.clone(), evidence: OwnerEvidence::DigestsMatch }));
+    yaml.owner = Some(Box::new(Owner { purl: deb_yaml.purl.clone(), evidence: OwnerEvidence::DigestsMatch }));
     yaml.licenses = vec!["MIT".to_owned()];
     let mut requests = component("pkg:pypi/requests@2.32.3", "opt/a/requests-2.32.3.dist-info/METADATA", 2);
     requests.licenses = vec!["Apache-2.0".to_owned()];

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use plimsoll_files::cache::{Cache, Fill};
 use rustix::fs::{Access, access, statvfs};
 
 use super::{Check, Status};
+use crate::failure::Failure;
 use crate::settings;
 
 /// A database of all ecosystems takes about this much, and is replaced file by file.
@@ -33,6 +35,27 @@ pub(super) fn cache() -> Vec<Check> {
             .hint("set XDG_CACHE_HOME to a folder of your own, or pass --db DIR")
     };
     vec![usable, disk(existing)]
+}
+
+/// What registries sent and was kept.
+pub(super) fn registry_cache(named: Option<&Path>) -> Check {
+    const NAME: &str = "registry cache";
+    let folder = match named.map(Path::to_owned).map_or_else(settings::registry_cache_folder, Ok) {
+        Ok(folder) => folder,
+        Err(failure) => return Check::failed(NAME, failure),
+    };
+    let shown = folder.display();
+    match Cache::look(&folder) {
+        Ok(Some(Fill { bytes, files })) => {
+            Check::new(NAME, Status::Ok, format!("{shown}, {} KiB in {files} files", bytes.div_ceil(1024)))
+        }
+        Ok(None) => Check::new(NAME, Status::Skip, format!("{shown} is made when something is kept")),
+        // What cannot be kept is fetched again.
+        Err(error) => {
+            let failure = Failure::from(error);
+            Check { status: Status::Warn, ..Check::failed(NAME, failure) }
+        }
+    }
 }
 
 fn disk(path: &Path) -> Check {

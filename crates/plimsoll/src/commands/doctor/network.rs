@@ -4,15 +4,15 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Limits, Timestamp, json, read};
-use plimsoll_gather::{Access, Subject, open_registry};
+use plimsoll_gather::{Subject, open_registry};
 use plimsoll_oci::registry::Probe;
 use serde_json::Value;
 
 use super::{Check, Status};
 use crate::args::doctor::Doctor;
+use crate::commands::place;
 use crate::config::Parsed;
 use crate::failure::Failure;
-use crate::settings;
 
 /// Clocks that differ by more make short-lived tokens and certificates fail, and ages wrong.
 const SKEW: i64 = 300;
@@ -37,11 +37,7 @@ fn probe(text: &str, arguments: &Doctor, parsed: &Parsed) -> Result<Probe, Failu
     let Subject::Registry(reference) = Subject::parse(text)? else {
         return Err(Failure::new(plimsoll_core::Kind::Usage, "it is not an image in a registry"));
     };
-    let access = Access {
-        http: settings::http(&arguments.network)?,
-        registries: settings::registries(&arguments.network)?,
-        limits: parsed.limits.clone(),
-    };
+    let access = place::access(&arguments.network, &parsed.limits)?;
     Ok(open_registry(&reference, &access)?.probe()?)
 }
 

@@ -8,7 +8,7 @@ use plimsoll_oci::{Descriptor, Source, Store};
 use plimsoll_signing::layout::LayoutStore;
 use plimsoll_signing::transfer::Transfer;
 
-use crate::args::evidence::{Copy, EvidenceRepository, Load, Save};
+use crate::args::evidence::{Copy, Load, Save};
 use crate::args::shared::Network;
 use crate::commands::place::{self, Place};
 use crate::failure::{Exit, Failure};
@@ -18,13 +18,13 @@ use crate::progress::Bar;
 pub(super) fn copy(arguments: &Copy, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     let to = Subject::parse(&arguments.destination)?;
     let network = &arguments.network;
-    transfer(&arguments.source, &to, Some(&arguments.repository), network, limits, console)
+    transfer(&arguments.source, &to, arguments.repository.named(), network, limits, console)
 }
 
 pub(super) fn save(arguments: &Save, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     let to = Subject::Layout(arguments.directory.clone(), None);
     let network = &arguments.network;
-    transfer(&arguments.subject, &to, Some(&arguments.repository), network, limits, console)
+    transfer(&arguments.subject, &to, arguments.repository.named(), network, limits, console)
 }
 
 pub(super) fn load(arguments: &Load, limits: &Limits, console: Console) -> Result<Exit, Failure> {
@@ -39,16 +39,13 @@ pub(super) fn load(arguments: &Load, limits: &Limits, console: Console) -> Resul
 fn transfer(
     from: &str,
     to: &Subject,
-    repository: Option<&EvidenceRepository>,
+    repository: Option<&str>,
     network: &Network,
     limits: &Limits,
     console: Console,
 ) -> Result<Exit, Failure> {
     let access = place::access(network, limits)?;
-    let place = match repository {
-        Some(repository) => super::open(from, repository, network, limits)?,
-        None => Place::open(from, &access)?,
-    };
+    let place = Place::open(from, repository, &access)?;
     let top = place.store.resolve()?;
     let (destination, name) = open(to, &place.subject, &top, &access)?;
     let mount_from = match (&place.subject, to) {

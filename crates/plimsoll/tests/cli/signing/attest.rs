@@ -129,7 +129,7 @@ fn predicates_are_kept_in_cosigns_forms() {
 fn two_attestations_are_two_lines_and_json_has_a_version() {
     let registry = Registry::start();
     let (place, reference) = attested(&registry);
-    let predicate = place.write("other.json", r#"{"name": "second"}"#);
+    let predicate = place.write("other.json", r#"{"spdxVersion": "SPDX-2.3", "name": "second"}"#);
     let key = place.path("a.key");
     place
         .run(&["attest", "--key", &key, "--type", "spdxjson", "--predicate", &predicate, &reference])

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Digest, Limits};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{Claims, Collector, Few, Format, Items, ReadDocument, Root, is_image, joined_version, parsed};
 use crate::Error;
@@ -115,8 +116,8 @@ pub(super) fn read(version: String, root: Root<'_>, limits: &Limits) -> Result<R
     };
     let mut subject_is_image = false;
     // A subject may hold components of its own.
-    let mut waiting = root.components.0;
-    collector.count(waiting.len())?;
+    let mut items = root.components.0;
+    collector.count(items.len())?;
     if let Some(metadata) = metadata {
         document.created = metadata.timestamp.map(Cow::into_owned);
         let told = metadata.properties.0.iter().filter(|property| property.name.as_deref() == Some(PROBLEM));
@@ -128,19 +129,26 @@ pub(super) fn read(version: String, root: Root<'_>, limits: &Limits) -> Result<R
             collector.inventory.layers = layers(&subject.properties.0);
             document.subject_name = Some(subject.name.into_owned());
             collector.count(subject.components.0.len())?;
-            waiting.extend(subject.components.0);
+            items.extend(subject.components.0);
         }
     }
-    // Last in, first out: nesting costs no recursion. The order of the document is most often that of the inventory.
-    waiting.reverse();
-    while let Some(raw) = waiting.pop() {
-        let part: Part<'_> = parsed(raw)?;
-        collector.count(part.components.0.len())?;
-        component(&mut collector, &part);
-        waiting.extend(part.components.0);
-    }
+    collector.each(&items, with_nested)?;
     document.inventory = collector.finish(subject_is_image);
     Ok(document)
+}
+
+/// A component and those inside it.
+fn with_nested(collector: &mut Collector, raw: &RawValue) -> Result<(), Error> {
+    // Last in, first out: nesting costs no recursion.
+    let (mut waiting, mut next) = (Vec::new(), Some(raw));
+    while let Some(raw) = next {
+        let part: Part<'_> = parsed(raw)?;
+        collector.count(part.components.0.len())?;
+        component(collector, &part);
+        waiting.extend(part.components.0);
+        next = waiting.pop();
+    }
+    Ok(())
 }
 
 fn component(collector: &mut Collector, part: &Part<'_>) {

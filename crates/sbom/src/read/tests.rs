@@ -210,3 +210,54 @@ fn a_list_of_nothings_is_cut_short() {
     let error = read(document.as_bytes()).unwrap_err().to_string();
     assert!(error.contains("an array of more than 100000 items"), "{error}");
 }
+
+/// Nested, nameless, broken and repeated ones among many, as two threads share them and as one reads them.
+#[test]
+fn many_components_are_read_as_few_are() {
+    let mut parts: Vec<String> = (0..SHARED + 100)
+        .map(|n| {
+            let nested = if n % 500 == 0 {
+                format!(
+                    r#","components":[{{"type":"library","name":"inner{n}","purl":"pkg:pypi/inner{n}@1"}}]"#
+                )
+            } else {
+                String::new()
+            };
+            format!(r#"{{"type":"library","name":"p{n}","purl":"pkg:pypi/p{}@1"{nested}}}"#, n % 1500)
+        })
+        .collect();
+    parts[3] = r#"{"type":"library","name":"first without"}"#.to_owned();
+    parts[SHARED] = r#"{"type":"library","name":"second without"}"#.to_owned();
+    parts[SHARED + 50] = r#"{"type":"operating-system","name":"debian","version":"12"}"#.to_owned();
+    let document = |parts: &[String]| {
+        format!(r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{}]}}"#, parts.join(","))
+    };
+    let whole = read(document(&parts).as_bytes()).unwrap();
+
+    let mut expected = Inventory::default();
+    let (mut nameless, mut os) = (Vec::new(), None);
+    for some in parts.chunks(SHARED / 4) {
+        let part = read(document(some).as_bytes()).unwrap();
+        expected.components.extend(part.components);
+        os = os.or(part.os);
+        nameless.extend(part.problems.into_iter().filter(|p| p.code == ProblemCode::MissingPurl));
+    }
+    expected.sort();
+    assert_eq!(whole.components, expected.components);
+    assert_eq!(whole.os, os);
+    assert_eq!(nameless.len(), 2);
+    let missing = whole.problems.iter().find(|p| p.code == ProblemCode::MissingPurl).unwrap();
+    assert_eq!(missing.detail, "2 components without package URL: first without, second without");
+
+    // One more than the limit allows, and it lies in a nested one of the second half.
+    let total = whole.components.len() + 3;
+    let with_limit = |components| {
+        let mut limits = Limits::default();
+        limits.components = components;
+        read_document(document(&parts).as_bytes(), &limits)
+    };
+    assert!(with_limit(total).is_ok());
+    assert!(with_limit(total - 1).unwrap_err().to_string().contains("components"));
+    parts[SHARED + 60] = "7".to_owned();
+    assert!(read(document(&parts).as_bytes()).is_err());
+}

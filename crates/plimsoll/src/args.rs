@@ -94,12 +94,12 @@ A SUBJECT is one of:
   archive:FILE[:tag|@digest]           the output of `docker save`, or an OCI layout in a tar file
   docker:NAME  podman:NAME  containerd:NAME
                                        an image that an engine of this machine keeps
-  dir:PATH                             a root file system, or an image as `skopeo copy … dir:PATH` writes it
+  dir:PATH                             a root file system, or what `skopeo copy … dir:PATH` writes
   file:PATH                            a single file: its digest, and nothing of what is in it
   sbom:FILE                            an SPDX 2.3 or CycloneDX 1.4+ document (scan only)
 An existing path is recognised without the scheme. A name without scheme is always a registry's;
-its image `docker:24` is docker.io/library/docker:24. Stores are found as the engines' own tools find
-them: DOCKER_HOST, CONTAINERS_STORAGE_CONF, CONTAINERD_ROOT and CONTAINERD_NAMESPACE.";
+its image `docker:24` is docker.io/library/docker:24. Stores are found as the engines' own tools
+find them: DOCKER_HOST, CONTAINERS_STORAGE_CONF, CONTAINERD_ROOT and CONTAINERD_NAMESPACE.";
 
 /// The commands with the words they are called by, which are what `clap` makes of their names.
 macro_rules! commands {
@@ -203,6 +203,19 @@ mod tests {
                 let expected = format!("PLIMSOLL_{}", long.to_uppercase().replace('-', "_"));
                 let got = argument.get_env().map(|v| v.to_string_lossy().into_owned());
                 assert_eq!(got.as_deref(), Some(expected.as_str()), "{} --{long}", command.get_name());
+            }
+            command.get_subcommands().for_each(visit);
+        }
+        visit(&definition());
+    }
+
+    #[test]
+    fn examples_fit_where_a_terminal_does_not_say_how_wide_it_is() {
+        fn visit(command: &clap::Command) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in help.lines() {
+                // One character more, and the rest stands on a line of its own, which is no command.
+                assert!(line.chars().count() <= 100, "{}: {line}", command.get_name());
             }
             command.get_subcommands().for_each(visit);
         }

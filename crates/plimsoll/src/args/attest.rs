@@ -78,7 +78,8 @@ pub(crate) struct Said {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  plimsoll attest --key release.key --type spdxjson --predicate app.spdx.json registry.example/team/app@sha256:…
+  plimsoll attest --key release.key --type spdxjson \\
+      --predicate app.spdx.json registry.example/team/app@sha256:…
   plimsoll attest --key release.key --statement provenance.json oci:build/image:1.4")]
 pub(crate) struct Attest {
     /// What is spoken of: an image in a registry or an OCI layout

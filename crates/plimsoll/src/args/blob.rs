@@ -39,10 +39,12 @@ pub(crate) struct SignBlob {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  plimsoll verify-blob --key release.pub --insecure-ignore-tlog --bundle app.tar.gz.sigstore.json app.tar.gz
+  plimsoll verify-blob --key release.pub --insecure-ignore-tlog \\
+      --bundle app.tar.gz.sigstore.json app.tar.gz
   plimsoll verify-blob --bundle app.sigstore.json --certificate-identity ann@example.com \\
       --certificate-oidc-issuer https://accounts.example.com sha256:…
-  plimsoll verify-blob --key release.pub --signature app.tar.gz.sig --insecure-ignore-tlog app.tar.gz")]
+  plimsoll verify-blob --key release.pub --signature app.tar.gz.sig \\
+      --insecure-ignore-tlog app.tar.gz")]
 pub(crate) struct VerifyBlob {
     /// The file, `-` for standard input, or its digest as sha256:…
     #[arg(value_name = "FILE|DIGEST")]
@@ -98,7 +100,8 @@ pub(crate) struct AttestBlob {
 Examples:
   plimsoll verify-blob-attestation --type slsaprovenance1 --key release.pub --insecure-ignore-tlog \\
       --bundle app.att.sigstore.json app.tar.gz
-  plimsoll verify-blob-attestation --key release.pub --insecure-ignore-tlog --bundle a.json --digest 9f86… --digest-alg sha256")]
+  plimsoll verify-blob-attestation --key release.pub --insecure-ignore-tlog --bundle a.json \\
+      --digest 9f86… --digest-alg sha256")]
 pub(crate) struct VerifyBlobAttestation {
     /// The file, `-` for standard input, or its digest as sha256:…
     #[arg(value_name = "FILE|DIGEST", required_unless_present = "digest", conflicts_with = "digest")]

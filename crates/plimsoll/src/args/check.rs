@@ -20,7 +20,8 @@ Examples:
   plimsoll check registry.example/team/app@sha256:… --policy policy.yaml
   plimsoll check app.tar -o json | jq .results[0].verdict.decision
   plimsoll check oci:build/image:1.4 --platform linux/arm64 -o sarif --output-file check.sarif
-  plimsoll check registry.example/team/app@sha256:… --policy policy.yaml --trusted-root trusted_root.json
+  plimsoll check registry.example/team/app@sha256:… --policy policy.yaml \\
+      --trusted-root trusted_root.json
   plimsoll check registry.example/app:1.4 --waivers waivers/ --at 2026-12-01T00:00:00Z --explain
 
 Exit code 0 means allow for every subject, 10 deny, 11 indeterminate.")]

@@ -37,14 +37,19 @@ pub(crate) enum ProvenanceCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  plimsoll provenance generate --material-file Cargo.lock --material-image debian:12 --output-file provenance.json
-  plimsoll attest --type slsaprovenance1 --predicate provenance.json registry.example/team/app@sha256:…
+  plimsoll provenance generate --material-file Cargo.lock --material-image debian:12 \\
+      --output-file provenance.json
+  plimsoll attest --type slsaprovenance1 \\
+      --predicate provenance.json registry.example/team/app@sha256:…
 
-  plimsoll provenance generate --as-statement --output-file s.json registry.example/team/app@sha256:…
+  plimsoll provenance generate --as-statement \\
+      --output-file s.json registry.example/team/app@sha256:…
   plimsoll attest --statement s.json registry.example/team/app@sha256:…
 
-  plimsoll provenance generate --builder-id https://build.example/host-3 --source-repository https://git.example/team/app \\
-      --source-ref refs/tags/v1 --source-digest 4f2c… --parameter profile=release --material-file Cargo.lock")]
+  plimsoll provenance generate --builder-id https://build.example/host-3 \\
+      --source-repository https://git.example/team/app \\
+      --source-ref refs/tags/v1 --source-digest 4f2c… --parameter profile=release \\
+      --material-file Cargo.lock")]
 pub(crate) struct Generate {
     /// What was built: images, files, or digests as sha256:…; with --as-statement only
     #[arg(value_name = "SUBJECT", requires = "as_statement", required_if_eq("as_statement", "true"))]
@@ -117,12 +122,16 @@ pub(crate) struct Generate {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  plimsoll provenance verify --source-repository https://github.com/team/app --source-ref refs/tags/v1.4.0 \\
+  plimsoll provenance verify --source-repository https://github.com/team/app \\
+      --source-ref refs/tags/v1.4.0 \\
       registry.example/team/app:1.4
-  plimsoll provenance verify --bundle sha256:….jsonl --source-repository https://github.com/team/app app.tar.gz
-  plimsoll provenance verify --bundle attestations.json --source-repository https://github.com/team/lib \\
+  plimsoll provenance verify --bundle sha256:….jsonl \\
+      --source-repository https://github.com/team/app app.tar.gz
+  plimsoll provenance verify --bundle attestations.json \\
+      --source-repository https://github.com/team/lib \\
       --subject-name pkg:npm/lib@2.0.0 lib-2.0.0.tgz
-  plimsoll provenance verify --key builder.pub --insecure-ignore-tlog --builder-id https://build.example/host-3 \\
+  plimsoll provenance verify --key builder.pub --insecure-ignore-tlog \\
+      --builder-id https://build.example/host-3 \\
       --material pkg:docker/debian@12 --parameter profile=release oci:build/image:1.4
 
 Exit code 0: every subject was built as expected. 10: one was not. 6: it could not be found out.")]

@@ -16,7 +16,8 @@ use super::shared::Reading;
 Examples:
   plimsoll sbom registry.example/team/app:1.4 > app.spdx.json
   plimsoll sbom app.tar -o cyclonedx-json --output-file app.cdx.json
-  plimsoll sbom registry.example/team/app:1.4 --all-platforms --output-file 'app-{platform}.spdx.json'
+  plimsoll sbom registry.example/team/app:1.4 --all-platforms \\
+      --output-file 'app-{platform}.spdx.json'
   plimsoll sbom dir:/ -o table
 
 Exit code 0: the inventory was read in full. 11: components may be missing; standard error says why.")]

@@ -97,10 +97,11 @@ pub(crate) struct Root {
 #[command(after_help = "\
 Examples:
   plimsoll trust signing-config --output-file signing_config.json \\
-    --fulcio url=https://fulcio.example.com,api-version=1,start-time=2026-01-01T00:00:00Z,operator=example.com \\
-    --rekor url=https://rekor.example.com,api-version=2,start-time=2026-01-01T00:00:00Z,operator=example.com \\
+    --fulcio url=https://ca.example,api-version=1,start-time=2026-01-01T00:00:00Z,operator=team \\
+    --rekor url=https://log.example,api-version=2,start-time=2026-01-01T00:00:00Z,operator=team \\
     --rekor-config ANY
-  plimsoll trust signing-config --base-config signing_config.json --tsa-config EXACT:1 --output-file new.json")]
+  plimsoll trust signing-config --base-config signing_config.json --tsa-config EXACT:1 \\
+      --output-file new.json")]
 pub(crate) struct SigningConfig {
     /// A signing config to start from; each kind of service that is given replaces its own
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_BASE_CONFIG")]

@@ -118,7 +118,10 @@ impl KeyReference {
 
     /// Whether this text is a path, not a reference into a token or a service.
     pub(crate) fn is_path(text: &str) -> bool {
-        !text.contains("://") && !["pkcs11:", "external:"].iter().any(|scheme| text.starts_with(scheme))
+        let has =
+            |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+        // A PIN in a reference that is taken for a path would be in messages about the path.
+        !text.contains("://") && !["pkcs11:", "external:"].into_iter().any(has)
     }
 }
 
@@ -141,5 +144,22 @@ pub(crate) fn parse_annotation(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(format!("got `{text}`, expected NAME=VALUE")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_told_from_paths() {
+        for reference in
+            ["pkcs11:token=a", "PKCS11:token=a?pin-value=1", "external:sign", "awskms:///alias/a"]
+        {
+            assert!(!KeyReference::is_path(reference), "{reference}");
+        }
+        for path in ["a.key", "keys/pkcs11:a", "é"] {
+            assert!(KeyReference::is_path(path), "{path}");
+        }
     }
 }

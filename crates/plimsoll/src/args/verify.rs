@@ -20,9 +20,10 @@ use super::trust_flags::{Outcome, Trust, parse_annotation};
 Examples:
   plimsoll verify --key release.pub --insecure-ignore-tlog registry.example/team/app@sha256:…
   plimsoll verify registry.example/team/app:1.4 \\
-      --certificate-identity https://github.com/team/app/.github/workflows/release.yml@refs/heads/main \\
+      --certificate-identity https://github.com/team/app/.github/workflows/a.yml@refs/heads/main \\
       --certificate-oidc-issuer https://token.actions.githubusercontent.com
-  plimsoll verify --key a.pub --key b.pub --threshold 2 --insecure-ignore-tlog --explain oci:build/image:1.4
+  plimsoll verify --key a.pub --key b.pub --threshold 2 --insecure-ignore-tlog \\
+      --explain oci:build/image:1.4
 
 Exit code 0: every subject is signed as asked for. 10: one is not. 6: it could not be found out.")]
 pub(crate) struct Verify {
@@ -63,11 +64,15 @@ pub(crate) struct Verify {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  plimsoll verify-attestation --type spdxjson --key release.pub --insecure-ignore-tlog registry.example/app@sha256:…
-  plimsoll verify-attestation --type slsaprovenance1 --certificate-identity-regexp 'https://github\\.com/team/.*' \\
-      --certificate-oidc-issuer https://token.actions.githubusercontent.com registry.example/app:1.4 | jq .predicate
+  plimsoll verify-attestation --type spdxjson --key release.pub \\
+      --insecure-ignore-tlog registry.example/app@sha256:…
+  plimsoll verify-attestation --type slsaprovenance1 \\
+      --certificate-identity-regexp 'https://github\\.com/team/.*' \\
+      --certificate-oidc-issuer https://token.actions.githubusercontent.com \\
+      registry.example/app:1.4 | jq .predicate
 
-Types: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, testresult, vsa, custom, or a URI.")]
+Types: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln,
+openvex, testresult, vsa, custom, or a URI.")]
 pub(crate) struct VerifyAttestation {
     /// What to verify: an image in a registry or an OCI layout
     #[arg(required = true, value_name = "SUBJECT")]

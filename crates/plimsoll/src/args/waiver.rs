@@ -32,11 +32,15 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  plimsoll waiver new jinja2-redos --cve CVE-2020-28493 --scope registry.example/team/app@sha256:… --days 30 \\
+  plimsoll waiver new jinja2-redos --cve CVE-2020-28493 \\
+      --scope registry.example/team/app@sha256:… --days 30 \\
       --reason 'the fix needs the next minor release' --risk 'templates come from us alone' \\
-      --control 'requests are cut after 2 s' --owner app-team@example --output-file waivers/jinja2.yaml
-  plimsoll waiver new old-base --rule registries --scope 'registry.example/legacy/**' --expires 2027-01-31T00:00:00Z \\
-      --reason 'moves with the data centre' --risk 'built by us' --control 'no egress' --owner ops@example")]
+      --control 'requests are cut after 2 s' --owner app-team@example \\
+      --output-file waivers/jinja2.yaml
+  plimsoll waiver new old-base --rule registries --scope 'registry.example/legacy/**' \\
+      --expires 2027-01-31T00:00:00Z \\
+      --reason 'moves with the data centre' --risk 'built by us' --control 'no egress' \\
+      --owner ops@example")]
 pub(crate) struct New {
     /// The waiver's name, which verdicts repeat
     pub(crate) name: String,
@@ -139,7 +143,8 @@ pub(crate) struct Sign {
 Examples:
   plimsoll waiver show waivers/
   plimsoll waiver show waivers/jinja2.yaml.sigstore.json --policy policy.yaml
-  plimsoll waiver show waivers/ --policy policies/ --at 2027-01-01T00:00:00Z -o json | jq '.waivers[].state'
+  plimsoll waiver show waivers/ --policy policies/ --at 2027-01-01T00:00:00Z -o json \\
+      | jq '.waivers[].state'
 
 Exit code 0: shown; with --policy, each counts. 10: one of them does not.")]
 pub(crate) struct Show {

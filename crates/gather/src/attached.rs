@@ -85,7 +85,7 @@ impl Attached {
             match proof.statement.signer() {
                 Signer::Key(id) => Some(Person::Key(*id)),
                 Signer::Certificate(holder) => {
-                    Some(Person::Certificate(holder.issuer.clone(), holder.subject.clone()))
+                    Some(Person::Certificate(holder.issuer.clone(), holder.subject.to_lowercase()))
                 }
                 _ => None,
             }

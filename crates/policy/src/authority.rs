@@ -108,7 +108,7 @@ impl Person {
         match signer {
             Signer::Key(id) => Self::Key(*id),
             Signer::Certificate(holder) => {
-                Self::Certificate { issuer: holder.issuer.clone(), subject: holder.subject.clone() }
+                Self::Certificate { issuer: holder.issuer.clone(), subject: holder.subject.to_lowercase() }
             }
             _ => Self::Unknown,
         }

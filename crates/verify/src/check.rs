@@ -10,7 +10,7 @@ use plimsoll_core::Digest;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use sigstore_crypto::VerificationKey;
 use sigstore_types::bundle::{SignatureContent, VerificationMaterialContent};
-use sigstore_types::{DerCertificate, DerPublicKey, TransparencyLogEntry};
+use sigstore_types::{DerCertificate, DerPublicKey, HashAlgorithm, InclusionProof, TransparencyLogEntry};
 use sigstore_verify::{
     CertificateError, Error as Upstream, PublicKeyVerificationPolicy, TimestampError, TransparencyLogError,
     VerificationPolicy,
@@ -328,6 +328,7 @@ fn engine(bundle: &Bundle, artifact: Artifact<'_>, check: &Check<'_>, about: boo
             verifier = Verifier::Key(key);
         }
     }
+    expect_dictated(bundle, verifier.key())?;
     let digests = source.digests();
     for (index, entry) in bundle.log_entries().iter().enumerate() {
         if entry::is_second(entry) && verifier.key().log_name().is_none() {
@@ -435,8 +436,27 @@ fn check_entries(bundle: &Bundle, rules: Rules) -> Result<(), Error> {
                 "a proof for each entry",
             ));
         }
+        if let Some(got) = entry.inclusion_proof.as_ref().and_then(|proof| contradiction(entry, proof)) {
+            let got = format!("log entry {index} with a proof whose {got}");
+            return Err(Error::step(Step::LogInclusion, got, "a proof that says what its checkpoint says"));
+        }
     }
     Ok(())
+}
+
+/// What a proof repeats otherwise than entry and checkpoint have it. Nothing signs what it repeats: another size can have the
+/// same path, and the official verifier looks at one of the two, by the log's version. Another reader would see another entry.
+fn contradiction(entry: &TransparencyLogEntry, proof: &InclusionProof) -> Option<&'static str> {
+    let checkpoint = proof.checkpoint.checkpoint()?;
+    if proof.root_hash != *checkpoint.root_hash() {
+        return Some("root hash does not match the checkpoint's");
+    }
+    if proof.tree_size != checkpoint.tree_size() {
+        return Some("tree size does not match the checkpoint's");
+    }
+    // The first version counts the entry over all of its trees, and the proof in one of them. Zero may have been left out.
+    let is_said = entry::is_second(entry) && proof.log_index.get() != 0;
+    (is_said && proof.log_index != entry.log_index).then_some("index does not match the entry's")
 }
 
 /// The logs that signed a checkpoint over one of the entries, by their keys: one log counts once, however often the
@@ -514,7 +534,8 @@ fn expect_key(bundle: &Bundle) -> Result<(), Error> {
     }
 }
 
-/// Tries the keys, the one that the bundle names first. Only a signature that does not hold leads to the next.
+/// Tries the keys, the one that the bundle names first. Only a signature that does not hold leads to the next, or a kind of key
+/// that makes no such signatures.
 fn by_keys<'a>(
     bundle: &Bundle,
     readable: &Readable<'_>,
@@ -615,6 +636,24 @@ impl<'a> Readable<'a> {
     /// Whether all entries were verified here.
     fn has_no_entries(&self) -> bool {
         self.is_partial && self.bundle.verification_material.tlog_entries.is_empty()
+    }
+}
+
+/// The official verifier takes the digest that is named beside a message signature for the one that was signed. Nobody signed
+/// that name: the key dictates the algorithm, as it does where it is verified alone.
+fn expect_dictated(bundle: &Bundle, key: &PublicKey) -> Result<(), Error> {
+    let SignatureContent::MessageSignature(message) = bundle.content() else { return Ok(()) };
+    let dictated = match key.algorithm() {
+        KeyAlgorithm::EcdsaP256 | KeyAlgorithm::Rsa => HashAlgorithm::Sha2256,
+        KeyAlgorithm::EcdsaP384 => HashAlgorithm::Sha2384,
+        KeyAlgorithm::Ed25519 => return Ok(()),
+    };
+    match &message.message_digest {
+        Some(named) if named.algorithm != dictated => {
+            let got = format!("a signature of a {}", named.algorithm);
+            Err(Error::step(Step::Signature, got, format!("of a {dictated}, as the key dictates")))
+        }
+        _ => Ok(()),
     }
 }
 

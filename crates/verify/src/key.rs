@@ -271,7 +271,7 @@ e9CrUFUV+w1njcAAMCdrOA7kElZBNPErfCqEmKnzbfyJqWtF7Iqi9A==
     }
 
     #[test]
-    fn other_curves_points_off_the_curve_and_trailing_bytes_are_refused() {
+    fn s21_other_curves_points_off_the_curve_and_trailing_bytes_are_refused() {
         let refused = |der: &[u8]| matches!(PublicKey::from_spki_der(der), Err(Error::UnusableKey { .. }));
         assert!(matches!(PublicKey::from_pem(K256.as_bytes()), Err(Error::UnusableKey { .. })));
 
@@ -287,7 +287,7 @@ e9CrUFUV+w1njcAAMCdrOA7kElZBNPErfCqEmKnzbfyJqWtF7Iqi9A==
     }
 
     #[test]
-    fn rsa_below_2048_bits_is_refused_and_2048_is_taken() {
+    fn s21_rsa_below_2048_bits_is_refused_and_2048_is_taken() {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
         let der = AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).unwrap();
         let key = PublicKey::from_spki_der(der.as_ref()).unwrap();

@@ -159,3 +159,37 @@ fn a_key_of_another_kind_before_the_right_one() {
         }
     }
 }
+
+/// The key dictates the algorithm, as it does where it is verified alone: no word beside the signature chooses another.
+#[test]
+fn a_digest_that_is_named_beside_the_signature_chooses_no_algorithm() {
+    let instance = Sigstore::new();
+    let root = root(&instance);
+    let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+    let key = PublicKey::from_spki_der(&der(pair.public_key())).unwrap();
+    let keys = [TrustedKey::from(key)];
+    let rules = Rules { logs: None, timestamps: 1, certificate_log: true };
+    let check = Check { trusted: Trusted::Keys(&keys), root: Some(&root), rules };
+    let judged = |padding: &'static dyn aws_lc_rs::signature::RsaEncoding, algorithm: &str, digest: &[u8]| {
+        let mut signature = vec![0; pair.public_modulus_len()];
+        pair.sign(padding, &SystemRandom::new(), b"a file", &mut signature).unwrap();
+        let bundle = json!({
+            "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+            "verificationMaterial": {
+                "publicKey": {"hint": "x"},
+                "timestampVerificationData": {"rfc3161Timestamps": [instance.stamp(&signature, NOW)]},
+            },
+            "messageSignature": {
+                "messageDigest": {"algorithm": algorithm, "digest": STANDARD.encode(digest)},
+                "signature": STANDARD.encode(&signature),
+            },
+        });
+        let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
+        verify_message(&bundle, Artifact::Reader(&mut &b"a file"[..]), &check).map(drop)
+    };
+    let sha512 = Digest::of(plimsoll_core::Algorithm::Sha512, b"a file");
+    judged(&aws_lc_rs::signature::RSA_PKCS1_SHA256, "SHA2_256", Digest::sha256(b"a file").as_bytes())
+        .unwrap();
+    let error = judged(&aws_lc_rs::signature::RSA_PKCS1_SHA512, "SHA2_512", sha512.as_bytes()).unwrap_err();
+    assert_eq!(error.failed_step(), Some(plimsoll_verify::Step::Signature), "{error}");
+}

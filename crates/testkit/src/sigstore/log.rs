@@ -54,20 +54,11 @@ impl Log {
         let index = self.leaves.len();
         self.leaves.push(leaf_hash(&body));
         let id = STANDARD.encode(self.id());
-        let root = root_hash(&self.leaves);
-        let hashes: Vec<String> =
-            path(index, &self.leaves).iter().map(|hash| STANDARD.encode(hash)).collect();
         let mut entry = json!({
             "logIndex": index.to_string(),
             "logId": {"keyId": id},
             "kindVersion": {"kind": kind, "version": entry_version},
-            "inclusionProof": {
-                "logIndex": index.to_string(),
-                "rootHash": STANDARD.encode(root),
-                "treeSize": self.leaves.len().to_string(),
-                "hashes": hashes,
-                "checkpoint": {"envelope": self.signed_head(version)},
-            },
+            "inclusionProof": self.proof(index, version),
             "canonicalizedBody": STANDARD.encode(&body),
         });
         if version == Version::V1 {
@@ -75,6 +66,25 @@ impl Log {
             entry["inclusionPromise"] = json!({"signedEntryTimestamp": self.promise(&body, index, time)});
         }
         entry
+    }
+
+    /// The proof of the entry at `index` in the tree as it is now, with its signed head.
+    pub fn proof(&self, index: usize, version: Version) -> Value {
+        let hashes: Vec<String> =
+            path(index, &self.leaves).iter().map(|hash| STANDARD.encode(hash)).collect();
+        json!({
+            "logIndex": index.to_string(),
+            "rootHash": STANDARD.encode(root_hash(&self.leaves)),
+            "treeSize": self.leaves.len().to_string(),
+            "hashes": hashes,
+            "checkpoint": {"envelope": self.signed_head(version)},
+        })
+    }
+
+    /// Puts another body in the place of an entry, as a log does that rewrites its past. Proofs and heads are of the new
+    /// tree from here on.
+    pub fn rewrite(&mut self, index: usize, body: &[u8]) {
+        self.leaves[index] = leaf_hash(body);
     }
 
     /// The promise over an entry and its time.

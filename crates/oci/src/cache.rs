@@ -42,6 +42,8 @@ const ETAG: usize = 512;
 pub struct Settings {
     /// Where it is; made when something is kept.
     pub folder: PathBuf,
+    /// Whether somebody asked for that folder, and so is told when it cannot be made.
+    pub named: bool,
     /// Bytes that it may take on the disk, about.
     pub bytes: u64,
     /// For how long a list is used without asking whether it still holds.
@@ -110,7 +112,12 @@ impl Shared {
                 Ok(opened) => Some(opened),
                 Err(error) => {
                     let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-                    tracing::warn!("no cache is used: {error}{hint}");
+                    // A home that cannot be written is nothing to tell each time; one that others can write to is.
+                    if self.settings.named || !matches!(error, plimsoll_files::Error::Io { .. }) {
+                        tracing::warn!("no cache is used: {error}{hint}");
+                    } else {
+                        tracing::info!("no cache is used: {error}{hint}");
+                    }
                     None
                 }
             })

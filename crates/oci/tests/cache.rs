@@ -30,6 +30,7 @@ fn settings(folder: &Path) -> cache::Settings {
     cache::Settings {
         folder: folder.join("cache"),
         bytes: 64 << 20,
+        named: true,
         fresh_for: Duration::ZERO,
         offline: false,
         now: clock::now,

@@ -72,6 +72,7 @@ pub(crate) fn registry_cache(caching: &Caching, network: &Network, limits: &Limi
     };
     Some(Cache::new(plimsoll_oci::cache::Settings {
         folder,
+        named: caching.cache_dir.is_some(),
         bytes: limits.cache_bytes,
         fresh_for: caching.cache_for.unwrap_or_default(),
         offline: network.offline,

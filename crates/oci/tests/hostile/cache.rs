@@ -103,6 +103,7 @@ fn kept_in(folder: &Path, offline: bool) -> Cache {
     Cache::new(cache::Settings {
         folder: folder.to_owned(),
         bytes: 64 << 20,
+        named: true,
         fresh_for: Duration::ZERO,
         offline,
         now: clock::now,

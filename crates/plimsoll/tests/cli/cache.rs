@@ -217,6 +217,7 @@ fn a_damaged_cache_is_mended_and_a_useless_one_is_no_failure() {
     let key = place.path("ci.pub");
     let arguments = ["verify", "--key", &key, "--insecure-ignore-tlog", &reference];
     place.run_with(&[("HOME", "")], &arguments).exits(0).keeps_quiet_about("cache");
+    place.run_with(&[("XDG_CACHE_HOME", &file)], &arguments).exits(0).keeps_quiet_about("cache");
 }
 
 #[test]

@@ -134,6 +134,7 @@ impl<'a> Signed<'a> {
                 signature = key.sign(&Payload::Message(&message))?;
                 holds = public.verifies_signature(&message, &signature);
             }
+            Content::File(digests) if digests.is_envelope() => return Err(Error::FileIsEnvelope),
             Content::File(digests) => {
                 signature = key.sign(&Payload::Digests(digests))?;
                 let digest = match public.algorithm() {

@@ -40,6 +40,11 @@ pub enum Error {
     /// Ed25519 hashes what it signs twice, so digests are not enough for it.
     #[error("an Ed25519 key signs whole messages, and a file is signed by its digest")]
     WholeMessageOnly,
+    /// Whoever wrote the file would have a signature of a statement of their own.
+    #[error(
+        "the file begins with `DSSEv1 `: a signature of it would also be one of the statement that may follow"
+    )]
+    FileIsEnvelope,
     /// A reference to a key that is not understood.
     #[error("key reference {reference}: {problem}")]
     KeyReference {
@@ -223,6 +228,7 @@ impl Classify for Error {
             | Self::PassphraseMissing
             | Self::PassphraseEmpty
             | Self::WholeMessageOnly
+            | Self::FileIsEnvelope
             | Self::KeyReference { .. }
             | Self::ServiceMissing { .. }
             | Self::SigningConfig { .. }
@@ -258,6 +264,7 @@ impl Classify for Error {
             Self::WholeMessageOnly => {
                 Some("use a P-256 key for files: plimsoll key generate --algorithm p256 NAME".into())
             }
+            Self::FileIsEnvelope => Some("sign an archive that holds the file instead".into()),
             Self::SigningService { hint, .. } | Self::KeyService { hint, .. } => hint.clone(),
             Self::TokenExpired { .. } => {
                 Some("get a fresh token just before signing, or check this machine's clock".into())

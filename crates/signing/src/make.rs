@@ -68,8 +68,9 @@ pub fn make(
                 return Err(missing("a timestamp authority, or a log of version 1"));
             }
             let key = PrivateKey::generate_p256()?;
-            let certificate = certify(&services.caller(), authority, &key, token)?;
+            // What is not signed needs no certificate, which would be announced.
             let signature = Signed::new(content, &key)?;
+            let certificate = certify(&services.caller(), authority, &key, token)?;
             let raw_bytes = STANDARD.encode(&certificate.der);
             let material = Material { certificate: Some(RawBytes { raw_bytes }), ..Material::default() };
             let verifier = Verifier::Certificate { der: &certificate.der, key: key.public_key() };

@@ -28,7 +28,12 @@ pub struct FileDigests {
     pub sha512: Digest,
     /// How many bytes there were.
     pub length: u64,
+    /// Whether it begins as what is signed of a statement.
+    is_envelope: bool,
 }
+
+/// What every message begins with that is signed as DSSE, version 1.
+const ENVELOPE: &[u8] = b"DSSEv1 ";
 
 impl FileDigests {
     /// Reads to the end.
@@ -38,6 +43,7 @@ impl FileDigests {
         let mut sha384 = lc::Context::new(&lc::SHA384);
         let mut sha512 = Hasher::new(Algorithm::Sha512);
         let mut length = 0;
+        let mut first: Vec<u8> = Vec::new();
         let mut buffer = vec![0; PIECE];
         loop {
             let count = match reader.read(&mut buffer) {
@@ -49,16 +55,29 @@ impl FileDigests {
             if piece.is_empty() {
                 break;
             }
+            first.extend(piece.iter().take(ENVELOPE.len().saturating_sub(first.len())));
             sha256.update(piece);
             sha384.update(piece);
             sha512.update(piece);
             length += count as u64;
         }
-        Ok(Self { sha256: sha256.finish(), sha384: sha384.finish(), sha512: sha512.finish(), length })
+        Ok(Self {
+            sha256: sha256.finish(),
+            sha384: sha384.finish(),
+            sha512: sha512.finish(),
+            length,
+            is_envelope: first == ENVELOPE,
+        })
     }
 }
 
 impl FileDigests {
+    /// Whether a signature of this file would be one of a statement: a file is signed as it is, and a statement with this
+    /// text before it, so a file that holds both is signed with the very same bytes.
+    pub(crate) fn is_envelope(&self) -> bool {
+        self.is_envelope
+    }
+
     /// The file, for verifying what was signed of it.
     pub(crate) fn artifact(&self) -> Artifact<'static> {
         Artifact::Digests { sha256: self.sha256, sha384: self.sha384 }

@@ -1,4 +1,4 @@
-//! Every row of the catalogue of bad inputs that belongs to the foundation has a test under its id.
+//! Every row of the catalogue of bad inputs that belongs to what is there has a test under its id.
 //!
 //! A test belongs to a row when its name begins with the row's id: `fn r11_…` for R11. Most of them are in
 //! `crates/*/tests/hostile`, one test program a crate.
@@ -8,8 +8,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Letter and number of the last row: archives and layers, registries, parsing.
-const ROWS: [(char, usize); 3] = [('t', 19), ('r', 20), ('p', 8)];
+/// Letter and number of the last row: archives and layers, registries, parsing, signatures, trust by TUF.
+const ROWS: [(char, usize); 5] = [('t', 19), ('r', 20), ('p', 8), ('s', 22), ('u', 11)];
+
+/// Rows about parts that are not there yet. Whoever adds the first test of one removes it here, so that the row is insisted on
+/// from then on.
+const NOT_YET: [&str; 1] = [
+    // A label per input that fills the memory of a server with metrics: there is neither server nor metrics.
+    "s22",
+];
 
 /// All Rust files below `folder`.
 fn sources(folder: &Path, out: &mut Vec<PathBuf>) {
@@ -60,16 +67,30 @@ fn every_row_has_a_test_under_its_id() {
         }
     }
     let all = ROWS.iter().flat_map(|(letter, last)| (1..=*last).map(move |n| format!("{letter}{n:02}")));
-    let missing: Vec<String> = all.filter(|row| !tests.contains_key(row)).collect();
+    let (waiting, wanted): (Vec<String>, Vec<String>) = all.partition(|row| NOT_YET.contains(&row.as_str()));
+    assert_eq!(waiting.len(), NOT_YET.len(), "an exception for a row that does not exist");
+    let missing: Vec<&String> = wanted.iter().filter(|row| !tests.contains_key(*row)).collect();
     assert!(missing.is_empty(), "no test for {missing:?}");
+    let there: Vec<&String> = waiting.iter().filter(|row| tests.contains_key(*row)).collect();
+    assert!(there.is_empty(), "{there:?} have tests now, and are exceptions no more");
 }
 
 #[test]
 fn rows_are_told_from_other_names() {
     assert_eq!(row("    fn t01_names() {").as_deref(), Some("t01"));
     assert_eq!(row("async fn p06_keys() {").as_deref(), Some("p06"));
-    for other in ["fn t20_none()", "fn p00_none()", "fn t1_x()", "fn take()", "let t01_x = 1;", "fn r111_x()"]
-    {
+    assert_eq!(row("fn s22_labels() {").as_deref(), Some("s22"));
+    assert_eq!(row("fn u11_endless() {").as_deref(), Some("u11"));
+    for other in [
+        "fn t20_none()",
+        "fn p00_none()",
+        "fn t1_x()",
+        "fn take()",
+        "let t01_x = 1;",
+        "fn r111_x()",
+        "fn s23_x()",
+        "fn u12_x()",
+    ] {
         assert_eq!(row(other), None, "{other}");
     }
 }

@@ -119,7 +119,8 @@ pub enum Artifact<'a> {
 /// 6. **Chain.** The certificate leads to an authority of the trusted root, for code signing, and it, the authority and
 ///    every certificate between them were valid at every signing time (CVE-2026-24122).
 /// 7. **Certificate log.** The certificate's embedded timestamp holds under a trusted certificate log's key.
-/// 8. **Inclusion.** Each log entry has a proof that leads to a checkpoint which a trusted log signed.
+/// 8. **Inclusion.** Each log entry has a proof that leads to a checkpoint which a trusted log signed, and says no other size or
+///    root than that.
 /// 9. **Distinct logs.** As many logs as asked for, counted by the key that signed the checkpoint (CVE-2026-49834).
 /// 10. **Signature.** It holds over DSSE's encoding of type and payload under the certificate's or the trusted key.
 /// 11. **Log entry.** Each is the one that this bundle must have led to, byte for byte (CVE-2022-36056, CVE-2026-22703).

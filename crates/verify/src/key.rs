@@ -138,6 +138,12 @@ impl PublicKey {
         validate_raw_public_key(key.scheme(), key.as_bytes()).map_err(|error| unusable(error.to_string()))?;
         lc::ParsedPublicKey::new(parser, key.as_bytes())
             .map_err(|_| unusable(format!("{algorithm:?} key bytes that are not a valid key")))?;
+        if algorithm == KeyAlgorithm::Ed25519 && is_of_small_order(key.as_bytes()) {
+            return Err(unusable(
+                "an Ed25519 point of small order, under which one signature holds for many messages"
+                    .to_owned(),
+            ));
+        }
         if algorithm == KeyAlgorithm::Rsa && !has_null_parameters(der) {
             // The reader above takes a key without them, too: the same key by another id, which would be two signers.
             return Err(unusable("RSA parameters other than NULL".to_owned()));
@@ -216,6 +222,38 @@ impl PublicKey {
 fn has_null_parameters(spki: &[u8]) -> bool {
     SubjectPublicKeyInfoRef::from_der(spki)
         .is_ok_and(|info| info.algorithm.parameters.is_some_and(|any: AnyRef<'_>| any.is_null()))
+}
+
+/// Whether an Ed25519 key is one of the eight points of small order, in whatever encoding: with either sign, and with `y` beyond
+/// the prime (RFC 8032, 5.1.3). The reader above takes them all.
+fn is_of_small_order(point: &[u8]) -> bool {
+    /// `y` of the four points of order 8 but for its last byte, which has the sign of `x` too.
+    const ORDER_8: [([u8; 31], u8); 2] = [
+        (
+            [
+                0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+                0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+                0xfc,
+            ],
+            0x05,
+        ),
+        (
+            [
+                0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+                0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+                0x03,
+            ],
+            0x7a,
+        ),
+    ];
+    let Some((last, rest)) = point.split_last() else { return false };
+    match (rest, last & 0x7f) {
+        // 0 and 1.
+        ([0 | 1, rest @ ..], 0) => rest.iter().all(|byte| *byte == 0),
+        // One less than the prime, the prime, and one more.
+        ([0xec..=0xee, rest @ ..], 0x7f) => rest.iter().all(|byte| *byte == 0xff),
+        (rest, last) => ORDER_8.iter().any(|(known, end)| rest == known && last == *end),
+    }
 }
 
 /// The length of the modulus of an RSA key (RFC 8017, A.1.1).

@@ -170,7 +170,7 @@ fn a_swapped_payload_or_signature_is_rejected() {
 }
 
 #[test]
-fn the_payload_type_is_pinned_and_bound_by_the_signature() {
+fn s11_the_payload_type_is_pinned_and_bound_by_the_signature() {
     let signer = key();
     let payload = statement().to_json();
     // Really signed as another type: still not a statement.
@@ -307,7 +307,7 @@ fn two_kinds_of_content_or_material_are_refused_before_either_is_believed() {
 }
 
 #[test]
-fn only_known_versions_are_read() {
+fn s18_only_known_versions_are_read() {
     let signer = key();
     for old in [
         "application/vnd.dev.sigstore.bundle+json;version=0.0",
@@ -362,7 +362,7 @@ fn base64_has_one_spelling() {
 }
 
 #[test]
-fn unknown_fields_and_wrong_types_are_refused_with_their_place() {
+fn s18_unknown_fields_and_wrong_types_are_refused_with_their_place() {
     let signer = key();
     for (pointer, field, path) in [
         ("", "extra", "extra"),

@@ -134,7 +134,7 @@ fn the_payload_of_another_image_is_refused() {
 }
 
 #[test]
-fn a_payload_of_another_type_is_refused() {
+fn s11_a_payload_of_another_type_is_refused() {
     for kind in ["atomic container signature", "cosign container image signature ", ""] {
         Case::new(payload_of(&image().to_string(), kind)).refused_by(Step::Statement);
     }

@@ -148,6 +148,9 @@ impl Provider {
             if answer.status == StatusCode::OK {
                 return self.token(&step, &answer.json(&step)?, patience, None);
             }
+            if !answer.status.is_client_error() {
+                answer.expect(&step, StatusCode::OK)?;
+            }
             let said = answer.json(&step)?;
             match said.get("error").and_then(Value::as_str) {
                 Some("authorization_pending") => {}
@@ -214,7 +217,13 @@ impl Provider {
     ) -> Result<IdentityToken, Error> {
         let token = answer.get("id_token").and_then(Value::as_str);
         let token = token.ok_or_else(|| step.wrong("the answer has no identity token"))?;
-        IdentityToken::with_nonce(token, self.issuer.as_str(), &self.client, (patience.now)(), nonce)
+        let token =
+            IdentityToken::with_nonce(token, self.issuer.as_str(), &self.client, (patience.now)(), nonce)?;
+        if token.issuer().trim_end_matches('/') != self.issuer.as_str().trim_end_matches('/') {
+            // OpenID Connect Core 1.0, 3.1.3.7: nobody who signs in here signs as somebody whom another provider knows.
+            return Err(step.wrong("its token is of another issuer"));
+        }
+        Ok(token)
     }
 
     /// Posts a form to an end point that the provider named.

@@ -2,12 +2,20 @@
 //! test is named by its row.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
-use plimsoll_core::{Limits, Reference};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use plimsoll_core::{Digest, Limits, Reference};
 use plimsoll_http::{Client, Settings};
 use plimsoll_oci::Source as _;
 use plimsoll_oci::registry::Registry;
 use plimsoll_signing::evidence::{SkipReason, bundles};
+use plimsoll_signing::{Content, Error, FileDigests, Payload, PrivateKey, Signer, SigningKey as _, make};
+use plimsoll_testkit::sigstore::pae;
 use plimsoll_testkit::{Artifact, Fault, ImageBuilder, Registry as Fake, attachment};
+use plimsoll_verify::{Bundle, Statement, Subject, statement_by_key};
+use serde_json::json;
+
+mod sign_in;
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
@@ -106,4 +114,38 @@ fn r19_an_attachment_that_is_listed_here_and_belongs_elsewhere() {
     assert!(result.found.is_empty());
     assert!(matches!(result.skipped[0].reason, SkipReason::OtherSubject { .. }), "{:?}", result.skipped);
     assert!(store.resolve().is_ok());
+}
+
+/// A file is signed as it is, a statement with its type and length before it: a file that holds all of that gives whoever wrote
+/// it a signature of their statement. No reader can tell the two apart, so such a file is not signed.
+#[test]
+fn s11_a_file_that_is_the_envelope_of_a_statement() {
+    let key = PrivateKey::generate_p256().unwrap();
+    let statement = Statement::new(Subject::new("", &Digest::sha256(b"evil")), "p", json!({})).to_json();
+    let file = pae("application/vnd.in-toto+json", &statement);
+    let digests = FileDigests::read(&file[..]).unwrap();
+    let signature = key.sign(&Payload::Digests(&digests)).unwrap();
+    let forged = json!({
+        "mediaType": BUNDLE,
+        "verificationMaterial": {"publicKey": {"hint": STANDARD.encode(key.public_key().id().as_bytes())}},
+        "dsseEnvelope": {"payload": STANDARD.encode(&statement), "payloadType": "application/vnd.in-toto+json",
+                         "signatures": [{"sig": STANDARD.encode(signature)}]},
+    });
+    let forged = Bundle::parse(forged.to_string().as_bytes()).unwrap();
+    assert!(statement_by_key(&forged, std::slice::from_ref(key.public_key())).is_ok(), "this is the attack");
+
+    let sign = |file: &[u8]| {
+        // In pieces, as a pipe gives it.
+        let pieces =
+            file.chunks(3).fold(Box::new(std::io::empty()) as Box<dyn std::io::Read>, |all, piece| {
+                Box::new(std::io::Read::chain(all, piece))
+            });
+        let digests = FileDigests::read(pieces).unwrap();
+        make(Content::File(&digests), Signer::Key(&key), None, None)
+    };
+    assert!(matches!(sign(&file), Err(Error::FileIsEnvelope)));
+    assert!(matches!(sign(b"DSSEv1 "), Err(Error::FileIsEnvelope)));
+    for harmless in [&b"DSSEv1"[..], b" DSSEv1 ", b"DSSEv2 28", b""] {
+        assert!(sign(harmless).is_ok(), "{harmless:?}");
+    }
 }

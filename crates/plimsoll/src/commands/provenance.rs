@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::args::provenance::{Provenance, ProvenanceCommand, parse_digest};
 use crate::commands::blob::Blob;
 use crate::commands::place::Place;
-use crate::commands::verification::{Held, Refused};
+use crate::commands::verification::{Held, Refused, Told};
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
 
@@ -61,29 +61,6 @@ pub(crate) struct Attested {
     pub(crate) held: Held,
     #[serde(flatten)]
     pub(crate) examined: Examined,
-}
-
-/// Why a subject is not verified.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Told {
-    pub(crate) exit_code: u8,
-    pub(crate) message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) hint: Option<String>,
-    #[serde(skip)]
-    failure: Failure,
-}
-
-impl From<Failure> for Told {
-    fn from(failure: Failure) -> Self {
-        Self {
-            exit_code: failure.kind().exit_code(),
-            message: failure.to_string(),
-            hint: failure.hint().map(str::to_owned),
-            failure,
-        }
-    }
 }
 
 pub(super) fn run(arguments: &Provenance, limits: &Limits, console: Console) -> Result<Exit, Failure> {

@@ -86,14 +86,31 @@ pub(crate) struct Refused {
 /// Why a subject is not verified.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Unmet {
+pub(crate) struct Told {
     pub(crate) exit_code: u8,
     pub(crate) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<String>,
     #[serde(skip)]
-    failure: Failure,
-    /// What cosign would end with.
+    pub(super) failure: Failure,
+}
+
+impl From<Failure> for Told {
+    fn from(failure: Failure) -> Self {
+        Self {
+            exit_code: failure.kind().exit_code(),
+            message: failure.to_string(),
+            hint: failure.hint().map(str::to_owned),
+            failure,
+        }
+    }
+}
+
+/// The same, with what cosign would end with.
+#[derive(Debug, Serialize)]
+pub(crate) struct Unmet {
+    #[serde(flatten)]
+    pub(crate) told: Told,
     #[serde(skip)]
     cosign: u8,
 }
@@ -116,13 +133,7 @@ impl Entry {
     /// The same, not verified because of `failure`; `cosign` is the exit code that cosign has for it.
     #[must_use]
     pub(super) fn unmet(self, failure: Failure, cosign: u8) -> Self {
-        let error = Unmet {
-            exit_code: failure.kind().exit_code(),
-            message: failure.to_string(),
-            hint: failure.hint().map(str::to_owned),
-            failure,
-            cosign,
-        };
+        let error = Unmet { told: failure.into(), cosign };
         Self { verified: false, error: Some(error), ..self }
     }
 }
@@ -230,11 +241,11 @@ pub(super) fn finish(
     }
     let mut exit = Exit::Done;
     for unmet in entries.iter().filter_map(|entry| entry.error.as_ref()) {
-        console.report(&unmet.failure);
+        console.report(&unmet.told.failure);
         exit = match cosign_exit_codes {
             true if exit == Exit::Done => Exit::Code(unmet.cosign),
             true => exit,
-            false => exit.and(Exit::Kind(unmet.failure.kind())),
+            false => exit.and(Exit::Kind(unmet.told.failure.kind())),
         };
     }
     if form == Form::Statements || form == Form::Text {

@@ -26,7 +26,7 @@ pub(crate) fn table(entries: &[Entry], refused: bool, paint: Paint, out: &mut dy
             proof(held, paint, out)?;
         }
         if let Some(unmet) = &entry.error {
-            writeln!(out, "  because    {}", safe(&unmet.message))?;
+            writeln!(out, "  because    {}", safe(&unmet.told.message))?;
         }
         if refused {
             entry.refused.iter().try_for_each(|refused| refusal(refused, out))?;

@@ -8,15 +8,15 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, BufWriter, Result, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use plimsoll_core::{Algorithm, Digest, Hasher};
 use serde_json::{Value, json};
+
+use crate::listener::{Listener, Port};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -191,9 +191,8 @@ impl<W: Write> Write for Both<W> {
 
 /// A running registry with one image; stops on drop.
 pub struct GeneratingRegistry {
-    addr: SocketAddr,
     image: Arc<Served>,
-    acceptor: Option<JoinHandle<()>>,
+    listener: Listener,
 }
 
 struct Served {
@@ -201,7 +200,6 @@ struct Served {
     config: Vec<u8>,
     layers: Vec<Measured>,
     requests: Mutex<Vec<String>>,
-    stopped: AtomicBool,
 }
 
 impl GeneratingRegistry {
@@ -240,28 +238,15 @@ impl GeneratingRegistry {
             config,
             layers,
             requests: Mutex::default(),
-            stopped: AtomicBool::new(false),
         });
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let addr = listener.local_addr().unwrap();
         let serving = Arc::clone(&image);
-        let acceptor = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if serving.stopped.load(Ordering::SeqCst) {
-                    return;
-                }
-                let Ok(stream) = stream else { continue };
-                let serving = Arc::clone(&serving);
-                // It ends with the client's connection; what it fails with is the client's end.
-                std::thread::spawn(move || serving.serve(stream));
-            }
-        });
-        Self { addr, image, acceptor: Some(acceptor) }
+        let listener = Port::free().listen(move |stream| serving.serve(stream));
+        Self { image, listener }
     }
 
     /// `127.0.0.1:PORT/giant:1`.
     pub fn reference(&self) -> String {
-        format!("{}/giant:1", self.addr)
+        format!("{}/giant:1", self.listener.addr())
     }
 
     /// Bytes of all layers, as stored.
@@ -272,15 +257,6 @@ impl GeneratingRegistry {
     /// The paths that were asked for, in order of arrival.
     pub fn requests(&self) -> Vec<String> {
         self.image.requests.lock().unwrap().clone()
-    }
-}
-
-impl Drop for GeneratingRegistry {
-    fn drop(&mut self) {
-        self.image.stopped.store(true, Ordering::SeqCst);
-        // The acceptor waits in accept(2); one more connection wakes it.
-        let _ = TcpStream::connect(self.addr);
-        let _ = self.acceptor.take().map(JoinHandle::join);
     }
 }
 

@@ -28,6 +28,7 @@ mod generate;
 mod image;
 pub mod kms;
 mod layer;
+mod listener;
 mod local;
 mod proxy;
 mod registry;

@@ -2,90 +2,44 @@
 //! whole program.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::listener::{Listener, Port, lock};
+
 /// A running proxy, by `CONNECT` and for plain requests; stops on drop.
 pub struct Proxy {
-    addr: SocketAddr,
     shared: Arc<Shared>,
-    acceptor: Option<JoinHandle<()>>,
+    listener: Listener,
 }
 
 struct Shared {
     /// `Basic …`, as a request has to carry it.
     authorization: String,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    asked: Vec<String>,
-    connections: Vec<TcpStream>,
-    stopped: bool,
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    asked: Mutex<Vec<String>>,
 }
 
 impl Proxy {
     /// Starts on a free port of 127.0.0.1, for this user only.
     pub fn start(user: &str, password: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let addr = listener.local_addr().unwrap();
         let authorization = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
-        let shared = Arc::new(Shared { authorization, state: Mutex::default() });
-        let accepting = Arc::clone(&shared);
-        let acceptor = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let Ok(stream) = stream else { continue };
-                let Ok(control) = stream.try_clone() else { continue };
-                {
-                    let mut state = accepting.state();
-                    if state.stopped {
-                        return;
-                    }
-                    state.connections.push(control);
-                }
-                let serving = Arc::clone(&accepting);
-                // A client or server that hangs up ends the connection, nothing more.
-                std::thread::spawn(move || serve(stream, &serving));
-            }
-        });
-        Self { addr, shared, acceptor: Some(acceptor) }
+        let shared = Arc::new(Shared { authorization, asked: Mutex::default() });
+        let serving = Arc::clone(&shared);
+        let listener = Port::free().listen(move |stream| serve(stream, &serving));
+        Self { shared, listener }
     }
 
     /// `127.0.0.1:PORT`.
     pub fn host(&self) -> String {
-        self.addr.to_string()
+        self.listener.addr().to_string()
     }
 
     /// The first line of every request so far, such as `CONNECT registry.example:443 HTTP/1.1`.
     pub fn asked(&self) -> Vec<String> {
-        self.shared.state().asked.clone()
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let connections = {
-            let mut state = self.shared.state();
-            state.stopped = true;
-            std::mem::take(&mut state.connections)
-        };
-        for connection in connections {
-            let _ = connection.shutdown(Shutdown::Both);
-        }
-        // The acceptor waits in accept(2); one more connection wakes it.
-        let _ = TcpStream::connect(self.addr);
-        let _ = self.acceptor.take().map(JoinHandle::join);
+        lock(&self.shared.asked).clone()
     }
 }
 
@@ -111,7 +65,7 @@ fn serve(client: TcpStream, shared: &Shared) -> Option<()> {
     let mut client = BufReader::new(client);
     let mut onward: Option<TcpStream> = None;
     while let Some((first, headers)) = head(&mut client) {
-        shared.state().asked.push(first.clone());
+        lock(&shared.asked).push(first.clone());
         let known = headers.iter().any(|header| {
             header.split_once(':').is_some_and(|(name, value)| {
                 name.eq_ignore_ascii_case("proxy-authorization") && value.trim() == shared.authorization

@@ -14,22 +14,22 @@ pub(crate) mod wire;
 pub use fault::Fault;
 pub use wire::{Answer, Request};
 
+use crate::listener::{Listener, Port, lock};
 use crate::tls::Authority;
 use authority::{Gate, Tokens};
 use fault::{Outcome, Rule};
 use plimsoll_core::Digest;
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::JoinHandle;
 use std::time::Duration;
 use store::Repository;
 
 /// A running fake registry; stops on drop.
 pub struct Registry {
     shared: Arc<Shared>,
-    acceptor: Mutex<Option<JoinHandle<()>>>,
+    listener: Listener,
     ca_pem: Option<String>,
 }
 
@@ -179,19 +179,9 @@ impl Registry {
 
     /// Goes down: open connections are cut, new ones refused.
     pub fn stop(&self) {
-        let Some(acceptor) = self.acceptor.lock().unwrap().take() else { return };
-        let connections = {
-            let mut state = self.shared.state();
-            state.stopped = true;
-            std::mem::take(&mut state.connections)
-        };
+        self.shared.state().stopped = true;
         self.shared.stopping.notify_all();
-        for connection in connections.into_values() {
-            let _ = connection.shutdown(Shutdown::Both);
-        }
-        // The acceptor waits in accept(2); one more connection wakes it.
-        let _ = TcpStream::connect(self.shared.addr);
-        let _ = acceptor.join();
+        self.listener.stop();
     }
 }
 
@@ -308,10 +298,9 @@ impl RegistryBuilder {
 
     /// Starts on a free port of 127.0.0.1.
     pub fn start(self) -> Registry {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let addr = listener.local_addr().unwrap();
+        let port = Port::free();
         let shared = Arc::new(Shared {
-            addr,
+            addr: port.addr(),
             options: self.options,
             state: Mutex::new(State::default()),
             stopping: Condvar::new(),
@@ -322,9 +311,9 @@ impl RegistryBuilder {
             authority.server_for_clients(&names, self.clients.as_deref())
         });
         let ca_pem = authority.map(|a| a.pem());
-        let accepting = Arc::clone(&shared);
-        let acceptor = std::thread::spawn(move || accept(&listener, &accepting, tls.as_ref()));
-        Registry { shared, acceptor: Mutex::new(Some(acceptor)), ca_pem }
+        let serving = Arc::clone(&shared);
+        let listener = port.listen(move |stream| connection(stream, &serving, tls.as_ref()));
+        Registry { shared, listener, ca_pem }
     }
 }
 
@@ -343,9 +332,6 @@ struct State {
     tokens: Tokens,
     rules: Vec<Rule>,
     log: Vec<Request>,
-    /// A second handle on each open connection, so that `stop` can cut it.
-    connections: BTreeMap<u64, TcpStream>,
-    accepted: u64,
     stopped: bool,
 }
 
@@ -357,8 +343,7 @@ impl State {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        // A test that panicked with the lock held has failed already; its other threads may still look.
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn base(&self) -> String {
@@ -381,40 +366,15 @@ impl Shared {
 /// The first byte of every TLS connection.
 const TLS_HANDSHAKE: [u8; 1] = [22];
 
-fn accept(listener: &TcpListener, shared: &Arc<Shared>, tls: Option<&Arc<rustls::ServerConfig>>) {
-    for stream in listener.incoming() {
-        let Ok(stream) = stream else { continue };
-        let _ = stream.set_nodelay(true);
-        let Ok(control) = stream.try_clone() else { continue };
-        let id = {
-            let mut state = shared.state();
-            if state.stopped {
-                return;
-            }
-            state.accepted += 1;
-            let id = state.accepted;
-            state.connections.insert(id, control);
-            id
-        };
-        let shared = Arc::clone(shared);
-        let tls = tls.cloned();
-        std::thread::spawn(move || {
-            match tls {
-                None => serve(stream, &shared),
-                Some(config) => {
-                    let mut first = [0];
-                    if matches!(stream.peek(&mut first), Ok(1)) && first != TLS_HANDSHAKE {
-                        // As the usual servers do: a plain answer to a plain request.
-                        let mut stream = stream;
-                        let _ = stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nthis port speaks TLS");
-                    } else if let Ok(connection) = rustls::ServerConnection::new(config) {
-                        serve(rustls::StreamOwned::new(connection, stream), &shared);
-                    }
-                }
-            }
-            let control = shared.state().connections.remove(&id);
-            let _ = control.map(|stream| stream.shutdown(Shutdown::Both));
-        });
+fn connection(stream: TcpStream, shared: &Shared, tls: Option<&Arc<rustls::ServerConfig>>) {
+    let Some(config) = tls else { return serve(stream, shared) };
+    let mut first = [0];
+    if matches!(stream.peek(&mut first), Ok(1)) && first != TLS_HANDSHAKE {
+        // As the usual servers do: a plain answer to a plain request.
+        let mut stream = stream;
+        let _ = stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nthis port speaks TLS");
+    } else if let Ok(connection) = rustls::ServerConnection::new(Arc::clone(config)) {
+        serve(rustls::StreamOwned::new(connection, stream), shared);
     }
 }
 

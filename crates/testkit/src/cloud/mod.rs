@@ -12,9 +12,8 @@ pub use google::Google;
 
 use std::collections::BTreeMap;
 use std::io::BufReader;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
@@ -25,97 +24,51 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use plimsoll_core::Timestamp;
 use serde_json::{Value, json};
 
+use crate::listener::{Listener, Port, lock};
 use crate::registry::wire;
 use crate::{Answer, Request};
 
 /// An HTTP service on loopback that answers by a function; stops on drop.
 pub struct Service {
-    addr: SocketAddr,
     shared: Arc<Shared>,
-    acceptor: Option<JoinHandle<()>>,
+    listener: Listener,
 }
 
 type Answering = dyn Fn(&Request) -> Answer + Send + Sync;
 
 struct Shared {
     answer: Box<Answering>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    log: Vec<Request>,
-    connections: Vec<TcpStream>,
-    stopped: bool,
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    log: Mutex<Vec<Request>>,
 }
 
 impl Service {
     /// Starts on a free port of 127.0.0.1, plain HTTP.
     pub fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let addr = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared { answer: Box::new(answer), state: Mutex::default() });
-        let accepting = Arc::clone(&shared);
-        let acceptor = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let Ok(stream) = stream else { continue };
-                let Ok(control) = stream.try_clone() else { continue };
-                {
-                    let mut state = accepting.state();
-                    if state.stopped {
-                        return;
-                    }
-                    state.connections.push(control);
-                }
-                let serving = Arc::clone(&accepting);
-                std::thread::spawn(move || serve(stream, &serving));
-            }
-        });
-        Self { addr, shared, acceptor: Some(acceptor) }
+        let shared = Arc::new(Shared { answer: Box::new(answer), log: Mutex::default() });
+        let serving = Arc::clone(&shared);
+        Self { shared, listener: Port::free().listen(move |stream| serve(stream, &serving)) }
     }
 
     /// `127.0.0.1:PORT`.
     pub fn host(&self) -> String {
-        self.addr.to_string()
+        self.listener.addr().to_string()
     }
 
     /// `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        format!("http://{}", self.listener.addr())
     }
 
     /// Every request so far.
     pub fn requests(&self) -> Vec<Request> {
-        self.shared.state().log.clone()
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let connections = {
-            let mut state = self.shared.state();
-            state.stopped = true;
-            std::mem::take(&mut state.connections)
-        };
-        for connection in connections {
-            let _ = connection.shutdown(Shutdown::Both);
-        }
-        // The acceptor waits in accept(2); one more connection wakes it.
-        let _ = TcpStream::connect(self.addr);
-        let _ = self.acceptor.take().map(JoinHandle::join);
+        lock(&self.shared.log).clone()
     }
 }
 
 fn serve(stream: TcpStream, shared: &Shared) {
     let mut stream = BufReader::new(stream);
     while let Ok(Some(request)) = wire::read(&mut stream) {
-        shared.state().log.push(request.clone());
+        lock(&shared.log).push(request.clone());
         let answer = (shared.answer)(&request);
         let head = request.method == "HEAD";
         match wire::write(stream.get_mut(), &answer, head, wire::Delivery::Whole, |_| false) {

@@ -33,7 +33,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::ops::Deref;
 use std::process::{Child, Command, Output, Stdio};
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
@@ -45,56 +45,28 @@ use plimsoll_oci::registry::Registry;
 use plimsoll_oci::{Descriptor, Source as _, Store as _};
 use plimsoll_signing::evidence::{FoundBundle, bundles};
 use plimsoll_signing::{PrivateKey, image, sign_statement};
-use plimsoll_testkit::{Artifact, ImageBuilder, Layer};
+use plimsoll_testkit::{Artifact, ImageBuilder, Layer, Peer};
 use plimsoll_verify::{Bundle, Error, PublicKey, Statement, Subject, Verified, statement_by_key};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// cosign in a home of its own.
-struct Cosign {
-    program: PathBuf,
-    home: TempDir,
+/// cosign, which talks to no service.
+struct Cosign(Peer);
+
+impl Deref for Cosign {
+    type Target = Peer;
+
+    fn deref(&self) -> &Peer {
+        &self.0
+    }
 }
 
 impl Cosign {
     fn find() -> Option<Self> {
-        let peers = std::env::var_os("PLIMSOLL_PEERS").map(PathBuf::from);
-        let Some(program) = peers.map(|peers| peers.join("cosign")).filter(|program| program.is_file())
-        else {
-            eprintln!("skipped: no peers ($PLIMSOLL_PEERS)");
-            return None;
-        };
-        let cosign = Self { program, home: tempfile::tempdir().unwrap() };
+        let cosign = Peer::cosign("password")?;
         cosign.must(&["signing-config", "create", "--out", "signing.json"]);
         cosign.must(&["trusted-root", "create", "--out", "trusted.json"]);
-        Some(cosign)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(&self.program)
-            .args(arguments)
-            .current_dir(self.home.path())
-            .env_clear()
-            .env("HOME", self.home.path())
-            .env("COSIGN_PASSWORD", "password")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
-    }
-
-    fn must(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "cosign {}: {said}", arguments.join(" "));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        std::fs::write(self.path(name), bytes).unwrap();
+        Some(Self(cosign))
     }
 
     /// Makes `<name>.key` and `<name>.pub`.
@@ -111,7 +83,7 @@ impl Cosign {
     }
 
     fn public(&self, name: &str) -> PublicKey {
-        PublicKey::from_pem(&std::fs::read(self.path(&format!("{name}.pub"))).unwrap()).unwrap()
+        PublicKey::from_pem(&self.read(&format!("{name}.pub"))).unwrap()
     }
 
     fn sign(&self, command: &[&str], key: &str, rest: &[&str]) -> String {
@@ -378,7 +350,7 @@ fn a_blob_signature_of_cosign_is_no_statement() {
     let key = cosign.generate("k");
     cosign.write("blob", "content");
     cosign.sign(&["sign-blob", "--bundle", "blob.json", "--yes"], "k", &["blob"]);
-    let bundle = std::fs::read(cosign.path("blob.json")).unwrap();
+    let bundle = cosign.read("blob.json");
     assert!(matches!(verify(&bundle, &key).unwrap_err(), Error::NotAStatement));
 }
 
@@ -487,18 +459,9 @@ fn what_cosign_signs_in_its_experimental_layout_is_verified_here() {
     let rules = Rules { logs: None, timestamps: 0, certificate_log: true };
     for place in Place::all() {
         let (store, subject, name) = place.image("app");
-        let output = Command::new(&cosign.program)
-            .args(["sign", "--key", "k.key", "--registry-referrers-mode=oci-1-1"])
-            .args(OLDER)
-            .arg(&name)
-            .current_dir(cosign.home.path())
-            .env_clear()
-            .env("HOME", cosign.home.path())
-            .env("COSIGN_PASSWORD", "password")
-            .env("COSIGN_EXPERIMENTAL", "1")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let sign = ["sign", "--key", "k.key", "--registry-referrers-mode=oci-1-1"];
+        let output =
+            cosign.run_with(&[("COSIGN_EXPERIMENTAL", "1")], &[&sign, &OLDER[..], &[&*name]].concat());
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let evidence = found(&store, &subject);
         let [signature] = evidence.as_slice() else { panic!("{evidence:?}") };

@@ -14,8 +14,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
 use std::time::Duration;
 
 use plimsoll_core::{Classify as _, Digest, Kind, clock};
@@ -25,6 +24,7 @@ use plimsoll_signing::services::identity::{AUDIENCE, Sources};
 use plimsoll_signing::services::oauth::{CLIENT, Patience, Prompt, Provider};
 use plimsoll_signing::services::{IdentityToken, LogVersion, Services, SigningConfig, UnknownMembers};
 use plimsoll_signing::{Content, Error, FileDigests, PrivateKey, Signer, make};
+use plimsoll_testkit::Peer;
 use plimsoll_testkit::sigstore::server::REQUEST_TOKEN;
 use plimsoll_testkit::sigstore::{Fault, Leaf, Server};
 use plimsoll_verify::{
@@ -622,54 +622,18 @@ fn members_that_are_not_known_are_refused_or_left_out_by_choice() {
     assert!(error.to_string().contains("unknown selector"), "{error}");
 }
 
-/// cosign in a home of its own, with the instance's files.
-struct Cosign {
-    program: PathBuf,
-    home: tempfile::TempDir,
-}
-
-impl Cosign {
-    fn find(server: &Server) -> Option<Self> {
-        let peers = std::env::var_os("PLIMSOLL_PEERS").map(PathBuf::from);
-        let Some(program) = peers.map(|peers| peers.join("cosign")).filter(|program| program.is_file())
-        else {
-            eprintln!("skipped: no peers ($PLIMSOLL_PEERS)");
-            return None;
-        };
-        let cosign = Self { program, home: tempfile::tempdir().unwrap() };
-        cosign.write("trusted.json", server.trusted_root().to_string());
-        cosign.write("file", "the file");
-        Some(cosign)
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        std::fs::write(self.home.path().join(name), bytes).unwrap();
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(&self.program)
-            .args(arguments)
-            .current_dir(self.home.path())
-            .env_clear()
-            .env("HOME", self.home.path())
-            .env("COSIGN_PASSWORD", "password")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
-    }
-
-    #[track_caller]
-    fn must(&self, arguments: &[&str]) {
-        let output = self.run(arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "cosign {}: {said}", arguments.join(" "));
-    }
+/// cosign, with the instance's files.
+fn cosign(server: &Server) -> Option<Peer> {
+    let cosign = Peer::cosign("password")?;
+    cosign.write("trusted.json", server.trusted_root().to_string());
+    cosign.write("file", "the file");
+    Some(cosign)
 }
 
 #[test]
 fn cosign_verifies_what_is_signed_without_a_key_here() {
     let server = Server::start();
-    let Some(cosign) = Cosign::find(&server) else { return };
+    let Some(cosign) = cosign(&server) else { return };
     for logs in [1, 2] {
         let token = token(&server);
         let signer = Signer::Keyless { token: &token };
@@ -696,7 +660,7 @@ fn cosign_verifies_what_is_signed_without_a_key_here() {
 #[test]
 fn cosign_verifies_a_statement_and_a_logged_key_signature_of_ours() {
     let server = Server::start();
-    let Some(cosign) = Cosign::find(&server) else { return };
+    let Some(cosign) = cosign(&server) else { return };
     let root = root(&server);
     let about_file =
         Statement::new(Subject::new("file", &file().sha256), "https://example.com/p", json!({"a": 1}));
@@ -733,7 +697,7 @@ fn cosign_verifies_a_statement_and_a_logged_key_signature_of_ours() {
 #[test]
 fn what_cosign_signs_without_a_key_verifies_here() {
     let server = Server::start();
-    let Some(cosign) = Cosign::find(&server) else { return };
+    let Some(cosign) = cosign(&server) else { return };
     let (root, identities) = (root(&server), [identity(&server)]);
     for (logs, algorithm) in [
         (1, "ecdsa-sha2-256-nistp256"),
@@ -755,7 +719,7 @@ fn what_cosign_signs_without_a_key_verifies_here() {
             "--bundle=theirs.json",
             "file",
         ]);
-        let bundle = std::fs::read(cosign.home.path().join("theirs.json")).unwrap();
+        let bundle = cosign.read("theirs.json");
         let check =
             Check { trusted: Trusted::Identities(&identities), root: Some(&root), rules: Rules::default() };
         let verified =
@@ -776,7 +740,7 @@ fn what_cosign_signs_without_a_key_verifies_here() {
             "--bundle=theirs.json",
             "file",
         ]);
-        let bundle = std::fs::read(cosign.home.path().join("theirs.json")).unwrap();
+        let bundle = cosign.read("theirs.json");
         verify(&Bundle::parse(&bundle).unwrap(), Some(&file().sha256), &check).unwrap();
     }
 }

@@ -14,7 +14,6 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use base64::Engine as _;
@@ -25,9 +24,9 @@ use plimsoll_signing::key::{self, KeyAccess, NewKey};
 use plimsoll_signing::{
     Content, Error, FileDigests, Payload, PrivateKey, SigningKey, Zeroizing, sign_by_key,
 };
+use plimsoll_testkit::Peer;
 use plimsoll_testkit::kms::{AwsKms, AzureVault, Fraud, GoogleKms, KeptKey, Kubernetes, Vault};
 use plimsoll_verify::PublicKey;
-use tempfile::TempDir;
 
 /// What no message may repeat.
 const SECRETS: [&str; 7] = [
@@ -336,57 +335,11 @@ fn a_program_signs_by_the_documented_protocol() {
     assert_eq!(asked["digest"], "7XACtDnprIRfIjV9giusFERzD722AW0+yUMil7nsn3M=");
 }
 
-/// cosign in a home of its own.
-struct Cosign {
-    program: PathBuf,
-    home: TempDir,
-}
-
-impl Cosign {
-    fn find() -> Option<Self> {
-        let peers = std::env::var_os("PLIMSOLL_PEERS").map(PathBuf::from);
-        let Some(program) = peers.map(|peers| peers.join("cosign")).filter(|program| program.is_file())
-        else {
-            eprintln!("skipped: no peers ($PLIMSOLL_PEERS)");
-            return None;
-        };
-        let cosign = Self { program, home: tempfile::tempdir().unwrap() };
-        cosign.must(&["signing-config", "create", "--out", "signing.json"]);
-        cosign.must(&["trusted-root", "create", "--out", "trusted.json"]);
-        Some(cosign)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Result<String, String> {
-        let output = Command::new(&self.program)
-            .args(arguments)
-            .current_dir(self.home.path())
-            .env_clear()
-            .env("HOME", self.home.path())
-            .env("COSIGN_PASSWORD", "hunter2")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        if output.status.success() { Ok(String::from_utf8(output.stdout).unwrap()) } else { Err(said) }
-    }
-
-    #[track_caller]
-    fn must(&self, arguments: &[&str]) -> String {
-        self.run(arguments).unwrap_or_else(|said| panic!("cosign {}: {said}", arguments.join(" ")))
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.home.path().join(name)).unwrap()
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
-        std::fs::write(self.home.path().join(name), content).unwrap();
-    }
-}
-
 #[test]
 fn cosigns_key_files_open_here_and_ours_there() {
-    let Some(cosign) = Cosign::find() else { return };
+    let Some(cosign) = Peer::cosign("hunter2") else { return };
+    cosign.must(&["signing-config", "create", "--out", "signing.json"]);
+    cosign.must(&["trusted-root", "create", "--out", "trusted.json"]);
     cosign.write("blob", "content");
     cosign.must(&["generate-key-pair", "--output-key-prefix", "theirs"]);
     let theirs = PrivateKey::from_pem(&cosign.read("theirs.key"), Some(b"hunter2")).unwrap();
@@ -418,9 +371,10 @@ fn cosigns_key_files_open_here_and_ours_there() {
                 ["--insecure-ignore-tlog", "--trusted-root", "trusted.json", "--bundle", "blob.json", blob];
             cosign.run(&[&key[..], &bundle].concat())
         };
-        verify("blob").unwrap();
+        let output = verify("blob");
+        assert!(output.status.success(), "{kind:?}: {}", String::from_utf8_lossy(&output.stderr));
         cosign.write("other", "other");
-        assert!(verify("other").is_err());
+        assert!(!verify("other").status.success());
         // And what it signs with our file holds here.
         let services = ["--signing-config", "signing.json", "--trusted-root", "trusted.json"];
         cosign.must(

@@ -10,66 +10,43 @@
     reason = "tests"
 )]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Output;
 
 use plimsoll_core::{Digest, clock};
 use plimsoll_http::Settings;
 use plimsoll_signing::services::identity::AUDIENCE;
 use plimsoll_signing::services::{IdentityToken, Services, SigningConfig, UnknownMembers};
 use plimsoll_signing::{Content, FileDigests, Signer, make};
+use plimsoll_testkit::Peer;
 use plimsoll_testkit::sigstore::{Leaf, Server};
 use plimsoll_verify::{
     Artifact, Bundle, Check, Identity, Rules, Statement, Subject, Text, Trusted, TrustedRoot, verify,
     verify_message,
 };
 use serde_json::json;
-use tempfile::TempDir;
 
 const FILE: &[u8] = b"the file";
 /// A predicate type that sigstore-python makes.
 const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
 
-/// The program in a home of its own, with the instance's files.
-struct Peer {
-    program: PathBuf,
-    home: TempDir,
+/// The program, with the instance's files.
+struct Sigstore {
+    peer: Peer,
     server: Server,
 }
 
-impl Peer {
+impl Sigstore {
     fn find() -> Option<Self> {
-        let peers = std::env::var_os("PLIMSOLL_PEERS").map(PathBuf::from);
-        let Some(program) = peers.map(|peers| peers.join("venv/bin/sigstore")).filter(|path| path.is_file())
-        else {
-            eprintln!("skipped: no peers ($PLIMSOLL_PEERS/venv with sigstore)");
-            return None;
-        };
-        let peer = Self { program, home: TempDir::new().unwrap(), server: Server::start() };
+        let peer = Peer::find("venv/bin/sigstore", "$PLIMSOLL_PEERS/venv with sigstore")?;
         peer.write("file", FILE);
-        Some(peer)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        std::fs::write(self.path(name), bytes).unwrap();
+        Some(Self { peer, server: Server::start() })
     }
 
     /// Runs it with the instance whose log is of this version.
     fn run(&self, log: u8, arguments: &[&str]) -> Output {
-        self.write("trust.json", self.server.client_trust_config(&[log]).to_string());
-        Command::new(&self.program)
-            .args(["--trust-config", "trust.json"])
-            .args(arguments)
-            .current_dir(self.home.path())
-            .env_clear()
-            .env("HOME", self.home.path())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+        self.peer.write("trust.json", self.server.client_trust_config(&[log]).to_string());
+        self.peer.run(&[&["--trust-config", "trust.json"], arguments].concat())
     }
 
     #[track_caller]
@@ -99,25 +76,25 @@ impl Peer {
 
 #[test]
 fn sigstore_python_verifies_what_is_signed_without_a_key_here() {
-    let Some(peer) = Peer::find() else { return };
+    let Some(sigstore) = Sigstore::find() else { return };
     let digests = FileDigests::read(FILE).unwrap();
     let subject = Subject::new("file", &Digest::sha256(FILE));
     let predicate = json!({"buildDefinition": {}, "runDetails": {}});
     let statement = Statement::new(subject, PROVENANCE, predicate);
-    let (who, issuer) = (Leaf::default().subject, peer.server.url());
+    let (who, issuer) = (Leaf::default().subject, sigstore.server.url());
     for log in [1, 2] {
         for content in [Content::File(&digests), Content::Statement(&statement)] {
-            peer.write("ours.json", peer.ours(log, content));
+            sigstore.peer.write("ours.json", sigstore.ours(log, content));
             let verify = |who: &str, file: &str| {
                 let who = ["--cert-identity", who, "--cert-oidc-issuer", &issuer];
                 let verify = ["verify", "identity", "--offline", "--bundle", "ours.json"];
-                peer.run(log, &[&verify[..], &who, &[file]].concat())
+                sigstore.run(log, &[&verify[..], &who, &[file]].concat())
             };
             let output = verify(&who, "file");
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "log {log}: {said}");
             assert!(!verify("https://somebody.example/else", "file").status.success());
-            peer.write("another", "another");
+            sigstore.peer.write("another", "another");
             assert!(!verify(&who, "another").status.success());
         }
     }
@@ -125,10 +102,10 @@ fn sigstore_python_verifies_what_is_signed_without_a_key_here() {
 
 #[test]
 fn what_sigstore_python_signs_without_a_key_verifies_here() {
-    let Some(peer) = Peer::find() else { return };
-    let root = peer.root();
+    let Some(sigstore) = Sigstore::find() else { return };
+    let root = sigstore.root();
     let identities = [Identity {
-        issuer: Text::Exact(peer.server.url()),
+        issuer: Text::Exact(sigstore.server.url()),
         subject: Text::Exact(Leaf::default().subject),
         claims: Vec::new(),
     }];
@@ -136,10 +113,10 @@ fn what_sigstore_python_signs_without_a_key_verifies_here() {
         Check { trusted: Trusted::Identities(&identities), root: Some(&root), rules: Rules::default() };
     let read = |path: &Path| Bundle::parse(&std::fs::read(path).unwrap()).unwrap();
     for log in [1, 2] {
-        let token = peer.token();
+        let token = sigstore.token();
         let token = ["--identity-token", token.as_str(), "--overwrite"];
-        peer.must(log, &[&["sign", "--bundle", "theirs.json"], &token[..], &["file"]].concat());
-        let bundle = read(&peer.path("theirs.json"));
+        sigstore.must(log, &[&["sign", "--bundle", "theirs.json"], &token[..], &["file"]].concat());
+        let bundle = read(&sigstore.peer.path("theirs.json"));
         verify_message(&bundle, Artifact::Reader(&mut &FILE[..]), &check).unwrap();
         assert!(verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).is_err());
 
@@ -152,11 +129,11 @@ fn what_sigstore_python_signs_without_a_key_verifies_here() {
             },
             "runDetails": {"builder": {"id": "https://build.example"}, "metadata": {}, "byproducts": []},
         });
-        peer.write("predicate.json", predicate.to_string());
+        sigstore.peer.write("predicate.json", predicate.to_string());
         let attest = ["attest", "--predicate", "predicate.json", "--predicate-type", PROVENANCE];
-        peer.must(log, &[&attest[..], &["--bundle", "attested.json"], &token, &["file"]].concat());
+        sigstore.must(log, &[&attest[..], &["--bundle", "attested.json"], &token, &["file"]].concat());
         let verified =
-            verify(&read(&peer.path("attested.json")), Some(&Digest::sha256(FILE)), &check).unwrap();
+            verify(&read(&sigstore.peer.path("attested.json")), Some(&Digest::sha256(FILE)), &check).unwrap();
         assert_eq!(verified.value().predicate_type, PROVENANCE);
     }
 }

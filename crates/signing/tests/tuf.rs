@@ -25,6 +25,7 @@ use plimsoll_signing::trust::{
     AuthoritySpec, Cached, Choice, InitialRoot, Instance, LogSpec, Origin, PUBLIC_GOOD, SelectorSpec,
     ServiceSpec, SigningConfigSpec, TrustFault, TrustedRootSpec, Updated, Versions, current, update,
 };
+use plimsoll_testkit::peer_program;
 use plimsoll_testkit::sigstore::{NOW, Pair, Sigstore, hex, pem};
 use plimsoll_testkit::tuf::{Delegated, Mirror, Tuf, TufKey, canonical, signed};
 use plimsoll_verify::TrustedRoot;
@@ -948,12 +949,7 @@ fn a_signing_config_of_ones_own_starts_from_another() {
 
 /// Runs cosign in `home`; `None`, and a line about it, without peers.
 fn cosign(home: &Path, arguments: &[&str]) -> Option<()> {
-    let peers = std::env::var_os("PLIMSOLL_PEERS").map(PathBuf::from);
-    let Some(program) = peers.map(|peers| peers.join("cosign")).filter(|program| program.is_file()) else {
-        eprintln!("skipped: no peers ($PLIMSOLL_PEERS)");
-        return None;
-    };
-    let mut command = Command::new(program);
+    let mut command = Command::new(peer_program("cosign", "$PLIMSOLL_PEERS")?);
     let output = command.args(arguments).current_dir(home).env_clear().env("HOME", home).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "cosign {}: {said}", arguments.join(" "));

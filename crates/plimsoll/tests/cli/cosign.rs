@@ -1,21 +1,15 @@
 //! `check` and `verify` on what stock cosign signed and attested, images and files, and cosign on what was signed here.
 //! How cosign has to be invoked is described in the tests of `plimsoll-signing`.
 
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use plimsoll_testkit::Registry;
+use plimsoll_testkit::{Registry, peer_program};
 
 use crate::fixture::{Place, patched};
 
 /// Runs cosign in `place`; none where the peers are not built.
 pub(crate) fn cosign(place: &Place, arguments: &[&str]) -> Option<bool> {
-    let program = std::env::var_os("PLIMSOLL_PEERS").map(|peers| PathBuf::from(peers).join("cosign"));
-    let Some(program) = program.filter(|program| program.is_file()) else {
-        eprintln!("skipped: no peers ($PLIMSOLL_PEERS)");
-        return None;
-    };
-    let output = Command::new(program)
+    let output = Command::new(peer_program("cosign", "$PLIMSOLL_PEERS")?)
         .args(arguments)
         .current_dir(place.root())
         .env_clear()

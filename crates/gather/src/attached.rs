@@ -127,7 +127,7 @@ pub fn attached(
         let found = bundles_in(source, subject, listing, &seen, limits)?;
         seen.extend(found.referrers());
         attached.add(found, subject, check, wanted);
-        if enough(&attached) && !every_referrer {
+        if !every_referrer && enough(&attached) {
             break;
         }
     }

@@ -27,6 +27,15 @@ pub(super) struct Target {
     pub(super) platform: Option<String>,
 }
 
+/// One image or index that is to be verified.
+pub(super) struct Meant {
+    pub(super) digest: Digest,
+    /// The platform, for one of several images of an index.
+    pub(super) platform: Option<String>,
+    /// The subject named the digest itself, and nobody has said yet that such an image is there.
+    unseen: bool,
+}
+
 /// What opening needs.
 pub(super) fn access(network: &Network, limits: &Limits) -> Result<Access, Failure> {
     Ok(Access {
@@ -87,12 +96,28 @@ impl Place {
         self.elsewhere.as_deref().unwrap_or(self.store.as_ref())
     }
 
-    /// The digest that the subject names itself, which nobody needs to be asked for.
-    pub(super) fn pinned(&self) -> Option<Digest> {
-        match &self.subject {
-            Subject::Registry(reference) => reference.digest(),
-            _ => None,
+    /// As [`Self::targets`], but a digest that the subject names itself is taken at its word: nobody needs to be asked.
+    pub(super) fn meant(&self, platform: Option<&Platform>, recursive: bool) -> Result<Vec<Meant>, Failure> {
+        if let (Subject::Registry(reference), None, false) = (&self.subject, platform, recursive)
+            && let Some(digest) = reference.digest()
+        {
+            return Ok(vec![Meant { digest, platform: None, unseen: true }]);
         }
+        let seen = |target: Target| Meant {
+            digest: target.descriptor.digest,
+            platform: target.platform,
+            unseen: false,
+        };
+        Ok(self.targets(platform, recursive)?.into_iter().map(seen).collect())
+    }
+
+    /// Asks for an image that was taken at its word, about which nothing was found: one that is not there is not an
+    /// unsigned one.
+    pub(super) fn confirm(&self, meant: &Meant, offline: bool) -> Result<(), Failure> {
+        if meant.unseen && !offline {
+            self.store.resolve()?;
+        }
+        Ok(())
     }
 
     /// What the subject resolves to; the one image in it that `platform` names; or, with `recursive`, the index and each

@@ -11,7 +11,7 @@ use crate::args::cache_flags::Caching;
 use crate::args::shared::Network;
 use crate::args::trust_flags::Outcome;
 use crate::args::verify::{AttestationFormat, Format, Verify, VerifyAttestation};
-use crate::commands::place::{self, Place};
+use crate::commands::place::{self, Meant, Place};
 use crate::commands::predicate;
 use crate::commands::verification::{Entry, Form, Held, Refused, finish, with_step};
 use crate::failure::{Exit, Failure};
@@ -132,20 +132,8 @@ impl Request<'_> {
             Ok(place) => place,
             Err(failure) => return vec![Entry::new(text).unmet(failure, OTHER)],
         };
-        if let (Some(digest), None, false) = (place.pinned(), self.platform, self.recursive) {
-            let entry = self.image(text, &place, digest, None);
-            // The digest was taken at its word; an image that is not there is not an unsigned one.
-            let unclear = entry.error.is_some() && !self.access.http.offline;
-            return match unclear.then(|| place.store.resolve()) {
-                Some(Err(error)) => vec![Entry::new(text).unmet(error.into(), OTHER)],
-                _ => vec![entry],
-            };
-        }
-        match place.targets(self.platform, self.recursive) {
-            Ok(targets) => targets
-                .into_iter()
-                .map(|target| self.image(text, &place, target.descriptor.digest, target.platform))
-                .collect(),
+        match place.meant(self.platform, self.recursive) {
+            Ok(all) => all.iter().map(|meant| self.image(text, &place, meant)).collect(),
             Err(failure) => {
                 let missing = failure.kind() == Kind::NotFound;
                 vec![Entry::new(text).unmet(failure, if missing { NO_SUCH_TAG } else { OTHER })]
@@ -153,8 +141,18 @@ impl Request<'_> {
         }
     }
 
-    fn image(&self, text: &str, place: &Place, digest: Digest, platform: Option<String>) -> Entry {
-        let entry = Entry { digest: Some(digest), platform, ..Entry::new(text) };
+    fn image(&self, text: &str, place: &Place, meant: &Meant) -> Entry {
+        let entry = self.attached(text, place, meant);
+        let confirmed = match entry.error {
+            Some(_) => place.confirm(meant, self.access.http.offline),
+            None => Ok(()),
+        };
+        confirmed.map_or_else(|failure| Entry::new(text).unmet(failure, OTHER), |()| entry)
+    }
+
+    fn attached(&self, text: &str, place: &Place, meant: &Meant) -> Entry {
+        let digest = meant.digest;
+        let entry = Entry { digest: Some(digest), platform: meant.platform.clone(), ..Entry::new(text) };
         let check = self.trust.check();
         let search = Search {
             wanted: &|predicate_type: &str| self.wanted.is(predicate_type),

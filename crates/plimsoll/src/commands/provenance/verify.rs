@@ -9,7 +9,7 @@ use super::{Attested, Judged, PROVENANCE_V1, Report, Thing};
 use crate::args::provenance::{Format, Verify};
 use crate::args::trust_flags::Trust;
 use crate::commands::blob::about_one;
-use crate::commands::place::{self, Place};
+use crate::commands::place::{self, Meant, Place};
 use crate::commands::verification::{Held, Refused, with_step};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
@@ -154,25 +154,17 @@ impl Request<'_> {
 
     fn images(&self, text: &str, place: &Place) -> Result<Vec<Judged>, Failure> {
         let platform: Option<&Platform> = self.arguments.platform.platform.as_ref();
-        let targets: Vec<(Digest, Option<String>)> = match place.pinned() {
-            Some(digest) if platform.is_none() => vec![(digest, None)],
-            _ => {
-                let targets = place.targets(platform, false)?;
-                targets.into_iter().map(|target| (target.descriptor.digest, target.platform)).collect()
-            }
-        };
-        let judge = |(digest, platform)| -> Result<Judged, Failure> {
+        let judge = |meant: Meant| -> Result<Judged, Failure> {
             let judged = match &self.carried {
-                Some(_) => self.in_files(text, None, &[digest])?,
-                None => self.attached(text, place, digest)?,
+                Some(_) => self.in_files(text, None, &[meant.digest])?,
+                None => self.attached(text, place, meant.digest)?,
             };
-            // The digest was taken at its word; an image that is not there is not one without provenance.
-            if judged.error.is_some() && self.carried.is_none() && !self.access.http.offline {
-                place.store.resolve()?;
+            if judged.error.is_some() && self.carried.is_none() {
+                place.confirm(&meant, self.access.http.offline)?;
             }
-            Ok(Judged { platform, ..judged })
+            Ok(Judged { platform: meant.platform, ..judged })
         };
-        targets.into_iter().map(judge).collect()
+        place.meant(platform, false)?.into_iter().map(judge).collect()
     }
 
     fn wants(&self, predicate_type: &str) -> bool {

@@ -61,12 +61,10 @@ need_rust() {
     command -v cargo >/dev/null || die "cargo is missing" "install Rust with rustup, then start again"
 }
 
-# What the workspace itself is compiled with: Rust, a C compiler, and CMake for the inflate library.
+# What the workspace itself is compiled with: Rust, and a C compiler for aws-lc and zstd.
 need_build_tools() {
     need_rust
     need cc gcc libc6-dev
-    need make make
-    need cmake cmake
 }
 
 # A real registry to test against. Its Debian package starts a service on all addresses when it is

@@ -4,12 +4,15 @@
 //! What follows the last member or frame and is not another one is an error, because a reader that stops there and one
 //! that goes on see different layers.
 
+mod gzip;
+
 use std::io::{self, BufRead, Read};
 
-use flate2::bufread::MultiGzDecoder;
 use plimsoll_core::{LimitExceeded, Limits};
 use zstd::stream::raw::DParameter;
 use zstd::stream::read::Decoder as ZstdDecoder;
+
+pub(crate) use gzip::Gunzip;
 
 use crate::Error;
 use crate::media::{Compression, LayerType, layer_type};
@@ -54,7 +57,7 @@ pub struct Inflate<R: BufRead> {
 
 enum Decoder<R: BufRead> {
     Plain(R),
-    Gzip(Box<MultiGzDecoder<R>>),
+    Gzip(Box<Gunzip<R>>),
     Zstd(Box<ZstdDecoder<'static, R>>),
 }
 
@@ -101,7 +104,7 @@ impl<R: BufRead> Inflate<R> {
     ) -> Result<Self, Error> {
         let decoder = match compression {
             Compression::None => Decoder::Plain(input),
-            Compression::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(input))),
+            Compression::Gzip => Decoder::Gzip(Box::new(Gunzip::new(input))),
             Compression::Zstd => {
                 let failed = |source| Error::Inflate { what: what.to_owned(), offset: 0, source };
                 let mut decoder = ZstdDecoder::with_buffer(input).map_err(failed)?;

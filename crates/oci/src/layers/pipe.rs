@@ -19,9 +19,9 @@ use crate::{Error, Progress, Source};
 
 /// Compressed bytes in one buffer: large enough that handing it over costs nothing, small enough to stay in a core's
 /// cache between reading and hashing.
-const CHUNK: usize = 128 * 1024;
+const CHUNK: usize = 256 * 1024;
 /// Uncompressed bytes in one buffer.
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 512 * 1024;
 /// Buffers of each kind; the threads wait for each other when all are full.
 const BUFFERS: usize = 4;
 

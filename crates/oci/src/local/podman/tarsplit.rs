@@ -15,13 +15,13 @@ use std::io::{self, BufRead as _, BufReader, Read};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::bufread::MultiGzDecoder;
 use plimsoll_core::{LimitExceeded, Limits, json};
 use serde::Deserialize;
 
 use super::beneath::Beneath;
 use crate::Error;
 use crate::error::shown;
+use crate::inflate::Gunzip;
 
 /// Bytes of one line. A header with a long name and attributes has a few KiB; padding comes in pieces of 1 MiB.
 const LINE: u64 = 16 * 1024 * 1024;
@@ -30,7 +30,7 @@ const LINES: u64 = 3;
 
 /// The tar as a stream.
 pub(super) struct TarSplit {
-    lines: BufReader<MultiGzDecoder<BufReader<File>>>,
+    lines: BufReader<Gunzip<BufReader<File>>>,
     files: Beneath,
     what: String,
     limits: Limits,
@@ -66,7 +66,7 @@ struct Line {
 impl TarSplit {
     /// `split` is the file that tar-split wrote, `files` the unpacked layer.
     pub(super) fn new(split: File, files: Beneath, what: String, limits: Limits) -> Self {
-        let lines = BufReader::new(MultiGzDecoder::new(BufReader::new(split)));
+        let lines = BufReader::new(Gunzip::new(BufReader::new(split)));
         Self { lines, files, what, limits, position: 0, line: Vec::new(), now: Now::Piece(Vec::new(), 0) }
     }
 

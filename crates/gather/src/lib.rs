@@ -10,10 +10,12 @@ mod error;
 mod evidence;
 mod local;
 mod open;
+mod registries;
 mod subject;
 
 pub use attached::{Attached, Proof, Rejected, Rejection, Search, attached};
 pub use error::Error;
 pub use evidence::{Collection, Layers, evidence, inventory, layers};
 pub use open::{Access, Opened, open, open_registry};
+pub use registries::Registries;
 pub use subject::{Engine, Subject};

@@ -13,10 +13,10 @@ use plimsoll_oci::image::{self, Artifact, Image};
 use plimsoll_oci::layout::Layout;
 use plimsoll_oci::local::folder::Folder;
 use plimsoll_oci::registry::Registry;
-use plimsoll_oci::{Cache, Plan, RegistryConfig, Source};
+use plimsoll_oci::{Cache, Plan, Source};
 use plimsoll_sbom::ReadDocument;
 
-use crate::{Error, Subject, local};
+use crate::{Error, Registries, Subject, local};
 
 const NO_MANIFEST: &str =
     "a docker-archive has no manifest: the digest shown is of one made from it, not the registry's";
@@ -27,7 +27,7 @@ pub struct Access {
     /// The HTTP client is made from this when a registry is first needed.
     pub http: plimsoll_http::Settings,
     /// Mirrors, and certificates of single hosts.
-    pub registries: RegistryConfig,
+    pub registries: Registries,
     /// What clouds' registries are shown where nobody has logged in.
     pub cloud: Cloud,
     /// Where what registries sent is kept, if anything is to be kept.
@@ -76,7 +76,9 @@ pub fn open(subject: &Subject, access: &Access) -> Result<Opened, Error> {
     let limits = access.limits.clone();
     let mut remark = None;
     let source: Box<dyn Source> = match subject {
-        Subject::Registry(reference) => Box::new(open_plan(access.registries.plan(reference)?, access)?),
+        Subject::Registry(reference) => {
+            Box::new(open_plan(access.registries.get()?.plan(reference)?, access)?)
+        }
         Subject::Layout(dir, selector) => Box::new(Layout::open(dir, selector.as_deref(), limits)?),
         Subject::Archive(file, selector) => {
             let archive = Archive::open(file, selector.as_deref(), limits)?;
@@ -101,7 +103,7 @@ pub fn open(subject: &Subject, access: &Access) -> Result<Opened, Error> {
 /// The registry that `reference` names, itself and not a mirror of it: for what is written, and for what must not be
 /// stale. It is asked with the credentials that the user has for it.
 pub fn open_registry(reference: &Reference, access: &Access) -> Result<Registry, Error> {
-    open_plan(access.registries.plan(reference)?.at_origin(), access)
+    open_plan(access.registries.get()?.plan(reference)?.at_origin(), access)
 }
 
 /// The places of a plan, each with the credentials that the user has for it.

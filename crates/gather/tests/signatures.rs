@@ -12,7 +12,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_core::{Digest, Limits, Timestamp};
-use plimsoll_gather::{Access, Collection, Opened, Subject, evidence, layers, open};
+use plimsoll_gather::{Access, Collection, Opened, Registries, Subject, evidence, layers, open};
 use plimsoll_oci::auth::{Cloud, Mode};
 use plimsoll_oci::{RegistryConfig, media};
 use plimsoll_policy::{Collected, Decision, DenyList, Outcome, Policy, Rule, Signatures, Verdict, evaluate};
@@ -58,7 +58,7 @@ impl World {
         let subject = Subject::parse(&self.registry.reference("app", &self.digest().to_string())).unwrap();
         let access = Access {
             http: plimsoll_http::Settings { retries: 0, ..plimsoll_http::Settings::default() },
-            registries: RegistryConfig::none(),
+            registries: Registries::new(|| Ok(RegistryConfig::none())),
             cloud: Cloud::of_process(Mode::Off),
             cache: None,
             limits: Limits::default(),

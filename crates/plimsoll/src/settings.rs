@@ -9,6 +9,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Kind, LimitExceeded, Limits, Timestamp, clock, read};
+use plimsoll_gather::Registries;
 use plimsoll_http::{ClientCertificate, HostTls};
 use plimsoll_oci::auth::{Cloud, Mode};
 use plimsoll_oci::{Cache, RegistryConfig};
@@ -140,15 +141,18 @@ fn client_certificates(network: &Network) -> Result<Vec<HostTls>, Failure> {
 }
 
 /// Mirrors and certificates: what the user named, else what is in the usual places.
-pub(crate) fn registries(network: &Network) -> Result<RegistryConfig, Failure> {
+pub(crate) fn registries(network: &Network) -> Registries {
     let named: Vec<PathBuf> =
         network.registry_config.iter().filter(|path| !path.as_os_str().is_empty()).cloned().collect();
-    let config = match named.as_slice() {
-        [] => RegistryConfig::from_env(|name| std::env::var_os(name))?,
-        [only] if only.as_os_str() == "none" => RegistryConfig::none(),
-        paths => RegistryConfig::from_paths(paths)?,
-    };
-    Ok(config.dangerous_follow_insecure(network.insecure_registry_config))
+    let insecure = network.insecure_registry_config;
+    Registries::new(move || {
+        let config = match named.as_slice() {
+            [] => RegistryConfig::from_env(|name| std::env::var_os(name))?,
+            [only] if only.as_os_str() == "none" => RegistryConfig::none(),
+            paths => RegistryConfig::from_paths(paths)?,
+        };
+        Ok(config.dangerous_follow_insecure(insecure))
+    })
 }
 
 /// Reads a file that the user named, at most `limit` bytes.

@@ -81,6 +81,10 @@ fn a_file_that_cannot_be_followed_or_weakens_tls_is_an_error_with_its_line() {
     let reference = origin.reference("shop/orders", "1");
     let broken = place.write("broken.conf", "[[registry]]\nlocation = 5\n");
     sbom(&place, &[], &reference, &["--registry-config", &broken]).exits(2).says("broken.conf:2");
+    // It has no say where there is no registry.
+    let layout = place.path("layout");
+    image().write_layout(layout.as_ref(), None);
+    reads(&place, &[], &layout, &["--registry-config", &broken]);
     let missing = place.path("missing.conf");
     let run = sbom(&place, &[], &reference, &["--registry-config", &missing]);
     assert_ne!(run.code, 0, "a file that was named has to be there");

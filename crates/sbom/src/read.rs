@@ -224,7 +224,8 @@ impl Names {
 
     fn problem(&self, code: ProblemCode, what: &str) -> Option<Problem> {
         let more = if self.count > self.first.len() { ", …" } else { "" };
-        let detail = format!("{} {what}: {}{more}", self.count, self.first.join(", "));
+        let components = if self.count == 1 { "component" } else { "components" };
+        let detail = format!("{} {components} {what}: {}{more}", self.count, self.first.join(", "));
         (self.count > 0).then(|| Problem { code, path: String::new(), detail })
     }
 }
@@ -359,9 +360,9 @@ impl Collector {
         inventory.problems.extend(missing.filter(|_| !told));
         inventory.problems.extend(
             [
-                self.without_purl.problem(ProblemCode::MissingPurl, "components without package URL"),
-                self.bad_purl.problem(ProblemCode::InvalidPurl, "components with an unusable package URL"),
-                self.without_version.problem(ProblemCode::MissingVersion, "components without version"),
+                self.without_purl.problem(ProblemCode::MissingPurl, "without package URL"),
+                self.bad_purl.problem(ProblemCode::InvalidPurl, "with an unusable package URL"),
+                self.without_version.problem(ProblemCode::MissingVersion, "without version"),
             ]
             .into_iter()
             .flatten(),

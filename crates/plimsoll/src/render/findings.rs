@@ -19,7 +19,7 @@ pub(crate) fn write(
 ) -> io::Result<()> {
     let mut findings: Vec<&Finding> = scan.findings.iter().collect();
     findings.sort_by_key(|finding| Reverse(finding.severity));
-    let rows: Vec<_> = findings.iter().map(|finding| row(finding, layers)).collect();
+    let rows = rows(&findings, layers);
     if !rows.is_empty() {
         columns(out, "", Some(["ID", "SEVERITY", "PACKAGE", "VERSION", "FIX", "WHERE"]), &rows)?;
         writeln!(out)?;
@@ -36,8 +36,8 @@ pub(crate) fn write(
     }
     for gap in &scan.gaps {
         let what = paint.paint(Tone::Bad, "not covered");
-        let components = count(gap.components, "component");
-        writeln!(out, "{what}: {} ({components}): {}", safe(&gap.ecosystem), safe(&gap.reason.to_string()))?;
+        let components = concerned(gap.components);
+        writeln!(out, "{what}: {}{components}: {}", safe(&gap.ecosystem), safe(&gap.reason.to_string()))?;
     }
     Ok(())
 }
@@ -48,8 +48,28 @@ pub(crate) fn explain(scan: &Scan, layers: &[LayerRef], out: &mut dyn Write) -> 
         return Ok(());
     }
     writeln!(out, "  every finding:")?;
-    let rows: Vec<_> = scan.findings.iter().map(|finding| row(finding, layers)).collect();
-    columns(out, "    ", None, &rows)
+    let findings: Vec<&Finding> = scan.findings.iter().collect();
+    columns(out, "    ", None, &rows(&findings, layers))
+}
+
+/// A row for each finding. Those that look the same, because an SBOM does not say where its components are, share one.
+fn rows(findings: &[&Finding], layers: &[LayerRef]) -> Vec<[String; 6]> {
+    let rows: Vec<_> = findings.iter().map(|finding| row(finding, layers)).collect();
+    let same = rows.chunk_by(|one, next| one == next);
+    let shared = same.filter_map(|group| {
+        let [id, severity, package, version, fix, place] = group.first()?.clone();
+        let place = match group.len() {
+            1 => place,
+            several => format!("{place} ({several} times)").trim_start().to_owned(),
+        };
+        Some([id, severity, package, version, fix, place])
+    });
+    shared.collect()
+}
+
+/// How many components a gap concerns. What may be missing from the inventory cannot be counted.
+pub(super) fn concerned(components: usize) -> String {
+    if components == 0 { String::new() } else { format!(" ({})", count(components, "component")) }
 }
 
 fn summary(scan: &Scan) -> String {

@@ -206,9 +206,9 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
             (!parts.is_empty()).then(|| format!("found in all: {}", parts.join(", ")))
         }
         Detail::Gap { ecosystem, components, reason } => Some(format!(
-            "{}: {} not covered: {}",
+            "not covered: {}{}: {}",
             safe(ecosystem),
-            count(*components, "component"),
+            super::findings::concerned(*components),
             safe(reason)
         )),
         Detail::Problem { code, path, detail } => {

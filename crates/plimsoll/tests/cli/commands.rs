@@ -51,6 +51,23 @@ fn scan_without_a_feed_for_what_is_there_is_indeterminate() {
 }
 
 #[test]
+fn findings_that_an_sbom_does_not_tell_apart_share_a_row_and_a_count_of_nothing_is_not_shown() {
+    let place = Place::new();
+    let jinja = r#"{"type":"library","name":"jinja2","version":"2.11.2","purl":"pkg:pypi/jinja2@2.11.2"}"#;
+    let sbom = place.write(
+        "app.cdx.json",
+        format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[{jinja},{jinja},
+            {{"type":"library","name":"mystery","version":"1"}}]}}"#
+        ),
+    );
+    let run = place.run(&["scan", "--db", &place.path("db"), "--at", NOW, "-o", "table", &sbom]).exits(11);
+    assert_eq!(run.stdout.matches("CVE-2020-28493").count(), 1, "{}", run.stdout);
+    run.says("(2 times)")
+        .says("not covered: inventory: inventory is incomplete: missing-purl: 1 component without package URL: mystery");
+}
+
+#[test]
 fn completions_and_manual_pages_are_written() {
     let place = Place::empty();
     for shell in ["bash", "zsh", "fish"] {

@@ -67,9 +67,9 @@ fn a_cyclonedx_of_syft_nested_and_with_holes() {
     assert_eq!(
         problems(&inventory),
         [
-            (ProblemCode::MissingPurl, "1 components without package URL: lost"),
-            (ProblemCode::InvalidPurl, "1 components with an unusable package URL: wrong"),
-            (ProblemCode::MissingVersion, "1 components without version: bare"),
+            (ProblemCode::MissingPurl, "1 component without package URL: lost"),
+            (ProblemCode::InvalidPurl, "1 component with an unusable package URL: wrong"),
+            (ProblemCode::MissingVersion, "1 component without version: bare"),
         ]
     );
 }
@@ -99,7 +99,7 @@ fn an_spdx_of_trivy_and_of_syft() {
     assert_eq!(inventory.os.as_ref().unwrap().distro(), "debian-12.4");
     assert_eq!(
         problems(&inventory),
-        [(ProblemCode::MissingPurl, "1 components without package URL: mystery")]
+        [(ProblemCode::MissingPurl, "1 component without package URL: mystery")]
     );
     let [libc, requests] = inventory.components.as_slice() else { panic!("{:?}", inventory.components) };
     assert_eq!(libc.source.as_ref().unwrap().name, "glibc");

@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::SignedDuration;
 use plimsoll_core::Timestamp;
-use plimsoll_sbom::{Inventory, ProblemCode};
+use plimsoll_sbom::{Inventory, Problem, ProblemCode};
 use serde::Serialize;
 
 /// Something that was not covered.
@@ -49,6 +49,8 @@ pub enum GapReason {
         problem: ProblemCode,
         /// With which file; empty when it is about the whole.
         path: String,
+        /// In words, as the inventory has them.
+        detail: String,
     },
     /// There are advisories about the package, and its installed version has no place in the ecosystem's order.
     InvalidVersion {
@@ -80,10 +82,13 @@ impl fmt::Display for GapReason {
             Self::InventoryMissing => f.write_str("the package database of the operating system is missing"),
             Self::InventoryBroken => f.write_str("the package database of the operating system is broken"),
             Self::UnknownOs => f.write_str("unknown operating system"),
-            Self::Incomplete { problem, path } if path.is_empty() => {
-                write!(f, "inventory is incomplete: {problem}")
+            Self::Incomplete { problem, path, detail } => {
+                write!(f, "inventory is incomplete: {problem}")?;
+                [path, detail]
+                    .into_iter()
+                    .filter(|part| !part.is_empty())
+                    .try_for_each(|part| write!(f, ": {part}"))
             }
-            Self::Incomplete { problem, path } => write!(f, "inventory is incomplete: {problem}: {path}"),
             Self::InvalidVersion { package, version } => {
                 write!(f, "version `{version}` of {package} cannot be compared with its advisories")
             }
@@ -112,8 +117,8 @@ impl Gaps {
                 ProblemCode::OsInventoryBroken => (os, GapReason::InventoryBroken),
                 ProblemCode::UnknownOs => (os, GapReason::UnknownOs),
                 problem_code => {
-                    let path = problem.path.clone();
-                    ("inventory", GapReason::Incomplete { problem: problem_code, path })
+                    let Problem { path, detail, .. } = problem.clone();
+                    ("inventory", GapReason::Incomplete { problem: problem_code, path, detail })
                 }
             };
             self.0.insert((ecosystem.to_owned(), reason), 0);

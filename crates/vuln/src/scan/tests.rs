@@ -268,7 +268,7 @@ fn doubtful_data_is_a_gap_with_the_advisories_named() {
 
 #[test]
 fn holes_in_the_inventory_are_gaps() {
-    let problem = |code| Problem { code, path: "var/lib/dpkg/status".into(), detail: String::new() };
+    let problem = |code| Problem { code, path: "var/lib/dpkg/status".into(), detail: "line 7".into() };
     let mut inventory = debian(Some("12"), None, &[]);
     inventory.problems = vec![
         problem(ProblemCode::OsInventoryMissing),
@@ -285,7 +285,10 @@ fn holes_in_the_inventory_are_gaps() {
         [
             ("debian", "the package database of the operating system is broken".to_owned()),
             ("debian", "the package database of the operating system is missing".to_owned()),
-            ("inventory", "inventory is incomplete: unparsable-metadata: var/lib/dpkg/status".to_owned()),
+            (
+                "inventory",
+                "inventory is incomplete: unparsable-metadata: var/lib/dpkg/status: line 7".to_owned()
+            ),
         ]
     );
 }

@@ -11,6 +11,8 @@ use flate2::{Decompress, FlushDecompress, Status};
 /// The beginning of a member: the magic number, and the only method that there is.
 const MEMBER: [u8; 3] = [0x1f, 0x8b, 8];
 
+const CUT_OFF: &str = "gzip: cut off within a member";
+
 const HEADER_CRC: u8 = 1 << 1;
 const EXTRA: u8 = 1 << 2;
 const NAME: u8 = 1 << 3;
@@ -35,7 +37,7 @@ impl<R: BufRead> Gunzip<R> {
     fn step(&mut self, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
         let chunk = self.input.fill_buf()?;
         if chunk.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "gzip: cut off within a member"));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, CUT_OFF));
         }
         let (taken, produced) = (self.inflate.total_in(), self.inflate.total_out());
         let status = self
@@ -54,9 +56,7 @@ impl<R: BufRead> Gunzip<R> {
 
     /// Compares the CRC-32 and the length that follow a member.
     fn trailer(&mut self) -> io::Result<()> {
-        let mut trailer = [0; 8];
-        self.input.read_exact(&mut trailer)?;
-        let [a, b, c, d, length @ ..] = trailer;
+        let [a, b, c, d, length @ ..] = take::<8>(&mut self.input)?;
         let got = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes(length));
         // The length modulo 2³², by the format.
         let [a, b, c, d, ..] = self.inflate.total_out().to_le_bytes();
@@ -133,11 +133,19 @@ struct Header<'a, R> {
 
 impl<R: BufRead> Header<'_, R> {
     fn take<const COUNT: usize>(&mut self) -> io::Result<[u8; COUNT]> {
-        let mut bytes = [0; COUNT];
-        self.input.read_exact(&mut bytes)?;
+        let bytes = take(self.input)?;
         self.checksum.update(&bytes);
         Ok(bytes)
     }
+}
+
+fn take<const COUNT: usize>(input: &mut impl Read) -> io::Result<[u8; COUNT]> {
+    let mut bytes = [0; COUNT];
+    input.read_exact(&mut bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), CUT_OFF),
+        _ => error,
+    })?;
+    Ok(bytes)
 }
 
 fn invalid(problem: String) -> io::Error {

@@ -1,0 +1,68 @@
+//! Gzip in chunks of the size that the first byte says: the same bytes as flate2's own reader of gzip, which sees it whole,
+//! or an error where that has one.
+
+#![no_main]
+
+use std::io::{self, BufRead, Read};
+
+use libfuzzer_sys::{Corpus, fuzz_target};
+use plimsoll_fuzz::limits;
+use plimsoll_oci::Error;
+use plimsoll_oci::inflate::{Budget, Inflate, detect};
+use plimsoll_oci::media::Compression;
+
+struct Chunks<'a> {
+    bytes: &'a [u8],
+    most: usize,
+}
+
+impl BufRead for Chunks<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        Ok(&self.bytes[..self.bytes.len().min(self.most)])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.bytes = &self.bytes[count..];
+    }
+}
+
+impl Read for Chunks<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| -> Corpus {
+    let Some((most, bytes)) = bytes.split_first() else { return Corpus::Reject };
+    if detect(bytes) != Compression::Gzip {
+        return Corpus::Reject;
+    }
+    let limits = limits();
+    let input = Chunks { bytes, most: usize::from(*most) + 1 };
+    let budget = Budget::new(bytes.len() as u64, &limits);
+    let mut inflate = Inflate::new(input, Compression::Gzip, budget, &limits, "layer").unwrap();
+    let (mut ours, mut buffer) = (Vec::new(), [0; 1000]);
+    let ended = loop {
+        match inflate.fill(&mut buffer) {
+            Ok(0) => break true,
+            Ok(count) => ours.extend_from_slice(&buffer[..count]),
+            // A limit; what the other reader does with a bomb says nothing.
+            Err(Error::Limit(_)) => return Corpus::Keep,
+            Err(_) => break false,
+        }
+        assert!(ours.len() as u64 <= limits.unpacked_bytes);
+    };
+    let mut theirs = Vec::new();
+    let whole = flate2::bufread::MultiGzDecoder::new(bytes).take(limits.unpacked_bytes + 1).read_to_end(&mut theirs);
+    assert_eq!(ended, whole.is_ok(), "{whole:?}");
+    if ended {
+        assert_eq!(ours, theirs);
+    } else {
+        // What came out before the error, as far as both have come.
+        let both = ours.len().min(theirs.len());
+        assert_eq!(ours[..both], theirs[..both]);
+    }
+    Corpus::Keep
+});

@@ -110,7 +110,7 @@ fn the_end_of_a_member_is_found_wherever_the_input_is_cut() {
             }
         }
         for chunk in [1, 8, 100_000] {
-            for end in 1..bytes.len() {
+            for end in 0..bytes.len() {
                 // Whole only where one member ends and another begins.
                 let got = ours(&bytes[..end], chunk, 1000);
                 assert_eq!(got.as_ref().ok(), theirs(&bytes[..end]).ok().as_ref(), "{end}");
@@ -140,6 +140,11 @@ fn headers_are_read_whole_and_checked() {
     let bytes = member(full, b"text", 6);
     for chunk in [1, 2, 100] {
         assert_eq!(ours(&bytes, chunk, 100).unwrap(), b"text");
+    }
+    for (length, whole) in [(65_535, true), (65_536, false)] {
+        let named = member(GzBuilder::new().filename(vec![b'n'; length]), b"text", 6);
+        assert_eq!(ours(&named, 1000, 100).is_ok(), whole);
+        assert_eq!(theirs(&named).is_ok(), whole);
     }
     // The same with the header's own checksum, which is of the ten bytes here.
     let plain = gzip(b"text", 6);

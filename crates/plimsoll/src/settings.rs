@@ -140,19 +140,24 @@ fn client_certificates(network: &Network) -> Result<Vec<HostTls>, Failure> {
     Ok(hosts)
 }
 
-/// Mirrors and certificates: what the user named, else what is in the usual places.
-pub(crate) fn registries(network: &Network) -> Registries {
+/// Mirrors and certificates: what the user named, which is read at once, else what is in the usual places, which is read
+/// when a registry is needed.
+pub(crate) fn registries(network: &Network) -> Result<Registries, Failure> {
     let named: Vec<PathBuf> =
         network.registry_config.iter().filter(|path| !path.as_os_str().is_empty()).cloned().collect();
-    let insecure = network.insecure_registry_config;
-    Registries::new(move || {
+    let (insecure, at_once) = (network.insecure_registry_config, !named.is_empty());
+    let registries = Registries::new(move || {
         let config = match named.as_slice() {
             [] => RegistryConfig::from_env(|name| std::env::var_os(name))?,
             [only] if only.as_os_str() == "none" => RegistryConfig::none(),
             paths => RegistryConfig::from_paths(paths)?,
         };
         Ok(config.dangerous_follow_insecure(insecure))
-    })
+    });
+    if at_once {
+        registries.get()?;
+    }
+    Ok(registries)
 }
 
 /// Reads a file that the user named, at most `limit` bytes.

@@ -40,7 +40,7 @@ pub(super) struct Meant {
 pub(super) fn access(network: &Network, limits: &Limits) -> Result<Access, Failure> {
     Ok(Access {
         http: settings::http(network)?,
-        registries: settings::registries(network),
+        registries: settings::registries(network)?,
         cloud: settings::cloud(network),
         cache: None,
         limits: limits.clone(),

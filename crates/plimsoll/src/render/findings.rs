@@ -52,7 +52,7 @@ pub(crate) fn explain(scan: &Scan, layers: &[LayerRef], out: &mut dyn Write) -> 
     columns(out, "    ", None, &rows(&findings, layers))
 }
 
-/// A row for each finding. Those that look the same, because an SBOM does not say where its components are, share one.
+/// A row for each finding. Those that look the same share one, as where an SBOM does not say where its components are.
 fn rows(findings: &[&Finding], layers: &[LayerRef]) -> Vec<[String; 6]> {
     let rows: Vec<_> = findings.iter().map(|finding| row(finding, layers)).collect();
     let same = rows.chunk_by(|one, next| one == next);

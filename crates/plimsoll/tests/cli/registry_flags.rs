@@ -81,10 +81,15 @@ fn a_file_that_cannot_be_followed_or_weakens_tls_is_an_error_with_its_line() {
     let reference = origin.reference("shop/orders", "1");
     let broken = place.write("broken.conf", "[[registry]]\nlocation = 5\n");
     sbom(&place, &[], &reference, &["--registry-config", &broken]).exits(2).says("broken.conf:2");
-    // It has no say where there is no registry.
+    // What nobody named has no say where there is no registry.
     let layout = place.path("layout");
     image().write_layout(layout.as_ref(), None);
-    reads(&place, &[], &layout, &["--registry-config", &broken]);
+    sbom(&place, &[], &layout, &["--registry-config", &broken]).exits(2);
+    for (subject, code) in [(&layout, 0), (&reference, 2)] {
+        let mut command = place.command(&["sbom", subject]);
+        command.env_remove("PLIMSOLL_REGISTRY_CONFIG").env("CONTAINERS_REGISTRIES_CONF", &broken);
+        run(command).exits(code);
+    }
     let missing = place.path("missing.conf");
     let run = sbom(&place, &[], &reference, &["--registry-config", &missing]);
     assert_ne!(run.code, 0, "a file that was named has to be there");

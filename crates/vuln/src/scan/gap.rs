@@ -70,6 +70,9 @@ pub enum GapReason {
     },
 }
 
+/// How many characters of a path or a detail are shown: a document may bring problems of its own, as long as it likes.
+const SHOWN: usize = 500;
+
 impl fmt::Display for GapReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -84,10 +87,8 @@ impl fmt::Display for GapReason {
             Self::UnknownOs => f.write_str("unknown operating system"),
             Self::Incomplete { problem, path, detail } => {
                 write!(f, "inventory is incomplete: {problem}")?;
-                [path, detail]
-                    .into_iter()
-                    .filter(|part| !part.is_empty())
-                    .try_for_each(|part| write!(f, ": {part}"))
+                let parts = [path, detail].into_iter().filter(|part| !part.is_empty());
+                parts.into_iter().try_for_each(|part| write!(f, ": {part:.SHOWN$}"))
             }
             Self::InvalidVersion { package, version } => {
                 write!(f, "version `{version}` of {package} cannot be compared with its advisories")

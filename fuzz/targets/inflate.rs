@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use std::io::{self, BufRead, Read};
+use std::io::{BufReader, Read as _};
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use plimsoll_fuzz::limits;
@@ -11,36 +11,13 @@ use plimsoll_oci::Error;
 use plimsoll_oci::inflate::{Budget, Inflate, detect};
 use plimsoll_oci::media::Compression;
 
-struct Chunks<'a> {
-    bytes: &'a [u8],
-    most: usize,
-}
-
-impl BufRead for Chunks<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        Ok(&self.bytes[..self.bytes.len().min(self.most)])
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.bytes = &self.bytes[count..];
-    }
-}
-
-impl Read for Chunks<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.fill_buf()?.read(buffer)?;
-        self.consume(count);
-        Ok(count)
-    }
-}
-
 fuzz_target!(|bytes: &[u8]| -> Corpus {
     let Some((most, bytes)) = bytes.split_first() else { return Corpus::Reject };
     if detect(bytes) != Compression::Gzip {
         return Corpus::Reject;
     }
     let limits = limits();
-    let input = Chunks { bytes, most: usize::from(*most) + 1 };
+    let input = BufReader::with_capacity(usize::from(*most) + 1, bytes);
     let budget = Budget::new(bytes.len() as u64, &limits);
     let mut inflate = Inflate::new(input, Compression::Gzip, budget, &limits, "layer").unwrap();
     let (mut ours, mut buffer) = (Vec::new(), [0; 1000]);

@@ -1,7 +1,7 @@
 //! Gzip as Plimsoll reads it, beside flate2's own reader: the same bytes, the same refusals, however the input is cut.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::io::{self, BufRead, Read, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 
 use flate2::{Compression, GzBuilder};
 use plimsoll_core::Limits;
@@ -9,34 +9,11 @@ use plimsoll_oci::inflate::{Budget, Inflate};
 use plimsoll_oci::media;
 use proptest::prelude::*;
 
-/// A reader that never shows more than so many bytes at once.
-struct Chunks<'a> {
-    bytes: &'a [u8],
-    most: usize,
-}
-
-impl BufRead for Chunks<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        Ok(&self.bytes[..self.bytes.len().min(self.most)])
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.bytes = &self.bytes[count..];
-    }
-}
-
-impl Read for Chunks<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.fill_buf()?.read(buffer)?;
-        self.consume(count);
-        Ok(count)
-    }
-}
-
+/// Reads with no more than `chunk` bytes in sight at once, into `room` bytes at a time.
 fn ours(bytes: &[u8], chunk: usize, room: usize) -> Result<Vec<u8>, String> {
     let limits = Limits::default();
     let budget = Budget::new(bytes.len() as u64, &limits);
-    let input = Chunks { bytes, most: chunk };
+    let input = BufReader::with_capacity(chunk, bytes);
     let mut inflate = Inflate::new(input, media::Compression::Gzip, budget, &limits, "layer").unwrap();
     let (mut out, mut buffer) = (Vec::new(), vec![0; room]);
     loop {

@@ -495,6 +495,25 @@ fn among_others(version: LogVersion) -> Case {
     case
 }
 
+/// Makes the entry of [`among_others`] another one, with the promise of the log for it where it gives one.
+fn put_body(case: &mut Case, version: LogVersion, body: &[u8]) {
+    case.entry()["canonicalizedBody"] = json!(STANDARD.encode(body));
+    if version == LogVersion::V1 {
+        let promise = case.instance.log.promise(body, 2, NOW);
+        case.entry()["inclusionPromise"]["signedEntryTimestamp"] = json!(promise);
+    }
+}
+
+/// A proof with what the log signed for another one, and the root of the one or the other named beside it.
+fn under_the_head_of_another(proof: &Value, other: &Value) -> [Value; 2] {
+    [proof, other].map(|named| {
+        let mut mixed = proof.clone();
+        mixed["checkpoint"] = other["checkpoint"].clone();
+        mixed["rootHash"] = named["rootHash"].clone();
+        mixed
+    })
+}
+
 #[test]
 fn s18_numbers_that_no_log_has() {
     let most = i64::MAX.to_string();
@@ -569,18 +588,11 @@ fn s19_a_rewritten_entry_is_not_under_the_head_of_before() {
             assert_ne!(before["rootHash"], after["rootHash"]);
 
             // The new path and what the log signed before, with the one root or the other named beside it.
-            for root in [&before["rootHash"], &after["rootHash"]] {
-                let mut mixed = after.clone();
-                mixed["checkpoint"] = before["checkpoint"].clone();
-                mixed["rootHash"] = root.clone();
+            for mixed in under_the_head_of_another(&after, &before) {
                 case.entry()["inclusionProof"] = mixed;
                 // The path to the entry itself has not changed; what it begins with has.
                 if rewritten == 2 {
-                    case.entry()["canonicalizedBody"] = json!(STANDARD.encode(&body));
-                    if version == LogVersion::V1 {
-                        let promise = case.instance.log.promise(&body, 2, NOW);
-                        case.entry()["inclusionPromise"]["signedEntryTimestamp"] = json!(promise);
-                    }
+                    put_body(&mut case, version, &body);
                 }
                 case.refused_by(Step::LogInclusion);
             }
@@ -596,10 +608,7 @@ fn s19_a_head_that_the_log_signed_anew() {
         let before = case.entry()["inclusionProof"].clone();
         case.instance.log.rewrite(4, b"another entry");
         let after = case.instance.log.proof(2, version);
-        for root in [&before["rootHash"], &after["rootHash"]] {
-            let mut mixed = before.clone();
-            mixed["checkpoint"] = after["checkpoint"].clone();
-            mixed["rootHash"] = root.clone();
+        for mixed in under_the_head_of_another(&before, &after) {
             case.entry()["inclusionProof"] = mixed;
             case.refused_by(Step::LogInclusion);
         }
@@ -621,11 +630,7 @@ fn s19_a_head_that_the_log_signed_anew() {
         case.instance.log.rewrite(2, &body);
         let proof = case.instance.log.proof(2, version);
         case.entry()["inclusionProof"] = proof;
-        case.entry()["canonicalizedBody"] = json!(STANDARD.encode(&body));
-        if version == LogVersion::V1 {
-            let promise = case.instance.log.promise(&body, 2, NOW);
-            case.entry()["inclusionPromise"]["signedEntryTimestamp"] = json!(promise);
-        }
+        put_body(&mut case, version, &body);
         case.refused_by(Step::LogEntry);
     }
 }

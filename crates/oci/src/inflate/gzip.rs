@@ -47,6 +47,31 @@ impl<R: BufRead> Gunzip<R> {
         Self { input, inflate: Decompress::new(false), state: State::Start, checksum: Hasher::new() }
     }
 
+    /// [`Self::read`], but for remembering that it failed.
+    fn members(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.state {
+                State::Failed => return Err(invalid("gzip: read on after an error".to_owned())),
+                State::Between if self.input.fill_buf()?.is_empty() => return Ok(0),
+                State::Start | State::Between => {
+                    read_header(&mut self.input)?;
+                    self.inflate.reset(false);
+                    self.state = State::Within;
+                }
+                State::Within => {}
+            }
+            let (produced, ended) = self.step(buffer)?;
+            self.checksum.update(buffer.get(..produced).unwrap_or_default());
+            if ended {
+                self.trailer()?;
+                self.state = State::Between;
+            }
+            if produced > 0 || buffer.is_empty() {
+                return Ok(produced);
+            }
+        }
+    }
+
     /// Inflates from what the input has ready; returns how much came out, and whether the member ends there.
     fn step(&mut self, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
         let chunk = self.input.fill_buf()?;
@@ -92,32 +117,6 @@ impl<R: BufRead> Read for Gunzip<R> {
             self.state = State::Failed;
         }
         read
-    }
-}
-
-impl<R: BufRead> Gunzip<R> {
-    fn members(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.state {
-                State::Failed => return Err(invalid("gzip: read on after an error".to_owned())),
-                State::Between if self.input.fill_buf()?.is_empty() => return Ok(0),
-                State::Start | State::Between => {
-                    read_header(&mut self.input)?;
-                    self.inflate.reset(false);
-                    self.state = State::Within;
-                }
-                State::Within => {}
-            }
-            let (produced, ended) = self.step(buffer)?;
-            self.checksum.update(buffer.get(..produced).unwrap_or_default());
-            if ended {
-                self.trailer()?;
-                self.state = State::Between;
-            }
-            if produced > 0 || buffer.is_empty() {
-                return Ok(produced);
-            }
-        }
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn write(
 ) -> io::Result<()> {
     let mut findings: Vec<&Finding> = scan.findings.iter().collect();
     findings.sort_by_key(|finding| Reverse(finding.severity));
-    let rows = rows(&findings, layers);
+    let rows = rows(findings, layers);
     if !rows.is_empty() {
         columns(out, "", Some(["ID", "SEVERITY", "PACKAGE", "VERSION", "FIX", "WHERE"]), &rows)?;
         writeln!(out)?;
@@ -48,13 +48,12 @@ pub(crate) fn explain(scan: &Scan, layers: &[LayerRef], out: &mut dyn Write) -> 
         return Ok(());
     }
     writeln!(out, "  every finding:")?;
-    let findings: Vec<&Finding> = scan.findings.iter().collect();
-    columns(out, "    ", None, &rows(&findings, layers))
+    columns(out, "    ", None, &rows(&scan.findings, layers))
 }
 
 /// A row for each finding. Those that look the same share one, as where an SBOM does not say where its components are.
-fn rows(findings: &[&Finding], layers: &[LayerRef]) -> Vec<[String; 6]> {
-    let rows: Vec<_> = findings.iter().map(|finding| row(finding, layers)).collect();
+fn rows<'a>(findings: impl IntoIterator<Item = &'a Finding>, layers: &[LayerRef]) -> Vec<[String; 6]> {
+    let rows: Vec<_> = findings.into_iter().map(|finding| row(finding, layers)).collect();
     let same = rows.chunk_by(|one, next| one == next);
     let shared = same.filter_map(|group| {
         let [id, severity, package, version, fix, place] = group.first()?.clone();

@@ -87,8 +87,8 @@ impl fmt::Display for GapReason {
             Self::UnknownOs => f.write_str("unknown operating system"),
             Self::Incomplete { problem, path, detail } => {
                 write!(f, "inventory is incomplete: {problem}")?;
-                let parts = [path, detail].into_iter().filter(|part| !part.is_empty());
-                parts.into_iter().try_for_each(|part| write!(f, ": {part:.SHOWN$}"))
+                let mut parts = [path, detail].into_iter().filter(|part| !part.is_empty());
+                parts.try_for_each(|part| write!(f, ": {part:.SHOWN$}"))
             }
             Self::InvalidVersion { package, version } => {
                 write!(f, "version `{version}` of {package} cannot be compared with its advisories")

@@ -8,7 +8,7 @@ use std::io::{Cursor, Read};
 use std::path::PathBuf;
 
 use plimsoll_core::{Digest, Limits};
-use plimsoll_oci::{Descriptor, Error, Referrers, Source};
+use plimsoll_image::{Descriptor, Error, Referrers, Source};
 
 /// Stands between the documents of one input: a line of its own, which no format in the seeds has.
 pub const SEPARATOR: &[u8] = b"\n%%\n";

@@ -9,8 +9,8 @@ use libfuzzer_sys::fuzz_target;
 use plimsoll_core::Digest;
 use plimsoll_core::rootfs::{Select, Want};
 use plimsoll_fuzz::{limits, scratch};
-use plimsoll_oci::archive::Archive;
-use plimsoll_oci::{Source, image, layers};
+use plimsoll_image::archive::Archive;
+use plimsoll_image::{Source, artifact, layers};
 
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| scratch().join("image.tar"));
 
@@ -37,7 +37,7 @@ fuzz_target!(|bytes: &[u8]| {
             continue;
         };
         let _ = archive.referrers(&top.digest);
-        let Ok(artifact) = image::load(&archive, &top, &limits) else {
+        let Ok(artifact) = artifact::load(&archive, &top, &limits) else {
             continue;
         };
         for image in &artifact.images {

@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use plimsoll_fuzz::{limits, scratch};
-use plimsoll_oci::local::containerd::Containerd;
-use plimsoll_oci::{Source, image};
+use plimsoll_image::local::containerd::Containerd;
+use plimsoll_image::{Source, artifact};
 
 static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
     let root = scratch();
@@ -34,7 +34,7 @@ fuzz_target!(|bytes: &[u8]| {
             continue;
         };
         let top = store.resolve().unwrap();
-        let _ = image::load(&store, &top, &limits());
+        let _ = artifact::load(&store, &top, &limits());
         let _ = store.referrers(&top.digest);
     }
 });

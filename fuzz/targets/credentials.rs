@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use plimsoll_core::Reference;
 use plimsoll_fuzz::scratch;
-use plimsoll_oci::auth::Keyring;
+use plimsoll_registry::auth::Keyring;
 
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
     // Helpers are programs that the file names; none is to be found.

@@ -13,8 +13,8 @@ use std::sync::{LazyLock, Mutex};
 use libfuzzer_sys::{Corpus, fuzz_target};
 use plimsoll_core::Digest;
 use plimsoll_fuzz::{documents, limits, scratch};
-use plimsoll_oci::local::docker::Docker;
-use plimsoll_oci::{Source, image};
+use plimsoll_image::local::docker::Docker;
+use plimsoll_image::{Source, artifact};
 
 static ANSWERS: Mutex<VecDeque<Vec<u8>>> = Mutex::new(VecDeque::new());
 
@@ -55,7 +55,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     };
     let _ = engine.remark();
     let top = engine.resolve().unwrap();
-    if let Ok(artifact) = image::load(&engine, &top, &limits) {
+    if let Ok(artifact) = artifact::load(&engine, &top, &limits) {
         for image in &artifact.images {
             assert_eq!(Digest::sha256(&image.raw_manifest), image.manifest.digest);
         }

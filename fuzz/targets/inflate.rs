@@ -7,9 +7,9 @@ use std::io::{BufReader, Read as _};
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use plimsoll_fuzz::limits;
-use plimsoll_oci::Error;
-use plimsoll_oci::inflate::{Budget, Inflate, detect};
-use plimsoll_oci::media::Compression;
+use plimsoll_image::Error;
+use plimsoll_image::inflate::{Budget, Inflate, detect};
+use plimsoll_image::media::Compression;
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
     let Some((most, bytes)) = bytes.split_first() else { return Corpus::Reject };

@@ -9,9 +9,9 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use plimsoll_core::rootfs::{Select, Want};
 use plimsoll_core::{Digest, Limits, Platform};
 use plimsoll_fuzz::{Memory, documents, limits};
-use plimsoll_oci::image::{Image, Layer};
-use plimsoll_oci::inflate::{Budget, Inflate, detect};
-use plimsoll_oci::{Descriptor, layers};
+use plimsoll_image::artifact::{Image, Layer};
+use plimsoll_image::inflate::{Budget, Inflate, detect};
+use plimsoll_image::{Descriptor, layers};
 
 const PLAIN: &str = "application/vnd.docker.image.rootfs.diff.tar";
 

@@ -7,8 +7,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use plimsoll_fuzz::{Memory, documents, limits};
-use plimsoll_oci::manifest::{self, Document};
-use plimsoll_oci::{Source, image, media};
+use plimsoll_image::manifest::{self, Document};
+use plimsoll_image::{Source, artifact, media};
 use serde_json::json;
 
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -37,7 +37,7 @@ fuzz_target!(|bytes: &[u8]| {
             accepted.push(media::is_index(media_type));
             let mut memory = Memory::default();
             let top = memory.put_top(media_type, document);
-            let _ = image::load(&memory, &top, &limits);
+            let _ = artifact::load(&memory, &top, &limits);
         }
         // No document is an image for one reader and an index for another (CVE-2021-41190).
         assert!(accepted.windows(2).all(|pair| pair[0] == pair[1]));
@@ -52,7 +52,7 @@ fuzz_target!(|bytes: &[u8]| {
     let manifest = memory.put(media::OCI_MANIFEST, manifest.as_bytes());
     let index = json!({"schemaVersion": 2, "manifests": [manifest]}).to_string();
     memory.put_top(media::OCI_INDEX, index.as_bytes());
-    if let Ok(artifact) = image::load(&memory, &memory.resolve().unwrap(), &limits) {
+    if let Ok(artifact) = artifact::load(&memory, &memory.resolve().unwrap(), &limits) {
         for image in &artifact.images {
             assert_eq!(image.layers.len(), layers.len());
         }

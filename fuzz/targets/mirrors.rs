@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use plimsoll_core::Reference;
 use plimsoll_fuzz::{documents, scratch};
 use plimsoll_http::Settings;
-use plimsoll_oci::mirrors::RegistryConfig;
+use plimsoll_registry::mirrors::RegistryConfig;
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = scratch();

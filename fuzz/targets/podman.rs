@@ -17,8 +17,8 @@ use libfuzzer_sys::fuzz_target;
 use plimsoll_core::Digest;
 use plimsoll_core::rootfs::{Select, Want};
 use plimsoll_fuzz::{documents, limits, scratch};
-use plimsoll_oci::local::podman::Podman;
-use plimsoll_oci::{Source, image, layers};
+use plimsoll_image::local::podman::Podman;
+use plimsoll_image::{Source, artifact, layers};
 
 const LAYER: &str = "2222222222222222222222222222222222222222222222222222222222222222";
 
@@ -75,7 +75,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let _ = store.referrers(&top.digest);
-    if let Ok(artifact) = image::load(&store, &top, &limits) {
+    if let Ok(artifact) = artifact::load(&store, &top, &limits) {
         for image in &artifact.images {
             for layer in &image.layers {
                 if let Ok(stream) = store.stored(layer).and_then(|stored| store.blob(&stored)) {

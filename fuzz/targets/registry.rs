@@ -17,9 +17,9 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use plimsoll_core::Reference;
 use plimsoll_fuzz::{documents, limits};
 use plimsoll_http::{Client, Proxy, Settings};
-use plimsoll_oci::auth::Credentials;
-use plimsoll_oci::registry::Registry;
-use plimsoll_oci::{Descriptor, Source, image};
+use plimsoll_registry::auth::Credentials;
+use plimsoll_registry::Registry;
+use plimsoll_image::{Descriptor, Source, artifact};
 
 static ANSWERS: Mutex<VecDeque<Vec<u8>>> = Mutex::new(VecDeque::new());
 
@@ -90,7 +90,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     if let Ok(referrers) = registry.referrers(&top.digest) {
         assert!(referrers.descriptors.len() <= 16 * limits.referrers + limits.index_entries);
     }
-    let _ = image::load(&registry, &top, &limits);
+    let _ = artifact::load(&registry, &top, &limits);
     let blob = Descriptor::of("application/octet-stream", b"blob");
     if let Ok(stream) = registry.blob(&blob) {
         let mut read = Vec::new();

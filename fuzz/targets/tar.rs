@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use plimsoll_fuzz::limits;
-use plimsoll_oci::tar::{Kind, Reader};
+use plimsoll_image::tar::{Kind, Reader};
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = limits();

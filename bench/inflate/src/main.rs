@@ -8,7 +8,7 @@
 use std::io::Read;
 use std::time::Instant;
 
-/// As in `crates/oci/src/layers/pipe.rs`.
+/// As in `crates/image/src/layers/pipe.rs`.
 const CHUNK: usize = 256 * 1024;
 const PIECE: usize = 512 * 1024;
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::thread;
 
 use plimsoll_core::{Digest, Limits};
-use plimsoll_oci::{Listing, Source};
+use plimsoll_image::{Listing, Source};
 use plimsoll_signing::evidence::{Bundles, FoundBundle, SkipReason, bundles_in, older};
 use plimsoll_verify::{Check, KeyId, Signer, Statement, Step, Verified};
 

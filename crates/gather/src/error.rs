@@ -54,11 +54,14 @@ pub enum Error {
         /// The name.
         name: String,
         /// What Docker said.
-        source: plimsoll_oci::Error,
+        source: plimsoll_image::Error,
     },
     /// The image cannot be read whole.
     #[error(transparent)]
-    Oci(#[from] plimsoll_oci::Error),
+    Image(#[from] plimsoll_image::Error),
+    /// The registry cannot be asked.
+    #[error(transparent)]
+    Registry(#[from] plimsoll_registry::Error),
     /// The HTTP client cannot be set up.
     #[error(transparent)]
     Http(#[from] plimsoll_http::Error),
@@ -102,7 +105,8 @@ impl Classify for Error {
             Self::NoSuchPath { .. } => Kind::NotFound,
             Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Unreadable { .. } | Self::Limit(_) => Kind::Failed,
-            Self::Oci(error) | Self::NotLocal { source: error, .. } => error.kind(),
+            Self::Image(error) | Self::NotLocal { source: error, .. } => error.kind(),
+            Self::Registry(error) => error.kind(),
             Self::Http(error) => error.kind(),
             Self::Sbom { source, .. } => source.kind(),
         }
@@ -123,7 +127,8 @@ impl Classify for Error {
                     None => registry,
                 })
             }
-            Self::Oci(error) => error.hint(),
+            Self::Image(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
             Self::Http(error) => error.hint(),
             Self::Sbom { source, .. } => source.hint(),
             _ => None,

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::thread;
 
 use plimsoll_core::{Classify, Digest, Limits, Platform};
-use plimsoll_oci::image::{Artifact, Image};
-use plimsoll_oci::layers::Shared;
-use plimsoll_oci::{Progress, Source, rootdir};
+use plimsoll_image::artifact::{Artifact, Image};
+use plimsoll_image::layers::Shared;
+use plimsoll_image::{Progress, Source, rootdir};
 use plimsoll_policy::{
     Collected, Evidence, ImageDigests, InventorySource, Policy, RejectedSignature, SbomFacts, Signatures,
     SubjectFacts, SubjectKind, VulnerabilityFacts,

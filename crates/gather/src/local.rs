@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 
 use plimsoll_core::Limits;
-use plimsoll_oci::local::containerd::{self, Containerd};
-use plimsoll_oci::local::docker::{self, Docker};
-use plimsoll_oci::local::podman::{self, Podman, Surroundings};
-use plimsoll_oci::{Error as OciError, Source};
+use plimsoll_image::local::containerd::{self, Containerd};
+use plimsoll_image::local::docker::{self, Docker};
+use plimsoll_image::local::podman::{self, Podman, Surroundings};
+use plimsoll_image::{Error as ImageError, Source};
+use plimsoll_registry::SocketEngine;
 
 use crate::Error;
 use crate::subject::Engine;
@@ -26,7 +28,7 @@ pub(crate) fn open(
     };
     opened.map_err(|source| match source {
         // `docker:24` is an image of a registry, too.
-        OciError::NoSuchImage { .. } | OciError::NoStore { .. } if engine == Engine::Docker => {
+        ImageError::NoSuchImage { .. } | ImageError::NoStore { .. } if engine == Engine::Docker => {
             Error::NotLocal { name: name.to_owned(), source }
         }
         other => other.into(),
@@ -37,8 +39,8 @@ fn of_docker(
     socket: &Path,
     name: &str,
     limits: Limits,
-) -> Result<(Box<dyn Source>, Option<String>), OciError> {
-    let image = Docker::open(socket, name, limits)?;
+) -> Result<(Box<dyn Source>, Option<String>), ImageError> {
+    let image = Docker::open(Arc::new(SocketEngine::new(socket)), name, limits)?;
     let remark = image.remark();
     Ok((Box::new(image), remark))
 }
@@ -47,13 +49,13 @@ fn of_podman(
     env: &dyn Fn(&str) -> Option<OsString>,
     name: &str,
     limits: Limits,
-) -> Result<(Box<dyn Source>, Option<String>), OciError> {
+) -> Result<(Box<dyn Source>, Option<String>), ImageError> {
     let around = Surroundings { env, uid: podman::effective_user(), root: Path::new("/") };
     let directories = podman::directories(&around, &limits)?;
     match Podman::open(&directories, name, limits.clone()) {
         Ok(image) => Ok((Box::new(image), None)),
         // The store is inside a virtual machine, or of a kind that cannot be read; its service answers like Docker's.
-        Err(error @ (OciError::NoStore { .. } | OciError::UnknownFormat { .. })) => {
+        Err(error @ (ImageError::NoStore { .. } | ImageError::UnknownFormat { .. })) => {
             match docker::podman_socket(env) {
                 Some(socket) => of_docker(&socket, name, limits),
                 None => Err(error),
@@ -67,7 +69,7 @@ fn of_containerd(
     env: &dyn Fn(&str) -> Option<OsString>,
     name: &str,
     limits: Limits,
-) -> Result<(Box<dyn Source>, Option<String>), OciError> {
+) -> Result<(Box<dyn Source>, Option<String>), ImageError> {
     let namespace = env("CONTAINERD_NAMESPACE").and_then(|value| value.into_string().ok());
     let namespace = namespace.as_deref().filter(|value| !value.is_empty());
     let image = Containerd::open(&containerd::roots(env), namespace, name, limits)?;

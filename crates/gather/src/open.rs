@@ -7,13 +7,14 @@ use std::{panic, thread};
 
 use plimsoll_core::{Algorithm, Digest, Hasher, LimitExceeded, Limits, Platform, Reference, read};
 use plimsoll_http::Client;
-use plimsoll_oci::archive::Archive;
-use plimsoll_oci::auth::{Cloud, Credentials};
-use plimsoll_oci::image::{self, Artifact, Image};
-use plimsoll_oci::layout::Layout;
-use plimsoll_oci::local::folder::Folder;
-use plimsoll_oci::registry::Registry;
-use plimsoll_oci::{Cache, Plan, Source};
+use plimsoll_image::Source;
+use plimsoll_image::archive::Archive;
+use plimsoll_image::artifact::{self, Artifact, Image};
+use plimsoll_image::layout::Layout;
+use plimsoll_image::local::folder::Folder;
+use plimsoll_registry::Registry;
+use plimsoll_registry::auth::{Cloud, Credentials};
+use plimsoll_registry::{Cache, Plan};
 use plimsoll_sbom::ReadDocument;
 
 use crate::{Error, Registries, Subject, local};
@@ -96,7 +97,7 @@ pub fn open(subject: &Subject, access: &Access) -> Result<Opened, Error> {
         Subject::Sbom(path) => return open_sbom(path, &limits),
     };
     let top = source.resolve()?;
-    let artifact = Box::new(image::load(source.as_ref(), &top, &access.limits)?);
+    let artifact = Box::new(artifact::load(source.as_ref(), &top, &access.limits)?);
     Ok(Opened::Image { source, artifact, subject: subject.clone(), remark })
 }
 

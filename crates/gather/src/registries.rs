@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use plimsoll_oci::{Error, RegistryConfig};
+use plimsoll_registry::Error;
+use plimsoll_registry::RegistryConfig;
 
 /// The configuration of registries, or how to come by it. Files about registries have no say in what lies on this machine,
 /// so they are not looked at before the first registry is.

@@ -17,7 +17,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Digest, Reference};
-use plimsoll_oci::local::folder::Folder;
+use plimsoll_image::local::folder::Folder;
 
 use crate::Error;
 

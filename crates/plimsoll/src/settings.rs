@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use plimsoll_core::{Kind, LimitExceeded, Limits, Timestamp, clock, read};
 use plimsoll_gather::Registries;
 use plimsoll_http::{ClientCertificate, HostTls};
-use plimsoll_oci::auth::{Cloud, Mode};
-use plimsoll_oci::{Cache, RegistryConfig};
+use plimsoll_registry::auth::{Cloud, Mode};
+use plimsoll_registry::{Cache, RegistryConfig};
 use plimsoll_signing::key::{self, KeyAccess, Secret};
 use plimsoll_signing::{PrivateKey, SigningKey, Zeroizing};
 
@@ -71,7 +71,7 @@ pub(crate) fn registry_cache(caching: &Caching, network: &Network, limits: &Limi
         Some(folder) => folder.clone(),
         None => registry_cache_folder().ok()?,
     };
-    Some(Cache::new(plimsoll_oci::cache::Settings {
+    Some(Cache::new(plimsoll_registry::cache::Settings {
         folder,
         named: caching.cache_dir.is_some(),
         bytes: limits.cache_bytes,

@@ -210,11 +210,11 @@ pub enum Error {
     File(#[from] plimsoll_files::Error),
     /// Reading from or writing to the registry or layout failed.
     #[error(transparent)]
-    Store(Box<plimsoll_oci::Error>),
+    Store(Box<plimsoll_image::Error>),
 }
 
-impl From<plimsoll_oci::Error> for Error {
-    fn from(error: plimsoll_oci::Error) -> Self {
+impl From<plimsoll_image::Error> for Error {
+    fn from(error: plimsoll_image::Error) -> Self {
         Self::Store(Box::new(error))
     }
 }

@@ -23,9 +23,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use plimsoll_core::{Algorithm, Digest, Limits, text};
-use plimsoll_oci::manifest::{self, Document, Manifest};
-use plimsoll_oci::source::Referrers;
-use plimsoll_oci::{Descriptor, Error as OciError, Listing, Source, media};
+use plimsoll_image::manifest::{self, Document, Manifest};
+use plimsoll_image::source::Referrers;
+use plimsoll_image::{Descriptor, Error as ImageError, Listing, Source, media};
 use plimsoll_verify::legacy::{self, DSSE_ENVELOPE, SIMPLE_SIGNING};
 use plimsoll_verify::{Bundle, COSIGN_SIGN_V1, Check, Statement, Verified, verify};
 
@@ -143,7 +143,7 @@ pub enum SkipReason {
     },
     /// Its manifest or bundle is missing, damaged or beyond a limit.
     #[error(transparent)]
-    Object(Box<OciError>),
+    Object(Box<ImageError>),
     /// An older signature or attestation that no bundle can be made of.
     #[error(transparent)]
     Older(Box<plimsoll_verify::Error>),

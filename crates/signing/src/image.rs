@@ -19,7 +19,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll_core::{Digest, Timestamp};
-use plimsoll_oci::{Descriptor, Store, media};
+use plimsoll_image::{Descriptor, Store, media};
 use plimsoll_verify::{BUNDLE_V0_3, COSIGN_SIGN_V1, Statement, Subject};
 use serde::Serialize;
 use serde_json::Value;

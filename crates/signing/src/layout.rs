@@ -23,11 +23,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Digest, Hasher, LimitExceeded, Limits, json, read};
-use plimsoll_oci::content::unwrapped;
-use plimsoll_oci::layout::{Layout, saved};
-use plimsoll_oci::manifest::{Document, parse};
-use plimsoll_oci::source::Referrers;
-use plimsoll_oci::{Content, Descriptor, Error, Source, Store};
+use plimsoll_image::content::unwrapped;
+use plimsoll_image::layout::{Layout, saved};
+use plimsoll_image::manifest::{Document, parse};
+use plimsoll_image::source::Referrers;
+use plimsoll_image::{Content, Descriptor, Error, Source, Store};
 use serde_json::{Map, Value};
 
 /// A layout that evidence can be attached to.

@@ -11,7 +11,7 @@
 //! - [`trust`]: trusted roots and signing configs, fetched, cached and made.
 //! - [`waiver::statement`]: what an approver of a waiver signs.
 //!
-//! Verification is `plimsoll-verify`'s, the way to registries is `plimsoll-oci`'s.
+//! Verification is `plimsoll-verify`'s, the way to registries is `plimsoll-registry`'s.
 
 mod bundle;
 mod error;

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use plimsoll_core::{Digest, LimitExceeded, Limits};
-use plimsoll_oci::manifest::{self, Document};
-use plimsoll_oci::{Content, Descriptor, Error as OciError, Progress, Source, Store};
+use plimsoll_image::manifest::{self, Document};
+use plimsoll_image::{Content, Descriptor, Error as ImageError, Progress, Source, Store};
 
 use crate::Error;
 use crate::evidence::{OLDER_SUFFIXES, older_tag, own_fault, parallel};
@@ -296,7 +296,7 @@ fn put(piece: &Piece, destination: &dyn Store) -> Result<(), Error> {
     if written.digest != piece.descriptor.digest {
         let what = format!("manifest {}", piece.descriptor.digest);
         let (got, expected) = (written.digest, piece.descriptor.digest);
-        return Err(OciError::DigestMismatch { what, got, expected }.into());
+        return Err(ImageError::DigestMismatch { what, got, expected }.into());
     }
     Ok(())
 }
@@ -311,7 +311,7 @@ trait IntoError {
 
 impl IntoError for LimitExceeded {
     fn into_error(self) -> Error {
-        OciError::from(self).into()
+        ImageError::from(self).into()
     }
 }
 

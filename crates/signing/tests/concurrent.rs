@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use plimsoll_core::{Digest, Limits, Reference, Timestamp};
 use plimsoll_http::{Client, Settings};
-use plimsoll_oci::Source as _;
-use plimsoll_oci::registry::Registry;
+use plimsoll_image::Source as _;
+use plimsoll_registry::Registry;
 use plimsoll_signing::evidence::bundles;
 use plimsoll_signing::{PrivateKey, image};
 use plimsoll_testkit::{ImageBuilder, Layer, Registry as Fake};

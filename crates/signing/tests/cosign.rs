@@ -41,8 +41,8 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair};
 use plimsoll_core::{Classify as _, Limits, Reference, Timestamp};
 use plimsoll_http::{Client, Settings};
-use plimsoll_oci::registry::Registry;
-use plimsoll_oci::{Descriptor, Source as _, Store as _};
+use plimsoll_image::{Descriptor, Source as _, Store as _};
+use plimsoll_registry::Registry;
 use plimsoll_signing::evidence::{FoundBundle, bundles};
 use plimsoll_signing::{PrivateKey, image, sign_statement};
 use plimsoll_testkit::{Artifact, ImageBuilder, Layer, Peer};
@@ -416,7 +416,7 @@ fn what_cosign_signs_in_its_older_layout_is_verified_here_and_survives_a_transfe
 
 #[test]
 fn what_is_signed_here_cosign_verifies_after_it_was_saved_and_loaded() {
-    use plimsoll_oci::layout::Layout;
+    use plimsoll_image::layout::Layout;
     use plimsoll_signing::layout::LayoutStore;
     use plimsoll_signing::transfer::Transfer;
 
@@ -426,7 +426,7 @@ fn what_is_signed_here_cosign_verifies_after_it_was_saved_and_loaded() {
     for place in Place::all() {
         let (store, subject, _) = place.image("app");
         image::sign(&store, &subject, &key, &BTreeMap::new(), now()).unwrap();
-        let transfer = |source: std::sync::Arc<dyn plimsoll_oci::Source>| Transfer {
+        let transfer = |source: std::sync::Arc<dyn plimsoll_image::Source>| Transfer {
             source,
             evidence: None,
             mount_from: None,

@@ -14,8 +14,8 @@ use std::io::{self, Read};
 use std::sync::Mutex;
 
 use plimsoll_core::{Classify as _, Digest, Kind, LimitExceeded, Limits, Timestamp};
-use plimsoll_oci::source::Referrers;
-use plimsoll_oci::{Content, Descriptor, Error as OciError, Source, Store, media};
+use plimsoll_image::source::Referrers;
+use plimsoll_image::{Content, Descriptor, Error as ImageError, Source, Store, media};
 use plimsoll_signing::evidence::{Bundles, SkipReason, bundles};
 use plimsoll_signing::{PrivateKey, image, sign_statement, waiver};
 use plimsoll_verify::{BUNDLE_V0_3, Bundle, Statement, Subject, WAIVER_V1, statement_by_key};
@@ -55,8 +55,8 @@ impl Memory {
         self.objects.lock().unwrap().get(&d.digest).cloned()
     }
 
-    fn missing(&self, d: &Descriptor) -> OciError {
-        OciError::NotFound { what: d.digest.to_string(), place: self.describe() }
+    fn missing(&self, d: &Descriptor) -> ImageError {
+        ImageError::NotFound { what: d.digest.to_string(), place: self.describe() }
     }
 
     fn fault(&self, d: &Descriptor) -> Option<Fault> {
@@ -89,26 +89,26 @@ impl Source for Memory {
         "memory".into()
     }
 
-    fn resolve(&self) -> Result<Descriptor, OciError> {
+    fn resolve(&self) -> Result<Descriptor, ImageError> {
         unreachable!("the subject is given")
     }
 
-    fn manifest(&self, d: &Descriptor) -> Result<Vec<u8>, OciError> {
+    fn manifest(&self, d: &Descriptor) -> Result<Vec<u8>, ImageError> {
         if self.fault(d).is_some() {
-            return Err(OciError::Io { what: "manifest".into(), source: reset() });
+            return Err(ImageError::Io { what: "manifest".into(), source: reset() });
         }
         let bytes = self.get(d).ok_or_else(|| self.missing(d))?;
         d.check(&bytes, "manifest")?;
         Ok(bytes)
     }
 
-    fn blob(&self, d: &Descriptor) -> Result<Box<dyn Read + Send>, OciError> {
+    fn blob(&self, d: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError> {
         let bytes = self.get(d).ok_or_else(|| self.missing(d))?;
         Ok(match self.fault(d) {
             None => Box::new(io::Cursor::new(bytes)),
-            Some(Fault::Network) => return Err(OciError::Io { what: "blob".into(), source: reset() }),
+            Some(Fault::Network) => return Err(ImageError::Io { what: "blob".into(), source: reset() }),
             Some(Fault::Midway) => {
-                let lost = OciError::Io { what: "blob".into(), source: reset() };
+                let lost = ImageError::Io { what: "blob".into(), source: reset() };
                 Box::new(io::Cursor::new(bytes[..10].to_vec()).chain(Failing(Some(lost))))
             }
             Some(Fault::Swapped) => Box::new(io::Cursor::new(vec![b' '; bytes.len()])),
@@ -116,34 +116,39 @@ impl Source for Memory {
         })
     }
 
-    fn referrers(&self, _: &Digest) -> Result<Referrers, OciError> {
+    fn referrers(&self, _: &Digest) -> Result<Referrers, ImageError> {
         if self.listing_fails {
-            return Err(OciError::Io { what: "referrers".into(), source: reset() });
+            return Err(ImageError::Io { what: "referrers".into(), source: reset() });
         }
         Ok(Referrers { descriptors: self.referrers.lock().unwrap().clone(), truncated: self.truncated })
     }
 }
 
 impl Store for Memory {
-    fn put_blob(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, OciError> {
+    fn put_blob(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, ImageError> {
         self.put(bytes);
         Ok(Descriptor::of(media_type, bytes))
     }
 
-    fn put_content(&self, _: &Content) -> Result<(), OciError> {
+    fn put_content(&self, _: &Content) -> Result<(), ImageError> {
         unreachable!("nothing is streamed")
     }
 
-    fn put_manifest(&self, _: Option<&str>, media_type: &str, bytes: &[u8]) -> Result<Descriptor, OciError> {
+    fn put_manifest(
+        &self,
+        _: Option<&str>,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<Descriptor, ImageError> {
         self.put_blob(media_type, bytes)
     }
 
-    fn attach(&self, media_type: &str, manifest: &[u8]) -> Result<Descriptor, OciError> {
+    fn attach(&self, media_type: &str, manifest: &[u8]) -> Result<Descriptor, ImageError> {
         Ok(self.list(media_type, manifest))
     }
 }
 
-struct Failing(Option<OciError>);
+struct Failing(Option<ImageError>);
 
 impl Read for Failing {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -269,9 +274,9 @@ fn junk_beside_a_signature_is_set_aside_with_its_reason() {
         other => panic!("{other}"),
     };
     assert!(matches!(reason(index), SkipReason::OtherArtifact { .. }));
-    assert!(matches!(object(not_json), OciError::Json { .. }));
+    assert!(matches!(object(not_json), ImageError::Json { .. }));
     object(shapeless);
-    assert!(matches!(object(twice), OciError::Json { .. }));
+    assert!(matches!(object(twice), ImageError::Json { .. }));
     assert!(matches!(reason(foreign), SkipReason::OtherSubject { got: Some(_) }));
     assert!(matches!(reason(without), SkipReason::OtherSubject { got: None }));
     assert!(matches!(reason(two), SkipReason::LayerCount { got: 2 }));
@@ -279,11 +284,11 @@ fn junk_beside_a_signature_is_set_aside_with_its_reason() {
     assert!(
         matches!(reason(sbom), SkipReason::OtherArtifact { media_type } if media_type == "text/spdx+json")
     );
-    assert!(matches!(object(gone), OciError::NotFound { .. }));
-    assert!(matches!(object(huge), OciError::Limit(LimitExceeded { name: "bundle_bytes", .. })));
-    assert!(matches!(object(longer), OciError::SizeMismatch { .. }));
-    assert!(matches!(object(shorter), OciError::SizeMismatch { .. }));
-    assert!(matches!(object(missing.digest), OciError::NotFound { .. }));
+    assert!(matches!(object(gone), ImageError::NotFound { .. }));
+    assert!(matches!(object(huge), ImageError::Limit(LimitExceeded { name: "bundle_bytes", .. })));
+    assert!(matches!(object(longer), ImageError::SizeMismatch { .. }));
+    assert!(matches!(object(shorter), ImageError::SizeMismatch { .. }));
+    assert!(matches!(object(missing.digest), ImageError::NotFound { .. }));
 }
 
 #[test]

@@ -15,8 +15,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Classify as _, Digest, Kind, Limits, Timestamp};
-use plimsoll_oci::source::Referrers;
-use plimsoll_oci::{Descriptor, Error as OciError, Source, Store as _, media};
+use plimsoll_image::source::Referrers;
+use plimsoll_image::{Descriptor, Error as ImageError, Source, Store as _, media};
 use plimsoll_signing::evidence::bundles;
 use plimsoll_signing::layout::LayoutStore;
 use plimsoll_signing::{PrivateKey, image};
@@ -47,20 +47,20 @@ impl Source for Plain {
         format!("oci:{}", self.0.display())
     }
 
-    fn resolve(&self) -> Result<Descriptor, OciError> {
+    fn resolve(&self) -> Result<Descriptor, ImageError> {
         Ok(self.entries().swap_remove(0))
     }
 
-    fn manifest(&self, d: &Descriptor) -> Result<Vec<u8>, OciError> {
+    fn manifest(&self, d: &Descriptor) -> Result<Vec<u8>, ImageError> {
         let bytes = fs::read(self.path(&d.digest)).unwrap();
         d.check(&bytes, "manifest").map(|()| bytes)
     }
 
-    fn blob(&self, d: &Descriptor) -> Result<Box<dyn Read + Send>, OciError> {
+    fn blob(&self, d: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError> {
         Ok(Box::new(File::open(self.path(&d.digest)).unwrap()))
     }
 
-    fn referrers(&self, subject: &Digest) -> Result<Referrers, OciError> {
+    fn referrers(&self, subject: &Digest) -> Result<Referrers, ImageError> {
         let refers = |entry: &Descriptor| {
             let manifest: Value = serde_json::from_slice(&self.manifest(entry).unwrap()).unwrap();
             manifest["subject"]["digest"] == subject.to_string()
@@ -160,7 +160,7 @@ fn a_broken_layout_or_one_that_leads_elsewhere_is_refused_and_left_alone() {
 
     // A manifest about nothing would be a blob that nobody finds.
     let image = fs::read(Plain(folder.path().to_owned()).path(&subject.digest)).unwrap();
-    assert!(matches!(store.attach(media::OCI_MANIFEST, &image), Err(OciError::Malformed { .. })));
+    assert!(matches!(store.attach(media::OCI_MANIFEST, &image), Err(ImageError::Malformed { .. })));
 
     let elsewhere = tempfile::tempdir().unwrap();
     fs::remove_dir_all(folder.path().join("blobs")).unwrap();

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use plimsoll_core::{Classify as _, Kind, Limits, Reference, Timestamp};
 use plimsoll_http::{Client, Settings};
-use plimsoll_oci::registry::Registry;
-use plimsoll_oci::{Descriptor, Source as _};
+use plimsoll_image::{Descriptor, Source as _};
+use plimsoll_registry::Registry;
 use plimsoll_signing::evidence::{SkipReason, bundles};
 use plimsoll_signing::{PrivateKey, image};
 use plimsoll_testkit::{Fault, ImageBuilder, IndexBuilder, Layer, Registry as Fake};

@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use plimsoll_core::{Classify as _, Digest, Kind, Limits, Reference, Timestamp};
 use plimsoll_http::{Client, Settings};
-use plimsoll_oci::layout::Layout;
-use plimsoll_oci::registry::Registry;
-use plimsoll_oci::{Descriptor, Source, Store as _, media};
+use plimsoll_image::layout::Layout;
+use plimsoll_image::{Descriptor, Source, Store as _, media};
+use plimsoll_registry::Registry;
 use plimsoll_signing::evidence::{bundles, older, older_tag};
 use plimsoll_signing::layout::LayoutStore;
 use plimsoll_signing::transfer::{Transfer, Transferred};
@@ -82,7 +82,7 @@ fn transfer(source: Arc<dyn Source>, mount_from: Option<&str>) -> Transfer {
 /// All that hangs on the image and what is in it, by digest.
 fn evidence(source: &dyn Source, top: &Descriptor) -> BTreeSet<Digest> {
     let limits = Limits::default();
-    let loaded = plimsoll_oci::image::load(source, top, &limits).unwrap();
+    let loaded = plimsoll_image::artifact::load(source, top, &limits).unwrap();
     let mut left: Vec<Digest> =
         loaded.images.iter().map(|image| image.manifest.digest).chain([top.digest]).collect();
     let mut all = BTreeSet::new();
@@ -128,7 +128,7 @@ fn registry_to_layout_to_registry_keeps_every_digest() {
         assert_eq!(says(&transfer(source, None).run(&top, &destination, "1").unwrap()), (3, 4, 1));
         assert_eq!(open(&other, "copy").resolve().unwrap().digest, top.digest);
         assert_eq!(evidence(&destination, &top), expected);
-        let loaded = plimsoll_oci::image::load(&destination, &top, &Limits::default()).unwrap();
+        let loaded = plimsoll_image::artifact::load(&destination, &top, &Limits::default()).unwrap();
         let signed: Vec<usize> = loaded
             .images
             .iter()
@@ -171,7 +171,7 @@ fn what_is_damaged_on_the_way_is_refused_and_named() {
     built.push(&fake, "app", "1");
     let source = open(&fake, "app");
     let top = source.resolve().unwrap();
-    let loaded = plimsoll_oci::image::load(&source, &top, &Limits::default()).unwrap();
+    let loaded = plimsoll_image::artifact::load(&source, &top, &Limits::default()).unwrap();
     let layer = &loaded.images[0].layers[0].descriptor;
     let right = fake.blob("app", &layer.digest).unwrap();
     fake.add_blob_as("app", &layer.digest, vec![0; right.len()]);

@@ -2,7 +2,7 @@
 
 use plimsoll_core::{Kind, Limits, Timestamp};
 use plimsoll_gather::{Access, Collection, Layers, Subject, evidence, layers, open};
-use plimsoll_oci::Source;
+use plimsoll_image::Source;
 use plimsoll_policy::{Decision, Evidence, Verdict, VulnerabilityFacts, evaluate};
 use plimsoll_vuln::{Database, Finding, ScanSettings};
 use serde::Serialize;

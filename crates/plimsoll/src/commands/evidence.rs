@@ -7,7 +7,7 @@ mod tree;
 use std::path::Path;
 
 use plimsoll_core::{Digest, Kind, Limits, clock, json};
-use plimsoll_oci::{Descriptor, Store};
+use plimsoll_image::{Descriptor, Store};
 use plimsoll_signing::evidence::{Form, FoundBundle, all};
 use plimsoll_signing::image;
 use plimsoll_verify::{Bundle, legacy};

@@ -2,8 +2,8 @@
 
 use plimsoll_core::{Digest, Kind, Limits, Platform, Reference};
 use plimsoll_gather::{Access, Subject, open_registry};
-use plimsoll_oci::layout::Layout;
-use plimsoll_oci::{Descriptor, Store, image};
+use plimsoll_image::layout::Layout;
+use plimsoll_image::{Descriptor, Store, artifact};
 use plimsoll_signing::key::KeyAccess;
 use plimsoll_signing::layout::LayoutStore;
 
@@ -131,8 +131,8 @@ impl Place {
         if platform.is_none() && !recursive {
             return Ok(vec![Target { descriptor: top, platform: None }]);
         }
-        let artifact = image::load(self.store.as_ref(), &top, &self.limits)?;
-        let target = |image: &image::Image| Target {
+        let artifact = artifact::load(self.store.as_ref(), &top, &self.limits)?;
+        let target = |image: &artifact::Image| Target {
             descriptor: image.manifest.clone(),
             platform: Some(image.platform.to_string()),
         };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::Kind;
 use plimsoll_gather::Opened;
-use plimsoll_oci::image::Image;
+use plimsoll_image::artifact::Image;
 
 use crate::args::shared::Reading;
 use crate::failure::Failure;

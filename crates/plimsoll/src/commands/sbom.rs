@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Kind, Limits, Timestamp};
 use plimsoll_gather::{Layers, Opened, Subject, inventory, layers, open};
-use plimsoll_oci::image::Image;
+use plimsoll_image::artifact::Image;
 use plimsoll_sbom::{Document, DocumentSubject, write_cyclonedx, write_spdx};
 
 use crate::args::sbom::{Format, Sbom};

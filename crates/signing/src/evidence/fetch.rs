@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use plimsoll_core::{LimitExceeded, Limits, read};
-use plimsoll_oci::content::unwrapped;
-use plimsoll_oci::{Descriptor, Error as OciError, Source};
+use plimsoll_image::content::unwrapped;
+use plimsoll_image::{Descriptor, Error as ImageError, Source};
 
 use super::SkipReason;
 use crate::Error;
@@ -51,10 +51,10 @@ pub(super) fn content(
         Ok(bytes) => bytes,
         Err(read::Error::Limit(_)) => {
             let (got, expected) = (layer.size.saturating_add(1), layer.size);
-            return own_fault(OciError::SizeMismatch { what, got, expected }).map(Err);
+            return own_fault(ImageError::SizeMismatch { what, got, expected }).map(Err);
         }
         Err(read::Error::Io { source, .. }) => return own_fault(unwrapped(what, source)).map(Err),
-        Err(other) => return Err(OciError::Io { what, source: io::Error::other(other) }.into()),
+        Err(other) => return Err(ImageError::Io { what, source: io::Error::other(other) }.into()),
     };
     match layer.check(&bytes, &what) {
         Ok(()) => Ok(Ok(bytes)),
@@ -64,18 +64,18 @@ pub(super) fn content(
 
 /// Whether the object itself is bad, which says nothing about the others, or the way to it, which means that nothing is
 /// known. What is not known to be the first is the second.
-pub(crate) fn own_fault(error: OciError) -> Result<SkipReason, Error> {
+pub(crate) fn own_fault(error: ImageError) -> Result<SkipReason, Error> {
     match error {
-        OciError::NotFound { .. }
-        | OciError::DigestMismatch { .. }
-        | OciError::SizeMismatch { .. }
-        | OciError::MediaTypeMismatch { .. }
-        | OciError::Json { .. }
-        | OciError::Ambiguous { .. }
-        | OciError::Schema1 { .. }
-        | OciError::Malformed { .. }
-        | OciError::NotAnImage { .. }
-        | OciError::Limit(_) => Ok(SkipReason::Object(Box::new(error))),
+        ImageError::NotFound { .. }
+        | ImageError::DigestMismatch { .. }
+        | ImageError::SizeMismatch { .. }
+        | ImageError::MediaTypeMismatch { .. }
+        | ImageError::Json { .. }
+        | ImageError::Ambiguous { .. }
+        | ImageError::Schema1 { .. }
+        | ImageError::Malformed { .. }
+        | ImageError::NotAnImage { .. }
+        | ImageError::Limit(_) => Ok(SkipReason::Object(Box::new(error))),
         other => Err(other.into()),
     }
 }

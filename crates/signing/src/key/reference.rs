@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use plimsoll_core::{read, text};
 use plimsoll_http::Settings;
-use plimsoll_oci::auth::{Cloud, Mode};
+use plimsoll_registry::auth::{Cloud, Mode};
 use plimsoll_verify::PublicKey;
 
 use super::{PrivateKey, Zeroizing, external, file, k8s, kms, pkcs11};

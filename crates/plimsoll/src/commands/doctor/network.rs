@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Limits, Timestamp, json, read};
 use plimsoll_gather::{Subject, open_registry};
-use plimsoll_oci::registry::Probe;
+use plimsoll_registry::Probe;
 use serde_json::Value;
 
 use super::{Check, Status};
@@ -128,7 +128,7 @@ fn helpers(file: File, shown: &str) -> Result<Vec<String>, String> {
     Ok(store.into_iter().chain(others).filter(|name| !name.is_empty()).collect())
 }
 
-/// The places where credentials are looked for, as `plimsoll-oci` does.
+/// The places where credentials are looked for, as `plimsoll-registry` does.
 fn credential_files() -> Vec<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     if let Some(only) = variable("REGISTRY_AUTH_FILE") {

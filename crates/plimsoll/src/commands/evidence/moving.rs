@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use plimsoll_core::{Kind, Limits};
 use plimsoll_gather::{Access, Subject, open_registry};
-use plimsoll_oci::{Descriptor, Source, Store};
+use plimsoll_image::{Descriptor, Source, Store};
 use plimsoll_signing::layout::LayoutStore;
 use plimsoll_signing::transfer::Transfer;
 

@@ -1,7 +1,7 @@
 //! `plimsoll evidence tree`.
 
 use plimsoll_core::{Digest, Limits};
-use plimsoll_oci::{Store, media};
+use plimsoll_image::{Store, media};
 use plimsoll_signing::evidence::{Bundles, Form, SkipReason, all, older_tag};
 use plimsoll_verify::Bundle;
 use serde::Serialize;

@@ -11,7 +11,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use plimsoll_http::{HeaderValue, Request, Url, header};
-use plimsoll_oci::auth::Cloud;
+use plimsoll_registry::auth::Cloud;
 use plimsoll_verify::{KeyAlgorithm, PublicKey};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

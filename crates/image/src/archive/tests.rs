@@ -1,0 +1,224 @@
+//! Archives of both formats, and what an attacker or a broken download makes of them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use plimsoll_core::Classify;
+use plimsoll_testkit::{Artifact, ImageBuilder, Layer};
+use serde_json::json;
+use tar::{Builder, EntryType, Header};
+use tempfile::TempDir;
+
+use super::*;
+use crate::error::TarProblem;
+use crate::{artifact, media};
+
+fn artifact(content: &str) -> Artifact {
+    ImageBuilder::new().layer(Layer::new().file("etc/os-release", content)).build()
+}
+
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("image.tar")
+    }
+
+    fn open(&self, selector: Option<&str>) -> Result<Archive, Error> {
+        Archive::open(&self.file(), selector, Limits::default())
+    }
+
+    fn write(&self, members: &[(&str, &[u8])]) {
+        let mut tar = Builder::new(Vec::new());
+        for (path, bytes) in members {
+            append(&mut tar, path, bytes);
+        }
+        fs::write(self.file(), tar.into_inner().unwrap()).unwrap();
+    }
+}
+
+fn append(tar: &mut Builder<Vec<u8>>, path: &str, bytes: &[u8]) {
+    let mut header = Header::new_ustar();
+    header.set_size(bytes.len() as u64);
+    header.set_mode(0o644);
+    tar.append_data(&mut header, path, bytes).unwrap();
+}
+
+fn content(archive: &Archive, descriptor: &Descriptor) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    archive.blob(descriptor).unwrap().read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn an_oci_archive_is_read_like_a_layout() {
+    let place = Place::new();
+    let built = artifact("1");
+    built.write_oci_archive(&place.file(), Some("app:1.0"));
+    let archive = place.open(Some("1.0")).unwrap();
+    let top = archive.resolve().unwrap();
+    assert_eq!(top.digest, built.digest());
+    let loaded = artifact::load(&archive, &top, &Limits::default()).unwrap();
+    let layer = &loaded.images[0].layers[0].descriptor;
+    assert_eq!(content(&archive, layer), built.image().layers[0].bytes);
+    assert!(matches!(place.open(Some("2.0")).unwrap().resolve(), Err(Error::NoSuchImage { .. })));
+}
+
+#[test]
+fn a_docker_archive_gets_the_same_manifest_each_time() {
+    let place = Place::new();
+    let built = artifact("1");
+    built.write_docker_archive(&place.file(), Some("app:1.0"));
+    let archive = place.open(Some("1.0")).unwrap();
+    let top = archive.resolve().unwrap();
+    assert_eq!(place.open(None).unwrap().resolve().unwrap(), top);
+    assert_eq!(place.open(Some("docker.io/library/app:1.0")).unwrap().resolve().unwrap(), top);
+    assert_eq!(place.open(Some(&top.digest.to_string())).unwrap().resolve().unwrap(), top);
+
+    let loaded = artifact::load(&archive, &top, &Limits::default()).unwrap();
+    let layer = &loaded.images[0].layers[0];
+    assert_eq!(layer.descriptor.media_type, media::OCI_LAYER);
+    assert_eq!(layer.descriptor.digest, layer.diff_id);
+    assert_eq!(Digest::sha256(&content(&archive, &layer.descriptor)), layer.diff_id);
+    assert_eq!(archive.referrers(&top.digest).unwrap(), Referrers::default());
+}
+
+#[test]
+fn several_images_of_a_docker_archive_are_told_apart() {
+    let place = Place::new();
+    let saved = json!([
+        {"Config": "a.json", "RepoTags": ["app:1", "app:latest"], "Layers": null},
+        {"Config": "b.json", "RepoTags": ["app:2"], "Layers": []},
+    ]);
+    let config = br#"{"rootfs":{"diff_ids":[]}}"#;
+    place.write(&[("manifest.json", saved.to_string().as_bytes()), ("a.json", b"{}"), ("b.json", config)]);
+    let error = place.open(None).unwrap_err();
+    assert!(matches!(&error, Error::SeveralImages { refs, .. } if refs == &["app:1 = app:latest", "app:2"]));
+    let chosen = place.open(Some("2")).unwrap();
+    assert_eq!(content(&chosen, &Descriptor::of(media::OCI_CONFIG, config)), config);
+    assert!(matches!(place.open(Some("3")), Err(Error::NoSuchImage { .. })));
+}
+
+#[test]
+fn a_layer_that_is_a_link_is_found_and_a_circle_ends() {
+    let place = Place::new();
+    let write = |target: &str| {
+        let mut tar = Builder::new(Vec::new());
+        append(&mut tar, "one/layer.tar", b"layer");
+        let mut header = Header::new_gnu();
+        header.set_entry_type(EntryType::Symlink);
+        header.set_size(0);
+        tar.append_link(&mut header, "two/layer.tar", target).unwrap();
+        let layer = Digest::sha256(b"layer");
+        let config = json!({"rootfs": {"diff_ids": [layer, layer]}});
+        append(&mut tar, "c.json", config.to_string().as_bytes());
+        let saved = json!([{"Config": "c.json", "Layers": ["one/layer.tar", "two/layer.tar"]}]);
+        append(&mut tar, "manifest.json", saved.to_string().as_bytes());
+        fs::write(place.file(), tar.into_inner().unwrap()).unwrap();
+    };
+    write("../one/layer.tar");
+    let archive = place.open(None).unwrap();
+    assert_eq!(content(&archive, &Descriptor::of(media::OCI_LAYER, b"layer")), b"layer");
+    write("../two/layer.tar");
+    let circle = place.open(None).unwrap_err();
+    assert!(circle.to_string().contains("two/layer.tar"), "{circle}");
+    // It stops at the archive's root: never a file of this machine.
+    write("../../../../etc/hostname");
+    assert!(matches!(place.open(None), Err(Error::NotFound { .. })));
+}
+
+#[test]
+fn compressed_layers_of_a_docker_archive_are_named_as_such() {
+    let place = Place::new();
+    let saved = json!([{"Config": "c.json", "Layers": ["l.tar.gz"]}]);
+    place.write(&[
+        ("manifest.json", saved.to_string().as_bytes()),
+        ("c.json", json!({"rootfs": {"diff_ids": [Digest::sha256(b"")]}}).to_string().as_bytes()),
+        ("l.tar.gz", b"\x1f\x8b\x08\x00"),
+    ]);
+    let archive = place.open(None).unwrap();
+    let manifest = archive.manifest(&archive.resolve().unwrap()).unwrap();
+    assert!(String::from_utf8(manifest).unwrap().contains(media::OCI_LAYER_GZIP));
+}
+
+#[test]
+fn a_configuration_that_is_not_what_its_name_says_is_refused() {
+    let place = Place::new();
+    let name = format!("{}.json", Digest::sha256(b"{}").hex());
+    let saved = json!([{"Config": name, "Layers": []}]);
+    place.write(&[("manifest.json", saved.to_string().as_bytes()), (&name, b"{\"forged\":1}")]);
+    assert!(matches!(place.open(None), Err(Error::DigestMismatch { .. })));
+}
+
+#[test]
+fn where_both_formats_are_there_oci_counts() {
+    let place = Place::new();
+    let built = artifact("1");
+    built.write_oci_archive(&place.file(), Some("1.0"));
+    let mut reader = tar::Archive::new(fs::File::open(place.file()).unwrap());
+    let mut tar = Builder::new(Vec::new());
+    for entry in reader.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().to_str().unwrap().to_owned();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        append(&mut tar, &path, &bytes);
+    }
+    append(&mut tar, "manifest.json", b"[]");
+    fs::write(place.file(), tar.into_inner().unwrap()).unwrap();
+    assert_eq!(place.open(None).unwrap().resolve().unwrap().digest, built.digest());
+}
+
+#[test]
+fn two_members_of_one_name_are_refused() {
+    let place = Place::new();
+    place.write(&[("manifest.json", b"[]"), ("./manifest.json", b"[]")]);
+    let error = place.open(None).unwrap_err();
+    assert!(
+        matches!(&error, Error::Tar { problem: TarProblem::Duplicate(name), .. } if name == "manifest.json")
+    );
+}
+
+#[test]
+fn a_compressed_archive_is_named_with_the_way_out() {
+    let place = Place::new();
+    for (magic, tool) in [(&b"\x1f\x8b\x08\x00\x00"[..], "gzip"), (b"\x28\xb5\x2f\xfd\x00", "zstd")] {
+        fs::write(place.file(), magic).unwrap();
+        let error = place.open(None).unwrap_err();
+        assert!(matches!(&error, Error::CompressedArchive { compression, .. } if *compression == tool));
+        assert!(error.hint().unwrap().contains(tool));
+    }
+}
+
+#[test]
+fn what_is_cut_off_or_no_archive_is_refused() {
+    let place = Place::new();
+    let built = artifact("1");
+    built.write_docker_archive(&place.file(), None);
+    let whole = fs::read(place.file()).unwrap();
+    fs::write(place.file(), &whole[..700]).unwrap();
+    assert!(matches!(place.open(None), Err(Error::Tar { problem: TarProblem::Truncated, .. })));
+    fs::write(place.file(), b"").unwrap();
+    assert!(matches!(place.open(None), Err(Error::UnknownFormat { .. })));
+    assert!(matches!(
+        Archive::open(place.0.path(), None, Limits::default()),
+        Err(Error::UnknownFormat { .. })
+    ));
+}
+
+#[test]
+fn bytes_that_were_changed_in_an_oci_archive_are_noticed() {
+    let place = Place::new();
+    let built = artifact("1");
+    built.write_oci_archive(&place.file(), Some("1.0"));
+    let mut bytes = fs::read(place.file()).unwrap();
+    let at = bytes.windows(built.top.bytes.len()).position(|window| window == built.top.bytes).unwrap();
+    bytes[at + 1] ^= 1;
+    fs::write(place.file(), bytes).unwrap();
+    let archive = place.open(Some("1.0")).unwrap();
+    assert!(matches!(archive.manifest(&archive.resolve().unwrap()), Err(Error::DigestMismatch { .. })));
+}

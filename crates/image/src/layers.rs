@@ -1,0 +1,219 @@
+//! Reading the layers of an image: streamed, verified, squashed.
+//!
+//! Each layer passes through three threads: one reads the compressed bytes and hashes them, one uncompresses and reads
+//! the tar, one hashes the uncompressed bytes. What the tar shows stays private to that layer until its size, its digest
+//! and its diff ID hold. Then the layers are squashed by the rules of the OCI image specification, "Image Layer
+//! Filesystem Changeset": whiteouts and opaque directories hide what lies in lower layers, the last layer wins, links are
+//! resolved inside the image. Nothing is written to disk.
+//!
+//! What a layer costs in memory: the wanted files, and a keyed 64-bit hash of each other path. A file that turns out to
+//! be wanted only after it went by (the target of a link) costs a second pass over its layer, which is verified again.
+//!
+//! ```text
+//! source ─▶ count, hash ─▶ inflate ─▶ tar ─▶ facts of the layer ─┐
+//!                             └─▶ hash (diff ID)                 ├─▶ squash ─▶ FileSet
+//!                                             … other layers … ──┘
+//! ```
+
+mod exact;
+mod facts;
+mod paths;
+mod pipe;
+mod scan;
+mod shared;
+mod squash;
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+
+use plimsoll_core::rootfs::{FileSet, LayerRef, Select};
+use plimsoll_core::{LimitExceeded, Limits};
+
+use crate::artifact::{Image, Layer};
+use crate::{Error, Progress, Source};
+use facts::{Facts, Known};
+use pipe::Pipe;
+use scan::{Interest, Scan};
+use shared::{Key, Recalled};
+use squash::Stack;
+
+pub use shared::Shared;
+
+/// Reads all layers of `image` from `source` and returns the files that `select` wants as they are visible in the final
+/// root file system. The result is the same from run to run. Any layer that cannot be read whole, or is not what the
+/// image says, is an error: there is no inventory of half an image.
+pub fn read(
+    source: &dyn Source,
+    image: &Image,
+    select: &dyn Select,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<FileSet, Error> {
+    Shared::new(select, limits.clone()).read(source, image, progress)
+}
+
+fn read_image(
+    shared: &Shared<'_>,
+    source: &dyn Source,
+    image: &Image,
+    progress: &dyn Progress,
+) -> Result<FileSet, Error> {
+    let Shared { select, limits, keyed, .. } = shared;
+    let run = Run { shared, source, image, limits, progress, kept_bytes: AtomicU64::new(0) };
+    let first: Vec<(usize, Interest<'_>)> =
+        (0..image.layers.len()).map(|index| (index, Interest::selected(*select))).collect();
+    let mut known: Vec<Known> = run.pass(&first)?.into_iter().map(|(_, facts)| Known::new(facts)).collect();
+    for _ in 0..FURTHER_PASSES {
+        let needs = Stack::new(&known, keyed.clone(), *select, limits).needs();
+        if needs.is_empty() {
+            break;
+        }
+        let interests: Vec<(usize, Interest<'_>)> =
+            needs.into_iter().map(|(index, targets)| (index, Interest::targets(targets))).collect();
+        for (index, found) in run.pass(&interests)? {
+            if let Some(known) = known.get_mut(index) {
+                known.add(found);
+            }
+        }
+    }
+    let layers = image.layers.iter().enumerate().map(|(index, layer)| LayerRef {
+        index,
+        digest: layer.descriptor.digest,
+        diff_id: layer.diff_id,
+    });
+    let files = Stack::new(&known, keyed.clone(), *select, limits).files();
+    drop(known);
+    files.into_set(layers.collect(), limits)
+}
+
+/// Links of links of links that leave no other way: each pass resolves at least one more of them. Real images need one;
+/// what needs more than this is reported as unreadable.
+const FURTHER_PASSES: usize = 4;
+
+struct Run<'a> {
+    shared: &'a Shared<'a>,
+    source: &'a dyn Source,
+    image: &'a Image,
+    limits: &'a Limits,
+    progress: &'a dyn Progress,
+    /// Content kept so far, over all layers and passes.
+    kept_bytes: AtomicU64,
+}
+
+impl Run<'_> {
+    /// Reads the given layers, as many at a time as there are processors, the largest first so that it does not come
+    /// last and alone. Results are in the order of `wanted`. After a failure no further layer is begun and those under
+    /// way stop.
+    fn pass(&self, wanted: &[(usize, Interest<'_>)]) -> Result<Vec<(usize, Arc<Facts>)>, Error> {
+        let mut order: Vec<(usize, Layer, &Interest<'_>)> = Vec::new();
+        for (index, interest) in wanted {
+            let Some(layer) = self.image.layers.get(*index) else { continue };
+            let layer = Layer { descriptor: self.source.stored(layer)?, ..layer.clone() };
+            if layer.descriptor.size > self.limits.layer_bytes {
+                let what = format!("layer {}", layer.descriptor.digest);
+                return Err(LimitExceeded::new("layer_bytes", self.limits.layer_bytes, what).into());
+            }
+            order.push((*index, layer, interest));
+        }
+        self.progress.layer_total(order.iter().map(|(_, layer, _)| layer.descriptor.size).sum());
+        order.sort_by_key(|(index, layer, _)| (std::cmp::Reverse(layer.descriptor.size), *index));
+        let mut workers = thread::available_parallelism().map_or(1, NonZero::get).min(order.len());
+        let position = |layer: &Layer| self.source.position(&layer.descriptor);
+        if order.iter().any(|(_, layer, _)| position(layer).is_some()) {
+            order.sort_by_key(|(_, layer, _)| position(layer));
+            workers = workers.min(1);
+        }
+        let (next, cancelled) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let work = || {
+            let mut mine: Vec<(usize, Result<Arc<Facts>, Error>)> = Vec::new();
+            while !cancelled.load(Ordering::Relaxed) {
+                let Some((index, layer, interest)) = order.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                    break;
+                };
+                let result = self.layer(layer, interest, &cancelled);
+                if result.is_err() {
+                    cancelled.store(true, Ordering::Relaxed);
+                }
+                mine.push((*index, result));
+            }
+            mine
+        };
+        let done: Vec<(usize, Result<Arc<Facts>, Error>)> = thread::scope(|scope| {
+            // This thread is one of the workers.
+            let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+            let mut done = work();
+            for other in others {
+                done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            done
+        });
+        let mut found = BTreeMap::new();
+        let mut failed: Option<(usize, Error)> = None;
+        for (index, result) in done {
+            match result {
+                Ok(facts) => {
+                    found.insert(index, facts);
+                }
+                Err(Error::Cancelled) => {}
+                Err(error) if failed.as_ref().is_none_or(|(first, _)| index < *first) => {
+                    failed = Some((index, error));
+                }
+                Err(_) => {}
+            }
+        }
+        match failed {
+            Some((_, error)) => Err(error),
+            None if found.len() == order.len() => Ok(found.into_iter().collect()),
+            None => Err(Error::Cancelled),
+        }
+    }
+
+    /// What one layer holds, from another image that had it or by reading it.
+    fn layer(
+        &self,
+        layer: &Layer,
+        interest: &Interest<'_>,
+        cancelled: &AtomicBool,
+    ) -> Result<Arc<Facts>, Error> {
+        let read = || self.unpack(layer, interest, cancelled);
+        match self.shared.once(Key::new(layer, interest), cancelled, read)? {
+            Recalled::Read(facts) => Ok(facts),
+            Recalled::Known(facts) => {
+                self.progress.advance(layer.descriptor.size);
+                // Each image has the budget for itself, and its result must not depend on what was read before it.
+                let total = self.kept_bytes.fetch_add(facts.kept_bytes, Ordering::Relaxed) + facts.kept_bytes;
+                if total > self.limits.kept_total_bytes {
+                    let what = format!("wanted files up to layer {}", layer.descriptor.digest);
+                    let limit = self.limits.kept_total_bytes;
+                    return Err(LimitExceeded::new("kept_total_bytes", limit, what).into());
+                }
+                Ok(facts)
+            }
+        }
+    }
+
+    /// Reads one layer, verified as a whole. A layer that writes through its own links or replaces its own directories
+    /// is read again with all its names in memory, which the fast way does without.
+    fn unpack(&self, layer: &Layer, interest: &Interest<'_>, cancelled: &AtomicBool) -> Result<Facts, Error> {
+        let pipe =
+            Pipe { source: self.source, layer, limits: self.limits, progress: self.progress, cancelled };
+        let fast = pipe.run(|stream, what| {
+            let mut scan = Scan::new(interest, &self.shared.keyed, self.limits, &self.kept_bytes);
+            scan.fast(stream, what)
+        })?;
+        if let Some(facts) = fast {
+            return Ok(facts);
+        }
+        self.progress.layer_total(layer.descriptor.size);
+        pipe.run(|stream, what| {
+            let mut scan = Scan::new(interest, &self.shared.keyed, self.limits, &self.kept_bytes);
+            scan.exact(stream, what)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

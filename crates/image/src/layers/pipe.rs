@@ -1,0 +1,307 @@
+//! The threads that a layer passes through, and the verification around them.
+//!
+//! Buffers go round in circles through bounded channels, so a layer under way costs the same memory whatever its size.
+//! The reader of the compressed bytes goes on to their end also when the tar turns out broken: that the blob is not the
+//! one that was named is the better explanation, and the one that decides the exit code.
+
+use std::io::{self, BufRead, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use plimsoll_core::{Digest, Hasher, Limits};
+
+use crate::artifact::Layer;
+use crate::inflate::{Budget, Inflate, agreed};
+use crate::media::Compression;
+use crate::tar::Stream;
+use crate::{Error, Progress, Source};
+
+/// Compressed bytes in one buffer: large enough that handing it over costs nothing, small enough to stay in a core's
+/// cache between reading and hashing.
+const CHUNK: usize = 256 * 1024;
+/// Uncompressed bytes in one buffer.
+const PIECE: usize = 512 * 1024;
+/// Buffers of each kind; the threads wait for each other when all are full.
+const BUFFERS: usize = 4;
+
+pub(super) struct Pipe<'a> {
+    pub(super) source: &'a dyn Source,
+    pub(super) layer: &'a Layer,
+    pub(super) limits: &'a Limits,
+    pub(super) progress: &'a dyn Progress,
+    pub(super) cancelled: &'a AtomicBool,
+}
+
+impl Pipe<'_> {
+    /// Streams the layer through `parse`, which must read its stream to the end. Returns what `parse` returned only
+    /// when size, digest and diff ID hold.
+    pub(super) fn run<T>(
+        &self,
+        parse: impl FnOnce(&mut Unpacked, &str) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let what = format!("layer {}", self.layer.descriptor.digest);
+        let blob = self.source.blob(&self.layer.descriptor)?;
+        thread::scope(|scope| {
+            let (free_sender, free) = circle(CHUNK);
+            let (full, chunks) = sync_channel(BUFFERS);
+            let name = what.as_str();
+            let feeder = start(scope, name, move || self.feed(blob, name, &free, &full))?;
+            let feed = Feed { chunks, free: free_sender, chunk: Chunk::default(), position: 0 };
+            let parsed = self.unpack(scope, feed, name, parse);
+            // All ends of the channels that `unpack` had are gone now, so the feeder does not wait for anybody.
+            join(feeder)?;
+            let (parsed, diff_id) = parsed?;
+            if diff_id != self.layer.diff_id {
+                let what = what.clone();
+                return Err(Error::DiffIdMismatch { what, got: diff_id, expected: self.layer.diff_id });
+            }
+            Ok(parsed)
+        })
+    }
+
+    /// Reads the blob to its end, counts and hashes it, and hands it on as long as somebody takes it.
+    fn feed(
+        &self,
+        mut blob: Box<dyn Read + Send>,
+        what: &str,
+        free: &Receiver<Vec<u8>>,
+        full: &SyncSender<Chunk>,
+    ) -> Result<(), Error> {
+        let descriptor = &self.layer.descriptor;
+        let mut hasher = Hasher::new(descriptor.digest.algorithm());
+        let mut total = 0_u64;
+        let mut own = None;
+        loop {
+            if self.cancelled.load(Ordering::Relaxed) {
+                return Err(Error::Cancelled);
+            }
+            let mut buffer = match own.take() {
+                Some(buffer) => buffer,
+                None => free.recv().unwrap_or_else(|_| vec![0; CHUNK]),
+            };
+            let length = fill(&mut *blob, &mut buffer).map_err(|source| Error::io(what, source))?;
+            if length == 0 {
+                break;
+            }
+            total += length as u64;
+            if total > descriptor.size {
+                return Err(Error::SizeMismatch {
+                    what: what.to_owned(),
+                    got: total,
+                    expected: descriptor.size,
+                });
+            }
+            hasher.update(buffer.get(..length).unwrap_or_default());
+            self.progress.advance(length as u64);
+            if let Err(returned) = full.send(Chunk { bytes: buffer, length }) {
+                own = Some(returned.0.bytes);
+            }
+        }
+        if total != descriptor.size {
+            return Err(Error::SizeMismatch { what: what.to_owned(), got: total, expected: descriptor.size });
+        }
+        let got = hasher.finish();
+        if got != descriptor.digest {
+            return Err(Error::DigestMismatch { what: what.to_owned(), got, expected: descriptor.digest });
+        }
+        Ok(())
+    }
+
+    fn unpack<'scope, T>(
+        &self,
+        scope: &'scope thread::Scope<'scope, '_>,
+        mut feed: Feed,
+        what: &str,
+        parse: impl FnOnce(&mut Unpacked, &str) -> Result<T, Error>,
+    ) -> Result<(T, Digest), Error> {
+        let descriptor = &self.layer.descriptor;
+        let start_of = feed.fill_buf().map_err(|source| Error::io(what, source))?;
+        let compression = agreed(start_of, &descriptor.media_type, what)?;
+        let budget = Budget::new(descriptor.size, self.limits);
+        if compression == Compression::None && descriptor.digest.algorithm() == self.layer.diff_id.algorithm()
+        {
+            // Stored and uncompressed bytes are the same, and so is their digest: the feeder computes it already.
+            budget.check(descriptor.size, what)?;
+            let parsed = parse(&mut Unpacked::Stored(feed), what)?;
+            return Ok((parsed, descriptor.digest));
+        }
+        let (free_sender, free) = circle(PIECE);
+        let (full, pieces) = sync_channel(BUFFERS);
+        let algorithm = self.layer.diff_id.algorithm();
+        let hashing = start(scope, what, move || hash(&pieces, &free_sender, Hasher::new(algorithm)))?;
+        let inflate = Inflate::new(feed, compression, budget, self.limits, what)?;
+        let mut stream = Unpacked::Inflated(Inflated {
+            inflate,
+            free,
+            full,
+            piece: Chunk::default(),
+            position: 0,
+            ended: false,
+        });
+        let parsed = parse(&mut stream, what);
+        drop(stream);
+        let diff_id = join(hashing);
+        Ok((parsed?, diff_id))
+    }
+}
+
+/// A buffer and how much of it is filled.
+#[derive(Default)]
+struct Chunk {
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+impl Chunk {
+    fn from(&self, position: usize) -> &[u8] {
+        self.bytes.get(position..self.length).unwrap_or_default()
+    }
+}
+
+/// A channel that already holds all buffers.
+fn circle(size: usize) -> (SyncSender<Vec<u8>>, Receiver<Vec<u8>>) {
+    let (sender, receiver) = sync_channel(BUFFERS + 1);
+    for _ in 0..BUFFERS {
+        // It has room for them and its receiver is here.
+        let _ = sender.send(vec![0; size]);
+    }
+    (sender, receiver)
+}
+
+fn start<'scope, T: Send + 'scope>(
+    scope: &'scope thread::Scope<'scope, '_>,
+    what: &str,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Result<thread::ScopedJoinHandle<'scope, T>, Error> {
+    thread::Builder::new().spawn_scoped(scope, work).map_err(|source| Error::io(what, source))
+}
+
+fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+fn hash(pieces: &Receiver<Chunk>, free: &SyncSender<Vec<u8>>, mut hasher: Hasher) -> Digest {
+    while let Ok(piece) = pieces.recv() {
+        hasher.update(piece.from(0));
+        // Nobody waits for it any more after the last piece.
+        let _ = free.send(piece.bytes);
+    }
+    hasher.finish()
+}
+
+/// The compressed bytes as they come from the feeder.
+pub(super) struct Feed {
+    chunks: Receiver<Chunk>,
+    free: SyncSender<Vec<u8>>,
+    chunk: Chunk,
+    position: usize,
+}
+
+impl BufRead for Feed {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.position >= self.chunk.length {
+            let used = std::mem::take(&mut self.chunk);
+            self.position = 0;
+            if !used.bytes.is_empty() {
+                let _ = self.free.send(used.bytes);
+            }
+            // A feeder that has gone is the end of the stream; why it went is known when it is joined.
+            self.chunk = self.chunks.recv().unwrap_or_default();
+        }
+        Ok(self.chunk.from(self.position))
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.position += count;
+    }
+}
+
+impl Read for Feed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+/// The uncompressed bytes of a layer.
+pub(super) enum Unpacked {
+    Stored(Feed),
+    Inflated(Inflated),
+}
+
+pub(super) struct Inflated {
+    inflate: Inflate<Feed>,
+    free: Receiver<Vec<u8>>,
+    full: SyncSender<Chunk>,
+    piece: Chunk,
+    position: usize,
+    ended: bool,
+}
+
+impl Inflated {
+    fn next(&mut self) -> Result<(), Error> {
+        if self.ended {
+            return Ok(());
+        }
+        let used = std::mem::take(&mut self.piece);
+        self.position = 0;
+        if used.length > 0 {
+            // The hashing thread ends only after this sender.
+            let _ = self.full.send(used);
+        }
+        let mut bytes = self.free.recv().unwrap_or_else(|_| vec![0; PIECE]);
+        // Also after a failure nothing more comes.
+        self.ended = true;
+        let length = self.inflate.fill(&mut bytes)?;
+        self.ended = length == 0;
+        self.piece = Chunk { bytes, length };
+        Ok(())
+    }
+}
+
+impl BufRead for Unpacked {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self {
+            Self::Stored(feed) => feed.fill_buf(),
+            Self::Inflated(inflated) => {
+                if inflated.position >= inflated.piece.length {
+                    inflated.next().map_err(io::Error::other)?;
+                }
+                Ok(inflated.piece.from(inflated.position))
+            }
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        match self {
+            Self::Stored(feed) => feed.consume(count),
+            Self::Inflated(inflated) => inflated.position += count,
+        }
+    }
+}
+
+impl Read for Unpacked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl Stream for Unpacked {}
+impl Stream for &mut Unpacked {}

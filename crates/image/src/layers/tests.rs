@@ -1,0 +1,247 @@
+//! Squashing, links and hostile layers, over images in memory.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use plimsoll_core::rootfs::{FileSet, Select, Want};
+use plimsoll_core::{Digest, Kind, Limits};
+use plimsoll_testkit::{Artifact, Compression, ImageBuilder, Layer};
+
+use plimsoll_core::Classify as _;
+
+use crate::{Descriptor, Error, Referrers, Source, artifact};
+
+/// Objects by digest.
+struct Memory(BTreeMap<Digest, Vec<u8>>, Descriptor);
+
+impl Memory {
+    fn of(artifact: &Artifact) -> Self {
+        let mut objects: BTreeMap<Digest, Vec<u8>> =
+            artifact.parts.iter().map(|object| (object.digest(), object.bytes.clone())).collect();
+        objects.insert(artifact.top.digest(), artifact.top.bytes.clone());
+        let top = Descriptor::new(artifact.media_type(), artifact.digest(), artifact.size());
+        Self(objects, top)
+    }
+}
+
+impl Source for Memory {
+    fn describe(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn resolve(&self) -> Result<Descriptor, Error> {
+        Ok(self.1.clone())
+    }
+
+    fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+        let bytes = self.0[&descriptor.digest].clone();
+        descriptor.check(&bytes, "manifest")?;
+        Ok(bytes)
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
+        Ok(Box::new(std::io::Cursor::new(self.0[&descriptor.digest].clone())))
+    }
+
+    fn referrers(&self, _: &Digest) -> Result<Referrers, Error> {
+        Ok(Referrers::default())
+    }
+}
+
+/// Wants `etc/id` and `var/db/status` wherever links put them, and every file called `META`.
+struct Wants;
+
+impl Select for Wants {
+    fn want(&self, path: &str, _: u64) -> Want {
+        if self.fixed_paths().contains(&path) || path == "META" || path.ends_with("/META") {
+            Want::Keep { limit: 100 }
+        } else {
+            Want::Skip
+        }
+    }
+
+    fn fixed_paths(&self) -> &[&'static str] {
+        &["etc/id", "var/db/status"]
+    }
+}
+
+fn read_with(source: &Memory, limits: &Limits) -> Result<FileSet, Error> {
+    let artifact = artifact::load(source, &source.1, limits)?;
+    super::read(source, &artifact.images[0], &Wants, limits, &())
+}
+
+fn read(layers: impl IntoIterator<Item = Layer>) -> Result<FileSet, Error> {
+    let image = layers.into_iter().fold(ImageBuilder::new(), ImageBuilder::layer).build();
+    read_with(&Memory::of(&image), &Limits::default())
+}
+
+/// What was found, as `path=content@layer`.
+fn found(layers: impl IntoIterator<Item = Layer>) -> Vec<String> {
+    let files = read(layers).unwrap();
+    let line = |file: &plimsoll_core::rootfs::FoundFile| {
+        let real = if file.real_path == file.path { String::new() } else { format!("→{}", file.real_path) };
+        format!("{}{real}={}@{}", file.path, String::from_utf8_lossy(&file.content), file.layer.unwrap())
+    };
+    files.iter().map(line).collect()
+}
+
+fn layer() -> Layer {
+    Layer::new()
+}
+
+#[test]
+fn upper_layers_replace_and_remove() {
+    assert_eq!(
+        found([layer().file("a/META", "1").file("b/META", "1"), layer().file("./a//META", "2")]),
+        ["a/META=2@1", "b/META=1@0"]
+    );
+    assert_eq!(found([layer().file("a/META", "1"), layer().whiteout("a/META")]), Vec::<String>::new());
+    assert_eq!(found([layer().file("a/b/META", "1"), layer().whiteout("a")]), Vec::<String>::new());
+    assert_eq!(found([layer().file("a/META", "1"), layer().directory("a")]), ["a/META=1@0"]);
+    assert_eq!(found([layer().file("a/META", "1"), layer().directory("a/META")]), Vec::<String>::new());
+    assert_eq!(found([layer().file("a/META", "1"), layer().file("a", "now a file")]), Vec::<String>::new());
+    assert_eq!(
+        found([layer().file("META", "1"), layer().whiteout("META"), layer().file("META", "3")]),
+        ["META=3@2"]
+    );
+}
+
+#[test]
+fn t07_whiteouts_hide_lower_layers_only_whatever_their_order() {
+    let replaced = |upper: Layer| found([layer().file("d/META", "old").file("d/e/META", "old"), upper]);
+    assert_eq!(replaced(layer().opaque("d").file("d/META", "new")), ["d/META=new@1"]);
+    assert_eq!(replaced(layer().file("d/META", "new").opaque("d")), ["d/META=new@1"]);
+    assert_eq!(
+        replaced(layer().file("d/META", "new").whiteout("d/META")),
+        ["d/META=new@1", "d/e/META=old@0"]
+    );
+    assert_eq!(replaced(layer().file(".wh..wh..opq", "")), Vec::<String>::new());
+    for name in [".wh.", "d/.wh..", "d/.wh..."] {
+        assert!(matches!(read([layer().file(name, "")]), Err(Error::Tar { .. })), "{name}");
+    }
+}
+
+#[test]
+fn t01_names_that_leave_the_root_are_refused() {
+    for name in ["../META", "a/../../META", "..", "/../META"] {
+        assert!(matches!(read([layer().file(name, "x")]), Err(Error::Tar { .. })), "{name}");
+    }
+    assert_eq!(found([layer().file("/etc/id", "absolute")]), ["etc/id=absolute@0"]);
+}
+
+#[test]
+fn t02_links_are_followed_inside_the_image_only() {
+    for target in ["/real/place", "../real/place", "../../../../real/place", "/../real/./place"] {
+        let found = found([layer().symlink("etc/id", target).file("real/place", "x")]);
+        assert_eq!(found, ["etc/id→real/place=x@0"], "{target}");
+    }
+    assert_eq!(found([layer().symlink("etc/id", "/etc/passwd")]), Vec::<String>::new());
+    let circle = layer().symlink("etc/id", "/etc/other").symlink("etc/other", "id");
+    assert_eq!(found([circle]), Vec::<String>::new());
+}
+
+#[test]
+fn t08_directories_that_became_links_lead_to_where_they_point() {
+    let moved = [
+        layer().file("var/db/status", "old"),
+        layer().whiteout("var/db").symlink("var/db", "/opt/db").file("opt/db/status", "new"),
+    ];
+    assert_eq!(found(moved), ["var/db/status→opt/db/status=new@1"]);
+    let hidden = [layer().file("x/META", "old"), layer().symlink("x", "elsewhere")];
+    assert_eq!(found(hidden), Vec::<String>::new());
+    let through = [layer().symlink("var", "data"), layer().file("var/db/status", "written through the link")];
+    assert_eq!(found(through), ["var/db/status=written through the link@1"]);
+}
+
+#[test]
+fn chains_of_links_need_further_passes_and_get_them() {
+    let chain = layer()
+        .symlink("var/db", "/one")
+        .symlink("one", "two/db")
+        .symlink("two", "/three")
+        .file("three/db/status", "found at last");
+    assert_eq!(
+        found([layer(), chain, layer().file("unrelated", "x")]),
+        ["var/db/status→three/db/status=found at last@1"]
+    );
+}
+
+#[test]
+fn t03_hard_links_share_content_and_never_leave() {
+    assert_eq!(found([layer().file("blob", "x").hardlink("a/META", "blob")]), ["a/META=x@0"]);
+    assert_eq!(found([layer().file("blob", "x"), layer().hardlink("a/META", "/blob")]), ["a/META=x@1"]);
+    assert_eq!(found([layer().hardlink("a/META", "../../../etc/passwd")]), Vec::<String>::new());
+    // What comes after the link is another file, as when a runtime unpacks one entry after the other.
+    let late = || layer().hardlink("a/META", "blob").file("blob", "new");
+    assert_eq!(found([layer().file("blob", "old"), late()]), ["a/META=old@1"]);
+    assert_eq!(found([late()]), ["a/META=new@0"]);
+}
+
+#[test]
+fn compressions_give_the_same_files() {
+    for compression in [Compression::Gzip, Compression::Zstd, Compression::Plain] {
+        assert_eq!(found([layer().file("META", "x").compression(compression)]), ["META=x@0"]);
+    }
+}
+
+#[test]
+fn large_files_are_reported_not_kept() {
+    let files = read([layer().file("a/META", [b'x'; 101])]).unwrap();
+    assert_eq!((files.files.len(), files.oversized), (0, vec![("a/META".to_owned(), 101)]));
+}
+
+fn damaged(change: impl Fn(&mut Memory, Digest)) -> Error {
+    let image = ImageBuilder::new()
+        .layer(layer().file("META", "x"))
+        .layer(layer().file("big", vec![7; 300_000]))
+        .build();
+    let mut source = Memory::of(&image);
+    change(&mut source, image.image().layers[1].digest());
+    read_with(&source, &Limits::default()).unwrap_err()
+}
+
+#[test]
+fn t15_digest_size_and_diff_id_decide() {
+    let flipped = damaged(|source, layer| *source.0.get_mut(&layer).unwrap().last_mut().unwrap() ^= 1);
+    assert!(matches!(flipped, Error::DigestMismatch { .. }), "{flipped}");
+    let in_the_middle = damaged(|source, layer| source.0.get_mut(&layer).unwrap()[40] ^= 0xff);
+    assert!(matches!(in_the_middle, Error::DigestMismatch { .. }), "{in_the_middle}");
+    let longer = damaged(|source, layer| source.0.get_mut(&layer).unwrap().extend([0; 10]));
+    assert!(matches!(longer, Error::SizeMismatch { .. }), "{longer}");
+    let shorter = damaged(|source, layer| source.0.get_mut(&layer).unwrap().truncate(100));
+    assert!(matches!(shorter, Error::SizeMismatch { got: 100, .. }), "{shorter}");
+    assert_eq!(shorter.kind(), Kind::Denied);
+
+    let other = Digest::sha256(b"other");
+    let image = ImageBuilder::new().layer(layer().file("META", "x")).forged_diff_id(0, other).build();
+    let error = read_with(&Memory::of(&image), &Limits::default()).unwrap_err();
+    assert!(matches!(error, Error::DiffIdMismatch { expected, .. } if expected == other), "{error}");
+}
+
+#[test]
+fn t09_bombs_hit_a_limit_that_is_named() {
+    let image = ImageBuilder::new().layer(layer().file("zeros", vec![0; 4 << 20])).build();
+    let source = Memory::of(&image);
+    let mut limits = Limits::default();
+    (limits.ratio, limits.ratio_floor_bytes) = (50, 1 << 20);
+    let error = read_with(&source, &limits).unwrap_err();
+    assert!(error.to_string().contains("exceeds the limit ratio = 50"), "{error}");
+    limits = Limits::default();
+    limits.unpacked_bytes = 1 << 20;
+    assert!(read_with(&source, &limits).unwrap_err().to_string().contains("unpacked_bytes"));
+    limits = Limits::default();
+    limits.kept_total_bytes = 10;
+    let image = ImageBuilder::new()
+        .layer(layer().file("META", "12345678"))
+        .layer(layer().file("a/META", "123"))
+        .build();
+    assert!(read_with(&Memory::of(&image), &limits).unwrap_err().to_string().contains("kept_total_bytes"));
+}
+
+#[test]
+fn t14_tars_that_are_cut_off_are_errors() {
+    let mut tar = vec![b'x'; 700];
+    assert!(matches!(read([Layer::from_tar(tar.clone())]), Err(Error::Tar { .. })));
+    tar.clear();
+    assert_eq!(found([Layer::from_tar(tar)]), Vec::<String>::new());
+}

@@ -1,0 +1,32 @@
+//! Images: manifests, OCI layouts, archives, engines' stores and root file systems, read without trusting any of them.
+//!
+//! The way of an image through this crate: a [`Source`] names the top [`Descriptor`], [`artifact::load`] follows it
+//! through index, platform manifests and configurations, [`layers::read`] streams the layers and squashes them into a
+//! [`plimsoll_core::rootfs::FileSet`]. Every object is checked against the size and digest that named it before anything
+//! in it is believed. Nothing is written to disk while reading.
+//!
+//! There is no network here: registries and the sockets of engines are `plimsoll-registry`'s, behind [`Source`] and
+//! [`local::docker::Engine`].
+//!
+//! Specifications: OCI image specification 1.1, Docker image manifest version 2 schema 2, and what `docker save` writes.
+
+pub mod archive;
+pub mod artifact;
+pub mod content;
+pub mod descriptor;
+pub mod error;
+mod index;
+pub mod inflate;
+pub mod layers;
+pub mod layout;
+pub mod local;
+pub mod manifest;
+pub mod media;
+pub mod rootdir;
+pub mod source;
+pub mod tar;
+
+pub use content::Content;
+pub use descriptor::Descriptor;
+pub use error::{Error, PlaceError};
+pub use source::{Listing, Progress, Referrers, Source, Store};

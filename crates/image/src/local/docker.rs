@@ -1,0 +1,248 @@
+//! Images of Docker, or of a service that answers like it: asked for as the stream of `docker save`.
+//!
+//! Follows the Docker Engine API (from version 1.25): `GET /images/NAME/json` says which image the name means,
+//! `GET /images/ID/get` streams it by that identifier, so that a name that moves in between cannot mix two images. Nothing
+//! else is called, and nothing is written.
+//!
+//! The stream cannot be seeked in. It is read once to its end for the documents and for where the layers begin, and once
+//! more for the layers, in their order ([`Source::position`]); rarely again, for links whose targets had gone by. Engines
+//! before version 25 without the containerd image store write the whole image to their own disk for each of these passes.
+//!
+//! What the stream holds depends on the engine. With the containerd image store it is the image with its own digests. Else
+//! the engine has kept neither manifest nor compressed layers: the digest is of a manifest made up for it, the image is
+//! known by its configuration, and [`Docker::remark`] says so.
+
+mod socket;
+
+use std::fmt;
+use std::io::Read;
+use std::sync::Arc;
+
+use plimsoll_core::{Digest, Limits, Platform};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::names::{Named, choose};
+use super::narrow::{Holds, Narrowed, narrow};
+use crate::archive::{Archive, Restream};
+use crate::descriptor::null_is_default;
+use crate::error::shown;
+use crate::manifest::{self, Document, strict};
+use crate::source::Referrers;
+use crate::{Descriptor, Error, Source};
+pub use socket::{podman_socket, socket};
+
+/// What the engine's store is called in messages.
+pub const STORE: &str = "docker";
+
+/// Bytes of an answer that is no image. A list of a thousand images has about 1 MiB.
+const ANSWER: u64 = 32 * 1024 * 1024;
+
+/// An engine that answers requests. Reading only; `target` is a path with an optional query.
+pub trait Engine: fmt::Debug + Send + Sync {
+    /// Where it is, for messages.
+    fn place(&self) -> String;
+
+    /// A whole answer of at most `limit` bytes; none when there is nothing at `target`.
+    fn document(&self, target: &str, limit: u64) -> Result<Option<Vec<u8>>, Error>;
+
+    /// An answer as a stream, received while it is read.
+    fn stream(&self, target: &str) -> Result<Box<dyn Read + Send>, Error>;
+}
+
+/// The stream of one image.
+#[derive(Debug)]
+struct Save {
+    engine: Arc<dyn Engine>,
+    target: String,
+}
+
+impl Restream for Save {
+    fn open(&self) -> Result<Box<dyn Read + Send>, Error> {
+        self.engine.stream(&self.target)
+    }
+}
+
+/// One image of an engine.
+#[derive(Debug)]
+pub struct Docker {
+    place: String,
+    archive: Archive,
+    top: Descriptor,
+    narrowed: Narrowed,
+    /// The names with digests that the image has in registries.
+    repo_digests: Vec<String>,
+    limits: Limits,
+}
+
+#[derive(Deserialize)]
+struct Inspected {
+    #[serde(rename = "Id")]
+    id: Digest,
+    #[serde(default, rename = "RepoDigests", deserialize_with = "null_is_default")]
+    repo_digests: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    #[serde(rename = "Id")]
+    id: Digest,
+    #[serde(default, rename = "RepoTags", deserialize_with = "null_is_default")]
+    names: Vec<String>,
+    #[serde(default, rename = "RepoDigests", deserialize_with = "null_is_default")]
+    repo_digests: Vec<String>,
+}
+
+impl Docker {
+    /// Asks `engine` for the image that goes by `wanted`.
+    pub fn open(engine: Arc<dyn Engine>, wanted: &str, limits: Limits) -> Result<Self, Error> {
+        let inspected = inspect(engine.as_ref(), wanted, &limits)?;
+        let place = format!("docker:{} at {}", shown(wanted), engine.place());
+        let save = Save { engine, target: format!("/images/{}/get", inspected.id) };
+        let archive = Archive::streamed(Box::new(save), place.clone(), None, limits.clone())?;
+        let (top, narrowed) = narrow(archive.resolve()?, &Streamed { archive: &archive, limits: &limits })?;
+        let opened = Self { place, archive, top, narrowed, repo_digests: inspected.repo_digests, limits };
+        opened.is(&inspected.id)?;
+        Ok(opened)
+    }
+
+    /// The engine must have sent the image that it spoke of: its identifier is the digest of the index, of the manifest or
+    /// of the configuration.
+    fn is(&self, id: &Digest) -> Result<(), Error> {
+        let index = self.narrowed.as_ref().map(|(index, _)| *index);
+        if self.top.digest == *id || index == Some(*id) {
+            return Ok(());
+        }
+        let held = Streamed { archive: &self.archive, limits: &self.limits };
+        match held.document(&self.top)? {
+            Document::Manifest(manifest) if manifest.config.digest == *id => Ok(()),
+            Document::Manifest(manifest) => Err(Error::DigestMismatch {
+                what: self.place.clone(),
+                got: manifest.config.digest,
+                expected: *id,
+            }),
+            Document::Index(_) => {
+                Err(Error::DigestMismatch { what: self.place.clone(), got: self.top.digest, expected: *id })
+            }
+        }
+    }
+
+    /// What the reader of a verdict should know about its digests.
+    pub fn remark(&self) -> Option<String> {
+        let ends_in = |digest: &Digest| {
+            let digest = digest.to_string();
+            self.repo_digests.iter().any(|name| name.rsplit('@').next() == Some(&digest))
+        };
+        match &self.narrowed {
+            Some((index, platform)) => Some(format!(
+                "only {platform} of the index {index} is on this machine; nothing is said about the others"
+            )),
+            None if ends_in(&self.top.digest) => None,
+            None => Some(match self.repo_digests.first() {
+                Some(name) => format!(
+                    "Docker has not kept the image's manifest: the digest shown is not the registry's, {}",
+                    shown(name)
+                ),
+                None => {
+                    "the digest shown is of the image as Docker exports it; no registry is known to have it"
+                        .to_owned()
+                }
+            }),
+        }
+    }
+
+    /// The index that the name means and the platform of it that is here, where not all is.
+    pub fn narrowed(&self) -> Option<(Digest, &Platform)> {
+        self.narrowed.as_ref().map(|(index, platform)| (*index, platform))
+    }
+}
+
+fn inspect(engine: &dyn Engine, wanted: &str, limits: &Limits) -> Result<Inspected, Error> {
+    // The name becomes part of a path: nothing that would need escaping is part of any name.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
+    let found = if wanted.bytes().all(plain) && !wanted.split('/').any(|part| part == ".." || part.is_empty())
+    {
+        engine.document(&format!("/images/{wanted}/json"), ANSWER)?
+    } else {
+        None
+    };
+    if let Some(bytes) = found {
+        return parsed(&bytes, "docker: the image", limits);
+    }
+    let bytes = engine.document("/images/json", ANSWER)?.unwrap_or_else(|| b"[]".to_vec());
+    let listed: Vec<Listed> = parsed(&bytes, "docker: the list of images", limits)?;
+    let named: Vec<Named> = listed
+        .into_iter()
+        .map(|image| Named {
+            names: image.names.into_iter().filter(|name| name != "<none>:<none>").collect(),
+            identity: image.id,
+            digests: image
+                .repo_digests
+                .iter()
+                .filter_map(|name| name.rsplit('@').next()?.parse().ok())
+                .collect(),
+        })
+        .collect();
+    // What the engine does not know by this name may be known by its end.
+    let at = choose(&named, wanted, STORE)?;
+    let missing = || Error::NotFound { what: format!("image {}", shown(wanted)), place: STORE.to_owned() };
+    let id = named.get(at).map(|image| image.identity).ok_or_else(missing)?;
+    let bytes = engine.document(&format!("/images/{id}/json"), ANSWER)?.ok_or_else(missing)?;
+    parsed(&bytes, "docker: the image", limits)
+}
+
+fn parsed<T: DeserializeOwned>(bytes: &[u8], what: &str, limits: &Limits) -> Result<T, Error> {
+    let limits = {
+        let mut own = limits.clone();
+        own.manifest_bytes = ANSWER;
+        own
+    };
+    strict(bytes, what, &limits, &["Id", "RepoTags", "RepoDigests"])
+}
+
+struct Streamed<'a> {
+    archive: &'a Archive,
+    limits: &'a Limits,
+}
+
+impl Holds for Streamed<'_> {
+    fn place(&self) -> String {
+        self.archive.describe()
+    }
+
+    fn has(&self, digest: &Digest) -> Result<bool, Error> {
+        Ok(self.archive.has(digest))
+    }
+
+    fn document(&self, descriptor: &Descriptor) -> Result<Document, Error> {
+        let bytes = self.archive.manifest(descriptor)?;
+        let what = format!("manifest {}", descriptor.digest);
+        manifest::parse(&bytes, &descriptor.media_type, &what, self.limits)
+    }
+}
+
+impl Source for Docker {
+    fn describe(&self) -> String {
+        self.place.clone()
+    }
+
+    fn resolve(&self) -> Result<Descriptor, Error> {
+        Ok(self.top.clone())
+    }
+
+    fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+        self.archive.manifest(descriptor)
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
+        self.archive.blob(descriptor)
+    }
+
+    fn position(&self, descriptor: &Descriptor) -> Option<u64> {
+        self.archive.position(descriptor)
+    }
+
+    fn referrers(&self, _subject: &Digest) -> Result<Referrers, Error> {
+        Err(Error::NoReferrers { place: self.place.clone() })
+    }
+}

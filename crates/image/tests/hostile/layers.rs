@@ -1,0 +1,473 @@
+//! Layers that lie about names, sizes, links and themselves: rows T01 to T19.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use plimsoll_core::rootfs::Want;
+use plimsoll_core::{Classify as _, Digest, Kind, Limits};
+use plimsoll_image::error::TarProblem;
+use plimsoll_image::{Descriptor, Error, media};
+use plimsoll_testkit::{Compression, EntryKind, ImageBuilder, Layer};
+
+use crate::memory::{ALL, FIXED, KEEP, MemorySource, Rule, texts};
+use crate::tars::{Tar, checksum, record};
+
+fn source(layers: impl IntoIterator<Item = Layer>) -> MemorySource {
+    MemorySource::new(&layers.into_iter().fold(ImageBuilder::new(), ImageBuilder::layer).build())
+}
+
+/// Reads every file of an image of these layers.
+fn all(layers: impl IntoIterator<Item = Layer>) -> Result<BTreeMap<String, String>, Error> {
+    source(layers).read(&ALL).map(|files| texts(&files))
+}
+
+fn tar(tar: Tar) -> Result<BTreeMap<String, String>, Error> {
+    all([Layer::from_tar(tar.end())])
+}
+
+fn problem(result: Result<BTreeMap<String, String>, Error>) -> TarProblem {
+    match result {
+        Err(Error::Tar { problem, .. }) => problem,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn expected(files: &[(&str, &str)]) -> BTreeMap<String, String> {
+    files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
+}
+
+#[test]
+fn t01_names_that_climb_are_errors_and_absolute_ones_lie_inside() {
+    for name in ["../evil", "a/../../evil", "..", "a/..", "/../evil"] {
+        assert!(matches!(problem(all([Layer::new().file(name, "x")])), TarProblem::Escapes(_)), "{name}");
+    }
+    assert_eq!(
+        all([Layer::new().file("/etc/passwd", "inside")]).unwrap(),
+        expected(&[("etc/passwd", "inside")])
+    );
+    assert_eq!(
+        problem(tar(Tar::default().pax(&[("path", "../evil")]).file("good", "x"))),
+        TarProblem::Escapes("../evil".to_owned())
+    );
+}
+
+#[test]
+fn t02_a_file_through_a_link_of_its_own_layer_lands_where_the_link_points_inside_the_root() {
+    let layer = Layer::new().symlink("a", "../../../etc").file("a/os-release", "through the link");
+    assert_eq!(all([layer]).unwrap(), expected(&[("etc/os-release", "through the link")]));
+    let layer = Layer::new().symlink("a", "/b").symlink("b", "/a").file("a/file", "x").file("good", "y");
+    assert_eq!(all([layer]).unwrap(), expected(&[("good", "y")]));
+}
+
+#[test]
+fn t02_links_never_leave_the_root() {
+    for target in ["/etc/passwd", "../../../../../../etc/passwd", "/proc/self/root/etc/passwd"] {
+        let image = source([Layer::new().symlink("etc/os-release", target)]);
+        assert_eq!(texts(&image.read(&FIXED).unwrap()), expected(&[]), "{target}");
+    }
+}
+
+#[test]
+fn t03_hard_links_to_outside_and_to_later_entries_are_contained() {
+    let files = source([Layer::new().hardlink("out", "../../../../etc/passwd").file("good", "x")])
+        .read(&ALL)
+        .unwrap();
+    assert_eq!(texts(&files), expected(&[("good", "x")]));
+    assert_eq!(files.unreadable[0].0, "out");
+    let later = all([Layer::new().hardlink("first", "later").file("later", "content")]).unwrap();
+    assert_eq!(later, expected(&[("first", "content"), ("later", "content")]));
+    let circle = source([Layer::new().hardlink("a", "b").hardlink("b", "a")]).read(&ALL).unwrap();
+    assert_eq!((circle.files.len(), circle.unreadable.len()), (0, 2));
+}
+
+#[test]
+fn t03_a_hard_link_keeps_the_content_that_its_target_had() {
+    let layer = Layer::new().file("a", "old").hardlink("b", "a").file("a", "new");
+    assert_eq!(all([layer]).unwrap(), expected(&[("a", "new"), ("b", "old")]));
+    // Content that nobody wanted when it went by comes from a second pass, and from the layer that holds it.
+    let only_b = Rule { rule: |path, _| if path == "b" { KEEP } else { Want::Skip }, fixed: &[] };
+    let layers =
+        [Layer::new().file("a", "old"), Layer::new().hardlink("b", "a"), Layer::new().file("a", "new")];
+    let files = source(layers).read(&only_b).unwrap();
+    assert_eq!((texts(&files), files.get("b").unwrap().layer), (expected(&[("b", "old")]), Some(1)));
+    let replaced = Layer::new().file("a", "old").hardlink("b", "a").file("a", "new");
+    assert_eq!(texts(&source([replaced]).read(&only_b).unwrap()), expected(&[("b", "old")]));
+}
+
+#[test]
+fn t05_the_extended_size_wins_so_nothing_is_smuggled() {
+    // The inner tar's header lies where a reader that believes the ustar size of 0 would look for the next header.
+    let inner = Tar::default().file("smuggled", "x").0;
+    let size = inner.len().to_string();
+    let outer = Tar::default()
+        .pax(&[("size", &size)])
+        .with(b'0', "carrier", &inner, |header| header[124..136].copy_from_slice(b"00000000000\0"))
+        .file("after", "y");
+    let files = all([Layer::from_tar(outer.end())]).unwrap();
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["after", "carrier"]);
+}
+
+#[test]
+fn t06_malformed_extended_headers_are_errors() {
+    let with =
+        |content: &str| tar(Tar::default().with(b'x', "pax", content.as_bytes(), |_| {}).file("name", "x"));
+    for content in
+        ["path=x\n", "99 path=x\n", "10 path=xx", "7 path\n", "11 size=-1\n", "0 \n", "9 size=1e\n"]
+    {
+        assert!(matches!(problem(with(content)), TarProblem::Pax(_)), "{content:?}");
+    }
+    assert_eq!(with(&record("path", "renamed")).unwrap(), expected(&[("renamed", "x")]));
+}
+
+#[test]
+fn t06_headers_that_readers_treat_differently_are_errors() {
+    let twice = Tar::default().pax(&[("path", "a")]).pax(&[("path", "b")]).file("c", "x");
+    assert!(matches!(problem(tar(twice)), TarProblem::Pax(_)));
+    let both = Tar::default().pax(&[("path", "a")]).with(b'L', "long", b"b\0", |_| {}).file("c", "x");
+    assert_eq!(problem(tar(both)), TarProblem::TwoNames);
+    let global = |key: &str| {
+        let records = record(key, "7");
+        Tar::default().with(b'g', "global", records.as_bytes(), |_| {}).file("name", "x")
+    };
+    assert_eq!(problem(tar(global("size"))), TarProblem::Global("size".to_owned()));
+    assert_eq!(tar(global("comment")).unwrap(), expected(&[("name", "x")]));
+    // A header that announces an entry which never comes.
+    assert_eq!(problem(tar(Tar::default().pax(&[("path", "a")]))), TarProblem::Truncated);
+}
+
+#[test]
+fn t07_whiteouts_hide_lower_layers_only() {
+    let below = || Layer::new().file("d/old", "old").file("d/e/old", "old").file("other", "stays");
+    let over = |upper: Layer| all([below(), upper]).unwrap();
+    let stays = ("other", "stays");
+    assert_eq!(over(Layer::new().file("d/new", "new").opaque("d")), expected(&[("d/new", "new"), stays]));
+    assert_eq!(over(Layer::new().opaque("d").file("d/new", "new")), expected(&[("d/new", "new"), stays]));
+    assert_eq!(over(Layer::new().whiteout("d").file("d/new", "new")), expected(&[("d/new", "new"), stays]));
+    assert_eq!(over(Layer::new().file(".wh..wh..opq", "")), expected(&[]));
+    // A directory above is removed although the entry names only the one below it again.
+    assert_eq!(
+        over(Layer::new().file("d/e/new", "new").whiteout("d")),
+        expected(&[("d/e/new", "new"), stays])
+    );
+    for name in [".wh.", ".wh..", ".wh...", "d/.wh...", "d/.wh."] {
+        assert!(matches!(problem(all([Layer::new().file(name, "")])), TarProblem::Whiteout(_)), "{name}");
+    }
+    // AUFS's own bookkeeping is not a whiteout of anything.
+    assert_eq!(
+        all([Layer::new().file("a", "1"), Layer::new().file(".wh..wh.plnk", "")]).unwrap(),
+        expected(&[("a", "1")])
+    );
+}
+
+#[test]
+fn t08_a_directory_that_becomes_a_link_hides_what_was_in_it() {
+    let layers = [
+        Layer::new().file("etc/os-release", "old").file("x/os-release", "elsewhere"),
+        Layer::new().symlink("etc", "/x"),
+    ];
+    let files = source(layers).read(&FIXED).unwrap();
+    let found = files.get("etc/os-release").unwrap();
+    assert_eq!((found.real_path.as_str(), found.content.as_slice()), ("x/os-release", &b"elsewhere"[..]));
+    let gone = all([Layer::new().file("d/f", "old"), Layer::new().file("d", "a file now")]).unwrap();
+    assert_eq!(gone, expected(&[("d", "a file now")]));
+    // Names that differ in case are different names.
+    let both = all([Layer::new().file("A", "1"), Layer::new().file("a", "2")]).unwrap();
+    assert_eq!(both, expected(&[("A", "1"), ("a", "2")]));
+}
+
+#[test]
+fn t08_chains_of_links_over_several_layers_are_resolved_by_further_passes() {
+    let layers = [
+        Layer::new().file("three/os-release", "at last").symlink("two", "/three"),
+        Layer::new().symlink("one", "two/../two"),
+        Layer::new().symlink("etc", "./one"),
+    ];
+    assert_eq!(texts(&source(layers).read(&FIXED).unwrap()), expected(&[("etc/os-release", "at last")]));
+    let circle = source([Layer::new().symlink("etc", "/b").symlink("b", "etc")]).read(&FIXED).unwrap();
+    assert_eq!((circle.files.len(), circle.unreadable.len()), (0, 1));
+}
+
+#[test]
+fn t09_bombs_run_into_a_named_limit() {
+    let bomb = |compression| source([Layer::new().file("zeros", vec![0; 8 << 20]).compression(compression)]);
+    let mut limits = Limits::default();
+    (limits.ratio, limits.ratio_floor_bytes) = (100, 1 << 20);
+    for compression in [Compression::Gzip, Compression::Zstd] {
+        let error = bomb(compression).read_within(&ALL, &limits).unwrap_err();
+        assert!(matches!(&error, Error::Limit(limit) if limit.name == "ratio"), "{error}");
+    }
+    let mut limits = Limits::default();
+    limits.unpacked_bytes = 1 << 20;
+    for compression in [Compression::Gzip, Compression::Zstd, Compression::Plain] {
+        let error = bomb(compression).read_within(&ALL, &limits).unwrap_err();
+        assert!(matches!(&error, Error::Limit(limit) if limit.name == "unpacked_bytes"), "{error}");
+    }
+}
+
+/// An image of one layer with these stored bytes, under a media type of its own choice.
+fn stored(bytes: &[u8], uncompressed: &[u8], media_type: &str) -> MemorySource {
+    let mut source = source([Layer::from_tar(uncompressed)]);
+    let manifest = String::from_utf8(source.objects[&source.top.digest].clone()).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let layer = &value["layers"][0];
+    let descriptor = Descriptor::of(media_type, bytes);
+    let manifest = manifest
+        .replace(layer["digest"].as_str().unwrap(), &descriptor.digest.to_string())
+        .replace(layer["mediaType"].as_str().unwrap(), media_type)
+        .replace(&format!("\"size\":{}", layer["size"]), &format!("\"size\":{}", descriptor.size));
+    source.objects.insert(descriptor.digest, bytes.to_vec());
+    source.top = Descriptor::of(media::OCI_MANIFEST, manifest.as_bytes());
+    source.objects.insert(source.top.digest, manifest.into_bytes());
+    source
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn t09_several_gzip_members_are_one_layer() {
+    let tar = Tar::default().file("a", "1").end();
+    let (first, second) = tar.split_at(700);
+    let files = stored(&[gzip(first), gzip(b""), gzip(second)].concat(), &tar, media::OCI_LAYER_GZIP);
+    assert_eq!(texts(&files.read(&ALL).unwrap()), expected(&[("a", "1")]));
+}
+
+#[test]
+fn t10_a_zstd_window_beyond_the_limit_is_an_error_and_skippable_frames_are_skipped() {
+    let tar = Tar::default().file("a", "1").end();
+    // Magic, a header without single-segment flag, a window descriptor of 2 GiB, and a last raw block.
+    let mut wide = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 21 << 3];
+    let block = u32::try_from(tar.len()).unwrap() << 3 | 1;
+    wide.extend_from_slice(&block.to_le_bytes()[..3]);
+    wide.extend_from_slice(&tar);
+    let error = stored(&wide, &tar, media::OCI_LAYER_ZSTD).read(&ALL).unwrap_err();
+    assert!(matches!(error, Error::Inflate { .. }), "{error}");
+    wide[5] = 10 << 3;
+    assert_eq!(
+        texts(&stored(&wide, &tar, media::OCI_LAYER_ZSTD).read(&ALL).unwrap()),
+        expected(&[("a", "1")])
+    );
+    let flood = [0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0].repeat(10_000);
+    let flooded = [flood, wide].concat();
+    assert_eq!(
+        texts(&stored(&flooded, &tar, media::OCI_LAYER_ZSTD).read(&ALL).unwrap()),
+        expected(&[("a", "1")])
+    );
+}
+
+#[test]
+fn t11_a_sparse_file_counts_with_its_logical_size_and_allocates_nothing() {
+    let sparse = |size: &str| {
+        let records = [("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0"), ("GNU.sparse.realsize", size)];
+        let mut map = b"1\n0\n5\n".to_vec();
+        map.resize(512, 0);
+        map.extend_from_slice(b"start");
+        Tar::default().pax(&records).with(b'0', "sparse", &map, |_| {})
+    };
+    let error = tar(sparse("8000000000000000000")).unwrap_err();
+    assert!(matches!(&error, Error::Limit(limit) if limit.name == "unpacked_bytes"), "{error}");
+    // Within the budget, but larger than what is kept.
+    let files = source([Layer::from_tar(sparse("70000000000").end())]).read(&ALL).unwrap();
+    assert_eq!(files.oversized, [("sparse".to_owned(), 70_000_000_000)]);
+    assert_eq!(tar(sparse("8")).unwrap(), expected(&[("sparse", "start\0\0\0")]));
+    assert!(matches!(problem(tar(sparse("4"))), TarProblem::Sparse(_)));
+}
+
+#[test]
+fn t11_gnus_old_sparse_map_is_read_and_checked() {
+    let old = |offset: &str, real: &str| {
+        Tar::default().with(b'S', "sparse", b"end", |header| {
+            header[257..265].copy_from_slice(b"ustar  \0");
+            header[386..398].copy_from_slice(format!("{offset:0>11}\0").as_bytes());
+            header[398..410].copy_from_slice(b"00000000003\0");
+            header[483..495].copy_from_slice(format!("{real:0>11}\0").as_bytes());
+        })
+    };
+    assert_eq!(tar(old("4", "7")).unwrap(), expected(&[("sparse", "\0\0\0\0end")]));
+    assert!(matches!(problem(tar(old("5", "7"))), TarProblem::Sparse(_)));
+}
+
+#[test]
+fn t12_entries_and_names_are_bounded() {
+    let mut limits = Limits::default();
+    limits.entries = 1000;
+    let many = (0..1001).fold(Layer::new(), |layer, n| layer.file(&format!("f{n}"), ""));
+    let error = source([many]).read_within(&ALL, &limits).unwrap_err();
+    assert!(matches!(&error, Error::Limit(limit) if limit.name == "entries"), "{error}");
+    let deep = "d/".repeat(2047) + "f";
+    assert_eq!(all([Layer::new().file(&deep, "x")]).unwrap().len(), 1);
+    let long = "n".repeat(1 << 20);
+    for layer in [
+        Layer::new().file(&long, "x"),
+        Layer::from_tar(Tar::default().pax(&[("path", &long[..5000])]).file("x", "").end()),
+    ] {
+        let error = all([layer]).unwrap_err();
+        assert!(matches!(&error, Error::Limit(limit) if limit.name == "path_bytes"), "{error}");
+    }
+}
+
+#[test]
+fn t12_a_million_empty_files_are_read() {
+    let mut bytes = Vec::with_capacity(512 << 17);
+    for n in 0..1 << 17 {
+        bytes.extend_from_slice(&Tar::default().file(&format!("d{}/f{n}", n / 1000), "").0);
+    }
+    let none = Rule { rule: |_, _| Want::Skip, fixed: &["etc/os-release"] };
+    assert_eq!(source([Layer::from_tar(bytes)]).read(&none).unwrap().files.len(), 0);
+}
+
+#[test]
+fn t13_devices_fifos_and_odd_owners_are_passed_over() {
+    let layer = Layer::new()
+        .special(EntryKind::Fifo, "etc/os-release")
+        .special(EntryKind::CharacterDevice, "dev/null")
+        .special(EntryKind::BlockDevice, "dev/sda")
+        .file("good", "x");
+    assert_eq!(all([layer]).unwrap(), expected(&[("good", "x")]));
+    let odd = Tar::default().with(b'0', "odd", b"x", |header| {
+        header[108..116].copy_from_slice(&[0xff; 8]); // owner -1
+        header[136..148].copy_from_slice(&[0xff; 12]); // time -1
+        header[100..108].copy_from_slice(b"0006777\0");
+    });
+    assert_eq!(tar(odd).unwrap(), expected(&[("odd", "x")]));
+    for (at, size) in [(124, [0xff; 12]), (124, *b"-0000000001\0"), (124, *b"99999999999\0")] {
+        let bad = Tar::default().with(b'0', "bad", b"", |header| header[at..at + 12].copy_from_slice(&size));
+        assert_eq!(problem(tar(bad)), TarProblem::Number { field: "size" });
+    }
+}
+
+#[test]
+fn t14_a_tar_that_is_cut_off_is_an_error_and_what_follows_its_end_is_only_hashed() {
+    let whole = Tar::default().file("a", &"x".repeat(600)).file("b", "y").end();
+    for cut in [100, 512, 600, 1536, 2040, 2048] {
+        let result = all([Layer::from_tar(&whole[..cut])]);
+        match cut {
+            // Without the end marker but whole to the last entry: runtimes unpack it, so it is read.
+            1536 => assert_eq!(result.unwrap().len(), 1),
+            _ => assert_eq!(problem(result), TarProblem::Truncated, "{cut}"),
+        }
+    }
+    let trailing = [&whole[..], &[7; 3000]].concat();
+    assert_eq!(all([Layer::from_tar(trailing)]).unwrap().len(), 2);
+    let mut lone = Tar::default().file("a", "x").0;
+    lone.resize(lone.len() + 512, 0);
+    let lone = [lone, Tar::default().file("b", "y").end()].concat();
+    assert_eq!(problem(all([Layer::from_tar(lone)])), TarProblem::LoneZeroBlock);
+    let mut flipped = Tar::default().file("a", "x").end();
+    flipped[0] ^= 1;
+    assert!(matches!(problem(all([Layer::from_tar(flipped)])), TarProblem::Checksum { .. }));
+}
+
+#[test]
+fn t14_compressed_layers_end_where_their_last_member_ends() {
+    let tar = Tar::default().file("a", "1").end();
+    let whole = gzip(&tar);
+    for broken in [whole[..whole.len() - 4].to_vec(), [&whole[..], b"hidden"].concat()] {
+        let error = stored(&broken, &tar, media::OCI_LAYER_GZIP).read(&ALL).unwrap_err();
+        assert!(matches!(error, Error::Inflate { .. }), "{error}");
+    }
+    let error = stored(&whole, &tar, media::OCI_LAYER_ZSTD).read(&ALL).unwrap_err();
+    assert!(matches!(error, Error::CompressionMismatch { got: "gzip", expected: "zstd", .. }), "{error}");
+}
+
+#[test]
+fn t15_size_digest_and_diff_id_decide_before_anything_else_is_believed() {
+    let damaged = |change: &dyn Fn(&mut Vec<u8>)| {
+        let image = ImageBuilder::new()
+            .layer(Layer::new().file("a", "1"))
+            .layer(Layer::new().file("b", vec![7; 90_000]))
+            .build();
+        let mut source = MemorySource::new(&image);
+        change(source.objects.get_mut(&image.image().layers[1].digest()).unwrap());
+        source.read(&ALL).unwrap_err()
+    };
+    let last = damaged(&|bytes| *bytes.last_mut().unwrap() ^= 1);
+    assert!(matches!(last, Error::DigestMismatch { .. }), "{last}");
+    // Damage that already breaks the compressed stream is still reported as what it is.
+    let middle = damaged(&|bytes| bytes[20] ^= 0xff);
+    assert!(matches!(middle, Error::DigestMismatch { .. }), "{middle}");
+    let longer = damaged(&|bytes| bytes.push(0));
+    assert!(matches!(longer, Error::SizeMismatch { .. }), "{longer}");
+    let shorter = damaged(&|bytes| bytes.truncate(50));
+    assert!(matches!(shorter, Error::SizeMismatch { got: 50, .. }), "{shorter}");
+    assert_eq!((last.kind(), shorter.kind()), (Kind::Denied, Kind::Denied));
+
+    let other = Digest::sha256(b"other");
+    for compression in [Compression::Gzip, Compression::Plain] {
+        let layer = Layer::new().file("a", "1").compression(compression);
+        let image = ImageBuilder::new().layer(layer).forged_diff_id(0, other).build();
+        let error = MemorySource::new(&image).read(&ALL).unwrap_err();
+        assert!(matches!(error, Error::DiffIdMismatch { expected, .. } if expected == other), "{error}");
+        assert_eq!(error.kind(), Kind::Denied);
+    }
+}
+
+#[test]
+fn t17_headers_are_read_as_runtimes_read_them() {
+    // Old writers put the file's size into the header of a hard link; no content follows.
+    let sized = Tar::default()
+        .file("a", "1")
+        .with(b'1', "b", b"", |header| {
+            header[157] = b'a';
+            header[124..136].copy_from_slice(b"00000001000\0");
+        })
+        .file("c", "2");
+    assert_eq!(tar(sized).unwrap(), expected(&[("a", "1"), ("b", "1"), ("c", "2")]));
+    // An old-style directory is a file whose name ends in a slash.
+    let old = Tar::default().with(0, "d/", b"", |_| {}).file("d/f", "x");
+    assert_eq!(tar(old).unwrap(), expected(&[("d/f", "x")]));
+    // Prefix and name; a sum of signed bytes.
+    let mut prefixed =
+        Tar::default().with(b'0', "name", b"x", |header| header[345..348].copy_from_slice(b"dir"));
+    assert_eq!(all([Layer::from_tar(prefixed.0.clone())]).unwrap(), expected(&[("dir/name", "x")]));
+    let mut header: [u8; 512] = prefixed.0[..512].try_into().unwrap();
+    header[345] = 0xe9;
+    checksum(&mut header);
+    let sum: i64 = header.iter().map(|byte| i64::from(byte.cast_signed())).sum();
+    let field: i64 = header[148..156].iter().map(|byte| i64::from(byte.cast_signed())).sum();
+    header[148..156].copy_from_slice(format!("{:06o}\0 ", sum - field + 8 * 32).as_bytes());
+    prefixed.0[..512].copy_from_slice(&header);
+    assert_eq!(source([Layer::from_tar(prefixed.0)]).read(&ALL).unwrap().unreadable.len(), 1);
+}
+
+#[test]
+fn t18_wanted_files_are_kept_up_to_their_limit_only() {
+    let small = Rule { rule: |_, _| Want::Keep { limit: 10 }, fixed: &["etc/os-release"] };
+    let files = source([Layer::new().file("a", "12345678901").file("b", "1234567890")]).read(&small).unwrap();
+    assert_eq!(
+        (texts(&files), files.oversized),
+        (expected(&[("b", "1234567890")]), vec![("a".to_owned(), 11)])
+    );
+    let mut limits = Limits::default();
+    limits.kept_total_bytes = 15;
+    let two = [Layer::new().file("a", "12345678"), Layer::new().file("b", "12345678")];
+    let error = source(two).read_within(&ALL, &limits).unwrap_err();
+    assert!(matches!(&error, Error::Limit(limit) if limit.name == "kept_total_bytes"), "{error}");
+    // A thousand names of one content are a thousand contents once they are handed over.
+    let links = (0..5).fold(Layer::new().file("a", "1234"), |layer, n| layer.hardlink(&format!("l{n}"), "a"));
+    assert!(matches!(source([links]).read_within(&ALL, &limits), Err(Error::Limit(_))));
+}
+
+#[test]
+fn the_same_image_gives_the_same_files_every_time() {
+    let mut listing = String::new();
+    let image = (0..12).fold(ImageBuilder::new(), |image, n| {
+        let files = (0..40)
+            .fold(Layer::new(), |layer, f| layer.file(&format!("d{}/f{f}", (n * f) % 7), format!("{n}")));
+        image.layer(files.whiteout(&format!("d{}/f{n}", n % 7)))
+    });
+    let source = MemorySource::new(&image.build());
+    for round in 0..5 {
+        let files = source.read(&ALL).unwrap();
+        let mut now = String::new();
+        for file in files.iter() {
+            writeln!(now, "{} {:?} {:?}", file.path, file.layer, file.content).unwrap();
+        }
+        assert!(round == 0 || now == listing);
+        listing = now;
+    }
+}

@@ -1,0 +1,162 @@
+//! Manifests that mean different things to different readers: rows R01 to R05 and R18.
+
+use plimsoll_core::{Classify as _, Digest, Kind, Limits};
+use plimsoll_image::{Descriptor, Error, Source as _, artifact, media};
+use plimsoll_testkit::{ImageBuilder, IndexBuilder, Layer};
+use serde_json::{Value, json};
+
+use crate::memory::{ALL, MemorySource};
+
+fn sample() -> MemorySource {
+    MemorySource::new(&ImageBuilder::new().layer(Layer::new().file("a", "1")).build())
+}
+
+/// The sample with another manifest, under a digest that is true.
+fn with(media_type: &str, change: impl FnOnce(&mut Value)) -> MemorySource {
+    let mut source = sample();
+    let mut manifest: Value = serde_json::from_slice(&source.objects[&source.top.digest]).unwrap();
+    change(&mut manifest);
+    replace(&mut source, media_type, &manifest);
+    source
+}
+
+fn replace(source: &mut MemorySource, media_type: &str, manifest: &Value) {
+    let bytes = manifest.to_string().into_bytes();
+    source.top = Descriptor::of(media_type, &bytes);
+    source.objects.insert(source.top.digest, bytes);
+}
+
+#[test]
+fn r01_a_manifest_that_is_also_an_index_is_refused() {
+    let both = with(media::OCI_MANIFEST, |manifest| manifest["manifests"] = json!([]));
+    assert!(matches!(both.load(), Err(Error::Ambiguous { .. })));
+    let untyped = with(media::OCI_INDEX, |manifest| {
+        manifest.as_object_mut().unwrap().remove("mediaType");
+        manifest["manifests"] = json!([]);
+    });
+    assert!(matches!(untyped.load(), Err(Error::Ambiguous { .. })));
+    // Nor can a manifest be passed off as an index by its descriptor.
+    let untyped = with(media::OCI_INDEX, |manifest| {
+        manifest.as_object_mut().unwrap().remove("mediaType");
+    });
+    assert!(matches!(untyped.load(), Err(Error::Ambiguous { .. } | Error::Malformed { .. })));
+}
+
+#[test]
+fn r02_body_and_descriptor_have_to_agree_on_the_media_type() {
+    let other = with(media::DOCKER_MANIFEST, |_| {});
+    let error = other.load().unwrap_err();
+    assert!(matches!(&error, Error::MediaTypeMismatch { .. }), "{error}");
+    assert!(error.to_string().contains("got") || error.to_string().contains("expected"), "{error}");
+}
+
+#[test]
+fn r03_every_link_of_the_chain_is_checked() {
+    let child = |text: &str| ImageBuilder::new().layer(Layer::new().file("a", text)).build();
+    let index = IndexBuilder::new().image(child("1")).image(child("2")).build();
+    let good = MemorySource::new(&index);
+    assert_eq!(good.load().unwrap().images.len(), 2);
+    // A manifest, and then a configuration, that was swapped for another one under the same name.
+    for swap in [
+        |i: &plimsoll_testkit::ImageParts| i.manifest.digest(),
+        |i: &plimsoll_testkit::ImageParts| i.config.digest(),
+    ] {
+        let mut source = MemorySource::new(&index);
+        let (first, second) = (swap(&index.images[0]), swap(&index.images[1]));
+        let other = source.objects[&second].clone();
+        source.objects.insert(first, other);
+        let error = source.load().unwrap_err();
+        assert!(matches!(error, Error::DigestMismatch { .. } | Error::SizeMismatch { .. }), "{error}");
+        assert_eq!(error.kind(), Kind::Denied);
+    }
+}
+
+#[test]
+fn r04_digests_that_are_paths_do_not_parse() {
+    for digest in
+        ["sha256:../../../etc/passwd", "SHA256:00", "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:"]
+    {
+        let source = with(media::OCI_MANIFEST, |manifest| manifest["config"]["digest"] = json!(digest));
+        assert!(matches!(source.load(), Err(Error::Json { .. })), "{digest}");
+    }
+}
+
+#[test]
+fn r05_sizes_are_checked_before_anything_is_allocated() {
+    for size in [json!(-1), json!(1.5), json!("7"), json!(1e30)] {
+        let source = with(media::OCI_MANIFEST, |manifest| manifest["layers"][0]["size"] = size.clone());
+        assert!(matches!(source.load(), Err(Error::Json { .. })), "{size}");
+    }
+    let source = with(media::OCI_MANIFEST, |manifest| manifest["config"]["size"] = json!(u64::MAX));
+    assert!(matches!(source.load(), Err(Error::Limit(limit)) if limit.name == "manifest_bytes"));
+    let source = with(media::OCI_MANIFEST, |manifest| manifest["layers"][0]["size"] = json!(u64::MAX));
+    assert!(matches!(source.read(&ALL), Err(Error::Limit(limit)) if limit.name == "layer_bytes"));
+    let mut source = sample();
+    source.top.size = u64::MAX;
+    assert!(matches!(source.load(), Err(Error::Limit(_))));
+    let source = with(media::OCI_MANIFEST, |manifest| manifest["config"]["size"] = json!(3));
+    assert!(matches!(source.load(), Err(Error::SizeMismatch { expected: 3, .. })));
+}
+
+#[test]
+fn r05_diff_ids_and_layers_have_to_line_up() {
+    let source = with(media::OCI_MANIFEST, |manifest| manifest["layers"] = json!([]));
+    assert!(matches!(source.load(), Err(Error::Malformed { .. })));
+}
+
+#[test]
+fn r05_indexes_in_indexes_are_bounded() {
+    let mut source = sample();
+    for _ in 0..5 {
+        let top = source.top.clone();
+        replace(&mut source, media::OCI_INDEX, &json!({"schemaVersion": 2, "manifests": [top]}));
+    }
+    assert!(matches!(source.load(), Err(Error::Limit(_))));
+}
+
+#[test]
+fn r18_urls_of_foreign_layers_are_never_followed() {
+    let layer_type = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+    let mut source = with(media::OCI_MANIFEST, |manifest| {
+        manifest["layers"][0]["mediaType"] = json!(layer_type);
+        manifest["layers"][0]["urls"] = json!(["http://169.254.169.254/latest/meta-data"]);
+    });
+    // The blob comes from the same place as all others,
+    assert_eq!(source.read(&ALL).unwrap().files.len(), 1);
+    // and where that place does not have it, the image cannot be read.
+    let digest = source.load().unwrap().images[0].layers[0].descriptor.digest;
+    source.objects.remove(&digest);
+    assert!(matches!(source.read(&ALL), Err(Error::NotFound { .. })));
+}
+
+#[test]
+fn attestations_are_not_images_and_artifacts_are_named_as_such() {
+    let image = ImageBuilder::new().layer(Layer::new().file("a", "1")).build();
+    let attestation = json!({"mediaType": media::OCI_MANIFEST, "digest": Digest::sha256(b"x"), "size": 1,
+        "platform": {"os": "unknown", "architecture": "unknown"}});
+    let index = IndexBuilder::new().image(image).descriptor(attestation.clone()).build();
+    let artifact = MemorySource::new(&index).load().unwrap();
+    assert_eq!((artifact.images.len(), artifact.attestations.len(), artifact.is_index()), (1, 1, true));
+    let wanted = "linux/s390x".parse().unwrap();
+    assert!(matches!(artifact.select(Some(&wanted)), Err(Error::NoPlatform { .. })));
+    assert_eq!(artifact.select(None).unwrap().len(), 1);
+
+    let empty = IndexBuilder::new().descriptor(attestation).build();
+    assert!(matches!(MemorySource::new(&empty).load(), Err(Error::NotAnImage { .. })));
+    let chart = with(media::OCI_MANIFEST, |manifest| {
+        manifest["config"]["mediaType"] = json!("application/vnd.cncf.helm.config.v1+json");
+    });
+    let error = chart.load().unwrap_err();
+    assert!(error.to_string().contains("helm"), "{error}");
+}
+
+#[test]
+fn docker_schema_2_is_read_and_schema_1_refused() {
+    let image = ImageBuilder::new().layer(Layer::new().file("a", "1")).docker().build();
+    let source = MemorySource::new(&IndexBuilder::new().image(image).docker().build());
+    assert_eq!(source.read(&ALL).unwrap().files.len(), 1);
+    let mut source = sample();
+    replace(&mut source, media::DOCKER_SCHEMA1_SIGNED, &json!({"schemaVersion": 1, "fsLayers": []}));
+    let error = artifact::load(&source, &source.resolve().unwrap(), &Limits::default()).unwrap_err();
+    assert!(matches!(error, Error::Schema1 { .. }) && error.hint().is_some(), "{error}");
+}

@@ -1,0 +1,108 @@
+//! A root file system in a directory: what is found, what is not followed, what is reported.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+#![allow(dead_code, reason = "the shared module has more than this test needs")]
+
+mod memory;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+
+use memory::{FIXED, KEEP, Rule, texts};
+use plimsoll_core::Limits;
+use plimsoll_core::rootfs::{FileSet, Select, Want};
+use plimsoll_image::{Error, rootdir};
+
+const META: Rule = Rule {
+    rule: |path, _| if path.ends_with("META") { KEEP } else { Want::Skip },
+    fixed: &["etc/os-release"],
+};
+
+fn write(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn read(root: &Path, select: &dyn Select) -> FileSet {
+    rootdir::read(root, select, &Limits::default(), &()).unwrap()
+}
+
+#[test]
+fn wanted_files_are_found_by_name_and_by_well_known_path() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), "usr/lib/os-release", "ID=x");
+    write(root.path(), "opt/app/META", "1");
+    write(root.path(), "opt/app/other", "2");
+    fs::create_dir(root.path().join("etc")).unwrap();
+    symlink("/usr/lib/os-release", root.path().join("etc/os-release")).unwrap();
+    let files = read(root.path(), &META);
+    let found = texts(&files);
+    assert_eq!(
+        found.into_iter().collect::<Vec<_>>(),
+        [("etc/os-release".to_owned(), "ID=x".to_owned()), ("opt/app/META".to_owned(), "1".to_owned())]
+    );
+    let release = files.get("etc/os-release").unwrap();
+    assert_eq!((release.real_path.as_str(), release.layer), ("usr/lib/os-release", None));
+    assert!(files.layers.is_empty());
+}
+
+#[test]
+fn t02_links_are_resolved_inside_the_root_and_not_walked_through() {
+    let outer = tempfile::tempdir().unwrap();
+    write(outer.path(), "secret/os-release", "outside");
+    write(outer.path(), "secret/META", "outside");
+    let root = outer.path().join("root");
+    fs::create_dir(&root).unwrap();
+    symlink("../secret", root.join("etc")).unwrap();
+    symlink(outer.path().join("secret"), root.join("opt")).unwrap();
+    assert_eq!(texts(&read(&root, &META)).len(), 0);
+    write(&root, "secret/os-release", "inside");
+    assert_eq!(texts(&read(&root, &FIXED))["etc/os-release"], "inside");
+    fs::remove_file(root.join("etc")).unwrap();
+    symlink("b", root.join("etc")).unwrap();
+    symlink("etc", root.join("b")).unwrap();
+    assert_eq!(read(&root, &FIXED).unreadable.len(), 1);
+}
+
+#[test]
+fn kernel_directories_and_devices_are_left_alone() {
+    let root = tempfile::tempdir().unwrap();
+    for directory in ["proc/1", "sys/x", "dev/x", "home/proc"] {
+        write(root.path(), &format!("{directory}/META"), "1");
+    }
+    assert_eq!(texts(&read(root.path(), &META)).into_keys().collect::<Vec<_>>(), ["home/proc/META"]);
+}
+
+#[test]
+fn what_is_too_large_or_forbidden_is_reported() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), "a/META", "12345678901");
+    write(root.path(), "b/META", "x");
+    let small = Rule { rule: |_, _| Want::Keep { limit: 10 }, fixed: &[] };
+    assert_eq!(read(root.path(), &small).oversized, [("a/META".to_owned(), 11)]);
+    let limits = {
+        let mut limits = Limits::default();
+        limits.entries = 3;
+        limits
+    };
+    assert!(matches!(rootdir::read(root.path(), &META, &limits, &()), Err(Error::Limit(_))));
+    assert!(matches!(
+        rootdir::read(&root.path().join("missing"), &META, &limits, &()),
+        Err(Error::Io { .. })
+    ));
+
+    fs::set_permissions(root.path().join("b/META"), fs::Permissions::from_mode(0o0)).unwrap();
+    if fs::read(root.path().join("b/META")).is_ok() {
+        eprintln!("skipped: permissions do not bind this user");
+        return;
+    }
+    let files = read(root.path(), &META);
+    assert_eq!(files.unreadable, [("b/META".to_owned(), "permission denied".to_owned())]);
+}

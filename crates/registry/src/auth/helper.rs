@@ -1,0 +1,141 @@
+//! Credential helpers: `docker-credential-NAME get`, the protocol of docker's credential helpers.
+//!
+//! The helper gets the registry on its standard input and answers with JSON. Its name comes from a configuration file
+//! and becomes a program name, so it is restricted; its answer is bounded in size and time, because a helper may wait
+//! for a key ring that nobody unlocks.
+//!
+//! ```json
+//! {"ServerURL": "registry.example", "Username": "me", "Secret": "…"}
+//! ```
+
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use plimsoll_core::json;
+use serde::Deserialize;
+
+use super::{Credentials, Secret};
+use crate::Error;
+use plimsoll_image::error::shown;
+
+/// Bytes of a helper's answer. Access tokens of cloud providers have a few KiB.
+const ANSWER: u64 = 64 * 1024;
+/// How long a helper may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The user name by which helpers mark an identity token.
+const TOKEN_USER: &str = "<token>";
+/// What helpers print when they do not know the registry.
+const UNKNOWN: &str = "credentials not found";
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(rename = "Username")]
+    username: String,
+    #[serde(rename = "Secret")]
+    secret: String,
+}
+
+/// Asks the helper `name` about `server`; `None` when it does not know it.
+pub(super) fn get(name: &str, server: &str) -> Result<Option<Credentials>, Error> {
+    let program = format!("docker-credential-{name}");
+    let acceptable = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(acceptable) {
+        return Err(Error::Credentials {
+            place: format!("docker-credential-{}", shown(name)),
+            problem: "the helper's name must be lower-case letters, digits and dashes".to_owned(),
+        });
+    }
+    ask(Command::new(&program).arg("get"), &program, server, PATIENCE)
+}
+
+fn ask(
+    command: &mut Command,
+    program: &str,
+    server: &str,
+    patience: Duration,
+) -> Result<Option<Credentials>, Error> {
+    let problem = |problem: String| Error::Credentials { place: program.to_owned(), problem };
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| problem(format!("the credential helper cannot be run: {e}")))?;
+    let answer = converse(&mut child, server, patience);
+    // It has closed its output, or has had its time; either way it is not needed any more.
+    let _ = child.kill();
+    let _ = child.wait();
+    let answer = answer.ok_or_else(|| problem(format!("no answer within {} s", patience.as_secs())))?;
+    if answer.len() as u64 > ANSWER {
+        return Err(problem(format!("the answer is larger than {ANSWER} bytes")));
+    }
+    let start = String::from_utf8_lossy(&answer).trim_start().to_ascii_lowercase();
+    if start.starts_with(UNKNOWN) {
+        return Ok(None);
+    }
+    // Nothing of a malformed answer is shown: it may hold the secret.
+    let answer: Answer = json::from_slice(&answer, ANSWER)
+        .map_err(|_| problem(format!("the answer about {} is not the expected JSON", shown(server))))?;
+    if answer.username == TOKEN_USER {
+        return Ok(Some(Credentials::IdentityToken(Secret::new(answer.secret))));
+    }
+    Ok(Some(Credentials::password(answer.username, answer.secret)))
+}
+
+/// Writes the question and reads the answer up to one byte beyond the bound; `None` when it takes too long.
+fn converse(child: &mut Child, server: &str, patience: Duration) -> Option<Vec<u8>> {
+    let (input, output) = (child.stdin.take(), child.stdout.take());
+    let question = server.to_owned();
+    let (answered, answer) = mpsc::channel();
+    // Left behind when the helper hangs; killing the helper closes its pipes, which ends the thread.
+    std::thread::spawn(move || {
+        if let Some(mut input) = input {
+            let _ = writeln!(input, "{question}");
+        }
+        let mut bytes = Vec::new();
+        if let Some(output) = output {
+            let _ = output.take(ANSWER + 1).read_to_end(&mut bytes);
+        }
+        let _ = answered.send(bytes);
+    });
+    answer.recv_timeout(patience).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, patience: Duration) -> Result<Option<Credentials>, Error> {
+        ask(Command::new("sh").arg("-c").arg(script), "docker-credential-test", "r.example", patience)
+    }
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn the_registry_goes_in_and_the_credentials_come_out() {
+        let script = r#"read s; printf '{"ServerURL":"%s","Username":"%s","Secret":"pw"}' "$s" "$s""#;
+        assert_eq!(shell(script, LONG).unwrap(), Some(Credentials::password("r.example", "pw")));
+        let token = r#"printf '{"Username":"<token>","Secret":"t"}'"#;
+        assert_eq!(shell(token, LONG).unwrap(), Some(Credentials::IdentityToken(Secret::new("t"))));
+        let none = "echo 'credentials not found in native keychain'; exit 1";
+        assert_eq!(shell(none, LONG).unwrap(), None);
+    }
+
+    #[test]
+    fn a_helper_that_floods_hangs_or_babbles_is_an_error_without_its_output() {
+        let babble = shell("echo pa55", LONG).unwrap_err();
+        assert!(!babble.to_string().contains("pa55"), "{babble}");
+        assert!(shell("yes", LONG).unwrap_err().to_string().contains("larger than"));
+        let hang = shell("exec sleep 600", Duration::ZERO).unwrap_err();
+        assert!(hang.to_string().contains("no answer"), "{hang}");
+    }
+
+    #[test]
+    fn names_that_could_be_paths_are_refused() {
+        for name in ["", "../x", "a/b", "A", "a b", "a;b", "ä"] {
+            assert!(get(name, "r.example").is_err(), "{name}");
+        }
+    }
+}

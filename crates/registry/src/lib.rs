@@ -1,0 +1,24 @@
+//! Registries: the distribution protocol, credentials, mirrors, a cache of what was sent, and the sockets of engines.
+//!
+//! A [`Registry`] is one repository of a registry: a [`Source`](plimsoll_image::Source) to read images from and a
+//! [`Store`](plimsoll_image::Store) to attach evidence to. What the bytes mean is `plimsoll-image`'s, connections and
+//! address rules are `plimsoll-http`'s.
+//!
+//! - [`auth`]: who we are to a registry. [`RegistryConfig`] and [`Plan`]: where it is really asked.
+//! - [`Cache`]: what registries sent, kept for the next run.
+//! - [`SocketEngine`]: the socket of a container engine, for [`plimsoll_image::local::docker`].
+//!
+//! Specification: OCI distribution specification 1.1.
+
+pub mod auth;
+pub mod cache;
+pub mod engine;
+pub mod error;
+pub mod mirrors;
+mod repository;
+
+pub use cache::Cache;
+pub use engine::SocketEngine;
+pub use error::Error;
+pub use mirrors::{Plan, RegistryConfig};
+pub use repository::{Probe, Registry};

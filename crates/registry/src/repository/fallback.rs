@@ -1,0 +1,108 @@
+//! The fallback tag of registries without a referrers API: an index under a tag made of the subject's digest.
+//!
+//! Writing it is read-modify-write on a shared tag, so updates of others can get lost (go-containerregistry #2205). Here:
+//! `If-None-Match: *` for a tag that is new, `If-Match` where the registry gave an `ETag`, and after each write the tag is
+//! read again until it lists what was added. On a registry that ignores preconditions, somebody who had read before us
+//! can still write after we have looked.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+use plimsoll_core::{Algorithm, Digest, json};
+use serde_json::{Value, json};
+
+use super::manifest::{self, Fetched};
+use super::push::{self, Precondition};
+use super::session::Session;
+use crate::Error;
+use plimsoll_image::Error as ImageError;
+use plimsoll_image::error::shown;
+use plimsoll_image::{Descriptor, media};
+
+/// How often an update is tried. In each round one of those who compete gets through, so this bounds how many may compete
+/// for long; the waits between spread them out.
+const ATTEMPTS: u32 = 60;
+/// The longest wait between two attempts.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// `sha256-<hex>`; the specification cuts the digest at 64 characters, so that it fits a tag.
+pub(super) fn tag(subject: &Digest) -> String {
+    let hex = subject.hex();
+    let name = match subject.algorithm() {
+        Algorithm::Sha256 => "sha256",
+        Algorithm::Sha512 => "sha512",
+    };
+    format!("{name}-{}", hex.get(..64).unwrap_or(&hex))
+}
+
+/// Makes the fallback tag of `subject` list `referrer`.
+pub(super) async fn add(session: &Session, subject: &Digest, referrer: &Descriptor) -> Result<(), Error> {
+    let tag = tag(subject);
+    let what = format!("referrers tag {tag}");
+    let entry = serde_json::to_value(referrer).map_err(|e| Error::malformed(&*what, e.to_string()))?;
+    let digest = referrer.digest.to_string();
+    // One more round than attempts: the last one only looks.
+    for attempt in 0..=ATTEMPTS {
+        let current = manifest::fetch(session, &tag, None, &what).await?;
+        let mut index = match &current {
+            Some(fetched) => read(session, fetched, &what)?,
+            None => json!({"schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": []}),
+        };
+        let Some(manifests) = index.get_mut("manifests").and_then(Value::as_array_mut) else {
+            return Err(Error::malformed(what, "got no list of manifests"));
+        };
+        if manifests.iter().any(|m| m.get("digest").and_then(Value::as_str) == Some(&*digest)) {
+            return Ok(());
+        }
+        if attempt == ATTEMPTS {
+            break;
+        }
+        manifests.push(entry.clone());
+        let bytes = json::canonical(&index);
+        let descriptor = Descriptor::of(media::OCI_INDEX, &bytes);
+        let precondition = match current {
+            None => Precondition::Absent,
+            Some(Fetched { etag: Some(etag), .. }) => Precondition::Unchanged(etag),
+            Some(_) => Precondition::Anything,
+        };
+        match push::manifest(session, &tag, &descriptor, bytes.into(), precondition).await {
+            // Somebody was faster; their version is the one to add to.
+            Err(Error::Refused { status: 409 | 412, .. }) => tokio::time::sleep(pause(attempt)).await,
+            Ok(_) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::Contended { what, attempts: ATTEMPTS })
+}
+
+/// How long to wait before the next attempt: any time up to twice as long as the last limit, from 20 ms on.
+fn pause(attempt: u32) -> Duration {
+    let most = Duration::from_millis(20).saturating_mul(1 << attempt.min(6)).min(LONGEST);
+    // Hash maps are seeded at random, which is random enough to keep competitors apart.
+    let random = RandomState::new().hash_one(attempt);
+    let most = u64::try_from(most.as_micros()).unwrap_or(u64::MAX);
+    Duration::from_micros(random % most.max(1))
+}
+
+/// The index as a tree, so that members that this version does not know survive.
+fn read(session: &Session, fetched: &Fetched, what: &str) -> Result<Value, Error> {
+    if !media::is_index(&fetched.descriptor.media_type) {
+        let got = shown(&fetched.descriptor.media_type);
+        return Err(Error::malformed(what, format!("got {got}, expected an index")));
+    }
+    json::value(&fetched.bytes, session.limits.manifest_bytes)
+        .map_err(|source| ImageError::Json { what: what.to_owned(), source }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tag_is_the_digest_and_fits() {
+        let sha256 = Digest::sha256(b"");
+        assert_eq!(tag(&sha256), format!("sha256-{}", sha256.hex()));
+        let sha512 = Digest::of(Algorithm::Sha512, b"");
+        assert_eq!(tag(&sha512).len(), 7 + 64);
+    }
+}

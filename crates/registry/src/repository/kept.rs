@@ -1,0 +1,275 @@
+//! Reading with a cache: what is asked of the registry, and what need not be.
+//!
+//! Owns when a kept object or list takes the place of a request, and what is kept of an answer ([`crate::cache`] says how).
+//! Runs on the caller's thread, so that the disk does not hold up the network.
+
+use std::collections::HashSet;
+use std::io::{self, Cursor, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use plimsoll_core::{Digest, Timestamp};
+use plimsoll_http::HeaderValue;
+
+use super::manifest::{self, Answer, Fetched, Resolved};
+use super::places::Places;
+use super::{fallback, runtime};
+use crate::Error;
+use crate::cache::{Cache, OBJECT, Question, Said, Section};
+use plimsoll_image::Error as ImageError;
+use plimsoll_image::{Descriptor, Listing, Referrers};
+
+/// A registry's places, and what is kept of what they sent.
+pub(super) struct Kept {
+    places: Arc<Places>,
+    section: Option<Arc<Section>>,
+    /// Subjects for which the registry has no API, so that their fallback tag was the first list.
+    by_tag: Mutex<HashSet<Digest>>,
+}
+
+impl Kept {
+    /// Every answer comes from the registry.
+    pub(super) fn nothing(places: &Arc<Places>) -> Self {
+        Self { places: Arc::clone(places), section: None, by_tag: Mutex::default() }
+    }
+
+    pub(super) fn in_cache(places: &Arc<Places>, cache: &Cache) -> Self {
+        let section = places.is_direct().then(|| places.origin.section(cache)).flatten();
+        Self { section: section.map(Arc::new), ..Self::nothing(places) }
+    }
+
+    pub(super) fn as_of(&self) -> Option<Timestamp> {
+        self.section.as_ref()?.as_of()
+    }
+
+    /// What the user named. A digest is asked for although its bytes may be here: whether it is there is the question.
+    pub(super) fn resolve(&self) -> Result<Descriptor, Error> {
+        let reference = &self.places.origin.reference;
+        let is_new = self.places.is_unresolved();
+        if let Some(section) = self.section.as_ref().filter(|_| is_new) {
+            match (reference.digest(), reference.tag()) {
+                (Some(digest), _) if section.is_offline() => {
+                    if let Some(bytes) = section.object(&digest, self.places.origin.limits.manifest_bytes) {
+                        return self.settle_unasked(digest, bytes);
+                    }
+                }
+                (None, Some(tag)) => {
+                    let what = format!("manifest {tag}");
+                    let Some(Fetched { descriptor, bytes, .. }) = self.tagged(tag)? else {
+                        let place = format!("registry {}", reference.name());
+                        return Err(ImageError::NotFound { what, place }.into());
+                    };
+                    return Ok(self.places.settle(Resolved { descriptor, bytes }));
+                }
+                _ => {}
+            }
+        }
+        let places = Arc::clone(&self.places);
+        let (descriptor, bytes) = runtime::block_on(async move {
+            let resolved = places.resolve().await?;
+            Ok((resolved.descriptor.clone(), resolved.bytes.clone()))
+        })?;
+        if is_new {
+            self.keep(&descriptor.digest, &bytes);
+        }
+        Ok(descriptor)
+    }
+
+    /// Without the registry, the bytes alone say what they are.
+    fn settle_unasked(&self, digest: Digest, bytes: Vec<u8>) -> Result<Descriptor, Error> {
+        let media_type = manifest::stated_type("", &bytes, &format!("manifest {digest}"))?;
+        let descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
+        Ok(self.places.settle(Resolved { descriptor, bytes: bytes.into() }))
+    }
+
+    /// The bytes of a manifest that a descriptor names.
+    pub(super) fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+        let is_resolved = self.places.resolved_bytes(&descriptor.digest).is_some();
+        if !is_resolved
+            && descriptor.size <= self.places.origin.limits.manifest_bytes
+            && let Some(bytes) = self.object(descriptor)
+        {
+            return Ok(bytes);
+        }
+        let (places, wanted) = (Arc::clone(&self.places), descriptor.clone());
+        let bytes = runtime::block_on(async move { places.manifest(&wanted).await })?;
+        self.keep(&descriptor.digest, &bytes);
+        Ok(bytes)
+    }
+
+    /// The raw bytes of a blob. A small one is kept when it has been read to its end and is what its digest says.
+    pub(super) fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
+        if let Some(bytes) = self.object(descriptor) {
+            return Ok(Box::new(Cursor::new(bytes)));
+        }
+        let (places, wanted) = (Arc::clone(&self.places), descriptor.clone());
+        let stream = runtime::block_on(async move { places.blob(wanted).await })?;
+        Ok(match &self.section {
+            Some(section) if descriptor.size <= OBJECT => Box::new(Keeping {
+                stream,
+                bytes: Vec::new(),
+                descriptor: descriptor.clone(),
+                section: Arc::clone(section),
+            }),
+            _ => Box::new(stream),
+        })
+    }
+
+    /// What a tag is; `None` when there is no such tag.
+    pub(super) fn tagged(&self, tag: &str) -> Result<Option<Fetched>, Error> {
+        let question = Question::Tag(tag);
+        let known = self.section.as_ref().and_then(|section| {
+            let known = section.known(question)?;
+            // An answer whose bytes are gone is of no use, and the registry must not be told that we have it.
+            let fetched = match &known.said {
+                Said::Manifest { descriptor } => {
+                    let bytes = Bytes::from(self.object(descriptor)?);
+                    Some(Fetched { descriptor: Descriptor::clone(descriptor), bytes, etag: None })
+                }
+                Said::Nothing {} => None,
+                Said::Listed { .. } => return None,
+            };
+            Some((section, known, fetched))
+        });
+        if let Some((section, known, fetched)) = &known
+            && section.relies_on(known)
+        {
+            return Ok(fetched.clone());
+        }
+        let etag = known.as_ref().and_then(|(_, known, _)| known.etag.clone());
+        let (places, wanted) = (Arc::clone(&self.places), tag.to_owned());
+        match (runtime::block_on(async move { places.tagged(&wanted, etag.as_ref()).await })?, known) {
+            (Answer::Unchanged, Some((section, _, fetched))) => {
+                section.holds(question);
+                Ok(fetched)
+            }
+            (Answer::Unchanged, None) => Err(unasked(&format!("manifest {tag}"))),
+            (Answer::Is(found), _) => {
+                let said = match &found {
+                    Some(found) => {
+                        self.keep(&found.descriptor.digest, &found.bytes);
+                        Said::Manifest { descriptor: Box::new(found.descriptor.clone()) }
+                    }
+                    None => Said::Nothing {},
+                };
+                self.keep_said(question, &said, found.as_ref().and_then(|found| found.etag.as_ref()));
+                Ok(found)
+            }
+        }
+    }
+
+    /// One of the lists of what refers to a subject.
+    pub(super) fn listed(&self, subject: &Digest, listing: Listing) -> Result<Referrers, Error> {
+        let by_tag = || self.by_tag.lock().unwrap_or_else(PoisonError::into_inner);
+        match listing {
+            Listing::First => {
+                if let Some(listed) = self.by_api(subject)? {
+                    return Ok(listed);
+                }
+                let listed = self.in_tag(subject)?;
+                by_tag().insert(*subject);
+                Ok(listed)
+            }
+            Listing::Rest if by_tag().contains(subject) => Ok(Referrers::default()),
+            Listing::Rest => self.in_tag(subject),
+        }
+    }
+
+    /// What the referrers API lists; `None` when the registry does not have it.
+    fn by_api(&self, subject: &Digest) -> Result<Option<Referrers>, Error> {
+        let question = Question::Referrers(subject);
+        let known = self.section.as_ref().and_then(|section| {
+            let known = section.known(question)?;
+            let listed = match &known.said {
+                Said::Listed { descriptors, truncated } => {
+                    Some(Referrers { descriptors: descriptors.clone(), truncated: *truncated })
+                }
+                Said::Nothing {} => None,
+                Said::Manifest { .. } => return None,
+            };
+            Some((section, known, listed))
+        });
+        if let Some((section, known, listed)) = &known
+            && section.relies_on(known)
+        {
+            return Ok(listed.clone());
+        }
+        let etag = known.as_ref().and_then(|(_, known, _)| known.etag.clone());
+        let (places, wanted) = (Arc::clone(&self.places), *subject);
+        match (runtime::block_on(async move { places.by_api(&wanted, etag.as_ref()).await })?, known) {
+            (Answer::Unchanged, Some((section, _, listed))) => {
+                section.holds(question);
+                Ok(listed)
+            }
+            (Answer::Unchanged, None) => Err(unasked(&format!("referrers of {subject}"))),
+            (Answer::Is(None), _) => {
+                self.keep_said(question, &Said::Nothing {}, None);
+                Ok(None)
+            }
+            (Answer::Is(Some(listed)), _) => {
+                self.keep_said(question, &Said::from(&listed.referrers), listed.etag.as_ref());
+                Ok(Some(listed.referrers))
+            }
+        }
+    }
+
+    fn in_tag(&self, subject: &Digest) -> Result<Referrers, Error> {
+        let tag = fallback::tag(subject);
+        let fetched = self.tagged(&tag)?;
+        self.places.in_tag(&tag, fetched.as_ref())
+    }
+
+    /// The object that a descriptor names, if it is here.
+    fn object(&self, descriptor: &Descriptor) -> Option<Vec<u8>> {
+        let section = self.section.as_ref().filter(|_| descriptor.size <= OBJECT)?;
+        let bytes = section.object(&descriptor.digest, descriptor.size)?;
+        (bytes.len() as u64 == descriptor.size).then_some(bytes)
+    }
+
+    fn keep(&self, digest: &Digest, bytes: &[u8]) {
+        if let Some(section) = &self.section {
+            section.keep(digest, bytes);
+        }
+    }
+
+    /// What came without TLS from elsewhere may be anybody's word: it counts now, because the user said so, but it is not
+    /// kept for when the user may say otherwise.
+    fn keep_said(&self, question: Question<'_>, said: &Said, etag: Option<&HeaderValue>) {
+        if let Some(section) = self.section.as_ref().filter(|_| self.places.origin.is_sealed()) {
+            section.keep_said(question, said, etag);
+        }
+    }
+}
+
+/// "Not modified", which nobody has asked about.
+fn unasked(what: &str) -> Error {
+    Error::malformed(what, "got 304 to an unconditional request")
+}
+
+/// Keeps what passes.
+struct Keeping<R> {
+    stream: R,
+    bytes: Vec<u8>,
+    descriptor: Descriptor,
+    section: Arc<Section>,
+}
+
+impl<R: Read> Read for Keeping<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(buffer)?;
+        let size = self.descriptor.size;
+        // The reader decides about a blob that is not as large as was said; it is only not kept.
+        if self.bytes.len() as u64 <= size {
+            self.bytes.extend_from_slice(buffer.get(..count).unwrap_or_default());
+        }
+        let ended = count == 0 && !buffer.is_empty();
+        if ended && self.bytes.len() as u64 == size {
+            let bytes = std::mem::take(&mut self.bytes);
+            let digest = self.descriptor.digest;
+            if Digest::of(digest.algorithm(), &bytes) == digest {
+                self.section.keep(&digest, &bytes);
+            }
+        }
+        Ok(count)
+    }
+}

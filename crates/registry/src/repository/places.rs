@@ -1,0 +1,292 @@
+//! The places that one name is read from, in their order: mirrors, then the primary.
+//!
+//! A mirror that is down, does not have the object, or refuses it is passed over, and one that is down is not asked again
+//! in this run. A mirror that *lies* (other bytes than the digest says) ends the matter: somebody should look at it.
+
+use std::sync::Arc;
+
+use plimsoll_core::{Digest, LimitExceeded, Limits, Reference};
+use plimsoll_http::{Client, HeaderValue, TlsFault};
+use tokio::sync::OnceCell;
+
+use super::blob;
+use super::manifest::{self, Answer, Fetched, Resolved};
+use super::referrers::{self, Listed};
+use super::session::Session;
+use crate::Error;
+use crate::auth::Credentials;
+use crate::mirrors::{Dead, Place, Plan};
+use plimsoll_image::Error as ImageError;
+use plimsoll_image::{Descriptor, Referrers};
+
+/// Where one name is read, and where it is written.
+pub(super) struct Places {
+    /// In their order; the primary is the last.
+    asked: Vec<Asked>,
+    primary: Arc<Session>,
+    /// What the user named; everything that is written goes there.
+    pub(super) origin: Arc<Session>,
+    resolved: OnceCell<Resolved>,
+    dead: Dead,
+}
+
+/// One place, opened.
+pub(super) struct Asked {
+    pub(super) session: Arc<Session>,
+    is_mirror: bool,
+    resolves: bool,
+    serves: bool,
+    configured: String,
+    refused: Option<String>,
+}
+
+/// What a place is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// What a tag means.
+    Tag,
+    /// Content by digest.
+    Content,
+}
+
+impl Places {
+    pub(super) fn new(
+        client: &Client,
+        plan: Plan,
+        mut credentials: impl FnMut(&Reference) -> Result<Option<Credentials>, Error>,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        let mut open = |place: Place, is_mirror: bool| {
+            let Place { resolves, serves, configured, refused, .. } = place.clone();
+            let known = credentials(&place.reference)?;
+            let session = Arc::new(Session::new(client.clone(), place, known, limits.clone(), is_mirror)?);
+            Ok::<_, Error>(Asked { session, is_mirror, resolves, serves, configured, refused })
+        };
+        let Plan { mirrors, primary, origin, dead, .. } = plan;
+        let mut asked = Vec::new();
+        for mirror in mirrors {
+            asked.push(open(mirror, true)?);
+        }
+        let is_origin = primary.reference == origin && primary.root.is_none();
+        let last = open(primary, false)?;
+        let primary = Arc::clone(&last.session);
+        asked.push(last);
+        let origin = if is_origin {
+            Arc::clone(&primary)
+        } else {
+            open(Plan::direct(&origin).primary, false)?.session
+        };
+        Ok(Self { asked, primary, origin, resolved: OnceCell::new(), dead })
+    }
+
+    /// Resolves what the user named, once; every later call gets the same answer, whatever the tag points to by then.
+    pub(super) async fn resolve(&self) -> Result<&Resolved, Error> {
+        self.resolved
+            .get_or_try_init(|| async {
+                let wanted =
+                    if self.origin.reference.digest().is_some() { Wanted::Content } else { Wanted::Tag };
+                for place in self.candidates(wanted) {
+                    match manifest::resolve(&place.session).await {
+                        Ok(resolved) => {
+                            place.served(&format!(
+                                "{} is {}",
+                                self.origin.reference, resolved.descriptor.digest
+                            ));
+                            return Ok(resolved);
+                        }
+                        Err(error) => self.pass(place, error)?,
+                    }
+                }
+                Err(self.nobody(&format!("manifest of {}", self.origin.reference)))
+            })
+            .await
+    }
+
+    /// The bytes of a manifest that a descriptor names.
+    pub(super) async fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+        let what = format!("manifest {}", descriptor.digest);
+        let limit = self.origin.limits.manifest_bytes;
+        if descriptor.size > limit {
+            return Err(LimitExceeded::new("manifest_bytes", limit, what).into());
+        }
+        if let Some(bytes) = self.resolved_bytes(&descriptor.digest) {
+            descriptor.check(&bytes, &what)?;
+            return Ok(bytes.to_vec());
+        }
+        for place in self.candidates(Wanted::Content) {
+            match manifest::named(&place.session, descriptor).await {
+                Ok(bytes) => {
+                    place.served(&what);
+                    return Ok(bytes);
+                }
+                Err(error) => self.pass(place, error)?,
+            }
+        }
+        Err(self.nobody(&what))
+    }
+
+    pub(super) async fn blob(self: &Arc<Self>, descriptor: Descriptor) -> Result<blob::Stream, Error> {
+        blob::open(self, descriptor).await
+    }
+
+    /// At the primary place alone: a mirror need not have what refers to an image, and that it has nothing says nothing.
+    pub(super) async fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
+        referrers::all(&self.primary, subject).await.map_err(|error| self.explained(error))
+    }
+
+    /// What the referrers API of the primary place lists.
+    pub(super) async fn by_api(
+        &self,
+        subject: &Digest,
+        etag: Option<&HeaderValue>,
+    ) -> Result<Answer<Option<Listed>>, Error> {
+        let asked = referrers::by_api(&self.primary, subject, etag).await;
+        asked.map_err(|error| self.explained(error))
+    }
+
+    /// What a tag of the same repository is, at the primary place alone: what was attached to an image, like its referrers.
+    pub(super) async fn tagged(
+        &self,
+        tag: &str,
+        etag: Option<&HeaderValue>,
+    ) -> Result<Answer<Option<Fetched>>, Error> {
+        let asked = manifest::fetch_unless(&self.primary, tag, None, etag, &format!("manifest {tag}")).await;
+        asked.map_err(|error| self.explained(error))
+    }
+
+    /// The manifests that a fallback tag lists.
+    pub(super) fn in_tag(&self, tag: &str, fetched: Option<&Fetched>) -> Result<Referrers, Error> {
+        referrers::in_tag(&self.primary, tag, fetched)
+    }
+
+    /// The place itself and nothing in between, so that what it sends is the word of whom the user named.
+    pub(super) fn is_direct(&self) -> bool {
+        self.asked.len() == 1 && Arc::ptr_eq(&self.primary, &self.origin)
+    }
+
+    /// Nothing has been resolved yet.
+    pub(super) fn is_unresolved(&self) -> bool {
+        self.resolved.get().is_none()
+    }
+
+    /// What the user named is this. Who was faster is right, as everywhere after.
+    pub(super) fn settle(&self, resolved: Resolved) -> Descriptor {
+        let descriptor = resolved.descriptor.clone();
+        match self.resolved.set(resolved) {
+            Ok(()) => descriptor,
+            Err(_) => self.resolved.get().map_or(descriptor, |resolved| resolved.descriptor.clone()),
+        }
+    }
+
+    /// The bytes of what the user named, if that is what the descriptor names.
+    pub(super) fn resolved_bytes(&self, digest: &Digest) -> Option<bytes::Bytes> {
+        let resolved = self.resolved.get()?;
+        (resolved.descriptor.digest == *digest).then(|| resolved.bytes.clone())
+    }
+
+    fn explained(&self, error: Error) -> Error {
+        match self.asked.last() {
+            Some(place) => place.explained(error),
+            None => error,
+        }
+    }
+
+    /// Who may be asked now.
+    pub(super) fn candidates(&self, wanted: Wanted) -> Vec<&Asked> {
+        let may = |place: &&Asked| match wanted {
+            Wanted::Tag => place.resolves,
+            Wanted::Content => place.serves,
+        };
+        let down = |place: &&Asked| place.is_mirror && self.dead.has(place.session.host());
+        self.asked.iter().filter(|p| may(p) && !down(p)).collect()
+    }
+
+    /// Goes on after a mirror's failure, or hands it on.
+    pub(super) fn pass(&self, place: &Asked, error: Error) -> Result<(), Error> {
+        if !place.is_mirror || !may_pass(&error) {
+            return Err(place.explained(error));
+        }
+        if place.refused.is_some() && lacks_tls(&error) {
+            return Err(place.explained(error));
+        }
+        if is_down(&error) {
+            if self.dead.add(place.session.host()) {
+                tracing::warn!("mirror {} ({}) is not used: {error}", place.session.host(), place.configured);
+            }
+        } else if matches!(error, Error::Image(ImageError::NotFound { .. })) {
+            tracing::info!(
+                "mirror {} ({}) does not have it: {error}",
+                place.session.host(),
+                place.configured
+            );
+        } else {
+            tracing::warn!("mirror {} ({}) is passed over: {error}", place.session.host(), place.configured);
+        }
+        Ok(())
+    }
+
+    pub(super) fn nobody(&self, what: &str) -> Error {
+        let place = self.asked.last().map(|place| place.configured.clone()).unwrap_or_default();
+        Error::NoPlace { what: what.to_owned(), place }
+    }
+}
+
+impl Asked {
+    /// Says with `-v` who served something, where that is not plain.
+    pub(super) fn served(&self, what: &str) {
+        if !self.configured.is_empty() {
+            tracing::info!("{what}: from {} ({})", self.session.reference.name(), self.configured);
+        }
+    }
+
+    /// A failure for want of TLS at a place that is set to be asked without it.
+    fn explained(&self, error: Error) -> Error {
+        match &self.refused {
+            Some(place) if lacks_tls(&error) => {
+                Error::InsecureConfig { place: place.clone(), source: Box::new(error) }
+            }
+            _ => error,
+        }
+    }
+}
+
+/// Whether the next place may have the answer that this one does not give. What is wrong with content is not passed over.
+fn may_pass(error: &Error) -> bool {
+    use plimsoll_http::Error as E;
+    match error {
+        Error::Image(ImageError::NotFound { .. })
+        | Error::Unauthorized { .. }
+        | Error::CloudIdentity { .. }
+        | Error::Refused { .. } => true,
+        Error::Http { source, .. } => !matches!(
+            **source,
+            E::Offline { .. } | E::AddressRefused { .. } | E::Downgrade { .. } | E::HostSetting { .. }
+        ),
+        _ => false,
+    }
+}
+
+/// Whether there is no use in asking the host again.
+fn is_down(error: &Error) -> bool {
+    use plimsoll_http::{Error as E, Phase};
+    let Error::Http { source, .. } = error else { return false };
+    matches!(
+        **source,
+        E::Resolve { .. }
+            | E::Connect { .. }
+            | E::Tls { .. }
+            | E::PlainHttp { .. }
+            | E::ProxyRefused { .. }
+            | E::Timeout { phase: Phase::Connect | Phase::Response, .. }
+    )
+}
+
+fn lacks_tls(error: &Error) -> bool {
+    use plimsoll_http::Error as E;
+    let Error::Http { source, .. } = error else { return false };
+    match &**source {
+        E::PlainHttp { .. } => true,
+        E::Tls { fault, .. } => *fault != TlsFault::ClientCertificate,
+        _ => false,
+    }
+}

@@ -1,0 +1,487 @@
+//! A conversation with one registry: where it is, what it wants to know about us, and what its refusals mean.
+//!
+//! Credentials and tokens are only ever added to requests to the registry's own origin, and only its own 401 counts as a
+//! challenge: a blob store behind a redirect asks in vain.
+
+use std::collections::HashMap;
+
+use plimsoll_core::{Kind, Limits, Reference};
+use plimsoll_http::{Client, HeaderMap, HeaderValue, Method, Request, Response, Url, header};
+use serde::Deserialize;
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::Error;
+use crate::auth::cloud::Failure;
+use crate::auth::{self, Challenge, Credentials, Exchange, Grant};
+use crate::cache::{Cache, Section};
+use crate::mirrors::{Place, contacted};
+use plimsoll_image::Error as ImageError;
+use plimsoll_image::error::shown;
+
+/// Bytes of an error document that are read; messages beyond are cut.
+const EXPLANATION: u64 = 16 * 1024;
+
+pub(super) struct Session {
+    pub(super) client: Client,
+    pub(super) reference: Reference,
+    pub(super) limits: Limits,
+    credentials: Option<Credentials>,
+    /// The root end point as it would be with TLS and without; one, where the configuration says which.
+    candidates: (Url, Option<Url>),
+    namespace: Option<String>,
+    headers: HeaderMap,
+    /// Whether this is one of several places: then asking the next is better than asking again.
+    is_mirror: bool,
+    base: OnceCell<Url>,
+    identity: Mutex<Identity>,
+}
+
+/// What a request does, as token scopes distinguish it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Access {
+    Pull,
+    Push,
+}
+
+impl Access {
+    fn actions(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "pull,push",
+        }
+    }
+}
+
+/// What we have learned about how to identify ourselves.
+#[derive(Default)]
+struct Identity {
+    challenge: Option<Challenge>,
+    tokens: HashMap<Access, HeaderValue>,
+    /// Why requests are anonymous, if they are.
+    anonymous: String,
+    /// Why the machine's cloud gave no identity, if it was asked in vain.
+    failed: Option<Failure>,
+}
+
+impl Identity {
+    /// A refusal of an anonymous request says as well why it was one.
+    fn explained(&self, refusal: Error) -> Error {
+        match (refusal, &self.failed) {
+            (Error::Unauthorized { what, place, status, detail, .. }, Some(failed)) => Error::CloudIdentity {
+                what,
+                place,
+                status,
+                detail,
+                failure: failed.to_string(),
+                transient: failed.kind == Kind::Transient,
+                hint: failed.hint,
+            },
+            (other, _) => other,
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn new(
+        client: Client,
+        place: Place,
+        credentials: Option<Credentials>,
+        limits: Limits,
+        is_mirror: bool,
+    ) -> Result<Self, Error> {
+        let host = contacted(place.reference.registry());
+        let parse = |scheme: &str| {
+            Url::parse(&format!("{scheme}://{host}/v2/"))
+                .map_err(|e| Error::malformed(format!("registry {host}"), e.to_string()))
+        };
+        let candidates = match place.root {
+            Some(root) => (root, None),
+            None => (parse("https")?, Some(parse("http")?)),
+        };
+        Ok(Self {
+            client,
+            reference: place.reference,
+            limits,
+            credentials,
+            candidates,
+            namespace: place.namespace,
+            headers: place.headers,
+            is_mirror,
+            base: OnceCell::new(),
+            identity: Mutex::default(),
+        })
+    }
+
+    /// What is kept of this repository for these credentials.
+    pub(super) fn section(&self, cache: &Cache) -> Option<Section> {
+        cache.section(&self.reference, self.credentials.as_ref())
+    }
+
+    /// Nobody on the way can have changed what this registry said: it came by TLS, or from this machine.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.base.get().is_some_and(|base| base.scheme() == "https" || is_loopback(base))
+    }
+
+    /// The registry's host for messages.
+    pub(super) fn host(&self) -> &str {
+        self.reference.registry()
+    }
+
+    /// `/v2/<repository>/<path>` at the registry, as far as is known where that is: [`Session::call`] finds out the rest.
+    pub(super) fn url(&self, path: &str) -> Result<Url, Error> {
+        let mut url = self
+            .base
+            .get()
+            .unwrap_or_else(|| self.presumed().0)
+            .join(&format!("{}/{path}", self.reference.repository()))
+            .map_err(|e| Error::malformed(format!("URL of {path} at {}", self.host()), e.to_string()))?;
+        if let Some(namespace) = &self.namespace {
+            url.query_pairs_mut().append_pair("ns", namespace);
+        }
+        Ok(url)
+    }
+
+    /// Whether a URL is the registry's own: scheme, host and port.
+    pub(super) fn is_own(&self, url: &Url) -> bool {
+        self.base.get().is_some_and(|base| base.origin() == url.origin())
+    }
+
+    /// Sends a request, identifies ourselves as the registry asks, and returns any answer but 429 and 5xx. Redirects of
+    /// GET and HEAD are followed if `follow` says so.
+    pub(super) async fn call(
+        &self,
+        request: Request,
+        access: Access,
+        follow: Redirects,
+        what: &str,
+    ) -> Result<Response, Error> {
+        let mut first = match self.base.get() {
+            Some(_) => None,
+            // Once for each place; on the heap, because it would double what every other call needs.
+            None => Box::pin(self.begin(&request, follow, what)).await?,
+        };
+        let request = self.settled(request);
+        let mut again = true;
+        loop {
+            let mut request = self.prepared(request.clone());
+            let mut sent = None;
+            let response = if let Some(response) = first.take() {
+                response
+            } else {
+                if self.is_own(&request.url) {
+                    sent = self.authorization(access).await?;
+                }
+                if let Some(value) = &sent {
+                    request = request.header(header::AUTHORIZATION, value.clone());
+                }
+                let answer = match follow {
+                    Redirects::Followed => self.client.send_following(request).await,
+                    Redirects::Returned => self.client.send(request).await,
+                };
+                answer.map_err(|e| http_error(what, e))?
+            };
+            let challenged = response.status.as_u16() == 401 && self.is_own(&response.url);
+            if !challenged || !again || !self.learn(&response.headers, access, sent.as_ref()).await {
+                return Ok(response);
+            }
+            again = false;
+        }
+    }
+
+    /// Adds what the configuration wants to be sent to this place.
+    fn prepared(&self, request: Request) -> Request {
+        if self.is_own(&request.url) {
+            return self.dressed(request);
+        }
+        if self.is_mirror { request.retries(0) } else { request }
+    }
+
+    fn dressed(&self, mut request: Request) -> Request {
+        for (name, value) in &self.headers {
+            request = request.append(name.clone(), value.clone());
+        }
+        if self.is_mirror { request.retries(0) } else { request }
+    }
+
+    /// The error for an answer that is not the one hoped for.
+    pub(super) async fn refused(&self, mut response: Response, what: &str) -> Error {
+        let detail = explanation(&mut response).await;
+        let what = what.to_owned();
+        let own = self.is_own(&response.url);
+        let place =
+            if own { self.host().to_owned() } else { response.url.host_str().map(shown).unwrap_or_default() };
+        match response.status.as_u16() {
+            status @ (401 | 403) if own => {
+                let identity = self.identity.lock().await;
+                let how = identity.anonymous.clone();
+                identity.explained(Error::Unauthorized { what, place, status, how, detail })
+            }
+            404 => ImageError::NotFound { what, place: format!("registry {}", self.reference.name()) }.into(),
+            status => Error::Refused { what, place, status, detail },
+        }
+    }
+
+    /// Finds out where the registry is, once, by the first request to it; the answer is returned if it is that of
+    /// `request`.
+    ///
+    /// To ask the root end point before everything else is what the API foresees, and is one request that a registry open
+    /// to all does not need: its first answer says the same. Asked it is when credentials are known, because it tells
+    /// whether they are wanted: some registries hide from strangers what they have (404, an empty list), and that must
+    /// never be read as "there is none". And before a write, whose body would be sent in vain.
+    async fn begin(
+        &self,
+        request: &Request,
+        follow: Redirects,
+        what: &str,
+    ) -> Result<Option<Response>, Error> {
+        let mut first = None;
+        self.base
+            .get_or_try_init(|| async {
+                let reads = matches!(request.method, Method::GET | Method::HEAD);
+                if self.credentials.is_some() || !reads {
+                    let root = Request::get(self.presumed().0.clone());
+                    let (base, response) = self.probe(root, &format!("registry {}", self.host())).await?;
+                    if response.status.as_u16() == 401 {
+                        self.identity.lock().await.challenge = Challenge::of(&response.headers);
+                    }
+                    return Ok::<_, Error>(base);
+                }
+                let (base, response) = self.probe(request.clone(), what).await?;
+                // What happens behind a redirect says nothing about the registry's own protocol, so it is not followed yet.
+                let redirects = matches!(response.status.as_u16(), 301 | 302 | 303 | 307 | 308);
+                if !(follow == Redirects::Followed && redirects) {
+                    first = Some(response);
+                }
+                Ok(base)
+            })
+            .await?;
+        Ok(first)
+    }
+
+    /// Sends the first request, and finds out by it whether the registry speaks TLS.
+    async fn probe(&self, request: Request, what: &str) -> Result<(Url, Response), Error> {
+        let request = self.dressed(request);
+        let (first, second) = self.presumed();
+        let Some(second) = second else {
+            let response = self.client.send(request).await.map_err(|e| http_error(what, e))?;
+            return Ok((first.clone(), response));
+        };
+        let other = Request { url: of_scheme(request.url.clone(), second), ..request.clone() };
+        let (answer, failure) = match self.client.send(request).await {
+            // What TLS servers tell a client that speaks plain HTTP.
+            Ok(response) if response.status.as_u16() == 400 && first.scheme() == "http" => {
+                (Some(response), None)
+            }
+            Ok(response) => return Ok((first.clone(), response)),
+            Err(error) if may_be_other_protocol(&error, first) => (None, Some(error)),
+            Err(error) => return Err(http_error(what, error)),
+        };
+        // The client lets plain HTTP pass for loopback and for hosts that the user named as such, and refuses it
+        // otherwise without opening a connection.
+        match (self.client.send(other).await, answer, failure) {
+            (Ok(response), ..) => Ok((second.clone(), response)),
+            // Spoke HTTP and does not speak TLS: a registry that does not like the request.
+            (Err(error), Some(answer), _) if may_be_other_protocol(&error, second) => {
+                Ok((first.clone(), answer))
+            }
+            (Err(_), _, Some(failure)) => Err(http_error(what, failure)),
+            // Speaks TLS, with a certificate that does not hold, say.
+            (Err(error), ..) => Err(http_error(what, error)),
+        }
+    }
+
+    /// Where the registry is tried first, and then. TLS first, except on loopback, where it is rare, and where setting it
+    /// up would cost more than the request.
+    fn presumed(&self) -> (&Url, Option<&Url>) {
+        match &self.candidates {
+            (tls, Some(plain)) if is_loopback(plain) => (plain, Some(tls)),
+            (tls, plain) => (tls, plain.as_ref()),
+        }
+    }
+
+    /// The request as it is now that the registry was found: one that was made before may have guessed wrong.
+    fn settled(&self, request: Request) -> Request {
+        match self.base.get() {
+            Some(base) if request.url.origin() == self.presumed().0.origin() => {
+                Request { url: of_scheme(request.url, base), ..request }
+            }
+            _ => request,
+        }
+    }
+
+    /// The header to send along now, as far as is known.
+    async fn authorization(&self, access: Access) -> Result<Option<HeaderValue>, Error> {
+        let mut identity = self.identity.lock().await;
+        if let Some(Credentials::RegistryToken(token)) = &self.credentials {
+            return Ok(identity.challenge.is_some().then(|| auth::bearer(token)).flatten());
+        }
+        match identity.challenge.clone() {
+            None => Ok(None),
+            Some(Challenge::Basic) => Ok(self.basic(&mut identity).await),
+            Some(Challenge::Bearer { realm, service }) => {
+                if let Some(token) = identity.tokens.get(&access) {
+                    return Ok(Some(token.clone()));
+                }
+                let credentials = self.known(&mut identity).await;
+                let grant = self.grant(&realm, service.as_deref(), access, credentials.as_ref()).await;
+                let grant = grant.map_err(|e| identity.explained(e))?;
+                let value = auth::bearer(&grant.token).ok_or_else(|| {
+                    Error::malformed(format!("token for {}", self.host()), "it cannot stand in a header")
+                })?;
+                identity.tokens.insert(access, value.clone());
+                identity.anonymous = grant.anonymous;
+                Ok(Some(value))
+            }
+        }
+    }
+
+    async fn grant(
+        &self,
+        realm: &str,
+        service: Option<&str>,
+        access: Access,
+        credentials: Option<&Credentials>,
+    ) -> Result<Grant, Error> {
+        let scope = format!("repository:{}:{}", self.reference.repository(), access.actions());
+        let registry = self.base.get().unwrap_or_else(|| self.presumed().0);
+        let of_cloud = matches!(self.credentials, Some(Credentials::Cloud(_)));
+        Exchange {
+            client: &self.client,
+            registry,
+            host: self.host(),
+            realm,
+            service,
+            scope: &scope,
+            credentials,
+            of_cloud,
+        }
+        .run()
+        .await
+    }
+
+    /// Learns from a 401; whether trying again makes sense. `sent` is what was sent in vain.
+    async fn learn(&self, headers: &HeaderMap, access: Access, sent: Option<&HeaderValue>) -> bool {
+        let mut identity = self.identity.lock().await;
+        if identity.tokens.get(&access).is_some_and(|known| Some(known) != sent) {
+            // Another thread has a newer token already.
+            return true;
+        }
+        identity.tokens.remove(&access);
+        let Some(challenge) = Challenge::of(headers) else { return false };
+        let worth_it = match challenge {
+            Challenge::Bearer { .. } => true,
+            Challenge::Basic => {
+                let basic = self.basic(&mut identity).await;
+                basic.is_some() && basic.as_ref() != sent
+            }
+        };
+        identity.challenge = Some(challenge);
+        worth_it
+    }
+
+    async fn basic(&self, identity: &mut Identity) -> Option<HeaderValue> {
+        let known = self.known(identity).await;
+        let header = known.as_ref().and_then(Credentials::basic);
+        if header.is_none() {
+            let why = match known {
+                Some(Credentials::IdentityToken(_)) => {
+                    "an identity token is known for it, and it wants a password"
+                }
+                _ => "no password is known for it",
+            };
+            why.clone_into(&mut identity.anonymous);
+        }
+        header
+    }
+
+    /// What to identify ourselves with now. A cloud that fails leaves us anonymous, which many repositories allow; a
+    /// refusal then tells of both.
+    async fn known(&self, identity: &mut Identity) -> Option<Credentials> {
+        let (Some(Credentials::Cloud(cloud)), Some(base)) = (&self.credentials, self.base.get()) else {
+            return self.credentials.clone();
+        };
+        match cloud.credentials(&self.client, base).await {
+            Ok(known) => {
+                identity.failed = None;
+                known
+            }
+            Err(failure) => {
+                tracing::warn!(registry = self.host(), %failure, "going on without credentials");
+                identity.failed = Some(failure);
+                None
+            }
+        }
+    }
+}
+
+/// Whether redirects are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Redirects {
+    Followed,
+    Returned,
+}
+
+/// The registry's own words about a refusal, fit for a terminal: the first error of the API's error document, or the
+/// beginning of whatever else came.
+pub(crate) async fn explanation(response: &mut Response) -> String {
+    #[derive(Deserialize)]
+    struct Document {
+        #[serde(default)]
+        errors: Vec<Item>,
+        #[serde(default)]
+        details: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct Item {
+        #[serde(default)]
+        code: String,
+        #[serde(default)]
+        message: String,
+    }
+    let is_page = response.header(&header::CONTENT_TYPE).is_some_and(|t| t.starts_with("text/html"));
+    let Ok(body) = response.body.bytes(EXPLANATION).await else { return String::new() };
+    if is_page {
+        return String::new();
+    }
+    let Ok(document) = serde_json::from_slice::<Document>(&body) else {
+        return shown(String::from_utf8_lossy(&body).trim());
+    };
+    match document.errors.first() {
+        Some(Item { code, message }) if message.is_empty() => shown(code),
+        Some(Item { message, .. }) => shown(message),
+        None => document.details.map(|d| shown(&d)).unwrap_or_default(),
+    }
+}
+
+/// Puts the object in front of a failed call.
+pub(super) fn http_error(what: &str, source: plimsoll_http::Error) -> Error {
+    Error::Http { what: what.to_owned(), source: Box::new(source) }
+}
+
+/// The URL with the scheme of `base`. The two candidates differ in nothing else.
+fn of_scheme(mut url: Url, base: &Url) -> Url {
+    // Fails only between schemes of different kinds, and these are http and https.
+    let _ = url.set_scheme(base.scheme());
+    url
+}
+
+/// Whether the other side may simply speak the other of TLS and plain HTTP. Without a port of its own it may also listen
+/// on the other protocol's only.
+fn may_be_other_protocol(error: &plimsoll_http::Error, url: &Url) -> bool {
+    use plimsoll_http::{Error as E, TlsFault};
+    match error {
+        E::Tls { fault, .. } => matches!(fault, TlsFault::NotTls | TlsFault::Protocol),
+        E::Protocol { .. } | E::Interrupted { .. } => true,
+        E::Connect { .. } => url.port().is_none(),
+        _ => false,
+    }
+}
+
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(v4)) => v4.is_loopback(),
+        Some(url::Host::Ipv6(v6)) => v6.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}

@@ -8,13 +8,14 @@ use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use plimsoll_core::Digest;
 use plimsoll_fuzz::{documents, limits, scratch};
 use plimsoll_image::local::docker::Docker;
 use plimsoll_image::{Source, artifact};
+use plimsoll_registry::SocketEngine;
 
 static ANSWERS: Mutex<VecDeque<Vec<u8>>> = Mutex::new(VecDeque::new());
 
@@ -50,7 +51,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     }
     *ANSWERS.lock().unwrap() = documents.into_iter().map(<[u8]>::to_vec).collect();
     let limits = limits();
-    let Ok(engine) = Docker::open(&SOCKET, "app:1.0", limits.clone()) else {
+    let Ok(engine) = Docker::open(Arc::new(SocketEngine::new(&SOCKET)), "app:1.0", limits.clone()) else {
         return Corpus::Keep;
     };
     let _ = engine.remark();

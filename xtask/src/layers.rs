@@ -47,19 +47,20 @@ const HOUSE: &[Room] = &[
     room("policy", Pure, &["core", "verify", "sbom", "vuln"]),
     room("http", Network, &["core"]),
     Room { in_tests: &["sbom"], ..room("feeds", Network, &["core", "files", "vuln"]) },
-    room("registry", Network, &["core", "files", "image", "http"]),
-    room("signing", Network, &["core", "files", "verify", "image", "http", "registry"]),
+    room("cloud", Network, &["core", "http"]),
+    room("registry", Network, &["core", "files", "image", "http", "cloud"]),
+    room("signing", Network, &["core", "files", "verify", "image", "http", "cloud", "registry"]),
     room(
         "gather",
         Network,
-        &["core", "verify", "image", "sbom", "vuln", "policy", "http", "registry", "signing"],
+        &["core", "verify", "image", "sbom", "vuln", "policy", "http", "cloud", "registry", "signing"],
     ),
     room(
         "plimsoll",
         Network,
         &[
-            "core", "files", "verify", "image", "sbom", "vuln", "policy", "http", "feeds", "registry",
-            "signing", "gather",
+            "core", "files", "verify", "image", "sbom", "vuln", "policy", "http", "feeds", "cloud",
+            "registry", "signing", "gather",
         ],
     ),
 ];

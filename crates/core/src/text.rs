@@ -45,6 +45,17 @@ pub fn terminal_json(document: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Foreign text for an error message: escaped, and cut after 200 bytes.
+pub fn shown(foreign: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut end = foreign.len().min(LONGEST);
+    while !foreign.is_char_boundary(end) {
+        end -= 1;
+    }
+    let cut = terminal(foreign.get(..end).unwrap_or_default());
+    if end < foreign.len() { format!("{cut}…") } else { cut.into_owned() }
+}
+
 /// Foreign text in an error message: 80 characters are enough to recognise it.
 pub(crate) fn shortened(text: &str) -> String {
     const SHOWN: usize = 80;

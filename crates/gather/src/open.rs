@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::{panic, thread};
 
+use plimsoll_cloud::Cloud;
 use plimsoll_core::{Algorithm, Digest, Hasher, LimitExceeded, Limits, Platform, Reference, read};
 use plimsoll_http::Client;
 use plimsoll_image::Source;
@@ -13,7 +14,7 @@ use plimsoll_image::artifact::{self, Artifact, Image};
 use plimsoll_image::layout::Layout;
 use plimsoll_image::local::folder::Folder;
 use plimsoll_registry::Registry;
-use plimsoll_registry::auth::{Cloud, Credentials};
+use plimsoll_registry::auth::Credentials;
 use plimsoll_registry::{Cache, Plan};
 use plimsoll_sbom::ReadDocument;
 

@@ -11,12 +11,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Digest, Limits, Timestamp};
 use plimsoll_gather::{Access, Collection, Opened, Registries, Subject, evidence, layers, open};
 use plimsoll_image::media;
 use plimsoll_policy::{Collected, Decision, DenyList, Outcome, Policy, Rule, Signatures, Verdict, evaluate};
 use plimsoll_registry::RegistryConfig;
-use plimsoll_registry::auth::{Cloud, Mode};
 use plimsoll_signing::evidence::older_tag;
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Pair, Sigstore, hex, pae, pem};
 use plimsoll_testkit::{Artifact, Fault, ImageBuilder, Layer, Registry, attachment};

@@ -63,7 +63,7 @@ pub mod unix;
 #[cfg(test)]
 mod tests;
 
-pub use address::Class;
+pub use address::{Class, is_loopback};
 pub use blocking::{block_on, keep_going, wait};
 pub use body::Body;
 pub use client::Client;

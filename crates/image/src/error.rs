@@ -6,7 +6,9 @@
 use std::fmt::Write as _;
 use std::io;
 
-use plimsoll_core::{Classify, Digest, Kind, LimitExceeded, Platform, json, text};
+#[cfg(test)]
+use plimsoll_core::text::shown;
+use plimsoll_core::{Classify, Digest, Kind, LimitExceeded, Platform, json};
 
 /// Why an image could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -305,17 +307,6 @@ impl Error {
     pub fn malformed(what: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Malformed { what: what.into(), problem: problem.into() }
     }
-}
-
-/// Shortens and escapes foreign text for a message.
-pub fn shown(foreign: &str) -> String {
-    const LONGEST: usize = 200;
-    let mut end = foreign.len().min(LONGEST);
-    while !foreign.is_char_boundary(end) {
-        end -= 1;
-    }
-    let cut = text::terminal(foreign.get(..end).unwrap_or_default());
-    if end < foreign.len() { format!("{cut}…") } else { cut.into_owned() }
 }
 
 fn listed(names: &[String]) -> String {

@@ -8,11 +8,11 @@ use std::io::Read;
 
 use plimsoll_core::{Digest, LimitExceeded, Limits, read};
 
-use crate::error::shown;
 use crate::layout::saved;
 use crate::manifest::{self, Document, Index};
 use crate::source::Referrers;
 use crate::{Descriptor, Error, media};
+use plimsoll_core::text::shown;
 
 /// The reference name of an image in a layout.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";

@@ -195,7 +195,7 @@ pub(crate) fn check_version(marker: &[u8], what: &str, limits: &Limits) -> Resul
     if marker.version.split('.').next() == Some("1") {
         return Ok(());
     }
-    let got = crate::error::shown(&marker.version);
+    let got = plimsoll_core::text::shown(&marker.version);
     Err(Error::malformed(
         format!("{what}: oci-layout"),
         format!("got imageLayoutVersion {got}, expected 1.0.0"),

@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::descriptor::null_is_default;
-use crate::error::shown;
 use crate::{Descriptor, Error, media};
+use plimsoll_core::text::shown;
 
 /// A manifest of either kind.
 #[derive(Debug, Clone, PartialEq, Eq)]

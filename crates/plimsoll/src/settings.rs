@@ -8,10 +8,10 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Kind, LimitExceeded, Limits, Timestamp, clock, read};
 use plimsoll_gather::Registries;
 use plimsoll_http::{ClientCertificate, HostTls};
-use plimsoll_registry::auth::{Cloud, Mode};
 use plimsoll_registry::{Cache, RegistryConfig};
 use plimsoll_signing::key::{self, KeyAccess, Secret};
 use plimsoll_signing::{PrivateKey, SigningKey, Zeroizing};

@@ -10,47 +10,22 @@
 //! Credentials never show up in `Debug` output, messages or logs.
 
 mod challenge;
-pub(crate) mod cloud;
 mod config;
 mod helper;
 mod token;
 
-use std::fmt;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use plimsoll_cloud::{Login, basic, sensitive};
 use plimsoll_core::Reference;
 use plimsoll_http::HeaderValue;
 
 use crate::Error;
 
-pub use cloud::{Cloud, CloudIdentity, Failure as CloudFailure, Mode, code as refusal_code};
 pub use config::Keyring;
+pub use plimsoll_cloud::Secret;
+use plimsoll_cloud::{Cloud, CloudIdentity};
 
 pub(crate) use challenge::Challenge;
 pub(crate) use token::{Exchange, Grant};
-
-/// A password or token. Its `Debug` output says nothing about it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for the one place that sends it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(secret)")
-    }
-}
 
 /// What one registry knows us by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +44,15 @@ pub enum Credentials {
     RegistryToken(Secret),
     /// The identity that a cloud gives this machine; it becomes one of the others when the registry asks.
     Cloud(CloudIdentity),
+}
+
+impl From<Login> for Credentials {
+    fn from(login: Login) -> Self {
+        match login {
+            Login::Password { username, password } => Self::Password { username, password },
+            Login::IdentityToken(token) => Self::IdentityToken(token),
+        }
+    }
 }
 
 impl Credentials {
@@ -94,19 +78,13 @@ impl Credentials {
     /// `Basic …`, where these credentials have a password.
     pub(crate) fn basic(&self) -> Option<HeaderValue> {
         let Self::Password { username, password } = self else { return None };
-        sensitive(&format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.reveal()))))
+        basic(username, password)
     }
 }
 
 /// `Bearer …`, if the token can stand in a header.
 pub(crate) fn bearer(token: &Secret) -> Option<HeaderValue> {
     sensitive(&format!("Bearer {}", token.reveal()))
-}
-
-fn sensitive(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(text).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }
 
 #[cfg(test)]

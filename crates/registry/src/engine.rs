@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use bytes::{Buf as _, Bytes};
 use plimsoll_core::LimitExceeded;
+use plimsoll_core::text::shown;
 use plimsoll_http::unix::{Socket, Streamed};
 use plimsoll_image::Error as ImageError;
-use plimsoll_image::error::shown;
 use plimsoll_image::local::docker::{Engine, STORE};
 use tokio::sync::mpsc;
 

@@ -38,7 +38,7 @@ use places::Places;
 use plimsoll_image::{Content, Descriptor, Error as ImageError, Listing, Referrers, Source, Store};
 
 pub use probe::Probe;
-pub(crate) use session::{explanation, is_loopback};
+pub(crate) use session::explanation;
 
 /// One repository of a registry, and what the user named in it.
 pub struct Registry {

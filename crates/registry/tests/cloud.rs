@@ -13,11 +13,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Classify as _, Kind, Limits, Reference, Timestamp, clock};
 use plimsoll_http::{Client, Resolve, Resolving, Settings};
 use plimsoll_image::{Error, Source as _};
 use plimsoll_registry::Registry;
-use plimsoll_registry::auth::{Cloud, Credentials, Keyring, Mode};
+use plimsoll_registry::auth::{Credentials, Keyring};
 use plimsoll_testkit as testkit;
 use serde_json::json;
 use tempfile::TempDir;

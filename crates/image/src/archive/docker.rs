@@ -13,11 +13,11 @@ use serde::Deserialize;
 
 use super::members::{Members, Span};
 use crate::descriptor::null_is_default;
-use crate::error::shown;
 use crate::index::{Objects as _, has_tag};
 use crate::manifest::{Manifest, strict};
 use crate::media::{self, Compression};
 use crate::{Descriptor, Error};
+use plimsoll_core::text::shown;
 
 /// One image of such an archive.
 #[derive(Debug)]

@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use plimsoll_core::Limits;
 
 use super::again::{Again, Restream, Tap};
-use crate::error::{TarProblem, shown};
+use crate::error::TarProblem;
 use crate::index::Objects;
 use crate::inflate::{MAGIC_BYTES, detect};
 use crate::layout::small;
 use crate::media::Compression;
 use crate::tar::{Entry, Kind, Reader, Stream, clean_link};
 use crate::{Descriptor, Error};
+use plimsoll_core::text::shown;
 
 /// Where the bytes of a member are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,8 +17,9 @@ use super::exact::Tree;
 use super::facts::{Facts, Ledger, Node, Record, Target};
 use super::paths::{Hashes, Keyed, base, join, parent};
 use crate::Error;
-use crate::error::{TarProblem, shown};
+use crate::error::TarProblem;
 use crate::tar::{Entry, Kind, Reader, Stream, clean_link};
+use plimsoll_core::text::shown;
 
 /// What to look for beside the hashes.
 pub(super) struct Interest<'a> {

@@ -14,7 +14,7 @@ use super::facts::{Known, Node, Present, Record, Target};
 use super::paths::{Keyed, join, parent};
 use super::scan::Targets;
 use crate::Error;
-use crate::error::shown;
+use plimsoll_core::text::shown;
 
 pub(super) struct Stack<'a> {
     layers: &'a [Known],

@@ -25,12 +25,12 @@ use plimsoll_core::{Digest, Limits, Platform};
 use super::names::{Named, choose};
 use super::narrow::{Holds, Narrowed, narrow};
 use super::{is_there, open};
-use crate::error::shown;
 use crate::index::Objects;
 use crate::manifest::Document;
 use crate::source::Referrers;
 use crate::{Descriptor, Error, Source};
 use bolt::Bolt;
+use plimsoll_core::text::shown;
 
 const STORE: &str = "containerd";
 const NAMES: &str = "io.containerd.metadata.v1.bolt/meta.db";

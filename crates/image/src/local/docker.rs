@@ -26,10 +26,10 @@ use super::names::{Named, choose};
 use super::narrow::{Holds, Narrowed, narrow};
 use crate::archive::{Archive, Restream};
 use crate::descriptor::null_is_default;
-use crate::error::shown;
 use crate::manifest::{self, Document, strict};
 use crate::source::Referrers;
 use crate::{Descriptor, Error, Source};
+use plimsoll_core::text::shown;
 pub use socket::{podman_socket, socket};
 
 /// What the engine's store is called in messages.

@@ -8,7 +8,7 @@
 use plimsoll_core::{Digest, Reference};
 
 use crate::Error;
-use crate::error::shown;
+use plimsoll_core::text::shown;
 
 /// One image of a store.
 #[derive(Debug, Clone)]

@@ -81,7 +81,7 @@ impl Podman {
         let Some((root, image)) = images.into_iter().nth(at) else {
             return Err(Error::NotFound { what: format!("image {wanted}"), place: STORE.to_owned() });
         };
-        let place = format!("podman:{} in {}", crate::error::shown(wanted), root.directory.display());
+        let place = format!("podman:{} in {}", plimsoll_core::text::shown(wanted), root.directory.display());
         let manifest = root.big_data(&image, "manifest", &limits)?;
         let top = Descriptor::of(media_type(&manifest, &format!("{place}: manifest"), &limits)?, &manifest);
         if let Some(expected) = image.digest
@@ -108,7 +108,7 @@ fn named(image: &ImageRecord) -> Result<Named, Error> {
     let id = format!("sha256:{}", image.id);
     let identity: Digest = id.parse().map_err(|_| {
         let problem =
-            format!("got the image ID `{}`, expected 64 hex digits", crate::error::shown(&image.id));
+            format!("got the image ID `{}`, expected 64 hex digits", plimsoll_core::text::shown(&image.id));
         Error::malformed(STORE, problem)
     })?;
     // One image may have come under several manifests; each is kept under its digest.
@@ -140,7 +140,7 @@ fn chain(
         }
         let found = lists.iter().find_map(|(root, list)| Some((*root, list.get(&id)?)));
         let Some((root, record)) = found else {
-            let what = format!("layer {}", crate::error::shown(&id));
+            let what = format!("layer {}", plimsoll_core::text::shown(&id));
             return Err(Error::NotFound { what, place: place.to_owned() });
         };
         if let Some(diff_id) = record.diff_id {

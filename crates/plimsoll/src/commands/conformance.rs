@@ -1,7 +1,7 @@
 //! `plimsoll conformance`: the client protocol of the Sigstore conformance suite.
 
+use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Kind, Limits};
-use plimsoll_registry::auth::{Cloud, Mode};
 use plimsoll_signing::FileDigests;
 use plimsoll_signing::key::KeyAccess;
 use plimsoll_verify::{

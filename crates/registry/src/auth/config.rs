@@ -170,7 +170,7 @@ impl Entry {
                     place: path.display().to_string(),
                     problem: format!(
                         "`auth` of {} is not base64 of user:password",
-                        plimsoll_image::error::shown(key)
+                        plimsoll_core::text::shown(key)
                     ),
                 });
             };

@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use super::{Credentials, Secret};
 use crate::Error;
-use plimsoll_image::error::shown;
+use plimsoll_core::text::shown;
 
 /// Bytes of a helper's answer. Access tokens of cloud providers have a few KiB.
 const ANSWER: u64 = 64 * 1024;

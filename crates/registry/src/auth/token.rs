@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::config::is_docker_hub;
 use super::{Credentials, Secret};
 use crate::Error;
-use plimsoll_image::error::shown;
+use plimsoll_core::text::shown;
 
 /// Bytes of a token server's answer. The largest tokens known have some 16 KiB.
 const ANSWER: u64 = 256 * 1024;

@@ -21,7 +21,7 @@ use plimsoll_http::{ClientCertificate, HeaderMap, HeaderName, HeaderValue, Url};
 
 use super::document::{Document, Table, Value, contents};
 use crate::Error;
-use plimsoll_image::error::shown;
+use plimsoll_core::text::shown;
 
 /// What one file says.
 pub(super) struct Hosts {

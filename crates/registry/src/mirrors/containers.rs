@@ -18,7 +18,7 @@ use plimsoll_core::Reference;
 
 use super::document::{Document, Table, Value};
 use crate::Error;
-use plimsoll_image::error::shown;
+use plimsoll_core::text::shown;
 
 /// One `[[registry]]`.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::Error;
-use plimsoll_image::error::shown;
+use plimsoll_core::text::shown;
 
 /// The text of a configuration file.
 pub(super) struct Document {

@@ -15,8 +15,8 @@ use super::manifest::{self, Fetched};
 use super::push::{self, Precondition};
 use super::session::Session;
 use crate::Error;
+use plimsoll_core::text::shown;
 use plimsoll_image::Error as ImageError;
-use plimsoll_image::error::shown;
 use plimsoll_image::{Descriptor, media};
 
 /// How often an update is tried. In each round one of those who compete gets through, so this bounds how many may compete

@@ -8,8 +8,8 @@ use serde::de::IgnoredAny;
 
 use super::session::{Access, Redirects, Session, http_error};
 use crate::Error;
+use plimsoll_core::text::shown;
 use plimsoll_image::Error as ImageError;
-use plimsoll_image::error::shown;
 use plimsoll_image::{Descriptor, media};
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");

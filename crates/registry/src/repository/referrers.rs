@@ -17,9 +17,9 @@ use super::manifest::{self, Answer, Fetched};
 use super::session::{Access, Redirects, Session};
 use super::{fallback, link};
 use crate::Error;
+use plimsoll_core::text::shown;
 use plimsoll_image::Error as ImageError;
 use plimsoll_image::descriptor::null_is_default;
-use plimsoll_image::error::shown;
 use plimsoll_image::{Descriptor, Referrers, media};
 
 /// Pages of one list; registries put 50 to 1,000 descriptors on one.

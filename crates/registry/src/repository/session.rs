@@ -11,12 +11,12 @@ use serde::Deserialize;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::Error;
-use crate::auth::cloud::Failure;
 use crate::auth::{self, Challenge, Credentials, Exchange, Grant};
 use crate::cache::{Cache, Section};
 use crate::mirrors::{Place, contacted};
+use plimsoll_cloud::Failure;
+use plimsoll_core::text::shown;
 use plimsoll_image::Error as ImageError;
-use plimsoll_image::error::shown;
 
 /// Bytes of an error document that are read; messages beyond are cut.
 const EXPLANATION: u64 = 16 * 1024;
@@ -119,7 +119,7 @@ impl Session {
 
     /// Nobody on the way can have changed what this registry said: it came by TLS, or from this machine.
     pub(super) fn is_sealed(&self) -> bool {
-        self.base.get().is_some_and(|base| base.scheme() == "https" || is_loopback(base))
+        self.base.get().is_some_and(|base| base.scheme() == "https" || plimsoll_http::is_loopback(base))
     }
 
     /// The registry's host for messages.
@@ -294,7 +294,7 @@ impl Session {
     /// up would cost more than the request.
     fn presumed(&self) -> (&Url, Option<&Url>) {
         match &self.candidates {
-            (tls, Some(plain)) if is_loopback(plain) => (plain, Some(tls)),
+            (tls, Some(plain)) if plimsoll_http::is_loopback(plain) => (plain, Some(tls)),
             (tls, plain) => (tls, plain.as_ref()),
         }
     }
@@ -403,7 +403,7 @@ impl Session {
         match cloud.credentials(&self.client, base).await {
             Ok(known) => {
                 identity.failed = None;
-                known
+                known.map(Into::into)
             }
             Err(failure) => {
                 tracing::warn!(registry = self.host(), %failure, "going on without credentials");
@@ -474,14 +474,5 @@ fn may_be_other_protocol(error: &plimsoll_http::Error, url: &Url) -> bool {
         E::Protocol { .. } | E::Interrupted { .. } => true,
         E::Connect { .. } => url.port().is_none(),
         _ => false,
-    }
-}
-
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(v4)) => v4.is_loopback(),
-        Some(url::Host::Ipv6(v6)) => v6.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => false,
     }
 }

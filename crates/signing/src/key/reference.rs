@@ -18,9 +18,9 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{read, text};
 use plimsoll_http::Settings;
-use plimsoll_registry::auth::{Cloud, Mode};
 use plimsoll_verify::PublicKey;
 
 use super::{PrivateKey, Zeroizing, external, file, k8s, kms, pkcs11};

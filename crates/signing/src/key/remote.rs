@@ -6,9 +6,9 @@
 
 use aws_lc_rs::digest as lc;
 use bytes::Bytes;
+use plimsoll_cloud::{Failure as CloudFailure, refusal_code};
 use plimsoll_core::{Classify as _, Kind, json, text};
 use plimsoll_http::{Client, HeaderValue, Request, StatusCode, Url};
-use plimsoll_registry::auth::{CloudFailure, refusal_code};
 use plimsoll_verify::{KeyAlgorithm, PublicKey};
 use serde::de::DeserializeOwned;
 use std::time::Duration;

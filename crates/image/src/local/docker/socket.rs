@@ -13,7 +13,7 @@ pub fn socket(env: &dyn Fn(&str) -> Option<OsString>) -> Result<PathBuf, Error> 
         let host = host.to_string_lossy().into_owned();
         return match host.strip_prefix("unix://") {
             Some(path) if path.starts_with('/') => Ok(path.into()),
-            _ => Err(Error::RemoteEngine { got: crate::error::shown(&host) }),
+            _ => Err(Error::RemoteEngine { got: plimsoll_core::text::shown(&host) }),
         };
     }
     let rootless = in_runtime_folder(env, "docker.sock").filter(|path| path.exists());

@@ -124,7 +124,7 @@ fn identifier(id: &str) -> Result<&str, Error> {
     if !id.is_empty() && id.len() <= 128 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         return Ok(id);
     }
-    let got = crate::error::shown(id);
+    let got = plimsoll_core::text::shown(id);
     Err(Error::malformed(STORE, format!("got the identifier `{got}`, expected hex digits")))
 }
 

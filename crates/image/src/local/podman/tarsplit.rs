@@ -20,8 +20,8 @@ use serde::Deserialize;
 
 use super::beneath::Beneath;
 use crate::Error;
-use crate::error::shown;
 use crate::inflate::Gunzip;
+use plimsoll_core::text::shown;
 
 /// Bytes of one line. A header with a long name and attributes has a few KiB; padding comes in pieces of 1 MiB.
 const LINE: u64 = 16 * 1024 * 1024;

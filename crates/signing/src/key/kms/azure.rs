@@ -10,8 +10,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use plimsoll_cloud::Cloud;
 use plimsoll_http::{HeaderValue, Request, Url, header};
-use plimsoll_registry::auth::Cloud;
 use plimsoll_verify::{KeyAlgorithm, PublicKey};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

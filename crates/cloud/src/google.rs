@@ -21,9 +21,12 @@ use plimsoll_http::{Client, HeaderName, HeaderValue, Request, Url, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Environment, Failure, Fetched, Mode, NEAR, Step, form, jwt};
-use crate::auth::{Credentials, Secret};
-use plimsoll_image::error::shown;
+use crate::environment::{Environment, Mode};
+use crate::jwt;
+use crate::login::{Login, TimedLogin, basic};
+use crate::secret::Secret;
+use crate::step::{Failure, NEAR, Step, form};
+use plimsoll_core::text::shown;
 
 pub(super) const CLOUD: &str = "Google";
 
@@ -111,10 +114,10 @@ struct Answer {
 }
 
 impl Answer {
-    fn fetched(self, step: Step) -> Result<Fetched, Failure> {
+    fn fetched(self, step: Step) -> Result<TimedLogin, Failure> {
         let token = step.token(self.access_token)?;
         let life = Duration::from_secs(self.expires_in.unwrap_or_default());
-        Ok(Fetched { credentials: Credentials::password(USER, token.reveal()), life })
+        Ok(TimedLogin { login: Login::password(USER, token.reveal()), life })
     }
 }
 
@@ -122,7 +125,7 @@ impl Answer {
 pub(super) async fn credentials(
     environment: &Environment,
     client: &Client,
-) -> Result<Option<Fetched>, Failure> {
+) -> Result<Option<TimedLogin>, Failure> {
     const STEP: Step = Step {
         cloud: CLOUD,
         what: "reading the application default credentials",
@@ -143,7 +146,7 @@ pub(super) async fn credentials(
     let place = shown(&path.display().to_string());
     let bytes = STEP.file(&path)?;
     // Not the parser's own words: they may quote a part of the key.
-    let file: File = plimsoll_core::json::from_slice(&bytes, super::ANSWER)
+    let file: File = plimsoll_core::json::from_slice(&bytes, crate::step::ANSWER)
         .map_err(|_| STEP.denied(format!("{place} is not a credentials file")))?;
     match file {
         File::ServiceAccount { client_email, private_key, private_key_id, token_uri } => {
@@ -185,7 +188,7 @@ async fn service_account(
     client: &Client,
     account: Account<'_>,
     token_uri: Option<&str>,
-) -> Result<Fetched, Failure> {
+) -> Result<TimedLogin, Failure> {
     const STEP: Step = Step {
         cloud: CLOUD,
         what: "asking for the service account's access token",
@@ -209,7 +212,7 @@ async fn federated(
     client: &Client,
     external: &External,
     place: &Path,
-) -> Result<Fetched, Failure> {
+) -> Result<TimedLogin, Failure> {
     const STEP: Step = Step {
         cloud: CLOUD,
         what: "exchanging the workload's token for an access token",
@@ -227,7 +230,7 @@ async fn federated(
     ];
     let mut request = form(url, &fields);
     if let (Some(id), Some(secret)) = (&external.client_id, &external.client_secret)
-        && let Some(basic) = Credentials::password(&**id, &*secret.0).basic()
+        && let Some(basic) = basic(id, &Secret::new(&*secret.0))
     {
         request = request.header(header::AUTHORIZATION, basic);
     }
@@ -243,7 +246,7 @@ async fn impersonated(
     client: &Client,
     url: &str,
     token: Secret,
-) -> Result<Fetched, Failure> {
+) -> Result<TimedLogin, Failure> {
     #[derive(Deserialize)]
     struct Answer {
         #[serde(rename = "accessToken")]
@@ -264,7 +267,7 @@ async fn impersonated(
     let answer: Answer = STEP.ask_json(client, request).await?;
     let token = STEP.token(answer.token)?;
     let life = environment.until(answer.expires);
-    Ok(Fetched { credentials: Credentials::password(USER, token.reveal()), life })
+    Ok(TimedLogin { login: Login::password(USER, token.reveal()), life })
 }
 
 /// The foreign token, from a file or a URL, as text or a field of JSON.
@@ -321,7 +324,7 @@ fn metadata_url(environment: &Environment, url: &str) -> Option<Url> {
 }
 
 /// The metadata server's token for the machine's or the pod's service account.
-async fn metadata(environment: &Environment, client: &Client) -> Result<Fetched, Failure> {
+async fn metadata(environment: &Environment, client: &Client) -> Result<TimedLogin, Failure> {
     const STEP: Step = Step {
         cloud: CLOUD,
         what: "asking the metadata server for an access token",

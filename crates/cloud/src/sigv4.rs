@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use aws_lc_rs::{digest, hmac};
 use plimsoll_core::Timestamp;
 
-use super::aws::Keys;
+use crate::aws::Keys;
 
 /// What is signed.
 pub(super) struct Signing<'a> {
@@ -76,7 +76,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Secret;
+    use crate::Secret;
 
     /// From Amazon's published test suite: key, scope, time.
     fn signed(method: &str, headers: &[(&str, &str)], body: &[u8]) -> String {

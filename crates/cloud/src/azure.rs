@@ -15,9 +15,12 @@ use plimsoll_core::Timestamp;
 use plimsoll_http::{Client, HeaderName, HeaderValue, Request, Url};
 use serde::Deserialize;
 
-use super::{Environment, Failure, Fetched, Mode, NEAR, Step, form, jwt};
-use crate::auth::{Credentials, Secret};
-use plimsoll_image::error::shown;
+use crate::environment::{Environment, Mode};
+use crate::jwt;
+use crate::login::{Login, TimedLogin};
+use crate::secret::Secret;
+use crate::step::{Failure, NEAR, Step, form};
+use plimsoll_core::text::shown;
 
 pub(super) const CLOUD: &str = "Azure";
 
@@ -42,7 +45,7 @@ pub(super) async fn credentials(
     environment: &Environment,
     client: &Client,
     registry: &Url,
-) -> Result<Option<Fetched>, Failure> {
+) -> Result<Option<TimedLogin>, Failure> {
     match entra(environment, client, AUDIENCE).await? {
         Some(token) => exchange(environment, client, registry, &token).await.map(Some),
         None => Ok(None),
@@ -55,7 +58,7 @@ async fn exchange(
     client: &Client,
     registry: &Url,
     token: &Secret,
-) -> Result<Fetched, Failure> {
+) -> Result<TimedLogin, Failure> {
     #[derive(Deserialize)]
     struct Answer {
         refresh_token: String,
@@ -75,7 +78,7 @@ async fn exchange(
     let token = STEP.token(answer.refresh_token)?;
     let expires = jwt::expiry(token.reveal()).and_then(|second| Timestamp::from_second(second).ok());
     let life = expires.map_or(UNSAID, |then| environment.until(then));
-    Ok(Fetched { credentials: Credentials::IdentityToken(token), life })
+    Ok(TimedLogin { login: Login::IdentityToken(token), life })
 }
 
 /// The part of Microsoft Entra. `expires_in` is not looked at: the token is used at once and then forgotten.

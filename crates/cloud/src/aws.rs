@@ -21,10 +21,13 @@ use plimsoll_core::{Kind, Timestamp};
 use plimsoll_http::{Client, HeaderName, HeaderValue, Method, Request, Url, header};
 use serde::Deserialize;
 
-use super::sigv4::{self, Signing};
-use super::{Environment, Failure, Fetched, Mode, NEAR, Step, form};
-use crate::auth::{Credentials, Secret};
-use plimsoll_image::error::shown;
+use crate::environment::{Environment, Mode};
+use crate::login::{Login, TimedLogin};
+use crate::refusal::element;
+use crate::secret::Secret;
+use crate::sigv4::{self, Signing};
+use crate::step::{Failure, NEAR, Step, form};
+use plimsoll_core::text::shown;
 
 pub(super) const CLOUD: &str = "Amazon";
 
@@ -126,7 +129,7 @@ pub(super) async fn credentials(
     environment: &Environment,
     client: &Client,
     ecr: &Ecr,
-) -> Result<Option<Fetched>, Failure> {
+) -> Result<Option<TimedLogin>, Failure> {
     match keys(environment, client, &ecr.region).await? {
         Some(keys) => token(environment, client, ecr, &keys).await.map(Some),
         None => Ok(None),
@@ -138,7 +141,7 @@ async fn token(
     client: &Client,
     ecr: &Ecr,
     keys: &Keys,
-) -> Result<Fetched, Failure> {
+) -> Result<TimedLogin, Failure> {
     /// The private registry lists what it grants, the public one does not.
     #[derive(Deserialize)]
     struct Answer {
@@ -182,7 +185,7 @@ async fn token(
     let expires = expires.and_then(|seconds| Timestamp::from_second(seconds as i64).ok());
     // Tokens live for twelve hours.
     let life = expires.map_or(Duration::from_hours(1), |then| environment.until(then));
-    Ok(Fetched { credentials: Credentials::password(USER, password), life })
+    Ok(TimedLogin { login: Login::password(USER, password), life })
 }
 
 /// What is called, in Amazon's JSON protocol 1.1.
@@ -302,14 +305,6 @@ async fn web_identity(
     let text = std::str::from_utf8(&body).unwrap_or_default();
     let field = |name| element(text, name).ok_or_else(|| STEP.denied(format!("the answer has no {name}")));
     Keys::new(STEP, field("AccessKeyId")?, field("SecretAccessKey")?, Some(field("SessionToken")?))
-}
-
-/// The text of an element of XML that is there once, without children and entities, as keys and codes are.
-pub(super) fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
-    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-    let (_, rest) = xml.split_once(&*open)?;
-    let (text, rest) = rest.split_once(&*close)?;
-    (!text.contains(['<', '&']) && !rest.contains(&*open)).then(|| text.trim())
 }
 
 /// Keys as container and instance services give them.

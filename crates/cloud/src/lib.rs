@@ -1,0 +1,33 @@
+//! Who this machine is to the clouds, and what their registries take for it.
+//!
+//! Owns which hosts are a cloud's registries, the exchanges that turn the machine's identity into credentials for one of
+//! them, and how long those are kept. A file each: `aws` (ECR), `google` (Artifact Registry), `azure` (ACR).
+//! Does not own credential files and helpers, which come first, nor when a registry wants to know who we are.
+//!
+//! Rules that hold for all three:
+//! - Only a host that is a cloud's own registry by its whole name gets that cloud's credentials, and only over https; its
+//!   token server gets them only when it is the very same host.
+//! - End points come from the registry's name and the user's environment, never from an answer. They are https, or http
+//!   on loopback. Redirects are not followed.
+//! - Metadata services (`169.254.169.254` and the like) are asked when the environment names one, or when
+//!   [`Mode::Metadata`] says so. A machine that is in no cloud would wait for them in vain.
+//! - Of an answer that is a refusal, a message repeats the status and the error code: its other words may hold the token.
+
+mod aws;
+mod azure;
+mod environment;
+mod google;
+mod identity;
+mod jwt;
+mod login;
+mod refusal;
+mod secret;
+mod sigv4;
+mod step;
+
+pub use environment::Mode;
+pub use identity::{Cloud, CloudIdentity};
+pub use login::{Login, basic};
+pub use refusal::code as refusal_code;
+pub use secret::{Secret, sensitive};
+pub use step::Failure;

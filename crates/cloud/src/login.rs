@@ -1,0 +1,40 @@
+//! What a cloud gives for one of its registries, and for how long.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use plimsoll_http::HeaderValue;
+
+use crate::secret::{Secret, sensitive};
+
+/// What a registry takes for the machine's identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// A user name and a password or access token.
+    Password {
+        /// The user name.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+    /// An OAuth2 refresh token, which only a token server takes.
+    IdentityToken(Secret),
+}
+
+impl Login {
+    pub(crate) fn password(username: impl Into<String>, password: impl Into<String>) -> Self {
+        Self::Password { username: username.into(), password: Secret::new(password) }
+    }
+}
+
+/// `Basic …` for a user name and a password; none where they cannot stand in a header.
+pub fn basic(username: &str, password: &Secret) -> Option<HeaderValue> {
+    sensitive(&format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.reveal()))))
+}
+
+/// A login and how long it lives.
+pub(crate) struct TimedLogin {
+    pub(crate) login: Login,
+    pub(crate) life: Duration,
+}

@@ -1,10 +1,12 @@
-//! The vocabulary of Plimsoll: digests, references, platforms, package URLs, limits, time, strict JSON,
-//! and what kinds of failure there are.
+//! The vocabulary of Plimsoll: digests, references, platforms, package URLs, ecosystems and distributions, limits,
+//! time, strict JSON, and what kinds of failure there are.
 //!
 //! Nothing here performs I/O or knows a protocol. Every other crate may depend on this one; it depends on none of them.
 
 pub mod clock;
 pub mod digest;
+pub mod distribution;
+pub mod ecosystem;
 pub mod fault;
 pub mod json;
 pub mod limits;
@@ -17,6 +19,8 @@ pub mod text;
 
 pub use clock::Timestamp;
 pub use digest::{Algorithm, Digest, Hasher};
+pub use distribution::Distribution;
+pub use ecosystem::Ecosystem;
 pub use fault::{Classify, Kind};
 pub use limits::{Limit, LimitExceeded, LimitFault, Limits};
 pub use platform::Platform;

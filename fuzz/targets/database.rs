@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use plimsoll_core::{Digest, Timestamp};
+use plimsoll_core::{Digest, Ecosystem, Timestamp};
 use plimsoll_fuzz::{documents, scratch};
 use plimsoll_sbom::read;
 use plimsoll_vuln::database::file_path;
-use plimsoll_vuln::{Database, Ecosystem, ScanSettings, scan};
+use plimsoll_vuln::{Database, ScanSettings, scan};
 use serde_json::{Value, json};
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(scratch);

@@ -8,9 +8,9 @@
 use std::path::Path;
 use std::time::Instant;
 
-use plimsoll_core::{Limits, Purl, Timestamp};
+use plimsoll_core::{Ecosystem, Limits, Purl, Timestamp};
 use plimsoll_sbom::{Component, Inventory};
-use plimsoll_vuln::{Database, Ecosystem, ScanSettings, scan};
+use plimsoll_vuln::{Database, ScanSettings, scan};
 
 const COMPONENTS: usize = 10_800;
 

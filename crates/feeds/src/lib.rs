@@ -25,9 +25,9 @@ mod zip_input;
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
-use plimsoll_core::{Digest, Limits, Timestamp};
-use plimsoll_vuln::Ecosystem;
+use plimsoll_core::{Digest, Ecosystem, Limits, Timestamp};
 use plimsoll_vuln::database::{About, File, Writer, file_path};
+use plimsoll_vuln::version::Order;
 
 pub use error::Error;
 pub use report::{BuildReport, Doubt, FeedReport, Skip, Tally};
@@ -111,13 +111,14 @@ fn read(input: &Input, limits: &Limits) -> Result<ReadFeed, Error> {
         }
         Input::Osv { name, files } => {
             // Debian's own tracker is the one source for Debian: OSV's copy of it lacks urgencies and decisions.
-            let ecosystem = Ecosystem::from_name(name).filter(|e| *e != Ecosystem::Debian);
+            let covered = |ecosystem: Ecosystem| Some((ecosystem, Order::of_ecosystem(ecosystem)?));
+            let ecosystem = Ecosystem::from_name(name).filter(|e| !e.is_os()).and_then(covered);
             let mut drafts = Vec::new();
             let source = files.read(limits, &mut |entry| {
                 drafts.extend(osv::read(ecosystem, &entry, limits, &mut report)?);
                 Ok(())
             })?;
-            (ecosystem, "OSV", drafts, Vec::new(), source)
+            (ecosystem.map(|(ecosystem, _)| ecosystem), "OSV", drafts, Vec::new(), source)
         }
     };
     Ok(ReadFeed { ecosystem, publisher, drafts, releases, source, report })

@@ -13,11 +13,12 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_core::{Limits, Timestamp};
+use plimsoll_core::{Ecosystem, Limits, Timestamp};
 use plimsoll_vuln::affected::{Affected, FixState, Interval};
 use plimsoll_vuln::database::{Detail, key};
 use plimsoll_vuln::events::{self, Event, Oddity};
-use plimsoll_vuln::{Ecosystem, Rating, Severity, SeveritySource};
+use plimsoll_vuln::version::Order;
+use plimsoll_vuln::{Rating, Severity, SeveritySource};
 use serde::Deserialize;
 
 use crate::draft::{Draft, Word, is_identifier, is_package_name, one_line};
@@ -87,7 +88,7 @@ struct Reference {
 /// Reads one document. Nothing when it has no place in the database of `ecosystem`, which the report then says. With no
 /// ecosystem, the advisory is only read for the rating it gives to others.
 pub(crate) fn read(
-    ecosystem: Option<Ecosystem>,
+    ecosystem: Option<(Ecosystem, Order)>,
     entry: &Entry<'_>,
     limits: &Limits,
     report: &mut FeedReport,
@@ -134,7 +135,7 @@ pub(crate) fn read(
 
 /// The advisory's word on one package; nothing for packages of other ecosystems.
 fn word(
-    ecosystem: Ecosystem,
+    (ecosystem, order): (Ecosystem, Order),
     advisory: &Advisory,
     affected: &AffectedPackage,
     entry: &Entry<'_>,
@@ -149,7 +150,7 @@ fn word(
     if !is_package_name(&package.name) {
         return Err(entry.broken(Breakage::Name { field: "affected.package.name" }));
     }
-    let (compiled, doubts) = compile(ecosystem, affected);
+    let (compiled, doubts) = compile(order, affected);
     for doubt in doubts {
         report.doubt(doubt, &advisory.id);
     }
@@ -159,7 +160,7 @@ fn word(
     Ok(Some(Word { key, rating: rate(advisory, affected), affected: encoded }))
 }
 
-fn compile(ecosystem: Ecosystem, affected: &AffectedPackage) -> (Affected<'_>, Vec<Doubt>) {
+fn compile(order: Order, affected: &AffectedPackage) -> (Affected<'_>, Vec<Doubt>) {
     let mut doubts = Vec::new();
     let versions: Vec<&str> = affected.versions.iter().flatten().map(String::as_str).collect();
     let mut compiled =
@@ -169,7 +170,7 @@ fn compile(ecosystem: Ecosystem, affected: &AffectedPackage) -> (Affected<'_>, V
         match range.kind.as_str() {
             "ECOSYSTEM" | "SEMVER" => {
                 ranged = true;
-                let odd = compile_range(ecosystem, range, &mut compiled);
+                let odd = compile_range(order, range, &mut compiled);
                 doubts.extend(odd.into_iter().map(Doubt::Range));
             }
             // Commits say nothing about versions; where publishers give versions too, those are the translation.
@@ -185,13 +186,13 @@ fn compile(ecosystem: Ecosystem, affected: &AffectedPackage) -> (Affected<'_>, V
         compiled.doubtful.push(Interval::ALL);
     }
     compiled.fix_state = events::fix_state(&compiled);
-    events::drop_enumerated(ecosystem.order(), &mut compiled);
+    events::drop_enumerated(order, &mut compiled);
     compiled.doubtful.sort_unstable();
     compiled.doubtful.dedup();
     (compiled, doubts)
 }
 
-fn compile_range<'a>(ecosystem: Ecosystem, range: &'a Range, compiled: &mut Affected<'a>) -> Vec<Oddity> {
+fn compile_range<'a>(order: Order, range: &'a Range, compiled: &mut Affected<'a>) -> Vec<Oddity> {
     let mut list = Vec::new();
     let mut unknown = false;
     for event in range.events.iter().flatten() {
@@ -205,7 +206,7 @@ fn compile_range<'a>(ecosystem: Ecosystem, range: &'a Range, compiled: &mut Affe
             }
         }
     }
-    let mut odd = events::compile(ecosystem.order(), &list, compiled);
+    let mut odd = events::compile(order, &list, compiled);
     if unknown {
         odd.push(Oddity::UnknownEvent);
         compiled.doubtful.push(Interval::ALL);

@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::Error;
 use crate::document::{Document, Each, Object, identifiers};
-use crate::inventory::{Component, Ecosystem, Inventory, Location, OsRelease, SourcePackage};
+use crate::inventory::{Component, Inventory, Location, OsRelease, SourcePackage};
 use crate::licence;
 
 /// Property of the subject: `plimsoll:layer:0` = digest and diff ID, apart by a space.
@@ -223,11 +223,11 @@ fn properties<'a>(inventory: &'a Inventory, component: &'a Component) -> Vec<Pro
             properties.push(property(format!("{TRIVY}{name}"), value));
         }
     };
-    match component.ecosystem {
-        Ecosystem::Deb | Ecosystem::Rpm | Ecosystem::Apk => {
+    match component.purl.package_type() {
+        "deb" | "rpm" | "apk" => {
             trivy("PkgType", component.purl.namespace().unwrap_or_default().into());
         }
-        Ecosystem::Pypi => trivy("PkgType", "python-pkg".into()),
+        "pypi" => trivy("PkgType", "python-pkg".into()),
         _ => {}
     }
     if let Some(source) = &component.source {

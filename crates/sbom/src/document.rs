@@ -124,7 +124,7 @@ pub(crate) fn identifiers(components: &[Component]) -> Vec<String> {
         }
         let digest = hex::encode(Digest::sha256(key.as_bytes()).as_bytes().get(..8).unwrap_or_default());
         let name: String = component.name.chars().take(64).map(plain).collect();
-        let identifier = format!("Package-{}-{name}-{digest}", component.ecosystem);
+        let identifier = format!("Package-{}-{name}-{digest}", component.purl.package_type());
         let again = seen.entry(identifier.clone()).or_default();
         *again += 1;
         if *again == 1 { identifier } else { format!("{identifier}-{again}") }

@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{FileSet, FoundFile};
+use plimsoll_core::{Ecosystem, Purl};
 
 use crate::deb822::{self, Paragraph};
-use crate::inventory::{Component, Ecosystem, Location, OsRelease, Problem, ProblemCode, SourcePackage};
+use crate::inventory::{Component, Location, OsRelease, Problem, ProblemCode, SourcePackage};
 use crate::wanted::{DPKG_INFO, DPKG_STATUS, DPKG_STATUS_DIR};
 
 /// More than all packages that Debian has.
@@ -150,7 +150,7 @@ impl Reader<'_> {
             .copied()
             .or(file.layer);
         self.found.components.push(Component {
-            ecosystem: Ecosystem::Deb,
+            ecosystem: Ecosystem::of_purl(&purl),
             name: name.to_owned(),
             version: version.to_owned(),
             source: Some(source),

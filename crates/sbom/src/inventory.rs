@@ -6,8 +6,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use plimsoll_core::Purl;
 use plimsoll_core::rootfs::LayerRef;
+use plimsoll_core::{Ecosystem, Purl};
 use serde::{Deserialize, Serialize};
 
 /// The components of one root file system or of one SBOM.
@@ -112,21 +112,15 @@ pub struct Component {
 impl Component {
     /// A component with what its purl says: ecosystem, name, version, and the source package of `upstream`.
     pub fn from_purl(purl: Purl) -> Self {
-        let ecosystem = Ecosystem::of(&purl);
-        let name = match (&ecosystem, purl.namespace()) {
-            (Ecosystem::Go | Ecosystem::Npm | Ecosystem::Composer, Some(space)) => {
-                format!("{space}/{}", purl.name())
-            }
-            (Ecosystem::Maven, Some(space)) => format!("{space}:{}", purl.name()),
-            _ => purl.name().to_owned(),
-        };
+        let ecosystem = Ecosystem::of_purl(&purl);
+        let name = ecosystem.package_name(&purl);
         let version = purl.version().unwrap_or_default().to_owned();
         let source = match purl.qualifier("upstream") {
             Some(upstream) => {
                 let (name, source) = upstream.split_once('@').unwrap_or((upstream, &version));
                 Some(SourcePackage { name: name.to_owned(), version: source.to_owned() })
             }
-            None if ecosystem == Ecosystem::Deb => {
+            None if purl.package_type() == "deb" => {
                 Some(SourcePackage { name: name.clone(), version: version.clone() })
             }
             None => None,
@@ -142,99 +136,6 @@ impl Component {
             locations: Vec::new(),
             owner: None,
         }
-    }
-}
-
-/// Where packages come from; decides which advisories and which version order apply.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Ecosystem {
-    /// dpkg: Debian, Ubuntu and their children.
-    Deb,
-    /// apk: Alpine, Wolfi.
-    Apk,
-    /// rpm: Fedora, Red Hat, SUSE and their children.
-    Rpm,
-    /// Python.
-    Pypi,
-    /// Go modules.
-    Go,
-    /// JavaScript.
-    Npm,
-    /// Java.
-    Maven,
-    /// Rust.
-    Cargo,
-    /// Ruby.
-    Gem,
-    /// .NET.
-    Nuget,
-    /// PHP.
-    Composer,
-    /// Any other purl type.
-    Other(String),
-}
-
-impl Ecosystem {
-    /// The ecosystem of a package URL, by its type.
-    pub fn of(purl: &Purl) -> Self {
-        match purl.package_type() {
-            "deb" => Self::Deb,
-            "apk" => Self::Apk,
-            "rpm" => Self::Rpm,
-            "pypi" => Self::Pypi,
-            "golang" => Self::Go,
-            "npm" => Self::Npm,
-            "maven" => Self::Maven,
-            "cargo" => Self::Cargo,
-            "gem" => Self::Gem,
-            "nuget" => Self::Nuget,
-            "composer" => Self::Composer,
-            other => Self::Other(other.to_owned()),
-        }
-    }
-
-    /// The purl type: `deb`, `pypi`, `golang`.
-    pub fn purl_type(&self) -> &str {
-        match self {
-            Self::Deb => "deb",
-            Self::Apk => "apk",
-            Self::Rpm => "rpm",
-            Self::Pypi => "pypi",
-            Self::Go => "golang",
-            Self::Npm => "npm",
-            Self::Maven => "maven",
-            Self::Cargo => "cargo",
-            Self::Gem => "gem",
-            Self::Nuget => "nuget",
-            Self::Composer => "composer",
-            Self::Other(other) => other,
-        }
-    }
-
-    /// Whether its packages belong to an operating system's release rather than to a language.
-    pub fn is_os(&self) -> bool {
-        matches!(self, Self::Deb | Self::Apk | Self::Rpm)
-    }
-}
-
-impl fmt::Display for Ecosystem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.purl_type())
-    }
-}
-
-impl Serialize for Ecosystem {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.purl_type())
-    }
-}
-
-impl<'de> Deserialize<'de> for Ecosystem {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let purl = Purl::builder(text.as_str(), "x").build();
-        Ok(purl.map_or(Self::Other(text), |purl| Self::of(&purl)))
     }
 }
 

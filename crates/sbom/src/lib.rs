@@ -28,8 +28,7 @@ pub use cyclonedx::write_cyclonedx;
 pub use document::{Document, DocumentSubject};
 pub use error::Error;
 pub use inventory::{
-    Component, Ecosystem, Inventory, Location, OsRelease, Owner, OwnerEvidence, Problem, ProblemCode,
-    SourcePackage,
+    Component, Inventory, Location, OsRelease, Owner, OwnerEvidence, Problem, ProblemCode, SourcePackage,
 };
 pub use read::{Format, ReadDocument, read, read_document};
 pub use spdx_json::write_spdx;

@@ -9,13 +9,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 
-use plimsoll_core::{Algorithm, Digest, text};
+use plimsoll_core::{Algorithm, Digest, Ecosystem, text};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::Error;
 use crate::document::{Document, Object, identifiers};
-use crate::inventory::{Component, Ecosystem, OsRelease};
+use crate::inventory::{Component, OsRelease};
 use crate::licence;
 
 /// Annotation of the subject: a layer as JSON.
@@ -309,7 +309,7 @@ fn source_info(component: &Component) -> Option<String> {
     }
     let path = text::terminal(&component.locations.first()?.path).into_owned();
     Some(match component.ecosystem {
-        Ecosystem::Pypi => {
+        Ecosystem::PyPI => {
             format!("acquired package info from installed python package manifest file: /{path}")
         }
         _ => format!("acquired package info from: /{path}"),

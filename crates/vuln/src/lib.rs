@@ -12,7 +12,6 @@
 
 pub mod affected;
 pub mod database;
-pub mod ecosystem;
 pub mod error;
 pub mod events;
 pub mod scan;
@@ -20,7 +19,6 @@ pub mod severity;
 pub mod version;
 
 pub use database::{Database, FeedStatus};
-pub use ecosystem::Ecosystem;
 pub use error::{Damage, Error};
 pub use scan::{Finding, Fix, Gap, GapReason, Scan, ScanSettings, Suppressed, Suppression, scan};
 pub use severity::{Rating, Severity, SeveritySource};

@@ -3,14 +3,20 @@
 use super::*;
 use std::path::Path;
 
+const PYPI: Option<(Ecosystem, Order)> = Some((Ecosystem::PyPI, Order::Pep440));
+const GO: Option<(Ecosystem, Order)> = Some((Ecosystem::Go, Order::SemVer));
+
 fn parse(
-    ecosystem: Option<Ecosystem>,
+    ecosystem: Option<(Ecosystem, Order)>,
     document: &serde_json::Value,
 ) -> (Result<Option<Draft>, Error>, FeedReport) {
     parse_bytes(ecosystem, document.to_string().as_bytes())
 }
 
-fn parse_bytes(ecosystem: Option<Ecosystem>, bytes: &[u8]) -> (Result<Option<Draft>, Error>, FeedReport) {
+fn parse_bytes(
+    ecosystem: Option<(Ecosystem, Order)>,
+    bytes: &[u8],
+) -> (Result<Option<Draft>, Error>, FeedReport) {
     let mut report = FeedReport::new("PyPI", Path::new("PyPI/all.zip"));
     let entry = Entry { file: Path::new("PyPI/all.zip"), name: Some("X-1.json"), bytes };
     (read(ecosystem, &entry, &Limits::default(), &mut report), report)
@@ -32,7 +38,7 @@ fn document() -> serde_json::Value {
 }
 
 fn kept(document: &serde_json::Value) -> (Draft, FeedReport) {
-    let (draft, report) = parse(Some(Ecosystem::PyPI), document);
+    let (draft, report) = parse(PYPI, document);
     (draft.unwrap().unwrap(), report)
 }
 
@@ -56,17 +62,17 @@ fn names_are_normalised_and_enumerated_versions_inside_the_range_are_dropped() {
 fn withdrawn_and_foreign_documents_are_counted_not_kept() {
     let mut withdrawn = document();
     withdrawn["withdrawn"] = "2024-12-01T00:00:00Z".into();
-    let (draft, report) = parse(Some(Ecosystem::PyPI), &withdrawn);
+    let (draft, report) = parse(PYPI, &withdrawn);
     assert!(draft.unwrap().is_none());
     assert_eq!((report.read, report.withdrawn), (1, 1));
 
-    let (draft, report) = parse(Some(Ecosystem::Go), &document());
+    let (draft, report) = parse(GO, &document());
     assert!(draft.unwrap().is_none());
     assert_eq!(report.skipped[&Skip::NoPackage].examples, ["PYSEC-1"]);
 
     let mut report = FeedReport::new("PyPI", Path::new("x"));
     let entry = Entry { file: Path::new("x"), name: Some("README.md"), bytes: b"hello" };
-    assert!(read(Some(Ecosystem::PyPI), &entry, &Limits::default(), &mut report).unwrap().is_none());
+    assert!(read(PYPI, &entry, &Limits::default(), &mut report).unwrap().is_none());
     assert_eq!(report.skipped[&Skip::NotAnAdvisory].count, 1);
 }
 
@@ -156,13 +162,13 @@ fn known_fields_of_another_type_fail_with_file_and_entry() {
     for (place, value) in cases {
         let mut broken = document();
         *broken.pointer_mut(place).unwrap() = value;
-        let error = parse(Some(Ecosystem::PyPI), &broken).0.unwrap_err().to_string();
+        let error = parse(PYPI, &broken).0.unwrap_err().to_string();
         assert!(error.starts_with("PyPI/all.zip, entry `X-1.json`: "), "{error}");
     }
     for bytes in
         [&b"{"[..], b"[]", b"{} {}", b"\xff", br#"{"id":"A-1","id":"A-2","modified":"2024-11-21T14:23:03Z"}"#]
     {
-        assert!(parse_bytes(Some(Ecosystem::PyPI), bytes).0.is_err(), "{bytes:?}");
+        assert!(parse_bytes(PYPI, bytes).0.is_err(), "{bytes:?}");
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn write(inventory: &Inventory, out: &mut dyn Write) -> io::Result<()
             let location = component.locations.first();
             let layer = location.and_then(|l| l.layer).map(|l| (l + 1).to_string()).unwrap_or_default();
             [
-                component.ecosystem.to_string(),
+                component.purl.package_type().to_owned(),
                 safe(&component.name).into_owned(),
                 safe(&component.version).into_owned(),
                 safe(&component.licenses.join(", ")).into_owned(),

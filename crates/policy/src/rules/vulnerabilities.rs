@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::Ecosystem;
 use plimsoll_vuln::{FeedStatus, Finding, Fix, GapReason, Scan, Severity};
 
 use crate::detail::{Detail, Disposition, FindingRecord, LocationRecord};
@@ -336,14 +337,12 @@ fn staleness(as_of: Timestamp, max_age: SignedDuration, now: Timestamp) -> Optio
 /// Whether findings show that the feed was looked into. A feed that was fresh at the scan and looked into without
 /// finding anything cannot be told from one that was not needed; an earlier verdict's `valid_until` covers that.
 fn was_used(feed: &FeedStatus, scan: &Scan) -> bool {
-    let purl_type = match feed.ecosystem.as_str() {
-        "Debian" => "deb",
-        "Go" => "golang",
-        "crates.io" => "cargo",
-        other => &other.to_lowercase(),
-    };
+    let purl_types = Ecosystem::from_name(&feed.ecosystem).map_or(&[][..], Ecosystem::purl_types);
     let suppressed = scan.suppressed.iter().map(|suppressed| &suppressed.finding);
-    scan.findings.iter().chain(suppressed).any(|finding| finding.component.package_type() == purl_type)
+    scan.findings
+        .iter()
+        .chain(suppressed)
+        .any(|finding| purl_types.contains(&finding.component.package_type()))
 }
 
 fn reason(

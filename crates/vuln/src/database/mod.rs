@@ -18,14 +18,14 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use plimsoll_core::{Algorithm, Digest, Hasher, Timestamp};
+use plimsoll_core::{Algorithm, Digest, Ecosystem, Hasher, Timestamp};
 use serde::Serialize;
 
 pub use record::{Detail, Entry, Place};
 pub use writer::{About, File, Writer, key};
 
-use crate::ecosystem::Ecosystem;
 use crate::error::{Damage, Error};
+use crate::version::Order;
 use format::{CHECKSUM, FORMAT, Header, Index, MAGIC, MAX_HEADER, MAX_INDEX, MAX_RECORD, PREAMBLE};
 
 /// The ending of database files.
@@ -65,10 +65,10 @@ impl Database {
     /// Opens the database in `dir`.
     pub fn open(dir: &Path) -> Result<Self, Error> {
         let mut feeds = Vec::new();
-        for ecosystem in Ecosystem::ALL {
+        for (ecosystem, order) in covered() {
             let path = file_path(dir, ecosystem);
             match fs::File::open(&path) {
-                Ok(file) => feeds.push(Feed::open(ecosystem, path, file)?),
+                Ok(file) => feeds.push(Feed::open(ecosystem, order, path, file)?),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(source) => return Err(Error::Read { path, source }),
             }
@@ -88,7 +88,7 @@ impl Database {
     pub fn digest(&self) -> Digest {
         let mut hasher = Hasher::new(Algorithm::Sha256);
         for feed in &self.feeds {
-            hasher.update(format!("{} {}\n", feed.ecosystem.stem(), feed.digest).as_bytes());
+            hasher.update(format!("{} {}\n", feed.ecosystem.id(), feed.digest).as_bytes());
         }
         hasher.finish()
     }
@@ -104,15 +104,24 @@ impl Database {
     }
 }
 
+/// The ecosystems that a database may hold, in the order of their files' names.
+fn covered() -> Vec<(Ecosystem, Order)> {
+    let order = |ecosystem: &Ecosystem| Some((*ecosystem, Order::of_ecosystem(*ecosystem)?));
+    let mut covered: Vec<_> = Ecosystem::ALL.iter().filter_map(order).collect();
+    covered.sort_unstable_by_key(|(ecosystem, _)| ecosystem.id());
+    covered
+}
+
 /// The path of an ecosystem's file in `dir`.
 pub fn file_path(dir: &Path, ecosystem: Ecosystem) -> PathBuf {
-    dir.join(format!("{}.{ENDING}", ecosystem.stem()))
+    dir.join(format!("{}.{ENDING}", ecosystem.id()))
 }
 
 /// One open database file.
 #[derive(Debug)]
 pub struct Feed {
     ecosystem: Ecosystem,
+    order: Order,
     path: PathBuf,
     file: fs::File,
     bytes: u64,
@@ -157,7 +166,7 @@ impl Record {
 }
 
 impl Feed {
-    fn open(ecosystem: Ecosystem, path: PathBuf, file: fs::File) -> Result<Self, Error> {
+    fn open(ecosystem: Ecosystem, order: Order, path: PathBuf, file: fs::File) -> Result<Self, Error> {
         let read = |source| Error::Read { path: path.clone(), source };
         let damaged = |reason| Error::Damaged { path: path.clone(), reason };
         let bytes = file.metadata().map_err(read)?.len();
@@ -199,6 +208,7 @@ impl Feed {
         }
         Ok(Self {
             ecosystem,
+            order,
             path,
             file,
             bytes,
@@ -228,6 +238,11 @@ impl Feed {
     /// The ecosystem of all its records.
     pub fn ecosystem(&self) -> Ecosystem {
         self.ecosystem
+    }
+
+    /// How the versions in it are ordered.
+    pub fn order(&self) -> Order {
+        self.order
     }
 
     /// When the data was retrieved from its publisher.

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use plimsoll_core::{Digest, LimitExceeded, Timestamp};
+use plimsoll_core::{Digest, Ecosystem, LimitExceeded, Timestamp};
 
 use super::format::{self, FORMAT, Header, MAGIC, MAX_RECORD, Section};
 use super::record::{Detail, Place, put_entry};
-use crate::ecosystem::Ecosystem;
 use crate::error::Error;
 use crate::severity::Rating;
 

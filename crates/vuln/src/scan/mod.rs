@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use jiff::SignedDuration;
-use plimsoll_core::Timestamp;
+use plimsoll_core::{Ecosystem, Timestamp};
 use plimsoll_sbom::{Component, Inventory, OwnerEvidence};
 use serde::Serialize;
 
@@ -27,7 +27,6 @@ pub use gap::{Gap, GapReason};
 
 use crate::affected::Status;
 use crate::database::{Database, Feed, FeedStatus, key};
-use crate::ecosystem::Ecosystem;
 use crate::error::Error;
 use crate::version::{Order, Version, dpkg, pep440, semver};
 use gap::Gaps;
@@ -176,7 +175,7 @@ impl<'a> Scanner<'a> {
 }
 
 fn judge(feed: &Feed, key: &str, package: &str, version: &str) -> Result<Judged, Error> {
-    match feed.ecosystem().order() {
+    match feed.order() {
         Order::Pep440 => judge_in::<Pep440>(feed, key, package, version),
         Order::Dpkg => judge_in::<Dpkg>(feed, key, package, version),
         Order::SemVer => judge_in::<SemVer>(feed, key, package, version),
@@ -236,7 +235,7 @@ fn judge_in<F: Family>(feed: &Feed, key: &str, package: &str, version: &str) -> 
             advisories: undecided,
         });
     }
-    judged.found = merge::merge(feed.ecosystem().order(), hits);
+    judged.found = merge::merge(feed.order(), hits);
     Ok(judged)
 }
 

@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use jiff::SignedDuration;
-use plimsoll_sbom::{Component, Ecosystem as Kind, Inventory, OsRelease};
+use plimsoll_core::Distribution;
+use plimsoll_sbom::{Component, Inventory, OsRelease};
 
 use super::{GapReason, ScanSettings};
 use crate::database::{Database, Feed};
-use crate::ecosystem::{Ecosystem, debian_codename};
+use crate::version::Order;
 
 /// How far a feed's time may lie ahead: clocks of different machines differ by minutes.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -28,7 +29,7 @@ pub(super) enum Target<'a> {
 
 pub(super) struct Targets<'a> {
     os: Option<&'a OsRelease>,
-    /// The release of `os` as the feed names it.
+    /// The release of `os` as feeds name it.
     release: Option<Rc<str>>,
     database: &'a Database,
     settings: &'a ScanSettings,
@@ -37,50 +38,58 @@ pub(super) struct Targets<'a> {
 impl<'a> Targets<'a> {
     pub(super) fn new(inventory: &'a Inventory, database: &'a Database, settings: &'a ScanSettings) -> Self {
         let os = inventory.os.as_ref();
-        Self { os, release: os.and_then(release_of_os), database, settings }
+        let release = os.and_then(|os| {
+            Distribution::by_id(&os.id)?.release(os.version_id.as_deref(), os.codename.as_deref())
+        });
+        Self { os, release: release.map(Rc::from), database, settings }
     }
 
     pub(super) fn of(&self, component: &Component) -> Target<'a> {
-        if component.ecosystem == Kind::Deb {
-            return self.of_deb(component);
+        let ecosystem = component.ecosystem;
+        if ecosystem.is_os() {
+            return self.of_system(component);
         }
-        let kind = component.ecosystem.purl_type();
-        let ecosystem = Ecosystem::from_purl_type(kind);
-        match ecosystem.and_then(|ecosystem| self.database.feed(ecosystem)) {
+        if Order::of_ecosystem(ecosystem).is_none() {
+            return Target::Gap(component.purl.package_type().to_owned(), GapReason::NoFeed);
+        }
+        match self.database.feed(ecosystem) {
             Some(feed) => Target::Feed { feed, release: None, stale: self.stale(feed) },
-            None => Target::Gap(ecosystem.map_or(kind, |known| known.name()).to_owned(), GapReason::NoFeed),
+            None => Target::Gap(ecosystem.name().to_owned(), GapReason::NoFeed),
         }
     }
 
-    /// Debian packages of Debian. The package URL says whose package it is; the operating system says in which release,
+    /// Packages of a distribution. The package URL says whose package it is; the operating system says in which release,
     /// and where a document has none, the `distro` qualifier does.
-    fn of_deb(&self, component: &Component) -> Target<'a> {
-        let purl = &component.purl;
-        let Some(vendor) = purl.namespace().or_else(|| self.os.map(|os| os.id.as_str())) else {
-            return Target::Gap("deb".into(), GapReason::UnknownOs);
+    fn of_system(&self, component: &Component) -> Target<'a> {
+        let (purl, package_type) = (&component.purl, component.purl.package_type());
+        let distribution = match (purl.namespace(), self.os) {
+            (Some(namespace), _) => Distribution::by_namespace(package_type, namespace).ok_or(namespace),
+            (None, Some(os)) => Distribution::by_id(&os.id)
+                .filter(|distribution| distribution.package_type() == package_type)
+                .ok_or(os.id.as_str()),
+            (None, None) => return Target::Gap(package_type.to_owned(), GapReason::UnknownOs),
         };
-        if vendor != "debian" {
-            return Target::Gap(vendor.to_owned(), GapReason::NoFeed);
-        }
-        let name = Ecosystem::Debian.name();
-        let Some(feed) = self.database.feed(Ecosystem::Debian) else {
-            return Target::Gap(name.into(), GapReason::NoFeed);
+        let distribution = match distribution {
+            Ok(distribution) if Order::of_ecosystem(distribution.ecosystem).is_some() => distribution,
+            Ok(distribution) => return Target::Gap(distribution.id.to_owned(), GapReason::NoFeed),
+            Err(vendor) => return Target::Gap(vendor.to_owned(), GapReason::NoFeed),
         };
-        let release = match self.os.filter(|os| os.id == vendor) {
+        let name = distribution.ecosystem.name();
+        let Some(feed) = self.database.feed(distribution.ecosystem) else {
+            return Target::Gap(name.to_owned(), GapReason::NoFeed);
+        };
+        let release = match self.os.filter(|os| os.id == distribution.id) {
             Some(_) => self.release.clone(),
-            None => purl
-                .qualifier("distro")
-                .and_then(|distro| distro.strip_prefix("debian-"))
-                .map(release_of_distro),
+            None => release_in_purl(distribution, purl.qualifier("distro")).map(Rc::from),
         };
         match release {
             Some(release) if feed.covers(&release) => {
                 Target::Feed { feed, release: Some(release), stale: self.stale(feed) }
             }
             Some(release) => {
-                Target::Gap(name.into(), GapReason::ReleaseNotCovered(release.as_ref().to_owned()))
+                Target::Gap(name.to_owned(), GapReason::ReleaseNotCovered(release.as_ref().to_owned()))
             }
-            None => Target::Gap(name.into(), GapReason::ReleaseNotCovered("unknown".into())),
+            None => Target::Gap(name.to_owned(), GapReason::ReleaseNotCovered("unknown".into())),
         }
     }
 
@@ -91,20 +100,11 @@ impl<'a> Targets<'a> {
     }
 }
 
-/// The code name of a release. Where `VERSION_ID` names another one than `VERSION_CODENAME` does, it is none that a
-/// feed knows: the file was tampered with, and either half could hide findings.
-fn release_of_os(os: &OsRelease) -> Option<Rc<str>> {
-    let by_version = os.version_id.as_deref().and_then(debian_codename);
-    match (os.codename.as_deref(), by_version, os.version_id.as_deref()) {
-        (Some(codename), Some(by_version), Some(version)) if codename != by_version => {
-            Some(format!("{codename} (VERSION_ID {version})").into())
-        }
-        (Some(release), ..) | (None, Some(release), _) | (None, None, Some(release)) => Some(release.into()),
-        (None, None, None) => None,
+/// The release in a `distro` qualifier, `debian-12`; of a distribution that has only one, also without.
+fn release_in_purl(distribution: &Distribution, distro: Option<&str>) -> Option<String> {
+    let rest = distro.and_then(|distro| distro.strip_prefix(distribution.id)?.strip_prefix('-'));
+    match rest {
+        Some(rest) => distribution.release_in_qualifier(rest),
+        None => distribution.release(None, None),
     }
-}
-
-/// The code name for the rest of a `distro` qualifier: `12`, `12.5` or `trixie`.
-fn release_of_distro(distro: &str) -> Rc<str> {
-    debian_codename(distro).unwrap_or(distro).into()
 }

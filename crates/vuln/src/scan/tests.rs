@@ -203,10 +203,11 @@ fn what_no_feed_covers_is_a_gap_and_not_clean() {
     // Half of a forged os-release could point to a release in which everything is fixed.
     assert_eq!(gap(&debian(Some("11"), Some("bookworm"), &deb)), not_covered("bookworm (VERSION_ID 11)"));
     for (text, ecosystem) in [
-        ("pkg:deb/ubuntu/a@1-1", "ubuntu"),
+        ("pkg:deb/ubuntu/a@1-1", "Ubuntu"),
+        ("pkg:deb/linuxmint/a@1-1", "linuxmint"),
         ("pkg:pypi/a@1", "PyPI"),
         ("pkg:gem/a@1", "gem"),
-        ("pkg:apk/alpine/a@1", "apk"),
+        ("pkg:apk/alpine/a@1", "alpine"),
     ] {
         assert_eq!(gap(&inventory(&[text])), (ecosystem.to_owned(), 1, GapReason::NoFeed), "{text}");
     }

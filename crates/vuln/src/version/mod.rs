@@ -17,6 +17,8 @@ pub mod semver;
 
 use std::cmp::Ordering;
 
+use plimsoll_core::Ecosystem;
+
 /// The longest version that is compared, in bytes. The longest in public advisory data is 54 bytes; Debian Policy and
 /// PyPI set no bound, so this one leaves a factor of ten.
 pub const MAX_BYTES: usize = 512;
@@ -77,6 +79,21 @@ pub enum Order {
 }
 
 impl Order {
+    /// The order with this name in the table of ecosystems.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "pep440" => Some(Self::Pep440),
+            "dpkg" => Some(Self::Dpkg),
+            "semver" => Some(Self::SemVer),
+            _ => None,
+        }
+    }
+
+    /// The order of an ecosystem; nothing when it is not covered.
+    pub fn of_ecosystem(ecosystem: Ecosystem) -> Option<Self> {
+        Self::named(ecosystem.order()?)
+    }
+
     /// Compares two versions; an error when one of them is not a version.
     pub fn compare(self, a: &str, b: &str) -> Result<Ordering, InvalidVersion> {
         match self {

@@ -5,12 +5,12 @@
 use std::cmp::Ordering;
 
 use libfuzzer_sys::fuzz_target;
-use plimsoll_vuln::version::{MAX_BYTES, Order};
+use plimsoll_vuln::version::{MAX_BYTES, ORDERS};
 
 fuzz_target!(|text: &str| {
     let mut lines = text.split('\n');
     let versions = [lines.next(), lines.next(), lines.next()].map(Option::unwrap_or_default);
-    for order in [Order::Pep440, Order::Dpkg, Order::SemVer] {
+    for order in ORDERS {
         let valid = versions.map(|version| order.check(version).is_ok());
         for (version, valid) in versions.iter().zip(valid) {
             assert!(!valid || (1..=MAX_BYTES).contains(&version.len()));

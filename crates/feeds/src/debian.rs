@@ -29,7 +29,8 @@ use std::path::Path;
 use plimsoll_core::{Algorithm, Digest, Hasher, LimitExceeded, Limits};
 use plimsoll_vuln::affected::{Affected, End, FixState, Interval};
 use plimsoll_vuln::database::{Detail, key};
-use plimsoll_vuln::version::Order;
+use plimsoll_vuln::version::VersionOrder as _;
+use plimsoll_vuln::version::dpkg::Dpkg;
 use plimsoll_vuln::{Rating, Severity, SeveritySource};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
@@ -161,7 +162,7 @@ impl State<'_> {
                 self.report.skip(Skip::NotAffected, &example());
                 return;
             }
-            (Status::Resolved, Some(fixed)) if Order::Dpkg.check(fixed).is_ok() => {
+            (Status::Resolved, Some(fixed)) if Dpkg.check(fixed).is_ok() => {
                 (vec![Interval { from: None, end: End::Before(fixed) }], Vec::new())
             }
             (Status::Resolved, _) => {

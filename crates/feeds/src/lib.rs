@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use jiff::SignedDuration;
 use plimsoll_core::{Digest, Ecosystem, Limits, Timestamp};
 use plimsoll_vuln::database::{About, File, Writer, file_path};
-use plimsoll_vuln::version::Order;
+use plimsoll_vuln::version;
 
 pub use error::Error;
 pub use report::{BuildReport, Doubt, FeedReport, Skip, Tally};
@@ -111,7 +111,7 @@ fn read(input: &Input, limits: &Limits) -> Result<ReadFeed, Error> {
         }
         Input::Osv { name, files } => {
             // Debian's own tracker is the one source for Debian: OSV's copy of it lacks urgencies and decisions.
-            let covered = |ecosystem: Ecosystem| Some((ecosystem, Order::of_ecosystem(ecosystem)?));
+            let covered = |ecosystem: Ecosystem| Some((ecosystem, version::of_ecosystem(ecosystem)?));
             let ecosystem = Ecosystem::from_name(name).filter(|e| !e.is_os()).and_then(covered);
             let mut drafts = Vec::new();
             let source = files.read(limits, &mut |entry| {

@@ -17,7 +17,7 @@ use plimsoll_core::{Ecosystem, Limits, Timestamp};
 use plimsoll_vuln::affected::{Affected, FixState, Interval};
 use plimsoll_vuln::database::{Detail, key};
 use plimsoll_vuln::events::{self, Event, Oddity};
-use plimsoll_vuln::version::Order;
+use plimsoll_vuln::version::VersionOrder;
 use plimsoll_vuln::{Rating, Severity, SeveritySource};
 use serde::Deserialize;
 
@@ -88,7 +88,7 @@ struct Reference {
 /// Reads one document. Nothing when it has no place in the database of `ecosystem`, which the report then says. With no
 /// ecosystem, the advisory is only read for the rating it gives to others.
 pub(crate) fn read(
-    ecosystem: Option<(Ecosystem, Order)>,
+    ecosystem: Option<(Ecosystem, &'static dyn VersionOrder)>,
     entry: &Entry<'_>,
     limits: &Limits,
     report: &mut FeedReport,
@@ -135,7 +135,7 @@ pub(crate) fn read(
 
 /// The advisory's word on one package; nothing for packages of other ecosystems.
 fn word(
-    (ecosystem, order): (Ecosystem, Order),
+    (ecosystem, order): (Ecosystem, &'static dyn VersionOrder),
     advisory: &Advisory,
     affected: &AffectedPackage,
     entry: &Entry<'_>,
@@ -160,7 +160,7 @@ fn word(
     Ok(Some(Word { key, rating: rate(advisory, affected), affected: encoded }))
 }
 
-fn compile(order: Order, affected: &AffectedPackage) -> (Affected<'_>, Vec<Doubt>) {
+fn compile<'a>(order: &dyn VersionOrder, affected: &'a AffectedPackage) -> (Affected<'a>, Vec<Doubt>) {
     let mut doubts = Vec::new();
     let versions: Vec<&str> = affected.versions.iter().flatten().map(String::as_str).collect();
     let mut compiled =
@@ -186,13 +186,13 @@ fn compile(order: Order, affected: &AffectedPackage) -> (Affected<'_>, Vec<Doubt
         compiled.doubtful.push(Interval::ALL);
     }
     compiled.fix_state = events::fix_state(&compiled);
-    events::drop_enumerated(order, &mut compiled);
+    order.drop_enumerated(&mut compiled);
     compiled.doubtful.sort_unstable();
     compiled.doubtful.dedup();
     (compiled, doubts)
 }
 
-fn compile_range<'a>(order: Order, range: &'a Range, compiled: &mut Affected<'a>) -> Vec<Oddity> {
+fn compile_range<'a>(order: &dyn VersionOrder, range: &'a Range, compiled: &mut Affected<'a>) -> Vec<Oddity> {
     let mut list = Vec::new();
     let mut unknown = false;
     for event in range.events.iter().flatten() {
@@ -206,7 +206,7 @@ fn compile_range<'a>(order: Order, range: &'a Range, compiled: &mut Affected<'a>
             }
         }
     }
-    let mut odd = events::compile(order, &list, compiled);
+    let mut odd = order.compile(&list, compiled);
     if unknown {
         odd.push(Oddity::UnknownEvent);
         compiled.doubtful.push(Interval::ALL);

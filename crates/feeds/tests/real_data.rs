@@ -20,7 +20,7 @@ use plimsoll_core::{Ecosystem, Limits, Timestamp};
 use plimsoll_feeds::{BuildReport, Doubt, build};
 use plimsoll_sbom::{Component, Inventory};
 use plimsoll_vuln::events::Oddity;
-use plimsoll_vuln::version::Order;
+use plimsoll_vuln::version::{self, VersionOrder};
 use plimsoll_vuln::{Database, GapReason, Scan, ScanSettings, Severity, SeveritySource, scan};
 use serde_json::Value;
 
@@ -311,6 +311,6 @@ fn naive(ecosystem: Ecosystem, version: &str, affected: &Value) -> bool {
     })
 }
 
-fn order_of(ecosystem: Ecosystem) -> Order {
-    Order::of_ecosystem(ecosystem).unwrap()
+fn order_of(ecosystem: Ecosystem) -> &'static dyn VersionOrder {
+    version::of_ecosystem(ecosystem).unwrap()
 }

@@ -25,7 +25,7 @@ pub use record::{Detail, Entry, Place};
 pub use writer::{About, File, Writer, key};
 
 use crate::error::{Damage, Error};
-use crate::version::Order;
+use crate::version::{self, VersionOrder};
 use format::{CHECKSUM, FORMAT, Header, Index, MAGIC, MAX_HEADER, MAX_INDEX, MAX_RECORD, PREAMBLE};
 
 /// The ending of database files.
@@ -105,8 +105,8 @@ impl Database {
 }
 
 /// The ecosystems that a database may hold, in the order of their files' names.
-fn covered() -> Vec<(Ecosystem, Order)> {
-    let order = |ecosystem: &Ecosystem| Some((*ecosystem, Order::of_ecosystem(*ecosystem)?));
+fn covered() -> Vec<(Ecosystem, &'static dyn VersionOrder)> {
+    let order = |ecosystem: &Ecosystem| Some((*ecosystem, version::of_ecosystem(*ecosystem)?));
     let mut covered: Vec<_> = Ecosystem::ALL.iter().filter_map(order).collect();
     covered.sort_unstable_by_key(|(ecosystem, _)| ecosystem.id());
     covered
@@ -121,7 +121,7 @@ pub fn file_path(dir: &Path, ecosystem: Ecosystem) -> PathBuf {
 #[derive(Debug)]
 pub struct Feed {
     ecosystem: Ecosystem,
-    order: Order,
+    order: &'static dyn VersionOrder,
     path: PathBuf,
     file: fs::File,
     bytes: u64,
@@ -166,7 +166,12 @@ impl Record {
 }
 
 impl Feed {
-    fn open(ecosystem: Ecosystem, order: Order, path: PathBuf, file: fs::File) -> Result<Self, Error> {
+    fn open(
+        ecosystem: Ecosystem,
+        order: &'static dyn VersionOrder,
+        path: PathBuf,
+        file: fs::File,
+    ) -> Result<Self, Error> {
         let read = |source| Error::Read { path: path.clone(), source };
         let damaged = |reason| Error::Damaged { path: path.clone(), reason };
         let bytes = file.metadata().map_err(read)?.len();
@@ -241,7 +246,7 @@ impl Feed {
     }
 
     /// How the versions in it are ordered.
-    pub fn order(&self) -> Order {
+    pub fn order(&self) -> &'static dyn VersionOrder {
         self.order
     }
 

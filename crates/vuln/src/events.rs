@@ -12,7 +12,7 @@
 //! in no order) the versions in question become doubtful, and each such list is reported as an [`Oddity`].
 
 use crate::affected::{Affected, End, FixState, Interval};
-use crate::version::{Order, Version, dpkg, pep440, semver};
+use crate::version::Version;
 
 /// What an event says happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,25 +57,6 @@ pub enum Oddity {
     Limit,
 }
 
-/// Adds the intervals of one range to `affected`; says what is odd about it.
-pub fn compile<'a>(order: Order, events: &[(Event, &'a str)], affected: &mut Affected<'a>) -> Vec<Oddity> {
-    match order {
-        Order::Pep440 => compile_in::<pep440::Version<'a>>(events, affected),
-        Order::Dpkg => compile_in::<dpkg::Version<'a>>(events, affected),
-        Order::SemVer => compile_in::<semver::Version<'a>>(events, affected),
-    }
-}
-
-/// Drops the single versions that the intervals hold anyway: publishers enumerate every release of a range, which is
-/// most of the bytes of their data. What has no place in the order stays, to be compared by its text.
-pub fn drop_enumerated<'a>(order: Order, affected: &mut Affected<'a>) {
-    match order {
-        Order::Pep440 => drop_enumerated_in::<pep440::Version<'a>>(affected),
-        Order::Dpkg => drop_enumerated_in::<dpkg::Version<'a>>(affected),
-        Order::SemVer => drop_enumerated_in::<semver::Version<'a>>(affected),
-    }
-}
-
 /// What to say about fixes where no interval has one: an advisory that names its last affected version knows of better
 /// ones, but not which.
 pub fn fix_state(affected: &Affected<'_>) -> FixState {
@@ -83,7 +64,8 @@ pub fn fix_state(affected: &Affected<'_>) -> FixState {
     if affected.intervals.iter().any(open) { FixState::NotFixed } else { FixState::Unknown }
 }
 
-fn compile_in<'a, V: Version<'a>>(events: &[(Event, &'a str)], affected: &mut Affected<'a>) -> Vec<Oddity> {
+/// Adds the intervals of one range to `affected`; says what is odd about it.
+pub fn compile<'a, V: Version<'a>>(events: &[(Event, &'a str)], affected: &mut Affected<'a>) -> Vec<Oddity> {
     let mut odd = Vec::new();
     let mut unread = false;
     let mut points: Vec<Point<'a, V>> = Vec::with_capacity(events.len());
@@ -216,7 +198,9 @@ impl<'a> Sweep<'_, 'a> {
 /// few megabytes could name 100,000 of each. Real advisories have up to 30.
 const MAX_INTERVALS: usize = 64;
 
-fn drop_enumerated_in<'a, V: Version<'a>>(affected: &mut Affected<'a>) {
+/// Drops the single versions that the intervals hold anyway: publishers enumerate every release of a range, which is
+/// most of the bytes of their data. What has no place in the order stays, to be compared by its text.
+pub fn drop_enumerated<'a, V: Version<'a>>(affected: &mut Affected<'a>) {
     let ranges = Affected { versions: Vec::new(), ..affected.clone() };
     let bounded = ranges.intervals.len() <= MAX_INTERVALS;
     affected.versions.retain(|version| {

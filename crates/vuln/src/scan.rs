@@ -28,7 +28,6 @@ pub use gap::{Gap, GapReason};
 use crate::affected::Status;
 use crate::database::{Database, Feed, FeedStatus, key};
 use crate::error::Error;
-use crate::version::{Order, Version, dpkg, pep440, semver};
 use gap::Gaps;
 use merge::{Hit, Vulnerability};
 use target::{Target, Targets};
@@ -175,41 +174,12 @@ impl<'a> Scanner<'a> {
 }
 
 fn judge(feed: &Feed, key: &str, package: &str, version: &str) -> Result<Judged, Error> {
-    match feed.order() {
-        Order::Pep440 => judge_in::<Pep440>(feed, key, package, version),
-        Order::Dpkg => judge_in::<Dpkg>(feed, key, package, version),
-        Order::SemVer => judge_in::<SemVer>(feed, key, package, version),
-    }
-}
-
-/// An order whose versions borrow from any text.
-trait Family {
-    type Version<'x>: Version<'x>;
-}
-
-struct Pep440;
-struct Dpkg;
-struct SemVer;
-
-impl Family for Pep440 {
-    type Version<'x> = pep440::Version<'x>;
-}
-
-impl Family for Dpkg {
-    type Version<'x> = dpkg::Version<'x>;
-}
-
-impl Family for SemVer {
-    type Version<'x> = semver::Version<'x>;
-}
-
-fn judge_in<F: Family>(feed: &Feed, key: &str, package: &str, version: &str) -> Result<Judged, Error> {
     let mut judged = Judged::default();
     let Some(record) = feed.package(key)? else { return Ok(judged) };
     let mut hits: Vec<Hit> = Vec::new();
     let mut undecided: Vec<String> = Vec::new();
     feed.visit(&record, |entry| {
-        match entry.affected.status::<F::Version<'_>>(version) {
+        match feed.order().status(&entry.affected, version) {
             Status::Affected(fixes) => {
                 let fixes = fixes.into_iter().map(str::to_owned).collect();
                 hits.push(Hit::new(entry, fixes, feed.detail(entry.detail)?));

@@ -1,23 +1,36 @@
 //! Version orders: which of two versions of a package is the newer one.
 //!
-//! Owns the orders that advisories are matched by. It does not know packages or advisories. Each order has a type that
-//! borrows from the text and compares without allocating, so that a hostile version string costs what its length costs:
+//! Owns the list of orders that advisories are matched by, a file each. The table of ecosystems in `plimsoll-core` says by
+//! name which of them an ecosystem has. Each order has a type that borrows from the text and compares without
+//! allocating, so that a hostile version string costs what its length costs:
 //!
-//! | order | specification | ecosystems |
-//! | --- | --- | --- |
-//! | [`pep440`] | PEP 440, "Version specifiers"; legacy versions as setuptools ordered them | PyPI |
-//! | [`dpkg`] | Debian Policy 5.6.12, deb-version(7) | Debian |
-//! | [`semver`] | Semantic Versioning 2.0.0, section 11, with Go's prefixes and suffixes | Go, crates.io, npm |
+//! | order | specification |
+//! | --- | --- |
+//! | [`apk`] | apk-package(5), "Package info metadata", as apk-tools 3 compares |
+//! | [`dpkg`] | Debian Policy 5.6.12, deb-version(7) |
+//! | [`pep440`] | PEP 440, "Version specifiers"; legacy versions as setuptools ordered them |
+//! | [`semver`] | Semantic Versioning 2.0.0, section 11, with Go's prefixes and suffixes |
+//!
+//! To add one: a file with a type that implements [`Version`] and one that implements [`Versions`], and a line in
+//! [`ORDERS`].
 //!
 //! Numbers are digits of any length, never machine integers: `1.99999999999999999999` is a version like any other.
 
+pub mod apk;
 pub mod dpkg;
 pub mod pep440;
 pub mod semver;
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use plimsoll_core::Ecosystem;
+
+use crate::affected::{Affected, Status};
+use crate::events::{self, Event, Oddity};
+
+/// All of them.
+pub const ORDERS: [&dyn VersionOrder; 4] = [&apk::Apk, &dpkg::Dpkg, &pep440::Pep440, &semver::SemVer];
 
 /// The longest version that is compared, in bytes. The longest in public advisory data is 54 bytes; Debian Policy and
 /// PyPI set no bound, so this one leaves a factor of ten.
@@ -67,50 +80,74 @@ pub trait Version<'a>: Ord + Sized {
     }
 }
 
-/// Which order an ecosystem uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Order {
-    /// Python packages.
-    Pep440,
-    /// Debian packages.
-    Dpkg,
-    /// Semantic versions.
-    SemVer,
-}
-
-impl Order {
-    /// The order with this name in the table of ecosystems.
-    pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "pep440" => Some(Self::Pep440),
-            "dpkg" => Some(Self::Dpkg),
-            "semver" => Some(Self::SemVer),
-            _ => None,
-        }
-    }
-
-    /// The order of an ecosystem; nothing when it is not covered.
-    pub fn of_ecosystem(ecosystem: Ecosystem) -> Option<Self> {
-        Self::named(ecosystem.order()?)
-    }
-
-    /// Compares two versions; an error when one of them is not a version.
-    pub fn compare(self, a: &str, b: &str) -> Result<Ordering, InvalidVersion> {
-        match self {
-            Self::Pep440 => compare::<pep440::Version<'_>>(a, b),
-            Self::Dpkg => compare::<dpkg::Version<'_>>(a, b),
-            Self::SemVer => compare::<semver::Version<'_>>(a, b),
-        }
-    }
+/// One order, whatever the type of its versions. Implemented for everything that is [`Versions`].
+pub trait VersionOrder: fmt::Debug + Sync {
+    /// The name by which the table of ecosystems refers to it.
+    fn id(&self) -> &'static str;
 
     /// Whether `text` is a version in this order.
-    pub fn check(self, text: &str) -> Result<(), InvalidVersion> {
-        match self {
-            Self::Pep440 => pep440::Version::parse(text).map(|_| ()),
-            Self::Dpkg => dpkg::Version::parse(text).map(|_| ()),
-            Self::SemVer => semver::Version::parse(text).map(|_| ()),
-        }
+    fn check(&self, text: &str) -> Result<(), InvalidVersion>;
+
+    /// Compares two versions; an error when one of them is not a version.
+    fn compare(&self, a: &str, b: &str) -> Result<Ordering, InvalidVersion>;
+
+    /// Whether an `installed` version is among the affected ones.
+    fn status<'a>(&self, affected: &Affected<'a>, installed: &'a str) -> Status<'a>;
+
+    /// Adds the intervals of a range of OSV to `affected`; says what is odd about it.
+    fn compile<'a>(&self, events: &[(Event, &'a str)], affected: &mut Affected<'a>) -> Vec<Oddity>;
+
+    /// Drops the single versions that the intervals hold anyway.
+    fn drop_enumerated(&self, affected: &mut Affected<'_>);
+}
+
+/// What a member of the list is: a name, and the type of its versions.
+pub trait Versions: fmt::Debug + Sync {
+    /// The name by which the table of ecosystems refers to it.
+    const ID: &'static str;
+    /// A version, borrowed from its text.
+    type Version<'a>: Version<'a>;
+}
+
+impl<V: Versions> VersionOrder for V {
+    fn id(&self) -> &'static str {
+        V::ID
     }
+
+    fn check(&self, text: &str) -> Result<(), InvalidVersion> {
+        V::Version::parse(text).map(|_| ())
+    }
+
+    fn compare(&self, a: &str, b: &str) -> Result<Ordering, InvalidVersion> {
+        compare::<V::Version<'_>>(a, b)
+    }
+
+    fn status<'a>(&self, affected: &Affected<'a>, installed: &'a str) -> Status<'a> {
+        affected.status::<V::Version<'a>>(installed)
+    }
+
+    fn compile<'a>(&self, events: &[(Event, &'a str)], affected: &mut Affected<'a>) -> Vec<Oddity> {
+        events::compile::<V::Version<'a>>(events, affected)
+    }
+
+    fn drop_enumerated(&self, affected: &mut Affected<'_>) {
+        drop_enumerated_in::<V>(affected);
+    }
+}
+
+/// Gives the lifetime of the texts a name, which a generic associated type needs.
+fn drop_enumerated_in<'a, V: Versions>(affected: &mut Affected<'a>) {
+    events::drop_enumerated::<V::Version<'a>>(affected);
+}
+
+/// The order with this name.
+pub fn by_id(id: &str) -> Option<&'static dyn VersionOrder> {
+    ORDERS.into_iter().find(|order| order.id() == id)
+}
+
+/// The order of an ecosystem; nothing when it is not covered.
+pub fn of_ecosystem(ecosystem: Ecosystem) -> Option<&'static dyn VersionOrder> {
+    by_id(ecosystem.order()?)
 }
 
 fn compare<'a, V: Version<'a>>(a: &'a str, b: &'a str) -> Result<Ordering, InvalidVersion> {
@@ -141,4 +178,24 @@ fn without_leading_zeros(digits: &[u8]) -> &[u8] {
 fn split_digits(text: &[u8]) -> (&[u8], &[u8]) {
     let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
     text.split_at_checked(digits).unwrap_or((text, &[]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Orders that the table of ecosystems names and that nobody has written yet.
+    const MISSING: [&str; 8] = ["rpm", "maven", "gem", "nuget", "composer", "pub", "hackage", "cran"];
+
+    #[test]
+    fn every_order_that_an_ecosystem_names_is_there_or_known_to_be_missing() {
+        for ecosystem in Ecosystem::ALL {
+            let Some(name) = ecosystem.order() else { continue };
+            assert_ne!(by_id(name).is_some(), MISSING.contains(&name), "{ecosystem}: {name}");
+        }
+        for order in ORDERS {
+            let used = Ecosystem::ALL.iter().any(|ecosystem| ecosystem.order() == Some(order.id()));
+            assert!(used, "{} orders nothing", order.id());
+        }
+    }
 }

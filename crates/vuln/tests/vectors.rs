@@ -13,14 +13,24 @@ use std::io::Read as _;
 use std::path::Path;
 use std::process::Command;
 
-use plimsoll_vuln::version::{InvalidVersion, dpkg, pep440, semver};
+use plimsoll_vuln::version::{self, InvalidVersion, apk, dpkg, pep440, semver};
 use proptest::prelude::*;
 
 type Compare = fn(&str, &str) -> Result<Ordering, InvalidVersion>;
 
-/// Files of the archive by the start of their names, and how many comparisons are in them at least.
-const ORDERS: [(&str, Compare, usize); 3] =
-    [("pypi", pep440::compare, 37), ("debian", dpkg::compare, 30), ("semver", semver::compare, 80)];
+/// Each order with the start of the names of its files in the archive, and how many comparisons are in them at least.
+const ORDERS: [(&str, &str, Compare, usize); 4] = [
+    ("apk", "alpine", apk::compare, 770),
+    ("dpkg", "debian", dpkg::compare, 30),
+    ("pep440", "pypi", pep440::compare, 37),
+    ("semver", "semver", semver::compare, 80),
+];
+
+#[test]
+fn every_order_in_the_list_has_its_vectors() {
+    let listed = version::ORDERS.map(version::VersionOrder::id);
+    assert_eq!(listed, ORDERS.map(|(id, ..)| id));
+}
 
 #[test]
 fn every_published_vector_holds() {
@@ -35,18 +45,24 @@ fn every_published_vector_holds() {
     for entry in tar::Archive::new(flate2::read::GzDecoder::new(archive)).entries().unwrap() {
         let mut entry = entry.unwrap();
         let name = entry.path().unwrap().file_name().unwrap().to_string_lossy().into_owned();
-        let Some(order) = ORDERS.iter().position(|(prefix, ..)| name.starts_with(prefix)) else { continue };
+        let Some(order) = ORDERS.iter().position(|(_, prefix, ..)| name.starts_with(prefix)) else {
+            continue;
+        };
         let mut text = String::new();
         entry.read_to_string(&mut text).unwrap();
-        for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//")) {
+        for line in text
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty() && !l.starts_with("//") && !l.starts_with('#'))
+        {
             counts[order] += 1;
-            if !holds(ORDERS[order].1, line) {
+            if !holds(ORDERS[order].2, line) {
                 wrong.push(format!("{name}: {line}"));
             }
         }
     }
     assert!(wrong.is_empty(), "{} vectors do not hold:\n{}", wrong.len(), wrong.join("\n"));
-    for ((name, _, least), count) in ORDERS.iter().zip(counts) {
+    for ((name, _, _, least), count) in ORDERS.iter().zip(counts) {
         eprintln!("{name}: {count} vectors hold");
         assert!(count >= *least, "{name}: got {count} vectors, expected {least} or more");
     }
@@ -120,6 +136,7 @@ fn version() -> impl Strategy<Value = String> {
         "[v]?[0-2](\\.[0-2]){0,3}(-[0a-b2]{1,2}(\\.[0a-b2]{1,2}){0,2})?(\\+[a-b]{1,2})?",
         "([0-2]:)?[0-2][0-1a.+~-]{0,5}(-[0-1a~]{1,3})?",
         "[a-c0-2._-]{1,6}",
+        "[0-2](\\.[0-2]{0,2}){0,2}[a-b]?[0-1]?(_(alpha|rc|git|p|x)[0-1]?){0,2}(~[0-1a-b]{0,2})?(-r?[0-2]{0,2}){0,2}",
     ]
 }
 
@@ -128,7 +145,7 @@ proptest! {
 
     #[test]
     fn each_order_is_total(a in version(), b in version(), c in version()) {
-        for (name, compare, _) in ORDERS {
+        for (name, _, compare, _) in ORDERS {
             let texts = [&a, &b, &c].map(String::as_str);
             if texts.iter().any(|t| compare(t, t).is_err()) {
                 continue;
@@ -148,7 +165,7 @@ proptest! {
 
     #[test]
     fn no_text_panics_or_hangs(text in any::<String>(), long in "[0-9.~a-z!+-]{0,600}") {
-        for (_, compare, _) in ORDERS {
+        for (_, _, compare, _) in ORDERS {
             let _ = compare(&text, &long);
             let _ = compare(&long, &text);
         }

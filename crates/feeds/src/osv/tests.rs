@@ -1,20 +1,21 @@
 //! The shapes of OSV documents that publishers really write, and those that must not pass.
 
 use super::*;
+use plimsoll_vuln::version::{pep440::Pep440, semver::SemVer};
 use std::path::Path;
 
-const PYPI: Option<(Ecosystem, Order)> = Some((Ecosystem::PyPI, Order::Pep440));
-const GO: Option<(Ecosystem, Order)> = Some((Ecosystem::Go, Order::SemVer));
+const PYPI: Option<(Ecosystem, &'static dyn VersionOrder)> = Some((Ecosystem::PyPI, &Pep440));
+const GO: Option<(Ecosystem, &'static dyn VersionOrder)> = Some((Ecosystem::Go, &SemVer));
 
 fn parse(
-    ecosystem: Option<(Ecosystem, Order)>,
+    ecosystem: Option<(Ecosystem, &'static dyn VersionOrder)>,
     document: &serde_json::Value,
 ) -> (Result<Option<Draft>, Error>, FeedReport) {
     parse_bytes(ecosystem, document.to_string().as_bytes())
 }
 
 fn parse_bytes(
-    ecosystem: Option<(Ecosystem, Order)>,
+    ecosystem: Option<(Ecosystem, &'static dyn VersionOrder)>,
     bytes: &[u8],
 ) -> (Result<Option<Draft>, Error>, FeedReport) {
     let mut report = FeedReport::new("PyPI", Path::new("PyPI/all.zip"));

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::affected::Status;
+use crate::version::pep440;
 
 fn compiled<'a>(events: &[(Event, &'a str)]) -> (Affected<'a>, Vec<Oddity>) {
     let mut affected =
         Affected { intervals: vec![], doubtful: vec![], versions: vec![], fix_state: FixState::Unknown };
-    let odd = compile(Order::Pep440, events, &mut affected);
+    let odd = compile::<pep440::Version<'a>>(events, &mut affected);
     (affected, odd)
 }
 
@@ -119,7 +120,7 @@ fn two_starts_and_limits_widen_and_are_reported() {
 fn only_versions_outside_the_intervals_stay_enumerated() {
     let (mut affected, _) = compiled(&[(I, "1.0"), (F, "2.0")]);
     affected.versions = vec!["1.5", "2.0", "trunk", "1.0.0", "2.0"];
-    drop_enumerated(Order::Pep440, &mut affected);
+    drop_enumerated::<pep440::Version<'_>>(&mut affected);
     assert_eq!(affected.versions, ["2.0", "trunk"]);
 }
 
@@ -131,6 +132,6 @@ fn a_hundred_thousand_versions_and_intervals_are_not_multiplied() {
     let (mut affected, odd) = compiled(&events);
     assert_eq!((odd.len(), affected.intervals.len()), (0, 50_000));
     affected.versions = texts.iter().map(String::as_str).collect();
-    drop_enumerated(Order::Pep440, &mut affected);
+    drop_enumerated::<pep440::Version<'_>>(&mut affected);
     assert_eq!(affected.versions.len(), 100_000);
 }

@@ -12,7 +12,7 @@ use super::{Finding, Fix};
 use crate::affected::FixState;
 use crate::database::{Detail, Entry};
 use crate::severity::Rating;
-use crate::version::Order;
+use crate::version::VersionOrder;
 
 /// An advisory that hit.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Vulnerability {
 }
 
 /// Joins hits that share an identifier, directly or through others; the order of the result is that of the identifiers.
-pub(super) fn merge(order: Order, mut hits: Vec<Hit>) -> Vec<Vulnerability> {
+pub(super) fn merge(order: &dyn VersionOrder, mut hits: Vec<Hit>) -> Vec<Vulnerability> {
     if hits.len() <= 1 {
         return join(order, hits).into_iter().collect();
     }
@@ -115,7 +115,7 @@ fn root(parents: &mut [usize], mut index: usize) -> usize {
     }
 }
 
-fn join(order: Order, mut group: Vec<Hit>) -> Option<Vulnerability> {
+fn join(order: &dyn VersionOrder, mut group: Vec<Hit>) -> Option<Vulnerability> {
     let fix = fix(order, &mut group);
     let mut hits = group.into_iter();
     let mut first = hits.next()?;
@@ -162,7 +162,7 @@ fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
 
 /// All versions that one of the advisories calls fixed, the nearest first. Without any, "will not be fixed" is a
 /// decision and counts; "not fixed" counts only when all say so.
-fn fix(order: Order, group: &mut [Hit]) -> Fix {
+fn fix(order: &dyn VersionOrder, group: &mut [Hit]) -> Fix {
     let mut fixes: Vec<String> = group.iter_mut().flat_map(|hit| std::mem::take(&mut hit.fixes)).collect();
     if !fixes.is_empty() {
         // Only versions that compare are stored as ends; the order of texts is a stand-in that is never used.

@@ -8,7 +8,7 @@ use plimsoll_sbom::{Component, Inventory, OsRelease};
 
 use super::{GapReason, ScanSettings};
 use crate::database::{Database, Feed};
-use crate::version::Order;
+use crate::version;
 
 /// How far a feed's time may lie ahead: clocks of different machines differ by minutes.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -49,12 +49,12 @@ impl<'a> Targets<'a> {
         if ecosystem.is_os() {
             return self.of_system(component);
         }
-        if Order::of_ecosystem(ecosystem).is_none() {
-            return Target::Gap(component.purl.package_type().to_owned(), GapReason::NoFeed);
-        }
         match self.database.feed(ecosystem) {
             Some(feed) => Target::Feed { feed, release: None, stale: self.stale(feed) },
-            None => Target::Gap(ecosystem.name().to_owned(), GapReason::NoFeed),
+            None if version::of_ecosystem(ecosystem).is_some() => {
+                Target::Gap(ecosystem.name().to_owned(), GapReason::NoFeed)
+            }
+            None => Target::Gap(component.purl.package_type().to_owned(), GapReason::NoFeed),
         }
     }
 
@@ -70,7 +70,7 @@ impl<'a> Targets<'a> {
             (None, None) => return Target::Gap(package_type.to_owned(), GapReason::UnknownOs),
         };
         let distribution = match distribution {
-            Ok(distribution) if Order::of_ecosystem(distribution.ecosystem).is_some() => distribution,
+            Ok(distribution) if version::of_ecosystem(distribution.ecosystem).is_some() => distribution,
             Ok(distribution) => return Target::Gap(distribution.id.to_owned(), GapReason::NoFeed),
             Err(vendor) => return Target::Gap(vendor.to_owned(), GapReason::NoFeed),
         };

@@ -207,7 +207,8 @@ fn what_no_feed_covers_is_a_gap_and_not_clean() {
         ("pkg:deb/linuxmint/a@1-1", "linuxmint"),
         ("pkg:pypi/a@1", "PyPI"),
         ("pkg:gem/a@1", "gem"),
-        ("pkg:apk/alpine/a@1", "alpine"),
+        ("pkg:apk/alpine/a@1", "Alpine"),
+        ("pkg:rpm/fedora/a@1", "fedora"),
     ] {
         assert_eq!(gap(&inventory(&[text])), (ecosystem.to_owned(), 1, GapReason::NoFeed), "{text}");
     }

@@ -23,6 +23,15 @@ const INVALID: InvalidVersion = InvalidVersion::Grammar { grammar: "Debian" };
 /// dpkg keeps the epoch in a C `int` and refuses what does not fit.
 const MAX_EPOCH: &[u8] = b"2147483647";
 
+/// Debian's order.
+#[derive(Debug)]
+pub struct Dpkg;
+
+impl super::Versions for Dpkg {
+    const ID: &'static str = "dpkg";
+    type Version<'a> = Version<'a>;
+}
+
 /// Compares two Debian versions.
 pub fn compare(a: &str, b: &str) -> Result<Ordering, InvalidVersion> {
     super::compare::<Version<'_>>(a, b)

@@ -20,6 +20,15 @@ use super::{InvalidVersion, Version as _, bounded, compare_digits, split_digits}
 
 const INVALID: InvalidVersion = InvalidVersion::Grammar { grammar: "PEP 440" };
 
+/// Python's order. Legacy versions have no place in it.
+#[derive(Debug)]
+pub struct Pep440;
+
+impl super::Versions for Pep440 {
+    const ID: &'static str = "pep440";
+    type Version<'a> = Version<'a>;
+}
+
 /// Compares two Python versions, legacy ones included. An error only for a text that is empty or too long.
 pub fn compare(a: &str, b: &str) -> Result<Ordering, InvalidVersion> {
     bounded(a)?;

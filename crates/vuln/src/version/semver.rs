@@ -20,6 +20,15 @@ use super::{InvalidVersion, bounded, compare_digits, split_digits};
 
 const INVALID: InvalidVersion = InvalidVersion::Grammar { grammar: "semantic" };
 
+/// The order of semantic versions.
+#[derive(Debug)]
+pub struct SemVer;
+
+impl super::Versions for SemVer {
+    const ID: &'static str = "semver";
+    type Version<'a> = Version<'a>;
+}
+
 /// Compares two semantic versions.
 pub fn compare(a: &str, b: &str) -> Result<Ordering, InvalidVersion> {
     super::compare::<Version<'_>>(a, b)

@@ -1,5 +1,5 @@
 //! The vocabulary of Plimsoll: digests, references, platforms, package URLs, ecosystems and distributions, limits,
-//! time, strict JSON, and what kinds of failure there are.
+//! time, strict JSON and YAML, and what kinds of failure there are.
 //!
 //! Nothing here performs I/O or knows a protocol. Every other crate may depend on this one; it depends on none of them.
 
@@ -10,12 +10,14 @@ pub mod ecosystem;
 pub mod fault;
 pub mod json;
 pub mod limits;
+pub mod nearest;
 pub mod platform;
 pub mod purl;
 pub mod read;
 pub mod reference;
 pub mod rootfs;
 pub mod text;
+pub mod yaml;
 
 pub use clock::Timestamp;
 pub use digest::{Algorithm, Digest, Hasher};
@@ -23,6 +25,7 @@ pub use distribution::Distribution;
 pub use ecosystem::Ecosystem;
 pub use fault::{Classify, Kind};
 pub use limits::{Limit, LimitExceeded, LimitFault, Limits};
+pub use nearest::nearest;
 pub use platform::Platform;
 pub use purl::Purl;
 pub use reference::Reference;

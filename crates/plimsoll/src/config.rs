@@ -29,7 +29,6 @@ use crate::args::{self, Arguments, Command, config};
 use crate::failure::Failure;
 
 use apply::FileSettings;
-pub(crate) use apply::nearest;
 use file::places;
 pub(crate) use file::{Place, Rank};
 pub(crate) use report::{LimitRow, Origin, SettingRow, Value};

@@ -13,11 +13,10 @@
 //!       reason: miner in the entry point
 //! ```
 
-use plimsoll_core::Digest;
+use plimsoll_core::{Digest, yaml};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Size, read};
 use crate::error::Error;
 use crate::setting::given;
 use crate::spec::{ApiVersion, DenialSpec, Metadata};
@@ -53,7 +52,7 @@ impl DenyList {
 
     /// Reads a document of kind `DenyList`.
     pub fn parse(bytes: &[u8], origin: &str) -> Result<Self, Error> {
-        let document: DenyListDocument = read(bytes, origin, Size::LIST)?;
+        let document: DenyListDocument = yaml::read(bytes, origin, yaml::Size::LIST)?;
         let name = document.metadata.name.0;
         let list = format!("deny list {name}");
         Ok(Self {

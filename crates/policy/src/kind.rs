@@ -1,8 +1,8 @@
 //! Which kind of document a file holds, so that a folder may hold them side by side.
 
+use plimsoll_core::yaml;
 use serde::Deserialize;
 
-use crate::document::{Size, read};
 use crate::error::Error;
 
 /// The kinds of document that this crate reads, by the word in their field `kind`.
@@ -24,7 +24,7 @@ impl DocumentKind {
         struct Head {
             kind: DocumentKind,
         }
-        Ok(read::<Head>(bytes, origin, Size::LIST)?.kind)
+        Ok(yaml::read::<Head>(bytes, origin, yaml::Size::LIST)?.kind)
     }
 }
 

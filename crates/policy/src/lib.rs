@@ -13,7 +13,6 @@ mod assignment;
 mod authority;
 mod deny;
 mod detail;
-mod document;
 mod draft;
 mod error;
 mod evaluate;
@@ -35,9 +34,8 @@ mod waiver;
 
 pub use deny::DenyList;
 pub use detail::{Detail, Disposition, FindingRecord, LocationRecord, SignerRecord};
-pub use document::read_strictly;
 pub use draft::WaiverDraft;
-pub use error::{Error, TextFault};
+pub use error::Error;
 pub use evaluate::evaluate;
 pub use evidence::{
     Collected, Evidence, ImageDigests, InventorySource, RejectedSignature, SbomFacts, Signatures,

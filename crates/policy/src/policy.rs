@@ -17,14 +17,13 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use plimsoll_core::{Digest, json};
+use plimsoll_core::{Digest, json, yaml};
 use plimsoll_verify::{Rules, TrustedRoot};
 use serde::Serialize;
 
 use self::authorities::{Keys, signatures};
 use crate::authority::Authority;
 use crate::deny::Denial;
-use crate::document::{Size, read};
 use crate::error::Error;
 use crate::pattern::{self, Pattern};
 use crate::setting::{Age, Level, Setting};
@@ -178,7 +177,7 @@ impl MaxDays {
 impl Policy {
     /// Reads a policy document. `origin` names it in messages and verdicts.
     pub fn parse(bytes: &[u8], origin: &str, key_files: &dyn KeyFiles) -> Result<Self, Error> {
-        let document: PolicyDocument = read(bytes, origin, Size::DOCUMENT)?;
+        let document: PolicyDocument = yaml::read(bytes, origin, yaml::Size::DOCUMENT)?;
         resolve(document, origin, Digest::sha256(bytes), key_files)
     }
 

@@ -28,7 +28,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use plimsoll_core::{Digest, json};
+use plimsoll_core::{Digest, json, yaml};
 use plimsoll_verify::{Bundle, TrustedRoot, WAIVER_V1, verify};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,6 @@ use serde_json::Value;
 
 use crate::Policy;
 use crate::authority::Signed;
-use crate::document::{Size, read};
 use crate::error::Error;
 use crate::pattern::Pattern;
 use crate::setting::given;
@@ -133,10 +132,10 @@ impl Waiver {
     /// Reads a waiver document without signature. It applies only under a policy that accepts such in words, and the
     /// verdict says so.
     pub fn from_unsigned(bytes: &[u8], origin: &str) -> Result<Self, Error> {
-        let typed: WaiverDocument = read(bytes, origin, Size::DOCUMENT)?;
+        let typed: WaiverDocument = yaml::read(bytes, origin, yaml::Size::DOCUMENT)?;
         // Made from what was understood, not from the text: `name: 1e3` is the same waiver in YAML and in the JSON that
         // is signed.
-        let document = serde_json::to_value(&typed).map_err(|error| Error::Syntax {
+        let document = serde_json::to_value(&typed).map_err(|error| yaml::Error::Syntax {
             origin: origin.to_owned(),
             path: String::new(),
             line: None,
@@ -200,12 +199,7 @@ pub(crate) fn united(waivers: &[Waiver]) -> Vec<Waiver> {
 }
 
 fn parsed(bytes: &[u8], origin: &str) -> Result<Bundle, Error> {
-    Bundle::parse(bytes).map_err(|error| Error::Syntax {
-        origin: origin.to_owned(),
-        path: String::new(),
-        line: None,
-        reason: error.to_string(),
-    })
+    Bundle::parse(bytes).map_err(|source| Error::Bundle { origin: origin.to_owned(), source })
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]

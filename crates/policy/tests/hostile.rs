@@ -16,7 +16,7 @@ mod common;
 use std::fmt::Write as _;
 
 use common::*;
-use plimsoll_core::{Classify as _, Kind};
+use plimsoll_core::{Classify as _, Kind, yaml};
 use plimsoll_policy::{DenyList, Error, Policy, Waiver};
 use serde_json::json;
 
@@ -91,7 +91,7 @@ fn p04_text() {
     ] {
         let mut document = policy_text("phase: pilot # ").into_bytes();
         document.extend_from_slice(bad);
-        assert!(matches!(refused(&document), Error::Text { line: 6, .. }), "{bad:?}");
+        assert!(matches!(refused(&document), Error::Document(yaml::Error::Text { line: 6, .. })), "{bad:?}");
     }
     // What a document spells with escapes is the reader's own words again, and is shown escaped.
     let message = refused(policy_text("phase: \"\\u202E\\e[2J\"").as_bytes()).to_string();

@@ -14,7 +14,7 @@
 mod common;
 
 use common::*;
-use plimsoll_core::{Classify as _, Digest, Kind, Timestamp};
+use plimsoll_core::{Classify as _, Digest, Kind, Timestamp, yaml};
 use plimsoll_policy::{
     Decision, DenyList, Detail, Disposition, Error, Evidence, Outcome, Policy, SubjectKind, Verdict, Waiver,
     WaiverUse, evaluate,
@@ -397,10 +397,10 @@ fn a_signature_does_not_make_a_bad_waiver_good() {
     let bad = waiver_with(&json!({"extra": true}));
     assert!(matches!(
         Waiver::from_bundle(&secops.approve(&bad), "w", &policy, Err("no root")),
-        Err(Error::UnknownField { .. })
+        Err(Error::Document(yaml::Error::UnknownField { .. }))
     ));
     for junk in [&b""[..], b"{}", b"apiVersion: plimsoll.dev/v1", &[0xff; 10]] {
-        assert!(matches!(Waiver::from_bundle(junk, "w", &policy, Err("no root")), Err(Error::Syntax { .. })));
+        assert!(matches!(Waiver::from_bundle(junk, "w", &policy, Err("no root")), Err(Error::Bundle { .. })));
     }
     // A signature of an image by the approver's key is no waiver, whatever its predicate carries.
     let image = plimsoll_verify::Statement::new(

@@ -171,7 +171,7 @@ pub(crate) fn parse_limit(text: &str) -> Result<(String, String), String> {
     match Limits::default().set(name, value) {
         Ok(()) => Ok((name.to_owned(), value.to_owned())),
         Err(fault @ LimitFault::Name { .. }) => {
-            let nearest = crate::config::nearest(name, Limits::NAMES.iter().copied());
+            let nearest = plimsoll_core::nearest(name, Limits::NAMES.iter().copied());
             let nearest = nearest.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
             Err(format!("{fault}{nearest}"))
         }

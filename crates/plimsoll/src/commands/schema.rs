@@ -1,9 +1,8 @@
 //! `plimsoll schema`.
 
-use plimsoll_core::Kind;
+use plimsoll_core::{Kind, nearest};
 
 use crate::args::schema::Schema;
-use crate::config::nearest;
 use crate::failure::{Exit, Failure};
 use crate::output;
 use crate::render::table::columns;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
-use plimsoll_core::{Kind, text};
+use plimsoll_core::{Kind, nearest, text};
 
 use super::Stop;
 use super::file::{Item, Written, folder_of};
@@ -310,14 +310,4 @@ fn unknown<'a>(path: &Path, key: &str, what: &str, known: impl Iterator<Item = &
     let nearest = nearest(last, known).map(|name| format!(", did you mean \"{name}\"?")).unwrap_or_default();
     wrong(path, key, &format!("unknown {what}{nearest}"))
         .with_hint("`plimsoll config show --config /dev/null` lists every setting")
-}
-
-/// The known name that a typing error most likely meant.
-pub(crate) fn nearest<'a>(got: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let got = got.to_lowercase().replace('_', "-");
-    known
-        .map(|name| (strsim::normalized_damerau_levenshtein(&got, &name.replace('_', "-")), name))
-        .filter(|(likeness, _)| *likeness >= 0.6)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Kind, Limits, read};
+use plimsoll_core::{Kind, Limits, read, yaml};
 use serde::Deserialize;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 
@@ -96,7 +96,7 @@ impl Place {
         let written = if is_blank(&bytes) {
             Written::default()
         } else {
-            plimsoll_policy::read_strictly(&bytes, &origin)?
+            yaml::read(&bytes, &origin, yaml::Size::DOCUMENT)?
         };
         FileSettings::check(&self.path, written, definition).map(Some)
     }

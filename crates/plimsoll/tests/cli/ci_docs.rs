@@ -27,7 +27,11 @@ fn read(path: &str) -> String {
 }
 
 fn yaml(path: &str) -> Value {
-    serde_saphyr::from_str(&read(path)).unwrap()
+    parsed(&read(path), path)
+}
+
+fn parsed(text: &str, origin: &str) -> Value {
+    plimsoll_core::yaml::read(text.as_bytes(), origin, plimsoll_core::yaml::Size::DOCUMENT).unwrap()
 }
 
 /// The scripts of a file, by job, in the order in which the jobs run.
@@ -139,10 +143,7 @@ fn every_command_in_the_examples_and_pages_is_one() {
         for (language, block) in blocks(&read(page)) {
             // Parts of workflows as well, which have to be whole enough to be read.
             let script = match language.as_str() {
-                "yaml" => scripts(&serde_saphyr::from_str(&block).unwrap())
-                    .into_iter()
-                    .map(|(_, script)| script)
-                    .collect(),
+                "yaml" => scripts(&parsed(&block, page)).into_iter().map(|(_, script)| script).collect(),
                 _ => block,
             };
             all.extend(commands(&script));

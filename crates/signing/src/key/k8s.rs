@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use plimsoll_core::yaml;
 use plimsoll_http::{ClientCertificate, HostTls, Request, Url, header};
 use serde::Deserialize;
 
@@ -163,7 +164,8 @@ fn configured(service: &Service, path: &Path) -> Result<Way, Error> {
         |problem: &str| service.usage(format!("{}: {problem}", plimsoll_core::text::terminal(&place)));
     let text = small_file(&place).ok_or_else(|| wrong("cannot be read"))?;
     // Not the parser's own words: they may quote a key.
-    let config: KubeConfig = serde_saphyr::from_str(&text).map_err(|_| wrong("is no kubeconfig"))?;
+    let config: KubeConfig =
+        yaml::read(text.as_bytes(), &place, yaml::Size::DOCUMENT).map_err(|_| wrong("is no kubeconfig"))?;
     let context = find(&config.contexts, &config.current).ok_or_else(|| wrong("has no current context"))?;
     let cluster = find(&config.clusters, &context.cluster).ok_or_else(|| wrong("has no such cluster"))?;
     let user = find(&config.users, &context.user).ok_or_else(|| wrong("has no such user"))?;

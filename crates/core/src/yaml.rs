@@ -1,4 +1,5 @@
-//! Strict reading of YAML documents: policies, waivers, deny lists.
+//! Strict reading of YAML: policies, waivers, deny lists, configuration files, and what other tools keep in YAML. The only
+//! place that knows the parser.
 //!
 //! People review these documents and machines obey them, so both must see the same: one document, UTF-8, no control,
 //! bidirectional or invisible characters (CVE-2021-42574), no key twice, no merge keys, `true` and `false` only for
@@ -8,26 +9,29 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use plimsoll_core::text::terminal;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
-use crate::error::{Error, TextFault};
+pub use self::error::{Error, TextFault};
+use crate::nearest::nearest;
+use crate::text::terminal;
+
+mod error;
 
 /// How much a document may hold. Its bytes are bounded by whoever reads them, with `Limits::document_bytes` or
 /// `Limits::deny_list_bytes`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Size {
+pub struct Size {
     /// Scalars, sequences and mappings.
-    pub(crate) nodes: usize,
+    nodes: usize,
 }
 
 impl Size {
-    /// A policy or waiver.
-    pub(crate) const DOCUMENT: Self = Self { nodes: 50_000 };
+    /// A policy, a waiver, a configuration file.
+    pub const DOCUMENT: Self = Self { nodes: 50_000 };
     /// A deny list: 100,000 entries of a digest and a short reason.
-    pub(crate) const LIST: Self = Self { nodes: 1_000_000 };
+    pub const LIST: Self = Self { nodes: 1_000_000 };
 
     /// Documents that people write have at most one node in 20 bytes, so one whose bytes were let through on purpose may
     /// hold more.
@@ -45,14 +49,9 @@ const ALIASES: usize = 32;
 /// Parser events that all aliases together may repeat.
 const REPLAYED_EVENTS: usize = 2_000;
 
-/// Reads another document of the user's as strictly as a policy, such as a configuration file. Its bytes are bounded by
-/// whoever read them; `origin` names it in messages.
-pub fn read_strictly<T: DeserializeOwned>(bytes: &[u8], origin: &str) -> Result<T, Error> {
-    read(bytes, origin, Size::DOCUMENT)
-}
-
-/// Reads `bytes` into `T`. `origin` names the document in messages.
-pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], origin: &str, size: Size) -> Result<T, Error> {
+/// Reads `bytes` into `T`, whose own `deny_unknown_fields` says whether other fields may be there. `origin` names the
+/// document in messages.
+pub fn read<T: DeserializeOwned>(bytes: &[u8], origin: &str, size: Size) -> Result<T, Error> {
     let text = readable(bytes, origin)?;
     let mut failed_at = String::new();
     let read = serde_saphyr::with_deserializer_from_str_with_options(
@@ -136,7 +135,7 @@ fn explain(error: &serde_saphyr::Error, origin: &str, path: &str) -> Error {
             origin,
             path: child(path, field),
             line,
-            nearest: nearest(field, expected),
+            nearest: nearest(field, expected.iter().copied()),
             expected: expected.clone(),
         };
     }
@@ -196,18 +195,6 @@ fn child(path: &str, name: &str) -> String {
     let shown = terminal(name);
     let ends = path.strip_suffix(&*shown).is_some_and(|parent| parent.is_empty() || parent.ends_with('.'));
     if ends { path.to_owned() } else { joined(path, name) }
-}
-
-/// The known name that a typing error most likely meant.
-fn nearest(got: &str, known: &[&'static str]) -> Option<&'static str> {
-    known
-        .iter()
-        .map(|name| {
-            (strsim::normalized_damerau_levenshtein(&got.to_lowercase(), &name.to_lowercase()), *name)
-        })
-        .filter(|(likeness, _)| *likeness >= 0.6)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
 }
 
 #[cfg(test)]

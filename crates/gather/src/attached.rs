@@ -10,7 +10,7 @@ use std::thread;
 use plimsoll_core::{Digest, Limits};
 use plimsoll_image::{Listing, Source};
 use plimsoll_signing::evidence::{Bundles, FoundBundle, SkipReason, bundles_in, older};
-use plimsoll_verify::{Check, KeyId, Signer, Statement, Step, Verified};
+use plimsoll_verify::{Check, Statement, Step, Verified};
 
 /// What is attached to a subject, verified.
 #[derive(Debug, Default)]
@@ -65,14 +65,6 @@ impl Rejection {
     }
 }
 
-/// A signer, as thresholds count them: one key is one, and so are an issuer and a subject, whatever else the certificates
-/// say.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Person {
-    Key(KeyId),
-    Certificate(String, String),
-}
-
 impl Attached {
     /// How many different signers there are. The same one twice counts once.
     pub fn signers(&self) -> usize {
@@ -81,16 +73,8 @@ impl Attached {
 
     /// The same among the statements that `counts` lets count.
     pub fn signers_of(&self, counts: impl Fn(&Proof) -> bool) -> usize {
-        let persons = self.verified.iter().filter(|proof| counts(proof)).filter_map(|proof| {
-            match proof.statement.signer() {
-                Signer::Key(id) => Some(Person::Key(*id)),
-                Signer::Certificate(holder) => {
-                    Some(Person::Certificate(holder.issuer.clone(), holder.subject.to_lowercase()))
-                }
-                _ => None,
-            }
-        });
-        persons.collect::<BTreeSet<_>>().len()
+        let counting = self.verified.iter().filter(|proof| counts(proof));
+        counting.map(|proof| proof.statement.signer().person()).collect::<BTreeSet<_>>().len()
     }
 
     /// Whether there is a bundle of the wanted kind at all, or something that may be one.

@@ -3,6 +3,7 @@
 //! Owns whether a signature is an authority's and counts at its time. How many are needed is the rule's question.
 
 use jiff::Timestamp;
+use plimsoll_verify::person::same_name;
 use plimsoll_verify::{Identity, KeyId, PublicKey, Signer, Step, Text, Verified};
 use serde::{Serialize, Serializer};
 
@@ -78,11 +79,6 @@ impl Signed {
             logged: was_checked(verified, Step::LogInclusion),
         }
     }
-
-    /// Who signed, as far as two of them are two.
-    pub(crate) fn person(&self) -> Person {
-        Person::of(&self.signer)
-    }
 }
 
 /// Whether a step of the verification was taken, and held.
@@ -90,37 +86,12 @@ pub(crate) fn was_checked<T>(verified: &Verified<T>, step: Step) -> bool {
     verified.observations().iter().any(|seen| seen.step == step && seen.checked)
 }
 
-/// A signer as thresholds count them: one key is one, and so are an issuer and a subject, whatever else the certificates
-/// say.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Person {
-    Key(KeyId),
-    Certificate {
-        issuer: String,
-        subject: String,
-    },
-    /// A kind of signer that is not known here, which is nobody.
-    Unknown,
-}
-
-impl Person {
-    pub(crate) fn of(signer: &Signer) -> Self {
-        match signer {
-            Signer::Key(id) => Self::Key(*id),
-            Signer::Certificate(holder) => {
-                Self::Certificate { issuer: holder.issuer.clone(), subject: holder.subject.to_lowercase() }
-            }
-            _ => Self::Unknown,
-        }
-    }
-
-    /// Whether this is who goes by `name`, as far as that can be told: a certificate's subject is a name.
-    pub(crate) fn goes_by(&self, name: &str) -> bool {
-        matches!(self, Self::Certificate { subject, .. } if subject.to_lowercase() == name.to_lowercase())
-    }
-}
-
 impl Authority {
+    /// Whether it goes by this name.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        same_name(&self.name, name)
+    }
+
     /// Whether this signer speaks for it.
     pub(crate) fn is(&self, signer: &Signer) -> bool {
         match (&self.who, signer) {
@@ -189,7 +160,8 @@ impl Authority {
             || self.not_after.is_some()
     }
 
-    /// Whether both are the same key or the same identity, as far as texts and patterns tell.
+    /// Whether both are the same key or the same identity, as far as texts and patterns tell. Whoever satisfies one then
+    /// satisfies the other, or differs from whoever does in letter case alone, and is one person.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         match (&self.who, &other.who) {
             (Who::Key(one), Who::Key(other)) => one.id() == other.id(),
@@ -221,15 +193,16 @@ impl Authority {
 
 fn same(one: &Text, other: &Text) -> bool {
     match (one, other) {
-        (Text::Exact(one), Text::Exact(other)) => one == other,
+        (Text::Exact(one), Text::Exact(other)) => same_name(one, other),
         (Text::Pattern(one), Text::Pattern(other)) => one == other,
         _ => false,
     }
 }
 
-/// Whether a text fits both. Of two different patterns that is not known, and not assumed.
+/// Whether a text fits both, or two texts that are one name. Of two different patterns that is not known, and not assumed.
 fn meet(one: &Text, other: &Text) -> bool {
     match (one, other) {
+        (Text::Exact(one), Text::Exact(other)) => same_name(one, other),
         (Text::Exact(text), any) | (any, Text::Exact(text)) => any.matches(text),
         (Text::Pattern(one), Text::Pattern(other)) => one == other,
     }

@@ -400,10 +400,10 @@ impl Lint {
         for (path, list) in lists {
             self.authorities(path, list, now);
             for (index, approver) in list.iter().enumerate() {
-                let signer = policy.signatures.entries().find(|authority| {
-                    authority.overlaps(approver)
-                        || authority.name.to_lowercase() == approver.name.to_lowercase()
-                });
+                let signer = policy
+                    .signatures
+                    .entries()
+                    .find(|authority| authority.overlaps(approver) || authority.is_named(&approver.name));
                 if let Some(signer) = signer {
                     let message =
                         format!("{} approves waivers and signs images as {}", approver.name, signer.name);
@@ -426,7 +426,7 @@ impl Lint {
             );
         }
         let pair = |a: &Authority| {
-            let differs = |b: &Authority| !a.same_as(b) && a.name.to_lowercase() != b.name.to_lowercase();
+            let differs = |b: &Authority| !a.same_as(b) && !a.is_named(&b.name);
             waivers.second.iter().any(differs)
         };
         if !waivers.second.is_empty() && waivers.approvers.is_empty() {

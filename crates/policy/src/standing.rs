@@ -181,8 +181,8 @@ pub(crate) fn approval(waiver: &Waiver, policy: &Policy, now: Timestamp) -> Resu
     let pairs = first.iter().flat_map(|a| second.iter().map(move |b| (a, b)));
     for (a, b) in pairs {
         // Two hats on one head are one approval.
-        let two_heads = a.signature.signed.person() != b.signature.signed.person();
-        if two_heads && a.authority.name.to_lowercase() != b.authority.name.to_lowercase() {
+        let two_people = a.signature.signed.signer.person() != b.signature.signed.signer.person();
+        if two_people && !a.authority.is_named(&b.authority.name) {
             return Ok(Approval::by(waiver, [a, b].into_iter()));
         }
     }
@@ -228,9 +228,13 @@ fn signers<'a>(
             }
             let owner = &waiver.terms.owner;
             // A pattern of many subjects may have its own name, and then the subject is who somebody is.
-            if policy.waivers.approvers.iter().chain(&policy.waivers.second).any(|known| {
-                known.is(&signature.signed.signer) && known.name.to_lowercase() == owner.to_lowercase()
-            }) || signature.signed.person().goes_by(owner)
+            if policy
+                .waivers
+                .approvers
+                .iter()
+                .chain(&policy.waivers.second)
+                .any(|known| known.is(&signature.signed.signer) && known.is_named(owner))
+                || signature.signed.signer.person().goes_by(owner)
             {
                 refused = format!("waiver {name} is approved by its own owner, {owner}");
                 continue;

@@ -639,6 +639,12 @@ fn lint_finds_identities_that_let_in_more_than_is_meant() {
     assert_eq!(codes(&format!("anyOf: [{narrow_apart}, {apart}]")), []);
     let twin = of_release("").replace("name: release", "name: twin");
     assert_eq!(codes(&format!("anyOf: [{narrow}, {twin}]")), [(Code::SameKey, Severity::Error)]);
+    // Another spelling of the subject is the same person, whom no threshold counts twice.
+    let spelled = twin.replace("/team/", "/Team/");
+    assert_eq!(codes(&format!("anyOf: [{narrow}, {spelled}]")), [(Code::SameKey, Severity::Error)]);
+    let two = policy_text(&spec(&format!("threshold: 2, anyOf: [{narrow}, {spelled}]")));
+    let refused = Policy::parse(two.as_bytes(), "p", &()).unwrap_err().to_string();
+    assert!(refused.contains("1 distinct keys and identities"), "{refused}");
 
     let lax = policy(&format!("trust: {{ certificateLog: false }}\n{}", spec(&format!("anyOf: [{narrow}]"))));
     assert_eq!(lax.lint(now())[0].code, Code::LogsIgnored);

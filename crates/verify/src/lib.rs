@@ -44,6 +44,7 @@ mod identity;
 mod inclusion;
 mod key;
 pub mod legacy;
+pub mod person;
 mod predicate;
 pub mod provenance;
 mod shape;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use plimsoll_verify::person::folded;
 use plimsoll_verify::{PublicKey, TrustedRoot};
 
 use super::{KeyFiles, SignaturePolicy, TrustPolicy};
@@ -29,7 +30,7 @@ pub(super) fn signatures(
     let invalid = |path: &str, reason: String| {
         Err(Error::Invalid { origin: keys.origin.to_owned(), path: path.to_owned(), reason })
     };
-    let names: BTreeSet<String> = policy.entries().map(|entry| entry.name.to_lowercase()).collect();
+    let names: BTreeSet<String> = policy.entries().map(|entry| folded(&entry.name)).collect();
     if names.len() < policy.any_of.len() + policy.all_of.len() {
         let reason = "has a name that an entry of anyOf has too; a verdict could not tell them apart";
         return invalid("spec.signatures.allOf", reason.to_owned());
@@ -98,7 +99,7 @@ impl Keys<'_> {
         for (index, spec) in specs.into_option().unwrap_or_default().into_iter().enumerate() {
             let path = format!("{path}[{index}]");
             let name = spec.name.trim().to_owned();
-            if name.is_empty() || name.len() > 256 || !names.insert(name.to_lowercase()) {
+            if name.is_empty() || name.len() > 256 || !names.insert(folded(&name)) {
                 return Err(Error::Invalid {
                     origin: self.origin.to_owned(),
                     path: format!("{path}.name"),

@@ -14,10 +14,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use plimsoll_core::Digest;
+use plimsoll_verify::person::Person;
 use plimsoll_verify::{NotChecked, Signer, Statement, Step, Verified};
 
 use crate::assignment::assign;
-use crate::authority::{Authority, Person, Signed, Who, was_checked};
+use crate::authority::{Authority, Signed, Who, was_checked};
 use crate::detail::{Detail, SignerRecord};
 use crate::evaluate::Case;
 use crate::evidence::{Collected, ImageDigests, RejectedSignature, Signatures, SubjectKind};
@@ -157,7 +158,7 @@ impl<'a> Tally<'a> {
             match tally.look(statement, digests, now) {
                 Ok((digest, signed, fits)) => {
                     let next = persons.len();
-                    let person = *persons.entry(signed.person()).or_insert(next);
+                    let person = *persons.entry(signed.signer.person()).or_insert(next);
                     let not_checked = not_checked(statement);
                     let carried = statement.not_checked().iter().map(|what| name(*what).to_owned()).collect();
                     let bundle = *statement.bundle();

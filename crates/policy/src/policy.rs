@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use plimsoll_core::{Digest, json, yaml};
-use plimsoll_verify::{Rules, TrustedRoot};
+use plimsoll_verify::{Requirements, TrustedRoot};
 use serde::Serialize;
 
 use self::authorities::{Keys, signatures};
@@ -117,8 +117,8 @@ impl TrustPolicy {
         self.root.is_none() && self.transparency_log && self.certificate_log && self.timestamps == 0
     }
 
-    fn rules(&self) -> Rules {
-        Rules {
+    fn requirements(&self) -> Requirements {
+        Requirements {
             logs: self.transparency_log.then_some(NonZeroUsize::MIN),
             timestamps: usize::from(self.timestamps),
             certificate_log: self.certificate_log,
@@ -219,12 +219,12 @@ impl Policy {
 
     /// Whom signatures of images are verified for.
     pub fn image_signers(&self) -> Signers {
-        Signers::new(self.signatures.entries(), self.trust.rules())
+        Signers::new(self.signatures.entries(), self.trust.requirements())
     }
 
     /// Whom waivers are verified for: approvers and second approvers.
     pub fn approvers(&self) -> Signers {
-        Signers::new(self.waivers.approvers.iter().chain(&self.waivers.second), self.trust.rules())
+        Signers::new(self.waivers.approvers.iter().chain(&self.waivers.second), self.trust.requirements())
     }
 
     /// The policy's own trusted root, where it names one.

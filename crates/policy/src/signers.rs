@@ -4,7 +4,7 @@
 //! at when both keys and certificates may have signed.
 
 use plimsoll_verify::{
-    Bundle, Check, Error, Identity, NotChecked, Rules, Trusted, TrustedKey, TrustedRoot, Verified,
+    Bundle, Check, Error, Identity, NotChecked, Requirements, Trusted, TrustedKey, TrustedRoot, Verified,
 };
 
 use crate::authority::{Authority, Who};
@@ -14,11 +14,14 @@ use crate::authority::{Authority, Who};
 pub struct Signers {
     keys: Vec<TrustedKey>,
     identities: Vec<Identity>,
-    rules: Rules,
+    requirements: Requirements,
 }
 
 impl Signers {
-    pub(crate) fn new<'a>(authorities: impl Iterator<Item = &'a Authority>, rules: Rules) -> Self {
+    pub(crate) fn new<'a>(
+        authorities: impl Iterator<Item = &'a Authority>,
+        requirements: Requirements,
+    ) -> Self {
         let (mut keys, mut identities) = (Vec::new(), Vec::new());
         for authority in authorities {
             match &authority.who {
@@ -27,7 +30,7 @@ impl Signers {
                 Who::Identity(identity) => identities.push(Identity::clone(identity)),
             }
         }
-        Self { keys, identities, rules }
+        Self { keys, identities, requirements }
     }
 
     /// Verifies a bundle by `verify`, which is called with what fits the bundle.
@@ -45,19 +48,19 @@ impl Signers {
     ) -> Result<Verified<T>, Error> {
         if !self.identities.is_empty() && (bundle.has_certificate() || self.keys.is_empty()) {
             let trusted = Trusted::Identities(&self.identities);
-            return verify(&Check { trusted, root, rules: self.rules });
+            return verify(&Check { trusted, root, requirements: self.requirements });
         }
         let trusted = Trusted::Keys(&self.keys);
         let carried = bundle.extras();
         if root.is_some() && !carried.is_empty() {
             let logs = carried.contains(&NotChecked::TransparencyLog).then_some(std::num::NonZeroUsize::MIN);
             let timestamps = usize::from(carried.contains(&NotChecked::Timestamp));
-            let rules = Rules { logs, timestamps, certificate_log: true };
-            if let Ok(verified) = verify(&Check { trusted, root, rules }) {
+            let requirements = Requirements { logs, timestamps, certificate_log: true };
+            if let Ok(verified) = verify(&Check { trusted, root, requirements }) {
                 return Ok(verified);
             }
         }
-        let alone = Rules { logs: None, timestamps: 0, certificate_log: true };
-        verify(&Check { trusted, root: None, rules: alone })
+        let alone = Requirements { logs: None, timestamps: 0, certificate_log: true };
+        verify(&Check { trusted, root: None, requirements: alone })
     }
 }

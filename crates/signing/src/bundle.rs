@@ -8,7 +8,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_verify::{
-    BUNDLE_V0_3, Bundle, Check, IN_TOTO_PAYLOAD, KeyAlgorithm, Rules, Statement, Trusted, TrustedKey,
+    BUNDLE_V0_3, Bundle, Check, IN_TOTO_PAYLOAD, KeyAlgorithm, Requirements, Statement, Trusted, TrustedKey,
     statement_by_key, verify_message,
 };
 use serde::Serialize;
@@ -207,8 +207,8 @@ pub fn sign_by_key(content: Content<'_>, key: &dyn SigningKey) -> Result<Vec<u8>
         }
         Content::File(digests) => {
             let keys = [TrustedKey::from(key.public_key().clone())];
-            let rules = Rules { logs: None, ..Rules::default() };
-            let check = Check { trusted: Trusted::Keys(&keys), root: None, rules };
+            let requirements = Requirements { logs: None, ..Requirements::default() };
+            let check = Check { trusted: Trusted::Keys(&keys), root: None, requirements };
             verify_message(&parsed, digests.artifact(), &check).map_err(Error::WouldNotVerify)?;
         }
     }

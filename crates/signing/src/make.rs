@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_verify::{
-    Bundle, Check, Identity, Rules, Trusted, TrustedKey, TrustedRoot, verify, verify_message,
+    Bundle, Check, Identity, Requirements, Trusted, TrustedKey, TrustedRoot, verify, verify_message,
 };
 
 use crate::Error;
@@ -119,13 +119,13 @@ fn confirm(
 ) -> Result<(), Error> {
     let bundle = Bundle::parse(bytes).map_err(Error::WouldNotVerify)?;
     let Some(root) = root else { return Ok(()) };
-    let rules = Rules {
+    let requirements = Requirements {
         logs: NonZeroUsize::new(services.logs.len()),
         timestamps: services.timestamps.len(),
         // An authority of one's own may do without a certificate log; then its trusted root names none.
         certificate_log: !root.material().ctlogs.is_empty(),
     };
-    let check = Check { trusted, root: Some(root), rules };
+    let check = Check { trusted, root: Some(root), requirements };
     match signed.content() {
         Content::Statement(_) => verify(&bundle, None, &check).map(|_| ()).map_err(Error::WouldNotVerify),
         Content::File(digests) => {

@@ -362,13 +362,13 @@ const OLDER: [&str; 4] =
 fn what_cosign_signs_in_its_older_layout_is_verified_here_and_survives_a_transfer() {
     use plimsoll_signing::evidence::{Form, older};
     use plimsoll_signing::transfer::Transfer;
-    use plimsoll_verify::{Check, Rules, Step, Trusted, TrustedKey};
+    use plimsoll_verify::{Check, Requirements, Step, Trusted, TrustedKey};
 
     let Some(cosign) = Cosign::find() else { return };
     let keys = [TrustedKey::from(cosign.generate("k"))];
     let others = [TrustedKey::from(cosign.generate("other"))];
-    let rules = Rules { logs: None, timestamps: 0, certificate_log: true };
-    let check = |keys| Check { trusted: Trusted::Keys(keys), root: None, rules };
+    let requirements = Requirements { logs: None, timestamps: 0, certificate_log: true };
+    let check = |keys| Check { trusted: Trusted::Keys(keys), root: None, requirements };
     cosign.write("predicate.json", "{}");
     for place in Place::all() {
         let (store, subject, name) = place.image("app");
@@ -452,11 +452,11 @@ fn what_is_signed_here_cosign_verifies_after_it_was_saved_and_loaded() {
 #[test]
 fn what_cosign_signs_in_its_experimental_layout_is_verified_here() {
     use plimsoll_signing::evidence::Form;
-    use plimsoll_verify::{Check, Rules, Trusted, TrustedKey};
+    use plimsoll_verify::{Check, Requirements, Trusted, TrustedKey};
 
     let Some(cosign) = Cosign::find() else { return };
     let keys = [TrustedKey::from(cosign.generate("k"))];
-    let rules = Rules { logs: None, timestamps: 0, certificate_log: true };
+    let requirements = Requirements { logs: None, timestamps: 0, certificate_log: true };
     for place in Place::all() {
         let (store, subject, name) = place.image("app");
         let sign = ["sign", "--key", "k.key", "--registry-referrers-mode=oci-1-1"];
@@ -466,7 +466,7 @@ fn what_cosign_signs_in_its_experimental_layout_is_verified_here() {
         let evidence = found(&store, &subject);
         let [signature] = evidence.as_slice() else { panic!("{evidence:?}") };
         assert!(matches!(signature.form, Form::SimpleSigning(_)));
-        let check = Check { trusted: Trusted::Keys(&keys), root: None, rules };
+        let check = Check { trusted: Trusted::Keys(&keys), root: None, requirements };
         assert!(signature.verify(&subject.digest, &check).unwrap().value().is_signature());
     }
 }

@@ -28,7 +28,7 @@ use plimsoll_testkit::Peer;
 use plimsoll_testkit::sigstore::server::REQUEST_TOKEN;
 use plimsoll_testkit::sigstore::{Fault, Leaf, Server};
 use plimsoll_verify::{
-    Artifact, Bundle, Check, Identity, Rules, Signer as Who, Statement, Step, Subject, Text, Trusted,
+    Artifact, Bundle, Check, Identity, Requirements, Signer as Who, Statement, Step, Subject, Text, Trusted,
     TrustedKey, TrustedRoot, verify, verify_message,
 };
 use serde_json::{Value, json};
@@ -102,8 +102,8 @@ fn a_statement_and_a_file_signed_without_a_key_verify_with_either_log() {
     let (root, identities) = (root(&server), [identity(&server)]);
     for (logs, stamps) in [(&[1][..], 1), (&[2], 1)] {
         let services = services(&server, logs);
-        let rules = Rules { timestamps: stamps, ..Rules::default() };
-        let check = Check { trusted: Trusted::Identities(&identities), root: Some(&root), rules };
+        let requirements = Requirements { timestamps: stamps, ..Requirements::default() };
+        let check = Check { trusted: Trusted::Identities(&identities), root: Some(&root), requirements };
         let signer_token = token(&server);
         let signer = Signer::Keyless { token: &signer_token };
 
@@ -130,8 +130,11 @@ fn a_person_is_named_by_the_verified_address() {
     let root = root(&server);
     let bundle = make(Content::File(&file()), signer, Some(&services), Some(&root)).unwrap();
     let identities = [Identity { subject: Text::Exact("dev@example.com".into()), ..identity(&server) }];
-    let check =
-        Check { trusted: Trusted::Identities(&identities), root: Some(&root), rules: Rules::default() };
+    let check = Check {
+        trusted: Trusted::Identities(&identities),
+        root: Some(&root),
+        requirements: Requirements::default(),
+    };
     verify_message(&Bundle::parse(&bundle).unwrap(), Artifact::Digest(file().sha256), &check).unwrap();
 }
 
@@ -155,12 +158,12 @@ fn a_key_with_logs_and_timestamps_as_the_configuration_says() {
         }
         let bundle = make(content, Signer::Key(&key), Some(&services), Some(&root)).unwrap();
         let bundle = Bundle::parse(&bundle).unwrap();
-        let rules = Rules {
+        let requirements = Requirements {
             logs: NonZeroUsize::new(logs.len()),
             timestamps: usize::from(timestamps),
-            ..Rules::default()
+            ..Requirements::default()
         };
-        let check = Check { trusted: Trusted::Keys(&keys), root: Some(&root), rules };
+        let check = Check { trusted: Trusted::Keys(&keys), root: Some(&root), requirements };
         match content {
             Content::Statement(_) => verify(&bundle, Some(&Digest::sha256(b"the image")), &check).map(|_| ()),
             Content::File(_) => verify_message(&bundle, Artifact::Digest(file().sha256), &check).map(|_| ()),
@@ -188,7 +191,8 @@ fn every_kind_of_key_that_a_log_takes() {
     ] {
         let key = PrivateKey::generate(kind).unwrap();
         let keys = [TrustedKey::from(key.public_key().clone())];
-        let check = Check { trusted: Trusted::Keys(&keys), root: Some(&root), rules: Rules::default() };
+        let check =
+            Check { trusted: Trusted::Keys(&keys), root: Some(&root), requirements: Requirements::default() };
         for timestamps in [true, false] {
             let (mut services, signer) = (services(&server, &[logs]), Signer::Key(&key));
             if !timestamps {
@@ -399,8 +403,8 @@ fn all_logs_and_timestamp_authorities_of_a_configuration() {
     let root = TrustedRoot::parse(trusted.to_string().as_bytes()).unwrap();
     let bundle = make(content, signer, Some(&services), Some(&root)).unwrap();
     let identities = [identity(&one)];
-    let rules = Rules { logs: NonZeroUsize::new(2), timestamps: 2, ..Rules::default() };
-    let check = Check { trusted: Trusted::Identities(&identities), root: Some(&root), rules };
+    let requirements = Requirements { logs: NonZeroUsize::new(2), timestamps: 2, ..Requirements::default() };
+    let check = Check { trusted: Trusted::Identities(&identities), root: Some(&root), requirements };
     verify(&Bundle::parse(&bundle).unwrap(), None, &check).unwrap();
     // A log that the trusted root does not know is found out before anybody has the bundle.
     let error = make(content, signer, Some(&services), Some(&self::root(&one))).unwrap_err();
@@ -720,8 +724,11 @@ fn what_cosign_signs_without_a_key_verifies_here() {
             "file",
         ]);
         let bundle = cosign.read("theirs.json");
-        let check =
-            Check { trusted: Trusted::Identities(&identities), root: Some(&root), rules: Rules::default() };
+        let check = Check {
+            trusted: Trusted::Identities(&identities),
+            root: Some(&root),
+            requirements: Requirements::default(),
+        };
         let verified =
             verify_message(&Bundle::parse(&bundle).unwrap(), Artifact::Reader(&mut &b"the file"[..]), &check)
                 .unwrap();

@@ -18,12 +18,12 @@ use plimsoll_registry::Registry;
 use plimsoll_signing::evidence::{Form, SkipReason, all, bundles, older, older_tag};
 use plimsoll_testkit::sigstore::{Pair, pae};
 use plimsoll_testkit::{Fault, ImageBuilder, Layer, Registry as Fake};
-use plimsoll_verify::{Check, PublicKey, Rules, Step, Trusted, TrustedKey};
+use plimsoll_verify::{Check, PublicKey, Requirements, Step, Trusted, TrustedKey};
 use serde_json::{Value, json};
 
 const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const DSSE: &str = "application/vnd.dsse.envelope.v1+json";
-const BY_KEY: Rules = Rules { logs: None, timestamps: 0, certificate_log: true };
+const BY_KEY: Requirements = Requirements { logs: None, timestamps: 0, certificate_log: true };
 
 struct Signed {
     fake: Fake,
@@ -94,7 +94,7 @@ impl Signed {
 
     fn check<T>(&self, use_it: impl FnOnce(&Check<'_>) -> T) -> T {
         let keys = [TrustedKey::from(PublicKey::from_spki_der(self.key.spki()).unwrap())];
-        use_it(&Check { trusted: Trusted::Keys(&keys), root: None, rules: BY_KEY })
+        use_it(&Check { trusted: Trusted::Keys(&keys), root: None, requirements: BY_KEY })
     }
 }
 

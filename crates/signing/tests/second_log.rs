@@ -18,8 +18,8 @@ use plimsoll_signing::key::NewKey;
 use plimsoll_signing::{FileDigests, Payload, PrivateKey, SigningKey as _};
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, NOW, Sigstore, pae};
 use plimsoll_verify::{
-    Artifact, Bundle, Check, Error, Identity, Rules, Statement, Step, Subject, Text, Trusted, TrustedKey,
-    TrustedRoot, verify, verify_message,
+    Artifact, Bundle, Check, Error, Identity, Requirements, Statement, Step, Subject, Text, Trusted,
+    TrustedKey, TrustedRoot, verify, verify_message,
 };
 use serde_json::{Value, json};
 
@@ -131,7 +131,8 @@ impl Case {
         let bundle = Bundle::parse(bundle.to_string().as_bytes())?;
         let root = TrustedRoot::parse(self.instance.trusted_root().to_string().as_bytes()).unwrap();
         let keys = [TrustedKey::from(self.key.public_key().clone())];
-        let check = Check { trusted: Trusted::Keys(&keys), root: Some(&root), rules: Rules::default() };
+        let check =
+            Check { trusted: Trusted::Keys(&keys), root: Some(&root), requirements: Requirements::default() };
         if self.statement {
             verify(&bundle, Some(&Digest::sha256(b"the image")), &check).map(|_| ())
         } else {
@@ -356,7 +357,7 @@ fn the_entry_of_a_certificate_of_each_kind_of_key_verifies_and_another_does_not(
             let bundle = Bundle::parse(bundle.to_string().as_bytes())?;
             let root = TrustedRoot::parse(case.instance.trusted_root().to_string().as_bytes()).unwrap();
             let trusted = Trusted::Identities(&identities);
-            let check = Check { trusted, root: Some(&root), rules: Rules::default() };
+            let check = Check { trusted, root: Some(&root), requirements: Requirements::default() };
             if statement {
                 verify(&bundle, Some(&Digest::sha256(b"the image")), &check).map(|_| ())
             } else {

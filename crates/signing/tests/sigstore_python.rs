@@ -21,7 +21,7 @@ use plimsoll_signing::{Content, FileDigests, Signer, make};
 use plimsoll_testkit::Peer;
 use plimsoll_testkit::sigstore::{Leaf, Server};
 use plimsoll_verify::{
-    Artifact, Bundle, Check, Identity, Rules, Statement, Subject, Text, Trusted, TrustedRoot, verify,
+    Artifact, Bundle, Check, Identity, Requirements, Statement, Subject, Text, Trusted, TrustedRoot, verify,
     verify_message,
 };
 use serde_json::json;
@@ -109,8 +109,11 @@ fn what_sigstore_python_signs_without_a_key_verifies_here() {
         subject: Text::Exact(Leaf::default().subject),
         claims: Vec::new(),
     }];
-    let check =
-        Check { trusted: Trusted::Identities(&identities), root: Some(&root), rules: Rules::default() };
+    let check = Check {
+        trusted: Trusted::Identities(&identities),
+        root: Some(&root),
+        requirements: Requirements::default(),
+    };
     let read = |path: &Path| Bundle::parse(&std::fs::read(path).unwrap()).unwrap();
     for log in [1, 2] {
         let token = sigstore.token();

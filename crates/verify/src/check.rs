@@ -37,7 +37,7 @@ pub struct Check<'a> {
     /// The authorities and logs behind it. Certificates cannot be verified without.
     pub root: Option<&'a TrustedRoot>,
     /// What must be there beside the signature.
-    pub rules: Rules,
+    pub requirements: Requirements,
 }
 
 /// Who may have signed. One of them is enough; how many are needed over several bundles is policy.
@@ -67,7 +67,7 @@ impl From<PublicKey> for TrustedKey {
 /// What must be there beside the signature. The default is what Sigstore asks for: one log, and the certificate in a
 /// certificate log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
+pub struct Requirements {
     /// So many distinct logs hold the signature; `None` to do without, which the result repeats.
     pub logs: Option<NonZeroUsize>,
     /// So many distinct authorities signed a timestamp, beside what the log says of the time.
@@ -76,7 +76,7 @@ pub struct Rules {
     pub certificate_log: bool,
 }
 
-impl Default for Rules {
+impl Default for Requirements {
     fn default() -> Self {
         Self { logs: Some(NonZeroUsize::MIN), timestamps: 0, certificate_log: true }
     }
@@ -206,7 +206,7 @@ impl Check<'_> {
     /// Whether a key's bundle is verified by the key alone: there is nothing to verify the rest with, or there is no rest
     /// and none is asked for.
     fn goes_without_root(&self, bundle: &Bundle) -> bool {
-        self.root.is_none() || (self.rules.logs.is_none() && bundle.extras().is_empty())
+        self.root.is_none() || (self.requirements.logs.is_none() && bundle.extras().is_empty())
     }
 
     /// Without a trusted root nothing can be known about logs and timestamps.
@@ -216,10 +216,10 @@ impl Check<'_> {
         } else {
             "a bundle, and no trusted root to verify its log entries and timestamps with"
         };
-        if self.rules.logs.is_some() {
+        if self.requirements.logs.is_some() {
             return Err(Error::step(Step::LogInclusion, got, "an entry of a trusted log"));
         }
-        if self.rules.timestamps > 0 {
+        if self.requirements.timestamps > 0 {
             return Err(Error::step(Step::Timestamp, got, "a signed timestamp"));
         }
         Ok(())
@@ -269,8 +269,8 @@ impl Trail {
 fn engine(bundle: &Bundle, artifact: Artifact<'_>, check: &Check<'_>, about: bool) -> Result<Trail, Error> {
     let root = check.root.ok_or(Error::NoTrustedRoot)?;
     check.expect_material(bundle)?;
-    check_entries(bundle, check.rules)?;
-    let readable = Readable::of(bundle, root, check.rules)?;
+    check_entries(bundle, check.requirements)?;
+    let readable = Readable::of(bundle, root, check.requirements)?;
     let p384 = |trusted: &TrustedKey| trusted.key.algorithm() == KeyAlgorithm::EcdsaP384;
     let may_be_p384 = matches!(check.trusted, Trusted::Keys(keys) if keys.iter().any(p384));
     let mut source = Source::new(artifact, readable.is_partial || may_be_p384);
@@ -291,10 +291,10 @@ fn engine(bundle: &Bundle, artifact: Artifact<'_>, check: &Check<'_>, about: boo
                 ));
             }
             let mut policy = VerificationPolicy::any_identity();
-            if check.rules.logs.is_none() || readable.has_no_entries() {
+            if check.requirements.logs.is_none() || readable.has_no_entries() {
                 policy = policy.skip_tlog_unsafe();
             }
-            if !check.rules.certificate_log {
+            if !check.requirements.certificate_log {
                 policy = policy.skip_sct();
             }
             if readable.has_no_entries() && bundle.timestamps() == 0 {
@@ -322,7 +322,7 @@ fn engine(bundle: &Bundle, artifact: Artifact<'_>, check: &Check<'_>, about: boo
         }
         Trusted::Keys(keys) => {
             expect_key(bundle)?;
-            let (key, found) = by_keys(bundle, &readable, &mut source, keys, root, check.rules)?;
+            let (key, found) = by_keys(bundle, &readable, &mut source, keys, root, check.requirements)?;
             times = found;
             signer = Signer::Key(key.id());
             check_windows(keys, &signer, &times)?;
@@ -352,12 +352,12 @@ fn engine(bundle: &Bundle, artifact: Artifact<'_>, check: &Check<'_>, about: boo
         }
     }
     let logs = distinct_logs(bundle, root);
-    if let Some(wanted) = check.rules.logs
+    if let Some(wanted) = check.requirements.logs
         && logs.len() < wanted.get()
     {
         return Err(Error::step(Step::LogThreshold, format!("{} distinct logs", logs.len()), wanted));
     }
-    if let Some(wanted) = NonZeroUsize::new(check.rules.timestamps) {
+    if let Some(wanted) = NonZeroUsize::new(check.requirements.timestamps) {
         let found = stamps::authorities(bundle, root).len();
         if found < wanted.get() {
             let got = format!("signed timestamps of {found} distinct authorities");
@@ -381,7 +381,7 @@ fn trail(
         Trail { signer, times, observations: Vec::new(), not_checked: Some(Vec::new()), artifact: about };
     let (entries, stamps) = (bundle.log_entries().len(), bundle.timestamps());
     let promises = bundle.log_entries().iter().filter(|entry| entry.inclusion_promise.is_some()).count();
-    let logged = check.rules.logs.is_some();
+    let logged = check.requirements.logs.is_some();
 
     trail.saw(Step::Material, true, if by_certificate { "a certificate" } else { "a public key" });
     trail.saw(Step::Content, true, "one signature");
@@ -392,8 +392,9 @@ fn trail(
     trail.saw(Step::SigningTime, !trail.times.is_empty(), shown);
     if by_certificate {
         trail.saw(Step::Chain, true, "valid at every signing time, with its issuers");
-        let seen = if check.rules.certificate_log { "announced to a trusted log" } else { "not asked for" };
-        trail.saw(Step::CertificateLog, check.rules.certificate_log, seen);
+        let seen =
+            if check.requirements.certificate_log { "announced to a trusted log" } else { "not asked for" };
+        trail.saw(Step::CertificateLog, check.requirements.certificate_log, seen);
     }
     let index = bundle.log_entries().first().map(|entry| entry.log_index.as_i64());
     let place = index.map_or_else(|| "no entry".to_owned(), |index| format!("entry {index}"));
@@ -401,7 +402,7 @@ fn trail(
     trail.saw(
         Step::LogThreshold,
         logged,
-        format!("{} of {}", logs.len(), check.rules.logs.map_or(0, NonZeroUsize::get)),
+        format!("{} of {}", logs.len(), check.requirements.logs.map_or(0, NonZeroUsize::get)),
     );
     let key = trail.signer.to_string();
     trail.saw(Step::Signature, true, "holds");
@@ -420,8 +421,8 @@ fn trail(
 
 /// Each entry that counts has a proof. The official verifier looks for one proof among all entries, and verifies those
 /// that are there; an entry beside it that has none would go unverified.
-fn check_entries(bundle: &Bundle, rules: Rules) -> Result<(), Error> {
-    if rules.logs.is_none() {
+fn check_entries(bundle: &Bundle, requirements: Requirements) -> Result<(), Error> {
+    if requirements.logs.is_none() {
         return Ok(());
     }
     let entries = bundle.log_entries();
@@ -543,13 +544,13 @@ fn by_keys<'a>(
     source: &mut Source<'_>,
     keys: &'a [TrustedKey],
     root: &TrustedRoot,
-    rules: Rules,
+    requirements: Requirements,
 ) -> Result<(&'a PublicKey, Vec<Timestamp>), Error> {
     let claimed = bundle.claimed_key();
     let mut ordered: Vec<&PublicKey> = keys.iter().map(|trusted| &trusted.key).collect();
     ordered.sort_by_key(|key| Some(key.id()) != claimed);
     let first = *ordered.first().ok_or(Error::NoKeys)?;
-    let skip = rules.logs.is_none() || readable.has_no_entries();
+    let skip = requirements.logs.is_none() || readable.has_no_entries();
     let policy = |key: &PublicKey| {
         let policy = PublicKeyVerificationPolicy::new(DerPublicKey::from_bytes(key.spki_der()));
         if skip { policy.skip_tlog_unsafe() } else { policy }
@@ -607,7 +608,7 @@ struct Readable<'a> {
 }
 
 impl<'a> Readable<'a> {
-    fn of(bundle: &'a Bundle, root: &TrustedRoot, rules: Rules) -> Result<Self, Error> {
+    fn of(bundle: &'a Bundle, root: &TrustedRoot, requirements: Requirements) -> Result<Self, Error> {
         let is_ours = |(index, entry): (usize, &TransparencyLogEntry)| {
             bundle.is_dsse_entry(index) || !entry::is_read_upstream(entry)
         };
@@ -627,7 +628,7 @@ impl<'a> Readable<'a> {
                 let got = "a promise for an entry of version 2";
                 return Err(Error::step(Step::LogPromise, got, "none, as such logs give none"));
             }
-            if rules.logs.is_some() {
+            if requirements.logs.is_some() {
                 inclusion::verify(entry, root, Timestamp::now())?;
             }
         }

@@ -56,7 +56,7 @@ mod verified;
 
 pub use bundle::{BUNDLE_V0_3, Bundle, BundleVersion, IN_TOTO_PAYLOAD};
 pub use by_key::statement_by_key;
-pub use check::{Artifact, Check, Message, Rules, Trusted, TrustedKey, verify, verify_message};
+pub use check::{Artifact, Check, Message, Requirements, Trusted, TrustedKey, verify, verify_message};
 pub use detached::verify_detached;
 pub use error::Error;
 pub use identity::{CertificateIdentity, Claim, Identity, Pattern, Text};

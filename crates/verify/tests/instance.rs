@@ -17,8 +17,8 @@ use base64::engine::general_purpose::STANDARD;
 use plimsoll_core::Digest;
 use plimsoll_testkit::sigstore::{self, Holder, Leaf, LogVersion, NOW, Pair, Sigstore, TimestampAuthority};
 use plimsoll_verify::{
-    Artifact, Bundle, Check, Claim, Error, Identity, Pattern, PublicKey, Rules, Signer, Statement, Step,
-    Subject, Text, Trusted, TrustedKey, TrustedRoot, Verified, Window, verify, verify_message,
+    Artifact, Bundle, Check, Claim, Error, Identity, Pattern, PublicKey, Requirements, Signer, Statement,
+    Step, Subject, Text, Trusted, TrustedKey, TrustedRoot, Verified, Window, verify, verify_message,
 };
 use serde_json::{Value, json};
 
@@ -57,13 +57,17 @@ impl Case {
     }
 
     fn verify(&self) -> Result<Verified<Statement>, Error> {
-        self.verify_as(&[identity()], Rules::default())
+        self.verify_as(&[identity()], Requirements::default())
     }
 
-    fn verify_as(&self, identities: &[Identity], rules: Rules) -> Result<Verified<Statement>, Error> {
+    fn verify_as(
+        &self,
+        identities: &[Identity],
+        requirements: Requirements,
+    ) -> Result<Verified<Statement>, Error> {
         let root = TrustedRoot::parse(self.root.to_string().as_bytes())?;
         let bundle = Bundle::parse(self.bundle.to_string().as_bytes())?;
-        let check = Check { trusted: Trusted::Identities(identities), root: Some(&root), rules };
+        let check = Check { trusted: Trusted::Identities(identities), root: Some(&root), requirements };
         verify(&bundle, Some(&image()), &check)
     }
 
@@ -241,17 +245,17 @@ fn s05_an_authority_that_is_not_trusted_at_the_signing_time() {
 /// CVE-2026-49834: one log under two names is one log.
 #[test]
 fn s06_a_log_that_is_listed_twice_counts_once() {
-    let rules = Rules { logs: NonZeroUsize::new(2), ..Rules::default() };
+    let requirements = Requirements { logs: NonZeroUsize::new(2), ..Requirements::default() };
     let mut case = Case::new(LogVersion::V2);
     let twice = case.entry().clone();
     case.bundle["verificationMaterial"]["tlogEntries"].as_array_mut().unwrap().push(twice);
-    let error = case.verify_as(&[identity()], rules).unwrap_err();
+    let error = case.verify_as(&[identity()], requirements).unwrap_err();
     assert_eq!(error.failed_step(), Some(Step::LogThreshold), "{error}");
 
     let mut second = case.root["tlogs"][0].clone();
     second["logId"]["keyId"] = json!(STANDARD.encode([7; 32]));
     case.root["tlogs"].as_array_mut().unwrap().push(second);
-    let error = case.verify_as(&[identity()], rules).unwrap_err();
+    let error = case.verify_as(&[identity()], requirements).unwrap_err();
     assert_eq!(error.failed_step(), Some(Step::LogThreshold), "{error}");
     assert!(case.verify().is_ok(), "once is enough for a threshold of one");
 }
@@ -259,7 +263,7 @@ fn s06_a_log_that_is_listed_twice_counts_once() {
 /// So many timestamps are asked for because one authority may be taken over: its word twice is one word.
 #[test]
 fn s06_a_timestamp_authority_counts_once_however_often_it_signs() {
-    let two = Rules { timestamps: 2, ..Rules::default() };
+    let two = Requirements { timestamps: 2, ..Requirements::default() };
     let mut case = Case::new(LogVersion::V2);
     let stamps = |case: &mut Case, stamps: Value| {
         case.bundle["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"] = stamps;
@@ -290,7 +294,7 @@ fn s06_a_timestamp_authority_counts_once_however_often_it_signs() {
     let second = other.stamp(&signature, NOW);
     stamps(&mut case, json!([first, second]));
     assert!(case.verify_as(&[identity()], two).is_ok());
-    let three = Rules { timestamps: 3, ..Rules::default() };
+    let three = Requirements { timestamps: 3, ..Requirements::default() };
     assert!(case.verify_as(&[identity()], three).is_err());
 }
 
@@ -326,9 +330,10 @@ fn s08_a_certificate_that_was_not_announced_or_to_a_stranger_or_twice() {
     case.root["ctlogs"][0]["publicKey"]["rawBytes"] = json!(STANDARD.encode(Pair::new().spki()));
     case.refused_by(Step::CertificateLog);
     // An instance without a certificate log is a choice that the caller makes.
-    let rules = Rules { certificate_log: false, ..Rules::default() };
+    let requirements = Requirements { certificate_log: false, ..Requirements::default() };
     let quiet = Leaf { announcements: 0, ..Leaf::default() };
-    let verified = Case::of(Sigstore::new(), &quiet, LogVersion::V1).verify_as(&[identity()], rules).unwrap();
+    let verified =
+        Case::of(Sigstore::new(), &quiet, LogVersion::V1).verify_as(&[identity()], requirements).unwrap();
     let seen = verified.observations().iter().find(|seen| seen.step == Step::CertificateLog).unwrap();
     assert!(!seen.checked);
 }
@@ -346,12 +351,12 @@ fn s10_the_right_subject_from_another_issuer_and_the_other_way_round() {
             ..identity()
         };
         for wrong in [other_issuer, part, claim] {
-            let error = case.verify_as(std::slice::from_ref(&wrong), Rules::default()).unwrap_err();
+            let error = case.verify_as(std::slice::from_ref(&wrong), Requirements::default()).unwrap_err();
             assert_eq!(error.failed_step(), Some(Step::Identity), "{error}");
             // One of several is enough.
-            assert!(case.verify_as(&[wrong, identity()], Rules::default()).is_ok());
+            assert!(case.verify_as(&[wrong, identity()], Requirements::default()).is_ok());
         }
-        assert!(matches!(case.verify_as(&[], Rules::default()), Err(Error::NoIdentities)));
+        assert!(matches!(case.verify_as(&[], Requirements::default()), Err(Error::NoIdentities)));
     }
 }
 
@@ -691,25 +696,28 @@ fn a_key_counts_for_signatures_within_its_window_alone() {
     });
     let root = TrustedRoot::parse(instance.trusted_root().to_string().as_bytes()).unwrap();
     let public = PublicKey::from_spki_der(key.spki()).unwrap();
-    let judge = |bundle: &Value, window: Option<(i64, i64)>, root: Option<&TrustedRoot>, rules: Rules| {
+    let judge = |bundle: &Value,
+                 window: Option<(i64, i64)>,
+                 root: Option<&TrustedRoot>,
+                 requirements: Requirements| {
         let at = |time| plimsoll_core::Timestamp::from_second(time).unwrap();
         let window = window.map(|(start, end)| Window { start: at(start), end: at(end) });
         let keys = [TrustedKey { key: public.clone(), window }];
         let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
-        verify(&bundle, Some(&image()), &Check { trusted: Trusted::Keys(&keys), root, rules })
+        verify(&bundle, Some(&image()), &Check { trusted: Trusted::Keys(&keys), root, requirements })
     };
-    let none = Rules { logs: None, ..Rules::default() };
-    assert!(judge(&bundle, None, Some(&root), Rules::default()).is_ok());
-    assert!(judge(&bundle, Some((NOW - DAY, NOW + DAY)), Some(&root), Rules::default()).is_ok());
+    let none = Requirements { logs: None, ..Requirements::default() };
+    assert!(judge(&bundle, None, Some(&root), Requirements::default()).is_ok());
+    assert!(judge(&bundle, Some((NOW - DAY, NOW + DAY)), Some(&root), Requirements::default()).is_ok());
     for outside in [(NOW - 2 * DAY, NOW - DAY), (NOW + DAY, NOW + 2 * DAY)] {
-        let error = judge(&bundle, Some(outside), Some(&root), Rules::default()).unwrap_err();
+        let error = judge(&bundle, Some(outside), Some(&root), Requirements::default()).unwrap_err();
         assert_eq!(error.failed_step(), Some(Step::Identity), "{error}");
     }
     // Without a trusted time nobody can say that it lies in the window.
     let error = judge(&bundle, Some((NOW - DAY, NOW + DAY)), None, none).unwrap_err();
     assert_eq!(error.failed_step(), Some(Step::SigningTime), "{error}");
     // Nor does a log count that cannot be verified.
-    let error = judge(&bundle, None, None, Rules::default()).unwrap_err();
+    let error = judge(&bundle, None, None, Requirements::default()).unwrap_err();
     assert_eq!(error.failed_step(), Some(Step::LogInclusion), "{error}");
     let verified = judge(&bundle, None, None, none).unwrap();
     assert!(!verified.not_checked().is_empty(), "what was not looked at is said");
@@ -724,8 +732,11 @@ fn files_verify_by_stream_and_by_digest_and_only_as_files() {
         let root = TrustedRoot::parse(instance.trusted_root().to_string().as_bytes()).unwrap();
         let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
         let identities = [identity()];
-        let check =
-            Check { trusted: Trusted::Identities(&identities), root: Some(&root), rules: Rules::default() };
+        let check = Check {
+            trusted: Trusted::Identities(&identities),
+            root: Some(&root),
+            requirements: Requirements::default(),
+        };
         let digest = Digest::sha256(b"a file");
         let read = verify_message(&bundle, Artifact::Reader(&mut &b"a file"[..]), &check).unwrap();
         assert_eq!(read.value().digest, digest);

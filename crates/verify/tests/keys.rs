@@ -20,7 +20,7 @@ use base64::engine::general_purpose::STANDARD;
 use plimsoll_core::Digest;
 use plimsoll_testkit::sigstore::{Holder, Leaf, LogVersion, NOW, Pair, Sigstore, hex, pae, pem};
 use plimsoll_verify::{
-    Bundle, Check, Error, Identity, PublicKey, Rules, Signer, Statement, Step, Subject, Text, Trusted,
+    Bundle, Check, Error, Identity, PublicKey, Requirements, Signer, Statement, Step, Subject, Text, Trusted,
     TrustedRoot, Verified, statement_by_key, verify,
 };
 use serde_json::{Value, json};
@@ -50,8 +50,11 @@ fn judged(instance: &Sigstore, bundle: &Value) -> Result<Verified<Statement>, Er
     }];
     let root = TrustedRoot::parse(instance.trusted_root().to_string().as_bytes())?;
     let bundle = Bundle::parse(bundle.to_string().as_bytes())?;
-    let check =
-        Check { trusted: Trusted::Identities(&identities), root: Some(&root), rules: Rules::default() };
+    let check = Check {
+        trusted: Trusted::Identities(&identities),
+        root: Some(&root),
+        requirements: Requirements::default(),
+    };
     verify(&bundle, Some(&image()), &check)
 }
 

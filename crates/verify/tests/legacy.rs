@@ -17,14 +17,14 @@ use plimsoll_core::Digest;
 use plimsoll_testkit::sigstore::{Holder, Leaf, LogVersion, Pair, Sigstore, hex, pae, pem};
 use plimsoll_verify::legacy::{bundle_of_attestation, bundle_of_signature, upgraded, verify_simple_signing};
 use plimsoll_verify::{
-    Bundle, Check, Error, Identity, PublicKey, Rules, Signer, Statement, Step, Subject, Text, Trusted,
+    Bundle, Check, Error, Identity, PublicKey, Requirements, Signer, Statement, Step, Subject, Text, Trusted,
     TrustedKey, TrustedRoot, Verified, verify,
 };
 use serde_json::{Value, json};
 
-const KEYLESS: Rules =
-    Rules { logs: Some(std::num::NonZeroUsize::MIN), timestamps: 0, certificate_log: true };
-const BY_KEY: Rules = Rules { logs: None, timestamps: 0, certificate_log: true };
+const KEYLESS: Requirements =
+    Requirements { logs: Some(std::num::NonZeroUsize::MIN), timestamps: 0, certificate_log: true };
+const BY_KEY: Requirements = Requirements { logs: None, timestamps: 0, certificate_log: true };
 
 fn image() -> Digest {
     Digest::sha256(b"the image")
@@ -94,7 +94,8 @@ impl Case {
             claims: Vec::new(),
         };
         let root = TrustedRoot::parse(self.instance.trusted_root().to_string().as_bytes()).unwrap();
-        let check = Check { trusted: Trusted::Identities(&[identity]), root: Some(&root), rules: KEYLESS };
+        let check =
+            Check { trusted: Trusted::Identities(&[identity]), root: Some(&root), requirements: KEYLESS };
         let bundle = Bundle::parse(&bundle_of_signature(&self.payload, &self.annotations)?)?;
         verify_simple_signing(&bundle, &self.payload, &image(), &check)
     }
@@ -229,7 +230,7 @@ fn a_signature_by_key_needs_that_key_and_says_what_was_not_checked() {
     )]);
     let by = |key: &Pair, parts: &BTreeMap<String, String>| {
         let keys = [TrustedKey::from(PublicKey::from_spki_der(key.spki()).unwrap())];
-        let check = Check { trusted: Trusted::Keys(&keys), root: None, rules: BY_KEY };
+        let check = Check { trusted: Trusted::Keys(&keys), root: None, requirements: BY_KEY };
         let bundle = Bundle::parse(&bundle_of_signature(&payload, parts)?)?;
         verify_simple_signing(&bundle, &payload, &image(), &check)
     };
@@ -284,7 +285,7 @@ fn an_attestation_is_verified_like_any_statement() {
     let leaf = Leaf::default();
     let identity =
         Identity { issuer: Text::Exact(leaf.issuer), subject: Text::Exact(leaf.subject), claims: Vec::new() };
-    let check = Check { trusted: Trusted::Identities(&[identity]), root: Some(&root), rules: KEYLESS };
+    let check = Check { trusted: Trusted::Identities(&[identity]), root: Some(&root), requirements: KEYLESS };
     let judged = |envelope: &str, about: &Digest| {
         let bundle = Bundle::parse(&bundle_of_attestation(envelope.as_bytes(), &parts)?)?;
         verify(&bundle, Some(about), &check)

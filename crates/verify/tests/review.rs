@@ -21,7 +21,7 @@ use base64::engine::general_purpose::STANDARD;
 use plimsoll_core::Digest;
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, NOW, Pair, Sigstore};
 use plimsoll_verify::{
-    Artifact, Bundle, Check, Error, Identity, PublicKey, Rules, Statement, Subject, Text, Trusted,
+    Artifact, Bundle, Check, Error, Identity, PublicKey, Requirements, Statement, Subject, Text, Trusted,
     TrustedKey, TrustedRoot, verify, verify_message,
 };
 use serde_json::{Value, json};
@@ -51,10 +51,10 @@ fn attested(instance: &mut Sigstore) -> Value {
     instance.attest(&holder, &payload, LogVersion::V2)
 }
 
-fn judged(instance: &Sigstore, bundle: &Value, rules: Rules) -> Result<(), Error> {
+fn judged(instance: &Sigstore, bundle: &Value, requirements: Requirements) -> Result<(), Error> {
     let bundle = Bundle::parse(bundle.to_string().as_bytes())?;
     let (root, identities) = (root(instance), [identity()]);
-    let check = Check { trusted: Trusted::Identities(&identities), root: Some(&root), rules };
+    let check = Check { trusted: Trusted::Identities(&identities), root: Some(&root), requirements };
     verify(&bundle, Some(&image()), &check).map(drop)
 }
 
@@ -69,7 +69,7 @@ fn a_checkpoint_with_signatures_without_end_is_refused_unread() {
     let with = |lines: usize| {
         let mut bundle = good.clone();
         *bundle.pointer_mut(CHECKPOINT).unwrap() = json!(format!("{head}\n\n{}{line}", junk.repeat(lines)));
-        judged(&instance, &bundle, Rules::default())
+        judged(&instance, &bundle, Requirements::default())
     };
     with(99).unwrap();
     for lines in [100, 30_000] {
@@ -81,7 +81,7 @@ fn a_checkpoint_with_signatures_without_end_is_refused_unread() {
 /// What a log signed stands for that log, whoever's line stands beside it, and its line is none of another log's.
 #[test]
 fn a_line_under_another_logs_id_is_no_second_log() {
-    let two = Rules { logs: NonZeroUsize::new(2), ..Rules::default() };
+    let two = Requirements { logs: NonZeroUsize::new(2), ..Requirements::default() };
     let mut instance = Sigstore::new();
     let mut bundle = attested(&mut instance);
     let mut trusted = instance.trusted_root();
@@ -95,9 +95,10 @@ fn a_line_under_another_logs_id_is_no_second_log() {
     *bundle.pointer_mut(CHECKPOINT).unwrap() = json!(format!("{envelope}{disguised}"));
     let root = TrustedRoot::parse(trusted.to_string().as_bytes()).unwrap();
     let identities = [identity()];
-    let check = |rules| Check { trusted: Trusted::Identities(&identities), root: Some(&root), rules };
+    let check =
+        |requirements| Check { trusted: Trusted::Identities(&identities), root: Some(&root), requirements };
     let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
-    assert!(verify(&bundle, Some(&image()), &check(Rules::default())).is_ok());
+    assert!(verify(&bundle, Some(&image()), &check(Requirements::default())).is_ok());
     assert!(verify(&bundle, Some(&image()), &check(two)).is_err());
 }
 
@@ -131,7 +132,7 @@ fn a_key_of_another_kind_before_the_right_one() {
             .iter()
             .map(|der| PublicKey::from_spki_der(der).unwrap())
             .collect();
-    let rules = Rules { logs: None, timestamps: 1, certificate_log: true };
+    let requirements = Requirements { logs: None, timestamps: 1, certificate_log: true };
     let by_p384 = p384.sign(&SystemRandom::new(), b"a file").unwrap().as_ref().to_vec();
     let sha384 = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA384, b"a file");
     for (signature, algorithm, digest, signer) in [
@@ -152,7 +153,7 @@ fn a_key_of_another_kind_before_the_right_one() {
             });
             let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
             let trusted: Vec<TrustedKey> = keys.iter().cloned().map(TrustedKey::from).collect();
-            let check = Check { trusted: Trusted::Keys(&trusted), root: Some(&root), rules };
+            let check = Check { trusted: Trusted::Keys(&trusted), root: Some(&root), requirements };
             let found = verify_message(&bundle, Artifact::Reader(&mut &b"a file"[..]), &check).unwrap();
             assert_eq!(*found.signer(), plimsoll_verify::Signer::Key(signer.id()));
             assert!(verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).is_err());
@@ -168,8 +169,8 @@ fn a_digest_that_is_named_beside_the_signature_chooses_no_algorithm() {
     let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
     let key = PublicKey::from_spki_der(&der(pair.public_key())).unwrap();
     let keys = [TrustedKey::from(key)];
-    let rules = Rules { logs: None, timestamps: 1, certificate_log: true };
-    let check = Check { trusted: Trusted::Keys(&keys), root: Some(&root), rules };
+    let requirements = Requirements { logs: None, timestamps: 1, certificate_log: true };
+    let check = Check { trusted: Trusted::Keys(&keys), root: Some(&root), requirements };
     let judged = |padding: &'static dyn aws_lc_rs::signature::RsaEncoding, algorithm: &str, digest: &[u8]| {
         let mut signature = vec![0; pair.public_modulus_len()];
         pair.sign(padding, &SystemRandom::new(), b"a file", &mut signature).unwrap();

@@ -5,7 +5,8 @@ use plimsoll_core::{Kind, Limits};
 use plimsoll_signing::FileDigests;
 use plimsoll_signing::key::KeyAccess;
 use plimsoll_verify::{
-    Artifact, Check, Error, Identity, Rules, Text, Trusted, TrustedKey, TrustedRoot, verify, verify_message,
+    Artifact, Check, Error, Identity, Requirements, Text, Trusted, TrustedKey, TrustedRoot, verify,
+    verify_message,
 };
 
 use crate::args::conformance::{Command, Conformance, VerifyBundle};
@@ -57,7 +58,7 @@ fn verify_bundle(arguments: &VerifyBundle, limits: &Limits) -> Result<(), Failur
             _ => return Err(Failure::new(Kind::Usage, "neither a key nor an identity with its issuer")),
         };
     let trusted = if keys.is_empty() { Trusted::Identities(&identities) } else { Trusted::Keys(&keys) };
-    let check = Check { trusted, root: Some(&root), rules: Rules::default() };
+    let check = Check { trusted, root: Some(&root), requirements: Requirements::default() };
     let bundle = bundle(&arguments.bundle, limits)?;
     let path = &arguments.artifact;
     if bundle.signs_message() {

@@ -8,7 +8,7 @@ use plimsoll_core::{Kind, Limits, clock};
 use plimsoll_signing::key::{self, KeyAccess};
 use plimsoll_signing::trust;
 use plimsoll_verify::{
-    Check, Claim, Identity, Pattern, PublicKey, Rules, Text, Trusted, TrustedKey, TrustedRoot,
+    Check, Claim, Identity, Pattern, PublicKey, Requirements, Text, Trusted, TrustedKey, TrustedRoot,
 };
 
 use crate::args::trust_flags::{GitHub, KeyReference, Trust};
@@ -19,7 +19,7 @@ use crate::failure::Failure;
 pub(crate) struct Trusting {
     who: Who,
     root: Option<TrustedRoot>,
-    rules: Rules,
+    requirements: Requirements,
 }
 
 #[derive(Debug)]
@@ -33,10 +33,11 @@ impl Trusting {
     pub(crate) fn new(flags: &Trust, access: &KeyAccess) -> Result<Self, Failure> {
         let who = who(flags, access)?;
         let timestamps = flags.timestamps.unwrap_or(usize::from(flags.use_signed_timestamps));
-        let rules = Rules { logs: logs(flags)?, timestamps, certificate_log: !flags.insecure_ignore_sct };
+        let requirements =
+            Requirements { logs: logs(flags)?, timestamps, certificate_log: !flags.insecure_ignore_sct };
         let root = match (&flags.trusted_root, &flags.instance, &who) {
             // Nothing is left to verify with it.
-            (None, None, Who::Keys(_)) if rules.logs.is_none() && timestamps == 0 => None,
+            (None, None, Who::Keys(_)) if requirements.logs.is_none() && timestamps == 0 => None,
             (path, instance, _) => {
                 let folder = super::trust_folder().ok();
                 let choice = trust::Choice {
@@ -49,7 +50,7 @@ impl Trusting {
                 Some(trust::current(&choice)?.root)
             }
         };
-        Ok(Self { who, root, rules })
+        Ok(Self { who, root, requirements })
     }
 
     /// The same for the verifier.
@@ -58,7 +59,7 @@ impl Trusting {
             Who::Keys(keys) => Trusted::Keys(keys),
             Who::Identities(identities) => Trusted::Identities(identities),
         };
-        Check { trusted, root: self.root.as_ref(), rules: self.rules }
+        Check { trusted, root: self.root.as_ref(), requirements: self.requirements }
     }
 
     /// Refuses a threshold that so few keys can never reach: the mistake would only show as a refusal.
@@ -86,7 +87,7 @@ impl Trusting {
                 "a signature without bundle can only be verified with --key",
             ));
         };
-        if self.rules.logs.is_some() || self.rules.timestamps > 0 {
+        if self.requirements.logs.is_some() || self.requirements.timestamps > 0 {
             return Err(Failure::new(
                 Kind::Denied,
                 "a signature without bundle has neither log entry nor timestamp",

@@ -19,7 +19,7 @@ use plimsoll_core::{Digest, Limits};
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Pair, Sigstore};
 use plimsoll_verify::provenance::{Aspect, Examined, Expected, Form, Level, Repository, bundles, examine};
 use plimsoll_verify::{
-    Bundle, Check, Error, Identity, Pattern, PublicKey, Rules, Statement, Text, Trusted, TrustedKey,
+    Bundle, Check, Error, Identity, Pattern, PublicKey, Requirements, Statement, Text, Trusted, TrustedKey,
     TrustedRoot, Verified, verify,
 };
 use proptest::prelude::*;
@@ -109,8 +109,11 @@ fn signed(leaf: &Leaf, payload: &[u8]) -> Verified<Statement> {
         subject: Text::Exact(leaf.subject.clone()),
         claims: Vec::new(),
     };
-    let check =
-        Check { trusted: Trusted::Identities(&[identity]), root: Some(&root), rules: Rules::default() };
+    let check = Check {
+        trusted: Trusted::Identities(&[identity]),
+        root: Some(&root),
+        requirements: Requirements::default(),
+    };
     verify(&bundle, Some(&artifact()), &check).unwrap()
 }
 
@@ -129,8 +132,8 @@ fn signed_by_key(payload: &[u8]) -> Verified<Statement> {
         },
     });
     let key = [TrustedKey::from(PublicKey::from_pem(pair.public_pem().as_bytes()).unwrap())];
-    let rules = Rules { logs: None, ..Rules::default() };
-    let check = Check { trusted: Trusted::Keys(&key), root: None, rules };
+    let requirements = Requirements { logs: None, ..Requirements::default() };
+    let check = Check { trusted: Trusted::Keys(&key), root: None, requirements };
     verify(&Bundle::parse(bundle.to_string().as_bytes()).unwrap(), Some(&artifact()), &check).unwrap()
 }
 
@@ -242,8 +245,11 @@ fn a_statement_about_something_else_is_no_provenance_of_the_artifact() {
         subject: Text::Exact(leaf().subject),
         claims: Vec::new(),
     };
-    let check =
-        Check { trusted: Trusted::Identities(&[identity]), root: Some(&root), rules: Rules::default() };
+    let check = Check {
+        trusted: Trusted::Identities(&[identity]),
+        root: Some(&root),
+        requirements: Requirements::default(),
+    };
     let bundle = Bundle::parse(bundle.as_bytes()).unwrap();
     assert!(verify(&bundle, Some(&Digest::sha256(b"another")), &check).is_err());
     // A name is only ever the name of the subject with the digest.
@@ -571,8 +577,11 @@ fn an_index_document_gives_the_bundles_that_were_signed() {
         subject: Text::Exact(leaf().subject),
         claims: Vec::new(),
     };
-    let check =
-        Check { trusted: Trusted::Identities(&[identity]), root: Some(&root), rules: Rules::default() };
+    let check = Check {
+        trusted: Trusted::Identities(&[identity]),
+        root: Some(&root),
+        requirements: Requirements::default(),
+    };
     let read = |document: &Value| {
         let mut found = bundles(document.to_string().as_bytes(), &Limits::default()).unwrap();
         assert_eq!(found.len(), 1);

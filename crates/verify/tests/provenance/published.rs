@@ -5,7 +5,7 @@ use std::process::Command;
 
 use plimsoll_core::Digest;
 use plimsoll_verify::provenance::{Aspect, Expected, Level, Provenance, examine};
-use plimsoll_verify::{Bundle, Check, Identity, Pattern, Rules, Text, Trusted, TrustedRoot, verify};
+use plimsoll_verify::{Bundle, Check, Identity, Pattern, Requirements, Text, Trusted, TrustedRoot, verify};
 use serde_json::Value;
 
 use super::{GITHUB, differing, suite, text};
@@ -27,8 +27,11 @@ fn the_published_provenance_of_a_package_is_read_as_its_certificate_says() {
         ),
         claims: Vec::new(),
     };
-    let check =
-        Check { trusted: Trusted::Identities(&[identity]), root: Some(&root), rules: Rules::default() };
+    let check = Check {
+        trusted: Trusted::Identities(&[identity]),
+        root: Some(&root),
+        requirements: Requirements::default(),
+    };
     let verified = verify(&bundle, Some(&digest), &check).unwrap();
     let expected = Expected {
         repository: Some("https://github.com/sigstore/sigstore-js".parse().unwrap()),

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use plimsoll_verify::{
-    Artifact, Bundle, Check, Error, Identity, Message, PublicKey, Rules, Statement, Text, Trusted,
+    Artifact, Bundle, Check, Error, Identity, Message, PublicKey, Requirements, Statement, Text, Trusted,
     TrustedKey, TrustedRoot, Verified, verify, verify_message,
 };
 
@@ -70,7 +70,7 @@ pub fn judge(files: &Files, common: &[u8], by_digest: bool) -> Result<Found, Err
         claims: Vec::new(),
     }];
     let trusted = if keys.is_empty() { Trusted::Identities(&identities) } else { Trusted::Keys(&keys) };
-    let check = Check { trusted, root: Some(&root), rules: Rules::default() };
+    let check = Check { trusted, root: Some(&root), requirements: Requirements::default() };
 
     let artifact = files.get("artifact").map_or(common, Vec::as_slice);
     let digest = plimsoll_core::Digest::sha256(artifact);

@@ -22,7 +22,7 @@ use crate::failure::Failure;
 
 pub(crate) use roots::Roots;
 pub(crate) use signer::Signing;
-pub(crate) use trust::{Trusting, public_key, trusted_root};
+pub(crate) use trust::{TrustSettings, public_key, trusted_root};
 
 /// PEM files are small; a certificate bundle of a whole system has about 250 KiB.
 pub(crate) const PEM_BYTES: u64 = 4 << 20;

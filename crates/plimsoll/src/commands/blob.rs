@@ -19,7 +19,7 @@ use crate::commands::verification::{Entry, Form, Held, finish, with_step};
 use crate::commands::verify::attestation_form;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
-use crate::settings::{self, Signing, Trusting};
+use crate::settings::{self, Signing, TrustSettings};
 
 /// What a file is known by.
 pub(super) enum Blob {
@@ -87,7 +87,7 @@ pub(super) fn verify_blob(
     limits: &Limits,
     console: Console,
 ) -> Result<Exit, Failure> {
-    let trust = Trusting::new(&arguments.trust, &settings::key_access(&arguments.network)?)?;
+    let trust = TrustSettings::new(&arguments.trust, &settings::key_access(&arguments.network)?)?;
     let mut blob = Blob::open(&arguments.file)?;
     let artifact = match &mut blob {
         Blob::Digest(digest) => Artifact::Digest(*digest),
@@ -124,7 +124,7 @@ pub(super) fn verify_attestation(
     limits: &Limits,
     console: Console,
 ) -> Result<Exit, Failure> {
-    let trust = Trusting::new(&arguments.trust, &settings::key_access(&arguments.network)?)?;
+    let trust = TrustSettings::new(&arguments.trust, &settings::key_access(&arguments.network)?)?;
     let (name, digests) = match (&arguments.digest, &arguments.file) {
         (Some(hex), _) => {
             let digest: Digest = format!("{}:{hex}", arguments.digest_alg).parse().map_err(|error| {

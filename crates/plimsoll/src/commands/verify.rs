@@ -16,7 +16,7 @@ use crate::commands::predicate;
 use crate::commands::verification::{Entry, Form, Held, Refused, finish, with_step};
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
-use crate::settings::{self, Trusting};
+use crate::settings::{self, TrustSettings};
 
 /// cosign's exit codes.
 const NO_SIGNATURE: u8 = 10;
@@ -27,7 +27,7 @@ const OTHER: u8 = 1;
 
 /// What is asked of each image.
 struct Request<'a> {
-    trust: Trusting,
+    trust: TrustSettings,
     access: Access,
     wanted: Wanted<'a>,
     outcome: &'a Outcome,
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Verify, limits: &Limits, console: Console) -> Resu
     let access = access(&arguments.network, &arguments.caching, limits)?;
     let annotations = arguments.annotation.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let request = Request {
-        trust: Trusting::new(&arguments.trust, &place::keys(&access))?,
+        trust: TrustSettings::new(&arguments.trust, &place::keys(&access))?,
         access,
         wanted: Wanted::Signature(annotations.collect()),
         outcome: &arguments.outcome,
@@ -89,7 +89,7 @@ pub(super) fn run_attestation(
 ) -> Result<Exit, Failure> {
     let access = access(&arguments.network, &arguments.caching, limits)?;
     let request = Request {
-        trust: Trusting::new(&arguments.trust, &place::keys(&access))?,
+        trust: TrustSettings::new(&arguments.trust, &place::keys(&access))?,
         access,
         wanted: Wanted::Attestation(
             &arguments.kind,

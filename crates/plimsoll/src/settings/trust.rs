@@ -16,7 +16,7 @@ use crate::failure::Failure;
 
 /// Whom a signature counts of, and what must be there beside it.
 #[derive(Debug)]
-pub(crate) struct Trusting {
+pub(crate) struct TrustSettings {
     who: Who,
     root: Option<TrustedRoot>,
     requirements: Requirements,
@@ -28,7 +28,7 @@ enum Who {
     Identities(Vec<Identity>),
 }
 
-impl Trusting {
+impl TrustSettings {
     /// Reads the keys and the trusted root that the flags name; `access` is for keys that a service keeps.
     pub(crate) fn new(flags: &Trust, access: &KeyAccess) -> Result<Self, Failure> {
         let who = who(flags, access)?;

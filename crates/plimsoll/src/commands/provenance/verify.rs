@@ -15,11 +15,11 @@ use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
 use crate::render::table::Paint;
-use crate::settings::{self, Trusting};
+use crate::settings::{self, TrustSettings};
 
 /// What is asked of each subject.
 struct Request<'a> {
-    trust: Trusting,
+    trust: TrustSettings,
     access: Access,
     expected: Expected,
     /// The bundles in files; `None` where those that are attached count.
@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Verify, limits: &Limits, console: Console) -> Resu
     let access = Access { cache, ..place::access(&arguments.network, limits)? };
     let trust = trust_of_source(arguments).unwrap_or_else(|| arguments.trust.clone());
     let request = Request {
-        trust: Trusting::new(&trust, &place::keys(&access))?,
+        trust: TrustSettings::new(&trust, &place::keys(&access))?,
         expected: expected(arguments)?,
         carried: carried(arguments, limits)?,
         access,

@@ -12,25 +12,25 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(found) = bundles(bytes, &Limits::default()) {
         assert!(!found.is_empty() && found.len() <= 128);
         for carried in &found {
-            if let Ok(bundle) = Bundle::parse(&carried.bundle)
+            if let Ok(bundle) = Bundle::parse(&carried.bundle, &Limits::default())
                 && let Some(statement) = bundle.claimed_statement()
             {
                 examine(&statement);
             }
         }
     }
-    if let Ok(statement) = Statement::parse(bytes) {
+    if let Ok(statement) = Statement::parse(bytes, &Limits::default()) {
         examine(&statement);
     }
 });
 
 fn examine(statement: &Statement) {
-    let read = Provenance::of(statement);
+    let read = Provenance::read(statement, &Limits::default());
     if Form::of(&statement.predicate_type).is_none() {
         assert!(read.is_err(), "an unknown type was read");
     }
     let Ok(provenance) = read else { return };
-    assert!(check_predicate(&statement.predicate_type, &statement.predicate).is_ok());
+    assert!(check_predicate(&statement.predicate_type, &statement.predicate, &Limits::default()).is_ok());
     if provenance.form.is_slsa() {
         assert!(provenance.builder.is_some() && provenance.build_type.is_some(), "half a provenance");
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use plimsoll_core::Digest;
+use plimsoll_core::{Digest, Limits, Timestamp};
 use plimsoll_policy::{Policy, Waiver};
 use plimsoll_verify::{Bundle, PublicKey, Signer, statement_by_key};
 
@@ -21,7 +21,7 @@ static SIGNED: LazyLock<BTreeSet<Digest>> = LazyLock::new(|| {
     seeds
         .iter()
         .map(|seed| {
-            let bundle = Bundle::parse(seed).unwrap();
+            let bundle = Bundle::parse(seed, &Limits::default()).unwrap();
             let verified = statement_by_key(&bundle, std::slice::from_ref(&KEY)).unwrap();
             Digest::sha256(&verified.value().to_json())
         })
@@ -38,7 +38,7 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| {
 });
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(bundle) = Bundle::parse(bytes) else {
+    let Ok(bundle) = Bundle::parse(bytes, &Limits::default()) else {
         return;
     };
     assert_eq!(bundle.digest(), Digest::sha256(bytes));
@@ -47,7 +47,14 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(matches!(verified.signer(), Signer::Key(id) if *id == KEY.id()));
         assert!(!verified.value().subjects.is_empty());
     }
-    if let Ok(waiver) = Waiver::from_bundle(bytes, "input", &POLICY, Err("no root")) {
+    if let Ok(waiver) = Waiver::from_bundle(
+        bytes,
+        "input",
+        &POLICY,
+        Err("no root"),
+        Timestamp::UNIX_EPOCH,
+        &Limits::default(),
+    ) {
         assert!(!waiver.is_unsigned());
     }
 });

@@ -90,8 +90,20 @@ limits! {
     links: usize = 40, Count;
     /// Referrers that are looked at for one subject.
     referrers: usize = 256, Count;
-    /// Bytes of one bundle with a signature or attestation.
-    bundle_bytes: u64 = 4 * MIB, Bytes;
+    /// Bytes of one bundle with a signature or attestation: a statement of 32 MiB in base64, and what stands around it.
+    bundle_bytes: u64 = 48 * MIB, Bytes;
+    /// Bytes of all bundles of one subject together. The smallest are read first, so that giants crowd out no signature.
+    bundles_bytes: u64 = 128 * MIB, Bytes;
+    /// Bytes of one statement, such as an SBOM that is attested. Those of ordinary images have 7 to 12 MiB.
+    statement_bytes: u64 = 32 * MIB, Bytes;
+    /// Artifacts that one statement is about.
+    subjects: usize = 1_024, Count;
+    /// Items of one list in a predicate. Provenances list every file that went into a build.
+    predicate_items: usize = 500_000, Count;
+    /// Attestations in one file. GitHub's API gives at most 100 a page.
+    attestations: usize = 128, Count;
+    /// Bytes of one trusted root or signing configuration.
+    trusted_root_bytes: u64 = 4 * MIB, Bytes;
     /// Bytes of what registries sent that are kept on the disk. A signed image leaves about 20 KiB.
     cache_bytes: u64 = 256 * MIB, Bytes;
     /// Bytes of one SBOM that is read in.

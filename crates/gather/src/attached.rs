@@ -110,13 +110,13 @@ pub fn attached(
     for listing in [Listing::First, Listing::Rest] {
         let found = bundles_in(source, subject, listing, &seen, limits)?;
         seen.extend(found.referrers());
-        attached.add(found, subject, check, wanted);
+        attached.add(found, subject, check, wanted, limits);
         if !every_referrer && enough(&attached) {
             break;
         }
     }
     if !enough(&attached) {
-        attached.add(older(source, subject, limits)?, subject, check, wanted);
+        attached.add(older(source, subject, limits)?, subject, check, wanted, limits);
     }
     Ok(attached)
 }
@@ -128,9 +128,12 @@ impl Attached {
         subject: &Digest,
         check: &Check<'_>,
         wanted: &(dyn Fn(&str) -> bool + Sync),
+        limits: &Limits,
     ) {
         self.truncated |= found.truncated;
-        for (bundle, outcome) in found.found.iter().zip(outcomes(&found.found, subject, check, wanted)) {
+        for (bundle, outcome) in
+            found.found.iter().zip(outcomes(&found.found, subject, check, wanted, limits))
+        {
             let referrer = bundle.referrer.digest;
             match outcome {
                 Outcome::Holds(statement) => {
@@ -166,8 +169,9 @@ fn outcomes(
     subject: &Digest,
     check: &Check<'_>,
     wanted: &(dyn Fn(&str) -> bool + Sync),
+    limits: &Limits,
 ) -> Vec<Outcome> {
-    on_all_processors(found, |bundle| outcome(bundle, subject, check, wanted))
+    on_all_processors(found, |bundle| outcome(bundle, subject, check, wanted, limits))
 }
 
 /// Applies `each` to all of them; the results are in their order.
@@ -198,12 +202,13 @@ fn outcome(
     subject: &Digest,
     check: &Check<'_>,
     wanted: &(dyn Fn(&str) -> bool + Sync),
+    limits: &Limits,
 ) -> Outcome {
     // The statement itself says so, in the very bytes that would be verified: it cannot count, whoever signed it.
-    if let Some(other) = bundle.claimed_predicate().filter(|predicate_type| !wanted(predicate_type)) {
+    if let Some(other) = bundle.claimed_predicate(limits).filter(|predicate_type| !wanted(predicate_type)) {
         return Outcome::Other(other);
     }
-    match bundle.verify(subject, check) {
+    match bundle.verify(subject, check, limits) {
         Ok(statement) if wanted(&statement.value().predicate_type) => Outcome::Holds(Box::new(statement)),
         Ok(statement) => Outcome::Other(statement.value().predicate_type.clone()),
         Err(error) => Outcome::Fails(Box::new(error)),

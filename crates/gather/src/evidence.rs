@@ -291,9 +291,10 @@ fn signatures(source: &dyn Source, digests: &ImageDigests, collection: &Collecti
 fn add(all: &mut Collected, found: &Bundles, subject: &Digest, collection: &Collection<'_>) {
     let signers = collection.policy.image_signers();
     let root = collection.root.ok();
+    let limits = collection.layers.limits();
     let outcomes = on_all_processors(&found.found, |found| {
-        let bundle = Bundle::parse(&found.bytes)?;
-        signers.verify(&bundle, root, |check| found.verify(subject, check))
+        let bundle = Bundle::parse(&found.bytes, limits)?;
+        signers.verify(&bundle, root, collection.scan.now, |check| found.verify(subject, check, limits))
     });
     all.truncated |= found.truncated;
     for (found, outcome) in found.found.iter().zip(outcomes) {

@@ -42,7 +42,7 @@ pub(crate) fn run(parsed: &Parsed, console: Console) -> Result<Exit, Failure> {
         Command::Verify(arguments) => verify::run(arguments, limits, console),
         Command::Attest(arguments) => attest::run(arguments, limits, console),
         Command::VerifyAttestation(arguments) => verify::run_attestation(arguments, limits, console),
-        Command::SignBlob(arguments) => blob::sign(arguments, console),
+        Command::SignBlob(arguments) => blob::sign(arguments, limits, console),
         Command::VerifyBlob(arguments) => blob::verify_blob(arguments, limits, console),
         Command::AttestBlob(arguments) => blob::attest(arguments, limits, console),
         Command::VerifyBlobAttestation(arguments) => blob::verify_attestation(arguments, limits, console),

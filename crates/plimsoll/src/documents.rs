@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use plimsoll_core::{Kind, Limits};
+use plimsoll_core::{Kind, Limits, Timestamp};
 use plimsoll_policy::{DenyList, DocumentKind, Policy, Waiver};
 use plimsoll_verify::TrustedRoot;
 
@@ -118,6 +118,7 @@ pub(crate) fn waivers(
     paths: &[PathBuf],
     policy: &Policy,
     root: Result<&TrustedRoot, &str>,
+    now: Timestamp,
     limits: &Limits,
     console: Console,
 ) -> Result<Vec<Waiver>, Failure> {
@@ -136,7 +137,7 @@ pub(crate) fn waivers(
                 waivers.push(Waiver::from_unsigned(&bytes, &origin)?);
                 continue;
             }
-            match Waiver::from_bundle(&bytes, &origin, policy, root) {
+            match Waiver::from_bundle(&bytes, &origin, policy, root, now, limits) {
                 Ok(waiver) => waivers.push(waiver),
                 Err(error @ plimsoll_policy::Error::WaiverSignature { .. }) => console.warn(error),
                 Err(error) => return Err(error.into()),

@@ -3,6 +3,7 @@
 //! What verifies is `plimsoll-verify`; what a signature is then worth is the rules'. Here is only how a bundle is looked
 //! at when both keys and certificates may have signed.
 
+use plimsoll_core::Timestamp;
 use plimsoll_verify::{
     Bundle, Check, Error, Identity, NotChecked, Requirements, Trusted, TrustedKey, TrustedRoot, Verified,
 };
@@ -33,7 +34,7 @@ impl Signers {
         Self { keys, identities, requirements }
     }
 
-    /// Verifies a bundle by `verify`, which is called with what fits the bundle.
+    /// Verifies a bundle as of `now` by `verify`, which is called with what fits the bundle.
     ///
     /// - A certificate is verified with `root`, by all that the policy asks; without a root that is
     ///   [`Error::NoTrustedRoot`], which says nothing about the signature.
@@ -44,11 +45,12 @@ impl Signers {
         &self,
         bundle: &Bundle,
         root: Option<&TrustedRoot>,
+        now: Timestamp,
         verify: impl Fn(&Check<'_>) -> Result<Verified<T>, Error>,
     ) -> Result<Verified<T>, Error> {
         if !self.identities.is_empty() && (bundle.has_certificate() || self.keys.is_empty()) {
             let trusted = Trusted::Identities(&self.identities);
-            return verify(&Check { trusted, root, requirements: self.requirements });
+            return verify(&Check { trusted, root, requirements: self.requirements, now });
         }
         let trusted = Trusted::Keys(&self.keys);
         let carried = bundle.extras();
@@ -56,11 +58,11 @@ impl Signers {
             let logs = carried.contains(&NotChecked::TransparencyLog).then_some(std::num::NonZeroUsize::MIN);
             let timestamps = usize::from(carried.contains(&NotChecked::Timestamp));
             let requirements = Requirements { logs, timestamps, certificate_log: true };
-            if let Ok(verified) = verify(&Check { trusted, root, requirements }) {
+            if let Ok(verified) = verify(&Check { trusted, root, requirements, now }) {
                 return Ok(verified);
             }
         }
         let alone = Requirements { logs: None, timestamps: 0, certificate_log: true };
-        verify(&Check { trusted, root: None, requirements: alone })
+        verify(&Check { trusted, root: None, requirements: alone, now })
     }
 }

@@ -28,7 +28,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use plimsoll_core::{Digest, json, yaml};
+use plimsoll_core::{Digest, Limits, json, yaml};
 use plimsoll_verify::{Bundle, TrustedRoot, WAIVER_V1, verify};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -84,16 +84,18 @@ impl Waiver {
         origin: &str,
         policy: &Policy,
         root: Result<&TrustedRoot, &str>,
+        now: Timestamp,
+        limits: &Limits,
     ) -> Result<Self, Error> {
         let unsigned = |reason: String| Error::WaiverSignature {
             origin: origin.to_owned(),
             policy: policy.name().to_owned(),
             reason,
         };
-        let bundle = parsed(bytes, origin)?;
+        let bundle = parsed(bytes, origin, limits)?;
         let verified = policy
             .approvers()
-            .verify(&bundle, root.ok(), |check| verify(&bundle, None, check))
+            .verify(&bundle, root.ok(), now, |check| verify(&bundle, None, check))
             .map_err(|error| match (error, root) {
                 (plimsoll_verify::Error::NoTrustedRoot, Err(why)) => {
                     unsigned(format!("its certificate could not be verified: {why}"))
@@ -116,8 +118,12 @@ impl Waiver {
 
     /// The waiver in a bundle whose signature nobody has verified, for showing what it claims. It has no approvals, and
     /// must not be judged with.
-    pub fn dangerous_from_unverified_bundle(bytes: &[u8], origin: &str) -> Result<Self, Error> {
-        let bundle = parsed(bytes, origin)?;
+    pub fn dangerous_from_unverified_bundle(
+        bytes: &[u8],
+        origin: &str,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        let bundle = parsed(bytes, origin, limits)?;
         let statement = bundle.claimed_statement().filter(|statement| statement.predicate_type == WAIVER_V1);
         let Some(statement) = statement else {
             return Err(Error::Invalid {
@@ -198,8 +204,8 @@ pub(crate) fn united(waivers: &[Waiver]) -> Vec<Waiver> {
     all
 }
 
-fn parsed(bytes: &[u8], origin: &str) -> Result<Bundle, Error> {
-    Bundle::parse(bytes).map_err(|source| Error::Bundle { origin: origin.to_owned(), source })
+fn parsed(bytes: &[u8], origin: &str, limits: &Limits) -> Result<Bundle, Error> {
+    Bundle::parse(bytes, limits).map_err(|source| Error::Bundle { origin: origin.to_owned(), source })
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]

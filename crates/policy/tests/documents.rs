@@ -16,7 +16,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::*;
-use plimsoll_core::{Classify as _, Digest, Kind};
+use plimsoll_core::{Classify as _, Digest, Kind, Limits};
 use plimsoll_policy::{Code, DenyList, Policy, Severity, Waiver};
 
 fn refusal(spec: &str) -> String {
@@ -376,6 +376,8 @@ fn a_waiver_reads_the_same_in_yaml_and_json() {
         "w.sigstore.json",
         &policy(&spec),
         Err("no root"),
+        now(),
+        &Limits::default(),
     )
     .unwrap();
     assert_eq!(signed.content(), read.content());

@@ -17,7 +17,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::*;
-use plimsoll_core::Digest;
+use plimsoll_core::{Digest, Limits};
 use plimsoll_policy::{
     Code, Collected, Decision, DenyList, Detail, Evidence, Outcome, Policy, RejectedSignature, Severity,
     Signatures, Verdict, Waiver, evaluate, schema,
@@ -47,7 +47,7 @@ impl Instance {
     fn bundle(&mut self, leaf: &Leaf, statement: &Statement, version: LogVersion) -> Bundle {
         let holder = self.0.leaf(leaf);
         let bundle = self.0.attest(&holder, &statement.to_json(), version);
-        Bundle::parse(bundle.to_string().as_bytes()).unwrap()
+        Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap()
     }
 
     /// A signature of `digest`, if `policy` lets its signer in.
@@ -72,7 +72,7 @@ fn verified(
     root: Option<&TrustedRoot>,
     digest: &Digest,
 ) -> Result<Verified<Statement>, Error> {
-    policy.image_signers().verify(bundle, root, |check| verify(bundle, Some(digest), check))
+    policy.image_signers().verify(bundle, root, now(), |check| verify(bundle, Some(digest), check))
 }
 
 fn leaf(subject: &str) -> Leaf {
@@ -414,7 +414,7 @@ fn an_instance_without_logs_is_trusted_only_where_the_policy_says_so() {
     logless["verificationMaterial"].as_object_mut().unwrap().remove("tlogEntries");
     let mut timeless = logless.clone();
     timeless["verificationMaterial"].as_object_mut().unwrap().remove("timestampVerificationData");
-    let parsed = |bundle: &Value| Bundle::parse(bundle.to_string().as_bytes()).unwrap();
+    let parsed = |bundle: &Value| Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap();
     let (logless, timeless) = (parsed(&logless), parsed(&timeless));
     let of = |trust: &str| {
         policy(&format!("trust: {{ {trust} }}\n{}", spec(&format!("anyOf: [{}]", of_release("")))))
@@ -464,7 +464,7 @@ fn a_keys_window_goes_by_the_time_of_a_trusted_log_and_a_log_can_be_asked_for() 
     }});
     let entry = instance.0.log.append("dsse", "0.0.1", &body, LogVersion::V1, SIGNED);
     bundle["verificationMaterial"] = json!({"publicKey": {"hint": ""}, "tlogEntries": [entry]});
-    let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
+    let bundle = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap();
     let root = instance.root();
     let of = |more: &str| any_of(&[&format!("{{ name: k, key: {{ pem: {}{more} }} }}", json!(pem))], 1);
     for (more, with_root, without) in [
@@ -533,8 +533,9 @@ fn waivers_without_a_key_count_when_approvers_name_the_identity() {
         evaluate(policy, &evidence, waivers, &DenyList::none(), now())
     };
     let alone = of(&format!("approvers: [{}]", approver("security", "security@example.com")));
-    let read =
-        |bytes: &[u8], policy: &Policy| Waiver::from_bundle(bytes, "w.sigstore.json", policy, Ok(&root));
+    let read = |bytes: &[u8], policy: &Policy| {
+        Waiver::from_bundle(bytes, "w.sigstore.json", policy, Ok(&root), now(), &Limits::default())
+    };
     let bundle = instance.approve(&leaf("security@example.com"), &waiver());
 
     let verdict = decide(&alone, &[read(&bundle, &alone).unwrap()]);
@@ -551,7 +552,9 @@ fn waivers_without_a_key_count_when_approvers_name_the_identity() {
     let elsewhere = instance.approve(&elsewhere, &waiver());
     assert!(read(&elsewhere, &alone).is_err());
     let error =
-        Waiver::from_bundle(&bundle, "w", &alone, Err("the cache has expired")).unwrap_err().to_string();
+        Waiver::from_bundle(&bundle, "w", &alone, Err("the cache has expired"), now(), &Limits::default())
+            .unwrap_err()
+            .to_string();
     assert!(error.contains("could not be verified: the cache has expired"), "{error}");
 
     // A pattern that takes in the owner does not let the owner approve.
@@ -583,7 +586,7 @@ fn waivers_without_a_key_count_when_approvers_name_the_identity() {
     assert_eq!(rule(&verdict, "vulnerabilities").waivers[0].signatures.len(), 2);
 
     // What nobody verified is shown, and approves nothing.
-    let claimed = Waiver::dangerous_from_unverified_bundle(&stranger, "w").unwrap();
+    let claimed = Waiver::dangerous_from_unverified_bundle(&stranger, "w", &Limits::default()).unwrap();
     assert_eq!(claimed.name(), "W-1");
     assert_eq!(decide(&alone, &[claimed]).decision, Decision::Deny);
 }

@@ -54,12 +54,12 @@ fn by_certificate(of_ref: &str) -> Verified<Statement> {
     let holder = instance.leaf(&leaf);
     let statement = Statement::new(Subject::new("", &manifest()), COSIGN_SIGN_V1, json!({}));
     let bundle = instance.attest(&holder, &statement.to_json(), LogVersion::V2).to_string();
-    let bundle = Bundle::parse(bundle.as_bytes()).unwrap();
+    let bundle = Bundle::parse(bundle.as_bytes(), &plimsoll_core::Limits::default()).unwrap();
     let root = TrustedRoot::parse(instance.trusted_root().to_string().as_bytes()).unwrap();
     let signers =
         policy(&format!("phase: pilot\nsignatures: {{ anyOf: [{{ name: ci, identity: {ANY_REF} }}] }}"));
     let verified = |check: &Check<'_>| verify(&bundle, Some(&manifest()), check);
-    signers.image_signers().verify(&bundle, Some(&root), verified).unwrap()
+    signers.image_signers().verify(&bundle, Some(&root), now(), verified).unwrap()
 }
 
 fn policies(on_unknown: &'static [&'static str]) -> impl Strategy<Value = Policy> {

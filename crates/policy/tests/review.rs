@@ -49,7 +49,17 @@ fn an_owner_does_not_approve_under_another_name() {
         let policy = policy(&format!("phase: pilot\nwaivers: {{ {spec} }}"));
         let waivers: Vec<Waiver> = signers
             .iter()
-            .map(|key| Waiver::from_bundle(&key.approve(&waiver()), "w", &policy, Err("no root")).unwrap())
+            .map(|key| {
+                Waiver::from_bundle(
+                    &key.approve(&waiver()),
+                    "w",
+                    &policy,
+                    Err("no root"),
+                    now(),
+                    &plimsoll_core::Limits::default(),
+                )
+                .unwrap()
+            })
             .collect();
         let verdict = evaluate(&policy, &found, &waivers, &DenyList::none(), now());
         let waived = &rule(&verdict, "vulnerabilities").waivers[0];
@@ -81,9 +91,11 @@ fn an_address_in_capitals_is_nobody_else() {
         "phase: pilot\nsignatures: {{ required: true, threshold: 2, anyOf: [{one}, {other}] }}"
     ));
     let verified = |bundle: &[u8]| -> Verified<Statement> {
-        let bundle = Bundle::parse(bundle).unwrap();
+        let bundle = Bundle::parse(bundle, &plimsoll_core::Limits::default()).unwrap();
         let signers = two.image_signers();
-        signers.verify(&bundle, Some(&root), |check| verify(&bundle, Some(&manifest()), check)).unwrap()
+        signers
+            .verify(&bundle, Some(&root), now(), |check| verify(&bundle, Some(&manifest()), check))
+            .unwrap()
     };
     let outcome = |a: usize, b: usize| {
         let verified = vec![verified(&signatures[a]), verified(&signatures[b])];
@@ -100,7 +112,17 @@ fn an_address_in_capitals_is_nobody_else() {
     let pair: Policy =
         policy(&format!("phase: pilot\nwaivers: {{ approvers: [{one}], secondApprover: [{other}] }}"));
     let decide = |a: usize, b: usize| {
-        let waivers = [a, b].map(|who| Waiver::from_bundle(&approvals[who], "w", &pair, Ok(&root)).unwrap());
+        let waivers = [a, b].map(|who| {
+            Waiver::from_bundle(
+                &approvals[who],
+                "w",
+                &pair,
+                Ok(&root),
+                now(),
+                &plimsoll_core::Limits::default(),
+            )
+            .unwrap()
+        });
         let scan = scanned(vec![finding("CVE-2026-1", Severity::Critical)], Vec::new());
         let found = Evidence { vulnerabilities: scan, ..evidence() };
         evaluate(&pair, &found, &waivers, &DenyList::none(), now()).decision

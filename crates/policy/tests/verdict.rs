@@ -48,7 +48,7 @@ fn policy() -> Policy {
 
 fn judged(gaps: Vec<plimsoll_vuln::Gap>) -> Verdict {
     let policy = policy();
-    let signature = Bundle::parse(&data("app.sigstore.json")).unwrap();
+    let signature = Bundle::parse(&data("app.sigstore.json"), &plimsoll_core::Limits::default()).unwrap();
     let release = PublicKey::from_pem(&data("release.pub")).unwrap();
     let signature = statement_by_key(&signature, &[release]).unwrap();
     let mut python = finding("CVE-2026-2", Severity::High);
@@ -69,8 +69,15 @@ fn judged(gaps: Vec<plimsoll_vuln::Gap>) -> Verdict {
     let mut expired = waiver_with(&json!({"cves": ["CVE-2026-2"], "expires": after(-1).to_string()}));
     expired["metadata"]["name"] = json!("W-0");
     let waivers = [
-        Waiver::from_bundle(&data("waiver.sigstore.json"), "waiver.sigstore.json", &policy, Err("no root"))
-            .unwrap(),
+        Waiver::from_bundle(
+            &data("waiver.sigstore.json"),
+            "waiver.sigstore.json",
+            &policy,
+            Err("no root"),
+            now(),
+            &plimsoll_core::Limits::default(),
+        )
+        .unwrap(),
         unsigned(&expired),
     ];
     evaluate(&policy, &evidence, &waivers, &DenyList::none(), now())

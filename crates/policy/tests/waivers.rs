@@ -14,7 +14,7 @@
 mod common;
 
 use common::*;
-use plimsoll_core::{Classify as _, Digest, Kind, Timestamp, yaml};
+use plimsoll_core::{Classify as _, Digest, Kind, Limits, Timestamp, yaml};
 use plimsoll_policy::{
     Decision, DenyList, Detail, Disposition, Error, Evidence, Outcome, Policy, SubjectKind, Verdict, Waiver,
     WaiverUse, evaluate,
@@ -54,7 +54,9 @@ fn a_waiver_signed_by_an_approver_waives_what_it_names() {
         secops.yaml()
     ));
     let bundle = secops.approve(&waiver());
-    let signed = Waiver::from_bundle(&bundle, "w.sigstore.json", &policy, Err("no root")).unwrap();
+    let signed =
+        Waiver::from_bundle(&bundle, "w.sigstore.json", &policy, Err("no root"), now(), &Limits::default())
+            .unwrap();
     let verdict = judged(&policy, &critical(), &[signed], now());
     assert_eq!(verdict.decision, Decision::Allow, "{:?}", verdict.reasons);
     let result = rule(&verdict, "vulnerabilities");
@@ -105,7 +107,15 @@ fn a_verdict_that_rests_on_a_waiver_ends_with_it() {
     let secops = key();
     let window = secops.yaml_with(&format!("notAfter: {}", after(2)));
     let policy = policy(&format!("phase: pilot\nwaivers: {{ approvers: [{{ name: s, key: {window} }}] }}"));
-    let signed = Waiver::from_bundle(&secops.approve(&waiver()), "w", &policy, Err("no root")).unwrap();
+    let signed = Waiver::from_bundle(
+        &secops.approve(&waiver()),
+        "w",
+        &policy,
+        Err("no root"),
+        now(),
+        &Limits::default(),
+    )
+    .unwrap();
     assert_eq!(
         judged(&policy, &critical(), std::slice::from_ref(&signed), now()).valid_until,
         Some(after(2))
@@ -135,25 +145,54 @@ fn only_an_approver_who_is_not_the_owner_can_approve() {
         ))
     };
 
-    let error = Waiver::from_bundle(&stranger.approve(&waiver()), "w.json", &of("secops"), Err("no root"))
-        .unwrap_err();
+    let error = Waiver::from_bundle(
+        &stranger.approve(&waiver()),
+        "w.json",
+        &of("secops"),
+        Err("no root"),
+        now(),
+        &Limits::default(),
+    )
+    .unwrap_err();
     assert!(matches!(error, Error::WaiverSignature { .. }) && error.kind() == Kind::Denied, "{error}");
     assert!(
-        Waiver::from_bundle(&secops.approve(&waiver()), "w.json", &policy("phase: pilot"), Err("no root"))
-            .is_err()
+        Waiver::from_bundle(
+            &secops.approve(&waiver()),
+            "w.json",
+            &policy("phase: pilot"),
+            Err("no root"),
+            now(),
+            &Limits::default()
+        )
+        .is_err()
     );
 
     // `Alice@Example ` is alice@example.
     for owner in ["Alice@Example ", "alice@example"] {
         let own = of(owner);
-        let signed = Waiver::from_bundle(&secops.approve(&waiver()), "w.json", &own, Err("no root")).unwrap();
+        let signed = Waiver::from_bundle(
+            &secops.approve(&waiver()),
+            "w.json",
+            &own,
+            Err("no root"),
+            now(),
+            &Limits::default(),
+        )
+        .unwrap();
         let verdict = judged(&own, &critical(), &[signed], now());
         assert_eq!(verdict.decision, Decision::Deny);
         assert!(uses(&verdict)[0].reason.contains("its own owner"), "{:?}", uses(&verdict));
     }
     // Approval under one policy is none under another.
-    let signed =
-        Waiver::from_bundle(&secops.approve(&waiver()), "w.json", &of("secops"), Err("no root")).unwrap();
+    let signed = Waiver::from_bundle(
+        &secops.approve(&waiver()),
+        "w.json",
+        &of("secops"),
+        Err("no root"),
+        now(),
+        &Limits::default(),
+    )
+    .unwrap();
     let other =
         policy(&format!("phase: pilot\nwaivers: {{ approvers: [{{ name: x, key: {} }}] }}", stranger.yaml()));
     let verdict = judged(&other, &critical(), &[signed], now());
@@ -173,7 +212,8 @@ fn where_a_second_approver_is_named_both_must_sign_the_same_words() {
     };
     let production = policy(&spec("secops", "cto"));
     let sign = |key: &Key, waiver: &Value| {
-        Waiver::from_bundle(&key.approve(waiver), "w", &production, Err("no root")).unwrap()
+        Waiver::from_bundle(&key.approve(waiver), "w", &production, Err("no root"), now(), &Limits::default())
+            .unwrap()
     };
     let decide = |policy: &Policy, waivers: &[Waiver]| judged(policy, &critical(), waivers, now()).decision;
 
@@ -396,11 +436,14 @@ fn a_signature_does_not_make_a_bad_waiver_good() {
         policy(&format!("phase: pilot\nwaivers: {{ approvers: [{{ name: s, key: {} }}] }}", secops.yaml()));
     let bad = waiver_with(&json!({"extra": true}));
     assert!(matches!(
-        Waiver::from_bundle(&secops.approve(&bad), "w", &policy, Err("no root")),
+        Waiver::from_bundle(&secops.approve(&bad), "w", &policy, Err("no root"), now(), &Limits::default()),
         Err(Error::Document(yaml::Error::UnknownField { .. }))
     ));
     for junk in [&b""[..], b"{}", b"apiVersion: plimsoll.dev/v1", &[0xff; 10]] {
-        assert!(matches!(Waiver::from_bundle(junk, "w", &policy, Err("no root")), Err(Error::Bundle { .. })));
+        assert!(matches!(
+            Waiver::from_bundle(junk, "w", &policy, Err("no root"), now(), &Limits::default()),
+            Err(Error::Bundle { .. })
+        ));
     }
     // A signature of an image by the approver's key is no waiver, whatever its predicate carries.
     let image = plimsoll_verify::Statement::new(
@@ -409,12 +452,12 @@ fn a_signature_does_not_make_a_bad_waiver_good() {
         waiver(),
     );
     assert!(matches!(
-        Waiver::from_bundle(&secops.bundle(&image), "w", &policy, Err("no root")),
+        Waiver::from_bundle(&secops.bundle(&image), "w", &policy, Err("no root"), now(), &Limits::default()),
         Err(Error::Invalid { .. })
     ));
     let mut changed = secops.approve(&waiver());
     let text = String::from_utf8(changed.clone()).unwrap();
     let at = text.find("\"payload\":\"").unwrap() + 60;
     changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
-    assert!(Waiver::from_bundle(&changed, "w", &policy, Err("no root")).is_err());
+    assert!(Waiver::from_bundle(&changed, "w", &policy, Err("no root"), now(), &Limits::default()).is_err());
 }

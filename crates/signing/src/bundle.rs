@@ -7,6 +7,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use plimsoll_core::Limits;
 use plimsoll_verify::{
     BUNDLE_V0_3, Bundle, Check, IN_TOTO_PAYLOAD, KeyAlgorithm, Requirements, Statement, Trusted, TrustedKey,
     statement_by_key, verify_message,
@@ -197,9 +198,9 @@ impl<'a> Signed<'a> {
 ///
 /// The result has been verified with the public half: a statement that nobody would accept, because it is about nothing or
 /// larger than a bundle may be, and a signature spoilt by faulty hardware, are errors here and not at the reader's.
-pub fn sign_by_key(content: Content<'_>, key: &dyn SigningKey) -> Result<Vec<u8>, Error> {
+pub fn sign_by_key(content: Content<'_>, key: &dyn SigningKey, limits: &Limits) -> Result<Vec<u8>, Error> {
     let bytes = Signed::new(content, key)?.bundle(Material::of_key(key))?;
-    let parsed = Bundle::parse(&bytes).map_err(Error::WouldNotVerify)?;
+    let parsed = Bundle::parse(&bytes, limits).map_err(Error::WouldNotVerify)?;
     match content {
         Content::Statement(_) => {
             statement_by_key(&parsed, std::slice::from_ref(key.public_key()))
@@ -208,7 +209,9 @@ pub fn sign_by_key(content: Content<'_>, key: &dyn SigningKey) -> Result<Vec<u8>
         Content::File(digests) => {
             let keys = [TrustedKey::from(key.public_key().clone())];
             let requirements = Requirements { logs: None, ..Requirements::default() };
-            let check = Check { trusted: Trusted::Keys(&keys), root: None, requirements };
+            // There is no log or authority whose time would matter.
+            let now = plimsoll_core::Timestamp::UNIX_EPOCH;
+            let check = Check { trusted: Trusted::Keys(&keys), root: None, requirements, now };
             verify_message(&parsed, digests.artifact(), &check).map_err(Error::WouldNotVerify)?;
         }
     }
@@ -216,6 +219,10 @@ pub fn sign_by_key(content: Content<'_>, key: &dyn SigningKey) -> Result<Vec<u8>
 }
 
 /// Signs `statement` with a key alone: [`sign_by_key`].
-pub fn sign_statement(key: &dyn SigningKey, statement: &Statement) -> Result<Vec<u8>, Error> {
-    sign_by_key(Content::Statement(statement), key)
+pub fn sign_statement(
+    key: &dyn SigningKey,
+    statement: &Statement,
+    limits: &Limits,
+) -> Result<Vec<u8>, Error> {
+    sign_by_key(Content::Statement(statement), key, limits)
 }

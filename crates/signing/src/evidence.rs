@@ -38,10 +38,6 @@ use fetch::{at_once, content, fitting};
 /// Every version's media type begins so: `….bundle.v0.3+json`, `….bundle+json;version=0.3`.
 const BUNDLE_PREFIX: &str = "application/vnd.dev.sigstore.bundle";
 
-/// All bundles of one subject together may have this many times the bytes of the largest one. Small ones come first, so
-/// that giants cannot crowd out signatures, which have about a kilobyte.
-const TOTAL: u64 = 16;
-
 /// What is attached to a subject.
 #[derive(Debug, Default)]
 pub struct Bundles {
@@ -92,8 +88,9 @@ impl FoundBundle {
         &self,
         about: &Digest,
         check: &Check<'_>,
+        limits: &Limits,
     ) -> Result<Verified<Statement>, plimsoll_verify::Error> {
-        let bundle = Bundle::parse(&self.bytes)?;
+        let bundle = Bundle::parse(&self.bytes, limits)?;
         match &self.form {
             Form::SimpleSigning(payload) => legacy::verify_simple_signing(&bundle, payload, about, check),
             _ => verify(&bundle, Some(about), check),
@@ -102,10 +99,10 @@ impl FoundBundle {
 
     /// The predicate type that its statement states. Not verified: what is of another kind than the one that is wanted
     /// need not be verified, and what is of the right kind says nothing yet.
-    pub fn claimed_predicate(&self) -> Option<String> {
+    pub fn claimed_predicate(&self, limits: &Limits) -> Option<String> {
         match self.form {
             Form::SimpleSigning(_) => Some(COSIGN_SIGN_V1.to_owned()),
-            _ => Bundle::parse(&self.bytes).ok()?.claimed_predicate(),
+            _ => Bundle::parse(&self.bytes, limits).ok()?.claimed_predicate(),
         }
     }
 }
@@ -278,9 +275,8 @@ fn fetched(
     // One manifest can list any number of older signatures (CVE-2023-46737, CVE-2024-29903).
     truncated |= candidates.len() > limits.referrers;
     candidates.truncate(limits.referrers);
-    let budget = limits.bundle_bytes.saturating_mul(TOTAL);
     let sizes: Vec<u64> = candidates.iter().map(|candidate| candidate.layer.size).collect();
-    let fitting = fitting(&sizes, budget);
+    let fitting = fitting(&sizes, limits.bundles_bytes);
     let (mut wanted, mut found) = (Vec::new(), Vec::new());
     for (candidate, fits) in candidates.into_iter().zip(fitting) {
         if fits {
@@ -293,7 +289,7 @@ fn fetched(
     }
     let contents = at_once(&wanted, |candidate| content(source, &candidate.layer, limits));
     for (candidate, bytes) in wanted.into_iter().zip(contents) {
-        match bytes?.and_then(|bytes| candidate.bundle(bytes)) {
+        match bytes?.and_then(|bytes| candidate.bundle(bytes, limits)) {
             Ok(bundle) => found.push(bundle),
             Err(reason) => skipped.push(Skipped { descriptor: candidate.referrer, reason }),
         }
@@ -303,18 +299,19 @@ fn fetched(
 
 impl Candidate {
     /// What was stored, as a bundle.
-    fn bundle(&self, stored: Vec<u8>) -> Result<FoundBundle, SkipReason> {
+    fn bundle(&self, stored: Vec<u8>, limits: &Limits) -> Result<FoundBundle, SkipReason> {
         let older = |error| SkipReason::Older(Box::new(error));
         let annotations = &self.layer.annotations;
         let (bytes, form) = match self.kind {
             LayerKind::Bundle => (stored, Form::Bundle),
             LayerKind::Signature => {
-                let bytes = legacy::bundle_of_signature(&stored, annotations).map_err(older)?;
+                let bytes = legacy::bundle_of_signature(&stored, annotations, limits).map_err(older)?;
                 (bytes, Form::SimpleSigning(stored))
             }
-            LayerKind::Attestation => {
-                (legacy::bundle_of_attestation(&stored, annotations).map_err(older)?, Form::Attestation)
-            }
+            LayerKind::Attestation => (
+                legacy::bundle_of_attestation(&stored, annotations, limits).map_err(older)?,
+                Form::Attestation,
+            ),
         };
         Ok(FoundBundle { referrer: self.referrer.clone(), bytes, digest: self.layer.digest, form })
     }

@@ -18,7 +18,7 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_core::{Digest, Timestamp};
+use plimsoll_core::{Digest, Limits, Timestamp};
 use plimsoll_image::{Descriptor, Store, media};
 use plimsoll_verify::{BUNDLE_V0_3, COSIGN_SIGN_V1, Statement, Subject};
 use serde::Serialize;
@@ -73,7 +73,7 @@ pub fn sign(
     now: Timestamp,
 ) -> Result<Signed, Error> {
     let statement = statement(subject, annotations);
-    attach(store, subject, &sign_statement(key, &statement)?, COSIGN_SIGN_V1, now)
+    attach(store, subject, &sign_statement(key, &statement, &Limits::default())?, COSIGN_SIGN_V1, now)
 }
 
 /// The statement that is the signature of `subject`, for whoever signs or keeps it in another way than [`sign`].

@@ -29,5 +29,5 @@ pub mod waiver;
 pub use bundle::{Content, sign_by_key, sign_statement};
 pub use error::Error;
 pub use key::{PrivateKey, Zeroizing};
-pub use make::{Signer, make};
+pub use make::{Confirmation, Signer, make};
 pub use signer::{FileDigests, Payload, SigningKey};

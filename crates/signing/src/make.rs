@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use plimsoll_core::{Limits, Timestamp as Instant};
 use plimsoll_verify::{
     Bundle, Check, Identity, Requirements, Trusted, TrustedKey, TrustedRoot, verify, verify_message,
 };
@@ -30,6 +31,17 @@ pub enum Signer<'a> {
     },
 }
 
+/// What a new bundle is verified with before anybody gets it.
+#[derive(Debug, Clone, Copy)]
+pub struct Confirmation<'a> {
+    /// The authorities and logs that its readers trust, where they are known.
+    pub root: Option<&'a TrustedRoot>,
+    /// The instant of the verification.
+    pub now: Instant,
+    /// What readers let through.
+    pub limits: &'a Limits,
+}
+
 /// Signs `content` and returns the bundle as JSON.
 ///
 /// Without `services` a key signs alone, which is what an air gap has: [`sign_by_key`]. With them the bundle carries an
@@ -42,12 +54,12 @@ pub fn make(
     content: Content<'_>,
     signer: Signer<'_>,
     services: Option<&Services>,
-    root: Option<&TrustedRoot>,
+    confirmation: &Confirmation<'_>,
 ) -> Result<Vec<u8>, Error> {
     match (signer, services) {
-        (Signer::Key(key), None) => sign_by_key(content, key),
+        (Signer::Key(key), None) => sign_by_key(content, key, confirmation.limits),
         (Signer::Key(key), Some(services)) if services.logs.is_empty() && services.timestamps.is_empty() => {
-            sign_by_key(content, key)
+            sign_by_key(content, key, confirmation.limits)
         }
         (Signer::Key(key), Some(services)) => {
             let signature = Signed::new(content, key)?;
@@ -55,7 +67,7 @@ pub fn make(
             let verifier = Verifier::Key(key.public_key());
             let bytes = signature.bundle(witnessed(&signature, material, &verifier, services)?)?;
             let keys = [TrustedKey::from(key.public_key().clone())];
-            confirm(&bytes, &signature, Trusted::Keys(&keys), services, root)?;
+            confirm(&bytes, &signature, Trusted::Keys(&keys), services, confirmation)?;
             Ok(bytes)
         }
         (Signer::Keyless { token }, services) => {
@@ -77,7 +89,7 @@ pub fn make(
             let bytes = signature.bundle(witnessed(&signature, material, &verifier, services)?)?;
             let identities: [Identity; 1] = [certificate.identity];
             let trusted = Trusted::Identities(&identities);
-            confirm(&bytes, &signature, trusted, services, root)?;
+            confirm(&bytes, &signature, trusted, services, confirmation)?;
             Ok(bytes)
         }
     }
@@ -115,17 +127,17 @@ fn confirm(
     signed: &Signed<'_>,
     trusted: Trusted<'_>,
     services: &Services,
-    root: Option<&TrustedRoot>,
+    confirmation: &Confirmation<'_>,
 ) -> Result<(), Error> {
-    let bundle = Bundle::parse(bytes).map_err(Error::WouldNotVerify)?;
-    let Some(root) = root else { return Ok(()) };
+    let bundle = Bundle::parse(bytes, confirmation.limits).map_err(Error::WouldNotVerify)?;
+    let Some(root) = confirmation.root else { return Ok(()) };
     let requirements = Requirements {
         logs: NonZeroUsize::new(services.logs.len()),
         timestamps: services.timestamps.len(),
         // An authority of one's own may do without a certificate log; then its trusted root names none.
         certificate_log: !root.material().ctlogs.is_empty(),
     };
-    let check = Check { trusted, root: Some(root), requirements };
+    let check = Check { trusted, root: Some(root), requirements, now: confirmation.now };
     match signed.content() {
         Content::Statement(_) => verify(&bundle, None, &check).map(|_| ()).map_err(Error::WouldNotVerify),
         Content::File(digests) => {

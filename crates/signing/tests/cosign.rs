@@ -193,7 +193,7 @@ fn found(store: &Registry, subject: &Descriptor) -> Vec<FoundBundle> {
 }
 
 fn verify(bundle: &[u8], key: &PublicKey) -> Result<Verified<Statement>, Error> {
-    statement_by_key(&Bundle::parse(bundle)?, std::slice::from_ref(key))
+    statement_by_key(&Bundle::parse(bundle, &Limits::default())?, std::slice::from_ref(key))
 }
 
 fn now() -> Timestamp {
@@ -339,7 +339,14 @@ fn attestations_go_both_ways_and_are_no_signatures() {
     let kind = "https://spdx.dev/Document";
     let statement =
         Statement::new(Subject::new("", &subject.digest), kind, json!({"spdxVersion": "SPDX-2.3"}));
-    image::attach(&store, &subject, &sign_statement(&ours, &statement).unwrap(), kind, now()).unwrap();
+    image::attach(
+        &store,
+        &subject,
+        &sign_statement(&ours, &statement, &Limits::default()).unwrap(),
+        kind,
+        now(),
+    )
+    .unwrap();
     let flags = ["--insecure-ignore-tlog", "--trusted-root", "trusted.json", "--type", "spdxjson"];
     cosign.must(&[&["verify-attestation", "--key", "ours.pub"], &flags[..], &[name.as_str()]].concat());
 }
@@ -368,7 +375,12 @@ fn what_cosign_signs_in_its_older_layout_is_verified_here_and_survives_a_transfe
     let keys = [TrustedKey::from(cosign.generate("k"))];
     let others = [TrustedKey::from(cosign.generate("other"))];
     let requirements = Requirements { logs: None, timestamps: 0, certificate_log: true };
-    let check = |keys| Check { trusted: Trusted::Keys(keys), root: None, requirements };
+    let check = |keys| Check {
+        trusted: Trusted::Keys(keys),
+        root: None,
+        requirements,
+        now: plimsoll_core::clock::now(),
+    };
     cosign.write("predicate.json", "{}");
     for place in Place::all() {
         let (store, subject, name) = place.image("app");
@@ -383,12 +395,12 @@ fn what_cosign_signs_in_its_older_layout_is_verified_here_and_survives_a_transfe
         assert!(evidence.skipped.is_empty(), "{:?}", evidence.skipped);
         let [signature, attestation] = evidence.found.as_slice() else { panic!("{:?}", evidence.found) };
         assert!(matches!(signature.form, Form::SimpleSigning(_)));
-        let verified = signature.verify(&subject.digest, &check(&keys)).unwrap();
+        let verified = signature.verify(&subject.digest, &check(&keys), &Limits::default()).unwrap();
         assert!(verified.value().is_signature() && verified.value().names(&subject.digest));
         assert_eq!(verified.value().subjects[0].annotations["team"], "infra");
-        let refused = signature.verify(&subject.digest, &check(&others)).unwrap_err();
+        let refused = signature.verify(&subject.digest, &check(&others), &Limits::default()).unwrap_err();
         assert_eq!(refused.failed_step(), Some(Step::Signature));
-        let verified = attestation.verify(&subject.digest, &check(&keys)).unwrap();
+        let verified = attestation.verify(&subject.digest, &check(&keys), &Limits::default()).unwrap();
         assert!(!verified.value().is_signature() && verified.value().names(&subject.digest));
 
         // Elsewhere, cosign finds it again.
@@ -466,7 +478,14 @@ fn what_cosign_signs_in_its_experimental_layout_is_verified_here() {
         let evidence = found(&store, &subject);
         let [signature] = evidence.as_slice() else { panic!("{evidence:?}") };
         assert!(matches!(signature.form, Form::SimpleSigning(_)));
-        let check = Check { trusted: Trusted::Keys(&keys), root: None, requirements };
-        assert!(signature.verify(&subject.digest, &check).unwrap().value().is_signature());
+        let check = Check {
+            trusted: Trusted::Keys(&keys),
+            root: None,
+            requirements,
+            now: plimsoll_core::clock::now(),
+        };
+        assert!(
+            signature.verify(&subject.digest, &check, &Limits::default()).unwrap().value().is_signature()
+        );
     }
 }

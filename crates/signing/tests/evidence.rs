@@ -193,7 +193,7 @@ fn a_signed_image_has_a_signature_that_is_found_and_verifies() {
     assert_eq!(found.found.len(), 1);
     assert_eq!(found.found[0].digest, signed.bundle);
     assert_eq!(found.found[0].referrer.digest, signed.referrer);
-    let bundle = Bundle::parse(&found.found[0].bytes).unwrap();
+    let bundle = Bundle::parse(&found.found[0].bytes, &Limits::default()).unwrap();
     let verified = statement_by_key(&bundle, std::slice::from_ref(key.public_key())).unwrap();
     assert!(verified.value().is_signature() && verified.value().names(&subject().digest));
     assert_eq!(verified.value().subjects[0].annotations["team"], "infra");
@@ -393,8 +393,11 @@ fn a_waiver_is_signed_as_a_statement_about_itself() {
         "apiVersion": "plimsoll.dev/v1", "kind": "Waiver", "metadata": {"name": "cve-2026-0001"},
         "spec": {"reason": "not reachable", "expires": "2026-12-01T00:00:00Z"},
     });
-    let bundle =
-        Bundle::parse(&sign_statement(&key, &waiver::statement(&document).unwrap()).unwrap()).unwrap();
+    let bundle = Bundle::parse(
+        &sign_statement(&key, &waiver::statement(&document).unwrap(), &Limits::default()).unwrap(),
+        &Limits::default(),
+    )
+    .unwrap();
     let verified = statement_by_key(&bundle, std::slice::from_ref(key.public_key())).unwrap();
     let statement = verified.value();
     assert_eq!(statement.predicate_type, WAIVER_V1);
@@ -415,8 +418,8 @@ fn what_nobody_would_accept_is_not_signed() {
     let key = PrivateKey::generate_p256().unwrap();
     let mut nothing = Statement::new(Subject::new("", &subject().digest), WAIVER_V1, json!({}));
     nothing.subjects.clear();
-    assert_eq!(sign_statement(&key, &nothing).unwrap_err().kind(), Kind::Failed);
+    assert_eq!(sign_statement(&key, &nothing, &Limits::default()).unwrap_err().kind(), Kind::Failed);
 
     let large = Statement::new(Subject::new("", &subject().digest), WAIVER_V1, json!("x".repeat(5 << 20)));
-    assert!(sign_statement(&key, &large).is_err());
+    assert!(sign_statement(&key, &large, &Limits::default()).is_err());
 }

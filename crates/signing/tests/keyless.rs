@@ -17,13 +17,13 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use plimsoll_core::{Classify as _, Digest, Kind, clock};
+use plimsoll_core::{Classify as _, Digest, Kind, Limits, clock};
 use plimsoll_http::{Settings, Url};
 use plimsoll_signing::key::NewKey;
 use plimsoll_signing::services::identity::{AUDIENCE, Sources};
 use plimsoll_signing::services::oauth::{CLIENT, Patience, Prompt, Provider};
 use plimsoll_signing::services::{IdentityToken, LogVersion, Services, SigningConfig, UnknownMembers};
-use plimsoll_signing::{Content, Error, FileDigests, PrivateKey, Signer, make};
+use plimsoll_signing::{Confirmation, Content, Error, FileDigests, PrivateKey, Signer};
 use plimsoll_testkit::Peer;
 use plimsoll_testkit::sigstore::server::REQUEST_TOKEN;
 use plimsoll_testkit::sigstore::{Fault, Leaf, Server};
@@ -44,6 +44,17 @@ fn statement() -> Statement {
 
 fn file() -> FileDigests {
     FileDigests::read(&b"the file"[..]).unwrap()
+}
+
+/// Makes a bundle and confirms it as of now.
+fn make(
+    content: Content<'_>,
+    signer: Signer<'_>,
+    services: Option<&Services>,
+    root: Option<&TrustedRoot>,
+) -> Result<Vec<u8>, Error> {
+    let confirmation = Confirmation { root, now: clock::now(), limits: &Limits::default() };
+    plimsoll_signing::make(content, signer, services, &confirmation)
 }
 
 fn root(server: &Server) -> TrustedRoot {
@@ -103,18 +114,24 @@ fn a_statement_and_a_file_signed_without_a_key_verify_with_either_log() {
     for (logs, stamps) in [(&[1][..], 1), (&[2], 1)] {
         let services = services(&server, logs);
         let requirements = Requirements { timestamps: stamps, ..Requirements::default() };
-        let check = Check { trusted: Trusted::Identities(&identities), root: Some(&root), requirements };
+        let check = Check {
+            trusted: Trusted::Identities(&identities),
+            root: Some(&root),
+            requirements,
+            now: clock::now(),
+        };
         let signer_token = token(&server);
         let signer = Signer::Keyless { token: &signer_token };
 
         let bundle = make(Content::Statement(&statement()), signer, Some(&services), Some(&root)).unwrap();
         let image = Digest::sha256(b"the image");
-        let verified = verify(&Bundle::parse(&bundle).unwrap(), Some(&image), &check).unwrap();
+        let verified =
+            verify(&Bundle::parse(&bundle, &Limits::default()).unwrap(), Some(&image), &check).unwrap();
         assert!(matches!(verified.signer(), Who::Certificate(_)));
         assert!(verified.not_checked().is_empty());
 
         let bundle = make(Content::File(&file()), signer, Some(&services), Some(&root)).unwrap();
-        let bundle = Bundle::parse(&bundle).unwrap();
+        let bundle = Bundle::parse(&bundle, &Limits::default()).unwrap();
         verify_message(&bundle, Artifact::Reader(&mut &b"the file"[..]), &check).unwrap();
         assert!(verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).is_err());
     }
@@ -134,8 +151,14 @@ fn a_person_is_named_by_the_verified_address() {
         trusted: Trusted::Identities(&identities),
         root: Some(&root),
         requirements: Requirements::default(),
+        now: clock::now(),
     };
-    verify_message(&Bundle::parse(&bundle).unwrap(), Artifact::Digest(file().sha256), &check).unwrap();
+    verify_message(
+        &Bundle::parse(&bundle, &Limits::default()).unwrap(),
+        Artifact::Digest(file().sha256),
+        &check,
+    )
+    .unwrap();
 }
 
 #[test]
@@ -157,13 +180,14 @@ fn a_key_with_logs_and_timestamps_as_the_configuration_says() {
             services.timestamps.clear();
         }
         let bundle = make(content, Signer::Key(&key), Some(&services), Some(&root)).unwrap();
-        let bundle = Bundle::parse(&bundle).unwrap();
+        let bundle = Bundle::parse(&bundle, &Limits::default()).unwrap();
         let requirements = Requirements {
             logs: NonZeroUsize::new(logs.len()),
             timestamps: usize::from(timestamps),
             ..Requirements::default()
         };
-        let check = Check { trusted: Trusted::Keys(&keys), root: Some(&root), requirements };
+        let check =
+            Check { trusted: Trusted::Keys(&keys), root: Some(&root), requirements, now: clock::now() };
         match content {
             Content::Statement(_) => verify(&bundle, Some(&Digest::sha256(b"the image")), &check).map(|_| ()),
             Content::File(_) => verify_message(&bundle, Artifact::Digest(file().sha256), &check).map(|_| ()),
@@ -191,8 +215,12 @@ fn every_kind_of_key_that_a_log_takes() {
     ] {
         let key = PrivateKey::generate(kind).unwrap();
         let keys = [TrustedKey::from(key.public_key().clone())];
-        let check =
-            Check { trusted: Trusted::Keys(&keys), root: Some(&root), requirements: Requirements::default() };
+        let check = Check {
+            trusted: Trusted::Keys(&keys),
+            root: Some(&root),
+            requirements: Requirements::default(),
+            now: clock::now(),
+        };
         for timestamps in [true, false] {
             let (mut services, signer) = (services(&server, &[logs]), Signer::Key(&key));
             if !timestamps {
@@ -201,7 +229,8 @@ fn every_kind_of_key_that_a_log_takes() {
             let bundle =
                 make(Content::Statement(&statement()), signer, Some(&services), Some(&root)).unwrap();
             let image = Digest::sha256(b"the image");
-            let verified = verify(&Bundle::parse(&bundle).unwrap(), Some(&image), &check).unwrap();
+            let verified =
+                verify(&Bundle::parse(&bundle, &Limits::default()).unwrap(), Some(&image), &check).unwrap();
             assert!(verified.not_checked().is_empty());
             assert_eq!(verified.times().is_empty(), logs == 2 && !timestamps, "{kind:?} {logs}");
             let bundle = make(Content::File(&file()), signer, Some(&services), Some(&root));
@@ -209,7 +238,7 @@ fn every_kind_of_key_that_a_log_takes() {
                 assert!(matches!(bundle, Err(Error::NotLogged { .. } | Error::WholeMessageOnly)));
                 continue;
             }
-            let bundle = Bundle::parse(&bundle.unwrap()).unwrap();
+            let bundle = Bundle::parse(&bundle.unwrap(), &Limits::default()).unwrap();
             verify_message(&bundle, Artifact::Reader(&mut &b"the file"[..]), &check).unwrap();
             assert!(verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).is_err());
         }
@@ -404,8 +433,13 @@ fn all_logs_and_timestamp_authorities_of_a_configuration() {
     let bundle = make(content, signer, Some(&services), Some(&root)).unwrap();
     let identities = [identity(&one)];
     let requirements = Requirements { logs: NonZeroUsize::new(2), timestamps: 2, ..Requirements::default() };
-    let check = Check { trusted: Trusted::Identities(&identities), root: Some(&root), requirements };
-    verify(&Bundle::parse(&bundle).unwrap(), None, &check).unwrap();
+    let check = Check {
+        trusted: Trusted::Identities(&identities),
+        root: Some(&root),
+        requirements,
+        now: clock::now(),
+    };
+    verify(&Bundle::parse(&bundle, &Limits::default()).unwrap(), None, &check).unwrap();
     // A log that the trusted root does not know is found out before anybody has the bundle.
     let error = make(content, signer, Some(&services), Some(&self::root(&one))).unwrap_err();
     assert!(matches!(error, Error::WouldNotVerify(_)), "{error}");
@@ -728,10 +762,14 @@ fn what_cosign_signs_without_a_key_verifies_here() {
             trusted: Trusted::Identities(&identities),
             root: Some(&root),
             requirements: Requirements::default(),
+            now: clock::now(),
         };
-        let verified =
-            verify_message(&Bundle::parse(&bundle).unwrap(), Artifact::Reader(&mut &b"the file"[..]), &check)
-                .unwrap();
+        let verified = verify_message(
+            &Bundle::parse(&bundle, &Limits::default()).unwrap(),
+            Artifact::Reader(&mut &b"the file"[..]),
+            &check,
+        )
+        .unwrap();
         assert!(matches!(verified.signer(), Who::Certificate(_)));
 
         cosign.write("predicate.json", "{}");
@@ -748,6 +786,6 @@ fn what_cosign_signs_without_a_key_verifies_here() {
             "file",
         ]);
         let bundle = cosign.read("theirs.json");
-        verify(&Bundle::parse(&bundle).unwrap(), Some(&file().sha256), &check).unwrap();
+        verify(&Bundle::parse(&bundle, &Limits::default()).unwrap(), Some(&file().sha256), &check).unwrap();
     }
 }

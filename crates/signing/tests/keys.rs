@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use plimsoll_core::{Classify as _, Kind};
+use plimsoll_core::{Classify as _, Kind, Limits};
 use plimsoll_http::Settings;
 use plimsoll_signing::key::{self, KeyAccess, NewKey};
 use plimsoll_signing::{
@@ -362,7 +362,7 @@ fn cosigns_key_files_open_here_and_ours_there() {
         cosign.write("ours.pub", ours.public_key().to_pem());
         // What we sign with its file, it verifies.
         let file = FileDigests::read(&b"content"[..]).unwrap();
-        cosign.write("blob.json", sign_by_key(Content::File(&file), &again).unwrap());
+        cosign.write("blob.json", sign_by_key(Content::File(&file), &again, &Limits::default()).unwrap());
         // It makes P-384 signatures with SHA-384, and takes SHA-256 for granted when it verifies.
         let hash = if kind == NewKey::P384 { "sha384" } else { "sha256" };
         let verify = |blob| {

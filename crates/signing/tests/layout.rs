@@ -102,7 +102,7 @@ fn a_signature_in_a_layout_is_found_and_what_was_there_stays() {
 
     let found = bundles(&store, &subject.digest, &Limits::default()).unwrap();
     assert_eq!(found.found.len(), 2);
-    let bundle = Bundle::parse(&found.found[0].bytes).unwrap();
+    let bundle = Bundle::parse(&found.found[0].bytes, &Limits::default()).unwrap();
     let verified = statement_by_key(&bundle, std::slice::from_ref(key.public_key())).unwrap();
     assert!(verified.value().names(&subject.digest));
     // No temporary files, no lock files.

@@ -94,7 +94,12 @@ impl Signed {
 
     fn check<T>(&self, use_it: impl FnOnce(&Check<'_>) -> T) -> T {
         let keys = [TrustedKey::from(PublicKey::from_spki_der(self.key.spki()).unwrap())];
-        use_it(&Check { trusted: Trusted::Keys(&keys), root: None, requirements: BY_KEY })
+        use_it(&Check {
+            trusted: Trusted::Keys(&keys),
+            root: None,
+            requirements: BY_KEY,
+            now: plimsoll_core::clock::now(),
+        })
     }
 }
 
@@ -119,13 +124,20 @@ fn signatures_and_attestations_under_tags_are_found_and_verified() {
         found
             .found
             .iter()
-            .map(|bundle| bundle.verify(&signed.image, check).map_err(|error| error.failed_step().unwrap()))
+            .map(|bundle| {
+                bundle
+                    .verify(&signed.image, check, &Limits::default())
+                    .map_err(|error| error.failed_step().unwrap())
+            })
             .map(|outcome| outcome.map(|verified| verified.value().is_signature()))
             .collect()
     });
     assert_eq!(outcomes, [Err(Step::Signature), Err(Step::Artifact), Ok(true), Ok(false)]);
     assert!(matches!(found.found[0].form, Form::SimpleSigning(_)));
-    assert_eq!(found.found[3].claimed_predicate().as_deref(), Some("https://example.org/p"));
+    assert_eq!(
+        found.found[3].claimed_predicate(&Limits::default()).as_deref(),
+        Some("https://example.org/p")
+    );
 }
 
 /// What cosign's experimental OCI 1.1 mode wrote: the same layers in a manifest with a subject.
@@ -153,7 +165,11 @@ fn signatures_as_artifacts_are_found_among_the_referrers() {
     let found = bundles(&store, &signed.image, &Limits::default()).unwrap();
     assert_eq!(found.found.len(), 3);
     let held = signed.check(|check| {
-        found.found.iter().filter(|bundle| bundle.verify(&signed.image, check).is_ok()).count()
+        found
+            .found
+            .iter()
+            .filter(|bundle| bundle.verify(&signed.image, check, &Limits::default()).is_ok())
+            .count()
     });
     assert_eq!(held, 2);
     assert_eq!(found.skipped.len(), 1);

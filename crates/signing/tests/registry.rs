@@ -56,7 +56,7 @@ fn a_signature_is_found_with_and_without_the_referrers_api() {
         assert_eq!(result.found.len(), 1);
         assert_eq!(result.found[0].digest, signed.bundle);
         assert_eq!(result.found[0].referrer.digest, signed.referrer);
-        let bundle = Bundle::parse(&result.found[0].bytes).unwrap();
+        let bundle = Bundle::parse(&result.found[0].bytes, &Limits::default()).unwrap();
         let verified = statement_by_key(&bundle, std::slice::from_ref(key.public_key())).unwrap();
         assert!(verified.value().is_signature() && verified.value().names(&subject.digest));
     }

@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use plimsoll_core::Digest;
+use plimsoll_core::{Digest, Limits};
 use plimsoll_signing::key::NewKey;
 use plimsoll_signing::{FileDigests, Payload, PrivateKey, SigningKey as _};
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, NOW, Sigstore, pae};
@@ -128,11 +128,15 @@ impl Case {
     }
 
     fn judge(&self, bundle: &Value) -> Result<(), Error> {
-        let bundle = Bundle::parse(bundle.to_string().as_bytes())?;
+        let bundle = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default())?;
         let root = TrustedRoot::parse(self.instance.trusted_root().to_string().as_bytes()).unwrap();
         let keys = [TrustedKey::from(self.key.public_key().clone())];
-        let check =
-            Check { trusted: Trusted::Keys(&keys), root: Some(&root), requirements: Requirements::default() };
+        let check = Check {
+            trusted: Trusted::Keys(&keys),
+            root: Some(&root),
+            requirements: Requirements::default(),
+            now: plimsoll_testkit::sigstore::now(),
+        };
         if self.statement {
             verify(&bundle, Some(&Digest::sha256(b"the image")), &check).map(|_| ())
         } else {
@@ -354,10 +358,15 @@ fn the_entry_of_a_certificate_of_each_kind_of_key_verifies_and_another_does_not(
                 },
                 (case.content.0): case.content.1,
             });
-            let bundle = Bundle::parse(bundle.to_string().as_bytes())?;
+            let bundle = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default())?;
             let root = TrustedRoot::parse(case.instance.trusted_root().to_string().as_bytes()).unwrap();
             let trusted = Trusted::Identities(&identities);
-            let check = Check { trusted, root: Some(&root), requirements: Requirements::default() };
+            let check = Check {
+                trusted,
+                root: Some(&root),
+                requirements: Requirements::default(),
+                now: plimsoll_testkit::sigstore::now(),
+            };
             if statement {
                 verify(&bundle, Some(&Digest::sha256(b"the image")), &check).map(|_| ())
             } else {

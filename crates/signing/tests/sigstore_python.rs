@@ -13,7 +13,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use plimsoll_core::{Digest, clock};
+use plimsoll_core::{Digest, Limits, clock};
 use plimsoll_http::Settings;
 use plimsoll_signing::services::identity::AUDIENCE;
 use plimsoll_signing::services::{IdentityToken, Services, SigningConfig, UnknownMembers};
@@ -70,7 +70,17 @@ impl Sigstore {
         let config = SigningConfig::parse(config.as_bytes(), UnknownMembers::Refuse).unwrap();
         let services = Services::from_config(&config, Settings::default(), clock::now()).unwrap();
         let token = IdentityToken::parse(&self.token(), "a test", AUDIENCE, clock::now()).unwrap();
-        make(content, Signer::Keyless { token: &token }, Some(&services), Some(&self.root())).unwrap()
+        make(
+            content,
+            Signer::Keyless { token: &token },
+            Some(&services),
+            &plimsoll_signing::Confirmation {
+                root: Some(&self.root()),
+                now: clock::now(),
+                limits: &Limits::default(),
+            },
+        )
+        .unwrap()
     }
 }
 
@@ -113,8 +123,9 @@ fn what_sigstore_python_signs_without_a_key_verifies_here() {
         trusted: Trusted::Identities(&identities),
         root: Some(&root),
         requirements: Requirements::default(),
+        now: clock::now(),
     };
-    let read = |path: &Path| Bundle::parse(&std::fs::read(path).unwrap()).unwrap();
+    let read = |path: &Path| Bundle::parse(&std::fs::read(path).unwrap(), &Limits::default()).unwrap();
     for log in [1, 2] {
         let token = sigstore.token();
         let token = ["--identity-token", token.as_str(), "--overwrite"];

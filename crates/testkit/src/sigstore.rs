@@ -35,6 +35,12 @@ pub use timestamp::TimestampAuthority;
 
 /// When things happen, unless a test says otherwise: 2026-01-15T12:00:00Z.
 pub const NOW: i64 = 1_768_478_400;
+
+/// [`NOW`], as verifications are told it.
+pub fn now() -> Timestamp {
+    Timestamp::from_second(NOW).unwrap()
+}
+
 /// A year around it, in which the authorities are valid.
 const YEAR: i64 = 365 * 24 * 3600;
 const CODE_SIGNING: &str = "1.3.6.1.5.5.7.3.3";

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use sigstore_types::bundle::{SignatureContent, VerificationMaterialContent};
 use sigstore_types::{DerCertificate, DsseEnvelope, HashAlgorithm, MediaType, TransparencyLogEntry};
 
-use crate::error::excerpt;
+use crate::error::{excerpt, within};
 use crate::{CertificateIdentity, Error, KeyId, NotChecked, Statement, Step, shape};
 
 /// The media type of a bundle of version 0.3.
@@ -36,6 +36,8 @@ pub struct Bundle {
     dsse_entries: BTreeSet<usize>,
     version: BundleVersion,
     digest: Digest,
+    /// What it was read with bounds what it carries, too.
+    limits: Limits,
 }
 
 /// The versions of the bundle that are read.
@@ -51,11 +53,13 @@ pub enum BundleVersion {
 }
 
 impl Bundle {
-    /// Reads a bundle: at most 4 MiB of strict JSON without duplicate names (two readers must not see two bundles),
-    /// no unknown field, version 0.1 to 0.3, one kind of verification material, one kind of content, exactly one signature.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let mut value = json::value(bytes, Limits::default().bundle_bytes)
-            .map_err(|source| Error::BundleJson { source })?;
+    /// Reads a bundle: at most `bundle_bytes` of strict JSON without duplicate names (two readers must not see two
+    /// bundles), no unknown field, version 0.1 to 0.3, one kind of verification material, one kind of content, exactly one
+    /// signature. What its envelope carries is bound by the same limits when it is read.
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
+        within(bytes, "bundle", ("bundle_bytes", limits.bundle_bytes))?;
+        let mut value =
+            json::value(bytes, limits.bundle_bytes).map_err(|source| Error::BundleJson { source })?;
         let empty = Map::new();
         let fields = value.as_object().unwrap_or(&empty);
 
@@ -95,7 +99,7 @@ impl Bundle {
         let dsse_entries = rename_dsse_entries(&mut value)?;
         let parsed = serde_json::from_value(value).map_err(|source| Error::BundleContent { source })?;
         bound_checkpoints(&parsed)?;
-        Ok(Self { parsed, dsse_entries, version, digest: Digest::sha256(bytes) })
+        Ok(Self { parsed, dsse_entries, version, digest: Digest::sha256(bytes), limits: limits.clone() })
     }
 
     /// Which version it is.
@@ -125,7 +129,7 @@ impl Bundle {
 
     /// The statement that it carries, not verified: for showing what a bundle claims.
     pub fn claimed_statement(&self) -> Option<Statement> {
-        Statement::parse(self.envelope()?.payload.as_bytes()).ok()
+        Statement::parse(self.envelope()?.payload.as_bytes(), &self.limits).ok()
     }
 
     /// The bytes that its envelope carries, not verified.
@@ -160,6 +164,11 @@ impl Bundle {
             extras.push(NotChecked::Timestamp);
         }
         extras
+    }
+
+    /// The limits that it was read with.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     pub(crate) fn parsed(&self) -> &sigstore_types::Bundle {

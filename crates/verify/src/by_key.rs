@@ -29,7 +29,7 @@ use crate::{Bundle, Error, IN_TOTO_PAYLOAD, PublicKey, Signer, Statement, Verifi
 /// the kind that is wanted ([`Statement::is_signature`]). Both are the caller's next questions.
 pub fn statement_by_key(bundle: &Bundle, keys: &[PublicKey]) -> Result<Verified<Statement>, Error> {
     let (envelope, signer) = signed_envelope(bundle, &keys.iter().collect::<Vec<_>>())?;
-    let statement = Statement::parse(envelope.payload.as_bytes())?;
+    let statement = Statement::parse(envelope.payload.as_bytes(), bundle.limits())?;
     Ok(Verified::new(statement, signer, bundle.digest(), bundle.extras()))
 }
 

@@ -38,6 +38,8 @@ pub struct Check<'a> {
     pub root: Option<&'a TrustedRoot>,
     /// What must be there beside the signature.
     pub requirements: Requirements,
+    /// The instant of the verification: keys of logs that start later do not count yet.
+    pub now: Timestamp,
 }
 
 /// Who may have signed. One of them is enough; how many are needed over several bundles is policy.
@@ -141,7 +143,7 @@ pub fn verify(
         return Err(Error::PayloadType { got: excerpt(&envelope.payload_type) });
     }
     // Parsed before it is believed: the digest to bind to may have to come from it, and nothing else is taken yet.
-    let statement = Statement::parse(envelope.payload.as_bytes())?;
+    let statement = Statement::parse(envelope.payload.as_bytes(), bundle.limits())?;
     let bound = match about {
         Some(digest) => *digest,
         None => statement.first_digest().ok_or(Error::StatementDigest)?,
@@ -270,7 +272,7 @@ fn engine(bundle: &Bundle, artifact: Artifact<'_>, check: &Check<'_>, about: boo
     let root = check.root.ok_or(Error::NoTrustedRoot)?;
     check.expect_material(bundle)?;
     check_entries(bundle, check.requirements)?;
-    let readable = Readable::of(bundle, root, check.requirements)?;
+    let readable = Readable::of(bundle, root, check)?;
     let p384 = |trusted: &TrustedKey| trusted.key.algorithm() == KeyAlgorithm::EcdsaP384;
     let may_be_p384 = matches!(check.trusted, Trusted::Keys(keys) if keys.iter().any(p384));
     let mut source = Source::new(artifact, readable.is_partial || may_be_p384);
@@ -608,7 +610,7 @@ struct Readable<'a> {
 }
 
 impl<'a> Readable<'a> {
-    fn of(bundle: &'a Bundle, root: &TrustedRoot, requirements: Requirements) -> Result<Self, Error> {
+    fn of(bundle: &'a Bundle, root: &TrustedRoot, check: &Check<'_>) -> Result<Self, Error> {
         let is_ours = |(index, entry): (usize, &TransparencyLogEntry)| {
             bundle.is_dsse_entry(index) || !entry::is_read_upstream(entry)
         };
@@ -628,8 +630,8 @@ impl<'a> Readable<'a> {
                 let got = "a promise for an entry of version 2";
                 return Err(Error::step(Step::LogPromise, got, "none, as such logs give none"));
             }
-            if requirements.logs.is_some() {
-                inclusion::verify(entry, root, Timestamp::now())?;
+            if check.requirements.logs.is_some() {
+                inclusion::verify(entry, root, check.now)?;
             }
         }
         Ok(Self { bundle: Cow::Owned(rest), is_partial: true })

@@ -2,11 +2,11 @@
 //!
 //! What cannot be read is [`Kind::Failed`]: it says nothing about who signed. What can be read and does not hold is
 //! [`Kind::Denied`]. Everything that [`statement_by_key`](crate::statement_by_key) returns, except for a call without
-//! keys, is of the second kind, a signed payload that is not a statement included (CVE-2026-39395).
+//! keys and for a statement beyond a limit, is of the second kind, a signed payload that is not a statement included (CVE-2026-39395).
 
 use std::fmt;
 
-use plimsoll_core::{Classify, Kind, json};
+use plimsoll_core::{Classify, Kind, LimitExceeded, json};
 
 use crate::{Claim, KeyId, Step};
 
@@ -27,7 +27,10 @@ pub enum Error {
         got: String,
     },
 
-    /// Not strict JSON, or larger than a bundle may be.
+    /// It is larger, or holds more, than a limit lets through.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
+    /// Not strict JSON.
     #[error("bundle: {source}")]
     BundleJson {
         /// Where and why.
@@ -312,6 +315,7 @@ impl Classify for Error {
             | Self::ProvenanceInput { .. }
             | Self::UnknownClaim { .. } => Kind::Usage,
             Self::Artifact { .. }
+            | Self::Limit(_)
             | Self::BundleJson { .. }
             | Self::BundleVersion { .. }
             | Self::UnknownField { .. }
@@ -379,7 +383,19 @@ impl Classify for Error {
     }
 }
 
-/// Cuts foreign text for a message: 96 characters say enough, and a bundle may be 4 MiB of one string.
+/// Refuses what is longer than the limit of this name, before anything is spent on reading it.
+pub(crate) fn within(
+    bytes: &[u8],
+    what: &str,
+    (name, limit): (&'static str, u64),
+) -> Result<(), LimitExceeded> {
+    if bytes.len() as u64 <= limit {
+        return Ok(());
+    }
+    Err(LimitExceeded::new(name, limit, format!("{what} of {} bytes", bytes.len())))
+}
+
+/// Cuts foreign text for a message: 96 characters say enough, and a bundle may be one long string.
 pub(crate) fn excerpt(text: &str) -> String {
     const SHOWN: usize = 96;
     let mut shown: String = text.chars().take(SHOWN).collect();

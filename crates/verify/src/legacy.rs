@@ -36,7 +36,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sigstore_types::DerCertificate;
 
-use crate::error::excerpt;
+use crate::error::{excerpt, within};
 use crate::{
     Artifact, BUNDLE_V0_3, Bundle, COSIGN_SIGN_V1, Check, Error, Statement, Step, Subject, Verified,
     verify_message,
@@ -58,7 +58,11 @@ const LOG_ENTRY: &str = "dev.sigstore.cosign/bundle";
 const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
 
 /// The bundle of an older signature: a message signature over `payload`. Nothing in it is verified.
-pub fn bundle_of_signature(payload: &[u8], annotations: &BTreeMap<String, String>) -> Result<Vec<u8>, Error> {
+pub fn bundle_of_signature(
+    payload: &[u8],
+    annotations: &BTreeMap<String, String>,
+    limits: &Limits,
+) -> Result<Vec<u8>, Error> {
     let signature = annotations
         .get(SIGNATURE)
         .ok_or_else(|| Error::step(Step::Signature, format!("no annotation `{SIGNATURE}`"), "a signature"))?;
@@ -67,27 +71,29 @@ pub fn bundle_of_signature(payload: &[u8], annotations: &BTreeMap<String, String
         "messageDigest": {"algorithm": "SHA2_256", "digest": digest},
         "signature": signature.trim(),
     });
-    let stamp = annotations.get(TIMESTAMP).map(|text| timestamp(text)).transpose()?;
-    bundle("messageSignature", &content, &material(annotations, stamp)?)
+    let stamp = annotations.get(TIMESTAMP).map(|text| timestamp(text, limits)).transpose()?;
+    bundle("messageSignature", &content, &material(annotations, stamp, limits)?, limits)
 }
 
 /// The bundle of an older attestation. Nothing in it is verified.
 pub fn bundle_of_attestation(
     envelope: &[u8],
     annotations: &BTreeMap<String, String>,
+    limits: &Limits,
 ) -> Result<Vec<u8>, Error> {
-    let envelope = json::value(envelope, Limits::default().bundle_bytes)
-        .map_err(|source| Error::BundleJson { source })?;
-    bundle("dsseEnvelope", &envelope, &material(annotations, None)?)
+    within(envelope, "attestation", ("bundle_bytes", limits.bundle_bytes))?;
+    let envelope =
+        json::value(envelope, limits.bundle_bytes).map_err(|source| Error::BundleJson { source })?;
+    bundle("dsseEnvelope", &envelope, &material(annotations, None, limits)?, limits)
 }
 
 /// A bundle of an earlier version as one of version 0.3, with the same signature. Nothing is verified. Not possible where a
 /// log entry has only the log's promise: version 0.3 asks for the proof, which only the log can give. A chain becomes its
 /// first certificate.
-pub fn upgraded(bundle: &[u8]) -> Result<Vec<u8>, Error> {
-    Bundle::parse(bundle)?;
+pub fn upgraded(bundle: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
+    Bundle::parse(bundle, limits)?;
     let mut value =
-        json::value(bundle, Limits::default().bundle_bytes).map_err(|source| Error::BundleJson { source })?;
+        json::value(bundle, limits.bundle_bytes).map_err(|source| Error::BundleJson { source })?;
     let entries = value.pointer("/verificationMaterial/tlogEntries").and_then(Value::as_array);
     for (index, entry) in entries.into_iter().flatten().enumerate() {
         if entry.pointer("/inclusionProof/checkpoint/envelope").is_none() {
@@ -108,7 +114,7 @@ pub fn upgraded(bundle: &[u8]) -> Result<Vec<u8>, Error> {
         material.insert("certificate".into(), leaf.clone());
     }
     let bytes = json::canonical(&value);
-    Bundle::parse(&bytes)?;
+    Bundle::parse(&bytes, limits)?;
     Ok(bytes)
 }
 
@@ -125,7 +131,8 @@ pub fn verify_simple_signing(
     about: &Digest,
     check: &Check<'_>,
 ) -> Result<Verified<Statement>, Error> {
-    verify_message(bundle, Artifact::Reader(&mut &*payload), check)?.try_map(|_| statement(payload, about))
+    verify_message(bundle, Artifact::Reader(&mut &*payload), check)?
+        .try_map(|_| statement(payload, about, bundle.limits()))
 }
 
 #[derive(Deserialize)]
@@ -149,8 +156,9 @@ struct Image {
 }
 
 /// What the payload says, if it is a signature of this image.
-fn statement(payload: &[u8], about: &Digest) -> Result<Statement, Error> {
-    let parsed: Payload = json::from_slice(payload, Limits::default().bundle_bytes)
+fn statement(payload: &[u8], about: &Digest, limits: &Limits) -> Result<Statement, Error> {
+    within(payload, "payload", ("statement_bytes", limits.statement_bytes))?;
+    let parsed: Payload = json::from_slice(payload, limits.statement_bytes)
         .map_err(|source| Error::StatementJson { source })?;
     if parsed.critical.kind != SIGNATURE_TYPE {
         return Err(Error::step(
@@ -168,15 +176,19 @@ fn statement(payload: &[u8], about: &Digest) -> Result<Statement, Error> {
     Ok(Statement::new(subject, COSIGN_SIGN_V1, json!({})))
 }
 
-fn bundle(kind: &str, content: &Value, material: &Value) -> Result<Vec<u8>, Error> {
+fn bundle(kind: &str, content: &Value, material: &Value, limits: &Limits) -> Result<Vec<u8>, Error> {
     let bundle = json!({"mediaType": BUNDLE_V0_1, "verificationMaterial": material, (kind): content});
     let bytes = json::canonical(&bundle);
-    Bundle::parse(&bytes)?;
+    Bundle::parse(&bytes, limits)?;
     Ok(bytes)
 }
 
 /// Who signed, where it was logged and when.
-fn material(annotations: &BTreeMap<String, String>, stamp: Option<String>) -> Result<Value, Error> {
+fn material(
+    annotations: &BTreeMap<String, String>,
+    stamp: Option<String>,
+    limits: &Limits,
+) -> Result<Value, Error> {
     let mut material = match annotations.get(CERTIFICATE).map(|pem| pem.trim()).filter(|pem| !pem.is_empty())
     {
         Some(pem) => {
@@ -196,7 +208,7 @@ fn material(annotations: &BTreeMap<String, String>, stamp: Option<String>) -> Re
     };
     let Some(fields) = material.as_object_mut() else { return Ok(material) };
     if let Some(text) = annotations.get(LOG_ENTRY) {
-        fields.insert("tlogEntries".into(), json!([log_entry(text)?]));
+        fields.insert("tlogEntries".into(), json!([log_entry(text, limits)?]));
     }
     if let Some(stamp) = stamp {
         let stamps = json!({"rfc3161Timestamps": [{"signedTimestamp": stamp}]});
@@ -230,7 +242,7 @@ struct Kind {
 }
 
 /// The log entry of an annotation as bundles have it.
-fn log_entry(text: &str) -> Result<Value, Error> {
+fn log_entry(text: &str, limits: &Limits) -> Result<Value, Error> {
     let refused = |got: String| {
         Error::step(
             Step::LogEntry,
@@ -238,7 +250,7 @@ fn log_entry(text: &str) -> Result<Value, Error> {
             "a log entry with its promise",
         )
     };
-    let limit = Limits::default().bundle_bytes;
+    let limit = limits.bundle_bytes;
     let entry: LogEntry =
         json::from_slice(text.as_bytes(), limit).map_err(|error| refused(excerpt(&error.to_string())))?;
     let LogPayload { body, integrated_time, log_index, log_id } = entry.payload;
@@ -259,13 +271,13 @@ fn log_entry(text: &str) -> Result<Value, Error> {
 }
 
 /// The timestamp of an annotation, in base64.
-fn timestamp(text: &str) -> Result<String, Error> {
+fn timestamp(text: &str, limits: &Limits) -> Result<String, Error> {
     #[derive(Deserialize)]
     struct Stamp {
         #[serde(rename = "SignedRFC3161Timestamp")]
         stamp: String,
     }
-    let stamp: Result<Stamp, _> = json::from_slice(text.as_bytes(), Limits::default().bundle_bytes);
+    let stamp: Result<Stamp, _> = json::from_slice(text.as_bytes(), limits.bundle_bytes);
     stamp.map(|stamp| stamp.stamp).map_err(|error| {
         let got = format!("annotation `{TIMESTAMP}`: {}", excerpt(&error.to_string()));
         Error::step(Step::Timestamp, got, "a signed timestamp")

@@ -25,7 +25,7 @@
 //! -----END PUBLIC KEY-----
 //! ")?;
 //! assert_eq!(key.id().to_string(), "9748a9e4b0b5f2d1363e9197dd97d2f19a856d2ce883f165eb9cb12e27aa582a");
-//! assert!(matches!(Bundle::parse(b"{}"), Err(Error::Missing { .. })));
+//! assert!(matches!(Bundle::parse(b"{}", &plimsoll_core::Limits::default()), Err(Error::Missing { .. })));
 //! # Ok(())
 //! # }
 //! ```

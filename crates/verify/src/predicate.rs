@@ -9,6 +9,7 @@ mod form;
 use std::fmt;
 use std::str::FromStr;
 
+use plimsoll_core::Limits;
 use serde_json::Value;
 
 use crate::Error;
@@ -26,15 +27,17 @@ struct Misfit {
 /// fits; what it says is between its writer and its reader.
 ///
 /// ```
+/// # use plimsoll_core::Limits;
 /// # use plimsoll_verify::{Error, check_predicate};
 /// let wrong = serde_json::json!({"result": "GREEN", "configuration": []});
-/// let Err(Error::Predicate { path, .. }) = check_predicate("https://in-toto.io/attestation/test-result/v0.1", &wrong) else {
+/// let kind = "https://in-toto.io/attestation/test-result/v0.1";
+/// let Err(Error::Predicate { path, .. }) = check_predicate(kind, &wrong, &Limits::default()) else {
 ///     panic!("it fits");
 /// };
 /// assert_eq!(path, "predicate.result");
 /// ```
-pub fn check_predicate(predicate_type: &str, predicate: &Value) -> Result<(), Error> {
-    form::check(predicate_type, predicate).map_err(|Misfit { path, problem }| Error::Predicate {
+pub fn check_predicate(predicate_type: &str, predicate: &Value, limits: &Limits) -> Result<(), Error> {
+    form::check(predicate_type, predicate, limits).map_err(|Misfit { path, problem }| Error::Predicate {
         predicate_type: excerpt(predicate_type),
         path,
         problem,
@@ -128,9 +131,13 @@ mod tests {
 
     use super::*;
 
+    fn fits(predicate_type: &str, predicate: &Value) -> Result<(), Error> {
+        check_predicate(predicate_type, predicate, &Limits::default())
+    }
+
     /// Where the first problem of a predicate is, and what it is.
     fn problem(predicate_type: &str, predicate: &Value) -> String {
-        match check_predicate(predicate_type, predicate) {
+        match fits(predicate_type, predicate) {
             Err(Error::Predicate { path, problem, .. }) => format!("{path}: {problem}"),
             other => panic!("{other:?}: {predicate}"),
         }
@@ -141,7 +148,7 @@ mod tests {
         for (name, uri, also) in NAMES.iter().filter(|(name, ..)| *name != "custom") {
             assert!(form::knows(uri), "{name}");
             assert!(also.iter().all(|uri| form::knows(uri)), "{name}");
-            assert!(check_predicate(uri, &json!(["a list is no predicate of any type"])).is_err(), "{name}");
+            assert!(fits(uri, &json!(["a list is no predicate of any type"])).is_err(), "{name}");
         }
     }
 
@@ -152,14 +159,14 @@ mod tests {
             "buildDefinition": {"buildType": "https://b.example", "externalParameters": {}, "resolvedDependencies": [{"uri": "a:b"}]},
             "runDetails": {"builder": {"id": "https://b.example"}, "metadata": {"startedOn": "2026-01-31T12:00:00Z"}},
         });
-        assert!(check_predicate(slsa, &good).is_ok());
+        assert!(fits(slsa, &good).is_ok());
         good["buildDefinition"]["resolvedDependencies"][0] = json!({"annotations": {}});
         assert_eq!(
             problem(slsa, &good),
             "predicate.buildDefinition.resolvedDependencies[0]: got none of uri, digest, content, name, expected one"
         );
         good["buildDefinition"]["resolvedDependencies"] = Value::Null;
-        assert!(check_predicate(slsa, &good).is_ok(), "an explicit null is an absent list");
+        assert!(fits(slsa, &good).is_ok(), "an explicit null is an absent list");
         good["runDetails"]["metadata"]["startedOn"] = json!("yesterday");
         assert!(
             problem(slsa, &good).starts_with("predicate.runDetails.metadata.startedOn: got \"yesterday\"")
@@ -200,15 +207,15 @@ mod tests {
         for (name, _) in &documents {
             let kind: PredicateType = name.parse().unwrap();
             for (other, document) in &documents {
-                assert_eq!(check_predicate(kind.uri(), document).is_ok(), name == other, "{other} as {name}");
+                assert_eq!(fits(kind.uri(), document).is_ok(), name == other, "{other} as {name}");
             }
         }
         let spdx = "https://spdx.dev/Document";
-        assert!(check_predicate(spdx, &json!("SPDXVersion: SPDX-2.3\nDataLicense: CC0-1.0\n")).is_ok());
-        assert!(check_predicate(spdx, &json!("bom")).is_err());
+        assert!(fits(spdx, &json!("SPDXVersion: SPDX-2.3\nDataLicense: CC0-1.0\n")).is_ok());
+        assert!(fits(spdx, &json!("bom")).is_err());
         let wrapped = json!({"Data": {"bomFormat": "CycloneDX", "specVersion": "1.4"}});
-        assert!(check_predicate("https://cyclonedx.org/bom/v1.4", &wrapped).is_ok());
-        assert!(check_predicate("https://example.com/p/v1", &json!(1)).is_ok());
+        assert!(fits("https://cyclonedx.org/bom/v1.4", &wrapped).is_ok());
+        assert!(fits("https://example.com/p/v1", &json!(1)).is_ok());
     }
 
     #[test]

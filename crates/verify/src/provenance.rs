@@ -5,7 +5,7 @@
 //! stands above what the signed predicate says: where the two differ, somebody wrote a provenance about another build,
 //! and it does not count. Follows "SLSA v1.0, Provenance" and "Verifying artifacts".
 //!
-//! - [`Provenance::of`]: what a statement says, in one form.
+//! - [`Provenance::read`]: what a statement says, in one form.
 //! - [`examine()`]: a verified statement against what is [`Expected`], finding by finding.
 //! - [`bundles`]: the bundles in a file.
 //! - [`Build`]: a provenance to be written.
@@ -20,7 +20,7 @@ mod read;
 mod repository;
 mod write;
 
-use plimsoll_core::{Digest, Timestamp};
+use plimsoll_core::{Digest, Limits, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -142,8 +142,8 @@ pub fn digest_of_integrity(algorithm: &str, encoded: &str) -> Option<Digest> {
 impl Provenance {
     /// What `statement` says about how its subjects were built. A type or version that is not known, or a predicate that does
     /// not have the form of its type, is an error.
-    pub fn of(statement: &Statement) -> Result<Self, Error> {
-        read::read(statement)
+    pub fn read(statement: &Statement, limits: &Limits) -> Result<Self, Error> {
+        read::read(statement, limits)
     }
 
     fn empty(form: Form) -> Self {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Error;
-use crate::error::excerpt;
+use crate::error::{excerpt, within};
 
 /// The predicate type by which cosign marks a statement that is a signature.
 pub const COSIGN_SIGN_V1: &str = "https://sigstore.dev/cosign/sign/v1";
@@ -30,8 +30,7 @@ pub const WAIVER_V1: &str = "https://plimsoll.dev/waiver/v1";
 const STATEMENT_V1: &str = "https://in-toto.io/Statement/v1";
 const STATEMENT_V0_1: &str = "https://in-toto.io/Statement/v0.1";
 
-/// sigstore-go's bounds (CVE-2024-45395).
-const MOST_SUBJECTS: usize = 1024;
+/// Algorithms of one subject's digests: sigstore-go's bound (CVE-2024-45395), more than there are algorithms.
 const MOST_DIGESTS: usize = 32;
 
 /// A statement about artifacts.
@@ -133,8 +132,9 @@ impl Statement {
     }
 
     /// Reads a statement, strictly. Only a [`Verified`](crate::Verified) one has been signed by anybody.
-    pub fn parse(payload: &[u8]) -> Result<Self, Error> {
-        let wire: Wire = json::from_slice(payload, Limits::default().bundle_bytes)
+    pub fn parse(payload: &[u8], limits: &Limits) -> Result<Self, Error> {
+        within(payload, "statement", ("statement_bytes", limits.statement_bytes))?;
+        let wire: Wire = json::from_slice(payload, limits.statement_bytes)
             .map_err(|source| Error::StatementJson { source })?;
         if wire.kind != STATEMENT_V1 && wire.kind != STATEMENT_V0_1 {
             return Err(Error::StatementType { got: excerpt(&wire.kind) });
@@ -142,8 +142,8 @@ impl Statement {
         if wire.predicate_type.is_empty() {
             return Err(Error::NoPredicateType);
         }
-        if wire.subject.is_empty() || wire.subject.len() > MOST_SUBJECTS {
-            return Err(Error::SubjectCount { got: wire.subject.len(), limit: MOST_SUBJECTS });
+        if wire.subject.is_empty() || wire.subject.len() > limits.subjects {
+            return Err(Error::SubjectCount { got: wire.subject.len(), limit: limits.subjects });
         }
         for (index, subject) in wire.subject.iter().enumerate() {
             subject.check().map_err(|problem| Error::SubjectDigest { index, problem })?;
@@ -213,7 +213,7 @@ mod tests {
     use serde_json::json;
 
     fn parse(statement: &Value) -> Result<Statement, Error> {
-        Statement::parse(statement.to_string().as_bytes())
+        Statement::parse(statement.to_string().as_bytes(), &Limits::default())
     }
 
     fn about(subject: &Value) -> Value {
@@ -293,7 +293,7 @@ mod tests {
             );
         }
         for bytes in [&b""[..], b"null", b"[]", b"{}", b"\xff", b"{\"_type\":1,\"_type\":1}"] {
-            assert!(matches!(Statement::parse(bytes), Err(Error::StatementJson { .. })));
+            assert!(matches!(Statement::parse(bytes, &Limits::default()), Err(Error::StatementJson { .. })));
         }
     }
 
@@ -302,7 +302,7 @@ mod tests {
         let mut subject = Subject::new("", &Digest::sha256(b"image"));
         subject.annotations.insert("team".into(), json!("infra"));
         let signature = Statement::new(subject, COSIGN_SIGN_V1, json!({}));
-        assert_eq!(Statement::parse(&signature.to_json()).unwrap(), signature);
+        assert_eq!(Statement::parse(&signature.to_json(), &Limits::default()).unwrap(), signature);
         assert!(signature.is_signature());
         assert!(!String::from_utf8(signature.to_json()).unwrap().contains("\"name\""));
 

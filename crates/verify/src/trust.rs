@@ -49,12 +49,12 @@ impl Window {
 }
 
 impl TrustedRoot {
-    /// Reads a trusted root: strict JSON of at most 4 MiB, with keys and certificates that can be used. No key may stand
+    /// Reads a trusted root: strict JSON of at most `trusted_root_bytes`, with keys and certificates that can be used. No key may stand
     /// for two logs.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let wrong = |problem: String| Error::TrustedRoot { problem: excerpt(&problem) };
-        let value =
-            json::value(bytes, Limits::default().bundle_bytes).map_err(|source| wrong(source.to_string()))?;
+        let value = json::value(bytes, Limits::default().trusted_root_bytes)
+            .map_err(|source| wrong(source.to_string()))?;
         let media_type = value.get("mediaType").and_then(serde_json::Value::as_str).unwrap_or_default();
         if !matches!(
             media_type,

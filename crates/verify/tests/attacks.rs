@@ -11,7 +11,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
-use plimsoll_core::{Classify as _, Digest, Kind};
+use plimsoll_core::{Classify as _, Digest, Kind, Limits};
 use plimsoll_verify::{
     BUNDLE_V0_3, Bundle, COSIGN_SIGN_V1, Error, IN_TOTO_PAYLOAD, NotChecked, PublicKey, Signer, Statement,
     Subject, Verified, statement_by_key,
@@ -63,11 +63,11 @@ fn bundle(key: &Key) -> Value {
 }
 
 fn verify(bundle: &Value, keys: &[PublicKey]) -> Result<Verified<Statement>, Error> {
-    statement_by_key(&Bundle::parse(bundle.to_string().as_bytes())?, keys)
+    statement_by_key(&Bundle::parse(bundle.to_string().as_bytes(), &Limits::default())?, keys)
 }
 
 fn parse_error(text: &str) -> Error {
-    let error = Bundle::parse(text.as_bytes()).unwrap_err();
+    let error = Bundle::parse(text.as_bytes(), &Limits::default()).unwrap_err();
     assert_eq!(error.kind(), Kind::Failed, "{error}");
     error
 }
@@ -82,7 +82,7 @@ fn denial(bundle: &Value, key: &Key) -> Error {
 fn a_good_bundle_gives_the_statement_its_signer_and_its_own_digest() {
     let (signer, other) = (key(), key());
     let text = bundle(&signer).to_string();
-    let parsed = Bundle::parse(text.as_bytes()).unwrap();
+    let parsed = Bundle::parse(text.as_bytes(), &Limits::default()).unwrap();
     let verified = statement_by_key(&parsed, &[other.public.clone(), signer.public.clone()]).unwrap();
     assert_eq!(*verified.value(), statement());
     assert!(verified.value().names(&image()) && verified.value().is_signature());
@@ -113,7 +113,8 @@ QolSa9uCyVgJ5sEGF4aNJk7n0kPW1fQjftRksUAGBIdWmKJgPdh2UumXxw==
 ",
     )
     .unwrap();
-    let verified = statement_by_key(&Bundle::parse(text.as_bytes()).unwrap(), &[public]).unwrap();
+    let verified =
+        statement_by_key(&Bundle::parse(text.as_bytes(), &Limits::default()).unwrap(), &[public]).unwrap();
     assert!(verified.value().is_signature());
     assert_eq!(verified.value().subjects[0].annotations["team"], "infra");
     let subject = "sha256:4a78ecf03f9be8e1e508e347525ca43f67f1eeb4fb28722ac94ad72596c53448".parse().unwrap();
@@ -482,7 +483,7 @@ proptest! {
         for change in &changes {
             change.apply(&mut changed);
         }
-        if let Ok(parsed) = Bundle::parse(&changed)
+        if let Ok(parsed) = Bundle::parse(&changed, &Limits::default())
             && let Ok(verified) = statement_by_key(&parsed, std::slice::from_ref(public))
         {
             prop_assert_eq!(verified.value(), &statement());

@@ -14,7 +14,7 @@ use std::num::NonZeroUsize;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use plimsoll_core::Digest;
+use plimsoll_core::{Digest, Limits};
 use plimsoll_testkit::sigstore::{self, Holder, Leaf, LogVersion, NOW, Pair, Sigstore, TimestampAuthority};
 use plimsoll_verify::{
     Artifact, Bundle, Check, Claim, Error, Identity, Pattern, PublicKey, Requirements, Signer, Statement,
@@ -66,8 +66,13 @@ impl Case {
         requirements: Requirements,
     ) -> Result<Verified<Statement>, Error> {
         let root = TrustedRoot::parse(self.root.to_string().as_bytes())?;
-        let bundle = Bundle::parse(self.bundle.to_string().as_bytes())?;
-        let check = Check { trusted: Trusted::Identities(identities), root: Some(&root), requirements };
+        let bundle = Bundle::parse(self.bundle.to_string().as_bytes(), &Limits::default())?;
+        let check = Check {
+            trusted: Trusted::Identities(identities),
+            root: Some(&root),
+            requirements,
+            now: sigstore::now(),
+        };
         verify(&bundle, Some(&image()), &check)
     }
 
@@ -573,7 +578,7 @@ fn s18_a_field_that_is_not_known_anywhere() {
         for place in places {
             let mut bundle = case.bundle.clone();
             bundle.pointer_mut(&place).unwrap()["extra"] = json!(1);
-            let found = Bundle::parse(bundle.to_string().as_bytes());
+            let found = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default());
             assert!(matches!(found, Err(Error::UnknownField { .. })), "{place}: {found:?}");
         }
     }
@@ -703,8 +708,12 @@ fn a_key_counts_for_signatures_within_its_window_alone() {
         let at = |time| plimsoll_core::Timestamp::from_second(time).unwrap();
         let window = window.map(|(start, end)| Window { start: at(start), end: at(end) });
         let keys = [TrustedKey { key: public.clone(), window }];
-        let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
-        verify(&bundle, Some(&image()), &Check { trusted: Trusted::Keys(&keys), root, requirements })
+        let bundle = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap();
+        verify(
+            &bundle,
+            Some(&image()),
+            &Check { trusted: Trusted::Keys(&keys), root, requirements, now: sigstore::now() },
+        )
     };
     let none = Requirements { logs: None, ..Requirements::default() };
     assert!(judge(&bundle, None, Some(&root), Requirements::default()).is_ok());
@@ -730,12 +739,13 @@ fn files_verify_by_stream_and_by_digest_and_only_as_files() {
         let holder = instance.leaf(&Leaf::default());
         let bundle = instance.sign(&holder, b"a file", version);
         let root = TrustedRoot::parse(instance.trusted_root().to_string().as_bytes()).unwrap();
-        let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
+        let bundle = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap();
         let identities = [identity()];
         let check = Check {
             trusted: Trusted::Identities(&identities),
             root: Some(&root),
             requirements: Requirements::default(),
+            now: sigstore::now(),
         };
         let digest = Digest::sha256(b"a file");
         let read = verify_message(&bundle, Artifact::Reader(&mut &b"a file"[..]), &check).unwrap();

@@ -17,7 +17,7 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use plimsoll_core::Digest;
+use plimsoll_core::{Digest, Limits};
 use plimsoll_testkit::sigstore::{Holder, Leaf, LogVersion, NOW, Pair, Sigstore, hex, pae, pem};
 use plimsoll_verify::{
     Bundle, Check, Error, Identity, PublicKey, Requirements, Signer, Statement, Step, Subject, Text, Trusted,
@@ -49,11 +49,12 @@ fn judged(instance: &Sigstore, bundle: &Value) -> Result<Verified<Statement>, Er
         claims: Vec::new(),
     }];
     let root = TrustedRoot::parse(instance.trusted_root().to_string().as_bytes())?;
-    let bundle = Bundle::parse(bundle.to_string().as_bytes())?;
+    let bundle = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default())?;
     let check = Check {
         trusted: Trusted::Identities(&identities),
         root: Some(&root),
         requirements: Requirements::default(),
+        now: plimsoll_testkit::sigstore::now(),
     };
     verify(&bundle, Some(&image()), &check)
 }
@@ -73,7 +74,7 @@ fn by_key(spki: &[u8], signature: &[u8], payload: &[u8]) -> Bundle {
         "dsseEnvelope": {"payload": STANDARD.encode(payload), "payloadType": IN_TOTO,
                          "signatures": [{"sig": STANDARD.encode(signature)}]},
     });
-    Bundle::parse(bundle.to_string().as_bytes()).unwrap()
+    Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap()
 }
 
 fn holds(spki: &[u8], signature: &[u8]) -> bool {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use plimsoll_core::Digest;
+use plimsoll_core::{Digest, Limits};
 use plimsoll_testkit::sigstore::{Holder, Leaf, LogVersion, Pair, Sigstore, hex, pae, pem};
 use plimsoll_verify::legacy::{bundle_of_attestation, bundle_of_signature, upgraded, verify_simple_signing};
 use plimsoll_verify::{
@@ -94,9 +94,16 @@ impl Case {
             claims: Vec::new(),
         };
         let root = TrustedRoot::parse(self.instance.trusted_root().to_string().as_bytes()).unwrap();
-        let check =
-            Check { trusted: Trusted::Identities(&[identity]), root: Some(&root), requirements: KEYLESS };
-        let bundle = Bundle::parse(&bundle_of_signature(&self.payload, &self.annotations)?)?;
+        let check = Check {
+            trusted: Trusted::Identities(&[identity]),
+            root: Some(&root),
+            requirements: KEYLESS,
+            now: plimsoll_testkit::sigstore::now(),
+        };
+        let bundle = Bundle::parse(
+            &bundle_of_signature(&self.payload, &self.annotations, &Limits::default())?,
+            &Limits::default(),
+        )?;
         verify_simple_signing(&bundle, &self.payload, &image(), &check)
     }
 
@@ -230,8 +237,14 @@ fn a_signature_by_key_needs_that_key_and_says_what_was_not_checked() {
     )]);
     let by = |key: &Pair, parts: &BTreeMap<String, String>| {
         let keys = [TrustedKey::from(PublicKey::from_spki_der(key.spki()).unwrap())];
-        let check = Check { trusted: Trusted::Keys(&keys), root: None, requirements: BY_KEY };
-        let bundle = Bundle::parse(&bundle_of_signature(&payload, parts)?)?;
+        let check = Check {
+            trusted: Trusted::Keys(&keys),
+            root: None,
+            requirements: BY_KEY,
+            now: plimsoll_testkit::sigstore::now(),
+        };
+        let bundle =
+            Bundle::parse(&bundle_of_signature(&payload, parts, &Limits::default())?, &Limits::default())?;
         verify_simple_signing(&bundle, &payload, &image(), &check)
     };
     let verified = by(&mine, &parts).unwrap();
@@ -260,15 +273,16 @@ fn an_older_bundle_becomes_a_new_one_only_with_the_logs_proof() {
     material.remove("certificate");
     let leaf = json!({"rawBytes": STANDARD.encode(&holder.certificate)});
     material.insert("x509CertificateChain".into(), json!({"certificates": [leaf]}));
-    let made: Value = serde_json::from_slice(&upgraded(older.to_string().as_bytes()).unwrap()).unwrap();
+    let made: Value =
+        serde_json::from_slice(&upgraded(older.to_string().as_bytes(), &Limits::default()).unwrap()).unwrap();
     assert_eq!(made["mediaType"], "application/vnd.dev.sigstore.bundle.v0.3+json");
     assert_eq!(made["verificationMaterial"]["certificate"], leaf);
-    let bundle = Bundle::parse(made.to_string().as_bytes()).unwrap();
+    let bundle = Bundle::parse(made.to_string().as_bytes(), &Limits::default()).unwrap();
     assert_eq!(bundle.claimed_holder().unwrap().subject, Leaf::default().subject);
 
     older["mediaType"] = json!("application/vnd.dev.sigstore.bundle+json;version=0.1");
     older["verificationMaterial"]["tlogEntries"][0].as_object_mut().unwrap().remove("inclusionProof");
-    let error = upgraded(older.to_string().as_bytes()).unwrap_err();
+    let error = upgraded(older.to_string().as_bytes(), &Limits::default()).unwrap_err();
     assert_eq!(error.failed_step(), Some(Step::LogInclusion), "{error}");
 }
 
@@ -285,9 +299,17 @@ fn an_attestation_is_verified_like_any_statement() {
     let leaf = Leaf::default();
     let identity =
         Identity { issuer: Text::Exact(leaf.issuer), subject: Text::Exact(leaf.subject), claims: Vec::new() };
-    let check = Check { trusted: Trusted::Identities(&[identity]), root: Some(&root), requirements: KEYLESS };
+    let check = Check {
+        trusted: Trusted::Identities(&[identity]),
+        root: Some(&root),
+        requirements: KEYLESS,
+        now: plimsoll_testkit::sigstore::now(),
+    };
     let judged = |envelope: &str, about: &Digest| {
-        let bundle = Bundle::parse(&bundle_of_attestation(envelope.as_bytes(), &parts)?)?;
+        let bundle = Bundle::parse(
+            &bundle_of_attestation(envelope.as_bytes(), &parts, &Limits::default())?,
+            &Limits::default(),
+        )?;
         verify(&bundle, Some(about), &check)
     };
     assert_eq!(judged(&envelope, &image()).unwrap().value().predicate["a"], 1);

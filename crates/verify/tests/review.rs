@@ -18,7 +18,7 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use plimsoll_core::Digest;
+use plimsoll_core::{Digest, Limits};
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, NOW, Pair, Sigstore};
 use plimsoll_verify::{
     Artifact, Bundle, Check, Error, Identity, PublicKey, Requirements, Statement, Subject, Text, Trusted,
@@ -52,9 +52,14 @@ fn attested(instance: &mut Sigstore) -> Value {
 }
 
 fn judged(instance: &Sigstore, bundle: &Value, requirements: Requirements) -> Result<(), Error> {
-    let bundle = Bundle::parse(bundle.to_string().as_bytes())?;
+    let bundle = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default())?;
     let (root, identities) = (root(instance), [identity()]);
-    let check = Check { trusted: Trusted::Identities(&identities), root: Some(&root), requirements };
+    let check = Check {
+        trusted: Trusted::Identities(&identities),
+        root: Some(&root),
+        requirements,
+        now: plimsoll_testkit::sigstore::now(),
+    };
     verify(&bundle, Some(&image()), &check).map(drop)
 }
 
@@ -95,9 +100,13 @@ fn a_line_under_another_logs_id_is_no_second_log() {
     *bundle.pointer_mut(CHECKPOINT).unwrap() = json!(format!("{envelope}{disguised}"));
     let root = TrustedRoot::parse(trusted.to_string().as_bytes()).unwrap();
     let identities = [identity()];
-    let check =
-        |requirements| Check { trusted: Trusted::Identities(&identities), root: Some(&root), requirements };
-    let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
+    let check = |requirements| Check {
+        trusted: Trusted::Identities(&identities),
+        root: Some(&root),
+        requirements,
+        now: plimsoll_testkit::sigstore::now(),
+    };
+    let bundle = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap();
     assert!(verify(&bundle, Some(&image()), &check(Requirements::default())).is_ok());
     assert!(verify(&bundle, Some(&image()), &check(two)).is_err());
 }
@@ -151,9 +160,14 @@ fn a_key_of_another_kind_before_the_right_one() {
                     "signature": STANDARD.encode(&signature),
                 },
             });
-            let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
+            let bundle = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap();
             let trusted: Vec<TrustedKey> = keys.iter().cloned().map(TrustedKey::from).collect();
-            let check = Check { trusted: Trusted::Keys(&trusted), root: Some(&root), requirements };
+            let check = Check {
+                trusted: Trusted::Keys(&trusted),
+                root: Some(&root),
+                requirements,
+                now: plimsoll_testkit::sigstore::now(),
+            };
             let found = verify_message(&bundle, Artifact::Reader(&mut &b"a file"[..]), &check).unwrap();
             assert_eq!(*found.signer(), plimsoll_verify::Signer::Key(signer.id()));
             assert!(verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).is_err());
@@ -170,7 +184,12 @@ fn a_digest_that_is_named_beside_the_signature_chooses_no_algorithm() {
     let key = PublicKey::from_spki_der(&der(pair.public_key())).unwrap();
     let keys = [TrustedKey::from(key)];
     let requirements = Requirements { logs: None, timestamps: 1, certificate_log: true };
-    let check = Check { trusted: Trusted::Keys(&keys), root: Some(&root), requirements };
+    let check = Check {
+        trusted: Trusted::Keys(&keys),
+        root: Some(&root),
+        requirements,
+        now: plimsoll_testkit::sigstore::now(),
+    };
     let judged = |padding: &'static dyn aws_lc_rs::signature::RsaEncoding, algorithm: &str, digest: &[u8]| {
         let mut signature = vec![0; pair.public_modulus_len()];
         pair.sign(padding, &SystemRandom::new(), b"a file", &mut signature).unwrap();
@@ -185,7 +204,7 @@ fn a_digest_that_is_named_beside_the_signature_chooses_no_algorithm() {
                 "signature": STANDARD.encode(&signature),
             },
         });
-        let bundle = Bundle::parse(bundle.to_string().as_bytes()).unwrap();
+        let bundle = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap();
         verify_message(&bundle, Artifact::Reader(&mut &b"a file"[..]), &check).map(drop)
     };
     let sha512 = Digest::of(plimsoll_core::Algorithm::Sha512, b"a file");

@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Attest, limits: &Limits, console: Console) -> Resu
                 _ => String::new(),
             };
             let statement = statement(&arguments.said, &name, &[digest], limits)?;
-            let bundle = signing.sign(Content::Statement(&statement))?;
+            let bundle = signing.sign(Content::Statement(&statement), limits)?;
             keep(&arguments.upload, &bundle)?;
             let name = place.name_of(&digest);
             let kind = &statement.predicate_type;
@@ -77,8 +77,11 @@ pub(super) fn statement(
 ) -> Result<Statement, Failure> {
     let usage = |message: String| Failure::new(Kind::Usage, message);
     if let Some(path) = &said.statement {
-        let statement = Statement::parse(&settings::read_within(path, limits.bundle_bytes, "bundle_bytes")?)
-            .map_err(|error| usage(format!("{}: {error}", path.display())))?;
+        let statement = Statement::parse(
+            &settings::read_within(path, limits.statement_bytes, "statement_bytes")?,
+            limits,
+        )
+        .map_err(|error| usage(format!("{}: {error}", path.display())))?;
         if let Some(kind) = said.kind.as_ref().filter(|kind| !kind.is(&statement.predicate_type)) {
             let got = text::terminal(&statement.predicate_type).into_owned();
             return Err(usage(format!(
@@ -105,7 +108,7 @@ pub(super) fn statement(
         Some(kind) => kind.clone(),
         None => "custom".parse()?,
     };
-    let bytes = settings::read_within(path, limits.bundle_bytes, "bundle_bytes")?;
+    let bytes = settings::read_within(path, limits.statement_bytes, "statement_bytes")?;
     let predicate = predicate(&kind, &bytes, limits)
         .map_err(|problem| usage(format!("{}: {problem}", path.display())))?;
     let form = Form::new(said.schema.as_deref(), limits)?;
@@ -128,6 +131,6 @@ fn predicate(kind: &PredicateType, bytes: &[u8], limits: &Limits) -> Result<Valu
             Ok(json!({"Data": text()?, "Timestamp": now}))
         }
         Some("spdx") => Ok(Value::from(text()?)),
-        _ => json::value(bytes, limits.bundle_bytes).map_err(|error| error.to_string()),
+        _ => json::value(bytes, limits.statement_bytes).map_err(|error| error.to_string()),
     }
 }

@@ -56,10 +56,10 @@ impl Blob {
     }
 }
 
-pub(super) fn sign(arguments: &SignBlob, console: Console) -> Result<Exit, Failure> {
+pub(super) fn sign(arguments: &SignBlob, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     let signing = Signing::new(&arguments.signing, &settings::key_access(&arguments.network)?, console)?;
     let digests = digests_to_sign(&arguments.file)?;
-    let bundle = signing.sign(Content::File(&digests))?;
+    let bundle = signing.sign(Content::File(&digests), limits)?;
     if let Some(path) = &arguments.output_signature {
         let signature = signature_of(&bundle)?;
         plimsoll_files::replace_with(path, Mode::Public, |out| out.write_all(signature.as_bytes()))?;
@@ -75,7 +75,7 @@ pub(super) fn attest(arguments: &AttestBlob, limits: &Limits, console: Console) 
     let digest = digests_to_sign(&arguments.file)?.sha256;
     let name = arguments.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let statement = statement(&arguments.said, &name, &[digest], limits)?;
-    let bundle = signing.sign(Content::Statement(&statement))?;
+    let bundle = signing.sign(Content::Statement(&statement), limits)?;
     output::emit(arguments.bundle.as_deref(), |out| out.write_all(&bundle))?;
     let (kind, who) = (&statement.predicate_type, signing.describe());
     console.say(format_args!("attested {kind} of {} ({digest}) with {who}", arguments.file.display()));
@@ -202,7 +202,7 @@ fn refused(entry: Entry, error: Error) -> Result<Entry, Failure> {
 /// Reads the bundle in a file.
 pub(super) fn bundle(path: &Path, limits: &Limits) -> Result<Bundle, Failure> {
     let bytes = settings::read_within(path, limits.bundle_bytes, "bundle_bytes")?;
-    Ok(Bundle::parse(&bytes)?)
+    Ok(Bundle::parse(&bytes, limits)?)
 }
 
 fn no_bundle() -> Failure {

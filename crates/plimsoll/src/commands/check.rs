@@ -114,7 +114,7 @@ fn judge(text: &str, run: &Run<'_>) -> Result<Judged, Failure> {
     };
     let policy = rules.policy_for(name.as_deref())?;
     let root = roots.of(policy);
-    let waivers = documents::waivers(&arguments.waivers, policy, root, &access.limits, console)?;
+    let waivers = documents::waivers(&arguments.waivers, policy, root, now, &access.limits, console)?;
     let apart = place::evidence_repository(arguments.repository.named(), &subject, access)?;
     let opened = open(&subject, access)?;
     if let Some(remark) = opened.remark() {

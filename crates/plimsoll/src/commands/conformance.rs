@@ -1,7 +1,7 @@
 //! `plimsoll conformance`: the client protocol of the Sigstore conformance suite.
 
 use plimsoll_cloud::{Cloud, Mode};
-use plimsoll_core::{Kind, Limits};
+use plimsoll_core::{Kind, Limits, clock};
 use plimsoll_signing::FileDigests;
 use plimsoll_signing::key::KeyAccess;
 use plimsoll_verify::{
@@ -58,7 +58,8 @@ fn verify_bundle(arguments: &VerifyBundle, limits: &Limits) -> Result<(), Failur
             _ => return Err(Failure::new(Kind::Usage, "neither a key nor an identity with its issuer")),
         };
     let trusted = if keys.is_empty() { Trusted::Identities(&identities) } else { Trusted::Keys(&keys) };
-    let check = Check { trusted, root: Some(&root), requirements: Requirements::default() };
+    let check =
+        Check { trusted, root: Some(&root), requirements: Requirements::default(), now: clock::now() };
     let bundle = bundle(&arguments.bundle, limits)?;
     let path = &arguments.artifact;
     if bundle.signs_message() {

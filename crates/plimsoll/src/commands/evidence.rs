@@ -63,7 +63,7 @@ fn attach(arguments: &Attach, limits: &Limits, console: Console) -> Result<Exit,
     let name = place.name_of(&subject.digest);
     let media_type = arguments.media_type.as_deref();
     if media_type.is_none_or(|media_type| media_type.starts_with("application/vnd.dev.sigstore.bundle"))
-        && let Some(bundle) = bundle_in(&bytes, media_type.is_some())?
+        && let Some(bundle) = bundle_in(&bytes, media_type.is_some(), limits)?
     {
         let predicate_type = about(&bundle, &subject.digest)?;
         let signed = image::attach(store, &subject, &bytes, &predicate_type, clock::now())?;
@@ -91,11 +91,11 @@ fn attach(arguments: &Attach, limits: &Limits, console: Console) -> Result<Exit,
 }
 
 /// The bundle in a file; none where it is another document and nobody said that it is one.
-fn bundle_in(bytes: &[u8], said_so: bool) -> Result<Option<Bundle>, Failure> {
+fn bundle_in(bytes: &[u8], said_so: bool, limits: &Limits) -> Result<Option<Bundle>, Failure> {
     let looks_like_one = || {
         serde_json::from_slice::<Value>(bytes).is_ok_and(|value| value.get("verificationMaterial").is_some())
     };
-    match Bundle::parse(bytes) {
+    match Bundle::parse(bytes, limits) {
         Ok(bundle) => Ok(Some(bundle)),
         Err(error) if said_so || looks_like_one() => Err(error.into()),
         Err(_) => Ok(None),
@@ -137,13 +137,13 @@ fn download(arguments: &Download, limits: &Limits, console: Console) -> Result<E
     }
     let wanted = |bundle: &&FoundBundle| match &arguments.kind {
         None => true,
-        Some(kind) => bundle.claimed_predicate().is_some_and(|claimed| kind.is(&claimed)),
+        Some(kind) => bundle.claimed_predicate(limits).is_some_and(|claimed| kind.is(&claimed)),
     };
     let mut written = Vec::new();
     for bundle in found.found.iter().filter(wanted) {
         match arguments.what {
             What::Bundles => written.push((bundle, bundle.bytes.clone(), "sigstore.json")),
-            What::Statements => match statement(bundle) {
+            What::Statements => match statement(bundle, limits) {
                 Some(statement) => written.push((bundle, statement, "statement.json")),
                 None => console.warn(format_args!("bundle {} carries no statement", bundle.digest)),
             },
@@ -176,10 +176,10 @@ fn download(arguments: &Download, limits: &Limits, console: Console) -> Result<E
 }
 
 /// The statement of a bundle as it was signed.
-fn statement(bundle: &FoundBundle) -> Option<Vec<u8>> {
+fn statement(bundle: &FoundBundle, limits: &Limits) -> Option<Vec<u8>> {
     match &bundle.form {
         Form::SimpleSigning(payload) => Some(payload.clone()),
-        _ => Some(Bundle::parse(&bundle.bytes).ok()?.claimed_payload()?.to_vec()),
+        _ => Some(Bundle::parse(&bundle.bytes, limits).ok()?.claimed_payload()?.to_vec()),
     }
 }
 
@@ -194,7 +194,7 @@ fn one_line(bytes: &[u8]) -> Vec<u8> {
 
 fn inspect(arguments: &Inspect, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     let bytes = read_bundle(&arguments.path, limits)?;
-    let claims = Claims::of(&arguments.path, &bytes)?;
+    let claims = Claims::of(&arguments.path, &bytes, limits)?;
     match arguments.output {
         Format::Json => output::emit_json(None, &claims)?,
         Format::Table => {
@@ -207,7 +207,7 @@ fn inspect(arguments: &Inspect, limits: &Limits, console: Console) -> Result<Exi
 
 fn upgrade(arguments: &Upgrade, limits: &Limits) -> Result<Exit, Failure> {
     let bytes = read_bundle(&arguments.path, limits)?;
-    let upgraded = legacy::upgraded(&bytes)?;
+    let upgraded = legacy::upgraded(&bytes, limits)?;
     output::emit(arguments.file.output_file.as_deref(), |out| {
         out.write_all(&upgraded)?;
         out.write_all(b"\n")

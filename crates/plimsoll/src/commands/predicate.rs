@@ -40,13 +40,13 @@ impl Form {
         predicate: &Value,
         limits: &Limits,
     ) -> Result<(), String> {
-        check_predicate(predicate_type, predicate).map_err(|error| error.to_string())?;
+        check_predicate(predicate_type, predicate, limits).map_err(|error| error.to_string())?;
         let Some(validator) = &self.0 else { return Ok(()) };
         // cosign keeps data of its type `custom` as a text; the schema is about the document in it.
         let within = predicate.get("Data").filter(|_| predicate_type == COSIGN_CUSTOM);
         let within = match within.and_then(Value::as_str) {
             Some(text) => Some(
-                json::value(text.as_bytes(), limits.bundle_bytes)
+                json::value(text.as_bytes(), limits.statement_bytes)
                     .map_err(|error| format!("{predicate_type}: predicate.Data: {error}"))?,
             ),
             None => None,

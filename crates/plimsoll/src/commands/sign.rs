@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &Sign, limits: &Limits, console: Console) -> Result
         one_file_for_one_image(&arguments.upload, targets.len())?;
         for target in targets {
             let statement = image::statement(&target.descriptor, &annotations);
-            let bundle = signing.sign(Content::Statement(&statement))?;
+            let bundle = signing.sign(Content::Statement(&statement), limits)?;
             keep(&arguments.upload, &bundle)?;
             let digest = target.descriptor.digest;
             let mut name = place.name_of(&digest);

@@ -290,7 +290,7 @@ fn show(arguments: &Show, console: Console) -> Result<Exit, Failure> {
 }
 
 fn of_file(path: &Path, now: Timestamp) -> Result<Report, Failure> {
-    let limit = Limits::default().bundle_bytes;
+    let limit = Limits::default().trusted_root_bytes;
     let bytes = settings::read_file(path, limit)?;
     let media_type = json::value(&bytes, limit)
         .ok()

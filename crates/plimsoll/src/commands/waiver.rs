@@ -122,7 +122,7 @@ fn sign(arguments: &Sign, limits: &Limits, console: Console) -> Result<Exit, Fai
     let waiver = document(&arguments.waiver, limits)?;
     let statement = plimsoll_signing::waiver::statement(waiver.document())?;
     let signing = Signing::new(&arguments.signing, &settings::key_access(&arguments.network)?, console)?;
-    let bundle = signing.sign(Content::Statement(&statement))?;
+    let bundle = signing.sign(Content::Statement(&statement), limits)?;
     let target = arguments.file.output_file.clone().unwrap_or_else(|| beside(&arguments.waiver));
     plimsoll_files::replace_with(&target, Mode::Public, |out| out.write_all(&bundle))?;
     console.say(format_args!(
@@ -168,8 +168,9 @@ fn show(arguments: &Show, limits: &Limits, console: Console) -> Result<Exit, Fai
         let Some(first) = files.first() else { continue };
         let mut report: WaiverReport = first.waiver.report(now);
         report.files = files.iter().map(|found| found.path.display().to_string()).collect();
-        report.claims = files.iter().filter_map(Found::claim).collect();
-        report.standings = policies.iter().map(|policy| standing(files, policy, &roots, now)).collect();
+        report.claims = files.iter().filter_map(|found| found.claim(limits)).collect();
+        report.standings =
+            policies.iter().map(|policy| standing(files, policy, &roots, now, limits)).collect();
         reports.push(report);
     }
     reports.sort_by(|a, b| (&a.name, a.content).cmp(&(&b.name, b.content)));
@@ -193,14 +194,14 @@ fn read(path: PathBuf, limits: &Limits) -> Result<Found, Failure> {
     }
     let bytes = settings::read_document(&path, limits)?;
     settings::document_fits(&bytes, &path, limits)?;
-    let waiver = Document::dangerous_from_unverified_bundle(&bytes, &origin)?;
+    let waiver = Document::dangerous_from_unverified_bundle(&bytes, &origin, limits)?;
     Ok(Found { path, waiver, bundle: Some(bytes) })
 }
 
 impl Found {
     /// Who the file says has signed.
-    fn claim(&self) -> Option<SignatureClaim> {
-        let bundle = Bundle::parse(self.bundle.as_deref()?).ok()?;
+    fn claim(&self, limits: &Limits) -> Option<SignatureClaim> {
+        let bundle = Bundle::parse(self.bundle.as_deref()?, limits).ok()?;
         let key = || bundle.claimed_key().map(|id| format!("key {id}"));
         let holder = bundle.claimed_holder().map(|holder| holder.to_string());
         let signer = holder.or_else(key).unwrap_or_else(|| "a key without a name".to_owned());
@@ -209,12 +210,18 @@ impl Found {
 }
 
 /// Where a document stands under a policy, with those of its signatures that hold.
-fn standing(files: &[Found], policy: &Policy, roots: &Roots, now: Timestamp) -> WaiverStanding {
+fn standing(
+    files: &[Found],
+    policy: &Policy,
+    roots: &Roots,
+    now: Timestamp,
+    limits: &Limits,
+) -> WaiverStanding {
     let root = roots.of(policy);
     let (mut held, mut refused) = (Vec::new(), None);
     for found in files {
         let Some(bundle) = &found.bundle else { continue };
-        match Document::from_bundle(bundle, &found.path.display().to_string(), policy, root) {
+        match Document::from_bundle(bundle, &found.path.display().to_string(), policy, root, now, limits) {
             Ok(waiver) => held.push(waiver),
             Err(PolicyError::WaiverSignature { reason, .. }) => refused = Some(reason),
             Err(error) => refused = Some(error.to_string()),

@@ -9,7 +9,7 @@ use plimsoll_signing::key::KeyAccess;
 use plimsoll_signing::services::identity::{KUBERNETES, Sources};
 use plimsoll_signing::services::oauth::{Patience, Prompt, Provider};
 use plimsoll_signing::services::{IdentityToken, Log, LogVersion, Services, SigningConfig, UnknownMembers};
-use plimsoll_signing::{Content, Signer, SigningKey, make, trust};
+use plimsoll_signing::{Confirmation, Content, Signer, SigningKey, make, trust};
 use plimsoll_verify::TrustedRoot;
 
 use crate::args::attest::SignWith;
@@ -58,12 +58,13 @@ impl Signing {
     }
 
     /// Signs, and gives the bundle.
-    pub(crate) fn sign(&self, content: Content<'_>) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn sign(&self, content: Content<'_>, limits: &Limits) -> Result<Vec<u8>, Failure> {
         let signer = match &self.who {
             Who::Key(key) => Signer::Key(key.as_ref()),
             Who::Identity(token) => Signer::Keyless { token },
         };
-        make(content, signer, self.services.as_ref(), self.root.as_ref()).map_err(|error| {
+        let confirmation = Confirmation { root: self.root.as_ref(), now: clock::now(), limits };
+        make(content, signer, self.services.as_ref(), &confirmation).map_err(|error| {
             let named =
                 matches!(error, plimsoll_signing::Error::WouldNotVerify(_)) && self.services.is_some();
             let failure = Failure::from(error);
@@ -97,7 +98,7 @@ fn services(
 ) -> Result<Services, Failure> {
     let config = match &flags.signing_config {
         Some(path) => {
-            let bytes = super::read_within(path, Limits::default().bundle_bytes, "bundle_bytes")?;
+            let bytes = super::read_within(path, Limits::default().trusted_root_bytes, "trusted_root_bytes")?;
             Some(SigningConfig::parse(&bytes, UnknownMembers::Refuse)?)
         }
         // A key asks those that are named, and no others.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use plimsoll_core::{Kind, Limits, clock};
+use plimsoll_core::{Kind, Limits, Timestamp, clock};
 use plimsoll_signing::key::{self, KeyAccess};
 use plimsoll_signing::trust;
 use plimsoll_verify::{
@@ -20,6 +20,7 @@ pub(crate) struct TrustSettings {
     who: Who,
     root: Option<TrustedRoot>,
     requirements: Requirements,
+    now: Timestamp,
 }
 
 #[derive(Debug)]
@@ -31,7 +32,7 @@ enum Who {
 impl TrustSettings {
     /// Reads the keys and the trusted root that the flags name; `access` is for keys that a service keeps.
     pub(crate) fn new(flags: &Trust, access: &KeyAccess) -> Result<Self, Failure> {
-        let who = who(flags, access)?;
+        let (who, now) = (who(flags, access)?, clock::now());
         let timestamps = flags.timestamps.unwrap_or(usize::from(flags.use_signed_timestamps));
         let requirements =
             Requirements { logs: logs(flags)?, timestamps, certificate_log: !flags.insecure_ignore_sct };
@@ -44,13 +45,13 @@ impl TrustSettings {
                     file: path.as_deref(),
                     instance: instance.as_deref().unwrap_or(trust::PUBLIC_GOOD),
                     folder: folder.as_deref(),
-                    now: clock::now(),
+                    now,
                     http: &access.http,
                 };
                 Some(trust::current(&choice)?.root)
             }
         };
-        Ok(Self { who, root, requirements })
+        Ok(Self { who, root, requirements, now })
     }
 
     /// The same for the verifier.
@@ -59,7 +60,7 @@ impl TrustSettings {
             Who::Keys(keys) => Trusted::Keys(keys),
             Who::Identities(identities) => Trusted::Identities(identities),
         };
-        Check { trusted, root: self.root.as_ref(), requirements: self.requirements }
+        Check { trusted, root: self.root.as_ref(), requirements: self.requirements, now: self.now }
     }
 
     /// Refuses a threshold that so few keys can never reach: the mistake would only show as a refusal.
@@ -112,7 +113,7 @@ fn logs(flags: &Trust) -> Result<Option<NonZeroUsize>, Failure> {
 
 /// The trusted root in the file at `path`.
 pub(crate) fn trusted_root(path: &Path) -> Result<TrustedRoot, Failure> {
-    let bytes = super::read_within(path, Limits::default().bundle_bytes, "bundle_bytes")?;
+    let bytes = super::read_within(path, Limits::default().trusted_root_bytes, "trusted_root_bytes")?;
     Ok(TrustedRoot::parse(&bytes)?)
 }
 

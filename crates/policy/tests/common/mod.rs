@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
-use plimsoll_core::{Digest, Timestamp};
+use plimsoll_core::{Digest, Limits, Timestamp};
 use plimsoll_policy::{
     Collected, DenyList, Evidence, ImageDigests, InventorySource, Policy, RuleResult, SbomFacts, Signatures,
     SubjectFacts, SubjectKind, Verdict, VulnerabilityFacts, Waiver, evaluate,
@@ -76,7 +76,7 @@ impl Key {
 
     pub fn statement(&self, digest: &Digest, predicate_type: &str) -> Verified<Statement> {
         let statement = Statement::new(Subject::new("", digest), predicate_type, json!({}));
-        let bundle = Bundle::parse(&self.bundle(&statement)).unwrap();
+        let bundle = Bundle::parse(&self.bundle(&statement), &Limits::default()).unwrap();
         statement_by_key(&bundle, std::slice::from_ref(&self.public)).unwrap()
     }
 

@@ -9,7 +9,9 @@ use plimsoll_http::{Client, Settings};
 use plimsoll_image::Source as _;
 use plimsoll_registry::Registry;
 use plimsoll_signing::evidence::{SkipReason, bundles};
-use plimsoll_signing::{Content, Error, FileDigests, Payload, PrivateKey, Signer, SigningKey as _, make};
+use plimsoll_signing::{
+    Confirmation, Content, Error, FileDigests, Payload, PrivateKey, Signer, SigningKey as _, make,
+};
 use plimsoll_testkit::sigstore::pae;
 use plimsoll_testkit::{Artifact, Fault, ImageBuilder, Registry as Fake, attachment};
 use plimsoll_verify::{Bundle, Statement, Subject, statement_by_key};
@@ -131,7 +133,7 @@ fn s11_a_file_that_is_the_envelope_of_a_statement() {
         "dsseEnvelope": {"payload": STANDARD.encode(&statement), "payloadType": "application/vnd.in-toto+json",
                          "signatures": [{"sig": STANDARD.encode(signature)}]},
     });
-    let forged = Bundle::parse(forged.to_string().as_bytes()).unwrap();
+    let forged = Bundle::parse(forged.to_string().as_bytes(), &Limits::default()).unwrap();
     assert!(statement_by_key(&forged, std::slice::from_ref(key.public_key())).is_ok(), "this is the attack");
 
     let sign = |file: &[u8]| {
@@ -141,7 +143,10 @@ fn s11_a_file_that_is_the_envelope_of_a_statement() {
                 Box::new(std::io::Read::chain(all, piece))
             });
         let digests = FileDigests::read(pieces).unwrap();
-        make(Content::File(&digests), Signer::Key(&key), None, None)
+        let limits = Limits::default();
+        let confirmation =
+            Confirmation { root: None, now: plimsoll_core::Timestamp::UNIX_EPOCH, limits: &limits };
+        make(Content::File(&digests), Signer::Key(&key), None, &confirmation)
     };
     assert!(matches!(sign(&file), Err(Error::FileIsEnvelope)));
     assert!(matches!(sign(b"DSSEv1 "), Err(Error::FileIsEnvelope)));

@@ -7,7 +7,7 @@
 //! Follows the predicate specifications of SLSA (provenance v0.2 and v1, verification summary v1), of in-toto (link, test
 //! result), of cosign (vulnerabilities), `OpenVEX` 0.2, SPDX 2 and 3, `CycloneDX` 1, npm's publish v0.1 and PyPI's publish v1.
 
-use plimsoll_core::Timestamp;
+use plimsoll_core::{LimitExceeded, Limits, Timestamp};
 use serde_json::{Map, Value};
 
 use super::Misfit;
@@ -50,9 +50,6 @@ enum Need {
     Required,
     Optional,
 }
-
-/// Provenances list every file that went into a build; half a million is more than 4 MiB holds.
-const MOST_ITEMS: usize = 500_000;
 
 const DIGESTS: Form = Members(&Text);
 
@@ -273,13 +270,13 @@ const FORMS: &[(&str, Form)] = &[
 ];
 
 /// Checks `predicate` against the form of its type; of a type that is not known, everything fits.
-pub(super) fn check(predicate_type: &str, predicate: &Value) -> Result<(), Misfit> {
+pub(super) fn check(predicate_type: &str, predicate: &Value, limits: &Limits) -> Result<(), Misfit> {
     let known = FORMS.iter().find(|(uri, _)| match uri.strip_suffix('*') {
         Some(prefix) => predicate_type.starts_with(prefix),
         None => *uri == predicate_type,
     });
     match known {
-        Some((_, form)) => form.check(predicate, &mut Vec::new()),
+        Some((_, form)) => form.check(predicate, limits, &mut Vec::new()),
         None => Ok(()),
     }
 }
@@ -291,7 +288,7 @@ pub(super) fn knows(predicate_type: &str) -> bool {
 }
 
 impl Form {
-    fn check<'a>(&self, value: &'a Value, path: &mut Vec<Step<'a>>) -> Result<(), Misfit> {
+    fn check<'a>(&self, value: &'a Value, limits: &Limits, path: &mut Vec<Step<'a>>) -> Result<(), Misfit> {
         match (self, value) {
             (Self::Any, _) | (Flag, Value::Bool(_)) | (Empty, Value::Null) => Ok(()),
             (Empty, Value::Object(members)) if members.is_empty() => Ok(()),
@@ -305,29 +302,31 @@ impl Form {
             (HasLine(start), Value::String(text)) if text.lines().any(|line| line.starts_with(start)) => {
                 Ok(())
             }
-            (List(_), Value::Array(items)) if items.len() > MOST_ITEMS => {
-                Err(misfit(path, format!("got {} items, expected at most {MOST_ITEMS}", items.len())))
+            (List(_), Value::Array(items)) if items.len() > limits.predicate_items => {
+                let what = format!("got {} items, which", items.len());
+                let exceeded = LimitExceeded::new("predicate_items", limits.predicate_items as u64, what);
+                Err(misfit(path, exceeded.to_string()))
             }
             (List(form), Value::Array(items)) => items.iter().enumerate().try_for_each(|(index, item)| {
                 path.push(Step::Item(index));
-                form.check(item, path)?;
+                form.check(item, limits, path)?;
                 path.pop();
                 Ok(())
             }),
             (Members(form), Value::Object(members)) => members.iter().try_for_each(|(name, member)| {
                 path.push(Step::Member(name));
-                form.check(member, path)?;
+                form.check(member, limits, path)?;
                 path.pop();
                 Ok(())
             }),
-            (Object(fields), Value::Object(members)) => check_members(fields, members, path),
+            (Object(fields), Value::Object(members)) => check_members(fields, members, limits, path),
             (Field(names, form), Value::Object(members)) => {
                 if names.iter().any(|name| members.get(*name).is_some_and(|member| !member.is_null())) {
-                    return form.check(value, path);
+                    return form.check(value, limits, path);
                 }
                 Err(misfit(path, format!("got none of {}, expected one", names.join(", "))))
             }
-            (AnyOf(forms), _) => any_of(forms, value, path),
+            (AnyOf(forms), _) => any_of(forms, value, limits, path),
             (_, got) => Err(misfit(path, format!("got {}, expected {}", shown(got), self.expected()))),
         }
     }
@@ -356,12 +355,13 @@ impl Form {
 fn check_members<'a>(
     fields: &'static [Member],
     members: &'a Map<String, Value>,
+    limits: &Limits,
     path: &mut Vec<Step<'a>>,
 ) -> Result<(), Misfit> {
     for (name, need, form) in fields {
         path.push(Step::Member(name));
         match (members.get(*name).filter(|member| !member.is_null()), need) {
-            (Some(member), _) => form.check(member, path)?,
+            (Some(member), _) => form.check(member, limits, path)?,
             (None, Required) => {
                 return Err(misfit(path, format!("is missing, expected {}", form.expected())));
             }
@@ -373,11 +373,16 @@ fn check_members<'a>(
 }
 
 /// What got furthest says most about what was meant.
-fn any_of<'a>(forms: &'static [Form], value: &'a Value, path: &mut Vec<Step<'a>>) -> Result<(), Misfit> {
+fn any_of<'a>(
+    forms: &'static [Form],
+    value: &'a Value,
+    limits: &Limits,
+    path: &mut Vec<Step<'a>>,
+) -> Result<(), Misfit> {
     let depth = path.len();
     let mut furthest: Option<(usize, Misfit)> = None;
     for form in forms {
-        match form.check(value, path) {
+        match form.check(value, limits, path) {
             Ok(()) => return Ok(()),
             Err(problem) => {
                 if furthest.as_ref().is_none_or(|(reached, _)| path.len() > *reached) {

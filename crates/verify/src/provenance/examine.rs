@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use plimsoll_core::{Digest, Purl};
+use plimsoll_core::{Digest, Limits, Purl};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -229,9 +229,10 @@ pub fn examine(
     attestation: &Verified<Statement>,
     about: &Digest,
     expected: &Expected,
+    limits: &Limits,
 ) -> Result<Examined, Error> {
     let statement = attestation.value();
-    let provenance = Provenance::of(statement)?;
+    let provenance = Provenance::read(statement, limits)?;
     let certificate = match attestation.signer() {
         Signer::Certificate(certificate) => Some(certificate.as_ref()),
         Signer::Key(_) => None,

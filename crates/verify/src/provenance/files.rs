@@ -12,13 +12,11 @@
 //! Nothing here is believed: what is around a bundle nobody signed. A `predicateType` beside one is not looked at, and a
 //! publisher is only kept to be compared with the certificate.
 
-use plimsoll_core::{Limits, json};
+use plimsoll_core::{LimitExceeded, Limits, json};
 use serde_json::{Value, json};
 
+use crate::error::within;
 use crate::{CertificateIdentity, Claim, Error};
-
-/// GitHub's API gives at most 100 a page.
-const MOST: usize = 128;
 
 /// A bundle out of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,13 +38,13 @@ pub struct Publisher {
 
 /// The bundles in `bytes`, at least one. Strict JSON throughout.
 pub fn bundles(bytes: &[u8], limits: &Limits) -> Result<Vec<Carried>, Error> {
-    let limit = limits.bundle_bytes;
+    within(bytes, "attestations", ("bundle_bytes", limits.bundle_bytes))?;
     let wrong =
         |path: &str, problem: &str| Error::Attestations { path: path.into(), problem: problem.into() };
-    let whole = match json::value(bytes, limit) {
+    let whole = match json::value(bytes, limits.bundle_bytes) {
         Ok(whole) => whole,
         Err(first) => {
-            return lines(bytes, limit)?.ok_or_else(|| wrong("the document", &first.to_string()));
+            return lines(bytes, limits)?.ok_or_else(|| wrong("the document", &first.to_string()));
         }
     };
     if whole.get("mediaType").is_some() {
@@ -60,7 +58,7 @@ pub fn bundles(bytes: &[u8], limits: &Limits) -> Result<Vec<Carried>, Error> {
             }
         }
         Value::Object(members) if members.contains_key("attestation_bundles") => {
-            index_document(&whole, &mut found)?;
+            index_document(&whole, &mut found, limits)?;
         }
         Value::Object(members) if members.contains_key("envelope") => {
             found.push(Carried { bundle: of_index(&whole, "the document")?, publisher: None });
@@ -75,21 +73,21 @@ pub fn bundles(bytes: &[u8], limits: &Limits) -> Result<Vec<Carried>, Error> {
         }
         _ => return Err(wrong("the document", "is in none of the forms of attestations")),
     }
-    bounded(found)
+    bounded(found, limits)
 }
 
 /// One bundle a line; `None` where the first line is no document, so that what is wrong with the whole says more.
-fn lines(bytes: &[u8], limit: u64) -> Result<Option<Vec<Carried>>, Error> {
+fn lines(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<Carried>>, Error> {
     let mut found = Vec::new();
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii();
         if line.is_empty() {
             continue;
         }
-        if found.len() == MOST {
-            return Err(too_many());
+        if found.len() == limits.attestations {
+            return Err(too_many(limits));
         }
-        match json::value(line, limit) {
+        match json::value(line, limits.bundle_bytes) {
             Ok(Value::Object(_)) => found.push(Carried { bundle: line.to_vec(), publisher: None }),
             _ if found.is_empty() => return Ok(None),
             Ok(_) => {
@@ -128,7 +126,7 @@ fn wrapped(item: &Value, path: &str) -> Result<Carried, Error> {
 }
 
 /// A provenance object of PEP 740.
-fn index_document(whole: &Value, found: &mut Vec<Carried>) -> Result<(), Error> {
+fn index_document(whole: &Value, found: &mut Vec<Carried>, limits: &Limits) -> Result<(), Error> {
     expect_version(whole, "the document")?;
     let wrong = |path: String, problem: &str| Error::Attestations { path, problem: problem.to_owned() };
     let groups = whole.get("attestation_bundles").and_then(Value::as_array);
@@ -140,8 +138,8 @@ fn index_document(whole: &Value, found: &mut Vec<Carried>) -> Result<(), Error> 
         let items = group.get("attestations").and_then(Value::as_array);
         let items = items.ok_or_else(|| wrong(format!("{path}.attestations"), "is no list"))?;
         for (index, item) in items.iter().enumerate() {
-            if found.len() == MOST {
-                return Err(too_many());
+            if found.len() == limits.attestations {
+                return Err(too_many(limits));
             }
             let bundle = of_index(item, &format!("{path}.attestations[{index}]"))?;
             found.push(Carried { bundle, publisher: publisher.clone() });
@@ -201,17 +199,17 @@ fn expect_version(object: &Value, path: &str) -> Result<(), Error> {
     }
 }
 
-fn bounded(found: Vec<Carried>) -> Result<Vec<Carried>, Error> {
+fn bounded(found: Vec<Carried>, limits: &Limits) -> Result<Vec<Carried>, Error> {
     match found.len() {
         0 => Err(Error::Attestations { path: "the document".into(), problem: "holds no attestation".into() }),
-        1..=MOST => Ok(found),
-        _ => Err(too_many()),
+        count if count > limits.attestations => Err(too_many(limits)),
+        _ => Ok(found),
     }
 }
 
-fn too_many() -> Error {
-    let problem = format!("holds more than {MOST} attestations");
-    Error::Attestations { path: "the document".into(), problem }
+fn too_many(limits: &Limits) -> Error {
+    LimitExceeded::new("attestations", limits.attestations as u64, "the number of attestations in the file")
+        .into()
 }
 
 impl Publisher {
@@ -307,8 +305,9 @@ mod tests {
         ] {
             assert!(refused(document).contains(says), "{document}: {}", refused(document));
         }
-        let many = "{\"mediaType\":\"x\"}\n".repeat(MOST + 1);
-        assert!(refused(&many).contains("more than 128"));
-        assert_eq!(found(&"{\"mediaType\":\"x\"}\n".repeat(MOST)).unwrap().len(), MOST);
+        let most = Limits::default().attestations;
+        let many = "{\"mediaType\":\"x\"}\n".repeat(most + 1);
+        assert!(refused(&many).contains("--limit attestations=…"));
+        assert_eq!(found(&"{\"mediaType\":\"x\"}\n".repeat(most)).unwrap().len(), most);
     }
 }

@@ -1,6 +1,6 @@
 //! From a statement to a [`Provenance`], whatever form it was written in.
 
-use plimsoll_core::Timestamp;
+use plimsoll_core::{Limits, Timestamp};
 use serde_json::{Map, Value};
 
 use super::{Form, Material, Provenance, Repository, Source};
@@ -20,10 +20,10 @@ impl Provenance {
     }
 }
 
-pub(super) fn read(statement: &Statement) -> Result<Provenance, Error> {
+pub(super) fn read(statement: &Statement, limits: &Limits) -> Result<Provenance, Error> {
     let form = Form::of(&statement.predicate_type)
         .ok_or_else(|| Error::NotProvenance { got: excerpt(&statement.predicate_type) })?;
-    check_predicate(&statement.predicate_type, &statement.predicate)?;
+    check_predicate(&statement.predicate_type, &statement.predicate, limits)?;
     let predicate = &statement.predicate;
     match form {
         Form::SlsaV1 => slsa_v1(predicate, &statement.predicate_type),

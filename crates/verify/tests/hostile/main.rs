@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
-use plimsoll_core::{Classify as _, Digest, Kind};
+use plimsoll_core::{Classify as _, Digest, Kind, Limits};
 use plimsoll_verify::{
     BUNDLE_V0_3, Bundle, COSIGN_SIGN_V1, IN_TOTO_PAYLOAD, PublicKey, Statement, Subject, statement_by_key,
 };
@@ -39,14 +39,14 @@ fn signed(payload: &[u8]) -> Value {
 
 /// Why a signed statement is not taken, although the signature holds.
 fn denied(payload: &[u8]) -> String {
-    let bundle = Bundle::parse(signed(payload).to_string().as_bytes()).unwrap();
+    let bundle = Bundle::parse(signed(payload).to_string().as_bytes(), &Limits::default()).unwrap();
     let error = statement_by_key(&bundle, std::slice::from_ref(&SIGNER.1)).unwrap_err();
     assert_eq!(error.kind(), Kind::Denied, "{error}");
     error.to_string()
 }
 
 fn unreadable(bundle: &[u8]) -> String {
-    let error = Bundle::parse(bundle).unwrap_err();
+    let error = Bundle::parse(bundle, &Limits::default()).unwrap_err();
     assert_eq!(error.kind(), Kind::Failed, "{error}");
     error.to_string()
 }
@@ -90,7 +90,7 @@ fn p03_numbers_beyond_their_type() {
         bundle["verificationMaterial"]["tlogEntries"] =
             json!([{"logIndex": "NUMBER", "integratedTime": "1"}]);
         let text = bundle.to_string().replace("\"NUMBER\"", number);
-        assert!(Bundle::parse(text.as_bytes()).is_err(), "{number}");
+        assert!(Bundle::parse(text.as_bytes(), &Limits::default()).is_err(), "{number}");
     }
 }
 
@@ -238,7 +238,7 @@ proptest! {
     fn p08_another_shape_anywhere_in_a_bundle_is_an_error_and_never_a_panic(place in any::<usize>(), value in any_json()) {
         let good = signed(&statement().to_json());
         let changed = put(&good, place, value);
-        if let Ok(bundle) = Bundle::parse(changed.to_string().as_bytes())
+        if let Ok(bundle) = Bundle::parse(changed.to_string().as_bytes(), &Limits::default())
             && let Ok(verified) = statement_by_key(&bundle, std::slice::from_ref(&SIGNER.1))
         {
             prop_assert_eq!(verified.value(), &statement());
@@ -249,7 +249,7 @@ proptest! {
     fn p08_another_shape_anywhere_in_a_signed_statement_is_an_error_and_never_a_panic(place in any::<usize>(), value in any_json()) {
         let good: Value = serde_json::from_slice(&statement().to_json()).unwrap();
         let changed = put(&good, place, value);
-        let bundle = Bundle::parse(signed(changed.to_string().as_bytes()).to_string().as_bytes()).unwrap();
+        let bundle = Bundle::parse(signed(changed.to_string().as_bytes()).to_string().as_bytes(), &Limits::default()).unwrap();
         // It is signed: what comes out of it is what it says.
         if let Ok(verified) = statement_by_key(&bundle, std::slice::from_ref(&SIGNER.1)) {
             let said = changed.pointer("/subject/0/digest/sha256").and_then(Value::as_str).map(|hex| format!("sha256:{hex}"));

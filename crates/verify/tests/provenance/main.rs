@@ -101,8 +101,11 @@ fn payload(predicate_type: &str, name: &str, predicate: &Value) -> Vec<u8> {
 fn signed(leaf: &Leaf, payload: &[u8]) -> Verified<Statement> {
     let mut instance = Sigstore::new();
     let holder = instance.leaf(leaf);
-    let bundle =
-        Bundle::parse(instance.attest(&holder, payload, LogVersion::V1).to_string().as_bytes()).unwrap();
+    let bundle = Bundle::parse(
+        instance.attest(&holder, payload, LogVersion::V1).to_string().as_bytes(),
+        &Limits::default(),
+    )
+    .unwrap();
     let root = TrustedRoot::parse(instance.trusted_root().to_string().as_bytes()).unwrap();
     let identity = Identity {
         issuer: Text::Exact(leaf.issuer.clone()),
@@ -113,6 +116,7 @@ fn signed(leaf: &Leaf, payload: &[u8]) -> Verified<Statement> {
         trusted: Trusted::Identities(&[identity]),
         root: Some(&root),
         requirements: Requirements::default(),
+        now: plimsoll_testkit::sigstore::now(),
     };
     verify(&bundle, Some(&artifact()), &check).unwrap()
 }
@@ -133,16 +137,32 @@ fn signed_by_key(payload: &[u8]) -> Verified<Statement> {
     });
     let key = [TrustedKey::from(PublicKey::from_pem(pair.public_pem().as_bytes()).unwrap())];
     let requirements = Requirements { logs: None, ..Requirements::default() };
-    let check = Check { trusted: Trusted::Keys(&key), root: None, requirements };
-    verify(&Bundle::parse(bundle.to_string().as_bytes()).unwrap(), Some(&artifact()), &check).unwrap()
+    let check = Check {
+        trusted: Trusted::Keys(&key),
+        root: None,
+        requirements,
+        now: plimsoll_testkit::sigstore::now(),
+    };
+    verify(
+        &Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap(),
+        Some(&artifact()),
+        &check,
+    )
+    .unwrap()
 }
 
 fn examined(leaf: &Leaf, predicate: &Value, expected: &Expected) -> Examined {
-    examine(&signed(leaf, &payload(SLSA_V1, "app", predicate)), &artifact(), expected).unwrap()
+    examine(&signed(leaf, &payload(SLSA_V1, "app", predicate)), &artifact(), expected, &Limits::default())
+        .unwrap()
 }
 
 fn by_key(predicate_type: &str, predicate: &Value, expected: &Expected) -> Result<Examined, Error> {
-    examine(&signed_by_key(&payload(predicate_type, "app", predicate)), &artifact(), expected)
+    examine(
+        &signed_by_key(&payload(predicate_type, "app", predicate)),
+        &artifact(),
+        expected,
+        &Limits::default(),
+    )
 }
 
 /// The aspects that are not as expected.
@@ -249,8 +269,9 @@ fn a_statement_about_something_else_is_no_provenance_of_the_artifact() {
         trusted: Trusted::Identities(&[identity]),
         root: Some(&root),
         requirements: Requirements::default(),
+        now: plimsoll_testkit::sigstore::now(),
     };
-    let bundle = Bundle::parse(bundle.as_bytes()).unwrap();
+    let bundle = Bundle::parse(bundle.as_bytes(), &Limits::default()).unwrap();
     assert!(verify(&bundle, Some(&Digest::sha256(b"another")), &check).is_err());
     // A name is only ever the name of the subject with the digest.
     let other = json!([
@@ -262,9 +283,9 @@ fn a_statement_about_something_else_is_no_provenance_of_the_artifact() {
     });
     let expected = |name: &str| Expected { subject_name: Some(name.into()), ..Expected::default() };
     let verified = signed(&leaf(), statement.to_string().as_bytes());
-    let examined = examine(&verified, &artifact(), &expected("app")).unwrap();
+    let examined = examine(&verified, &artifact(), &expected("app"), &Limits::default()).unwrap();
     assert_eq!(differing(&examined), [(Aspect::SubjectName, None)]);
-    assert!(examine(&verified, &artifact(), &expected("another")).unwrap().holds());
+    assert!(examine(&verified, &artifact(), &expected("another"), &Limits::default()).unwrap().holds());
 }
 
 #[test]
@@ -321,7 +342,10 @@ fn two_values_under_one_name_are_no_predicate() {
         r#""builder":{"#,
         r#""builder":{"id":"https://github.com/slsa-framework/slsa-github-generator/.github/workflows/x.yml@refs/tags/v2","#,
     );
-    assert!(matches!(Statement::parse(doubled.as_bytes()), Err(Error::StatementJson { .. })));
+    assert!(matches!(
+        Statement::parse(doubled.as_bytes(), &Limits::default()),
+        Err(Error::StatementJson { .. })
+    ));
 }
 
 #[test]
@@ -531,7 +555,7 @@ fn an_upload_is_of_the_version_that_its_package_url_names() {
     let predicate = json!({"name": "@team/app", "version": "1.2.0", "registry": "https://r.example"});
     let publish = |name: &str| {
         let verified = signed_by_key(&payload(NPM_PUBLISH, name, &predicate));
-        examine(&verified, &artifact(), &Expected::default()).unwrap()
+        examine(&verified, &artifact(), &Expected::default(), &Limits::default()).unwrap()
     };
     assert!(publish("pkg:npm/%40team/app@1.2.0").holds());
     assert!(publish("pkg:npm/@team/app@1.2.0").holds());
@@ -548,7 +572,7 @@ fn an_upload_is_of_the_version_that_its_package_url_names() {
     // It says nothing about a build, and so does not stand in for what does.
     let verified = signed_by_key(&payload(NPM_PUBLISH, "pkg:npm/%40team/app@1.2.0", &predicate));
     let expected = Expected { builder: Some(text("x")), level: Some(Level::PROVENANCE), ..app() };
-    let examined = examine(&verified, &artifact(), &expected).unwrap();
+    let examined = examine(&verified, &artifact(), &expected, &Limits::default()).unwrap();
     assert_eq!(differing(&examined).len(), 5, "{:#?}", examined.findings);
 }
 
@@ -581,17 +605,20 @@ fn an_index_document_gives_the_bundles_that_were_signed() {
         trusted: Trusted::Identities(&[identity]),
         root: Some(&root),
         requirements: Requirements::default(),
+        now: plimsoll_testkit::sigstore::now(),
     };
     let read = |document: &Value| {
         let mut found = bundles(document.to_string().as_bytes(), &Limits::default()).unwrap();
         assert_eq!(found.len(), 1);
         let carried = found.remove(0);
-        let verified = verify(&Bundle::parse(&carried.bundle).unwrap(), Some(&artifact()), &check).unwrap();
+        let verified =
+            verify(&Bundle::parse(&carried.bundle, &Limits::default()).unwrap(), Some(&artifact()), &check)
+                .unwrap();
         (verified, carried.publisher)
     };
     let (verified, _) = read(&object);
     let expected = Expected { subject_name: Some("app-1.0.tar.gz".into()), ..app() };
-    let examined = examine(&verified, &artifact(), &expected).unwrap();
+    let examined = examine(&verified, &artifact(), &expected, &Limits::default()).unwrap();
     assert!(examined.holds(), "the source is the certificate's: {:#?}", examined.findings);
     assert_eq!((examined.level, examined.provenance.form), (Level::NONE, Form::PypiPublish));
 
@@ -655,8 +682,12 @@ fn no_text_of_a_provenance_can_be_another_one() {
         for changed in changes.into_iter().filter(|changed| *changed != original) {
             let mut predicate = workflow();
             *predicate.pointer_mut(&pointer).unwrap() = changed.clone();
-            let outcome =
-                examine(&signed(&leaf(), &payload(SLSA_V1, "app", &predicate)), &artifact(), &expected);
+            let outcome = examine(
+                &signed(&leaf(), &payload(SLSA_V1, "app", &predicate)),
+                &artifact(),
+                &expected,
+                &Limits::default(),
+            );
             // What is left out says nothing, which only the expectations can make a fault; the certificate still speaks.
             let silent = !changed.is_string() || changed == "";
             let passes = outcome.as_ref().is_ok_and(Examined::holds);
@@ -683,7 +714,7 @@ proptest! {
         if let Ok(found) = bundles(text.as_bytes(), &Limits::default()) {
             prop_assert!(!found.is_empty() && found.len() <= 128);
             for carried in &found {
-                drop(Bundle::parse(&carried.bundle));
+                drop(Bundle::parse(&carried.bundle, &Limits::default()));
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use plimsoll_core::Digest;
+use plimsoll_core::{Digest, Limits};
 use plimsoll_verify::provenance::{Aspect, Expected, Level, Provenance, examine};
 use plimsoll_verify::{Bundle, Check, Identity, Pattern, Requirements, Text, Trusted, TrustedRoot, verify};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use super::{GITHUB, differing, suite, text};
 fn the_published_provenance_of_a_package_is_read_as_its_certificate_says() {
     let bytes =
         std::fs::read(upstream("test_data/bundles/sigstore.js@2.0.0-provenance.sigstore.json")).unwrap();
-    let bundle = Bundle::parse(&bytes).unwrap();
+    let bundle = Bundle::parse(&bytes, &Limits::default()).unwrap();
     let digest: Digest = "sha512:46d4e2f74c4877316640000a6fdf8a8b59f1e0847667973e9859f774dd31b8f1e0937813b777fb66a2ac67d50540fe34640966eee9fc2ccca387082b4c85cd3c"
         .parse()
         .unwrap();
@@ -31,6 +31,7 @@ fn the_published_provenance_of_a_package_is_read_as_its_certificate_says() {
         trusted: Trusted::Identities(&[identity]),
         root: Some(&root),
         requirements: Requirements::default(),
+        now: plimsoll_testkit::sigstore::now(),
     };
     let verified = verify(&bundle, Some(&digest), &check).unwrap();
     let expected = Expected {
@@ -44,7 +45,7 @@ fn the_published_provenance_of_a_package_is_read_as_its_certificate_says() {
         no_other_parameters: true,
         ..Expected::default()
     };
-    let examined = examine(&verified, &digest, &expected).unwrap();
+    let examined = examine(&verified, &digest, &expected, &Limits::default()).unwrap();
     assert_eq!(differing(&examined), [], "{:#?}", examined.findings);
     assert!(examined.findings.iter().filter(|finding| finding.aspect == Aspect::Certificate).count() >= 8);
 }
@@ -69,7 +70,8 @@ fn the_suites_attestation_is_about_another_build_than_its_certificate() {
     let Some((cases, common)) = suite::cases() else { return };
     let found = suite::judge(&cases["happy-path-intoto-in-dsse-v3"], &common, false).unwrap();
     let suite::Found::Statement(verified) = found else { panic!("a message") };
-    let examined = examine(&verified, &Digest::sha256(&common), &Expected::default()).unwrap();
+    let examined =
+        examine(&verified, &Digest::sha256(&common), &Expected::default(), &Limits::default()).unwrap();
     let claims: Vec<_> = differing(&examined).into_iter().filter_map(|(_, claim)| claim).collect();
     for claim in
         ["source-repository", "source-digest", "source-repository-id", "build-signer-uri", "run-invocation"]
@@ -77,6 +79,6 @@ fn the_suites_attestation_is_about_another_build_than_its_certificate() {
         assert!(claims.contains(&claim), "{claim}: {claims:?}");
     }
     // Read without its certificate, it would pass for the other repository's.
-    let provenance = Provenance::of(verified.value()).unwrap();
+    let provenance = Provenance::read(verified.value(), &Limits::default()).unwrap();
     assert_eq!(provenance.source.unwrap().repository.as_str(), "https://github.com/loosebazooka/aa-test");
 }

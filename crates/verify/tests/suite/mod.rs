@@ -70,11 +70,16 @@ pub fn judge(files: &Files, common: &[u8], by_digest: bool) -> Result<Found, Err
         claims: Vec::new(),
     }];
     let trusted = if keys.is_empty() { Trusted::Identities(&identities) } else { Trusted::Keys(&keys) };
-    let check = Check { trusted, root: Some(&root), requirements: Requirements::default() };
+    let check = Check {
+        trusted,
+        root: Some(&root),
+        requirements: Requirements::default(),
+        now: plimsoll_core::clock::now(),
+    };
 
     let artifact = files.get("artifact").map_or(common, Vec::as_slice);
     let digest = plimsoll_core::Digest::sha256(artifact);
-    let bundle = Bundle::parse(&files["bundle.sigstore.json"])?;
+    let bundle = Bundle::parse(&files["bundle.sigstore.json"], &plimsoll_core::Limits::default())?;
     match verify(&bundle, Some(&digest), &check) {
         Err(Error::NotAStatement) => {
             let mut reader = artifact;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use plimsoll_core::{Digest, Timestamp};
+use plimsoll_core::{Digest, Limits, Timestamp};
 use plimsoll_verify::{Bundle, BundleVersion, CertificateIdentity, KeyId, Subject};
 use serde::Serialize;
 use serde_json::Value;
@@ -72,8 +72,8 @@ impl std::fmt::Display for Signer {
 }
 
 impl Claims {
-    pub(super) fn of(path: &Path, bytes: &[u8]) -> Result<Self, Failure> {
-        let bundle = Bundle::parse(bytes)?;
+    pub(super) fn of(path: &Path, bytes: &[u8], limits: &Limits) -> Result<Self, Failure> {
+        let bundle = Bundle::parse(bytes, limits)?;
         let value: Value = serde_json::from_slice(bytes).unwrap_or_default();
         let list =
             |pointer: &str| value.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();

@@ -84,7 +84,7 @@ pub(super) fn run(arguments: &Tree, limits: &Limits, console: Console) -> Result
         let digest = target.descriptor.digest;
         let found = all(place.evidence(), &digest, limits)?;
         let truncated = found.truncated;
-        let mut evidence = items(found);
+        let mut evidence = items(found, limits);
         evidence.extend(sbom(place.evidence(), &digest)?);
         images.push(Image {
             digest,
@@ -106,11 +106,11 @@ pub(super) fn run(arguments: &Tree, limits: &Limits, console: Console) -> Result
     Ok(Exit::Done)
 }
 
-fn items(found: Bundles) -> Vec<Item> {
+fn items(found: Bundles, limits: &Limits) -> Vec<Item> {
     let bundles = found.found.into_iter().map(|found| {
-        let parsed = Bundle::parse(&found.bytes);
+        let parsed = Bundle::parse(&found.bytes, limits);
         Item {
-            predicate_type: found.claimed_predicate(),
+            predicate_type: found.claimed_predicate(limits),
             kind: match found.form {
                 Form::SimpleSigning(_) => ItemKind::OlderSignature,
                 Form::Attestation => ItemKind::OlderAttestation,

@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Generate, limits: &Limits, console: Console) -> Re
     build.byproducts = arguments.byproduct.iter().map(|path| file(path)).collect::<Result<_, _>>()?;
     let predicate = build.to_predicate()?;
     // What is written here has to be what is read elsewhere.
-    check_predicate(SLSA_V1, &predicate)?;
+    check_predicate(SLSA_V1, &predicate, limits)?;
     let file = arguments.file.output_file.as_deref();
     if arguments.as_statement {
         let subjects = subjects(arguments, platform, &access)?;

@@ -132,7 +132,7 @@ fn carried(arguments: &Verify, limits: &Limits) -> Result<Option<Vec<Candidate>>
             Failure::new(failure.kind(), format!("{}: {failure}", path.display()))
         })?;
         candidates.extend(found.into_iter().map(|carried| Candidate {
-            bundle: Bundle::parse(&carried.bundle),
+            bundle: Bundle::parse(&carried.bundle, limits),
             publisher: carried.publisher,
         }));
     }
@@ -177,7 +177,8 @@ impl Request<'_> {
     /// What is attached to an image.
     fn attached(&self, text: &str, place: &Place, digest: Digest) -> Result<Judged, Failure> {
         let holds = |proof: &Proof| {
-            examine(&proof.statement, &digest, &self.expected).is_ok_and(|examined| examined.holds())
+            examine(&proof.statement, &digest, &self.expected, &self.access.limits)
+                .is_ok_and(|examined| examined.holds())
         };
         let search = Search {
             wanted: &|predicate_type: &str| self.wants(predicate_type),
@@ -191,7 +192,7 @@ impl Request<'_> {
         judging.others = found.others.into_iter().collect();
         for proof in &found.verified {
             let held = Held::attached(proof, &digest, self.arguments.explain);
-            judging.examine(&proof.statement, &digest, held, &self.expected);
+            judging.examine(&proof.statement, &digest, held, &self.expected, &self.access.limits);
         }
         Ok(judging.finish(&place.name_of(&digest), found.truncated))
     }
@@ -262,7 +263,7 @@ impl Request<'_> {
         }
         let held = Held::of_statement(&statement, &digest, self.arguments.explain);
         judging.judged.digest = Some(digest);
-        judging.examine(&statement, &digest, held, &expected);
+        judging.examine(&statement, &digest, held, &expected, &self.access.limits);
         Ok(())
     }
 }
@@ -300,8 +301,15 @@ impl Judging {
         self.judged.refused.push(Refused { referrer: None, step: None, message, hint: None });
     }
 
-    fn examine(&mut self, statement: &Verified<Statement>, digest: &Digest, held: Held, expected: &Expected) {
-        match examine(statement, digest, expected) {
+    fn examine(
+        &mut self,
+        statement: &Verified<Statement>,
+        digest: &Digest,
+        held: Held,
+        expected: &Expected,
+        limits: &Limits,
+    ) {
+        match examine(statement, digest, expected, limits) {
             Ok(examined) => {
                 self.judged.attestations.push(Attested { holds: examined.holds(), held, examined });
             }

@@ -9,9 +9,32 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use plimsoll_core::text;
+use url::{Host, Url};
 
-use crate::error::Error;
+/// Whether nothing that is sent to the host of `url` leaves this machine: `127.0.0.0/8`, also as an IPv4-mapped address,
+/// `::1`, and `localhost` with the names below it (RFC 6761), whatever a resolver says. Only there is plain HTTP no risk.
+///
+/// The other forms that carry an IPv4 address are no loopback: what goes to them is routed to a translator or a tunnel.
+/// [`Class`] counts them as what they carry, because it is there to refuse.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => is_loopback_address(address.into()),
+        Some(Host::Ipv6(address)) => is_loopback_address(address.into()),
+        Some(Host::Domain(name)) => is_localhost(name),
+        None => false,
+    }
+}
+
+pub(crate) fn is_loopback_address(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+/// `localhost` and names below it, in any case, with or without the root's dot.
+pub(crate) fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let last = name.rsplit('.').next().unwrap_or_default();
+    last.eq_ignore_ascii_case("localhost")
+}
 
 /// What kind of network an address belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,15 +57,16 @@ pub enum Class {
     Reserved,
 }
 
-impl Class {
-    /// The class of an address.
-    pub fn of(address: IpAddr) -> Self {
+impl From<IpAddr> for Class {
+    fn from(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(v4) => Self::of_v4(v4),
             IpAddr::V6(v6) => Self::of_v6(v6),
         }
     }
+}
 
+impl Class {
     fn of_v4(v4: Ipv4Addr) -> Self {
         // Alibaba's and Azure's; they look private and public.
         if v4 == Ipv4Addr::new(100, 100, 100, 200) || v4 == Ipv4Addr::new(168, 63, 129, 16) {
@@ -129,7 +153,7 @@ pub(crate) enum Rule {
 
 impl Rule {
     pub(crate) fn permits(&self, address: IpAddr) -> bool {
-        let class = Class::of(address);
+        let class = Class::from(address);
         match self {
             Self::Literal => true,
             Self::MetadataService => {
@@ -146,41 +170,6 @@ impl Rule {
                 _ => false,
             },
         }
-    }
-}
-
-/// What [`crate::Settings::allow_private`] lists.
-#[derive(Debug, Clone)]
-pub(crate) struct Allowed {
-    /// `host` or `host:port`, lower case.
-    pub(crate) hosts: Vec<String>,
-    pub(crate) networks: Arc<[Network]>,
-}
-
-impl Allowed {
-    pub(crate) fn parse(entries: &[String]) -> Result<Self, Error> {
-        let (mut hosts, mut networks) = (Vec::new(), Vec::new());
-        for entry in entries {
-            let text = entry.trim().to_ascii_lowercase();
-            let fault = |reason: &str| Error::HostSetting {
-                place: format!("allowed host `{}`", text::terminal(entry)),
-                reason: reason.to_owned(),
-            };
-            let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(&text);
-            if let Ok(address) = bare.parse::<IpAddr>() {
-                networks.push(Network { address, bits: width(address) });
-            } else if text.contains('/') {
-                let network = Network::parse(&text);
-                networks.push(network.ok_or_else(|| fault("expected a network such as 10.1.0.0/16"))?);
-            } else if !text.is_empty()
-                && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c))
-            {
-                hosts.push(text);
-            } else {
-                return Err(fault("expected HOST, HOST:PORT or a network such as 10.1.0.0/16"));
-            }
-        }
-        Ok(Self { hosts, networks: networks.into() })
     }
 }
 
@@ -217,22 +206,13 @@ pub(crate) fn width(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 
-/// Whether a URL names this machine by its host: a loopback address, `localhost` or a name below it.
-pub fn is_loopback(url: &url::Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(v4)) => v4.is_loopback(),
-        Some(url::Host::Ipv6(v6)) => v6.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::allowed::Allowed;
 
     fn class(address: &str) -> Class {
-        Class::of(address.parse().unwrap())
+        Class::from(address.parse::<IpAddr>().unwrap())
     }
 
     #[test]
@@ -294,6 +274,54 @@ mod tests {
         assert_eq!(class("::ffff:10.0.0.1"), Class::Private);
         assert_eq!(class("::ffff:0.0.0.0"), Class::Unspecified);
         assert_eq!(class("64:ff9b::5db8:d70e"), Class::Public);
+    }
+
+    #[test]
+    fn loopback_is_what_never_leaves_this_machine() {
+        let is = |host: &str| is_loopback(&Url::parse(&format!("http://{host}:5000/x")).unwrap());
+        for here in [
+            "127.0.0.1",
+            "127.255.255.254",
+            "127.1",
+            "2130706433",
+            "0x7f.1",
+            "[::1]",
+            "[0:0:0:0:0:0:0:1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "registry.localhost",
+            "a.b.localhost.",
+        ] {
+            assert!(is(here), "{here}");
+        }
+        for elsewhere in [
+            "128.0.0.1",
+            "126.255.255.255",
+            "0.0.0.0",
+            "10.0.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "[::]",
+            "[::2]",
+            "[fe80::1]",
+            "[fd00::1]",
+            // These carry 127.0.0.1, and are routed.
+            "[::127.0.0.1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+            "[::ffff:10.0.0.1]",
+            "[::ffff:0:7f00:1]",
+            "localhost.example",
+            "notlocalhost",
+            "localhost-1",
+            "127.0.0.1.example",
+        ] {
+            assert!(!is(elsewhere), "{elsewhere}");
+        }
+        assert!(!is_loopback(&Url::parse("unix:/run/x.sock").unwrap()));
     }
 
     /// An address of each class.

@@ -11,10 +11,9 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, timeout_at};
 
-use crate::connect::causes;
-use crate::error::{Call, Error, Phase};
+use crate::error::{Call, Error, Phase, causes};
+use crate::origin::Origin;
 use crate::pool::{Connection, Pool, REST};
-use crate::route::Origin;
 
 /// The limits of one call's body.
 #[derive(Debug, Clone, Copy)]

@@ -13,18 +13,22 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::address::{Allowed, Class};
+use crate::address::Class;
+use crate::allowed::Allowed;
 use crate::body::{Body, Lease, Pace};
-use crate::connect::{Connected, Connector, Dial, Tcp, Watched, causes};
-use crate::error::{Error, Phase, TlsFault, excerpt};
+use crate::connect::{Connected, Connector, Dial, Tcp};
+use crate::error::{Error, Phase, TlsFault, causes, excerpt};
+use crate::origin::Origin;
 use crate::outgoing::Outgoing;
 use crate::pool::{Connection, Pool};
 use crate::redirect;
-use crate::request::{Request, Response};
+use crate::request::Request;
 use crate::resolve::{Resolve, SystemResolver};
+use crate::response::Response;
 use crate::retry;
-use crate::route::{Origin, Route, route};
+use crate::route::{Route, route};
 use crate::settings::Settings;
+use crate::stream::Watched;
 use crate::tls::{Tls, client_refused};
 
 /// The outbound client. Cloning it is cheap, and the clones share connections.
@@ -194,7 +198,7 @@ impl Shared {
         let call = request.call();
         let Connected { stream, peer } = self.connector.open(&call, route).await?;
         if let Some(peer) = peer {
-            self.reached.note(&route.origin, Class::of(peer));
+            self.reached.note(&route.origin, Class::from(peer));
         }
         let (watched, written) = Watched::new(stream);
         let (sender, connection) = http1::handshake(TokioIo::new(watched))
@@ -257,7 +261,7 @@ impl Shared {
 
     fn outgoing(&self, request: &Request, route: &Route) -> Result<hyper::Request<Outgoing>, Error> {
         let fault = |reason| Error::Url { call: request.call(), reason };
-        let mut outgoing = hyper::Request::new(Outgoing::of(request));
+        let mut outgoing = hyper::Request::new(Outgoing::new(&request.body, request.stream.as_ref()));
         *outgoing.method_mut() = request.method.clone();
         *outgoing.uri_mut() = Uri::try_from(&route.target).map_err(|_| fault("the URL cannot be sent"))?;
         let headers = outgoing.headers_mut();

@@ -8,8 +8,6 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,16 +15,17 @@ use http::{Method, Uri, header};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::address::Rule;
-use crate::error::{Call, Error, Phase, TlsFault};
+use crate::error::{Call, Error, Phase, TlsFault, causes};
+use crate::origin::Name;
 use crate::proxy::Server;
 use crate::resolve::Resolve;
-use crate::route::{Name, Route, check};
+use crate::route::{Route, check};
+use crate::stream::Stream;
 use crate::tls::Tls;
 
 /// The wait before the next address is tried beside the last (RFC 8305, section 5).
@@ -34,11 +33,6 @@ const STAGGER: Duration = Duration::from_millis(250);
 
 /// Addresses of one name that are considered. A name with hundreds is not to keep us busy.
 const ADDRESSES: usize = 16;
-
-/// A connection, whatever it is made of.
-pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
-pub(crate) type Stream = Box<dyn Io>;
 
 /// What [`Dial::dial`] returns.
 pub(crate) type Dialing = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
@@ -212,79 +206,5 @@ fn of_proxy(error: Error) -> Error {
             Error::Tls { call, host, fault: TlsFault::Protocol, reason }
         }
         other => other,
-    }
-}
-
-/// An error and what caused it, in one line. hyper's own text alone ("error reading a body") says too little.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
-}
-
-/// Counts what the peer took, so that a long upload is told from a peer that does nothing.
-pub(crate) struct Watched {
-    inner: Stream,
-    written: Arc<AtomicU64>,
-}
-
-impl Watched {
-    pub(crate) fn new(inner: Stream) -> (Self, Arc<AtomicU64>) {
-        let written = Arc::new(AtomicU64::new(0));
-        (Self { inner, written: Arc::clone(&written) }, written)
-    }
-
-    fn count(&self, result: &Poll<io::Result<usize>>) {
-        if let Poll::Ready(Ok(n)) = result {
-            self.written.fetch_add(u64::try_from(*n).unwrap_or(u64::MAX), Ordering::Relaxed);
-        }
-    }
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.inner).poll_write(cx, buf);
-        self.count(&result);
-        result
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
-        self.count(&result);
-        result
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }

@@ -408,6 +408,21 @@ fn times(attempts: u32) -> String {
     if attempts > 1 { format!(" {attempts} times") } else { String::new() }
 }
 
+/// An error and what caused it, in one line. hyper's own text alone ("error reading a body") says too little.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

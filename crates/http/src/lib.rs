@@ -43,20 +43,24 @@
 //! A client belongs to one tokio runtime: its kept connections are driven by tasks of the runtime that opened them.
 
 mod address;
+mod allowed;
 mod blocking;
 mod body;
 mod client;
 mod connect;
 mod error;
+mod origin;
 mod outgoing;
 mod pool;
 mod proxy;
 mod redirect;
 mod request;
 mod resolve;
+mod response;
 mod retry;
 mod route;
 mod settings;
+mod stream;
 mod tls;
 pub mod unix;
 
@@ -71,7 +75,8 @@ pub use error::{Call, Error, Phase, TlsFault};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use outgoing::{Opener, Streamed};
 pub use proxy::Proxy;
-pub use request::{Request, Response};
+pub use request::Request;
 pub use resolve::{Resolve, Resolving, SystemResolver};
+pub use response::Response;
 pub use settings::{ClientCertificate, HostTls, Settings};
 pub use url::Url;

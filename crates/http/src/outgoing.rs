@@ -13,8 +13,6 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
-use crate::request::Request;
-
 /// One piece of a stream.
 const PIECE: usize = 64 * 1024;
 /// Pieces that are read before they can be sent.
@@ -56,9 +54,10 @@ pub(crate) enum Outgoing {
 }
 
 impl Outgoing {
-    pub(crate) fn of(request: &Request) -> Self {
-        let Some(streamed) = request.stream.clone() else {
-            return Self::Whole(Some(request.body.clone()).filter(|bytes| !bytes.is_empty()));
+    /// The stream where there is one, else `whole`.
+    pub(crate) fn new(whole: &Bytes, stream: Option<&Streamed>) -> Self {
+        let Some(streamed) = stream.cloned() else {
+            return Self::Whole(Some(whole.clone()).filter(|bytes| !bytes.is_empty()));
         };
         let (sender, pieces) = mpsc::channel(AHEAD);
         let failed = sender.clone();
@@ -148,7 +147,6 @@ impl Body for Outgoing {
 mod tests {
     use http_body_util::BodyExt as _;
     use hyper::body::Body as _;
-    use url::Url;
 
     use super::*;
 
@@ -156,8 +154,7 @@ mod tests {
         length: u64,
         open: impl Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync + 'static,
     ) -> Outgoing {
-        let url = Url::parse("http://127.0.0.1/").unwrap();
-        Outgoing::of(&Request::put(url, Bytes::new()).stream(Streamed::new(length, Arc::new(open))))
+        Outgoing::new(&Bytes::new(), Some(&Streamed::new(length, Arc::new(open))))
     }
 
     #[tokio::test]
@@ -182,11 +179,10 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_are_sent_once() {
-        let url = Url::parse("http://127.0.0.1/").unwrap();
-        let body = Outgoing::of(&Request::put(url.clone(), Bytes::from_static(b"abc")));
+        let body = Outgoing::new(&Bytes::from_static(b"abc"), None);
         assert_eq!(body.size_hint().exact(), Some(3));
         assert_eq!(body.collect().await.unwrap().to_bytes(), "abc");
-        let empty = Outgoing::of(&Request::get(url));
+        let empty = Outgoing::new(&Bytes::new(), None);
         assert!(empty.is_end_stream());
     }
 }

@@ -16,8 +16,8 @@ use hyper::client::conn::http1::SendRequest;
 use tokio::time::{Instant, timeout};
 
 use crate::address::Rule;
+use crate::origin::Origin;
 use crate::outgoing::Outgoing;
-use crate::route::Origin;
 
 /// Kept per host: as many as layers are read side by side.
 const PER_HOST: usize = 8;
@@ -33,7 +33,7 @@ const REST_WAIT: Duration = Duration::from_millis(250);
 /// One connection.
 pub(crate) struct Connection {
     pub(crate) sender: SendRequest<Outgoing>,
-    /// See [`crate::connect::Watched`].
+    /// See [`crate::stream::Watched`].
     pub(crate) written: Arc<AtomicU64>,
     /// The host's address; unknown through a proxy.
     pub(crate) peer: Option<IpAddr>,

@@ -8,8 +8,8 @@
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
 use crate::error::{Call, Error, shown};
+use crate::origin::Origin;
 use crate::request::Request;
-use crate::route::Origin;
 
 /// Hops that are followed. Registries need one or two, for signed storage URLs.
 pub(crate) const HOPS: usize = 5;
@@ -47,7 +47,7 @@ pub(crate) fn next(
     // Credentials in a foreign URL are nobody's that we know. Both calls fail only for URLs that cannot have any.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    let to = Origin::of(&url).ok_or_else(|| fault("its Location is neither http:// nor https://"))?;
+    let to = Origin::from_url(&url).ok_or_else(|| fault("its Location is neither http:// nor https://"))?;
     if request.url.scheme() == "https" && !to.tls {
         return Err(Error::Downgrade {
             call: Call::new(&request.method, &url),
@@ -55,7 +55,7 @@ pub(crate) fn next(
         });
     }
     let mut next = Request { url, metadata_service: false, ..request.clone() };
-    if Origin::of(&request.url).as_ref() != Some(&to) {
+    if Origin::from_url(&request.url).as_ref() != Some(&to) {
         next.given_by = Some(request.url.clone());
         next.headers = HeaderMap::new();
         for name in &HARMLESS {

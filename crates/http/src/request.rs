@@ -1,13 +1,12 @@
-//! One request and one response. Neither shows header values in its `Debug` output: they carry credentials.
+//! One request. Its `Debug` output shows no header values: they carry credentials.
 
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
-use crate::body::Body;
 use crate::error::{Call, shown};
 use crate::outgoing::Streamed;
 
@@ -140,7 +139,7 @@ impl fmt::Debug for Request {
         f.debug_struct("Request")
             .field("method", &self.method)
             .field("url", &shown(&self.url))
-            .field("headers", &Names(&self.headers))
+            .field("headers", &HeaderNames(&self.headers))
             .field("body", &self.body.len())
             .field("stream", &self.stream)
             .field("given_by", &self.given_by.as_ref().map(shown))
@@ -151,43 +150,10 @@ impl fmt::Debug for Request {
     }
 }
 
-/// A response whose head has arrived. 401, 403, 404 and every other status below 500 except 429 come this way.
-pub struct Response {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// Where it came from: the request's URL, or that of the last hop after redirects.
-    pub url: Url,
-    /// The body, not yet read. Dropping it is fine: a short rest is skipped and the connection used again.
-    pub body: Body,
-}
-
-impl Response {
-    /// The value of a header, if it is there, once, and visible ASCII.
-    pub fn header(&self, name: &HeaderName) -> Option<&str> {
-        let mut values = self.headers.get_all(name).iter();
-        match (values.next(), values.next()) {
-            (Some(value), None) => value.to_str().ok(),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Debug for Response {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Response")
-            .field("status", &self.status)
-            .field("url", &shown(&self.url))
-            .field("headers", &Names(&self.headers))
-            .finish_non_exhaustive()
-    }
-}
-
 /// Header names without their values.
-struct Names<'a>(&'a HeaderMap);
+pub(crate) struct HeaderNames<'a>(pub(crate) &'a HeaderMap);
 
-impl fmt::Debug for Names<'_> {
+impl fmt::Debug for HeaderNames<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.keys().map(HeaderName::as_str)).finish()
     }

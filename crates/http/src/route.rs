@@ -3,85 +3,15 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use url::{Host, Position, Url};
+use url::Position;
 
-use crate::address::{Allowed, Class, Rule};
+use crate::address::{Class, Rule};
+use crate::allowed::Allowed;
 use crate::error::{Call, Error, shown};
+use crate::origin::{Name, Origin};
 use crate::proxy::Server;
 use crate::request::Request;
 use crate::settings::Settings;
-
-/// Scheme, host and port: what connections are kept by, and what "the same site" means for credentials.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Origin {
-    pub(crate) tls: bool,
-    pub(crate) host: Name,
-    pub(crate) port: u16,
-}
-
-/// A host as the URL has it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Name {
-    Domain(String),
-    Address(IpAddr),
-}
-
-impl Name {
-    fn of(url: &Url) -> Option<Self> {
-        match url.host()? {
-            Host::Domain("") => None,
-            Host::Domain(name) => Some(Self::Domain(name.to_ascii_lowercase())),
-            Host::Ipv4(v4) => Some(Self::Address(v4.into())),
-            Host::Ipv6(v6) => Some(Self::Address(v6.into())),
-        }
-    }
-
-    /// Without the brackets of IPv6.
-    pub(crate) fn bare(&self) -> String {
-        match self {
-            Self::Domain(name) => name.clone(),
-            Self::Address(address) => address.to_string(),
-        }
-    }
-
-    /// `localhost` and names below it; this machine by RFC 6761, whatever a resolver says.
-    pub(crate) fn is_localhost(&self) -> bool {
-        match self {
-            Self::Domain(name) => {
-                let name = name.trim_end_matches('.');
-                name == "localhost" || name.ends_with(".localhost")
-            }
-            Self::Address(_) => false,
-        }
-    }
-
-    /// The class, as far as the URL alone tells.
-    fn class(&self) -> Option<Class> {
-        match self {
-            Self::Address(address) => Some(Class::of(*address)),
-            Self::Domain(_) => self.is_localhost().then_some(Class::Loopback),
-        }
-    }
-}
-
-impl Origin {
-    pub(crate) fn of(url: &Url) -> Option<Self> {
-        let tls = match url.scheme() {
-            "https" => true,
-            "http" => false,
-            _ => return None,
-        };
-        Some(Self { tls, host: Name::of(url)?, port: url.port_or_known_default()? })
-    }
-
-    /// `host:port`.
-    pub(crate) fn authority(&self) -> String {
-        match &self.host {
-            Name::Address(IpAddr::V6(v6)) => format!("[{v6}]:{}", self.port),
-            host => format!("{}:{}", host.bare(), self.port),
-        }
-    }
-}
 
 /// Where a request goes.
 #[derive(Debug, Clone)]
@@ -108,7 +38,7 @@ pub(crate) fn route(
         return Err(Error::Offline { call: call() });
     }
     let url = &request.url;
-    let origin = Origin::of(url)
+    let origin = Origin::from_url(url)
         .ok_or_else(|| Error::Url { call: call(), reason: "expected http:// or https:// and a host" })?;
     if let Some(giver) = &request.given_by
         && giver.scheme() == "https"
@@ -116,10 +46,10 @@ pub(crate) fn route(
     {
         return Err(Error::Downgrade { call: call(), given_by: shown(giver) });
     }
-    let class = origin.host.class();
     // Only the caller can ask for it; what a response named is never one.
     let metadata_service = request.metadata_service && request.given_by.is_none();
-    let may_be_plain = class == Some(Class::Loopback) || metadata_service;
+    let is_loopback = origin.host.is_loopback();
+    let may_be_plain = is_loopback || metadata_service;
     if !origin.tls && !may_be_plain && !lists(&settings.plain_http, &origin) {
         return Err(Error::PlainHttp { call: call(), host: origin.authority() });
     }
@@ -130,7 +60,7 @@ pub(crate) fn route(
         // Named by somebody else, and by the user as well.
         (Some(_), Name::Domain(_)) if lists(&allowed.hosts, &origin) => Rule::Named,
         (Some(giver), _) => {
-            let known = Origin::of(giver).and_then(|o| o.host.class().or_else(|| reached(&o)));
+            let known = Origin::from_url(giver).and_then(|o| o.host.class().or_else(|| reached(&o)));
             Rule::Given { by: shown(giver), giver: known, allowed: Arc::clone(&allowed.networks) }
         }
     };
@@ -138,7 +68,7 @@ pub(crate) fn route(
     if let Name::Address(address) = origin.host {
         check(&rule, address, &call())?;
     }
-    let proxy = if class == Some(Class::Loopback) || metadata_service {
+    let proxy = if is_loopback || metadata_service {
         None
     } else {
         settings.proxy.server(origin.tls, &origin.host.bare(), origin.port).cloned()
@@ -156,7 +86,7 @@ pub(crate) fn check(rule: &Rule, address: IpAddr, call: &Call) -> Result<(), Err
     if rule.permits(address) {
         return Ok(());
     }
-    let class = Class::of(address);
+    let class = Class::from(address);
     let given_by = match rule {
         Rule::Given { by, .. } => Some(by.clone()),
         Rule::Literal | Rule::Named | Rule::MetadataService => None,
@@ -176,6 +106,8 @@ fn lists(entries: &[String], origin: &Origin) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use url::Url;
+
     use super::*;
     use crate::proxy::Proxy;
     use plimsoll_core::{Classify as _, Kind};

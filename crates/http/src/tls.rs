@@ -19,10 +19,10 @@ use rustls::{
 use tokio_rustls::TlsConnector;
 use url::Url;
 
-use crate::connect::Stream;
 use crate::error::{Call, Error, TlsFault};
-use crate::route::{Name, Origin};
+use crate::origin::{Name, Origin};
 use crate::settings::{ClientCertificate, Settings};
+use crate::stream::Stream;
 
 /// The TLS side of a client.
 pub(crate) struct Tls {
@@ -153,7 +153,7 @@ fn authority(host: &str) -> Option<String> {
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
-    only_a_host.then(|| Origin::of(&url)).flatten().map(|origin| origin.authority())
+    only_a_host.then(|| Origin::from_url(&url)).flatten().map(|origin| origin.authority())
 }
 
 /// The certificates in a PEM text, each fit to be trusted.

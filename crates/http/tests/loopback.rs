@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "the servers are shared between test programs")]
 
+#[path = "loopback/serve.rs"]
 mod serve;
 
 use plimsoll_core::{Classify as _, Kind};

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "the servers are shared between test programs")]
 
-#[path = "../serve/mod.rs"]
+#[path = "../loopback/serve.rs"]
 mod serve;
 
 use std::sync::Arc;

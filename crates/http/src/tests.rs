@@ -16,9 +16,11 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use url::Url;
 
-use crate::connect::{Dial, Dialing, Stream};
-use crate::request::{Request, Response};
+use crate::connect::{Dial, Dialing};
+use crate::request::Request;
 use crate::resolve::{Resolve, Resolving};
+use crate::response::Response;
+use crate::stream::Stream;
 use crate::{Client, Error, Settings};
 
 type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;

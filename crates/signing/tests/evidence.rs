@@ -255,7 +255,7 @@ fn junk_beside_a_signature_is_set_aside_with_its_reason() {
     spdx["mediaType"] = json!("text/spdx+json");
     let sbom = store.list_json(&referrer(&subject(), &json!([spdx]))).digest;
     let gone = store.list_json(&referrer(&subject(), &json!([layer(Digest::sha256(b"gone"), 4)]))).digest;
-    let huge = store.list_json(&referrer(&subject(), &json!([layer(bundle, 5 << 20)]))).digest;
+    let huge = store.list_json(&referrer(&subject(), &json!([layer(bundle, Limits::default().bundle_bytes + 1)]))).digest;
     let longer = store.list_json(&referrer(&subject(), &json!([layer(bundle, 1)]))).digest;
     let shorter = store.list_json(&referrer(&subject(), &json!([layer(bundle, 3)]))).digest;
     let missing = Descriptor::of(media::OCI_MANIFEST, b"never pushed");
@@ -375,14 +375,14 @@ fn newer_bundles_come_first() {
 fn giants_cannot_crowd_out_a_signature() {
     let (store, key) = (Memory::default(), PrivateKey::generate_p256().unwrap());
     for number in 0..20_u8 {
-        let giant = store.put(&vec![number; 4 << 20]);
-        store.list_json(&referrer(&subject(), &json!([layer(giant, 4 << 20)])));
+        let giant = store.put(&vec![number; 8 << 20]);
+        store.list_json(&referrer(&subject(), &json!([layer(giant, 8 << 20)])));
     }
     let signed = sign(&store, &key);
     let result = store.find(&subject().digest);
     assert!(result.truncated);
     assert!(result.found.iter().any(|found| found.digest == signed.bundle));
-    assert!(result.found.iter().map(|found| found.bytes.len()).sum::<usize>() <= 64 << 20);
+    assert!(result.found.iter().map(|found| found.bytes.len()).sum::<usize>() <= 128 << 20);
     assert!(result.skipped.iter().all(|skipped| matches!(skipped.reason, SkipReason::OverTotal { .. })));
 }
 
@@ -420,6 +420,6 @@ fn what_nobody_would_accept_is_not_signed() {
     nothing.subjects.clear();
     assert_eq!(sign_statement(&key, &nothing, &Limits::default()).unwrap_err().kind(), Kind::Failed);
 
-    let large = Statement::new(Subject::new("", &subject().digest), WAIVER_V1, json!("x".repeat(5 << 20)));
+    let large = Statement::new(Subject::new("", &subject().digest), WAIVER_V1, json!("x".repeat(33 << 20)));
     assert!(sign_statement(&key, &large, &Limits::default()).is_err());
 }

@@ -23,7 +23,7 @@ const MIB: usize = 1 << 20;
 
 /// A statement of some `bytes`, most of them in a list of texts.
 fn statement(bytes: usize) -> Vec<u8> {
-    const PIECE: usize = 64 * 1024;
+    const PIECE: usize = 50_000;
     let files: Vec<String> = (0..bytes / PIECE).map(|n| format!("{n:0PIECE$}")).collect();
     let subject = Subject::new("", &Digest::sha256(b"image"));
     Statement::new(subject, "https://example.com/p/v1", json!({ "files": files })).to_json()

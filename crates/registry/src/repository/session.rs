@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use plimsoll_core::{Kind, Limits, Reference};
-use plimsoll_http::{Client, HeaderMap, HeaderValue, Method, Request, Response, Url, header};
+use plimsoll_http::{Client, HeaderMap, HeaderValue, Method, Request, Response, Url, header, is_loopback};
 use serde::Deserialize;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -119,7 +119,7 @@ impl Session {
 
     /// Nobody on the way can have changed what this registry said: it came by TLS, or from this machine.
     pub(super) fn is_sealed(&self) -> bool {
-        self.base.get().is_some_and(|base| base.scheme() == "https" || plimsoll_http::is_loopback(base))
+        self.base.get().is_some_and(|base| base.scheme() == "https" || is_loopback(base))
     }
 
     /// The registry's host for messages.
@@ -294,7 +294,7 @@ impl Session {
     /// up would cost more than the request.
     fn presumed(&self) -> (&Url, Option<&Url>) {
         match &self.candidates {
-            (tls, Some(plain)) if plimsoll_http::is_loopback(plain) => (plain, Some(tls)),
+            (tls, Some(plain)) if is_loopback(plain) => (plain, Some(tls)),
             (tls, plain) => (tls, plain.as_ref()),
         }
     }

@@ -8,7 +8,7 @@ use aws_lc_rs::digest as lc;
 use bytes::Bytes;
 use plimsoll_cloud::{Failure as CloudFailure, refusal_code};
 use plimsoll_core::{Classify as _, Kind, json, text};
-use plimsoll_http::{Client, HeaderValue, Request, StatusCode, Url};
+use plimsoll_http::{Client, HeaderValue, Request, StatusCode, Url, is_loopback};
 use plimsoll_verify::{KeyAlgorithm, PublicKey};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -118,13 +118,17 @@ impl Service {
     pub(super) fn endpoint(&self, named: &str, url: &str) -> Result<Url, Error> {
         let wrong = || self.usage(format!("{named}: got {}, expected an https URL", text::terminal(url)));
         let url = Url::parse(url).map_err(|_| wrong())?;
-        let near = match url.host_str() {
-            Some("localhost" | "[::1]") => true,
-            Some(host) => host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback()),
-            None => false,
-        };
-        let plain = url.scheme() == "http" && near;
+        let plain = url.scheme() == "http" && is_loopback(&url);
         if url.scheme() == "https" || plain { Ok(url) } else { Err(wrong()) }
+    }
+
+    /// The end point at a host that a reference names: `http` on this machine, else `https`.
+    pub(super) fn endpoint_at(&self, named: &str, host: &str) -> Result<Url, Error> {
+        let plain = format!("http://{host}/");
+        match Url::parse(&plain) {
+            Ok(url) if is_loopback(&url) => self.endpoint(named, &plain),
+            _ => self.endpoint(named, &format!("https://{host}/")),
+        }
     }
 
     /// `Authorization` and the like, never shown.

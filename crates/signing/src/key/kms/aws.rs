@@ -66,16 +66,13 @@ pub(in crate::key) fn open(reference: &str, rest: &str, access: &KeyAccess) -> R
         Some("eusc") => "amazonaws.eu",
         _ => "amazonaws.com",
     };
-    let near = ["localhost", "127.0.0.1", "[::1]"];
     let endpoint = if host.is_empty() {
         match access.get("AWS_ENDPOINT_URL_KMS") {
             Some(url) => service.endpoint("AWS_ENDPOINT_URL_KMS", &url)?,
             None => service.endpoint("region", &format!("https://kms.{region}.{domain}/"))?,
         }
-    } else if near.contains(&host.rsplit_once(':').map_or(host, |(name, _)| name)) {
-        service.endpoint("end point", &format!("http://{host}/"))?
     } else {
-        service.endpoint("end point", &format!("https://{host}/"))?
+        service.endpoint_at("end point", host)?
     };
     let cloud = access.cloud();
     let mut kms = Kms { service, cloud, endpoint, region, key: key.to_owned() };

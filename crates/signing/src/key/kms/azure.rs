@@ -11,7 +11,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use plimsoll_cloud::Cloud;
-use plimsoll_http::{HeaderValue, Request, Url, header};
+use plimsoll_http::{HeaderValue, Request, Url, header, is_loopback};
 use plimsoll_verify::{KeyAlgorithm, PublicKey};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -79,14 +79,13 @@ pub(in crate::key) fn open(reference: &str, rest: &str, access: &KeyAccess) -> R
     if !is_segment(key) {
         return Err(usage());
     }
-    let near =
-        ["localhost", "127.0.0.1", "[::1]"].contains(&host.rsplit_once(':').map_or(host, |(name, _)| name));
-    let (scheme, audience) = if near {
-        ("http", "https://vault.azure.net")
+    let base = service.endpoint_at("vault", host)?;
+    let audience = if is_loopback(&base) {
+        "https://vault.azure.net"
     } else {
-        ("https", audience(&host.to_ascii_lowercase()).ok_or_else(usage)?)
+        // What the URL makes of the host is what is asked, and gets the token.
+        base.host_str().and_then(audience).ok_or_else(usage)?
     };
-    let base = service.endpoint("vault", &format!("{scheme}://{host}/"))?;
     let cloud = access.cloud();
     let mut vault =
         Vault { service, cloud, base, audience, key: key.to_owned(), version: version.to_owned() };

@@ -3,6 +3,7 @@
 //!
 //! Nothing here performs I/O or knows a protocol. Every other crate may depend on this one; it depends on none of them.
 
+pub mod cancel;
 pub mod clock;
 pub mod digest;
 pub mod distribution;
@@ -16,9 +17,11 @@ pub mod purl;
 pub mod read;
 pub mod reference;
 pub mod rootfs;
+pub mod swap;
 pub mod text;
 pub mod yaml;
 
+pub use cancel::{Cancel, Stopped};
 pub use clock::Timestamp;
 pub use digest::{Algorithm, Digest, Hasher};
 pub use distribution::Distribution;
@@ -29,3 +32,4 @@ pub use nearest::nearest;
 pub use platform::Platform;
 pub use purl::Purl;
 pub use reference::Reference;
+pub use swap::Swap;

@@ -9,20 +9,43 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
+use plimsoll_core::{Cancel, Stopped};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Call, Error, Phase, causes};
 use crate::origin::Origin;
 use crate::pool::{Connection, Pool, REST};
+use crate::stop::unless_stopped;
 
 /// The limits of one call's body.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Pace {
     pub(crate) deadline: Instant,
     /// The whole call's limit, for the message.
     pub(crate) timeout: Duration,
     pub(crate) idle: Duration,
     pub(crate) least_rate: u64,
+    /// What stops the call, and all that is read of its body.
+    pub(crate) cancel: Cancel,
+}
+
+impl Pace {
+    /// The error where a limit is reached: of whoever asked, if it is theirs, else of this client.
+    pub(crate) fn late(&self, call: Call, phase: Phase) -> Error {
+        match self.cancel.check() {
+            Err(reason) => Error::Stopped { call, reason },
+            // The timer is a little ahead of the clock.
+            Ok(()) if self.is_of_asker() => Error::Stopped { call, reason: Stopped::DeadlinePassed },
+            Ok(()) => {
+                let after = if phase == Phase::Call { self.timeout } else { self.idle };
+                Error::Timeout { call, phase, after }
+            }
+        }
+    }
+
+    fn is_of_asker(&self) -> bool {
+        self.cancel.deadline().is_some_and(|stop| Instant::from_std(stop) <= Instant::now())
+    }
 }
 
 /// A body that has not been read yet.
@@ -85,7 +108,16 @@ impl Body {
             let began = Instant::now();
             let idle_until = began.checked_add(self.pace.idle).unwrap_or(self.pace.deadline);
             let until = idle_until.min(self.pace.deadline);
-            let Ok(frame) = timeout_at(until, incoming.frame()).await else {
+            let call = &self.call;
+            let frame = async { Ok(timeout_at(until, incoming.frame()).await) };
+            let frame = match unless_stopped(&self.pace.cancel, || call.clone(), frame).await {
+                Ok(frame) => frame,
+                Err(stopped) => {
+                    self.state = State::Broken;
+                    return Err(stopped);
+                }
+            };
+            let Ok(frame) = frame else {
                 self.state = State::Broken;
                 return Err(self.late(if until == self.pace.deadline { Phase::Call } else { Phase::Body }));
             };
@@ -165,8 +197,7 @@ impl Body {
     }
 
     fn late(&self, phase: Phase) -> Error {
-        let after = if phase == Phase::Call { self.pace.timeout } else { self.pace.idle };
-        Error::Timeout { call: self.call.clone(), phase, after }
+        self.pace.late(self.call.clone(), phase)
     }
 
     fn truncated(&self, reason: String) -> Error {

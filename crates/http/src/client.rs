@@ -11,6 +11,7 @@ use http::{HeaderValue, Uri, header};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use plimsoll_core::Cancel;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::address::Class;
@@ -28,6 +29,7 @@ use crate::response::Response;
 use crate::retry;
 use crate::route::{Route, route};
 use crate::settings::Settings;
+use crate::stop::unless_stopped;
 use crate::stream::Watched;
 use crate::tls::{Tls, client_refused};
 
@@ -35,6 +37,7 @@ use crate::tls::{Tls, client_refused};
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    cancel: Cancel,
 }
 
 struct Shared {
@@ -67,15 +70,15 @@ impl Client {
         let connector = Connector { resolver, dialer, tls, timeout: settings.connect_timeout };
         let shared =
             Shared { settings, allowed, connector, pool: Arc::default(), reached: Reached::default() };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { shared: Arc::new(shared), cancel: Cancel::never() })
     }
 
     /// Sends a request, again where that is safe and may help, and returns when the response's head has arrived.
     ///
     /// A redirect is returned like any other answer. 429 and 5xx (but 501) are errors after the last attempt.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
-        let pace = self.shared.pace(&request);
-        self.shared.within(&request, pace, self.shared.attempts(&request, pace)).await
+        let pace = self.pace(&request);
+        self.within(&request, &pace, self.shared.attempts(&request, &pace)).await
     }
 
     /// Like [`Client::send`], and follows up to five redirects of a GET or HEAD.
@@ -83,13 +86,49 @@ impl Client {
     /// A hop to another origin counts as given by the response, loses every header that could carry a credential, and
     /// never leads from https to plain http. Redirects of other methods are returned.
     pub async fn send_following(&self, request: Request) -> Result<Response, Error> {
-        let pace = self.shared.pace(&request);
-        self.shared.within(&request, pace, self.shared.hops(&request, pace)).await
+        let pace = self.pace(&request);
+        self.within(&request, &pace, self.shared.hops(&request, &pace)).await
+    }
+
+    /// The same client for work that `cancel` stops: calls of it and bodies that are being read end with
+    /// [`Error::Stopped`], wherever they are. Connections stay shared.
+    #[must_use]
+    pub fn under(&self, cancel: &Cancel) -> Self {
+        Self { shared: Arc::clone(&self.shared), cancel: cancel.clone() }
     }
 
     /// How long one call may take: [`Settings::timeout`].
     pub fn timeout(&self) -> Duration {
         self.shared.settings.timeout
+    }
+
+    fn pace(&self, request: &Request) -> Pace {
+        let settings = &self.shared.settings;
+        let timeout = request.timeout.unwrap_or(settings.timeout);
+        let deadline = later(timeout);
+        let stop = self.cancel.deadline().map_or(deadline, |stop| deadline.min(Instant::from_std(stop)));
+        Pace {
+            deadline: stop,
+            timeout,
+            idle: settings.idle_timeout,
+            least_rate: settings.least_rate,
+            cancel: self.cancel.clone(),
+        }
+    }
+
+    async fn within(
+        &self,
+        request: &Request,
+        pace: &Pace,
+        work: impl Future<Output = Result<Response, Error>>,
+    ) -> Result<Response, Error> {
+        let in_time = async {
+            match timeout_at(pace.deadline, work).await {
+                Ok(done) => done,
+                Err(_) => Err(pace.late(request.call(), Phase::Call)),
+            }
+        };
+        unless_stopped(&pace.cancel, || request.call(), in_time).await
     }
 
     #[cfg(test)]
@@ -105,25 +144,7 @@ impl fmt::Debug for Client {
 }
 
 impl Shared {
-    fn pace(&self, request: &Request) -> Pace {
-        let timeout = request.timeout.unwrap_or(self.settings.timeout);
-        let (idle, least_rate) = (self.settings.idle_timeout, self.settings.least_rate);
-        Pace { deadline: later(timeout), timeout, idle, least_rate }
-    }
-
-    async fn within(
-        &self,
-        request: &Request,
-        pace: Pace,
-        work: impl Future<Output = Result<Response, Error>>,
-    ) -> Result<Response, Error> {
-        match timeout_at(pace.deadline, work).await {
-            Ok(done) => done,
-            Err(_) => Err(Error::Timeout { call: request.call(), phase: Phase::Call, after: pace.timeout }),
-        }
-    }
-
-    async fn hops(&self, first: &Request, pace: Pace) -> Result<Response, Error> {
+    async fn hops(&self, first: &Request, pace: &Pace) -> Result<Response, Error> {
         let mut request = first.clone();
         for _ in 0..=redirect::HOPS {
             let response = self.attempts(&request, pace).await?;
@@ -135,7 +156,7 @@ impl Shared {
         Err(Error::TooManyRedirects { call: first.call(), limit: redirect::HOPS })
     }
 
-    async fn attempts(&self, request: &Request, pace: Pace) -> Result<Response, Error> {
+    async fn attempts(&self, request: &Request, pace: &Pace) -> Result<Response, Error> {
         let mut attempts = 0_u32;
         loop {
             // Anew each time: an earlier attempt may have learned where the giver is.
@@ -181,7 +202,7 @@ impl Shared {
     }
 
     /// One attempt: on a kept connection if there is one, else, or if that turns out to have been closed, on a new one.
-    async fn attempt(&self, request: &Request, route: &Route, pace: Pace) -> Result<Response, Error> {
+    async fn attempt(&self, request: &Request, route: &Route, pace: &Pace) -> Result<Response, Error> {
         if let Some(connection) = self.pool.take(&route.origin, &route.rule).await {
             match self.exchange(request, route, connection, pace).await {
                 Ok(response) => return Ok(response),
@@ -218,7 +239,7 @@ impl Shared {
         request: &Request,
         route: &Route,
         mut connection: Connection,
-        pace: Pace,
+        pace: &Pace,
     ) -> Result<Response, Lost> {
         let call = request.call();
         let outgoing = self.outgoing(request, route)?;
@@ -255,7 +276,7 @@ impl Shared {
             }
         };
         let lease = Lease { connection, origin: route.origin.clone(), pool: Arc::clone(&self.pool) };
-        let body = Body::new(call, incoming, lease, pace);
+        let body = Body::new(call, incoming, lease, pace.clone());
         Ok(Response { status: head.status, headers: head.headers, url: request.url.clone(), body })
     }
 

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use plimsoll_core::{Classify, Kind, text};
+use plimsoll_core::{Classify, Kind, Stopped, text};
 use url::Url;
 
 use crate::address::Class;
@@ -225,6 +225,14 @@ pub enum Error {
         /// The limit.
         after: Duration,
     },
+    /// Whoever asked does not wait any more.
+    #[error("{call}: {reason}")]
+    Stopped {
+        /// The call.
+        call: Call,
+        /// Why.
+        reason: Stopped,
+    },
     /// The connection broke before the response's head was complete.
     #[error("{call}: the connection broke before the response: {reason}")]
     Interrupted {
@@ -305,6 +313,7 @@ impl Classify for Error {
             Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::Timeout { .. }
+            | Self::Stopped { .. }
             | Self::Interrupted { .. }
             | Self::Truncated { .. }
             | Self::Status { .. } => Kind::Transient,

@@ -60,6 +60,7 @@ mod response;
 mod retry;
 mod route;
 mod settings;
+mod stop;
 mod stream;
 mod tls;
 pub mod unix;

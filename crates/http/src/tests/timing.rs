@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Net, OK, get, settings, url};
 use crate::{Error, Phase, Request, Settings};
-use plimsoll_core::{Classify as _, Kind};
+use plimsoll_core::{Cancel, Classify as _, Kind, Stopped};
 
 const ADDRESS: &str = "93.184.215.14:80";
 const URL: &str = "http://93.184.215.14/v2/";
@@ -171,4 +171,69 @@ async fn an_address_that_does_not_answer_costs_a_moment() {
     let began = Instant::now();
     assert_eq!(get(&client, "http://r.example/").await.unwrap().status, 200);
     assert_eq!(began.elapsed(), Duration::from_millis(250));
+}
+
+/// A server that answers and then sends a byte a second for ever.
+fn dripping() -> Net {
+    Net::default().server(ADDRESS, |mut peer| async move {
+        peer.request().await;
+        peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+        loop {
+            sleep(Duration::from_secs(1)).await;
+            peer.send("1\r\nx\r\n").await;
+        }
+    })
+}
+
+fn reason(error: &Error) -> Stopped {
+    match error {
+        Error::Stopped { reason, .. } => {
+            assert_eq!(error.kind(), Kind::Transient);
+            *reason
+        }
+        other => panic!("got {other}, expected that it was stopped"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_and_a_body_end_when_nobody_waits_any_more() {
+    let cancel = Cancel::never();
+    let client = dripping().client(settings()).under(&cancel);
+    let mut body = get(&client, URL).await.unwrap().body;
+    assert!(body.chunk().await.unwrap().is_some());
+    let (began, pulled) = (Instant::now(), cancel.clone());
+    tokio::spawn(async move {
+        sleep(Duration::from_millis(300)).await;
+        pulled.cancel();
+    });
+    assert_eq!(reason(&body.chunk().await.unwrap_err()), Stopped::Cancelled);
+    assert_eq!(began.elapsed(), Duration::from_millis(300));
+    assert_eq!(reason(&get(&client, URL).await.unwrap_err()), Stopped::Cancelled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_askers_deadline_is_told_from_the_clients_own() {
+    let deadline = std::time::Instant::now() + Duration::from_millis(2500);
+    let client = dripping().client(settings()).under(&Cancel::never().until(deadline));
+    let mut body = get(&client, URL).await.unwrap().body;
+    let error = loop {
+        match body.chunk().await {
+            Ok(piece) => assert!(piece.is_some()),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(reason(&error), Stopped::DeadlinePassed);
+
+    // Work that must be done later than the client waits for is not let off its limits.
+    let deadline = std::time::Instant::now() + Duration::from_hours(24);
+    let settings = Settings { timeout: Duration::from_secs(2), retries: 0, ..settings() };
+    let client = dripping().client(settings).under(&Cancel::never().until(deadline));
+    let mut body = get(&client, URL).await.unwrap().body;
+    let error = loop {
+        match body.chunk().await {
+            Ok(piece) => assert!(piece.is_some()),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(phase(&error), Phase::Call);
 }

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::{panic, thread};
 
 use plimsoll_cloud::Cloud;
-use plimsoll_core::{Algorithm, Digest, Hasher, LimitExceeded, Limits, Platform, Reference, read};
-use plimsoll_http::Client;
+use plimsoll_core::{Algorithm, Cancel, Digest, Hasher, LimitExceeded, Limits, Platform, Reference, read};
 use plimsoll_image::Source;
+use plimsoll_image::Stoppable;
 use plimsoll_image::archive::Archive;
 use plimsoll_image::artifact::{self, Artifact, Image};
 use plimsoll_image::layout::Layout;
 use plimsoll_image::local::folder::Folder;
+use plimsoll_registry::Clients;
 use plimsoll_registry::Registry;
 use plimsoll_registry::auth::Credentials;
 use plimsoll_registry::{Cache, Plan};
@@ -26,8 +27,8 @@ const NO_MANIFEST: &str =
 /// What opening needs beside the subject.
 #[derive(Debug, Clone)]
 pub struct Access {
-    /// The HTTP client is made from this when a registry is first needed.
-    pub http: plimsoll_http::Settings,
+    /// The HTTP clients; each is made when a registry first needs it.
+    pub clients: Clients,
     /// Mirrors, and certificates of single hosts.
     pub registries: Registries,
     /// What clouds' registries are shown where nobody has logged in.
@@ -36,6 +37,16 @@ pub struct Access {
     pub cache: Option<Cache>,
     /// Bounds for everything that is read.
     pub limits: Limits,
+    /// Stops everything that is read.
+    pub cancel: Cancel,
+}
+
+impl Access {
+    /// The same for work that `cancel` stops. What was fetched and connected stays shared.
+    #[must_use]
+    pub fn under(&self, cancel: &Cancel) -> Self {
+        Self { clients: self.clients.under(cancel), cancel: cancel.clone(), ..self.clone() }
+    }
 }
 
 /// A subject whose place was found and whose images are known by digest.
@@ -97,6 +108,7 @@ pub fn open(subject: &Subject, access: &Access) -> Result<Opened, Error> {
         Subject::File(path) => return open_file(path, &access.limits),
         Subject::Sbom(path) => return open_sbom(path, &limits),
     };
+    let source = Box::new(Stoppable::new(source, &access.cancel));
     let top = source.resolve()?;
     let artifact = Box::new(artifact::load(source.as_ref(), &top, &access.limits)?);
     Ok(Opened::Image { source, artifact, subject: subject.clone(), remark })
@@ -110,9 +122,7 @@ pub fn open_registry(reference: &Reference, access: &Access) -> Result<Registry,
 
 /// The places of a plan, each with the credentials that the user has for it.
 fn open_plan(plan: Plan, access: &Access) -> Result<Registry, Error> {
-    let mut settings = access.http.clone();
-    plan.apply(&mut settings);
-    let client = Client::new(settings)?;
+    let client = access.clients.client(&plan)?;
     let credentials = |reference: &Reference| Credentials::for_registry(reference, &access.cloud);
     let registry = Registry::planned(&client, plan, credentials, &access.limits)?;
     Ok(match &access.cache {

@@ -78,7 +78,7 @@ impl fmt::Debug for Settings {
 
 /// What TLS with one host needs beside [`Settings::extra_roots`]. It holds for connections to that host and no other: a
 /// redirect to another host does not take the client certificate along.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct HostTls {
     /// `host` for port 443, `host:port` for another. Several entries for one host add up; the last client certificate
     /// counts.
@@ -103,7 +103,7 @@ impl fmt::Debug for HostTls {
 }
 
 /// A certificate that says who we are, with its private key. Its `Debug` output says where it came from only.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
     /// Where it was found, for messages.
     pub place: String,

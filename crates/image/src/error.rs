@@ -8,7 +8,7 @@ use std::io;
 
 #[cfg(test)]
 use plimsoll_core::text::shown;
-use plimsoll_core::{Classify, Digest, Kind, LimitExceeded, Platform, json};
+use plimsoll_core::{Classify, Digest, Kind, LimitExceeded, Platform, Stopped, json};
 
 /// Why an image could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -229,6 +229,9 @@ pub enum Error {
         /// What is missing.
         problem: String,
     },
+    /// Whoever asked does not wait any more.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// Reading stopped because another layer failed first. Never reported to the user.
     #[error("stopped, because reading another layer failed")]
     Cancelled,
@@ -333,6 +336,7 @@ impl Classify for Error {
                 _ => Kind::Failed,
             },
             Self::Place(source) => source.kind(),
+            Self::Stopped(stopped) => stopped.kind(),
             Self::StoreDenied { .. } => Kind::Unauthorized,
             Self::NotFound { .. }
             | Self::NoPlatform { .. }

@@ -24,9 +24,11 @@ pub mod manifest;
 pub mod media;
 pub mod rootdir;
 pub mod source;
+mod stoppable;
 pub mod tar;
 
 pub use content::Content;
 pub use descriptor::Descriptor;
 pub use error::{Error, PlaceError};
 pub use source::{Listing, Progress, Referrers, Source, Store};
+pub use stoppable::Stoppable;

@@ -5,6 +5,7 @@
 //! address rules are `plimsoll-http`'s.
 //!
 //! - [`auth`]: who we are to a registry. [`RegistryConfig`] and [`Plan`]: where it is really asked.
+//! - [`Clients`]: the HTTP clients of a process, shared by all its registries.
 //! - [`Cache`]: what registries sent, kept for the next run.
 //! - [`SocketEngine`]: the socket of a container engine, for [`plimsoll_image::local::docker`].
 //!
@@ -12,12 +13,14 @@
 
 pub mod auth;
 pub mod cache;
+mod clients;
 pub mod engine;
 pub mod error;
 pub mod mirrors;
 mod repository;
 
 pub use cache::Cache;
+pub use clients::Clients;
 pub use engine::SocketEngine;
 pub use error::Error;
 pub use mirrors::{Plan, RegistryConfig};

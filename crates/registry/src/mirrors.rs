@@ -19,10 +19,11 @@ mod document;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use plimsoll_core::Reference;
 use plimsoll_http::{HeaderMap, HostTls, Url};
@@ -82,18 +83,25 @@ pub(crate) struct Place {
     pub(crate) refused: Option<String>,
 }
 
-/// The hosts that could not be reached in this run.
+/// The hosts that could not be reached a moment ago.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Dead(Arc<Mutex<BTreeSet<String>>>);
+pub(crate) struct Dead(Arc<Mutex<BTreeMap<String, Instant>>>);
 
 impl Dead {
+    /// For how long a host is left alone. A command is over by then; a process that goes on has to see that a mirror is
+    /// back.
+    const LEFT_ALONE: Duration = Duration::from_mins(1);
+
     pub(crate) fn has(&self, host: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(host)
+        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.get(host).is_some_and(|since| since.elapsed() < Self::LEFT_ALONE)
     }
 
     /// Whether this is news.
     pub(crate) fn add(&self, host: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned())
+        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.retain(|_, since| since.elapsed() < Self::LEFT_ALONE);
+        hosts.insert(host.to_owned(), Instant::now()).is_none()
     }
 }
 

@@ -255,7 +255,9 @@ fn junk_beside_a_signature_is_set_aside_with_its_reason() {
     spdx["mediaType"] = json!("text/spdx+json");
     let sbom = store.list_json(&referrer(&subject(), &json!([spdx]))).digest;
     let gone = store.list_json(&referrer(&subject(), &json!([layer(Digest::sha256(b"gone"), 4)]))).digest;
-    let huge = store.list_json(&referrer(&subject(), &json!([layer(bundle, Limits::default().bundle_bytes + 1)]))).digest;
+    let huge = store
+        .list_json(&referrer(&subject(), &json!([layer(bundle, Limits::default().bundle_bytes + 1)])))
+        .digest;
     let longer = store.list_json(&referrer(&subject(), &json!([layer(bundle, 1)]))).digest;
     let shorter = store.list_json(&referrer(&subject(), &json!([layer(bundle, 3)]))).digest;
     let missing = Descriptor::of(media::OCI_MANIFEST, b"never pushed");

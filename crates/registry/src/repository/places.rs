@@ -260,7 +260,11 @@ fn may_pass(error: &Error) -> bool {
         | Error::Refused { .. } => true,
         Error::Http { source, .. } => !matches!(
             **source,
-            E::Offline { .. } | E::AddressRefused { .. } | E::Downgrade { .. } | E::HostSetting { .. }
+            E::Offline { .. }
+                | E::AddressRefused { .. }
+                | E::Downgrade { .. }
+                | E::HostSetting { .. }
+                | E::Stopped { .. }
         ),
         _ => false,
     }

@@ -1,0 +1,82 @@
+//! A place that is read only as long as somebody waits for it.
+
+use std::io::{self, Read};
+
+use plimsoll_core::{Cancel, Digest, Timestamp};
+
+use crate::artifact::Layer;
+use crate::{Descriptor, Error, Listing, Referrers, Source};
+
+/// A [`Source`] whose every answer, and every piece of a blob, asks first whether to go on. A place that waits for a network
+/// has to watch the token itself besides: nothing here wakes it.
+pub struct Stoppable {
+    source: Box<dyn Source>,
+    cancel: Cancel,
+}
+
+impl Stoppable {
+    /// Reads `source` until `cancel` stops it.
+    pub fn new(source: Box<dyn Source>, cancel: &Cancel) -> Self {
+        Self { source, cancel: cancel.clone() }
+    }
+
+    fn source(&self) -> Result<&dyn Source, Error> {
+        self.cancel.check()?;
+        Ok(self.source.as_ref())
+    }
+}
+
+impl Source for Stoppable {
+    fn describe(&self) -> String {
+        self.source.describe()
+    }
+
+    fn resolve(&self) -> Result<Descriptor, Error> {
+        self.source()?.resolve()
+    }
+
+    fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+        self.source()?.manifest(descriptor)
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
+        let stream = self.source()?.blob(descriptor)?;
+        Ok(Box::new(Stream { stream, cancel: self.cancel.clone() }))
+    }
+
+    fn stored(&self, layer: &Layer) -> Result<Descriptor, Error> {
+        self.source()?.stored(layer)
+    }
+
+    fn position(&self, descriptor: &Descriptor) -> Option<u64> {
+        self.source.position(descriptor)
+    }
+
+    fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
+        self.source()?.referrers(subject)
+    }
+
+    fn listed(&self, subject: &Digest, listing: Listing) -> Result<Referrers, Error> {
+        self.source()?.listed(subject, listing)
+    }
+
+    fn named(&self, name: &str) -> Result<Option<(Descriptor, Vec<u8>)>, Error> {
+        self.source()?.named(name)
+    }
+
+    fn as_of(&self) -> Option<Timestamp> {
+        self.source.as_of()
+    }
+}
+
+struct Stream {
+    stream: Box<dyn Read + Send>,
+    cancel: Cancel,
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.cancel.check().map_err(|stopped| io::Error::other(Error::Stopped(stopped)))?;
+        self.stream.read(buffer)
+    }
+}

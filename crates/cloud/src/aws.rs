@@ -17,17 +17,18 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use plimsoll_core::text::shown;
 use plimsoll_core::{Kind, Timestamp};
 use plimsoll_http::{Client, HeaderName, HeaderValue, Method, Request, Url, header};
 use serde::Deserialize;
 
+use crate::aws_keys::Keys;
 use crate::environment::{Environment, Mode};
 use crate::login::{Login, TimedLogin};
 use crate::refusal::element;
 use crate::secret::Secret;
 use crate::sigv4::{self, Signing};
 use crate::step::{Failure, NEAR, Step, form};
-use plimsoll_core::text::shown;
 
 pub(super) const CLOUD: &str = "Amazon";
 
@@ -102,26 +103,6 @@ pub(super) fn is_region(text: &str) -> bool {
     (1..=32).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-}
-
-/// Access keys.
-#[derive(Debug, Clone)]
-pub(super) struct Keys {
-    pub(super) id: String,
-    pub(super) secret: Secret,
-    pub(super) session: Option<Secret>,
-}
-
-impl Keys {
-    /// Refuses what could not be signed with, or would end up in a header as something else.
-    fn new(step: Step, id: &str, secret: &str, session: Option<&str>) -> Result<Self, Failure> {
-        let printable = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-        if ![id, secret].into_iter().chain(session).all(printable) {
-            return Err(step.denied("the keys have spaces or characters that no key has"));
-        }
-        let session = session.map(Secret::new);
-        Ok(Self { id: id.to_owned(), secret: Secret::new(secret), session })
-    }
 }
 
 /// The password for `ecr`; `None` where the environment has no keys.

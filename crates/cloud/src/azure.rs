@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use plimsoll_core::Timestamp;
+use plimsoll_core::text::shown;
 use plimsoll_http::{Client, HeaderName, HeaderValue, Request, Url};
 use serde::Deserialize;
 
@@ -20,7 +21,6 @@ use crate::jwt;
 use crate::login::{Login, TimedLogin};
 use crate::secret::Secret;
 use crate::step::{Failure, NEAR, Step, form};
-use plimsoll_core::text::shown;
 
 pub(super) const CLOUD: &str = "Azure";
 

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plimsoll_core::Timestamp;
+use plimsoll_core::text::shown;
 use plimsoll_http::{Client, HeaderName, HeaderValue, Request, Url, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -26,7 +27,6 @@ use crate::jwt;
 use crate::login::{Login, TimedLogin, basic};
 use crate::secret::Secret;
 use crate::step::{Failure, NEAR, Step, form};
-use plimsoll_core::text::shown;
 
 pub(super) const CLOUD: &str = "Google";
 
@@ -146,7 +146,7 @@ pub(super) async fn credentials(
     let place = shown(&path.display().to_string());
     let bytes = STEP.file(&path)?;
     // Not the parser's own words: they may quote a part of the key.
-    let file: File = plimsoll_core::json::from_slice(&bytes, crate::step::ANSWER)
+    let file: File = plimsoll_core::json::from_slice(&bytes, crate::refusal::ANSWER)
         .map_err(|_| STEP.denied(format!("{place} is not a credentials file")))?;
     match file {
         File::ServiceAccount { client_email, private_key, private_key_id, token_uri } => {

@@ -42,7 +42,7 @@ pub(super) fn expiry(token: &str) -> Option<i64> {
         return None;
     };
     let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
-    json::from_slice::<Claims>(&claims, crate::step::ANSWER).ok().map(|c| c.exp)
+    json::from_slice::<Claims>(&claims, crate::refusal::ANSWER).ok().map(|c| c.exp)
 }
 
 /// The first block of a PEM text.

@@ -14,6 +14,7 @@
 //! - Of an answer that is a refusal, a message repeats the status and the error code: its other words may hold the token.
 
 mod aws;
+mod aws_keys;
 mod azure;
 mod environment;
 mod google;

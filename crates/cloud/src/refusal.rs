@@ -3,7 +3,8 @@
 use plimsoll_core::json;
 use serde::Deserialize;
 
-use crate::step::ANSWER;
+/// Bytes of an answer or of a file with a token or key. The largest tokens known have some 16 KiB.
+pub(crate) const ANSWER: u64 = 64 * 1024;
 
 /// The error code of a refusal in any of the clouds' documents: OAuth's and Azure's `error`, Google's `error.status`,
 /// Amazon's `__type`, `code` and `Code`, in JSON or XML. A code is a word; anything else is not shown.

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use aws_lc_rs::{digest, hmac};
 use plimsoll_core::Timestamp;
 
-use crate::aws::Keys;
+use crate::aws_keys::Keys;
 
 /// What is signed.
 pub(super) struct Signing<'a> {

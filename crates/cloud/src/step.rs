@@ -13,11 +13,9 @@ use plimsoll_core::{Classify as _, Kind, json, read};
 use plimsoll_http::{Client, HeaderValue, Request, Response, Url, header};
 use serde::de::DeserializeOwned;
 
-use crate::refusal::code;
+use crate::refusal::{ANSWER, code};
 use crate::secret::{Secret, sensitive};
 
-/// Bytes of an answer or of a file with a token or key. The largest tokens known have some 16 KiB.
-pub(crate) const ANSWER: u64 = 64 * 1024;
 /// How long one step may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a metadata service may take. It is on the same host; elsewhere nothing answers at all.

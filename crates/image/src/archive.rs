@@ -12,14 +12,16 @@
 mod again;
 mod docker;
 mod members;
+mod span;
 
 use std::io::Read;
 use std::path::Path;
 
 use plimsoll_core::{Digest, Limits};
 
-use crate::index::{Chooser, Objects};
+use crate::index::Chooser;
 use crate::layout::check_version;
+use crate::objects::Objects;
 use crate::source::Referrers;
 use crate::{Descriptor, Error, Source};
 pub(crate) use again::Restream;

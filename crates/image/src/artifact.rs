@@ -10,13 +10,13 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use plimsoll_core::text::shown;
 use plimsoll_core::{Digest, LimitExceeded, Limits, Platform, Timestamp, read};
 use serde::Deserialize;
 
 use crate::descriptor::null_is_default;
 use crate::manifest::{self, Document, Manifest, strict};
 use crate::{Descriptor, Error, Source, media};
-use plimsoll_core::text::shown;
 
 /// What a subject turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]

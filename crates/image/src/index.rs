@@ -4,15 +4,14 @@
 //! distribution specification's referrers tag schema: a subject's referrers may also be listed by an index under the
 //! name `sha256-<hex>`. Fetching is left to whoever holds the objects.
 
-use std::io::Read;
-
-use plimsoll_core::{Digest, LimitExceeded, Limits, read};
+use plimsoll_core::text::shown;
+use plimsoll_core::{Digest, Limits};
 
 use crate::layout::saved;
 use crate::manifest::{self, Document, Index};
+use crate::objects::Objects;
 use crate::source::Referrers;
 use crate::{Descriptor, Error, media};
-use plimsoll_core::text::shown;
 
 /// The reference name of an image in a layout.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -22,44 +21,6 @@ const IMAGE_NAME: &str = "io.containerd.image.name";
 /// How many times more referrers are listed than will be looked at: the order of an index says nothing about which are
 /// new, so whoever looks has to see enough to choose from.
 const LISTED: usize = 16;
-
-/// The objects that an index points to.
-pub(crate) trait Objects {
-    /// The place, for messages.
-    fn describe(&self) -> String;
-
-    /// Bounds for what is read.
-    fn limits(&self) -> &Limits;
-
-    /// A blob, unverified.
-    fn open(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error>;
-
-    /// A small blob, verified.
-    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
-        let what = format!("manifest {}", descriptor.digest);
-        let limit = self.limits().manifest_bytes;
-        if descriptor.size > limit {
-            return Err(LimitExceeded::new("manifest_bytes", limit, what).into());
-        }
-        let stream = self.open(descriptor)?;
-        let bytes = read::to_end(stream, descriptor.size, "size", &what).map_err(|error| match error {
-            read::Error::Io { what, source } => Error::io(what, source),
-            _ => Error::SizeMismatch {
-                what: what.clone(),
-                got: descriptor.size + 1,
-                expected: descriptor.size,
-            },
-        })?;
-        descriptor.check(&bytes, &what)?;
-        Ok(bytes)
-    }
-
-    /// A manifest, verified and parsed.
-    fn parsed(&self, descriptor: &Descriptor) -> Result<Document, Error> {
-        let what = format!("manifest {}", descriptor.digest);
-        manifest::parse(&self.document(descriptor)?, &descriptor.media_type, &what, self.limits())
-    }
-}
 
 /// An index, and which of its images is meant.
 #[derive(Debug)]

@@ -20,9 +20,10 @@ use std::sync::OnceLock;
 use plimsoll_core::{Digest, LimitExceeded, Limits, read};
 use serde::Deserialize;
 
-use crate::index::{Chooser, Objects};
+use crate::index::Chooser;
 use crate::layout::saved::Unlisted;
 use crate::manifest::strict;
+use crate::objects::Objects;
 use crate::source::Referrers;
 use crate::{Descriptor, Error, Source};
 

@@ -22,6 +22,7 @@ pub mod layout;
 pub mod local;
 pub mod manifest;
 pub mod media;
+mod objects;
 pub mod rootdir;
 pub mod source;
 mod stoppable;

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_core::text::shown;
 use plimsoll_core::{LimitExceeded, Limits, json};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,6 @@ use serde_json::Value;
 
 use crate::descriptor::null_is_default;
 use crate::{Descriptor, Error, media};
-use plimsoll_core::text::shown;
 
 /// A manifest of either kind.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,13 +20,13 @@ mod sparse;
 
 use std::io::{self, BufRead};
 
+use plimsoll_core::text::shown;
 use plimsoll_core::{LimitExceeded, Limits};
 
 use crate::Error;
 use crate::error::TarProblem;
 use header::{BLOCK, Block, Format};
 use pax::Records;
-use plimsoll_core::text::shown;
 use sparse::Sparse;
 
 pub(crate) use name::{clean_link, normalise};

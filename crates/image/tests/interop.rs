@@ -17,8 +17,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use memory::{ALL, MemorySource, texts};
 use plimsoll_testkit::{ImageBuilder, Layer};
+
+use memory::{ALL, MemorySource, texts};
 
 /// A tree with what the formats differ in: long names and links, hard links, holes, names that are not ASCII.
 fn tree(root: &Path) -> BTreeMap<String, String> {

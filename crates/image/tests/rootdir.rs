@@ -14,10 +14,11 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use memory::{FIXED, KEEP, Rule, texts};
 use plimsoll_core::Limits;
 use plimsoll_core::rootfs::{FileSet, Select, Want};
 use plimsoll_image::{Error, rootdir};
+
+use memory::{FIXED, KEEP, Rule, texts};
 
 const META: Rule = Rule {
     rule: |path, _| if path.ends_with("META") { KEEP } else { Want::Skip },

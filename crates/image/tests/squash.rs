@@ -6,10 +6,11 @@ mod memory;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use memory::{KEEP, MemorySource, Rule};
 use plimsoll_core::rootfs::Want;
 use plimsoll_testkit::{Compression, ImageBuilder, Layer};
 use proptest::prelude::*;
+
+use memory::{KEEP, MemorySource, Rule};
 
 #[derive(Debug, Clone)]
 enum Op {

@@ -25,10 +25,10 @@ use aws_lc_rs::{hmac, rand};
 use plimsoll_core::{Classify as _, Digest, Reference, Timestamp};
 use plimsoll_files::cache as files;
 use plimsoll_http::HeaderValue;
+use plimsoll_image::{Descriptor, Referrers};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Credentials;
-use plimsoll_image::{Descriptor, Referrers};
 
 /// The largest blob that is kept. Bundles and configurations have some kilobytes; layers are not for a cache of this size.
 pub(crate) const OBJECT: u64 = 4 << 20;

@@ -30,12 +30,12 @@ use std::sync::Arc;
 
 use plimsoll_core::{Digest, Limits, Reference, Timestamp};
 use plimsoll_http::Client;
+use plimsoll_image::{Content, Descriptor, Error as ImageError, Listing, Referrers, Source, Store};
 
 use crate::auth::Credentials;
 use crate::{Cache, Error, Plan};
 use kept::Kept;
 use places::Places;
-use plimsoll_image::{Content, Descriptor, Error as ImageError, Listing, Referrers, Source, Store};
 
 pub use probe::Probe;
 pub(crate) use session::explanation;

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use plimsoll_core::{LimitExceeded, Limits};
 
-use super::members::Span;
+use super::span::Span;
 use crate::Error;
 use crate::inflate::MAGIC_BYTES;
 use crate::tar::Stream;

@@ -8,16 +8,18 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use plimsoll_core::text::shown;
 use plimsoll_core::{Algorithm, Digest, Hasher, LimitExceeded, Reference, json};
 use serde::Deserialize;
 
-use super::members::{Members, Span};
+use super::members::Members;
+use super::span::Span;
 use crate::descriptor::null_is_default;
-use crate::index::{Objects as _, has_tag};
+use crate::index::has_tag;
 use crate::manifest::{Manifest, strict};
 use crate::media::{self, Compression};
+use crate::objects::Objects as _;
 use crate::{Descriptor, Error};
-use plimsoll_core::text::shown;
 
 /// One image of such an archive.
 #[derive(Debug)]

@@ -8,23 +8,17 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use plimsoll_core::Limits;
+use plimsoll_core::text::shown;
 
 use super::again::{Again, Restream, Tap};
+use super::span::Span;
 use crate::error::TarProblem;
-use crate::index::Objects;
 use crate::inflate::{MAGIC_BYTES, detect};
 use crate::layout::small;
 use crate::media::Compression;
+use crate::objects::Objects;
 use crate::tar::{Entry, Kind, Reader, Stream, clean_link};
 use crate::{Descriptor, Error};
-use plimsoll_core::text::shown;
-
-/// Where the bytes of a member are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) offset: u64,
-    pub(super) size: u64,
-}
 
 #[derive(Debug)]
 enum Member {

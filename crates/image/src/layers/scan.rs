@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use plimsoll_core::rootfs::{Select, Want};
+use plimsoll_core::text::shown;
 use plimsoll_core::{LimitExceeded, Limits};
 
 use super::exact::Tree;
@@ -19,7 +20,6 @@ use super::paths::{Hashes, Keyed, base, join, parent};
 use crate::Error;
 use crate::error::TarProblem;
 use crate::tar::{Entry, Kind, Reader, Stream, clean_link};
-use plimsoll_core::text::shown;
 
 /// What to look for beside the hashes.
 pub(super) struct Interest<'a> {

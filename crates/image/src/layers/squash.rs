@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{FileSet, FoundFile, LayerRef, Select, Want};
+use plimsoll_core::text::shown;
 use plimsoll_core::{LimitExceeded, Limits};
 
 use super::facts::{Known, Node, Present, Record, Target};
 use super::paths::{Keyed, join, parent};
 use super::scan::Targets;
 use crate::Error;
-use plimsoll_core::text::shown;
 
 pub(super) struct Stack<'a> {
     layers: &'a [Known],

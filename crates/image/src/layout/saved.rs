@@ -17,8 +17,8 @@ use std::path::Path;
 
 use plimsoll_core::Digest;
 
-use crate::index::Objects;
 use crate::manifest::{Document, Manifest};
+use crate::objects::Objects;
 use crate::{Descriptor, Error, media};
 
 /// The annotation of an entry with what it is.

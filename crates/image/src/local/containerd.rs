@@ -20,17 +20,17 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use plimsoll_core::text::shown;
 use plimsoll_core::{Digest, Limits, Platform};
 
 use super::names::{Named, choose};
 use super::narrow::{Holds, Narrowed, narrow};
 use super::{is_there, open};
-use crate::index::Objects;
 use crate::manifest::Document;
+use crate::objects::Objects;
 use crate::source::Referrers;
 use crate::{Descriptor, Error, Source};
 use bolt::Bolt;
-use plimsoll_core::text::shown;
 
 const STORE: &str = "containerd";
 const NAMES: &str = "io.containerd.metadata.v1.bolt/meta.db";

@@ -18,6 +18,7 @@ use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
+use plimsoll_core::text::shown;
 use plimsoll_core::{Digest, Limits, Platform};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -29,7 +30,6 @@ use crate::descriptor::null_is_default;
 use crate::manifest::{self, Document, strict};
 use crate::source::Referrers;
 use crate::{Descriptor, Error, Source};
-use plimsoll_core::text::shown;
 pub use socket::{podman_socket, socket};
 
 /// What the engine's store is called in messages.

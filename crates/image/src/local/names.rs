@@ -5,10 +5,10 @@
 //! (`app:1` finds `localhost/team/app:1`), and identifiers, shortened to no less than twelve digits. A name that means
 //! several images is an error.
 
+use plimsoll_core::text::shown;
 use plimsoll_core::{Digest, Reference};
 
 use crate::Error;
-use plimsoll_core::text::shown;
 
 /// One image of a store.
 #[derive(Debug, Clone)]

@@ -24,9 +24,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
+use tempfile::TempDir;
+
 use corpus::{Case, Expected, Peer};
 use peers::{View, shown};
-use tempfile::TempDir;
 
 /// How many archives are made by chance.
 const BY_CHANCE: usize = 6_000;

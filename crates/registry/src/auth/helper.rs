@@ -14,11 +14,11 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use plimsoll_core::json;
+use plimsoll_core::text::shown;
 use serde::Deserialize;
 
 use super::{Credentials, Secret};
 use crate::Error;
-use plimsoll_core::text::shown;
 
 /// Bytes of a helper's answer. Access tokens of cloud providers have a few KiB.
 const ANSWER: u64 = 64 * 1024;

@@ -6,13 +6,13 @@
 //! addresses it may lead to is the HTTP client's rule for hosts that the user did not name.
 
 use plimsoll_core::json;
+use plimsoll_core::text::shown;
 use plimsoll_http::{Client, HeaderValue, Request, Url, header};
 use serde::Deserialize;
 
 use super::config::is_docker_hub;
 use super::{Credentials, Secret};
 use crate::Error;
-use plimsoll_core::text::shown;
 
 /// Bytes of a token server's answer. The largest tokens known have some 16 KiB.
 const ANSWER: u64 = 256 * 1024;

@@ -17,11 +17,11 @@
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::Reference;
+use plimsoll_core::text::shown;
 use plimsoll_http::{ClientCertificate, HeaderMap, HeaderName, HeaderValue, Url};
 
 use super::document::{Document, Table, Value, contents};
 use crate::Error;
-use plimsoll_core::text::shown;
 
 /// What one file says.
 pub(super) struct Hosts {

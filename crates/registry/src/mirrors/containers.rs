@@ -15,10 +15,10 @@
 //! What it says about short names is not followed: names are always complete here.
 
 use plimsoll_core::Reference;
+use plimsoll_core::text::shown;
 
 use super::document::{Document, Table, Value};
 use crate::Error;
-use plimsoll_core::text::shown;
 
 /// One `[[registry]]`.
 #[derive(Debug, Clone)]

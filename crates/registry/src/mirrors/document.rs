@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use plimsoll_core::text::shown;
 use plimsoll_core::{Limits, read};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::Error;
-use plimsoll_core::text::shown;
 
 /// The text of a configuration file.
 pub(super) struct Document {

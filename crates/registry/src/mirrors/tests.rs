@@ -1,7 +1,8 @@
 use std::fs;
 
-use super::*;
 use plimsoll_core::{Classify as _, Kind};
+
+use super::*;
 
 /// Files below a folder of their own.
 struct Files(tempfile::TempDir);

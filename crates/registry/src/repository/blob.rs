@@ -11,14 +11,14 @@ use std::time::Duration;
 use bytes::{Buf as _, Bytes};
 use plimsoll_core::LimitExceeded;
 use plimsoll_http::{HeaderValue, Request, Response, header};
+use plimsoll_image::Descriptor;
+use plimsoll_image::Error as ImageError;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::places::{Places, Wanted};
 use super::session::{Access, Redirects, Session, http_error};
 use crate::Error;
-use plimsoll_image::Descriptor;
-use plimsoll_image::Error as ImageError;
 
 /// Pieces on the way to a reader. hyper's pieces have up to about 400 KiB, so that a stalled reader holds a few MiB.
 const PIECES: usize = 8;

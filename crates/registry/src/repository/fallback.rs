@@ -8,16 +8,16 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
+use plimsoll_core::text::shown;
 use plimsoll_core::{Algorithm, Digest, json};
+use plimsoll_image::Error as ImageError;
+use plimsoll_image::{Descriptor, media};
 use serde_json::{Value, json};
 
 use super::manifest::{self, Fetched};
 use super::push::{self, Precondition};
 use super::session::Session;
 use crate::Error;
-use plimsoll_core::text::shown;
-use plimsoll_image::Error as ImageError;
-use plimsoll_image::{Descriptor, media};
 
 /// How often an update is tried. In each round one of those who compete gets through, so this bounds how many may compete
 /// for long; the waits between spread them out.

@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use plimsoll_core::{Digest, Timestamp};
 use plimsoll_http::HeaderValue;
+use plimsoll_image::Error as ImageError;
+use plimsoll_image::{Descriptor, Listing, Referrers};
 
 use super::manifest::{self, Answer, Fetched, Resolved};
 use super::places::Places;
 use super::{fallback, runtime};
 use crate::Error;
 use crate::cache::{Cache, OBJECT, Question, Said, Section};
-use plimsoll_image::Error as ImageError;
-use plimsoll_image::{Descriptor, Listing, Referrers};
 
 /// A registry's places, and what is kept of what they sent.
 pub(super) struct Kept {

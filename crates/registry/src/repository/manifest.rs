@@ -1,16 +1,16 @@
 //! Manifests by tag and by digest. The digest is always computed from the bytes.
 
 use bytes::Bytes;
+use plimsoll_core::text::shown;
 use plimsoll_core::{Digest, LimitExceeded};
 use plimsoll_http::{HeaderName, HeaderValue, Request, Response, header};
+use plimsoll_image::Error as ImageError;
+use plimsoll_image::{Descriptor, media};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::session::{Access, Redirects, Session, http_error};
 use crate::Error;
-use plimsoll_core::text::shown;
-use plimsoll_image::Error as ImageError;
-use plimsoll_image::{Descriptor, media};
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 

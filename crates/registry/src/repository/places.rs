@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use plimsoll_core::{Digest, LimitExceeded, Limits, Reference};
 use plimsoll_http::{Client, HeaderValue, TlsFault};
+use plimsoll_image::Error as ImageError;
+use plimsoll_image::{Descriptor, Referrers};
 use tokio::sync::OnceCell;
 
 use super::blob;
@@ -16,8 +18,6 @@ use super::session::Session;
 use crate::Error;
 use crate::auth::Credentials;
 use crate::mirrors::{Dead, Place, Plan};
-use plimsoll_image::Error as ImageError;
-use plimsoll_image::{Descriptor, Referrers};
 
 /// Where one name is read, and where it is written.
 pub(super) struct Places {

@@ -9,18 +9,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use plimsoll_core::text::shown;
 use plimsoll_core::{Digest, json};
 use plimsoll_http::{HeaderValue, Request, Response, Url, header};
+use plimsoll_image::Error as ImageError;
+use plimsoll_image::descriptor::null_is_default;
+use plimsoll_image::{Descriptor, Referrers, media};
 use serde::Deserialize;
 
 use super::manifest::{self, Answer, Fetched};
 use super::session::{Access, Redirects, Session};
 use super::{fallback, link};
 use crate::Error;
-use plimsoll_core::text::shown;
-use plimsoll_image::Error as ImageError;
-use plimsoll_image::descriptor::null_is_default;
-use plimsoll_image::{Descriptor, Referrers, media};
 
 /// Pages of one list; registries put 50 to 1,000 descriptors on one.
 const PAGES: usize = 256;

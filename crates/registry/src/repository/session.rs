@@ -5,8 +5,11 @@
 
 use std::collections::HashMap;
 
+use plimsoll_cloud::Failure;
+use plimsoll_core::text::shown;
 use plimsoll_core::{Kind, Limits, Reference};
 use plimsoll_http::{Client, HeaderMap, HeaderValue, Method, Request, Response, Url, header, is_loopback};
+use plimsoll_image::Error as ImageError;
 use serde::Deserialize;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -14,9 +17,6 @@ use crate::Error;
 use crate::auth::{self, Challenge, Credentials, Exchange, Grant};
 use crate::cache::{Cache, Section};
 use crate::mirrors::{Place, contacted};
-use plimsoll_cloud::Failure;
-use plimsoll_core::text::shown;
-use plimsoll_image::Error as ImageError;
 
 /// Bytes of an error document that are read; messages beyond are cut.
 const EXPLANATION: u64 = 16 * 1024;

@@ -15,13 +15,13 @@ use std::io::{self, BufRead as _, BufReader, Read};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use plimsoll_core::text::shown;
 use plimsoll_core::{LimitExceeded, Limits, json};
 use serde::Deserialize;
 
 use super::beneath::Beneath;
 use crate::Error;
 use crate::inflate::Gunzip;
-use plimsoll_core::text::shown;
 
 /// Bytes of one line. A header with a long name and attributes has a few KiB; padding comes in pieces of 1 MiB.
 const LINE: u64 = 16 * 1024 * 1024;

@@ -1,0 +1,24 @@
+//! Amazon's access keys.
+
+use crate::secret::Secret;
+use crate::step::{Failure, Step};
+
+/// Access keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    pub(crate) id: String,
+    pub(crate) secret: Secret,
+    pub(crate) session: Option<Secret>,
+}
+
+impl Keys {
+    /// Refuses what could not be signed with, or would end up in a header as something else.
+    pub(crate) fn new(step: Step, id: &str, secret: &str, session: Option<&str>) -> Result<Self, Failure> {
+        let printable = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+        if ![id, secret].into_iter().chain(session).all(printable) {
+            return Err(step.denied("the keys have spaces or characters that no key has"));
+        }
+        let session = session.map(Secret::new);
+        Ok(Self { id: id.to_owned(), secret: Secret::new(secret), session })
+    }
+}

@@ -1,0 +1,8 @@
+//! Where a member's content lies in its archive.
+
+/// Where the bytes of a member are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) offset: u64,
+    pub(super) size: u64,
+}

@@ -1,0 +1,46 @@
+//! What holds the objects that an index points to: a folder, or a tar file.
+
+use std::io::Read;
+
+use plimsoll_core::{LimitExceeded, Limits, read};
+
+use crate::manifest::{self, Document};
+use crate::{Descriptor, Error};
+
+/// The objects that an index points to.
+pub(crate) trait Objects {
+    /// The place, for messages.
+    fn describe(&self) -> String;
+
+    /// Bounds for what is read.
+    fn limits(&self) -> &Limits;
+
+    /// A blob, unverified.
+    fn open(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error>;
+
+    /// A small blob, verified.
+    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+        let what = format!("manifest {}", descriptor.digest);
+        let limit = self.limits().manifest_bytes;
+        if descriptor.size > limit {
+            return Err(LimitExceeded::new("manifest_bytes", limit, what).into());
+        }
+        let stream = self.open(descriptor)?;
+        let bytes = read::to_end(stream, descriptor.size, "size", &what).map_err(|error| match error {
+            read::Error::Io { what, source } => Error::io(what, source),
+            _ => Error::SizeMismatch {
+                what: what.clone(),
+                got: descriptor.size + 1,
+                expected: descriptor.size,
+            },
+        })?;
+        descriptor.check(&bytes, &what)?;
+        Ok(bytes)
+    }
+
+    /// A manifest, verified and parsed.
+    fn parsed(&self, descriptor: &Descriptor) -> Result<Document, Error> {
+        let what = format!("manifest {}", descriptor.digest);
+        manifest::parse(&self.document(descriptor)?, &descriptor.media_type, &what, self.limits())
+    }
+}

@@ -42,6 +42,11 @@ pub struct Access {
 }
 
 impl Access {
+    /// The settings of its HTTP clients.
+    pub fn http(&self) -> &plimsoll_http::Settings {
+        self.clients.settings()
+    }
+
     /// The same for work that `cancel` stops. What was fetched and connected stays shared.
     #[must_use]
     pub fn under(&self, cancel: &Cancel) -> Self {

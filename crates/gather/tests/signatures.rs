@@ -12,11 +12,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_cloud::{Cloud, Mode};
-use plimsoll_core::{Digest, Limits, Timestamp};
+use plimsoll_core::{Cancel, Digest, Limits, Timestamp};
 use plimsoll_gather::{Access, Collection, Opened, Registries, Subject, evidence, layers, open};
 use plimsoll_image::media;
 use plimsoll_policy::{Collected, Decision, DenyList, Outcome, Policy, Rule, Signatures, Verdict, evaluate};
-use plimsoll_registry::RegistryConfig;
+use plimsoll_registry::{Clients, RegistryConfig};
 use plimsoll_signing::evidence::older_tag;
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Pair, Sigstore, hex, pae, pem};
 use plimsoll_testkit::{Artifact, Fault, ImageBuilder, Layer, Registry, attachment};
@@ -58,11 +58,15 @@ impl World {
     fn open(&self) -> Opened {
         let subject = Subject::parse(&self.registry.reference("app", &self.digest().to_string())).unwrap();
         let access = Access {
-            http: plimsoll_http::Settings { retries: 0, ..plimsoll_http::Settings::default() },
+            clients: Clients::new(plimsoll_http::Settings {
+                retries: 0,
+                ..plimsoll_http::Settings::default()
+            }),
             registries: Registries::new(|| Ok(RegistryConfig::none())),
             cloud: Cloud::of_process(Mode::Off),
             cache: None,
             limits: Limits::default(),
+            cancel: Cancel::never(),
         };
         open(&subject, &access).unwrap()
     }

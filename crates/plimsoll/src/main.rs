@@ -11,6 +11,7 @@ mod failure;
 mod output;
 mod progress;
 mod render;
+mod report;
 mod schemas;
 mod settings;
 

@@ -15,10 +15,11 @@ use crate::args::blob::{AttestBlob, SignBlob, VerifyBlob, VerifyBlobAttestation}
 use crate::args::verify::Format;
 use crate::commands::attest::statement;
 use crate::commands::predicate;
-use crate::commands::verification::{Entry, Form, Held, finish, with_step};
+use crate::commands::verification::{Form, finish};
 use crate::commands::verify::attestation_form;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
+use crate::report::verification::{Entry, Held, with_step};
 use crate::settings::{self, Signing, TrustSettings};
 
 /// What a file is known by.

@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &Check, limits: &Limits, console: Console) -> Resul
     let run = Run {
         arguments,
         rules: Rules::load(arguments.policy.as_deref(), &arguments.deny_list, limits)?,
-        roots: Roots::new(&arguments.root, &access.http)?,
+        roots: Roots::new(&arguments.root, access.http())?,
         access,
         layers: layers(limits),
         // Without a usable database there is still a verdict: the rule about vulnerabilities is unknown.

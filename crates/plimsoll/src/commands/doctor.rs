@@ -7,7 +7,6 @@ mod network;
 use plimsoll_core::{Kind, Timestamp, clock};
 use plimsoll_signing::trust::Cached;
 use plimsoll_vuln::{Database, ScanSettings};
-use serde::Serialize;
 
 use crate::args::db::Format;
 use crate::args::doctor::Doctor;
@@ -15,68 +14,11 @@ use crate::config::{Config, Parsed};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render::table::{Paint, count};
+use crate::report::doctor::{Check, Report, Status};
 use crate::{render, settings};
 
-/// The version of the JSON result.
-const DOCTOR_V1: &str = "plimsoll.dev/doctor/v1";
 /// The source is not older than this, so no clock that is right shows an earlier time.
 const NOT_BEFORE: &str = "2026-11-21T00:00:00Z";
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Report {
-    schema_version: &'static str,
-    checked_at: Timestamp,
-    checks: Vec<Check>,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Check {
-    pub(crate) name: &'static str,
-    /// Which one of several.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) about: Option<String>,
-    pub(crate) status: Status,
-    pub(crate) message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) hint: Option<String>,
-}
-
-/// How it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Status {
-    /// As it should be.
-    Ok,
-    /// Something to know about.
-    Warn,
-    /// What depends on it will not work.
-    Fail,
-    /// Not looked at, or not set up.
-    Skip,
-}
-
-impl Check {
-    fn new(name: &'static str, status: Status, message: impl Into<String>) -> Self {
-        Self { name, about: None, status, message: message.into(), hint: None }
-    }
-
-    fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
-    }
-
-    fn about(self, about: impl Into<String>) -> Self {
-        Self { about: Some(about.into()), ..self }
-    }
-
-    #[expect(clippy::needless_pass_by_value, reason = "used as a function from errors to checks")]
-    fn failed(name: &'static str, failure: Failure) -> Self {
-        let hint = failure.hint().map(str::to_owned);
-        Self { hint, ..Self::new(name, Status::Fail, failure.to_string()) }
-    }
-}
 
 pub(super) fn run(arguments: &Doctor, parsed: &Parsed, console: Console) -> Result<Exit, Failure> {
     let now = settings::now(&arguments.instant);
@@ -92,7 +34,7 @@ pub(super) fn run(arguments: &Doctor, parsed: &Parsed, console: Console) -> Resu
     let failed = checks.iter().filter(|check| check.status == Status::Fail).count();
     let warned = checks.iter().filter(|check| check.status == Status::Warn).count();
     if arguments.json || arguments.output == Format::Json {
-        output::emit_json(None, &Report { schema_version: DOCTOR_V1, checked_at: now, checks })?;
+        output::emit_json(None, &Report::new(now, checks))?;
     } else {
         let paint = Paint(console.stdout_colors());
         output::emit(None, |out| render::doctor::write(&checks, paint, out))?;

@@ -1,6 +1,5 @@
 //! `plimsoll evidence tree|attach|download|copy|save|load|inspect|upgrade`.
 
-mod claims;
 mod moving;
 mod tree;
 
@@ -20,10 +19,8 @@ use crate::commands::place::{self, Place};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render::table::Paint;
+use crate::report::claims::Claims;
 use crate::{render, settings};
-
-pub(crate) use claims::Claims;
-pub(crate) use tree::{Item, ItemKind, Report};
 
 pub(super) fn run(arguments: &Evidence, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     match &arguments.command {
@@ -194,7 +191,7 @@ fn one_line(bytes: &[u8]) -> Vec<u8> {
 
 fn inspect(arguments: &Inspect, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     let bytes = read_bundle(&arguments.path, limits)?;
-    let claims = Claims::of(&arguments.path, &bytes, limits)?;
+    let claims = Claims::read(&arguments.path, &bytes, limits)?;
     match arguments.output {
         Format::Json => output::emit_json(None, &claims)?,
         Format::Table => {

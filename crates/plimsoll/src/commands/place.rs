@@ -1,9 +1,10 @@
 //! Images that evidence is attached to: opening the place, and which of its images are meant.
 
-use plimsoll_core::{Digest, Kind, Limits, Platform, Reference};
+use plimsoll_core::{Cancel, Digest, Kind, Limits, Platform, Reference};
 use plimsoll_gather::{Access, Subject, open_registry};
 use plimsoll_image::layout::Layout;
 use plimsoll_image::{Descriptor, Store, artifact};
+use plimsoll_registry::Clients;
 use plimsoll_signing::key::KeyAccess;
 use plimsoll_signing::layout::LayoutStore;
 
@@ -39,17 +40,18 @@ pub(super) struct Meant {
 /// What opening needs.
 pub(super) fn access(network: &Network, limits: &Limits) -> Result<Access, Failure> {
     Ok(Access {
-        http: settings::http(network)?,
+        clients: Clients::new(settings::http(network)?),
         registries: settings::registries(network)?,
         cloud: settings::cloud(network),
         cache: None,
         limits: limits.clone(),
+        cancel: Cancel::never(),
     })
 }
 
 /// What references to keys are followed with, by the same settings.
 pub(super) fn keys(access: &Access) -> KeyAccess {
-    KeyAccess::of_process(access.http.clone(), access.cloud.clone())
+    KeyAccess::of_process(access.http().clone(), access.cloud.clone())
 }
 
 /// The repository in which evidence is kept apart from the images: what was named, or as for cosign `COSIGN_REPOSITORY`,

@@ -6,11 +6,10 @@ use plimsoll_core::{Digest, Kind, Limits, Timestamp, clock, json};
 use plimsoll_http::Url;
 use plimsoll_signing::services::{self, UnknownMembers};
 use plimsoll_signing::trust::{
-    self, AuthoritySpec, Cached, Entry, InitialRoot, Instance, LogSpec, Origin, PUBLIC_GOOD, SelectorSpec,
-    ServiceSpec, SigningConfigSpec, TrustedRootSpec, Versions,
+    self, AuthoritySpec, Cached, InitialRoot, Instance, LogSpec, Origin, PUBLIC_GOOD, SelectorSpec,
+    ServiceSpec, SigningConfigSpec, TrustedRootSpec,
 };
 use plimsoll_verify::TrustedRoot;
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::db::Format;
@@ -20,46 +19,8 @@ use crate::args::trust::{
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render::table::Paint;
+use crate::report::trust::{CacheReport, Report, TRUST_V1, TrustedRootReport};
 use crate::{render, settings};
-
-/// The version of the JSON result.
-const TRUST_V1: &str = "plimsoll.dev/trust/v1";
-
-/// What is trusted, and why.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Report {
-    schema_version: &'static str,
-    pub(crate) checked_at: Timestamp,
-    /// `file`, `cache` or `built-in`.
-    pub(crate) origin: &'static str,
-    /// The file, or the name of the instance.
-    pub(crate) name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) cache: Option<CacheReport>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) trusted_root: Option<TrustedRootReport>,
-    /// The services for signing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) services: Option<Vec<Entry>>,
-}
-
-/// How old a cache is.
-#[derive(Debug, Serialize)]
-pub(crate) struct CacheReport {
-    pub(crate) mirror: String,
-    pub(crate) updated: Timestamp,
-    pub(crate) expires: Timestamp,
-    pub(crate) expired: bool,
-    pub(crate) versions: Versions,
-}
-
-/// A trusted root.
-#[derive(Debug, Serialize)]
-pub(crate) struct TrustedRootReport {
-    pub(crate) digest: Digest,
-    pub(crate) entries: Vec<Entry>,
-}
 
 pub(super) fn run(arguments: &Trust, console: Console) -> Result<Exit, Failure> {
     match &arguments.command {

@@ -13,9 +13,10 @@ use crate::args::trust_flags::Outcome;
 use crate::args::verify::{AttestationFormat, Format, Verify, VerifyAttestation};
 use crate::commands::place::{self, Meant, Place};
 use crate::commands::predicate;
-use crate::commands::verification::{Entry, Form, Held, Refused, finish, with_step};
+use crate::commands::verification::{Form, finish};
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
+use crate::report::verification::{Entry, Held, Refused, with_step};
 use crate::settings::{self, TrustSettings};
 
 /// cosign's exit codes.
@@ -144,7 +145,7 @@ impl Request<'_> {
     fn image(&self, text: &str, place: &Place, meant: &Meant) -> Entry {
         let entry = self.attached(text, place, meant);
         let confirmed = match entry.error {
-            Some(_) => place.confirm(meant, self.access.http.offline),
+            Some(_) => place.confirm(meant, self.access.http().offline),
             None => Ok(()),
         };
         confirmed.map_or_else(|failure| Entry::new(text).unmet(failure, OTHER), |()| entry)

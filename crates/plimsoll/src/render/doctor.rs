@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::table::{Paint, Tone, safe};
-use crate::commands::doctor::{Check, Status};
+use crate::report::doctor::{Check, Status};
 
 /// Writes one line a check, and the hint below it.
 pub(crate) fn write(checks: &[Check], paint: Paint, out: &mut dyn Write) -> io::Result<()> {

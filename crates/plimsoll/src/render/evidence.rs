@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use super::table::{Paint, Tone, safe};
-use crate::commands::evidence::{Claims, Item, ItemKind, Report};
+use crate::report::claims::Claims;
+use crate::report::evidence::{Item, ItemKind, Report};
 
 /// Writes an image a paragraph and an attached thing a line.
 pub(crate) fn tree(report: &Report, paint: Paint, out: &mut dyn Write) -> io::Result<()> {

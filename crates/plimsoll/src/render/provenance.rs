@@ -6,7 +6,7 @@ use plimsoll_verify::provenance::{Aspect, Finding};
 
 use super::table::{Paint, Tone, count, safe};
 use super::verification;
-use crate::commands::provenance::{Attested, Judged};
+use crate::report::provenance::{Attested, Judged};
 
 /// Writes each subject with what is known about its build; what was refused when `refused` asks for it.
 pub(crate) fn table(results: &[Judged], refused: bool, paint: Paint, out: &mut dyn Write) -> io::Result<()> {

@@ -6,7 +6,7 @@ use plimsoll_core::Timestamp;
 use plimsoll_signing::trust::Entry;
 
 use super::table::{Paint, Tone, columns, safe};
-use crate::commands::trust::Report;
+use crate::report::trust::Report;
 
 /// Writes where it came from and how old it is, then a line for each authority, log and service.
 pub(crate) fn write(report: &Report, paint: Paint, out: &mut dyn Write) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::table::{Paint, Tone, safe};
-use crate::commands::verification::{Entry, Held, Refused};
+use crate::report::verification::{Entry, Held, Refused};
 
 /// Writes each image or file with what holds for it; what was refused when `refused` asks for it.
 pub(crate) fn table(entries: &[Entry], refused: bool, paint: Paint, out: &mut dyn Write) -> io::Result<()> {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use plimsoll_files::cache::{Cache, Fill};
 use rustix::fs::{Access, access, statvfs};
 
-use super::{Check, Status};
 use crate::failure::Failure;
+use crate::report::doctor::{Check, Status};
 use crate::settings;
 
 /// A database of all ecosystems takes about this much, and is replaced file by file.

@@ -8,11 +8,11 @@ use plimsoll_gather::{Subject, open_registry};
 use plimsoll_registry::Probe;
 use serde_json::Value;
 
-use super::{Check, Status};
 use crate::args::doctor::Doctor;
 use crate::commands::place;
 use crate::config::Parsed;
 use crate::failure::Failure;
+use crate::report::doctor::{Check, Status};
 
 /// Clocks that differ by more make short-lived tokens and certificates fail, and ages wrong.
 const SKEW: i64 = 300;

@@ -4,78 +4,15 @@ use plimsoll_core::{Digest, Limits};
 use plimsoll_image::{Store, media};
 use plimsoll_signing::evidence::{Bundles, Form, SkipReason, all, older_tag};
 use plimsoll_verify::Bundle;
-use serde::Serialize;
 
-use super::claims::Signer;
 use crate::args::db::Format;
 use crate::args::evidence::Tree;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
 use crate::render::table::Paint;
-
-/// The version of the JSON result.
-const TREE_V1: &str = "plimsoll.dev/evidence-tree/v1";
-
-/// What is attached to a subject.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Report {
-    schema_version: &'static str,
-    pub(crate) subject: String,
-    pub(crate) images: Vec<Image>,
-}
-
-/// The index, or an image in it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Image {
-    pub(crate) digest: Digest,
-    pub(crate) media_type: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) platform: Option<String>,
-    pub(crate) evidence: Vec<Item>,
-    /// There is more than the limits let through.
-    pub(crate) truncated: bool,
-}
-
-/// Something that is attached.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Item {
-    pub(crate) kind: ItemKind,
-    /// The manifest that ties it to the image.
-    pub(crate) referrer: Digest,
-    /// What is attached.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) digest: Option<Digest>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) size: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) media_type: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) predicate_type: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) claimed_signer: Option<Signer>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) problem: Option<String>,
-}
-
-/// In which form it is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum ItemKind {
-    /// A Sigstore bundle.
-    Bundle,
-    /// A signature as older versions of cosign wrote it.
-    OlderSignature,
-    /// An attestation as older versions of cosign wrote it.
-    OlderAttestation,
-    /// Something that nobody signed, such as an SBOM.
-    Artifact,
-    /// Something that could not be read.
-    Unusable,
-}
+use crate::report::claims::Signer;
+use crate::report::evidence::{Image, Item, ItemKind, Report};
 
 pub(super) fn run(arguments: &Tree, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     let place = super::open(&arguments.subject, &arguments.repository, &arguments.network, limits)?;
@@ -94,7 +31,7 @@ pub(super) fn run(arguments: &Tree, limits: &Limits, console: Console) -> Result
             truncated,
         });
     }
-    let report = Report { schema_version: TREE_V1, subject: place.subject.to_string(), images };
+    let report = Report::new(place.subject.to_string(), images);
     let file = arguments.file.output_file.as_deref();
     match arguments.output {
         Format::Json => output::emit_json(file, &report)?,

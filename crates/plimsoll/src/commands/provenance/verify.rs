@@ -5,16 +5,17 @@ use plimsoll_gather::{Access, Attached, Proof, Search, attached};
 use plimsoll_verify::provenance::{Aspect, Examined, Expected, Form, Publisher, bundles, examine};
 use plimsoll_verify::{Bundle, Error, Pattern, Signer, Statement, Subject, Text, Verified};
 
-use super::{Attested, Judged, PROVENANCE_V1, Report, Thing};
+use super::Thing;
 use crate::args::provenance::{Format, Verify};
 use crate::args::trust_flags::Trust;
 use crate::commands::blob::about_one;
 use crate::commands::place::{self, Meant, Place};
-use crate::commands::verification::{Held, Refused, with_step};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
 use crate::render::table::Paint;
+use crate::report::provenance::{Attested, Judged, Report};
+use crate::report::verification::{Held, Refused, with_step};
 use crate::settings::{self, TrustSettings};
 
 /// What is asked of each subject.
@@ -45,7 +46,7 @@ pub(super) fn run(arguments: &Verify, limits: &Limits, console: Console) -> Resu
         arguments,
     };
     let results: Vec<Judged> = arguments.subjects.iter().flat_map(|text| request.subject(text)).collect();
-    let report = Report { schema_version: PROVENANCE_V1, results };
+    let report = Report::new(results);
     let file = arguments.file.output_file.as_deref();
     match arguments.output {
         Format::Json => output::emit_json(file, &report)?,
@@ -160,7 +161,7 @@ impl Request<'_> {
                 None => self.attached(text, place, meant.digest)?,
             };
             if judged.error.is_some() && self.carried.is_none() {
-                place.confirm(&meant, self.access.http.offline)?;
+                place.confirm(&meant, self.access.http().offline)?;
             }
             Ok(Judged { platform: meant.platform, ..judged })
         };

@@ -72,7 +72,7 @@ impl std::fmt::Display for Signer {
 }
 
 impl Claims {
-    pub(super) fn of(path: &Path, bytes: &[u8], limits: &Limits) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &Path, bytes: &[u8], limits: &Limits) -> Result<Self, Failure> {
         let bundle = Bundle::parse(bytes, limits)?;
         let value: Value = serde_json::from_slice(bytes).unwrap_or_default();
         let list =
@@ -92,14 +92,14 @@ impl Claims {
             predicate_type: statement.as_ref().map(|statement| statement.predicate_type.clone()),
             subjects: statement.map(|statement| statement.subjects).unwrap_or_default(),
             claimed_signer: Signer::claimed(&bundle),
-            log_entries: list("/verificationMaterial/tlogEntries").iter().map(LogEntry::of).collect(),
+            log_entries: list("/verificationMaterial/tlogEntries").iter().map(LogEntry::read).collect(),
             timestamps: list("/verificationMaterial/timestampVerificationData/rfc3161Timestamps").len(),
         })
     }
 }
 
 impl LogEntry {
-    fn of(entry: &Value) -> Self {
+    fn read(entry: &Value) -> Self {
         // Numbers of 64 bits are strings in this mapping, and may be numbers.
         let text = |pointer: &str| match entry.pointer(pointer) {
             Some(Value::String(text)) => text.clone(),

@@ -1,0 +1,10 @@
+//! What commands found out, as types of their own: what is written as JSON, and what renderers show to people.
+//!
+//! A report knows neither flags nor terminals. Its fields are the JSON; their names change with its `schemaVersion` alone.
+
+pub(crate) mod claims;
+pub(crate) mod doctor;
+pub(crate) mod evidence;
+pub(crate) mod provenance;
+pub(crate) mod trust;
+pub(crate) mod verification;

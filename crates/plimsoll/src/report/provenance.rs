@@ -1,0 +1,59 @@
+//! How artifacts were built, and whether that is as expected.
+
+use plimsoll_core::{Digest, Timestamp};
+use plimsoll_verify::provenance::Examined;
+use serde::Serialize;
+
+use crate::report::verification::{Held, Refused, Told};
+
+/// The version of the JSON result.
+const PROVENANCE_V1: &str = "plimsoll.dev/provenance/v1";
+
+/// The result of `provenance verify`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Report {
+    schema_version: &'static str,
+    pub(crate) results: Vec<Judged>,
+}
+
+impl Report {
+    pub(crate) fn new(results: Vec<Judged>) -> Self {
+        Self { schema_version: PROVENANCE_V1, results }
+    }
+}
+
+/// One subject, and how it was built.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Judged {
+    /// As it was typed.
+    pub(crate) subject: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) digest: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) platform: Option<String>,
+    /// From when the oldest word of the registry is that was taken from the cache without asking again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) as_of: Option<Timestamp>,
+    /// One attestation at least is as expected.
+    pub(crate) verified: bool,
+    /// What somebody trusted has signed, those that are as expected first.
+    pub(crate) attestations: Vec<Attested>,
+    /// What was looked at and does not count.
+    pub(crate) refused: Vec<Refused>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<Told>,
+}
+
+/// An attestation that somebody trusted has signed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Attested {
+    /// Everything is as expected.
+    pub(crate) holds: bool,
+    #[serde(flatten)]
+    pub(crate) held: Held,
+    #[serde(flatten)]
+    pub(crate) examined: Examined,
+}

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::thread;
 
 use plimsoll_core::{Digest, Limits};
-use plimsoll_image::{Listing, Source};
-use plimsoll_signing::evidence::{Bundles, FoundBundle, SkipReason, bundles_in, older};
+use plimsoll_image::Source;
+use plimsoll_signing::evidence::{Bundles, FoundBundle, Search, SkipReason};
 use plimsoll_verify::{Check, Statement, Step, Verified};
 
 /// What is attached to a subject, verified.
@@ -85,38 +85,42 @@ impl Attached {
 
 /// What is looked for among what is attached.
 #[derive(Clone, Copy)]
-pub struct Search<'a> {
+pub struct Wanted<'a> {
     /// Whether statements of this predicate type are meant.
-    pub wanted: &'a (dyn Fn(&str) -> bool + Sync),
-    /// Whether what was found is enough.
-    pub enough: &'a dyn Fn(&Attached) -> bool,
-    /// Look at every referrer, also when there is enough: whoever wants the statements themselves wants them all.
-    pub every_referrer: bool,
+    pub is: &'a (dyn Fn(&str) -> bool + Sync),
+    /// When the search ends.
+    pub extent: Extent<'a>,
 }
 
-/// Fetches what is attached to `subject` and verifies the statements that are wanted. Not being able to find out what is
-/// attached is an error; anything wrong with one bundle is not. As long as what was found is not enough, the next place is
-/// looked at: the list of referrers that a registry gives first, its other one, and then what older versions of cosign left
-/// under tags. What is attached only ever adds, so nothing that was not looked at can take away.
+/// When a search ends.
+#[derive(Clone, Copy)]
+pub enum Extent<'a> {
+    /// After the place with which what was found is enough.
+    Until(&'a dyn Fn(&Attached) -> bool),
+    /// After the last place: whoever wants the statements themselves wants them all.
+    Everything,
+}
+
+/// Fetches what is attached to `subject`, place by place as [`Search`] has it, and verifies the statements that are wanted. Not
+/// being able to find out what is attached is an error; anything wrong with one bundle is not.
 pub fn attached(
     source: &dyn Source,
     subject: &Digest,
     check: &Check<'_>,
-    search: Search<'_>,
+    wanted: Wanted<'_>,
     limits: &Limits,
 ) -> Result<Attached, plimsoll_signing::Error> {
-    let Search { wanted, enough, every_referrer } = search;
-    let (mut attached, mut seen) = (Attached::default(), BTreeSet::new());
-    for listing in [Listing::First, Listing::Rest] {
-        let found = bundles_in(source, subject, listing, &seen, limits)?;
-        seen.extend(found.referrers());
-        attached.add(found, subject, check, wanted, limits);
-        if !every_referrer && enough(&attached) {
+    let subjects = [*subject];
+    let (mut search, mut attached) = (Search::new(source, &subjects, limits), Attached::default());
+    while let Some(place) = search.next_place()? {
+        for (subject, found) in place {
+            attached.add(found, &subject, check, wanted.is, limits);
+        }
+        if let Extent::Until(enough) = wanted.extent
+            && enough(&attached)
+        {
             break;
         }
-    }
-    if !enough(&attached) {
-        attached.add(older(source, subject, limits)?, subject, check, wanted, limits);
     }
     Ok(attached)
 }

@@ -13,7 +13,7 @@ use plimsoll_policy::{
     SubjectFacts, SubjectKind, VulnerabilityFacts,
 };
 use plimsoll_sbom::{Inventory, Problem, ProblemCode};
-use plimsoll_signing::evidence::{Bundles, SkipReason, bundles, older};
+use plimsoll_signing::evidence::{Bundles, Search, SkipReason};
 use plimsoll_verify::{Bundle, TrustedRoot};
 use plimsoll_vuln::{Database, ScanSettings};
 
@@ -257,26 +257,24 @@ fn vulnerabilities(inventory: &Inventory, collection: &Collection<'_>) -> Vulner
     }
 }
 
-/// A place to look for what is attached to a subject.
-type Look<'a> = &'a dyn Fn(&Digest) -> Result<Bundles, plimsoll_signing::Error>;
-
-/// Looks for signatures on the index and on the platform's manifest: among the referrers, and where these do not satisfy the
-/// policy, under the tags of older versions of cosign. Not being able to look is not the same as finding none: it makes the
-/// search unavailable, whatever else was found.
+/// Looks for signatures on the index and on the platform's manifest, place by place as [`Search`] has it, until what was found
+/// satisfies the policy. Not being able to look is not the same as finding none: it makes the search unavailable, whatever
+/// else was found.
 fn signatures(source: &dyn Source, digests: &ImageDigests, collection: &Collection<'_>) -> Signatures {
     let source = collection.apart.unwrap_or(source);
-    let limits = collection.layers.limits();
     let subjects: Vec<Digest> = [Some(digests.manifest), digests.index].into_iter().flatten().collect();
     let root = collection.root.ok();
     let mut all = Collected { root: root.map(TrustedRoot::digest), ..Collected::default() };
-    let looks: [Look<'_>; 2] =
-        [&|subject| bundles(source, subject, limits), &|subject| older(source, subject, limits)];
-    for look in looks {
-        for subject in &subjects {
-            match look(subject) {
-                Ok(found) => add(&mut all, &found, subject, collection),
-                Err(error) => return Signatures::Unavailable { reason: with_hint(&error) },
+    let mut search = Search::new(source, &subjects, collection.layers.limits());
+    loop {
+        match search.next_place() {
+            Ok(Some(place)) => {
+                for (subject, found) in &place {
+                    add(&mut all, found, subject, collection);
+                }
             }
+            Ok(None) => break,
+            Err(error) => return Signatures::Unavailable { reason: with_hint(&error) },
         }
         // A policy that names nobody is satisfied by nothing, and still says whether there are signatures.
         let nothing = all.verified.is_empty() && all.rejected.is_empty() && all.undecided.is_empty();

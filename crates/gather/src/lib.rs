@@ -13,7 +13,7 @@ mod open;
 mod registries;
 mod subject;
 
-pub use attached::{Attached, Proof, Rejected, Rejection, Search, attached};
+pub use attached::{Attached, Extent, Proof, Rejected, Rejection, Wanted, attached};
 pub use error::Error;
 pub use evidence::{Collection, Layers, evidence, inventory, layers};
 pub use open::{Access, Opened, open, open_registry};

@@ -1,8 +1,9 @@
 //! The bundles that are attached to an image, and what older versions of cosign attached.
 //!
 //! Owns finding and fetching them; nothing is verified here, and nothing is believed: anybody who may push to the repository
-//! can attach anything. [`bundles`] looks at the OCI referrers: bundles, and the signatures and attestations that cosign's
-//! experimental OCI 1.1 mode wrote. [`older`] looks under the tags `sha256-<hex>.sig` and `.att`. What is not a bundle is
+//! can attach anything. [`Search`] is the one way to look: at the OCI referrers, for bundles and for the signatures and
+//! attestations that cosign's experimental OCI 1.1 mode wrote ([`bundles`]), and under the tags `sha256-<hex>.sig` and `.att`
+//! ([`older`]). What is not a bundle is
 //! made one ([`plimsoll_verify::legacy`]), so that there is one way to verify: [`FoundBundle::verify`]. What follows from
 //! trusting nobody:
 //!
@@ -20,7 +21,7 @@
 mod fetch;
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_core::{Algorithm, Digest, Limits, text};
 use plimsoll_image::manifest::{self, Document, Manifest};
@@ -152,6 +153,18 @@ pub enum SkipReason {
     },
 }
 
+impl SkipReason {
+    /// Whether a limit kept it from being looked at, not what it is.
+    fn is_limit(&self) -> bool {
+        match self {
+            Self::Object(error) => matches!(**error, ImageError::Limit(_)),
+            Self::Older(error) => matches!(**error, plimsoll_verify::Error::Limit(_)),
+            Self::OverTotal { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 /// A layer that holds evidence, by what its manifest says.
 struct Candidate {
     referrer: Descriptor,
@@ -177,22 +190,77 @@ impl LayerKind {
     }
 }
 
-/// Fetches the bundles attached to `subject` as referrers.
-pub fn bundles(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result<Bundles, Error> {
-    referring(source, source.referrers(subject)?, subject, limits)
+/// A place where evidence of an image may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Listed(Listing),
+    OlderTags,
 }
 
-/// The same from one list of referrers only. What is in `seen`, the descriptors of the other one, is not looked at again.
-pub fn bundles_in(
-    source: &dyn Source,
-    subject: &Digest,
-    listing: Listing,
-    seen: &BTreeSet<Digest>,
-    limits: &Limits,
-) -> Result<Bundles, Error> {
-    let mut listed = source.listed(subject, listing)?;
-    listed.descriptors.retain(|referrer| !seen.contains(&referrer.digest));
-    referring(source, listed, subject, limits)
+/// In the order in which they are looked at: what an image that was signed lately has comes first, what costs two requests
+/// more comes last.
+const PLACES: [Place; 3] =
+    [Place::Listed(Listing::First), Place::Listed(Listing::Rest), Place::OlderTags];
+
+/// The search for what is attached to one or more subjects, place by place: the list of referrers that a registry gives first,
+/// its other one, and what older versions of cosign left under tags. Everything that asks what is attached asks here.
+///
+/// Whoever has enough stops: what is attached only ever adds, so nothing that was not looked at can take away. Whoever wants
+/// everything goes on to the end. A place that cannot be looked at is an error, not an empty place, whatever else was found.
+pub struct Search<'a> {
+    source: &'a dyn Source,
+    subjects: &'a [Digest],
+    limits: &'a Limits,
+    places: std::array::IntoIter<Place, 3>,
+    /// The referrers that were looked at in the places before; a list often repeats those of another.
+    seen: BTreeMap<Digest, BTreeSet<Digest>>,
+}
+
+impl<'a> Search<'a> {
+    /// Nothing has been looked at yet.
+    pub fn new(source: &'a dyn Source, subjects: &'a [Digest], limits: &'a Limits) -> Self {
+        Self { source, subjects, limits, places: PLACES.into_iter(), seen: BTreeMap::new() }
+    }
+
+    /// What is in the next place, for each of the subjects; `None` after the last one.
+    pub fn next_place(&mut self) -> Result<Option<Vec<(Digest, Bundles)>>, Error> {
+        let Some(place) = self.places.next() else { return Ok(None) };
+        let mut all = Vec::with_capacity(self.subjects.len());
+        for subject in self.subjects {
+            let found = match place {
+                Place::Listed(listing) => {
+                    let seen = self.seen.entry(*subject).or_default();
+                    let mut listed = self.source.listed(subject, listing)?;
+                    listed.descriptors.retain(|referrer| !seen.contains(&referrer.digest));
+                    let found = referring(self.source, listed, subject, self.limits)?;
+                    seen.extend(found.referrers());
+                    found
+                }
+                Place::OlderTags => older(self.source, subject, self.limits)?,
+            };
+            all.push((*subject, found));
+        }
+        Ok(Some(all))
+    }
+}
+
+/// Everything that is attached to `subject`, in whatever place.
+pub fn all(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result<Bundles, Error> {
+    let subjects = [*subject];
+    let (mut search, mut all) = (Search::new(source, &subjects, limits), Bundles::default());
+    while let Some(places) = search.next_place()? {
+        for (_, found) in places {
+            all.found.extend(found.found);
+            all.skipped.extend(found.skipped);
+            all.truncated |= found.truncated;
+        }
+    }
+    Ok(all)
+}
+
+/// Fetches the bundles attached to `subject` as referrers, from all lists together.
+pub fn bundles(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result<Bundles, Error> {
+    referring(source, source.referrers(subject)?, subject, limits)
 }
 
 /// Fetches what the manifests of a list hold.
@@ -254,16 +322,6 @@ pub fn older(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result<B
     fetched(source, candidates, skipped, false, limits)
 }
 
-/// What [`bundles`] and [`older`] find, together.
-pub fn all(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result<Bundles, Error> {
-    let mut found = bundles(source, subject, limits)?;
-    let older = older(source, subject, limits)?;
-    found.found.extend(older.found);
-    found.skipped.extend(older.skipped);
-    found.truncated |= older.truncated;
-    Ok(found)
-}
-
 /// Fetches what the candidates hold.
 fn fetched(
     source: &dyn Source,
@@ -294,6 +352,8 @@ fn fetched(
             Err(reason) => skipped.push(Skipped { descriptor: candidate.referrer, reason }),
         }
     }
+    // What a limit kept out may be what is missing: nobody knows.
+    truncated |= skipped.iter().any(|skipped| skipped.reason.is_limit());
     Ok(Bundles { found, skipped, truncated })
 }
 

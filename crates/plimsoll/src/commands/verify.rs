@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll_core::{Digest, Kind, Limits, Platform};
-use plimsoll_gather::{Access, Attached, Proof, Search, attached};
+use plimsoll_gather::{Access, Attached, Extent, Proof, attached};
 use plimsoll_verify::{COSIGN_SIGN_V1, PredicateType, Step};
 use serde_json::Value;
 
@@ -155,12 +155,15 @@ impl Request<'_> {
         let digest = meant.digest;
         let entry = Entry { digest: Some(digest), platform: meant.platform.clone(), ..Entry::new(text) };
         let check = self.trust.check();
-        let search = Search {
-            wanted: &|predicate_type: &str| self.wanted.is(predicate_type),
-            enough: &|found: &Attached| self.signers(found, &digest) >= self.outcome.threshold.get(),
-            every_referrer: matches!(self.wanted, Wanted::Attestation(..)),
+        let enough = |found: &Attached| self.signers(found, &digest) >= self.outcome.threshold.get();
+        let wanted = plimsoll_gather::Wanted {
+            is: &|predicate_type: &str| self.wanted.is(predicate_type),
+            extent: match self.wanted {
+                Wanted::Signature(_) => Extent::Until(&enough),
+                Wanted::Attestation(..) => Extent::Everything,
+            },
         };
-        let mut found = match attached(place.evidence(), &digest, &check, search, &self.access.limits) {
+        let mut found = match attached(place.evidence(), &digest, &check, wanted, &self.access.limits) {
             Ok(found) => found,
             Err(error) => return entry.unmet(error.into(), OTHER),
         };

@@ -43,6 +43,7 @@ fn r09_an_attachment_beyond_the_limit_is_set_aside_before_a_byte_of_it_is_asked_
     assert_eq!((result.found.len(), result.skipped.len()), (1, 1));
     let reason = result.skipped[0].reason.to_string();
     assert!(reason.contains("bundle_bytes"), "{reason}");
+    assert!(result.truncated, "what it holds nobody knows");
     assert_eq!(fake.requests_to("GET */blobs/*").len(), 1, "only the small one is read");
 }
 
@@ -51,6 +52,7 @@ fn r09_many_attachments_together_are_bounded_too_and_said_to_be_cut() {
     let (fake, image, store) = pushed();
     let mut limits = Limits::default();
     limits.bundle_bytes = 1_000;
+    limits.bundles_bytes = 16_000;
     for n in 0..20_u8 {
         attachment(&image.top, BUNDLE, BUNDLE, &[n; 1_000]).push_by_digest(&fake, "app");
     }

@@ -1,7 +1,7 @@
 //! `plimsoll provenance verify`.
 
 use plimsoll_core::{Classify as _, Digest, Kind, Limits, Platform};
-use plimsoll_gather::{Access, Attached, Proof, Search, attached};
+use plimsoll_gather::{Access, Attached, Extent, Proof, Wanted, attached};
 use plimsoll_verify::provenance::{Aspect, Examined, Expected, Form, Publisher, bundles, examine};
 use plimsoll_verify::{Bundle, Error, Pattern, Signer, Statement, Subject, Text, Verified};
 
@@ -181,12 +181,11 @@ impl Request<'_> {
             examine(&proof.statement, &digest, &self.expected, &self.access.limits)
                 .is_ok_and(|examined| examined.holds())
         };
-        let search = Search {
-            wanted: &|predicate_type: &str| self.wants(predicate_type),
-            enough: &|found: &Attached| found.verified.iter().any(holds),
-            every_referrer: false,
+        let wanted = Wanted {
+            is: &|predicate_type: &str| self.wants(predicate_type),
+            extent: Extent::Until(&|found: &Attached| found.verified.iter().any(holds)),
         };
-        let found = attached(place.evidence(), &digest, &self.trust.check(), search, &self.access.limits)?;
+        let found = attached(place.evidence(), &digest, &self.trust.check(), wanted, &self.access.limits)?;
         let mut judging = Judging::new(text, digest);
         judging.judged.as_of = [place.store.as_of(), place.evidence().as_of()].into_iter().flatten().min();
         judging.judged.refused = found.rejected.iter().map(Refused::from).collect();

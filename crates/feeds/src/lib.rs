@@ -24,8 +24,7 @@ mod zip_input;
 
 use std::path::{Path, PathBuf};
 
-use jiff::SignedDuration;
-use plimsoll_core::{Digest, Ecosystem, Limits, Timestamp};
+use plimsoll_core::{Digest, Ecosystem, Limits, Timestamp, clock};
 use plimsoll_vuln::database::{About, File, Writer, file_path};
 use plimsoll_vuln::version;
 
@@ -35,9 +34,6 @@ pub use report::{BuildReport, Doubt, FeedReport, Skip, Tally};
 use draft::Draft;
 use input::Input;
 use rating::Ratings;
-
-/// Clocks of different machines differ by minutes; a time further ahead is a mistake.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Builds a database in the folder `out` from the publishers' data in the folder `from`, which was retrieved at `as_of`.
 ///
@@ -50,7 +46,7 @@ pub fn build(
     now: Timestamp,
     limits: &Limits,
 ) -> Result<BuildReport, Error> {
-    if as_of.duration_since(now) > CLOCK_SKEW {
+    if as_of.duration_since(now) > clock::SKEW {
         return Err(Error::AsOfInFuture { as_of, now });
     }
     let inputs = input::discover(from)?;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::Ecosystem;
+use plimsoll_core::{Ecosystem, clock};
 use plimsoll_vuln::{FeedStatus, Finding, Fix, GapReason, Scan, Severity};
 
 use crate::detail::{Detail, Disposition, FindingRecord, LocationRecord};
@@ -18,10 +18,6 @@ use crate::setting::{Level, span};
 use crate::spec::UnratedAs;
 use crate::standing::{Docket, Standing};
 use crate::verdict::{Effect, Outcome, Rule, WaiverUse, earliest};
-
-/// How far a feed's time may lie ahead: clocks of different machines differ by minutes. Beyond that either the clock
-/// was set back or the feed's date is wrong, and its age means nothing.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Findings that a reason names before it only counts.
 const NAMED: usize = 3;
@@ -327,7 +323,7 @@ fn gaps(scan: &Scan, policy: &VulnerabilityPolicy, now: Timestamp) -> Vec<Uncove
 /// Why data of that time is no evidence now.
 fn staleness(as_of: Timestamp, max_age: SignedDuration, now: Timestamp) -> Option<String> {
     let age = now.duration_since(as_of);
-    if age < -CLOCK_SKEW {
+    if age < -clock::SKEW {
         return Some(format!("feed as of {as_of} claims to come from the future"));
     }
     (age > max_age)

@@ -21,7 +21,7 @@ use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use plimsoll_core::{Kind, Timestamp, json, read, text};
+use plimsoll_core::{Kind, Timestamp, clock, json, read, text};
 use plimsoll_http::{HeaderValue, Request, Settings, StatusCode, header};
 use serde::Deserialize;
 use serde_json::Value;
@@ -36,8 +36,6 @@ pub const AUDIENCE: &str = "sigstore";
 pub const KUBERNETES: &str = "/var/run/sigstore/cosign/oidc-token";
 /// Bytes of a token. Services cap theirs since CVE-2025-66506; tokens of CI systems have two thousand.
 const MOST: usize = 16 * 1024;
-/// How far our clock may be behind the provider's.
-const SKEW: i64 = 60;
 
 /// A token that can be sent: fresh, and for the audience that was asked for.
 pub struct IdentityToken {
@@ -127,7 +125,7 @@ impl IdentityToken {
         }
         if let Some(start) = claims.nbf {
             let start = at(start).ok_or_else(|| wrong("its `nbf` is no time"))?;
-            if start.as_second() > now.as_second().saturating_add(SKEW) {
+            if start.duration_since(now) > clock::SKEW {
                 return Err(wrong("it is not valid yet; check this machine's clock"));
             }
         }

@@ -16,7 +16,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use plimsoll_core::{Digest, Timestamp, json, read};
+use plimsoll_core::{Digest, Timestamp, clock, json, read};
 use plimsoll_verify::TrustedRoot;
 use serde::{Deserialize, Serialize};
 use sigstore_tuf::cache::MetadataStore;
@@ -28,8 +28,6 @@ const SCHEMA: &str = "plimsoll.dev/trust-cache/v1";
 const FILE: &str = "trust.json";
 /// A root has up to half a MiB, and there is one for each rotation.
 const MOST_BYTES: u64 = 64 << 20;
-/// How far a clock may be corrected backwards without being taken for one that was set back.
-const CORRECTION_SECONDS: i64 = 300;
 
 /// What an update left.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -148,7 +146,8 @@ impl Cached {
 
     /// Refuses a time before the last update: with the clock set back, what has expired would hold again.
     pub fn clock_is_not_behind(&self, now: Timestamp) -> Result<(), Error> {
-        if self.updated.as_second().saturating_sub(now.as_second()) > CORRECTION_SECONDS {
+        // One that was only corrected is not set back.
+        if self.updated.duration_since(now) > clock::SKEW {
             return Err(Error::ClockSetBack { now, seen: self.updated, folder: self.folder.clone() });
         }
         Ok(())

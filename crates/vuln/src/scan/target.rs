@@ -2,16 +2,12 @@
 
 use std::rc::Rc;
 
-use jiff::SignedDuration;
-use plimsoll_core::Distribution;
+use plimsoll_core::{Distribution, clock};
 use plimsoll_sbom::{Component, Inventory, OsRelease};
 
 use super::{GapReason, ScanSettings};
 use crate::database::{Database, Feed};
 use crate::version;
-
-/// How far a feed's time may lie ahead: clocks of different machines differ by minutes.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Where a component is looked up.
 pub(super) enum Target<'a> {
@@ -95,7 +91,7 @@ impl<'a> Targets<'a> {
 
     fn stale(&self, feed: &Feed) -> Option<GapReason> {
         let age = self.settings.now.duration_since(feed.as_of());
-        let fresh = age <= self.settings.max_age && age >= -CLOCK_SKEW;
+        let fresh = age <= self.settings.max_age && age >= -clock::SKEW;
         (!fresh).then(|| GapReason::Stale { as_of: feed.as_of(), age })
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Limits, Timestamp, json, read};
+use plimsoll_core::{Limits, Timestamp, clock, json, read};
 use plimsoll_gather::{Subject, open_registry};
 use plimsoll_registry::Probe;
 use serde_json::Value;
@@ -13,9 +13,6 @@ use crate::commands::place;
 use crate::config::Parsed;
 use crate::failure::Failure;
 use crate::report::doctor::{Check, Status};
-
-/// Clocks that differ by more make short-lived tokens and certificates fail, and ages wrong.
-const SKEW: i64 = 300;
 
 /// Asks the registry of each subject.
 pub(super) fn registries(arguments: &Doctor, parsed: &Parsed, now: Timestamp) -> Vec<Check> {
@@ -57,12 +54,12 @@ fn agreement(probe: &Probe, now: Timestamp) -> Check {
     let Ok(there) = jiff::fmt::rfc2822::parse(date).map(|date| date.timestamp()) else {
         return Check::new(NAME, Status::Skip, format!("the registry's date `{date}` is none"));
     };
-    let apart = now.duration_since(there).as_secs();
-    if apart.abs() > SKEW {
+    let apart = now.duration_since(there);
+    if apart.abs() > clock::SKEW {
         Check::new(
             NAME,
             Status::Warn,
-            format!("{} s apart from the registry's, which says {there}", apart.abs()),
+            format!("{} s apart from the registry's, which says {there}", apart.as_secs().abs()),
         )
         .hint("set the machine's clock by NTP; short-lived tokens and certificates fail otherwise")
     } else {

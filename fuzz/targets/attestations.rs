@@ -26,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn examine(statement: &Statement) {
     let read = Provenance::read(statement, &Limits::default());
-    if Form::of(&statement.predicate_type).is_none() {
+    if Form::from_predicate_type(&statement.predicate_type).is_none() {
         assert!(read.is_err(), "an unknown type was read");
     }
     let Ok(provenance) = read else { return };

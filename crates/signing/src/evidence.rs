@@ -199,8 +199,7 @@ enum Place {
 
 /// In the order in which they are looked at: what an image that was signed lately has comes first, what costs two requests
 /// more comes last.
-const PLACES: [Place; 3] =
-    [Place::Listed(Listing::First), Place::Listed(Listing::Rest), Place::OlderTags];
+const PLACES: [Place; 3] = [Place::Listed(Listing::First), Place::Listed(Listing::Rest), Place::OlderTags];
 
 /// The search for what is attached to one or more subjects, place by place: the list of referrers that a registry gives first,
 /// its other one, and what older versions of cosign left under tags. Everything that asks what is attached asks here.

@@ -10,8 +10,29 @@ use plimsoll_core::{Algorithm, Digest, Hasher};
 use sigstore_types::{Artifact as UpstreamArtifact, ArtifactDigest, HashAlgorithm, SignatureBytes};
 use sigstore_verify::{Error as Upstream, VerificationResult};
 
-use crate::check::Artifact;
 use crate::{Error, KeyAlgorithm, PublicKey, Step, TrustedRoot};
+
+/// What a message signature is said to be about.
+pub enum Artifact<'a> {
+    /// Known by its digest.
+    Digest(Digest),
+    /// Known by both digests that keys on the list sign.
+    Digests {
+        /// The SHA-256.
+        sha256: Digest,
+        /// The SHA-384.
+        sha384: aws_lc_rs::digest::Digest,
+    },
+    /// Read to its end, in constant memory.
+    Reader(&'a mut dyn Read),
+}
+
+/// A file, verified: the SHA-256 of what was signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message {
+    /// Of its bytes.
+    pub digest: Digest,
+}
 
 /// What the algorithms on the list sign instead of a message.
 #[derive(Clone)]
@@ -23,7 +44,7 @@ pub(crate) struct Digests {
 }
 
 impl Digests {
-    pub(crate) fn of(artifact: Artifact<'_>) -> Result<Self, Error> {
+    pub(crate) fn read(artifact: Artifact<'_>) -> Result<Self, Error> {
         let mut source = Source::new(artifact, true);
         source.read_to_end()?;
         Ok(source.digests())

@@ -124,7 +124,9 @@ impl Bundle {
     /// Whom its certificate was issued to, if it has one that can be read. Not verified: anybody can make a certificate that
     /// says so.
     pub fn claimed_holder(&self) -> Option<CertificateIdentity> {
-        CertificateIdentity::of(&sigstore_crypto::parse_certificate_info(self.certificate()?).ok()?)
+        CertificateIdentity::in_certificate(
+            &sigstore_crypto::parse_certificate_info(self.certificate()?).ok()?,
+        )
     }
 
     /// The statement that it carries, not verified: for showing what a bundle claims.

@@ -33,7 +33,7 @@ pub fn verify_detached(
         _ => signature.to_vec(),
     };
     let bytes = SignatureBytes::from_bytes(&bytes);
-    let digests = Digests::of(artifact)?;
+    let digests = Digests::read(artifact)?;
     let signer = keys.iter().find(|key| digests.verifies(key, &bytes)).ok_or_else(|| Error::Rejected {
         tried: keys.iter().map(PublicKey::id).collect(),
         claimed: None,

@@ -69,7 +69,7 @@ pub(crate) fn is_read_upstream(entry: &TransparencyLogEntry) -> bool {
 
 /// Whether the entry is byte for byte the one of this bundle; `None` for the kinds of entry that hold something that the
 /// bundle does not (`intoto`), of which only the parts can be compared.
-pub(crate) fn is_of(
+pub(crate) fn matches(
     entry: &TransparencyLogEntry,
     is_dsse: bool,
     bundle: &Bundle,

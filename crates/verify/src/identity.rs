@@ -211,7 +211,7 @@ pub struct CertificateIdentity {
 
 impl CertificateIdentity {
     /// Reads a parsed certificate; `None` when it has no subject or no issuer.
-    pub(crate) fn of(certificate: &sigstore_crypto::CertificateInfo) -> Option<Self> {
+    pub(crate) fn in_certificate(certificate: &sigstore_crypto::CertificateInfo) -> Option<Self> {
         let claims = &certificate.ci_claims;
         let all = [
             (Claim::BuildSignerUri, &claims.build_signer_uri),

@@ -14,6 +14,8 @@
 
 mod examine;
 mod files;
+mod finding;
+mod level;
 mod material;
 mod parameters;
 mod read;
@@ -26,8 +28,10 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Statement};
 
-pub use examine::{Aspect, Examined, Expected, Finding, Level, Origin, examine};
+pub use examine::{Examined, Expected, Origin, examine};
 pub use files::{Carried, Publisher, bundles};
+pub use finding::{Aspect, Finding};
+pub use level::Level;
 pub use material::{Material, MaterialWanted};
 pub use repository::Repository;
 pub use write::{Build, CI_BUILD_TYPE};
@@ -50,7 +54,7 @@ pub enum Form {
 
 impl Form {
     /// The form of this predicate type. Only the whole URI counts.
-    pub fn of(predicate_type: &str) -> Option<Self> {
+    pub fn from_predicate_type(predicate_type: &str) -> Option<Self> {
         Some(match predicate_type {
             "https://slsa.dev/provenance/v0.2" => Self::SlsaV0_2,
             "https://slsa.dev/provenance/v1" => Self::SlsaV1,

@@ -249,7 +249,7 @@ fn parse_commit(text: &str) -> Result<String, String> {
 
 fn parse_type(text: &str) -> Result<PredicateType, String> {
     let kind = PredicateType::from_str(text).map_err(|error| error.to_string())?;
-    match plimsoll_verify::provenance::Form::of(kind.uri()) {
+    match plimsoll_verify::provenance::Form::from_predicate_type(kind.uri()) {
         Some(_) => Ok(kind),
         None => {
             Err("expected slsaprovenance1, slsaprovenance02, npmpublish, pypipublish or one of their URIs"

@@ -1,19 +1,16 @@
 //! A verified provenance against its certificate and against what is expected.
 
-use std::fmt;
-use std::str::FromStr;
-
 use plimsoll_core::{Digest, Limits, Purl};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::Value;
 
-use super::{Form, MaterialWanted, Provenance, Repository, Source};
+use super::level::{GITHUB, level};
+use super::{Aspect, Finding, Form, Level, MaterialWanted, Provenance, Repository, Source};
 use crate::error::excerpt;
 use crate::{CertificateIdentity, Claim, Error, Signer, Statement, Subject, Text, Verified};
 
 /// What older provenances of GitHub's call the builder; whose machine it was may stand behind it.
 const RUNNER: &str = "https://github.com/actions/runner";
-const GITHUB: &str = "https://token.actions.githubusercontent.com";
 
 /// What a provenance has to say. What is not set is not asked for.
 #[derive(Debug, Clone, Default)]
@@ -45,133 +42,6 @@ pub struct Expected {
     pub builders: Vec<(String, Level)>,
     /// What the subject with the artifact's digest is called. A name authorises nothing; this can only refuse.
     pub subject_name: Option<String>,
-}
-
-/// A level of SLSA's build track, 0 to 3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Level(u8);
-
-impl Level {
-    /// No claim that holds.
-    pub const NONE: Self = Self(0);
-    /// There is a provenance.
-    pub const PROVENANCE: Self = Self(1);
-    /// A hosted platform signed it.
-    pub const HOSTED: Self = Self(2);
-    /// The build itself could not have forged it.
-    pub const HARDENED: Self = Self(3);
-
-    /// As a number.
-    pub fn number(self) -> u8 {
-        self.0
-    }
-}
-
-impl FromStr for Level {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        match text.strip_prefix("SLSA_BUILD_LEVEL_").unwrap_or(text) {
-            "0" => Ok(Self::NONE),
-            "1" => Ok(Self::PROVENANCE),
-            "2" => Ok(Self::HOSTED),
-            "3" => Ok(Self::HARDENED),
-            _ => Err(Error::ProvenanceInput { what: "level", got: excerpt(text), expected: "0, 1, 2 or 3" }),
-        }
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
-
-impl Serialize for Level {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u8(self.0)
-    }
-}
-
-/// What was looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Aspect {
-    /// The provenance says what the certificate says.
-    Certificate,
-    /// The subject's name.
-    SubjectName,
-    /// Who ran the build.
-    Builder,
-    /// What the parameters mean.
-    BuildType,
-    /// The repository.
-    SourceRepository,
-    /// The ref.
-    SourceRef,
-    /// The commit.
-    SourceDigest,
-    /// The file that says how to build.
-    BuildConfig,
-    /// An external parameter.
-    Parameter,
-    /// Something that went in.
-    Material,
-    /// The level.
-    Level,
-}
-
-impl Aspect {
-    /// Its name: `source-ref`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Certificate => "certificate",
-            Self::SubjectName => "subject-name",
-            Self::Builder => "builder",
-            Self::BuildType => "build-type",
-            Self::SourceRepository => "source-repository",
-            Self::SourceRef => "source-ref",
-            Self::SourceDigest => "source-digest",
-            Self::BuildConfig => "build-config",
-            Self::Parameter => "parameter",
-            Self::Material => "material",
-            Self::Level => "level",
-        }
-    }
-}
-
-impl fmt::Display for Aspect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// One thing that was compared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Finding {
-    /// What was looked at.
-    pub aspect: Aspect,
-    /// Which one, where there are several: the claim, the parameter.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub of: Option<String>,
-    /// Whether it is as expected.
-    pub holds: bool,
-    /// What the provenance says; cut to a length that can be shown.
-    pub got: String,
-    /// What was expected.
-    pub expected: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.aspect)?;
-        if let Some(of) = &self.of {
-            write!(f, " {of}")?;
-        }
-        write!(f, ": got {}, expected {}", self.got, self.expected)
-    }
 }
 
 /// A provenance that somebody trusted signed, and what became of each expectation.
@@ -432,41 +302,6 @@ fn origin(provenance: &Provenance, certificate: Option<&CertificateIdentity>) ->
 fn host(address: &str) -> Option<&str> {
     let rest = address.strip_prefix("https://")?;
     rest.split(['/', '?', '#']).next()
-}
-
-/// The level that a provenance shows: 1 when it says who built what how; 2 when a hosted platform's certificate says that its
-/// workload signed, and agrees; 3 when that workload is a workflow of another repository, run on the platform's own
-/// machines, so that the build could not write its own provenance. What the caller knows of a builder comes besides.
-fn level(
-    provenance: &Provenance,
-    certificate: Option<&CertificateIdentity>,
-    builders: &[(String, Level)],
-    holds: bool,
-) -> Level {
-    let Some(builder) = provenance.builder.as_deref().filter(|_| provenance.form.is_slsa() && holds) else {
-        return Level::NONE;
-    };
-    let known = builders.iter().find(|(id, _)| id == builder).map_or(Level::PROVENANCE, |(_, level)| *level);
-    known.max(certificate.map_or(Level::PROVENANCE, hosted))
-}
-
-fn hosted(certificate: &CertificateIdentity) -> Level {
-    let claim = |claim| certificate.claims.get(&claim).map(String::as_str);
-    // Whose machine it was is only known of those that say so; one's own machine is no hosted platform.
-    let hosted = matches!(
-        claim(Claim::RunnerEnvironment),
-        Some("github-hosted" | "gitlab-hosted" | "buildkite-hosted")
-    );
-    if !hosted || claim(Claim::RunInvocation).is_none() {
-        return Level::PROVENANCE;
-    }
-    let (Some(signer), Some(source), GITHUB) =
-        (claim(Claim::BuildSignerUri), claim(Claim::SourceRepository), certificate.issuer.as_str())
-    else {
-        return Level::HOSTED;
-    };
-    let own = signer.strip_prefix(source).is_some_and(|rest| rest.starts_with('/'));
-    if own { Level::HOSTED } else { Level::HARDENED }
 }
 
 fn names<'a>(subjects: &[&'a Subject]) -> impl Iterator<Item = &'a str> {

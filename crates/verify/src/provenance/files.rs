@@ -134,7 +134,7 @@ fn index_document(whole: &Value, found: &mut Vec<Carried>, limits: &Limits) -> R
     for (group_index, group) in groups.iter().enumerate() {
         let path = format!("attestation_bundles[{group_index}]");
         let publisher =
-            group.get("publisher").map(|publisher| Publisher::of(publisher, &path)).transpose()?;
+            group.get("publisher").map(|publisher| Publisher::read(publisher, &path)).transpose()?;
         let items = group.get("attestations").and_then(Value::as_array);
         let items = items.ok_or_else(|| wrong(format!("{path}.attestations"), "is no list"))?;
         for (index, item) in items.iter().enumerate() {
@@ -213,7 +213,7 @@ fn too_many(limits: &Limits) -> Error {
 }
 
 impl Publisher {
-    fn of(value: &Value, path: &str) -> Result<Self, Error> {
+    fn read(value: &Value, path: &str) -> Result<Self, Error> {
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
         let kind = text("kind").ok_or_else(|| Error::Attestations {
             path: format!("{path}.publisher"),

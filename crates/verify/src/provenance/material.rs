@@ -26,7 +26,7 @@ pub struct Material {
 
 impl Material {
     /// Out of a resource descriptor of in-toto: what of its name, URI and digests is text.
-    pub fn of(value: &Value) -> Self {
+    pub fn read(value: &Value) -> Self {
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
         let digests = value.get("digest").and_then(Value::as_object).into_iter().flatten();
         Self {

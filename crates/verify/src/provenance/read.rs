@@ -21,7 +21,7 @@ impl Provenance {
 }
 
 pub(super) fn read(statement: &Statement, limits: &Limits) -> Result<Provenance, Error> {
-    let form = Form::of(&statement.predicate_type)
+    let form = Form::from_predicate_type(&statement.predicate_type)
         .ok_or_else(|| Error::NotProvenance { got: excerpt(&statement.predicate_type) })?;
     check_predicate(&statement.predicate_type, &statement.predicate, limits)?;
     let predicate = &statement.predicate;
@@ -176,7 +176,7 @@ fn commit_of(repository: &Repository, reference: Option<&str>, materials: &[Mate
 
 fn materials(list: Option<&Value>) -> Vec<Material> {
     let items = list.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    items.iter().map(Material::of).collect()
+    items.iter().map(Material::read).collect()
 }
 
 fn text(value: &Value, pointer: &str) -> Option<String> {

@@ -165,7 +165,7 @@ fn listed(bytes: &[u8], limits: &Limits) -> Result<Vec<Material>, String> {
 }
 
 fn descriptor(item: &Value, index: usize) -> Result<Material, String> {
-    let material = Material::of(item);
+    let material = Material::read(item);
     if material.is_pinned() && (material.uri.is_some() || material.name.is_some()) {
         return Ok(material);
     }

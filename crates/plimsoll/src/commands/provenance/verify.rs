@@ -171,7 +171,7 @@ impl Request<'_> {
     fn wants(&self, predicate_type: &str) -> bool {
         match &self.arguments.kind {
             Some(kind) => kind.is(predicate_type),
-            None => Form::of(predicate_type).is_some_and(Form::is_slsa),
+            None => Form::from_predicate_type(predicate_type).is_some_and(Form::is_slsa),
         }
     }
 
@@ -256,7 +256,7 @@ impl Request<'_> {
         }
         // Of uploads to PyPI the name is part of what was attested: the same bytes under another name are another release.
         let mut expected = self.expected.clone();
-        if Form::of(&statement.value().predicate_type) == Some(Form::PypiPublish)
+        if Form::from_predicate_type(&statement.value().predicate_type) == Some(Form::PypiPublish)
             && expected.subject_name.is_none()
         {
             expected.subject_name = name.map(str::to_owned);

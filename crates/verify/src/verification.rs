@@ -1,0 +1,111 @@
+//! The way from a bundle to something verified, step by step.
+
+mod chain;
+mod engine;
+mod keys;
+mod log;
+mod readable;
+mod refusal;
+mod trail;
+
+use plimsoll_core::Digest;
+use sigstore_types::bundle::SignatureContent;
+
+use crate::artifact::Digests;
+use crate::by_key::signed_envelope;
+use crate::check::{check_windows, expect_key, rejected};
+use crate::error::excerpt;
+use crate::{
+    Artifact, Bundle, Check, Error, IN_TOTO_PAYLOAD, Message, PublicKey, Signer, Statement, Step, Trusted,
+    Verified,
+};
+
+use engine::engine;
+use trail::Trail;
+
+/// Verifies that somebody trusted signed the statement in `bundle`, and that it is about `about`, when that is given.
+///
+/// 1. **Material.** The bundle was made with a key where keys are trusted, with a certificate where identities are. There is
+///    somebody to trust at all.
+/// 2. **Content.** It carries a DSSE envelope of in-toto's type: bytes signed for another protocol, or as a file, are no
+///    statement. Exactly one signature (TOB-SIGSTORE-9).
+/// 3. **Timestamps.** Each RFC 3161 timestamp in the bundle is over this signature, by an authority of the trusted root,
+///    within that authority's own time (TOB-SIGSTORE-11, CVE-2026-39984). Where several are asked for, so many different
+///    authorities have signed one.
+/// 4. **Promise of the log.** Each signed entry timestamp holds under the key of a trusted log that was valid then.
+/// 5. **Signing time.** A certificate needs at least one time from 3 or 4. The signer's word is never one, and neither is the
+///    second version of the log, which has none.
+/// 6. **Chain.** The certificate leads to an authority of the trusted root, for code signing, and it, the authority and
+///    every certificate between them were valid at every signing time (CVE-2026-24122).
+/// 7. **Certificate log.** The certificate's embedded timestamp holds under a trusted certificate log's key.
+/// 8. **Inclusion.** Each log entry has a proof that leads to a checkpoint which a trusted log signed, and says no other size or
+///    root than that.
+/// 9. **Distinct logs.** As many logs as asked for, counted by the key that signed the checkpoint (CVE-2026-49834).
+/// 10. **Signature.** It holds over DSSE's encoding of type and payload under the certificate's or the trusted key.
+/// 11. **Log entry.** Each is the one that this bundle must have led to, byte for byte (CVE-2022-36056, CVE-2026-22703).
+/// 12. **Statement.** The payload parses, strictly (CVE-2026-39395): no duplicate names, a known type, sound subjects.
+/// 13. **Artifact.** One of its subjects has exactly the digest `about`. Names authorise nothing.
+/// 14. **Identity.** Issuer and subject of the certificate, and every claim that is asked for, are as trusted, over the
+///     whole text. For a key: every signing time lies in the key's window (CVE-2026-54787).
+///
+/// Steps 3 to 9 and 11 are skipped for keys without a trusted root; [`Verified::observations`] and
+/// [`Verified::not_checked`] say so.
+pub fn verify(
+    bundle: &Bundle,
+    about: Option<&Digest>,
+    check: &Check<'_>,
+) -> Result<Verified<Statement>, Error> {
+    let Some(envelope) = bundle.envelope() else { return Err(Error::NotAStatement) };
+    if envelope.payload_type != IN_TOTO_PAYLOAD {
+        return Err(Error::PayloadType { got: excerpt(&envelope.payload_type) });
+    }
+    // Parsed before it is believed: the digest to bind to may have to come from it, and nothing else is taken yet.
+    let statement = Statement::parse(envelope.payload.as_bytes(), bundle.limits())?;
+    let bound = match about {
+        Some(digest) => *digest,
+        None => statement.first_digest().ok_or(Error::StatementDigest)?,
+    };
+    if about.is_some() && !statement.names(&bound) {
+        return Err(Error::step(Step::Artifact, statement.subject_list(), bound));
+    }
+    match check.trusted {
+        Trusted::Keys(keys) if check.goes_without_root(bundle) => {
+            check.refuse_unmet_requirements(bundle)?;
+            let plain: Vec<&PublicKey> = keys.iter().map(|trusted| &trusted.key).collect();
+            let (_, signer) = signed_envelope(bundle, &plain)?;
+            check_windows(keys, &signer, &[])?;
+            let trail = Trail::by_key_alone(signer, about.is_some());
+            Ok(trail.finish(bundle, statement))
+        }
+        _ => Ok(engine(bundle, Artifact::Digest(bound), check, about.is_some())?.finish(bundle, statement)),
+    }
+}
+
+/// Verifies that somebody trusted signed `artifact` itself: the same steps as [`verify`], of which 2 asks for a message
+/// signature, 10 verifies it over the artifact's bytes or digest, 12 falls away, and 13 holds by that.
+pub fn verify_message(
+    bundle: &Bundle,
+    artifact: Artifact<'_>,
+    check: &Check<'_>,
+) -> Result<Verified<Message>, Error> {
+    let SignatureContent::MessageSignature(message) = bundle.content() else {
+        return Err(Error::NotAMessage);
+    };
+    if let Trusted::Keys(keys) = check.trusted
+        && check.goes_without_root(bundle)
+    {
+        check.refuse_unmet_requirements(bundle)?;
+        expect_key(bundle)?;
+        let digests = Digests::read(artifact)?;
+        let signer = keys
+            .iter()
+            .find(|trusted| digests.verifies(&trusted.key, &message.signature))
+            .map(|trusted| Signer::Key(trusted.key.id()))
+            .ok_or_else(|| rejected(bundle, keys))?;
+        check_windows(keys, &signer, &[])?;
+        return Ok(Trail::by_key_alone(signer, true).finish(bundle, Message { digest: digests.sha256 }));
+    }
+    let trail = engine(bundle, artifact, check, true)?;
+    let digest = trail.artifact.ok_or(Error::NotAMessage)?;
+    Ok(trail.finish(bundle, Message { digest }))
+}

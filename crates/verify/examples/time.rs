@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use plimsoll_verify::TrustedRoot;
 
-#[path = "../tests/suite/mod.rs"]
+#[path = "../tests/conformance/suite.rs"]
 mod suite;
 
 use suite::{Found, cases, judge};

@@ -12,6 +12,7 @@
 
 use plimsoll_verify::Step;
 
+#[path = "conformance/suite.rs"]
 mod suite;
 
 use suite::{Found, cases, judge};

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 
+#[path = "conformance/suite.rs"]
 mod suite;
 
 use suite::{Files, Found, cases, judge};

@@ -55,7 +55,7 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Bytes of a manifest, index, configuration or statement. Registries accept 4 MiB.
+    /// Bytes of a manifest, index or configuration. Registries accept 4 MiB.
     manifest_bytes: u64 = 4 * MIB, Bytes;
     /// Manifests in one index.
     index_entries: usize = 1_000, Count;

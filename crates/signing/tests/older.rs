@@ -15,7 +15,7 @@ use plimsoll_core::{Classify as _, Digest, Kind, Limits, Reference};
 use plimsoll_http::{Client, Settings};
 use plimsoll_image::{Descriptor, Source as _, media};
 use plimsoll_registry::Registry;
-use plimsoll_signing::evidence::{Form, SkipReason, all, bundles, older, older_tag};
+use plimsoll_signing::evidence::{Form, Search, SkipReason, all, bundles, older, older_tag};
 use plimsoll_testkit::sigstore::{Pair, pae};
 use plimsoll_testkit::{Fault, ImageBuilder, Layer, Registry as Fake};
 use plimsoll_verify::{Check, PublicKey, Requirements, Step, Trusted, TrustedKey};
@@ -238,4 +238,31 @@ fn an_older_signature_that_lies_about_itself_is_set_aside() {
     signed.fake.tag("app", &older_tag(&signed.image, "sig"), &digest);
     let found = older(&signed.open(), &signed.image, &Limits::default()).unwrap();
     assert!(found.found.is_empty() && found.skipped.len() == 1);
+}
+
+#[test]
+fn the_search_goes_from_place_to_place_as_long_as_it_is_asked_to() {
+    let signed = Signed::new();
+    let (limits, subjects) = (Limits::default(), [signed.image]);
+    signed.tag("att", &signed.manifest(&[signed.attestation()]));
+    let layer = signed.layer("application/vnd.dev.sigstore.bundle.v0.3+json", b"{}");
+    let top: Value = json!({"mediaType": media::OCI_MANIFEST, "digest": signed.image.to_string(), "size": 1});
+    let mut referrer = signed.manifest(&[layer]);
+    referrer["subject"] = top;
+    signed.fake.add_manifest("app", media::OCI_MANIFEST, referrer.to_string());
+
+    let store = signed.open();
+    let mut search = Search::new(&store, &subjects, &limits);
+    let count = |search: &mut Search<'_>| {
+        let place = search.next_place().unwrap();
+        place.map(|place| place.iter().map(|(_, found)| found.found.len()).sum::<usize>())
+    };
+    assert_eq!(count(&mut search), Some(1));
+    assert_eq!(count(&mut search), Some(0), "the other list repeats nothing");
+    let older = || signed.fake.requests_to("GET */manifests/*.att").len();
+    assert_eq!(older(), 0, "nobody asked for the last place yet");
+    assert_eq!(count(&mut search), Some(1));
+    assert_eq!(older(), 1);
+    assert_eq!(count(&mut search), None);
+    assert_eq!(all(&store, &signed.image, &limits).unwrap().found.len(), 2);
 }

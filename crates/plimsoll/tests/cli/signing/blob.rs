@@ -138,3 +138,27 @@ fn a_statement_about_a_file_is_not_its_signature_and_the_other_way_round() {
     verify(kind, &blob.bundle, &[&blob.file]).exits(10).says("verify-blob");
     blob.verify(&["--bundle", &att, &blob.file]).exits(10).says("verify-blob-attestation");
 }
+
+/// An SBOM of seven MiB is an ordinary one: it is signed and verified without a flag, and a limit that is set reaches whatever
+/// reads it.
+#[test]
+fn a_limit_on_attestations_holds_for_whoever_reads_them_and_ordinary_ones_need_no_flag() {
+    let blob = Blob::signed();
+    let (place, att) = (&blob.place, blob.place.path("att.sigstore.json"));
+    let (key, public) = (place.path("a.key"), place.path("a.pub"));
+    let predicate = place.write("large.txt", "x".repeat(7 << 20));
+    let attest = ["attest-blob", "--key", &key, "--type", "custom", "--predicate", &predicate];
+    place.run(&[&attest[..], &["--bundle", &att, &blob.file]].concat()).exits(0);
+    let verify = ["verify-blob-attestation", "--insecure-ignore-tlog", "--key", &public, "--type", "custom"];
+    let verify = |more: &[&str]| place.run(&[&verify[..], &["--bundle", &att, &blob.file], more].concat());
+    assert!(verify(&[]).exits(0).stdout.len() > 7 << 20);
+    // A file that is too large for its limit is a mistake in the arguments; what is in it is not.
+    for (limit, verifies, attests) in [("bundle_bytes", 2, 1), ("statement_bytes", 1, 2)] {
+        let set = format!("{limit}=6MiB");
+        verify(&["--limit", &set]).exits(verifies).says(&format!("--limit {limit}=…"));
+        place
+            .run(&[&attest[..], &["--bundle", &place.path("new.json"), &blob.file, "--limit", &set]].concat())
+            .exits(attests)
+            .says(&format!("--limit {limit}=…"));
+    }
+}

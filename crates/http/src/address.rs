@@ -188,7 +188,7 @@ impl Network {
         (bits <= width(address)).then_some(Self { address, bits })
     }
 
-    /// IPv4 and IPv6 are apart; a mapped address counts as what it carries.
+    /// An IPv4 network holds no IPv6 address and the other way round, but a mapped address counts as the IPv4 address in it.
     pub(crate) fn contains(self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(net), IpAddr::V4(host)) => {

@@ -55,7 +55,7 @@ impl Name {
         }
     }
 
-    /// The class, as far as the URL alone tells.
+    /// The class, if the URL alone tells it.
     pub(crate) fn class(&self) -> Option<Class> {
         match self {
             Self::Address(address) => Some(Class::from(*address)),

@@ -169,10 +169,10 @@ pub fn current(choice: &Choice<'_>) -> Result<Current, Error> {
 fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     let place = path.display().to_string();
     let file = File::open(path).map_err(|source| Error::KeySource { place: place.clone(), source })?;
-    read::to_end(file, Limits::default().trusted_root_bytes, "trusted_root_bytes", &place).map_err(|error| {
-        match error {
+    read::to_end(file, Limits::TRUSTED_ROOT_BYTES, "trusted_root_bytes", &place).map_err(
+        |error| match error {
             read::Error::Io { source, .. } => Error::KeySource { place, source },
             other => Error::TrustFile { place, problem: other.to_string() },
-        }
-    })
+        },
+    )
 }

@@ -13,10 +13,10 @@ use std::sync::Mutex;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use plimsoll_core::{Digest, Limits};
+use plimsoll_core::{Digest, Limits, Timestamp};
 use plimsoll_signing::key::NewKey;
 use plimsoll_signing::{FileDigests, Payload, PrivateKey, SigningKey as _};
-use plimsoll_testkit::sigstore::{Leaf, LogVersion, NOW, Sigstore, pae};
+use plimsoll_testkit::sigstore::{self, Leaf, LogVersion, NOW, Sigstore, pae};
 use plimsoll_verify::{
     Artifact, Bundle, Check, Error, Identity, Requirements, Statement, Step, Subject, Text, Trusted,
     TrustedKey, TrustedRoot, verify, verify_message,
@@ -128,6 +128,10 @@ impl Case {
     }
 
     fn judge(&self, bundle: &Value) -> Result<(), Error> {
+        self.judge_at(bundle, sigstore::now())
+    }
+
+    fn judge_at(&self, bundle: &Value, now: Timestamp) -> Result<(), Error> {
         let bundle = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default())?;
         let root = TrustedRoot::parse(self.instance.trusted_root().to_string().as_bytes()).unwrap();
         let keys = [TrustedKey::from(self.key.public_key().clone())];
@@ -135,7 +139,7 @@ impl Case {
             trusted: Trusted::Keys(&keys),
             root: Some(&root),
             requirements: Requirements::default(),
-            now: plimsoll_testkit::sigstore::now(),
+            now,
         };
         if self.statement {
             verify(&bundle, Some(&Digest::sha256(b"the image")), &check).map(|_| ())
@@ -325,6 +329,18 @@ fn what_such_logs_do_not_take_is_refused_with_a_word_about_it() {
     refused(Case::dsse(NewKey::P384).check_entry(|_| {}, relabelled), Step::LogEntry, "relabelled");
 }
 
+/// The caller says what time it is: the same bundle under the same root, a year and more before the log's key counts.
+#[test]
+fn a_log_whose_key_does_not_count_yet_vouches_for_nothing() {
+    let mut case = Case::file(NewKey::P384);
+    let body = case.body.clone();
+    let entry = case.instance.log.append(case.kind, "0.0.2", &body, LogVersion::V2, NOW);
+    let bundle = case.bundle(&entry);
+    let before = Timestamp::from_second(NOW - 2 * 365 * 24 * 3600).unwrap();
+    assert!(case.judge(&bundle).is_ok());
+    refused(case.judge_at(&bundle, before), Step::LogInclusion, "before");
+}
+
 /// The same by the holder of a certificate, at the time that a timestamp says.
 #[test]
 fn the_entry_of_a_certificate_of_each_kind_of_key_verifies_and_another_does_not() {
@@ -365,7 +381,7 @@ fn the_entry_of_a_certificate_of_each_kind_of_key_verifies_and_another_does_not(
                 trusted,
                 root: Some(&root),
                 requirements: Requirements::default(),
-                now: plimsoll_testkit::sigstore::now(),
+                now: sigstore::now(),
             };
             if statement {
                 verify(&bundle, Some(&Digest::sha256(b"the image")), &check).map(|_| ())

@@ -1,7 +1,7 @@
 //! Sigstore bundles, versions 0.1 to 0.3.
 //!
-//! Owns the way from bytes to a [`Bundle`], of which nothing is trusted yet. It does not verify and does not decide
-//! which material is good enough. Follows `sigstore_bundle.proto`; what is stricter here stands in `shape`. One as cosign
+//! Owns the parsing of bytes into a [`Bundle`]. Nothing in it is trusted yet: verifying it, and deciding which material is
+//! good enough, happen elsewhere. Follows `sigstore_bundle.proto`; what is stricter here stands in `shape`. One as cosign
 //! writes it with a key and no services:
 //!
 //! ```json

@@ -67,8 +67,8 @@ pub(crate) fn is_read_upstream(entry: &TransparencyLogEntry) -> bool {
         && text("/spec/hashedRekordV002/signature/verifier/keyDetails") == "PKIX_ECDSA_P256_SHA_256"
 }
 
-/// Whether the entry is byte for byte the one of this bundle; `None` for the kinds of entry that hold something that the
-/// bundle does not (`intoto`), of which only the parts can be compared.
+/// Whether the entry is byte for byte the one of this bundle; `None` for kinds of entry that hold something that the
+/// bundle does not (`intoto`): only their parts can be compared.
 pub(crate) fn matches(
     entry: &TransparencyLogEntry,
     is_dsse: bool,

@@ -51,9 +51,9 @@ pub enum Error {
         path: String,
     },
     /// A field that a bundle must have is missing.
-    #[error("bundle: got neither of {}, expected one", names.join(", "))]
+    #[error("bundle: got none of {}, expected one", names.join(", "))]
     Missing {
-        /// The fields of which one must be there.
+        /// One of these fields must be there.
         names: &'static [&'static str],
     },
     /// Fields that exclude each other.
@@ -280,7 +280,7 @@ impl Error {
         Self::Step { step, got: got.to_string(), expected: expected.to_string() }
     }
 
-    /// The step of the verification that refused, where one did.
+    /// The step of the verification that refused, if one did.
     pub fn failed_step(&self) -> Option<Step> {
         match self {
             Self::Step { step, .. } => Some(*step),

@@ -49,12 +49,12 @@ impl Window {
 }
 
 impl TrustedRoot {
-    /// Reads a trusted root: strict JSON of at most `trusted_root_bytes`, with keys and certificates that can be used. No key may stand
-    /// for two logs.
+    /// Reads a trusted root: strict JSON of at most [`Limits::TRUSTED_ROOT_BYTES`], with keys and certificates that can be
+    /// used. No key may stand for two logs.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let wrong = |problem: String| Error::TrustedRoot { problem: excerpt(&problem) };
-        let value = json::value(bytes, Limits::default().trusted_root_bytes)
-            .map_err(|source| wrong(source.to_string()))?;
+        let value =
+            json::value(bytes, Limits::TRUSTED_ROOT_BYTES).map_err(|source| wrong(source.to_string()))?;
         let media_type = value.get("mediaType").and_then(serde_json::Value::as_str).unwrap_or_default();
         if !matches!(
             media_type,
@@ -128,7 +128,7 @@ impl TrustedRoot {
         &self.log_keys
     }
 
-    /// The certificates of the authorities whose time covers all of `times`, and of which every certificate was valid then.
+    /// The certificates of the authorities that were valid at all of `times`, they and every certificate of theirs.
     pub(crate) fn anchors_valid_at(&self, times: &[Timestamp]) -> Vec<TrustAnchor<'_>> {
         let holds = |authority: &&Authority| times.iter().all(|time| authority.window.contains(*time));
         self.authorities

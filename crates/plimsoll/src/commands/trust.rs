@@ -251,7 +251,7 @@ fn show(arguments: &Show, console: Console) -> Result<Exit, Failure> {
 }
 
 fn of_file(path: &Path, now: Timestamp) -> Result<Report, Failure> {
-    let limit = Limits::default().trusted_root_bytes;
+    let limit = Limits::TRUSTED_ROOT_BYTES;
     let bytes = settings::read_file(path, limit)?;
     let media_type = json::value(&bytes, limit)
         .ok()

@@ -98,7 +98,7 @@ fn services(
 ) -> Result<Services, Failure> {
     let config = match &flags.signing_config {
         Some(path) => {
-            let bytes = super::read_within(path, Limits::default().trusted_root_bytes, "trusted_root_bytes")?;
+            let bytes = super::read_within(path, Limits::TRUSTED_ROOT_BYTES, "trusted_root_bytes")?;
             Some(SigningConfig::parse(&bytes, UnknownMembers::Refuse)?)
         }
         // A key asks those that are named, and no others.

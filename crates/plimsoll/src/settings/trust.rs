@@ -113,7 +113,7 @@ fn logs(flags: &Trust) -> Result<Option<NonZeroUsize>, Failure> {
 
 /// The trusted root in the file at `path`.
 pub(crate) fn trusted_root(path: &Path) -> Result<TrustedRoot, Failure> {
-    let bytes = super::read_within(path, Limits::default().trusted_root_bytes, "trusted_root_bytes")?;
+    let bytes = super::read_within(path, Limits::TRUSTED_ROOT_BYTES, "trusted_root_bytes")?;
     Ok(TrustedRoot::parse(&bytes)?)
 }
 

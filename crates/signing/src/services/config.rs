@@ -144,8 +144,8 @@ fn wrong(problem: impl Into<String>) -> Error {
 impl SigningConfig {
     /// Reads a configuration: strict JSON of at most 4 MiB, of version 0.2.
     pub fn parse(bytes: &[u8], members: UnknownMembers) -> Result<Self, Error> {
-        let value = json::value(bytes, Limits::default().trusted_root_bytes)
-            .map_err(|error| wrong(error.to_string()))?;
+        let value =
+            json::value(bytes, Limits::TRUSTED_ROOT_BYTES).map_err(|error| wrong(error.to_string()))?;
         // The media type first: another version has other members.
         let got = value.get("mediaType").and_then(Value::as_str).unwrap_or_default();
         if got != MEDIA_TYPE {

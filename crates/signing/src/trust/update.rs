@@ -95,7 +95,7 @@ async fn fetch(
     now: Timestamp,
 ) -> Result<Fetched, Error> {
     let mut config = UpdaterConfig::default();
-    config.target_max_length = Limits::default().trusted_root_bytes;
+    config.target_max_length = Limits::TRUSTED_ROOT_BYTES;
     // A root that is years old still leads to the newest: instances rotate it a few times a year.
     config.max_root_rotations = 256;
     let shown = instance.mirror.as_str();

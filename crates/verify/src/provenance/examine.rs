@@ -59,7 +59,7 @@ pub struct Examined {
     pub findings: Vec<Finding>,
 }
 
-/// Where the artifact comes from, as far as it is known.
+/// What is known of where the artifact comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Origin {

@@ -18,7 +18,7 @@ const GITHUB_BUILD_TYPE: &str = "https://actions.github.io/buildtypes/workflow/v
 /// Parameters whose names the build types use themselves.
 const RESERVED: [&str; 4] = ["source", "config", "workflow", "buildConfigSource"];
 
-/// A build, as far as it is known.
+/// What is known of a build.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Build {
     /// Who ran it: a URI. Has to be there in the end.
@@ -173,7 +173,7 @@ impl Variables<'_> {
         })
     }
 
-    /// These variables under other names, as far as they are set.
+    /// Those of these variables that are set, under other names.
     fn collect(&self, names: &[(&str, &str)]) -> Map<String, Value> {
         let each =
             names.iter().filter_map(|(key, name)| Some(((*key).to_owned(), Value::from(self.get(name)?))));

@@ -7,8 +7,8 @@ use x509_cert::der::Decode as _;
 
 use crate::{Bundle, Error, Step, TrustedRoot};
 
-/// Verifies the certificate's path once more, with only those authorities as anchors of which every certificate was valid
-/// at every signing time.
+/// Verifies the certificate's path again. Only authorities whose certificates were all valid at every signing time are
+/// anchors here.
 ///
 /// The official verifier takes each certificate of an authority as an anchor, and path validation does not look at an
 /// anchor's own validity: an intermediate that had expired would still vouch for a leaf (CVE-2026-24122).

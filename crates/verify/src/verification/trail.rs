@@ -15,12 +15,12 @@ pub(super) struct Trail {
     times: Vec<Timestamp>,
     observations: Vec<Observation>,
     not_checked: Option<Vec<NotChecked>>,
-    /// What it is about, as far as the caller asked.
+    /// The artifact that it is about, if the caller asked.
     pub(super) artifact: Option<Digest>,
 }
 
 impl Trail {
-    /// For a signature of which nothing but the key was looked at.
+    /// For a signature that was verified by its key alone.
     pub(super) fn by_key_alone(signer: Signer, about: bool) -> Self {
         let mut trail =
             Self { signer, times: Vec::new(), observations: Vec::new(), not_checked: None, artifact: None };

@@ -1,5 +1,6 @@
-//! Files of the advisory database. The input is header, index and body; digests are put right where they can be, because
-//! no fuzzer finds one, so that what is behind them is read. A file that is taken as it is, too.
+//! Files of the advisory database: advisories, and what is known by CVE. The input is header, index and body; digests are
+//! put right where they can be, because no fuzzer finds one, so that what is behind them is read. A file that is taken as
+//! it is, too.
 
 #![no_main]
 
@@ -10,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use plimsoll_core::{Digest, Ecosystem, Timestamp};
 use plimsoll_fuzz::{documents, scratch};
 use plimsoll_sbom::read;
-use plimsoll_vuln::database::file_path;
+use plimsoll_vuln::database::{About, OverlayWriter, Writer, file_path, overlays_path};
 use plimsoll_vuln::{Database, ScanSettings, scan};
 use serde_json::{Value, json};
 
@@ -28,24 +29,50 @@ fuzz_target!(|bytes: &[u8]| {
         }
         _ => bytes.to_vec(),
     };
-    std::fs::write(file_path(&FOLDER, Ecosystem::PyPI), file).unwrap();
+    let overlays = documents.len() == 3 && documents[0].windows(5).any(|text| text == b"\"CVE\"");
+    let (advisories, known) = if overlays { (EMPTY.0.clone(), file) } else { (file, EMPTY.1.clone()) };
+    std::fs::write(file_path(&FOLDER, Ecosystem::PyPI), advisories).unwrap();
+    std::fs::write(overlays_path(&FOLDER), known).unwrap();
     let Ok(database) = Database::open(&FOLDER) else {
         return;
     };
     let sound = database.verify().is_ok();
-    let feed = database.feed(Ecosystem::PyPI).unwrap();
-    if let Ok(keys) = feed.keys() {
+    let advisories = database.advisories(Ecosystem::PyPI).unwrap();
+    if let Ok(keys) = advisories.keys() {
         for key in keys {
-            if let Ok(Some(package)) = feed.package(&key) {
-                let read = feed.visit(&package, |entry| feed.detail(entry.detail).map(|_| ()));
+            if let Ok(Some(package)) = advisories.package(&key) {
+                let read = advisories.visit(&package, |entry| {
+                    advisories.conditions(entry)?;
+                    advisories.rated_by(entry)?;
+                    advisories.detail(entry.detail).map(|_| ())
+                });
                 assert!(!sound || read.is_ok());
             }
         }
     }
+    let known = database.overlays().unwrap().find("CVE-2026-0001");
+    assert!(!sound || known.is_ok());
     let inventory = read(INSTALLED).unwrap();
     let mut settings = ScanSettings::at(Timestamp::UNIX_EPOCH);
     settings.max_age = settings.max_age.saturating_mul(1000);
     let _ = scan(&inventory, &database, &settings);
+});
+
+/// Sound files of both kinds, for the one that the input is not.
+static EMPTY: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {
+    let about = About {
+        id: "x".into(),
+        publisher: "X".into(),
+        as_of: Timestamp::UNIX_EPOCH,
+        releases: vec![],
+        source: Digest::sha256(b""),
+        licence: None,
+        unproven: false,
+    };
+    let (mut advisories, mut overlays) = (Writer::new(Ecosystem::PyPI), OverlayWriter::default());
+    advisories.feed(about.clone());
+    overlays.feed(about, 0);
+    (advisories.finish().unwrap().bytes, overlays.finish().unwrap().bytes)
 });
 
 /// The file that has these parts, with digests that hold.
@@ -56,6 +83,10 @@ fn assembled(header: &[u8], index: &[u8], body: &[u8]) -> Option<Vec<u8>> {
     for entry in index.get(4..)?.chunks_exact(20) {
         places.push((u64::from(number(entry, 8)?), u64::from(number(entry, 16)?)));
     }
+    let mut header: Value = serde_json::from_slice(header).ok()?;
+    if let Some(labels) = header.get("labels").filter(|labels| labels.is_object()) {
+        places.push((labels.get("offset")?.as_u64()?, labels.get("length")?.as_u64()?));
+    }
     for (offset, length) in places {
         let start = usize::try_from(offset).ok()?;
         let content =
@@ -65,13 +96,12 @@ fn assembled(header: &[u8], index: &[u8], body: &[u8]) -> Option<Vec<u8>> {
         let checksum = Digest::sha256(&hashed);
         body[start..start + 8].copy_from_slice(&checksum.as_bytes()[..8]);
     }
-    let mut header: Value = serde_json::from_slice(header).ok()?;
     for (part, bytes) in [("index", index), ("body", &body)] {
         *header.get_mut(part)? = json!({"bytes": bytes.len(), "digest": Digest::sha256(bytes)});
     }
     let header = header.to_string();
     let length = u32::try_from(header.len()).ok()?;
-    let mut file = b"\x89PLDB\r\n\x1a\x01\0\0\0".to_vec();
+    let mut file = b"\x89PLDB\r\n\x1a\x02\0\0\0".to_vec();
     file.extend_from_slice(&length.to_le_bytes());
     file.extend_from_slice(Digest::sha256(header.as_bytes()).as_bytes());
     for part in [header.as_bytes(), index, &body] {

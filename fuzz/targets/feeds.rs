@@ -1,7 +1,7 @@
-//! Publishers' data: OSV documents, Debian's tracker, and zip archives of either kind of content. What a build accepts
+//! Publishers' data: OSV documents, Debian's tracker, Alpine's security database, and zip archives of any content. What a build accepts
 //! becomes a database in which every record decodes.
 //!
-//! The first byte says where the rest goes: `o` one OSV document, `d` the tracker, `z` a zip archive.
+//! The first byte says where the rest goes: `o` one OSV document, `d` the tracker, `a` the security database, `z` a zip archive.
 
 #![no_main]
 
@@ -20,6 +20,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     let (folder, file) = match bytes.first() {
         Some(b'o') => ("PyPI", "advisory.json"),
         Some(b'd') => ("debian", "tracker.json"),
+        Some(b'a') => ("alpine/v3.20", "main.json"),
         Some(b'z') => ("PyPI", "all.zip"),
         _ => return Corpus::Reject,
     };

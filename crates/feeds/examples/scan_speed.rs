@@ -70,7 +70,7 @@ fn inventory(
     };
     let mut names = Vec::new();
     for (ecosystem, kind) in [(Ecosystem::PyPI, "pypi"), (Ecosystem::Go, "golang")] {
-        let keys = database.feed(ecosystem).ok_or("no feed")?.keys()?;
+        let keys = database.advisories(ecosystem).ok_or("no feed")?.keys()?;
         names.extend(keys.into_iter().map(|name| format!("pkg:{kind}/{name}")));
     }
     let step = names.len().div_ceil(known).max(1);

@@ -111,7 +111,9 @@ impl Classify for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NoFeeds { .. } => Some(
-                "expected DIR/PyPI/all.zip, DIR/osv/Go/all.zip, DIR/debian/tracker.json or the like".into(),
+                "expected DIR/PyPI/all.zip, DIR/osv/Go/all.zip, DIR/debian/tracker.json, DIR/alpine/v3.20/main.json or \
+                 the like"
+                    .into(),
             ),
             Self::Ambiguous { .. } => Some("leave the newer of the two in place".into()),
             Self::AsOfInFuture { .. } => {

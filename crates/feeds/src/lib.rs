@@ -1,38 +1,39 @@
 //! Publishers' advisories to the database that `plimsoll-vuln` reads.
 //!
-//! Owns the publishers' formats, OSV and Debian's security tracker, and the layout of a folder with their data. It does
-//! not know the database's format, matches nothing, and fetches nothing: [`build`] reads what lies in a folder.
+//! Owns the publishers' formats, a file each in a list, and the layout of a folder with their data. It does not know the
+//! database's format, matches nothing, and fetches nothing: [`build`] reads what lies in a folder.
 //!
 //! ```text
-//! FROM/PyPI/all.zip            an OSV bucket; also FROM/osv/PyPI/all.zip
-//! FROM/Go/GO-2024-2687.json    loose OSV documents
-//! FROM/debian/tracker.json     the Debian security tracker; also FROM/debian.json
+//! FROM/PyPI/all.zip               an OSV bucket; also FROM/osv/PyPI/all.zip
+//! FROM/Go/GO-2024-2687.json       loose OSV documents
+//! FROM/debian/tracker.json        the Debian security tracker; also FROM/debian.json
+//! FROM/alpine/v3.20/main.json     the Alpine security database
 //! ```
 //!
 //! What counts is never decided in silence: every document is kept, withdrawn, or skipped for a reason that the
 //! [`BuildReport`] counts, and data that admits two readings is counted too. Data that cannot be read at all fails the
 //! build with its file and entry, and the databases of before stay as they were.
 
-mod debian;
 mod draft;
 mod error;
 mod input;
-mod osv;
+mod publisher;
 mod rating;
 mod report;
 mod zip_input;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Digest, Ecosystem, Limits, Timestamp, clock};
-use plimsoll_vuln::database::{About, File, Writer, file_path};
-use plimsoll_vuln::version;
+use plimsoll_core::{Ecosystem, Limits, Timestamp, clock};
+use plimsoll_vuln::conditions::Conditions;
+use plimsoll_vuln::database::{About, File, NewEntry, Writer, file_path};
 
 pub use error::Error;
-pub use report::{BuildReport, Doubt, FeedReport, Skip, Tally};
+pub use report::{BuildReport, Doubt, FeedReport, Skip, Tally, Written};
 
-use draft::Draft;
 use input::Input;
+use publisher::{PUBLISHERS, Publisher, Reading};
 use rating::Ratings;
 
 /// Builds a database in the folder `out` from the publishers' data in the folder `from`, which was retrieved at `as_of`.
@@ -49,89 +50,104 @@ pub fn build(
     if as_of.duration_since(now) > clock::SKEW {
         return Err(Error::AsOfInFuture { as_of, now });
     }
-    let inputs = input::discover(from)?;
-    let mut feeds = Vec::with_capacity(inputs.len());
-    for input in &inputs {
-        feeds.push(read(input, limits)?);
+    let mut feeds = Vec::new();
+    for (publisher, input) in discover(from)? {
+        let mut report = FeedReport::new(&input.content, publisher.name(), input.files.path());
+        let reading = publisher.read(&input, limits, &mut report)?;
+        feeds.push(ReadFeed { publisher, reading, report });
     }
-    if feeds.iter().all(|feed| feed.ecosystem.is_none()) {
+    if feeds.iter().all(|feed| feed.reading.ecosystem.is_none()) {
         return Err(Error::NoFeeds { dir: from.to_owned() });
     }
     let mut ratings = Ratings::default();
-    for draft in feeds.iter().flat_map(|feed| &feed.drafts) {
-        ratings.learn(draft);
+    for feed in &feeds {
+        feed.reading.drafts.iter().for_each(|draft| ratings.learn(draft, feed.publisher.id()));
+    }
+    let mut by_ecosystem: BTreeMap<&str, (Ecosystem, Vec<&mut ReadFeed>)> = BTreeMap::new();
+    for feed in &mut feeds {
+        if let Some(ecosystem) = feed.reading.ecosystem {
+            by_ecosystem.entry(ecosystem.id()).or_insert((ecosystem, Vec::new())).1.push(feed);
+        }
     }
     let mut files = Vec::new();
-    let mut report = BuildReport::default();
-    for feed in feeds {
-        let ReadFeed { ecosystem, publisher, drafts, releases, source, report: mut counts } = feed;
-        if let Some(ecosystem) = ecosystem {
-            let about = About { ecosystem, publisher: publisher.to_owned(), as_of, releases, source };
-            let file = write(drafts, &ratings, about)?;
-            let path = file_path(out, ecosystem);
-            counts.written(&path, &file);
-            files.push((path, file.bytes));
+    for (ecosystem, mut feeds) in by_ecosystem.into_values() {
+        let file = write(ecosystem, &mut feeds, &ratings, as_of)?;
+        let path = file_path(out, ecosystem);
+        for (feed, counts) in feeds.into_iter().zip(&file.feeds) {
+            feed.report.written(&path, &file, counts);
         }
-        report.feeds.push(counts);
+        files.push((path, file.bytes));
     }
     plimsoll_files::create_folder(out)?;
     for (path, bytes) in files {
         plimsoll_files::replace(&path, &bytes)?;
     }
-    Ok(report)
+    Ok(BuildReport { feeds: feeds.into_iter().map(|feed| feed.report).collect() })
+}
+
+/// The feeds of all publishers in `from`, in the order of their ecosystems' names.
+fn discover(from: &Path) -> Result<Vec<(&'static dyn Publisher, Input)>, Error> {
+    let mut found: BTreeMap<(String, &str), (&dyn Publisher, Input)> = BTreeMap::new();
+    for publisher in PUBLISHERS {
+        for input in publisher.discover(from)? {
+            let key = (input.content.clone(), publisher.id());
+            if let Some((_, other)) = found.get(&key) {
+                let (first, second) = (other.files.path().to_owned(), input.files.path().to_owned());
+                return Err(Error::Ambiguous { first, second });
+            }
+            found.insert(key, (publisher, input));
+        }
+    }
+    Ok(found.into_values().collect())
 }
 
 /// A feed that was read in full.
 struct ReadFeed {
-    /// Nothing when the database has no place for it: its advisories only rate others by their aliases.
-    ecosystem: Option<Ecosystem>,
-    publisher: &'static str,
-    drafts: Vec<Draft>,
-    releases: Vec<String>,
-    source: Digest,
+    publisher: &'static dyn Publisher,
+    reading: Reading,
     report: FeedReport,
 }
 
-fn read(input: &Input, limits: &Limits) -> Result<ReadFeed, Error> {
-    let mut report = FeedReport::new(input.name(), input.path());
-    let (ecosystem, publisher, drafts, releases, source) = match input {
-        Input::Tracker { path } => {
-            let tracker = debian::read(path, limits, &mut report)?;
-            (
-                Some(Ecosystem::Debian),
-                "Debian security tracker",
-                tracker.drafts,
-                tracker.releases,
-                tracker.source,
-            )
-        }
-        Input::Osv { name, files } => {
-            // Debian's own tracker is the one source for Debian: OSV's copy of it lacks urgencies and decisions.
-            let covered = |ecosystem: Ecosystem| Some((ecosystem, version::of_ecosystem(ecosystem)?));
-            let ecosystem = Ecosystem::from_name(name).filter(|e| !e.is_os()).and_then(covered);
-            let mut drafts = Vec::new();
-            let source = files.read(limits, &mut |entry| {
-                drafts.extend(osv::read(ecosystem, &entry, limits, &mut report)?);
-                Ok(())
-            })?;
-            (ecosystem.map(|(ecosystem, _)| ecosystem), "OSV", drafts, Vec::new(), source)
-        }
-    };
-    Ok(ReadFeed { ecosystem, publisher, drafts, releases, source, report })
-}
-
-fn write(mut drafts: Vec<Draft>, ratings: &Ratings, about: About) -> Result<File, Error> {
-    // Two documents may carry one identifier; where they came from breaks the tie.
-    drafts.sort_by(|a, b| (&a.id, &a.origin).cmp(&(&b.id, &b.origin)));
-    let mut writer = Writer::default();
-    for draft in &drafts {
-        let place = writer.advisory(&draft.detail)?;
-        for word in &draft.words {
-            let rating = if word.rating.is_rated() { word.rating.clone() } else { ratings.by_alias(draft) };
-            writer.entry(&word.key, &draft.id, &rating, place, &word.affected);
+/// The file of one ecosystem, from all feeds about it.
+fn write(
+    ecosystem: Ecosystem,
+    feeds: &mut [&mut ReadFeed],
+    ratings: &Ratings,
+    as_of: Timestamp,
+) -> Result<File, Error> {
+    let mut writer = Writer::new(ecosystem);
+    for ReadFeed { publisher, reading, .. } in feeds {
+        let feed = writer.feed(About {
+            id: publisher.id().to_owned(),
+            publisher: publisher.name().to_owned(),
+            as_of,
+            releases: std::mem::take(&mut reading.releases),
+            source: reading.source,
+            licence: publisher.licence(ecosystem.name()).map(str::to_owned),
+            unproven: publisher.unproven(),
+        });
+        let mut drafts = std::mem::take(&mut reading.drafts);
+        // Two documents may carry one identifier; where they came from breaks the tie.
+        drafts.sort_by(|a, b| (&a.id, &a.origin).cmp(&(&b.id, &b.origin)));
+        for draft in &drafts {
+            let detail = writer.advisory(feed, &draft.detail)?;
+            for word in &draft.words {
+                let own = word.rating.is_rated().then(|| (word.rating.clone(), None));
+                let (rating, rated_by) = own.unwrap_or_else(|| ratings.by_alias(draft));
+                let entry = NewEntry {
+                    feed,
+                    id: &draft.id,
+                    rating: &rating,
+                    rated_by: rated_by.filter(|other| *other != publisher.id()),
+                    conditions: Conditions::default(),
+                    detail,
+                    affected: &word.affected,
+                };
+                writer.entry(&word.key, &entry);
+            }
         }
     }
-    Ok(writer.finish(about)?)
+    Ok(writer.finish()?)
 }
 
 /// Where a document stands, for messages and examples.

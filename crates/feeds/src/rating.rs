@@ -9,16 +9,24 @@ use plimsoll_vuln::{Rating, Severity, SeveritySource};
 
 use crate::draft::Draft;
 
-/// The highest rating for each identifier, and the advisory that gives it.
+/// The highest rating for each identifier.
 #[derive(Debug, Default)]
-pub(crate) struct Ratings(HashMap<String, (Severity, String)>);
+pub(crate) struct Ratings(HashMap<String, Known>);
+
+/// A rating, with the advisory and the publisher that give it.
+#[derive(Debug, Clone)]
+struct Known {
+    severity: Severity,
+    id: String,
+    publisher: &'static str,
+}
 
 impl Ratings {
-    pub(crate) fn learn(&mut self, draft: &Draft) {
+    pub(crate) fn learn(&mut self, draft: &Draft, publisher: &'static str) {
         if !draft.rating.is_rated() {
             return;
         }
-        let rating = (draft.rating.severity, draft.id.clone());
+        let rating = Known { severity: draft.rating.severity, id: draft.id.clone(), publisher };
         for identifier in draft.identifiers() {
             match self.0.get_mut(identifier) {
                 Some(known) => {
@@ -33,19 +41,22 @@ impl Ratings {
         }
     }
 
-    /// The highest rating among the advisories that share an identifier with `draft`.
-    pub(crate) fn by_alias(&self, draft: &Draft) -> Rating {
+    /// The highest rating among the advisories that share an identifier with `draft`, and whose it is.
+    pub(crate) fn by_alias(&self, draft: &Draft) -> (Rating, Option<&'static str>) {
         let known = draft.identifiers().filter_map(|identifier| self.0.get(identifier));
         match known.reduce(|a, b| if better(b, a) { b } else { a }) {
-            Some((severity, id)) => Rating { severity: *severity, source: SeveritySource::Alias(id.clone()) },
-            None => Rating::default(),
+            Some(Known { severity, id, publisher }) => {
+                let source = SeveritySource::Alias(id.clone());
+                (Rating { severity: *severity, source }, Some(*publisher))
+            }
+            None => (Rating::default(), None),
         }
     }
 }
 
 /// The higher severity; among equals the smaller identifier, so that the result does not depend on the order of feeds.
-fn better(a: &(Severity, String), b: &(Severity, String)) -> bool {
-    a.0 > b.0 || (a.0 == b.0 && a.1 < b.1)
+fn better(a: &Known, b: &Known) -> bool {
+    a.severity > b.severity || (a.severity == b.severity && a.id < b.id)
 }
 
 #[cfg(test)]
@@ -72,11 +83,13 @@ mod tests {
             draft("BIT-1", &["CVE-1"], Severity::High),
             draft("GHSA-2", &["CVE-2"], Severity::Unrated),
         ] {
-            ratings.learn(&known);
+            ratings.learn(&known, "osv");
         }
         let rated = ratings.by_alias(&draft("GO-1", &["GHSA-9", "CVE-1"], Severity::Unrated));
-        assert_eq!(rated, Rating { severity: Severity::High, source: SeveritySource::Alias("BIT-1".into()) });
-        assert_eq!(ratings.by_alias(&draft("CVE-1", &[], Severity::Unrated)).severity, Severity::High);
-        assert_eq!(ratings.by_alias(&draft("GO-2", &["CVE-2"], Severity::Unrated)), Rating::default());
+        let source = SeveritySource::Alias("BIT-1".into());
+        assert_eq!(rated, (Rating { severity: Severity::High, source }, Some("osv")));
+        assert_eq!(ratings.by_alias(&draft("CVE-1", &[], Severity::Unrated)).0.severity, Severity::High);
+        let unrated = ratings.by_alias(&draft("GO-2", &["CVE-2"], Severity::Unrated));
+        assert_eq!(unrated, (Rating::default(), None));
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::Digest;
 use plimsoll_core::text::terminal;
-use plimsoll_vuln::database::File;
+use plimsoll_vuln::database::{Counts, File};
 use plimsoll_vuln::events::Oddity;
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ const EXAMPLES: usize = 5;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BuildReport {
-    /// In the order of their names.
+    /// In the order of their ecosystems' names.
     pub feeds: Vec<FeedReport>,
 }
 
@@ -25,11 +25,13 @@ pub struct BuildReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FeedReport {
-    /// The ecosystem, by the name of its folder.
+    /// The ecosystem, by OSV's name.
     pub ecosystem: String,
+    /// Who published the data.
+    pub publisher: String,
     /// Where the data was read from.
     pub input: PathBuf,
-    /// Documents in the input; for Debian, statements about a package in a release.
+    /// Documents in the input; for distributions' own data, statements about a package in a release.
     pub read: u64,
     /// Those that the database holds, or that rate others when it has no place for their ecosystem.
     pub kept: u64,
@@ -43,17 +45,17 @@ pub struct FeedReport {
     pub written: Option<Written>,
 }
 
-/// A database file that was written.
+/// What of a feed is in the database file that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Written {
     /// Where.
     pub path: PathBuf,
-    /// Its size.
+    /// The size of the file, which all feeds of the ecosystem share.
     pub bytes: u64,
-    /// The digest that stands for it.
+    /// The digest that stands for the file.
     pub digest: Digest,
-    /// How many advisories are in it.
+    /// How many advisories of the feed are in it.
     pub advisories: u64,
     /// How many packages they speak about; in a distribution, each release counts.
     pub packages: u64,
@@ -79,9 +81,12 @@ pub enum Skip {
     /// It names no package of the ecosystem.
     #[error("no package of this ecosystem")]
     NoPackage,
-    /// Debian: the release never had the vulnerability.
+    /// The distribution never had the vulnerability in that release.
     #[error("not affected")]
     NotAffected,
+    /// A statement names no vulnerability.
+    #[error("no identifier")]
+    NoIdentifier,
 }
 
 /// What is unclear about an advisory that was kept. Installed versions that it leaves open are gaps of a scan.
@@ -106,6 +111,9 @@ pub enum Doubt {
     /// It also names packages of ecosystems that are fed otherwise.
     #[error("also about other ecosystems")]
     OtherEcosystems,
+    /// It also names packages of a release or a product that is not known, or not told apart from others.
+    #[error("also about unknown releases")]
+    Release,
 }
 
 impl Serialize for Doubt {
@@ -118,7 +126,9 @@ impl Serialize for Doubt {
 impl fmt::Display for FeedReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ecosystem = terminal(&self.ecosystem);
-        write!(f, "{ecosystem}: {} of {} kept, {} withdrawn", self.kept, self.read, self.withdrawn)?;
+        let publisher = &self.publisher;
+        let (kept, read, withdrawn) = (self.kept, self.read, self.withdrawn);
+        write!(f, "{ecosystem} from {publisher}: {kept} of {read} kept, {withdrawn} withdrawn")?;
         if self.written.is_none() {
             f.write_str("; no database for this ecosystem, its ratings count for others")?;
         }
@@ -141,9 +151,10 @@ impl fmt::Display for Tally {
 }
 
 impl FeedReport {
-    pub(crate) fn new(ecosystem: &str, input: &Path) -> Self {
+    pub(crate) fn new(ecosystem: &str, publisher: &str, input: &Path) -> Self {
         Self {
             ecosystem: ecosystem.to_owned(),
+            publisher: publisher.to_owned(),
             input: input.to_owned(),
             read: 0,
             kept: 0,
@@ -162,13 +173,13 @@ impl FeedReport {
         self.doubts.entry(doubt.into()).or_default().add(example);
     }
 
-    pub(crate) fn written(&mut self, path: &Path, file: &File) {
+    pub(crate) fn written(&mut self, path: &Path, file: &File, counts: &Counts) {
         self.written = Some(Written {
             path: path.to_owned(),
             bytes: file.bytes.len() as u64,
             digest: file.digest,
-            advisories: file.advisories,
-            packages: file.packages,
+            advisories: counts.advisories,
+            packages: counts.packages,
         });
     }
 }
@@ -188,13 +199,13 @@ mod tests {
 
     #[test]
     fn a_report_is_a_line_for_each_thing_to_know() {
-        let mut report = FeedReport::new("PyPI", Path::new("PyPI/all.zip"));
+        let mut report = FeedReport::new("PyPI", "OSV", Path::new("PyPI/all.zip"));
         (report.read, report.kept, report.withdrawn) = (10, 7, 1);
         report.skip(Skip::NotAnAdvisory, "READ\u{1b}ME");
         (0..6).for_each(|number| report.doubt(Oddity::TwoEnds, &format!("PYSEC-{number}")));
         assert_eq!(
             report.to_string(),
-            "PyPI: 7 of 10 kept, 1 withdrawn; no database for this ecosystem, its ratings count for others\n  \
+            "PyPI from OSV: 7 of 10 kept, 1 withdrawn; no database for this ecosystem, its ratings count for others\n  \
              skipped 1: not an advisory (READ\\u{1b}ME)\n  \
              unclear 6: two ends for one start (PYSEC-0, PYSEC-1, PYSEC-2, PYSEC-3, PYSEC-4, …)"
         );

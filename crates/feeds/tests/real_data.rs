@@ -101,7 +101,7 @@ fn nothing_is_lost_uncounted() {
     database.verify().unwrap();
     // Every package that a document names has a record.
     for ecosystem in [Ecosystem::Go, Ecosystem::PyPI] {
-        let feed = database.feed(ecosystem).unwrap();
+        let feed = database.advisories(ecosystem).unwrap();
         let keys: BTreeSet<String> = feed.keys().unwrap().into_iter().collect();
         let mut named = BTreeSet::new();
         for document in built.raw(ecosystem.name()).iter().filter(|d| d.get("withdrawn").is_none()) {
@@ -164,7 +164,7 @@ fn packages(raw: &[Value], id: &str) -> Vec<String> {
 #[test]
 fn advisories_that_rate_nothing_are_rated_by_their_aliases() {
     let Some(built) = &*BUILT else { return };
-    let keys = built.database.feed(Ecosystem::Go).unwrap().keys().unwrap();
+    let keys = built.database.advisories(Ecosystem::Go).unwrap().keys().unwrap();
     let component = |name: &String| {
         let mut component = Component::from_purl("pkg:golang/example.org/x@v1".parse().unwrap());
         (component.name, component.version) = (name.clone(), "v1.0.0".into());

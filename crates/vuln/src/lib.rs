@@ -1,7 +1,8 @@
 //! Which known vulnerabilities an inventory has: the advisory database, version orders, matching.
 //!
-//! - [`Database`] reads a folder with one compact file for each ecosystem; [`database::Writer`] makes such a file.
-//! - [`version`] orders versions as each ecosystem does.
+//! - [`Database`] reads a folder with one compact file for each ecosystem, whatever the number of its publishers;
+//!   [`database::Writer`] makes such a file.
+//! - [`version`] is the list of orders that ecosystems have for their versions.
 //! - [`scan()`] matches an inventory and says what it found and what it could not look at.
 //!
 //! Publishers' formats are not known here (`plimsoll-feeds` reads them), nor is there any network.
@@ -11,6 +12,7 @@
 //! [`Gap`]s, which make a verdict unknown.
 
 pub mod affected;
+pub mod conditions;
 pub mod database;
 pub mod error;
 pub mod events;

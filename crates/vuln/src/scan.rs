@@ -3,7 +3,7 @@
 //! Owns which package and version of a component is looked up in which feed, how findings are merged and suppressed,
 //! and what was not covered. It judges nothing: whether findings and gaps are acceptable is the policy's business.
 //!
-//! - Debian packages are looked up by their *source* package and its version, in the release of the image.
+//! - Packages of a distribution are looked up by their *source* package and its version, in the release of the image.
 //! - Several advisories about one vulnerability of one component are one [`Finding`]; advisories about different
 //!   packages are never joined, whatever identifiers they share.
 //! - What could not be matched is a [`Gap`], never silence: no feed, a release that the feed does not know, a feed that
@@ -26,7 +26,8 @@ pub use finding::{Finding, Fix, Suppressed, Suppression};
 pub use gap::{Gap, GapReason};
 
 use crate::affected::Status;
-use crate::database::{Database, Feed, FeedStatus, key};
+use crate::conditions::Traits;
+use crate::database::{Advisories, Database, FeedStatus, key};
 use crate::error::Error;
 use gap::Gaps;
 use merge::{Hit, Vulnerability};
@@ -74,7 +75,7 @@ pub fn scan(inventory: &Inventory, database: &Database, settings: &ScanSettings)
         findings: Vec::new(),
         suppressed: Vec::new(),
         gaps: Vec::new(),
-        database: database.status(),
+        database: database.feeds(),
         matched_components: 0,
     };
     for component in &inventory.components {
@@ -100,8 +101,8 @@ pub fn scan(inventory: &Inventory, database: &Database, settings: &ScanSettings)
 struct Scanner<'a> {
     targets: Targets<'a>,
     gaps: Gaps,
-    /// By key and version: the many binaries of one Debian source are judged once.
-    judged: HashMap<(String, String), Rc<Judged>>,
+    /// By key, version and traits: the many binaries of one source package are judged once.
+    judged: HashMap<(String, String, Traits<'a>), Rc<Judged>>,
 }
 
 /// What the database says about one version of one package.
@@ -115,12 +116,12 @@ struct Judged {
 impl<'a> Scanner<'a> {
     /// The findings of a component; nothing when no feed covers it.
     fn component(&mut self, component: &'a Component) -> Result<Option<Vec<Finding>>, Error> {
-        let (feed, release) = match self.targets.of(component) {
-            Target::Feed { feed, release, stale } => {
+        let (advisories, release) = match self.targets.of(component) {
+            Target::Covered { advisories, release, stale } => {
                 if let Some(stale) = stale {
-                    self.gaps.component(feed.ecosystem().name(), stale);
+                    self.gaps.component(advisories.ecosystem().name(), stale);
                 }
-                (feed, release)
+                (advisories, release)
             }
             Target::Gap(ecosystem, reason) => {
                 self.gaps.component(&ecosystem, reason);
@@ -131,28 +132,29 @@ impl<'a> Scanner<'a> {
             Some(source) if release.is_some() => (&source.name, &source.version),
             _ => (&component.name, &component.version),
         };
-        let key = key(release.as_deref(), feed.ecosystem().normalise(name));
+        let key = key(release.as_deref(), advisories.ecosystem().normalise(name));
+        let subject = Subject { package: name, version, traits: Traits::of_purl(&component.purl) };
         let finding = |vulnerability: Vulnerability| vulnerability.of(component, name, version);
         if release.is_none() {
-            let judged = judge(feed, &key, name, version)?;
-            self.doubt(feed, &judged.doubts);
+            let judged = judge(advisories, &key, &subject)?;
+            self.doubt(advisories, &judged.doubts);
             return Ok(Some(judged.found.into_iter().map(finding).collect()));
         }
-        let memo = (key.into_owned(), version.clone());
+        let memo = (key.into_owned(), version.clone(), subject.traits);
         let judged = if let Some(judged) = self.judged.get(&memo) {
             Rc::clone(judged)
         } else {
-            let judged = Rc::new(judge(feed, &memo.0, name, version)?);
+            let judged = Rc::new(judge(advisories, &memo.0, &subject)?);
             self.judged.insert(memo, Rc::clone(&judged));
             judged
         };
-        self.doubt(feed, &judged.doubts);
+        self.doubt(advisories, &judged.doubts);
         Ok(Some(judged.found.iter().cloned().map(finding).collect()))
     }
 
-    fn doubt(&mut self, feed: &Feed, doubts: &[GapReason]) {
+    fn doubt(&mut self, advisories: &Advisories, doubts: &[GapReason]) {
         for doubt in doubts {
-            self.gaps.component(feed.ecosystem().name(), doubt.clone());
+            self.gaps.component(advisories.ecosystem().name(), doubt.clone());
         }
     }
 
@@ -165,7 +167,9 @@ impl<'a> Scanner<'a> {
             return None;
         }
         match self.targets.of(&Component::from_purl(owner.purl.clone())) {
-            Target::Feed { feed, stale: None, .. } if feed.ecosystem() == Ecosystem::Debian => {
+            Target::Covered { advisories, stale: None, .. }
+                if advisories.ecosystem() == Ecosystem::Debian =>
+            {
                 Some(Suppression::OwnedByDistribution { package: owner.purl.clone() })
             }
             _ => None,
@@ -173,24 +177,34 @@ impl<'a> Scanner<'a> {
     }
 }
 
-fn judge(feed: &Feed, key: &str, package: &str, version: &str) -> Result<Judged, Error> {
+/// What of a component decides whether an advisory is about it.
+struct Subject<'a> {
+    package: &'a str,
+    version: &'a str,
+    traits: Traits<'a>,
+}
+
+fn judge(advisories: &Advisories, key: &str, subject: &Subject<'_>) -> Result<Judged, Error> {
+    let Subject { package, version, traits } = subject;
     let mut judged = Judged::default();
-    let Some(record) = feed.package(key)? else { return Ok(judged) };
+    let Some(record) = advisories.package(key)? else { return Ok(judged) };
     let mut hits: Vec<Hit> = Vec::new();
     let mut undecided: Vec<String> = Vec::new();
-    feed.visit(&record, |entry| {
-        match feed.order().status(&entry.affected, version) {
-            Status::Affected(fixes) => {
+    advisories.visit(&record, |entry| {
+        let holds =
+            if entry.is_conditional() { advisories.conditions(entry)?.hold(traits) } else { Some(true) };
+        match (advisories.order().status(&entry.affected, version), holds) {
+            (_, Some(false)) | (Status::NotAffected, _) => {}
+            (Status::Affected(fixes), Some(true)) => {
                 let fixes = fixes.into_iter().map(str::to_owned).collect();
-                hits.push(Hit::new(entry, fixes, feed.detail(entry.detail)?));
+                hits.push(Hit::new(entry, fixes, advisories.detail(entry.detail)?));
             }
-            Status::Undecided => undecided.push(entry.id.to_owned()),
-            Status::Incomparable(_) if judged.doubts.is_empty() => {
-                judged
-                    .doubts
-                    .push(GapReason::InvalidVersion { package: package.into(), version: version.into() });
+            (Status::Undecided, _) | (Status::Affected(_), None) => undecided.push(entry.id.to_owned()),
+            (Status::Incomparable(_), _) if judged.doubts.is_empty() => {
+                let (package, version) = ((*package).to_owned(), (*version).to_owned());
+                judged.doubts.push(GapReason::InvalidVersion { package, version });
             }
-            Status::NotAffected | Status::Incomparable(_) => {}
+            (Status::Incomparable(_), _) => {}
         }
         Ok(())
     })?;
@@ -200,12 +214,12 @@ fn judge(feed: &Feed, key: &str, package: &str, version: &str) -> Result<Judged,
     undecided.dedup();
     if !undecided.is_empty() {
         judged.doubts.push(GapReason::UndecidedRange {
-            package: package.into(),
-            version: version.into(),
+            package: (*package).to_owned(),
+            version: (*version).to_owned(),
             advisories: undecided,
         });
     }
-    judged.found = merge::merge(feed.order(), hits);
+    judged.found = merge::merge(advisories.order(), hits);
     Ok(judged)
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn write(feeds: &[FeedStatus], now: Timestamp, out: &mut dyn Write) -
         .map(|feed| {
             [
                 safe(&feed.ecosystem).into_owned(),
-                safe(&feed.publisher).into_owned(),
+                publisher(feed),
                 feed.as_of.to_string(),
                 age(now, feed.as_of),
                 feed.advisories.to_string(),
@@ -26,6 +26,12 @@ pub(crate) fn write(feeds: &[FeedStatus], now: Timestamp, out: &mut dyn Write) -
         .collect();
     let header = ["ECOSYSTEM", "PUBLISHER", "AS OF", "AGE", "ADVISORIES", "PACKAGES", "SIZE", "DIGEST"];
     columns(out, "", Some(header), &rows)
+}
+
+/// The publisher, and where reading its files is not proven, that it is not.
+fn publisher(feed: &FeedStatus) -> String {
+    let unproven = if feed.unproven { " (unproven)" } else { "" };
+    format!("{}{unproven}", safe(&feed.publisher))
 }
 
 /// `3 h old`, `12 d old`; a feed from the future says so.

@@ -191,6 +191,8 @@ pub fn scanned(findings: Vec<Finding>, gaps: Vec<Gap>) -> VulnerabilityFacts {
         file_digest: Digest::sha256(b"feed"),
         source: Digest::sha256(b"source"),
         bytes: 1,
+        licence: None,
+        unproven: false,
     };
     VulnerabilityFacts::Scanned(Box::new(Scan {
         findings,

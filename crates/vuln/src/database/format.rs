@@ -1,12 +1,20 @@
-//! The layout of a database file, one for each ecosystem.
+//! The layout of a database file: one for the advisories of each ecosystem, and one for what is known by CVE.
 //!
 //! ```text
 //! preamble   magic (8) · format u32 · header length u32 · SHA-256 of the header (32)
-//! header     JSON: {"ecosystem":"PyPI","publisher":"OSV","asOf":"2026-07-23T00:00:00Z","advisories":6811, …,
+//! header     JSON: {"content":"Alpine","keys":1433,
+//!                   "feeds":[{"id":"alpine","publisher":"Alpine security database","asOf":"2026-08-21T00:00:00Z",
+//!                             "advisories":2710,"packages":1433,"releases":["v3.20"],"source":"sha256:…", …}, …],
+//!                   "labels":{"offset":…,"length":…},
 //!                   "index":{"bytes":…,"digest":"sha256:…"},"body":{"bytes":…,"digest":"sha256:…"}}
 //! index      count u32 · count × (name offset u32 · name length u32 · record offset u64 · record length u32) · names
 //! body       records, each: the first 8 bytes of SHA-256(offset ‖ content) · content
 //! ```
+//!
+//! An ecosystem may have several feeds, one a publisher, each with its own age and its own digest. What they say about
+//! one package lies in one record, and each entry says whose word it is, so that a lookup is one read however many
+//! publishers there are. Texts that repeat (module streams, architectures, products, publishers) are labels: a record of
+//! their own, read when the first entry refers to one.
 //!
 //! Numbers are little-endian, names are sorted by their bytes. The digest of the header fixes all the others, so it
 //! stands for the file. The header and the index are verified when they are read; a record carries its own checksum,
@@ -25,10 +33,10 @@ use super::record::Place;
 /// First bytes of a file. The high bit and the line ends show a transfer that mangled it, as in PNG.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89PLDB\r\n\x1a";
 /// Raised with every change that an older reader would get wrong.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 /// Bytes before the header.
 pub(crate) const PREAMBLE: usize = 48;
-/// A header lists at most some dozens of releases; 64 KiB is far beyond.
+/// A header lists some dozens of feeds and releases at most; 64 KiB is far beyond.
 pub(crate) const MAX_HEADER: u32 = 64 * 1024;
 /// The names of the largest ecosystem (npm, some 250,000 affected packages) need about 12 MiB.
 pub(crate) const MAX_INDEX: u64 = 256 * 1024 * 1024;
@@ -43,7 +51,25 @@ pub(crate) const CHECKSUM: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Header {
-    pub(crate) ecosystem: String,
+    /// The name of the ecosystem, or `CVE`.
+    pub(crate) content: String,
+    /// Entries refer to them by their place in this list. Never empty.
+    pub(crate) feeds: Vec<FeedHeader>,
+    /// How many names the index has.
+    pub(crate) keys: u64,
+    /// The record with the labels; without it there are none.
+    pub(crate) labels: Option<Place>,
+    pub(crate) index: Section,
+    pub(crate) body: Section,
+}
+
+/// What a file says about the data of one publisher in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct FeedHeader {
+    /// The publisher's stable name.
+    pub(crate) id: String,
+    /// The publisher's name for people.
     pub(crate) publisher: String,
     pub(crate) as_of: Timestamp,
     pub(crate) advisories: u64,
@@ -52,8 +78,8 @@ pub(crate) struct Header {
     pub(crate) releases: Vec<String>,
     /// Digest of the publisher's data that the file was made from.
     pub(crate) source: Digest,
-    pub(crate) index: Section,
-    pub(crate) body: Section,
+    pub(crate) licence: Option<String>,
+    pub(crate) unproven: bool,
 }
 
 /// One of the two parts after the header.

@@ -1,14 +1,18 @@
 //! What is stored about a package and about an advisory.
 //!
 //! A *package record* is a list of [`Entry`], one for each affected range of each advisory: all that matching needs.
-//! The [`Detail`] of an advisory, which only findings need, lies elsewhere in the file, once for all its packages.
+//! The [`Detail`] of an advisory, which only findings need, lies elsewhere in the file, once for all its packages. Texts
+//! that repeat from entry to entry are *labels*: they lie in one list, and entries have their numbers.
+
+use serde::{Deserialize, Serialize};
 
 use super::wire::{Reader, put_list, put_number, put_text};
 use crate::affected::{Affected, End, FixState, Interval};
 use crate::severity::{Rating, Severity, SeveritySource};
 
 /// Where a record lies in the body of a database file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Place {
     pub(crate) offset: u64,
     pub(crate) length: u32,
@@ -19,16 +23,46 @@ pub struct Place {
 pub struct Entry<'a> {
     /// The advisory's own identifier.
     pub id: &'a str,
+    /// Whose word it is: the number of a feed of the file.
+    pub feed: usize,
     severity: Severity,
     /// The kind of the source, and its vector or identifier.
     source: (u8, &'a str),
+    /// The publisher whose rating was taken over, by the number of a label.
+    pub(super) rated_by: Option<u32>,
+    pub(super) conditions: ConditionLabels,
     /// The advisory's [`Detail`].
     pub detail: Place,
     /// The affected versions.
     pub affected: Affected<'a>,
 }
 
+/// [`Conditions`](crate::conditions::Conditions) by the numbers of their labels.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct ConditionLabels {
+    pub(super) module: Option<u32>,
+    pub(super) architectures: Vec<u32>,
+    pub(super) products: Vec<u32>,
+}
+
+impl ConditionLabels {
+    fn clear(&mut self) {
+        self.module = None;
+        self.architectures.clear();
+        self.products.clear();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.module.is_none() && self.architectures.is_empty() && self.products.is_empty()
+    }
+}
+
 impl Entry<'_> {
+    /// Whether more than the version decides if it is about a component.
+    pub fn is_conditional(&self) -> bool {
+        !self.conditions.is_empty()
+    }
+
     /// How bad it is for this package.
     pub fn rating(&self) -> Rating {
         let source = match self.source {
@@ -40,6 +74,14 @@ impl Entry<'_> {
         Rating { severity: self.severity, source }
     }
 }
+
+// The first byte of an entry after its identifier: three bits of severity, two of the kind of its source, and whether
+// conditions and the publisher of a rating that was taken over follow.
+const SEVERITY: u8 = 0b0000_0111;
+const SOURCE_SHIFT: u8 = 3;
+const SOURCE: u8 = 0b11;
+const CONDITIONAL: u8 = 0b0010_0000;
+const RATED_BY: u8 = 0b0100_0000;
 
 const UNRATED: u8 = 0;
 const VENDOR: u8 = 1;
@@ -99,23 +141,53 @@ fn interval<'a>(reader: &mut Reader<'a>) -> Option<Interval<'a>> {
     Some(Interval { from, end })
 }
 
-/// Appends an entry; `affected` is already encoded.
-pub(crate) fn put_entry(out: &mut Vec<u8>, id: &str, rating: &Rating, detail: Place, affected: &[u8]) {
-    put_text(out, id);
-    out.push(rating.severity as u8);
-    let (kind, text) = match &rating.source {
-        SeveritySource::None => (UNRATED, None),
-        SeveritySource::Vendor => (VENDOR, None),
-        SeveritySource::Cvss(vector) => (CVSS, Some(vector)),
-        SeveritySource::Alias(id) => (ALIAS, Some(id)),
-    };
-    out.push(kind);
-    if let Some(text) = text {
-        put_text(out, text);
+/// What an entry is written from; texts that repeat are labels already, and `affected` is encoded.
+pub(super) struct StoredEntry<'a> {
+    pub(super) id: &'a str,
+    pub(super) feed: usize,
+    pub(super) rating: &'a Rating,
+    pub(super) rated_by: Option<u32>,
+    pub(super) conditions: ConditionLabels,
+    pub(super) detail: Place,
+    pub(super) affected: &'a [u8],
+}
+
+impl StoredEntry<'_> {
+    /// Appends the stored form.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        put_text(out, self.id);
+        let (kind, text) = match &self.rating.source {
+            SeveritySource::None => (UNRATED, None),
+            SeveritySource::Vendor => (VENDOR, None),
+            SeveritySource::Cvss(vector) => (CVSS, Some(vector)),
+            SeveritySource::Alias(id) => (ALIAS, Some(id)),
+        };
+        let mut flags = self.rating.severity as u8 | kind << SOURCE_SHIFT;
+        if !self.conditions.is_empty() {
+            flags |= CONDITIONAL;
+        }
+        if self.rated_by.is_some() {
+            flags |= RATED_BY;
+        }
+        out.push(flags);
+        put_number(out, self.feed as u64);
+        if let Some(text) = text {
+            put_text(out, text);
+        }
+        if let Some(label) = self.rated_by {
+            put_number(out, label.into());
+        }
+        if !self.conditions.is_empty() {
+            let labels =
+                |out: &mut Vec<u8>, list: &[u32]| put_list(out, list, |out, l| put_number(out, (*l).into()));
+            labels(out, self.conditions.module.as_slice());
+            labels(out, &self.conditions.architectures);
+            labels(out, &self.conditions.products);
+        }
+        put_number(out, self.detail.offset);
+        put_number(out, u64::from(self.detail.length));
+        out.extend_from_slice(self.affected);
     }
-    put_number(out, detail.offset);
-    put_number(out, u64::from(detail.length));
-    out.extend_from_slice(affected);
 }
 
 /// Reads a package record and hands over its entries, one after the other. `Some` when all of it decoded.
@@ -127,8 +199,11 @@ pub(crate) fn visit_entries<'a, E>(
     // One entry whose lists are filled again and again: a package of the Linux kernel's kind has thousands.
     let mut entry = Entry {
         id: "",
+        feed: 0,
         severity: Severity::Unrated,
         source: (UNRATED, ""),
+        rated_by: None,
+        conditions: ConditionLabels::default(),
         detail: Place { offset: 0, length: 0 },
         affected: Affected {
             intervals: Vec::new(),
@@ -146,14 +221,30 @@ pub(crate) fn visit_entries<'a, E>(
     Some(Ok(()))
 }
 
+fn label(reader: &mut Reader<'_>) -> Option<u32> {
+    u32::try_from(reader.number()?).ok()
+}
+
 fn read_entry<'a>(reader: &mut Reader<'a>, entry: &mut Entry<'a>) -> Option<()> {
     entry.id = reader.text()?;
-    entry.severity = *Severity::ALL.get(usize::from(reader.byte()?))?;
-    entry.source = match reader.byte()? {
+    let flags = reader.byte()?;
+    entry.severity = *Severity::ALL.get(usize::from(flags & SEVERITY))?;
+    entry.feed = usize::try_from(reader.number()?).ok()?;
+    entry.source = match flags >> SOURCE_SHIFT & SOURCE {
         kind @ (UNRATED | VENDOR) => (kind, ""),
-        kind @ (CVSS | ALIAS) => (kind, reader.text()?),
-        _ => return None,
+        kind => (kind, reader.text()?),
     };
+    entry.rated_by = if flags & RATED_BY == 0 { None } else { Some(label(reader)?) };
+    entry.conditions.clear();
+    if flags & CONDITIONAL != 0 {
+        entry.conditions.module = match reader.number()? {
+            0 => None,
+            1 => Some(label(reader)?),
+            _ => return None,
+        };
+        reader.list_into(&mut entry.conditions.architectures, label)?;
+        reader.list_into(&mut entry.conditions.products, label)?;
+    }
     entry.detail = Place { offset: reader.number()?, length: u32::try_from(reader.number()?).ok()? };
     let affected = &mut entry.affected;
     affected.fix_state = match reader.byte()? {
@@ -223,14 +314,25 @@ mod tests {
         let rating = Rating { severity: Severity::High, source: SeveritySource::Alias("GHSA-1".into()) };
         let detail = Place { offset: 1 << 40, length: 7 };
         let mut record = Vec::new();
-        put_entry(&mut record, "PYSEC-1", &rating, detail, &encoded);
-        put_entry(&mut record, "PYSEC-2", &Rating::default(), detail, &encoded);
+        let stored = |id, rating, conditions| StoredEntry {
+            id,
+            feed: 3,
+            rating,
+            rated_by: Some(9),
+            conditions,
+            detail,
+            affected: &encoded,
+        };
+        let conditions = ConditionLabels { module: Some(1), architectures: vec![2, 300], products: vec![4] };
+        stored("PYSEC-1", &rating, conditions.clone()).encode(&mut record);
+        stored("PYSEC-2", &Rating::default(), ConditionLabels::default()).encode(&mut record);
         let entries = |bytes| {
             let mut read = Vec::new();
             let all = visit_entries(bytes, |entry| {
                 read.push((
                     entry.id.to_owned(),
                     entry.rating(),
+                    (entry.feed, entry.rated_by, entry.conditions.clone()),
                     entry.detail,
                     format!("{:?}", entry.affected),
                 ));
@@ -239,8 +341,14 @@ mod tests {
             (all.is_some(), read)
         };
         let affected = format!("{affected:?}");
-        let first = ("PYSEC-1".to_owned(), rating, detail, affected.clone());
-        let second = ("PYSEC-2".to_owned(), Rating::default(), detail, affected);
+        let first = ("PYSEC-1".to_owned(), rating, (3, Some(9), conditions), detail, affected.clone());
+        let second = (
+            "PYSEC-2".to_owned(),
+            Rating::default(),
+            (3, Some(9), ConditionLabels::default()),
+            detail,
+            affected,
+        );
         assert_eq!(entries(&record), (true, vec![first.clone(), second]));
         let half = record.len() - encoded.len() - 2;
         for cut in 1..record.len() {

@@ -1,7 +1,11 @@
 //! A damaged database is an error with the file's name, never a shorter answer.
 
+use std::fs;
+
 use super::*;
 use crate::affected::{Affected, End, FixState, Interval};
+use crate::conditions::Conditions;
+use crate::error::Damage;
 use crate::severity::Rating;
 use plimsoll_core::{Classify as _, Kind};
 
@@ -12,23 +16,36 @@ fn affected() -> Vec<u8> {
     out
 }
 
-fn file(ecosystem: Ecosystem, keys: &[&str]) -> File {
-    let mut writer = Writer::default();
-    for (number, key) in keys.iter().enumerate() {
-        let id = format!("TEST-{number}");
-        let detail = Detail { summary: format!("about {key}"), ..Detail::default() };
-        let place = writer.advisory(&detail).unwrap();
-        writer.entry(key, &id, &Rating::default(), place, &affected());
+fn about(id: &str) -> About {
+    About {
+        id: id.to_owned(),
+        publisher: format!("publisher {id}"),
+        as_of: "2026-08-21T00:00:00Z".parse().unwrap(),
+        releases: vec![],
+        source: Digest::sha256(b"source"),
+        licence: Some("CC0-1.0".to_owned()),
+        unproven: false,
     }
-    writer
-        .finish(About {
-            ecosystem,
-            publisher: "test".into(),
-            as_of: "2026-08-21T00:00:00Z".parse().unwrap(),
-            releases: vec![],
-            source: Digest::sha256(b"source"),
-        })
-        .unwrap()
+}
+
+fn file(ecosystem: Ecosystem, keys: &[&str]) -> File {
+    let mut writer = Writer::new(ecosystem);
+    let feed = writer.feed(about("test"));
+    for (number, key) in keys.iter().enumerate() {
+        let detail = Detail { summary: format!("about {key}"), ..Detail::default() };
+        let detail = writer.advisory(feed, &detail).unwrap();
+        let entry = NewEntry {
+            feed,
+            id: &format!("TEST-{number}"),
+            rating: &Rating::default(),
+            rated_by: None,
+            conditions: Conditions { architectures: vec!["x86_64"], ..Conditions::default() },
+            detail,
+            affected: &affected(),
+        };
+        writer.entry(key, &entry);
+    }
+    writer.finish().unwrap()
 }
 
 fn folder(bytes: &[u8]) -> tempfile::TempDir {
@@ -40,11 +57,12 @@ fn folder(bytes: &[u8]) -> tempfile::TempDir {
 /// Everything the database says about one package.
 fn answer(dir: &Path, key: &str) -> Result<Option<(String, String)>, Error> {
     let database = Database::open(dir)?;
-    let feed = database.feed(Ecosystem::PyPI).unwrap();
-    let Some(package) = feed.package(key)? else { return Ok(None) };
+    let advisories = database.advisories(Ecosystem::PyPI).unwrap();
+    let Some(package) = advisories.package(key)? else { return Ok(None) };
     let mut found = None;
-    feed.visit(&package, |entry| {
-        found = Some((entry.id.to_owned(), feed.detail(entry.detail)?.summary));
+    advisories.visit(&package, |entry| {
+        assert_eq!(advisories.conditions(entry)?.architectures, ["x86_64"]);
+        found = Some((entry.id.to_owned(), advisories.detail(entry.detail)?.summary));
         Ok(())
     })?;
     Ok(found)
@@ -57,7 +75,7 @@ fn what_was_written_is_found() {
     assert_eq!(answer(dir.path(), "flask").unwrap(), None);
     let database = Database::open(dir.path()).unwrap();
     database.verify().unwrap();
-    assert_eq!(database.feed(Ecosystem::PyPI).unwrap().keys().unwrap(), ["django", "jinja2"]);
+    assert_eq!(database.advisories(Ecosystem::PyPI).unwrap().keys().unwrap(), ["django", "jinja2"]);
     let [status] = &database.status()[..] else { panic!("one feed") };
     assert_eq!((status.advisories, status.packages, status.ecosystem.as_str()), (2, 2, "PyPI"));
     assert_eq!(status.bytes, fs::metadata(dir.path().join("pypi.plimsolldb")).unwrap().len());
@@ -125,11 +143,14 @@ fn a_renamed_file_does_not_stand_for_another_ecosystem() {
 
 #[test]
 fn other_formats_and_missing_databases_say_what_to_do() {
-    let mut other = file(Ecosystem::PyPI, &[]).bytes;
-    other[8] = 9;
-    let dir = folder(&other);
-    let error = Database::open(dir.path()).unwrap_err();
-    assert!(error.to_string().ends_with("has database format 9, expected 1"), "{error}");
+    for format in [1, 9] {
+        let mut other = file(Ecosystem::PyPI, &[]).bytes;
+        other[8] = format;
+        let error = Database::open(folder(&other).path()).unwrap_err();
+        assert!(error.to_string().ends_with(&format!("has database format {format}, expected 2")), "{error}");
+        assert_eq!(error.kind(), Kind::Failed);
+        assert!(error.hint().unwrap().contains("plimsoll db build --from DIR --as-of TIME"));
+    }
 
     let empty = tempfile::tempdir().unwrap();
     for dir in [empty.path().to_owned(), empty.path().join("missing")] {
@@ -145,4 +166,153 @@ fn the_digest_changes_with_any_file() {
         |keys: &[&str]| Database::open(folder(&file(Ecosystem::PyPI, keys).bytes).path()).unwrap().digest();
     assert_eq!(digest(&["a"]), digest(&["a"]));
     assert_ne!(digest(&["a"]), digest(&["b"]));
+}
+
+/// What the database says about one package: identifier, publisher, who rated it, its conditions.
+fn words(dir: &Path, key: &str) -> Vec<(String, String, String, String)> {
+    let database = Database::open(dir).unwrap();
+    database.verify().unwrap();
+    let advisories = database.advisories(Ecosystem::PyPI).unwrap();
+    let package = advisories.package(key).unwrap().unwrap();
+    let mut words = Vec::new();
+    advisories
+        .visit(&package, |entry| {
+            let conditions = advisories.conditions(entry)?;
+            assert_eq!(entry.is_conditional(), !conditions.is_empty());
+            words.push((
+                entry.id.to_owned(),
+                advisories.feed(entry)?.id().to_owned(),
+                advisories.rated_by(entry)?.to_owned(),
+                format!("{:?} {:?} {:?}", conditions.module, conditions.architectures, conditions.products),
+            ));
+            Ok(())
+        })
+        .unwrap();
+    words
+}
+
+#[test]
+fn several_publishers_speak_about_one_package_each_with_its_own_age() {
+    let mut writer = Writer::new(Ecosystem::PyPI);
+    let old = About { as_of: "2026-01-01T00:00:00Z".parse().unwrap(), unproven: true, ..about("old") };
+    let (first, second) = (writer.feed(about("first")), writer.feed(old));
+    let detail = writer.advisory(second, &Detail::default()).unwrap();
+    let conditions = Conditions {
+        module: Some("nodejs:18"),
+        architectures: vec!["aarch64", "x86_64"],
+        products: vec!["cpe:/o:example:linux:9"],
+    };
+    let entry = |feed, id, rated_by, conditions: &Conditions<'static>| NewEntry {
+        feed,
+        id,
+        rating: &const { Rating { severity: crate::Severity::High, source: crate::SeveritySource::Vendor } },
+        rated_by,
+        conditions: conditions.clone(),
+        detail,
+        affected: &[0, 0, 0, 0],
+    };
+    writer.entry("a", &entry(second, "B-1", Some("nvd"), &conditions));
+    writer.entry("a", &entry(first, "A-1", None, &Conditions::default()));
+    writer.entry("b", &entry(second, "B-1", None, &conditions));
+    let file = writer.finish().unwrap();
+    assert_eq!(file.feeds.iter().map(|feed| feed.packages).collect::<Vec<_>>(), [1, 2]);
+    let dir = folder(&file.bytes);
+    let text = |text: &str| text.to_owned();
+    assert_eq!(
+        words(dir.path(), "a"),
+        [
+            (text("A-1"), text("first"), text("first"), text("None [] []")),
+            (
+                text("B-1"),
+                text("old"),
+                text("nvd"),
+                text(r#"Some("nodejs:18") ["aarch64", "x86_64"] ["cpe:/o:example:linux:9"]"#)
+            ),
+        ]
+    );
+    let database = Database::open(dir.path()).unwrap();
+    let [a, b] = &database.status()[..] else { panic!("two feeds") };
+    assert_eq!((a.publisher.as_str(), a.unproven, a.advisories), ("publisher first", false, 0));
+    assert_eq!((b.publisher.as_str(), b.unproven, b.advisories), ("publisher old", true, 1));
+    assert!(a.as_of > b.as_of && a.file_digest == b.file_digest);
+}
+
+#[test]
+fn an_entry_of_a_feed_or_label_that_is_not_there_is_damage() {
+    let mut writer = Writer::new(Ecosystem::PyPI);
+    writer.feed(about("only"));
+    let detail = writer.advisory(0, &Detail::default()).unwrap();
+    let conditions = Conditions::default();
+    let entry = NewEntry {
+        feed: 1,
+        id: "A-1",
+        rating: &Rating::default(),
+        rated_by: None,
+        conditions,
+        detail,
+        affected: &affected(),
+    };
+    writer.entry("a", &entry);
+    let dir = folder(&writer.finish().unwrap().bytes);
+    let error = Database::open(dir.path()).unwrap().verify().unwrap_err();
+    assert!(matches!(error, Error::Damaged { reason: Damage::Encoding { .. }, .. }), "{error}");
+
+    let nobody = folder(&Writer::new(Ecosystem::PyPI).finish().unwrap().bytes);
+    assert!(matches!(
+        Database::open(nobody.path()),
+        Err(Error::Damaged { reason: Damage::Header("feeds"), .. })
+    ));
+}
+
+fn overlays() -> File {
+    let mut writer = OverlayWriter::default();
+    let (_, vex) = (writer.feed(about("epss"), 2), writer.feed(about("vendor"), 1));
+    writer.overlay("CVE-2024-1").epss = Some(Epss { probability: 94_321, percentile: 99_999 });
+    *writer.overlay("CVE-2024-2") = Overlay {
+        epss: None,
+        kev: Some(Kev { added: 1_700_000_000, due: Some(1_701_000_000), ransomware: true }),
+        vex: vec![Statement {
+            feed: vex,
+            product: "pkg:rpm/redhat/openssl".to_owned(),
+            status: VexStatus::NotAffected,
+            justification: "vulnerable_code_not_present".to_owned(),
+        }],
+    };
+    writer.overlay("CVE-2024-3").kev = Some(Kev { added: -1, due: None, ransomware: false });
+    writer.finish().unwrap()
+}
+
+#[test]
+fn overlays_are_found_by_cve_and_count_for_the_digest() {
+    let dir = folder(&file(Ecosystem::PyPI, &["a"]).bytes);
+    let without = Database::open(dir.path()).unwrap();
+    assert!(without.overlays().is_none());
+    fs::write(overlays_path(dir.path()), overlays().bytes).unwrap();
+    let database = Database::open(dir.path()).unwrap();
+    database.verify().unwrap();
+    assert_ne!(database.digest(), without.digest());
+    let known = |cve| database.overlays().unwrap().find(cve).unwrap();
+    assert_eq!(known("CVE-2024-1").unwrap().epss.unwrap().probability, 94_321);
+    let second = known("CVE-2024-2").unwrap();
+    assert_eq!(second.kev, Some(Kev { added: 1_700_000_000, due: Some(1_701_000_000), ransomware: true }));
+    assert_eq!((second.vex.len(), second.vex[0].status), (1, VexStatus::NotAffected));
+    assert_eq!(known("CVE-2024-3").unwrap().kev.unwrap().added, -1);
+    assert_eq!(known("CVE-2024-4"), None);
+    // Feeds of overlays are shown, and are none that a scan depends on.
+    assert_eq!((database.feeds().len(), database.status().len()), (1, 3));
+    assert_eq!(database.status()[2].ecosystem, "CVE");
+}
+
+#[test]
+fn every_flipped_bit_of_overlays_is_noticed() {
+    let dir = folder(&file(Ecosystem::PyPI, &["a"]).bytes);
+    let good = overlays().bytes;
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 1 << (at % 8);
+        fs::write(overlays_path(dir.path()), &bad).unwrap();
+        let verified = Database::open(dir.path()).and_then(|database| database.verify());
+        let error = verified.expect_err(&format!("byte {at}"));
+        assert!(error.to_string().contains("cve.plimsolldb"), "{error}");
+    }
 }

@@ -1,37 +1,35 @@
-//! Writes a database file into memory. The same records give the same bytes, in whatever order they arrive.
+//! Writes database files into memory. The same records give the same bytes, in whatever order they arrive.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use plimsoll_core::{Digest, Ecosystem, LimitExceeded, Timestamp};
 
-use super::format::{self, FORMAT, Header, MAGIC, MAX_RECORD, Section};
-use super::record::{Detail, Place, put_entry};
+use super::format::{self, FORMAT, FeedHeader, Header, MAGIC, MAX_RECORD, Section};
+use super::overlays::{CONTENT, Overlay};
+use super::record::{ConditionLabels, Detail, Place, StoredEntry};
+use super::wire::{put_list, put_text};
+use crate::conditions::Conditions;
 use crate::error::Error;
 use crate::severity::Rating;
 
-/// What the header says beside the numbers that the writer counts itself.
+/// What the header says about one feed, beside the numbers that the writer counts itself.
 #[derive(Debug, Clone)]
 pub struct About {
-    /// The ecosystem of all records.
-    pub ecosystem: Ecosystem,
-    /// Who published the data.
+    /// The publisher's stable name.
+    pub id: String,
+    /// The publisher's name for people.
     pub publisher: String,
-    /// When it was retrieved from the publisher.
+    /// When the data was retrieved from the publisher.
     pub as_of: Timestamp,
     /// The releases that the data speaks about; empty where an ecosystem has none.
     pub releases: Vec<String>,
     /// Digest of the publisher's data.
     pub source: Digest,
-}
-
-/// Collects the records of one ecosystem.
-#[derive(Debug, Default)]
-pub struct Writer {
-    body: Vec<u8>,
-    /// By the name that is looked up: each entry with its advisory's identifier, which orders them.
-    packages: BTreeMap<String, Vec<(String, Vec<u8>)>>,
-    advisories: u64,
+    /// Under which terms the publisher gives it away, where that is stated.
+    pub licence: Option<String>,
+    /// Nobody has seen the publisher's real files yet.
+    pub unproven: bool,
 }
 
 /// The name under which a package is stored: where there are releases, each has its own record of a package.
@@ -42,50 +40,254 @@ pub fn key<'a>(release: Option<&str>, name: Cow<'a, str>) -> Cow<'a, str> {
     }
 }
 
+/// An advisory's word on one package.
+#[derive(Debug, Clone)]
+pub struct NewEntry<'a> {
+    /// The feed, as [`Writer::feed`] numbered it.
+    pub feed: usize,
+    /// The advisory's own identifier.
+    pub id: &'a str,
+    /// How bad it is for this package.
+    pub rating: &'a Rating,
+    /// The publisher whose rating it is, where it is not the feed's own.
+    pub rated_by: Option<&'a str>,
+    /// What has to hold of a component beside its version.
+    pub conditions: Conditions<'a>,
+    /// What [`Writer::advisory`] gave.
+    pub detail: Place,
+    /// What [`crate::affected::Affected::encode`] wrote.
+    pub affected: &'a [u8],
+}
+
+/// Collects the records of one ecosystem.
+#[derive(Debug)]
+pub struct Writer {
+    file: FileWriter,
+    labels: Labels,
+    /// By the name that is looked up: each entry with its advisory's identifier and its feed, which order them.
+    packages: BTreeMap<String, Vec<(String, usize, Vec<u8>)>>,
+}
+
 impl Writer {
-    /// Stores what findings show about an advisory. Call it in the order of the identifiers.
-    pub fn advisory(&mut self, detail: &Detail) -> Result<Place, Error> {
-        let mut content = Vec::new();
-        detail.encode(&mut content);
-        self.advisories += 1;
-        self.record(&content)
+    /// Starts the file of `ecosystem`.
+    pub fn new(ecosystem: Ecosystem) -> Self {
+        Self { file: FileWriter::new(ecosystem.name()), labels: Labels::default(), packages: BTreeMap::new() }
     }
 
-    /// Stores an advisory's word on the package at `key`; `affected` is what [`crate::affected::Affected::encode`] wrote.
-    pub fn entry(&mut self, key: &str, id: &str, rating: &Rating, detail: Place, affected: &[u8]) {
+    /// Adds a feed; the number that its entries refer to it by.
+    pub fn feed(&mut self, about: About) -> usize {
+        self.file.feed(about)
+    }
+
+    /// Stores what findings show about an advisory. Call it in the order of the feeds, then of the identifiers.
+    pub fn advisory(&mut self, feed: usize, detail: &Detail) -> Result<Place, Error> {
+        if let Some(feed) = self.file.feeds.get_mut(feed) {
+            feed.advisories += 1;
+        }
+        let mut content = Vec::new();
+        detail.encode(&mut content);
+        self.file.record(&content)
+    }
+
+    /// Stores an advisory's word on the package at `key`.
+    pub fn entry(&mut self, key: &str, entry: &NewEntry<'_>) {
+        let mut labels =
+            |texts: &[&str]| texts.iter().map(|text| self.labels.number(text)).collect::<Vec<_>>();
+        let conditions = ConditionLabels {
+            module: labels(entry.conditions.module.as_slice()).pop(),
+            architectures: labels(&entry.conditions.architectures),
+            products: labels(&entry.conditions.products),
+        };
+        let stored = StoredEntry {
+            id: entry.id,
+            feed: entry.feed,
+            rating: entry.rating,
+            rated_by: labels(entry.rated_by.as_slice()).pop(),
+            conditions,
+            detail: entry.detail,
+            affected: entry.affected,
+        };
         let mut encoded = Vec::new();
-        put_entry(&mut encoded, id, rating, detail, affected);
+        stored.encode(&mut encoded);
+        let encoded = (entry.id.to_owned(), entry.feed, encoded);
         match self.packages.get_mut(key) {
-            Some(entries) => entries.push((id.to_owned(), encoded)),
+            Some(entries) => entries.push(encoded),
             None => {
-                self.packages.insert(key.to_owned(), vec![(id.to_owned(), encoded)]);
+                self.packages.insert(key.to_owned(), vec![encoded]);
             }
         }
     }
 
     /// The bytes of the file.
-    pub fn finish(mut self, about: About) -> Result<File, Error> {
+    pub fn finish(mut self) -> Result<File, Error> {
         let mut names = Vec::with_capacity(self.packages.len());
-        for (name, mut entries) in std::mem::take(&mut self.packages) {
+        for (name, mut entries) in self.packages {
             entries.sort();
-            let content = entries.into_iter().flat_map(|(_, encoded)| encoded).collect::<Vec<u8>>();
-            names.push((name, self.record(&content)?));
+            let mut speaking = vec![false; self.file.feeds.len()];
+            let mut content = Vec::new();
+            for (_, feed, encoded) in entries {
+                content.extend_from_slice(&encoded);
+                if let Some(speaks) = speaking.get_mut(feed) {
+                    *speaks = true;
+                }
+            }
+            for (feed, speaks) in self.file.feeds.iter_mut().zip(speaking) {
+                feed.packages += u64::from(speaks);
+            }
+            names.push((name, self.file.record(&content)?));
         }
+        self.file.finish(&names, &self.labels)
+    }
+}
+
+/// Collects what is known by CVE identifier.
+#[derive(Debug)]
+pub struct OverlayWriter {
+    file: FileWriter,
+    overlays: BTreeMap<String, Overlay>,
+}
+
+impl Default for OverlayWriter {
+    fn default() -> Self {
+        Self { file: FileWriter::new(CONTENT), overlays: BTreeMap::new() }
+    }
+}
+
+impl OverlayWriter {
+    /// Adds a feed that says something about `entries` CVEs; the number that statements refer to it by.
+    pub fn feed(&mut self, about: About, entries: u64) -> usize {
+        let number = self.file.feed(about);
+        if let Some(feed) = self.file.feeds.get_mut(number) {
+            feed.advisories = entries;
+        }
+        number
+    }
+
+    /// What is known about a CVE so far, to be added to.
+    pub fn overlay(&mut self, cve: &str) -> &mut Overlay {
+        self.overlays.entry(cve.to_owned()).or_default()
+    }
+
+    /// The bytes of the file.
+    pub fn finish(mut self) -> Result<File, Error> {
+        let mut names = Vec::with_capacity(self.overlays.len());
+        for (cve, overlay) in self.overlays {
+            let mut content = Vec::new();
+            overlay.encode(&mut content);
+            names.push((cve, self.file.record(&content)?));
+        }
+        self.file.finish(&names, &Labels::default())
+    }
+}
+
+/// A finished database file.
+#[derive(Debug)]
+pub struct File {
+    /// The whole content.
+    pub bytes: Vec<u8>,
+    /// The digest of its header, which fixes all other bytes.
+    pub digest: Digest,
+    /// What it holds of each feed, in the order of their numbers.
+    pub feeds: Vec<Counts>,
+}
+
+/// What a file holds of one feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// How many advisories.
+    pub advisories: u64,
+    /// How many packages (in a release) they speak about.
+    pub packages: u64,
+}
+
+/// Texts by the order in which they were first needed.
+#[derive(Debug, Default)]
+struct Labels(BTreeMap<String, u32>);
+
+impl Labels {
+    fn number(&mut self, text: &str) -> u32 {
+        // More than four billion different texts do not fit into a record; then its length is the error.
+        let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        match self.0.get(text) {
+            Some(number) => *number,
+            None => *self.0.entry(text.to_owned()).or_insert(next),
+        }
+    }
+
+    fn encode(&self) -> Option<Vec<u8>> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let mut sorted: Vec<_> = self.0.iter().collect();
+        sorted.sort_unstable_by_key(|(_, number)| **number);
+        let mut out = Vec::new();
+        put_list(&mut out, &sorted, |out, (text, _)| put_text(out, text));
+        Some(out)
+    }
+}
+
+/// What both kinds of file have in common.
+#[derive(Debug)]
+struct FileWriter {
+    content: &'static str,
+    feeds: Vec<FeedHeader>,
+    body: Vec<u8>,
+}
+
+impl FileWriter {
+    fn new(content: &'static str) -> Self {
+        Self { content, feeds: Vec::new(), body: Vec::new() }
+    }
+
+    fn feed(&mut self, about: About) -> usize {
+        let About { id, publisher, as_of, releases, source, licence, unproven } = about;
+        let (advisories, packages) = (0, 0);
+        self.feeds.push(FeedHeader {
+            id,
+            publisher,
+            as_of,
+            advisories,
+            packages,
+            releases,
+            source,
+            licence,
+            unproven,
+        });
+        self.feeds.len() - 1
+    }
+
+    fn record(&mut self, content: &[u8]) -> Result<Place, Error> {
+        let length =
+            u32::try_from(content.len()).ok().filter(|length| *length <= MAX_RECORD).ok_or_else(|| {
+                LimitExceeded::fixed(
+                    "record_bytes",
+                    u64::from(MAX_RECORD),
+                    "record of one package or advisory",
+                )
+            })?;
+        let offset = self.body.len() as u64;
+        self.body.extend_from_slice(&format::checksum(offset, content));
+        self.body.extend_from_slice(content);
+        Ok(Place { offset, length })
+    }
+
+    fn finish(mut self, names: &[(String, Place)], labels: &Labels) -> Result<File, Error> {
+        let labels = labels.encode().map(|content| self.record(&content)).transpose()?;
         let names: Vec<_> = names.iter().map(|(name, place)| (name.as_str(), *place)).collect();
         let too_large = || LimitExceeded::fixed("index_bytes", format::MAX_INDEX, "index of the database");
         let index = format::encode_index(&names).ok_or_else(too_large)?;
         if index.len() as u64 > format::MAX_INDEX {
             return Err(too_large().into());
         }
+        let counts =
+            self.feeds.iter().map(|feed| Counts { advisories: feed.advisories, packages: feed.packages });
+        let counts = counts.collect();
         let section = |bytes: &[u8]| Section { bytes: bytes.len() as u64, digest: Digest::sha256(bytes) };
         let header = Header {
-            ecosystem: about.ecosystem.name().to_owned(),
-            publisher: about.publisher,
-            as_of: about.as_of,
-            advisories: self.advisories,
-            packages: names.len() as u64,
-            releases: about.releases,
-            source: about.source,
+            content: self.content.to_owned(),
+            feeds: self.feeds,
+            keys: names.len() as u64,
+            labels,
             index: section(&index),
             body: section(&self.body),
         };
@@ -104,34 +306,6 @@ impl Writer {
         bytes.extend_from_slice(&header);
         bytes.extend_from_slice(&index);
         bytes.extend_from_slice(&self.body);
-        Ok(File { bytes, digest, advisories: self.advisories, packages: names.len() as u64 })
+        Ok(File { bytes, digest, feeds: counts })
     }
-
-    fn record(&mut self, content: &[u8]) -> Result<Place, Error> {
-        let length =
-            u32::try_from(content.len()).ok().filter(|length| *length <= MAX_RECORD).ok_or_else(|| {
-                LimitExceeded::fixed(
-                    "record_bytes",
-                    u64::from(MAX_RECORD),
-                    "record of one package or advisory",
-                )
-            })?;
-        let offset = self.body.len() as u64;
-        self.body.extend_from_slice(&format::checksum(offset, content));
-        self.body.extend_from_slice(content);
-        Ok(Place { offset, length })
-    }
-}
-
-/// A finished database file.
-#[derive(Debug)]
-pub struct File {
-    /// The whole content.
-    pub bytes: Vec<u8>,
-    /// The digest of its header, which fixes all other bytes.
-    pub digest: Digest,
-    /// How many advisories it holds.
-    pub advisories: u64,
-    /// How many packages (in a release) they speak about.
-    pub packages: u64,
 }

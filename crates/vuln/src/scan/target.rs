@@ -1,19 +1,20 @@
-//! Which feed a component is looked up in, and whether that feed may be relied on.
+//! Which advisories a component is looked up in, and whether they may be relied on.
 
 use std::rc::Rc;
 
+use jiff::SignedDuration;
 use plimsoll_core::{Distribution, clock};
 use plimsoll_sbom::{Component, Inventory, OsRelease};
 
 use super::{GapReason, ScanSettings};
-use crate::database::{Database, Feed};
+use crate::database::{Advisories, Database};
 use crate::version;
 
 /// Where a component is looked up.
 pub(super) enum Target<'a> {
-    /// In this feed.
-    Feed {
-        feed: &'a Feed,
+    /// In these.
+    Covered {
+        advisories: &'a Advisories,
         /// In this release.
         release: Option<Rc<str>>,
         /// Its answers count, and are not enough.
@@ -45,8 +46,11 @@ impl<'a> Targets<'a> {
         if ecosystem.is_os() {
             return self.of_system(component);
         }
-        match self.database.feed(ecosystem) {
-            Some(feed) => Target::Feed { feed, release: None, stale: self.stale(feed) },
+        match self.database.advisories(ecosystem) {
+            Some(advisories) => {
+                let stale = self.stale(advisories, None);
+                Target::Covered { advisories, release: None, stale }
+            }
             None if version::of_ecosystem(ecosystem).is_some() => {
                 Target::Gap(ecosystem.name().to_owned(), GapReason::NoFeed)
             }
@@ -71,7 +75,7 @@ impl<'a> Targets<'a> {
             Err(vendor) => return Target::Gap(vendor.to_owned(), GapReason::NoFeed),
         };
         let name = distribution.ecosystem.name();
-        let Some(feed) = self.database.feed(distribution.ecosystem) else {
+        let Some(advisories) = self.database.advisories(distribution.ecosystem) else {
             return Target::Gap(name.to_owned(), GapReason::NoFeed);
         };
         let release = match self.os.filter(|os| os.id == distribution.id) {
@@ -79,8 +83,9 @@ impl<'a> Targets<'a> {
             None => release_in_purl(distribution, purl.qualifier("distro")).map(Rc::from),
         };
         match release {
-            Some(release) if feed.covers(&release) => {
-                Target::Feed { feed, release: Some(release), stale: self.stale(feed) }
+            Some(release) if advisories.feeds().any(|feed| feed.covers(Some(&release))) => {
+                let stale = self.stale(advisories, Some(&release));
+                Target::Covered { advisories, release: Some(release), stale }
             }
             Some(release) => {
                 Target::Gap(name.to_owned(), GapReason::ReleaseNotCovered(release.as_ref().to_owned()))
@@ -89,10 +94,14 @@ impl<'a> Targets<'a> {
         }
     }
 
-    fn stale(&self, feed: &Feed) -> Option<GapReason> {
-        let age = self.settings.now.duration_since(feed.as_of());
-        let fresh = age <= self.settings.max_age && age >= -clock::SKEW;
-        (!fresh).then(|| GapReason::Stale { as_of: feed.as_of(), age })
+    /// That the oldest of the feeds that are about a release is too old, or that one is from the future. Another that is
+    /// fresh does not make up for it: what only the stale one knows of would be missed.
+    fn stale(&self, advisories: &Advisories, release: Option<&str>) -> Option<GapReason> {
+        let covering = advisories.feeds().filter(|feed| feed.covers(release));
+        let ages = covering.map(|feed| (self.settings.now.duration_since(feed.as_of()), feed.as_of()));
+        let fresh = |age: SignedDuration| age <= self.settings.max_age && age >= -clock::SKEW;
+        let (age, as_of) = ages.filter(|(age, _)| !fresh(*age)).max()?;
+        Some(GapReason::Stale { as_of, age })
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::affected::{Affected, End, FixState, Interval};
-use crate::database::{About, Detail, Writer, file_path};
+use crate::conditions::Conditions;
+use crate::database::{About, Detail, NewEntry, Writer, file_path};
 use crate::severity::{Rating, Severity, SeveritySource};
 use plimsoll_core::{Digest, Purl};
 use plimsoll_sbom::{OsRelease, Owner, Problem, ProblemCode};
@@ -16,6 +17,7 @@ struct Advisory<'a> {
     key: &'a str,
     affected: Affected<'a>,
     rating: Rating,
+    conditions: Conditions<'a>,
 }
 
 impl<'a> Advisory<'a> {
@@ -23,7 +25,7 @@ impl<'a> Advisory<'a> {
         let intervals = intervals.iter().map(|(from, end)| Interval { from: *from, end: *end }).collect();
         let affected =
             Affected { intervals, doubtful: vec![], versions: vec![], fix_state: FixState::NotFixed };
-        Self { id, aliases: &[], key, affected, rating: Rating::default() }
+        Self { id, aliases: &[], key, affected, rating: Rating::default(), conditions: Conditions::default() }
     }
 
     fn aliases(self, aliases: &'a [&'a str]) -> Self {
@@ -37,22 +39,33 @@ impl<'a> Advisory<'a> {
 
 fn database(dir: &std::path::Path, feeds: &[(Ecosystem, &[&str], Vec<Advisory<'_>>)]) -> Database {
     for (ecosystem, releases, advisories) in feeds {
-        let mut writer = Writer::default();
-        for advisory in advisories {
-            let aliases = advisory.aliases.iter().map(|a| (*a).to_owned()).collect();
-            let place = writer.advisory(&Detail { aliases, ..Detail::default() }).unwrap();
-            let mut encoded = Vec::new();
-            advisory.affected.encode(&mut encoded);
-            writer.entry(advisory.key, advisory.id, &advisory.rating, place, &encoded);
-        }
-        let about = About {
-            ecosystem: *ecosystem,
+        let mut writer = Writer::new(*ecosystem);
+        let feed = writer.feed(About {
+            id: "test".into(),
             publisher: "test".into(),
             as_of: AS_OF.parse().unwrap(),
             releases: releases.iter().map(|r| (*r).to_owned()).collect(),
             source: Digest::sha256(b""),
-        };
-        std::fs::write(file_path(dir, *ecosystem), writer.finish(about).unwrap().bytes).unwrap();
+            licence: None,
+            unproven: false,
+        });
+        for advisory in advisories {
+            let aliases = advisory.aliases.iter().map(|a| (*a).to_owned()).collect();
+            let detail = writer.advisory(feed, &Detail { aliases, ..Detail::default() }).unwrap();
+            let mut affected = Vec::new();
+            advisory.affected.encode(&mut affected);
+            let entry = NewEntry {
+                feed,
+                id: advisory.id,
+                rating: &advisory.rating,
+                rated_by: None,
+                conditions: advisory.conditions.clone(),
+                detail,
+                affected: &affected,
+            };
+            writer.entry(advisory.key, &entry);
+        }
+        std::fs::write(file_path(dir, *ecosystem), writer.finish().unwrap().bytes).unwrap();
     }
     Database::open(dir).unwrap()
 }
@@ -344,4 +357,42 @@ fn go_modules_and_the_standard_library_match() {
     component.version = "go1.21rc2".into();
     let scan = run(&feeds, &Inventory { components: vec![component], ..Inventory::default() }, AS_OF);
     assert_eq!(ids(&scan), ["GO-2"]);
+}
+
+#[test]
+fn an_advisory_for_other_builds_is_no_finding_and_for_unknown_ones_a_gap() {
+    let scan_of = |purl: &str| {
+        let mut advisory = Advisory::new("CVE-1", "v3.20/openssl", &[(None, End::Before("3.3.1-r3"))]);
+        advisory.conditions.architectures = vec!["x86_64"];
+        let feeds = [(Ecosystem::Alpine, &["v3.20"][..], vec![advisory])];
+        run(&feeds, &inventory(&[purl]), AS_OF)
+    };
+    let found = scan_of("pkg:apk/alpine/libssl3@3.3.1-r0?arch=x86_64&distro=alpine-3.20.1&upstream=openssl");
+    assert_eq!((ids(&found), found.gaps.len()), (vec!["CVE-1"], 0));
+    let other = scan_of("pkg:apk/alpine/libssl3@3.3.1-r0?arch=s390x&distro=alpine-3.20.1&upstream=openssl");
+    assert_eq!((ids(&other), other.gaps.len()), (vec![], 0));
+    let unknown = scan_of("pkg:apk/alpine/libssl3@3.3.1-r0?distro=alpine-3.20.1&upstream=openssl");
+    assert_eq!(ids(&unknown), [""; 0]);
+    assert!(matches!(reasons(&unknown)[..], [GapReason::UndecidedRange { .. }]));
+}
+
+#[test]
+fn alpine_packages_match_by_origin_and_release() {
+    let advisories = vec![
+        Advisory::new("CVE-1", "v3.20/openssl", &[(None, End::Before("3.3.1-r3"))]),
+        Advisory::new("CVE-2", "edge/openssl", &[(None, End::Before("3.3.2-r0"))]),
+    ];
+    let feeds = [(Ecosystem::Alpine, &["v3.20", "edge"][..], advisories)];
+    let libssl = |distro: &str| format!("pkg:apk/alpine/libssl3@3.3.1-r0?distro={distro}&upstream=openssl");
+    for (distro, expected) in [
+        ("alpine-3.20.1", &["CVE-1"][..]),
+        ("alpine-3.21_alpha20240807", &["CVE-2"]),
+        ("alpine-edge", &["CVE-2"]),
+    ] {
+        let scan = run(&feeds, &inventory(&[&libssl(distro)]), AS_OF);
+        assert_eq!(ids(&scan), expected, "{distro}");
+        assert_eq!((scan.findings[0].package.as_str(), scan.gaps.len()), ("openssl", 0));
+    }
+    let scan = run(&feeds, &inventory(&[&libssl("alpine-3.18.4")]), AS_OF);
+    assert_eq!((ids(&scan), reasons(&scan)), (vec![], vec![&GapReason::ReleaseNotCovered("v3.18".into())]));
 }

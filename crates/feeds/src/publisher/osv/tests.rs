@@ -4,21 +4,18 @@ use super::*;
 use plimsoll_vuln::version::{pep440::Pep440, semver::SemVer};
 use std::path::Path;
 
-const PYPI: Option<(Ecosystem, &'static dyn VersionOrder)> = Some((Ecosystem::PyPI, &Pep440));
-const GO: Option<(Ecosystem, &'static dyn VersionOrder)> = Some((Ecosystem::Go, &SemVer));
+const PYPI: Option<&Target> = Some(&Target { ecosystem: Ecosystem::PyPI, order: &Pep440, distribution: None });
+const GO: Option<&Target> = Some(&Target { ecosystem: Ecosystem::Go, order: &SemVer, distribution: None });
 
 fn parse(
-    ecosystem: Option<(Ecosystem, &'static dyn VersionOrder)>,
+    ecosystem: Option<&Target>,
     document: &serde_json::Value,
 ) -> (Result<Option<Draft>, Error>, FeedReport) {
     parse_bytes(ecosystem, document.to_string().as_bytes())
 }
 
-fn parse_bytes(
-    ecosystem: Option<(Ecosystem, &'static dyn VersionOrder)>,
-    bytes: &[u8],
-) -> (Result<Option<Draft>, Error>, FeedReport) {
-    let mut report = FeedReport::new("PyPI", Path::new("PyPI/all.zip"));
+fn parse_bytes(ecosystem: Option<&Target>, bytes: &[u8]) -> (Result<Option<Draft>, Error>, FeedReport) {
+    let mut report = FeedReport::new("PyPI", "OSV", Path::new("PyPI/all.zip"));
     let entry = Entry { file: Path::new("PyPI/all.zip"), name: Some("X-1.json"), bytes };
     (read(ecosystem, &entry, &Limits::default(), &mut report), report)
 }
@@ -71,7 +68,7 @@ fn withdrawn_and_foreign_documents_are_counted_not_kept() {
     assert!(draft.unwrap().is_none());
     assert_eq!(report.skipped[&Skip::NoPackage].examples, ["PYSEC-1"]);
 
-    let mut report = FeedReport::new("PyPI", Path::new("x"));
+    let mut report = FeedReport::new("PyPI", "OSV", Path::new("x"));
     let entry = Entry { file: Path::new("x"), name: Some("README.md"), bytes: b"hello" };
     assert!(read(PYPI, &entry, &Limits::default(), &mut report).unwrap().is_none());
     assert_eq!(report.skipped[&Skip::NotAnAdvisory].count, 1);

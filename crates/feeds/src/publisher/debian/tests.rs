@@ -2,19 +2,19 @@
 
 use super::*;
 
-fn run(text: &str) -> (Result<Tracker, Error>, FeedReport) {
+fn run(text: &str) -> (Result<Reading, Error>, FeedReport) {
     run_with(text, &Limits::default())
 }
 
-fn run_with(text: &str, limits: &Limits) -> (Result<Tracker, Error>, FeedReport) {
+fn run_with(text: &str, limits: &Limits) -> (Result<Reading, Error>, FeedReport) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tracker.json");
     std::fs::write(&path, text).unwrap();
-    let mut report = FeedReport::new("Debian", &path);
+    let mut report = FeedReport::new("Debian", "Debian", &path);
     (read(&path, limits, &mut report), report)
 }
 
-fn one(state: &serde_json::Value) -> (Tracker, FeedReport) {
+fn one(state: &serde_json::Value) -> (Reading, FeedReport) {
     let document = serde_json::json!({"openssl": {"CVE-2024-1": {
         "description": "A bad thing.\nMore.", "scope": "remote", "debianbug": 1, "releases": {"bookworm": state}}}});
     let (tracker, report) = run(&document.to_string());

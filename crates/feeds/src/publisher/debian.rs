@@ -26,7 +26,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use plimsoll_core::{Algorithm, Digest, Hasher, LimitExceeded, Limits};
+use plimsoll_core::{Algorithm, Digest, Ecosystem, Hasher, LimitExceeded, Limits};
 use plimsoll_vuln::affected::{Affected, End, FixState, Interval};
 use plimsoll_vuln::database::{Detail, key};
 use plimsoll_vuln::version::VersionOrder as _;
@@ -35,8 +35,10 @@ use plimsoll_vuln::{Rating, Severity, SeveritySource};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 
+use super::{Publisher, Reading};
 use crate::draft::{Draft, Word, is_identifier, is_package_name, one_line};
 use crate::error::Breakage;
+use crate::input::{Files, Input};
 use crate::{Doubt, Entry, Error, FeedReport, Skip};
 
 /// Where a vulnerability is described.
@@ -44,17 +46,37 @@ const TRACKER: &str = "https://security-tracker.debian.org/tracker/";
 /// Debian supports five releases at a time at most.
 const MAX_RELEASES: usize = 32;
 
-/// What the tracker says.
+/// Debian's security team.
 #[derive(Debug)]
-pub(crate) struct Tracker {
-    pub(crate) drafts: Vec<Draft>,
-    /// The code names of the releases it speaks about, sorted.
-    pub(crate) releases: Vec<String>,
-    pub(crate) source: Digest,
+pub(super) struct Debian;
+
+impl Publisher for Debian {
+    fn id(&self) -> &'static str {
+        "debian"
+    }
+
+    fn name(&self) -> &'static str {
+        "Debian security tracker"
+    }
+
+    fn licence(&self, _content: &str) -> Option<&'static str> {
+        None
+    }
+
+    fn discover(&self, from: &Path) -> Result<Vec<Input>, Error> {
+        let content = || Ecosystem::Debian.name().to_owned();
+        let places = [from.join(self.id()).join("tracker.json"), from.join("debian.json")];
+        let found = places.into_iter().filter(|path| path.is_file());
+        Ok(found.map(|path| Input { content: content(), files: Files::One(path) }).collect())
+    }
+
+    fn read(&self, input: &Input, limits: &Limits, report: &mut FeedReport) -> Result<Reading, Error> {
+        read(input.files.path(), limits, report)
+    }
 }
 
 /// Reads the file at `path`.
-pub(crate) fn read(path: &Path, limits: &Limits, report: &mut FeedReport) -> Result<Tracker, Error> {
+fn read(path: &Path, limits: &Limits, report: &mut FeedReport) -> Result<Reading, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
     let exceeded = |name, limit| Error::from(LimitExceeded::new(name, limit, path.display().to_string()));
     let mut file = File::open(path).map_err(failed)?;
@@ -79,7 +101,8 @@ pub(crate) fn read(path: &Path, limits: &Limits, report: &mut FeedReport) -> Res
         return Err(LimitExceeded::fixed("releases", MAX_RELEASES as u64, file).into());
     }
     let State { drafts, releases, .. } = state;
-    Ok(Tracker {
+    Ok(Reading {
+        ecosystem: Some(Ecosystem::Debian),
         drafts: drafts.into_values().collect(),
         releases: releases.into_iter().collect(),
         source: digest,

@@ -11,24 +11,120 @@
 //! Unknown members are ignored, as the schema asks of readers; known ones must have the type that the schema gives
 //! them, or the whole build fails: a publisher's data that changed its shape must not turn into an empty database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use plimsoll_core::{Ecosystem, Limits, Timestamp};
+use plimsoll_core::{Distribution, Ecosystem, Limits, Timestamp};
 use plimsoll_vuln::affected::{Affected, FixState, Interval};
 use plimsoll_vuln::database::{Detail, key};
 use plimsoll_vuln::events::{self, Event, Oddity};
-use plimsoll_vuln::version::VersionOrder;
+use plimsoll_vuln::version::{self, VersionOrder};
 use plimsoll_vuln::{Rating, Severity, SeveritySource};
 use serde::Deserialize;
 
+use super::{Publisher, Reading, owns_folder};
 use crate::draft::{Draft, Word, is_identifier, is_package_name, one_line};
 use crate::error::Breakage;
+use crate::input::{Files, Input, documents, folders};
 use crate::{Doubt, Entry, Error, FeedReport, Skip};
 
 /// Addresses that are kept of an advisory. Some list fifty commits.
 const MAX_URLS: usize = 5;
 /// Bytes of an address that is kept.
 const MAX_URL: usize = 512;
+
+/// OSV, which republishes what the ecosystems' own databases say.
+#[derive(Debug)]
+pub(super) struct Osv;
+
+impl Publisher for Osv {
+    fn id(&self) -> &'static str {
+        "osv"
+    }
+
+    fn name(&self) -> &'static str {
+        "OSV"
+    }
+
+    /// Those of the databases behind it.
+    fn licence(&self, content: &str) -> Option<&'static str> {
+        match content {
+            "crates.io" => Some("CC0-1.0"),
+            "AlmaLinux" => Some("MIT"),
+            "Bitnami" => Some("Apache-2.0"),
+            "Go" | "PyPI" | "npm" | "Maven" | "NuGet" | "RubyGems" | "Packagist" => Some("CC-BY-4.0"),
+            _ => None,
+        }
+    }
+
+    fn discover(&self, from: &Path) -> Result<Vec<Input>, Error> {
+        let bucket = from.join(self.id());
+        let mut places = folders(from)?;
+        places.retain(|(name, _)| !owns_folder(name));
+        if bucket.is_dir() {
+            places.extend(folders(&bucket)?);
+        }
+        let mut found = Vec::new();
+        for (content, folder) in places {
+            if let Some(files) = files(folder)? {
+                found.push(Input { content, files });
+            }
+        }
+        Ok(found)
+    }
+
+    fn read(&self, input: &Input, limits: &Limits, report: &mut FeedReport) -> Result<Reading, Error> {
+        let target = Target::named(&input.content);
+        let mut drafts = Vec::new();
+        let source = input.files.read(limits, &mut |entry| {
+            drafts.extend(read(target.as_ref(), &entry, limits, report)?);
+            Ok(())
+        })?;
+        let mut releases = BTreeSet::new();
+        if target.as_ref().is_some_and(|target| target.distribution.is_some()) {
+            let words = drafts.iter().flat_map(|draft: &Draft| &draft.words);
+            releases.extend(words.filter_map(|word| Some(word.key.split_once('/')?.0.to_owned())));
+        }
+        Ok(Reading {
+            ecosystem: target.map(|target| target.ecosystem),
+            drafts,
+            releases: releases.into_iter().collect(),
+            source,
+        })
+    }
+}
+
+/// How the documents of one ecosystem are stored.
+fn files(folder: std::path::PathBuf) -> Result<Option<Files>, Error> {
+    let zip = folder.join("all.zip");
+    let files = documents(&folder)?;
+    match (zip.is_file(), files.first()) {
+        (true, None) => Ok(Some(Files::Zip(zip))),
+        (true, Some(first)) => Err(Error::Ambiguous { first: zip, second: first.clone() }),
+        (false, Some(_)) => Ok(Some(Files::Loose { folder, files })),
+        (false, None) => Ok(None),
+    }
+}
+
+/// The ecosystem that documents are read for.
+#[derive(Debug)]
+struct Target {
+    ecosystem: Ecosystem,
+    order: &'static dyn VersionOrder,
+    /// Where its packages are told apart by release.
+    distribution: Option<&'static Distribution>,
+}
+
+impl Target {
+    /// The ecosystem with this name at OSV, where the database has a place for it.
+    fn named(name: &str) -> Option<Self> {
+        // Debian's own tracker is the one source for Debian: OSV's copy of it lacks urgencies and decisions.
+        let ecosystem = Ecosystem::from_name(name).filter(|ecosystem| *ecosystem != Ecosystem::Debian)?;
+        let distribution =
+            if ecosystem.is_os() { Some(Distribution::by_ecosystem(ecosystem)?) } else { None };
+        Some(Self { ecosystem, order: version::of_ecosystem(ecosystem)?, distribution })
+    }
+}
 
 #[derive(Debug, Deserialize)]
 struct Advisory {
@@ -37,6 +133,7 @@ struct Advisory {
     published: Option<Timestamp>,
     withdrawn: Option<Timestamp>,
     aliases: Option<Vec<String>>,
+    upstream: Option<Vec<String>>,
     summary: Option<String>,
     details: Option<String>,
     severity: Option<Vec<Score>>,
@@ -85,10 +182,10 @@ struct Reference {
     url: String,
 }
 
-/// Reads one document. Nothing when it has no place in the database of `ecosystem`, which the report then says. With no
-/// ecosystem, the advisory is only read for the rating it gives to others.
-pub(crate) fn read(
-    ecosystem: Option<(Ecosystem, &'static dyn VersionOrder)>,
+/// Reads one document. Nothing when it has no place in the database of the `target`, which the report then says. Without
+/// a target, the advisory is only read for the rating it gives to others.
+fn read(
+    target: Option<&Target>,
     entry: &Entry<'_>,
     limits: &Limits,
     report: &mut FeedReport,
@@ -102,9 +199,11 @@ pub(crate) fn read(
     let advisory: Advisory = plimsoll_core::json::from_slice(entry.bytes, limits.advisory_bytes)
         .map_err(|error| entry.broken(error.into()))?;
     let aliases = advisory.aliases.as_deref().unwrap_or_default();
-    for (field, text) in
-        std::iter::once(("id", &advisory.id)).chain(aliases.iter().map(|alias| ("aliases", alias)))
-    {
+    let upstream = advisory.upstream.as_deref().unwrap_or_default();
+    let named = std::iter::once(("id", &advisory.id))
+        .chain(aliases.iter().map(|alias| ("aliases", alias)))
+        .chain(upstream.iter().map(|id| ("upstream", id)));
+    for (field, text) in named {
         if !is_identifier(text) {
             return Err(entry.broken(Breakage::Name { field }));
         }
@@ -114,9 +213,9 @@ pub(crate) fn read(
         return Ok(None);
     }
     let mut words = Vec::new();
-    if let Some(ecosystem) = ecosystem {
+    if let Some(target) = target {
         for affected in advisory.affected.as_deref().unwrap_or_default() {
-            words.extend(word(ecosystem, &advisory, affected, entry, report)?);
+            words.extend(word(target, &advisory, affected, entry, report)?);
         }
         if words.is_empty() {
             report.skip(Skip::NoPackage, &advisory.id);
@@ -126,7 +225,7 @@ pub(crate) fn read(
     report.kept += 1;
     let rating =
         words.iter().map(|word| word.rating.clone()).fold(general_rating(&advisory, report), highest);
-    let rating = match ecosystem {
+    let rating = match target {
         Some(_) => rating,
         None => advisory.affected.iter().flatten().map(|a| rate(&advisory, a)).fold(rating, highest),
     };
@@ -135,28 +234,34 @@ pub(crate) fn read(
 
 /// The advisory's word on one package; nothing for packages of other ecosystems.
 fn word(
-    (ecosystem, order): (Ecosystem, &'static dyn VersionOrder),
+    target: &Target,
     advisory: &Advisory,
     affected: &AffectedPackage,
     entry: &Entry<'_>,
     report: &mut FeedReport,
 ) -> Result<Option<Word>, Error> {
     let Some(package) = &affected.package else { return Ok(None) };
-    let (name, _suffix) = package.ecosystem.split_once(':').unwrap_or((&package.ecosystem, ""));
-    if name != ecosystem.name() {
+    let (name, suffix) = package.ecosystem.split_once(':').unwrap_or((&package.ecosystem, ""));
+    if name != target.ecosystem.name() {
         report.doubt(Doubt::OtherEcosystems, &advisory.id);
+        return Ok(None);
+    }
+    let release = target.distribution.map(|distribution| distribution.release_in_osv(suffix));
+    if release == Some(None) {
+        report.doubt(Doubt::Release, &advisory.id);
         return Ok(None);
     }
     if !is_package_name(&package.name) {
         return Err(entry.broken(Breakage::Name { field: "affected.package.name" }));
     }
-    let (compiled, doubts) = compile(order, affected);
+    let (compiled, doubts) = compile(target.order, affected);
     for doubt in doubts {
         report.doubt(doubt, &advisory.id);
     }
     let mut encoded = Vec::new();
     compiled.encode(&mut encoded);
-    let key = key(None, ecosystem.normalise(&package.name)).into_owned();
+    let release = release.flatten();
+    let key = key(release.as_deref(), target.ecosystem.normalise(&package.name)).into_owned();
     Ok(Some(Word { key, rating: rate(advisory, affected), affected: encoded }))
 }
 
@@ -258,8 +363,14 @@ fn highest(a: Rating, b: Rating) -> Rating {
 fn detail(advisory: &Advisory) -> Detail {
     // Go's data has the year 1 where a time is not known.
     let time = |time: Timestamp| Some(time.as_second()).filter(|seconds| *seconds > 0);
-    let mut aliases: Vec<String> =
-        advisory.aliases.iter().flatten().filter(|a| **a != advisory.id).cloned().collect();
+    // A distribution's copy of one vulnerability: ALPINE-CVE-2024-5535 of CVE-2024-5535. Others, such as an errata of many
+    // vulnerabilities, are no aliases of what they name.
+    let is_copied = |id: &&String| {
+        advisory.id.strip_suffix(id.as_str()).is_some_and(|prefix| prefix.len() > 1 && prefix.ends_with('-'))
+    };
+    let named = advisory.aliases.iter().flatten();
+    let named = named.chain(advisory.upstream.iter().flatten().filter(is_copied));
+    let mut aliases: Vec<String> = named.filter(|id| **id != advisory.id).cloned().collect();
     aliases.sort_unstable();
     aliases.dedup();
     let summary = [&advisory.summary, &advisory.details].into_iter().flatten().map(|text| one_line(text));

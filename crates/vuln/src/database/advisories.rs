@@ -1,0 +1,137 @@
+//! The advisories about the packages of one ecosystem, of all its publishers.
+
+use plimsoll_core::{Ecosystem, Timestamp};
+
+use super::FeedStatus;
+use super::file::{Record, TableFile};
+use super::format::FeedHeader;
+use super::record::{self, Detail, Entry, Place};
+use crate::conditions::Conditions;
+use crate::error::Error;
+use crate::version::VersionOrder;
+
+/// The open file of one ecosystem.
+#[derive(Debug)]
+pub struct Advisories {
+    ecosystem: Ecosystem,
+    order: &'static dyn VersionOrder,
+    pub(super) file: TableFile,
+}
+
+/// One publisher's data in a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Feed<'a>(&'a FeedHeader);
+
+/// The record of one package: the bytes, verified, from which entries are read.
+#[derive(Debug)]
+pub struct Package(Record);
+
+impl<'a> Feed<'a> {
+    /// When the data was retrieved from its publisher.
+    pub fn as_of(self) -> Timestamp {
+        self.0.as_of
+    }
+
+    /// Whether the feed speaks about a release; in an ecosystem without releases, every feed speaks about all of it.
+    pub fn covers(self, release: Option<&str>) -> bool {
+        release.is_none_or(|release| self.0.releases.iter().any(|covered| covered == release))
+    }
+
+    /// The publisher's stable name.
+    pub fn id(self) -> &'a str {
+        &self.0.id
+    }
+}
+
+impl Advisories {
+    pub(super) fn new(ecosystem: Ecosystem, order: &'static dyn VersionOrder, file: TableFile) -> Self {
+        Self { ecosystem, order, file }
+    }
+
+    /// The ecosystem of all its packages.
+    pub fn ecosystem(&self) -> Ecosystem {
+        self.ecosystem
+    }
+
+    /// How the versions in it are ordered.
+    pub fn order(&self) -> &'static dyn VersionOrder {
+        self.order
+    }
+
+    /// Its feeds, one a publisher, in the order of their numbers. There is at least one.
+    pub fn feeds(&self) -> impl Iterator<Item = Feed<'_>> {
+        self.file.header().feeds.iter().map(Feed)
+    }
+
+    /// The state of each feed.
+    pub fn status(&self) -> impl Iterator<Item = FeedStatus> {
+        self.file.header().feeds.iter().map(|feed| FeedStatus::new(&self.file, feed))
+    }
+
+    /// The keys of all packages that there are advisories about, sorted.
+    pub fn keys(&self) -> Result<Vec<String>, Error> {
+        let name = |entry: Option<(&[u8], Place)>| Some(str::from_utf8(entry?.0).ok()?.to_owned());
+        let index = self.file.index()?;
+        index.iter().map(|entry| name(entry).ok_or_else(|| self.file.encoding("index"))).collect()
+    }
+
+    /// The record of the package stored under `key` (see [`key`](super::key)); nothing when there is no advisory about it.
+    pub fn package(&self, key: &str) -> Result<Option<Package>, Error> {
+        Ok(self.file.find(key)?.map(Package))
+    }
+
+    /// Hands the entries of a package record to `visit`, one after the other.
+    pub fn visit<'a>(
+        &self,
+        package: &'a Package,
+        visit: impl FnMut(&Entry<'a>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let visited = record::visit_entries(package.0.content(), visit);
+        visited.ok_or_else(|| self.file.encoding("package record"))?
+    }
+
+    /// What has to hold of a component, beside its version, for `entry` to be about it.
+    pub fn conditions(&self, entry: &Entry<'_>) -> Result<Conditions<'_>, Error> {
+        let labels = |numbers: &[u32]| {
+            numbers.iter().map(|number| self.file.label(*number)).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Conditions {
+            module: entry.conditions.module.map(|number| self.file.label(number)).transpose()?,
+            architectures: labels(&entry.conditions.architectures)?,
+            products: labels(&entry.conditions.products)?,
+        })
+    }
+
+    /// Whose data the severity of `entry` comes from: the publisher of the advisory itself, or of another about the same
+    /// vulnerability.
+    pub fn rated_by(&self, entry: &Entry<'_>) -> Result<&str, Error> {
+        match entry.rated_by {
+            Some(label) => self.file.label(label),
+            None => self.feed(entry).map(Feed::id),
+        }
+    }
+
+    /// Whose word `entry` is.
+    pub fn feed(&self, entry: &Entry<'_>) -> Result<Feed<'_>, Error> {
+        let feed = self.file.header().feeds.get(entry.feed).map(Feed);
+        feed.ok_or_else(|| self.file.encoding("package record"))
+    }
+
+    /// What is to be shown about an advisory.
+    pub fn detail(&self, place: Place) -> Result<Detail, Error> {
+        Detail::decode(self.file.record(place)?.content())
+            .ok_or_else(|| self.file.encoding("advisory record"))
+    }
+
+    pub(super) fn verify(&self) -> Result<(), Error> {
+        self.file.verify(|record| {
+            let package = Package(record);
+            self.visit(&package, |entry| {
+                self.feed(entry)?;
+                self.conditions(entry)?;
+                self.rated_by(entry)?;
+                self.detail(entry.detail).map(|_| ())
+            })
+        })
+    }
+}

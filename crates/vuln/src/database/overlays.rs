@@ -1,0 +1,169 @@
+//! What is known about a vulnerability whatever package it is in, by its CVE identifier: how likely it is to be exploited
+//! (EPSS), that it is (KEV), and what vendors say about their products (VEX).
+//!
+//! One file, [`STEM`], beside those of the ecosystems, with the same layout: its index has CVE identifiers, and a record
+//! is one [`Overlay`]. A database without the file is a database without overlays. Nothing here judges: an overlay lowers
+//! a finding only where a policy says so.
+
+use super::FeedStatus;
+use super::file::TableFile;
+use super::wire::{Reader, put_list, put_number, put_text};
+use crate::error::Error;
+
+/// What the header says that the file holds.
+pub(super) const CONTENT: &str = "CVE";
+/// The name of the file, without the ending.
+pub(super) const STEM: &str = "cve";
+
+/// The open file of overlays.
+#[derive(Debug)]
+pub struct Overlays(pub(super) TableFile);
+
+/// What is known about one CVE.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Overlay {
+    /// How likely it is to be exploited.
+    pub epss: Option<Epss>,
+    /// That it is known to be exploited.
+    pub kev: Option<Kev>,
+    /// What is said about single products.
+    pub vex: Vec<Statement>,
+}
+
+/// The Exploit Prediction Scoring System's estimate for the coming thirty days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epss {
+    /// The probability, in hundred-thousandths, which is how it is published.
+    pub probability: u32,
+    /// The share of all CVEs with at most this probability, in hundred-thousandths.
+    pub percentile: u32,
+}
+
+/// An entry of a catalogue of known exploited vulnerabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kev {
+    /// When it was added, in seconds since 1970.
+    pub added: i64,
+    /// When it has to be mended, in seconds since 1970.
+    pub due: Option<i64>,
+    /// Whether ransomware is known to use it.
+    pub ransomware: bool,
+}
+
+/// What somebody says about the vulnerability in one product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// Whose statement it is: the number of a feed of the file.
+    pub feed: usize,
+    /// The product, as package URL or CPE.
+    pub product: String,
+    /// How it stands.
+    pub status: VexStatus,
+    /// Why it is not affected, in the format's own word; empty where nothing is said.
+    pub justification: String,
+}
+
+/// How a product stands, in the words that all VEX formats share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VexStatus {
+    /// It does not have the vulnerability.
+    NotAffected,
+    /// It has.
+    Affected,
+    /// It no longer has.
+    Fixed,
+    /// Nobody knows yet.
+    UnderInvestigation,
+}
+
+impl VexStatus {
+    const ALL: [Self; 4] = [Self::NotAffected, Self::Affected, Self::Fixed, Self::UnderInvestigation];
+}
+
+impl Overlays {
+    /// What is known about a CVE; nothing when no feed names it.
+    pub fn find(&self, cve: &str) -> Result<Option<Overlay>, Error> {
+        let Some(record) = self.0.find(cve)? else { return Ok(None) };
+        self.decode(record.content()).map(Some)
+    }
+
+    /// The state of each feed.
+    pub fn status(&self) -> impl Iterator<Item = FeedStatus> {
+        self.0.header().feeds.iter().map(|feed| FeedStatus::new(&self.0, feed))
+    }
+
+    pub(super) fn verify(&self) -> Result<(), Error> {
+        self.0.verify(|record| self.decode(record.content()).map(|_| ()))
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<Overlay, Error> {
+        let feeds = self.0.header().feeds.len();
+        let overlay =
+            Overlay::decode(bytes).filter(|overlay| overlay.vex.iter().all(|said| said.feed < feeds));
+        overlay.ok_or_else(|| self.0.encoding("overlay"))
+    }
+}
+
+const EPSS: u8 = 1;
+const KEV: u8 = 2;
+const DUE: u8 = 4;
+const RANSOMWARE: u8 = 8;
+const KNOWN: u8 = EPSS | KEV | DUE | RANSOMWARE;
+
+impl Overlay {
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        let due = self.kev.and_then(|kev| kev.due);
+        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        out.push(
+            flag(self.epss.is_some(), EPSS)
+                | flag(self.kev.is_some(), KEV)
+                | flag(due.is_some(), DUE)
+                | flag(self.kev.is_some_and(|kev| kev.ransomware), RANSOMWARE),
+        );
+        if let Some(epss) = self.epss {
+            put_number(out, epss.probability.into());
+            put_number(out, epss.percentile.into());
+        }
+        for time in self.kev.map(|kev| kev.added).into_iter().chain(due) {
+            out.extend_from_slice(&time.to_le_bytes());
+        }
+        put_list(out, &self.vex, |out, said| {
+            put_number(out, said.feed as u64);
+            put_text(out, &said.product);
+            out.push(said.status as u8);
+            put_text(out, &said.justification);
+        });
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        let flags = reader.byte()?;
+        let contradictory = flags & KEV == 0 && flags & (DUE | RANSOMWARE) != 0;
+        if flags & !KNOWN != 0 || contradictory {
+            return None;
+        }
+        let share = |reader: &mut Reader<'_>| u32::try_from(reader.number()?).ok();
+        let time = |reader: &mut Reader<'_>| Some(i64::from_le_bytes(reader.bytes(8)?.try_into().ok()?));
+        let epss = match flags & EPSS {
+            0 => None,
+            _ => Some(Epss { probability: share(&mut reader)?, percentile: share(&mut reader)? }),
+        };
+        let kev = match flags & KEV {
+            0 => None,
+            _ => Some(Kev {
+                added: time(&mut reader)?,
+                due: if flags & DUE == 0 { None } else { Some(time(&mut reader)?) },
+                ransomware: flags & RANSOMWARE != 0,
+            }),
+        };
+        let vex = reader.list(|reader| {
+            Some(Statement {
+                feed: usize::try_from(reader.number()?).ok()?,
+                product: reader.text()?.to_owned(),
+                status: *VexStatus::ALL.get(usize::from(reader.byte()?))?,
+                justification: reader.text()?.to_owned(),
+            })
+        })?;
+        reader.is_at_end().then_some(Self { epss, kev, vex })
+    }
+}

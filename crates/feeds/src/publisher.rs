@@ -5,9 +5,11 @@
 //!
 //! | publisher | files below FROM |
 //! | --- | --- |
+//! | [`alpine`] | `alpine/v3.20/main.json`, `alpine/v3.20/community.json`, … |
 //! | [`debian`] | `debian/tracker.json`, or `debian.json` |
 //! | [`osv`] | `osv/PyPI/all.zip` or `PyPI/all.zip`; `osv/Go/*.json` or `Go/*.json` |
 
+mod alpine;
 mod debian;
 mod osv;
 
@@ -21,7 +23,7 @@ use crate::input::Input;
 use crate::{Error, FeedReport};
 
 /// All of them. Where two rate a vulnerability equally, the order decides nothing; it numbers the feeds of a file.
-pub(crate) const PUBLISHERS: [&dyn Publisher; 2] = [&debian::Debian, &osv::Osv];
+pub(crate) const PUBLISHERS: [&dyn Publisher; 3] = [&alpine::Alpine, &debian::Debian, &osv::Osv];
 
 /// Somebody who publishes advisories.
 pub(crate) trait Publisher: fmt::Debug + Sync {

@@ -347,3 +347,88 @@ fn debian_states_reach_the_findings() {
     let fixed = Fix::Fixed(vec!["3.0.11-1~deb12u2".into()]);
     assert_eq!(found, [("CVE-1", fixed), ("CVE-3", Fix::NotFixed), ("CVE-4", Fix::WontFix)]);
 }
+
+/// A repository of Alpine's security database.
+fn secdb(place: &Place, release: &str, packages: &[(&str, Value)]) {
+    let folder = place.from().join("alpine").join(release);
+    fs::create_dir_all(&folder).unwrap();
+    let packages: Vec<_> =
+        packages.iter().map(|(name, fixes)| json!({"pkg": {"name": name, "secfixes": fixes}})).collect();
+    let repository = json!({"distroversion": release, "reponame": "main", "packages": packages});
+    fs::write(folder.join("main.json"), repository.to_string()).unwrap();
+}
+
+#[test]
+fn alpine_statements_reach_the_findings_by_origin_and_release() {
+    let place = Place::new();
+    let openssl = json!({"3.3.1-r1": ["CVE-2024-5535 GHSA-4fc7-mvrr-wv2c"], "3.3.0-r2": ["CVE-2024-4603"], "0": ["CVE-2023-0466"]});
+    secdb(&place, "v3.20", &[("openssl", openssl)]);
+    secdb(&place, "edge", &[("openssl", json!({"3.3.2-r0": ["CVE-2024-6119"]}))]);
+    let report = place.build().unwrap();
+    assert_eq!((report.feeds[0].read, report.feeds[0].kept), (4, 3));
+    assert_eq!(place.files(), ["alpine.plimsolldb"]);
+    let libssl = |distro: &str| {
+        format!("pkg:apk/alpine/libssl3@3.3.1-r0?arch=x86_64&distro=alpine-{distro}&upstream=openssl")
+    };
+    let scan = place.scan(None, &[&libssl("3.20.1")]);
+    let [finding] = &scan.findings[..] else { panic!("one finding") };
+    assert_eq!((finding.id.as_str(), finding.package.as_str()), ("CVE-2024-5535", "openssl"));
+    assert_eq!(finding.aliases, ["GHSA-4fc7-mvrr-wv2c"]);
+    assert_eq!(finding.fix, Fix::Fixed(vec!["3.3.1-r1".into()]));
+    assert_eq!(finding.severity, Severity::Unrated);
+    assert_eq!(scan.gaps, []);
+    let edge = place.scan(None, &[&libssl("3.21_alpha20240807")]);
+    assert_eq!(edge.findings[0].id, "CVE-2024-6119");
+    // The operating system says the release where a package URL does not.
+    let os = OsRelease {
+        id: "alpine".into(),
+        version_id: Some("3.20.1".into()),
+        codename: None,
+        pretty_name: None,
+    };
+    let by_os = place.scan(Some(os), &["pkg:apk/alpine/libssl3@3.3.1-r0?upstream=openssl"]);
+    assert_eq!(by_os.findings[0].id, "CVE-2024-5535");
+    let older = place.scan(None, &[&libssl("3.18.4")]);
+    assert_eq!((older.findings.len(), older.matched_components), (0, 0));
+    assert_eq!(older.gaps[0].reason.to_string(), "release v3.18 is not in the feed");
+}
+
+#[test]
+fn several_publishers_about_one_ecosystem_are_one_finding_and_two_feeds() {
+    let place = Place::new();
+    secdb(&place, "v3.20", &[("openssl", json!({"3.3.1-r1": ["CVE-2024-5535"]}))]);
+    let mut osv = advisory("ALPINE-CVE-2024-5535", "Alpine:v3.20", "openssl", "3.3.1-r1");
+    osv["upstream"] = json!(["CVE-2024-5535"]);
+    osv["severity"] = json!([{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:H"}]);
+    osv["affected"][0]["ranges"][0]["type"] = "ECOSYSTEM".into();
+    let mut only_osv = advisory("ALPINE-CVE-2024-1", "Alpine:v3.19", "openssl", "3.3.1-r1");
+    only_osv["affected"][0]["ranges"][0]["type"] = "ECOSYSTEM".into();
+    let unknown = advisory("ALPINE-CVE-2024-2", "Alpine:next", "openssl", "3.3.1-r1");
+    loose(&place.from().join("osv/Alpine"), &[osv, only_osv, unknown]);
+    let report = place.build().unwrap();
+    let feeds: Vec<_> =
+        report.feeds.iter().map(|f| (f.ecosystem.as_str(), f.publisher.as_str(), f.kept)).collect();
+    assert_eq!(feeds, [("Alpine", "Alpine security database", 1), ("Alpine", "OSV", 2)]);
+    assert!(report.feeds[1].to_string().contains("unclear 1: also about unknown releases"));
+    assert_eq!(place.files(), ["alpine.plimsolldb"]);
+
+    let status = Database::open(&place.out()).unwrap().status();
+    let shown: Vec<_> = status
+        .iter()
+        .map(|feed| (feed.publisher.as_str(), feed.advisories, feed.releases.join(" ")))
+        .collect();
+    let text = |text: &str| text.to_owned();
+    assert_eq!(shown, [("Alpine security database", 1, text("v3.20")), ("OSV", 2, text("v3.19 v3.20"))]);
+
+    let purl = |release: &str| format!("pkg:apk/alpine/openssl@3.3.0-r0?distro=alpine-{release}");
+    let scan = place.scan(None, &[&purl("3.20.3")]);
+    let [finding] = &scan.findings[..] else { panic!("one finding: {:?}", scan.findings) };
+    assert_eq!(
+        (finding.id.as_str(), &finding.aliases[..]),
+        ("CVE-2024-5535", &[text("ALPINE-CVE-2024-5535")][..])
+    );
+    assert_eq!((finding.severity, finding.advisory.as_str()), (Severity::Critical, "ALPINE-CVE-2024-5535"));
+    // A release that one of them speaks about is covered.
+    let scan = place.scan(None, &[&purl("3.19.0")]);
+    assert_eq!((scan.findings.len(), scan.gaps.len()), (1, 0));
+}

@@ -4,7 +4,8 @@ use super::*;
 use plimsoll_vuln::version::{pep440::Pep440, semver::SemVer};
 use std::path::Path;
 
-const PYPI: Option<&Target> = Some(&Target { ecosystem: Ecosystem::PyPI, order: &Pep440, distribution: None });
+const PYPI: Option<&Target> =
+    Some(&Target { ecosystem: Ecosystem::PyPI, order: &Pep440, distribution: None });
 const GO: Option<&Target> = Some(&Target { ecosystem: Ecosystem::Go, order: &SemVer, distribution: None });
 
 fn parse(

@@ -1,0 +1,237 @@
+//! Alpine's security database: for each source package, the version that fixed each vulnerability, by release and
+//! repository.
+//!
+//! ```json
+//! {"distroversion": "v3.20", "reponame": "main", "packages": [
+//!   {"pkg": {"name": "openssl", "secfixes": {
+//!     "3.3.1-r1": ["CVE-2024-5535"],
+//!     "3.3.0-r2": ["CVE-2024-4603 GHSA-85xr-ghj6-6m46", "CVE-2024-0001 (+ regression fix)"],
+//!     "0": ["CVE-2023-0466"]}}}]}
+//! ```
+//!
+//! | statement | what it becomes |
+//! | --- | --- |
+//! | version `0` | nothing: no version of Alpine had it |
+//! | another version | affected before that version |
+//! | several versions for one vulnerability | affected before the last of them: the earlier fixes were not whole |
+//!
+//! Text behind an identifier holds other identifiers of the same vulnerability, and remarks. A second CVE is another
+//! vulnerability. An identifier that stands beside several CVEs (Xen's advisories are about many at once) is no alias of
+//! any of them. The database rates nothing and lists only what was fixed, so a package that it does not list has no
+//! *fixed* vulnerability; what is open and unfixed is not in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use plimsoll_core::{Distribution, Ecosystem, LimitExceeded, Limits};
+use plimsoll_vuln::Rating;
+use plimsoll_vuln::affected::{Affected, FixState};
+use plimsoll_vuln::database::{Detail, key};
+use plimsoll_vuln::events::Event;
+use plimsoll_vuln::version::VersionOrder as _;
+use plimsoll_vuln::version::apk::Apk;
+use serde::Deserialize;
+
+use super::{Publisher, Reading};
+use crate::draft::{Draft, Word, is_identifier, is_package_name};
+use crate::error::Breakage;
+use crate::input::{Files, Input, documents, folders};
+use crate::{Entry, Error, FeedReport, Skip};
+
+/// Where a vulnerability is described.
+const TRACKER: &str = "https://security.alpinelinux.org/vuln/";
+
+/// Alpine's security team.
+#[derive(Debug)]
+pub(super) struct Alpine;
+
+impl Publisher for Alpine {
+    fn id(&self) -> &'static str {
+        "alpine"
+    }
+
+    fn name(&self) -> &'static str {
+        "Alpine security database"
+    }
+
+    fn licence(&self, _content: &str) -> Option<&'static str> {
+        None
+    }
+
+    fn discover(&self, from: &Path) -> Result<Vec<Input>, Error> {
+        let folder = from.join(self.id());
+        if !folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let mut files = Vec::new();
+        for (_, release) in folders(&folder)? {
+            files.extend(documents(&release)?);
+        }
+        let content = Ecosystem::Alpine.name().to_owned();
+        let found = Input { content, files: Files::Loose { folder, files } };
+        Ok(if found.files.is_empty() { Vec::new() } else { vec![found] })
+    }
+
+    fn read(&self, input: &Input, limits: &Limits, report: &mut FeedReport) -> Result<Reading, Error> {
+        let mut database = Database { limits, report, fixes: BTreeMap::new(), releases: BTreeSet::new() };
+        let source = input.files.read(limits, &mut |entry| database.repository(&entry))?;
+        let Database { report, fixes, releases, .. } = database;
+        Ok(Reading {
+            ecosystem: Some(Ecosystem::Alpine),
+            drafts: drafts(fixes, report),
+            releases: releases.into_iter().collect(),
+            source,
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Repository {
+    distroversion: String,
+    #[serde(default)]
+    packages: Option<Vec<Member>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Member {
+    pkg: Package,
+}
+
+#[derive(Debug, Deserialize)]
+struct Package {
+    name: String,
+    /// Identifiers by the version that fixed them.
+    #[serde(default)]
+    secfixes: Option<BTreeMap<String, Option<Vec<String>>>>,
+}
+
+/// What was read so far.
+struct Database<'r> {
+    limits: &'r Limits,
+    report: &'r mut FeedReport,
+    /// By vulnerability.
+    fixes: BTreeMap<String, Fixes>,
+    releases: BTreeSet<String>,
+}
+
+/// What is said about one vulnerability.
+#[derive(Debug, Default)]
+struct Fixes {
+    others: BTreeSet<String>,
+    /// The versions that fixed it, by the key of the package.
+    versions: BTreeMap<String, Vec<String>>,
+}
+
+impl Database<'_> {
+    fn repository(&mut self, entry: &Entry<'_>) -> Result<(), Error> {
+        let repository: Repository = plimsoll_core::json::from_slice(entry.bytes, self.limits.advisory_bytes)
+            .map_err(|error| entry.broken(error.into()))?;
+        let release = Distribution::by_ecosystem(Ecosystem::Alpine)
+            .and_then(|alpine| alpine.release_in_osv(&repository.distroversion))
+            .ok_or_else(|| entry.broken(Breakage::Name { field: "distroversion" }))?;
+        for Member { pkg } in repository.packages.into_iter().flatten() {
+            if !is_package_name(&pkg.name) {
+                return Err(entry.broken(Breakage::Name { field: "packages.pkg.name" }));
+            }
+            let key = key(Some(&release), pkg.name.as_str().into()).into_owned();
+            for (version, identifiers) in pkg.secfixes.into_iter().flatten() {
+                for text in identifiers.into_iter().flatten() {
+                    self.statement(&key, &version, &text);
+                }
+            }
+            if self.report.read > self.limits.advisories {
+                let file = entry.file.display().to_string();
+                return Err(LimitExceeded::new("advisories", self.limits.advisories, file).into());
+            }
+        }
+        self.releases.insert(release);
+        Ok(())
+    }
+
+    /// One identifier, or several with remarks, that a version fixed.
+    fn statement(&mut self, key: &str, version: &str, text: &str) {
+        // Typed by hand: `CVE_2019-2426`, `CVE 2018-16859`.
+        let text = text.replace("CVE_", "CVE-").replace("CVE ", "CVE-");
+        let identifiers = identifiers(&text);
+        let (cves, others): (Vec<&str>, Vec<&str>) =
+            identifiers.iter().partition(|id| id.starts_with("CVE-"));
+        let (ids, others) = match (cves.is_empty(), others.split_first()) {
+            (false, _) => (cves, others.as_slice()),
+            (true, Some((first, rest))) => (vec![*first], rest),
+            (true, None) => {
+                self.report.read += 1;
+                self.report.skip(Skip::NoIdentifier, &format!("{key} {version}"));
+                return;
+            }
+        };
+        for id in ids {
+            self.report.read += 1;
+            if version == "0" {
+                self.report.skip(Skip::NotAffected, &format!("{id} {key}"));
+                continue;
+            }
+            self.report.kept += 1;
+            let fixes = self.fixes.entry(id.to_owned()).or_default();
+            fixes.others.extend(others.iter().map(|&other| other.to_owned()));
+            fixes.versions.entry(key.to_owned()).or_default().push(version.to_owned());
+        }
+    }
+}
+
+/// The identifiers in a text, up to the first remark: `CVE-2017-2620 XSA-209`, `CVE-2018-14468 (FrameRelay)`.
+fn identifiers(text: &str) -> Vec<&str> {
+    let is_known = |word: &&str| {
+        let (prefix, rest) = word.split_once('-').unwrap_or_default();
+        let named = prefix.starts_with(|c: char| c.is_ascii_alphabetic())
+            && prefix.bytes().all(|b| b.is_ascii_alphanumeric())
+            && rest.bytes().any(|b| b.is_ascii_digit());
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-:._".contains(&b);
+        named && is_identifier(word) && rest.bytes().all(plain)
+    };
+    let words = text.split_whitespace().map(|word| word.trim_end_matches([',', ';']));
+    words.take_while(|word| !word.starts_with('(')).filter(is_known).collect()
+}
+
+/// An advisory for each vulnerability.
+fn drafts(fixes: BTreeMap<String, Fixes>, report: &mut FeedReport) -> Vec<Draft> {
+    let mut claims: BTreeMap<String, usize> = BTreeMap::new();
+    for other in fixes.values().flat_map(|fixes| &fixes.others) {
+        *claims.entry(other.clone()).or_default() += 1;
+    }
+    let draft = |(id, Fixes { others, versions }): (String, Fixes)| {
+        let alone = |other: &String| *other != id && claims.get(other) == Some(&1);
+        let words = versions.into_iter().map(|(key, versions)| word(key, &versions, &id, report)).collect();
+        Draft {
+            detail: Detail {
+                aliases: others.into_iter().filter(alone).collect(),
+                urls: vec![format!("{TRACKER}{id}")],
+                ..Detail::default()
+            },
+            id,
+            origin: String::new(),
+            rating: Rating::default(),
+            words,
+        }
+    };
+    fixes.into_iter().map(draft).collect()
+}
+
+/// Affected before the last of `versions`. What is no version leaves its neighbours open, or everything.
+fn word(key: String, versions: &[String], id: &str, report: &mut FeedReport) -> Word {
+    let mut affected =
+        Affected { intervals: vec![], doubtful: vec![], versions: vec![], fix_state: FixState::Unknown };
+    let (valid, odd): (Vec<&String>, Vec<&String>) =
+        versions.iter().partition(|version| Apk.check(version).is_ok());
+    let last = valid.into_iter().max_by(|a, b| Apk.compare(a, b).unwrap_or_else(|_| a.cmp(b)));
+    for version in last.into_iter().chain(odd) {
+        for oddity in Apk.compile(&[(Event::Introduced, "0"), (Event::Fixed, version)], &mut affected) {
+            report.doubt(oddity, &format!("{id} {key} {version}"));
+        }
+    }
+    let mut encoded = Vec::new();
+    affected.encode(&mut encoded);
+    Word { key, rating: Rating::default(), affected: encoded }
+}
+
+#[cfg(test)]
+mod tests;

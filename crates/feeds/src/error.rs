@@ -68,7 +68,10 @@ pub enum Breakage {
     /// Not strict JSON, or a known field of another type.
     #[error(transparent)]
     Json(#[from] plimsoll_core::json::Error),
-    /// The same, in a document that is read as a stream.
+    /// Not strict YAML, or a known field of another type.
+    #[error(transparent)]
+    Yaml(#[from] plimsoll_core::yaml::Error),
+    /// Not JSON, in a document that is read as a stream.
     #[error("invalid JSON: {0}")]
     Stream(#[from] serde_json::Error),
     /// Not an archive, or one that contradicts itself.

@@ -68,10 +68,13 @@ pub(crate) fn folders(parent: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     Ok(folders)
 }
 
-/// The JSON documents in `folder`, sorted.
-pub(crate) fn documents(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let is_json = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "json") && path.is_file();
-    let mut documents: Vec<_> = list(folder)?.into_iter().filter(is_json).collect();
+/// The documents in `folder` whose names have one of these endings, sorted.
+pub(crate) fn documents(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, Error> {
+    let fits = |path: &PathBuf| {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        ending.is_some_and(|ending| endings.contains(&ending)) && path.is_file()
+    };
+    let mut documents: Vec<_> = list(folder)?.into_iter().filter(fits).collect();
     documents.sort();
     Ok(documents)
 }

@@ -11,10 +11,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read as _;
 use std::path::Path;
 
-use plimsoll_core::{Ecosystem, Limits, Timestamp};
+use plimsoll_core::{Ecosystem, Limits, Timestamp, yaml};
 use plimsoll_feeds::{Skip, build};
 use plimsoll_sbom::{Component, Inventory};
 use plimsoll_vuln::version::{Version as _, apk};
@@ -23,8 +22,8 @@ use serde_json::Value;
 
 const AS_OF: &str = "2026-08-22T00:00:00Z";
 
-/// The repositories as they are published today: JSON, where the archive has the YAML of before.
-fn repositories() -> Option<Vec<Value>> {
+/// Unpacks the repositories into `folder`; what they hold, as any reader sees it.
+fn repositories(folder: &Path) -> Option<Vec<Value>> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/feeds/alpine-secdb.tar.gz");
     let Ok(archive) = fs::File::open(data) else {
         eprintln!("skipped: no ../shared/data");
@@ -34,9 +33,9 @@ fn repositories() -> Option<Vec<Value>> {
     for entry in tar::Archive::new(flate2::read::GzDecoder::new(archive)).entries().unwrap() {
         let mut entry = entry.unwrap();
         if entry.path().unwrap().extension().is_some_and(|ending| ending == "yaml") {
-            let mut text = String::new();
-            entry.read_to_string(&mut text).unwrap();
-            repositories.push(serde_saphyr::from_str(&text).unwrap());
+            entry.unpack_in(folder).unwrap();
+            let text = fs::read(folder.join(entry.path().unwrap())).unwrap();
+            repositories.push(yaml::read(&text, "repository", yaml::Size::LIST).unwrap());
         }
     }
     assert_eq!(repositories.len(), 18);
@@ -71,14 +70,10 @@ fn fixes(repositories: &[Value]) -> Fixes {
 
 #[test]
 fn every_fix_is_found_below_its_version_and_not_from_it_on() {
-    let Some(repositories) = repositories() else { return };
     let dir = tempfile::tempdir().unwrap();
-    for repository in &repositories {
-        let folder = dir.path().join("from/alpine").join(repository["distroversion"].as_str().unwrap());
-        fs::create_dir_all(&folder).unwrap();
-        let name = format!("{}.json", repository["reponame"].as_str().unwrap());
-        fs::write(folder.join(name), repository.to_string()).unwrap();
-    }
+    let folder = dir.path().join("from/alpine");
+    fs::create_dir_all(&folder).unwrap();
+    let Some(repositories) = repositories(&folder) else { return };
     let now: Timestamp = AS_OF.parse().unwrap();
     let out = dir.path().join("db");
     let report = build(&dir.path().join("from"), now, &out, now, &Limits::default()).unwrap();

@@ -15,6 +15,8 @@
 //! | another version | affected before that version |
 //! | several versions for one vulnerability | affected before the last of them: the earlier fixes were not whole |
 //!
+//! Until 2020 the same was published as YAML, which is read as well.
+//!
 //! Text behind an identifier holds other identifiers of the same vulnerability, and remarks. A second CVE is another
 //! vulnerability. An identifier that stands beside several CVEs (Xen's advisories are about many at once) is no alias of
 //! any of them. The database rates nothing and lists only what was fixed, so a package that it does not list has no
@@ -23,7 +25,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use plimsoll_core::{Distribution, Ecosystem, LimitExceeded, Limits};
+use plimsoll_core::{Distribution, Ecosystem, LimitExceeded, Limits, yaml};
 use plimsoll_vuln::Rating;
 use plimsoll_vuln::affected::{Affected, FixState};
 use plimsoll_vuln::database::{Detail, key};
@@ -65,7 +67,7 @@ impl Publisher for Alpine {
         }
         let mut files = Vec::new();
         for (_, release) in folders(&folder)? {
-            files.extend(documents(&release)?);
+            files.extend(documents(&release, &["json", "yaml"])?);
         }
         let content = Ecosystem::Alpine.name().to_owned();
         let found = Input { content, files: Files::Loose { folder, files } };
@@ -124,8 +126,7 @@ struct Fixes {
 
 impl Database<'_> {
     fn repository(&mut self, entry: &Entry<'_>) -> Result<(), Error> {
-        let repository: Repository = plimsoll_core::json::from_slice(entry.bytes, self.limits.advisory_bytes)
-            .map_err(|error| entry.broken(error.into()))?;
+        let repository = repository(entry, self.limits).map_err(|reason| entry.broken(reason))?;
         let release = Distribution::by_ecosystem(Ecosystem::Alpine)
             .and_then(|alpine| alpine.release_in_osv(&repository.distroversion))
             .ok_or_else(|| entry.broken(Breakage::Name { field: "distroversion" }))?;
@@ -176,6 +177,14 @@ impl Database<'_> {
             fixes.versions.entry(key.to_owned()).or_default().push(version.to_owned());
         }
     }
+}
+
+fn repository(entry: &Entry<'_>, limits: &Limits) -> Result<Repository, Breakage> {
+    if entry.file.extension().is_some_and(|ending| ending == "yaml") {
+        let name = entry.file.file_name().unwrap_or_default().to_string_lossy();
+        return Ok(yaml::read(entry.bytes, &name, yaml::Size::LIST)?);
+    }
+    Ok(plimsoll_core::json::from_slice(entry.bytes, limits.advisory_bytes)?)
 }
 
 /// The identifiers in a text, up to the first remark: `CVE-2017-2620 XSA-209`, `CVE-2018-14468 (FrameRelay)`.

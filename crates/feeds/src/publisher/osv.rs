@@ -97,7 +97,7 @@ impl Publisher for Osv {
 /// How the documents of one ecosystem are stored.
 fn files(folder: std::path::PathBuf) -> Result<Option<Files>, Error> {
     let zip = folder.join("all.zip");
-    let files = documents(&folder)?;
+    let files = documents(&folder, &["json"])?;
     match (zip.is_file(), files.first()) {
         (true, None) => Ok(Some(Files::Zip(zip))),
         (true, Some(first)) => Err(Error::Ambiguous { first: zip, second: first.clone() }),

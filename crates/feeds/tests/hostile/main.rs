@@ -20,10 +20,15 @@ fn advisory(id: &str) -> Value {
 
 /// Builds a database from one feed of PyPI, a file of this name.
 fn built_within(file: &str, content: &[u8], limits: &Limits) -> Result<BuildReport, Error> {
+    built_in("PyPI", file, content, limits)
+}
+
+/// Builds a database from one file in this folder.
+fn built_in(folder: &str, file: &str, content: &[u8], limits: &Limits) -> Result<BuildReport, Error> {
     let place = TempDir::new().unwrap();
     let (from, out) = (place.path().join("from"), place.path().join("out"));
-    fs::create_dir_all(from.join("PyPI")).unwrap();
-    fs::write(from.join("PyPI").join(file), content).unwrap();
+    fs::create_dir_all(from.join(folder)).unwrap();
+    fs::write(from.join(folder).join(file), content).unwrap();
     let time = |text: &str| text.parse::<Timestamp>().unwrap();
     let result = build(&from, time(AS_OF), &out, time(AS_OF), limits);
     // What is refused leaves nothing behind that could be taken for a database.
@@ -33,7 +38,7 @@ fn built_within(file: &str, content: &[u8], limits: &Limits) -> Result<BuildRepo
         assert!(left.next().is_none(), "{left:?}");
     }
     // And nothing is ever written beside it.
-    assert_eq!(fs::read_dir(from.join("PyPI")).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(from.join(folder)).unwrap().count(), 1);
     result
 }
 
@@ -302,6 +307,54 @@ fn p08_another_shape_anywhere_in_an_advisory_is_never_a_panic_and_never_half_a_d
             let mut other = good.clone();
             *other.pointer_mut(place).unwrap() = shape.clone();
             let _ = built("a.json", other.to_string().as_bytes());
+        }
+    }
+}
+
+/// A repository of Alpine's security database.
+const REPOSITORY: &str =
+    r#"{"distroversion":"v3.20","packages":[{"pkg":{"name":"a","secfixes":{"1.0-r1":["CVE-1"]}}}]}"#;
+
+fn repository(file: &str, content: &[u8]) -> Result<BuildReport, Error> {
+    built_in("alpine/v3.20", file, content, &Limits::default())
+}
+
+#[test]
+fn p01_p02_p04_a_repository_of_alpine_that_readers_would_read_differently() {
+    assert_eq!(repository("main.json", REPOSITORY.as_bytes()).unwrap().feeds[0].kept, 1);
+    for (from, to) in [
+        ("\"v3.20\"", "\"v3.20\",\"distroversion\":\"edge\""),
+        ("\"CVE-1\"]", "\"CVE-1\"],\"1.0-r1\":[]"),
+        ("\"a\"", "\"a\\u0000\""),
+        ("\"a\"", "\"a\\u202e\\nb\""),
+        ("\"a\"", &format!("\"{}\"", "a".repeat(2_000))),
+        ("v3.20", "v3.20\\u001b[2J"),
+        ("[\"CVE-1\"]", &format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000))),
+    ] {
+        let text = REPOSITORY.replace(from, to);
+        let error = repository("main.json", text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("v3.20/main.json") && error.len() < 1_000, "{error}");
+    }
+    let bomb = "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\n\
+                d: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d]\ndistroversion: v3.20\n";
+    for text in [bomb, "distroversion: v3.20\ndistroversion: edge\n", "distroversion: !x v3.20\n"] {
+        let error = repository("main.yaml", text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("v3.20/main.yaml"), "{error}");
+    }
+}
+
+#[test]
+fn p08_another_shape_anywhere_in_a_repository_is_never_a_panic_and_never_half_a_database() {
+    let document: Value = serde_json::from_str(REPOSITORY).unwrap();
+    let mut all = Vec::new();
+    places(&document, "", &mut all);
+    for place in all {
+        for other in
+            [json!(null), json!(1), json!("x"), json!([]), json!({}), json!([[1]]), json!({"x": {"y": 1}})]
+        {
+            let mut changed = document.clone();
+            *changed.pointer_mut(&place).unwrap() = other;
+            let _ = repository("main.json", changed.to_string().as_bytes());
         }
     }
 }

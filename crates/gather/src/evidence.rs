@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::thread;
 
-use plimsoll_core::{Classify, Digest, Limits, Platform};
+use plimsoll_core::{Classify, Digest, Limits, Platform, Timestamp};
 use plimsoll_image::artifact::{Artifact, Image};
 use plimsoll_image::layers::Shared;
 use plimsoll_image::{Progress, Source, rootdir};
@@ -35,7 +35,8 @@ pub struct Collection<'a> {
     pub requested: &'a str,
     /// The one platform to look at; without it, every runnable one.
     pub platform: Option<&'a Platform>,
-    /// The policy that will be applied: it says whose signatures are looked for, and when enough are found.
+    /// The policy that will be applied: it says what is needed, whose signatures are looked for, and when enough are
+    /// found.
     pub policy: &'a Policy,
     /// What certificates are verified with, or why there is nothing: a certificate is then left open, never believed.
     pub root: Result<&'a TrustedRoot, &'a str>,
@@ -43,8 +44,8 @@ pub struct Collection<'a> {
     pub apart: Option<&'a dyn Source>,
     /// The advisory database, opened once for all subjects, or why it cannot be used.
     pub database: &'a Result<Database, plimsoll_vuln::Error>,
-    /// What counts as now, and how old advisories may be.
-    pub scan: ScanSettings,
+    /// What counts as now.
+    pub now: Timestamp,
     /// Reads the layers of all subjects of the run, each of them once, and has the bounds for everything that is read.
     pub layers: &'a Layers,
     /// Hears how far reading has got.
@@ -247,11 +248,14 @@ fn sbom_facts(inventory: &Inventory, source: InventorySource, digest: Option<Dig
 }
 
 fn vulnerabilities(inventory: &Inventory, collection: &Collection<'_>) -> VulnerabilityFacts {
+    let Some(max_age) = collection.policy.needs().findings else {
+        return VulnerabilityFacts::Unavailable { reason: "no rule of the policy needs findings".to_owned() };
+    };
     let database = match collection.database {
         Ok(database) => database,
         Err(error) => return VulnerabilityFacts::Unavailable { reason: with_hint(error) },
     };
-    match plimsoll_vuln::scan(inventory, database, &collection.scan) {
+    match plimsoll_vuln::scan(inventory, database, &ScanSettings { now: collection.now, max_age }) {
         Ok(scan) => VulnerabilityFacts::Scanned(Box::new(scan)),
         Err(error) => VulnerabilityFacts::Unavailable { reason: with_hint(&error) },
     }
@@ -261,6 +265,9 @@ fn vulnerabilities(inventory: &Inventory, collection: &Collection<'_>) -> Vulner
 /// satisfies the policy. Not being able to look is not the same as finding none: it makes the search unavailable, whatever
 /// else was found.
 fn signatures(source: &dyn Source, digests: &ImageDigests, collection: &Collection<'_>) -> Signatures {
+    if !collection.policy.needs().signatures {
+        return Signatures::Unavailable { reason: "no rule of the policy needs signatures".to_owned() };
+    }
     let source = collection.apart.unwrap_or(source);
     let subjects: Vec<Digest> = [Some(digests.manifest), digests.index].into_iter().flatten().collect();
     let root = collection.root.ok();
@@ -278,7 +285,7 @@ fn signatures(source: &dyn Source, digests: &ImageDigests, collection: &Collecti
         }
         // A policy that names nobody is satisfied by nothing, and still says whether there are signatures.
         let nothing = all.verified.is_empty() && all.rejected.is_empty() && all.undecided.is_empty();
-        if !nothing && collection.policy.is_satisfied_by(&all, digests, collection.scan.now) {
+        if !nothing && collection.policy.is_satisfied_by(&all, digests, collection.now) {
             break;
         }
     }

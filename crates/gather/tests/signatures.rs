@@ -15,13 +15,13 @@ use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Cancel, Digest, Limits, Timestamp};
 use plimsoll_gather::{Access, Collection, Opened, Registries, Subject, evidence, layers, open};
 use plimsoll_image::media;
-use plimsoll_policy::{Collected, Decision, DenyList, Outcome, Policy, Rule, Signatures, Verdict, evaluate};
+use plimsoll_policy::{Collected, Decision, DenyList, Outcome, Policy, Signatures, Verdict, evaluate};
 use plimsoll_registry::{Clients, RegistryConfig};
 use plimsoll_signing::evidence::older_tag;
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Pair, Sigstore, hex, pae, pem};
 use plimsoll_testkit::{Artifact, Fault, ImageBuilder, Layer, Registry, attachment};
 use plimsoll_verify::{BUNDLE_V0_3, COSIGN_SIGN_V1, Statement, Subject as About, TrustedRoot};
-use plimsoll_vuln::{Database, ScanSettings};
+use plimsoll_vuln::Database;
 use serde_json::{Value, json};
 
 const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
@@ -81,7 +81,7 @@ impl World {
             root,
             apart: None,
             database: &database,
-            scan: ScanSettings { now: now(), max_age: policy.max_database_age() },
+            now: now(),
             layers: &layers,
             progress: &(),
         };
@@ -214,7 +214,7 @@ fn by_identity(more: &str) -> Policy {
 
 #[track_caller]
 fn signatures(verdict: &Verdict) -> (Outcome, Decision, String) {
-    let result = verdict.platforms[0].rules.iter().find(|result| result.rule == Rule::Signatures).unwrap();
+    let result = verdict.platforms[0].rules.iter().find(|result| result.rule == "signatures").unwrap();
     (result.outcome, result.decision(), result.reason.clone())
 }
 

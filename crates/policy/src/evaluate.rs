@@ -8,26 +8,16 @@
 
 use jiff::Timestamp;
 
+use crate::applicable::ApplicableWaivers;
 use crate::deny::DenyList;
 use crate::evidence::{Evidence, SbomFacts, Signatures, VulnerabilityFacts};
 use crate::policy::Policy;
-use crate::rules;
-use crate::rules::Judged;
-use crate::standing::Docket;
+use crate::rules::{Answer, Context, Role};
 use crate::verdict::{
-    DatabaseRecord, Decision, Effect, EvidenceRecord, Outcome, PlatformVerdict, PolicyRef, Rule, RuleResult,
-    SubjectRecord, VERDICT_V1, Verdict, earliest, reasons,
+    DatabaseRecord, Decision, EvidenceRecord, Outcome, PlatformVerdict, PolicyRef, RuleResult, SubjectRecord,
+    VERDICT_V1, Verdict, earliest, reasons,
 };
 use crate::waiver::Waiver;
-
-/// Everything that a rule may look at.
-pub(crate) struct Case<'a> {
-    pub(crate) policy: &'a Policy,
-    pub(crate) evidence: &'a Evidence,
-    pub(crate) docket: &'a Docket,
-    pub(crate) denials: &'a DenyList,
-    pub(crate) now: Timestamp,
-}
 
 /// Judges one platform of one subject. [`Verdict::combine`] makes one verdict of several platforms.
 pub fn evaluate(
@@ -37,31 +27,24 @@ pub fn evaluate(
     denials: &DenyList,
     now: Timestamp,
 ) -> Verdict {
-    let docket = Docket::new(policy, waivers, &evidence.subject, now);
-    let case = Case { policy, evidence, docket: &docket, denials, now };
-
-    let mut judged = vec![rules::deny::judge(&case), rules::coverage::judge(&case)];
-    let covered = judged.iter().all(|j| j.result.rule != Rule::Policy || j.result.outcome == Outcome::Pass);
-    if covered {
-        judged.push(rules::digest::judge(&case));
-        judged.push(rules::registries::judge(&case));
-        judged.push(rules::signatures::judge(&case));
-        judged.push(rules::sbom::judge(&case));
-        judged.push(rules::vulnerabilities::judge(&case));
-    } else {
-        judged.extend(
-            [Rule::Digest, Rule::Registries, Rule::Signatures, Rule::Sbom, Rule::Vulnerabilities].map(
-                |rule| Judged::new(rule, Outcome::NotApplicable, Effect::Report, "no policy asks for it"),
-            ),
-        );
+    let waivers = ApplicableWaivers::new(policy, waivers, &evidence.subject, now);
+    let context = Context { policy, policies: &[policy], evidence, waivers: &waivers, denials, now };
+    let (mut answers, mut applies) = (Vec::new(), true);
+    for rule in policy.rules() {
+        let answer = match rule.role() {
+            Role::Requirement if !applies => Answer::not_asked(rule.name()),
+            _ => rule.evaluate(&context),
+        };
+        applies &= rule.role() != Role::Gate || answer.result.outcome == Outcome::Pass;
+        answers.push(answer);
     }
 
-    let valid_until = earliest(judged.iter().map(|j| j.until));
+    let valid_until = earliest(answers.iter().map(|answer| answer.until));
     let mut records = records(evidence);
-    records.extend(judged.iter().flat_map(|j| j.evidence.iter().cloned()));
+    records.extend(answers.iter().flat_map(|answer| answer.evidence.iter().cloned()));
     records.sort_by(|a, b| (&a.kind, a.digest).cmp(&(&b.kind, b.digest)));
     records.dedup();
-    let rules: Vec<RuleResult> = judged.into_iter().map(|j| j.result).collect();
+    let rules: Vec<RuleResult> = answers.into_iter().map(|answer| answer.result).collect();
     let decision = rules.iter().map(RuleResult::decision).max().unwrap_or(Decision::Deny);
     let subject = &evidence.subject;
     let platforms = vec![PlatformVerdict {

@@ -9,6 +9,7 @@
 //! - [`Verdict`]: the answer, with every rule's outcome and reason. [`Verdict::combine`] joins platforms.
 //! - [`Diagnostic`]: what [`Policy::lint`] finds. [`mod@schema`]: the JSON Schemas of documents and verdict.
 
+mod applicable;
 mod assignment;
 mod authority;
 mod deny;
@@ -28,7 +29,6 @@ pub mod schema;
 mod setting;
 mod signers;
 mod spec;
-mod standing;
 mod verdict;
 mod waiver;
 
@@ -45,12 +45,14 @@ pub use kind::DocumentKind;
 pub use lint::{Code, Diagnostic, Severity};
 pub use policy::{KeyFiles, Policy};
 pub use report::{SignatureClaim, WaiverReport, WaiverReports, WaiverStanding, WaiverState};
+pub use rules::vulnerabilities::UnratedAs;
+pub use rules::{Needs, RuleInfo, RuleName, built_in as built_in_rules};
 pub use setting::Level;
 pub use signers::Signers;
-pub use spec::{OnUnknown, Phase, Tier, UnratedAs};
+pub use spec::{OnUnknown, Phase, Tier};
 pub use verdict::{
     ApprovalRecord, DatabaseRecord, Decision, DocumentRef, Effect, EvidenceRecord, Outcome, PlatformVerdict,
-    PolicyRef, Rule, RuleResult, SubjectRecord, VERDICT_V1, Verdict, WaiverUse,
+    PolicyRef, RuleResult, SubjectRecord, VERDICT_V1, Verdict, WaiverUse,
 };
 pub use waiver::Waiver;
 

@@ -12,8 +12,7 @@ use serde::Serialize;
 use crate::authority::{Authority, Who, Window};
 use crate::pattern::Pattern;
 use crate::policy::Policy;
-use crate::setting::{Level, span};
-use crate::spec::{OnUnknown, Phase, Tier, UnratedAs};
+use crate::spec::{OnUnknown, Tier};
 
 /// One finding about a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -142,25 +141,26 @@ impl Policy {
     /// Looks for what weakens the policy or was probably not meant. `now` decides which keys have expired.
     pub fn lint(&self, now: Timestamp) -> Vec<Diagnostic> {
         let mut lint = Lint { found: Vec::new() };
-        lint.coverage(self);
-        lint.signatures(self, now);
-        lint.content(self);
+        for rule in self.rules() {
+            rule.lint(self, now, &mut lint);
+        }
         lint.waivers(self, now);
         lint.found.sort_by(|a, b| (a.code, &a.path).cmp(&(b.code, &b.path)));
         lint.found
     }
 }
 
-struct Lint {
+/// Collects what is found.
+pub(crate) struct Lint {
     found: Vec<Diagnostic>,
 }
 
 impl Lint {
-    fn warn(&mut self, code: Code, path: &str, message: impl Into<String>, hint: &str) {
+    pub(crate) fn warn(&mut self, code: Code, path: &str, message: impl Into<String>, hint: &str) {
         self.add(code, Severity::Warning, path, message.into(), hint);
     }
 
-    fn error(&mut self, code: Code, path: &str, message: impl Into<String>, hint: &str) {
+    pub(crate) fn error(&mut self, code: Code, path: &str, message: impl Into<String>, hint: &str) {
         self.add(code, Severity::Error, path, message.into(), hint);
     }
 
@@ -168,31 +168,20 @@ impl Lint {
         self.found.push(Diagnostic { code, severity, path: path.to_owned(), message, hint: hint.to_owned() });
     }
 
-    fn coverage(&mut self, policy: &Policy) {
-        self.patterns(
-            "spec.match.images",
-            policy.images.as_deref(),
-            "the policy is about nothing, so that it denies everything",
-        );
-        self.patterns("spec.registries.allow", policy.registries.as_deref(), "no registry is allowed");
-        for (index, pattern) in policy.registries.iter().flatten().enumerate() {
-            if pattern.is_everything() {
-                let path = format!("spec.registries.allow[{index}]");
-                self.warn(
-                    Code::PatternMatchesAll,
-                    &path,
-                    "matches every registry",
-                    "name the registries, or leave the list out",
-                );
-            }
-        }
-        if !policy.pinned {
-            let message = "a tag may mean another image by the time it is used";
-            self.warn(Code::NotPinned, "spec.digest.pinned", message, "remove `pinned: false`");
+    /// Of a rule that missing evidence may leave open.
+    pub(crate) fn on_unknown(&mut self, path: &str, on_unknown: OnUnknown) {
+        if on_unknown == OnUnknown::Warn {
+            let message = "an image that could not be looked at passes like one in which nothing was found";
+            self.warn(
+                Code::UnknownWarns,
+                path,
+                message,
+                "remove `onUnknown: warn` once evidence is complete",
+            );
         }
     }
 
-    fn patterns(&mut self, path: &str, patterns: Option<&[Pattern]>, empty: &str) {
+    pub(crate) fn patterns(&mut self, path: &str, patterns: Option<&[Pattern]>, empty: &str) {
         if patterns.is_some_and(<[_]>::is_empty) {
             self.error(
                 Code::EmptyList,
@@ -210,57 +199,7 @@ impl Lint {
         }
     }
 
-    fn signatures(&mut self, policy: &Policy, now: Timestamp) {
-        let signatures = &policy.signatures;
-        if policy.phase >= Phase::Beta && !signatures.required {
-            let message = "unsigned images pass, although the phase asks for signatures";
-            self.warn(
-                Code::SignaturesOptional,
-                "spec.signatures.required",
-                message,
-                "name keys in anyOf and remove `required: false`",
-            );
-        }
-        for (path, needed, list) in [
-            ("spec.signatures.anyOf", signatures.threshold.get() as usize, &signatures.any_of),
-            ("spec.signatures.allOf", signatures.all_of.len(), &signatures.all_of),
-        ] {
-            self.authorities(path, list, now);
-            // What was signed by an identity while it counted counts later, too.
-            let usable = |a: &&Authority| matches!(a.who, Who::Identity(_)) || a.window(now) == Window::Open;
-            let open = list.iter().filter(usable).count();
-            // Whether somebody is named at all is for the reader of the document.
-            let somebody = !list.is_empty();
-            if signatures.required && somebody && open < needed {
-                let message = format!("{open} keys count now, {needed} are needed: every image is denied");
-                let path = if path.ends_with("anyOf") { "spec.signatures.threshold" } else { path };
-                self.error(Code::ThresholdUnreachableNow, path, message, "add keys that are valid now");
-            }
-        }
-        let names = signatures.all_of.iter().enumerate();
-        for (index, one) in names {
-            if let Some(other) = signatures.any_of.iter().find(|other| one.overlaps(other)) {
-                let message = format!(
-                    "who signs as {} may fit {} too, and counts for one of them",
-                    one.name, other.name
-                );
-                let path = format!("spec.signatures.allOf[{index}]");
-                self.warn(Code::IdentitiesOverlap, &path, message, "name different keys and identities");
-            }
-        }
-        let trust = &policy.trust;
-        for (path, asked, what) in [
-            ("spec.trust.transparencyLog", trust.transparency_log, "that a signature exists"),
-            ("spec.trust.certificateLog", trust.certificate_log, "to whom certificates were issued"),
-        ] {
-            if !asked {
-                let message = format!("nobody but the signer and the authority can know {what}");
-                self.warn(Code::LogsIgnored, path, message, "remove the line where there is a log");
-            }
-        }
-    }
-
-    fn authorities(&mut self, path: &str, authorities: &[Authority], now: Timestamp) {
+    pub(crate) fn authorities(&mut self, path: &str, authorities: &[Authority], now: Timestamp) {
         for (index, authority) in authorities.iter().enumerate() {
             let path = format!("{path}[{index}]");
             let (name, noun) = (&authority.name, authority.noun());
@@ -316,78 +255,6 @@ impl Lint {
                     }
                 }
             }
-        }
-    }
-
-    fn content(&mut self, policy: &Policy) {
-        if policy.phase >= Phase::Beta && !policy.sbom.required {
-            let message =
-                "images whose content is unknown pass this rule, although the phase asks for an SBOM";
-            self.warn(Code::SbomOptional, "spec.sbom.required", message, "remove `required: false`");
-        }
-        for (path, on_unknown) in [
-            ("spec.sbom.onUnknown", policy.sbom.on_unknown),
-            ("spec.vulnerabilities.onUnknown", policy.vulnerabilities.on_unknown),
-        ] {
-            if on_unknown == OnUnknown::Warn {
-                let message =
-                    "an image that could not be looked at passes like one in which nothing was found";
-                self.warn(
-                    Code::UnknownWarns,
-                    path,
-                    message,
-                    "remove `onUnknown: warn` once evidence is complete",
-                );
-            }
-        }
-        let vulnerabilities = &policy.vulnerabilities;
-        let path = "spec.vulnerabilities.block";
-        match vulnerabilities.block.first() {
-            None => self.warn(
-                Code::NothingBlocks,
-                path,
-                "no finding blocks, however severe",
-                "list critical at least",
-            ),
-            Some(lowest) => {
-                let levels = [Level::Low, Level::Medium, Level::High, Level::Critical];
-                let missing =
-                    levels.iter().filter(|level| *level > lowest && !vulnerabilities.block.contains(level));
-                for level in missing {
-                    let message =
-                        format!("{level} is not listed and {lowest} is; {level} blocks all the same");
-                    self.error(
-                        Code::BlockListGap,
-                        path,
-                        message,
-                        "list every severity from the lowest upwards",
-                    );
-                }
-            }
-        }
-        if vulnerabilities.ignore_unfixed {
-            let message = "a vulnerability is exploited whether there is a fix or not";
-            let hint = "waive such findings by name, with controls and an end";
-            self.warn(Code::UnfixedIgnored, "spec.vulnerabilities.ignoreUnfixed", message, hint);
-        }
-        if matches!(vulnerabilities.unrated_as, UnratedAs::Low | UnratedAs::Medium) {
-            let message = "whole ecosystems (Go, AlmaLinux) rate nothing; their findings count as harmless";
-            self.warn(
-                Code::UnratedLenient,
-                "spec.vulnerabilities.unratedAs",
-                message,
-                "say high, critical or unknown",
-            );
-        }
-        let age = vulnerabilities.max_database_age.0;
-        if age > SignedDuration::from_hours(7 * 24) {
-            let message = format!("what was published in the last {} may be missing", span(age));
-            self.warn(
-                Code::DatabaseMayBeOld,
-                "spec.vulnerabilities.maxDatabaseAge",
-                message,
-                "24h is the default",
-            );
         }
     }
 

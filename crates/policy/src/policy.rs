@@ -12,11 +12,10 @@
 
 mod authorities;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
 use plimsoll_core::{Digest, json, yaml};
 use plimsoll_verify::{Requirements, TrustedRoot};
 use serde::Serialize;
@@ -26,9 +25,13 @@ use crate::authority::Authority;
 use crate::deny::Denial;
 use crate::error::Error;
 use crate::pattern::{self, Pattern};
-use crate::setting::{Age, Level, Setting};
+use crate::rules::Presets;
+use crate::rules::sbom::SbomPolicy;
+use crate::rules::signatures::SignaturePolicy;
+use crate::rules::vulnerabilities::VulnerabilityPolicy;
+use crate::setting::{Level, Setting};
 use crate::signers::Signers;
-use crate::spec::{OnUnknown, Phase, PolicyDocument, Tier, UnratedAs, WaiversSpec};
+use crate::spec::{Phase, PolicyDocument, Tier, WaiversSpec};
 
 /// Where the bytes of the key files, and of the trusted root, that a policy names come from. `path` is as the document
 /// writes it, relative to the document's own folder.
@@ -81,24 +84,6 @@ pub struct Policy {
     pub(crate) waivers: WaiverPolicy,
 }
 
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct SignaturePolicy {
-    pub(crate) required: bool,
-    pub(crate) threshold: NonZeroU32,
-    #[serde(rename = "authorities")]
-    pub(crate) any_of: Vec<Authority>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) all_of: Vec<Authority>,
-}
-
-impl SignaturePolicy {
-    /// Everybody who may sign: those who must come first.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = &Authority> {
-        self.all_of.iter().chain(&self.any_of)
-    }
-}
-
 /// What signatures without a key are verified with, and what they have to bring along.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -124,25 +109,6 @@ impl TrustPolicy {
             certificate_log: self.certificate_log,
         }
     }
-}
-
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct SbomPolicy {
-    pub(crate) required: bool,
-    pub(crate) on_unknown: OnUnknown,
-}
-
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct VulnerabilityPolicy {
-    /// As listed. What blocks is everything from the lowest of them upwards: a list that forgets CRITICAL must not let
-    /// CRITICAL through.
-    pub(crate) block: BTreeSet<Level>,
-    pub(crate) unrated_as: UnratedAs,
-    pub(crate) max_database_age: Age,
-    pub(crate) ignore_unfixed: bool,
-    pub(crate) on_unknown: OnUnknown,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -240,11 +206,6 @@ impl Policy {
         all.any(Authority::wants_root)
     }
 
-    /// How old the publishers' data may be. What gathers findings passes it on to the scan.
-    pub fn max_database_age(&self) -> SignedDuration {
-        self.vulnerabilities.max_database_age.0
-    }
-
     /// Whether the policy is about images of this name (`registry/repository`). Without a name it can only be known
     /// where the policy is about everything.
     pub fn matches(&self, name: Option<&str>) -> Option<bool> {
@@ -259,30 +220,8 @@ impl Policy {
 fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFiles) -> Result<Policy, Error> {
     let spec = doc.spec;
     let (phase, tier) = (spec.phase, spec.tier.or(Tier::Standard));
-    let strict = phase >= Phase::Beta;
+    let presets = Presets { phase, tier };
     let keys = Keys { origin, files };
-
-    let signatures = signatures(spec.signatures, strict, &keys)?;
-
-    let mut presets = BTreeSet::from([Level::Critical]);
-    if strict {
-        presets.insert(Level::High);
-    }
-    if phase == Phase::Ga && tier == Tier::Core {
-        presets.insert(Level::Medium);
-    }
-    let vulnerabilities = VulnerabilityPolicy {
-        block: spec
-            .vulnerabilities
-            .block
-            .into_option()
-            .map_or(presets, |listed| listed.into_iter().collect()),
-        unrated_as: spec.vulnerabilities.unrated_as.or(UnratedAs::High),
-        max_database_age: spec.vulnerabilities.max_database_age.or(Age(SignedDuration::from_hours(24))),
-        ignore_unfixed: spec.vulnerabilities.ignore_unfixed.or(false),
-        on_unknown: spec.vulnerabilities.on_unknown.or(OnUnknown::Block),
-    };
-
     let denials = spec.deny.digests.into_option().unwrap_or_default();
     let name = doc.metadata.name.0;
     let mut policy = Policy {
@@ -295,12 +234,9 @@ fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFil
         pinned: spec.digest.pinned.or(true),
         registries: spec.registries.allow.into_option(),
         trust: keys.trust(spec.trust)?,
-        signatures,
-        sbom: SbomPolicy {
-            required: spec.sbom.required.or(strict),
-            on_unknown: spec.sbom.on_unknown.or(OnUnknown::Block),
-        },
-        vulnerabilities,
+        signatures: signatures(spec.signatures, presets.strict(), &keys)?,
+        sbom: spec.sbom.resolve(presets),
+        vulnerabilities: spec.vulnerabilities.resolve(presets),
         denials: denials.into_iter().map(|d| Denial::new(d, &format!("policy {name}"))).collect(),
         waivers: waivers(spec.waivers, tier, &keys)?,
         name,

@@ -12,11 +12,12 @@ use plimsoll_core::Digest;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::applicable::{approval, in_force};
 use crate::policy::Policy;
+use crate::rules::RuleName;
 use crate::setting::Level;
 use crate::spec::Instant;
-use crate::standing::{approval, in_force};
-use crate::verdict::{ApprovalRecord, Rule};
+use crate::verdict::ApprovalRecord;
 use crate::waiver::{Waiver, united};
 
 /// The version that [`WaiverReports::schema_version`] carries.
@@ -59,7 +60,7 @@ pub struct WaiverReport {
     #[schemars(with = "String")]
     pub content: Digest,
     /// Which rules it is about.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<RuleName>,
     /// Which vulnerabilities it names.
     pub cves: Vec<String>,
     /// Patterns over repositories.
@@ -156,7 +157,7 @@ impl Waiver {
             name: self.name.clone(),
             files: vec![self.origin.clone()],
             content: self.content,
-            rules: terms.rules.iter().copied().collect(),
+            rules: terms.rules.iter().cloned().collect(),
             cves: terms.cves.iter().cloned().collect(),
             images: terms.images.iter().map(ToString::to_string).collect(),
             digests: terms.digests.clone(),
@@ -178,7 +179,7 @@ impl Policy {
     /// is the subject's and the finding's.
     pub fn standing_of(&self, waiver: &Waiver, now: Timestamp) -> WaiverStanding {
         let terms = &waiver.terms;
-        let about_findings = terms.rules.contains(&Rule::Vulnerabilities);
+        let about_findings = terms.is_about_findings();
         let runs = terms.expires.duration_since(terms.issued);
         let allows = |level: Option<Level>| {
             runs <= SignedDuration::from_hours(24 * i64::from(self.waivers.max_days.of(level)))

@@ -1,43 +1,209 @@
-//! The rules, one file each. A rule looks at the case and answers with an outcome, the reason, and how long that holds.
+//! The rules, one file each, and the list of them.
+//!
+//! A rule brings its part of the document with the text of its schema, what that means with presets applied, what it finds
+//! wrong with a policy, the evidence that it needs, and its answer. Nothing but [`BUILT_IN`] and the fields of the document
+//! names one. A rule that a policy defines for itself is another implementation of [`Rule`], with a name of its own.
 
-pub(crate) mod coverage;
-pub(crate) mod deny;
+pub(crate) mod deny_list;
 pub(crate) mod digest;
+mod name;
+pub(crate) mod policy_match;
 pub(crate) mod registries;
 pub(crate) mod sbom;
 pub(crate) mod signatures;
 pub(crate) mod vulnerabilities;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+pub use self::name::RuleName;
+use crate::applicable::ApplicableWaivers;
+use crate::deny::DenyList;
 use crate::detail::Detail;
-use crate::evaluate::Case;
+use crate::evidence::Evidence;
+use crate::lint::Lint;
+use crate::policy::Policy;
 use crate::setting::Level;
-use crate::spec::OnUnknown;
-use crate::verdict::{Effect, EvidenceRecord, Outcome, Rule, RuleResult, earliest};
+use crate::spec::{OnUnknown, Phase, Tier};
+use crate::verdict::{Effect, EvidenceRecord, Outcome, RuleResult, earliest};
+
+/// Every rule of the product, in the order in which they are applied and shown.
+pub(crate) const BUILT_IN: &[&dyn Rule] = &[
+    &deny_list::DeniedDigests,
+    &policy_match::PolicyMatch,
+    &digest::AskedByDigest,
+    &registries::AllowedRegistries,
+    &signatures::ImageSigned,
+    &sbom::ContentKnown,
+    &vulnerabilities::NothingTooBad,
+];
+
+/// A rule.
+pub(crate) trait Rule: Sync {
+    /// The stable name.
+    fn name(&self) -> RuleName;
+
+    /// What holds when it passes, in one line.
+    fn about(&self) -> &'static str;
+
+    /// The part of the policy document that it reads, as in `spec.signatures`.
+    fn section(&self) -> &'static str;
+
+    /// The evidence that it needs under this policy.
+    fn needs(&self, policy: &Policy) -> Needs;
+
+    /// What of it a waiver can accept.
+    fn waivable(&self) -> Waivable {
+        Waivable::Nothing
+    }
+
+    /// Where it stands among the others.
+    fn role(&self) -> Role {
+        Role::Requirement
+    }
+
+    /// What in the policy weakens it, or was probably not meant.
+    fn lint(&self, _policy: &Policy, _now: Timestamp, _lint: &mut Lint) {}
+
+    /// What it says about the evidence.
+    fn evaluate(&self, context: &Context<'_>) -> Answer;
+}
+
+/// What of a rule a waiver can accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waivable {
+    Nothing,
+    /// That it fails.
+    Failure,
+    /// Findings, each by its name.
+    Findings,
+}
+
+/// How a rule stands to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Asked once, of all policies together, and whatever other rules say.
+    Always,
+    /// The requirements of its policy are only asked where it passes.
+    Gate,
+    /// One that its policy makes.
+    Requirement,
+}
+
+/// The evidence that rules need. What nobody needs is not gathered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Signatures, of whom each policy names.
+    pub signatures: bool,
+    /// The inventory.
+    pub inventory: bool,
+    /// Findings, from advisory data that is no older than this.
+    pub findings: Option<SignedDuration>,
+}
+
+impl Needs {
+    /// What both need: of two ages the shorter.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            signatures: self.signatures || other.signatures,
+            inventory: self.inventory || other.inventory,
+            findings: [self.findings, other.findings].into_iter().flatten().min(),
+        }
+    }
+}
+
+/// A rule as others may know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleInfo {
+    /// The stable name.
+    pub name: RuleName,
+    /// What holds when it passes, in one line.
+    pub about: &'static str,
+    /// The part of the policy document that it reads.
+    pub section: &'static str,
+    /// Whether a waiver can be for it.
+    pub waivable: bool,
+}
+
+/// Every rule of the product, in the order in which they are applied and shown.
+pub fn built_in() -> impl Iterator<Item = RuleInfo> {
+    BUILT_IN.iter().map(|rule| RuleInfo {
+        name: rule.name(),
+        about: rule.about(),
+        section: rule.section(),
+        waivable: rule.waivable() != Waivable::Nothing,
+    })
+}
+
+/// The rule of this name.
+pub(crate) fn find(name: &str) -> Option<&'static dyn Rule> {
+    BUILT_IN.iter().copied().find(|rule| rule.name() == *name)
+}
+
+impl Policy {
+    /// The rules in force under it, in the order in which they are applied.
+    #[expect(clippy::unused_self, reason = "a policy's own rules come after these")]
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &dyn Rule> {
+        BUILT_IN.iter().copied()
+    }
+
+    /// The evidence that its rules need.
+    pub fn needs(&self) -> Needs {
+        self.rules().map(|rule| rule.needs(self)).fold(Needs::default(), Needs::and)
+    }
+}
+
+/// Everything that a rule may look at.
+pub(crate) struct Context<'a> {
+    pub(crate) policy: &'a Policy,
+    /// All policies about the subject, of which `policy` is one.
+    pub(crate) policies: &'a [&'a Policy],
+    pub(crate) evidence: &'a Evidence,
+    pub(crate) waivers: &'a ApplicableWaivers,
+    pub(crate) denials: &'a DenyList,
+    pub(crate) now: Timestamp,
+}
+
+/// What presets depend on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Presets {
+    pub(crate) phase: Phase,
+    pub(crate) tier: Tier,
+}
+
+impl Presets {
+    /// Whether evidence is required, not only reported.
+    pub(crate) fn strict(self) -> bool {
+        self.phase >= Phase::Beta
+    }
+}
 
 /// A rule's answer.
-pub(crate) struct Judged {
+pub(crate) struct Answer {
     pub(crate) result: RuleResult,
     /// When the answer may change.
     pub(crate) until: Option<Timestamp>,
-    /// Evidence that was used and is not part of the case's own: waivers' bundles.
+    /// What was used beside the gathered evidence: waivers' bundles.
     pub(crate) evidence: Vec<EvidenceRecord>,
 }
 
-impl Judged {
-    pub(crate) fn new(rule: Rule, outcome: Outcome, effect: Effect, reason: impl Into<String>) -> Self {
-        let reason = reason.into();
+impl Answer {
+    pub(crate) fn new(rule: RuleName, outcome: Outcome, effect: Effect, reason: impl Into<String>) -> Self {
         let result = RuleResult {
             rule,
             outcome,
             effect,
-            reason,
+            reason: reason.into(),
             hint: None,
             details: Vec::new(),
             waivers: Vec::new(),
         };
         Self { result, until: None, evidence: Vec::new() }
+    }
+
+    /// The answer of a rule that is not asked.
+    pub(crate) fn not_asked(rule: RuleName) -> Self {
+        Self::new(rule, Outcome::NotApplicable, Effect::Report, "no policy asks for it")
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -51,19 +217,19 @@ impl Judged {
     }
 
     /// Replaces a fail by waived where a waiver for the whole rule covers it; lists those that do not.
-    pub(crate) fn or_waived(mut self, case: &Case<'_>) -> Self {
+    pub(crate) fn or_waived(mut self, context: &Context<'_>) -> Self {
         if self.result.outcome != Outcome::Fail {
             return self;
         }
-        for standing in case.docket.of(self.result.rule) {
-            match case.docket.covers(standing, Some(Level::Low)) {
+        for waiver in context.waivers.for_rule(&self.result.rule) {
+            match context.waivers.covers(waiver, Some(Level::Low)) {
                 Ok(approval) => {
                     self.result.outcome = Outcome::Waived;
                     self.until = earliest([self.until, approval.until()]);
-                    self.evidence.extend(standing.evidence());
-                    self.result.waivers.push(standing.record(true, approval.reason()));
+                    self.evidence.extend(waiver.evidence());
+                    self.result.waivers.push(waiver.record(true, approval.reason()));
                 }
-                Err(refusal) => self.result.waivers.push(standing.record(false, refusal)),
+                Err(refusal) => self.result.waivers.push(waiver.record(false, refusal)),
             }
         }
         if self.result.outcome == Outcome::Waived {
@@ -88,4 +254,42 @@ fn effect_of_unknown(required: bool, on_unknown: OnUnknown) -> Effect {
 /// `1 finding`, `3 findings`.
 fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_stable_and_ordered_as_listed() {
+        let names: Vec<RuleName> = built_in().map(|rule| rule.name).collect();
+        let shown: Vec<&str> = names.iter().map(RuleName::as_str).collect();
+        assert_eq!(
+            shown,
+            ["deny-list", "policy", "digest", "registries", "signatures", "sbom", "vulnerabilities"]
+        );
+        assert!(names.is_sorted());
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+        let custom = RuleName::built_in("a-rule-of-ones-own");
+        assert!(names.iter().all(|name| *name < custom));
+    }
+
+    #[test]
+    fn every_rule_reads_a_part_that_documents_have() {
+        let schema = crate::schema::policy();
+        let fields = &schema["$defs"]["PolicySpec"]["properties"];
+        for rule in built_in() {
+            let field = rule.section.strip_prefix("spec.").unwrap();
+            assert!(fields.get(field).is_some(), "{}: {}", rule.name, rule.section);
+        }
+    }
+
+    #[test]
+    fn of_two_needs_the_stricter_holds() {
+        let hours = |hours| Needs { findings: Some(SignedDuration::from_hours(hours)), ..Needs::default() };
+        assert_eq!(hours(24).and(hours(2)), hours(2));
+        assert_eq!(hours(24).and(Needs::default()), hours(24));
+    }
 }

@@ -34,16 +34,20 @@
 //! There is no `onUnknown` for signatures, digests, registries and deny lists on purpose: what cannot be known about
 //! them always blocks.
 
-use std::num::NonZeroU32;
-
 use jiff::Timestamp;
 use plimsoll_core::Digest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::IdentitySpec;
-use crate::pattern::Pattern;
-use crate::setting::{Age, Level, Name, Setting, given};
+use crate::rules::deny_list::DenySpec;
+use crate::rules::digest::DigestSpec;
+use crate::rules::policy_match::MatchSpec;
+use crate::rules::registries::RegistriesSpec;
+use crate::rules::sbom::SbomSpec;
+use crate::rules::signatures::SignaturesSpec;
+use crate::rules::vulnerabilities::VulnerabilitiesSpec;
+use crate::setting::{Name, Setting, given};
 
 /// The version of every document of this crate.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
@@ -137,26 +141,6 @@ pub enum Tier {
 
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct MatchSpec {
-    pub(crate) images: Setting<Vec<Pattern>>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct DigestSpec {
-    /// Whether the image must have been asked for by digest.
-    pub(crate) pinned: Setting<bool>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct RegistriesSpec {
-    /// Repositories that images may come from; any, when left out.
-    pub(crate) allow: Setting<Vec<Pattern>>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct TrustSpec {
     /// A `trusted_root.json`, relative to the policy document; left out: `--trusted-root`, else the instance's.
     pub(crate) root: Setting<String>,
@@ -167,19 +151,6 @@ pub(crate) struct TrustSpec {
     /// How many signed timestamps there must be beside the times that logs give. None, when left out.
     #[schemars(range(max = 16))]
     pub(crate) timestamps: Setting<u8>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct SignaturesSpec {
-    /// When false, signatures are reported and block nothing.
-    pub(crate) required: Setting<bool>,
-    /// How many entries of `anyOf` must have signed, each by a signer of its own.
-    pub(crate) threshold: Setting<NonZeroU32>,
-    /// Who may sign.
-    pub(crate) any_of: Setting<Vec<AuthoritySpec>>,
-    /// Who must have signed, each of them by a signer of its own, beside those of `anyOf`.
-    pub(crate) all_of: Setting<Vec<AuthoritySpec>>,
 }
 
 /// Somebody whose signature counts: the holder of a key, or whoever is issued a certificate for an identity.
@@ -215,45 +186,6 @@ pub(crate) struct KeySpec {
     pub(crate) not_after: Setting<Timestamp>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct SbomSpec {
-    /// When false, the inventory is reported and blocks nothing.
-    pub(crate) required: Setting<bool>,
-    pub(crate) on_unknown: Setting<OnUnknown>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct VulnerabilitiesSpec {
-    /// Severities that block, with everything above the lowest of them. Empty: nothing blocks.
-    pub(crate) block: Setting<Vec<Level>>,
-    /// What a finding without any rating counts as.
-    pub(crate) unrated_as: Setting<UnratedAs>,
-    /// How long ago the publisher's data may have been retrieved.
-    pub(crate) max_database_age: Setting<Age>,
-    /// Whether findings that no fix exists for are left out.
-    pub(crate) ignore_unfixed: Setting<bool>,
-    pub(crate) on_unknown: Setting<OnUnknown>,
-}
-
-/// What a finding that nobody rated counts as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum UnratedAs {
-    /// As low.
-    Low,
-    /// As medium.
-    Medium,
-    /// As high.
-    High,
-    /// As critical.
-    Critical,
-    /// It makes the rule unknown.
-    Unknown,
-}
-
 /// What becomes of a rule whose evidence is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -263,12 +195,6 @@ pub enum OnUnknown {
     Block,
     /// It is reported, and blocks nothing.
     Warn,
-}
-
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct DenySpec {
-    pub(crate) digests: Setting<Vec<DenialSpec>>,
 }
 
 /// A digest that nothing may use: of an index, manifest, configuration, layer, or of a layer's uncompressed content.

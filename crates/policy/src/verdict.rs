@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::detail::{Detail, SignerRecord};
 use crate::evidence::{ImageDigests, SubjectKind};
+use crate::rules::RuleName;
 use crate::spec::{Instant, Phase, Tier};
 
 /// The version that [`Verdict::schema_version`] carries.
@@ -115,7 +116,7 @@ pub struct SubjectRecord {
 #[non_exhaustive]
 pub struct RuleResult {
     /// Which rule.
-    pub rule: Rule,
+    pub rule: RuleName,
     /// What it found.
     pub outcome: Outcome,
     /// Whether that outcome can block. It does when the outcome is fail or unknown.
@@ -141,48 +142,6 @@ impl RuleResult {
             (Effect::Block, Outcome::Unknown) => Decision::Indeterminate,
             _ => Decision::Allow,
         }
-    }
-}
-
-/// The rules, in the order in which they are applied and shown. The names are stable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Rule {
-    /// No digest of it is denied.
-    DenyList,
-    /// The policy is about it.
-    Policy,
-    /// It was asked for by digest.
-    Digest,
-    /// It comes from an allowed repository.
-    Registries,
-    /// Enough authorities signed it.
-    Signatures,
-    /// What is in it is known.
-    Sbom,
-    /// Nothing in it is known to be too bad.
-    Vulnerabilities,
-}
-
-impl Rule {
-    /// The stable name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DenyList => "deny-list",
-            Self::Policy => "policy",
-            Self::Digest => "digest",
-            Self::Registries => "registries",
-            Self::Signatures => "signatures",
-            Self::Sbom => "sbom",
-            Self::Vulnerabilities => "vulnerabilities",
-        }
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

@@ -25,22 +25,24 @@
 //! certificate: a second approver signs the same document into a bundle of their own, and evaluation puts the two together
 //! by [`Waiver::content`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use plimsoll_core::{Digest, Limits, json, yaml};
 use plimsoll_verify::{Bundle, TrustedRoot, WAIVER_V1, verify};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::Policy;
 use crate::authority::Signed;
 use crate::error::Error;
 use crate::pattern::Pattern;
+use crate::rules::{self, Rule, RuleName, Waivable};
 use crate::setting::given;
 use crate::spec::{ApiVersion, Instant, Metadata};
-use crate::verdict::Rule;
 
 /// A waiver document, with the signatures that were found on it.
 #[derive(Debug, Clone)]
@@ -64,7 +66,7 @@ pub(crate) struct Signature {
 /// What the document says.
 #[derive(Debug, Clone)]
 pub(crate) struct Terms {
-    pub(crate) rules: BTreeSet<Rule>,
+    pub(crate) rules: BTreeSet<RuleName>,
     pub(crate) cves: BTreeSet<String>,
     pub(crate) images: Vec<Pattern>,
     pub(crate) digests: Vec<Digest>,
@@ -74,6 +76,13 @@ pub(crate) struct Terms {
     pub(crate) owner: String,
     pub(crate) issued: Timestamp,
     pub(crate) expires: Timestamp,
+}
+
+impl Terms {
+    /// Whether it accepts findings by their names.
+    pub(crate) fn is_about_findings(&self) -> bool {
+        !self.cves.is_empty()
+    }
 }
 
 impl Waiver {
@@ -230,7 +239,7 @@ struct WaiverSpec {
     /// Which rules it is about. Deny lists, digests and signatures cannot be waived.
     #[schemars(length(min = 1))]
     #[serde(deserialize_with = "given")]
-    rules: Vec<WaivableRule>,
+    rules: Vec<WaivedRule>,
     /// Vulnerabilities by identifier; required for the rule `vulnerabilities`.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Vec::is_empty")]
     cves: Vec<String>,
@@ -260,22 +269,45 @@ struct WaiverSpec {
     expires: Timestamp,
 }
 
-/// A rule that can be waived.
-// The others are spelled out so that a waiver for them is refused with the reason, not as a typing error.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-enum WaivableRule {
-    Vulnerabilities,
-    Sbom,
-    Registries,
-    #[schemars(skip)]
-    DenyList,
-    #[schemars(skip)]
-    Digest,
-    #[schemars(skip)]
-    Signatures,
-    #[schemars(skip)]
-    Policy,
+/// A rule that waivers name. One that cannot be waived is read too, to be refused with the reason.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+struct WaivedRule(RuleName);
+
+impl<'de> Deserialize<'de> for WaivedRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        match rules::find(&name) {
+            Some(rule) => Ok(Self(rule.name())),
+            None => Err(D::Error::custom(format!("unknown rule `{name}`, expected {}", waivable()))),
+        }
+    }
+}
+
+impl JsonSchema for WaivedRule {
+    fn schema_name() -> Cow<'static, str> {
+        "WaivableRule".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names = rules::built_in().filter(|rule| rule.waivable).map(|rule| rule.name);
+        json_schema!({
+            "description": "A rule that can be waived.",
+            "type": "string",
+            "enum": names.collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// `registries, sbom or vulnerabilities`.
+fn waivable() -> String {
+    let names: Vec<String> =
+        rules::built_in().filter(|rule| rule.waivable).map(|rule| rule.name.to_string()).collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => "none".to_owned(),
+    }
 }
 
 /// More identifiers than one person assesses.
@@ -287,25 +319,19 @@ impl WaiverSpec {
             Err(Error::Invalid { origin: origin.to_owned(), path: format!("spec.{path}"), reason })
         };
         let mut rules = BTreeSet::new();
-        for rule in self.rules {
-            rules.insert(match rule {
-                WaivableRule::Vulnerabilities => Rule::Vulnerabilities,
-                WaivableRule::Sbom => Rule::Sbom,
-                WaivableRule::Registries => Rule::Registries,
-                WaivableRule::DenyList
-                | WaivableRule::Digest
-                | WaivableRule::Signatures
-                | WaivableRule::Policy => {
-                    let reason = "deny lists, digests, signatures and the choice of policy cannot be waived, \
-                                  expected vulnerabilities, sbom or registries";
-                    return invalid("rules", reason.to_owned());
-                }
-            });
+        let mut about_findings = false;
+        for WaivedRule(name) in self.rules {
+            let waived = rules::find(name.as_str()).map(Rule::waivable);
+            if matches!(waived, None | Some(Waivable::Nothing)) {
+                let reason = format!("the rule {name} cannot be waived, expected {}", waivable());
+                return invalid("rules", reason);
+            }
+            about_findings |= waived == Some(Waivable::Findings);
+            rules.insert(name);
         }
         if rules.is_empty() {
             return invalid("rules", "names no rule, expected at least one".to_owned());
         }
-        let about_findings = rules.contains(&Rule::Vulnerabilities);
         if about_findings && self.cves.is_empty() {
             return invalid("cves", "a waiver for vulnerabilities names them, got none".to_owned());
         }

@@ -37,7 +37,7 @@ fn a_full_policy_is_read_with_its_key_files() {
     let policy = Policy::parse(full().as_bytes(), "policy.yaml", &files).unwrap();
     assert_eq!((policy.name(), policy.origin()), ("test", "policy.yaml"));
     assert_eq!(policy.digest(), Digest::sha256(full().as_bytes()));
-    assert_eq!(policy.max_database_age(), jiff::SignedDuration::from_hours(24));
+    assert_eq!(policy.needs().findings, Some(jiff::SignedDuration::from_hours(24)));
     assert_eq!(policy.matches(Some(NAME)), Some(true));
     assert_eq!(policy.matches(Some("registry.example/other/app")), Some(false));
     assert_eq!(policy.matches(None), None);

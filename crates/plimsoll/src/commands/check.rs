@@ -4,7 +4,7 @@ use plimsoll_core::{Kind, Limits, Timestamp};
 use plimsoll_gather::{Access, Collection, Layers, Subject, evidence, layers, open};
 use plimsoll_image::Source;
 use plimsoll_policy::{Decision, Evidence, Verdict, VulnerabilityFacts, evaluate};
-use plimsoll_vuln::{Database, Finding, ScanSettings};
+use plimsoll_vuln::{Database, Finding};
 use serde::Serialize;
 
 use crate::args::check::{Check, Format};
@@ -129,7 +129,7 @@ fn judge(text: &str, run: &Run<'_>) -> Result<Judged, Failure> {
             root,
             apart: apart.as_deref().map(|store| store as &dyn Source),
             database,
-            scan: ScanSettings { now, max_age: policy.max_database_age() },
+            now,
             layers,
             progress: &Bar::new(console),
         },

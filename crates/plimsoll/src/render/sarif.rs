@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use plimsoll_core::Digest;
-use plimsoll_policy::{Decision, Detail, FindingRecord, Rule, Verdict};
+use plimsoll_policy::{Decision, Detail, FindingRecord, RuleName, Verdict};
 use plimsoll_vuln::{Finding, Severity};
 use serde_json::{Value, json};
 
@@ -70,10 +70,9 @@ impl Log {
                         self.judged(&verdict.requested, finding);
                     }
                 }
-                if result.decision() != Decision::Allow
-                    && (findings == 0 || result.rule != Rule::Vulnerabilities)
-                {
-                    self.rule(&verdict.requested, result.rule, &result.reason);
+                // What blocks by its findings is told by them.
+                if result.decision() != Decision::Allow && findings == 0 {
+                    self.rule(&verdict.requested, &result.rule, &result.reason);
                 }
             }
         }
@@ -131,7 +130,7 @@ impl Log {
         self.results.push(result);
     }
 
-    fn rule(&mut self, subject: &str, rule: Rule, reason: &str) {
+    fn rule(&mut self, subject: &str, rule: &RuleName, reason: &str) {
         self.other(subject, &format!("plimsoll/{rule}"), &format!("policy rule {rule}"), reason);
     }
 

@@ -28,7 +28,7 @@ fn one(report: &WaiverReport, paint: Paint, out: &mut dyn Write) -> io::Result<(
     let name = safe(&report.name);
     writeln!(out, "{}  {}", paint.paint(Tone::Strong, &name), paint.paint(tone, state))?;
     let list = |items: &[String]| safe(&items.join(", ")).into_owned();
-    let rules: Vec<&str> = report.rules.iter().map(|rule| rule.as_str()).collect();
+    let rules: Vec<&str> = report.rules.iter().map(plimsoll_policy::RuleName::as_str).collect();
     writeln!(out, "  rules    {}", rules.join(", "))?;
     if !report.cves.is_empty() {
         writeln!(out, "  accepts  {}", list(&report.cves))?;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use plimsoll_verify::person::folded;
 use plimsoll_verify::{PublicKey, TrustedRoot};
 
-use super::{KeyFiles, SignaturePolicy, TrustPolicy};
+use super::{KeyFiles, TrustPolicy};
 use crate::authority::{Authority, Who};
 use crate::error::Error;
 use crate::identity::IdentitySpec;
+use crate::rules::signatures::{SignaturePolicy, SignaturesSpec};
 use crate::setting::Setting;
-use crate::spec::{AuthoritySpec, KeySpec, SignaturesSpec, TrustSpec};
+use crate::spec::{AuthoritySpec, KeySpec, TrustSpec};
 
 /// Reads who may sign images, and refuses what nobody could satisfy.
 pub(super) fn signatures(

@@ -5,14 +5,60 @@
 
 use plimsoll_core::Digest;
 
-use crate::evaluate::Case;
+use super::{Answer, Context, Needs, Rule, RuleName, effect};
 use crate::evidence::{ImageDigests, SubjectFacts, SubjectKind};
-use crate::rules::{Judged, effect};
-use crate::verdict::{Effect, Outcome, Rule};
+use crate::lint::{Code, Lint};
+use crate::policy::Policy;
+use crate::setting::Setting;
+use crate::verdict::{Effect, Outcome};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-pub(crate) fn judge(case: &Case<'_>) -> Judged {
-    let subject = &case.evidence.subject;
-    let effect = effect(case.policy.pinned);
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct DigestSpec {
+    /// Whether the image must have been asked for by digest.
+    pub(crate) pinned: Setting<bool>,
+}
+
+const NAME: RuleName = RuleName::built_in("digest");
+
+/// The rule.
+pub(crate) struct AskedByDigest;
+
+impl Rule for AskedByDigest {
+    fn name(&self) -> RuleName {
+        NAME
+    }
+
+    fn about(&self) -> &'static str {
+        "It was asked for by digest."
+    }
+
+    fn section(&self) -> &'static str {
+        "spec.digest"
+    }
+
+    fn needs(&self, _: &Policy) -> Needs {
+        Needs::default()
+    }
+
+    fn lint(&self, policy: &Policy, _: Timestamp, lint: &mut Lint) {
+        if !policy.pinned {
+            let message = "a tag may mean another image by the time it is used";
+            lint.warn(Code::NotPinned, "spec.digest.pinned", message, "remove `pinned: false`");
+        }
+    }
+
+    fn evaluate(&self, context: &Context<'_>) -> Answer {
+        evaluate(context)
+    }
+}
+
+fn evaluate(context: &Context<'_>) -> Answer {
+    let subject = &context.evidence.subject;
+    let effect = effect(context.policy.pinned);
     let Some(digests) = &subject.digests else {
         let reason = match subject.kind {
             SubjectKind::RootDir => "a root file system has no digest",
@@ -22,34 +68,34 @@ pub(crate) fn judge(case: &Case<'_>) -> Judged {
         };
         // Whoever asked for a digest must not get something else under any policy, so not knowing blocks as well.
         let effect = if subject.pinned.is_some() { Effect::Block } else { effect };
-        return Judged::new(Rule::Digest, Outcome::Unknown, effect, reason)
+        return Answer::new(NAME, Outcome::Unknown, effect, reason)
             .hint("judge the image from its registry or a layout");
     };
     match (subject.pinned, subject.kind) {
         (Some(asked), _) => asked_for(asked, digests, effect),
         (None, SubjectKind::Layout | SubjectKind::Archive | SubjectKind::LocalImage) => {
             let reason = format!("local image, {} as read", top(digests));
-            Judged::new(Rule::Digest, Outcome::Pass, effect, reason)
+            Answer::new(NAME, Outcome::Pass, effect, reason)
         }
         (None, _) => by_tag(subject, top(digests), effect),
     }
 }
 
-fn asked_for(asked: Digest, digests: &ImageDigests, effect: Effect) -> Judged {
+fn asked_for(asked: Digest, digests: &ImageDigests, effect: Effect) -> Answer {
     if digests.names().any(|digest| digest == asked) {
-        return Judged::new(Rule::Digest, Outcome::Pass, effect, format!("asked for as {asked}"));
+        return Answer::new(NAME, Outcome::Pass, effect, format!("asked for as {asked}"));
     }
     // Whoever gathered the evidence should have noticed. It blocks under every policy.
     let reason = format!("asked for as {asked}, got {}", top(digests));
-    Judged::new(Rule::Digest, Outcome::Fail, Effect::Block, reason)
+    Answer::new(NAME, Outcome::Fail, Effect::Block, reason)
         .hint("the source answers with another image than it was asked for; do not use it")
 }
 
-fn by_tag(subject: &SubjectFacts, resolved: Digest, effect: Effect) -> Judged {
+fn by_tag(subject: &SubjectFacts, resolved: Digest, effect: Effect) -> Answer {
     let asked =
         subject.tag.as_ref().map_or_else(|| "without digest".to_owned(), |tag| format!("by tag {tag}"));
     let reason = format!("asked for {asked}, which may mean another image tomorrow; today it is {resolved}");
-    let judged = Judged::new(Rule::Digest, Outcome::Fail, effect, reason);
+    let judged = Answer::new(NAME, Outcome::Fail, effect, reason);
     match &subject.repository {
         Some(name) => judged.hint(format!("plimsoll check {name}@{resolved}")),
         None => judged,

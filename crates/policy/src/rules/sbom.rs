@@ -3,23 +3,90 @@
 //! An inventory with holes is no answer: what cannot be seen cannot be looked up either. An inventory that was read in
 //! full and lists nothing fails, because an empty list is how a stripped image and a broken cataloger look alike.
 
+use super::{Answer, Context, Needs, Rule, RuleName, count, effect, effect_of_unknown};
+use super::{Presets, Waivable};
 use crate::detail::Detail;
-use crate::evaluate::Case;
 use crate::evidence::{InventorySource, SbomFacts};
-use crate::rules::{Judged, count, effect, effect_of_unknown};
-use crate::verdict::{Outcome, Rule};
+use crate::lint::{Code, Lint};
+use crate::policy::Policy;
+use crate::setting::Setting;
+use crate::spec::{OnUnknown, Phase};
+use crate::verdict::Outcome;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-pub(crate) fn judge(case: &Case<'_>) -> Judged {
-    let policy = &case.policy.sbom;
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SbomSpec {
+    /// When false, the inventory is reported and blocks nothing.
+    pub(crate) required: Setting<bool>,
+    pub(crate) on_unknown: Setting<OnUnknown>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SbomPolicy {
+    pub(crate) required: bool,
+    pub(crate) on_unknown: OnUnknown,
+}
+
+impl SbomSpec {
+    /// What holds, with presets applied.
+    pub(crate) fn resolve(self, presets: Presets) -> SbomPolicy {
+        SbomPolicy {
+            required: self.required.or(presets.strict()),
+            on_unknown: self.on_unknown.or(OnUnknown::Block),
+        }
+    }
+}
+
+const NAME: RuleName = RuleName::built_in("sbom");
+
+/// The rule.
+pub(crate) struct ContentKnown;
+
+impl Rule for ContentKnown {
+    fn name(&self) -> RuleName {
+        NAME
+    }
+
+    fn about(&self) -> &'static str {
+        "What is in it is known."
+    }
+
+    fn section(&self) -> &'static str {
+        "spec.sbom"
+    }
+
+    fn needs(&self, _: &Policy) -> Needs {
+        Needs { inventory: true, ..Needs::default() }
+    }
+
+    fn waivable(&self) -> Waivable {
+        Waivable::Failure
+    }
+
+    fn lint(&self, policy: &Policy, _: Timestamp, lint: &mut Lint) {
+        if policy.phase >= Phase::Beta && !policy.sbom.required {
+            let message =
+                "images whose content is unknown pass this rule, although the phase asks for an SBOM";
+            lint.warn(Code::SbomOptional, "spec.sbom.required", message, "remove `required: false`");
+        }
+        lint.on_unknown("spec.sbom.onUnknown", policy.sbom.on_unknown);
+    }
+
+    fn evaluate(&self, context: &Context<'_>) -> Answer {
+        evaluate(context)
+    }
+}
+
+fn evaluate(context: &Context<'_>) -> Answer {
+    let policy = &context.policy.sbom;
     let unknown = |reason: String| {
-        Judged::new(
-            Rule::Sbom,
-            Outcome::Unknown,
-            effect_of_unknown(policy.required, policy.on_unknown),
-            reason,
-        )
+        Answer::new(NAME, Outcome::Unknown, effect_of_unknown(policy.required, policy.on_unknown), reason)
     };
-    let (source, components, os, problems) = match &case.evidence.sbom {
+    let (source, components, os, problems) = match &context.evidence.sbom {
         SbomFacts::Inventory { source, components, os, problems, .. } => (*source, *components, os, problems),
         SbomFacts::Unavailable { reason } => return unknown(format!("there is no inventory: {reason}")),
     };
@@ -38,10 +105,10 @@ pub(crate) fn judge(case: &Case<'_>) -> Judged {
     }
     let effect = effect(policy.required);
     if components == 0 {
-        return Judged::new(Rule::Sbom, Outcome::Fail, effect, "the inventory lists no component")
+        return Answer::new(NAME, Outcome::Fail, effect, "the inventory lists no component")
             .details(details)
             .hint("plimsoll sbom SUBJECT shows what was read")
-            .or_waived(case);
+            .or_waived(context);
     }
     let by = match source {
         InventorySource::Cataloged => "read from its files",
@@ -49,5 +116,5 @@ pub(crate) fn judge(case: &Case<'_>) -> Judged {
     };
     let os = os.as_ref().map(|os| format!(" on {os}")).unwrap_or_default();
     let reason = format!("{}{os}, {by}", count(components, "component"));
-    Judged::new(Rule::Sbom, Outcome::Pass, effect, reason).details(details)
+    Answer::new(NAME, Outcome::Pass, effect, reason).details(details)
 }

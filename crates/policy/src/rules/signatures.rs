@@ -17,23 +17,137 @@ use plimsoll_core::Digest;
 use plimsoll_verify::person::Person;
 use plimsoll_verify::{NotChecked, Signer, Statement, Step, Verified};
 
+use super::{Answer, Context, Needs, Rule, RuleName, count, effect};
 use crate::assignment::assign;
+use crate::authority::Window;
 use crate::authority::{Authority, Signed, Who, was_checked};
 use crate::detail::{Detail, SignerRecord};
-use crate::evaluate::Case;
 use crate::evidence::{Collected, ImageDigests, RejectedSignature, Signatures, SubjectKind};
-use crate::policy::{Policy, SignaturePolicy};
-use crate::rules::{Judged, count, effect};
-use crate::verdict::{Effect, Outcome, Rule, earliest};
+use crate::lint::{Code, Lint};
+use crate::policy::Policy;
+use crate::setting::Setting;
+use crate::spec::{AuthoritySpec, Phase};
+use crate::verdict::{Effect, Outcome, earliest};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
 
-pub(crate) fn judge(case: &Case<'_>) -> Judged {
-    let policy = &case.policy.signatures;
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SignaturesSpec {
+    /// When false, signatures are reported and block nothing.
+    pub(crate) required: Setting<bool>,
+    /// How many entries of `anyOf` must have signed, each by a signer of its own.
+    pub(crate) threshold: Setting<NonZeroU32>,
+    /// Who may sign.
+    pub(crate) any_of: Setting<Vec<AuthoritySpec>>,
+    /// Who must have signed, each of them by a signer of its own, beside those of `anyOf`.
+    pub(crate) all_of: Setting<Vec<AuthoritySpec>>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SignaturePolicy {
+    pub(crate) required: bool,
+    pub(crate) threshold: NonZeroU32,
+    #[serde(rename = "authorities")]
+    pub(crate) any_of: Vec<Authority>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) all_of: Vec<Authority>,
+}
+
+impl SignaturePolicy {
+    /// Everybody who may sign: those who must come first.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Authority> {
+        self.all_of.iter().chain(&self.any_of)
+    }
+}
+
+const NAME: RuleName = RuleName::built_in("signatures");
+
+/// The rule.
+pub(crate) struct ImageSigned;
+
+impl Rule for ImageSigned {
+    fn name(&self) -> RuleName {
+        NAME
+    }
+
+    fn about(&self) -> &'static str {
+        "Enough authorities signed it."
+    }
+
+    fn section(&self) -> &'static str {
+        "spec.signatures"
+    }
+
+    fn needs(&self, _: &Policy) -> Needs {
+        Needs { signatures: true, ..Needs::default() }
+    }
+
+    fn lint(&self, policy: &Policy, now: Timestamp, lint: &mut Lint) {
+        let signatures = &policy.signatures;
+        if policy.phase >= Phase::Beta && !signatures.required {
+            let message = "unsigned images pass, although the phase asks for signatures";
+            lint.warn(
+                Code::SignaturesOptional,
+                "spec.signatures.required",
+                message,
+                "name keys in anyOf and remove `required: false`",
+            );
+        }
+        for (path, needed, list) in [
+            ("spec.signatures.anyOf", signatures.threshold.get() as usize, &signatures.any_of),
+            ("spec.signatures.allOf", signatures.all_of.len(), &signatures.all_of),
+        ] {
+            lint.authorities(path, list, now);
+            // What was signed by an identity while it counted counts later, too.
+            let usable = |a: &&Authority| matches!(a.who, Who::Identity(_)) || a.window(now) == Window::Open;
+            let open = list.iter().filter(usable).count();
+            // Whether somebody is named at all is for the reader of the document.
+            let somebody = !list.is_empty();
+            if signatures.required && somebody && open < needed {
+                let message = format!("{open} keys count now, {needed} are needed: every image is denied");
+                let path = if path.ends_with("anyOf") { "spec.signatures.threshold" } else { path };
+                lint.error(Code::ThresholdUnreachableNow, path, message, "add keys that are valid now");
+            }
+        }
+        let names = signatures.all_of.iter().enumerate();
+        for (index, one) in names {
+            if let Some(other) = signatures.any_of.iter().find(|other| one.overlaps(other)) {
+                let message = format!(
+                    "who signs as {} may fit {} too, and counts for one of them",
+                    one.name, other.name
+                );
+                let path = format!("spec.signatures.allOf[{index}]");
+                lint.warn(Code::IdentitiesOverlap, &path, message, "name different keys and identities");
+            }
+        }
+        let trust = &policy.trust;
+        for (path, asked, what) in [
+            ("spec.trust.transparencyLog", trust.transparency_log, "that a signature exists"),
+            ("spec.trust.certificateLog", trust.certificate_log, "to whom certificates were issued"),
+        ] {
+            if !asked {
+                let message = format!("nobody but the signer and the authority can know {what}");
+                lint.warn(Code::LogsIgnored, path, message, "remove the line where there is a log");
+            }
+        }
+    }
+
+    fn evaluate(&self, context: &Context<'_>) -> Answer {
+        evaluate(context)
+    }
+}
+
+fn evaluate(context: &Context<'_>) -> Answer {
+    let policy = &context.policy.signatures;
     let effect = effect(policy.required);
-    let result = |outcome, reason: String| Judged::new(Rule::Signatures, outcome, effect, reason);
-    let found = match &case.evidence.signatures {
+    let result = |outcome, reason: String| Answer::new(NAME, outcome, effect, reason);
+    let found = match &context.evidence.signatures {
         Signatures::Collected(found) => found,
         Signatures::Unavailable { reason } => {
-            let hint = match case.evidence.subject.kind {
+            let hint = match context.evidence.subject.kind {
                 SubjectKind::LocalImage => {
                     "signatures are in the registry: judge the image there, by its digest"
                 }
@@ -46,7 +160,7 @@ pub(crate) fn judge(case: &Case<'_>) -> Judged {
             return result(Outcome::Unknown, format!("it cannot be signed: {reason}"));
         }
     };
-    let Some(digests) = &case.evidence.subject.digests else {
+    let Some(digests) = &context.evidence.subject.digests else {
         return result(Outcome::Unknown, "it is not known which digest must be signed".to_owned());
     };
     if policy.entries().next().is_none() {
@@ -54,7 +168,7 @@ pub(crate) fn judge(case: &Case<'_>) -> Judged {
         return nobody_named(number, found.truncated, effect);
     }
 
-    let tally = Tally::new(found, policy, digests, case.now);
+    let tally = Tally::new(found, policy, digests, context.now);
     let wanted = policy.threshold.get() as usize;
     let got = tally.any_of();
     let missing = tally.missing();
@@ -89,7 +203,7 @@ pub(crate) fn judge(case: &Case<'_>) -> Judged {
         let by_key = tally.entries.iter().any(|entry| matches!(entry.who, Who::Key(_)));
         let sign = if by_key { "plimsoll sign --key KEY" } else { "plimsoll sign" };
         let digest = digests.index.unwrap_or(digests.manifest);
-        result(Outcome::Fail, reason).hint(match &case.evidence.subject.repository {
+        result(Outcome::Fail, reason).hint(match &context.evidence.subject.repository {
             Some(name) => format!("{sign} {name}@{digest}"),
             None => format!("{sign} SUBJECT"),
         })
@@ -113,13 +227,13 @@ impl Policy {
 }
 
 /// Nothing can count, so nothing was judged. Only a policy that does not require signatures gets here.
-fn nobody_named(found: usize, truncated: bool, effect: Effect) -> Judged {
+fn nobody_named(found: usize, truncated: bool, effect: Effect) -> Answer {
     if found == 0 && !truncated {
-        return Judged::new(Rule::Signatures, Outcome::Fail, effect, "it is not signed")
+        return Answer::new(NAME, Outcome::Fail, effect, "it is not signed")
             .hint("plimsoll sign --key KEY SUBJECT");
     }
     let reason = format!("{} found, and the policy names nobody who may sign", count(found, "statement"));
-    Judged::new(Rule::Signatures, Outcome::Unknown, effect, reason)
+    Answer::new(NAME, Outcome::Unknown, effect, reason)
         .hint("name keys or identities in spec.signatures.anyOf")
 }
 

@@ -10,31 +10,189 @@ use plimsoll_core::{Ecosystem, clock};
 use plimsoll_vuln::{FeedStatus, Finding, Fix, GapReason, Scan, Severity};
 
 use crate::detail::{Detail, Disposition, FindingRecord, LocationRecord};
-use crate::evaluate::Case;
 use crate::evidence::VulnerabilityFacts;
-use crate::policy::VulnerabilityPolicy;
-use crate::rules::{Judged, count, effect_of_unknown};
+
+use super::{Answer, Context, Needs, Rule, RuleName, count, effect_of_unknown};
 use crate::setting::{Level, span};
-use crate::spec::UnratedAs;
-use crate::standing::{Docket, Standing};
-use crate::verdict::{Effect, Outcome, Rule, WaiverUse, earliest};
+
+use crate::applicable::{ApplicableWaiver, ApplicableWaivers};
+use crate::verdict::{Effect, Outcome, WaiverUse, earliest};
+use crate::waiver::Waiver;
 
 /// Findings that a reason names before it only counts.
 const NAMED: usize = 3;
+use super::{Presets, Waivable};
+use crate::lint::{Code, Lint};
+use crate::policy::Policy;
+use crate::setting::{Age, Setting};
+use crate::spec::{OnUnknown, Phase, Tier};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
-pub(crate) fn judge(case: &Case<'_>) -> Judged {
-    let policy = &case.policy.vulnerabilities;
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct VulnerabilitiesSpec {
+    /// Severities that block, with everything above the lowest of them. Empty: nothing blocks.
+    pub(crate) block: Setting<Vec<Level>>,
+    /// What a finding without any rating counts as.
+    pub(crate) unrated_as: Setting<UnratedAs>,
+    /// How long ago the publisher's data may have been retrieved.
+    pub(crate) max_database_age: Setting<Age>,
+    /// Whether findings that no fix exists for are left out.
+    pub(crate) ignore_unfixed: Setting<bool>,
+    pub(crate) on_unknown: Setting<OnUnknown>,
+}
+
+/// What a finding that nobody rated counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum UnratedAs {
+    /// As low.
+    Low,
+    /// As medium.
+    Medium,
+    /// As high.
+    High,
+    /// As critical.
+    Critical,
+    /// It makes the rule unknown.
+    Unknown,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VulnerabilityPolicy {
+    /// As listed. What blocks is everything from the lowest of them upwards: a list that forgets CRITICAL must not let
+    /// CRITICAL through.
+    pub(crate) block: BTreeSet<Level>,
+    pub(crate) unrated_as: UnratedAs,
+    pub(crate) max_database_age: Age,
+    pub(crate) ignore_unfixed: bool,
+    pub(crate) on_unknown: OnUnknown,
+}
+
+impl VulnerabilitiesSpec {
+    /// What holds, with presets applied.
+    pub(crate) fn resolve(self, presets: Presets) -> VulnerabilityPolicy {
+        let mut block = BTreeSet::from([Level::Critical]);
+        if presets.strict() {
+            block.insert(Level::High);
+        }
+        if presets.phase == Phase::Ga && presets.tier == Tier::Core {
+            block.insert(Level::Medium);
+        }
+        VulnerabilityPolicy {
+            block: self.block.into_option().map_or(block, |listed| listed.into_iter().collect()),
+            unrated_as: self.unrated_as.or(UnratedAs::High),
+            max_database_age: self.max_database_age.or(Age(SignedDuration::from_hours(24))),
+            ignore_unfixed: self.ignore_unfixed.or(false),
+            on_unknown: self.on_unknown.or(OnUnknown::Block),
+        }
+    }
+}
+
+const NAME: RuleName = RuleName::built_in("vulnerabilities");
+
+/// The rule.
+pub(crate) struct NothingTooBad;
+
+impl Rule for NothingTooBad {
+    fn name(&self) -> RuleName {
+        NAME
+    }
+
+    fn about(&self) -> &'static str {
+        "Nothing in it is known to be too bad."
+    }
+
+    fn section(&self) -> &'static str {
+        "spec.vulnerabilities"
+    }
+
+    fn needs(&self, policy: &Policy) -> Needs {
+        Needs {
+            inventory: true,
+            findings: Some(policy.vulnerabilities.max_database_age.0),
+            ..Needs::default()
+        }
+    }
+
+    fn waivable(&self) -> Waivable {
+        Waivable::Findings
+    }
+
+    fn lint(&self, policy: &Policy, _: Timestamp, lint: &mut Lint) {
+        lint.on_unknown("spec.vulnerabilities.onUnknown", policy.vulnerabilities.on_unknown);
+        let vulnerabilities = &policy.vulnerabilities;
+        let path = "spec.vulnerabilities.block";
+        match vulnerabilities.block.first() {
+            None => lint.warn(
+                Code::NothingBlocks,
+                path,
+                "no finding blocks, however severe",
+                "list critical at least",
+            ),
+            Some(lowest) => {
+                let levels = [Level::Low, Level::Medium, Level::High, Level::Critical];
+                let missing =
+                    levels.iter().filter(|level| *level > lowest && !vulnerabilities.block.contains(level));
+                for level in missing {
+                    let message =
+                        format!("{level} is not listed and {lowest} is; {level} blocks all the same");
+                    lint.error(
+                        Code::BlockListGap,
+                        path,
+                        message,
+                        "list every severity from the lowest upwards",
+                    );
+                }
+            }
+        }
+        if vulnerabilities.ignore_unfixed {
+            let message = "a vulnerability is exploited whether there is a fix or not";
+            let hint = "waive such findings by name, with controls and an end";
+            lint.warn(Code::UnfixedIgnored, "spec.vulnerabilities.ignoreUnfixed", message, hint);
+        }
+        if matches!(vulnerabilities.unrated_as, UnratedAs::Low | UnratedAs::Medium) {
+            let message = "whole ecosystems (Go, AlmaLinux) rate nothing; their findings count as harmless";
+            lint.warn(
+                Code::UnratedLenient,
+                "spec.vulnerabilities.unratedAs",
+                message,
+                "say high, critical or unknown",
+            );
+        }
+        let age = vulnerabilities.max_database_age.0;
+        if age > SignedDuration::from_hours(7 * 24) {
+            let message = format!("what was published in the last {} may be missing", span(age));
+            lint.warn(
+                Code::DatabaseMayBeOld,
+                "spec.vulnerabilities.maxDatabaseAge",
+                message,
+                "24h is the default",
+            );
+        }
+    }
+
+    fn evaluate(&self, context: &Context<'_>) -> Answer {
+        evaluate(context)
+    }
+}
+
+fn evaluate(context: &Context<'_>) -> Answer {
+    let policy = &context.policy.vulnerabilities;
     let unknown_effect = effect_of_unknown(true, policy.on_unknown);
-    let scan = match &case.evidence.vulnerabilities {
+    let scan = match &context.evidence.vulnerabilities {
         VulnerabilityFacts::Scanned(scan) => scan,
         VulnerabilityFacts::Unavailable { reason } => {
             let reason = format!("there was no scan: {reason}");
-            return Judged::new(Rule::Vulnerabilities, Outcome::Unknown, unknown_effect, reason)
-                .hint(BUILD_DATABASE);
+            return Answer::new(NAME, Outcome::Unknown, unknown_effect, reason).hint(BUILD_DATABASE);
         }
     };
-    let sorted = Sorted::new(scan, policy, case.docket);
-    let gaps = gaps(scan, policy, case.now);
+    let sorted = Sorted::new(scan, policy, context.waivers);
+    let gaps = gaps(scan, policy, context.now);
 
     let blocking = sorted.with(Disposition::Blocks);
     let unrated = sorted.with(Disposition::Unrated);
@@ -62,8 +220,8 @@ pub(crate) fn judge(case: &Case<'_>) -> Judged {
     };
 
     let fresh_until = scan.database.iter().map(|feed| feed.as_of.checked_add(policy.max_database_age.0).ok());
-    let fresh_until = earliest(fresh_until.filter(|end| end.is_some_and(|end| end >= case.now)));
-    let mut judged = Judged::new(Rule::Vulnerabilities, outcome, effect, reason);
+    let fresh_until = earliest(fresh_until.filter(|end| end.is_some_and(|end| end >= context.now)));
+    let mut judged = Answer::new(NAME, outcome, effect, reason);
     judged.until = earliest([fresh_until, sorted.until]);
     judged.evidence = sorted.waiver_evidence;
     judged.result.hint = hint;
@@ -112,9 +270,9 @@ struct Sorted {
 }
 
 impl Sorted {
-    fn new(scan: &Scan, policy: &VulnerabilityPolicy, docket: &Docket) -> Self {
-        let standings: Vec<&Standing> = docket.of(Rule::Vulnerabilities).collect();
-        let mut ledger: Vec<Ledger> = standings.iter().map(|_| Ledger::default()).collect();
+    fn new(scan: &Scan, policy: &VulnerabilityPolicy, waivers: &ApplicableWaivers) -> Self {
+        let applicable: Vec<&ApplicableWaiver> = waivers.for_rule(&NAME).collect();
+        let mut ledger: Vec<Ledger> = applicable.iter().map(|_| Ledger::default()).collect();
         let mut by_severity = BTreeMap::new();
         let (mut unfixed_ignored, mut until) = (0, None);
         let mut records = Vec::new();
@@ -132,17 +290,17 @@ impl Sorted {
                 continue;
             }
             let mut waived_by = Vec::new();
-            for (standing, entry) in standings.iter().zip(&mut ledger) {
-                let covered = match names(standing, finding) {
+            for (waiver, entry) in applicable.iter().zip(&mut ledger) {
+                let covered = match names(&waiver.waiver, finding) {
                     Naming::No => continue,
                     Naming::Partly(reason) => Err(reason),
-                    Naming::Yes => docket.covers(standing, level),
+                    Naming::Yes => waivers.covers(waiver, level),
                 };
                 match covered {
                     Ok(approval) => {
                         until = earliest([until, approval.until()]);
                         entry.covers(&finding.id, approval.reason());
-                        waived_by.push(standing.waiver.name.clone());
+                        waived_by.push(waiver.waiver.name.clone());
                     }
                     Err(refusal) => entry.refuses(refusal),
                 }
@@ -153,15 +311,15 @@ impl Sorted {
         records.sort_by(|a, b| {
             b.counted_as.cmp(&a.counted_as).then_with(|| (&a.id, &a.component).cmp(&(&b.id, &b.component)))
         });
-        let used = standings.iter().zip(&ledger).filter(|(_, entry)| !entry.covered.is_empty());
+        let used = applicable.iter().zip(&ledger).filter(|(_, entry)| !entry.covered.is_empty());
         Self {
             records,
             counts: Detail::Findings { by_severity, unfixed_ignored, suppressed: scan.suppressed.len() },
-            waiver_evidence: used.flat_map(|(standing, _)| standing.evidence()).collect(),
-            waivers: standings
+            waiver_evidence: used.flat_map(|(waiver, _)| waiver.evidence()).collect(),
+            waivers: applicable
                 .iter()
                 .zip(ledger)
-                .filter_map(|(standing, entry)| entry.close(standing))
+                .filter_map(|(waiver, entry)| entry.close(waiver))
                 .collect(),
             until,
         }
@@ -202,13 +360,13 @@ impl Ledger {
     }
 
     /// The entry for the verdict; nothing for a waiver that names none of the findings.
-    fn close(self, standing: &Standing) -> Option<WaiverUse> {
+    fn close(self, waiver: &ApplicableWaiver) -> Option<WaiverUse> {
         let used = !self.covered.is_empty();
         let mut reasons = self.refused;
         if used {
             reasons.insert(0, format!("covers {}; {}", self.covered.join(", "), self.approval));
         }
-        (!reasons.is_empty()).then(|| standing.record(used, reasons.join("; ")))
+        (!reasons.is_empty()).then(|| waiver.record(used, reasons.join("; ")))
     }
 }
 
@@ -220,8 +378,8 @@ enum Naming {
 
 /// Whether the waiver names the finding: by the advisory that it is known by, or by all of its CVEs. One advisory may
 /// stand for several CVEs; accepting one of them does not accept the others.
-fn names(standing: &Standing, finding: &Finding) -> Naming {
-    let named = &standing.waiver.terms.cves;
+fn names(waiver: &Waiver, finding: &Finding) -> Naming {
+    let named = &waiver.terms.cves;
     let cves: Vec<&String> = [&finding.id, &finding.advisory]
         .into_iter()
         .chain(&finding.aliases)
@@ -239,7 +397,7 @@ fn names(standing: &Standing, finding: &Finding) -> Naming {
         Some(_) if advisory_named => Naming::Yes,
         Some(_) if !cves.iter().any(|cve| named.contains(*cve)) => Naming::No,
         Some(missing) => {
-            let name = &standing.waiver.name;
+            let name = &waiver.name;
             Naming::Partly(format!("waiver {name} does not name {missing}, which {} is as well", finding.id))
         }
     }

@@ -1,4 +1,4 @@
-//! Where each waiver stands for one subject, policy and time: whether it is about the subject, valid now, and approved.
+//! The waivers that apply to one subject under one policy: which are for the subject, in force now, and approved.
 //!
 //! What remains open is decided finding by finding: whether it names the vulnerability, and whether it runs longer than
 //! the class of what it waives allows.
@@ -10,18 +10,19 @@ use crate::detail::SignerRecord;
 use crate::evidence::SubjectFacts;
 use crate::pattern;
 use crate::policy::Policy;
+use crate::rules::RuleName;
 use crate::setting::Level;
-use crate::verdict::{ApprovalRecord, EvidenceRecord, Rule, WaiverUse, earliest};
+use crate::verdict::{ApprovalRecord, EvidenceRecord, WaiverUse, earliest};
 use crate::waiver::{Signature, Waiver, united};
 
-/// The waivers that are about the subject.
-pub(crate) struct Docket {
-    standings: Vec<Standing>,
+/// The waivers for the subject.
+pub(crate) struct ApplicableWaivers {
+    waivers: Vec<ApplicableWaiver>,
     max_days: crate::policy::MaxDays,
 }
 
 /// One waiver.
-pub(crate) struct Standing {
+pub(crate) struct ApplicableWaiver {
     pub(crate) waiver: Waiver,
     /// Approved, or why it does not apply.
     pub(crate) state: Result<Approval, String>,
@@ -34,43 +35,43 @@ pub(crate) struct Approval {
     until: Option<Timestamp>,
 }
 
-impl Docket {
+impl ApplicableWaivers {
     pub(crate) fn new(policy: &Policy, waivers: &[Waiver], subject: &SubjectFacts, now: Timestamp) -> Self {
-        let standings = united(waivers).into_iter().filter_map(|waiver| {
+        let waivers = united(waivers).into_iter().filter_map(|waiver| {
             let state = match in_scope(&waiver, subject) {
                 Scope::No => return None,
                 Scope::Nameless(reason) => Err(reason.to_owned()),
                 Scope::Yes => in_force(&waiver, now).and_then(|()| approval(&waiver, policy, now)),
             };
-            Some(Standing { waiver, state })
+            Some(ApplicableWaiver { waiver, state })
         });
-        Self { standings: standings.collect(), max_days: policy.waivers.max_days }
+        Self { waivers: waivers.collect(), max_days: policy.waivers.max_days }
     }
 
     /// The waivers for `rule`.
-    pub(crate) fn of(&self, rule: Rule) -> impl Iterator<Item = &Standing> {
-        self.standings.iter().filter(move |standing| standing.waiver.terms.rules.contains(&rule))
+    pub(crate) fn for_rule(&self, rule: &RuleName) -> impl Iterator<Item = &ApplicableWaiver> {
+        self.waivers.iter().filter(move |applicable| applicable.waiver.terms.rules.contains(rule))
     }
 
     /// The approval of a waiver for something of `level`, or why it does not cover that.
     pub(crate) fn covers<'a>(
         &self,
-        standing: &'a Standing,
+        applicable: &'a ApplicableWaiver,
         level: Option<Level>,
     ) -> Result<&'a Approval, String> {
-        let approval = standing.state.as_ref().map_err(Clone::clone)?;
-        let terms = &standing.waiver.terms;
+        let approval = applicable.state.as_ref().map_err(Clone::clone)?;
+        let terms = &applicable.waiver.terms;
         let limit = self.max_days.of(level);
         if terms.expires.duration_since(terms.issued) <= SignedDuration::from_hours(24 * i64::from(limit)) {
             return Ok(approval);
         }
         let days = terms.expires.duration_since(terms.issued).as_hours().div_euclid(24);
         let class = level.map_or_else(|| "anything unrated".to_owned(), |level| level.to_string());
-        Err(format!("waiver {} runs {days} days, the limit for {class} is {limit}", standing.waiver.name))
+        Err(format!("waiver {} runs {days} days, the limit for {class} is {limit}", applicable.waiver.name))
     }
 }
 
-impl Standing {
+impl ApplicableWaiver {
     /// What the verdict says about it.
     pub(crate) fn record(&self, used: bool, reason: String) -> WaiverUse {
         WaiverUse {

@@ -4,27 +4,70 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_core::Digest;
 
+use super::Role;
+use super::{Answer, Context, Needs, Rule, RuleName, count};
 use crate::deny::Denial;
 use crate::detail::Detail;
-use crate::evaluate::Case;
-use crate::rules::{Judged, count};
-use crate::verdict::{Effect, Outcome, Rule};
+use crate::policy::Policy;
+use crate::setting::Setting;
+use crate::spec::DenialSpec;
+use crate::verdict::{Effect, Outcome};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-pub(crate) fn judge(case: &Case<'_>) -> Judged {
-    let result = |outcome, reason: String| Judged::new(Rule::DenyList, outcome, Effect::Block, reason);
-    let denials = || case.policy.denials.iter().chain(&case.denials.denials);
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct DenySpec {
+    pub(crate) digests: Setting<Vec<DenialSpec>>,
+}
+
+const NAME: RuleName = RuleName::built_in("deny-list");
+
+/// The rule.
+pub(crate) struct DeniedDigests;
+
+impl Rule for DeniedDigests {
+    fn name(&self) -> RuleName {
+        NAME
+    }
+
+    fn about(&self) -> &'static str {
+        "No digest of it is denied."
+    }
+
+    fn section(&self) -> &'static str {
+        "spec.deny"
+    }
+
+    fn needs(&self, _: &Policy) -> Needs {
+        Needs::default()
+    }
+
+    fn role(&self) -> Role {
+        Role::Always
+    }
+
+    fn evaluate(&self, context: &Context<'_>) -> Answer {
+        evaluate(context)
+    }
+}
+
+fn evaluate(context: &Context<'_>) -> Answer {
+    let result = |outcome, reason: String| Answer::new(NAME, outcome, Effect::Block, reason);
+    let denials =
+        || context.policies.iter().flat_map(|policy| &policy.denials).chain(&context.denials.denials);
     let total = denials().count();
     if total == 0 {
         return result(Outcome::NotApplicable, "no deny list names any digest".to_owned());
     }
     let mut parts: BTreeMap<Digest, &'static str> = BTreeMap::new();
-    if let Some(digests) = &case.evidence.subject.digests {
+    if let Some(digests) = &context.evidence.subject.digests {
         // The first name wins: of a plain layer, stored and uncompressed digest are the same.
         for (digest, what) in digests.all() {
             parts.entry(digest).or_insert(what);
         }
     }
-    if let Some(asked) = case.evidence.subject.pinned {
+    if let Some(asked) = context.evidence.subject.pinned {
         parts.entry(asked).or_insert("requested digest");
     }
     let hits: BTreeSet<&Denial> = denials().filter(|denial| parts.contains_key(&denial.digest)).collect();
@@ -42,7 +85,7 @@ pub(crate) fn judge(case: &Case<'_>) -> Judged {
             .details(details.collect())
             .hint("a denied digest cannot be waived; build and use another image");
     }
-    if case.evidence.subject.digests.is_none() {
+    if context.evidence.subject.digests.is_none() {
         let reason = format!("the subject has no digests to look up among {}", count(total, "denied digest"));
         return result(Outcome::Unknown, reason).hint("judge the image that it comes from, by digest");
     }

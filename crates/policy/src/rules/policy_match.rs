@@ -1,0 +1,72 @@
+//! `policy`: the policy applies to the image. What no policy applies to is denied.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Answer, Context, Needs, Role, Rule, RuleName};
+use crate::lint::Lint;
+use crate::pattern::Pattern;
+use crate::policy::Policy;
+use crate::setting::Setting;
+use crate::verdict::{Effect, Outcome};
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct MatchSpec {
+    pub(crate) images: Setting<Vec<Pattern>>,
+}
+
+const NAME: RuleName = RuleName::built_in("policy");
+
+/// The rule.
+pub(crate) struct PolicyMatch;
+
+impl Rule for PolicyMatch {
+    fn name(&self) -> RuleName {
+        NAME
+    }
+
+    fn about(&self) -> &'static str {
+        "The policy is about it."
+    }
+
+    fn section(&self) -> &'static str {
+        "spec.match"
+    }
+
+    fn needs(&self, _: &Policy) -> Needs {
+        Needs::default()
+    }
+
+    fn role(&self) -> Role {
+        Role::Gate
+    }
+
+    fn lint(&self, policy: &Policy, _: Timestamp, lint: &mut Lint) {
+        let nothing = "the policy is about nothing, so that it denies everything";
+        lint.patterns("spec.match.images", policy.images.as_deref(), nothing);
+    }
+
+    fn evaluate(&self, context: &Context<'_>) -> Answer {
+        let policy = &context.policy.name;
+        let name = context.evidence.subject.repository.as_deref();
+        let answer = |outcome, reason: String| Answer::new(NAME, outcome, Effect::Block, reason);
+        match (context.policy.matches(name), name) {
+            (Some(true), Some(name)) => answer(Outcome::Pass, format!("policy {policy} is about {name}")),
+            (Some(true), None) => answer(Outcome::Pass, format!("policy {policy} is about everything")),
+            (Some(false), _) => {
+                let reason = format!("policy {policy} is not about {}", name.unwrap_or("this subject"));
+                answer(Outcome::Fail, reason)
+                    .hint("give the policy for it with --policy, or widen spec.match.images")
+            }
+            (None, _) => {
+                let reason = format!(
+                    "policy {policy} is about repositories by name, and this subject comes from none"
+                );
+                answer(Outcome::Unknown, reason)
+                    .hint("judge it by a policy without spec.match, or from the registry it is in")
+            }
+        }
+    }
+}

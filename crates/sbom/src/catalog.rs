@@ -7,13 +7,15 @@
 use plimsoll_core::rootfs::FileSet;
 
 use crate::inventory::{Inventory, Problem, ProblemCode};
+use crate::language::python;
+use crate::os::{dpkg, release};
+use crate::ownership;
 use crate::wanted::{DPKG_STATUS, OS_RELEASE};
-use crate::{dpkg, os_release, ownership, python};
 
 /// Makes the inventory of the files that [`crate::select`] asked for.
 pub fn catalog(files: &FileSet) -> Inventory {
     let mut inventory = Inventory { layers: files.layers.clone(), ..Inventory::default() };
-    let os = match os_release::find(files) {
+    let os = match release::find(files) {
         Ok(os) => os,
         Err(problem) => {
             inventory.problems.push(problem);
@@ -35,7 +37,7 @@ pub fn catalog(files: &FileSet) -> Inventory {
 }
 
 /// What the package database should be and is not.
-fn missing(os: Option<&os_release::Found>, packages: &dpkg::Found) -> Option<Problem> {
+fn missing(os: Option<&release::Found>, packages: &dpkg::Found) -> Option<Problem> {
     let problem = |code, path: &str, detail| Some(Problem { code, path: path.to_owned(), detail });
     let [os_release, _] = OS_RELEASE;
     match os {

@@ -10,15 +10,13 @@
 
 mod catalog;
 mod cyclonedx;
-mod deb822;
 mod document;
-mod dpkg;
 mod error;
 mod inventory;
+mod language;
 mod licence;
-mod os_release;
+mod os;
 mod ownership;
-mod python;
 mod read;
 mod spdx_json;
 mod wanted;

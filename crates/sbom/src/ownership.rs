@@ -15,7 +15,7 @@ use plimsoll_core::Purl;
 use plimsoll_core::rootfs::FileSet;
 
 use crate::inventory::{Component, Owner, OwnerEvidence};
-use crate::python::Distribution;
+use crate::language::python::Distribution;
 use crate::wanted::{DPKG_INFO, DPKG_STATUS_DIR};
 
 /// Sets [`Component::owner`] of each distribution that one of `packages` lists.

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use plimsoll_core::rootfs::{FileSet, FoundFile};
 use plimsoll_core::{Ecosystem, Purl};
 
-use crate::deb822::{self, Paragraph};
 use crate::inventory::{Component, Location, OsRelease, Problem, ProblemCode, SourcePackage};
+use crate::os::deb822::{self, Paragraph};
 use crate::wanted::{DPKG_INFO, DPKG_STATUS, DPKG_STATUS_DIR};
 
 /// More than all packages that Debian has.

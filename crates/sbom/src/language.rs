@@ -1,0 +1,3 @@
+//! What the package managers of languages leave.
+
+pub(crate) mod python;

@@ -1,0 +1,5 @@
+//! What operating systems leave: their release, their package databases.
+
+pub(crate) mod deb822;
+pub(crate) mod dpkg;
+pub(crate) mod release;

@@ -1,4 +1,5 @@
-//! What the fuzz targets share: splitting one input into several documents, an image that lives in memory, small limits.
+//! What the fuzz targets share: splitting one input into several documents, an image that lives in memory, a selection
+//! of whole files, small limits.
 //!
 //! Limits are far below the defaults, so that inputs of a few KiB reach them: a target then shows that a limit stops
 //! what it is there to stop, and a run stays within the memory that it was given.
@@ -6,7 +7,9 @@
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use plimsoll_core::rootfs::{Attributes, Fact, Need, Purpose, Select};
 use plimsoll_core::{Digest, Limits};
 use plimsoll_image::{Descriptor, Error, Referrers, Source};
 
@@ -54,6 +57,34 @@ pub fn scratch() -> PathBuf {
     let folder = std::env::temp_dir().join(format!("plimsoll-fuzz-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     folder
+}
+
+/// Wants whole files by their paths.
+pub struct WholeFiles {
+    /// The longest that is read.
+    pub limit: u64,
+    /// Whether a path is wanted.
+    pub rule: fn(&str) -> bool,
+    /// Paths that are wanted wherever links lead to them.
+    pub fixed: &'static [&'static str],
+}
+
+impl Select for WholeFiles {
+    fn want(&self, path: &str, _: Option<Attributes>) -> Vec<Purpose> {
+        if (self.rule)(path) || self.fixed.contains(&path) { vec![Purpose(0)] } else { Vec::new() }
+    }
+
+    fn need(&self, _: Purpose) -> Need {
+        Need::Whole { limit: self.limit }
+    }
+
+    fn extract(&self, _: Purpose, _: Attributes, content: &[u8]) -> Option<Arc<dyn Fact>> {
+        Some(Arc::new(content.to_vec()))
+    }
+
+    fn fixed_paths(&self) -> &[&'static str] {
+        self.fixed
+    }
 }
 
 /// An image whose objects are in memory, by digest.

@@ -7,24 +7,13 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use plimsoll_core::Digest;
-use plimsoll_core::rootfs::{Select, Want};
-use plimsoll_fuzz::{limits, scratch};
+use plimsoll_fuzz::{WholeFiles, limits, scratch};
 use plimsoll_image::archive::Archive;
 use plimsoll_image::{Source, artifact, layers};
 
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| scratch().join("image.tar"));
 
-struct All;
-
-impl Select for All {
-    fn want(&self, _: &str, _: u64) -> Want {
-        Want::Keep { limit: 4096 }
-    }
-
-    fn fixed_paths(&self) -> &[&'static str] {
-        &["etc/os-release"]
-    }
-}
+const ALL: WholeFiles = WholeFiles { limit: 4096, rule: |_| true, fixed: &["etc/os-release"] };
 
 fuzz_target!(|bytes: &[u8]| {
     std::fs::write(&*FILE, bytes).unwrap();
@@ -42,7 +31,7 @@ fuzz_target!(|bytes: &[u8]| {
         };
         for image in &artifact.images {
             assert_eq!(Digest::sha256(&image.raw_manifest), image.manifest.digest);
-            let _ = layers::read(&archive, image, &All, &limits, &());
+            let _ = layers::read(&archive, image, &ALL, &limits, &());
         }
     }
 });

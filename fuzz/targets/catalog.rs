@@ -6,7 +6,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use plimsoll_core::Timestamp;
-use plimsoll_core::rootfs::{FileSet, FoundFile, Want};
+use plimsoll_core::rootfs::FileSet;
 use plimsoll_fuzz::{documents, limits};
 use plimsoll_sbom::{Document, DocumentSubject, catalog, read_document, select, write_cyclonedx, write_spdx};
 
@@ -18,16 +18,8 @@ fuzz_target!(|bytes: &[u8]| {
         let Ok(path) = str::from_utf8(path) else { continue };
         // As readers of root file systems hand them over.
         let clean = !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-        let content = content.get(1..).unwrap_or_default().to_vec();
-        match select().want(path, content.len() as u64) {
-            Want::Keep { limit } if clean && content.len() as u64 <= limit => {
-                let (path, real_path) = (path.to_owned(), path.to_owned());
-                files.files.insert(
-                    path.clone(),
-                    FoundFile { path, real_path, content: content.into(), layer: None },
-                );
-            }
-            _ => {}
+        if clean {
+            files.add(select(), path, None, content.get(1..).unwrap_or_default());
         }
     }
     let inventory = catalog(&files);

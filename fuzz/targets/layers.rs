@@ -6,33 +6,22 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::{Corpus, fuzz_target};
-use plimsoll_core::rootfs::{Select, Want};
 use plimsoll_core::{Digest, Limits, Platform};
-use plimsoll_fuzz::{Memory, documents, limits};
+use plimsoll_fuzz::{Memory, WholeFiles, documents, limits};
 use plimsoll_image::artifact::{Image, Layer};
 use plimsoll_image::inflate::{Budget, Inflate, detect};
 use plimsoll_image::{Descriptor, layers};
 
 const PLAIN: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
-/// Every file below `etc` and `var`, and all that seeds call by this ending.
-struct Wanted;
-
 const KEPT: u64 = 64 << 10;
 
-impl Select for Wanted {
-    fn want(&self, path: &str, _: u64) -> Want {
-        if path.starts_with("etc/") || path.starts_with("var/") || path.ends_with(".wanted") {
-            Want::Keep { limit: KEPT }
-        } else {
-            Want::Skip
-        }
-    }
-
-    fn fixed_paths(&self) -> &[&'static str] {
-        &["etc/os-release", "var/lib/dpkg/status"]
-    }
-}
+/// Every file below `etc` and `var`, and all that seeds call by this ending.
+const WANTED: WholeFiles = WholeFiles {
+    limit: KEPT,
+    rule: |path| path.starts_with("etc/") || path.starts_with("var/") || path.ends_with(".wanted"),
+    fixed: &["etc/os-release", "var/lib/dpkg/status"],
+};
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
     let limits = limits();
@@ -61,7 +50,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         parts.push(Layer { descriptor, diff_id, created_by: None });
     }
     let image = image(parts);
-    let first = layers::read(&memory, &image, &Wanted, &limits, &());
+    let first = layers::read(&memory, &image, &WANTED, &limits, &());
     let Ok(files) = first else {
         return Corpus::Keep;
     };
@@ -71,14 +60,14 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         for path in [path, &file.real_path] {
             assert!(path.split('/').all(|part| !matches!(part, "" | "." | "..")), "{path:?}");
         }
-        assert!(file.content.len() as u64 <= KEPT);
+        assert!(file.size() <= KEPT);
         assert!(file.layer.is_some_and(|layer| layer < image.layers.len()));
-        total += file.content.len() as u64;
+        total += file.size();
     }
     assert!(total <= limits.kept_total_bytes * 2);
     assert_eq!(files.layers.len(), image.layers.len());
     // The same from run to run, whatever the threads and the hash keys do.
-    assert_eq!(layers::read(&memory, &image, &Wanted, &limits, &()).unwrap(), files);
+    assert_eq!(layers::read(&memory, &image, &WANTED, &limits, &()).unwrap(), files);
     Corpus::Keep
 });
 

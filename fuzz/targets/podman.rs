@@ -15,8 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::write::GzEncoder;
 use libfuzzer_sys::fuzz_target;
 use plimsoll_core::Digest;
-use plimsoll_core::rootfs::{Select, Want};
-use plimsoll_fuzz::{documents, limits, scratch};
+use plimsoll_fuzz::{WholeFiles, documents, limits, scratch};
 use plimsoll_image::local::podman::Podman;
 use plimsoll_image::{Source, artifact, layers};
 
@@ -35,17 +34,7 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     folder
 });
 
-struct All;
-
-impl Select for All {
-    fn want(&self, _: &str, _: u64) -> Want {
-        Want::Keep { limit: 4096 }
-    }
-
-    fn fixed_paths(&self) -> &[&'static str] {
-        &[]
-    }
-}
+const ALL: WholeFiles = WholeFiles { limit: 4096, rule: |_| true, fixed: &[] };
 
 fuzz_target!(|bytes: &[u8]| {
     let documents = documents(bytes);
@@ -85,7 +74,7 @@ fuzz_target!(|bytes: &[u8]| {
                     assert!(!tar.windows(7).any(|window| window == b"outside"));
                 }
             }
-            let _ = layers::read(&store, image, &All, &limits, &());
+            let _ = layers::read(&store, image, &ALL, &limits, &());
         }
     }
 });

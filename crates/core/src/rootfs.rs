@@ -1,33 +1,182 @@
 //! The seam between what reads a root file system (layers, a directory) and what looks for packages in it.
 //!
-//! Readers know nothing about package databases and catalogers know nothing about layers: a cataloger says which paths
-//! it wants through [`Select`], the reader hands back a [`FileSet`] in which links are resolved and layers squashed.
-//! Paths are relative to the image's root, with `/` between names and none in front: `var/lib/dpkg/status`.
+//! Readers know nothing about package databases and catalogers know nothing about layers. A [`Select`] says for what
+//! purposes a path is wanted and how much of the file each of them needs; the reader hands the bytes over while they go
+//! by, and keeps only the facts that were made of them. What comes back is a [`FileSet`], in which links are resolved and
+//! layers squashed. Paths are relative to the image's root, with `/` between names and none in front:
+//! `var/lib/dpkg/status`.
+//!
+//! A fact depends on its purpose and on the file alone, never on its path or on other files: links share it, and so do
+//! images that share a layer.
 
+mod extraction;
+
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::Digest;
 
-/// What to do with a regular file.
+pub use extraction::Extraction;
+
+/// What a file is wanted for: a number that means something to the [`Select`] that gave it, and to nobody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Purpose(pub u16);
+
+/// How much of a file a purpose needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Want {
-    /// Its content is not needed.
-    Skip,
-    /// Keep the content up to so many bytes; a longer file is reported in [`FileSet::oversized`].
-    Keep {
+pub enum Need {
+    /// That it is there, with its size and mode.
+    Name,
+    /// Its first bytes, or all of them when there are fewer.
+    Head {
+        /// How many.
+        bytes: u64,
+    },
+    /// All of it, piece by piece, whatever its size.
+    Stream,
+    /// All of it at once, up to so many bytes; a longer file is reported in [`FileSet::oversized`].
+    Whole {
         /// In bytes.
         limit: u64,
     },
 }
 
-/// Says which files are wanted. Called for each regular file of each layer, so it must be cheap.
-pub trait Select: Send + Sync {
-    /// Whether the content of the file at `path` (with `size` bytes) is wanted.
-    fn want(&self, path: &str, size: u64) -> Want;
+/// What the header of a regular file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its permission bits.
+    pub mode: u32,
+}
 
-    /// Well-known paths that have to be found also when symbolic links lead to them, at the file or on the way.
+/// Says which files are wanted, and makes facts of them.
+pub trait Select: Send + Sync {
+    /// What the file at `path` is wanted for, in rising order; nothing for almost every file. Called for each regular file
+    /// of each layer, so it must be cheap. `attributes` is none for a link, whose target may not be known yet: then the path
+    /// alone decides.
+    fn want(&self, path: &str, attributes: Option<Attributes>) -> Vec<Purpose>;
+
+    /// How much of a file `purpose` needs.
+    fn need(&self, purpose: Purpose) -> Need;
+
+    /// Makes a fact of a file; none where there is nothing in it for this purpose. `content` is as much as the purpose
+    /// needs. Runs on the thread that reads the layer.
+    fn extract(&self, purpose: Purpose, attributes: Attributes, content: &[u8]) -> Option<Arc<dyn Fact>>;
+
+    /// Takes a file for a purpose that needs it as a stream.
+    fn stream(&self, _purpose: Purpose, _attributes: Attributes) -> Option<Box<dyn Stream>> {
+        None
+    }
+
+    /// Well-known paths that have to be found also when symbolic links lead to them, at the file or on the way. Each of
+    /// them is wanted for something.
     fn fixed_paths(&self) -> &[&'static str];
+}
+
+/// Takes the content of one file piece by piece.
+pub trait Stream {
+    /// The next bytes. False when the rest does not matter.
+    fn take(&mut self, piece: &[u8]) -> bool;
+
+    /// The fact, once the file is at its end or the rest does not matter.
+    fn finish(self: Box<Self>) -> Option<Arc<dyn Fact>>;
+}
+
+/// What was made of one file for one purpose. Implemented by every comparable type that tells its [`Footprint`].
+pub trait Fact: Any + fmt::Debug + Send + Sync {
+    /// About what it costs in memory; counts against [`crate::Limits::kept_total_bytes`].
+    fn bytes(&self) -> u64;
+
+    /// Whether `other` is the same fact.
+    fn is_same(&self, other: &dyn Fact) -> bool;
+}
+
+/// Tells what a value costs in memory.
+pub trait Footprint {
+    /// Bytes of the value and of what it owns, about.
+    fn footprint(&self) -> usize;
+}
+
+impl Footprint for Vec<u8> {
+    fn footprint(&self) -> usize {
+        self.len()
+    }
+}
+
+impl<T: Footprint + PartialEq + fmt::Debug + Send + Sync + Any> Fact for T {
+    fn bytes(&self) -> u64 {
+        self.footprint() as u64
+    }
+
+    fn is_same(&self, other: &dyn Fact) -> bool {
+        (other as &dyn Any).downcast_ref::<T>().is_some_and(|other| other == self)
+    }
+}
+
+/// What a purpose got out of a file.
+#[derive(Debug, Clone)]
+enum Outcome {
+    Nothing,
+    Fact(Arc<dyn Fact>),
+    TooLarge,
+}
+
+impl PartialEq for Outcome {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nothing, Self::Nothing) | (Self::TooLarge, Self::TooLarge) => true,
+            (Self::Fact(one), Self::Fact(two)) => one.is_same(two.as_ref()),
+            _ => false,
+        }
+    }
+}
+
+/// What was made of one file, for each purpose that it was read for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FileFacts {
+    size: u64,
+    outcomes: Vec<(Purpose, Outcome)>,
+}
+
+impl FileFacts {
+    /// Whether the file was read for all of `purposes`.
+    pub fn cover(&self, purposes: &[Purpose]) -> bool {
+        purposes.iter().all(|purpose| self.outcome(*purpose).is_some())
+    }
+
+    /// What was made of it for `purposes`, and nothing else.
+    #[must_use]
+    pub fn only(&self, purposes: &[Purpose]) -> Self {
+        let outcomes = self.outcomes.iter().filter(|(purpose, _)| purposes.contains(purpose));
+        Self { size: self.size, outcomes: outcomes.cloned().collect() }
+    }
+
+    /// About what the facts cost in memory.
+    pub fn bytes(&self) -> u64 {
+        let facts = self.outcomes.iter().map(|(_, outcome)| match outcome {
+            Outcome::Fact(fact) => fact.bytes(),
+            Outcome::Nothing | Outcome::TooLarge => 0,
+        });
+        facts.fold(0, u64::saturating_add)
+    }
+
+    /// The purposes for which it was read.
+    pub fn purposes(&self) -> impl Iterator<Item = Purpose> {
+        let read = self.outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::TooLarge));
+        read.map(|(purpose, _)| *purpose)
+    }
+
+    fn outcome(&self, purpose: Purpose) -> Option<&Outcome> {
+        self.outcomes.iter().find(|(known, _)| *known == purpose).map(|(_, outcome)| outcome)
+    }
+
+    fn too_large(&self) -> Vec<Purpose> {
+        let too_large = self.outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::TooLarge));
+        too_large.map(|(purpose, _)| *purpose).collect()
+    }
 }
 
 /// One layer of an image, from the base (index 0) upwards.
@@ -42,29 +191,66 @@ pub struct LayerRef {
 }
 
 /// A file that was wanted and is visible in the final root file system.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FoundFile {
     /// The path that was asked for.
     pub path: String,
     /// Where the content really lies, after links.
     pub real_path: String,
-    /// The whole content. Images that share a layer share it.
-    pub content: Arc<Vec<u8>>,
+    /// What was made of it. Images that share a layer share it.
+    pub facts: FileFacts,
     /// The layer that holds the content; none for a plain directory.
     pub layer: Option<usize>,
 }
 
+impl FoundFile {
+    /// What was made of it for `purpose`, where that is a `T`.
+    pub fn fact<T: Fact>(&self, purpose: Purpose) -> Option<&T> {
+        match self.facts.outcome(purpose)? {
+            Outcome::Fact(fact) => (fact.as_ref() as &dyn Any).downcast_ref(),
+            Outcome::Nothing | Outcome::TooLarge => None,
+        }
+    }
+
+    /// Its size in bytes.
+    pub fn size(&self) -> u64 {
+        self.facts.size
+    }
+}
+
+/// A wanted file that is longer than what is read of its kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Oversized {
+    /// The path that was asked for.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The purposes for which it is too long.
+    pub purposes: Vec<Purpose>,
+}
+
+/// A wanted file that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The path that was asked for.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+    /// What it was wanted for; of what could not even be looked at, by its path.
+    pub purposes: Vec<Purpose>,
+}
+
 /// All wanted files of a root file system.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct FileSet {
     /// By the path that was asked for.
     pub files: BTreeMap<String, FoundFile>,
     /// The layers it was squashed from; empty for a plain directory.
     pub layers: Vec<LayerRef>,
-    /// Wanted files that are larger than their limit, with their size in bytes.
-    pub oversized: Vec<(String, u64)>,
-    /// Wanted files that could not be read, with the reason.
-    pub unreadable: Vec<(String, String)>,
+    /// Wanted files that are larger than their limit, in the order of their paths.
+    pub oversized: Vec<Oversized>,
+    /// Wanted files that could not be read, in the order of their paths.
+    pub unreadable: Vec<Unreadable>,
 }
 
 impl FileSet {
@@ -76,5 +262,31 @@ impl FileSet {
     /// All files, in the order of their paths.
     pub fn iter(&self) -> impl Iterator<Item = &FoundFile> {
         self.files.values()
+    }
+
+    /// Adds a file that was read. Files come in the order of their paths, or [`Self::oversized`] is not in order.
+    pub fn insert(&mut self, file: FoundFile) {
+        let too_large = file.facts.too_large();
+        if !too_large.is_empty() {
+            let (path, size) = (file.path.clone(), file.size());
+            self.oversized.push(Oversized { path, size, purposes: too_large });
+        }
+        if file.facts.purposes().next().is_some() {
+            self.files.insert(file.path.clone(), file);
+        }
+    }
+
+    /// Adds a regular file of a root file system that lies in memory, when `select` wants it.
+    pub fn add(&mut self, select: &dyn Select, path: &str, layer: Option<usize>, content: &[u8]) {
+        let attributes = Attributes { size: content.len() as u64, mode: 0o644 };
+        let purposes = select.want(path, Some(attributes));
+        if purposes.is_empty() {
+            return;
+        }
+        let mut buffer = Vec::new();
+        let mut extraction = Extraction::new(select, &purposes, attributes, u64::MAX, &mut buffer);
+        extraction.take(content);
+        let facts = extraction.finish();
+        self.insert(FoundFile { path: path.to_owned(), real_path: path.to_owned(), facts, layer });
     }
 }

@@ -19,23 +19,17 @@ use std::io::{BufReader, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use plimsoll_core::rootfs::{Select, Want};
 use plimsoll_core::{Algorithm, Hasher, Limits, Platform};
 use plimsoll_image::artifact::{Image, Layer};
 use plimsoll_image::layout::Layout;
 use plimsoll_image::{Descriptor, layers, media};
+use plimsoll_testkit::WholeFiles;
 
-struct Metadata;
-
-impl Select for Metadata {
-    fn want(&self, path: &str, _size: u64) -> Want {
-        if path.ends_with("/METADATA") { Want::Keep { limit: 1 << 20 } } else { Want::Skip }
-    }
-
-    fn fixed_paths(&self) -> &[&'static str] {
-        &["var/lib/dpkg/status", "etc/os-release", "usr/lib/os-release"]
-    }
-}
+const METADATA: WholeFiles = WholeFiles {
+    rule: |path| path.ends_with("/METADATA"),
+    fixed: &["var/lib/dpkg/status", "etc/os-release", "usr/lib/os-release"],
+    ..WholeFiles::ALL
+};
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -57,7 +51,7 @@ fn main() {
     let compressed = layer.descriptor.size;
     let image = image(layer);
     let start = Instant::now();
-    let files = layers::read(&source, &image, &Metadata, &Limits::default(), &()).unwrap();
+    let files = layers::read(&source, &image, &METADATA, &Limits::default(), &()).unwrap();
     let taken = start.elapsed();
     println!(
         "{form}: {} MiB compressed, {} MiB uncompressed, {} files kept\n\

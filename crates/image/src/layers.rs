@@ -6,8 +6,9 @@
 //! Filesystem Changeset": whiteouts and opaque directories hide what lies in lower layers, the last layer wins, links are
 //! resolved inside the image. Nothing is written to disk.
 //!
-//! What a layer costs in memory: the wanted files, and a keyed 64-bit hash of each other path. A file that turns out to
-//! be wanted only after it went by (the target of a link) costs a second pass over its layer, which is verified again.
+//! What a layer costs in memory: the facts that were made of wanted files while they went by, and a keyed 64-bit hash of
+//! each other path. A file that turns out to be wanted only after it went by (the target of a link) costs a second pass
+//! over its layer, which is verified again.
 //!
 //! ```text
 //! source ─▶ count, hash ─▶ inflate ─▶ tar ─▶ facts of the layer ─┐
@@ -72,7 +73,7 @@ fn read_image(
             break;
         }
         let interests: Vec<(usize, Interest<'_>)> =
-            needs.into_iter().map(|(index, targets)| (index, Interest::targets(targets))).collect();
+            needs.into_iter().map(|(index, targets)| (index, Interest::targets(*select, targets))).collect();
         for (index, found) in run.pass(&interests)? {
             if let Some(known) = known.get_mut(index) {
                 known.add(found);
@@ -99,7 +100,7 @@ struct Run<'a> {
     image: &'a Image,
     limits: &'a Limits,
     progress: &'a dyn Progress,
-    /// Content kept so far, over all layers and passes.
+    /// Bytes of facts so far, over all layers and passes.
     kept_bytes: AtomicU64,
 }
 

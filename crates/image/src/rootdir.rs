@@ -10,13 +10,15 @@ mod mounts;
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::rootfs::{FileSet, FoundFile, Select, Want};
-use plimsoll_core::{LimitExceeded, Limits, read};
+use plimsoll_core::rootfs::{
+    Attributes, Extraction, FileFacts, FileSet, FoundFile, Purpose, Select, Unreadable,
+};
+use plimsoll_core::{LimitExceeded, Limits};
 
 use crate::{Error, Progress};
 use mounts::{Entering, Mounts};
@@ -41,20 +43,18 @@ pub fn read(
         progress,
         entries: 0,
         kept: 0,
+        buffer: Vec::new(),
         found: BTreeMap::new(),
-        oversized: BTreeMap::new(),
         unreadable: BTreeMap::new(),
     };
     walk.tree()?;
     for fixed in select.fixed_paths() {
-        walk.through_links(fixed)?;
+        walk.through_links(fixed, &select.want(fixed, None))?;
     }
-    Ok(FileSet {
-        files: walk.found,
-        layers: Vec::new(),
-        oversized: walk.oversized.into_iter().collect(),
-        unreadable: walk.unreadable.into_iter().collect(),
-    })
+    let mut set = FileSet::default();
+    walk.found.into_values().for_each(|file| set.insert(file));
+    set.unreadable = walk.unreadable.into_values().collect();
+    Ok(set)
 }
 
 struct Walk<'a> {
@@ -64,10 +64,12 @@ struct Walk<'a> {
     limits: &'a Limits,
     progress: &'a dyn Progress,
     entries: u64,
+    /// Bytes of facts so far.
     kept: u64,
+    /// Content of the file that is being read.
+    buffer: Vec<u8>,
     found: BTreeMap<String, FoundFile>,
-    oversized: BTreeMap<String, u64>,
-    unreadable: BTreeMap<String, String>,
+    unreadable: BTreeMap<String, Unreadable>,
 }
 
 impl Walk<'_> {
@@ -78,7 +80,7 @@ impl Walk<'_> {
             let listing = match fs::read_dir(self.root.join(&directory)) {
                 Ok(listing) => listing,
                 Err(error) => {
-                    self.unreadable.insert(shown(&directory), reason(&error));
+                    self.unreadable(&directory, None, reason(&error));
                     continue;
                 }
             };
@@ -88,7 +90,7 @@ impl Walk<'_> {
                 let entry = match entry {
                     Ok(entry) => entry,
                     Err(error) => {
-                        self.unreadable.insert(shown(&directory), reason(&error));
+                        self.unreadable(&directory, None, reason(&error));
                         break;
                     }
                 };
@@ -99,7 +101,7 @@ impl Walk<'_> {
                 }
                 let path = directory.join(entry.file_name());
                 if path.as_os_str().len() as u64 > self.limits.path_bytes {
-                    self.unreadable.insert(shown(&path), "its path is too long".to_owned());
+                    self.unreadable(&path, None, "its path is too long".to_owned());
                     continue;
                 }
                 match entry.file_type() {
@@ -107,7 +109,7 @@ impl Walk<'_> {
                     Ok(kind) if kind.is_file() || kind.is_symlink() => files.push(path),
                     Ok(_) => {}
                     Err(error) => {
-                        self.unreadable.insert(shown(&path), reason(&error));
+                        self.unreadable(&path, None, reason(&error));
                     }
                 }
             }
@@ -127,8 +129,7 @@ impl Walk<'_> {
             Entering::Yes => true,
             Entering::Nothing => false,
             Entering::Elsewhere(kind) => {
-                self.unreadable
-                    .insert(shown(directory), format!("a file system of type {kind} is not entered"));
+                self.unreadable(directory, None, format!("a file system of type {kind} is not entered"));
                 false
             }
         }
@@ -141,89 +142,89 @@ impl Walk<'_> {
             // Files come and go in a living system.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => {
-                self.unreadable.insert(lossy.into_owned(), reason(&error));
+                self.unreadable(path, None, reason(&error));
                 return Ok(());
             }
         };
-        let size = if metadata.is_symlink() { 0 } else { metadata.len() };
-        let Want::Keep { limit } = self.select.want(&lossy, size) else { return Ok(()) };
+        let link = metadata.is_symlink();
+        let wanted = self.select.want(&lossy, (!link).then(|| attributes(&metadata)));
         match path.to_str() {
-            Some(name) if metadata.is_symlink() => self.through_links(name),
-            Some(name) => self.keep(name, path, &metadata, limit),
+            _ if wanted.is_empty() => Ok(()),
+            Some(name) if link => self.through_links(name, &wanted),
+            Some(name) => self.read(name, path, &metadata, &wanted),
             None => {
-                self.unreadable.insert(lossy.into_owned(), "its name is not UTF-8".to_owned());
+                self.unreadable(path, Some(wanted), "its name is not UTF-8".to_owned());
                 Ok(())
             }
         }
     }
 
-    /// Reads the regular file at `real` for the path `asked`.
-    fn keep(&mut self, asked: &str, real: &Path, seen: &Metadata, limit: u64) -> Result<(), Error> {
-        let limit = limit.min(self.limits.kept_file_bytes);
-        if seen.len() > limit {
-            self.oversized.insert(asked.to_owned(), seen.len());
-            return Ok(());
-        }
-        let content = match self.content(real, seen, limit) {
-            Ok(content) => content,
-            Err(Refused::Oversized(size)) => {
-                self.oversized.insert(asked.to_owned(), size);
-                return Ok(());
-            }
-            Err(Refused::Reason(reason)) => {
-                self.unreadable.insert(asked.to_owned(), reason);
+    /// Notes what could not be read. Where nothing more is known of it, the path alone says what it may be wanted for.
+    fn unreadable(&mut self, path: &Path, wanted: Option<Vec<Purpose>>, reason: String) {
+        let path = shown(path);
+        let purposes = wanted.unwrap_or_else(|| self.select.want(&path, None));
+        self.unreadable.insert(path.clone(), Unreadable { path, reason, purposes });
+    }
+
+    /// Reads the regular file at `real`, which is wanted at the path `asked`.
+    fn read(&mut self, asked: &str, real: &Path, seen: &Metadata, wanted: &[Purpose]) -> Result<(), Error> {
+        let facts = match self.facts(real, seen, wanted) {
+            Ok(facts) => facts,
+            Err(reason) => {
+                self.unreadable(Path::new(asked), Some(wanted.to_vec()), reason);
                 return Ok(());
             }
         };
-        let size = content.len() as u64;
-        self.kept += size;
+        self.kept = self.kept.saturating_add(facts.bytes());
         if self.kept > self.limits.kept_total_bytes {
             let what = format!("wanted files up to {}", shown(real));
             return Err(LimitExceeded::new("kept_total_bytes", self.limits.kept_total_bytes, what).into());
         }
-        self.progress.advance(size);
-        let file = FoundFile {
-            path: asked.to_owned(),
-            real_path: shown(real),
-            content: content.into(),
-            layer: None,
-        };
+        let file = FoundFile { path: asked.to_owned(), real_path: shown(real), facts, layer: None };
         self.found.insert(asked.to_owned(), file);
         Ok(())
     }
 
-    fn content(&self, real: &Path, seen: &Metadata, limit: u64) -> Result<Vec<u8>, Refused> {
-        let file = File::open(self.root.join(real)).map_err(|error| Refused::Reason(reason(&error)))?;
-        let opened = file.metadata().map_err(|error| Refused::Reason(reason(&error)))?;
+    /// What is made of a file for those who want it, or why it cannot be read.
+    fn facts(&mut self, real: &Path, seen: &Metadata, wanted: &[Purpose]) -> Result<FileFacts, String> {
+        let mut file = File::open(self.root.join(real)).map_err(|error| reason(&error))?;
+        let opened = file.metadata().map_err(|error| reason(&error))?;
         // Somebody may have put a link out of the root in its place since it was looked at (Docker CVE-2018-15664).
         if (opened.dev(), opened.ino()) != (seen.dev(), seen.ino()) {
-            return Err(Refused::Reason("it was replaced while it was being read".to_owned()));
+            return Err("it was replaced while it was being read".to_owned());
         }
-        match read::to_end(file, limit, "kept_file_bytes", "") {
-            Ok(content) => Ok(content),
-            Err(read::Error::Io { source, .. }) => Err(Refused::Reason(reason(&source))),
-            Err(_) => Err(Refused::Oversized(opened.len().max(limit + 1))),
+        let limit = self.limits.kept_file_bytes;
+        let mut extraction =
+            Extraction::new(self.select, wanted, attributes(&opened), limit, &mut self.buffer);
+        let mut piece = vec![0; PIECE];
+        loop {
+            let length = usize::try_from(extraction.needed()).map_or(PIECE, |needed| needed.min(PIECE));
+            let part = piece.get_mut(..length).unwrap_or_default();
+            match file.read(part) {
+                Ok(0) => return Ok(extraction.finish()),
+                Ok(count) => {
+                    extraction.take(part.get(..count).unwrap_or_default());
+                    self.progress.advance(count as u64);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(reason(&error)),
+            }
         }
     }
 
     /// Finds a path also through links, which are followed inside the root.
-    fn through_links(&mut self, path: &str) -> Result<(), Error> {
+    fn through_links(&mut self, path: &str, wanted: &[Purpose]) -> Result<(), Error> {
         if self.found.contains_key(path) {
             return Ok(());
         }
-        let (real, metadata) = match self.resolve(path) {
-            Ok(Some(found)) => found,
-            Ok(None) => return Ok(()),
+        match self.resolve(path) {
+            Ok(Some((real, metadata))) => self.read(path, &real, &metadata, wanted),
+            Ok(None) => Ok(()),
             Err(reason) => {
-                self.unreadable.insert(path.to_owned(), reason);
-                return Ok(());
+                self.unreadable(Path::new(path), Some(wanted.to_vec()), reason);
+                Ok(())
             }
-        };
-        let limit = match self.select.want(path, metadata.len()) {
-            Want::Keep { limit } => limit,
-            Want::Skip => self.limits.kept_file_bytes,
-        };
-        self.keep(path, &real, &metadata, limit)
+        }
     }
 
     fn resolve(&self, path: &str) -> Result<Option<(PathBuf, Metadata)>, String> {
@@ -271,9 +272,11 @@ impl Walk<'_> {
     }
 }
 
-enum Refused {
-    Oversized(u64),
-    Reason(String),
+/// Bytes read at once.
+const PIECE: usize = 64 << 10;
+
+fn attributes(metadata: &Metadata) -> Attributes {
+    Attributes { size: metadata.len(), mode: metadata.mode() & 0o7777 }
 }
 
 fn names(path: &OsStr) -> impl Iterator<Item = OsString> {

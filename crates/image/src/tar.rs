@@ -77,6 +77,8 @@ pub struct Entry {
     pub link: Vec<u8>,
     /// Bytes that the file has once unpacked; 0 unless it is a file.
     pub size: u64,
+    /// Its permission bits.
+    pub mode: u32,
     /// Position among all entries, from 0.
     pub ordinal: u64,
     /// Where the content begins in the stream.
@@ -114,6 +116,7 @@ impl<R: Stream> Reader<R> {
             kind: Kind::Other,
             link: Vec::new(),
             size: 0,
+            mode: 0,
             ordinal: 0,
             offset: 0,
             is_sparse: false,
@@ -209,13 +212,17 @@ impl<R: Stream> Reader<R> {
     /// The whole content of the current entry, holes filled with zeros. Empty when it was read or passed before. The
     /// caller has compared [`Entry::size`] with what it can afford.
     pub fn content(&mut self) -> Result<Vec<u8>, Error> {
+        let mut content = Vec::new();
+        self.pieces(u64::MAX, |piece| content.extend_from_slice(piece))?;
+        Ok(content)
+    }
+
+    /// Hands the content of the current entry to `take` in pieces, holes as zeros, up to `count` bytes of it. Nothing comes
+    /// when it was read or passed before.
+    pub fn pieces(&mut self, count: u64, mut take: impl FnMut(&[u8])) -> Result<(), Error> {
         match self.sparse.take() {
-            None => {
-                let mut content = Vec::new();
-                self.read_stored(self.left, &mut content)?;
-                Ok(content)
-            }
-            Some(sparse) => self.sparse_content(sparse),
+            None => self.stored(self.left.min(count), take),
+            Some(sparse) => self.sparse_pieces(sparse, count, &mut take),
         }
     }
 
@@ -281,6 +288,7 @@ impl<R: Stream> Reader<R> {
         self.entry.kind = kind;
         self.entry.link = link;
         self.entry.size = if kind == Kind::File { size } else { 0 };
+        self.entry.mode = block.mode();
         self.entry.offset = self.position;
         self.entry.is_sparse = sparse.is_some();
         self.sparse = sparse;
@@ -326,7 +334,12 @@ impl<R: Stream> Reader<R> {
         Sparse::of_records(extended, stored).map_err(|problem| self.broken(problem))
     }
 
-    fn sparse_content(&mut self, sparse: Sparse) -> Result<Vec<u8>, Error> {
+    fn sparse_pieces(
+        &mut self,
+        sparse: Sparse,
+        count: u64,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Error> {
         let map = if let Some(map) = sparse.map {
             map
         } else {
@@ -345,24 +358,31 @@ impl<R: Stream> Reader<R> {
             sparse::check(&map, sparse.size, self.left).map_err(|problem| self.broken(problem))?;
             map
         };
-        let size = usize::try_from(sparse.size).map_err(|_| self.limit("kept_file_bytes", u64::MAX))?;
-        let mut content = vec![0; size];
-        let mut piece = Vec::new();
+        let mut position = 0;
         for (offset, length) in map {
-            piece.clear();
-            self.read_stored(length, &mut piece)?;
-            let start = usize::try_from(offset).unwrap_or(usize::MAX);
-            let end = start.saturating_add(piece.len());
-            match content.get_mut(start..end) {
-                Some(target) => target.copy_from_slice(&piece),
-                None => return Err(self.broken(TarProblem::Sparse("a piece lies behind the end"))),
+            let end = offset.checked_add(length).filter(|end| position <= offset && *end <= sparse.size);
+            let Some(end) = end else {
+                return Err(self.broken(TarProblem::Sparse("a piece lies behind the end")));
+            };
+            zeros(offset.min(count).saturating_sub(position), take);
+            let within = end.min(count).saturating_sub(offset);
+            self.stored(within, &mut *take)?;
+            position = end;
+            if position >= count {
+                return Ok(());
             }
         }
-        Ok(content)
+        zeros(sparse.size.min(count).saturating_sub(position), take);
+        Ok(())
     }
 
     /// Appends the next `count` stored bytes of the entry to `out`.
     fn read_stored(&mut self, count: u64, out: &mut Vec<u8>) -> Result<(), Error> {
+        self.stored(count, |piece| out.extend_from_slice(piece))
+    }
+
+    /// Hands the next `count` stored bytes of the entry to `take`.
+    fn stored(&mut self, count: u64, mut take: impl FnMut(&[u8])) -> Result<(), Error> {
         let mut left = count;
         while left > 0 {
             let buffer = self.stream.fill_buf().map_err(|source| Error::io(self.what.as_str(), source))?;
@@ -370,7 +390,7 @@ impl<R: Stream> Reader<R> {
             let Some(piece) = buffer.get(..step).filter(|piece| !piece.is_empty()) else {
                 return Err(self.broken(TarProblem::Truncated));
             };
-            out.extend_from_slice(piece);
+            take(piece);
             self.stream.consume(step);
             left -= step as u64;
             self.left -= step as u64;
@@ -430,6 +450,17 @@ impl<R: Stream> Reader<R> {
 
     fn limit(&self, name: &'static str, limit: u64) -> Error {
         LimitExceeded::new(name, limit, self.what.as_str()).into()
+    }
+}
+
+/// A hole of `count` bytes.
+fn zeros(count: u64, take: &mut dyn FnMut(&[u8])) {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    let mut left = count;
+    while left > 0 {
+        let step = left.min(ZEROS.len() as u64);
+        take(ZEROS.get(..usize::try_from(step).unwrap_or(ZEROS.len())).unwrap_or(&ZEROS));
+        left -= step;
     }
 }
 

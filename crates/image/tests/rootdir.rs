@@ -14,16 +14,13 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
+use memory::{ALL, FIXED, texts};
 use plimsoll_core::Limits;
-use plimsoll_core::rootfs::{FileSet, Select, Want};
+use plimsoll_core::rootfs::{FileSet, Select};
 use plimsoll_image::{Error, rootdir};
+use plimsoll_testkit::WholeFiles;
 
-use memory::{FIXED, KEEP, Rule, texts};
-
-const META: Rule = Rule {
-    rule: |path, _| if path.ends_with("META") { KEEP } else { Want::Skip },
-    fixed: &["etc/os-release"],
-};
+const META: WholeFiles = WholeFiles { rule: |path| path.ends_with("META"), ..ALL };
 
 fn write(root: &Path, path: &str, text: &str) {
     let path = root.join(path);
@@ -86,8 +83,8 @@ fn what_is_too_large_or_forbidden_is_reported() {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), "a/META", "12345678901");
     write(root.path(), "b/META", "x");
-    let small = Rule { rule: |_, _| Want::Keep { limit: 10 }, fixed: &[] };
-    assert_eq!(read(root.path(), &small).oversized, [("a/META".to_owned(), 11)]);
+    let small = WholeFiles { limit: 10, ..WholeFiles::ALL };
+    assert_eq!(WholeFiles::oversized(&read(root.path(), &small)), [("a/META", 11)]);
     let limits = {
         let mut limits = Limits::default();
         limits.entries = 3;
@@ -105,5 +102,5 @@ fn what_is_too_large_or_forbidden_is_reported() {
         return;
     }
     let files = read(root.path(), &META);
-    assert_eq!(files.unreadable, [("b/META".to_owned(), "permission denied".to_owned())]);
+    assert_eq!(WholeFiles::unreadable(&files), [("b/META", "permission denied")]);
 }

@@ -6,11 +6,9 @@ mod memory;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use plimsoll_core::rootfs::Want;
-use plimsoll_testkit::{Compression, ImageBuilder, Layer};
+use memory::MemorySource;
+use plimsoll_testkit::{Compression, ImageBuilder, Layer, WholeFiles};
 use proptest::prelude::*;
-
-use memory::{KEEP, MemorySource, Rule};
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -70,7 +68,7 @@ proptest! {
         }
         let source = MemorySource::new(&image.build());
 
-        let all = source.read(&Rule { rule: |_, _| KEEP, fixed: FIXED }).unwrap();
+        let all = source.read(&WholeFiles { fixed: FIXED, ..WholeFiles::ALL }).unwrap();
         let mut expected = BTreeMap::new();
         list("", &model, &model, &mut expected);
         for path in FIXED {
@@ -81,12 +79,12 @@ proptest! {
         prop_assert_eq!(memory::texts(&all), expected);
 
         // Wanting nothing but well-known paths makes their contents come from further passes.
-        let few = source.read(&Rule { rule: |_, _| Want::Skip, fixed: FIXED }).unwrap();
+        let few = source.read(&WholeFiles { rule: |_| false, fixed: FIXED, ..WholeFiles::ALL }).unwrap();
         for path in FIXED {
-            if few.unreadable.iter().any(|(at, why)| at == path && why.contains("too many links")) {
+            if WholeFiles::unreadable(&few).iter().any(|(at, why)| at == path && why.contains("too many links")) {
                 continue;
             }
-            let found = few.get(path).map(|file| String::from_utf8_lossy(&file.content).into_owned());
+            let found = few.get(path).map(|file| String::from_utf8_lossy(WholeFiles::content(file)).into_owned());
             prop_assert_eq!(found, resolve(&model, path), "{}", path);
         }
     }

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use plimsoll_core::rootfs::{Select, Want};
 use plimsoll_core::{Classify as _, Digest, Kind, Limits};
 use plimsoll_image::local::docker::Docker;
 use plimsoll_image::{Error, Source, artifact, layers};
 use plimsoll_registry::SocketEngine;
-use plimsoll_testkit::{Artifact, EngineApi, ImageBuilder, IndexBuilder, Layer};
+use plimsoll_testkit::{Artifact, EngineApi, ImageBuilder, IndexBuilder, Layer, WholeFiles};
 use serde_json::json;
 
 const NAME: &str = "docker.io/library/app:1";
@@ -53,25 +52,15 @@ fn open(socket: &Path, wanted: &str, limits: Limits) -> Result<Docker, Error> {
     Docker::open(Arc::new(SocketEngine::new(socket)), wanted, limits)
 }
 
-struct Everything;
-
-impl Select for Everything {
-    fn want(&self, _: &str, _: u64) -> Want {
-        Want::Keep { limit: u64::MAX }
-    }
-
-    fn fixed_paths(&self) -> &[&'static str] {
-        &[]
-    }
-}
+const EVERYTHING: WholeFiles = WholeFiles { limit: u64::MAX, ..WholeFiles::ALL };
 
 /// All files of the source's only image.
 fn read(source: &dyn Source) -> Result<BTreeMap<String, String>, Error> {
     let limits = Limits::default();
     let artifact = artifact::load(source, &source.resolve()?, &limits)?;
-    let set = layers::read(source, &artifact.images[0], &Everything, &limits, &())?;
+    let set = layers::read(source, &artifact.images[0], &EVERYTHING, &limits, &())?;
     let text = |content: &[u8]| String::from_utf8_lossy(content).into_owned();
-    Ok(set.iter().map(|file| (file.path.clone(), text(&file.content))).collect())
+    Ok(set.iter().map(|file| (file.path.clone(), text(WholeFiles::content(file)))).collect())
 }
 
 fn layered() -> Artifact {

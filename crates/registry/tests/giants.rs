@@ -14,24 +14,14 @@
 use std::collections::BTreeMap;
 
 use plimsoll_core::Limits;
-use plimsoll_core::rootfs::{Select, Want};
 use plimsoll_http::{Client, Settings};
 use plimsoll_image::artifact;
 use plimsoll_image::{Source as _, layers};
 use plimsoll_registry::Registry;
-use plimsoll_testkit::{GeneratedLayer, GeneratingRegistry};
+use plimsoll_testkit::{GeneratedLayer, GeneratingRegistry, WholeFiles};
 
-struct Metadata;
-
-impl Select for Metadata {
-    fn want(&self, path: &str, _: u64) -> Want {
-        if path.ends_with("/METADATA") { Want::Keep { limit: 1 << 20 } } else { Want::Skip }
-    }
-
-    fn fixed_paths(&self) -> &[&'static str] {
-        &["etc/os-release"]
-    }
-}
+const METADATA: WholeFiles =
+    WholeFiles { rule: |path| path.ends_with("/METADATA"), fixed: &["etc/os-release"], ..WholeFiles::ALL };
 
 /// Beyond what the process had before: buffers of the layers under way, 8 bytes for each path, and room to spare. Any one
 /// of the layers' content, of the large file or of the names costs more.
@@ -55,14 +45,14 @@ fn an_image_of_128_layers_and_100_000_entries_is_read_in_a_fixed_amount_of_memor
     let artifact = artifact::load(&source, &source.resolve().unwrap(), &Limits::default()).unwrap();
     let before = peak();
 
-    let files = layers::read(&source, &artifact.images[0], &Metadata, &Limits::default(), &()).unwrap();
+    let files = layers::read(&source, &artifact.images[0], &METADATA, &Limits::default(), &()).unwrap();
 
     let taken = peak() - before;
     let expected: BTreeMap<String, String> =
         (0..LAYERS).map(|number| (format!("p{number}/METADATA"), number.to_string())).collect();
     let found: BTreeMap<String, String> = files
         .iter()
-        .map(|file| (file.path.clone(), String::from_utf8(file.content.to_vec()).unwrap()))
+        .map(|file| (file.path.clone(), String::from_utf8(WholeFiles::content(file).to_vec()).unwrap()))
         .collect();
     assert_eq!(found, expected);
     assert!(taken < ALLOWED_KIB, "peak grew by {taken} KiB, expected less than {ALLOWED_KIB}");

@@ -110,6 +110,16 @@ pub struct Component {
 }
 
 impl Component {
+    /// Bytes of the text in it, about.
+    pub(crate) fn text_bytes(&self) -> usize {
+        let Self { purl, name, version, source, licenses, supplier, locations, .. } = self;
+        let purl = purl.to_string().len();
+        let source = source.iter().flat_map(|source| [&source.name, &source.version]);
+        let text = licenses.iter().chain(supplier).chain(source).chain([name, version]).map(String::len);
+        let locations = locations.iter().map(|location| location.path.len());
+        purl + text.chain(locations).sum::<usize>()
+    }
+
     /// A component with what its purl says: ecosystem, name, version, and the source package of `upstream`.
     pub fn from_purl(purl: Purl) -> Self {
         let ecosystem = Ecosystem::of_purl(&purl);

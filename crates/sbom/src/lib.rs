@@ -8,20 +8,23 @@
 //! Nothing here does I/O of its own, and nothing foreign is trusted: what cannot be read becomes a [`Problem`] of the
 //! inventory, never a silently shorter list.
 
-mod catalog;
+mod cataloger;
+mod catalogers;
+mod context;
 mod cyclonedx;
 mod document;
 mod error;
 mod inventory;
 mod language;
 mod licence;
+mod matcher;
 mod os;
 mod ownership;
+mod pattern;
 mod read;
 mod spdx_json;
-mod wanted;
 
-pub use catalog::catalog;
+pub use catalogers::{CatalogerInfo, catalog, catalogers, select};
 pub use cyclonedx::write_cyclonedx;
 pub use document::{Document, DocumentSubject};
 pub use error::Error;
@@ -30,4 +33,3 @@ pub use inventory::{
 };
 pub use read::{Format, ReadDocument, read, read_document};
 pub use spdx_json::write_spdx;
-pub use wanted::select;

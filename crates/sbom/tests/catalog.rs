@@ -1,10 +1,8 @@
 //! From the files of an image to its inventory, as a user of the crate sees it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests fail by panicking")]
 
-use std::collections::BTreeMap;
-
 use plimsoll_core::Digest;
-use plimsoll_core::rootfs::{FileSet, FoundFile, LayerRef};
+use plimsoll_core::rootfs::{FileSet, LayerRef, Oversized, Unreadable};
 use plimsoll_sbom::{Inventory, OwnerEvidence, ProblemCode, catalog, select};
 use proptest::prelude::*;
 
@@ -20,18 +18,13 @@ const YAML_MD5S: &str = "var/lib/dpkg/info/python3-yaml.md5sums";
 const YAML_MD5: &str = "f2fe593321def1135eb3879758b499a4";
 
 fn image(files: &[(&str, &str)]) -> FileSet {
-    let file = |(path, content): &(&str, &str)| {
-        assert_ne!(select().want(path, content.len() as u64), plimsoll_core::rootfs::Want::Skip, "{path}");
-        let found = FoundFile {
-            path: (*path).to_owned(),
-            real_path: (*path).to_owned(),
-            content: content.as_bytes().to_vec().into(),
-            layer: Some(0),
-        };
-        ((*path).to_owned(), found)
-    };
     let layer = LayerRef { index: 0, digest: Digest::sha256(b"gz"), diff_id: Digest::sha256(b"tar") };
-    FileSet { files: files.iter().map(file).collect(), layers: vec![layer], ..FileSet::default() }
+    let mut set = FileSet { layers: vec![layer], ..FileSet::default() };
+    for (path, content) in files {
+        assert!(!select().want(path, None).is_empty(), "{path}");
+        set.add(select(), path, Some(0), content.as_bytes());
+    }
+    set
 }
 
 fn codes(inventory: &Inventory) -> Vec<ProblemCode> {
@@ -152,12 +145,15 @@ fn a_missing_package_database_is_told() {
 #[test]
 fn what_was_too_large_or_unreadable_is_told() {
     let mut files = image(&[("etc/os-release", OS_RELEASE)]);
-    files.oversized = vec![
-        ("var/lib/dpkg/status".to_owned(), 1 << 31),
-        ("opt/x-1.dist-info/METADATA".to_owned(), 1 << 30),
-        (YAML_MD5S.to_owned(), 1 << 30),
-    ];
-    files.unreadable = vec![("opt/y-1.dist-info/METADATA".to_owned(), "permission denied".to_owned())];
+    for (path, size) in
+        [("var/lib/dpkg/status", 1 << 31), ("opt/x-1.dist-info/METADATA", 1 << 30), (YAML_MD5S, 1 << 30)]
+    {
+        let purposes = select().want(path, None);
+        files.oversized.push(Oversized { path: path.to_owned(), size, purposes });
+    }
+    let path = "opt/y-1.dist-info/METADATA";
+    let (purposes, reason) = (select().want(path, None), "permission denied".to_owned());
+    files.unreadable.push(Unreadable { path: path.to_owned(), reason, purposes });
     let inventory = catalog(&files);
     // Digests that were not read can only withhold an owner, so they are no problem.
     assert_eq!(
@@ -168,21 +164,15 @@ fn what_was_too_large_or_unreadable_is_told() {
 
 #[test]
 fn the_root_of_this_machine() {
-    let mut files = BTreeMap::new();
+    let mut files = FileSet::default();
     for path in ["etc/os-release", "var/lib/dpkg/status"] {
         let Ok(content) = std::fs::read(format!("/{path}")) else {
             println!("skipped: no /{path}");
             return;
         };
-        let found = FoundFile {
-            path: path.to_owned(),
-            real_path: path.to_owned(),
-            content: content.into(),
-            layer: None,
-        };
-        files.insert(path.to_owned(), found);
+        files.add(select(), path, None, &content);
     }
-    let inventory = catalog(&FileSet { files, ..FileSet::default() });
+    let inventory = catalog(&files);
     assert!(!inventory.components.is_empty());
     assert!(inventory.problems.iter().all(|p| !p.code.hides_components()), "{:?}", inventory.problems);
 }

@@ -114,12 +114,15 @@ impl Tree {
             Place::File(ordinal) if *ordinal == entry.ordinal => {
                 Some(Node::Hardlink(Target::Below(clean_link(&entry.link))))
             }
-            Place::File(ordinal) => Some(
-                self.by_ordinal.get(ordinal).cloned().unwrap_or(Node::Hardlink(Target::Ordinal(*ordinal))),
-            ),
+            Place::File(ordinal) => Some(Node::Hardlink(Target::Ordinal(*ordinal))),
             Place::Symlink(target) => Some(Node::Symlink(target.clone())),
             Place::Directory | Place::Special => Some(Node::Special),
         }
+    }
+
+    /// What was taken down of the entry with this number.
+    pub(super) fn node(&self, ordinal: u64) -> Option<&Node> {
+        self.by_ordinal.get(&ordinal)
     }
 
     pub(super) fn record(&mut self, path: Vec<u8>, record: Record, ordinal: u64) {

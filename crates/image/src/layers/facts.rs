@@ -1,10 +1,12 @@
 //! What one layer holds, as far as squashing needs to know.
 //!
-//! Of most entries only a hash of the path and the kind; of wanted files the content; of links on the way to well-known
-//! paths the target.
+//! Of most entries only a hash of the path and the kind; of wanted files what was made of them; of links on the way to
+//! well-known paths the target.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use plimsoll_core::rootfs::{FileFacts, Purpose};
 
 use super::paths::Hashes;
 
@@ -80,15 +82,13 @@ pub(super) enum Target {
 /// An entry that was looked at more closely.
 #[derive(Debug, Clone)]
 pub(super) enum Node {
-    /// A regular file that was kept.
-    File(Arc<Vec<u8>>),
-    /// A regular file that is longer than it may be; its size.
-    Oversized(u64),
+    /// A regular file, and what was made of it.
+    File(FileFacts),
     /// A wanted file whose name is not UTF-8, so that no cataloger could be told about it.
     Unnamed,
     /// A symbolic link; its target as written.
     Symlink(Vec<u8>),
-    /// A hard link to a file that was not kept.
+    /// A hard link to a file that was not looked at for the same purposes.
     Hardlink(Target),
     /// A device or the like.
     Special,
@@ -98,8 +98,8 @@ pub(super) enum Node {
 #[derive(Debug, Clone)]
 pub(super) struct Record {
     pub(super) node: Node,
-    /// Whether the selection wants it at this path, so that it belongs into the result.
-    pub(super) wanted: bool,
+    /// What the selection wants it for at this path; with nothing, it does not belong into the result.
+    pub(super) wanted: Vec<Purpose>,
 }
 
 /// What one pass over a layer found. It depends on that layer alone.
@@ -108,7 +108,7 @@ pub(super) struct Facts {
     pub(super) ledger: Ledger,
     pub(super) recorded: BTreeMap<Vec<u8>, Record>,
     pub(super) by_ordinal: BTreeMap<u64, Node>,
-    /// Bytes of content that it kept, as counted against the limit of an image.
+    /// Bytes of the facts about its files, as counted against the limit of an image.
     pub(super) kept_bytes: u64,
 }
 
@@ -128,13 +128,21 @@ impl Facts {
 }
 
 impl Node {
+    /// Whether nothing more of the layer is needed to say what `purposes` get out of it.
+    pub(super) fn serves(&self, purposes: &[Purpose]) -> bool {
+        match self {
+            Self::File(facts) => facts.cover(purposes),
+            _ => true,
+        }
+    }
+
     fn bytes(&self) -> usize {
         match self {
-            Self::File(content) => content.len(),
+            Self::File(facts) => usize::try_from(facts.bytes()).unwrap_or(usize::MAX),
             Self::Symlink(target) | Self::Hardlink(Target::Path(target) | Target::Below(target)) => {
                 target.len()
             }
-            Self::Oversized(_) | Self::Unnamed | Self::Hardlink(Target::Ordinal(_)) | Self::Special => 0,
+            Self::Unnamed | Self::Hardlink(Target::Ordinal(_)) | Self::Special => 0,
         }
     }
 }
@@ -162,19 +170,31 @@ impl Known {
 
     /// What was taken down by the first pass, which is the only one that looks for wanted files.
     pub(super) fn wanted(&self) -> impl Iterator<Item = (&Vec<u8>, &Record)> {
-        self.first.recorded.iter().filter(|(_, record)| record.wanted)
+        self.first.recorded.iter().filter(|(_, record)| !record.wanted.is_empty())
     }
 
-    pub(super) fn record(&self, path: &[u8]) -> Option<&Record> {
-        self.passes().find_map(|facts| facts.recorded.get(path))
+    /// The entry at `path`, from the pass that looked at it for `purposes` if there is one.
+    pub(super) fn node_at(&self, path: &[u8], purposes: &[Purpose]) -> Option<&Node> {
+        best(self.passes().filter_map(|facts| facts.recorded.get(path).map(|record| &record.node)), purposes)
     }
 
-    /// The entry with this number.
-    pub(super) fn node(&self, ordinal: u64) -> Option<&Node> {
-        self.passes().find_map(|facts| facts.by_ordinal.get(&ordinal))
+    /// The entry with this number, likewise.
+    pub(super) fn node(&self, ordinal: u64, purposes: &[Purpose]) -> Option<&Node> {
+        best(self.passes().filter_map(|facts| facts.by_ordinal.get(&ordinal)), purposes)
     }
 
     fn passes(&self) -> impl Iterator<Item = &Facts> {
         [&self.first].into_iter().chain(&self.further).map(AsRef::as_ref)
     }
+}
+
+fn best<'n>(nodes: impl Iterator<Item = &'n Node>, purposes: &[Purpose]) -> Option<&'n Node> {
+    let mut first = None;
+    for node in nodes {
+        if node.serves(purposes) {
+            return Some(node);
+        }
+        first = first.or(Some(node));
+    }
+    first
 }

@@ -6,11 +6,11 @@
 //! read again the exact way, with all its names ([`super::exact`]), so that it is seen as the runtime unpacks it and not
 //! refused for being odd.
 
-use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use plimsoll_core::rootfs::{Select, Want};
+use plimsoll_core::rootfs::{Attributes, Extraction, Purpose, Select};
 use plimsoll_core::text::shown;
 use plimsoll_core::{LimitExceeded, Limits};
 
@@ -23,34 +23,48 @@ use crate::tar::{Entry, Kind, Reader, Stream, clean_link};
 
 /// What to look for beside the hashes.
 pub(super) struct Interest<'a> {
-    select: Option<&'a dyn Select>,
+    select: &'a dyn Select,
     /// The well-known paths and all directories on the way to them.
     spine: HashSet<Vec<u8>>,
-    targets: Targets,
+    /// What a further pass looks for; none for the first.
+    targets: Option<Targets>,
 }
 
-/// Entries that turned out to matter after they went by.
+/// Entries that turned out to matter after they went by, and for what.
 #[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Targets {
-    pub(super) paths: BTreeSet<Vec<u8>>,
-    pub(super) ordinals: BTreeSet<u64>,
+    paths: BTreeMap<Vec<u8>, BTreeSet<Purpose>>,
+    ordinals: BTreeMap<u64, BTreeSet<Purpose>>,
 }
 
 impl Targets {
-    pub(super) fn add(&mut self, target: Target) {
-        match target {
-            Target::Path(path) | Target::Below(path) => self.paths.insert(path),
-            Target::Ordinal(ordinal) => self.ordinals.insert(ordinal),
+    pub(super) fn add(&mut self, target: Target, purposes: &[Purpose]) {
+        let wanted = match target {
+            Target::Path(path) | Target::Below(path) => self.paths.entry(path).or_default(),
+            Target::Ordinal(ordinal) => self.ordinals.entry(ordinal).or_default(),
         };
+        wanted.extend(purposes);
+    }
+
+    fn purposes(&self, path: &[u8], ordinal: u64) -> Option<Vec<Purpose>> {
+        let (by_path, by_ordinal) = (self.paths.get(path), self.ordinals.get(&ordinal));
+        let all: BTreeSet<Purpose> = by_path.into_iter().chain(by_ordinal).flatten().copied().collect();
+        (by_path.is_some() || by_ordinal.is_some()).then(|| all.into_iter().collect())
     }
 }
 
-/// How a file is wanted.
-#[derive(Clone, Copy)]
-pub(super) struct Wanted {
-    limit: u64,
+/// Why an entry matters.
+struct Wanted {
+    /// What it is read for; nothing, where it is only a step on the way.
+    purposes: Vec<Purpose>,
+    /// Whether it is wanted for that at its own path.
     selected: bool,
+    /// Whether its path can be told to a cataloger.
     named: bool,
+}
+
+impl Wanted {
+    const STEP: Self = Self { purposes: Vec::new(), selected: false, named: true };
 }
 
 impl<'a> Interest<'a> {
@@ -63,48 +77,38 @@ impl<'a> Interest<'a> {
                 path = parent(at);
             }
         }
-        Self { select: Some(select), spine, targets: Targets::default() }
+        Self { select, spine, targets: None }
     }
 
-    pub(super) fn targets(targets: Targets) -> Self {
-        Self { select: None, spine: HashSet::new(), targets }
+    pub(super) fn targets(select: &'a dyn Select, targets: Targets) -> Self {
+        Self { select, spine: HashSet::new(), targets: Some(targets) }
     }
 
     /// What a further pass looks for; none for the first.
     pub(super) fn only_targets(&self) -> Option<&Targets> {
-        self.select.is_none().then_some(&self.targets)
+        self.targets.as_ref()
     }
 
-    fn file(&self, path: &[u8], ordinal: u64, size: u64) -> Option<Wanted> {
-        if let Some(select) = self.select {
-            let name = String::from_utf8_lossy(path);
-            match select.want(&name, size) {
-                Want::Keep { limit } => {
-                    let named = matches!(name, std::borrow::Cow::Borrowed(_));
-                    return Some(Wanted { limit, selected: true, named });
-                }
-                Want::Skip if self.spine.contains(path) => {}
-                Want::Skip => return None,
-            }
+    /// How an entry matters. `attributes` is none for links.
+    fn of(&self, path: &[u8], ordinal: u64, attributes: Option<Attributes>) -> Option<Wanted> {
+        if let Some(targets) = &self.targets {
+            let purposes = targets.purposes(path, ordinal)?;
+            return Some(Wanted { purposes, ..Wanted::STEP });
         }
-        let targeted = self.on_the_way(path) || self.targets.ordinals.contains(&ordinal);
-        targeted.then_some(Wanted { limit: u64::MAX, selected: false, named: true })
-    }
-
-    /// How a symbolic link matters: as a wanted file that lies elsewhere, or as a step on the way to one.
-    fn link(&self, path: &[u8]) -> Option<Wanted> {
         let name = String::from_utf8_lossy(path);
-        let selected = self.select.is_some_and(|select| select.want(&name, 0) != Want::Skip);
-        let named = !selected || matches!(name, std::borrow::Cow::Borrowed(_));
-        (selected || self.on_the_way(path)).then_some(Wanted { limit: u64::MAX, selected, named })
+        let purposes = self.select.want(&name, attributes);
+        if purposes.is_empty() {
+            return self.spine.contains(path).then_some(Wanted::STEP);
+        }
+        Some(Wanted { purposes, selected: true, named: matches!(name, Cow::Borrowed(_)) })
     }
 
-    fn on_the_way(&self, path: &[u8]) -> bool {
-        self.spine.contains(path) || self.targets.paths.contains(path)
+    fn is_step(&self, path: &[u8]) -> bool {
+        self.spine.contains(path) || self.targets.as_ref().is_some_and(|it| it.paths.contains_key(path))
     }
 }
 
-/// Reads a layer. Content that it keeps counts against a budget that all layers share.
+/// Reads a layer. The facts that it keeps count against a budget that all layers share.
 pub(super) struct Scan<'a> {
     interest: &'a Interest<'a>,
     keyed: &'a Keyed,
@@ -112,6 +116,8 @@ pub(super) struct Scan<'a> {
     kept_bytes: &'a AtomicU64,
     /// What this scan has put into the shared budget.
     own_bytes: u64,
+    /// Content of the file that is being read.
+    buffer: Vec<u8>,
 }
 
 /// What the name of an entry means.
@@ -133,7 +139,7 @@ impl<'a> Scan<'a> {
         limits: &'a Limits,
         kept_bytes: &'a AtomicU64,
     ) -> Self {
-        Self { interest, keyed, limits, kept_bytes, own_bytes: 0 }
+        Self { interest, keyed, limits, kept_bytes, own_bytes: 0, buffer: Vec::new() }
     }
 
     /// The fast way; none when the layer has to be read the exact way. Reads the stream to its end in either case.
@@ -218,12 +224,14 @@ impl<'a> Scan<'a> {
                 return Ok(false);
             }
             linked.extend(lineage.last());
-            target = Some(match recorded.get(&path) {
-                Some(Record { node: node @ (Node::File(_) | Node::Oversized(_)), .. }) => node.clone(),
-                _ => Node::Hardlink(Target::Path(path)),
-            });
+            target = Some(Node::Hardlink(Target::Path(path)));
         }
-        if let Some(wanted) = self.look(entry, &entry.path, target.as_ref()) {
+        if let Some(wanted) = self.look(entry, &entry.path) {
+            let known = match &target {
+                Some(Node::Hardlink(Target::Path(path))) => recorded.get(path).map(|record| &record.node),
+                _ => None,
+            };
+            let target = linked_node(known, target, &wanted);
             let path = entry.path.clone();
             recorded.insert(path, self.take(reader, wanted, target)?);
         }
@@ -243,7 +251,12 @@ impl<'a> Scan<'a> {
                 Meaning::Entry => {
                     let Some(path) = tree.place(entry)? else { continue };
                     let target = tree.link_of(&path, entry);
-                    if let Some(wanted) = self.look(entry, &path, target.as_ref()) {
+                    if let Some(wanted) = self.look(entry, &path) {
+                        let known = match &target {
+                            Some(Node::Hardlink(Target::Ordinal(ordinal))) => tree.node(*ordinal),
+                            _ => None,
+                        };
+                        let target = linked_node(known, target, &wanted);
                         let record = self.take(&mut reader, wanted, target)?;
                         tree.record(path, record, reader.entry().ordinal);
                     }
@@ -260,57 +273,73 @@ impl<'a> Scan<'a> {
         Facts { ledger, kept_bytes: self.own_bytes, ..facts }
     }
 
-    /// Whether and how the entry matters at `path`. `target` is what a hard link leads to.
-    fn look(&self, entry: &Entry, path: &[u8], target: Option<&Node>) -> Option<Wanted> {
+    /// Whether and how the entry matters at `path`.
+    fn look(&self, entry: &Entry, path: &[u8]) -> Option<Wanted> {
         match entry.kind {
-            Kind::File => self.interest.file(path, entry.ordinal, entry.size),
-            Kind::Hardlink => {
-                let size = match target {
-                    Some(Node::File(content)) => content.len() as u64,
-                    Some(Node::Oversized(size)) => *size,
-                    _ => 0,
-                };
-                self.interest.file(path, entry.ordinal, size)
-            }
-            Kind::Symlink => self.interest.link(path),
-            Kind::Other => {
-                let unlimited = Wanted { limit: u64::MAX, selected: false, named: true };
-                self.interest.on_the_way(path).then_some(unlimited)
-            }
+            Kind::File => self.interest.of(path, entry.ordinal, Some(attributes(entry))),
+            Kind::Hardlink | Kind::Symlink => self.interest.of(path, entry.ordinal, None),
+            Kind::Other => self.interest.is_step(path).then_some(Wanted::STEP),
             Kind::Directory => None,
         }
     }
 
-    /// Takes down the reader's current entry, which matters.
+    /// Takes down the reader's current entry, which matters. `target` is what a hard link leads to.
     fn take<S: Stream>(
         &mut self,
         reader: &mut Reader<S>,
         wanted: Wanted,
         target: Option<Node>,
     ) -> Result<Record, Error> {
+        let Wanted { purposes, selected, named } = wanted;
         let node = match reader.entry().kind {
-            _ if !wanted.named => Node::Unnamed,
-            Kind::File => self.content(reader, wanted.limit)?,
+            _ if !named => Node::Unnamed,
+            Kind::File => self.file(reader, &purposes)?,
             Kind::Hardlink => target.unwrap_or(Node::Special),
             Kind::Symlink => Node::Symlink(reader.entry().link.clone()),
             Kind::Other | Kind::Directory => Node::Special,
         };
-        Ok(Record { node, wanted: wanted.selected })
+        Ok(Record { node, wanted: if selected { purposes } else { Vec::new() } })
     }
 
-    fn content<S: Stream>(&mut self, reader: &mut Reader<S>, limit: u64) -> Result<Node, Error> {
-        let size = reader.entry().size;
-        if size > limit.min(self.limits.kept_file_bytes) {
-            return Ok(Node::Oversized(size));
+    /// Makes the facts of the current file.
+    fn file<S: Stream>(&mut self, reader: &mut Reader<S>, purposes: &[Purpose]) -> Result<Node, Error> {
+        let entry = reader.entry();
+        let (select, limit) = (self.interest.select, self.limits.kept_file_bytes);
+        let mut extraction = Extraction::new(select, purposes, attributes(entry), limit, &mut self.buffer);
+        let needed = extraction.needed();
+        if needed > 0 {
+            reader.pieces(needed, |piece| extraction.take(piece))?;
         }
-        self.own_bytes += size;
-        let total = self.kept_bytes.fetch_add(size, Ordering::Relaxed) + size;
+        let facts = extraction.finish();
+        if self.buffer.capacity() > SPARE_BUFFER {
+            self.buffer = Vec::new();
+        }
+        let bytes = facts.bytes();
+        self.own_bytes += bytes;
+        let total = self.kept_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if total > self.limits.kept_total_bytes {
             let what =
                 format!("wanted files up to {}", shown(&String::from_utf8_lossy(&reader.entry().path)));
             return Err(LimitExceeded::new("kept_total_bytes", self.limits.kept_total_bytes, what).into());
         }
-        Ok(Node::File(Arc::new(reader.content()?)))
+        Ok(Node::File(facts))
+    }
+}
+
+/// Scratch space that a scan keeps from file to file. Most wanted files are smaller.
+const SPARE_BUFFER: usize = 1 << 20;
+
+fn attributes(entry: &Entry) -> Attributes {
+    Attributes { size: entry.size, mode: entry.mode }
+}
+
+/// What a hard link is taken down as: the file itself, where it was read for the same purposes already.
+fn linked_node(known: Option<&Node>, target: Option<Node>, wanted: &Wanted) -> Option<Node> {
+    match known {
+        Some(Node::File(facts)) if facts.cover(&wanted.purposes) => {
+            Some(Node::File(facts.only(&wanted.purposes)))
+        }
+        _ => target,
     }
 }
 

@@ -5,13 +5,12 @@
 //! well-known paths are followed inside the image; hard links are followed to the entry with the content.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
-use plimsoll_core::rootfs::{FileSet, FoundFile, LayerRef, Select, Want};
+use plimsoll_core::rootfs::{FileFacts, FileSet, FoundFile, LayerRef, Purpose, Select, Unreadable};
 use plimsoll_core::text::shown;
 use plimsoll_core::{LimitExceeded, Limits};
 
-use super::facts::{Known, Node, Present, Record, Target};
+use super::facts::{Known, Node, Present, Target};
 use super::paths::{Keyed, join, parent};
 use super::scan::Targets;
 use crate::Error;
@@ -25,10 +24,8 @@ pub(super) struct Stack<'a> {
 
 /// What became of a path that was asked for.
 enum Outcome {
-    /// A file: where it lies, its layer, its content.
-    Content(Vec<u8>, usize, Arc<Vec<u8>>),
-    /// It is larger than it may be.
-    Oversized(u64),
+    /// A file: where it lies, its layer, what was made of it.
+    File(Vec<u8>, usize, FileFacts),
     /// It is there, and cannot be read, for this reason.
     Unreadable(String),
     /// An entry that went by has to be looked at first.
@@ -45,9 +42,9 @@ impl<'a> Stack<'a> {
     /// What has to be read again, by layer.
     pub(super) fn needs(&self) -> BTreeMap<usize, Targets> {
         let mut needs: BTreeMap<usize, Targets> = BTreeMap::new();
-        self.each(|_, outcome| {
+        self.each(|_, purposes, outcome| {
             if let Outcome::Need(layer, target) = outcome {
-                needs.entry(layer).or_default().add(target);
+                needs.entry(layer).or_default().add(target, purposes);
             }
         });
         needs
@@ -56,59 +53,40 @@ impl<'a> Stack<'a> {
     /// All files that are wanted and visible.
     pub(super) fn files(&self) -> Files {
         let mut files = Files::default();
-        self.each(|path, outcome| match outcome {
-            Outcome::Content(real, layer, content) => {
-                files.found.insert(path, (real, layer, content));
+        self.each(|path, purposes, outcome| {
+            let mut unreadable = |reason: String| {
+                files.unreadable.insert(path.clone(), (reason, purposes.to_vec()));
+            };
+            match outcome {
+                Outcome::File(real, layer, facts) => {
+                    files.found.insert(path, (real, layer, facts));
+                }
+                Outcome::Unreadable(reason) => unreadable(reason),
+                Outcome::Need(..) => unreadable("too many links lead to it".to_owned()),
+                Outcome::Missing => {}
             }
-            Outcome::Oversized(size) => {
-                files.oversized.insert(path, size);
-            }
-            Outcome::Unreadable(reason) => {
-                files.unreadable.insert(path, reason);
-            }
-            Outcome::Need(..) => {
-                files.unreadable.insert(path, "too many links lead to it".to_owned());
-            }
-            Outcome::Missing => {}
         });
         files
     }
 
-    fn each(&self, mut each: impl FnMut(String, Outcome)) {
+    fn each(&self, mut each: impl FnMut(String, &[Purpose], Outcome)) {
         for (layer, known) in self.layers.iter().enumerate() {
             for (path, record) in known.wanted() {
-                let name = String::from_utf8_lossy(path).into_owned();
-                match (self.find(path, self.layers.len()), &record.node) {
+                let outcome = match (self.find(path, self.layers.len()), &record.node) {
                     (Some((at, Present::Symlink)), Node::Symlink(_)) if at == layer => {
-                        let outcome = self.follow(&name);
-                        each(name, outcome);
+                        self.resolve(path, &record.wanted)
                     }
                     (Some((at, Present::File)), _) if at == layer => {
-                        each(name, self.content(path, layer, record));
+                        self.content(path, layer, &record.node, &record.wanted)
                     }
-                    _ => {}
-                }
+                    _ => continue,
+                };
+                each(String::from_utf8_lossy(path).into_owned(), &record.wanted, outcome);
             }
         }
         for fixed in self.select.fixed_paths() {
-            each((*fixed).to_owned(), self.follow(fixed));
-        }
-    }
-
-    /// What is at `path` after links, within what is wanted there: the place that they lead to may have another limit.
-    fn follow(&self, path: &str) -> Outcome {
-        match self.resolve(path.as_bytes()) {
-            Outcome::Content(_, _, content) if content.len() as u64 > self.limit(path, content.len()) => {
-                Outcome::Oversized(content.len() as u64)
-            }
-            other => other,
-        }
-    }
-
-    fn limit(&self, path: &str, size: usize) -> u64 {
-        match self.select.want(path, size as u64) {
-            Want::Keep { limit } => limit,
-            Want::Skip => self.limits.kept_file_bytes,
+            let wanted = self.select.want(fixed, None);
+            each((*fixed).to_owned(), &wanted, self.resolve(fixed.as_bytes(), &wanted));
         }
     }
 
@@ -129,12 +107,12 @@ impl<'a> Stack<'a> {
         None
     }
 
-    fn record(&self, layer: usize, path: &[u8]) -> Option<&Record> {
-        self.layers.get(layer)?.record(path)
+    fn node(&self, layer: usize, path: &[u8], purposes: &[Purpose]) -> Option<&Node> {
+        self.layers.get(layer)?.node_at(path, purposes)
     }
 
-    /// Follows symbolic links from the root to `path` and gives the file there.
-    fn resolve(&self, path: &[u8]) -> Outcome {
+    /// Follows symbolic links from the root to `path` and gives the file there, as far as `purposes` need it.
+    fn resolve(&self, path: &[u8], purposes: &[Purpose]) -> Outcome {
         let mut left: VecDeque<&[u8]> = names(path).collect();
         let mut real: Vec<u8> = Vec::new();
         let mut links = 0;
@@ -152,10 +130,10 @@ impl<'a> Stack<'a> {
                 None => return Outcome::Missing,
                 Some((_, Present::Directory)) => real = next,
                 Some((layer, Present::Symlink)) => {
-                    let Some(record) = self.record(layer, &next) else {
+                    let Some(node) = self.node(layer, &next, &[]) else {
                         return Outcome::Need(layer, Target::Path(next));
                     };
-                    let Node::Symlink(target) = &record.node else { return Outcome::Missing };
+                    let Node::Symlink(target) = node else { return Outcome::Missing };
                     links += 1;
                     if links > self.limits.links {
                         return Outcome::Unreadable(format!(
@@ -175,8 +153,8 @@ impl<'a> Stack<'a> {
                     if left.iter().any(|name| !matches!(*name, b"" | b".")) {
                         return Outcome::Missing;
                     }
-                    return match self.record(layer, &next) {
-                        Some(record) => self.content(&next, layer, record),
+                    return match self.node(layer, &next, purposes) {
+                        Some(node) => self.content(&next, layer, node, purposes),
                         None => Outcome::Need(layer, Target::Path(next)),
                     };
                 }
@@ -185,19 +163,23 @@ impl<'a> Stack<'a> {
         Outcome::Missing
     }
 
-    /// The content of `record` at `path` in `layer`, through hard links.
-    fn content(&self, path: &[u8], layer: usize, record: &Record) -> Outcome {
-        let (mut node, mut at) = (&record.node, layer);
+    /// What `node` at `path` in `layer` is for `purposes`, through hard links.
+    fn content(&self, path: &[u8], layer: usize, node: &Node, purposes: &[Purpose]) -> Outcome {
+        let (mut node, mut at, mut place) = (node, layer, Target::Path(path.to_vec()));
         for _ in 0..self.limits.links {
             match node {
-                Node::File(content) => return Outcome::Content(path.to_vec(), layer, Arc::clone(content)),
-                Node::Oversized(size) => return Outcome::Oversized(*size),
+                Node::File(facts) if facts.cover(purposes) => {
+                    return Outcome::File(path.to_vec(), layer, facts.only(purposes));
+                }
+                // It was read for something else.
+                Node::File(_) => return Outcome::Need(at, place),
                 Node::Unnamed => return Outcome::Unreadable("its name is not UTF-8".to_owned()),
                 Node::Symlink(_) | Node::Special => return Outcome::Missing,
                 Node::Hardlink(Target::Ordinal(ordinal)) => {
-                    match self.layers.get(at).and_then(|known| known.node(*ordinal)) {
+                    place = Target::Ordinal(*ordinal);
+                    match self.layers.get(at).and_then(|known| known.node(*ordinal, purposes)) {
                         Some(found) => node = found,
-                        None => return Outcome::Need(at, Target::Ordinal(*ordinal)),
+                        None => return Outcome::Need(at, place),
                     }
                 }
                 Node::Hardlink(way @ (Target::Path(target) | Target::Below(target))) => {
@@ -215,9 +197,10 @@ impl<'a> Stack<'a> {
                         let target = shown(&String::from_utf8_lossy(target));
                         return Outcome::Unreadable(format!("a hard link to {target}, which is not a file"));
                     };
-                    match self.record(holder, target) {
-                        Some(found) => (node, at) = (&found.node, holder),
-                        None => return Outcome::Need(holder, Target::Path(target.clone())),
+                    place = Target::Path(target.clone());
+                    match self.node(holder, target, purposes) {
+                        Some(found) => (node, at) = (found, holder),
+                        None => return Outcome::Need(holder, place),
                     }
                 }
             }
@@ -230,40 +213,32 @@ fn names(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/')
 }
 
-/// Real path, layer, content.
-type Found = (Vec<u8>, usize, Arc<Vec<u8>>);
+/// Real path, layer, facts.
+type Found = (Vec<u8>, usize, FileFacts);
 
 /// The result, before it is counted.
 #[derive(Default)]
 pub(super) struct Files {
     found: BTreeMap<String, Found>,
-    oversized: BTreeMap<String, u64>,
-    unreadable: BTreeMap<String, String>,
+    unreadable: BTreeMap<String, (String, Vec<Purpose>)>,
 }
 
 impl Files {
     pub(super) fn into_set(self, layers: Vec<LayerRef>, limits: &Limits) -> Result<FileSet, Error> {
-        // Hard links share content in memory, and each is read for itself by what comes next.
-        let total = self.found.values().fold(0_u64, |sum, (_, _, content)| sum + content.len() as u64);
+        // Hard links share facts in memory, and each is read for itself by what comes next.
+        let total = self.found.values().fold(0_u64, |sum, (_, _, facts)| sum.saturating_add(facts.bytes()));
         if total > limits.kept_total_bytes {
             let what = "wanted files of the image";
             return Err(LimitExceeded::new("kept_total_bytes", limits.kept_total_bytes, what).into());
         }
-        let mut files = BTreeMap::new();
-        for (path, (real, layer, content)) in self.found {
-            let file = FoundFile {
-                path: path.clone(),
-                real_path: String::from_utf8_lossy(&real).into_owned(),
-                content,
-                layer: Some(layer),
-            };
-            files.insert(path, file);
+        let mut set = FileSet { layers, ..FileSet::default() };
+        for (path, (real, layer, facts)) in self.found {
+            let real_path = String::from_utf8_lossy(&real).into_owned();
+            set.insert(FoundFile { path, real_path, facts, layer: Some(layer) });
         }
-        Ok(FileSet {
-            files,
-            layers,
-            oversized: self.oversized.into_iter().collect(),
-            unreadable: self.unreadable.into_iter().collect(),
-        })
+        let unreadable = self.unreadable.into_iter();
+        set.unreadable =
+            unreadable.map(|(path, (reason, purposes))| Unreadable { path, reason, purposes }).collect();
+        Ok(set)
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use plimsoll_core::rootfs::{FileSet, Select, Want};
+use plimsoll_core::rootfs::FileSet;
 use plimsoll_core::{Digest, Kind, Limits};
-use plimsoll_testkit::{Artifact, Compression, ImageBuilder, Layer};
+use plimsoll_testkit::{Artifact, Compression, ImageBuilder, Layer, WholeFiles};
 
 use plimsoll_core::Classify as _;
 
@@ -49,25 +49,15 @@ impl Source for Memory {
 }
 
 /// Wants `etc/id` and `var/db/status` wherever links put them, and every file called `META`.
-struct Wants;
-
-impl Select for Wants {
-    fn want(&self, path: &str, _: u64) -> Want {
-        if self.fixed_paths().contains(&path) || path == "META" || path.ends_with("/META") {
-            Want::Keep { limit: 100 }
-        } else {
-            Want::Skip
-        }
-    }
-
-    fn fixed_paths(&self) -> &[&'static str] {
-        &["etc/id", "var/db/status"]
-    }
-}
+const WANTS: WholeFiles = WholeFiles {
+    limit: 100,
+    rule: |path| path == "META" || path.ends_with("/META"),
+    fixed: &["etc/id", "var/db/status"],
+};
 
 fn read_with(source: &Memory, limits: &Limits) -> Result<FileSet, Error> {
     let artifact = artifact::load(source, &source.1, limits)?;
-    super::read(source, &artifact.images[0], &Wants, limits, &())
+    super::read(source, &artifact.images[0], &WANTS, limits, &())
 }
 
 fn read(layers: impl IntoIterator<Item = Layer>) -> Result<FileSet, Error> {
@@ -80,7 +70,12 @@ fn found(layers: impl IntoIterator<Item = Layer>) -> Vec<String> {
     let files = read(layers).unwrap();
     let line = |file: &plimsoll_core::rootfs::FoundFile| {
         let real = if file.real_path == file.path { String::new() } else { format!("→{}", file.real_path) };
-        format!("{}{real}={}@{}", file.path, String::from_utf8_lossy(&file.content), file.layer.unwrap())
+        format!(
+            "{}{real}={}@{}",
+            file.path,
+            String::from_utf8_lossy(WholeFiles::content(file)),
+            file.layer.unwrap()
+        )
     };
     files.iter().map(line).collect()
 }
@@ -187,7 +182,7 @@ fn compressions_give_the_same_files() {
 #[test]
 fn large_files_are_reported_not_kept() {
     let files = read([layer().file("a/META", [b'x'; 101])]).unwrap();
-    assert_eq!((files.files.len(), files.oversized), (0, vec![("a/META".to_owned(), 101)]));
+    assert_eq!((files.files.len(), WholeFiles::oversized(&files)), (0, vec![("a/META", 101)]));
 }
 
 fn damaged(change: impl Fn(&mut Memory, Digest)) -> Error {

@@ -1,7 +1,7 @@
 //! One block of 512 bytes: fields, numbers, checksum, GNU's old sparse map.
 //!
 //! ```text
-//!   0 name 100 · 124 size 12 · 148 checksum 8 · 156 type 1 · 157 link name 100 · 257 magic 8 · 345 prefix 155
+//!   0 name 100 · 100 mode 8 · 124 size 12 · 148 checksum 8 · 156 type 1 · 157 link name 100 · 257 magic 8 · 345 prefix 155
 //! GNU:  345 atime 12 · 357 ctime 12 · 386 sparse 4×24 · 482 continues 1 · 483 real size 12
 //! GNU continuation:   0 sparse 21×24 · 504 continues 1
 //! ```
@@ -72,6 +72,11 @@ impl Block {
 
     pub(super) fn size(&self) -> Result<u64, TarProblem> {
         number(&self.0[124..136]).ok_or(TarProblem::Number { field: "size" })
+    }
+
+    /// Permission bits. Nothing is refused because of them: what cannot be read counts as none.
+    pub(super) fn mode(&self) -> u32 {
+        number(&self.0[100..108]).map_or(0, |mode| u32::try_from(mode & 0o7777).unwrap_or(0))
     }
 
     /// Prefix and name.

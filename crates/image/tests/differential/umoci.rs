@@ -8,10 +8,9 @@ use std::path::Path;
 use std::process::Command;
 
 use plimsoll_core::Limits;
-use plimsoll_core::rootfs::{Select, Want};
 use plimsoll_image::layout::Layout;
 use plimsoll_image::{Source as _, artifact, layers};
-use plimsoll_testkit::{Compression, ImageBuilder, Layer};
+use plimsoll_testkit::{Compression, ImageBuilder, Layer, WholeFiles};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -22,26 +21,14 @@ const BY_CHANCE: usize = 200;
 /// Every path that leads to a file, with what it says.
 type Files = BTreeMap<String, String>;
 
-struct Everything;
-
-impl Select for Everything {
-    fn want(&self, _: &str, _: u64) -> Want {
-        Want::Keep { limit: 1 << 20 }
-    }
-
-    fn fixed_paths(&self) -> &[&'static str] {
-        &[]
-    }
-}
-
 fn ours(layout: &Path) -> Files {
     let limits = Limits::default();
     let source = Layout::open(layout, None, limits.clone()).unwrap();
     let artifact = artifact::load(&source, &source.resolve().unwrap(), &limits).unwrap();
-    let found = layers::read(&source, &artifact.images[0], &Everything, &limits, &()).unwrap();
+    let found = layers::read(&source, &artifact.images[0], &WholeFiles::ALL, &limits, &()).unwrap();
     found
         .iter()
-        .map(|file| (file.path.clone(), String::from_utf8_lossy(&file.content).into_owned()))
+        .map(|file| (file.path.clone(), String::from_utf8_lossy(WholeFiles::content(file)).into_owned()))
         .collect()
 }
 

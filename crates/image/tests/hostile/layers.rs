@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use plimsoll_core::rootfs::Want;
 use plimsoll_core::{Classify as _, Digest, Kind, Limits};
 use plimsoll_image::error::TarProblem;
 use plimsoll_image::{Descriptor, Error, media};
-use plimsoll_testkit::{Compression, EntryKind, ImageBuilder, Layer};
+use plimsoll_testkit::{Compression, EntryKind, ImageBuilder, Layer, WholeFiles};
 
-use crate::memory::{ALL, FIXED, KEEP, MemorySource, Rule, texts};
+use crate::memory::{ALL, FIXED, MemorySource, texts};
 use crate::tars::{Tar, checksum, record};
 
 fn source(layers: impl IntoIterator<Item = Layer>) -> MemorySource {
@@ -73,7 +72,7 @@ fn t03_hard_links_to_outside_and_to_later_entries_are_contained() {
         .read(&ALL)
         .unwrap();
     assert_eq!(texts(&files), expected(&[("good", "x")]));
-    assert_eq!(files.unreadable[0].0, "out");
+    assert_eq!(files.unreadable[0].path, "out");
     let later = all([Layer::new().hardlink("first", "later").file("later", "content")]).unwrap();
     assert_eq!(later, expected(&[("first", "content"), ("later", "content")]));
     let circle = source([Layer::new().hardlink("a", "b").hardlink("b", "a")]).read(&ALL).unwrap();
@@ -85,7 +84,7 @@ fn t03_a_hard_link_keeps_the_content_that_its_target_had() {
     let layer = Layer::new().file("a", "old").hardlink("b", "a").file("a", "new");
     assert_eq!(all([layer]).unwrap(), expected(&[("a", "new"), ("b", "old")]));
     // Content that nobody wanted when it went by comes from a second pass, and from the layer that holds it.
-    let only_b = Rule { rule: |path, _| if path == "b" { KEEP } else { Want::Skip }, fixed: &[] };
+    let only_b = WholeFiles { rule: |path| path == "b", ..WholeFiles::ALL };
     let layers =
         [Layer::new().file("a", "old"), Layer::new().hardlink("b", "a"), Layer::new().file("a", "new")];
     let files = source(layers).read(&only_b).unwrap();
@@ -167,7 +166,7 @@ fn t08_a_directory_that_becomes_a_link_hides_what_was_in_it() {
     ];
     let files = source(layers).read(&FIXED).unwrap();
     let found = files.get("etc/os-release").unwrap();
-    assert_eq!((found.real_path.as_str(), found.content.as_slice()), ("x/os-release", &b"elsewhere"[..]));
+    assert_eq!((found.real_path.as_str(), WholeFiles::content(found)), ("x/os-release", &b"elsewhere"[..]));
     let gone = all([Layer::new().file("d/f", "old"), Layer::new().file("d", "a file now")]).unwrap();
     assert_eq!(gone, expected(&[("d", "a file now")]));
     // Names that differ in case are different names.
@@ -272,7 +271,7 @@ fn t11_a_sparse_file_counts_with_its_logical_size_and_allocates_nothing() {
     assert!(matches!(&error, Error::Limit(limit) if limit.name == "unpacked_bytes"), "{error}");
     // Within the budget, but larger than what is kept.
     let files = source([Layer::from_tar(sparse("70000000000").end())]).read(&ALL).unwrap();
-    assert_eq!(files.oversized, [("sparse".to_owned(), 70_000_000_000)]);
+    assert_eq!(WholeFiles::oversized(&files), [("sparse", 70_000_000_000)]);
     assert_eq!(tar(sparse("8")).unwrap(), expected(&[("sparse", "start\0\0\0")]));
     assert!(matches!(problem(tar(sparse("4"))), TarProblem::Sparse(_)));
 }
@@ -316,8 +315,7 @@ fn t12_a_million_empty_files_are_read() {
     for n in 0..1 << 17 {
         bytes.extend_from_slice(&Tar::default().file(&format!("d{}/f{n}", n / 1000), "").0);
     }
-    let none = Rule { rule: |_, _| Want::Skip, fixed: &["etc/os-release"] };
-    assert_eq!(source([Layer::from_tar(bytes)]).read(&none).unwrap().files.len(), 0);
+    assert_eq!(source([Layer::from_tar(bytes)]).read(&FIXED).unwrap().files.len(), 0);
 }
 
 #[test]
@@ -436,11 +434,11 @@ fn t17_headers_are_read_as_runtimes_read_them() {
 
 #[test]
 fn t18_wanted_files_are_kept_up_to_their_limit_only() {
-    let small = Rule { rule: |_, _| Want::Keep { limit: 10 }, fixed: &["etc/os-release"] };
+    let small = WholeFiles { limit: 10, ..ALL };
     let files = source([Layer::new().file("a", "12345678901").file("b", "1234567890")]).read(&small).unwrap();
     assert_eq!(
-        (texts(&files), files.oversized),
-        (expected(&[("b", "1234567890")]), vec![("a".to_owned(), 11)])
+        (texts(&files), WholeFiles::oversized(&files)),
+        (expected(&[("b", "1234567890")]), vec![("a", 11)])
     );
     let mut limits = Limits::default();
     limits.kept_total_bytes = 15;
@@ -465,7 +463,7 @@ fn the_same_image_gives_the_same_files_every_time() {
         let files = source.read(&ALL).unwrap();
         let mut now = String::new();
         for file in files.iter() {
-            writeln!(now, "{} {:?} {:?}", file.path, file.layer, file.content).unwrap();
+            writeln!(now, "{} {:?} {:?}", file.path, file.layer, WholeFiles::content(file)).unwrap();
         }
         assert!(round == 0 || now == listing);
         listing = now;

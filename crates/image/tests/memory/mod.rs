@@ -1,14 +1,15 @@
-//! A source that holds an image in memory, and a selection by rule.
+//! A source that holds an image in memory, and selections.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
-use plimsoll_core::rootfs::{FileSet, Select, Want};
+use plimsoll_core::rootfs::{FileSet, Select};
 use plimsoll_core::{Digest, Limits};
 use plimsoll_image::artifact::{self, Artifact};
 use plimsoll_image::source::Referrers;
 use plimsoll_image::{Descriptor, Error, Source, layers};
 use plimsoll_testkit as testkit;
+use plimsoll_testkit::WholeFiles;
 
 pub(crate) struct MemorySource {
     pub(crate) top: Descriptor,
@@ -66,32 +67,14 @@ impl Source for MemorySource {
     }
 }
 
-/// Wants the files that `rule` says, and the well-known paths `fixed`.
-pub(crate) struct Rule {
-    pub(crate) rule: fn(&str, u64) -> Want,
-    pub(crate) fixed: &'static [&'static str],
-}
-
-impl Select for Rule {
-    fn want(&self, path: &str, size: u64) -> Want {
-        (self.rule)(path, size)
-    }
-
-    fn fixed_paths(&self) -> &[&'static str] {
-        self.fixed
-    }
-}
-
-pub(crate) const KEEP: Want = Want::Keep { limit: 1 << 20 };
-
 /// Wants every file.
-pub(crate) const ALL: Rule = Rule { rule: |_, _| KEEP, fixed: &["etc/os-release"] };
+pub(crate) const ALL: WholeFiles = WholeFiles { fixed: &["etc/os-release"], ..WholeFiles::ALL };
 
 /// Wants only the well-known path.
-pub(crate) const FIXED: Rule = Rule { rule: |_, _| Want::Skip, fixed: &["etc/os-release"] };
+pub(crate) const FIXED: WholeFiles = WholeFiles { rule: |_| false, ..ALL };
 
 /// The files by path, with their content as text.
 pub(crate) fn texts(files: &FileSet) -> BTreeMap<String, String> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    files.iter().map(|file| (file.path.clone(), text(&file.content))).collect()
+    let text = |file| String::from_utf8_lossy(WholeFiles::content(file)).into_owned();
+    files.iter().map(|file| (file.path.clone(), text(file))).collect()
 }

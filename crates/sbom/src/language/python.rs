@@ -11,50 +11,114 @@
 //! License: Apache-2.0
 //! ```
 
+use std::sync::Arc;
+
 use plimsoll_core::Purl;
 use plimsoll_core::purl::pep503;
-use plimsoll_core::rootfs::{FileSet, FoundFile};
+use plimsoll_core::rootfs::{Fact, Footprint};
 
-use crate::inventory::{Component, Location, Problem, ProblemCode};
+use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::context::{Context, WhyUnread};
+use crate::inventory::{Component, Location, ProblemCode};
 use crate::licence;
-use crate::wanted::is_python;
+use crate::ownership::{Evidence, FileDigests};
 
 /// A licence longer than this is the licence's text, not its name.
 const MAX_LICENCE: usize = 200;
 
-/// A distribution and the file that shows it.
-pub(crate) struct Distribution<'a> {
-    pub(crate) component: Component,
-    pub(crate) file: &'a FoundFile,
+const METADATA: u16 = 0;
+
+const SELECTIONS: &[Selection] = &[Selection::whole(
+    // Wheels, unpacked eggs, and what distutils left behind.
+    &["**/*.dist-info/METADATA", "**/*.egg-info/PKG-INFO", "**/*EGG-INFO/PKG-INFO", "**/?*.egg-info"],
+    // Package metadata carries the whole README; the largest known are about 1 MiB.
+    4 << 20,
+)];
+
+/// Finds installed distributions.
+pub(crate) struct Python;
+
+/// What a file of metadata shows.
+#[derive(Debug, PartialEq)]
+struct Distribution {
+    /// A component without location, or why there is none.
+    component: Result<Component, String>,
+    digests: FileDigests,
 }
 
-/// Finds all distributions of `files`; what cannot be read is added to `problems`.
-pub(crate) fn catalog<'a>(files: &'a FileSet, problems: &mut Vec<Problem>) -> Vec<Distribution<'a>> {
-    let mut problem =
-        |code, path: &str, detail| problems.push(Problem { code, path: path.to_owned(), detail });
-    for (path, size) in files.oversized.iter().filter(|(path, _)| is_python(path)) {
-        problem(ProblemCode::FileTooLarge, path, format!("{size} bytes are too large for package metadata"));
-    }
-    for (path, reason) in files.unreadable.iter().filter(|(path, _)| is_python(path)) {
-        problem(ProblemCode::UnreadableFile, path, format!("cannot be read: {reason}"));
-    }
-    let mut found = Vec::new();
-    for file in files.iter().filter(|file| is_python(&file.path)) {
-        match distribution(file) {
-            Ok(component) => {
-                if let Some(detail) = disagreement(&file.path, &component) {
-                    problem(ProblemCode::MetadataDisagrees, &file.path, detail);
-                }
-                found.push(Distribution { component, file });
+impl Footprint for Distribution {
+    fn footprint(&self) -> usize {
+        size_of::<Self>()
+            + match &self.component {
+                Ok(component) => component.text_bytes(),
+                Err(reason) => reason.len(),
             }
-            Err(detail) => problem(ProblemCode::UnparsableMetadata, &file.path, detail),
+    }
+}
+
+impl Cataloger for Python {
+    fn id(&self) -> &'static str {
+        "python"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn room(&self) -> Room {
+        Room::Language
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        &["pypi"]
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        SELECTIONS
+    }
+
+    fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        let component = distribution(file.content);
+        Some(Arc::new(Distribution { component, digests: FileDigests::of_content(file.content) }))
+    }
+
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        for unread in context.unread(METADATA) {
+            let (code, detail) = match unread.why {
+                WhyUnread::TooLarge(size) => {
+                    (ProblemCode::FileTooLarge, format!("{size} bytes are too large for package metadata"))
+                }
+                WhyUnread::Unreadable(reason) => {
+                    (ProblemCode::UnreadableFile, format!("cannot be read: {reason}"))
+                }
+            };
+            context.problem(code, unread.path, detail);
+        }
+        for (file, distribution) in context.facts::<Distribution>(METADATA) {
+            let mut component = match &distribution.component {
+                Ok(component) => component.clone(),
+                Err(detail) => {
+                    context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
+                    continue;
+                }
+            };
+            if let Some(detail) = disagreement(&file.path, &component) {
+                context.problem(ProblemCode::MetadataDisagrees, &file.path, detail);
+            }
+            component.locations = vec![Location { path: file.path.clone(), layer: file.layer }];
+            let component = context.add(component);
+            context.found.evidence.push(Evidence {
+                component,
+                path: &file.path,
+                real_path: &file.real_path,
+                digests: &distribution.digests,
+            });
         }
     }
-    found
 }
 
-fn distribution(file: &FoundFile) -> Result<Component, String> {
-    let headers = Headers::parse(&file.content)?;
+fn distribution(content: &[u8]) -> Result<Component, String> {
+    let headers = Headers::parse(content)?;
     let name = headers.name.ok_or("has no Name")?;
     let version = headers.version.ok_or("has no Version")?;
     if !is_name(&name) {
@@ -71,7 +135,6 @@ fn distribution(file: &FoundFile) -> Result<Component, String> {
         None => headers.classifiers.iter().map(|licence| licence::normal(licence)).collect(),
     };
     component.supplier = headers.author.or(headers.author_email).or(headers.maintainer);
-    component.locations = vec![Location { path: file.path.clone(), layer: file.layer }];
     Ok(component)
 }
 
@@ -200,23 +263,18 @@ fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
+    use plimsoll_core::rootfs::FileSet;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Problem;
+    use crate::catalogers::{alone, select};
 
     fn read(path: &str, content: &str) -> (Vec<Component>, Vec<Problem>) {
-        let file = FoundFile {
-            path: path.to_owned(),
-            real_path: path.to_owned(),
-            content: content.as_bytes().to_vec().into(),
-            layer: Some(1),
-        };
-        let files = FileSet { files: BTreeMap::from([(path.to_owned(), file)]), ..FileSet::default() };
-        let mut problems = Vec::new();
-        let found = catalog(&files, &mut problems);
-        (found.into_iter().map(|distribution| distribution.component).collect(), problems)
+        let mut files = FileSet::default();
+        files.add(select(), path, Some(1), content.as_bytes());
+        let found = alone("python", &files, None);
+        (found.inventory.components, found.inventory.problems)
     }
 
     #[test]

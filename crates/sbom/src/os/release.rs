@@ -10,47 +10,85 @@
 //! Values are quoted as in a shell, which never runs: no expansion happens. As in a shell, the last of two equal keys
 //! counts.
 
-use plimsoll_core::rootfs::FileSet;
+use std::sync::Arc;
 
-use crate::inventory::{OsRelease, Problem, ProblemCode};
-use crate::wanted::OS_RELEASE;
+use plimsoll_core::rootfs::{Fact, Footprint};
 
-/// The release and what it descends from.
-pub(crate) struct Found {
-    pub(crate) release: OsRelease,
-    like: Vec<String>,
-}
+use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::context::{Context, System, WhyUnread};
+use crate::inventory::{OsRelease, ProblemCode};
 
-impl Found {
-    /// Whether packages come through dpkg.
-    pub(crate) fn is_debian_like(&self) -> bool {
-        let family = |id: &str| matches!(id, "debian" | "ubuntu");
-        family(&self.release.id) || self.like.iter().any(|id| family(id))
+/// Where `os-release(5)` lies; the first is usually a link to the second.
+pub(crate) const OS_RELEASE: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
+
+const FILE: u16 = 0;
+
+// Real ones stay below 1 KiB.
+const SELECTIONS: &[Selection] = &[Selection::whole(&OS_RELEASE, 64 << 10)];
+
+/// Finds the operating system's release.
+pub(crate) struct OsReleaseFile;
+
+/// What a file says; none when it has no usable ID.
+#[derive(Debug, PartialEq)]
+struct Said(Option<System>);
+
+impl Footprint for Said {
+    fn footprint(&self) -> usize {
+        // A name, a version, a codename, and what is shown to people.
+        512
     }
 }
 
-/// Finds the release, or says why it is not known. No file at all is for the caller to judge.
-pub(crate) fn find(files: &FileSet) -> Result<Option<Found>, Problem> {
-    for path in OS_RELEASE {
-        let problem = |detail| Problem { code: ProblemCode::UnknownOs, path: path.to_owned(), detail };
-        if let Some((_, size)) = files.oversized.iter().find(|(p, _)| p == path) {
-            return Err(problem(format!("{size} bytes are too large for an os-release file")));
-        }
-        if let Some((_, reason)) = files.unreadable.iter().find(|(p, _)| p == path) {
-            return Err(problem(format!("cannot be read: {reason}")));
-        }
-        if let Some(file) = files.get(path) {
-            let text = String::from_utf8_lossy(&file.content);
-            return match parse(&text) {
-                Some(found) => Ok(Some(found)),
-                None => Err(problem("has no usable ID".to_owned())),
+impl Cataloger for OsReleaseFile {
+    fn id(&self) -> &'static str {
+        "os-release"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn room(&self) -> Room {
+        Room::OperatingSystem
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        SELECTIONS
+    }
+
+    fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        Some(Arc::new(Said(parse(&String::from_utf8_lossy(file.content)))))
+    }
+
+    /// No file at all is for others to judge.
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        for path in OS_RELEASE {
+            let unread = context.unread(FILE).find(|unread| unread.path == path);
+            let said = context.facts::<Said>(FILE).find(|(file, _)| file.path == path);
+            let problem = match (unread.map(|unread| unread.why), said) {
+                (Some(WhyUnread::TooLarge(size)), _) => {
+                    format!("{size} bytes are too large for an os-release file")
+                }
+                (Some(WhyUnread::Unreadable(reason)), _) => format!("cannot be read: {reason}"),
+                (None, Some((_, Said(Some(system))))) => {
+                    context.found.system = Some(system.clone());
+                    return;
+                }
+                (None, Some(_)) => "has no usable ID".to_owned(),
+                (None, None) => continue,
             };
+            context.problem(ProblemCode::UnknownOs, path, problem);
+            return;
         }
     }
-    Ok(None)
 }
 
-fn parse(text: &str) -> Option<Found> {
+fn parse(text: &str) -> Option<System> {
     let (mut id, mut version_id, mut codename, mut pretty_name, mut like) =
         (None, None, None, None, Vec::new());
     for line in text.lines() {
@@ -73,7 +111,7 @@ fn parse(text: &str) -> Option<Found> {
         id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'))
     })?;
     let plain = |text: &String| !text.chars().any(|c| c.is_control() || c.is_whitespace());
-    Some(Found {
+    Some(System {
         release: OsRelease {
             id,
             version_id: version_id.filter(plain),
@@ -109,7 +147,7 @@ mod tests {
                 .unwrap();
         assert_eq!(found.release.pretty_name.as_deref(), Some("a \"b\" $c"));
         assert_eq!(found.release.distro(), "ubuntu-22.04");
-        assert!(found.is_debian_like());
+        assert_eq!(found.like, ["debian"]);
     }
 
     #[test]

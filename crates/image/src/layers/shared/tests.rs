@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::{Barrier, Mutex};
 
-use plimsoll_core::rootfs::{FileSet, Want};
+use plimsoll_core::rootfs::FileSet;
 use plimsoll_core::{Classify as _, Kind};
-use plimsoll_testkit::{Artifact, ImageBuilder, Layer};
+use plimsoll_testkit::{Artifact, ImageBuilder, Layer, WholeFiles};
 
 use super::*;
 use crate::{Descriptor, Referrers, artifact};
@@ -74,20 +74,10 @@ impl Source for Counting {
 }
 
 /// Wants `etc/id`, wherever links put it, and every file called `META`.
-struct Wants;
-
-impl Select for Wants {
-    fn want(&self, path: &str, _: u64) -> Want {
-        if path.ends_with("META") || path == "etc/id" { Want::Keep { limit: 1000 } } else { Want::Skip }
-    }
-
-    fn fixed_paths(&self) -> &[&'static str] {
-        &["etc/id"]
-    }
-}
+const WANTS: WholeFiles = WholeFiles { limit: 1000, rule: |path| path.ends_with("META"), fixed: &["etc/id"] };
 
 fn shared() -> Shared<'static> {
-    Shared::new(&Wants, Limits::default())
+    Shared::new(&WANTS, Limits::default())
 }
 
 fn image(layers: impl IntoIterator<Item = Layer>) -> Artifact {
@@ -165,7 +155,7 @@ fn what_failed_is_not_kept() {
 fn the_budget_of_wanted_files_holds_for_shared_layers_too() {
     let mut limits = Limits::default();
     limits.kept_total_bytes = 150;
-    let shared = Shared::new(&Wants, limits);
+    let shared = Shared::new(&WANTS, limits);
     let layer = |name: &str| Layer::new().file(&format!("{name}/META"), "x".repeat(100));
     for name in ["a", "b"] {
         Counting::of(&image([layer(name)])).read(&shared).unwrap();

@@ -1,0 +1,93 @@
+//! What a cataloger is: which files it looks for, what it makes of each, what it makes of all of them together.
+//!
+//! [`Cataloger::extract`] sees one file and runs while the layer that holds it is read, so that facts are kept instead of
+//! bytes. [`Cataloger::finish`] sees the facts of all visible files, and adds components, problems and claims of ownership
+//! to what is known. What files a member wants is data: it is shown to users, and compiled into one matcher.
+
+use std::sync::Arc;
+
+use plimsoll_core::rootfs::{Attributes, Fact, Need, Stream};
+
+use crate::context::Context;
+
+/// Finds the packages of one kind.
+pub(crate) trait Cataloger: Send + Sync {
+    /// Its stable name: `dpkg`.
+    fn id(&self) -> &'static str;
+
+    /// Raised whenever the same file gives other facts than before.
+    fn version(&self) -> u32;
+
+    /// What kind of thing it looks at.
+    fn room(&self) -> Room;
+
+    /// The types of the package URLs that it makes; none for what finds no packages.
+    fn purl_types(&self) -> &'static [&'static str];
+
+    /// The files that it looks for. Where several fit a file, the first counts.
+    fn selections(&self) -> &'static [Selection];
+
+    /// Makes a fact of a file of the selection with this number; none where there is nothing in it. The fact depends on
+    /// the content alone: where the file lies is known when the layers are squashed.
+    fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>>;
+
+    /// Takes a file of a selection that needs it as a stream.
+    fn stream(&self, _selection: u16, _attributes: Attributes) -> Option<Box<dyn Stream>> {
+        None
+    }
+
+    /// Makes components of the facts about all files that are visible.
+    fn finish(&self, context: &mut Context<'_, '_>);
+}
+
+/// What kind of thing a cataloger looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// The operating system and its package database.
+    OperatingSystem,
+    /// What package managers of languages installed or locked.
+    Language,
+}
+
+/// Files that are wanted for one purpose, and how much of each.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    /// Patterns of paths, see [`crate::pattern`]. Without any, every executable is wanted. A pattern without wildcards is
+    /// found also where symbolic links lead to it.
+    pub(crate) paths: &'static [&'static str],
+    /// Which permission bits it must have.
+    pub(crate) mode: Mode,
+    /// Smaller files are passed over.
+    pub(crate) min_size: u64,
+    /// How much of it is needed.
+    pub(crate) need: Need,
+}
+
+impl Selection {
+    /// Files at `paths`, whole, of up to `limit` bytes.
+    pub(crate) const fn whole(paths: &'static [&'static str], limit: u64) -> Self {
+        Self { paths, mode: Mode::Any, min_size: 0, need: Need::Whole { limit } }
+    }
+}
+
+/// Which permission bits a file must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "catalogers of executables are to come; the matcher knows them")
+)]
+pub(crate) enum Mode {
+    /// Any.
+    Any,
+    /// At least one that lets somebody execute it.
+    Executable,
+}
+
+/// One file that a cataloger looks into.
+pub(crate) struct File<'a> {
+    /// As much of it as the selection needs.
+    pub(crate) content: &'a [u8],
+    /// Whether a file at a path would show a package that the operating system's own packages can have brought. What
+    /// package databases record of other files need not be kept.
+    pub(crate) shows_package: &'a dyn Fn(&str) -> bool,
+}

@@ -1,0 +1,190 @@
+//! The list of catalogers, and what they make of a root file system together.
+//!
+//! The operating system comes first, because it names the distribution in package URLs and says which package database
+//! to expect. What is expected and not there is a problem: an image from which the database was deleted has not become
+//! free of vulnerabilities (`rm -rf /var/lib/dpkg` is a known way to quieten scanners).
+
+use std::sync::{Arc, LazyLock};
+
+use plimsoll_core::rootfs::{Attributes, Fact, FileSet, Need, Purpose, Select, Stream};
+
+use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::context::{Context, Files, Found, PackageDatabase, System};
+use crate::inventory::{Inventory, Problem, ProblemCode};
+use crate::matcher::Matcher;
+use crate::os::release::OS_RELEASE;
+use crate::ownership;
+use crate::{language, os};
+
+/// Every cataloger. They finish in this order.
+const LIST: &[&dyn Cataloger] = &[
+    // The operating system, before what depends on knowing it.
+    &os::release::OsReleaseFile,
+    &os::dpkg::Dpkg,
+    &language::python::Python,
+];
+
+static ALL: LazyLock<Catalogers> = LazyLock::new(|| Catalogers::new(LIST));
+
+/// The files that [`catalog()`] needs, and what is kept of them.
+pub fn select() -> &'static dyn Select {
+    &*ALL
+}
+
+/// Makes the inventory of the files that [`select`] asked for.
+pub fn catalog(files: &FileSet) -> Inventory {
+    ALL.catalog(files)
+}
+
+/// The cataloger of a purpose, and its selection with the number that it has there.
+type Meaning = (&'static dyn Cataloger, u16, &'static Selection);
+
+/// A cataloger, as users see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogerInfo {
+    /// Its stable name.
+    pub id: &'static str,
+    /// Changes whenever it makes something else of the same file.
+    pub version: u32,
+    /// The types of the package URLs that it makes.
+    pub purl_types: &'static [&'static str],
+    /// The patterns of the paths that it looks for; `*` stays within a name, `**/` stands for any directories.
+    pub paths: Vec<&'static str>,
+}
+
+/// Every cataloger, in the order in which they work.
+pub fn catalogers() -> Vec<CatalogerInfo> {
+    let info = |member: &&'static dyn Cataloger| CatalogerInfo {
+        id: member.id(),
+        version: member.version(),
+        purl_types: member.purl_types(),
+        paths: member.selections().iter().flat_map(|selection| selection.paths).copied().collect(),
+    };
+    LIST.iter().map(info).collect()
+}
+
+/// Catalogers at work together.
+struct Catalogers {
+    members: &'static [&'static dyn Cataloger],
+    /// What each purpose means.
+    purposes: Vec<Meaning>,
+    matcher: Matcher,
+    /// The selections of all but the operating system's catalogers.
+    shown: Matcher,
+    fixed: Vec<&'static str>,
+}
+
+impl Catalogers {
+    fn new(members: &'static [&'static dyn Cataloger]) -> Self {
+        let selections = |member: &&'static dyn Cataloger| {
+            let member = *member;
+            member
+                .selections()
+                .iter()
+                .zip(0_u16..)
+                .map(move |(selection, number)| (member, number, selection))
+        };
+        let paths =
+            members.iter().flat_map(|member| member.selections()).flat_map(|selection| selection.paths);
+        Self {
+            members,
+            purposes: members.iter().flat_map(selections).collect(),
+            matcher: Matcher::new(members, |_| true),
+            shown: Matcher::new(members, |member| member.room() != Room::OperatingSystem),
+            fixed: paths.copied().filter(|path| !path.contains(['*', '?'])).collect(),
+        }
+    }
+
+    fn catalog(&self, set: &FileSet) -> Inventory {
+        let mut found = Found::default();
+        found.inventory.layers.clone_from(&set.layers);
+        self.finish(set, &mut found, |_| true);
+        let Found { system, mut inventory, databases, claims, evidence } = found;
+        inventory.problems.extend(missing(system.as_ref(), &databases));
+        ownership::assign(&claims, &evidence, &mut inventory.components);
+        inventory.os = system.map(|system| system.release);
+        inventory.sort();
+        inventory
+    }
+
+    /// Lets those members finish that `take` says yes to.
+    fn finish<'f>(&self, set: &'f FileSet, found: &mut Found<'f>, take: impl Fn(&dyn Cataloger) -> bool) {
+        let files = Files::new(set);
+        let mut first = 0;
+        for member in self.members {
+            if take(*member) {
+                member.finish(&mut Context::new(&files, Purpose(first), found));
+            }
+            first += u16::try_from(member.selections().len()).unwrap_or(u16::MAX);
+        }
+    }
+
+    fn meaning(&self, purpose: Purpose) -> Option<Meaning> {
+        self.purposes.get(usize::from(purpose.0)).copied()
+    }
+}
+
+impl Select for Catalogers {
+    fn want(&self, path: &str, attributes: Option<Attributes>) -> Vec<Purpose> {
+        self.matcher.want(path, attributes)
+    }
+
+    fn need(&self, purpose: Purpose) -> Need {
+        self.meaning(purpose).map_or(Need::Name, |(_, _, selection)| selection.need)
+    }
+
+    fn extract(&self, purpose: Purpose, _: Attributes, content: &[u8]) -> Option<Arc<dyn Fact>> {
+        let (member, number, _) = self.meaning(purpose)?;
+        let shows_package = &|path: &str| !self.shown.want(path, None).is_empty();
+        member.extract(number, &File { content, shows_package })
+    }
+
+    fn stream(&self, purpose: Purpose, attributes: Attributes) -> Option<Box<dyn Stream>> {
+        let (member, number, _) = self.meaning(purpose)?;
+        member.stream(number, attributes)
+    }
+
+    fn fixed_paths(&self) -> &[&'static str] {
+        &self.fixed
+    }
+}
+
+/// What one cataloger makes of files of an operating system that is known already.
+#[cfg(test)]
+pub(crate) fn alone<'f>(id: &str, files: &'f FileSet, system: Option<System>) -> Found<'f> {
+    let mut found = Found { system, ..Found::default() };
+    ALL.finish(files, &mut found, |member| member.id() == id);
+    found
+}
+
+/// What the package database should be and is not.
+fn missing(system: Option<&System>, databases: &[PackageDatabase]) -> Option<Problem> {
+    let problem = |code, path: &str, detail| Some(Problem { code, path: path.to_owned(), detail });
+    let [os_release, _] = OS_RELEASE;
+    let Some(System { release, .. }) = system else {
+        let detail = if databases.iter().any(|database| database.present) {
+            "there are packages but no usable os-release: the release is not known"
+        } else {
+            "there is neither os-release nor a package database"
+        };
+        return problem(ProblemCode::UnknownOs, os_release, detail.to_owned());
+    };
+    let expected = || databases.iter().filter(|database| database.expected);
+    let Some(first) = expected().next() else {
+        let detail = format!("the package database of {} is not read", release.id);
+        return problem(ProblemCode::UnknownOs, os_release, detail);
+    };
+    let distro = release.distro();
+    if expected().all(|database| !database.present) {
+        let detail = format!("os-release says {distro}, and there is no package database");
+        return problem(ProblemCode::OsInventoryMissing, first.path, detail);
+    }
+    if expected().all(|database| database.packages == 0 && !database.has_problems) {
+        let detail = format!("os-release says {distro}, and its package database is empty");
+        return problem(ProblemCode::OsInventoryMissing, first.path, detail);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! The list as a whole.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+#[test]
+fn every_member_has_a_name_of_its_own_and_says_what_it_looks_for() {
+    let ids: BTreeSet<&str> = LIST.iter().map(|member| member.id()).collect();
+    assert_eq!(ids.len(), LIST.len());
+    for member in LIST {
+        assert!(!member.selections().is_empty(), "{}", member.id());
+        assert!(member.version() > 0, "{}", member.id());
+    }
+}
+
+#[test]
+fn takes_what_shows_packages_and_nothing_else() {
+    for path in [
+        "etc/os-release",
+        "usr/lib/os-release",
+        "var/lib/dpkg/status",
+        "var/lib/dpkg/status.d/base",
+        "var/lib/dpkg/status.d/python3.11-minimal.md5sums",
+        "var/lib/dpkg/info/libc6:amd64.md5sums",
+        "var/lib/dpkg/info/python3-yaml.list",
+        "usr/lib/python3/dist-packages/PyYAML-6.0.egg-info/PKG-INFO",
+        "usr/local/lib/python3.12/site-packages/requests-2.32.0.dist-info/METADATA",
+        "opt/app/eggs/x-1.0-py3.12.egg/EGG-INFO/PKG-INFO",
+        "usr/lib/python2.7/argparse.egg-info",
+    ] {
+        assert_eq!(select().want(path, None).len(), 1, "{path}");
+    }
+    for path in [
+        "etc/passwd",
+        "var/lib/dpkg/status-old",
+        "var/lib/dpkg/status.d/a/b",
+        "var/lib/dpkg/info/libc6:amd64.list",
+        "var/lib/dpkg/info/libc6:amd64.postinst",
+        "usr/lib/python3/dist-packages/x.dist-info/RECORD",
+        "srv/METADATA",
+        "srv/PKG-INFO",
+    ] {
+        assert_eq!(select().want(path, None), [], "{path}");
+    }
+}
+
+#[test]
+fn well_known_paths_are_wanted_for_one_thing() {
+    // Where links lead from one to the other, the facts of the one are those of the other.
+    for path in select().fixed_paths() {
+        assert_eq!(select().want(path, None).len(), 1, "{path}");
+    }
+    let [etc, usr] = OS_RELEASE;
+    assert_eq!(select().want(etc, None), select().want(usr, None));
+}

@@ -1,0 +1,136 @@
+//! What catalogers know of a root file system when all of its files were seen, and what they add to it.
+
+use std::collections::HashMap;
+
+use plimsoll_core::rootfs::{Fact, FileSet, FoundFile, Purpose};
+
+use crate::inventory::{Component, Inventory, OsRelease, Problem, ProblemCode};
+use crate::ownership::{Claim, Evidence};
+
+/// The operating system, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct System {
+    pub(crate) release: OsRelease,
+    /// What it descends from: `ID_LIKE`.
+    pub(crate) like: Vec<String>,
+}
+
+/// A package database of the operating system, as the cataloger of its kind sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PackageDatabase {
+    /// Where it should be.
+    pub(crate) path: &'static str,
+    /// Whether the operating system has its packages there.
+    pub(crate) expected: bool,
+    /// Whether there is one, readable or not.
+    pub(crate) present: bool,
+    /// Packages in it.
+    pub(crate) packages: usize,
+    /// Whether a problem was told about it.
+    pub(crate) has_problems: bool,
+}
+
+/// A wanted file that was not looked into.
+pub(crate) struct Unread<'f> {
+    pub(crate) path: &'f str,
+    pub(crate) why: WhyUnread<'f>,
+}
+
+/// Why a file was not looked into.
+pub(crate) enum WhyUnread<'f> {
+    /// It has so many bytes.
+    TooLarge(u64),
+    /// Reading failed for this reason.
+    Unreadable(&'f str),
+}
+
+/// What all catalogers together have found.
+#[derive(Default)]
+pub(crate) struct Found<'f> {
+    pub(crate) system: Option<System>,
+    pub(crate) inventory: Inventory,
+    pub(crate) databases: Vec<PackageDatabase>,
+    /// What package databases say about files of other packages.
+    pub(crate) claims: Vec<Claim<'f>>,
+    /// The files that show such packages.
+    pub(crate) evidence: Vec<Evidence<'f>>,
+}
+
+/// Files by what they were read for.
+pub(crate) struct Files<'f> {
+    set: &'f FileSet,
+    by_purpose: HashMap<Purpose, Vec<&'f FoundFile>>,
+}
+
+impl<'f> Files<'f> {
+    pub(crate) fn new(set: &'f FileSet) -> Self {
+        let mut by_purpose: HashMap<Purpose, Vec<&FoundFile>> = HashMap::new();
+        for file in set.iter() {
+            for purpose in file.facts.purposes() {
+                by_purpose.entry(purpose).or_default().push(file);
+            }
+        }
+        Self { set, by_purpose }
+    }
+}
+
+/// One cataloger's view.
+pub(crate) struct Context<'c, 'f> {
+    files: &'c Files<'f>,
+    /// The purpose of the cataloger's first selection.
+    first: Purpose,
+    /// What was found so far; members of the list before this one have added to it.
+    pub(crate) found: &'c mut Found<'f>,
+}
+
+impl<'c, 'f> Context<'c, 'f> {
+    pub(crate) fn new(files: &'c Files<'f>, first: Purpose, found: &'c mut Found<'f>) -> Self {
+        Self { files, first, found }
+    }
+
+    /// The facts about files of one of the cataloger's selections, in the order of their paths.
+    pub(crate) fn facts<T: Fact>(
+        &self,
+        selection: u16,
+    ) -> impl Iterator<Item = (&'f FoundFile, &'f T)> + use<'f, T> {
+        let purpose = self.purpose(selection);
+        let files = self.files.by_purpose.get(&purpose).cloned().unwrap_or_default();
+        files.into_iter().filter_map(move |file| Some((file, file.fact(purpose)?)))
+    }
+
+    /// Files of one of the cataloger's selections that were not looked into.
+    pub(crate) fn unread(&self, selection: u16) -> impl Iterator<Item = Unread<'f>> + use<'f> {
+        let (set, purpose) = (self.files.set, self.purpose(selection));
+        let oversized = set.oversized.iter().filter(move |file| file.purposes.contains(&purpose));
+        let unreadable = set.unreadable.iter().filter(move |file| file.purposes.contains(&purpose));
+        oversized.map(|file| Unread { path: &file.path, why: WhyUnread::TooLarge(file.size) }).chain(
+            unreadable.map(|file| Unread { path: &file.path, why: WhyUnread::Unreadable(&file.reason) }),
+        )
+    }
+
+    /// The operating system's release, where it is known.
+    pub(crate) fn os(&self) -> Option<&OsRelease> {
+        self.found.system.as_ref().map(|system| &system.release)
+    }
+
+    /// Whether the operating system is one of `ids` or descends from one.
+    pub(crate) fn os_is(&self, ids: &[&str]) -> bool {
+        self.found.system.as_ref().is_some_and(|system| {
+            std::iter::once(&system.release.id).chain(&system.like).any(|id| ids.contains(&id.as_str()))
+        })
+    }
+
+    pub(crate) fn problem(&mut self, code: ProblemCode, path: &str, detail: String) {
+        self.found.inventory.problems.push(Problem { code, path: path.to_owned(), detail });
+    }
+
+    /// Adds a component; its number is for claims and evidence.
+    pub(crate) fn add(&mut self, component: Component) -> usize {
+        self.found.inventory.components.push(component);
+        self.found.inventory.components.len() - 1
+    }
+
+    fn purpose(&self, selection: u16) -> Purpose {
+        Purpose(self.first.0.saturating_add(selection))
+    }
+}

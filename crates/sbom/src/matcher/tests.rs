@@ -1,0 +1,108 @@
+//! What a path costs, and what wins.
+
+use std::sync::Arc;
+
+use plimsoll_core::rootfs::{Fact, Need};
+
+use super::*;
+use crate::cataloger::{File, Room};
+use crate::context::Context;
+
+struct Looks(&'static [Selection]);
+
+impl Cataloger for Looks {
+    fn id(&self) -> &'static str {
+        "looks"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn room(&self) -> Room {
+        Room::Language
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        self.0
+    }
+
+    fn extract(&self, _: u16, _: &File<'_>) -> Option<Arc<dyn Fact>> {
+        None
+    }
+
+    fn finish(&self, _: &mut Context<'_, '_>) {}
+}
+
+fn file(size: u64, mode: u32) -> Attributes {
+    Attributes { size, mode }
+}
+
+#[test]
+fn of_one_cataloger_the_first_selection_counts_and_each_cataloger_has_its_own() {
+    const FIRST: &[Selection] =
+        &[Selection::whole(&["db/*.sums"], 1), Selection::whole(&["db/*", "**/lock"], 1)];
+    const SECOND: &[Selection] = &[Selection::whole(&["**/*.sums"], 1)];
+    let matcher = Matcher::new(&[&Looks(FIRST), &Looks(SECOND)], |_| true);
+    let want = |path| matcher.want(path, None).into_iter().map(|purpose| purpose.0).collect::<Vec<_>>();
+    assert_eq!(want("db/a.sums"), [0, 2]);
+    assert_eq!(want("db/lock"), [1]);
+    assert_eq!(want("x/a.sums"), [2]);
+    assert_eq!(want("x/a"), Vec::<u16>::new());
+}
+
+#[test]
+fn executables_are_known_by_their_mode_and_small_files_can_be_passed_over() {
+    const EXECUTABLES: &[Selection] = &[
+        Selection { paths: &["**/*.so"], mode: Mode::Any, min_size: 100, need: Need::Stream },
+        Selection { paths: &[], mode: Mode::Executable, min_size: 100, need: Need::Head { bytes: 64 } },
+    ];
+    let matcher = Matcher::new(&[&Looks(EXECUTABLES)], |_| true);
+    let want = |path, attributes| !matcher.want(path, attributes).is_empty();
+    assert!(want("usr/bin/x", Some(file(100, 0o755))) && want("lib/x.so", Some(file(100, 0o644))));
+    assert!(!want("usr/bin/x", Some(file(99, 0o755))) && !want("usr/bin/x", Some(file(100, 0o644))));
+    // The mode of what a link leads to is not known.
+    assert!(!want("usr/bin/x", None) && want("lib/x.so", None));
+}
+
+/// Sixty catalogers of the kinds that are to come.
+fn sixty() -> Matcher {
+    fn leak<T>(value: Vec<T>) -> &'static [T] {
+        Vec::leak(value)
+    }
+    let path = |n: usize| -> &'static str {
+        String::leak(match n % 5 {
+            0 => format!("var/lib/database{n}/installed"),
+            1 => format!("**/package{n}.lock"),
+            2 => format!("**/*.metadata{n}"),
+            3 => format!("var/lib/files{n}/*.list"),
+            _ => format!("**/*.info{n}/META"),
+        })
+    };
+    let members: Vec<Looks> =
+        (0..60).map(|n| Looks(leak(vec![Selection::whole(leak(vec![path(n)]), 1)]))).collect();
+    let members: Vec<&dyn Cataloger> = members.iter().map(|member| member as &dyn Cataloger).collect();
+    Matcher::new(&members, |_| true)
+}
+
+#[test]
+fn a_path_that_nobody_wants_is_tried_on_no_pattern_however_many_there_are() {
+    let matcher = sixty();
+    for path in [
+        "usr/lib/x86_64-linux-gnu/libc.so.6",
+        "usr/lib/python3/dist-packages/yaml/__init__.py",
+        "usr/share/doc/zlib1g/changelog.Debian.gz",
+        "var/lib/database7/installed.old",
+        "etc/passwd",
+        "",
+        "x",
+    ] {
+        assert_eq!(matcher.candidates(path, Some(file(10, 0o644))).count(), 0, "{path}");
+    }
+    assert_eq!(matcher.candidates("srv/package1.lock", None).count(), 1);
+    assert!(matcher.others.is_empty());
+}

@@ -1,0 +1,206 @@
+//! What dpkg's database says: `status`, and one control file a package under `status.d` in distroless images.
+//!
+//! Follows dpkg(1) for what counts as installed and deb-version(7) for names and versions. A package whose files are on
+//! disk is listed whatever state its installation was left in, because they can be run; the state is told beside it. A
+//! paragraph that cannot be relied on makes the whole inventory broken: it may be the one that matters.
+
+use plimsoll_core::rootfs::Footprint;
+
+use super::{MAX_PACKAGES, MAX_PROBLEMS};
+use crate::inventory::SourcePackage;
+use crate::os::deb822::{self, Paragraph};
+
+/// Which of the two forms of the database a paragraph comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `status`: written by dpkg, each paragraph has a `Status`.
+    Status,
+    /// `status.d`: a package's control file, there because the package is.
+    Directory,
+}
+
+/// What one file of the database says, in its order.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Status {
+    pub(super) entries: Vec<Entry>,
+}
+
+/// A paragraph whose package has files on disk, or what is wrong with one.
+#[derive(Debug, PartialEq)]
+pub(super) enum Entry {
+    Package(Package),
+    Broken(String),
+}
+
+/// A package whose files are on disk.
+#[derive(Debug, PartialEq)]
+pub(super) struct Package {
+    /// Number of its first line.
+    pub(super) line: usize,
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) architecture: Option<String>,
+    pub(super) source: SourcePackage,
+    pub(super) supplier: Option<String>,
+    /// The state that its installation was left in, where it was not completed.
+    pub(super) unfinished: Option<&'static str>,
+}
+
+impl Footprint for Status {
+    fn footprint(&self) -> usize {
+        let text = |entry: &Entry| match entry {
+            Entry::Broken(what) => what.len(),
+            Entry::Package(package) => {
+                let optional = [&package.architecture, &package.supplier].into_iter().flatten();
+                let source = &package.source;
+                let own = [&package.name, &package.version, &source.name, &source.version].into_iter();
+                own.chain(optional).map(String::len).sum()
+            }
+        };
+        size_of_val(self.entries.as_slice()) + self.entries.iter().map(text).sum::<usize>()
+    }
+}
+
+/// Reads a file of the database.
+pub(super) fn read(content: &[u8], form: Form) -> Status {
+    let mut status = Status::default();
+    let mut problems = 0;
+    let mut packages = 0;
+    // More problems of one file than are told in all need not be kept.
+    let mut broken = |status: &mut Status, what: String| {
+        problems += 1;
+        if problems <= MAX_PROBLEMS {
+            status.entries.push(Entry::Broken(what));
+        }
+    };
+    // dpkg ends every line; a file that stops within one was cut off.
+    if form == Form::Status && !content.is_empty() && !content.ends_with(b"\n") {
+        broken(&mut status, "stops in the middle of a line".to_owned());
+    }
+    for paragraph in deb822::paragraphs(content) {
+        if packages >= MAX_PACKAGES {
+            broken(&mut status, format!("has more than {MAX_PACKAGES} packages"));
+            break;
+        }
+        match paragraph {
+            Ok(paragraph) => match package(form, &paragraph) {
+                Ok(Some(package)) => {
+                    packages += 1;
+                    status.entries.push(Entry::Package(package));
+                }
+                Ok(None) => {}
+                Err(what) => broken(&mut status, format!("line {}: {what}", paragraph.line)),
+            },
+            Err(malformed) => broken(&mut status, format!("line {}: {}", malformed.line, malformed.what)),
+        }
+    }
+    status.entries.shrink_to_fit();
+    status
+}
+
+/// The package of one paragraph, when its files are there.
+fn package(form: Form, paragraph: &Paragraph<'_>) -> Result<Option<Package>, String> {
+    let name = text(paragraph.package, "Package", is_name)?;
+    let state = match (paragraph.status, form) {
+        (Some(status), _) => state(status)?,
+        (None, Form::Directory) => State::Installed,
+        (None, Form::Status) => return Err(format!("package {name} has no Status")),
+    };
+    if state == State::Absent {
+        return Ok(None);
+    }
+    let version =
+        text(paragraph.version, "Version", is_version).map_err(|what| format!("package {name}: {what}"))?;
+    let architecture = match paragraph.architecture {
+        Some(_) => Some(text(paragraph.architecture, "Architecture", is_name)?),
+        None => None,
+    };
+    let supplier = paragraph.maintainer.map(|maintainer| String::from_utf8_lossy(maintainer).into_owned());
+    Ok(Some(Package {
+        line: paragraph.line,
+        name: name.to_owned(),
+        version: version.to_owned(),
+        architecture: architecture.map(str::to_owned),
+        source: source(paragraph.source, name, version)?,
+        supplier: supplier.filter(|supplier| !supplier.is_empty()),
+        unfinished: match state {
+            State::Unfinished(state) => Some(state),
+            State::Absent | State::Installed => None,
+        },
+    }))
+}
+
+/// Whether a package's files are there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Absent,
+    Unfinished(&'static str),
+    Installed,
+}
+
+/// The third word of `Status`; the first is only a wish, and a package that shall be removed is still there.
+fn state(status: &[u8]) -> Result<State, String> {
+    let shown = || String::from_utf8_lossy(status).chars().take(80).collect::<String>();
+    let mut words = status.split(|b| *b == b' ').filter(|word| !word.is_empty());
+    let (Some(want), Some(flag), Some(state), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(format!("Status `{}` is not three words", shown()));
+    };
+    let known = matches!(want, b"unknown" | b"install" | b"hold" | b"deinstall" | b"purge")
+        && matches!(flag, b"ok" | b"reinstreq");
+    match state {
+        _ if !known => Err(format!("Status `{}` is not one that dpkg writes", shown())),
+        b"not-installed" | b"config-files" => Ok(State::Absent),
+        _ if flag == b"reinstreq" => Ok(State::Unfinished("to be installed again")),
+        // Waiting for triggers means that other packages are to be told; the package itself is complete.
+        b"installed" | b"triggers-awaited" | b"triggers-pending" => Ok(State::Installed),
+        b"half-installed" => Ok(State::Unfinished("half-installed")),
+        b"unpacked" => Ok(State::Unfinished("unpacked")),
+        b"half-configured" => Ok(State::Unfinished("half-configured")),
+        _ => Err(format!("Status `{}` is not one that dpkg writes", shown())),
+    }
+}
+
+/// `Source: glibc (2.36-9)`; the version is there when it differs, the field when the name does.
+fn source(field: Option<&[u8]>, name: &str, version: &str) -> Result<SourcePackage, String> {
+    let Some(field) = field else {
+        return Ok(SourcePackage { name: name.to_owned(), version: version.to_owned() });
+    };
+    let wrong = || {
+        format!("package {name}: Source `{}` is not a name with a version", String::from_utf8_lossy(field))
+    };
+    let field = str::from_utf8(field).map_err(|_| wrong())?;
+    let (source, source_version) = match field.split_once('(') {
+        Some((source, rest)) => (source.trim(), rest.strip_suffix(')').ok_or_else(wrong)?.trim()),
+        None => (field, version),
+    };
+    if !is_name(source) || !is_version(source_version) {
+        return Err(wrong());
+    }
+    Ok(SourcePackage { name: source.to_owned(), version: source_version.to_owned() })
+}
+
+fn text<'a>(field: Option<&'a [u8]>, label: &str, valid: fn(&str) -> bool) -> Result<&'a str, String> {
+    let bytes = field.ok_or_else(|| format!("has no {label}"))?;
+    let shown = || String::from_utf8_lossy(bytes).chars().take(80).collect::<String>();
+    str::from_utf8(bytes)
+        .ok()
+        .filter(|text| valid(text))
+        .ok_or_else(|| format!("{label} `{}` is not one", shown()))
+}
+
+/// dpkg's rule for names: a letter or digit first, then also `-`, `+`, `.` and `_`.
+fn is_name(name: &str) -> bool {
+    name.len() <= 255
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.' | b'_'))
+}
+
+/// The characters that deb-version(7) allows. Whether it can be ordered is for the matcher to say.
+fn is_version(version: &str) -> bool {
+    (1..=255).contains(&version.len())
+        && version
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.' | b'~' | b':' | b'_'))
+}

@@ -1,0 +1,55 @@
+//! A selection that keeps whole files, for tests of what reads root file systems.
+
+use std::sync::Arc;
+
+use plimsoll_core::rootfs::{Attributes, Fact, FileSet, FoundFile, Need, Purpose, Select};
+
+/// Wants whole files by rule, and well-known paths wherever links lead.
+pub struct WholeFiles {
+    /// The longest that is read.
+    pub limit: u64,
+    /// Says by path whether a file is wanted.
+    pub rule: fn(&str) -> bool,
+    /// Paths that are wanted whatever the rule says.
+    pub fixed: &'static [&'static str],
+}
+
+impl WholeFiles {
+    /// Wants every file up to a MiB.
+    pub const ALL: Self = Self { limit: 1 << 20, rule: |_| true, fixed: &[] };
+
+    const PURPOSE: Purpose = Purpose(0);
+
+    /// The content of a file that was found.
+    pub fn content(file: &FoundFile) -> &[u8] {
+        file.fact::<Vec<u8>>(Self::PURPOSE).unwrap()
+    }
+
+    /// Paths and sizes of what was too large.
+    pub fn oversized(files: &FileSet) -> Vec<(&str, u64)> {
+        files.oversized.iter().map(|file| (file.path.as_str(), file.size)).collect()
+    }
+
+    /// Paths and reasons of what could not be read.
+    pub fn unreadable(files: &FileSet) -> Vec<(&str, &str)> {
+        files.unreadable.iter().map(|file| (file.path.as_str(), file.reason.as_str())).collect()
+    }
+}
+
+impl Select for WholeFiles {
+    fn want(&self, path: &str, _: Option<Attributes>) -> Vec<Purpose> {
+        if (self.rule)(path) || self.fixed.contains(&path) { vec![Self::PURPOSE] } else { Vec::new() }
+    }
+
+    fn need(&self, _: Purpose) -> Need {
+        Need::Whole { limit: self.limit }
+    }
+
+    fn extract(&self, _: Purpose, _: Attributes, content: &[u8]) -> Option<Arc<dyn Fact>> {
+        Some(Arc::new(content.to_vec()))
+    }
+
+    fn fixed_paths(&self) -> &[&'static str] {
+        self.fixed
+    }
+}

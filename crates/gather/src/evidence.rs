@@ -299,7 +299,7 @@ fn add(all: &mut Collected, found: &Bundles, subject: &Digest, collection: &Coll
     let limits = collection.layers.limits();
     let outcomes = on_all_processors(&found.found, |found| {
         let bundle = Bundle::parse(&found.bytes, limits)?;
-        signers.verify(&bundle, root, collection.scan.now, |check| found.verify(subject, check, limits))
+        signers.verify(&bundle, root, collection.now, |check| found.verify(subject, check, limits))
     });
     all.truncated |= found.truncated;
     for (found, outcome) in found.found.iter().zip(outcomes) {

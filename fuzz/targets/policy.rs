@@ -19,26 +19,27 @@ fuzz_target!(|bytes: &[u8]| {
         let signed = plimsoll_core::json::canonical(waiver.document());
         assert_eq!(Waiver::from_unsigned(&signed, "signed").unwrap().content(), waiver.content());
         let strict = Policy::parse(STRICT, "strict", &()).unwrap();
-        let verdict = evaluate(&strict, &unknown(), &[waiver], &DenyList::none(), now);
+        let verdict = evaluate(&strict.into(), &unknown(), &[waiver], &DenyList::none(), now);
         assert_ne!(verdict.decision, Decision::Allow);
     }
     if let Ok(list) = DenyList::parse(bytes, "input") {
         assert!(matches!(kind, Ok(DocumentKind::DenyList)));
-        let verdict = evaluate(&Policy::builtin(), &unknown(), &[], &list, now);
+        let verdict = evaluate(&Policy::builtin().into(), &unknown(), &[], &list, now);
         assert_ne!(verdict.decision, Decision::Allow);
     }
     if let Ok(policy) = Policy::parse(bytes, "input", &()) {
         assert!(matches!(kind, Ok(DocumentKind::Policy)));
         assert_eq!(Policy::parse(bytes, "other", &()).unwrap().effective_digest(), policy.effective_digest());
         let _ = policy.lint(now);
-        let verdict = evaluate(&policy, &unknown(), &[], &DenyList::none(), now);
+        let policies = policy.into();
+        let verdict = evaluate(&policies, &unknown(), &[], &DenyList::none(), now);
         if verdict.decision == Decision::Allow {
             assert_eq!(verdict.blocking().count(), 0);
         }
         // More evidence against it never helps.
         let mut denied = DenyList::none();
         denied.add(DenyList::parse(denial().as_bytes(), "denial").unwrap());
-        assert_eq!(evaluate(&policy, &unknown(), &[], &denied, now).decision, Decision::Deny);
+        assert_eq!(evaluate(&policies, &unknown(), &[], &denied, now).decision, Decision::Deny);
     }
 });
 
@@ -74,7 +75,7 @@ fn unknown() -> Evidence {
             }),
             platform: None,
         },
-        signatures: Signatures::Unavailable { reason: reason() },
+        signatures: Signatures::Unavailable { reason: reason() }.into(),
         sbom: SbomFacts::Unavailable { reason: reason() },
         vulnerabilities: VulnerabilityFacts::Unavailable { reason: reason() },
     }

@@ -1,4 +1,4 @@
-//! Collecting: inventory, findings and signatures, side by side.
+//! Collecting: inventory, findings and signatures, side by side, as far as the policies need them.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -9,15 +9,14 @@ use plimsoll_image::artifact::{Artifact, Image};
 use plimsoll_image::layers::Shared;
 use plimsoll_image::{Progress, Source, rootdir};
 use plimsoll_policy::{
-    Collected, Evidence, ImageDigests, InventorySource, Policy, RejectedSignature, SbomFacts, Signatures,
-    SubjectFacts, SubjectKind, VulnerabilityFacts,
+    Evidence, ImageDigests, InventorySource, Needs, Policy, SbomFacts, Signatures, SubjectFacts, SubjectKind,
+    VulnerabilityFacts,
 };
 use plimsoll_sbom::{Inventory, Problem, ProblemCode};
-use plimsoll_signing::evidence::{Bundles, Search, SkipReason};
-use plimsoll_verify::{Bundle, TrustedRoot};
+use plimsoll_verify::TrustedRoot;
 use plimsoll_vuln::{Database, ScanSettings};
 
-use crate::attached::on_all_processors;
+use crate::signatures::signatures;
 use crate::{Error, Opened, Subject};
 
 /// Reads the layers of a run's images for the catalogers, those that several images have once. One for the whole run: what
@@ -29,17 +28,23 @@ pub fn layers(limits: &Limits) -> Layers {
     Shared::new(plimsoll_sbom::select(), limits.clone())
 }
 
+/// A policy, and what its signatures are verified with.
+#[derive(Clone, Copy)]
+pub struct UnderPolicy<'a> {
+    /// The policy: it says whose signatures are looked for, and when enough are found.
+    pub policy: &'a Policy,
+    /// What certificates are verified with, or why there is nothing: a certificate is then left open, never believed.
+    pub root: Result<&'a TrustedRoot, &'a str>,
+}
+
 /// What to collect, and with what.
 pub struct Collection<'a> {
     /// What the user typed.
     pub requested: &'a str,
     /// The one platform to look at; without it, every runnable one.
     pub platform: Option<&'a Platform>,
-    /// The policy that will be applied: it says what is needed, whose signatures are looked for, and when enough are
-    /// found.
-    pub policy: &'a Policy,
-    /// What certificates are verified with, or why there is nothing: a certificate is then left open, never believed.
-    pub root: Result<&'a TrustedRoot, &'a str>,
+    /// The policies that will be applied: they say what is needed.
+    pub policies: &'a [UnderPolicy<'a>],
     /// Where signatures are kept, if that is not where the image is.
     pub apart: Option<&'a dyn Source>,
     /// The advisory database, opened once for all subjects, or why it cannot be used.
@@ -50,6 +55,13 @@ pub struct Collection<'a> {
     pub layers: &'a Layers,
     /// Hears how far reading has got.
     pub progress: &'a dyn Progress,
+}
+
+impl Collection<'_> {
+    /// What the rules of all policies need.
+    pub(crate) fn needs(&self) -> Needs {
+        self.policies.iter().map(|under| under.policy.needs()).fold(Needs::default(), Needs::and)
+    }
 }
 
 /// Collects the evidence about each platform of `opened`. What is missing is marked as missing; an artifact that cannot
@@ -71,7 +83,7 @@ pub fn evidence(opened: &Opened, collection: &Collection<'_>) -> Result<Vec<Evid
         Opened::File { digest, .. } => {
             let inventory = inventory(opened, None, collection.layers, collection.progress)?;
             let reason = format!("signatures of single files are not looked for ({digest})");
-            let signatures = Signatures::Unavailable { reason };
+            let signatures = Signatures::Unavailable { reason }.into();
             let unsigned = String::new();
             let evidence = without_image(SubjectKind::File, &inventory, None, unsigned, collection);
             Ok(vec![Evidence { signatures, ..evidence }])
@@ -124,6 +136,8 @@ fn of_layers(
     Ok(plimsoll_sbom::catalog(&files))
 }
 
+const NO_INVENTORY: &str = "no rule of the policy needs an inventory";
+
 fn of_image(
     source: &dyn Source,
     artifact: &Artifact,
@@ -141,12 +155,14 @@ fn of_image(
     // Signatures are a few small requests; the layers are the long way. Both at once, so that the sum is the longer one.
     let (signatures, inventory) = thread::scope(|scope| {
         let signatures = scope.spawn(|| signatures(source, &digests, collection));
-        let inventory = of_layers(source, image, collection.layers, collection.progress);
+        let read = || of_layers(source, image, collection.layers, collection.progress);
+        let inventory = collection.needs().inventory.then(read).transpose();
         (signatures.join(), inventory)
     });
     let inventory = inventory?;
-    let signatures = signatures.unwrap_or_else(|_| Signatures::Unavailable {
-        reason: "internal error while looking for signatures".to_owned(),
+    let signatures = signatures.unwrap_or_else(|_| {
+        let reason = "internal error while looking for signatures".to_owned();
+        Signatures::Unavailable { reason }.into()
     });
     let mut facts = SubjectFacts {
         kind: SubjectKind::Registry,
@@ -195,8 +211,14 @@ fn of_image(
     Ok(Evidence {
         subject: facts,
         signatures,
-        sbom: sbom_facts(&inventory, InventorySource::Cataloged, None),
-        vulnerabilities: vulnerabilities(&inventory, collection),
+        sbom: inventory.as_ref().map_or_else(
+            || SbomFacts::Unavailable { reason: NO_INVENTORY.to_owned() },
+            |inventory| sbom_facts(inventory, InventorySource::Cataloged, None),
+        ),
+        vulnerabilities: inventory.as_ref().map_or_else(
+            || VulnerabilityFacts::Unavailable { reason: NO_INVENTORY.to_owned() },
+            |inventory| vulnerabilities(inventory, collection),
+        ),
     })
 }
 
@@ -231,7 +253,7 @@ fn without_image(
             digests: None,
             platform: None,
         },
-        signatures: Signatures::Impossible { reason: unsigned },
+        signatures: Signatures::Impossible { reason: unsigned }.into(),
         sbom: sbom_facts(inventory, source, document),
         vulnerabilities: vulnerabilities(inventory, collection),
     }
@@ -248,7 +270,7 @@ fn sbom_facts(inventory: &Inventory, source: InventorySource, digest: Option<Dig
 }
 
 fn vulnerabilities(inventory: &Inventory, collection: &Collection<'_>) -> VulnerabilityFacts {
-    let Some(max_age) = collection.policy.needs().findings else {
+    let Some(max_age) = collection.needs().findings else {
         return VulnerabilityFacts::Unavailable { reason: "no rule of the policy needs findings".to_owned() };
     };
     let database = match collection.database {
@@ -261,67 +283,7 @@ fn vulnerabilities(inventory: &Inventory, collection: &Collection<'_>) -> Vulner
     }
 }
 
-/// Looks for signatures on the index and on the platform's manifest, place by place as [`Search`] has it, until what was found
-/// satisfies the policy. Not being able to look is not the same as finding none: it makes the search unavailable, whatever
-/// else was found.
-fn signatures(source: &dyn Source, digests: &ImageDigests, collection: &Collection<'_>) -> Signatures {
-    if !collection.policy.needs().signatures {
-        return Signatures::Unavailable { reason: "no rule of the policy needs signatures".to_owned() };
-    }
-    let source = collection.apart.unwrap_or(source);
-    let subjects: Vec<Digest> = [Some(digests.manifest), digests.index].into_iter().flatten().collect();
-    let root = collection.root.ok();
-    let mut all = Collected { root: root.map(TrustedRoot::digest), ..Collected::default() };
-    let mut search = Search::new(source, &subjects, collection.layers.limits());
-    loop {
-        match search.next_place() {
-            Ok(Some(place)) => {
-                for (subject, found) in &place {
-                    add(&mut all, found, subject, collection);
-                }
-            }
-            Ok(None) => break,
-            Err(error) => return Signatures::Unavailable { reason: with_hint(&error) },
-        }
-        // A policy that names nobody is satisfied by nothing, and still says whether there are signatures.
-        let nothing = all.verified.is_empty() && all.rejected.is_empty() && all.undecided.is_empty();
-        if !nothing && collection.policy.is_satisfied_by(&all, digests, collection.now) {
-            break;
-        }
-    }
-    Signatures::Collected(all)
-}
-
-/// Verifies what was found about `subject`.
-fn add(all: &mut Collected, found: &Bundles, subject: &Digest, collection: &Collection<'_>) {
-    let signers = collection.policy.image_signers();
-    let root = collection.root.ok();
-    let limits = collection.layers.limits();
-    let outcomes = on_all_processors(&found.found, |found| {
-        let bundle = Bundle::parse(&found.bytes, limits)?;
-        signers.verify(&bundle, root, collection.now, |check| found.verify(subject, check, limits))
-    });
-    all.truncated |= found.truncated;
-    for (found, outcome) in found.found.iter().zip(outcomes) {
-        let left = |reason: String| RejectedSignature { digest: found.digest, reason };
-        match outcome {
-            Ok(statement) => all.verified.push(statement),
-            Err(error @ plimsoll_verify::Error::NoTrustedRoot) => {
-                let why = collection.root.err().map_or_else(|| error.to_string(), str::to_owned);
-                all.undecided.push(left(why));
-            }
-            Err(error) => all.rejected.push(left(error.to_string())),
-        }
-    }
-    // Other artifacts, such as an SBOM, are not bad signatures.
-    let broken = found.skipped.iter().filter(|s| !matches!(s.reason, SkipReason::OtherArtifact { .. }));
-    all.rejected.extend(broken.map(|skipped| RejectedSignature {
-        digest: skipped.descriptor.digest,
-        reason: skipped.reason.to_string(),
-    }));
-}
-
-fn with_hint(error: &impl Classify) -> String {
+pub(crate) fn with_hint(error: &impl Classify) -> String {
     match error.hint() {
         Some(hint) => format!("{error} ({hint})"),
         None => error.to_string(),

@@ -11,11 +11,12 @@ mod evidence;
 mod local;
 mod open;
 mod registries;
+mod signatures;
 mod subject;
 
 pub use attached::{Attached, Extent, Proof, Rejected, Rejection, Wanted, attached};
 pub use error::Error;
-pub use evidence::{Collection, Layers, evidence, inventory, layers};
+pub use evidence::{Collection, Layers, UnderPolicy, evidence, inventory, layers};
 pub use open::{Access, Opened, open, open_registry};
 pub use registries::Registries;
 pub use subject::{Engine, Subject};

@@ -13,9 +13,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Cancel, Digest, Limits, Timestamp};
-use plimsoll_gather::{Access, Collection, Opened, Registries, Subject, evidence, layers, open};
+use plimsoll_gather::{Access, Collection, Opened, Registries, Subject, UnderPolicy, evidence, layers, open};
 use plimsoll_image::media;
-use plimsoll_policy::{Collected, Decision, DenyList, Outcome, Policy, Signatures, Verdict, evaluate};
+use plimsoll_policy::{
+    Collected, Decision, DenyList, Evidence, Outcome, Policy, PolicySet, Signatures, Verdict, evaluate,
+};
 use plimsoll_registry::{Clients, RegistryConfig};
 use plimsoll_signing::evidence::older_tag;
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Pair, Sigstore, hex, pae, pem};
@@ -71,23 +73,26 @@ impl World {
         open(&subject, &access).unwrap()
     }
 
-    fn gathered(&self, policy: &Policy, root: Result<&TrustedRoot, &str>) -> (Signatures, Verdict) {
+    fn evidence(&self, policies: &[UnderPolicy<'_>]) -> Evidence {
         let layers = layers(&Limits::default());
         let database = Database::open("/nonexistent".as_ref());
         let collection = Collection {
             requested: "app",
             platform: None,
-            policy,
-            root,
+            policies,
             apart: None,
             database: &database,
             now: now(),
             layers: &layers,
             progress: &(),
         };
-        let evidence = evidence(&self.open(), &collection).unwrap().remove(0);
-        let verdict = evaluate(policy, &evidence, &[], &DenyList::none(), now());
-        (evidence.signatures, verdict)
+        evidence(&self.open(), &collection).unwrap().remove(0)
+    }
+
+    fn gathered(&self, policy: &Policy, root: Result<&TrustedRoot, &str>) -> (Signatures, Verdict) {
+        let evidence = self.evidence(&[UnderPolicy { policy, root }]);
+        let verdict = evaluate(&policy.clone().into(), &evidence, &[], &DenyList::none(), now());
+        (evidence.signatures.get(policy).unwrap().clone(), verdict)
     }
 
     fn collected(&self, policy: &Policy, root: Result<&TrustedRoot, &str>) -> Collected {
@@ -200,22 +205,53 @@ impl World {
 }
 
 fn policy(entry: &str) -> Policy {
+    policy_named("p", entry)
+}
+
+fn policy_named(name: &str, entry: &str) -> Policy {
     let text = format!(
-        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{ name: p }}\nspec:\n  phase: pilot\n  \
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{ name: {name} }}\nspec:\n  phase: pilot\n  \
          vulnerabilities: {{ block: [], onUnknown: warn }}\n  signatures: {{ required: true, anyOf: [{entry}] }}\n"
     );
     Policy::parse(text.as_bytes(), "p.yaml", &()).unwrap()
 }
 
 fn by_identity(more: &str) -> Policy {
+    policy(&by_identity_entry(more))
+}
+
+fn by_identity_entry(more: &str) -> String {
     let Leaf { subject, issuer, .. } = Leaf::default();
-    policy(&format!("{{ name: release, identity: {{ issuer: '{issuer}', subject: '{subject}'{more} }} }}"))
+    format!("{{ name: release, identity: {{ issuer: '{issuer}', subject: '{subject}'{more} }} }}")
 }
 
 #[track_caller]
 fn signatures(verdict: &Verdict) -> (Outcome, Decision, String) {
     let result = verdict.platforms[0].rules.iter().find(|result| result.rule == "signatures").unwrap();
     (result.outcome, result.decision(), result.reason.clone())
+}
+
+#[test]
+fn each_policy_has_its_own_search_and_its_own_trust() {
+    let mut world = World::new();
+    world.sign_by_key();
+    world.sign_keyless(&Leaf::default(), LogVersion::V2);
+    let (root, by_key, by_identity) = (world.root(), world.by_key(), by_identity(""));
+    let rootless = policy_named("rootless", &by_identity_entry(""));
+    let evidence = world.evidence(&[
+        UnderPolicy { policy: &by_key, root: Err("not needed") },
+        UnderPolicy { policy: &by_identity, root: Ok(&root) },
+        UnderPolicy { policy: &rootless, root: Err("none is configured") },
+    ]);
+    let outcome = |policies: &[&Policy]| {
+        let set = PolicySet::new(policies.iter().map(|policy| (*policy).clone()));
+        evaluate(&set, &evidence, &[], &DenyList::none(), now()).decision
+    };
+    assert_eq!(outcome(&[&by_key, &by_identity]), Decision::Allow);
+    // The certificate was verified for one of them, which says nothing to the other.
+    assert_eq!(outcome(&[&by_identity, &rootless]), Decision::Indeterminate);
+    let Some(Signatures::Collected(found)) = evidence.signatures.get(&rootless) else { panic!() };
+    assert_eq!((found.verified.len(), found.undecided.len()), (0, 2), "{found:?}");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::path::{Component, Path, PathBuf};
 
 use plimsoll_core::{Kind, Limits, Timestamp};
-use plimsoll_policy::{DenyList, DocumentKind, Policy, Waiver};
-use plimsoll_verify::TrustedRoot;
+use plimsoll_gather::UnderPolicy;
+use plimsoll_policy::{DenyList, DocumentKind, Policy, PolicySet, Waiver};
 
 use crate::failure::Failure;
 use crate::output::Console;
@@ -15,7 +15,7 @@ const NAMED_FILE_BYTES: u64 = 4 << 20;
 
 /// Policies and the digests that are denied whatever they say.
 pub(crate) struct Rules {
-    pub(crate) policies: Vec<Policy>,
+    pub(crate) policies: PolicySet,
     pub(crate) denials: DenyList,
 }
 
@@ -26,14 +26,18 @@ impl Rules {
         deny_lists: &[PathBuf],
         limits: &Limits,
     ) -> Result<Self, Failure> {
-        let mut rules = Self { policies: Vec::new(), denials: DenyList::none() };
+        let (mut policies, mut denials) = (Vec::new(), DenyList::none());
         match policy {
-            None => rules.policies.push(Policy::builtin()),
+            None => policies.push(Policy::builtin()),
             Some(path) => {
                 for file in documents(path, is_document)? {
-                    rules.add(&file, limits)?;
+                    match read_rules(&file, limits)? {
+                        Some(RulesDocument::Policy(policy)) => policies.push(*policy),
+                        Some(RulesDocument::DenyList(list)) => denials.add(list),
+                        None => {}
+                    }
                 }
-                if rules.policies.is_empty() {
+                if policies.is_empty() {
                     return Err(Failure::new(Kind::Usage, format!("no policy in {}", path.display()))
                         .with_hint("a policy is a .yaml, .yml or .json file with kind: Policy"));
                 }
@@ -41,55 +45,34 @@ impl Rules {
         }
         for path in deny_lists {
             let bytes = read_document(path, limits)?;
-            rules.denials.add(DenyList::parse(&bytes, &path.display().to_string())?);
+            denials.add(DenyList::parse(&bytes, &path.display().to_string())?);
         }
-        Ok(rules)
+        Ok(Self { policies: PolicySet::new(policies), denials })
     }
+}
 
-    fn add(&mut self, file: &Path, limits: &Limits) -> Result<(), Failure> {
-        let bytes = read_document(file, limits)?;
-        let origin = file.display().to_string();
-        if is_trusted_root(&bytes) {
-            return Ok(());
-        }
-        match DocumentKind::of(&bytes, &origin)? {
-            DocumentKind::Policy => {
-                document_fits(&bytes, file, limits)?;
-                self.policies.push(parse_policy(&bytes, file)?);
-            }
-            DocumentKind::DenyList => self.denials.add(DenyList::parse(&bytes, &origin)?),
-            // Waivers may lie beside policies; `--waivers` is what makes them count.
-            DocumentKind::Waiver => {}
-            _ => {
-                return Err(Failure::new(
-                    Kind::Usage,
-                    format!("{origin} is of a kind that no rule is made of"),
-                ));
-            }
-        }
-        Ok(())
+/// A document in a folder of policies.
+enum RulesDocument {
+    Policy(Box<Policy>),
+    DenyList(DenyList),
+}
+
+/// The policy or deny list in `file`, if it holds one.
+fn read_rules(file: &Path, limits: &Limits) -> Result<Option<RulesDocument>, Failure> {
+    let bytes = read_document(file, limits)?;
+    let origin = file.display().to_string();
+    if is_trusted_root(&bytes) {
+        return Ok(None);
     }
-
-    /// The policy for an image of this name. Where none is about it, the first one, whose verdict says so. Two that
-    /// are about the same image would leave open which of them decides.
-    pub(crate) fn policy_for(&self, name: Option<&str>) -> Result<&Policy, Failure> {
-        let mut matching = self.policies.iter().filter(|policy| policy.matches(name) == Some(true));
-        match (matching.next(), matching.next()) {
-            (Some(first), Some(second)) => Err(Failure::new(
-                Kind::Usage,
-                format!(
-                    "policies {} and {} are both about {}",
-                    first.origin(),
-                    second.origin(),
-                    name.unwrap_or("this subject")
-                ),
-            )
-            .with_hint("narrow spec.match.images, or pass one policy file")),
-            (Some(policy), None) => Ok(policy),
-            (None, _) => {
-                self.policies.first().ok_or_else(|| Failure::new(Kind::Internal, "no policy was loaded"))
-            }
+    match DocumentKind::of(&bytes, &origin)? {
+        DocumentKind::Policy => {
+            document_fits(&bytes, file, limits)?;
+            Ok(Some(RulesDocument::Policy(Box::new(parse_policy(&bytes, file)?))))
         }
+        DocumentKind::DenyList => Ok(Some(RulesDocument::DenyList(DenyList::parse(&bytes, &origin)?))),
+        // Waivers may lie beside policies; `--waivers` is what makes them count.
+        DocumentKind::Waiver => Ok(None),
+        _ => Err(Failure::new(Kind::Usage, format!("{origin} is of a kind that no rule is made of"))),
     }
 }
 
@@ -112,12 +95,11 @@ pub(crate) fn parse_policy(bytes: &[u8], file: &Path) -> Result<Policy, Failure>
     Ok(Policy::parse(bytes, &file.display().to_string(), &key_file)?)
 }
 
-/// The waivers in `paths`, as far as `policy` may accept them. A signed waiver that no approver of this policy signed
-/// is left out, with a warning; a waiver that is not one is an error.
+/// The waivers in `paths`, as far as one of `policies` may accept them. A signed waiver that no approver of any of them
+/// signed is left out, with a warning; a waiver that is not one is an error.
 pub(crate) fn waivers(
     paths: &[PathBuf],
-    policy: &Policy,
-    root: Result<&TrustedRoot, &str>,
+    policies: &[UnderPolicy<'_>],
     now: Timestamp,
     limits: &Limits,
     console: Console,
@@ -137,11 +119,20 @@ pub(crate) fn waivers(
                 waivers.push(Waiver::from_unsigned(&bytes, &origin)?);
                 continue;
             }
-            match Waiver::from_bundle(&bytes, &origin, policy, root, now, limits) {
-                Ok(waiver) => waivers.push(waiver),
-                Err(error @ plimsoll_policy::Error::WaiverSignature { .. }) => console.warn(error),
-                Err(error) => return Err(error.into()),
+            let (mut signed, mut refused) = (Vec::new(), Vec::new());
+            for UnderPolicy { policy, root } in policies {
+                match Waiver::from_bundle(&bytes, &origin, policy, *root, now, limits) {
+                    Ok(waiver) => signed.push(waiver),
+                    Err(error @ plimsoll_policy::Error::WaiverSignature { .. }) => refused.push(error),
+                    Err(error) => return Err(error.into()),
+                }
             }
+            if signed.is_empty() {
+                for error in refused {
+                    console.warn(error);
+                }
+            }
+            waivers.extend(signed);
         }
     }
     Ok(waivers)

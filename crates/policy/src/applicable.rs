@@ -224,7 +224,7 @@ fn signers<'a>(
     let mut signers = Vec::new();
     for authority in listed {
         for signature in &waiver.approvals {
-            if !authority.is(&signature.signed.signer) {
+            if signature.policy != policy.effective || !authority.is(&signature.signed.signer) {
                 continue;
             }
             let owner = &waiver.terms.owner;

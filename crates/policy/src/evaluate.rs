@@ -1,42 +1,45 @@
-//! The one place where it is decided: policy, evidence, waivers, deny lists and a time in, a verdict out.
+//! The one place where it is decided: policies, evidence, waivers, deny lists and a time in, a verdict out.
 //!
 //! Pure: no clock, no disk, no network. The same inputs give the same verdict at every point that asks.
 //!
 //! - Precedence is deny over indeterminate over allow; each rule's part in it is [`RuleResult::decision`].
-//! - An image that the policy is not about is denied, and no other rule of that policy is applied to it. Deny lists are.
+//! - Every policy that matches is applied, and the worst decision holds. An image that no policy is about is denied, and no
+//!   other rule is applied to it. Deny lists are.
 //! - Evidence that a rule needs and that is missing makes the rule unknown, never passed and never "not applicable".
 
 use jiff::Timestamp;
 
 use crate::applicable::ApplicableWaivers;
 use crate::deny::DenyList;
-use crate::evidence::{Evidence, SbomFacts, Signatures, VulnerabilityFacts};
-use crate::policy::Policy;
+use crate::evidence::{Evidence, SbomFacts, VulnerabilityFacts};
 use crate::rules::{Answer, Context, Role};
+use crate::set::{PolicySet, label};
 use crate::verdict::{
     DatabaseRecord, Decision, EvidenceRecord, Outcome, PlatformVerdict, PolicyRef, RuleResult, SubjectRecord,
     VERDICT_V1, Verdict, earliest, reasons,
 };
 use crate::waiver::Waiver;
 
-/// Judges one platform of one subject. [`Verdict::combine`] makes one verdict of several platforms.
+/// Judges one platform of one subject by every policy that is about it. [`Verdict::combine`] makes one verdict of several
+/// platforms.
 pub fn evaluate(
-    policy: &Policy,
+    policies: &PolicySet,
     evidence: &Evidence,
     waivers: &[Waiver],
     denials: &DenyList,
     now: Timestamp,
 ) -> Verdict {
-    let waivers = ApplicableWaivers::new(policy, waivers, &evidence.subject, now);
-    let context = Context { policy, policies: &[policy], evidence, waivers: &waivers, denials, now };
-    let (mut answers, mut applies) = (Vec::new(), true);
-    for rule in policy.rules() {
-        let answer = match rule.role() {
-            Role::Requirement if !applies => Answer::not_asked(rule.name()),
-            _ => rule.evaluate(&context),
-        };
-        applies &= rule.role() != Role::Gate || answer.result.outcome == Outcome::Pass;
-        answers.push(answer);
+    let name = evidence.subject.repository.as_deref();
+    let in_question = policies.in_question(name);
+    let none_matches = in_question.iter().all(|policy| policy.matches(name) == Some(false));
+    // Where none is about it, the first one says so for all.
+    let asked = if none_matches { in_question.get(..1) } else { in_question.get(..) }.unwrap_or_default();
+    let mut answers = Vec::new();
+    for (index, policy) in asked.iter().enumerate() {
+        let waivers = ApplicableWaivers::new(policy, waivers, &evidence.subject, now);
+        let context = Context { policy, policies: &in_question, evidence, waivers: &waivers, denials, now };
+        let label = (asked.len() > 1).then(|| label(policy, asked));
+        answers.extend(answers_under(&context, index == 0, label.as_deref()));
     }
 
     let valid_until = earliest(answers.iter().map(|answer| answer.until));
@@ -68,22 +71,42 @@ pub fn evaluate(
         requested: subject.requested.clone(),
         evaluated_at: now,
         valid_until,
-        policy: PolicyRef {
-            name: policy.name.clone(),
-            origin: policy.origin.clone(),
-            digest: policy.digest,
-            effective_digest: policy.effective,
-            phase: policy.phase,
-            tier: policy.tier,
+        policy: match in_question.as_slice() {
+            [policy] => Some(PolicyRef::from(*policy)),
+            _ => None,
+        },
+        policies: match in_question.as_slice() {
+            [_] => Vec::new(),
+            several => several.iter().map(|policy| PolicyRef::from(*policy)).collect(),
         },
         deny_lists: denials.documents.clone(),
         platforms,
     }
 }
 
+/// What the rules of one policy say. Those that are asked once for all policies are asked of the first.
+fn answers_under(context: &Context<'_>, first: bool, label: Option<&str>) -> Vec<Answer> {
+    let (mut answers, mut applies) = (Vec::new(), true);
+    for rule in context.policy.rules() {
+        let mut answer = match rule.role() {
+            Role::Always if !first => continue,
+            Role::Requirement if !applies => Answer::not_asked(rule.name()),
+            Role::Always | Role::Gate | Role::Requirement => rule.evaluate(context),
+        };
+        if rule.role() == Role::Gate {
+            applies &= answer.result.outcome == Outcome::Pass;
+        }
+        if rule.role() != Role::Always {
+            answer.result.policy = label.map(str::to_owned);
+        }
+        answers.push(answer);
+    }
+    answers
+}
+
 fn records(evidence: &Evidence) -> Vec<EvidenceRecord> {
     let mut records = Vec::new();
-    if let Signatures::Collected(found) = &evidence.signatures {
+    for found in evidence.signatures.collected() {
         let root = found.root.map(|digest| EvidenceRecord { kind: "trusted-root".to_owned(), digest });
         records.extend(root);
         records.extend(found.verified.iter().map(|statement| {

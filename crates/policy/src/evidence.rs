@@ -3,6 +3,8 @@
 //! Evidence is gathered elsewhere; here it only has its shape. Each part says plainly when it is missing, because a rule
 //! that needs it is then `unknown`. Signatures arrive as [`Verified`] values, which only a verifier can make.
 
+use std::collections::BTreeMap;
+
 use plimsoll_core::{Digest, Platform};
 use plimsoll_sbom::Problem;
 use plimsoll_verify::{Statement, Verified};
@@ -10,13 +12,15 @@ use plimsoll_vuln::Scan;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::policy::Policy;
+
 /// Everything known about one platform of one subject.
 #[derive(Debug, Clone)]
 pub struct Evidence {
     /// What was asked for and what it turned out to be.
     pub subject: SubjectFacts,
     /// Who signed it.
-    pub signatures: Signatures,
+    pub signatures: SignaturesByPolicy,
     /// What is in it.
     pub sbom: SbomFacts,
     /// What is known to be wrong with what is in it.
@@ -118,6 +122,59 @@ pub enum Signatures {
         /// Why.
         reason: String,
     },
+}
+
+/// The search for signatures under each policy. Whose keys, roots and logs count is each policy's own affair, so what was
+/// verified for one policy is no evidence for another.
+#[derive(Debug, Clone)]
+pub struct SignaturesByPolicy(Searches);
+
+#[derive(Debug, Clone)]
+enum Searches {
+    Only(Signatures),
+    Each(BTreeMap<Digest, Signatures>),
+}
+
+/// The search under the only policy there is. Under several of them, it is evidence for none.
+impl From<Signatures> for SignaturesByPolicy {
+    fn from(signatures: Signatures) -> Self {
+        Self(Searches::Only(signatures))
+    }
+}
+
+impl<'a> FromIterator<(&'a Policy, Signatures)> for SignaturesByPolicy {
+    fn from_iter<I: IntoIterator<Item = (&'a Policy, Signatures)>>(searches: I) -> Self {
+        let by_policy = searches.into_iter().map(|(policy, found)| (policy.effective_digest(), found));
+        Self(Searches::Each(by_policy.collect()))
+    }
+}
+
+impl SignaturesByPolicy {
+    /// The search under `policy`, of which there are `policies`.
+    pub(crate) fn under(&self, policy: &Policy, policies: usize) -> Option<&Signatures> {
+        match &self.0 {
+            Searches::Only(Signatures::Collected(_)) if policies > 1 => None,
+            Searches::Only(search) => Some(search),
+            Searches::Each(searches) => searches.get(&policy.effective_digest()),
+        }
+    }
+
+    /// Everything that was found, under any policy.
+    pub fn collected(&self) -> impl Iterator<Item = &Collected> {
+        let (only, each) = match &self.0 {
+            Searches::Only(search) => (Some(search), None),
+            Searches::Each(searches) => (None, Some(searches.values())),
+        };
+        only.into_iter().chain(each.into_iter().flatten()).filter_map(|search| match search {
+            Signatures::Collected(found) => Some(found),
+            Signatures::Unavailable { .. } | Signatures::Impossible { .. } => None,
+        })
+    }
+
+    /// The search under one policy.
+    pub fn get(&self, policy: &Policy) -> Option<&Signatures> {
+        self.under(policy, 1)
+    }
 }
 
 /// What was found in the search for signatures.

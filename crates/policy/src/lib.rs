@@ -1,10 +1,11 @@
 //! Policy documents, waivers, deny lists, and the verdict.
 //!
-//! This crate decides, and does nothing else: [`evaluate()`] is a pure function of a [`Policy`], [`Evidence`], [`Waiver`]s,
+//! This crate decides, and does nothing else: [`evaluate()`] is a pure function of a [`PolicySet`], [`Evidence`], [`Waiver`]s,
 //! a [`DenyList`] and a time. It opens no file, asks no network and reads no clock; key files come in through
 //! [`KeyFiles`], evidence from whoever gathered it.
 //!
 //! - [`Policy`]: what somebody wrote, strictly read, with presets applied. [`Policy::builtin`] is the default.
+//! - [`PolicySet`]: all policies in force. The worst decision of those that match holds.
 //! - [`Waiver`]: a bounded, approved exception; [`WaiverDraft`] a new one, [`WaiverReport`] one as it is shown. [`DenyList`]: what nothing may use.
 //! - [`Verdict`]: the answer, with every rule's outcome and reason. [`Verdict::combine`] joins platforms.
 //! - [`Diagnostic`]: what [`Policy::lint`] finds. [`mod@schema`]: the JSON Schemas of documents and verdict.
@@ -26,6 +27,7 @@ mod policy;
 mod report;
 mod rules;
 pub mod schema;
+mod set;
 mod setting;
 mod signers;
 mod spec;
@@ -39,7 +41,7 @@ pub use error::Error;
 pub use evaluate::evaluate;
 pub use evidence::{
     Collected, Evidence, ImageDigests, InventorySource, RejectedSignature, SbomFacts, Signatures,
-    SubjectFacts, SubjectKind, VulnerabilityFacts,
+    SignaturesByPolicy, SubjectFacts, SubjectKind, VulnerabilityFacts,
 };
 pub use kind::DocumentKind;
 pub use lint::{Code, Diagnostic, Severity};
@@ -47,6 +49,7 @@ pub use policy::{KeyFiles, Policy};
 pub use report::{SignatureClaim, WaiverReport, WaiverReports, WaiverStanding, WaiverState};
 pub use rules::vulnerabilities::UnratedAs;
 pub use rules::{Needs, RuleInfo, RuleName, built_in as built_in_rules};
+pub use set::PolicySet;
 pub use setting::Level;
 pub use signers::Signers;
 pub use spec::{OnUnknown, Phase, Tier};

@@ -156,7 +156,7 @@ impl Policy {
 /// Everything that a rule may look at.
 pub(crate) struct Context<'a> {
     pub(crate) policy: &'a Policy,
-    /// All policies about the subject, of which `policy` is one.
+    /// All policies in question, of which `policy` is one.
     pub(crate) policies: &'a [&'a Policy],
     pub(crate) evidence: &'a Evidence,
     pub(crate) waivers: &'a ApplicableWaivers,
@@ -191,6 +191,7 @@ impl Answer {
     pub(crate) fn new(rule: RuleName, outcome: Outcome, effect: Effect, reason: impl Into<String>) -> Self {
         let result = RuleResult {
             rule,
+            policy: None,
             outcome,
             effect,
             reason: reason.into(),

@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::detail::{Detail, SignerRecord};
 use crate::evidence::{ImageDigests, SubjectKind};
+use crate::policy::Policy;
 use crate::rules::RuleName;
 use crate::spec::{Instant, Phase, Tier};
 
@@ -48,8 +49,12 @@ pub struct Verdict {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Instant>")]
     pub valid_until: Option<Timestamp>,
-    /// The policy that was applied.
-    pub policy: PolicyRef,
+    /// The policy that was applied, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyRef>,
+    /// The policies that were applied, where they are several; `policy` is not there then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PolicyRef>,
     /// Deny lists that were applied beside the policy's own.
     pub deny_lists: Vec<DocumentRef>,
     /// One for each platform that the verdict covers.
@@ -84,7 +89,7 @@ pub struct PlatformVerdict {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Instant>")]
     pub valid_until: Option<Timestamp>,
-    /// Every rule, in the order in which they are applied.
+    /// Every rule, in the order in which they are applied; under several policies, one policy after the other.
     pub rules: Vec<RuleResult>,
     /// The advisory data that findings come from.
     pub database: Vec<DatabaseRecord>,
@@ -117,6 +122,9 @@ pub struct SubjectRecord {
 pub struct RuleResult {
     /// Which rule.
     pub rule: RuleName,
+    /// The policy whose rule it is, where several were applied. A rule that is asked once for all of them has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// What it found.
     pub outcome: Outcome,
     /// Whether that outcome can block. It does when the outcome is fail or unknown.
@@ -280,7 +288,25 @@ pub struct EvidenceRecord {
     pub digest: Digest,
 }
 
+impl From<&Policy> for PolicyRef {
+    fn from(policy: &Policy) -> Self {
+        Self {
+            name: policy.name.clone(),
+            origin: policy.origin.clone(),
+            digest: policy.digest,
+            effective_digest: policy.effective,
+            phase: policy.phase,
+            tier: policy.tier,
+        }
+    }
+}
+
 impl Verdict {
+    /// Every policy that was applied.
+    pub fn applied(&self) -> impl Iterator<Item = &PolicyRef> {
+        self.policy.iter().chain(&self.policies)
+    }
+
     /// The verdict over several platforms of one subject: the worst decision, the earliest end. Without any platform
     /// there is nothing that could be allowed, and no verdict.
     pub fn combine(verdicts: impl IntoIterator<Item = Self>) -> Option<Self> {
@@ -319,7 +345,8 @@ pub(crate) fn reasons(platforms: &[PlatformVerdict], decision: Decision) -> Vec<
                     .filter(|_| many)
                     .map(|p| format!(" ({p})"))
                     .unwrap_or_default();
-                let text = format!("{}{at}: {}", result.rule, result.reason);
+                let of_policy = result.policy.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
+                let text = format!("{}{of_policy}{at}: {}", result.rule, result.reason);
                 if !reasons.contains(&text) {
                     reasons.push(text);
                 }
@@ -327,7 +354,12 @@ pub(crate) fn reasons(platforms: &[PlatformVerdict], decision: Decision) -> Vec<
         }
     }
     if reasons.is_empty() {
-        reasons.push("no rule of the policy blocks it".to_owned());
+        let reason = if decision == Decision::Allow {
+            "no rule of the policy blocks it"
+        } else {
+            "there is no policy, and what no policy is about is denied"
+        };
+        reasons.push(reason.to_owned());
     }
     reasons
 }

@@ -61,6 +61,8 @@ pub struct Waiver {
 pub(crate) struct Signature {
     pub(crate) signed: Signed,
     pub(crate) bundle: Digest,
+    /// The effective digest of the policy whose roots and logs it was verified with. It counts under no other.
+    pub(crate) policy: Digest,
 }
 
 /// What the document says.
@@ -121,7 +123,11 @@ impl Waiver {
         }
         // The same strict reader as for files: a signature does not make an unknown field known.
         let mut waiver = Self::from_unsigned(&json::canonical(&statement.predicate), origin)?;
-        waiver.approvals.push(Signature { signed: Signed::of(&verified), bundle: *verified.bundle() });
+        waiver.approvals.push(Signature {
+            signed: Signed::of(&verified),
+            bundle: *verified.bundle(),
+            policy: policy.effective,
+        });
         Ok(waiver)
     }
 

@@ -17,7 +17,7 @@ use common::*;
 use plimsoll_core::{Algorithm, Digest};
 use plimsoll_policy::{
     Collected, Decision, DenyList, Detail, Disposition, Effect, Evidence, Outcome, Policy, RejectedSignature,
-    SbomFacts, Signatures, SubjectKind, Verdict, VulnerabilityFacts, evaluate,
+    SbomFacts, Signatures, SubjectKind, Verdict, VulnerabilityFacts,
 };
 use plimsoll_sbom::{Problem, ProblemCode};
 use plimsoll_vuln::{Fix, Gap, GapReason, Severity};
@@ -204,7 +204,7 @@ fn signed_by(keys: &[(&str, String)], threshold: u32) -> Policy {
 }
 
 fn with_signatures(signatures: Signatures) -> Evidence {
-    Evidence { signatures, ..evidence() }
+    Evidence { signatures: signatures.into(), ..evidence() }
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn s15_a_waiver_for_another_image_by_name_only() {
         scanned(vec![finding("CVE-2026-1", plimsoll_vuln::Severity::Critical)], Vec::new());
     let open = policy("phase: pilot\nwaivers: { allowUnsigned: I accept unsigned waivers }");
     let waivers = [unsigned(&elsewhere)];
-    let verdict = plimsoll_policy::evaluate(&open, &evidence, &waivers, &DenyList::none(), now());
+    let verdict = evaluate(&open, &evidence, &waivers, &DenyList::none(), now());
     assert_eq!(verdict.decision, plimsoll_policy::Decision::Deny);
 }
 

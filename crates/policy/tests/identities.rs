@@ -20,7 +20,7 @@ use common::*;
 use plimsoll_core::{Digest, Limits};
 use plimsoll_policy::{
     Code, Collected, Decision, DenyList, Detail, Evidence, Outcome, Policy, RejectedSignature, Severity,
-    Signatures, Verdict, Waiver, evaluate, schema,
+    Signatures, Verdict, Waiver, schema,
 };
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, NOW as SIGNED, Sigstore};
 use plimsoll_verify::{
@@ -99,7 +99,7 @@ fn of_release(more: &str) -> String {
 }
 
 fn judged(policy: &Policy, found: Collected) -> Verdict {
-    judge(policy, &Evidence { signatures: Signatures::Collected(found), ..evidence() })
+    judge(policy, &Evidence { signatures: Signatures::Collected(found).into(), ..evidence() })
 }
 
 fn found(verified: Vec<Verified<Statement>>) -> Collected {

@@ -18,7 +18,7 @@ use std::sync::LazyLock;
 use common::*;
 use plimsoll_policy::{
     Collected, Decision, DenyList, Evidence, Outcome, Policy, RejectedSignature, SbomFacts, Signatures,
-    SubjectKind, Verdict, VulnerabilityFacts, Waiver, evaluate,
+    SubjectKind, Verdict, VulnerabilityFacts, Waiver,
 };
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Sigstore};
 use plimsoll_verify::{Bundle, COSIGN_SIGN_V1, Check, Statement, Subject, TrustedRoot, Verified, verify};
@@ -131,7 +131,8 @@ fn all_evidence() -> impl Strategy<Value = Evidence> {
                     truncated,
                     undecided: undecided.then_some(left).into_iter().collect(),
                     ..Collected::default()
-                });
+                })
+                .into();
             }
             if let SbomFacts::Inventory { components: count, .. } = &mut evidence.sbom {
                 *count = components;
@@ -179,7 +180,7 @@ fn decide(policy: &Policy, evidence: &Evidence, waivers: &[Waiver]) -> Verdict {
 fn without_each(evidence: &Evidence) -> Vec<(&'static str, Evidence)> {
     let reason = || "gone".to_owned();
     let mut less = Vec::new();
-    let signatures = Signatures::Unavailable { reason: reason() };
+    let signatures = Signatures::Unavailable { reason: reason() }.into();
     less.push(("signatures", Evidence { signatures, ..evidence.clone() }));
     less.push(("sbom", Evidence { sbom: SbomFacts::Unavailable { reason: reason() }, ..evidence.clone() }));
     let vulnerabilities = VulnerabilityFacts::Unavailable { reason: reason() };
@@ -190,11 +191,11 @@ fn without_each(evidence: &Evidence) -> Vec<(&'static str, Evidence)> {
     let mut repository = evidence.clone();
     repository.subject.repository = None;
     less.push(("repository", repository));
-    if let Signatures::Collected(found) = &evidence.signatures {
+    if let Some(found) = evidence.signatures.collected().next() {
         for index in 0..found.verified.len() {
             let mut fewer = found.clone();
             fewer.verified.remove(index);
-            let signatures = Signatures::Collected(fewer);
+            let signatures = Signatures::Collected(fewer).into();
             less.push(("one signature", Evidence { signatures, ..evidence.clone() }));
         }
     }
@@ -236,11 +237,11 @@ proptest! {
         evidence in all_evidence(),
         more in 0..6_usize,
     ) {
-        let Signatures::Collected(found) = &evidence.signatures else { return Ok(()) };
+        let Some(found) = evidence.signatures.collected().next() else { return Ok(()) };
         let mut grown = found.clone();
         grown.verified.insert(0, STATEMENTS[more].clone());
         grown.rejected.push(RejectedSignature { digest: layer(), reason: "junk".to_owned() });
-        let grown = Evidence { signatures: Signatures::Collected(grown), ..evidence.clone() };
+        let grown = Evidence { signatures: Signatures::Collected(grown).into(), ..evidence.clone() };
         let of = |evidence: &Evidence| {
             let verdict = decide(&policy, evidence, &[]);
             verdict.platforms[0].rules[4].outcome

@@ -14,9 +14,7 @@
 mod common;
 
 use common::*;
-use plimsoll_policy::{
-    Collected, Decision, DenyList, Evidence, Outcome, Policy, Signatures, Waiver, evaluate,
-};
+use plimsoll_policy::{Collected, Decision, DenyList, Evidence, Outcome, Policy, Signatures, Waiver};
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Sigstore};
 use plimsoll_verify::{Bundle, COSIGN_SIGN_V1, Statement, Subject, TrustedRoot, Verified, WAIVER_V1, verify};
 use plimsoll_vuln::Severity;
@@ -99,7 +97,7 @@ fn an_address_in_capitals_is_nobody_else() {
     };
     let outcome = |a: usize, b: usize| {
         let verified = vec![verified(&signatures[a]), verified(&signatures[b])];
-        let found = Signatures::Collected(Collected { verified, ..Collected::default() });
+        let found = Signatures::Collected(Collected { verified, ..Collected::default() }).into();
         let verdict =
             evaluate(&two, &Evidence { signatures: found, ..evidence() }, &[], &DenyList::none(), now());
         rule(&verdict, "signatures").outcome

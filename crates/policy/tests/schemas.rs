@@ -15,7 +15,7 @@ mod common;
 
 use common::*;
 use plimsoll_core::yaml::{self, Size};
-use plimsoll_policy::{DenyList, Policy, evaluate, schema};
+use plimsoll_policy::{DenyList, Policy, schema};
 use serde_json::{Value, json};
 
 #[test]
@@ -70,7 +70,7 @@ fn documents_fit_their_schemas_and_mistakes_do_not() {
     let release = key();
     let spec = format!("phase: beta\nsignatures: {{ anyOf: [{{ name: r, key: {} }}] }}", release.yaml());
     let mut judged = evidence();
-    judged.signatures = signatures(vec![release.signature_of(&index())]);
+    judged.signatures = signatures(vec![release.signature_of(&index())]).into();
     judged.vulnerabilities = scanned(
         vec![
             finding("CVE-2026-1", plimsoll_vuln::Severity::Critical),

@@ -16,7 +16,7 @@ mod common;
 
 use common::*;
 use plimsoll_policy::{
-    Collected, DenyList, Evidence, Policy, RejectedSignature, Signatures, Verdict, Waiver, evaluate,
+    Collected, DenyList, Evidence, Policy, RejectedSignature, Signatures, Verdict, Waiver,
 };
 use plimsoll_verify::{Bundle, PublicKey, statement_by_key};
 use plimsoll_vuln::{Fix, Severity};
@@ -62,7 +62,8 @@ fn judged(gaps: Vec<plimsoll_vuln::Gap>) -> Verdict {
             verified: vec![signature],
             rejected: vec![RejectedSignature { digest: layer(), reason: "not a bundle".to_owned() }],
             ..Collected::default()
-        }),
+        })
+        .into(),
         vulnerabilities: scanned(findings, gaps),
         ..evidence()
     };

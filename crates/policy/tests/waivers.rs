@@ -17,7 +17,7 @@ use common::*;
 use plimsoll_core::{Classify as _, Digest, Kind, Limits, Timestamp, yaml};
 use plimsoll_policy::{
     Decision, DenyList, Detail, Disposition, Error, Evidence, Outcome, Policy, SubjectKind, Verdict, Waiver,
-    WaiverUse, evaluate,
+    WaiverUse,
 };
 use plimsoll_vuln::{Finding, Severity};
 use serde_json::{Value, json};

@@ -29,7 +29,7 @@ pub(crate) struct Check {
     /// What to judge
     #[arg(required = true, value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
-    /// Policy file, or a folder of policies and deny lists [default: the built-in policy]
+    /// Policy file, or a folder of policies and deny lists, all of which apply [default: the built-in policy]
     #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_POLICY")]
     pub(crate) policy: Option<PathBuf>,
     /// Waiver file, or a folder of waivers; may be repeated

@@ -1,7 +1,7 @@
 //! `plimsoll check`.
 
 use plimsoll_core::{Kind, Limits, Timestamp};
-use plimsoll_gather::{Access, Collection, Layers, Subject, evidence, layers, open};
+use plimsoll_gather::{Access, Collection, Layers, Subject, UnderPolicy, evidence, layers, open};
 use plimsoll_image::Source;
 use plimsoll_policy::{Decision, Evidence, Verdict, VulnerabilityFacts, evaluate};
 use plimsoll_vuln::{Database, Finding};
@@ -112,9 +112,10 @@ fn judge(text: &str, run: &Run<'_>) -> Result<Judged, Failure> {
         Subject::Registry(reference) => Some(reference.name()),
         _ => None,
     };
-    let policy = rules.policy_for(name.as_deref())?;
-    let root = roots.of(policy);
-    let waivers = documents::waivers(&arguments.waivers, policy, root, now, &access.limits, console)?;
+    let policies = rules.policies.in_question(name.as_deref());
+    let policies: Vec<UnderPolicy<'_>> =
+        policies.into_iter().map(|policy| UnderPolicy { policy, root: roots.of(policy) }).collect();
+    let waivers = documents::waivers(&arguments.waivers, &policies, now, &access.limits, console)?;
     let apart = place::evidence_repository(arguments.repository.named(), &subject, access)?;
     let opened = open(&subject, access)?;
     if let Some(remark) = opened.remark() {
@@ -125,8 +126,7 @@ fn judge(text: &str, run: &Run<'_>) -> Result<Judged, Failure> {
         &Collection {
             requested: text,
             platform: arguments.reading.platform.platform.as_ref(),
-            policy,
-            root,
+            policies: &policies,
             apart: apart.as_deref().map(|store| store as &dyn Source),
             database,
             now,
@@ -134,7 +134,8 @@ fn judge(text: &str, run: &Run<'_>) -> Result<Judged, Failure> {
             progress: &Bar::new(console),
         },
     )?;
-    let verdicts = evidence.iter().map(|evidence| evaluate(policy, evidence, &waivers, &rules.denials, now));
+    let verdicts =
+        evidence.iter().map(|evidence| evaluate(&rules.policies, evidence, &waivers, &rules.denials, now));
     let verdict = Verdict::combine(verdicts)
         .ok_or_else(|| Failure::new(Kind::Internal, format!("no evidence was gathered about {text}")))?;
     Ok(Judged { verdict, evidence })

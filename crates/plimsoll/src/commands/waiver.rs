@@ -162,15 +162,14 @@ fn show(arguments: &Show, limits: &Limits, console: Console) -> Result<Exit, Fai
     let rules = arguments.policy.as_deref().map(|path| Rules::load(Some(path), &[], limits)).transpose()?;
     let offline = plimsoll_http::Settings { offline: true, ..plimsoll_http::Settings::default() };
     let roots = Roots::new(&arguments.root, &offline)?;
-    let policies = rules.as_ref().map(|rules| rules.policies.as_slice()).unwrap_or_default();
+    let policies = || rules.iter().flat_map(|rules| rules.policies.policies());
     let mut reports = Vec::new();
     for files in by_content.values() {
         let Some(first) = files.first() else { continue };
         let mut report: WaiverReport = first.waiver.report(now);
         report.files = files.iter().map(|found| found.path.display().to_string()).collect();
         report.claims = files.iter().filter_map(|found| found.claim(limits)).collect();
-        report.standings =
-            policies.iter().map(|policy| standing(files, policy, &roots, now, limits)).collect();
+        report.standings = policies().map(|policy| standing(files, policy, &roots, now, limits)).collect();
         reports.push(report);
     }
     reports.sort_by(|a, b| (&a.name, a.content).cmp(&(&b.name, b.content)));

@@ -4,7 +4,7 @@
 //! (a missing signature, a denied digest) are results of their own, `plimsoll/RULE`. Fingerprints are made from what
 //! stays the same between builds: vulnerability, package and path; not the version, not the layer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 
 use plimsoll_core::Digest;
@@ -62,17 +62,34 @@ impl Log {
     /// Adds what a verdict blocks on, and what is waived.
     pub(crate) fn verdict(&mut self, verdict: &Verdict) {
         for platform in &verdict.platforms {
+            // Several policies judge the same finding. It is told once, as waived only where it is under all of them.
+            let mut told: HashMap<(&str, &str), &FindingRecord> = HashMap::new();
+            for result in &platform.rules {
+                let findings: Vec<&FindingRecord> = result.details.iter().filter_map(finding).collect();
+                for finding in &findings {
+                    let known = told.entry((&finding.id, &finding.component)).or_insert(finding);
+                    if finding.waived_by.is_empty() {
+                        *known = finding;
+                    }
+                }
+            }
+            let mut seen = HashSet::new();
             for result in &platform.rules {
                 let mut findings = 0;
-                for detail in &result.details {
-                    if let Detail::Finding(finding) = detail {
-                        findings += 1;
+                for finding in result.details.iter().filter_map(finding) {
+                    findings += 1;
+                    let key = (finding.id.as_str(), finding.component.as_str());
+                    if result.policy.is_none() {
                         self.judged(&verdict.requested, finding);
+                    } else if seen.insert(key) {
+                        self.judged(&verdict.requested, told.get(&key).copied().unwrap_or(finding));
                     }
                 }
                 // What blocks by its findings is told by them.
                 if result.decision() != Decision::Allow && findings == 0 {
-                    self.rule(&verdict.requested, &result.rule, &result.reason);
+                    let of_policy =
+                        result.policy.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+                    self.rule(&verdict.requested, &result.rule, &format!("{of_policy}{}", result.reason));
                 }
             }
         }
@@ -169,6 +186,13 @@ impl Log {
                 "results": self.results,
             }],
         })
+    }
+}
+
+fn finding(detail: &Detail) -> Option<&FindingRecord> {
+    match detail {
+        Detail::Finding(finding) => Some(finding),
+        _ => None,
     }
 }
 

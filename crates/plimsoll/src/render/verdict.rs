@@ -28,8 +28,15 @@ pub(crate) fn write(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io:
     for reason in &verdict.reasons {
         writeln!(out, "  because  {}", safe(reason))?;
     }
-    let policy = &verdict.policy;
-    writeln!(out, "  policy   {} ({}, {})", safe(&policy.name), safe(&policy.origin), short(&policy.digest))?;
+    for policy in verdict.applied() {
+        writeln!(
+            out,
+            "  policy   {} ({}, {})",
+            safe(&policy.name),
+            safe(&policy.origin),
+            short(&policy.digest)
+        )?;
+    }
     for list in &verdict.deny_lists {
         writeln!(out, "  denials  {} ({}, {})", safe(&list.name), safe(&list.origin), short(&list.digest))?;
     }
@@ -91,7 +98,8 @@ fn write_rule(
         (Outcome::Unknown, Effect::Report) => ("unknown", Tone::Doubt),
     };
     let mark = style.paint.paint(tone, &format!("{mark:<8}")).into_owned();
-    writeln!(out, "  {mark} {:<15} {}", result.rule.as_str(), safe(&result.reason))?;
+    let of_policy = result.policy.as_deref().map(|name| format!("{}: ", safe(name))).unwrap_or_default();
+    writeln!(out, "  {mark} {:<15} {of_policy}{}", result.rule.as_str(), safe(&result.reason))?;
     write_details(result, digests, style, out)?;
     for waiver in &result.waivers {
         write_waiver(waiver, style, out)?;

@@ -139,3 +139,40 @@ fn the_result_goes_to_a_file_whole_or_not_at_all() {
     assert_eq!(json["results"][0]["verdict"]["decision"], "deny");
     assert_eq!(std::fs::read_dir(place.path("out")).unwrap().count(), 1, "temporary files were left");
 }
+
+#[test]
+fn every_policy_of_a_folder_that_is_about_the_image_is_applied() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let (good, bad) = (patched(&registry), affected(&registry));
+    let document = |name: &str, spec: &str| {
+        let text = format!(
+            "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: {name}}}\nspec:\n  phase: pilot\n{spec}"
+        );
+        place.write(&format!("policies/{name}.yaml"), text)
+    };
+    document("company", "");
+    let shop = registry.reference("shop", "x");
+    let shop = shop.rsplit_once(':').unwrap().0;
+    document("team", &format!("  match: {{images: ['{shop}/**']}}\n  sbom: {{required: true}}\n"));
+    document("others", "  match: {images: ['elsewhere.example/**']}\n");
+    let policies = place.path("policies");
+
+    let run = place.check(&[&good, "--policy", &policies]).exits(0);
+    run.says("company (").says("team (").says("sbom            team: ").says("sbom            company: ");
+    let run = place.check(&[&bad, "--policy", &policies]).exits(10);
+    run.says("vulnerabilities of company: CVE-2024-36039").says("vulnerabilities of team: CVE-2024-36039");
+
+    let json = place.check(&[&bad, "--policy", &policies, "-o", "json"]).exits(10).json();
+    let verdict = &json["results"][0]["verdict"];
+    assert_eq!(verdict["policy"], serde_json::Value::Null);
+    assert_eq!(verdict["policies"].as_array().unwrap().len(), 2);
+    // One finding under two policies is one result for a code scanning service.
+    let log = place.check(&[&bad, "--policy", &policies, "-o", "sarif"]).exits(10).json();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    assert_eq!(results.iter().filter(|result| result["ruleId"] == "CVE-2024-36039").count(), 1);
+
+    // Where none of them is about the image, it is denied, and said once.
+    std::fs::remove_file(place.path("policies/company.yaml")).unwrap();
+    document("team", "  match: {images: ['registry.example/**']}\n");
+    place.check(&[&good, "--policy", &policies]).exits(10).says("none of 2 policies is about");
+}

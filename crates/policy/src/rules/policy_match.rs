@@ -56,7 +56,12 @@ impl Rule for PolicyMatch {
             (Some(true), Some(name)) => answer(Outcome::Pass, format!("policy {policy} is about {name}")),
             (Some(true), None) => answer(Outcome::Pass, format!("policy {policy} is about everything")),
             (Some(false), _) => {
-                let reason = format!("policy {policy} is not about {}", name.unwrap_or("this subject"));
+                let name = name.unwrap_or("this subject");
+                // One that does not match is only asked where none does.
+                let reason = match context.policies.len() {
+                    0 | 1 => format!("policy {policy} is not about {name}"),
+                    several => format!("none of {several} policies is about {name}"),
+                };
                 answer(Outcome::Fail, reason)
                     .hint("give the policy for it with --policy, or widen spec.match.images")
             }

@@ -144,9 +144,13 @@ fn evaluate(context: &Context<'_>) -> Answer {
     let policy = &context.policy.signatures;
     let effect = effect(policy.required);
     let result = |outcome, reason: String| Answer::new(NAME, outcome, effect, reason);
-    let found = match &context.evidence.signatures {
-        Signatures::Collected(found) => found,
-        Signatures::Unavailable { reason } => {
+    let found = match context.evidence.signatures.under(context.policy, context.policies.len()) {
+        Some(Signatures::Collected(found)) => found,
+        None => {
+            let reason = format!("signatures were not looked for under policy {}", context.policy.name);
+            return result(Outcome::Unknown, reason);
+        }
+        Some(Signatures::Unavailable { reason }) => {
             let hint = match context.evidence.subject.kind {
                 SubjectKind::LocalImage => {
                     "signatures are in the registry: judge the image there, by its digest"
@@ -156,7 +160,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
             return result(Outcome::Unknown, format!("signatures could not be looked for: {reason}"))
                 .hint(hint);
         }
-        Signatures::Impossible { reason } => {
+        Some(Signatures::Impossible { reason }) => {
             return result(Outcome::Unknown, format!("it cannot be signed: {reason}"));
         }
     };

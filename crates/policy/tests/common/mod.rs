@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use plimsoll_core::{Digest, Limits, Timestamp};
 use plimsoll_policy::{
     Collected, DenyList, Evidence, ImageDigests, InventorySource, Policy, RuleResult, SbomFacts, Signatures,
-    SubjectFacts, SubjectKind, Verdict, VulnerabilityFacts, Waiver, evaluate,
+    SubjectFacts, SubjectKind, Verdict, VulnerabilityFacts, Waiver,
 };
 use plimsoll_verify::{
     BUNDLE_V0_3, Bundle, COSIGN_SIGN_V1, IN_TOTO_PAYLOAD, PublicKey, Statement, Subject, Verified, WAIVER_V1,
@@ -151,7 +151,7 @@ pub fn evidence() -> Evidence {
             digests: Some(digests()),
             platform: Some("linux/amd64".parse().unwrap()),
         },
-        signatures: signatures(Vec::new()),
+        signatures: signatures(Vec::new()).into(),
         sbom: SbomFacts::Inventory {
             source: InventorySource::Cataloged,
             components: 120,
@@ -171,7 +171,7 @@ pub fn of_kind(kind: SubjectKind) -> Evidence {
     evidence.subject.pinned = None;
     if matches!(kind, SubjectKind::RootDir | SubjectKind::Sbom) {
         evidence.subject.digests = None;
-        evidence.signatures = Signatures::Impossible { reason: "a folder has no digest".to_owned() };
+        evidence.signatures = Signatures::Impossible { reason: "a folder has no digest".to_owned() }.into();
     }
     evidence
 }
@@ -262,6 +262,17 @@ pub fn waiver_with(changes: &Value) -> Value {
 
 pub fn unsigned(waiver: &Value) -> Waiver {
     Waiver::from_unsigned(waiver.to_string().as_bytes(), "w.yaml").unwrap()
+}
+
+/// The verdict under one policy.
+pub fn evaluate(
+    policy: &Policy,
+    evidence: &Evidence,
+    waivers: &[Waiver],
+    denials: &DenyList,
+    now: Timestamp,
+) -> Verdict {
+    plimsoll_policy::evaluate(&policy.clone().into(), evidence, waivers, denials, now)
 }
 
 pub fn judge(policy: &Policy, evidence: &Evidence) -> Verdict {

@@ -1,0 +1,121 @@
+//! The search for an image's signatures under each policy.
+//!
+//! Owns where is looked, in which order, and when it is enough. What a signature is worth is the policy's question.
+
+use plimsoll_core::{Digest, Limits, Timestamp};
+use plimsoll_image::Source;
+use plimsoll_policy::{
+    Collected, ImageDigests, Policy, RejectedSignature, Signatures, SignaturesByPolicy, Signers,
+};
+use plimsoll_signing::evidence::{Bundles, Search, SkipReason};
+use plimsoll_verify::{Bundle, TrustedRoot};
+
+use crate::attached::on_all_processors;
+use crate::evidence::{Collection, UnderPolicy, with_hint};
+
+/// Looks for signatures on the index and on the platform's manifest, place by place as [`Search`] has it, until what was found
+/// satisfies every policy. What is there is fetched once, and verified for each policy by its own trust. Not being able to look
+/// is not the same as finding none: it makes the search unavailable, whatever else was found.
+pub(crate) fn signatures(
+    source: &dyn Source,
+    digests: &ImageDigests,
+    collection: &Collection<'_>,
+) -> SignaturesByPolicy {
+    if !collection.needs().signatures {
+        let reason = "no rule of the policy needs signatures".to_owned();
+        return Signatures::Unavailable { reason }.into();
+    }
+    let source = collection.apart.unwrap_or(source);
+    let (limits, now) = (collection.layers.limits(), collection.now);
+    let subjects: Vec<Digest> = [Some(digests.manifest), digests.index].into_iter().flatten().collect();
+    let mut search = Search::new(source, &subjects, limits);
+    let mut policies: Vec<FoundForPolicy<'_>> = collection.policies.iter().map(FoundForPolicy::new).collect();
+    loop {
+        let mut unsatisfied: Vec<_> = policies.iter_mut().filter(|policy| !policy.satisfied).collect();
+        if unsatisfied.is_empty() {
+            break;
+        }
+        match search.next_place() {
+            Ok(Some(place)) => {
+                for policy in unsatisfied {
+                    for (subject, found) in &place {
+                        policy.add(found, subject, now, limits);
+                    }
+                    policy.satisfied = policy.is_satisfied(digests, now);
+                }
+            }
+            Ok(None) => break,
+            Err(error) => {
+                for policy in &mut unsatisfied {
+                    policy.failed = Some(with_hint(&error));
+                }
+                break;
+            }
+        }
+    }
+    policies.into_iter().map(FoundForPolicy::finish).collect()
+}
+
+/// What was found for whom one policy names.
+struct FoundForPolicy<'a> {
+    under: &'a UnderPolicy<'a>,
+    signers: Signers,
+    all: Collected,
+    satisfied: bool,
+    failed: Option<String>,
+}
+
+impl<'a> FoundForPolicy<'a> {
+    fn new(under: &'a UnderPolicy<'a>) -> Self {
+        let root = under.root.ok().map(TrustedRoot::digest);
+        Self {
+            under,
+            signers: under.policy.image_signers(),
+            all: Collected { root, ..Collected::default() },
+            satisfied: false,
+            failed: None,
+        }
+    }
+
+    fn is_satisfied(&self, digests: &ImageDigests, now: Timestamp) -> bool {
+        // A policy that names nobody is satisfied by nothing, and still says whether there are signatures.
+        let all = &self.all;
+        let nothing = all.verified.is_empty() && all.rejected.is_empty() && all.undecided.is_empty();
+        !nothing && self.under.policy.is_satisfied_by(all, digests, now)
+    }
+
+    /// Verifies what was found about `subject`.
+    fn add(&mut self, found: &Bundles, subject: &Digest, now: Timestamp, limits: &Limits) {
+        let (signers, root, all) = (&self.signers, self.under.root.ok(), &mut self.all);
+        let outcomes = on_all_processors(&found.found, |found| {
+            let bundle = Bundle::parse(&found.bytes, limits)?;
+            signers.verify(&bundle, root, now, |check| found.verify(subject, check, limits))
+        });
+        all.truncated |= found.truncated;
+        for (found, outcome) in found.found.iter().zip(outcomes) {
+            let left = |reason: String| RejectedSignature { digest: found.digest, reason };
+            match outcome {
+                Ok(statement) => all.verified.push(statement),
+                Err(error @ plimsoll_verify::Error::NoTrustedRoot) => {
+                    let why = self.under.root.err().map_or_else(|| error.to_string(), str::to_owned);
+                    all.undecided.push(left(why));
+                }
+                Err(error) => all.rejected.push(left(error.to_string())),
+            }
+        }
+        // Other artifacts, such as an SBOM, are not bad signatures.
+        let broken = found.skipped.iter().filter(|s| !matches!(s.reason, SkipReason::OtherArtifact { .. }));
+        all.rejected.extend(broken.map(|skipped| RejectedSignature {
+            digest: skipped.descriptor.digest,
+            reason: skipped.reason.to_string(),
+        }));
+    }
+
+    fn finish(self) -> (&'a Policy, Signatures) {
+        let signatures = match self.failed {
+            Some(reason) => Signatures::Unavailable { reason },
+            None => Signatures::Collected(self.all),
+        };
+        (self.under.policy, signatures)
+    }
+}

@@ -55,12 +55,20 @@ const HOUSE: &[Room] = &[
         Network,
         &["core", "verify", "image", "sbom", "vuln", "policy", "http", "cloud", "registry", "signing"],
     ),
+    Room {
+        in_tests: &["cloud", "registry"],
+        ..room(
+            "judge",
+            Network,
+            &["core", "files", "verify", "image", "vuln", "policy", "http", "signing", "gather"],
+        )
+    },
     room(
         "plimsoll",
         Network,
         &[
             "core", "files", "verify", "image", "sbom", "vuln", "policy", "http", "feeds", "cloud",
-            "registry", "signing", "gather",
+            "registry", "signing", "gather", "judge",
         ],
     ),
 ];

@@ -96,7 +96,7 @@ impl Cloud {
         let fetched = google::credentials(environment, client).await?;
         Ok(fetched.and_then(|granted| match granted.login {
             Login::Password { password, .. } => Some(password),
-            _ => None,
+            Login::IdentityToken(_) => None,
         }))
     }
 

@@ -4,7 +4,7 @@
 //! target, `fsync` of the folder. Anything less can leave an empty or torn file after a power failure, because a rename
 //! may reach the disk before the data does.
 //!
-//! [`cache`] keeps what can be fetched again: bounded, and not durable.
+//! [`read`] reads a file that somebody named, within a limit. [`cache`] keeps what can be fetched again: bounded, and not durable.
 
 pub mod cache;
 
@@ -13,7 +13,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Classify, Kind};
+use plimsoll_core::{Classify, Kind, LimitExceeded};
 
 /// Who may read the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,9 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A file is larger than what is read of its kind.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
     /// [`create`] was asked for a file that is already there.
     #[error("{} exists already", path.display())]
     Exists {
@@ -69,6 +72,7 @@ impl Classify for Error {
         match self {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Io { .. } | Self::Shared { .. } => Kind::Failed,
+            Self::Limit(_) => Kind::Usage,
             Self::Exists { .. } => Kind::Conflict,
         }
     }
@@ -82,9 +86,20 @@ impl Classify for Error {
             Self::Shared { path, .. } => {
                 Some(format!("chmod go-w {}, or choose another folder", path.display()))
             }
-            Self::Io { .. } => None,
+            Self::Io { .. } | Self::Limit(_) => None,
         }
     }
+}
+
+/// Reads the file at `path`, at most `limit` bytes; `name` is the limit's.
+pub fn read(path: &Path, limit: u64, name: &'static str) -> Result<Vec<u8>, Error> {
+    let unreadable = |source| Error::Io { step: "read", path: path.to_owned(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    plimsoll_core::read::to_end(file, limit, name, &path.display().to_string()).map_err(|error| match error {
+        plimsoll_core::read::Error::Limit(limit) => limit.into(),
+        plimsoll_core::read::Error::Io { source, .. } => unreadable(source),
+        other => unreadable(io::Error::other(other)),
+    })
 }
 
 /// Replaces the file at `path` by `bytes`, readable by everybody.

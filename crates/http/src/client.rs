@@ -78,7 +78,7 @@ impl Client {
     /// A redirect is returned like any other answer. 429 and 5xx (but 501) are errors after the last attempt.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
         let pace = self.pace(&request);
-        self.within(&request, &pace, self.shared.attempts(&request, &pace)).await
+        self.within(&request, &pace, Box::pin(self.shared.attempts(&request, &pace))).await
     }
 
     /// Like [`Client::send`], and follows up to five redirects of a GET or HEAD.
@@ -87,7 +87,7 @@ impl Client {
     /// never leads from https to plain http. Redirects of other methods are returned.
     pub async fn send_following(&self, request: Request) -> Result<Response, Error> {
         let pace = self.pace(&request);
-        self.within(&request, &pace, self.shared.hops(&request, &pace)).await
+        self.within(&request, &pace, Box::pin(self.shared.hops(&request, &pace))).await
     }
 
     /// The same client for work that `cancel` stops: calls of it and bodies that are being read end with

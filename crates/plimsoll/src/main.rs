@@ -6,7 +6,6 @@
 mod args;
 mod commands;
 mod config;
-mod documents;
 mod failure;
 mod output;
 mod progress;

@@ -1,26 +1,25 @@
 //! What the arguments mean, with environment and files merged. Commands see only this.
 
-mod roots;
 mod signer;
 mod trust;
 
 use std::fmt;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use plimsoll_cloud::{Cloud, Mode};
-use plimsoll_core::{Kind, LimitExceeded, Limits, Timestamp, clock, read};
+use plimsoll_core::{Kind, Limits, Timestamp, clock};
 use plimsoll_gather::Registries;
 use plimsoll_http::{ClientCertificate, HostTls};
+use plimsoll_judge::Roots;
 use plimsoll_registry::{Cache, RegistryConfig};
 use plimsoll_signing::key::{self, KeyAccess, Secret};
 use plimsoll_signing::{PrivateKey, SigningKey, Zeroizing};
 
 use crate::args::cache_flags::Caching;
 use crate::args::shared::{CloudIdentity, DatabaseChoice, Instant, Network};
+use crate::args::trust_flags::RootChoice;
 use crate::failure::Failure;
 
-pub(crate) use roots::Roots;
 pub(crate) use signer::Signing;
 pub(crate) use trust::{TrustSettings, public_key, trusted_root};
 
@@ -167,47 +166,13 @@ pub(crate) fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
 
 /// As [`read_file`], saying which limit it is.
 pub(crate) fn read_within(path: &Path, limit: u64, name: &'static str) -> Result<Vec<u8>, Failure> {
-    let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
-    read::to_end(file, limit, name, &path.display().to_string()).map_err(|error| match error {
-        read::Error::Io { source, .. } => cannot_read(path, &source),
-        other => Failure::new(Kind::Usage, other.to_string()),
-    })
+    Ok(plimsoll_files::read(path, limit, name)?)
 }
 
-/// Reads a policy, waiver or deny list. Which of them it is shows when it is read, so the larger limit counts here;
-/// [`document_fits`] is for those that are no deny list.
-pub(crate) fn read_document(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
-    let limit = limits.document_bytes.max(limits.deny_list_bytes);
-    let name = if limit == limits.deny_list_bytes { "deny_list_bytes" } else { "document_bytes" };
-    read_within(path, limit, name)
-}
-
-/// Refuses what is too large to be a policy or waiver.
-pub(crate) fn document_fits(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(), Failure> {
-    if bytes.len() as u64 <= limits.document_bytes {
-        return Ok(());
-    }
-    let what = path.display().to_string();
-    let exceeded = LimitExceeded::new("document_bytes", limits.document_bytes, what);
-    Err(Failure::new(Kind::Usage, exceeded.to_string()))
-}
-
-/// The files behind `path`: itself, or the documents in it in the order of their names.
-pub(crate) fn documents(path: &Path, is_document: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, Failure> {
-    let metadata = std::fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
-    if !metadata.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let entries = std::fs::read_dir(path).map_err(|error| cannot_read(path, &error))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|error| cannot_read(path, &error))?;
-        if entry.file_name().to_str().is_some_and(&is_document) && entry.path().is_file() {
-            files.push(entry.path());
-        }
-    }
-    files.sort();
-    Ok(files)
+/// The trusted roots of the flags: the file that they name, which is read at once, or an instance.
+pub(crate) fn roots(choice: &RootChoice, http: &plimsoll_http::Settings) -> Result<Roots, Failure> {
+    let named = choice.trusted_root.as_deref().map(trusted_root).transpose()?;
+    Ok(Roots::new(named, choice.instance.clone(), trust_folder().ok(), http.clone()))
 }
 
 /// What a file that cannot be read ends with.

@@ -56,11 +56,10 @@ pub(super) fn keys(access: &Access) -> KeyAccess {
 
 /// The repository in which evidence is kept apart from the images: what was named, or as for cosign `COSIGN_REPOSITORY`,
 /// which is about images in registries.
-pub(super) fn evidence_repository(
+pub(super) fn evidence_reference(
     named: Option<&str>,
     subject: &Subject,
-    access: &Access,
-) -> Result<Option<Box<dyn Store>>, Failure> {
+) -> Result<Option<Reference>, Failure> {
     let variable = match subject {
         Subject::Registry(_) => std::env::var("COSIGN_REPOSITORY").ok().filter(|value| !value.is_empty()),
         _ => None,
@@ -70,6 +69,16 @@ pub(super) fn evidence_repository(
         Failure::new(Kind::Usage, format!("evidence repository {name}: {error}"))
             .with_hint("name a repository, such as registry.example/team/evidence")
     })?;
+    Ok(Some(reference))
+}
+
+/// The same, opened.
+pub(super) fn evidence_repository(
+    named: Option<&str>,
+    subject: &Subject,
+    access: &Access,
+) -> Result<Option<Box<dyn Store>>, Failure> {
+    let Some(reference) = evidence_reference(named, subject)? else { return Ok(None) };
     Ok(Some(Box::new(open_registry(&reference, access)?)))
 }
 

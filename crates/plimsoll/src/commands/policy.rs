@@ -6,11 +6,10 @@ use serde::Serialize;
 
 use crate::args::db::Format;
 use crate::args::policy::{Command, Document, Lint, Policy, Schema};
-use crate::documents::{is_document, is_trusted_root, parse_policy};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render::table::{Paint, Tone, count, safe};
-use crate::settings;
+use plimsoll_judge::documents::{self, is_document, is_trusted_root, parse_policy};
 
 /// The version of the JSON result.
 const LINT_V1: &str = "plimsoll.dev/policy-lint/v1";
@@ -37,17 +36,17 @@ pub(super) fn run(arguments: &Policy, limits: &Limits, console: Console) -> Resu
 }
 
 fn lint(arguments: &Lint, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let mut documents = Vec::new();
+    let mut linted = Vec::new();
     for path in &arguments.paths {
-        for file in settings::documents(path, is_document)? {
-            let bytes = settings::read_document(&file, limits)?;
+        for file in documents::files(path, is_document)? {
+            let bytes = documents::read(&file, limits)?;
             let origin = file.display().to_string();
             if is_trusted_root(&bytes) {
                 continue;
             }
             let kind = DocumentKind::of(&bytes, &origin)?;
             if kind != DocumentKind::DenyList {
-                settings::document_fits(&bytes, &file, limits)?;
+                documents::fits(&bytes, &file, limits)?;
             }
             let diagnostics = match kind {
                 DocumentKind::Policy => parse_policy(&bytes, &file)?.lint(clock::now()),
@@ -61,18 +60,18 @@ fn lint(arguments: &Lint, limits: &Limits, console: Console) -> Result<Exit, Fai
                     ));
                 }
             };
-            documents.push(Linted { file: origin, diagnostics });
+            linted.push(Linted { file: origin, diagnostics });
         }
     }
-    let all = || documents.iter().flat_map(|document| &document.diagnostics);
+    let all = || linted.iter().flat_map(|document| &document.diagnostics);
     let errors = all().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     let found = all().count();
-    let (read, plural) = (documents.len(), if documents.len() == 1 { "document" } else { "documents" });
+    let (read, plural) = (linted.len(), if linted.len() == 1 { "document" } else { "documents" });
     match arguments.output {
-        Format::Json => output::emit_json(None, &Report { schema_version: LINT_V1, documents })?,
+        Format::Json => output::emit_json(None, &Report { schema_version: LINT_V1, documents: linted })?,
         Format::Table => output::emit(None, |out| {
             let paint = Paint(console.stdout_colors());
-            for document in &documents {
+            for document in &linted {
                 for diagnostic in &document.diagnostics {
                     let tone = if diagnostic.severity == Severity::Error { Tone::Bad } else { Tone::Doubt };
                     let label = format!("{}[{}]", diagnostic.severity, diagnostic.code);

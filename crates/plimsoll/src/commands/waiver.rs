@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use jiff::SignedDuration;
 use plimsoll_core::{Digest, Kind, Limits, Timestamp, clock};
 use plimsoll_files::Mode;
+use plimsoll_judge::documents::{self, beside, is_bundle, waiver_files};
+use plimsoll_judge::{Roots, Ruleset};
 use plimsoll_policy::{
     Error as PolicyError, Policy, SignatureClaim, Waiver as Document, WaiverDraft, WaiverReport,
     WaiverReports, WaiverStanding,
@@ -15,12 +17,11 @@ use plimsoll_verify::Bundle;
 
 use crate::args::db::Format;
 use crate::args::waiver::{Command, New, Rule, Show, Sign, Waiver};
-use crate::documents::{Rules, beside, is_bundle, waiver_files};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
 use crate::render::table::Paint;
-use crate::settings::{self, Roots, Signing};
+use crate::settings::{self, Signing};
 
 pub(super) fn run(arguments: &Waiver, limits: &Limits, console: Console) -> Result<Exit, Failure> {
     match &arguments.command {
@@ -137,8 +138,8 @@ fn sign(arguments: &Sign, limits: &Limits, console: Console) -> Result<Exit, Fai
 
 /// The waiver in a document that nobody need have signed.
 fn document(path: &Path, limits: &Limits) -> Result<Document, Failure> {
-    let bytes = settings::read_document(path, limits)?;
-    settings::document_fits(&bytes, path, limits)?;
+    let bytes = documents::read(path, limits)?;
+    documents::fits(&bytes, path, limits)?;
     Ok(Document::from_unsigned(&bytes, &path.display().to_string())?)
 }
 
@@ -159,9 +160,9 @@ fn show(arguments: &Show, limits: &Limits, console: Console) -> Result<Exit, Fai
             by_content.entry(found.waiver.content()).or_default().push(found);
         }
     }
-    let rules = arguments.policy.as_deref().map(|path| Rules::load(Some(path), &[], limits)).transpose()?;
+    let rules = arguments.policy.as_deref().map(|path| Ruleset::load(Some(path), &[], limits)).transpose()?;
     let offline = plimsoll_http::Settings { offline: true, ..plimsoll_http::Settings::default() };
-    let roots = Roots::new(&arguments.root, &offline)?;
+    let roots = settings::roots(&arguments.root, &offline)?;
     let policies = || rules.iter().flat_map(|rules| rules.policies.policies());
     let mut reports = Vec::new();
     for files in by_content.values() {
@@ -191,8 +192,8 @@ fn read(path: PathBuf, limits: &Limits) -> Result<Found, Failure> {
     if !is_bundle(&origin) {
         return Ok(Found { waiver: document(&path, limits)?, path, bundle: None });
     }
-    let bytes = settings::read_document(&path, limits)?;
-    settings::document_fits(&bytes, &path, limits)?;
+    let bytes = documents::read(&path, limits)?;
+    documents::fits(&bytes, &path, limits)?;
     let waiver = Document::dangerous_from_unverified_bundle(&bytes, &origin, limits)?;
     Ok(Found { path, waiver, bundle: Some(bytes) })
 }
@@ -216,7 +217,7 @@ fn standing(
     now: Timestamp,
     limits: &Limits,
 ) -> WaiverStanding {
-    let root = roots.of(policy);
+    let root = roots.root_for(policy, now);
     let (mut held, mut refused) = (Vec::new(), None);
     for found in files {
         let Some(bundle) = &found.bundle else { continue };

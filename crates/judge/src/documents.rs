@@ -1,0 +1,245 @@
+//! Policies, deny lists and waivers from files and folders.
+//!
+//! A document is what a file says it is by its `kind`, and a file is looked at when its name ends in `.yaml`, `.yml`,
+//! `.json` (documents) or `.sigstore.json` (signed ones).
+
+use std::path::{Component, Path, PathBuf};
+
+use plimsoll_core::{LimitExceeded, Limits, Timestamp};
+use plimsoll_gather::UnderPolicy;
+use plimsoll_policy::{DenyList, DocumentKind, Error as PolicyError, Policy, PolicySet, Waiver};
+
+use crate::Error;
+
+/// Of the files that a policy names, public keys and a trusted root; whoever reads them has bounds of their own.
+const NAMED_FILE_BYTES: u64 = 4 << 20;
+
+/// Policies, and the digests that are denied whatever they say.
+#[derive(Debug)]
+pub struct Ruleset {
+    /// The policies.
+    pub policies: PolicySet,
+    /// What is denied.
+    pub denials: DenyList,
+}
+
+impl Ruleset {
+    /// Reads `policy` (a file or a folder) and `deny_lists`; the built-in policy where none is given.
+    pub fn load(policy: Option<&Path>, deny_lists: &[PathBuf], limits: &Limits) -> Result<Self, Error> {
+        let (mut policies, mut denials) = (Vec::new(), DenyList::none());
+        match policy {
+            None => policies.push(Policy::builtin()),
+            Some(path) => {
+                for file in files(path, is_document)? {
+                    match read_rules(&file, limits)? {
+                        Some(RulesDocument::Policy(policy)) => policies.push(*policy),
+                        Some(RulesDocument::DenyList(list)) => denials.add(list),
+                        None => {}
+                    }
+                }
+                if policies.is_empty() {
+                    return Err(Error::NoPolicy { place: path.to_owned() });
+                }
+            }
+        }
+        for path in deny_lists {
+            let bytes = read(path, limits)?;
+            denials.add(DenyList::parse(&bytes, &path.display().to_string())?);
+        }
+        Ok(Self { policies: PolicySet::new(policies), denials })
+    }
+}
+
+/// A document in a folder of policies.
+enum RulesDocument {
+    Policy(Box<Policy>),
+    DenyList(DenyList),
+}
+
+/// The policy or deny list in `file`, if it holds one.
+fn read_rules(file: &Path, limits: &Limits) -> Result<Option<RulesDocument>, Error> {
+    let bytes = read(file, limits)?;
+    let origin = file.display().to_string();
+    if is_trusted_root(&bytes) {
+        return Ok(None);
+    }
+    match DocumentKind::of(&bytes, &origin)? {
+        DocumentKind::Policy => {
+            fits(&bytes, file, limits)?;
+            Ok(Some(RulesDocument::Policy(Box::new(parse_policy(&bytes, file)?))))
+        }
+        DocumentKind::DenyList => Ok(Some(RulesDocument::DenyList(DenyList::parse(&bytes, &origin)?))),
+        // Waivers may lie beside policies; naming them as waivers is what makes them count.
+        DocumentKind::Waiver => Ok(None),
+        _ => Err(Error::OtherDocument { origin }),
+    }
+}
+
+/// Whether these are the bytes of a trusted root, which lies beside the policies that name it.
+pub fn is_trusted_root(bytes: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Head {
+        media_type: String,
+    }
+    let head: Result<Head, _> = serde_json::from_slice(bytes);
+    head.is_ok_and(|head| head.media_type.starts_with("application/vnd.dev.sigstore.trustedroot"))
+}
+
+/// Reads the policy in `bytes`; key files are relative to the folder of `file`.
+pub fn parse_policy(bytes: &[u8], file: &Path) -> Result<Policy, Error> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let key_file = |path: &str| {
+        plimsoll_files::read(&folder.join(path), NAMED_FILE_BYTES, "document_bytes")
+            .map_err(|error| error.to_string())
+    };
+    Ok(Policy::parse(bytes, &file.display().to_string(), &key_file)?)
+}
+
+/// A waiver as it lies in a file, signed or not. Whether it counts is found out for each policy.
+#[derive(Debug, Clone)]
+pub struct WaiverDocument {
+    origin: String,
+    bytes: Vec<u8>,
+}
+
+/// The waivers that may count, and those that nobody signed who may approve them.
+#[derive(Debug, Default)]
+pub struct AcceptedWaivers {
+    /// They may count; how far is the verdict's question.
+    pub waivers: Vec<Waiver>,
+    /// Why others were left out.
+    pub refused: Vec<PolicyError>,
+}
+
+impl WaiverDocument {
+    /// Reads the waivers in `paths`, files or folders.
+    pub fn load(paths: &[PathBuf], limits: &Limits) -> Result<Vec<Self>, Error> {
+        let mut documents = Vec::new();
+        for path in paths {
+            let files = waiver_files(path)?;
+            for file in &files {
+                // The document that a bundle beside it carries signed counts once, as signed.
+                if files.contains(&beside(file)) {
+                    continue;
+                }
+                let bytes = read(file, limits)?;
+                fits(&bytes, file, limits)?;
+                documents.push(Self { origin: file.display().to_string(), bytes });
+            }
+        }
+        Ok(documents)
+    }
+
+    /// The waivers among `documents` that one of `policies` may accept. A signed one that no approver of any of them signed
+    /// is left out and told; a document that is no waiver is an error.
+    pub fn accepted(
+        documents: &[Self],
+        policies: &[UnderPolicy<'_>],
+        now: Timestamp,
+        limits: &Limits,
+    ) -> Result<AcceptedWaivers, Error> {
+        let mut accepted = AcceptedWaivers::default();
+        for Self { origin, bytes } in documents {
+            if !is_bundle(origin) {
+                accepted.waivers.push(Waiver::from_unsigned(bytes, origin)?);
+                continue;
+            }
+            let (mut signed, mut refused) = (Vec::new(), Vec::new());
+            for UnderPolicy { policy, root } in policies {
+                match Waiver::from_bundle(bytes, origin, policy, *root, now, limits) {
+                    Ok(waiver) => signed.push(waiver),
+                    Err(error @ PolicyError::WaiverSignature { .. }) => refused.push(error),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            if signed.is_empty() {
+                accepted.refused.append(&mut refused);
+            }
+            accepted.waivers.append(&mut signed);
+        }
+        Ok(accepted)
+    }
+}
+
+/// Reads a policy, waiver or deny list. Which of them it is shows when it is read, so the larger limit counts here; [`fits`]
+/// is for those that are no deny list.
+pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
+    let limit = limits.document_bytes.max(limits.deny_list_bytes);
+    let name = if limit == limits.deny_list_bytes { "deny_list_bytes" } else { "document_bytes" };
+    Ok(plimsoll_files::read(path, limit, name)?)
+}
+
+/// Refuses what is too large to be a policy or waiver.
+pub fn fits(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(), Error> {
+    if bytes.len() as u64 <= limits.document_bytes {
+        return Ok(());
+    }
+    let what = path.display().to_string();
+    let exceeded = LimitExceeded::new("document_bytes", limits.document_bytes, what);
+    Err(plimsoll_files::Error::from(exceeded).into())
+}
+
+/// The files behind `path`: itself, or the documents in it in the order of their names.
+pub fn files(path: &Path, is_document: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, Error> {
+    let unreadable = |source| plimsoll_files::Error::Io { step: "read", path: path.to_owned(), source };
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if entry.file_name().to_str().is_some_and(&is_document) && entry.path().is_file() {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The files behind `path` that may hold a waiver, signed or not.
+pub fn waiver_files(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    files(path, |name| is_bundle(name) || is_document(name))
+}
+
+/// Where `waiver sign` puts the signed form of the document `waiver`.
+pub fn beside(waiver: &Path) -> PathBuf {
+    let mut path = waiver.as_os_str().to_owned();
+    path.push(".sigstore.json");
+    path.into()
+}
+
+/// A file that holds a policy, waiver or deny list, by its name. Editors' hidden files are none.
+pub fn is_document(name: &str) -> bool {
+    let extension = Path::new(name).extension().and_then(|e| e.to_str());
+    let hidden = Path::new(name).components().next_back().is_some_and(
+        |last| matches!(last, Component::Normal(n) if n.to_str().is_some_and(|n| n.starts_with('.'))),
+    );
+    matches!(extension, Some("yaml" | "yml" | "json")) && !hidden && !is_bundle(name)
+}
+
+/// A file that holds a signed document, by its name.
+pub fn is_bundle(name: &str) -> bool {
+    name.ends_with(".sigstore.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_told_apart_by_name() {
+        for (name, yaml, bundle) in [
+            ("a.yaml", true, false),
+            ("a.yml", true, false),
+            ("a.json", true, false),
+            ("a.yaml.sigstore.json", false, true),
+            (".a.yaml.swp", false, false),
+            (".hidden.yaml", false, false),
+            ("key.pub", false, false),
+        ] {
+            assert_eq!((is_document(name), is_bundle(name)), (yaml, bundle), "{name}");
+        }
+    }
+}

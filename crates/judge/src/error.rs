@@ -1,0 +1,84 @@
+//! What can keep a verdict from being made.
+
+use std::path::PathBuf;
+
+use plimsoll_core::{Classify, Kind, Stopped};
+
+/// Why there is no verdict. Evidence that is missing is no error: the verdict says what came of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file cannot be read.
+    #[error(transparent)]
+    File(#[from] plimsoll_files::Error),
+    /// Nothing to judge by.
+    #[error("no policy in {}", place.display())]
+    NoPolicy {
+        /// The file or folder.
+        place: PathBuf,
+    },
+    /// A document of a kind that no rule is made of.
+    #[error("{origin} is of a kind that no rule is made of")]
+    OtherDocument {
+        /// The file.
+        origin: String,
+    },
+    /// A policy, waiver or deny list cannot be used.
+    #[error(transparent)]
+    Document(#[from] plimsoll_policy::Error),
+    /// A trusted root cannot be used.
+    #[error(transparent)]
+    Root(#[from] plimsoll_verify::Error),
+    /// The subject cannot be opened or read whole.
+    #[error(transparent)]
+    Gather(#[from] plimsoll_gather::Error),
+    /// Whoever asked does not wait any more.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// As many judgements wait as may.
+    #[error("{waiting} judgements wait already")]
+    Busy {
+        /// How many.
+        waiting: usize,
+    },
+    /// There was nothing to evaluate: a defect.
+    #[error("no evidence was gathered about {subject}")]
+    NoEvidence {
+        /// The subject.
+        subject: String,
+    },
+    /// A judgement ended without a result: a defect.
+    #[error("the judgement of {subject} stopped unexpectedly")]
+    Lost {
+        /// The subject.
+        subject: String,
+    },
+}
+
+impl Classify for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::File(error) => error.kind(),
+            Self::NoPolicy { .. } | Self::OtherDocument { .. } => Kind::Usage,
+            Self::Document(error) => error.kind(),
+            Self::Root(error) => error.kind(),
+            Self::Gather(error) => error.kind(),
+            Self::Stopped(stopped) => stopped.kind(),
+            Self::Busy { .. } => Kind::Transient,
+            Self::NoEvidence { .. } | Self::Lost { .. } => Kind::Internal,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::File(error) => error.hint(),
+            Self::NoPolicy { .. } => {
+                Some("a policy is a .yaml, .yml or .json file with kind: Policy".to_owned())
+            }
+            Self::Document(error) => error.hint(),
+            Self::Root(error) => error.hint(),
+            Self::Gather(error) => error.hint(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What judges, made once and asked many times.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use plimsoll_core::{Cancel, Platform, Reference, Swap, Timestamp};
+use plimsoll_gather::{
+    Access, Collection, Layers, Subject, UnderPolicy, evidence, layers, open, open_registry,
+};
+use plimsoll_image::{Progress, Source};
+use plimsoll_policy::{Error as PolicyError, Evidence, Verdict, evaluate};
+use plimsoll_vuln::Database;
+
+use crate::documents::{Ruleset, WaiverDocument};
+use crate::{Error, Roots};
+
+/// What is judged by. Replacing one of them leaves the others as they are.
+#[derive(Clone)]
+pub struct Inputs {
+    /// Policies and deny lists.
+    pub rules: Arc<Ruleset>,
+    /// Waivers, as they lie in their files.
+    pub waivers: Arc<Vec<WaiverDocument>>,
+    /// What certificates are verified with.
+    pub roots: Arc<Roots>,
+    /// The advisory database, or why there is none: there is still a verdict, in which the rule that needs it is unknown.
+    pub database: Arc<Result<Database, plimsoll_vuln::Error>>,
+}
+
+/// Judges subjects, several at a time. Clients and their connections, and what layers yielded, are shared by all judgements;
+/// what is judged by can be replaced meanwhile.
+pub struct Judge {
+    access: Access,
+    layers: Layers,
+    inputs: Swap<Inputs>,
+    /// One replacement after the other: each sees what the one before left.
+    replacing: Mutex<()>,
+}
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What the user named.
+    pub subject: String,
+    /// The one platform to look at; without it, every runnable one.
+    pub platform: Option<Platform>,
+    /// The repository with the evidence, where that is not beside the image.
+    pub evidence_repository: Option<Reference>,
+    /// What counts as now.
+    pub now: Timestamp,
+    /// Stops the judgement when nobody waits for it any more.
+    pub cancel: Cancel,
+}
+
+/// A verdict, and what it was made from.
+#[derive(Debug)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The evidence, one for each platform.
+    pub evidence: Vec<Evidence>,
+    /// What the verdict does not show and its reader should know.
+    pub remark: Option<String>,
+    /// Waivers that do not count, and why.
+    pub refused_waivers: Vec<PolicyError>,
+}
+
+impl Judge {
+    /// Reads subjects by `access`, and judges them by `inputs`.
+    pub fn new(access: Access, inputs: Inputs) -> Self {
+        let layers = layers(&access.limits);
+        Self { access, layers, inputs: Swap::new(inputs), replacing: Mutex::new(()) }
+    }
+
+    /// Replaces what is judged by. Judgements that have begun end with what they began with.
+    pub fn replace(&self, change: impl FnOnce(Inputs) -> Inputs) {
+        let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let inputs = Inputs::clone(&self.inputs.get());
+        self.inputs.set(change(inputs));
+    }
+
+    /// Judges one subject. Not to be called from asynchronous work; that goes through [`crate::Pool`].
+    pub fn judge(&self, request: &Request, progress: &dyn Progress) -> Result<Judgement, Error> {
+        request.cancel.check()?;
+        let inputs = self.inputs.get();
+        let access = self.access.under(&request.cancel);
+        let subject = Subject::parse(&request.subject)?;
+        let name = match &subject {
+            Subject::Registry(reference) => Some(reference.name()),
+            _ => None,
+        };
+        let rules = &inputs.rules;
+        let policies: Vec<UnderPolicy<'_>> = rules
+            .policies
+            .in_question(name.as_deref())
+            .into_iter()
+            .map(|policy| UnderPolicy { policy, root: inputs.roots.root_for(policy, request.now) })
+            .collect();
+        let waivers = WaiverDocument::accepted(&inputs.waivers, &policies, request.now, &access.limits)?;
+        let repository = &request.evidence_repository;
+        let elsewhere = repository.as_ref().map(|reference| open_registry(reference, &access)).transpose()?;
+        let opened = open(&subject, &access)?;
+        let evidence = evidence(
+            &opened,
+            &Collection {
+                requested: &request.subject,
+                platform: request.platform.as_ref(),
+                policies: &policies,
+                apart: elsewhere.as_ref().map(|registry| registry as &dyn Source),
+                database: &inputs.database,
+                now: request.now,
+                layers: &self.layers,
+                progress,
+            },
+        )?;
+        // What was not gathered because time ran out must not pass for what could not be found.
+        request.cancel.check()?;
+        let verdicts = evidence.iter().map(|evidence| {
+            evaluate(&rules.policies, evidence, &waivers.waivers, &rules.denials, request.now)
+        });
+        let verdict = Verdict::combine(verdicts)
+            .ok_or_else(|| Error::NoEvidence { subject: request.subject.clone() })?;
+        let remark = opened.remark().map(|remark| format!("{subject}: {remark}"));
+        Ok(Judgement { verdict, evidence, remark, refused_waivers: waivers.refused })
+    }
+}

@@ -1,0 +1,23 @@
+//! From a subject to a verdict, as a library: what the command line, the webhook and every other gate call.
+//!
+//! - [`Judge`] is made once and asked many times, from many threads: clients, connections and layers are shared, and what
+//!   it judges by ([`Inputs`]: policies, waivers, deny lists, trusted roots, the database) can be replaced while it works.
+//!   One judgement sees one state of them from beginning to end.
+//! - [`Pool`] is its asynchronous door, with a bounded number of threads and of those who wait.
+//! - [`documents`]: policies, deny lists and waivers from files and folders.
+//! - [`Roots`]: which trusted root a policy's certificates are verified with.
+//!
+//! Nothing is decided here: [`plimsoll_policy::evaluate`] does. Nothing is printed, and no clock is asked for what counts
+//! as now.
+
+pub mod documents;
+mod error;
+mod judge;
+mod pool;
+mod roots;
+
+pub use documents::{Ruleset, WaiverDocument};
+pub use error::Error;
+pub use judge::{Inputs, Judge, Judgement, Request};
+pub use pool::{Pool, PoolSize};
+pub use roots::Roots;

@@ -1,0 +1,108 @@
+//! The asynchronous door to [`Judge`]: a bounded number of threads, and a bounded number of those who wait for one.
+//!
+//! Judging is synchronous: it hashes, inflates, and waits for networks. A server hands its requests in here and awaits the
+//! answer. Who does not await it any more pulls the judgement's token along.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::{io, thread};
+
+use plimsoll_core::Cancel;
+use tokio::sync::oneshot;
+
+use crate::{Error, Judge, Judgement, Request};
+
+/// How much is done at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolSize {
+    /// Judgements under way; each reads its layers on threads of its own besides.
+    pub threads: usize,
+    /// Judgements that wait for one of these. Beyond it, [`Error::Busy`] says so at once.
+    pub waiting: usize,
+}
+
+/// Threads that judge.
+pub struct Pool {
+    jobs: Option<SyncSender<Job>>,
+    waiting: Arc<AtomicUsize>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Job {
+    request: Request,
+    answer: oneshot::Sender<Result<Judgement, Error>>,
+}
+
+/// Pulls the token of a judgement whose answer nobody awaits any more.
+struct Awaited(Cancel);
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+impl Pool {
+    /// Starts the threads. They end when the pool is dropped, each after the judgement that it is at.
+    pub fn start(judge: &Arc<Judge>, size: PoolSize) -> io::Result<Self> {
+        let (jobs, receiver) = sync_channel(size.waiting);
+        let receiver = Arc::new(Mutex::new(receiver));
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let threads = (0..size.threads.max(1)).map(|number| {
+            let (judge, receiver) = (Arc::clone(judge), Arc::clone(&receiver));
+            let waiting = Arc::clone(&waiting);
+            thread::Builder::new()
+                .name(format!("plimsoll-judge-{number}"))
+                .spawn(move || work(&judge, &receiver, &waiting))
+        });
+        let threads = threads.collect::<io::Result<_>>()?;
+        Ok(Self { jobs: Some(jobs), waiting, threads })
+    }
+
+    /// Judges one subject. Dropping the future stops the work.
+    pub async fn judge(&self, request: Request) -> Result<Judgement, Error> {
+        let subject = request.subject.clone();
+        let lost = || Error::Lost { subject: subject.clone() };
+        let cancel = request.cancel.child();
+        let _awaited = Awaited(cancel.clone());
+        let (answer, awaited) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or_else(lost)?;
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let sent = jobs.try_send(Job { request: Request { cancel, ..request }, answer });
+        if let Err(refused) = sent {
+            let waiting = self.waiting.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
+            return Err(match refused {
+                TrySendError::Full(_) => Error::Busy { waiting },
+                TrySendError::Disconnected(_) => lost(),
+            });
+        }
+        awaited.await.unwrap_or_else(|_| Err(lost()))
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // With nobody left to send, the threads end.
+        self.jobs = None;
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so; there is nothing to be had from it.
+            drop(thread.join());
+        }
+    }
+}
+
+fn work(judge: &Judge, jobs: &Mutex<Receiver<Job>>, waiting: &AtomicUsize) {
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job { request, answer }) = job else { return };
+        waiting.fetch_sub(1, Ordering::Relaxed);
+        // A defect in one judgement must not take a thread away from the others.
+        let result = catch_unwind(AssertUnwindSafe(|| judge.judge(&request, &())))
+            .unwrap_or_else(|_| Err(Error::Lost { subject: request.subject.clone() }));
+        // Whoever asked may have gone away.
+        drop(answer.send(result));
+    }
+}

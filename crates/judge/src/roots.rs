@@ -1,0 +1,60 @@
+//! Which trusted root a policy's certificates are verified with.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use plimsoll_core::{Classify as _, Timestamp};
+use plimsoll_http::Settings;
+use plimsoll_policy::Policy;
+use plimsoll_signing::trust;
+use plimsoll_verify::TrustedRoot;
+
+/// The trusted roots: a policy's own, else one for all policies, which is not looked for before one wants it, and then kept.
+/// A process that goes on makes new ones now and then.
+#[derive(Debug)]
+pub struct Roots {
+    named: Option<TrustedRoot>,
+    of_instance: OnceLock<Result<TrustedRoot, String>>,
+    instance: String,
+    folder: Option<PathBuf>,
+    http: Settings,
+}
+
+impl Roots {
+    /// `named` is used for every policy that has none of its own. Without it the root of `instance` is, by default of
+    /// Sigstore's public-good instance, as it was last fetched into `folder`.
+    pub fn new(
+        named: Option<TrustedRoot>,
+        instance: Option<String>,
+        folder: Option<PathBuf>,
+        http: Settings,
+    ) -> Self {
+        let instance = instance.unwrap_or_else(|| trust::PUBLIC_GOOD.to_owned());
+        Self { named, of_instance: OnceLock::new(), instance, folder, http }
+    }
+
+    /// The root to verify with under `policy`: its own, else the named one, else the instance's. Where none can be had the
+    /// reason, which leaves certificates undecided.
+    pub fn root_for<'a>(&'a self, policy: &'a Policy, now: Timestamp) -> Result<&'a TrustedRoot, &'a str> {
+        if let Some(root) = policy.trusted_root().or(self.named.as_ref()) {
+            return Ok(root);
+        }
+        if !policy.wants_trusted_root() {
+            return Err("no trusted root is needed under this policy");
+        }
+        let found = self.of_instance.get_or_init(|| {
+            let choice = trust::Choice {
+                file: None,
+                instance: &self.instance,
+                folder: self.folder.as_deref(),
+                now,
+                http: &self.http,
+            };
+            trust::current(&choice).map(|current| current.root).map_err(|error| match error.hint() {
+                Some(hint) => format!("{error} ({hint})"),
+                None => error.to_string(),
+            })
+        });
+        found.as_ref().map_err(String::as_str)
+    }
+}

@@ -132,7 +132,7 @@ impl fmt::Display for Class {
 
 /// Which addresses a host may lead to, by who named it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Rule {
+pub(crate) enum AddressRule {
     /// The user wrote the address itself (or it is a proxy's): any.
     Literal,
     /// The user wrote a name. No registry lives at a link-local or metadata address, so a name that leads there is an
@@ -151,7 +151,7 @@ pub(crate) enum Rule {
     },
 }
 
-impl Rule {
+impl AddressRule {
     pub(crate) fn permits(&self, address: IpAddr) -> bool {
         let class = Class::from(address);
         match self {
@@ -339,10 +339,10 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn given(giver: Option<Class>, allowed: &[&str]) -> Rule {
+    fn given(giver: Option<Class>, allowed: &[&str]) -> AddressRule {
         let entries: Vec<String> = allowed.iter().map(ToString::to_string).collect();
         let allowed = Allowed::parse(&entries).unwrap().networks;
-        Rule::Given { by: "https://r.example/".to_owned(), giver, allowed }
+        AddressRule::Given { by: "https://r.example/".to_owned(), giver, allowed }
     }
 
     #[test]
@@ -377,10 +377,10 @@ mod tests {
 
     #[test]
     fn a_name_never_leads_to_metadata_but_a_literal_may() {
-        assert!(!Rule::Named.permits(one(Class::LinkLocal)));
-        assert!(!Rule::Named.permits(one(Class::Metadata)));
-        assert!(!Rule::Named.permits(one(Class::Unspecified)));
-        assert!(Rule::Named.permits(one(Class::Private)));
-        assert!(Rule::Literal.permits(one(Class::LinkLocal)));
+        assert!(!AddressRule::Named.permits(one(Class::LinkLocal)));
+        assert!(!AddressRule::Named.permits(one(Class::Metadata)));
+        assert!(!AddressRule::Named.permits(one(Class::Unspecified)));
+        assert!(AddressRule::Named.permits(one(Class::Private)));
+        assert!(AddressRule::Literal.permits(one(Class::LinkLocal)));
     }
 }

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::address::Rule;
+use crate::address::AddressRule;
 use crate::error::{Call, Error, Phase, TlsFault, causes};
 use crate::origin::Name;
 use crate::proxy::Server;
@@ -103,7 +103,7 @@ impl Connector {
         host: &Name,
         port: u16,
         authority: &str,
-        rule: &Rule,
+        rule: &AddressRule,
     ) -> Result<(Stream, IpAddr), Error> {
         let mut addresses = match host {
             Name::Address(address) => vec![*address],
@@ -164,7 +164,7 @@ impl Connector {
             Err(_) => Name::Domain(proxy.host.clone()),
         };
         let shown = format!("the proxy {proxy}");
-        let (mut stream, _) = self.reach(call, &host, proxy.port, &shown, &Rule::Literal).await?;
+        let (mut stream, _) = self.reach(call, &host, proxy.port, &shown, &AddressRule::Literal).await?;
         if proxy.tls {
             stream = self.tls.connect(call, &host, None, &shown, stream).await.map_err(of_proxy)?;
         }

@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use tokio::time::{Instant, timeout};
 
-use crate::address::Rule;
+use crate::address::AddressRule;
 use crate::origin::Origin;
 use crate::outgoing::Outgoing;
 
@@ -53,7 +53,7 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// A connection that can take a request now, to an address that the rule permits.
-    pub(crate) async fn take(&self, origin: &Origin, rule: &Rule) -> Option<Connection> {
+    pub(crate) async fn take(&self, origin: &Origin, rule: &AddressRule) -> Option<Connection> {
         while let Some(idle) = self.pop(origin, rule) {
             if let Ok(Some(connection)) = timeout(REST_WAIT, ready(idle)).await {
                 return Some(connection);
@@ -83,7 +83,7 @@ impl Pool {
     }
 
     /// The one used last: it is the least likely to have been closed.
-    fn pop(&self, origin: &Origin, rule: &Rule) -> Option<Idle> {
+    fn pop(&self, origin: &Origin, rule: &AddressRule) -> Option<Idle> {
         let now = Instant::now();
         let mut idle = self.lock();
         let kept = idle.get_mut(origin)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use url::Position;
 
-use crate::address::{Class, Rule};
+use crate::address::{AddressRule, Class};
 use crate::allowed::Allowed;
 use crate::error::{Call, Error, shown};
 use crate::origin::{Name, Origin};
@@ -17,7 +17,7 @@ use crate::settings::Settings;
 #[derive(Debug, Clone)]
 pub(crate) struct Route {
     pub(crate) origin: Origin,
-    pub(crate) rule: Rule,
+    pub(crate) rule: AddressRule,
     pub(crate) proxy: Option<Arc<Server>>,
     /// `Host`: without the scheme's own port.
     pub(crate) host_header: String,
@@ -54,14 +54,14 @@ pub(crate) fn route(
         return Err(Error::PlainHttp { call: call(), host: origin.authority() });
     }
     let rule = match (&request.given_by, &origin.host) {
-        (None, _) if metadata_service => Rule::MetadataService,
-        (None, Name::Address(_)) => Rule::Literal,
-        (None, Name::Domain(_)) => Rule::Named,
+        (None, _) if metadata_service => AddressRule::MetadataService,
+        (None, Name::Address(_)) => AddressRule::Literal,
+        (None, Name::Domain(_)) => AddressRule::Named,
         // Named by somebody else, and by the user as well.
-        (Some(_), Name::Domain(_)) if lists(&allowed.hosts, &origin) => Rule::Named,
+        (Some(_), Name::Domain(_)) if lists(&allowed.hosts, &origin) => AddressRule::Named,
         (Some(giver), _) => {
             let known = Origin::from_url(giver).and_then(|o| o.host.class().or_else(|| reached(&o)));
-            Rule::Given { by: shown(giver), giver: known, allowed: Arc::clone(&allowed.networks) }
+            AddressRule::Given { by: shown(giver), giver: known, allowed: Arc::clone(&allowed.networks) }
         }
     };
     // Before a proxy is chosen: through one, this is all that can be checked.
@@ -82,14 +82,14 @@ pub(crate) fn route(
 }
 
 /// Refuses an address that the rule does not permit.
-pub(crate) fn check(rule: &Rule, address: IpAddr, call: &Call) -> Result<(), Error> {
+pub(crate) fn check(rule: &AddressRule, address: IpAddr, call: &Call) -> Result<(), Error> {
     if rule.permits(address) {
         return Ok(());
     }
     let class = Class::from(address);
     let given_by = match rule {
-        Rule::Given { by, .. } => Some(by.clone()),
-        Rule::Literal | Rule::Named | Rule::MetadataService => None,
+        AddressRule::Given { by, .. } => Some(by.clone()),
+        AddressRule::Literal | AddressRule::Named | AddressRule::MetadataService => None,
     };
     Err(Error::AddressRefused { call: call.clone(), address, class, given_by })
 }
@@ -221,8 +221,8 @@ mod tests {
         let settings = Settings { allow_private, ..Settings::default() };
         let giver = Url::parse("https://r.example/").unwrap();
         let to = |url: &str| routed(&get(url).given_by(&giver), &settings);
-        assert_eq!(to("https://blobs.corp.example:8443/x").unwrap().rule, Rule::Named);
-        assert!(matches!(to("https://blobs.corp.example/x").unwrap().rule, Rule::Given { .. }));
+        assert_eq!(to("https://blobs.corp.example:8443/x").unwrap().rule, AddressRule::Named);
+        assert!(matches!(to("https://blobs.corp.example/x").unwrap().rule, AddressRule::Given { .. }));
         assert!(to("https://10.1.2.3/x").is_ok());
         assert!(to("https://10.2.2.3/x").is_err());
         assert!(to("https://169.254.169.254/x").is_err());

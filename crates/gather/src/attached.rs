@@ -144,6 +144,8 @@ impl Attached {
                     self.verified.push(Proof { referrer, statement: *statement });
                 }
                 Outcome::Fails(error) => {
+                    // What is in it nobody looked at.
+                    self.truncated |= matches!(*error, plimsoll_verify::Error::Limit(_));
                     self.rejected.push(Rejected { referrer, reason: Rejection::Bundle(error) });
                 }
                 Outcome::Other(predicate_type) => {
@@ -208,11 +210,15 @@ fn outcome(
     wanted: &(dyn Fn(&str) -> bool + Sync),
     limits: &Limits,
 ) -> Outcome {
+    let bundle = match bundle.parse(limits) {
+        Ok(bundle) => bundle,
+        Err(error) => return Outcome::Fails(Box::new(error)),
+    };
     // The statement itself says so, in the very bytes that would be verified: it cannot count, whoever signed it.
-    if let Some(other) = bundle.claimed_predicate(limits).filter(|predicate_type| !wanted(predicate_type)) {
+    if let Some(other) = bundle.claimed_predicate().filter(|predicate_type| !wanted(predicate_type)) {
         return Outcome::Other(other);
     }
-    match bundle.verify(subject, check, limits) {
+    match bundle.verify(subject, check) {
         Ok(statement) if wanted(&statement.value().predicate_type) => Outcome::Holds(Box::new(statement)),
         Ok(statement) => Outcome::Other(statement.value().predicate_type.clone()),
         Err(error) => Outcome::Fails(Box::new(error)),

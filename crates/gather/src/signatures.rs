@@ -8,7 +8,7 @@ use plimsoll_policy::{
     Collected, ImageDigests, Policy, RejectedSignature, Signatures, SignaturesByPolicy, Signers,
 };
 use plimsoll_signing::evidence::{Bundles, Search, SkipReason};
-use plimsoll_verify::{Bundle, TrustedRoot};
+use plimsoll_verify::TrustedRoot;
 
 use crate::attached::on_all_processors;
 use crate::evidence::{Collection, UnderPolicy, with_hint};
@@ -88,8 +88,8 @@ impl<'a> FoundForPolicy<'a> {
     fn add(&mut self, found: &Bundles, subject: &Digest, now: Timestamp, limits: &Limits) {
         let (signers, root, all) = (&self.signers, self.under.root.ok(), &mut self.all);
         let outcomes = on_all_processors(&found.found, |found| {
-            let bundle = Bundle::parse(&found.bytes, limits)?;
-            signers.verify(&bundle, root, now, |check| found.verify(subject, check, limits))
+            let parsed = found.parse(limits)?;
+            signers.verify(parsed.bundle(), root, now, |check| parsed.verify(subject, check))
         });
         all.truncated |= found.truncated;
         for (found, outcome) in found.found.iter().zip(outcomes) {
@@ -100,7 +100,11 @@ impl<'a> FoundForPolicy<'a> {
                     let why = self.under.root.err().map_or_else(|| error.to_string(), str::to_owned);
                     all.undecided.push(left(why));
                 }
-                Err(error) => all.rejected.push(left(error.to_string())),
+                Err(error) => {
+                    // What is in it nobody looked at.
+                    all.truncated |= matches!(error, plimsoll_verify::Error::Limit(_));
+                    all.rejected.push(left(error.to_string()));
+                }
             }
         }
         // Other artifacts, such as an SBOM, are not bad signatures.

@@ -84,26 +84,60 @@ pub enum Form {
 }
 
 impl FoundBundle {
-    /// Verifies the statement, or the older signature as the statement that it stands for.
+    /// Reads it, once for all that is asked of it afterwards: bundles with an SBOM have some ten MiB.
+    pub fn parse(&self, limits: &Limits) -> Result<ParsedBundle<'_>, plimsoll_verify::Error> {
+        Ok(ParsedBundle { bundle: Bundle::parse(&self.bytes, limits)?, form: &self.form })
+    }
+
+    /// [`ParsedBundle::verify`], for whoever asks nothing else.
     pub fn verify(
         &self,
         about: &Digest,
         check: &Check<'_>,
         limits: &Limits,
     ) -> Result<Verified<Statement>, plimsoll_verify::Error> {
-        let bundle = Bundle::parse(&self.bytes, limits)?;
-        match &self.form {
-            Form::SimpleSigning(payload) => legacy::verify_simple_signing(&bundle, payload, about, check),
-            _ => verify(&bundle, Some(about), check),
+        self.parse(limits)?.verify(about, check)
+    }
+
+    /// [`ParsedBundle::claimed_predicate`]; none where it cannot be read.
+    pub fn claimed_predicate(&self, limits: &Limits) -> Option<String> {
+        self.parse(limits).ok()?.claimed_predicate()
+    }
+}
+
+/// A bundle that was found and can be read. Nothing in it has been verified.
+#[derive(Debug)]
+pub struct ParsedBundle<'a> {
+    bundle: Bundle,
+    form: &'a Form,
+}
+
+impl ParsedBundle<'_> {
+    /// The bundle itself.
+    pub fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// Verifies the statement, or the older signature as the statement that it stands for.
+    pub fn verify(
+        &self,
+        about: &Digest,
+        check: &Check<'_>,
+    ) -> Result<Verified<Statement>, plimsoll_verify::Error> {
+        match self.form {
+            Form::SimpleSigning(payload) => {
+                legacy::verify_simple_signing(&self.bundle, payload, about, check)
+            }
+            _ => verify(&self.bundle, Some(about), check),
         }
     }
 
     /// The predicate type that its statement states. Not verified: what is of another kind than the one that is wanted
     /// need not be verified, and what is of the right kind says nothing yet.
-    pub fn claimed_predicate(&self, limits: &Limits) -> Option<String> {
+    pub fn claimed_predicate(&self) -> Option<String> {
         match self.form {
             Form::SimpleSigning(_) => Some(COSIGN_SIGN_V1.to_owned()),
-            _ => Bundle::parse(&self.bytes, limits).ok()?.claimed_predicate(),
+            _ => self.bundle.claimed_predicate(),
         }
     }
 }

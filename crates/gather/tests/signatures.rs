@@ -74,7 +74,11 @@ impl World {
     }
 
     fn evidence(&self, policies: &[UnderPolicy<'_>]) -> Evidence {
-        let layers = layers(&Limits::default());
+        self.evidence_within(policies, &Limits::default())
+    }
+
+    fn evidence_within(&self, policies: &[UnderPolicy<'_>], limits: &Limits) -> Evidence {
+        let layers = layers(limits);
         let database = Database::open("/nonexistent".as_ref());
         let collection = Collection {
             requested: "app",
@@ -90,7 +94,16 @@ impl World {
     }
 
     fn gathered(&self, policy: &Policy, root: Result<&TrustedRoot, &str>) -> (Signatures, Verdict) {
-        let evidence = self.evidence(&[UnderPolicy { policy, root }]);
+        self.gathered_within(policy, root, &Limits::default())
+    }
+
+    fn gathered_within(
+        &self,
+        policy: &Policy,
+        root: Result<&TrustedRoot, &str>,
+        limits: &Limits,
+    ) -> (Signatures, Verdict) {
+        let evidence = self.evidence_within(&[UnderPolicy { policy, root }], limits);
         let verdict = evaluate(&policy.clone().into(), &evidence, &[], &DenyList::none(), now());
         (evidence.signatures.get(policy).unwrap().clone(), verdict)
     }
@@ -390,4 +403,28 @@ fn a_policy_that_names_nobody_still_says_whether_there_is_a_signature() {
     let (outcome, _, reason) = signatures(&world.gathered(&builtin, Err("")).1);
     assert_eq!(outcome, Outcome::Unknown);
     assert!(reason.contains("names nobody"), "{reason}");
+}
+
+/// What a limit kept out may be the signature that is missing: nobody knows, which is no word against the image.
+#[test]
+fn what_is_too_large_to_be_looked_at_leaves_the_verdict_open_and_takes_nothing_away() {
+    let world = World::new();
+    world.sign_by_key();
+    let stranger =
+        policy(&format!("{{ name: stranger, key: {{ pem: {} }} }}", json!(Pair::new().public_pem())));
+    let limited = |name: &str| {
+        let mut limits = Limits::default();
+        limits.set(name, "50").unwrap();
+        limits
+    };
+    for name in ["bundle_bytes", "statement_bytes", "bundles_bytes"] {
+        let (found, verdict) = world.gathered_within(&world.by_key(), Err("none"), &limited(name));
+        let Signatures::Collected(found) = found else { panic!("{found:?}") };
+        assert!(found.truncated && found.verified.is_empty(), "{name}");
+        assert_eq!(signatures(&verdict).0, Outcome::Unknown, "{name}");
+        assert_eq!(verdict.decision, Decision::Indeterminate, "{name}");
+    }
+    // Within the limits it counts, and for somebody else it is simply not there.
+    assert_eq!(signatures(&world.gathered(&world.by_key(), Err("none")).1).0, Outcome::Pass);
+    assert_eq!(signatures(&world.gathered(&stranger, Err("none")).1).0, Outcome::Fail);
 }

@@ -78,6 +78,7 @@ impl Client {
     /// A redirect is returned like any other answer. 429 and 5xx (but 501) are errors after the last attempt.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
         let pace = self.pace(&request);
+        // On the heap: it is large, and lies in the futures of all callers otherwise.
         self.within(&request, &pace, Box::pin(self.shared.attempts(&request, &pace))).await
     }
 

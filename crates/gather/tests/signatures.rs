@@ -13,7 +13,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Cancel, Digest, Limits, Timestamp};
-use plimsoll_gather::{Access, Collection, Opened, Registries, Subject, UnderPolicy, evidence, layers, open};
+use plimsoll_gather::{
+    Access, Attached, Collection, Extent, Opened, Registries, Subject, UnderPolicy, Wanted, attached,
+    evidence, layers, open,
+};
 use plimsoll_image::media;
 use plimsoll_policy::{
     Collected, Decision, DenyList, Evidence, Outcome, Policy, PolicySet, Signatures, Verdict, evaluate,
@@ -22,7 +25,10 @@ use plimsoll_registry::{Clients, RegistryConfig};
 use plimsoll_signing::evidence::older_tag;
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Pair, Sigstore, hex, pae, pem};
 use plimsoll_testkit::{Artifact, Fault, ImageBuilder, Layer, Registry, attachment};
-use plimsoll_verify::{BUNDLE_V0_3, COSIGN_SIGN_V1, Statement, Subject as About, TrustedRoot};
+use plimsoll_verify::{
+    BUNDLE_V0_3, COSIGN_SIGN_V1, Check, PublicKey, Requirements, Statement, Subject as About, Trusted,
+    TrustedKey, TrustedRoot,
+};
 use plimsoll_vuln::Database;
 use serde_json::{Value, json};
 
@@ -133,7 +139,12 @@ impl World {
     }
 
     fn sign_by_key(&self) {
-        let payload = self.signature();
+        self.attach_by_key(COSIGN_SIGN_V1);
+    }
+
+    /// A statement of this kind by the key.
+    fn attach_by_key(&self, predicate_type: &str) {
+        let payload = Statement::new(About::new("", &self.digest()), predicate_type, json!({})).to_json();
         let kind = "application/vnd.in-toto+json";
         self.attach(&json!({
             "mediaType": BUNDLE_V0_3,
@@ -427,4 +438,27 @@ fn what_is_too_large_to_be_looked_at_leaves_the_verdict_open_and_takes_nothing_a
     // Within the limits it counts, and for somebody else it is simply not there.
     assert_eq!(signatures(&world.gathered(&world.by_key(), Err("none")).1).0, Outcome::Pass);
     assert_eq!(signatures(&world.gathered(&stranger, Err("none")).1).0, Outcome::Fail);
+}
+
+/// Whoever asks for the statements themselves gets those under older tags too, and whoever has enough does not ask for them.
+#[test]
+fn all_statements_are_those_in_every_place_and_enough_are_those_of_the_first() {
+    const KIND: &str = "https://example.org/p";
+    let world = World::new();
+    world.attach_by_key(KIND);
+    world.attest_older(KIND);
+    let Opened::Image { source, .. } = world.open() else { panic!("no image") };
+    let keys = [TrustedKey::from(PublicKey::from_pem(world.key.public_pem().as_bytes()).unwrap())];
+    let requirements = Requirements { logs: None, ..Requirements::default() };
+    let check = Check { trusted: Trusted::Keys(&keys), root: None, requirements, now: now() };
+    let found = |extent| {
+        let wanted = Wanted { is: &|kind| kind == KIND, extent };
+        attached(source.as_ref(), &world.digest(), &check, wanted, &Limits::default()).unwrap()
+    };
+    let enough = |found: &Attached| !found.verified.is_empty();
+    assert_eq!(found(Extent::Until(&enough)).verified.len(), 1);
+    assert_eq!(world.registry.requests_to("GET */manifests/*.att").len(), 0);
+    let all = found(Extent::Everything);
+    assert_eq!((all.verified.len(), all.rejected.len()), (2, 0));
+    assert_eq!(all.signers(), 1, "the same key twice is one signer");
 }

@@ -23,9 +23,9 @@ pub(crate) enum Command {
 
 /// Make the database from a folder of the publishers' advisories
 ///
-/// Reads DIR/ECOSYSTEM/all.zip or DIR/ECOSYSTEM/*.json (OSV; also below DIR/osv) and DIR/debian/tracker.json (the
-/// Debian security tracker), and writes one file an ecosystem. A feed that cannot be read whole leaves the database as
-/// it was.
+/// Reads DIR/ECOSYSTEM/all.zip or DIR/ECOSYSTEM/*.json (OSV; also below DIR/osv), DIR/debian/tracker.json (the Debian
+/// security tracker) and DIR/alpine/RELEASE/*.json (the Alpine security database), and writes one file an ecosystem. A
+/// feed that cannot be read whole leaves the database as it was.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -396,3 +396,29 @@ fn alpine_packages_match_by_origin_and_release() {
     let scan = run(&feeds, &inventory(&[&libssl("alpine-3.18.4")]), AS_OF);
     assert_eq!((ids(&scan), reasons(&scan)), (vec![], vec![&GapReason::ReleaseNotCovered("v3.18".into())]));
 }
+
+#[test]
+fn a_stale_publisher_is_a_gap_beside_a_fresh_one() {
+    let feed = |id: &str, as_of: &str, releases: &[&str]| About {
+        id: id.into(),
+        publisher: id.into(),
+        as_of: as_of.parse().unwrap(),
+        releases: releases.iter().map(|r| (*r).to_owned()).collect(),
+        source: Digest::sha256(b""),
+        licence: None,
+        unproven: false,
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(Ecosystem::Alpine);
+    writer.feed(feed("fresh", AS_OF, &["v3.19", "v3.20"]));
+    writer.feed(feed("old", "2026-08-01T00:00:00Z", &["v3.20"]));
+    std::fs::write(file_path(dir.path(), Ecosystem::Alpine), writer.finish().unwrap().bytes).unwrap();
+    let database = Database::open(dir.path()).unwrap();
+    let settings = ScanSettings::at(AS_OF.parse().unwrap());
+    for (release, gaps) in [("3.20", 1), ("3.19", 0)] {
+        let text = format!("pkg:apk/alpine/a@1?distro=alpine-{release}.0");
+        let scan = scan(&inventory(&[&text]), &database, &settings).unwrap();
+        let stale = reasons(&scan).into_iter().filter(|reason| matches!(reason, GapReason::Stale { .. }));
+        assert_eq!((stale.count(), scan.gaps.len(), scan.matched_components), (gaps, gaps, 1), "{release}");
+    }
+}

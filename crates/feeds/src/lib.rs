@@ -124,7 +124,7 @@ fn write(
             releases: std::mem::take(&mut reading.releases),
             source: reading.source,
             licence: publisher.licence(ecosystem.name()).map(str::to_owned),
-            unproven: publisher.unproven(),
+            unproven: publisher.unproven(ecosystem.name()),
         });
         let mut drafts = std::mem::take(&mut reading.drafts);
         // Two documents may carry one identifier; where they came from breaks the tie.

@@ -36,8 +36,8 @@ pub(crate) trait Publisher: fmt::Debug + Sync {
     /// Under which terms it gives away what it says about `content`, as far as it states any.
     fn licence(&self, content: &str) -> Option<&'static str>;
 
-    /// Whether nobody has seen its real files yet, so that reading them is not proven.
-    fn unproven(&self) -> bool {
+    /// Whether nobody has seen its real files about `content` yet, so that reading them is not proven.
+    fn unproven(&self, _content: &str) -> bool {
         false
     }
 

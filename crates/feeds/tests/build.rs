@@ -413,6 +413,7 @@ fn several_publishers_about_one_ecosystem_are_one_finding_and_two_feeds() {
     assert_eq!(place.files(), ["alpine.plimsolldb"]);
 
     let status = Database::open(&place.out()).unwrap().status();
+    assert_eq!(status.iter().map(|feed| feed.unproven).collect::<Vec<_>>(), [false, true]);
     let shown: Vec<_> = status
         .iter()
         .map(|feed| (feed.publisher.as_str(), feed.advisories, feed.releases.join(" ")))

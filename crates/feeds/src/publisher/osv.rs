@@ -57,6 +57,11 @@ impl Publisher for Osv {
         }
     }
 
+    /// Of distributions, only AlmaLinux's files were read so far.
+    fn unproven(&self, content: &str) -> bool {
+        content != "AlmaLinux" && Ecosystem::from_name(content).is_some_and(Ecosystem::is_os)
+    }
+
     fn discover(&self, from: &Path) -> Result<Vec<Input>, Error> {
         let bucket = from.join(self.id());
         let mut places = folders(from)?;

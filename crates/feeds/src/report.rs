@@ -114,6 +114,9 @@ pub enum Doubt {
     /// It also names packages of a release or a product that is not known, or not told apart from others.
     #[error("also about unknown releases")]
     Release,
+    /// Alpine: a repository of the release is not there, so that the release does not count as covered.
+    #[error("repository missing, release not covered")]
+    Repository,
 }
 
 impl Serialize for Doubt {

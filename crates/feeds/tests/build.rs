@@ -348,14 +348,16 @@ fn debian_states_reach_the_findings() {
     assert_eq!(found, [("CVE-1", fixed), ("CVE-3", Fix::NotFixed), ("CVE-4", Fix::WontFix)]);
 }
 
-/// A repository of Alpine's security database.
+/// The repositories of a release in Alpine's security database; all packages are in the first.
 fn secdb(place: &Place, release: &str, packages: &[(&str, Value)]) {
     let folder = place.from().join("alpine").join(release);
     fs::create_dir_all(&folder).unwrap();
     let packages: Vec<_> =
         packages.iter().map(|(name, fixes)| json!({"pkg": {"name": name, "secfixes": fixes}})).collect();
-    let repository = json!({"distroversion": release, "reponame": "main", "packages": packages});
-    fs::write(folder.join("main.json"), repository.to_string()).unwrap();
+    for (name, packages) in [("main", packages), ("community", Vec::new())] {
+        let repository = json!({"distroversion": release, "reponame": name, "packages": packages});
+        fs::write(folder.join(format!("{name}.json")), repository.to_string()).unwrap();
+    }
 }
 
 #[test]

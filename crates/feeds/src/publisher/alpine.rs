@@ -20,7 +20,7 @@
 //! Text behind an identifier holds other identifiers of the same vulnerability, and remarks. A second CVE is another
 //! vulnerability. An identifier that stands beside several CVEs (Xen's advisories are about many at once) is no alias of
 //! any of them. The database rates nothing and lists only what was fixed, so a package that it does not list has no
-//! *fixed* vulnerability; what is open and unfixed is not in it.
+//! *fixed* vulnerability; what is open and unfixed is not in it. A release of which a repository is missing is not covered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -38,7 +38,7 @@ use super::{Publisher, Reading};
 use crate::draft::{Draft, Word, is_identifier, is_package_name};
 use crate::error::Breakage;
 use crate::input::{Files, Input, documents, folders};
-use crate::{Entry, Error, FeedReport, Skip};
+use crate::{Doubt, Entry, Error, FeedReport, Skip};
 
 /// Where a vulnerability is described.
 const TRACKER: &str = "https://security.alpinelinux.org/vuln/";
@@ -75,21 +75,26 @@ impl Publisher for Alpine {
     }
 
     fn read(&self, input: &Input, limits: &Limits, report: &mut FeedReport) -> Result<Reading, Error> {
-        let mut database = Database { limits, report, fixes: BTreeMap::new(), releases: BTreeSet::new() };
+        let mut database = Database { limits, report, fixes: BTreeMap::new(), releases: BTreeMap::new() };
         let source = input.files.read(limits, &mut |entry| database.repository(&entry))?;
         let Database { report, fixes, releases, .. } = database;
-        Ok(Reading {
-            ecosystem: Some(Ecosystem::Alpine),
-            drafts: drafts(fixes, report),
-            releases: releases.into_iter().collect(),
-            source,
-        })
+        let drafts = drafts(fixes, report);
+        let whole = |(release, found): (String, BTreeSet<String>)| {
+            let missing = repositories(&release).iter().find(|repository| !found.contains(**repository));
+            if let Some(missing) = missing {
+                report.doubt(Doubt::Repository, &format!("{release} {missing}"));
+            }
+            missing.is_none().then_some(release)
+        };
+        let releases = releases.into_iter().filter_map(whole).collect();
+        Ok(Reading { ecosystem: Some(Ecosystem::Alpine), drafts, releases, source })
     }
 }
 
 #[derive(Debug, Deserialize)]
 struct Repository {
     distroversion: String,
+    reponame: String,
     #[serde(default)]
     packages: Option<Vec<Member>>,
 }
@@ -113,7 +118,15 @@ struct Database<'r> {
     report: &'r mut FeedReport,
     /// By vulnerability.
     fixes: BTreeMap<String, Fixes>,
-    releases: BTreeSet<String>,
+    /// The repositories that were read, by release.
+    releases: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// The repositories that have to be read before nothing being said about a package means something. A package URL does not
+/// say which of them it is from. Until 3.2 there was no `community`.
+fn repositories(release: &str) -> &'static [&'static str] {
+    let early = release.starts_with("v2.") || matches!(release, "v3.0" | "v3.1" | "v3.2");
+    if early { &["main"] } else { &["main", "community"] }
 }
 
 /// What is said about one vulnerability.
@@ -145,7 +158,7 @@ impl Database<'_> {
                 return Err(LimitExceeded::new("advisories", self.limits.advisories, file).into());
             }
         }
-        self.releases.insert(release);
+        self.releases.entry(release).or_default().insert(repository.reponame);
         Ok(())
     }
 

@@ -312,8 +312,7 @@ fn p08_another_shape_anywhere_in_an_advisory_is_never_a_panic_and_never_half_a_d
 }
 
 /// A repository of Alpine's security database.
-const REPOSITORY: &str =
-    r#"{"distroversion":"v3.20","packages":[{"pkg":{"name":"a","secfixes":{"1.0-r1":["CVE-1"]}}}]}"#;
+const REPOSITORY: &str = r#"{"distroversion":"v3.20","reponame":"main","packages":[{"pkg":{"name":"a","secfixes":{"1.0-r1":["CVE-1"]}}}]}"#;
 
 fn repository(file: &str, content: &[u8]) -> Result<BuildReport, Error> {
     built_in("alpine/v3.20", file, content, &Limits::default())
@@ -336,7 +335,7 @@ fn p01_p02_p04_a_repository_of_alpine_that_readers_would_read_differently() {
         assert!(error.contains("v3.20/main.json") && error.len() < 1_000, "{error}");
     }
     let bomb = "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\n\
-                d: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d]\ndistroversion: v3.20\n";
+                d: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d]\ndistroversion: v3.20\nreponame: main\n";
     for text in [bomb, "distroversion: v3.20\ndistroversion: edge\n", "distroversion: !x v3.20\n"] {
         let error = repository("main.yaml", text.as_bytes()).unwrap_err().to_string();
         assert!(error.contains("v3.20/main.yaml"), "{error}");

@@ -51,7 +51,33 @@ fn size(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use plimsoll_core::Digest;
+
     use super::*;
+
+    #[test]
+    fn each_publisher_of_an_ecosystem_has_a_row_and_an_unproven_one_says_so() {
+        let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+        let feed = |publisher: &str, unproven| FeedStatus {
+            ecosystem: "Alpine".to_owned(),
+            publisher: publisher.to_owned(),
+            as_of: now,
+            advisories: 2,
+            packages: 1,
+            releases: vec!["v3.20".to_owned()],
+            file_digest: Digest::sha256(b"file"),
+            source: Digest::sha256(b"source"),
+            bytes: 1,
+            licence: None,
+            unproven,
+        };
+        let mut out = Vec::new();
+        write(&[feed("Alpine security database", false), feed("OSV", true)], now, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let rows: Vec<_> = text.lines().skip(1).collect();
+        assert!(rows[0].starts_with("Alpine") && !rows[0].contains("unproven"), "{text}");
+        assert!(rows[1].starts_with("Alpine") && rows[1].contains("OSV (unproven)"), "{text}");
+    }
 
     #[test]
     fn ages_read_well_at_each_scale() {

@@ -28,8 +28,14 @@ fn repository(release: &str, packages: &Value) -> Value {
 
 fn one(fixes: &Value) -> (Reading, FeedReport) {
     let document = repository("v3.20", &json!({"openssl": fixes}));
-    let (reading, report) = run_with(&[("v3.20/main.json", &document)], &Limits::default());
+    let documents = [("v3.20/main.json", &document), ("v3.20/community.json", &nothing("v3.20"))];
+    let (reading, report) = run_with(&documents, &Limits::default());
     (reading.unwrap(), report)
+}
+
+/// A repository in which nothing was fixed.
+fn nothing(release: &str) -> Value {
+    json!({"distroversion": release, "reponame": "community", "packages": null})
 }
 
 fn encoded(intervals: Vec<Interval<'_>>) -> Vec<u8> {
@@ -105,19 +111,33 @@ fn a_version_that_is_none_leaves_its_neighbours_open() {
 #[test]
 fn repositories_and_releases_come_together() {
     let main = repository("v3.20", &json!({"a": {"1.0-r1": ["CVE-1"]}}));
+    let mut community = main.clone();
+    community["reponame"] = "community".into();
     let edge = repository("edge", &json!({"a": {"2.0-r0": ["CVE-1"]}}));
-    let files = [("v3.20/main.json", &main), ("v3.20/community.json", &main), ("edge/main.json", &edge)];
+    let files = [
+        ("v3.20/main.json", &main),
+        ("v3.20/community.json", &community),
+        ("edge/main.json", &edge),
+        ("edge/community.json", &nothing("edge")),
+    ];
     let reading = run_with(&files, &Limits::default()).0.unwrap();
     let [draft] = &reading.drafts[..] else { panic!("one vulnerability") };
     let keys: Vec<_> = draft.words.iter().map(|word| word.key.as_str()).collect();
     assert_eq!(keys, ["edge/a", "v3.20/a"]);
     assert_eq!(reading.releases, ["edge", "v3.20"]);
-    // A repository without a fix still says that the release is looked after.
-    let empty = json!({"distroversion": "v3.3", "reponame": "community", "packages": null});
-    assert_eq!(
-        run_with(&[("v3.3/community.json", &empty)], &Limits::default()).0.unwrap().releases,
-        ["v3.3"]
-    );
+}
+
+#[test]
+fn a_release_without_one_of_its_repositories_is_not_covered() {
+    let main = |release| repository(release, &json!({"a": {"1.0-r1": ["CVE-1"]}}));
+    let files = [
+        ("v3.2/main.json", &main("v3.2")),
+        ("v3.19/main.json", &main("v3.19")),
+        ("v3.20/community.json", &nothing("v3.20")),
+    ];
+    let (reading, report) = run_with(&files, &Limits::default());
+    assert_eq!(reading.unwrap().releases, ["v3.2"]);
+    assert_eq!(report.doubts[&Doubt::Repository].examples, ["v3.19 community", "v3.20 main"]);
 }
 
 #[test]
@@ -125,17 +145,17 @@ fn documents_of_another_shape_fail_with_their_place() {
     let package = |name: &str| repository("v3.20", &json!({ name: {"1": ["CVE-1"]} }));
     for (document, reason) in [
         (json!([]), "main.json: invalid JSON"),
-        (json!({"packages": []}), "missing field `distroversion`"),
+        (json!({"reponame": "main", "packages": []}), "missing field `distroversion`"),
         (repository("latest", &json!({})), "distroversion is not valid"),
         (repository("../v3.20", &json!({})), "distroversion is not valid"),
         (package("a b"), "packages.pkg.name is not valid"),
         (package(""), "packages.pkg.name is not valid"),
         (
-            json!({"distroversion": "v3.20", "packages": [{"pkg": {"name": "a", "secfixes": []}}]}),
+            json!({"distroversion": "v3.20", "reponame": "main", "packages": [{"pkg": {"name": "a", "secfixes": []}}]}),
             "main.json: ",
         ),
         (
-            json!({"distroversion": "v3.20", "packages": [{"pkg": {"name": "a", "secfixes": {"1": "CVE-1"}}}]}),
+            json!({"distroversion": "v3.20", "reponame": "main", "packages": [{"pkg": {"name": "a", "secfixes": {"1": "CVE-1"}}}]}),
             "main.json: ",
         ),
     ] {

@@ -1,7 +1,7 @@
 //! Waivers: somebody accepts a named risk, for a named scope and a bounded time.
 //!
 //! This file owns the document and how it is read, signed or not. Whether a waiver applies to a subject is decided at
-//! each evaluation, in [`crate::standing`], because that depends on policy and time.
+//! each evaluation, in [`crate::applicable`], because that depends on policy and time.
 //!
 //! ```yaml
 //! apiVersion: plimsoll.dev/v1

@@ -12,7 +12,7 @@ use plimsoll_policy::{
 
 fuzz_target!(|bytes: &[u8]| {
     let now = Timestamp::from_second(1_790_000_000).unwrap();
-    let kind = DocumentKind::of(bytes, "input");
+    let kind = DocumentKind::read(bytes, "input");
     if let Ok(waiver) = Waiver::from_unsigned(bytes, "input") {
         assert!(matches!(kind, Ok(DocumentKind::Waiver)) && waiver.is_unsigned());
         // The form that is signed says the same.

@@ -63,7 +63,7 @@ fn read_rules(file: &Path, limits: &Limits) -> Result<Option<RulesDocument>, Err
     if is_trusted_root(&bytes) {
         return Ok(None);
     }
-    match DocumentKind::of(&bytes, &origin)? {
+    match DocumentKind::read(&bytes, &origin)? {
         DocumentKind::Policy => {
             fits(&bytes, file, limits)?;
             Ok(Some(RulesDocument::Policy(Box::new(parse_policy(&bytes, file)?))))

@@ -61,7 +61,7 @@ impl ApplicableWaivers {
     ) -> Result<&'a Approval, String> {
         let approval = applicable.state.as_ref().map_err(Clone::clone)?;
         let terms = &applicable.waiver.terms;
-        let limit = self.max_days.of(level);
+        let limit = self.max_days.for_level(level);
         if terms.expires.duration_since(terms.issued) <= SignedDuration::from_hours(24 * i64::from(limit)) {
             return Ok(approval);
         }
@@ -201,7 +201,7 @@ impl Approval {
     fn by<'a>(waiver: &Waiver, approvers: impl Iterator<Item = &'a Approver<'a>> + Clone) -> Self {
         let record = |approver: &Approver<'_>| ApprovalRecord {
             approver: approver.authority.name.clone(),
-            by: SignerRecord::of(&approver.signature.signed),
+            by: SignerRecord::from(&approver.signature.signed),
             bundle: approver.signature.bundle,
         };
         Self {

@@ -7,7 +7,7 @@ use plimsoll_verify::person::same_name;
 use plimsoll_verify::{Identity, KeyId, PublicKey, Signer, Step, Text, Verified};
 use serde::{Serialize, Serializer};
 
-use crate::identity::Shown;
+use crate::identity::WrittenIdentity;
 
 /// A name, and who speaks for it.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl Serialize for Authority {
             #[serde(skip_serializing_if = "Option::is_none")]
             key: Option<KeyId>,
             #[serde(skip_serializing_if = "Option::is_none")]
-            identity: Option<Shown<'a>>,
+            identity: Option<WrittenIdentity<'a>>,
             #[serde(skip_serializing_if = "std::ops::Not::not")]
             transparency_log: bool,
             not_before: Option<Timestamp>,
@@ -46,7 +46,7 @@ impl Serialize for Authority {
         }
         let (key, identity) = match &self.who {
             Who::Key(key) => (Some(key.id()), None),
-            Who::Identity(identity) => (None, Some(Shown::of(identity))),
+            Who::Identity(identity) => (None, Some(WrittenIdentity::from(identity.as_ref()))),
         };
         let Self { name, logged, not_before, not_after, .. } = self;
         Decisive {
@@ -71,8 +71,8 @@ pub(crate) struct Signed {
     pub(crate) logged: bool,
 }
 
-impl Signed {
-    pub(crate) fn of<T>(verified: &Verified<T>) -> Self {
+impl<T> From<&Verified<T>> for Signed {
+    fn from(verified: &Verified<T>) -> Self {
         Self {
             signer: verified.signer().clone(),
             times: verified.times().to_vec(),

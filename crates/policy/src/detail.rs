@@ -113,8 +113,8 @@ pub struct SignerRecord {
     pub signed_at: Vec<Timestamp>,
 }
 
-impl SignerRecord {
-    pub(crate) fn of(signed: &Signed) -> Self {
+impl From<&Signed> for SignerRecord {
+    fn from(signed: &Signed) -> Self {
         let signed_at = signed.times.clone();
         let nobody = Self { key: None, issuer: None, subject: None, claims: BTreeMap::new(), signed_at };
         match &signed.signer {

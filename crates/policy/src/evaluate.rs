@@ -3,7 +3,7 @@
 //! Pure: no clock, no disk, no network. The same inputs give the same verdict at every point that asks.
 //!
 //! - Precedence is deny over indeterminate over allow; each rule's part in it is [`RuleResult::decision`].
-//! - Every policy that matches is applied, and the worst decision holds. An image that no policy is about is denied, and no
+//! - Every policy that matches is applied, and the worst decision holds. An image that no policy applies to is denied, and no
 //!   other rule is applied to it. Deny lists are.
 //! - Evidence that a rule needs and that is missing makes the rule unknown, never passed and never "not applicable".
 
@@ -20,7 +20,7 @@ use crate::verdict::{
 };
 use crate::waiver::Waiver;
 
-/// Judges one platform of one subject by every policy that is about it. [`Verdict::combine`] makes one verdict of several
+/// Judges one platform of one subject by every policy that applies to it. [`Verdict::combine`] makes one verdict of several
 /// platforms.
 pub fn evaluate(
     policies: &PolicySet,
@@ -32,7 +32,7 @@ pub fn evaluate(
     let name = evidence.subject.repository.as_deref();
     let in_question = policies.in_question(name);
     let none_matches = in_question.iter().all(|policy| policy.matches(name) == Some(false));
-    // Where none is about it, the first one says so for all.
+    // Where none applies, the first one says so for all.
     let asked = if none_matches { in_question.get(..1) } else { in_question.get(..) }.unwrap_or_default();
     let mut answers = Vec::new();
     for (index, policy) in asked.iter().enumerate() {

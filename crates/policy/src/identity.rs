@@ -114,26 +114,26 @@ impl IdentitySpec {
 
 /// What decides, for the digest over everything that does.
 #[derive(Serialize)]
-pub(crate) struct Shown<'a> {
-    issuer: ShownText<'a>,
-    subject: ShownText<'a>,
-    claims: std::collections::BTreeMap<Claim, ShownText<'a>>,
+pub(crate) struct WrittenIdentity<'a> {
+    issuer: WrittenText<'a>,
+    subject: WrittenText<'a>,
+    claims: std::collections::BTreeMap<Claim, WrittenText<'a>>,
 }
 
-impl<'a> Shown<'a> {
-    pub(crate) fn of(identity: &'a Identity) -> Self {
-        let claims = identity.claims.iter().map(|(claim, text)| (*claim, ShownText(text)));
+impl<'a> From<&'a Identity> for WrittenIdentity<'a> {
+    fn from(identity: &'a Identity) -> Self {
+        let claims = identity.claims.iter().map(|(claim, text)| (*claim, WrittenText(text)));
         Self {
-            issuer: ShownText(&identity.issuer),
-            subject: ShownText(&identity.subject),
+            issuer: WrittenText(&identity.issuer),
+            subject: WrittenText(&identity.subject),
             claims: claims.collect(),
         }
     }
 }
 
-struct ShownText<'a>(&'a verify::Text);
+struct WrittenText<'a>(&'a verify::Text);
 
-impl Serialize for ShownText<'_> {
+impl Serialize for WrittenText<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             verify::Text::Exact(text) => serializer.serialize_str(text),

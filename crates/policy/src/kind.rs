@@ -19,7 +19,7 @@ pub enum DocumentKind {
 
 impl DocumentKind {
     /// Reads only the field `kind`; whether the rest is right shows when the document is read.
-    pub fn of(bytes: &[u8], origin: &str) -> Result<Self, Error> {
+    pub fn read(bytes: &[u8], origin: &str) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Head {
             kind: DocumentKind,
@@ -35,11 +35,11 @@ mod tests {
     #[test]
     fn the_kind_is_told_without_the_rest() {
         assert_eq!(
-            DocumentKind::of(b"spec: {a: [1]}\nkind: DenyList\n", "x").unwrap(),
+            DocumentKind::read(b"spec: {a: [1]}\nkind: DenyList\n", "x").unwrap(),
             DocumentKind::DenyList
         );
         for bad in [&b"kind: Pod\n"[..], b"a: 1\n", b"kind: Policy\nkind: Waiver\n", b"- kind\n", b""] {
-            assert!(DocumentKind::of(bad, "x").is_err());
+            assert!(DocumentKind::read(bad, "x").is_err());
         }
     }
 }

@@ -130,7 +130,7 @@ pub(crate) struct MaxDays {
 impl MaxDays {
     /// How long a waiver for something of this level may run: never longer than for something less severe, or a finding
     /// would pass by getting worse. What has no level gets the shortest time.
-    pub(crate) fn of(self, level: Option<Level>) -> u16 {
+    pub(crate) fn for_level(self, level: Option<Level>) -> u16 {
         let high = self.high.min(self.other);
         match level {
             Some(Level::Critical) | None => self.critical.min(high),
@@ -206,8 +206,8 @@ impl Policy {
         all.any(Authority::wants_root)
     }
 
-    /// Whether the policy is about images of this name (`registry/repository`). Without a name it can only be known
-    /// where the policy is about everything.
+    /// Whether the policy applies to images of this name (`registry/repository`). Without a name it can only be known
+    /// where the policy applies to everything.
     pub fn matches(&self, name: Option<&str>) -> Option<bool> {
         match (&self.images, name) {
             (None, _) => Some(true),

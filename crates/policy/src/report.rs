@@ -182,7 +182,7 @@ impl Policy {
         let about_findings = terms.is_about_findings();
         let runs = terms.expires.duration_since(terms.issued);
         let allows = |level: Option<Level>| {
-            runs <= SignedDuration::from_hours(24 * i64::from(self.waivers.max_days.of(level)))
+            runs <= SignedDuration::from_hours(24 * i64::from(self.waivers.max_days.for_level(level)))
         };
         let levels = [Some(Level::Critical), Some(Level::High), Some(Level::Medium), Some(Level::Low), None];
         let allowed = levels.into_iter().filter(|level| allows(*level));
@@ -191,7 +191,7 @@ impl Policy {
             .collect();
         let too_long = || {
             let days = runs.as_hours().div_euclid(24);
-            let most = self.waivers.max_days.of(Some(Level::Low));
+            let most = self.waivers.max_days.for_level(Some(Level::Low));
             format!(
                 "waiver {} runs {days} days, longer than the {most} that the policy allows for anything",
                 waiver.name

@@ -28,13 +28,13 @@ use crate::verdict::{Effect, EvidenceRecord, Outcome, RuleResult, earliest};
 
 /// Every rule of the product, in the order in which they are applied and shown.
 pub(crate) const BUILT_IN: &[&dyn Rule] = &[
-    &deny_list::DeniedDigests,
-    &policy_match::PolicyMatch,
-    &digest::AskedByDigest,
-    &registries::AllowedRegistries,
-    &signatures::ImageSigned,
-    &sbom::ContentKnown,
-    &vulnerabilities::NothingTooBad,
+    &deny_list::DenyListRule,
+    &policy_match::MatchRule,
+    &digest::DigestRule,
+    &registries::RegistriesRule,
+    &signatures::SignaturesRule,
+    &sbom::SbomRule,
+    &vulnerabilities::VulnerabilitiesRule,
 ];
 
 /// A rule.

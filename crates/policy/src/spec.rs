@@ -90,7 +90,7 @@ pub(crate) struct Metadata {
 pub(crate) struct PolicySpec {
     /// The preset that every other field starts from.
     pub(crate) phase: Phase,
-    /// What the policy is about; everything, when left out.
+    /// What the policy applies to; everything, when left out.
     #[serde(default, rename = "match", deserialize_with = "given")]
     pub(crate) matches: MatchSpec,
     /// Core images have stricter limits for waivers, and MEDIUM blocks at ga.

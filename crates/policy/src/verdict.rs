@@ -357,7 +357,7 @@ pub(crate) fn reasons(platforms: &[PlatformVerdict], decision: Decision) -> Vec<
         let reason = if decision == Decision::Allow {
             "no rule of the policy blocks it"
         } else {
-            "there is no policy, and what no policy is about is denied"
+            "there is no policy, and what no policy applies to is denied"
         };
         reasons.push(reason.to_owned());
     }

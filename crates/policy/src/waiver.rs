@@ -124,7 +124,7 @@ impl Waiver {
         // The same strict reader as for files: a signature does not make an unknown field known.
         let mut waiver = Self::from_unsigned(&json::canonical(&statement.predicate), origin)?;
         waiver.approvals.push(Signature {
-            signed: Signed::of(&verified),
+            signed: Signed::from(&verified),
             bundle: *verified.bundle(),
             policy: policy.effective,
         });

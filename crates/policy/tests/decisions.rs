@@ -141,11 +141,11 @@ fn registries_are_compared_by_whole_name_and_unknown_ones_block() {
 fn what_no_policy_is_about_is_denied_and_its_other_rules_do_not_apply() {
     let narrow = policy("phase: pilot\nmatch: { images: ['registry.example/other/**'] }");
     let verdict = judge(&narrow, &evidence());
-    expect(&verdict, "policy", Outcome::Fail, Decision::Deny, "not about registry.example/team/app");
+    expect(&verdict, "policy", Outcome::Fail, Decision::Deny, "not apply to registry.example/team/app");
     assert_eq!(rule(&verdict, "vulnerabilities").outcome, Outcome::NotApplicable);
     assert_eq!(verdict.platforms[0].rules.len(), 7);
     let nothing = policy("phase: pilot\nmatch: { images: [] }");
-    expect(&judge(&nothing, &evidence()), "policy", Outcome::Fail, Decision::Deny, "not about");
+    expect(&judge(&nothing, &evidence()), "policy", Outcome::Fail, Decision::Deny, "not apply to");
     let layout = of_kind(SubjectKind::Layout);
     expect(&judge(&narrow, &layout), "policy", Outcome::Unknown, Decision::Indeterminate, "comes from none");
 }

@@ -97,10 +97,10 @@ fn what_no_policy_is_about_is_denied() {
     let two = named("two", "phase: pilot\nmatch: { images: ['registry.example/two/**'] }");
     let verdict = judge_all(&[&one, &two], &evidence(), &[]);
     assert_eq!(verdict.decision, Decision::Deny);
-    assert_eq!(verdict.reasons, [format!("policy: none of 2 policies is about {NAME}")]);
+    assert_eq!(verdict.reasons, [format!("policy: none of 2 policies applies to {NAME}")]);
     assert_eq!(verdict.platforms[0].rules.len(), 7);
     let single = judge_all(&[&one], &evidence(), &[]);
-    assert_eq!(single.reasons, [format!("policy: policy one is not about {NAME}")]);
+    assert_eq!(single.reasons, [format!("policy: policy one does not apply to {NAME}")]);
 
     let none = judge_all(&[], &evidence(), &[]);
     assert_eq!(none.decision, Decision::Deny);

@@ -44,7 +44,7 @@ fn lint(arguments: &Lint, limits: &Limits, console: Console) -> Result<Exit, Fai
             if is_trusted_root(&bytes) {
                 continue;
             }
-            let kind = DocumentKind::of(&bytes, &origin)?;
+            let kind = DocumentKind::read(&bytes, &origin)?;
             if kind != DocumentKind::DenyList {
                 documents::fits(&bytes, &file, limits)?;
             }

@@ -174,5 +174,5 @@ fn every_policy_of_a_folder_that_is_about_the_image_is_applied() {
     // Where none of them is about the image, it is denied, and said once.
     std::fs::remove_file(place.path("policies/company.yaml")).unwrap();
     document("team", "  match: {images: ['registry.example/**']}\n");
-    place.check(&[&good, "--policy", &policies]).exits(10).says("none of 2 policies is about");
+    place.check(&[&good, "--policy", &policies]).exits(10).says("none of 2 policies applies to");
 }

@@ -3,17 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_core::Digest;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::Role;
-use super::{Answer, Context, Needs, Rule, RuleName, count};
+use super::{Answer, Context, Needs, Role, Rule, RuleName, count};
 use crate::deny::Denial;
 use crate::detail::Detail;
 use crate::policy::Policy;
 use crate::setting::Setting;
 use crate::spec::DenialSpec;
 use crate::verdict::{Effect, Outcome};
-use schemars::JsonSchema;
-use serde::Deserialize;
 
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
@@ -24,9 +23,9 @@ pub(crate) struct DenySpec {
 const NAME: RuleName = RuleName::built_in("deny-list");
 
 /// The rule.
-pub(crate) struct DeniedDigests;
+pub(crate) struct DenyListRule;
 
-impl Rule for DeniedDigests {
+impl Rule for DenyListRule {
     fn name(&self) -> RuleName {
         NAME
     }

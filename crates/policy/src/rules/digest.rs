@@ -3,7 +3,10 @@
 //! A tag may point elsewhere by the time the image is used, so the verdict would be about another image. A layout or
 //! archive on disk, and an image that an engine keeps, is its own pin: its bytes are the ones that were judged.
 
+use jiff::Timestamp;
 use plimsoll_core::Digest;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::{Answer, Context, Needs, Rule, RuleName, effect};
 use crate::evidence::{ImageDigests, SubjectFacts, SubjectKind};
@@ -11,9 +14,6 @@ use crate::lint::{Code, Lint};
 use crate::policy::Policy;
 use crate::setting::Setting;
 use crate::verdict::{Effect, Outcome};
-use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::Deserialize;
 
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
@@ -25,9 +25,9 @@ pub(crate) struct DigestSpec {
 const NAME: RuleName = RuleName::built_in("digest");
 
 /// The rule.
-pub(crate) struct AskedByDigest;
+pub(crate) struct DigestRule;
 
-impl Rule for AskedByDigest {
+impl Rule for DigestRule {
     fn name(&self) -> RuleName {
         NAME
     }

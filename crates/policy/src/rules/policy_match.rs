@@ -20,15 +20,15 @@ pub(crate) struct MatchSpec {
 const NAME: RuleName = RuleName::built_in("policy");
 
 /// The rule.
-pub(crate) struct PolicyMatch;
+pub(crate) struct MatchRule;
 
-impl Rule for PolicyMatch {
+impl Rule for MatchRule {
     fn name(&self) -> RuleName {
         NAME
     }
 
     fn about(&self) -> &'static str {
-        "The policy is about it."
+        "The policy applies to it."
     }
 
     fn section(&self) -> &'static str {
@@ -44,7 +44,7 @@ impl Rule for PolicyMatch {
     }
 
     fn lint(&self, policy: &Policy, _: Timestamp, lint: &mut Lint) {
-        let nothing = "the policy is about nothing, so that it denies everything";
+        let nothing = "the policy applies to nothing, so that it denies everything";
         lint.patterns("spec.match.images", policy.images.as_deref(), nothing);
     }
 
@@ -53,21 +53,21 @@ impl Rule for PolicyMatch {
         let name = context.evidence.subject.repository.as_deref();
         let answer = |outcome, reason: String| Answer::new(NAME, outcome, Effect::Block, reason);
         match (context.policy.matches(name), name) {
-            (Some(true), Some(name)) => answer(Outcome::Pass, format!("policy {policy} is about {name}")),
-            (Some(true), None) => answer(Outcome::Pass, format!("policy {policy} is about everything")),
+            (Some(true), Some(name)) => answer(Outcome::Pass, format!("policy {policy} applies to {name}")),
+            (Some(true), None) => answer(Outcome::Pass, format!("policy {policy} applies to everything")),
             (Some(false), _) => {
                 let name = name.unwrap_or("this subject");
                 // One that does not match is only asked where none does.
                 let reason = match context.policies.len() {
-                    0 | 1 => format!("policy {policy} is not about {name}"),
-                    several => format!("none of {several} policies is about {name}"),
+                    0 | 1 => format!("policy {policy} does not apply to {name}"),
+                    several => format!("none of {several} policies applies to {name}"),
                 };
                 answer(Outcome::Fail, reason)
                     .hint("give the policy for it with --policy, or widen spec.match.images")
             }
             (None, _) => {
                 let reason = format!(
-                    "policy {policy} is about repositories by name, and this subject comes from none"
+                    "policy {policy} applies to repositories by name, and this subject comes from none"
                 );
                 answer(Outcome::Unknown, reason)
                     .hint("judge it by a policy without spec.match, or from the registry it is in")

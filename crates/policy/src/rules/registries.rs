@@ -1,16 +1,15 @@
 //! `registries`: the image comes from a repository that the policy allows.
 
-use super::Waivable;
-use super::{Answer, Context, Needs, Rule, RuleName};
-use crate::lint::{Code, Lint};
-use crate::pattern::Pattern;
-use crate::pattern::any;
-use crate::policy::Policy;
-use crate::setting::Setting;
-use crate::verdict::{Effect, Outcome};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use super::{Answer, Context, Needs, Rule, RuleName, Waivable};
+use crate::lint::{Code, Lint};
+use crate::pattern::{Pattern, any};
+use crate::policy::Policy;
+use crate::setting::Setting;
+use crate::verdict::{Effect, Outcome};
 
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
@@ -22,9 +21,9 @@ pub(crate) struct RegistriesSpec {
 const NAME: RuleName = RuleName::built_in("registries");
 
 /// The rule.
-pub(crate) struct AllowedRegistries;
+pub(crate) struct RegistriesRule;
 
-impl Rule for AllowedRegistries {
+impl Rule for RegistriesRule {
     fn name(&self) -> RuleName {
         NAME
     }

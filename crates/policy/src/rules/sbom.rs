@@ -3,8 +3,11 @@
 //! An inventory with holes is no answer: what cannot be seen cannot be looked up either. An inventory that was read in
 //! full and lists nothing fails, because an empty list is how a stripped image and a broken cataloger look alike.
 
-use super::{Answer, Context, Needs, Rule, RuleName, count, effect, effect_of_unknown};
-use super::{Presets, Waivable};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Context, Needs, Presets, Rule, RuleName, Waivable, count, effect, effect_of_unknown};
 use crate::detail::Detail;
 use crate::evidence::{InventorySource, SbomFacts};
 use crate::lint::{Code, Lint};
@@ -12,9 +15,6 @@ use crate::policy::Policy;
 use crate::setting::Setting;
 use crate::spec::{OnUnknown, Phase};
 use crate::verdict::Outcome;
-use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
@@ -44,9 +44,9 @@ impl SbomSpec {
 const NAME: RuleName = RuleName::built_in("sbom");
 
 /// The rule.
-pub(crate) struct ContentKnown;
+pub(crate) struct SbomRule;
 
-impl Rule for ContentKnown {
+impl Rule for SbomRule {
     fn name(&self) -> RuleName {
         NAME
     }

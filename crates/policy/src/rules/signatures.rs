@@ -10,27 +10,24 @@
 //! good signature harms nothing, and hides nothing: a search that hit a limit before the rule was satisfied is unknown, and
 //! so is a certificate that there was no trusted root for.
 
-use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use jiff::Timestamp;
-use plimsoll_core::Digest;
-use plimsoll_verify::person::Person;
-use plimsoll_verify::{NotChecked, Signer, Statement, Step, Verified};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
+use self::tally::Tally;
 use super::{Answer, Context, Needs, Rule, RuleName, count, effect};
-use crate::assignment::assign;
-use crate::authority::Window;
-use crate::authority::{Authority, Signed, Who, was_checked};
-use crate::detail::{Detail, SignerRecord};
+use crate::authority::{Authority, Who, Window};
+use crate::detail::Detail;
 use crate::evidence::{Collected, ImageDigests, RejectedSignature, Signatures, SubjectKind};
 use crate::lint::{Code, Lint};
 use crate::policy::Policy;
 use crate::setting::Setting;
 use crate::spec::{AuthoritySpec, Phase};
-use crate::verdict::{Effect, Outcome, earliest};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use std::num::NonZeroU32;
+use crate::verdict::{Effect, Outcome};
+
+mod tally;
 
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
@@ -66,9 +63,9 @@ impl SignaturePolicy {
 const NAME: RuleName = RuleName::built_in("signatures");
 
 /// The rule.
-pub(crate) struct ImageSigned;
+pub(crate) struct SignaturesRule;
 
-impl Rule for ImageSigned {
+impl Rule for SignaturesRule {
     fn name(&self) -> RuleName {
         NAME
     }
@@ -239,188 +236,4 @@ fn nobody_named(found: usize, truncated: bool, effect: Effect) -> Answer {
     let reason = format!("{} found, and the policy names nobody who may sign", count(found, "statement"));
     Answer::new(NAME, Outcome::Unknown, effect, reason)
         .hint("name keys or identities in spec.signatures.anyOf")
-}
-
-/// A signature that somebody whom the policy names has made, at a time that counts.
-struct Counting {
-    person: usize,
-    /// The entries that it fits, each with the time until which it does.
-    fits: Vec<(usize, Option<Timestamp>)>,
-    signed: Signed,
-    bundle: Digest,
-    digest: Digest,
-    not_checked: Vec<String>,
-    carried: Vec<String>,
-}
-
-struct Tally<'a> {
-    policy: &'a SignaturePolicy,
-    /// Those of `allOf` first.
-    entries: Vec<&'a Authority>,
-    counted: Vec<Counting>,
-    refused: Vec<(Digest, String)>,
-    /// For each entry the signer that counts for it.
-    assigned: Vec<Option<usize>>,
-}
-
-impl<'a> Tally<'a> {
-    fn new(found: &Collected, policy: &'a SignaturePolicy, digests: &ImageDigests, now: Timestamp) -> Self {
-        let entries: Vec<&Authority> = policy.entries().collect();
-        let mut tally =
-            Self { policy, entries, counted: Vec::new(), refused: Vec::new(), assigned: Vec::new() };
-        let mut persons: BTreeMap<Person, usize> = BTreeMap::new();
-        // Why a signature does not count says more than that something else is none.
-        let (signatures, others): (Vec<_>, Vec<_>) =
-            found.verified.iter().partition(|statement| statement.value().is_signature());
-        for statement in signatures {
-            match tally.look(statement, digests, now) {
-                Ok((digest, signed, fits)) => {
-                    let next = persons.len();
-                    let person = *persons.entry(signed.signer.person()).or_insert(next);
-                    let not_checked = not_checked(statement);
-                    let carried = statement.not_checked().iter().map(|what| name(*what).to_owned()).collect();
-                    let bundle = *statement.bundle();
-                    tally.counted.push(Counting {
-                        person,
-                        fits,
-                        signed,
-                        bundle,
-                        digest,
-                        not_checked,
-                        carried,
-                    });
-                }
-                Err(reason) => tally.refused.push((*statement.bundle(), reason)),
-            }
-        }
-        for RejectedSignature { digest, reason } in &found.rejected {
-            tally.refused.push((*digest, reason.clone()));
-        }
-        for statement in others {
-            let kind = &statement.value().predicate_type;
-            let reason = format!("a statement of type {kind} is no signature");
-            tally.refused.push((*statement.bundle(), reason));
-        }
-        let mut fits = vec![Vec::new(); tally.entries.len()];
-        for counting in &tally.counted {
-            for (entry, _) in &counting.fits {
-                if let Some(signers) = fits.get_mut(*entry)
-                    && !signers.contains(&counting.person)
-                {
-                    signers.push(counting.person);
-                }
-            }
-        }
-        tally.assigned = assign(&fits);
-        tally
-    }
-
-    /// What a statement signs, and which entries it fits; or why it does not count.
-    #[expect(clippy::type_complexity, reason = "it is taken apart at once, in the one place that calls")]
-    fn look(
-        &self,
-        statement: &Verified<Statement>,
-        digests: &ImageDigests,
-        now: Timestamp,
-    ) -> Result<(Digest, Signed, Vec<(usize, Option<Timestamp>)>), String> {
-        let value = statement.value();
-        let Some(digest) = digests.names().find(|digest| value.names(digest)) else {
-            return Err("it signs another digest".to_owned());
-        };
-        let signed = Signed::of(statement);
-        let mut refused = match &signed.signer {
-            Signer::Key(_) => "it is signed by a key that the policy does not name".to_owned(),
-            other => format!("it is signed by {other}, whom the policy does not name"),
-        };
-        let mut fits = Vec::new();
-        for (index, entry) in self.entries.iter().enumerate().filter(|(_, entry)| entry.is(&signed.signer)) {
-            match entry.counts(&signed, now) {
-                Ok(until) => fits.push((index, until)),
-                Err(reason) => refused = reason,
-            }
-        }
-        if fits.is_empty() { Err(refused) } else { Ok((digest, signed, fits)) }
-    }
-
-    fn satisfies(&self) -> bool {
-        let enough = self.policy.any_of.is_empty() || self.any_of() >= self.policy.threshold.get() as usize;
-        enough && self.missing().is_empty()
-    }
-
-    /// How many entries of `anyOf` are satisfied.
-    fn any_of(&self) -> usize {
-        self.assigned.iter().skip(self.policy.all_of.len()).flatten().count()
-    }
-
-    /// The entries of `allOf` that are not.
-    fn missing(&self) -> Vec<&str> {
-        let all = self.policy.all_of.iter().zip(&self.assigned);
-        all.filter(|(_, signer)| signer.is_none()).map(|(entry, _)| entry.name.as_str()).collect()
-    }
-
-    fn names(&self) -> String {
-        let assigned = self.entries.iter().zip(&self.assigned);
-        let names = assigned.filter(|(_, signer)| signer.is_some()).map(|(entry, _)| entry.name.as_str());
-        names.collect::<Vec<_>>().join(", ")
-    }
-
-    /// Until when the entries that are satisfied stay so.
-    fn until(&self) -> Option<Timestamp> {
-        let of = |entry: usize, person: usize| {
-            let ends = self.counted.iter().filter(|counting| counting.person == person);
-            let ends = ends.flat_map(|counting| &counting.fits).filter(|(fit, _)| *fit == entry);
-            // One signature of several is enough, and one without an end counts for ever.
-            ends.map(|(_, until)| *until).reduce(|one, other| Some(one?.max(other?))).flatten()
-        };
-        let assigned = self.assigned.iter().enumerate();
-        earliest(assigned.filter_map(|(entry, person)| Some(of(entry, (*person)?))))
-    }
-
-    fn details(self) -> Vec<Detail> {
-        let Self { entries, counted, refused, assigned, .. } = self;
-        let detail = |counting: Counting| {
-            let fits = || counting.fits.iter().map(|(entry, _)| *entry);
-            let is_signers = |entry: &usize| assigned.get(*entry) == Some(&Some(counting.person));
-            if let Some(authority) = fits().find(is_signers).and_then(|entry| entries.get(entry)) {
-                return Detail::Signature {
-                    authority: authority.name.clone(),
-                    by: SignerRecord::of(&counting.signed),
-                    bundle: counting.bundle,
-                    signed: counting.digest,
-                    not_checked: counting.not_checked,
-                    carried: counting.carried,
-                };
-            }
-            let fits = fits().filter_map(|entry| Some(entries.get(entry)?.name.as_str()));
-            let names = fits.collect::<Vec<_>>().join(" or ");
-            let reason = format!("a further signature as {names}, who counts once");
-            Detail::RefusedSignature { bundle: counting.bundle, reason }
-        };
-        let refused = refused.into_iter();
-        let refused = refused.map(|(bundle, reason)| Detail::RefusedSignature { bundle, reason });
-        counted.into_iter().map(detail).chain(refused).collect()
-    }
-}
-
-/// What was left open about a signature that counts.
-fn not_checked(statement: &Verified<Statement>) -> Vec<String> {
-    let mut left = Vec::new();
-    if !was_checked(statement, Step::LogInclusion) {
-        left.push(name(NotChecked::TransparencyLog).to_owned());
-    }
-    if statement.times().is_empty() {
-        left.push("trusted time".to_owned());
-    }
-    if matches!(statement.signer(), Signer::Certificate(_)) && !was_checked(statement, Step::CertificateLog) {
-        left.push("certificate log".to_owned());
-    }
-    left
-}
-
-fn name(what: NotChecked) -> &'static str {
-    match what {
-        NotChecked::TransparencyLog => "transparency log",
-        NotChecked::Timestamp => "timestamp",
-        _ => "further material",
-    }
 }

@@ -1,0 +1,212 @@
+//! What becomes of each finding: whether it blocks, is waived, or cannot be told for want of a rating.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use plimsoll_vuln::{Finding, Fix, Scan, Severity};
+
+use super::{NAME, UnratedAs, VulnerabilityPolicy};
+use crate::applicable::{ApplicableWaiver, ApplicableWaivers};
+use crate::detail::{Detail, Disposition, FindingRecord, LocationRecord};
+use crate::setting::Level;
+use crate::verdict::{EvidenceRecord, WaiverUse, earliest};
+use crate::waiver::Waiver;
+
+/// What a finding counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Harmless,
+    Level(Level),
+    Unknown,
+}
+
+fn weight(severity: Severity, policy: &VulnerabilityPolicy) -> Weight {
+    match severity {
+        Severity::None => Weight::Harmless,
+        Severity::Low => Weight::Level(Level::Low),
+        Severity::Medium => Weight::Level(Level::Medium),
+        Severity::High => Weight::Level(Level::High),
+        Severity::Critical => Weight::Level(Level::Critical),
+        Severity::Unrated => match policy.unrated_as {
+            UnratedAs::Low => Weight::Level(Level::Low),
+            UnratedAs::Medium => Weight::Level(Level::Medium),
+            UnratedAs::High => Weight::Level(Level::High),
+            UnratedAs::Critical => Weight::Level(Level::Critical),
+            UnratedAs::Unknown => Weight::Unknown,
+        },
+    }
+}
+
+/// The findings by what becomes of them.
+pub(super) struct Sorted {
+    /// Those that matter, the worst first.
+    pub(super) records: Vec<FindingRecord>,
+    pub(super) counts: Detail,
+    pub(super) waivers: Vec<WaiverUse>,
+    pub(super) waiver_evidence: Vec<EvidenceRecord>,
+    pub(super) until: Option<Timestamp>,
+}
+
+impl Sorted {
+    pub(super) fn new(scan: &Scan, policy: &VulnerabilityPolicy, waivers: &ApplicableWaivers) -> Self {
+        let applicable: Vec<&ApplicableWaiver> = waivers.for_rule(&NAME).collect();
+        let mut ledger: Vec<Ledger> = applicable.iter().map(|_| Ledger::default()).collect();
+        let mut by_severity = BTreeMap::new();
+        let (mut unfixed_ignored, mut until) = (0, None);
+        let mut records = Vec::new();
+        for finding in &scan.findings {
+            *by_severity.entry(finding.severity.name().to_owned()).or_insert(0) += 1;
+            let weight = weight(finding.severity, policy);
+            let (level, disposition) = match weight {
+                Weight::Level(level) if policy.blocks(level) => (Some(level), Disposition::Blocks),
+                Weight::Unknown if !policy.block.is_empty() => (None, Disposition::Unrated),
+                Weight::Harmless | Weight::Level(_) | Weight::Unknown => continue,
+            };
+            // "Unknown" does not say that there is no fix.
+            if policy.ignore_unfixed && matches!(finding.fix, Fix::NotFixed | Fix::WontFix) {
+                unfixed_ignored += 1;
+                continue;
+            }
+            let mut waived_by = Vec::new();
+            for (waiver, entry) in applicable.iter().zip(&mut ledger) {
+                let covered = match names(&waiver.waiver, finding) {
+                    Naming::No => continue,
+                    Naming::Partly(reason) => Err(reason),
+                    Naming::Yes => waivers.covers(waiver, level),
+                };
+                match covered {
+                    Ok(approval) => {
+                        until = earliest([until, approval.until()]);
+                        entry.covers(&finding.id, approval.reason());
+                        waived_by.push(waiver.waiver.name.clone());
+                    }
+                    Err(refusal) => entry.refuses(refusal),
+                }
+            }
+            let disposition = if waived_by.is_empty() { disposition } else { Disposition::Waived };
+            records.push(record(finding, level, disposition, waived_by));
+        }
+        records.sort_by(|a, b| {
+            b.counted_as.cmp(&a.counted_as).then_with(|| (&a.id, &a.component).cmp(&(&b.id, &b.component)))
+        });
+        let used = applicable.iter().zip(&ledger).filter(|(_, entry)| !entry.covered.is_empty());
+        Self {
+            records,
+            counts: Detail::Findings { by_severity, unfixed_ignored, suppressed: scan.suppressed.len() },
+            waiver_evidence: used.flat_map(|(waiver, _)| waiver.evidence()).collect(),
+            waivers: applicable
+                .iter()
+                .zip(ledger)
+                .filter_map(|(waiver, entry)| entry.close(waiver))
+                .collect(),
+            until,
+        }
+    }
+
+    pub(super) fn with(&self, disposition: Disposition) -> Vec<&FindingRecord> {
+        self.records.iter().filter(|record| record.disposition == disposition).collect()
+    }
+}
+
+impl VulnerabilityPolicy {
+    /// Whether findings of this level block: everything from the lowest listed upwards.
+    fn blocks(&self, level: Level) -> bool {
+        self.block.first().is_some_and(|lowest| level >= *lowest)
+    }
+}
+
+/// What one waiver did for the findings.
+#[derive(Default)]
+struct Ledger {
+    covered: Vec<String>,
+    approval: String,
+    refused: Vec<String>,
+}
+
+impl Ledger {
+    fn covers(&mut self, id: &str, approval: String) {
+        self.approval = approval;
+        if !self.covered.iter().any(|known| known == id) {
+            self.covered.push(id.to_owned());
+        }
+    }
+
+    fn refuses(&mut self, reason: String) {
+        if !self.refused.contains(&reason) {
+            self.refused.push(reason);
+        }
+    }
+
+    /// The entry for the verdict; nothing for a waiver that names none of the findings.
+    fn close(self, waiver: &ApplicableWaiver) -> Option<WaiverUse> {
+        let used = !self.covered.is_empty();
+        let mut reasons = self.refused;
+        if used {
+            reasons.insert(0, format!("covers {}; {}", self.covered.join(", "), self.approval));
+        }
+        (!reasons.is_empty()).then(|| waiver.record(used, reasons.join("; ")))
+    }
+}
+
+enum Naming {
+    Yes,
+    No,
+    Partly(String),
+}
+
+/// Whether the waiver names the finding: by the advisory that it is known by, or by all of its CVEs. One advisory may
+/// stand for several CVEs; accepting one of them does not accept the others.
+fn names(waiver: &Waiver, finding: &Finding) -> Naming {
+    let named = &waiver.terms.cves;
+    let cves: Vec<&String> = [&finding.id, &finding.advisory]
+        .into_iter()
+        .chain(&finding.aliases)
+        .filter(|id| id.starts_with("CVE-"))
+        .collect();
+    if cves.is_empty() {
+        let known =
+            [&finding.id, &finding.advisory].into_iter().chain(&finding.aliases).any(|id| named.contains(id));
+        return if known { Naming::Yes } else { Naming::No };
+    }
+    let advisory_named =
+        [&finding.id, &finding.advisory].into_iter().any(|id| !id.starts_with("CVE-") && named.contains(id));
+    match cves.iter().find(|cve| !named.contains(**cve)) {
+        None => Naming::Yes,
+        Some(_) if advisory_named => Naming::Yes,
+        Some(_) if !cves.iter().any(|cve| named.contains(*cve)) => Naming::No,
+        Some(missing) => {
+            let name = &waiver.name;
+            Naming::Partly(format!("waiver {name} does not name {missing}, which {} is as well", finding.id))
+        }
+    }
+}
+
+fn record(
+    finding: &Finding,
+    level: Option<Level>,
+    disposition: Disposition,
+    waived_by: Vec<String>,
+) -> FindingRecord {
+    FindingRecord {
+        id: finding.id.clone(),
+        advisory: finding.advisory.clone(),
+        aliases: finding.aliases.clone(),
+        component: finding.component.to_string(),
+        package: finding.package.clone(),
+        version: finding.version.clone(),
+        severity: finding.severity.name().to_owned(),
+        counted_as: level,
+        fixed_in: match &finding.fix {
+            Fix::Fixed(versions) => versions.clone(),
+            Fix::NotFixed | Fix::WontFix | Fix::Unknown => Vec::new(),
+        },
+        summary: finding.summary.clone(),
+        locations: finding
+            .locations
+            .iter()
+            .map(|location| LocationRecord { path: location.path.clone(), layer: location.layer })
+            .collect(),
+        disposition,
+        waived_by,
+    }
+}

@@ -1,0 +1,75 @@
+//! What a scan could not cover, with the age of feeds measured anew.
+
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::{Ecosystem, clock};
+use plimsoll_vuln::{FeedStatus, GapReason, Scan};
+
+use super::VulnerabilityPolicy;
+use crate::detail::Detail;
+use crate::setting::span;
+
+/// Something that the scan could not cover.
+pub(super) struct Uncovered {
+    pub(super) text: String,
+    pub(super) detail: Detail,
+    pub(super) fresh_feed_helps: bool,
+}
+
+/// The scan's own gaps, with the age of feeds measured anew: time and policy may be others than at the scan.
+pub(super) fn gaps(scan: &Scan, policy: &VulnerabilityPolicy, now: Timestamp) -> Vec<Uncovered> {
+    let max_age = policy.max_database_age.0;
+    let mut uncovered = Vec::new();
+    let mut push = |ecosystem: &str, components: usize, reason: String, fresh_feed_helps: bool| {
+        uncovered.push(Uncovered {
+            text: format!("{ecosystem}: {reason}"),
+            detail: Detail::Gap { ecosystem: ecosystem.to_owned(), components, reason },
+            fresh_feed_helps,
+        });
+    };
+    for gap in &scan.gaps {
+        match &gap.reason {
+            GapReason::Stale { as_of, .. } => {
+                if let Some(reason) = staleness(*as_of, max_age, now) {
+                    push(&gap.ecosystem, gap.components, reason, true);
+                }
+            }
+            reason => {
+                let helps = matches!(reason, GapReason::NoFeed | GapReason::ReleaseNotCovered(_));
+                push(&gap.ecosystem, gap.components, reason.to_string(), helps);
+            }
+        }
+    }
+    for feed in &scan.database {
+        let reported = |gap: &plimsoll_vuln::Gap| {
+            gap.ecosystem == feed.ecosystem && matches!(gap.reason, GapReason::Stale { .. })
+        };
+        if let Some(reason) = staleness(feed.as_of, max_age, now)
+            && !scan.gaps.iter().any(reported)
+            && was_used(feed, scan)
+        {
+            push(&feed.ecosystem, 0, reason, true);
+        }
+    }
+    uncovered
+}
+
+/// Why data of that time is no evidence now.
+fn staleness(as_of: Timestamp, max_age: SignedDuration, now: Timestamp) -> Option<String> {
+    let age = now.duration_since(as_of);
+    if age < -clock::SKEW {
+        return Some(format!("feed as of {as_of} claims to come from the future"));
+    }
+    (age > max_age)
+        .then(|| format!("feed as of {as_of} is {} old, at most {} allowed", span(age), span(max_age)))
+}
+
+/// Whether findings show that the feed was looked into. A feed that was fresh at the scan and looked into without
+/// finding anything cannot be told from one that was not needed; an earlier verdict's `valid_until` covers that.
+fn was_used(feed: &FeedStatus, scan: &Scan) -> bool {
+    let purl_types = Ecosystem::from_name(&feed.ecosystem).map_or(&[][..], Ecosystem::purl_types);
+    let suppressed = scan.suppressed.iter().map(|suppressed| &suppressed.finding);
+    scan.findings
+        .iter()
+        .chain(suppressed)
+        .any(|finding| purl_types.contains(&finding.component.package_type()))
+}

@@ -52,7 +52,9 @@ pub fn read(
         walk.through_links(fixed, &select.want(fixed, None))?;
     }
     let mut set = FileSet::default();
-    walk.found.into_values().for_each(|file| set.insert(file));
+    for file in walk.found.into_values() {
+        set.insert(file);
+    }
     set.unreadable = walk.unreadable.into_values().collect();
     Ok(set)
 }

@@ -21,6 +21,7 @@ const LIST: &[&dyn Cataloger] = &[
     // The operating system, before what depends on knowing it.
     &os::release::OsReleaseFile,
     &os::dpkg::Dpkg,
+    &os::apk::Apk,
     &language::python::Python,
 ];
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use plimsoll_core::Distribution;
 use plimsoll_core::rootfs::{Fact, FileSet, FoundFile, Purpose};
 
 use crate::inventory::{Component, Inventory, OsRelease, Problem, ProblemCode};
@@ -113,11 +114,10 @@ impl<'c, 'f> Context<'c, 'f> {
         self.found.system.as_ref().map(|system| &system.release)
     }
 
-    /// Whether the operating system is one of `ids` or descends from one.
-    pub(crate) fn os_is(&self, ids: &[&str]) -> bool {
-        self.found.system.as_ref().is_some_and(|system| {
-            std::iter::once(&system.release.id).chain(&system.like).any(|id| ids.contains(&id.as_str()))
-        })
+    /// The type of the package URLs of the operating system's own packages: `deb`, `apk`.
+    pub(crate) fn package_type(&self) -> Option<&'static str> {
+        let System { release, like } = self.found.system.as_ref()?;
+        Distribution::package_type_of(&release.id, like.iter().map(String::as_str))
     }
 
     pub(crate) fn problem(&mut self, code: ProblemCode, path: &str, detail: String) {

@@ -97,7 +97,8 @@ pub struct Component {
     pub name: String,
     /// The version as the ecosystem writes it; empty when a foreign document gives none.
     pub version: String,
-    /// The source package it was built from. Always there for Debian packages, whose advisories name sources.
+    /// The source package it was built from. Always there for Debian's and Alpine's packages, whose advisories name
+    /// sources.
     pub source: Option<SourcePackage>,
     /// SPDX expressions where they are valid ones, else the licence's name as it was found.
     pub licenses: Vec<String>,
@@ -130,7 +131,7 @@ impl Component {
                 let (name, source) = upstream.split_once('@').unwrap_or((upstream, &version));
                 Some(SourcePackage { name: name.to_owned(), version: source.to_owned() })
             }
-            None if purl.package_type() == "deb" => {
+            None if matches!(purl.package_type(), "deb" | "apk") => {
                 Some(SourcePackage { name: name.clone(), version: version.clone() })
             }
             None => None,

@@ -1,5 +1,6 @@
 //! What operating systems leave: their release, their package databases.
 
+pub(crate) mod apk;
 pub(crate) mod deb822;
 pub(crate) mod dpkg;
 pub(crate) mod release;

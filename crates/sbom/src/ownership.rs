@@ -9,7 +9,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};
+use sha1::Sha1;
 
 use crate::inventory::{Component, Owner, OwnerEvidence};
 
@@ -17,6 +20,7 @@ use crate::inventory::{Component, Owner, OwnerEvidence};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RecordedDigest {
     Md5([u8; 16]),
+    Sha1([u8; 20]),
     /// It is not one, so that no file has it.
     Unusable,
 }
@@ -27,28 +31,57 @@ impl RecordedDigest {
         let mut digest = [0; 16];
         hex::decode_to_slice(text, &mut digest).map_or(Self::Unusable, |()| Self::Md5(digest))
     }
+
+    /// A SHA-1 in Base64; none for what is not one.
+    pub(crate) fn sha1_of_base64(text: &str) -> Option<Self> {
+        let digest = STANDARD.decode(text).ok()?;
+        digest.try_into().ok().map(Self::Sha1)
+    }
 }
 
 /// The digests of a file, of the kinds that package managers record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileDigests {
     md5: [u8; 16],
+    sha1: [u8; 20],
 }
 
 impl FileDigests {
     pub(crate) fn of_content(content: &[u8]) -> Self {
-        Self { md5: Md5::digest(content).into() }
+        Self { md5: Md5::digest(content).into(), sha1: Sha1::digest(content).into() }
     }
 
     fn are(&self, recorded: &RecordedDigest) -> bool {
         match recorded {
             RecordedDigest::Md5(md5) => self.md5 == *md5,
+            RecordedDigest::Sha1(sha1) => self.sha1 == *sha1,
             RecordedDigest::Unusable => false,
         }
     }
 }
 
-/// A package manager's record of a file.
+/// A file that a package brought, as its package manager recorded it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Record {
+    /// Relative to the root.
+    pub(crate) path: Box<str>,
+    /// The digest that it had, where that was recorded.
+    pub(crate) digest: Option<RecordedDigest>,
+}
+
+impl Record {
+    /// Bytes that records cost, about.
+    pub(crate) fn bytes(records: &[Self]) -> usize {
+        size_of_val(records) + records.iter().map(|record| record.path.len()).sum::<usize>()
+    }
+
+    /// The record as a claim of the component with this number.
+    pub(crate) fn claim(&self, owner: usize) -> Claim<'_> {
+        Claim { path: &self.path, digest: self.digest.as_ref(), owner }
+    }
+}
+
+/// What a package manager says about a file.
 pub(crate) struct Claim<'f> {
     /// Where the package put it.
     pub(crate) path: &'f str,

@@ -1,5 +1,13 @@
 //! From the files of an image to its inventory, as a user of the crate sees it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+mod shared;
 
 use plimsoll_core::Digest;
 use plimsoll_core::rootfs::{FileSet, LayerRef, Oversized, Unreadable};
@@ -110,6 +118,60 @@ fn distroless_records_own_too() {
 }
 
 #[test]
+fn apk_owns_what_it_recorded_with_a_digest() {
+    // `printf … | openssl sha1 -binary | base64` of the metadata.
+    let database = |digest: &str| {
+        format!(
+            "P:py3-yaml\nV:6.0-r1\nA:x86_64\no:py3-yaml\nF:usr/lib/python3/dist-packages/PyYAML-6.0.egg-info\n\
+             R:PKG-INFO\n{digest}F:usr/bin\nR:other\nZ:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n"
+        )
+    };
+    for (id, digest, expected) in [
+        ("alpine", "a:0:0:644\nZ:Q16cKjC37kbcniNTHT7I94v8qLtUo=\n", OwnerEvidence::DigestsMatch),
+        ("wolfi", "Z:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", OwnerEvidence::DigestMismatch),
+        ("chainguard", "Z:Q2AAAA\n", OwnerEvidence::Claimed),
+        ("postmarketos\nID_LIKE=alpine", "", OwnerEvidence::Claimed),
+    ] {
+        let inventory = catalog(&image(&[
+            ("etc/os-release", &format!("ID={id}\nVERSION_ID=3.20.1\n")),
+            ("usr/lib/apk/db/installed", &database(digest)),
+            (YAML_PATH, YAML),
+        ]));
+        assert_eq!(inventory.problems, [], "{id}");
+        let [package, yaml] = inventory.components.as_slice() else { panic!("{:?}", inventory.components) };
+        let owner = yaml.owner.as_ref().unwrap();
+        assert_eq!((&owner.purl, owner.evidence), (&package.purl, expected), "{id}");
+    }
+}
+
+#[test]
+fn real_databases_of_apk() {
+    let Some(archive) = shared::fixture("package-databases.tar.gz") else { return };
+    let read = |name: &str| shared::tar(&archive, &["-xzOf", name]);
+    for (case, count) in [("trivy-alpine-310", 14), ("extra-file-attributes", 1)] {
+        let mut files = FileSet::default();
+        files.add(select(), "etc/os-release", None, b"ID=alpine\nVERSION_ID=3.10.4\n");
+        let database = read(&format!("os/apk/{case}/root/lib/apk/db/installed"));
+        files.add(select(), "lib/apk/db/installed", None, &database);
+        let inventory = catalog(&files);
+        assert_eq!(inventory.problems, []);
+        let expected: serde_json::Value =
+            serde_json::from_slice(&read(&format!("os/apk/{case}/expected.json"))).unwrap();
+        let expected = expected["packages"].as_array().unwrap();
+        let package = |component: &plimsoll_sbom::Component| {
+            serde_json::json!({
+                "name": component.name,
+                "version": component.version,
+                "arch": component.purl.qualifier("arch"),
+                "src_name": component.source.as_ref().unwrap().name,
+            })
+        };
+        let found: Vec<_> = inventory.components.iter().map(package).collect();
+        assert_eq!((&found, found.len()), (expected, count));
+    }
+}
+
+#[test]
 fn a_missing_package_database_is_told() {
     let alpine = "ID=alpine\nVERSION_ID=3.20.1\n";
     for (files, expected) in [
@@ -130,8 +192,12 @@ fn a_missing_package_database_is_told() {
             &[("usr/lib/os-release", "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n")],
             ProblemCode::OsInventoryMissing,
         ),
-        (&[("etc/os-release", alpine)], ProblemCode::UnknownOs),
-        (&[("etc/os-release", alpine), ("var/lib/dpkg/status", STATUS)], ProblemCode::UnknownOs),
+        (&[("etc/os-release", alpine)], ProblemCode::OsInventoryMissing),
+        (&[("etc/os-release", alpine), ("var/lib/dpkg/status", STATUS)], ProblemCode::OsInventoryMissing),
+        (&[("etc/os-release", alpine), ("lib/apk/db/installed", "\n")], ProblemCode::OsInventoryMissing),
+        (&[("etc/os-release", alpine), ("lib/apk/db/installed", "P:a\n")], ProblemCode::OsInventoryBroken),
+        (&[("etc/os-release", "ID=fedora\nVERSION_ID=40\n")], ProblemCode::UnknownOs),
+        (&[("etc/os-release", "ID=fedora\n"), ("var/lib/dpkg/status", STATUS)], ProblemCode::UnknownOs),
         (&[("etc/os-release", "NAME=x\n"), ("var/lib/dpkg/status", STATUS)], ProblemCode::UnknownOs),
         (&[("var/lib/dpkg/status", STATUS)], ProblemCode::UnknownOs),
         (&[], ProblemCode::UnknownOs),

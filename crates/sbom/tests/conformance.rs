@@ -4,28 +4,16 @@
 mod shared;
 
 use std::path::Path;
-use std::process::Command;
 
 use plimsoll_sbom::read;
-
-fn tar(archive: &Path, arguments: &[&str]) -> Vec<u8> {
-    let output = Command::new("tar")
-        .args(arguments.iter().take(1))
-        .arg(archive)
-        .args(arguments.iter().skip(1))
-        .output();
-    let output = output.unwrap();
-    assert!(output.status.success());
-    output.stdout
-}
 
 #[test]
 fn valid_documents_are_read_and_invalid_ones_do_no_harm() {
     let Some(archive) = shared::fixture("cyclonedx-conformance.tar.gz") else { return };
-    let listing = String::from_utf8(tar(&archive, &["-tzf"])).unwrap();
+    let listing = String::from_utf8(shared::tar(&archive, &["-tzf"])).unwrap();
     let mut valid = 0;
     for name in listing.lines().filter(|name| Path::new(name).extension().is_some_and(|e| e == "json")) {
-        let document = tar(&archive, &["-xzOf", name]);
+        let document = shared::tar(&archive, &["-xzOf", name]);
         let outcome = read(&document);
         if name.contains("/valid") {
             valid += 1;

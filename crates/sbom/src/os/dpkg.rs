@@ -15,7 +15,6 @@ use plimsoll_core::{Ecosystem, Purl};
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, PackageDatabase, WhyUnread};
 use crate::inventory::{Component, Location, OsRelease, ProblemCode, SourcePackage};
-use crate::ownership::Claim;
 use records::Records;
 use status::{Entry, Form, Package, Status};
 
@@ -192,12 +191,7 @@ impl<'f> Reader<'_, '_, 'f> {
         for selection in [DIGESTS, LIST] {
             for (file, records) in self.context.facts::<Records>(selection) {
                 let Some(owner) = self.installed(&file.path) else { continue };
-                let claims = records.0.iter();
-                self.context.found.claims.extend(claims.map(|record| Claim {
-                    path: &record.path,
-                    digest: record.digest.as_ref(),
-                    owner,
-                }));
+                self.context.found.claims.extend(records.0.iter().map(|record| record.claim(owner)));
             }
         }
     }
@@ -214,7 +208,7 @@ impl<'f> Reader<'_, '_, 'f> {
     }
 
     fn database(self) {
-        let expected = self.context.os_is(&["debian", "ubuntu"]);
+        let expected = self.context.package_type() == Some("deb");
         self.context.found.databases.push(PackageDatabase {
             path: STATUS_FILE,
             expected,

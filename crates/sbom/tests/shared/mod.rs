@@ -1,7 +1,8 @@
 //! An inventory with everything in it, and the documents made from it.
 #![allow(dead_code, clippy::unwrap_used, clippy::print_stdout, reason = "test code; each test uses a part")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Digest, Timestamp};
@@ -122,4 +123,16 @@ pub(crate) fn fixture(name: &str) -> Option<PathBuf> {
     }
     println!("skipped: no ../shared/data");
     None
+}
+
+/// What `tar` writes when it is given an archive and `arguments`.
+pub(crate) fn tar(archive: &Path, arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new("tar")
+        .args(arguments.iter().take(1))
+        .arg(archive)
+        .args(arguments.iter().skip(1))
+        .output();
+    let output = output.unwrap();
+    assert!(output.status.success());
+    output.stdout
 }

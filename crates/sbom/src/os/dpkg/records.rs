@@ -4,22 +4,15 @@
 use plimsoll_core::rootfs::Footprint;
 
 use crate::cataloger::File;
-use crate::ownership::RecordedDigest;
+use crate::ownership::{Record, RecordedDigest};
 
 /// The records of one package.
 #[derive(Debug, PartialEq)]
 pub(super) struct Records(pub(super) Vec<Record>);
 
-/// A file that the package brought.
-#[derive(Debug, PartialEq)]
-pub(super) struct Record {
-    pub(super) path: Box<str>,
-    pub(super) digest: Option<RecordedDigest>,
-}
-
 impl Footprint for Records {
     fn footprint(&self) -> usize {
-        size_of_val(self.0.as_slice()) + self.0.iter().map(|record| record.path.len()).sum::<usize>()
+        Record::bytes(&self.0)
     }
 }
 

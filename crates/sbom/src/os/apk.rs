@@ -1,0 +1,181 @@
+//! apk's packages: Alpine, Wolfi, Chainguard and what descends from them.
+//!
+//! What the database says is read in [`installed`]. It is one file, rewritten for every package, so the layer of a package is
+//! the one that wrote the database last. Advisories are about the package that others were built from, the origin.
+
+mod installed;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use plimsoll_core::rootfs::{Fact, FoundFile};
+use plimsoll_core::{Ecosystem, Purl};
+
+use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::context::{Context, PackageDatabase, WhyUnread};
+use crate::inventory::{Component, Location, OsRelease, ProblemCode, SourcePackage};
+use crate::licence;
+use installed::{Entry, Installed, Package};
+
+/// Where the database lies; one is usually the other, behind a link.
+const DATABASES: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
+
+const DATABASE: u16 = 0;
+
+// With the names of all files, about 5 KiB a package; Alpine has some 30,000.
+const SELECTIONS: &[Selection] = &[Selection::whole(&DATABASES, 64 << 20)];
+
+/// More than all packages that there are.
+const MAX_PACKAGES: usize = 100_000;
+/// Problems told one by one; a file of garbage would otherwise give a million.
+const MAX_PROBLEMS: usize = 20;
+
+pub(crate) struct Apk;
+
+impl Cataloger for Apk {
+    fn id(&self) -> &'static str {
+        "apk"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn room(&self) -> Room {
+        Room::OperatingSystem
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        &["apk"]
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        SELECTIONS
+    }
+
+    fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        Some(Arc::new(installed::read(file)))
+    }
+
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        let mut reader = Reader {
+            context,
+            names: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            problems: HashMap::new(),
+            present: false,
+        };
+        reader.unread();
+        reader.databases();
+        reader.state();
+    }
+}
+
+struct Reader<'r, 'c, 'f> {
+    context: &'r mut Context<'c, 'f>,
+    /// The version of each name; apk installs one.
+    names: BTreeMap<&'f str, &'f str>,
+    /// Name, version, architecture.
+    seen: BTreeSet<(&'f str, &'f str, Option<&'f str>)>,
+    problems: HashMap<ProblemCode, usize>,
+    present: bool,
+}
+
+impl<'f> Reader<'_, '_, 'f> {
+    fn unread(&mut self) {
+        for unread in self.context.unread(DATABASE) {
+            let detail = match unread.why {
+                WhyUnread::TooLarge(size) => format!("{size} bytes are too large for a package database"),
+                WhyUnread::Unreadable(reason) => format!("cannot be read: {reason}"),
+            };
+            self.broken(unread.path, detail);
+        }
+    }
+
+    fn databases(&mut self) {
+        let mut read = BTreeSet::new();
+        for (file, installed) in self.context.facts::<Installed>(DATABASE) {
+            self.present = true;
+            if !read.insert(&file.real_path) {
+                continue;
+            }
+            for entry in &installed.entries {
+                match entry {
+                    Entry::Broken(what) => self.broken(&file.path, what.clone()),
+                    Entry::Package(package) if self.seen.len() < MAX_PACKAGES => {
+                        if let Err(what) = self.package(file, package) {
+                            self.broken(&file.path, format!("line {}: {what}", package.line));
+                        }
+                    }
+                    Entry::Package(_) => {
+                        self.broken(&file.path, format!("has more than {MAX_PACKAGES} packages"));
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    fn package(&mut self, file: &'f FoundFile, package: &'f Package) -> Result<(), String> {
+        let Package { name, version, .. } = package;
+        let purl = purl(self.context.os(), package).map_err(|error| format!("package {name}: {error}"))?;
+        if !self.seen.insert((name, version, package.architecture.as_deref())) {
+            // The same entry once more tells nothing new.
+            return Ok(());
+        }
+        if self.names.insert(name, version).is_some() {
+            self.broken(&file.path, format!("line {}: package {name} is there twice", package.line));
+        }
+        let origin = package.origin.as_ref().unwrap_or(name);
+        let owner = self.context.add(Component {
+            ecosystem: Ecosystem::of_purl(&purl),
+            name: name.clone(),
+            version: version.clone(),
+            source: Some(SourcePackage { name: origin.clone(), version: version.clone() }),
+            licenses: package.licence.as_deref().map(licence::normal).into_iter().collect(),
+            supplier: package.maintainer.clone(),
+            locations: vec![Location { path: file.path.clone(), layer: file.layer }],
+            owner: None,
+            purl,
+        });
+        self.context.found.claims.extend(package.records.iter().map(|record| record.claim(owner)));
+        Ok(())
+    }
+
+    fn state(self) {
+        let [path, _] = DATABASES;
+        let expected = self.context.package_type() == Some("apk");
+        self.context.found.databases.push(PackageDatabase {
+            path,
+            expected,
+            present: self.present,
+            packages: self.seen.len(),
+            has_problems: !self.problems.is_empty(),
+        });
+    }
+
+    fn broken(&mut self, path: &str, detail: String) {
+        self.present = true;
+        let same = self.problems.entry(ProblemCode::OsInventoryBroken).or_default();
+        *same += 1;
+        if *same <= MAX_PROBLEMS {
+            self.context.problem(ProblemCode::OsInventoryBroken, path, detail);
+        }
+    }
+}
+
+/// `pkg:apk/alpine/ssl_client@1.36.1-r2?arch=x86_64&distro=alpine-3.18.4&upstream=busybox`, as other scanners write it: the
+/// origin only where it is another package.
+fn purl(os: Option<&OsRelease>, package: &Package) -> Result<Purl, plimsoll_core::purl::ParseError> {
+    let upstream = package.origin.as_deref().filter(|origin| *origin != package.name);
+    Purl::builder("apk", &package.name)
+        .namespace(os.map_or("alpine", |os| os.id.as_str()))
+        .version(&package.version)
+        .qualifier("arch", package.architecture.as_deref().unwrap_or_default())
+        .qualifier("distro", os.map(OsRelease::distro).unwrap_or_default())
+        .qualifier("upstream", upstream.unwrap_or_default())
+        .build()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,235 @@
+//! apk's database of installed packages.
+//!
+//! Follows apk-tools: entries apart by an empty line, in them one field a line, a letter and a colon in front. An entry that
+//! cannot be relied on makes the whole inventory broken: it may be the one that matters.
+//!
+//! ```text
+//! C:Q1DQ3KVbIxZzKZzfCmi3c/X8esHRQ=
+//! P:ssl_client
+//! V:1.36.1-r2
+//! A:x86_64
+//! L:GPL-2.0-only
+//! o:busybox
+//! m:Natanael Copa <ncopa@alpinelinux.org>
+//! F:usr/bin
+//! R:ssl_client
+//! a:0:0:755
+//! Z:Q1TTLtUopPeiF9JrA0cgKQZYggG+c=
+//! ```
+
+use plimsoll_core::rootfs::Footprint;
+
+use super::{MAX_PACKAGES, MAX_PROBLEMS};
+use crate::cataloger::File;
+use crate::ownership::{Record, RecordedDigest};
+
+/// What the database says, in its order.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Installed {
+    pub(super) entries: Vec<Entry>,
+}
+
+/// A package, or what is wrong with an entry.
+#[derive(Debug, PartialEq)]
+pub(super) enum Entry {
+    Package(Package),
+    Broken(String),
+}
+
+/// An installed package.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Package {
+    /// Number of its first line.
+    pub(super) line: usize,
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) architecture: Option<String>,
+    /// The package that it was built with.
+    pub(super) origin: Option<String>,
+    pub(super) licence: Option<String>,
+    pub(super) maintainer: Option<String>,
+    /// Those of its files that show packages of another kind.
+    pub(super) records: Vec<Record>,
+}
+
+impl Footprint for Installed {
+    fn footprint(&self) -> usize {
+        let bytes = |entry: &Entry| match entry {
+            Entry::Broken(what) => what.len(),
+            Entry::Package(package) => {
+                let Package { name, version, architecture, origin, licence, maintainer, records, .. } =
+                    package;
+                let optional = [architecture, origin, licence, maintainer].into_iter().flatten();
+                let text: usize = [name, version].into_iter().chain(optional).map(String::len).sum();
+                text + Record::bytes(records)
+            }
+        };
+        size_of_val(self.entries.as_slice()) + self.entries.iter().map(bytes).sum::<usize>()
+    }
+}
+
+/// Reads the database.
+pub(super) fn read(file: &File<'_>) -> Installed {
+    let mut installed = Installed::default();
+    let (mut problems, mut packages) = (0, 0);
+    // More problems of one file than are told in all need not be kept.
+    let mut broken = |installed: &mut Installed, what: String| {
+        problems += 1;
+        if problems <= MAX_PROBLEMS {
+            installed.entries.push(Entry::Broken(what));
+        }
+    };
+    // apk ends every line; a file that stops within one was cut off.
+    if !file.content.is_empty() && !file.content.ends_with(b"\n") {
+        broken(&mut installed, "stops in the middle of a line".to_owned());
+    }
+    let mut lines = file.content.split(|byte| *byte == b'\n').zip(1..);
+    while let Some((first, line)) = lines.find(|(line, _)| !line.is_empty()) {
+        if packages >= MAX_PACKAGES {
+            broken(&mut installed, format!("has more than {MAX_PACKAGES} packages"));
+            break;
+        }
+        let rest = lines.by_ref().take_while(|(line, _)| !line.is_empty());
+        match package(file, std::iter::once((first, line)).chain(rest)) {
+            Ok(package) => {
+                packages += 1;
+                installed.entries.push(Entry::Package(Package { line, ..package }));
+            }
+            Err((line, what)) => broken(&mut installed, format!("line {line}: {what}")),
+        }
+    }
+    installed.entries.shrink_to_fit();
+    installed
+}
+
+/// The fields of one entry.
+#[derive(Default)]
+struct Fields<'a> {
+    name: Option<&'a [u8]>,
+    version: Option<&'a [u8]>,
+    architecture: Option<&'a [u8]>,
+    origin: Option<&'a [u8]>,
+    licence: Option<&'a [u8]>,
+    maintainer: Option<&'a [u8]>,
+}
+
+/// Reads the lines of one entry to their end; a fault is told with the number of its line.
+fn package<'a>(
+    file: &File<'_>,
+    lines: impl Iterator<Item = (&'a [u8], usize)>,
+) -> Result<Package, (usize, String)> {
+    let mut fields = Fields::default();
+    let mut fault = None;
+    let mut first = None;
+    let mut files = Files::default();
+    for (line, number) in lines {
+        first.get_or_insert(number);
+        let [field, b':', value @ ..] = line else {
+            fault.get_or_insert((number, "a line without a field".to_owned()));
+            continue;
+        };
+        let slot = match field {
+            b'P' => &mut fields.name,
+            b'V' => &mut fields.version,
+            b'A' => &mut fields.architecture,
+            b'o' => &mut fields.origin,
+            b'L' => &mut fields.licence,
+            b'm' => &mut fields.maintainer,
+            _ => {
+                files.line(file, *field, value);
+                continue;
+            }
+        };
+        // Two readers would see two packages.
+        if slot.replace(value).is_some() {
+            fault.get_or_insert((number, format!("a second field {}", char::from(*field))));
+        }
+    }
+    match fault {
+        Some(fault) => Err(fault),
+        None => fields.package(files.records).map_err(|what| (first.unwrap_or(1), what)),
+    }
+}
+
+impl Fields<'_> {
+    fn package(&self, records: Vec<Record>) -> Result<Package, String> {
+        let name = text(self.name, "name", is_name)?;
+        let of_name = |what: String| format!("package {name}: {what}");
+        let optional = |field: Option<&[u8]>, label, valid| match field {
+            Some(value) if !value.is_empty() => text(Some(value), label, valid).map(Some).map_err(of_name),
+            _ => Ok(None),
+        };
+        let words = |field: Option<&[u8]>| {
+            let text: String = String::from_utf8_lossy(field?).chars().filter(|c| !c.is_control()).collect();
+            let text = text.trim();
+            (!text.is_empty()).then(|| text.to_owned())
+        };
+        Ok(Package {
+            line: 0,
+            version: text(self.version, "version", is_version).map_err(of_name)?,
+            architecture: optional(self.architecture, "architecture", is_name)?,
+            origin: optional(self.origin, "origin", is_name)?,
+            licence: words(self.licence),
+            maintainer: words(self.maintainer),
+            records,
+            name,
+        })
+    }
+}
+
+/// The files of one entry: `F:` a directory, `R:` a file in it, `Z:` that file's digest.
+#[derive(Default)]
+struct Files<'a> {
+    directory: &'a [u8],
+    records: Vec<Record>,
+    /// Whether the last file is among the records.
+    recorded: bool,
+}
+
+impl<'a> Files<'a> {
+    fn line(&mut self, file: &File<'_>, field: u8, value: &'a [u8]) {
+        match field {
+            b'F' => (self.directory, self.recorded) = (value, false),
+            b'R' => {
+                let path = match (str::from_utf8(self.directory), str::from_utf8(value)) {
+                    (Ok(""), Ok(name)) => name.to_owned(),
+                    (Ok(directory), Ok(name)) => format!("{directory}/{name}"),
+                    _ => String::new(),
+                };
+                self.recorded = (file.shows_package)(&path);
+                if self.recorded {
+                    self.records.push(Record { path: path.into(), digest: None });
+                }
+            }
+            // A digest of another kind than SHA-1 leaves the file a claim.
+            b'Z' if self.recorded => {
+                let sha1 = str::from_utf8(value).ok().and_then(|value| value.strip_prefix("Q1"));
+                if let Some(record) = self.records.last_mut() {
+                    record.digest = sha1.and_then(RecordedDigest::sha1_of_base64);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn text(field: Option<&[u8]>, label: &str, valid: fn(&str) -> bool) -> Result<String, String> {
+    let bytes = field.ok_or_else(|| format!("has no {label}"))?;
+    let shown = || String::from_utf8_lossy(bytes).chars().take(80).collect::<String>();
+    let text = str::from_utf8(bytes).ok().filter(|text| valid(text));
+    text.map(str::to_owned).ok_or_else(|| format!("{label} `{}` is not one", shown()))
+}
+
+/// The characters of package names and architectures: `g++`, `py3.11-yaml`, `.build-deps`, `x86_64`.
+fn is_name(name: &str) -> bool {
+    (1..=255).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.' | b'_'))
+}
+
+/// Whether it can be ordered is for the matcher to say.
+fn is_version(version: &str) -> bool {
+    (1..=255).contains(&version.len())
+        && version
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.' | b'_' | b'~' | b':'))
+}

@@ -102,7 +102,8 @@ impl Catalogers {
         self.finish(set, &mut found, |_| true);
         let Found { system, mut inventory, databases, claims, evidence } = found;
         inventory.problems.extend(missing(system.as_ref(), &databases));
-        ownership::assign(&claims, &evidence, &mut inventory.components);
+        let owned = ownership::relationships(&claims, &evidence, &inventory.components);
+        inventory.relationships.extend(owned);
         inventory.os = system.map(|system| system.release);
         inventory.sort();
         inventory
@@ -114,7 +115,7 @@ impl Catalogers {
         let mut first = 0;
         for member in self.members {
             if take(*member) {
-                member.finish(&mut Context::new(&files, Purpose(first), found));
+                member.finish(&mut Context::new(&files, member.id(), Purpose(first), found));
             }
             first += u16::try_from(member.selections().len()).unwrap_or(u16::MAX);
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use plimsoll_core::Distribution;
 use plimsoll_core::rootfs::{Fact, FileSet, FoundFile, Purpose};
 
-use crate::inventory::{Component, Inventory, OsRelease, Problem, ProblemCode};
+use crate::inventory::{Component, ComponentIndex, Inventory, OsRelease, Problem, ProblemCode};
 use crate::ownership::{Claim, Evidence};
 
 /// The operating system, as far as it is known.
@@ -78,15 +78,22 @@ impl<'f> Files<'f> {
 /// One cataloger's view.
 pub(crate) struct Context<'c, 'f> {
     files: &'c Files<'f>,
-    /// The purpose of the cataloger's first selection.
+    /// The cataloger's name.
+    cataloger: &'static str,
+    /// The purpose of its first selection.
     first: Purpose,
     /// What was found so far; members of the list before this one have added to it.
     pub(crate) found: &'c mut Found<'f>,
 }
 
 impl<'c, 'f> Context<'c, 'f> {
-    pub(crate) fn new(files: &'c Files<'f>, first: Purpose, found: &'c mut Found<'f>) -> Self {
-        Self { files, first, found }
+    pub(crate) fn new(
+        files: &'c Files<'f>,
+        cataloger: &'static str,
+        first: Purpose,
+        found: &'c mut Found<'f>,
+    ) -> Self {
+        Self { files, cataloger, first, found }
     }
 
     /// The facts about files of one of the cataloger's selections, in the order of their paths.
@@ -124,10 +131,11 @@ impl<'c, 'f> Context<'c, 'f> {
         self.found.inventory.problems.push(Problem { code, path: path.to_owned(), detail });
     }
 
-    /// Adds a component; its number is for claims and evidence.
-    pub(crate) fn add(&mut self, component: Component) -> usize {
+    /// Adds a component; its index is for claims, evidence and relationships.
+    pub(crate) fn add(&mut self, component: Component) -> ComponentIndex {
+        let component = Component { found_by: Some(self.cataloger), ..component };
         self.found.inventory.components.push(component);
-        self.found.inventory.components.len() - 1
+        ComponentIndex(self.found.inventory.components.len() - 1)
     }
 
     fn purpose(&self, selection: u16) -> Purpose {

@@ -10,6 +10,7 @@
 //! ```
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 
 use plimsoll_core::Algorithm;
@@ -17,8 +18,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::Error;
-use crate::document::{Document, Each, Object, identifiers};
-use crate::inventory::{Component, Inventory, Location, OsRelease, SourcePackage};
+use crate::document::{Document, Object};
+use crate::inventory::{
+    Component, ComponentId, ComponentIndex, Inventory, Location, OsRelease, Relationship, RelationshipKind,
+    SourcePackage,
+};
 use crate::licence;
 
 /// Property of the subject: `plimsoll:layer:0` = digest and diff ID, apart by a space.
@@ -39,14 +43,19 @@ const OPERATING_SYSTEM: &str = "OperatingSystem";
 
 /// Writes `document` as CycloneDX 1.6. Equal documents give equal bytes.
 pub fn write_cyclonedx(document: &Document<'_>, out: &mut dyn Write) -> Result<(), Error> {
-    let references = identifiers(&document.inventory.components);
+    let references = document.inventory.identifiers();
     let mut out = BufWriter::new(out);
     document.identified("cyclonedx", &mut out, |uuid, out| write(document, &references, uuid, out))?;
     out.flush()?;
     Ok(())
 }
 
-fn write(document: &Document<'_>, references: &[String], uuid: &str, out: &mut dyn Write) -> io::Result<()> {
+fn write(
+    document: &Document<'_>,
+    references: &[ComponentId],
+    uuid: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let inventory = document.inventory;
     let mut object = Object::begin(out)?;
     object.member("$schema", &"http://cyclonedx.org/schema/bom-1.6.schema.json")?;
@@ -56,10 +65,11 @@ fn write(document: &Document<'_>, references: &[String], uuid: &str, out: &mut d
     object.member("version", &1)?;
     object.member("metadata", &metadata(document))?;
     let system = inventory.os.as_ref().map(operating_system);
-    let packages =
-        inventory.components.iter().zip(references).map(|(component, id)| package(inventory, component, id));
+    let packages = inventory.components.iter().zip(references).enumerate();
+    let packages = packages
+        .map(|(index, (component, id))| package(inventory, ComponentIndex(index), component, id.as_str()));
     object.array("components", system.into_iter().chain(packages))?;
-    object.array("dependencies", dependencies(inventory, references).into_iter())?;
+    object.array("dependencies", dependencies(inventory, references))?;
     if inventory.problems.iter().any(|problem| problem.code.hides_components()) {
         object.member("compositions", &json!([{ "aggregate": "incomplete", "assemblies": [SUBJECT] }]))?;
     }
@@ -185,7 +195,12 @@ fn operating_system(os: &OsRelease) -> Part<'_> {
     }
 }
 
-fn package<'a>(inventory: &'a Inventory, component: &'a Component, reference: &'a str) -> Part<'a> {
+fn package<'a>(
+    inventory: &'a Inventory,
+    index: ComponentIndex,
+    component: &'a Component,
+    reference: &'a str,
+) -> Part<'a> {
     let occurrences: Vec<_> = component.locations.iter().map(occurrence).collect();
     Part {
         r#type: "library",
@@ -196,7 +211,7 @@ fn package<'a>(inventory: &'a Inventory, component: &'a Component, reference: &'
         licenses: licenses(component),
         purl: Some(component.purl.to_string()),
         evidence: (!occurrences.is_empty()).then_some(Evidence { occurrences }),
-        properties: properties(inventory, component),
+        properties: properties(inventory, index, component),
         ..Part::default()
     }
 }
@@ -216,7 +231,11 @@ fn licenses(component: &Component) -> Vec<serde_json::Value> {
     }
 }
 
-fn properties<'a>(inventory: &'a Inventory, component: &'a Component) -> Vec<Property<'a>> {
+fn properties<'a>(
+    inventory: &'a Inventory,
+    index: ComponentIndex,
+    component: &'a Component,
+) -> Vec<Property<'a>> {
     let mut properties = Vec::new();
     let mut trivy = |name: &str, value: Cow<'a, str>| {
         if !value.is_empty() {
@@ -242,8 +261,8 @@ fn properties<'a>(inventory: &'a Inventory, component: &'a Component) -> Vec<Pro
         trivy("LayerDiffID", layer.diff_id.to_string().into());
         trivy("LayerDigest", layer.digest.to_string().into());
     }
-    if let Some(owner) = &component.owner {
-        properties.push(property(OWNER, owner.purl.to_string()));
+    if let Some(owner) = inventory.owner(index) {
+        properties.push(property(OWNER, owner.package.purl.to_string()));
         properties.push(property(OWNER_EVIDENCE, owner.evidence.as_str()));
     }
     properties
@@ -261,32 +280,69 @@ fn split_version(source: &SourcePackage) -> (&str, &str, &str) {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Dependency<T> {
-    r#ref: &'static str,
-    depends_on: T,
+struct Dependency<'a> {
+    r#ref: &'a str,
+    depends_on: DependsOn<'a>,
 }
 
-/// The subject has the operating system and the language packages; the operating system has its own packages.
+/// What one thing has or needs, written without being collected.
+struct DependsOn<'a> {
+    inventory: &'a Inventory,
+    references: &'a [ComponentId],
+    of: Whose,
+}
+
+#[derive(Clone, Copy)]
+enum Whose {
+    Subject,
+    OperatingSystem,
+    Component(ComponentIndex),
+}
+
+impl Serialize for DependsOn<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { inventory, references, of } = *self;
+        let system = inventory.os.is_some();
+        let packages = |of_system: bool| {
+            let all = inventory.components.iter().zip(references);
+            all.filter(move |(component, _)| (system && component.ecosystem.is_os()) == of_system)
+                .map(|(_, reference)| reference.as_str())
+        };
+        match of {
+            Whose::Subject => {
+                serializer.collect_seq(system.then_some(OPERATING_SYSTEM).into_iter().chain(packages(false)))
+            }
+            Whose::OperatingSystem => serializer.collect_seq(packages(true)),
+            Whose::Component(index) => {
+                // The format wants each of them once.
+                let needs = inventory.relationships_of(index).filter(|it| is_need(it));
+                let others: BTreeSet<ComponentIndex> = needs.map(|it| it.to).collect();
+                serializer.collect_seq(
+                    others.into_iter().filter_map(|to| references.get(to.0).map(ComponentId::as_str)),
+                )
+            }
+        }
+    }
+}
+
+/// Whether the other one is contained or depended on.
+fn is_need(relationship: &Relationship) -> bool {
+    matches!(relationship.kind, RelationshipKind::Contains | RelationshipKind::DependsOn)
+}
+
+/// The subject has the operating system and the language packages; the operating system has its own packages; and
+/// components have what they contain and need.
 fn dependencies<'a>(
     inventory: &'a Inventory,
-    references: &'a [String],
-) -> Vec<Dependency<impl Serialize + 'a>> {
-    let system = inventory.os.is_some();
-    let part = move |of_system: bool| {
-        Each(move || {
-            let first = (system && !of_system).then_some(OPERATING_SYSTEM);
-            let packages = inventory
-                .components
-                .iter()
-                .zip(references)
-                .filter(move |(component, _)| (system && component.ecosystem.is_os()) == of_system)
-                .map(|(_, reference)| reference.as_str());
-            first.into_iter().chain(packages)
-        })
-    };
-    let mut list = vec![Dependency { r#ref: SUBJECT, depends_on: part(false) }];
-    if system {
-        list.push(Dependency { r#ref: OPERATING_SYSTEM, depends_on: part(true) });
-    }
-    list
+    references: &'a [ComponentId],
+) -> impl Iterator<Item = Dependency<'a>> {
+    let dependency =
+        move |r#ref, of| Dependency { r#ref, depends_on: DependsOn { inventory, references, of } };
+    let system = inventory.os.as_ref().map(|_| dependency(OPERATING_SYSTEM, Whose::OperatingSystem));
+    let needs = inventory.relationships.iter().filter(|it| is_need(it));
+    let with_needs: BTreeSet<ComponentIndex> = needs.map(|it| it.from).collect();
+    let components = with_needs.into_iter().filter_map(move |index| {
+        Some(dependency(references.get(index.0)?.as_str(), Whose::Component(index)))
+    });
+    std::iter::once(dependency(SUBJECT, Whose::Subject)).chain(system).chain(components)
 }

@@ -4,14 +4,13 @@
 //! for is a UUID of version 5 (RFC 9562) over the manifest's digest and the rest of the document. Equal bytes have equal
 //! identifiers, and different bytes different ones, as SPDX 2.3 §6.5 requires.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 
 use plimsoll_core::{Algorithm, Digest, Hasher, Purl, Timestamp};
 use serde::Serialize;
 use sha1::{Digest as _, Sha1};
 
-use crate::inventory::{Component, Inventory};
+use crate::inventory::Inventory;
 
 /// Everything that goes into a document.
 #[derive(Debug, Clone)]
@@ -111,27 +110,6 @@ impl Write for Hashing {
     }
 }
 
-/// Identifiers of components inside a document: `Package-deb-libc6-0f3a…`, from purl and location, so that they stay
-/// the same when other components come and go. Letters, digits, `.` and `-` are what SPDX allows.
-pub(crate) fn identifiers(components: &[Component]) -> Vec<String> {
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
-    let identifier = |component: &Component| {
-        let mut key = component.purl.to_string();
-        for location in &component.locations {
-            key.push('\0');
-            key.push_str(&location.path);
-        }
-        let digest = hex::encode(Digest::sha256(key.as_bytes()).as_bytes().get(..8).unwrap_or_default());
-        let name: String = component.name.chars().take(64).map(plain).collect();
-        let identifier = format!("Package-{}-{name}-{digest}", component.purl.package_type());
-        let again = seen.entry(identifier.clone()).or_default();
-        *again += 1;
-        if *again == 1 { identifier } else { format!("{identifier}-{again}") }
-    };
-    components.iter().map(identifier).collect()
-}
-
 /// A JSON object whose members and array items each have a line of their own: small enough to stream, and a `diff` of
 /// two documents shows components.
 pub(crate) struct Object<'w> {
@@ -176,20 +154,6 @@ impl<'w> Object<'w> {
         self.first = false;
         serde_json::to_writer(&mut self.out, name)?;
         self.out.write_all(b":")
-    }
-}
-
-/// Serializes an iterator that can be walked once for each call, without collecting it.
-pub(crate) struct Each<F>(pub(crate) F);
-
-impl<F, I> Serialize for Each<F>
-where
-    F: Fn() -> I,
-    I: Iterator,
-    I::Item: Serialize,
-{
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq((self.0)())
     }
 }
 

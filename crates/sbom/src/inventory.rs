@@ -3,12 +3,21 @@
 //! An inventory is evidence only together with its problems: an empty list of components and a broken package database
 //! look the same otherwise. Everything is in a fixed order, so that equal inventories give equal documents.
 
+mod identifier;
+mod relationship;
+
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Ecosystem, Purl};
 use serde::{Deserialize, Serialize};
+
+use crate::licence::Licence;
+
+pub use identifier::ComponentId;
+pub use relationship::{ComponentIndex, Owner, OwnerEvidence, Relationship, RelationshipKind};
 
 /// The components of one root file system or of one SBOM.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +26,8 @@ pub struct Inventory {
     pub os: Option<OsRelease>,
     /// Sorted by purl, then by the paths of the locations.
     pub components: Vec<Component>,
+    /// How components belong together.
+    pub relationships: BTreeSet<Relationship>,
     /// What could not be found out, sorted.
     pub problems: Vec<Problem>,
     /// The layers that [`Location::layer`] counts, from the base upwards.
@@ -30,9 +41,11 @@ impl Inventory {
             component.locations.sort();
             component.locations.dedup();
         }
-        sort_in_place(&mut self.components, |a, b| {
+        let places = sort_in_place(&mut self.components, |a, b| {
             a.purl.cmp(&b.purl).then_with(|| a.locations.cmp(&b.locations))
         });
+        let relationships = std::mem::take(&mut self.relationships).into_iter();
+        self.relationships = relationships.filter_map(|it| it.moved(&places)).collect();
         self.problems.sort();
         self.problems.dedup();
     }
@@ -40,8 +53,8 @@ impl Inventory {
 
 /// Sorts large items, stably: their numbers are sorted, then each item is moved once. Sorting the items themselves moves
 /// each of them many times, and takes as much memory again. Most inventories are runs of what is sorted already, which a
-/// stable sort merges.
-fn sort_in_place<T>(items: &mut [T], order: impl Fn(&T, &T) -> Ordering) {
+/// stable sort merges. Returns the new place of each item.
+fn sort_in_place<T>(items: &mut [T], order: impl Fn(&T, &T) -> Ordering) -> Vec<usize> {
     let by_number = |a: &usize, b: &usize| match (items.get(*a), items.get(*b)) {
         (Some(x), Some(y)) => order(x, y),
         _ => Ordering::Equal,
@@ -54,6 +67,7 @@ fn sort_in_place<T>(items: &mut [T], order: impl Fn(&T, &T) -> Ordering) {
             *of_number = place;
         }
     }
+    let moved = places.clone();
     for at in 0..items.len() {
         // Each swap brings one item to its place, so there are no more swaps than items.
         while let Some(place) = places.get(at).copied().filter(|place| *place != at) {
@@ -61,6 +75,7 @@ fn sort_in_place<T>(items: &mut [T], order: impl Fn(&T, &T) -> Ordering) {
             places.swap(at, place);
         }
     }
+    moved
 }
 
 /// The fields of `os-release(5)` that name a release.
@@ -100,14 +115,15 @@ pub struct Component {
     /// The source package it was built from. Always there for Debian's and Alpine's packages, whose advisories name
     /// sources.
     pub source: Option<SourcePackage>,
-    /// SPDX expressions where they are valid ones, else the licence's name as it was found.
-    pub licenses: Vec<String>,
+    /// What it says about its licence.
+    pub licenses: Vec<Licence>,
     /// Maintainer or author, as it was found.
     pub supplier: Option<String>,
     /// Where it was found.
     pub locations: Vec<Location>,
-    /// The operating system's package that brought it. Few have one, and it is as large as the rest.
-    pub owner: Option<Box<Owner>>,
+    /// The cataloger that found it; none for a component of a document.
+    #[serde(skip)]
+    pub found_by: Option<&'static str>,
 }
 
 impl Component {
@@ -116,9 +132,10 @@ impl Component {
         let Self { purl, name, version, source, licenses, supplier, locations, .. } = self;
         let purl = purl.to_string().len();
         let source = source.iter().flat_map(|source| [&source.name, &source.version]);
-        let text = licenses.iter().chain(supplier).chain(source).chain([name, version]).map(String::len);
+        let text = supplier.iter().chain(source).chain([name, version]).map(String::len);
+        let licenses = licenses.iter().map(|licence| licence.as_str().len());
         let locations = locations.iter().map(|location| location.path.len());
-        purl + text.chain(locations).sum::<usize>()
+        purl + text.chain(licenses).chain(locations).sum::<usize>()
     }
 
     /// A component with what its purl says: ecosystem, name, version, and the source package of `upstream`.
@@ -145,7 +162,7 @@ impl Component {
             licenses: Vec::new(),
             supplier: None,
             locations: Vec::new(),
-            owner: None,
+            found_by: None,
         }
     }
 }
@@ -166,39 +183,6 @@ pub struct Location {
     pub path: String,
     /// The layer that brought the component: an index into [`Inventory::layers`].
     pub layer: Option<usize>,
-}
-
-/// The operating system's package that a language component belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
-    /// The owning package.
-    pub purl: Purl,
-    /// How good the evidence is. Only [`OwnerEvidence::DigestsMatch`] may lower a finding.
-    pub evidence: OwnerEvidence,
-}
-
-/// How the ownership was established.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum OwnerEvidence {
-    /// The package manager recorded a digest of the component's metadata file, and the file has it.
-    DigestsMatch,
-    /// The package manager lists the file without a digest, or a document says so. Proves nothing.
-    Claimed,
-    /// The package manager recorded another digest: the file was replaced after installation.
-    DigestMismatch,
-}
-
-impl OwnerEvidence {
-    /// The stable name: `digests-match`, `claimed`, `digest-mismatch`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DigestsMatch => "digests-match",
-            Self::Claimed => "claimed",
-            Self::DigestMismatch => "digest-mismatch",
-        }
-    }
 }
 
 /// Something that could not be found out.

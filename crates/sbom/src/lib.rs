@@ -29,7 +29,9 @@ pub use cyclonedx::write_cyclonedx;
 pub use document::{Document, DocumentSubject};
 pub use error::Error;
 pub use inventory::{
-    Component, Inventory, Location, OsRelease, Owner, OwnerEvidence, Problem, ProblemCode, SourcePackage,
+    Component, ComponentId, ComponentIndex, Inventory, Location, OsRelease, Owner, OwnerEvidence, Problem,
+    ProblemCode, Relationship, RelationshipKind, SourcePackage,
 };
+pub use licence::Licence;
 pub use read::{Format, ReadDocument, read, read_document};
 pub use spdx_json::write_spdx;

@@ -3,17 +3,62 @@
 //! Package metadata says "MIT", "BSD", "Apache 2.0" or a whole text. Only what the SPDX licence list and grammar (SPDX
 //! 2.3, annex D) know may stand as an expression in a document; nothing is guessed.
 
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use spdx::{Expression, ParseMode};
 
-/// `text` as an SPDX expression in its canonical spelling where it is one, else as it is.
-pub(crate) fn normal(text: &str) -> String {
-    let text = text.trim();
-    expression(text).unwrap_or_else(|| text.to_owned())
+/// What a package says about its licence.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Licence {
+    /// An SPDX expression of listed licences, in its canonical spelling.
+    Expression(String),
+    /// Something else, as it was found: a name, a sentence.
+    Text(String),
+}
+
+impl Licence {
+    /// What `text` is.
+    pub fn parse(text: &str) -> Self {
+        let text = text.trim();
+        expression(text).map_or_else(|| Self::Text(text.to_owned()), Self::Expression)
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Expression(text) | Self::Text(text) => text,
+        }
+    }
+}
+
+impl fmt::Display for Licence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl PartialEq<&str> for Licence {
+    fn eq(&self, text: &&str) -> bool {
+        self.as_str() == *text
+    }
+}
+
+impl Serialize for Licence {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Licence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self::parse(&text))
+    }
 }
 
 /// The canonical spelling of a valid expression. References to licences outside the list are not valid without the
 /// text that they refer to, which package metadata never has.
-pub(crate) fn expression(text: &str) -> Option<String> {
+fn expression(text: &str) -> Option<String> {
     let mode = ParseMode { allow_deprecated: true, ..ParseMode::STRICT };
     let expression = Expression::parse_mode(text, mode).ok()?;
     let listed = expression.requirements().all(|requirement| {
@@ -27,11 +72,13 @@ pub(crate) fn expression(text: &str) -> Option<String> {
     listed.then(|| text.split_whitespace().map(operator).collect::<Vec<_>>().join(" "))
 }
 
-/// All of `licenses` as one expression, when every one of them is valid.
-pub(crate) fn all(licenses: &[String]) -> Option<String> {
-    let expressions: Vec<String> =
-        licenses.iter().map(|licence| expression(licence)).collect::<Option<_>>()?;
-    match expressions.as_slice() {
+/// All of `licenses` as one expression, when every one of them is one.
+pub(crate) fn all(licenses: &[Licence]) -> Option<String> {
+    let expression = |licence: &Licence| match licence {
+        Licence::Expression(expression) => Some(expression.clone()),
+        Licence::Text(_) => None,
+    };
+    match licenses.iter().map(expression).collect::<Option<Vec<String>>>()?.as_slice() {
         [] => None,
         [single] => Some(single.clone()),
         several => Some(several.iter().map(|e| parenthesised(e)).collect::<Vec<_>>().join(" AND ")),
@@ -71,9 +118,9 @@ mod tests {
 
     #[test]
     fn several_are_joined_only_when_all_are_valid() {
-        let strings = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
-        assert_eq!(all(&strings(&["MIT", "A OR B"])), None);
-        assert_eq!(all(&strings(&["MIT", "ISC OR Zlib"])).as_deref(), Some("MIT AND (ISC OR Zlib)"));
+        let licences = |list: &[&str]| list.iter().map(|text| Licence::parse(text)).collect::<Vec<_>>();
+        assert_eq!(all(&licences(&["MIT", "A OR B"])), None);
+        assert_eq!(all(&licences(&["MIT", "ISC OR Zlib"])).as_deref(), Some("MIT AND (ISC OR Zlib)"));
         assert_eq!(all(&[]), None);
     }
 }

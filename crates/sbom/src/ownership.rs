@@ -12,9 +12,10 @@ use std::collections::{BTreeMap, HashMap};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};
+use plimsoll_core::Purl;
 use sha1::Sha1;
 
-use crate::inventory::{Component, Owner, OwnerEvidence};
+use crate::inventory::{Component, ComponentIndex, OwnerEvidence, Relationship, RelationshipKind};
 
 /// A digest as a package manager recorded it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,8 +76,8 @@ impl Record {
         size_of_val(records) + records.iter().map(|record| record.path.len()).sum::<usize>()
     }
 
-    /// The record as a claim of the component with this number.
-    pub(crate) fn claim(&self, owner: usize) -> Claim<'_> {
+    /// The record as a claim of `owner`.
+    pub(crate) fn claim(&self, owner: ComponentIndex) -> Claim<'_> {
         Claim { path: &self.path, digest: self.digest.as_ref(), owner }
     }
 }
@@ -87,21 +88,25 @@ pub(crate) struct Claim<'f> {
     pub(crate) path: &'f str,
     /// The digest that it had, where that was recorded.
     pub(crate) digest: Option<&'f RecordedDigest>,
-    /// The number of the package among the components.
-    pub(crate) owner: usize,
+    /// The package.
+    pub(crate) owner: ComponentIndex,
 }
 
 /// A file that shows a component.
 pub(crate) struct Evidence<'f> {
-    /// The number of the component.
-    pub(crate) component: usize,
+    /// The component.
+    pub(crate) component: ComponentIndex,
     pub(crate) path: &'f str,
     pub(crate) real_path: &'f str,
     pub(crate) digests: &'f FileDigests,
 }
 
-/// Sets [`Component::owner`] of what one of the claims is about.
-pub(crate) fn assign(claims: &[Claim<'_>], evidence: &[Evidence<'_>], components: &mut [Component]) {
+/// Which component is owned by which, as the claims say about it.
+pub(crate) fn relationships(
+    claims: &[Claim<'_>],
+    evidence: &[Evidence<'_>],
+    components: &[Component],
+) -> impl Iterator<Item = Relationship> {
     let mut by_path: HashMap<&str, Vec<&Evidence<'_>>> = HashMap::new();
     for shown in evidence {
         by_path.entry(shown.path).or_default().push(shown);
@@ -109,7 +114,7 @@ pub(crate) fn assign(claims: &[Claim<'_>], evidence: &[Evidence<'_>], components
             by_path.entry(shown.real_path).or_default().push(shown);
         }
     }
-    let mut owners: BTreeMap<usize, Owner> = BTreeMap::new();
+    let mut owners: BTreeMap<ComponentIndex, (ComponentIndex, OwnerEvidence)> = BTreeMap::new();
     for claim in claims {
         for shown in by_path.get(claim.path).into_iter().flatten() {
             let evidence = match claim.digest {
@@ -117,31 +122,29 @@ pub(crate) fn assign(claims: &[Claim<'_>], evidence: &[Evidence<'_>], components
                 Some(digest) if shown.digests.are(digest) => OwnerEvidence::DigestsMatch,
                 Some(_) => OwnerEvidence::DigestMismatch,
             };
-            let Some(package) = components.get(claim.owner) else { continue };
-            let owner = Owner { purl: package.purl.clone(), evidence };
-            owners
-                .entry(shown.component)
-                .and_modify(|known| {
-                    if stronger(&owner, known) {
-                        *known = owner.clone();
-                    }
-                })
-                .or_insert(owner);
+            let new = (claim.owner, evidence);
+            let known = owners.entry(shown.component).or_insert(new);
+            if strength(new, components) < strength(*known, components) {
+                *known = new;
+            }
         }
     }
-    for (index, owner) in owners {
-        if let Some(component) = components.get_mut(index) {
-            component.owner = Some(Box::new(owner));
-        }
-    }
+    owners.into_iter().map(|(from, (to, evidence))| Relationship {
+        from,
+        kind: RelationshipKind::OwnedBy(evidence),
+        to,
+    })
 }
 
 /// A match counts more than a mismatch, that more than a claim; among equals the first purl, so that order is fixed.
-fn stronger(new: &Owner, known: &Owner) -> bool {
-    let rank = |owner: &Owner| match owner.evidence {
+fn strength(
+    (owner, evidence): (ComponentIndex, OwnerEvidence),
+    components: &[Component],
+) -> (u8, Option<&Purl>) {
+    let rank = match evidence {
         OwnerEvidence::DigestsMatch => 0,
         OwnerEvidence::DigestMismatch => 1,
         OwnerEvidence::Claimed => 2,
     };
-    (rank(new), &new.purl) < (rank(known), &known.purl)
+    (rank, components.get(owner.0).map(|component| &component.purl))
 }

@@ -12,6 +12,7 @@ mod cyclonedx;
 mod spdx;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::{panic, thread};
 
@@ -22,7 +23,10 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::Error;
-use crate::inventory::{Component, Inventory, OsRelease, Problem, ProblemCode, SourcePackage};
+use crate::inventory::{
+    Component, ComponentIndex, Inventory, OsRelease, OwnerEvidence, Problem, ProblemCode, Relationship,
+    RelationshipKind, SourcePackage,
+};
 
 /// Names of components that a problem repeats.
 const MAX_NAMES: usize = 5;
@@ -199,6 +203,8 @@ struct Collector {
     without_purl: Names,
     bad_purl: Names,
     without_version: Names,
+    /// Components that another one brought, known by its package URL only.
+    owned: Vec<(ComponentIndex, Purl, OwnerEvidence)>,
 }
 
 /// How many, and the first few by name.
@@ -248,6 +254,7 @@ impl Collector {
             without_purl: Names::default(),
             bad_purl: Names::default(),
             without_version: Names::default(),
+            owned: Vec::new(),
         }
     }
 
@@ -287,6 +294,11 @@ impl Collector {
         // Each of the two was within the limit; what they found beyond what they began with counts together.
         self.count(other.seen - before)?;
         let inventory = &mut self.inventory;
+        let offset = inventory.components.len();
+        let owned = other.owned.into_iter();
+        self.owned.extend(
+            owned.map(|(index, owner, evidence)| (ComponentIndex(index.0 + offset), owner, evidence)),
+        );
         inventory.components.append(&mut other.inventory.components);
         inventory.os = inventory.os.take().or(other.inventory.os);
         self.without_purl.extend(other.without_purl);
@@ -328,8 +340,28 @@ impl Collector {
         self.inventory.components.last_mut()
     }
 
+    /// Turns owners that are known by their package URLs into relationships. What is not among the components owns nothing.
+    fn own(&mut self) {
+        let mut owners: BTreeMap<&Purl, Option<usize>> =
+            self.owned.iter().map(|(_, owner, _)| (owner, None)).collect();
+        if owners.is_empty() {
+            return;
+        }
+        for (index, component) in self.inventory.components.iter().enumerate() {
+            if let Some(owner) = owners.get_mut(&component.purl) {
+                *owner = Some(index);
+            }
+        }
+        let relationships = self.owned.iter().filter_map(|(from, owner, evidence)| {
+            let to = ComponentIndex((*owners.get(owner)?)?);
+            Some(Relationship { from: *from, kind: RelationshipKind::OwnedBy(*evidence), to })
+        });
+        self.inventory.relationships.extend(relationships);
+    }
+
     /// Names the operating system from the packages where the document does not, and says what is missing.
     fn finish(mut self, subject_is_image: bool) -> Inventory {
+        self.own();
         let inventory = &mut self.inventory;
         let os_packages = || inventory.components.iter().filter(|component| component.ecosystem.is_os());
         if inventory.os.is_none() {

@@ -14,9 +14,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::Error;
-use crate::document::{Document, Object, identifiers};
-use crate::inventory::{Component, OsRelease};
-use crate::licence;
+use crate::document::{Document, Object};
+use crate::inventory::{Component, ComponentId, ComponentIndex, OsRelease, RelationshipKind};
+use crate::licence::Licence;
 
 /// Annotation of the subject: a layer as JSON.
 pub(crate) const LAYER: &str = "plimsoll:layer ";
@@ -39,7 +39,7 @@ const NOASSERTION: &str = "NOASSERTION";
 
 /// Writes `document` as SPDX 2.3. Equal documents give equal bytes.
 pub fn write_spdx(document: &Document<'_>, out: &mut dyn Write) -> Result<(), Error> {
-    let identifiers = identifiers(&document.inventory.components);
+    let identifiers = document.inventory.identifiers();
     let licenses = unlisted(&document.inventory.components);
     let mut out = BufWriter::new(out);
     document.identified("spdx", &mut out, |uuid, out| {
@@ -53,19 +53,22 @@ pub fn write_spdx(document: &Document<'_>, out: &mut dyn Write) -> Result<(), Er
 type Unlisted<'a> = BTreeMap<&'a str, String>;
 
 fn unlisted(components: &[Component]) -> Unlisted<'_> {
-    let names = components.iter().flat_map(|component| &component.licenses);
+    let licenses = components.iter().flat_map(|component| &component.licenses);
+    let names = licenses.filter_map(|licence| match licence {
+        Licence::Text(name) => Some(name.as_str()),
+        Licence::Expression(_) => None,
+    });
     names
-        .filter(|name| licence::expression(name).is_none())
         .map(|name| {
             let digest = Digest::sha256(name.as_bytes()).hex();
-            (name.as_str(), format!("LicenseRef-{}", digest.get(..16).unwrap_or_default()))
+            (name, format!("LicenseRef-{}", digest.get(..16).unwrap_or_default()))
         })
         .collect()
 }
 
 struct Writer<'a> {
     document: &'a Document<'a>,
-    identifiers: &'a [String],
+    identifiers: &'a [ComponentId],
     licenses: &'a Unlisted<'a>,
 }
 
@@ -234,11 +237,11 @@ impl<'a> Writer<'a> {
 
     /// The declared licences as one expression; names that the list does not know become references.
     fn licence(&self, component: &Component) -> Option<String> {
-        let parts: Option<Vec<String>> = component
-            .licenses
-            .iter()
-            .map(|name| licence::expression(name).or_else(|| self.licenses.get(name.as_str()).cloned()))
-            .collect();
+        let part = |licence: &Licence| match licence {
+            Licence::Expression(expression) => Some(expression.clone()),
+            Licence::Text(name) => self.licenses.get(name.as_str()).cloned(),
+        };
+        let parts: Option<Vec<String>> = component.licenses.iter().map(part).collect();
         match parts?.as_slice() {
             [] => None,
             [single] => Some(single.clone()),
@@ -247,7 +250,7 @@ impl<'a> Writer<'a> {
     }
 
     /// The document describes the subject; that contains the operating system and the language packages; and the
-    /// operating system its own packages. A package that another one brought says so.
+    /// operating system its own packages. What packages are to each other comes last.
     fn relationships(&self) -> impl Iterator<Item = Relationship<'a>> + use<'a> {
         let system = self.document.inventory.os.is_some();
         let contains = |from: &'static str, to: Cow<'a, str>| Relationship {
@@ -266,21 +269,23 @@ impl<'a> Writer<'a> {
             let from = if system && component.ecosystem.is_os() { OPERATING_SYSTEM } else { SUBJECT };
             contains(from, reference(id))
         });
-        let by_purl: BTreeMap<_, _> =
-            self.components().map(|(component, id)| (&component.purl, id)).collect();
-        let owners = self.components().filter_map(move |(component, id)| {
-            let owner = component.owner.as_ref()?;
-            Some(Relationship {
-                spdx_element_id: reference(by_purl.get(&owner.purl)?),
-                kind: "OTHER",
-                related_spdx_element: reference(id),
-                comment: Some(format!("{OWNERSHIP}{}", owner.evidence.as_str())),
-            })
+        let identifiers = self.identifiers;
+        let id = move |index: ComponentIndex| identifiers.get(index.0).map(|id| reference(id.as_str()));
+        let between = self.document.inventory.relationships.iter().filter_map(move |relationship| {
+            let (from, to) = (id(relationship.from)?, id(relationship.to)?);
+            let (from, kind, to, comment) = match relationship.kind {
+                RelationshipKind::Contains => (from, "CONTAINS", to, None),
+                RelationshipKind::DependsOn => (from, "DEPENDS_ON", to, None),
+                RelationshipKind::OwnedBy(evidence) => {
+                    (to, "OTHER", from, Some(format!("{OWNERSHIP}{}", evidence.as_str())))
+                }
+            };
+            Some(Relationship { spdx_element_id: from, kind, related_spdx_element: to, comment })
         });
         std::iter::once(describes)
             .chain(system.then(|| contains(SUBJECT, OPERATING_SYSTEM.into())))
             .chain(packages)
-            .chain(owners)
+            .chain(between)
     }
 }
 

@@ -11,7 +11,7 @@ mod shared;
 
 use plimsoll_core::Digest;
 use plimsoll_core::rootfs::{FileSet, LayerRef, Oversized, Unreadable};
-use plimsoll_sbom::{Inventory, OwnerEvidence, ProblemCode, catalog, select};
+use plimsoll_sbom::{ComponentIndex, Inventory, OwnerEvidence, ProblemCode, catalog, select};
 use proptest::prelude::*;
 
 const OS_RELEASE: &str = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\n\
@@ -44,8 +44,8 @@ fn owner_of_yaml(list: (&str, &str)) -> Option<(String, OwnerEvidence)> {
         image(&[("etc/os-release", OS_RELEASE), ("var/lib/dpkg/status", STATUS), (YAML_PATH, YAML), list]);
     let inventory = catalog(&files);
     assert_eq!(inventory.problems, []);
-    let yaml = inventory.components.iter().find(|component| component.name == "pyyaml").unwrap();
-    yaml.owner.as_ref().map(|owner| (owner.purl.to_string(), owner.evidence))
+    let yaml = inventory.components.iter().position(|component| component.name == "pyyaml").unwrap();
+    inventory.owner(ComponentIndex(yaml)).map(|owner| (owner.package.purl.to_string(), owner.evidence))
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn distroless_records_own_too() {
     ]);
     let inventory = catalog(&files);
     assert_eq!(inventory.problems, []);
-    assert_eq!(inventory.components[1].owner.as_ref().unwrap().evidence, OwnerEvidence::DigestsMatch);
+    assert_eq!(inventory.owner(ComponentIndex(1)).unwrap().evidence, OwnerEvidence::DigestsMatch);
 }
 
 #[test]
@@ -138,9 +138,10 @@ fn apk_owns_what_it_recorded_with_a_digest() {
             (YAML_PATH, YAML),
         ]));
         assert_eq!(inventory.problems, [], "{id}");
-        let [package, yaml] = inventory.components.as_slice() else { panic!("{:?}", inventory.components) };
-        let owner = yaml.owner.as_ref().unwrap();
-        assert_eq!((&owner.purl, owner.evidence), (&package.purl, expected), "{id}");
+        let found: Vec<_> = inventory.components.iter().map(|component| component.found_by).collect();
+        assert_eq!(found, [Some("apk"), Some("python")]);
+        let owner = inventory.owner(ComponentIndex(1)).unwrap();
+        assert_eq!((owner.package, owner.evidence), (&inventory.components[0], expected), "{id}");
     }
 }
 

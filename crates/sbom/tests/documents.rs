@@ -3,10 +3,12 @@
 
 mod shared;
 
+use std::collections::BTreeSet;
+
 use plimsoll_core::{Digest, Limits};
 use plimsoll_sbom::{
-    Component, Document, DocumentSubject, Error, Format, Inventory, Location, OwnerEvidence, read,
-    read_document, write_cyclonedx, write_spdx,
+    Component, ComponentIndex, Document, DocumentSubject, Error, Format, Inventory, Licence, Location,
+    OwnerEvidence, Relationship, RelationshipKind, read, read_document, write_cyclonedx, write_spdx,
 };
 use proptest::prelude::*;
 use shared::{document, inventory, manifest, written};
@@ -52,16 +54,41 @@ fn what_was_written_reads_back() {
         assert_eq!(read.layers, inventory.layers);
         assert_eq!(read.problems, inventory.problems);
         assert_eq!(read.components.len(), inventory.components.len());
-        for (read, component) in read.components.iter().zip(&inventory.components) {
-            let mut expected = component.clone();
-            // Evidence that was not seen is a claim.
-            if let Some(owner) = expected.owner.as_mut().filter(|o| o.evidence == OwnerEvidence::DigestsMatch)
-            {
-                owner.evidence = OwnerEvidence::Claimed;
+        assert_eq!(read.components, inventory.components);
+        // Evidence that was not seen is a claim.
+        let expected = inventory.relationships.iter().map(|relationship| match relationship.kind {
+            RelationshipKind::OwnedBy(OwnerEvidence::DigestsMatch) => {
+                Relationship { kind: RelationshipKind::OwnedBy(OwnerEvidence::Claimed), ..*relationship }
             }
-            assert_eq!(read, &expected);
-        }
+            _ => *relationship,
+        });
+        assert_eq!(read.relationships, expected.collect());
     }
+}
+
+#[test]
+fn what_components_need_stands_in_both_documents() {
+    let mut inventory = inventory();
+    let relationship = |kind| Relationship { from: ComponentIndex(1), kind, to: ComponentIndex(2) };
+    inventory.relationships =
+        BTreeSet::from([relationship(RelationshipKind::Contains), relationship(RelationshipKind::DependsOn)]);
+    let ids = inventory.identifiers();
+    let (from, to) = (ids[1].as_str(), ids[2].as_str());
+    let parsed = |write| -> serde_json::Value {
+        serde_json::from_slice(&written(write, &document(&inventory))).unwrap()
+    };
+    let spdx = parsed(write_spdx as shared::Function);
+    for kind in ["CONTAINS", "DEPENDS_ON"] {
+        let relationship = serde_json::json!({
+            "spdxElementId": format!("SPDXRef-{from}"),
+            "relationshipType": kind,
+            "relatedSpdxElement": format!("SPDXRef-{to}"),
+        });
+        assert!(spdx["relationships"].as_array().unwrap().contains(&relationship), "{kind}");
+    }
+    let cyclonedx = parsed(write_cyclonedx);
+    let dependency = serde_json::json!({ "ref": from, "dependsOn": [to] });
+    assert!(cyclonedx["dependencies"].as_array().unwrap().contains(&dependency));
 }
 
 #[test]
@@ -124,7 +151,7 @@ fn component() -> impl Strategy<Value = Component> {
         .prop_map(|(purl, path, layer, licence)| {
             let mut component = Component::from_purl(purl.parse().unwrap());
             component.locations = vec![Location { path: path.trim_start_matches('/').to_owned(), layer }];
-            component.licenses = licence.into_iter().collect();
+            component.licenses = licence.as_deref().map(Licence::parse).into_iter().collect();
             component
         })
 }
@@ -135,7 +162,7 @@ proptest! {
     #[test]
     fn any_inventory_reads_back(mut components in proptest::collection::vec(component(), 0..12)) {
         components.sort_by(|a, b| (&a.purl, &a.locations).cmp(&(&b.purl, &b.locations)));
-        let inventory = Inventory { components, ..inventory() };
+        let inventory = Inventory { components, relationships: BTreeSet::new(), ..inventory() };
         for write in [write_spdx, write_cyclonedx] {
             let read = read(&written(write, &document(&inventory))).unwrap();
             prop_assert_eq!(&read.os, &inventory.os);

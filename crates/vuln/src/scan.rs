@@ -19,7 +19,7 @@ use std::rc::Rc;
 
 use jiff::SignedDuration;
 use plimsoll_core::{Ecosystem, Timestamp};
-use plimsoll_sbom::{Component, Inventory, OwnerEvidence};
+use plimsoll_sbom::{Component, ComponentIndex, Inventory, Owner, OwnerEvidence};
 use serde::Serialize;
 
 pub use finding::{Finding, Fix, Suppressed, Suppression};
@@ -78,13 +78,13 @@ pub fn scan(inventory: &Inventory, database: &Database, settings: &ScanSettings)
         database: database.feeds(),
         matched_components: 0,
     };
-    for component in &inventory.components {
+    for (index, component) in inventory.components.iter().enumerate() {
         let Some(found) = scanner.component(component)? else { continue };
         scan.matched_components += 1;
         if found.is_empty() {
             continue;
         }
-        match scanner.authoritative_owner(component) {
+        match scanner.authoritative_owner(component, inventory.owner(ComponentIndex(index))) {
             None => scan.findings.extend(found),
             Some(reason) => scan
                 .suppressed
@@ -161,16 +161,16 @@ impl<'a> Scanner<'a> {
     /// The distribution's package that brought a language component, when its advisories decide: the package manager's
     /// own digests prove that the files are its, and the distribution's feed is there and fresh. An advisory of the
     /// language does not know the distribution's backports.
-    fn authoritative_owner(&self, component: &Component) -> Option<Suppression> {
-        let owner = component.owner.as_ref()?;
+    fn authoritative_owner(&self, component: &Component, owner: Option<Owner<'_>>) -> Option<Suppression> {
+        let owner = owner?;
         if component.ecosystem.is_os() || owner.evidence != OwnerEvidence::DigestsMatch {
             return None;
         }
-        match self.targets.of(&Component::from_purl(owner.purl.clone())) {
+        match self.targets.of(owner.package) {
             Target::Covered { advisories, stale: None, .. }
                 if advisories.ecosystem() == Ecosystem::Debian =>
             {
-                Some(Suppression::OwnedByDistribution { package: owner.purl.clone() })
+                Some(Suppression::OwnedByDistribution { package: owner.package.purl.clone() })
             }
             _ => None,
         }

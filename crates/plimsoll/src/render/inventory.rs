@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use plimsoll_sbom::Inventory;
+use plimsoll_sbom::{Inventory, Licence};
 
 use super::table::{columns, count, safe};
 
@@ -13,12 +13,13 @@ pub(crate) fn write(inventory: &Inventory, out: &mut dyn Write) -> io::Result<()
         .iter()
         .map(|component| {
             let location = component.locations.first();
+            let licenses: Vec<&str> = component.licenses.iter().map(Licence::as_str).collect();
             let layer = location.and_then(|l| l.layer).map(|l| (l + 1).to_string()).unwrap_or_default();
             [
                 component.purl.package_type().to_owned(),
                 safe(&component.name).into_owned(),
                 safe(&component.version).into_owned(),
-                safe(&component.licenses.join(", ")).into_owned(),
+                safe(&licenses.join(", ")).into_owned(),
                 layer,
                 location.map(|l| safe(&l.path).into_owned()).unwrap_or_default(),
             ]

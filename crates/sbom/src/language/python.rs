@@ -20,7 +20,7 @@ use plimsoll_core::rootfs::{Fact, Footprint};
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, WhyUnread};
 use crate::inventory::{Component, Location, ProblemCode};
-use crate::licence;
+use crate::licence::Licence;
 use crate::ownership::{Evidence, FileDigests};
 
 /// A licence longer than this is the licence's text, not its name.
@@ -131,8 +131,8 @@ fn distribution(content: &[u8]) -> Result<Component, String> {
     let mut component = Component::from_purl(purl);
     let declared = headers.expression.or(headers.license.filter(|text| is_licence(text)));
     component.licenses = match declared {
-        Some(licence) => vec![licence::normal(&licence)],
-        None => headers.classifiers.iter().map(|licence| licence::normal(licence)).collect(),
+        Some(licence) => vec![Licence::parse(&licence)],
+        None => headers.classifiers.iter().map(|licence| Licence::parse(licence)).collect(),
     };
     component.supplier = headers.author.or(headers.author_email).or(headers.maintainer);
     Ok(component)

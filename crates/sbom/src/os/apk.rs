@@ -14,7 +14,7 @@ use plimsoll_core::{Ecosystem, Purl};
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, PackageDatabase, WhyUnread};
 use crate::inventory::{Component, Location, OsRelease, ProblemCode, SourcePackage};
-use crate::licence;
+use crate::licence::Licence;
 use installed::{Entry, Installed, Package};
 
 /// Where the database lies; one is usually the other, behind a link.
@@ -132,10 +132,10 @@ impl<'f> Reader<'_, '_, 'f> {
             name: name.clone(),
             version: version.clone(),
             source: Some(SourcePackage { name: origin.clone(), version: version.clone() }),
-            licenses: package.licence.as_deref().map(licence::normal).into_iter().collect(),
+            licenses: package.licence.as_deref().map(Licence::parse).into_iter().collect(),
             supplier: package.maintainer.clone(),
             locations: vec![Location { path: file.path.clone(), layer: file.layer }],
-            owner: None,
+            found_by: None,
             purl,
         });
         self.context.found.claims.extend(package.records.iter().map(|record| record.claim(owner)));

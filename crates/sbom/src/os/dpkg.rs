@@ -14,7 +14,7 @@ use plimsoll_core::{Ecosystem, Purl};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, PackageDatabase, WhyUnread};
-use crate::inventory::{Component, Location, OsRelease, ProblemCode, SourcePackage};
+use crate::inventory::{Component, ComponentIndex, Location, OsRelease, ProblemCode, SourcePackage};
 use records::Records;
 use status::{Entry, Form, Package, Status};
 
@@ -109,8 +109,8 @@ fn layers_of_packages<'f>(context: &Context<'_, 'f>) -> BTreeMap<&'f str, usize>
 struct Reader<'r, 'c, 'f> {
     context: &'r mut Context<'c, 'f>,
     layers: BTreeMap<&'f str, usize>,
-    /// Numbers of the components, by name and architecture.
-    found: BTreeMap<(&'f str, &'f str), usize>,
+    /// The components, by name and architecture.
+    found: BTreeMap<(&'f str, &'f str), ComponentIndex>,
     /// All that makes a package, of each that was found.
     seen: BTreeSet<(&'f str, &'f str, &'f str, &'f SourcePackage)>,
     problems: HashMap<ProblemCode, usize>,
@@ -171,7 +171,7 @@ impl<'f> Reader<'_, '_, 'f> {
             .or_else(|| self.layers.get(name.as_str()))
             .copied()
             .or(file.layer);
-        let number = self.context.add(Component {
+        let index = self.context.add(Component {
             ecosystem: Ecosystem::of_purl(&purl),
             name: name.clone(),
             version: version.clone(),
@@ -179,10 +179,10 @@ impl<'f> Reader<'_, '_, 'f> {
             licenses: Vec::new(),
             supplier: package.supplier.clone(),
             locations: vec![Location { path: file.path.clone(), layer }],
-            owner: None,
+            found_by: None,
             purl,
         });
-        self.found.entry(key).or_insert(number);
+        self.found.entry(key).or_insert(index);
         Ok(())
     }
 
@@ -197,14 +197,14 @@ impl<'f> Reader<'_, '_, 'f> {
     }
 
     /// The package that a file of records is about: `libc6:amd64.md5sums` or `python3-yaml.list`.
-    fn installed(&self, path: &str) -> Option<usize> {
+    fn installed(&self, path: &str) -> Option<ComponentIndex> {
         let name = path.strip_prefix(INFO).or_else(|| path.strip_prefix(STATUS_DIRECTORY))?;
         let (package, _) = name.rsplit_once('.')?;
         if let Some((name, architecture)) = package.split_once(':') {
             return self.found.get(&(name, architecture)).copied();
         }
         let of_name = self.found.range((package, "")..).take_while(|((name, _), _)| *name == package);
-        of_name.map(|(_, number)| *number).min()
+        of_name.map(|(_, index)| *index).min()
     }
 
     fn database(self) {

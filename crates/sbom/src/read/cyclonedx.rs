@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 
 use plimsoll_core::rootfs::LayerRef;
-use plimsoll_core::{Digest, Limits};
+use plimsoll_core::{Digest, Limits, Purl};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Claims, Collector, Few, Format, Items, ReadDocument, Root, is_image, joined_version, parsed};
 use crate::Error;
 use crate::cyclonedx::{CODENAME, LAYER, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
-use crate::inventory::{Component, Location, OsRelease, Owner, OwnerEvidence, SourcePackage};
-use crate::licence;
+use crate::inventory::{Component, ComponentIndex, Location, OsRelease, OwnerEvidence, SourcePackage};
+use crate::licence::Licence;
 
 #[derive(Deserialize)]
 struct Metadata<'a> {
@@ -70,11 +70,11 @@ struct LicenceChoice<'a> {
     #[serde(borrow)]
     expression: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    license: Option<Licence<'a>>,
+    license: Option<NamedLicence<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Licence<'a> {
+struct NamedLicence<'a> {
     #[serde(borrow)]
     id: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -175,14 +175,17 @@ fn component(collector: &mut Collector, part: &Part<'_>) {
     };
     let Some(component) = collector.add(claims) else { return };
     component.locations = locations(part, &known);
-    component.licenses = part.licenses.0.iter().filter_map(licence_name).collect();
+    component.licenses = part.licenses.0.iter().filter_map(licence).collect();
     component.supplier = part
         .supplier
         .as_ref()
         .and_then(|supplier| supplier.name.as_deref())
         .or(part.publisher.as_deref())
         .map(str::to_owned);
-    component.owner = known.owner(component).map(Box::new);
+    if let Some((owner, evidence)) = known.owner(component) {
+        let index = ComponentIndex(collector.inventory.components.len() - 1);
+        collector.owned.push((index, owner, evidence));
+    }
 }
 
 /// The properties that mean something here: ours, Trivy's, Syft's.
@@ -233,14 +236,11 @@ impl<'p> Known<'p> {
             .then(|| SourcePackage { name: self.source_name.to_owned(), version: version() })
     }
 
-    fn owner(&self, component: &Component) -> Option<Owner> {
+    fn owner(&self, component: &Component) -> Option<(Purl, OwnerEvidence)> {
         let purl = self.owner?.parse().ok().filter(|purl| *purl != component.purl)?;
         // A mismatch was against the interest of whoever wrote it down; a match was not seen here.
         let mismatch = self.owner_evidence == Some(OwnerEvidence::DigestMismatch.as_str());
-        Some(Owner {
-            purl,
-            evidence: if mismatch { OwnerEvidence::DigestMismatch } else { OwnerEvidence::Claimed },
-        })
+        Some((purl, if mismatch { OwnerEvidence::DigestMismatch } else { OwnerEvidence::Claimed }))
     }
 }
 
@@ -261,14 +261,14 @@ fn locations(part: &Part<'_>, known: &Known<'_>) -> Vec<Location> {
     occurrences.iter().map(location).collect()
 }
 
-fn licence_name(choice: &LicenceChoice<'_>) -> Option<String> {
+fn licence(choice: &LicenceChoice<'_>) -> Option<Licence> {
     let license = choice.license.as_ref();
     choice
         .expression
         .as_deref()
         .or_else(|| license?.id.as_deref())
         .or_else(|| license?.name.as_deref())
-        .map(licence::normal)
+        .map(Licence::parse)
 }
 
 /// The digest of an image: from its hashes, its version or its purl.
@@ -281,7 +281,7 @@ fn digest(subject: &Part<'_>) -> Option<Digest> {
         };
         format!("{name}:{}", hash.content).parse().ok()
     });
-    let purl = || subject.purl.as_deref()?.parse::<plimsoll_core::Purl>().ok()?.version()?.parse().ok();
+    let purl = || subject.purl.as_deref()?.parse::<Purl>().ok()?.version()?.parse().ok();
     hashes
         .max_by_key(|digest: &Digest| digest.algorithm())
         .or_else(|| subject.version.as_deref()?.parse().ok())

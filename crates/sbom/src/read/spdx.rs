@@ -9,8 +9,11 @@ use serde::Deserialize;
 
 use super::{Claims, Collector, Few, Format, List, ReadDocument, Root, is_image, parsed, parsed_or_default};
 use crate::Error;
-use crate::inventory::{Location, OsRelease, Owner, OwnerEvidence, SourcePackage};
-use crate::licence;
+use crate::inventory::{
+    ComponentIndex, Location, OsRelease, OwnerEvidence, Relationship as Related, RelationshipKind,
+    SourcePackage,
+};
+use crate::licence::Licence;
 use crate::spdx_json::{BUILT_FROM, FOUND, LAYER, OS, OWNERSHIP, PROBLEM};
 
 const NOASSERTION: &str = "NOASSERTION";
@@ -249,19 +252,22 @@ fn locations(package: &Package<'_>) -> Vec<Location> {
 }
 
 /// One valid expression, or the parts of a conjunction with references replaced by the names they stand for.
-fn licenses(declared: Option<&str>, extracted: &HashMap<&str, &str>) -> Vec<String> {
+fn licenses(declared: Option<&str>, extracted: &HashMap<&str, &str>) -> Vec<Licence> {
     let Some(declared) = declared.filter(|text| !matches!(*text, NOASSERTION | "NONE" | "")) else {
         return Vec::new();
     };
-    if let Some(expression) = licence::expression(declared) {
-        return vec![expression];
+    let whole = Licence::parse(declared);
+    if matches!(whole, Licence::Expression(_)) {
+        return vec![whole];
     }
     let part = |part: &str| {
         let part = part.strip_prefix('(').and_then(|part| part.strip_suffix(')')).unwrap_or(part);
-        licence::expression(part).or_else(|| extracted.get(part).map(|name| (*name).to_owned()))
+        match Licence::parse(part) {
+            Licence::Text(_) => extracted.get(part).map(|name| Licence::parse(name)),
+            expression @ Licence::Expression(_) => Some(expression),
+        }
     };
-    let parts: Option<Vec<String>> = declared.split(" AND ").map(part).collect();
-    parts.unwrap_or_else(|| vec![declared.to_owned()])
+    declared.split(" AND ").map(part).collect::<Option<Vec<_>>>().unwrap_or_else(|| vec![whole])
 }
 
 fn supplier(text: &str) -> Option<String> {
@@ -302,10 +308,12 @@ impl<'a> Owners<'a> {
     fn assign(&self, collector: &mut Collector, by_id: &HashMap<String, usize>) {
         for (owner, owned, evidence) in &self.pairs {
             let (Some(from), Some(to)) = (by_id.get(*owner), by_id.get(*owned)) else { continue };
-            let components = &mut collector.inventory.components;
-            let Some(purl) = components.get(*from).map(|owner| owner.purl.clone()) else { continue };
-            if let Some(component) = components.get_mut(*to).filter(|_| from != to) {
-                component.owner = Some(Box::new(Owner { purl, evidence: *evidence }));
+            if from != to {
+                collector.inventory.relationships.insert(Related {
+                    from: ComponentIndex(*to),
+                    kind: RelationshipKind::OwnedBy(*evidence),
+                    to: ComponentIndex(*from),
+                });
             }
         }
     }

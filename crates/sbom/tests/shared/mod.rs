@@ -1,14 +1,21 @@
 //! An inventory with everything in it, and the documents made from it.
-#![allow(dead_code, clippy::unwrap_used, clippy::print_stdout, reason = "test code; each test uses a part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "test code; each test uses a part"
+)]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Digest, Timestamp};
 use plimsoll_sbom::{
-    Component, Document, DocumentSubject, Error, Inventory, Location, OsRelease, Owner, OwnerEvidence,
-    Problem, ProblemCode, write_cyclonedx, write_spdx,
+    Component, ComponentIndex, Document, DocumentSubject, Error, Inventory, Licence, Location, OsRelease,
+    OwnerEvidence, Problem, ProblemCode, Relationship, RelationshipKind, write_cyclonedx, write_spdx,
 };
 
 pub(crate) type Function = fn(&Document<'_>, &mut dyn std::io::Write) -> Result<(), Error>;
@@ -81,16 +88,14 @@ pub(crate) fn inventory() -> Inventory {
         "usr/lib/python3.11/site-packages/flask-3.0.0.dist-info/METADATA",
         2,
     );
-    flask.licenses = vec!["BSD-3-Clause".to_owned(), "see \"LICENSE\" in the sources".to_owned()];
+    flask.licenses = ["BSD-3-Clause", "see \"LICENSE\" in the sources"].map(Licence::parse).to_vec();
     flask.supplier = Some("Armin (Ronacher)".to_owned());
     let mut yaml =
         component("pkg:pypi/pyyaml@6.0", "usr/lib/python3/dist-packages/PyYAML-6.0.egg-info/PKG-INFO", 1);
-    yaml.owner = Some(Box::new(Owner { purl: deb_yaml.purl.clone(), evidence: OwnerEvidence::DigestsMatch }));
-    yaml.licenses = vec!["MIT".to_owned()];
+    yaml.licenses = vec![Licence::parse("MIT")];
     let mut requests = component("pkg:pypi/requests@2.32.3", "opt/a/requests-2.32.3.dist-info/METADATA", 2);
-    requests.licenses = vec!["Apache-2.0".to_owned()];
-    let mut copy = component("pkg:pypi/requests@2.32.3", "opt/b/requests-2.32.3.dist-info/METADATA", 2);
-    copy.owner = Some(Box::new(Owner { purl: libc.purl.clone(), evidence: OwnerEvidence::DigestMismatch }));
+    requests.licenses = vec![Licence::parse("Apache-2.0")];
+    let copy = component("pkg:pypi/requests@2.32.3", "opt/b/requests-2.32.3.dist-info/METADATA", 2);
     let layer = |index: usize| LayerRef {
         index,
         digest: Digest::sha256(&[0, u8::try_from(index).unwrap()]),
@@ -98,6 +103,16 @@ pub(crate) fn inventory() -> Inventory {
     };
     let mut components = vec![libc, cpp, attr, deb_yaml, flask, yaml, requests, copy];
     components.sort_by(|a, b| (&a.purl, &a.locations).cmp(&(&b.purl, &b.locations)));
+    let find = |name: &str, path: &str| {
+        let fits =
+            |component: &Component| component.name == name && component.locations[0].path.starts_with(path);
+        ComponentIndex(components.iter().position(fits).unwrap())
+    };
+    let owned = |from, to, evidence| Relationship { from, kind: RelationshipKind::OwnedBy(evidence), to };
+    let relationships = BTreeSet::from([
+        owned(find("pyyaml", ""), find("python3-yaml", ""), OwnerEvidence::DigestsMatch),
+        owned(find("requests", "opt/b"), find("libc6", ""), OwnerEvidence::DigestMismatch),
+    ]);
     Inventory {
         os: Some(OsRelease {
             id: "debian".to_owned(),
@@ -106,6 +121,7 @@ pub(crate) fn inventory() -> Inventory {
             pretty_name: Some("Debian GNU/Linux 12 (bookworm)".to_owned()),
         }),
         components,
+        relationships,
         problems: vec![Problem {
             code: ProblemCode::FileTooLarge,
             path: "opt/x-1.dist-info/METADATA".to_owned(),

@@ -6,7 +6,7 @@ use crate::conditions::Conditions;
 use crate::database::{About, Detail, NewEntry, Writer, file_path};
 use crate::severity::{Rating, Severity, SeveritySource};
 use plimsoll_core::{Digest, Purl};
-use plimsoll_sbom::{OsRelease, Owner, Problem, ProblemCode};
+use plimsoll_sbom::{ComponentIndex, OsRelease, Problem, ProblemCode, Relationship, RelationshipKind};
 
 const AS_OF: &str = "2026-08-21T00:00:00Z";
 
@@ -316,7 +316,12 @@ fn only_proven_ownership_by_a_covered_debian_package_suppresses() {
             (Ecosystem::Debian, releases, vec![]),
         ];
         let mut inventory = debian(Some("12"), None, &["pkg:pypi/a@1.0"]);
-        inventory.components[0].owner = Some(Box::new(Owner { purl: purl(owner), evidence }));
+        inventory.components.push(Component::from_purl(purl(owner)));
+        inventory.relationships.insert(Relationship {
+            from: ComponentIndex(0),
+            kind: RelationshipKind::OwnedBy(evidence),
+            to: ComponentIndex(1),
+        });
         let scan = run(&feeds, &inventory, now);
         assert_eq!(scan.findings.len() + scan.suppressed.len(), 1);
         scan.suppressed.len() == 1

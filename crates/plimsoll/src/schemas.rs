@@ -61,6 +61,11 @@ pub(crate) const ALL: &[Schema] = &[
     Schema { name: "key", about: "the output of `key inspect -o json`", make: || written(KEY) },
     Schema { name: "trust", about: "the output of `trust show -o json`", make: || written(TRUST) },
     Schema { name: "config", about: "the output of `config show -o json`", make: || written(CONFIG) },
+    Schema {
+        name: "catalogers",
+        about: "the output of `sbom cataloger list -o json`",
+        make: || written(CATALOGERS),
+    },
     Schema { name: "doctor", about: "the output of `doctor -o json`", make: || written(DOCTOR) },
 ];
 
@@ -79,6 +84,7 @@ const EVIDENCE_INSPECT: &str = include_str!("schemas/evidence-inspect.json");
 const KEY: &str = include_str!("schemas/key.json");
 const TRUST: &str = include_str!("schemas/trust.json");
 const CONFIG: &str = include_str!("schemas/config.json");
+const CATALOGERS: &str = include_str!("schemas/catalogers.json");
 const DOCTOR: &str = include_str!("schemas/doctor.json");
 
 /// A file that is part of the program; a test reads each.

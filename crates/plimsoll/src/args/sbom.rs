@@ -1,7 +1,8 @@
 //! `plimsoll sbom`.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
+use super::db;
 use super::shared::Reading;
 
 /// Make the software bill of materials of an image
@@ -12,24 +13,61 @@ use super::shared::Reading;
 /// {digest} the manifest's digest. Where components may be missing, because the operating system is not known, its package
 /// database cannot be read in full or nothing looks into this kind of subject, the document is written and says so.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
+    after_help = "\
 Examples:
   plimsoll sbom registry.example/team/app:1.4 > app.spdx.json
   plimsoll sbom app.tar -o cyclonedx-json --output-file app.cdx.json
   plimsoll sbom registry.example/team/app:1.4 --all-platforms \\
       --output-file 'app-{platform}.spdx.json'
   plimsoll sbom dir:/ -o table
+  plimsoll sbom cataloger list
 
-Exit code 0: the inventory was read in full. 11: components may be missing; standard error says why.")]
+Exit code 0: the inventory was read in full. 11: components may be missing; standard error says why."
+)]
 pub(crate) struct Sbom {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
     /// What to look at
-    #[arg(value_name = "SUBJECT")]
-    pub(crate) subject: String,
+    #[arg(value_name = "SUBJECT", required = true)]
+    pub(crate) subject: Option<String>,
     /// Format of the document
     #[arg(short, long, value_name = "FORMAT", default_value = "spdx-json", env = "PLIMSOLL_OUTPUT")]
     pub(crate) output: Format,
     #[command(flatten)]
     pub(crate) reading: Reading,
+}
+
+/// The commands below `sbom`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Cataloger(Cataloger),
+}
+
+/// Show what packages are looked for, and where
+#[derive(Debug, Args)]
+pub(crate) struct Cataloger {
+    #[command(subcommand)]
+    pub(crate) command: CatalogerCommand,
+}
+
+/// The commands below `sbom cataloger`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CatalogerCommand {
+    List(List),
+}
+
+/// List the catalogers with the package types that they find and the files that they look for
+///
+/// In the patterns, * stands for any characters of one name, and **/ in front for any directories.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  plimsoll sbom cataloger list\n  plimsoll sbom cataloger list -o json")]
+pub(crate) struct List {
+    /// Format of the list
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    pub(crate) output: db::Format,
 }
 
 /// Formats of a bill of materials.

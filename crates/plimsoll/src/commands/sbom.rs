@@ -1,5 +1,7 @@
 //! `plimsoll sbom`.
 
+mod cataloger;
+
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Kind, Limits, Timestamp};
@@ -7,7 +9,7 @@ use plimsoll_gather::{Layers, Opened, Subject, inventory, layers, open};
 use plimsoll_image::artifact::Image;
 use plimsoll_sbom::{Document, DocumentSubject, write_cyclonedx, write_spdx};
 
-use crate::args::sbom::{Format, Sbom};
+use crate::args::sbom::{Command, Format, Sbom};
 use crate::commands::{place, platforms};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
@@ -15,8 +17,14 @@ use crate::progress::Bar;
 use crate::render;
 
 pub(super) fn run(arguments: &Sbom, limits: &Limits, console: Console) -> Result<Exit, Failure> {
+    if let Some(Command::Cataloger(arguments)) = &arguments.command {
+        return cataloger::run(arguments);
+    }
+    let Some(subject) = &arguments.subject else {
+        return Err(Failure::new(Kind::Usage, "no subject is given"));
+    };
     let access = place::access(&arguments.reading.network, limits)?;
-    let subject = Subject::parse(&arguments.subject)?;
+    let subject = Subject::parse(subject)?;
     if matches!(subject, Subject::Sbom(_)) {
         return Err(Failure::new(Kind::Usage, format!("{subject} is an SBOM already"))
             .with_hint("plimsoll scan looks for vulnerabilities in it"));
@@ -97,7 +105,7 @@ fn one(
     let document = Document {
         inventory: &inventory,
         subject: DocumentSubject {
-            name: arguments.subject.clone(),
+            name: arguments.subject.clone().unwrap_or_default(),
             manifest: image.map(|image| image.manifest.digest),
             repository,
             tag,

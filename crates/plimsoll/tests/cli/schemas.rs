@@ -78,6 +78,7 @@ fn outputs_fit_their_schemas() {
     let config = place.run_with(&[("PLIMSOLL_LIMIT", "links=3")], &["config", "show", "-o", "json", "-q"]);
     schemas.fits("config", &config.exits(0).json());
     schemas.fits("doctor", &place.run(&["doctor", "-o", "json", "--db", &db, &good, "nowhere"]).json());
+    schemas.fits("catalogers", &run(0, &["sbom", "cataloger", "list", "-o", "json"]));
 }
 
 /// What `scan -o vuln` writes is what `attest --type vuln` takes, and holds the same result as `-o json`.

@@ -1,7 +1,8 @@
 //! All selections of all catalogers as one matcher.
 //!
 //! Every pattern is filed under a part that a path must have literally: the path itself, its last name, its extension or
-//! its directory. So a path costs four look-ups however many patterns there are, and only those found are tried on it.
+//! its directory. So a path costs four look-ups however many patterns there are, and only those found are tried on it. Filters
+//! of how paths begin and end spare most of them.
 //! Almost no file of an image is wanted, and what nobody wants costs nothing else.
 
 use std::collections::HashMap;
@@ -19,6 +20,9 @@ pub(crate) struct Matcher {
     names: Table,
     extensions: Table,
     directories: Table,
+    /// How paths end that one of the first three tables can know, and how those begin that the last can.
+    ends: Filter,
+    beginnings: Filter,
     /// Rules that no part of a path leads to: for every executable, and patterns without a literal part.
     executables: Vec<usize>,
     others: Vec<usize>,
@@ -42,6 +46,8 @@ impl Matcher {
             names: Table::default(),
             extensions: Table::default(),
             directories: Table::default(),
+            ends: Filter::default(),
+            beginnings: Filter::default(),
             executables: Vec::new(),
             others: Vec::new(),
         };
@@ -64,20 +70,33 @@ impl Matcher {
         for path in selection.paths {
             let (pattern, index) = (Pattern::new(path), self.rules.len());
             self.rules.push(Rule { purpose, member, pattern: Some(pattern), selection });
-            match pattern.key() {
-                Key::Path(key) => self.paths.add(key, index),
-                Key::Name(key) => self.names.add(key, index),
-                Key::Extension(key) => self.extensions.add(key, index),
-                Key::Directory(key) => self.directories.add(key, index),
-                Key::Nothing => self.others.push(index),
-            }
+            let (table, key) = match pattern.key() {
+                Key::Path(key) => (&mut self.paths, key),
+                Key::Name(key) => (&mut self.names, key),
+                Key::Extension(key) => (&mut self.extensions, key),
+                Key::Directory(key) => {
+                    self.beginnings.add(key.as_bytes().first_chunk());
+                    self.directories.add(key, index);
+                    continue;
+                }
+                Key::Nothing => {
+                    self.others.push(index);
+                    continue;
+                }
+            };
+            self.ends.add(key.as_bytes().last_chunk());
+            table.add(key, index);
         }
     }
 
     /// What the file at `path` is wanted for, in rising order. Of one cataloger the first selection that fits counts.
     pub(crate) fn want(&self, path: &str, attributes: Option<Attributes>) -> Vec<Purpose> {
+        let candidates = self.candidates(path, attributes);
+        if candidates.iter().all(|rules| rules.is_empty()) {
+            return Vec::new();
+        }
         let mut found: Vec<(usize, Purpose)> = Vec::new();
-        for index in self.candidates(path, attributes) {
+        for index in candidates.into_iter().flatten() {
             if let Some(rule) = self.rules.get(*index).filter(|rule| rule.fits(path, attributes)) {
                 found.push((rule.member, rule.purpose));
             }
@@ -87,19 +106,28 @@ impl Matcher {
         found.into_iter().map(|(_, purpose)| purpose).collect()
     }
 
-    /// The rules that have to be tried on a path.
-    fn candidates(&self, path: &str, attributes: Option<Attributes>) -> impl Iterator<Item = &usize> {
-        let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    /// The rules that have to be tried on a path, by what leads to them.
+    fn candidates(&self, path: &str, attributes: Option<Attributes>) -> [&[usize]; 6] {
+        let bytes = path.as_bytes();
         let executable = attributes.is_some_and(|attributes| attributes.mode & 0o111 != 0);
-        self.paths
-            .at(path)
-            .iter()
-            .chain(self.names.at(name))
-            .chain(extension.map(|extension| self.extensions.at(extension)).unwrap_or_default())
-            .chain(self.directories.at(directory))
-            .chain(if executable { self.executables.as_slice() } else { &[] })
-            .chain(&self.others)
+        let mut found: [&[usize]; 6] = [&[]; 6];
+        let [of_path, of_name, of_extension, of_directory, of_mode, others] = &mut found;
+        *of_mode = if executable { &self.executables } else { &[] };
+        *others = &self.others;
+        if self.ends.passes(bytes.last_chunk()) {
+            let name = bytes.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+            let dot = name.iter().rposition(|byte| *byte == b'.');
+            *of_path = self.paths.at(bytes);
+            *of_name = self.names.at(name);
+            *of_extension = dot
+                .and_then(|dot| name.get(dot + 1..))
+                .map_or(&[], |extension| self.extensions.at(extension));
+        }
+        if self.beginnings.passes(bytes.first_chunk()) {
+            let cut = bytes.iter().rposition(|byte| *byte == b'/');
+            *of_directory = self.directories.at(cut.and_then(|cut| bytes.get(..cut)).unwrap_or_default());
+        }
+        found
     }
 }
 
@@ -122,11 +150,11 @@ impl Rule {
 struct Table(HashMap<u64, Vec<usize>, Mixed>);
 
 impl Table {
-    fn add(&mut self, key: &str, rule: usize) {
-        self.0.entry(number(key)).or_default().push(rule);
+    fn add(&mut self, part: &str, rule: usize) {
+        self.0.entry(number(part.as_bytes())).or_default().push(rule);
     }
 
-    fn at(&self, part: &str) -> &[usize] {
+    fn at(&self, part: &[u8]) -> &[usize] {
         if self.0.is_empty() {
             return &[];
         }
@@ -134,8 +162,49 @@ impl Table {
     }
 }
 
-fn number(part: &str) -> u64 {
-    let bytes = part.as_bytes();
+/// Pairs of bytes, a bit each, of which a few share one. What passes is looked up.
+struct Filter {
+    pairs: [u64; Self::BITS / 64],
+    /// There is a part that is too short for a pair, so everything passes.
+    open: bool,
+}
+
+impl Filter {
+    const BITS: usize = 4096;
+
+    fn bit(pair: [u8; 2]) -> (usize, u64) {
+        let [first, second] = pair.map(usize::from);
+        let bit = (first * 61 + second) % Self::BITS;
+        (bit / 64, 1 << (bit % 64))
+    }
+
+    fn add(&mut self, pair: Option<&[u8; 2]>) {
+        let Some(pair) = pair else {
+            self.open = true;
+            return;
+        };
+        let (word, bit) = Self::bit(*pair);
+        if let Some(word) = self.pairs.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    fn passes(&self, pair: Option<&[u8; 2]>) -> bool {
+        let passes = |pair| {
+            let (word, bit) = Self::bit(pair);
+            self.pairs.get(word).is_some_and(|word| word & bit != 0)
+        };
+        self.open || pair.copied().is_some_and(passes)
+    }
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self { pairs: [0; Self::BITS / 64], open: false }
+    }
+}
+
+fn number(bytes: &[u8]) -> u64 {
     let word = |bytes: &[u8]| bytes.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
     let (first, last) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
         (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),

@@ -200,18 +200,24 @@ fn every_schema_is_listed_and_a_wrong_name_is_told() {
 fn every_output_with_a_version_has_a_schema() {
     let place = Place::empty();
     let list = place.run(&["schema"]).exits(0).stdout;
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/commands");
-    let mut found = 0;
-    for entry in std::fs::read_dir(source).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        for version in text.split("\"plimsoll.dev/").skip(1) {
-            let name = version.split("/v1").next().unwrap();
-            assert!(list.lines().any(|line| line.starts_with(&format!("{name} "))), "{name} has no schema");
-            found += 1;
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    let (mut found, mut folders) = (0, vec![format!("{source}/commands"), format!("{source}/report")]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path.display().to_string());
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            for version in text.split("\"plimsoll.dev/").skip(1) {
+                let name = version.split("/v1").next().unwrap();
+                assert!(
+                    list.lines().any(|line| line.starts_with(&format!("{name} "))),
+                    "{name} has no schema"
+                );
+                found += 1;
+            }
         }
     }
     assert!(found >= 6, "{found}");

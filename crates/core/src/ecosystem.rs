@@ -3,7 +3,7 @@
 //! Owns what has to be said about an ecosystem once: its name at OSV, its package-URL types, how package names are
 //! joined and normalised, and by which order its versions compare. It does not know the orders themselves (they are in
 //! `plimsoll-vuln`, by the names used here), nor which release of a distribution is which
-//! ([`Distribution`](crate::Distribution) does).
+//! ([`Distribution`] does).
 //!
 //! Languages and other registries have a package-URL type of their own. A distribution shares its type with others, and
 //! the namespace tells them apart: `pkg:deb/debian/…` is [`Ecosystem::Debian`], `pkg:deb/ubuntu/…` is

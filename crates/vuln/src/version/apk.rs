@@ -13,8 +13,8 @@
 //! apk-tools 2 reads and builds of Alpine have.
 //!
 //! [`compare`] gives other texts a place as well, as `apk version -t` does: what cannot be read counts as the end of the
-//! version, a little before a real end. Matching never uses that: [`Version::parse`] refuses such texts, and what cannot
-//! be decided then becomes a gap in coverage.
+//! version, a little before a real end. Matching never uses that: [`parse`](super::Version::parse) refuses such texts, and
+//! what cannot be decided then becomes a gap in coverage.
 //!
 //! Written here because the crate `apk-version` 0.1.0 binds the C code of apk-tools, which keeps numbers in 64 bits and tells
 //! no valid version from others.

@@ -8,9 +8,8 @@
 use std::sync::Arc;
 
 use crate::policy::Policy;
-use crate::rules::Needs;
 
-/// The policies that are in force.
+/// The policies that are in force. Where there is none, everything is denied.
 #[derive(Debug, Clone, Default)]
 pub struct PolicySet {
     policies: Vec<Arc<Policy>>,
@@ -27,22 +26,12 @@ impl PolicySet {
         self.policies.iter().map(AsRef::as_ref)
     }
 
-    /// Whether there is none, under which everything is denied.
-    pub fn is_empty(&self) -> bool {
-        self.policies.is_empty()
-    }
-
     /// Those that have to be asked about images of this name (`registry/repository`): all that match or may match. Where
     /// none does, all of them, whose verdict says so.
     pub fn in_question(&self, name: Option<&str>) -> Vec<&Policy> {
         let applying: Vec<&Policy> =
             self.policies().filter(|policy| policy.matches(name) != Some(false)).collect();
         if applying.is_empty() { self.policies().collect() } else { applying }
-    }
-
-    /// The evidence that they need about images of this name.
-    pub fn needs(&self, name: Option<&str>) -> Needs {
-        self.in_question(name).into_iter().map(Policy::needs).fold(Needs::default(), Needs::and)
     }
 }
 

@@ -164,3 +164,18 @@ pub(crate) struct Show {
     #[command(flatten)]
     pub(crate) file: OutputFile,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_waiver_can_name_every_rule_that_can_be_waived() {
+        let offered: BTreeSet<String> =
+            Rule::value_variants().iter().map(|rule| rule.name().to_owned()).collect();
+        let known = plimsoll_policy::built_in_rules().filter(|rule| rule.waivable);
+        assert_eq!(offered, known.map(|rule| rule.name.to_string()).collect());
+    }
+}

@@ -143,6 +143,7 @@ fn a_writer_that_fails_is_an_error() {
 fn component() -> impl Strategy<Value = Component> {
     let purl = prop_oneof![
         "pkg:deb/debian/[a-z][a-z0-9+.]{1,6}@[0-9][0-9.:~]{0,3}[0-9](-[0-9]{1,2})?[?]arch=amd64&distro=debian-12(&upstream=[a-z]{2,5}(%40[0-9]{1,2}-1)?)?",
+        "pkg:apk/alpine/[a-z][a-z0-9_+]{1,6}@[0-9][.][0-9]-r[0-9][?]arch=x86_64&distro=alpine-3[.]20[.]1(&upstream=[a-z]{2,5})?",
         "pkg:pypi/[a-z]{1,8}@[0-9][.][0-9]{1,2}",
         "pkg:npm/%40[a-z]{1,4}/[a-z]{1,8}@[0-9][.][0-9]",
         "pkg:golang/github[.]com/[A-Za-z]{1,4}/[a-z]{1,8}@v[0-9][.][0-9]",

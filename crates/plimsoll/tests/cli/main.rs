@@ -10,6 +10,7 @@
     reason = "a panic is how a test fails, and what it says is for whoever runs it"
 )]
 
+mod alpine;
 mod bad_input;
 mod cache;
 mod check;

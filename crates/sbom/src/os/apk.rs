@@ -5,17 +5,18 @@
 
 mod installed;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Fact, FoundFile};
 use plimsoll_core::{Ecosystem, Purl};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
-use crate::context::{Context, PackageDatabase, WhyUnread};
-use crate::inventory::{Component, Location, OsRelease, ProblemCode, SourcePackage};
+use crate::context::Context;
+use crate::inventory::{Component, Location, OsRelease, SourcePackage};
 use crate::licence::Licence;
-use installed::{Entry, Installed, Package};
+use crate::os::database::{Entry, MAX_PACKAGES, State, too_many};
+use installed::{Installed, Package};
 
 /// Where the database lies; one is usually the other, behind a link.
 const DATABASES: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
@@ -24,11 +25,6 @@ const DATABASE: u16 = 0;
 
 // With the names of all files, about 5 KiB a package; Alpine has some 30,000.
 const SELECTIONS: &[Selection] = &[Selection::whole(&DATABASES, 64 << 20)];
-
-/// More than all packages that there are.
-const MAX_PACKAGES: usize = 100_000;
-/// Problems told one by one; a file of garbage would otherwise give a million.
-const MAX_PROBLEMS: usize = 20;
 
 pub(crate) struct Apk;
 
@@ -58,48 +54,34 @@ impl Cataloger for Apk {
     }
 
     fn finish(&self, context: &mut Context<'_, '_>) {
-        let mut reader = Reader {
-            context,
-            names: BTreeMap::new(),
-            seen: BTreeSet::new(),
-            problems: HashMap::new(),
-            present: false,
-        };
-        reader.unread();
+        let mut reader =
+            Reader { context, state: State::default(), names: BTreeMap::new(), seen: BTreeSet::new() };
+        reader.state.unread(reader.context, DATABASE);
         reader.databases();
-        reader.state();
+        let [path, _] = DATABASES;
+        let Reader { context, state, seen, .. } = reader;
+        state.finish(context, path, "apk", seen.len());
     }
 }
 
 struct Reader<'r, 'c, 'f> {
     context: &'r mut Context<'c, 'f>,
+    state: State,
     /// The version of each name; apk installs one.
     names: BTreeMap<&'f str, &'f str>,
     /// Name, version, architecture.
     seen: BTreeSet<(&'f str, &'f str, Option<&'f str>)>,
-    problems: HashMap<ProblemCode, usize>,
-    present: bool,
 }
 
 impl<'f> Reader<'_, '_, 'f> {
-    fn unread(&mut self) {
-        for unread in self.context.unread(DATABASE) {
-            let detail = match unread.why {
-                WhyUnread::TooLarge(size) => format!("{size} bytes are too large for a package database"),
-                WhyUnread::Unreadable(reason) => format!("cannot be read: {reason}"),
-            };
-            self.broken(unread.path, detail);
-        }
-    }
-
     fn databases(&mut self) {
         let mut read = BTreeSet::new();
         for (file, installed) in self.context.facts::<Installed>(DATABASE) {
-            self.present = true;
+            self.state.present = true;
             if !read.insert(&file.real_path) {
                 continue;
             }
-            for entry in &installed.entries {
+            for entry in installed.0.iter() {
                 match entry {
                     Entry::Broken(what) => self.broken(&file.path, what.clone()),
                     Entry::Package(package) if self.seen.len() < MAX_PACKAGES => {
@@ -108,7 +90,7 @@ impl<'f> Reader<'_, '_, 'f> {
                         }
                     }
                     Entry::Package(_) => {
-                        self.broken(&file.path, format!("has more than {MAX_PACKAGES} packages"));
+                        self.broken(&file.path, too_many());
                         break;
                     }
                 }
@@ -142,25 +124,8 @@ impl<'f> Reader<'_, '_, 'f> {
         Ok(())
     }
 
-    fn state(self) {
-        let [path, _] = DATABASES;
-        let expected = self.context.package_type() == Some("apk");
-        self.context.found.databases.push(PackageDatabase {
-            path,
-            expected,
-            present: self.present,
-            packages: self.seen.len(),
-            has_problems: !self.problems.is_empty(),
-        });
-    }
-
     fn broken(&mut self, path: &str, detail: String) {
-        self.present = true;
-        let same = self.problems.entry(ProblemCode::OsInventoryBroken).or_default();
-        *same += 1;
-        if *same <= MAX_PROBLEMS {
-            self.context.problem(ProblemCode::OsInventoryBroken, path, detail);
-        }
+        self.state.broken(self.context, path, detail);
     }
 }
 

@@ -6,17 +6,18 @@
 mod records;
 mod status;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Fact, FoundFile};
 use plimsoll_core::{Ecosystem, Purl};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
-use crate::context::{Context, PackageDatabase, WhyUnread};
+use crate::context::Context;
 use crate::inventory::{Component, ComponentIndex, Location, OsRelease, ProblemCode, SourcePackage};
+use crate::os::database::{Entry, MAX_PACKAGES, State, too_many};
 use records::Records;
-use status::{Entry, Form, Package, Status};
+use status::{Form, Package, Status};
 
 /// dpkg's list of packages in one file.
 const STATUS_FILE: &str = "var/lib/dpkg/status";
@@ -43,11 +44,6 @@ const SELECTIONS: &[Selection] = &[
     // One package's paragraph.
     Selection::whole(&["var/lib/dpkg/status.d/*"], MIB),
 ];
-
-/// More than all packages that Debian has.
-const MAX_PACKAGES: usize = 100_000;
-/// Problems told one by one; a file of garbage would otherwise give a million.
-const MAX_PROBLEMS: usize = 20;
 
 pub(crate) struct Dpkg;
 
@@ -86,17 +82,19 @@ impl Cataloger for Dpkg {
         let layers = layers_of_packages(context);
         let mut reader = Reader {
             context,
+            state: State::default(),
             layers,
             found: BTreeMap::new(),
             seen: BTreeSet::new(),
-            problems: HashMap::new(),
-            present: false,
         };
-        reader.unread();
+        for selection in [STATUS, ENTRY] {
+            reader.state.unread(reader.context, selection);
+        }
         reader.packages(STATUS);
         reader.packages(ENTRY);
         reader.records();
-        reader.database();
+        let Reader { context, state, seen, .. } = reader;
+        state.finish(context, STATUS_FILE, "deb", seen.len());
     }
 }
 
@@ -108,30 +106,19 @@ fn layers_of_packages<'f>(context: &Context<'_, 'f>) -> BTreeMap<&'f str, usize>
 
 struct Reader<'r, 'c, 'f> {
     context: &'r mut Context<'c, 'f>,
+    state: State,
     layers: BTreeMap<&'f str, usize>,
     /// The components, by name and architecture.
     found: BTreeMap<(&'f str, &'f str), ComponentIndex>,
     /// All that makes a package, of each that was found.
     seen: BTreeSet<(&'f str, &'f str, &'f str, &'f SourcePackage)>,
-    problems: HashMap<ProblemCode, usize>,
-    present: bool,
 }
 
 impl<'f> Reader<'_, '_, 'f> {
-    fn unread(&mut self) {
-        for unread in self.context.unread(STATUS).chain(self.context.unread(ENTRY)) {
-            let detail = match unread.why {
-                WhyUnread::TooLarge(size) => format!("{size} bytes are too large for a package database"),
-                WhyUnread::Unreadable(reason) => format!("cannot be read: {reason}"),
-            };
-            self.broken(unread.path, detail);
-        }
-    }
-
     fn packages(&mut self, selection: u16) {
         for (file, status) in self.context.facts::<Status>(selection) {
-            self.present = true;
-            for entry in &status.entries {
+            self.state.present = true;
+            for entry in status.0.iter() {
                 match entry {
                     Entry::Broken(what) => self.broken(&file.path, what.clone()),
                     Entry::Package(package) if self.seen.len() < MAX_PACKAGES => {
@@ -140,7 +127,7 @@ impl<'f> Reader<'_, '_, 'f> {
                         }
                     }
                     Entry::Package(_) => {
-                        self.broken(&file.path, format!("has more than {MAX_PACKAGES} packages"));
+                        self.broken(&file.path, too_many());
                         break;
                     }
                 }
@@ -153,7 +140,7 @@ impl<'f> Reader<'_, '_, 'f> {
         let architecture = package.architecture.as_deref();
         if let Some(state) = package.unfinished {
             let detail = format!("{name} {version} is {state}: its installation was not completed");
-            self.problem(ProblemCode::PackageNotConfigured, &file.path, detail);
+            self.state.problem(self.context, ProblemCode::PackageNotConfigured, &file.path, detail);
         }
         let purl = purl(self.context.os(), package).map_err(|error| format!("package {name}: {error}"))?;
         let key = (name.as_str(), architecture.unwrap_or_default());
@@ -207,28 +194,8 @@ impl<'f> Reader<'_, '_, 'f> {
         of_name.map(|(_, index)| *index).min()
     }
 
-    fn database(self) {
-        let expected = self.context.package_type() == Some("deb");
-        self.context.found.databases.push(PackageDatabase {
-            path: STATUS_FILE,
-            expected,
-            present: self.present,
-            packages: self.seen.len(),
-            has_problems: !self.problems.is_empty(),
-        });
-    }
-
     fn broken(&mut self, path: &str, detail: String) {
-        self.present = true;
-        self.problem(ProblemCode::OsInventoryBroken, path, detail);
-    }
-
-    fn problem(&mut self, code: ProblemCode, path: &str, detail: String) {
-        let same = self.problems.entry(code).or_default();
-        *same += 1;
-        if *same <= MAX_PROBLEMS {
-            self.context.problem(code, path, detail);
-        }
+        self.state.broken(self.context, path, detail);
     }
 }
 

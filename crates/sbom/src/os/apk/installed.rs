@@ -19,22 +19,13 @@
 
 use plimsoll_core::rootfs::Footprint;
 
-use super::{MAX_PACKAGES, MAX_PROBLEMS};
 use crate::cataloger::File;
+use crate::os::database::Entries;
 use crate::ownership::{Record, RecordedDigest};
 
-/// What the database says, in its order.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Installed {
-    pub(super) entries: Vec<Entry>,
-}
-
-/// A package, or what is wrong with an entry.
+/// What the database says.
 #[derive(Debug, PartialEq)]
-pub(super) enum Entry {
-    Package(Package),
-    Broken(String),
-}
+pub(super) struct Installed(pub(super) Entries<Package>);
 
 /// An installed package.
 #[derive(Debug, Default, PartialEq)]
@@ -54,52 +45,34 @@ pub(super) struct Package {
 
 impl Footprint for Installed {
     fn footprint(&self) -> usize {
-        let bytes = |entry: &Entry| match entry {
-            Entry::Broken(what) => what.len(),
-            Entry::Package(package) => {
-                let Package { name, version, architecture, origin, licence, maintainer, records, .. } =
-                    package;
-                let optional = [architecture, origin, licence, maintainer].into_iter().flatten();
-                let text: usize = [name, version].into_iter().chain(optional).map(String::len).sum();
-                text + Record::bytes(records)
-            }
-        };
-        size_of_val(self.entries.as_slice()) + self.entries.iter().map(bytes).sum::<usize>()
+        self.0.bytes(|package| {
+            let Package { name, version, architecture, origin, licence, maintainer, records, .. } = package;
+            let optional = [architecture, origin, licence, maintainer].into_iter().flatten();
+            let text: usize = [name, version].into_iter().chain(optional).map(String::len).sum();
+            text + Record::bytes(records)
+        })
     }
 }
 
 /// Reads the database.
 pub(super) fn read(file: &File<'_>) -> Installed {
-    let mut installed = Installed::default();
-    let (mut problems, mut packages) = (0, 0);
-    // More problems of one file than are told in all need not be kept.
-    let mut broken = |installed: &mut Installed, what: String| {
-        problems += 1;
-        if problems <= MAX_PROBLEMS {
-            installed.entries.push(Entry::Broken(what));
-        }
-    };
+    let mut entries = Entries::new();
     // apk ends every line; a file that stops within one was cut off.
     if !file.content.is_empty() && !file.content.ends_with(b"\n") {
-        broken(&mut installed, "stops in the middle of a line".to_owned());
+        entries.broken("stops in the middle of a line".to_owned());
     }
     let mut lines = file.content.split(|byte| *byte == b'\n').zip(1..);
     while let Some((first, line)) = lines.find(|(line, _)| !line.is_empty()) {
-        if packages >= MAX_PACKAGES {
-            broken(&mut installed, format!("has more than {MAX_PACKAGES} packages"));
+        if entries.is_full() {
             break;
         }
         let rest = lines.by_ref().take_while(|(line, _)| !line.is_empty());
         match package(file, std::iter::once((first, line)).chain(rest)) {
-            Ok(package) => {
-                packages += 1;
-                installed.entries.push(Entry::Package(Package { line, ..package }));
-            }
-            Err((line, what)) => broken(&mut installed, format!("line {line}: {what}")),
+            Ok(package) => entries.package(Package { line, ..package }),
+            Err((line, what)) => entries.broken(format!("line {line}: {what}")),
         }
     }
-    installed.entries.shrink_to_fit();
-    installed
+    Installed(entries.complete())
 }
 
 /// The fields of one entry.

@@ -2,9 +2,9 @@ use plimsoll_core::rootfs::FileSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::Inventory;
 use crate::catalogers::{alone, select};
 use crate::context::System;
+use crate::{Inventory, ProblemCode};
 
 fn system(id: &str, version: &str) -> System {
     let (id, version_id) = (id.to_owned(), Some(version.to_owned()));
@@ -99,7 +99,7 @@ fn what_cannot_be_relied_on_breaks_the_inventory() {
 #[test]
 fn a_million_empty_entries_and_lines_without_end_do_no_harm() {
     assert_eq!(installed(&"\n".repeat(4 << 20)).components, []);
-    assert_eq!(installed(&"P:\n\n".repeat(1 << 20)).problems.len(), MAX_PROBLEMS);
+    assert_eq!(installed(&"P:\n\n".repeat(1 << 20)).problems.len(), 20);
     let long = "x".repeat(8 << 20);
     let found = installed(&format!("P:a\nV:1\nT:{long}\n\nP:{long}\nV:1\n\n"));
     assert_eq!((found.components.len(), found.problems.len()), (1, 1));

@@ -6,8 +6,8 @@
 
 use plimsoll_core::rootfs::Footprint;
 
-use super::{MAX_PACKAGES, MAX_PROBLEMS};
 use crate::inventory::SourcePackage;
+use crate::os::database::Entries;
 use crate::os::deb822::{self, Paragraph};
 
 /// Which of the two forms of the database a paragraph comes from.
@@ -19,18 +19,9 @@ pub(super) enum Form {
     Directory,
 }
 
-/// What one file of the database says, in its order.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Status {
-    pub(super) entries: Vec<Entry>,
-}
-
-/// A paragraph whose package has files on disk, or what is wrong with one.
+/// What one file of the database says.
 #[derive(Debug, PartialEq)]
-pub(super) enum Entry {
-    Package(Package),
-    Broken(String),
-}
+pub(super) struct Status(pub(super) Entries<Package>);
 
 /// A package whose files are on disk.
 #[derive(Debug, PartialEq)]
@@ -48,54 +39,36 @@ pub(super) struct Package {
 
 impl Footprint for Status {
     fn footprint(&self) -> usize {
-        let text = |entry: &Entry| match entry {
-            Entry::Broken(what) => what.len(),
-            Entry::Package(package) => {
-                let optional = [&package.architecture, &package.supplier].into_iter().flatten();
-                let source = &package.source;
-                let own = [&package.name, &package.version, &source.name, &source.version].into_iter();
-                own.chain(optional).map(String::len).sum()
-            }
-        };
-        size_of_val(self.entries.as_slice()) + self.entries.iter().map(text).sum::<usize>()
+        self.0.bytes(|package| {
+            let optional = [&package.architecture, &package.supplier].into_iter().flatten();
+            let source = &package.source;
+            let own = [&package.name, &package.version, &source.name, &source.version].into_iter();
+            own.chain(optional).map(String::len).sum()
+        })
     }
 }
 
 /// Reads a file of the database.
 pub(super) fn read(content: &[u8], form: Form) -> Status {
-    let mut status = Status::default();
-    let mut problems = 0;
-    let mut packages = 0;
-    // More problems of one file than are told in all need not be kept.
-    let mut broken = |status: &mut Status, what: String| {
-        problems += 1;
-        if problems <= MAX_PROBLEMS {
-            status.entries.push(Entry::Broken(what));
-        }
-    };
+    let mut entries = Entries::new();
     // dpkg ends every line; a file that stops within one was cut off.
     if form == Form::Status && !content.is_empty() && !content.ends_with(b"\n") {
-        broken(&mut status, "stops in the middle of a line".to_owned());
+        entries.broken("stops in the middle of a line".to_owned());
     }
     for paragraph in deb822::paragraphs(content) {
-        if packages >= MAX_PACKAGES {
-            broken(&mut status, format!("has more than {MAX_PACKAGES} packages"));
+        if entries.is_full() {
             break;
         }
         match paragraph {
             Ok(paragraph) => match package(form, &paragraph) {
-                Ok(Some(package)) => {
-                    packages += 1;
-                    status.entries.push(Entry::Package(package));
-                }
+                Ok(Some(package)) => entries.package(package),
                 Ok(None) => {}
-                Err(what) => broken(&mut status, format!("line {}: {what}", paragraph.line)),
+                Err(what) => entries.broken(format!("line {}: {what}", paragraph.line)),
             },
-            Err(malformed) => broken(&mut status, format!("line {}: {}", malformed.line, malformed.what)),
+            Err(malformed) => entries.broken(format!("line {}: {}", malformed.line, malformed.what)),
         }
     }
-    status.entries.shrink_to_fit();
-    status
+    Status(entries.complete())
 }
 
 /// The package of one paragraph, when its files are there.

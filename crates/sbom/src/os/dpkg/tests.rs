@@ -104,7 +104,7 @@ fn what_cannot_be_relied_on_breaks_the_inventory() {
 
 #[test]
 fn a_file_of_garbage_gives_few_problems() {
-    assert_eq!(status(&"x\n\n".repeat(5000)).problems.len(), MAX_PROBLEMS);
+    assert_eq!(status(&"x\n\n".repeat(5000)).problems.len(), 20);
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_hundred_thousand_paragraphs_of_one_package_take_no_longer_than_of_as_many()
         writeln!(paragraphs, "Package: a\nStatus: install ok installed\nVersion: {version}\n").unwrap();
     }
     let found = status(&paragraphs);
-    assert_eq!(found.problems.len(), MAX_PROBLEMS);
+    assert_eq!(found.problems.len(), 20);
     assert_eq!(found.components.len(), MAX_PACKAGES);
 }
 

@@ -1,0 +1,135 @@
+//! What catalogers of package databases have in common: bounds, problems that are told a few times only, and the state of the
+//! database as a whole.
+
+use std::collections::HashMap;
+
+use crate::context::{Context, PackageDatabase, WhyUnread};
+use crate::inventory::ProblemCode;
+
+/// More than all packages that any distribution has.
+pub(super) const MAX_PACKAGES: usize = 100_000;
+/// Problems told one by one; a file of garbage would otherwise give a million.
+const MAX_PROBLEMS: usize = 20;
+
+/// A package of a database, or what is wrong with an entry.
+#[derive(Debug, PartialEq)]
+pub(super) enum Entry<P> {
+    Package(P),
+    Broken(String),
+}
+
+/// What one file of a database says, in its order.
+#[derive(Debug, PartialEq)]
+pub(super) struct Entries<P> {
+    list: Vec<Entry<P>>,
+    packages: usize,
+    problems: usize,
+}
+
+impl<P> Entries<P> {
+    pub(super) fn new() -> Self {
+        Self { list: Vec::new(), packages: 0, problems: 0 }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry<P>> {
+        self.list.iter()
+    }
+
+    /// Whether no more packages are taken. The caller has another one, so that is told.
+    pub(super) fn is_full(&mut self) -> bool {
+        let full = self.packages >= MAX_PACKAGES;
+        if full {
+            self.broken(too_many());
+        }
+        full
+    }
+
+    pub(super) fn package(&mut self, package: P) {
+        self.packages += 1;
+        self.list.push(Entry::Package(package));
+    }
+
+    /// Takes down what is wrong. More than is told in all need not be kept.
+    pub(super) fn broken(&mut self, what: String) {
+        self.problems += 1;
+        if self.problems <= MAX_PROBLEMS {
+            self.list.push(Entry::Broken(what));
+        }
+    }
+
+    /// When no more come.
+    pub(super) fn complete(mut self) -> Self {
+        self.list.shrink_to_fit();
+        self
+    }
+
+    /// Bytes that they cost, where a package owns so many beside itself.
+    pub(super) fn bytes(&self, of_package: impl Fn(&P) -> usize) -> usize {
+        let owned = |entry: &Entry<P>| match entry {
+            Entry::Package(package) => of_package(package),
+            Entry::Broken(what) => what.len(),
+        };
+        size_of_val(self.list.as_slice()) + self.list.iter().map(owned).sum::<usize>()
+    }
+}
+
+/// A database as it is put together from its files.
+#[derive(Default)]
+pub(super) struct State {
+    problems: HashMap<ProblemCode, usize>,
+    /// Whether there is one, readable or not.
+    pub(super) present: bool,
+}
+
+impl State {
+    /// Tells which files of a selection were not read.
+    pub(super) fn unread(&mut self, context: &mut Context<'_, '_>, selection: u16) {
+        for unread in context.unread(selection) {
+            let detail = match unread.why {
+                WhyUnread::TooLarge(size) => format!("{size} bytes are too large for a package database"),
+                WhyUnread::Unreadable(reason) => format!("cannot be read: {reason}"),
+            };
+            self.broken(context, unread.path, detail);
+        }
+    }
+
+    /// Tells that the database cannot be relied on.
+    pub(super) fn broken(&mut self, context: &mut Context<'_, '_>, path: &str, detail: String) {
+        self.present = true;
+        self.problem(context, ProblemCode::OsInventoryBroken, path, detail);
+    }
+
+    /// Tells a problem, unless its kind was told often enough.
+    pub(super) fn problem(
+        &mut self,
+        context: &mut Context<'_, '_>,
+        code: ProblemCode,
+        path: &str,
+        detail: String,
+    ) {
+        let same = self.problems.entry(code).or_default();
+        *same += 1;
+        if *same <= MAX_PROBLEMS {
+            context.problem(code, path, detail);
+        }
+    }
+
+    /// Says how the database is, with so many packages in it. Systems whose package URLs have this type should have it.
+    pub(super) fn finish(
+        self,
+        context: &mut Context<'_, '_>,
+        path: &'static str,
+        package_type: &str,
+        packages: usize,
+    ) {
+        let expected = context.package_type() == Some(package_type);
+        let has_problems = !self.problems.is_empty();
+        let database = PackageDatabase { path, expected, present: self.present, packages, has_problems };
+        context.found.databases.push(database);
+    }
+}
+
+/// What is told when a database has more than [`MAX_PACKAGES`].
+pub(super) fn too_many() -> String {
+    format!("has more than {MAX_PACKAGES} packages")
+}

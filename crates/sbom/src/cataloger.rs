@@ -15,7 +15,9 @@ pub(crate) trait Cataloger: Send + Sync {
     /// Its stable name: `dpkg`.
     fn id(&self) -> &'static str;
 
-    /// Raised whenever the same file gives other facts than before.
+    /// Raised whenever the same file gives other facts than before, or other files are looked for. What package databases
+    /// keep of their records depends on what others look for, so whoever keeps facts of a layer has to know the versions of
+    /// the whole list.
     fn version(&self) -> u32;
 
     /// What kind of thing it looks at.

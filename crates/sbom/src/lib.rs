@@ -1,7 +1,7 @@
 //! What is in an image: catalogers, the inventory they make, and SBOM documents in and out.
 //!
-//! - [`select`] says which files of a root file system are needed, [`catalog()`] turns them into an [`Inventory`]: the
-//!   operating system, Debian packages (also distroless), Python packages and who owns them.
+//! - [`select`] says which files of a root file system are needed and what is kept of each, [`catalog()`] turns that into an
+//!   [`Inventory`]; [`catalogers()`] lists the kinds of packages that are found.
 //! - [`write_spdx`] and [`write_cyclonedx`] stream SPDX 2.3 and CycloneDX 1.6; equal input gives equal bytes.
 //! - [`read()`] takes SPDX 2.3 and CycloneDX 1.4 to 1.7, of Plimsoll or of others.
 //!

@@ -46,7 +46,7 @@ pub enum Need {
 /// What the header of a regular file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attributes {
-    /// Its size in bytes.
+    /// Its size in bytes; the largest number for a hard link to a file of another layer or that has gone by.
     pub size: u64,
     /// Its permission bits.
     pub mode: u32,
@@ -55,8 +55,8 @@ pub struct Attributes {
 /// Says which files are wanted, and makes facts of them.
 pub trait Select: Send + Sync {
     /// What the file at `path` is wanted for, in rising order; nothing for almost every file. Called for each regular file
-    /// of each layer, so it must be cheap. `attributes` is none for a link, whose target may not be known yet: then the path
-    /// alone decides.
+    /// of each layer, so it must be cheap. `attributes` is none for a symbolic link, whose target may not be known yet: then
+    /// the path alone decides.
     fn want(&self, path: &str, attributes: Option<Attributes>) -> Vec<Purpose>;
 
     /// How much of a file `purpose` needs.

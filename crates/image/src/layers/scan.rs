@@ -89,7 +89,7 @@ impl<'a> Interest<'a> {
         self.targets.as_ref()
     }
 
-    /// How an entry matters. `attributes` is none for links.
+    /// How an entry matters. `attributes` is none for symbolic links.
     fn of(&self, path: &[u8], ordinal: u64, attributes: Option<Attributes>) -> Option<Wanted> {
         if let Some(targets) = &self.targets {
             let purposes = targets.purposes(path, ordinal)?;
@@ -277,7 +277,12 @@ impl<'a> Scan<'a> {
     fn look(&self, entry: &Entry, path: &[u8]) -> Option<Wanted> {
         match entry.kind {
             Kind::File => self.interest.of(path, entry.ordinal, Some(attributes(entry))),
-            Kind::Hardlink | Kind::Symlink => self.interest.of(path, entry.ordinal, None),
+            // Its target may have gone by unread, but its header has the target's mode.
+            Kind::Hardlink => {
+                let attributes = Attributes { size: u64::MAX, ..attributes(entry) };
+                self.interest.of(path, entry.ordinal, Some(attributes))
+            }
+            Kind::Symlink => self.interest.of(path, entry.ordinal, None),
             Kind::Other => self.interest.is_step(path).then_some(Wanted::STEP),
             Kind::Directory => None,
         }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::sync::Arc;
 
-use plimsoll_core::rootfs::FileSet;
+use plimsoll_core::rootfs::{Attributes, Fact, FileSet, FoundFile, Need, Purpose, Select};
 use plimsoll_core::{Digest, Kind, Limits};
 use plimsoll_testkit::{Artifact, Compression, ImageBuilder, Layer, WholeFiles};
 
@@ -68,7 +69,7 @@ fn read(layers: impl IntoIterator<Item = Layer>) -> Result<FileSet, Error> {
 /// What was found, as `path=content@layer`.
 fn found(layers: impl IntoIterator<Item = Layer>) -> Vec<String> {
     let files = read(layers).unwrap();
-    let line = |file: &plimsoll_core::rootfs::FoundFile| {
+    let line = |file: &FoundFile| {
         let real = if file.real_path == file.path { String::new() } else { format!("→{}", file.real_path) };
         format!(
             "{}{real}={}@{}",
@@ -239,4 +240,44 @@ fn t14_tars_that_are_cut_off_are_errors() {
     assert!(matches!(read([Layer::from_tar(tar.clone())]), Err(Error::Tar { .. })));
     tar.clear();
     assert_eq!(found([Layer::from_tar(tar)]), Vec::<String>::new());
+}
+
+/// Wants regular files by their mode, whatever they are called.
+struct ByMode;
+
+impl Select for ByMode {
+    fn want(&self, _: &str, attributes: Option<Attributes>) -> Vec<Purpose> {
+        let fits = attributes.is_some_and(|attributes| attributes.mode == 0o644 && attributes.size > 0);
+        if fits { vec![Purpose(0)] } else { Vec::new() }
+    }
+
+    fn need(&self, _: Purpose) -> Need {
+        Need::Head { bytes: 4 }
+    }
+
+    fn extract(&self, _: Purpose, _: Attributes, content: &[u8]) -> Option<Arc<dyn Fact>> {
+        Some(Arc::new(content.to_vec()))
+    }
+
+    fn fixed_paths(&self) -> &[&'static str] {
+        &[]
+    }
+}
+
+#[test]
+fn what_is_wanted_by_its_mode_is_found_under_every_hard_link() {
+    let heads = |layers: Vec<Layer>| {
+        let image = layers.into_iter().fold(ImageBuilder::new(), ImageBuilder::layer).build();
+        let source = Memory::of(&image);
+        let artifact = artifact::load(&source, &source.1, &Limits::default()).unwrap();
+        let files = super::read(&source, &artifact.images[0], &ByMode, &Limits::default(), &()).unwrap();
+        let head =
+            |file: &FoundFile| String::from_utf8(file.fact::<Vec<u8>>(Purpose(0)).unwrap().clone()).unwrap();
+        files.iter().map(|file| format!("{}={}", file.path, head(file))).collect::<Vec<_>>()
+    };
+    let linked = || layer().file("bin/a", "program").hardlink("bin/b", "bin/a").symlink("bin/c", "a");
+    assert_eq!(heads(vec![linked()]), ["bin/a=prog", "bin/b=prog"]);
+    assert_eq!(heads(vec![linked(), layer().whiteout("bin/a")]), ["bin/b=prog"]);
+    let below = vec![layer().file("bin/a", "program"), layer().hardlink("bin/b", "bin/a").whiteout("bin/a")];
+    assert_eq!(heads(below), ["bin/b=prog"]);
 }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use plimsoll_signing::PrivateKey;
+use plimsoll_keys::PrivateKey;
 use plimsoll_verify::PublicKey;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -45,30 +45,36 @@ const HOUSE: &[Room] = &[
     room("sbom", Pure, &["core"]),
     room("vuln", Pure, &["core", "sbom"]),
     room("policy", Pure, &["core", "verify", "sbom", "vuln"]),
+    room("attach", Pure, &["core", "files", "verify", "image"]),
     room("http", Network, &["core"]),
     Room { in_tests: &["sbom"], ..room("feeds", Network, &["core", "files", "vuln"]) },
     room("cloud", Network, &["core", "http"]),
     room("registry", Network, &["core", "files", "image", "http", "cloud"]),
-    room("signing", Network, &["core", "files", "verify", "image", "http", "cloud", "registry"]),
+    room("trust", Network, &["core", "files", "verify", "http"]),
+    room("keys", Network, &["core", "verify", "http", "cloud"]),
+    Room {
+        in_tests: &["registry"],
+        ..room("signing", Network, &["core", "verify", "image", "attach", "http", "trust", "keys"])
+    },
     room(
         "gather",
         Network,
-        &["core", "verify", "image", "sbom", "vuln", "policy", "http", "cloud", "registry", "signing"],
+        &["core", "verify", "image", "sbom", "vuln", "policy", "attach", "http", "cloud", "registry"],
     ),
     Room {
         in_tests: &["cloud", "registry"],
         ..room(
             "judge",
             Network,
-            &["core", "files", "verify", "image", "vuln", "policy", "http", "signing", "gather"],
+            &["core", "files", "verify", "image", "vuln", "policy", "http", "trust", "gather"],
         )
     },
     room(
         "plimsoll",
         Network,
         &[
-            "core", "files", "verify", "image", "sbom", "vuln", "policy", "http", "feeds", "cloud",
-            "registry", "signing", "gather", "judge",
+            "core", "files", "verify", "image", "sbom", "vuln", "policy", "attach", "http", "feeds", "cloud",
+            "registry", "trust", "keys", "signing", "gather", "judge",
         ],
     ),
 ];

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 use std::thread;
 
+use plimsoll_attach::evidence::{Bundles, FoundBundle, Search, SkipReason};
 use plimsoll_core::{Digest, Limits};
 use plimsoll_image::Source;
-use plimsoll_signing::evidence::{Bundles, FoundBundle, Search, SkipReason};
 use plimsoll_verify::{Check, Statement, Step, Verified};
 
 /// What is attached to a subject, verified.
@@ -109,7 +109,7 @@ pub fn attached(
     check: &Check<'_>,
     wanted: Wanted<'_>,
     limits: &Limits,
-) -> Result<Attached, plimsoll_signing::Error> {
+) -> Result<Attached, plimsoll_attach::Error> {
     let subjects = [*subject];
     let (mut search, mut attached) = (Search::new(source, &subjects, limits), Attached::default());
     while let Some(place) = search.next_place()? {

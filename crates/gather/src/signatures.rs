@@ -2,12 +2,12 @@
 //!
 //! Owns where is looked, in which order, and when it is enough. What a signature is worth is the policy's question.
 
+use plimsoll_attach::evidence::{Bundles, Search, SkipReason};
 use plimsoll_core::{Digest, Limits, Timestamp};
 use plimsoll_image::Source;
 use plimsoll_policy::{
     Collected, ImageDigests, Policy, RejectedSignature, Signatures, SignaturesByPolicy, Signers,
 };
-use plimsoll_signing::evidence::{Bundles, Search, SkipReason};
 use plimsoll_verify::TrustedRoot;
 
 use crate::attached::on_all_processors;

@@ -11,6 +11,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use plimsoll_attach::evidence::older_tag;
 use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Cancel, Digest, Limits, Timestamp};
 use plimsoll_gather::{
@@ -22,7 +23,6 @@ use plimsoll_policy::{
     Collected, Decision, DenyList, Evidence, Outcome, Policy, PolicySet, Signatures, Verdict, evaluate,
 };
 use plimsoll_registry::{Clients, RegistryConfig};
-use plimsoll_signing::evidence::older_tag;
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Pair, Sigstore, hex, pae, pem};
 use plimsoll_testkit::{Artifact, Fault, ImageBuilder, Layer, Registry, attachment};
 use plimsoll_verify::{

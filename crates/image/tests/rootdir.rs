@@ -14,11 +14,12 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use memory::{ALL, FIXED, texts};
 use plimsoll_core::Limits;
 use plimsoll_core::rootfs::{FileSet, Select};
 use plimsoll_image::{Error, rootdir};
 use plimsoll_testkit::WholeFiles;
+
+use memory::{ALL, FIXED, texts};
 
 const META: WholeFiles = WholeFiles { rule: |path| path.ends_with("META"), ..ALL };
 

@@ -6,9 +6,10 @@ mod memory;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use memory::MemorySource;
 use plimsoll_testkit::{Compression, ImageBuilder, Layer, WholeFiles};
 use proptest::prelude::*;
+
+use memory::MemorySource;
 
 #[derive(Debug, Clone)]
 enum Op {

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use plimsoll_core::{Classify as _, Timestamp};
 use plimsoll_http::Settings;
 use plimsoll_policy::Policy;
-use plimsoll_signing::trust;
+use plimsoll_trust as trust;
 use plimsoll_verify::TrustedRoot;
 
 /// The trusted roots: a policy's own, else one for all policies, which is not looked for before one wants it, and then kept.

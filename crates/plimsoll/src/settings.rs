@@ -11,9 +11,10 @@ use plimsoll_core::{Kind, Limits, Timestamp, clock};
 use plimsoll_gather::Registries;
 use plimsoll_http::{ClientCertificate, HostTls};
 use plimsoll_judge::Roots;
+use plimsoll_keys as key;
+use plimsoll_keys::{KeyAccess, Secret};
+use plimsoll_keys::{PrivateKey, SigningKey, Zeroizing};
 use plimsoll_registry::{Cache, RegistryConfig};
-use plimsoll_signing::key::{self, KeyAccess, Secret};
-use plimsoll_signing::{PrivateKey, SigningKey, Zeroizing};
 
 use crate::args::cache_flags::Caching;
 use crate::args::shared::{CloudIdentity, DatabaseChoice, Instant, Network};
@@ -181,7 +182,7 @@ pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(kind, format!("cannot read {}: {error}", path.display()))
 }
 
-/// The key that `reference` names: a file, or what [`plimsoll_signing::key::open`] finds elsewhere.
+/// The key that `reference` names: a file, or what [`plimsoll_keys::open`] finds elsewhere.
 pub(crate) fn signing_key(reference: &str, access: &KeyAccess) -> Result<Box<dyn SigningKey>, Failure> {
     asking(|ask| key::open(reference, ask, access))
 }
@@ -192,9 +193,7 @@ pub(crate) fn private_key(reference: &str, access: &KeyAccess) -> Result<Private
 }
 
 /// Opens a key, with what the environment or a person on the terminal says where there has to be a secret.
-fn asking<T>(
-    open: impl FnOnce(&mut key::Ask<'_>) -> Result<T, plimsoll_signing::Error>,
-) -> Result<T, Failure> {
+fn asking<T>(open: impl FnOnce(&mut key::Ask<'_>) -> Result<T, plimsoll_keys::Error>) -> Result<T, Failure> {
     let mut failure = None;
     let mut ask = |secret: Secret, place: &str| {
         let passphrase = match secret {
@@ -205,7 +204,7 @@ fn asking<T>(
         };
         passphrase.map(|passphrase| passphrase.0).map_err(|error| {
             failure = Some(error);
-            plimsoll_signing::Error::PassphraseMissing
+            plimsoll_keys::Error::PassphraseMissing
         })
     };
     let opened = open(&mut ask);

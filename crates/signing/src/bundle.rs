@@ -8,6 +8,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_core::Limits;
+use plimsoll_keys::{FileDigests, Payload, SigningKey};
 use plimsoll_verify::{
     BUNDLE_V0_3, Bundle, Check, IN_TOTO_PAYLOAD, KeyAlgorithm, Requirements, Statement, Trusted, TrustedKey,
     statement_by_key, verify_message,
@@ -16,7 +17,6 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::Error;
-use crate::signer::{FileDigests, Payload, SigningKey};
 
 /// What is signed.
 #[derive(Debug, Clone, Copy)]

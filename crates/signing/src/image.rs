@@ -1,65 +1,18 @@
-//! Signatures and attestations attached to images.
+//! Signatures of images.
 //!
-//! Owns the OCI manifest that ties a bundle to its subject, in exactly the shape that cosign v3 writes and looks for
-//! (cosign's `BUNDLE_SPEC`, OCI image specification 1.1, "Guidelines for Artifact Usage"). How a registry without the
-//! referrers API learns of it is the store's part.
-//!
-//! ```json
-//! {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-//!  "config": {"mediaType": "application/vnd.oci.empty.v1+json", "size": 2, "digest": "sha256:4413…",
-//!             "artifactType": "application/vnd.dev.sigstore.bundle.v0.3+json"},
-//!  "layers": [{"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json", "size": 699, "digest": "sha256:59fc…"}],
-//!  "annotations": {"dev.sigstore.bundle.content": "dsse-envelope",
-//!                  "dev.sigstore.bundle.predicateType": "https://sigstore.dev/cosign/sign/v1",
-//!                  "org.opencontainers.image.created": "2026-11-21T01:18:01Z"},
-//!  "subject": {"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 401, "digest": "sha256:4a78…"},
-//!  "artifactType": "application/vnd.dev.sigstore.bundle.v0.3+json"}
-//! ```
+//! Owns the statement that is the signature of an image, as cosign v3 makes it. How it is tied to the image is
+//! `plimsoll-attach`'s.
 
 use std::collections::BTreeMap;
 
-use plimsoll_core::{Digest, Limits, Timestamp};
-use plimsoll_image::{Descriptor, Store, media};
-use plimsoll_verify::{BUNDLE_V0_3, COSIGN_SIGN_V1, Statement, Subject};
-use serde::Serialize;
+use plimsoll_attach::{AttachedBundle, attach_bundle};
+use plimsoll_core::{Limits, Timestamp};
+use plimsoll_image::{Descriptor, Store};
+use plimsoll_keys::SigningKey;
+use plimsoll_verify::{COSIGN_SIGN_V1, Statement, Subject};
 use serde_json::Value;
 
-use crate::{Error, SigningKey, sign_statement};
-
-/// When the artifact was made; readers show it and sort by it.
-pub(crate) const CREATED: &str = "org.opencontainers.image.created";
-
-/// What a signing run left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Signed {
-    /// The SHA-256 of the bundle.
-    pub bundle: Digest,
-    /// The digest of the manifest that ties it to its subject.
-    pub referrer: Digest,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Manifest<'a> {
-    schema_version: u8,
-    media_type: &'a str,
-    config: Object,
-    layers: [Object; 1],
-    annotations: BTreeMap<&'a str, &'a str>,
-    subject: Object,
-    artifact_type: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Object {
-    media_type: String,
-    size: u64,
-    digest: Digest,
-    /// cosign names the kind here too, for clients from before OCI 1.1 that build the list of referrers from it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    artifact_type: Option<&'static str>,
-}
+use crate::{Error, sign_statement};
 
 /// Signs the image or index `subject` and attaches the signature to it.
 ///
@@ -71,9 +24,10 @@ pub fn sign(
     key: &dyn SigningKey,
     annotations: &BTreeMap<String, String>,
     now: Timestamp,
-) -> Result<Signed, Error> {
+) -> Result<AttachedBundle, Error> {
     let statement = statement(subject, annotations);
-    attach(store, subject, &sign_statement(key, &statement, &Limits::default())?, COSIGN_SIGN_V1, now)
+    let bundle = sign_statement(key, &statement, &Limits::default())?;
+    Ok(attach_bundle(store, subject, &bundle, COSIGN_SIGN_V1, now)?)
 }
 
 /// The statement that is the signature of `subject`, for whoever signs or keeps it in another way than [`sign`].
@@ -82,68 +36,4 @@ pub fn statement(subject: &Descriptor, annotations: &BTreeMap<String, String>) -
     named.annotations =
         annotations.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
     Statement::new(named, COSIGN_SIGN_V1, Value::Object(serde_json::Map::new()))
-}
-
-/// Attaches a bundle with a statement of `predicate_type` to `subject`.
-pub fn attach(
-    store: &dyn Store,
-    subject: &Descriptor,
-    bundle: &[u8],
-    predicate_type: &str,
-    now: Timestamp,
-) -> Result<Signed, Error> {
-    let created = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
-    let config = store.put_blob(media::OCI_EMPTY, b"{}")?;
-    let layer = store.put_blob(BUNDLE_V0_3, bundle)?;
-    let manifest = Manifest {
-        schema_version: 2,
-        media_type: media::OCI_MANIFEST,
-        config: Object { artifact_type: Some(BUNDLE_V0_3), ..Object::of(&config, media::OCI_EMPTY) },
-        layers: [Object::of(&layer, BUNDLE_V0_3)],
-        annotations: BTreeMap::from([
-            (CREATED, created.as_str()),
-            ("dev.sigstore.bundle.content", "dsse-envelope"),
-            ("dev.sigstore.bundle.predicateType", predicate_type),
-        ]),
-        subject: Object::of(subject, &subject.media_type),
-        artifact_type: BUNDLE_V0_3,
-    };
-    let bytes = serde_json::to_vec(&manifest).map_err(|_| Error::Crypto { step: "write the manifest" })?;
-    let referrer = store.attach(media::OCI_MANIFEST, &bytes)?;
-    Ok(Signed { bundle: layer.digest, referrer: referrer.digest })
-}
-
-/// Attaches a file as it is, signed by nobody: an OCI artifact of type `media_type`. Returns the manifest's descriptor.
-pub fn attach_file(
-    store: &dyn Store,
-    subject: &Descriptor,
-    bytes: &[u8],
-    media_type: &str,
-    now: Timestamp,
-) -> Result<Descriptor, Error> {
-    let created = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
-    let config = store.put_blob(media::OCI_EMPTY, b"{}")?;
-    let layer = store.put_blob(media_type, bytes)?;
-    let manifest = Manifest {
-        schema_version: 2,
-        media_type: media::OCI_MANIFEST,
-        config: Object::of(&config, media::OCI_EMPTY),
-        layers: [Object::of(&layer, media_type)],
-        annotations: BTreeMap::from([(CREATED, created.as_str())]),
-        subject: Object::of(subject, &subject.media_type),
-        artifact_type: media_type,
-    };
-    let bytes = serde_json::to_vec(&manifest).map_err(|_| Error::Crypto { step: "write the manifest" })?;
-    Ok(store.attach(media::OCI_MANIFEST, &bytes)?)
-}
-
-impl Object {
-    fn of(descriptor: &Descriptor, media_type: &str) -> Self {
-        Self {
-            media_type: media_type.to_owned(),
-            size: descriptor.size,
-            digest: descriptor.digest,
-            artifact_type: None,
-        }
-    }
 }

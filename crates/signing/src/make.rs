@@ -9,15 +9,16 @@ use std::num::NonZeroUsize;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_core::{Limits, Timestamp as Instant};
+use plimsoll_keys::PrivateKey;
+use plimsoll_keys::SigningKey;
+use plimsoll_trust::LogVersion;
 use plimsoll_verify::{
     Bundle, Check, Identity, Requirements, Trusted, TrustedKey, TrustedRoot, verify, verify_message,
 };
 
 use crate::Error;
 use crate::bundle::{Content, Material, RawBytes, Signed, Timestamp, Timestamps, sign_by_key};
-use crate::key::PrivateKey;
-use crate::services::{Entry, IdentityToken, LogVersion, Services, Verifier, certify};
-use crate::signer::SigningKey;
+use crate::services::{Entry, IdentityToken, Services, Verifier, certify};
 
 /// Who signs.
 #[derive(Clone, Copy)]

@@ -6,7 +6,6 @@
 //! Every answer is bounded, no redirect is followed, and each failure names the service, where it is, and the step. Tokens
 //! are sent to the certificate authority and to nobody else, and no message repeats one, also when a service quotes it.
 
-pub mod config;
 mod fulcio;
 pub mod identity;
 pub mod oauth;
@@ -23,12 +22,12 @@ use plimsoll_http::{
 };
 use serde_json::Value;
 
+use plimsoll_trust::{Log, SigningConfig};
+
 use crate::Error;
 
-pub use config::{SigningConfig, UnknownMembers};
 pub(crate) use fulcio::certify;
 pub use identity::{IdentityToken, Sources};
-pub use rekor::LogVersion;
 pub(crate) use rekor::{Entry, Verifier};
 
 /// Bytes of one answer. A certificate chain and a log entry have some thousand.
@@ -40,15 +39,6 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const REPEATS: u32 = 2;
 /// What a service may ask to be left alone for.
 const LONGEST_ASKED: Duration = Duration::from_mins(1);
-
-/// A transparency log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Log {
-    /// Its base, below which the API begins.
-    pub url: Url,
-    /// Which API it speaks.
-    pub version: LogVersion,
-}
 
 /// The services that signing asks, chosen.
 #[derive(Clone)]
@@ -98,17 +88,6 @@ impl fmt::Debug for Services {
             .field("issuer", &self.issuer.as_ref().map(Url::as_str))
             .finish_non_exhaustive()
     }
-}
-
-/// Reads a base that the user or a configuration named: `https`, or `http` on this machine, which the client sees to.
-pub(crate) fn base(text_of: &str) -> Option<Url> {
-    let url = Url::parse(text_of).ok()?;
-    let sound = matches!(url.scheme(), "https" | "http")
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    sound.then_some(url)
 }
 
 /// `path` below `base`, whether or not that ends with a slash.
@@ -352,11 +331,10 @@ mod tests {
     }
 
     #[test]
-    fn a_base_holds_no_credentials_and_no_query() {
-        for bad in ["ftp://a.example", "https://me:pass@a.example", "https://a.example/?x=1", "a.example"] {
-            assert!(base(bad).is_none(), "{bad}");
+    fn paths_go_below_a_base_that_ends_with_a_slash_or_not() {
+        for base in ["https://a.example/prefix/", "https://a.example/prefix"] {
+            let base = Url::parse(base).unwrap();
+            assert_eq!(below(&base, "api/v2/x").unwrap().as_str(), "https://a.example/prefix/api/v2/x");
         }
-        let base = base("https://a.example/prefix/").unwrap();
-        assert_eq!(below(&base, "api/v2/x").unwrap().as_str(), "https://a.example/prefix/api/v2/x");
     }
 }

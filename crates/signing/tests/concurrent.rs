@@ -13,12 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use plimsoll_attach::evidence::bundles;
 use plimsoll_core::{Digest, Limits, Reference, Timestamp};
 use plimsoll_http::{Client, Settings};
 use plimsoll_image::Source as _;
+use plimsoll_keys::PrivateKey;
 use plimsoll_registry::Registry;
-use plimsoll_signing::evidence::bundles;
-use plimsoll_signing::{PrivateKey, image};
+use plimsoll_signing::image;
 use plimsoll_testkit::{ImageBuilder, Layer, Registry as Fake};
 
 const SIGNERS: usize = 200;

@@ -39,12 +39,13 @@ use std::process::{Child, Command, Output, Stdio};
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair};
+use plimsoll_attach::evidence::{FoundBundle, bundles};
 use plimsoll_core::{Classify as _, Limits, Reference, Timestamp};
 use plimsoll_http::{Client, Settings};
 use plimsoll_image::{Descriptor, Source as _, Store as _};
+use plimsoll_keys::PrivateKey;
 use plimsoll_registry::Registry;
-use plimsoll_signing::evidence::{FoundBundle, bundles};
-use plimsoll_signing::{PrivateKey, image, sign_statement};
+use plimsoll_signing::{image, sign_statement};
 use plimsoll_testkit::{Artifact, ImageBuilder, Layer, Peer};
 use plimsoll_verify::{Bundle, Error, PublicKey, Statement, Subject, Verified, statement_by_key};
 use serde_json::{Value, json};
@@ -339,7 +340,7 @@ fn attestations_go_both_ways_and_are_no_signatures() {
     let kind = "https://spdx.dev/Document";
     let statement =
         Statement::new(Subject::new("", &subject.digest), kind, json!({"spdxVersion": "SPDX-2.3"}));
-    image::attach(
+    plimsoll_attach::attach_bundle(
         &store,
         &subject,
         &sign_statement(&ours, &statement, &Limits::default()).unwrap(),
@@ -367,8 +368,8 @@ const OLDER: [&str; 4] =
 
 #[test]
 fn what_cosign_signs_in_its_older_layout_is_verified_here_and_survives_a_transfer() {
-    use plimsoll_signing::evidence::{Form, older};
-    use plimsoll_signing::transfer::Transfer;
+    use plimsoll_attach::evidence::{Form, older};
+    use plimsoll_attach::transfer::Transfer;
     use plimsoll_verify::{Check, Requirements, Step, Trusted, TrustedKey};
 
     let Some(cosign) = Cosign::find() else { return };
@@ -428,9 +429,9 @@ fn what_cosign_signs_in_its_older_layout_is_verified_here_and_survives_a_transfe
 
 #[test]
 fn what_is_signed_here_cosign_verifies_after_it_was_saved_and_loaded() {
+    use plimsoll_attach::layout::LayoutStore;
+    use plimsoll_attach::transfer::Transfer;
     use plimsoll_image::layout::Layout;
-    use plimsoll_signing::layout::LayoutStore;
-    use plimsoll_signing::transfer::Transfer;
 
     let Some(cosign) = Cosign::find() else { return };
     let key = PrivateKey::generate_p256().unwrap();
@@ -463,7 +464,7 @@ fn what_is_signed_here_cosign_verifies_after_it_was_saved_and_loaded() {
 /// cosign's experimental mode of OCI 1.1: the older layers in a manifest with a subject.
 #[test]
 fn what_cosign_signs_in_its_experimental_layout_is_verified_here() {
-    use plimsoll_signing::evidence::Form;
+    use plimsoll_attach::evidence::Form;
     use plimsoll_verify::{Check, Requirements, Trusted, TrustedKey};
 
     let Some(cosign) = Cosign::find() else { return };

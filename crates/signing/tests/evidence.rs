@@ -13,11 +13,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::sync::Mutex;
 
+use plimsoll_attach::evidence::{Bundles, SkipReason, bundles};
 use plimsoll_core::{Classify as _, Digest, Kind, LimitExceeded, Limits, Timestamp};
 use plimsoll_image::source::Referrers;
 use plimsoll_image::{Content, Descriptor, Error as ImageError, Source, Store, media};
-use plimsoll_signing::evidence::{Bundles, SkipReason, bundles};
-use plimsoll_signing::{PrivateKey, image, sign_statement, waiver};
+use plimsoll_keys::PrivateKey;
+use plimsoll_signing::{image, sign_statement, waiver};
 use plimsoll_verify::{BUNDLE_V0_3, Bundle, Statement, Subject, WAIVER_V1, statement_by_key};
 use serde_json::{Value, json};
 
@@ -164,7 +165,7 @@ fn now() -> Timestamp {
     "2026-11-21T01:18:01.75Z".parse().unwrap()
 }
 
-fn sign(store: &Memory, key: &PrivateKey) -> image::Signed {
+fn sign(store: &Memory, key: &PrivateKey) -> plimsoll_attach::AttachedBundle {
     image::sign(store, &subject(), key, &BTreeMap::new(), now()).unwrap()
 }
 

@@ -19,14 +19,16 @@ use std::time::Duration;
 
 use plimsoll_core::{Classify as _, Digest, Kind, Limits, clock};
 use plimsoll_http::{Settings, Url};
-use plimsoll_signing::key::NewKey;
+use plimsoll_keys::NewKey;
+use plimsoll_keys::{FileDigests, PrivateKey};
 use plimsoll_signing::services::identity::{AUDIENCE, Sources};
 use plimsoll_signing::services::oauth::{CLIENT, Patience, Prompt, Provider};
-use plimsoll_signing::services::{IdentityToken, LogVersion, Services, SigningConfig, UnknownMembers};
-use plimsoll_signing::{Confirmation, Content, Error, FileDigests, PrivateKey, Signer};
+use plimsoll_signing::services::{IdentityToken, Services};
+use plimsoll_signing::{Confirmation, Content, Error, Signer};
 use plimsoll_testkit::Peer;
 use plimsoll_testkit::sigstore::server::REQUEST_TOKEN;
 use plimsoll_testkit::sigstore::{Fault, Leaf, Server};
+use plimsoll_trust::{LogVersion, SigningConfig, UnknownMembers};
 use plimsoll_verify::{
     Artifact, Bundle, Check, Identity, Requirements, Signer as Who, Statement, Step, Subject, Text, Trusted,
     TrustedKey, TrustedRoot, verify, verify_message,
@@ -235,7 +237,10 @@ fn every_kind_of_key_that_a_log_takes() {
             assert_eq!(verified.times().is_empty(), logs == 2 && !timestamps, "{kind:?} {logs}");
             let bundle = make(Content::File(&file()), signer, Some(&services), Some(&root));
             if !file_too {
-                assert!(matches!(bundle, Err(Error::NotLogged { .. } | Error::WholeMessageOnly)));
+                assert!(matches!(
+                    bundle,
+                    Err(Error::NotLogged { .. } | Error::Key(plimsoll_keys::Error::WholeMessageOnly))
+                ));
                 continue;
             }
             let bundle = Bundle::parse(&bundle.unwrap(), &Limits::default()).unwrap();
@@ -622,13 +627,16 @@ fn a_configuration_chooses_services_and_fails_closed() {
         (&[service("me:pass@x.example", "a", "2020-01-01T00:00:00Z", None)], json!({"selector": "ANY"})),
     ] {
         let error = with(services, selector.clone()).unwrap_err();
-        assert!(matches!(error, Error::SigningConfig { .. }), "{selector}: {error}");
+        assert!(
+            matches!(error, Error::Trust(plimsoll_trust::Error::SigningConfig { .. })),
+            "{selector}: {error}"
+        );
     }
     let _ = old;
     for text in ["", "{}", r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v9+json"}"#] {
         for members in [UnknownMembers::Refuse, UnknownMembers::Skip] {
             let read = SigningConfig::parse(text.as_bytes(), members);
-            assert!(matches!(read, Err(Error::SigningConfig { .. })), "{text}");
+            assert!(matches!(read, Err(plimsoll_trust::Error::SigningConfig { .. })), "{text}");
         }
     }
 }

@@ -14,12 +14,13 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use plimsoll_attach::evidence::bundles;
+use plimsoll_attach::layout::LayoutStore;
 use plimsoll_core::{Classify as _, Digest, Kind, Limits, Timestamp};
 use plimsoll_image::source::Referrers;
 use plimsoll_image::{Descriptor, Error as ImageError, Source, Store as _, media};
-use plimsoll_signing::evidence::bundles;
-use plimsoll_signing::layout::LayoutStore;
-use plimsoll_signing::{PrivateKey, image};
+use plimsoll_keys::PrivateKey;
+use plimsoll_signing::image;
 use plimsoll_testkit::{ImageBuilder, Layer};
 use plimsoll_verify::{Bundle, statement_by_key};
 use serde_json::Value;
@@ -81,7 +82,7 @@ fn open(folder: &Path) -> LayoutStore<Plain> {
     LayoutStore::new(folder, Plain(folder.to_owned()), Limits::default())
 }
 
-fn sign(store: &LayoutStore<Plain>, key: &PrivateKey) -> image::Signed {
+fn sign(store: &LayoutStore<Plain>, key: &PrivateKey) -> plimsoll_attach::AttachedBundle {
     let now: Timestamp = "2026-11-21T01:18:01Z".parse().unwrap();
     image::sign(store, &store.resolve().unwrap(), key, &BTreeMap::new(), now).unwrap()
 }

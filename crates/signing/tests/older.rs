@@ -11,11 +11,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use plimsoll_attach::evidence::{Form, Search, SkipReason, all, bundles, older, older_tag};
 use plimsoll_core::{Classify as _, Digest, Kind, Limits, Reference};
 use plimsoll_http::{Client, Settings};
 use plimsoll_image::{Descriptor, Source as _, media};
 use plimsoll_registry::Registry;
-use plimsoll_signing::evidence::{Form, Search, SkipReason, all, bundles, older, older_tag};
 use plimsoll_testkit::sigstore::{Pair, pae};
 use plimsoll_testkit::{Fault, ImageBuilder, Layer, Registry as Fake};
 use plimsoll_verify::{Check, PublicKey, Requirements, Step, Trusted, TrustedKey};

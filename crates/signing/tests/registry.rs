@@ -12,12 +12,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use plimsoll_attach::evidence::{SkipReason, bundles};
 use plimsoll_core::{Classify as _, Kind, Limits, Reference, Timestamp};
 use plimsoll_http::{Client, Settings};
 use plimsoll_image::{Descriptor, Source as _};
+use plimsoll_keys::PrivateKey;
 use plimsoll_registry::Registry;
-use plimsoll_signing::evidence::{SkipReason, bundles};
-use plimsoll_signing::{PrivateKey, image};
+use plimsoll_signing::image;
 use plimsoll_testkit::{Fault, ImageBuilder, IndexBuilder, Layer, Registry as Fake};
 use plimsoll_verify::{Bundle, statement_by_key};
 
@@ -32,7 +33,7 @@ fn image() -> plimsoll_testkit::Artifact {
     ImageBuilder::new().layer(Layer::new().file("etc/os-release", "ID=debian\n")).build()
 }
 
-fn signed(fake: &Fake, key: &PrivateKey) -> (Registry, Descriptor, image::Signed) {
+fn signed(fake: &Fake, key: &PrivateKey) -> (Registry, Descriptor, plimsoll_attach::AttachedBundle) {
     image().push(fake, "app", "1");
     let store = open(fake);
     let subject = store.resolve().unwrap();

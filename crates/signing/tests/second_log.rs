@@ -14,8 +14,8 @@ use std::sync::Mutex;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_core::{Digest, Limits, Timestamp};
-use plimsoll_signing::key::NewKey;
-use plimsoll_signing::{FileDigests, Payload, PrivateKey, SigningKey as _};
+use plimsoll_keys::NewKey;
+use plimsoll_keys::{FileDigests, Payload, PrivateKey, SigningKey as _};
 use plimsoll_testkit::sigstore::{self, Leaf, LogVersion, NOW, Sigstore, pae};
 use plimsoll_verify::{
     Artifact, Bundle, Check, Error, Identity, Requirements, Statement, Step, Subject, Text, Trusted,

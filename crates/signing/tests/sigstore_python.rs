@@ -15,11 +15,13 @@ use std::process::Output;
 
 use plimsoll_core::{Digest, Limits, clock};
 use plimsoll_http::Settings;
+use plimsoll_keys::FileDigests;
 use plimsoll_signing::services::identity::AUDIENCE;
-use plimsoll_signing::services::{IdentityToken, Services, SigningConfig, UnknownMembers};
-use plimsoll_signing::{Content, FileDigests, Signer, make};
+use plimsoll_signing::services::{IdentityToken, Services};
+use plimsoll_signing::{Content, Signer, make};
 use plimsoll_testkit::Peer;
 use plimsoll_testkit::sigstore::{Leaf, Server};
+use plimsoll_trust::{SigningConfig, UnknownMembers};
 use plimsoll_verify::{
     Artifact, Bundle, Check, Identity, Requirements, Statement, Subject, Text, Trusted, TrustedRoot, verify,
     verify_message,

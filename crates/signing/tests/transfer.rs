@@ -12,15 +12,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use plimsoll_attach::evidence::{bundles, older, older_tag};
+use plimsoll_attach::layout::LayoutStore;
+use plimsoll_attach::transfer::{Transfer, Transferred};
 use plimsoll_core::{Classify as _, Digest, Kind, Limits, Reference, Timestamp};
 use plimsoll_http::{Client, Settings};
 use plimsoll_image::layout::Layout;
 use plimsoll_image::{Descriptor, Source, Store as _, media};
+use plimsoll_keys::PrivateKey;
 use plimsoll_registry::Registry;
-use plimsoll_signing::evidence::{bundles, older, older_tag};
-use plimsoll_signing::layout::LayoutStore;
-use plimsoll_signing::transfer::{Transfer, Transferred};
-use plimsoll_signing::{PrivateKey, image};
+use plimsoll_signing::image;
 use plimsoll_testkit::{Fault, ImageBuilder, IndexBuilder, Layer, Registry as Fake};
 use serde_json::json;
 

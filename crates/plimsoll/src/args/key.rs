@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use plimsoll_signing::key::NewKey;
+use plimsoll_keys::NewKey;
 
 use super::db;
 use super::shared::Network;

@@ -2,7 +2,7 @@
 
 use plimsoll_core::{Digest, Kind, Limits, clock, json, text};
 use plimsoll_gather::Subject as Named;
-use plimsoll_signing::{Content, image};
+use plimsoll_signing::Content;
 use plimsoll_verify::{PredicateType, Statement, Subject};
 use serde_json::{Value, json};
 
@@ -35,7 +35,13 @@ pub(super) fn run(arguments: &Attest, limits: &Limits, console: Console) -> Resu
                 console.say(format_args!("attested {kind} of {name} with {who}; nothing was attached"));
                 continue;
             }
-            let signed = image::attach(place.evidence(), &target.descriptor, &bundle, kind, clock::now())?;
+            let signed = plimsoll_attach::attach_bundle(
+                place.evidence(),
+                &target.descriptor,
+                &bundle,
+                kind,
+                clock::now(),
+            )?;
             console.say(format_args!(
                 "attested {kind} of {name} with {who}; bundle {}, referrer {}",
                 signed.bundle, signed.referrer

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use plimsoll_core::{Digest, Kind, Limits};
 use plimsoll_files::Mode;
-use plimsoll_signing::{Content, FileDigests};
+use plimsoll_keys::FileDigests;
+use plimsoll_signing::Content;
 use plimsoll_verify::{
     Artifact, Bundle, Check, Error, Statement, Step, Verified, verify, verify_detached, verify_message,
 };

@@ -2,8 +2,8 @@
 
 use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Kind, Limits, clock};
-use plimsoll_signing::FileDigests;
-use plimsoll_signing::key::KeyAccess;
+use plimsoll_keys::FileDigests;
+use plimsoll_keys::KeyAccess;
 use plimsoll_verify::{
     Artifact, Check, Error, Identity, Requirements, Text, Trusted, TrustedKey, TrustedRoot, verify,
     verify_message,

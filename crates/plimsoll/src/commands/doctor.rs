@@ -5,7 +5,7 @@ mod machine;
 mod network;
 
 use plimsoll_core::{Kind, Timestamp, clock};
-use plimsoll_signing::trust::Cached;
+use plimsoll_trust::Cached;
 use plimsoll_vuln::{Database, ScanSettings};
 
 use crate::args::db::Format;

@@ -5,10 +5,9 @@ mod tree;
 
 use std::path::Path;
 
+use plimsoll_attach::evidence::{Form, FoundBundle, all};
 use plimsoll_core::{Digest, Kind, Limits, clock, json};
 use plimsoll_image::{Descriptor, Store};
-use plimsoll_signing::evidence::{Form, FoundBundle, all};
-use plimsoll_signing::image;
 use plimsoll_verify::{Bundle, legacy};
 use serde_json::Value;
 
@@ -63,7 +62,7 @@ fn attach(arguments: &Attach, limits: &Limits, console: Console) -> Result<Exit,
         && let Some(bundle) = bundle_in(&bytes, media_type.is_some(), limits)?
     {
         let predicate_type = about(&bundle, &subject.digest)?;
-        let signed = image::attach(store, &subject, &bytes, &predicate_type, clock::now())?;
+        let signed = plimsoll_attach::attach_bundle(store, &subject, &bytes, &predicate_type, clock::now())?;
         console.say(format_args!(
             "attached bundle {} of type {predicate_type} to {name}; referrer {}",
             signed.bundle, signed.referrer
@@ -81,7 +80,7 @@ fn attach(arguments: &Attach, limits: &Limits, console: Console) -> Result<Exit,
             .with_hint("say what it is: --media-type TYPE")
         })?,
     };
-    let attached = image::attach_file(store, &subject, &bytes, media_type, clock::now())?;
+    let attached = plimsoll_attach::attach_file(store, &subject, &bytes, media_type, clock::now())?;
     console.say(format_args!("attached {media_type} to {name}; referrer {}", attached.digest));
     console.say("it is signed by nobody; `plimsoll attest` makes a statement that can be verified");
     Ok(Exit::Done)

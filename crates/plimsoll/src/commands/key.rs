@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::Kind;
 use plimsoll_files::Mode;
-use plimsoll_signing::PrivateKey;
-use plimsoll_signing::key::{self, NewKey};
+use plimsoll_keys as key;
+use plimsoll_keys::NewKey;
+use plimsoll_keys::PrivateKey;
 use plimsoll_verify::{KeyAlgorithm, KeyId, PublicKey};
 use serde::Serialize;
 

@@ -1,12 +1,12 @@
 //! Images that evidence is attached to: opening the place, and which of its images are meant.
 
+use plimsoll_attach::layout::LayoutStore;
 use plimsoll_core::{Cancel, Digest, Kind, Limits, Platform, Reference};
 use plimsoll_gather::{Access, Subject, open_registry};
 use plimsoll_image::layout::Layout;
 use plimsoll_image::{Descriptor, Store, artifact};
+use plimsoll_keys::KeyAccess;
 use plimsoll_registry::Clients;
-use plimsoll_signing::key::KeyAccess;
-use plimsoll_signing::layout::LayoutStore;
 
 use crate::args::shared::Network;
 use crate::failure::Failure;

@@ -1,6 +1,7 @@
 //! `plimsoll policy lint|schema`.
 
 use plimsoll_core::{Kind, Limits, clock};
+use plimsoll_judge::documents::{self, is_document, is_trusted_root, parse_policy};
 use plimsoll_policy::{DenyList, Diagnostic, DocumentKind, Severity, Waiver, schema};
 use serde::Serialize;
 
@@ -9,7 +10,6 @@ use crate::args::policy::{Command, Document, Lint, Policy, Schema};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render::table::{Paint, Tone, count, safe};
-use plimsoll_judge::documents::{self, is_document, is_trusted_root, parse_policy};
 
 /// The version of the JSON result.
 const LINT_V1: &str = "plimsoll.dev/policy-lint/v1";

@@ -37,7 +37,13 @@ pub(super) fn run(arguments: &Sign, limits: &Limits, console: Console) -> Result
                 continue;
             }
             let store = place.evidence();
-            let signed = image::attach(store, &target.descriptor, &bundle, COSIGN_SIGN_V1, clock::now())?;
+            let signed = plimsoll_attach::attach_bundle(
+                store,
+                &target.descriptor,
+                &bundle,
+                COSIGN_SIGN_V1,
+                clock::now(),
+            )?;
             console.say(format_args!(
                 "signed {name} with {who}; bundle {}, referrer {}",
                 signed.bundle, signed.referrer

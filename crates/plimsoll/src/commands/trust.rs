@@ -4,10 +4,11 @@ use std::path::Path;
 
 use plimsoll_core::{Digest, Kind, Limits, Timestamp, clock, json};
 use plimsoll_http::Url;
-use plimsoll_signing::services::{self, UnknownMembers};
-use plimsoll_signing::trust::{
-    self, AuthoritySpec, Cached, InitialRoot, Instance, LogSpec, Origin, PUBLIC_GOOD, SelectorSpec,
-    ServiceSpec, SigningConfigSpec, TrustedRootSpec,
+use plimsoll_trust as trust;
+use plimsoll_trust::UnknownMembers;
+use plimsoll_trust::{
+    AuthoritySpec, Cached, InitialRoot, Instance, LogSpec, Origin, PUBLIC_GOOD, SelectorSpec, ServiceSpec,
+    SigningConfigSpec, TrustedRootSpec,
 };
 use plimsoll_verify::TrustedRoot;
 use serde_json::Value;
@@ -260,7 +261,7 @@ fn of_file(path: &Path, now: Timestamp) -> Result<Report, Failure> {
     let mut report = Report::new(now, "file", path.display().to_string());
     if media_type.contains("signingconfig") {
         report.services =
-            Some(trust::services(&services::SigningConfig::parse(&bytes, UnknownMembers::Skip)?, now));
+            Some(trust::services(&trust::SigningConfig::parse(&bytes, UnknownMembers::Skip)?, now));
     } else {
         report.trusted_root = Some(TrustedRootReport::new(&TrustedRoot::parse(&bytes)?, now));
     }
@@ -286,7 +287,7 @@ fn of_instance(choice: &InstanceChoice, now: Timestamp) -> Result<Report, Failur
     report.trusted_root = Some(TrustedRootReport::new(&current.root, now));
     if let Some(config) = &current.signing_config {
         report.services =
-            Some(trust::services(&services::SigningConfig::parse(config, UnknownMembers::Skip)?, now));
+            Some(trust::services(&trust::SigningConfig::parse(config, UnknownMembers::Skip)?, now));
     }
     Ok(report)
 }

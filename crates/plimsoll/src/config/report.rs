@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, parser::ValueSource};
 use plimsoll_core::Limits;
-use plimsoll_signing::key::shown;
+use plimsoll_keys::shown;
 use serde::Serialize;
 
 use super::apply::{FileSettings, commands, flags};

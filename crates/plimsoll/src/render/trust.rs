@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use plimsoll_core::Timestamp;
-use plimsoll_signing::trust::Entry;
+use plimsoll_trust::Entry;
 
 use super::table::{Paint, Tone, columns, safe};
 use crate::report::trust::Report;

@@ -1,7 +1,7 @@
 //! What is trusted, and why.
 
 use plimsoll_core::{Digest, Timestamp};
-use plimsoll_signing::trust::{Entry, Versions};
+use plimsoll_trust::{Entry, Versions};
 use serde::Serialize;
 
 /// The version of the JSON result.

@@ -5,11 +5,14 @@ use std::path::Path;
 
 use plimsoll_core::{Kind, Limits, clock};
 use plimsoll_http::Url;
-use plimsoll_signing::key::KeyAccess;
+use plimsoll_keys::KeyAccess;
+use plimsoll_keys::SigningKey;
 use plimsoll_signing::services::identity::{KUBERNETES, Sources};
 use plimsoll_signing::services::oauth::{Patience, Prompt, Provider};
-use plimsoll_signing::services::{IdentityToken, Log, LogVersion, Services, SigningConfig, UnknownMembers};
-use plimsoll_signing::{Confirmation, Content, Signer, SigningKey, make, trust};
+use plimsoll_signing::services::{IdentityToken, Services};
+use plimsoll_signing::{Confirmation, Content, Signer, make};
+use plimsoll_trust as trust;
+use plimsoll_trust::{Log, LogVersion, SigningConfig, UnknownMembers};
 use plimsoll_verify::TrustedRoot;
 
 use crate::args::attest::SignWith;

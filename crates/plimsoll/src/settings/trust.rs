@@ -5,8 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use plimsoll_core::{Kind, Limits, Timestamp, clock};
-use plimsoll_signing::key::{self, KeyAccess};
-use plimsoll_signing::trust;
+use plimsoll_keys as key;
+use plimsoll_keys::KeyAccess;
+use plimsoll_trust as trust;
 use plimsoll_verify::{
     Check, Claim, Identity, Pattern, PublicKey, Requirements, Text, Trusted, TrustedKey, TrustedRoot,
 };

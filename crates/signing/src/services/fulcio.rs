@@ -6,6 +6,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_http::{StatusCode, Url};
+use plimsoll_keys::PrivateKey;
+use plimsoll_keys::{Payload, SigningKey as _};
 use plimsoll_verify::{Identity, Text};
 use serde_json::{Value, json};
 use sigstore_crypto::{SubjectAltName, parse_certificate_info};
@@ -13,8 +15,6 @@ use sigstore_types::{DerCertificate, DerPublicKey};
 
 use super::{Caller, IdentityToken, Repeat, Step, below};
 use crate::Error;
-use crate::key::PrivateKey;
-use crate::signer::{Payload, SigningKey as _};
 
 /// Certificates of a chain.
 const MOST_CERTIFICATES: usize = 10;

@@ -23,12 +23,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use plimsoll_core::{Kind, Timestamp, clock, json, read, text};
 use plimsoll_http::{HeaderValue, Request, Settings, StatusCode, header};
+use plimsoll_keys::Zeroizing;
+use plimsoll_trust::base_url;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Repeat, Services, Step, base};
+use super::{Repeat, Services, Step};
 use crate::Error;
-use crate::key::Zeroizing;
 
 /// Whom a token for signing is meant for, unless an instance has it otherwise.
 pub const AUDIENCE: &str = "sigstore";
@@ -156,7 +157,7 @@ impl IdentityToken {
     /// Reads a token from a file.
     pub fn from_file(path: &Path, audience: &str, now: Timestamp) -> Result<Self, Error> {
         let place = path.display().to_string();
-        let file = File::open(path).map_err(|source| Error::KeySource { place: place.clone(), source })?;
+        let file = File::open(path).map_err(|source| Error::TokenFile { place: place.clone(), source })?;
         // The spare bytes are for white space at the end.
         let limit = u64::try_from(MOST).unwrap_or(u64::MAX).saturating_add(64);
         let bytes = read::to_end(file, limit, "token", "the token").map(Zeroizing::new);
@@ -262,7 +263,7 @@ impl Sources<'_> {
     fn github(&self, url: &str, audience: &str, now: Timestamp) -> Result<IdentityToken, Error> {
         const PLACE: &str = "GitHub Actions";
         let (url, query) = url.split_once('?').unwrap_or((url, ""));
-        let Some(mut url) = base(url) else {
+        let Some(mut url) = base_url(url) else {
             return Err(wrong(PLACE, "ACTIONS_ID_TOKEN_REQUEST_URL is no https URL".to_owned()));
         };
         let step = Step {

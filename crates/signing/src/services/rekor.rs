@@ -10,26 +10,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_core::{Digest, json};
 use plimsoll_http::{HeaderValue, Request, StatusCode, header};
+use plimsoll_keys::FileDigests;
+use plimsoll_trust::{Log, LogVersion};
 use plimsoll_verify::{IN_TOTO_PAYLOAD, KeyAlgorithm, PublicKey};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Caller, Log, Repeat, Step, below};
+use super::{Answer, Caller, Repeat, Step, below};
 use crate::Error;
-use crate::signer::FileDigests;
 
 /// Hashes of an inclusion proof: a tree of 2^64 leaves has no more.
 const MOST_HASHES: usize = 64;
-
-/// Which API a log speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogVersion {
-    /// Rekor v1: it says when it took the entry.
-    V1,
-    /// Rekor v2: it does not, and a timestamp authority has to.
-    V2,
-}
 
 /// What the log is to hold.
 #[derive(Debug, Clone, Copy)]

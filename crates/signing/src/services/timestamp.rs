@@ -4,10 +4,10 @@
 //! it is granted and repeats both; whether the authority is one to trust is for verification to say.
 
 use aws_lc_rs::rand;
-use pkcs8::der::asn1::AnyRef;
-use pkcs8::der::{Decode as _, Reader as _, SliceReader, Tag, Tagged as _};
 use plimsoll_core::Digest;
 use plimsoll_http::{HeaderValue, Request, StatusCode, Url, header};
+use x509_cert::der::asn1::AnyRef;
+use x509_cert::der::{Decode as _, Reader as _, SliceReader, Tag, Tagged as _};
 
 use super::{Caller, Repeat, Step};
 use crate::Error;

@@ -4,14 +4,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use plimsoll_attach::evidence::{SkipReason, bundles};
 use plimsoll_core::{Digest, Limits, Reference};
 use plimsoll_http::{Client, Settings};
 use plimsoll_image::Source as _;
+use plimsoll_keys::{FileDigests, Payload, PrivateKey, SigningKey as _};
 use plimsoll_registry::Registry;
-use plimsoll_signing::evidence::{SkipReason, bundles};
-use plimsoll_signing::{
-    Confirmation, Content, Error, FileDigests, Payload, PrivateKey, Signer, SigningKey as _, make,
-};
+use plimsoll_signing::{Confirmation, Content, Error, Signer, make};
 use plimsoll_testkit::sigstore::pae;
 use plimsoll_testkit::{Artifact, Fault, ImageBuilder, Registry as Fake, attachment};
 use plimsoll_verify::{Bundle, Statement, Subject, statement_by_key};

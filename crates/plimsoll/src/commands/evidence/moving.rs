@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use plimsoll_attach::layout::LayoutStore;
+use plimsoll_attach::transfer::Transfer;
 use plimsoll_core::{Kind, Limits};
 use plimsoll_gather::{Access, Subject, open_registry};
 use plimsoll_image::{Descriptor, Source, Store};
-use plimsoll_signing::layout::LayoutStore;
-use plimsoll_signing::transfer::Transfer;
 
 use crate::args::evidence::{Copy, Load, Save};
 use crate::args::shared::Network;

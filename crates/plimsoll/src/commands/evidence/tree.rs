@@ -1,8 +1,8 @@
 //! `plimsoll evidence tree`.
 
+use plimsoll_attach::evidence::{Bundles, Form, SkipReason, all, older_tag};
 use plimsoll_core::{Digest, Limits};
 use plimsoll_image::{Store, media};
-use plimsoll_signing::evidence::{Bundles, Form, SkipReason, all, older_tag};
 use plimsoll_verify::Bundle;
 
 use crate::args::db::Format;

@@ -1,0 +1,493 @@
+//! The bundles that are attached to an image, and what older versions of cosign attached.
+//!
+//! Owns finding and fetching them; nothing is verified here, and nothing is believed: anybody who may push to the repository
+//! can attach anything. [`Search`] is the one way to look: at the OCI referrers, for bundles and for the signatures and
+//! attestations that cosign's experimental OCI 1.1 mode wrote ([`bundles`]), and under the tags `sha256-<hex>.sig` and `.att`
+//! ([`older`]). What is not a bundle is
+//! made one ([`plimsoll_verify::legacy`]), so that there is one way to verify: [`FoundBundle::verify`]. What follows from
+//! trusting nobody:
+//!
+//! - The kind that a listing states (`artifactType`) filters nothing: fallback indexes of GHCR and of older tools state
+//!   `application/vnd.oci.empty.v1+json` or nothing for real signatures. It only says what is looked at first.
+//! - A referrer that is broken, or is something else, is set aside with its reason and stops nothing.
+//! - A registry that cannot answer is an error, never "no signatures" and never "an older format".
+//! - Number and bytes are bounded (CVE-2023-46737, CVE-2024-29902), and [`Bundles::truncated`] says when a bound was hit.
+//!
+//! `.sbom` tags hold what nobody signed; they are copied with an image ([`crate::transfer`]) and are no evidence.
+//!
+//! Follows cosign's `BUNDLE_SPEC` and `SIGNATURE_SPEC`, and the OCI distribution specification 1.1, "Listing Referrers". The manifest of a
+//! referrer is shown in [`crate::write`].
+
+mod fetch;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use plimsoll_core::{Algorithm, Digest, Limits, text};
+use plimsoll_image::manifest::{self, Document, Manifest};
+use plimsoll_image::source::Referrers;
+use plimsoll_image::{Descriptor, Error as ImageError, Listing, Source, media};
+use plimsoll_verify::legacy::{self, DSSE_ENVELOPE, SIMPLE_SIGNING};
+use plimsoll_verify::{Bundle, COSIGN_SIGN_V1, Check, Statement, Verified, verify};
+
+use crate::Error;
+use crate::write::CREATED;
+pub(crate) use fetch::at_once as parallel;
+pub(crate) use fetch::own_fault;
+use fetch::{at_once, content, fitting};
+
+/// Every version's media type begins so: `….bundle.v0.3+json`, `….bundle+json;version=0.3`.
+const BUNDLE_PREFIX: &str = "application/vnd.dev.sigstore.bundle";
+
+/// What is attached to a subject.
+#[derive(Debug, Default)]
+pub struct Bundles {
+    /// Bundles, those that say they are newest first. Neither parsed nor verified.
+    pub found: Vec<FoundBundle>,
+    /// Referrers that were looked at and hold no bundle that could be read.
+    pub skipped: Vec<Skipped>,
+    /// There is more than the limits let through: what is missing may be there.
+    pub truncated: bool,
+}
+
+impl Bundles {
+    /// The referrers that were looked at.
+    pub fn referrers(&self) -> impl Iterator<Item = Digest> {
+        let found = self.found.iter().map(|found| found.referrer.digest);
+        found.chain(self.skipped.iter().map(|skipped| skipped.descriptor.digest))
+    }
+}
+
+/// The bytes of a bundle, and where they were.
+#[derive(Debug, Clone)]
+pub struct FoundBundle {
+    /// The manifest that ties the bundle to the subject.
+    pub referrer: Descriptor,
+    /// The bundle.
+    pub bytes: Vec<u8>,
+    /// The digest of what was stored, checked: of the bundle, or of what it was made from.
+    pub digest: Digest,
+    /// What was stored.
+    pub form: Form,
+}
+
+/// What a bundle was stored as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Form {
+    /// The bundle itself.
+    Bundle,
+    /// cosign's older signature, over this payload.
+    SimpleSigning(Vec<u8>),
+    /// cosign's older attestation.
+    Attestation,
+}
+
+impl FoundBundle {
+    /// Reads it, once for all that is asked of it afterwards: bundles with an SBOM have some ten MiB.
+    pub fn parse(&self, limits: &Limits) -> Result<ParsedBundle<'_>, plimsoll_verify::Error> {
+        Ok(ParsedBundle { bundle: Bundle::parse(&self.bytes, limits)?, form: &self.form })
+    }
+
+    /// [`ParsedBundle::verify`], for whoever asks nothing else.
+    pub fn verify(
+        &self,
+        about: &Digest,
+        check: &Check<'_>,
+        limits: &Limits,
+    ) -> Result<Verified<Statement>, plimsoll_verify::Error> {
+        self.parse(limits)?.verify(about, check)
+    }
+
+    /// [`ParsedBundle::claimed_predicate`]; none where it cannot be read.
+    pub fn claimed_predicate(&self, limits: &Limits) -> Option<String> {
+        self.parse(limits).ok()?.claimed_predicate()
+    }
+}
+
+/// A bundle that was found and can be read. Nothing in it has been verified.
+#[derive(Debug)]
+pub struct ParsedBundle<'a> {
+    bundle: Bundle,
+    form: &'a Form,
+}
+
+impl ParsedBundle<'_> {
+    /// The bundle itself.
+    pub fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// Verifies the statement, or the older signature as the statement that it stands for.
+    pub fn verify(
+        &self,
+        about: &Digest,
+        check: &Check<'_>,
+    ) -> Result<Verified<Statement>, plimsoll_verify::Error> {
+        match self.form {
+            Form::SimpleSigning(payload) => {
+                legacy::verify_simple_signing(&self.bundle, payload, about, check)
+            }
+            _ => verify(&self.bundle, Some(about), check),
+        }
+    }
+
+    /// The predicate type that its statement states. Not verified: what is of another kind than the one that is wanted
+    /// need not be verified, and what is of the right kind says nothing yet.
+    pub fn claimed_predicate(&self) -> Option<String> {
+        match self.form {
+            Form::SimpleSigning(_) => Some(COSIGN_SIGN_V1.to_owned()),
+            _ => self.bundle.claimed_predicate(),
+        }
+    }
+}
+
+/// A referrer without a usable bundle.
+#[derive(Debug)]
+pub struct Skipped {
+    /// As it was listed.
+    pub descriptor: Descriptor,
+    /// Why it does not count.
+    pub reason: SkipReason,
+}
+
+/// Why a referrer does not count.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// An artifact of another kind, such as an SBOM. Nothing is wrong with it.
+    #[error("holds {}, not a bundle", text::terminal(media_type))]
+    OtherArtifact {
+        /// The media type of its layer, or of itself.
+        media_type: String,
+    },
+    /// It has not exactly one layer.
+    #[error("has {got} layers, expected one")]
+    LayerCount {
+        /// How many it has.
+        got: usize,
+    },
+    /// It is listed for this subject, but says that it belongs to another one, or to none.
+    #[error("refers to {}, not to this image", got.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string()))]
+    OtherSubject {
+        /// The subject in its manifest.
+        got: Option<Digest>,
+    },
+    /// Its manifest or bundle is missing, damaged or beyond a limit.
+    #[error(transparent)]
+    Object(Box<ImageError>),
+    /// An older signature or attestation that no bundle can be made of.
+    #[error(transparent)]
+    Older(Box<plimsoll_verify::Error>),
+    /// The bundles together are too large, and this is one of the larger.
+    #[error("bundle of {size} bytes, more than all bundles of an image together may still have")]
+    OverTotal {
+        /// Its size.
+        size: u64,
+    },
+}
+
+impl SkipReason {
+    /// Whether a limit kept it from being looked at, not what it is.
+    fn is_limit(&self) -> bool {
+        match self {
+            Self::Object(error) => matches!(**error, ImageError::Limit(_)),
+            Self::Older(error) => matches!(**error, plimsoll_verify::Error::Limit(_)),
+            Self::OverTotal { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// A layer that holds evidence, by what its manifest says.
+struct Candidate {
+    referrer: Descriptor,
+    layer: Descriptor,
+    kind: LayerKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LayerKind {
+    Bundle,
+    Signature,
+    Attestation,
+}
+
+impl LayerKind {
+    fn of(layer: &Descriptor) -> Option<Self> {
+        match layer.media_type.as_str() {
+            SIMPLE_SIGNING => Some(Self::Signature),
+            DSSE_ENVELOPE => Some(Self::Attestation),
+            media_type if media_type.starts_with(BUNDLE_PREFIX) => Some(Self::Bundle),
+            _ => None,
+        }
+    }
+}
+
+/// A place where evidence of an image may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Listed(Listing),
+    OlderTags,
+}
+
+/// In the order in which they are looked at: what an image that was signed lately has comes first, what costs two requests
+/// more comes last.
+const PLACES: [Place; 3] = [Place::Listed(Listing::First), Place::Listed(Listing::Rest), Place::OlderTags];
+
+/// The search for what is attached to one or more subjects, place by place: the list of referrers that a registry gives first,
+/// its other one, and what older versions of cosign left under tags. Everything that asks what is attached asks here.
+///
+/// Whoever has enough stops: what is attached only ever adds, so nothing that was not looked at can take away. Whoever wants
+/// everything goes on to the end. A place that cannot be looked at is an error, not an empty place, whatever else was found.
+pub struct Search<'a> {
+    source: &'a dyn Source,
+    subjects: &'a [Digest],
+    limits: &'a Limits,
+    places: std::array::IntoIter<Place, 3>,
+    /// The referrers that were looked at in the places before; a list often repeats those of another.
+    seen: BTreeMap<Digest, BTreeSet<Digest>>,
+}
+
+impl<'a> Search<'a> {
+    /// Nothing has been looked at yet.
+    pub fn new(source: &'a dyn Source, subjects: &'a [Digest], limits: &'a Limits) -> Self {
+        Self { source, subjects, limits, places: PLACES.into_iter(), seen: BTreeMap::new() }
+    }
+
+    /// What is in the next place, for each of the subjects; `None` after the last one.
+    pub fn next_place(&mut self) -> Result<Option<Vec<(Digest, Bundles)>>, Error> {
+        let Some(place) = self.places.next() else { return Ok(None) };
+        let mut all = Vec::with_capacity(self.subjects.len());
+        for subject in self.subjects {
+            let found = match place {
+                Place::Listed(listing) => {
+                    let seen = self.seen.entry(*subject).or_default();
+                    let mut listed = self.source.listed(subject, listing)?;
+                    listed.descriptors.retain(|referrer| !seen.contains(&referrer.digest));
+                    let found = referring(self.source, listed, subject, self.limits)?;
+                    seen.extend(found.referrers());
+                    found
+                }
+                Place::OlderTags => older(self.source, subject, self.limits)?,
+            };
+            all.push((*subject, found));
+        }
+        Ok(Some(all))
+    }
+}
+
+/// Everything that is attached to `subject`, in whatever place.
+pub fn all(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result<Bundles, Error> {
+    let subjects = [*subject];
+    let (mut search, mut all) = (Search::new(source, &subjects, limits), Bundles::default());
+    while let Some(places) = search.next_place()? {
+        for (_, found) in places {
+            all.found.extend(found.found);
+            all.skipped.extend(found.skipped);
+            all.truncated |= found.truncated;
+        }
+    }
+    Ok(all)
+}
+
+/// Fetches the bundles attached to `subject` as referrers, from all lists together.
+pub fn bundles(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result<Bundles, Error> {
+    referring(source, source.referrers(subject)?, subject, limits)
+}
+
+/// Fetches what the manifests of a list hold.
+fn referring(
+    source: &dyn Source,
+    listed: Referrers,
+    subject: &Digest,
+    limits: &Limits,
+) -> Result<Bundles, Error> {
+    let Referrers { descriptors: mut listed, mut truncated } = listed;
+    listed.sort_by_cached_key(order);
+    truncated |= listed.len() > limits.referrers;
+    listed.truncate(limits.referrers);
+
+    let mut skipped = Vec::new();
+    let mut candidates = Vec::new();
+    let layers = at_once(&listed, |referrer| layers_of(source, referrer, subject, limits));
+    for (descriptor, layers) in listed.into_iter().zip(layers) {
+        match layers? {
+            Ok(layers) => candidates.extend(layers.into_iter().map(|(layer, kind)| Candidate {
+                referrer: descriptor.clone(),
+                layer,
+                kind,
+            })),
+            Err(reason) => skipped.push(Skipped { descriptor, reason }),
+        }
+    }
+    fetched(source, candidates, skipped, truncated, limits)
+}
+
+/// The suffixes of the tags under which cosign kept what belongs to an image, before there were referrers.
+pub(crate) const OLDER_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
+
+/// The tag of something that older versions of cosign kept beside an image: `sha256-<hex>.sig`.
+pub fn older_tag(subject: &Digest, suffix: &str) -> String {
+    let name = match subject.algorithm() {
+        Algorithm::Sha256 => "sha256",
+        Algorithm::Sha512 => "sha512",
+    };
+    format!("{name}-{}.{suffix}", subject.hex())
+}
+
+/// Fetches the signatures and attestations under the tags that older versions of cosign wrote. Apart from [`bundles`],
+/// because it costs two requests more, and an image that was signed lately has none.
+pub fn older(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result<Bundles, Error> {
+    let (mut candidates, mut skipped) = (Vec::new(), Vec::new());
+    let tags = [older_tag(subject, "sig"), older_tag(subject, "att")];
+    for found in at_once(&tags, |tag| source.named(tag)) {
+        let Some((descriptor, bytes)) = found? else { continue };
+        match older_layers(&descriptor, &bytes, limits)? {
+            Ok(layers) => candidates.extend(layers.into_iter().map(|(layer, kind)| Candidate {
+                referrer: descriptor.clone(),
+                layer,
+                kind,
+            })),
+            Err(reason) => skipped.push(Skipped { descriptor, reason }),
+        }
+    }
+    fetched(source, candidates, skipped, false, limits)
+}
+
+/// Fetches what the candidates hold.
+fn fetched(
+    source: &dyn Source,
+    mut candidates: Vec<Candidate>,
+    mut skipped: Vec<Skipped>,
+    mut truncated: bool,
+    limits: &Limits,
+) -> Result<Bundles, Error> {
+    // One manifest can list any number of older signatures (CVE-2023-46737, CVE-2024-29903).
+    truncated |= candidates.len() > limits.referrers;
+    candidates.truncate(limits.referrers);
+    let sizes: Vec<u64> = candidates.iter().map(|candidate| candidate.layer.size).collect();
+    let fitting = fitting(&sizes, limits.bundles_bytes);
+    let (mut wanted, mut found) = (Vec::new(), Vec::new());
+    for (candidate, fits) in candidates.into_iter().zip(fitting) {
+        if fits {
+            wanted.push(candidate);
+        } else {
+            truncated = true;
+            let reason = SkipReason::OverTotal { size: candidate.layer.size };
+            skipped.push(Skipped { descriptor: candidate.referrer, reason });
+        }
+    }
+    let contents = at_once(&wanted, |candidate| content(source, &candidate.layer, limits));
+    for (candidate, bytes) in wanted.into_iter().zip(contents) {
+        match bytes?.and_then(|bytes| candidate.bundle(bytes, limits)) {
+            Ok(bundle) => found.push(bundle),
+            Err(reason) => skipped.push(Skipped { descriptor: candidate.referrer, reason }),
+        }
+    }
+    // What a limit kept out may be what is missing: nobody knows.
+    truncated |= skipped.iter().any(|skipped| skipped.reason.is_limit());
+    Ok(Bundles { found, skipped, truncated })
+}
+
+impl Candidate {
+    /// What was stored, as a bundle.
+    fn bundle(&self, stored: Vec<u8>, limits: &Limits) -> Result<FoundBundle, SkipReason> {
+        let older = |error| SkipReason::Older(Box::new(error));
+        let annotations = &self.layer.annotations;
+        let (bytes, form) = match self.kind {
+            LayerKind::Bundle => (stored, Form::Bundle),
+            LayerKind::Signature => {
+                let bytes = legacy::bundle_of_signature(&stored, annotations, limits).map_err(older)?;
+                (bytes, Form::SimpleSigning(stored))
+            }
+            LayerKind::Attestation => (
+                legacy::bundle_of_attestation(&stored, annotations, limits).map_err(older)?,
+                Form::Attestation,
+            ),
+        };
+        Ok(FoundBundle { referrer: self.referrer.clone(), bytes, digest: self.layer.digest, form })
+    }
+}
+
+/// What is looked at first: what says it is a bundle, then what may be one, then the rest; the newest of each first. All of
+/// it is claimed by whoever pushed it, and decides nothing but what is left out when there is too much.
+fn order(referrer: &Descriptor) -> (u8, Reverse<String>, Digest) {
+    let rank = match referrer.artifact_type.as_deref() {
+        Some(kind) if kind.starts_with(BUNDLE_PREFIX) => 0,
+        None | Some("" | media::OCI_EMPTY) => 1,
+        Some(_) => 2,
+    };
+    let created = referrer.annotations.get(CREATED).cloned().unwrap_or_default();
+    (rank, Reverse(created), referrer.digest)
+}
+
+/// The layers of a manifest that hold evidence. The outer error of the functions below stops everything, the inner one is
+/// this referrer's own.
+type Layers = Result<Vec<(Descriptor, LayerKind)>, SkipReason>;
+
+fn layers_of(
+    source: &dyn Source,
+    referrer: &Descriptor,
+    subject: &Digest,
+    limits: &Limits,
+) -> Result<Layers, Error> {
+    if !media::is_manifest(&referrer.media_type) {
+        return Ok(Err(SkipReason::OtherArtifact { media_type: referrer.media_type.clone() }));
+    }
+    let bytes = match source.manifest(referrer) {
+        Ok(bytes) => bytes,
+        Err(error) => return own_fault(error).map(Err),
+    };
+    let manifest = match parsed(referrer, &bytes, limits)? {
+        Ok(manifest) => manifest,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let refers_to = manifest.subject.as_ref().map(|subject| subject.digest);
+    if refers_to.as_ref() != Some(subject) {
+        return Ok(Err(SkipReason::OtherSubject { got: refers_to }));
+    }
+    Ok(match manifest.layers.as_slice() {
+        [layer] => match LayerKind::of(layer) {
+            Some(kind) => Ok(vec![(layer.clone(), kind)]),
+            None => Err(SkipReason::OtherArtifact { media_type: layer.media_type.clone() }),
+        },
+        // Older signatures come several to a manifest, a bundle comes alone.
+        layers => match layers.iter().map(older_kind).collect::<Option<Vec<_>>>() {
+            Some(older) if !older.is_empty() => Ok(older),
+            _ => Err(SkipReason::LayerCount { got: layers.len() }),
+        },
+    })
+}
+
+/// The same for what lies under an older tag, which has no subject: which image it is about, only the signed payload says.
+fn older_layers(descriptor: &Descriptor, bytes: &[u8], limits: &Limits) -> Result<Layers, Error> {
+    Ok(parsed(descriptor, bytes, limits)?.and_then(|manifest| {
+        let older: Vec<_> = manifest.layers.iter().filter_map(older_kind).collect();
+        match manifest.layers.first() {
+            Some(layer) if older.is_empty() => {
+                Err(SkipReason::OtherArtifact { media_type: layer.media_type.clone() })
+            }
+            _ => Ok(older),
+        }
+    }))
+}
+
+fn older_kind(layer: &Descriptor) -> Option<(Descriptor, LayerKind)> {
+    LayerKind::of(layer).filter(|kind| *kind != LayerKind::Bundle).map(|kind| (layer.clone(), kind))
+}
+
+fn parsed(
+    descriptor: &Descriptor,
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<Result<Manifest, SkipReason>, Error> {
+    let what = format!("referrer {}", descriptor.digest);
+    match manifest::parse(bytes, &descriptor.media_type, &what, limits) {
+        Ok(Document::Manifest(manifest)) => Ok(Ok(manifest)),
+        Ok(Document::Index(_)) => {
+            Ok(Err(SkipReason::OtherArtifact { media_type: media::OCI_INDEX.to_owned() }))
+        }
+        Err(error) => own_fault(error).map(Err),
+    }
+}

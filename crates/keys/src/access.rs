@@ -1,0 +1,77 @@
+//! What references to keys need to be followed: the network, the environment, clouds' identities, and somebody to ask.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::sync::Arc;
+
+use plimsoll_cloud::{Cloud, Mode};
+use plimsoll_core::read;
+use plimsoll_http::Settings;
+
+use crate::{Error, Zeroizing};
+
+/// Bytes of a token, a kubeconfig, a certificate.
+const SMALL: u64 = 1 << 20;
+
+/// Looks an environment variable up.
+type Variable = dyn Fn(&str) -> Option<OsString> + Send + Sync;
+
+/// What references need to be followed.
+#[derive(Clone)]
+pub struct KeyAccess {
+    /// For the references that lead to a service.
+    pub http: Settings,
+    cloud: Cloud,
+    variable: Arc<Variable>,
+}
+
+impl KeyAccess {
+    /// With the environment of this process, and the identities that clouds give this machine.
+    pub fn of_process(http: Settings, cloud: Cloud) -> Self {
+        Self { http, cloud, variable: Arc::new(|name| std::env::var_os(name)) }
+    }
+
+    /// With environment variables from elsewhere, by which the clouds' identities are found too.
+    pub fn new(http: Settings, variable: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
+        let variable: Arc<Variable> = Arc::new(variable);
+        let shared = Arc::clone(&variable);
+        let cloud = Cloud::from_env(Mode::Auto, move |name| shared(name), plimsoll_core::clock::now);
+        Self { http, cloud, variable }
+    }
+
+    /// A variable that is set and not empty.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        (self.variable)(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
+    }
+
+    /// The identities that clouds give this machine.
+    pub(super) fn cloud(&self) -> Cloud {
+        self.cloud.clone()
+    }
+}
+
+impl fmt::Debug for KeyAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyAccess").field("http", &self.http).finish_non_exhaustive()
+    }
+}
+
+/// What is asked for. One must not be given where the other is wanted: a token locks itself after a few wrong PINs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secret {
+    /// The passphrase of a key file.
+    Passphrase,
+    /// The PIN of a token.
+    Pin,
+}
+
+/// Asks for the secret of what is named.
+pub type Ask<'a> = dyn FnMut(Secret, &str) -> Result<Zeroizing<String>, Error> + 'a;
+
+/// A small text file that the environment names.
+pub(super) fn small_file(path: &str) -> Option<String> {
+    let file = File::open(path).ok()?;
+    let bytes = read::to_end(file, SMALL, "document_bytes", "the file").ok()?;
+    String::from_utf8(bytes).ok()
+}

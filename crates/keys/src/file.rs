@@ -1,0 +1,200 @@
+//! Key files: PEM with one private key.
+//!
+//! Follows RFC 5958 (`PRIVATE KEY`, `ENCRYPTED PRIVATE KEY`), RFC 8018 (PBES2), RFC 5915 (`EC PRIVATE KEY`) and RFC 8017
+//! (`RSA PRIVATE KEY`). Files that openssl writes are read, and the other way round.
+//!
+//! ```text
+//! -----BEGIN ENCRYPTED PRIVATE KEY-----
+//! MIH0MF8GCSqGSIb3DQEFDTBSMDEGCSqGSIb3DQEFDDAkBBC…
+//! -----END ENCRYPTED PRIVATE KEY-----
+//! ```
+
+use std::fmt;
+
+use aws_lc_rs::rand;
+use pkcs8::der::pem::{self, LineEnding};
+use pkcs8::pkcs5::{EncryptionScheme, pbes2};
+use pkcs8::{EncryptedPrivateKeyInfo, PrivateKeyInfo, SecretDocument};
+use plimsoll_core::text;
+
+use crate::private::PrivateKey;
+use crate::{Error, Zeroizing, cosign};
+
+/// Four times an RSA key of 4,096 bits; files are read whole before they are looked at.
+pub(super) const MAX_FILE: usize = 16 * 1024;
+
+/// OWASP's count for PBKDF2 with HMAC-SHA-256 (2023). PBKDF2 rather than scrypt, because openssl opens scrypt files only
+/// up to 32 MiB of memory, and Go's and Java's libraries not at all.
+const PBKDF2_ITERATIONS: u32 = 600_000;
+/// Opening a file may cost this much: seconds of PBKDF2, …
+const MOST_ITERATIONS: u32 = 10_000_000;
+/// … or this much memory for scrypt. A key file that asks for terabytes must not abort the process.
+const MOST_SCRYPT_BYTES: u64 = 1 << 30;
+
+/// How a private key is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// `PRIVATE KEY`.
+    Pkcs8,
+    /// `ENCRYPTED PRIVATE KEY`.
+    EncryptedPkcs8,
+    /// `ENCRYPTED SIGSTORE PRIVATE KEY`, or the older `ENCRYPTED COSIGN PRIVATE KEY`.
+    Cosign,
+    /// `EC PRIVATE KEY`.
+    Sec1,
+    /// `RSA PRIVATE KEY`.
+    Pkcs1,
+}
+
+impl Format {
+    fn of(label: &str) -> Option<Self> {
+        Some(match label {
+            "PRIVATE KEY" => Self::Pkcs8,
+            "ENCRYPTED PRIVATE KEY" => Self::EncryptedPkcs8,
+            "ENCRYPTED SIGSTORE PRIVATE KEY" | "ENCRYPTED COSIGN PRIVATE KEY" => Self::Cosign,
+            "EC PRIVATE KEY" => Self::Sec1,
+            "RSA PRIVATE KEY" => Self::Pkcs1,
+            _ => return None,
+        })
+    }
+
+    /// Whether a passphrase is needed.
+    pub fn is_encrypted(self) -> bool {
+        matches!(self, Self::EncryptedPkcs8 | Self::Cosign)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pkcs8 | Self::EncryptedPkcs8 => "pkcs8",
+            Self::Cosign => "cosign",
+            Self::Sec1 => "sec1",
+            Self::Pkcs1 => "pkcs1",
+        })
+    }
+}
+
+/// What a file says about its key without a passphrase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inspected {
+    /// How it is written down.
+    pub format: Format,
+}
+
+/// Looks at a private key file, without opening it.
+pub fn inspect(file: &[u8]) -> Result<Inspected, Error> {
+    Ok(Inspected { format: block(file)?.0 })
+}
+
+fn unreadable(got: &str) -> Error {
+    Error::KeyFile { got: got.to_owned() }
+}
+
+/// The one block of a file.
+fn block(file: &[u8]) -> Result<(Format, &str), Error> {
+    if file.len() > MAX_FILE {
+        return Err(unreadable("a file larger than 16 KiB"));
+    }
+    let text = str::from_utf8(file).map_err(|_| unreadable("bytes that are not text"))?;
+    let mut text = text.trim();
+    // openssl writes the curve before the key, in a block of its own; the key says it as well.
+    if label(text) == Some("EC PARAMETERS")
+        && let Some((_, rest)) = text.split_once("-----END EC PARAMETERS-----")
+    {
+        text = rest.trim();
+    }
+    let found = label(text).ok_or_else(|| unreadable("no PEM block"))?;
+    let format =
+        Format::of(found).ok_or_else(|| unreadable(&format!("a block `{}`", text::terminal(found))))?;
+    Ok((format, text))
+}
+
+/// The label of the first PEM block.
+fn label(text: &str) -> Option<&str> {
+    text.split_once("-----BEGIN ")?.1.split_once("-----").map(|(label, _)| label)
+}
+
+pub(super) fn read(file: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, Error> {
+    let (format, text) = block(file)?;
+    // Encryption of before PKCS#8: one round of MD5 over the passphrase.
+    if text.contains("Proc-Type:") {
+        return Err(Error::KeyEncryption { got: "the encryption in the header of the PEM block".to_owned() });
+    }
+    // The reader of PEM stops at anything but one block.
+    let (_, der) =
+        pem::decode_vec(text.as_bytes()).map_err(|_| unreadable("a PEM block that does not decode"))?;
+    let der = Zeroizing::new(der);
+    match format {
+        Format::Pkcs8 => PrivateKey::from_pkcs8(&der),
+        Format::Sec1 => PrivateKey::from_sec1(&der),
+        Format::Pkcs1 => PrivateKey::from_pkcs1(&der),
+        Format::Cosign => {
+            let passphrase = passphrase.ok_or(Error::PassphraseMissing)?;
+            PrivateKey::from_pkcs8(&cosign::open(&der, passphrase)?)
+        }
+        Format::EncryptedPkcs8 => {
+            let passphrase = passphrase.ok_or(Error::PassphraseMissing)?;
+            let encrypted = EncryptedPrivateKeyInfo::try_from(der.as_slice())
+                .map_err(|_| unreadable("an encrypted key that does not decode"))?;
+            check_cost(&encrypted.encryption_algorithm)?;
+            // A wrong passphrase shows as bad padding or, one time in 256, as noise that is not PKCS#8.
+            let document = encrypted.decrypt(passphrase).map_err(|_| Error::PassphraseWrong)?;
+            if PrivateKeyInfo::try_from(document.as_bytes()).is_err() {
+                return Err(Error::PassphraseWrong);
+            }
+            PrivateKey::from_pkcs8(document.as_bytes())
+        }
+    }
+}
+
+/// Writes PKCS#8, encrypted if there is a passphrase.
+pub(super) fn pkcs8(der: &[u8], passphrase: Option<&[u8]>) -> Result<Zeroizing<String>, Error> {
+    let failed = |_| Error::Crypto { step: "encode the key" };
+
+    let Some(passphrase) = passphrase else {
+        let document = SecretDocument::try_from(der).map_err(failed)?;
+        return document.to_pem("PRIVATE KEY", LineEnding::LF).map_err(failed);
+    };
+    if passphrase.is_empty() {
+        return Err(Error::PassphraseEmpty);
+    }
+    let (mut salt, mut iv) = ([0; 16], [0; 16]);
+    for random in [&mut salt, &mut iv] {
+        rand::fill(random).map_err(|_| Error::Crypto { step: "draw random bytes" })?;
+    }
+    let encrypt = |_| Error::Crypto { step: "encrypt the key" };
+    let parameters = pbes2::Parameters::pbkdf2_sha256_aes256cbc(PBKDF2_ITERATIONS, &salt, &iv)
+        .map_err(|_| Error::Crypto { step: "encrypt the key" })?;
+    PrivateKeyInfo::try_from(der)
+        .and_then(|key| key.encrypt_with_params(parameters, passphrase))
+        .map_err(encrypt)?
+        .to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF)
+        .map_err(failed)
+}
+
+/// Whether scrypt with these parameters fits into memory, and ends.
+pub(super) fn check_scrypt(n: u64, r: u64, p: u64) -> Result<(), Error> {
+    let memory = n.saturating_mul(r).saturating_mul(128);
+    if memory.saturating_mul(p.max(1)) > MOST_SCRYPT_BYTES {
+        return Err(Error::KeyEncryption { got: format!("scrypt with N={n}, r={r} and p={p}") });
+    }
+    Ok(())
+}
+
+fn check_cost(scheme: &EncryptionScheme<'_>) -> Result<(), Error> {
+    let refused = |got: String| Err(Error::KeyEncryption { got });
+    let Some(parameters) = scheme.pbes2() else {
+        return refused(format!("scheme {}", scheme.oid()));
+    };
+    match &parameters.kdf {
+        pbes2::Kdf::Pbkdf2(kdf) if kdf.iteration_count > MOST_ITERATIONS => {
+            refused(format!("PBKDF2 with {} iterations", kdf.iteration_count))
+        }
+        pbes2::Kdf::Scrypt(kdf) => {
+            check_scrypt(kdf.cost_parameter, kdf.block_size.into(), kdf.parallelization.into())
+        }
+        _ => Ok(()),
+    }
+}

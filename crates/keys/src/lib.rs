@@ -1,0 +1,36 @@
+//! Keys for signing: their algorithms, their files, and the references that name them.
+//!
+//! Owns what is done with a secret. [`PrivateKey`] is a key in this process; [`open`] finds one by a reference, also in a
+//! service or a program that never hands it out. It does not write files and does not ask for passphrases.
+//!
+//! | algorithm | signature |
+//! | --- | --- |
+//! | ECDSA P-256 | SHA-256, DER |
+//! | ECDSA P-384 | SHA-384, DER |
+//! | RSA 2048–4096 | PKCS#1 v1.5, SHA-256 |
+//! | Ed25519 | pure Ed25519, whole messages only |
+//!
+//! These are what `plimsoll-verify` takes, and what cosign makes of such keys but for Ed25519.
+
+mod access;
+mod cosign;
+mod der;
+mod error;
+mod external;
+mod file;
+mod k8s;
+mod kms;
+mod pkcs11;
+mod private;
+mod reference;
+mod remote;
+mod signer;
+
+pub use access::{Ask, KeyAccess, Secret};
+pub use error::Error;
+pub use file::{Format, Inspected, inspect};
+/// Wipes its content when it is dropped.
+pub use pkcs8::der::zeroize::Zeroizing;
+pub use private::{NewKey, PrivateKey};
+pub use reference::{is_remote, open, open_private, open_public, shown};
+pub use signer::{FileDigests, Payload, SigningKey};

@@ -1,0 +1,239 @@
+//! What an update leaves on disk: one file an instance, replaced whole.
+//!
+//! One file and not one for each role, so that there is no moment in which half of an update is there. It is written
+//! after everything held, the trusted root included (CVE-2025-2888 was a client that kept what it had not verified to the
+//! end, and could not go on from there). `trusted_root.json` and `signing_config.json` beside it are copies for other
+//! tools; nothing here reads them.
+//!
+//! ```json
+//! {"schemaVersion": "plimsoll.dev/trust-cache/v1", "instance": "public-good", "mirror": "https://…",
+//!  "updated": "2026-11-21T12:00:00Z", "expires": "2026-11-27T…", "versions": {"root": 16, …},
+//!  "initialRoot": "{…}", "metadata": {"timestamp.json": "{…}", …}, "trustedRoot": "{…}", "signingConfig": "{…}"}
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use plimsoll_core::{Digest, Timestamp, clock, json, read};
+use plimsoll_verify::TrustedRoot;
+use serde::{Deserialize, Serialize};
+use sigstore_tuf::cache::MetadataStore;
+
+use crate::Error;
+use crate::current::{Current, Origin};
+use crate::inspect;
+
+const SCHEMA: &str = "plimsoll.dev/trust-cache/v1";
+const FILE: &str = "trust.json";
+/// A root has up to half a MiB, and there is one for each rotation.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// What an update left.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Cached {
+    pub(super) schema_version: String,
+    pub(super) instance: String,
+    pub(super) mirror: String,
+    pub(super) updated: Timestamp,
+    pub(super) expires: Timestamp,
+    pub(super) versions: Versions,
+    pub(super) initial_root: String,
+    pub(super) metadata: BTreeMap<String, String>,
+    pub(super) trusted_root: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) signing_config: Option<String>,
+    #[serde(skip)]
+    pub(super) folder: PathBuf,
+}
+
+/// The versions of the metadata that vouches for the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Versions {
+    /// Of the keys.
+    pub root: u64,
+    /// Of the statement that the rest is fresh.
+    pub timestamp: u64,
+    /// Of the list of lists.
+    pub snapshot: u64,
+    /// Of the list of files.
+    pub targets: u64,
+}
+
+impl Cached {
+    /// What is cached of `instance` in `folder`, the folder of all instances; `None` when it was never updated.
+    ///
+    /// Signatures are not verified again: whoever can write to this folder can also replace the program. An update
+    /// does verify them again.
+    pub fn open(folder: &Path, instance: &str) -> Result<Option<Self>, Error> {
+        let folder = folder.join(checked_name(instance)?);
+        let path = folder.join(FILE);
+        let place = path.display().to_string();
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(Error::Unreadable { place, source }),
+        };
+        let wrong = |problem: String| Error::Cache { path: path.clone(), problem };
+        let bytes = read::to_end(file, MOST_BYTES, "trust_bytes", &place)
+            .map_err(|error| wrong(error.to_string()))?;
+        let mut cached: Self =
+            json::from_slice(&bytes, MOST_BYTES).map_err(|error| wrong(error.to_string()))?;
+        if cached.schema_version != SCHEMA || cached.instance != instance {
+            return Err(wrong(format!("got {} of {}", cached.schema_version, cached.instance)));
+        }
+        for (name, text) in &cached.metadata {
+            if !name.starts_with("targets/") {
+                inspect::metadata(&place, name, text.as_bytes(), MOST_BYTES)?;
+            }
+        }
+        cached.folder = folder;
+        Ok(Some(cached))
+    }
+
+    /// The instances in `folder`, by name.
+    pub fn instances(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries
+            .filter(|entry| entry.path().join(FILE).is_file())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The instance's name.
+    pub fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    /// Where it came from.
+    pub fn mirror(&self) -> &str {
+        &self.mirror
+    }
+
+    /// When it was last brought up to date; also the latest time that was seen.
+    pub fn updated(&self) -> Timestamp {
+        self.updated
+    }
+
+    /// Until when the metadata holds.
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
+    /// The versions of the metadata.
+    pub fn versions(&self) -> Versions {
+        self.versions
+    }
+
+    /// `trusted_root.json`, as it was fetched.
+    pub fn trusted_root(&self) -> &[u8] {
+        self.trusted_root.as_bytes()
+    }
+
+    /// The signing config, as it was fetched; older instances have none.
+    pub fn signing_config(&self) -> Option<&[u8]> {
+        self.signing_config.as_deref().map(str::as_bytes)
+    }
+
+    /// The folder with the copies for other tools.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Refuses a time before the last update: with the clock set back, what has expired would hold again.
+    pub fn clock_is_not_behind(&self, now: Timestamp) -> Result<(), Error> {
+        // One that was only corrected is not set back.
+        if self.updated.duration_since(now) > clock::SKEW {
+            return Err(Error::ClockSetBack { now, seen: self.updated, folder: self.folder.clone() });
+        }
+        Ok(())
+    }
+
+    pub(super) fn into_current(self, refreshed: bool) -> Result<Current, Error> {
+        let root = TrustedRoot::parse(self.trusted_root()).map_err(Error::TrustedRoot)?;
+        let signing_config = self.signing_config.map(String::into_bytes);
+        let (instance, updated, expires) = (self.instance, self.updated, self.expires);
+        let origin = Origin::Cache { instance, updated, expires, refreshed };
+        Ok(Current { root, signing_config, origin })
+    }
+
+    pub(super) fn schema() -> String {
+        SCHEMA.to_owned()
+    }
+
+    /// Whether `root` is one of those that were followed.
+    pub(super) fn knows_root(&self, root: &[u8]) -> bool {
+        let same = |text: &str| Digest::sha256(text.as_bytes()) == Digest::sha256(root);
+        let history = self.metadata.iter().filter(|(name, _)| name.starts_with("root_history/"));
+        same(&self.initial_root) || history.map(|(_, text)| text).any(|text| same(text))
+    }
+
+    /// Puts all of it on disk. What counts is replaced last.
+    pub(super) fn store(&self) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(self)
+            .map_err(|error| Error::Cache { path: self.folder.clone(), problem: error.to_string() })?;
+        plimsoll_files::create_folder(&self.folder)?;
+        plimsoll_files::replace(&self.folder.join("trusted_root.json"), self.trusted_root())?;
+        if let Some(config) = self.signing_config() {
+            plimsoll_files::replace(&self.folder.join("signing_config.json"), config)?;
+        }
+        plimsoll_files::replace(&self.folder.join(FILE), &bytes)?;
+        Ok(())
+    }
+}
+
+/// A name that is one folder, whatever it came from.
+pub(super) fn checked_name(name: &str) -> Result<&str, Error> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    if name.is_empty() || name.len() > 100 || name.starts_with('.') || !name.bytes().all(plain) {
+        return Err(Error::File {
+            place: "instance".to_owned(),
+            problem: format!("got the name {name:?}, expected letters, digits, `.`, `-` and `_`"),
+        });
+    }
+    Ok(name)
+}
+
+/// The metadata while an update goes on: what the cache had, and over it what was fetched. Nothing reaches the disk.
+#[derive(Debug, Default)]
+pub(super) struct Staged {
+    files: Mutex<BTreeMap<String, Vec<u8>>>,
+}
+
+impl Staged {
+    pub(super) fn new(cached: Option<&Cached>) -> Self {
+        let known = cached.into_iter().flat_map(|cached| &cached.metadata);
+        let files = known.map(|(name, text)| (name.clone(), text.clone().into_bytes())).collect();
+        Self { files: Mutex::new(files) }
+    }
+
+    /// What a later update needs: the roots that were followed, the newest of each role, and the targets.
+    pub(super) fn keep(&self) -> BTreeMap<String, String> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = |name: &str| {
+            matches!(name, "timestamp.json" | "snapshot.json" | "targets.json")
+                || name.starts_with("root_history/")
+                || name.starts_with("targets/")
+        };
+        let kept = files.iter().filter(|(name, _)| kept(name));
+        // JSON is UTF-8; what is not has been refused before.
+        kept.filter_map(|(name, bytes)| Some((name.clone(), String::from_utf8(bytes.clone()).ok()?)))
+            .collect()
+    }
+}
+
+impl MetadataStore for Staged {
+    fn load(&self, name: &str) -> sigstore_tuf::Result<Option<Vec<u8>>> {
+        Ok(self.files.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned())
+    }
+
+    fn store(&self, name: &str, bytes: &[u8]) -> sigstore_tuf::Result<()> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), bytes.to_vec());
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! The one answer to "which trusted root": a file, the cache, or the one that was built in.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use plimsoll_core::{Limits, Timestamp, read};
+use plimsoll_verify::TrustedRoot;
+use sigstore_trust_root::SIGSTORE_PRODUCTION_SIGNING_CONFIG;
+
+use crate::cache::Cached;
+use crate::instance::{InitialRoot, Instance, PUBLIC_GOOD};
+use crate::{Error, update};
+
+/// Which trusted root to verify with.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice<'a> {
+    /// A file that the user named. It is used as it is: nobody asks how old it is.
+    pub file: Option<&'a Path>,
+    /// The instance, when there is no file.
+    pub instance: &'a str,
+    /// The folder of all instances; `None` when the user has no cache folder.
+    pub folder: Option<&'a Path>,
+    /// The time.
+    pub now: Timestamp,
+    /// How to reach the mirror, and whether it may be.
+    pub http: &'a plimsoll_http::Settings,
+}
+
+/// A trusted root and where it came from.
+#[derive(Debug)]
+pub struct Current {
+    /// The root.
+    pub root: TrustedRoot,
+    /// The services of the same instance, for signing; a file has none.
+    pub signing_config: Option<Vec<u8>>,
+    /// Where they came from.
+    pub origin: Origin,
+}
+
+/// Where trust came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The file that the user named.
+    File(PathBuf),
+    /// The cache of an instance.
+    Cache {
+        /// The instance.
+        instance: String,
+        /// When it was last brought up to date.
+        updated: Timestamp,
+        /// Until when the instance vouches for it.
+        expires: Timestamp,
+        /// Whether that was now, because what was there had expired.
+        refreshed: bool,
+    },
+    /// The public instance's as of this version of Plimsoll.
+    BuiltIn,
+}
+
+/// The trusted root to verify with: the file, else the cache, else (for the public instance only) the built-in one.
+///
+/// The network is used in one case: the cached metadata has expired, and `http` is not offline. If the update then fails,
+/// so does this, because an attacker who keeps the mirror away would otherwise keep an old root in force. Offline, the
+/// cache is used whatever its age, which [`Origin`] tells. An instance that was never fetched is not fetched by a
+/// verification.
+pub fn current(choice: &Choice<'_>) -> Result<Current, Error> {
+    if let Some(path) = choice.file {
+        let root = TrustedRoot::parse(&read_file(path)?).map_err(Error::TrustedRoot)?;
+        return Ok(Current { root, signing_config: None, origin: Origin::File(path.to_owned()) });
+    }
+    let cached = match choice.folder {
+        Some(folder) => Cached::open(folder, choice.instance)?,
+        None => None,
+    };
+    let Some((cached, folder)) = cached.zip(choice.folder) else {
+        if choice.instance != PUBLIC_GOOD {
+            return Err(Error::Unknown { instance: choice.instance.to_owned() });
+        }
+        let root = TrustedRoot::public_good().map_err(Error::TrustedRoot)?;
+        let signing_config = Some(SIGSTORE_PRODUCTION_SIGNING_CONFIG.as_bytes().to_vec());
+        return Ok(Current { root, signing_config, origin: Origin::BuiltIn });
+    };
+    cached.clock_is_not_behind(choice.now)?;
+    if cached.expires() >= choice.now || choice.http.offline {
+        return cached.into_current(false);
+    }
+    let instance = Instance {
+        name: choice.instance.to_owned(),
+        mirror: cached.mirror().to_owned(),
+        root: InitialRoot::Known,
+    };
+    update(&instance, folder, choice.now, choice.http)?.cached.into_current(true)
+}
+
+/// Reads a trusted root or signing config, at most as large as they may be.
+fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+    let place = path.display().to_string();
+    let file = File::open(path).map_err(|source| Error::Unreadable { place: place.clone(), source })?;
+    read::to_end(file, Limits::TRUSTED_ROOT_BYTES, "trusted_root_bytes", &place).map_err(
+        |error| match error {
+            read::Error::Io { source, .. } => Error::Unreadable { place, source },
+            other => Error::File { place, problem: other.to_string() },
+        },
+    )
+}

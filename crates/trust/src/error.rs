@@ -1,0 +1,129 @@
+//! Why nobody can be trusted, or nothing new be learned about whom to trust.
+
+use plimsoll_core::{Classify, Kind};
+
+use crate::TrustFault;
+
+/// Why trust material cannot be used, fetched or made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("cannot read {place}: {source}")]
+    Unreadable {
+        /// The file.
+        place: String,
+        /// The failure.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A signing configuration that cannot be used.
+    #[error("signing configuration: {problem}")]
+    SigningConfig {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Trust material from a mirror was refused.
+    #[error("{mirror}: {problem}")]
+    Refused {
+        /// The mirror, by its URL.
+        mirror: String,
+        /// What kind of thing was wrong.
+        fault: TrustFault,
+        /// What was seen.
+        problem: String,
+    },
+    /// A mirror could not be reached.
+    #[error(transparent)]
+    Fetch(Box<plimsoll_http::Error>),
+    /// The time is before one that was seen already.
+    #[error("it is {now}, and trust material was brought up to date at {seen}: the clock was set back")]
+    ClockSetBack {
+        /// The time now.
+        now: plimsoll_core::Timestamp,
+        /// The latest time that was seen.
+        seen: plimsoll_core::Timestamp,
+        /// What remembers it.
+        folder: std::path::PathBuf,
+    },
+    /// An instance of which nothing is known.
+    #[error("nothing is known of the instance {instance}")]
+    Unknown {
+        /// Its name.
+        instance: String,
+    },
+    /// An instance is known with another first root than the one that was given.
+    #[error("the instance {instance} is known already, with another root")]
+    OtherRoot {
+        /// Its name.
+        instance: String,
+        /// What is known of it.
+        folder: std::path::PathBuf,
+    },
+    /// The cache of trust material cannot be used.
+    #[error("{}: {problem}", path.display())]
+    Cache {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Something that a trusted root or signing config is made of cannot be used.
+    #[error("{place}: {problem}")]
+    File {
+        /// The file, URL or setting.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A trusted root that cannot be used.
+    #[error(transparent)]
+    TrustedRoot(plimsoll_verify::Error),
+    /// A file could not be written.
+    #[error(transparent)]
+    Written(#[from] plimsoll_files::Error),
+}
+
+impl Classify for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::SigningConfig { .. } | Self::File { .. } => Kind::Usage,
+            Self::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Kind::NotFound
+            }
+            Self::Refused { .. } => Kind::Denied,
+            Self::Fetch(error) => error.kind(),
+            Self::Unreadable { .. } | Self::ClockSetBack { .. } | Self::Cache { .. } => Kind::Failed,
+            Self::Unknown { .. } => Kind::NotFound,
+            Self::OtherRoot { .. } => Kind::Conflict,
+            Self::TrustedRoot(error) => error.kind(),
+            Self::Written(error) => error.kind(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Refused { fault, .. } => Some(fault.hint().to_owned()),
+            Self::Fetch(error) if matches!(**error, plimsoll_http::Error::Offline { .. }) => {
+                Some("leave out --offline, or name a copy in a folder: --mirror file:///…".to_owned())
+            }
+            Self::Fetch(error) => error.hint(),
+            Self::ClockSetBack { folder, .. } => Some(format!(
+                "set the machine's clock; if it was wrong at that time, remove {} and update again",
+                folder.display()
+            )),
+            Self::Unknown { instance } => Some(format!(
+                "fetch it first: plimsoll trust update --instance {instance} --mirror URL --root FILE"
+            )),
+            Self::OtherRoot { folder, .. } => {
+                Some(format!("choose another --instance, or remove {} to start anew", folder.display()))
+            }
+            Self::Cache { path, .. } => {
+                Some(format!("remove {} and run plimsoll trust update", path.display()))
+            }
+            Self::TrustedRoot(error) => error.hint(),
+            Self::Written(error) => error.hint(),
+            _ => None,
+        }
+    }
+}

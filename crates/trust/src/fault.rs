@@ -1,0 +1,91 @@
+//! What was wrong with trust material from a mirror.
+
+use std::error::Error as _;
+
+use sigstore_tuf::Error as Tuf;
+
+use crate::Error;
+
+/// What was wrong with trust material from a mirror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TrustFault {
+    /// A version lower than one that was seen before.
+    Rollback,
+    /// The metadata has expired: an old state is being shown, or nobody maintains the repository.
+    Expired,
+    /// Roots must follow each other without a gap.
+    RootVersion,
+    /// Too few valid signatures, or a threshold of none.
+    Threshold,
+    /// One key signs twice, or stands for two.
+    SameKey,
+    /// A length, hash or version is not what the metadata above says.
+    Integrity,
+    /// Not TUF metadata that is understood.
+    Malformed,
+    /// Something that has to be there is not.
+    Missing,
+    /// A file name that could lead elsewhere.
+    Name,
+    /// The first root is not the one that was expected.
+    InitialRoot,
+    /// The metadata holds, and the file that it vouches for cannot be used.
+    Unusable,
+}
+
+impl TrustFault {
+    /// What to do about it.
+    pub(crate) fn hint(self) -> &'static str {
+        match self {
+            Self::Expired => {
+                "check this machine's clock; else the mirror is behind: try another one, or later"
+            }
+            Self::Rollback => {
+                "the mirror shows an older state than before: try another one; do not remove the cache for it"
+            }
+            Self::InitialRoot => "get the root and its checksum anew from whoever runs the instance",
+            Self::Missing => {
+                "check the URL of the mirror: below it there must be timestamp.json and targets/"
+            }
+            _ => "nothing was changed; ask whoever runs the mirror, and try another one",
+        }
+    }
+}
+
+/// The error for `mirror` behind one of the TUF client.
+pub(super) fn from_tuf(mirror: &str, error: Tuf) -> Error {
+    if let Tuf::Transport { source: Some(source), .. } = error {
+        // What our own transport met keeps its kind and hint.
+        return match source.downcast::<Error>() {
+            Ok(own) => *own,
+            Err(other) => refused(mirror, TrustFault::Missing, other.to_string()),
+        };
+    }
+    let fault = match &error {
+        Tuf::Rollback { .. } => TrustFault::Rollback,
+        Tuf::Expired { .. } => TrustFault::Expired,
+        Tuf::BadRootVersion { .. } => TrustFault::RootVersion,
+        Tuf::ThresholdNotMet { .. } => TrustFault::Threshold,
+        Tuf::DuplicateSignature { .. } => TrustFault::SameKey,
+        Tuf::IntegrityMismatch(_) => TrustFault::Integrity,
+        Tuf::TargetNotFound(_) | Tuf::Transport { .. } => TrustFault::Missing,
+        _ => TrustFault::Malformed,
+    };
+    let mut problem = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        problem.push_str(": ");
+        problem.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    refused(mirror, fault, problem)
+}
+
+pub(super) fn refused(mirror: &str, fault: TrustFault, problem: impl Into<String>) -> Error {
+    /// Names in metadata are foreign, and of any length.
+    const MOST: usize = 300;
+    let problem: String = problem.into();
+    let problem = problem.chars().take(MOST).collect();
+    Error::Refused { mirror: mirror.to_owned(), fault, problem }
+}

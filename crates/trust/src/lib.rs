@@ -1,0 +1,37 @@
+//! Whom keyless verification relies on, and which services keyless signing uses: fetched, cached, made.
+//!
+//! - [`update()`]: brings `trusted_root.json` and the signing config of an instance from its TUF repository, and keeps both
+//!   with the metadata that vouches for them, so that no later run can be led back.
+//! - [`Cached`]: what an earlier update left, for use without network.
+//! - [`current`]: the one answer to "which trusted root": a file, the cache, or the one that was built in.
+//! - [`TrustedRootSpec`], [`SigningConfigSpec`]: both files for an instance of one's own.
+//!
+//! The client workflow (The Update Framework 1.0, section 5) is `sigstore-tuf`'s: root chain, thresholds, versions,
+//! expiry, lengths and hashes, delegations. What it leaves to others is here: reading metadata strictly, one key not
+//! standing for two (`inspect`), writing nothing before everything held (`cache`), and a clock that does not go back.
+//!
+//! Not owned: what a trusted root means, which is `plimsoll-verify`'s.
+//!
+//! [`SigningConfig`] says which services of an instance sign.
+
+mod cache;
+mod current;
+mod error;
+mod fault;
+mod files;
+mod inspect;
+mod instance;
+mod repository;
+mod signing_config;
+mod summary;
+mod update;
+
+pub use cache::{Cached, Versions};
+pub use current::{Choice, Current, Origin, current};
+pub use error::Error;
+pub use fault::TrustFault;
+pub use files::{AuthoritySpec, LogSpec, SelectorSpec, ServiceSpec, SigningConfigSpec, TrustedRootSpec};
+pub use instance::{InitialRoot, Instance, PUBLIC_GOOD, PUBLIC_GOOD_MIRROR};
+pub use signing_config::{Chosen, Log, LogVersion, SigningConfig, UnknownMembers, base_url};
+pub use summary::{Entry, EntryKind, entries, services};
+pub use update::{Updated, update};

@@ -78,8 +78,12 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, Stop> {
     let named = file::named(typed, std::env::var_os("PLIMSOLL_CONFIG"));
     let places = places(named, |name| std::env::var_os(name));
     let whole = LazyCell::new(args::definition as fn() -> clap::Command);
-    let loaded = places.iter().map(|place| place.load(&whole));
-    let (files, fault) = match loaded.collect::<Result<Vec<_>, _>>() {
+    let load = |place: &Place| {
+        let written = place.read()?;
+        written.map(|written| FileSettings::check(&place.path, written, &whole)).transpose()
+    };
+    let loaded: Result<Vec<_>, Failure> = places.iter().map(load).collect();
+    let (files, fault) = match loaded {
         Ok(files) => (files.into_iter().flatten().collect(), None),
         Err(failure) => (Vec::new(), Some(failure)),
     };

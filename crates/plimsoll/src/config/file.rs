@@ -1,6 +1,5 @@
 //! Finding and reading configuration files.
 
-use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -11,7 +10,6 @@ use plimsoll_core::{Kind, Limits, read, yaml};
 use serde::Deserialize;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 
-use super::apply::FileSettings;
 use crate::failure::Failure;
 
 /// Below the user's configuration folder.
@@ -65,8 +63,8 @@ pub(super) fn named(typed: &[OsString], environment: Option<OsString>) -> Option
 }
 
 impl Place {
-    /// Reads the file, if there is one, and checks it against the flags of `definition`.
-    pub(super) fn load(&self, definition: &LazyCell<clap::Command>) -> Result<Option<FileSettings>, Failure> {
+    /// Reads the file, if there is one. What its keys mean is not looked at.
+    pub(super) fn read(&self) -> Result<Option<Written>, Failure> {
         let unreadable = |error: std::io::Error| {
             let kind =
                 if error.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Failed };
@@ -93,12 +91,10 @@ impl Place {
             read::Error::Io { source, .. } => unreadable(source),
             other => Failure::new(Kind::Usage, other.to_string()),
         })?;
-        let written = if is_blank(&bytes) {
-            Written::default()
-        } else {
-            yaml::read(&bytes, &origin, yaml::Size::DOCUMENT)?
-        };
-        FileSettings::check(&self.path, written, definition).map(Some)
+        if is_blank(&bytes) {
+            return Ok(Some(Written::default()));
+        }
+        Ok(Some(yaml::read(&bytes, &origin, yaml::Size::DOCUMENT)?))
     }
 }
 

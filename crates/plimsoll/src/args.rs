@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// The arguments in what [`definition`] or [`definition_for`] matched.
-    pub(crate) fn of(matches: &ArgMatches) -> Result<Self, clap::Error> {
+    pub(crate) fn from_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         Ok(Self { global: Global::from_arg_matches(matches)?, command: Command::from_arg_matches(matches)? })
     }
 }

@@ -26,18 +26,22 @@ mod verify;
 mod waiver;
 
 use crate::args::Command;
-use crate::config::Parsed;
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
+use crate::settings::Context;
+use crate::settings::completions::CompletionsSettings;
+use crate::settings::db::DbSettings;
+use crate::settings::man::ManSettings;
+use crate::settings::schema::SchemaSettings;
 
 /// Runs the command that was typed and says how it ended.
-pub(crate) fn run(parsed: &Parsed, console: Console) -> Result<Exit, Failure> {
-    let limits = &parsed.limits;
-    match &parsed.arguments.command {
+pub(crate) fn run(command: &Command, context: &Context<'_>, console: Console) -> Result<Exit, Failure> {
+    let limits = context.limits;
+    match command {
         Command::Check(arguments) => check::run(arguments, limits, console),
         Command::Sbom(arguments) => sbom::run(arguments, limits, console),
         Command::Scan(arguments) => scan::run(arguments, limits, console),
-        Command::Db(arguments) => db::run(arguments, limits, console),
+        Command::Db(arguments) => db::run(&DbSettings::resolve(arguments, context)?, console),
         Command::Sign(arguments) => sign::run(arguments, limits, console),
         Command::Verify(arguments) => verify::run(arguments, limits, console),
         Command::Attest(arguments) => attest::run(arguments, limits, console),
@@ -52,11 +56,11 @@ pub(crate) fn run(parsed: &Parsed, console: Console) -> Result<Exit, Failure> {
         Command::Trust(arguments) => trust::run(arguments, console),
         Command::Policy(arguments) => policy::run(arguments, limits, console),
         Command::Waiver(arguments) => waiver::run(arguments, limits, console),
-        Command::Doctor(arguments) => doctor::run(arguments, parsed, console),
-        Command::Config(arguments) => config::run(arguments, &parsed.config, console),
+        Command::Doctor(arguments) => doctor::run(arguments, context, console),
+        Command::Config(arguments) => config::run(arguments, context.config, console),
         Command::Conformance(arguments) => Ok(conformance::run(arguments, limits, console)),
-        Command::Schema(arguments) => schema::run(arguments),
-        Command::Completions(arguments) => completions::run(arguments),
-        Command::Man(arguments) => man::run(arguments, console),
+        Command::Schema(arguments) => schema::run(&SchemaSettings::resolve(arguments)),
+        Command::Completions(arguments) => completions::run(&CompletionsSettings::resolve(arguments)),
+        Command::Man(arguments) => man::run(&ManSettings::resolve(arguments), console),
     }
 }

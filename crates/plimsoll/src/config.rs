@@ -41,6 +41,7 @@ pub(crate) struct Parsed {
 }
 
 /// Where settings came from, for commands that tell.
+#[derive(Default)]
 pub(crate) struct Config {
     /// Every place that was looked at, the one that counts most first.
     pub(crate) places: Vec<Place>,

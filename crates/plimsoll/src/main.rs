@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use crate::config::Stop;
 use crate::failure::Exit;
 use crate::output::Console;
+use crate::settings::Context;
 
 fn main() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
@@ -34,7 +35,8 @@ fn main() -> ExitCode {
     let console = Console::new(&parsed.arguments.global);
     console.start_log();
     let exit = failure::guarded(|| {
-        commands::run(&parsed, console).unwrap_or_else(|failure| {
+        let context = Context::of_process(&parsed.limits, &parsed.config);
+        commands::run(&parsed.arguments.command, &context, console).unwrap_or_else(|failure| {
             console.report(&failure);
             Exit::Kind(failure.kind())
         })

@@ -5,6 +5,7 @@
 pub(crate) mod catalogers;
 pub(crate) mod check;
 pub(crate) mod claims;
+pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod evidence;
 pub(crate) mod provenance;

@@ -1,8 +1,17 @@
 //! What the arguments mean, with environment and files merged. Commands see only this.
+//!
+//! `COMMAND.rs` has the settings of each command, which are resolved from its arguments against [`Context`] before it runs.
+//! Nothing else reads the environment or the clock.
 
+pub(crate) mod completions;
+mod context;
+pub(crate) mod db;
+pub(crate) mod man;
+pub(crate) mod schema;
 mod signer;
 mod trust;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +30,7 @@ use crate::args::shared::{CloudIdentity, DatabaseChoice, Instant, Network};
 use crate::args::trust_flags::RootChoice;
 use crate::failure::Failure;
 
+pub(crate) use context::Context;
 pub(crate) use signer::Signing;
 pub(crate) use trust::{TrustSettings, public_key, trusted_root};
 
@@ -51,7 +61,12 @@ pub(crate) fn trust_folder() -> Result<PathBuf, Failure> {
 
 /// `plimsoll` in the user's cache folder.
 pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
-    let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    cache_folder_in(|name| std::env::var_os(name))
+}
+
+/// The same by another environment.
+fn cache_folder_in(environment: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, Failure> {
+    let variable = |name| environment(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     variable("XDG_CACHE_HOME")
         .or_else(|| variable("HOME").map(|home| home.join(".cache")))
         .map(|cache| cache.join("plimsoll"))

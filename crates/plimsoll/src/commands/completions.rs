@@ -1,13 +1,14 @@
 //! `plimsoll completions`.
 
-use crate::args::{Completions, definition};
+use crate::args::definition;
 use crate::failure::{Exit, Failure};
 use crate::output;
+use crate::settings::completions::CompletionsSettings;
 
-pub(super) fn run(arguments: &Completions) -> Result<Exit, Failure> {
+pub(super) fn run(settings: &CompletionsSettings) -> Result<Exit, Failure> {
     // The generator panics when its writer fails, so it writes into memory.
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut definition(), "plimsoll", &mut script);
+    clap_complete::generate(settings.shell, &mut definition(), "plimsoll", &mut script);
     output::emit(None, |out| out.write_all(&script))?;
     Ok(Exit::Done)
 }

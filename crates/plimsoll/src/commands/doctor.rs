@@ -10,26 +10,27 @@ use plimsoll_vuln::{Database, ScanSettings};
 
 use crate::args::db::Format;
 use crate::args::doctor::Doctor;
-use crate::config::{Config, Parsed};
+use crate::config::Config;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render::table::{Paint, count};
 use crate::report::doctor::{Check, Report, Status};
+use crate::settings::Context;
 use crate::{render, settings};
 
 /// The source is not older than this, so no clock that is right shows an earlier time.
 const NOT_BEFORE: &str = "2026-11-21T00:00:00Z";
 
-pub(super) fn run(arguments: &Doctor, parsed: &Parsed, console: Console) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Doctor, context: &Context<'_>, console: Console) -> Result<Exit, Failure> {
     let now = settings::now(&arguments.instant);
-    let mut checks = vec![clock(now), config(&parsed.config)];
+    let mut checks = vec![clock(now), config(context.config)];
     checks.extend(database(arguments, now));
     checks.extend(trust_roots(now));
     checks.extend(machine::cache());
     checks.push(machine::registry_cache(arguments.cache_dir.as_deref()));
     checks.push(network::credentials());
     checks.push(network::proxies());
-    checks.extend(network::registries(arguments, parsed, clock::now()));
+    checks.extend(network::registries(arguments, context, clock::now()));
 
     let failed = checks.iter().filter(|check| check.status == Status::Fail).count();
     let warned = checks.iter().filter(|check| check.status == Status::Warn).count();

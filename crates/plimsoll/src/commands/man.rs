@@ -2,20 +2,21 @@
 
 use plimsoll_core::Kind;
 
-use crate::args::{Man, definition};
+use crate::args::definition;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
+use crate::settings::man::ManSettings;
 
-pub(super) fn run(arguments: &Man, console: Console) -> Result<Exit, Failure> {
+pub(super) fn run(settings: &ManSettings, console: Console) -> Result<Exit, Failure> {
     let mut command = definition();
     // Gives each subcommand its full name, `plimsoll-db-build`, which is also the page's.
     command.build();
     let mut pages = Vec::new();
     collect(&command, &mut pages)?;
     for (name, page) in &pages {
-        output::emit(Some(&arguments.folder.join(name)), |out| out.write_all(page))?;
+        output::emit(Some(&settings.folder.join(name)), |out| out.write_all(page))?;
     }
-    console.say(format_args!("wrote {} manual pages to {}", pages.len(), arguments.folder.display()));
+    console.say(format_args!("wrote {} manual pages to {}", pages.len(), settings.folder.display()));
     Ok(Exit::Done)
 }
 

@@ -2,14 +2,14 @@
 
 use plimsoll_core::{Kind, nearest};
 
-use crate::args::schema::Schema;
 use crate::failure::{Exit, Failure};
 use crate::output;
 use crate::render::table::columns;
 use crate::schemas::{ALL, find};
+use crate::settings::schema::SchemaSettings;
 
-pub(super) fn run(arguments: &Schema) -> Result<Exit, Failure> {
-    let Some(name) = &arguments.name else {
+pub(super) fn run(settings: &SchemaSettings) -> Result<Exit, Failure> {
+    let Some(name) = &settings.name else {
         let rows: Vec<_> =
             ALL.iter().map(|schema| [schema.name.to_owned(), schema.about.to_owned()]).collect();
         output::emit(None, |out| columns(out, "", Some(["NAME", "OF"]), &rows))?;

@@ -136,7 +136,7 @@ pub(super) fn parse(
 ) -> Result<(ArgMatches, Arguments), Stop> {
     if files.is_empty() {
         let matches = definition.try_get_matches_from_mut(typed)?;
-        let arguments = Arguments::of(&matches).map_err(|error| error.format(definition))?;
+        let arguments = Arguments::from_matches(&matches).map_err(|error| error.format(definition))?;
         return Ok((matches, arguments));
     }
     let mut left_out = BTreeSet::new();
@@ -146,7 +146,7 @@ pub(super) fn parse(
         // What was typed also displaces what a file says and cannot stand beside it, such as --all-platforms a platform.
         let displaced = displaced(&command, &matches, files);
         if displaced.is_subset(&left_out) {
-            let arguments = Arguments::of(&matches).map_err(|error| error.format(&mut command))?;
+            let arguments = Arguments::from_matches(&matches).map_err(|error| error.format(&mut command))?;
             return Ok((matches, arguments));
         }
         left_out.extend(displaced);

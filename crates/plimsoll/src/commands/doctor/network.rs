@@ -10,18 +10,18 @@ use serde_json::Value;
 
 use crate::args::doctor::Doctor;
 use crate::commands::place;
-use crate::config::Parsed;
 use crate::failure::Failure;
 use crate::report::doctor::{Check, Status};
+use crate::settings::Context;
 
 /// Asks the registry of each subject.
-pub(super) fn registries(arguments: &Doctor, parsed: &Parsed, now: Timestamp) -> Vec<Check> {
+pub(super) fn registries(arguments: &Doctor, context: &Context<'_>, now: Timestamp) -> Vec<Check> {
     const NAME: &str = "registry";
     if arguments.subjects.is_empty() {
         return vec![Check::new(NAME, Status::Skip, "none was named, so none was asked")];
     }
     let checks = arguments.subjects.iter().flat_map(|text| {
-        let checks = probe(text, arguments, parsed).map_or_else(
+        let checks = probe(text, arguments, context).map_or_else(
             |failure| vec![Check::failed(NAME, failure)],
             |probe| vec![reached(&probe), agreement(&probe, now)],
         );
@@ -30,11 +30,11 @@ pub(super) fn registries(arguments: &Doctor, parsed: &Parsed, now: Timestamp) ->
     checks.collect()
 }
 
-fn probe(text: &str, arguments: &Doctor, parsed: &Parsed) -> Result<Probe, Failure> {
+fn probe(text: &str, arguments: &Doctor, context: &Context<'_>) -> Result<Probe, Failure> {
     let Subject::Registry(reference) = Subject::parse(text)? else {
         return Err(Failure::new(plimsoll_core::Kind::Usage, "it is not an image in a registry"));
     };
-    let access = place::access(&arguments.network, &parsed.limits)?;
+    let access = place::access(&arguments.network, context.limits)?;
     Ok(open_registry(&reference, &access)?.probe()?)
 }
 

@@ -1,0 +1,82 @@
+//! What arguments are resolved against: limits, configuration, environment and clock. It is made once, in `main`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use plimsoll_core::{Limits, Timestamp, clock};
+
+use super::cache_folder_in;
+use crate::args::shared::{DatabaseChoice, Instant};
+use crate::config::Config;
+use crate::failure::Failure;
+
+/// The process, as far as settings depend on it.
+pub(crate) struct Context<'a> {
+    /// The limits, with flags, environment and files merged.
+    pub(crate) limits: &'a Limits,
+    /// Where settings came from, for commands that tell.
+    pub(crate) config: &'a Config,
+    environment: fn(&str) -> Option<OsString>,
+    clock: fn() -> Timestamp,
+}
+
+impl<'a> Context<'a> {
+    /// With the environment of this process and the machine's clock.
+    pub(crate) fn of_process(limits: &'a Limits, config: &'a Config) -> Self {
+        Self { limits, config, environment: |name| std::env::var_os(name), clock: clock::now }
+    }
+
+    /// The instant that counts as now: `--at`, else the clock's, in whole seconds. Verdicts are read by people, and what
+    /// they depend on is known to the second at best.
+    pub(crate) fn now(&self, instant: &Instant) -> Timestamp {
+        instant.at.unwrap_or_else(|| {
+            let now = (self.clock)();
+            Timestamp::from_second(now.as_second()).unwrap_or(now)
+        })
+    }
+
+    /// The machine's clock, for what `--at` does not move: when something was made, or whether clocks agree.
+    pub(crate) fn clock(&self) -> fn() -> Timestamp {
+        self.clock
+    }
+
+    /// The database folder: `--db`, else `plimsoll/db` in the user's cache folder.
+    pub(crate) fn database_folder(&self, choice: &DatabaseChoice) -> Result<PathBuf, Failure> {
+        match &choice.db {
+            Some(folder) => Ok(folder.clone()),
+            None => Ok(self.cache_folder()?.join("db")),
+        }
+    }
+
+    /// `plimsoll` in the user's cache folder.
+    pub(crate) fn cache_folder(&self) -> Result<PathBuf, Failure> {
+        cache_folder_in(self.environment)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn environment(name: &str) -> Option<OsString> {
+        (name == "HOME").then(|| "/home/user".into())
+    }
+
+    fn clock() -> Timestamp {
+        Timestamp::new(1_700_000_000, 987_654_321).unwrap()
+    }
+
+    #[test]
+    fn flags_come_before_the_environment_and_the_clock() {
+        let (limits, config) = (Limits::default(), Config::default());
+        let context = Context { limits: &limits, config: &config, environment, clock };
+        let at = Timestamp::from_second(5).unwrap();
+        assert_eq!(context.now(&Instant { at: Some(at) }), at);
+        assert_eq!(context.now(&Instant { at: None }), Timestamp::from_second(1_700_000_000).unwrap());
+        let folder = |db: Option<&str>| context.database_folder(&DatabaseChoice { db: db.map(Into::into) });
+        assert_eq!(folder(Some("db")).unwrap(), Path::new("db"));
+        assert_eq!(folder(None).unwrap(), Path::new("/home/user/.cache/plimsoll/db"));
+    }
+}

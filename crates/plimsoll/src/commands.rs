@@ -30,8 +30,10 @@ use crate::failure::{Exit, Failure};
 use crate::output::Console;
 use crate::settings::Context;
 use crate::settings::completions::CompletionsSettings;
+use crate::settings::config::ConfigSettings;
 use crate::settings::db::DbSettings;
 use crate::settings::man::ManSettings;
+use crate::settings::policy::PolicySettings;
 use crate::settings::schema::SchemaSettings;
 
 /// Runs the command that was typed and says how it ended.
@@ -54,10 +56,10 @@ pub(crate) fn run(command: &Command, context: &Context<'_>, console: Console) ->
         Command::Evidence(arguments) => evidence::run(arguments, limits, console),
         Command::Key(arguments) => key::run(arguments, console),
         Command::Trust(arguments) => trust::run(arguments, console),
-        Command::Policy(arguments) => policy::run(arguments, limits, console),
+        Command::Policy(arguments) => policy::run(&PolicySettings::resolve(arguments, context), console),
         Command::Waiver(arguments) => waiver::run(arguments, limits, console),
         Command::Doctor(arguments) => doctor::run(arguments, context, console),
-        Command::Config(arguments) => config::run(arguments, context.config, console),
+        Command::Config(arguments) => config::run(&ConfigSettings::resolve(arguments, context), console),
         Command::Conformance(arguments) => Ok(conformance::run(arguments, limits, console)),
         Command::Schema(arguments) => schema::run(&SchemaSettings::resolve(arguments)),
         Command::Completions(arguments) => completions::run(&CompletionsSettings::resolve(arguments)),

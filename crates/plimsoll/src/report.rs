@@ -5,9 +5,11 @@
 pub(crate) mod catalogers;
 pub(crate) mod check;
 pub(crate) mod claims;
+pub(crate) mod config;
 pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod evidence;
+pub(crate) mod policy_lint;
 pub(crate) mod provenance;
 pub(crate) mod trust;
 pub(crate) mod verification;

@@ -4,9 +4,11 @@
 //! Nothing else reads the environment or the clock.
 
 pub(crate) mod completions;
+pub(crate) mod config;
 mod context;
 pub(crate) mod db;
 pub(crate) mod man;
+pub(crate) mod policy;
 pub(crate) mod schema;
 mod signer;
 mod trust;

@@ -1,0 +1,40 @@
+//! Settings of `plimsoll policy`.
+
+use std::path::PathBuf;
+
+use plimsoll_core::{Limits, Timestamp};
+
+use super::Context;
+use crate::args::db::Format;
+use crate::args::policy::{Command, Document, Policy};
+
+/// What is done with policies.
+pub(crate) enum PolicySettings<'a> {
+    Lint(LintSettings<'a>),
+    /// The schema of this document is printed.
+    Schema(Document),
+}
+
+/// What is linted.
+pub(crate) struct LintSettings<'a> {
+    /// Policy files or folders.
+    pub(crate) paths: Vec<PathBuf>,
+    /// The instant by which something has expired.
+    pub(crate) now: Timestamp,
+    pub(crate) format: Format,
+    pub(crate) limits: &'a Limits,
+}
+
+impl<'a> PolicySettings<'a> {
+    pub(crate) fn resolve(arguments: &Policy, context: &Context<'a>) -> Self {
+        match &arguments.command {
+            Command::Lint(arguments) => Self::Lint(LintSettings {
+                paths: arguments.paths.clone(),
+                now: context.clock()(),
+                format: arguments.output,
+                limits: context.limits,
+            }),
+            Command::Schema(arguments) => Self::Schema(arguments.document),
+        }
+    }
+}

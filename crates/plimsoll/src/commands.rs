@@ -34,6 +34,8 @@ use crate::settings::config::ConfigSettings;
 use crate::settings::db::DbSettings;
 use crate::settings::man::ManSettings;
 use crate::settings::policy::PolicySettings;
+use crate::settings::sbom::SbomSettings;
+use crate::settings::scan::ScanSettings;
 use crate::settings::schema::SchemaSettings;
 
 /// Runs the command that was typed and says how it ended.
@@ -41,8 +43,8 @@ pub(crate) fn run(command: &Command, context: &Context<'_>, console: Console) ->
     let limits = context.limits;
     match command {
         Command::Check(arguments) => check::run(arguments, limits, console),
-        Command::Sbom(arguments) => sbom::run(arguments, limits, console),
-        Command::Scan(arguments) => scan::run(arguments, limits, console),
+        Command::Sbom(arguments) => sbom::run(&SbomSettings::resolve(arguments, context)?, console),
+        Command::Scan(arguments) => scan::run(&ScanSettings::resolve(arguments, context)?, console),
         Command::Db(arguments) => db::run(&DbSettings::resolve(arguments, context)?, console),
         Command::Sign(arguments) => sign::run(arguments, limits, console),
         Command::Verify(arguments) => verify::run(arguments, limits, console),

@@ -11,5 +11,6 @@ pub(crate) mod doctor;
 pub(crate) mod evidence;
 pub(crate) mod policy_lint;
 pub(crate) mod provenance;
+pub(crate) mod scan;
 pub(crate) mod trust;
 pub(crate) mod verification;

@@ -3,12 +3,15 @@
 //! `COMMAND.rs` has the settings of each command, which are resolved from its arguments against [`Context`] before it runs.
 //! Nothing else reads the environment or the clock.
 
+mod access;
 pub(crate) mod completions;
 pub(crate) mod config;
 mod context;
 pub(crate) mod db;
 pub(crate) mod man;
 pub(crate) mod policy;
+pub(crate) mod sbom;
+pub(crate) mod scan;
 pub(crate) mod schema;
 mod signer;
 mod trust;
@@ -32,6 +35,7 @@ use crate::args::shared::{CloudIdentity, DatabaseChoice, Instant, Network};
 use crate::args::trust_flags::RootChoice;
 use crate::failure::Failure;
 
+pub(crate) use access::{Platforms, access};
 pub(crate) use context::Context;
 pub(crate) use signer::Signing;
 pub(crate) use trust::{TrustSettings, public_key, trusted_root};

@@ -1,16 +1,14 @@
 //! Images that evidence is attached to: opening the place, and which of its images are meant.
 
 use plimsoll_attach::layout::LayoutStore;
-use plimsoll_core::{Cancel, Digest, Kind, Limits, Platform, Reference};
+use plimsoll_core::{Digest, Kind, Limits, Platform, Reference};
 use plimsoll_gather::{Access, Subject, open_registry};
 use plimsoll_image::layout::Layout;
 use plimsoll_image::{Descriptor, Store, artifact};
 use plimsoll_keys::KeyAccess;
-use plimsoll_registry::Clients;
 
-use crate::args::shared::Network;
 use crate::failure::Failure;
-use crate::settings;
+pub(super) use crate::settings::access;
 
 /// A place that holds an image and what is attached to it.
 pub(super) struct Place {
@@ -35,18 +33,6 @@ pub(super) struct Meant {
     pub(super) platform: Option<String>,
     /// The subject named the digest itself, and nobody has said yet that such an image is there.
     unseen: bool,
-}
-
-/// What opening needs.
-pub(super) fn access(network: &Network, limits: &Limits) -> Result<Access, Failure> {
-    Ok(Access {
-        clients: Clients::new(settings::http(network)?),
-        registries: settings::registries(network)?,
-        cloud: settings::cloud(network),
-        cache: None,
-        limits: limits.clone(),
-        cancel: Cancel::never(),
-    })
 }
 
 /// What references to keys are followed with, by the same settings.

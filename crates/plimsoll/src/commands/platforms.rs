@@ -6,19 +6,19 @@ use plimsoll_core::Kind;
 use plimsoll_gather::Opened;
 use plimsoll_image::artifact::Image;
 
-use crate::args::shared::Reading;
 use crate::failure::Failure;
 use crate::output::Console;
+use crate::settings::Platforms;
 
 /// The image that `--platform` names, or every one, or that of this machine; nothing for a subject without images.
 pub(super) fn chosen<'a>(
     opened: &'a Opened,
-    reading: &Reading,
+    platforms: &Platforms,
     console: Console,
 ) -> Result<Vec<Option<&'a Image>>, Failure> {
-    let platform = reading.platform.platform.as_ref();
+    let platform = platforms.named.as_ref();
     let Opened::Image { artifact, subject, .. } = opened else { return Ok(vec![None]) };
-    if reading.all_platforms {
+    if platforms.all {
         if platform.is_some() {
             return Err(Failure::new(Kind::Usage, "both all-platforms and platform are set")
                 .with_hint("`plimsoll config show` says where"));

@@ -4,50 +4,51 @@ mod cataloger;
 
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Kind, Limits, Timestamp};
+use plimsoll_core::Kind;
 use plimsoll_gather::{Layers, Opened, Subject, inventory, layers, open};
 use plimsoll_image::artifact::Image;
 use plimsoll_sbom::{Document, DocumentSubject, write_cyclonedx, write_spdx};
 
-use crate::args::sbom::{Command, Format, Sbom};
-use crate::commands::{place, platforms};
+use crate::args::sbom::Format;
+use crate::commands::platforms;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::progress::Bar;
 use crate::render;
+use crate::settings::sbom::{DocumentSettings, SbomSettings};
 
-pub(super) fn run(arguments: &Sbom, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    if let Some(Command::Cataloger(arguments)) = &arguments.command {
-        return cataloger::run(arguments);
+pub(super) fn run(settings: &SbomSettings, console: Console) -> Result<Exit, Failure> {
+    match settings {
+        SbomSettings::Documents(settings) => documents(settings, console),
+        SbomSettings::Catalogers(format) => cataloger::run(*format),
     }
-    let Some(subject) = &arguments.subject else {
-        return Err(Failure::new(Kind::Usage, "no subject is given"));
-    };
-    let access = place::access(&arguments.reading.network, limits)?;
-    let subject = Subject::parse(subject)?;
+}
+
+fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Failure> {
+    let subject = Subject::parse(&settings.subject)?;
     if matches!(subject, Subject::Sbom(_)) {
         return Err(Failure::new(Kind::Usage, format!("{subject} is an SBOM already"))
             .with_hint("plimsoll scan looks for vulnerabilities in it"));
     }
-    let opened = open(&subject, &access)?;
+    let opened = open(&subject, &settings.access)?;
     if let Some(remark) = opened.remark() {
         console.say(format_args!("{subject}: {remark}"));
     }
-    let images = platforms::chosen(&opened, &arguments.reading, console)?;
-    let targets = targets(arguments, &images)?;
-    let layers = layers(limits);
+    let images = platforms::chosen(&opened, &settings.platforms, console)?;
+    let targets = targets(settings, &images)?;
+    let layers = layers(&settings.access.limits);
     let mut exit = Exit::Done;
     for (image, target) in images.into_iter().zip(&targets) {
-        exit = exit.and(one(arguments, &subject, &opened, image, target.as_deref(), &layers, console)?);
+        exit = exit.and(one(settings, &subject, &opened, image, target.as_deref(), &layers, console)?);
     }
     Ok(exit)
 }
 
 /// Where the document of each image goes. Several documents need several files: none of the formats has room for more
 /// than one, and two platforms in one document would be an inventory of no image.
-fn targets(arguments: &Sbom, images: &[Option<&Image>]) -> Result<Vec<Option<PathBuf>>, Failure> {
-    let Some(file) = arguments.reading.file.output_file.as_deref() else {
-        if images.len() > 1 && arguments.output != Format::Table {
+fn targets(settings: &DocumentSettings, images: &[Option<&Image>]) -> Result<Vec<Option<PathBuf>>, Failure> {
+    let Some(file) = settings.file.as_deref() else {
+        if images.len() > 1 && settings.format != Format::Table {
             return Err(Failure::new(
                 Kind::Usage,
                 format!("{} platforms give as many documents, which need a file each", images.len()),
@@ -56,7 +57,7 @@ fn targets(arguments: &Sbom, images: &[Option<&Image>]) -> Result<Vec<Option<Pat
         }
         return Ok(vec![None; images.len()]);
     };
-    if !arguments.reading.all_platforms {
+    if !settings.platforms.all {
         return Ok(vec![Some(file.to_owned()); images.len()]);
     }
     let name = |image: Option<&Image>| match image {
@@ -79,7 +80,7 @@ fn targets(arguments: &Sbom, images: &[Option<&Image>]) -> Result<Vec<Option<Pat
 /// Writes one document. One that may lack components is written too, and marked, but it is no success: whoever goes by the
 /// exit code would take "nothing found" for "nothing there".
 fn one(
-    arguments: &Sbom,
+    settings: &DocumentSettings,
     subject: &Subject,
     opened: &Opened,
     image: Option<&Image>,
@@ -105,35 +106,27 @@ fn one(
     let document = Document {
         inventory: &inventory,
         subject: DocumentSubject {
-            name: arguments.subject.clone().unwrap_or_default(),
+            name: settings.subject.clone(),
             manifest: image.map(|image| image.manifest.digest),
             repository,
             tag,
             architecture: image.map(|image| image.platform.architecture.clone()),
         },
-        created: created(image.and_then(|image| image.created))?,
+        // `SOURCE_DATE_EPOCH`, else when the image was made, else now.
+        created: settings
+            .source_date
+            .clone()?
+            .or_else(|| image.and_then(|image| image.created))
+            .unwrap_or(settings.now),
         tool_version: env!("CARGO_PKG_VERSION"),
     };
-    output::emit(target, |out| match arguments.output {
+    output::emit(target, |out| match settings.format {
         Format::SpdxJson => write_spdx(&document, out).map_err(into_io),
         Format::CyclonedxJson => write_cyclonedx(&document, out).map_err(into_io),
         Format::Table => render::inventory::write(&inventory, out),
     })?;
     let incomplete = inventory.problems.iter().any(|problem| problem.code.hides_components());
     Ok(if incomplete { Exit::Kind(Kind::Indeterminate) } else { Exit::Done })
-}
-
-/// The document's time: `SOURCE_DATE_EPOCH`, else when the image was made, else now.
-fn created(image: Option<Timestamp>) -> Result<Timestamp, Failure> {
-    const VARIABLE: &str = "SOURCE_DATE_EPOCH";
-    match std::env::var(VARIABLE) {
-        Ok(text) => {
-            text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or_else(|| {
-                Failure::new(Kind::Usage, format!("{VARIABLE} is `{text}`, expected seconds since 1970"))
-            })
-        }
-        Err(_) => Ok(image.unwrap_or_else(Timestamp::now)),
-    }
 }
 
 fn into_io(error: plimsoll_sbom::Error) -> std::io::Error {

@@ -8,6 +8,21 @@ use plimsoll_core::rootfs::LayerRef;
 use plimsoll_vuln::{Finding, Fix, Scan};
 
 use super::table::{Paint, Tone, columns, count, package, safe, short};
+use crate::report::scan::Report;
+
+/// Writes what was found in each subject.
+pub(crate) fn write_all(report: &Report, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+    for (position, result) in report.results.iter().enumerate() {
+        if position > 0 {
+            writeln!(out)?;
+        }
+        let platform = result.platform.as_deref().map(|name| format!(", {}", safe(name)));
+        let manifest = result.manifest.map(|digest| format!(" ({digest}{})", platform.unwrap_or_default()));
+        writeln!(out, "{}{}\n", safe(&result.subject), manifest.unwrap_or_default())?;
+        write(&result.scan, &result.layers, report.scanned_at, paint, out)?;
+    }
+    Ok(())
+}
 
 /// Writes the findings, the worst first, then what was set aside and what is not covered.
 pub(crate) fn write(

@@ -40,6 +40,11 @@ impl<'a> Context<'a> {
         self.clock
     }
 
+    /// An environment variable.
+    pub(crate) fn variable(&self, name: &str) -> Option<OsString> {
+        (self.environment)(name)
+    }
+
     /// The database folder: `--db`, else `plimsoll/db` in the user's cache folder.
     pub(crate) fn database_folder(&self, choice: &DatabaseChoice) -> Result<PathBuf, Failure> {
         match &choice.db {

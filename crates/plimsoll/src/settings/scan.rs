@@ -1,0 +1,39 @@
+//! Settings of `plimsoll scan`.
+
+use std::path::PathBuf;
+
+use plimsoll_core::Timestamp;
+use plimsoll_gather::Access;
+
+use super::{Context, Platforms, access};
+use crate::args::scan::{Format, Scan};
+use crate::failure::Failure;
+
+/// What is scanned, and against what.
+pub(crate) struct ScanSettings {
+    /// The subjects, as they were written.
+    pub(crate) subjects: Vec<String>,
+    pub(crate) platforms: Platforms,
+    pub(crate) access: Access,
+    /// Folder of the advisory database.
+    pub(crate) database: PathBuf,
+    /// The instant by which feeds are fresh or not.
+    pub(crate) now: Timestamp,
+    pub(crate) format: Format,
+    /// Where the result goes; nothing means standard output.
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl ScanSettings {
+    pub(crate) fn resolve(arguments: &Scan, context: &Context<'_>) -> Result<Self, Failure> {
+        Ok(Self {
+            subjects: arguments.subjects.clone(),
+            platforms: Platforms::resolve(&arguments.reading),
+            access: access(&arguments.reading.network, context.limits)?,
+            database: context.database_folder(&arguments.db)?,
+            now: context.now(&arguments.instant),
+            format: arguments.output,
+            file: arguments.reading.file.output_file.clone(),
+        })
+    }
+}

@@ -32,6 +32,7 @@ use crate::settings::Context;
 use crate::settings::completions::CompletionsSettings;
 use crate::settings::config::ConfigSettings;
 use crate::settings::db::DbSettings;
+use crate::settings::doctor::DoctorSettings;
 use crate::settings::man::ManSettings;
 use crate::settings::policy::PolicySettings;
 use crate::settings::sbom::SbomSettings;
@@ -60,7 +61,7 @@ pub(crate) fn run(command: &Command, context: &Context<'_>, console: Console) ->
         Command::Trust(arguments) => trust::run(arguments, console),
         Command::Policy(arguments) => policy::run(&PolicySettings::resolve(arguments, context), console),
         Command::Waiver(arguments) => waiver::run(arguments, limits, console),
-        Command::Doctor(arguments) => doctor::run(arguments, context, console),
+        Command::Doctor(arguments) => doctor::run(&DoctorSettings::resolve(arguments, context), console),
         Command::Config(arguments) => config::run(&ConfigSettings::resolve(arguments, context), console),
         Command::Conformance(arguments) => Ok(conformance::run(arguments, limits, console)),
         Command::Schema(arguments) => schema::run(&SchemaSettings::resolve(arguments)),

@@ -8,6 +8,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 mod context;
 pub(crate) mod db;
+pub(crate) mod doctor;
 pub(crate) mod man;
 pub(crate) mod policy;
 pub(crate) mod sbom;

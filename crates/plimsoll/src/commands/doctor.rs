@@ -4,37 +4,37 @@
 mod machine;
 mod network;
 
-use plimsoll_core::{Kind, Timestamp, clock};
+use std::path::PathBuf;
+
+use plimsoll_core::{Kind, Timestamp};
 use plimsoll_trust::Cached;
 use plimsoll_vuln::{Database, ScanSettings};
 
 use crate::args::db::Format;
-use crate::args::doctor::Doctor;
-use crate::config::Config;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
+use crate::render;
 use crate::render::table::{Paint, count};
 use crate::report::doctor::{Check, Report, Status};
-use crate::settings::Context;
-use crate::{render, settings};
+use crate::settings::doctor::DoctorSettings;
 
 /// The source is not older than this, so no clock that is right shows an earlier time.
 const NOT_BEFORE: &str = "2026-11-21T00:00:00Z";
 
-pub(super) fn run(arguments: &Doctor, context: &Context<'_>, console: Console) -> Result<Exit, Failure> {
-    let now = settings::now(&arguments.instant);
-    let mut checks = vec![clock(now), config(context.config)];
-    checks.extend(database(arguments, now));
-    checks.extend(trust_roots(now));
-    checks.extend(machine::cache());
-    checks.push(machine::registry_cache(arguments.cache_dir.as_deref()));
-    checks.push(network::credentials());
-    checks.push(network::proxies());
-    checks.extend(network::registries(arguments, context, clock::now()));
+pub(super) fn run(settings: &DoctorSettings<'_>, console: Console) -> Result<Exit, Failure> {
+    let now = settings.now;
+    let mut checks = vec![clock(now), config(&settings.config)];
+    checks.extend(database(&settings.database, now));
+    checks.extend(trust_roots(&settings.trust, now));
+    checks.extend(machine::cache(&settings.cache));
+    checks.push(machine::registry_cache(&settings.registry_cache));
+    checks.push(network::credentials(settings));
+    checks.push(network::proxies(&settings.proxies));
+    checks.extend(network::registries(settings));
 
     let failed = checks.iter().filter(|check| check.status == Status::Fail).count();
     let warned = checks.iter().filter(|check| check.status == Status::Warn).count();
-    if arguments.json || arguments.output == Format::Json {
+    if settings.format == Format::Json {
         output::emit_json(None, &Report::new(now, checks))?;
     } else {
         let paint = Paint(console.stdout_colors());
@@ -53,18 +53,19 @@ fn clock(now: Timestamp) -> Check {
     Check::new("clock", Status::Ok, format!("it is {now}"))
 }
 
-fn config(config: &Config) -> Check {
-    if let Some(failure) = &config.fault {
-        return Check::failed("configuration", failure.clone());
-    }
-    let read: Vec<String> = config.read().map(|path| path.display().to_string()).collect();
+fn config(files: &Result<Vec<PathBuf>, Failure>) -> Check {
+    let files = match files {
+        Ok(files) => files,
+        Err(failure) => return Check::failed("configuration", failure.clone()),
+    };
+    let read: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
     let message = if read.is_empty() { "no file; defaults hold".to_owned() } else { read.join(", ") };
     Check::new("configuration", Status::Ok, message)
 }
 
-fn database(arguments: &Doctor, now: Timestamp) -> Vec<Check> {
+fn database(folder: &Result<PathBuf, Failure>, now: Timestamp) -> Vec<Check> {
     const NAME: &str = "database";
-    let opened = settings::database_folder(&arguments.db).and_then(|folder| {
+    let opened = folder.clone().and_then(|folder| {
         let database = Database::open(&folder)?;
         database.verify()?;
         Ok(database)
@@ -94,13 +95,13 @@ fn database(arguments: &Doctor, now: Timestamp) -> Vec<Check> {
 }
 
 /// Whom keyless signatures are verified against, and until when that holds.
-fn trust_roots(now: Timestamp) -> Vec<Check> {
+fn trust_roots(folder: &Result<PathBuf, Failure>, now: Timestamp) -> Vec<Check> {
     const NAME: &str = "trust root";
-    let folder = match settings::trust_folder() {
+    let folder = match folder {
         Ok(folder) => folder,
-        Err(failure) => return vec![Check::failed(NAME, failure)],
+        Err(failure) => return vec![Check::failed(NAME, failure.clone())],
     };
-    let instances = Cached::instances(&folder);
+    let instances = Cached::instances(folder);
     if instances.is_empty() {
         let message = "the one of the public instance that is built in; keys of the policy need none";
         return vec![
@@ -108,7 +109,7 @@ fn trust_roots(now: Timestamp) -> Vec<Check> {
         ];
     }
     let check = |instance: &String| {
-        let cached = match Cached::open(&folder, instance) {
+        let cached = match Cached::open(folder, instance) {
             Ok(Some(cached)) => cached,
             Ok(None) => return Check::new(NAME, Status::Fail, "it is gone").about(instance),
             Err(error) => return Check::failed(NAME, error.into()).about(instance),

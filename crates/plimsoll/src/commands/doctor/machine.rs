@@ -7,7 +7,6 @@ use rustix::fs::{Access, access, statvfs};
 
 use crate::failure::Failure;
 use crate::report::doctor::{Check, Status};
-use crate::settings;
 
 /// A database of all ecosystems takes about this much, and is replaced file by file.
 const ENOUGH: u64 = 1 << 30;
@@ -15,18 +14,18 @@ const ENOUGH: u64 = 1 << 30;
 const MOST_FILES: usize = 100_000;
 
 /// Whether the cache folder can be used, and how much room there is.
-pub(super) fn cache() -> Vec<Check> {
+pub(super) fn cache(folder: &Result<PathBuf, Failure>) -> Vec<Check> {
     const NAME: &str = "cache";
-    let folder = match settings::cache_folder() {
+    let folder = match folder {
         Ok(folder) => folder,
-        Err(failure) => return vec![Check::failed(NAME, failure)],
+        Err(failure) => return vec![Check::failed(NAME, failure.clone())],
     };
     let shown = folder.display();
     // What does not exist yet is made in the nearest folder above that does.
     let existing = folder.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
     let writable = existing.is_dir() && access(existing, Access::WRITE_OK | Access::EXEC_OK).is_ok();
-    let usable = if writable && existing == folder {
-        let (bytes, files) = size(&folder);
+    let usable = if writable && existing == folder.as_path() {
+        let (bytes, files) = size(folder);
         Check::new(NAME, Status::Ok, format!("{shown}, {} MiB in {files} files", bytes.div_ceil(1 << 20)))
     } else if writable {
         Check::new(NAME, Status::Ok, format!("{shown} is made when it is needed"))
@@ -38,14 +37,14 @@ pub(super) fn cache() -> Vec<Check> {
 }
 
 /// What registries sent and was kept.
-pub(super) fn registry_cache(named: Option<&Path>) -> Check {
+pub(super) fn registry_cache(folder: &Result<PathBuf, Failure>) -> Check {
     const NAME: &str = "registry cache";
-    let folder = match named.map(Path::to_owned).map_or_else(settings::registry_cache_folder, Ok) {
+    let folder = match folder {
         Ok(folder) => folder,
-        Err(failure) => return Check::failed(NAME, failure),
+        Err(failure) => return Check::failed(NAME, failure.clone()),
     };
     let shown = folder.display();
-    match Cache::look(&folder) {
+    match Cache::look(folder) {
         Ok(Some(Fill { bytes, files })) => {
             Check::new(NAME, Status::Ok, format!("{shown}, {} KiB in {files} files", bytes.div_ceil(1024)))
         }

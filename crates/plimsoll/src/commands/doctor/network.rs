@@ -1,27 +1,26 @@
 //! Registries, proxies and credential stores.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use plimsoll_core::{Limits, Timestamp, clock, json, read};
 use plimsoll_gather::{Subject, open_registry};
 use plimsoll_registry::Probe;
 use serde_json::Value;
 
-use crate::args::doctor::Doctor;
-use crate::commands::place;
 use crate::failure::Failure;
 use crate::report::doctor::{Check, Status};
-use crate::settings::Context;
+use crate::settings::doctor::DoctorSettings;
 
 /// Asks the registry of each subject.
-pub(super) fn registries(arguments: &Doctor, context: &Context<'_>, now: Timestamp) -> Vec<Check> {
+pub(super) fn registries(settings: &DoctorSettings<'_>) -> Vec<Check> {
     const NAME: &str = "registry";
-    if arguments.subjects.is_empty() {
+    let now = (settings.clock)();
+    if settings.subjects.is_empty() {
         return vec![Check::new(NAME, Status::Skip, "none was named, so none was asked")];
     }
-    let checks = arguments.subjects.iter().flat_map(|text| {
-        let checks = probe(text, arguments, context).map_or_else(
+    let checks = settings.subjects.iter().flat_map(|text| {
+        let checks = probe(text, settings).map_or_else(
             |failure| vec![Check::failed(NAME, failure)],
             |probe| vec![reached(&probe), agreement(&probe, now)],
         );
@@ -30,12 +29,11 @@ pub(super) fn registries(arguments: &Doctor, context: &Context<'_>, now: Timesta
     checks.collect()
 }
 
-fn probe(text: &str, arguments: &Doctor, context: &Context<'_>) -> Result<Probe, Failure> {
+fn probe(text: &str, settings: &DoctorSettings<'_>) -> Result<Probe, Failure> {
     let Subject::Registry(reference) = Subject::parse(text)? else {
         return Err(Failure::new(plimsoll_core::Kind::Usage, "it is not an image in a registry"));
     };
-    let access = place::access(&arguments.network, context.limits)?;
-    Ok(open_registry(&reference, &access)?.probe()?)
+    Ok(open_registry(&reference, &settings.access()?)?.probe()?)
 }
 
 fn reached(probe: &Probe) -> Check {
@@ -68,24 +66,22 @@ fn agreement(probe: &Probe, now: Timestamp) -> Check {
 }
 
 /// Which proxies the environment names. Their addresses may carry passwords and are not shown.
-pub(super) fn proxies() -> Check {
+pub(super) fn proxies(set: &Result<Vec<&'static str>, Failure>) -> Check {
     const NAME: &str = "proxies";
-    if let Err(error) = plimsoll_http::Proxy::from_env(|name| std::env::var(name).ok()) {
-        return Check::failed(NAME, error.into());
-    }
-    let variables = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"];
-    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let set: Vec<&str> = variables.into_iter().filter(is_set).collect();
+    let set = match set {
+        Ok(set) => set,
+        Err(failure) => return Check::failed(NAME, failure.clone()),
+    };
     let message = if set.is_empty() { "none".to_owned() } else { format!("set by {}", set.join(", ")) };
     Check::new(NAME, Status::Ok, message)
 }
 
 /// Whether the credential helpers that the container tools' files name can be found.
-pub(super) fn credentials() -> Check {
+pub(super) fn credentials(settings: &DoctorSettings<'_>) -> Check {
     const NAME: &str = "credentials";
     let (mut read, mut missing) = (Vec::new(), Vec::new());
-    for path in credential_files() {
-        let Ok(file) = File::open(&path) else { continue };
+    for path in &settings.credential_files {
+        let Ok(file) = File::open(path) else { continue };
         let shown = path.display().to_string();
         let helpers = match helpers(file, &shown) {
             Ok(helpers) => helpers,
@@ -96,7 +92,7 @@ pub(super) fn credentials() -> Check {
         };
         for helper in helpers {
             let program = format!("docker-credential-{helper}");
-            if !on_path(&program) && !missing.contains(&program) {
+            if !on_path(&program, &settings.program_folders) && !missing.contains(&program) {
                 missing.push(program);
             }
         }
@@ -125,24 +121,6 @@ fn helpers(file: File, shown: &str) -> Result<Vec<String>, String> {
     Ok(store.into_iter().chain(others).filter(|name| !name.is_empty()).collect())
 }
 
-/// The places where credentials are looked for, as `plimsoll-registry` does.
-fn credential_files() -> Vec<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    if let Some(only) = variable("REGISTRY_AUTH_FILE") {
-        return vec![only];
-    }
-    let below_home = |folder: &str| variable("HOME").map(|home| home.join(folder));
-    let docker = variable("DOCKER_CONFIG").or_else(|| below_home(".docker"));
-    let config = variable("XDG_CONFIG_HOME").or_else(|| below_home(".config"));
-    let containers = [variable("XDG_RUNTIME_DIR"), config].into_iter().flatten();
-    let docker = docker.map(|folder| folder.join("config.json"));
-    docker.into_iter().chain(containers.map(|folder| folder.join("containers/auth.json"))).collect()
-}
-
-fn on_path(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).filter(|folder| folder.is_absolute()).any(|folder| {
-        let file: &Path = &folder.join(program);
-        rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok()
-    })
+fn on_path(program: &str, folders: &[PathBuf]) -> bool {
+    folders.iter().any(|folder| rustix::fs::access(folder.join(program), rustix::fs::Access::EXEC_OK).is_ok())
 }

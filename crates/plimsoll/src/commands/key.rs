@@ -32,14 +32,14 @@ pub(super) fn run(arguments: &Key, console: Console) -> Result<Exit, Failure> {
 }
 
 fn generate(arguments: &Generate, console: Console) -> Result<Exit, Failure> {
-    let pair = Pair::of(&arguments.files)?;
+    let pair = Pair::named(&arguments.files)?;
     let passphrase = pair.passphrase()?;
     let key = PrivateKey::generate(NewKey::from(arguments.algorithm))?;
     pair.write(&key, passphrase.as_ref(), console)
 }
 
 fn import(arguments: &Import, console: Console) -> Result<Exit, Failure> {
-    let pair = Pair::of(&arguments.files)?;
+    let pair = Pair::named(&arguments.files)?;
     let key = settings::private_key(&arguments.key, &settings::key_access(&arguments.network)?)?;
     let passphrase = pair.passphrase()?;
     pair.write(&key, passphrase.as_ref(), console)
@@ -64,7 +64,7 @@ struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
-    fn of(options: &'a Files) -> Result<Self, Failure> {
+    fn named(options: &'a Files) -> Result<Self, Failure> {
         let name = options.name.as_ref().or(options.output_key_prefix.as_ref());
         let name = name.ok_or_else(|| Failure::new(Kind::Usage, "no name for the new files"))?;
         let pair =

@@ -16,7 +16,7 @@
 //! `.sbom` tags hold what nobody signed; they are copied with an image ([`crate::transfer`]) and are no evidence.
 //!
 //! Follows cosign's `BUNDLE_SPEC` and `SIGNATURE_SPEC`, and the OCI distribution specification 1.1, "Listing Referrers". The manifest of a
-//! referrer is shown in [`crate::write`].
+//! referrer is shown in `write.rs`.
 
 mod fetch;
 

@@ -71,7 +71,7 @@ impl PrivateKey {
         Self::generate(NewKey::P256)
     }
 
-    /// Reads a PEM file with one key, in any of the formats of [`Format`]. A `passphrase` for a file that is not encrypted
+    /// Reads a PEM file with one key, in any of the formats of [`crate::Format`]. A `passphrase` for a file that is not encrypted
     /// is not used.
     pub fn from_pem(pem: &[u8], passphrase: Option<&[u8]>) -> Result<Self, Error> {
         file::read(pem, passphrase)

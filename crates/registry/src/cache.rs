@@ -6,7 +6,7 @@
 //!   read: what was damaged or planted is removed and fetched again (CVE-2026-50195 believed what was on the disk).
 //! - **Lists** (referrers, what a tag is) are the registry's word. They are used again when the registry says that they
 //!   still hold (`ETag`, 304), when they are younger than the user allows, or when no network may be used; in the last
-//!   two cases [`crate::Source::as_of`] tells from when they are.
+//!   two cases [`plimsoll_image::Source::as_of`] tells from when they are.
 //! - Each **section** holds what one registry gave from one repository to somebody with certain credentials. Other
 //!   credentials have another section, whatever they would be allowed to see, and so have none: something that could be
 //!   read with a password is not shown to somebody who has merely heard its digest. Its name is made with a secret of the

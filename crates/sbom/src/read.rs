@@ -2,7 +2,7 @@
 //!
 //! A document is a claim. The package URL decides what a component is, whatever name and version stand beside it;
 //! components without one cannot be looked up and are counted as problems. Ownership that a document states is only ever
-//! [`OwnerEvidence::Claimed`](crate::OwnerEvidence::Claimed), because the digests behind it were not seen.
+//! [`OwnerEvidence::Claimed`], because the digests behind it were not seen.
 //!
 //! Bounded in bytes, nesting and components. Components are converted one by one from slices of the input, so a document
 //! of a million empty ones costs no tree of a million objects. References are never followed: cycles and dangling ones

@@ -3,7 +3,7 @@
 //! - [`update()`]: brings `trusted_root.json` and the signing config of an instance from its TUF repository, and keeps both
 //!   with the metadata that vouches for them, so that no later run can be led back.
 //! - [`Cached`]: what an earlier update left, for use without network.
-//! - [`current`]: the one answer to "which trusted root": a file, the cache, or the one that was built in.
+//! - [`fn@current`]: the one answer to "which trusted root": a file, the cache, or the one that was built in.
 //! - [`TrustedRootSpec`], [`SigningConfigSpec`]: both files for an instance of one's own.
 //!
 //! The client workflow (The Update Framework 1.0, section 5) is `sigstore-tuf`'s: root chain, thresholds, versions,

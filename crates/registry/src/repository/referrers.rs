@@ -2,7 +2,7 @@
 //!
 //! Both, because a registry may have got its referrers API after clients had written the fallback tag, and because a
 //! proxy may answer the API with an empty list. "None" is only said when each mechanism said so itself. Who finds enough
-//! in the first of the two need not ask for the other ([`crate::Listing`]): what is attached only ever adds.
+//! in the first of the two need not ask for the other ([`plimsoll_image::Listing`]): what is attached only ever adds.
 //!
 //! A registry without the API answers 404; some answer 400 or 405, and GHCR sends a browser to a web page (303).
 

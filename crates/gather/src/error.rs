@@ -24,7 +24,61 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
-    /// An engine without the name of an image.
+    /// A name that ends like an archive or a document, and nothing is there.
+    #[error("{} does not exist", path.display())]
+    NoSuchFile {
+        /// The path.
+        path: PathBuf,
+        /// The image of that name.
+        image: String,
+    },
+    /// The text is the name of a path that is there, and of an image.
+    #[error("`{text}` is a path here, and can be the image {image} as well")]
+    Ambiguous {
+        /// What was typed.
+        text: String,
+        /// The image of that name.
+        image: String,
+    },
+    /// The text can be read in two ways.
+    #[error("`{text}` can mean two things")]
+    TwoMeanings {
+        /// What was typed.
+        text: String,
+        /// Both, each with a spelling that means nothing else.
+        meanings: String,
+    },
+    /// A digest, and nothing that says where it is.
+    #[error("`{text}` is a digest and names no place where the image is")]
+    DigestAlone {
+        /// What was typed.
+        text: String,
+    },
+    /// A scheme that nobody knows.
+    #[error("there is no scheme `{scheme}:`")]
+    NoSuchScheme {
+        /// What was typed.
+        scheme: String,
+        /// The known one that is most like it.
+        nearest: Option<String>,
+    },
+    /// A scheme of other tools whose subjects are not read.
+    #[error("`{scheme}` is not read")]
+    NotRead {
+        /// The scheme.
+        scheme: String,
+        /// What to do instead.
+        hint: &'static str,
+    },
+    /// The address of a web page.
+    #[error("`{text}` is a URL, and images have none")]
+    Url {
+        /// What was typed.
+        text: String,
+        /// The same without its scheme.
+        rest: String,
+    },
+    /// A scheme with nothing behind it.
     #[error("`{text}` names no image")]
     NoName {
         /// What was typed.
@@ -98,11 +152,17 @@ impl Classify for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::NotASubject { .. }
+            | Self::Ambiguous { .. }
+            | Self::TwoMeanings { .. }
+            | Self::DigestAlone { .. }
+            | Self::NoSuchScheme { .. }
+            | Self::NotRead { .. }
+            | Self::Url { .. }
             | Self::UnknownFile { .. }
             | Self::NoName { .. }
             | Self::WrongKind { .. }
             | Self::ChoosePlatform { .. } => Kind::Usage,
-            Self::NoSuchPath { .. } => Kind::NotFound,
+            Self::NoSuchPath { .. } | Self::NoSuchFile { .. } => Kind::NotFound,
             Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Unreadable { .. } | Self::Limit(_) => Kind::Failed,
             Self::Image(error) | Self::NotLocal { source: error, .. } => error.kind(),
@@ -117,6 +177,23 @@ impl Classify for Error {
             Self::UnknownFile { .. } => {
                 Some("name the kind in front: archive:FILE, sbom:FILE, oci:DIR, dir:PATH, or file:FILE for any file".to_owned())
             }
+            Self::Ambiguous { text, image } => {
+                Some(format!("write ./{text} for the path, or {image} with its tag or digest for the image"))
+            }
+            Self::TwoMeanings { meanings, .. } => Some(format!("write {meanings}")),
+            Self::NoSuchFile { image, .. } => {
+                Some(format!("if an image is meant, write its name with the registry: {image}"))
+            }
+            Self::DigestAlone { text } => {
+                Some(format!("name the repository or the layout as well: registry.example/app@{text}, oci:DIR@{text}"))
+            }
+            Self::NoSuchScheme { nearest: Some(nearest), .. } => Some(format!("write {nearest}:…")),
+            Self::NoSuchScheme { nearest: None, .. } => Some(
+                "schemes are oci:, archive:, dir:, file:, sbom:, docker:, podman:, containerd:; an image in a registry needs none"
+                    .to_owned(),
+            ),
+            Self::NotRead { hint, .. } => Some((*hint).to_owned()),
+            Self::Url { rest, .. } => Some(format!("name the image alone: {rest}")),
             Self::ChoosePlatform { available, .. } => {
                 available.first().map(|p| format!("pass --platform {p}"))
             }

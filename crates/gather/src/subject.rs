@@ -1,9 +1,17 @@
 //! What the user named: a registry reference, a layout, an archive, an image of a local engine, a root file system, a
 //! file or an SBOM.
 //!
-//! A scheme in front decides. Without one, an existing path is recognised by what it is, and everything else is read
-//! as an image reference: an image of a local engine is never meant without its scheme, because the name alone may mean
-//! another image in the registry. The image `docker:24` of a registry is `docker.io/library/docker:24`.
+//! A name means one thing, whatever lies in the working directory: somebody who can add a file to a checkout must not
+//! decide what a gate looks at.
+//!
+//! 1. A scheme in front decides ([`scheme`]). What follows `@` and is a digest is always held.
+//! 2. Text with a tag, a digest or a registry in it is an image reference and never a path.
+//! 3. Text that starts with `/`, `.` or `~`, or that no reference can be, is a path.
+//! 4. Of the rest, what ends like an archive or a document (`app.tar`, `app.spdx.json`) is a path, and everything else an
+//!    image of the default registry. Where a path of that name is there as well, the text is refused, with both spellings.
+//!
+//! An image of a local engine always needs its scheme. The image `docker:24` of a registry is
+//! `docker.io/library/docker:24`.
 //!
 //! ```text
 //! registry.example/team/app:1.4          docker://debian
@@ -11,9 +19,11 @@
 //! docker:app:1.4  podman:app:1.4  containerd:registry.example/team/app:1.4
 //! ```
 
+mod scheme;
+
 use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Digest, Reference};
@@ -67,38 +77,95 @@ impl Engine {
 /// Enough of a file to see the `ustar` magic at offset 257.
 const HEAD: usize = 512;
 
+/// How the names of archives and documents end. An image of the default registry whose name ends like this needs its
+/// registry in front.
+const FILE_ENDINGS: &[&str] = &[
+    "bz2", "cdx", "gz", "jar", "json", "jsonl", "sif", "spdx", "tar", "tgz", "txz", "tzst", "xml", "xz",
+    "zip", "zst",
+];
+
 impl Subject {
     /// Recognises `text`. Looks at the file system, not at the network.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        if let Some((scheme, rest)) = text.split_once(':') {
-            match scheme {
-                "oci" => return Ok(with_selector(rest, Self::Layout)),
-                "archive" => return Ok(with_selector(rest, Self::Archive)),
-                "dir" => return Ok(recognise_folder(Path::new(rest))),
-                "file" => return Ok(Self::File(rest.into())),
-                "sbom" => return Ok(Self::Sbom(rest.into())),
-                "docker" => {
-                    if let Some(name) = rest.strip_prefix("//") {
-                        return reference(text, name);
-                    }
-                    return local(Engine::Docker, rest, text);
-                }
-                "podman" => return local(Engine::Podman, rest, text),
-                "containerd" => return local(Engine::Containerd, rest, text),
-                _ => {}
-            }
+        match scheme::parse(text)? {
+            Some(subject) => Ok(subject),
+            None => without_scheme(text),
         }
-        let path = Path::new(text);
-        match std::fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() && path.join("oci-layout").is_file() => {
-                Ok(Self::Layout(path.to_owned(), None))
-            }
-            Ok(metadata) if metadata.is_dir() => Ok(recognise_folder(path)),
-            Ok(_) => recognise_file(path),
-            // What starts like a path is not silently taken for an image of the default registry.
-            Err(_) if text.starts_with(['/', '.', '~']) => Err(Error::NoSuchPath { path: path.to_owned() }),
-            Err(_) => reference(text, text),
+    }
+
+    /// Whether `text` names an image by tag, digest or registry, so that it never means a path.
+    pub fn is_reference(text: &str) -> bool {
+        !starts_like_a_path(text)
+            && text.parse::<Reference>().is_ok_and(|image| says_more_than_a_name(text, &image))
+    }
+}
+
+fn without_scheme(text: &str) -> Result<Subject, Error> {
+    let path = Path::new(text);
+    if starts_like_a_path(text) {
+        return recognise(path);
+    }
+    if text.parse::<Digest>().is_ok() {
+        return Err(Error::DigestAlone { text: text.to_owned() });
+    }
+    // A link that leads nowhere is there as well.
+    let exists = path.symlink_metadata().is_ok();
+    let image: Reference = match text.parse() {
+        Ok(image) => image,
+        Err(_) if exists => return recognise(path),
+        Err(source) => {
+            return Err(
+                scheme::unknown(text).unwrap_or_else(|| Error::NotASubject { text: text.to_owned(), source })
+            );
         }
+    };
+    if has_tag_or_digest(text) {
+        return scheme::mistyped(text).map_or(Ok(Subject::Registry(image)), Err);
+    }
+    let is_file = ends_like_a_file(text) && !has_registry(text, &image);
+    match (exists, is_file) {
+        (true, true) => recognise(path),
+        (true, false) => Err(Error::Ambiguous { text: text.to_owned(), image: image.name() }),
+        (false, true) => Err(Error::NoSuchFile { path: path.to_owned(), image: image.name() }),
+        (false, false) => Ok(Subject::Registry(image)),
+    }
+}
+
+fn starts_like_a_path(text: &str) -> bool {
+    text.starts_with(['/', '.', '~'])
+}
+
+fn says_more_than_a_name(text: &str, image: &Reference) -> bool {
+    has_tag_or_digest(text) || has_registry(text, image)
+}
+
+/// Whether a text that is a reference has a tag or digest.
+fn has_tag_or_digest(text: &str) -> bool {
+    text.contains('@') || text.rsplit('/').next().is_some_and(|last| last.contains(':'))
+}
+
+/// Whether a text that is a reference names its registry.
+fn has_registry(text: &str, image: &Reference) -> bool {
+    text.strip_prefix(image.registry()).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn ends_like_a_file(text: &str) -> bool {
+    let ending = Path::new(text).extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| FILE_ENDINGS.contains(&ending))
+}
+
+/// Recognises a path by what is there.
+fn recognise(path: &Path) -> Result<Subject, Error> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() && path.join("oci-layout").is_file() => {
+            Ok(Subject::Layout(path.to_owned(), None))
+        }
+        Ok(metadata) if metadata.is_dir() => Ok(recognise_folder(path)),
+        Ok(_) => recognise_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Error::NoSuchPath { path: path.to_owned() })
+        }
+        Err(source) => Err(Error::Unreadable { path: path.to_owned(), source }),
     }
 }
 
@@ -122,38 +189,9 @@ impl fmt::Display for Subject {
     }
 }
 
-fn reference(text: &str, name: &str) -> Result<Subject, Error> {
-    name.parse().map(Subject::Registry).map_err(|source| Error::NotASubject { text: text.to_owned(), source })
-}
-
-fn local(engine: Engine, name: &str, text: &str) -> Result<Subject, Error> {
-    if name.is_empty() {
-        return Err(Error::NoName { text: text.to_owned() });
-    }
-    Ok(Subject::Local(engine, name.to_owned()))
-}
-
 /// An image in a folder says so in its file `version`; everything else is a root file system.
 fn recognise_folder(path: &Path) -> Subject {
     if Folder::is_one(path) { Subject::Folder(path.to_owned()) } else { Subject::RootDir(path.to_owned()) }
-}
-
-/// Splits `PATH[:tag|@digest]`. A path that exists as it stands has no selector, whatever characters it holds.
-fn with_selector(rest: &str, subject: impl Fn(PathBuf, Option<String>) -> Subject) -> Subject {
-    if Path::new(rest).exists() {
-        return subject(rest.into(), None);
-    }
-    if let Some((path, digest)) = rest.rsplit_once('@')
-        && digest.parse::<Digest>().is_ok()
-    {
-        return subject(path.into(), Some(digest.to_owned()));
-    }
-    match rest.rsplit_once(':') {
-        Some((path, tag)) if !path.is_empty() && !tag.is_empty() && !tag.contains('/') => {
-            subject(path.into(), Some(tag.to_owned()))
-        }
-        _ => subject(rest.into(), None),
-    }
 }
 
 fn recognise_file(path: &Path) -> Result<Subject, Error> {
@@ -192,6 +230,10 @@ mod tests {
             ("containerd:app@x", Subject::Local(Engine::Containerd, "app@x".to_owned())),
             ("docker://registry:2", Subject::Registry("docker.io/library/registry:2".parse().unwrap())),
             ("registry.example/a:1", Subject::Registry("registry.example/a:1".parse().unwrap())),
+            ("docker-daemon:app:1", Subject::Local(Engine::Docker, "app:1".to_owned())),
+            ("containers-storage:app:1", Subject::Local(Engine::Podman, "app:1".to_owned())),
+            ("docker-archive:no.tar:app:1", Subject::Archive("no.tar:app".into(), Some("1".to_owned()))),
+            ("registry:a.example/a", Subject::Registry("a.example/a".parse().unwrap())),
         ] {
             assert_eq!(Subject::parse(text).unwrap(), expected, "{text}");
         }
@@ -232,5 +274,36 @@ mod tests {
         assert!(matches!(Subject::parse("Not A Reference"), Err(Error::NotASubject { .. })));
         assert!(matches!(Subject::parse("./gone.tar"), Err(Error::NoSuchPath { .. })));
         assert!(matches!(Subject::parse("podman:"), Err(Error::NoName { .. })));
+        assert!(matches!(Subject::parse("containers-storage:[overlay@/x]app"), Err(Error::NotRead { .. })));
+    }
+
+    #[test]
+    fn text_with_tag_digest_or_registry_is_a_reference() {
+        let digest = Digest::sha256(b"x");
+        for text in
+            ["a:1", "a.example/b", "localhost/b", "localhost:5000/b", "team/app:1", &format!("a@{digest}")]
+        {
+            assert!(Subject::is_reference(text), "{text}");
+        }
+        for text in ["a", "team/app", "./a:1", "/a.example/b", "A:1", "team.d", "app.tar"] {
+            assert!(!Subject::is_reference(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_subject_is_written_so_that_it_means_itself() {
+        let digest = Digest::sha256(b"x");
+        for text in [
+            "a.example/b:1",
+            "oci:no/dir:1",
+            &format!("oci:no/dir@{digest}"),
+            "archive:a.tar",
+            "podman:a",
+            "sbom:x",
+        ] {
+            let subject = Subject::parse(text).unwrap();
+            assert_eq!(subject.to_string(), text);
+            assert_eq!(Subject::parse(&subject.to_string()).unwrap(), subject);
+        }
     }
 }

@@ -97,9 +97,12 @@ A SUBJECT is one of:
   dir:PATH                             a root file system, or what `skopeo copy … dir:PATH` writes
   file:PATH                            a single file: its digest, and nothing of what is in it
   sbom:FILE                            an SPDX 2.3 or CycloneDX 1.4+ document (scan only)
-An existing path is recognised without the scheme. A name without scheme is always a registry's;
-its image `docker:24` is docker.io/library/docker:24. Stores are found as the engines' own tools
-find them: DOCKER_HOST, CONTAINERS_STORAGE_CONF, CONTAINERD_ROOT and CONTAINERD_NAMESPACE.";
+Without a scheme, text with a tag, a digest or a registry is an image in a registry, never a
+path. Text that starts with /, . or ~, or ends like a file (app.tar, app.spdx.json), is a path. A
+name that could be either is refused. The registry's image `docker:24` is
+docker.io/library/docker:24. Schemes of skopeo and syft are understood (docker-archive:,
+oci-archive:, oci-dir:, registry:, …). Stores are found as the engines' own tools find them:
+DOCKER_HOST, CONTAINERS_STORAGE_CONF, CONTAINERD_ROOT and CONTAINERD_NAMESPACE.";
 
 /// The commands with the words they are called by, which are what `clap` makes of their names.
 macro_rules! commands {

@@ -25,6 +25,7 @@ mod hostile_output;
 mod identities;
 mod keys;
 mod limits;
+mod names;
 mod platforms;
 mod provenance;
 mod registry_flags;

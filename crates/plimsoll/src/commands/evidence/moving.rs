@@ -1,5 +1,6 @@
 //! `plimsoll evidence copy`, `save` and `load`.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use plimsoll_attach::layout::LayoutStore;
@@ -28,12 +29,17 @@ pub(super) fn save(arguments: &Save, limits: &Limits, console: Console) -> Resul
 }
 
 pub(super) fn load(arguments: &Load, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    if !matches!(Subject::parse(&arguments.layout)?, Subject::Layout(..)) {
+    // It is a folder in any case, so that it needs no scheme.
+    let layout = match arguments.layout.strip_prefix("oci:") {
+        Some(_) => arguments.layout.clone(),
+        None => format!("oci:{}", arguments.layout),
+    };
+    if !Path::new(&arguments.layout).is_dir() && layout != arguments.layout {
         return Err(Failure::new(Kind::Usage, format!("{} is no OCI layout", arguments.layout))
             .with_hint("make one where the image is: plimsoll evidence save SUBJECT DIR"));
     }
     let to = Subject::parse(&arguments.destination)?;
-    transfer(&arguments.layout, &to, None, &arguments.network, limits, console)
+    transfer(&layout, &to, None, &arguments.network, limits, console)
 }
 
 fn transfer(

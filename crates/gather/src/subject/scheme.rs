@@ -1,0 +1,151 @@
+//! Schemes: the word before the first colon that says what kind of subject follows. Those of skopeo and syft are
+//! understood as well.
+
+use std::path::{Path, PathBuf};
+
+use plimsoll_core::{Digest, nearest};
+
+use super::{Engine, Subject, ends_like_a_file, recognise_folder};
+use crate::Error;
+
+/// What follows a scheme.
+#[derive(Clone, Copy)]
+enum Scheme {
+    /// The folder of an OCI layout, and which of its images.
+    Layout,
+    /// An archive, and which of its images.
+    Archive,
+    /// A folder that is the root of a file system, or an image of the `dir:` transport.
+    Folder,
+    File,
+    Sbom,
+    /// An image that an engine keeps.
+    Local(Engine),
+    /// An image in a registry. `registry:2` is an image too, and refused.
+    Registry,
+    /// Somebody else's, and not read here. What to do instead.
+    NotRead(&'static str),
+}
+
+/// All schemes. The first eight are Plimsoll's own.
+const SCHEMES: &[(&str, Scheme)] = &[
+    ("oci", Scheme::Layout),
+    ("archive", Scheme::Archive),
+    ("dir", Scheme::Folder),
+    ("file", Scheme::File),
+    ("sbom", Scheme::Sbom),
+    ("docker", Scheme::Local(Engine::Docker)),
+    ("podman", Scheme::Local(Engine::Podman)),
+    ("containerd", Scheme::Local(Engine::Containerd)),
+    ("containers-storage", Scheme::Local(Engine::Podman)),
+    ("docker-archive", Scheme::Archive),
+    ("docker-daemon", Scheme::Local(Engine::Docker)),
+    ("oci-archive", Scheme::Archive),
+    ("oci-dir", Scheme::Layout),
+    ("registry", Scheme::Registry),
+    ("ostree", Scheme::NotRead(AS_LAYOUT)),
+    ("sif", Scheme::NotRead(AS_LAYOUT)),
+    ("singularity", Scheme::NotRead(AS_LAYOUT)),
+    ("snap", Scheme::NotRead("unpack it, and name the folder: dir:PATH")),
+    ("tarball", Scheme::NotRead("unpack it, and name the folder: dir:PATH")),
+];
+
+const AS_LAYOUT: &str = "copy the image into an OCI layout, and name that: oci:DIR";
+
+/// Reads `text` by its scheme; `None` where none of the known ones is in front.
+pub(super) fn parse(text: &str) -> Result<Option<Subject>, Error> {
+    let Some((word, rest)) = text.split_once(':') else { return Ok(None) };
+    let Some((_, scheme)) = SCHEMES.iter().find(|(name, _)| *name == word) else { return Ok(None) };
+    if rest.is_empty() {
+        return Err(Error::NoName { text: text.to_owned() });
+    }
+    let in_registry = rest.strip_prefix("//");
+    Ok(Some(match scheme {
+        Scheme::Layout | Scheme::Archive if in_registry.is_some_and(|rest| !rest.starts_with('/')) => {
+            // What helm and flux call an image in a registry.
+            return Err(Error::TwoMeanings {
+                text: text.to_owned(),
+                meanings: format!(
+                    "docker:{rest} for an image in a registry, or {word}:/{} for a path",
+                    rest.trim_start_matches('/')
+                ),
+            });
+        }
+        Scheme::Layout => with_selector(rest, Subject::Layout),
+        Scheme::Archive => with_selector(rest, Subject::Archive),
+        Scheme::Folder => recognise_folder(Path::new(rest)),
+        Scheme::File => Subject::File(rest.into()),
+        Scheme::Sbom => Subject::Sbom(rest.into()),
+        Scheme::Local(Engine::Docker) if in_registry.is_some() => image(text, in_registry.unwrap_or(rest))?,
+        Scheme::Local(_) if rest.starts_with('[') => {
+            return Err(Error::NotRead {
+                scheme: format!("{word}:[…]"),
+                hint: "name the image alone; the store is that of storage.conf",
+            });
+        }
+        Scheme::Local(engine) => Subject::Local(*engine, rest.to_owned()),
+        Scheme::Registry if text.parse::<plimsoll_core::Reference>().is_ok() => {
+            return Err(Error::TwoMeanings {
+                text: text.to_owned(),
+                meanings: format!(
+                    "docker://{rest} for the image {rest}, or docker://{text} for the image {word}"
+                ),
+            });
+        }
+        Scheme::Registry => image(text, in_registry.unwrap_or(rest))?,
+        Scheme::NotRead(hint) => return Err(Error::NotRead { scheme: format!("{word}:"), hint }),
+    }))
+}
+
+/// Why a text that is no reference and no path may have failed: a scheme that does not exist.
+pub(super) fn unknown(text: &str) -> Option<Error> {
+    let (word, rest) = text.split_once(':')?;
+    let is_word = !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_');
+    if word == "http" || word == "https" {
+        let rest = rest.trim_start_matches('/');
+        return Some(Error::Url { text: text.to_owned(), rest: rest.to_owned() });
+    }
+    let is_registry = rest.split('/').next().is_some_and(|port| port.parse::<u16>().is_ok());
+    (is_word && !is_registry).then(|| no_such_scheme(word))
+}
+
+/// Why a text that could be an image is not taken for one: the tag is a file, and the word before it almost a scheme.
+pub(super) fn mistyped(text: &str) -> Option<Error> {
+    let (word, rest) = text.split_once(':')?;
+    let is_file = ends_like_a_file(rest) || Path::new(rest).symlink_metadata().is_ok();
+    let near = nearest(word, SCHEMES.iter().map(|(name, _)| *name))?;
+    is_file.then(|| Error::TwoMeanings {
+        text: text.to_owned(),
+        meanings: format!("{near}:{rest} for a path, or docker://{text} for an image"),
+    })
+}
+
+fn no_such_scheme(word: &str) -> Error {
+    let names = SCHEMES.iter().map(|(name, _)| *name);
+    Error::NoSuchScheme { scheme: word.to_owned(), nearest: nearest(word, names).map(str::to_owned) }
+}
+
+fn image(text: &str, name: &str) -> Result<Subject, Error> {
+    name.parse().map(Subject::Registry).map_err(|source| Error::NotASubject { text: text.to_owned(), source })
+}
+
+/// Splits `PATH[:tag|@digest]`. A digest is always one. Otherwise the shortest path that is there ends before the tag, so that
+/// nobody can take its place by adding a longer one; a path with a colon in its name is found when no shorter one is there.
+fn with_selector(rest: &str, subject: impl Fn(PathBuf, Option<String>) -> Subject) -> Subject {
+    if let Some((path, digest)) = rest.rsplit_once('@')
+        && !path.is_empty()
+        && digest.parse::<Digest>().is_ok()
+    {
+        return subject(path.into(), Some(digest.to_owned()));
+    }
+    let colons = rest.match_indices(':').filter_map(|(at, _)| Some((rest.get(..at)?, rest.get(at + 1..)?)));
+    let mut splits = colons.filter(|(path, tag)| !path.is_empty() && !tag.is_empty());
+    let there = splits.clone().find(|(path, _)| Path::new(path).symlink_metadata().is_ok());
+    if there.is_none() && Path::new(rest).symlink_metadata().is_ok() {
+        return subject(rest.into(), None);
+    }
+    match there.or_else(|| splits.rfind(|(_, tag)| !tag.contains('/'))) {
+        Some((path, tag)) => subject(path.into(), Some(tag.to_owned())),
+        None => subject(rest.into(), None),
+    }
+}

@@ -1,7 +1,9 @@
 //! Policies, deny lists and waivers from files and folders.
 //!
 //! A document is what a file says it is by its `kind`, and a file is looked at when its name ends in `.yaml`, `.yml`,
-//! `.json` (documents) or `.sigstore.json` (signed ones).
+//! `.json` in either case (documents) or `.sigstore.json` (signed ones).
+
+mod folder;
 
 use std::path::{Component, Path, PathBuf};
 
@@ -10,6 +12,8 @@ use plimsoll_gather::UnderPolicy;
 use plimsoll_policy::{DenyList, DocumentKind, Error as PolicyError, Policy, PolicySet, Waiver};
 
 use crate::Error;
+
+pub use folder::{Ignored, Listing, list};
 
 /// Of the files that a policy names, public keys and a trusted root; whoever reads them has bounds of their own.
 const NAMED_FILE_BYTES: u64 = 4 << 20;
@@ -21,20 +25,31 @@ pub struct Ruleset {
     pub policies: PolicySet,
     /// What is denied.
     pub denials: DenyList,
+    /// What lies in the folder of policies and is not read.
+    pub ignored: Vec<Ignored>,
 }
 
 impl Ruleset {
     /// Reads `policy` (a file or a folder) and `deny_lists`; the built-in policy where none is given.
     pub fn load(policy: Option<&Path>, deny_lists: &[PathBuf], limits: &Limits) -> Result<Self, Error> {
         let (mut policies, mut denials) = (Vec::new(), DenyList::none());
+        let mut ignored = Vec::new();
         match policy {
             None => policies.push(Policy::builtin()),
             Some(path) => {
-                for file in files(path, is_document)? {
+                let listing = list(path, is_document)?;
+                ignored = listing.ignored;
+                for file in listing.files {
                     match read_rules(&file, limits)? {
-                        Some(RulesDocument::Policy(policy)) => policies.push(*policy),
-                        Some(RulesDocument::DenyList(list)) => denials.add(list),
-                        None => {}
+                        RulesDocument::Policy(policy) => policies.push(*policy),
+                        RulesDocument::DenyList(list) => denials.add(list),
+                        RulesDocument::TrustedRoot => {}
+                        RulesDocument::Waiver => {
+                            ignored.push(Ignored {
+                                path: file,
+                                reason: "waivers count where --waivers names them",
+                            });
+                        }
                     }
                 }
                 if policies.is_empty() {
@@ -46,7 +61,7 @@ impl Ruleset {
             let bytes = read(path, limits)?;
             denials.add(DenyList::parse(&bytes, &path.display().to_string())?);
         }
-        Ok(Self { policies: PolicySet::new(policies), denials })
+        Ok(Self { policies: PolicySet::new(policies), denials, ignored })
     }
 }
 
@@ -54,23 +69,25 @@ impl Ruleset {
 enum RulesDocument {
     Policy(Box<Policy>),
     DenyList(DenyList),
+    /// It lies beside the policies that name it.
+    TrustedRoot,
+    /// Waivers may lie beside policies; naming them as waivers is what makes them count.
+    Waiver,
 }
 
-/// The policy or deny list in `file`, if it holds one.
-fn read_rules(file: &Path, limits: &Limits) -> Result<Option<RulesDocument>, Error> {
+fn read_rules(file: &Path, limits: &Limits) -> Result<RulesDocument, Error> {
     let bytes = read(file, limits)?;
     let origin = file.display().to_string();
     if is_trusted_root(&bytes) {
-        return Ok(None);
+        return Ok(RulesDocument::TrustedRoot);
     }
     match DocumentKind::read(&bytes, &origin)? {
         DocumentKind::Policy => {
             fits(&bytes, file, limits)?;
-            Ok(Some(RulesDocument::Policy(Box::new(parse_policy(&bytes, file)?))))
+            Ok(RulesDocument::Policy(Box::new(parse_policy(&bytes, file)?)))
         }
-        DocumentKind::DenyList => Ok(Some(RulesDocument::DenyList(DenyList::parse(&bytes, &origin)?))),
-        // Waivers may lie beside policies; naming them as waivers is what makes them count.
-        DocumentKind::Waiver => Ok(None),
+        DocumentKind::DenyList => Ok(RulesDocument::DenyList(DenyList::parse(&bytes, &origin)?)),
+        DocumentKind::Waiver => Ok(RulesDocument::Waiver),
         _ => Err(Error::OtherDocument { origin }),
     }
 }
@@ -180,27 +197,9 @@ pub fn fits(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(), Error> {
     Err(plimsoll_files::Error::from(exceeded).into())
 }
 
-/// The files behind `path`: itself, or the documents in it in the order of their names.
-pub fn files(path: &Path, is_document: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, Error> {
-    let unreadable = |source| plimsoll_files::Error::Io { step: "read", path: path.to_owned(), source };
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        if entry.file_name().to_str().is_some_and(&is_document) && entry.path().is_file() {
-            files.push(entry.path());
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
 /// The files behind `path` that may hold a waiver, signed or not.
 pub fn waiver_files(path: &Path) -> Result<Vec<PathBuf>, Error> {
-    files(path, |name| is_bundle(name) || is_document(name))
+    Ok(list(path, |name| is_bundle(name) || is_document(name))?.files)
 }
 
 /// Where `waiver sign` puts the signed form of the document `waiver`.
@@ -212,11 +211,11 @@ pub fn beside(waiver: &Path) -> PathBuf {
 
 /// A file that holds a policy, waiver or deny list, by its name. Editors' hidden files are none.
 pub fn is_document(name: &str) -> bool {
-    let extension = Path::new(name).extension().and_then(|e| e.to_str());
+    let extension = Path::new(name).extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
     let hidden = Path::new(name).components().next_back().is_some_and(
         |last| matches!(last, Component::Normal(n) if n.to_str().is_some_and(|n| n.starts_with('.'))),
     );
-    matches!(extension, Some("yaml" | "yml" | "json")) && !hidden && !is_bundle(name)
+    matches!(extension.as_deref(), Some("yaml" | "yml" | "json")) && !hidden && !is_bundle(name)
 }
 
 /// A file that holds a signed document, by its name.
@@ -234,6 +233,7 @@ mod tests {
             ("a.yaml", true, false),
             ("a.yml", true, false),
             ("a.json", true, false),
+            ("a.YAML", true, false),
             ("a.yaml.sigstore.json", false, true),
             (".a.yaml.swp", false, false),
             (".hidden.yaml", false, false),

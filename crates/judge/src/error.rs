@@ -17,6 +17,18 @@ pub enum Error {
         /// The file or folder.
         place: PathBuf,
     },
+    /// It has the name of a document.
+    #[error("{} is named like a document and is no file", path.display())]
+    NotAFile {
+        /// What it is called.
+        path: PathBuf,
+    },
+    /// Documents where none are read.
+    #[error("{} has documents, and folders within a folder of documents are not read", path.display())]
+    Nested {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A document of a kind that no rule is made of.
     #[error("{origin} is of a kind that no rule is made of")]
     OtherDocument {
@@ -59,7 +71,10 @@ impl Classify for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::File(error) => error.kind(),
-            Self::NoPolicy { .. } | Self::OtherDocument { .. } => Kind::Usage,
+            Self::NoPolicy { .. }
+            | Self::NotAFile { .. }
+            | Self::Nested { .. }
+            | Self::OtherDocument { .. } => Kind::Usage,
             Self::Document(error) => error.kind(),
             Self::Root(error) => error.kind(),
             Self::Gather(error) => error.kind(),
@@ -75,6 +90,7 @@ impl Classify for Error {
             Self::NoPolicy { .. } => {
                 Some("a policy is a .yaml, .yml or .json file with kind: Policy".to_owned())
             }
+            Self::Nested { .. } => Some("move them up, or let the folder's name start with a dot".to_owned()),
             Self::Document(error) => error.hint(),
             Self::Root(error) => error.hint(),
             Self::Gather(error) => error.hint(),

@@ -42,7 +42,7 @@ fn rules(denied: &[Digest]) -> Arc<Ruleset> {
         );
         denials.add(DenyList::parse(text.as_bytes(), "incident.yaml").unwrap());
     }
-    Arc::new(Ruleset { policies: PolicySet::new([Policy::builtin()]), denials })
+    Arc::new(Ruleset { policies: PolicySet::new([Policy::builtin()]), denials, ignored: Vec::new() })
 }
 
 impl World {

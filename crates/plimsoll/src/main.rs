@@ -35,8 +35,11 @@ fn main() -> ExitCode {
     let console = Console::new(&parsed.arguments.global);
     console.start_log();
     let exit = failure::guarded(|| {
-        let context = Context::of_process(&parsed.limits, &parsed.config);
-        commands::run(&parsed.arguments.command, &context, console).unwrap_or_else(|failure| {
+        let run = || {
+            let context = Context::of_process(&parsed.limits, &parsed.config)?;
+            commands::run(&parsed.arguments.command, &context, console)
+        };
+        run().unwrap_or_else(|failure| {
             console.report(&failure);
             Exit::Kind(failure.kind())
         })

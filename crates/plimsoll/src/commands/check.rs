@@ -28,6 +28,7 @@ pub(super) fn run(arguments: &Check, limits: &Limits, console: Console) -> Resul
         // Without a usable database there is still a verdict: the rule about vulnerabilities is unknown.
         database: Arc::new(Database::open(&settings::database_folder(&arguments.db)?)),
     };
+    inputs.rules.ignored.iter().for_each(|ignored| console.warn(ignored));
     let judge = Judge::new(access, inputs);
     let now = settings::now(&arguments.instant);
 

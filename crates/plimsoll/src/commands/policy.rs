@@ -23,10 +23,19 @@ pub(super) fn run(settings: &PolicySettings<'_>, console: Console) -> Result<Exi
 }
 
 fn lint(settings: &LintSettings<'_>, console: Console) -> Result<Exit, Failure> {
-    let mut linted = Vec::new();
+    let (mut linted, mut exit) = (Vec::new(), Exit::Done);
     for path in &settings.paths {
-        for file in documents::files(path, is_document)? {
-            linted.extend(lint_file(&file, settings)?);
+        let listing = documents::list(path, is_document)?;
+        listing.ignored.iter().for_each(|ignored| console.warn(ignored));
+        for file in listing.files {
+            // One document that cannot be read says nothing about the others.
+            match lint_file(&file, settings) {
+                Ok(one) => linted.extend(one),
+                Err(failure) => {
+                    console.report(&failure);
+                    exit = exit.and(Exit::Kind(failure.kind()));
+                }
+            }
         }
     }
     let (read, plural) = (linted.len(), if linted.len() == 1 { "document" } else { "documents" });
@@ -39,7 +48,7 @@ fn lint(settings: &LintSettings<'_>, console: Console) -> Result<Exit, Failure> 
         }
     }
     console.say(format_args!("{read} {plural} read, {}", count(report.findings(), "finding")));
-    Ok(if report.has_errors() { Exit::Kind(Kind::Failed) } else { Exit::Done })
+    Ok(if report.has_errors() { exit.and(Exit::Kind(Kind::Failed)) } else { exit })
 }
 
 /// Lints one document; a trusted root, which may lie among policies, is none.

@@ -1,14 +1,18 @@
 //! What arguments are resolved against: limits, configuration, environment and clock. It is made once, in `main`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Limits, Timestamp, clock};
+use plimsoll_core::{Kind, Limits, Timestamp, clock};
 
 use super::cache_folder_in;
 use crate::args::shared::{DatabaseChoice, Instant};
 use crate::config::Config;
 use crate::failure::Failure;
+
+/// The variables that say where a user's own files are, here and in the libraries.
+const USER_FOLDERS: &[&str] =
+    &["HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"];
 
 /// The process, as far as settings depend on it.
 pub(crate) struct Context<'a> {
@@ -21,9 +25,12 @@ pub(crate) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// With the environment of this process and the machine's clock.
-    pub(crate) fn of_process(limits: &'a Limits, config: &'a Config) -> Self {
-        Self { limits, config, environment: |name| std::env::var_os(name), clock: clock::now }
+    /// With the environment of this process and the machine's clock. Fails where the user's folders would be folders of
+    /// the working directory: what is judged must not bring the judge's configuration, trusted root or database along.
+    pub(crate) fn of_process(limits: &'a Limits, config: &'a Config) -> Result<Self, Failure> {
+        let context = Self { limits, config, environment: |name| std::env::var_os(name), clock: clock::now };
+        USER_FOLDERS.iter().try_for_each(|name| absolute(name, context.variable(name)))?;
+        Ok(context)
     }
 
     /// The instant that counts as now: `--at`, else the clock's, in whole seconds. Verdicts are read by people, and what
@@ -59,10 +66,20 @@ impl<'a> Context<'a> {
     }
 }
 
+/// Refuses a relative folder.
+fn absolute(name: &str, value: Option<OsString>) -> Result<(), Failure> {
+    match value.filter(|value| !value.is_empty() && !Path::new(value).is_absolute()) {
+        None => Ok(()),
+        Some(value) => {
+            let message = format!("{name} is {}, expected an absolute path", value.display());
+            Err(Failure::new(Kind::Usage, message)
+                .with_hint(format!("set {name} to an absolute path, or unset it")))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn environment(name: &str) -> Option<OsString> {

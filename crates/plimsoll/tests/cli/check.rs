@@ -141,6 +141,29 @@ fn the_result_goes_to_a_file_whole_or_not_at_all() {
 }
 
 #[test]
+fn what_a_folder_of_policies_has_and_is_not_read_is_told() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let good = pushed(&registry, &shop("pymysql", "1.1.1").build(), "1.0");
+    place.write(
+        "policies/a.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: a}\nspec: {phase: pilot}\n",
+    );
+    place.write("policies/deny.txt", "");
+    let policies = place.path("policies");
+    place.check(&[&good, "--policy", &policies]).says("deny.txt is not read");
+    // The case of an ending makes no difference: a deny list in it is in force.
+    let digest = digest_of(&good);
+    let list = format!(
+        "apiVersion: plimsoll.dev/v1\nkind: DenyList\nmetadata: {{name: incident-7}}\nspec:\n  digests:\n    \
+         - {{digest: \"{digest}\", reason: stolen}}\n"
+    );
+    place.write("policies/deny.YAML", list);
+    place.check(&[&good, "--policy", &policies]).exits(10).says("stolen");
+    std::os::unix::fs::symlink("gone.yaml", place.path("policies/more.yaml")).unwrap();
+    place.check(&[&good, "--policy", &policies]).exits(4).says("more.yaml");
+}
+
+#[test]
 fn every_policy_of_a_folder_that_is_about_the_image_is_applied() {
     let (place, registry) = (Place::new(), Registry::start());
     let (good, bad) = (patched(&registry), affected(&registry));

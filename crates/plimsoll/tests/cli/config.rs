@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use plimsoll_testkit::Registry;
 use serde_json::Value;
 
-use crate::fixture::{NOW, Place, affected};
+use crate::fixture::{NOW, Place, affected, run};
 
 const USER: &str = ".config/plimsoll/config.yaml";
 
@@ -145,8 +145,13 @@ fn only_the_users_own_files_configure() {
     {
         place.write(name, "color: never\n");
     }
-    let json = shown(&place, &[("XDG_CONFIG_HOME", "."), ("HOME", ".")], &[]);
-    assert_eq!(setting(&json, "color")["origin"]["kind"], "default");
+    let mut command = place.command(&["config", "show", "-o", "json"]);
+    command.current_dir(place.root()).env_remove("HOME");
+    let shown = run(command).exits(0).json();
+    assert_eq!(setting(&shown, "color")["origin"]["kind"], "default");
+    for name in ["XDG_CONFIG_HOME", "HOME"] {
+        place.run_with(&[(name, ".")], &["config", "show"]).exits(2).says("absolute path");
+    }
 
     let file = place.write(USER, "color: never\n");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();

@@ -130,3 +130,15 @@ fn what_is_no_scheme_is_told_with_the_nearest() {
         scan(&place, subject).exits(2).says(says);
     }
 }
+
+#[test]
+fn a_relative_folder_of_the_user_is_refused() {
+    let place = Place::new();
+    for (name, value) in
+        [("HOME", "."), ("XDG_CACHE_HOME", ".cache"), ("XDG_CONFIG_HOME", "x"), ("XDG_RUNTIME_DIR", "x")]
+    {
+        let mut command = place.command(&["db", "status"]);
+        command.env(name, value).current_dir(place.root());
+        run(command).exits(2).says(name).says("absolute path");
+    }
+}

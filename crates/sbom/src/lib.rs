@@ -11,8 +11,8 @@
 mod cataloger;
 mod catalogers;
 mod context;
-mod cyclonedx;
 mod document;
+mod documents;
 mod error;
 mod inventory;
 mod language;
@@ -21,17 +21,15 @@ mod matcher;
 mod os;
 mod ownership;
 mod pattern;
-mod read;
-mod spdx_json;
 
 pub use catalogers::{CatalogerInfo, catalog, catalogers, select};
-pub use cyclonedx::write_cyclonedx;
 pub use document::{Document, DocumentSubject};
+pub use documents::collector::{Format, ReadDocument, read, read_document};
+pub use documents::cyclonedx::write::write_cyclonedx;
+pub use documents::spdx::write::write_spdx;
 pub use error::Error;
 pub use inventory::{
     Component, ComponentId, ComponentIndex, Inventory, Location, OsRelease, Owner, OwnerEvidence, Problem,
     ProblemCode, Relationship, RelationshipKind, SourcePackage,
 };
 pub use licence::Licence;
-pub use read::{Format, ReadDocument, read, read_document};
-pub use spdx_json::write_spdx;

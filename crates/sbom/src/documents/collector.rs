@@ -8,9 +8,6 @@
 //! of a million empty ones costs no tree of a million objects. References are never followed: cycles and dangling ones
 //! (hostile SPDX) have nothing to act on.
 
-mod cyclonedx;
-mod spdx;
-
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -92,10 +89,10 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<ReadDocument, Error> {
             if !matches!(version, "1.4" | "1.5" | "1.6" | "1.7") {
                 return Err(version_error("CycloneDX", version, "1.4 to 1.7"));
             }
-            cyclonedx::read(version.to_owned(), root, limits)?
+            super::cyclonedx::read::read(version.to_owned(), root, limits)?
         }
         (None, Some(version)) => match version.strip_prefix("SPDX-") {
-            Some(number @ "2.3") => spdx::read(number.to_owned(), root, limits)?,
+            Some(number @ "2.3") => super::spdx::read::read(number.to_owned(), root, limits)?,
             number => return Err(version_error("SPDX", number.unwrap_or(version), "2.3")),
         },
         _ => return Err(Error::UnknownFormat),
@@ -115,42 +112,42 @@ fn version_error(format: &'static str, got: &str, expected: &'static str) -> Err
 /// The members of both formats that are read; what is inside is looked at when the format is known.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Root<'a> {
+pub(crate) struct Root<'a> {
     #[serde(borrow)]
-    bom_format: Option<Cow<'a, str>>,
+    pub(crate) bom_format: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    spec_version: Option<Cow<'a, str>>,
+    pub(crate) spec_version: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    spdx_version: Option<Cow<'a, str>>,
+    pub(crate) spdx_version: Option<Cow<'a, str>>,
     /// CycloneDX.
     #[serde(borrow)]
-    metadata: Option<&'a RawValue>,
+    pub(crate) metadata: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    components: Items<'a>,
+    pub(crate) components: Items<'a>,
     /// SPDX.
     #[serde(borrow)]
-    name: Option<&'a RawValue>,
+    pub(crate) name: Option<&'a RawValue>,
     #[serde(borrow)]
-    creation_info: Option<&'a RawValue>,
+    pub(crate) creation_info: Option<&'a RawValue>,
     #[serde(borrow)]
-    document_describes: Option<&'a RawValue>,
+    pub(crate) document_describes: Option<&'a RawValue>,
     #[serde(borrow)]
-    annotations: Option<&'a RawValue>,
+    pub(crate) annotations: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    packages: Items<'a>,
+    pub(crate) packages: Items<'a>,
     #[serde(borrow)]
-    relationships: Option<&'a RawValue>,
+    pub(crate) relationships: Option<&'a RawValue>,
     #[serde(borrow)]
-    has_extracted_licensing_infos: Option<&'a RawValue>,
+    pub(crate) has_extracted_licensing_infos: Option<&'a RawValue>,
 }
 
 /// The items of an array, at most `MAX` of them: `[{},{},…]` costs its writer three bytes an item, and a reader fifty.
-struct List<T, const MAX: usize>(Vec<T>);
+pub(crate) struct List<T, const MAX: usize>(pub(super) Vec<T>);
 
 /// Components and relationships. Components that are few enough are counted against [`Limits::components`] afterwards.
-type Items<'a> = List<&'a RawValue, 4_000_000>;
+pub(crate) type Items<'a> = List<&'a RawValue, 4_000_000>;
 /// Properties, licences, hashes and places of one component.
-type Few<T> = List<T, 100_000>;
+pub(crate) type Few<T> = List<T, 100_000>;
 
 impl<T, const MAX: usize> Default for List<T, MAX> {
     fn default() -> Self {
@@ -183,33 +180,35 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MA
     }
 }
 
-fn parsed<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Error> {
+pub(crate) fn parsed<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Error> {
     serde_json::from_str(raw.get()).map_err(|error| json::Error::from(error).into())
 }
 
-fn parsed_or_default<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> Result<T, Error> {
+pub(crate) fn parsed_or_default<'a, T: Deserialize<'a> + Default>(
+    raw: Option<&'a RawValue>,
+) -> Result<T, Error> {
     raw.map_or_else(|| Ok(T::default()), parsed)
 }
 
 /// Items from which on two threads share the work. Fewer are read in less time than it takes to start a thread twice.
-const SHARED: usize = 2_000;
+pub(crate) const SHARED: usize = 2_000;
 
 /// Collects components and the problems of those that are not usable.
 #[derive(Default)]
-struct Collector {
-    inventory: Inventory,
+pub(crate) struct Collector {
+    pub(crate) inventory: Inventory,
     limit: usize,
     seen: usize,
     without_purl: Names,
     bad_purl: Names,
     without_version: Names,
     /// Components that another one brought, known by its package URL only.
-    owned: Vec<(ComponentIndex, Purl, OwnerEvidence)>,
+    pub(crate) owned: Vec<(ComponentIndex, Purl, OwnerEvidence)>,
 }
 
 /// How many, and the first few by name.
 #[derive(Default)]
-struct Names {
+pub(crate) struct Names {
     count: usize,
     first: Vec<String>,
 }
@@ -238,15 +237,15 @@ impl Names {
 
 /// What a document says about a component beside its purl.
 #[derive(Default)]
-struct Claims<'a> {
-    name: &'a str,
-    version: Option<&'a str>,
-    purl: Option<&'a str>,
-    source: Option<SourcePackage>,
+pub(crate) struct Claims<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) version: Option<&'a str>,
+    pub(crate) purl: Option<&'a str>,
+    pub(crate) source: Option<SourcePackage>,
 }
 
 impl Collector {
-    fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             inventory: Inventory::default(),
             limit: limits.components,
@@ -259,7 +258,7 @@ impl Collector {
     }
 
     /// Counts what is about to be looked at, before memory is spent on it, and makes room for it.
-    fn count(&mut self, more: usize) -> Result<(), Error> {
+    pub(crate) fn count(&mut self, more: usize) -> Result<(), Error> {
         self.seen = self.seen.saturating_add(more);
         if self.seen > self.limit {
             return Err(LimitExceeded::new("components", self.limit as u64, "SBOM").into());
@@ -269,7 +268,7 @@ impl Collector {
     }
 
     /// Applies `add` to the items. Many are shared by two threads; the outcome is that of one, in the order of the items.
-    fn each(
+    pub(crate) fn each(
         &mut self,
         items: &[&RawValue],
         add: impl Fn(&mut Self, &RawValue) -> Result<(), Error> + Sync,
@@ -308,7 +307,7 @@ impl Collector {
     }
 
     /// Adds a component, or counts why not; the returned one is for the caller to complete.
-    fn add(&mut self, claims: Claims<'_>) -> Option<&mut Component> {
+    pub(crate) fn add(&mut self, claims: Claims<'_>) -> Option<&mut Component> {
         let Some(purl) = claims.purl else {
             self.without_purl.add(claims.name);
             return None;
@@ -360,7 +359,7 @@ impl Collector {
     }
 
     /// Names the operating system from the packages where the document does not, and says what is missing.
-    fn finish(mut self, subject_is_image: bool) -> Inventory {
+    pub(crate) fn finish(mut self, subject_is_image: bool) -> Inventory {
         self.own();
         let inventory = &mut self.inventory;
         let os_packages = || inventory.components.iter().filter(|component| component.ecosystem.is_os());
@@ -404,7 +403,7 @@ impl Collector {
 }
 
 /// `distro=debian-12`, `distro=opensuse-leap-15.5`, or only a codename: `distro=bookworm`.
-fn release_of(purl: &Purl) -> Option<OsRelease> {
+pub(crate) fn release_of(purl: &Purl) -> Option<OsRelease> {
     let distro = purl.qualifier("distro")?;
     let release = |id: &str, version_id: Option<&str>, codename: Option<&str>| OsRelease {
         id: id.to_owned(),
@@ -425,7 +424,7 @@ fn release_of(purl: &Purl) -> Option<OsRelease> {
 }
 
 /// Joins what Trivy keeps apart.
-fn joined_version(epoch: &str, version: &str, release: &str) -> String {
+pub(crate) fn joined_version(epoch: &str, version: &str, release: &str) -> String {
     let mut joined = String::new();
     if !epoch.is_empty() {
         joined.push_str(epoch);
@@ -440,18 +439,15 @@ fn joined_version(epoch: &str, version: &str, release: &str) -> String {
 }
 
 /// A purl of an image is not a component that advisories are about.
-fn is_image(purl: &str) -> bool {
+pub(crate) fn is_image(purl: &str) -> bool {
     let kind = purl.split_once(':').map_or("", |(_, rest)| rest.trim_start_matches('/'));
     kind.split_once('/')
         .is_some_and(|(kind, _)| matches!(kind.to_ascii_lowercase().as_str(), "oci" | "docker"))
 }
 
 /// Layers that count from 0 without a gap; others would make [`crate::Location::layer`] point to a wrong one.
-fn in_order(mut layers: Vec<LayerRef>) -> Vec<LayerRef> {
+pub(crate) fn in_order(mut layers: Vec<LayerRef>) -> Vec<LayerRef> {
     layers.sort_by_key(|layer| layer.index);
     let whole = layers.iter().enumerate().all(|(index, layer)| index == layer.index);
     if whole { layers } else { Vec::new() }
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,14 +7,16 @@ use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Digest, Limits, Purl};
 use serde::Deserialize;
 
-use super::{Claims, Collector, Few, Format, List, ReadDocument, Root, is_image, parsed, parsed_or_default};
+use super::write::{BUILT_FROM, FOUND, LAYER, OS, OWNERSHIP, PROBLEM};
 use crate::Error;
+use crate::documents::collector::{
+    Claims, Collector, Few, Format, List, ReadDocument, Root, is_image, parsed, parsed_or_default,
+};
 use crate::inventory::{
     ComponentIndex, Location, OsRelease, OwnerEvidence, Relationship as Related, RelationshipKind,
     SourcePackage,
 };
 use crate::licence::Licence;
-use crate::spdx_json::{BUILT_FROM, FOUND, LAYER, OS, OWNERSHIP, PROBLEM};
 
 const NOASSERTION: &str = "NOASSERTION";
 
@@ -107,7 +109,7 @@ struct Layer {
     diff_id: Digest,
 }
 
-pub(super) fn read(version: String, root: Root<'_>, limits: &Limits) -> Result<ReadDocument, Error> {
+pub(crate) fn read(version: String, root: Root<'_>, limits: &Limits) -> Result<ReadDocument, Error> {
     let mut collector = Collector::new(limits);
     collector.count(root.packages.0.len())?;
     let creation: CreationInfo<'_> = parsed_or_default(root.creation_info)?;
@@ -167,7 +169,8 @@ pub(super) fn read(version: String, root: Root<'_>, limits: &Limits) -> Result<R
                     digest: layer.digest,
                     diff_id: layer.diff_id,
                 };
-                collector.inventory.layers = super::in_order(layers.map(layer).collect());
+                collector.inventory.layers =
+                    crate::documents::collector::in_order(layers.map(layer).collect());
             }
             continue;
         }

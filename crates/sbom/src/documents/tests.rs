@@ -1,7 +1,12 @@
 //! Documents as other tools write them, and hostile ones.
 
-use super::*;
-use crate::inventory::{Location, Owner};
+use plimsoll_core::Limits;
+
+use super::collector::*;
+use crate::Error;
+use crate::inventory::{
+    ComponentIndex, Inventory, Location, Owner, OwnerEvidence, ProblemCode, SourcePackage,
+};
 
 fn problems(inventory: &Inventory) -> Vec<(ProblemCode, &str)> {
     inventory.problems.iter().map(|problem| (problem.code, problem.detail.as_str())).collect()

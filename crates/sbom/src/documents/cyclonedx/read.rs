@@ -7,9 +7,11 @@ use plimsoll_core::{Digest, Limits, Purl};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Claims, Collector, Few, Format, Items, ReadDocument, Root, is_image, joined_version, parsed};
+use super::write::{CODENAME, LAYER, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
 use crate::Error;
-use crate::cyclonedx::{CODENAME, LAYER, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
+use crate::documents::collector::{
+    Claims, Collector, Few, Format, Items, ReadDocument, Root, is_image, joined_version, parsed,
+};
 use crate::inventory::{Component, ComponentIndex, Location, OsRelease, OwnerEvidence, SourcePackage};
 use crate::licence::Licence;
 
@@ -104,7 +106,7 @@ struct Property<'a> {
     value: Option<Cow<'a, str>>,
 }
 
-pub(super) fn read(version: String, root: Root<'_>, limits: &Limits) -> Result<ReadDocument, Error> {
+pub(crate) fn read(version: String, root: Root<'_>, limits: &Limits) -> Result<ReadDocument, Error> {
     let metadata: Option<Metadata<'_>> = root.metadata.map(parsed).transpose()?;
     let mut collector = Collector::new(limits);
     let mut document = ReadDocument {
@@ -294,5 +296,5 @@ fn layers(properties: &[Property<'_>]) -> Vec<LayerRef> {
         let (digest, diff_id) = property.value.as_deref()?.split_once(' ')?;
         Some(LayerRef { index, digest: digest.parse().ok()?, diff_id: diff_id.parse().ok()? })
     };
-    super::in_order(properties.iter().filter_map(layer).collect())
+    crate::documents::collector::in_order(properties.iter().filter_map(layer).collect())
 }

@@ -1,0 +1,4 @@
+//! CycloneDX as JSON.
+
+pub(crate) mod read;
+pub(crate) mod write;

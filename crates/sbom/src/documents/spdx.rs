@@ -1,0 +1,4 @@
+//! SPDX as JSON.
+
+pub(crate) mod read;
+pub(crate) mod write;

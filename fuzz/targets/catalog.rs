@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use plimsoll_core::Timestamp;
 use plimsoll_core::rootfs::FileSet;
 use plimsoll_fuzz::{documents, limits};
-use plimsoll_sbom::{Document, DocumentSubject, catalog, read_document, select, write_cyclonedx, write_spdx};
+use plimsoll_sbom::{Document, DocumentSubject, catalog, formats, read_document, select};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut files = FileSet::default();
@@ -39,9 +39,9 @@ fuzz_target!(|bytes: &[u8]| {
     let mut limits = limits();
     limits.sbom_bytes = u64::MAX;
     limits.components = usize::MAX;
-    for write in [write_spdx, write_cyclonedx] {
+    for format in formats().filter(|format| !format.writes().is_empty()) {
         let mut out = Vec::new();
-        write(&document, &mut out).unwrap();
+        format.write(&document, &mut out).unwrap();
         let read = read_document(&out, &limits).unwrap();
         let purls = |inventory: &plimsoll_sbom::Inventory| {
             let mut purls: Vec<String> = inventory.components.iter().map(|c| c.purl.to_string()).collect();

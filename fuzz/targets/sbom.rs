@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use plimsoll_core::Timestamp;
 use plimsoll_fuzz::limits;
-use plimsoll_sbom::{Document, DocumentSubject, Inventory, read_document, write_cyclonedx, write_spdx};
+use plimsoll_sbom::{Document, DocumentSubject, Inventory, formats, read_document};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut limits = limits();
@@ -25,9 +25,9 @@ fuzz_target!(|bytes: &[u8]| {
     };
     limits.sbom_bytes = u64::MAX;
     limits.components = usize::MAX;
-    for write in [write_spdx, write_cyclonedx] {
+    for format in formats().filter(|format| !format.writes().is_empty()) {
         let mut out = Vec::new();
-        write(&document, &mut out).unwrap();
+        format.write(&document, &mut out).unwrap();
         let again = read_document(&out, &limits).unwrap();
         assert_eq!(purls(&again.inventory), purls(&read.inventory), "{}", String::from_utf8_lossy(&out));
     }

@@ -1,13 +1,12 @@
-//! What both document formats share: the subject, identifiers, and streaming JSON one line an item.
+//! What goes into a document of any format: the inventory, its subject, and an identifier.
 //!
-//! A document is a function of its arguments alone: the time is one of them, and the identifier that both formats ask
+//! A document is a function of its arguments alone: the time is one of them, and the identifier that formats ask
 //! for is a UUID of version 5 (RFC 9562) over the manifest's digest and the rest of the document. Equal bytes have equal
 //! identifiers, and different bytes different ones, as SPDX 2.3 §6.5 requires.
 
 use std::io::{self, Write};
 
 use plimsoll_core::{Algorithm, Digest, Hasher, Purl, Timestamp};
-use serde::Serialize;
 use sha1::{Digest as _, Sha1};
 
 use crate::inventory::Inventory;
@@ -60,7 +59,7 @@ impl DocumentSubject {
 }
 
 impl Document<'_> {
-    /// `2026-11-20T10:00:00Z`: both formats want seconds and `Z`.
+    /// `2026-11-20T10:00:00Z`: the formats want seconds and `Z`.
     pub(crate) fn created(&self) -> String {
         self.created.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     }
@@ -107,53 +106,6 @@ impl Write for Hashing {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// A JSON object whose members and array items each have a line of their own: small enough to stream, and a `diff` of
-/// two documents shows components.
-pub(crate) struct Object<'w> {
-    out: &'w mut dyn Write,
-    first: bool,
-}
-
-impl<'w> Object<'w> {
-    pub(crate) fn begin(out: &'w mut dyn Write) -> io::Result<Self> {
-        out.write_all(b"{")?;
-        Ok(Self { out, first: true })
-    }
-
-    pub(crate) fn member(&mut self, name: &str, value: &impl Serialize) -> io::Result<()> {
-        self.name(name)?;
-        serde_json::to_writer(&mut self.out, value)?;
-        Ok(())
-    }
-
-    pub(crate) fn array<T: Serialize>(
-        &mut self,
-        name: &str,
-        items: impl Iterator<Item = T>,
-    ) -> io::Result<()> {
-        self.name(name)?;
-        let mut separator: &[u8] = b"[\n";
-        let mut empty = true;
-        for item in items {
-            self.out.write_all(separator)?;
-            serde_json::to_writer(&mut self.out, &item)?;
-            (separator, empty) = (b",\n", false);
-        }
-        self.out.write_all(if empty { b"[]" } else { b"\n]" })
-    }
-
-    pub(crate) fn end(self) -> io::Result<()> {
-        self.out.write_all(b"\n}\n")
-    }
-
-    fn name(&mut self, name: &str) -> io::Result<()> {
-        self.out.write_all(if self.first { b"\n" } else { b",\n" })?;
-        self.first = false;
-        serde_json::to_writer(&mut self.out, name)?;
-        self.out.write_all(b":")
     }
 }
 

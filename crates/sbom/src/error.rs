@@ -25,7 +25,13 @@ pub enum Error {
         /// The version it claims, shortened.
         got: String,
         /// The versions that are read.
-        expected: &'static str,
+        expected: String,
+    },
+    /// Documents of this format are read only.
+    #[error("{format} is read and not written")]
+    OnlyRead {
+        /// The format's name.
+        format: &'static str,
     },
     /// It has more components than allowed.
     #[error(transparent)]

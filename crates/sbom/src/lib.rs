@@ -2,8 +2,9 @@
 //!
 //! - [`select`] says which files of a root file system are needed and what is kept of each, [`catalog()`] turns that into an
 //!   [`Inventory`]; [`catalogers()`] lists the kinds of packages that are found.
-//! - [`write_spdx`] and [`write_cyclonedx`] stream SPDX 2.3 and CycloneDX 1.6; equal input gives equal bytes.
-//! - [`read()`] takes SPDX 2.3 and CycloneDX 1.4 to 1.7, of Plimsoll or of others.
+//! - [`formats`] lists the formats of documents, with the versions that are read and written. [`DocumentFormat::write`] streams
+//!   a document; equal input gives equal bytes.
+//! - [`read()`] recognises and reads a document, of Plimsoll or of others.
 //!
 //! Nothing here does I/O of its own, and nothing foreign is trusted: what cannot be read becomes a [`Problem`] of the
 //! inventory, never a silently shorter list.
@@ -24,9 +25,8 @@ mod pattern;
 
 pub use catalogers::{CatalogerInfo, catalog, catalogers, select};
 pub use document::{Document, DocumentSubject};
-pub use documents::collector::{Format, ReadDocument, read, read_document};
-pub use documents::cyclonedx::write::write_cyclonedx;
-pub use documents::spdx::write::write_spdx;
+pub use documents::format::{DocumentFormat, ReadDocument};
+pub use documents::{formats, read, read_document, write_cyclonedx, write_spdx};
 pub use error::Error;
 pub use inventory::{
     Component, ComponentId, ComponentIndex, Inventory, Location, OsRelease, Owner, OwnerEvidence, Problem,

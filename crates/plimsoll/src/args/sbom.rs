@@ -1,6 +1,10 @@
 //! `plimsoll sbom`.
 
+use std::sync::LazyLock;
+
+use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueEnum};
+use plimsoll_sbom::DocumentFormat;
 
 use super::db;
 use super::shared::Reading;
@@ -70,13 +74,29 @@ pub(crate) struct List {
     pub(crate) output: db::Format,
 }
 
-/// Formats of a bill of materials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// What a bill of materials is written as: a document of a format of the list, or for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// SPDX 2.3
-    SpdxJson,
-    /// CycloneDX 1.6
-    CyclonedxJson,
-    /// For people
+    Document(DocumentFormat),
     Table,
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        static ALL: LazyLock<Vec<Format>> = LazyLock::new(|| {
+            let written = plimsoll_sbom::formats().filter(|format| !format.writes().is_empty());
+            written.map(Format::Document).chain([Format::Table]).collect()
+        });
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Document(format) => {
+                let version = format.writes().first().copied().unwrap_or_default();
+                PossibleValue::new(format.id()).help(format!("{} {version}", format.name()))
+            }
+            Self::Table => PossibleValue::new("table").help("For people"),
+        })
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use plimsoll_core::Kind;
 use plimsoll_gather::{Layers, Opened, Subject, inventory, layers, open};
 use plimsoll_image::artifact::Image;
-use plimsoll_sbom::{Document, DocumentSubject, write_cyclonedx, write_spdx};
+use plimsoll_sbom::{Document, DocumentSubject};
 
 use crate::args::sbom::Format;
 use crate::commands::platforms;
@@ -121,8 +121,7 @@ fn one(
         tool_version: env!("CARGO_PKG_VERSION"),
     };
     output::emit(target, |out| match settings.format {
-        Format::SpdxJson => write_spdx(&document, out).map_err(into_io),
-        Format::CyclonedxJson => write_cyclonedx(&document, out).map_err(into_io),
+        Format::Document(format) => format.write(&document, out).map_err(into_io),
         Format::Table => render::inventory::write(&inventory, out),
     })?;
     let incomplete = inventory.problems.iter().any(|problem| problem.code.hides_components());

@@ -1,22 +1,14 @@
-//! SBOM documents of others, and our own, into an inventory.
+//! What documents of any format become: components that can be looked up, and problems of those that cannot.
 //!
-//! A document is a claim. The package URL decides what a component is, whatever name and version stand beside it;
-//! components without one cannot be looked up and are counted as problems. Ownership that a document states is only ever
-//! [`OwnerEvidence::Claimed`], because the digests behind it were not seen.
-//!
-//! Bounded in bytes, nesting and components. Components are converted one by one from slices of the input, so a document
-//! of a million empty ones costs no tree of a million objects. References are never followed: cycles and dangling ones
-//! (hostile SPDX) have nothing to act on.
+//! The package URL decides what a component is, whatever name and version stand beside it; components without one cannot be
+//! looked up and are counted as problems. Ownership that a document states is only ever [`OwnerEvidence::Claimed`], because
+//! the digests behind it were not seen.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::{panic, thread};
 
 use plimsoll_core::rootfs::LayerRef;
-use plimsoll_core::{Digest, LimitExceeded, Limits, Purl, json};
-use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
+use plimsoll_core::{LimitExceeded, Limits, Purl};
 use serde_json::value::RawValue;
 
 use crate::Error;
@@ -27,168 +19,6 @@ use crate::inventory::{
 
 /// Names of components that a problem repeats.
 const MAX_NAMES: usize = 5;
-
-/// The format of a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Format {
-    /// SPDX as JSON, with its version: `2.3`.
-    Spdx(String),
-    /// CycloneDX as JSON, with its version: `1.6`.
-    CycloneDx(String),
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Spdx(version) => write!(f, "SPDX {version}"),
-            Self::CycloneDx(version) => write!(f, "CycloneDX {version}"),
-        }
-    }
-}
-
-/// A document and what it says about itself. Nothing of it is verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadDocument {
-    /// Its format and version.
-    pub format: Format,
-    /// What it lists.
-    pub inventory: Inventory,
-    /// The name of its subject.
-    pub subject_name: Option<String>,
-    /// The digest of its subject, where the subject is an image.
-    pub subject_digest: Option<Digest>,
-    /// When it says it was made.
-    pub created: Option<String>,
-}
-
-/// Reads an SPDX 2.3 or CycloneDX 1.4 to 1.7 document in JSON.
-pub fn read(bytes: &[u8]) -> Result<Inventory, Error> {
-    read_document(bytes, &Limits::default()).map(|document| document.inventory)
-}
-
-/// Reads a document with what it says about itself. `limits` bounds bytes and components.
-pub fn read_document(bytes: &[u8], limits: &Limits) -> Result<ReadDocument, Error> {
-    json::within(bytes, limits.sbom_bytes)?;
-    // Two walks over the same bytes, side by side; what is not strict JSON is refused whatever the other made of it.
-    let (strict, document) = thread::scope(|scope| {
-        let strict = scope.spawn(|| json::check(bytes, limits.sbom_bytes));
-        let document = parse(bytes, limits);
-        (strict.join().unwrap_or_else(|panic| panic::resume_unwind(panic)), document)
-    });
-    strict?;
-    document
-}
-
-fn parse(bytes: &[u8], limits: &Limits) -> Result<ReadDocument, Error> {
-    let root: Root<'_> = serde_json::from_slice(bytes).map_err(json::Error::from)?;
-    // A document that is both would be read differently by different readers.
-    let mut document = match (root.bom_format.as_deref(), root.spdx_version.as_deref()) {
-        (Some("CycloneDX"), None) => {
-            let version = root.spec_version.as_deref().unwrap_or_default();
-            if !matches!(version, "1.4" | "1.5" | "1.6" | "1.7") {
-                return Err(version_error("CycloneDX", version, "1.4 to 1.7"));
-            }
-            super::cyclonedx::read::read(version.to_owned(), root, limits)?
-        }
-        (None, Some(version)) => match version.strip_prefix("SPDX-") {
-            Some(number @ "2.3") => super::spdx::read::read(number.to_owned(), root, limits)?,
-            number => return Err(version_error("SPDX", number.unwrap_or(version), "2.3")),
-        },
-        _ => return Err(Error::UnknownFormat),
-    };
-    let layers = document.inventory.layers.len();
-    for location in document.inventory.components.iter_mut().flat_map(|component| &mut component.locations) {
-        location.layer = location.layer.filter(|layer| *layer < layers);
-    }
-    document.inventory.sort();
-    Ok(document)
-}
-
-fn version_error(format: &'static str, got: &str, expected: &'static str) -> Error {
-    Error::Version { format, got: got.chars().take(40).collect(), expected }
-}
-
-/// The members of both formats that are read; what is inside is looked at when the format is known.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Root<'a> {
-    #[serde(borrow)]
-    pub(crate) bom_format: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub(crate) spec_version: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub(crate) spdx_version: Option<Cow<'a, str>>,
-    /// CycloneDX.
-    #[serde(borrow)]
-    pub(crate) metadata: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) components: Items<'a>,
-    /// SPDX.
-    #[serde(borrow)]
-    pub(crate) name: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) creation_info: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) document_describes: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) annotations: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(crate) packages: Items<'a>,
-    #[serde(borrow)]
-    pub(crate) relationships: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) has_extracted_licensing_infos: Option<&'a RawValue>,
-}
-
-/// The items of an array, at most `MAX` of them: `[{},{},…]` costs its writer three bytes an item, and a reader fifty.
-pub(crate) struct List<T, const MAX: usize>(pub(super) Vec<T>);
-
-/// Components and relationships. Components that are few enough are counted against [`Limits::components`] afterwards.
-pub(crate) type Items<'a> = List<&'a RawValue, 4_000_000>;
-/// Properties, licences, hashes and places of one component.
-pub(crate) type Few<T> = List<T, 100_000>;
-
-impl<T, const MAX: usize> Default for List<T, MAX> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MAX> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bounded<T, const MAX: usize>(std::marker::PhantomData<T>);
-        impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Bounded<T, MAX> {
-            type Value = Vec<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = seq.next_element()? {
-                    if items.len() >= MAX {
-                        return Err(A::Error::custom(format_args!("an array of more than {MAX} items")));
-                    }
-                    items.push(item);
-                }
-                Ok(items)
-            }
-        }
-        deserializer.deserialize_seq(Bounded::<T, MAX>(std::marker::PhantomData)).map(Self)
-    }
-}
-
-pub(crate) fn parsed<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Error> {
-    serde_json::from_str(raw.get()).map_err(|error| json::Error::from(error).into())
-}
-
-pub(crate) fn parsed_or_default<'a, T: Deserialize<'a> + Default>(
-    raw: Option<&'a RawValue>,
-) -> Result<T, Error> {
-    raw.map_or_else(|| Ok(T::default()), parsed)
-}
 
 /// Items from which on two threads share the work. Fewer are read in less time than it takes to start a thread twice.
 pub(crate) const SHARED: usize = 2_000;
@@ -421,21 +251,6 @@ pub(crate) fn release_of(purl: &Purl) -> Option<OsRelease> {
         _ if !namespace.is_empty() => Some(release(namespace, None, Some(distro))),
         _ => None,
     }
-}
-
-/// Joins what Trivy keeps apart.
-pub(crate) fn joined_version(epoch: &str, version: &str, release: &str) -> String {
-    let mut joined = String::new();
-    if !epoch.is_empty() {
-        joined.push_str(epoch);
-        joined.push(':');
-    }
-    joined.push_str(version);
-    if !release.is_empty() {
-        joined.push('-');
-        joined.push_str(release);
-    }
-    joined
 }
 
 /// A purl of an image is not a component that advisories are about.

@@ -1,12 +1,8 @@
 //! Documents as other tools write them, and hostile ones.
 
-use plimsoll_core::Limits;
-
-use super::collector::*;
-use crate::Error;
-use crate::inventory::{
-    ComponentIndex, Inventory, Location, Owner, OwnerEvidence, ProblemCode, SourcePackage,
-};
+use super::collector::{SHARED, release_of};
+use super::*;
+use crate::inventory::{ComponentIndex, Location, Owner, OwnerEvidence, ProblemCode, SourcePackage};
 
 fn problems(inventory: &Inventory) -> Vec<(ProblemCode, &str)> {
     inventory.problems.iter().map(|problem| (problem.code, problem.detail.as_str())).collect()
@@ -173,6 +169,8 @@ fn what_is_not_a_readable_document_is_refused() {
         r#"{"bomFormat":"CycloneDX","specVersion":"1.3"}"#,
         r#"{"bomFormat":"CycloneDX","specVersion":"2.0"}"#,
         r#"{"bomFormat":"cyclonedx","specVersion":"1.6"}"#,
+        r#"{"bomFormat":7,"spdxVersion":"SPDX-2.3"}"#,
+        r#"{"bomFormat":"CycloneDX","specVersion":1.6}"#,
         r#"{"spdxVersion":"SPDX-2.2"}"#,
         r#"{"spdxVersion":"2.3"}"#,
         r#"{"spdxVersion":"SPDX-2.3","bomFormat":"CycloneDX","specVersion":"1.6"}"#,
@@ -263,4 +261,87 @@ fn many_components_are_read_as_few_are() {
     assert!(with_limit(total - 1).unwrap_err().to_string().contains("components"));
     parts[SHARED + 60] = "7".to_owned();
     assert!(read(document(&parts).as_bytes()).is_err());
+}
+
+#[test]
+fn formats_that_read_a_member_of_the_same_name_agree_on_its_kind() {
+    let members: Vec<Member> = LIST.iter().flat_map(|format| format.members()).copied().collect();
+    for member in &members {
+        let same = members.iter().filter(|other| other.name() == member.name());
+        assert!(same.clone().all(|other| other == member), "{member:?}");
+    }
+}
+
+#[test]
+fn messages_name_the_formats_and_versions_that_are_read() {
+    let expected =
+        "SBOM has neither `spdxVersion` nor `bomFormat`, expected SPDX 2.3 or CycloneDX 1.4 to 1.7 as JSON";
+    assert_eq!(read(b"{}").unwrap_err().to_string(), expected);
+    for format in LIST {
+        let error = ReadDocument::new(*format, "0").unwrap_err().to_string();
+        let versions = error.rsplit_once("expected ").unwrap().1;
+        assert!(expected.contains(&format!("{} {versions}", format.name())), "{error}");
+    }
+}
+
+#[test]
+fn what_every_format_writes_it_reads_too() {
+    for format in formats() {
+        assert!(format.writes().iter().all(|version| format.reads().contains(version)), "{format:?}");
+    }
+}
+
+/// A format that is not JSON and only read.
+struct Lines;
+
+impl Format for Lines {
+    fn id(&self) -> &'static str {
+        "lines"
+    }
+
+    fn name(&self) -> &'static str {
+        "Lines"
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &["1"]
+    }
+
+    fn writes(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn recognises(&self, content: &Content<'_>) -> bool {
+        matches!(content, Content::Text(bytes) if bytes.starts_with(b"Lines "))
+    }
+
+    fn read(&self, content: Content<'_>, _: &Limits) -> Result<ReadDocument, Error> {
+        let Content::Text(bytes) = content else { return Err(Error::UnknownFormat) };
+        ReadDocument::new(self, std::str::from_utf8(&bytes[6..]).unwrap())
+    }
+
+    fn write(&self, _: &Document<'_>, _: &str, _: &mut dyn Write) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_format_that_is_not_json_is_recognised_by_its_first_bytes() {
+    const WITH_LINES: &[&dyn Format] = &[&SpdxJson, &CycloneDxJson, &Lines];
+    let read = |text: &str| read_by(WITH_LINES, text.as_bytes(), &Limits::default());
+    let document = read("Lines 1").unwrap();
+    assert_eq!((document.format, document.version.as_str()), ("Lines", "1"));
+    assert_eq!(read("Lines 2").unwrap_err().to_string(), "SBOM is Lines 2, expected 1");
+    assert!(matches!(read("lines 1"), Err(Error::Json(_))));
+    // Two formats that both take a document for theirs would read it differently.
+    assert!(matches!(read_by(&[&Lines, &Lines], b"Lines 1", &Limits::default()), Err(Error::UnknownFormat)));
+    let inventory = Inventory::default();
+    let document = Document {
+        inventory: &inventory,
+        subject: crate::DocumentSubject::default(),
+        created: plimsoll_core::Timestamp::UNIX_EPOCH,
+        tool_version: "1",
+    };
+    let error = DocumentFormat::new(&Lines).write(&document, &mut Vec::new()).unwrap_err();
+    assert_eq!(error.to_string(), "Lines is read and not written");
 }

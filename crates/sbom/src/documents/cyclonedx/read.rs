@@ -7,11 +7,11 @@ use plimsoll_core::{Digest, Limits, Purl};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::write::{CODENAME, LAYER, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
+use super::conventions::{CODENAME, LAYER, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
 use crate::Error;
-use crate::documents::collector::{
-    Claims, Collector, Few, Format, Items, ReadDocument, Root, is_image, joined_version, parsed,
-};
+use crate::documents::collector::{Claims, Collector, is_image};
+use crate::documents::format::ReadDocument;
+use crate::documents::json::{Few, Items, Member, Members, parsed};
 use crate::inventory::{Component, ComponentIndex, Location, OsRelease, OwnerEvidence, SourcePackage};
 use crate::licence::Licence;
 
@@ -106,19 +106,25 @@ struct Property<'a> {
     value: Option<Cow<'a, str>>,
 }
 
-pub(crate) fn read(version: String, root: Root<'_>, limits: &Limits) -> Result<ReadDocument, Error> {
-    let metadata: Option<Metadata<'_>> = root.metadata.map(parsed).transpose()?;
+/// The members that are read.
+pub(super) const MEMBERS: &[Member] = &[
+    Member::Value("bomFormat"),
+    Member::Value("specVersion"),
+    Member::Value("metadata"),
+    Member::Items("components"),
+];
+
+/// Completes `document` by what its members say.
+pub(super) fn read(
+    mut members: Members<'_>,
+    mut document: ReadDocument,
+    limits: &Limits,
+) -> Result<ReadDocument, Error> {
+    let metadata: Option<Metadata<'_>> = members.value("metadata")?;
     let mut collector = Collector::new(limits);
-    let mut document = ReadDocument {
-        format: Format::CycloneDx(version),
-        inventory: crate::Inventory::default(),
-        subject_name: None,
-        subject_digest: None,
-        created: None,
-    };
     let mut subject_is_image = false;
     // A subject may hold components of its own.
-    let mut items = root.components.0;
+    let mut items = members.take_items("components");
     collector.count(items.len())?;
     if let Some(metadata) = metadata {
         document.created = metadata.timestamp.map(Cow::into_owned);
@@ -188,6 +194,21 @@ fn component(collector: &mut Collector, part: &Part<'_>) {
         let index = ComponentIndex(collector.inventory.components.len() - 1);
         collector.owned.push((index, owner, evidence));
     }
+}
+
+/// Joins what Trivy keeps apart.
+pub(crate) fn joined_version(epoch: &str, version: &str, release: &str) -> String {
+    let mut joined = String::new();
+    if !epoch.is_empty() {
+        joined.push_str(epoch);
+        joined.push(':');
+    }
+    joined.push_str(version);
+    if !release.is_empty() {
+        joined.push('-');
+        joined.push_str(release);
+    }
+    joined
 }
 
 /// The properties that mean something here: ours, Trivy's, Syft's.

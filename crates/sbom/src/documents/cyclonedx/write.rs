@@ -1,6 +1,6 @@
-//! CycloneDX 1.6 as JSON.
+//! Writing CycloneDX as JSON.
 //!
-//! Follows ECMA-424. What the format has no place for goes into properties: layers under `plimsoll:`, and what Trivy
+//! What the format has no place for goes into properties: layers under `plimsoll:`, and what Trivy
 //! needs to match operating-system packages under `aquasecurity:trivy:` (it does not read a purl's `upstream`).
 //!
 //! ```json
@@ -11,56 +11,43 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use plimsoll_core::Algorithm;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::Error;
-use crate::document::{Document, Object};
+use super::conventions::{CODENAME, LAYER, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
+use crate::document::Document;
+use crate::documents::object::Object;
 use crate::inventory::{
     Component, ComponentId, ComponentIndex, Inventory, Location, OsRelease, Relationship, RelationshipKind,
     SourcePackage,
 };
 use crate::licence;
 
-/// Property of the subject: `plimsoll:layer:0` = digest and diff ID, apart by a space.
-pub(crate) const LAYER: &str = "plimsoll:layer:";
-/// Property of the document: a problem as JSON.
-pub(crate) const PROBLEM: &str = "plimsoll:problem";
-/// Property of the operating system.
-pub(crate) const CODENAME: &str = "plimsoll:codename";
-/// Properties of a component that another one brought.
-pub(crate) const OWNER: &str = "plimsoll:owner";
-/// How the ownership was established.
-pub(crate) const OWNER_EVIDENCE: &str = "plimsoll:owner:evidence";
-/// What stands before Trivy's own property names.
-pub(crate) const TRIVY: &str = "aquasecurity:trivy:";
-
 const SUBJECT: &str = "Subject";
 const OPERATING_SYSTEM: &str = "OperatingSystem";
 
-/// Writes `document` as CycloneDX 1.6. Equal documents give equal bytes.
-pub fn write_cyclonedx(document: &Document<'_>, out: &mut dyn Write) -> Result<(), Error> {
+/// Writes `document` as CycloneDX of `version`.
+pub(super) fn write(document: &Document<'_>, version: &str, out: &mut dyn Write) -> io::Result<()> {
     let references = document.inventory.identifiers();
-    let mut out = BufWriter::new(out);
-    document.identified("cyclonedx", &mut out, |uuid, out| write(document, &references, uuid, out))?;
-    out.flush()?;
-    Ok(())
+    document
+        .identified("cyclonedx", out, |uuid, out| write_identified(document, version, &references, uuid, out))
 }
 
-fn write(
+fn write_identified(
     document: &Document<'_>,
+    version: &str,
     references: &[ComponentId],
     uuid: &str,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let inventory = document.inventory;
     let mut object = Object::begin(out)?;
-    object.member("$schema", &"http://cyclonedx.org/schema/bom-1.6.schema.json")?;
+    object.member("$schema", &format!("http://cyclonedx.org/schema/bom-{version}.schema.json"))?;
     object.member("bomFormat", &"CycloneDX")?;
-    object.member("specVersion", &"1.6")?;
+    object.member("specVersion", &version)?;
     object.member("serialNumber", &format!("urn:uuid:{uuid}"))?;
     object.member("version", &1)?;
     object.member("metadata", &metadata(document))?;

@@ -7,18 +7,16 @@ use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Digest, Limits, Purl};
 use serde::Deserialize;
 
-use super::write::{BUILT_FROM, FOUND, LAYER, OS, OWNERSHIP, PROBLEM};
+use super::conventions::{BUILT_FROM, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM};
 use crate::Error;
-use crate::documents::collector::{
-    Claims, Collector, Few, Format, List, ReadDocument, Root, is_image, parsed, parsed_or_default,
-};
+use crate::documents::collector::{Claims, Collector, is_image};
+use crate::documents::format::ReadDocument;
+use crate::documents::json::{Few, List, MAX_ITEMS, Member, Members, parsed};
 use crate::inventory::{
     ComponentIndex, Location, OsRelease, OwnerEvidence, Relationship as Related, RelationshipKind,
     SourcePackage,
 };
 use crate::licence::Licence;
-
-const NOASSERTION: &str = "NOASSERTION";
 
 #[derive(Deserialize, Default)]
 struct CreationInfo<'a> {
@@ -109,21 +107,34 @@ struct Layer {
     diff_id: Digest,
 }
 
-pub(crate) fn read(version: String, root: Root<'_>, limits: &Limits) -> Result<ReadDocument, Error> {
+/// The members that are read.
+pub(super) const MEMBERS: &[Member] = &[
+    Member::Value("spdxVersion"),
+    Member::Value("name"),
+    Member::Value("creationInfo"),
+    Member::Value("documentDescribes"),
+    Member::Value("annotations"),
+    Member::Items("packages"),
+    Member::Value("relationships"),
+    Member::Value("hasExtractedLicensingInfos"),
+];
+
+/// Completes `document` by what its members say.
+pub(super) fn read(
+    mut members: Members<'_>,
+    mut document: ReadDocument,
+    limits: &Limits,
+) -> Result<ReadDocument, Error> {
     let mut collector = Collector::new(limits);
-    collector.count(root.packages.0.len())?;
-    let creation: CreationInfo<'_> = parsed_or_default(root.creation_info)?;
-    let annotations: Few<Annotation<'_>> = parsed_or_default(root.annotations)?;
-    let relationships: List<Relationship<'_>, 4_000_000> = parsed_or_default(root.relationships)?;
-    let subjects: Few<Cow<'_, str>> = parsed_or_default(root.document_describes)?;
-    let infos: Few<ExtractedLicence<'_>> = parsed_or_default(root.has_extracted_licensing_infos)?;
-    let mut document = ReadDocument {
-        format: Format::Spdx(version),
-        inventory: crate::Inventory::default(),
-        subject_name: root.name.map(parsed).transpose()?,
-        subject_digest: None,
-        created: creation.created.map(Cow::into_owned),
-    };
+    let packages = members.take_items("packages");
+    collector.count(packages.len())?;
+    let creation: CreationInfo<'_> = members.value_or_default("creationInfo")?;
+    let annotations: Few<Annotation<'_>> = members.value_or_default("annotations")?;
+    let relationships: List<Relationship<'_>, MAX_ITEMS> = members.value_or_default("relationships")?;
+    let subjects: Few<Cow<'_, str>> = members.value_or_default("documentDescribes")?;
+    let infos: Few<ExtractedLicence<'_>> = members.value_or_default("hasExtractedLicensingInfos")?;
+    document.subject_name = members.value("name")?;
+    document.created = creation.created.map(Cow::into_owned);
     collector.inventory.problems.extend(told(&annotations.0, PROBLEM));
 
     let described: Vec<&str> = relationships
@@ -146,7 +157,7 @@ pub(crate) fn read(version: String, root: Root<'_>, limits: &Limits) -> Result<R
 
     let mut subject_is_image = false;
     let mut by_id: HashMap<String, usize> = HashMap::new();
-    for raw in root.packages.0 {
+    for raw in packages {
         let package: Package<'_> = parsed(raw)?;
         let purl = package
             .external_refs

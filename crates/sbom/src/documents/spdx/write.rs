@@ -1,52 +1,36 @@
-//! SPDX 2.3 as JSON.
+//! Writing SPDX as JSON.
 //!
-//! Follows the SPDX specification 2.3 and its JSON schema. Source packages stand in `sourceInfo` as
+//! Source packages stand in `sourceInfo` as
 //! `built package from: glibc 2.36-9`, where Trivy reads them; the purl's `upstream` says the same to Grype. Where a
 //! package was found stands in its `comment`, one line a location, for people and for reading back; layers and problems
 //! are annotations with JSON.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use plimsoll_core::{Algorithm, Digest, Ecosystem, text};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::Error;
-use crate::document::{Document, Object};
+use super::conventions::{BUILT_FROM, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM};
+use crate::document::Document;
+use crate::documents::object::Object;
 use crate::inventory::{Component, ComponentId, ComponentIndex, OsRelease, RelationshipKind};
 use crate::licence::Licence;
-
-/// Annotation of the subject: a layer as JSON.
-pub(crate) const LAYER: &str = "plimsoll:layer ";
-/// Annotation of the document: a problem as JSON.
-pub(crate) const PROBLEM: &str = "plimsoll:problem ";
-/// Annotation of the operating system: its release as JSON.
-pub(crate) const OS: &str = "plimsoll:os ";
-/// Before the name and version of a source package.
-pub(crate) const BUILT_FROM: &str = "built package from: ";
-/// Comment of a relationship: another package brought this one.
-pub(crate) const OWNERSHIP: &str = "ownership-by-file-overlap: ";
-/// Lines of a package's comment: `found in layer 3: usr/lib/…`.
-pub(crate) const FOUND: &str = "found in ";
 
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
 const SUBJECT: &str = "SPDXRef-Subject";
 /// Trivy recognises the operating system by this beginning of the identifier.
 const OPERATING_SYSTEM: &str = "SPDXRef-OperatingSystem";
-const NOASSERTION: &str = "NOASSERTION";
 
-/// Writes `document` as SPDX 2.3. Equal documents give equal bytes.
-pub fn write_spdx(document: &Document<'_>, out: &mut dyn Write) -> Result<(), Error> {
+/// Writes `document` as SPDX of `version`.
+pub(super) fn write(document: &Document<'_>, version: &str, out: &mut dyn Write) -> io::Result<()> {
     let identifiers = document.inventory.identifiers();
     let licenses = unlisted(&document.inventory.components);
-    let mut out = BufWriter::new(out);
-    document.identified("spdx", &mut out, |uuid, out| {
-        Writer { document, identifiers: &identifiers, licenses: &licenses }.write(uuid, out)
-    })?;
-    out.flush()?;
-    Ok(())
+    document.identified("spdx", out, |uuid, out| {
+        Writer { document, version, identifiers: &identifiers, licenses: &licenses }.write(uuid, out)
+    })
 }
 
 /// Licences that the SPDX list does not know, with the identifier that stands for each.
@@ -68,6 +52,7 @@ fn unlisted(components: &[Component]) -> Unlisted<'_> {
 
 struct Writer<'a> {
     document: &'a Document<'a>,
+    version: &'a str,
     identifiers: &'a [ComponentId],
     licenses: &'a Unlisted<'a>,
 }
@@ -127,7 +112,7 @@ impl<'a> Writer<'a> {
     fn write(&self, uuid: &str, out: &mut dyn Write) -> io::Result<()> {
         let inventory = self.document.inventory;
         let mut object = Object::begin(out)?;
-        object.member("spdxVersion", &"SPDX-2.3")?;
+        object.member("spdxVersion", &format!("SPDX-{}", self.version))?;
         object.member("dataLicense", &"CC0-1.0")?;
         object.member("SPDXID", &DOCUMENT)?;
         object.member("name", &self.document.subject.name)?;

@@ -1,0 +1,14 @@
+//! Properties that Plimsoll and Trivy write into CycloneDX where the format has no place for it, read back by the same names.
+
+/// Property of the subject: `plimsoll:layer:0` = digest and diff ID, apart by a space.
+pub(super) const LAYER: &str = "plimsoll:layer:";
+/// Property of the document: a problem as JSON.
+pub(super) const PROBLEM: &str = "plimsoll:problem";
+/// Property of the operating system.
+pub(super) const CODENAME: &str = "plimsoll:codename";
+/// Properties of a component that another one brought.
+pub(super) const OWNER: &str = "plimsoll:owner";
+/// How the ownership was established.
+pub(super) const OWNER_EVIDENCE: &str = "plimsoll:owner:evidence";
+/// What stands before Trivy's own property names.
+pub(super) const TRIVY: &str = "aquasecurity:trivy:";

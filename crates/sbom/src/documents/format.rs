@@ -1,0 +1,153 @@
+//! What a document format is: how it is called, which versions are read and written, and by what it is recognised.
+
+use std::fmt;
+use std::io::{self, BufWriter, Write};
+use std::panic::RefUnwindSafe;
+
+use plimsoll_core::{Digest, Limits};
+
+use super::json::{Member, Members};
+use crate::Error;
+use crate::document::Document;
+use crate::inventory::Inventory;
+
+/// Reads and writes documents of one format. It holds no state, so a panic leaves nothing half done in it.
+pub(crate) trait Format: Send + Sync + RefUnwindSafe {
+    /// Its stable name, as `-o` takes it: `spdx-json`.
+    fn id(&self) -> &'static str;
+
+    /// The name of the standard: `SPDX`.
+    fn name(&self) -> &'static str;
+
+    /// The versions that are read, the oldest first.
+    fn reads(&self) -> &'static [&'static str];
+
+    /// The versions that are written, the default first; none for a format that is only read.
+    fn writes(&self) -> &'static [&'static str];
+
+    /// The members of a JSON document that it is recognised by or reads; none for a format that is not JSON. Two formats
+    /// that read a member of the same name agree on its kind.
+    fn members(&self) -> &'static [Member] {
+        &[]
+    }
+
+    /// Whether a document claims to be of this format, in whatever version. A document that several formats recognise is
+    /// refused, because different readers would read it differently.
+    fn recognises(&self, content: &Content<'_>) -> bool;
+
+    /// Reads a document that it recognised. JSON has been split, and is checked to be strict meanwhile.
+    fn read(&self, content: Content<'_>, limits: &Limits) -> Result<ReadDocument, Error>;
+
+    /// Writes `document` in `version`, which is one of [`Format::writes`]. Equal documents give equal bytes.
+    fn write(&self, document: &Document<'_>, version: &str, out: &mut dyn Write) -> io::Result<()>;
+}
+
+/// The bytes of a document, split as far as their syntax is known without its format.
+pub(crate) enum Content<'a> {
+    /// A JSON object, with the members that formats name.
+    Json(Members<'a>),
+    /// Anything else; it begins with another character than `{`.
+    Text(&'a [u8]),
+}
+
+/// A document format, as users see it.
+#[derive(Clone, Copy)]
+pub struct DocumentFormat(&'static dyn Format);
+
+impl DocumentFormat {
+    pub(crate) const fn new(format: &'static dyn Format) -> Self {
+        Self(format)
+    }
+
+    /// Its stable name, as `-o` takes it: `spdx-json`.
+    pub fn id(self) -> &'static str {
+        self.0.id()
+    }
+
+    /// The name of the standard: `SPDX`.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// The versions that are read, the oldest first.
+    pub fn reads(self) -> &'static [&'static str] {
+        self.0.reads()
+    }
+
+    /// The versions that are written, the default first; none for a format that is only read.
+    pub fn writes(self) -> &'static [&'static str] {
+        self.0.writes()
+    }
+
+    /// Writes `document` in the default version. Equal documents give equal bytes.
+    pub fn write(self, document: &Document<'_>, out: &mut dyn Write) -> Result<(), Error> {
+        let version = self.writes().first().ok_or(Error::OnlyRead { format: self.name() })?;
+        let mut out = BufWriter::new(out);
+        self.0.write(document, version, &mut out)?;
+        out.flush()?;
+        Ok(())
+    }
+}
+
+impl PartialEq for DocumentFormat {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for DocumentFormat {}
+
+impl fmt::Debug for DocumentFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+/// A document and what it says about itself. Nothing of it is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadDocument {
+    /// The name of the standard: `SPDX`.
+    pub format: &'static str,
+    /// The version of the standard: `2.3`.
+    pub version: String,
+    /// What it lists.
+    pub inventory: Inventory,
+    /// The name of its subject.
+    pub subject_name: Option<String>,
+    /// The digest of its subject, where the subject is an image.
+    pub subject_digest: Option<Digest>,
+    /// When it says it was made.
+    pub created: Option<String>,
+}
+
+impl ReadDocument {
+    /// An empty document of `version`, which has to be one that `format` reads.
+    pub(crate) fn new(format: &dyn Format, version: &str) -> Result<Self, Error> {
+        if !format.reads().contains(&version) {
+            return Err(Self::unknown_version(format, version));
+        }
+        Ok(Self {
+            format: format.name(),
+            version: version.to_owned(),
+            inventory: Inventory::default(),
+            subject_name: None,
+            subject_digest: None,
+            created: None,
+        })
+    }
+
+    /// The error for a document of a version that `format` does not read.
+    pub(crate) fn unknown_version(format: &dyn Format, got: &str) -> Error {
+        let got = got.chars().take(40).collect();
+        Error::Version { format: format.name(), got, expected: span(format.reads()) }
+    }
+}
+
+/// `1.4 to 1.7`, or the only one.
+fn span(versions: &[&str]) -> String {
+    match versions {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first, .., last] => format!("{first} to {last}"),
+    }
+}

@@ -1,9 +1,8 @@
 //! All selections of all catalogers as one matcher.
 //!
 //! Every pattern is filed under a part that a path must have literally: the path itself, its last name, its extension or
-//! its directory. So a path costs four look-ups however many patterns there are, and only those found are tried on it. Filters
-//! of how paths begin and end spare most of them.
-//! Almost no file of an image is wanted, and what nobody wants costs nothing else.
+//! its directory. So a path costs four look-ups however many patterns there are, and only the patterns found are tried on
+//! it. Almost no file of an image is wanted: filters of how keys begin and end spare most paths the look-ups as well.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
@@ -20,9 +19,9 @@ pub(crate) struct Matcher {
     names: Table,
     extensions: Table,
     directories: Table,
-    /// How paths end that one of the first three tables can know, and how those begin that the last can.
-    ends: Filter,
-    beginnings: Filter,
+    /// Paths that end otherwise are in none of the first three tables, and those that begin otherwise not in the last.
+    ends: Filter<true>,
+    beginnings: Filter<false>,
     /// Rules that no part of a path leads to: for every executable, and patterns without a literal part.
     executables: Vec<usize>,
     others: Vec<usize>,
@@ -70,33 +69,52 @@ impl Matcher {
         for path in selection.paths {
             let (pattern, index) = (Pattern::new(path), self.rules.len());
             self.rules.push(Rule { purpose, member, pattern: Some(pattern), selection });
-            let (table, key) = match pattern.key() {
-                Key::Path(key) => (&mut self.paths, key),
-                Key::Name(key) => (&mut self.names, key),
-                Key::Extension(key) => (&mut self.extensions, key),
+            match pattern.key() {
+                Key::Path(key) => {
+                    self.ends.add(key.as_bytes());
+                    self.paths.add(key, index);
+                }
+                Key::Name(key) => {
+                    self.ends.add(key.as_bytes());
+                    self.names.add(key, index);
+                }
+                Key::Extension(key) => {
+                    self.ends.add(format!(".{key}").as_bytes());
+                    self.extensions.add(key, index);
+                }
                 Key::Directory(key) => {
-                    self.beginnings.add(key.as_bytes().first_chunk());
+                    self.beginnings.add(format!("{key}/").as_bytes());
                     self.directories.add(key, index);
-                    continue;
                 }
-                Key::Nothing => {
-                    self.others.push(index);
-                    continue;
-                }
-            };
-            self.ends.add(key.as_bytes().last_chunk());
-            table.add(key, index);
+                Key::Nothing => self.others.push(index),
+            }
         }
     }
 
     /// What the file at `path` is wanted for, in rising order. Of one cataloger the first selection that fits counts.
     pub(crate) fn want(&self, path: &str, attributes: Option<Attributes>) -> Vec<Purpose> {
-        let candidates = self.candidates(path, attributes);
-        if candidates.iter().all(|rules| rules.is_empty()) {
-            return Vec::new();
+        match self.lookups(path, attributes) {
+            Lookups { end: false, beginning: false, mode: false } if self.others.is_empty() => Vec::new(),
+            lookups => self.matching(path, attributes, lookups),
         }
+    }
+
+    /// Which look-ups a path is worth.
+    #[inline]
+    fn lookups(&self, path: &str, attributes: Option<Attributes>) -> Lookups {
+        let executable = attributes.is_some_and(|attributes| attributes.mode & 0o111 != 0);
+        Lookups {
+            end: self.ends.passes(path.as_bytes()),
+            beginning: self.beginnings.passes(path.as_bytes()),
+            mode: executable && !self.executables.is_empty(),
+        }
+    }
+
+    // Not inlined, so that a path that nobody wants pays nothing for it.
+    #[inline(never)]
+    fn matching(&self, path: &str, attributes: Option<Attributes>, lookups: Lookups) -> Vec<Purpose> {
         let mut found: Vec<(usize, Purpose)> = Vec::new();
-        for index in candidates.into_iter().flatten() {
+        for index in self.candidates(path, lookups).into_iter().flatten() {
             if let Some(rule) = self.rules.get(*index).filter(|rule| rule.fits(path, attributes)) {
                 found.push((rule.member, rule.purpose));
             }
@@ -107,15 +125,17 @@ impl Matcher {
     }
 
     /// The rules that have to be tried on a path, by what leads to them.
-    fn candidates(&self, path: &str, attributes: Option<Attributes>) -> [&[usize]; 6] {
+    fn candidates(&self, path: &str, lookups: Lookups) -> [&[usize]; 6] {
         let bytes = path.as_bytes();
-        let executable = attributes.is_some_and(|attributes| attributes.mode & 0o111 != 0);
+        let slash = bytes.iter().rposition(|byte| *byte == b'/');
         let mut found: [&[usize]; 6] = [&[]; 6];
         let [of_path, of_name, of_extension, of_directory, of_mode, others] = &mut found;
-        *of_mode = if executable { &self.executables } else { &[] };
+        if lookups.mode {
+            *of_mode = &self.executables;
+        }
         *others = &self.others;
-        if self.ends.passes(bytes.last_chunk()) {
-            let name = bytes.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        if lookups.end {
+            let name = slash.and_then(|slash| bytes.get(slash + 1..)).unwrap_or(bytes);
             let dot = name.iter().rposition(|byte| *byte == b'.');
             *of_path = self.paths.at(bytes);
             *of_name = self.names.at(name);
@@ -123,12 +143,23 @@ impl Matcher {
                 .and_then(|dot| name.get(dot + 1..))
                 .map_or(&[], |extension| self.extensions.at(extension));
         }
-        if self.beginnings.passes(bytes.first_chunk()) {
-            let cut = bytes.iter().rposition(|byte| *byte == b'/');
-            *of_directory = self.directories.at(cut.and_then(|cut| bytes.get(..cut)).unwrap_or_default());
+        if lookups.beginning {
+            *of_directory =
+                self.directories.at(slash.and_then(|slash| bytes.get(..slash)).unwrap_or_default());
         }
         found
     }
+}
+
+/// Which look-ups a path is worth.
+#[derive(Debug, Clone, Copy)]
+struct Lookups {
+    /// Among paths, last names and extensions.
+    end: bool,
+    /// Among directories.
+    beginning: bool,
+    /// Among what is wanted of every executable.
+    mode: bool,
 }
 
 impl Rule {
@@ -162,47 +193,102 @@ impl Table {
     }
 }
 
-/// Pairs of bytes, a bit each, of which a few share one. What passes is looked up.
-struct Filter {
-    pairs: [u64; Self::BITS / 64],
-    /// There is a part that is too short for a pair, so everything passes.
+/// What keys end with (`LAST`) or begin with: a set that may say yes to what is not in it, and never no to what is.
+///
+/// Two bytes of a path say how many are worth hashing. So most paths cost one load, and those that share the two bytes with
+/// a key one product more: `util.py` with `setup.py`.
+struct Filter<const LAST: bool> {
+    /// By a pair of bytes, the lengths of the ends that go with it: bit 0 for 2 bytes, to bit 6 for 8; bit 7 for 16.
+    lengths: [u8; SLOTS],
+    /// A bit for each end, by its hash; a few share one.
+    ends: [u64; SLOTS / 64],
+    /// There is a key that is too short for a pair, so everything passes.
     open: bool,
 }
 
-impl Filter {
-    const BITS: usize = 4096;
-
-    fn bit(pair: [u8; 2]) -> (usize, u64) {
-        let [first, second] = pair.map(usize::from);
-        let bit = (first * 61 + second) % Self::BITS;
-        (bit / 64, 1 << (bit % 64))
-    }
-
-    fn add(&mut self, pair: Option<&[u8; 2]>) {
-        let Some(pair) = pair else {
+impl<const LAST: bool> Filter<LAST> {
+    fn add(&mut self, key: &[u8]) {
+        let Some(pair) = Self::end::<2>(key) else {
             self.open = true;
             return;
         };
-        let (word, bit) = Self::bit(*pair);
-        if let Some(word) = self.pairs.get_mut(word) {
-            *word |= bit;
+        // The longest that the key has tells it from most paths.
+        let length = match key.len() {
+            16.. => 7,
+            length => length.min(8) - 2,
+        };
+        let hash = Self::hash(key, length);
+        if let Some(lengths) = self.lengths.get_mut(slot(pair)) {
+            *lengths |= 1 << length;
+        }
+        if let Some(word) = self.ends.get_mut(hash / 64) {
+            *word |= 1 << (hash % 64);
         }
     }
 
-    fn passes(&self, pair: Option<&[u8; 2]>) -> bool {
-        let passes = |pair| {
-            let (word, bit) = Self::bit(pair);
-            self.pairs.get(word).is_some_and(|word| word & bit != 0)
+    #[inline]
+    fn passes(&self, path: &[u8]) -> bool {
+        let lengths = Self::end::<2>(path).and_then(|pair| self.lengths.get(slot(pair)).copied());
+        self.open || lengths.is_some_and(|lengths| lengths != 0 && self.has_end(path, lengths))
+    }
+
+    fn has_end(&self, path: &[u8], mut lengths: u8) -> bool {
+        while lengths != 0 {
+            let hash = Self::hash(path, lengths.trailing_zeros() as usize);
+            if self.ends.get(hash / 64).is_some_and(|word| word >> (hash % 64) & 1 != 0) {
+                return true;
+            }
+            lengths &= lengths - 1;
+        }
+        false
+    }
+
+    /// The hash of the end of the length that has this bit. A path that is shorter gets some hash.
+    fn hash(bytes: &[u8], length: usize) -> usize {
+        let (near, far) = if length < 7 {
+            (Self::word(bytes) & u64::MAX >> (48 - 8 * length), 0)
+        } else {
+            let rest = bytes.len().saturating_sub(8);
+            (
+                Self::word(bytes),
+                Self::word(if LAST { bytes.get(..rest) } else { bytes.get(8..) }.unwrap_or_default()),
+            )
         };
-        self.open || pair.copied().is_some_and(passes)
+        let mixed = (near ^ far.wrapping_mul(PI)).wrapping_mul(GOLDEN) >> 52;
+        usize::try_from(mixed).unwrap_or_default() % SLOTS
+    }
+
+    /// Eight bytes, the outermost in the lowest place; zeros where there are fewer.
+    fn word(bytes: &[u8]) -> u64 {
+        match Self::end::<8>(bytes) {
+            Some(end) if LAST => u64::from_be_bytes(end),
+            Some(end) => u64::from_le_bytes(end),
+            None if LAST => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+            None => bytes.iter().rfold(0, |word, byte| word << 8 | u64::from(*byte)),
+        }
+    }
+
+    fn end<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
+        if LAST { bytes.last_chunk().copied() } else { bytes.first_chunk().copied() }
     }
 }
 
-impl Default for Filter {
+fn slot(pair: [u8; 2]) -> usize {
+    let [first, second] = pair.map(usize::from);
+    (first * 61 + second) % SLOTS
+}
+
+impl<const LAST: bool> Default for Filter<LAST> {
     fn default() -> Self {
-        Self { pairs: [0; Self::BITS / 64], open: false }
+        Self { lengths: [0; SLOTS], ends: [0; SLOTS / 64], open: false }
     }
 }
+
+const SLOTS: usize = 4096;
+
+// Odd constants without a pattern: digits of the golden ratio and of pi.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+const PI: u64 = 0x2437_54a8_885a_308d;
 
 fn number(bytes: &[u8]) -> u64 {
     let word = |bytes: &[u8]| bytes.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
@@ -210,9 +296,7 @@ fn number(bytes: &[u8]) -> u64 {
         (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
         _ => (word(bytes), 0),
     };
-    // Odd constants without a pattern: digits of the golden ratio and of pi.
-    let mixed = (first ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        ^ last.wrapping_mul(0x2437_54a8_885a_308d);
+    let mixed = (first ^ bytes.len() as u64).wrapping_mul(GOLDEN) ^ last.wrapping_mul(PI);
     mixed ^ mixed >> 29
 }
 
@@ -232,7 +316,7 @@ impl Hasher for Mixed {
     }
 
     fn write_u64(&mut self, number: u64) {
-        self.0 = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = number.wrapping_mul(GOLDEN);
     }
 }
 

@@ -103,7 +103,8 @@ fn sixty() -> Matcher {
 
 /// How many patterns are tried on a path.
 fn tried(matcher: &Matcher, path: &str) -> usize {
-    matcher.candidates(path, Some(file(10, 0o644))).iter().map(|rules| rules.len()).sum()
+    let lookups = matcher.lookups(path, Some(file(10, 0o644)));
+    matcher.candidates(path, lookups).iter().map(|rules| rules.len()).sum()
 }
 
 #[test]
@@ -122,4 +123,73 @@ fn a_path_that_nobody_wants_is_tried_on_no_pattern_however_many_there_are() {
     }
     assert_eq!(tried(&matcher, "srv/package1.lock"), 1);
     assert!(matcher.others.is_empty());
+}
+
+/// Patterns of the files that package managers leave, of all lengths of a key.
+const PATTERNS: &[&str] = &[
+    "**/package-lock.json",
+    "**/go.mod",
+    "**/pom.xml",
+    "**/setup.py",
+    "**/*.jar",
+    "**/*.so",
+    "**/*.R",
+    "**/*.dist-info/METADATA",
+    "**/node_modules/*/package.json",
+    "**/*.spdx.json",
+    "**/opam",
+    "**/x",
+    "usr/lib/sysimage/rpm/*",
+    "nix/store/*",
+    "var/lib/dpkg/info/*.md5sums",
+    "var/lib/pacman/local/*/desc",
+    "lib/apk/db/installed",
+    "db/*",
+    "a",
+];
+
+fn of_patterns(patterns: &'static [&'static str]) -> Matcher {
+    let selections: Vec<Selection> = patterns.chunks(1).map(|pattern| Selection::whole(pattern, 1)).collect();
+    let members: Vec<Looks> =
+        selections.into_iter().map(|selection| Looks(Vec::leak(vec![selection]))).collect();
+    let members: Vec<&dyn Cataloger> = members.iter().map(|member| member as &dyn Cataloger).collect();
+    Matcher::new(&members, |_| true)
+}
+
+#[test]
+fn filters_lose_nothing_that_a_pattern_matches() {
+    // `a`, `x` and `.R` are too short for a filter, and so is what is looked for with them.
+    for patterns in [PATTERNS, &PATTERNS[..6], &PATTERNS[7..11], &PATTERNS[12..17]] {
+        let matcher = of_patterns(patterns);
+        for pattern in PATTERNS {
+            for filling in ["", "x", "a.b", "long-name_1.2.3"] {
+                for front in ["", "a/", "usr/lib/", "var/lib/dpkg/info/"] {
+                    let path = pattern.replace("**/", front).replace('*', filling);
+                    let expected: Vec<u16> = (0_u16..)
+                        .zip(patterns)
+                        .filter(|(_, pattern)| Pattern::new(pattern).matches(&path))
+                        .map(|(number, _)| number)
+                        .collect();
+                    let found: Vec<u16> =
+                        matcher.want(&path, None).into_iter().map(|purpose| purpose.0).collect();
+                    assert_eq!(found, expected, "{path}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_begins_or_ends_a_little_like_a_wanted_path_costs_no_look_up() {
+    let matcher = of_patterns(&[
+        "**/setup.py",
+        "**/*.jar",
+        "**/package.json",
+        "var/lib/dpkg/info/*.md5sums",
+        "usr/lib/sysimage/rpm/*",
+    ]);
+    for path in ["app/util.py", "app/jar", "app/tsconfig.json", "var/lib/apt/lists/x", "usr/lib/libc.so.6"] {
+        let lookups = matcher.lookups(path, Some(file(10, 0o644)));
+        assert!(!lookups.end && !lookups.beginning, "{path}: {lookups:?}");
+    }
 }

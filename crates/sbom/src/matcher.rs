@@ -70,24 +70,20 @@ impl Matcher {
             let (pattern, index) = (Pattern::new(path), self.rules.len());
             self.rules.push(Rule { purpose, member, pattern: Some(pattern), selection });
             match pattern.key() {
-                Key::Path(key) => {
-                    self.ends.add(key.as_bytes());
-                    self.paths.add(key, index);
-                }
-                Key::Name(key) => {
-                    self.ends.add(key.as_bytes());
-                    self.names.add(key, index);
-                }
-                Key::Extension(key) => {
-                    self.ends.add(format!(".{key}").as_bytes());
-                    self.extensions.add(key, index);
-                }
+                Key::Path(key) => self.paths.add(key, index),
+                Key::Name(key) => self.names.add(key, index),
+                Key::Extension(key) => self.extensions.add(key, index),
                 Key::Directory(key) => {
                     self.beginnings.add(format!("{key}/").as_bytes());
                     self.directories.add(key, index);
+                    continue;
                 }
-                Key::Nothing => self.others.push(index),
+                Key::Nothing => {
+                    self.others.push(index);
+                    continue;
+                }
             }
+            self.ends.add(pattern.suffix().as_bytes());
         }
     }
 
@@ -201,7 +197,7 @@ struct Filter<const LAST: bool> {
     /// By a pair of bytes, the lengths of the ends that go with it: bit 0 for 2 bytes, to bit 6 for 8; bit 7 for 16.
     lengths: [u8; SLOTS],
     /// A bit for each end, by its hash; a few share one.
-    ends: [u64; SLOTS / 64],
+    ends: [u64; END_BITS / 64],
     /// There is a key that is too short for a pair, so everything passes.
     open: bool,
 }
@@ -254,8 +250,8 @@ impl<const LAST: bool> Filter<LAST> {
                 Self::word(if LAST { bytes.get(..rest) } else { bytes.get(8..) }.unwrap_or_default()),
             )
         };
-        let mixed = (near ^ far.wrapping_mul(PI)).wrapping_mul(GOLDEN) >> 52;
-        usize::try_from(mixed).unwrap_or_default() % SLOTS
+        let mixed = (near ^ far.wrapping_mul(PI)).wrapping_mul(GOLDEN) >> 50;
+        usize::try_from(mixed).unwrap_or_default() % END_BITS
     }
 
     /// Eight bytes, the outermost in the lowest place; zeros where there are fewer.
@@ -280,11 +276,14 @@ fn slot(pair: [u8; 2]) -> usize {
 
 impl<const LAST: bool> Default for Filter<LAST> {
     fn default() -> Self {
-        Self { lengths: [0; SLOTS], ends: [0; SLOTS / 64], open: false }
+        Self { lengths: [0; SLOTS], ends: [0; END_BITS / 64], open: false }
     }
 }
 
+/// Pairs of bytes are told apart by these.
 const SLOTS: usize = 4096;
+/// Some 200 keys leave one in eighty set.
+const END_BITS: usize = 1 << 14;
 
 // Odd constants without a pattern: digits of the golden ratio and of pi.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

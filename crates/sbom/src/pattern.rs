@@ -53,6 +53,11 @@ impl Pattern {
         literal.rsplit_once('.').map_or(Key::Nothing, |(_, extension)| Key::Extension(extension))
     }
 
+    /// What every path that matches ends with.
+    pub(crate) fn suffix(&self) -> &'static str {
+        self.text.rsplit(['*', '?']).next().unwrap_or_default()
+    }
+
     pub(crate) fn matches(&self, path: &str) -> bool {
         let (mut names, mut patterns) = (path.rsplit('/'), self.text.rsplit('/'));
         loop {
@@ -116,6 +121,19 @@ mod tests {
             ("opt/*/release", "opt/app/release", true),
         ] {
             assert_eq!(Pattern::new(pattern).matches(path), expected, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn what_follows_the_last_wildcard_ends_every_path() {
+        for (pattern, suffix) in [
+            ("etc/os-release", "etc/os-release"),
+            ("**/go.mod", "go.mod"),
+            ("**/*.spdx.json", ".spdx.json"),
+            ("**/node_modules/*/package.json", "/package.json"),
+            ("nix/store/*", ""),
+        ] {
+            assert_eq!(Pattern::new(pattern).suffix(), suffix, "{pattern}");
         }
     }
 

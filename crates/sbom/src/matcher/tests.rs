@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Fact, Need};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
 
 use super::*;
 use crate::cataloger::{File, Room};
@@ -125,7 +128,7 @@ fn a_path_that_nobody_wants_is_tried_on_no_pattern_however_many_there_are() {
     assert!(matcher.others.is_empty());
 }
 
-/// Patterns of the files that package managers leave, of all lengths of a key.
+/// Patterns of the files that package managers leave, of all lengths of a key. The first are long enough for a filter.
 const PATTERNS: &[&str] = &[
     "**/package-lock.json",
     "**/go.mod",
@@ -133,62 +136,88 @@ const PATTERNS: &[&str] = &[
     "**/setup.py",
     "**/*.jar",
     "**/*.so",
-    "**/*.R",
     "**/*.dist-info/METADATA",
     "**/node_modules/*/package.json",
     "**/*.spdx.json",
     "**/opam",
-    "**/x",
     "usr/lib/sysimage/rpm/*",
     "nix/store/*",
     "var/lib/dpkg/info/*.md5sums",
     "var/lib/pacman/local/*/desc",
     "lib/apk/db/installed",
     "db/*",
+    "**/*.R",
+    "**/x",
+    "**/*lib*",
     "a",
 ];
+const LONG: usize = 16;
 
-fn of_patterns(patterns: &'static [&'static str]) -> Matcher {
-    let selections: Vec<Selection> = patterns.chunks(1).map(|pattern| Selection::whole(pattern, 1)).collect();
-    let members: Vec<Looks> =
-        selections.into_iter().map(|selection| Looks(Vec::leak(vec![selection]))).collect();
+/// A cataloger for each list, with a selection for each pattern.
+fn compile(members: &[Vec<&'static str>]) -> Matcher {
+    let members: Vec<Looks> = members
+        .iter()
+        .map(|patterns| {
+            let selections = patterns.iter().map(|pattern| Selection::whole(Vec::leak(vec![*pattern]), 1));
+            Looks(Vec::leak(selections.collect()))
+        })
+        .collect();
     let members: Vec<&dyn Cataloger> = members.iter().map(|member| member as &dyn Cataloger).collect();
     Matcher::new(&members, |_| true)
 }
 
-#[test]
-fn filters_lose_nothing_that_a_pattern_matches() {
-    // `a`, `x` and `.R` are too short for a filter, and so is what is looked for with them.
-    for patterns in [PATTERNS, &PATTERNS[..6], &PATTERNS[7..11], &PATTERNS[12..17]] {
-        let matcher = of_patterns(patterns);
+/// What a path is wanted for when each pattern is tried on it: of each of the members the first that matches.
+fn naive(members: &[Vec<&'static str>], path: &str) -> Vec<u16> {
+    let mut numbers = 0_u16..;
+    let mut wanted = Vec::new();
+    for patterns in members {
+        let fitting: Vec<u16> = patterns
+            .iter()
+            .zip(numbers.by_ref())
+            .filter(|(pattern, _)| Pattern::new(pattern).matches(path))
+            .map(|(_, number)| number)
+            .collect();
+        wanted.extend(fitting.first());
+    }
+    wanted
+}
+proptest! {
+    // Without the short ones (`a`, `x`, `.R`) in most cases, as those switch the filters off.
+    #[test]
+    fn selects_what_trying_each_pattern_selects(
+        members in vec(vec(prop_oneof![9 => select(&PATTERNS[..LONG]), 1 => select(PATTERNS)], 1..4), 0..12),
+        filling in "[a-z._-]{0,12}",
+        front in select(&["", "a/", "usr/lib/", "var/lib/dpkg/info/"][..]),
+        behind in prop_oneof![9 => Just(String::new()), 1 => "[a-z./]{1,2}"],
+    ) {
+        let matcher = compile(&members);
         for pattern in PATTERNS {
-            for filling in ["", "x", "a.b", "long-name_1.2.3"] {
-                for front in ["", "a/", "usr/lib/", "var/lib/dpkg/info/"] {
-                    let path = pattern.replace("**/", front).replace('*', filling);
-                    let expected: Vec<u16> = (0_u16..)
-                        .zip(patterns)
-                        .filter(|(_, pattern)| Pattern::new(pattern).matches(&path))
-                        .map(|(number, _)| number)
-                        .collect();
-                    let found: Vec<u16> =
-                        matcher.want(&path, None).into_iter().map(|purpose| purpose.0).collect();
-                    assert_eq!(found, expected, "{path}");
-                }
-            }
+            let path = pattern.replace("**/", front).replace('*', &filling) + &behind;
+            let found: Vec<u16> = matcher.want(&path, None).into_iter().map(|purpose| purpose.0).collect();
+            prop_assert_eq!(found, naive(&members, &path), "{}", path);
         }
     }
 }
 
 #[test]
 fn what_begins_or_ends_a_little_like_a_wanted_path_costs_no_look_up() {
-    let matcher = of_patterns(&[
+    let matcher = compile(&[vec![
         "**/setup.py",
         "**/*.jar",
         "**/package.json",
+        "**/*.spdx.json",
+        "**/*.dist-info/METADATA",
         "var/lib/dpkg/info/*.md5sums",
         "usr/lib/sysimage/rpm/*",
-    ]);
-    for path in ["app/util.py", "app/jar", "app/tsconfig.json", "var/lib/apt/lists/x", "usr/lib/libc.so.6"] {
+    ]]);
+    for path in [
+        "app/util.py",
+        "app/jar",
+        "app/tsconfig.json",
+        "app/METADATA",
+        "var/lib/apt/lists/x",
+        "usr/lib/libc.so.6",
+    ] {
         let lookups = matcher.lookups(path, Some(file(10, 0o644)));
         assert!(!lookups.end && !lookups.beginning, "{path}: {lookups:?}");
     }

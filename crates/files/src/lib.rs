@@ -4,9 +4,12 @@
 //! target, `fsync` of the folder. Anything less can leave an empty or torn file after a power failure, because a rename
 //! may reach the disk before the data does.
 //!
+//! Only regular files are replaced. [`stream`] opens what is written into instead: devices, pipes, `/dev/stdout`.
+//!
 //! [`read`] reads a file that somebody named, within a limit. [`cache`] keeps what can be fetched again: bounded, and not durable.
 
 pub mod cache;
+mod stream;
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
@@ -14,6 +17,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Classify, Kind, LimitExceeded};
+
+pub use stream::stream;
 
 /// Who may read the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +70,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// What was to be replaced is not a regular file.
+    #[error("cannot replace {}: got {got}, expected a regular file", path.display())]
+    NotRegular {
+        /// The path.
+        path: PathBuf,
+        /// What stands there.
+        got: &'static str,
+    },
 }
 
 impl Classify for Error {
@@ -73,7 +86,7 @@ impl Classify for Error {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Io { .. } | Self::Shared { .. } => Kind::Failed,
             Self::Limit(_) => Kind::Usage,
-            Self::Exists { .. } => Kind::Conflict,
+            Self::Exists { .. } | Self::NotRegular { .. } => Kind::Conflict,
         }
     }
 
@@ -86,6 +99,7 @@ impl Classify for Error {
             Self::Shared { path, .. } => {
                 Some(format!("chmod go-w {}, or choose another folder", path.display()))
             }
+            Self::NotRegular { .. } => Some("choose another name".to_owned()),
             Self::Io { .. } | Self::Limit(_) => None,
         }
     }
@@ -108,11 +122,13 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 }
 
 /// Replaces the file at `path` by what `write` produces. When `write` fails, nothing changes and nothing is left behind.
+/// Anything else that stands there, such as a device, is refused before anything is written.
 pub fn replace_with(
     path: &Path,
     mode: Mode,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Error> {
+    stream::replaceable(path)?;
     let temporary = written(path, mode, write)?;
     let folder = folder_of(path);
     temporary.persist(path).map_err(|e| Error::Io {

@@ -98,19 +98,29 @@ impl Console {
     }
 }
 
-/// Writes a result: to `file`, whole or not at all, or to standard output.
+/// Writes a result: to `file`, whole or not at all, or to standard output. A device or a pipe is written into.
 pub(crate) fn emit(
     file: Option<&Path>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    if let Some(path) = file {
-        return Ok(plimsoll_files::replace_with(path, plimsoll_files::Mode::Public, write)?);
+    let Some(path) = file else { return pour(io::stdout().lock(), "standard output", write) };
+    match plimsoll_files::stream(path)? {
+        Some(stream) => pour(stream, path.display(), write),
+        None => Ok(plimsoll_files::replace_with(path, plimsoll_files::Mode::Public, write)?),
     }
-    let mut out = BufWriter::new(io::stdout().lock());
+}
+
+/// Writes into something that cannot be replaced.
+fn pour(
+    stream: impl Write,
+    name: impl Display,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let mut out = BufWriter::new(stream);
     match write(&mut out).and_then(|()| out.flush()) {
         // Whoever reads has seen enough; that is no failure of ours.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Failure::new(Kind::Failed, format!("cannot write to standard output: {error}"))),
+        Err(error) => Err(Failure::new(Kind::Failed, format!("cannot write to {name}: {error}"))),
         Ok(()) => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ use crate::args::attest::{Attest, Said, Upload};
 use crate::commands::place::{self, Place};
 use crate::commands::predicate::Form;
 use crate::failure::{Exit, Failure};
-use crate::output::Console;
+use crate::output::{self, Console};
 use crate::settings::{self, Signing};
 
 pub(super) fn run(arguments: &Attest, limits: &Limits, console: Console) -> Result<Exit, Failure> {
@@ -67,9 +67,7 @@ pub(super) fn one_file_for_one_image(upload: &Upload, images: usize) -> Result<(
 /// Writes the bundle where `--bundle` says.
 pub(super) fn keep(upload: &Upload, bundle: &[u8]) -> Result<(), Failure> {
     match &upload.bundle {
-        Some(path) => {
-            Ok(plimsoll_files::replace_with(path, plimsoll_files::Mode::Public, |out| out.write_all(bundle))?)
-        }
+        Some(path) => output::emit(Some(path), |out| out.write_all(bundle)),
         None => Ok(()),
     }
 }

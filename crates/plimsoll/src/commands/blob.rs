@@ -5,7 +5,6 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use plimsoll_core::{Digest, Kind, Limits};
-use plimsoll_files::Mode;
 use plimsoll_keys::FileDigests;
 use plimsoll_signing::Content;
 use plimsoll_verify::{
@@ -64,7 +63,7 @@ pub(super) fn sign(arguments: &SignBlob, limits: &Limits, console: Console) -> R
     let bundle = signing.sign(Content::File(&digests), limits)?;
     if let Some(path) = &arguments.output_signature {
         let signature = signature_of(&bundle)?;
-        plimsoll_files::replace_with(path, Mode::Public, |out| out.write_all(signature.as_bytes()))?;
+        output::emit(Some(path), |out| out.write_all(signature.as_bytes()))?;
     }
     output::emit(arguments.bundle.as_deref(), |out| out.write_all(&bundle))?;
     let (name, who) = (arguments.file.display(), signing.describe());

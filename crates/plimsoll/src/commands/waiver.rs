@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 use plimsoll_core::{Digest, Kind, Limits, Timestamp, clock};
-use plimsoll_files::Mode;
 use plimsoll_judge::documents::{self, beside, is_bundle, waiver_files};
 use plimsoll_judge::{Roots, Ruleset};
 use plimsoll_policy::{
@@ -125,7 +124,7 @@ fn sign(arguments: &Sign, limits: &Limits, console: Console) -> Result<Exit, Fai
     let signing = Signing::new(&arguments.signing, &settings::key_access(&arguments.network)?, console)?;
     let bundle = signing.sign(Content::Statement(&statement), limits)?;
     let target = arguments.file.output_file.clone().unwrap_or_else(|| beside(&arguments.waiver));
-    plimsoll_files::replace_with(&target, Mode::Public, |out| out.write_all(&bundle))?;
+    output::emit(Some(&target), |out| out.write_all(&bundle))?;
     console.say(format_args!(
         "signed waiver {} until {} with {}; wrote {}",
         waiver.name(),

@@ -26,6 +26,7 @@ mod identities;
 mod keys;
 mod limits;
 mod names;
+mod output_file;
 mod platforms;
 mod provenance;
 mod registry_flags;

@@ -46,7 +46,7 @@ pub struct Collection<'a> {
     /// The policies that will be applied: they say what is needed.
     pub policies: &'a [UnderPolicy<'a>],
     /// Where signatures are kept, if that is not where the image is.
-    pub apart: Option<&'a dyn Source>,
+    pub evidence_repository: Option<&'a dyn Source>,
     /// The advisory database, opened once for all subjects, or why it cannot be used.
     pub database: &'a Result<Database, plimsoll_vuln::Error>,
     /// What counts as now.

@@ -25,7 +25,7 @@ pub(crate) fn signatures(
         let reason = "no rule of the policy needs signatures".to_owned();
         return Signatures::Unavailable { reason }.into();
     }
-    let source = collection.apart.unwrap_or(source);
+    let source = collection.evidence_repository.unwrap_or(source);
     let (limits, now) = (collection.layers.limits(), collection.now);
     let subjects: Vec<Digest> = [Some(digests.manifest), digests.index].into_iter().flatten().collect();
     let mut search = Search::new(source, &subjects, limits);

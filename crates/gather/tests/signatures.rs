@@ -90,7 +90,7 @@ impl World {
             requested: "app",
             platform: None,
             policies,
-            apart: None,
+            evidence_repository: None,
             database: &database,
             now: now(),
             layers: &layers,

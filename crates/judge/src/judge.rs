@@ -97,7 +97,8 @@ impl Judge {
             .collect();
         let waivers = WaiverDocument::accepted(&inputs.waivers, &policies, request.now, &access.limits)?;
         let repository = &request.evidence_repository;
-        let elsewhere = repository.as_ref().map(|reference| open_registry(reference, &access)).transpose()?;
+        let evidence_repository =
+            repository.as_ref().map(|reference| open_registry(reference, &access)).transpose()?;
         let opened = open(&subject, &access)?;
         let evidence = evidence(
             &opened,
@@ -105,7 +106,7 @@ impl Judge {
                 requested: &request.subject,
                 platform: request.platform.as_ref(),
                 policies: &policies,
-                apart: elsewhere.as_ref().map(|registry| registry as &dyn Source),
+                evidence_repository: evidence_repository.as_ref().map(|registry| registry as &dyn Source),
                 database: &inputs.database,
                 now: request.now,
                 layers: &self.layers,

@@ -14,7 +14,7 @@ pub(super) use crate::settings::access;
 pub(super) struct Place {
     pub(super) store: Box<dyn Store>,
     /// Where the evidence lies, if it is another repository.
-    pub(super) elsewhere: Option<Box<dyn Store>>,
+    pub(super) evidence_repository: Option<Box<dyn Store>>,
     pub(super) subject: Subject,
     limits: Limits,
 }
@@ -84,13 +84,13 @@ impl Place {
                     .with_hint("push it to a registry or unpack it into an OCI layout first"));
             }
         };
-        let elsewhere = evidence_repository(repository, &subject, access)?;
-        Ok(Self { store, elsewhere, subject, limits: access.limits.clone() })
+        let evidence_repository = evidence_repository(repository, &subject, access)?;
+        Ok(Self { store, evidence_repository, subject, limits: access.limits.clone() })
     }
 
     /// Where what is attached to the image lies.
     pub(super) fn evidence(&self) -> &dyn Store {
-        self.elsewhere.as_deref().unwrap_or(self.store.as_ref())
+        self.evidence_repository.as_deref().unwrap_or(self.store.as_ref())
     }
 
     /// As [`Self::targets`], but a digest that the subject names itself is taken at its word: nobody needs to be asked.

@@ -60,9 +60,11 @@ fn transfer(
         }
         _ => None,
     };
-    let Place { store, elsewhere, subject, .. } = place;
-    let (source, elsewhere): (Box<dyn Source>, Option<Box<dyn Store>>) = (store, elsewhere);
-    let evidence = elsewhere.map(|store| -> Arc<dyn Source> { Arc::from(store as Box<dyn Source>) });
+    let Place { store, evidence_repository, subject, .. } = place;
+    let (source, evidence_repository): (Box<dyn Source>, Option<Box<dyn Store>>) =
+        (store, evidence_repository);
+    let evidence =
+        evidence_repository.map(|store| -> Arc<dyn Source> { Arc::from(store as Box<dyn Source>) });
     let transfer = Transfer {
         source: Arc::from(source),
         evidence,

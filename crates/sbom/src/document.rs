@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 
 use plimsoll_core::{Algorithm, Digest, Hasher, Purl, Timestamp};
-use sha1::{Digest as _, Sha1};
+use uuid::Uuid;
 
 use crate::inventory::Inventory;
 
@@ -81,19 +81,7 @@ impl Document<'_> {
 
 /// UUID of version 5 in the namespace of URLs.
 fn uuid_v5(url: &str) -> String {
-    const URL: [u8; 16] =
-        [0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8];
-    let hash: [u8; 20] = Sha1::new().chain_update(URL).chain_update(url).finalize().into();
-    let [bytes @ .., _, _, _, _] = hash;
-    let bits = u128::from_be_bytes(bytes) & !(0xf << 76 | 0b11 << 62) | 5 << 76 | 0b10 << 62;
-    let [a, b, c, d] = [96, 80, 64, 48].map(|shift| bits >> shift & 0xffff_ffff);
-    format!(
-        "{a:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        b & 0xffff,
-        c & 0xffff,
-        d & 0xffff,
-        bits & 0xffff_ffff_ffff
-    )
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, url.as_bytes()).to_string()
 }
 
 struct Hashing(Hasher);

@@ -97,7 +97,7 @@ pub struct Memory {
 impl Memory {
     /// Stores `bytes`, and returns the descriptor that fits them.
     pub fn put(&mut self, media_type: &str, bytes: &[u8]) -> Descriptor {
-        let descriptor = Descriptor::of(media_type, bytes);
+        let descriptor = Descriptor::for_bytes(media_type, bytes);
         self.objects.insert(descriptor.digest, bytes.to_vec());
         descriptor
     }

@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use plimsoll_core::{Digest, Ecosystem, Timestamp};
 use plimsoll_fuzz::{documents, scratch};
 use plimsoll_sbom::read;
-use plimsoll_vuln::database::{About, OverlayWriter, Writer, file_path, overlays_path};
+use plimsoll_vuln::database::{FeedDescription, OverlayWriter, Writer, file_path, overlays_path};
 use plimsoll_vuln::{Database, ScanSettings, scan};
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 /// Sound files of both kinds, for the one that the input is not.
 static EMPTY: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {
-    let about = About {
+    let about = FeedDescription {
         id: "x".into(),
         publisher: "X".into(),
         as_of: Timestamp::UNIX_EPOCH,

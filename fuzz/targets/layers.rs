@@ -86,7 +86,7 @@ fn plain(bytes: &[u8], limits: &Limits) -> Option<Vec<u8>> {
 }
 
 fn image(layers: Vec<Layer>) -> Image {
-    let placeholder = Descriptor::of(PLAIN, b"");
+    let placeholder = Descriptor::for_bytes(PLAIN, b"");
     Image {
         manifest: placeholder.clone(),
         platform: Platform::new("linux", "amd64"),

@@ -91,7 +91,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         assert!(referrers.descriptors.len() <= 16 * limits.referrers + limits.index_entries);
     }
     let _ = artifact::load(&registry, &top, &limits);
-    let blob = Descriptor::of("application/octet-stream", b"blob");
+    let blob = Descriptor::for_bytes("application/octet-stream", b"blob");
     if let Ok(stream) = registry.blob(&blob) {
         let mut read = Vec::new();
         let _ = stream.take(1 << 20).read_to_end(&mut read);

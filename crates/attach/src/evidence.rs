@@ -214,7 +214,7 @@ enum LayerKind {
 }
 
 impl LayerKind {
-    fn of(layer: &Descriptor) -> Option<Self> {
+    fn from_layer(layer: &Descriptor) -> Option<Self> {
         match layer.media_type.as_str() {
             SIMPLE_SIGNING => Some(Self::Signature),
             DSSE_ENVELOPE => Some(Self::Attestation),
@@ -448,7 +448,7 @@ fn layers_of(
         return Ok(Err(SkipReason::OtherSubject { got: refers_to }));
     }
     Ok(match manifest.layers.as_slice() {
-        [layer] => match LayerKind::of(layer) {
+        [layer] => match LayerKind::from_layer(layer) {
             Some(kind) => Ok(vec![(layer.clone(), kind)]),
             None => Err(SkipReason::OtherArtifact { media_type: layer.media_type.clone() }),
         },
@@ -474,7 +474,7 @@ fn older_layers(descriptor: &Descriptor, bytes: &[u8], limits: &Limits) -> Resul
 }
 
 fn older_kind(layer: &Descriptor) -> Option<(Descriptor, LayerKind)> {
-    LayerKind::of(layer).filter(|kind| *kind != LayerKind::Bundle).map(|kind| (layer.clone(), kind))
+    LayerKind::from_layer(layer).filter(|kind| *kind != LayerKind::Bundle).map(|kind| (layer.clone(), kind))
 }
 
 fn parsed(

@@ -174,7 +174,7 @@ impl<S: Source> Source for LayoutStore<S> {
 
 impl<S: Source> Store for LayoutStore<S> {
     fn put_blob(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error> {
-        let descriptor = Descriptor::of(media_type, bytes);
+        let descriptor = Descriptor::for_bytes(media_type, bytes);
         self.write(&descriptor.digest, bytes).map_err(|error| *error)?;
         Ok(descriptor)
     }
@@ -204,7 +204,7 @@ impl<S: Source> Store for LayoutStore<S> {
         media_type: &str,
         manifest: &[u8],
     ) -> Result<Descriptor, Error> {
-        let mut entry = Descriptor::of(media_type, manifest);
+        let mut entry = Descriptor::for_bytes(media_type, manifest);
         self.write(&entry.digest, manifest).map_err(|error| *error)?;
         if let Some(name) = name {
             // A digest is no name: the entry is listed without one.
@@ -217,7 +217,7 @@ impl<S: Source> Store for LayoutStore<S> {
     }
 
     fn attach(&self, media_type: &str, manifest: &[u8]) -> Result<Descriptor, Error> {
-        let mut entry = Descriptor::of(media_type, manifest);
+        let mut entry = Descriptor::for_bytes(media_type, manifest);
         let what = format!("manifest {}", entry.digest);
         let subject = match parse(manifest, media_type, &what, &self.limits)? {
             Document::Manifest(parsed) => {

@@ -74,14 +74,14 @@ pub fn attach_bundle(
     let manifest = Manifest {
         schema_version: 2,
         media_type: media::OCI_MANIFEST,
-        config: Object { artifact_type: Some(BUNDLE_V0_3), ..Object::of(&config, media::OCI_EMPTY) },
-        layers: [Object::of(&layer, BUNDLE_V0_3)],
+        config: Object { artifact_type: Some(BUNDLE_V0_3), ..Object::new(&config, media::OCI_EMPTY) },
+        layers: [Object::new(&layer, BUNDLE_V0_3)],
         annotations: BTreeMap::from([
             (CREATED, created.as_str()),
             ("dev.sigstore.bundle.content", "dsse-envelope"),
             ("dev.sigstore.bundle.predicateType", predicate_type),
         ]),
-        subject: Object::of(subject, &subject.media_type),
+        subject: Object::new(subject, &subject.media_type),
         artifact_type: BUNDLE_V0_3,
     };
     let bytes = serde_json::to_vec(&manifest).map_err(|_| Error::Manifest)?;
@@ -103,10 +103,10 @@ pub fn attach_file(
     let manifest = Manifest {
         schema_version: 2,
         media_type: media::OCI_MANIFEST,
-        config: Object::of(&config, media::OCI_EMPTY),
-        layers: [Object::of(&layer, media_type)],
+        config: Object::new(&config, media::OCI_EMPTY),
+        layers: [Object::new(&layer, media_type)],
         annotations: BTreeMap::from([(CREATED, created.as_str())]),
-        subject: Object::of(subject, &subject.media_type),
+        subject: Object::new(subject, &subject.media_type),
         artifact_type: media_type,
     };
     let bytes = serde_json::to_vec(&manifest).map_err(|_| Error::Manifest)?;
@@ -114,7 +114,7 @@ pub fn attach_file(
 }
 
 impl Object {
-    fn of(descriptor: &Descriptor, media_type: &str) -> Self {
+    fn new(descriptor: &Descriptor, media_type: &str) -> Self {
         Self {
             media_type: media_type.to_owned(),
             size: descriptor.size,

@@ -55,7 +55,7 @@ pub(crate) struct Ecr {
 impl Ecr {
     /// `<account>.dkr.ecr[-fips].<region>.amazonaws.com[.cn]`, its dual-stack form
     /// `<account>.dkr-ecr[-fips].<region>.on.aws`, or `public.ecr.aws`.
-    pub(super) fn of(host: &str) -> Option<Self> {
+    pub(super) fn from_host(host: &str) -> Option<Self> {
         if host == "public.ecr.aws" {
             return Some(Self {
                 region: "us-east-1".to_owned(),
@@ -290,7 +290,7 @@ async fn web_identity(
 
 /// Keys as container and instance services give them.
 #[derive(Deserialize)]
-struct Given {
+struct TemporaryKeys {
     #[serde(rename = "AccessKeyId")]
     id: String,
     #[serde(rename = "SecretAccessKey")]
@@ -299,7 +299,7 @@ struct Given {
     session: Option<String>,
 }
 
-impl Given {
+impl TemporaryKeys {
     fn keys(self, step: Step) -> Result<Keys, Failure> {
         Keys::new(step, &self.id, &self.secret, self.session.as_deref())
     }
@@ -340,7 +340,7 @@ async fn container(
     if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, STEP.header(token.reveal())?);
     }
-    STEP.ask_json::<Given>(client, request).await?.keys(STEP)
+    STEP.ask_json::<TemporaryKeys>(client, request).await?.keys(STEP)
 }
 
 /// The shared credentials file: static keys of a profile. `None` if there is no such file or profile and the user did not
@@ -428,7 +428,7 @@ async fn instance(environment: &Environment, client: &Client) -> Result<Keys, Fa
         return Err(STEP.failed(Kind::Unauthorized, "the name of the role is none"));
     }
     let request = near(Method::GET, &format!("{roles}{role}"))?.header(TOKEN, token);
-    STEP.ask_json::<Given>(client, request).await?.keys(STEP)
+    STEP.ask_json::<TemporaryKeys>(client, request).await?.keys(STEP)
 }
 
 #[cfg(test)]
@@ -451,7 +451,7 @@ mod tests {
             ("123456789012.dkr-ecr-fips.us-east-2.on.aws", "https://ecr-fips.us-east-2.api.aws/"),
             ("public.ecr.aws", "https://api.ecr-public.us-east-1.amazonaws.com/"),
         ] {
-            assert_eq!(Ecr::of(host).unwrap().endpoint, endpoint);
+            assert_eq!(Ecr::from_host(host).unwrap().endpoint, endpoint);
         }
     }
 

@@ -30,10 +30,10 @@ pub struct Cloud {
 
 struct Shared {
     environment: Environment,
-    granted: Mutex<HashMap<String, Kept>>,
+    granted: Mutex<HashMap<String, CachedLogin>>,
 }
 
-struct Kept {
+struct CachedLogin {
     outcome: Result<Option<Login>, Failure>,
     until: Instant,
 }
@@ -60,7 +60,7 @@ impl Cloud {
         if self.shared.environment.mode == Mode::Off {
             return None;
         }
-        Some(CloudIdentity { cloud: self.clone(), target: Target::of(host)? })
+        Some(CloudIdentity { cloud: self.clone(), target: RegistryKind::from_host(host)? })
     }
 }
 
@@ -122,7 +122,7 @@ impl fmt::Debug for Cloud {
 #[derive(Debug, Clone)]
 pub struct CloudIdentity {
     cloud: Cloud,
-    target: Target,
+    target: RegistryKind,
 }
 
 impl PartialEq for CloudIdentity {
@@ -143,7 +143,7 @@ impl CloudIdentity {
             return Err(step.failed(Kind::Unauthorized, "they are not sent without TLS"));
         }
         // A mirror's configuration may have another host answer for a name; that host is not the cloud's.
-        if registry.host_str().and_then(Target::of).as_ref() != Some(&self.target) {
+        if registry.host_str().and_then(RegistryKind::from_host).as_ref() != Some(&self.target) {
             let host = registry.host_str().map(shown).unwrap_or_default();
             let step = Step { cloud: self.target.cloud(), what: "sending credentials", hint: OTHER_HOST };
             return Err(
@@ -158,9 +158,9 @@ impl CloudIdentity {
         }
         let environment = &self.cloud.shared.environment;
         let fetched = match &self.target {
-            Target::Ecr(registry) => aws::credentials(environment, client, registry).await,
-            Target::Google => google::credentials(environment, client).await,
-            Target::Acr => azure::credentials(environment, client, registry).await,
+            RegistryKind::Ecr(registry) => aws::credentials(environment, client, registry).await,
+            RegistryKind::Google => google::credentials(environment, client).await,
+            RegistryKind::Acr => azure::credentials(environment, client, registry).await,
         };
         let (outcome, life) = match fetched {
             Ok(Some(TimedLogin { login, life })) => (Ok(Some(login)), life.saturating_sub(MARGIN)),
@@ -169,7 +169,7 @@ impl CloudIdentity {
         };
         let now = Instant::now();
         let until = now.checked_add(life).unwrap_or(now);
-        granted.insert(key, Kept { outcome: outcome.clone(), until });
+        granted.insert(key, CachedLogin { outcome: outcome.clone(), until });
         outcome
     }
 }
@@ -179,17 +179,17 @@ const HTTPS: &str = "leave out --insecure-registry for this host; cloud registri
 
 /// Whose registry it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Target {
+enum RegistryKind {
     Ecr(aws::Ecr),
     Google,
     Acr,
 }
 
-impl Target {
+impl RegistryKind {
     /// By the whole name; the port does not matter, because the certificate is for the name.
-    fn of(host: &str) -> Option<Self> {
+    fn from_host(host: &str) -> Option<Self> {
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name).to_ascii_lowercase();
-        if let Some(ecr) = aws::Ecr::of(&name) {
+        if let Some(ecr) = aws::Ecr::from_host(&name) {
             Some(Self::Ecr(ecr))
         } else if google::is_registry(&name) {
             Some(Self::Google)
@@ -239,7 +239,7 @@ mod tests {
             ("contoso.azurecr.cn", "Azure"),
             ("contoso.azurecr.us", "Azure"),
         ] {
-            assert_eq!(Target::of(host).map(|t| t.cloud()), Some(cloud), "{host}");
+            assert_eq!(RegistryKind::from_host(host).map(|t| t.cloud()), Some(cloud), "{host}");
         }
         for host in [
             "123456789012.dkr.ecr.us-east-1.amazonaws.com.evil.example",
@@ -266,7 +266,7 @@ mod tests {
             "contoso.azurecr.de",
             "registry.example",
         ] {
-            assert!(Target::of(host).is_none(), "{host}");
+            assert!(RegistryKind::from_host(host).is_none(), "{host}");
         }
     }
 

@@ -81,7 +81,7 @@ impl Digest {
     }
 
     /// Hashes `bytes` with `algorithm`.
-    pub fn of(algorithm: Algorithm, bytes: &[u8]) -> Self {
+    pub fn compute(algorithm: Algorithm, bytes: &[u8]) -> Self {
         let mut hasher = Hasher::new(algorithm);
         hasher.update(bytes);
         hasher.finish()
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn reads_back_what_it_writes() {
         for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
-            let digest = Digest::of(algorithm, b"plimsoll");
+            let digest = Digest::compute(algorithm, b"plimsoll");
             assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
         }
     }

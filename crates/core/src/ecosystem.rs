@@ -303,7 +303,7 @@ impl<'de> Deserialize<'de> for Ecosystem {
 mod tests {
     use super::*;
 
-    fn of(purl: &str) -> Ecosystem {
+    fn ecosystem_of(purl: &str) -> Ecosystem {
         Ecosystem::of_purl(&purl.parse().unwrap())
     }
 
@@ -332,10 +332,10 @@ mod tests {
             ("pkg:rpm/fedora/bash@5.2-1.fc40", Ecosystem::Rpm),
             ("pkg:generic/thing@1", Ecosystem::Other),
         ] {
-            assert_eq!(of(purl), ecosystem, "{purl}");
+            assert_eq!(ecosystem_of(purl), ecosystem, "{purl}");
         }
-        assert!(of("pkg:rpm/x/y@1").is_os());
-        assert!(!of("pkg:npm/y@1").is_os());
+        assert!(ecosystem_of("pkg:rpm/x/y@1").is_os());
+        assert!(!ecosystem_of("pkg:npm/y@1").is_os());
     }
 
     #[test]

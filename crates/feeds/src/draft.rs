@@ -19,12 +19,12 @@ pub(crate) struct Draft {
     pub(crate) detail: Detail,
     /// The rating of the vulnerability as such, for other advisories about it.
     pub(crate) rating: Rating,
-    pub(crate) words: Vec<Word>,
+    pub(crate) statements: Vec<PackageStatement>,
 }
 
 /// An advisory's word on one package.
 #[derive(Debug)]
-pub(crate) struct Word {
+pub(crate) struct PackageStatement {
     /// What the package is stored under.
     pub(crate) key: String,
     pub(crate) rating: Rating,

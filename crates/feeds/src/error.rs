@@ -48,7 +48,7 @@ pub enum Error {
         /// The entry, when the file is an archive.
         entry: Option<String>,
         /// What is wrong with it.
-        reason: Breakage,
+        reason: DocumentProblem,
     },
     /// A document or archive is larger than allowed.
     #[error(transparent)]
@@ -64,7 +64,7 @@ pub enum Error {
 /// What is wrong with a document.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Breakage {
+pub enum DocumentProblem {
     /// Not strict JSON, or a known field of another type.
     #[error(transparent)]
     Json(#[from] plimsoll_core::json::Error),

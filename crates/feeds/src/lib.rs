@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Ecosystem, Limits, Timestamp, clock};
 use plimsoll_vuln::conditions::Conditions;
-use plimsoll_vuln::database::{About, File, NewEntry, Writer, file_path};
+use plimsoll_vuln::database::{FeedDescription, File, NewEntry, Writer, file_path};
 
 pub use error::Error;
 pub use report::{BuildReport, Doubt, FeedReport, Skip, Tally, Written};
@@ -117,7 +117,7 @@ fn write(
 ) -> Result<File, Error> {
     let mut writer = Writer::new(ecosystem);
     for ReadFeed { publisher, reading, .. } in feeds {
-        let feed = writer.feed(About {
+        let feed = writer.feed(FeedDescription {
             id: publisher.id().to_owned(),
             publisher: publisher.name().to_owned(),
             as_of,
@@ -131,7 +131,7 @@ fn write(
         drafts.sort_by(|a, b| (&a.id, &a.origin).cmp(&(&b.id, &b.origin)));
         for draft in &drafts {
             let detail = writer.advisory(feed, &draft.detail)?;
-            for word in &draft.words {
+            for word in &draft.statements {
                 let own = word.rating.is_rated().then(|| (word.rating.clone(), None));
                 let (rating, rated_by) = own.unwrap_or_else(|| ratings.by_alias(draft));
                 let entry = NewEntry {
@@ -162,7 +162,7 @@ pub(crate) struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    fn broken(&self, reason: error::Breakage) -> Error {
+    fn broken(&self, reason: error::DocumentProblem) -> Error {
         Error::Broken { file: PathBuf::from(self.file), entry: self.name.map(str::to_owned), reason }
     }
 }

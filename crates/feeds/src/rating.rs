@@ -11,11 +11,11 @@ use crate::draft::Draft;
 
 /// The highest rating for each identifier.
 #[derive(Debug, Default)]
-pub(crate) struct Ratings(HashMap<String, Known>);
+pub(crate) struct Ratings(HashMap<String, TopRating>);
 
 /// A rating, with the advisory and the publisher that give it.
 #[derive(Debug, Clone)]
-struct Known {
+struct TopRating {
     severity: Severity,
     id: String,
     publisher: &'static str,
@@ -26,7 +26,7 @@ impl Ratings {
         if !draft.rating.is_rated() {
             return;
         }
-        let rating = Known { severity: draft.rating.severity, id: draft.id.clone(), publisher };
+        let rating = TopRating { severity: draft.rating.severity, id: draft.id.clone(), publisher };
         for identifier in draft.identifiers() {
             match self.0.get_mut(identifier) {
                 Some(known) => {
@@ -45,7 +45,7 @@ impl Ratings {
     pub(crate) fn by_alias(&self, draft: &Draft) -> (Rating, Option<&'static str>) {
         let known = draft.identifiers().filter_map(|identifier| self.0.get(identifier));
         match known.reduce(|a, b| if better(b, a) { b } else { a }) {
-            Some(Known { severity, id, publisher }) => {
+            Some(TopRating { severity, id, publisher }) => {
                 let source = SeveritySource::Alias(id.clone());
                 (Rating { severity: *severity, source }, Some(*publisher))
             }
@@ -55,7 +55,7 @@ impl Ratings {
 }
 
 /// The higher severity; among equals the smaller identifier, so that the result does not depend on the order of feeds.
-fn better(a: &Known, b: &Known) -> bool {
+fn better(a: &TopRating, b: &TopRating) -> bool {
     a.severity > b.severity || (a.severity == b.severity && a.id < b.id)
 }
 
@@ -71,7 +71,7 @@ mod tests {
             origin: String::new(),
             detail: Detail { aliases, ..Detail::default() },
             rating: Rating { severity, source: SeveritySource::Vendor },
-            words: Vec::new(),
+            statements: Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use plimsoll_core::Digest;
 use plimsoll_core::text::terminal;
 use plimsoll_vuln::database::{Counts, File};
-use plimsoll_vuln::events::Oddity;
+use plimsoll_vuln::events::RangeProblem;
 use serde::Serialize;
 
 /// How many identifiers a [`Tally`] names.
@@ -95,7 +95,7 @@ pub enum Skip {
 pub enum Doubt {
     /// A list of events that is not well-formed.
     #[error(transparent)]
-    Range(#[from] Oddity),
+    Range(#[from] RangeProblem),
     /// There are neither versions nor ranges of versions: only commits, or nothing.
     #[error("no versions and no ranges of versions")]
     NoVersions,
@@ -205,7 +205,7 @@ mod tests {
         let mut report = FeedReport::new("PyPI", "OSV", Path::new("PyPI/all.zip"));
         (report.read, report.kept, report.withdrawn) = (10, 7, 1);
         report.skip(Skip::NotAnAdvisory, "READ\u{1b}ME");
-        (0..6).for_each(|number| report.doubt(Oddity::TwoEnds, &format!("PYSEC-{number}")));
+        (0..6).for_each(|number| report.doubt(RangeProblem::TwoEnds, &format!("PYSEC-{number}")));
         assert_eq!(
             report.to_string(),
             "PyPI from OSV: 7 of 10 kept, 1 withdrawn; no database for this ecosystem, its ratings count for others\n  \

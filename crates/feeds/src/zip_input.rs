@@ -10,7 +10,7 @@ use std::path::Path;
 use plimsoll_core::{Algorithm, Digest, Hasher, LimitExceeded, Limits};
 use zip::ZipArchive;
 
-use crate::error::Breakage;
+use crate::error::DocumentProblem;
 use crate::{Entry, Error};
 
 /// Entries below this size may be compressed as well as they like: lists of versions repeat themselves.
@@ -42,7 +42,7 @@ pub(crate) fn read(
     let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(|e| broken(None, e.into()))?;
     let got = archive.len() as u64;
     if let Some(expected) = expected.filter(|expected| *expected != got) {
-        return Err(broken(None, Breakage::DuplicateNames { got, expected }));
+        return Err(broken(None, DocumentProblem::DuplicateNames { got, expected }));
     }
     if got > limits.advisories {
         return Err(exceeded("advisories", limits.advisories, ""));
@@ -57,7 +57,7 @@ pub(crate) fn read(
         (&mut entry)
             .take(bound)
             .read_to_end(&mut bytes)
-            .map_err(|e| broken(Some(&name), Breakage::Zip(e.into())))?;
+            .map_err(|e| broken(Some(&name), DocumentProblem::Zip(e.into())))?;
         let length = bytes.len() as u64;
         if length > limits.advisory_bytes {
             return Err(exceeded("advisory_bytes", limits.advisory_bytes, &name));

@@ -19,7 +19,7 @@ use std::sync::LazyLock;
 use plimsoll_core::{Ecosystem, Limits, Timestamp};
 use plimsoll_feeds::{BuildReport, Doubt, build};
 use plimsoll_sbom::{Component, Inventory};
-use plimsoll_vuln::events::Oddity;
+use plimsoll_vuln::events::RangeProblem;
 use plimsoll_vuln::version::{self, VersionOrder};
 use plimsoll_vuln::{Database, GapReason, Scan, ScanSettings, Severity, SeveritySource, scan};
 use serde_json::Value;
@@ -119,9 +119,9 @@ fn the_oddities_of_the_data_are_counted_and_answered() {
     let Some(built) = &*BUILT else { return };
     let pypi = &built.report.feeds[1];
     let count = |doubt: Doubt| pypi.doubts.get(&doubt).map_or(0, |tally| tally.count);
-    assert!(count(Doubt::Range(Oddity::InvalidBound)) > 0);
-    assert!(count(Doubt::Range(Oddity::TwoEnds)) > 0);
-    assert!(count(Doubt::Range(Oddity::TwoStarts)) > 0);
+    assert!(count(Doubt::Range(RangeProblem::InvalidBound)) > 0);
+    assert!(count(Doubt::Range(RangeProblem::TwoEnds)) > 0);
+    assert!(count(Doubt::Range(RangeProblem::TwoStarts)) > 0);
     assert!(count(Doubt::NoVersions) > 0);
     assert_eq!(pypi.withdrawn, 269);
 

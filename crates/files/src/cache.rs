@@ -242,7 +242,7 @@ impl Cache {
     }
 
     /// All files in all sections. What a killed run left behind is cleared away on the way.
-    fn files(&self) -> io::Result<Vec<Listed>> {
+    fn files(&self) -> io::Result<Vec<CacheEntry>> {
         let mut files = Vec::new();
         for section in names(&self.folder)? {
             let Ok(Some(folder)) = self.section(&section) else { continue };
@@ -258,7 +258,7 @@ impl Cache {
                     continue;
                 }
                 let bytes = charge(u64::try_from(stat.st_size).unwrap_or_default());
-                files.push(Listed { modified, bytes, section: section.clone(), name });
+                files.push(CacheEntry { modified, bytes, section: section.clone(), name });
                 if files.len() >= MOST_FILES {
                     return Ok(files);
                 }
@@ -295,7 +295,7 @@ impl fmt::Debug for Cache {
     }
 }
 
-struct Listed {
+struct CacheEntry {
     modified: SystemTime,
     bytes: u64,
     section: String,

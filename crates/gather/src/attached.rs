@@ -85,7 +85,7 @@ impl Attached {
 
 /// What is looked for among what is attached.
 #[derive(Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct AttachmentQuery<'a> {
     /// Whether statements of this predicate type are meant.
     pub is: &'a (dyn Fn(&str) -> bool + Sync),
     /// When the search ends.
@@ -107,7 +107,7 @@ pub fn attached(
     source: &dyn Source,
     subject: &Digest,
     check: &Check<'_>,
-    wanted: Wanted<'_>,
+    wanted: AttachmentQuery<'_>,
     limits: &Limits,
 ) -> Result<Attached, plimsoll_attach::Error> {
     let subjects = [*subject];

@@ -17,7 +17,7 @@ use plimsoll_verify::TrustedRoot;
 use plimsoll_vuln::{Database, ScanSettings};
 
 use crate::signatures::signatures;
-use crate::{Error, Opened, Subject};
+use crate::{Error, OpenedSubject, Subject};
 
 /// Reads the layers of a run's images for the catalogers, those that several images have once. One for the whole run: what
 /// a layer yielded is kept with the digests that it was verified against.
@@ -66,21 +66,21 @@ impl Collection<'_> {
 
 /// Collects the evidence about each platform of `opened`. What is missing is marked as missing; an artifact that cannot
 /// be read whole is an error.
-pub fn evidence(opened: &Opened, collection: &Collection<'_>) -> Result<Vec<Evidence>, Error> {
+pub fn evidence(opened: &OpenedSubject, collection: &Collection<'_>) -> Result<Vec<Evidence>, Error> {
     match opened {
-        Opened::Image { source, artifact, subject, .. } => {
+        OpenedSubject::Image { source, artifact, subject, .. } => {
             let images = artifact.select(collection.platform)?;
             images
                 .into_iter()
                 .map(|image| of_image(source.as_ref(), artifact, image, subject, collection))
                 .collect()
         }
-        Opened::RootDir(dir) => {
+        OpenedSubject::RootDir(dir) => {
             let inventory = inventory(opened, None, collection.layers, collection.progress)?;
             let reason = format!("{} is a folder, which has no digest that could be signed", dir.display());
             Ok(vec![without_image(SubjectKind::RootDir, &inventory, None, reason, collection)])
         }
-        Opened::File { digest, .. } => {
+        OpenedSubject::File { digest, .. } => {
             let inventory = inventory(opened, None, collection.layers, collection.progress)?;
             let reason = format!("signatures of single files are not looked for ({digest})");
             let signatures = Signatures::Unavailable { reason }.into();
@@ -88,7 +88,7 @@ pub fn evidence(opened: &Opened, collection: &Collection<'_>) -> Result<Vec<Evid
             let evidence = without_image(SubjectKind::File, &inventory, None, unsigned, collection);
             Ok(vec![Evidence { signatures, ..evidence }])
         }
-        Opened::Sbom { document, digest, .. } => {
+        OpenedSubject::Sbom { document, digest, .. } => {
             let reason = "the subject is an SBOM; the artifact it speaks of was not seen".to_owned();
             Ok(vec![without_image(SubjectKind::Sbom, &document.inventory, Some(*digest), reason, collection)])
         }
@@ -97,25 +97,25 @@ pub fn evidence(opened: &Opened, collection: &Collection<'_>) -> Result<Vec<Evid
 
 /// The inventory of a subject; of `image` where it is one of several. A document has its own already.
 pub fn inventory<'a>(
-    opened: &'a Opened,
+    opened: &'a OpenedSubject,
     image: Option<&Image>,
     layers: &Layers,
     progress: &dyn Progress,
 ) -> Result<Cow<'a, Inventory>, Error> {
     match (opened, image) {
-        (Opened::Image { source, .. }, Some(image)) => {
+        (OpenedSubject::Image { source, .. }, Some(image)) => {
             of_layers(source.as_ref(), image, layers, progress).map(Cow::Owned)
         }
-        (Opened::Image { .. }, None) => {
+        (OpenedSubject::Image { .. }, None) => {
             let image = opened.one_image(None)?;
             inventory(opened, image, layers, progress)
         }
-        (Opened::RootDir(dir), _) => {
+        (OpenedSubject::RootDir(dir), _) => {
             let files = rootdir::read(dir, plimsoll_sbom::select(), layers.limits(), progress)?;
             Ok(Cow::Owned(plimsoll_sbom::catalog(&files)))
         }
-        (Opened::File { path, digest, size }, _) => Ok(Cow::Owned(of_file(path, digest, *size))),
-        (Opened::Sbom { document, .. }, _) => Ok(Cow::Borrowed(&document.inventory)),
+        (OpenedSubject::File { path, digest, size }, _) => Ok(Cow::Owned(of_file(path, digest, *size))),
+        (OpenedSubject::Sbom { document, .. }, _) => Ok(Cow::Borrowed(&document.inventory)),
     }
 }
 

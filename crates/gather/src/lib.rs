@@ -14,9 +14,9 @@ mod registries;
 mod signatures;
 mod subject;
 
-pub use attached::{Attached, Extent, Proof, Rejected, Rejection, Wanted, attached};
+pub use attached::{Attached, AttachmentQuery, Extent, Proof, Rejected, Rejection, attached};
 pub use error::Error;
 pub use evidence::{Collection, Layers, UnderPolicy, evidence, inventory, layers};
-pub use open::{Access, Opened, open, open_registry};
+pub use open::{Access, OpenedSubject, open, open_registry};
 pub use registries::Registries;
 pub use subject::{Engine, Subject};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use plimsoll_core::Limits;
 use plimsoll_image::local::containerd::{self, Containerd};
 use plimsoll_image::local::docker::{self, Docker};
-use plimsoll_image::local::podman::{self, Podman, Surroundings};
+use plimsoll_image::local::podman::{self, Podman, StoreEnvironment};
 use plimsoll_image::{Error as ImageError, Source};
 use plimsoll_registry::SocketEngine;
 
@@ -50,7 +50,7 @@ fn of_podman(
     name: &str,
     limits: Limits,
 ) -> Result<(Box<dyn Source>, Option<String>), ImageError> {
-    let around = Surroundings { env, uid: podman::effective_user(), root: Path::new("/") };
+    let around = StoreEnvironment { env, uid: podman::effective_user(), root: Path::new("/") };
     let directories = podman::directories(&around, &limits)?;
     match Podman::open(&directories, name, limits.clone()) {
         Ok(image) => Ok((Box::new(image), None)),

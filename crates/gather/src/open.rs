@@ -55,7 +55,7 @@ impl Access {
 }
 
 /// A subject whose place was found and whose images are known by digest.
-pub enum Opened {
+pub enum OpenedSubject {
     /// One image or an index of images.
     Image {
         /// Where its objects come from.
@@ -90,7 +90,7 @@ pub enum Opened {
 }
 
 /// Opens `subject`. A tag is resolved here, once; everything after goes by digest.
-pub fn open(subject: &Subject, access: &Access) -> Result<Opened, Error> {
+pub fn open(subject: &Subject, access: &Access) -> Result<OpenedSubject, Error> {
     let limits = access.limits.clone();
     let mut remark = None;
     let source: Box<dyn Source> = match subject {
@@ -116,7 +116,7 @@ pub fn open(subject: &Subject, access: &Access) -> Result<Opened, Error> {
     let source = Box::new(Stoppable::new(source, &access.cancel));
     let top = source.resolve()?;
     let artifact = Box::new(artifact::load(source.as_ref(), &top, &access.limits)?);
-    Ok(Opened::Image { source, artifact, subject: subject.clone(), remark })
+    Ok(OpenedSubject::Image { source, artifact, subject: subject.clone(), remark })
 }
 
 /// The registry that `reference` names, itself and not a mirror of it: for what is written, and for what must not be
@@ -136,9 +136,9 @@ fn open_plan(plan: Plan, access: &Access) -> Result<Registry, Error> {
     })
 }
 
-fn open_root(dir: &Path) -> Result<Opened, Error> {
+fn open_root(dir: &Path) -> Result<OpenedSubject, Error> {
     match std::fs::metadata(dir) {
-        Ok(metadata) if metadata.is_dir() => Ok(Opened::RootDir(dir.to_owned())),
+        Ok(metadata) if metadata.is_dir() => Ok(OpenedSubject::RootDir(dir.to_owned())),
         Ok(_) => Err(Error::WrongKind {
             subject: format!("dir:{}", dir.display()),
             kind: "a file",
@@ -149,7 +149,7 @@ fn open_root(dir: &Path) -> Result<Opened, Error> {
 }
 
 /// The file as one artifact: its digest is all that is known of it.
-fn open_file(path: &Path, limits: &Limits) -> Result<Opened, Error> {
+fn open_file(path: &Path, limits: &Limits) -> Result<OpenedSubject, Error> {
     let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
@@ -177,10 +177,10 @@ fn open_file(path: &Path, limits: &Limits) -> Result<Opened, Error> {
         let what = path.display().to_string();
         return Err(LimitExceeded::new("layer_bytes", limits.layer_bytes, what).into());
     }
-    Ok(Opened::File { path: path.to_owned(), digest: hasher.finish(), size })
+    Ok(OpenedSubject::File { path: path.to_owned(), digest: hasher.finish(), size })
 }
 
-fn open_sbom(path: &Path, limits: &Limits) -> Result<Opened, Error> {
+fn open_sbom(path: &Path, limits: &Limits) -> Result<OpenedSubject, Error> {
     let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
     let file = File::open(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
@@ -199,10 +199,10 @@ fn open_sbom(path: &Path, limits: &Limits) -> Result<Opened, Error> {
         (document, digest.join().unwrap_or_else(|panic| panic::resume_unwind(panic)))
     });
     let document = document.map_err(|source| Error::Sbom { path: path.to_owned(), source })?;
-    Ok(Opened::Sbom { path: path.to_owned(), document: Box::new(document), digest })
+    Ok(OpenedSubject::Sbom { path: path.to_owned(), document: Box::new(document), digest })
 }
 
-impl Opened {
+impl OpenedSubject {
     /// The one image that a command about a single image means: that of `platform`; without one the only image there
     /// is, else that of this machine's platform.
     pub fn one_image(&self, platform: Option<&Platform>) -> Result<Option<&Image>, Error> {

@@ -15,8 +15,8 @@ use plimsoll_attach::evidence::older_tag;
 use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Cancel, Digest, Limits, Timestamp};
 use plimsoll_gather::{
-    Access, Attached, Collection, Extent, Opened, Registries, Subject, UnderPolicy, Wanted, attached,
-    evidence, layers, open,
+    Access, Attached, AttachmentQuery, Collection, Extent, OpenedSubject, Registries, Subject, UnderPolicy,
+    attached, evidence, layers, open,
 };
 use plimsoll_image::media;
 use plimsoll_policy::{
@@ -26,8 +26,8 @@ use plimsoll_registry::{Clients, RegistryConfig};
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Pair, Sigstore, hex, pae, pem};
 use plimsoll_testkit::{Artifact, Fault, ImageBuilder, Layer, Registry, attachment};
 use plimsoll_verify::{
-    BUNDLE_V0_3, COSIGN_SIGN_V1, Check, PublicKey, Requirements, Statement, Subject as About, Trusted,
-    TrustedKey, TrustedRoot,
+    BUNDLE_V0_3, COSIGN_SIGN_V1, Check, PublicKey, Requirements, Statement, Subject as FeedDescription,
+    Trusted, TrustedKey, TrustedRoot,
 };
 use plimsoll_vuln::Database;
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ impl World {
         self.image.digest()
     }
 
-    fn open(&self) -> Opened {
+    fn open(&self) -> OpenedSubject {
         let subject = Subject::parse(&self.registry.reference("app", &self.digest().to_string())).unwrap();
         let access = Access {
             clients: Clients::new(plimsoll_http::Settings {
@@ -122,7 +122,7 @@ impl World {
     }
 
     fn signature(&self) -> Vec<u8> {
-        Statement::new(About::new("", &self.digest()), COSIGN_SIGN_V1, json!({})).to_json()
+        Statement::new(FeedDescription::new("", &self.digest()), COSIGN_SIGN_V1, json!({})).to_json()
     }
 
     fn attach(&self, bundle: &Value) {
@@ -144,7 +144,8 @@ impl World {
 
     /// A statement of this kind by the key.
     fn attach_by_key(&self, predicate_type: &str) {
-        let payload = Statement::new(About::new("", &self.digest()), predicate_type, json!({})).to_json();
+        let payload =
+            Statement::new(FeedDescription::new("", &self.digest()), predicate_type, json!({})).to_json();
         let kind = "application/vnd.in-toto+json";
         self.attach(&json!({
             "mediaType": BUNDLE_V0_3,
@@ -213,7 +214,8 @@ impl World {
 
     /// An attestation under the tag `.att`, by the same key.
     fn attest_older(&self, predicate_type: &str) {
-        let payload = Statement::new(About::new("", &self.digest()), predicate_type, json!({})).to_json();
+        let payload =
+            Statement::new(FeedDescription::new("", &self.digest()), predicate_type, json!({})).to_json();
         let kind = "application/vnd.in-toto+json";
         let envelope = json!({
             "payloadType": kind, "payload": STANDARD.encode(&payload),
@@ -447,12 +449,12 @@ fn all_statements_are_those_in_every_place_and_enough_are_those_of_the_first() {
     let world = World::new();
     world.attach_by_key(KIND);
     world.attest_older(KIND);
-    let Opened::Image { source, .. } = world.open() else { panic!("no image") };
+    let OpenedSubject::Image { source, .. } = world.open() else { panic!("no image") };
     let keys = [TrustedKey::from(PublicKey::from_pem(world.key.public_pem().as_bytes()).unwrap())];
     let requirements = Requirements { logs: None, ..Requirements::default() };
     let check = Check { trusted: Trusted::Keys(&keys), root: None, requirements, now: now() };
     let found = |extent| {
-        let wanted = Wanted { is: &|kind| kind == KIND, extent };
+        let wanted = AttachmentQuery { is: &|kind| kind == KIND, extent };
         attached(source.as_ref(), &world.digest(), &check, wanted, &Limits::default()).unwrap()
     };
     let enough = |found: &Attached| !found.verified.is_empty();

@@ -17,9 +17,9 @@ use crate::origin::Origin;
 use crate::pool::{Connection, Pool, REST};
 use crate::stop::unless_stopped;
 
-/// The limits of one call's body.
+/// The limits of one call.
 #[derive(Debug, Clone)]
-pub(crate) struct Pace {
+pub(crate) struct CallLimits {
     pub(crate) deadline: Instant,
     /// The whole call's limit, for the message.
     pub(crate) timeout: Duration,
@@ -29,7 +29,7 @@ pub(crate) struct Pace {
     pub(crate) cancel: Cancel,
 }
 
-impl Pace {
+impl CallLimits {
     /// The error where a limit is reached: of whoever asked, if it is theirs, else of this client.
     pub(crate) fn late(&self, call: Call, phase: Phase) -> Error {
         match self.cancel.check() {
@@ -52,7 +52,7 @@ impl Pace {
 pub struct Body {
     call: Call,
     state: State,
-    pace: Pace,
+    limits: CallLimits,
     expected: Option<u64>,
     received: u64,
     /// Time spent waiting for the peer, and what came in it, since the last check of the rate.
@@ -80,7 +80,7 @@ impl Lease {
 }
 
 impl Body {
-    pub(crate) fn new(call: Call, incoming: Incoming, lease: Lease, pace: Pace) -> Self {
+    pub(crate) fn new(call: Call, incoming: Incoming, lease: Lease, limits: CallLimits) -> Self {
         let expected = incoming.size_hint().exact();
         let state = if incoming.is_end_stream() {
             lease.give_back(None);
@@ -88,7 +88,7 @@ impl Body {
         } else {
             State::Open(incoming, lease)
         };
-        Self { call, state, pace, expected, received: 0, waited: Duration::ZERO, came: 0 }
+        Self { call, state, limits, expected, received: 0, waited: Duration::ZERO, came: 0 }
     }
 
     /// The length that the server announced for this body; `None` for chunked ones. It is 0 for the answer to a HEAD
@@ -106,11 +106,11 @@ impl Body {
                 State::Broken => return Err(self.truncated("it was given up before".to_owned())),
             };
             let began = Instant::now();
-            let idle_until = began.checked_add(self.pace.idle).unwrap_or(self.pace.deadline);
-            let until = idle_until.min(self.pace.deadline);
+            let idle_until = began.checked_add(self.limits.idle).unwrap_or(self.limits.deadline);
+            let until = idle_until.min(self.limits.deadline);
             let call = &self.call;
             let frame = async { Ok(timeout_at(until, incoming.frame()).await) };
-            let frame = match unless_stopped(&self.pace.cancel, || call.clone(), frame).await {
+            let frame = match unless_stopped(&self.limits.cancel, || call.clone(), frame).await {
                 Ok(frame) => frame,
                 Err(stopped) => {
                     self.state = State::Broken;
@@ -119,7 +119,7 @@ impl Body {
             };
             let Ok(frame) = frame else {
                 self.state = State::Broken;
-                return Err(self.late(if until == self.pace.deadline { Phase::Call } else { Phase::Body }));
+                return Err(self.late(if until == self.limits.deadline { Phase::Call } else { Phase::Body }));
             };
             match frame {
                 None => {
@@ -180,12 +180,12 @@ impl Body {
         self.received = self.received.saturating_add(len);
         self.came = self.came.saturating_add(len);
         self.waited += waited;
-        if Instant::now() >= self.pace.deadline {
+        if Instant::now() >= self.limits.deadline {
             self.state = State::Broken;
             return Err(self.late(Phase::Call));
         }
-        if self.waited >= self.pace.idle {
-            let least = u128::from(self.pace.least_rate) * self.waited.as_millis() / 1000;
+        if self.waited >= self.limits.idle {
+            let least = u128::from(self.limits.least_rate) * self.waited.as_millis() / 1000;
             if u128::from(self.came) < least {
                 self.state = State::Broken;
                 return Err(self.late(Phase::Body));
@@ -197,7 +197,7 @@ impl Body {
     }
 
     fn late(&self, phase: Phase) -> Error {
-        self.pace.late(self.call.clone(), phase)
+        self.limits.late(self.call.clone(), phase)
     }
 
     fn truncated(&self, reason: String) -> Error {

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::address::Class;
 use crate::allowed::Allowed;
-use crate::body::{Body, Lease, Pace};
+use crate::body::{Body, CallLimits, Lease};
 use crate::connect::{Connected, Connector, Dial, Tcp};
 use crate::error::{Error, Phase, TlsFault, causes, excerpt};
 use crate::origin::Origin;
@@ -30,7 +30,7 @@ use crate::retry;
 use crate::route::{Route, route};
 use crate::settings::Settings;
 use crate::stop::unless_stopped;
-use crate::stream::Watched;
+use crate::stream::CountingStream;
 use crate::tls::{Tls, client_refused};
 
 /// The outbound client. Cloning it is cheap, and the clones share connections.
@@ -77,9 +77,9 @@ impl Client {
     ///
     /// A redirect is returned like any other answer. 429 and 5xx (but 501) are errors after the last attempt.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
-        let pace = self.pace(&request);
+        let limits = self.limits(&request);
         // On the heap: it is large, and lies in the futures of all callers otherwise.
-        self.within(&request, &pace, Box::pin(self.shared.attempts(&request, &pace))).await
+        self.within(&request, &limits, Box::pin(self.shared.attempts(&request, &limits))).await
     }
 
     /// Like [`Client::send`], and follows up to five redirects of a GET or HEAD.
@@ -87,8 +87,8 @@ impl Client {
     /// A hop to another origin counts as given by the response, loses every header that could carry a credential, and
     /// never leads from https to plain http. Redirects of other methods are returned.
     pub async fn send_following(&self, request: Request) -> Result<Response, Error> {
-        let pace = self.pace(&request);
-        self.within(&request, &pace, Box::pin(self.shared.hops(&request, &pace))).await
+        let limits = self.limits(&request);
+        self.within(&request, &limits, Box::pin(self.shared.hops(&request, &limits))).await
     }
 
     /// The same client for work that `cancel` stops: calls of it and bodies that are being read end with
@@ -103,12 +103,12 @@ impl Client {
         self.shared.settings.timeout
     }
 
-    fn pace(&self, request: &Request) -> Pace {
+    fn limits(&self, request: &Request) -> CallLimits {
         let settings = &self.shared.settings;
         let timeout = request.timeout.unwrap_or(settings.timeout);
         let deadline = later(timeout);
         let stop = self.cancel.deadline().map_or(deadline, |stop| deadline.min(Instant::from_std(stop)));
-        Pace {
+        CallLimits {
             deadline: stop,
             timeout,
             idle: settings.idle_timeout,
@@ -120,16 +120,16 @@ impl Client {
     async fn within(
         &self,
         request: &Request,
-        pace: &Pace,
+        limits: &CallLimits,
         work: impl Future<Output = Result<Response, Error>>,
     ) -> Result<Response, Error> {
         let in_time = async {
-            match timeout_at(pace.deadline, work).await {
+            match timeout_at(limits.deadline, work).await {
                 Ok(done) => done,
-                Err(_) => Err(pace.late(request.call(), Phase::Call)),
+                Err(_) => Err(limits.late(request.call(), Phase::Call)),
             }
         };
-        unless_stopped(&pace.cancel, || request.call(), in_time).await
+        unless_stopped(&limits.cancel, || request.call(), in_time).await
     }
 
     #[cfg(test)]
@@ -145,10 +145,10 @@ impl fmt::Debug for Client {
 }
 
 impl Shared {
-    async fn hops(&self, first: &Request, pace: &Pace) -> Result<Response, Error> {
+    async fn hops(&self, first: &Request, limits: &CallLimits) -> Result<Response, Error> {
         let mut request = first.clone();
         for _ in 0..=redirect::HOPS {
-            let response = self.attempts(&request, pace).await?;
+            let response = self.attempts(&request, limits).await?;
             match redirect::next(&request, response.status, &response.headers)? {
                 Some(next) => request = next,
                 None => return Ok(response),
@@ -157,13 +157,13 @@ impl Shared {
         Err(Error::TooManyRedirects { call: first.call(), limit: redirect::HOPS })
     }
 
-    async fn attempts(&self, request: &Request, pace: &Pace) -> Result<Response, Error> {
+    async fn attempts(&self, request: &Request, limits: &CallLimits) -> Result<Response, Error> {
         let mut attempts = 0_u32;
         loop {
             // Anew each time: an earlier attempt may have learned where the giver is.
             let route = route(request, &self.settings, &self.allowed, |origin| self.reached.class(origin))?;
             attempts = attempts.saturating_add(1);
-            let (error, asked) = match self.attempt(request, &route, pace).await {
+            let (error, asked) = match self.attempt(request, &route, limits).await {
                 Ok(response) if !retry::is_trouble(response.status) => {
                     tracing::debug!(call = %request.call(), status = response.status.as_u16(), attempts, "answered");
                     return Ok(response);
@@ -172,7 +172,7 @@ impl Shared {
                 Err(error) => (error, None),
             };
             let wait = asked.unwrap_or_else(|| retry::back_off(attempts));
-            let left = pace.deadline.saturating_duration_since(Instant::now());
+            let left = limits.deadline.saturating_duration_since(Instant::now());
             if attempts > request.retries.unwrap_or(self.settings.retries)
                 || !retry::may_repeat(&error, &request.method)
                 || wait >= left
@@ -203,9 +203,14 @@ impl Shared {
     }
 
     /// One attempt: on a kept connection if there is one, else, or if that turns out to have been closed, on a new one.
-    async fn attempt(&self, request: &Request, route: &Route, pace: &Pace) -> Result<Response, Error> {
+    async fn attempt(
+        &self,
+        request: &Request,
+        route: &Route,
+        limits: &CallLimits,
+    ) -> Result<Response, Error> {
         if let Some(connection) = self.pool.take(&route.origin, &route.rule).await {
-            match self.exchange(request, route, connection, pace).await {
+            match self.exchange(request, route, connection, limits).await {
                 Ok(response) => return Ok(response),
                 // Servers close idle connections whenever they like; that is no failure of the request.
                 Err(lost) if lost.unsent || (lost.closed && request.method.is_idempotent()) => {}
@@ -213,7 +218,7 @@ impl Shared {
             }
         }
         let connection = self.open(request, route).await?;
-        self.exchange(request, route, connection, pace).await.map_err(|lost| lost.error)
+        self.exchange(request, route, connection, limits).await.map_err(|lost| lost.error)
     }
 
     async fn open(&self, request: &Request, route: &Route) -> Result<Connection, Error> {
@@ -222,7 +227,7 @@ impl Shared {
         if let Some(peer) = peer {
             self.reached.note(&route.origin, Class::from(peer));
         }
-        let (watched, written) = Watched::new(stream);
+        let (watched, written) = CountingStream::new(stream);
         let (sender, connection) = http1::handshake(TokioIo::new(watched))
             .await
             .map_err(|e| Error::Interrupted { call, reason: causes(&e) })?;
@@ -240,20 +245,20 @@ impl Shared {
         request: &Request,
         route: &Route,
         mut connection: Connection,
-        pace: &Pace,
-    ) -> Result<Response, Lost> {
+        limits: &CallLimits,
+    ) -> Result<Response, FailedExchange> {
         let call = request.call();
         let outgoing = self.outgoing(request, route)?;
         let response = {
             let mut answer = pin!(connection.sender.try_send_request(outgoing));
             let mut seen = connection.written.load(Ordering::Relaxed);
             loop {
-                if let Ok(done) = timeout(pace.idle, answer.as_mut()).await {
+                if let Ok(done) = timeout(limits.idle, answer.as_mut()).await {
                     break done;
                 }
                 let now = connection.written.load(Ordering::Relaxed);
                 if now == seen {
-                    return Err(Error::Timeout { call, phase: Phase::Response, after: pace.idle }.into());
+                    return Err(Error::Timeout { call, phase: Phase::Response, after: limits.idle }.into());
                 }
                 seen = now;
             }
@@ -273,11 +278,11 @@ impl Shared {
                 } else {
                     Error::Protocol { call, reason }
                 };
-                return Err(Lost { error, unsent, closed });
+                return Err(FailedExchange { error, unsent, closed });
             }
         };
         let lease = Lease { connection, origin: route.origin.clone(), pool: Arc::clone(&self.pool) };
-        let body = Body::new(call, incoming, lease, pace.clone());
+        let body = Body::new(call, incoming, lease, limits.clone());
         Ok(Response { status: head.status, headers: head.headers, url: request.url.clone(), body })
     }
 
@@ -313,7 +318,7 @@ fn later(after: Duration) -> Instant {
 }
 
 /// An exchange without a response.
-struct Lost {
+struct FailedExchange {
     error: Error,
     /// Not a byte of the request was sent.
     unsent: bool,
@@ -321,7 +326,7 @@ struct Lost {
     closed: bool,
 }
 
-impl From<Error> for Lost {
+impl From<Error> for FailedExchange {
     fn from(error: Error) -> Self {
         Self { error, unsent: false, closed: false }
     }

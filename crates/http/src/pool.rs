@@ -33,7 +33,7 @@ const REST_WAIT: Duration = Duration::from_millis(250);
 /// One connection.
 pub(crate) struct Connection {
     pub(crate) sender: SendRequest<Outgoing>,
-    /// See [`crate::stream::Watched`].
+    /// See [`crate::stream::CountingStream`].
     pub(crate) written: Arc<AtomicU64>,
     /// The host's address; unknown through a proxy.
     pub(crate) peer: Option<IpAddr>,

@@ -14,12 +14,12 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 pub(crate) type Stream = Box<dyn Io>;
 
 /// Counts what the peer took, so that a long upload is told from a peer that does nothing.
-pub(crate) struct Watched {
+pub(crate) struct CountingStream {
     inner: Stream,
     written: Arc<AtomicU64>,
 }
 
-impl Watched {
+impl CountingStream {
     pub(crate) fn new(inner: Stream) -> (Self, Arc<AtomicU64>) {
         let written = Arc::new(AtomicU64::new(0));
         (Self { inner, written: Arc::clone(&written) }, written)
@@ -32,7 +32,7 @@ impl Watched {
     }
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for CountingStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -42,7 +42,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for CountingStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.inner).poll_write(cx, buf);
         self.count(&result);

@@ -28,7 +28,7 @@ use crate::stream::Stream;
 pub(crate) struct Tls {
     extra: Vec<CertificateDer<'static>>,
     /// By `host:port`.
-    hosts: BTreeMap<String, Special>,
+    hosts: BTreeMap<String, HostTlsConfig>,
     /// The configurations made so far; that of all other hosts has no name.
     configs: Mutex<BTreeMap<Option<String>, Arc<ClientConfig>>>,
     system: Mutex<Option<RootCertStore>>,
@@ -36,7 +36,7 @@ pub(crate) struct Tls {
 
 /// What one host needs.
 #[derive(Default)]
-struct Special {
+struct HostTlsConfig {
     roots: Vec<CertificateDer<'static>>,
     client: Option<Arc<SingleCertAndKey>>,
     any_certificate: bool,
@@ -50,7 +50,7 @@ impl Tls {
         for pem in &settings.extra_roots {
             extra.extend(authorities(pem).map_err(fault)?);
         }
-        let mut hosts: BTreeMap<String, Special> = BTreeMap::new();
+        let mut hosts: BTreeMap<String, HostTlsConfig> = BTreeMap::new();
         for host in &settings.hosts {
             let fault = |reason| Error::HostSetting { place: host.host.clone(), reason };
             let name = authority(&host.host)
@@ -99,7 +99,7 @@ impl Tls {
         if let Some(config) = configs.get(&special) {
             return Ok(Arc::clone(config));
         }
-        let none = Special::default();
+        let none = HostTlsConfig::default();
         let host = special.as_ref().and_then(|name| self.hosts.get(name)).unwrap_or(&none);
         let (mut roots, trouble) = self.common();
         roots.add_parsable_certificates(host.roots.iter().cloned());
@@ -192,7 +192,7 @@ fn certified(client: &ClientCertificate) -> Result<CertifiedKey, Error> {
 /// How an encrypted PKCS #8 key is marked.
 const ENCRYPTED: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
 
-fn configuration(roots: RootCertStore, host: &Special) -> Result<ClientConfig, rustls::Error> {
+fn configuration(roots: RootCertStore, host: &HostTlsConfig) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder =
         ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;

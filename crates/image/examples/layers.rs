@@ -182,7 +182,7 @@ impl Write for Both {
 }
 
 fn image(layer: Layer) -> Image {
-    let manifest = Descriptor::of(media::OCI_MANIFEST, b"");
+    let manifest = Descriptor::for_bytes(media::OCI_MANIFEST, b"");
     Image {
         config: manifest.clone(),
         manifest,

@@ -9,9 +9,9 @@
 //! [{"Config": "4a7…e2.json", "RepoTags": ["app:1.0"], "Layers": ["9c1…/layer.tar", "…"]}]
 //! ```
 
-mod again;
 mod docker;
 mod members;
+mod reread;
 mod span;
 
 use std::io::Read;
@@ -24,9 +24,9 @@ use crate::layout::check_version;
 use crate::objects::Objects;
 use crate::source::Referrers;
 use crate::{Descriptor, Error, Source};
-pub(crate) use again::Restream;
 use docker::Saved;
 use members::Members;
+pub(crate) use reread::ArchiveStream;
 
 /// An archive, and which of its images is meant.
 #[derive(Debug)]
@@ -45,20 +45,20 @@ impl Archive {
     /// Opens `file`. `selector` is a reference name, an image name (`app:1.0`) or a manifest digest; without it the
     /// archive has to hold exactly one image.
     pub fn open(file: &Path, selector: Option<&str>, limits: Limits) -> Result<Self, Error> {
-        Self::of(Members::open(file, limits)?, selector)
+        Self::from_members(Members::open(file, limits)?, selector)
     }
 
     /// Reads an archive that comes as a stream. `place` describes it in messages.
     pub(crate) fn streamed(
-        stream: Box<dyn Restream>,
+        stream: Box<dyn ArchiveStream>,
         place: String,
         selector: Option<&str>,
         limits: Limits,
     ) -> Result<Self, Error> {
-        Self::of(Members::streamed(stream, place, limits)?, selector)
+        Self::from_members(Members::streamed(stream, place, limits)?, selector)
     }
 
-    fn of(members: Members, selector: Option<&str>) -> Result<Self, Error> {
+    fn from_members(members: Members, selector: Option<&str>) -> Result<Self, Error> {
         let place = members.describe();
         let form = if members.has("oci-layout") && members.has("index.json") {
             check_version(&members.small("oci-layout")?, &place, members.limits())?;

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     fn read(stored: &'static [u8], named: &[u8]) -> (Vec<u8>, io::Result<usize>) {
-        let content = Content::new(Descriptor::of("m", named), move || Ok(Box::new(stored)));
+        let content = Content::new(Descriptor::for_bytes("m", named), move || Ok(Box::new(stored)));
         let mut got = Vec::new();
         // Byte by byte, so that what is withheld shows.
         let mut stream = content.open().unwrap();

@@ -54,7 +54,7 @@ impl Descriptor {
     }
 
     /// The descriptor of `bytes`, with their SHA-256.
-    pub fn of(media_type: impl Into<String>, bytes: &[u8]) -> Self {
+    pub fn for_bytes(media_type: impl Into<String>, bytes: &[u8]) -> Self {
         Self::new(media_type, Digest::sha256(bytes), bytes.len() as u64)
     }
 
@@ -65,7 +65,7 @@ impl Descriptor {
         if got != self.size {
             return Err(Error::SizeMismatch { what: what.to_owned(), got, expected: self.size });
         }
-        let got = Digest::of(self.digest.algorithm(), bytes);
+        let got = Digest::compute(self.digest.algorithm(), bytes);
         if got != self.digest {
             return Err(Error::DigestMismatch { what: what.to_owned(), got, expected: self.digest });
         }
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_what_was_named_are_refused() {
-        let d = Descriptor::of("m", b"abc");
+        let d = Descriptor::for_bytes("m", b"abc");
         d.check(b"abc", "blob").unwrap();
         assert!(matches!(d.check(b"ab", "blob"), Err(Error::SizeMismatch { got: 2, expected: 3, .. })));
         assert!(matches!(d.check(b"abd", "blob"), Err(Error::DigestMismatch { .. })));

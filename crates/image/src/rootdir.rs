@@ -21,7 +21,7 @@ use plimsoll_core::rootfs::{
 use plimsoll_core::{LimitExceeded, Limits};
 
 use crate::{Error, Progress};
-use mounts::{Entering, Mounts};
+use mounts::{MountKind, Mounts};
 
 /// Reads the files that `select` wants from the root file system in `directory`. `progress` hears of bytes that were
 /// read; there is no total to announce.
@@ -127,10 +127,10 @@ impl Walk<'_> {
     }
 
     fn enters(&mut self, directory: &Path) -> bool {
-        match self.mounts.entering(directory) {
-            Entering::Yes => true,
-            Entering::Nothing => false,
-            Entering::Elsewhere(kind) => {
+        match self.mounts.kind(directory) {
+            MountKind::Own => true,
+            MountKind::Pseudo => false,
+            MountKind::Foreign(kind) => {
                 self.unreadable(directory, None, format!("a file system of type {kind} is not entered"));
                 false
             }

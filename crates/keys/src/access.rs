@@ -67,7 +67,7 @@ pub enum Secret {
 }
 
 /// Asks for the secret of what is named.
-pub type Ask<'a> = dyn FnMut(Secret, &str) -> Result<Zeroizing<String>, Error> + 'a;
+pub type AskSecret<'a> = dyn FnMut(Secret, &str) -> Result<Zeroizing<String>, Error> + 'a;
 
 /// A small text file that the environment names.
 pub(super) fn small_file(path: &str) -> Option<String> {

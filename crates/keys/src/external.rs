@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json as document};
 
 use crate::Error;
-use crate::remote::{ANSWER, Asked, Keeper, Remote, failed};
+use crate::remote::{ANSWER, RemoteKey, RemoteSigner, SigningInput, failed};
 
 const API: &str = "plimsoll.dev/external-signer/v1";
 /// Somebody may have to touch a token.
@@ -44,7 +44,7 @@ struct Signed {
     signature: String,
 }
 
-pub(super) fn open(reference: &str, program: &str) -> Result<Remote<Program>, Error> {
+pub(super) fn open(reference: &str, program: &str) -> Result<RemoteKey<Program>, Error> {
     let place = text::terminal(reference).into_owned();
     if program.is_empty() {
         return Err(failed(&place, "expected external:PROGRAM", Kind::Usage));
@@ -53,7 +53,7 @@ pub(super) fn open(reference: &str, program: &str) -> Result<Remote<Program>, Er
     let Public { key } = program.ask(&document!({"apiVersion": API, "operation": "public-key"}), PATIENCE)?;
     let public = PublicKey::from_pem(key.as_bytes())
         .map_err(|error| program.wrong(format!("its public key: {error}")))?;
-    Ok(Remote { place: program.place.clone(), public, keeper: program })
+    Ok(RemoteKey { place: program.place.clone(), public, signer: program })
 }
 
 impl Program {
@@ -134,17 +134,17 @@ impl Program {
     }
 }
 
-impl Keeper for Program {
-    fn sign(&self, algorithm: KeyAlgorithm, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
+impl RemoteSigner for Program {
+    fn sign(&self, algorithm: KeyAlgorithm, input: &SigningInput<'_>) -> Result<Vec<u8>, Error> {
         let name = match algorithm {
             KeyAlgorithm::EcdsaP256 => "ecdsa-p256",
             KeyAlgorithm::EcdsaP384 => "ecdsa-p384",
             KeyAlgorithm::Ed25519 => "ed25519",
             _ => "rsa",
         };
-        let (field, bytes) = match asked {
-            Asked::Digest(digest) => ("digest", digest),
-            Asked::Message(message) => ("message", message),
+        let (field, bytes) = match input {
+            SigningInput::Digest(digest) => ("digest", digest),
+            SigningInput::Message(message) => ("message", message),
         };
         let request = document!({"apiVersion": API, "operation": "sign", "algorithm": name, field: STANDARD.encode(bytes)});
         let Signed { signature } = self.ask(&request, PATIENCE)?;

@@ -48,7 +48,7 @@ pub enum Format {
 }
 
 impl Format {
-    fn of(label: &str) -> Option<Self> {
+    fn from_label(label: &str) -> Option<Self> {
         Some(match label {
             "PRIVATE KEY" => Self::Pkcs8,
             "ENCRYPTED PRIVATE KEY" => Self::EncryptedPkcs8,
@@ -78,14 +78,14 @@ impl fmt::Display for Format {
 
 /// What a file says about its key without a passphrase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Inspected {
+pub struct KeyFileInfo {
     /// How it is written down.
     pub format: Format,
 }
 
 /// Looks at a private key file, without opening it.
-pub fn inspect(file: &[u8]) -> Result<Inspected, Error> {
-    Ok(Inspected { format: block(file)?.0 })
+pub fn inspect(file: &[u8]) -> Result<KeyFileInfo, Error> {
+    Ok(KeyFileInfo { format: block(file)?.0 })
 }
 
 fn unreadable(got: &str) -> Error {
@@ -106,8 +106,8 @@ fn block(file: &[u8]) -> Result<(Format, &str), Error> {
         text = rest.trim();
     }
     let found = label(text).ok_or_else(|| unreadable("no PEM block"))?;
-    let format =
-        Format::of(found).ok_or_else(|| unreadable(&format!("a block `{}`", text::terminal(found))))?;
+    let format = Format::from_label(found)
+        .ok_or_else(|| unreadable(&format!("a block `{}`", text::terminal(found))))?;
     Ok((format, text))
 }
 

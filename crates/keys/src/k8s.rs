@@ -27,7 +27,7 @@ const HINT: &str = "the account needs get on this secret; name the cluster in KU
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// What the secret holds.
-pub(super) struct Found {
+pub(super) struct KeySecret {
     pub(super) key: Option<Zeroizing<Vec<u8>>>,
     pub(super) password: Option<Zeroizing<Vec<u8>>>,
     pub(super) public: Option<Vec<u8>>,
@@ -54,15 +54,15 @@ struct KubeConfig {
     #[serde(rename = "current-context", default)]
     current: String,
     #[serde(default)]
-    contexts: Vec<Named<Context>>,
+    contexts: Vec<NamedEntry<Context>>,
     #[serde(default)]
-    clusters: Vec<Named<Cluster>>,
+    clusters: Vec<NamedEntry<Cluster>>,
     #[serde(default)]
-    users: Vec<Named<User>>,
+    users: Vec<NamedEntry<User>>,
 }
 
 #[derive(Deserialize)]
-struct Named<T> {
+struct NamedEntry<T> {
     name: String,
     #[serde(alias = "context", alias = "cluster", alias = "user")]
     value: T,
@@ -95,7 +95,7 @@ struct User {
 }
 
 /// How the API server is reached.
-struct Way {
+struct ApiServer {
     server: Url,
     token: Option<String>,
     roots: Vec<Vec<u8>>,
@@ -103,7 +103,7 @@ struct Way {
 }
 
 /// Reads the secret that `rest` of the reference names.
-pub(super) fn read(reference: &str, rest: &str, access: &KeyAccess) -> Result<Found, Error> {
+pub(super) fn read(reference: &str, rest: &str, access: &KeyAccess) -> Result<KeySecret, Error> {
     let service = Service::new(reference, access, HINT)?;
     let (namespace, name) = rest
         .split_once('/')
@@ -128,14 +128,14 @@ pub(super) fn read(reference: &str, rest: &str, access: &KeyAccess) -> Result<Fo
     let hidden = |text: Option<String>| {
         text.map(Zeroizing::new).map(|text| decoded(&text).map(Zeroizing::new)).transpose()
     };
-    Ok(Found {
+    Ok(KeySecret {
         key: hidden(data.key)?,
         password: hidden(data.password)?,
         public: data.public.map(|text| decoded(&text)).transpose()?,
     })
 }
 
-fn way(service: &Service, access: &KeyAccess) -> Result<Way, Error> {
+fn way(service: &Service, access: &KeyAccess) -> Result<ApiServer, Error> {
     if let Some(path) = access.get("KUBECONFIG") {
         return configured(service, Path::new(&path));
     }
@@ -149,7 +149,7 @@ fn way(service: &Service, access: &KeyAccess) -> Result<Way, Error> {
                 .ok_or_else(|| service.usage(format!("cannot read {ACCOUNT}/{name}")))
         };
         let roots = vec![file("ca.crt")?.into_bytes()];
-        return Ok(Way { server, token: Some(file("token")?), roots, client: None });
+        return Ok(ApiServer { server, token: Some(file("token")?), roots, client: None });
     }
     match access.get("HOME") {
         Some(home) => configured(service, &Path::new(&home).join(".kube/config")),
@@ -157,7 +157,7 @@ fn way(service: &Service, access: &KeyAccess) -> Result<Way, Error> {
     }
 }
 
-fn configured(service: &Service, path: &Path) -> Result<Way, Error> {
+fn configured(service: &Service, path: &Path) -> Result<ApiServer, Error> {
     let place = path.display().to_string();
     let wrong =
         |problem: &str| service.usage(format!("{}: {problem}", plimsoll_core::text::terminal(&place)));
@@ -193,9 +193,9 @@ fn configured(service: &Service, path: &Path) -> Result<Way, Error> {
     if token.is_none() && client.is_none() {
         return Err(wrong("gives its user neither a token nor a client certificate"));
     }
-    Ok(Way { server, token, roots: roots.into_iter().collect(), client })
+    Ok(ApiServer { server, token, roots: roots.into_iter().collect(), client })
 }
 
-fn find<'a, T>(all: &'a [Named<T>], name: &str) -> Option<&'a T> {
+fn find<'a, T>(all: &'a [NamedEntry<T>], name: &str) -> Option<&'a T> {
     all.iter().find(|named| named.name == name).map(|named| &named.value)
 }

@@ -26,9 +26,9 @@ mod reference;
 mod remote;
 mod signer;
 
-pub use access::{Ask, KeyAccess, Secret};
+pub use access::{AskSecret, KeyAccess, Secret};
 pub use error::Error;
-pub use file::{Format, Inspected, inspect};
+pub use file::{Format, KeyFileInfo, inspect};
 /// Wipes its content when it is dropped.
 pub use pkcs8::der::zeroize::Zeroizing;
 pub use private::{NewKey, PrivateKey};

@@ -35,9 +35,9 @@ use x509_cert::der::Encode as _;
 use self::module::Module;
 use self::uri::Uri;
 pub(super) use self::uri::shown;
-use crate::access::{Ask, KeyAccess, Secret};
+use crate::access::{AskSecret, KeyAccess, Secret};
 use crate::der::{self, ED25519, P256, P384};
-use crate::remote::{self, Asked, Keeper, Remote};
+use crate::remote::{self, RemoteKey, RemoteSigner, SigningInput};
 use crate::{Error, Zeroizing};
 
 /// Bytes of a file with a PIN.
@@ -66,7 +66,11 @@ struct Open {
     _module: Module,
 }
 
-pub(super) fn open(reference: &str, ask: &mut Ask<'_>, access: &KeyAccess) -> Result<Remote<Token>, Error> {
+pub(super) fn open(
+    reference: &str,
+    ask: &mut AskSecret<'_>,
+    access: &KeyAccess,
+) -> Result<RemoteKey<Token>, Error> {
     let uri = Uri::parse(reference)?;
     let module = uri.module(access)?;
     let slot = uri.slot(module.context())?;
@@ -79,7 +83,7 @@ pub(super) fn open(reference: &str, ask: &mut Ask<'_>, access: &KeyAccess) -> Re
     let public = uri.public_of(&session, key)?;
     let place = uri.shown.clone();
     let state = Mutex::new(Open { session, key, _module: module });
-    Ok(Remote { place: place.clone(), public, keeper: Token { place, state } })
+    Ok(RemoteKey { place: place.clone(), public, signer: Token { place, state } })
 }
 
 /// The public key without a PIN, where the token shows it; else with one, when it is at hand.
@@ -417,15 +421,15 @@ fn refused(place: &str, error: &Refused) -> Error {
     Error::KeyService { place: place.to_owned(), problem, kind, hint: hint.map(str::to_owned) }
 }
 
-impl Keeper for Token {
-    fn sign(&self, algorithm: KeyAlgorithm, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
+impl RemoteSigner for Token {
+    fn sign(&self, algorithm: KeyAlgorithm, input: &SigningInput<'_>) -> Result<Vec<u8>, Error> {
         let pure = EddsaParams::new(EddsaSignatureScheme::Ed25519);
-        let (mechanism, bytes) = match (algorithm, asked) {
-            (KeyAlgorithm::Rsa, Asked::Digest(digest)) => {
+        let (mechanism, bytes) = match (algorithm, input) {
+            (KeyAlgorithm::Rsa, SigningInput::Digest(digest)) => {
                 (Mechanism::RsaPkcs, [&SHA256_INFO[..], digest].concat())
             }
-            (_, Asked::Digest(digest)) => (Mechanism::Ecdsa, digest.to_vec()),
-            (_, Asked::Message(message)) => (Mechanism::Eddsa(pure), message.to_vec()),
+            (_, SigningInput::Digest(digest)) => (Mechanism::Ecdsa, digest.to_vec()),
+            (_, SigningInput::Message(message)) => (Mechanism::Eddsa(pure), message.to_vec()),
         };
         let open = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let plain =

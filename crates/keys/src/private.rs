@@ -38,11 +38,11 @@ pub enum NewKey {
 
 /// A private key. It cannot be printed, and its bytes are wiped when it is dropped.
 pub struct PrivateKey {
-    pair: Pair,
+    pair: Keypair,
     public: PublicKey,
 }
 
-enum Pair {
+enum Keypair {
     P256(EcdsaKeyPair),
     P384(EcdsaKeyPair),
     Rsa(RsaKeyPair),
@@ -55,14 +55,14 @@ impl PrivateKey {
         let failed = |_| Error::Crypto { step: "generate a key" };
         Self::from_pair(match kind {
             NewKey::P256 => {
-                Pair::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(failed)?)
+                Keypair::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(failed)?)
             }
             NewKey::P384 => {
-                Pair::P384(EcdsaKeyPair::generate(&ECDSA_P384_SHA384_ASN1_SIGNING).map_err(failed)?)
+                Keypair::P384(EcdsaKeyPair::generate(&ECDSA_P384_SHA384_ASN1_SIGNING).map_err(failed)?)
             }
-            NewKey::Rsa3072 => Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa3072).map_err(failed)?),
-            NewKey::Rsa4096 => Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa4096).map_err(failed)?),
-            NewKey::Ed25519 => Pair::Ed25519(Ed25519KeyPair::generate().map_err(failed)?),
+            NewKey::Rsa3072 => Keypair::Rsa(RsaKeyPair::generate(KeySize::Rsa3072).map_err(failed)?),
+            NewKey::Rsa4096 => Keypair::Rsa(RsaKeyPair::generate(KeySize::Rsa4096).map_err(failed)?),
+            NewKey::Ed25519 => Keypair::Ed25519(Ed25519KeyPair::generate().map_err(failed)?),
         })
     }
 
@@ -97,19 +97,19 @@ impl PrivateKey {
         let info = PrivateKeyInfo::try_from(der).map_err(|_| refused("bytes that are not PKCS#8"))?;
         let curve = info.algorithm.parameters_oid().ok();
         Self::from_pair(match (info.algorithm.oid, curve) {
-            (EC, Some(P256)) => Pair::P256(
+            (EC, Some(P256)) => Keypair::P256(
                 EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der)
                     .map_err(|_| refused("bytes that are no key on P-256"))?,
             ),
-            (EC, Some(P384)) => Pair::P384(
+            (EC, Some(P384)) => Keypair::P384(
                 EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_ASN1_SIGNING, der)
                     .map_err(|_| refused("bytes that are no key on P-384"))?,
             ),
-            (RSA, _) => Pair::Rsa(
+            (RSA, _) => Keypair::Rsa(
                 RsaKeyPair::from_pkcs8(der)
                     .map_err(|_| refused("RSA bytes that are no key of at least 2048 bits"))?,
             ),
-            (ED25519, _) => Pair::Ed25519(
+            (ED25519, _) => Keypair::Ed25519(
                 Ed25519KeyPair::from_pkcs8(der).map_err(|_| refused("bytes that are no Ed25519 key"))?,
             ),
             (oid, Some(curve)) => return Err(refused(&format!("algorithm {oid} with {curve}"))),
@@ -125,8 +125,8 @@ impl PrivateKey {
         }
         let on = |curve: &'static EcdsaSigningAlgorithm| EcdsaKeyPair::from_private_key_der(curve, der).ok();
         let pair = on(&ECDSA_P256_SHA256_ASN1_SIGNING)
-            .map(Pair::P256)
-            .or_else(|| on(&ECDSA_P384_SHA384_ASN1_SIGNING).map(Pair::P384))
+            .map(Keypair::P256)
+            .or_else(|| on(&ECDSA_P384_SHA384_ASN1_SIGNING).map(Keypair::P384))
             .ok_or_else(|| Error::KeyAlgorithm {
                 got: "an elliptic-curve key on another curve".to_owned(),
             })?;
@@ -138,35 +138,35 @@ impl PrivateKey {
         let pair = RsaKeyPair::from_der(der).map_err(|_| Error::KeyAlgorithm {
             got: "RSA bytes that are no key of at least 2048 bits".to_owned(),
         })?;
-        Self::from_pair(Pair::Rsa(pair))
+        Self::from_pair(Keypair::Rsa(pair))
     }
 
     /// PKCS#8 version 1: Go's library does not take version 2.
     fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
         let failed = |_| Error::Crypto { step: "encode the key" };
         let der = match &self.pair {
-            Pair::P256(pair) | Pair::P384(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
-            Pair::Rsa(pair) => {
+            Keypair::P256(pair) | Keypair::P384(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
+            Keypair::Rsa(pair) => {
                 let der: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
                 der.as_ref().to_vec()
             }
-            Pair::Ed25519(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
+            Keypair::Ed25519(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
         };
         Ok(Zeroizing::new(der))
     }
 
-    fn from_pair(pair: Pair) -> Result<Self, Error> {
+    fn from_pair(pair: Keypair) -> Result<Self, Error> {
         let failed = |_| Error::Crypto { step: "derive the public key" };
         let spki: PublicKeyX509Der<'_> = match &pair {
-            Pair::P256(pair) | Pair::P384(pair) => pair.public_key().as_der().map_err(failed)?,
-            Pair::Rsa(pair) => {
+            Keypair::P256(pair) | Keypair::P384(pair) => pair.public_key().as_der().map_err(failed)?,
+            Keypair::Rsa(pair) => {
                 let bits = pair.public_modulus_len().saturating_mul(8);
                 if pair.public_modulus_len() > MOST_MODULUS {
                     return Err(Error::KeyAlgorithm { got: format!("RSA of {bits} bits") });
                 }
                 pair.public_key().as_der().map_err(failed)?
             }
-            Pair::Ed25519(pair) => pair.public_key().as_der().map_err(failed)?,
+            Keypair::Ed25519(pair) => pair.public_key().as_der().map_err(failed)?,
         };
         let public = PublicKey::from_spki_der(spki.as_ref()).map_err(Error::PublicKey)?;
         Ok(Self { pair, public })
@@ -181,20 +181,20 @@ impl SigningKey for PrivateKey {
     fn sign(&self, payload: &Payload<'_>) -> Result<Vec<u8>, Error> {
         let failed = |_| Error::Crypto { step: "sign" };
         match &self.pair {
-            Pair::P256(pair) => {
+            Keypair::P256(pair) => {
                 let signature = pair.sign_digest(&sha256(payload)?).map_err(failed)?;
                 Ok(signature.as_ref().to_vec())
             }
-            Pair::P384(pair) => {
+            Keypair::P384(pair) => {
                 let signature = pair.sign_digest(&sha384(payload)).map_err(failed)?;
                 Ok(signature.as_ref().to_vec())
             }
-            Pair::Rsa(pair) => {
+            Keypair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign_digest(&RSA_PKCS1_SHA256, &sha256(payload)?, &mut signature).map_err(failed)?;
                 Ok(signature)
             }
-            Pair::Ed25519(pair) => match payload {
+            Keypair::Ed25519(pair) => match payload {
                 Payload::Message(message) => Ok(pair.try_sign(message).map_err(failed)?.as_ref().to_vec()),
                 Payload::Digests(_) => Err(Error::WholeMessageOnly),
             },

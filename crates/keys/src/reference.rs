@@ -18,25 +18,25 @@ use std::path::Path;
 use plimsoll_core::{read, text};
 use plimsoll_verify::PublicKey;
 
-use crate::access::{Ask, KeyAccess, Secret};
+use crate::access::{AskSecret, KeyAccess, Secret};
 use crate::private::PrivateKey;
 use crate::signer::SigningKey;
 use crate::{Error, Zeroizing, external, file, k8s, kms, pkcs11};
 
-enum Place<'a> {
+enum Location<'a> {
     File(&'a Path),
     Variable(&'a str),
-    Cluster(&'a str),
+    Kubernetes(&'a str),
     Vault(&'a str),
-    Amazon(&'a str),
+    Aws(&'a str),
     Google(&'a str),
     Azure(&'a str),
     Token(&'a str),
     Program(&'a str),
 }
 
-impl<'a> Place<'a> {
-    fn of(reference: &'a str) -> Result<Self, Error> {
+impl<'a> Location<'a> {
+    fn parse(reference: &'a str) -> Result<Self, Error> {
         let wrong = |problem: &str| {
             Err(Error::KeyReference {
                 reference: text::terminal(reference).into_owned(),
@@ -55,9 +55,9 @@ impl<'a> Place<'a> {
             None => Ok(Self::File(Path::new(reference))),
             Some(("env", "")) => wrong("expected env://NAME"),
             Some(("env", name)) => Ok(Self::Variable(name)),
-            Some(("k8s", rest)) => Ok(Self::Cluster(rest)),
+            Some(("k8s", rest)) => Ok(Self::Kubernetes(rest)),
             Some(("hashivault", rest)) => Ok(Self::Vault(rest)),
-            Some(("awskms", rest)) => Ok(Self::Amazon(rest)),
+            Some(("awskms", rest)) => Ok(Self::Aws(rest)),
             Some(("gcpkms", rest)) => Ok(Self::Google(rest)),
             Some(("azurekms", rest)) => Ok(Self::Azure(rest)),
             Some(_) => wrong(
@@ -69,39 +69,47 @@ impl<'a> Place<'a> {
 
 /// Whether somebody else is asked for the key, who has its public half ready: a cluster, a service, a token, a program.
 pub fn is_remote(reference: &str) -> bool {
-    !matches!(Place::of(reference), Ok(Place::File(_) | Place::Variable(_)) | Err(_))
+    !matches!(Location::parse(reference), Ok(Location::File(_) | Location::Variable(_)) | Err(_))
 }
 
 /// `reference` as it may be shown: of a token's URI without what can be its PIN.
 pub fn shown(reference: &str) -> String {
-    match Place::of(reference) {
-        Ok(Place::Token(uri)) => pkcs11::shown(uri),
+    match Location::parse(reference) {
+        Ok(Location::Token(uri)) => pkcs11::shown(uri),
         _ => text::terminal(reference).into_owned(),
     }
 }
 
 /// The key that `reference` names; `ask` is called with a name for it when there has to be a passphrase.
-pub fn open(reference: &str, ask: &mut Ask<'_>, access: &KeyAccess) -> Result<Box<dyn SigningKey>, Error> {
-    Ok(match Place::of(reference)? {
-        Place::File(_) | Place::Variable(_) | Place::Cluster(_) => {
+pub fn open(
+    reference: &str,
+    ask: &mut AskSecret<'_>,
+    access: &KeyAccess,
+) -> Result<Box<dyn SigningKey>, Error> {
+    Ok(match Location::parse(reference)? {
+        Location::File(_) | Location::Variable(_) | Location::Kubernetes(_) => {
             Box::new(open_private(reference, ask, access)?)
         }
-        Place::Vault(key) => Box::new(kms::vault::open(reference, key, access)?),
-        Place::Amazon(rest) => Box::new(kms::aws::open(reference, rest, access)?),
-        Place::Google(rest) => Box::new(kms::google::open(reference, rest, access)?),
-        Place::Azure(rest) => Box::new(kms::azure::open(reference, rest, access)?),
-        Place::Token(uri) => Box::new(pkcs11::open(uri, ask, access)?),
-        Place::Program(program) => Box::new(external::open(reference, program)?),
+        Location::Vault(key) => Box::new(kms::vault::open(reference, key, access)?),
+        Location::Aws(rest) => Box::new(kms::aws::open(reference, rest, access)?),
+        Location::Google(rest) => Box::new(kms::google::open(reference, rest, access)?),
+        Location::Azure(rest) => Box::new(kms::azure::open(reference, rest, access)?),
+        Location::Token(uri) => Box::new(pkcs11::open(uri, ask, access)?),
+        Location::Program(program) => Box::new(external::open(reference, program)?),
     })
 }
 
 /// The private key itself that `reference` names, to be written elsewhere: one in a file, a variable or a secret. What a
 /// token, a service or a program keeps stays there.
-pub fn open_private(reference: &str, ask: &mut Ask<'_>, access: &KeyAccess) -> Result<PrivateKey, Error> {
-    match Place::of(reference)? {
-        Place::File(path) => unlock(&read_file(path)?, &place(path), ask),
-        Place::Variable(name) => unlock(variable(reference, name, access)?.as_bytes(), reference, ask),
-        Place::Cluster(rest) => {
+pub fn open_private(
+    reference: &str,
+    ask: &mut AskSecret<'_>,
+    access: &KeyAccess,
+) -> Result<PrivateKey, Error> {
+    match Location::parse(reference)? {
+        Location::File(path) => unlock(&read_file(path)?, &place(path), ask),
+        Location::Variable(name) => unlock(variable(reference, name, access)?.as_bytes(), reference, ask),
+        Location::Kubernetes(rest) => {
             let found = k8s::read(reference, rest, access)?;
             let pem = found.key.ok_or_else(|| missing(reference, "cosign.key"))?;
             match found.password {
@@ -119,19 +127,19 @@ pub fn open_private(reference: &str, ask: &mut Ask<'_>, access: &KeyAccess) -> R
 /// The public key that `reference` names: a file with a `PUBLIC KEY`, or the public half of a key elsewhere.
 pub fn open_public(reference: &str, access: &KeyAccess) -> Result<PublicKey, Error> {
     let parse = |pem: &[u8]| PublicKey::from_pem(pem).map_err(Error::PublicKey);
-    match Place::of(reference)? {
-        Place::File(path) => parse(&read_file(path)?),
-        Place::Variable(name) => parse(variable(reference, name, access)?.as_bytes()),
-        Place::Cluster(rest) => {
+    match Location::parse(reference)? {
+        Location::File(path) => parse(&read_file(path)?),
+        Location::Variable(name) => parse(variable(reference, name, access)?.as_bytes()),
+        Location::Kubernetes(rest) => {
             let found = k8s::read(reference, rest, access)?;
             parse(&found.public.ok_or_else(|| missing(reference, "cosign.pub"))?)
         }
-        Place::Vault(key) => Ok(kms::vault::open(reference, key, access)?.public),
-        Place::Amazon(rest) => Ok(kms::aws::open(reference, rest, access)?.public),
-        Place::Google(rest) => Ok(kms::google::open(reference, rest, access)?.public),
-        Place::Azure(rest) => Ok(kms::azure::open(reference, rest, access)?.public),
-        Place::Token(uri) => pkcs11::open_public(uri, access),
-        Place::Program(program) => Ok(external::open(reference, program)?.public),
+        Location::Vault(key) => Ok(kms::vault::open(reference, key, access)?.public),
+        Location::Aws(rest) => Ok(kms::aws::open(reference, rest, access)?.public),
+        Location::Google(rest) => Ok(kms::google::open(reference, rest, access)?.public),
+        Location::Azure(rest) => Ok(kms::azure::open(reference, rest, access)?.public),
+        Location::Token(uri) => pkcs11::open_public(uri, access),
+        Location::Program(program) => Ok(external::open(reference, program)?.public),
     }
 }
 
@@ -141,7 +149,7 @@ fn missing(reference: &str, field: &str) -> Error {
 }
 
 /// Asks only for what is encrypted.
-fn unlock(pem: &[u8], place: &str, ask: &mut Ask<'_>) -> Result<PrivateKey, Error> {
+fn unlock(pem: &[u8], place: &str, ask: &mut AskSecret<'_>) -> Result<PrivateKey, Error> {
     match PrivateKey::from_pem(pem, None) {
         Err(Error::PassphraseMissing) => {
             PrivateKey::from_pem(pem, Some(ask(Secret::Passphrase, place)?.as_bytes()))

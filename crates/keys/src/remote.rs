@@ -25,28 +25,28 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What an Ed25519 key elsewhere may be sent to sign whole.
 const MOST_MESSAGE: usize = 1 << 20;
 
-/// What a keeper is asked to sign.
-pub(super) enum Asked<'a> {
+/// What a signer is given to sign.
+pub(super) enum SigningInput<'a> {
     /// A digest, of the algorithm that the key dictates.
     Digest(&'a [u8]),
     /// A whole message, for Ed25519.
     Message(&'a [u8]),
 }
 
-/// Signs with a key that it keeps.
-pub(super) trait Keeper: Send + Sync {
+/// Signs with a key that it never gives away: a service, a token or a program.
+pub(super) trait RemoteSigner: Send + Sync {
     /// The signature: DER for ECDSA, the plain bytes for RSA and Ed25519.
-    fn sign(&self, algorithm: KeyAlgorithm, asked: &Asked<'_>) -> Result<Vec<u8>, Error>;
+    fn sign(&self, algorithm: KeyAlgorithm, input: &SigningInput<'_>) -> Result<Vec<u8>, Error>;
 }
 
-/// A key that `keeper` keeps.
-pub(super) struct Remote<K> {
+/// A key that `signer` holds.
+pub(super) struct RemoteKey<K> {
     pub(super) place: String,
     pub(super) public: PublicKey,
-    pub(super) keeper: K,
+    pub(super) signer: K,
 }
 
-impl<K: Keeper> SigningKey for Remote<K> {
+impl<K: RemoteSigner> SigningKey for RemoteKey<K> {
     fn public_key(&self) -> &PublicKey {
         &self.public
     }
@@ -61,7 +61,7 @@ impl<K: Keeper> SigningKey for Remote<K> {
                     "an Ed25519 key elsewhere is sent the whole message, and this has more than 1 MiB",
                 ));
             }
-            let signature = self.keeper.sign(algorithm, &Asked::Message(message))?;
+            let signature = self.signer.sign(algorithm, &SigningInput::Message(message))?;
             let holds = self.public.verifies_signature(message, &signature);
             return if holds { Ok(signature) } else { Err(wrong(DOES_NOT_HOLD)) };
         }
@@ -71,7 +71,7 @@ impl<K: Keeper> SigningKey for Remote<K> {
             (_, Payload::Message(message)) => lc::digest(&lc::SHA256, message).as_ref().to_vec(),
             (_, Payload::Digests(file)) => file.sha256.as_bytes().to_vec(),
         };
-        let signature = self.keeper.sign(algorithm, &Asked::Digest(&digest))?;
+        let signature = self.signer.sign(algorithm, &SigningInput::Digest(&digest))?;
         let holds = self.public.verifies_signature_of_digest(&digest, &signature);
         if holds { Ok(signature) } else { Err(wrong(DOES_NOT_HOLD)) }
     }

@@ -23,7 +23,7 @@ use plimsoll_http::Settings;
 use plimsoll_keys::{
     self as key, Error, FileDigests, KeyAccess, NewKey, Payload, PrivateKey, SigningKey, Zeroizing,
 };
-use plimsoll_testkit::kms::{AwsKms, AzureVault, Fraud, GoogleKms, KeptKey, Kubernetes, Vault};
+use plimsoll_testkit::kms::{AwsKms, AzureVault, GoogleKms, Kubernetes, Misbehaviour, ServiceKey, Vault};
 use plimsoll_verify::PublicKey;
 
 /// What no message may repeat.
@@ -81,18 +81,18 @@ fn sign(reference: &str, access: &KeyAccess) -> Result<Vec<u8>, Error> {
 }
 
 /// `start` gives a stand-in with its reference and access; all of them must keep the same rules.
-fn all_rules<S>(kinds: &[&str], start: impl Fn(KeptKey, Fraud) -> (S, String, KeyAccess)) {
+fn all_rules<S>(kinds: &[&str], start: impl Fn(ServiceKey, Misbehaviour) -> (S, String, KeyAccess)) {
     for kind in kinds {
-        let kept = KeptKey::new(kind);
+        let kept = ServiceKey::new(kind);
         let spki = kept.spki();
-        let (_service, reference, access) = start(kept, Fraud::None);
+        let (_service, reference, access) = start(kept, Misbehaviour::None);
         signs(&reference, &access, &spki);
     }
-    let (_service, reference, access) = start(KeptKey::new("p256"), Fraud::OtherDigest);
+    let (_service, reference, access) = start(ServiceKey::new("p256"), Misbehaviour::OtherDigest);
     refused(sign(&reference, &access), "does not hold with the public key", Kind::Failed);
-    let (_service, reference, access) = start(KeptKey::new("p256"), Fraud::Redirect);
+    let (_service, reference, access) = start(ServiceKey::new("p256"), Misbehaviour::Redirect);
     refused(sign(&reference, &access), "got 307", Kind::Unauthorized);
-    let (_service, reference, access) = start(KeptKey::new("p256"), Fraud::Endless);
+    let (_service, reference, access) = start(ServiceKey::new("p256"), Misbehaviour::Endless);
     assert!(sign(&reference, &access).unwrap_err().to_string().contains("65536"));
     let mut access = access;
     access.http.offline = true;
@@ -106,7 +106,7 @@ fn vaults_transit_engine_signs() {
         let access = access(vault.environment());
         (vault, "hashivault://release".to_owned(), access)
     });
-    let vault = Vault::start(KeptKey::new("p256"), Fraud::None);
+    let vault = Vault::start(ServiceKey::new("p256"), Misbehaviour::None);
     let mut set = vault.environment();
     set.retain(|(name, _)| *name != "VAULT_TOKEN");
     refused(sign("hashivault://release", &access(set.clone())), "VAULT_TOKEN is not set", Kind::Usage);
@@ -138,7 +138,7 @@ fn amazons_kms_signs() {
             (kms, reference, access(set))
         });
     }
-    let kms = AwsKms::start(KeptKey::new("p256"), Fraud::None);
+    let kms = AwsKms::start(ServiceKey::new("p256"), Misbehaviour::None);
     let with = |name: &str, value: &str| {
         let mut set = kms.environment();
         set.retain(|(found, _)| *found != name);
@@ -172,10 +172,10 @@ fn googles_kms_signs() {
         (kms, reference, access(set))
     };
     all_rules(&["p256", "p384", "rsa"], start);
-    let (_kms, reference, _) = start(KeptKey::new("ed25519"), Fraud::None);
-    let (_kms, _, access_) = start(KeptKey::new("ed25519"), Fraud::None);
+    let (_kms, reference, _) = start(ServiceKey::new("ed25519"), Misbehaviour::None);
+    let (_kms, _, access_) = start(ServiceKey::new("ed25519"), Misbehaviour::None);
     refused(sign(&reference, &access_), "algorithm is not on the list", Kind::Failed);
-    let kms = GoogleKms::start(KeptKey::new("p256"), Fraud::None);
+    let kms = GoogleKms::start(ServiceKey::new("p256"), Misbehaviour::None);
     refused(sign(&reference, &access(kms.environment())), "no identity of Google's", Kind::Usage);
     refused(sign("gcpkms://projects/p", &access(kms.environment())), "expected gcpkms://", Kind::Usage);
     assert!(kms.service().requests().is_empty());
@@ -194,7 +194,7 @@ fn azures_key_vault_signs() {
             (vault, reference, access)
         });
     }
-    let vault = AzureVault::start(KeptKey::new("p256"), Fraud::None);
+    let vault = AzureVault::start(ServiceKey::new("p256"), Misbehaviour::None);
     let host = vault.service().host();
     let mut set = vault.environment();
     set.retain(|(name, _)| *name != "AZURE_CLIENT_SECRET");

@@ -215,7 +215,9 @@ pub(crate) fn private_key(reference: &str, access: &KeyAccess) -> Result<Private
 }
 
 /// Opens a key, with what the environment or a person on the terminal says where there has to be a secret.
-fn asking<T>(open: impl FnOnce(&mut key::Ask<'_>) -> Result<T, plimsoll_keys::Error>) -> Result<T, Failure> {
+fn asking<T>(
+    open: impl FnOnce(&mut key::AskSecret<'_>) -> Result<T, plimsoll_keys::Error>,
+) -> Result<T, Failure> {
     let mut failure = None;
     let mut ask = |secret: Secret, place: &str| {
         let passphrase = match secret {

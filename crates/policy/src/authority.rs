@@ -13,7 +13,7 @@ use crate::identity::WrittenIdentity;
 #[derive(Debug, Clone)]
 pub(crate) struct Authority {
     pub(crate) name: String,
-    pub(crate) who: Who,
+    pub(crate) who: KeyOrIdentity,
     /// Whether a signature by this key must be in a transparency log. For certificates the policy says so for all.
     pub(crate) logged: bool,
     pub(crate) not_before: Option<Timestamp>,
@@ -22,7 +22,7 @@ pub(crate) struct Authority {
 
 /// Who speaks for an authority.
 #[derive(Debug, Clone)]
-pub(crate) enum Who {
+pub(crate) enum KeyOrIdentity {
     /// The holder of this key.
     Key(PublicKey),
     /// Whoever is issued a certificate like this.
@@ -45,8 +45,8 @@ impl Serialize for Authority {
             not_after: Option<Timestamp>,
         }
         let (key, identity) = match &self.who {
-            Who::Key(key) => (Some(key.id()), None),
-            Who::Identity(identity) => (None, Some(WrittenIdentity::from(identity.as_ref()))),
+            KeyOrIdentity::Key(key) => (Some(key.id()), None),
+            KeyOrIdentity::Identity(identity) => (None, Some(WrittenIdentity::from(identity.as_ref()))),
         };
         let Self { name, logged, not_before, not_after, .. } = self;
         Decisive {
@@ -95,8 +95,8 @@ impl Authority {
     /// Whether this signer speaks for it.
     pub(crate) fn is(&self, signer: &Signer) -> bool {
         match (&self.who, signer) {
-            (Who::Key(key), Signer::Key(id)) => key.id() == *id,
-            (Who::Identity(identity), Signer::Certificate(holder)) => identity.is(holder),
+            (KeyOrIdentity::Key(key), Signer::Key(id)) => key.id() == *id,
+            (KeyOrIdentity::Identity(identity), Signer::Certificate(holder)) => identity.is(holder),
             _ => false,
         }
     }
@@ -137,8 +137,8 @@ impl Authority {
     /// `key` or `identity`.
     pub(crate) fn noun(&self) -> &'static str {
         match self.who {
-            Who::Key(_) => "key",
-            Who::Identity(_) => "identity",
+            KeyOrIdentity::Key(_) => "key",
+            KeyOrIdentity::Identity(_) => "identity",
         }
     }
 
@@ -154,7 +154,7 @@ impl Authority {
     /// Whether a trusted root can change what its signatures are worth: there are certificates to verify, or logs and
     /// timestamps to ask.
     pub(crate) fn wants_root(&self) -> bool {
-        matches!(self.who, Who::Identity(_))
+        matches!(self.who, KeyOrIdentity::Identity(_))
             || self.logged
             || self.not_before.is_some()
             || self.not_after.is_some()
@@ -164,8 +164,8 @@ impl Authority {
     /// satisfies the other, or differs from whoever does in letter case alone, and is one person.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         match (&self.who, &other.who) {
-            (Who::Key(one), Who::Key(other)) => one.id() == other.id(),
-            (Who::Identity(one), Who::Identity(other)) => {
+            (KeyOrIdentity::Key(one), KeyOrIdentity::Key(other)) => one.id() == other.id(),
+            (KeyOrIdentity::Identity(one), KeyOrIdentity::Identity(other)) => {
                 same(&one.issuer, &other.issuer)
                     && same(&one.subject, &other.subject)
                     && one.claims.len() == other.claims.len()
@@ -180,7 +180,7 @@ impl Authority {
     /// Whether one signer may be both, as far as texts and patterns tell.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         match (&self.who, &other.who) {
-            (Who::Identity(one), Who::Identity(other)) => {
+            (KeyOrIdentity::Identity(one), KeyOrIdentity::Identity(other)) => {
                 let claims_meet = one.claims.iter().all(|(claim, text)| {
                     other.claims.iter().all(|(name, value)| name != claim || meet(text, value))
                 });

@@ -9,7 +9,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::authority::{Authority, Who, Window};
+use crate::authority::{Authority, KeyOrIdentity, Window};
 use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::spec::{OnUnknown, Tier};
@@ -213,7 +213,7 @@ impl Lint {
                 let message = format!("who signs as {name} may fit {other} too, and counts for one of them");
                 self.warn(Code::IdentitiesOverlap, &path, message, "narrow the pattern");
             }
-            if let Who::Identity(identity) = &authority.who {
+            if let KeyOrIdentity::Identity(identity) = &authority.who {
                 self.identity(&format!("{path}.identity"), identity);
             }
             let at_end = format!("{path}.{noun}.notAfter");

@@ -8,7 +8,7 @@ use plimsoll_verify::{
     Bundle, Check, Error, Identity, NotChecked, Requirements, Trusted, TrustedKey, TrustedRoot, Verified,
 };
 
-use crate::authority::{Authority, Who};
+use crate::authority::{Authority, KeyOrIdentity};
 
 /// Keys and identities that may have signed, and what has to be there beside a certificate's signature.
 #[derive(Debug, Clone)]
@@ -27,8 +27,8 @@ impl Signers {
         for authority in authorities {
             match &authority.who {
                 // Windows are the rules' own: they also know the time of judgement.
-                Who::Key(key) => keys.push(TrustedKey::from(key.clone())),
-                Who::Identity(identity) => identities.push(Identity::clone(identity)),
+                KeyOrIdentity::Key(key) => keys.push(TrustedKey::from(key.clone())),
+                KeyOrIdentity::Identity(identity) => identities.push(Identity::clone(identity)),
             }
         }
         Self { keys, identities, requirements }

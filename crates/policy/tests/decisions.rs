@@ -173,7 +173,7 @@ fn a_denied_digest_denies_wherever_it_is_in_the_image() {
     let verdict = evaluate(&open, &evidence(), &[], &elsewhere, now());
     expect(&verdict, "deny-list", Outcome::Pass, Decision::Allow, "1 denied digest");
     // The same bytes under another algorithm are another digest; nothing is derived from prefixes or lengths.
-    let other = listed(Digest::of(Algorithm::Sha512, b"manifest"));
+    let other = listed(Digest::compute(Algorithm::Sha512, b"manifest"));
     assert_eq!(evaluate(&open, &evidence(), &[], &other, now()).decision, Decision::Allow);
 
     let rootdir = of_kind(SubjectKind::RootDir);

@@ -25,7 +25,7 @@ pub use plimsoll_cloud::Secret;
 use plimsoll_cloud::{Cloud, CloudIdentity};
 
 pub(crate) use challenge::Challenge;
-pub(crate) use token::{Exchange, Grant};
+pub(crate) use token::{Exchange, IssuedToken};
 
 /// What one registry knows us by.
 #[derive(Debug, Clone, PartialEq, Eq)]

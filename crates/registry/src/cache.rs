@@ -150,7 +150,7 @@ pub(crate) struct Section {
 
 /// A question to which the registry's word is the answer.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Question<'a> {
+pub(crate) enum Query<'a> {
     /// What the referrers API lists.
     Referrers(&'a Digest),
     /// What a tag is.
@@ -160,7 +160,7 @@ pub(crate) enum Question<'a> {
 /// What the registry said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
-pub(crate) enum Said {
+pub(crate) enum Answer {
     /// That it has no such tag, or not the API.
     Nothing {},
     /// The list.
@@ -169,7 +169,7 @@ pub(crate) enum Said {
     Manifest { descriptor: Box<Descriptor> },
 }
 
-impl From<&Referrers> for Said {
+impl From<&Referrers> for Answer {
     fn from(referrers: &Referrers) -> Self {
         Self::Listed { descriptors: referrers.descriptors.clone(), truncated: referrers.truncated }
     }
@@ -177,8 +177,8 @@ impl From<&Referrers> for Said {
 
 /// An answer that was kept.
 #[derive(Debug, Clone)]
-pub(crate) struct Known {
-    pub(crate) said: Said,
+pub(crate) struct CachedAnswer {
+    pub(crate) said: Answer,
     pub(crate) etag: Option<HeaderValue>,
     /// When the registry said so last.
     pub(crate) at: Timestamp,
@@ -191,7 +191,7 @@ struct Stored {
     question: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     etag: Option<String>,
-    said: Said,
+    said: Answer,
 }
 
 impl Section {
@@ -206,7 +206,7 @@ impl Section {
                 return None;
             }
         };
-        if Digest::of(digest.algorithm(), &bytes) == *digest {
+        if Digest::compute(digest.algorithm(), &bytes) == *digest {
             return Some(bytes);
         }
         tracing::warn!("{digest} in the cache has other bytes than its digest says, and is fetched again");
@@ -222,7 +222,7 @@ impl Section {
     }
 
     /// What the registry said to a question, some time ago.
-    pub(crate) fn known(&self, question: Question<'_>) -> Option<Known> {
+    pub(crate) fn known(&self, question: Query<'_>) -> Option<CachedAnswer> {
         let files = &self.shared.opened()?.files;
         let name = question.name();
         let entry = match files.read(&self.name, &name, LIST) {
@@ -241,13 +241,13 @@ impl Section {
         let at =
             Timestamp::try_from(entry.modified).and_then(|at| Timestamp::from_second(at.as_second())).ok()?;
         let etag = stored.etag.and_then(|etag| HeaderValue::from_str(&etag).ok());
-        Some(Known { said: stored.said, etag, at })
+        Some(CachedAnswer { said: stored.said, etag, at })
     }
 
     /// Keeps what the registry said just now. Nothing is kept of a list that was cut off at a limit: a later run may have
     /// a higher one.
-    pub(crate) fn keep_said(&self, question: Question<'_>, said: &Said, etag: Option<&HeaderValue>) {
-        if matches!(said, Said::Listed { truncated: true, .. }) {
+    pub(crate) fn keep_said(&self, question: Query<'_>, said: &Answer, etag: Option<&HeaderValue>) {
+        if matches!(said, Answer::Listed { truncated: true, .. }) {
             self.forget(question);
             return;
         }
@@ -263,21 +263,21 @@ impl Section {
     }
 
     /// The registry said that an answer still holds.
-    pub(crate) fn holds(&self, question: Question<'_>) {
+    pub(crate) fn holds(&self, question: Query<'_>) {
         if let Some(opened) = self.shared.opened() {
             opened.files.touch(&self.name, &question.name());
         }
     }
 
     /// Takes an answer out.
-    pub(crate) fn forget(&self, question: Question<'_>) {
+    pub(crate) fn forget(&self, question: Query<'_>) {
         if let Some(opened) = self.shared.opened() {
             opened.files.remove(&self.name, &question.name());
         }
     }
 
     /// Whether an answer may be used without asking. If so, [`Section::as_of`] takes it into account.
-    pub(crate) fn relies_on(&self, known: &Known) -> bool {
+    pub(crate) fn relies_on(&self, known: &CachedAnswer) -> bool {
         let settings = &self.shared.settings;
         let age = (settings.now)().duration_since(known.at);
         // What comes from the future was written while the clock was wrong, and its age is not known.
@@ -308,7 +308,7 @@ impl Section {
     }
 }
 
-impl Question<'_> {
+impl Query<'_> {
     fn text(self) -> String {
         match self {
             Self::Referrers(subject) => format!("referrers of {subject}"),

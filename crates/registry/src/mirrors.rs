@@ -36,15 +36,15 @@ use document::{Document, fault, names};
 pub struct RegistryConfig {
     entries: Arc<Vec<containers::Entry>>,
     /// Folders with a folder for each registry, and whether the user named them.
-    folders: Arc<Vec<(PathBuf, Named)>>,
+    folders: Arc<Vec<(PathBuf, ConfigSource)>>,
     /// Whether `insecure` and `skip_verify` count.
     insecure: bool,
-    dead: Dead,
+    dead: UnreachableHosts,
 }
 
 /// Who named a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Named {
+enum ConfigSource {
     ByTheUser,
     /// One of the usual places, which may be there for others.
     Usual,
@@ -59,7 +59,7 @@ pub struct Plan {
     pub(crate) origin: Reference,
     tls: Vec<HostTls>,
     plain_http: Vec<String>,
-    pub(crate) dead: Dead,
+    pub(crate) dead: UnreachableHosts,
 }
 
 /// One place that is asked.
@@ -85,9 +85,9 @@ pub(crate) struct Place {
 
 /// The hosts that could not be reached a moment ago.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Dead(Arc<Mutex<BTreeMap<String, Instant>>>);
+pub(crate) struct UnreachableHosts(Arc<Mutex<BTreeMap<String, Instant>>>);
 
-impl Dead {
+impl UnreachableHosts {
     /// For how long a host is left alone. A command is over by then; a process that goes on has to see that a mirror is
     /// back.
     const LEFT_ALONE: Duration = Duration::from_mins(1);
@@ -118,7 +118,7 @@ impl RegistryConfig {
         for path in paths {
             if path.is_dir() {
                 drop_ins(path, &mut entries)?;
-                folders.push((path.clone(), Named::ByTheUser));
+                folders.push((path.clone(), ConfigSource::ByTheUser));
             } else {
                 let Some(document) = Document::open(path)? else { return Err(fault(path, "does not exist")) };
                 merge(&mut entries, containers::read(&document)?);
@@ -160,7 +160,7 @@ impl RegistryConfig {
         let folders =
             [root.join("etc/containerd/certs.d"), root.join("etc/docker/certs.d"), machine.join("certs.d")];
         let folders = folders.into_iter().chain(user.map(|user| user.join("certs.d")));
-        let folders = folders.map(|folder| (folder, Named::Usual)).collect();
+        let folders = folders.map(|folder| (folder, ConfigSource::Usual)).collect();
         Ok(Self { entries: Arc::new(entries), folders: Arc::new(folders), ..Self::default() })
     }
 
@@ -294,7 +294,7 @@ impl Plan {
             origin: reference.clone(),
             tls: Vec::new(),
             plain_http: Vec::new(),
-            dead: Dead::default(),
+            dead: UnreachableHosts::default(),
         }
     }
 
@@ -337,10 +337,10 @@ pub(crate) fn contacted(registry: &str) -> &str {
 }
 
 /// Files in the usual places may be others', and not for us to read; `None` then.
-fn allowed<T>(read: Result<T, Error>, named: Named) -> Result<Option<T>, Error> {
+fn allowed<T>(read: Result<T, Error>, named: ConfigSource) -> Result<Option<T>, Error> {
     match read {
         Err(Error::RegistryConfig { place, problem })
-            if named == Named::Usual && problem.contains("Permission denied") =>
+            if named == ConfigSource::Usual && problem.contains("Permission denied") =>
         {
             tracing::warn!("{place}: {problem}; going on without it");
             Ok(None)

@@ -14,8 +14,8 @@
 //! its own.
 
 mod blob;
+mod cached;
 mod fallback;
-mod kept;
 mod link;
 mod manifest;
 mod places;
@@ -34,7 +34,7 @@ use plimsoll_image::{Content, Descriptor, Error as ImageError, Listing, Referrer
 
 use crate::auth::Credentials;
 use crate::{Cache, Error, Plan};
-use kept::Kept;
+use cached::CachedPlaces;
 use places::Places;
 
 pub use probe::Probe;
@@ -43,7 +43,7 @@ pub(crate) use session::explanation;
 /// One repository of a registry, and what the user named in it.
 pub struct Registry {
     places: Arc<Places>,
-    kept: Kept,
+    kept: CachedPlaces,
 }
 
 impl Registry {
@@ -67,13 +67,13 @@ impl Registry {
         limits: &Limits,
     ) -> Result<Self, Error> {
         let places = Arc::new(Places::new(client, plan, credentials, limits)?);
-        Ok(Self { kept: Kept::nothing(&places), places })
+        Ok(Self { kept: CachedPlaces::nothing(&places), places })
     }
 
     /// The same with a cache. Where mirrors are asked it is not used: what they have is their word, not the registry's.
     #[must_use]
     pub fn with_cache(self, cache: &Cache) -> Self {
-        Self { kept: Kept::in_cache(&self.places, cache), ..self }
+        Self { kept: CachedPlaces::in_cache(&self.places, cache), ..self }
     }
 
     /// What the user named.
@@ -134,7 +134,7 @@ impl Source for Registry {
 
 impl Store for Registry {
     fn put_blob(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, ImageError> {
-        let descriptor = Descriptor::of(media_type, bytes);
+        let descriptor = Descriptor::for_bytes(media_type, bytes);
         let (session, digest, bytes) = (Arc::clone(&self.places.origin), descriptor.digest, bytes.to_vec());
         runtime::block_on(async move {
             push::blob(&session, &digest, None, push::Bytes::from(bytes).into()).await
@@ -161,7 +161,7 @@ impl Store for Registry {
         media_type: &str,
         bytes: &[u8],
     ) -> Result<Descriptor, ImageError> {
-        let descriptor = Descriptor::of(media_type, bytes);
+        let descriptor = Descriptor::for_bytes(media_type, bytes);
         let place = match name.filter(|name| name.parse::<Digest>().is_err()) {
             Some(name) => self.tag(name)?,
             None => descriptor.digest.to_string(),
@@ -174,7 +174,8 @@ impl Store for Registry {
     }
 
     fn attach(&self, media_type: &str, manifest: &[u8]) -> Result<Descriptor, ImageError> {
-        let (session, descriptor) = (Arc::clone(&self.places.origin), Descriptor::of(media_type, manifest));
+        let (session, descriptor) =
+            (Arc::clone(&self.places.origin), Descriptor::for_bytes(media_type, manifest));
         let manifest = manifest.to_vec();
         Ok(runtime::block_on(async move { push::attach(&session, descriptor, manifest.into()).await })?)
     }

@@ -61,11 +61,11 @@ fn signed(fake: &testkit::Registry) -> (Artifact, Vec<Artifact>) {
 fn read(registry: &Registry, subject: &Digest, bundles: &[Artifact]) -> Referrers {
     let listed = registry.listed(subject, Listing::First).unwrap();
     for bundle in bundles {
-        let manifest = Descriptor::of(bundle.media_type(), &bundle.top.bytes);
+        let manifest = Descriptor::for_bytes(bundle.media_type(), &bundle.top.bytes);
         assert_eq!(registry.manifest(&manifest).unwrap(), bundle.top.bytes);
         let blob = bundle.parts.iter().find(|part| part.media_type == BUNDLE).unwrap();
         let mut bytes = Vec::new();
-        let stream = registry.blob(&Descriptor::of(BUNDLE, &blob.bytes)).unwrap();
+        let stream = registry.blob(&Descriptor::for_bytes(BUNDLE, &blob.bytes)).unwrap();
         stream.take(1 << 20).read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes, blob.bytes);
     }

@@ -79,7 +79,10 @@ fn sample() -> Artifact {
 
 fn read(registry: &Registry, object: &testkit::Object) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    registry.blob(&Descriptor::of(&object.media_type, &object.bytes))?.read_to_end(&mut bytes).unwrap();
+    registry
+        .blob(&Descriptor::for_bytes(&object.media_type, &object.bytes))?
+        .read_to_end(&mut bytes)
+        .unwrap();
     Ok(bytes)
 }
 

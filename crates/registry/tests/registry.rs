@@ -47,7 +47,7 @@ fn read(registry: &Registry, descriptor: &Descriptor) -> Vec<u8> {
 }
 
 fn descriptor(object: &testkit::Object) -> Descriptor {
-    Descriptor::of(&object.media_type, &object.bytes)
+    Descriptor::for_bytes(&object.media_type, &object.bytes)
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn layers_are_read_in_parallel_from_ordinary_threads() {
     let registry = &open(&fake.reference("app", "1"));
     std::thread::scope(|scope| {
         for blob in &blobs {
-            scope.spawn(move || assert_eq!(&read(registry, &Descriptor::of("x", blob)), blob));
+            scope.spawn(move || assert_eq!(&read(registry, &Descriptor::for_bytes("x", blob)), blob));
         }
     });
 }
@@ -100,7 +100,7 @@ fn what_is_not_there_is_not_found() {
     let error = registry.resolve().unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound);
     assert_eq!(error.to_string(), format!("registry {}/app has no manifest 1.0", fake.host()));
-    assert_eq!(registry.blob(&Descriptor::of("x", b"x")).err().unwrap().kind(), Kind::NotFound);
+    assert_eq!(registry.blob(&Descriptor::for_bytes("x", b"x")).err().unwrap().kind(), Kind::NotFound);
 }
 
 #[test]

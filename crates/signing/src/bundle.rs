@@ -39,9 +39,9 @@ pub(crate) struct Signed<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Written {
+struct BundleDocument {
     media_type: &'static str,
-    verification_material: Material,
+    verification_material: VerificationMaterial,
     #[serde(skip_serializing_if = "Option::is_none")]
     message_signature: Option<MessageSignature>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,9 +51,9 @@ struct Written {
 /// What a bundle brings along to verify its signature with.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Material {
+pub(crate) struct VerificationMaterial {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) public_key: Option<Hint>,
+    pub(crate) public_key: Option<PublicKeyIdentifier>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) certificate: Option<RawBytes>,
     /// Entries of transparency logs, as the logs answered.
@@ -64,7 +64,7 @@ pub(crate) struct Material {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct Hint {
+pub(crate) struct PublicKeyIdentifier {
     pub(crate) hint: String,
 }
 
@@ -112,11 +112,11 @@ struct Signature {
     sig: String,
 }
 
-impl Material {
+impl VerificationMaterial {
     /// For a signature by a key.
     pub(crate) fn of_key(key: &dyn SigningKey) -> Self {
         let hint = STANDARD.encode(key.public_key().id().as_bytes());
-        Self { public_key: Some(Hint { hint }), ..Self::default() }
+        Self { public_key: Some(PublicKeyIdentifier { hint }), ..Self::default() }
     }
 }
 
@@ -163,9 +163,9 @@ impl<'a> Signed<'a> {
     }
 
     /// The bundle as JSON.
-    pub(crate) fn bundle(&self, material: Material) -> Result<Vec<u8>, Error> {
+    pub(crate) fn bundle(&self, material: VerificationMaterial) -> Result<Vec<u8>, Error> {
         let sig = STANDARD.encode(&self.signature);
-        let mut written = Written {
+        let mut written = BundleDocument {
             media_type: BUNDLE_V0_3,
             verification_material: material,
             message_signature: None,
@@ -199,7 +199,7 @@ impl<'a> Signed<'a> {
 /// The result has been verified with the public half: a statement that nobody would accept, because it is about nothing or
 /// larger than a bundle may be, and a signature spoilt by faulty hardware, are errors here and not at the reader's.
 pub fn sign_by_key(content: Content<'_>, key: &dyn SigningKey, limits: &Limits) -> Result<Vec<u8>, Error> {
-    let bytes = Signed::new(content, key)?.bundle(Material::of_key(key))?;
+    let bytes = Signed::new(content, key)?.bundle(VerificationMaterial::of_key(key))?;
     let parsed = Bundle::parse(&bytes, limits).map_err(Error::WouldNotVerify)?;
     match content {
         Content::Statement(_) => {

@@ -17,7 +17,7 @@ use plimsoll_verify::{
 };
 
 use crate::Error;
-use crate::bundle::{Content, Material, RawBytes, Signed, Timestamp, Timestamps, sign_by_key};
+use crate::bundle::{Content, RawBytes, Signed, Timestamp, Timestamps, VerificationMaterial, sign_by_key};
 use crate::services::{Entry, IdentityToken, Services, Verifier, certify};
 
 /// Who signs.
@@ -64,7 +64,7 @@ pub fn make(
         }
         (Signer::Key(key), Some(services)) => {
             let signature = Signed::new(content, key)?;
-            let material = Material::of_key(key);
+            let material = VerificationMaterial::of_key(key);
             let verifier = Verifier::Key(key.public_key());
             let bytes = signature.bundle(witnessed(&signature, material, &verifier, services)?)?;
             let keys = [TrustedKey::from(key.public_key().clone())];
@@ -85,7 +85,10 @@ pub fn make(
             let signature = Signed::new(content, &key)?;
             let certificate = certify(&services.caller(), authority, &key, token)?;
             let raw_bytes = STANDARD.encode(&certificate.der);
-            let material = Material { certificate: Some(RawBytes { raw_bytes }), ..Material::default() };
+            let material = VerificationMaterial {
+                certificate: Some(RawBytes { raw_bytes }),
+                ..VerificationMaterial::default()
+            };
             let verifier = Verifier::Certificate { der: &certificate.der, key: key.public_key() };
             let bytes = signature.bundle(witnessed(&signature, material, &verifier, services)?)?;
             let identities: [Identity; 1] = [certificate.identity];
@@ -99,10 +102,10 @@ pub fn make(
 /// `material` with what timestamp authorities and logs say about the signature.
 fn witnessed(
     signed: &Signed<'_>,
-    mut material: Material,
+    mut material: VerificationMaterial,
     verifier: &Verifier<'_>,
     services: &Services,
-) -> Result<Material, Error> {
+) -> Result<VerificationMaterial, Error> {
     let caller = services.caller();
     let mut stamps = Vec::with_capacity(services.timestamps.len());
     for authority in &services.timestamps {

@@ -74,8 +74,8 @@ impl Services {
         Ok(services)
     }
 
-    pub(crate) fn caller(&self) -> Caller {
-        Caller { client: self.client.clone() }
+    pub(crate) fn caller(&self) -> ServiceClient {
+        ServiceClient { client: self.client.clone() }
     }
 }
 
@@ -161,7 +161,7 @@ impl Step<'_> {
 
 /// Asks services.
 #[derive(Clone)]
-pub(crate) struct Caller {
+pub(crate) struct ServiceClient {
     client: Client,
 }
 
@@ -174,7 +174,7 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
-impl Caller {
+impl ServiceClient {
     /// Sends `request`, and reads whatever is answered.
     pub(crate) fn send(&self, step: &Step<'_>, request: &Request) -> Result<Answer, Error> {
         let mut repeats = 0;

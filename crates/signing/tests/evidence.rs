@@ -66,7 +66,7 @@ impl Memory {
 
     fn list(&self, media_type: &str, manifest: &[u8]) -> Descriptor {
         self.put(manifest);
-        let descriptor = Descriptor::of(media_type, manifest);
+        let descriptor = Descriptor::for_bytes(media_type, manifest);
         self.referrers.lock().unwrap().push(descriptor.clone());
         descriptor
     }
@@ -128,7 +128,7 @@ impl Source for Memory {
 impl Store for Memory {
     fn put_blob(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, ImageError> {
         self.put(bytes);
-        Ok(Descriptor::of(media_type, bytes))
+        Ok(Descriptor::for_bytes(media_type, bytes))
     }
 
     fn put_content(&self, _: &Content) -> Result<(), ImageError> {
@@ -158,7 +158,7 @@ impl Read for Failing {
 }
 
 fn subject() -> Descriptor {
-    Descriptor::of(media::OCI_MANIFEST, b"an image's manifest")
+    Descriptor::for_bytes(media::OCI_MANIFEST, b"an image's manifest")
 }
 
 fn now() -> Timestamp {
@@ -238,7 +238,7 @@ fn the_manifest_has_cosigns_shape() {
 #[test]
 fn junk_beside_a_signature_is_set_aside_with_its_reason() {
     let (store, key) = (Memory::default(), PrivateKey::generate_p256().unwrap());
-    let other = Descriptor::of(media::OCI_MANIFEST, b"another image");
+    let other = Descriptor::for_bytes(media::OCI_MANIFEST, b"another image");
     let bundle = store.put(b"{}");
     let good = layer(bundle, 2);
 
@@ -261,7 +261,7 @@ fn junk_beside_a_signature_is_set_aside_with_its_reason() {
         .digest;
     let longer = store.list_json(&referrer(&subject(), &json!([layer(bundle, 1)]))).digest;
     let shorter = store.list_json(&referrer(&subject(), &json!([layer(bundle, 3)]))).digest;
-    let missing = Descriptor::of(media::OCI_MANIFEST, b"never pushed");
+    let missing = Descriptor::for_bytes(media::OCI_MANIFEST, b"never pushed");
     store.referrers.lock().unwrap().push(missing.clone());
     let signed = sign(&store, &key);
 

@@ -22,7 +22,7 @@ use plimsoll_http::{Settings, Url};
 use plimsoll_keys::NewKey;
 use plimsoll_keys::{FileDigests, PrivateKey};
 use plimsoll_signing::services::identity::{AUDIENCE, Sources};
-use plimsoll_signing::services::oauth::{CLIENT, Patience, Prompt, Provider};
+use plimsoll_signing::services::oauth::{CLIENT, Prompt, Provider, Timing};
 use plimsoll_signing::services::{IdentityToken, Services};
 use plimsoll_signing::{Confirmation, Content, Error, Signer};
 use plimsoll_testkit::Peer;
@@ -521,7 +521,7 @@ fn signing_in_by_a_code_on_another_device() {
     let services = services(&server, &[2]);
     let provider = Provider::discover(&services, CLIENT).unwrap();
     let waits = std::cell::RefCell::new(Vec::new());
-    let patience = Patience { now: &clock::now, wait: &|time| waits.borrow_mut().push(time) };
+    let patience = Timing { now: &clock::now, wait: &|time| waits.borrow_mut().push(time) };
     let mut told = Vec::new();
     let token = provider.device(&patience, &mut |prompt: &Prompt| told.push(prompt.clone())).unwrap();
     assert_eq!(token.subject(), "dev@example.com");
@@ -559,7 +559,7 @@ fn signing_in_with_the_browser_of_this_machine() {
     let server = Server::start();
     let services = services(&server, &[2]);
     let provider = Provider::discover(&services, CLIENT).unwrap();
-    let patience = Patience { now: &clock::now, wait: &std::thread::sleep };
+    let patience = Timing { now: &clock::now, wait: &std::thread::sleep };
     let browse = || {
         let mut browsers = Vec::new();
         let token = provider.browser(&patience, &mut |prompt: &Prompt| {

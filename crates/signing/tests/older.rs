@@ -232,7 +232,7 @@ fn an_older_signature_that_lies_about_itself_is_set_aside() {
     assert!(found.skipped.iter().any(|s| matches!(s.reason, SkipReason::Object(_))), "{reasons:?}");
 
     // Something else under the tag: an index, and a picture.
-    let other: Descriptor = Descriptor::of(media::OCI_MANIFEST, b"x");
+    let other: Descriptor = Descriptor::for_bytes(media::OCI_MANIFEST, b"x");
     let index = json!({"schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": [other]});
     let digest = signed.fake.add_manifest("app", media::OCI_INDEX, index.to_string());
     signed.fake.tag("app", &older_tag(&signed.image, "sig"), &digest);

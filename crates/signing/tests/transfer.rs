@@ -45,7 +45,7 @@ fn signed(fake: &Fake) -> (Descriptor, BTreeSet<Digest>) {
     let now: Timestamp = "2026-11-21T01:18:01Z".parse().unwrap();
     let sign =
         |subject: &Descriptor| image::sign(&store, subject, &key, &BTreeMap::new(), now).unwrap().referrer;
-    let one = Descriptor::of(media::OCI_MANIFEST, &index.images[0].manifest.bytes);
+    let one = Descriptor::for_bytes(media::OCI_MANIFEST, &index.images[0].manifest.bytes);
     let mut evidence = BTreeSet::from([sign(&top), sign(&one)]);
     let (sbom, config) = (
         store.put_blob("application/spdx+json", b"{}").unwrap(),

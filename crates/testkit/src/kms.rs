@@ -25,7 +25,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// What a service keeps.
-pub enum KeptKey {
+pub enum ServiceKey {
     /// ECDSA on P-256.
     P256(EcdsaKeyPair),
     /// ECDSA on P-384.
@@ -36,7 +36,7 @@ pub enum KeptKey {
     Ed25519(Ed25519KeyPair),
 }
 
-impl KeptKey {
+impl ServiceKey {
     /// A fresh one: `p256`, `p384`, `rsa`, `ed25519`.
     pub fn new(kind: &str) -> Self {
         match kind {
@@ -90,7 +90,7 @@ impl KeptKey {
 
 /// What a stand-in does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Fraud {
+pub enum Misbehaviour {
     /// Nothing.
     #[default]
     None,
@@ -102,7 +102,7 @@ pub enum Fraud {
     Endless,
 }
 
-impl Fraud {
+impl Misbehaviour {
     /// The answer that takes the place of the right one.
     fn instead(self) -> Option<crate::Answer> {
         match self {

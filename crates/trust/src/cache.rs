@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use sigstore_tuf::cache::MetadataStore;
 
 use crate::Error;
-use crate::current::{Current, Origin};
+use crate::current::{CurrentRoot, Origin};
 use crate::inspect;
 
 const SCHEMA: &str = "plimsoll.dev/trust-cache/v1";
@@ -154,12 +154,12 @@ impl Cached {
         Ok(())
     }
 
-    pub(super) fn into_current(self, refreshed: bool) -> Result<Current, Error> {
+    pub(super) fn into_current(self, refreshed: bool) -> Result<CurrentRoot, Error> {
         let root = TrustedRoot::parse(self.trusted_root()).map_err(Error::TrustedRoot)?;
         let signing_config = self.signing_config.map(String::into_bytes);
         let (instance, updated, expires) = (self.instance, self.updated, self.expires);
         let origin = Origin::Cache { instance, updated, expires, refreshed };
-        Ok(Current { root, signing_config, origin })
+        Ok(CurrentRoot { root, signing_config, origin })
     }
 
     pub(super) fn schema() -> String {
@@ -201,11 +201,11 @@ pub(super) fn checked_name(name: &str) -> Result<&str, Error> {
 
 /// The metadata while an update goes on: what the cache had, and over it what was fetched. Nothing reaches the disk.
 #[derive(Debug, Default)]
-pub(super) struct Staged {
+pub(super) struct StagedMetadata {
     files: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
-impl Staged {
+impl StagedMetadata {
     pub(super) fn new(cached: Option<&Cached>) -> Self {
         let known = cached.into_iter().flat_map(|cached| &cached.metadata);
         let files = known.map(|(name, text)| (name.clone(), text.clone().into_bytes())).collect();
@@ -227,7 +227,7 @@ impl Staged {
     }
 }
 
-impl MetadataStore for Staged {
+impl MetadataStore for StagedMetadata {
     fn load(&self, name: &str) -> sigstore_tuf::Result<Option<Vec<u8>>> {
         Ok(self.files.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned())
     }

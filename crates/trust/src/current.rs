@@ -28,7 +28,7 @@ pub struct Choice<'a> {
 
 /// A trusted root and where it came from.
 #[derive(Debug)]
-pub struct Current {
+pub struct CurrentRoot {
     /// The root.
     pub root: TrustedRoot,
     /// The services of the same instance, for signing; a file has none.
@@ -63,10 +63,10 @@ pub enum Origin {
 /// so does this, because an attacker who keeps the mirror away would otherwise keep an old root in force. Offline, the
 /// cache is used whatever its age, which [`Origin`] tells. An instance that was never fetched is not fetched by a
 /// verification.
-pub fn current(choice: &Choice<'_>) -> Result<Current, Error> {
+pub fn current(choice: &Choice<'_>) -> Result<CurrentRoot, Error> {
     if let Some(path) = choice.file {
         let root = TrustedRoot::parse(&read_file(path)?).map_err(Error::TrustedRoot)?;
-        return Ok(Current { root, signing_config: None, origin: Origin::File(path.to_owned()) });
+        return Ok(CurrentRoot { root, signing_config: None, origin: Origin::File(path.to_owned()) });
     }
     let cached = match choice.folder {
         Some(folder) => Cached::open(folder, choice.instance)?,
@@ -78,7 +78,7 @@ pub fn current(choice: &Choice<'_>) -> Result<Current, Error> {
         }
         let root = TrustedRoot::public_good().map_err(Error::TrustedRoot)?;
         let signing_config = Some(SIGSTORE_PRODUCTION_SIGNING_CONFIG.as_bytes().to_vec());
-        return Ok(Current { root, signing_config, origin: Origin::BuiltIn });
+        return Ok(CurrentRoot { root, signing_config, origin: Origin::BuiltIn });
     };
     cached.clock_is_not_behind(choice.now)?;
     if cached.expires() >= choice.now || choice.http.offline {

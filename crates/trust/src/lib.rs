@@ -27,11 +27,11 @@ mod summary;
 mod update;
 
 pub use cache::{Cached, Versions};
-pub use current::{Choice, Current, Origin, current};
+pub use current::{Choice, CurrentRoot, Origin, current};
 pub use error::Error;
 pub use fault::TrustFault;
 pub use files::{AuthoritySpec, LogSpec, SelectorSpec, ServiceSpec, SigningConfigSpec, TrustedRootSpec};
 pub use instance::{InitialRoot, Instance, PUBLIC_GOOD, PUBLIC_GOOD_MIRROR};
-pub use signing_config::{Chosen, Log, LogVersion, SigningConfig, UnknownMembers, base_url};
+pub use signing_config::{Log, LogVersion, SelectedServices, SigningConfig, UnknownMembers, base_url};
 pub use summary::{Entry, EntryKind, entries, services};
 pub use update::{Updated, update};

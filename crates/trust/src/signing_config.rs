@@ -148,7 +148,7 @@ fn unknown(config: &Value) -> Option<String> {
 
 /// The services that a configuration comes down to.
 #[derive(Debug)]
-pub struct Chosen {
+pub struct SelectedServices {
     /// The certificate authority's base.
     pub authority: Option<Url>,
     /// The logs: each of them gets an entry.
@@ -184,7 +184,7 @@ impl SigningConfig {
     }
 
     /// The services that it comes down to at `now`.
-    pub fn choose(&self, now: Timestamp) -> Result<Chosen, Error> {
+    pub fn choose(&self, now: Timestamp) -> Result<SelectedServices, Error> {
         let any = Selection::default();
         let authority = select("caUrls", &self.ca_urls, &any, &[1], now)?;
         let issuer = select("oidcUrls", &self.oidc_urls, &any, &[1], now)?;
@@ -194,7 +194,7 @@ impl SigningConfig {
             let version = if version == 2 { LogVersion::V2 } else { LogVersion::V1 };
             Log { url, version }
         };
-        Ok(Chosen {
+        Ok(SelectedServices {
             authority: authority.into_iter().next().map(|(url, _)| url),
             logs: logs.into_iter().map(log).collect(),
             timestamps: timestamps.into_iter().map(|(url, _)| url).collect(),

@@ -9,7 +9,7 @@ use sigstore_tuf::canonical_json::to_canonical_bytes;
 use sigstore_tuf::{Updater, UpdaterConfig};
 
 use crate::Error;
-use crate::cache::{Cached, Staged, Versions, checked_name};
+use crate::cache::{Cached, StagedMetadata, Versions, checked_name};
 use crate::fault::{TrustFault, from_tuf, refused};
 use crate::inspect;
 use crate::instance::{InitialRoot, Instance};
@@ -49,7 +49,7 @@ pub fn update(
         before.clock_is_not_behind(now)?;
     }
     let mirror = Mirror::new(&instance.mirror, http)?;
-    let staged = Arc::new(Staged::new(before.as_ref()));
+    let staged = Arc::new(StagedMetadata::new(before.as_ref()));
     let work = {
         let (instance, before, staged) = (instance.clone(), before.clone(), Arc::clone(&staged));
         async move { fetch(&instance, before.as_ref(), mirror, staged, now).await }
@@ -92,7 +92,7 @@ async fn fetch(
     instance: &Instance,
     before: Option<&Cached>,
     mirror: Mirror,
-    staged: Arc<Staged>,
+    staged: Arc<StagedMetadata>,
     now: Timestamp,
 ) -> Result<Fetched, Error> {
     let mut config = UpdaterConfig::default();

@@ -17,7 +17,7 @@ use crate::error::excerpt;
 
 /// A place in a predicate that is not as its type demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Misfit {
+struct Mismatch {
     path: String,
     problem: String,
 }
@@ -37,7 +37,7 @@ struct Misfit {
 /// assert_eq!(path, "predicate.result");
 /// ```
 pub fn check_predicate(predicate_type: &str, predicate: &Value, limits: &Limits) -> Result<(), Error> {
-    form::check(predicate_type, predicate, limits).map_err(|Misfit { path, problem }| Error::Predicate {
+    form::check(predicate_type, predicate, limits).map_err(|Mismatch { path, problem }| Error::Predicate {
         predicate_type: excerpt(predicate_type),
         path,
         problem,

@@ -28,11 +28,11 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Statement};
 
-pub use examine::{Examined, Expected, Origin, examine};
-pub use files::{Carried, Publisher, bundles};
+pub use examine::{ExaminedProvenance, Expected, Origin, examine};
+pub use files::{FileBundle, Publisher, bundles};
 pub use finding::{Aspect, Finding};
 pub use level::Level;
-pub use material::{Material, MaterialWanted};
+pub use material::{Material, RequiredMaterial};
 pub use repository::Repository;
 pub use write::{Build, CI_BUILD_TYPE};
 

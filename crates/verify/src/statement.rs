@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn only_the_exact_digest_under_its_own_algorithm_names_an_artifact() {
         let (meant, other) = (Digest::sha256(b"meant"), Digest::sha256(b"other"));
-        let long = Digest::of(plimsoll_core::Algorithm::Sha512, b"meant");
+        let long = Digest::compute(plimsoll_core::Algorithm::Sha512, b"meant");
         let names = |subject: Value, digest: &Digest| parse(&about(&subject)).unwrap().names(digest);
 
         assert!(names(json!([{"digest": {"sha256": meant.hex()}}]), &meant));

@@ -24,7 +24,7 @@ use serde::Serialize;
 pub use advisories::{Advisories, Feed, Package};
 pub use overlays::{Epss, Kev, Overlay, Overlays, Statement, VexStatus};
 pub use record::{Detail, Entry, Place};
-pub use writer::{About, Counts, File, NewEntry, OverlayWriter, Writer, key};
+pub use writer::{Counts, FeedDescription, File, NewEntry, OverlayWriter, Writer, key};
 
 use crate::error::Error;
 use crate::version::{self, VersionOrder};

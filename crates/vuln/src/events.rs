@@ -9,7 +9,7 @@
 //!
 //! the result is `[…, 1.5)` and `[2.0, 2.3]`. Published lists are not all well-formed. What the schema's algorithm
 //! calls affected stays affected; where the list admits another reading (a second end, an end without a start, bounds
-//! in no order) the versions in question become doubtful, and each such list is reported as an [`Oddity`].
+//! in no order) the versions in question become doubtful, and each such list is reported as an [`RangeProblem`].
 
 use crate::affected::{Affected, End, FixState, Interval};
 use crate::version::Version;
@@ -30,7 +30,7 @@ pub enum Event {
 /// A list of events that is not well-formed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 #[non_exhaustive]
-pub enum Oddity {
+pub enum RangeProblem {
     /// There are no events, or none of a known kind.
     #[error("range without events")]
     NoEvents,
@@ -65,7 +65,10 @@ pub fn fix_state(affected: &Affected<'_>) -> FixState {
 }
 
 /// Adds the intervals of one range to `affected`; says what is odd about it.
-pub fn compile<'a, V: Version<'a>>(events: &[(Event, &'a str)], affected: &mut Affected<'a>) -> Vec<Oddity> {
+pub fn compile<'a, V: Version<'a>>(
+    events: &[(Event, &'a str)],
+    affected: &mut Affected<'a>,
+) -> Vec<RangeProblem> {
     let mut odd = Vec::new();
     let mut unread = false;
     let mut points: Vec<Point<'a, V>> = Vec::with_capacity(events.len());
@@ -73,19 +76,19 @@ pub fn compile<'a, V: Version<'a>>(events: &[(Event, &'a str)], affected: &mut A
         match point::<V>(*event, text) {
             Some(point) => {
                 if matches!(point.mark, Mark::End(End::Around(_))) {
-                    odd.push(Oddity::InvalidBound);
+                    odd.push(RangeProblem::InvalidBound);
                 }
                 points.push(point);
             }
-            None if *event == Event::Limit => odd.push(Oddity::Limit),
+            None if *event == Event::Limit => odd.push(RangeProblem::Limit),
             None => {
-                odd.push(Oddity::InvalidBound);
+                odd.push(RangeProblem::InvalidBound);
                 unread = true;
             }
         }
     }
     if points.is_empty() {
-        odd.push(Oddity::NoEvents);
+        odd.push(RangeProblem::NoEvents);
     }
     points.sort_by(|a, b| a.at.cmp(&b.at));
     let mut scan = Sweep { affected, odd: &mut odd, open: None, last_end: None };
@@ -94,8 +97,9 @@ pub fn compile<'a, V: Version<'a>>(events: &[(Event, &'a str)], affected: &mut A
     }
     scan.affected.intervals.extend(scan.open);
     // An empty range among others says little; alone, it contradicts that there is a vulnerability at all.
-    let empty = affected.intervals.is_empty() && odd.contains(&Oddity::Empty);
-    if unread || empty || odd.contains(&Oddity::NoEvents) || odd.contains(&Oddity::EndBeforeStart) {
+    let empty = affected.intervals.is_empty() && odd.contains(&RangeProblem::Empty);
+    if unread || empty || odd.contains(&RangeProblem::NoEvents) || odd.contains(&RangeProblem::EndBeforeStart)
+    {
         affected.doubtful.push(Interval::ALL);
     }
     odd.sort_unstable();
@@ -138,7 +142,7 @@ fn point<'a, V: Version<'a>>(event: Event, text: &'a str) -> Option<Point<'a, V>
 /// The state of OSV's algorithm on its way up through the versions.
 struct Sweep<'s, 'a> {
     affected: &'s mut Affected<'a>,
-    odd: &'s mut Vec<Oddity>,
+    odd: &'s mut Vec<RangeProblem>,
     /// The interval we are in, its end not known yet.
     open: Option<Interval<'a>>,
     /// The end of the last interval.
@@ -172,7 +176,7 @@ impl<'a> Sweep<'_, 'a> {
         match start {
             None => {}
             Some(_) if starts_first => {}
-            Some(_) if ends.is_empty() => self.odd.push(Oddity::TwoStarts),
+            Some(_) if ends.is_empty() => self.odd.push(RangeProblem::TwoStarts),
             Some(_) => self.open = start,
         }
     }
@@ -180,15 +184,15 @@ impl<'a> Sweep<'_, 'a> {
     fn close(&mut self, end: End<'a>) {
         match (self.open.take(), self.last_end) {
             (Some(Interval { from: Some(from), .. }), _) if end == End::Before(from) => {
-                self.odd.push(Oddity::Empty);
+                self.odd.push(RangeProblem::Empty);
                 self.affected.doubtful.push(Interval { from: Some(from), end: End::Through(from) });
             }
             (Some(interval), _) => self.affected.intervals.push(Interval { end, ..interval }),
             (None, Some(End::Before(last) | End::Through(last) | End::Around(last))) => {
-                self.odd.push(Oddity::TwoEnds);
+                self.odd.push(RangeProblem::TwoEnds);
                 self.affected.doubtful.push(Interval { from: Some(last), end });
             }
-            (None, _) => self.odd.push(Oddity::EndBeforeStart),
+            (None, _) => self.odd.push(RangeProblem::EndBeforeStart),
         }
         self.last_end = Some(end);
     }

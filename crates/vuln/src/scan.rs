@@ -102,12 +102,12 @@ struct Scanner<'a> {
     targets: Targets<'a>,
     gaps: Gaps,
     /// By key, version and traits: the many binaries of one source package are judged once.
-    judged: HashMap<(String, String, Traits<'a>), Rc<Judged>>,
+    judged: HashMap<(String, String, Traits<'a>), Rc<Matches>>,
 }
 
 /// What the database says about one version of one package.
 #[derive(Default)]
-struct Judged {
+struct Matches {
     found: Vec<Vulnerability>,
     /// Why the answer is not complete.
     doubts: Vec<GapReason>,
@@ -116,7 +116,7 @@ struct Judged {
 impl<'a> Scanner<'a> {
     /// The findings of a component; nothing when no feed covers it.
     fn component(&mut self, component: &'a Component) -> Result<Option<Vec<Finding>>, Error> {
-        let (advisories, release) = match self.targets.of(component) {
+        let (advisories, release) = match self.targets.target(component) {
             Target::Covered { advisories, release, stale } => {
                 if let Some(stale) = stale {
                     self.gaps.component(advisories.ecosystem().name(), stale);
@@ -134,7 +134,7 @@ impl<'a> Scanner<'a> {
         };
         let key = key(release.as_deref(), advisories.ecosystem().normalise(name));
         let subject = Subject { package: name, version, traits: Traits::of_purl(&component.purl) };
-        let finding = |vulnerability: Vulnerability| vulnerability.of(component, name, version);
+        let finding = |vulnerability: Vulnerability| vulnerability.finding(component, name, version);
         if release.is_none() {
             let judged = judge(advisories, &key, &subject)?;
             self.doubt(advisories, &judged.doubts);
@@ -166,7 +166,7 @@ impl<'a> Scanner<'a> {
         if component.ecosystem.is_os() || owner.evidence != OwnerEvidence::DigestsMatch {
             return None;
         }
-        match self.targets.of(owner.package) {
+        match self.targets.target(owner.package) {
             Target::Covered { advisories, stale: None, .. }
                 if advisories.ecosystem() == Ecosystem::Debian =>
             {
@@ -184,9 +184,9 @@ struct Subject<'a> {
     traits: Traits<'a>,
 }
 
-fn judge(advisories: &Advisories, key: &str, subject: &Subject<'_>) -> Result<Judged, Error> {
+fn judge(advisories: &Advisories, key: &str, subject: &Subject<'_>) -> Result<Matches, Error> {
     let Subject { package, version, traits } = subject;
-    let mut judged = Judged::default();
+    let mut judged = Matches::default();
     let Some(record) = advisories.package(key)? else { return Ok(judged) };
     let mut hits: Vec<Hit> = Vec::new();
     let mut undecided: Vec<String> = Vec::new();

@@ -27,7 +27,7 @@ use std::fmt;
 use plimsoll_core::Ecosystem;
 
 use crate::affected::{Affected, Status};
-use crate::events::{self, Event, Oddity};
+use crate::events::{self, Event, RangeProblem};
 
 /// All of them.
 pub const ORDERS: [&dyn VersionOrder; 4] = [&apk::Apk, &dpkg::Dpkg, &pep440::Pep440, &semver::SemVer];
@@ -95,7 +95,7 @@ pub trait VersionOrder: fmt::Debug + Sync {
     fn status<'a>(&self, affected: &Affected<'a>, installed: &'a str) -> Status<'a>;
 
     /// Adds the intervals of a range of OSV to `affected`; says what is odd about it.
-    fn compile<'a>(&self, events: &[(Event, &'a str)], affected: &mut Affected<'a>) -> Vec<Oddity>;
+    fn compile<'a>(&self, events: &[(Event, &'a str)], affected: &mut Affected<'a>) -> Vec<RangeProblem>;
 
     /// Drops the single versions that the intervals hold anyway.
     fn drop_enumerated(&self, affected: &mut Affected<'_>);
@@ -126,7 +126,7 @@ impl<V: Versions> VersionOrder for V {
         affected.status::<V::Version<'a>>(installed)
     }
 
-    fn compile<'a>(&self, events: &[(Event, &'a str)], affected: &mut Affected<'a>) -> Vec<Oddity> {
+    fn compile<'a>(&self, events: &[(Event, &'a str)], affected: &mut Affected<'a>) -> Vec<RangeProblem> {
         events::compile::<V::Version<'a>>(events, affected)
     }
 

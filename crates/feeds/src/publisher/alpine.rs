@@ -35,8 +35,8 @@ use plimsoll_vuln::version::apk::Apk;
 use serde::Deserialize;
 
 use super::{Publisher, Reading};
-use crate::draft::{Draft, Word, is_identifier, is_package_name};
-use crate::error::Breakage;
+use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name};
+use crate::error::DocumentProblem;
 use crate::input::{Files, Input, documents, folders};
 use crate::{Doubt, Entry, Error, FeedReport, Skip};
 
@@ -142,10 +142,10 @@ impl Database<'_> {
         let repository = repository(entry, self.limits).map_err(|reason| entry.broken(reason))?;
         let release = Distribution::by_ecosystem(Ecosystem::Alpine)
             .and_then(|alpine| alpine.release_in_osv(&repository.distroversion))
-            .ok_or_else(|| entry.broken(Breakage::Name { field: "distroversion" }))?;
+            .ok_or_else(|| entry.broken(DocumentProblem::Name { field: "distroversion" }))?;
         for Member { pkg } in repository.packages.into_iter().flatten() {
             if !is_package_name(&pkg.name) {
-                return Err(entry.broken(Breakage::Name { field: "packages.pkg.name" }));
+                return Err(entry.broken(DocumentProblem::Name { field: "packages.pkg.name" }));
             }
             let key = key(Some(&release), pkg.name.as_str().into()).into_owned();
             for (version, identifiers) in pkg.secfixes.into_iter().flatten() {
@@ -192,7 +192,7 @@ impl Database<'_> {
     }
 }
 
-fn repository(entry: &Entry<'_>, limits: &Limits) -> Result<Repository, Breakage> {
+fn repository(entry: &Entry<'_>, limits: &Limits) -> Result<Repository, DocumentProblem> {
     if entry.file.extension().is_some_and(|ending| ending == "yaml") {
         let name = entry.file.file_name().unwrap_or_default().to_string_lossy();
         return Ok(yaml::read(entry.bytes, &name, yaml::Size::LIST)?);
@@ -202,16 +202,16 @@ fn repository(entry: &Entry<'_>, limits: &Limits) -> Result<Repository, Breakage
 
 /// The identifiers in a text, up to the first remark: `CVE-2017-2620 XSA-209`, `CVE-2018-14468 (FrameRelay)`.
 fn identifiers(text: &str) -> Vec<&str> {
-    let is_known = |word: &&str| {
-        let (prefix, rest) = word.split_once('-').unwrap_or_default();
+    let is_known = |statement: &&str| {
+        let (prefix, rest) = statement.split_once('-').unwrap_or_default();
         let named = prefix.starts_with(|c: char| c.is_ascii_alphabetic())
             && prefix.bytes().all(|b| b.is_ascii_alphanumeric())
             && rest.bytes().any(|b| b.is_ascii_digit());
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-:._".contains(&b);
-        named && is_identifier(word) && rest.bytes().all(plain)
+        named && is_identifier(statement) && rest.bytes().all(plain)
     };
-    let words = text.split_whitespace().map(|word| word.trim_end_matches([',', ';']));
-    words.take_while(|word| !word.starts_with('(')).filter(is_known).collect()
+    let statements = text.split_whitespace().map(|statement| statement.trim_end_matches([',', ';']));
+    statements.take_while(|statement| !statement.starts_with('(')).filter(is_known).collect()
 }
 
 /// An advisory for each vulnerability.
@@ -222,7 +222,8 @@ fn drafts(fixes: BTreeMap<String, Fixes>, report: &mut FeedReport) -> Vec<Draft>
     }
     let draft = |(id, Fixes { others, versions }): (String, Fixes)| {
         let alone = |other: &String| *other != id && claims.get(other) == Some(&1);
-        let words = versions.into_iter().map(|(key, versions)| word(key, &versions, &id, report)).collect();
+        let statements =
+            versions.into_iter().map(|(key, versions)| statement(key, &versions, &id, report)).collect();
         Draft {
             detail: Detail {
                 aliases: others.into_iter().filter(alone).collect(),
@@ -232,14 +233,14 @@ fn drafts(fixes: BTreeMap<String, Fixes>, report: &mut FeedReport) -> Vec<Draft>
             id,
             origin: String::new(),
             rating: Rating::default(),
-            words,
+            statements,
         }
     };
     fixes.into_iter().map(draft).collect()
 }
 
 /// Affected before the last of `versions`. What is no version leaves its neighbours open, or everything.
-fn word(key: String, versions: &[String], id: &str, report: &mut FeedReport) -> Word {
+fn statement(key: String, versions: &[String], id: &str, report: &mut FeedReport) -> PackageStatement {
     let mut affected =
         Affected { intervals: vec![], doubtful: vec![], versions: vec![], fix_state: FixState::Unknown };
     let (valid, odd): (Vec<&String>, Vec<&String>) =
@@ -252,7 +253,7 @@ fn word(key: String, versions: &[String], id: &str, report: &mut FeedReport) -> 
     }
     let mut encoded = Vec::new();
     affected.encode(&mut encoded);
-    Word { key, rating: Rating::default(), affected: encoded }
+    PackageStatement { key, rating: Rating::default(), affected: encoded }
 }
 
 #[cfg(test)]

@@ -36,8 +36,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 
 use super::{Publisher, Reading};
-use crate::draft::{Draft, Word, is_identifier, is_package_name, one_line};
-use crate::error::Breakage;
+use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name, one_line};
+use crate::error::DocumentProblem;
 use crate::input::{Files, Input};
 use crate::{Doubt, Entry, Error, FeedReport, Skip};
 
@@ -95,7 +95,7 @@ fn read(path: &Path, limits: &Limits, report: &mut FeedReport) -> Result<Reading
     if state.statements() > limits.advisories {
         return Err(exceeded("advisories", limits.advisories));
     }
-    parsed.map_err(|error| entry.broken(Breakage::Stream(error)))?;
+    parsed.map_err(|error| entry.broken(DocumentProblem::Stream(error)))?;
     if state.releases.len() > MAX_RELEASES {
         let file = path.display().to_string();
         return Err(LimitExceeded::fixed("releases", MAX_RELEASES as u64, file).into());
@@ -149,15 +149,15 @@ impl State<'_> {
 
     fn package<E: serde::de::Error>(&mut self, package: &str, issues: Unique<Issue>) -> Result<(), E> {
         if !is_package_name(package) {
-            return Err(E::custom(Breakage::Name { field: "package" }));
+            return Err(E::custom(DocumentProblem::Name { field: "package" }));
         }
         for (id, issue) in issues.0 {
             if !is_identifier(&id) {
-                return Err(E::custom(Breakage::Name { field: "identifier" }));
+                return Err(E::custom(DocumentProblem::Name { field: "identifier" }));
             }
             for (release, state) in issue.releases.0 {
                 if !release.bytes().all(|b| b.is_ascii_lowercase()) || !is_identifier(&release) {
-                    return Err(E::custom(Breakage::Name { field: "release" }));
+                    return Err(E::custom(DocumentProblem::Name { field: "release" }));
                 }
                 self.statement(package, &id, issue.description.as_deref(), &release, &state);
                 self.releases.insert(release);
@@ -199,7 +199,7 @@ impl State<'_> {
         let mut encoded = Vec::new();
         affected.encode(&mut encoded);
         let rating = state.urgency.as_deref().map(rating).unwrap_or_default();
-        let word = Word {
+        let statement = PackageStatement {
             key: key(Some(release), package.into()).into_owned(),
             rating: rating.clone(),
             affected: encoded,
@@ -214,9 +214,9 @@ impl State<'_> {
             },
             // Debian rates the vulnerability as its packages have it, which is no word on other packages.
             rating: Rating::default(),
-            words: Vec::new(),
+            statements: Vec::new(),
         });
-        draft.words.push(word);
+        draft.statements.push(statement);
     }
 }
 
@@ -263,7 +263,7 @@ impl<'de> Visitor<'de> for Packages<'_, '_> {
             let issues = packages.next_value()?;
             self.0.package(&name, issues)?;
             if let Some(name) = seen.replace(name) {
-                return Err(A::Error::custom(Breakage::Twice { name }));
+                return Err(A::Error::custom(DocumentProblem::Twice { name }));
             }
         }
         Ok(())
@@ -294,7 +294,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Unique<T> {
                 let mut unique = BTreeMap::new();
                 while let Some((name, value)) = members.next_entry::<String, T>()? {
                     if unique.contains_key(&name) {
-                        return Err(A::Error::custom(Breakage::Twice { name }));
+                        return Err(A::Error::custom(DocumentProblem::Twice { name }));
                     }
                     unique.insert(name, value);
                 }

@@ -17,14 +17,14 @@ use std::path::Path;
 use plimsoll_core::{Distribution, Ecosystem, Limits, Timestamp};
 use plimsoll_vuln::affected::{Affected, FixState, Interval};
 use plimsoll_vuln::database::{Detail, key};
-use plimsoll_vuln::events::{self, Event, Oddity};
+use plimsoll_vuln::events::{self, Event, RangeProblem};
 use plimsoll_vuln::version::{self, VersionOrder};
 use plimsoll_vuln::{Rating, Severity, SeveritySource};
 use serde::Deserialize;
 
 use super::{Publisher, Reading, owns_folder};
-use crate::draft::{Draft, Word, is_identifier, is_package_name, one_line};
-use crate::error::Breakage;
+use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name, one_line};
+use crate::error::DocumentProblem;
 use crate::input::{Files, Input, documents, folders};
 use crate::{Doubt, Entry, Error, FeedReport, Skip};
 
@@ -87,8 +87,9 @@ impl Publisher for Osv {
         })?;
         let mut releases = BTreeSet::new();
         if target.as_ref().is_some_and(|target| target.distribution.is_some()) {
-            let words = drafts.iter().flat_map(|draft: &Draft| &draft.words);
-            releases.extend(words.filter_map(|word| Some(word.key.split_once('/')?.0.to_owned())));
+            let statements = drafts.iter().flat_map(|draft: &Draft| &draft.statements);
+            releases
+                .extend(statements.filter_map(|statement| Some(statement.key.split_once('/')?.0.to_owned())));
         }
         Ok(Reading {
             ecosystem: target.map(|target| target.ecosystem),
@@ -210,41 +211,43 @@ fn read(
         .chain(upstream.iter().map(|id| ("upstream", id)));
     for (field, text) in named {
         if !is_identifier(text) {
-            return Err(entry.broken(Breakage::Name { field }));
+            return Err(entry.broken(DocumentProblem::Name { field }));
         }
     }
     if advisory.withdrawn.is_some() {
         report.withdrawn += 1;
         return Ok(None);
     }
-    let mut words = Vec::new();
+    let mut statements = Vec::new();
     if let Some(target) = target {
         for affected in advisory.affected.as_deref().unwrap_or_default() {
-            words.extend(word(target, &advisory, affected, entry, report)?);
+            statements.extend(statement(target, &advisory, affected, entry, report)?);
         }
-        if words.is_empty() {
+        if statements.is_empty() {
             report.skip(Skip::NoPackage, &advisory.id);
             return Ok(None);
         }
     }
     report.kept += 1;
-    let rating =
-        words.iter().map(|word| word.rating.clone()).fold(general_rating(&advisory, report), highest);
+    let rating = statements
+        .iter()
+        .map(|statement| statement.rating.clone())
+        .fold(general_rating(&advisory, report), highest);
     let rating = match target {
         Some(_) => rating,
         None => advisory.affected.iter().flatten().map(|a| rate(&advisory, a)).fold(rating, highest),
     };
-    Ok(Some(Draft { detail: detail(&advisory), id: advisory.id, origin, rating, words }))
+    Ok(Some(Draft { detail: detail(&advisory), id: advisory.id, origin, rating, statements }))
 }
 
 /// The advisory's word on one package; nothing for packages of other ecosystems.
-fn word(
+fn statement(
     target: &Target,
     advisory: &Advisory,
     affected: &AffectedPackage,
     entry: &Entry<'_>,
     report: &mut FeedReport,
-) -> Result<Option<Word>, Error> {
+) -> Result<Option<PackageStatement>, Error> {
     let Some(package) = &affected.package else { return Ok(None) };
     let (name, suffix) = package.ecosystem.split_once(':').unwrap_or((&package.ecosystem, ""));
     if name != target.ecosystem.name() {
@@ -257,7 +260,7 @@ fn word(
         return Ok(None);
     }
     if !is_package_name(&package.name) {
-        return Err(entry.broken(Breakage::Name { field: "affected.package.name" }));
+        return Err(entry.broken(DocumentProblem::Name { field: "affected.package.name" }));
     }
     let (compiled, doubts) = compile(target.order, affected);
     for doubt in doubts {
@@ -267,7 +270,7 @@ fn word(
     compiled.encode(&mut encoded);
     let release = release.flatten();
     let key = key(release.as_deref(), target.ecosystem.normalise(&package.name)).into_owned();
-    Ok(Some(Word { key, rating: rate(advisory, affected), affected: encoded }))
+    Ok(Some(PackageStatement { key, rating: rate(advisory, affected), affected: encoded }))
 }
 
 fn compile<'a>(order: &dyn VersionOrder, affected: &'a AffectedPackage) -> (Affected<'a>, Vec<Doubt>) {
@@ -302,7 +305,11 @@ fn compile<'a>(order: &dyn VersionOrder, affected: &'a AffectedPackage) -> (Affe
     (compiled, doubts)
 }
 
-fn compile_range<'a>(order: &dyn VersionOrder, range: &'a Range, compiled: &mut Affected<'a>) -> Vec<Oddity> {
+fn compile_range<'a>(
+    order: &dyn VersionOrder,
+    range: &'a Range,
+    compiled: &mut Affected<'a>,
+) -> Vec<RangeProblem> {
     let mut list = Vec::new();
     let mut unknown = false;
     for event in range.events.iter().flatten() {
@@ -318,7 +325,7 @@ fn compile_range<'a>(order: &dyn VersionOrder, range: &'a Range, compiled: &mut 
     }
     let mut odd = order.compile(&list, compiled);
     if unknown {
-        odd.push(Oddity::UnknownEvent);
+        odd.push(RangeProblem::UnknownEvent);
         compiled.doubtful.push(Interval::ALL);
     }
     odd

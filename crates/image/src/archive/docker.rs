@@ -95,7 +95,7 @@ impl Saved {
             return Err(LimitExceeded::new("layers", limit as u64, what).into());
         }
         let bytes = members.small(&entry.config)?;
-        let config = Descriptor::of(media::OCI_CONFIG, &bytes);
+        let config = Descriptor::for_bytes(media::OCI_CONFIG, &bytes);
         // The name is the image ID where the writer follows the usual form; then it has to be true.
         if let Some(expected) = image_id(&entry.config)
             && expected != config.digest
@@ -140,7 +140,7 @@ impl Saved {
 
     /// The made-up manifest.
     pub(super) fn top(&self) -> Descriptor {
-        Descriptor::of(media::OCI_MANIFEST, &self.manifest)
+        Descriptor::for_bytes(media::OCI_MANIFEST, &self.manifest)
     }
 
     pub(super) fn manifest(&self, descriptor: &Descriptor, members: &Members) -> Result<Vec<u8>, Error> {

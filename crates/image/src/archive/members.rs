@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use plimsoll_core::Limits;
 use plimsoll_core::text::shown;
 
-use super::again::{Again, Restream, Tap};
+use super::reread::{ArchiveStream, Rereader, Tap};
 use super::span::Span;
 use crate::error::TarProblem;
 use crate::inflate::{MAGIC_BYTES, detect};
@@ -30,7 +30,7 @@ enum Member {
 #[derive(Debug)]
 enum Backing {
     File(Arc<File>),
-    Stream(Arc<Again>),
+    Stream(Arc<Rereader>),
 }
 
 #[derive(Debug)]
@@ -81,10 +81,14 @@ impl Members {
     }
 
     /// Goes through a stream once, keeping what is small.
-    pub(super) fn streamed(stream: Box<dyn Restream>, place: String, limits: Limits) -> Result<Self, Error> {
-        let mut again = Again::new(stream);
+    pub(super) fn streamed(
+        stream: Box<dyn ArchiveStream>,
+        place: String,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let mut rereader = Rereader::new(stream);
         let noted = Arc::new(Mutex::new(None));
-        let tap = Tap::new(BufReader::with_capacity(BUFFER, again.first()?), Arc::clone(&noted));
+        let tap = Tap::new(BufReader::with_capacity(BUFFER, rereader.first()?), Arc::clone(&noted));
         let mut reader = Reader::new(tap, place.as_str(), &limits);
         let mut members = HashMap::new();
         let mut passed: Option<u64> = None;
@@ -92,7 +96,7 @@ impl Members {
             let is_one = reader.advance()?;
             let start = noted.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let (Some(offset), Some(start)) = (passed.take(), start) {
-                again.head(offset, &start);
+                rereader.head(offset, &start);
             }
             if !is_one {
                 break;
@@ -103,7 +107,7 @@ impl Members {
                 continue;
             }
             if size <= limits.manifest_bytes {
-                again.keep(offset, reader.content()?, &place, &limits)?;
+                rereader.keep(offset, reader.content()?, &place, &limits)?;
             } else {
                 passed = Some(offset);
                 *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
@@ -111,7 +115,7 @@ impl Members {
         }
         // To the end, so that an engine which fails late is heard.
         reader.finish()?;
-        Ok(Self { backing: Backing::Stream(Arc::new(again)), by_name: members, place, limits })
+        Ok(Self { backing: Backing::Stream(Arc::new(rereader)), by_name: members, place, limits })
     }
 
     /// Where the content of `span` comes by in a stream; none for a file.
@@ -144,14 +148,14 @@ impl Members {
             Backing::File(file) => {
                 Box::new(Piece { file: Arc::clone(file), at: span.offset, left: span.size })
             }
-            Backing::Stream(again) => again.read(span),
+            Backing::Stream(rereader) => rereader.read(span),
         }
     }
 
     /// The compression that the first bytes show.
     pub(super) fn compression(&self, span: Span) -> Result<Compression, Error> {
-        if let Backing::Stream(again) = &self.backing
-            && let Some(start) = again.start(span)
+        if let Backing::Stream(rereader) = &self.backing
+            && let Some(start) = rereader.start(span)
         {
             return Ok(detect(start));
         }

@@ -99,7 +99,7 @@ fn several_images_of_a_docker_archive_are_told_apart() {
     let error = place.open(None).unwrap_err();
     assert!(matches!(&error, Error::SeveralImages { refs, .. } if refs == &["app:1 = app:latest", "app:2"]));
     let chosen = place.open(Some("2")).unwrap();
-    assert_eq!(content(&chosen, &Descriptor::of(media::OCI_CONFIG, config)), config);
+    assert_eq!(content(&chosen, &Descriptor::for_bytes(media::OCI_CONFIG, config)), config);
     assert!(matches!(place.open(Some("3")), Err(Error::NoSuchImage { .. })));
 }
 
@@ -122,7 +122,7 @@ fn a_layer_that_is_a_link_is_found_and_a_circle_ends() {
     };
     write("../one/layer.tar");
     let archive = place.open(None).unwrap();
-    assert_eq!(content(&archive, &Descriptor::of(media::OCI_LAYER, b"layer")), b"layer");
+    assert_eq!(content(&archive, &Descriptor::for_bytes(media::OCI_LAYER, b"layer")), b"layer");
     write("../two/layer.tar");
     let circle = place.open(None).unwrap_err();
     assert!(circle.to_string().contains("two/layer.tar"), "{circle}");

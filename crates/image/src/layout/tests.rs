@@ -99,7 +99,7 @@ fn entries_that_are_no_manifests_do_not_hide_evidence_but_missing_ones_are_an_er
     let dir = TempDir::new().unwrap();
     let image = image("1");
     image.write_layout(dir.path(), Some("1"));
-    let junk = Descriptor::of(media::OCI_MANIFEST, b"junk");
+    let junk = Descriptor::for_bytes(media::OCI_MANIFEST, b"junk");
     fs::write(blob_path(&dir, &junk.digest), b"junk").unwrap();
     edit_index(&dir, |index| {
         index["manifests"].as_array_mut().unwrap().push(serde_json::to_value(&junk).unwrap());
@@ -149,7 +149,7 @@ fn a_blob_that_links_out_of_the_layout_is_refused() {
     let image = image("1");
     image.write_layout(dir.path(), Some("1"));
     let layout = open(&dir, None).unwrap();
-    let config = Descriptor::of(media::OCI_CONFIG, &image.image().config.bytes);
+    let config = Descriptor::for_bytes(media::OCI_CONFIG, &image.image().config.bytes);
     let path = blob_path(&dir, &config.digest);
     fs::rename(&path, outside.path().join("config")).unwrap();
     symlink(outside.path().join("config"), &path).unwrap();

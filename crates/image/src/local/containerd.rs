@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use plimsoll_core::text::shown;
 use plimsoll_core::{Digest, Limits, Platform};
 
-use super::names::{Named, choose};
-use super::narrow::{Holds, Narrowed, narrow};
+use super::names::{NamedImage, choose};
+use super::narrow::{LocalObjects, Narrowed, narrow};
 use super::{is_there, open};
 use crate::manifest::Document;
 use crate::objects::Objects;
@@ -81,9 +81,9 @@ impl Containerd {
 
     fn find(root: &Path, namespace: Option<&str>, wanted: &str, limits: Limits) -> Result<Self, Error> {
         let images = images(&Bolt::open(&root.join(NAMES), STORE)?, namespace)?;
-        let named: Vec<Named> = images
+        let named: Vec<NamedImage> = images
             .iter()
-            .map(|image| Named {
+            .map(|image| NamedImage {
                 names: vec![image.name.clone()],
                 identity: image.target.digest,
                 digests: image.name.parse().into_iter().collect(),
@@ -188,7 +188,7 @@ impl Content {
     }
 }
 
-impl Holds for Content {
+impl LocalObjects for Content {
     fn place(&self) -> String {
         self.place.clone()
     }

@@ -23,9 +23,9 @@ use plimsoll_core::{Digest, Limits, Platform};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::names::{Named, choose};
-use super::narrow::{Holds, Narrowed, narrow};
-use crate::archive::{Archive, Restream};
+use super::names::{NamedImage, choose};
+use super::narrow::{LocalObjects, Narrowed, narrow};
+use crate::archive::{Archive, ArchiveStream};
 use crate::descriptor::null_is_default;
 use crate::manifest::{self, Document, strict};
 use crate::source::Referrers;
@@ -57,7 +57,7 @@ struct Save {
     target: String,
 }
 
-impl Restream for Save {
+impl ArchiveStream for Save {
     fn open(&self) -> Result<Box<dyn Read + Send>, Error> {
         self.engine.stream(&self.target)
     }
@@ -76,7 +76,7 @@ pub struct Docker {
 }
 
 #[derive(Deserialize)]
-struct Inspected {
+struct ImageInspect {
     #[serde(rename = "Id")]
     id: Digest,
     #[serde(default, rename = "RepoDigests", deserialize_with = "null_is_default")]
@@ -84,7 +84,7 @@ struct Inspected {
 }
 
 #[derive(Deserialize)]
-struct Listed {
+struct ImageSummary {
     #[serde(rename = "Id")]
     id: Digest,
     #[serde(default, rename = "RepoTags", deserialize_with = "null_is_default")]
@@ -157,7 +157,7 @@ impl Docker {
     }
 }
 
-fn inspect(engine: &dyn Engine, wanted: &str, limits: &Limits) -> Result<Inspected, Error> {
+fn inspect(engine: &dyn Engine, wanted: &str, limits: &Limits) -> Result<ImageInspect, Error> {
     // The name becomes part of a path: nothing that would need escaping is part of any name.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
     let found = if wanted.bytes().all(plain) && !wanted.split('/').any(|part| part == ".." || part.is_empty())
@@ -170,10 +170,10 @@ fn inspect(engine: &dyn Engine, wanted: &str, limits: &Limits) -> Result<Inspect
         return parsed(&bytes, "docker: the image", limits);
     }
     let bytes = engine.document("/images/json", ANSWER)?.unwrap_or_else(|| b"[]".to_vec());
-    let listed: Vec<Listed> = parsed(&bytes, "docker: the list of images", limits)?;
-    let named: Vec<Named> = listed
+    let listed: Vec<ImageSummary> = parsed(&bytes, "docker: the list of images", limits)?;
+    let named: Vec<NamedImage> = listed
         .into_iter()
-        .map(|image| Named {
+        .map(|image| NamedImage {
             names: image.names.into_iter().filter(|name| name != "<none>:<none>").collect(),
             identity: image.id,
             digests: image
@@ -205,7 +205,7 @@ struct Streamed<'a> {
     limits: &'a Limits,
 }
 
-impl Holds for Streamed<'_> {
+impl LocalObjects for Streamed<'_> {
     fn place(&self) -> String {
         self.archive.describe()
     }

@@ -51,7 +51,8 @@ impl Folder {
         }
         let path = directory.join("manifest.json");
         let manifest = whole(&path, "", limits.manifest_bytes, "manifest_bytes")?;
-        let top = Descriptor::of(media_type(&manifest, &path.display().to_string(), &limits)?, &manifest);
+        let top =
+            Descriptor::for_bytes(media_type(&manifest, &path.display().to_string(), &limits)?, &manifest);
         Ok(Self { directory: directory.to_owned(), top, manifest, limits })
     }
 

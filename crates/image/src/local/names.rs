@@ -12,7 +12,7 @@ use crate::Error;
 
 /// One image of a store.
 #[derive(Debug, Clone)]
-pub(super) struct Named {
+pub(super) struct NamedImage {
     /// The names it goes by, in full.
     pub(super) names: Vec<String>,
     /// What makes it the same image as another record.
@@ -27,7 +27,7 @@ const SHORT: usize = 12;
 const SIMILAR: usize = 5;
 
 /// The position of the one image that `wanted` means.
-pub(super) fn choose(images: &[Named], wanted: &str, place: &str) -> Result<usize, Error> {
+pub(super) fn choose(images: &[NamedImage], wanted: &str, place: &str) -> Result<usize, Error> {
     let (name, digest) = match wanted.rsplit_once('@') {
         Some((name, digest)) => match digest.parse::<Digest>() {
             Ok(digest) => (Some(name), Some(digest)),
@@ -39,7 +39,7 @@ pub(super) fn choose(images: &[Named], wanted: &str, place: &str) -> Result<usiz
         },
     };
     for rule in [Rule::Exact, Rule::End, Rule::Short] {
-        let is_meant = |image: &Named| {
+        let is_meant = |image: &NamedImage| {
             digest.is_none_or(|digest| image.identity == digest || image.digests.contains(&digest))
                 && name.is_none_or(|name| rule.holds(image, name, digest.is_some()))
         };
@@ -64,7 +64,7 @@ enum Rule {
 }
 
 impl Rule {
-    fn holds(self, image: &Named, wanted: &str, by_digest: bool) -> bool {
+    fn holds(self, image: &NamedImage, wanted: &str, by_digest: bool) -> bool {
         // With a digest the name only has to be the repository's: its tag may have moved.
         let of = |name: &str| if by_digest { untagged(name).to_owned() } else { tagged(name) };
         let whole = of(wanted);
@@ -107,7 +107,7 @@ fn untagged(name: &str) -> &str {
     }
 }
 
-fn label(image: &Named) -> String {
+fn label(image: &NamedImage) -> String {
     match image.names.first() {
         Some(name) => shown(name),
         None => image.identity.to_string(),
@@ -115,7 +115,7 @@ fn label(image: &Named) -> String {
 }
 
 /// Names that share the last part of the repository, then those that come closest; at most five.
-fn similar(images: &[Named], wanted: &str) -> Vec<String> {
+fn similar(images: &[NamedImage], wanted: &str) -> Vec<String> {
     let last = |name: &str| {
         let name = name.split('@').next().unwrap_or_default();
         untagged(name).rsplit('/').next().unwrap_or_default().to_owned()
@@ -143,12 +143,16 @@ fn similar(images: &[Named], wanted: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn image(id: &[u8], names: &[&str]) -> Named {
+    fn image(id: &[u8], names: &[&str]) -> NamedImage {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        Named { names, identity: Digest::sha256(id), digests: vec![Digest::sha256(&[id, b"m"].concat())] }
+        NamedImage {
+            names,
+            identity: Digest::sha256(id),
+            digests: vec![Digest::sha256(&[id, b"m"].concat())],
+        }
     }
 
-    fn store() -> Vec<Named> {
+    fn store() -> Vec<NamedImage> {
         vec![
             image(b"a", &["docker.io/library/debian:12", "docker.io/library/debian:latest"]),
             image(b"b", &["localhost/team/app:1"]),

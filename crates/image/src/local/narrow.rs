@@ -9,7 +9,7 @@ use crate::manifest::Document;
 use crate::{Descriptor, Error, media};
 
 /// What a place has of an index.
-pub(super) trait Holds {
+pub(super) trait LocalObjects {
     /// The place, for messages.
     fn place(&self) -> String;
     /// Whether the blob is there.
@@ -22,7 +22,7 @@ pub(super) trait Holds {
 pub(super) type Narrowed = Option<(Digest, Platform)>;
 
 /// `target` itself where all of it is here; else the child for this machine's platform, else the first that is whole.
-pub(super) fn narrow(target: Descriptor, place: &impl Holds) -> Result<(Descriptor, Narrowed), Error> {
+pub(super) fn narrow(target: Descriptor, place: &impl LocalObjects) -> Result<(Descriptor, Narrowed), Error> {
     if !media::is_index(&target.media_type) {
         return Ok((target, None));
     }
@@ -52,7 +52,7 @@ pub(super) fn narrow(target: Descriptor, place: &impl Holds) -> Result<(Descript
 }
 
 /// Whether a manifest and everything that it names are here.
-fn is_whole(manifest: &Descriptor, place: &impl Holds) -> Result<bool, Error> {
+fn is_whole(manifest: &Descriptor, place: &impl LocalObjects) -> Result<bool, Error> {
     if !media::is_manifest(&manifest.media_type) || !place.has(&manifest.digest)? {
         return Ok(false);
     }

@@ -28,12 +28,12 @@ use std::path::{Path, PathBuf};
 use plimsoll_core::{Digest, LimitExceeded, Limits};
 
 use crate::artifact::Layer;
-use crate::local::names::{Named, choose};
+use crate::local::names::{NamedImage, choose};
 use crate::local::{denied, media_type, open};
 use crate::source::Referrers;
 use crate::{Descriptor, Error, Source, media};
 use beneath::Beneath;
-pub use places::{Surroundings, directories, effective_user};
+pub use places::{StoreEnvironment, directories, effective_user};
 use records::{ImageRecord, Root};
 use tarsplit::TarSplit;
 
@@ -76,14 +76,16 @@ impl Podman {
         for root in &roots {
             images.extend(root.images(&limits)?.into_iter().map(|image| (root.clone(), image)));
         }
-        let named: Vec<Named> = images.iter().map(|(_, image)| named(image)).collect::<Result<_, _>>()?;
+        let named: Vec<NamedImage> =
+            images.iter().map(|(_, image)| named(image)).collect::<Result<_, _>>()?;
         let at = choose(&named, wanted, STORE)?;
         let Some((root, image)) = images.into_iter().nth(at) else {
             return Err(Error::NotFound { what: format!("image {wanted}"), place: STORE.to_owned() });
         };
         let place = format!("podman:{} in {}", plimsoll_core::text::shown(wanted), root.directory.display());
         let manifest = root.big_data(&image, "manifest", &limits)?;
-        let top = Descriptor::of(media_type(&manifest, &format!("{place}: manifest"), &limits)?, &manifest);
+        let top =
+            Descriptor::for_bytes(media_type(&manifest, &format!("{place}: manifest"), &limits)?, &manifest);
         if let Some(expected) = image.digest
             && expected != top.digest
             && !image.big_data.contains_key(&format!("manifest-{expected}"))
@@ -104,7 +106,7 @@ impl Podman {
     }
 }
 
-fn named(image: &ImageRecord) -> Result<Named, Error> {
+fn named(image: &ImageRecord) -> Result<NamedImage, Error> {
     let id = format!("sha256:{}", image.id);
     let identity: Digest = id.parse().map_err(|_| {
         let problem =
@@ -115,7 +117,7 @@ fn named(image: &ImageRecord) -> Result<Named, Error> {
     let mut digests: Vec<Digest> =
         image.big_data.keys().filter_map(|name| name.strip_prefix("manifest-")?.parse().ok()).collect();
     digests.extend(image.digest);
-    Ok(Named { names: image.names.clone(), identity, digests })
+    Ok(NamedImage { names: image.names.clone(), identity, digests })
 }
 
 /// The layers of an image, from the top to the base.

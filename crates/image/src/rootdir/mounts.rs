@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Made by the kernel or kept in memory only: no package lives there.
-const MADE_UP: &[&str] = &[
+const PSEUDO: &[&str] = &[
     "autofs",
     "binfmt_misc",
     "bpf",
@@ -35,19 +35,19 @@ const MADE_UP: &[&str] = &[
     "tracefs",
 ];
 
-/// Other machines' files, and those of containers: not this root's, and reading them may take for ever.
-const ELSEWHERE: &[&str] =
+/// Files of other machines and of containers. They do not belong to this root, and reading them may never end.
+const FOREIGN: &[&str] =
     &["9p", "afs", "ceph", "cifs", "nfs", "nfs4", "overlay", "smb3", "squashfs", "virtiofs"];
 
-/// Whether to enter a directory.
+/// What is mounted at a directory.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Entering {
-    /// It belongs to the root.
-    Yes,
-    /// There is nothing in it to look for.
-    Nothing,
-    /// It may hold something, but is not this root's; the type of its file system.
-    Elsewhere(String),
+pub(super) enum MountKind {
+    /// A part of the root, or nothing.
+    Own,
+    /// A file system that the kernel makes up, with nothing to look for.
+    Pseudo,
+    /// A file system that may hold something, but does not belong to this root. Its type.
+    Foreign(String),
 }
 
 #[derive(Debug, Default)]
@@ -74,17 +74,17 @@ impl Mounts {
         Self(mounts)
     }
 
-    /// Whether the walk goes into `directory`, relative to the root.
-    pub(super) fn entering(&self, directory: &Path) -> Entering {
+    /// What is mounted at `directory`, relative to the root.
+    pub(super) fn kind(&self, directory: &Path) -> MountKind {
         if ["proc", "sys", "dev"].iter().any(|name| directory == Path::new(name)) {
-            return Entering::Nothing;
+            return MountKind::Pseudo;
         }
         match self.0.get(directory).map(String::as_str) {
-            Some(kind) if MADE_UP.contains(&kind) => Entering::Nothing,
-            Some(kind) if ELSEWHERE.contains(&kind) || kind.starts_with("fuse") => {
-                Entering::Elsewhere(kind.to_owned())
+            Some(kind) if PSEUDO.contains(&kind) => MountKind::Pseudo,
+            Some(kind) if FOREIGN.contains(&kind) || kind.starts_with("fuse") => {
+                MountKind::Foreign(kind.to_owned())
             }
-            None | Some(_) => Entering::Yes,
+            None | Some(_) => MountKind::Own,
         }
     }
 }
@@ -121,12 +121,12 @@ mod tests {
             25 22 0:23 / /srv/root/var rw - xfs /dev/vdb rw\n\
             26 1 0:24 / /elsewhere rw - tmpfs tmpfs rw\n";
         let mounts = Mounts::parse(text, Path::new("/srv/root"));
-        let entering = |path: &str| mounts.entering(Path::new(path));
-        assert_eq!(entering("var"), Entering::Yes);
-        assert_eq!(entering("usr"), Entering::Yes);
-        assert_eq!(entering("run"), Entering::Nothing);
-        assert_eq!(entering("proc"), Entering::Nothing);
-        assert_eq!(entering("home/dev"), Entering::Yes);
-        assert_eq!(entering("mnt/my share"), Entering::Elsewhere("nfs4".to_owned()));
+        let kind = |path: &str| mounts.kind(Path::new(path));
+        assert_eq!(kind("var"), MountKind::Own);
+        assert_eq!(kind("usr"), MountKind::Own);
+        assert_eq!(kind("run"), MountKind::Pseudo);
+        assert_eq!(kind("proc"), MountKind::Pseudo);
+        assert_eq!(kind("home/dev"), MountKind::Own);
+        assert_eq!(kind("mnt/my share"), MountKind::Foreign("nfs4".to_owned()));
     }
 }

@@ -209,13 +209,13 @@ fn stored(bytes: &[u8], uncompressed: &[u8], media_type: &str) -> MemorySource {
     let manifest = String::from_utf8(source.objects[&source.top.digest].clone()).unwrap();
     let value: serde_json::Value = serde_json::from_str(&manifest).unwrap();
     let layer = &value["layers"][0];
-    let descriptor = Descriptor::of(media_type, bytes);
+    let descriptor = Descriptor::for_bytes(media_type, bytes);
     let manifest = manifest
         .replace(layer["digest"].as_str().unwrap(), &descriptor.digest.to_string())
         .replace(layer["mediaType"].as_str().unwrap(), media_type)
         .replace(&format!("\"size\":{}", layer["size"]), &format!("\"size\":{}", descriptor.size));
     source.objects.insert(descriptor.digest, bytes.to_vec());
-    source.top = Descriptor::of(media::OCI_MANIFEST, manifest.as_bytes());
+    source.top = Descriptor::for_bytes(media::OCI_MANIFEST, manifest.as_bytes());
     source.objects.insert(source.top.digest, manifest.into_bytes());
     source
 }

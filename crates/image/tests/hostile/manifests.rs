@@ -22,7 +22,7 @@ fn with(media_type: &str, change: impl FnOnce(&mut Value)) -> MemorySource {
 
 fn replace(source: &mut MemorySource, media_type: &str, manifest: &Value) {
     let bytes = manifest.to_string().into_bytes();
-    source.top = Descriptor::of(media_type, &bytes);
+    source.top = Descriptor::for_bytes(media_type, &bytes);
     source.objects.insert(source.top.digest, bytes);
 }
 

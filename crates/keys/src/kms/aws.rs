@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::Error;
 use crate::access::KeyAccess;
-use crate::remote::{Asked, Keeper, Remote, Service};
+use crate::remote::{RemoteKey, RemoteSigner, Service, SigningInput};
 
 const HINT: &str = "the identity needs kms:GetPublicKey and kms:Sign on the key; name the region in AWS_REGION or in the key's ARN";
 
@@ -49,7 +49,7 @@ struct Signed {
     signature: String,
 }
 
-pub(crate) fn open(reference: &str, rest: &str, access: &KeyAccess) -> Result<Remote<Kms>, Error> {
+pub(crate) fn open(reference: &str, rest: &str, access: &KeyAccess) -> Result<RemoteKey<Kms>, Error> {
     let service = Service::new(reference, access, HINT)?;
     let (host, key) = rest.split_once('/').unwrap_or((rest, ""));
     let named = |b: u8| b.is_ascii_alphanumeric() || b"-_/:".contains(&b);
@@ -85,7 +85,7 @@ pub(crate) fn open(reference: &str, rest: &str, access: &KeyAccess) -> Result<Re
     let der = STANDARD.decode(key).unwrap_or_default();
     let public = PublicKey::from_spki_der(&der)
         .map_err(|error| kms.service.wrong(format!("its public key: {error}")))?;
-    Ok(Remote { place: kms.service.place.clone(), public, keeper: kms })
+    Ok(RemoteKey { place: kms.service.place.clone(), public, signer: kms })
 }
 
 impl Kms {
@@ -102,9 +102,9 @@ impl Kms {
     }
 }
 
-impl Keeper for Kms {
-    fn sign(&self, algorithm: KeyAlgorithm, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
-        let Asked::Digest(digest) = asked else {
+impl RemoteSigner for Kms {
+    fn sign(&self, algorithm: KeyAlgorithm, input: &SigningInput<'_>) -> Result<Vec<u8>, Error> {
+        let SigningInput::Digest(digest) = input else {
             return Err(self.service.wrong("Ed25519 keys of Amazon's are not supported"));
         };
         let algorithm = match algorithm {

@@ -20,7 +20,7 @@ use serde_json::json;
 use crate::Error;
 use crate::access::KeyAccess;
 use crate::der::{self, P256, P384};
-use crate::remote::{Asked, Keeper, Remote, Service, is_segment};
+use crate::remote::{RemoteKey, RemoteSigner, Service, SigningInput, is_segment};
 
 const HINT: &str = "the identity needs the role Key Vault Crypto User (keys/get and keys/sign) on the key";
 const VERSION: &str = "7.4";
@@ -68,7 +68,7 @@ fn audience(host: &str) -> Option<&'static str> {
     .map(|(_, audience)| audience)
 }
 
-pub(crate) fn open(reference: &str, rest: &str, access: &KeyAccess) -> Result<Remote<Vault>, Error> {
+pub(crate) fn open(reference: &str, rest: &str, access: &KeyAccess) -> Result<RemoteKey<Vault>, Error> {
     let service = Service::new(reference, access, HINT)?;
     let usage = || service.usage("expected azurekms://NAME.vault.azure.net/KEY[/VERSION]");
     let parts: Vec<&str> = rest.split('/').collect();
@@ -101,7 +101,7 @@ pub(crate) fn open(reference: &str, rest: &str, access: &KeyAccess) -> Result<Re
     let public = spki(&jwk)
         .and_then(|der| PublicKey::from_spki_der(&der).ok())
         .ok_or_else(|| vault.service.wrong("its public key is none on the list"))?;
-    Ok(Remote { place: vault.service.place.clone(), public, keeper: vault })
+    Ok(RemoteKey { place: vault.service.place.clone(), public, signer: vault })
 }
 
 /// The key as `SubjectPublicKeyInfo`.
@@ -146,9 +146,9 @@ impl Vault {
     }
 }
 
-impl Keeper for Vault {
-    fn sign(&self, algorithm: KeyAlgorithm, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
-        let Asked::Digest(digest) = asked else {
+impl RemoteSigner for Vault {
+    fn sign(&self, algorithm: KeyAlgorithm, input: &SigningInput<'_>) -> Result<Vec<u8>, Error> {
+        let SigningInput::Digest(digest) = input else {
             return Err(self.service.wrong("Ed25519 keys of Azure's are not supported"));
         };
         let name = match algorithm {

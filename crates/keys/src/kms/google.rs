@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::Error;
 use crate::access::KeyAccess;
-use crate::remote::{Asked, Keeper, Remote, Service, is_segment};
+use crate::remote::{RemoteKey, RemoteSigner, Service, SigningInput, is_segment};
 
 const HINT: &str =
     "the identity needs roles/cloudkms.signerVerifier on the key; see GOOGLE_APPLICATION_CREDENTIALS";
@@ -63,7 +63,7 @@ fn name(rest: &str) -> Option<String> {
     })
 }
 
-pub(crate) fn open(reference: &str, rest: &str, access: &KeyAccess) -> Result<Remote<Kms>, Error> {
+pub(crate) fn open(reference: &str, rest: &str, access: &KeyAccess) -> Result<RemoteKey<Kms>, Error> {
     let service = Service::new(reference, access, HINT)?;
     let name = name(rest).ok_or_else(|| {
         service.usage("expected gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/N")
@@ -89,7 +89,7 @@ pub(crate) fn open(reference: &str, rest: &str, access: &KeyAccess) -> Result<Re
     if public.algorithm() != expected {
         return Err(kms.service.wrong("its public key is of another algorithm than it says"));
     }
-    Ok(Remote { place: kms.service.place.clone(), public, keeper: kms })
+    Ok(RemoteKey { place: kms.service.place.clone(), public, signer: kms })
 }
 
 impl Kms {
@@ -113,9 +113,9 @@ impl Kms {
     }
 }
 
-impl Keeper for Kms {
-    fn sign(&self, algorithm: KeyAlgorithm, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
-        let Asked::Digest(digest) = asked else {
+impl RemoteSigner for Kms {
+    fn sign(&self, algorithm: KeyAlgorithm, input: &SigningInput<'_>) -> Result<Vec<u8>, Error> {
+        let SigningInput::Digest(digest) = input else {
             return Err(self.service.wrong("Ed25519 keys of Google's are not supported"));
         };
         let hash = if algorithm == KeyAlgorithm::EcdsaP384 { "sha384" } else { "sha256" };

@@ -21,7 +21,7 @@ use serde_json::json;
 
 use crate::Error;
 use crate::access::{KeyAccess, small_file};
-use crate::remote::{Asked, Keeper, Remote, Service, is_segment};
+use crate::remote::{RemoteKey, RemoteSigner, Service, SigningInput, is_segment};
 
 const HINT: &str = "set VAULT_ADDR and VAULT_TOKEN; the token's policy needs read on transit/keys/KEY and update on transit/sign/KEY";
 
@@ -58,7 +58,7 @@ struct Signed {
     signature: String,
 }
 
-pub(crate) fn open(reference: &str, key: &str, access: &KeyAccess) -> Result<Remote<Vault>, Error> {
+pub(crate) fn open(reference: &str, key: &str, access: &KeyAccess) -> Result<RemoteKey<Vault>, Error> {
     let service = Service::new(reference, access, HINT)?;
     if !is_segment(key) {
         return Err(service.usage("expected hashivault://KEY"));
@@ -84,7 +84,7 @@ pub(crate) fn open(reference: &str, key: &str, access: &KeyAccess) -> Result<Rem
     let mut vault = Vault { service, base, engine, key: key.to_owned(), version: 0, token, namespace };
     let (public, version) = vault.public()?;
     vault.version = version;
-    Ok(Remote { place: vault.service.place.clone(), public, keeper: vault })
+    Ok(RemoteKey { place: vault.service.place.clone(), public, signer: vault })
 }
 
 impl Vault {
@@ -138,12 +138,14 @@ impl Vault {
     }
 }
 
-impl Keeper for Vault {
-    fn sign(&self, algorithm: KeyAlgorithm, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
-        let (hash, input, prehashed) = match asked {
-            Asked::Digest(digest) if algorithm == KeyAlgorithm::EcdsaP384 => ("/sha2-384", *digest, true),
-            Asked::Digest(digest) => ("/sha2-256", *digest, true),
-            Asked::Message(message) => ("", *message, false),
+impl RemoteSigner for Vault {
+    fn sign(&self, algorithm: KeyAlgorithm, input: &SigningInput<'_>) -> Result<Vec<u8>, Error> {
+        let (hash, input, prehashed) = match input {
+            SigningInput::Digest(digest) if algorithm == KeyAlgorithm::EcdsaP384 => {
+                ("/sha2-384", *digest, true)
+            }
+            SigningInput::Digest(digest) => ("/sha2-256", *digest, true),
+            SigningInput::Message(message) => ("", *message, false),
         };
         let body = json!({
             "input": STANDARD.encode(input),

@@ -79,12 +79,12 @@ impl Uri {
                 };
                 let known = if in_query { uri.query(name, bytes) } else { uri.path(name, bytes) };
                 match known {
-                    Known::Taken => {}
-                    Known::Twice => return Err(wrong(&uri, format!("`{shown_name}` stands there twice"))),
-                    Known::Bad(expected) => {
+                    Parsed::Taken => {}
+                    Parsed::Twice => return Err(wrong(&uri, format!("`{shown_name}` stands there twice"))),
+                    Parsed::Bad(expected) => {
                         return Err(wrong(&uri, format!("`{shown_name}`: expected {expected}")));
                     }
-                    Known::No => {
+                    Parsed::No => {
                         return Err(wrong(&uri, format!("the attribute `{shown_name}` is not known")));
                     }
                 }
@@ -99,17 +99,17 @@ impl Uri {
         Ok(uri)
     }
 
-    fn path(&mut self, name: &str, bytes: Vec<u8>) -> Known {
+    fn path(&mut self, name: &str, bytes: Vec<u8>) -> Parsed {
         if let Some(known) = OF_TOKEN.iter().find(|known| **known == name) {
             if self.of_token.iter().any(|(other, _)| other == known) {
-                return Known::Twice;
+                return Parsed::Twice;
             }
             return match String::from_utf8(bytes) {
                 Ok(text) => {
                     self.of_token.push((known, text));
-                    Known::Taken
+                    Parsed::Taken
                 }
-                Err(_) => Known::Bad("UTF-8"),
+                Err(_) => Parsed::Bad("UTF-8"),
             };
         }
         match name {
@@ -120,13 +120,13 @@ impl Uri {
                 once(&mut self.slot_id, number, "a number")
             }
             // Which half is used depends on what it is used for.
-            "type" if bytes == b"private" || bytes == b"public" => Known::Taken,
-            "type" => Known::Bad("private or public"),
-            _ => Known::No,
+            "type" if bytes == b"private" || bytes == b"public" => Parsed::Taken,
+            "type" => Parsed::Bad("private or public"),
+            _ => Parsed::No,
         }
     }
 
-    fn query(&mut self, name: &str, bytes: Vec<u8>) -> Known {
+    fn query(&mut self, name: &str, bytes: Vec<u8>) -> Parsed {
         let bytes = Zeroizing::new(bytes);
         let text = std::str::from_utf8(&bytes).ok().filter(|text| !text.is_empty() && !text.contains('\0'));
         let owned = || text.map(str::to_owned);
@@ -147,7 +147,7 @@ impl Uri {
                 let path = path.filter(|path| path.starts_with('/')).map(str::to_owned);
                 once(&mut self.pin_source, path, "the absolute path of a file")
             }
-            _ => Known::No,
+            _ => Parsed::No,
         }
     }
 }
@@ -160,20 +160,21 @@ pub(crate) fn shown(reference: &str) -> String {
     text::terminal(path).into_owned()
 }
 
-enum Known {
+/// What came of one attribute.
+enum Parsed {
     Taken,
     Twice,
     Bad(&'static str),
     No,
 }
 
-fn once<T>(place: &mut Option<T>, value: Option<T>, expected: &'static str) -> Known {
+fn once<T>(place: &mut Option<T>, value: Option<T>, expected: &'static str) -> Parsed {
     match (place.is_some(), value) {
-        (true, _) => Known::Twice,
-        (false, None) => Known::Bad(expected),
+        (true, _) => Parsed::Twice,
+        (false, None) => Parsed::Bad(expected),
         (false, value) => {
             *place = value;
-            Known::Taken
+            Parsed::Taken
         }
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use plimsoll_core::{Digest, Timestamp};
 use plimsoll_verify::PredicateType;
-use plimsoll_verify::provenance::{Level, Material, MaterialWanted, Repository};
+use plimsoll_verify::provenance::{Level, Material, Repository, RequiredMaterial};
 
 use super::cache_flags::Caching;
 use super::shared::{EvidenceRepository, Network, OutputFile, PlatformChoice};
@@ -179,7 +179,7 @@ pub(crate) struct Verify {
     pub(crate) no_other_parameters: bool,
     /// Something that has to have gone in, with any digest or with this one; may be repeated
     #[arg(long, value_name = "URI[@ALG:HEX]", env = "PLIMSOLL_MATERIAL", help_heading = EXPECTED)]
-    pub(crate) material: Vec<MaterialWanted>,
+    pub(crate) material: Vec<RequiredMaterial>,
     /// Everything that went in has a digest
     #[arg(long, value_name = "BOOL", env = "PLIMSOLL_PINNED_MATERIALS", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::Kind;
-use plimsoll_gather::Opened;
+use plimsoll_gather::OpenedSubject;
 use plimsoll_image::artifact::Image;
 
 use crate::failure::Failure;
@@ -12,12 +12,12 @@ use crate::settings::Platforms;
 
 /// The image that `--platform` names, or every one, or that of this machine; nothing for a subject without images.
 pub(super) fn chosen<'a>(
-    opened: &'a Opened,
+    opened: &'a OpenedSubject,
     platforms: &Platforms,
     console: Console,
 ) -> Result<Vec<Option<&'a Image>>, Failure> {
     let platform = platforms.named.as_ref();
-    let Opened::Image { artifact, subject, .. } = opened else { return Ok(vec![None]) };
+    let OpenedSubject::Image { artifact, subject, .. } = opened else { return Ok(vec![None]) };
     if platforms.all {
         if platform.is_some() {
             return Err(Failure::new(Kind::Usage, "both all-platforms and platform are set")

@@ -5,7 +5,7 @@ mod cataloger;
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::Kind;
-use plimsoll_gather::{Layers, Opened, Subject, inventory, layers, open};
+use plimsoll_gather::{Layers, OpenedSubject, Subject, inventory, layers, open};
 use plimsoll_image::artifact::Image;
 use plimsoll_sbom::{Document, DocumentSubject};
 
@@ -82,7 +82,7 @@ fn targets(settings: &DocumentSettings, images: &[Option<&Image>]) -> Result<Vec
 fn one(
     settings: &DocumentSettings,
     subject: &Subject,
-    opened: &Opened,
+    opened: &OpenedSubject,
     image: Option<&Image>,
     target: Option<&Path>,
     layers: &Layers,

@@ -156,7 +156,7 @@ impl Request<'_> {
         let entry = Entry { digest: Some(digest), platform: meant.platform.clone(), ..Entry::new(text) };
         let check = self.trust.check();
         let enough = |found: &Attached| self.signers(found, &digest) >= self.outcome.threshold.get();
-        let wanted = plimsoll_gather::Wanted {
+        let wanted = plimsoll_gather::AttachmentQuery {
             is: &|predicate_type: &str| self.wanted.is(predicate_type),
             extent: match self.wanted {
                 Wanted::Signature(_) => Extent::Until(&enough),

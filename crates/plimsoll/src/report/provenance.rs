@@ -1,7 +1,7 @@
 //! How artifacts were built, and whether that is as expected.
 
 use plimsoll_core::{Digest, Timestamp};
-use plimsoll_verify::provenance::Examined;
+use plimsoll_verify::provenance::ExaminedProvenance;
 use serde::Serialize;
 
 use crate::report::verification::{Held, Refused, Told};
@@ -55,5 +55,5 @@ pub(crate) struct Attested {
     #[serde(flatten)]
     pub(crate) held: Held,
     #[serde(flatten)]
-    pub(crate) examined: Examined,
+    pub(crate) examined: ExaminedProvenance,
 }

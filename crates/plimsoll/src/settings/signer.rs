@@ -8,7 +8,7 @@ use plimsoll_http::Url;
 use plimsoll_keys::KeyAccess;
 use plimsoll_keys::SigningKey;
 use plimsoll_signing::services::identity::{KUBERNETES, Sources};
-use plimsoll_signing::services::oauth::{Patience, Prompt, Provider};
+use plimsoll_signing::services::oauth::{Prompt, Provider, Timing};
 use plimsoll_signing::services::{IdentityToken, Services};
 use plimsoll_signing::{Confirmation, Content, Signer, make};
 use plimsoll_trust as trust;
@@ -178,7 +178,7 @@ fn token(
         ));
     }
     let provider = Provider::discover(services, audience)?;
-    let patience = Patience { now: &clock::now, wait: &std::thread::sleep };
+    let patience = Timing { now: &clock::now, wait: &std::thread::sleep };
     let mut show = |prompt: &Prompt| match &prompt.code {
         Some(code) => console.say(format_args!("open {} and type {code}", prompt.page)),
         None => console.say(format_args!("open {} to sign in", prompt.page)),

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use plimsoll_testkit::kms::{Fraud, KeptKey, Vault};
+use plimsoll_testkit::kms::{Misbehaviour, ServiceKey, Vault};
 
 use crate::fixture::Place;
 
@@ -65,9 +65,9 @@ fn keys_of_every_algorithm_and_format_are_made_imported_and_inspected() {
 #[test]
 fn a_key_in_a_service_shows_its_public_half() {
     let place = Place::empty();
-    let kept = KeptKey::new("p256");
+    let kept = ServiceKey::new("p256");
     let pem = kept.pem();
-    let vault = Vault::start(kept, Fraud::None);
+    let vault = Vault::start(kept, Misbehaviour::None);
     let set = vault.environment();
     let set: Vec<(&str, &str)> = set.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!(place.run_with(&set, &["key", "public", "hashivault://release"]).exits(0).stdout, pem);

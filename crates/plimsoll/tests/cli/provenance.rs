@@ -179,7 +179,7 @@ fn a_signer_who_describes_another_build_is_refused_whatever_is_asked() {
 fn a_subject_with_the_digests_of_two_files_is_about_neither() {
     let (place, mut instance, root, app) = instance();
     let mut statement: Value = serde_json::from_str(&statement(&place, &app)).unwrap();
-    let sha512 = |bytes: &[u8]| Digest::of(plimsoll_core::Algorithm::Sha512, bytes).hex();
+    let sha512 = |bytes: &[u8]| Digest::compute(plimsoll_core::Algorithm::Sha512, bytes).hex();
     let mut verify = |sha512: String, code: i32| {
         statement["subject"][0]["digest"]["sha512"] = json!(sha512);
         let bundle = bundle(&mut instance, &leaf("https://github.com/team/app"), &statement.to_string());

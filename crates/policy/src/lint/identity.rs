@@ -148,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    fn of(subject: &str) -> (bool, bool) {
+    fn named_parts(subject: &str) -> (bool, bool) {
         let identity = Identity {
             issuer: Text::Exact(CI_ISSUERS[0].into()),
             subject: Text::Pattern(Pattern::new(subject).unwrap()),
@@ -170,7 +170,7 @@ mod tests {
             (r"https://github\.com/team/app/\.github/workflows/release\.yml", (false, false)),
             (r".*", (false, false)),
         ] {
-            assert_eq!(of(subject), named, "{subject}");
+            assert_eq!(named_parts(subject), named, "{subject}");
         }
     }
 }

@@ -8,7 +8,7 @@ use plimsoll_verify::person::folded;
 use plimsoll_verify::{PublicKey, TrustedRoot};
 
 use super::{KeyFiles, TrustPolicy};
-use crate::authority::{Authority, Who};
+use crate::authority::{Authority, KeyOrIdentity};
 use crate::error::Error;
 use crate::identity::IdentitySpec;
 use crate::rules::signatures::{SignaturePolicy, SignaturesSpec};
@@ -70,10 +70,10 @@ fn distinct(authorities: &[Authority]) -> usize {
     let (mut keys, mut identities) = (BTreeSet::new(), Vec::<&Authority>::new());
     for authority in authorities {
         match &authority.who {
-            Who::Key(key) => {
+            KeyOrIdentity::Key(key) => {
                 keys.insert(key.id());
             }
-            Who::Identity(_) => {
+            KeyOrIdentity::Identity(_) => {
                 if !identities.iter().any(|known| known.same_as(authority)) {
                     identities.push(authority);
                 }
@@ -138,7 +138,7 @@ impl Keys<'_> {
         let key = PublicKey::from_pem(&pem).map_err(|error| fault(format!("{source}{error}")))?;
         Ok(Authority {
             name,
-            who: Who::Key(key),
+            who: KeyOrIdentity::Key(key),
             logged: spec.transparency_log.or(false),
             not_before: spec.not_before.into_option(),
             not_after: spec.not_after.into_option(),
@@ -181,7 +181,7 @@ fn by_identity(name: String, mut spec: IdentitySpec) -> Authority {
     let (not_before, not_after) = (std::mem::take(&mut spec.not_before), std::mem::take(&mut spec.not_after));
     Authority {
         name,
-        who: Who::Identity(Box::new(spec.into_identity())),
+        who: KeyOrIdentity::Identity(Box::new(spec.into_identity())),
         logged: false,
         not_before: not_before.into_option(),
         not_after: not_after.into_option(),

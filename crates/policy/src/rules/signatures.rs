@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::tally::Tally;
 use super::{Answer, Context, Needs, Rule, RuleName, count, effect};
-use crate::authority::{Authority, Who, Window};
+use crate::authority::{Authority, KeyOrIdentity, Window};
 use crate::detail::Detail;
 use crate::evidence::{Collected, ImageDigests, RejectedSignature, Signatures, SubjectKind};
 use crate::lint::{Code, Lint};
@@ -99,7 +99,8 @@ impl Rule for SignaturesRule {
         ] {
             lint.authorities(path, list, now);
             // What was signed by an identity while it counted counts later, too.
-            let usable = |a: &&Authority| matches!(a.who, Who::Identity(_)) || a.window(now) == Window::Open;
+            let usable =
+                |a: &&Authority| matches!(a.who, KeyOrIdentity::Identity(_)) || a.window(now) == Window::Open;
             let open = list.iter().filter(usable).count();
             // Whether somebody is named at all is for the reader of the document.
             let somebody = !list.is_empty();
@@ -201,7 +202,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
             }
             _ => format!("signed by {}; of anyOf {got}, {wanted} are needed", tally.names()),
         };
-        let by_key = tally.entries.iter().any(|entry| matches!(entry.who, Who::Key(_)));
+        let by_key = tally.entries.iter().any(|entry| matches!(entry.who, KeyOrIdentity::Key(_)));
         let sign = if by_key { "plimsoll sign --key KEY" } else { "plimsoll sign" };
         let digest = digests.index.unwrap_or(digests.manifest);
         result(Outcome::Fail, reason).hint(match &context.evidence.subject.repository {

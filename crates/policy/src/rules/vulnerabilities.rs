@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::findings::Sorted;
-use self::gaps::{Uncovered, gaps};
+use self::findings::SortedFindings;
+use self::gaps::{CoverageGap, gaps};
 use super::{Answer, Context, Needs, Presets, Rule, RuleName, Waivable, count, effect_of_unknown};
 use crate::detail::{Detail, Disposition, FindingRecord};
 use crate::evidence::VulnerabilityFacts;
@@ -187,7 +187,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
             return Answer::new(NAME, Outcome::Unknown, unknown_effect, reason).hint(BUILD_DATABASE);
         }
     };
-    let sorted = Sorted::new(scan, policy, context.waivers);
+    let sorted = SortedFindings::new(scan, policy, context.waivers);
     let gaps = gaps(scan, policy, context.now);
 
     let blocking = sorted.with(Disposition::Blocks);
@@ -235,7 +235,7 @@ fn reason(
     blocking: &[&FindingRecord],
     unrated: &[&FindingRecord],
     waived: &[&FindingRecord],
-    gaps: &[Uncovered],
+    gaps: &[CoverageGap],
     total: usize,
 ) -> String {
     let mut parts = Vec::new();

@@ -22,7 +22,7 @@ pub(crate) enum Challenge {
 
 impl Challenge {
     /// The challenge to answer: the first `Bearer`, else a `Basic`. A challenge that names a parameter twice is none.
-    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let values = headers.get_all(header::WWW_AUTHENTICATE).iter();
         let challenges: Vec<Self> = values
             .filter_map(|value| value.to_str().ok())
@@ -126,7 +126,7 @@ mod tests {
         for value in values {
             headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_str(value).unwrap());
         }
-        Challenge::of(&headers)
+        Challenge::from_headers(&headers)
     }
 
     fn bearer(realm: &str, service: Option<&str>) -> Challenge {

@@ -35,7 +35,7 @@ pub(crate) struct Exchange<'a> {
 }
 
 /// The answer.
-pub(crate) struct Grant {
+pub(crate) struct IssuedToken {
     pub(crate) token: Secret,
     /// Why no credentials went into it, in words; empty when they did.
     pub(crate) anonymous: String,
@@ -50,7 +50,7 @@ struct Answer {
 }
 
 impl Exchange<'_> {
-    pub(crate) async fn run(&self) -> Result<Grant, Error> {
+    pub(crate) async fn run(&self) -> Result<IssuedToken, Error> {
         let realm = self.realm()?;
         let host = realm.host_str().map(shown).unwrap_or_default();
         let what = format!("token from {host} for {}", self.scope);
@@ -91,7 +91,7 @@ impl Exchange<'_> {
             .map_err(|_| Error::malformed(&*what, "the answer is not the expected JSON"))?;
         let token = answer.token.filter(|t| !t.is_empty()).or(answer.access_token).filter(|t| !t.is_empty());
         let token = token.ok_or_else(|| Error::malformed(&*what, "got neither token nor access_token"))?;
-        Ok(Grant { token: Secret::new(token), anonymous })
+        Ok(IssuedToken { token: Secret::new(token), anonymous })
     }
 
     fn realm(&self) -> Result<Url, Error> {

@@ -45,7 +45,7 @@ pub(super) struct Location {
 }
 
 /// The places for one name, in the order in which they are asked; the last one is the primary.
-pub(super) struct Chosen<'e> {
+pub(super) struct SelectedPlaces<'e> {
     pub(super) mirrors: Vec<(&'e Location, Reference)>,
     pub(super) primary: (&'e Location, Reference),
 }
@@ -208,7 +208,7 @@ impl Entry {
     }
 
     /// The places for a name that this entry covers.
-    pub(super) fn choose(&self, reference: &Reference) -> Result<Chosen<'_>, Error> {
+    pub(super) fn choose(&self, reference: &Reference) -> Result<SelectedPlaces<'_>, Error> {
         if let Some(place) = &self.blocked {
             return Err(Error::RegistryConfig {
                 place: place.clone(),
@@ -218,7 +218,7 @@ impl Entry {
         let digested = reference.digest().is_some();
         let wanted = |mirror: &&Location| if digested { mirror.digests } else { mirror.tags };
         let mirrors = self.mirrors.iter().filter(wanted);
-        Ok(Chosen {
+        Ok(SelectedPlaces {
             mirrors: mirrors.map(|m| Ok((m, self.at(m, reference)?))).collect::<Result<_, Error>>()?,
             primary: (&self.location, self.at(&self.location, reference)?),
         })

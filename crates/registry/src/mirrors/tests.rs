@@ -24,7 +24,7 @@ impl Files {
     }
 }
 
-fn of(text: &str) -> RegistryConfig {
+fn config(text: &str) -> RegistryConfig {
     let files = Files::new();
     RegistryConfig::from_paths(&[files.write("registries.conf", text)]).unwrap()
 }
@@ -50,7 +50,8 @@ fn without_files_the_registry_itself_is_asked() {
 
 #[test]
 fn the_longest_prefix_that_fits_decides() {
-    let config = of(r#"
+    let config = config(
+        r#"
         unqualified-search-registries = ["evil.example"]
         short-name-mode = "enforcing"
         [aliases]
@@ -65,7 +66,8 @@ fn the_longest_prefix_that_fits_decides() {
         [[registry]]
         prefix = "*.cloud.example"
         location = "inside.example/cloud"
-    "#);
+    "#,
+    );
     assert_eq!(places(&config, "debian"), ["docker.io/library/debian:latest"]);
     assert_eq!(places(&config, "example.com/a:1"), ["near.example:5000/all/a:1", "example.com/a:1"]);
     assert_eq!(places(&config, "example.com/team/a:1"), ["inside.example/team-x/a:1"]);
@@ -84,7 +86,8 @@ fn the_longest_prefix_that_fits_decides() {
 
 #[test]
 fn mirrors_for_tags_and_for_digests_are_told_apart() {
-    let config = of(r#"
+    let config = config(
+        r#"
         [[registry]]
         location = "r.example"
         [[registry.mirror]]
@@ -100,7 +103,8 @@ fn mirrors_for_tags_and_for_digests_are_told_apart() {
         mirror-by-digest-only = true
         [[registry.mirror]]
         location = "digests.example"
-    "#);
+    "#,
+    );
     let by_digest = |name: &str| format!("{name}/a@{DIGEST}");
     assert_eq!(places(&config, "r.example/a:1"), ["all.example/a:1", "tags.example/a:1", "r.example/a:1"]);
     assert_eq!(
@@ -147,14 +151,14 @@ fn what_is_wrong_is_said_with_file_and_line() {
         assert!(error.hint().unwrap().contains("--registry-config"));
     }
     // Lists of version 1 that block nothing, and keys that nobody knows, are no error.
-    of("[registries.search]\nregistries = [\"a.example\"]\n[nonsense]\nx = 1");
+    config("[registries.search]\nregistries = [\"a.example\"]\n[nonsense]\nx = 1");
     let missing = RegistryConfig::from_paths(&[PathBuf::from("/nowhere/registries.conf")]).unwrap_err();
     assert!(missing.to_string().contains("does not exist"), "{missing}");
 }
 
 #[test]
 fn a_blocked_name_is_an_error_that_names_the_line() {
-    let config = of("[[registry]]\nprefix = \"r.example/bad\"\nblocked = true\n");
+    let config = config("[[registry]]\nprefix = \"r.example/bad\"\nblocked = true\n");
     let error = config.plan(&"r.example/bad/a:1".parse().unwrap()).unwrap_err();
     assert!(error.to_string().contains("registries.conf:3: `blocked = true`"), "{error}");
     assert_eq!(places(&config, "r.example/good:1"), ["r.example/good:1"]);
@@ -169,12 +173,12 @@ fn insecure_counts_only_when_the_user_says_so() {
         plan.apply(&mut settings);
         settings
     };
-    let plan = of(text).plan(&reference).unwrap();
+    let plan = config(text).plan(&reference).unwrap();
     let settings = applied(&plan);
     assert!(settings.hosts.iter().all(|h| !h.dangerous_any_certificate) && settings.plain_http.is_empty());
     assert!(plan.mirrors[0].refused.as_ref().unwrap().ends_with("registries.conf:5"));
 
-    let plan = of(text).dangerous_follow_insecure(true).plan(&reference).unwrap();
+    let plan = config(text).dangerous_follow_insecure(true).plan(&reference).unwrap();
     let settings = applied(&plan);
     let hosts: Vec<_> = settings.hosts.iter().filter(|h| h.dangerous_any_certificate).collect();
     assert_eq!((hosts.len(), &*hosts[0].host), (1, "m.example:5000"));
@@ -347,7 +351,7 @@ fn certificates_belong_to_the_host_of_their_folder() {
 
 #[test]
 fn at_the_origin_nothing_is_rewritten() {
-    let config = of("[[registry]]\nlocation = \"m.example\"\nprefix = \"r.example\"\n");
+    let config = config("[[registry]]\nlocation = \"m.example\"\nprefix = \"r.example\"\n");
     let plan = config.plan(&"r.example/a:1".parse().unwrap()).unwrap().at_origin();
     assert_eq!(plan.primary.reference.to_string(), "r.example/a:1");
     assert!(plan.mirrors.is_empty());

@@ -16,7 +16,7 @@ use plimsoll_image::Error as ImageError;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::places::{Places, Wanted};
+use super::places::{Lookup, Places};
 use super::session::{Access, Redirects, Session, http_error};
 use crate::Error;
 
@@ -37,7 +37,7 @@ pub(super) async fn open(places: &Arc<Places>, descriptor: Descriptor) -> Result
     if descriptor.size > AT_ONCE {
         plimsoll_http::keep_going().map_err(|source| Error::io(what.clone(), source))?;
     }
-    let mut candidates = places.candidates(Wanted::Content).into_iter();
+    let mut candidates = places.candidates(Lookup::Content).into_iter();
     while let Some(place) = candidates.next() {
         match begin(&place.session, &descriptor, &what).await {
             Ok(response) => {
@@ -62,7 +62,7 @@ async fn begin(session: &Session, descriptor: &Descriptor, what: &str) -> Result
 }
 
 /// What is asked for when a transfer is continued.
-struct Rest<'a> {
+struct Resume<'a> {
     from: u64,
     /// The rest of this version, or else the whole of the new one.
     etag: Option<&'a HeaderValue>,
@@ -73,7 +73,7 @@ struct Rest<'a> {
 async fn request(
     session: &Session,
     descriptor: &Descriptor,
-    rest: Option<Rest<'_>>,
+    rest: Option<Resume<'_>>,
     what: &str,
 ) -> Result<Response, Error> {
     let mut request = Request::get(session.url(&format!("blobs/{}", descriptor.digest))?);
@@ -209,7 +209,7 @@ impl Transfer {
     async fn resume(&mut self) -> Result<(Response, u64), Error> {
         let (size, from) = (self.descriptor.size, self.received);
         let rest =
-            |from, etag| Rest { from, etag, left: self.until.saturating_duration_since(Instant::now()) };
+            |from, etag| Resume { from, etag, left: self.until.saturating_duration_since(Instant::now()) };
         let partial = Some(rest(from, self.etag.as_ref()));
         let response = request(&self.session, &self.descriptor, partial, &self.what).await?;
         if response.status.as_u16() == 206 && continues(&response, from, size) {

@@ -59,7 +59,7 @@ pub(super) async fn add(session: &Session, subject: &Digest, referrer: &Descript
         }
         manifests.push(entry.clone());
         let bytes = json::canonical(&index);
-        let descriptor = Descriptor::of(media::OCI_INDEX, &bytes);
+        let descriptor = Descriptor::for_bytes(media::OCI_INDEX, &bytes);
         let precondition = match current {
             None => Precondition::Absent,
             Some(Fetched { etag: Some(etag), .. }) => Precondition::Unchanged(etag),
@@ -102,7 +102,7 @@ mod tests {
     fn the_tag_is_the_digest_and_fits() {
         let sha256 = Digest::sha256(b"");
         assert_eq!(tag(&sha256), format!("sha256-{}", sha256.hex()));
-        let sha512 = Digest::of(Algorithm::Sha512, b"");
+        let sha512 = Digest::compute(Algorithm::Sha512, b"");
         assert_eq!(tag(&sha512).len(), 7 + 64);
     }
 }

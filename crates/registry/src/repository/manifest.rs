@@ -58,11 +58,11 @@ pub(super) async fn named(session: &Session, descriptor: &Descriptor) -> Result<
 }
 
 /// What a registry says to a question that may name an `ETag`.
-pub(super) enum Answer<T> {
+pub(super) enum Conditional<T> {
     /// What had that `ETag` still holds.
     Unchanged,
     /// This.
-    Is(T),
+    Changed(T),
 }
 
 /// Fetches by tag or digest (`place`); `None` when the registry has no such manifest. With `expected`, the bytes have
@@ -74,9 +74,9 @@ pub(super) async fn fetch(
     what: &str,
 ) -> Result<Option<Fetched>, Error> {
     match fetch_unless(session, place, expected, None, what).await? {
-        Answer::Is(fetched) => Ok(fetched),
+        Conditional::Changed(fetched) => Ok(fetched),
         // Only said to those who name an `ETag`; and "there is none" it never means.
-        Answer::Unchanged => Err(Error::malformed(what, "got 304 to an unconditional request")),
+        Conditional::Unchanged => Err(Error::malformed(what, "got 304 to an unconditional request")),
     }
 }
 
@@ -87,7 +87,7 @@ pub(super) async fn fetch_unless(
     expected: Option<Digest>,
     etag: Option<&HeaderValue>,
     what: &str,
-) -> Result<Answer<Option<Fetched>>, Error> {
+) -> Result<Conditional<Option<Fetched>>, Error> {
     let mut request = Request::get(session.url(&format!("manifests/{place}"))?);
     for media_type in media::ACCEPT_MANIFESTS {
         request = request.append(header::ACCEPT, HeaderValue::from_static(media_type));
@@ -98,19 +98,19 @@ pub(super) async fn fetch_unless(
     let mut response = session.call(request, Access::Pull, Redirects::Followed, what).await?;
     match response.status.as_u16() {
         200 => {}
-        304 if etag.is_some() => return Ok(Answer::Unchanged),
-        404 => return Ok(Answer::Is(None)),
+        304 if etag.is_some() => return Ok(Conditional::Unchanged),
+        404 => return Ok(Conditional::Changed(None)),
         _ => return Err(session.refused(response, what).await),
     }
     let bytes = body(session, &mut response, what).await?;
     let algorithm = expected.map_or(plimsoll_core::Algorithm::Sha256, |d| d.algorithm());
-    let digest = Digest::of(algorithm, &bytes);
+    let digest = Digest::compute(algorithm, &bytes);
     if let Some(expected) = expected.filter(|e| *e != digest) {
         return Err(ImageError::DigestMismatch { what: what.to_owned(), got: digest, expected }.into());
     }
     // Nothing depends on the header; but a registry or proxy that contradicts its own body is broken or lying.
     if let Some(claimed) = response.header(&CONTENT_DIGEST).and_then(|d| d.parse::<Digest>().ok()) {
-        let got = Digest::of(claimed.algorithm(), &bytes);
+        let got = Digest::compute(claimed.algorithm(), &bytes);
         if got != claimed {
             return Err(ImageError::DigestMismatch { what: what.to_owned(), got, expected: claimed }.into());
         }
@@ -118,7 +118,7 @@ pub(super) async fn fetch_unless(
     let media_type = media_type(&response, &bytes, what)?;
     let etag = response.headers.get(header::ETAG).cloned();
     let descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
-    Ok(Answer::Is(Some(Fetched { descriptor, bytes, etag })))
+    Ok(Conditional::Changed(Some(Fetched { descriptor, bytes, etag })))
 }
 
 /// The body of a manifest or index, within the limit.

@@ -12,26 +12,26 @@ use plimsoll_image::{Descriptor, Referrers};
 use tokio::sync::OnceCell;
 
 use super::blob;
-use super::manifest::{self, Answer, Fetched, Resolved};
-use super::referrers::{self, Listed};
+use super::manifest::{self, Conditional, Fetched, Resolved};
+use super::referrers::{self, ReferrersList};
 use super::session::Session;
 use crate::Error;
 use crate::auth::Credentials;
-use crate::mirrors::{Dead, Place, Plan};
+use crate::mirrors::{Place, Plan, UnreachableHosts};
 
 /// Where one name is read, and where it is written.
 pub(super) struct Places {
     /// In their order; the primary is the last.
-    asked: Vec<Asked>,
+    asked: Vec<OpenPlace>,
     primary: Arc<Session>,
     /// What the user named; everything that is written goes there.
     pub(super) origin: Arc<Session>,
     resolved: OnceCell<Resolved>,
-    dead: Dead,
+    dead: UnreachableHosts,
 }
 
 /// One place, opened.
-pub(super) struct Asked {
+pub(super) struct OpenPlace {
     pub(super) session: Arc<Session>,
     is_mirror: bool,
     resolves: bool,
@@ -42,7 +42,7 @@ pub(super) struct Asked {
 
 /// What a place is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum Lookup {
     /// What a tag means.
     Tag,
     /// Content by digest.
@@ -60,7 +60,7 @@ impl Places {
             let Place { resolves, serves, configured, refused, .. } = place.clone();
             let known = credentials(&place.reference)?;
             let session = Arc::new(Session::new(client.clone(), place, known, limits.clone(), is_mirror)?);
-            Ok::<_, Error>(Asked { session, is_mirror, resolves, serves, configured, refused })
+            Ok::<_, Error>(OpenPlace { session, is_mirror, resolves, serves, configured, refused })
         };
         let Plan { mirrors, primary, origin, dead, .. } = plan;
         let mut asked = Vec::new();
@@ -84,7 +84,7 @@ impl Places {
         self.resolved
             .get_or_try_init(|| async {
                 let wanted =
-                    if self.origin.reference.digest().is_some() { Wanted::Content } else { Wanted::Tag };
+                    if self.origin.reference.digest().is_some() { Lookup::Content } else { Lookup::Tag };
                 for place in self.candidates(wanted) {
                     match manifest::resolve(&place.session).await {
                         Ok(resolved) => {
@@ -113,7 +113,7 @@ impl Places {
             descriptor.check(&bytes, &what)?;
             return Ok(bytes.to_vec());
         }
-        for place in self.candidates(Wanted::Content) {
+        for place in self.candidates(Lookup::Content) {
             match manifest::named(&place.session, descriptor).await {
                 Ok(bytes) => {
                     place.served(&what);
@@ -139,7 +139,7 @@ impl Places {
         &self,
         subject: &Digest,
         etag: Option<&HeaderValue>,
-    ) -> Result<Answer<Option<Listed>>, Error> {
+    ) -> Result<Conditional<Option<ReferrersList>>, Error> {
         let asked = referrers::by_api(&self.primary, subject, etag).await;
         asked.map_err(|error| self.explained(error))
     }
@@ -149,7 +149,7 @@ impl Places {
         &self,
         tag: &str,
         etag: Option<&HeaderValue>,
-    ) -> Result<Answer<Option<Fetched>>, Error> {
+    ) -> Result<Conditional<Option<Fetched>>, Error> {
         let asked = manifest::fetch_unless(&self.primary, tag, None, etag, &format!("manifest {tag}")).await;
         asked.map_err(|error| self.explained(error))
     }
@@ -192,17 +192,17 @@ impl Places {
     }
 
     /// Who may be asked now.
-    pub(super) fn candidates(&self, wanted: Wanted) -> Vec<&Asked> {
-        let may = |place: &&Asked| match wanted {
-            Wanted::Tag => place.resolves,
-            Wanted::Content => place.serves,
+    pub(super) fn candidates(&self, wanted: Lookup) -> Vec<&OpenPlace> {
+        let may = |place: &&OpenPlace| match wanted {
+            Lookup::Tag => place.resolves,
+            Lookup::Content => place.serves,
         };
-        let down = |place: &&Asked| place.is_mirror && self.dead.has(place.session.host());
+        let down = |place: &&OpenPlace| place.is_mirror && self.dead.has(place.session.host());
         self.asked.iter().filter(|p| may(p) && !down(p)).collect()
     }
 
     /// Goes on after a mirror's failure, or hands it on.
-    pub(super) fn pass(&self, place: &Asked, error: Error) -> Result<(), Error> {
+    pub(super) fn pass(&self, place: &OpenPlace, error: Error) -> Result<(), Error> {
         if !place.is_mirror || !may_pass(&error) {
             return Err(place.explained(error));
         }
@@ -231,7 +231,7 @@ impl Places {
     }
 }
 
-impl Asked {
+impl OpenPlace {
     /// Says with `-v` who served something, where that is not plain.
     pub(super) fn served(&self, what: &str) {
         if !self.configured.is_empty() {

@@ -47,12 +47,12 @@ impl Fault {
 
 /// The body that sends `content`, and where its failure will be.
 pub(super) fn streamed(content: &Content) -> (Body, Arc<Fault>) {
-    struct Watched<R> {
+    struct FaultReader<R> {
         stream: R,
         what: String,
         fault: Arc<Fault>,
     }
-    impl<R: Read> Read for Watched<R> {
+    impl<R: Read> Read for FaultReader<R> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             match self.stream.read(buffer) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => {
@@ -70,7 +70,7 @@ pub(super) fn streamed(content: &Content) -> (Body, Arc<Fault>) {
         watching.take();
         let fault = Arc::clone(&watching);
         match content.open() {
-            Ok(stream) => Ok(Box::new(Watched { stream, what: what.clone(), fault })),
+            Ok(stream) => Ok(Box::new(FaultReader { stream, what: what.clone(), fault })),
             Err(error) => Err(fault.keep(error)),
         }
     };

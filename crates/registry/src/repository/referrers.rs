@@ -17,7 +17,7 @@ use plimsoll_image::descriptor::null_is_default;
 use plimsoll_image::{Descriptor, Referrers, media};
 use serde::Deserialize;
 
-use super::manifest::{self, Answer, Fetched};
+use super::manifest::{self, Conditional, Fetched};
 use super::session::{Access, Redirects, Session};
 use super::{fallback, link};
 use crate::Error;
@@ -46,7 +46,7 @@ pub(super) async fn all(session: &Arc<Session>, subject: &Digest) -> Result<Refe
         async move { tagged(&session, &subject).await }
     });
     let mut list = List::new(session);
-    if let Answer::Is(Some(listed)) = by_api(session, subject, None).await? {
+    if let Conditional::Changed(Some(listed)) = by_api(session, subject, None).await? {
         list.add(listed.referrers);
     }
     let what = || format!("referrers of {subject}");
@@ -74,7 +74,7 @@ pub(super) fn in_tag(session: &Session, tag: &str, fetched: Option<&Fetched>) ->
 }
 
 /// What the API lists.
-pub(super) struct Listed {
+pub(super) struct ReferrersList {
     pub(super) referrers: Referrers,
     /// The version of a list that is one page; there is none for several.
     pub(super) etag: Option<HeaderValue>,
@@ -85,7 +85,7 @@ pub(super) async fn by_api(
     session: &Session,
     subject: &Digest,
     etag: Option<&HeaderValue>,
-) -> Result<Answer<Option<Listed>>, Error> {
+) -> Result<Conditional<Option<ReferrersList>>, Error> {
     let mut list = List::new(session);
     let what = format!("referrers of {subject}");
     let mut url = session.url(&format!("referrers/{subject}"))?;
@@ -94,15 +94,15 @@ pub(super) async fn by_api(
     for number in 1.. {
         let place = if number == 1 { Position::First(etag) } else { Position::Following };
         let mut response = match ask(session, &url, &what, place).await? {
-            Answer::Is(Some(response)) => response,
-            Answer::Is(None) => return Ok(Answer::Is(None)),
-            Answer::Unchanged => return Ok(Answer::Unchanged),
+            Conditional::Changed(Some(response)) => response,
+            Conditional::Changed(None) => return Ok(Conditional::Changed(None)),
+            Conditional::Unchanged => return Ok(Conditional::Unchanged),
         };
         let bytes = manifest::body(session, &mut response, &what).await?;
         list.extend(page(session, &bytes, &what)?);
         let Some(target) = link::next(&response.headers) else {
             let etag = response.headers.get(header::ETAG).filter(|_| number == 1).cloned();
-            return Ok(Answer::Is(Some(Listed { referrers: list.referrers, etag })));
+            return Ok(Conditional::Changed(Some(ReferrersList { referrers: list.referrers, etag })));
         };
         bytes_left = bytes_left.saturating_sub(bytes.len() as u64);
         if number >= PAGES || list.is_full() || bytes_left == 0 {
@@ -115,7 +115,7 @@ pub(super) async fn by_api(
             return Err(Error::malformed(what, "its pages link to each other in a circle"));
         }
     }
-    Ok(Answer::Is(Some(Listed { referrers: list.referrers, etag: None })))
+    Ok(Conditional::Changed(Some(ReferrersList { referrers: list.referrers, etag: None })))
 }
 
 /// Which page of a list.
@@ -133,7 +133,7 @@ async fn ask(
     url: &Url,
     what: &str,
     position: Position<'_>,
-) -> Result<Answer<Option<Response>>, Error> {
+) -> Result<Conditional<Option<Response>>, Error> {
     let (is_first, known) = match position {
         Position::First(etag) => (true, etag),
         Position::Following => (false, None),
@@ -152,9 +152,9 @@ async fn ask(
     }
     let is_page = response.header(&header::CONTENT_TYPE).is_some_and(|t| t.starts_with("text/html"));
     match response.status.as_u16() {
-        200 if !is_page => Ok(Answer::Is(Some(response))),
-        304 if known.is_some() => Ok(Answer::Unchanged),
-        200 | 303 | 400 | 404 | 405 | 501 if is_first => Ok(Answer::Is(None)),
+        200 if !is_page => Ok(Conditional::Changed(Some(response))),
+        304 if known.is_some() => Ok(Conditional::Unchanged),
+        200 | 303 | 400 | 404 | 405 | 501 if is_first => Ok(Conditional::Changed(None)),
         _ => Err(session.refused(response, what).await),
     }
 }

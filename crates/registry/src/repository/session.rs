@@ -14,7 +14,7 @@ use serde::Deserialize;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::Error;
-use crate::auth::{self, Challenge, Credentials, Exchange, Grant};
+use crate::auth::{self, Challenge, Credentials, Exchange, IssuedToken};
 use crate::cache::{Cache, Section};
 use crate::mirrors::{Place, contacted};
 
@@ -242,7 +242,7 @@ impl Session {
                     let root = Request::get(self.presumed().0.clone());
                     let (base, response) = self.probe(root, &format!("registry {}", self.host())).await?;
                     if response.status.as_u16() == 401 {
-                        self.identity.lock().await.challenge = Challenge::of(&response.headers);
+                        self.identity.lock().await.challenge = Challenge::from_headers(&response.headers);
                     }
                     return Ok::<_, Error>(base);
                 }
@@ -341,7 +341,7 @@ impl Session {
         service: Option<&str>,
         access: Access,
         credentials: Option<&Credentials>,
-    ) -> Result<Grant, Error> {
+    ) -> Result<IssuedToken, Error> {
         let scope = format!("repository:{}:{}", self.reference.repository(), access.actions());
         let registry = self.base.get().unwrap_or_else(|| self.presumed().0);
         let of_cloud = matches!(self.credentials, Some(Credentials::Cloud(_)));
@@ -367,7 +367,7 @@ impl Session {
             return true;
         }
         identity.tokens.remove(&access);
-        let Some(challenge) = Challenge::of(headers) else { return false };
+        let Some(challenge) = Challenge::from_headers(headers) else { return false };
         let worth_it = match challenge {
             Challenge::Bearer { .. } => true,
             Challenge::Basic => {

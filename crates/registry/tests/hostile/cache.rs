@@ -65,11 +65,11 @@ impl Place {
 
     fn blob(&self) -> Descriptor {
         let blob = self.bundle.parts.iter().find(|part| part.media_type == BUNDLE).unwrap();
-        Descriptor::of(BUNDLE, &blob.bytes)
+        Descriptor::for_bytes(BUNDLE, &blob.bytes)
     }
 
     fn manifest(&self) -> Descriptor {
-        Descriptor::of(self.bundle.media_type(), &self.bundle.top.bytes)
+        Descriptor::for_bytes(self.bundle.media_type(), &self.bundle.top.bytes)
     }
 
     /// Everything, as it should be; or whether it cannot be had.
@@ -296,7 +296,7 @@ fn r20_what_is_not_what_its_digest_says_is_not_kept() {
     let large = vec![7; (4 << 20) + 1];
     place.fake.add_blob("app", large.clone());
     let mut bytes = Vec::new();
-    let descriptor = Descriptor::of("x", &large);
+    let descriptor = Descriptor::for_bytes("x", &large);
     place.registry("app", None, false).blob(&descriptor).unwrap().read_to_end(&mut bytes).unwrap();
     assert_eq!((bytes.len(), place.files().len()), (large.len(), 1));
 }

@@ -47,7 +47,7 @@ fn pushed() -> (testkit::Registry, Artifact, Registry) {
 }
 
 fn descriptor(object: &testkit::Object) -> Descriptor {
-    Descriptor::of(&object.media_type, &object.bytes)
+    Descriptor::for_bytes(&object.media_type, &object.bytes)
 }
 
 /// Reads a blob to its end; a failure on the way has the kind that the transport gave it.
@@ -601,7 +601,7 @@ fn r18_urls_of_foreign_layers_are_not_followed() {
     let digest = elsewhere.add_blob("app", bytes.clone());
     let foreign = Descriptor {
         urls: vec![format!("{}/v2/app/blobs/{digest}", elsewhere.url())],
-        ..Descriptor::of("application/vnd.oci.image.layer.nondistributable.v1.tar", &bytes)
+        ..Descriptor::for_bytes("application/vnd.oci.image.layer.nondistributable.v1.tar", &bytes)
     };
     assert_eq!(read(&registry, &foreign).unwrap_err().0, Kind::NotFound);
     assert!(elsewhere.requests().is_empty());

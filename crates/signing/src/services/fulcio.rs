@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sigstore_crypto::{SubjectAltName, parse_certificate_info};
 use sigstore_types::{DerCertificate, DerPublicKey};
 
-use super::{Caller, IdentityToken, Repeat, Step, below};
+use super::{IdentityToken, Repeat, ServiceClient, Step, below};
 use crate::Error;
 
 /// Certificates of a chain.
@@ -28,7 +28,7 @@ pub(crate) struct Certificate {
 
 /// Asks for a certificate for `key`.
 pub(crate) fn certify(
-    caller: &Caller,
+    caller: &ServiceClient,
     authority: &Url,
     key: &PrivateKey,
     token: &IdentityToken,

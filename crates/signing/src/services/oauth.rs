@@ -17,7 +17,7 @@ use plimsoll_http::{HeaderValue, Request, StatusCode, Url, header};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Caller, IdentityToken, Repeat, Services, Step, below};
+use super::{IdentityToken, Repeat, ServiceClient, Services, Step, below};
 use crate::Error;
 
 /// How we are known to the provider, unless an instance has it otherwise. Tokens are for it as their audience.
@@ -30,7 +30,7 @@ const LEAST_INTERVAL: u64 = 5;
 const MOST_REQUEST: usize = 16 * 1024;
 
 /// Time and waiting, which tests have otherwise.
-pub struct Patience<'a> {
+pub struct Timing<'a> {
     /// The time.
     pub now: &'a dyn Fn() -> Timestamp,
     /// Waits for so long.
@@ -48,7 +48,7 @@ pub struct Prompt {
 
 /// An OpenID provider that was asked for its end points.
 pub struct Provider {
-    caller: Caller,
+    caller: ServiceClient,
     issuer: Url,
     client: String,
     authorization: Option<Url>,
@@ -108,7 +108,7 @@ impl Provider {
     /// Signs in with any browser: `show` says where to go and what to type there.
     pub fn device(
         &self,
-        patience: &Patience<'_>,
+        patience: &Timing<'_>,
         show: &mut dyn FnMut(&Prompt),
     ) -> Result<IdentityToken, Error> {
         let step = step(&self.issuer, "sign in by a code", Repeat::WhenRefused);
@@ -167,7 +167,7 @@ impl Provider {
     /// Signs in with this machine's browser: `open` shows it the page, and the answer comes back to a port of loopback.
     pub fn browser(
         &self,
-        patience: &Patience<'_>,
+        patience: &Timing<'_>,
         open: &mut dyn FnMut(&Prompt),
     ) -> Result<IdentityToken, Error> {
         let step = step(&self.issuer, "sign in with the browser", Repeat::WhenRefused);
@@ -212,7 +212,7 @@ impl Provider {
         &self,
         step: &Step<'_>,
         answer: &Value,
-        patience: &Patience<'_>,
+        patience: &Timing<'_>,
         nonce: Option<&str>,
     ) -> Result<IdentityToken, Error> {
         let token = answer.get("id_token").and_then(Value::as_str);
@@ -267,7 +267,7 @@ fn redirected(
     step: &Step<'_>,
     listener: &TcpListener,
     state: &str,
-    patience: &Patience<'_>,
+    patience: &Timing<'_>,
 ) -> Result<String, Error> {
     const PAUSE: Duration = Duration::from_millis(50);
     let mut waited = Duration::ZERO;

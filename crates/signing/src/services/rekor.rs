@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Caller, Repeat, Step, below};
+use super::{Answer, Repeat, ServiceClient, Step, below};
 use crate::Error;
 
 /// Hashes of an inclusion proof: a tree of 2^64 leaves has no more.
@@ -39,7 +39,7 @@ pub(crate) enum Verifier<'a> {
     Key(&'a PublicKey),
 }
 
-impl Caller {
+impl ServiceClient {
     /// Has `log` hold the entry, and gives what a bundle carries of it.
     pub(crate) fn record(
         &self,

@@ -9,13 +9,13 @@ use plimsoll_http::{HeaderValue, Request, StatusCode, Url, header};
 use x509_cert::der::asn1::AnyRef;
 use x509_cert::der::{Decode as _, Reader as _, SliceReader, Tag, Tagged as _};
 
-use super::{Caller, Repeat, Step};
+use super::{Repeat, ServiceClient, Step};
 use crate::Error;
 
 const QUERY: &str = "application/timestamp-query";
 const REPLY: &str = "application/timestamp-reply";
 
-impl Caller {
+impl ServiceClient {
     /// A timestamp over `signature`: the whole reply, as bundles carry it.
     pub(crate) fn timestamp(&self, authority: &Url, signature: &[u8]) -> Result<Vec<u8>, Error> {
         let step = Step {

@@ -3,7 +3,7 @@
 use plimsoll_core::{Classify as _, Kind, clock};
 use plimsoll_http::{Settings, Url};
 use plimsoll_signing::Error;
-use plimsoll_signing::services::oauth::{CLIENT, Patience, Provider};
+use plimsoll_signing::services::oauth::{CLIENT, Provider, Timing};
 use plimsoll_signing::services::{IdentityToken, Services};
 use plimsoll_testkit::cloud::{Issuer, Service};
 use plimsoll_testkit::sigstore::{Fault, Server};
@@ -18,7 +18,7 @@ fn services(issuer: &str) -> Services {
 
 fn signed_in(issuer: &str) -> Result<IdentityToken, Error> {
     let provider = Provider::discover(&services(issuer), CLIENT)?;
-    provider.device(&Patience { now: &clock::now, wait: &|_| {} }, &mut |_| {})
+    provider.device(&Timing { now: &clock::now, wait: &|_| {} }, &mut |_| {})
 }
 
 /// A provider at whose discovery document `change` was made, and whose tokens say `issuer`, unless that is empty.

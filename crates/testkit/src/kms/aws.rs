@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Fraud, KeptKey};
+use super::{Misbehaviour, ServiceKey};
 use crate::cloud::{Service, aws, reply};
 use crate::{Answer, Request};
 
@@ -17,7 +17,7 @@ pub struct AwsKms {
 
 impl AwsKms {
     /// Keeps `key`.
-    pub fn start(key: KeptKey, fraud: Fraud) -> Self {
+    pub fn start(key: ServiceKey, fraud: Misbehaviour) -> Self {
         Self { service: Service::start(move |request| answer(request, &key, fraud)) }
     }
 
@@ -39,7 +39,7 @@ impl AwsKms {
     }
 }
 
-fn answer(request: &Request, key: &KeptKey, fraud: Fraud) -> Answer {
+fn answer(request: &Request, key: &ServiceKey, fraud: Misbehaviour) -> Answer {
     let refused = |code: &str| reply(400, &json!({"__type": code, "message": "may quote the keys"}));
     if let Err(code) = aws::signature(request, "eu-west-1", "kms") {
         return refused(code);
@@ -50,8 +50,8 @@ fn answer(request: &Request, key: &KeptKey, fraud: Fraud) -> Answer {
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let named = body["KeyId"].as_str().unwrap_or_default();
     let (algorithm, length) = match key {
-        KeptKey::P384(_) => ("ECDSA_SHA_384", 48),
-        KeptKey::Rsa(_) => ("RSASSA_PKCS1_V1_5_SHA_256", 32),
+        ServiceKey::P384(_) => ("ECDSA_SHA_384", 48),
+        ServiceKey::Rsa(_) => ("RSASSA_PKCS1_V1_5_SHA_256", 32),
         _ => ("ECDSA_SHA_256", 32),
     };
     match request.header("x-amz-target") {

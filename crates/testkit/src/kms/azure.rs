@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Fraud, KeptKey};
+use super::{Misbehaviour, ServiceKey};
 use crate::cloud::{Service, form, reply};
 use crate::{Answer, Request};
 
@@ -19,7 +19,7 @@ pub struct AzureVault {
 
 impl AzureVault {
     /// Keeps `key`.
-    pub fn start(key: KeptKey, fraud: Fraud) -> Self {
+    pub fn start(key: ServiceKey, fraud: Misbehaviour) -> Self {
         Self { service: Service::start(move |request| answer(request, &key, fraud)) }
     }
 
@@ -44,7 +44,7 @@ impl AzureVault {
     }
 }
 
-fn answer(request: &Request, key: &KeptKey, fraud: Fraud) -> Answer {
+fn answer(request: &Request, key: &ServiceKey, fraud: Misbehaviour) -> Answer {
     if request.target == "/tenant/oauth2/v2.0/token" {
         let fields = form(request).unwrap_or_default();
         let is = |name: &str, value: &str| fields.get(name).is_some_and(|got| got == value);
@@ -78,8 +78,8 @@ fn answer(request: &Request, key: &KeptKey, fraud: Fraud) -> Answer {
     let digest =
         body["value"].as_str().and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()).unwrap_or_default();
     let (name, half) = match key {
-        KeptKey::P384(_) => ("ES384", 48),
-        KeptKey::Rsa(_) => ("RS256", 0),
+        ServiceKey::P384(_) => ("ES384", 48),
+        ServiceKey::Rsa(_) => ("RS256", 0),
         _ => ("ES256", 32),
     };
     match key.sign(&fraud.digest(&digest)) {
@@ -91,7 +91,7 @@ fn answer(request: &Request, key: &KeptKey, fraud: Fraud) -> Answer {
     }
 }
 
-fn jwk(key: &KeptKey, kid: &str) -> Value {
+fn jwk(key: &ServiceKey, kid: &str) -> Value {
     let spki = key.spki();
     let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
     let point = |size: usize| {
@@ -99,12 +99,12 @@ fn jwk(key: &KeptKey, kid: &str) -> Value {
         (text(&point[..size]), text(&point[size..]))
     };
     match key {
-        KeptKey::P384(_) => {
+        ServiceKey::P384(_) => {
             let (x, y) = point(48);
             json!({"kid": kid, "kty": "EC-HSM", "crv": "P-384", "x": x, "y": y, "key_ops": ["sign"]})
         }
         // The end of an RSA key of 2,048 bits: …00 modulus, 02 03 01 00 01.
-        KeptKey::Rsa(_) => {
+        ServiceKey::Rsa(_) => {
             let end = spki.len() - 5;
             json!({"kid": kid, "kty": "RSA", "n": text(&spki[end - 256..end]), "e": text(&[1, 0, 1])})
         }

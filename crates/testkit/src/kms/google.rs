@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Fraud, KeptKey};
+use super::{Misbehaviour, ServiceKey};
 use crate::cloud::{Service, form, reply};
 use crate::{Answer, Request};
 
@@ -19,7 +19,7 @@ pub struct GoogleKms {
 
 impl GoogleKms {
     /// Keeps `key`.
-    pub fn start(key: KeptKey, fraud: Fraud) -> Self {
+    pub fn start(key: ServiceKey, fraud: Misbehaviour) -> Self {
         Self { service: Service::start(move |request| answer(request, &key, fraud)) }
     }
 
@@ -46,7 +46,7 @@ impl GoogleKms {
     }
 }
 
-fn answer(request: &Request, key: &KeptKey, fraud: Fraud) -> Answer {
+fn answer(request: &Request, key: &ServiceKey, fraud: Misbehaviour) -> Answer {
     if request.target == "/token" {
         let granted = form(request).is_some_and(|f| f.get("refresh_token").is_some_and(|t| t == REFRESH));
         return if granted {
@@ -65,10 +65,10 @@ fn answer(request: &Request, key: &KeptKey, fraud: Fraud) -> Answer {
         return answer;
     }
     let (algorithm, hash) = match key {
-        KeptKey::P384(_) => ("EC_SIGN_P384_SHA384", "sha384"),
-        KeptKey::Rsa(_) => ("RSA_SIGN_PKCS1_2048_SHA256", "sha256"),
-        KeptKey::Ed25519(_) => ("EC_SIGN_ED25519", ""),
-        KeptKey::P256(_) => ("EC_SIGN_P256_SHA256", "sha256"),
+        ServiceKey::P384(_) => ("EC_SIGN_P384_SHA384", "sha384"),
+        ServiceKey::Rsa(_) => ("RSA_SIGN_PKCS1_2048_SHA256", "sha256"),
+        ServiceKey::Ed25519(_) => ("EC_SIGN_ED25519", ""),
+        ServiceKey::P256(_) => ("EC_SIGN_P256_SHA256", "sha256"),
     };
     if request.method == "GET" && request.target == format!("/v1/{NAME}/publicKey") {
         return reply(

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Fraud, KeptKey};
+use super::{Misbehaviour, ServiceKey};
 use crate::cloud::{Service, reply};
 use crate::{Answer, Request};
 
@@ -17,7 +17,7 @@ pub struct Vault {
 
 impl Vault {
     /// Keeps `key`.
-    pub fn start(key: KeptKey, fraud: Fraud) -> Self {
+    pub fn start(key: ServiceKey, fraud: Misbehaviour) -> Self {
         Self { service: Service::start(move |request| answer(request, &key, fraud)) }
     }
 
@@ -32,7 +32,7 @@ impl Vault {
     }
 }
 
-fn answer(request: &Request, key: &KeptKey, fraud: Fraud) -> Answer {
+fn answer(request: &Request, key: &ServiceKey, fraud: Misbehaviour) -> Answer {
     if request.header("x-vault-token") != Some(TOKEN) || request.header("x-vault-request") != Some("true") {
         return reply(403, &json!({"errors": ["permission denied to hvs.t0ken"]}));
     }
@@ -40,14 +40,14 @@ fn answer(request: &Request, key: &KeptKey, fraud: Fraud) -> Answer {
         return answer;
     }
     let kind = match key {
-        KeptKey::P256(_) => "ecdsa-p256",
-        KeptKey::P384(_) => "ecdsa-p384",
-        KeptKey::Rsa(_) => "rsa-2048",
-        KeptKey::Ed25519(_) => "ed25519",
+        ServiceKey::P256(_) => "ecdsa-p256",
+        ServiceKey::P384(_) => "ecdsa-p384",
+        ServiceKey::Rsa(_) => "rsa-2048",
+        ServiceKey::Ed25519(_) => "ed25519",
     };
     if (request.method.as_str(), request.target.as_str()) == ("GET", "/v1/transit/keys/release") {
         let public = match key {
-            KeptKey::Ed25519(_) => STANDARD.encode(&key.spki()[12..]),
+            ServiceKey::Ed25519(_) => STANDARD.encode(&key.spki()[12..]),
             _ => key.pem(),
         };
         let old = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
@@ -58,8 +58,8 @@ fn answer(request: &Request, key: &KeptKey, fraud: Fraud) -> Answer {
         );
     }
     let hash = match key {
-        KeptKey::P384(_) => "/sha2-384",
-        KeptKey::Ed25519(_) => "",
+        ServiceKey::P384(_) => "/sha2-384",
+        ServiceKey::Ed25519(_) => "",
         _ => "/sha2-256",
     };
     if request.method != "POST" || request.target != format!("/v1/transit/sign/release{hash}") {
@@ -68,7 +68,7 @@ fn answer(request: &Request, key: &KeptKey, fraud: Fraud) -> Answer {
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let input = body["input"].as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
     let signature = match key {
-        KeptKey::Ed25519(pair) => Some(pair.sign(&fraud.digest(&input)).as_ref().to_vec()),
+        ServiceKey::Ed25519(pair) => Some(pair.sign(&fraud.digest(&input)).as_ref().to_vec()),
         _ if body["prehashed"] == true && body["signature_algorithm"] == "pkcs1v15" => {
             key.sign(&fraud.digest(&input))
         }

@@ -10,7 +10,7 @@
 use plimsoll_core::{LimitExceeded, Limits, Timestamp};
 use serde_json::{Map, Value};
 
-use super::Misfit;
+use super::Mismatch;
 use crate::error::excerpt;
 
 use Form::{AnyOf, Begins, Empty, Field, Flag, HasLine, Integer, List, Members, Object, OneOf, Text, Time};
@@ -270,7 +270,7 @@ const FORMS: &[(&str, Form)] = &[
 ];
 
 /// Checks `predicate` against the form of its type; of a type that is not known, everything fits.
-pub(super) fn check(predicate_type: &str, predicate: &Value, limits: &Limits) -> Result<(), Misfit> {
+pub(super) fn check(predicate_type: &str, predicate: &Value, limits: &Limits) -> Result<(), Mismatch> {
     let known = FORMS.iter().find(|(uri, _)| match uri.strip_suffix('*') {
         Some(prefix) => predicate_type.starts_with(prefix),
         None => *uri == predicate_type,
@@ -288,7 +288,7 @@ pub(super) fn knows(predicate_type: &str) -> bool {
 }
 
 impl Form {
-    fn check<'a>(&self, value: &'a Value, limits: &Limits, path: &mut Vec<Step<'a>>) -> Result<(), Misfit> {
+    fn check<'a>(&self, value: &'a Value, limits: &Limits, path: &mut Vec<Step<'a>>) -> Result<(), Mismatch> {
         match (self, value) {
             (Self::Any, _) | (Flag, Value::Bool(_)) | (Empty, Value::Null) => Ok(()),
             (Empty, Value::Object(members)) if members.is_empty() => Ok(()),
@@ -357,7 +357,7 @@ fn check_members<'a>(
     members: &'a Map<String, Value>,
     limits: &Limits,
     path: &mut Vec<Step<'a>>,
-) -> Result<(), Misfit> {
+) -> Result<(), Mismatch> {
     for (name, need, form) in fields {
         path.push(Step::Member(name));
         match (members.get(*name).filter(|member| !member.is_null()), need) {
@@ -378,9 +378,9 @@ fn any_of<'a>(
     value: &'a Value,
     limits: &Limits,
     path: &mut Vec<Step<'a>>,
-) -> Result<(), Misfit> {
+) -> Result<(), Mismatch> {
     let depth = path.len();
-    let mut furthest: Option<(usize, Misfit)> = None;
+    let mut furthest: Option<(usize, Mismatch)> = None;
     for form in forms {
         match form.check(value, limits, path) {
             Ok(()) => return Ok(()),
@@ -401,7 +401,7 @@ enum Step<'a> {
     Item(usize),
 }
 
-fn misfit(path: &[Step<'_>], problem: String) -> Misfit {
+fn misfit(path: &[Step<'_>], problem: String) -> Mismatch {
     let mut shown = String::from("predicate");
     for step in path {
         match step {
@@ -416,7 +416,7 @@ fn misfit(path: &[Step<'_>], problem: String) -> Misfit {
             }
         }
     }
-    Misfit { path: shown, problem }
+    Mismatch { path: shown, problem }
 }
 
 fn shown(value: &Value) -> String {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::level::{GITHUB, level};
-use super::{Aspect, Finding, Form, Level, MaterialWanted, Provenance, Repository, Source};
+use super::{Aspect, Finding, Form, Level, Provenance, Repository, RequiredMaterial, Source};
 use crate::error::excerpt;
 use crate::{CertificateIdentity, Claim, Error, Signer, Statement, Subject, Text, Verified};
 
@@ -33,7 +33,7 @@ pub struct Expected {
     /// it could have changed the result (SLSA v1.0, "Verifying artifacts", step 2).
     pub no_other_parameters: bool,
     /// What has to have gone in.
-    pub materials: Vec<MaterialWanted>,
+    pub materials: Vec<RequiredMaterial>,
     /// Each material has a digest, and there is one.
     pub pinned_materials: bool,
     /// At least this level.
@@ -47,7 +47,7 @@ pub struct Expected {
 /// A provenance that somebody trusted signed, and what became of each expectation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Examined {
+pub struct ExaminedProvenance {
     /// What it says.
     pub provenance: Provenance,
     /// What was built: as the certificate says where it does, else as the provenance says.
@@ -74,7 +74,7 @@ pub struct Origin {
     pub commit: Option<String>,
 }
 
-impl Examined {
+impl ExaminedProvenance {
     /// Whether everything is as expected.
     pub fn holds(&self) -> bool {
         self.findings.iter().all(|finding| finding.holds)
@@ -100,7 +100,7 @@ pub fn examine(
     about: &Digest,
     expected: &Expected,
     limits: &Limits,
-) -> Result<Examined, Error> {
+) -> Result<ExaminedProvenance, Error> {
     let statement = attestation.value();
     let provenance = Provenance::read(statement, limits)?;
     let certificate = match attestation.signer() {
@@ -129,7 +129,7 @@ pub fn examine(
         findings
             .add(Aspect::Level, Some(&level.to_string()), &format!("{wanted} or more"), |_| level >= wanted);
     }
-    Ok(Examined { provenance, source, level, findings: findings.0 })
+    Ok(ExaminedProvenance { provenance, source, level, findings: findings.0 })
 }
 
 struct Findings(Vec<Finding>);

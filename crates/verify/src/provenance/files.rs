@@ -20,7 +20,7 @@ use crate::{CertificateIdentity, Claim, Error};
 
 /// A bundle out of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Carried {
+pub struct FileBundle {
     /// Its bytes, for [`Bundle::parse`](crate::Bundle::parse).
     pub bundle: Vec<u8>,
     /// Who the package index says published it.
@@ -37,7 +37,7 @@ pub struct Publisher {
 }
 
 /// The bundles in `bytes`, at least one. Strict JSON throughout.
-pub fn bundles(bytes: &[u8], limits: &Limits) -> Result<Vec<Carried>, Error> {
+pub fn bundles(bytes: &[u8], limits: &Limits) -> Result<Vec<FileBundle>, Error> {
     within(bytes, "attestations", ("bundle_bytes", limits.bundle_bytes))?;
     let wrong =
         |path: &str, problem: &str| Error::Attestations { path: path.into(), problem: problem.into() };
@@ -48,7 +48,7 @@ pub fn bundles(bytes: &[u8], limits: &Limits) -> Result<Vec<Carried>, Error> {
         }
     };
     if whole.get("mediaType").is_some() {
-        return Ok(vec![Carried { bundle: bytes.to_vec(), publisher: None }]);
+        return Ok(vec![FileBundle { bundle: bytes.to_vec(), publisher: None }]);
     }
     let mut found = Vec::new();
     match &whole {
@@ -61,7 +61,7 @@ pub fn bundles(bytes: &[u8], limits: &Limits) -> Result<Vec<Carried>, Error> {
             index_document(&whole, &mut found, limits)?;
         }
         Value::Object(members) if members.contains_key("envelope") => {
-            found.push(Carried { bundle: of_index(&whole, "the document")?, publisher: None });
+            found.push(FileBundle { bundle: of_index(&whole, "the document")?, publisher: None });
         }
         Value::Object(members) => {
             let items = members.get("attestations").and_then(Value::as_array);
@@ -77,7 +77,7 @@ pub fn bundles(bytes: &[u8], limits: &Limits) -> Result<Vec<Carried>, Error> {
 }
 
 /// One bundle a line; `None` where the first line is no document, so that what is wrong with the whole says more.
-fn lines(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<Carried>>, Error> {
+fn lines(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<FileBundle>>, Error> {
     let mut found = Vec::new();
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii();
@@ -88,7 +88,7 @@ fn lines(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<Carried>>, Error> {
             return Err(too_many(limits));
         }
         match json::value(line, limits.bundle_bytes) {
-            Ok(Value::Object(_)) => found.push(Carried { bundle: line.to_vec(), publisher: None }),
+            Ok(Value::Object(_)) => found.push(FileBundle { bundle: line.to_vec(), publisher: None }),
             _ if found.is_empty() => return Ok(None),
             Ok(_) => {
                 let path = format!("line {}", number + 1);
@@ -106,7 +106,7 @@ fn lines(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<Carried>>, Error> {
 }
 
 /// The bundle within an object of GitHub's or npm's.
-fn wrapped(item: &Value, path: &str) -> Result<Carried, Error> {
+fn wrapped(item: &Value, path: &str) -> Result<FileBundle, Error> {
     let bundle = item.get("bundle").or_else(|| item.pointer("/attestation/bundle"));
     let bundle = match bundle {
         Some(bundle) => bundle,
@@ -122,11 +122,11 @@ fn wrapped(item: &Value, path: &str) -> Result<Carried, Error> {
             problem: "is no object".to_owned(),
         });
     }
-    Ok(Carried { bundle: bundle.to_string().into_bytes(), publisher: None })
+    Ok(FileBundle { bundle: bundle.to_string().into_bytes(), publisher: None })
 }
 
 /// A provenance object of PEP 740.
-fn index_document(whole: &Value, found: &mut Vec<Carried>, limits: &Limits) -> Result<(), Error> {
+fn index_document(whole: &Value, found: &mut Vec<FileBundle>, limits: &Limits) -> Result<(), Error> {
     expect_version(whole, "the document")?;
     let wrong = |path: String, problem: &str| Error::Attestations { path, problem: problem.to_owned() };
     let groups = whole.get("attestation_bundles").and_then(Value::as_array);
@@ -142,7 +142,7 @@ fn index_document(whole: &Value, found: &mut Vec<Carried>, limits: &Limits) -> R
                 return Err(too_many(limits));
             }
             let bundle = of_index(item, &format!("{path}.attestations[{index}]"))?;
-            found.push(Carried { bundle, publisher: publisher.clone() });
+            found.push(FileBundle { bundle, publisher: publisher.clone() });
         }
     }
     Ok(())
@@ -199,7 +199,7 @@ fn expect_version(object: &Value, path: &str) -> Result<(), Error> {
     }
 }
 
-fn bounded(found: Vec<Carried>, limits: &Limits) -> Result<Vec<Carried>, Error> {
+fn bounded(found: Vec<FileBundle>, limits: &Limits) -> Result<Vec<FileBundle>, Error> {
     match found.len() {
         0 => Err(Error::Attestations { path: "the document".into(), problem: "holds no attestation".into() }),
         count if count > limits.attestations => Err(too_many(limits)),
@@ -255,7 +255,7 @@ fn differs(got: &str, expected: &str) -> String {
 mod tests {
     use super::*;
 
-    fn found(document: &str) -> Result<Vec<Carried>, Error> {
+    fn found(document: &str) -> Result<Vec<FileBundle>, Error> {
         bundles(document.as_bytes(), &Limits::default())
     }
 

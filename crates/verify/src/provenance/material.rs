@@ -99,12 +99,12 @@ impl FromStr for Material {
 
 /// A material that has to be there: by its URI or name, with a digest or with this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MaterialWanted {
+pub struct RequiredMaterial {
     what: String,
     digest: Option<(String, String)>,
 }
 
-impl MaterialWanted {
+impl RequiredMaterial {
     /// Whether `material` is it. One that has no digest pins nothing, and is never the one that is wanted.
     pub fn is(&self, material: &Material) -> bool {
         let named =
@@ -124,7 +124,7 @@ impl MaterialWanted {
 
 /// `URI`, or `URI@ALGORITHM:HEX`. What follows the last `@` is a digest only when it looks like one: package URLs and
 /// addresses with refs have an `@` of their own.
-impl FromStr for MaterialWanted {
+impl FromStr for RequiredMaterial {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -144,7 +144,7 @@ impl FromStr for MaterialWanted {
     }
 }
 
-impl fmt::Display for MaterialWanted {
+impl fmt::Display for RequiredMaterial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.digest {
             Some((algorithm, hex)) => write!(f, "{}@{algorithm}:{hex}", self.what),
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn only_the_very_material_with_a_sound_digest_is_the_wanted_one() {
-        let wanted = |text: &str| text.parse::<MaterialWanted>().unwrap();
+        let wanted = |text: &str| text.parse::<RequiredMaterial>().unwrap();
         let there: Material =
             format!("git+https://h.example/a@refs/heads/main@gitCommit:{}", &HEX[..40]).parse().unwrap();
         assert!(wanted("git+https://h.example/a@refs/heads/main").is(&there));

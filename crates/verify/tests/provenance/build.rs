@@ -2,7 +2,7 @@
 
 use plimsoll_core::{Digest, Limits};
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Pair, Sigstore};
-use plimsoll_verify::provenance::{Aspect, Examined, Expected, examine};
+use plimsoll_verify::provenance::{Aspect, ExaminedProvenance, Expected, examine};
 use plimsoll_verify::{
     Bundle, Check, Error, Identity, PublicKey, Requirements, Statement, Text, Trusted, TrustedKey,
     TrustedRoot, Verified, verify,
@@ -135,12 +135,16 @@ pub fn signed_by_key(payload: &[u8]) -> Verified<Statement> {
     .unwrap()
 }
 
-pub fn examined(leaf: &Leaf, predicate: &Value, expected: &Expected) -> Examined {
+pub fn examined(leaf: &Leaf, predicate: &Value, expected: &Expected) -> ExaminedProvenance {
     examine(&signed(leaf, &payload(SLSA_V1, "app", predicate)), &artifact(), expected, &Limits::default())
         .unwrap()
 }
 
-pub fn by_key(predicate_type: &str, predicate: &Value, expected: &Expected) -> Result<Examined, Error> {
+pub fn by_key(
+    predicate_type: &str,
+    predicate: &Value,
+    expected: &Expected,
+) -> Result<ExaminedProvenance, Error> {
     examine(
         &signed_by_key(&payload(predicate_type, "app", predicate)),
         &artifact(),
@@ -151,7 +155,7 @@ pub fn by_key(predicate_type: &str, predicate: &Value, expected: &Expected) -> R
 
 /// The aspects that are not as expected.
 #[track_caller]
-pub fn differing(examined: &Examined) -> Vec<(Aspect, Option<&str>)> {
+pub fn differing(examined: &ExaminedProvenance) -> Vec<(Aspect, Option<&str>)> {
     let differing = examined.findings.iter().filter(|finding| !finding.holds);
     differing.map(|finding| (finding.aspect, finding.of.as_deref())).collect()
 }

@@ -19,7 +19,9 @@ mod suite;
 
 use plimsoll_core::{Digest, Limits};
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Sigstore};
-use plimsoll_verify::provenance::{Aspect, Examined, Expected, Form, Level, Repository, bundles, examine};
+use plimsoll_verify::provenance::{
+    Aspect, ExaminedProvenance, Expected, Form, Level, Repository, bundles, examine,
+};
 use plimsoll_verify::{
     Bundle, Check, Error, Identity, Requirements, Statement, Text, Trusted, TrustedRoot, verify,
 };
@@ -94,7 +96,7 @@ fn a_provenance_about_another_build_than_the_certificates_never_holds() {
     assert_eq!(differing(&examined_source(&silent)), [(Aspect::SourceRepository, None)]);
 }
 
-fn examined_source(leaf: &Leaf) -> Examined {
+fn examined_source(leaf: &Leaf) -> ExaminedProvenance {
     let expected = Expected { repository: app().repository, ..Expected::default() };
     examined(leaf, &workflow(), &expected)
 }
@@ -368,7 +370,7 @@ fn no_text_of_a_provenance_can_be_another_one() {
             );
             // What is left out says nothing, which only the expectations can make a fault; the certificate still speaks.
             let silent = !changed.is_string() || changed == "";
-            let passes = outcome.as_ref().is_ok_and(Examined::holds);
+            let passes = outcome.as_ref().is_ok_and(ExaminedProvenance::holds);
             let optional = pointer.contains("internalParameters") || pointer.ends_with("invocationId");
             assert_eq!(passes, silent && optional, "{pointer} = {changed}: {outcome:#?}");
         }

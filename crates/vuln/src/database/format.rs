@@ -123,7 +123,7 @@ pub(crate) fn encode_index(names: &[(&str, Place)]) -> Option<Vec<u8>> {
 
 /// Bytes with the right digest that still do not decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Garbled;
+pub(crate) struct DecodeError;
 
 /// The index as it was read: looked up in place, so that opening it costs one read and one digest.
 #[derive(Debug)]
@@ -148,12 +148,12 @@ impl Index {
     }
 
     /// Finds the record of `name`; nothing when the name is not in the index.
-    pub(crate) fn find(&self, name: &str) -> Result<Option<Place>, Garbled> {
-        let names = self.names_start().and_then(|start| self.bytes.get(start..)).ok_or(Garbled)?;
-        let (mut low, mut high) = (0, self.count().ok_or(Garbled)?);
+    pub(crate) fn find(&self, name: &str) -> Result<Option<Place>, DecodeError> {
+        let names = self.names_start().and_then(|start| self.bytes.get(start..)).ok_or(DecodeError)?;
+        let (mut low, mut high) = (0, self.count().ok_or(DecodeError)?);
         while low < high {
             let middle = low + (high - low) / 2;
-            let (found, place) = self.entry(middle, names).ok_or(Garbled)?;
+            let (found, place) = self.entry(middle, names).ok_or(DecodeError)?;
             match found.cmp(name.as_bytes()) {
                 std::cmp::Ordering::Equal => return Ok(Some(place)),
                 std::cmp::Ordering::Less => low = middle + 1,

@@ -16,8 +16,8 @@ fn affected() -> Vec<u8> {
     out
 }
 
-fn about(id: &str) -> About {
-    About {
+fn about(id: &str) -> FeedDescription {
+    FeedDescription {
         id: id.to_owned(),
         publisher: format!("publisher {id}"),
         as_of: "2026-08-21T00:00:00Z".parse().unwrap(),
@@ -194,7 +194,8 @@ fn words(dir: &Path, key: &str) -> Vec<(String, String, String, String)> {
 #[test]
 fn several_publishers_speak_about_one_package_each_with_its_own_age() {
     let mut writer = Writer::new(Ecosystem::PyPI);
-    let old = About { as_of: "2026-01-01T00:00:00Z".parse().unwrap(), unproven: true, ..about("old") };
+    let old =
+        FeedDescription { as_of: "2026-01-01T00:00:00Z".parse().unwrap(), unproven: true, ..about("old") };
     let (first, second) = (writer.feed(about("first")), writer.feed(old));
     let detail = writer.advisory(second, &Detail::default()).unwrap();
     let conditions = Conditions {

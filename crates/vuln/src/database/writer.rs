@@ -15,7 +15,7 @@ use crate::severity::Rating;
 
 /// What the header says about one feed, beside the numbers that the writer counts itself.
 #[derive(Debug, Clone)]
-pub struct About {
+pub struct FeedDescription {
     /// The publisher's stable name.
     pub id: String,
     /// The publisher's name for people.
@@ -75,7 +75,7 @@ impl Writer {
     }
 
     /// Adds a feed; the number that its entries refer to it by.
-    pub fn feed(&mut self, about: About) -> usize {
+    pub fn feed(&mut self, about: FeedDescription) -> usize {
         self.file.feed(about)
     }
 
@@ -155,7 +155,7 @@ impl Default for OverlayWriter {
 
 impl OverlayWriter {
     /// Adds a feed that says something about `entries` CVEs; the number that statements refer to it by.
-    pub fn feed(&mut self, about: About, entries: u64) -> usize {
+    pub fn feed(&mut self, about: FeedDescription, entries: u64) -> usize {
         let number = self.file.feed(about);
         if let Some(feed) = self.file.feeds.get_mut(number) {
             feed.advisories = entries;
@@ -239,8 +239,8 @@ impl FileWriter {
         Self { content, feeds: Vec::new(), body: Vec::new() }
     }
 
-    fn feed(&mut self, about: About) -> usize {
-        let About { id, publisher, as_of, releases, source, licence, unproven } = about;
+    fn feed(&mut self, about: FeedDescription) -> usize {
+        let FeedDescription { id, publisher, as_of, releases, source, licence, unproven } = about;
         let (advisories, packages) = (0, 0);
         self.feeds.push(FeedHeader {
             id,

@@ -4,14 +4,14 @@ use super::*;
 use crate::affected::Status;
 use crate::version::pep440;
 
-fn compiled<'a>(events: &[(Event, &'a str)]) -> (Affected<'a>, Vec<Oddity>) {
+fn compiled<'a>(events: &[(Event, &'a str)]) -> (Affected<'a>, Vec<RangeProblem>) {
     let mut affected =
         Affected { intervals: vec![], doubtful: vec![], versions: vec![], fix_state: FixState::Unknown };
     let odd = compile::<pep440::Version<'a>>(events, &mut affected);
     (affected, odd)
 }
 
-fn judge(events: &[(Event, &'static str)], version: &'static str) -> (Status<'static>, Vec<Oddity>) {
+fn judge(events: &[(Event, &'static str)], version: &'static str) -> (Status<'static>, Vec<RangeProblem>) {
     let (affected, odd) = compiled(events);
     (affected.status::<pep440::Version<'static>>(version), odd)
 }
@@ -58,7 +58,7 @@ fn one_version_may_be_a_range() {
 fn the_versions_between_two_ends_are_doubtful() {
     let events = [(I, "0"), (L, "1.2.1"), (L, "1.2.0")];
     assert!(matches!(judge(&events, "1.2.0").0, Status::Affected(_)));
-    assert_eq!(judge(&events, "1.2.1"), (Status::Undecided, vec![Oddity::TwoEnds]));
+    assert_eq!(judge(&events, "1.2.1"), (Status::Undecided, vec![RangeProblem::TwoEnds]));
     assert_eq!(judge(&events, "1.2.2").0, Status::NotAffected);
 }
 
@@ -67,17 +67,21 @@ fn a_range_that_ends_before_it_starts_decides_nothing_below_its_start() {
     let events = [(I, "2.0"), (F, "1.0")];
     assert!(matches!(judge(&events, "2.1").0, Status::Affected(_)));
     for version in ["0.5", "1.5"] {
-        assert_eq!(judge(&events, version), (Status::Undecided, vec![Oddity::EndBeforeStart]), "{version}");
+        assert_eq!(
+            judge(&events, version),
+            (Status::Undecided, vec![RangeProblem::EndBeforeStart]),
+            "{version}"
+        );
     }
 }
 
 #[test]
 fn what_cannot_be_read_is_undecided_for_every_version() {
     for (events, oddity) in [
-        (&[(I, "trunk"), (F, "9.3")][..], Oddity::InvalidBound),
-        (&[(I, "0.5"), (F, "master")], Oddity::InvalidBound),
-        (&[], Oddity::NoEvents),
-        (&[(I, "1.0"), (F, "1.0")], Oddity::Empty),
+        (&[(I, "trunk"), (F, "9.3")][..], RangeProblem::InvalidBound),
+        (&[(I, "0.5"), (F, "master")], RangeProblem::InvalidBound),
+        (&[], RangeProblem::NoEvents),
+        (&[(I, "1.0"), (F, "1.0")], RangeProblem::Empty),
     ] {
         let (status, odd) = judge(events, "0.1");
         assert_eq!(status, Status::Undecided, "{events:?}");
@@ -90,7 +94,11 @@ fn an_end_that_is_no_version_leaves_only_its_neighbours_open() {
     let events = [(I, "0"), (L, "2.6.0-NA")];
     assert!(matches!(judge(&events, "2.5.1").0, Status::Affected(fixes) if fixes.is_empty()));
     for version in ["2.6.0", "2.6.0rc1", "2.6.0+cu124"] {
-        assert_eq!(judge(&events, version), (Status::Undecided, vec![Oddity::InvalidBound]), "{version}");
+        assert_eq!(
+            judge(&events, version),
+            (Status::Undecided, vec![RangeProblem::InvalidBound]),
+            "{version}"
+        );
     }
     assert_eq!(judge(&events, "2.6.1").0, Status::NotAffected);
     let events = [(I, "0"), (F, "7.2.0-12.1"), (I, "8.0.0"), (F, "8.3.0-11.1")];
@@ -105,15 +113,18 @@ fn an_end_that_is_no_version_leaves_only_its_neighbours_open() {
 #[test]
 fn an_empty_range_among_others_leaves_only_its_version_open() {
     let events = [(I, "0.23.0"), (F, "0.23.0"), (I, "0.23.13"), (F, "0.23.18")];
-    assert_eq!(judge(&events, "0.23.0"), (Status::Undecided, vec![Oddity::Empty]));
+    assert_eq!(judge(&events, "0.23.0"), (Status::Undecided, vec![RangeProblem::Empty]));
     assert_eq!(judge(&events, "0.23.5").0, Status::NotAffected);
     assert!(matches!(judge(&events, "0.23.14").0, Status::Affected(_)));
 }
 
 #[test]
 fn two_starts_and_limits_widen_and_are_reported() {
-    assert_eq!(judge(&[(I, "0"), (I, "2.11"), (F, "2.12")], "2.11.1").1, [Oddity::TwoStarts]);
-    assert_eq!(judge(&[(I, "0"), (Event::Limit, "2")], "3"), (Status::Affected(vec![]), vec![Oddity::Limit]));
+    assert_eq!(judge(&[(I, "0"), (I, "2.11"), (F, "2.12")], "2.11.1").1, [RangeProblem::TwoStarts]);
+    assert_eq!(
+        judge(&[(I, "0"), (Event::Limit, "2")], "3"),
+        (Status::Affected(vec![]), vec![RangeProblem::Limit])
+    );
 }
 
 #[test]

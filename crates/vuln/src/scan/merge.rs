@@ -47,7 +47,7 @@ pub(super) struct Vulnerability {
 }
 
 impl Vulnerability {
-    pub(super) fn of(self, component: &Component, package: &str, version: &str) -> Finding {
+    pub(super) fn finding(self, component: &Component, package: &str, version: &str) -> Finding {
         let time = |seconds: Option<i64>| Timestamp::from_second(seconds?).ok();
         Finding {
             id: self.id,

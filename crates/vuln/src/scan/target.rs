@@ -41,10 +41,10 @@ impl<'a> Targets<'a> {
         Self { os, release: release.map(Rc::from), database, settings }
     }
 
-    pub(super) fn of(&self, component: &Component) -> Target<'a> {
+    pub(super) fn target(&self, component: &Component) -> Target<'a> {
         let ecosystem = component.ecosystem;
         if ecosystem.is_os() {
-            return self.of_system(component);
+            return self.system_target(component);
         }
         match self.database.advisories(ecosystem) {
             Some(advisories) => {
@@ -60,7 +60,7 @@ impl<'a> Targets<'a> {
 
     /// Packages of a distribution. The package URL says whose package it is; the operating system says in which release,
     /// and where a document has none, the `distro` qualifier does.
-    fn of_system(&self, component: &Component) -> Target<'a> {
+    fn system_target(&self, component: &Component) -> Target<'a> {
         let (purl, package_type) = (&component.purl, component.purl.package_type());
         let distribution = match (purl.namespace(), self.os) {
             (Some(namespace), _) => Distribution::by_namespace(package_type, namespace).ok_or(namespace),

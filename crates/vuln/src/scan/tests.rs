@@ -3,7 +3,7 @@
 use super::*;
 use crate::affected::{Affected, End, FixState, Interval};
 use crate::conditions::Conditions;
-use crate::database::{About, Detail, NewEntry, Writer, file_path};
+use crate::database::{Detail, FeedDescription, NewEntry, Writer, file_path};
 use crate::severity::{Rating, Severity, SeveritySource};
 use plimsoll_core::{Digest, Purl};
 use plimsoll_sbom::{ComponentIndex, OsRelease, Problem, ProblemCode, Relationship, RelationshipKind};
@@ -40,7 +40,7 @@ impl<'a> Advisory<'a> {
 fn database(dir: &std::path::Path, feeds: &[(Ecosystem, &[&str], Vec<Advisory<'_>>)]) -> Database {
     for (ecosystem, releases, advisories) in feeds {
         let mut writer = Writer::new(*ecosystem);
-        let feed = writer.feed(About {
+        let feed = writer.feed(FeedDescription {
             id: "test".into(),
             publisher: "test".into(),
             as_of: AS_OF.parse().unwrap(),
@@ -404,7 +404,7 @@ fn alpine_packages_match_by_origin_and_release() {
 
 #[test]
 fn a_stale_publisher_is_a_gap_beside_a_fresh_one() {
-    let feed = |id: &str, as_of: &str, releases: &[&str]| About {
+    let feed = |id: &str, as_of: &str, releases: &[&str]| FeedDescription {
         id: id.into(),
         publisher: id.into(),
         as_of: as_of.parse().unwrap(),

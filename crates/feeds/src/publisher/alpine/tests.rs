@@ -1,7 +1,7 @@
 //! What the security database says, and files that must not pass.
 
 use plimsoll_vuln::affected::{End, Interval};
-use plimsoll_vuln::events::Oddity;
+use plimsoll_vuln::events::RangeProblem;
 use serde_json::{Value, json};
 
 use super::*;
@@ -54,10 +54,10 @@ fn a_package_is_affected_before_the_last_version_that_fixed_it() {
         "3.3.0-r2": ["CVE-1", "CVE-2"], "3.3.0-r10": ["CVE-1"], "0": ["CVE-3"], "1.0-r0": null, "1.0-r1": []
     }));
     let [first, second] = &reading.drafts[..] else { panic!("two: {:?}", reading.drafts) };
-    assert_eq!((first.id.as_str(), first.words.len()), ("CVE-1", 1));
-    assert_eq!(first.words[0].key, "v3.20/openssl");
-    assert_eq!(first.words[0].affected, encoded(vec![before("3.3.0-r10")]));
-    assert_eq!(second.words[0].affected, encoded(vec![before("3.3.0-r2")]));
+    assert_eq!((first.id.as_str(), first.statements.len()), ("CVE-1", 1));
+    assert_eq!(first.statements[0].key, "v3.20/openssl");
+    assert_eq!(first.statements[0].affected, encoded(vec![before("3.3.0-r10")]));
+    assert_eq!(second.statements[0].affected, encoded(vec![before("3.3.0-r2")]));
     assert_eq!((report.read, report.kept, report.skipped[&Skip::NotAffected].count), (4, 3, 1));
     assert_eq!(reading.releases, ["v3.20"]);
 }
@@ -104,8 +104,8 @@ fn identifiers_are_told_from_remarks_and_from_each_other() {
 fn a_version_that_is_none_leaves_its_neighbours_open() {
     let (reading, report) = one(&json!({"0.8.21.r2": ["CVE-1"], "0.8.20-r0": ["CVE-1"], "r2": ["CVE-2"]}));
     let around = Interval { from: None, end: End::Around("0.8.21") };
-    assert_eq!(reading.drafts[0].words[0].affected, encoded(vec![before("0.8.20-r0"), around]));
-    assert_eq!(report.doubts[&Doubt::Range(Oddity::InvalidBound)].count, 2);
+    assert_eq!(reading.drafts[0].statements[0].affected, encoded(vec![before("0.8.20-r0"), around]));
+    assert_eq!(report.doubts[&Doubt::Range(RangeProblem::InvalidBound)].count, 2);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn repositories_and_releases_come_together() {
     ];
     let reading = run_with(&files, &Limits::default()).0.unwrap();
     let [draft] = &reading.drafts[..] else { panic!("one vulnerability") };
-    let keys: Vec<_> = draft.words.iter().map(|word| word.key.as_str()).collect();
+    let keys: Vec<_> = draft.statements.iter().map(|statement| statement.key.as_str()).collect();
     assert_eq!(keys, ["edge/a", "v3.20/a"]);
     assert_eq!(reading.releases, ["edge", "v3.20"]);
 }

@@ -51,8 +51,8 @@ fn every_state_becomes_what_the_table_says() {
     ] {
         let (tracker, report) = one(&state);
         let [draft] = &tracker.drafts[..] else { panic!("one draft") };
-        assert_eq!(draft.words[0].key, "bookworm/openssl");
-        assert_eq!(draft.words[0].affected, affected, "{state}");
+        assert_eq!(draft.statements[0].key, "bookworm/openssl");
+        assert_eq!(draft.statements[0].affected, affected, "{state}");
         assert_eq!((report.read, report.kept), (1, 1));
         assert_eq!(draft.detail.summary, "A bad thing.");
     }
@@ -84,7 +84,7 @@ fn a_vulnerability_of_two_packages_is_one_advisory() {
     let (tracker, _) =
         run(&format!(r#"{{"a": {{"CVE-1": {state}}}, "b": {{"CVE-1": {state}, "TEMP-1-AB": {state}}}}}"#));
     let tracker = tracker.unwrap();
-    let ids: Vec<_> = tracker.drafts.iter().map(|d| (d.id.as_str(), d.words.len())).collect();
+    let ids: Vec<_> = tracker.drafts.iter().map(|d| (d.id.as_str(), d.statements.len())).collect();
     assert_eq!(ids, [("CVE-1", 2), ("TEMP-1-AB", 1)]);
 }
 

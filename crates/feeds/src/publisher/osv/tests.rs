@@ -44,13 +44,13 @@ fn kept(document: &serde_json::Value) -> (Draft, FeedReport) {
 #[test]
 fn names_are_normalised_and_enumerated_versions_inside_the_range_are_dropped() {
     let (draft, report) = kept(&document());
-    let [word] = &draft.words[..] else { panic!("one word") };
-    assert_eq!(word.key, "flask-babel");
+    let [statement] = &draft.statements[..] else { panic!("one word") };
+    assert_eq!(statement.key, "flask-babel");
     let mut expected = Vec::new();
     let intervals = vec![Interval { from: None, end: plimsoll_vuln::affected::End::Before("1.5") }];
     Affected { intervals, doubtful: vec![], versions: vec!["1.6", "trunk"], fix_state: FixState::Unknown }
         .encode(&mut expected);
-    assert_eq!(word.affected, expected);
+    assert_eq!(statement.affected, expected);
     assert_eq!(draft.detail.aliases, ["CVE-2024-1"]);
     assert_eq!(draft.detail.summary, "Impact");
     assert_eq!(draft.detail.urls, ["https://example.org/a", "https://example.org/b"]);
@@ -82,12 +82,12 @@ fn the_vendor_then_the_highest_cvss_rates() {
     let v4 = "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N";
     scored["severity"] = serde_json::json!([
         {"type": "CVSS_V2", "score": "AV:N/AC:L/Au:N/C:C/I:C/A:C"}, {"type": "CVSS_V3", "score": v3}]);
-    assert_eq!(kept(&scored).0.words[0].rating.severity, Severity::Medium);
+    assert_eq!(kept(&scored).0.statements[0].rating.severity, Severity::Medium);
     scored["severity"][0] = serde_json::json!({"type": "CVSS_V4", "score": v4});
-    let rating = kept(&scored).0.words[0].rating.clone();
+    let rating = kept(&scored).0.statements[0].rating.clone();
     assert_eq!(rating, Rating { severity: Severity::Critical, source: SeveritySource::Cvss(v4.into()) });
     scored["database_specific"] = serde_json::json!({"severity": "MODERATE"});
-    let rating = kept(&scored).0.words[0].rating.clone();
+    let rating = kept(&scored).0.statements[0].rating.clone();
     assert_eq!(rating, Rating { severity: Severity::Medium, source: SeveritySource::Vendor });
 }
 
@@ -96,7 +96,7 @@ fn an_unreadable_score_is_reported_and_rates_nothing() {
     let mut scored = document();
     scored["severity"] = serde_json::json!([{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N"}]);
     let (draft, report) = kept(&scored);
-    assert!(!draft.words[0].rating.is_rated());
+    assert!(!draft.statements[0].rating.is_rated());
     assert_eq!(report.doubts[&Doubt::Severity].count, 1);
 }
 
@@ -122,12 +122,12 @@ fn ranges_that_say_nothing_about_versions_are_doubtful_not_empty() {
         (
             serde_json::json!([{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"broken": "1"}]}]),
             serde_json::json!([]),
-            Some(Doubt::Range(Oddity::UnknownEvent)),
+            Some(Doubt::Range(RangeProblem::UnknownEvent)),
         ),
         (
             serde_json::json!([{"type": "ECOSYSTEM", "events": [{"introduced": "2"}, {"fixed": "1"}]}]),
             serde_json::json!([]),
-            Some(Doubt::Range(Oddity::EndBeforeStart)),
+            Some(Doubt::Range(RangeProblem::EndBeforeStart)),
         ),
     ] {
         let mut odd = document();
@@ -140,9 +140,9 @@ fn ranges_that_say_nothing_about_versions_are_doubtful_not_empty() {
         let doubtful = if doubt.is_some() { vec![Interval::ALL] } else { vec![] };
         Affected { intervals: vec![], doubtful, versions: vec![], fix_state: FixState::Unknown }
             .encode(&mut expected);
-        assert_eq!(draft.words.len(), 1);
-        let has = draft.words[0].affected.windows(2).any(|pair| pair == [1, 0]);
-        assert_eq!(has, doubt.is_some(), "{ranges}: {:?}", draft.words[0].affected);
+        assert_eq!(draft.statements.len(), 1);
+        let has = draft.statements[0].affected.windows(2).any(|pair| pair == [1, 0]);
+        assert_eq!(has, doubt.is_some(), "{ranges}: {:?}", draft.statements[0].affected);
     }
 }
 
@@ -178,7 +178,7 @@ fn a_feed_without_a_place_still_rates() {
     bitnami["affected"][0]["severity"] =
         serde_json::json!([{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]);
     let draft = parse(None, &bitnami).0.unwrap().unwrap();
-    assert_eq!((draft.rating.severity, draft.words.len()), (Severity::Critical, 0));
+    assert_eq!((draft.rating.severity, draft.statements.len()), (Severity::Critical, 0));
 }
 
 #[test]

@@ -100,7 +100,7 @@ impl Bolt {
     }
 
     #[cfg(test)]
-    fn of(bytes: Vec<u8>) -> Option<Self> {
+    fn parse(bytes: Vec<u8>) -> Option<Self> {
         let meta = newest(&bytes)?;
         Some(Self { bytes, meta, what: "meta.db".to_owned(), looked_at: Cell::new(0) })
     }

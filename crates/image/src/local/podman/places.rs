@@ -14,7 +14,7 @@ use crate::Error;
 use crate::local::{is_there, whole};
 
 /// What the search for a store depends on.
-pub struct Surroundings<'a> {
+pub struct StoreEnvironment<'a> {
     /// The environment.
     pub env: &'a dyn Fn(&str) -> Option<OsString>,
     /// The effective user; 0 is root, whose store is the machine's.
@@ -49,7 +49,7 @@ pub fn effective_user() -> u32 {
 }
 
 /// The folders to look into, the user's own first.
-pub fn directories(around: &Surroundings<'_>, limits: &Limits) -> Result<Vec<PathBuf>, Error> {
+pub fn directories(around: &StoreEnvironment<'_>, limits: &Limits) -> Result<Vec<PathBuf>, Error> {
     let named = |name: &str| (around.env)(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = named("HOME").unwrap_or_else(|| PathBuf::from("/"));
     let below_home = |name: &str, rest: &str| named(name).unwrap_or_else(|| home.join(rest));
@@ -109,7 +109,7 @@ mod tests {
         let env = |name: &str| {
             variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(*value))
         };
-        directories(&Surroundings { env: &env, uid, root }, &Limits::default()).unwrap()
+        directories(&StoreEnvironment { env: &env, uid, root }, &Limits::default()).unwrap()
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
         let file = folder.path().join("storage.conf");
         std::fs::write(&file, "[storage\n").unwrap();
         let env = |name: &str| (name == "CONTAINERS_STORAGE_CONF").then(|| file.clone().into_os_string());
-        let around = Surroundings { env: &env, uid: 0, root: folder.path() };
+        let around = StoreEnvironment { env: &env, uid: 0, root: folder.path() };
         assert!(matches!(directories(&around, &Limits::default()), Err(Error::Malformed { .. })));
     }
 }

@@ -1,8 +1,8 @@
 //! `plimsoll provenance verify`.
 
 use plimsoll_core::{Classify as _, Digest, Kind, Limits, Platform};
-use plimsoll_gather::{Access, Attached, Extent, Proof, Wanted, attached};
-use plimsoll_verify::provenance::{Aspect, Examined, Expected, Form, Publisher, bundles, examine};
+use plimsoll_gather::{Access, Attached, AttachmentQuery, Extent, Proof, attached};
+use plimsoll_verify::provenance::{Aspect, ExaminedProvenance, Expected, Form, Publisher, bundles, examine};
 use plimsoll_verify::{Bundle, Error, Pattern, Signer, Statement, Subject, Text, Verified};
 
 use super::Thing;
@@ -181,7 +181,7 @@ impl Request<'_> {
             examine(&proof.statement, &digest, &self.expected, &self.access.limits)
                 .is_ok_and(|examined| examined.holds())
         };
-        let wanted = Wanted {
+        let wanted = AttachmentQuery {
             is: &|predicate_type: &str| self.wants(predicate_type),
             extent: Extent::Until(&|found: &Attached| found.verified.iter().any(holds)),
         };
@@ -368,7 +368,7 @@ impl Judging {
 }
 
 /// What may be meant.
-fn hint(examined: &Examined) -> Option<String> {
+fn hint(examined: &ExaminedProvenance) -> Option<String> {
     let finding = examined.difference()?;
     match finding.aspect {
         Aspect::Certificate => {

@@ -38,7 +38,7 @@ fn weight(severity: Severity, policy: &VulnerabilityPolicy) -> Weight {
 }
 
 /// The findings by what becomes of them.
-pub(super) struct Sorted {
+pub(super) struct SortedFindings {
     /// Those that matter, the worst first.
     pub(super) records: Vec<FindingRecord>,
     pub(super) counts: Detail,
@@ -47,7 +47,7 @@ pub(super) struct Sorted {
     pub(super) until: Option<Timestamp>,
 }
 
-impl Sorted {
+impl SortedFindings {
     pub(super) fn new(scan: &Scan, policy: &VulnerabilityPolicy, waivers: &ApplicableWaivers) -> Self {
         let applicable: Vec<&ApplicableWaiver> = waivers.for_rule(&NAME).collect();
         let mut ledger: Vec<Ledger> = applicable.iter().map(|_| Ledger::default()).collect();

@@ -9,18 +9,18 @@ use crate::detail::Detail;
 use crate::setting::span;
 
 /// Something that the scan could not cover.
-pub(super) struct Uncovered {
+pub(super) struct CoverageGap {
     pub(super) text: String,
     pub(super) detail: Detail,
     pub(super) fresh_feed_helps: bool,
 }
 
 /// The scan's own gaps, with the age of feeds measured anew: time and policy may be others than at the scan.
-pub(super) fn gaps(scan: &Scan, policy: &VulnerabilityPolicy, now: Timestamp) -> Vec<Uncovered> {
+pub(super) fn gaps(scan: &Scan, policy: &VulnerabilityPolicy, now: Timestamp) -> Vec<CoverageGap> {
     let max_age = policy.max_database_age.0;
     let mut uncovered = Vec::new();
     let mut push = |ecosystem: &str, components: usize, reason: String, fresh_feed_helps: bool| {
-        uncovered.push(Uncovered {
+        uncovered.push(CoverageGap {
             text: format!("{ecosystem}: {reason}"),
             detail: Detail::Gap { ecosystem: ecosystem.to_owned(), components, reason },
             fresh_feed_helps,

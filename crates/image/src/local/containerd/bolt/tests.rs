@@ -74,7 +74,7 @@ fn keys_are_found_through_branches_and_in_inline_buckets() {
             page(5, LEAF, 1, 0, &leaf(&[(IS_BUCKET, b"b", &inline)])),
         ],
     );
-    let bolt = Bolt::of(bytes).unwrap();
+    let bolt = Bolt::parse(bytes).unwrap();
     assert_eq!(bolt.get(bolt.root(), b"a").unwrap(), Some(&b"1"[..]));
     let bucket = bolt.bucket(bolt.root(), b"b").unwrap().unwrap();
     assert_eq!(bolt.get(bucket, b"k").unwrap(), Some(&b"v"[..]));
@@ -97,11 +97,11 @@ fn trees_that_no_writer_makes_are_refused() {
         ("a key outside its page", vec![page(3, LEAF, 1, 0, &[&[0; 4][..], &[0xff; 12]].concat())]),
         ("a bucket without a header", vec![page(3, LEAF, 1, 0, &leaf(&[(IS_BUCKET, b"b", b"x")]))]),
     ] {
-        let bolt = Bolt::of(database(3, &pages)).unwrap();
+        let bolt = Bolt::parse(database(3, &pages)).unwrap();
         assert!(bolt.entries(bolt.root()).is_err(), "{why}");
     }
     let deep: Vec<Vec<u8>> = (3..60).map(|id| page(id, BRANCH, 1, 0, &branch(&[id + 1]))).collect();
-    let bolt = Bolt::of(database(3, &deep)).unwrap();
+    let bolt = Bolt::parse(database(3, &deep)).unwrap();
     assert!(bolt.entries(bolt.root()).unwrap_err().to_string().contains("levels"));
 }
 
@@ -117,5 +117,5 @@ fn the_newer_meta_page_counts_and_a_damaged_one_does_not() {
     assert_eq!(newest(&first_damaged).unwrap().transaction, 8);
     let mut both = first_damaged;
     both[SIZE + 40] ^= 1;
-    assert!(Bolt::of(both).is_none());
+    assert!(Bolt::parse(both).is_none());
 }

@@ -13,21 +13,21 @@ use plimsoll_http::HeaderValue;
 use plimsoll_image::Error as ImageError;
 use plimsoll_image::{Descriptor, Listing, Referrers};
 
-use super::manifest::{self, Answer, Fetched, Resolved};
+use super::manifest::{self, Conditional, Fetched, Resolved};
 use super::places::Places;
 use super::{fallback, runtime};
 use crate::Error;
-use crate::cache::{Cache, OBJECT, Question, Said, Section};
+use crate::cache::{Answer, Cache, OBJECT, Query, Section};
 
 /// A registry's places, and what is kept of what they sent.
-pub(super) struct Kept {
+pub(super) struct CachedPlaces {
     places: Arc<Places>,
     section: Option<Arc<Section>>,
     /// Subjects for which the registry has no API, so that their fallback tag was the first list.
     by_tag: Mutex<HashSet<Digest>>,
 }
 
-impl Kept {
+impl CachedPlaces {
     /// Every answer comes from the registry.
     pub(super) fn nothing(places: &Arc<Places>) -> Self {
         Self { places: Arc::clone(places), section: None, by_tag: Mutex::default() }
@@ -105,7 +105,7 @@ impl Kept {
         let (places, wanted) = (Arc::clone(&self.places), descriptor.clone());
         let stream = runtime::block_on(async move { places.blob(wanted).await })?;
         Ok(match &self.section {
-            Some(section) if descriptor.size <= OBJECT => Box::new(Keeping {
+            Some(section) if descriptor.size <= OBJECT => Box::new(CachingReader {
                 stream,
                 bytes: Vec::new(),
                 descriptor: descriptor.clone(),
@@ -117,17 +117,17 @@ impl Kept {
 
     /// What a tag is; `None` when there is no such tag.
     pub(super) fn tagged(&self, tag: &str) -> Result<Option<Fetched>, Error> {
-        let question = Question::Tag(tag);
+        let question = Query::Tag(tag);
         let known = self.section.as_ref().and_then(|section| {
             let known = section.known(question)?;
             // An answer whose bytes are gone is of no use, and the registry must not be told that we have it.
             let fetched = match &known.said {
-                Said::Manifest { descriptor } => {
+                Answer::Manifest { descriptor } => {
                     let bytes = Bytes::from(self.object(descriptor)?);
                     Some(Fetched { descriptor: Descriptor::clone(descriptor), bytes, etag: None })
                 }
-                Said::Nothing {} => None,
-                Said::Listed { .. } => return None,
+                Answer::Nothing {} => None,
+                Answer::Listed { .. } => return None,
             };
             Some((section, known, fetched))
         });
@@ -139,18 +139,18 @@ impl Kept {
         let etag = known.as_ref().and_then(|(_, known, _)| known.etag.clone());
         let (places, wanted) = (Arc::clone(&self.places), tag.to_owned());
         match (runtime::block_on(async move { places.tagged(&wanted, etag.as_ref()).await })?, known) {
-            (Answer::Unchanged, Some((section, _, fetched))) => {
+            (Conditional::Unchanged, Some((section, _, fetched))) => {
                 section.holds(question);
                 Ok(fetched)
             }
-            (Answer::Unchanged, None) => Err(unasked(&format!("manifest {tag}"))),
-            (Answer::Is(found), _) => {
+            (Conditional::Unchanged, None) => Err(unasked(&format!("manifest {tag}"))),
+            (Conditional::Changed(found), _) => {
                 let said = match &found {
                     Some(found) => {
                         self.keep(&found.descriptor.digest, &found.bytes);
-                        Said::Manifest { descriptor: Box::new(found.descriptor.clone()) }
+                        Answer::Manifest { descriptor: Box::new(found.descriptor.clone()) }
                     }
-                    None => Said::Nothing {},
+                    None => Answer::Nothing {},
                 };
                 self.keep_said(question, &said, found.as_ref().and_then(|found| found.etag.as_ref()));
                 Ok(found)
@@ -177,15 +177,15 @@ impl Kept {
 
     /// What the referrers API lists; `None` when the registry does not have it.
     fn by_api(&self, subject: &Digest) -> Result<Option<Referrers>, Error> {
-        let question = Question::Referrers(subject);
+        let question = Query::Referrers(subject);
         let known = self.section.as_ref().and_then(|section| {
             let known = section.known(question)?;
             let listed = match &known.said {
-                Said::Listed { descriptors, truncated } => {
+                Answer::Listed { descriptors, truncated } => {
                     Some(Referrers { descriptors: descriptors.clone(), truncated: *truncated })
                 }
-                Said::Nothing {} => None,
-                Said::Manifest { .. } => return None,
+                Answer::Nothing {} => None,
+                Answer::Manifest { .. } => return None,
             };
             Some((section, known, listed))
         });
@@ -197,17 +197,17 @@ impl Kept {
         let etag = known.as_ref().and_then(|(_, known, _)| known.etag.clone());
         let (places, wanted) = (Arc::clone(&self.places), *subject);
         match (runtime::block_on(async move { places.by_api(&wanted, etag.as_ref()).await })?, known) {
-            (Answer::Unchanged, Some((section, _, listed))) => {
+            (Conditional::Unchanged, Some((section, _, listed))) => {
                 section.holds(question);
                 Ok(listed)
             }
-            (Answer::Unchanged, None) => Err(unasked(&format!("referrers of {subject}"))),
-            (Answer::Is(None), _) => {
-                self.keep_said(question, &Said::Nothing {}, None);
+            (Conditional::Unchanged, None) => Err(unasked(&format!("referrers of {subject}"))),
+            (Conditional::Changed(None), _) => {
+                self.keep_said(question, &Answer::Nothing {}, None);
                 Ok(None)
             }
-            (Answer::Is(Some(listed)), _) => {
-                self.keep_said(question, &Said::from(&listed.referrers), listed.etag.as_ref());
+            (Conditional::Changed(Some(listed)), _) => {
+                self.keep_said(question, &Answer::from(&listed.referrers), listed.etag.as_ref());
                 Ok(Some(listed.referrers))
             }
         }
@@ -234,7 +234,7 @@ impl Kept {
 
     /// What came without TLS from elsewhere may be anybody's word: it counts now, because the user said so, but it is not
     /// kept for when the user may say otherwise.
-    fn keep_said(&self, question: Question<'_>, said: &Said, etag: Option<&HeaderValue>) {
+    fn keep_said(&self, question: Query<'_>, said: &Answer, etag: Option<&HeaderValue>) {
         if let Some(section) = self.section.as_ref().filter(|_| self.places.origin.is_sealed()) {
             section.keep_said(question, said, etag);
         }
@@ -247,14 +247,14 @@ fn unasked(what: &str) -> Error {
 }
 
 /// Keeps what passes.
-struct Keeping<R> {
+struct CachingReader<R> {
     stream: R,
     bytes: Vec<u8>,
     descriptor: Descriptor,
     section: Arc<Section>,
 }
 
-impl<R: Read> Read for Keeping<R> {
+impl<R: Read> Read for CachingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.stream.read(buffer)?;
         let size = self.descriptor.size;
@@ -266,7 +266,7 @@ impl<R: Read> Read for Keeping<R> {
         if ended && self.bytes.len() as u64 == size {
             let bytes = std::mem::take(&mut self.bytes);
             let digest = self.descriptor.digest;
-            if Digest::of(digest.algorithm(), &bytes) == digest {
+            if Digest::compute(digest.algorithm(), &bytes) == digest {
                 self.section.keep(&digest, &bytes);
             }
         }

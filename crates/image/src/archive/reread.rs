@@ -21,13 +21,13 @@ use crate::tar::Stream;
 const KEPT: u64 = 64 * 1024 * 1024;
 
 /// Gives the archive from its beginning, as often as it is asked.
-pub(crate) trait Restream: Send + Sync + std::fmt::Debug {
+pub(crate) trait ArchiveStream: Send + Sync + std::fmt::Debug {
     fn open(&self) -> Result<Box<dyn Read + Send>, Error>;
 }
 
 #[derive(Debug)]
-pub(super) struct Again {
-    stream: Box<dyn Restream>,
+pub(super) struct Rereader {
+    stream: Box<dyn ArchiveStream>,
     /// A stream that is under way, and how much of it has gone by.
     idle: Mutex<Option<Underway>>,
     kept: HashMap<u64, Vec<u8>>,
@@ -46,8 +46,8 @@ impl std::fmt::Debug for Underway {
     }
 }
 
-impl Again {
-    pub(super) fn new(stream: Box<dyn Restream>) -> Self {
+impl Rereader {
+    pub(super) fn new(stream: Box<dyn ArchiveStream>) -> Self {
         let (kept, heads) = (HashMap::new(), HashMap::new());
         Self { stream, idle: Mutex::new(None), kept, kept_bytes: 0, heads }
     }
@@ -92,7 +92,7 @@ impl Again {
         match self.kept.get(&span.offset) {
             Some(bytes) => Box::new(io::Cursor::new(bytes.clone())),
             None => Box::new(Waiting {
-                again: Arc::clone(self),
+                rereader: Arc::clone(self),
                 at: span.offset,
                 left: span.size,
                 underway: None,
@@ -122,7 +122,7 @@ impl Again {
 
 /// A member that has to come by first.
 struct Waiting {
-    again: Arc<Again>,
+    rereader: Arc<Rereader>,
     at: u64,
     left: u64,
     underway: Option<Underway>,
@@ -135,7 +135,7 @@ impl Read for Waiting {
         }
         let mut underway = match self.underway.take() {
             Some(underway) => underway,
-            None => self.again.at(self.at)?,
+            None => self.rereader.at(self.at)?,
         };
         let most = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
         let count = underway.stream.read(buffer.get_mut(..most).unwrap_or_default())?;
@@ -143,7 +143,7 @@ impl Read for Waiting {
         self.at += count as u64;
         self.left -= count as u64;
         if self.left == 0 {
-            self.again.give_back(underway);
+            self.rereader.give_back(underway);
         } else {
             self.underway = Some(underway);
         }

@@ -1,10 +1,10 @@
-//! Stopping work that nobody waits for any more: a token that the caller pulls, and a deadline.
+//! Stopping work that nobody waits for any more: a token that the caller cancels, and a deadline.
 //!
-//! A [`Cancel`] is handed down to everything that may take long. Loops over foreign bytes ask [`Cancel::check`] now and
-//! then; whatever waits for a network races [`Cancel::cancelled`] and keeps to [`Cancel::deadline`]. Tokens form a tree:
-//! what stops a token stops its children, and nothing that happens to a child reaches its parent.
+//! A [`Cancel`] is handed down to everything that may take long. Loops over foreign bytes call [`Cancel::check`] now
+//! and then; code that waits for a network races [`Cancel::cancelled`] and keeps to [`Cancel::deadline`]. Tokens form a
+//! tree: what stops a token stops its children, and nothing that happens to a child reaches its parent.
 //!
-//! Deadlines are of the monotonic clock, which no setting of the machine's time moves.
+//! Deadlines use the monotonic clock, which does not move when somebody sets the machine's time.
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use crate::{Classify, Kind};
 
-/// A token to stop work by. Clones are the same token.
+/// A token that stops work. Clones are the same token.
 #[derive(Clone)]
 pub struct Cancel(Arc<Token>);
 
@@ -27,7 +27,7 @@ struct Token {
     waiting: Mutex<Waiting>,
 }
 
-/// Those who wait for this very token. A number for each, so that one who goes away takes no other along.
+/// Tasks that wait for this very token. Each has a number, so that one that goes away removes no other.
 #[derive(Default)]
 struct Waiting {
     next: u64,
@@ -40,7 +40,7 @@ pub enum Stopped {
     /// Nobody waits for it any more.
     #[error("stopped, because nobody waits for it any more")]
     Cancelled,
-    /// It took longer than whoever asked could wait.
+    /// It took longer than the caller could wait.
     #[error("stopped, because it was not done by its deadline")]
     DeadlinePassed,
 }
@@ -58,7 +58,7 @@ impl Default for Cancel {
 }
 
 impl Cancel {
-    /// A token without a deadline, which stops nothing unless it is pulled.
+    /// A token without a deadline, which stops nothing unless it is cancelled.
     pub fn never() -> Self {
         Self::new(None, None)
     }
@@ -69,7 +69,7 @@ impl Cancel {
         Self::new(Some(self.clone()), self.0.deadline)
     }
 
-    /// A token below this one with a deadline, if this one has no earlier one.
+    /// A token below this one with a deadline, unless this one has an earlier one.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
         let deadline = self.0.deadline.map_or(deadline, |earlier| earlier.min(deadline));
@@ -90,7 +90,7 @@ impl Cancel {
         }
     }
 
-    /// An error where the work is to stop.
+    /// An error if the work has to stop.
     pub fn check(&self) -> Result<(), Stopped> {
         if self.is_cancelled() {
             return Err(Stopped::Cancelled);
@@ -101,12 +101,13 @@ impl Cancel {
         }
     }
 
-    /// When the work has to be done, if it has to be.
+    /// The deadline of the work, if it has one.
     pub fn deadline(&self) -> Option<Instant> {
         self.0.deadline
     }
 
-    /// Ready when the token, or one above it, is pulled. Says nothing of the deadline: whoever waits has a timer for that.
+    /// Ready when the token, or one above it, is cancelled. It does not watch the deadline: the caller has a timer for
+    /// that.
     pub fn cancelled(&self) -> Cancelled<'_> {
         Cancelled { token: self, places: Vec::new() }
     }
@@ -137,7 +138,7 @@ impl Token {
 #[derive(Debug)]
 pub struct Cancelled<'a> {
     token: &'a Cancel,
-    /// Under which number this waits at each token of the lineage.
+    /// The number under which this waits at each token of the lineage.
     places: Vec<u64>,
 }
 
@@ -156,7 +157,7 @@ impl Future for Cancelled<'_> {
             waiting.next += 1;
         }
         self.places = places;
-        // After the places were taken: what is pulled in between wakes.
+        // Checked after registering, so that a cancellation in between is not missed.
         if token.is_cancelled() { Poll::Ready(()) } else { Poll::Pending }
     }
 }

@@ -4,9 +4,9 @@
 use jiff::SignedDuration;
 pub use jiff::Timestamp;
 
-/// How far the clocks of different machines may be apart: minutes, where nobody keeps them. Who is further in the future than
-/// this is wrong, or we are, and ages mean nothing. No limit for the caller to raise: what is signed for minutes would count
-/// for longer.
+/// How far the clocks of two machines may differ: minutes, where nobody synchronises them. With more than this, one of
+/// the two is wrong, and ages mean nothing. The caller cannot raise it, because something signed for minutes would then
+/// count for longer.
 pub const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// The current instant by the machine's clock, UTC.

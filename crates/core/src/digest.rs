@@ -62,7 +62,7 @@ pub enum ParseError {
         /// The name before the colon, shortened.
         got: String,
     },
-    /// The digits are of the wrong number or not lower-case hex.
+    /// The number of digits is wrong, or they are not lower-case hex.
     #[error("{} digest needs {expected} lower-case hex digits, got `{got}`", algorithm.name())]
     Digits {
         /// The algorithm that was named.

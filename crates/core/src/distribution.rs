@@ -1,4 +1,4 @@
-//! Distributions: one row for each operating system whose packages are told apart, and how its releases are named.
+//! Distributions: one row for each operating system whose packages are distinguished, and how its releases are named.
 //!
 //! Owns the way from what an image says about itself (`os-release(5)`, the `distro` qualifier of a package URL) and from
 //! what publishers write (`Debian:12`, `Alpine:v3.20`, `Ubuntu:22.04:LTS`) to one name for a release, so that both meet
@@ -13,7 +13,7 @@
 //! | `almalinux` | `9.4` | `AlmaLinux:9` | `9` |
 //! | `wolfi` | `20230201` | `Wolfi` | `rolling` |
 //!
-//! What cannot be brought to a known name stays as it is and no feed knows it, so that a scan reports a gap.
+//! A name that matches none of these stays as it is. No feed knows it, so a scan reports a gap.
 
 use crate::Ecosystem;
 
@@ -26,7 +26,8 @@ pub const ROLLING: &str = "rolling";
 pub struct Distribution {
     /// `ID` in `os-release`: `debian`, `rhel`, `opensuse-leap`.
     pub id: &'static str,
-    /// The namespaces of its package URLs, the one to write first. Tools differ: Red Hat's is `redhat` and `rhel`.
+    /// The namespaces of its package URLs; the first is the one to write. Tools differ: for Red Hat they use `redhat`
+    /// and `rhel`.
     pub namespaces: &'static [&'static str],
     /// Its advisories; a row of the package type alone where it publishes none.
     pub ecosystem: Ecosystem,
@@ -44,9 +45,9 @@ enum Releases {
     Numbers {
         /// How many.
         count: usize,
-        /// What stands in front of them.
+        /// The text in front of them.
         prefix: &'static str,
-        /// The name of the release that is not out yet, whose version says `_alpha`.
+        /// The name of the unreleased version, whose `VERSION_ID` contains `_alpha`.
         development: Option<&'static str>,
     },
     /// Nothing: there is only one.
@@ -93,7 +94,7 @@ const UBUNTU: &[(&str, &str)] = &[
 
 const ALPINE: Releases = Releases::Numbers { count: 2, prefix: "v", development: Some("edge") };
 
-/// All rows. A distribution that is missing here still has its package type, by what it says it is like.
+/// All rows. A distribution that is missing here still has a package type, from its `ID_LIKE`.
 static ALL: [Distribution; 27] = [
     Distribution { codenames: DEBIAN, ..row("debian", &["debian"], Ecosystem::Debian, Releases::Codename) },
     Distribution { codenames: UBUNTU, ..row("ubuntu", &["ubuntu"], Ecosystem::Ubuntu, numbers(2)) },
@@ -152,8 +153,8 @@ impl Distribution {
         ALL.iter().find(|distribution| distribution.ecosystem == ecosystem)
     }
 
-    /// The package type of an operating system: that of its own row, or else of the first known one in `ID_LIKE`. Only
-    /// this follows from being alike: advisories of Debian say nothing about packages that another built.
+    /// The package type of an operating system: that of its own row, or else of the first known one in `ID_LIKE`.
+    /// Nothing else follows from `ID_LIKE`: Debian's advisories say nothing about packages that somebody else built.
     pub fn package_type_of<'a>(id: &'a str, like: impl IntoIterator<Item = &'a str>) -> Option<&'static str> {
         std::iter::once(id).chain(like).find_map(Self::by_id).map(Self::package_type)
     }
@@ -165,7 +166,7 @@ impl Distribution {
 
     /// The release that `VERSION_ID` and `VERSION_CODENAME` name; nothing when neither is there.
     ///
-    /// Where the two name different releases the result is none that a feed knows: the file was tampered with, and
+    /// Where the two name different releases, the result is a name that no feed knows: the file was tampered with, and
     /// either half could hide findings.
     pub fn release(&self, version_id: Option<&str>, codename: Option<&str>) -> Option<String> {
         let by_version = version_id.and_then(|version| self.release_of_version(version));
@@ -207,7 +208,7 @@ impl Distribution {
         }
     }
 
-    /// The release that a `VERSION_ID` names, where it is of the form that the distribution's have.
+    /// The release that a `VERSION_ID` names, if it has the form that this distribution uses.
     fn release_of_version(&self, version: &str) -> Option<String> {
         match self.releases {
             Releases::Rolling => None,
@@ -229,7 +230,8 @@ impl Distribution {
         }
     }
 
-    /// The release that a code name stands for. Debian's is the release, also when the table does not know it yet.
+    /// The release that a code name stands for. Debian's code name is the release, even when the table does not know it
+    /// yet.
     fn release_of_codename(&self, codename: &str) -> Option<String> {
         match self.releases {
             Releases::Rolling => None,

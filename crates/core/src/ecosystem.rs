@@ -1,15 +1,14 @@
 //! Ecosystems: one row for each place that packages come from and that advisories are published about.
 //!
-//! Owns what has to be said about an ecosystem once: its name at OSV, its package-URL types, how package names are
-//! joined and normalised, and by which order its versions compare. It does not know the orders themselves (they are in
-//! `plimsoll-vuln`, by the names used here), nor which release of a distribution is which
-//! ([`Distribution`] does).
+//! Owns the facts about an ecosystem: its name at OSV, its package-URL types, how package names are joined and
+//! normalised, and which order its versions follow. It does not know the orders themselves (they are in
+//! `plimsoll-vuln`, by the names used here), nor which release of a distribution is which ([`Distribution`] does).
 //!
 //! Languages and other registries have a package-URL type of their own. A distribution shares its type with others, and
 //! the namespace tells them apart: `pkg:deb/debian/…` is [`Ecosystem::Debian`], `pkg:deb/ubuntu/…` is
 //! [`Ecosystem::Ubuntu`], and what no row claims is [`Ecosystem::Deb`].
 //!
-//! A row whose order nobody has written yet is known, and not covered: a scan reports its packages as a gap.
+//! A row whose version order is not implemented yet is known but not covered: a scan reports its packages as a gap.
 //!
 //! Names follow the OSV schema, "Defined ecosystems"; types the package-url specification.
 
@@ -20,14 +19,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{Distribution, Purl, purl};
 
-/// Whose packages they are.
+/// Whether packages belong to a language or to a system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Language,
     OperatingSystem,
 }
 
-/// In which spelling a package's name is looked up.
+/// The spelling in which a package's name is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Names {
     /// Case counts.
@@ -38,7 +37,7 @@ enum Names {
     LowerCase,
 }
 
-/// What there is to say about one ecosystem.
+/// The facts about one ecosystem.
 #[derive(Debug)]
 struct Row {
     kind: Kind,
@@ -95,7 +94,7 @@ macro_rules! ecosystems {
     };
 }
 
-// Languages come first, and those met most often before the others: a purl's type is looked for from the top.
+// Languages come first, the most common before the others: a purl's type is looked up from the top.
 ecosystems! {
     /// JavaScript packages.
     Npm => language("npm", "npm", &["npm"]).joined('/').order("semver"),
@@ -141,7 +140,7 @@ ecosystems! {
     Julia => language("julia", "Julia", &["julia"]),
     /// OCaml packages.
     Opam => language("opam", "opam", &["opam"]),
-    /// Steps of GitHub's workflows.
+    /// Actions for GitHub's workflows.
     GitHubActions => language("github-actions", "GitHub Actions", &["githubactions"]).joined('/'),
     /// Extensions of Visual Studio Code.
     VsCode => language("vscode", "VSCode", &["vscode-extension"]).joined('/'),
@@ -237,12 +236,12 @@ impl Ecosystem {
         self.row().name
     }
 
-    /// The types of package URLs that its packages have, the one to write first. Empty for [`Self::Other`].
+    /// The package-URL types of its packages; the first is the one to write. Empty for [`Self::Other`].
     pub fn purl_types(self) -> &'static [&'static str] {
         self.row().purl_types
     }
 
-    /// The name of its version order; none where nobody has looked into it.
+    /// The name of its version order; `None` where that is not known yet.
     pub fn order(self) -> Option<&'static str> {
         self.row().order
     }

@@ -17,7 +17,7 @@ pub enum Kind {
     NotFound,
     /// Somebody else changed it meanwhile.
     Conflict,
-    /// Passing trouble: network, overload, time-out.
+    /// A temporary problem: network, overload, time-out.
     Transient,
     /// A defect of Plimsoll.
     Internal,

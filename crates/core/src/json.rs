@@ -1,8 +1,8 @@
 //! Strict reading and canonical writing of JSON.
 //!
-//! Every JSON document from outside goes through here: at most so many bytes, UTF-8, no duplicate member names, no
+//! Every JSON document from outside goes through here: a bounded number of bytes, UTF-8, no duplicate member names, no
 //! nesting beyond [`DEPTH`], nothing after the value. Duplicate names matter because two readers of one signed document
-//! may each believe another one (RFC 8259, section 4, leaves the choice to the reader).
+//! may each pick a different one (RFC 8259, section 4, leaves the choice to the reader).
 
 mod quick;
 
@@ -34,8 +34,8 @@ pub enum Error {
     Invalid(#[from] serde_json::Error),
 }
 
-/// The message without the middle of a long foreign name or value, which the library repeats whole. Its end says where in
-/// the document it is.
+/// The message without the middle of a long foreign name or value, which the library repeats in full. The end of the
+/// message, which gives the position in the document, stays.
 fn brief(message: &str) -> Cow<'_, str> {
     const START: usize = 160;
     const END: usize = 60;
@@ -48,7 +48,7 @@ fn brief(message: &str) -> Cow<'_, str> {
     )
 }
 
-/// Reads `bytes` strictly into `T`. What to do with unknown members is `T`'s own decision.
+/// Reads `bytes` strictly into `T`. `T` decides what happens with unknown members.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8], limit: u64) -> Result<T, Error> {
     check(bytes, limit)?;
     Ok(serde_json::from_slice(bytes)?)
@@ -65,7 +65,7 @@ pub fn check(bytes: &[u8], limit: u64) -> Result<(), Error> {
     if quick::is_strict(bytes) { Ok(()) } else { walk(bytes) }
 }
 
-/// Checks the length alone, before anything is spent on the rest.
+/// Checks only the length, before spending anything on the rest.
 pub fn within(bytes: &[u8], limit: u64) -> Result<(), Error> {
     if bytes.len() as u64 > limit {
         return Err(Error::TooLarge { got: bytes.len(), limit });
@@ -73,7 +73,7 @@ pub fn within(bytes: &[u8], limit: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// The walk that decides, and words what is wrong.
+/// The walk that decides, and says what is wrong.
 fn walk(bytes: &[u8]) -> Result<(), Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     Strict { depth: 0 }.deserialize(&mut deserializer)?;
@@ -230,7 +230,7 @@ struct Names<'de> {
 impl<'de> Names<'de> {
     const FEW: usize = 16;
 
-    /// Adds a name; gives it back when it is there already.
+    /// Adds a name; returns it when it is already there.
     fn insert(&mut self, name: Cow<'de, str>) -> Option<Cow<'de, str>> {
         if self.few.contains(&name) || self.many.contains(&name) {
             return Some(name);

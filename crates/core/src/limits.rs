@@ -1,8 +1,8 @@
 //! Every read of foreign bytes passes a [`Limits`] value.
 //!
-//! A limit that is hit is an error that names the limit, its value, what ran into it and the flag that raises it, so
-//! that a legitimate giant can be let through on purpose and a bomb cannot. The limits are written once, below: the
-//! fields, their defaults, the names that `--limit NAME=VALUE` takes and what the documentation says of them.
+//! Hitting a limit is an error that names the limit, its value, what hit it and the flag that raises it. So a user can
+//! let a legitimate giant through on purpose, and no bomb passes by accident. The limits are written once, below: the
+//! fields, their defaults, the names that `--limit NAME=VALUE` takes and their descriptions in the documentation.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ const GIB: u64 = 1024 * MIB;
 /// Makes [`Limits`], its default, and the table of its fields, so that none can be forgotten in one of them.
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $unit:ident;)+) => {
-        /// Upper bounds for foreign bytes. The defaults let every image that the authors know pass with a wide margin.
+        /// Upper bounds for foreign bytes. Every image that the authors know passes the defaults with a wide margin.
         #[derive(Debug, Clone, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Limits {
@@ -30,7 +30,7 @@ macro_rules! limits {
             /// The names of all limits, in the order of the documentation.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($name),)+];
 
-            /// Every limit with its present value.
+            /// Every limit with its current value.
             pub fn list(&self) -> Vec<Limit> {
                 vec![$(Limit {
                     name: stringify!($name),
@@ -70,7 +70,7 @@ limits! {
     /// Uncompressed bytes per compressed byte. Deflate's own maximum is 1032; real layers stay below 50.
     /// Sparse data in a layer makes higher ratios legitimate, so it only counts beyond `ratio_floor_bytes`.
     ratio: u64 = 200, Count;
-    /// Uncompressed bytes up to which the ratio is not looked at.
+    /// Uncompressed bytes up to which the ratio is not checked.
     ratio_floor_bytes: u64 = 256 * MIB, Bytes;
     /// Window of a zstd frame. The reference decoder's own default is 128 MiB.
     zstd_window_bytes: u64 = 128 * MIB, Bytes;
@@ -80,7 +80,7 @@ limits! {
     path_bytes: u64 = 4 * KIB, Bytes;
     /// Bytes of one extended tar header, as in Go's reader. Extended attributes live there too, so it is more than a path.
     extended_bytes: u64 = MIB, Bytes;
-    /// Bytes of all names that are kept for one layer that writes through its own links.
+    /// Bytes of all names kept for one layer that writes through its own links.
     name_bytes: u64 = 64 * MIB, Bytes;
     /// Bytes of one file whose content a cataloger keeps.
     kept_file_bytes: u64 = 64 * MIB, Bytes;
@@ -88,25 +88,26 @@ limits! {
     kept_total_bytes: u64 = 512 * MIB, Bytes;
     /// Symbolic links followed for one path. Linux stops at 40.
     links: usize = 40, Count;
-    /// Referrers that are looked at for one subject.
+    /// Referrers read for one subject.
     referrers: usize = 256, Count;
-    /// Bytes of one bundle with a signature or attestation: a statement of 32 MiB in base64, and what stands around it.
+    /// Bytes of one bundle with a signature or attestation: a statement of 32 MiB in base64, and what surrounds it.
     bundle_bytes: u64 = 48 * MIB, Bytes;
-    /// Bytes of all bundles of one subject together. The smallest are read first, so that giants crowd out no signature.
+    /// Bytes of all bundles of one subject together. The smallest are read first, so that large ones cannot crowd out a
+    /// signature.
     bundles_bytes: u64 = 128 * MIB, Bytes;
-    /// Bytes of one statement, such as an SBOM that is attested. Those of ordinary images have 7 to 12 MiB.
+    /// Bytes of one statement, such as an attested SBOM. Those of ordinary images have 7 to 12 MiB.
     statement_bytes: u64 = 32 * MIB, Bytes;
-    /// Artifacts that one statement is about.
+    /// Artifacts that one statement covers.
     subjects: usize = 1_024, Count;
     /// Items of one list in a predicate. Provenances list every file that went into a build.
     predicate_items: usize = 500_000, Count;
     /// Attestations in one file. GitHub's API gives at most 100 a page.
     attestations: usize = 128, Count;
-    /// Bytes of what registries sent that are kept on the disk. A signed image leaves about 20 KiB.
+    /// Bytes of registry answers kept on disk. A signed image takes about 20 KiB.
     cache_bytes: u64 = 256 * MIB, Bytes;
-    /// Bytes of one SBOM that is read in.
+    /// Bytes of one SBOM that is read.
     sbom_bytes: u64 = 512 * MIB, Bytes;
-    /// Components of one SBOM that is read in.
+    /// Components of one SBOM that is read.
     components: usize = 1_000_000, Count;
     /// Bytes of one policy, waiver, key or configuration file.
     document_bytes: u64 = MIB, Bytes;
@@ -121,7 +122,7 @@ limits! {
 }
 
 impl Limits {
-    /// Bytes of one trusted root or signing configuration. No flag raises it: those of real instances have some 20 KiB.
+    /// Bytes of one trusted root or signing configuration. No flag raises it: real ones have about 20 KiB.
     pub const TRUSTED_ROOT_BYTES: u64 = 4 * MIB;
 }
 
@@ -139,7 +140,7 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// The value as people write it, and as [`Limits::set`] reads it: `4MiB`, `512`.
+    /// The value as users write it and [`Limits::set`] reads it: `4MiB`, `512`.
     pub fn shown(&self) -> String {
         let scale = SUFFIXES.iter().take(BINARY).rev().find(|(_, scale)| self.value.is_multiple_of(*scale));
         match (self.unit, scale) {
@@ -160,7 +161,7 @@ pub enum Unit {
     Count,
 }
 
-/// The suffixes of values; the binary ones first, in rising order.
+/// The suffixes of values; the binary ones first, in ascending order.
 const SUFFIXES: [(&str, u64); 7] = [
     ("KiB", KIB),
     ("MiB", MIB),
@@ -173,8 +174,8 @@ const SUFFIXES: [(&str, u64); 7] = [
 const BINARY: usize = 4;
 
 impl Limits {
-    /// Sets the limit `name` to what `value` says: a whole number above 0, with a suffix `KiB`, `MiB`, `GiB`, `TiB`, `k`, `M` or
-    /// `G` if there is one. Underscores may group digits.
+    /// Sets the limit `name` to `value`: a whole number above 0, optionally with a suffix `KiB`, `MiB`, `GiB`, `TiB`,
+    /// `k`, `M` or `G`. Underscores may group digits.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), LimitFault> {
         let fault = || LimitFault::Value { got: crate::text::shortened(value) };
         let (digits, scale) = SUFFIXES
@@ -210,14 +211,14 @@ pub enum LimitFault {
     },
 }
 
-/// Foreign input ran into a limit.
+/// Foreign input hit a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitExceeded {
     /// The limit's name: the field of [`Limits`], or a name of its own when it is fixed.
     pub name: &'static str,
     /// Its value.
     pub limit: u64,
-    /// What ran into it, in words: "layer sha256:…", "manifest of …".
+    /// What hit it, in words: "layer sha256:…", "manifest of …".
     pub what: String,
     fixed: bool,
 }
@@ -228,7 +229,7 @@ impl LimitExceeded {
         Self { name, limit, what: what.into(), fixed: false }
     }
 
-    /// A limit was hit that no flag raises, because a format has no room for more.
+    /// A limit was hit that no flag raises, because the format has no room for more.
     pub fn fixed(name: &'static str, limit: u64, what: impl Into<String>) -> Self {
         Self { name, limit, what: what.into(), fixed: true }
     }

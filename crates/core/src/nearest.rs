@@ -1,6 +1,6 @@
-//! The known name that a typing error most likely meant: for fields, settings, limits, schemas.
+//! The known name that a mistyped one most likely stands for: for fields, settings, limits, schemas.
 
-/// The one of `known` that is most like `got`, where one is like it at all. Case, and dash or underscore, make no
+/// The name in `known` that is most similar to `got`, if any is similar. Case, and dash or underscore, make no
 /// difference.
 pub fn nearest<'a>(got: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |name: &str| name.to_lowercase().replace('_', "-");

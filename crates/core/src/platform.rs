@@ -33,7 +33,7 @@ impl Platform {
         Self { os: os.into(), architecture: architecture.into(), variant: None }
     }
 
-    /// The platform whose images run on this machine. Containers are Linux also where the host is not.
+    /// The platform whose images run on this machine. Containers are Linux even where the host is not.
     pub fn host() -> Self {
         let architecture = match std::env::consts::ARCH {
             "x86_64" => "amd64",
@@ -45,8 +45,8 @@ impl Platform {
         Self::new("linux", architecture)
     }
 
-    /// Whether an image of this platform is what somebody who asks for `wanted` means: same system and architecture,
-    /// and the same variant where both name one. `arm64` and `arm64/v8` are the same machine.
+    /// Whether an image of this platform satisfies a request for `wanted`: same system and architecture, and the same
+    /// variant where both name one. `arm64` and `arm64/v8` are the same machine.
     pub fn satisfies(&self, wanted: &Self) -> bool {
         self.os == wanted.os
             && self.architecture == wanted.architecture

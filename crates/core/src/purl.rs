@@ -10,14 +10,15 @@
 //! scheme type namespace name version   qualifiers          (#subpath)
 //! ```
 //!
-//! A purl from a foreign document is a name, never an address: nothing here or elsewhere fetches `repository_url`,
+//! A purl from a foreign document is a name, never an address: no part of Plimsoll fetches `repository_url`,
 //! `download_url` or `vcs_url`. Segments that would climb out of a path (`%2F..`), control characters, broken escapes
-//! and duplicate qualifiers are refused; what is not ASCII is percent-encoded, so a homoglyph shows.
+//! and duplicate qualifiers are refused; anything outside ASCII is percent-encoded, so a homoglyph is visible.
 //!
 //! The published vectors pass with two exceptions, which contradict other vectors for the same input: `gem` with
-//! `?Platform=` and `rpm` with `?Arch=` are to be refused when parsed and to be lower-cased when validated; Plimsoll
+//! `?Platform=` and `rpm` with `?Arch=` are expected to fail when parsed and to be lower-cased when validated. Plimsoll
 //! lower-cases. Go module paths keep their case although the type definition wants lower case: the paths are
-//! case-sensitive, and advisories name them so. The `packageurl` crate (0.7.1) was tried first; it refuses valid `cpan`.
+//! case-sensitive, and advisories name them so. The `packageurl` crate (0.7.1) was tried first; it refuses valid
+//! `cpan`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

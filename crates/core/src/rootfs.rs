@@ -20,14 +20,14 @@ use crate::Digest;
 
 pub use extraction::Extraction;
 
-/// What a file is wanted for: a number that means something to the [`Select`] that gave it, and to nobody else.
+/// What a file is wanted for: a number that only the [`Select`] that gave it understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Purpose(pub u16);
 
 /// How much of a file a purpose needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// That it is there, with its size and mode.
+    /// Only that it exists, with its size and mode.
     Name,
     /// Its first bytes, or all of them when there are fewer.
     Head {
@@ -36,7 +36,7 @@ pub enum Need {
     },
     /// All of it, piece by piece, whatever its size.
     Stream,
-    /// All of it at once, up to so many bytes; a longer file is reported in [`FileSet::oversized`].
+    /// All of it at once, up to a limit; a longer file is reported in [`FileSet::oversized`].
     Whole {
         /// In bytes.
         limit: u64,
@@ -46,7 +46,7 @@ pub enum Need {
 /// What the header of a regular file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attributes {
-    /// Its size in bytes; the largest number for a hard link to a file of another layer or that has gone by.
+    /// Its size in bytes; `u64::MAX` for a hard link to a file of another layer, or to one that was already read.
     pub size: u64,
     /// Its permission bits.
     pub mode: u32,
@@ -54,16 +54,16 @@ pub struct Attributes {
 
 /// Says which files are wanted, and makes facts of them.
 pub trait Select: Send + Sync {
-    /// What the file at `path` is wanted for, in rising order; nothing for almost every file. Called for each regular file
-    /// of each layer, so it must be cheap. `attributes` is none for a symbolic link, whose target may not be known yet: then
-    /// the path alone decides.
+    /// What the file at `path` is wanted for, in ascending order; empty for almost every file. Called for each regular
+    /// file of each layer, so it must be cheap. `attributes` is none for a symbolic link, whose target may not be known
+    /// yet: then the path alone decides.
     fn want(&self, path: &str, attributes: Option<Attributes>) -> Vec<Purpose>;
 
     /// How much of a file `purpose` needs.
     fn need(&self, purpose: Purpose) -> Need;
 
-    /// Makes a fact of a file; none where there is nothing in it for this purpose. `content` is as much as the purpose
-    /// needs. Runs on the thread that reads the layer.
+    /// Makes a fact of a file; `None` if it holds nothing for this purpose. `content` is as much as the purpose needs.
+    /// Runs on the thread that reads the layer.
     fn extract(&self, purpose: Purpose, attributes: Attributes, content: &[u8]) -> Option<Arc<dyn Fact>>;
 
     /// Takes a file for a purpose that needs it as a stream.
@@ -71,32 +71,32 @@ pub trait Select: Send + Sync {
         None
     }
 
-    /// Well-known paths that have to be found also when symbolic links lead to them, at the file or on the way. Each of
-    /// them is wanted for something.
+    /// Well-known paths that must be found even through symbolic links, at the file or on the way to it. Each of them
+    /// is wanted for something.
     fn fixed_paths(&self) -> &[&'static str];
 }
 
 /// Takes the content of one file piece by piece.
 pub trait Stream {
-    /// The next bytes. False when the rest does not matter.
+    /// The next bytes. Returns false when the rest does not matter.
     fn take(&mut self, piece: &[u8]) -> bool;
 
-    /// The fact, once the file is at its end or the rest does not matter.
+    /// The fact, once the file has ended or the rest does not matter.
     fn finish(self: Box<Self>) -> Option<Arc<dyn Fact>>;
 }
 
-/// What was made of one file for one purpose. Implemented by every comparable type that tells its [`Footprint`].
+/// What was made of one file for one purpose. Implemented by every comparable type that has a [`Footprint`].
 pub trait Fact: Any + fmt::Debug + Send + Sync {
-    /// About what it costs in memory; counts against [`crate::Limits::kept_total_bytes`].
+    /// Approximate size in memory; counts against [`crate::Limits::kept_total_bytes`].
     fn bytes(&self) -> u64;
 
     /// Whether `other` is the same fact.
     fn is_same(&self, other: &dyn Fact) -> bool;
 }
 
-/// Tells what a value costs in memory.
+/// How much memory a value takes.
 pub trait Footprint {
-    /// Bytes of the value and of what it owns, about.
+    /// Approximate bytes of the value and of what it owns.
     fn footprint(&self) -> usize;
 }
 
@@ -154,7 +154,7 @@ impl FileFacts {
         Self { size: self.size, outcomes: outcomes.cloned().collect() }
     }
 
-    /// About what the facts cost in memory.
+    /// Approximate size of the facts in memory.
     pub fn bytes(&self) -> u64 {
         let facts = self.outcomes.iter().map(|(_, outcome)| match outcome {
             Outcome::Fact(fact) => fact.bytes(),
@@ -195,7 +195,7 @@ pub struct LayerRef {
 pub struct FoundFile {
     /// The path that was asked for.
     pub path: String,
-    /// Where the content really lies, after links.
+    /// Where the content really is, after following links.
     pub real_path: String,
     /// What was made of it. Images that share a layer share it.
     pub facts: FileFacts,
@@ -218,7 +218,7 @@ impl FoundFile {
     }
 }
 
-/// A wanted file that is longer than what is read of its kind.
+/// A wanted file that is too long to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Oversized {
     /// The path that was asked for.
@@ -236,7 +236,7 @@ pub struct Unreadable {
     pub path: String,
     /// Why.
     pub reason: String,
-    /// What it was wanted for; of what could not even be looked at, by its path.
+    /// What it was wanted for; if it could not even be examined, what its path is wanted for.
     pub purposes: Vec<Purpose>,
 }
 
@@ -276,7 +276,7 @@ impl FileSet {
         }
     }
 
-    /// Adds a regular file of a root file system that lies in memory, when `select` wants it.
+    /// Adds a regular file of a root file system in memory, if `select` wants it.
     pub fn add(&mut self, select: &dyn Select, path: &str, layer: Option<usize>, content: &[u8]) {
         let attributes = Attributes { size: content.len() as u64, mode: 0o644 };
         let purposes = select.want(path, Some(attributes));

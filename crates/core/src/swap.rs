@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Holds a value that is replaced as a whole. Whoever took the one before keeps it until done with it, so that one piece
-/// of work never sees two.
+/// Holds a value that is replaced as a whole. Code that took the previous one keeps it until it is done, so that one
+/// piece of work never sees two.
 pub struct Swap<T>(RwLock<Arc<T>>);
 
 impl<T> Swap<T> {
@@ -13,7 +13,7 @@ impl<T> Swap<T> {
         Self(RwLock::new(Arc::new(value)))
     }
 
-    /// The value of now.
+    /// The current value.
     pub fn get(&self) -> Arc<T> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -21,7 +21,7 @@ impl<T> Swap<T> {
     /// Replaces the value.
     pub fn set(&self, value: T) {
         let value = Arc::new(value);
-        // The old one is dropped after the lock is free: that may take long.
+        // The old value is dropped after the lock is released, because that may take long.
         let _old = std::mem::replace(&mut *self.0.write().unwrap_or_else(PoisonError::into_inner), value);
     }
 }

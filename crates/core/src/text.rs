@@ -1,7 +1,8 @@
 //! Foreign text on its way to a terminal.
 //!
-//! Package names, paths and messages of others may carry escape sequences that rewrite what a user sees
-//! (tracing-subscriber CVE-2025-58160) or bidirectional controls that reorder it (CVE-2021-42574). They are made visible.
+//! Foreign package names, paths and messages may carry escape sequences that rewrite what a user sees
+//! (tracing-subscriber CVE-2025-58160) or bidirectional controls that reorder it (CVE-2021-42574). They are made
+//! visible.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -24,8 +25,8 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The same for a JSON document: what would reach the terminal from within its strings becomes `\uXXXX`, so the document
-/// means what it meant. Line breaks and tabs between values stay.
+/// The same for a JSON document: unsafe characters within its strings become `\uXXXX`, so the document keeps its
+/// meaning. Line breaks and tabs between values stay.
 pub fn terminal_json(document: &str) -> Cow<'_, str> {
     let unsafe_here = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\t');
     if !document.chars().any(unsafe_here) {

@@ -2,9 +2,9 @@
 //! place that knows the parser.
 //!
 //! People review these documents and machines obey them, so both must see the same: one document, UTF-8, no control,
-//! bidirectional or invisible characters (CVE-2021-42574), no key twice, no merge keys, `true` and `false` only for
+//! bidirectional or invisible characters (CVE-2021-42574), no duplicate keys, no merge keys, only `true` and `false` as
 //! booleans, no custom tags, no field that the format does not have. Aliases are allowed within a small budget
-//! (CVE-2019-11253 is what happens without one). JSON is read by the same code, being YAML.
+//! (CVE-2019-11253 is what happens without one). JSON is YAML too and is read by the same code.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use crate::text::terminal;
 
 mod error;
 
-/// How much a document may hold. Its bytes are bounded by whoever reads them, with `Limits::document_bytes` or
+/// How much a document may hold. The caller bounds its bytes, with `Limits::document_bytes` or
 /// `Limits::deny_list_bytes`.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
@@ -33,14 +33,14 @@ impl Size {
     /// A deny list: 100,000 entries of a digest and a short reason.
     pub const LIST: Self = Self { nodes: 1_000_000 };
 
-    /// Documents that people write have at most one node in 20 bytes, so one whose bytes were let through on purpose may
-    /// hold more.
+    /// Documents that people write have at most one node in 20 bytes, so one whose size was allowed on purpose may hold
+    /// more.
     fn nodes(self, bytes: usize) -> usize {
         self.nodes.max(bytes / 20)
     }
 }
 
-/// Bytes that all scalars together may have, aliases written out, where the document itself is not larger.
+/// Bytes that all scalars together may have with aliases expanded, unless the document itself is larger.
 const SCALAR_BYTES: usize = 1 << 20;
 /// Nesting of sequences and mappings. A policy needs seven levels.
 const DEPTH: usize = 16;
@@ -98,7 +98,7 @@ fn options(bytes: usize, size: Size) -> serde_saphyr::Options {
     }
 }
 
-/// The text, if a reader sees in it what the parser does.
+/// The text, if a person reads the same in it as the parser.
 fn readable<'a>(bytes: &'a [u8], origin: &str) -> Result<&'a str, Error> {
     let fault = |before: &[u8], reason| Error::Text {
         origin: origin.to_owned(),
@@ -139,7 +139,7 @@ fn explain(error: &serde_saphyr::Error, origin: &str, path: &str) -> Error {
             expected: expected.clone(),
         };
     }
-    // The parser repeats the position at the end of its messages; ours stands in front.
+    // The parser repeats the position at the end of its messages; ours comes first.
     let mut reason = error.to_string();
     if let Some(location) = location {
         let suffix = format!(" at line {}, column {}", location.line(), location.column());
@@ -167,7 +167,7 @@ fn explain(error: &serde_saphyr::Error, origin: &str, path: &str) -> Error {
     Error::Syntax { origin, path, line, reason: terminal(&reason).into_owned() }
 }
 
-/// The path without the steps that the reader did not know the name of.
+/// The path without the steps whose name is unknown.
 fn known_part(path: &serde_path_to_error::Path) -> String {
     let mut known = String::new();
     for step in path {
@@ -190,7 +190,7 @@ fn joined(path: &str, name: &str) -> String {
     if path.is_empty() { name.into_owned() } else { format!("{path}.{name}") }
 }
 
-/// [`joined`], unless the path ends in the name already: whether it does depends on how far reading had got.
+/// [`joined`], unless the path already ends in the name, which depends on how far reading had got.
 fn child(path: &str, name: &str) -> String {
     let shown = terminal(name);
     let ends = path.strip_suffix(&*shown).is_some_and(|parent| parent.is_empty() || parent.ends_with('.'));

@@ -1,19 +1,19 @@
 //! A bounded cache in a folder: files that may vanish at any time, and that nobody else could have put there.
 //!
-//! Owns who may read and write it, its size, and that a file is whole or not there. Does not own what is in the files: a
-//! reader checks their content, and takes what does not hold [out](Cache::remove). Nothing is synchronised to disk; after a
-//! crash a file may be torn, and the reader's check finds that.
+//! Owns who may read and write it, its size, and that a file is either whole or absent. Does not own what is in the
+//! files: a reader checks their content and [removes](Cache::remove) what is wrong. Nothing is synchronised to disk;
+//! after a crash a file may be torn, and the reader's check finds that.
 //!
 //! ```text
 //! FOLDER/              the user's, writable by nobody else; what is made is 0700, files are 0600
 //!   v1/
-//!     secret           32 random bytes, for names that tell nobody what they were made of
-//!     total            bytes of all files, about; counted anew at least once a day
+//!     secret           32 random bytes, for names that do not reveal what they were made from
+//!     total            approximate bytes of all files; counted anew at least once a day
 //!     SECTION/NAME       one file
 //! ```
 //!
-//! Every name is one component, opened relative to its folder without following a link, so that a link that was planted
-//! leads nowhere; what is not a regular file counts as not there. A folder that others can write to is not used at all.
+//! Every name is one component, opened relative to its folder without following links, so that a planted link leads
+//! nowhere. Anything but a regular file counts as absent. A folder that others can write to is not used at all.
 
 use std::fmt;
 use std::fs::{DirBuilder, File};
@@ -35,15 +35,15 @@ const SECRET: &str = "secret";
 const TOTAL: &str = "total";
 /// Bytes of the secret.
 pub const SECRET_BYTES: usize = 32;
-/// What a file takes at least, as most file systems store it.
+/// The least that a file takes on most file systems.
 const BLOCK: u64 = 4096;
-/// How long a count is believed.
+/// How long a count is trusted.
 const COUNT_HOLDS: Duration = Duration::from_hours(24);
 /// A temporary file older than this was left behind by a run that was killed.
 const LEFT_BEHIND: Duration = Duration::from_hours(1);
-/// Begins the names of temporary files.
+/// The prefix of temporary files' names.
 const TEMPORARY: &str = ".new-";
-/// Files that are looked at when room is made. A cache has `limit / 4096` at most; more were put there by something else.
+/// Files that are examined when making room. A cache has at most `limit / 4096`; more were put there by something else.
 const MOST_FILES: usize = 1_000_000;
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
@@ -67,14 +67,14 @@ pub struct Entry {
 /// How full a cache is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fill {
-    /// Bytes of its files, as they take room.
+    /// Bytes that its files take on disk.
     pub bytes: u64,
     /// How many files there are.
     pub files: usize,
 }
 
 impl Cache {
-    /// Opens the cache in `path`, and makes it if it is not there. Its files take `limit` bytes at most, about.
+    /// Opens the cache in `path`, and creates it if it is missing. Its files take about `limit` bytes at most.
     pub fn open(path: &Path, limit: u64) -> Result<Self, Error> {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| Error::Io {
             step: "create the folder",
@@ -84,7 +84,7 @@ impl Cache {
         Self::within(path, limit, subfolder)
     }
 
-    /// How full the cache in `path` is, counted; `None` when there is none. Nothing is made.
+    /// How full the cache in `path` is, counted; `None` when there is none. Nothing is created.
     pub fn look(path: &Path) -> Result<Option<Fill>, Error> {
         let existing = |parent: &OwnedFd, name: &str| {
             rustix::fs::openat(parent, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())
@@ -127,7 +127,7 @@ impl Cache {
                 Ok(None) => {}
                 Err(error) => return Err(at(error)),
             }
-            // Whoever is first wins: a secret that changed would orphan what the other has written.
+            // The first writer wins: a changed secret would orphan what the other has written.
             write_file(&self.folder, SECRET, &random().map_err(at)?, true).map_err(at)?;
         }
         Err(at(io::Error::other("it changes all the time")))
@@ -152,7 +152,7 @@ impl Cache {
         }
         valid(section).and_then(|()| valid(name)).map_err(at)?;
         let mut done = Err(io::Error::from(io::ErrorKind::NotFound));
-        // Twice, because somebody may clear an empty section away just now.
+        // Twice, because another process may remove an empty section right now.
         for _ in 0..2 {
             let folder = subfolder(&self.folder, section).map_err(|e| at(e.into()))?;
             done = write_file(&folder, name, bytes, false);
@@ -162,31 +162,31 @@ impl Cache {
         }
         done.map_err(at)?;
         let written = self.written.fetch_add(charged, Ordering::Relaxed).saturating_add(charged);
-        // A process that lives long does not wait for its end.
+        // A long-lived process does not wait until it ends.
         if written > self.limit / 8 {
             self.settle()?;
         }
         Ok(())
     }
 
-    /// Says that the file holds still, now: it counts as written again.
+    /// Records that the file is still valid: it counts as written now.
     pub fn touch(&self, section: &str, name: &str) {
         let opened = self.section(section).ok().flatten().and_then(|folder| open_file(&folder, name).ok());
         if let Some(file) = opened {
-            // What cannot be touched is older than it could be, which costs a request and nothing else.
+            // A file that cannot be touched looks older than it is, which costs one request and nothing else.
             let _ = file.set_modified(SystemTime::now());
         }
     }
 
-    /// Takes a file out; it is no matter if it is gone.
+    /// Removes a file, if it is there.
     pub fn remove(&self, section: &str, name: &str) {
         if let (Ok(Some(folder)), Ok(())) = (self.section(section), valid(name)) {
             remove_in(&folder, name);
         }
     }
 
-    /// Adds what was written to the total, and makes room if that is too much: the files that were written first go first.
-    /// Done by itself when the cache is dropped.
+    /// Adds what was written to the total, and makes room if that is too much: the oldest files go first. Dropping the
+    /// cache does this, too.
     pub fn settle(&self) -> Result<(), Error> {
         let written = self.written.swap(0, Ordering::Relaxed);
         if written == 0 {
@@ -204,7 +204,7 @@ impl Cache {
             _ => (self.make_room().map_err(at)?.bytes, SystemTime::now()),
         };
         write_file(&self.folder, TOTAL, total.to_string().as_bytes(), false).map_err(at)?;
-        // The count keeps its age, or a cache that is used all the time would never be counted anew.
+        // The count keeps its age. Otherwise, a cache in constant use would never be counted anew.
         if let Ok(file) = open_file(&self.folder, TOTAL) {
             let _ = file.set_modified(counted);
         }
@@ -218,7 +218,7 @@ impl Cache {
         Ok(Fill { bytes: files.iter().map(|file| file.bytes).sum(), files: files.len() })
     }
 
-    /// Removes the oldest files until the rest fits, with some room to spare, and says how full it is then.
+    /// Removes the oldest files until the rest fits, with some room to spare, and returns how full it is then.
     fn make_room(&self) -> io::Result<Fill> {
         let mut files = self.files()?;
         let mut fill = Fill { bytes: files.iter().map(|file| file.bytes).sum(), files: files.len() };
@@ -241,7 +241,7 @@ impl Cache {
         Ok(fill)
     }
 
-    /// All files in all sections. What a killed run left behind is cleared away on the way.
+    /// All files in all sections. Files that a killed run left behind are removed on the way.
     fn files(&self) -> io::Result<Vec<CacheEntry>> {
         let mut files = Vec::new();
         for section in names(&self.folder)? {
@@ -284,7 +284,7 @@ impl Cache {
 
 impl Drop for Cache {
     fn drop(&mut self) {
-        // The next run that writes counts anew if this one could not.
+        // The next run that writes will count anew if this one could not.
         let _ = self.settle();
     }
 }
@@ -302,8 +302,8 @@ struct CacheEntry {
     name: String,
 }
 
-/// Refuses a folder that is somebody else's, or that others may write to: they could put there what they like, and a link
-/// in place of a folder.
+/// Refuses a folder that belongs to somebody else or that others may write to: they could put anything there, even a
+/// link in place of a folder.
 fn own(folder: &OwnedFd, path: &Path) -> Result<(), Error> {
     let stat = rustix::fs::fstat(folder).map_err(|error| Error::Io {
         step: "look at",
@@ -320,12 +320,12 @@ fn own(folder: &OwnedFd, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// A folder within another, made if it is not there.
+/// A folder within another, created if it is missing.
 fn subfolder(parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
     let open = || rustix::fs::openat(parent, name, FOLDER | OFlags::NOFOLLOW, Mode::empty());
     match open() {
         Err(Errno::NOENT) => {}
-        // A link or a file in its place can only have been put there by hand.
+        // Only somebody's hand can have put a link or a file in its place.
         Err(Errno::LOOP | Errno::NOTDIR) => rustix::fs::unlinkat(parent, name, AtFlags::empty())?,
         done => return done,
     }
@@ -341,12 +341,12 @@ fn open_file(folder: &OwnedFd, name: &str) -> Result<File, Errno> {
     rustix::fs::openat(folder, name, flags, Mode::empty()).map(File::from)
 }
 
-/// A regular file; what else goes by the name is removed.
+/// A regular file; anything else under this name is removed.
 fn read_file(folder: &OwnedFd, name: &str, most: u64) -> io::Result<Option<Entry>> {
     let file = match open_file(folder, name) {
         Ok(file) => file,
         Err(Errno::NOENT) => return Ok(None),
-        // A link; a socket or a device that nobody listens to.
+        // A link, or a socket or device without a listener.
         Err(Errno::LOOP | Errno::NXIO) => {
             remove_in(folder, name);
             return Ok(None);
@@ -369,7 +369,7 @@ fn read_file(folder: &OwnedFd, name: &str, most: u64) -> io::Result<Option<Entry
     Ok(Some(Entry { bytes, modified: modified(&stat) }))
 }
 
-/// Writes beside the place and renames. With `only_new`, what is there stays.
+/// Writes a temporary file beside the target and renames it. With `only_new`, an existing file stays.
 fn write_file(folder: &OwnedFd, name: &str, bytes: &[u8], only_new: bool) -> io::Result<()> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -393,7 +393,7 @@ fn write_file(folder: &OwnedFd, name: &str, bytes: &[u8], only_new: bool) -> io:
     moved
 }
 
-/// Removes what goes by a name. Nothing depends on its being gone.
+/// Removes whatever has this name. Nothing depends on success.
 fn remove_in(folder: &OwnedFd, name: &str) {
     if rustix::fs::unlinkat(folder, name, AtFlags::empty()) == Err(Errno::ISDIR) {
         let _ = rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR);
@@ -403,7 +403,7 @@ fn remove_in(folder: &OwnedFd, name: &str) {
 fn names(folder: &OwnedFd) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(folder.as_fd())? {
-        // Names that this cache gives are ASCII; others are not its own.
+        // This cache gives only ASCII names; others are not its own.
         if let Ok(name) = entry?.file_name().to_str()
             && !matches!(name, "." | "..")
         {
@@ -413,7 +413,7 @@ fn names(folder: &OwnedFd) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// One component, of letters that mean nothing to a file system.
+/// One component, of characters without a special meaning to file systems.
 fn valid(name: &str) -> io::Result<()> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !name.is_empty() && name.len() <= 200 && name.bytes().all(fits) {

@@ -6,7 +6,8 @@
 //!
 //! Only regular files are replaced. [`stream`] opens what is written into instead: devices, pipes, `/dev/stdout`.
 //!
-//! [`read`] reads a file that somebody named, within a limit. [`cache`] keeps what can be fetched again: bounded, and not durable.
+//! [`read`] reads a file that the user named, within a limit. [`cache`] keeps what can be fetched again: bounded, and
+//! not durable.
 
 pub mod cache;
 mod stream;
@@ -47,13 +48,13 @@ pub enum Error {
     Io {
         /// The step, as a verb.
         step: &'static str,
-        /// The file or folder it was about.
+        /// The file or folder concerned.
         path: PathBuf,
         /// The failure.
         #[source]
         source: io::Error,
     },
-    /// A folder of a cache that somebody else could have written to.
+    /// A cache folder that somebody else could have written to.
     #[error("{} {why}", path.display())]
     Shared {
         /// The folder.
@@ -61,7 +62,7 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// A file is larger than what is read of its kind.
+    /// A file is larger than its limit.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
     /// [`create`] was asked for a file that is already there.
@@ -139,7 +140,7 @@ pub fn replace_with(
     sync_folder(folder)
 }
 
-/// Creates a file that must not exist yet. Two processes that race for one name: one of them wins, the other gets
+/// Creates a file that must not exist yet. When two processes race for one name, one wins and the other gets
 /// [`Error::Exists`].
 pub fn create(path: &Path, mode: Mode, bytes: &[u8]) -> Result<(), Error> {
     let temporary = written(path, mode, |out| out.write_all(bytes))?;
@@ -179,7 +180,7 @@ fn written(
     let mut out = BufWriter::new(temporary.as_file());
     write(&mut out).and_then(|()| out.flush()).map_err(at("write"))?;
     drop(out);
-    // The umask may have taken bits away from a public file; a private one never gains any.
+    // The umask may have removed bits of a public file; a private one never gains any.
     temporary
         .as_file()
         .set_permissions(Permissions::from_mode(mode.bits()))

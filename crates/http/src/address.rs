@@ -1,4 +1,4 @@
-//! Classes of addresses, and the rule about which of them a host may lead to.
+//! Classes of addresses, and the rule about which of them a host may resolve to.
 //!
 //! The IANA special-purpose registries (RFC 6890 and its updates) decide the class. Forms of IPv6 that carry an IPv4
 //! address (mapped, NAT64, 6to4, Teredo) have the class of what they carry: guards that only knew the literal
@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use url::{Host, Url};
 
-/// Whether nothing that is sent to the host of `url` leaves this machine: `127.0.0.0/8`, also as an IPv4-mapped address,
-/// `::1`, and `localhost` with the names below it (RFC 6761), whatever a resolver says. Only there is plain HTTP no risk.
+/// Whether nothing that is sent to the host of `url` leaves this machine: `127.0.0.0/8`, also as an IPv4-mapped
+/// address, `::1`, and `localhost` with the names below it (RFC 6761), whatever a resolver says. Only there is plain
+/// HTTP safe.
 ///
-/// The other forms that carry an IPv4 address are no loopback: what goes to them is routed to a translator or a tunnel.
-/// [`Class`] counts them as what they carry, because it is there to refuse.
+/// The other forms that carry an IPv4 address are not loopback: traffic to them is routed to a translator or a tunnel.
+/// [`Class`] counts them as what they carry, because its purpose is to refuse.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => is_loopback_address(address.into()),
@@ -47,7 +48,7 @@ pub enum Class {
     Private,
     /// One link: RFC 3927 and `fe80::/10`.
     LinkLocal,
-    /// Where clouds answer with an instance's credentials, outside of the link-local range.
+    /// Where clouds hand out an instance's credentials, outside of the link-local range.
     Metadata,
     /// Multicast and broadcast.
     Multicast,
@@ -68,7 +69,7 @@ impl From<IpAddr> for Class {
 
 impl Class {
     fn of_v4(v4: Ipv4Addr) -> Self {
-        // Alibaba's and Azure's; they look private and public.
+        // Alibaba's and Azure's, which look like a private and a public address.
         if v4 == Ipv4Addr::new(100, 100, 100, 200) || v4 == Ipv4Addr::new(168, 63, 129, 16) {
             return Self::Metadata;
         }
@@ -89,7 +90,7 @@ impl Class {
 
     fn of_v6(v6: Ipv6Addr) -> Self {
         match v6.segments() {
-            // Amazon's, within the unique local range: instances, and the agent of EKS.
+            // Amazon's, in the unique local range: instances, and the agent of EKS.
             [0xfd00, 0x0ec2, ..] => Self::Metadata,
             [0, 0, 0, 0, 0, 0, 0, 0] => Self::Unspecified,
             [0, 0, 0, 0, 0, 0, 0, 1] => Self::Loopback,
@@ -130,19 +131,19 @@ impl fmt::Display for Class {
     }
 }
 
-/// Which addresses a host may lead to, by who named it.
+/// Which addresses a host may resolve to, depending on who named it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AddressRule {
     /// The user wrote the address itself (or it is a proxy's): any.
     Literal,
-    /// The user wrote a name. No registry lives at a link-local or metadata address, so a name that leads there is an
+    /// The user wrote a name. No registry is at a link-local or metadata address, so a name that resolves to one is an
     /// attack on the machine's own credentials.
     Named,
-    /// The caller asks a cloud's metadata service: nothing but that, or what stands in for it on this machine.
+    /// The caller asks a cloud's metadata service: only that, or a stand-in for it on this machine.
     MetadataService,
-    /// A response wrote it. The class is that of the address at which the giver was reached, if that is known.
+    /// A response named it. The class is that of the address at which the giver was reached, if known.
     Given {
-        /// The URL that named the host, fit to be shown.
+        /// The URL that named the host, safe to be shown.
         by: String,
         /// The giver's class.
         giver: Option<Class>,
@@ -308,7 +309,7 @@ mod tests {
             "[::2]",
             "[fe80::1]",
             "[fd00::1]",
-            // These carry 127.0.0.1, and are routed.
+            // These carry 127.0.0.1, but are routed.
             "[::127.0.0.1]",
             "[64:ff9b::7f00:1]",
             "[2002:7f00:1::]",
@@ -355,7 +356,7 @@ mod tests {
         assert!(given(Some(Class::Private), &[]).permits(one(Class::Private)));
         assert!(!given(Some(Class::Loopback), &[]).permits(one(Class::Private)));
         assert!(!given(Some(Class::Public), &[]).permits(one(Class::Private)));
-        // Never, not even among their own kind, nor where the user allowed everything.
+        // Never: not from a host of the same class, and not even where the user allowed everything.
         for never in [Class::LinkLocal, Class::Metadata, Class::Multicast, Class::Unspecified] {
             assert!(!given(Some(never), &["0.0.0.0/0"]).permits(one(never)), "{never}");
         }

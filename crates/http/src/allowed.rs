@@ -1,4 +1,4 @@
-//! Which hosts and networks a response may name although they are private, because the user said so.
+//! Which private hosts and networks a response may name, because the user allowed it.
 
 use std::net::IpAddr;
 use std::sync::Arc;

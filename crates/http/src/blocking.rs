@@ -1,9 +1,9 @@
-//! The network for everything in this process that is not asynchronous itself.
+//! The network for everything in this process that is not asynchronous.
 //!
-//! One runtime for the process and not one for each caller, because a client's kept connections belong to the runtime that
-//! opened them. Whoever waits drives it, and everybody else's work along with its own: a small command needs no further
-//! thread, and no way there and back for each request. What has to go on while nobody waits, such as a layer that is
-//! received while it is inflated, [asks for a thread](keep_going).
+//! There is one runtime for the process and not one for each caller, because a client's kept connections belong to the
+//! runtime that opened them. A thread that waits drives the runtime, including the work of others: a small command
+//! needs no further thread, and no switch between threads for each request. Work that must go on while nobody waits,
+//! such as receiving a layer while it is inflated, [asks for a thread](keep_going).
 
 use std::io;
 use std::sync::OnceLock;
@@ -20,13 +20,13 @@ pub fn block_on<T: Send + 'static>(work: impl Future<Output = T> + Send + 'stati
     result.map_err(|_| io::Error::other("it stopped unexpectedly"))
 }
 
-/// Waits for what other work of the network brings, and drives that meanwhile.
+/// Waits for a result of other network work, and drives that work meanwhile.
 ///
 /// Not to be called from asynchronous work.
 pub fn wait<T>(result: impl Future<Output = T>) -> io::Result<T> {
     Ok(runtime()?.block_on(async {
-        // Sees what has happened while nobody was waiting: a server that has closed a kept connection must not be sent a
-        // request that cannot be repeated.
+        // Sees what happened while nobody was waiting: a request that cannot be repeated must not go to a server that
+        // has closed its kept connection.
         tokio::task::yield_now().await;
         result.await
     }))

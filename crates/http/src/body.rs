@@ -25,12 +25,12 @@ pub(crate) struct CallLimits {
     pub(crate) timeout: Duration,
     pub(crate) idle: Duration,
     pub(crate) least_rate: u64,
-    /// What stops the call, and all that is read of its body.
+    /// Stops the call and every read of its body.
     pub(crate) cancel: Cancel,
 }
 
 impl CallLimits {
-    /// The error where a limit is reached: of whoever asked, if it is theirs, else of this client.
+    /// The error when a limit is reached: the caller's, if it was the caller's deadline, else this client's.
     pub(crate) fn late(&self, call: Call, phase: Phase) -> Error {
         match self.cancel.check() {
             Err(reason) => Error::Stopped { call, reason },
@@ -55,7 +55,7 @@ pub struct Body {
     limits: CallLimits,
     expected: Option<u64>,
     received: u64,
-    /// Time spent waiting for the peer, and what came in it, since the last check of the rate.
+    /// Time spent waiting for the peer since the last check of the rate, and the bytes that came in that time.
     waited: Duration,
     came: u64,
 }
@@ -66,7 +66,7 @@ enum State {
     Broken,
 }
 
-/// The connection that the body is read from, and where it goes afterwards.
+/// The connection that the body is read from, and the pool that gets it back.
 pub(crate) struct Lease {
     pub(crate) connection: Connection,
     pub(crate) origin: Origin,
@@ -163,7 +163,7 @@ impl Body {
         Ok(whole.freeze())
     }
 
-    /// The first bytes of a body that explains a failure; what cannot be read is left out.
+    /// The first bytes of a body that explains a failure, as far as they can be read.
     pub(crate) async fn start(&mut self, limit: usize) -> Bytes {
         let mut start = BytesMut::new();
         while start.len() < limit
@@ -208,7 +208,8 @@ impl Body {
 impl Drop for Body {
     fn drop(&mut self) {
         if let State::Open(incoming, lease) = std::mem::replace(&mut self.state, State::Ended) {
-            // An unknown length is short if it was so far; the pool stops reading at the same limit.
+            // A body of unknown length counts as short if it was short so far; the pool stops reading at the same
+            // limit.
             let rest = self.expected.map_or(self.received, |n| n.saturating_sub(self.received));
             if rest <= REST {
                 lease.give_back(Some(incoming));

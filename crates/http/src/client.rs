@@ -73,26 +73,26 @@ impl Client {
         Ok(Self { shared: Arc::new(shared), cancel: Cancel::never() })
     }
 
-    /// Sends a request, again where that is safe and may help, and returns when the response's head has arrived.
+    /// Sends a request, repeats it where that is safe and may help, and returns when the response's head has arrived.
     ///
     /// A redirect is returned like any other answer. 429 and 5xx (but 501) are errors after the last attempt.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
         let limits = self.limits(&request);
-        // On the heap: it is large, and lies in the futures of all callers otherwise.
+        // On the heap: it is large, and would otherwise be part of every caller's future.
         self.within(&request, &limits, Box::pin(self.shared.attempts(&request, &limits))).await
     }
 
     /// Like [`Client::send`], and follows up to five redirects of a GET or HEAD.
     ///
-    /// A hop to another origin counts as given by the response, loses every header that could carry a credential, and
+    /// A hop to another origin counts as named by the response, loses every header that could carry a credential, and
     /// never leads from https to plain http. Redirects of other methods are returned.
     pub async fn send_following(&self, request: Request) -> Result<Response, Error> {
         let limits = self.limits(&request);
         self.within(&request, &limits, Box::pin(self.shared.hops(&request, &limits))).await
     }
 
-    /// The same client for work that `cancel` stops: calls of it and bodies that are being read end with
-    /// [`Error::Stopped`], wherever they are. Connections stay shared.
+    /// The same client for work that `cancel` stops: its calls and the bodies being read end with [`Error::Stopped`],
+    /// wherever they are. Connections stay shared.
     #[must_use]
     pub fn under(&self, cancel: &Cancel) -> Self {
         Self { shared: Arc::clone(&self.shared), cancel: cancel.clone() }
@@ -160,7 +160,7 @@ impl Shared {
     async fn attempts(&self, request: &Request, limits: &CallLimits) -> Result<Response, Error> {
         let mut attempts = 0_u32;
         loop {
-            // Anew each time: an earlier attempt may have learned where the giver is.
+            // Anew each time: an earlier attempt may have learned the giver's address.
             let route = route(request, &self.settings, &self.allowed, |origin| self.reached.class(origin))?;
             attempts = attempts.saturating_add(1);
             let (error, asked) = match self.attempt(request, &route, limits).await {
@@ -185,7 +185,7 @@ impl Shared {
         }
     }
 
-    /// The error that stands for a 429 or 5xx, and the wait that it asks for.
+    /// The error for a 429 or 5xx, and the wait that the response asks for.
     async fn trouble(
         &self,
         request: &Request,
@@ -232,7 +232,7 @@ impl Shared {
             .await
             .map_err(|e| Error::Interrupted { call, reason: causes(&e) })?;
         tokio::spawn(async move {
-            // What goes wrong reaches the waiting request or body as well.
+            // The waiting request or body sees the error, too.
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection closed");
             }
@@ -300,7 +300,7 @@ impl Shared {
         {
             headers.insert(header::USER_AGENT, agent);
         }
-        // Digests are over the bytes as stored; a body that was compressed on the way would not match.
+        // Digests cover the bytes as stored; a body compressed on the way would not match.
         headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
         if let (false, Some(proxy)) = (route.origin.tls, &route.proxy)
             && let Some(authorization) = &proxy.authorization
@@ -311,7 +311,7 @@ impl Shared {
     }
 }
 
-/// The end of a call that may take this long; a limit of centuries is none.
+/// The end of a call that may take this long; a limit of centuries counts as none.
 fn later(after: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(after).or_else(|| now.checked_add(Duration::from_hours(24 * 365))).unwrap_or(now)
@@ -322,7 +322,7 @@ struct FailedExchange {
     error: Error,
     /// Not a byte of the request was sent.
     unsent: bool,
-    /// The connection ended; with a kept one that is to be expected.
+    /// The connection ended, which is normal for a kept one.
     closed: bool,
 }
 
@@ -332,14 +332,15 @@ impl From<Error> for FailedExchange {
     }
 }
 
-/// The class of the address at which each host was last reached, TLS included. Hosts that they name are measured by it.
+/// The class of the address at which each host was last reached, TLS included. It decides which hosts that host may
+/// name.
 #[derive(Default)]
 struct Reached {
     classes: Mutex<HashMap<Origin, Class>>,
 }
 
 impl Reached {
-    /// Redirects through ever new names must not fill the memory; forgetting one only makes the rules stricter.
+    /// Redirects through more and more names must not fill the memory; forgetting one only makes the rules stricter.
     const MOST: usize = 1024;
 
     fn note(&self, origin: &Origin, class: Class) {

@@ -31,7 +31,7 @@ use crate::tls::Tls;
 /// The wait before the next address is tried beside the last (RFC 8305, section 5).
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// Addresses of one name that are considered. A name with hundreds is not to keep us busy.
+/// Addresses of one name that are considered. A name with hundreds must not keep us busy.
 const ADDRESSES: usize = 16;
 
 /// What [`Dial::dial`] returns.
@@ -42,7 +42,7 @@ pub(crate) trait Dial: Send + Sync {
     fn dial(&self, address: SocketAddr) -> Dialing;
 }
 
-/// TCP of this machine.
+/// This machine's TCP.
 pub(crate) struct Tcp;
 
 impl Dial for Tcp {
@@ -96,7 +96,7 @@ impl Connector {
         Ok(Connected { stream, peer })
     }
 
-    /// A TCP connection to one of the host's addresses, all of which have to pass the rule.
+    /// A TCP connection to one of the host's addresses. All of them have to pass the rule.
     async fn reach(
         &self,
         call: &Call,

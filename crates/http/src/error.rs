@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::address::Class;
 
-/// Method and URL of a call, fit to be shown: `GET https://registry.example/v2/`.
+/// Method and URL of a call, safe to be shown: `GET https://registry.example/v2/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// The method.
@@ -38,7 +38,7 @@ impl fmt::Display for Call {
 /// Which time-out it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Until the connection stood.
+    /// Until the connection was established.
     Connect,
     /// No progress while waiting for the response.
     Response,
@@ -59,10 +59,10 @@ impl fmt::Display for Phase {
     }
 }
 
-/// What kind of TLS trouble it was; it decides the hint.
+/// What went wrong in TLS; decides the hint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsFault {
-    /// Nobody we trust issued the certificate.
+    /// The certificate's issuer is not trusted.
     UnknownIssuer,
     /// The certificate is for another name.
     WrongName,
@@ -74,7 +74,7 @@ pub enum TlsFault {
     ClientCertificate,
     /// The other side does not speak TLS.
     NotTls,
-    /// The hand-shake or the record layer failed otherwise.
+    /// The hand-shake or the record layer failed in another way.
     Protocol,
 }
 
@@ -96,7 +96,7 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// Plain HTTP to a host that was not allowed to be talked to without TLS.
+    /// Plain HTTP to a host for which it is not allowed.
     #[error("{call}: plain http is only allowed to loopback, and to hosts named for it; {host} is neither")]
     PlainHttp {
         /// The call.
@@ -104,7 +104,7 @@ pub enum Error {
         /// `host:port`.
         host: String,
     },
-    /// A response that came over TLS names a URL without TLS.
+    /// A response over TLS names a URL without TLS.
     #[error("{call}: refused to go from https ({given_by}) to plain http")]
     Downgrade {
         /// The call.
@@ -144,7 +144,7 @@ pub enum Error {
         /// What is wrong with it; never the content, which may be a private key.
         reason: String,
     },
-    /// There is nobody to trust.
+    /// There is no trusted certificate authority.
     #[error("{call}: no certificate authority found on this system: {reason}")]
     NoRoots {
         /// The call.
@@ -152,7 +152,7 @@ pub enum Error {
         /// What loading them reported.
         reason: String,
     },
-    /// A host resolves to an address of a class that the rules for whoever named it exclude.
+    /// A host resolves to an address that whoever named it may not name.
     #[error("{call}: refused to connect to {address} ({class}), {}", .given_by.as_ref().map_or_else(
         || "which a named host must not resolve to".to_owned(), |by| format!("named by {by} and not by you")))]
     AddressRefused {
@@ -203,14 +203,14 @@ pub enum Error {
         /// What the system says.
         reason: String,
     },
-    /// TLS could not be agreed on, or the certificate was refused.
+    /// The TLS hand-shake failed, or the certificate was refused.
     #[error("{call}: TLS with {host}: {reason}")]
     Tls {
         /// The call.
         call: Call,
         /// `host:port`.
         host: String,
-        /// The kind of trouble.
+        /// The kind of failure.
         fault: TlsFault,
         /// What rustls says.
         reason: String,
@@ -225,7 +225,7 @@ pub enum Error {
         /// The limit.
         after: Duration,
     },
-    /// Whoever asked does not wait any more.
+    /// The caller no longer waits.
     #[error("{call}: {reason}")]
     Stopped {
         /// The call.
@@ -262,7 +262,7 @@ pub enum Error {
         /// What the parser says.
         reason: String,
     },
-    /// The body is larger than the caller takes.
+    /// The body is larger than the caller accepts.
     #[error("{call}: the body is larger than {limit} bytes")]
     TooLarge {
         /// The call.
@@ -272,7 +272,7 @@ pub enum Error {
     },
     /// The server answered 429 or 5xx, each time it was asked.
     #[error("{call}: got {status}{}{}{}", times(*.attempts),
-        .retry_after.map(|d| format!(", and asks to be left alone for {}", seconds(d))).unwrap_or_default(),
+        .retry_after.map(|d| format!(", and asks to wait {}", seconds(d))).unwrap_or_default(),
         if .detail.is_empty() { String::new() } else { format!(": {}", .detail) })]
     Status {
         /// The call.
@@ -289,7 +289,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The status that the server insisted on, for callers that treat one of 429 and 5xx in their own way.
+    /// The status that the server kept returning, for callers that handle one of 429 and 5xx themselves.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Status { status, .. } => Some(*status),
@@ -342,7 +342,7 @@ impl Classify for Error {
                     .to_owned(),
             ),
             Self::Tls { fault: TlsFault::WrongName, .. } => {
-                Some("use a name that the certificate is for; --ca-file and SSL_CERT_FILE do not change this".to_owned())
+                Some("use a name that the certificate covers; --ca-file and SSL_CERT_FILE do not change this".to_owned())
             }
             Self::Tls { fault: TlsFault::Expired, .. } => {
                 Some("check this machine's clock; otherwise the host needs a new certificate".to_owned())
@@ -383,7 +383,7 @@ impl Classify for Error {
     }
 }
 
-/// A URL without what may be secret: user name, password, query, fragment. A query that was there is shown as `?…`.
+/// A URL without parts that may be secret: user name, password, query, fragment. A query is shown as `?…`.
 pub(crate) fn shown(url: &Url) -> String {
     /// The URL is foreign; 300 characters name any registry path.
     const MOST: usize = 300;
@@ -468,7 +468,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "GET https://h.example:8443/v2/a?…: got 429 Too Many Requests 4 times, and asks to be left alone for 90 s: \
+            "GET https://h.example:8443/v2/a?…: got 429 Too Many Requests 4 times, and asks to wait 90 s: \
              pull rate limit"
         );
         assert_eq!(error.kind(), Kind::Transient);

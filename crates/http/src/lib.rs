@@ -1,11 +1,11 @@
-//! The one outbound HTTP client: every byte that Plimsoll fetches or sends goes through here.
+//! The only outbound HTTP client: every byte that Plimsoll fetches or sends goes through here.
 //!
 //! Owns TLS, proxies, time-outs, retries, connection reuse, redirects, and the rule about which addresses may be
 //! connected to. Does not own authentication (the caller sets `Authorization`), registries, or the meaning of a
 //! status: 401, 403 and 404 are answers, and the caller reads them.
 //!
 //! HTTP/1.1 (RFC 9110, RFC 9112) over hyper, on rustls with the aws-lc-rs provider. Bodies are handed over as they
-//! came: nothing is ever decompressed, because digests are over the raw bytes.
+//! came: nothing is ever decompressed, because digests cover the raw bytes.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,10 +35,10 @@
 //!   by anybody.
 //! - A request that the caller makes [to a metadata service](Request::to_metadata_service) reaches link-local, metadata
 //!   and loopback addresses only, also by name and without TLS; for that one request.
-//! - The check is made on the resolved address, and that very address is connected to, so a name that changes its
-//!   answer in between (DNS rebinding) gains nothing. Reused connections are checked again.
-//! - **Through a proxy** it is the proxy that resolves names, so the rule can only be applied to literal addresses and
-//!   to `localhost`; the proxy has to enforce the rest. Loopback hosts are never sent through a proxy.
+//! - The resolved address is checked, and the connection goes to that very address, so a name that changes its answer
+//!   in between (DNS rebinding) gains nothing. Reused connections are checked again.
+//! - **Through a proxy**, the proxy resolves names, so the rule can only be applied to literal addresses and to
+//!   `localhost`; the proxy has to enforce the rest. Loopback hosts are never sent through a proxy.
 //!
 //! A client belongs to one tokio runtime: its kept connections are driven by tasks of the runtime that opened them.
 

@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use crate::address::{Class, is_localhost, is_loopback_address};
 
-/// Scheme, host and port: what connections are kept by, and what "the same site" means for credentials.
+/// Scheme, host and port: the key of kept connections, and what "the same site" means for credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Origin {
     pub(crate) tls: bool,

@@ -1,7 +1,7 @@
 //! The body of a request: bytes in memory, or a stream of a known length.
 //!
-//! A stream can be opened again: the first attempt may meet a 401, or a connection that has been closed. It is read on a
-//! thread of its own, a few pieces ahead of the network, so that it takes the same memory whatever its length.
+//! A stream can be opened again, because the first attempt may get a 401 or meet a closed connection. It is read on a
+//! thread of its own, a few pieces ahead of the network, so that memory does not depend on its length.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -29,8 +29,8 @@ pub struct Streamed {
 }
 
 impl Streamed {
-    /// A body of exactly `length` bytes. `open` is called once for each attempt; one that fails, or gives less or more,
-    /// breaks off the request, and the server sees that it is not whole.
+    /// A body of exactly `length` bytes. `open` is called once for each attempt. A stream that fails, or is shorter or
+    /// longer, aborts the request, and the server sees that it is incomplete.
     pub fn new(length: u64, open: Arc<Opener>) -> Self {
         Self { length, open }
     }
@@ -47,7 +47,7 @@ impl fmt::Debug for Streamed {
     }
 }
 
-/// What a connection is given to send.
+/// The body that a connection sends.
 pub(crate) enum Outgoing {
     Whole(Option<Bytes>),
     Pieces { left: u64, pieces: mpsc::Receiver<io::Result<Bytes>> },
@@ -66,7 +66,7 @@ impl Outgoing {
             .name("plimsoll-upload".to_owned())
             .spawn(move || read(&streamed, &sender));
         if let Err(error) = started {
-            // There is room: nothing was sent yet.
+            // There is room, because nothing was sent yet.
             let _ = failed.try_send(Err(error));
         }
         Self::Pieces { left, pieces }

@@ -1,8 +1,8 @@
 //! Connections kept for the next request, by scheme, host and port.
 //!
-//! HTTP/1.1 carries one request at a time, so a connection is either lent to a response or lies here. A response that was
-//! dropped with a short rest of its body (the explanation of a 401) lies here too, and the rest is read when the
-//! connection is wanted again: a new TLS hand-shake costs more than a few KiB.
+//! HTTP/1.1 carries one request at a time, so a connection is either lent to a response or kept here. The connection of
+//! a response that was dropped with a short rest of its body (the explanation of a 401) is kept too, and the rest is
+//! read when the connection is needed again: a new TLS hand-shake costs more than a few KiB.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ use crate::outgoing::Outgoing;
 const PER_HOST: usize = 8;
 /// Kept in all.
 const IN_ALL: usize = 32;
-/// Registries close idle connections after a minute or more; ours go before.
+/// Registries close idle connections after a minute or more; we drop ours earlier.
 const LONGEST: Duration = Duration::from_secs(50);
 /// A rest of a body that is longer than this is not worth reading.
 pub(crate) const REST: u64 = 64 * 1024;
@@ -62,7 +62,7 @@ impl Pool {
         None
     }
 
-    /// Keeps a connection, with the rest of the last body if that was not read to its end.
+    /// Keeps a connection, with the rest of the last body if it was not read to its end.
     pub(crate) fn put(&self, origin: &Origin, connection: Connection, rest: Option<Incoming>) {
         if connection.sender.is_closed() {
             return;

@@ -1,9 +1,9 @@
-//! Whether and where a redirect is followed, and what goes along.
+//! Whether and where a redirect is followed, and which headers go along.
 //!
-//! Only GET and HEAD are followed. `Location` is foreign: it gets the rules of [`crate::Request::given_by`], never leads
-//! from https to plain http, and to another origin (scheme, host, port) only the headers in [`HARMLESS`] go along.
-//! oras-go sent `Authorization` to wherever a redirect led (GHSA-vh4v-2xq2-g5cg); a list of what is kept cannot forget
-//! the next header that carries a token.
+//! Only GET and HEAD are followed. `Location` is foreign: it gets the rules of [`crate::Request::given_by`], never
+//! leads from https to plain http, and to another origin (scheme, host, port) only the headers in [`HARMLESS`] go
+//! along. oras-go sent `Authorization` wherever a redirect led (GHSA-vh4v-2xq2-g5cg); an allow-list cannot overlook the
+//! next header that carries a token.
 
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
@@ -44,7 +44,7 @@ pub(crate) fn next(
     };
     let mut url = request.url.join(location).map_err(|_| fault("its Location is not a URL"))?;
     url.set_fragment(None);
-    // Credentials in a foreign URL are nobody's that we know. Both calls fail only for URLs that cannot have any.
+    // Credentials in a foreign URL are not ours. Both calls fail only for URLs that cannot have any.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     let to = Origin::from_url(&url).ok_or_else(|| fault("its Location is neither http:// nor https://"))?;

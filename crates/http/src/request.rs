@@ -15,7 +15,7 @@ use crate::outgoing::Streamed;
 pub struct Request {
     /// The method. GET, HEAD, PUT, DELETE and OPTIONS are idempotent and may be sent again; the others are not.
     pub method: Method,
-    /// Where to. User name and password in it are ignored, a fragment is not sent.
+    /// The URL. User name and password in it are ignored, a fragment is not sent.
     pub url: Url,
     /// Headers beside those that the client sets (`Host`, `Content-Length`, and `User-Agent` and
     /// `Accept-Encoding: identity` unless given).
@@ -106,16 +106,16 @@ impl Request {
         self
     }
 
-    /// Sends this request again at most so often, in place of [`crate::Settings::retries`].
+    /// Repeats this request at most `retries` times, in place of [`crate::Settings::retries`].
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = Some(retries);
         self
     }
 
-    /// Says that this call is for a cloud's metadata service: it may go to a link-local or metadata address, also by name
-    /// and without TLS; it goes to no other address but loopback, and never through a proxy. A host that a response
-    /// named is not made one by this, and a redirect does not inherit it.
+    /// Marks this call as one to a cloud's metadata service. It may go to a link-local or metadata address, also by
+    /// name and without TLS, to no other address but loopback, and never through a proxy. It has no effect on a host
+    /// that a response named, and a redirect does not inherit it.
     #[must_use]
     pub fn to_metadata_service(mut self) -> Self {
         self.metadata_service = true;

@@ -1,5 +1,5 @@
-//! Names to addresses, behind a trait: the address rules are about what a name resolves to, so a test must be able to
-//! say it.
+//! Names to addresses, behind a trait: the address rules depend on what a name resolves to, so tests must be able to
+//! choose that.
 
 use std::future::Future;
 use std::io;
@@ -12,7 +12,7 @@ pub type Resolving<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + 
 /// Resolves host names. It is not asked about literal addresses, nor about `localhost` and names below it, which are
 /// always this machine (RFC 6761).
 pub trait Resolve: Send + Sync {
-    /// The addresses of a name, in the order of preference.
+    /// The addresses of a name, in order of preference.
     fn resolve<'a>(&'a self, host: &'a str) -> Resolving<'a>;
 }
 

@@ -1,8 +1,8 @@
 //! When a request is sent again, and after how long.
 //!
-//! Only what is idempotent is repeated once it may have reached the server (RFC 9110, 9.2.2); a connection that was
+//! Only idempotent requests are repeated once they may have reached the server (RFC 9110, 9.2.2); a connection that was
 //! never made may be tried again for any method. Waits double from a quarter of a second, are spread so that many
-//! clients do not come back in step, and give way to `Retry-After` (RFC 9110, 10.2.3).
+//! clients do not come back in step, and yield to `Retry-After` (RFC 9110, 10.2.3).
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;
@@ -15,17 +15,17 @@ use crate::error::{Error, Phase};
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(8);
 
-/// The longest `Retry-After` that is waited for. A server that asks for more is better left to the caller: exit code 6
-/// says "try again later", and a command that hangs without a word says nothing.
+/// The longest `Retry-After` that is obeyed. A longer wait is better left to the caller: exit code 6 says "try again
+/// later", and a command that hangs silently says nothing.
 pub(crate) const LONGEST_ASKED: Duration = Duration::from_mins(1);
 
-/// Whether a status is no answer but trouble that may pass.
+/// Whether a status is a temporary failure rather than an answer.
 pub(crate) fn is_trouble(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS
         || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
 }
 
-/// Whether a status is worth asking again at once. The others of [`is_trouble`] fail without.
+/// Whether a status is worth a retry. Other statuses of [`is_trouble`] fail at once.
 pub(crate) fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504)
 }
@@ -46,15 +46,15 @@ pub(crate) fn may_repeat(error: &Error, method: &Method) -> bool {
 pub(crate) fn back_off(failed: u32) -> Duration {
     let whole =
         FIRST.saturating_mul(1_u32.checked_shl(failed.saturating_sub(1)).unwrap_or(u32::MAX)).min(LONGEST);
-    // The keys of a new `RandomState` are random, which is all that spreading needs.
+    // The keys of a new `RandomState` are random, which is enough to spread the waits.
     let random = RandomState::new().build_hasher().finish();
     let half = whole / 2;
     let spread = u64::try_from(half.as_micros()).unwrap_or(u64::MAX);
     half + Duration::from_micros(random % spread.max(1))
 }
 
-/// What `Retry-After` asks for: seconds, or a date, which is taken relative to the response's own `Date`. That way no
-/// clock of ours comes into it.
+/// What `Retry-After` asks for: seconds, or a date, which is taken relative to the response's own `Date`, so that our
+/// clock does not matter.
 pub(crate) fn asked(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {

@@ -1,4 +1,4 @@
-//! From a request to the host and way it takes, or to the reason why it is not sent at all.
+//! From a request to its host and route, or to the reason why it is not sent.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) struct Route {
     pub(crate) target: String,
 }
 
-/// Applies every rule that needs no connection. `reached` tells the class of the address at which a host was reached
+/// Applies every rule that needs no connection. `reached` returns the class of the address at which a host was reached
 /// earlier.
 pub(crate) fn route(
     request: &Request,
@@ -46,7 +46,7 @@ pub(crate) fn route(
     {
         return Err(Error::Downgrade { call: call(), given_by: shown(giver) });
     }
-    // Only the caller can ask for it; what a response named is never one.
+    // Only the caller can ask for it; a host that a response named is never one.
     let metadata_service = request.metadata_service && request.given_by.is_none();
     let is_loopback = origin.host.is_loopback();
     let may_be_plain = is_loopback || metadata_service;
@@ -57,7 +57,7 @@ pub(crate) fn route(
         (None, _) if metadata_service => AddressRule::MetadataService,
         (None, Name::Address(_)) => AddressRule::Literal,
         (None, Name::Domain(_)) => AddressRule::Named,
-        // Named by somebody else, and by the user as well.
+        // Named by somebody else, but also by the user.
         (Some(_), Name::Domain(_)) if lists(&allowed.hosts, &origin) => AddressRule::Named,
         (Some(giver), _) => {
             let known = Origin::from_url(giver).and_then(|o| o.host.class().or_else(|| reached(&o)));

@@ -1,11 +1,11 @@
-//! What a client is built from. Flags, environment and configuration files are merged by the caller.
+//! The settings of a client. The caller merges flags, environment and configuration files.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::proxy::Proxy;
 
-/// The client's settings. [`Default`] is what the command line uses when nothing is said.
+/// The client's settings. [`Default`] is what the command line uses without flags.
 #[derive(Clone)]
 pub struct Settings {
     /// The whole of one call: all attempts, the waits between them, redirects, and reading the body. 30 minutes by
@@ -20,15 +20,15 @@ pub struct Settings {
     pub least_rate: u64,
     /// Sent as `User-Agent` unless the request has one.
     pub user_agent: String,
-    /// Hosts, as `host` or `host:port`, that the user allowed to be talked to without TLS (`--insecure-registry`).
-    /// Loopback is always allowed.
+    /// Hosts, as `host` or `host:port`, for which the user allowed plain HTTP (`--insecure-registry`). Loopback is
+    /// always allowed.
     pub plain_http: Vec<String>,
     /// Further certificate authorities as PEM, beside those of the system (`--ca-file`).
     pub extra_roots: Vec<Vec<u8>>,
-    /// What holds for single hosts only: authorities, client certificates.
+    /// Settings for single hosts: authorities, client certificates.
     pub hosts: Vec<HostTls>,
-    /// Hosts (`host`, `host:port`) and networks (`10.1.0.0/16`) that others than the user may name although they are not
-    /// public (`--allow-private`). Link-local, metadata, multicast and unspecified addresses stay out of reach.
+    /// Hosts (`host`, `host:port`) and networks (`10.1.0.0/16`) that responses may name although they are not public
+    /// (`--allow-private`). Link-local, metadata, multicast and unspecified addresses stay out of reach.
     pub allow_private: Vec<String>,
     /// How often a failed idempotent request is sent again. 3 by default.
     pub retries: u32,
@@ -76,7 +76,7 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// What TLS with one host needs beside [`Settings::extra_roots`]. It holds for connections to that host and no other: a
+/// What TLS with one host needs beside [`Settings::extra_roots`]. It applies to connections to that host only: a
 /// redirect to another host does not take the client certificate along.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct HostTls {
@@ -85,9 +85,9 @@ pub struct HostTls {
     pub host: String,
     /// Further certificate authorities as PEM, trusted for this host only.
     pub roots: Vec<Vec<u8>>,
-    /// The certificate that this host may ask for.
+    /// The client certificate for this host.
     pub client: Option<ClientCertificate>,
-    /// Take any certificate. Whoever is on the way can then read and change what is said, credentials included.
+    /// Accept any certificate. Anybody on the network path can then read and change the traffic, credentials included.
     pub dangerous_any_certificate: bool,
 }
 
@@ -102,7 +102,7 @@ impl fmt::Debug for HostTls {
     }
 }
 
-/// A certificate that says who we are, with its private key. Its `Debug` output says where it came from only.
+/// A certificate that identifies us, with its private key. Its `Debug` output says only where it came from.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
     /// Where it was found, for messages.

@@ -8,7 +8,7 @@ use plimsoll_core::{Cancel, Stopped};
 
 use crate::error::{Call, Error};
 
-/// What `work` comes to, or [`Error::Stopped`] as soon as `cancel` is pulled. Work has timers for the deadline.
+/// The result of `work`, or [`Error::Stopped`] as soon as `cancel` is cancelled. `work` has timers for the deadline.
 pub(crate) async fn unless_stopped<T>(
     cancel: &Cancel,
     call: impl Fn() -> Call,

@@ -32,7 +32,7 @@ struct Net(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    /// For each name its answers, one a question; the last one stays.
+    /// For each name its answers, one per question; the last one is repeated.
     names: Mutex<HashMap<String, Vec<Vec<IpAddr>>>>,
     servers: Mutex<HashMap<SocketAddr, Server>>,
     dialled: Mutex<Vec<SocketAddr>>,
@@ -123,7 +123,7 @@ impl Peer {
         Some(head)
     }
 
-    /// What the client no longer wants to read is none of the server's business.
+    /// It is no failure when the client no longer reads.
     async fn send(&mut self, text: &str) {
         let _ = self.stream.write_all(text.as_bytes()).await;
     }

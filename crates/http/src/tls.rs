@@ -1,4 +1,4 @@
-//! TLS: whom we trust, and what a failed hand-shake means.
+//! TLS: which certificates are trusted, and what a failed hand-shake means.
 //!
 //! The configuration is made on the first https call, because loading some 140 certificate authorities costs more than a
 //! whole verification against a loopback registry. The provider is passed explicitly: no process-wide default that
@@ -67,8 +67,8 @@ impl Tls {
         Ok(Self { extra, hosts, configs: Mutex::default(), system: Mutex::default() })
     }
 
-    /// Speaks TLS on a connection, as a client of `host`. What was set for single hosts counts when `origin` says that
-    /// the other side is one; a proxy is not.
+    /// Speaks TLS on a connection, as a client of `host`. Settings for single hosts apply if `origin` names one; for a
+    /// proxy it is `None`.
     pub(crate) async fn connect(
         &self,
         call: &Call,
@@ -126,7 +126,7 @@ impl Tls {
         }
         let mut roots = RootCertStore::empty();
         let system = rustls_native_certs::load_native_certs();
-        // Some systems carry certificates that webpki cannot read; they are nobody we could trust anyway.
+        // Some systems have certificates that webpki cannot read; they could not be used anyway.
         let (added, ignored) = roots.add_parsable_certificates(system.certs);
         for error in &system.errors {
             tracing::warn!(%error, "a certificate authority of the system could not be read");
@@ -156,7 +156,7 @@ fn authority(host: &str) -> Option<String> {
     only_a_host.then(|| Origin::from_url(&url)).flatten().map(|origin| origin.authority())
 }
 
-/// The certificates in a PEM text, each fit to be trusted.
+/// The certificates in a PEM text, each usable as a trust anchor.
 fn authorities(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let mut store = RootCertStore::empty();
     let mut found = Vec::new();
@@ -212,7 +212,7 @@ fn configuration(roots: RootCertStore, host: &HostTlsConfig) -> Result<ClientCon
     Ok(config)
 }
 
-/// Takes whatever certificate the host shows; only that it has the key for it is checked.
+/// Accepts any certificate. It is only checked that the host has the key.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 
@@ -289,7 +289,7 @@ fn is_client_refusal(error: &rustls::Error) -> bool {
     )
 }
 
-/// A hand-shake that failed: a refusal by either side is final, a connection that broke is passing trouble.
+/// A failed hand-shake: a refusal by either side is final, a broken connection is temporary.
 fn failure(call: &Call, authority: &str, error: &io::Error) -> Error {
     let (call, host) = (call.clone(), authority.to_owned());
     let Some(tls) = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) else {
@@ -297,7 +297,7 @@ fn failure(call: &Call, authority: &str, error: &io::Error) -> Error {
     };
     let fault = match tls {
         rustls::Error::InvalidCertificate(fault) => match fault {
-            // A bad signature is what another authority of the same name looks like: one that was renewed, or forged.
+            // Another authority of the same name, renewed or forged, shows up as a bad signature.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFault::UnknownIssuer,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 TlsFault::WrongName

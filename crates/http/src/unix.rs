@@ -20,7 +20,7 @@ use tokio::time::timeout;
 /// The wait for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// A socket, and how long to wait for what answers on it.
+/// A socket, and how long to wait for answers.
 #[derive(Debug, Clone)]
 pub struct Socket {
     /// Where it is.
@@ -53,7 +53,7 @@ impl Socket {
         let (mut sender, connection) =
             http1::Builder::new().handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
         let driver = tokio::spawn(async move {
-            // What breaks the connection is seen by whoever reads the body.
+            // The reader of the body sees what broke the connection.
             let _ = connection.await;
         });
         let request = http::Request::builder()

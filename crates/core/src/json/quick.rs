@@ -1,20 +1,22 @@
 //! The quick way to say that a document is strict JSON.
 //!
-//! One walk over the bytes, without allocating for anything but member names. It says yes only to what the walk with
-//! serde would accept, and leaves to that walk whatever is unusual as well as all that is wrong: escaped member names,
-//! surrogates, exponents, very long numbers. So it never refuses anything, and there is one place that words errors.
-//! Three walks over an SBOM of thousands of components are what matching it costs; this is the first of them.
+//! One walk over the bytes that allocates only for member names. It says yes only to documents that the walk with serde
+//! would accept. Anything invalid or unusual (escaped member names, surrogates, exponents, very long numbers) is left
+//! to that walk. So this one never refuses anything, and errors are worded in one place. Matching an SBOM of thousands
+//! of components costs three walks over it; this is the first.
 
 use super::DEPTH;
 
-/// Objects with more members than this are sorted to find names that stand twice, others compared each with each.
+/// Objects with more members than this are sorted to find duplicate names; in smaller ones each name is compared with
+/// each.
 const FEW: usize = 16;
 
-/// Digits of a number that is surely finite as a 64-bit float when it has no exponent: those have 309.
+/// A number without exponent and with at most so many digits is certainly finite as a 64-bit float; the largest has
+/// 309.
 const DIGITS: usize = 300;
 
-/// Whether `bytes` are surely one JSON document in UTF-8, no deeper than [`DEPTH`], without names that stand twice.
-/// False says nothing.
+/// Whether `bytes` are certainly one JSON document in UTF-8, no deeper than [`DEPTH`], without duplicate names. `false`
+/// means nothing.
 pub(super) fn is_strict(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let mut walk = Walk { rest: text.as_bytes(), names: Vec::new() };
@@ -32,7 +34,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// None for everything that is not surely right.
+    /// `None` for everything that is not certainly valid.
     fn value(&mut self, depth: usize) -> Option<()> {
         match self.next()? {
             b'"' => self.string().map(|_| ()),
@@ -190,7 +192,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// How many bytes at the beginning stand for themselves in a string, eight at a time.
+/// How many bytes at the beginning need no unescaping in a string, looking at eight at a time.
 fn plain(bytes: &[u8]) -> usize {
     const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGH: u64 = LOW << 7;

@@ -1,4 +1,4 @@
-//! One file on its way from a reader to those that want it: read once, as far as the neediest of them needs.
+//! One file on its way from a reader to its purposes: read once, as far as the most demanding purpose needs.
 
 use super::{Attributes, FileFacts, Need, Outcome, Purpose, Select, Stream};
 
@@ -31,7 +31,7 @@ struct Streamed {
 }
 
 impl<'a> Extraction<'a> {
-    /// Begins with a file of which nothing was read yet. No purpose gets more than `limit` bytes at once. `buffer` is
+    /// Starts a file of which nothing was read yet. No purpose gets more than `limit` bytes at once. `buffer` is
     /// scratch space that the next file can use again.
     pub fn new(
         select: &'a dyn Select,
@@ -46,7 +46,7 @@ impl<'a> Extraction<'a> {
         for purpose in purposes {
             match select.need(*purpose) {
                 Need::Head { bytes } => buffered = buffered.max(bytes.min(limit)),
-                // One byte more than there may be shows that a file grew beyond it while it was read.
+                // One byte more than allowed shows that a file grew while it was read.
                 Need::Whole { limit: own } if attributes.size <= own.min(limit) => {
                     buffered = buffered.max(own.min(limit).saturating_add(1));
                 }
@@ -60,7 +60,7 @@ impl<'a> Extraction<'a> {
         Self { select, attributes, purposes, streams, buffered, limit, taken: 0, buffer }
     }
 
-    /// How many more bytes from where it stands can matter.
+    /// How many more bytes from here can matter.
     pub fn needed(&self) -> u64 {
         let until = if self.streams.iter().any(|streamed| streamed.open) {
             self.buffered.max(self.attributes.size)
@@ -199,7 +199,7 @@ mod tests {
         };
         assert_eq!(needed(&[Purpose(0)]), 0);
         assert_eq!(needed(&[Purpose(0), Purpose(1)]), 4);
-        // Too long to be read whole, so nothing of it is.
+        // It is too long to be read whole, so nothing is read.
         assert_eq!(needed(&[Purpose(2)]), 0);
         assert_eq!(needed(&[Purpose(1), Purpose(3)]), 100);
         assert_eq!(shown(&read(&[Purpose(3)], 9, &[b"a", b"\0", b"b", b"c"])), ["[2]"]);

@@ -8,7 +8,7 @@ use crate::{Classify, Kind};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The bytes are no text that a reader sees as the machine does: not UTF-8, control or bidirectional characters.
+    /// A person would read the bytes differently from the machine: not UTF-8, control or bidirectional characters.
     #[error("{origin}: line {line}: {reason}")]
     Text {
         /// File name or other name of the document.
@@ -18,7 +18,7 @@ pub enum Error {
         /// What is there.
         reason: TextFault,
     },
-    /// Not YAML, over the budget for aliases, depth or nodes, a key twice, or a value of the wrong type.
+    /// Not YAML, over the budget for aliases, depth or nodes, a duplicate key, or a value of the wrong type.
     #[error("{origin}{at}: {reason}", at = At { path, line: *line })]
     Syntax {
         /// File name or other name of the document.
@@ -39,14 +39,14 @@ pub enum Error {
         path: String,
         /// Line, from 1, where known.
         line: Option<u64>,
-        /// The known name that is closest, where one is close.
+        /// The closest known name, if one is close.
         nearest: Option<&'static str>,
-        /// Every name that may stand there.
+        /// Every name that is allowed there.
         expected: Vec<&'static str>,
     },
 }
 
-/// What makes bytes unfit to be read by people and machines alike.
+/// Why people and machines would read the bytes differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TextFault {
@@ -54,7 +54,7 @@ pub enum TextFault {
     NotUtf8,
     /// A control, bidirectional or invisible character.
     Character(char),
-    /// A line that starts with `...`. The parser ignores what follows it, and a reader does not.
+    /// A line that starts with `...`. The parser ignores what follows it; a person does not.
     DocumentEnd,
 }
 

@@ -15,7 +15,7 @@ fn through_proxy() -> Settings {
     Settings { proxy: Proxy::from_env(lookup).unwrap(), ..settings() }
 }
 
-/// A proxy that writes down what it is asked, and answers always the same.
+/// A proxy that records its requests and always answers the same.
 fn proxy(answer: &'static str) -> (Net, Arc<Mutex<Vec<String>>>) {
     let heads = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&heads);
@@ -40,7 +40,7 @@ async fn plain_requests_are_handed_to_the_proxy_in_absolute_form() {
     assert!(head.starts_with("get http://r.example:81/a?b=c http/1.1\r\n"), "{head}");
     assert!(head.contains("\r\nhost: r.example:81\r\n"), "{head}");
     assert!(head.contains("\r\nproxy-authorization: basic "), "{head}");
-    // The proxy resolves the host, not we.
+    // The proxy resolves the host; we do not.
     assert_eq!(net.asked(), ["proxy.example"]);
 }
 

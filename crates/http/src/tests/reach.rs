@@ -1,5 +1,6 @@
 //! Requests that somebody else chose must not reach networks that they cannot reach themselves (SSRF). Guards that
-//! looked at the URL only were passed by a DNS name; here the resolved address decides, and it is the one connected to.
+//! looked only at the URL were passed with a DNS name. Here the resolved address decides, and the connection goes to
+//! it.
 
 use super::{Net, OK, get, settings, url};
 use crate::{Class, Client, Error, Proxy, Request, Settings};
@@ -95,7 +96,7 @@ async fn a_host_may_name_its_own_kind() {
         .answering("127.0.0.1:5000", OK)
         .answering("127.0.0.1:5001", OK);
     let client = net.client(settings());
-    // Not before it is known where the giver is.
+    // Not before the giver's address is known.
     assert_eq!(
         refused(&given(&client, "http://s.example/", "http://r.example/").await.unwrap_err()),
         Class::Private
@@ -104,7 +105,7 @@ async fn a_host_may_name_its_own_kind() {
     given(&client, "http://s.example/", "http://r.example/").await.unwrap();
     given(&client, "http://10.0.0.6/", "http://r.example/").await.unwrap();
     given(&client, "http://127.0.0.1:5001/", "http://localhost:5000/").await.unwrap();
-    // But not another kind.
+    // But not another class.
     let error = given(&client, "http://127.0.0.1:5000/", "http://r.example/").await.unwrap_err();
     assert_eq!(refused(&error), Class::Loopback);
     let error = given(&client, "http://s.example/", "http://127.0.0.1:5000/").await.unwrap_err();
@@ -147,12 +148,12 @@ async fn a_metadata_service_is_reached_by_the_call_that_names_it_and_by_no_other
         client.send(near(to)).await.unwrap();
     }
     let dialled = net.dialled().len();
-    // Its token is for the neighbour: it goes nowhere else, with TLS or without.
+    // Its token is for the metadata service: it goes nowhere else, with TLS or without.
     for to in ["http://r.example/", "https://r.example/", "http://93.184.215.14/", "http://10.0.0.7/"] {
         let error = client.send(near(to)).await.unwrap_err();
         assert!(matches!(error, Error::AddressRefused { .. }), "{to}: {error}");
     }
-    // What a response names is no metadata service, whatever the caller says.
+    // A host that a response names is not a metadata service, whatever the caller says.
     let by = url("http://127.0.0.1:5000/");
     for to in ["http://169.254.169.254/", "http://metadata.example/"] {
         assert!(client.send(near(to).given_by(&by)).await.is_err(), "{to}");

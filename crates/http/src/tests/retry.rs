@@ -1,4 +1,4 @@
-//! Trouble that passes is waited out within bounds; what may not be repeated is not.
+//! Temporary failures are retried within bounds; requests that must not be repeated are not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -61,7 +61,7 @@ async fn a_retry_after_of_years_is_not_waited_for() {
     let error = get(&net.client(settings()), URL).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "GET http://93.184.215.14/v2/: got 429 Too Many Requests, and asks to be left alone for 1000000000 s: rate limit"
+        "GET http://93.184.215.14/v2/: got 429 Too Many Requests, and asks to wait 1000000000 s: rate limit"
     );
     assert_eq!((error.kind(), requests.load(Ordering::Relaxed)), (Kind::Transient, 1));
     assert_eq!(began.elapsed(), Duration::ZERO);

@@ -1,4 +1,4 @@
-//! Peers that are slow, on purpose or not: each limit ends the call that it is for, and no other.
+//! Peers that are slow, on purpose or not: each limit ends its own call and no other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -80,7 +80,7 @@ async fn a_body_that_stops() {
     let began = Instant::now();
     assert_eq!(phase(&response.body.bytes(100).await.unwrap_err()), Phase::Body);
     assert_eq!(began.elapsed(), Duration::from_secs(30));
-    // What failed does not look complete when it is asked again.
+    // A failed body does not look complete when it is read again.
     assert!(response.body.chunk().await.is_err());
 }
 
@@ -224,7 +224,7 @@ async fn the_askers_deadline_is_told_from_the_clients_own() {
     };
     assert_eq!(reason(&error), Stopped::DeadlinePassed);
 
-    // Work that must be done later than the client waits for is not let off its limits.
+    // A deadline later than the client's limits does not lift them.
     let deadline = std::time::Instant::now() + Duration::from_hours(24);
     let settings = Settings { timeout: Duration::from_secs(2), retries: 0, ..settings() };
     let client = dripping().client(settings).under(&Cancel::never().until(deadline));

@@ -7,7 +7,7 @@
 //! - [`TrustedRoot`]: the authorities and logs that certificates are verified against; [`Identity`] says whose count.
 //! - [`Bundle`]: the [Sigstore bundle], versions 0.1 to 0.3, parsed strictly. Nothing in it is trusted yet.
 //! - [`Statement`]: the [in-toto statement] that a bundle's DSSE envelope carries.
-//! - [`verify`](fn@verify) and [`verify_message`]: the way from the one to the other, step by step.
+//! - [`verify`](fn@verify), [`verify_one_of`] and [`verify_message`]: the way from the one to the other, step by step.
 //! - [`statement_by_key`]: the same with nothing but public keys. [`verify_detached`]: with a signature that is no bundle.
 //! - [`legacy`]: cosign's older signatures and attestations, by way of a bundle.
 //! - [`PredicateType`]: kinds of statements by their short names; [`check_predicate`]: whether one fits its kind.
@@ -67,5 +67,5 @@ pub use predicate::{PredicateType, check_predicate};
 pub use statement::{COSIGN_SIGN_V1, Statement, Subject, WAIVER_V1};
 pub use step::{Observation, Step};
 pub use trust::{TrustedRoot, Window};
-pub use verification::{verify, verify_message};
+pub use verification::{verify, verify_message, verify_one_of};
 pub use verified::{NotChecked, Signer, Verified};

@@ -81,6 +81,24 @@ pub fn verify(
     }
 }
 
+/// As [`verify`], for an artifact that is known by several digests, such as a file by its SHA-256 and its SHA-512: the statement
+/// has to be about one of them. Which one comes along; where it is about several, the first in the order of `digests`.
+pub fn verify_one_of(
+    bundle: &Bundle,
+    digests: &[Digest],
+    check: &Check<'_>,
+) -> Result<(Verified<Statement>, Digest), Error> {
+    let mut first = None;
+    for digest in digests {
+        match verify(bundle, Some(digest), check) {
+            Ok(statement) => return Ok((statement, *digest)),
+            Err(error) if error.failed_step() == Some(Step::Artifact) => first = first.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(first.unwrap_or(Error::StatementDigest))
+}
+
 /// Verifies that somebody trusted signed `artifact` itself: the same steps as [`verify`], of which 2 asks for a message
 /// signature, 10 verifies it over the artifact's bytes or digest, 12 falls away, and 13 holds by that.
 pub fn verify_message(

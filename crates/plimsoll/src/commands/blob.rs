@@ -7,9 +7,7 @@ use std::path::Path;
 use plimsoll_core::{Digest, Kind, Limits};
 use plimsoll_keys::FileDigests;
 use plimsoll_signing::Content;
-use plimsoll_verify::{
-    Artifact, Bundle, Check, Error, Statement, Step, Verified, verify, verify_detached, verify_message,
-};
+use plimsoll_verify::{Artifact, Bundle, Error, Step, verify_detached, verify_message, verify_one_of};
 
 use crate::args::blob::{AttestBlob, SignBlob, VerifyBlob, VerifyBlobAttestation};
 use crate::args::verify::Format;
@@ -142,7 +140,7 @@ pub(super) fn verify_attestation(
     let predicate_form = predicate::Form::new(arguments.schema.as_deref(), limits)?;
     let bundle = bundle(&arguments.bundle, limits)?;
     let entry = Entry { digest: digests.first().copied(), ..Entry::new(&name) };
-    let entry = match about_one(&bundle, &digests, &trust.check()) {
+    let entry = match verify_one_of(&bundle, &digests, &trust.check()) {
         Ok((statement, digest)) => {
             let said = &statement.value().predicate_type;
             let fits = predicate_form.check(said, &statement.value().predicate, limits);
@@ -168,23 +166,6 @@ pub(super) fn verify_attestation(
 
 /// A file's signature has at most twice the bytes of an RSA key's of 8,192 bits in base64.
 const SIGNATURE_BYTES: u64 = 4096;
-
-/// The statement, verified to be about one of `digests`: the same file under several algorithms.
-pub(super) fn about_one(
-    bundle: &Bundle,
-    digests: &[Digest],
-    check: &Check<'_>,
-) -> Result<(Verified<Statement>, Digest), Error> {
-    let mut first = None;
-    for digest in digests {
-        match verify(bundle, Some(digest), check) {
-            Ok(statement) => return Ok((statement, *digest)),
-            Err(error) if error.failed_step() == Some(Step::Artifact) => first = first.or(Some(error)),
-            Err(error) => return Err(error),
-        }
-    }
-    Err(first.unwrap_or(Error::StatementDigest))
-}
 
 /// A refusal is a result; that the file could not be read, or nobody is trusted, is none.
 fn refused(entry: Entry, error: Error) -> Result<Entry, Failure> {

@@ -3,12 +3,11 @@
 use plimsoll_core::{Classify as _, Digest, Kind, Limits, Platform};
 use plimsoll_gather::{Access, Attached, AttachmentQuery, Extent, Proof, attached};
 use plimsoll_verify::provenance::{Aspect, ExaminedProvenance, Expected, Form, Publisher, bundles, examine};
-use plimsoll_verify::{Bundle, Error, Pattern, Signer, Statement, Subject, Text, Verified};
+use plimsoll_verify::{Bundle, Error, Pattern, Signer, Statement, Subject, Text, Verified, verify_one_of};
 
 use super::Thing;
 use crate::args::provenance::{Format, Verify};
 use crate::args::trust_flags::Trust;
-use crate::commands::blob::about_one;
 use crate::commands::place::{self, Meant, Place};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
@@ -234,7 +233,7 @@ impl Request<'_> {
             }
             _ => {}
         }
-        let (statement, digest) = match about_one(bundle, digests, &self.trust.check()) {
+        let (statement, digest) = match verify_one_of(bundle, digests, &self.trust.check()) {
             Ok(found) => found,
             Err(error) if matches!(error.kind(), Kind::Denied | Kind::Failed) => {
                 judging.refuse(&error);

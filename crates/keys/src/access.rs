@@ -27,9 +27,13 @@ pub struct KeyAccess {
 }
 
 impl KeyAccess {
-    /// With the environment of this process, and the identities that clouds give this machine.
-    pub fn of_process(http: Settings, cloud: Cloud) -> Self {
-        Self { http, cloud, variable: Arc::new(|name| std::env::var_os(name)) }
+    /// By environment variables, and with the identities that clouds give this machine.
+    pub fn from_env(
+        http: Settings,
+        cloud: Cloud,
+        variable: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
+    ) -> Self {
+        Self { http, cloud, variable: Arc::new(variable) }
     }
 
     /// With environment variables from elsewhere, by which the clouds' identities are found too.

@@ -21,6 +21,7 @@ use crate::config::Stop;
 use crate::failure::Exit;
 use crate::output::Console;
 use crate::settings::Context;
+use crate::settings::console::ConsoleSettings;
 
 fn main() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
@@ -28,11 +29,11 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(Stop::Clap(error)) => return failure::usage(&error),
         Err(Stop::Failure(failure)) => {
-            Console::plain().report(&failure);
+            Console::new(ConsoleSettings::without_arguments()).report(&failure);
             return Exit::Kind(failure.kind()).into();
         }
     };
-    let console = Console::new(&parsed.arguments.global);
+    let console = Console::new(ConsoleSettings::resolve(&parsed.arguments.global));
     console.start_log();
     let exit = failure::guarded(|| {
         let run = || {

@@ -7,31 +7,21 @@ use std::path::Path;
 use plimsoll_core::{Kind, text};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::args::Global;
-use crate::args::shared::Color;
 use crate::failure::Failure;
+use crate::settings::console::{Colors, ConsoleSettings};
 
 /// What the user sees, and how much of it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Console {
-    quiet: bool,
-    verbose: u8,
-    color: Color,
-}
+pub(crate) struct Console(ConsoleSettings);
 
 impl Console {
-    pub(crate) fn new(global: &Global) -> Self {
-        Self { quiet: global.quiet, verbose: global.verbose, color: global.color }
-    }
-
-    /// Before the arguments are known.
-    pub(crate) fn plain() -> Self {
-        Self { quiet: false, verbose: 0, color: Color::Auto }
+    pub(crate) fn new(settings: ConsoleSettings) -> Self {
+        Self(settings)
     }
 
     /// Sends the libraries' log to standard error, as loud as `-q` and `-v` ask for.
     pub(crate) fn start_log(self) {
-        let level = match (self.quiet, self.verbose) {
+        let level = match (self.0.quiet, self.0.verbose) {
             (true, _) => LevelFilter::ERROR,
             (false, 0) => LevelFilter::WARN,
             (false, 1) => LevelFilter::INFO,
@@ -47,12 +37,12 @@ impl Console {
 
     /// Whether a progress bar may be drawn: only for somebody who is looking.
     pub(crate) fn shows_progress(self) -> bool {
-        !self.quiet && self.color != Color::Never && io::stderr().is_terminal()
+        self.0.progress && io::stderr().is_terminal()
     }
 
     /// Whether more was asked for than the result.
     pub(crate) fn is_verbose(self) -> bool {
-        self.verbose > 0
+        self.0.verbose > 0
     }
 
     /// Whether standard output gets colours, when it is where the result goes.
@@ -62,14 +52,14 @@ impl Console {
 
     /// Says something that is not the result, unless `-q`.
     pub(crate) fn say(self, message: impl Display) {
-        if !self.quiet {
+        if !self.0.quiet {
             say_always(&harmless(&message.to_string()));
         }
     }
 
     /// Says that something deserves attention, unless `-q`.
     pub(crate) fn warn(self, message: impl Display) {
-        if !self.quiet {
+        if !self.0.quiet {
             let label = self.painted("warning", "33");
             say_always(&format!("{label}: {}", harmless(&message.to_string())));
         }
@@ -90,10 +80,10 @@ impl Console {
     }
 
     fn colors_on(self, stream: &impl io::IsTerminal) -> bool {
-        match self.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        match self.0.colors {
+            Colors::Always => true,
+            Colors::Never => false,
+            Colors::OnTerminals => stream.is_terminal(),
         }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod evidence;
 pub(crate) mod findings;
 pub(crate) mod inventory;
+pub(crate) mod key;
 pub(crate) mod policy_lint;
 pub(crate) mod provenance;
 pub(crate) mod sarif;

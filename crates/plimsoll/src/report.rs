@@ -9,6 +9,7 @@ pub(crate) mod config;
 pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod evidence;
+pub(crate) mod key;
 pub(crate) mod policy_lint;
 pub(crate) mod provenance;
 pub(crate) mod scan;

@@ -1,37 +1,40 @@
 //! `plimsoll attest`, and how statements are made of predicates.
 
-use plimsoll_core::{Digest, Kind, Limits, clock, json, text};
+use std::path::Path;
+
+use plimsoll_core::{Digest, Kind, Limits, Timestamp, json, text};
 use plimsoll_gather::Subject as Named;
 use plimsoll_signing::Content;
 use plimsoll_verify::{PredicateType, Statement, Subject};
 use serde_json::{Value, json};
 
-use crate::args::attest::{Attest, Said, Upload};
-use crate::commands::place::{self, Place};
+use crate::commands::place::Place;
 use crate::commands::predicate::Form;
+use crate::commands::signer::Signing;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
-use crate::settings::{self, Signing};
+use crate::settings::attest::{AttestSettings, ContentSettings, ContentSource};
+use crate::settings::read_within;
+use crate::settings::signing::Upload;
 
-pub(super) fn run(arguments: &Attest, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    one_file_for_one_image(&arguments.upload, arguments.subjects.len())?;
-    let access = place::access(&arguments.network, limits)?;
-    let signing = Signing::new(&arguments.signing, &place::keys(&access), console)?;
+pub(super) fn run(settings: &AttestSettings, console: Console) -> Result<Exit, Failure> {
+    let (upload, limits) = (&settings.upload, &settings.access.limits);
+    let signing = Signing::open(&settings.signing, console)?;
     let who = signing.describe();
-    for text in &arguments.subjects {
-        let place = Place::open(text, arguments.repository.named(), &access)?;
-        for target in place.targets(arguments.platform.platform.as_ref(), false)? {
+    for text in &settings.subjects {
+        let place = Place::open(text, &settings.evidence_repository, &settings.access)?;
+        for target in place.targets(settings.platform.as_ref(), false)? {
             let digest = target.descriptor.digest;
             let name = match &place.subject {
                 Named::Registry(reference) => reference.name(),
                 _ => String::new(),
             };
-            let statement = statement(&arguments.said, &name, &[digest], limits)?;
+            let statement = statement(&settings.content, &name, &[digest], limits)?;
             let bundle = signing.sign(Content::Statement(&statement), limits)?;
-            keep(&arguments.upload, &bundle)?;
+            keep(upload, &bundle)?;
             let name = place.name_of(&digest);
             let kind = &statement.predicate_type;
-            if !arguments.upload.attaches() {
+            if !upload.attaches {
                 console.say(format_args!("attested {kind} of {name} with {who}; nothing was attached"));
                 continue;
             }
@@ -40,7 +43,7 @@ pub(super) fn run(arguments: &Attest, limits: &Limits, console: Console) -> Resu
                 &target.descriptor,
                 &bundle,
                 kind,
-                clock::now(),
+                (settings.signing.clock)(),
             )?;
             console.say(format_args!(
                 "attested {kind} of {name} with {who}; bundle {}, referrer {}",
@@ -49,19 +52,6 @@ pub(super) fn run(arguments: &Attest, limits: &Limits, console: Console) -> Resu
         }
     }
     Ok(Exit::Done)
-}
-
-/// `--bundle` names one file, which several bundles would fight for.
-pub(super) fn one_file_for_one_image(upload: &Upload, images: usize) -> Result<(), Failure> {
-    if upload.bundle.is_some() && images > 1 {
-        return Err(Failure::new(Kind::Usage, "--bundle names one file, and there are several images")
-            .with_hint("sign them one by one"));
-    }
-    if !upload.attaches() && upload.bundle.is_none() {
-        return Err(Failure::new(Kind::Usage, "nothing would be attached, and nothing written")
-            .with_hint("say where the bundle goes: --bundle FILE"));
-    }
-    Ok(())
 }
 
 /// Writes the bundle where `--bundle` says.
@@ -74,50 +64,56 @@ pub(super) fn keep(upload: &Upload, bundle: &[u8]) -> Result<(), Failure> {
 
 /// The statement to sign about the artifact that has these digests.
 pub(super) fn statement(
-    said: &Said,
+    content: &ContentSettings,
     name: &str,
     digests: &[Digest],
     limits: &Limits,
 ) -> Result<Statement, Failure> {
-    let usage = |message: String| Failure::new(Kind::Usage, message);
-    if let Some(path) = &said.statement {
-        let statement = Statement::parse(
-            &settings::read_within(path, limits.statement_bytes, "statement_bytes")?,
-            limits,
-        )
-        .map_err(|error| usage(format!("{}: {error}", path.display())))?;
-        if let Some(kind) = said.kind.as_ref().filter(|kind| !kind.is(&statement.predicate_type)) {
-            let got = text::terminal(&statement.predicate_type).into_owned();
-            return Err(usage(format!(
-                "{}: a statement of type {got}, and --type is {kind}",
-                path.display()
-            )));
-        }
-        if !digests.iter().any(|digest| statement.names(digest)) {
-            let digest = digests.first().map(ToString::to_string).unwrap_or_default();
-            return Err(usage(format!("{}: none of its subjects is {digest}", path.display()))
-                .with_hint("a statement is about digests; a name alone says nothing"));
-        }
-        let form = Form::new(said.schema.as_deref(), limits)?;
-        form.check(&statement.predicate_type, &statement.predicate, limits)
-            .map_err(|problem| usage(format!("{}: {problem}", path.display())))?;
-        return Ok(statement);
+    match &content.source {
+        ContentSource::Statement(path, kind) => given(path, kind.as_ref(), content, digests, limits),
+        ContentSource::Predicate(path, kind) => made(path, kind, content, name, digests, limits),
     }
-    let Some(path) = &said.predicate else {
-        return Err(
-            usage("nothing to attest".to_owned()).with_hint("pass --predicate FILE or --statement FILE")
-        );
-    };
-    let kind = match &said.kind {
-        Some(kind) => kind.clone(),
-        None => "custom".parse()?,
-    };
-    let bytes = settings::read_within(path, limits.statement_bytes, "statement_bytes")?;
-    let predicate = predicate(&kind, &bytes, limits)
-        .map_err(|problem| usage(format!("{}: {problem}", path.display())))?;
-    let form = Form::new(said.schema.as_deref(), limits)?;
-    form.check(kind.uri(), &predicate, limits)
-        .map_err(|problem| usage(format!("{}: {problem}", path.display())))?;
+}
+
+/// The statement in a file, which has to be about one of these digests.
+fn given(
+    path: &Path,
+    kind: Option<&PredicateType>,
+    content: &ContentSettings,
+    digests: &[Digest],
+    limits: &Limits,
+) -> Result<Statement, Failure> {
+    let problem = |problem: String| Failure::new(Kind::Usage, format!("{}: {problem}", path.display()));
+    let bytes = read_within(path, limits.statement_bytes, "statement_bytes")?;
+    let statement = Statement::parse(&bytes, limits).map_err(|error| problem(error.to_string()))?;
+    if let Some(kind) = kind.filter(|kind| !kind.is(&statement.predicate_type)) {
+        let got = text::terminal(&statement.predicate_type);
+        return Err(problem(format!("a statement of type {got}, and --type is {kind}")));
+    }
+    if !digests.iter().any(|digest| statement.names(digest)) {
+        let digest = digests.first().map(ToString::to_string).unwrap_or_default();
+        return Err(problem(format!("none of its subjects is {digest}"))
+            .with_hint("a statement is about digests; a name alone says nothing"));
+    }
+    let form = Form::new(content.schema.as_deref(), limits)?;
+    form.check(&statement.predicate_type, &statement.predicate, limits).map_err(problem)?;
+    Ok(statement)
+}
+
+/// A statement that is made of the predicate in a file.
+fn made(
+    path: &Path,
+    kind: &PredicateType,
+    content: &ContentSettings,
+    name: &str,
+    digests: &[Digest],
+    limits: &Limits,
+) -> Result<Statement, Failure> {
+    let problem = |problem: String| Failure::new(Kind::Usage, format!("{}: {problem}", path.display()));
+    let bytes = read_within(path, limits.statement_bytes, "statement_bytes")?;
+    let predicate = predicate(kind, &bytes, content.now, limits).map_err(problem)?;
+    let form = Form::new(content.schema.as_deref(), limits)?;
+    form.check(kind.uri(), &predicate, limits).map_err(problem)?;
     let mut subject = Subject { name: name.to_owned(), ..Subject::default() };
     for digest in digests {
         subject.digests.insert(digest.algorithm().name().to_owned(), digest.hex());
@@ -126,14 +122,10 @@ pub(super) fn statement(
 }
 
 /// The predicate in a file, in the form that cosign gives it: SPDX tag-value documents and `custom` data are texts.
-fn predicate(kind: &PredicateType, bytes: &[u8], limits: &Limits) -> Result<Value, String> {
+fn predicate(kind: &PredicateType, bytes: &[u8], now: Timestamp, limits: &Limits) -> Result<Value, String> {
     let text = || str::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned());
     match kind.name() {
-        Some("custom") => {
-            let now = clock::now();
-            let now = plimsoll_core::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
-            Ok(json!({"Data": text()?, "Timestamp": now}))
-        }
+        Some("custom") => Ok(json!({"Data": text()?, "Timestamp": now.to_string()})),
         Some("spdx") => Ok(Value::from(text()?)),
         _ => json::value(bytes, limits.statement_bytes).map_err(|error| error.to_string()),
     }

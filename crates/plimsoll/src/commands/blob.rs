@@ -9,16 +9,18 @@ use plimsoll_keys::FileDigests;
 use plimsoll_signing::Content;
 use plimsoll_verify::{Artifact, Bundle, Error, Step, verify_detached, verify_message, verify_one_of};
 
-use crate::args::blob::{AttestBlob, SignBlob, VerifyBlob, VerifyBlobAttestation};
+use crate::args::blob::{VerifyBlob, VerifyBlobAttestation};
 use crate::args::verify::Format;
 use crate::commands::attest::statement;
 use crate::commands::predicate;
+use crate::commands::signer::Signing;
 use crate::commands::verification::{Form, finish};
 use crate::commands::verify::attestation_form;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::report::verification::{Entry, Held, with_step};
-use crate::settings::{self, Signing, TrustSettings};
+use crate::settings::blob::{AttestBlobSettings, SignBlobSettings};
+use crate::settings::{self, Context, TrustSettings};
 
 /// What a file is known by.
 pub(super) enum Blob {
@@ -55,38 +57,40 @@ impl Blob {
     }
 }
 
-pub(super) fn sign(arguments: &SignBlob, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let signing = Signing::new(&arguments.signing, &settings::key_access(&arguments.network)?, console)?;
-    let digests = digests_to_sign(&arguments.file)?;
-    let bundle = signing.sign(Content::File(&digests), limits)?;
-    if let Some(path) = &arguments.output_signature {
+pub(super) fn sign(settings: &SignBlobSettings<'_>, console: Console) -> Result<Exit, Failure> {
+    let signing = Signing::open(&settings.signing, console)?;
+    let digests = digests_to_sign(&settings.file)?;
+    let bundle = signing.sign(Content::File(&digests), settings.limits)?;
+    if let Some(path) = &settings.signature {
         let signature = signature_of(&bundle)?;
         output::emit(Some(path), |out| out.write_all(signature.as_bytes()))?;
     }
-    output::emit(arguments.bundle.as_deref(), |out| out.write_all(&bundle))?;
-    let (name, who) = (arguments.file.display(), signing.describe());
+    output::emit(settings.bundle.as_deref(), |out| out.write_all(&bundle))?;
+    let (name, who) = (settings.file.display(), signing.describe());
     console.say(format_args!("signed {name} ({}, {} bytes) with {who}", digests.sha256, digests.length));
     Ok(Exit::Done)
 }
 
-pub(super) fn attest(arguments: &AttestBlob, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let signing = Signing::new(&arguments.signing, &settings::key_access(&arguments.network)?, console)?;
-    let digest = digests_to_sign(&arguments.file)?.sha256;
-    let name = arguments.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let statement = statement(&arguments.said, &name, &[digest], limits)?;
-    let bundle = signing.sign(Content::Statement(&statement), limits)?;
-    output::emit(arguments.bundle.as_deref(), |out| out.write_all(&bundle))?;
+pub(super) fn attest(settings: &AttestBlobSettings<'_>, console: Console) -> Result<Exit, Failure> {
+    let signing = Signing::open(&settings.signing, console)?;
+    let digest = digests_to_sign(&settings.file)?.sha256;
+    let name = settings.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let statement = statement(&settings.content, &name, &[digest], settings.limits)?;
+    let bundle = signing.sign(Content::Statement(&statement), settings.limits)?;
+    output::emit(settings.bundle.as_deref(), |out| out.write_all(&bundle))?;
     let (kind, who) = (&statement.predicate_type, signing.describe());
-    console.say(format_args!("attested {kind} of {} ({digest}) with {who}", arguments.file.display()));
+    console.say(format_args!("attested {kind} of {} ({digest}) with {who}", settings.file.display()));
     Ok(Exit::Done)
 }
 
 pub(super) fn verify_blob(
     arguments: &VerifyBlob,
-    limits: &Limits,
+    context: &Context<'_>,
     console: Console,
 ) -> Result<Exit, Failure> {
-    let trust = TrustSettings::new(&arguments.trust, &settings::key_access(&arguments.network)?)?;
+    let limits = context.limits;
+    let access = settings::key_access(&arguments.network, context)?;
+    let trust = TrustSettings::new(&arguments.trust, &access, context)?;
     let mut blob = Blob::open(&arguments.file)?;
     let artifact = match &mut blob {
         Blob::Digest(digest) => Artifact::Digest(*digest),
@@ -120,10 +124,12 @@ pub(super) fn verify_blob(
 
 pub(super) fn verify_attestation(
     arguments: &VerifyBlobAttestation,
-    limits: &Limits,
+    context: &Context<'_>,
     console: Console,
 ) -> Result<Exit, Failure> {
-    let trust = TrustSettings::new(&arguments.trust, &settings::key_access(&arguments.network)?)?;
+    let limits = context.limits;
+    let access = settings::key_access(&arguments.network, context)?;
+    let trust = TrustSettings::new(&arguments.trust, &access, context)?;
     let (name, digests) = match (&arguments.digest, &arguments.file) {
         (Some(hex), _) => {
             let digest: Digest = format!("{}:{hex}", arguments.digest_alg).parse().map_err(|error| {

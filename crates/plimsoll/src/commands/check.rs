@@ -2,40 +2,38 @@
 
 use std::sync::Arc;
 
-use plimsoll_core::{Cancel, Kind, Limits, Timestamp};
+use plimsoll_core::{Cancel, Kind};
 use plimsoll_gather::Subject;
 use plimsoll_judge::{Inputs, Judge, Judgement, Request, Ruleset, WaiverDocument};
 use plimsoll_policy::Decision;
 use plimsoll_vuln::Database;
 
-use crate::args::check::{Check, Format};
-use crate::commands::place;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::progress::Bar;
+use crate::render;
 use crate::render::sarif::Log;
 use crate::render::table::Paint;
 use crate::render::verdict::Style;
 use crate::report::check::{Report, scan};
-use crate::{render, settings};
+use crate::settings::check::{CheckSettings, Format};
 
-pub(super) fn run(arguments: &Check, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let access = place::access(&arguments.reading.network, limits)?;
+pub(super) fn run(settings: &CheckSettings, console: Console) -> Result<Exit, Failure> {
+    let limits = &settings.access.limits;
     let inputs = Inputs {
-        rules: Arc::new(Ruleset::load(arguments.policy.as_deref(), &arguments.deny_list, limits)?),
-        waivers: Arc::new(WaiverDocument::load(&arguments.waivers, limits)?),
-        roots: Arc::new(settings::roots(&arguments.root, access.http())?),
+        rules: Arc::new(Ruleset::load(settings.policy.as_deref(), &settings.deny_lists, limits)?),
+        waivers: Arc::new(WaiverDocument::load(&settings.waivers, limits)?),
+        roots: Arc::clone(&settings.roots),
         // Without a usable database there is still a verdict: the rule about vulnerabilities is unknown.
-        database: Arc::new(Database::open(&settings::database_folder(&arguments.db)?)),
+        database: Arc::new(Database::open(&settings.database)),
     };
     inputs.rules.ignored.iter().for_each(|ignored| console.warn(ignored));
-    let judge = Judge::new(access, inputs);
-    let now = settings::now(&arguments.instant);
+    let judge = Judge::new(settings.access.clone(), inputs);
 
     let mut exit = Exit::Done;
     let mut results = Vec::new();
-    for subject in &arguments.subjects {
-        let result = judged(subject, arguments, &judge, now, console);
+    for subject in &settings.subjects {
+        let result = judged(subject, settings, &judge, console);
         exit = exit.and(match &result {
             Ok(judgement) => match judgement.verdict.decision {
                 Decision::Allow => Exit::Done,
@@ -49,25 +47,21 @@ pub(super) fn run(arguments: &Check, limits: &Limits, console: Console) -> Resul
         });
         results.push((subject.as_str(), result));
     }
-    write(&results, arguments, console)?;
+    write(&results, settings, console)?;
     Ok(exit)
 }
 
 fn judged(
     subject: &str,
-    arguments: &Check,
+    settings: &CheckSettings,
     judge: &Judge,
-    now: Timestamp,
     console: Console,
 ) -> Result<Judgement, Failure> {
     let request = Request {
         subject: subject.to_owned(),
-        platform: arguments.reading.platform.platform.clone(),
-        evidence_repository: place::evidence_reference(
-            arguments.repository.named(),
-            &Subject::parse(subject)?,
-        )?,
-        now,
+        platform: settings.platform.clone(),
+        evidence_repository: settings.evidence_repository.reference(&Subject::parse(subject)?)?,
+        now: settings.now,
         cancel: Cancel::never(),
     };
     let judgement = judge.judge(&request, &Bar::new(console))?;
@@ -82,14 +76,14 @@ fn judged(
 
 fn write(
     results: &[(&str, Result<Judgement, Failure>)],
-    arguments: &Check,
+    settings: &CheckSettings,
     console: Console,
 ) -> Result<(), Failure> {
-    let file = arguments.reading.file.output_file.as_deref();
-    match arguments.output {
+    let file = settings.file.as_deref();
+    match settings.format {
         Format::Table => {
             let style =
-                Style { paint: Paint(file.is_none() && console.stdout_colors()), explain: arguments.explain };
+                Style { paint: Paint(file.is_none() && console.stdout_colors()), explain: settings.explain };
             output::emit(file, |out| {
                 let judgements = results.iter().filter_map(|(_, result)| result.as_ref().ok());
                 for (position, judgement) in judgements.enumerate() {
@@ -97,7 +91,7 @@ fn write(
                         writeln!(out)?;
                     }
                     render::verdict::write(&judgement.verdict, style, out)?;
-                    if arguments.explain {
+                    if settings.explain {
                         let mut scans = judgement.evidence.iter().filter_map(scan);
                         scans.try_for_each(|scan| render::findings::explain(scan, &[], out))?;
                     }
@@ -105,7 +99,7 @@ fn write(
                 Ok(())
             })
         }
-        Format::Json => output::emit_json(file, &Report::new(results, arguments.explain)),
+        Format::Json => output::emit_json(file, &Report::new(results, settings.explain)),
         Format::Sarif => {
             let mut log = Log::default();
             for (subject, result) in results {

@@ -1,11 +1,11 @@
 //! `plimsoll config show|path`.
 
-use crate::args::db::Format;
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
 use crate::report::config::{ConfigFile, Report};
+use crate::settings::Format;
 use crate::settings::config::{ConfigSettings, Shown};
 
 pub(super) fn run(settings: &ConfigSettings<'_>, console: Console) -> Result<Exit, Failure> {

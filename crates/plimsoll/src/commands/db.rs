@@ -2,11 +2,11 @@
 
 use plimsoll_vuln::Database;
 
-use crate::args::db::Format;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
 use crate::report::db::Report;
+use crate::settings::Format;
 use crate::settings::db::{BuildSettings, DbSettings, StatusSettings};
 
 pub(super) fn run(settings: &DbSettings<'_>, console: Console) -> Result<Exit, Failure> {

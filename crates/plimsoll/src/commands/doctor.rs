@@ -10,12 +10,12 @@ use plimsoll_core::{Kind, Timestamp};
 use plimsoll_trust::Cached;
 use plimsoll_vuln::{Database, ScanSettings};
 
-use crate::args::db::Format;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
 use crate::render::table::{Paint, count};
 use crate::report::doctor::{Check, Report, Status};
+use crate::settings::Format;
 use crate::settings::doctor::DoctorSettings;
 
 /// The source is not older than this, so no clock that is right shows an earlier time.

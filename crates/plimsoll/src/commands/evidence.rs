@@ -6,63 +6,57 @@ mod tree;
 use std::path::Path;
 
 use plimsoll_attach::evidence::{Form, FoundBundle, all};
-use plimsoll_core::{Digest, Kind, Limits, clock, json};
+use plimsoll_core::{Digest, Kind, Limits, Platform, json};
 use plimsoll_image::{Descriptor, Store};
 use plimsoll_verify::{Bundle, legacy};
 use serde_json::Value;
 
-use crate::args::db::Format;
-use crate::args::evidence::{Attach, Command, Download, Evidence, Inspect, Upgrade, What};
-use crate::args::shared::{EvidenceRepository, Network, PlatformChoice};
-use crate::commands::place::{self, Place};
+use crate::commands::place::Place;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
+use crate::render;
 use crate::render::table::Paint;
 use crate::report::claims::Claims;
-use crate::{render, settings};
+use crate::settings::evidence::{
+    AttachSettings, DownloadSettings, EvidenceSettings, InspectSettings, PlaceSettings, UpgradeSettings, What,
+};
+use crate::settings::{Format, read_within};
 
-pub(super) fn run(arguments: &Evidence, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    match &arguments.command {
-        Command::Tree(arguments) => tree::run(arguments, limits, console),
-        Command::Attach(arguments) => attach(arguments, limits, console),
-        Command::Download(arguments) => download(arguments, limits, console),
-        Command::Copy(arguments) => moving::copy(arguments, limits, console),
-        Command::Save(arguments) => moving::save(arguments, limits, console),
-        Command::Load(arguments) => moving::load(arguments, limits, console),
-        Command::Inspect(arguments) => inspect(arguments, limits, console),
-        Command::Upgrade(arguments) => upgrade(arguments, limits),
+pub(super) fn run(settings: &EvidenceSettings<'_>, console: Console) -> Result<Exit, Failure> {
+    match settings {
+        EvidenceSettings::Tree(settings) => tree::run(settings, console),
+        EvidenceSettings::Attach(settings) => attach(settings, console),
+        EvidenceSettings::Download(settings) => download(settings, console),
+        EvidenceSettings::Transfer(settings) => moving::run(settings, console),
+        EvidenceSettings::Inspect(settings) => inspect(settings, console),
+        EvidenceSettings::Upgrade(settings) => upgrade(settings),
     }
 }
 
-/// Opens a subject with its evidence where the user says that it is.
-fn open(
-    text: &str,
-    repository: &EvidenceRepository,
-    network: &Network,
-    limits: &Limits,
-) -> Result<Place, Failure> {
-    let access = place::access(network, limits)?;
-    Place::open(text, repository.named(), &access)
+/// Opens a subject with its evidence.
+fn open(settings: &PlaceSettings) -> Result<Place, Failure> {
+    Place::open(&settings.subject, &settings.evidence_repository, &settings.access)
 }
 
-/// The one image or index that is meant.
-fn one(place: &Place, platform: &PlatformChoice) -> Result<Descriptor, Failure> {
-    let target = place.targets(platform.platform.as_ref(), false)?.into_iter().next();
+/// The one image or index that `platform` names.
+fn one(place: &Place, platform: Option<&Platform>) -> Result<Descriptor, Failure> {
+    let target = place.targets(platform, false)?.into_iter().next();
     target.map(|target| target.descriptor).ok_or_else(|| Failure::new(Kind::NotFound, "there is no image"))
 }
 
-fn attach(arguments: &Attach, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let place = open(&arguments.subject, &arguments.repository, &arguments.network, limits)?;
-    let subject = one(&place, &arguments.platform)?;
-    let bytes = settings::read_within(&arguments.path, limits.sbom_bytes, "sbom_bytes")?;
+fn attach(settings: &AttachSettings, console: Console) -> Result<Exit, Failure> {
+    let limits = &settings.place.access.limits;
+    let place = open(&settings.place)?;
+    let subject = one(&place, settings.platform.as_ref())?;
+    let bytes = read_within(&settings.path, limits.sbom_bytes, "sbom_bytes")?;
     let store: &dyn Store = place.evidence();
     let name = place.name_of(&subject.digest);
-    let media_type = arguments.media_type.as_deref();
+    let media_type = settings.media_type.as_deref();
     if media_type.is_none_or(|media_type| media_type.starts_with("application/vnd.dev.sigstore.bundle"))
         && let Some(bundle) = bundle_in(&bytes, media_type.is_some(), limits)?
     {
         let predicate_type = about(&bundle, &subject.digest)?;
-        let signed = plimsoll_attach::attach_bundle(store, &subject, &bytes, &predicate_type, clock::now())?;
+        let signed = plimsoll_attach::attach_bundle(store, &subject, &bytes, &predicate_type, settings.now)?;
         console.say(format_args!(
             "attached bundle {} of type {predicate_type} to {name}; referrer {}",
             signed.bundle, signed.referrer
@@ -72,7 +66,7 @@ fn attach(arguments: &Attach, limits: &Limits, console: Console) -> Result<Exit,
     let media_type = match media_type {
         Some(media_type) => media_type,
         None => document_type(&bytes, limits).ok_or_else(|| {
-            let path = arguments.path.display();
+            let path = settings.path.display();
             Failure::new(
                 Kind::Usage,
                 format!("{path} is no bundle, and no SPDX or CycloneDX document in JSON"),
@@ -80,7 +74,7 @@ fn attach(arguments: &Attach, limits: &Limits, console: Console) -> Result<Exit,
             .with_hint("say what it is: --media-type TYPE")
         })?,
     };
-    let attached = plimsoll_attach::attach_file(store, &subject, &bytes, media_type, clock::now())?;
+    let attached = plimsoll_attach::attach_file(store, &subject, &bytes, media_type, settings.now)?;
     console.say(format_args!("attached {media_type} to {name}; referrer {}", attached.digest));
     console.say("it is signed by nobody; `plimsoll attest` makes a statement that can be verified");
     Ok(Exit::Done)
@@ -124,20 +118,21 @@ fn document_type(bytes: &[u8], limits: &Limits) -> Option<&'static str> {
     }
 }
 
-fn download(arguments: &Download, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let place = open(&arguments.subject, &arguments.repository, &arguments.network, limits)?;
-    let subject = one(&place, &arguments.platform)?;
+fn download(settings: &DownloadSettings, console: Console) -> Result<Exit, Failure> {
+    let limits = &settings.place.access.limits;
+    let place = open(&settings.place)?;
+    let subject = one(&place, settings.platform.as_ref())?;
     let found = all(place.evidence(), &subject.digest, limits)?;
     if found.truncated {
         console.warn("there is more than the limits let through; raise them with --limit referrers=…");
     }
-    let wanted = |bundle: &&FoundBundle| match &arguments.kind {
+    let wanted = |bundle: &&FoundBundle| match &settings.kind {
         None => true,
         Some(kind) => bundle.claimed_predicate(limits).is_some_and(|claimed| kind.is(&claimed)),
     };
     let mut written = Vec::new();
     for bundle in found.found.iter().filter(wanted) {
-        match arguments.what {
+        match settings.what {
             What::Bundles => written.push((bundle, bundle.bytes.clone(), "sigstore.json")),
             What::Statements => match statement(bundle, limits) {
                 Some(statement) => written.push((bundle, statement, "statement.json")),
@@ -146,12 +141,12 @@ fn download(arguments: &Download, limits: &Limits, console: Console) -> Result<E
         }
     }
     if written.is_empty() {
-        let kind = arguments.kind.as_ref().map(|kind| format!(" of type {kind}")).unwrap_or_default();
+        let kind = settings.kind.as_ref().map(|kind| format!(" of type {kind}")).unwrap_or_default();
         let name = place.name_of(&subject.digest);
         return Err(Failure::new(Kind::NotFound, format!("nothing{kind} is attached to {name}"))
             .with_hint("see what there is: plimsoll evidence tree"));
     }
-    match &arguments.output_dir {
+    match &settings.folder {
         Some(folder) => {
             plimsoll_files::create_folder(folder)?;
             for (bundle, bytes, extension) in &written {
@@ -188,10 +183,10 @@ fn one_line(bytes: &[u8]) -> Vec<u8> {
         .map_or_else(|_| bytes.to_vec(), |value| value.to_string().into_bytes())
 }
 
-fn inspect(arguments: &Inspect, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let bytes = read_bundle(&arguments.path, limits)?;
-    let claims = Claims::read(&arguments.path, &bytes, limits)?;
-    match arguments.output {
+fn inspect(settings: &InspectSettings<'_>, console: Console) -> Result<Exit, Failure> {
+    let bytes = read_bundle(&settings.path, settings.limits)?;
+    let claims = Claims::read(&settings.path, &bytes, settings.limits)?;
+    match settings.format {
         Format::Json => output::emit_json(None, &claims)?,
         Format::Table => {
             let paint = Paint(console.stdout_colors());
@@ -201,10 +196,10 @@ fn inspect(arguments: &Inspect, limits: &Limits, console: Console) -> Result<Exi
     Ok(Exit::Done)
 }
 
-fn upgrade(arguments: &Upgrade, limits: &Limits) -> Result<Exit, Failure> {
-    let bytes = read_bundle(&arguments.path, limits)?;
-    let upgraded = legacy::upgraded(&bytes, limits)?;
-    output::emit(arguments.file.output_file.as_deref(), |out| {
+fn upgrade(settings: &UpgradeSettings<'_>) -> Result<Exit, Failure> {
+    let bytes = read_bundle(&settings.path, settings.limits)?;
+    let upgraded = legacy::upgraded(&bytes, settings.limits)?;
+    output::emit(settings.file.as_deref(), |out| {
         out.write_all(&upgraded)?;
         out.write_all(b"\n")
     })?;
@@ -212,5 +207,5 @@ fn upgrade(arguments: &Upgrade, limits: &Limits) -> Result<Exit, Failure> {
 }
 
 fn read_bundle(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
-    settings::read_within(path, limits.bundle_bytes, "bundle_bytes")
+    read_within(path, limits.bundle_bytes, "bundle_bytes")
 }

@@ -2,13 +2,12 @@
 
 use plimsoll_core::Kind;
 
-use crate::args::definition;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::settings::man::ManSettings;
 
 pub(super) fn run(settings: &ManSettings, console: Console) -> Result<Exit, Failure> {
-    let mut command = definition();
+    let mut command = settings.definition.clone();
     // Gives each subcommand its full name, `plimsoll-db-build`, which is also the page's.
     command.build();
     let mut pages = Vec::new();

@@ -1,14 +1,13 @@
 //! Images that evidence is attached to: opening the place, and which of its images are meant.
 
 use plimsoll_attach::layout::LayoutStore;
-use plimsoll_core::{Digest, Kind, Limits, Platform, Reference};
+use plimsoll_core::{Digest, Kind, Limits, Platform};
 use plimsoll_gather::{Access, Subject, open_registry};
 use plimsoll_image::layout::Layout;
 use plimsoll_image::{Descriptor, Store, artifact};
-use plimsoll_keys::KeyAccess;
 
 use crate::failure::Failure;
-pub(super) use crate::settings::access;
+use crate::settings::EvidenceRepository;
 
 /// A place that holds an image and what is attached to it.
 pub(super) struct Place {
@@ -35,43 +34,14 @@ pub(super) struct Meant {
     unseen: bool,
 }
 
-/// What references to keys are followed with, by the same settings.
-pub(super) fn keys(access: &Access) -> KeyAccess {
-    KeyAccess::of_process(access.http().clone(), access.cloud.clone())
-}
-
-/// The repository in which evidence is kept apart from the images: what was named, or as for cosign `COSIGN_REPOSITORY`,
-/// which is about images in registries.
-pub(super) fn evidence_reference(
-    named: Option<&str>,
-    subject: &Subject,
-) -> Result<Option<Reference>, Failure> {
-    let variable = match subject {
-        Subject::Registry(_) => std::env::var("COSIGN_REPOSITORY").ok().filter(|value| !value.is_empty()),
-        _ => None,
-    };
-    let Some(name) = named.map(str::to_owned).or(variable) else { return Ok(None) };
-    let reference: Reference = name.parse().map_err(|error| {
-        Failure::new(Kind::Usage, format!("evidence repository {name}: {error}"))
-            .with_hint("name a repository, such as registry.example/team/evidence")
-    })?;
-    Ok(Some(reference))
-}
-
-/// The same, opened.
-pub(super) fn evidence_repository(
-    named: Option<&str>,
-    subject: &Subject,
-    access: &Access,
-) -> Result<Option<Box<dyn Store>>, Failure> {
-    let Some(reference) = evidence_reference(named, subject)? else { return Ok(None) };
-    Ok(Some(Box::new(open_registry(&reference, access)?)))
-}
-
 impl Place {
     /// Opens what `text` names: a registry itself, not a mirror of it, or an OCI layout. Evidence about it lies there too,
-    /// unless a `repository` for that is named.
-    pub(super) fn open(text: &str, repository: Option<&str>, access: &Access) -> Result<Self, Failure> {
+    /// unless `repository` names another place.
+    pub(super) fn open(
+        text: &str,
+        repository: &EvidenceRepository,
+        access: &Access,
+    ) -> Result<Self, Failure> {
         let subject = Subject::parse(text)?;
         let store: Box<dyn Store> = match &subject {
             Subject::Registry(reference) => Box::new(open_registry(reference, access)?),
@@ -84,7 +54,10 @@ impl Place {
                     .with_hint("push it to a registry or unpack it into an OCI layout first"));
             }
         };
-        let evidence_repository = evidence_repository(repository, &subject, access)?;
+        let evidence_repository: Option<Box<dyn Store>> = match repository.reference(&subject)? {
+            Some(reference) => Some(Box::new(open_registry(&reference, access)?)),
+            None => None,
+        };
         Ok(Self { store, evidence_repository, subject, limits: access.limits.clone() })
     }
 

@@ -6,14 +6,13 @@ use plimsoll_core::Kind;
 use plimsoll_judge::documents::{self, is_document, is_trusted_root, parse_policy};
 use plimsoll_policy::{DenyList, DocumentKind, Waiver, schema};
 
-use crate::args::db::Format;
-use crate::args::policy::Document;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
 use crate::render::table::{Paint, count};
 use crate::report::policy_lint::{Linted, Report};
-use crate::settings::policy::{LintSettings, PolicySettings};
+use crate::settings::Format;
+use crate::settings::policy::{Document, LintSettings, PolicySettings};
 
 pub(super) fn run(settings: &PolicySettings<'_>, console: Console) -> Result<Exit, Failure> {
     match settings {

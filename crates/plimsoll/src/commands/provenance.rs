@@ -5,7 +5,7 @@ mod verify;
 
 use std::path::Path;
 
-use plimsoll_core::{Digest, Kind, Limits};
+use plimsoll_core::{Digest, Kind};
 use plimsoll_gather::{Access, Subject};
 
 use crate::args::provenance::{Provenance, ProvenanceCommand, parse_digest};
@@ -13,11 +13,15 @@ use crate::commands::blob::Blob;
 use crate::commands::place::Place;
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
+use crate::settings::provenance::GenerateSettings;
+use crate::settings::{Context, EvidenceRepository};
 
-pub(super) fn run(arguments: &Provenance, limits: &Limits, console: Console) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Provenance, context: &Context<'_>, console: Console) -> Result<Exit, Failure> {
     match &arguments.command {
-        ProvenanceCommand::Generate(arguments) => generate::run(arguments, limits, console),
-        ProvenanceCommand::Verify(arguments) => verify::run(arguments, limits, console),
+        ProvenanceCommand::Generate(arguments) => {
+            generate::run(&GenerateSettings::resolve(arguments, context)?, console)
+        }
+        ProvenanceCommand::Verify(arguments) => verify::run(arguments, context, console),
     }
 }
 
@@ -34,7 +38,7 @@ enum Thing {
 impl Thing {
     /// A digest, a file that is there, or an image. Build systems attest files by their bytes, so a file that holds an image is
     /// a file.
-    fn open(text: &str, repository: Option<&str>, access: &Access) -> Result<Self, Failure> {
+    fn open(text: &str, repository: &EvidenceRepository, access: &Access) -> Result<Self, Failure> {
         if let Some(digest) = parse_digest(text) {
             return Ok(Self::Digest(digest));
         }

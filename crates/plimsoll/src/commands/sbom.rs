@@ -9,13 +9,12 @@ use plimsoll_gather::{Layers, OpenedSubject, Subject, inventory, layers, open};
 use plimsoll_image::artifact::Image;
 use plimsoll_sbom::{Document, DocumentSubject};
 
-use crate::args::sbom::Format;
 use crate::commands::platforms;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::progress::Bar;
 use crate::render;
-use crate::settings::sbom::{DocumentSettings, SbomSettings};
+use crate::settings::sbom::{DocumentSettings, Format, SbomSettings};
 
 pub(super) fn run(settings: &SbomSettings, console: Console) -> Result<Exit, Failure> {
     match settings {

@@ -4,7 +4,6 @@ use plimsoll_core::Kind;
 use plimsoll_gather::{Subject, inventory, layers, open};
 use plimsoll_vuln::{Database, scan};
 
-use crate::args::scan::Format;
 use crate::commands::platforms;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
@@ -13,7 +12,7 @@ use crate::render;
 use crate::render::sarif::Log;
 use crate::render::table::Paint;
 use crate::report::scan::{Predicate, Report, Scanned};
-use crate::settings::scan::ScanSettings;
+use crate::settings::scan::{Format, ScanSettings};
 
 pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Failure> {
     let results = scan_all(settings, console)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_core::{Digest, Kind, Limits, Platform};
+use plimsoll_core::{Digest, Kind, Platform};
 use plimsoll_gather::{Access, Attached, Extent, Proof, attached};
 use plimsoll_verify::{COSIGN_SIGN_V1, PredicateType, Step};
 use serde_json::Value;
@@ -11,13 +11,13 @@ use crate::args::cache_flags::Caching;
 use crate::args::shared::Network;
 use crate::args::trust_flags::Outcome;
 use crate::args::verify::{AttestationFormat, Format, Verify, VerifyAttestation};
-use crate::commands::place::{self, Meant, Place};
+use crate::commands::place::{Meant, Place};
 use crate::commands::predicate;
 use crate::commands::verification::{Form, finish};
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
 use crate::report::verification::{Entry, Held, Refused, with_step};
-use crate::settings::{self, TrustSettings};
+use crate::settings::{self, Context, EvidenceRepository, TrustSettings};
 
 /// cosign's exit codes.
 const NO_SIGNATURE: u8 = 10;
@@ -34,7 +34,7 @@ struct Request<'a> {
     outcome: &'a Outcome,
     platform: Option<&'a Platform>,
     recursive: bool,
-    repository: Option<&'a str>,
+    repository: EvidenceRepository,
 }
 
 /// Which statements count.
@@ -61,17 +61,17 @@ impl Wanted<'_> {
     }
 }
 
-pub(super) fn run(arguments: &Verify, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let access = access(&arguments.network, &arguments.caching, limits)?;
+pub(super) fn run(arguments: &Verify, context: &Context<'_>, console: Console) -> Result<Exit, Failure> {
+    let access = access(&arguments.network, &arguments.caching, context)?;
     let annotations = arguments.annotation.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let request = Request {
-        trust: TrustSettings::new(&arguments.trust, &place::keys(&access))?,
+        trust: TrustSettings::new(&arguments.trust, &settings::key_access_beside(&access, context), context)?,
         access,
         wanted: Wanted::Signature(annotations.collect()),
         outcome: &arguments.outcome,
         platform: arguments.platform.platform.as_ref(),
         recursive: arguments.recursive,
-        repository: arguments.repository.named(),
+        repository: EvidenceRepository::resolve(&arguments.repository, context),
     };
     let form = match arguments.output {
         Format::Table => Form::Table,
@@ -85,21 +85,21 @@ pub(super) fn run(arguments: &Verify, limits: &Limits, console: Console) -> Resu
 
 pub(super) fn run_attestation(
     arguments: &VerifyAttestation,
-    limits: &Limits,
+    context: &Context<'_>,
     console: Console,
 ) -> Result<Exit, Failure> {
-    let access = access(&arguments.network, &arguments.caching, limits)?;
+    let access = access(&arguments.network, &arguments.caching, context)?;
     let request = Request {
-        trust: TrustSettings::new(&arguments.trust, &place::keys(&access))?,
+        trust: TrustSettings::new(&arguments.trust, &settings::key_access_beside(&access, context), context)?,
         access,
         wanted: Wanted::Attestation(
             &arguments.kind,
-            predicate::Form::new(arguments.schema.as_deref(), limits)?,
+            predicate::Form::new(arguments.schema.as_deref(), context.limits)?,
         ),
         outcome: &arguments.outcome,
         platform: arguments.platform.platform.as_ref(),
         recursive: false,
-        repository: arguments.repository.named(),
+        repository: EvidenceRepository::resolve(&arguments.repository, context),
     };
     let form = attestation_form(arguments.output);
     let entries = request.entries(&arguments.subjects)?;
@@ -108,9 +108,9 @@ pub(super) fn run_attestation(
 }
 
 /// What opening needs, with the cache.
-fn access(network: &Network, caching: &Caching, limits: &Limits) -> Result<Access, Failure> {
-    let cache = settings::registry_cache(caching, network, limits);
-    Ok(Access { cache, ..place::access(network, limits)? })
+fn access(network: &Network, caching: &Caching, context: &Context<'_>) -> Result<Access, Failure> {
+    let cache = settings::registry_cache(caching, network, context);
+    Ok(Access { cache, ..settings::access(network, context)? })
 }
 
 /// The form of a result with statements.
@@ -129,7 +129,7 @@ impl Request<'_> {
     }
 
     fn subject(&self, text: &str) -> Vec<Entry> {
-        let place = match Place::open(text, self.repository, &self.access) {
+        let place = match Place::open(text, &self.repository, &self.access) {
             Ok(place) => place,
             Err(failure) => return vec![Entry::new(text).unmet(failure, OTHER)],
         };

@@ -1,17 +1,18 @@
 //! What is trusted, and why.
 
 use plimsoll_core::{Digest, Timestamp};
-use plimsoll_trust::{Entry, Versions};
+use plimsoll_trust::{Entry, Versions, entries};
+use plimsoll_verify::TrustedRoot;
 use serde::Serialize;
 
 /// The version of the JSON result.
-pub(crate) const TRUST_V1: &str = "plimsoll.dev/trust/v1";
+const TRUST_V1: &str = "plimsoll.dev/trust/v1";
 
 /// What is trusted, and why.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report {
-    pub(crate) schema_version: &'static str,
+    schema_version: &'static str,
     pub(crate) checked_at: Timestamp,
     /// `file`, `cache` or `built-in`.
     pub(crate) origin: &'static str,
@@ -41,4 +42,24 @@ pub(crate) struct CacheReport {
 pub(crate) struct TrustedRootReport {
     pub(crate) digest: Digest,
     pub(crate) entries: Vec<Entry>,
+}
+
+impl Report {
+    pub(crate) fn new(checked_at: Timestamp, origin: &'static str, name: String) -> Self {
+        Self {
+            schema_version: TRUST_V1,
+            checked_at,
+            origin,
+            name,
+            cache: None,
+            trusted_root: None,
+            services: None,
+        }
+    }
+}
+
+impl TrustedRootReport {
+    pub(crate) fn new(root: &TrustedRoot, now: Timestamp) -> Self {
+        Self { digest: root.digest(), entries: entries(root, now) }
+    }
 }

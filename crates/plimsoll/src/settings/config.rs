@@ -1,8 +1,7 @@
 //! Settings of `plimsoll config`.
 
-use super::Context;
+use super::{Context, Format};
 use crate::args::config::{Command, Config as Arguments};
-use crate::args::db::Format;
 use crate::config::Config;
 
 /// What is shown of the configuration.

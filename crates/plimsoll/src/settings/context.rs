@@ -5,22 +5,25 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Kind, Limits, Timestamp, clock};
 
-use super::cache_folder_in;
 use crate::args::shared::{DatabaseChoice, Instant};
 use crate::config::Config;
 use crate::failure::Failure;
+
+/// Looks up an environment variable.
+pub(crate) type Environment = fn(&str) -> Option<OsString>;
 
 /// The variables that say where a user's own files are, here and in the libraries.
 const USER_FOLDERS: &[&str] =
     &["HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"];
 
 /// The process, as far as settings depend on it.
+#[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     /// The limits, with flags, environment and files merged.
     pub(crate) limits: &'a Limits,
     /// Where settings came from, for commands that tell.
     pub(crate) config: &'a Config,
-    environment: fn(&str) -> Option<OsString>,
+    environment: Environment,
     clock: fn() -> Timestamp,
 }
 
@@ -28,7 +31,7 @@ impl<'a> Context<'a> {
     /// With the environment of this process and the machine's clock. Fails where the user's folders would be folders of
     /// the working directory: what is judged must not bring the judge's configuration, trusted root or database along.
     pub(crate) fn of_process(limits: &'a Limits, config: &'a Config) -> Result<Self, Failure> {
-        let context = Self { limits, config, environment: |name| std::env::var_os(name), clock: clock::now };
+        let context = Self { limits, config, environment: process_environment, clock: clock::now };
         USER_FOLDERS.iter().try_for_each(|name| absolute(name, context.variable(name)))?;
         Ok(context)
     }
@@ -36,10 +39,13 @@ impl<'a> Context<'a> {
     /// The instant that counts as now: `--at`, else the clock's, in whole seconds. Verdicts are read by people, and what
     /// they depend on is known to the second at best.
     pub(crate) fn now(&self, instant: &Instant) -> Timestamp {
-        instant.at.unwrap_or_else(|| {
-            let now = (self.clock)();
-            Timestamp::from_second(now.as_second()).unwrap_or(now)
-        })
+        instant.at.unwrap_or_else(|| self.second())
+    }
+
+    /// The clock's time in whole seconds, for documents.
+    pub(crate) fn second(&self) -> Timestamp {
+        let now = (self.clock)();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
     }
 
     /// The machine's clock, for what `--at` does not move: when something was made, or whether clocks agree.
@@ -52,6 +58,16 @@ impl<'a> Context<'a> {
         (self.environment)(name)
     }
 
+    /// An environment variable that is text.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.variable(name)?.into_string().ok()
+    }
+
+    /// The environment, for what looks variables up only when it needs them.
+    pub(crate) fn environment(&self) -> Environment {
+        self.environment
+    }
+
     /// The database folder: `--db`, else `plimsoll/db` in the user's cache folder.
     pub(crate) fn database_folder(&self, choice: &DatabaseChoice) -> Result<PathBuf, Failure> {
         match &choice.db {
@@ -60,10 +76,32 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The folder of all instances whose trusted roots were fetched.
+    pub(crate) fn trust_folder(&self) -> Result<PathBuf, Failure> {
+        Ok(self.cache_folder()?.join("trust"))
+    }
+
+    /// Where what registries sent is kept unless a flag says otherwise.
+    pub(crate) fn registry_cache_folder(&self) -> Result<PathBuf, Failure> {
+        Ok(self.cache_folder()?.join("registry"))
+    }
+
     /// `plimsoll` in the user's cache folder.
     pub(crate) fn cache_folder(&self) -> Result<PathBuf, Failure> {
-        cache_folder_in(self.environment)
+        let variable = |name| self.variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        variable("XDG_CACHE_HOME")
+            .or_else(|| variable("HOME").map(|home| home.join(".cache")))
+            .map(|cache| cache.join("plimsoll"))
+            .ok_or_else(|| {
+                Failure::new(Kind::Usage, "no folder for the advisory database")
+                    .with_hint("pass --db DIR, or set XDG_CACHE_HOME")
+            })
     }
+}
+
+/// The environment of this process.
+pub(super) fn process_environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 /// Refuses a relative folder.

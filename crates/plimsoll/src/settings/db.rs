@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use plimsoll_core::{Limits, Timestamp};
 
-use super::Context;
-use crate::args::db::{Command, Db, Format};
+use super::{Context, Format};
+use crate::args::db::{Command, Db};
 use crate::failure::Failure;
 
 /// What is done with the database.

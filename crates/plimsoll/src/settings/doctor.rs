@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use plimsoll_core::Timestamp;
 use plimsoll_gather::Access;
 
-use super::{Context, access};
-use crate::args::db::Format;
+use super::{Context, Format, access};
 use crate::args::doctor::Doctor;
 use crate::args::shared::Network;
 use crate::failure::Failure;
@@ -42,8 +41,6 @@ pub(crate) struct DoctorSettings<'a> {
 
 impl<'a> DoctorSettings<'a> {
     pub(crate) fn resolve(arguments: &'a Doctor, context: &'a Context<'a>) -> Self {
-        let cache = context.cache_folder();
-        let below_cache = |name| cache.clone().map(|folder| folder.join(name));
         Self {
             subjects: arguments.subjects.clone(),
             now: context.now(&arguments.instant),
@@ -53,12 +50,12 @@ impl<'a> DoctorSettings<'a> {
                 None => Ok(context.config.read().cloned().collect()),
             },
             database: context.database_folder(&arguments.db),
-            trust: below_cache("trust"),
+            trust: context.trust_folder(),
             registry_cache: match &arguments.cache_dir {
                 Some(folder) => Ok(folder.clone()),
-                None => below_cache("registry"),
+                None => context.registry_cache_folder(),
             },
-            cache,
+            cache: context.cache_folder(),
             credential_files: credential_files(context),
             program_folders: program_folders(context),
             proxies: proxies(context),
@@ -70,7 +67,7 @@ impl<'a> DoctorSettings<'a> {
 
     /// What asking a registry needs. Each is asked anew, and what is wrong with the flags is told of each.
     pub(crate) fn access(&self) -> Result<Access, Failure> {
-        access(self.network, self.context.limits)
+        access(self.network, self.context)
     }
 }
 
@@ -94,7 +91,7 @@ fn program_folders(context: &Context<'_>) -> Vec<PathBuf> {
 }
 
 fn proxies(context: &Context<'_>) -> Result<Vec<&'static str>, Failure> {
-    plimsoll_http::Proxy::from_env(|name| context.variable(name)?.into_string().ok())?;
+    plimsoll_http::Proxy::from_env(|name| context.text(name))?;
     let variables = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"];
     let is_set = |name: &&str| context.variable(name).is_some_and(|value| !value.is_empty());
     Ok(variables.into_iter().filter(is_set).collect())

@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 
-use crate::args::Man;
+use crate::args::{Man, definition};
 
 /// What `man` writes.
 pub(crate) struct ManSettings {
+    /// The command line.
+    pub(crate) definition: clap::Command,
     /// The folder that the pages are written to.
     pub(crate) folder: PathBuf,
 }
 
 impl ManSettings {
     pub(crate) fn resolve(arguments: &Man) -> Self {
-        Self { folder: arguments.folder.clone() }
+        Self { definition: definition(), folder: arguments.folder.clone() }
     }
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use plimsoll_core::{Limits, Timestamp};
 
-use super::Context;
-use crate::args::db::Format;
-use crate::args::policy::{Command, Document, Policy};
+use super::{Context, Format};
+use crate::args::policy::{Command, Policy};
+
+pub(crate) use crate::args::policy::Document;
 
 /// What is done with policies.
 pub(crate) enum PolicySettings<'a> {

@@ -5,17 +5,18 @@ use std::path::PathBuf;
 use plimsoll_core::{Kind, Timestamp};
 use plimsoll_gather::Access;
 
-use super::{Context, Platforms, access};
-use crate::args::db;
-use crate::args::sbom::{CatalogerCommand, Command, Format, Sbom};
+use super::{self as settings, Context, Platforms, access};
+use crate::args::sbom::{CatalogerCommand, Command, Sbom};
 use crate::failure::Failure;
+
+pub(crate) use crate::args::sbom::Format;
 
 /// What is written.
 pub(crate) enum SbomSettings {
     /// The documents of a subject.
     Documents(Box<DocumentSettings>),
     /// The list of catalogers.
-    Catalogers(db::Format),
+    Catalogers(settings::Format),
 }
 
 /// Of what documents are made, and where they go.
@@ -45,7 +46,7 @@ impl SbomSettings {
         Ok(Self::Documents(Box::new(DocumentSettings {
             subject: subject.clone(),
             platforms: Platforms::resolve(&arguments.reading),
-            access: access(&arguments.reading.network, context.limits)?,
+            access: access(&arguments.reading.network, context)?,
             source_date: source_date(context),
             now: context.clock()(),
             format: arguments.output,
@@ -56,7 +57,7 @@ impl SbomSettings {
 
 fn source_date(context: &Context<'_>) -> Result<Option<Timestamp>, Failure> {
     const VARIABLE: &str = "SOURCE_DATE_EPOCH";
-    let Some(text) = context.variable(VARIABLE).and_then(|text| text.into_string().ok()) else {
+    let Some(text) = context.text(VARIABLE) else {
         return Ok(None);
     };
     let date = text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());

@@ -6,8 +6,10 @@ use plimsoll_core::Timestamp;
 use plimsoll_gather::Access;
 
 use super::{Context, Platforms, access};
-use crate::args::scan::{Format, Scan};
+use crate::args::scan::Scan;
 use crate::failure::Failure;
+
+pub(crate) use crate::args::scan::Format;
 
 /// What is scanned, and against what.
 pub(crate) struct ScanSettings {
@@ -29,7 +31,7 @@ impl ScanSettings {
         Ok(Self {
             subjects: arguments.subjects.clone(),
             platforms: Platforms::resolve(&arguments.reading),
-            access: access(&arguments.reading.network, context.limits)?,
+            access: access(&arguments.reading.network, context)?,
             database: context.database_folder(&arguments.db)?,
             now: context.now(&arguments.instant),
             format: arguments.output,

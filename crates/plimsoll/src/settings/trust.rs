@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use plimsoll_core::{Kind, Limits, Timestamp, clock};
+use plimsoll_core::{Kind, Limits, Timestamp};
 use plimsoll_keys as key;
 use plimsoll_keys::KeyAccess;
 use plimsoll_trust as trust;
@@ -12,6 +12,7 @@ use plimsoll_verify::{
     Check, Claim, Identity, Pattern, PublicKey, Requirements, Text, Trusted, TrustedKey, TrustedRoot,
 };
 
+use super::Context;
 use crate::args::trust_flags::{GitHub, KeyReference, Trust};
 use crate::failure::Failure;
 
@@ -32,8 +33,8 @@ enum Who {
 
 impl TrustSettings {
     /// Reads the keys and the trusted root that the flags name; `access` is for keys that a service keeps.
-    pub(crate) fn new(flags: &Trust, access: &KeyAccess) -> Result<Self, Failure> {
-        let (who, now) = (who(flags, access)?, clock::now());
+    pub(crate) fn new(flags: &Trust, access: &KeyAccess, context: &Context<'_>) -> Result<Self, Failure> {
+        let (who, now) = (who(flags, access)?, context.clock()());
         let timestamps = flags.timestamps.unwrap_or(usize::from(flags.use_signed_timestamps));
         let requirements =
             Requirements { logs: logs(flags)?, timestamps, certificate_log: !flags.insecure_ignore_sct };
@@ -41,7 +42,7 @@ impl TrustSettings {
             // Nothing is left to verify with it.
             (None, None, Who::Keys(_)) if requirements.logs.is_none() && timestamps == 0 => None,
             (path, instance, _) => {
-                let folder = super::trust_folder().ok();
+                let folder = context.trust_folder().ok();
                 let choice = trust::Choice {
                     file: path.as_deref(),
                     instance: instance.as_deref().unwrap_or(trust::PUBLIC_GOOD),
@@ -119,7 +120,7 @@ pub(crate) fn trusted_root(path: &Path) -> Result<TrustedRoot, Failure> {
 }
 
 /// The public key that `reference` names.
-pub(crate) fn public_key(reference: &KeyReference, access: &KeyAccess) -> Result<PublicKey, Failure> {
+fn public_key(reference: &KeyReference, access: &KeyAccess) -> Result<PublicKey, Failure> {
     Ok(key::open_public(reference.as_str(), access)?)
 }
 

@@ -1,59 +1,24 @@
 //! `plimsoll evidence copy`, `save` and `load`.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use plimsoll_attach::layout::LayoutStore;
 use plimsoll_attach::transfer::Transfer;
-use plimsoll_core::{Kind, Limits};
+use plimsoll_core::Kind;
 use plimsoll_gather::{Access, Subject, open_registry};
 use plimsoll_image::{Descriptor, Source, Store};
 
-use crate::args::evidence::{Copy, Load, Save};
-use crate::args::shared::Network;
-use crate::commands::place::{self, Place};
+use crate::commands::place::Place;
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
 use crate::progress::Bar;
+use crate::settings::evidence::TransferSettings;
 
-pub(super) fn copy(arguments: &Copy, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let to = Subject::parse(&arguments.destination)?;
-    let network = &arguments.network;
-    transfer(&arguments.source, &to, arguments.repository.named(), network, limits, console)
-}
-
-pub(super) fn save(arguments: &Save, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let to = Subject::Layout(arguments.directory.clone(), None);
-    let network = &arguments.network;
-    transfer(&arguments.subject, &to, arguments.repository.named(), network, limits, console)
-}
-
-pub(super) fn load(arguments: &Load, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    // It is a folder in any case, so that it needs no scheme.
-    let layout = match arguments.layout.strip_prefix("oci:") {
-        Some(_) => arguments.layout.clone(),
-        None => format!("oci:{}", arguments.layout),
-    };
-    if !Path::new(&arguments.layout).is_dir() && layout != arguments.layout {
-        return Err(Failure::new(Kind::Usage, format!("{} is no OCI layout", arguments.layout))
-            .with_hint("make one where the image is: plimsoll evidence save SUBJECT DIR"));
-    }
-    let to = Subject::parse(&arguments.destination)?;
-    transfer(&layout, &to, None, &arguments.network, limits, console)
-}
-
-fn transfer(
-    from: &str,
-    to: &Subject,
-    repository: Option<&str>,
-    network: &Network,
-    limits: &Limits,
-    console: Console,
-) -> Result<Exit, Failure> {
-    let access = place::access(network, limits)?;
-    let place = Place::open(from, repository, &access)?;
+pub(super) fn run(settings: &TransferSettings, console: Console) -> Result<Exit, Failure> {
+    let (to, access) = (&settings.to, &settings.from.access);
+    let place = super::open(&settings.from)?;
     let top = place.store.resolve()?;
-    let (destination, name) = open(to, &place.subject, &top, &access)?;
+    let (destination, name) = open(to, &place.subject, &top, access)?;
     let mount_from = match (&place.subject, to) {
         (Subject::Registry(from), Subject::Registry(to)) if from.registry() == to.registry() => {
             Some(from.repository().to_owned())
@@ -69,7 +34,7 @@ fn transfer(
         source: Arc::from(source),
         evidence,
         mount_from,
-        limits: limits.clone(),
+        limits: access.limits.clone(),
         progress: Arc::new(Bar::new(console)),
     };
     let done = transfer.run(&top, destination.as_ref(), &name)?;

@@ -5,17 +5,18 @@ use plimsoll_core::{Digest, Limits};
 use plimsoll_image::{Store, media};
 use plimsoll_verify::Bundle;
 
-use crate::args::db::Format;
-use crate::args::evidence::Tree;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
 use crate::render::table::Paint;
 use crate::report::claims::Signer;
 use crate::report::evidence::{Image, Item, ItemKind, Report};
+use crate::settings::Format;
+use crate::settings::evidence::TreeSettings;
 
-pub(super) fn run(arguments: &Tree, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let place = super::open(&arguments.subject, &arguments.repository, &arguments.network, limits)?;
+pub(super) fn run(settings: &TreeSettings, console: Console) -> Result<Exit, Failure> {
+    let limits = &settings.place.access.limits;
+    let place = super::open(&settings.place)?;
     let mut images = Vec::new();
     for target in place.targets(None, true)? {
         let digest = target.descriptor.digest;
@@ -32,8 +33,8 @@ pub(super) fn run(arguments: &Tree, limits: &Limits, console: Console) -> Result
         });
     }
     let report = Report::new(place.subject.to_string(), images);
-    let file = arguments.file.output_file.as_deref();
-    match arguments.output {
+    let file = settings.file.as_deref();
+    match settings.format {
         Format::Json => output::emit_json(file, &report)?,
         Format::Table => {
             let paint = Paint(file.is_none() && console.stdout_colors());

@@ -5,33 +5,30 @@ use std::path::{Component, Path};
 
 use plimsoll_core::{Digest, Kind, Limits, Platform, Purl, Reference, json};
 use plimsoll_gather::{Access, Subject as Named};
-use plimsoll_verify::provenance::{Build, Material, Source};
+use plimsoll_verify::provenance::Material;
 use plimsoll_verify::{Statement, Subject, check_predicate};
 use serde_json::Value;
 
 use super::Thing;
-use crate::args::provenance::Generate;
 use crate::commands::blob::Blob;
-use crate::commands::place::{self, Place};
+use crate::commands::place::Place;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
-use crate::settings;
+use crate::settings::provenance::GenerateSettings;
+use crate::settings::{EvidenceRepository, read_within};
 
 const SLSA_V1: &str = "https://slsa.dev/provenance/v1";
 
-pub(super) fn run(arguments: &Generate, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let access = place::access(&arguments.network, limits)?;
-    let mut build = Build::from_environment(&|name| std::env::var(name).ok())?;
-    describe(&mut build, arguments)?;
-    let platform = arguments.platform.platform.as_ref();
-    build.materials = materials(arguments, platform, &access, limits)?;
-    build.byproducts = arguments.byproduct.iter().map(|path| file(path)).collect::<Result<_, _>>()?;
+pub(super) fn run(settings: &GenerateSettings, console: Console) -> Result<Exit, Failure> {
+    let mut build = settings.build.clone();
+    build.materials = materials(settings)?;
+    build.byproducts = settings.byproducts.iter().map(|path| file(path)).collect::<Result<_, _>>()?;
     let predicate = build.to_predicate()?;
     // What is written here has to be what is read elsewhere.
-    check_predicate(SLSA_V1, &predicate, limits)?;
-    let file = arguments.file.output_file.as_deref();
-    if arguments.as_statement {
-        let subjects = subjects(arguments, platform, &access)?;
+    check_predicate(SLSA_V1, &predicate, &settings.access.limits)?;
+    let file = settings.file.as_deref();
+    if let Some(about) = &settings.statement_about {
+        let subjects = subjects(about, settings)?;
         let statement = Statement { subjects, predicate_type: SLSA_V1.to_owned(), predicate };
         output::emit(file, |out| out.write_all(&statement.to_json()))?;
     } else {
@@ -45,67 +42,11 @@ pub(super) fn run(arguments: &Generate, limits: &Limits, console: Console) -> Re
     Ok(Exit::Done)
 }
 
-/// Puts what the flags say over what the environment says.
-fn describe(build: &mut Build, arguments: &Generate) -> Result<(), Failure> {
-    let usage = |message: &str| Failure::new(Kind::Usage, message);
-    let over = |known: &mut Option<String>, said: &Option<String>| {
-        if let Some(said) = said {
-            *known = Some(said.clone());
-        }
-    };
-    over(&mut build.builder, &arguments.builder_id);
-    over(&mut build.build_type, &arguments.build_type);
-    over(&mut build.config, &arguments.build_config);
-    over(&mut build.invocation, &arguments.invocation_id);
-    if let Some(repository) = &arguments.source_repository
-        && build.source.as_ref().is_none_or(|source| source.repository != *repository)
-    {
-        // The ref and the commit of the environment are another repository's.
-        build.source = Some(Source { repository: repository.clone(), reference: None, commit: None });
-    }
-    match &mut build.source {
-        Some(source) => {
-            over(&mut source.reference, &arguments.source_ref);
-            over(&mut source.commit, &arguments.source_digest);
-        }
-        None if arguments.source_ref.is_some() || arguments.source_digest.is_some() => {
-            return Err(
-                usage("a ref or commit of which repository?").with_hint("pass --source-repository URL")
-            );
-        }
-        None => {}
-    }
-    build.started = arguments.started_on.or(build.started);
-    build.finished = arguments.finished_on.or(build.finished);
-    if let (Some(started), Some(finished)) = (build.started, build.finished)
-        && finished < started
-    {
-        return Err(usage("the build ended before it started"));
-    }
-    build.parameters = once("--parameter", &arguments.parameter)?;
-    build.tools = once("--tool", &arguments.tool)?;
-    Ok(())
-}
-
-/// Each name once: of two values nobody knows which one counts.
-fn once(flag: &str, pairs: &[(String, String)]) -> Result<BTreeMap<String, String>, Failure> {
-    let mut all = BTreeMap::new();
-    for (name, value) in pairs {
-        if all.insert(name.clone(), value.clone()).is_some() {
-            return Err(Failure::new(Kind::Usage, format!("{flag} {name} is given twice")));
-        }
-    }
-    Ok(all)
-}
-
-fn subjects(
-    arguments: &Generate,
-    platform: Option<&Platform>,
-    access: &Access,
-) -> Result<Vec<Subject>, Failure> {
+fn subjects(about: &[String], settings: &GenerateSettings) -> Result<Vec<Subject>, Failure> {
+    let platform = settings.platform.as_ref();
     let mut subjects = Vec::new();
-    for text in &arguments.subjects {
-        match Thing::open(text, None, access)? {
+    for text in about {
+        match Thing::open(text, &EvidenceRepository::default(), &settings.access)? {
             Thing::Digest(digest) => subjects.push(Subject::new("", &digest)),
             Thing::File(name, digests) => {
                 subjects.extend(digests.first().map(|digest| Subject::new(name, digest)));
@@ -123,25 +64,21 @@ fn subjects(
     Ok(subjects)
 }
 
-fn materials(
-    arguments: &Generate,
-    platform: Option<&Platform>,
-    access: &Access,
-    limits: &Limits,
-) -> Result<Vec<Material>, Failure> {
-    let mut materials = arguments.material.clone();
-    for path in &arguments.materials {
-        let bytes = settings::read_within(path, limits.bundle_bytes, "bundle_bytes")?;
+fn materials(settings: &GenerateSettings) -> Result<Vec<Material>, Failure> {
+    let limits = &settings.access.limits;
+    let mut materials = settings.materials.clone();
+    for path in &settings.material_lists {
+        let bytes = read_within(path, limits.bundle_bytes, "bundle_bytes")?;
         let listed = listed(&bytes, limits).map_err(|problem| {
             Failure::new(Kind::Usage, format!("{}: {problem}", path.display()))
                 .with_hint("a material a line as URI@ALGORITHM:HEX, or a JSON list of {uri, digest}")
         })?;
         materials.extend(listed);
     }
-    for text in &arguments.material_image {
-        materials.push(image(text, platform, access)?);
+    for text in &settings.material_images {
+        materials.push(image(text, settings.platform.as_ref(), &settings.access)?);
     }
-    for path in &arguments.material_file {
+    for path in &settings.material_files {
         materials.push(file(path)?);
     }
     Ok(materials)
@@ -174,7 +111,7 @@ fn descriptor(item: &Value, index: usize) -> Result<Material, String> {
 
 /// An image by its digest. It is called what was typed and, as BuildKit does, `pkg:docker/…`.
 fn image(text: &str, platform: Option<&Platform>, access: &Access) -> Result<Material, Failure> {
-    let place = Place::open(text, None, access)?;
+    let place = Place::open(text, &EvidenceRepository::default(), access)?;
     let targets = place.targets(platform, false)?;
     let digest = targets.first().map(|target| target.descriptor.digest);
     let digest = digest.ok_or_else(|| Failure::new(Kind::NotFound, format!("{text}: no image")))?;

@@ -8,14 +8,14 @@ use plimsoll_verify::{Bundle, Error, Pattern, Signer, Statement, Subject, Text, 
 use super::Thing;
 use crate::args::provenance::{Format, Verify};
 use crate::args::trust_flags::Trust;
-use crate::commands::place::{self, Meant, Place};
+use crate::commands::place::{Meant, Place};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
 use crate::render::table::Paint;
 use crate::report::provenance::{Attested, Judged, Report};
 use crate::report::verification::{Held, Refused, with_step};
-use crate::settings::{self, TrustSettings};
+use crate::settings::{self, Context, EvidenceRepository, TrustSettings};
 
 /// What is asked of each subject.
 struct Request<'a> {
@@ -24,6 +24,7 @@ struct Request<'a> {
     expected: Expected,
     /// The bundles in files; `None` where those that are attached count.
     carried: Option<Vec<Candidate>>,
+    repository: EvidenceRepository,
     arguments: &'a Verify,
 }
 
@@ -33,14 +34,15 @@ struct Candidate {
     publisher: Option<Publisher>,
 }
 
-pub(super) fn run(arguments: &Verify, limits: &Limits, console: Console) -> Result<Exit, Failure> {
-    let cache = settings::registry_cache(&arguments.caching, &arguments.network, limits);
-    let access = Access { cache, ..place::access(&arguments.network, limits)? };
+pub(super) fn run(arguments: &Verify, context: &Context<'_>, console: Console) -> Result<Exit, Failure> {
+    let cache = settings::registry_cache(&arguments.caching, &arguments.network, context);
+    let access = Access { cache, ..settings::access(&arguments.network, context)? };
     let trust = trust_of_source(arguments).unwrap_or_else(|| arguments.trust.clone());
     let request = Request {
-        trust: TrustSettings::new(&trust, &place::keys(&access))?,
+        trust: TrustSettings::new(&trust, &settings::key_access_beside(&access, context), context)?,
         expected: expected(arguments)?,
-        carried: carried(arguments, limits)?,
+        carried: carried(arguments, context.limits)?,
+        repository: EvidenceRepository::resolve(&arguments.repository, context),
         access,
         arguments,
     };
@@ -141,14 +143,11 @@ fn carried(arguments: &Verify, limits: &Limits) -> Result<Option<Vec<Candidate>>
 
 impl Request<'_> {
     fn subject(&self, text: &str) -> Vec<Judged> {
-        let outcome =
-            Thing::open(text, self.arguments.repository.named(), &self.access).and_then(
-                |thing| match thing {
-                    Thing::Digest(digest) => Ok(vec![self.in_files(text, None, &[digest])?]),
-                    Thing::File(name, digests) => Ok(vec![self.in_files(text, Some(&name), &digests)?]),
-                    Thing::Image(place) => self.images(text, &place),
-                },
-            );
+        let outcome = Thing::open(text, &self.repository, &self.access).and_then(|thing| match thing {
+            Thing::Digest(digest) => Ok(vec![self.in_files(text, None, &[digest])?]),
+            Thing::File(name, digests) => Ok(vec![self.in_files(text, Some(&name), &digests)?]),
+            Thing::Image(place) => self.images(text, &place),
+        });
         outcome.unwrap_or_else(|failure| vec![Judged { error: Some(failure.into()), ..Judged::new(text) }])
     }
 

@@ -1,8 +1,8 @@
 //! `plimsoll sbom cataloger`.
 
-use crate::args::db::Format;
 use crate::failure::{Exit, Failure};
 use crate::report::catalogers::Report;
+use crate::settings::Format;
 use crate::{output, render};
 
 pub(super) fn run(format: Format) -> Result<Exit, Failure> {

@@ -1,0 +1,20 @@
+//! What is said about a key, for people.
+
+use std::io::{self, Write};
+
+use crate::report::key::{KEPT, Report};
+
+/// Writes a line for each thing that is known.
+pub(crate) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let locked = "unknown without the passphrase";
+    writeln!(out, "kind       {} key", report.kind)?;
+    writeln!(out, "format     {}", report.format)?;
+    if report.format != KEPT {
+        writeln!(out, "encrypted  {}", if report.encrypted { "yes" } else { "no" })?;
+    }
+    match (report.algorithm, report.bits) {
+        (Some("rsa"), Some(bits)) => writeln!(out, "algorithm  rsa, {bits} bits")?,
+        (algorithm, _) => writeln!(out, "algorithm  {}", algorithm.unwrap_or(locked))?,
+    }
+    writeln!(out, "id         {}", report.id.map_or_else(|| locked.to_owned(), |id| id.to_string()))
+}

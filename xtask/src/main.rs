@@ -1,7 +1,8 @@
 //! Development tasks of the workspace. Nothing here is shipped.
 //!
 //! ```text
-//! cargo run -p xtask -- layers                        which crate may use which; no network code below the line
+//! cargo run -p xtask -- layers                        which crate may use which; no network code below the
+//!                                                     line; commands of the binary see settings only
 //! cargo run -p xtask -- release DIR [--binary FILE]   the release archive and its checksum; builds unless given FILE
 //! ```
 //!
@@ -12,6 +13,7 @@ mod layers;
 #[cfg(test)]
 mod promises;
 mod release;
+mod stages;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -61,7 +63,16 @@ fn check_layers() -> anyhow::Result<bool> {
     } else {
         say("hint: the order of the crates is in xtask/src/layers.rs; move the code, not the order");
     }
-    Ok(faults.is_empty())
+    let stray = stages::check(Path::new("."))?;
+    for fault in &stray {
+        say(&format!("layers: {fault}"));
+    }
+    if !stray.is_empty() {
+        say(
+            "hint: resolve it in crates/plimsoll/src/settings; xtask/src/stages.rs says what may be named where",
+        );
+    }
+    Ok(faults.is_empty() && stray.is_empty())
 }
 
 #[expect(clippy::print_stderr, reason = "a command-line tool talks on stderr")]

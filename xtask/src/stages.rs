@@ -1,0 +1,114 @@
+//! Arguments end in one stage of the binary: `settings` merges flags, environment, clock and limits, and commands see only
+//! what comes of that. A command that looked at a flag or a variable again could decide by another one than was shown.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+/// The sources of the binary.
+const SOURCES: &str = "crates/plimsoll/src";
+
+/// What is looked for below [`SOURCES`], and where it may be.
+struct Rule {
+    text: &'static str,
+    /// A file, or a folder with a slash behind its name.
+    allowed: &'static [&'static str],
+    /// Files that are not brought into order yet. This list only gets shorter.
+    not_yet: &'static [&'static str],
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        text: "crate::args",
+        // `commands.rs` resolves the settings of the command that was typed.
+        allowed: &["args.rs", "args/", "commands.rs", "config.rs", "config/", "settings.rs", "settings/"],
+        not_yet: &[
+            "commands/blob.rs",
+            "commands/provenance.rs",
+            "commands/provenance/verify.rs",
+            "commands/verify.rs",
+        ],
+    },
+    Rule { text: "clock::now", allowed: &["settings/context.rs"], not_yet: &[] },
+    Rule {
+        text: "env::",
+        // Arguments, the places of configuration files, and where settings came from.
+        allowed: &["main.rs", "config.rs", "config/", "settings/context.rs"],
+        not_yet: &[],
+    },
+];
+
+/// What splits a variable's value looks at no variable.
+const HARMLESS: &str = "env::split_paths";
+
+/// One line for each place that names what it must not, and for each exception that is not needed any more.
+pub(crate) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
+    let sources = root.join(SOURCES);
+    let mut files = Vec::new();
+    collect(&sources, &mut files)?;
+    let mut faults = Vec::new();
+    for rule in RULES {
+        let mut excused = rule.not_yet.to_vec();
+        for path in &files {
+            let name = path.strip_prefix(&sources)?.to_string_lossy();
+            let allowed =
+                |place: &&str| name == **place || (place.ends_with('/') && name.starts_with(*place));
+            if rule.allowed.iter().any(|place| allowed(&place)) {
+                continue;
+            }
+            let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            let Some(line) = first(&text, rule.text) else { continue };
+            match excused.iter().position(|known| name == *known) {
+                Some(known) => {
+                    excused.swap_remove(known);
+                }
+                None => faults.push(format!("{SOURCES}/{name}:{line} names {}", rule.text)),
+            }
+        }
+        let needless = excused.iter().map(|name| format!("{name} names {} no more", rule.text));
+        faults.extend(needless);
+    }
+    Ok(faults)
+}
+
+/// The first line of code that names `wanted`.
+fn first(text: &str, wanted: &str) -> Option<usize> {
+    let names = |line: &str| {
+        let line = line.trim_start();
+        !line.starts_with("//") && line.replace(HARMLESS, "").contains(wanted)
+    };
+    text.lines().position(names).map(|index| index + 1)
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_code_is_found_and_one_in_a_comment_is_not() {
+        assert_eq!(first("//! Not `crate::args`.\nuse crate::args::Check;\n", "crate::args"), Some(2));
+        assert_eq!(first("    // crate::args\n", "crate::args"), None);
+        assert_eq!(first("std::env::split_paths(&path)", "env::"), None);
+        assert_eq!(first("let home = env::var_os(name);", "env::"), Some(1));
+    }
+
+    #[test]
+    fn commands_see_settings_only() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        assert_eq!(check(root).unwrap(), Vec::<String>::new());
+    }
+}

@@ -1,19 +1,19 @@
 //! The bundles that are attached to an image, and what older versions of cosign attached.
 //!
-//! Owns finding and fetching them; nothing is verified here, and nothing is believed: anybody who may push to the repository
-//! can attach anything. [`Search`] is the one way to look: at the OCI referrers, for bundles and for the signatures and
-//! attestations that cosign's experimental OCI 1.1 mode wrote ([`bundles`]), and under the tags `sha256-<hex>.sig` and `.att`
-//! ([`older`]). What is not a bundle is
-//! made one ([`plimsoll_verify::legacy`]), so that there is one way to verify: [`FoundBundle::verify`]. What follows from
-//! trusting nobody:
+//! Owns finding and fetching them. Nothing is verified here, and nothing is trusted: anybody who may push to the
+//! repository can attach anything. [`Search`] is the only way to look: at the OCI referrers, for bundles and for the
+//! signatures and attestations that cosign's experimental OCI 1.1 mode wrote ([`bundles`]), and under the tags
+//! `sha256-<hex>.sig` and `.att` ([`legacy_bundles`]). An older format is converted to a bundle
+//! ([`plimsoll_verify::legacy`]), so that there is one way to verify: [`FoundBundle::verify`]. Because nothing is
+//! trusted:
 //!
 //! - The kind that a listing states (`artifactType`) filters nothing: fallback indexes of GHCR and of older tools state
-//!   `application/vnd.oci.empty.v1+json` or nothing for real signatures. It only says what is looked at first.
-//! - A referrer that is broken, or is something else, is set aside with its reason and stops nothing.
+//!   `application/vnd.oci.empty.v1+json` or nothing for real signatures. It only decides what is read first.
+//! - A referrer that is broken, or is something else, is set aside with a reason and does not stop the search.
 //! - A registry that cannot answer is an error, never "no signatures" and never "an older format".
 //! - Number and bytes are bounded (CVE-2023-46737, CVE-2024-29902), and [`Bundles::truncated`] says when a bound was hit.
 //!
-//! `.sbom` tags hold what nobody signed; they are copied with an image ([`crate::transfer`]) and are no evidence.
+//! `.sbom` tags hold unsigned SBOMs; they are copied with an image ([`crate::transfer`]) and are not evidence.
 //!
 //! Follows cosign's `BUNDLE_SPEC` and `SIGNATURE_SPEC`, and the OCI distribution specification 1.1, "Listing Referrers". The manifest of a
 //! referrer is shown in `write.rs`.
@@ -36,22 +36,22 @@ pub(crate) use fetch::at_once as parallel;
 pub(crate) use fetch::own_fault;
 use fetch::{at_once, content, fitting};
 
-/// Every version's media type begins so: `….bundle.v0.3+json`, `….bundle+json;version=0.3`.
+/// Every version's media type begins with this: `….bundle.v0.3+json`, `….bundle+json;version=0.3`.
 const BUNDLE_PREFIX: &str = "application/vnd.dev.sigstore.bundle";
 
 /// What is attached to a subject.
 #[derive(Debug, Default)]
 pub struct Bundles {
-    /// Bundles, those that say they are newest first. Neither parsed nor verified.
+    /// Bundles; those that claim to be newest come first. Neither parsed nor verified.
     pub found: Vec<FoundBundle>,
-    /// Referrers that were looked at and hold no bundle that could be read.
+    /// Referrers that were read and hold no readable bundle.
     pub skipped: Vec<Skipped>,
-    /// There is more than the limits let through: what is missing may be there.
+    /// There is more than the limits allow: evidence that seems missing may be there.
     pub truncated: bool,
 }
 
 impl Bundles {
-    /// The referrers that were looked at.
+    /// The referrers that were read.
     pub fn referrers(&self) -> impl Iterator<Item = Digest> {
         let found = self.found.iter().map(|found| found.referrer.digest);
         found.chain(self.skipped.iter().map(|skipped| skipped.descriptor.digest))
@@ -65,31 +65,31 @@ pub struct FoundBundle {
     pub referrer: Descriptor,
     /// The bundle.
     pub bytes: Vec<u8>,
-    /// The digest of what was stored, checked: of the bundle, or of what it was made from.
+    /// The checked digest of what was stored: of the bundle, or of what it was made from.
     pub digest: Digest,
     /// What was stored.
     pub form: Form,
 }
 
-/// What a bundle was stored as.
+/// The form in which a bundle was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Form {
     /// The bundle itself.
     Bundle,
-    /// cosign's older signature, over this payload.
+    /// A signature in cosign's older format, over this payload.
     SimpleSigning(Vec<u8>),
-    /// cosign's older attestation.
+    /// An attestation in cosign's older format.
     Attestation,
 }
 
 impl FoundBundle {
-    /// Reads it, once for all that is asked of it afterwards: bundles with an SBOM have some ten MiB.
+    /// Parses it once for everything that is asked of it later: bundles with an SBOM have some ten MiB.
     pub fn parse(&self, limits: &Limits) -> Result<ParsedBundle<'_>, plimsoll_verify::Error> {
         Ok(ParsedBundle { bundle: Bundle::parse(&self.bytes, limits)?, form: &self.form })
     }
 
-    /// [`ParsedBundle::verify`], for whoever asks nothing else.
+    /// [`ParsedBundle::verify`], for callers that need nothing else.
     pub fn verify(
         &self,
         about: &Digest,
@@ -99,7 +99,7 @@ impl FoundBundle {
         self.parse(limits)?.verify(about, check)
     }
 
-    /// [`ParsedBundle::claimed_predicate`]; none where it cannot be read.
+    /// [`ParsedBundle::claimed_predicate`]; `None` if it cannot be read.
     pub fn claimed_predicate(&self, limits: &Limits) -> Option<String> {
         self.parse(limits).ok()?.claimed_predicate()
     }
@@ -118,7 +118,7 @@ impl ParsedBundle<'_> {
         &self.bundle
     }
 
-    /// Verifies the statement, or the older signature as the statement that it stands for.
+    /// Verifies the statement, or the signature in the older format as the statement that it stands for.
     pub fn verify(
         &self,
         about: &Digest,
@@ -132,8 +132,8 @@ impl ParsedBundle<'_> {
         }
     }
 
-    /// The predicate type that its statement states. Not verified: what is of another kind than the one that is wanted
-    /// need not be verified, and what is of the right kind says nothing yet.
+    /// The predicate type that its statement claims. Not verified: a bundle of another type than the wanted one need
+    /// not be verified, and the right type proves nothing yet.
     pub fn claimed_predicate(&self) -> Option<String> {
         match self.form {
             Form::SimpleSigning(_) => Some(COSIGN_SIGN_V1.to_owned()),
@@ -161,7 +161,7 @@ pub enum SkipReason {
         /// The media type of its layer, or of itself.
         media_type: String,
     },
-    /// It has not exactly one layer.
+    /// It does not have exactly one layer.
     #[error("has {got} layers, expected one")]
     LayerCount {
         /// How many it has.
@@ -176,10 +176,10 @@ pub enum SkipReason {
     /// Its manifest or bundle is missing, damaged or beyond a limit.
     #[error(transparent)]
     Object(Box<ImageError>),
-    /// An older signature or attestation that no bundle can be made of.
+    /// A signature or attestation in an older format that cannot be converted to a bundle.
     #[error(transparent)]
-    Older(Box<plimsoll_verify::Error>),
-    /// The bundles together are too large, and this is one of the larger.
+    Legacy(Box<plimsoll_verify::Error>),
+    /// The bundles together are too large, and this is one of the larger ones.
     #[error("bundle of {size} bytes, more than all bundles of an image together may still have")]
     OverTotal {
         /// Its size.
@@ -188,11 +188,11 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
-    /// Whether a limit kept it from being looked at, not what it is.
+    /// Whether it was set aside because of a limit, not because of its content.
     fn is_limit(&self) -> bool {
         match self {
             Self::Object(error) => matches!(**error, ImageError::Limit(_)),
-            Self::Older(error) => matches!(**error, plimsoll_verify::Error::Limit(_)),
+            Self::Legacy(error) => matches!(**error, plimsoll_verify::Error::Limit(_)),
             Self::OverTotal { .. } => true,
             _ => false,
         }
@@ -228,29 +228,30 @@ impl LayerKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Listed(Listing),
-    OlderTags,
+    LegacyTags,
 }
 
-/// In the order in which they are looked at: what an image that was signed lately has comes first, what costs two requests
-/// more comes last.
-const PLACES: [Place; 3] = [Place::Listed(Listing::First), Place::Listed(Listing::Rest), Place::OlderTags];
+/// In the order in which they are searched: recently signed images use the first, and the last costs two more requests.
+const PLACES: [Place; 3] = [Place::Listed(Listing::First), Place::Listed(Listing::Rest), Place::LegacyTags];
 
-/// The search for what is attached to one or more subjects, place by place: the list of referrers that a registry gives first,
-/// its other one, and what older versions of cosign left under tags. Everything that asks what is attached asks here.
+/// The search for what is attached to one or more subjects, place by place: the list of referrers that a registry gives
+/// first, its other one, and what older versions of cosign left under tags. All code that needs to know what is
+/// attached uses it.
 ///
-/// Whoever has enough stops: what is attached only ever adds, so nothing that was not looked at can take away. Whoever wants
-/// everything goes on to the end. A place that cannot be looked at is an error, not an empty place, whatever else was found.
+/// A caller that has enough may stop: attached evidence only ever adds, so nothing in a later place can take away. A
+/// caller that wants everything goes on to the end. A place that cannot be read is an error, not an empty place,
+/// whatever else was found.
 pub struct Search<'a> {
     source: &'a dyn Source,
     subjects: &'a [Digest],
     limits: &'a Limits,
     places: std::array::IntoIter<Place, 3>,
-    /// The referrers that were looked at in the places before; a list often repeats those of another.
+    /// The referrers read in earlier places; a list often repeats those of another.
     seen: BTreeMap<Digest, BTreeSet<Digest>>,
 }
 
 impl<'a> Search<'a> {
-    /// Nothing has been looked at yet.
+    /// A search that has not started.
     pub fn new(source: &'a dyn Source, subjects: &'a [Digest], limits: &'a Limits) -> Self {
         Self { source, subjects, limits, places: PLACES.into_iter(), seen: BTreeMap::new() }
     }
@@ -269,7 +270,7 @@ impl<'a> Search<'a> {
                     seen.extend(found.referrers());
                     found
                 }
-                Place::OlderTags => older(self.source, subject, self.limits)?,
+                Place::LegacyTags => legacy_bundles(self.source, subject, self.limits)?,
             };
             all.push((*subject, found));
         }
@@ -277,7 +278,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Everything that is attached to `subject`, in whatever place.
+/// Everything that is attached to `subject`, in all places.
 pub fn all(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result<Bundles, Error> {
     let subjects = [*subject];
     let (mut search, mut all) = (Search::new(source, &subjects, limits), Bundles::default());
@@ -324,11 +325,11 @@ fn referring(
     fetched(source, candidates, skipped, truncated, limits)
 }
 
-/// The suffixes of the tags under which cosign kept what belongs to an image, before there were referrers.
-pub(crate) const OLDER_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
+/// The suffixes of the tags under which cosign kept evidence before there were referrers.
+pub(crate) const LEGACY_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
 
 /// The tag of something that older versions of cosign kept beside an image: `sha256-<hex>.sig`.
-pub fn older_tag(subject: &Digest, suffix: &str) -> String {
+pub fn legacy_tag(subject: &Digest, suffix: &str) -> String {
     let name = match subject.algorithm() {
         Algorithm::Sha256 => "sha256",
         Algorithm::Sha512 => "sha512",
@@ -336,14 +337,14 @@ pub fn older_tag(subject: &Digest, suffix: &str) -> String {
     format!("{name}-{}.{suffix}", subject.hex())
 }
 
-/// Fetches the signatures and attestations under the tags that older versions of cosign wrote. Apart from [`bundles`],
-/// because it costs two requests more, and an image that was signed lately has none.
-pub fn older(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result<Bundles, Error> {
+/// Fetches the signatures and attestations under the tags that older versions of cosign wrote. Separate from
+/// [`bundles`], because it costs two more requests, and a recently signed image has none.
+pub fn legacy_bundles(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result<Bundles, Error> {
     let (mut candidates, mut skipped) = (Vec::new(), Vec::new());
-    let tags = [older_tag(subject, "sig"), older_tag(subject, "att")];
+    let tags = [legacy_tag(subject, "sig"), legacy_tag(subject, "att")];
     for found in at_once(&tags, |tag| source.named(tag)) {
         let Some((descriptor, bytes)) = found? else { continue };
-        match older_layers(&descriptor, &bytes, limits)? {
+        match legacy_layers(&descriptor, &bytes, limits)? {
             Ok(layers) => candidates.extend(layers.into_iter().map(|(layer, kind)| Candidate {
                 referrer: descriptor.clone(),
                 layer,
@@ -363,7 +364,7 @@ fn fetched(
     mut truncated: bool,
     limits: &Limits,
 ) -> Result<Bundles, Error> {
-    // One manifest can list any number of older signatures (CVE-2023-46737, CVE-2024-29903).
+    // One manifest can list any number of signatures in the older format (CVE-2023-46737, CVE-2024-29903).
     truncated |= candidates.len() > limits.referrers;
     candidates.truncate(limits.referrers);
     let sizes: Vec<u64> = candidates.iter().map(|candidate| candidate.layer.size).collect();
@@ -385,7 +386,7 @@ fn fetched(
             Err(reason) => skipped.push(Skipped { descriptor: candidate.referrer, reason }),
         }
     }
-    // What a limit kept out may be what is missing: nobody knows.
+    // What a limit kept out may be the evidence that seems missing.
     truncated |= skipped.iter().any(|skipped| skipped.reason.is_limit());
     Ok(Bundles { found, skipped, truncated })
 }
@@ -393,7 +394,7 @@ fn fetched(
 impl Candidate {
     /// What was stored, as a bundle.
     fn bundle(&self, stored: Vec<u8>, limits: &Limits) -> Result<FoundBundle, SkipReason> {
-        let older = |error| SkipReason::Older(Box::new(error));
+        let older = |error| SkipReason::Legacy(Box::new(error));
         let annotations = &self.layer.annotations;
         let (bytes, form) = match self.kind {
             LayerKind::Bundle => (stored, Form::Bundle),
@@ -410,8 +411,8 @@ impl Candidate {
     }
 }
 
-/// What is looked at first: what says it is a bundle, then what may be one, then the rest; the newest of each first. All of
-/// it is claimed by whoever pushed it, and decides nothing but what is left out when there is too much.
+/// The order of reading: what claims to be a bundle, then what may be one, then the rest; the newest of each first.
+/// These are claims of whoever pushed it, and decide only what is left out when there is too much.
 fn order(referrer: &Descriptor) -> (u8, Reverse<String>, Digest) {
     let rank = match referrer.artifact_type.as_deref() {
         Some(kind) if kind.starts_with(BUNDLE_PREFIX) => 0,
@@ -422,8 +423,8 @@ fn order(referrer: &Descriptor) -> (u8, Reverse<String>, Digest) {
     (rank, Reverse(created), referrer.digest)
 }
 
-/// The layers of a manifest that hold evidence. The outer error of the functions below stops everything, the inner one is
-/// this referrer's own.
+/// The layers of a manifest that hold evidence. The outer error of the functions below stops everything, the inner one
+/// concerns this referrer only.
 type Layers = Result<Vec<(Descriptor, LayerKind)>, SkipReason>;
 
 fn layers_of(
@@ -452,18 +453,19 @@ fn layers_of(
             Some(kind) => Ok(vec![(layer.clone(), kind)]),
             None => Err(SkipReason::OtherArtifact { media_type: layer.media_type.clone() }),
         },
-        // Older signatures come several to a manifest, a bundle comes alone.
-        layers => match layers.iter().map(older_kind).collect::<Option<Vec<_>>>() {
+        // A manifest can have several signatures in the older format, but only one bundle.
+        layers => match layers.iter().map(legacy_kind).collect::<Option<Vec<_>>>() {
             Some(older) if !older.is_empty() => Ok(older),
             _ => Err(SkipReason::LayerCount { got: layers.len() }),
         },
     })
 }
 
-/// The same for what lies under an older tag, which has no subject: which image it is about, only the signed payload says.
-fn older_layers(descriptor: &Descriptor, bytes: &[u8], limits: &Limits) -> Result<Layers, Error> {
+/// The same for a manifest under one of cosign's tags. It has no subject: only the signed payload says which image it
+/// belongs to.
+fn legacy_layers(descriptor: &Descriptor, bytes: &[u8], limits: &Limits) -> Result<Layers, Error> {
     Ok(parsed(descriptor, bytes, limits)?.and_then(|manifest| {
-        let older: Vec<_> = manifest.layers.iter().filter_map(older_kind).collect();
+        let older: Vec<_> = manifest.layers.iter().filter_map(legacy_kind).collect();
         match manifest.layers.first() {
             Some(layer) if older.is_empty() => {
                 Err(SkipReason::OtherArtifact { media_type: layer.media_type.clone() })
@@ -473,7 +475,7 @@ fn older_layers(descriptor: &Descriptor, bytes: &[u8], limits: &Limits) -> Resul
     }))
 }
 
-fn older_kind(layer: &Descriptor) -> Option<(Descriptor, LayerKind)> {
+fn legacy_kind(layer: &Descriptor) -> Option<(Descriptor, LayerKind)> {
     LayerKind::from_layer(layer).filter(|kind| *kind != LayerKind::Bundle).map(|kind| (layer.clone(), kind))
 }
 

@@ -1,8 +1,8 @@
 //! Writing evidence into an OCI layout.
 //!
-//! Owns the blobs and the entries of `index.json` that attaching adds; reading the layout is done by the [`Source`] that it
-//! is opened with. Follows the OCI image layout specification, and puts referrers where oras and skopeo expect them: as
-//! entries of the index without a reference name, with their artifact type.
+//! Owns the blobs and the entries of `index.json` that attaching adds. The [`Source`] that it is opened with reads the
+//! layout. Follows the OCI image layout specification, and puts referrers where oras and skopeo expect them: as entries
+//! of the index without a reference name, with their artifact type.
 //!
 //! ```json
 //! {"schemaVersion": 2, "manifests": [
@@ -15,8 +15,8 @@
 //! The first image, and what older versions of cosign kept beside it, are marked as `cosign save` marks them
 //! ([`saved`]), so that `cosign load` finds them.
 //!
-//! Every file is replaced durably, blobs before the index that names them, so a crash leaves at most a blob that nothing
-//! names. Two writers wait for each other at a lock on the file `oci-layout`.
+//! Every file is replaced durably, blobs before the index that names them, so a crash leaves at most an unreferenced
+//! blob. Two writers wait for each other with a lock on the file `oci-layout`.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -42,7 +42,7 @@ pub struct LayoutStore<S> {
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 impl LayoutStore<Layout> {
-    /// Opens the layout in `directory`, and makes an empty one first where there is none.
+    /// Opens the layout in `directory`. If there is none, creates an empty one.
     pub fn create(directory: &Path, limits: Limits) -> Result<Self, Error> {
         plimsoll_files::create_folder(directory).map_err(written)?;
         let mut entries = fs::read_dir(directory).map_err(|source| at(directory, source))?;
@@ -54,7 +54,7 @@ impl LayoutStore<Layout> {
         }
         let index =
             br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
-        // What makes it a layout comes last; whoever was faster has made the same.
+        // The file that makes it a layout comes last; another process that was faster has written the same.
         for (name, bytes) in
             [("index.json", &index[..]), ("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)]
         {
@@ -74,7 +74,7 @@ impl<S: Source> LayoutStore<S> {
         Self { directory: directory.to_owned(), source, limits }
     }
 
-    /// Writes a blob unless its very bytes are there.
+    /// Writes a blob unless the same bytes are there.
     fn write(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Box<Error>> {
         let path = self.path(digest)?;
         if holds(&path, bytes) {
@@ -83,11 +83,11 @@ impl<S: Source> LayoutStore<S> {
         Ok(plimsoll_files::replace(&path, bytes).map_err(written)?)
     }
 
-    /// Where a blob lies, in folders that are there.
+    /// The path of a blob, in folders that exist.
     fn path(&self, digest: &Digest) -> Result<PathBuf, Box<Error>> {
         let blobs = self.directory.join("blobs");
         let folder = blobs.join(digest.algorithm().name());
-        // A layout from elsewhere may contain links that lead out of it: nothing is made behind one.
+        // A foreign layout may contain links that lead out of it: nothing is created behind one.
         for own in [&blobs, &folder] {
             plimsoll_files::create_folder(own).map_err(written)?;
             let kind = fs::symlink_metadata(own).map_err(|source| at(own, source))?;
@@ -98,7 +98,7 @@ impl<S: Source> LayoutStore<S> {
         Ok(folder.join(digest.hex()))
     }
 
-    /// Adds an entry to `index.json`, keeping what else is in it.
+    /// Adds an entry to `index.json`, keeping the others.
     fn list(&self, entry: &Descriptor, is_named: bool) -> Result<(), Box<Error>> {
         let anchor = self.directory.join("oci-layout");
         let lock = File::open(&anchor).map_err(|source| at(&anchor, source))?;
@@ -128,7 +128,7 @@ impl<S: Source> LayoutStore<S> {
             if entries.iter().any(|known| is(known) && goes_by(known)) {
                 return Ok(());
             }
-            // As a tag moves; what went by the name is still among the blobs.
+            // As when a tag moves; what had the name before is still among the blobs.
             entries.retain(|known| !goes_by(known));
         } else if entries.iter().any(is) {
             return Ok(());
@@ -241,8 +241,8 @@ impl<S: Source> Store for LayoutStore<S> {
     }
 }
 
-/// Says of the first image in the layout, and of the older signatures and attestations of it, what they are in the way that
-/// `cosign load` wants to be told. It reads one image of a layout, and nothing of what a platform's image of an index has.
+/// Marks the first image in the layout, and its signatures and attestations in the older format, in the way that
+/// `cosign load` expects. It reads one image of a layout, and nothing that belongs to an index's platform images.
 fn mark(entries: &mut [Value]) {
     fn text<'a>(entry: &'a Value, path: &str) -> &'a str {
         entry.pointer(path).and_then(Value::as_str).unwrap_or_default()
@@ -250,9 +250,9 @@ fn mark(entries: &mut [Value]) {
     const KIND: &str = "/annotations/kind";
     const NAME: &str = "/annotations/org.opencontainers.image.ref.name";
     let marked = entries.iter().position(|entry| [saved::IMAGE, saved::INDEX].contains(&text(entry, KIND)));
-    // Referrers have an artifact type, what belongs to another object is named by that one's digest.
+    // Referrers have an artifact type; evidence in the older format has the digest of its subject as name.
     let image = marked.or_else(|| {
-        entries.iter().position(|entry| entry.get("artifactType").is_none() && !is_older(text(entry, NAME)))
+        entries.iter().position(|entry| entry.get("artifactType").is_none() && !is_legacy(text(entry, NAME)))
     });
     let Some(entry) = image.and_then(|image| entries.get(image)) else { return };
     let digest = text(entry, "/digest").replacen(':', "-", 1);
@@ -267,7 +267,7 @@ fn mark(entries: &mut [Value]) {
             Some(".sig") => saved::SIGNATURES,
             Some(".att") => saved::ATTESTATIONS,
             _ if text(entry, NAME).is_empty() => continue,
-            // Of an image that went by the name before.
+            // It belongs to an image that had the name before.
             _ => "",
         };
         let Some(entry) = entry.as_object_mut() else { continue };
@@ -280,8 +280,8 @@ fn mark(entries: &mut [Value]) {
     }
 }
 
-/// Whether this is the name of what belongs to another object: `sha256-<hex>`, and the same with an ending.
-fn is_older(name: &str) -> bool {
+/// Whether this is the name of evidence in the older format: `sha256-<hex>`, or the same with a suffix.
+fn is_legacy(name: &str) -> bool {
     let digest = name.split('.').next().unwrap_or_default();
     digest.replacen('-', ":", 1).parse::<Digest>().is_ok() && digest.contains('-')
 }

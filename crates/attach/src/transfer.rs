@@ -1,12 +1,12 @@
 //! An image with all its evidence, from one place to another.
 //!
-//! Owns what belongs together and the order in which it is written: blobs, manifests from the inside out, what refers to
-//! them, what older versions of cosign kept under tags, and last the name, so that whoever finds the image by its name finds
-//! its evidence too. Every object keeps its bytes, hence its digest; each is checked on the way.
+//! Owns what belongs together and the order in which it is written: blobs, manifests from the inside out, their
+//! referrers, what older versions of cosign kept under tags, and last the name. So anybody who finds the image by its
+//! name finds its evidence too. Every object keeps its bytes and so its digest; each is checked on the way.
 //!
-//! Referrers of referrers belong to it as well (a signature of an SBOM). A referrer that is listed and is not there, or
-//! belongs to something else, is left behind and named; a place that cannot answer is an error, and so is a list that does
-//! not end.
+//! Referrers of referrers belong to it as well (a signature of an SBOM). A referrer that is listed but missing, or that
+//! belongs to something else, is left out and reported; a place that cannot answer is an error, and so is a list that
+//! does not end.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -18,26 +18,26 @@ use plimsoll_image::manifest::{self, Document};
 use plimsoll_image::{Content, Descriptor, Error as ImageError, Progress, Source, Store};
 
 use crate::Error;
-use crate::evidence::{OLDER_SUFFIXES, older_tag, own_fault, parallel};
+use crate::evidence::{LEGACY_SUFFIXES, legacy_tag, own_fault, parallel};
 
 /// How far referrers of referrers are followed: evidence, a signature of it, and one more.
 const DEPTH: usize = 3;
-/// More referrers than this, for each that the limit lets through on one subject, are no image's evidence any more.
+/// Bounds all referrers of an image together, in multiples of the limit for one subject. No real image has more.
 const MANY: usize = 64;
 /// All manifests of one image together, in multiples of the limit for one: they are held in memory.
 const MANIFESTS: u64 = 64;
 
 /// How a transfer is done.
 pub struct Transfer {
-    /// The place it is taken from.
+    /// Where the image comes from.
     pub source: Arc<dyn Source>,
-    /// The place of what is attached, where it is another one (`COSIGN_REPOSITORY`).
+    /// The evidence repository, if there is one (`COSIGN_REPOSITORY`).
     pub evidence: Option<Arc<dyn Source>>,
-    /// A repository of the registry that is written to which has the blobs already.
+    /// A repository in the destination registry that already has the blobs.
     pub mount_from: Option<String>,
     /// Bounds for what is read.
     pub limits: Limits,
-    /// Hears how far it has got.
+    /// Is told how far the transfer has got.
     pub progress: Arc<dyn Progress + Send + Sync>,
 }
 
@@ -49,12 +49,12 @@ pub struct Transferred {
     /// What is attached to them, at any depth.
     pub referrers: usize,
     /// Tags of older versions of cosign.
-    pub older: usize,
+    pub legacy_tags: usize,
     /// Blobs.
     pub blobs: usize,
     /// Bytes of the blobs.
     pub bytes: u64,
-    /// Referrers that were listed and left behind, and why.
+    /// Referrers that were listed but left out, and why.
     pub left: Vec<(Descriptor, String)>,
 }
 
@@ -96,7 +96,7 @@ impl Transfer {
         collected.done.manifests = images.len();
         for image in &images {
             self.referrers(image, 0, &mut collected)?;
-            self.older(image, &mut collected)?;
+            self.legacy(image, &mut collected)?;
         }
         self.write(collected, top, destination, name)
     }
@@ -189,10 +189,10 @@ impl Transfer {
         Ok(())
     }
 
-    /// What lies under the tags of older versions of cosign.
-    fn older(&self, subject: &Digest, collected: &mut Collected) -> Result<(), Error> {
+    /// What is stored under the tags of older versions of cosign.
+    fn legacy(&self, subject: &Digest, collected: &mut Collected) -> Result<(), Error> {
         let source = self.place(Origin::Evidence);
-        let tags = OLDER_SUFFIXES.map(|suffix| older_tag(subject, suffix));
+        let tags = LEGACY_SUFFIXES.map(|suffix| legacy_tag(subject, suffix));
         for (tag, found) in tags.iter().zip(parallel(&tags, |tag| source.named(tag))) {
             let Some((descriptor, bytes)) = found? else { continue };
             let what = format!("manifest {tag}");
@@ -206,7 +206,7 @@ impl Transfer {
                     continue;
                 }
             }
-            collected.done.older += 1;
+            collected.done.legacy_tags += 1;
             self.keep(Piece { descriptor, bytes, how: How::Named(tag.clone()) }, collected)?;
         }
         Ok(())
@@ -256,7 +256,7 @@ impl Transfer {
         for sent in parallel(&collected.blobs, |(blob, origin)| self.send(blob, *origin, destination)) {
             sent?;
         }
-        // The image before what refers to it, and its name last.
+        // The image before its referrers, and its name last.
         let phase =
             |wanted: fn(&How) -> bool| collected.manifests.iter().filter(move |piece| wanted(&piece.how));
         let inside = phase(|how| matches!(how, How::Inside));
@@ -280,7 +280,7 @@ impl Transfer {
         });
         let mount = self.mount_from.clone().filter(|_| origin == Origin::Image || self.evidence.is_none());
         destination.put_content(&content.mount_from(mount))?;
-        // It was there, or was mounted, as far as nobody read it.
+        // The part that was not read was already there, or was mounted.
         self.progress.advance(blob.size.saturating_sub(so_far.load(Ordering::Relaxed)));
         Ok(())
     }
@@ -315,7 +315,7 @@ impl IntoError for LimitExceeded {
     }
 }
 
-/// Tells how much was read, each byte once however often the stream is opened.
+/// Reports how much was read, counting each byte once however often the stream is opened.
 struct Counting {
     stream: Box<dyn Read + Send>,
     progress: Arc<dyn Progress + Send + Sync>,

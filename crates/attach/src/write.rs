@@ -1,8 +1,8 @@
 //! Writing what is attached to an image.
 //!
 //! Owns the OCI manifest that ties a bundle to its subject, in exactly the shape that cosign v3 writes and looks for
-//! (cosign's `BUNDLE_SPEC`, OCI image specification 1.1, "Guidelines for Artifact Usage"). How a registry without the
-//! referrers API learns of it is the store's part.
+//! (cosign's `BUNDLE_SPEC`, OCI image specification 1.1, "Guidelines for Artifact Usage"). The store takes care of
+//! registries without the referrers API.
 //!
 //! ```json
 //! {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -25,10 +25,10 @@ use serde::Serialize;
 
 use crate::Error;
 
-/// When the artifact was made; readers show it and sort by it.
+/// When the artifact was created; readers show it and sort by it.
 pub(crate) const CREATED: &str = "org.opencontainers.image.created";
 
-/// What attaching a bundle left behind.
+/// What attaching a bundle wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttachedBundle {
     /// The SHA-256 of the bundle.
@@ -55,7 +55,7 @@ struct Object {
     media_type: String,
     size: u64,
     digest: Digest,
-    /// cosign names the kind here too, for clients from before OCI 1.1 that build the list of referrers from it.
+    /// cosign states the type here too, for clients older than OCI 1.1 that build the list of referrers from it.
     #[serde(skip_serializing_if = "Option::is_none")]
     artifact_type: Option<&'static str>,
 }
@@ -89,7 +89,7 @@ pub fn attach_bundle(
     Ok(AttachedBundle { bundle: layer.digest, referrer: referrer.digest })
 }
 
-/// Attaches a file as it is, signed by nobody: an OCI artifact of type `media_type`. Returns the manifest's descriptor.
+/// Attaches a file as it is, unsigned: an OCI artifact of type `media_type`. Returns the manifest's descriptor.
 pub fn attach_file(
     store: &dyn Store,
     subject: &Descriptor,

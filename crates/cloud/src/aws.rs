@@ -1,12 +1,11 @@
-//! Amazon ECR: access keys, wherever this machine has them, become a registry password by a signed
-//! `GetAuthorizationToken`.
+//! Amazon ECR: a signed `GetAuthorizationToken` turns this machine's access keys into a registry password.
 //!
-//! Keys are looked for in this order, and the first place that the environment names is the only one:
+//! Keys are looked for in this order, and only the first place that the environment names is used:
 //! 1. `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`
 //! 2. `AWS_WEB_IDENTITY_TOKEN_FILE` with `AWS_ROLE_ARN`: STS `AssumeRoleWithWebIdentity` (EKS, CI systems)
 //! 3. `AWS_CONTAINER_CREDENTIALS_FULL_URI` or `…_RELATIVE_URI` (EKS pod identity, ECS)
 //! 4. the shared credentials file, static keys only
-//! 5. the instance's metadata service, version 2, if the user asks for it
+//! 5. the instance's metadata service, version 2, if the user enables it
 //!
 //! ```json
 //! {"authorizationData": [{"authorizationToken": "QVdTOnBhc3N3b3Jk", "expiresAt": 1480586400.0}]}
@@ -36,11 +35,11 @@ pub(super) const CLOUD: &str = "Amazon";
 const USER: &str = "AWS";
 /// Where containers on ECS get their keys.
 const ECS: &str = "http://169.254.170.2";
-/// Where a relative or full URI may lead without TLS, beside loopback: ECS, and the pod identity agent of EKS.
+/// Hosts beside loopback to which a relative or full URI may lead without TLS: ECS, and the pod identity agent of EKS.
 const CONTAINER_HOSTS: [&str; 3] = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"];
 const IMDS: &str = "http://169.254.169.254";
 
-/// A registry of ECR, by its name.
+/// An ECR registry, from its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ecr {
     region: String,
@@ -48,7 +47,7 @@ pub(crate) struct Ecr {
     target: &'static str,
     /// The API of the registry's own region and kind.
     pub(super) endpoint: String,
-    /// The variable with which the user names another.
+    /// The variable with which the user overrides it.
     variable: &'static str,
 }
 
@@ -123,7 +122,7 @@ async fn token(
     ecr: &Ecr,
     keys: &Keys,
 ) -> Result<TimedLogin, Failure> {
-    /// The private registry lists what it grants, the public one does not.
+    /// The private registry returns a list, the public one a single object.
     #[derive(Deserialize)]
     struct Answer {
         #[serde(rename = "authorizationData")]
@@ -169,7 +168,7 @@ async fn token(
     Ok(TimedLogin { login: Login::password(USER, password), life })
 }
 
-/// What is called, in Amazon's JSON protocol 1.1.
+/// A call in Amazon's JSON protocol 1.1.
 pub(super) struct Call<'a> {
     pub(super) service: &'a str,
     pub(super) region: &'a str,
@@ -203,7 +202,7 @@ pub(super) fn signed(
     url.set_query(None);
     let mut request = Request::post(url, body.to_vec()).header(header::AUTHORIZATION, authorization);
     for (name, value) in headers.iter().filter(|(name, _)| *name != "host") {
-        let name = HeaderName::try_from(*name).map_err(|_| step.denied("a header's name is none"))?;
+        let name = HeaderName::try_from(*name).map_err(|_| step.denied("a header's name is invalid"))?;
         request = request.header(name, step.header(value)?);
     }
     Ok(request)
@@ -243,7 +242,7 @@ pub(super) async fn keys(
     Ok(None)
 }
 
-/// A token that somebody else issued becomes the keys of a role.
+/// Exchanges a token from another issuer for the keys of a role.
 async fn web_identity(
     environment: &Environment,
     client: &Client,
@@ -257,7 +256,7 @@ async fn web_identity(
     };
     let role = environment.get("AWS_ROLE_ARN");
     let role =
-        role.ok_or_else(|| STEP.denied("AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not"))?;
+        role.ok_or_else(|| STEP.denied("AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not"))?;
     let session = environment.get("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| "plimsoll".to_owned());
     let token = STEP.token_file(&file)?;
     let url = if let Some(url) = environment.get("AWS_ENDPOINT_URL_STS") {
@@ -305,7 +304,7 @@ impl TemporaryKeys {
     }
 }
 
-/// What the container's agent says (EKS pod identity, ECS).
+/// The keys from the container's agent (EKS pod identity, ECS).
 async fn container(
     environment: &Environment,
     client: &Client,
@@ -396,8 +395,8 @@ fn section<'a>(text: &'a str, name: &str) -> Option<Vec<(&'a str, &'a str)>> {
     found
 }
 
-/// The instance's role, by its metadata service. Version 2 only: the first answers whoever can make the machine send a
-/// `GET`.
+/// The keys of the instance's role, from its metadata service. Version 2 only: version 1 answers anybody who can make
+/// the machine send a `GET`.
 async fn instance(environment: &Environment, client: &Client) -> Result<Keys, Failure> {
     const STEP: Step = Step {
         cloud: CLOUD,
@@ -425,7 +424,7 @@ async fn instance(environment: &Environment, client: &Client) -> Result<Keys, Fa
     let is_name = (1..=64).contains(&role.len())
         && role.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b));
     if !is_name || role.starts_with('.') {
-        return Err(STEP.failed(Kind::Unauthorized, "the name of the role is none"));
+        return Err(STEP.failed(Kind::Unauthorized, "the name of the role is invalid"));
     }
     let request = near(Method::GET, &format!("{roles}{role}"))?.header(TOKEN, token);
     STEP.ask_json::<TemporaryKeys>(client, request).await?.keys(STEP)

@@ -12,7 +12,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Refuses what could not be signed with, or would end up in a header as something else.
+    /// Refuses keys that cannot sign, or that would corrupt a header.
     pub(crate) fn new(step: Step, id: &str, secret: &str, session: Option<&str>) -> Result<Self, Failure> {
         let printable = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
         if ![id, secret].into_iter().chain(session).all(printable) {

@@ -1,13 +1,13 @@
-//! Azure Container Registry: a token of Microsoft Entra becomes an identity token of the registry.
+//! Azure Container Registry: a Microsoft Entra token is exchanged for an identity token of the registry.
 //!
-//! The Entra token is got in the first of these ways that the environment names:
+//! The Entra token comes from the first of these that the environment names:
 //! 1. workload identity: `AZURE_FEDERATED_TOKEN_FILE` with `AZURE_CLIENT_ID` and `AZURE_TENANT_ID` (AKS, CI systems)
 //! 2. `AZURE_CLIENT_SECRET` with the same two
 //! 3. managed identity of an app: `IDENTITY_ENDPOINT` with `IDENTITY_HEADER`
-//! 4. managed identity of the machine, by its metadata service, if the user asks for it
+//! 4. managed identity of the machine, from its metadata service, if the user enables it
 //!
-//! Then the registry's own `POST /oauth2/exchange` takes it for a refresh token, which the usual token flow takes for an
-//! access token.
+//! Then the registry's own `POST /oauth2/exchange` turns it into a refresh token, which the usual token flow turns into
+//! an access token.
 
 use std::time::Duration;
 
@@ -24,12 +24,12 @@ use crate::step::{Failure, NEAR, Step, form};
 
 pub(super) const CLOUD: &str = "Azure";
 
-/// What the Entra token is for. Every registry takes this audience, also where tokens for the resource manager are
-/// switched off.
+/// The audience of the Entra token. Every registry accepts it, even where tokens for the resource manager are switched
+/// off.
 const AUDIENCE: &str = "https://containerregistry.azure.net";
 const AUTHORITY: &str = "https://login.microsoftonline.com/";
 const IMDS: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
-/// How long a refresh token is kept that does not say when it expires; real ones live for three hours.
+/// How long a refresh token without an expiry is kept; real ones live for three hours.
 const UNSAID: Duration = Duration::from_mins(10);
 
 /// `<name>.azurecr.io`, `.cn` or `.us`.
@@ -52,7 +52,7 @@ pub(super) async fn credentials(
     }
 }
 
-/// The registry's part.
+/// The exchange at the registry.
 async fn exchange(
     environment: &Environment,
     client: &Client,
@@ -81,7 +81,7 @@ async fn exchange(
     Ok(TimedLogin { login: Login::IdentityToken(token), life })
 }
 
-/// The part of Microsoft Entra. `expires_in` is not looked at: the token is used at once and then forgotten.
+/// The exchange at Microsoft Entra. `expires_in` is ignored: the token is used at once and then dropped.
 #[derive(Deserialize)]
 struct Answer {
     access_token: String,
@@ -155,16 +155,16 @@ async fn app(
 ) -> Result<Secret, Failure> {
     const STEP: Step = Step {
         cloud: CLOUD,
-        what: "asking the app's identity end point",
+        what: "asking the app's identity endpoint",
         hint: "give the app a managed identity; for a user-assigned one, name it in AZURE_CLIENT_ID",
     };
     let header = environment
         .get("IDENTITY_HEADER")
-        .ok_or_else(|| STEP.denied("IDENTITY_ENDPOINT is set, and IDENTITY_HEADER is not"))?;
+        .ok_or_else(|| STEP.denied("IDENTITY_ENDPOINT is set, but IDENTITY_HEADER is not"))?;
     let url = Url::parse(endpoint)
         .map_err(|_| STEP.denied(format!("IDENTITY_ENDPOINT: got {}, expected a URL", shown(endpoint))))?;
     let url = resource(environment, url, "2019-08-01", audience);
-    // On this machine or next to it; the client holds it to that.
+    // It is on this machine or next to it; the client enforces that.
     let request = Request::get(url)
         .to_metadata_service()
         .header(HeaderName::from_static("x-identity-header"), STEP.header(&header)?);
@@ -185,7 +185,7 @@ async fn machine(environment: &Environment, client: &Client, audience: &str) -> 
     let url = Url::parse(&base).map_err(|_| {
         STEP.denied(format!("AZURE_POD_IDENTITY_AUTHORITY_HOST: got {}, expected a URL", shown(&base)))
     })?;
-    // It answers at once to a request without the header, with a refusal, and takes its time for a token.
+    // It refuses a request without the header at once, and may take long to issue a token.
     let probe = Request::get(url.clone()).to_metadata_service().timeout(NEAR);
     client.send(probe).await.map_err(|e| STEP.unreached(&e))?;
     let url = resource(environment, url, "2018-02-01", audience);
@@ -195,7 +195,7 @@ async fn machine(environment: &Environment, client: &Client, audience: &str) -> 
     STEP.token(STEP.ask_json::<Answer>(client, request).await?.access_token)
 }
 
-/// What a managed identity is asked for.
+/// The request for a managed identity's token.
 fn resource(environment: &Environment, mut url: Url, version: &str, audience: &str) -> Url {
     url.query_pairs_mut().append_pair("api-version", version).append_pair("resource", audience);
     if let Some(id) = environment.get("AZURE_CLIENT_ID") {

@@ -1,4 +1,4 @@
-//! What the exchanges take from outside: the user's choice, environment variables and the time.
+//! The outside inputs of the exchanges: the user's choice, environment variables and the time.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -13,14 +13,14 @@ pub enum Mode {
     /// Where the environment names one.
     #[default]
     Auto,
-    /// The same, and otherwise the metadata service of the machine's cloud is asked.
+    /// As `Auto`, and if the environment names none, the metadata service of the machine's cloud is asked.
     Metadata,
 }
 
 /// Looks an environment variable up.
 type Variable = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 
-/// What the exchanges take from outside.
+/// The outside inputs of the exchanges.
 pub(crate) struct Environment {
     pub(crate) mode: Mode,
     pub(crate) variable: Box<Variable>,
@@ -42,7 +42,7 @@ impl Environment {
         (self.now)()
     }
 
-    /// How long from now until `then`; nothing if it has passed.
+    /// The time from now until `then`; zero if it has passed.
     pub(crate) fn until(&self, then: Timestamp) -> Duration {
         Duration::try_from(then.duration_since(self.now())).unwrap_or(Duration::ZERO)
     }

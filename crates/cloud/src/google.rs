@@ -4,7 +4,7 @@
 //! 1. the file that `GOOGLE_APPLICATION_CREDENTIALS` names, else the one that `gcloud auth application-default login`
 //!    writes: a service account's key (JWT grant, RFC 7523), workload identity federation (token exchange, RFC 8693, with
 //!    or without impersonation), or a user's refresh token
-//! 2. the metadata server (GCE, GKE workload identity), if the user asks for it
+//! 2. the metadata server (GCE, GKE workload identity), if the user enables it
 //!
 //! ```json
 //! {"type": "external_account", "audience": "//iam.googleapis.com/projects/1/…/providers/ci",
@@ -32,7 +32,7 @@ pub(super) const CLOUD: &str = "Google";
 
 /// The user name of every access token.
 const USER: &str = "oauth2accesstoken";
-/// The scope that Artifact Registry takes for reading and writing. What the identity may do is its roles' matter.
+/// The scope that Artifact Registry requires for reading and writing. The identity's roles decide what it may do.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 const METADATA: &str = "metadata.google.internal";
@@ -145,7 +145,7 @@ pub(super) async fn credentials(
     };
     let place = shown(&path.display().to_string());
     let bytes = STEP.file(&path)?;
-    // Not the parser's own words: they may quote a part of the key.
+    // Not the parser's own message: it may quote a part of the key.
     let file: File = plimsoll_core::json::from_slice(&bytes, crate::refusal::ANSWER)
         .map_err(|_| STEP.denied(format!("{place} is not a credentials file")))?;
     match file {
@@ -170,7 +170,7 @@ pub(super) async fn credentials(
             STEP.ask_json::<Answer>(client, form(url, &fields)).await?.fetched(STEP)
         }
         File::Other => Err(STEP.denied(format!(
-            "{place} is of another type than service_account, external_account and authorized_user"
+            "{place} has a type other than service_account, external_account and authorized_user"
         ))),
     }
     .map(Some)
@@ -197,7 +197,7 @@ async fn service_account(
     let text = token_uri.unwrap_or(TOKEN_URI);
     let url = STEP.endpoint("token_uri", text)?;
     let now = environment.now().as_second();
-    // The audience as the file has it: `Url` would add a slash.
+    // The audience as the file spells it: `Url` would add a slash.
     let claims = json!({"iss": account.email, "scope": SCOPE, "aud": text, "iat": now, "exp": now.saturating_add(3600)});
     let assertion =
         jwt::signed(account.key, account.key_id, &claims).map_err(|problem| STEP.denied(problem))?;
@@ -205,8 +205,8 @@ async fn service_account(
     STEP.ask_json::<Answer>(client, form(url, &fields)).await?.fetched(STEP)
 }
 
-/// Workload identity federation: a foreign token becomes an access token, and that a service account's where the file
-/// names one.
+/// Workload identity federation: a foreign token is exchanged for an access token, and that for a service account's
+/// where the file names one.
 async fn federated(
     environment: &Environment,
     client: &Client,
@@ -291,7 +291,7 @@ async fn subject(
             };
             for (name, value) in &source.headers {
                 let name = HeaderName::try_from(name.as_str())
-                    .map_err(|_| STEP.denied("credential_source.headers has a name that is none"))?;
+                    .map_err(|_| STEP.denied("credential_source.headers has an invalid name"))?;
                 request = request.header(name, STEP.header(value)?);
             }
             STEP.ask(client, request).await?.1.to_vec()
@@ -316,7 +316,7 @@ async fn subject(
     STEP.token(token)
 }
 
-/// A URL of a metadata service (Azure's, for a federation with it), where the user asks for those.
+/// The URL of a metadata service (Azure's, for a federation with it), if the user enables those.
 fn metadata_url(environment: &Environment, url: &str) -> Option<Url> {
     let url = Url::parse(url).ok()?;
     let is_near = url.scheme() == "http" && url.host_str() == Some("169.254.169.254");
@@ -339,7 +339,7 @@ async fn metadata(environment: &Environment, client: &Client) -> Result<TimedLog
         .timeout(NEAR)
         .header(FLAVOR, HeaderValue::from_static("Google"));
     let (response, body) = STEP.ask(client, request).await?;
-    // Whatever else answers at that address is no metadata server.
+    // Anything else at that address is not a metadata server.
     if response.header(&FLAVOR) != Some("Google") {
         return Err(STEP.denied("the answer does not say Metadata-Flavor: Google"));
     }

@@ -17,9 +17,9 @@ use crate::secret::Secret;
 use crate::step::{Failure, Step};
 use crate::{aws, azure, google};
 
-/// Credentials are not used in the last minutes of their life: a layer may take that long.
+/// Credentials are not used in the last minutes before they expire: a layer may take that long.
 const MARGIN: Duration = Duration::from_mins(5);
-/// For how long it is remembered that there is no identity, so that a hundred subjects do not ask a hundred times.
+/// How long the absence of an identity is remembered, so that a hundred subjects do not ask a hundred times.
 const REMEMBERED: Duration = Duration::from_secs(30);
 
 /// The identities of this machine. Clones share what was fetched.
@@ -39,7 +39,7 @@ struct CachedLogin {
 }
 
 impl Cloud {
-    /// As `mode` says, by environment variables and a clock. Nothing else is looked at before a registry asks.
+    /// Uses `mode`, environment variables and a clock. Nothing else is read before a registry asks.
     pub fn from_env(
         mode: Mode,
         variable: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
@@ -54,8 +54,8 @@ impl Cloud {
         Self::from_env(mode, |name| std::env::var_os(name), plimsoll_core::clock::now)
     }
 
-    /// The identity for a registry, by its host as references name it; `None` where it is no cloud's, or the user wants
-    /// none. Asks nobody yet.
+    /// The identity for a registry, by its host as references name it; `None` if it is not a cloud's, or the user wants
+    /// none. Sends no request yet.
     pub fn identity(&self, host: &str) -> Option<CloudIdentity> {
         if self.shared.environment.mode == Mode::Off {
             return None;
@@ -64,7 +64,7 @@ impl Cloud {
     }
 }
 
-/// What the clouds' other services are asked with: those that keep keys. The end point is the caller's matter.
+/// Requests to the clouds' other services, those that keep keys. The caller chooses the endpoint.
 impl Cloud {
     /// A call of Amazon's JSON protocol: `POST url` with this document, signed with the machine's keys. `None` where the
     /// environment has none.
@@ -90,7 +90,7 @@ impl Cloud {
         aws::signed(STEP, environment, &keys, &call, url, body).map(Some)
     }
 
-    /// An access token of Google's with the scope `cloud-platform`. `None` where the environment has no identity.
+    /// A Google access token with the scope `cloud-platform`. `None` where the environment has no identity.
     pub async fn google(&self, client: &Client) -> Result<Option<Secret>, Failure> {
         let Some(environment) = self.environment() else { return Ok(None) };
         let fetched = google::credentials(environment, client).await?;
@@ -100,7 +100,7 @@ impl Cloud {
         }))
     }
 
-    /// A token of Microsoft Entra for `audience`. `None` where the environment has no identity.
+    /// A Microsoft Entra token for `audience`. `None` where the environment has no identity.
     pub async fn azure(&self, client: &Client, audience: &str) -> Result<Option<Secret>, Failure> {
         let Some(environment) = self.environment() else { return Ok(None) };
         azure::entra(environment, client, audience).await
@@ -118,7 +118,7 @@ impl fmt::Debug for Cloud {
     }
 }
 
-/// The identity that this machine has for one registry, asked for when the registry wants to know it.
+/// This machine's identity for one registry, fetched when the registry asks for it.
 #[derive(Debug, Clone)]
 pub struct CloudIdentity {
     cloud: Cloud,
@@ -137,18 +137,19 @@ impl CloudIdentity {
     /// The credentials for `registry`, its own URL; `None` where the environment has no identity. Fetched once, and again
     /// shortly before they expire.
     pub async fn credentials(&self, client: &Client, registry: &Url) -> Result<Option<Login>, Failure> {
-        // Whoever is on the way could take the credentials along.
+        // Without TLS, anybody on the path could read the credentials.
         if registry.scheme() != "https" {
             let step = Step { cloud: self.target.cloud(), what: "sending credentials", hint: HTTPS };
-            return Err(step.failed(Kind::Unauthorized, "they are not sent without TLS"));
+            return Err(step.failed(Kind::Unauthorized, "credentials are not sent without TLS"));
         }
-        // A mirror's configuration may have another host answer for a name; that host is not the cloud's.
+        // A mirror's configuration may send a name to another host, which is not the cloud's.
         if registry.host_str().and_then(RegistryKind::from_host).as_ref() != Some(&self.target) {
             let host = registry.host_str().map(shown).unwrap_or_default();
             let step = Step { cloud: self.target.cloud(), what: "sending credentials", hint: OTHER_HOST };
-            return Err(
-                step.failed(Kind::Unauthorized, format!("{host} is not the registry that they are for"))
-            );
+            return Err(step.failed(
+                Kind::Unauthorized,
+                format!("{host} is not the registry that the credentials are for"),
+            ));
         }
         // Held while fetching: several layers that start at once ask once.
         let mut granted = self.cloud.shared.granted.lock().await;
@@ -177,7 +178,7 @@ impl CloudIdentity {
 const OTHER_HOST: &str = "log in to that host itself, or take the mirror out of the configuration";
 const HTTPS: &str = "leave out --insecure-registry for this host; cloud registries have TLS";
 
-/// Whose registry it is.
+/// Which cloud's registry it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum RegistryKind {
     Ecr(aws::Ecr),
@@ -186,7 +187,7 @@ enum RegistryKind {
 }
 
 impl RegistryKind {
-    /// By the whole name; the port does not matter, because the certificate is for the name.
+    /// Decided by the whole name; the port does not matter, because the certificate is for the name.
     fn from_host(host: &str) -> Option<Self> {
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name).to_ascii_lowercase();
         if let Some(ecr) = aws::Ecr::from_host(&name) {
@@ -208,8 +209,8 @@ impl RegistryKind {
         }
     }
 
-    /// What the credentials are good for, and no more: Google's for all its registries, Amazon's for a region's, Azure's
-    /// for one registry.
+    /// The scope of the credentials: Google's are for all its registries, Amazon's for those of a region, Azure's for
+    /// one registry.
     fn key(&self, registry: &Url) -> String {
         match self {
             Self::Ecr(ecr) => ecr.endpoint.clone(),
@@ -277,9 +278,12 @@ mod tests {
         let client = Client::new(plimsoll_http::Settings::default()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         for (base, expected) in [
-            ("https://mirror.example/v2/", "mirror.example is not the registry that they are for"),
-            ("https://contoso.azurecr.io/v2/", "contoso.azurecr.io is not the registry that they are for"),
-            ("http://gcr.io/v2/", "they are not sent without TLS"),
+            ("https://mirror.example/v2/", "mirror.example is not the registry that the credentials are for"),
+            (
+                "https://contoso.azurecr.io/v2/",
+                "contoso.azurecr.io is not the registry that the credentials are for",
+            ),
+            ("http://gcr.io/v2/", "credentials are not sent without TLS"),
         ] {
             let base = Url::parse(base).unwrap();
             let failure = runtime.block_on(identity.credentials(&client, &base)).unwrap_err();

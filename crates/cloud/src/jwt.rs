@@ -9,8 +9,7 @@ use plimsoll_core::json;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A token over `claims`, signed with an RSA key (RS256). The key is PKCS #8 as PEM. What is wrong is told without
-/// anything of the key.
+/// A token over `claims`, signed with an RSA key (RS256). The key is PKCS #8 as PEM. Errors reveal nothing of the key.
 pub(super) fn signed(key_pem: &str, key_id: &str, claims: &Value) -> Result<String, &'static str> {
     let key = der(key_pem).ok_or("the private key is not PEM (-----BEGIN PRIVATE KEY-----)")?;
     let key = KeyPair::from_pkcs8(&key).map_err(|_| "the private key is not an RSA key as PKCS #8")?;
@@ -29,8 +28,7 @@ pub(super) fn signed(key_pem: &str, key_id: &str, claims: &Value) -> Result<Stri
     Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// The `exp` of a token, in seconds since 1970. Nothing is verified: it only says for how long asking again makes no
-/// sense.
+/// The `exp` of a token, in seconds since 1970. Nothing is verified: it only says how long the token can be reused.
 pub(super) fn expiry(token: &str) -> Option<i64> {
     #[derive(Deserialize)]
     struct Claims {

@@ -1,4 +1,4 @@
-//! What a cloud gives for one of its registries, and for how long.
+//! The login that a cloud grants for one of its registries, and for how long.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use plimsoll_http::HeaderValue;
 
 use crate::secret::{Secret, sensitive};
 
-/// What a registry takes for the machine's identity.
+/// What a registry accepts as the machine's identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
     /// A user name and a password or access token.
@@ -18,7 +18,7 @@ pub enum Login {
         /// The password.
         password: Secret,
     },
-    /// An OAuth2 refresh token, which only a token server takes.
+    /// An OAuth2 refresh token, which only a token server accepts.
     IdentityToken(Secret),
 }
 
@@ -28,12 +28,12 @@ impl Login {
     }
 }
 
-/// `Basic …` for a user name and a password; none where they cannot stand in a header.
+/// `Basic …` for a user name and a password; `None` if they cannot be sent in a header.
 pub fn basic(username: &str, password: &Secret) -> Option<HeaderValue> {
     sensitive(&format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.reveal()))))
 }
 
-/// A login and how long it lives.
+/// A login and how long it is valid.
 pub(crate) struct TimedLogin {
     pub(crate) login: Login,
     pub(crate) life: Duration,

@@ -1,4 +1,4 @@
-//! The error codes of the clouds' refusals.
+//! The error codes in the clouds' refusals.
 
 use plimsoll_core::json;
 use serde::Deserialize;
@@ -39,7 +39,7 @@ pub fn code(body: &[u8]) -> Option<String> {
     is_word.then(|| word.to_owned())
 }
 
-/// The text of an element of XML that is there once, without children and entities, as keys and codes are.
+/// The text of an XML element that occurs once, without children and entities, as keys and codes do.
 pub(crate) fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let (_, rest) = xml.split_once(&*open)?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use plimsoll_http::HeaderValue;
 
-/// A password or token. Its `Debug` output says nothing about it.
+/// A password or token. Its `Debug` output does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -26,7 +26,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A header's value that shows up in no log; none where the text cannot stand in a header.
+/// A header value that no log shows; `None` if the text cannot be sent in a header.
 pub fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);

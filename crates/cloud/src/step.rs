@@ -1,6 +1,6 @@
 //! One step of an exchange with a cloud, and what to say when it fails.
 //!
-//! Of an answer that is a refusal, a message repeats the status and the error code: its other words may hold the token.
+//! A message about a refusal repeats only its status and error code: the rest may contain the token.
 
 use std::fmt;
 use std::fs::File;
@@ -18,7 +18,7 @@ use crate::secret::{Secret, sensitive};
 
 /// How long one step may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a metadata service may take. It is on the same host; elsewhere nothing answers at all.
+/// How long a metadata service may take. It is on the same host; where there is none, nothing answers at all.
 pub(crate) const NEAR: Duration = Duration::from_secs(1);
 
 /// Why there is no identity although the environment names one.
@@ -73,7 +73,7 @@ impl Step {
         let status = response.status.as_u16();
         let body = response.body.bytes(ANSWER).await;
         if status != 200 {
-            // What cannot be read explains nothing; the status stands.
+            // A body that cannot be read explains nothing; the status remains.
             let code = body.ok().and_then(|body| code(&body)).map(|c| format!(": {c}")).unwrap_or_default();
             let kind = if status == 408 { Kind::Transient } else { Kind::Unauthorized };
             return Err(self.failed(kind, format!("{place} answered {status}{code}")));
@@ -96,7 +96,7 @@ impl Step {
         json::from_slice(bytes, ANSWER).map_err(|_| self.denied("the answer is not the expected JSON"))
     }
 
-    /// Without the excerpt of the answer that the client's own message has.
+    /// Leaves out the excerpt of the answer that is in the client's own message.
     pub(crate) fn unreached(self, error: &plimsoll_http::Error) -> Failure {
         use plimsoll_http::Error as E;
         let problem = match error {
@@ -131,7 +131,7 @@ impl Step {
         Ok(Secret::new(text))
     }
 
-    /// An end point that the user's environment or files name: https, or http on loopback. `named` says where.
+    /// An endpoint that the user's environment or files name: https, or http on loopback. `named` says where.
     pub(crate) fn endpoint(self, named: &str, url: &str) -> Result<Url, Failure> {
         let refused = |why: &str| self.denied(format!("{named}: got {}, {why}", shown(url)));
         let url = Url::parse(url).map_err(|_| refused("expected a URL"))?;
@@ -143,7 +143,7 @@ impl Step {
 
     /// A header that a token goes into.
     pub(crate) fn header(self, text: &str) -> Result<HeaderValue, Failure> {
-        sensitive(text).ok_or_else(|| self.denied("the token cannot stand in a header"))
+        sensitive(text).ok_or_else(|| self.denied("the token cannot be sent in a header"))
     }
 
     /// A token that must not be empty.

@@ -11,7 +11,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use plimsoll_attach::evidence::older_tag;
+use plimsoll_attach::evidence::legacy_tag;
 use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Cancel, Digest, Limits, Timestamp};
 use plimsoll_gather::{
@@ -168,7 +168,7 @@ impl World {
             "config": self.layer(media::OCI_CONFIG, b"{}"), "layers": layers,
         });
         let digest = self.registry.add_manifest("app", media::OCI_MANIFEST, manifest.to_string());
-        self.registry.tag("app", &older_tag(&self.digest(), suffix), &digest);
+        self.registry.tag("app", &legacy_tag(&self.digest(), suffix), &digest);
     }
 
     /// A signature as older versions of cosign wrote it, under the tag `.sig`.

@@ -135,7 +135,7 @@ impl Service {
     /// `Authorization` and the like, never shown.
     pub(super) fn secret(&self, text: &str) -> Result<HeaderValue, Error> {
         let mut value =
-            HeaderValue::from_str(text).map_err(|_| self.usage("the token cannot stand in a header"))?;
+            HeaderValue::from_str(text).map_err(|_| self.usage("the token cannot be sent in a header"))?;
         value.set_sensitive(true);
         Ok(value)
     }

@@ -1,8 +1,8 @@
-//! Who we are to a registry: credentials, where they are found, and how they become an `Authorization` header.
+//! How we authenticate to a registry: credentials, where they are found, and how they become an `Authorization` header.
 //!
 //! Owns the credential files ([`Keyring`]), credential helpers, the identities that clouds give a machine ([`Cloud`]),
-//! `WWW-Authenticate` challenges and the token exchange.
-//! Does not own when a request is made again: that is the registry transport's.
+//! `WWW-Authenticate` challenges and the token exchange. Does not own when a request is repeated: the registry
+//! transport does.
 //!
 //! Follows RFC 9110 ("Basic" and challenges, with RFC 7617 and RFC 6750), the distribution project's token flow
 //! (`GET realm?service=…&scope=…`), and its OAuth2 variant (`POST`, `grant_type=refresh_token`) for identity tokens.
@@ -27,7 +27,7 @@ use plimsoll_cloud::{Cloud, CloudIdentity};
 pub(crate) use challenge::Challenge;
 pub(crate) use token::{Exchange, IssuedToken};
 
-/// What one registry knows us by.
+/// Our credentials for one registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Credentials {
@@ -38,7 +38,7 @@ pub enum Credentials {
         /// The password.
         password: Secret,
     },
-    /// An OAuth2 refresh token, which only a token server takes.
+    /// An OAuth2 refresh token, which only a token server accepts.
     IdentityToken(Secret),
     /// A bearer token that is sent to the registry as it is.
     RegistryToken(Secret),
@@ -61,13 +61,13 @@ impl Credentials {
         Self::Password { username: username.into(), password: Secret::new(password) }
     }
 
-    /// What the user's credential files and helpers have for a repository, in the usual places ([`Keyring::from_env`]);
-    /// where they have nothing, the identity that a cloud gives this machine for its own registries.
+    /// The credentials for a repository from the user's files and helpers in the usual places ([`Keyring::from_env`]);
+    /// if they have none, the identity that a cloud gives this machine for its own registries.
     pub fn for_registry(reference: &Reference, cloud: &Cloud) -> Result<Option<Self>, Error> {
         Self::find(reference, &Keyring::from_env(|name| std::env::var_os(name)), cloud)
     }
 
-    /// The same with files and identities from elsewhere. The files come first.
+    /// The same with these files and identities. The files come first.
     pub fn find(reference: &Reference, files: &Keyring, cloud: &Cloud) -> Result<Option<Self>, Error> {
         match files.find(reference)? {
             Some(known) => Ok(Some(known)),
@@ -82,7 +82,7 @@ impl Credentials {
     }
 }
 
-/// `Bearer …`, if the token can stand in a header.
+/// `Bearer …`, if the token can be sent in a header.
 pub(crate) fn bearer(token: &Secret) -> Option<HeaderValue> {
     sensitive(&format!("Bearer {}", token.reveal()))
 }

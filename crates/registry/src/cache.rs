@@ -1,19 +1,21 @@
-//! What registries sent before, in the user's cache folder.
+//! Earlier answers of registries, in the user's cache folder.
 //!
-//! Owns what is kept, for whom, and when it may be used; where it lies, and that it stays small, is [`plimsoll_files::cache`].
+//! Owns what is kept, for whom, and when it may be used. [`plimsoll_files::cache`] owns where it is stored, and that it
+//! stays small.
 //!
-//! - **Objects** (manifests, bundles, other small blobs) go by their digest and are checked against it each time they are
-//!   read: what was damaged or planted is removed and fetched again (CVE-2026-50195 believed what was on the disk).
-//! - **Lists** (referrers, what a tag is) are the registry's word. They are used again when the registry says that they
-//!   still hold (`ETag`, 304), when they are younger than the user allows, or when no network may be used; in the last
-//!   two cases [`plimsoll_image::Source::as_of`] tells from when they are.
-//! - Each **section** holds what one registry gave from one repository to somebody with certain credentials. Other
-//!   credentials have another section, whatever they would be allowed to see, and so have none: something that could be
-//!   read with a password is not shown to somebody who has merely heard its digest. Its name is made with a secret of the
-//!   cache, so that it cannot be compared with passwords by somebody who only sees names.
-//! - The identity that a cloud gives a machine changes without being seen here, so nothing is kept for it.
+//! - **Objects** (manifests, bundles, other small blobs) are stored by digest and checked against it each time they are
+//!   read: what was damaged or planted is removed and fetched again (in CVE-2026-50195, the content on disk was
+//!   trusted).
+//! - **Lists** (referrers, what a tag is) are statements of the registry. They are reused when the registry confirms
+//!   them (`ETag`, 304), when they are younger than the user's limit, or when no network may be used; in the last two
+//!   cases [`plimsoll_image::Source::as_of`] returns how old they are.
+//! - Each **section** holds what one registry sent from one repository for certain credentials. Other credentials, and
+//!   no credentials, have sections of their own, whatever they may see: content that needed a password is not shown to
+//!   somebody who merely knows its digest. A section's name is made with a secret of the cache, so that somebody who
+//!   sees only names cannot test passwords against them.
+//! - The identity that a cloud gives a machine can change unnoticed, so nothing is kept for it.
 //!
-//! Nothing in here can fail a run. A cache that cannot be used is said once, and everything is fetched.
+//! Nothing here can fail a run. If the cache cannot be used, that is reported once, and everything is fetched.
 
 use std::fmt;
 use std::io;
@@ -34,21 +36,21 @@ use crate::auth::Credentials;
 pub(crate) const OBJECT: u64 = 4 << 20;
 /// Bytes of a list. A full one of 4,096 descriptors has about 2 MiB.
 const LIST: u64 = 16 << 20;
-/// An `ETag` that is longer than this is not worth sending back.
+/// An `ETag` longer than this is not worth sending back.
 const ETAG: usize = 512;
 
 /// How a cache is used.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where it is; made when something is kept.
+    /// Its folder; created when something is first kept.
     pub folder: PathBuf,
-    /// Whether somebody asked for that folder, and so is told when it cannot be made.
+    /// Whether the user named the folder and so is warned if it cannot be created.
     pub named: bool,
-    /// Bytes that it may take on the disk, about.
+    /// Approximate bytes that it may take on disk.
     pub bytes: u64,
-    /// For how long a list is used without asking whether it still holds.
+    /// How long a list is used without asking whether it is still valid.
     pub fresh_for: Duration,
-    /// Use every list there is: no network can be asked.
+    /// Use every list in the cache, because no network may be used.
     pub offline: bool,
     /// The clock.
     pub now: fn() -> Timestamp,
@@ -64,7 +66,7 @@ struct Shared {
     settings: Settings,
     /// Opened when it is first needed; `None` when it cannot be used.
     opened: OnceLock<Option<Opened>>,
-    /// What went wrong while keeping something was said already.
+    /// Set once a failure to keep something was reported.
     said: OnceLock<()>,
 }
 
@@ -79,7 +81,7 @@ impl Cache {
         Self { shared: Arc::new(Shared { settings, opened: OnceLock::new(), said: OnceLock::new() }) }
     }
 
-    /// What is kept of a repository for somebody with these credentials; `None` where nothing is kept.
+    /// The section for a repository and these credentials; `None` if nothing is kept for them.
     pub(crate) fn section(&self, of: &Reference, credentials: Option<&Credentials>) -> Option<Section> {
         let who: [&str; 3] = match credentials {
             None => ["nobody", "", ""],
@@ -90,7 +92,7 @@ impl Cache {
         };
         let mut name = hmac::Context::with_key(&self.shared.opened()?.key);
         for field in [of.registry(), of.repository()].into_iter().chain(who) {
-            // The length first: no two lists of fields are the same bytes.
+            // The length first, so that no two lists of fields give the same bytes.
             name.update(&(field.len() as u64).to_be_bytes());
             name.update(field.as_bytes());
         }
@@ -112,7 +114,8 @@ impl Shared {
                 Ok(opened) => Some(opened),
                 Err(error) => {
                     let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-                    // A home that cannot be written is nothing to tell each time; one that others can write to is.
+                    // A home folder that cannot be written needs no warning each time; one that others can write to
+                    // does.
                     if self.settings.named || !matches!(error, plimsoll_files::Error::Io { .. }) {
                         tracing::warn!("no cache is used: {error}{hint}");
                     } else {
@@ -126,7 +129,7 @@ impl Shared {
 
     fn open(&self) -> Result<Opened, plimsoll_files::Error> {
         let files = files::Cache::open(&self.settings.folder, self.settings.bytes)?;
-        // Only for a new cache: the library's generator takes 30 ms to gather entropy of its own.
+        // Only for a new cache: the library's generator takes 30 ms to gather its own entropy.
         let secret = files.secret(|| {
             let mut random = [0; files::SECRET_BYTES];
             rand::fill(&mut random).map_err(|_| io::Error::other("the system gives no random bytes"))?;
@@ -135,20 +138,20 @@ impl Shared {
         Ok(Opened { files, key: hmac::Key::new(hmac::HMAC_SHA256, &secret) })
     }
 
-    /// Says once that something cannot be kept or read.
+    /// Reports once that something cannot be kept or read.
     fn trouble(&self, error: &plimsoll_files::Error) {
-        self.said.get_or_init(|| tracing::warn!("the cache is of no use: {error}"));
+        self.said.get_or_init(|| tracing::warn!("the cache cannot be used: {error}"));
     }
 }
 
-/// What one repository gave to somebody.
+/// What one repository sent for certain credentials.
 pub(crate) struct Section {
     shared: Arc<Shared>,
     name: String,
     oldest: Mutex<Option<Timestamp>>,
 }
 
-/// A question to which the registry's word is the answer.
+/// A question that only the registry can answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Query<'a> {
     /// What the referrers API lists.
@@ -157,11 +160,11 @@ pub(crate) enum Query<'a> {
     Tag(&'a str),
 }
 
-/// What the registry said.
+/// The registry's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub(crate) enum Answer {
-    /// That it has no such tag, or not the API.
+    /// It has no such tag, or does not have the API.
     Nothing {},
     /// The list.
     Listed { descriptors: Vec<Descriptor>, truncated: bool },
@@ -175,16 +178,16 @@ impl From<&Referrers> for Answer {
     }
 }
 
-/// An answer that was kept.
+/// An answer in the cache.
 #[derive(Debug, Clone)]
 pub(crate) struct CachedAnswer {
     pub(crate) said: Answer,
     pub(crate) etag: Option<HeaderValue>,
-    /// When the registry said so last.
+    /// When the registry last gave it.
     pub(crate) at: Timestamp,
 }
 
-/// An answer as it lies in the cache, behind a line with the SHA-256 of the rest.
+/// An answer as it is stored in the cache, after a line with the SHA-256 of the rest.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
@@ -195,7 +198,7 @@ struct Stored {
 }
 
 impl Section {
-    /// The object of a digest, if it is here and is what its digest says. `most` bounds its size.
+    /// The object with this digest, if it is here and its digest is right. `most` bounds its size.
     pub(crate) fn object(&self, digest: &Digest, most: u64) -> Option<Vec<u8>> {
         let files = &self.shared.opened()?.files;
         let name = object_name(digest);
@@ -209,7 +212,7 @@ impl Section {
         if Digest::compute(digest.algorithm(), &bytes) == *digest {
             return Some(bytes);
         }
-        tracing::warn!("{digest} in the cache has other bytes than its digest says, and is fetched again");
+        tracing::warn!("{digest} in the cache does not match its digest, and is fetched again");
         files.remove(&self.name, &name);
         None
     }
@@ -221,7 +224,7 @@ impl Section {
         }
     }
 
-    /// What the registry said to a question, some time ago.
+    /// The registry's earlier answer to a question.
     pub(crate) fn known(&self, question: Query<'_>) -> Option<CachedAnswer> {
         let files = &self.shared.opened()?.files;
         let name = question.name();
@@ -237,15 +240,15 @@ impl Section {
             files.remove(&self.name, &name);
             return None;
         };
-        // Whole seconds: it is shown to people.
+        // Whole seconds, because users see it.
         let at =
             Timestamp::try_from(entry.modified).and_then(|at| Timestamp::from_second(at.as_second())).ok()?;
         let etag = stored.etag.and_then(|etag| HeaderValue::from_str(&etag).ok());
         Some(CachedAnswer { said: stored.said, etag, at })
     }
 
-    /// Keeps what the registry said just now. Nothing is kept of a list that was cut off at a limit: a later run may have
-    /// a higher one.
+    /// Keeps an answer that the registry just gave. A list that was cut off at a limit is not kept: a later run may
+    /// have a higher one.
     pub(crate) fn keep_said(&self, question: Query<'_>, said: &Answer, etag: Option<&HeaderValue>) {
         if matches!(said, Answer::Listed { truncated: true, .. }) {
             self.forget(question);
@@ -262,14 +265,14 @@ impl Section {
         }
     }
 
-    /// The registry said that an answer still holds.
+    /// The registry confirmed an answer.
     pub(crate) fn holds(&self, question: Query<'_>) {
         if let Some(opened) = self.shared.opened() {
             opened.files.touch(&self.name, &question.name());
         }
     }
 
-    /// Takes an answer out.
+    /// Removes an answer.
     pub(crate) fn forget(&self, question: Query<'_>) {
         if let Some(opened) = self.shared.opened() {
             opened.files.remove(&self.name, &question.name());
@@ -280,7 +283,7 @@ impl Section {
     pub(crate) fn relies_on(&self, known: &CachedAnswer) -> bool {
         let settings = &self.shared.settings;
         let age = (settings.now)().duration_since(known.at);
-        // What comes from the future was written while the clock was wrong, and its age is not known.
+        // An answer from the future was written while the clock was wrong, so its age is not known.
         let fresh = Duration::try_from(age).is_ok_and(|age| age < settings.fresh_for);
         if !fresh && !settings.offline {
             return false;
@@ -295,7 +298,7 @@ impl Section {
         self.shared.settings.offline
     }
 
-    /// From when the oldest answer is that was used without asking.
+    /// The time of the oldest answer that was used without asking.
     pub(crate) fn as_of(&self) -> Option<Timestamp> {
         *self.oldest.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -325,7 +328,7 @@ fn object_name(digest: &Digest) -> String {
     digest.to_string().replace(':', "-")
 }
 
-/// An answer, if it is as it was written.
+/// An answer, if it is undamaged.
 fn parsed(bytes: &[u8]) -> Option<Stored> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     let (sum, rest) = bytes.split_at_checked(end)?;

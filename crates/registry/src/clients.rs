@@ -1,5 +1,5 @@
-//! The HTTP clients of a process: one for all registries, and one for each set of settings that certificates and mirrors
-//! of single hosts ask for. Whoever asks twice shares connections.
+//! The HTTP clients of a process: one for all registries, and one for each set of settings that certificates and
+//! mirrors of single hosts require. The same settings share connections.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ pub struct Clients {
 
 struct Made {
     settings: Settings,
-    /// What is used last stands last.
+    /// The most recently used one is last.
     kept: Mutex<Vec<(HostRules, Client)>>,
 }
 
@@ -34,7 +34,7 @@ struct HostRules {
 }
 
 impl Clients {
-    /// Makes no client yet: each is made when it is first needed.
+    /// Creates no client yet: each is created when it is first needed.
     pub fn new(settings: Settings) -> Self {
         Self { made: Arc::new(Made { settings, kept: Mutex::default() }), cancel: Cancel::never() }
     }

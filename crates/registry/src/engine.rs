@@ -96,7 +96,7 @@ impl Engine for SocketEngine {
     fn stream(&self, target: &str) -> Result<Box<dyn Read + Send>, ImageError> {
         let (engine, target) = (self.clone(), target.to_owned());
         let what = engine.what(&target);
-        // The engine's stream is received while it is read.
+        // The stream is received while the caller reads it.
         plimsoll_http::keep_going().map_err(|source| Error::io(what.clone(), source))?;
         let stream = block_on(async move {
             let Some(mut answer) = engine.get(&target).await? else {
@@ -107,7 +107,7 @@ impl Engine for SocketEngine {
                 loop {
                     let piece = answer.chunk().await;
                     let ends = !matches!(piece, Ok(Some(_)));
-                    // A reader that has what it wants goes away, and the connection with it.
+                    // A reader that has enough drops its end, and with it the connection.
                     if sender.send(piece).await.is_err() || ends {
                         return;
                     }
@@ -133,7 +133,7 @@ impl Read for Pieces {
                 Some(Ok(Some(piece))) => self.piece = piece,
                 Some(Ok(None)) => self.ended = true,
                 Some(Err(error)) => return Err(error),
-                // The sending task died without a word: not the end of the stream.
+                // The sending task died: this is not the end of the stream.
                 None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, self.what.clone())),
             }
         }

@@ -1,7 +1,7 @@
 //! What can go wrong between Plimsoll and a registry, what kind of failure it is, and what to do about it.
 //!
-//! What can go wrong with an image wherever it lies is [`plimsoll_image::Error`]. Foreign text in messages is escaped when
-//! it is put into the error. No message holds a secret.
+//! [`plimsoll_image::Error`] is what can go wrong with an image in any place. Foreign text in messages is escaped when
+//! it is put into the error. No message contains a secret.
 
 use plimsoll_core::{Classify, Kind, LimitExceeded};
 use plimsoll_image::PlaceError;
@@ -10,7 +10,7 @@ use plimsoll_image::PlaceError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The image, wherever it lies.
+    /// The image itself is at fault.
     #[error(transparent)]
     Image(#[from] plimsoll_image::Error),
     /// A call to a registry failed.
@@ -22,7 +22,7 @@ pub enum Error {
         #[source]
         source: Box<plimsoll_http::Error>,
     },
-    /// The registry wants credentials, other ones, or does not allow this to whom they belong.
+    /// The registry requires credentials or other ones, or does not allow this to their owner.
     #[error("{what}: {place} answered {status}{}{}", after(", ", .how), after(": ", .detail))]
     Unauthorized {
         /// What was asked for.
@@ -36,7 +36,7 @@ pub enum Error {
         /// The registry's explanation.
         detail: String,
     },
-    /// The registry answered with a status that is none of the usual ones.
+    /// The registry answered with an unexpected status.
     #[error("{what}: {place} answered {status}{}", after(": ", .detail))]
     Refused {
         /// What was asked for.
@@ -48,7 +48,7 @@ pub enum Error {
         /// The registry's explanation.
         detail: String,
     },
-    /// The registry wants to know who we are, and the identity that a cloud gives this machine could not be used.
+    /// The registry requires credentials, and the identity that a cloud gives this machine could not be used.
     #[error("{what}: {place} answered {status}{}; {failure}", after(": ", .detail))]
     CloudIdentity {
         /// What was asked for.
@@ -74,7 +74,7 @@ pub enum Error {
         /// What is wrong; never a secret.
         problem: String,
     },
-    /// A file about registries, mirrors or their certificates that cannot be followed.
+    /// A file about registries, mirrors or their certificates that cannot be used.
     #[error("{place}: {problem}")]
     RegistryConfig {
         /// The file, and the line where that is known.
@@ -82,17 +82,17 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
-    /// A place that a file wants to be asked without TLS or its checks, and that does not hold them.
-    #[error("{place} is set to be reached without proper TLS, which is not followed: {source}")]
+    /// A file says to ask a place without TLS or its checks, which is not followed, and the place fails with them.
+    #[error("{place} is configured for insecure TLS, which is not followed: {source}")]
     InsecureConfig {
         /// The file and line.
         place: String,
-        /// What came of asking it properly.
+        /// The failure when asking it with proper TLS.
         #[source]
         source: Box<Self>,
     },
-    /// No place is configured that may be asked.
-    #[error("{what}: no place may be asked for it by {place}")]
+    /// The configuration allows no place for this.
+    #[error("{what}: {place} allows no place to ask for it")]
     NoPlace {
         /// What was wanted.
         what: String,

@@ -4,9 +4,9 @@
 //! [`Store`](plimsoll_image::Store) to attach evidence to. What the bytes mean is `plimsoll-image`'s, connections and
 //! address rules are `plimsoll-http`'s.
 //!
-//! - [`auth`]: who we are to a registry. [`RegistryConfig`] and [`Plan`]: where it is really asked.
+//! - [`auth`]: how we authenticate to a registry. [`RegistryConfig`] and [`Plan`]: which hosts are really asked.
 //! - [`Clients`]: the HTTP clients of a process, shared by all its registries.
-//! - [`Cache`]: what registries sent, kept for the next run.
+//! - [`Cache`]: registries' answers, kept for the next run.
 //! - [`SocketEngine`]: the socket of a container engine, for [`plimsoll_image::local::docker`].
 //!
 //! Specification: OCI distribution specification 1.1.

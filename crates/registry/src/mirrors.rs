@@ -1,15 +1,16 @@
-//! Where images are really fetched from: mirrors, pull-through proxies and certificates, as the user's machine has them
-//! configured for other tools.
+//! Where images are really fetched from: mirrors, pull-through proxies and certificates, as this machine's other tools
+//! are configured.
 //!
-//! Owns reading `registries.conf` (`containers`), `hosts.toml` (`containerd`) and `certs.d` (`certificates`), and
-//! the [`Plan`] that they give for one name. Does not own asking the places: that is the registry transport's.
+//! Owns reading `registries.conf` (`containers`), `hosts.toml` (`containerd`) and `certs.d` (`certificates`), and the
+//! [`Plan`] that they give for one name. Does not own asking the places: the registry transport does.
 //!
-//! What holds whatever the files say:
-//! - Content is checked by digest, so a mirror can withhold and delay, but not change. What a *tag* means is the word
-//!   of whoever is asked; only places that the files allow to be asked for tags are.
-//! - Nothing is written to a mirror, and a registry's referrers are asked for at the primary place: "not found" on a
-//!   mirror never means "no signatures".
-//! - `insecure` and `skip_verify` weaken TLS only if the user says so for this program (`--insecure-registry-config`).
+//! Rules that hold whatever the files say:
+//! - Content is checked by digest, so a mirror can withhold and delay, but not change. A *tag* means whatever the place
+//!   says; only places that the files allow are asked for tags.
+//! - Nothing is written to a mirror, and referrers are requested from the primary place: "not found" on a mirror never
+//!   means "no signatures".
+//! - `insecure` and `skip_verify` weaken TLS only if the user allows it for this program
+//!   (`--insecure-registry-config`).
 
 mod certificates;
 mod containerd;
@@ -31,7 +32,7 @@ use plimsoll_http::{HeaderMap, HostTls, Url};
 use crate::Error;
 use document::{Document, fault, names};
 
-/// What the configuration files say. Cloning it is cheap, and the clones remember together which mirrors are down.
+/// What the configuration files say. Cloning it is cheap, and clones share which mirrors are down.
 #[derive(Debug, Clone, Default)]
 pub struct RegistryConfig {
     entries: Arc<Vec<containers::Entry>>,
@@ -46,7 +47,7 @@ pub struct RegistryConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ConfigSource {
     ByTheUser,
-    /// One of the usual places, which may be there for others.
+    /// One of the usual places, which may be meant for other users.
     Usual,
 }
 
@@ -69,7 +70,7 @@ pub(crate) struct Place {
     pub(crate) reference: Reference,
     /// The API's root, where the configuration names it; it ends in a slash.
     pub(crate) root: Option<Url>,
-    /// The registry that a proxy for several is asked for (`ns=`).
+    /// The registry that a proxy for several registries should use (`ns=`).
     pub(crate) namespace: Option<String>,
     /// Sent with each request; never shown.
     pub(crate) headers: HeaderMap,
@@ -77,19 +78,19 @@ pub(crate) struct Place {
     pub(crate) resolves: bool,
     /// Whether it is asked for content by digest.
     pub(crate) serves: bool,
-    /// `FILE:LINE` of what named it; empty for the registry itself.
+    /// `FILE:LINE` of the entry; empty for the registry itself.
     pub(crate) configured: String,
-    /// Where a setting that weakens TLS stands that was not followed.
+    /// The position of a setting that weakens TLS and was not followed.
     pub(crate) refused: Option<String>,
 }
 
-/// The hosts that could not be reached a moment ago.
+/// Hosts that could not be reached recently.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct UnreachableHosts(Arc<Mutex<BTreeMap<String, Instant>>>);
 
 impl UnreachableHosts {
-    /// For how long a host is left alone. A command is over by then; a process that goes on has to see that a mirror is
-    /// back.
+    /// How long a host is not tried again. A command is over by then; a long-lived process has to notice that a mirror
+    /// is back.
     const LEFT_ALONE: Duration = Duration::from_mins(1);
 
     pub(crate) fn has(&self, host: &str) -> bool {
@@ -106,13 +107,13 @@ impl UnreachableHosts {
 }
 
 impl RegistryConfig {
-    /// No file at all: each registry is asked itself.
+    /// No files: each registry is asked directly.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// These files and folders and no others. A file is a `registries.conf`. A folder may hold drop-ins (`*.conf`), and
-    /// folders named after registries (`certs.d`).
+    /// Only these files and folders. A file is a `registries.conf`. A folder may hold drop-ins (`*.conf`), and folders
+    /// named after registries (`certs.d`).
     pub fn from_paths(paths: &[PathBuf]) -> Result<Self, Error> {
         let (mut entries, mut folders) = (Vec::new(), Vec::new());
         for path in paths {
@@ -128,8 +129,9 @@ impl RegistryConfig {
     }
 
     /// The usual places. Of `$CONTAINERS_REGISTRIES_CONF`, `~/.config/containers/registries.conf` and
-    /// `/etc/containers/registries.conf` the first one that is there; then the drop-ins in `registries.conf.d` of the
-    /// machine and of the user; and the folders of certificates and hosts of docker, the containers tools and containerd.
+    /// `/etc/containers/registries.conf` the first one that exists; then the drop-ins in `registries.conf.d` of the
+    /// machine and of the user; and the folders of certificates and hosts of docker, the containers tools and
+    /// containerd.
     pub fn from_env(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
         Self::below(Path::new("/"), variable)
     }
@@ -188,7 +190,7 @@ impl RegistryConfig {
         let places = plan.mirrors.iter().chain([&plan.primary]).map(|place| place.reference.registry());
         let hosts: BTreeSet<String> = places.chain([reference.registry()]).map(str::to_owned).collect();
         for host in hosts {
-            // In front: what hosts.toml says of a client certificate is more to the point.
+            // In front, because a client certificate in hosts.toml is more specific.
             let found = self.certificates(&host)?;
             plan.tls.splice(0..0, found);
         }
@@ -220,7 +222,7 @@ impl RegistryConfig {
                 if let Some(Some(document)) = found {
                     return Ok(Some(document));
                 }
-                // A registry's own folder keeps the default from being asked, even without the file.
+                // A registry's own folder overrides the default, even without the file.
                 if registry.is_dir() {
                     break;
                 }
@@ -271,11 +273,11 @@ impl RegistryConfig {
         Ok(place)
     }
 
-    /// What the folders of certificates have for a host.
+    /// What the certificate folders have for a host.
     fn certificates(&self, host: &str) -> Result<Vec<HostTls>, Error> {
         let mut found = Vec::new();
         for (folder, named) in self.folders.iter() {
-            // With hosts.toml, containerd does not look at the other files of the folder.
+            // With hosts.toml, containerd ignores the other files of the folder.
             let folder = folder.join(host);
             if !folder.join("hosts.toml").is_file() {
                 found.extend(allowed(certificates::read(&folder, contacted(host)), *named)?.flatten());
@@ -298,8 +300,8 @@ impl Plan {
         }
     }
 
-    /// Only what the user named, without mirrors and rewriting, for what is to be written or must not be stale. What the
-    /// files say about certificates stays.
+    /// Only what the user named, without mirrors and rewriting, for writing and for reads that must not be stale.
+    /// Certificates from the files stay.
     #[must_use]
     pub fn at_origin(self) -> Self {
         let origin = self.origin.clone();
@@ -309,7 +311,7 @@ impl Plan {
 
     /// Adds what the files say about certificates to a client's settings.
     pub fn apply(&self, settings: &mut plimsoll_http::Settings) {
-        // In front: what the user gave with flags is more to the point.
+        // In front, because the user's flags are more specific.
         settings.hosts.splice(0..0, self.tls.iter().cloned());
         settings.plain_http.extend(self.plain_http.iter().cloned());
     }
@@ -336,7 +338,7 @@ pub(crate) fn contacted(registry: &str) -> &str {
     if registry == DOCKER_HUB.0 { DOCKER_HUB.1 } else { registry }
 }
 
-/// Files in the usual places may be others', and not for us to read; `None` then.
+/// Files in the usual places may belong to others and be unreadable for us; then `None`.
 fn allowed<T>(read: Result<T, Error>, named: ConfigSource) -> Result<Option<T>, Error> {
     match read {
         Err(Error::RegistryConfig { place, problem })
@@ -349,7 +351,7 @@ fn allowed<T>(read: Result<T, Error>, named: ConfigSource) -> Result<Option<T>, 
     }
 }
 
-/// The drop-ins of a folder, in the order of their names; each takes the place of earlier entries for the same prefix.
+/// The drop-ins of a folder, in the order of their names; each replaces earlier entries for the same prefix.
 fn drop_ins(folder: &Path, entries: &mut Vec<containers::Entry>) -> Result<(), Error> {
     for name in names(folder)?.iter().filter(|name| name.strip_suffix(".conf").is_some()) {
         if let Some(document) = Document::open(&folder.join(name))? {

@@ -1,17 +1,18 @@
 //! A repository in a registry, over the OCI distribution API: a [`Source`] to read from and a [`Store`] to attach to.
 //!
 //! Owns the order of requests, authentication retries, referrers with their fallback tag, and uploads. Does not own
-//! connections, TLS, retries of passing trouble or address rules (`plimsoll-http`), and does not judge what it carries.
+//! connections, TLS, retries of temporary failures or address rules (`plimsoll-http`), and does not judge what it
+//! carries.
 //!
-//! Follows the OCI distribution specification 1.1. What it adds on purpose:
-//! - A tag is resolved once; everything after goes by the digest that was computed from the bytes (Kyverno
-//!   CVE-2022-47633). What a registry says about a digest is never believed (notation CVE-2023-33959).
-//! - Not being able to find out is an error: a network failure, a 401 or a 5xx never means "no referrers".
+//! Follows the OCI distribution specification 1.1, with these additions:
+//! - A tag is resolved once; everything after that uses the digest computed from the bytes (Kyverno CVE-2022-47633). A
+//!   digest that the registry states is never trusted (notation CVE-2023-33959).
+//! - A failure to find out is an error: a network failure, a 401 or a 5xx never means "no referrers".
 //! - `urls` in descriptors are never followed, and credentials go to the registry and its own token server only.
 //!
-//! The interface is synchronous and may be called from any thread, in parallel, but not from within an async task: whoever
-//! waits drives the network. Blob streams arrive through a bounded channel; for large ones the network gets a thread of
-//! its own.
+//! The interface is synchronous and may be called from any thread, in parallel, but not from within an async task: the
+//! waiting thread drives the network. Blob streams arrive through a bounded channel; for large ones the network gets a
+//! thread of its own.
 
 mod blob;
 mod cached;
@@ -47,8 +48,8 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Opens nothing yet; the first call does. Clients that are shared with other registries share connections; they
-    /// must not be used on another async runtime.
+    /// Opens nothing yet; the first call does. Clients shared with other registries share connections; they must not be
+    /// used on another async runtime.
     #[expect(clippy::needless_pass_by_value, reason = "they are the registry's from here on")]
     pub fn new(
         client: Client,
@@ -59,7 +60,7 @@ impl Registry {
         Self::planned(&client, Plan::direct(reference), |_| Ok(credentials.clone()), &limits)
     }
 
-    /// The same at the places of a plan. `credentials` tells what each of them knows us by; what one gets, no other sees.
+    /// The same at the places of a plan. `credentials` returns those for each place; no other place sees them.
     pub fn planned(
         client: &Client,
         plan: Plan,
@@ -70,7 +71,7 @@ impl Registry {
         Ok(Self { kept: CachedPlaces::nothing(&places), places })
     }
 
-    /// The same with a cache. Where mirrors are asked it is not used: what they have is their word, not the registry's.
+    /// The same with a cache. It is not used with mirrors, whose answers are not the registry's.
     #[must_use]
     pub fn with_cache(self, cache: &Cache) -> Self {
         Self { kept: CachedPlaces::in_cache(&self.places, cache), ..self }
@@ -89,7 +90,7 @@ impl Registry {
         }
     }
 
-    /// Asks the registry how it is, for diagnosis.
+    /// Checks how the registry responds, for diagnosis.
     pub fn probe(&self) -> Result<Probe, Error> {
         let session = Arc::clone(&self.places.origin);
         runtime::block_on(async move { probe::probe(&session).await })
@@ -148,7 +149,7 @@ impl Store for Registry {
         let (body, fault) = push::streamed(content);
         let sent =
             runtime::block_on(async move { push::blob(&session, &digest, mount.as_deref(), body).await });
-        // What broke the stream off is the reason; what the connection made of it is not.
+        // The failure of the stream is the reason; the connection's own error only follows from it.
         match (sent, fault.take()) {
             (Err(_), Some(fault)) => Err(fault),
             (sent, _) => Ok(sent?),

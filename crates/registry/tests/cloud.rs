@@ -276,7 +276,7 @@ fn an_identity_token_is_no_password() {
     let error =
         Registry::new(client, &reference, Some(token), Limits::default()).unwrap().resolve().unwrap_err();
     assert!(
-        error.to_string().contains("an identity token is known for it, and it wants a password"),
+        error.to_string().contains("an identity token is known for it, but it requires a password"),
         "{error}"
     );
 }

@@ -368,7 +368,7 @@ const OLDER: [&str; 4] =
 
 #[test]
 fn what_cosign_signs_in_its_older_layout_is_verified_here_and_survives_a_transfer() {
-    use plimsoll_attach::evidence::{Form, older};
+    use plimsoll_attach::evidence::{Form, legacy_bundles};
     use plimsoll_attach::transfer::Transfer;
     use plimsoll_verify::{Check, Requirements, Step, Trusted, TrustedKey};
 
@@ -392,7 +392,7 @@ fn what_cosign_signs_in_its_older_layout_is_verified_here_and_survives_a_transfe
                 .concat(),
         );
         assert!(found(&store, &subject).is_empty());
-        let evidence = older(&store, &subject.digest, &Limits::default()).unwrap();
+        let evidence = legacy_bundles(&store, &subject.digest, &Limits::default()).unwrap();
         assert!(evidence.skipped.is_empty(), "{:?}", evidence.skipped);
         let [signature, attestation] = evidence.found.as_slice() else { panic!("{:?}", evidence.found) };
         assert!(matches!(signature.form, Form::SimpleSigning(_)));
@@ -418,7 +418,7 @@ fn what_cosign_signs_in_its_older_layout_is_verified_here_and_survives_a_transfe
             progress: std::sync::Arc::new(()),
         };
         let done = transfer.run(&subject, &destination, "1").unwrap();
-        assert_eq!((done.referrers, done.older), (0, 2));
+        assert_eq!((done.referrers, done.legacy_tags), (0, 2));
         let name = other.reference("copy", &subject.digest.to_string());
         let older = ["--new-bundle-format=false", &name];
         let output = cosign.verify("k", &older);

@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plimsoll_attach::evidence::{bundles, older, older_tag};
+use plimsoll_attach::evidence::{bundles, legacy_bundles, legacy_tag};
 use plimsoll_attach::layout::LayoutStore;
 use plimsoll_attach::transfer::{Transfer, Transferred};
 use plimsoll_core::{Classify as _, Digest, Kind, Limits, Reference, Timestamp};
@@ -65,7 +65,7 @@ fn signed(fake: &Fake) -> (Descriptor, BTreeSet<Digest>) {
     let manifest = json!({
         "schemaVersion": 2, "mediaType": media::OCI_MANIFEST, "config": config, "layers": [layer],
     });
-    let tag = older_tag(&one.digest, "sig");
+    let tag = legacy_tag(&one.digest, "sig");
     store.put_manifest(Some(&tag), media::OCI_MANIFEST, manifest.to_string().as_bytes()).unwrap();
     (top, evidence)
 }
@@ -99,7 +99,7 @@ fn evidence(source: &dyn Source, top: &Descriptor) -> BTreeSet<Digest> {
 
 fn says(done: &Transferred) -> (usize, usize, usize) {
     assert!(done.left.is_empty(), "{:?}", done.left);
-    (done.manifests, done.referrers, done.older)
+    (done.manifests, done.referrers, done.legacy_tags)
 }
 
 #[test]
@@ -133,7 +133,9 @@ fn registry_to_layout_to_registry_keeps_every_digest() {
         let signed: Vec<usize> = loaded
             .images
             .iter()
-            .map(|image| older(&destination, &image.manifest.digest, &Limits::default()).unwrap().found.len())
+            .map(|image| {
+                legacy_bundles(&destination, &image.manifest.digest, &Limits::default()).unwrap().found.len()
+            })
             .collect();
         assert_eq!(signed.iter().sum::<usize>(), 1);
         assert_eq!(bundles(&destination, &top.digest, &Limits::default()).unwrap().found.len(), 1);

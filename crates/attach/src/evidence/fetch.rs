@@ -1,4 +1,5 @@
-//! Fetching several small objects at the same time, within limits, and telling an object's own faults from those on the way.
+//! Fetching several small objects at the same time, within limits, and distinguishing an object's own faults from those
+//! of the connection.
 
 use std::io;
 use std::sync::Mutex;
@@ -11,10 +12,10 @@ use plimsoll_image::{Descriptor, Error as ImageError, Source};
 use super::SkipReason;
 use crate::Error;
 
-/// Referrers fetched at the same time: the way to a registry is mostly waiting.
+/// Referrers fetched at the same time: talking to a registry is mostly waiting.
 const AT_ONCE: usize = 8;
 
-/// Which of the bundles of these sizes are fetched: the smallest ones, as far as `budget` goes.
+/// Which bundles of these sizes are fetched: the smallest ones, as far as `budget` goes.
 pub(super) fn fitting(sizes: &[u64], budget: u64) -> Vec<bool> {
     let mut by_size: Vec<(u64, usize)> = sizes.iter().copied().zip(0..).collect();
     by_size.sort_unstable();
@@ -62,8 +63,8 @@ pub(super) fn content(
     }
 }
 
-/// Whether the object itself is bad, which says nothing about the others, or the way to it, which means that nothing is
-/// known. What is not known to be the first is the second.
+/// Decides whether the object itself is bad, which says nothing about the others, or fetching it failed, which means
+/// that nothing is known. When in doubt, it is the second.
 pub(crate) fn own_fault(error: ImageError) -> Result<SkipReason, Error> {
     match error {
         ImageError::NotFound { .. }
@@ -95,7 +96,7 @@ pub(crate) fn at_once<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync)
                     items.get(index).map(|item| (index, item))
                 } {
                     let result = f(item);
-                    // A thread that panicked takes the whole scope down; what it left in here is not looked at.
+                    // A thread that panics ends the whole scope, so nobody reads what it left here.
                     done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((index, result));
                 }
             });

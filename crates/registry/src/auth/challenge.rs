@@ -6,10 +6,10 @@
 
 use plimsoll_http::{HeaderMap, header};
 
-/// Headers longer than this are not looked at; real ones have some 200 characters.
+/// Headers longer than this are ignored; real ones have some 200 characters.
 const LONGEST: usize = 8 * 1024;
 
-/// A challenge of a scheme that we can answer.
+/// A challenge with a scheme that we can answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Challenge {
     Basic,
@@ -21,7 +21,8 @@ pub(crate) enum Challenge {
 }
 
 impl Challenge {
-    /// The challenge to answer: the first `Bearer`, else a `Basic`. A challenge that names a parameter twice is none.
+    /// The challenge to answer: the first `Bearer`, else a `Basic`. A challenge that names a parameter twice is
+    /// invalid.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let values = headers.get_all(header::WWW_AUTHENTICATE).iter();
         let challenges: Vec<Self> = values
@@ -62,8 +63,8 @@ impl Raw {
     }
 }
 
-/// Splits a header value into its challenges. Commas separate parameters as well as challenges: a word that no `=`
-/// follows starts the next challenge. Stops at what follows no grammar.
+/// Splits a header value into its challenges. Commas separate parameters as well as challenges: a word without a
+/// following `=` starts the next challenge. Stops at text that does not match the grammar.
 fn split(value: &str) -> Vec<Raw> {
     let mut challenges: Vec<Raw> = Vec::new();
     let mut rest = value;

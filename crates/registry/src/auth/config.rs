@@ -39,12 +39,12 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Knows nobody: everything is asked for anonymously.
+    /// No credentials: every request is anonymous.
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// These files, in this order. One that does not exist is passed over.
+    /// These files, in this order. Files that do not exist are skipped.
     pub fn from_files(files: impl IntoIterator<Item = PathBuf>) -> Self {
         Self { files: files.into_iter().collect() }
     }
@@ -122,7 +122,7 @@ impl ConfigFile {
         }
         json::from_slice(&bytes, limit).map(Some).map_err(|error| {
             problem(match error {
-                // Not the parser's own words: "invalid type: string …" quotes what may be a password.
+                // Not the parser's own message: "invalid type: string …" quotes what may be a password.
                 json::Error::Invalid(e) => {
                     format!("not a valid credentials file at line {}, column {}", e.line(), e.column())
                 }
@@ -183,7 +183,7 @@ impl Entry {
     }
 }
 
-/// The keys that may hold a repository's credentials, most particular first: `host/team/app`, `host/team`, `host`, and
+/// The keys that may hold a repository's credentials, most specific first: `host/team/app`, `host/team`, `host`, and
 /// for Docker Hub the names that its tools have written over the years.
 fn keys(reference: &Reference) -> Vec<String> {
     let mut keys = Vec::new();
@@ -201,7 +201,7 @@ fn keys(reference: &Reference) -> Vec<String> {
     keys
 }
 
-/// What docker asks its `credsStore` for.
+/// The key under which docker looks in its `credsStore`.
 fn store_key(reference: &Reference) -> String {
     if is_docker_hub(reference.registry()) {
         "https://index.docker.io/v1/".to_owned()

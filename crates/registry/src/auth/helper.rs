@@ -2,7 +2,7 @@
 //!
 //! The helper gets the registry on its standard input and answers with JSON. Its name comes from a configuration file
 //! and becomes a program name, so it is restricted; its answer is bounded in size and time, because a helper may wait
-//! for a key ring that nobody unlocks.
+//! for a key ring that is never unlocked.
 //!
 //! ```json
 //! {"ServerURL": "registry.example", "Username": "me", "Secret": "…"}
@@ -24,7 +24,7 @@ use crate::Error;
 const ANSWER: u64 = 64 * 1024;
 /// How long a helper may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The user name by which helpers mark an identity token.
+/// The user name with which helpers mark an identity token.
 const TOKEN_USER: &str = "<token>";
 /// What helpers print when they do not know the registry.
 const UNKNOWN: &str = "credentials not found";
@@ -64,7 +64,7 @@ fn ask(
         .spawn()
         .map_err(|e| problem(format!("the credential helper cannot be run: {e}")))?;
     let answer = converse(&mut child, server, patience);
-    // It has closed its output, or has had its time; either way it is not needed any more.
+    // It has closed its output or used up its time; either way it is no longer needed.
     let _ = child.kill();
     let _ = child.wait();
     let answer = answer.ok_or_else(|| problem(format!("no answer within {} s", patience.as_secs())))?;
@@ -75,7 +75,7 @@ fn ask(
     if start.starts_with(UNKNOWN) {
         return Ok(None);
     }
-    // Nothing of a malformed answer is shown: it may hold the secret.
+    // Nothing of a malformed answer is shown: it may contain the secret.
     let answer: Answer = json::from_slice(&answer, ANSWER)
         .map_err(|_| problem(format!("the answer about {} is not the expected JSON", shown(server))))?;
     if answer.username == TOKEN_USER {
@@ -89,7 +89,7 @@ fn converse(child: &mut Child, server: &str, patience: Duration) -> Option<Vec<u
     let (input, output) = (child.stdin.take(), child.stdout.take());
     let question = server.to_owned();
     let (answered, answer) = mpsc::channel();
-    // Left behind when the helper hangs; killing the helper closes its pipes, which ends the thread.
+    // Not joined when the helper hangs; killing the helper closes its pipes, which ends the thread.
     std::thread::spawn(move || {
         if let Some(mut input) = input {
             let _ = writeln!(input, "{question}");

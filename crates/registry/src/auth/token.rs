@@ -1,9 +1,9 @@
 //! The token exchange: a challenge and credentials go in, a bearer token comes out.
 //!
 //! The realm is named by the registry, so it decides where a request goes and, in careless clients, where a password
-//! goes (containerd CVE-2020-15157, oras-go CVE-2026-48978). Here: the realm must be https unless the registry itself is
-//! plain http; it gets credentials only when it is of the registry's own site; otherwise it is asked anonymously. Which
-//! addresses it may lead to is the HTTP client's rule for hosts that the user did not name.
+//! goes (containerd CVE-2020-15157, oras-go CVE-2026-48978). Here, the realm must be https unless the registry itself
+//! is plain http. It gets credentials only if it belongs to the registry's own site; otherwise the request is
+//! anonymous. The HTTP client's rule for hosts that the user did not name decides which addresses it may have.
 
 use plimsoll_core::json;
 use plimsoll_core::text::shown;
@@ -17,7 +17,7 @@ use crate::Error;
 /// Bytes of a token server's answer. The largest tokens known have some 16 KiB.
 const ANSWER: u64 = 256 * 1024;
 
-/// One question to a token server.
+/// One request to a token server.
 pub(crate) struct Exchange<'a> {
     pub(crate) client: &'a Client,
     /// The registry's own URL.
@@ -29,15 +29,15 @@ pub(crate) struct Exchange<'a> {
     /// Always composed by us: a registry must not make us fetch a token for something else.
     pub(crate) scope: &'a str,
     pub(crate) credentials: Option<&'a Credentials>,
-    /// Whether they are a cloud's. Those are good for more than the registry, so its very own host gets them and no
-    /// neighbour: anybody may have a name below `amazonaws.com`.
+    /// Whether they are a cloud's. Those are valid for more than the registry, so only the registry's own host gets
+    /// them and no neighbour: anybody may have a name below `amazonaws.com`.
     pub(crate) of_cloud: bool,
 }
 
 /// The answer.
 pub(crate) struct IssuedToken {
     pub(crate) token: Secret,
-    /// Why no credentials went into it, in words; empty when they did.
+    /// Why no credentials were sent, in words; empty when they were.
     pub(crate) anonymous: String,
 }
 
@@ -61,7 +61,7 @@ impl Exchange<'_> {
             }
             Some(_) if !same_site(self.registry, &realm) => (
                 None,
-                format!("no credentials were sent, because its token server {host} is of another site"),
+                format!("no credentials were sent, because its token server {host} belongs to another site"),
             ),
             Some(credentials) => (Some(credentials), String::new()),
         };
@@ -73,7 +73,7 @@ impl Exchange<'_> {
         if status != 200 {
             let detail = crate::repository::explanation(&mut response).await;
             return Err(match status {
-                // A token server that knows no such repository or account says so with any of these.
+                // Any of these can mean that the token server knows no such repository or account.
                 400 | 401 | 403 | 404 => Error::Unauthorized {
                     what,
                     place: self.host.to_owned(),
@@ -86,7 +86,7 @@ impl Exchange<'_> {
         }
         let body = response.body.bytes(ANSWER).await;
         let body = body.map_err(|source| Error::Http { what: what.clone(), source: Box::new(source) })?;
-        // Nothing of a malformed answer is shown: it may hold the token.
+        // Nothing of a malformed answer is shown: it may contain the token.
         let answer: Answer = json::from_slice(&body, ANSWER)
             .map_err(|_| Error::malformed(&*what, "the answer is not the expected JSON"))?;
         let token = answer.token.filter(|t| !t.is_empty()).or(answer.access_token).filter(|t| !t.is_empty());
@@ -108,7 +108,7 @@ impl Exchange<'_> {
     }
 
     fn request(&self, realm: &Url, credentials: Option<&Credentials>) -> Request {
-        // OAuth2 is the only flow that takes a refresh token.
+        // OAuth2 is the only flow that accepts a refresh token.
         let mut request = if let Some(Credentials::IdentityToken(token)) = credentials {
             let mut form = url::form_urlencoded::Serializer::new(String::new());
             form.append_pair("grant_type", "refresh_token")
@@ -148,8 +148,8 @@ fn same_site(registry: &Url, realm: &Url) -> bool {
     }
 }
 
-/// The last two labels of a name, or the last three where two would be a registry for others (`co.uk`, `com.au`). This
-/// is coarser than the public suffix list: two tenants below one provider's domain count as one site, and the registry
+/// The last two labels of a name, or the last three where the last two are a public suffix (`co.uk`, `com.au`). This is
+/// coarser than the public suffix list: two tenants below one provider's domain count as one site, and the registry
 /// that names the realm is the one that the credentials are for anyway.
 fn site(name: &str) -> Option<&str> {
     let name = name.strip_suffix('.').unwrap_or(name);

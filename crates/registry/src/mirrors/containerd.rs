@@ -27,7 +27,7 @@ use crate::Error;
 pub(super) struct Hosts {
     /// In the order of the file.
     pub(super) hosts: Vec<Host>,
-    /// The one asked last, where the file changes anything about it.
+    /// The one asked last, if the file changes anything about it.
     pub(super) server: Host,
 }
 
@@ -40,14 +40,14 @@ pub(super) struct Host {
     pub(super) resolve: bool,
     pub(super) roots: Vec<Vec<u8>>,
     pub(super) client: Option<ClientCertificate>,
-    /// Where `skip_verify = true` stands.
+    /// The position of `skip_verify = true`.
     pub(super) skip_verify: Option<String>,
     pub(super) headers: HeaderMap,
     /// `FILE:LINE`.
     pub(super) place: String,
 }
 
-/// The names of the folders for a registry, the first that exists counts.
+/// The possible folder names for a registry; the first that exists counts.
 pub(super) fn folders(registry: &str) -> Vec<String> {
     let mut names = Vec::new();
     if let Some((host, port)) = registry.rsplit_once(':')
@@ -106,7 +106,7 @@ fn host(mut table: Table<'_>, url: Option<Url>, folder: &Path) -> Result<Host, E
     let skip_verify = table.flag("skip_verify")?.map(|v| v.place());
     let override_path = table.flag("override_path")?.is_some();
     let headers = table.take("header").map(headers).transpose()?.unwrap_or_default();
-    // How long is waited for a connection is the same for every host here.
+    // The connection time-out is the same for every host here.
     table.take("dial_timeout");
     table.finish();
     Ok(Host { url, override_path, pull, resolve, roots, client, skip_verify, headers, place })
@@ -120,14 +120,14 @@ fn capabilities(table: &mut Table<'_>) -> Result<(bool, bool), Error> {
         match item.string()?.as_str() {
             "pull" => pull = true,
             "resolve" => resolve = true,
-            // Writes go to the registry itself, and so do questions for referrers.
+            // Writes go to the registry itself, and so do requests for referrers.
             "push" | "referrers" => {}
             other => {
                 return Err(item.fault(format!("got `{}`, expected pull, resolve or push", shown(other))));
             }
         }
     }
-    // An empty list is the same as none.
+    // An empty list is the same as no list.
     Ok(if any { (pull, resolve) } else { (true, true) })
 }
 
@@ -178,7 +178,7 @@ fn headers(value: Value<'_>) -> Result<HeaderMap, Error> {
         let items = if value.is_array() { value.items()? } else { vec![value] };
         for item in &items {
             let mut content = HeaderValue::try_from(item.string()?)
-                .map_err(|_| item.fault("a value that cannot stand in a header"))?;
+                .map_err(|_| item.fault("a value that cannot be sent in a header"))?;
             content.set_sensitive(true);
             headers.append(header.clone(), content);
         }
@@ -200,7 +200,7 @@ impl Host {
             problem: format!("cannot ask {} for {reference}: {e}", shown(url.as_str())),
         };
         let path = url.path().trim_matches('/');
-        // Always with the port, so that a host without a dot is taken for one.
+        // Always with the port, so that a name without a dot counts as a host.
         let port = url.port_or_known_default().unwrap_or(443);
         let own_port = url.port().is_some() || !url.host_str().unwrap_or_default().contains('.');
         let host = match url.host_str() {

@@ -25,17 +25,17 @@ use crate::Error;
 pub(super) struct Entry {
     prefix: String,
     location: Location,
-    /// Where `blocked = true` stands.
+    /// The position of `blocked = true`.
     blocked: Option<String>,
     mirrors: Vec<Location>,
 }
 
-/// A place that takes the prefix's place.
+/// A location that replaces the prefix.
 #[derive(Debug, Clone)]
 pub(super) struct Location {
     /// `host[:port][/path]`; `None` leaves the name as it is.
     name: Option<String>,
-    /// Where `insecure = true` stands.
+    /// The position of `insecure = true`.
     pub(super) insecure: Option<String>,
     /// Which names a mirror is asked for.
     tags: bool,
@@ -82,7 +82,7 @@ pub(super) fn read(document: &Document) -> Result<Vec<Entry>, Error> {
     Ok(entries)
 }
 
-/// The lists of before 2019. Only one of them keeps somebody from pulling something.
+/// The lists from before 2019. Only the list of blocked registries would stop a pull.
 fn version_1(value: Value<'_>) -> Result<(), Error> {
     let mut table = value.table()?;
     if let Some(block) = table.take("block") {
@@ -140,7 +140,7 @@ fn one_mirror(mut table: Table<'_>, digest_only: bool) -> Result<Location, Error
     let (tags, digests) = match table.text("pull-from-mirror")? {
         None => (!digest_only, true),
         Some((_, value)) if digest_only => {
-            return Err(value.fault("cannot stand beside `mirror-by-digest-only = true`"));
+            return Err(value.fault("cannot be used together with `mirror-by-digest-only = true`"));
         }
         Some((text, value)) => match text.as_str() {
             "all" => (true, true),
@@ -156,7 +156,7 @@ fn one_mirror(mut table: Table<'_>, digest_only: bool) -> Result<Location, Error
     Ok(Location { name: Some(name), insecure, tags, digests, place })
 }
 
-/// `host[:port][/path]`, checked by reading a reference with it. Without that, `mirror/team` would quietly be Docker
+/// `host[:port][/path]`, checked by reading a reference with it. Otherwise, `mirror/team` would silently be Docker
 /// Hub's.
 fn name(text: &str, value: &Value<'_>) -> Result<String, Error> {
     let name = text.trim_end_matches('/');
@@ -164,7 +164,7 @@ fn name(text: &str, value: &Value<'_>) -> Result<String, Error> {
         return Err(value.fault(format!("got `{}`, expected a name without a scheme", shown(text))));
     }
     let host = name.split('/').next().unwrap_or_default();
-    // A prefix may be a whole reference; then nothing can be put behind it.
+    // A prefix may be a whole reference; then nothing can follow it.
     let whole = name.parse::<Reference>();
     let below = format!("{name}/x").parse::<Reference>();
     match below.or(whole) {
@@ -212,7 +212,7 @@ impl Entry {
         if let Some(place) = &self.blocked {
             return Err(Error::RegistryConfig {
                 place: place.clone(),
-                problem: format!("`blocked = true` forbids to pull {reference}"),
+                problem: format!("`blocked = true` forbids pulling {reference}"),
             });
         }
         let digested = reference.digest().is_some();

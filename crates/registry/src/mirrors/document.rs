@@ -1,4 +1,4 @@
-//! A TOML file whose values know the line they stand on, so that a message can say where something is wrong.
+//! A TOML file whose values know their line, so that a message can say where something is wrong.
 
 use std::fs::File;
 use std::io;
@@ -47,14 +47,14 @@ impl Document {
     }
 }
 
-/// A table out of which known keys are taken; what is left at the end is unknown.
+/// A table from which known keys are taken; those left at the end are unknown.
 pub(super) struct Table<'d> {
     document: &'d Document,
     start: usize,
     entries: DeTable<'d>,
 }
 
-/// A value and where its key stands.
+/// A value and the position of its key.
 pub(super) struct Value<'d> {
     document: &'d Document,
     key: String,
@@ -114,10 +114,10 @@ impl<'d> Table<'d> {
         all
     }
 
-    /// Says of each entry that nobody took that it is not followed.
+    /// Warns about each entry that was not taken.
     pub(super) fn finish(self) {
         for (name, value) in self.all() {
-            tracing::warn!("{}: `{}` is not known and not followed", value.place(), shown(&name));
+            tracing::warn!("{}: `{}` is unknown and ignored", value.place(), shown(&name));
         }
     }
 }
@@ -216,7 +216,7 @@ pub(super) fn names(folder: &Path) -> Result<Vec<String>, Error> {
     let mut names = Vec::new();
     for entry in entries {
         let entry = entry.map_err(|error| fault(folder, &error.to_string()))?;
-        // A name that is not UTF-8 is none that we look for.
+        // No name that we look for is outside UTF-8.
         names.extend(entry.file_name().to_str().map(str::to_owned));
     }
     names.sort();

@@ -34,7 +34,7 @@ fn fails(text: &str) -> Error {
     RegistryConfig::from_paths(&[files.write("registries.conf", text)]).unwrap_err()
 }
 
-/// The places in their order, as `reference[!]`, where `!` marks one that may not say what a tag means.
+/// The places in their order, as `reference[!]`, where `!` marks one that is not asked for tags.
 fn places(config: &RegistryConfig, reference: &str) -> Vec<String> {
     let plan = config.plan(&reference.parse().unwrap()).unwrap();
     let all = plan.mirrors.iter().chain([&plan.primary]);
@@ -137,7 +137,7 @@ fn what_is_wrong_is_said_with_file_and_line() {
         (
             "[[registry]]\nlocation = \"a.example\"\nmirror-by-digest-only = true\n[[registry.mirror]]\nlocation = \"b.example\"\npull-from-mirror = \"all\"",
             6,
-            "cannot stand beside",
+            "cannot be used together",
         ),
         ("[[registry]]\nlocation = \"a.example\"\npull-from-mirror = \"all\"", 3, "[[registry.mirror]]"),
         ("[[registry]]\nlocation = \"a.example\"\n[[registry]]\nlocation = \"a.example\"", 3, "there twice"),
@@ -209,7 +209,7 @@ fn the_usual_places_in_their_order() {
     files.write("home/.config/containers/registries.conf", &registry("c.example", "user.example"));
     files.write("home/.config/containers/registries.conf.d/b.conf", &registry("b.example", "user.example"));
     let config = load(std::slice::from_ref(&home));
-    // The user's file stands in place of the machine's; drop-ins of both count, the user's last.
+    // The user's file replaces the machine's; drop-ins of both count, the user's last.
     assert_eq!(places(&config, "a.example/x:1"), ["a.example/x:1"]);
     assert_eq!(places(&config, "c.example/x:1"), ["user.example/x:1"]);
     assert_eq!(places(&config, "b.example/x:1"), ["user.example/x:1"]);
@@ -296,7 +296,7 @@ fn the_folder_of_a_registry_with_a_port_and_the_default() {
     assert_eq!(places(&config, "r.example/a:1"), ["default.example/a:1"]);
     fs::remove_dir_all(files.path("r.example_5000_")).unwrap();
     assert_eq!(places(&config, "r.example:5000/a:1")[0], "colon.example/a:1");
-    // A registry with a folder of its own is not the default's.
+    // The default does not apply to a registry with a folder of its own.
     fs::create_dir(files.path("own.example")).unwrap();
     assert_eq!(places(&config, "own.example/a:1"), ["own.example/a:1"]);
 }

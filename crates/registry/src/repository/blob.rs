@@ -1,7 +1,7 @@
 //! Blobs as streams: the network puts pieces into a bounded channel, the reader takes them out.
 //!
-//! A transfer that breaks off or stalls is continued where it stopped, at another place if this one does not go on. Whether the pieces fit together is not decided here: the
-//! reader hashes the whole.
+//! A transfer that breaks off or stalls is continued where it stopped, at another place if this one fails. The reader
+//! hashes the whole, which checks that the pieces fit together.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -22,12 +22,13 @@ use crate::Error;
 
 /// Pieces on the way to a reader. hyper's pieces have up to about 400 KiB, so that a stalled reader holds a few MiB.
 const PIECES: usize = 8;
-/// How often a transfer is continued. Enough for a flaky line; a server that always breaks off is not worth more.
+/// How often a transfer is continued. Enough for an unreliable connection; a server that always breaks off is not worth
+/// more.
 const CONTINUATIONS: u32 = 5;
-/// A blob that is larger is received while it is read; a smaller one is there at once.
+/// A larger blob is received while it is read; a smaller one is received at once.
 const AT_ONCE: u64 = 256 * 1024;
 
-/// Asks for a blob, one place after the other, and returns when a response's head has come.
+/// Requests a blob from one place after the other, and returns when a response's head has arrived.
 pub(super) async fn open(places: &Arc<Places>, descriptor: Descriptor) -> Result<Stream, Error> {
     let what = format!("blob {}", descriptor.digest);
     let limit = places.origin.limits.layer_bytes;
@@ -51,7 +52,7 @@ pub(super) async fn open(places: &Arc<Places>, descriptor: Descriptor) -> Result
     Err(places.nobody(&what))
 }
 
-/// The response with the whole of a blob.
+/// The response with a whole blob.
 async fn begin(session: &Session, descriptor: &Descriptor, what: &str) -> Result<Response, Error> {
     let response = request(session, descriptor, None, what).await?;
     if response.status.as_u16() != 200 {
@@ -61,10 +62,10 @@ async fn begin(session: &Session, descriptor: &Descriptor, what: &str) -> Result
     Ok(response)
 }
 
-/// What is asked for when a transfer is continued.
+/// How a transfer is continued.
 struct Resume<'a> {
     from: u64,
-    /// The rest of this version, or else the whole of the new one.
+    /// Requests the rest if the blob still has this version, else the whole.
     etag: Option<&'a HeaderValue>,
     /// How long it may take.
     left: Duration,
@@ -101,14 +102,14 @@ fn sized(response: &Response, size: u64, what: &str) -> Result<(), Error> {
     }
 }
 
-/// A version that a range may be asked of: a weak `ETag` does not promise the same bytes (RFC 9110, 13.1.5).
+/// A version for which a range may be requested: a weak `ETag` does not promise the same bytes (RFC 9110, 13.1.5).
 fn strong_etag(response: &Response) -> Option<HeaderValue> {
     response.headers.get(header::ETAG).filter(|etag| !etag.as_bytes().starts_with(b"W/")).cloned()
 }
 
 struct Transfer {
     session: Arc<Session>,
-    /// Places that can go on when this one does not any more.
+    /// Places that can continue if this one fails.
     others: VecDeque<Arc<Session>>,
     descriptor: Descriptor,
     what: String,
@@ -141,7 +142,7 @@ impl Transfer {
 
     async fn run(mut self, response: Response) {
         if let Err(error) = self.all(response).await {
-            // A reader that has gone away does not want to know.
+            // The reader may be gone.
             let _ = self.sender.send(Err(error)).await;
         }
     }
@@ -160,7 +161,7 @@ impl Transfer {
                 tracing::debug!(error = %failure, from = self.received, "continuing at {}", self.session.host());
                 match self.resume().await {
                     Ok(resumed) => break resumed,
-                    // Another place may have what this one does not give any more.
+                    // Another place may still have what this one no longer sends.
                     Err(error) if !self.others.is_empty() && !is_about_content(&error) => {
                         self.continuations = CONTINUATIONS;
                         failure = error;
@@ -171,19 +172,20 @@ impl Transfer {
         }
     }
 
-    /// Counts a continuation, and goes on to the next place when this one has had enough of them; whether there is one.
+    /// Counts a continuation, and moves to the next place when this one has used up its share. Returns whether there is
+    /// one.
     fn turn(&mut self) -> bool {
         if self.continuations < CONTINUATIONS {
             self.continuations += 1;
             return true;
         }
         let Some(next) = self.others.pop_front() else { return false };
-        // Versions are this place's own.
+        // An `ETag` is valid at its own place only.
         (self.session, self.etag, self.continuations) = (next, None, 1);
         true
     }
 
-    /// Hands on one response's body but its first `skip` bytes, which came earlier.
+    /// Passes on one response's body without its first `skip` bytes, which came earlier.
     async fn body(&mut self, response: &mut Response, mut skip: u64) -> Result<(), Error> {
         while let Some(mut piece) = response.body.chunk().await.map_err(|e| http_error(&self.what, e))? {
             let length = piece.len() as u64;
@@ -205,7 +207,7 @@ impl Transfer {
         if self.received < self.descriptor.size { Err(self.wrong_size()) } else { Ok(()) }
     }
 
-    /// Asks for the rest; the second value is how many bytes of the answer are known already.
+    /// Requests the rest; the second value is how many bytes of the answer are already known.
     async fn resume(&mut self) -> Result<(Response, u64), Error> {
         let (size, from) = (self.descriptor.size, self.received);
         let rest =
@@ -216,7 +218,7 @@ impl Transfer {
             sized(&response, size.saturating_sub(from), &self.what)?;
             return Ok((response, 0));
         }
-        // A server that ignores ranges, or answers another one than was asked for: from the beginning.
+        // The server ignores ranges or sent a different one: start from the beginning.
         let response = if matches!(response.status.as_u16(), 206 | 416) {
             request(&self.session, &self.descriptor, Some(rest(0, None)), &self.what).await?
         } else {
@@ -240,14 +242,14 @@ impl Transfer {
     }
 }
 
-/// Whether a body stopped for a reason that may be over: a connection that broke, or one on which nothing comes.
+/// Whether a body stopped for a temporary reason: the connection broke or stalled.
 fn broke_off(error: &Error) -> bool {
     use plimsoll_http::{Error as E, Phase};
     let Error::Http { source, .. } = error else { return false };
     matches!(**source, E::Truncated { .. } | E::Timeout { phase: Phase::Body, .. })
 }
 
-/// Whether the answer is that the blob is another one.
+/// Whether the error says that the content is wrong.
 fn is_about_content(error: &Error) -> bool {
     matches!(error, Error::Image(ImageError::SizeMismatch { .. } | ImageError::DigestMismatch { .. }))
 }
@@ -273,7 +275,7 @@ impl Read for Stream {
                 Some(Ok(piece)) => self.piece = piece,
                 Some(Err(error)) => return Err(io::Error::other(ImageError::from(error))),
                 None if self.left == 0 => return Ok(0),
-                // The sending task died without a word: not the end of the blob.
+                // The sending task died: this is not the end of the blob.
                 None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, self.what.clone())),
             }
         }

@@ -1,6 +1,6 @@
-//! Reading with a cache: what is asked of the registry, and what need not be.
+//! Reading with a cache: which requests the registry gets, and which the cache answers.
 //!
-//! Owns when a kept object or list takes the place of a request, and what is kept of an answer ([`crate::cache`] says how).
+//! Owns when a cached object or list replaces a request, and what is kept of an answer ([`crate::cache`] owns how).
 //! Runs on the caller's thread, so that the disk does not hold up the network.
 
 use std::collections::HashSet;
@@ -19,16 +19,16 @@ use super::{fallback, runtime};
 use crate::Error;
 use crate::cache::{Answer, Cache, OBJECT, Query, Section};
 
-/// A registry's places, and what is kept of what they sent.
+/// A registry's places, and the cache of their answers.
 pub(super) struct CachedPlaces {
     places: Arc<Places>,
     section: Option<Arc<Section>>,
-    /// Subjects for which the registry has no API, so that their fallback tag was the first list.
+    /// Subjects for which the registry lacks the API, so that their fallback tag was the first list.
     by_tag: Mutex<HashSet<Digest>>,
 }
 
 impl CachedPlaces {
-    /// Every answer comes from the registry.
+    /// Without a cache: every answer comes from the registry.
     pub(super) fn nothing(places: &Arc<Places>) -> Self {
         Self { places: Arc::clone(places), section: None, by_tag: Mutex::default() }
     }
@@ -42,7 +42,8 @@ impl CachedPlaces {
         self.section.as_ref()?.as_of()
     }
 
-    /// What the user named. A digest is asked for although its bytes may be here: whether it is there is the question.
+    /// What the user named. A digest is requested even if its bytes are cached: the question is whether the registry
+    /// has it.
     pub(super) fn resolve(&self) -> Result<Descriptor, Error> {
         let reference = &self.places.origin.reference;
         let is_new = self.places.is_unresolved();
@@ -75,7 +76,7 @@ impl CachedPlaces {
         Ok(descriptor)
     }
 
-    /// Without the registry, the bytes alone say what they are.
+    /// Without the registry, only the bytes say what they are.
     fn settle_unasked(&self, digest: Digest, bytes: Vec<u8>) -> Result<Descriptor, Error> {
         let media_type = manifest::stated_type("", &bytes, &format!("manifest {digest}"))?;
         let descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
@@ -97,7 +98,7 @@ impl CachedPlaces {
         Ok(bytes)
     }
 
-    /// The raw bytes of a blob. A small one is kept when it has been read to its end and is what its digest says.
+    /// The raw bytes of a blob. A small one is kept when it has been read to its end and its digest is right.
     pub(super) fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
         if let Some(bytes) = self.object(descriptor) {
             return Ok(Box::new(Cursor::new(bytes)));
@@ -120,7 +121,7 @@ impl CachedPlaces {
         let question = Query::Tag(tag);
         let known = self.section.as_ref().and_then(|section| {
             let known = section.known(question)?;
-            // An answer whose bytes are gone is of no use, and the registry must not be told that we have it.
+            // An answer whose bytes are gone is useless, and the registry must not be told that we have it.
             let fetched = match &known.said {
                 Answer::Manifest { descriptor } => {
                     let bytes = Bytes::from(self.object(descriptor)?);
@@ -158,7 +159,7 @@ impl CachedPlaces {
         }
     }
 
-    /// One of the lists of what refers to a subject.
+    /// One of the lists of referrers of a subject.
     pub(super) fn listed(&self, subject: &Digest, listing: Listing) -> Result<Referrers, Error> {
         let by_tag = || self.by_tag.lock().unwrap_or_else(PoisonError::into_inner);
         match listing {
@@ -232,8 +233,8 @@ impl CachedPlaces {
         }
     }
 
-    /// What came without TLS from elsewhere may be anybody's word: it counts now, because the user said so, but it is not
-    /// kept for when the user may say otherwise.
+    /// An answer without TLS from another machine may come from anybody. It counts now, because the user allowed it,
+    /// but it is not kept for later runs that may not allow it.
     fn keep_said(&self, question: Query<'_>, said: &Answer, etag: Option<&HeaderValue>) {
         if let Some(section) = self.section.as_ref().filter(|_| self.places.origin.is_sealed()) {
             section.keep_said(question, said, etag);
@@ -241,12 +242,12 @@ impl CachedPlaces {
     }
 }
 
-/// "Not modified", which nobody has asked about.
+/// An answer "not modified" to an unconditional request.
 fn unasked(what: &str) -> Error {
     Error::malformed(what, "got 304 to an unconditional request")
 }
 
-/// Keeps what passes.
+/// Keeps what is read through it.
 struct CachingReader<R> {
     stream: R,
     bytes: Vec<u8>,
@@ -258,7 +259,7 @@ impl<R: Read> Read for CachingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.stream.read(buffer)?;
         let size = self.descriptor.size;
-        // The reader decides about a blob that is not as large as was said; it is only not kept.
+        // A blob of the wrong size is the reader's concern; it is merely not kept.
         if self.bytes.len() as u64 <= size {
             self.bytes.extend_from_slice(buffer.get(..count).unwrap_or_default());
         }

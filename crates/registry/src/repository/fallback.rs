@@ -1,9 +1,9 @@
 //! The fallback tag of registries without a referrers API: an index under a tag made of the subject's digest.
 //!
-//! Writing it is read-modify-write on a shared tag, so updates of others can get lost (go-containerregistry #2205). Here:
-//! `If-None-Match: *` for a tag that is new, `If-Match` where the registry gave an `ETag`, and after each write the tag is
-//! read again until it lists what was added. On a registry that ignores preconditions, somebody who had read before us
-//! can still write after we have looked.
+//! Writing it is read-modify-write on a shared tag, so updates of others can get lost (go-containerregistry #2205).
+//! Here: `If-None-Match: *` for a tag that is new, `If-Match` where the registry gave an `ETag`, and after each write
+//! the tag is read again until it lists what was added. On a registry that ignores preconditions, somebody who read
+//! before us can still write after our check.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
@@ -19,8 +19,8 @@ use super::push::{self, Precondition};
 use super::session::Session;
 use crate::Error;
 
-/// How often an update is tried. In each round one of those who compete gets through, so this bounds how many may compete
-/// for long; the waits between spread them out.
+/// How often an update is tried. In each round one of the competing writers succeeds, so this bounds how many may
+/// compete; the waits in between spread them out.
 const ATTEMPTS: u32 = 60;
 /// The longest wait between two attempts.
 const LONGEST: Duration = Duration::from_secs(1);
@@ -41,7 +41,7 @@ pub(super) async fn add(session: &Session, subject: &Digest, referrer: &Descript
     let what = format!("referrers tag {tag}");
     let entry = serde_json::to_value(referrer).map_err(|e| Error::malformed(&*what, e.to_string()))?;
     let digest = referrer.digest.to_string();
-    // One more round than attempts: the last one only looks.
+    // One more round than attempts: the last one only checks.
     for attempt in 0..=ATTEMPTS {
         let current = manifest::fetch(session, &tag, None, &what).await?;
         let mut index = match &current {
@@ -66,7 +66,7 @@ pub(super) async fn add(session: &Session, subject: &Digest, referrer: &Descript
             Some(_) => Precondition::Anything,
         };
         match push::manifest(session, &tag, &descriptor, bytes.into(), precondition).await {
-            // Somebody was faster; their version is the one to add to.
+            // Somebody was faster; add to their version.
             Err(Error::Refused { status: 409 | 412, .. }) => tokio::time::sleep(pause(attempt)).await,
             Ok(_) => {}
             Err(error) => return Err(error),
@@ -78,13 +78,13 @@ pub(super) async fn add(session: &Session, subject: &Digest, referrer: &Descript
 /// How long to wait before the next attempt: any time up to twice as long as the last limit, from 20 ms on.
 fn pause(attempt: u32) -> Duration {
     let most = Duration::from_millis(20).saturating_mul(1 << attempt.min(6)).min(LONGEST);
-    // Hash maps are seeded at random, which is random enough to keep competitors apart.
+    // Hash maps are seeded at random, which is random enough to separate competitors.
     let random = RandomState::new().hash_one(attempt);
     let most = u64::try_from(most.as_micros()).unwrap_or(u64::MAX);
     Duration::from_micros(random % most.max(1))
 }
 
-/// The index as a tree, so that members that this version does not know survive.
+/// The index as a tree, so that unknown members survive.
 fn read(session: &Session, fetched: &Fetched, what: &str) -> Result<Value, Error> {
     if !media::is_index(&fetched.descriptor.media_type) {
         let got = shown(&fetched.descriptor.media_type);

@@ -1,4 +1,4 @@
-//! `Link: <…>; rel="next"`: where a list goes on (RFC 8288, as far as registries use it).
+//! `Link: <…>; rel="next"`: where a list continues (RFC 8288, as far as registries use it).
 
 use plimsoll_http::{HeaderMap, header};
 

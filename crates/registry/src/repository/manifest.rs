@@ -14,13 +14,13 @@ use crate::Error;
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
-/// What the user named, with the bytes that came with it.
+/// The descriptor of what the user named, with its bytes.
 pub(super) struct Resolved {
     pub(super) descriptor: Descriptor,
     pub(super) bytes: Bytes,
 }
 
-/// A manifest with what its response said about it.
+/// A manifest with the headers of its response.
 #[derive(Clone)]
 pub(super) struct Fetched {
     pub(super) descriptor: Descriptor,
@@ -28,7 +28,7 @@ pub(super) struct Fetched {
     pub(super) etag: Option<HeaderValue>,
 }
 
-/// Resolves what the session's reference names, at this place and now.
+/// Resolves the session's reference, at this place and now.
 pub(super) async fn resolve(session: &Session) -> Result<Resolved, Error> {
     let reference = &session.reference;
     let digest = reference.digest();
@@ -57,11 +57,11 @@ pub(super) async fn named(session: &Session, descriptor: &Descriptor) -> Result<
     Ok(fetched.bytes.to_vec())
 }
 
-/// What a registry says to a question that may name an `ETag`.
+/// The answer to a request that may name an `ETag`.
 pub(super) enum Conditional<T> {
-    /// What had that `ETag` still holds.
+    /// The content with that `ETag` is still current.
     Unchanged,
-    /// This.
+    /// The new content.
     Changed(T),
 }
 
@@ -75,7 +75,7 @@ pub(super) async fn fetch(
 ) -> Result<Option<Fetched>, Error> {
     match fetch_unless(session, place, expected, None, what).await? {
         Conditional::Changed(fetched) => Ok(fetched),
-        // Only said to those who name an `ETag`; and "there is none" it never means.
+        // Only valid for a request that names an `ETag`; it never means "there is none".
         Conditional::Unchanged => Err(Error::malformed(what, "got 304 to an unconditional request")),
     }
 }
@@ -108,7 +108,7 @@ pub(super) async fn fetch_unless(
     if let Some(expected) = expected.filter(|e| *e != digest) {
         return Err(ImageError::DigestMismatch { what: what.to_owned(), got: digest, expected }.into());
     }
-    // Nothing depends on the header; but a registry or proxy that contradicts its own body is broken or lying.
+    // Nothing depends on the header, but a registry or proxy that contradicts its own body is broken or lying.
     if let Some(claimed) = response.header(&CONTENT_DIGEST).and_then(|d| d.parse::<Digest>().ok()) {
         let got = Digest::compute(claimed.algorithm(), &bytes);
         if got != claimed {
@@ -130,8 +130,8 @@ pub(super) async fn body(session: &Session, response: &mut Response, what: &str)
     })
 }
 
-/// What the response and the body together say that the manifest is. Where both say it, they must agree: readers that
-/// believe one or the other would see different things (CVE-2021-41190).
+/// The manifest's media type, from the response and the body. If both state one, they must agree: readers that trust
+/// one or the other would see different things (CVE-2021-41190).
 fn media_type(response: &Response, bytes: &[u8], what: &str) -> Result<String, Error> {
     stated_type(response.header(&header::CONTENT_TYPE).unwrap_or_default(), bytes, what)
 }
@@ -145,9 +145,9 @@ pub(super) fn stated_type(header: &str, bytes: &[u8], what: &str) -> Result<Stri
         manifests: Option<IgnoredAny>,
     }
     let header = header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    // Static file servers send a general type, which says nothing.
+    // Static file servers send a generic type, which means nothing.
     let header = Some(header).filter(|h| h.starts_with("application/vnd."));
-    // A body that is no JSON object is somebody else's error, with a better message; its type is the header's.
+    // A body that is not a JSON object is reported elsewhere, with a better message; its type is the header's.
     let body: Option<Body> = serde_json::from_slice(bytes).ok();
     let inside = body.as_ref().and_then(|b| b.media_type.clone());
     match (header, inside) {

@@ -1,7 +1,7 @@
-//! The places that one name is read from, in their order: mirrors, then the primary.
+//! The places that one name is read from, in order: mirrors, then the primary.
 //!
-//! A mirror that is down, does not have the object, or refuses it is passed over, and one that is down is not asked again
-//! in this run. A mirror that *lies* (other bytes than the digest says) ends the matter: somebody should look at it.
+//! A mirror that is down, does not have the object, or refuses it is skipped, and one that is down is not asked again
+//! in this run. A mirror that *lies* (its bytes do not match the digest) is an error: somebody should look at it.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::mirrors::{Place, Plan, UnreachableHosts};
 
 /// Where one name is read, and where it is written.
 pub(super) struct Places {
-    /// In their order; the primary is the last.
+    /// In order; the primary is the last.
     asked: Vec<OpenPlace>,
     primary: Arc<Session>,
     /// What the user named; everything that is written goes there.
@@ -40,7 +40,7 @@ pub(super) struct OpenPlace {
     refused: Option<String>,
 }
 
-/// What a place is asked for.
+/// What is requested from a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lookup {
     /// What a tag means.
@@ -129,7 +129,8 @@ impl Places {
         blob::open(self, descriptor).await
     }
 
-    /// At the primary place alone: a mirror need not have what refers to an image, and that it has nothing says nothing.
+    /// Only from the primary place: a mirror need not have an image's referrers, so an empty answer from it means
+    /// nothing.
     pub(super) async fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
         referrers::all(&self.primary, subject).await.map_err(|error| self.explained(error))
     }
@@ -144,7 +145,8 @@ impl Places {
         asked.map_err(|error| self.explained(error))
     }
 
-    /// What a tag of the same repository is, at the primary place alone: what was attached to an image, like its referrers.
+    /// What a tag of the same repository is, only from the primary place: evidence under tags is treated like
+    /// referrers.
     pub(super) async fn tagged(
         &self,
         tag: &str,
@@ -159,7 +161,7 @@ impl Places {
         referrers::in_tag(&self.primary, tag, fetched)
     }
 
-    /// The place itself and nothing in between, so that what it sends is the word of whom the user named.
+    /// Whether only the place itself is asked, so that every answer comes from the registry that the user named.
     pub(super) fn is_direct(&self) -> bool {
         self.asked.len() == 1 && Arc::ptr_eq(&self.primary, &self.origin)
     }
@@ -169,7 +171,7 @@ impl Places {
         self.resolved.get().is_none()
     }
 
-    /// What the user named is this. Who was faster is right, as everywhere after.
+    /// Records the resolution. The first one wins, and everything after uses it.
     pub(super) fn settle(&self, resolved: Resolved) -> Descriptor {
         let descriptor = resolved.descriptor.clone();
         match self.resolved.set(resolved) {
@@ -178,7 +180,7 @@ impl Places {
         }
     }
 
-    /// The bytes of what the user named, if that is what the descriptor names.
+    /// The bytes of what the user named, if the descriptor names them.
     pub(super) fn resolved_bytes(&self, digest: &Digest) -> Option<bytes::Bytes> {
         let resolved = self.resolved.get()?;
         (resolved.descriptor.digest == *digest).then(|| resolved.bytes.clone())
@@ -191,7 +193,7 @@ impl Places {
         }
     }
 
-    /// Who may be asked now.
+    /// The places that may be asked now.
     pub(super) fn candidates(&self, wanted: Lookup) -> Vec<&OpenPlace> {
         let may = |place: &&OpenPlace| match wanted {
             Lookup::Tag => place.resolves,
@@ -201,7 +203,7 @@ impl Places {
         self.asked.iter().filter(|p| may(p) && !down(p)).collect()
     }
 
-    /// Goes on after a mirror's failure, or hands it on.
+    /// Skips a mirror after its failure, or returns the failure.
     pub(super) fn pass(&self, place: &OpenPlace, error: Error) -> Result<(), Error> {
         if !place.is_mirror || !may_pass(&error) {
             return Err(place.explained(error));
@@ -220,7 +222,7 @@ impl Places {
                 place.configured
             );
         } else {
-            tracing::warn!("mirror {} ({}) is passed over: {error}", place.session.host(), place.configured);
+            tracing::warn!("mirror {} ({}) is skipped: {error}", place.session.host(), place.configured);
         }
         Ok(())
     }
@@ -232,14 +234,14 @@ impl Places {
 }
 
 impl OpenPlace {
-    /// Says with `-v` who served something, where that is not plain.
+    /// Logs with `-v` which place served something, if that is not obvious.
     pub(super) fn served(&self, what: &str) {
         if !self.configured.is_empty() {
             tracing::info!("{what}: from {} ({})", self.session.reference.name(), self.configured);
         }
     }
 
-    /// A failure for want of TLS at a place that is set to be asked without it.
+    /// A TLS failure at a place that is configured for insecure TLS.
     fn explained(&self, error: Error) -> Error {
         match &self.refused {
             Some(place) if lacks_tls(&error) => {
@@ -250,7 +252,7 @@ impl OpenPlace {
     }
 }
 
-/// Whether the next place may have the answer that this one does not give. What is wrong with content is not passed over.
+/// Whether the next place may have the answer that this one lacks. Wrong content is never skipped.
 fn may_pass(error: &Error) -> bool {
     use plimsoll_http::Error as E;
     match error {
@@ -270,7 +272,7 @@ fn may_pass(error: &Error) -> bool {
     }
 }
 
-/// Whether there is no use in asking the host again.
+/// Whether asking the host again is pointless.
 fn is_down(error: &Error) -> bool {
     use plimsoll_http::{Error as E, Phase};
     let Error::Http { source, .. } = error else { return false };

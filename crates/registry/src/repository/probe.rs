@@ -1,5 +1,5 @@
-//! Asking a registry how it is, for diagnosis: one request that shows at once whether TLS, credentials and the referrers
-//! API work, and what time it is there.
+//! Probing a registry, for diagnosis: one request that shows whether TLS, credentials and the referrers API work, and
+//! the registry's time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,11 +20,11 @@ pub struct Probe {
     pub referrers_api: bool,
     /// Its `Date` header, if it sends one.
     pub date: Option<String>,
-    /// From the request to the head of the answer, once the connection stood.
+    /// From the request to the head of the answer, on an open connection.
     pub took: Duration,
 }
 
-/// Asks for what refers to a digest that nothing has. A registry that wants other credentials is an error.
+/// Asks for the referrers of a digest that nothing has. A registry that requires other credentials is an error.
 pub(super) async fn probe(session: &Arc<Session>) -> Result<Probe, Error> {
     let nothing = Digest::sha256(b"plimsoll: nothing has this digest");
     let url = session.url(&format!("referrers/{nothing}"))?;

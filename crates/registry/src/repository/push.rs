@@ -29,7 +29,7 @@ impl From<Bytes> for Body {
     }
 }
 
-/// What broke a stream off, which the network only sees as a failure.
+/// The reason why a stream failed; the network sees only that it did.
 #[derive(Default)]
 pub(super) struct Fault(Mutex<Option<ImageError>>);
 
@@ -45,7 +45,7 @@ impl Fault {
     }
 }
 
-/// The body that sends `content`, and where its failure will be.
+/// The body that sends `content`, and the slot for its failure.
 pub(super) fn streamed(content: &Content) -> (Body, Arc<Fault>) {
     struct FaultReader<R> {
         stream: R,
@@ -66,7 +66,7 @@ pub(super) fn streamed(content: &Content) -> (Body, Arc<Fault>) {
     let (length, what) = (content.descriptor().size, format!("blob {}", content.descriptor().digest));
     let (content, watching) = (content.clone(), Arc::clone(&fault));
     let open = move || -> io::Result<Box<dyn Read + Send>> {
-        // A failure of an earlier attempt is not this one's.
+        // Drop the failure of an earlier attempt.
         watching.take();
         let fault = Arc::clone(&watching);
         match content.open() {
@@ -77,7 +77,7 @@ pub(super) fn streamed(content: &Content) -> (Body, Arc<Fault>) {
     (Body::Streamed(Streamed::new(length, Arc::new(open))), fault)
 }
 
-/// Stores a blob, unless it is there. With `mount`, the registry may have it in that repository already.
+/// Stores a blob, unless it is there. With `mount`, the registry may already have it in that repository.
 pub(super) async fn blob(
     session: &Session,
     digest: &Digest,
@@ -103,7 +103,7 @@ pub(super) async fn blob(
         match response.status.as_u16() {
             201 => return Ok(()),
             202 => opened = Some(response),
-            // It may be that we may not read there, or that mounting is unknown; sending is left.
+            // We may lack read access there, or the registry cannot mount: send the blob.
             _ => {}
         }
     }
@@ -127,7 +127,7 @@ pub(super) async fn blob(
     }
 }
 
-/// The request that carries the bytes to where the registry said. Its query is the registry's state and is kept.
+/// The request that sends the bytes to the URL that the registry gave. Its query is the registry's state and is kept.
 fn upload(response: &Response, digest: &Digest, body: Body, what: &str) -> Result<Request, Error> {
     let location = response
         .header(&header::LOCATION)
@@ -145,17 +145,17 @@ fn upload(response: &Response, digest: &Digest, body: Body, what: &str) -> Resul
     })
 }
 
-/// What a tag has to be for a manifest to be put there. Registries that know no preconditions ignore it.
+/// The state that a tag must have before a manifest is put there. Registries without preconditions ignore it.
 pub(super) enum Precondition {
     /// Anything.
     Anything,
     /// Nothing yet.
     Absent,
-    /// What it was when it was read.
+    /// The same as when it was read.
     Unchanged(HeaderValue),
 }
 
-/// Stores a manifest at `place`, a tag or its digest. The response's headers are the caller's.
+/// Stores a manifest at `place`, a tag or its digest. Returns the response's headers.
 pub(super) async fn manifest(
     session: &Session,
     place: &str,
@@ -165,7 +165,7 @@ pub(super) async fn manifest(
 ) -> Result<Response, Error> {
     let what = format!("upload of manifest {place}");
     let content = HeaderValue::from_str(&descriptor.media_type)
-        .map_err(|_| Error::malformed(&*what, "its media type cannot stand in a header"))?;
+        .map_err(|_| Error::malformed(&*what, "its media type cannot be sent in a header"))?;
     let request = Request::new(Method::PUT, session.url(&format!("manifests/{place}"))?)
         .body(bytes)
         .header(header::CONTENT_TYPE, content);
@@ -198,7 +198,7 @@ pub(super) async fn attach(
     let Some(subject) = subject else {
         return Err(Error::malformed(what, "got no subject, expected one to attach to"));
     };
-    // As lists of referrers hold it: with the artifact type and the annotations of the manifest.
+    // As in lists of referrers: with the artifact type and the annotations of the manifest.
     let entry = Descriptor { annotations, artifact_type, ..descriptor };
     let response =
         manifest(session, &entry.digest.to_string(), &entry, bytes, Precondition::Anything).await?;

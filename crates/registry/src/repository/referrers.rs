@@ -1,8 +1,8 @@
 //! What refers to a subject: the referrers API and the fallback tag.
 //!
-//! Both, because a registry may have got its referrers API after clients had written the fallback tag, and because a
-//! proxy may answer the API with an empty list. "None" is only said when each mechanism said so itself. Who finds enough
-//! in the first of the two need not ask for the other ([`plimsoll_image::Listing`]): what is attached only ever adds.
+//! Both, because a registry may have gained its referrers API after clients wrote the fallback tag, and because a proxy
+//! may answer the API with an empty list. There are no referrers only if both say so. A caller that finds enough in the
+//! first need not ask for the other ([`plimsoll_image::Listing`]): attached evidence only ever adds.
 //!
 //! A registry without the API answers 404; some answer 400 or 405, and GHCR sends a browser to a web page (303).
 
@@ -24,14 +24,14 @@ use crate::Error;
 
 /// Pages of one list; registries put 50 to 1,000 descriptors on one.
 const PAGES: usize = 256;
-/// Descriptors that are listed for each referrer that may be looked at. Those who look choose the newest of what they
-/// want, so the list must be longer than the choice, or early junk would hide it.
+/// Descriptors that are listed for each referrer that may be read. Callers choose the newest that they want, so the
+/// list must be longer than the choice, or early junk would hide it.
 const LISTED: usize = 16;
 /// All pages together, in multiples of the limit for one manifest.
 const BYTES: u64 = 4;
 
-/// A page of the API, and a fallback tag's index: an OCI index as far as it matters here.
-/// Without `manifests` it is something else (an error document, a proxy's greeting), and not an empty list.
+/// A page of the API, and a fallback tag's index: the parts of an OCI index that matter here. Without `manifests` it is
+/// something else (an error document, a proxy's greeting), and not an empty list.
 #[derive(Deserialize)]
 struct Page {
     #[serde(deserialize_with = "null_is_default")]
@@ -41,7 +41,7 @@ struct Page {
 /// All referrers of `subject`, up to the limits.
 pub(super) async fn all(session: &Arc<Session>, subject: &Digest) -> Result<Referrers, Error> {
     let tag = tokio::spawn({
-        // Asked for at the same time: over a long line, waiting twice is what would be felt.
+        // Requested at the same time: on a slow connection, users would notice a second wait.
         let (session, subject) = (Arc::clone(session), *subject);
         async move { tagged(&session, &subject).await }
     });
@@ -76,7 +76,7 @@ pub(super) fn in_tag(session: &Session, tag: &str, fetched: Option<&Fetched>) ->
 /// What the API lists.
 pub(super) struct ReferrersList {
     pub(super) referrers: Referrers,
-    /// The version of a list that is one page; there is none for several.
+    /// The version of a list with one page; `None` for several pages.
     pub(super) etag: Option<HeaderValue>,
 }
 
@@ -121,9 +121,9 @@ pub(super) async fn by_api(
 /// Which page of a list.
 #[derive(Clone, Copy)]
 enum Position<'a> {
-    /// The first, of which this `ETag` may be known.
+    /// The first, whose `ETag` may be known.
     First(Option<&'a HeaderValue>),
-    /// One that another has led to.
+    /// A page that another one links to.
     Following,
 }
 
@@ -164,7 +164,7 @@ fn page(session: &Session, bytes: &[u8], what: &str) -> Result<Vec<Descriptor>, 
     Ok(page.map_err(|source| ImageError::Json { what: what.to_owned(), source })?.manifests)
 }
 
-/// The next page's URL: at the registry itself, or it would learn our token from us.
+/// The next page's URL. It must be at the registry itself, or another host would get our token.
 fn following(session: &Session, from: &Url, target: &str, what: &str) -> Result<Url, Error> {
     let mut url = from
         .join(target)

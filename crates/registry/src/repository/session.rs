@@ -1,7 +1,7 @@
-//! A conversation with one registry: where it is, what it wants to know about us, and what its refusals mean.
+//! A session with one registry: where it is, how it wants us to authenticate, and what its refusals mean.
 //!
-//! Credentials and tokens are only ever added to requests to the registry's own origin, and only its own 401 counts as a
-//! challenge: a blob store behind a redirect asks in vain.
+//! Credentials and tokens are only ever added to requests to the registry's own origin, and only its own 401 counts as
+//! a challenge: one from a blob store behind a redirect is not answered.
 
 use std::collections::HashMap;
 
@@ -26,11 +26,11 @@ pub(super) struct Session {
     pub(super) reference: Reference,
     pub(super) limits: Limits,
     credentials: Option<Credentials>,
-    /// The root end point as it would be with TLS and without; one, where the configuration says which.
+    /// The root endpoint with and without TLS; only one, if the configuration says which.
     candidates: (Url, Option<Url>),
     namespace: Option<String>,
     headers: HeaderMap,
-    /// Whether this is one of several places: then asking the next is better than asking again.
+    /// Whether this is one of several places: then trying the next is better than retrying.
     is_mirror: bool,
     base: OnceCell<Url>,
     identity: Mutex<Identity>,
@@ -52,19 +52,19 @@ impl Access {
     }
 }
 
-/// What we have learned about how to identify ourselves.
+/// What we have learned about authenticating.
 #[derive(Default)]
 struct Identity {
     challenge: Option<Challenge>,
     tokens: HashMap<Access, HeaderValue>,
     /// Why requests are anonymous, if they are.
     anonymous: String,
-    /// Why the machine's cloud gave no identity, if it was asked in vain.
+    /// Why the machine's cloud gave no identity, if it failed.
     failed: Option<Failure>,
 }
 
 impl Identity {
-    /// A refusal of an anonymous request says as well why it was one.
+    /// Adds to the refusal of an anonymous request why it was anonymous.
     fn explained(&self, refusal: Error) -> Error {
         match (refusal, &self.failed) {
             (Error::Unauthorized { what, place, status, detail, .. }, Some(failed)) => Error::CloudIdentity {
@@ -112,12 +112,12 @@ impl Session {
         })
     }
 
-    /// What is kept of this repository for these credentials.
+    /// The cache section of this repository and these credentials.
     pub(super) fn section(&self, cache: &Cache) -> Option<Section> {
         cache.section(&self.reference, self.credentials.as_ref())
     }
 
-    /// Nobody on the way can have changed what this registry said: it came by TLS, or from this machine.
+    /// Whether nobody on the path can have changed the registry's answers: they came over TLS, or from this machine.
     pub(super) fn is_sealed(&self) -> bool {
         self.base.get().is_some_and(|base| base.scheme() == "https" || is_loopback(base))
     }
@@ -127,7 +127,7 @@ impl Session {
         self.reference.registry()
     }
 
-    /// `/v2/<repository>/<path>` at the registry, as far as is known where that is: [`Session::call`] finds out the rest.
+    /// `/v2/<repository>/<path>` at the registry, as far as its address is known: [`Session::call`] finds out the rest.
     pub(super) fn url(&self, path: &str) -> Result<Url, Error> {
         let mut url = self
             .base
@@ -146,8 +146,8 @@ impl Session {
         self.base.get().is_some_and(|base| base.origin() == url.origin())
     }
 
-    /// Sends a request, identifies ourselves as the registry asks, and returns any answer but 429 and 5xx. Redirects of
-    /// GET and HEAD are followed if `follow` says so.
+    /// Sends a request, authenticates as the registry asks, and returns any answer but 429 and 5xx. Redirects of GET
+    /// and HEAD are followed if `follow` says so.
     pub(super) async fn call(
         &self,
         request: Request,
@@ -188,7 +188,7 @@ impl Session {
         }
     }
 
-    /// Adds what the configuration wants to be sent to this place.
+    /// Adds the headers that the configuration sets for this place.
     fn prepared(&self, request: Request) -> Request {
         if self.is_own(&request.url) {
             return self.dressed(request);
@@ -203,7 +203,7 @@ impl Session {
         if self.is_mirror { request.retries(0) } else { request }
     }
 
-    /// The error for an answer that is not the one hoped for.
+    /// The error for an unexpected answer.
     pub(super) async fn refused(&self, mut response: Response, what: &str) -> Error {
         let detail = explanation(&mut response).await;
         let what = what.to_owned();
@@ -221,13 +221,13 @@ impl Session {
         }
     }
 
-    /// Finds out where the registry is, once, by the first request to it; the answer is returned if it is that of
+    /// Finds out where the registry is, once, with the first request to it; returns the answer if that request was
     /// `request`.
     ///
-    /// To ask the root end point before everything else is what the API foresees, and is one request that a registry open
-    /// to all does not need: its first answer says the same. Asked it is when credentials are known, because it tells
-    /// whether they are wanted: some registries hide from strangers what they have (404, an empty list), and that must
-    /// never be read as "there is none". And before a write, whose body would be sent in vain.
+    /// The API foresees a request to the root endpoint before everything else. A public registry does not need it,
+    /// because its first answer says the same. It is made when credentials are known, to learn whether they are
+    /// required: some registries hide their content from anonymous clients (404, an empty list), and that must never be
+    /// read as "there is none". It is also made before a write, whose body would be sent in vain.
     async fn begin(
         &self,
         request: &Request,
@@ -247,7 +247,8 @@ impl Session {
                     return Ok::<_, Error>(base);
                 }
                 let (base, response) = self.probe(request.clone(), what).await?;
-                // What happens behind a redirect says nothing about the registry's own protocol, so it is not followed yet.
+                // The target of a redirect says nothing about the registry's own protocol, so the redirect is not
+                // followed yet.
                 let redirects = matches!(response.status.as_u16(), 301 | 302 | 303 | 307 | 308);
                 if !(follow == Redirects::Followed && redirects) {
                     first = Some(response);
@@ -258,7 +259,7 @@ impl Session {
         Ok(first)
     }
 
-    /// Sends the first request, and finds out by it whether the registry speaks TLS.
+    /// Sends the first request, which shows whether the registry speaks TLS.
     async fn probe(&self, request: Request, what: &str) -> Result<(Url, Response), Error> {
         let request = self.dressed(request);
         let (first, second) = self.presumed();
@@ -268,7 +269,7 @@ impl Session {
         };
         let other = Request { url: of_scheme(request.url.clone(), second), ..request.clone() };
         let (answer, failure) = match self.client.send(request).await {
-            // What TLS servers tell a client that speaks plain HTTP.
+            // The answer of TLS servers to a client that speaks plain HTTP.
             Ok(response) if response.status.as_u16() == 400 && first.scheme() == "http" => {
                 (Some(response), None)
             }
@@ -276,22 +277,22 @@ impl Session {
             Err(error) if may_be_other_protocol(&error, first) => (None, Some(error)),
             Err(error) => return Err(http_error(what, error)),
         };
-        // The client lets plain HTTP pass for loopback and for hosts that the user named as such, and refuses it
-        // otherwise without opening a connection.
+        // The client allows plain HTTP for loopback and for hosts that the user named, and otherwise refuses it without
+        // opening a connection.
         match (self.client.send(other).await, answer, failure) {
             (Ok(response), ..) => Ok((second.clone(), response)),
-            // Spoke HTTP and does not speak TLS: a registry that does not like the request.
+            // It speaks HTTP and not TLS: it merely rejects the request.
             (Err(error), Some(answer), _) if may_be_other_protocol(&error, second) => {
                 Ok((first.clone(), answer))
             }
             (Err(_), _, Some(failure)) => Err(http_error(what, failure)),
-            // Speaks TLS, with a certificate that does not hold, say.
+            // It speaks TLS, perhaps with an invalid certificate.
             (Err(error), ..) => Err(http_error(what, error)),
         }
     }
 
-    /// Where the registry is tried first, and then. TLS first, except on loopback, where it is rare, and where setting it
-    /// up would cost more than the request.
+    /// Which URL is tried first and which second. TLS first, except on loopback, where it is rare, and where the
+    /// handshake would cost more than the request.
     fn presumed(&self) -> (&Url, Option<&Url>) {
         match &self.candidates {
             (tls, Some(plain)) if is_loopback(plain) => (plain, Some(tls)),
@@ -299,7 +300,7 @@ impl Session {
         }
     }
 
-    /// The request as it is now that the registry was found: one that was made before may have guessed wrong.
+    /// The request with the registry's real URL, which may have been guessed wrong before.
     fn settled(&self, request: Request) -> Request {
         match self.base.get() {
             Some(base) if request.url.origin() == self.presumed().0.origin() => {
@@ -309,7 +310,7 @@ impl Session {
         }
     }
 
-    /// The header to send along now, as far as is known.
+    /// The `Authorization` header to send now, if one is known.
     async fn authorization(&self, access: Access) -> Result<Option<HeaderValue>, Error> {
         let mut identity = self.identity.lock().await;
         if let Some(Credentials::RegistryToken(token)) = &self.credentials {
@@ -326,7 +327,7 @@ impl Session {
                 let grant = self.grant(&realm, service.as_deref(), access, credentials.as_ref()).await;
                 let grant = grant.map_err(|e| identity.explained(e))?;
                 let value = auth::bearer(&grant.token).ok_or_else(|| {
-                    Error::malformed(format!("token for {}", self.host()), "it cannot stand in a header")
+                    Error::malformed(format!("token for {}", self.host()), "it cannot be sent in a header")
                 })?;
                 identity.tokens.insert(access, value.clone());
                 identity.anonymous = grant.anonymous;
@@ -359,11 +360,11 @@ impl Session {
         .await
     }
 
-    /// Learns from a 401; whether trying again makes sense. `sent` is what was sent in vain.
+    /// Learns from a 401. Returns whether trying again makes sense. `sent` is the header that was refused.
     async fn learn(&self, headers: &HeaderMap, access: Access, sent: Option<&HeaderValue>) -> bool {
         let mut identity = self.identity.lock().await;
         if identity.tokens.get(&access).is_some_and(|known| Some(known) != sent) {
-            // Another thread has a newer token already.
+            // Another thread already has a newer token.
             return true;
         }
         identity.tokens.remove(&access);
@@ -385,7 +386,7 @@ impl Session {
         if header.is_none() {
             let why = match known {
                 Some(Credentials::IdentityToken(_)) => {
-                    "an identity token is known for it, and it wants a password"
+                    "an identity token is known for it, but it requires a password"
                 }
                 _ => "no password is known for it",
             };
@@ -394,8 +395,8 @@ impl Session {
         header
     }
 
-    /// What to identify ourselves with now. A cloud that fails leaves us anonymous, which many repositories allow; a
-    /// refusal then tells of both.
+    /// The credentials to use now. If a cloud fails, requests are anonymous, which many repositories allow; a refusal
+    /// then reports both.
     async fn known(&self, identity: &mut Identity) -> Option<Credentials> {
         let (Some(Credentials::Cloud(cloud)), Some(base)) = (&self.credentials, self.base.get()) else {
             return self.credentials.clone();
@@ -421,8 +422,8 @@ pub(super) enum Redirects {
     Returned,
 }
 
-/// The registry's own words about a refusal, fit for a terminal: the first error of the API's error document, or the
-/// beginning of whatever else came.
+/// The registry's explanation of a refusal, safe for a terminal: the first error of the API's error document, or the
+/// beginning of the body.
 pub(crate) async fn explanation(response: &mut Response) -> String {
     #[derive(Deserialize)]
     struct Document {
@@ -453,7 +454,7 @@ pub(crate) async fn explanation(response: &mut Response) -> String {
     }
 }
 
-/// Puts the object in front of a failed call.
+/// Adds the requested object to the error of a failed call.
 pub(super) fn http_error(what: &str, source: plimsoll_http::Error) -> Error {
     Error::Http { what: what.to_owned(), source: Box::new(source) }
 }
@@ -465,8 +466,8 @@ fn of_scheme(mut url: Url, base: &Url) -> Url {
     url
 }
 
-/// Whether the other side may simply speak the other of TLS and plain HTTP. Without a port of its own it may also listen
-/// on the other protocol's only.
+/// Whether the server may simply speak the other of TLS and plain HTTP. Without an explicit port, it may also listen
+/// only on the other protocol's port.
 fn may_be_other_protocol(error: &plimsoll_http::Error, url: &Url) -> bool {
     use plimsoll_http::{Error as E, TlsFault};
     match error {

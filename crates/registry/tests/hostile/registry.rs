@@ -233,7 +233,7 @@ fn r10_credentials_do_not_follow_a_realm_to_another_site() {
     sample().push(&fake, "app", "1");
     let error = open_as_me(&fake.reference("app", "1")).resolve().unwrap_err();
     assert_eq!(error.kind(), Kind::Unauthorized);
-    assert!(error.to_string().contains("of another site"), "{error}");
+    assert!(error.to_string().contains("belongs to another site"), "{error}");
     let asked = thief.requests();
     assert!(!asked.is_empty() && asked.iter().all(|r| r.header("authorization").is_none()), "{asked:?}");
     assert!(asked.iter().all(|r| !r.target.contains("pa55") && !r.target.contains("bWU6cGE1NQ")));

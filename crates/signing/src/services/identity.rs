@@ -208,7 +208,7 @@ fn wrong(place: &str, problem: String) -> Error {
 
 fn secret(text: &str) -> Result<HeaderValue, Error> {
     let mut value = HeaderValue::from_str(text)
-        .map_err(|_| wrong("the environment", "it cannot stand in a header".to_owned()))?;
+        .map_err(|_| wrong("the environment", "it cannot be sent in a header".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
 }

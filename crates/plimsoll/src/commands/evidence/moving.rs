@@ -44,7 +44,7 @@ pub(super) fn run(settings: &TransferSettings, console: Console) -> Result<Exit,
     }
     console.say(format_args!(
         "copied {subject} ({}) to {to}: {} manifests, {} referrers, {} older tags, {} blobs of {} bytes",
-        top.digest, done.manifests, done.referrers, done.older, done.blobs, done.bytes
+        top.digest, done.manifests, done.referrers, done.legacy_tags, done.blobs, done.bytes
     ));
     Ok(Exit::Done)
 }

@@ -1,6 +1,6 @@
 //! `plimsoll evidence tree`.
 
-use plimsoll_attach::evidence::{Bundles, Form, SkipReason, all, older_tag};
+use plimsoll_attach::evidence::{Bundles, Form, SkipReason, all, legacy_tag};
 use plimsoll_core::{Digest, Limits};
 use plimsoll_image::{Store, media};
 use plimsoll_verify::Bundle;
@@ -84,7 +84,7 @@ fn items(found: Bundles, limits: &Limits) -> Vec<Item> {
 
 /// What lies under cosign's older tag for SBOMs, which nobody signed.
 fn sbom(store: &dyn Store, image: &Digest) -> Result<Option<Item>, Failure> {
-    let Some((descriptor, _)) = store.named(&older_tag(image, "sbom"))? else { return Ok(None) };
+    let Some((descriptor, _)) = store.named(&legacy_tag(image, "sbom"))? else { return Ok(None) };
     Ok(Some(Item {
         kind: ItemKind::Artifact,
         referrer: descriptor.digest,

@@ -11,7 +11,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use plimsoll_attach::evidence::{Form, Search, SkipReason, all, bundles, older, older_tag};
+use plimsoll_attach::evidence::{Form, Search, SkipReason, all, bundles, legacy_bundles, legacy_tag};
 use plimsoll_core::{Classify as _, Digest, Kind, Limits, Reference};
 use plimsoll_http::{Client, Settings};
 use plimsoll_image::{Descriptor, Source as _, media};
@@ -89,7 +89,7 @@ impl Signed {
 
     fn tag(&self, suffix: &str, manifest: &Value) {
         let digest = self.fake.add_manifest("app", media::OCI_MANIFEST, manifest.to_string());
-        self.fake.tag("app", &older_tag(&self.image, suffix), &digest);
+        self.fake.tag("app", &legacy_tag(&self.image, suffix), &digest);
     }
 
     fn check<T>(&self, use_it: impl FnOnce(&Check<'_>) -> T) -> T {
@@ -118,7 +118,7 @@ fn signatures_and_attestations_under_tags_are_found_and_verified() {
     signed.tag("att", &signed.manifest(&[signed.attestation()]));
     let store = signed.open();
     assert!(bundles(&store, &signed.image, &Limits::default()).unwrap().found.is_empty());
-    let found = older(&store, &signed.image, &Limits::default()).unwrap();
+    let found = legacy_bundles(&store, &signed.image, &Limits::default()).unwrap();
     assert!(found.skipped.is_empty() && !found.truncated);
     let outcomes: Vec<_> = signed.check(|check| {
         found
@@ -197,14 +197,14 @@ fn endless_and_giant_older_signatures_are_cut_with_notice() {
     let layers: Vec<Value> = (0..300).map(|_| signed.signature(&signed.image, &signed.key)).collect();
     signed.tag("sig", &signed.manifest(&layers));
     let limits = Limits::default();
-    let found = older(&signed.open(), &signed.image, &limits).unwrap();
+    let found = legacy_bundles(&signed.open(), &signed.image, &limits).unwrap();
     assert!(found.truncated);
     assert_eq!(found.found.len(), limits.referrers);
 
     let mut giant = signed.signature(&signed.image, &signed.key);
     giant["size"] = json!(limits.bundle_bytes + 1);
     signed.tag("sig", &signed.manifest(&[giant, signed.signature(&signed.image, &signed.key)]));
-    let found = older(&signed.open(), &signed.image, &limits).unwrap();
+    let found = legacy_bundles(&signed.open(), &signed.image, &limits).unwrap();
     assert_eq!(found.found.len(), 1);
     assert!(matches!(&found.skipped[0].reason, SkipReason::Object(_)), "{:?}", found.skipped);
 }
@@ -225,18 +225,18 @@ fn an_older_signature_that_lies_about_itself_is_set_aside() {
         layer
     };
     signed.tag("sig", &signed.manifest(&[unsigned, swapped]));
-    let found = older(&signed.open(), &signed.image, &Limits::default()).unwrap();
+    let found = legacy_bundles(&signed.open(), &signed.image, &Limits::default()).unwrap();
     assert!(found.found.is_empty());
     let reasons: Vec<_> = found.skipped.iter().map(|skipped| skipped.reason.to_string()).collect();
-    assert!(found.skipped.iter().any(|s| matches!(s.reason, SkipReason::Older(_))), "{reasons:?}");
+    assert!(found.skipped.iter().any(|s| matches!(s.reason, SkipReason::Legacy(_))), "{reasons:?}");
     assert!(found.skipped.iter().any(|s| matches!(s.reason, SkipReason::Object(_))), "{reasons:?}");
 
     // Something else under the tag: an index, and a picture.
     let other: Descriptor = Descriptor::for_bytes(media::OCI_MANIFEST, b"x");
     let index = json!({"schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": [other]});
     let digest = signed.fake.add_manifest("app", media::OCI_INDEX, index.to_string());
-    signed.fake.tag("app", &older_tag(&signed.image, "sig"), &digest);
-    let found = older(&signed.open(), &signed.image, &Limits::default()).unwrap();
+    signed.fake.tag("app", &legacy_tag(&signed.image, "sig"), &digest);
+    let found = legacy_bundles(&signed.open(), &signed.image, &Limits::default()).unwrap();
     assert!(found.found.is_empty() && found.skipped.len() == 1);
 }
 

@@ -148,7 +148,7 @@ async fn token(
     };
     let url = match environment.get(ecr.variable) {
         Some(url) => STEP.endpoint(ecr.variable, &url)?,
-        None => STEP.endpoint("end point", &ecr.endpoint)?,
+        None => STEP.endpoint("endpoint", &ecr.endpoint)?,
     };
     let call = Call { service: ecr.service, region: &ecr.region, target: ecr.target };
     let request = signed(STEP, environment, keys, &call, url, b"{}")?;
@@ -269,7 +269,7 @@ async fn web_identity(
             Some("eusc") => "amazonaws.eu",
             _ => "amazonaws.com",
         };
-        STEP.endpoint("end point", &format!("https://sts.{region}.{domain}/"))?
+        STEP.endpoint("endpoint", &format!("https://sts.{region}.{domain}/"))?
     };
     let request = form(
         url,

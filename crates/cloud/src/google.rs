@@ -106,7 +106,7 @@ struct Format {
     subject_token_field_name: String,
 }
 
-/// What every token end point answers.
+/// What every token endpoint answers.
 #[derive(Deserialize)]
 struct Answer {
     access_token: String,

@@ -1,4 +1,5 @@
-//! What references to keys need to be followed: the network, the environment, clouds' identities, and somebody to ask.
+//! What it takes to resolve a key reference: the network, the environment, clouds' identities, and a way to ask the
+//! user.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -17,7 +18,7 @@ const SMALL: u64 = 1 << 20;
 /// Looks an environment variable up.
 type Variable = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 
-/// What references need to be followed.
+/// What it takes to resolve a key reference.
 #[derive(Clone)]
 pub struct KeyAccess {
     /// For the references that lead to a service.
@@ -36,7 +37,7 @@ impl KeyAccess {
         Self { http, cloud, variable: Arc::new(variable) }
     }
 
-    /// With environment variables from elsewhere, by which the clouds' identities are found too.
+    /// With these environment variables, which also determine the clouds' identities.
     pub fn new(http: Settings, variable: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
         let variable: Arc<Variable> = Arc::new(variable);
         let shared = Arc::clone(&variable);
@@ -61,7 +62,7 @@ impl fmt::Debug for KeyAccess {
     }
 }
 
-/// What is asked for. One must not be given where the other is wanted: a token locks itself after a few wrong PINs.
+/// What the user is asked for. The two must not be mixed up: a token locks itself after a few wrong PINs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secret {
     /// The passphrase of a key file.
@@ -70,7 +71,7 @@ pub enum Secret {
     Pin,
 }
 
-/// Asks for the secret of what is named.
+/// Asks the user for the secret of the named key.
 pub type AskSecret<'a> = dyn FnMut(Secret, &str) -> Result<Zeroizing<String>, Error> + 'a;
 
 /// A small text file that the environment names.

@@ -28,7 +28,7 @@ const N: u64 = 65_536;
 const R: u64 = 8;
 const P: u64 = 1;
 const SALT: usize = 32;
-/// Of XSalsa20.
+/// XSalsa20's nonce.
 const NONCE: usize = 24;
 
 #[derive(Serialize, Deserialize)]
@@ -61,7 +61,7 @@ struct Cipher {
 
 /// The PKCS#8 in the content of a block.
 pub(super) fn open(content: &[u8], password: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let unreadable = || Error::KeyFile { got: "a block of cosign's that does not decode".to_owned() };
+    let unreadable = || Error::KeyFile { got: "a cosign key block that does not decode".to_owned() };
     let refused = |got: &str| Error::KeyEncryption { got: text::terminal(got).to_string() };
 
     let sealed: Sealed = json::from_slice(content, file::MAX_FILE as u64).map_err(|_| unreadable())?;
@@ -89,7 +89,7 @@ pub(super) fn seal(pkcs8: &[u8], password: &[u8]) -> Result<Zeroizing<String>, E
     if password.is_empty() {
         return Err(Error::PassphraseEmpty);
     }
-    // A defect elsewhere must not end as a file that nothing opens.
+    // Another defect must not produce a file that nothing opens.
     PrivateKeyInfo::try_from(pkcs8).map_err(|_| failed())?;
     let (mut salt, mut nonce) = ([0; SALT], [0; NONCE]);
     for random in [&mut salt[..], &mut nonce[..]] {
@@ -108,7 +108,7 @@ pub(super) fn seal(pkcs8: &[u8], password: &[u8]) -> Result<Zeroizing<String>, E
     pem::encode_string(LABEL, LineEnding::LF, &content).map(Zeroizing::new).map_err(|_| failed())
 }
 
-/// Whoever wrote the file chose the cost; it is looked at before the work is done.
+/// The file's writer chose the cost, so it is checked before the work starts.
 fn derive(password: &[u8], salt: &[u8], n: u64, r: u64, p: u64) -> Result<Zeroizing<[u8; 32]>, Error> {
     file::check_scrypt(n, r, p)?;
     let refused = || Error::KeyEncryption { got: format!("scrypt with N={n}, r={r} and p={p}") };

@@ -1,4 +1,4 @@
-//! The DER of public keys and signatures, for keepers that give numbers and points instead.
+//! The DER of public keys and signatures, for services and tokens that return numbers and points instead.
 
 use pkcs8::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, SequenceOf, UintRef};
 use pkcs8::der::{self, Encode as _};
@@ -12,7 +12,7 @@ pub(crate) const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.
 pub(crate) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 pub(crate) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// `SEQUENCE { INTEGER, INTEGER }`: an RSA key (RFC 8017) and an ECDSA signature (RFC 3279) alike.
+/// `SEQUENCE { INTEGER, INTEGER }`: both an RSA key (RFC 8017) and an ECDSA signature (RFC 3279).
 pub(super) fn integers(first: &[u8], second: &[u8]) -> der::Result<Vec<u8>> {
     let mut sequence = SequenceOf::<UintRef<'_>, 2>::new();
     sequence.add(UintRef::new(first)?)?;
@@ -20,7 +20,7 @@ pub(super) fn integers(first: &[u8], second: &[u8]) -> der::Result<Vec<u8>> {
     sequence.to_der()
 }
 
-/// What stands in a bundle of what a token or a vault signed: r and s side by side become DER, RSA and Ed25519 stay.
+/// A signature from a token or vault as bundles contain it: r and s side by side become DER, RSA and Ed25519 stay.
 pub(super) fn signature(algorithm: KeyAlgorithm, plain: Vec<u8>) -> Option<Vec<u8>> {
     let half = match algorithm {
         KeyAlgorithm::EcdsaP256 => 32,

@@ -2,7 +2,7 @@
 
 use plimsoll_core::{Classify, Kind};
 
-/// Why a key cannot be used, found or made. No message contains key material.
+/// Why a key cannot be found, created or used. No message contains key material.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -26,10 +26,10 @@ pub enum Error {
     /// The key file does not decrypt.
     #[error("the passphrase does not open the private key")]
     PassphraseWrong,
-    /// A passphrase without characters protects nothing and looks as if it did.
+    /// An empty passphrase protects nothing but looks as if it did.
     #[error("the passphrase is empty")]
     PassphraseEmpty,
-    /// The key file is encrypted in a way that is not read, or that would take too long to open.
+    /// The key file is encrypted in a way that is not supported, or that would take too long to open.
     #[error(
         "private key: cannot decrypt {got}, expected PBES2 with PBKDF2 or scrypt, or scrypt and secretbox, of bounded cost"
     )]
@@ -37,8 +37,8 @@ pub enum Error {
         /// What the file asks for.
         got: String,
     },
-    /// Ed25519 hashes what it signs twice, so digests are not enough for it.
-    #[error("an Ed25519 key signs whole messages, and a file is signed by its digest")]
+    /// Ed25519 hashes its input twice, so a digest is not enough.
+    #[error("an Ed25519 key signs whole messages, but a file is signed by its digest")]
     WholeMessageOnly,
     /// A reference to a key that is not understood.
     #[error("key reference {reference}: {problem}")]
@@ -48,7 +48,7 @@ pub enum Error {
         /// What is wrong with it, or what was expected.
         problem: String,
     },
-    /// What a reference leads to is no public key that can verify.
+    /// The reference leads to something that is not a usable public key.
     #[error(transparent)]
     PublicKey(plimsoll_verify::Error),
     /// A key file that cannot be read.

@@ -1,7 +1,7 @@
 //! A program that signs: `external:PROGRAM`. The protocol is in `docs/external-signer.md`.
 //!
-//! One JSON document on its standard input, one on its standard output, one run a request. No shell is involved, and the
-//! program's words never become a message of ours.
+//! One JSON document on its standard input, one on its standard output, one run per request. No shell is involved, and
+//! the program's own text never becomes part of our messages.
 //!
 //! ```json
 //! {"apiVersion": "plimsoll.dev/external-signer/v1", "operation": "sign", "algorithm": "ecdsa-p256", "digest": "…"}
@@ -25,7 +25,7 @@ use crate::Error;
 use crate::remote::{ANSWER, RemoteKey, RemoteSigner, SigningInput, failed};
 
 const API: &str = "plimsoll.dev/external-signer/v1";
-/// Somebody may have to touch a token.
+/// The user may have to touch a token.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(super) struct Program {
@@ -66,7 +66,7 @@ impl Program {
         let mut child = Command::new(&self.program)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // Prompts and reasons are the program's own talk with the user.
+            // The program's prompts and explanations go directly to the user.
             .stderr(Stdio::inherit())
             .spawn()
             .map_err(|error| {
@@ -78,7 +78,7 @@ impl Program {
             })?;
         let outcome = self.talk(&mut child, request, deadline);
         if outcome.is_err() {
-            // It may have ended by itself; there is nothing more to do about it.
+            // It may have ended by itself; nothing more can be done.
             let _ = child.kill();
         }
         let status = self.wait(&mut child, deadline);
@@ -97,9 +97,9 @@ impl Program {
             return Err(self.wrong("it has no pipes"));
         };
         let request = request.to_string();
-        // Threads of their own: a program that neither reads nor writes must not hold us.
+        // On threads of their own: a program that neither reads nor writes must not block us.
         std::thread::spawn(move || {
-            // A program that has read enough closes its end; its answer says the rest.
+            // A program that has read enough may close its end; its answer matters.
             let _ = input.write_all(request.as_bytes());
         });
         let (done, result) = mpsc::sync_channel(1);
@@ -117,7 +117,7 @@ impl Program {
         }
     }
 
-    /// The exit code. A program that closed its output and goes on is not waited for beyond the deadline.
+    /// The exit code. A program that closes its output and keeps running is not waited for beyond the deadline.
     fn wait(&self, child: &mut Child, deadline: Option<Instant>) -> Result<Option<i32>, Error> {
         let waiting_failed = |error: std::io::Error| self.wrong(format!("waiting for it: {error}"));
         loop {

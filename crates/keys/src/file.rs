@@ -1,7 +1,7 @@
 //! Key files: PEM with one private key.
 //!
-//! Follows RFC 5958 (`PRIVATE KEY`, `ENCRYPTED PRIVATE KEY`), RFC 8018 (PBES2), RFC 5915 (`EC PRIVATE KEY`) and RFC 8017
-//! (`RSA PRIVATE KEY`). Files that openssl writes are read, and the other way round.
+//! Follows RFC 5958 (`PRIVATE KEY`, `ENCRYPTED PRIVATE KEY`), RFC 8018 (PBES2), RFC 5915 (`EC PRIVATE KEY`) and RFC
+//! 8017 (`RSA PRIVATE KEY`). It reads files that openssl writes, and openssl reads the files written here.
 //!
 //! ```text
 //! -----BEGIN ENCRYPTED PRIVATE KEY-----
@@ -20,18 +20,18 @@ use plimsoll_core::text;
 use crate::private::PrivateKey;
 use crate::{Error, Zeroizing, cosign};
 
-/// Four times an RSA key of 4,096 bits; files are read whole before they are looked at.
+/// Four times the size of a 4,096-bit RSA key; files are read whole before they are parsed.
 pub(super) const MAX_FILE: usize = 16 * 1024;
 
 /// OWASP's count for PBKDF2 with HMAC-SHA-256 (2023). PBKDF2 rather than scrypt, because openssl opens scrypt files only
 /// up to 32 MiB of memory, and Go's and Java's libraries not at all.
 const PBKDF2_ITERATIONS: u32 = 600_000;
-/// Opening a file may cost this much: seconds of PBKDF2, …
+/// Opening a file may cost at most this: seconds of PBKDF2, …
 const MOST_ITERATIONS: u32 = 10_000_000;
 /// … or this much memory for scrypt. A key file that asks for terabytes must not abort the process.
 const MOST_SCRYPT_BYTES: u64 = 1 << 30;
 
-/// How a private key is written down.
+/// The format of a private key file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
@@ -76,14 +76,14 @@ impl fmt::Display for Format {
     }
 }
 
-/// What a file says about its key without a passphrase.
+/// What can be read from a key file without a passphrase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyFileInfo {
-    /// How it is written down.
+    /// Its format.
     pub format: Format,
 }
 
-/// Looks at a private key file, without opening it.
+/// Inspects a private key file without decrypting it.
 pub fn inspect(file: &[u8]) -> Result<KeyFileInfo, Error> {
     Ok(KeyFileInfo { format: block(file)?.0 })
 }
@@ -99,7 +99,7 @@ fn block(file: &[u8]) -> Result<(Format, &str), Error> {
     }
     let text = str::from_utf8(file).map_err(|_| unreadable("bytes that are not text"))?;
     let mut text = text.trim();
-    // openssl writes the curve before the key, in a block of its own; the key says it as well.
+    // openssl writes the curve before the key, in a block of its own; the key contains it, too.
     if label(text) == Some("EC PARAMETERS")
         && let Some((_, rest)) = text.split_once("-----END EC PARAMETERS-----")
     {
@@ -118,11 +118,11 @@ fn label(text: &str) -> Option<&str> {
 
 pub(super) fn read(file: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, Error> {
     let (format, text) = block(file)?;
-    // Encryption of before PKCS#8: one round of MD5 over the passphrase.
+    // Encryption from before PKCS#8: one round of MD5 over the passphrase.
     if text.contains("Proc-Type:") {
         return Err(Error::KeyEncryption { got: "the encryption in the header of the PEM block".to_owned() });
     }
-    // The reader of PEM stops at anything but one block.
+    // The PEM reader refuses anything but one block.
     let (_, der) =
         pem::decode_vec(text.as_bytes()).map_err(|_| unreadable("a PEM block that does not decode"))?;
     let der = Zeroizing::new(der);
@@ -139,7 +139,7 @@ pub(super) fn read(file: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey,
             let encrypted = EncryptedPrivateKeyInfo::try_from(der.as_slice())
                 .map_err(|_| unreadable("an encrypted key that does not decode"))?;
             check_cost(&encrypted.encryption_algorithm)?;
-            // A wrong passphrase shows as bad padding or, one time in 256, as noise that is not PKCS#8.
+            // A wrong passphrase results in bad padding or, one time in 256, in noise that is not PKCS#8.
             let document = encrypted.decrypt(passphrase).map_err(|_| Error::PassphraseWrong)?;
             if PrivateKeyInfo::try_from(document.as_bytes()).is_err() {
                 return Err(Error::PassphraseWrong);
@@ -174,7 +174,7 @@ pub(super) fn pkcs8(der: &[u8], passphrase: Option<&[u8]>) -> Result<Zeroizing<S
         .map_err(failed)
 }
 
-/// Whether scrypt with these parameters fits into memory, and ends.
+/// Whether scrypt with these parameters fits into memory and ends in time.
 pub(super) fn check_scrypt(n: u64, r: u64, p: u64) -> Result<(), Error> {
     let memory = n.saturating_mul(r).saturating_mul(128);
     if memory.saturating_mul(p.max(1)) > MOST_SCRYPT_BYTES {

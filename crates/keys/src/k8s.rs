@@ -1,13 +1,13 @@
-//! A key in a secret of a Kubernetes cluster: `k8s://NAMESPACE/NAME`, as `cosign generate-key-pair k8s://…` writes it.
+//! A key in a Kubernetes secret: `k8s://NAMESPACE/NAME`, as `cosign generate-key-pair k8s://…` writes it.
 //!
 //! ```text
 //! GET /api/v1/namespaces/NAMESPACE/secrets/NAME
 //!     → {"data": {"cosign.key": "LS0t…", "cosign.password": "aHVu…", "cosign.pub": "LS0t…"}}
 //! ```
 //!
-//! The cluster is the one of the current context in the file that `KUBECONFIG` names; without it the one that this process
-//! runs in, by its service account; else `~/.kube/config`. Of a user in a kubeconfig, a token and a client certificate are
-//! understood; programs that fetch tokens are not.
+//! The cluster is that of the current context in the file that `KUBECONFIG` names; without it, the one that this
+//! process runs in, by its service account; else that of `~/.kube/config`. For a user in a kubeconfig, tokens and
+//! client certificates are supported; programs that fetch tokens are not.
 
 use std::future::ready;
 use std::path::{Path, PathBuf};
@@ -102,7 +102,7 @@ struct ApiServer {
     client: Option<ClientCertificate>,
 }
 
-/// Reads the secret that `rest` of the reference names.
+/// Reads the secret that `rest`, the end of the reference, names.
 pub(super) fn read(reference: &str, rest: &str, access: &KeyAccess) -> Result<KeySecret, Error> {
     let service = Service::new(reference, access, HINT)?;
     let (namespace, name) = rest
@@ -118,7 +118,7 @@ pub(super) fn read(reference: &str, rest: &str, access: &KeyAccess) -> Result<Ke
 
     let url =
         format!("{}/api/v1/namespaces/{namespace}/secrets/{name}", way.server.as_str().trim_end_matches('/'));
-    let url = Url::parse(&url).map_err(|_| service.usage("the server is no URL"))?;
+    let url = Url::parse(&url).map_err(|_| service.usage("the server is not a URL"))?;
     let mut request = Request::get(url);
     if let Some(token) = &way.token {
         request = request.header(header::AUTHORIZATION, service.secret(&format!("Bearer {}", token.trim()))?);
@@ -153,7 +153,7 @@ fn way(service: &Service, access: &KeyAccess) -> Result<ApiServer, Error> {
     }
     match access.get("HOME") {
         Some(home) => configured(service, &Path::new(&home).join(".kube/config")),
-        None => Err(service.usage("KUBECONFIG is not set, and this is no pod")),
+        None => Err(service.usage("KUBECONFIG is not set, and this is not a pod")),
     }
 }
 
@@ -162,9 +162,9 @@ fn configured(service: &Service, path: &Path) -> Result<ApiServer, Error> {
     let wrong =
         |problem: &str| service.usage(format!("{}: {problem}", plimsoll_core::text::terminal(&place)));
     let text = small_file(&place).ok_or_else(|| wrong("cannot be read"))?;
-    // Not the parser's own words: they may quote a key.
-    let config: KubeConfig =
-        yaml::read(text.as_bytes(), &place, yaml::Size::DOCUMENT).map_err(|_| wrong("is no kubeconfig"))?;
+    // Not the parser's own message: it may quote a key.
+    let config: KubeConfig = yaml::read(text.as_bytes(), &place, yaml::Size::DOCUMENT)
+        .map_err(|_| wrong("is not a kubeconfig"))?;
     let context = find(&config.contexts, &config.current).ok_or_else(|| wrong("has no current context"))?;
     let cluster = find(&config.clusters, &context.cluster).ok_or_else(|| wrong("has no such cluster"))?;
     let user = find(&config.users, &context.user).ok_or_else(|| wrong("has no such user"))?;

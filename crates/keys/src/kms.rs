@@ -1,4 +1,4 @@
-//! Keys in services: HashiCorp Vault and OpenBao, Amazon, Google, Azure. A file each.
+//! Keys in services, a file for each: HashiCorp Vault and OpenBao, Amazon, Google, Azure.
 
 pub(super) mod aws;
 pub(super) mod azure;

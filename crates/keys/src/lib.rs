@@ -1,7 +1,7 @@
 //! Keys for signing: their algorithms, their files, and the references that name them.
 //!
-//! Owns what is done with a secret. [`PrivateKey`] is a key in this process; [`open`] finds one by a reference, also in a
-//! service or a program that never hands it out. It does not write files and does not ask for passphrases.
+//! Owns every use of a secret key. [`PrivateKey`] is a key in this process; [`open`] finds a key by its reference, also
+//! in a service or a program that never hands it out. It does not write files and does not ask for passphrases.
 //!
 //! | algorithm | signature |
 //! | --- | --- |
@@ -10,7 +10,7 @@
 //! | RSA 2048–4096 | PKCS#1 v1.5, SHA-256 |
 //! | Ed25519 | pure Ed25519, whole messages only |
 //!
-//! These are what `plimsoll-verify` takes, and what cosign makes of such keys but for Ed25519.
+//! `plimsoll-verify` accepts these, and cosign makes the same signatures with such keys, except for Ed25519.
 
 mod access;
 mod cosign;
@@ -29,7 +29,7 @@ mod signer;
 pub use access::{AskSecret, KeyAccess, Secret};
 pub use error::Error;
 pub use file::{Format, KeyFileInfo, inspect};
-/// Wipes its content when it is dropped.
+/// Wipes its content when dropped.
 pub use pkcs8::der::zeroize::Zeroizing;
 pub use private::{NewKey, PrivateKey};
 pub use reference::{is_remote, open, open_private, open_public, shown};

@@ -5,10 +5,10 @@
 //! C_SignInit     CKM_ECDSA (digest) | CKM_RSA_PKCS (DigestInfo) | CKM_EDDSA (message)
 //! ```
 //!
-//! The public half comes from the private key's own attributes, the public key object or the certificate with its id. It is
-//! believed as far as signatures hold with it: each is verified before it is used, as with every other keeper.
+//! The public half comes from the private key's own attributes, the public key object or the certificate with its id.
+//! It is not trusted blindly: each signature is verified with it before it is used, as with every remote key.
 //!
-//! The PIN comes from the URI, the environment or the terminal, is tried once, and is part of no message.
+//! The PIN comes from the URI, the environment or the terminal, is tried once, and never appears in a message.
 
 mod module;
 mod uri;
@@ -42,24 +42,24 @@ use crate::{Error, Zeroizing};
 
 /// Bytes of a file with a PIN.
 const PIN_FILE: u64 = 1024;
-/// What `CKM_RSA_PKCS` signs of a SHA-256: `DigestInfo` (RFC 8017, 9.2), the digest follows.
+/// `CKM_RSA_PKCS` signs a `DigestInfo` (RFC 8017, 9.2): this, then the SHA-256.
 const SHA256_INFO: [u8; 19] = [
     0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0, 0x04,
     0x20,
 ];
-const NO_TOKEN: &str = "compare with what is there: p11tool --list-tokens, or pkcs11-tool --list-slots";
-const NO_KEY: &str = "compare with what is there: p11tool --list-all, or pkcs11-tool --list-objects";
+const NO_TOKEN: &str = "compare with the available ones: p11tool --list-tokens, or pkcs11-tool --list-slots";
+const NO_KEY: &str = "compare with the available ones: p11tool --list-all, or pkcs11-tool --list-objects";
 const WHICH: &str = "name one by its id, as in pkcs11:…;id=%01";
 const PIN: &str =
     "set PLIMSOLL_PKCS11_PIN, or name a file with pin-source; a token locks itself after a few wrong PINs";
 
-/// A token that was opened.
+/// An open token.
 pub(super) struct Token {
     place: String,
     state: Mutex<Open>,
 }
 
-/// The session ends before the module that it is of.
+/// The session is dropped before its module.
 struct Open {
     session: Session,
     key: ObjectHandle,
@@ -86,7 +86,7 @@ pub(super) fn open(
     Ok(RemoteKey { place: place.clone(), public, signer: Token { place, state } })
 }
 
-/// The public key without a PIN, where the token shows it; else with one, when it is at hand.
+/// The public key, without a PIN if the token shows it, else with a PIN that needs no prompt.
 pub(super) fn open_public(reference: &str, access: &KeyAccess) -> Result<PublicKey, Error> {
     let uri = Uri::parse(reference)?;
     let module = uri.module(access)?;
@@ -96,7 +96,7 @@ pub(super) fn open_public(reference: &str, access: &KeyAccess) -> Result<PublicK
         return Ok(key);
     }
     let Some(pin) = uri.pin(access)? else {
-        let problem = "no public key or certificate matches, and private keys show only with a PIN";
+        let problem = "no public key or certificate matches, and private keys are only visible with a PIN";
         return Err(uri.error(problem, Kind::NotFound, Some(PIN)));
     };
     uri.login(module.context(), slot, &session, &mut || Ok(pin.clone()))?;
@@ -114,7 +114,7 @@ impl Uri {
         }
     }
 
-    /// What the module said, by its name for it.
+    /// The error for the module's return code.
     fn refused(&self, error: &Refused) -> Error {
         refused(&self.shown, error)
     }
@@ -135,7 +135,7 @@ impl Uri {
                 let path = from_environment().map(PathBuf::from);
                 path.filter(|path| path.is_absolute()).ok_or_else(|| {
                     self.error(
-                        "nothing says which module the token is reached by",
+                        "no PKCS#11 module is configured for the token",
                         Kind::Usage,
                         Some("add ?module-path=/usr/lib/…/NAME.so, or set PLIMSOLL_PKCS11_MODULE to an absolute path"),
                     )
@@ -146,13 +146,13 @@ impl Uri {
             Refused::LibraryLoading(_) | Refused::MissingSymbol(_) => {
                 let kind = if path.is_file() { Kind::Failed } else { Kind::NotFound };
                 let shown = path.display().to_string();
-                self.error(format!("{} is no PKCS#11 module", text::terminal(&shown)), kind, None)
+                self.error(format!("{} is not a PKCS#11 module", text::terminal(&shown)), kind, None)
             }
             error => self.refused(&error),
         })
     }
 
-    /// The one slot whose token is meant.
+    /// The one slot whose token matches.
     fn slot(&self, context: &Pkcs11) -> Result<Slot, Error> {
         let slots = context.get_slots_with_initialized_token().map_err(|error| self.refused(&error))?;
         let mut found = Vec::new();
@@ -199,7 +199,7 @@ impl Uri {
         Ok(true)
     }
 
-    /// The PIN, where it is at hand.
+    /// The PIN, if it is available without a prompt.
     fn pin(&self, access: &KeyAccess) -> Result<Option<Zeroizing<String>>, Error> {
         if let Some(pin) = &self.pin_value {
             return Ok(Some(pin.clone()));
@@ -209,7 +209,8 @@ impl Uri {
             let place = text::terminal(path).into_owned();
             let file = File::open(Path::new(path)).map_err(|source| Error::KeySource { place, source })?;
             let bytes = read::to_end(file, PIN_FILE, "document_bytes", "the PIN");
-            let bytes = Zeroizing::new(bytes.map_err(|_| bad("the file cannot be read, or is no PIN"))?);
+            let bytes =
+                Zeroizing::new(bytes.map_err(|_| bad("the file cannot be read, or does not contain a PIN"))?);
             let pin = std::str::from_utf8(&bytes).map_err(|_| bad("the file is not UTF-8"))?;
             let pin = pin.strip_suffix('\n').unwrap_or(pin);
             return Ok(Some(Zeroizing::new(pin.strip_suffix('\r').unwrap_or(pin).to_owned())));
@@ -227,7 +228,7 @@ impl Uri {
     ) -> Result<(), Error> {
         let token = context.get_token_info(slot).map_err(|error| self.refused(&error))?;
         let state = session.get_session_info().map_err(|error| self.refused(&error))?.session_state();
-        // Another key of this process may have logged in: that holds for all sessions with the token.
+        // Another key of this process may have logged in, which counts for all sessions with the token.
         let is_in = matches!(state, SessionState::RoUser | SessionState::RwUser);
         if is_in || !token.login_required() {
             return Ok(());
@@ -248,13 +249,13 @@ impl Uri {
         }
     }
 
-    /// Label and id, as far as they are named.
+    /// Label and id, if the URI names them.
     fn wanted(&self) -> Vec<Attribute> {
         let label = self.object.clone().map(Attribute::Label);
         label.into_iter().chain(self.id.clone().map(Attribute::Id)).collect()
     }
 
-    /// The one private key that is meant: another one would sign as well.
+    /// The one matching private key. It must be the only one, because another would sign as well.
     fn private_key(&self, session: &Session) -> Result<ObjectHandle, Error> {
         let mut template = self.wanted();
         template.push(Attribute::Class(ObjectClass::PRIVATE_KEY));
@@ -273,7 +274,7 @@ impl Uri {
             .any(|attribute| matches!(attribute, Attribute::AlwaysAuthenticate(true)));
         if asks_again {
             return Err(self.error(
-                "this key wants the PIN again for each signature (CKA_ALWAYS_AUTHENTICATE), which is not supported",
+                "this key requires the PIN for each signature (CKA_ALWAYS_AUTHENTICATE), which is not supported",
                 Kind::Usage,
                 Some("use another slot of the token, such as PIV's 9a, or external:PROGRAM"),
             ));
@@ -299,7 +300,7 @@ impl Uri {
         }
         let mut names = self.attributes(session, key, &[AttributeType::Id, AttributeType::Label])?;
         names.retain(|name| !matches!(name, Attribute::Id(text) | Attribute::Label(text) if text.is_empty()));
-        // The pair shares both as a rule; certificates have labels of their own.
+        // The halves usually share both; certificates have labels of their own.
         let ids: Vec<Attribute> =
             names.iter().filter(|name| matches!(name, Attribute::Id(_))).cloned().collect();
         for wanted in [&names, &ids].into_iter().filter(|wanted| !wanted.is_empty()) {
@@ -311,7 +312,7 @@ impl Uri {
         Err(self.error(problem, Kind::NotFound, Some(NO_KEY)))
     }
 
-    /// The one key that public key objects with these attributes hold, else certificates.
+    /// The one key in public key objects with these attributes, else in certificates.
     fn shown_key(&self, session: &Session, wanted: &[Attribute]) -> Result<Option<PublicKey>, Error> {
         for (class, names) in [
             (
@@ -378,7 +379,7 @@ fn spki(attributes: &[Attribute]) -> Option<Vec<u8>> {
     }
     if let (Some(curve), Some(point)) = (curve, point) {
         let point = bare(point);
-        // Of the two Edwards curves' spellings one is a name, not an object identifier.
+        // One of the two spellings of an Edwards curve is a name, not an object identifier.
         if curve == b"\x13\x0cedwards25519" {
             return der::ed25519_key(point);
         }
@@ -391,8 +392,8 @@ fn spki(attributes: &[Attribute]) -> Option<Vec<u8>> {
     der::rsa_key(modulus?, exponent?)
 }
 
-/// A point is in an OCTET STRING by the standard; some modules leave its head away. An uncompressed point begins as such a
-/// string does, and one of 256 goes on with the right length too: what is in the string has to be of a point's length.
+/// By the standard, a point is in an OCTET STRING; some modules omit its header. An uncompressed point begins like such
+/// a string, and one in 256 continues with the right length, so the content of the string must have a point's length.
 fn bare(point: &[u8]) -> &[u8] {
     let inner = OctetStringRef::from_der(point).map(|octets| octets.as_bytes());
     inner.ok().filter(|inner| matches!(inner.len(), 32 | 65 | 97)).unwrap_or(point)
@@ -401,22 +402,22 @@ fn bare(point: &[u8]) -> &[u8] {
 fn refused(place: &str, error: &Refused) -> Error {
     let (problem, kind, hint) = match error {
         Refused::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange, _) => {
-            ("the token does not take this PIN".to_owned(), Kind::Unauthorized, Some(PIN))
+            ("the token does not accept this PIN".to_owned(), Kind::Unauthorized, Some(PIN))
         }
         Refused::Pkcs11(RvError::PinLocked, _) => {
             ("the token has locked its PIN".to_owned(), Kind::Unauthorized, None)
         }
         Refused::Pkcs11(RvError::MechanismInvalid | RvError::KeyTypeInconsistent, _) => {
-            ("the token cannot sign by this kind of key".to_owned(), Kind::Failed, None)
+            ("the token cannot sign with this kind of key".to_owned(), Kind::Failed, None)
         }
         Refused::Pkcs11(RvError::KeyFunctionNotPermitted, _) => {
             ("this key may not sign".to_owned(), Kind::Unauthorized, None)
         }
-        // By its name alone: the library's own text is the whole paragraph of the standard.
+        // Only its name: the library's own text is a whole paragraph of the standard.
         Refused::Pkcs11(code, function) => {
-            (format!("the module said {code:?} to C_{function:?}"), Kind::Failed, None)
+            (format!("the module returned {code:?} from C_{function:?}"), Kind::Failed, None)
         }
-        _ => ("the module does not answer as the standard says".to_owned(), Kind::Failed, None),
+        _ => ("the module does not follow the standard".to_owned(), Kind::Failed, None),
     };
     Error::KeyService { place: place.to_owned(), problem, kind, hint: hint.map(str::to_owned) }
 }
@@ -450,7 +451,7 @@ mod tests {
             let point = vec![4; usize::from(length)];
             let string = [&[4, length][..], &point].concat();
             assert_eq!(bare(&string), point);
-            // The head left away, and a coordinate that looks like the length of the rest.
+            // Without the header, and with a coordinate that looks like the length of the rest.
             let mut alone = point;
             alone[1] = length - 2;
             assert_eq!(bare(&alone), alone);

@@ -1,6 +1,6 @@
 //! A private key in this process.
 //!
-//! Owns making one, reading the encodings inside of key files, and signing. Files are [`crate::file`]'s.
+//! Owns generating one, reading the encodings inside key files, and signing. [`crate::file`] owns the files.
 
 use aws_lc_rs::digest as lc;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
@@ -16,14 +16,14 @@ use crate::der::{EC, ED25519, P256, P384, RSA};
 use crate::signer::{Payload, SigningKey};
 use crate::{Error, Zeroizing, cosign, file};
 
-/// The largest RSA key that signs, in bytes: cosign takes none above 4,096 bits.
+/// The largest RSA key that signs, in bytes: cosign accepts none above 4,096 bits.
 const MOST_MODULUS: usize = 512;
 
-/// What kind of key to make.
+/// What kind of key to generate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum NewKey {
-    /// ECDSA on P-256, which every Sigstore client and log takes.
+    /// ECDSA on P-256, which every Sigstore client and log accepts.
     #[default]
     P256,
     /// ECDSA on P-384.
@@ -50,7 +50,7 @@ enum Keypair {
 }
 
 impl PrivateKey {
-    /// Makes a new key.
+    /// Generates a key.
     pub fn generate(kind: NewKey) -> Result<Self, Error> {
         let failed = |_| Error::Crypto { step: "generate a key" };
         Self::from_pair(match kind {
@@ -66,13 +66,13 @@ impl PrivateKey {
         })
     }
 
-    /// Makes a new key on P-256, the one curve that every Sigstore client and log takes.
+    /// Generates a key on P-256, the one curve that every Sigstore client and log accepts.
     pub fn generate_p256() -> Result<Self, Error> {
         Self::generate(NewKey::P256)
     }
 
-    /// Reads a PEM file with one key, in any of the formats of [`crate::Format`]. A `passphrase` for a file that is not encrypted
-    /// is not used.
+    /// Reads a PEM file with one key, in any of the formats of [`crate::Format`]. A `passphrase` for an unencrypted
+    /// file is ignored.
     pub fn from_pem(pem: &[u8], passphrase: Option<&[u8]>) -> Result<Self, Error> {
         file::read(pem, passphrase)
     }
@@ -99,18 +99,18 @@ impl PrivateKey {
         Self::from_pair(match (info.algorithm.oid, curve) {
             (EC, Some(P256)) => Keypair::P256(
                 EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der)
-                    .map_err(|_| refused("bytes that are no key on P-256"))?,
+                    .map_err(|_| refused("bytes that are not a key on P-256"))?,
             ),
             (EC, Some(P384)) => Keypair::P384(
                 EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_ASN1_SIGNING, der)
-                    .map_err(|_| refused("bytes that are no key on P-384"))?,
+                    .map_err(|_| refused("bytes that are not a key on P-384"))?,
             ),
             (RSA, _) => Keypair::Rsa(
                 RsaKeyPair::from_pkcs8(der)
                     .map_err(|_| refused("RSA bytes that are no key of at least 2048 bits"))?,
             ),
             (ED25519, _) => Keypair::Ed25519(
-                Ed25519KeyPair::from_pkcs8(der).map_err(|_| refused("bytes that are no Ed25519 key"))?,
+                Ed25519KeyPair::from_pkcs8(der).map_err(|_| refused("bytes that are not an Ed25519 key"))?,
             ),
             (oid, Some(curve)) => return Err(refused(&format!("algorithm {oid} with {curve}"))),
             (oid, None) => return Err(refused(&format!("algorithm {oid}"))),
@@ -119,7 +119,7 @@ impl PrivateKey {
 
     /// `ECPrivateKey` of RFC 5915: the key of an `EC PRIVATE KEY`.
     pub(crate) fn from_sec1(der: &[u8]) -> Result<Self, Error> {
-        // The library would also take PKCS#8 under this name.
+        // The library would also accept PKCS#8 under this label.
         if PrivateKeyInfo::try_from(der).is_ok() {
             return Err(Error::KeyFile { got: "PKCS#8 in a block `EC PRIVATE KEY`".to_owned() });
         }
@@ -141,7 +141,7 @@ impl PrivateKey {
         Self::from_pair(Keypair::Rsa(pair))
     }
 
-    /// PKCS#8 version 1: Go's library does not take version 2.
+    /// PKCS#8 version 1: Go's library does not accept version 2.
     fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
         let failed = |_| Error::Crypto { step: "encode the key" };
         let der = match &self.pair {

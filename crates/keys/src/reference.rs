@@ -46,7 +46,8 @@ impl<'a> Location<'a> {
         if let Some(program) = reference.strip_prefix("external:") {
             return Ok(Self::Program(program));
         }
-        // Schemes have no case (RFC 3986, 3.1). Taken for the name of a file, a PIN in it would be in the message.
+        // Schemes are case-insensitive (RFC 3986, 3.1). If this were taken for a file name, its PIN would be in the
+        // message.
         if reference.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("pkcs11:")) {
             return Ok(Self::Token(reference));
         }
@@ -67,12 +68,12 @@ impl<'a> Location<'a> {
     }
 }
 
-/// Whether somebody else is asked for the key, who has its public half ready: a cluster, a service, a token, a program.
+/// Whether the key is in a cluster, a service, a token or a program, which knows its public half.
 pub fn is_remote(reference: &str) -> bool {
     !matches!(Location::parse(reference), Ok(Location::File(_) | Location::Variable(_)) | Err(_))
 }
 
-/// `reference` as it may be shown: of a token's URI without what can be its PIN.
+/// `reference` as it may be shown: a token's URI without a possible PIN.
 pub fn shown(reference: &str) -> String {
     match Location::parse(reference) {
         Ok(Location::Token(uri)) => pkcs11::shown(uri),
@@ -80,7 +81,7 @@ pub fn shown(reference: &str) -> String {
     }
 }
 
-/// The key that `reference` names; `ask` is called with a name for it when there has to be a passphrase.
+/// The key that `reference` names. `ask` is called with its name when a passphrase is needed.
 pub fn open(
     reference: &str,
     ask: &mut AskSecret<'_>,
@@ -99,8 +100,8 @@ pub fn open(
     })
 }
 
-/// The private key itself that `reference` names, to be written elsewhere: one in a file, a variable or a secret. What a
-/// token, a service or a program keeps stays there.
+/// The private key itself, to be written elsewhere, if `reference` names a file, a variable or a secret. A key in a
+/// token, a service or a program stays there.
 pub fn open_private(
     reference: &str,
     ask: &mut AskSecret<'_>,
@@ -119,12 +120,12 @@ pub fn open_private(
         }
         _ => Err(Error::KeyReference {
             reference: shown(reference),
-            problem: "whoever keeps this key signs with it and does not give it away".to_owned(),
+            problem: "this key can sign, but does not leave the place where it is kept".to_owned(),
         }),
     }
 }
 
-/// The public key that `reference` names: a file with a `PUBLIC KEY`, or the public half of a key elsewhere.
+/// The public key that `reference` names: a file with a `PUBLIC KEY`, or the public half of a remote key.
 pub fn open_public(reference: &str, access: &KeyAccess) -> Result<PublicKey, Error> {
     let parse = |pem: &[u8]| PublicKey::from_pem(pem).map_err(Error::PublicKey);
     match Location::parse(reference)? {
@@ -148,7 +149,7 @@ fn missing(reference: &str, field: &str) -> Error {
     Error::KeyReference { reference, problem: format!("the secret has no `{field}`") }
 }
 
-/// Asks only for what is encrypted.
+/// Asks only if the key is encrypted.
 fn unlock(pem: &[u8], place: &str, ask: &mut AskSecret<'_>) -> Result<PrivateKey, Error> {
     match PrivateKey::from_pem(pem, None) {
         Err(Error::PassphraseMissing) => {
@@ -172,7 +173,7 @@ fn place(path: &Path) -> String {
 fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let failed = |source| Error::KeySource { place: place(path), source };
     let file = File::open(path).map_err(failed)?;
-    // One byte more than a key file may have: what is larger is refused by what reads it.
+    // One byte more than a key file may have: the reader refuses larger ones.
     let limit = file::MAX_FILE as u64;
     match read::to_end(file, limit, "document_bytes", "the key") {
         Ok(bytes) => Ok(Zeroizing::new(bytes)),

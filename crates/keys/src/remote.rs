@@ -1,8 +1,8 @@
-//! A key that somebody else keeps: this process asks for signatures and holds no secret of it.
+//! A key outside this process, which asks for signatures and holds no secret.
 //!
-//! What every keeper has in common: one public key, fetched when the key is opened; digests or messages to sign; and the
-//! signature is verified with that public key before anybody gets to see it. A service that signed with another key, or
-//! another digest, is found out here and not by the users of the signature.
+//! All remote signers have this in common: one public key, fetched when the key is opened, and digests or messages to
+//! sign. Each signature is verified with that public key before anybody sees it, so that a service that signs with
+//! another key, or another digest, is caught here and not by the users of the signature.
 
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ use crate::signer::{Payload, SigningKey};
 pub(super) const ANSWER: u64 = 64 * 1024;
 /// How long a service may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What an Ed25519 key elsewhere may be sent to sign whole.
+/// The longest message that is sent to a remote Ed25519 key, which signs messages whole.
 const MOST_MESSAGE: usize = 1 << 20;
 
 /// What a signer is given to sign.
 pub(super) enum SigningInput<'a> {
-    /// A digest, of the algorithm that the key dictates.
+    /// A digest, with the algorithm that the key dictates.
     Digest(&'a [u8]),
     /// A whole message, for Ed25519.
     Message(&'a [u8]),
@@ -58,7 +58,7 @@ impl<K: RemoteSigner> SigningKey for RemoteKey<K> {
             let Payload::Message(message) = payload else { return Err(Error::WholeMessageOnly) };
             if message.len() > MOST_MESSAGE {
                 return Err(wrong(
-                    "an Ed25519 key elsewhere is sent the whole message, and this has more than 1 MiB",
+                    "a remote Ed25519 key needs the whole message, and this one has more than 1 MiB",
                 ));
             }
             let signature = self.signer.sign(algorithm, &SigningInput::Message(message))?;
@@ -81,19 +81,19 @@ impl<K: RemoteSigner> SigningKey for RemoteKey<K> {
     }
 }
 
-const DOES_NOT_HOLD: &str = "the signature that came back does not hold with the public key";
+const DOES_NOT_HOLD: &str = "the returned signature does not verify with the public key";
 
 pub(super) fn failed(place: &str, problem: impl Into<String>, kind: Kind) -> Error {
     Error::KeyService { place: place.to_owned(), problem: problem.into(), kind, hint: None }
 }
 
-/// A service, asked with one client.
+/// A service, with the client to reach it.
 #[derive(Clone)]
 pub(super) struct Service {
     /// The key by its reference, for messages.
     pub(super) place: String,
     pub(super) client: Client,
-    /// What to check when it refuses.
+    /// What the user should check when it refuses.
     pub(super) hint: &'static str,
 }
 
@@ -104,18 +104,18 @@ impl Service {
         Ok(Self { place, client, hint })
     }
 
-    /// Something is wrong with what the service or the environment says.
+    /// The service or the environment returned something wrong.
     pub(super) fn wrong(&self, problem: impl Into<String>) -> Error {
         failed(&self.place, problem, Kind::Failed)
     }
 
-    /// The same where the user can change it.
+    /// The same, if the user can fix it.
     pub(super) fn usage(&self, problem: impl Into<String>) -> Error {
         let hint = Some(self.hint.to_owned());
         Error::KeyService { place: self.place.clone(), problem: problem.into(), kind: Kind::Usage, hint }
     }
 
-    /// An end point that the user named: https, or http on this machine.
+    /// An endpoint that the user named: https, or http on this machine.
     pub(super) fn endpoint(&self, named: &str, url: &str) -> Result<Url, Error> {
         let wrong = || self.usage(format!("{named}: got {}, expected an https URL", text::terminal(url)));
         let url = Url::parse(url).map_err(|_| wrong())?;
@@ -123,7 +123,7 @@ impl Service {
         if url.scheme() == "https" || plain { Ok(url) } else { Err(wrong()) }
     }
 
-    /// The end point at a host that a reference names: `http` on this machine, else `https`.
+    /// The endpoint at a host that a reference names: `http` on this machine, else `https`.
     pub(super) fn endpoint_at(&self, named: &str, host: &str) -> Result<Url, Error> {
         let plain = format!("http://{host}/");
         match Url::parse(&plain) {
@@ -149,8 +149,8 @@ impl Service {
         }
     }
 
-    /// Makes the request that `make` gives, and reads the JSON that comes back with status 200. Redirects are not followed,
-    /// and nothing of an answer is shown but its status and its error code.
+    /// Sends the request from `make`, and reads the JSON of an answer with status 200. Redirects are not followed, and
+    /// messages show only the answer's status and error code.
     pub(super) fn ask<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -179,18 +179,18 @@ impl Service {
                 hint: Some(self.hint.to_owned()),
             });
         }
-        // Not the parser's own words: they may quote the answer.
+        // Not the parser's own message: it may quote the answer.
         json::from_slice(&body, ANSWER)
             .map_err(|_| self.wrong(format!("{what}: the answer is not the expected JSON")))
     }
 
-    /// The key that the service says is the one.
+    /// The public key that the service returned.
     pub(super) fn public(&self, pem: &str) -> Result<PublicKey, Error> {
         PublicKey::from_pem(pem.as_bytes()).map_err(|error| self.wrong(format!("its public key: {error}")))
     }
 }
 
-/// Without the excerpt of the answer that the client's own message has.
+/// Leaves out the excerpt of the answer that is in the client's own message.
 fn unreached(place: &str, error: &plimsoll_http::Error) -> Error {
     let problem = match error {
         plimsoll_http::Error::Status { call, status, .. } => format!("{call}: got {status}"),
@@ -205,7 +205,7 @@ fn unreached(place: &str, error: &plimsoll_http::Error) -> Error {
     Error::KeyService { place: place.to_owned(), problem, kind: error.kind(), hint }
 }
 
-/// A name in a path: nothing that leads elsewhere.
+/// Whether this is a plain name in a path, which leads nowhere else.
 pub(super) fn is_segment(text: &str) -> bool {
     (1..=256).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))

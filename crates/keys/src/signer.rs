@@ -1,4 +1,4 @@
-//! What signs: a key, wherever it is kept.
+//! The trait of keys that sign, wherever they are kept.
 
 use std::io::{self, Read};
 
@@ -13,11 +13,11 @@ use crate::Error;
 pub enum Payload<'a> {
     /// These bytes.
     Message(&'a [u8]),
-    /// A file that has been read once already.
+    /// A file that was already read, by its digests.
     Digests(&'a FileDigests),
 }
 
-/// A file, by the digests that the algorithms on the list sign. One pass, in constant memory.
+/// A file, by the digests that the supported algorithms sign. Computed in one pass, in constant memory.
 #[derive(Clone)]
 pub struct FileDigests {
     /// The SHA-256, which P-256 and RSA sign.
@@ -28,11 +28,11 @@ pub struct FileDigests {
     pub sha512: Digest,
     /// How many bytes there were.
     pub length: u64,
-    /// Whether it begins as what is signed of a statement.
+    /// Whether it begins like the signed form of a statement.
     is_envelope: bool,
 }
 
-/// What every message begins with that is signed as DSSE, version 1.
+/// The beginning of every message that is signed as DSSE, version 1.
 const ENVELOPE: &[u8] = b"DSSEv1 ";
 
 impl FileDigests {
@@ -72,13 +72,13 @@ impl FileDigests {
 }
 
 impl FileDigests {
-    /// Whether a signature of this file would be one of a statement: a file is signed as it is, and a statement with this
-    /// text before it, so a file that holds both is signed with the very same bytes.
+    /// Whether a signature of this file would also be one of a statement. A file is signed as it is, a statement with
+    /// this prefix, so a file that contains both would be signed with the same bytes.
     pub fn is_envelope(&self) -> bool {
         self.is_envelope
     }
 
-    /// The file, for verifying what was signed of it.
+    /// The file, for verifying its signature.
     pub fn artifact(&self) -> Artifact<'static> {
         Artifact::Digests { sha256: self.sha256, sha384: self.sha384 }
     }
@@ -95,7 +95,7 @@ pub trait SigningKey: Send + Sync {
     /// The public half.
     fn public_key(&self) -> &PublicKey;
 
-    /// Signs with the algorithm that the key dictates, and answers in the form that bundles carry: DER for ECDSA, the
+    /// Signs with the algorithm that the key dictates, and returns the form that bundles contain: DER for ECDSA, the
     /// plain bytes for RSA and Ed25519.
     fn sign(&self, payload: &Payload<'_>) -> Result<Vec<u8>, Error>;
 

@@ -89,7 +89,7 @@ fn all_rules<S>(kinds: &[&str], start: impl Fn(ServiceKey, Misbehaviour) -> (S, 
         signs(&reference, &access, &spki);
     }
     let (_service, reference, access) = start(ServiceKey::new("p256"), Misbehaviour::OtherDigest);
-    refused(sign(&reference, &access), "does not hold with the public key", Kind::Failed);
+    refused(sign(&reference, &access), "does not verify with the public key", Kind::Failed);
     let (_service, reference, access) = start(ServiceKey::new("p256"), Misbehaviour::Redirect);
     refused(sign(&reference, &access), "got 307", Kind::Unauthorized);
     let (_service, reference, access) = start(ServiceKey::new("p256"), Misbehaviour::Endless);
@@ -176,7 +176,7 @@ fn googles_kms_signs() {
     let (_kms, _, access_) = start(ServiceKey::new("ed25519"), Misbehaviour::None);
     refused(sign(&reference, &access_), "algorithm is not on the list", Kind::Failed);
     let kms = GoogleKms::start(ServiceKey::new("p256"), Misbehaviour::None);
-    refused(sign(&reference, &access(kms.environment())), "no identity of Google's", Kind::Usage);
+    refused(sign(&reference, &access(kms.environment())), "no Google identity", Kind::Usage);
     refused(sign("gcpkms://projects/p", &access(kms.environment())), "expected gcpkms://", Kind::Usage);
     assert!(kms.service().requests().is_empty());
 }

@@ -362,7 +362,7 @@ fn every_way_that_is_refused_says_so_without_a_secret() {
             &acr,
             ACR,
             with(azure.app(), &[("IDENTITY_HEADER", "wr0ng-s3cret")]),
-            "asking the app's identity end point: 127.0.0.1 answered 401",
+            "asking the app's identity endpoint: 127.0.0.1 answered 401",
         ),
         (
             &acr,

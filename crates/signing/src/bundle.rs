@@ -1,8 +1,8 @@
 //! Bundles as cosign v3 writes them.
 //!
-//! Owns the written form: version 0.3, for a key the hint (standard base64 of the SHA-256 of the key's
+//! Owns the written form: version 0.3, the hint for a key (standard base64 of the SHA-256 of its
 //! `SubjectPublicKeyInfo`), one DSSE signature without `keyid` or one signature over a file. Follows
-//! `sigstore_bundle.proto` and the DSSE protocol. cosign's members in cosign's order; its encoder puts spaces at random
+//! `sigstore_bundle.proto` and the DSSE protocol. Members are cosign's, in its order; its encoder puts spaces at random
 //! places, ours puts none.
 
 use base64::Engine as _;
@@ -27,7 +27,7 @@ pub enum Content<'a> {
     File(&'a FileDigests),
 }
 
-/// A signature with what it is over, not yet a bundle.
+/// A signature and its content, not yet a bundle.
 pub(crate) struct Signed<'a> {
     content: Content<'a>,
     /// The statement as it was signed; empty for a file.
@@ -48,7 +48,7 @@ struct BundleDocument {
     dsse_envelope: Option<Envelope>,
 }
 
-/// What a bundle brings along to verify its signature with.
+/// What a bundle contains to verify its signature.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VerificationMaterial {
@@ -56,7 +56,7 @@ pub(crate) struct VerificationMaterial {
     pub(crate) public_key: Option<PublicKeyIdentifier>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) certificate: Option<RawBytes>,
-    /// Entries of transparency logs, as the logs answered.
+    /// Entries of transparency logs, as the logs returned them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tlog_entries: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,7 +146,7 @@ impl<'a> Signed<'a> {
             }
         }
         if !holds {
-            // Faulty hardware, or a key that is not the one it says it is: nobody gets to see it, and no log either.
+            // Faulty hardware, or a wrong public key: the signature goes nowhere, not even to a log.
             return Err(Error::Crypto { step: "make a signature that holds" });
         }
         Ok(Self { content, payload, signature, algorithm: key.public_key().algorithm() })
@@ -196,8 +196,9 @@ impl<'a> Signed<'a> {
 
 /// Signs `content` with a key alone and returns the bundle as JSON: no log, no timestamp.
 ///
-/// The result has been verified with the public half: a statement that nobody would accept, because it is about nothing or
-/// larger than a bundle may be, and a signature spoilt by faulty hardware, are errors here and not at the reader's.
+/// The result has been verified with the public half. So a statement that nobody would accept, because it has no
+/// subject or is larger than a bundle may be, and a signature spoilt by faulty hardware are errors here and not for the
+/// reader.
 pub fn sign_by_key(content: Content<'_>, key: &dyn SigningKey, limits: &Limits) -> Result<Vec<u8>, Error> {
     let bytes = Signed::new(content, key)?.bundle(VerificationMaterial::of_key(key))?;
     let parsed = Bundle::parse(&bytes, limits).map_err(Error::WouldNotVerify)?;
@@ -209,7 +210,7 @@ pub fn sign_by_key(content: Content<'_>, key: &dyn SigningKey, limits: &Limits) 
         Content::File(digests) => {
             let keys = [TrustedKey::from(key.public_key().clone())];
             let requirements = Requirements { logs: None, ..Requirements::default() };
-            // There is no log or authority whose time would matter.
+            // No log or authority is involved whose time would matter.
             let now = plimsoll_core::Timestamp::UNIX_EPOCH;
             let check = Check { trusted: Trusted::Keys(&keys), root: None, requirements, now };
             verify_message(&parsed, digests.artifact(), &check).map_err(Error::WouldNotVerify)?;

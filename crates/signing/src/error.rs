@@ -24,7 +24,7 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// Whoever wrote the file would have a signature of a statement of their own.
+    /// The file's author would get a signature of a statement of their choice.
     #[error(
         "the file begins with `DSSEv1 `: a signature of it would also be one of the statement that may follow"
     )]
@@ -45,8 +45,8 @@ pub enum Error {
         /// What to do about it.
         hint: Option<String>,
     },
-    /// No service of a kind that signing cannot do without.
-    #[error("signing without a key needs {names}, and none is configured")]
+    /// A required kind of service is missing.
+    #[error("signing without a key needs {names}, but none is configured")]
     ServiceMissing {
         /// What is missing.
         names: &'static str,
@@ -56,7 +56,7 @@ pub enum Error {
     IdentityToken {
         /// Where it came from.
         place: String,
-        /// What is wrong with it; none of its content.
+        /// What is wrong with it, without its content.
         problem: String,
     },
     /// An identity token that has expired.
@@ -67,16 +67,16 @@ pub enum Error {
         /// When.
         expired: plimsoll_core::Timestamp,
     },
-    /// An identity token that is meant for somebody else.
+    /// An identity token for another audience.
     #[error("identity token from {place}: it is not for the audience `{audience}`")]
     TokenAudience {
         /// Where it came from.
         place: String,
-        /// Whom it should be for.
+        /// The audience that it should be for.
         audience: String,
     },
-    /// A key of an algorithm that the log does not take, or of which nobody could verify its entry.
-    #[error("this transparency log takes no such signature by a key of {algorithm:?} with {bits} bits")]
+    /// A key whose algorithm the log does not accept, or whose entry nobody could verify.
+    #[error("this transparency log does not accept such a signature by a {algorithm:?} key of {bits} bits")]
     NotLogged {
         /// The algorithm.
         algorithm: plimsoll_verify::KeyAlgorithm,
@@ -89,7 +89,7 @@ pub enum Error {
         /// What it was asked to do.
         step: &'static str,
     },
-    /// What was to be signed would not verify afterwards: a statement about nothing, or one that is too large.
+    /// The content would not verify afterwards: a statement without subject, or one that is too large.
     #[error("this would not verify: {0}")]
     WouldNotVerify(#[source] plimsoll_verify::Error),
     /// A waiver without a name.

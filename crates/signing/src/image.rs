@@ -1,7 +1,6 @@
 //! Signatures of images.
 //!
-//! Owns the statement that is the signature of an image, as cosign v3 makes it. How it is tied to the image is
-//! `plimsoll-attach`'s.
+//! Owns the statement that is the signature of an image, as cosign v3 makes it. `plimsoll-attach` ties it to the image.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +15,8 @@ use crate::{Error, sign_statement};
 
 /// Signs the image or index `subject` and attaches the signature to it.
 ///
-/// `annotations` become part of what is signed, as with `cosign sign -a`. `subject` must be what the store itself said,
-/// resolved once: signing a tag that moves in between would sign something else.
+/// `annotations` are signed, too, as with `cosign sign -a`. `subject` must come from the store itself, resolved once:
+/// signing a tag that moves in between would sign something else.
 pub fn sign(
     store: &dyn Store,
     subject: &Descriptor,
@@ -30,7 +29,7 @@ pub fn sign(
     Ok(attach_bundle(store, subject, &bundle, COSIGN_SIGN_V1, now)?)
 }
 
-/// The statement that is the signature of `subject`, for whoever signs or keeps it in another way than [`sign`].
+/// The statement that is the signature of `subject`, for callers that sign or store it in another way than [`sign`].
 pub fn statement(subject: &Descriptor, annotations: &BTreeMap<String, String>) -> Statement {
     let mut named = Subject::new("", &subject.digest);
     named.annotations =

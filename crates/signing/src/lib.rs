@@ -1,4 +1,4 @@
-//! Statements and files to bundles.
+//! Signs statements and files into bundles.
 //!
 //! - [`sign_statement`]: an in-toto statement becomes a Sigstore bundle, in the form that cosign v3 writes with a key and
 //!   without services.
@@ -6,8 +6,8 @@
 //! - [`image::sign`]: the bundle is attached to an image as an OCI referrer.
 //! - [`waiver::statement`]: what an approver of a waiver signs.
 //!
-//! Keys are `plimsoll-keys`', what is trusted is `plimsoll-trust`'s, what hangs on images `plimsoll-attach`'s, verification
-//! `plimsoll-verify`'s.
+//! `plimsoll-keys` owns keys, `plimsoll-trust` trusted roots, `plimsoll-attach` what is attached to images, and
+//! `plimsoll-verify` verification.
 
 mod bundle;
 mod error;

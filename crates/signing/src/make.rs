@@ -1,8 +1,8 @@
-//! Content and signer in, bundle out: with a certificate, log entries and timestamps where services are asked for them.
+//! From content and signer to a bundle, with a certificate, log entries and timestamps if services are given.
 //!
-//! The order is cosign's: sign, then timestamps and log entries over the signature. Everything that came back was compared
-//! with what was sent when it came; with a trusted root the whole bundle is verified before anybody gets it, so that a
-//! service that answers wrongly is found out here and not by the users of the signature (CVE-2026-22703).
+//! The order is cosign's: sign, then timestamps and log entries over the signature. Every answer is compared with what
+//! was sent. With a trusted root, the whole bundle is verified before it is returned, so that a wrong answer of a
+//! service is noticed here and not by the users of the signature (CVE-2026-22703).
 
 use std::num::NonZeroUsize;
 
@@ -25,32 +25,32 @@ use crate::services::{Entry, IdentityToken, Services, Verifier, certify};
 pub enum Signer<'a> {
     /// The holder of this key.
     Key(&'a dyn SigningKey),
-    /// Whom the token names, with a key of this moment and a certificate for it.
+    /// The token's subject, with an ephemeral key and a certificate for it.
     Keyless {
         /// Who it is.
         token: &'a IdentityToken,
     },
 }
 
-/// What a new bundle is verified with before anybody gets it.
+/// What a new bundle is verified with before it is returned.
 #[derive(Debug, Clone, Copy)]
 pub struct Confirmation<'a> {
-    /// The authorities and logs that its readers trust, where they are known.
+    /// The authorities and logs that its readers trust, if known.
     pub root: Option<&'a TrustedRoot>,
     /// The instant of the verification.
     pub now: Instant,
-    /// What readers let through.
+    /// The limits of its readers.
     pub limits: &'a Limits,
 }
 
 /// Signs `content` and returns the bundle as JSON.
 ///
-/// Without `services` a key signs alone, which is what an air gap has: [`sign_by_key`]. With them the bundle carries an
-/// entry of each log and a timestamp of each authority. Keyless signing needs a certificate authority, and somebody who
-/// says when: a log of version 1 or a timestamp authority, since the certificate expires in minutes.
+/// Without `services` a key signs alone, as in an air gap: [`sign_by_key`]. With them the bundle contains an entry of
+/// each log and a timestamp of each authority. Keyless signing needs a certificate authority, and a log of version 1 or
+/// a timestamp authority to attest the time, since the certificate expires in minutes.
 ///
-/// With a trusted root the result has been verified under it, with everything that it carries. Without one the answers of
-/// the services were compared with what was asked, and nobody looked at their signatures.
+/// With a trusted root the result has been verified completely. Without one, the services' answers were compared with
+/// the requests, but their signatures were not verified.
 pub fn make(
     content: Content<'_>,
     signer: Signer<'_>,
@@ -81,7 +81,7 @@ pub fn make(
                 return Err(missing("a timestamp authority, or a log of version 1"));
             }
             let key = PrivateKey::generate_p256()?;
-            // What is not signed needs no certificate, which would be announced.
+            // First the signature: if it fails, no certificate is requested, which would be published.
             let signature = Signed::new(content, &key)?;
             let certificate = certify(&services.caller(), authority, &key, token)?;
             let raw_bytes = STANDARD.encode(&certificate.der);
@@ -99,7 +99,7 @@ pub fn make(
     }
 }
 
-/// `material` with what timestamp authorities and logs say about the signature.
+/// `material` with the timestamps and log entries of the signature.
 fn witnessed(
     signed: &Signed<'_>,
     mut material: VerificationMaterial,
@@ -125,7 +125,7 @@ fn witnessed(
     Ok(material)
 }
 
-/// Verifies the bundle as its users will, as far as a trusted root allows.
+/// Verifies the bundle as its users will, if a trusted root is given.
 fn confirm(
     bytes: &[u8],
     signed: &Signed<'_>,
@@ -138,7 +138,7 @@ fn confirm(
     let requirements = Requirements {
         logs: NonZeroUsize::new(services.logs.len()),
         timestamps: services.timestamps.len(),
-        // An authority of one's own may do without a certificate log; then its trusted root names none.
+        // A private authority may have no certificate log; then its trusted root names none.
         certificate_log: !root.material().ctlogs.is_empty(),
     };
     let check = Check { trusted, root: Some(root), requirements, now: confirmation.now };

@@ -1,10 +1,11 @@
-//! The services of a Sigstore instance that signing asks: certificate authority, transparency logs, timestamp authorities.
+//! The services of a Sigstore instance that signing uses: certificate authority, transparency logs, timestamp
+//! authorities.
 //!
-//! Owns which of them are asked, how, and what of their answers is believed: nothing that was not compared with what they
-//! were asked. It does not put bundles together; that is [`make`](fn@crate::make).
+//! Owns which of them are asked, how, and which answers are accepted: only those that match the request.
+//! [`make`](fn@crate::make) assembles bundles.
 //!
-//! Every answer is bounded, no redirect is followed, and each failure names the service, where it is, and the step. Tokens
-//! are sent to the certificate authority and to nobody else, and no message repeats one, also when a service quotes it.
+//! Every answer is bounded, no redirect is followed, and each failure names the service, where it is, and the step.
+//! Tokens are sent only to the certificate authority, and no message repeats one, even when a service quotes it.
 
 mod fulcio;
 pub mod identity;
@@ -32,18 +33,18 @@ pub(crate) use rekor::{Entry, Verifier};
 
 /// Bytes of one answer. A certificate chain and a log entry have some thousand.
 const ANSWER: u64 = 1 << 20;
-/// How long a service may take. The second version of the log answers when a checkpoint covers the entry, which clients
-/// are told to wait 20 seconds and more for.
+/// How long a service may take. The second version of the log answers once a checkpoint covers the entry, for which
+/// clients should wait 20 seconds or more.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// How often a request that does no harm twice is made again after trouble that may pass.
+/// How often a request that can safely be repeated is retried after a temporary failure.
 const REPEATS: u32 = 2;
-/// What a service may ask to be left alone for.
+/// The longest `Retry-After` that is obeyed.
 const LONGEST_ASKED: Duration = Duration::from_mins(1);
 
-/// The services that signing asks, chosen.
+/// The services that signing uses.
 #[derive(Clone)]
 pub struct Services {
-    /// The certificate authority's base; keyless signing cannot do without.
+    /// The certificate authority's base; required for keyless signing.
     pub authority: Option<Url>,
     /// The logs: each of them gets an entry.
     pub logs: Vec<Log>,
@@ -55,7 +56,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// No service at all yet, for URLs that the user names one by one.
+    /// No services yet, for URLs that the user names one by one.
     pub fn new(settings: Settings) -> Result<Self, Error> {
         let client = Client::new(settings).map_err(|error| {
             wrong("HTTP", "settings", "prepare", error.to_string(), error.kind(), error.hint())
@@ -63,7 +64,7 @@ impl Services {
         Ok(Self { authority: None, logs: Vec::new(), timestamps: Vec::new(), issuer: None, client })
     }
 
-    /// The services that `config` says to use at `now`.
+    /// The services that `config` selects at `now`.
     pub fn from_config(config: &SigningConfig, settings: Settings, now: Instant) -> Result<Self, Error> {
         let mut services = Self::new(settings)?;
         let chosen = config.choose(now)?;
@@ -95,23 +96,23 @@ pub(crate) fn below(base: &Url, path: &str) -> Option<Url> {
     Url::parse(&format!("{}/{path}", base.as_str().trim_end_matches('/'))).ok()
 }
 
-/// What is asked of a service, for messages.
+/// A request to a service, for messages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step<'a> {
     /// What kind of service it is.
     pub(crate) service: &'static str,
     /// Where it is.
     pub(crate) place: &'a Url,
-    /// What it was to do.
+    /// What it was asked to do.
     pub(crate) task: &'static str,
-    /// When the same request is made again.
+    /// When the same request is repeated.
     pub(crate) repeat: Repeat,
 }
 
-/// When a request is made again.
+/// When a request is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// Twice is as good as once: also when the answer was lost.
+    /// Always, even when the answer was lost: twice does no harm.
     Harmless,
     /// Only when the service says that it did nothing: 429 and 503.
     WhenRefused,
@@ -139,14 +140,14 @@ impl Step<'_> {
         wrong(self.service, self.shown(), self.task, problem, kind, hint)
     }
 
-    /// The place without what might be secret in it.
+    /// The URL without possible secrets.
     fn shown(&self) -> String {
         let port = self.place.port().map(|port| format!(":{port}")).unwrap_or_default();
         let host = self.place.host_str().unwrap_or_default();
         text::terminal(&format!("{}://{host}{port}{}", self.place.scheme(), self.place.path())).into_owned()
     }
 
-    /// Without the client's excerpt of the answer, which may quote what was sent.
+    /// Leaves out the client's excerpt of the answer, which may quote the request.
     fn unreached(&self, error: &HttpError) -> Error {
         let problem = match error {
             HttpError::Status { status, attempts, .. } if *attempts > 1 => {
@@ -159,15 +160,15 @@ impl Step<'_> {
     }
 }
 
-/// Asks services.
+/// Sends requests to services.
 #[derive(Clone)]
 pub(crate) struct ServiceClient {
     client: Client,
 }
 
-/// An answer, whole.
+/// A complete answer.
 pub(crate) struct Answer {
-    /// What of the request nobody may see, to be left out of messages.
+    /// The request's secrets, to be left out of messages.
     secrets: Vec<String>,
     pub(crate) status: StatusCode,
     pub(crate) location: Option<String>,
@@ -175,7 +176,7 @@ pub(crate) struct Answer {
 }
 
 impl ServiceClient {
-    /// Sends `request`, and reads whatever is answered.
+    /// Sends `request`, and reads any answer.
     pub(crate) fn send(&self, step: &Step<'_>, request: &Request) -> Result<Answer, Error> {
         let mut repeats = 0;
         loop {
@@ -224,7 +225,7 @@ impl ServiceClient {
 }
 
 impl Answer {
-    /// Fails for every status but `expected`, with what the service says about it.
+    /// Fails for every status but `expected`, with the service's explanation.
     pub(crate) fn expect(&self, step: &Step<'_>, expected: StatusCode) -> Result<(), Error> {
         if self.status == expected {
             return Ok(());
@@ -249,13 +250,13 @@ impl Answer {
     }
 
     pub(crate) fn json(&self, step: &Step<'_>) -> Result<Value, Error> {
-        // Not the parser's own words: they may quote the answer.
+        // Not the parser's own message: it may quote the answer.
         plimsoll_core::json::value(&self.body, ANSWER)
             .map_err(|_| step.wrong("the answer is not strict JSON"))
     }
 }
 
-/// How long to wait before the request is made again; `None` not to.
+/// How long to wait before the request is repeated; `None` if it is not.
 fn pause(error: &HttpError, repeat: Repeat, repeats: u32) -> Option<Duration> {
     if repeats >= REPEATS {
         return None;
@@ -274,7 +275,7 @@ fn pause(error: &HttpError, repeat: Repeat, repeats: u32) -> Option<Duration> {
     (wait <= LONGEST_ASKED).then_some(wait)
 }
 
-/// The words of a request's credentials: of its `Authorization`, and of a form with its codes.
+/// The secret words in a request: in its `Authorization`, and in a form with codes.
 fn secrets(request: &Request) -> Vec<String> {
     let headers = &request.headers;
     let authorization =
@@ -286,15 +287,15 @@ fn secrets(request: &Request) -> Vec<String> {
     words.filter(|word| word.len() > 5).map(ToOwned::to_owned).collect()
 }
 
-/// Whether tokens, keys and signatures are made of such characters.
+/// Whether the character occurs in tokens, keys and signatures.
 fn is_of_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || "+_-".contains(c)
 }
 
-/// What a service says about its refusal: one line, at most 200 characters, and no word that could be a token, a key or a
-/// signature, because some services quote the request.
+/// A service's explanation of its refusal: one line, at most 200 characters, without any word that could be a token, a
+/// key or a signature, because some services quote the request.
 fn explanation(body: &[u8], secrets: &[String]) -> Option<String> {
-    /// Words of Sigstore's messages have fewer characters without a break in them; tokens and signatures have more.
+    /// Words in Sigstore's messages are shorter than this; tokens and signatures are longer.
     const LONGEST: usize = 24;
     let value: Value = plimsoll_core::json::value(body, ANSWER).ok()?;
     let said =

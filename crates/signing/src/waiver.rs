@@ -1,8 +1,8 @@
 //! Signed waivers.
 //!
-//! Owns the form in which a waiver is signed: an in-toto statement of predicate type
-//! `https://plimsoll.dev/waiver/v1` whose predicate is the waiver's document, in a bundle like any other. What a waiver may
-//! waive, and whose signature counts, is policy.
+//! Owns the form in which a waiver is signed: an in-toto statement of predicate type `https://plimsoll.dev/waiver/v1`
+//! whose predicate is the waiver's document, in a bundle like any other. The policy decides what a waiver may waive,
+//! and whose signature counts.
 //!
 //! ```json
 //! {"_type": "https://in-toto.io/Statement/v1", "predicateType": "https://plimsoll.dev/waiver/v1",
@@ -16,10 +16,10 @@ use serde_json::Value;
 
 use crate::Error;
 
-/// The statement that an approver of a waiver signs, by a key or without one: [`make`](fn@crate::make).
+/// The statement that an approver of a waiver signs, with a key or keyless: [`make`](fn@crate::make).
 ///
-/// Its subject is the document itself: the SHA-256 of its canonical JSON, under its `metadata.name`. So a waiver is about
-/// itself and can never be mistaken for a statement about an image.
+/// Its subject is the document itself: the SHA-256 of its canonical JSON, under its `metadata.name`. So its subject is
+/// the waiver itself, and it can never be mistaken for a statement about an image.
 pub fn statement(waiver: &Value) -> Result<Statement, Error> {
     let name = waiver.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     if name.is_empty() {

@@ -1,9 +1,8 @@
-//! What an update leaves on disk: one file an instance, replaced whole.
+//! What an update stores on disk: one file per instance, replaced as a whole.
 //!
-//! One file and not one for each role, so that there is no moment in which half of an update is there. It is written
-//! after everything held, the trusted root included (CVE-2025-2888 was a client that kept what it had not verified to the
-//! end, and could not go on from there). `trusted_root.json` and `signing_config.json` beside it are copies for other
-//! tools; nothing here reads them.
+//! One file and not one per role, so that there is never half an update. It is written after everything was verified,
+//! the trusted root included (in CVE-2025-2888, a client kept what it had not fully verified, and could not recover).
+//! `trusted_root.json` and `signing_config.json` beside it are copies for other tools; nothing here reads them.
 //!
 //! ```json
 //! {"schemaVersion": "plimsoll.dev/trust-cache/v1", "instance": "public-good", "mirror": "https://…",
@@ -30,7 +29,7 @@ const FILE: &str = "trust.json";
 /// A root has up to half a MiB, and there is one for each rotation.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// What an update left.
+/// The stored result of an update.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Cached {
@@ -53,13 +52,13 @@ pub struct Cached {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Versions {
-    /// Of the keys.
+    /// Version of the keys.
     pub root: u64,
-    /// Of the statement that the rest is fresh.
+    /// Version of the freshness statement.
     pub timestamp: u64,
-    /// Of the list of lists.
+    /// Version of the list of lists.
     pub snapshot: u64,
-    /// Of the list of files.
+    /// Version of the list of files.
     pub targets: u64,
 }
 
@@ -115,12 +114,12 @@ impl Cached {
         &self.mirror
     }
 
-    /// When it was last brought up to date; also the latest time that was seen.
+    /// When it was last updated; also the latest time that was seen.
     pub fn updated(&self) -> Timestamp {
         self.updated
     }
 
-    /// Until when the metadata holds.
+    /// When the metadata expires.
     pub fn expires(&self) -> Timestamp {
         self.expires
     }
@@ -145,9 +144,9 @@ impl Cached {
         &self.folder
     }
 
-    /// Refuses a time before the last update: with the clock set back, what has expired would hold again.
+    /// Refuses a time before the last update: with the clock set back, expired metadata would be valid again.
     pub fn clock_is_not_behind(&self, now: Timestamp) -> Result<(), Error> {
-        // One that was only corrected is not set back.
+        // A small correction of the clock is not a set-back.
         if self.updated.duration_since(now) > clock::SKEW {
             return Err(Error::ClockSetBack { now, seen: self.updated, folder: self.folder.clone() });
         }
@@ -166,14 +165,14 @@ impl Cached {
         SCHEMA.to_owned()
     }
 
-    /// Whether `root` is one of those that were followed.
+    /// Whether `root` is one of the roots that were followed.
     pub(super) fn knows_root(&self, root: &[u8]) -> bool {
         let same = |text: &str| Digest::sha256(text.as_bytes()) == Digest::sha256(root);
         let history = self.metadata.iter().filter(|(name, _)| name.starts_with("root_history/"));
         same(&self.initial_root) || history.map(|(_, text)| text).any(|text| same(text))
     }
 
-    /// Puts all of it on disk. What counts is replaced last.
+    /// Writes everything to disk. The authoritative file is replaced last.
     pub(super) fn store(&self) -> Result<(), Error> {
         let bytes = serde_json::to_vec(self)
             .map_err(|error| Error::Cache { path: self.folder.clone(), problem: error.to_string() })?;
@@ -187,7 +186,7 @@ impl Cached {
     }
 }
 
-/// A name that is one folder, whatever it came from.
+/// A name that is a single folder name, wherever it came from.
 pub(super) fn checked_name(name: &str) -> Result<&str, Error> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     if name.is_empty() || name.len() > 100 || name.starts_with('.') || !name.bytes().all(plain) {
@@ -199,7 +198,7 @@ pub(super) fn checked_name(name: &str) -> Result<&str, Error> {
     Ok(name)
 }
 
-/// The metadata while an update goes on: what the cache had, and over it what was fetched. Nothing reaches the disk.
+/// The metadata during an update: the cache's, overlaid by what was fetched. Nothing reaches the disk.
 #[derive(Debug, Default)]
 pub(super) struct StagedMetadata {
     files: Mutex<BTreeMap<String, Vec<u8>>>,
@@ -221,7 +220,7 @@ impl StagedMetadata {
                 || name.starts_with("targets/")
         };
         let kept = files.iter().filter(|(name, _)| kept(name));
-        // JSON is UTF-8; what is not has been refused before.
+        // JSON is UTF-8; anything else was refused before.
         kept.filter_map(|(name, bytes)| Some((name.clone(), String::from_utf8(bytes.clone()).ok()?)))
             .collect()
     }

@@ -1,4 +1,4 @@
-//! The one answer to "which trusted root": a file, the cache, or the one that was built in.
+//! The only place that decides which trusted root to use: a file, the cache, or the built-in one.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::{Error, update};
 /// Which trusted root to verify with.
 #[derive(Debug, Clone, Copy)]
 pub struct Choice<'a> {
-    /// A file that the user named. It is used as it is: nobody asks how old it is.
+    /// A file that the user named. It is used as it is, whatever its age.
     pub file: Option<&'a Path>,
     /// The instance, when there is no file.
     pub instance: &'a str,
@@ -22,7 +22,7 @@ pub struct Choice<'a> {
     pub folder: Option<&'a Path>,
     /// The time.
     pub now: Timestamp,
-    /// How to reach the mirror, and whether it may be.
+    /// How to reach the mirror, if the network may be used.
     pub http: &'a plimsoll_http::Settings,
 }
 
@@ -46,11 +46,11 @@ pub enum Origin {
     Cache {
         /// The instance.
         instance: String,
-        /// When it was last brought up to date.
+        /// When it was last updated.
         updated: Timestamp,
-        /// Until when the instance vouches for it.
+        /// When the instance's metadata expires.
         expires: Timestamp,
-        /// Whether that was now, because what was there had expired.
+        /// Whether it was updated just now, because it had expired.
         refreshed: bool,
     },
     /// The public instance's as of this version of Plimsoll.
@@ -59,10 +59,9 @@ pub enum Origin {
 
 /// The trusted root to verify with: the file, else the cache, else (for the public instance only) the built-in one.
 ///
-/// The network is used in one case: the cached metadata has expired, and `http` is not offline. If the update then fails,
-/// so does this, because an attacker who keeps the mirror away would otherwise keep an old root in force. Offline, the
-/// cache is used whatever its age, which [`Origin`] tells. An instance that was never fetched is not fetched by a
-/// verification.
+/// The network is used in one case: the cached metadata has expired, and `http` is not offline. If the update then
+/// fails, so does this. Otherwise, an attacker who blocks the mirror could keep an old root in force. Offline, the
+/// cache is used whatever its age, which is in [`Origin`]. A verification never fetches an instance for the first time.
 pub fn current(choice: &Choice<'_>) -> Result<CurrentRoot, Error> {
     if let Some(path) = choice.file {
         let root = TrustedRoot::parse(&read_file(path)?).map_err(Error::TrustedRoot)?;
@@ -92,7 +91,7 @@ pub fn current(choice: &Choice<'_>) -> Result<CurrentRoot, Error> {
     update(&instance, folder, choice.now, choice.http)?.cached.into_current(true)
 }
 
-/// Reads a trusted root or signing config, at most as large as they may be.
+/// Reads a trusted root or signing config, within the limit.
 fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     let place = path.display().to_string();
     let file = File::open(path).map_err(|source| Error::Unreadable { place: place.clone(), source })?;

@@ -1,4 +1,4 @@
-//! Why nobody can be trusted, or nothing new be learned about whom to trust.
+//! Why trust material cannot be used, fetched or made.
 
 use plimsoll_core::{Classify, Kind};
 
@@ -28,7 +28,7 @@ pub enum Error {
     Refused {
         /// The mirror, by its URL.
         mirror: String,
-        /// What kind of thing was wrong.
+        /// The kind of fault.
         fault: TrustFault,
         /// What was seen.
         problem: String,
@@ -37,27 +37,27 @@ pub enum Error {
     #[error(transparent)]
     Fetch(Box<plimsoll_http::Error>),
     /// The time is before one that was seen already.
-    #[error("it is {now}, and trust material was brought up to date at {seen}: the clock was set back")]
+    #[error("it is {now}, but trust material was updated at {seen}: the clock was set back")]
     ClockSetBack {
         /// The time now.
         now: plimsoll_core::Timestamp,
         /// The latest time that was seen.
         seen: plimsoll_core::Timestamp,
-        /// What remembers it.
+        /// The folder that records it.
         folder: std::path::PathBuf,
     },
-    /// An instance of which nothing is known.
-    #[error("nothing is known of the instance {instance}")]
+    /// An unknown instance.
+    #[error("the instance {instance} is unknown")]
     Unknown {
         /// Its name.
         instance: String,
     },
-    /// An instance is known with another first root than the one that was given.
-    #[error("the instance {instance} is known already, with another root")]
+    /// The instance is known, but with another first root than the given one.
+    #[error("the instance {instance} is already known, with another root")]
     OtherRoot {
         /// Its name.
         instance: String,
-        /// What is known of it.
+        /// The folder with its data.
         folder: std::path::PathBuf,
     },
     /// The cache of trust material cannot be used.
@@ -68,7 +68,7 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// Something that a trusted root or signing config is made of cannot be used.
+    /// An input for a trusted root or signing config cannot be used.
     #[error("{place}: {problem}")]
     File {
         /// The file, URL or setting.

@@ -10,27 +10,27 @@ use crate::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TrustFault {
-    /// A version lower than one that was seen before.
+    /// A version is lower than one seen before.
     Rollback,
-    /// The metadata has expired: an old state is being shown, or nobody maintains the repository.
+    /// The metadata has expired: the mirror serves an old state, or nobody maintains the repository.
     Expired,
-    /// Roots must follow each other without a gap.
+    /// The versions of roots have a gap.
     RootVersion,
-    /// Too few valid signatures, or a threshold of none.
+    /// Too few valid signatures, or a threshold of zero.
     Threshold,
-    /// One key signs twice, or stands for two.
+    /// One key signs twice, or counts as two.
     SameKey,
-    /// A length, hash or version is not what the metadata above says.
+    /// A length, hash or version differs from what the metadata above states.
     Integrity,
-    /// Not TUF metadata that is understood.
+    /// It is not TUF metadata of a known form.
     Malformed,
-    /// Something that has to be there is not.
+    /// A required part is missing.
     Missing,
     /// A file name that could lead elsewhere.
     Name,
     /// The first root is not the one that was expected.
     InitialRoot,
-    /// The metadata holds, and the file that it vouches for cannot be used.
+    /// The metadata is valid, but the file that it describes cannot be used.
     Unusable,
 }
 
@@ -39,16 +39,16 @@ impl TrustFault {
     pub(crate) fn hint(self) -> &'static str {
         match self {
             Self::Expired => {
-                "check this machine's clock; else the mirror is behind: try another one, or later"
+                "check this machine's clock; otherwise the mirror is behind: try another one, or later"
             }
             Self::Rollback => {
-                "the mirror shows an older state than before: try another one; do not remove the cache for it"
+                "the mirror serves an older state than before: try another one; do not remove the cache because of it"
             }
-            Self::InitialRoot => "get the root and its checksum anew from whoever runs the instance",
+            Self::InitialRoot => "get the root and its checksum again from the instance's operator",
             Self::Missing => {
                 "check the URL of the mirror: below it there must be timestamp.json and targets/"
             }
-            _ => "nothing was changed; ask whoever runs the mirror, and try another one",
+            _ => "nothing was changed; ask the mirror's operator, or try another mirror",
         }
     }
 }
@@ -56,7 +56,7 @@ impl TrustFault {
 /// The error for `mirror` behind one of the TUF client.
 pub(super) fn from_tuf(mirror: &str, error: Tuf) -> Error {
     if let Tuf::Transport { source: Some(source), .. } = error {
-        // What our own transport met keeps its kind and hint.
+        // An error of our own transport keeps its kind and hint.
         return match source.downcast::<Error>() {
             Ok(own) => *own,
             Err(other) => refused(mirror, TrustFault::Missing, other.to_string()),

@@ -1,7 +1,7 @@
 //! `trusted_root.json` and the signing config for an instance of one's own.
 //!
-//! The shapes are Sigstore's protobuf messages `TrustedRoot` 0.1 and `SigningConfig` 0.2 in their JSON form. What is made
-//! here has been read back by `plimsoll-verify` before anybody gets it.
+//! The shapes are Sigstore's protobuf messages `TrustedRoot` 0.1 and `SigningConfig` 0.2 in their JSON form.
+//! `plimsoll-verify` reads back what is written here before it is returned.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,16 +18,16 @@ use crate::signing_config::{SigningConfig, UnknownMembers};
 const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
 const SIGNING_CONFIG: &str = "application/vnd.dev.sigstore.signingconfig.v0.2+json";
 
-/// What a trusted root is made of.
+/// The contents of a trusted root.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedRootSpec {
-    /// Who issues certificates to signers.
+    /// Authorities that issue certificates to signers.
     pub fulcio: Vec<AuthoritySpec>,
     /// The transparency logs.
     pub rekor: Vec<LogSpec>,
-    /// The logs that certificates are announced to.
+    /// The logs that record certificates.
     pub ctfe: Vec<LogSpec>,
-    /// Who signs timestamps.
+    /// Authorities that sign timestamps.
     pub tsa: Vec<AuthoritySpec>,
 }
 
@@ -51,7 +51,7 @@ pub struct LogSpec {
     pub url: String,
     /// Its public key in PEM.
     pub key: Vec<u8>,
-    /// From when its key counts. Logs' keys say nothing of their own about that.
+    /// From when its key counts, which the key itself does not say.
     pub start: Timestamp,
     /// Until when it counts.
     pub end: Option<Timestamp>,
@@ -107,7 +107,7 @@ fn authority(spec: &AuthoritySpec) -> Result<Value, Error> {
         None => i64::try_from(not_before)
             .ok()
             .and_then(|seconds| Timestamp::from_second(seconds).ok())
-            .ok_or_else(|| wrong("the first certificate's start is no time".to_owned()))?,
+            .ok_or_else(|| wrong("the first certificate's start is not a valid time".to_owned()))?,
     };
     Ok(json!({
         "subject": subject(last),
@@ -121,7 +121,7 @@ fn authority(spec: &AuthoritySpec) -> Result<Value, Error> {
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";
-    let text = std::str::from_utf8(pem).map_err(|_| "the certificate chain is no text".to_owned())?;
+    let text = std::str::from_utf8(pem).map_err(|_| "the certificate chain is not text".to_owned())?;
     let mut certificates = Vec::new();
     for piece in text.split_inclusive(END) {
         let Some(start) = piece.find(BEGIN) else { continue };
@@ -218,14 +218,14 @@ fn window(place: &str, start: Timestamp, end: Option<Timestamp>) -> Result<Value
     }
 }
 
-/// What a signing config is made of.
+/// The contents of a signing config.
 #[derive(Debug, Clone, Default)]
 pub struct SigningConfigSpec {
-    /// What to start from: another signing config, of which each kind of service that is given here is replaced.
+    /// Another signing config to start from. Each kind of service given here replaces that kind in it.
     pub base: Option<Vec<u8>>,
-    /// Who issues certificates.
+    /// Certificate authorities.
     pub fulcio: Vec<ServiceSpec>,
-    /// Who says who one is.
+    /// OpenID providers.
     pub oidc: Vec<ServiceSpec>,
     /// The transparency logs.
     pub rekor: Vec<ServiceSpec>,
@@ -259,7 +259,7 @@ pub enum SelectorSpec {
     Any,
     /// All of them.
     All,
-    /// So many.
+    /// This many.
     Exact(u32),
 }
 
@@ -270,11 +270,11 @@ impl SigningConfigSpec {
         let mut config = match &self.base {
             None => Map::new(),
             Some(base) => {
-                // What a newer form has beside it goes along.
+                // Unknown members of a newer form are kept.
                 SigningConfig::parse(base, UnknownMembers::Skip)?;
                 match serde_json::from_slice(base) {
                     Ok(Value::Object(members)) => members,
-                    _ => return Err(wrong("the base is no object")),
+                    _ => return Err(wrong("the base is not an object")),
                 }
             }
         };
@@ -302,7 +302,7 @@ impl SigningConfigSpec {
                 }
                 None => {}
                 Some(SelectorSpec::Exact(wanted)) if wanted == 0 || wanted as usize > count => {
-                    return Err(wrong(&format!("{name}: EXACT:{wanted} of {count} can never hold")));
+                    return Err(wrong(&format!("{name}: EXACT:{wanted} of {count} can never be satisfied")));
                 }
                 Some(selector) => {
                     config.insert(name.to_owned(), selector.to_json());

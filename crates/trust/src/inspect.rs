@@ -1,9 +1,10 @@
-//! What TUF metadata must be before the client looks at it.
+//! Checks of TUF metadata before the client reads it.
 //!
-//! Three things that `sigstore-tuf` does not ask for: JSON without duplicate names (which two readers read differently),
-//! thresholds of at least one in every role (GHSA-fphv-w9fq-2525), and roles whose keys differ. The client counts
-//! signatures by declared key ID, so the holder of one key that is listed under two IDs would be two signers
-//! (CVE-2020-15093). A refusal here comes before any signature is looked at; it can only make the client stricter.
+//! Three things that `sigstore-tuf` does not require: JSON without duplicate names (which two readers read
+//! differently), thresholds of at least one in every role (GHSA-fphv-w9fq-2525), and roles whose keys differ. The
+//! client counts signatures by declared key ID, so the holder of one key that is listed under two IDs would be two
+//! signers (CVE-2020-15093). A refusal here comes before any signature is checked; it can only make the client
+//! stricter.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,7 +20,7 @@ use crate::fault::{TrustFault, refused};
 /// Real roots have five or six signatures.
 const SIGNATURES: usize = 256;
 
-/// Refuses metadata that is not to be looked at further.
+/// Refuses metadata that fails these checks.
 pub(super) fn metadata(mirror: &str, name: &str, bytes: &[u8], limit: u64) -> Result<Value, Error> {
     let wrong = |problem: String| refused(mirror, TrustFault::Malformed, format!("{name}: {problem}"));
     let value = json::value(bytes, limit).map_err(|error| wrong(error.to_string()))?;
@@ -44,21 +45,21 @@ pub(super) fn metadata(mirror: &str, name: &str, bytes: &[u8], limit: u64) -> Re
 fn check_role(mirror: &str, name: &str, role: &Value, keys: Option<&Value>) -> Result<(), Error> {
     if role.get("threshold").and_then(Value::as_u64).is_none_or(|threshold| threshold == 0) {
         let problem =
-            format!("role {name}: got no threshold of at least 1, so that no signature would be enough");
+            format!("role {name}: got no threshold of at least 1, so that zero signatures would be enough");
         return Err(refused(mirror, TrustFault::Threshold, problem));
     }
     let mut seen: BTreeMap<Vec<u8>, &str> = BTreeMap::new();
     for id in role.get("keyids").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
         let Some(material) = keys.and_then(|keys| keys.get(id)).and_then(material) else { continue };
         if let Some(other) = seen.insert(material, id) {
-            let problem = format!("role {name}: the keys {other} and {id} are the same one");
+            let problem = format!("role {name}: the keys {other} and {id} are the same key");
             return Err(refused(mirror, TrustFault::SameKey, problem));
         }
     }
     Ok(())
 }
 
-/// What makes a key this key, however it is written down: PEM or hexadecimal, its point compressed or not.
+/// The identity of a key, however it is encoded: PEM or hexadecimal, its point compressed or not.
 fn material(key: &Value) -> Option<Vec<u8>> {
     const COORDINATE: usize = 32;
     let public = key.pointer("/keyval/public")?.as_str()?.trim();
@@ -75,12 +76,12 @@ fn material(key: &Value) -> Option<Vec<u8>> {
             let raw = tail(COORDINATE)?;
             let mut text = String::with_capacity(2 * COORDINATE);
             for byte in raw {
-                // Writing to a text cannot fail.
+                // Writing to a String cannot fail.
                 let _ = write!(text, "{byte:02x}");
             }
             text.into_bytes()
         }
-        // Whoever holds a key holds the one with the other sign too, so the first coordinate is the key.
+        // The holder of a key also holds the one with the opposite sign, so the first coordinate identifies the key.
         "ecdsa-sha2-nistp256" | "ecdsa-sha2-nistp384" => {
             let size = if scheme.ends_with("384") { 48 } else { COORDINATE };
             match (tail(2 * size + 1), tail(size + 1)) {

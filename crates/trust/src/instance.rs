@@ -12,7 +12,7 @@ pub struct Instance {
     pub name: String,
     /// `https://…`, or `file:///…` for a copy in a folder.
     pub mirror: String,
-    /// What its first metadata is verified with.
+    /// The root that verifies its first metadata.
     pub root: InitialRoot,
 }
 
@@ -21,16 +21,16 @@ pub struct Instance {
 pub enum InitialRoot {
     /// The file.
     File(Vec<u8>),
-    /// The mirror's `1.root.json`, which must have this digest. For those who got a digest and no file.
+    /// The mirror's `1.root.json`, which must have this digest. For users who have a digest and no file.
     Checksum(plimsoll_core::Digest),
-    /// The mirror's root of this version, of which the part that is signed has this SHA-256 in TUF's canonical form.
+    /// The mirror's root of this version, whose signed part has this SHA-256 in TUF's canonical form.
     Pinned {
         /// The version.
         version: u64,
         /// The SHA-256, in hexadecimal.
         signed: &'static str,
     },
-    /// The one that the cache has, from the first update.
+    /// The one in the cache, from the first update.
     Known,
 }
 

@@ -1,16 +1,17 @@
-//! Whom keyless verification relies on, and which services keyless signing uses: fetched, cached, made.
+//! The authorities and logs that keyless verification trusts, and the services that keyless signing uses: fetched,
+//! cached, made.
 //!
-//! - [`update()`]: brings `trusted_root.json` and the signing config of an instance from its TUF repository, and keeps both
-//!   with the metadata that vouches for them, so that no later run can be led back.
-//! - [`Cached`]: what an earlier update left, for use without network.
-//! - [`fn@current`]: the one answer to "which trusted root": a file, the cache, or the one that was built in.
+//! - [`update()`]: fetches `trusted_root.json` and the signing config of an instance from its TUF repository, and keeps
+//!   both with the metadata that vouches for them, so that no later run can be rolled back.
+//! - [`Cached`]: the stored result of an earlier update, for use without network.
+//! - [`fn@current`]: decides which trusted root to use: a file, the cache, or the built-in one.
 //! - [`TrustedRootSpec`], [`SigningConfigSpec`]: both files for an instance of one's own.
 //!
 //! The client workflow (The Update Framework 1.0, section 5) is `sigstore-tuf`'s: root chain, thresholds, versions,
-//! expiry, lengths and hashes, delegations. What it leaves to others is here: reading metadata strictly, one key not
-//! standing for two (`inspect`), writing nothing before everything held (`cache`), and a clock that does not go back.
+//! expiry, lengths and hashes, delegations. The rest is here: reading metadata strictly, no key counting as two
+//! (`inspect`), writing nothing before everything is verified (`cache`), and a clock that does not go back.
 //!
-//! Not owned: what a trusted root means, which is `plimsoll-verify`'s.
+//! `plimsoll-verify` owns what a trusted root means.
 //!
 //! [`SigningConfig`] says which services of an instance sign.
 

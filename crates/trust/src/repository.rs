@@ -1,4 +1,4 @@
-//! The way to a TUF repository: over `plimsoll-http`, or a folder.
+//! Access to a TUF repository: over `plimsoll-http`, or in a folder.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::Error;
 use crate::fault::{TrustFault, refused};
 use crate::inspect;
 
-/// Each file is small; a mirror that needs longer is kept from holding up a run.
+/// Each file is small; a slow mirror must not hold up a run.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A mirror.
@@ -45,9 +45,9 @@ impl Mirror {
         Ok(Self { shown: mirror.to_owned(), place })
     }
 
-    /// A file of the repository; `None` where there is none.
+    /// A file of the repository; `None` if it does not exist.
     pub(super) async fn get(&self, folder: &str, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
-        // Hashes and role names come from the metadata: what is not a plain name could leave the repository
+        // Hashes and role names come from the metadata: anything but a plain name could leave the repository
         // (GHSA-jqc5-w2xx-5vq4, CVE-2026-6968).
         let plain =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'%' | b'~');
@@ -81,8 +81,8 @@ impl Mirror {
                 let mut response = client.send_following(request).await.map_err(fetch)?;
                 match response.status {
                     StatusCode::OK => {}
-                    // Object stores say 403 of what they do not have. A mirror that hides a newer root gains nothing by
-                    // the one over the other.
+                    // Object stores answer 403 for objects that do not exist. A mirror that hides a newer root gains
+                    // nothing from choosing either.
                     StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => return Ok(None),
                     status => {
                         return Err(refused(

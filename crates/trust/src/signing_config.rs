@@ -1,4 +1,4 @@
-//! The signing configuration: which services of an instance are asked.
+//! The signing configuration: which services of an instance are used.
 //!
 //! Version 0.2 of Sigstore's `signing_config.json`:
 //!
@@ -11,9 +11,9 @@
 //! }
 //! ```
 //!
-//! Of the services of one kind those count that are valid now and speak a version that is known here; of one operator's the
-//! one with the highest version, and of these the newest. A kind that the configuration names and of which none counts is
-//! an error: what should have been logged is not signed without.
+//! Among the services of one kind, those count that are valid now and speak a known version; of each operator, only the
+//! one with the highest version, and among these the newest. If the configuration names a kind and none counts, that is
+//! an error: nothing is signed without the log entry that it should have had.
 
 use plimsoll_core::{Limits, Timestamp, json, text};
 use plimsoll_http::Url;
@@ -26,7 +26,7 @@ use crate::Error;
 const MOST_SERVICES: usize = 64;
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.signingconfig.v0.2+json";
 
-/// A signing configuration. Nothing in it has been asked yet.
+/// A signing configuration. None of its services has been contacted.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SigningConfig {
@@ -56,18 +56,18 @@ pub struct Log {
 /// Which API a log speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogVersion {
-    /// Rekor v1: it says when it took the entry.
+    /// Rekor v1: it states the time of the entry.
     V1,
-    /// Rekor v2: it does not, and a timestamp authority has to.
+    /// Rekor v2: it does not, so a timestamp authority has to.
     V2,
 }
 
-/// What becomes of members that are not known here.
+/// How unknown members are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnknownMembers {
-    /// They are refused: in a file that somebody wrote they are typing errors.
+    /// They are refused: in a hand-written file they are typing errors.
     Refuse,
-    /// They are left out: an instance may send a newer form by its TUF repository, and an update has to survive that.
+    /// They are ignored: an instance may publish a newer form in its TUF repository, and an update has to survive that.
     Skip,
 }
 
@@ -97,7 +97,7 @@ struct Selection {
     count: Option<u32>,
 }
 
-/// The JSON form of protobuf writes null for what is not set, in some writers.
+/// Some writers of protobuf's JSON form write null for unset members.
 fn or_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
@@ -109,7 +109,7 @@ enum Selector {
     Any,
     All,
     Exact,
-    /// Undefined, or one that is not known here: how many would be a guess.
+    /// Undefined or unknown: the number would be a guess.
     #[serde(other)]
     Other,
 }
@@ -119,7 +119,7 @@ const MEMBERS: &[&str] =
 const SERVICES: &[&str] = &["caUrls", "oidcUrls", "rekorTlogUrls", "tsaUrls"];
 const SELECTIONS: &[&str] = &["rekorTlogConfig", "tsaConfig"];
 
-/// The first member that is not known, with its parents.
+/// The first unknown member, with its parents.
 fn unknown(config: &Value) -> Option<String> {
     let stranger = |value: &Value, known: &[&str]| {
         value.as_object()?.keys().find(|name| !known.contains(&name.as_str())).cloned()
@@ -146,7 +146,7 @@ fn unknown(config: &Value) -> Option<String> {
     })
 }
 
-/// The services that a configuration comes down to.
+/// The services that a configuration selects.
 #[derive(Debug)]
 pub struct SelectedServices {
     /// The certificate authority's base.
@@ -183,7 +183,7 @@ impl SigningConfig {
         serde_json::from_value(value).map_err(|error| wrong(error.to_string()))
     }
 
-    /// The services that it comes down to at `now`.
+    /// The services that it selects at `now`.
     pub fn choose(&self, now: Timestamp) -> Result<SelectedServices, Error> {
         let any = Selection::default();
         let authority = select("caUrls", &self.ca_urls, &any, &[1], now)?;
@@ -203,7 +203,8 @@ impl SigningConfig {
     }
 }
 
-/// Reads a base that the user or a configuration named: `https`, or `http` on this machine, which the client sees to.
+/// Reads a base URL that the user or a configuration named: `https`, or `http` on this machine, which the client
+/// enforces.
 pub fn base_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let sound = matches!(url.scheme(), "https" | "http")
@@ -238,7 +239,7 @@ fn select(
     };
     let mut best: Vec<&Service> = Vec::new();
     for service in services.iter().filter(valid) {
-        // Services whose operator nobody names may be anybody's: each is taken for one of its own.
+        // A service without an operator may be anybody's: each counts as an operator of its own.
         let same = |other: &&Service| !service.operator.is_empty() && other.operator == service.operator;
         match best.iter().position(same) {
             Some(at) => {

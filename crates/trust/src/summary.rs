@@ -1,4 +1,4 @@
-//! What is in a trusted root or signing config, in a line for each authority, log and service.
+//! The contents of a trusted root or signing config, one line per authority, log and service.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,12 +14,12 @@ use crate::signing_config::{Service, SigningConfig};
 pub struct Entry {
     /// What it is.
     pub kind: EntryKind,
-    /// Where it is; some say nothing about that.
+    /// Where it is, if it is stated.
     pub url: String,
-    /// Whose it is: the subject of the root certificate, or the operator.
+    /// Its owner: the subject of the root certificate, or the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The algorithm of its key; of authorities, how many certificates there are; of services, the version.
+    /// The algorithm of its key; for authorities, the number of certificates; for services, the version.
     pub detail: String,
     /// A log's ID, in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,7 +30,7 @@ pub struct Entry {
     /// Until when it counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<Timestamp>,
-    /// Whether that is now. What is past still counts for what was signed then.
+    /// Whether it counts now. A past one still counts for what was signed then.
     pub in_force: bool,
 }
 
@@ -44,9 +44,9 @@ pub enum EntryKind {
     TransparencyLog,
     /// Holds certificates.
     CertificateLog,
-    /// Signs times.
+    /// Signs timestamps.
     TimestampAuthority,
-    /// Says who one is.
+    /// Identifies signers.
     IdentityProvider,
 }
 

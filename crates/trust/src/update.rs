@@ -1,4 +1,4 @@
-//! From a mirror to the cache, or not at all.
+//! From a mirror to the cache, completely or not at all.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const SIGNING_CONFIG: &str = "signing_config.v0.2.json";
 pub struct Updated {
     /// What is in the cache now.
     pub cached: Cached,
-    /// What was there before; `None` the first time.
+    /// What was in it before; `None` the first time.
     pub before: Option<Cached>,
 }
 
@@ -37,7 +37,7 @@ struct Fetched {
     signing_config: Option<Vec<u8>>,
 }
 
-/// Brings `instance` up to date in `folder`, the folder of all instances. Whatever goes wrong, the folder stays as it was.
+/// Updates `instance` in `folder`, the folder of all instances. If anything fails, the folder stays as it was.
 pub fn update(
     instance: &Instance,
     folder: &Path,
@@ -74,7 +74,7 @@ pub fn update(
         schema_version: Cached::schema(),
         instance: instance.name.clone(),
         mirror: instance.mirror.clone(),
-        // A clock that is a little behind must not take the last-seen time back.
+        // A clock that is a little behind must not set the last-seen time back.
         updated: before.as_ref().map_or(now, |before| before.updated.max(now)),
         expires: fetched.expires,
         versions: fetched.versions,
@@ -97,7 +97,7 @@ async fn fetch(
 ) -> Result<Fetched, Error> {
     let mut config = UpdaterConfig::default();
     config.target_max_length = Limits::TRUSTED_ROOT_BYTES;
-    // A root that is years old still leads to the newest: instances rotate it a few times a year.
+    // Even a root that is years old leads to the newest: instances rotate it a few times a year.
     config.max_root_rotations = 256;
     let shown = instance.mirror.as_str();
     let root = initial_root(instance, before, &mirror, config.root_max_length).await?;
@@ -130,7 +130,7 @@ async fn fetch(
     Ok(Fetched { initial_root, versions, expires, trusted_root, signing_config })
 }
 
-/// What the chain of roots begins with. Once it is known, it is never taken from anywhere else.
+/// The start of the chain of roots. Once it is known, it is never taken from anywhere else.
 async fn initial_root(
     instance: &Instance,
     before: Option<&Cached>,

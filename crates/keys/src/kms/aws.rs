@@ -6,7 +6,7 @@
 //!                                           → {"Signature": "MEUC…"}
 //! ```
 //!
-//! The keys of the account and the region are found as for Amazon's registries.
+//! Access keys and region are found as for Amazon's registries.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -28,8 +28,8 @@ pub(crate) struct Kms {
     cloud: Cloud,
     endpoint: Url,
     region: String,
-    /// As every later call names it: the ARN that `GetPublicKey` answered, so that an alias which moves in between changes
-    /// nothing.
+    /// The key's name in every later call: the ARN that `GetPublicKey` returned, so that an alias that moves in between
+    /// changes nothing.
     key: String,
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn open(reference: &str, rest: &str, access: &KeyAccess) -> Result<Re
             None => service.endpoint("region", &format!("https://kms.{region}.{domain}/"))?,
         }
     } else {
-        service.endpoint_at("end point", host)?
+        service.endpoint_at("endpoint", host)?
     };
     let cloud = access.cloud();
     let mut kms = Kms { service, cloud, endpoint, region, key: key.to_owned() };
@@ -97,7 +97,7 @@ impl Kms {
             let signed = cloud.amazon(&service.client, ("kms", &region), &target, endpoint, &body).await;
             signed
                 .map_err(|failure| service.cloud(&failure))?
-                .ok_or_else(|| service.usage("the environment has no access keys of Amazon's"))
+                .ok_or_else(|| service.usage("the environment has no Amazon access keys"))
         })
     }
 }
@@ -105,7 +105,7 @@ impl Kms {
 impl RemoteSigner for Kms {
     fn sign(&self, algorithm: KeyAlgorithm, input: &SigningInput<'_>) -> Result<Vec<u8>, Error> {
         let SigningInput::Digest(digest) = input else {
-            return Err(self.service.wrong("Ed25519 keys of Amazon's are not supported"));
+            return Err(self.service.wrong("Amazon's Ed25519 keys are not supported"));
         };
         let algorithm = match algorithm {
             KeyAlgorithm::EcdsaP384 => "ECDSA_SHA_384",

@@ -5,8 +5,8 @@
 //! POST /keys/KEY/VERSION/sign?api-version=7.4   {"alg": "ES256", "value": "…"} → {"value": "…"}
 //! ```
 //!
-//! Keys come as JSON Web Keys (RFC 7517), ECDSA signatures as r and s side by side (RFC 7518, 3.4); both become the DER that
-//! everything else speaks.
+//! Keys come as JSON Web Keys (RFC 7517), ECDSA signatures as r and s side by side (RFC 7518, 3.4). Both are converted
+//! to DER, which everything else uses.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -55,7 +55,7 @@ struct Signed {
     value: String,
 }
 
-/// Whom a token for this host is for. Only a vault gets one: the token opens every vault that the identity may use.
+/// The audience of a token for this host. Only a vault gets one: the token opens every vault that the identity may use.
 fn audience(host: &str) -> Option<&'static str> {
     [
         (".vault.azure.net", "https://vault.azure.net"),
@@ -84,7 +84,7 @@ pub(crate) fn open(reference: &str, rest: &str, access: &KeyAccess) -> Result<Re
     let audience = if is_loopback(&base) {
         "https://vault.azure.net"
     } else {
-        // What the URL makes of the host is what is asked, and gets the token.
+        // The host as the URL parser normalises it is the one that is asked and gets the token.
         base.host_str().and_then(audience).ok_or_else(usage)?
     };
     let cloud = access.cloud();
@@ -92,7 +92,7 @@ pub(crate) fn open(reference: &str, rest: &str, access: &KeyAccess) -> Result<Re
         Vault { service, cloud, base, audience, key: key.to_owned(), version: version.to_owned() };
     let path = if version.is_empty() { format!("keys/{key}") } else { format!("keys/{key}/{version}") };
     let Answer { key: jwk } = vault.call("reading the public key", &path, None)?;
-    // What signs later is this version, also when somebody rotates the key in between.
+    // Later signatures use this version, even if somebody rotates the key in between.
     let found = jwk.kid.rsplit('/').next().unwrap_or_default();
     if !is_segment(found) || (!version.is_empty() && found != version) {
         return Err(vault.service.wrong("the answer is about another version of the key"));
@@ -100,7 +100,7 @@ pub(crate) fn open(reference: &str, rest: &str, access: &KeyAccess) -> Result<Re
     found.clone_into(&mut vault.version);
     let public = spki(&jwk)
         .and_then(|der| PublicKey::from_spki_der(&der).ok())
-        .ok_or_else(|| vault.service.wrong("its public key is none on the list"))?;
+        .ok_or_else(|| vault.service.wrong("its public key is not of a supported kind"))?;
     Ok(RemoteKey { place: vault.service.place.clone(), public, signer: vault })
 }
 
@@ -135,7 +135,7 @@ impl Vault {
                 .azure(&service.client, audience)
                 .await
                 .map_err(|failure| service.cloud(&failure))?
-                .ok_or_else(|| service.usage("the environment has no identity of Azure's"))?;
+                .ok_or_else(|| service.usage("the environment has no Azure identity"))?;
             let request = match body {
                 Some(body) => Request::post(url, body)
                     .header(header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
@@ -149,7 +149,7 @@ impl Vault {
 impl RemoteSigner for Vault {
     fn sign(&self, algorithm: KeyAlgorithm, input: &SigningInput<'_>) -> Result<Vec<u8>, Error> {
         let SigningInput::Digest(digest) = input else {
-            return Err(self.service.wrong("Ed25519 keys of Azure's are not supported"));
+            return Err(self.service.wrong("Azure's Ed25519 keys are not supported"));
         };
         let name = match algorithm {
             KeyAlgorithm::EcdsaP384 => "ES384",

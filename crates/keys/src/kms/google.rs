@@ -6,7 +6,7 @@
 //! POST /v1/NAME:asymmetricSign   {"digest": {"sha256": "…"}} → {"signature": "MEUC…"}
 //! ```
 //!
-//! The version is part of the reference: which key signs must not change because somebody rotated it.
+//! The version is part of the reference, so that a rotation does not change which key signs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,7 +24,7 @@ use crate::remote::{RemoteKey, RemoteSigner, Service, SigningInput, is_segment};
 const HINT: &str =
     "the identity needs roles/cloudkms.signerVerifier on the key; see GOOGLE_APPLICATION_CREDENTIALS";
 const ENDPOINT: &str = "https://cloudkms.googleapis.com/";
-/// gcloud's own variable for another end point.
+/// gcloud's own variable for another endpoint.
 const OVERRIDE: &str = "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDKMS";
 
 pub(crate) struct Kms {
@@ -87,7 +87,7 @@ pub(crate) fn open(reference: &str, rest: &str, access: &KeyAccess) -> Result<Re
     };
     let public = kms.service.public(&pem)?;
     if public.algorithm() != expected {
-        return Err(kms.service.wrong("its public key is of another algorithm than it says"));
+        return Err(kms.service.wrong("its public key has another algorithm than it says"));
     }
     Ok(RemoteKey { place: kms.service.place.clone(), public, signer: kms })
 }
@@ -97,12 +97,12 @@ impl Kms {
         let (service, cloud) = (self.service.clone(), self.cloud.clone());
         let url = format!("{}/v1/{}{method}", self.endpoint.as_str().trim_end_matches('/'), self.name);
         self.service.ask(what, async move {
-            let url = Url::parse(&url).map_err(|_| service.usage("the end point is no URL"))?;
+            let url = Url::parse(&url).map_err(|_| service.usage("the endpoint is not a URL"))?;
             let token = cloud
                 .google(&service.client)
                 .await
                 .map_err(|failure| service.cloud(&failure))?
-                .ok_or_else(|| service.usage("the environment has no identity of Google's"))?;
+                .ok_or_else(|| service.usage("the environment has no Google identity"))?;
             let request = match body {
                 Some(body) => Request::post(url, body)
                     .header(header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
@@ -116,7 +116,7 @@ impl Kms {
 impl RemoteSigner for Kms {
     fn sign(&self, algorithm: KeyAlgorithm, input: &SigningInput<'_>) -> Result<Vec<u8>, Error> {
         let SigningInput::Digest(digest) = input else {
-            return Err(self.service.wrong("Ed25519 keys of Google's are not supported"));
+            return Err(self.service.wrong("Google's Ed25519 keys are not supported"));
         };
         let hash = if algorithm == KeyAlgorithm::EcdsaP384 { "sha384" } else { "sha256" };
         let body = json!({"digest": {hash: STANDARD.encode(digest)}}).to_string();

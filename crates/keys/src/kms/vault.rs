@@ -6,8 +6,8 @@
 //!                                      → {"data": {"signature": "vault:v1:MEUC…"}}
 //! ```
 //!
-//! `VAULT_ADDR`, `VAULT_TOKEN` (else `~/.vault-token`), `VAULT_NAMESPACE` and `TRANSIT_SECRET_ENGINE_PATH` are read as
-//! Vault's own tools and cosign read them.
+//! `VAULT_ADDR`, `VAULT_TOKEN` (else `~/.vault-token`), `VAULT_NAMESPACE` and `TRANSIT_SECRET_ENGINE_PATH` are read in
+//! the same way as by Vault's own tools and cosign.
 
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -79,7 +79,7 @@ pub(crate) fn open(reference: &str, key: &str, access: &KeyAccess) -> Result<Rem
     };
     let engine = access.get("TRANSIT_SECRET_ENGINE_PATH").unwrap_or_else(|| "transit".to_owned());
     if !engine.split('/').all(is_segment) {
-        return Err(service.usage("TRANSIT_SECRET_ENGINE_PATH is no path"));
+        return Err(service.usage("TRANSIT_SECRET_ENGINE_PATH is not a path"));
     }
     let mut vault = Vault { service, base, engine, key: key.to_owned(), version: 0, token, namespace };
     let (public, version) = vault.public()?;
@@ -93,7 +93,7 @@ impl Vault {
         const NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");
         const REQUEST: HeaderName = HeaderName::from_static("x-vault-request");
         let url = format!("{}/v1/{}/{path}", self.base.as_str().trim_end_matches('/'), self.engine);
-        let url = Url::parse(&url).map_err(|_| self.service.usage("VAULT_ADDR is no URL"))?;
+        let url = Url::parse(&url).map_err(|_| self.service.usage("VAULT_ADDR is not a URL"))?;
         let request = match body {
             Some(body) => Request::post(url, body),
             None => Request::get(url),
@@ -106,7 +106,7 @@ impl Vault {
         })
     }
 
-    /// The latest version of the key, and which one that is: what is signed afterwards is signed with the same.
+    /// The latest version of the key and its number, which later signatures use, too.
     fn public(&self) -> Result<(PublicKey, u64), Error> {
         let request = self.request(&format!("keys/{}", self.key), None);
         let Answer { data: Key { kind, latest_version, keys } } =
@@ -116,13 +116,13 @@ impl Vault {
             "ecdsa-p384" => KeyAlgorithm::EcdsaP384,
             "rsa-2048" | "rsa-3072" | "rsa-4096" => KeyAlgorithm::Rsa,
             "ed25519" => KeyAlgorithm::Ed25519,
-            _ => return Err(self.service.wrong("the key's type is none that signs, or not on the list")),
+            _ => return Err(self.service.wrong("the key's type cannot sign, or is not supported")),
         };
         let text = keys
             .get(&latest_version.to_string())
             .and_then(|version| version.public_key.as_deref())
             .ok_or_else(|| self.service.wrong("the key has no public half"))?;
-        // The bare 32 bytes, where everything else is PEM.
+        // The bare 32 bytes, while all others are PEM.
         let public = if expected == KeyAlgorithm::Ed25519 {
             const PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
             let raw = STANDARD.decode(text).unwrap_or_default();
@@ -132,7 +132,7 @@ impl Vault {
             self.service.public(text)?
         };
         if public.algorithm() != expected {
-            return Err(self.service.wrong("its public key is of another type than it says"));
+            return Err(self.service.wrong("its public key has another type than it says"));
         }
         Ok((public, latest_version))
     }
@@ -159,8 +159,6 @@ impl RemoteSigner for Vault {
         signature
             .strip_prefix(&format!("vault:v{}:", self.version))
             .and_then(|text| STANDARD.decode(text).ok())
-            .ok_or_else(|| {
-                self.service.wrong("signing: the signature is not of the version that was asked for")
-            })
+            .ok_or_else(|| self.service.wrong("signing: the signature is not from the requested key version"))
     }
 }

@@ -1,7 +1,7 @@
 //! PKCS#11 modules: shared libraries that are loaded into this process, each once.
 //!
-//! A module keeps state for the whole process: it is initialised by the first key that is opened in it and finalised after
-//! the last one. Modules that are left to their own destructors at the end of a process crash there, SoftHSM among them.
+//! A module keeps state for the whole process: it is initialised by the first key that is opened in it and finalised
+//! after the last one. Some modules, such as SoftHSM, crash in their own destructors at the end of a process.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,12 +12,12 @@ use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error as Refused, RvError};
 use plimsoll_core::read;
 
-/// What is loaded, and how many keys use it.
+/// The loaded modules, and how many keys use each.
 static LOADED: Mutex<BTreeMap<PathBuf, (Pkcs11, usize)>> = Mutex::new(BTreeMap::new());
 
-/// Where p11-kit keeps which modules there are, those of this machine first.
+/// Where p11-kit registers modules, this machine's first.
 const REGISTRIES: [&str; 2] = ["/etc/pkcs11/modules", "/usr/share/p11-kit/modules"];
-/// Bytes of one of its files.
+/// Bytes of one registration file.
 const REGISTRATION: u64 = 64 * 1024;
 
 /// A loaded module, finalised with the last of these.
@@ -29,7 +29,7 @@ pub(super) struct Module {
 impl Module {
     pub(super) fn load(path: &Path) -> Result<Self, Refused> {
         let path = path.to_owned();
-        // Held while the module starts or ends: it can do neither twice.
+        // Held while the module is initialised or finalised: it can do neither twice.
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((context, users)) = loaded.get_mut(&path) {
             *users += 1;
@@ -38,7 +38,7 @@ impl Module {
         }
         let context = Pkcs11::new(&path)?;
         match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
-            // The same library by another path.
+            // The same library under another path.
             Ok(()) | Err(Refused::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
             Err(error) => return Err(error),
         }
@@ -59,7 +59,7 @@ impl Drop for Module {
         if *users == 0
             && let Some((context, _)) = loaded.remove(&self.path)
         {
-            // What was signed is signed; a module that ends badly has nobody left to tell.
+            // All signatures are done; a failure here concerns nobody.
             let _ = context.finalize();
         }
     }

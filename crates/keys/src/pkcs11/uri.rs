@@ -1,10 +1,10 @@
-//! PKCS#11 URIs (RFC 7512): which module, token and key are meant, and where the PIN comes from.
+//! PKCS#11 URIs (RFC 7512): which module, token and key to use, and where the PIN comes from.
 //!
 //! ```text
 //! pkcs11:token=release;object=signing;id=%01?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=/run/secrets/pin
 //! ```
 //!
-//! What is not understood is refused: an attribute that is skipped would let the URI name another key than it says.
+//! An unknown attribute is refused: if it were skipped, the URI could select another key than it says.
 
 use plimsoll_core::text;
 
@@ -17,9 +17,9 @@ const MOST: usize = 4096;
 /// A parsed URI. It has no `Debug`: it may hold a PIN.
 #[derive(Default)]
 pub(super) struct Uri {
-    /// The URI without what follows the question mark, for messages.
+    /// The URI without its query, for messages.
     pub(super) shown: String,
-    /// What the token, its slot and its module say of themselves, by the attribute's name.
+    /// The expected properties of token, slot and module, by attribute name.
     pub(super) of_token: Vec<(&'static str, String)>,
     pub(super) slot_id: Option<u64>,
     /// `CKA_LABEL`.
@@ -32,7 +32,7 @@ pub(super) struct Uri {
     pub(super) pin_source: Option<String>,
 }
 
-/// Attributes of the path that are compared with what a token, a slot or a module says.
+/// Attributes of the path that are compared with those of token, slot and module.
 const OF_TOKEN: [&str; 9] = [
     "token",
     "manufacturer",
@@ -45,11 +45,11 @@ const OF_TOKEN: [&str; 9] = [
     "library-version",
 ];
 
-/// Attributes after the question mark.
+/// Attributes of the query.
 const OF_QUERY: [&str; 4] = ["module-path", "module-name", "pin-value", "pin-source"];
 
 impl Uri {
-    /// Reads `reference`. No message repeats what follows the question mark.
+    /// Reads `reference`. No message repeats the query.
     pub(super) fn parse(reference: &str) -> Result<Self, Error> {
         let rest = reference.split_once(':').map_or(reference, |(_, rest)| rest);
         let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
@@ -66,8 +66,8 @@ impl Uri {
                     return Err(wrong(&uri, "expected NAME=VALUE between the separators".to_owned()));
                 };
                 if uri.pin_value.is_some() && !OF_QUERY.contains(&name) {
-                    // Not by its name: it may be the rest of a PIN with an ampersand in it.
-                    let problem = "what follows pin-value is not known; in a PIN, & is written %26";
+                    // Without its name, which may be the rest of a PIN with an ampersand in it.
+                    let problem = "the attribute after pin-value is unknown; in a PIN, & is written %26";
                     return Err(wrong(&uri, problem.to_owned()));
                 }
                 let shown_name = text::terminal(name).chars().take(40).collect::<String>();
@@ -80,7 +80,7 @@ impl Uri {
                 let known = if in_query { uri.query(name, bytes) } else { uri.path(name, bytes) };
                 match known {
                     Parsed::Taken => {}
-                    Parsed::Twice => return Err(wrong(&uri, format!("`{shown_name}` stands there twice"))),
+                    Parsed::Twice => return Err(wrong(&uri, format!("`{shown_name}` occurs twice"))),
                     Parsed::Bad(expected) => {
                         return Err(wrong(&uri, format!("`{shown_name}`: expected {expected}")));
                     }
@@ -119,7 +119,7 @@ impl Uri {
                 let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
                 once(&mut self.slot_id, number, "a number")
             }
-            // Which half is used depends on what it is used for.
+            // The use decides which half is taken.
             "type" if bytes == b"private" || bytes == b"public" => Parsed::Taken,
             "type" => Parsed::Bad("private or public"),
             _ => Parsed::No,
@@ -132,7 +132,7 @@ impl Uri {
         let owned = || text.map(str::to_owned);
         match name {
             "module-path" => {
-                // A relative one would be looked for along the loader's path, or in a folder that somebody else fills.
+                // A relative one would be searched along the loader's path, or in a folder that somebody else controls.
                 let path = owned().filter(|path| path.starts_with('/'));
                 once(&mut self.module_path, path, "an absolute path")
             }
@@ -152,15 +152,15 @@ impl Uri {
     }
 }
 
-/// `reference` for messages: without what follows the question mark, which can be the PIN.
+/// `reference` for messages: without the query, which can contain the PIN.
 pub(crate) fn shown(reference: &str) -> String {
     let path = reference.split('?').next().unwrap_or_default();
-    // Somebody who writes the PIN into the path does not want to read it in a log either.
+    // A PIN in the path must not be logged either.
     let path = if path.contains("pin-value") { "pkcs11:…" } else { path };
     text::terminal(path).into_owned()
 }
 
-/// What came of one attribute.
+/// The result of reading one attribute.
 enum Parsed {
     Taken,
     Twice,
@@ -179,7 +179,7 @@ fn once<T>(place: &mut Option<T>, value: Option<T>, expected: &'static str) -> P
     }
 }
 
-/// Undoes percent-encoding. Bytes outside of the URI's alphabet are taken as they are, as other readers do.
+/// Undoes percent-encoding. Bytes outside of the URI's alphabet are kept, as by other readers.
 fn decoded(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

@@ -88,7 +88,7 @@ fn a_key_file_reads_back_with_and_without_a_passphrase() {
     assert!(matches!(refusal(&locked, Some(b"")), Error::PassphraseWrong));
     assert!(matches!(refusal(&locked, None), Error::PassphraseMissing));
     assert!(matches!(key.to_pem(Some(b"")), Err(Error::PassphraseEmpty)));
-    // Salted: the same key and passphrase do not show as the same file.
+    // Salted: the same key and passphrase give different files.
     assert_ne!(*locked, *key.to_pem(Some(b"hunter2")).unwrap());
 }
 
@@ -222,7 +222,7 @@ fn cosigns_file_cannot_ask_for_unbounded_work_or_for_another_cipher() {
         ))
     };
     let secretbox = "nacl/secretbox";
-    // What these would cost: 1 PiB, 16 EiB, hours; a cost that is no power of two; no work at all.
+    // These would cost 1 PiB, 16 EiB, hours; a cost that is not a power of two; no work at all.
     for (n, r, p) in [
         ("1099511627776", 8, 1),
         ("18446744073709551615", 8, 1),
@@ -256,7 +256,7 @@ fn files_of_before_pkcs8_open() {
     assert!(!Format::Pkcs8.is_encrypted() && Format::Cosign.is_encrypted());
 }
 
-/// Schemes have no case: taken for the name of a file, the PIN in it would be in the message.
+/// Schemes are case-insensitive. If this were taken for a file name, its PIN would be in the message.
 #[test]
 fn a_tokens_pin_is_in_no_message_however_the_scheme_is_written() {
     let access = KeyAccess::new(plimsoll_http::Settings::default(), |_| None);

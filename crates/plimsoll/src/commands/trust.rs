@@ -85,7 +85,7 @@ fn instance(settings: &UpdateSettings<'_>) -> Result<Instance, Failure> {
     match (mirror, root, known) {
         (Some(mirror), Some(root), _) => Ok(Instance { name, mirror, root }),
         (Some(mirror), None, Some(_)) => Ok(Instance { name, mirror, root: InitialRoot::Known }),
-        _ => Err(Failure::new(Kind::Usage, format!("nothing is known of the instance {name}"))
+        _ => Err(Failure::new(Kind::Usage, format!("the instance {name} is unknown"))
             .with_hint("the first time, pass --mirror URL, and --root FILE or --root-checksum sha256:…")),
     }
 }

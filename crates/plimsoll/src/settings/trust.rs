@@ -73,7 +73,7 @@ impl TrustSettings {
             return Ok(());
         }
         let message =
-            format!("--threshold {threshold} with {} different keys can never hold", different.len());
+            format!("--threshold {threshold} with {} different keys can never be satisfied", different.len());
         Err(Failure::new(Kind::Usage, message).with_hint("name each key with a --key of its own"))
     }
 

@@ -127,7 +127,7 @@ fn the_pin_comes_from_uri_file_or_environment_and_shows_up_nowhere() {
         .exits(2)
         .says("cannot ask for a PIN")
         .says("PLIMSOLL_PKCS11_PIN");
-    sign(&[("PLIMSOLL_PKCS11_PIN", "0000")], uri).exits(3).says("does not take this PIN");
+    sign(&[("PLIMSOLL_PKCS11_PIN", "0000")], uri).exits(3).says("does not accept this PIN");
     sign(&[("PLIMSOLL_KEY", &format!("{uri}?pin-value={PIN}"))], &format!("{uri}?pin-value={PIN}&x=1"))
         .exits(2);
     let help = [("PLIMSOLL_KEY", &*format!("{uri}?pin-value={PIN}"))];
@@ -162,7 +162,7 @@ fn what_is_not_exactly_one_key_in_one_token_is_an_error() {
     let no_module = [("PLIMSOLL_PKCS11_PIN", PIN), ("PLIMSOLL_PKCS11_MODULE", "relative.so")];
     let uri = "pkcs11:token=release;object=signing;id=%02";
     token.run_with(&no_module, &["key", "public", uri]).exits(2).says("module-path");
-    inspect(&format!("{uri}?module-path=/none/such.so")).exits(4).says("is no PKCS#11 module");
-    inspect(&format!("{uri}?module-path={file}")).exits(1).says("is no PKCS#11 module");
+    inspect(&format!("{uri}?module-path=/none/such.so")).exits(4).says("is not a PKCS#11 module");
+    inspect(&format!("{uri}?module-path={file}")).exits(1).says("is not a PKCS#11 module");
     inspect(&format!("{uri}?module-name=none-such")).exits(4).says("p11-kit knows no module");
 }

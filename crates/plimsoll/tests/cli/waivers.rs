@@ -253,7 +253,7 @@ fn waivers_are_signed_with_every_kind_of_key() {
     place
         .run(&["key", "import", "--no-passphrase", "hashivault://release", &place.path("never")])
         .exits(2)
-        .says("does not give it away");
+        .says("does not leave the place");
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! The certificate authority: a certificate for a key of this moment, for whoever the token names.
+//! The certificate authority: a certificate for an ephemeral key and the token's subject.
 //!
-//! Follows Fulcio's API, version 2 (`POST /api/v2/signingCert`), with a public key and the proof that its other half is at
-//! hand: a signature over the token's subject. The certificate that comes back must be for that key.
+//! Follows Fulcio's API, version 2 (`POST /api/v2/signingCert`), with a public key and a proof of possession: a
+//! signature over the token's subject. The certificate that comes back must be for that key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +19,7 @@ use crate::Error;
 /// Certificates of a chain.
 const MOST_CERTIFICATES: usize = 10;
 
-/// A certificate for a key that is at hand.
+/// A certificate for our key.
 pub(crate) struct Certificate {
     pub(crate) der: Vec<u8>,
     /// Whom it was issued to.
@@ -37,7 +37,7 @@ pub(crate) fn certify(
         service: "certificate authority",
         place: authority,
         task: "issue a certificate",
-        // A lost answer may have been a certificate, which stands in a public log: none is asked for that nobody needs.
+        // A lost answer may have been a certificate, which is in a public log: do not request one that nobody needs.
         repeat: Repeat::WhenRefused,
     };
     let url = below(authority, "api/v2/signingCert").ok_or_else(|| step.wrong("no URL for it"))?;
@@ -73,8 +73,8 @@ pub(crate) fn certify(
     let (Some(issuer), Some(subject)) = (info.issuer, info.identity) else {
         return Err(step.wrong("got a certificate without issuer or subject"));
     };
-    // A person is named by the same e-mail address. What names a workload is put together from other claims as the
-    // authority was told to, and is for the verifier to judge.
+    // A person keeps the same e-mail address. The authority composes a workload's name from other claims as it is
+    // configured, and the verifier judges that.
     let is_fitting = match (&subject, token.email()) {
         (SubjectAltName::Email(address), email) => email == Some(address.as_str()),
         (SubjectAltName::Uri(_), email) => email.is_none(),

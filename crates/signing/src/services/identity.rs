@@ -1,9 +1,9 @@
-//! Identity tokens: who signs, by the word of an OpenID provider.
+//! Identity tokens: who signs, as an OpenID provider attests.
 //!
-//! A token is a JSON Web Token that says "the bearer is me": whoever has it can sign as its subject until it expires. It
-//! is read from where the user says or the CI system has it, looked at before it leaves (size, audience, expiry), sent to
-//! the certificate authority and to nobody else, wiped from memory, and never shown. Its signature is for the authority to
-//! check, which knows the providers' keys.
+//! A token is a JSON Web Token that says "the bearer is me": whoever has it can sign as its subject until it expires.
+//! It is read from where the user or the CI system provides it, checked before it is sent (size, audience, expiry),
+//! sent only to the certificate authority, wiped from memory, and never shown. The authority, which knows the
+//! providers' keys, checks its signature.
 //!
 //! | where from | how it is found |
 //! | --- | --- |
@@ -31,14 +31,14 @@ use serde_json::Value;
 use super::{Repeat, Services, Step};
 use crate::Error;
 
-/// Whom a token for signing is meant for, unless an instance has it otherwise.
+/// The audience of a token for signing, unless an instance uses another one.
 pub const AUDIENCE: &str = "sigstore";
 /// Where a projected service account token is looked for, as cosign does.
 pub const KUBERNETES: &str = "/var/run/sigstore/cosign/oidc-token";
-/// Bytes of a token. Services cap theirs since CVE-2025-66506; tokens of CI systems have two thousand.
+/// Bytes of a token. Services bound theirs since CVE-2025-66506; tokens of CI systems have two thousand.
 const MOST: usize = 16 * 1024;
 
-/// A token that can be sent: fresh, and for the audience that was asked for.
+/// A token that can be sent: fresh, and for the right audience.
 pub struct IdentityToken {
     text: Zeroizing<String>,
     issuer: String,
@@ -105,7 +105,7 @@ impl IdentityToken {
         if signature.is_empty() || head.get("alg").and_then(Value::as_str).is_none_or(|alg| alg == "none") {
             return Err(wrong("it is not signed"));
         }
-        // Not the parser's own words, which may quote claims.
+        // Not the parser's own message, which may quote claims.
         let claims: Claims = json::from_slice(&claims, limit)
             .map_err(|_| wrong("its claims are not JSON with `iss`, `sub`, `aud` and `exp`"))?;
         let is_meant = match &claims.aud {
@@ -113,25 +113,25 @@ impl IdentityToken {
             OneOrMore::More(all) => all.iter().any(|one| one == audience),
         };
         if !is_meant {
-            // A token for somebody else, such as the cluster's own API, must not leave (CVE-2026-49478).
+            // A token for another audience, such as the cluster's own API, must not be sent (CVE-2026-49478).
             return Err(Error::TokenAudience {
                 place: text::terminal(place).into_owned(),
                 audience: audience.to_owned(),
             });
         }
         let at = |seconds: f64| Timestamp::from_second(whole(seconds)?).ok();
-        let expires = at(claims.exp).ok_or_else(|| wrong("its `exp` is no time"))?;
+        let expires = at(claims.exp).ok_or_else(|| wrong("its `exp` is not a valid time"))?;
         if expires <= now {
             return Err(Error::TokenExpired { place: text::terminal(place).into_owned(), expired: expires });
         }
         if let Some(start) = claims.nbf {
-            let start = at(start).ok_or_else(|| wrong("its `nbf` is no time"))?;
+            let start = at(start).ok_or_else(|| wrong("its `nbf` is not a valid time"))?;
             if start.duration_since(now) > clock::SKEW {
                 return Err(wrong("it is not valid yet; check this machine's clock"));
             }
         }
         if nonce.is_some() && claims.nonce.as_deref() != nonce {
-            return Err(wrong("its nonce is that of another sign-in"));
+            return Err(wrong("its nonce belongs to another sign-in"));
         }
         let email = claims.email.filter(|address| !address.is_empty());
         let unverified = match &claims.email_verified {
@@ -158,7 +158,7 @@ impl IdentityToken {
     pub fn from_file(path: &Path, audience: &str, now: Timestamp) -> Result<Self, Error> {
         let place = path.display().to_string();
         let file = File::open(path).map_err(|source| Error::TokenFile { place: place.clone(), source })?;
-        // The spare bytes are for white space at the end.
+        // The extra bytes are for trailing white space.
         let limit = u64::try_from(MOST).unwrap_or(u64::MAX).saturating_add(64);
         let bytes = read::to_end(file, limit, "token", "the token").map(Zeroizing::new);
         let bytes =
@@ -172,7 +172,8 @@ impl IdentityToken {
         &self.issuer
     }
 
-    /// Whom the authority takes the bearer for: the e-mail address, or else the subject. Proof of possession is over it.
+    /// The name under which the authority knows the bearer: the e-mail address, else the subject. The proof of
+    /// possession signs it.
     pub fn subject(&self) -> &str {
         self.email.as_deref().unwrap_or(&self.subject)
     }
@@ -181,7 +182,7 @@ impl IdentityToken {
         self.email.as_deref()
     }
 
-    /// When it is of no use any more.
+    /// When it expires.
     pub fn expires(&self) -> Timestamp {
         self.expires
     }
@@ -213,7 +214,7 @@ fn secret(text: &str) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-/// Seconds since 1970, of which some providers write fractions.
+/// Seconds since 1970, which some providers write with a fraction.
 fn whole(seconds: f64) -> Option<i64> {
     // Until the year 9999.
     const LAST: f64 = 253_402_300_799.0;
@@ -224,7 +225,7 @@ fn whole(seconds: f64) -> Option<i64> {
     Some(seconds as i64)
 }
 
-/// Where tokens are looked for without being told: the environment of a CI job.
+/// Where tokens are looked for by default: the environment of a CI job.
 pub struct Sources<'a> {
     /// The environment's variables.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
@@ -235,8 +236,8 @@ pub struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// The token that the surroundings offer; `None` when they offer none. An offer that fails is an error: signing as
-    /// somebody else than the job is no way out.
+    /// The token that the environment offers; `None` if it offers none. A failing offer is an error: signing as
+    /// somebody other than the job is no alternative.
     pub fn find(&self, audience: &str, now: Timestamp) -> Result<Option<IdentityToken>, Error> {
         if let Some(token) = self.set("SIGSTORE_ID_TOKEN") {
             return IdentityToken::parse(&token, "SIGSTORE_ID_TOKEN", audience, now).map(Some);
@@ -264,7 +265,7 @@ impl Sources<'_> {
         const PLACE: &str = "GitHub Actions";
         let (url, query) = url.split_once('?').unwrap_or((url, ""));
         let Some(mut url) = base_url(url) else {
-            return Err(wrong(PLACE, "ACTIONS_ID_TOKEN_REQUEST_URL is no https URL".to_owned()));
+            return Err(wrong(PLACE, "ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL".to_owned()));
         };
         let step = Step {
             service: "GitHub Actions",
@@ -312,10 +313,10 @@ fn buildkite(program: &Path, audience: &str, now: Timestamp) -> Result<IdentityT
     let said =
         child.stdout.take().map(|pipe| read::to_end(pipe, limit, "token", "the token").map(Zeroizing::new));
     let Some(Ok(said)) = said else {
-        // It may be writing still.
+        // It may still be writing.
         let _ = child.kill();
         let _ = child.wait();
-        return Err(failed("it says more than 16 KiB", Kind::Failed));
+        return Err(failed("it wrote more than 16 KiB", Kind::Failed));
     };
     let status = child.wait().map_err(|_| failed("it cannot be waited for", Kind::Failed))?;
     if !status.success() {

@@ -1,9 +1,9 @@
 //! Signing in: a person gets an identity token with a browser.
 //!
-//! Two ways. With the browser of this machine: authorization code with PKCE (RFC 7636) and a redirect to a port of
-//! loopback (RFC 8252), bound together by state and nonce. With any other browser: the device grant (RFC 8628), where the
-//! person types a short code. The provider is asked for its end points (OpenID Connect Discovery 1.0), and must say that
-//! it is the issuer it was asked as.
+//! There are two ways. With the browser of this machine: authorization code with PKCE (RFC 7636) and a redirect to a
+//! port of loopback (RFC 8252), bound together by state and nonce. With any other browser: the device grant (RFC 8628),
+//! where the person types a short code. The provider is asked for its endpoints (OpenID Connect Discovery 1.0), and
+//! must state the issuer that it was asked for.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -20,24 +20,24 @@ use serde_json::Value;
 use super::{IdentityToken, Repeat, ServiceClient, Services, Step, below};
 use crate::Error;
 
-/// How we are known to the provider, unless an instance has it otherwise. Tokens are for it as their audience.
+/// Our client ID at the provider, unless an instance uses another one. It is the tokens' audience.
 pub const CLIENT: &str = "sigstore";
 /// How long a person may take.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// The shortest pause between two questions whether the person is there: RFC 8628, 3.2.
+/// The shortest interval between two polls: RFC 8628, 3.2.
 const LEAST_INTERVAL: u64 = 5;
-/// What a browser sends as the head of its request.
+/// The longest request head that is read from a browser.
 const MOST_REQUEST: usize = 16 * 1024;
 
-/// Time and waiting, which tests have otherwise.
+/// The clock and the timer, which tests replace.
 pub struct Timing<'a> {
-    /// The time.
+    /// The current time.
     pub now: &'a dyn Fn() -> Timestamp,
-    /// Waits for so long.
+    /// Waits for a duration.
     pub wait: &'a dyn Fn(Duration),
 }
 
-/// What a person is told: go there, and type that.
+/// What the user is told: which page to open, and what to type.
 #[derive(Debug, Clone)]
 pub struct Prompt {
     /// The page to open.
@@ -46,7 +46,7 @@ pub struct Prompt {
     pub code: Option<String>,
 }
 
-/// An OpenID provider that was asked for its end points.
+/// An OpenID provider with its endpoints.
 pub struct Provider {
     caller: ServiceClient,
     issuer: Url,
@@ -79,22 +79,22 @@ struct Device {
 }
 
 impl Provider {
-    /// Asks the issuer of `services` for its end points, as `client`.
+    /// Asks the issuer of `services` for its endpoints, as `client`.
     pub fn discover(services: &Services, client: &str) -> Result<Self, Error> {
         let missing = Error::ServiceMissing { names: "an OpenID provider, or an identity token" };
         let issuer = services.issuer.clone().ok_or(missing)?;
         let caller = services.caller();
-        let step = step(&issuer, "tell its end points", Repeat::Harmless);
+        let step = step(&issuer, "return its endpoints", Repeat::Harmless);
         let url =
             below(&issuer, ".well-known/openid-configuration").ok_or_else(|| step.wrong("no URL for it"))?;
         let answer = caller.send(&step, &Request::get(url))?;
         answer.expect(&step, StatusCode::OK)?;
         let found: Discovered = read(&step, answer.json(&step)?)?;
         if found.issuer.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {
-            // Tokens of one provider must not be had by way of another (OpenID Connect Discovery 1.0, 4.3).
+            // One provider must not be able to pass for another (OpenID Connect Discovery 1.0, 4.3).
             return Err(step.wrong("it says that it is another issuer"));
         }
-        let place = |url: &str| Url::parse(url).map_err(|_| step.wrong("an end point is not a URL"));
+        let place = |url: &str| Url::parse(url).map_err(|_| step.wrong("an endpoint is not a URL"));
         Ok(Self {
             authorization: found.authorization_endpoint.as_deref().map(place).transpose()?,
             device: found.device_authorization_endpoint.as_deref().map(place).transpose()?,
@@ -111,7 +111,7 @@ impl Provider {
         patience: &Timing<'_>,
         show: &mut dyn FnMut(&Prompt),
     ) -> Result<IdentityToken, Error> {
-        let step = step(&self.issuer, "sign in by a code", Repeat::WhenRefused);
+        let step = step(&self.issuer, "sign in with a code", Repeat::WhenRefused);
         let place = self.device.as_ref().ok_or_else(|| step.wrong("it does not offer the device grant"))?;
         let verifier = random()?;
         let answer = self.post(
@@ -154,7 +154,7 @@ impl Provider {
             let said = answer.json(&step)?;
             match said.get("error").and_then(Value::as_str) {
                 Some("authorization_pending") => {}
-                // RFC 8628, 3.5: five seconds more from now on.
+                // RFC 8628, 3.5: from now on, wait five seconds longer.
                 Some("slow_down") => interval = interval.saturating_add(Duration::from_secs(5)),
                 Some("access_denied") => return Err(step.failed("it was denied", Kind::Unauthorized, None)),
                 Some("expired_token") => break,
@@ -220,13 +220,13 @@ impl Provider {
         let token =
             IdentityToken::with_nonce(token, self.issuer.as_str(), &self.client, (patience.now)(), nonce)?;
         if token.issuer().trim_end_matches('/') != self.issuer.as_str().trim_end_matches('/') {
-            // OpenID Connect Core 1.0, 3.1.3.7: nobody who signs in here signs as somebody whom another provider knows.
-            return Err(step.wrong("its token is of another issuer"));
+            // OpenID Connect Core 1.0, 3.1.3.7: a sign-in here must not yield an identity of another provider.
+            return Err(step.wrong("its token is from another issuer"));
         }
         Ok(token)
     }
 
-    /// Posts a form to an end point that the provider named.
+    /// Posts a form to an endpoint that the provider named.
     fn post(&self, step: &Step<'_>, to: &Url, form: &[(&str, &str)]) -> Result<super::Answer, Error> {
         let mut encoded = self.issuer.clone();
         encoded.query_pairs_mut().clear().extend_pairs(form);
@@ -248,10 +248,10 @@ fn read<T: serde::de::DeserializeOwned>(step: &Step<'_>, value: Value) -> Result
 }
 
 fn late(step: &Step<'_>) -> Error {
-    step.failed("nobody signed in in time", Kind::Unauthorized, None)
+    step.failed("nobody signed in before the time-out", Kind::Unauthorized, None)
 }
 
-/// 256 bits as text that may stand in a URL.
+/// 256 random bits as text for a URL.
 fn random() -> Result<String, Error> {
     let mut bytes = [0; 32];
     rand::fill(&mut bytes).map_err(|_| Error::Crypto { step: "make a nonce" })?;
@@ -262,7 +262,7 @@ fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Digest::sha256(verifier.as_bytes()).as_bytes())
 }
 
-/// The code that the browser brings back. Anybody on this machine can connect: what does not carry the state is sent away.
+/// The code that the browser returns. Anybody on this machine can connect: requests without the state are rejected.
 fn redirected(
     step: &Step<'_>,
     listener: &TcpListener,
@@ -329,6 +329,6 @@ fn reply(stream: &mut TcpStream, status: &str, says: &str) {
         "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{says}",
         says.len()
     );
-    // Courtesy to whoever looks at the page; signing does not depend on it.
+    // A courtesy to the user; signing does not depend on it.
     let _ = stream.write_all(answer.as_bytes());
 }

@@ -1,9 +1,9 @@
 //! Transparency logs: an entry of a signature, as a bundle carries it.
 //!
 //! Follows Rekor's APIs, version 1 (`POST /api/v1/log/entries` with `hashedrekord` and `dsse`, 0.0.1) and version 2
-//! (`POST /api/v2/log/entries` with `hashedRekordRequestV002`). What the log says that it stored is compared byte for byte
-//! with what it was sent: a log that answers with another entry, however valid, is refused here and not at the reader's
-//! (CVE-2026-22703). Proofs and promises are for verification, which knows the logs' keys.
+//! (`POST /api/v2/log/entries` with `hashedRekordRequestV002`). The entry that the log returns is compared byte for
+//! byte with what was sent: another entry, however valid, is refused here and not by the reader (CVE-2026-22703). The
+//! verification, which knows the logs' keys, checks proofs and promises.
 
 use aws_lc_rs::digest as lc;
 use base64::Engine as _;
@@ -23,7 +23,7 @@ use crate::Error;
 /// Hashes of an inclusion proof: a tree of 2^64 leaves has no more.
 const MOST_HASHES: usize = 64;
 
-/// What the log is to hold.
+/// What the log should hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Entry<'a> {
     /// A statement in its envelope.
@@ -40,18 +40,18 @@ pub(crate) enum Verifier<'a> {
 }
 
 impl ServiceClient {
-    /// Has `log` hold the entry, and gives what a bundle carries of it.
+    /// Submits the entry to `log`, and returns the part that goes into a bundle.
     pub(crate) fn record(
         &self,
         log: &Log,
         entry: &Entry<'_>,
         verifier: &Verifier<'_>,
     ) -> Result<Value, Error> {
-        // The same entry twice is one entry, or at worst one more of the same.
+        // Submitting twice results in one entry, or at worst in two equal ones.
         let step = Step {
             service: "transparency log",
             place: &log.url,
-            task: "hold the signature",
+            task: "record the signature",
             repeat: Repeat::Harmless,
         };
         match log.version {
@@ -68,7 +68,7 @@ impl ServiceClient {
             .header(header::ACCEPT, HeaderValue::from_static("application/json"));
         let mut answer = self.send(step, &request)?;
         if answer.status == StatusCode::CONFLICT {
-            // It has the entry already, from a request whose answer was lost, and says where.
+            // It already has the entry, from a request whose answer was lost, and says where.
             answer = self.existing(step, &answer)?;
             answer.expect(step, StatusCode::OK)?;
         } else {
@@ -108,12 +108,12 @@ impl ServiceClient {
         }))
     }
 
-    /// Fetches the entry that a log already has. Only the name at the end of what it answers is used.
+    /// Fetches the entry that a log already has. Only the name at the end of the returned URL is used.
     fn existing(&self, step: &Step<'_>, answer: &Answer) -> Result<Answer, Error> {
         let name = answer.location.as_deref().and_then(|location| location.rsplit('/').next());
         let name = name.filter(|name| name.len() <= 80 && name.bytes().all(|b| b.is_ascii_hexdigit()));
         let name = name.filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| step.wrong("it has the entry already and does not say where"))?;
+        let name = name.ok_or_else(|| step.wrong("it already has the entry, but does not say where"))?;
         let url = below(step.place, &format!("api/v1/log/entries/{name}"));
         self.send(step, &Request::get(url.ok_or_else(|| step.wrong("no URL for it"))?))
     }
@@ -148,16 +148,16 @@ impl ServiceClient {
     }
 }
 
-/// Reads what was answered. Not the parser's own words: they may quote the answer.
+/// Reads an answer. Not the parser's own message: it may quote the answer.
 fn read<T: DeserializeOwned>(step: &Step<'_>, value: Value) -> Result<T, Error> {
     serde_json::from_value(value).map_err(|_| step.wrong("the answer is not a log entry with its proof"))
 }
 
-/// The entry that is asked for and no other: digest, signature and verifier, and nothing beside them.
+/// Accepts only the submitted entry: digest, signature and verifier, and nothing else.
 fn compare(step: &Step<'_>, body: &str, expected: &Value) -> Result<(), Error> {
     let stored = STANDARD.decode(body).map_err(|_| step.wrong("the entry's body is not base64"))?;
     if stored != json::canonical(expected) {
-        return Err(step.wrong("got the entry of another signature than the one that was sent"));
+        return Err(step.wrong("got the entry of another signature than the submitted one"));
     }
     Ok(())
 }
@@ -189,7 +189,7 @@ impl Entry<'_> {
             Self::File { digests, signature } => {
                 let algorithm = verifier.key().algorithm();
                 if !matches!(algorithm, KeyAlgorithm::EcdsaP256 | KeyAlgorithm::Rsa) {
-                    // Readers of these entries know SHA-256 alone, ours among them.
+                    // Readers of these entries, ours included, know only SHA-256.
                     return Err(Error::NotLogged { algorithm, bits: verifier.key().bits() });
                 }
                 let spec = json!({
@@ -202,7 +202,7 @@ impl Entry<'_> {
         }
     }
 
-    /// What version 2 is sent, and what it stores of it. To it a statement is a digest as well, of what was signed.
+    /// What version 2 is sent, and what it stores of it. It treats a statement as a digest, too, of what was signed.
     fn v2(&self, verifier: &Verifier<'_>) -> Result<(Value, Value), Error> {
         let key = verifier.key();
         let Some(details) = key.log_name() else {
@@ -250,7 +250,7 @@ impl Verifier<'_> {
         }
     }
 
-    /// As version 1 stores it: lines of 64 characters, each with its line feed.
+    /// PEM as version 1 stores it: lines of 64 characters, each with its line feed.
     fn pem(&self) -> String {
         let (label, der) = match self {
             Self::Certificate { der, .. } => ("CERTIFICATE", *der),
@@ -301,7 +301,7 @@ struct ProofV1 {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct EntryV2 {
-    // Protobuf's JSON leaves out what is zero, as the first index is.
+    // Protobuf's JSON leaves out zeros, such as the first index.
     #[serde(default = "zero")]
     log_index: String,
     log_id: LogId,

@@ -1,7 +1,7 @@
 //! Timestamp authorities: RFC 3161 over HTTP.
 //!
-//! The request is over the SHA-256 of a signature and has a fresh nonce. The reply is believed to be the answer to it when
-//! it is granted and repeats both; whether the authority is one to trust is for verification to say.
+//! The request is over the SHA-256 of a signature and has a fresh nonce. The reply counts as its answer when it is
+//! granted and repeats both. Verification decides whether the authority is trusted.
 
 use aws_lc_rs::rand;
 use plimsoll_core::Digest;
@@ -16,18 +16,18 @@ const QUERY: &str = "application/timestamp-query";
 const REPLY: &str = "application/timestamp-reply";
 
 impl ServiceClient {
-    /// A timestamp over `signature`: the whole reply, as bundles carry it.
+    /// A timestamp over `signature`: the whole reply, as bundles contain it.
     pub(crate) fn timestamp(&self, authority: &Url, signature: &[u8]) -> Result<Vec<u8>, Error> {
         let step = Step {
             service: "timestamp authority",
             place: authority,
-            task: "give a timestamp",
+            task: "issue a timestamp",
             repeat: Repeat::Harmless,
         };
         let imprint = Digest::sha256(signature);
         let mut nonce = [0; 8];
         rand::fill(&mut nonce).map_err(|_| Error::Crypto { step: "make a nonce" })?;
-        // The first byte between 0x40 and 0x7f: a positive number of exactly eight bytes.
+        // A first byte between 0x40 and 0x7f makes it a positive number of exactly eight bytes.
         if let Some(first) = nonce.first_mut() {
             *first = (*first & 0x3f) | 0x40;
         }
@@ -35,7 +35,7 @@ impl ServiceClient {
             .header(header::CONTENT_TYPE, HeaderValue::from_static(QUERY))
             .header(header::ACCEPT, HeaderValue::from_static(REPLY));
         let answer = self.send(&step, &request)?;
-        // Sigstore's own answers 201; RFC 3161 leaves it to HTTP, where others answer 200.
+        // Sigstore's own authority answers 201; RFC 3161 leaves the status to HTTP, and others answer 200.
         let expected = if answer.status == StatusCode::OK { StatusCode::OK } else { StatusCode::CREATED };
         answer.expect(&step, expected)?;
         check(&answer.body, imprint.as_bytes(), nonce).map_err(|problem| step.wrong(problem))?;
@@ -43,7 +43,7 @@ impl ServiceClient {
     }
 }
 
-/// `TimeStampReq`: version 1, the imprint, the nonce, and the certificates please. Every length is below 128.
+/// `TimeStampReq`: version 1, the imprint, the nonce, and a request for certificates. Every length is below 128.
 fn query(imprint: &[u8], nonce: [u8; 8]) -> Vec<u8> {
     // MessageImprint { AlgorithmIdentifier { 2.16.840.1.101.3.4.2.1, NULL }, OCTET STRING of 32 bytes }
     const IMPRINT: [u8; 19] = [
@@ -56,7 +56,7 @@ fn query(imprint: &[u8], nonce: [u8; 8]) -> Vec<u8> {
     [&[0x30, length][..], &content].concat()
 }
 
-/// Whether a `TimeStampResp` grants what was asked for.
+/// Whether a `TimeStampResp` grants the request.
 fn check(reply: &[u8], imprint: &[u8], nonce: [u8; 8]) -> Result<(), String> {
     const MALFORMED: &str = "the reply is not a timestamp in DER";
     let malformed = || MALFORMED.to_owned();
@@ -83,9 +83,10 @@ fn check(reply: &[u8], imprint: &[u8], nonce: [u8; 8]) -> Result<(), String> {
     if algorithm.first().is_none_or(|oid| oid.tag() != Tag::ObjectIdentifier || oid.value() != sha256)
         || message.get(1).is_none_or(|hashed| hashed.value() != imprint)
     {
-        return Err("the timestamp is over something else than the signature".to_owned());
+        return Err("the timestamp does not cover the signature".to_owned());
     }
-    // Between the time and what has context tags stand the accuracy, a boolean and the nonce, each of its own type.
+    // Between the time and the fields with context tags are the accuracy, a boolean and the nonce, each of its own
+    // type.
     let answered = more.iter().find(|field| field.tag() == Tag::Integer);
     if answered.is_none_or(|answered| answered.value() != nonce) {
         return Err("the timestamp does not repeat the nonce: it is the answer to another request".to_owned());
@@ -103,7 +104,7 @@ fn tst_info(token: AnyRef<'_>) -> Option<&[u8]> {
     (octets.tag() == Tag::OctetString).then(|| octets.value())
 }
 
-/// What stands in the one element of `tag` that `der` is.
+/// The contents of `der`, which must be one element with `tag`.
 fn parts(der: &[u8], tag: Tag) -> Option<Vec<AnyRef<'_>>> {
     let outer = one(der)?;
     (outer.tag() == tag).then(|| children(outer))?

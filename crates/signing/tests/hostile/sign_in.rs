@@ -78,7 +78,7 @@ fn s20_no_end_point_leads_elsewhere_by_a_redirect() {
     assert!(server.requests().iter().all(|request| request.path() != "/other"));
 }
 
-/// The provider names its end points itself. What it names is asked by this machine, from where more can be reached than
+/// The provider names its endpoints itself. What it names is asked by this machine, from where more can be reached than
 /// from where the provider is.
 #[test]
 fn s20_no_end_point_is_where_no_provider_lives() {

@@ -1,4 +1,4 @@
-//! Google: the token end point, the security token service, impersonation, the metadata server.
+//! Google: the token endpoint, the security token service, impersonation, the metadata server.
 
 use std::sync::Arc;
 

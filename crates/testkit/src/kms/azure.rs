@@ -1,4 +1,4 @@
-//! Azure Key Vault, with the token end point of Microsoft Entra beside it.
+//! Azure Key Vault, with the token endpoint of Microsoft Entra beside it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

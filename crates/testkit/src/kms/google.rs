@@ -1,4 +1,4 @@
-//! Google Cloud KMS, with the token end point of a user's credentials beside it.
+//! Google Cloud KMS, with the token endpoint of a user's credentials beside it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! The distribution API's end points over the store.
+//! The distribution API's endpoints over the store.
 
 use super::fault::Fault;
 use super::wire::{Answer, Request};
@@ -34,7 +34,7 @@ pub(super) fn route(request: &Request, state: &mut State, shared: &Shared, fault
             let body = json!({"name": repository, "tags": tags}).to_string();
             Answer::new(200).header("Content-Type", "application/json").body(body)
         }
-        Place::Elsewhere => Answer::error(404, "NAME_UNKNOWN", "no such end point"),
+        Place::Elsewhere => Answer::error(404, "NAME_UNKNOWN", "no such endpoint"),
     }
 }
 
@@ -48,7 +48,7 @@ enum Place<'a> {
     Elsewhere,
 }
 
-/// Repository names contain slashes, so the end point is looked for from the right.
+/// Repository names contain slashes, so the endpoint is looked for from the right.
 fn split(rest: &str) -> (&str, Place<'_>) {
     if rest.is_empty() {
         return ("", Place::Root);

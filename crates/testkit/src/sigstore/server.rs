@@ -30,7 +30,7 @@ use super::{Leaf, LogVersion, Pair, Sigstore, hex, pem, rfc3339, sha256};
 use crate::cloud::{Issuer, Service};
 use crate::{Answer, Request};
 
-/// What the ambient token end point wants to see.
+/// What the ambient token endpoint wants to see.
 pub const REQUEST_TOKEN: &str = "ambient-request-t0ken";
 const AUDIENCE: &str = "sigstore";
 

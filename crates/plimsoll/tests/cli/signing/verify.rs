@@ -79,8 +79,8 @@ fn nobody_trusted_or_only_half_an_identity_is_a_usage_error() {
         (vec!["--key", &key, "--certificate-claim", "source-ref=x"], "certificates"),
         (vec!["--key", &key, "--certificate-claim", "sauce-ref=x"], "claim"),
         (vec!["--key", &key, "--threshold", "0"], "--threshold"),
-        (vec!["--key", &key, "--threshold", "2"], "can never hold"),
-        (vec!["--key", &key, "--key", &key, "--threshold", "2"], "can never hold"),
+        (vec!["--key", &key, "--threshold", "2"], "can never be satisfied"),
+        (vec!["--key", &key, "--key", &key, "--threshold", "2"], "can never be satisfied"),
     ] {
         let mut all = vec!["verify", NO_LOG];
         all.extend(flags);

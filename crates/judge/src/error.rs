@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use plimsoll_core::{Classify, Kind, Stopped};
+use plimsoll_core::{Classify, Kind, Stopped, json};
 
 /// Why there is no verdict. Evidence that is missing is no error: the verdict says what came of it.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,22 @@ pub enum Error {
     /// A policy, waiver or deny list cannot be used.
     #[error(transparent)]
     Document(#[from] plimsoll_policy::Error),
+    /// A JSON Schema is not valid JSON.
+    #[error("schema {}: {source}", path.display())]
+    SchemaJson {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: json::Error,
+    },
+    /// A JSON Schema cannot be used.
+    #[error("schema {}: {problem}", path.display())]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A trusted root cannot be used.
     #[error(transparent)]
     Root(#[from] plimsoll_verify::Error),
@@ -74,7 +90,9 @@ impl Classify for Error {
             Self::NoPolicy { .. }
             | Self::NotAFile { .. }
             | Self::Nested { .. }
-            | Self::OtherDocument { .. } => Kind::Usage,
+            | Self::OtherDocument { .. }
+            | Self::SchemaJson { .. }
+            | Self::Schema { .. } => Kind::Usage,
             Self::Document(error) => error.kind(),
             Self::Root(error) => error.kind(),
             Self::Gather(error) => error.kind(),
@@ -91,6 +109,7 @@ impl Classify for Error {
                 Some("a policy is a .yaml, .yml or .json file with kind: Policy".to_owned())
             }
             Self::Nested { .. } => Some("move them up, or let the folder's name start with a dot".to_owned()),
+            Self::Schema { .. } => Some("a `$ref` has to lead to a place in the same file".to_owned()),
             Self::Document(error) => error.hint(),
             Self::Root(error) => error.hint(),
             Self::Gather(error) => error.hint(),

@@ -5,6 +5,7 @@
 //!   One judgement sees one state of them from beginning to end.
 //! - [`Pool`] is its asynchronous door, with a bounded number of threads and of those who wait.
 //! - [`documents`]: policies, deny lists and waivers from files and folders.
+//! - [`PredicateForm`]: what a predicate has to look like.
 //! - [`Roots`]: which trusted root a policy's certificates are verified with.
 //!
 //! Nothing is decided here: [`plimsoll_policy::evaluate`] does. Nothing is printed, and no clock is asked for what counts
@@ -14,10 +15,12 @@ pub mod documents;
 mod error;
 mod judge;
 mod pool;
+mod predicate;
 mod roots;
 
 pub use documents::{Ruleset, WaiverDocument};
 pub use error::Error;
 pub use judge::{Inputs, Judge, Judgement, Request};
 pub use pool::{Pool, PoolSize};
+pub use predicate::{Misfit, PredicateForm};
 pub use roots::Roots;

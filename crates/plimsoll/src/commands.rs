@@ -14,7 +14,6 @@ mod man;
 mod place;
 mod platforms;
 mod policy;
-mod predicate;
 mod provenance;
 mod sbom;
 mod scan;

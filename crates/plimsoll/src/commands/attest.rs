@@ -4,12 +4,12 @@ use std::path::Path;
 
 use plimsoll_core::{Digest, Kind, Limits, Timestamp, json, text};
 use plimsoll_gather::Subject as Named;
+use plimsoll_judge::PredicateForm;
 use plimsoll_signing::Content;
 use plimsoll_verify::{PredicateType, Statement, Subject};
 use serde_json::{Value, json};
 
 use crate::commands::place::Place;
-use crate::commands::predicate::Form;
 use crate::commands::signer::Signing;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
@@ -95,8 +95,9 @@ fn given(
         return Err(problem(format!("none of its subjects is {digest}"))
             .with_hint("a statement is about digests; a name alone says nothing"));
     }
-    let form = Form::new(content.schema.as_deref(), limits)?;
-    form.check(&statement.predicate_type, &statement.predicate, limits).map_err(problem)?;
+    let form = PredicateForm::load(content.schema.as_deref(), limits)?;
+    form.check(&statement.predicate_type, &statement.predicate, limits)
+        .map_err(|misfit| problem(misfit.to_string()))?;
     Ok(statement)
 }
 
@@ -112,8 +113,8 @@ fn made(
     let problem = |problem: String| Failure::new(Kind::Usage, format!("{}: {problem}", path.display()));
     let bytes = read_within(path, limits.statement_bytes, "statement_bytes")?;
     let predicate = predicate(kind, &bytes, content.now, limits).map_err(problem)?;
-    let form = Form::new(content.schema.as_deref(), limits)?;
-    form.check(kind.uri(), &predicate, limits).map_err(problem)?;
+    let form = PredicateForm::load(content.schema.as_deref(), limits)?;
+    form.check(kind.uri(), &predicate, limits).map_err(|misfit| problem(misfit.to_string()))?;
     let mut subject = Subject { name: name.to_owned(), ..Subject::default() };
     for digest in digests {
         subject.digests.insert(digest.algorithm().name().to_owned(), digest.hex());

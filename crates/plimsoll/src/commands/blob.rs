@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use plimsoll_core::{Digest, Kind, Limits};
+use plimsoll_judge::PredicateForm;
 use plimsoll_keys::FileDigests;
 use plimsoll_signing::Content;
 use plimsoll_verify::{Artifact, Bundle, Error, Step, verify_detached, verify_message, verify_one_of};
@@ -12,7 +13,6 @@ use plimsoll_verify::{Artifact, Bundle, Error, Step, verify_detached, verify_mes
 use crate::args::blob::{VerifyBlob, VerifyBlobAttestation};
 use crate::args::verify::Format;
 use crate::commands::attest::statement;
-use crate::commands::predicate;
 use crate::commands::signer::Signing;
 use crate::commands::verification::{Form, finish};
 use crate::commands::verify::attestation_form;
@@ -143,7 +143,7 @@ pub(super) fn verify_attestation(
         (None, Some(path)) => (path.display().to_string(), Blob::open(path)?.digests(path)?),
         (None, None) => return Err(Failure::new(Kind::Usage, "neither a file nor --digest")),
     };
-    let predicate_form = predicate::Form::new(arguments.schema.as_deref(), limits)?;
+    let predicate_form = PredicateForm::load(arguments.schema.as_deref(), limits)?;
     let bundle = bundle(&arguments.bundle, limits)?;
     let entry = Entry { digest: digests.first().copied(), ..Entry::new(&name) };
     let entry = match verify_one_of(&bundle, &digests, &trust.check()) {
@@ -156,9 +156,10 @@ pub(super) fn verify_attestation(
                     let held = held.with(statement.value());
                     Entry { digest: Some(digest), verified: true, proofs: vec![held], ..entry }
                 }
-                (true, Err(problem)) => {
-                    entry.unmet(Failure::new(Kind::Denied, with_step(Some(Step::Statement), problem)), 1)
-                }
+                (true, Err(problem)) => entry.unmet(
+                    Failure::new(Kind::Denied, with_step(Some(Step::Statement), problem.to_string())),
+                    1,
+                ),
                 (false, _) => {
                     let message = format!("an attestation of type {said:?}, expected {}", arguments.kind);
                     entry.unmet(Failure::new(Kind::Denied, message).with_hint("name its type with --type"), 1)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use plimsoll_core::{Digest, Kind, Platform};
 use plimsoll_gather::{Access, Attached, Extent, Proof, attached};
+use plimsoll_judge::PredicateForm;
 use plimsoll_verify::{COSIGN_SIGN_V1, PredicateType, Step};
 use serde_json::Value;
 
@@ -12,7 +13,6 @@ use crate::args::shared::Network;
 use crate::args::trust_flags::Outcome;
 use crate::args::verify::{AttestationFormat, Format, Verify, VerifyAttestation};
 use crate::commands::place::{Meant, Place};
-use crate::commands::predicate;
 use crate::commands::verification::{Form, finish};
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
@@ -42,7 +42,7 @@ enum Wanted<'a> {
     /// Signatures with these annotations.
     Signature(BTreeMap<&'a str, &'a str>),
     /// Attestations of this type, whose predicates fit.
-    Attestation(&'a PredicateType, predicate::Form),
+    Attestation(&'a PredicateType, PredicateForm),
 }
 
 impl Wanted<'_> {
@@ -94,7 +94,7 @@ pub(super) fn run_attestation(
         access,
         wanted: Wanted::Attestation(
             &arguments.kind,
-            predicate::Form::new(arguments.schema.as_deref(), context.limits)?,
+            PredicateForm::load(arguments.schema.as_deref(), context.limits)?,
         ),
         outcome: &arguments.outcome,
         platform: arguments.platform.platform.as_ref(),
@@ -200,13 +200,15 @@ impl Request<'_> {
     }
 
     /// What about the predicate does not fit, in words.
-    fn misfit(&self, proof: &Proof, form: &predicate::Form) -> Option<String> {
+    fn misfit(&self, proof: &Proof, form: &PredicateForm) -> Option<String> {
         let statement = proof.statement.value();
-        form.check(&statement.predicate_type, &statement.predicate, &self.access.limits).err()
+        form.check(&statement.predicate_type, &statement.predicate, &self.access.limits)
+            .err()
+            .map(|misfit| misfit.to_string())
     }
 
     /// Takes out the attestations that somebody trusted signed and that are not what their type says.
-    fn without_misfits(&self, found: &mut Attached, form: &predicate::Form) -> Vec<Refused> {
+    fn without_misfits(&self, found: &mut Attached, form: &PredicateForm) -> Vec<Refused> {
         let mut refused = Vec::new();
         found.verified.retain(|proof| {
             let misfit = self.misfit(proof, form);

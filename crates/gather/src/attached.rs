@@ -12,6 +12,8 @@ use plimsoll_core::{Digest, Limits};
 use plimsoll_image::Source;
 use plimsoll_verify::{Check, Statement, Step, Verified};
 
+use crate::Error;
+
 /// What is attached to a subject, verified.
 #[derive(Debug, Default)]
 pub struct Attached {
@@ -109,7 +111,7 @@ pub fn attached(
     check: &Check<'_>,
     wanted: AttachmentQuery<'_>,
     limits: &Limits,
-) -> Result<Attached, plimsoll_attach::Error> {
+) -> Result<Attached, Error> {
     let subjects = [*subject];
     let (mut search, mut attached) = (Search::new(source, &subjects, limits), Attached::default());
     while let Some(place) = search.next_place()? {

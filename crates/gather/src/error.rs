@@ -116,6 +116,9 @@ pub enum Error {
     /// The registry cannot be asked.
     #[error(transparent)]
     Registry(#[from] plimsoll_registry::Error),
+    /// What is attached cannot be found out.
+    #[error(transparent)]
+    Attached(#[from] plimsoll_attach::Error),
     /// The HTTP client cannot be set up.
     #[error(transparent)]
     Http(#[from] plimsoll_http::Error),
@@ -167,6 +170,7 @@ impl Classify for Error {
             Self::Unreadable { .. } | Self::Limit(_) => Kind::Failed,
             Self::Image(error) | Self::NotLocal { source: error, .. } => error.kind(),
             Self::Registry(error) => error.kind(),
+            Self::Attached(error) => error.kind(),
             Self::Http(error) => error.kind(),
             Self::Sbom { source, .. } => source.kind(),
         }
@@ -206,6 +210,7 @@ impl Classify for Error {
             }
             Self::Image(error) => error.hint(),
             Self::Registry(error) => error.hint(),
+            Self::Attached(error) => error.hint(),
             Self::Http(error) => error.hint(),
             Self::Sbom { source, .. } => source.hint(),
             _ => None,

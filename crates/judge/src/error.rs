@@ -54,10 +54,10 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// A trusted root cannot be used.
+    /// A trusted root cannot be used, or there is nothing to verify with.
     #[error(transparent)]
-    Root(#[from] plimsoll_verify::Error),
-    /// The subject cannot be opened or read whole.
+    Verify(#[from] plimsoll_verify::Error),
+    /// The subject cannot be opened or read whole, or what is attached to it cannot be found out.
     #[error(transparent)]
     Gather(#[from] plimsoll_gather::Error),
     /// Whoever asked does not wait any more.
@@ -94,7 +94,7 @@ impl Classify for Error {
             | Self::SchemaJson { .. }
             | Self::Schema { .. } => Kind::Usage,
             Self::Document(error) => error.kind(),
-            Self::Root(error) => error.kind(),
+            Self::Verify(error) => error.kind(),
             Self::Gather(error) => error.kind(),
             Self::Stopped(stopped) => stopped.kind(),
             Self::Busy { .. } => Kind::Transient,
@@ -111,7 +111,7 @@ impl Classify for Error {
             Self::Nested { .. } => Some("move them up, or let the folder's name start with a dot".to_owned()),
             Self::Schema { .. } => Some("a `$ref` has to lead to a place in the same file".to_owned()),
             Self::Document(error) => error.hint(),
-            Self::Root(error) => error.hint(),
+            Self::Verify(error) => error.hint(),
             Self::Gather(error) => error.hint(),
             _ => None,
         }

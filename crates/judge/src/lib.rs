@@ -16,11 +16,14 @@ mod error;
 mod judge;
 mod pool;
 mod predicate;
+mod refusal;
 mod roots;
+pub mod signatures;
 
 pub use documents::{Ruleset, WaiverDocument};
 pub use error::Error;
 pub use judge::{Inputs, Judge, Judgement, Request};
 pub use pool::{Pool, PoolSize};
 pub use predicate::{Misfit, PredicateForm};
+pub use refusal::{Reason, Refusal};
 pub use roots::Roots;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_core::{Classify as _, Digest, Timestamp};
-use plimsoll_gather::{Proof, Rejected, Rejection};
+use plimsoll_core::{Digest, Timestamp};
+use plimsoll_gather::Proof;
+use plimsoll_judge::Refusal;
 use plimsoll_verify::{Observation, Signer, Statement, Step, Verified};
 use serde::Serialize;
 use serde_json::Value;
@@ -188,15 +189,11 @@ impl Held {
     }
 }
 
-impl From<&Rejected> for Refused {
-    fn from(rejected: &Rejected) -> Self {
-        let hint = match &rejected.reason {
-            Rejection::Bundle(error) => error.hint(),
-            _ => None,
-        };
-        let (step, message) = (rejected.reason.failed_step(), rejected.reason.to_string());
-        let message = with_step(step, message);
-        Self { referrer: Some(rejected.referrer), step, message, hint }
+impl From<&Refusal> for Refused {
+    fn from(refusal: &Refusal) -> Self {
+        let step = refusal.step();
+        let message = with_step(step, refusal.reason.to_string());
+        Self { referrer: refusal.referrer, step, message, hint: refusal.hint() }
     }
 }
 

@@ -77,11 +77,6 @@ impl TrustSettings {
         Err(Failure::new(Kind::Usage, message).with_hint("name each key with a --key of its own"))
     }
 
-    /// Whether identities are trusted, not keys.
-    pub(crate) fn wants_certificates(&self) -> bool {
-        matches!(self.who, Who::Identities(_))
-    }
-
     /// The keys for a signature that comes without bundle, which nothing but a key can verify.
     pub(crate) fn keys_alone(&self) -> Result<Vec<PublicKey>, Failure> {
         let Who::Keys(keys) = &self.who else {

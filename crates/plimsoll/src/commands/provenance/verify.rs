@@ -2,6 +2,7 @@
 
 use plimsoll_core::{Classify as _, Digest, Kind, Limits, Platform};
 use plimsoll_gather::{Access, Attached, AttachmentQuery, Extent, Proof, attached};
+use plimsoll_judge::Refusal;
 use plimsoll_verify::provenance::{Aspect, ExaminedProvenance, Expected, Form, Publisher, bundles, examine};
 use plimsoll_verify::{Bundle, Error, Pattern, Signer, Statement, Subject, Text, Verified, verify_one_of};
 
@@ -183,10 +184,12 @@ impl Request<'_> {
             is: &|predicate_type: &str| self.wants(predicate_type),
             extent: Extent::Until(&|found: &Attached| found.verified.iter().any(holds)),
         };
-        let found = attached(place.evidence(), &digest, &self.trust.check(), wanted, &self.access.limits)?;
+        let mut found =
+            attached(place.evidence(), &digest, &self.trust.check(), wanted, &self.access.limits)?;
         let mut judging = Judging::new(text, digest);
         judging.judged.as_of = [place.store.as_of(), place.evidence().as_of()].into_iter().flatten().min();
-        judging.judged.refused = found.rejected.iter().map(Refused::from).collect();
+        judging.judged.refused =
+            found.rejected.drain(..).map(|rejected| Refused::from(&Refusal::from(rejected))).collect();
         judging.others = found.others.into_iter().collect();
         for proof in &found.verified {
             let held = Held::attached(proof, &digest, self.arguments.explain);

@@ -1,0 +1,88 @@
+//! Why something that was looked at does not count.
+
+use plimsoll_core::{Classify as _, Digest};
+use plimsoll_gather::{Proof, Rejected, Rejection};
+use plimsoll_verify::Step;
+use serde_json::Value;
+
+use crate::Misfit;
+
+/// Something that does not count.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The manifest that ties it to the subject, where it is attached to an image.
+    pub referrer: Option<Digest>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why it does not count.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It could not be read, or does not hold.
+    #[error(transparent)]
+    Unverified(#[from] Rejection),
+    /// Somebody trusted signed it, but did not sign an annotation along that is asked for.
+    #[error("annotation {name}: got {}, expected {expected:?}", got.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string))]
+    Annotation {
+        /// Its name.
+        name: String,
+        /// What was signed under this name.
+        got: Option<Value>,
+        /// What is asked for.
+        expected: String,
+    },
+    /// Somebody trusted signed it, and its predicate does not fit its type or the schema.
+    #[error(transparent)]
+    Predicate(#[from] Misfit),
+    /// The package index names another publisher than the certificate.
+    #[error("{difference}")]
+    Publisher {
+        /// What differs.
+        difference: String,
+    },
+    /// The subject that has one of the file's digests lists another file's beside it.
+    #[error("the subject's {algorithm} is another file's")]
+    TwoFiles {
+        /// The algorithm of the other digest.
+        algorithm: &'static str,
+    },
+}
+
+impl Refusal {
+    /// An attached statement holds, and does not count.
+    pub(crate) fn of_proof(proof: &Proof, reason: Reason) -> Self {
+        Self { referrer: Some(proof.referrer), reason }
+    }
+
+    /// The step of the verification that refused, where one did.
+    pub fn step(&self) -> Option<Step> {
+        match &self.reason {
+            Reason::Unverified(rejection) => rejection.failed_step(),
+            Reason::Predicate(_) => Some(Step::Statement),
+            _ => None,
+        }
+    }
+
+    /// What helps.
+    pub fn hint(&self) -> Option<String> {
+        match &self.reason {
+            Reason::Unverified(Rejection::Bundle(error)) => error.hint(),
+            Reason::Annotation { .. } => Some("it is signed, but not with this annotation".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The one of several that says most: what got furthest. A bundle that cannot be read tells less than one by the wrong
+    /// signer.
+    pub fn most_telling(refusals: &[Self]) -> Option<&Self> {
+        refusals.iter().max_by_key(|refusal| refusal.step())
+    }
+}
+
+impl From<Rejected> for Refusal {
+    fn from(rejected: Rejected) -> Self {
+        Self { referrer: Some(rejected.referrer), reason: rejected.reason.into() }
+    }
+}

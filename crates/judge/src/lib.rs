@@ -8,14 +8,18 @@
 //! - [`PredicateForm`]: what a predicate has to look like.
 //! - [`Roots`]: which trusted root a policy's certificates are verified with.
 //!
-//! Nothing is decided here: [`plimsoll_policy::evaluate`] does. Nothing is printed, and no clock is asked for what counts
-//! as now.
+//! - [`signatures`] and [`provenance`]: whether an image has enough signatures or attestations, and whether something was
+//!   built as expected, for those who ask without a policy.
+//!
+//! Verdicts under a policy are made by [`plimsoll_policy::evaluate`] alone. Nothing is printed, and no clock is asked for
+//! what counts as now.
 
 pub mod documents;
 mod error;
 mod judge;
 mod pool;
 mod predicate;
+pub mod provenance;
 mod refusal;
 mod roots;
 pub mod signatures;

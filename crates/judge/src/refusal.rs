@@ -1,5 +1,7 @@
 //! Why something that was looked at does not count.
 
+use std::sync::Arc;
+
 use plimsoll_core::{Classify as _, Digest};
 use plimsoll_gather::{Proof, Rejected, Rejection};
 use plimsoll_verify::Step;
@@ -20,9 +22,12 @@ pub struct Refusal {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It could not be read, or does not hold.
+    /// It is attached, and could not be read or does not hold.
     #[error(transparent)]
-    Unverified(#[from] Rejection),
+    Attached(#[from] Rejection),
+    /// It is out of a file, and could not be read or does not hold.
+    #[error(transparent)]
+    Bundle(#[from] Arc<plimsoll_verify::Error>),
     /// Somebody trusted signed it, but did not sign an annotation along that is asked for.
     #[error("annotation {name}: got {}, expected {expected:?}", got.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string))]
     Annotation {
@@ -59,7 +64,8 @@ impl Refusal {
     /// The step of the verification that refused, where one did.
     pub fn step(&self) -> Option<Step> {
         match &self.reason {
-            Reason::Unverified(rejection) => rejection.failed_step(),
+            Reason::Attached(rejection) => rejection.failed_step(),
+            Reason::Bundle(error) => error.failed_step(),
             Reason::Predicate(_) => Some(Step::Statement),
             _ => None,
         }
@@ -68,7 +74,8 @@ impl Refusal {
     /// What helps.
     pub fn hint(&self) -> Option<String> {
         match &self.reason {
-            Reason::Unverified(Rejection::Bundle(error)) => error.hint(),
+            Reason::Attached(Rejection::Bundle(error)) => error.hint(),
+            Reason::Bundle(error) => error.hint(),
             Reason::Annotation { .. } => Some("it is signed, but not with this annotation".to_owned()),
             _ => None,
         }

@@ -34,7 +34,17 @@ enum Who {
 impl TrustSettings {
     /// Reads the keys and the trusted root that the flags name; `access` is for keys that a service keeps.
     pub(crate) fn new(flags: &Trust, access: &KeyAccess, context: &Context<'_>) -> Result<Self, Failure> {
-        let (who, now) = (who(flags, access)?, context.clock()());
+        Self::with_fallback(flags, None, access, context)
+    }
+
+    /// The same, where `fallback` is trusted if the flags name nobody.
+    pub(crate) fn with_fallback(
+        flags: &Trust,
+        fallback: Option<Identity>,
+        access: &KeyAccess,
+        context: &Context<'_>,
+    ) -> Result<Self, Failure> {
+        let (who, now) = (who(flags, fallback, access)?, context.clock()());
         let timestamps = flags.timestamps.unwrap_or(usize::from(flags.use_signed_timestamps));
         let requirements =
             Requirements { logs: logs(flags)?, timestamps, certificate_log: !flags.insecure_ignore_sct };
@@ -119,12 +129,15 @@ fn public_key(reference: &KeyReference, access: &KeyAccess) -> Result<PublicKey,
     Ok(key::open_public(reference.as_str(), access)?)
 }
 
-fn who(flags: &Trust, access: &KeyAccess) -> Result<Who, Failure> {
+fn who(flags: &Trust, fallback: Option<Identity>, access: &KeyAccess) -> Result<Who, Failure> {
     let usage = |message: &str| Failure::new(Kind::Usage, message);
     let identities = identities(flags)?;
     match (flags.key.as_slice(), identities.is_empty()) {
-        ([], true) => Err(usage("nobody is trusted to have signed")
-            .with_hint("pass --key FILE, or --certificate-identity with --certificate-oidc-issuer")),
+        ([], true) => match fallback {
+            Some(identity) => Ok(Who::Identities(vec![Identity { claims: claims(flags), ..identity }])),
+            None => Err(usage("nobody is trusted to have signed")
+                .with_hint("pass --key FILE, or --certificate-identity with --certificate-oidc-issuer")),
+        },
         ([], false) => Ok(Who::Identities(identities)),
         (_, false) => Err(usage("got --key and --certificate-identity, expected one of them")),
         (keys, true) => {

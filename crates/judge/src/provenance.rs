@@ -1,0 +1,307 @@
+//! Whether an artifact was built as expected, by the attestations that are attached to it or that came along in files.
+//!
+//! Owns which attestations are looked at, who is trusted to have signed where only a repository is named, and what a file
+//! and its digests have to agree on. One attestation that is as expected is enough. What a provenance says, and comparing it
+//! with its certificate and with what is expected, is [`plimsoll_verify::provenance`].
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use plimsoll_core::{Classify as _, Digest, Kind, Limits};
+use plimsoll_gather::{Attached, AttachmentQuery, Extent, Proof, attached};
+use plimsoll_image::Source;
+use plimsoll_verify::provenance::{
+    ExaminedProvenance, Expected, Form, Publisher, Repository, bundles, examine,
+};
+use plimsoll_verify::{
+    Bundle, Check, Identity, Pattern, PredicateType, Signer, Statement, Subject, Text, Verified,
+    verify_one_of,
+};
+
+use crate::Error;
+use crate::refusal::{Reason, Refusal};
+
+/// The signer that follows from a repository alone: one of its own workflows, which is what the hosts' own tools take.
+/// `None` where the repository's host is another than github.com and gitlab.com.
+pub fn own_workflow(repository: &Repository) -> Option<Identity> {
+    let (issuer, folder) = match repository.host() {
+        "github.com" => ("https://token.actions.githubusercontent.com", r"/\.github/workflows/"),
+        // Two slashes: with one, the configuration of a project within a group of this name would do as well.
+        "gitlab.com" => ("https://gitlab.com", "//"),
+        _ => return None,
+    };
+    let pattern = Pattern::new(&format!("{}{folder}.+", literally(repository.as_str()))).ok()?;
+    Some(Identity {
+        issuer: Text::Exact(issuer.to_owned()),
+        subject: Text::Pattern(pattern),
+        claims: Vec::new(),
+    })
+}
+
+/// A text as a pattern for itself. An address has no other characters that mean something in a pattern.
+fn literally(address: &str) -> String {
+    address.replace('.', r"\.").replace('+', r"\+")
+}
+
+/// What is asked of an artifact.
+#[derive(Debug)]
+pub struct Requirement<'a> {
+    /// The type of the statements that count. Without it, those that say how something was built.
+    pub kind: Option<&'a PredicateType>,
+    /// What the provenance has to say.
+    pub expected: &'a Expected,
+    /// Who may have signed it, and what has to be there beside the signature.
+    pub check: Check<'a>,
+    /// The limits for attestations.
+    pub limits: &'a Limits,
+}
+
+/// A file or image, by its content.
+#[derive(Debug, Clone, Copy)]
+pub struct Artifact<'a> {
+    /// Its digests, each under another algorithm. One of them has to be attested, and none contradicted.
+    pub digests: &'a [Digest],
+    /// The name of the file, for those indexes that attest names.
+    pub file_name: Option<&'a str>,
+}
+
+/// A bundle out of a file, or why it is none. Nothing in it is verified.
+#[derive(Debug)]
+pub struct Candidate {
+    bundle: Result<Bundle, Arc<plimsoll_verify::Error>>,
+    publisher: Option<Publisher>,
+}
+
+/// The attestations of an artifact, and whether one is as expected.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Examination {
+    /// The digest by which the artifact was found in the last statement about it, else its first.
+    pub digest: Option<Digest>,
+    /// What somebody trusted has signed, those that are as expected first.
+    pub attestations: Vec<Attestation>,
+    /// What was looked at and does not count.
+    pub refused: Vec<Refusal>,
+    /// The predicate types of statements of other kinds, which were not looked at.
+    pub others: BTreeSet<String>,
+    /// Why none will do. `None` where one is as expected.
+    pub shortfall: Option<Shortfall>,
+}
+
+/// An attestation that somebody trusted has signed.
+#[derive(Debug)]
+pub struct Attestation {
+    /// The manifest that ties it to the image, where it is attached to one.
+    pub referrer: Option<Digest>,
+    /// The digest of the artifact that it is about.
+    pub digest: Digest,
+    /// What was signed.
+    pub statement: Verified<Statement>,
+    /// What it says, and what became of each expectation.
+    pub examined: ExaminedProvenance,
+}
+
+/// Why no attestation will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shortfall {
+    /// None among those that were looked at is as expected, and more is attached: nobody knows.
+    Incomplete,
+    /// Somebody trusted says that it was built otherwise; [`Examination::nearest`] says how.
+    Different,
+    /// There are some, and none of them counts.
+    NoneCounts,
+    /// There is none of the kind.
+    Nothing,
+}
+
+impl Shortfall {
+    /// What a gate makes of it: [`Kind::Denied`] where all was looked at, else [`Kind::Indeterminate`].
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Incomplete => Kind::Indeterminate,
+            Self::Different | Self::NoneCounts | Self::Nothing => Kind::Denied,
+        }
+    }
+}
+
+impl Examination {
+    /// The attestation that differs least from what is expected.
+    pub fn nearest(&self) -> Option<&Attestation> {
+        self.attestations.iter().min_by_key(|attestation| {
+            attestation.examined.findings.iter().filter(|finding| !finding.holds).count()
+        })
+    }
+}
+
+impl Candidate {
+    /// The bundles in the bytes of a file. A file that is in none of the forms in which attestations are handed out is an
+    /// error; a bundle in it that cannot be read is refused when it is looked at.
+    pub fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Self>, plimsoll_verify::Error> {
+        let carried = bundles(bytes, limits)?.into_iter();
+        Ok(carried
+            .map(|carried| Self {
+                bundle: Bundle::parse(&carried.bundle, limits).map_err(Arc::new),
+                publisher: carried.publisher,
+            })
+            .collect())
+    }
+
+    /// The package index, which signed nothing, says that somebody else published the file than the certificate says.
+    fn other_publisher(&self, statement: &Verified<Statement>) -> Option<Reason> {
+        let (Some(publisher), Signer::Certificate(certificate)) = (&self.publisher, statement.signer())
+        else {
+            return None;
+        };
+        publisher.differs_from(certificate).map(|difference| Reason::Publisher { difference })
+    }
+}
+
+impl Requirement<'_> {
+    /// Looks at what is attached to the image `digest` in `evidence`, until one attestation is as expected. Not being able to
+    /// find out what is attached is an error; anything wrong with one bundle is a [`Refusal`].
+    pub fn examine_attached(&self, evidence: &dyn Source, digest: &Digest) -> Result<Examination, Error> {
+        let holds = |proof: &Proof| {
+            examine(&proof.statement, digest, self.expected, self.limits)
+                .is_ok_and(|examined| examined.holds())
+        };
+        let wanted = AttachmentQuery {
+            is: &|predicate_type: &str| self.wants(predicate_type),
+            extent: Extent::Until(&|found: &Attached| found.verified.iter().any(holds)),
+        };
+        let found = attached(evidence, digest, &self.check, wanted, self.limits)?;
+        let mut search = Search::new(Some(*digest));
+        search.refused.extend(found.rejected.into_iter().map(Refusal::from));
+        search.others = found.others;
+        for Proof { referrer, statement } in found.verified {
+            search.add(Some(referrer), *digest, statement, self.expected, self.limits);
+        }
+        Ok(search.finish(found.truncated))
+    }
+
+    /// Looks at bundles out of files. That nobody is trusted, or that there is nothing to verify with, is an error; anything
+    /// wrong with one bundle is a [`Refusal`].
+    pub fn examine_candidates(
+        &self,
+        candidates: &[Candidate],
+        artifact: Artifact<'_>,
+    ) -> Result<Examination, Error> {
+        let mut search = Search::new(artifact.digests.first().copied());
+        for candidate in candidates {
+            self.candidate(candidate, artifact, &mut search)?;
+        }
+        Ok(search.finish(false))
+    }
+
+    fn candidate(
+        &self,
+        candidate: &Candidate,
+        artifact: Artifact<'_>,
+        search: &mut Search,
+    ) -> Result<(), Error> {
+        let bundle = match &candidate.bundle {
+            Ok(bundle) => bundle,
+            Err(error) => {
+                search.refuse(Arc::clone(error));
+                return Ok(());
+            }
+        };
+        // The statement itself says so, in the very bytes that would be verified: it cannot count, whoever signed it.
+        if let Some(other) = bundle.claimed_predicate().filter(|other| !self.wants(other)) {
+            search.others.insert(other);
+            return Ok(());
+        }
+        let (statement, digest) = match verify_one_of(bundle, artifact.digests, &self.check) {
+            Ok(found) => found,
+            Err(error) if matches!(error.kind(), Kind::Denied | Kind::Failed) => {
+                search.refuse(Arc::new(error));
+                return Ok(());
+            }
+            // Nobody is trusted, or there is nothing to verify with: no bundle would do.
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(reason) =
+            candidate.other_publisher(&statement).or_else(|| two_files(statement.value(), &digest, artifact))
+        {
+            search.refuse(reason);
+            return Ok(());
+        }
+        // Of uploads to PyPI the name is part of what was attested: the same bytes under another name are another release.
+        let mut expected = self.expected.clone();
+        if Form::from_predicate_type(&statement.value().predicate_type) == Some(Form::PypiPublish)
+            && expected.subject_name.is_none()
+        {
+            expected.subject_name = artifact.file_name.map(str::to_owned);
+        }
+        search.digest = Some(digest);
+        search.add(None, digest, statement, &expected, self.limits);
+        Ok(())
+    }
+
+    fn wants(&self, predicate_type: &str) -> bool {
+        match self.kind {
+            Some(kind) => kind.is(predicate_type),
+            None => Form::from_predicate_type(predicate_type).is_some_and(Form::is_slsa),
+        }
+    }
+}
+
+/// The subject that lists `digest` lists under another algorithm something else than the file has: two readers of such a
+/// statement would see two files.
+fn two_files(statement: &Statement, digest: &Digest, artifact: Artifact<'_>) -> Option<Reason> {
+    let listed = |subject: &'_ Subject, digest: &Digest| {
+        subject.digests.get(digest.algorithm().name()).map(|hex| *hex == digest.hex())
+    };
+    let same_file = |subject: &&Subject| listed(subject, digest) == Some(true);
+    statement.subjects.iter().filter(same_file).find_map(|subject| {
+        let other = artifact.digests.iter().find(|other| listed(subject, other) == Some(false))?;
+        Some(Reason::TwoFiles { algorithm: other.algorithm().name() })
+    })
+}
+
+/// An examination on its way.
+struct Search {
+    digest: Option<Digest>,
+    attestations: Vec<Attestation>,
+    refused: Vec<Refusal>,
+    others: BTreeSet<String>,
+}
+
+impl Search {
+    fn new(digest: Option<Digest>) -> Self {
+        Self { digest, attestations: Vec::new(), refused: Vec::new(), others: BTreeSet::new() }
+    }
+
+    fn refuse(&mut self, reason: impl Into<Reason>) {
+        self.refused.push(Refusal { referrer: None, reason: reason.into() });
+    }
+
+    /// Compares what somebody trusted has signed with what is expected.
+    fn add(
+        &mut self,
+        referrer: Option<Digest>,
+        digest: Digest,
+        statement: Verified<Statement>,
+        expected: &Expected,
+        limits: &Limits,
+    ) {
+        match examine(&statement, &digest, expected, limits) {
+            Ok(examined) => {
+                self.attestations.push(Attestation { referrer, digest, statement, examined });
+            }
+            Err(error) => self.refuse(Arc::new(error)),
+        }
+    }
+
+    fn finish(mut self, truncated: bool) -> Examination {
+        self.attestations.sort_by_key(|attestation| !attestation.examined.holds());
+        let shortfall = match self.attestations.first() {
+            Some(first) if first.examined.holds() => None,
+            _ if truncated => Some(Shortfall::Incomplete),
+            Some(_) => Some(Shortfall::Different),
+            None if self.refused.is_empty() => Some(Shortfall::Nothing),
+            None => Some(Shortfall::NoneCounts),
+        };
+        let Self { digest, attestations, refused, others } = self;
+        Examination { digest, attestations, refused, others, shortfall }
+    }
+}

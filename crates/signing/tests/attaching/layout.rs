@@ -1,28 +1,17 @@
 //! Attaching evidence to an OCI layout in a folder.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    missing_docs,
-    reason = "tests"
-)]
-
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use plimsoll_attach::AttachedBundle;
 use plimsoll_attach::evidence::bundles;
 use plimsoll_attach::layout::LayoutStore;
-use plimsoll_core::{Classify as _, Digest, Kind, Limits, Timestamp};
+use plimsoll_core::{Classify as _, Digest, Kind, Limits};
 use plimsoll_image::source::Referrers;
 use plimsoll_image::{Descriptor, Error as ImageError, Source, Store as _, media};
-use plimsoll_keys::PrivateKey;
-use plimsoll_signing::image;
 use plimsoll_testkit::{ImageBuilder, Layer};
-use plimsoll_verify::{Bundle, statement_by_key};
+use plimsoll_verify::Bundle;
 use serde_json::Value;
 
 /// Reads a layout as plainly as the specification describes it.
@@ -82,18 +71,18 @@ fn open(folder: &Path) -> LayoutStore<Plain> {
     LayoutStore::new(folder, Plain(folder.to_owned()), Limits::default())
 }
 
-fn sign(store: &LayoutStore<Plain>, key: &PrivateKey) -> plimsoll_attach::AttachedBundle {
-    let now: Timestamp = "2026-11-21T01:18:01Z".parse().unwrap();
-    image::sign(store, &store.resolve().unwrap(), key, &BTreeMap::new(), now).unwrap()
+/// Signs the first image of the layout.
+fn sign(store: &LayoutStore<Plain>) -> AttachedBundle {
+    crate::sign(store, &store.resolve().unwrap())
 }
 
 #[test]
 fn a_signature_in_a_layout_is_found_and_what_was_there_stays() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, key) = (layout(folder.path()), PrivateKey::generate_p256().unwrap());
+    let store = layout(folder.path());
     let subject = store.resolve().unwrap();
     let before = Plain(folder.path().to_owned()).entries();
-    let (first, second) = (sign(&store, &key), sign(&store, &key));
+    let (first, second) = (sign(&store), sign(&store));
 
     let after = Plain(folder.path().to_owned()).entries();
     assert_eq!(after[..1], before[..]);
@@ -104,8 +93,7 @@ fn a_signature_in_a_layout_is_found_and_what_was_there_stays() {
     let found = bundles(&store, &subject.digest, &Limits::default()).unwrap();
     assert_eq!(found.found.len(), 2);
     let bundle = Bundle::parse(&found.found[0].bytes, &Limits::default()).unwrap();
-    let verified = statement_by_key(&bundle, std::slice::from_ref(key.public_key())).unwrap();
-    assert!(verified.value().names(&subject.digest));
+    assert!(bundle.claimed_statement().unwrap().names(&subject.digest));
     // No temporary files, no lock files.
     let mut names: Vec<_> =
         fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -116,8 +104,8 @@ fn a_signature_in_a_layout_is_found_and_what_was_there_stays() {
 #[test]
 fn attaching_the_same_twice_lists_it_once_and_repairs_a_damaged_blob() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, key) = (layout(folder.path()), PrivateKey::generate_p256().unwrap());
-    let signed = sign(&store, &key);
+    let store = layout(folder.path());
+    let signed = sign(&store);
     let path = Plain(folder.path().to_owned()).path(&signed.referrer);
     let manifest = fs::read(&path).unwrap();
     fs::write(&path, &manifest[..20]).unwrap();
@@ -132,7 +120,7 @@ fn writers_at_the_same_time_lose_nothing() {
     layout(folder.path());
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| sign(&open(folder.path()), &PrivateKey::generate_p256().unwrap()));
+            scope.spawn(|| sign(&open(folder.path())));
         }
     });
     assert_eq!(Plain(folder.path().to_owned()).entries().len(), 9);
@@ -143,11 +131,10 @@ fn a_broken_layout_or_one_that_leads_elsewhere_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let store = layout(folder.path());
     let subject = store.resolve().unwrap();
-    let key = PrivateKey::generate_p256().unwrap();
     let manifest = {
         let other = tempfile::tempdir().unwrap();
         let store = layout(other.path());
-        let signed = sign(&store, &key);
+        let signed = sign(&store);
         fs::read(Plain(other.path().to_owned()).path(&signed.referrer)).unwrap()
     };
     let index = folder.path().join("index.json");

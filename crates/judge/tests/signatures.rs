@@ -15,11 +15,13 @@ use base64::engine::general_purpose::STANDARD;
 use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Cancel, Classify as _, Digest, Kind, Limits, Timestamp};
 use plimsoll_gather::{Access, Registries, open_registry};
+use plimsoll_image::Source;
 use plimsoll_judge::signatures::{Examination, Requirement, Shortfall, Wanted};
-use plimsoll_judge::{Error, PredicateForm, Reason};
+use plimsoll_judge::{Error, PredicateForm, Reason, provenance};
 use plimsoll_registry::{Clients, RegistryConfig};
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Pair, Sigstore, pae};
 use plimsoll_testkit::{Artifact, Fault, ImageBuilder, Layer, Registry, attachment};
+use plimsoll_verify::provenance::Expected;
 use plimsoll_verify::{
     BUNDLE_V0_3, COSIGN_SIGN_V1, Check, IN_TOTO_PAYLOAD, Identity, PublicKey, Requirements, Statement,
     Subject, Text, Trusted, TrustedKey, TrustedRoot,
@@ -78,7 +80,7 @@ impl Place {
         self.attest(key, &self.statement(COSIGN_SIGN_V1, json!({}), annotations));
     }
 
-    fn examine(&self, requirement: &Requirement<'_>) -> Result<Examination, Error> {
+    fn evidence(&self, limits: &Limits) -> impl Source {
         let access = Access {
             clients: Clients::new(plimsoll_http::Settings {
                 retries: 0,
@@ -87,11 +89,15 @@ impl Place {
             registries: Registries::new(|| Ok(RegistryConfig::none())),
             cloud: Cloud::of_process(Mode::Off),
             cache: None,
-            limits: requirement.limits.clone(),
+            limits: limits.clone(),
             cancel: Cancel::never(),
         };
         let reference = self.registry.reference("app", &self.digest().to_string()).parse().unwrap();
-        requirement.examine(&open_registry(&reference, &access).unwrap(), &self.digest())
+        open_registry(&reference, &access).unwrap()
+    }
+
+    fn examine(&self, requirement: &Requirement<'_>) -> Result<Examination, Error> {
+        requirement.examine(&self.evidence(requirement.limits), &self.digest())
     }
 }
 
@@ -244,6 +250,23 @@ fn what_the_limits_keep_from_being_looked_at_is_never_a_denial() {
     place.sign(&key, &[]);
     let limits = limit("referrers", "3");
     assert_eq!(place.examine(&signed(by_key(&trusted), 1, &none, &limits)).unwrap().shortfall, None);
+}
+
+#[test]
+fn provenance_that_the_limits_keep_from_being_looked_at_is_never_a_denial() {
+    let (place, key) = (Place::new(), Pair::new());
+    let trusted = keys(&[&key]);
+    let publish = "https://docs.pypi.org/attestations/publish/v1";
+    place.attest(&Pair::new(), &place.statement(publish, Value::Null, &[]));
+    place.attest(&key, &place.statement(publish, Value::Null, &[]));
+    let (kind, expected) = ("pypipublish".parse().unwrap(), Expected::default());
+    let shortfall = |limits: &Limits| {
+        let check = by_key(&trusted);
+        let requirement = provenance::Requirement { kind: Some(&kind), expected: &expected, check, limits };
+        requirement.examine_attached(&place.evidence(limits), &place.digest()).unwrap().shortfall
+    };
+    assert_eq!(shortfall(&Limits::default()), None);
+    assert_eq!(shortfall(&limit("bundle_bytes", "64")), Some(provenance::Shortfall::Incomplete));
 }
 
 #[test]

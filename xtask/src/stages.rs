@@ -14,8 +14,6 @@ struct Rule {
     text: &'static str,
     /// A file, or a folder with a slash behind its name.
     allowed: &'static [&'static str],
-    /// Files that are not brought into order yet. This list only gets shorter.
-    not_yet: &'static [&'static str],
 }
 
 const RULES: &[Rule] = &[
@@ -23,51 +21,36 @@ const RULES: &[Rule] = &[
         text: "crate::args",
         // `commands.rs` resolves the settings of the command that was typed.
         allowed: &["args.rs", "args/", "commands.rs", "config.rs", "config/", "settings.rs", "settings/"],
-        not_yet: &[
-            "commands/blob.rs",
-            "commands/provenance.rs",
-            "commands/provenance/verify.rs",
-            "commands/verify.rs",
-        ],
     },
-    Rule { text: "clock::now", allowed: &["settings/context.rs"], not_yet: &[] },
+    Rule { text: "clock::now", allowed: &["settings/context.rs"] },
     Rule {
         text: "env::",
         // Arguments, the places of configuration files, and where settings came from.
         allowed: &["main.rs", "config.rs", "config/", "settings/context.rs"],
-        not_yet: &[],
     },
 ];
 
 /// What splits a variable's value looks at no variable.
 const HARMLESS: &str = "env::split_paths";
 
-/// One line for each place that names what it must not, and for each exception that is not needed any more.
+/// One line for each place that names what it must not.
 pub(crate) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     let sources = root.join(SOURCES);
     let mut files = Vec::new();
     collect(&sources, &mut files)?;
     let mut faults = Vec::new();
     for rule in RULES {
-        let mut excused = rule.not_yet.to_vec();
         for path in &files {
             let name = path.strip_prefix(&sources)?.to_string_lossy();
-            let allowed =
-                |place: &&str| name == **place || (place.ends_with('/') && name.starts_with(*place));
-            if rule.allowed.iter().any(|place| allowed(&place)) {
+            let allowed = |place: &&str| name == *place || (place.ends_with('/') && name.starts_with(place));
+            if rule.allowed.iter().any(allowed) {
                 continue;
             }
             let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-            let Some(line) = first(&text, rule.text) else { continue };
-            match excused.iter().position(|known| name == *known) {
-                Some(known) => {
-                    excused.swap_remove(known);
-                }
-                None => faults.push(format!("{SOURCES}/{name}:{line} names {}", rule.text)),
+            if let Some(line) = first(&text, rule.text) {
+                faults.push(format!("{SOURCES}/{name}:{line} names {}", rule.text));
             }
         }
-        let needless = excused.iter().map(|name| format!("{name} names {} no more", rule.text));
-        faults.extend(needless);
     }
     Ok(faults)
 }

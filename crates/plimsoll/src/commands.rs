@@ -30,7 +30,9 @@ use crate::failure::{Exit, Failure};
 use crate::output::Console;
 use crate::settings::Context;
 use crate::settings::attest::AttestSettings;
-use crate::settings::blob::{AttestBlobSettings, SignBlobSettings};
+use crate::settings::blob::{
+    AttestBlobSettings, SignBlobSettings, VerifyBlobAttestationSettings, VerifyBlobSettings,
+};
 use crate::settings::check::CheckSettings;
 use crate::settings::completions::CompletionsSettings;
 use crate::settings::config::ConfigSettings;
@@ -41,11 +43,13 @@ use crate::settings::evidence::EvidenceSettings;
 use crate::settings::key::KeySettings;
 use crate::settings::man::ManSettings;
 use crate::settings::policy::PolicySettings;
+use crate::settings::provenance::ProvenanceSettings;
 use crate::settings::sbom::SbomSettings;
 use crate::settings::scan::ScanSettings;
 use crate::settings::schema::SchemaSettings;
 use crate::settings::sign::SignSettings;
 use crate::settings::trust_command::TrustCommandSettings;
+use crate::settings::verify::VerifySettings;
 use crate::settings::waiver::WaiverSettings;
 
 /// Runs the command that was typed and says how it ended.
@@ -56,16 +60,24 @@ pub(crate) fn run(command: &Command, context: &Context<'_>, console: Console) ->
         Command::Scan(arguments) => scan::run(&ScanSettings::resolve(arguments, context)?, console),
         Command::Db(arguments) => db::run(&DbSettings::resolve(arguments, context)?, console),
         Command::Sign(arguments) => sign::run(&SignSettings::resolve(arguments, context)?, console),
-        Command::Verify(arguments) => verify::run(arguments, context, console),
+        Command::Verify(arguments) => verify::run(&VerifySettings::resolve(arguments, context)?, console),
         Command::Attest(arguments) => attest::run(&AttestSettings::resolve(arguments, context)?, console),
-        Command::VerifyAttestation(arguments) => verify::run_attestation(arguments, context, console),
+        Command::VerifyAttestation(arguments) => {
+            verify::run(&VerifySettings::resolve_attestation(arguments, context)?, console)
+        }
         Command::SignBlob(arguments) => blob::sign(&SignBlobSettings::resolve(arguments, context)?, console),
-        Command::VerifyBlob(arguments) => blob::verify_blob(arguments, context, console),
+        Command::VerifyBlob(arguments) => {
+            blob::verify(&VerifyBlobSettings::resolve(arguments, context)?, console)
+        }
         Command::AttestBlob(arguments) => {
             blob::attest(&AttestBlobSettings::resolve(arguments, context)?, console)
         }
-        Command::VerifyBlobAttestation(arguments) => blob::verify_attestation(arguments, context, console),
-        Command::Provenance(arguments) => provenance::run(arguments, context, console),
+        Command::VerifyBlobAttestation(arguments) => {
+            blob::verify_attestation(&VerifyBlobAttestationSettings::resolve(arguments, context)?, console)
+        }
+        Command::Provenance(arguments) => {
+            provenance::run(&ProvenanceSettings::resolve(arguments, context)?, console)
+        }
         Command::Evidence(arguments) => {
             evidence::run(&EvidenceSettings::resolve(arguments, context)?, console)
         }

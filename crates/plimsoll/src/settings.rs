@@ -29,6 +29,7 @@ pub(crate) mod sign;
 pub(crate) mod signing;
 mod trust;
 pub(crate) mod trust_command;
+pub(crate) mod verify;
 pub(crate) mod waiver;
 
 use std::path::Path;

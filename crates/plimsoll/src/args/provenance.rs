@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
-use plimsoll_core::{Digest, Timestamp};
+use plimsoll_core::Timestamp;
 use plimsoll_verify::PredicateType;
 use plimsoll_verify::provenance::{Level, Material, Repository, RequiredMaterial};
 
@@ -265,14 +265,4 @@ fn parse_builder(text: &str) -> Result<(String, Level), String> {
         return Err("got no builder, expected URI=LEVEL".into());
     }
     Ok((builder.to_owned(), level.parse().map_err(|error: plimsoll_verify::Error| error.to_string())?))
-}
-
-/// A digest as it is, or in the form of subresource integrity, which npm's lock files have: `sha512-…`.
-pub(crate) fn parse_digest(text: &str) -> Option<Digest> {
-    if let Ok(digest) = text.parse() {
-        return Some(digest);
-    }
-    let (algorithm, encoded) =
-        text.split_once('-').filter(|(name, _)| matches!(*name, "sha256" | "sha512"))?;
-    plimsoll_verify::provenance::digest_of_integrity(algorithm, encoded)
 }

@@ -5,22 +5,21 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use plimsoll_core::{Digest, Kind, Limits};
-use plimsoll_judge::PredicateForm;
 use plimsoll_keys::FileDigests;
 use plimsoll_signing::Content;
 use plimsoll_verify::{Artifact, Bundle, Error, Step, verify_detached, verify_message, verify_one_of};
 
-use crate::args::blob::{VerifyBlob, VerifyBlobAttestation};
-use crate::args::verify::Format;
 use crate::commands::attest::statement;
 use crate::commands::signer::Signing;
-use crate::commands::verification::{Form, finish};
-use crate::commands::verify::attestation_form;
+use crate::commands::verification::finish;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::report::verification::{Entry, Held, with_step};
-use crate::settings::blob::{AttestBlobSettings, SignBlobSettings};
-use crate::settings::{self, Context, TrustSettings};
+use crate::settings;
+use crate::settings::blob::{
+    AttestBlobSettings, BlobChoice, SignBlobSettings, SignatureFile, VerifyBlobAttestationSettings,
+    VerifyBlobSettings,
+};
 
 /// What a file is known by.
 pub(super) enum Blob {
@@ -83,92 +82,66 @@ pub(super) fn attest(settings: &AttestBlobSettings<'_>, console: Console) -> Res
     Ok(Exit::Done)
 }
 
-pub(super) fn verify_blob(
-    arguments: &VerifyBlob,
-    context: &Context<'_>,
-    console: Console,
-) -> Result<Exit, Failure> {
-    let limits = context.limits;
-    let access = settings::key_access(&arguments.network, context)?;
-    let trust = TrustSettings::new(&arguments.trust, &access, context)?;
-    let mut blob = Blob::open(&arguments.file)?;
+pub(super) fn verify(settings: &VerifyBlobSettings<'_>, console: Console) -> Result<Exit, Failure> {
+    let mut blob = Blob::open(&settings.file)?;
     let artifact = match &mut blob {
         Blob::Digest(digest) => Artifact::Digest(*digest),
         Blob::Bytes(reader) => Artifact::Reader(reader.as_mut()),
     };
-    let outcome = match (&arguments.bundle, &arguments.signature) {
-        (Some(path), _) => verify_message(&bundle(path, limits)?, artifact, &trust.check()),
-        (None, Some(path)) => {
-            let signature = settings::read_file(path, SIGNATURE_BYTES)?;
-            verify_detached(artifact, &signature, &trust.keys_alone()?)
+    let outcome = match &settings.signature {
+        SignatureFile::Bundle(path) => {
+            verify_message(&bundle(path, settings.limits)?, artifact, &settings.trust.check())
         }
-        (None, None) => return Err(no_bundle()),
+        SignatureFile::Detached(path) => {
+            let signature = settings::read_file(path, SIGNATURE_BYTES)?;
+            verify_detached(artifact, &signature, &settings.trust.keys_alone()?)
+        }
     };
-    let entry = Entry::new(&arguments.file.display().to_string());
+    let entry = Entry::new(&settings.file.display().to_string());
     let entry = match outcome {
         Ok(verified) => Entry {
             digest: Some(verified.value().digest),
             verified: true,
-            proofs: vec![Held::new(&verified, arguments.explain)],
+            proofs: vec![Held::new(&verified, settings.result.explain)],
             ..entry
         },
         Err(error) => refused(entry, error)?,
     };
-    let form = match arguments.output {
-        Format::Table => Form::Table,
-        Format::Json => Form::Json,
-        Format::Text => Form::Text,
-    };
-    finish(&[entry], form, arguments.explain, false, None, console)
+    finish(&[entry], &settings.result, console)
 }
 
 pub(super) fn verify_attestation(
-    arguments: &VerifyBlobAttestation,
-    context: &Context<'_>,
+    settings: &VerifyBlobAttestationSettings<'_>,
     console: Console,
 ) -> Result<Exit, Failure> {
-    let limits = context.limits;
-    let access = settings::key_access(&arguments.network, context)?;
-    let trust = TrustSettings::new(&arguments.trust, &access, context)?;
-    let (name, digests) = match (&arguments.digest, &arguments.file) {
-        (Some(hex), _) => {
-            let digest: Digest = format!("{}:{hex}", arguments.digest_alg).parse().map_err(|error| {
-                Failure::new(
-                    Kind::Usage,
-                    format!("--digest with --digest-alg {}: {error}", arguments.digest_alg),
-                )
-            })?;
-            (digest.to_string(), vec![digest])
-        }
-        (None, Some(path)) => (path.display().to_string(), Blob::open(path)?.digests(path)?),
-        (None, None) => return Err(Failure::new(Kind::Usage, "neither a file nor --digest")),
+    let (name, digests) = match &settings.artifact {
+        BlobChoice::Digest(digest) => (digest.to_string(), vec![*digest]),
+        BlobChoice::File(path) => (path.display().to_string(), Blob::open(path)?.digests(path)?),
     };
-    let predicate_form = PredicateForm::load(arguments.schema.as_deref(), limits)?;
-    let bundle = bundle(&arguments.bundle, limits)?;
+    let bundle = bundle(&settings.bundle, settings.limits)?;
     let entry = Entry { digest: digests.first().copied(), ..Entry::new(&name) };
-    let entry = match verify_one_of(&bundle, &digests, &trust.check()) {
-        Ok((statement, digest)) => {
-            let said = &statement.value().predicate_type;
-            let fits = predicate_form.check(said, &statement.value().predicate, limits);
-            match (arguments.kind.is(said), fits) {
-                (true, Ok(())) => {
-                    let held = Held::of_statement(&statement, &digest, arguments.explain);
-                    let held = held.with(statement.value());
-                    Entry { digest: Some(digest), verified: true, proofs: vec![held], ..entry }
+    let denied = |message: String| Failure::new(Kind::Denied, message);
+    let entry = match verify_one_of(&bundle, &digests, &settings.trust.check()) {
+        Ok((verified, digest)) => {
+            let statement = verified.value();
+            let got = &statement.predicate_type;
+            let misfit = settings.form.check(got, &statement.predicate, settings.limits).err();
+            match misfit {
+                _ if !settings.kind.is(got) => {
+                    let message = format!("an attestation of type {got:?}, expected {}", settings.kind);
+                    entry.unmet(denied(message).with_hint("name its type with --type"), 1)
                 }
-                (true, Err(problem)) => entry.unmet(
-                    Failure::new(Kind::Denied, with_step(Some(Step::Statement), problem.to_string())),
-                    1,
-                ),
-                (false, _) => {
-                    let message = format!("an attestation of type {said:?}, expected {}", arguments.kind);
-                    entry.unmet(Failure::new(Kind::Denied, message).with_hint("name its type with --type"), 1)
+                Some(misfit) => entry.unmet(denied(with_step(Some(Step::Statement), misfit.to_string())), 1),
+                None => {
+                    let held = Held::of_statement(&verified, &digest, settings.result.explain);
+                    let proofs = vec![held.with(statement)];
+                    Entry { digest: Some(digest), verified: true, proofs, ..entry }
                 }
             }
         }
         Err(error) => refused(entry, error)?,
     };
-    finish(&[entry], attestation_form(arguments.output), arguments.explain, false, None, console)
+    finish(&[entry], &settings.result, console)
 }
 
 /// A file's signature has at most twice the bytes of an RSA key's of 8,192 bits in base64.
@@ -192,10 +165,6 @@ fn refused(entry: Entry, error: Error) -> Result<Entry, Failure> {
 pub(super) fn bundle(path: &Path, limits: &Limits) -> Result<Bundle, Failure> {
     let bytes = settings::read_within(path, limits.bundle_bytes, "bundle_bytes")?;
     Ok(Bundle::parse(&bytes, limits)?)
-}
-
-fn no_bundle() -> Failure {
-    Failure::new(Kind::Usage, "no signature to verify").with_hint("pass --bundle FILE")
 }
 
 fn digests_to_sign(path: &Path) -> Result<FileDigests, Failure> {

@@ -8,20 +8,17 @@ use std::path::Path;
 use plimsoll_core::{Digest, Kind};
 use plimsoll_gather::{Access, Subject};
 
-use crate::args::provenance::{Provenance, ProvenanceCommand, parse_digest};
 use crate::commands::blob::Blob;
 use crate::commands::place::Place;
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
-use crate::settings::provenance::GenerateSettings;
-use crate::settings::{Context, EvidenceRepository};
+use crate::settings::EvidenceRepository;
+use crate::settings::provenance::ProvenanceSettings;
 
-pub(super) fn run(arguments: &Provenance, context: &Context<'_>, console: Console) -> Result<Exit, Failure> {
-    match &arguments.command {
-        ProvenanceCommand::Generate(arguments) => {
-            generate::run(&GenerateSettings::resolve(arguments, context)?, console)
-        }
-        ProvenanceCommand::Verify(arguments) => verify::run(arguments, context, console),
+pub(super) fn run(settings: &ProvenanceSettings, console: Console) -> Result<Exit, Failure> {
+    match settings {
+        ProvenanceSettings::Generate(settings) => generate::run(settings, console),
+        ProvenanceSettings::Verify(settings) => verify::run(settings, console),
     }
 }
 
@@ -55,4 +52,14 @@ impl Thing {
         }
         Ok(Self::Image(Box::new(Place::open(text, repository, access)?)))
     }
+}
+
+/// A digest as it is, or in the form of subresource integrity, which npm's lock files have: `sha512-…`.
+fn parse_digest(text: &str) -> Option<Digest> {
+    if let Ok(digest) = text.parse() {
+        return Some(digest);
+    }
+    let (algorithm, encoded) =
+        text.split_once('-').filter(|(name, _)| matches!(*name, "sha256" | "sha512"))?;
+    plimsoll_verify::provenance::digest_of_integrity(algorithm, encoded)
 }

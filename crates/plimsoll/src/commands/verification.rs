@@ -1,7 +1,5 @@
 //! How the result of a verification is written, and how the run ends.
 
-use std::path::Path;
-
 use plimsoll_core::Kind;
 
 use crate::failure::{Exit, Failure};
@@ -9,35 +7,24 @@ use crate::output::{self, Console};
 use crate::render;
 use crate::render::table::Paint;
 use crate::report::verification::{Entry, Report};
-
-/// How a result is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    Table,
-    Json,
-    Text,
-    /// The statements alone.
-    Statements,
-}
+use crate::settings::verify::{ResultForm, ResultSettings};
 
 /// Writes the result, reports what failed, and says how the run ends.
 pub(super) fn finish(
     entries: &[Entry],
-    form: Form,
-    explain: bool,
-    cosign_exit_codes: bool,
-    file: Option<&Path>,
+    settings: &ResultSettings,
     console: Console,
 ) -> Result<Exit, Failure> {
+    let (form, file) = (settings.form, settings.file.as_deref());
     match form {
-        Form::Json => output::emit_json(file, &Report::new(entries))?,
-        Form::Table => {
+        ResultForm::Json => output::emit_json(file, &Report::new(entries))?,
+        ResultForm::Table => {
             let paint = Paint(file.is_none() && console.stdout_colors());
-            let refused = explain || console.is_verbose();
+            let refused = settings.explain || console.is_verbose();
             output::emit(file, |out| render::verification::table(entries, refused, paint, out))?;
         }
-        Form::Text => output::emit(file, |out| render::verification::lines(entries, out))?,
-        Form::Statements => output::emit(file, |out| {
+        ResultForm::Text => output::emit(file, |out| render::verification::lines(entries, out))?,
+        ResultForm::Statements => output::emit(file, |out| {
             let held = entries.iter().filter(|entry| entry.verified).flat_map(|entry| &entry.proofs);
             held.filter_map(|held| held.statement.as_ref())
                 .try_for_each(|statement| writeln!(out, "{statement}"))
@@ -46,13 +33,13 @@ pub(super) fn finish(
     let mut exit = Exit::Done;
     for unmet in entries.iter().filter_map(|entry| entry.error.as_ref()) {
         console.report(&unmet.told.failure);
-        exit = match cosign_exit_codes {
+        exit = match settings.cosign_exit_codes {
             true if exit == Exit::Done => Exit::Code(unmet.cosign),
             true => exit,
             false => exit.and(Exit::Kind(unmet.told.failure.kind())),
         };
     }
-    if form == Form::Statements || form == Form::Text {
+    if form == ResultForm::Statements || form == ResultForm::Text {
         warn_of_gaps(entries, console);
         if let Some(as_of) = entries.iter().filter_map(|entry| entry.as_of).min() {
             console.say(format_args!("what is attached is known as of {as_of}, from the cache"));

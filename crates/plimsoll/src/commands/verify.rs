@@ -1,22 +1,17 @@
 //! `plimsoll verify`, `plimsoll verify-attestation`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use plimsoll_core::{Kind, Platform};
-use plimsoll_gather::Access;
+use plimsoll_core::Kind;
+use plimsoll_judge::Refusal;
 use plimsoll_judge::signatures::{Examination, Requirement, Shortfall, Wanted};
-use plimsoll_judge::{PredicateForm, Refusal};
 
-use crate::args::cache_flags::Caching;
-use crate::args::shared::Network;
-use crate::args::trust_flags::Outcome;
-use crate::args::verify::{AttestationFormat, Format, Verify, VerifyAttestation};
 use crate::commands::place::{Meant, Place};
-use crate::commands::verification::{Form, finish};
+use crate::commands::verification::finish;
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
 use crate::report::verification::{Entry, Held, Refused};
-use crate::settings::{self, Context, EvidenceRepository, TrustSettings};
+use crate::settings::verify::VerifySettings;
 
 /// cosign's exit codes.
 const NO_SIGNATURE: u8 = 10;
@@ -25,90 +20,25 @@ const NO_MATCH: u8 = 12;
 const NO_CERTIFICATE: u8 = 13;
 const OTHER: u8 = 1;
 
+pub(super) fn run(settings: &VerifySettings, console: Console) -> Result<Exit, Failure> {
+    let request = Request { settings, wanted: settings.statements.wanted() };
+    let entries: Vec<Entry> = settings.subjects.iter().flat_map(|text| request.subject(text)).collect();
+    finish(&entries, &settings.result, console)
+}
+
 /// What is asked of each image.
 struct Request<'a> {
-    trust: TrustSettings,
-    access: Access,
+    settings: &'a VerifySettings,
     wanted: Wanted<'a>,
-    outcome: &'a Outcome,
-    platform: Option<&'a Platform>,
-    recursive: bool,
-    repository: EvidenceRepository,
-}
-
-pub(super) fn run(arguments: &Verify, context: &Context<'_>, console: Console) -> Result<Exit, Failure> {
-    let access = access(&arguments.network, &arguments.caching, context)?;
-    let annotations: BTreeMap<String, String> = arguments.annotation.iter().cloned().collect();
-    let request = Request {
-        trust: TrustSettings::new(&arguments.trust, &settings::key_access_beside(&access, context), context)?,
-        access,
-        wanted: Wanted::Signature { annotations: &annotations },
-        outcome: &arguments.outcome,
-        platform: arguments.platform.platform.as_ref(),
-        recursive: arguments.recursive,
-        repository: EvidenceRepository::resolve(&arguments.repository, context),
-    };
-    let form = match arguments.output {
-        Format::Table => Form::Table,
-        Format::Json => Form::Json,
-        Format::Text => Form::Text,
-    };
-    let entries = request.entries(&arguments.subjects)?;
-    let file = arguments.file.output_file.as_deref();
-    finish(&entries, form, request.outcome.explain, request.outcome.cosign_exit_codes, file, console)
-}
-
-pub(super) fn run_attestation(
-    arguments: &VerifyAttestation,
-    context: &Context<'_>,
-    console: Console,
-) -> Result<Exit, Failure> {
-    let access = access(&arguments.network, &arguments.caching, context)?;
-    let trust =
-        TrustSettings::new(&arguments.trust, &settings::key_access_beside(&access, context), context)?;
-    let predicate_form = PredicateForm::load(arguments.schema.as_deref(), context.limits)?;
-    let request = Request {
-        trust,
-        access,
-        wanted: Wanted::Attestation { kind: &arguments.kind, form: &predicate_form },
-        outcome: &arguments.outcome,
-        platform: arguments.platform.platform.as_ref(),
-        recursive: false,
-        repository: EvidenceRepository::resolve(&arguments.repository, context),
-    };
-    let form = attestation_form(arguments.output);
-    let entries = request.entries(&arguments.subjects)?;
-    let file = arguments.file.output_file.as_deref();
-    finish(&entries, form, request.outcome.explain, request.outcome.cosign_exit_codes, file, console)
-}
-
-/// What opening needs, with the cache.
-fn access(network: &Network, caching: &Caching, context: &Context<'_>) -> Result<Access, Failure> {
-    let cache = settings::registry_cache(caching, network, context);
-    Ok(Access { cache, ..settings::access(network, context)? })
-}
-
-/// The form of a result with statements.
-pub(super) fn attestation_form(format: AttestationFormat) -> Form {
-    match format {
-        AttestationFormat::Statements => Form::Statements,
-        AttestationFormat::Table => Form::Table,
-        AttestationFormat::Json => Form::Json,
-    }
 }
 
 impl Request<'_> {
-    fn entries(&self, subjects: &[String]) -> Result<Vec<Entry>, Failure> {
-        self.trust.allows(self.outcome.threshold)?;
-        Ok(subjects.iter().flat_map(|text| self.subject(text)).collect())
-    }
-
     fn subject(&self, text: &str) -> Vec<Entry> {
-        let place = match Place::open(text, &self.repository, &self.access) {
+        let place = match Place::open(text, &self.settings.evidence_repository, &self.settings.access) {
             Ok(place) => place,
             Err(failure) => return vec![Entry::new(text).unmet(failure, OTHER)],
         };
-        match place.meant(self.platform, self.recursive) {
+        match place.meant(self.settings.platform.as_ref(), self.settings.recursive) {
             Ok(all) => all.iter().map(|meant| self.image(text, &place, meant)).collect(),
             Err(failure) => {
                 let missing = failure.kind() == Kind::NotFound;
@@ -120,7 +50,7 @@ impl Request<'_> {
     fn image(&self, text: &str, place: &Place, meant: &Meant) -> Entry {
         let entry = self.attached(text, place, meant);
         let confirmed = match entry.error {
-            Some(_) => place.confirm(meant, self.access.http().offline),
+            Some(_) => place.confirm(meant, self.settings.access.http().offline),
             None => Ok(()),
         };
         confirmed.map_or_else(|failure| Entry::new(text).unmet(failure, OTHER), |()| entry)
@@ -131,9 +61,9 @@ impl Request<'_> {
         let entry = Entry { digest: Some(digest), platform: meant.platform.clone(), ..Entry::new(text) };
         let requirement = Requirement {
             wanted: self.wanted,
-            check: self.trust.check(),
-            threshold: self.outcome.threshold,
-            limits: &self.access.limits,
+            check: self.settings.trust.check(),
+            threshold: self.settings.threshold,
+            limits: &self.settings.access.limits,
         };
         let examination = match requirement.examine(place.evidence(), &digest) {
             Ok(examination) => examination,
@@ -141,7 +71,7 @@ impl Request<'_> {
         };
         let as_of = [place.store.as_of(), place.evidence().as_of()].into_iter().flatten().min();
         let proofs = examination.verified.iter().map(|proof| {
-            let held = Held::attached(proof, &digest, self.outcome.explain);
+            let held = Held::attached(proof, &digest, self.settings.result.explain);
             match self.wanted {
                 Wanted::Signature { .. } => held,
                 Wanted::Attestation { .. } => held.with(proof.statement.value()),

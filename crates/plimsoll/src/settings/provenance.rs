@@ -1,4 +1,6 @@
-//! Settings of `plimsoll provenance generate`.
+//! Settings of `plimsoll provenance`.
+
+pub(crate) mod verify;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,8 +10,27 @@ use plimsoll_gather::Access;
 use plimsoll_verify::provenance::{Build, Material, Source};
 
 use super::{Context, access};
-use crate::args::provenance::Generate;
+use crate::args::provenance::{Generate, Provenance, ProvenanceCommand};
 use crate::failure::Failure;
+
+/// What is done with provenance.
+pub(crate) enum ProvenanceSettings {
+    Generate(Box<GenerateSettings>),
+    Verify(Box<verify::VerifySettings>),
+}
+
+impl ProvenanceSettings {
+    pub(crate) fn resolve(arguments: &Provenance, context: &Context<'_>) -> Result<Self, Failure> {
+        Ok(match &arguments.command {
+            ProvenanceCommand::Generate(arguments) => {
+                Self::Generate(Box::new(GenerateSettings::resolve(arguments, context)?))
+            }
+            ProvenanceCommand::Verify(arguments) => {
+                Self::Verify(Box::new(verify::VerifySettings::resolve(arguments, context)?))
+            }
+        })
+    }
+}
 
 /// How something was built, as far as flags and environment say, and where to find out the rest.
 pub(crate) struct GenerateSettings {
@@ -35,7 +56,7 @@ pub(crate) struct GenerateSettings {
 }
 
 impl GenerateSettings {
-    pub(crate) fn resolve(arguments: &Generate, context: &Context<'_>) -> Result<Self, Failure> {
+    fn resolve(arguments: &Generate, context: &Context<'_>) -> Result<Self, Failure> {
         let access = access(&arguments.network, context)?;
         let mut build = Build::from_environment(&|name| context.text(name))?;
         describe(&mut build, arguments)?;

@@ -1,18 +1,14 @@
 //! `plimsoll provenance verify`.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-use plimsoll_core::{Digest, Kind, Limits, Platform};
-use plimsoll_gather::Access;
+use plimsoll_core::{Digest, Kind, Limits};
 use plimsoll_judge::Refusal;
-use plimsoll_judge::provenance::{
-    Artifact, Attestation, Candidate, Examination, Requirement, Shortfall, own_workflow,
-};
-use plimsoll_verify::provenance::{Aspect, ExaminedProvenance, Expected};
-use plimsoll_verify::{Pattern, Text};
+use plimsoll_judge::provenance::{Artifact, Attestation, Candidate, Examination, Requirement, Shortfall};
+use plimsoll_verify::provenance::{Aspect, ExaminedProvenance};
 
 use super::Thing;
-use crate::args::provenance::{Format, Verify};
 use crate::commands::place::{Meant, Place};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
@@ -20,40 +16,19 @@ use crate::render;
 use crate::render::table::Paint;
 use crate::report::provenance::{Attested, Judged, Report};
 use crate::report::verification::{Held, Refused};
-use crate::settings::{self, Context, EvidenceRepository, TrustSettings};
+use crate::settings::provenance::verify::{Format, VerifySettings};
+use crate::settings::read_within;
 
-/// What is asked of each subject.
-struct Request<'a> {
-    trust: TrustSettings,
-    access: Access,
-    expected: Expected,
-    /// The bundles in files; `None` where those that are attached count.
-    candidates: Option<Vec<Candidate>>,
-    repository: EvidenceRepository,
-    arguments: &'a Verify,
-}
-
-pub(super) fn run(arguments: &Verify, context: &Context<'_>, console: Console) -> Result<Exit, Failure> {
-    let cache = settings::registry_cache(&arguments.caching, &arguments.network, context);
-    let access = Access { cache, ..settings::access(&arguments.network, context)? };
-    let keys = settings::key_access_beside(&access, context);
-    let own = arguments.source_repository.as_ref().and_then(own_workflow);
-    let request = Request {
-        trust: TrustSettings::with_fallback(&arguments.trust, own, &keys, context)?,
-        expected: expected(arguments)?,
-        candidates: candidates(arguments, context.limits)?,
-        repository: EvidenceRepository::resolve(&arguments.repository, context),
-        access,
-        arguments,
-    };
-    let results: Vec<Judged> = arguments.subjects.iter().flat_map(|text| request.subject(text)).collect();
+pub(super) fn run(settings: &VerifySettings, console: Console) -> Result<Exit, Failure> {
+    let request = Request { settings, candidates: candidates(&settings.bundles, &settings.access.limits)? };
+    let results: Vec<Judged> = settings.subjects.iter().flat_map(|text| request.subject(text)).collect();
     let report = Report::new(results);
-    let file = arguments.file.output_file.as_deref();
-    match arguments.output {
+    let file = settings.file.as_deref();
+    match settings.format {
         Format::Json => output::emit_json(file, &report)?,
         Format::Table => {
             let paint = Paint(file.is_none() && console.stdout_colors());
-            let refused = arguments.explain || console.is_verbose();
+            let refused = settings.explain || console.is_verbose();
             output::emit(file, |out| render::provenance::table(&report.results, refused, paint, out))?;
         }
     }
@@ -69,39 +44,14 @@ pub(super) fn run(arguments: &Verify, context: &Context<'_>, console: Console) -
     Ok(exit)
 }
 
-fn expected(arguments: &Verify) -> Result<Expected, Failure> {
-    let text = |exact: Option<&String>, pattern: Option<&String>| -> Result<Option<Text>, Failure> {
-        Ok(match (exact, pattern) {
-            (Some(exact), _) => Some(Text::Exact(exact.clone())),
-            (None, Some(pattern)) => Some(Text::Pattern(Pattern::new(pattern)?)),
-            (None, None) => None,
-        })
-    };
-    Ok(Expected {
-        builder: text(arguments.builder_id.as_ref(), arguments.builder_id_regexp.as_ref())?,
-        build_type: text(arguments.build_type.as_ref(), None)?,
-        repository: arguments.source_repository.clone(),
-        reference: text(arguments.source_ref.as_ref(), arguments.source_ref_regexp.as_ref())?,
-        commit: arguments.source_digest.clone(),
-        config: arguments.build_config.clone(),
-        parameters: arguments.parameter.clone(),
-        no_other_parameters: arguments.no_other_parameters,
-        materials: arguments.material.clone(),
-        pinned_materials: arguments.pinned_materials,
-        level: arguments.slsa_level,
-        builders: arguments.trust_builder.clone(),
-        subject_name: arguments.subject_name.clone(),
-    })
-}
-
-/// The bundles in the files of the flags.
-fn candidates(arguments: &Verify, limits: &Limits) -> Result<Option<Vec<Candidate>>, Failure> {
-    if arguments.bundle.is_empty() {
+/// The bundles in files; `None` where those that are attached count.
+fn candidates(paths: &[PathBuf], limits: &Limits) -> Result<Option<Vec<Candidate>>, Failure> {
+    if paths.is_empty() {
         return Ok(None);
     }
     let mut candidates = Vec::new();
-    for path in &arguments.bundle {
-        let bytes = settings::read_within(path, limits.bundle_bytes, "bundle_bytes")?;
+    for path in paths {
+        let bytes = read_within(path, limits.bundle_bytes, "bundle_bytes")?;
         candidates.extend(Candidate::read(&bytes, limits).map_err(|error| {
             let failure = Failure::from(error);
             Failure::new(failure.kind(), format!("{}: {failure}", path.display()))
@@ -110,25 +60,35 @@ fn candidates(arguments: &Verify, limits: &Limits) -> Result<Option<Vec<Candidat
     Ok(Some(candidates))
 }
 
+/// What is asked of each subject.
+struct Request<'a> {
+    settings: &'a VerifySettings,
+    /// The bundles in files; `None` where those that are attached count.
+    candidates: Option<Vec<Candidate>>,
+}
+
 impl Request<'_> {
     fn subject(&self, text: &str) -> Vec<Judged> {
-        let outcome = Thing::open(text, &self.repository, &self.access).and_then(|thing| match thing {
-            Thing::Digest(digest) => Ok(vec![self.in_files(text, None, &[digest])?]),
-            Thing::File(name, digests) => Ok(vec![self.in_files(text, Some(&name), &digests)?]),
-            Thing::Image(place) => self.images(text, &place),
-        });
+        let outcome =
+            Thing::open(text, &self.settings.evidence_repository, &self.settings.access).and_then(|thing| {
+                match thing {
+                    Thing::Digest(digest) => Ok(vec![self.in_files(text, None, &[digest])?]),
+                    Thing::File(name, digests) => Ok(vec![self.in_files(text, Some(&name), &digests)?]),
+                    Thing::Image(place) => self.images(text, &place),
+                }
+            });
         outcome.unwrap_or_else(|failure| vec![Judged { error: Some(failure.into()), ..Judged::new(text) }])
     }
 
     fn images(&self, text: &str, place: &Place) -> Result<Vec<Judged>, Failure> {
-        let platform: Option<&Platform> = self.arguments.platform.platform.as_ref();
+        let platform = self.settings.platform.as_ref();
         let judge = |meant: Meant| -> Result<Judged, Failure> {
             let judged = match &self.candidates {
                 Some(_) => self.in_files(text, None, &[meant.digest])?,
                 None => self.attached(text, place, meant.digest)?,
             };
             if judged.error.is_some() && self.candidates.is_none() {
-                place.confirm(&meant, self.access.http().offline)?;
+                place.confirm(&meant, self.settings.access.http().offline)?;
             }
             Ok(Judged { platform: meant.platform, ..judged })
         };
@@ -137,10 +97,10 @@ impl Request<'_> {
 
     fn requirement(&self) -> Requirement<'_> {
         Requirement {
-            kind: self.arguments.kind.as_ref(),
-            expected: &self.expected,
-            check: self.trust.check(),
-            limits: &self.access.limits,
+            kind: self.settings.kind.as_ref(),
+            expected: &self.settings.expected,
+            check: self.settings.trust.check(),
+            limits: &self.settings.access.limits,
         }
     }
 
@@ -170,7 +130,7 @@ impl Request<'_> {
         let failure = examination.shortfall.map(|shortfall| failure(shortfall, &examination, name));
         let attested = |attestation: Attestation| {
             let Attestation { referrer, digest, statement, examined } = attestation;
-            let held = Held { referrer, ..Held::of_statement(&statement, &digest, self.arguments.explain) };
+            let held = Held { referrer, ..Held::of_statement(&statement, &digest, self.settings.explain) };
             Attested { holds: examined.holds(), held, examined }
         };
         Judged {

@@ -14,7 +14,7 @@ use crate::commands::signer::Signing;
 use crate::commands::verification::finish;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
-use crate::report::verification::{Entry, Held, with_step};
+use crate::report::verification::{Entry, Proof, with_step};
 use crate::settings;
 use crate::settings::blob::{
     AttestBlobSettings, BlobChoice, SignBlobSettings, SignatureFile, VerifyBlobAttestationSettings,
@@ -102,7 +102,7 @@ pub(super) fn verify(settings: &VerifyBlobSettings<'_>, console: Console) -> Res
         Ok(verified) => Entry {
             digest: Some(verified.value().digest),
             verified: true,
-            proofs: vec![Held::new(&verified, settings.result.explain)],
+            proofs: vec![Proof::new(&verified, settings.result.explain)],
             ..entry
         },
         Err(error) => refused(entry, error)?,
@@ -129,12 +129,14 @@ pub(super) fn verify_attestation(
             match misfit {
                 _ if !settings.kind.is(got) => {
                     let message = format!("an attestation of type {got:?}, expected {}", settings.kind);
-                    entry.unmet(denied(message).with_hint("name its type with --type"), 1)
+                    entry.unverified(denied(message).with_hint("name its type with --type"), 1)
                 }
-                Some(misfit) => entry.unmet(denied(with_step(Some(Step::Statement), misfit.to_string())), 1),
+                Some(misfit) => {
+                    entry.unverified(denied(with_step(Some(Step::Statement), misfit.to_string())), 1)
+                }
                 None => {
-                    let held = Held::of_statement(&verified, &digest, settings.result.explain);
-                    let proofs = vec![held.with(statement)];
+                    let proof = Proof::of_statement(&verified, &digest, settings.result.explain);
+                    let proofs = vec![proof.with_statement(statement)];
                     Entry { digest: Some(digest), verified: true, proofs, ..entry }
                 }
             }
@@ -154,10 +156,10 @@ fn refused(entry: Entry, error: Error) -> Result<Entry, Failure> {
     if failure.kind() != Kind::Denied {
         return Err(failure);
     }
-    let told = Failure::new(Kind::Denied, with_step(step, failure.to_string()));
+    let refusal = Failure::new(Kind::Denied, with_step(step, failure.to_string()));
     Ok(match failure.hint() {
-        Some(hint) => entry.unmet(told.with_hint(hint), 1),
-        None => entry.unmet(told, 1),
+        Some(hint) => entry.unverified(refusal.with_hint(hint), 1),
+        None => entry.unverified(refusal, 1),
     })
 }
 

@@ -26,12 +26,12 @@ pub(super) struct Target {
 }
 
 /// One image or index that is to be verified.
-pub(super) struct Meant {
+pub(super) struct Selected {
     pub(super) digest: Digest,
     /// The platform, for one of several images of an index.
     pub(super) platform: Option<String>,
     /// The subject named the digest itself, and nobody has said yet that such an image is there.
-    unseen: bool,
+    unconfirmed: bool,
 }
 
 impl Place {
@@ -67,24 +67,28 @@ impl Place {
     }
 
     /// As [`Self::targets`], but a digest that the subject names itself is taken at its word: nobody needs to be asked.
-    pub(super) fn meant(&self, platform: Option<&Platform>, recursive: bool) -> Result<Vec<Meant>, Failure> {
+    pub(super) fn select(
+        &self,
+        platform: Option<&Platform>,
+        recursive: bool,
+    ) -> Result<Vec<Selected>, Failure> {
         if let (Subject::Registry(reference), None, false) = (&self.subject, platform, recursive)
             && let Some(digest) = reference.digest()
         {
-            return Ok(vec![Meant { digest, platform: None, unseen: true }]);
+            return Ok(vec![Selected { digest, platform: None, unconfirmed: true }]);
         }
-        let seen = |target: Target| Meant {
+        let confirmed = |target: Target| Selected {
             digest: target.descriptor.digest,
             platform: target.platform,
-            unseen: false,
+            unconfirmed: false,
         };
-        Ok(self.targets(platform, recursive)?.into_iter().map(seen).collect())
+        Ok(self.targets(platform, recursive)?.into_iter().map(confirmed).collect())
     }
 
     /// Asks for an image that was taken at its word, about which nothing was found: one that is not there is not an
     /// unsigned one.
-    pub(super) fn confirm(&self, meant: &Meant, offline: bool) -> Result<(), Failure> {
-        if meant.unseen && !offline {
+    pub(super) fn confirm(&self, selected: &Selected, offline: bool) -> Result<(), Failure> {
+        if selected.unconfirmed && !offline {
             self.store.resolve()?;
         }
         Ok(())

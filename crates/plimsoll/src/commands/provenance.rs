@@ -23,7 +23,7 @@ pub(super) fn run(settings: &ProvenanceSettings, console: Console) -> Result<Exi
 }
 
 /// What a subject of these commands is.
-enum Thing {
+enum ProvenanceSubject {
     /// Known by its digest.
     Digest(Digest),
     /// A file, with its name and its digests.
@@ -32,7 +32,7 @@ enum Thing {
     Image(Box<Place>),
 }
 
-impl Thing {
+impl ProvenanceSubject {
     /// A digest, a file that is there, or an image. Build systems attest files by their bytes, so a file that holds an image is
     /// a file.
     fn open(text: &str, repository: &EvidenceRepository, access: &Access) -> Result<Self, Failure> {

@@ -25,18 +25,19 @@ pub(super) fn finish(
         }
         ResultForm::Text => output::emit(file, |out| render::verification::lines(entries, out))?,
         ResultForm::Statements => output::emit(file, |out| {
-            let held = entries.iter().filter(|entry| entry.verified).flat_map(|entry| &entry.proofs);
-            held.filter_map(|held| held.statement.as_ref())
+            let proofs = entries.iter().filter(|entry| entry.verified).flat_map(|entry| &entry.proofs);
+            proofs
+                .filter_map(|proof| proof.statement.as_ref())
                 .try_for_each(|statement| writeln!(out, "{statement}"))
         })?,
     }
     let mut exit = Exit::Done;
-    for unmet in entries.iter().filter_map(|entry| entry.error.as_ref()) {
-        console.report(&unmet.told.failure);
+    for unverified in entries.iter().filter_map(|entry| entry.error.as_ref()) {
+        console.report(&unverified.reason.failure);
         exit = match settings.cosign_exit_codes {
-            true if exit == Exit::Done => Exit::Code(unmet.cosign),
+            true if exit == Exit::Done => Exit::Code(unverified.cosign_code),
             true => exit,
-            false => exit.and(Exit::Kind(unmet.told.failure.kind())),
+            false => exit.and(Exit::Kind(unverified.reason.failure.kind())),
         };
     }
     if form == ResultForm::Statements || form == ResultForm::Text {
@@ -57,7 +58,7 @@ fn warn_of_gaps(entries: &[Entry], console: Console) {
     let mut gaps: Vec<&str> = entries
         .iter()
         .flat_map(|entry| &entry.proofs)
-        .flat_map(|held| held.not_checked.iter().copied())
+        .flat_map(|proof| proof.not_checked.iter().copied())
         .collect();
     gaps.sort_unstable();
     gaps.dedup();

@@ -6,11 +6,11 @@ use plimsoll_core::Kind;
 use plimsoll_judge::Refusal;
 use plimsoll_judge::signatures::{Examination, Requirement, Shortfall, Wanted};
 
-use crate::commands::place::{Meant, Place};
+use crate::commands::place::{Place, Selected};
 use crate::commands::verification::finish;
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
-use crate::report::verification::{Entry, Held, Refused};
+use crate::report::verification::{Entry, Proof, Refused};
 use crate::settings::verify::VerifySettings;
 
 /// cosign's exit codes.
@@ -36,29 +36,29 @@ impl Request<'_> {
     fn subject(&self, text: &str) -> Vec<Entry> {
         let place = match Place::open(text, &self.settings.evidence_repository, &self.settings.access) {
             Ok(place) => place,
-            Err(failure) => return vec![Entry::new(text).unmet(failure, OTHER)],
+            Err(failure) => return vec![Entry::new(text).unverified(failure, OTHER)],
         };
-        match place.meant(self.settings.platform.as_ref(), self.settings.recursive) {
-            Ok(all) => all.iter().map(|meant| self.image(text, &place, meant)).collect(),
+        match place.select(self.settings.platform.as_ref(), self.settings.recursive) {
+            Ok(all) => all.iter().map(|selected| self.image(text, &place, selected)).collect(),
             Err(failure) => {
                 let missing = failure.kind() == Kind::NotFound;
-                vec![Entry::new(text).unmet(failure, if missing { NO_SUCH_TAG } else { OTHER })]
+                vec![Entry::new(text).unverified(failure, if missing { NO_SUCH_TAG } else { OTHER })]
             }
         }
     }
 
-    fn image(&self, text: &str, place: &Place, meant: &Meant) -> Entry {
-        let entry = self.attached(text, place, meant);
+    fn image(&self, text: &str, place: &Place, selected: &Selected) -> Entry {
+        let entry = self.attached(text, place, selected);
         let confirmed = match entry.error {
-            Some(_) => place.confirm(meant, self.settings.access.http().offline),
+            Some(_) => place.confirm(selected, self.settings.access.http().offline),
             None => Ok(()),
         };
-        confirmed.map_or_else(|failure| Entry::new(text).unmet(failure, OTHER), |()| entry)
+        confirmed.map_or_else(|failure| Entry::new(text).unverified(failure, OTHER), |()| entry)
     }
 
-    fn attached(&self, text: &str, place: &Place, meant: &Meant) -> Entry {
-        let digest = meant.digest;
-        let entry = Entry { digest: Some(digest), platform: meant.platform.clone(), ..Entry::new(text) };
+    fn attached(&self, text: &str, place: &Place, selected: &Selected) -> Entry {
+        let digest = selected.digest;
+        let entry = Entry { digest: Some(digest), platform: selected.platform.clone(), ..Entry::new(text) };
         let requirement = Requirement {
             wanted: self.wanted,
             check: self.settings.trust.check(),
@@ -67,14 +67,14 @@ impl Request<'_> {
         };
         let examination = match requirement.examine(place.evidence(), &digest) {
             Ok(examination) => examination,
-            Err(error) => return entry.unmet(error.into(), OTHER),
+            Err(error) => return entry.unverified(error.into(), OTHER),
         };
         let as_of = [place.store.as_of(), place.evidence().as_of()].into_iter().flatten().min();
         let proofs = examination.verified.iter().map(|proof| {
-            let held = Held::attached(proof, &digest, self.settings.result.explain);
+            let shown = Proof::attached(proof, &digest, self.settings.result.explain);
             match self.wanted {
-                Wanted::Signature { .. } => held,
-                Wanted::Attestation { .. } => held.with(proof.statement.value()),
+                Wanted::Signature { .. } => shown,
+                Wanted::Attestation { .. } => shown.with_statement(proof.statement.value()),
             }
         });
         let refused = examination.refused.iter().map(Refused::from).collect();
@@ -83,7 +83,7 @@ impl Request<'_> {
             None => Entry { verified: true, ..entry },
             Some(shortfall) => {
                 let failure = self.failure(shortfall, &examination, &place.name_of(&digest));
-                entry.unmet(failure, cosign_code(shortfall))
+                entry.unverified(failure, cosign_code(shortfall))
             }
         }
     }

@@ -6,41 +6,46 @@ use plimsoll_verify::provenance::{Aspect, Finding};
 
 use super::table::{Paint, Tone, count, safe};
 use super::verification;
-use crate::report::provenance::{Attested, Judged};
+use crate::report::provenance::{Attestation, Entry};
 
 /// Writes each subject with what is known about its build; what was refused when `refused` asks for it.
-pub(crate) fn table(results: &[Judged], refused: bool, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
-    for (position, judged) in results.iter().enumerate() {
+pub(crate) fn table(results: &[Entry], refused: bool, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+    for (position, entry) in results.iter().enumerate() {
         if position > 0 {
             writeln!(out)?;
         }
         let (word, tone) =
-            if judged.verified { ("VERIFIED", Tone::Good) } else { ("NOT VERIFIED", Tone::Bad) };
-        writeln!(out, "{}  {}", paint.paint(tone, word), safe(&judged.subject))?;
-        if let Some(digest) = &judged.digest {
-            let platform = judged.platform.as_deref().map(|name| format!("  {}", safe(name)));
+            if entry.verified { ("VERIFIED", Tone::Good) } else { ("NOT VERIFIED", Tone::Bad) };
+        writeln!(out, "{}  {}", paint.paint(tone, word), safe(&entry.subject))?;
+        if let Some(digest) = &entry.digest {
+            let platform = entry.platform.as_deref().map(|name| format!("  {}", safe(name)));
             writeln!(out, "  digest     {digest}{}", platform.unwrap_or_default())?;
         }
-        if let Some(as_of) = &judged.as_of {
+        if let Some(as_of) = &entry.as_of {
             let label = paint.paint(Tone::Doubt, "as of");
             writeln!(out, "  {label}      {as_of}: from the cache, the registry was not asked")?;
         }
         // What is as expected comes first; the others matter where there is none, or somebody wants to know.
         let shown =
-            judged.attestations.iter().filter(|attested| attested.holds || refused || !judged.verified);
-        shown.into_iter().try_for_each(|attested| attestation(attested, refused, paint, out))?;
-        if let Some(told) = &judged.error {
-            writeln!(out, "  because    {}", safe(&told.message))?;
+            entry.attestations.iter().filter(|attestation| attestation.holds || refused || !entry.verified);
+        shown.into_iter().try_for_each(|attestation| attestation_lines(attestation, refused, paint, out))?;
+        if let Some(reason) = &entry.error {
+            writeln!(out, "  because    {}", safe(&reason.message))?;
         }
         if refused {
-            judged.refused.iter().try_for_each(|refused| verification::refusal(refused, out))?;
+            entry.refused.iter().try_for_each(|refused| verification::refusal(refused, out))?;
         }
     }
     Ok(())
 }
 
-fn attestation(attested: &Attested, explain: bool, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
-    let examined = &attested.examined;
+fn attestation_lines(
+    attestation: &Attestation,
+    explain: bool,
+    paint: Paint,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let examined = &attestation.examined;
     let provenance = &examined.provenance;
     let mut line = |name: &str, value: &str| writeln!(out, "  {name:<10} {}", safe(value));
     if let Some(builder) = &provenance.builder {
@@ -92,16 +97,16 @@ fn attestation(attested: &Attested, explain: bool, paint: Paint, out: &mut dyn W
     }
     shown.into_iter().try_for_each(|finding| line_of(finding, paint, out))?;
     if explain {
-        return verification::proof(&attested.held, paint, out);
+        return verification::proof_lines(&attestation.proof, paint, out);
     }
     // What the certificate says was compared above; --explain shows all of it.
-    let held = &attested.held;
-    writeln!(out, "  signer     {}", safe(&held.signer.to_string()))?;
-    held.times.iter().try_for_each(|time| writeln!(out, "    at       {time}"))?;
-    writeln!(out, "    bundle   {}", held.bundle)?;
-    if !held.not_checked.is_empty() {
+    let proof = &attestation.proof;
+    writeln!(out, "  signer     {}", safe(&proof.signer.to_string()))?;
+    proof.times.iter().try_for_each(|time| writeln!(out, "    at       {time}"))?;
+    writeln!(out, "    bundle   {}", proof.bundle)?;
+    if !proof.not_checked.is_empty() {
         let label = paint.paint(Tone::Doubt, "not checked");
-        writeln!(out, "    {label}: {}", held.not_checked.join(", "))?;
+        writeln!(out, "    {label}: {}", proof.not_checked.join(", "))?;
     }
     Ok(())
 }

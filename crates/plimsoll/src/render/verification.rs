@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::table::{Paint, Tone, safe};
-use crate::report::verification::{Entry, Held, Refused};
+use crate::report::verification::{Entry, Proof, Refused};
 
 /// Writes each image or file with what holds for it; what was refused when `refused` asks for it.
 pub(crate) fn table(entries: &[Entry], refused: bool, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
@@ -22,11 +22,11 @@ pub(crate) fn table(entries: &[Entry], refused: bool, paint: Paint, out: &mut dy
             let label = paint.paint(Tone::Doubt, "as of");
             writeln!(out, "  {label}      {as_of}: from the cache, the registry was not asked")?;
         }
-        for held in &entry.proofs {
-            proof(held, paint, out)?;
+        for proof in &entry.proofs {
+            proof_lines(proof, paint, out)?;
         }
-        if let Some(unmet) = &entry.error {
-            writeln!(out, "  because    {}", safe(&unmet.told.message))?;
+        if let Some(unverified) = &entry.error {
+            writeln!(out, "  because    {}", safe(&unverified.reason.message))?;
         }
         if refused {
             entry.refused.iter().try_for_each(|refused| refusal(refused, out))?;
@@ -38,37 +38,37 @@ pub(crate) fn table(entries: &[Entry], refused: bool, paint: Paint, out: &mut dy
 /// One line for each digest that was verified.
 pub(crate) fn lines(entries: &[Entry], out: &mut dyn Write) -> io::Result<()> {
     for entry in entries.iter().filter(|entry| entry.verified) {
-        let (Some(digest), Some(held)) = (&entry.digest, entry.proofs.first()) else { continue };
+        let (Some(digest), Some(proof)) = (&entry.digest, entry.proofs.first()) else { continue };
         let subject = entry.subject.split('@').next().unwrap_or(&entry.subject);
-        writeln!(out, "{}@{digest}\t{}", safe(subject), safe(&held.signer.to_string()))?;
+        writeln!(out, "{}@{digest}\t{}", safe(subject), safe(&proof.signer.to_string()))?;
     }
     Ok(())
 }
 
-pub(super) fn proof(held: &Held, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "  signer     {}", safe(&held.signer.to_string()))?;
-    if let Some(predicate_type) = &held.predicate_type {
+pub(super) fn proof_lines(proof: &Proof, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "  signer     {}", safe(&proof.signer.to_string()))?;
+    if let Some(predicate_type) = &proof.predicate_type {
         writeln!(out, "    says     {}", safe(predicate_type))?;
     }
-    for (name, value) in &held.annotations {
+    for (name, value) in &proof.annotations {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         writeln!(out, "    signed   {}={}", safe(name), safe(&value))?;
     }
-    if let plimsoll_verify::Signer::Certificate(holder) = &held.signer {
+    if let plimsoll_verify::Signer::Certificate(holder) = &proof.signer {
         for (claim, value) in &holder.claims {
             writeln!(out, "    claim    {claim}={}", safe(value))?;
         }
     }
-    for time in &held.times {
+    for time in &proof.times {
         writeln!(out, "    at       {time}")?;
     }
-    let referrer = held.referrer.map(|digest| format!(", attached by {digest}")).unwrap_or_default();
-    writeln!(out, "    bundle   {}{referrer}", held.bundle)?;
-    if !held.not_checked.is_empty() {
+    let referrer = proof.referrer.map(|digest| format!(", attached by {digest}")).unwrap_or_default();
+    writeln!(out, "    bundle   {}{referrer}", proof.bundle)?;
+    if !proof.not_checked.is_empty() {
         let label = paint.paint(Tone::Doubt, "not checked");
-        writeln!(out, "    {label}: {}", held.not_checked.join(", "))?;
+        writeln!(out, "    {label}: {}", proof.not_checked.join(", "))?;
     }
-    for seen in &held.steps {
+    for seen in &proof.steps {
         let mark = if seen.checked { "held   " } else { "skipped" };
         let (number, title) = (seen.step.number(), seen.step.title());
         writeln!(out, "    {mark}  {number:>2} {title:<22} {}", safe(&seen.saw))?;

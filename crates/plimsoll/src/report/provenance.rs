@@ -4,7 +4,7 @@ use plimsoll_core::{Digest, Timestamp};
 use plimsoll_verify::provenance::ExaminedProvenance;
 use serde::Serialize;
 
-use crate::report::verification::{Held, Refused, Told};
+use crate::report::verification::{FailureReport, Proof, Refused};
 
 /// The version of the JSON result.
 const PROVENANCE_V1: &str = "plimsoll.dev/provenance/v1";
@@ -14,11 +14,11 @@ const PROVENANCE_V1: &str = "plimsoll.dev/provenance/v1";
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report {
     schema_version: &'static str,
-    pub(crate) results: Vec<Judged>,
+    pub(crate) results: Vec<Entry>,
 }
 
 impl Report {
-    pub(crate) fn new(results: Vec<Judged>) -> Self {
+    pub(crate) fn new(results: Vec<Entry>) -> Self {
         Self { schema_version: PROVENANCE_V1, results }
     }
 }
@@ -26,7 +26,7 @@ impl Report {
 /// One subject, and how it was built.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Judged {
+pub(crate) struct Entry {
     /// As it was typed.
     pub(crate) subject: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,21 +39,37 @@ pub(crate) struct Judged {
     /// One attestation at least is as expected.
     pub(crate) verified: bool,
     /// What somebody trusted has signed, those that are as expected first.
-    pub(crate) attestations: Vec<Attested>,
+    pub(crate) attestations: Vec<Attestation>,
     /// What was looked at and does not count.
     pub(crate) refused: Vec<Refused>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<Told>,
+    pub(crate) error: Option<FailureReport>,
+}
+
+impl Entry {
+    /// About `subject`, nothing known yet.
+    pub(crate) fn new(subject: &str) -> Self {
+        Self {
+            subject: subject.to_owned(),
+            digest: None,
+            platform: None,
+            as_of: None,
+            verified: false,
+            attestations: Vec::new(),
+            refused: Vec::new(),
+            error: None,
+        }
+    }
 }
 
 /// An attestation that somebody trusted has signed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Attested {
+pub(crate) struct Attestation {
     /// Everything is as expected.
     pub(crate) holds: bool,
     #[serde(flatten)]
-    pub(crate) held: Held,
+    pub(crate) proof: Proof,
     #[serde(flatten)]
     pub(crate) examined: ExaminedProvenance,
 }

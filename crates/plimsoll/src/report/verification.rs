@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use plimsoll_core::{Digest, Timestamp};
-use plimsoll_gather::Proof;
 use plimsoll_judge::Refusal;
 use plimsoll_verify::{Observation, Signer, Statement, Step, Verified};
 use serde::Serialize;
@@ -42,17 +41,17 @@ pub(crate) struct Entry {
     pub(crate) as_of: Option<Timestamp>,
     pub(crate) verified: bool,
     /// What holds.
-    pub(crate) proofs: Vec<Held>,
+    pub(crate) proofs: Vec<Proof>,
     /// What was looked at and does not count.
     pub(crate) refused: Vec<Refused>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<Unmet>,
+    pub(crate) error: Option<Unverified>,
 }
 
 /// Something that somebody trusted has signed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Held {
+pub(crate) struct Proof {
     pub(crate) bundle: Digest,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) referrer: Option<Digest>,
@@ -89,7 +88,7 @@ pub(crate) struct Refused {
 /// Why a subject is not verified.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Told {
+pub(crate) struct FailureReport {
     pub(crate) exit_code: u8,
     pub(crate) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,7 +97,7 @@ pub(crate) struct Told {
     pub(crate) failure: Failure,
 }
 
-impl From<Failure> for Told {
+impl From<Failure> for FailureReport {
     fn from(failure: Failure) -> Self {
         Self {
             exit_code: failure.kind().exit_code(),
@@ -111,11 +110,11 @@ impl From<Failure> for Told {
 
 /// The same, with what cosign would end with.
 #[derive(Debug, Serialize)]
-pub(crate) struct Unmet {
+pub(crate) struct Unverified {
     #[serde(flatten)]
-    pub(crate) told: Told,
+    pub(crate) reason: FailureReport,
     #[serde(skip)]
-    pub(crate) cosign: u8,
+    pub(crate) cosign_code: u8,
 }
 
 impl Entry {
@@ -133,15 +132,15 @@ impl Entry {
         }
     }
 
-    /// The same, not verified because of `failure`; `cosign` is the exit code that cosign has for it.
+    /// The same, not verified because of `failure`; `cosign_code` is the exit code that cosign has for it.
     #[must_use]
-    pub(crate) fn unmet(self, failure: Failure, cosign: u8) -> Self {
-        let error = Unmet { told: failure.into(), cosign };
+    pub(crate) fn unverified(self, failure: Failure, cosign_code: u8) -> Self {
+        let error = Unverified { reason: failure.into(), cosign_code };
         Self { verified: false, error: Some(error), ..self }
     }
 }
 
-impl Held {
+impl Proof {
     /// What `verified` says about itself; its steps only when they are to be explained.
     pub(crate) fn new<T>(verified: &Verified<T>, explain: bool) -> Self {
         let seen = verified.observations();
@@ -178,13 +177,13 @@ impl Held {
     }
 
     /// The same for one that is attached to an image.
-    pub(crate) fn attached(proof: &Proof, digest: &Digest, explain: bool) -> Self {
-        Self { referrer: Some(proof.referrer), ..Self::of_statement(&proof.statement, digest, explain) }
+    pub(crate) fn attached(attached: &plimsoll_gather::Proof, digest: &Digest, explain: bool) -> Self {
+        Self { referrer: Some(attached.referrer), ..Self::of_statement(&attached.statement, digest, explain) }
     }
 
     /// With the statement itself.
     #[must_use]
-    pub(crate) fn with(self, statement: &Statement) -> Self {
+    pub(crate) fn with_statement(self, statement: &Statement) -> Self {
         Self { statement: serde_json::from_slice(&statement.to_json()).ok(), ..self }
     }
 }

@@ -9,7 +9,7 @@ use plimsoll_verify::provenance::Material;
 use plimsoll_verify::{Statement, Subject, check_predicate};
 use serde_json::Value;
 
-use super::Thing;
+use super::ProvenanceSubject;
 use crate::commands::blob::Blob;
 use crate::commands::place::Place;
 use crate::failure::{Exit, Failure};
@@ -46,12 +46,12 @@ fn subjects(about: &[String], settings: &GenerateSettings) -> Result<Vec<Subject
     let platform = settings.platform.as_ref();
     let mut subjects = Vec::new();
     for text in about {
-        match Thing::open(text, &EvidenceRepository::default(), &settings.access)? {
-            Thing::Digest(digest) => subjects.push(Subject::new("", &digest)),
-            Thing::File(name, digests) => {
+        match ProvenanceSubject::open(text, &EvidenceRepository::default(), &settings.access)? {
+            ProvenanceSubject::Digest(digest) => subjects.push(Subject::new("", &digest)),
+            ProvenanceSubject::File(name, digests) => {
                 subjects.extend(digests.first().map(|digest| Subject::new(name, digest)));
             }
-            Thing::Image(place) => {
+            ProvenanceSubject::Image(place) => {
                 let name = match &place.subject {
                     Named::Registry(reference) => reference.name(),
                     _ => String::new(),

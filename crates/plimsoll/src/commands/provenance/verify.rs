@@ -8,20 +8,20 @@ use plimsoll_judge::Refusal;
 use plimsoll_judge::provenance::{Artifact, Attestation, Candidate, Examination, Requirement, Shortfall};
 use plimsoll_verify::provenance::{Aspect, ExaminedProvenance};
 
-use super::Thing;
-use crate::commands::place::{Meant, Place};
+use super::ProvenanceSubject;
+use crate::commands::place::{Place, Selected};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
 use crate::render::table::Paint;
-use crate::report::provenance::{Attested, Judged, Report};
-use crate::report::verification::{Held, Refused};
+use crate::report::provenance::{self, Entry, Report};
+use crate::report::verification::{Proof, Refused};
 use crate::settings::provenance::verify::{Format, VerifySettings};
 use crate::settings::read_within;
 
 pub(super) fn run(settings: &VerifySettings, console: Console) -> Result<Exit, Failure> {
     let request = Request { settings, candidates: candidates(&settings.bundles, &settings.access.limits)? };
-    let results: Vec<Judged> = settings.subjects.iter().flat_map(|text| request.subject(text)).collect();
+    let results: Vec<Entry> = settings.subjects.iter().flat_map(|text| request.subject(text)).collect();
     let report = Report::new(results);
     let file = settings.file.as_deref();
     match settings.format {
@@ -33,11 +33,11 @@ pub(super) fn run(settings: &VerifySettings, console: Console) -> Result<Exit, F
         }
     }
     let mut exit = Exit::Done;
-    for told in report.results.iter().filter_map(|judged| judged.error.as_ref()) {
-        console.report(&told.failure);
-        exit = exit.and(Exit::Kind(told.failure.kind()));
+    for reason in report.results.iter().filter_map(|entry| entry.error.as_ref()) {
+        console.report(&reason.failure);
+        exit = exit.and(Exit::Kind(reason.failure.kind()));
     }
-    if exit == Exit::Done && !report.results.iter().all(|judged| judged.verified) {
+    if exit == Exit::Done && !report.results.iter().all(|entry| entry.verified) {
         // Cannot be: a subject is either verified or has its reason. Should it ever be, it is no success.
         return Ok(Exit::Kind(Kind::Internal));
     }
@@ -68,31 +68,32 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn subject(&self, text: &str) -> Vec<Judged> {
+    fn subject(&self, text: &str) -> Vec<Entry> {
         let outcome =
-            Thing::open(text, &self.settings.evidence_repository, &self.settings.access).and_then(|thing| {
-                match thing {
-                    Thing::Digest(digest) => Ok(vec![self.in_files(text, None, &[digest])?]),
-                    Thing::File(name, digests) => Ok(vec![self.in_files(text, Some(&name), &digests)?]),
-                    Thing::Image(place) => self.images(text, &place),
-                }
-            });
-        outcome.unwrap_or_else(|failure| vec![Judged { error: Some(failure.into()), ..Judged::new(text) }])
+            ProvenanceSubject::open(text, &self.settings.evidence_repository, &self.settings.access)
+                .and_then(|subject| match subject {
+                    ProvenanceSubject::Digest(digest) => Ok(vec![self.in_files(text, None, &[digest])?]),
+                    ProvenanceSubject::File(name, digests) => {
+                        Ok(vec![self.in_files(text, Some(&name), &digests)?])
+                    }
+                    ProvenanceSubject::Image(place) => self.images(text, &place),
+                });
+        outcome.unwrap_or_else(|failure| vec![Entry { error: Some(failure.into()), ..Entry::new(text) }])
     }
 
-    fn images(&self, text: &str, place: &Place) -> Result<Vec<Judged>, Failure> {
+    fn images(&self, text: &str, place: &Place) -> Result<Vec<Entry>, Failure> {
         let platform = self.settings.platform.as_ref();
-        let judge = |meant: Meant| -> Result<Judged, Failure> {
-            let judged = match &self.candidates {
-                Some(_) => self.in_files(text, None, &[meant.digest])?,
-                None => self.attached(text, place, meant.digest)?,
+        let entry = |selected: Selected| -> Result<Entry, Failure> {
+            let entry = match &self.candidates {
+                Some(_) => self.in_files(text, None, &[selected.digest])?,
+                None => self.attached(text, place, selected.digest)?,
             };
-            if judged.error.is_some() && self.candidates.is_none() {
-                place.confirm(&meant, self.settings.access.http().offline)?;
+            if entry.error.is_some() && self.candidates.is_none() {
+                place.confirm(&selected, self.settings.access.http().offline)?;
             }
-            Ok(Judged { platform: meant.platform, ..judged })
+            Ok(Entry { platform: selected.platform, ..entry })
         };
-        place.meant(platform, false)?.into_iter().map(judge).collect()
+        place.select(platform, false)?.into_iter().map(entry).collect()
     }
 
     fn requirement(&self) -> Requirement<'_> {
@@ -105,14 +106,14 @@ impl Request<'_> {
     }
 
     /// What is attached to an image.
-    fn attached(&self, text: &str, place: &Place, digest: Digest) -> Result<Judged, Failure> {
+    fn attached(&self, text: &str, place: &Place, digest: Digest) -> Result<Entry, Failure> {
         let examination = self.requirement().examine_attached(place.evidence(), &digest)?;
         let as_of = [place.store.as_of(), place.evidence().as_of()].into_iter().flatten().min();
-        Ok(Judged { as_of, ..self.judged(text, &place.name_of(&digest), examination) })
+        Ok(Entry { as_of, ..self.entry(text, &place.name_of(&digest), examination) })
     }
 
     /// What the files say about an artifact that has these digests; `file_name` is the file's.
-    fn in_files(&self, text: &str, file_name: Option<&str>, digests: &[Digest]) -> Result<Judged, Failure> {
+    fn in_files(&self, text: &str, file_name: Option<&str>, digests: &[Digest]) -> Result<Entry, Failure> {
         let Some(candidates) = &self.candidates else {
             return Err(Failure::new(
                 Kind::Usage,
@@ -122,24 +123,24 @@ impl Request<'_> {
         };
         let artifact = Artifact { digests, file_name };
         let examination = self.requirement().examine_candidates(candidates, artifact)?;
-        Ok(self.judged(text, text, examination))
+        Ok(self.entry(text, text, examination))
     }
 
     /// The result about the subject `text`; messages call it `name`.
-    fn judged(&self, text: &str, name: &str, examination: Examination) -> Judged {
+    fn entry(&self, text: &str, name: &str, examination: Examination) -> Entry {
         let failure = examination.shortfall.map(|shortfall| failure(shortfall, &examination, name));
-        let attested = |attestation: Attestation| {
+        let attestation = |attestation: Attestation| {
             let Attestation { referrer, digest, statement, examined } = attestation;
-            let held = Held { referrer, ..Held::of_statement(&statement, &digest, self.settings.explain) };
-            Attested { holds: examined.holds(), held, examined }
+            let proof = Proof { referrer, ..Proof::of_statement(&statement, &digest, self.settings.explain) };
+            provenance::Attestation { holds: examined.holds(), proof, examined }
         };
-        Judged {
+        Entry {
             digest: examination.digest,
             verified: failure.is_none(),
             refused: examination.refused.iter().map(Refused::from).collect(),
-            attestations: examination.attestations.into_iter().map(attested).collect(),
+            attestations: examination.attestations.into_iter().map(attestation).collect(),
             error: failure.map(Into::into),
-            ..Judged::new(text)
+            ..Entry::new(text)
         }
     }
 }
@@ -190,7 +191,7 @@ fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
     }
 }
 
-/// What may be meant.
+/// What helps with the first difference.
 fn hint(examined: &ExaminedProvenance) -> Option<String> {
     let finding = examined.difference()?;
     match finding.aspect {
@@ -208,20 +209,5 @@ fn hint(examined: &ExaminedProvenance) -> Option<String> {
             Some("-o json shows the parameters; names within others are joined by dots".to_owned())
         }
         _ => None,
-    }
-}
-
-impl Judged {
-    fn new(subject: &str) -> Self {
-        Self {
-            subject: subject.to_owned(),
-            digest: None,
-            platform: None,
-            as_of: None,
-            verified: false,
-            attestations: Vec::new(),
-            refused: Vec::new(),
-            error: None,
-        }
     }
 }

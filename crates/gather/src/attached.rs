@@ -1,8 +1,8 @@
-//! The statements attached to an image that somebody trusted has signed.
+//! The statements attached to an image that a trusted signer has signed.
 //!
-//! Owns the way from a subject's digest to verified statements of the wanted kind: every bundle that is attached is looked at,
-//! one that holds is enough, and those that do not are kept with their reasons. How many signers are enough is the
-//! caller's question; [`Attached::signers`] counts them.
+//! Owns the way from a subject's digest to verified statements of the wanted type: every attached bundle is read, one
+//! that verifies is enough, and the others are kept with their reasons. The caller decides how many signers are enough;
+//! [`Attached::signers`] counts them.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -17,17 +17,17 @@ use crate::Error;
 /// What is attached to a subject, verified.
 #[derive(Debug, Default)]
 pub struct Attached {
-    /// Statements of the wanted kind that hold, in the order in which the place lists them.
+    /// Verified statements of the wanted type, in the order in which the place lists them.
     pub verified: Vec<Proof>,
-    /// Bundles of the wanted kind that do not hold, and referrers that could not be read.
+    /// Bundles of the wanted type that do not verify, and referrers that could not be read.
     pub rejected: Vec<Rejected>,
-    /// The predicate types of the bundles that are of another kind, each once.
+    /// The predicate types of other bundles, each once.
     pub others: BTreeSet<String>,
-    /// There is more than the limits let through: what is missing may be there.
+    /// There is more than the limits allow: evidence that seems missing may be there.
     pub truncated: bool,
 }
 
-/// A statement that holds, and where it was.
+/// A verified statement, and where it was found.
 #[derive(Debug)]
 pub struct Proof {
     /// The manifest that ties it to the subject.
@@ -52,13 +52,13 @@ pub enum Rejection {
     /// It could not be read.
     #[error(transparent)]
     Unreadable(SkipReason),
-    /// It does not hold.
+    /// It does not verify.
     #[error(transparent)]
     Bundle(Box<plimsoll_verify::Error>),
 }
 
 impl Rejection {
-    /// The step of the verification that refused, where one did.
+    /// The step of the verification that failed, if one did.
     pub fn failed_step(&self) -> Option<Step> {
         match self {
             Self::Unreadable(_) => None,
@@ -68,27 +68,27 @@ impl Rejection {
 }
 
 impl Attached {
-    /// How many different signers there are. The same one twice counts once.
+    /// The number of different signers. The same signer counts once.
     pub fn signers(&self) -> usize {
         self.signers_of(|_| true)
     }
 
-    /// The same among the statements that `counts` lets count.
+    /// The same among the statements that `counts` accepts.
     pub fn signers_of(&self, counts: impl Fn(&Proof) -> bool) -> usize {
         let counting = self.verified.iter().filter(|proof| counts(proof));
         counting.map(|proof| proof.statement.signer().person()).collect::<BTreeSet<_>>().len()
     }
 
-    /// Whether there is a bundle of the wanted kind at all, or something that may be one.
+    /// Whether there is neither a bundle of the wanted type nor anything that may be one.
     pub fn is_empty(&self) -> bool {
         self.verified.is_empty() && self.rejected.is_empty()
     }
 }
 
-/// What is looked for among what is attached.
+/// Which attached statements to search for.
 #[derive(Clone, Copy)]
 pub struct AttachmentQuery<'a> {
-    /// Whether statements of this predicate type are meant.
+    /// Whether a predicate type is wanted.
     pub is: &'a (dyn Fn(&str) -> bool + Sync),
     /// When the search ends.
     pub extent: Extent<'a>,
@@ -97,14 +97,14 @@ pub struct AttachmentQuery<'a> {
 /// When a search ends.
 #[derive(Clone, Copy)]
 pub enum Extent<'a> {
-    /// After the place with which what was found is enough.
+    /// After the first place with which the result is enough.
     Until(&'a dyn Fn(&Attached) -> bool),
-    /// After the last place: whoever wants the statements themselves wants them all.
+    /// After the last place: a caller that wants the statements themselves wants all of them.
     Everything,
 }
 
-/// Fetches what is attached to `subject`, place by place as [`Search`] has it, and verifies the statements that are wanted. Not
-/// being able to find out what is attached is an error; anything wrong with one bundle is not.
+/// Fetches what is attached to `subject`, place by place as in [`Search`], and verifies the wanted statements. A
+/// failure to find out what is attached is an error; a fault of one bundle is not.
 pub fn attached(
     source: &dyn Source,
     subject: &Digest,
@@ -146,7 +146,7 @@ impl Attached {
                     self.verified.push(Proof { referrer, statement: *statement });
                 }
                 Outcome::Fails(error) => {
-                    // What is in it nobody looked at.
+                    // Its content was not read.
                     self.truncated |= matches!(*error, plimsoll_verify::Error::Limit(_));
                     self.rejected.push(Rejected { referrer, reason: Rejection::Bundle(error) });
                 }
@@ -156,7 +156,7 @@ impl Attached {
             }
         }
         for skipped in found.skipped {
-            // Nothing is wrong with an SBOM that lies beside the image.
+            // An attached SBOM is not a fault.
             if !matches!(skipped.reason, SkipReason::OtherArtifact { .. }) {
                 let reason = Rejection::Unreadable(skipped.reason);
                 self.rejected.push(Rejected { referrer: skipped.descriptor.digest, reason });
@@ -186,7 +186,7 @@ fn outcomes(
 pub(crate) fn on_all_processors<T: Sync, R: Send>(items: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
     /// A thread costs about as much as a few verifications.
     const AT_LEAST: usize = 4;
-    // How many processors there are takes a dozen system calls to find out.
+    // Finding the number of processors takes a dozen system calls.
     let alone = items.len() <= AT_LEAST;
     let threads = if alone { 1 } else { thread::available_parallelism().map_or(1, std::num::NonZero::get) };
     let share = items.len().div_ceil(threads).max(AT_LEAST);
@@ -200,7 +200,7 @@ pub(crate) fn on_all_processors<T: Sync, R: Send>(items: &[T], each: impl Fn(&T)
             .map(|part| scope.spawn(move || part.iter().map(each).collect::<Vec<_>>()))
             .collect();
         let joined = parts.into_iter().map(thread::ScopedJoinHandle::join);
-        // A panic in one goes on here: with a part missing, a result would be about something else than was asked.
+        // A panic in a thread continues here: without its part, the result would be wrong.
         joined.flat_map(|part| part.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     })
 }
@@ -216,7 +216,7 @@ fn outcome(
         Ok(bundle) => bundle,
         Err(error) => return Outcome::Fails(Box::new(error)),
     };
-    // The statement itself says so, in the very bytes that would be verified: it cannot count, whoever signed it.
+    // The statement itself states this type in the bytes that would be verified: it cannot count, whoever signed it.
     if let Some(other) = bundle.claimed_predicate().filter(|predicate_type| !wanted(predicate_type)) {
         return Outcome::Other(other);
     }

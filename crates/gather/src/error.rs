@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use plimsoll_core::{Classify, Kind, reference};
 
-/// Why a subject could not be opened or read whole.
+/// Why a subject could not be opened or read completely.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -14,11 +14,11 @@ pub enum Error {
     NotASubject {
         /// What was typed.
         text: String,
-        /// Why it is no reference.
+        /// Why it is not a reference.
         #[source]
         source: reference::ParseError,
     },
-    /// The text looks like a path, and nothing is there.
+    /// The text looks like a path, but nothing is there.
     #[error("{} does not exist", path.display())]
     NoSuchPath {
         /// The path.
@@ -99,10 +99,10 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The SBOM is larger than what is read.
+    /// The SBOM is larger than the limit.
     #[error(transparent)]
     Limit(#[from] plimsoll_core::LimitExceeded),
-    /// Docker has no image of the name on this machine.
+    /// Docker has no image with this name on this machine.
     #[error("{source}")]
     NotLocal {
         /// The name.
@@ -110,7 +110,7 @@ pub enum Error {
         /// What Docker said.
         source: plimsoll_image::Error,
     },
-    /// The image cannot be read whole.
+    /// The image cannot be read completely.
     #[error(transparent)]
     Image(#[from] plimsoll_image::Error),
     /// The registry cannot be asked.
@@ -131,7 +131,7 @@ pub enum Error {
         #[source]
         source: plimsoll_sbom::Error,
     },
-    /// The subject is of a kind that this command cannot use.
+    /// This command cannot use this kind of subject.
     #[error("{subject} is {kind}, expected {expected}")]
     WrongKind {
         /// The subject.
@@ -141,8 +141,8 @@ pub enum Error {
         /// What the command can use.
         expected: &'static str,
     },
-    /// An index holds images for several platforms and one has to be chosen.
-    #[error("{subject} holds images for {}; none of them is this machine's platform", available.join(", "))]
+    /// An index has images for several platforms, and one must be chosen.
+    #[error("{subject} has images for {}; none of them is this machine's platform", available.join(", "))]
     ChoosePlatform {
         /// The subject.
         subject: String,

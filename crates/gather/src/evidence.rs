@@ -1,4 +1,4 @@
-//! Collecting: inventory, findings and signatures, side by side, as far as the policies need them.
+//! Collects inventory, findings and signatures in parallel, as far as the policies need them.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -19,8 +19,8 @@ use plimsoll_vuln::{Database, ScanSettings};
 use crate::signatures::signatures;
 use crate::{Error, OpenedSubject, Subject};
 
-/// Reads the layers of a run's images for the catalogers, those that several images have once. One for the whole run: what
-/// a layer yielded is kept with the digests that it was verified against.
+/// Reads the layers of a run's images for the catalogers, shared layers only once. There is one for the whole run: the
+/// facts of a layer are kept with the digests that they were verified against.
 pub type Layers = Shared<'static>;
 
 /// See [`Layers`].
@@ -28,12 +28,12 @@ pub fn layers(limits: &Limits) -> Layers {
     Shared::new(plimsoll_sbom::select(), limits.clone())
 }
 
-/// A policy, and what its signatures are verified with.
+/// A policy, and the trusted root for its signatures.
 #[derive(Clone, Copy)]
 pub struct UnderPolicy<'a> {
-    /// The policy: it says whose signatures are looked for, and when enough are found.
+    /// The policy, which determines whose signatures are searched for, and when there are enough.
     pub policy: &'a Policy,
-    /// What certificates are verified with, or why there is nothing: a certificate is then left open, never believed.
+    /// The trusted root for certificates, or why there is none: a certificate is then undecided, never trusted.
     pub root: Result<&'a TrustedRoot, &'a str>,
 }
 
@@ -41,19 +41,19 @@ pub struct UnderPolicy<'a> {
 pub struct Collection<'a> {
     /// What the user typed.
     pub requested: &'a str,
-    /// The one platform to look at; without it, every runnable one.
+    /// The platform to collect for; without it, every runnable one.
     pub platform: Option<&'a Platform>,
-    /// The policies that will be applied: they say what is needed.
+    /// The policies that will be applied, which determine what is needed.
     pub policies: &'a [UnderPolicy<'a>],
-    /// Where signatures are kept, if that is not where the image is.
+    /// The evidence repository, if signatures are not kept with the image.
     pub evidence_repository: Option<&'a dyn Source>,
     /// The advisory database, opened once for all subjects, or why it cannot be used.
     pub database: &'a Result<Database, plimsoll_vuln::Error>,
     /// What counts as now.
     pub now: Timestamp,
-    /// Reads the layers of all subjects of the run, each of them once, and has the bounds for everything that is read.
+    /// Reads each layer of the run's subjects once, and has the limits for everything that is read.
     pub layers: &'a Layers,
-    /// Hears how far reading has got.
+    /// Is told how far reading has got.
     pub progress: &'a dyn Progress,
 }
 
@@ -64,8 +64,8 @@ impl Collection<'_> {
     }
 }
 
-/// Collects the evidence about each platform of `opened`. What is missing is marked as missing; an artifact that cannot
-/// be read whole is an error.
+/// Collects the evidence about each platform of `opened`. Missing evidence is marked as missing; an artifact that
+/// cannot be read completely is an error.
 pub fn evidence(opened: &OpenedSubject, collection: &Collection<'_>) -> Result<Vec<Evidence>, Error> {
     match opened {
         OpenedSubject::Image { source, artifact, subject, .. } => {
@@ -95,7 +95,7 @@ pub fn evidence(opened: &OpenedSubject, collection: &Collection<'_>) -> Result<V
     }
 }
 
-/// The inventory of a subject; of `image` where it is one of several. A document has its own already.
+/// The inventory of a subject; of `image` if the subject has several. A document brings its own.
 pub fn inventory<'a>(
     opened: &'a OpenedSubject,
     image: Option<&Image>,
@@ -119,7 +119,7 @@ pub fn inventory<'a>(
     }
 }
 
-/// Nothing is found in a file that nothing looks into; that is not the same as nothing being there.
+/// No cataloger reads single files, which is a gap and not an empty inventory.
 fn of_file(path: &Path, digest: &Digest, size: u64) -> Inventory {
     let detail = format!("{digest}, {size} bytes: no cataloger looks into single files");
     let problem = Problem { code: ProblemCode::NotCataloged, path: path.display().to_string(), detail };
@@ -152,7 +152,8 @@ fn of_image(
         layers: image.layers.iter().map(|layer| layer.descriptor.digest).collect(),
         diff_ids: image.layers.iter().map(|layer| layer.diff_id).collect(),
     };
-    // Signatures are a few small requests; the layers are the long way. Both at once, so that the sum is the longer one.
+    // Signatures take a few small requests, layers take long. Both run at once, so that the total is the longer of the
+    // two.
     let (signatures, inventory) = thread::scope(|scope| {
         let signatures = scope.spawn(|| signatures(source, &digests, collection));
         let read = || of_layers(source, image, collection.layers, collection.progress);
@@ -196,7 +197,7 @@ fn of_image(
         Subject::Local(_, name) => {
             facts.kind = SubjectKind::LocalImage;
             let (tag, asked) = named(name);
-            // An engine also finds an image by its configuration; the store has compared that.
+            // An engine also finds an image by the digest of its configuration, which the store has compared.
             let is_own = |digest: &Digest| {
                 facts
                     .digests
@@ -222,7 +223,7 @@ fn of_image(
     })
 }
 
-/// Tag and digest of a local image's name. Its repository is what the engine calls it, and proves nothing.
+/// Tag and digest of a local image's name. The repository in it comes from the engine and proves nothing.
 fn named(name: &str) -> (Option<String>, Option<Digest>) {
     let (name, digest) = match name.rsplit_once('@') {
         Some((name, digest)) => (name, digest.parse().ok()),

@@ -1,9 +1,9 @@
 //! From a subject to evidence: the only place where collectors meet.
 //!
-//! [`Subject::parse`] recognises what the user named, [`open()`] finds the place and follows it to its images by digest,
-//! [`inventory`] reads the layers, [`evidence()`] adds signatures and findings. Nothing is decided here: what could not be
-//! gathered is said to be missing, and the policy's rules make of it what they have to. Only an artifact that cannot be
-//! read whole is an error: there is no verdict on half an image.
+//! [`Subject::parse`] recognises what the user named, [`open()`] finds the place and follows it to its images by
+//! digest, [`inventory`] reads the layers, [`evidence()`] adds signatures and findings. Nothing is decided here:
+//! evidence that could not be gathered is marked as missing, and the policy's rules deal with it. Only an artifact that
+//! cannot be read completely is an error: there is no verdict on half an image.
 
 mod attached;
 mod error;

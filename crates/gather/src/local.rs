@@ -1,4 +1,4 @@
-//! Images of this machine's container engines: where their stores and sockets are, and what to say about an image from one.
+//! Images of this machine's container engines: where their stores and sockets are, and remarks about an image from one.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -14,7 +14,7 @@ use plimsoll_registry::SocketEngine;
 use crate::Error;
 use crate::subject::Engine;
 
-/// The image that goes by `name`, and what is worth saying about it.
+/// The image called `name`, and a remark about it.
 pub(crate) fn open(
     engine: Engine,
     name: &str,
@@ -27,7 +27,7 @@ pub(crate) fn open(
         Engine::Containerd => of_containerd(&env, name, limits),
     };
     opened.map_err(|source| match source {
-        // `docker:24` is an image of a registry, too.
+        // `docker:24` can also be an image in a registry.
         ImageError::NoSuchImage { .. } | ImageError::NoStore { .. } if engine == Engine::Docker => {
             Error::NotLocal { name: name.to_owned(), source }
         }
@@ -74,7 +74,7 @@ fn of_containerd(
     let namespace = namespace.as_deref().filter(|value| !value.is_empty());
     let image = Containerd::open(&containerd::roots(env), namespace, name, limits)?;
     let remark = image.narrowed().map(|(index, platform)| {
-        format!("only {platform} of the index {index} is on this machine; nothing is said about the others")
+        format!("only {platform} of the index {index} is on this machine; the others are not covered")
     });
     Ok((Box::new(image), remark))
 }

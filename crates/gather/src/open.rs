@@ -24,16 +24,16 @@ use crate::{Error, Registries, Subject, local};
 const NO_MANIFEST: &str =
     "a docker-archive has no manifest: the digest shown is of one made from it, not the registry's";
 
-/// What opening needs beside the subject.
+/// Everything that opening a subject needs.
 #[derive(Debug, Clone)]
 pub struct Access {
     /// The HTTP clients; each is made when a registry first needs it.
     pub clients: Clients,
     /// Mirrors, and certificates of single hosts.
     pub registries: Registries,
-    /// What clouds' registries are shown where nobody has logged in.
+    /// The cloud identities for clouds' registries without a login.
     pub cloud: Cloud,
-    /// Where what registries sent is kept, if anything is to be kept.
+    /// The cache of registry answers, if one is used.
     pub cache: Option<Cache>,
     /// Bounds for everything that is read.
     pub limits: Limits,
@@ -47,7 +47,7 @@ impl Access {
         self.clients.settings()
     }
 
-    /// The same for work that `cancel` stops. What was fetched and connected stays shared.
+    /// The same for work that `cancel` stops. Caches and connections stay shared.
     #[must_use]
     pub fn under(&self, cancel: &Cancel) -> Self {
         Self { clients: self.clients.under(cancel), cancel: cancel.clone(), ..self.clone() }
@@ -64,7 +64,7 @@ pub enum OpenedSubject {
         artifact: Box<Artifact>,
         /// The subject.
         subject: Subject,
-        /// What its reader should know and no verdict shows.
+        /// Something that its reader should know and no verdict shows.
         remark: Option<String>,
     },
     /// A root file system.
@@ -78,7 +78,7 @@ pub enum OpenedSubject {
         /// How many there are.
         size: u64,
     },
-    /// An SBOM, read.
+    /// A parsed SBOM.
     Sbom {
         /// The file.
         path: PathBuf,
@@ -89,7 +89,7 @@ pub enum OpenedSubject {
     },
 }
 
-/// Opens `subject`. A tag is resolved here, once; everything after goes by digest.
+/// Opens `subject`. A tag is resolved here, once; everything after that uses digests.
 pub fn open(subject: &Subject, access: &Access) -> Result<OpenedSubject, Error> {
     let limits = access.limits.clone();
     let mut remark = None;
@@ -119,13 +119,13 @@ pub fn open(subject: &Subject, access: &Access) -> Result<OpenedSubject, Error> 
     Ok(OpenedSubject::Image { source, artifact, subject: subject.clone(), remark })
 }
 
-/// The registry that `reference` names, itself and not a mirror of it: for what is written, and for what must not be
-/// stale. It is asked with the credentials that the user has for it.
+/// The registry that `reference` names, and not a mirror: for writing, and for reads that must not be stale. It uses
+/// the user's credentials for it.
 pub fn open_registry(reference: &Reference, access: &Access) -> Result<Registry, Error> {
     open_plan(access.registries.get()?.plan(reference)?.at_origin(), access)
 }
 
-/// The places of a plan, each with the credentials that the user has for it.
+/// The places of a plan, each with the user's credentials for it.
 fn open_plan(plan: Plan, access: &Access) -> Result<Registry, Error> {
     let client = access.clients.client(&plan)?;
     let credentials = |reference: &Reference| Credentials::for_registry(reference, &access.cloud);
@@ -148,14 +148,14 @@ fn open_root(dir: &Path) -> Result<OpenedSubject, Error> {
     }
 }
 
-/// The file as one artifact: its digest is all that is known of it.
+/// The file as one artifact, of which only the digest is known.
 fn open_file(path: &Path, limits: &Limits) -> Result<OpenedSubject, Error> {
     let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(Error::WrongKind {
             subject: format!("file:{}", path.display()),
-            kind: if metadata.is_dir() { "a folder" } else { "no regular file" },
+            kind: if metadata.is_dir() { "a folder" } else { "not a regular file" },
             expected: "a file",
         });
     }
@@ -203,8 +203,8 @@ fn open_sbom(path: &Path, limits: &Limits) -> Result<OpenedSubject, Error> {
 }
 
 impl OpenedSubject {
-    /// The one image that a command about a single image means: that of `platform`; without one the only image there
-    /// is, else that of this machine's platform.
+    /// The image for a command about a single image: that of `platform`; without one, the only image, else that of this
+    /// machine's platform.
     pub fn one_image(&self, platform: Option<&Platform>) -> Result<Option<&Image>, Error> {
         let Self::Image { artifact, subject, .. } = self else { return Ok(None) };
         let images = artifact.select(platform)?;
@@ -221,13 +221,11 @@ impl OpenedSubject {
         }
     }
 
-    /// Something about the subject that its verdict or document does not show, and that its reader should know.
+    /// Something about the subject that the reader should know, but the verdict or document does not show.
     pub fn remark(&self) -> Option<&str> {
         match self {
             Self::Image { remark, .. } => remark.as_deref(),
-            Self::File { .. } => {
-                Some("a single file is not looked into: its digest is all that is known of it")
-            }
+            Self::File { .. } => Some("a single file is not examined: only its digest is known"),
             _ => None,
         }
     }

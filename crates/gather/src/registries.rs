@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use plimsoll_registry::Error;
 use plimsoll_registry::RegistryConfig;
 
-/// The configuration of registries, or how to come by it. Files about registries have no say in what lies on this machine,
-/// so they are not looked at before the first registry is.
+/// The configuration of registries, read when first needed. These files do not matter for subjects on this machine, so
+/// they are not read before the first registry is used.
 #[derive(Clone)]
 pub struct Registries(Arc<Inner>);
 
@@ -17,12 +17,12 @@ struct Inner {
 }
 
 impl Registries {
-    /// `read` is called when a registry is first needed, and not again unless it fails.
+    /// `read` is called when a registry is first needed, and again only if it fails.
     pub fn new(read: impl Fn() -> Result<RegistryConfig, Error> + Send + Sync + 'static) -> Self {
         Self(Arc::new(Inner { read: Box::new(read), config: OnceLock::new() }))
     }
 
-    /// What the files say.
+    /// The parsed configuration.
     pub fn get(&self) -> Result<&RegistryConfig, Error> {
         if let Some(config) = self.0.config.get() {
             return Ok(config);

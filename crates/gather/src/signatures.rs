@@ -1,6 +1,6 @@
 //! The search for an image's signatures under each policy.
 //!
-//! Owns where is looked, in which order, and when it is enough. What a signature is worth is the policy's question.
+//! Owns where to search, in which order, and when to stop. The policy decides what a signature is worth.
 
 use plimsoll_attach::evidence::{Bundles, Search, SkipReason};
 use plimsoll_core::{Digest, Limits, Timestamp};
@@ -13,9 +13,9 @@ use plimsoll_verify::TrustedRoot;
 use crate::attached::on_all_processors;
 use crate::evidence::{Collection, UnderPolicy, with_hint};
 
-/// Looks for signatures on the index and on the platform's manifest, place by place as [`Search`] has it, until what was found
-/// satisfies every policy. What is there is fetched once, and verified for each policy by its own trust. Not being able to look
-/// is not the same as finding none: it makes the search unavailable, whatever else was found.
+/// Searches for signatures of the index and the platform's manifest, place by place as in [`Search`], until every
+/// policy is satisfied. Each bundle is fetched once, and verified for each policy with its own keys and roots. A failed
+/// search is not the same as finding none: it makes the signatures unavailable, whatever else was found.
 pub(crate) fn signatures(
     source: &dyn Source,
     digests: &ImageDigests,
@@ -56,7 +56,7 @@ pub(crate) fn signatures(
     policies.into_iter().map(FoundForPolicy::finish).collect()
 }
 
-/// What was found for whom one policy names.
+/// What was found for the signers of one policy.
 struct FoundForPolicy<'a> {
     under: &'a UnderPolicy<'a>,
     signers: Signers,
@@ -78,13 +78,13 @@ impl<'a> FoundForPolicy<'a> {
     }
 
     fn is_satisfied(&self, digests: &ImageDigests, now: Timestamp) -> bool {
-        // A policy that names nobody is satisfied by nothing, and still says whether there are signatures.
+        // A policy without signers is never satisfied, and still reports whether there are signatures.
         let all = &self.all;
         let nothing = all.verified.is_empty() && all.rejected.is_empty() && all.undecided.is_empty();
         !nothing && self.under.policy.is_satisfied_by(all, digests, now)
     }
 
-    /// Verifies what was found about `subject`.
+    /// Verifies what was found for `subject`.
     fn add(&mut self, found: &Bundles, subject: &Digest, now: Timestamp, limits: &Limits) {
         let (signers, root, all) = (&self.signers, self.under.root.ok(), &mut self.all);
         let outcomes = on_all_processors(&found.found, |found| {
@@ -101,13 +101,13 @@ impl<'a> FoundForPolicy<'a> {
                     all.undecided.push(left(why));
                 }
                 Err(error) => {
-                    // What is in it nobody looked at.
+                    // Its content was not read.
                     all.truncated |= matches!(error, plimsoll_verify::Error::Limit(_));
                     all.rejected.push(left(error.to_string()));
                 }
             }
         }
-        // Other artifacts, such as an SBOM, are not bad signatures.
+        // Other artifacts, such as an SBOM, do not count as bad signatures.
         let broken = found.skipped.iter().filter(|s| !matches!(s.reason, SkipReason::OtherArtifact { .. }));
         all.rejected.extend(broken.map(|skipped| RejectedSignature {
             digest: skipped.descriptor.digest,

@@ -154,7 +154,7 @@ fn amazons_kms_signs() {
     refused(sign(reference, &with("AWS_REGION", "us-east-1")), "InvalidSignature", Kind::Unauthorized);
     refused(sign(reference, &with("AWS_REGION", "")), "no region", Kind::Usage);
     refused(sign(reference, &with("AWS_REGION", "x.evil.example/")), "region", Kind::Unauthorized);
-    refused(sign(reference, &with("AWS_ACCESS_KEY_ID", "")), "no access keys", Kind::Usage);
+    refused(sign(reference, &with("AWS_ACCESS_KEY_ID", "")), "no Amazon access keys", Kind::Usage);
     refused(sign("awskms:///alias/other", &with("", "")), "NotFound", Kind::Unauthorized);
     refused(sign("awskms://release", &with("", "")), "expected awskms:///KEY", Kind::Usage);
 }
@@ -198,7 +198,11 @@ fn azures_key_vault_signs() {
     let host = vault.service().host();
     let mut set = vault.environment();
     set.retain(|(name, _)| *name != "AZURE_CLIENT_SECRET");
-    refused(sign(&format!("azurekms://{host}/release"), &access(set.clone())), "no identity", Kind::Usage);
+    refused(
+        sign(&format!("azurekms://{host}/release"), &access(set.clone())),
+        "no Azure identity",
+        Kind::Usage,
+    );
     set.push(("AZURE_CLIENT_SECRET", "wrong".to_owned()));
     refused(sign(&format!("azurekms://{host}/release"), &access(set)), "invalid_client", Kind::Unauthorized);
     let good = access(vault.environment());
@@ -318,7 +322,7 @@ fn a_program_signs_by_the_documented_protocol() {
         signs(&reference, &access(Vec::new()), key.public_key().spki_der());
         // The program signs something else than it was asked to.
         let other = open(&reference, &access(Vec::new())).unwrap().sign(&Payload::Message(b"other"));
-        refused(other, "does not hold", Kind::Failed);
+        refused(other, "does not verify", Kind::Failed);
     }
     let log = std::fs::read_to_string(path("log")).unwrap();
     let first: serde_json::Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();

@@ -1,7 +1,7 @@
 //! The waivers that apply to one subject under one policy: which are for the subject, in force now, and approved.
 //!
-//! What remains open is decided finding by finding: whether it names the vulnerability, and whether it runs longer than
-//! the class of what it waives allows.
+//! The rest is decided finding by finding: whether it names the vulnerability, and whether it runs longer than allowed
+//! for that severity.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -28,7 +28,7 @@ pub(crate) struct ApplicableWaiver {
     pub(crate) state: Result<Approval, String>,
 }
 
-/// Why a waiver counts, and for how long.
+/// How a waiver was approved, and how long it counts.
 #[derive(Debug, Clone)]
 pub(crate) struct Approval {
     approvers: Vec<ApprovalRecord>,
@@ -72,7 +72,7 @@ impl ApplicableWaivers {
 }
 
 impl ApplicableWaiver {
-    /// What the verdict says about it.
+    /// Its entry in the verdict.
     pub(crate) fn record(&self, used: bool, reason: String) -> WaiverUse {
         WaiverUse {
             name: self.waiver.name.clone(),
@@ -98,7 +98,7 @@ impl ApplicableWaiver {
 }
 
 impl Approval {
-    /// How it came to count, for the verdict.
+    /// Why it counts, for the verdict.
     pub(crate) fn reason(&self) -> String {
         if self.approvers.is_empty() {
             "unsigned; the policy says: I accept unsigned waivers".to_owned()
@@ -126,7 +126,7 @@ impl Approval {
 enum Scope {
     Yes,
     No,
-    /// The subject lacks what the waiver's scope is written in.
+    /// The subject lacks the property that the waiver's scope names.
     Nameless(&'static str),
 }
 
@@ -134,7 +134,7 @@ fn in_scope(waiver: &Waiver, subject: &SubjectFacts) -> Scope {
     let terms = &waiver.terms;
     if !terms.digests.is_empty() {
         let Some(digests) = &subject.digests else {
-            return Scope::Nameless("is for digests, and this subject has none");
+            return Scope::Nameless("is for digests, but this subject has none");
         };
         if !digests.names().any(|digest| terms.digests.contains(&digest)) {
             return Scope::No;
@@ -142,7 +142,7 @@ fn in_scope(waiver: &Waiver, subject: &SubjectFacts) -> Scope {
     }
     if !terms.images.is_empty() {
         let Some(name) = &subject.repository else {
-            return Scope::Nameless("is for repositories, and this subject comes from none");
+            return Scope::Nameless("is for repositories, but this subject comes from none");
         };
         if !pattern::any(&terms.images, name) {
             return Scope::No;
@@ -162,7 +162,7 @@ pub(crate) fn in_force(waiver: &Waiver, now: Timestamp) -> Result<(), String> {
     Ok(())
 }
 
-/// Who of the policy has approved a waiver, whatever it is about; or why it does not count.
+/// Who of the policy has approved a waiver, whatever its scope; or why it does not count.
 pub(crate) fn approval(waiver: &Waiver, policy: &Policy, now: Timestamp) -> Result<Approval, String> {
     let name = &waiver.name;
     if waiver.is_unsigned() {
@@ -181,7 +181,7 @@ pub(crate) fn approval(waiver: &Waiver, policy: &Policy, now: Timestamp) -> Resu
     let second = signers(waiver, &policy.waivers.second, "a second approver", policy, now)?;
     let pairs = first.iter().flat_map(|a| second.iter().map(move |b| (a, b)));
     for (a, b) in pairs {
-        // Two hats on one head are one approval.
+        // One person with two keys or identities counts once.
         let two_people = a.signature.signed.signer.person() != b.signature.signed.signer.person();
         if two_people && !a.authority.is_named(&b.authority.name) {
             return Ok(Approval::by(waiver, [a, b].into_iter()));
@@ -190,7 +190,7 @@ pub(crate) fn approval(waiver: &Waiver, policy: &Policy, now: Timestamp) -> Resu
     Err(format!("waiver {name} needs a second approver, who is not the first"))
 }
 
-/// Somebody who signed a waiver and may approve it.
+/// A signer of a waiver who may approve it.
 struct Approver<'a> {
     authority: &'a Authority,
     signature: &'a Signature,
@@ -228,7 +228,7 @@ fn signers<'a>(
                 continue;
             }
             let owner = &waiver.terms.owner;
-            // A pattern of many subjects may have its own name, and then the subject is who somebody is.
+            // A pattern for many subjects may have a name of its own; then the subject identifies the signer.
             if policy
                 .waivers
                 .approvers

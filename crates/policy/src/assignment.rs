@@ -1,13 +1,14 @@
-//! Who counts for what: signers to entries of a policy, each of both at most once.
+//! The assignment of signers to entries of a policy, each at most once.
 //!
-//! One signer may fit several entries, when patterns overlap, and one entry may be fit by several signers: a workflow that
-//! signs from two refs is two subjects under one pattern. Counting either would let one authority stand for two
-//! (CVE-2026-49834), and taking the first fit would refuse what is signed by enough. So the largest matching is looked for,
-//! by augmenting paths. An entry that has a signer keeps one, so that entries which come first are served first.
+//! One signer may fit several entries, when patterns overlap, and one entry may be fit by several signers: a workflow
+//! that signs from two refs is two subjects under one pattern. Counting every fit would let one authority count as two
+//! (CVE-2026-49834), and taking the first fit would refuse an image that enough authorities signed. So this computes a
+//! maximum matching by augmenting paths. An entry that has a signer keeps one, so that earlier entries are served
+//! first.
 
 use std::collections::VecDeque;
 
-/// For each entry the signer that counts for it. `fits` has the signers of each entry, by number.
+/// For each entry the signer that counts for it. `fits` lists the signers that fit each entry, by number.
 pub(crate) fn assign(fits: &[Vec<usize>]) -> Vec<Option<usize>> {
     let signers = fits.iter().flatten().max().map_or(0, |most| most + 1);
     let mut holder: Vec<Option<usize>> = vec![None; signers];
@@ -39,7 +40,7 @@ fn augment(start: usize, fits: &[Vec<usize>], holder: &mut [Option<usize>]) {
     }
 }
 
-/// Hands `free` to the entry that reached it, that entry's signer to the one before, and so on back to `start`.
+/// Gives `free` to the entry that reached it, that entry's signer to the previous one, and so on back to `start`.
 fn shift(free: usize, start: usize, reached_from: &[Option<usize>], holder: &mut [Option<usize>]) {
     let mut signer = free;
     while let Some(entry) = reached_from.get(signer).copied().flatten() {
@@ -87,7 +88,7 @@ mod tests {
         assert_eq!(assign(&[vec![0], vec![0, 1], vec![1]]), [Some(0), Some(1), None]);
     }
 
-    /// The most by trying everything.
+    /// The maximum, by trying everything.
     fn most(fits: &[Vec<usize>], taken: u32) -> usize {
         let Some((first, rest)) = fits.split_first() else { return 0 };
         let with = first.iter().filter(|signer| taken & (1 << **signer) == 0);

@@ -1,6 +1,6 @@
 //! Authorities: a name in the policy, and the key or identity that speaks for it.
 //!
-//! Owns whether a signature is an authority's and counts at its time. How many are needed is the rule's question.
+//! Owns whether a signature is an authority's and counts at its time. The rule decides how many are needed.
 
 use jiff::Timestamp;
 use plimsoll_verify::person::same_name;
@@ -61,11 +61,11 @@ impl Serialize for Authority {
     }
 }
 
-/// A signature that holds, by what matters for counting it.
+/// A verified signature, reduced to what matters for counting it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Signed {
     pub(crate) signer: Signer,
-    /// When, by trusted clocks; empty when none of them says.
+    /// When it was made, by trusted clocks; empty if there is none.
     pub(crate) times: Vec<Timestamp>,
     /// Whether a trusted log is known to hold it.
     pub(crate) logged: bool,
@@ -81,13 +81,13 @@ impl<T> From<&Verified<T>> for Signed {
     }
 }
 
-/// Whether a step of the verification was taken, and held.
+/// Whether a step of the verification was done and succeeded.
 pub(crate) fn was_checked<T>(verified: &Verified<T>, step: Step) -> bool {
     verified.observations().iter().any(|seen| seen.step == step && seen.checked)
 }
 
 impl Authority {
-    /// Whether it goes by this name.
+    /// Whether it has this name.
     pub(crate) fn is_named(&self, name: &str) -> bool {
         same_name(&self.name, name)
     }
@@ -103,13 +103,13 @@ impl Authority {
 
     /// Whether a signature of this authority counts at `now`: until when, or why not.
     ///
-    /// Where trusted clocks say when it was made, all of these times must lie in the window (CVE-2026-54787). Otherwise the
-    /// time of judgement is all there is: a signature from within the window, judged outside of it, cannot be told from one
-    /// that was made outside.
+    /// If trusted clocks attest when it was made, all of these times must be in the window (CVE-2026-54787). Otherwise
+    /// only the time of judgement is known: a signature from within the window, judged outside of it, cannot be
+    /// distinguished from one made outside.
     pub(crate) fn counts(&self, signed: &Signed, now: Timestamp) -> Result<Option<Timestamp>, String> {
         let name = &self.name;
         if self.logged && !signed.logged {
-            return Err(format!("the signature of {name} is in no transparency log that is trusted"));
+            return Err(format!("the signature of {name} is in no trusted transparency log"));
         }
         if signed.times.is_empty() {
             return match self.window(now) {
@@ -118,7 +118,7 @@ impl Authority {
                     Err(format!("the {} of {name} does not count before {start}", self.noun()))
                 }
                 Window::Over(end) => {
-                    Err(format!("the {} of {name} counts no longer since {end}", self.noun()))
+                    Err(format!("the {} of {name} has not counted since {end}", self.noun()))
                 }
             };
         }
@@ -126,9 +126,11 @@ impl Authority {
             match self.window(*time) {
                 Window::Open => {}
                 Window::NotYet(start) => {
-                    return Err(format!("signed at {time}, and {name} counts from {start} on"));
+                    return Err(format!("signed at {time}, but {name} counts only from {start}"));
                 }
-                Window::Over(end) => return Err(format!("signed at {time}, and {name} counts until {end}")),
+                Window::Over(end) => {
+                    return Err(format!("signed at {time}, but {name} counts only until {end}"));
+                }
             }
         }
         Ok(None)
@@ -142,7 +144,7 @@ impl Authority {
         }
     }
 
-    /// Where `time` lies.
+    /// Where `time` is relative to the window.
     pub(crate) fn window(&self, time: Timestamp) -> Window {
         match (self.not_before, self.not_after) {
             (Some(start), _) if time < start => Window::NotYet(start),
@@ -151,8 +153,8 @@ impl Authority {
         }
     }
 
-    /// Whether a trusted root can change what its signatures are worth: there are certificates to verify, or logs and
-    /// timestamps to ask.
+    /// Whether a trusted root can affect its signatures: there are certificates to verify, or logs and timestamps
+    /// matter.
     pub(crate) fn wants_root(&self) -> bool {
         matches!(self.who, KeyOrIdentity::Identity(_))
             || self.logged
@@ -160,8 +162,8 @@ impl Authority {
             || self.not_after.is_some()
     }
 
-    /// Whether both are the same key or the same identity, as far as texts and patterns tell. Whoever satisfies one then
-    /// satisfies the other, or differs from whoever does in letter case alone, and is one person.
+    /// Whether both are the same key or the same identity, as far as texts and patterns show. A signer that satisfies
+    /// one then satisfies the other, or differs from one that does only in letter case, and is the same person.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         match (&self.who, &other.who) {
             (KeyOrIdentity::Key(one), KeyOrIdentity::Key(other)) => one.id() == other.id(),
@@ -177,7 +179,7 @@ impl Authority {
         }
     }
 
-    /// Whether one signer may be both, as far as texts and patterns tell.
+    /// Whether one signer may be both, as far as texts and patterns show.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         match (&self.who, &other.who) {
             (KeyOrIdentity::Identity(one), KeyOrIdentity::Identity(other)) => {
@@ -199,7 +201,8 @@ fn same(one: &Text, other: &Text) -> bool {
     }
 }
 
-/// Whether a text fits both, or two texts that are one name. Of two different patterns that is not known, and not assumed.
+/// Whether a text fits both, or two texts are the same name. For two different patterns that is unknown, and not
+/// assumed.
 fn meet(one: &Text, other: &Text) -> bool {
     match (one, other) {
         (Text::Exact(one), Text::Exact(other)) => same_name(one, other),
@@ -208,7 +211,7 @@ fn meet(one: &Text, other: &Text) -> bool {
     }
 }
 
-/// Where an instant lies in a window.
+/// Where an instant is relative to a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Window {
     NotYet(Timestamp),

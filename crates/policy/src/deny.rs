@@ -1,7 +1,7 @@
-//! Deny lists: digests that nothing may use, whatever else is said for them.
+//! Deny lists: digests that nothing may use, whatever else allows them.
 //!
 //! An entry counts wherever it appears in an image: as the digest of its index, manifest, configuration, of a layer, or
-//! of a layer's uncompressed content. No waiver reaches it. Entries stand in a policy or in a document of their own:
+//! of a layer's uncompressed content. No waiver can override it. Entries are in a policy or in a document of their own:
 //!
 //! ```yaml
 //! apiVersion: plimsoll.dev/v1
@@ -27,7 +27,7 @@ use crate::verdict::DocumentRef;
 pub(crate) struct Denial {
     pub(crate) digest: Digest,
     pub(crate) reason: String,
-    /// Which list says so.
+    /// The list that denies it.
     pub(crate) list: String,
 }
 
@@ -37,7 +37,7 @@ impl Denial {
     }
 }
 
-/// What deny lists outside of the policy deny.
+/// The digests denied by deny lists outside of the policy.
 #[derive(Debug, Clone, Default)]
 pub struct DenyList {
     pub(crate) denials: Vec<Denial>,
@@ -61,7 +61,7 @@ impl DenyList {
         })
     }
 
-    /// Adds what another list denies.
+    /// Adds the entries of another list.
     pub fn add(&mut self, other: Self) {
         self.denials.extend(other.denials);
         self.documents.extend(other.documents);

@@ -1,4 +1,4 @@
-//! What a rule looked at, item by item, as the verdict lists it.
+//! The items that a rule examined, as the verdict lists them.
 //!
 //! ```json
 //! {"type": "gap", "ecosystem": "npm", "components": 3, "reason": "no feed in the database"}
@@ -16,7 +16,7 @@ use crate::authority::Signed;
 use crate::setting::Level;
 use crate::spec::Instant;
 
-/// Something that a rule looked at.
+/// An item that a rule examined.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "type")]
 #[non_exhaustive]
@@ -26,11 +26,11 @@ pub enum Detail {
         /// The digest.
         #[schemars(with = "String")]
         digest: Digest,
-        /// What of the image it is: `manifest`, `layer`.
+        /// The part of the image: `manifest`, `layer`.
         what: String,
         /// Why it is denied.
         reason: String,
-        /// Which list says so.
+        /// The list that denies it.
         list: String,
     },
     /// A signature that counts.
@@ -48,7 +48,7 @@ pub enum Detail {
         signed: Digest,
         /// What was not checked: `transparency log`, `trusted time`, `certificate log`.
         not_checked: Vec<String>,
-        /// What of that the bundle carries, so that it could have been.
+        /// The part of that which the bundle contains, so that it could have been checked.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         carried: Vec<String>,
     },
@@ -62,29 +62,29 @@ pub enum Detail {
     },
     /// A finding that blocks, is waived, or has no rating.
     Finding(Box<FindingRecord>),
-    /// How many findings there are of each severity, those that block nothing included.
+    /// The number of findings of each severity, including those that do not block.
     Findings {
         /// By severity, as rated.
         by_severity: BTreeMap<String, usize>,
-        /// Findings left out because no fix exists and the policy ignores such.
+        /// Findings left out because no fix exists and the policy ignores such findings.
         unfixed_ignored: usize,
-        /// Findings that the matcher set aside, each for its own reason.
+        /// Findings that the matcher set aside, each for a reason of its own.
         suppressed: usize,
     },
     /// Components that no fresh advisory data covers.
     Gap {
-        /// Whose data is missing.
+        /// The ecosystem whose data is missing.
         ecosystem: String,
-        /// How many components it leaves open.
+        /// How many components are not covered.
         components: usize,
         /// Why.
         reason: String,
     },
-    /// Something that the inventory could not find out.
+    /// Something that could not be found out for the inventory.
     Problem {
         /// A stable code.
         code: String,
-        /// The file it is about.
+        /// The file concerned.
         path: String,
         /// In words.
         detail: String,
@@ -96,19 +96,19 @@ pub enum Detail {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct SignerRecord {
-    /// The key's id, for a signature by a key.
+    /// The key's ID, for a signature by a key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// Who vouched for the subject, for a signature with a certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
-    /// Whom the certificate was issued to.
+    /// The subject that the certificate was issued to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// What else the certificate says, by the names of `--certificate-claim`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<String, String>,
-    /// When it was signed, by clocks of trusted logs and timestamp authorities; empty when none of them says.
+    /// When it was signed, by the clocks of trusted logs and timestamp authorities; empty if there is none.
     #[schemars(with = "Vec<Instant>")]
     pub signed_at: Vec<Timestamp>,
 }
@@ -134,14 +134,14 @@ impl From<&Signed> for SignerRecord {
     }
 }
 
-/// A finding as it was judged.
+/// A judged finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct FindingRecord {
     /// CVE where there is one.
     pub id: String,
-    /// The advisory that says so.
+    /// The advisory behind it.
     pub advisory: String,
     /// Other names of the same vulnerability.
     pub aliases: Vec<String>,
@@ -153,7 +153,7 @@ pub struct FindingRecord {
     pub version: String,
     /// As rated: `critical` … `unrated`.
     pub severity: String,
-    /// What it counts as; none when it is unrated and the policy does not say.
+    /// The severity it counts as; missing if it is unrated and the policy does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counted_as: Option<Level>,
     /// Versions that fix it.
@@ -162,7 +162,7 @@ pub struct FindingRecord {
     pub summary: String,
     /// Where it is.
     pub locations: Vec<LocationRecord>,
-    /// What became of it.
+    /// How it was treated.
     pub disposition: Disposition,
     /// The waivers that cover it.
     #[serde(skip_serializing_if = "Vec::is_empty")]

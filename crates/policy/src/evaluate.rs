@@ -1,11 +1,11 @@
-//! The one place where it is decided: policies, evidence, waivers, deny lists and a time in, a verdict out.
+//! The only place that decides: policies, evidence, waivers, deny lists and a time in, a verdict out.
 //!
-//! Pure: no clock, no disk, no network. The same inputs give the same verdict at every point that asks.
+//! Pure: no clock, no disk, no network. The same inputs give the same verdict everywhere.
 //!
 //! - Precedence is deny over indeterminate over allow; each rule's part in it is [`RuleResult::decision`].
-//! - Every policy that matches is applied, and the worst decision holds. An image that no policy applies to is denied, and no
-//!   other rule is applied to it. Deny lists are.
-//! - Evidence that a rule needs and that is missing makes the rule unknown, never passed and never "not applicable".
+//! - Every policy that matches is applied, and the worst decision holds. An image that no policy applies to is denied,
+//!   and apart from deny lists no other rule is applied to it.
+//! - If evidence that a rule needs is missing, the rule is unknown, never passed and never "not applicable".
 
 use jiff::Timestamp;
 
@@ -20,8 +20,8 @@ use crate::verdict::{
 };
 use crate::waiver::Waiver;
 
-/// Judges one platform of one subject by every policy that applies to it. [`Verdict::combine`] makes one verdict of several
-/// platforms.
+/// Judges one platform of one subject by every policy that applies to it. [`Verdict::combine`] merges the verdicts of
+/// several platforms.
 pub fn evaluate(
     policies: &PolicySet,
     evidence: &Evidence,
@@ -32,7 +32,7 @@ pub fn evaluate(
     let name = evidence.subject.repository.as_deref();
     let in_question = policies.in_question(name);
     let none_matches = in_question.iter().all(|policy| policy.matches(name) == Some(false));
-    // Where none applies, the first one says so for all.
+    // If none applies, the first one reports that for all.
     let asked = if none_matches { in_question.get(..1) } else { in_question.get(..) }.unwrap_or_default();
     let mut answers = Vec::new();
     for (index, policy) in asked.iter().enumerate() {
@@ -84,7 +84,7 @@ pub fn evaluate(
     }
 }
 
-/// What the rules of one policy say. Those that are asked once for all policies are asked of the first.
+/// The answers of one policy's rules. Rules that are asked once for all policies are asked with the first.
 fn answers_under(context: &Context<'_>, first: bool, label: Option<&str>) -> Vec<Answer> {
     let (mut answers, mut applies) = (Vec::new(), true);
     for rule in context.policy.rules() {

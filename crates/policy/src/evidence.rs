@@ -1,6 +1,6 @@
-//! What a verdict is made from: facts about one platform of one subject.
+//! The basis of a verdict: facts about one platform of one subject.
 //!
-//! Evidence is gathered elsewhere; here it only has its shape. Each part says plainly when it is missing, because a rule
+//! Other crates gather evidence; this file only defines its shape. Each part states when it is missing, because a rule
 //! that needs it is then `unknown`. Signatures arrive as [`Verified`] values, which only a verifier can make.
 
 use std::collections::BTreeMap;
@@ -17,13 +17,13 @@ use crate::policy::Policy;
 /// Everything known about one platform of one subject.
 #[derive(Debug, Clone)]
 pub struct Evidence {
-    /// What was asked for and what it turned out to be.
+    /// What the user named and what it resolved to.
     pub subject: SubjectFacts,
-    /// Who signed it.
+    /// The signatures.
     pub signatures: SignaturesByPolicy,
-    /// What is in it.
+    /// The inventory.
     pub sbom: SbomFacts,
-    /// What is known to be wrong with what is in it.
+    /// The findings.
     pub vulnerabilities: VulnerabilityFacts,
 }
 
@@ -34,15 +34,16 @@ pub struct SubjectFacts {
     pub kind: SubjectKind,
     /// What the user typed.
     pub requested: String,
-    /// `registry/repository`, for images from a registry. What a layout or archive calls itself does not belong here.
+    /// `registry/repository`, for images from a registry. The name that a layout or archive gives itself does not
+    /// belong here.
     pub repository: Option<String>,
-    /// The tag that was asked for. It decides nothing.
+    /// The requested tag. It decides nothing.
     pub tag: Option<String>,
-    /// The digest that was asked for. It must be the index's or the manifest's.
+    /// The requested digest. It must be the index's or the manifest's.
     pub pinned: Option<Digest>,
     /// The digests that it resolved to; none for a root file system or an SBOM.
     pub digests: Option<ImageDigests>,
-    /// The platform that this evidence is about.
+    /// The platform that this evidence covers.
     pub platform: Option<Platform>,
 }
 
@@ -61,17 +62,17 @@ pub enum SubjectKind {
     RootDir,
     /// An SBOM document; the artifact itself was not seen.
     Sbom,
-    /// An image that a container engine of this machine keeps.
+    /// An image in the store of a container engine on this machine.
     LocalImage,
     /// A single file.
     File,
 }
 
-/// The digests of one platform's image, all computed from bytes that were read.
+/// The digests of one platform's image, all computed from the bytes read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageDigests {
-    /// The index that it was reached through, where there was one.
+    /// The index that led to it, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub index: Option<Digest>,
@@ -90,12 +91,12 @@ pub struct ImageDigests {
 }
 
 impl ImageDigests {
-    /// The digests that stand for the image as a whole: what signatures, pins and waivers can name.
+    /// The digests that identify the image as a whole: signatures, pins and waivers can name these.
     pub(crate) fn names(&self) -> impl Iterator<Item = Digest> {
         self.index.into_iter().chain([self.manifest])
     }
 
-    /// Every digest, with what it is the digest of.
+    /// Every digest, with the part of the image it belongs to.
     pub(crate) fn all(&self) -> impl Iterator<Item = (Digest, &'static str)> {
         let index = self.index.into_iter().map(|d| (d, "index"));
         let layers = self.layers.iter().map(|d| (*d, "layer"));
@@ -110,22 +111,22 @@ impl ImageDigests {
 /// The search for signatures.
 #[derive(Debug, Clone)]
 pub enum Signatures {
-    /// They were looked for everywhere they can be.
+    /// They were searched for in all places.
     Collected(Collected),
-    /// They could not be looked for: the registry did not answer, or not in full.
+    /// They could not be searched for: the registry did not answer, or not in full.
     Unavailable {
         /// Why.
         reason: String,
     },
-    /// Nothing of this kind can carry signatures.
+    /// A subject of this kind cannot have signatures.
     Impossible {
         /// Why.
         reason: String,
     },
 }
 
-/// The search for signatures under each policy. Whose keys, roots and logs count is each policy's own affair, so what was
-/// verified for one policy is no evidence for another.
+/// The search for signatures under each policy. Each policy has its own keys, roots and logs, so what was verified for
+/// one policy is not evidence for another.
 #[derive(Debug, Clone)]
 pub struct SignaturesByPolicy(Searches);
 
@@ -135,7 +136,7 @@ enum Searches {
     Each(BTreeMap<Digest, Signatures>),
 }
 
-/// The search under the only policy there is. Under several of them, it is evidence for none.
+/// The search under a single policy. Under several policies, it is evidence for none of them.
 impl From<Signatures> for SignaturesByPolicy {
     fn from(signatures: Signatures) -> Self {
         Self(Searches::Only(signatures))
@@ -150,7 +151,7 @@ impl<'a> FromIterator<(&'a Policy, Signatures)> for SignaturesByPolicy {
 }
 
 impl SignaturesByPolicy {
-    /// The search under `policy`, of which there are `policies`.
+    /// The search under `policy`, which is one of `policies`.
     pub(crate) fn under(&self, policy: &Policy, policies: usize) -> Option<&Signatures> {
         match &self.0 {
             Searches::Only(Signatures::Collected(_)) if policies > 1 => None,
@@ -180,15 +181,15 @@ impl SignaturesByPolicy {
 /// What was found in the search for signatures.
 #[derive(Debug, Clone, Default)]
 pub struct Collected {
-    /// Those that verify for somebody whom the policy names, whatever they are about.
+    /// Those that verify for a signer whom the policy names, whatever their subject.
     pub verified: Vec<Verified<Statement>>,
     /// Those that do not.
     pub rejected: Vec<RejectedSignature>,
-    /// Those that could not be verified, because there is no trusted root: nothing is known about them.
+    /// Those that could not be verified for want of a trusted root: nothing is known about them.
     pub undecided: Vec<RejectedSignature>,
     /// Whether a limit ended the search before everything was seen.
     pub truncated: bool,
-    /// The digest of the trusted root that they were verified with, where there was one.
+    /// The digest of the trusted root that verified them, if there was one.
     pub root: Option<Digest>,
 }
 
@@ -201,12 +202,12 @@ pub struct RejectedSignature {
     pub reason: String,
 }
 
-/// The inventory, in short.
+/// The inventory in brief.
 #[derive(Debug, Clone)]
 pub enum SbomFacts {
     /// There is one.
     Inventory {
-        /// Who says what is in the artifact.
+        /// Where it comes from.
         source: InventorySource,
         /// How many components it lists.
         components: usize,
@@ -214,7 +215,7 @@ pub enum SbomFacts {
         os: Option<String>,
         /// What could not be found out.
         problems: Vec<Problem>,
-        /// The digest of the document, where it came as one.
+        /// The digest of the document, if it came from one.
         digest: Option<Digest>,
     },
     /// There is none.
@@ -229,7 +230,7 @@ pub enum SbomFacts {
 pub enum InventorySource {
     /// The artifact's own files were read.
     Cataloged,
-    /// A document says so.
+    /// A document lists them.
     Document,
 }
 

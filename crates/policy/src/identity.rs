@@ -7,8 +7,9 @@
 //!   claims: { runner-environment: github-hosted, build-trigger: push }
 //! ```
 //!
-//! A text is compared as a whole, a pattern matches from the first character to the last: nothing here finds a part of a
-//! subject. The issuer is required, because a subject says nothing without who vouched for it (CVE-2022-36056).
+//! A text is compared as a whole, and a pattern matches from the first character to the last: nothing here matches a
+//! part of a subject. The issuer is required, because a subject means nothing without the issuer that vouches for it
+//! (CVE-2022-36056).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,7 +27,7 @@ use crate::spec::Instant;
 /// A certificate subject is a URI or an address; nothing honest is longer.
 const MAX_TEXT: usize = 2048;
 
-/// Whom a certificate must have been issued to, and the time during which signatures with it count.
+/// The identity that a certificate must have been issued to, and the time during which signatures with it count.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct IdentitySpec {
@@ -34,14 +35,14 @@ pub(crate) struct IdentitySpec {
     pub(crate) issuer: Text,
     /// The subject alternative name of the certificate: a URI or an e-mail address.
     pub(crate) subject: Text,
-    /// What else the certificate must say; each of them.
+    /// Further claims that the certificate must all have.
     #[serde(default, deserialize_with = "given")]
     pub(crate) claims: ClaimsSpec,
-    /// Signatures count that were made from this instant on.
+    /// Signatures count if they were made from this instant on.
     #[serde(default)]
     #[schemars(with = "Setting<Instant>")]
     pub(crate) not_before: Setting<jiff::Timestamp>,
-    /// Signatures count that were made before this instant.
+    /// Signatures count if they were made before this instant.
     #[serde(default)]
     #[schemars(with = "Setting<Instant>")]
     pub(crate) not_after: Setting<jiff::Timestamp>,
@@ -82,11 +83,11 @@ claims! {
     source_digest = SourceDigest,
     /// Its ref, such as `refs/heads/main`.
     source_ref = SourceRef,
-    /// The provider's lasting number of the repository.
+    /// The provider's permanent ID of the repository.
     source_repository_id = SourceRepositoryId,
     /// The URL of the repository's owner.
     source_owner = SourceOwner,
-    /// The provider's lasting number of the owner.
+    /// The provider's permanent ID of the owner.
     source_owner_id = SourceOwnerId,
     /// The build configuration that ran, such as a workflow file, with its ref.
     build_config = BuildConfig,
@@ -112,7 +113,7 @@ impl IdentitySpec {
     }
 }
 
-/// What decides, for the digest over everything that does.
+/// The identity as it enters the effective digest.
 #[derive(Serialize)]
 pub(crate) struct WrittenIdentity<'a> {
     issuer: WrittenText<'a>,
@@ -171,7 +172,7 @@ impl<'de> Deserialize<'de> for Text {
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Text, A::Error> {
                 let PatternSpec { pattern } = PatternSpec::deserialize(MapAccessDeserializer::new(map))?;
                 if pattern.trim().is_empty() {
-                    return Err(A::Error::custom("an empty pattern matches nobody, expected one"));
+                    return Err(A::Error::custom("an empty pattern matches nothing, expected a pattern"));
                 }
                 let pattern = verify::Pattern::new(&pattern).map_err(A::Error::custom)?;
                 Ok(Text(verify::Text::Pattern(pattern)))
@@ -207,7 +208,7 @@ impl JsonSchema for Text {
 mod tests {
     use super::*;
 
-    /// A claim that is added to the verifier has to have a field here.
+    /// Every claim that the verifier knows must have a field here.
     #[test]
     fn every_claim_can_be_written() {
         let all: serde_json::Map<String, serde_json::Value> =

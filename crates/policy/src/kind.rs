@@ -1,11 +1,11 @@
-//! Which kind of document a file holds, so that a folder may hold them side by side.
+//! The kind of document in a file, so that a folder may hold several kinds.
 
 use plimsoll_core::yaml;
 use serde::Deserialize;
 
 use crate::error::Error;
 
-/// The kinds of document that this crate reads, by the word in their field `kind`.
+/// The kinds of document that this crate reads, by their field `kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub enum DocumentKind {
@@ -18,7 +18,7 @@ pub enum DocumentKind {
 }
 
 impl DocumentKind {
-    /// Reads only the field `kind`; whether the rest is right shows when the document is read.
+    /// Reads only the field `kind`; the rest is checked when the document is read.
     pub fn read(bytes: &[u8], origin: &str) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Head {

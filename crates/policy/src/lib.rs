@@ -1,12 +1,13 @@
 //! Policy documents, waivers, deny lists, and the verdict.
 //!
-//! This crate decides, and does nothing else: [`evaluate()`] is a pure function of a [`PolicySet`], [`Evidence`], [`Waiver`]s,
-//! a [`DenyList`] and a time. It opens no file, asks no network and reads no clock; key files come in through
-//! [`KeyFiles`], evidence from whoever gathered it.
+//! This crate only decides: [`evaluate()`] is a pure function of a [`PolicySet`], [`Evidence`], [`Waiver`]s, a
+//! [`DenyList`] and a time. It opens no file, asks no network and reads no clock; key files come in through
+//! [`KeyFiles`], evidence from the caller.
 //!
-//! - [`Policy`]: what somebody wrote, strictly read, with presets applied. [`Policy::builtin`] is the default.
+//! - [`Policy`]: a policy document, strictly read, with presets applied. [`Policy::builtin`] is the default.
 //! - [`PolicySet`]: all policies in force. The worst decision of those that match holds.
-//! - [`Waiver`]: a bounded, approved exception; [`WaiverDraft`] a new one, [`WaiverReport`] one as it is shown. [`DenyList`]: what nothing may use.
+//! - [`Waiver`]: a bounded, approved exception; [`WaiverDraft`] is a new one, [`WaiverReport`] one as shown to users.
+//!   [`DenyList`]: digests that nothing may use.
 //! - [`Verdict`]: the answer, with every rule's outcome and reason. [`Verdict::combine`] joins platforms.
 //! - [`Diagnostic`]: what [`Policy::lint`] finds. [`mod@schema`]: the JSON Schemas of documents and verdict.
 

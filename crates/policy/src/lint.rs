@@ -1,6 +1,6 @@
-//! What a policy says that its author probably did not mean, or that weakens it.
+//! Parts of a policy that its author probably did not mean, or that weaken it.
 //!
-//! A lint never changes what holds: what cannot hold is refused when the document is read. Codes are stable.
+//! A lint never changes a policy's meaning: contradictions are refused when the document is read. Codes are stable.
 
 mod identity;
 
@@ -38,7 +38,7 @@ pub struct Diagnostic {
 pub enum Severity {
     /// Weaker than the phase suggests, on purpose or not.
     Warning,
-    /// It cannot have been meant.
+    /// It cannot be intended.
     Error,
 }
 
@@ -73,13 +73,13 @@ macro_rules! codes {
 }
 
 codes! {
-    /// An approver's key also signs images: whoever signs could waive what is wrong with it.
+    /// An approver's key also signs images: the signer could waive an image's faults.
     ApproverSigns = "PL001",
-    /// The list of severities that block leaves out one above another that it names.
+    /// The list of blocking severities omits one that is above another in the list.
     BlockListGap = "PL002",
     /// Nothing blocks, or not even CRITICAL does.
     NothingBlocks = "PL003",
-    /// Waivers count without signature.
+    /// Waivers count without a signature.
     UnsignedWaivers = "PL004",
     /// Signatures are not required although the phase is beta or ga.
     SignaturesOptional = "PL005",
@@ -103,7 +103,7 @@ codes! {
     SameKey = "PL014",
     /// No waiver can ever get the two approvals that it needs.
     SecondApproverImpossible = "PL015",
-    /// Second approvers are named, and no first ones.
+    /// Second approvers are named, but no first ones.
     NoApprovers = "PL016",
     /// Missing evidence only warns.
     UnknownWarns = "PL017",
@@ -117,15 +117,15 @@ codes! {
     DatabaseMayBeOld = "PL021",
     /// Waivers may run longer than the defaults for their class.
     LongWaivers = "PL022",
-    /// Fewer keys count now than are needed.
+    /// Fewer keys count now than required.
     ThresholdUnreachableNow = "PL023",
-    /// A pattern leaves open which workflow or which ref of a CI system may sign.
+    /// A pattern does not fix which workflow or ref of a CI system may sign.
     IdentityWithoutWorkflow = "PL024",
     /// A pattern matches every subject or every issuer.
     IdentityMatchesAll = "PL025",
-    /// A pattern lets any text stand in front of what it names.
+    /// A pattern allows any text before the part that it names.
     IdentityUnanchored = "PL026",
-    /// One signer may fit two entries, and counts for one of them.
+    /// One signer may fit two entries, but counts for only one of them.
     IdentitiesOverlap = "PL027",
     /// Certificates count without a log.
     LogsIgnored = "PL028",
@@ -138,7 +138,7 @@ impl fmt::Display for Code {
 }
 
 impl Policy {
-    /// Looks for what weakens the policy or was probably not meant. `now` decides which keys have expired.
+    /// Finds what weakens the policy or was probably not meant. `now` decides which keys have expired.
     pub fn lint(&self, now: Timestamp) -> Vec<Diagnostic> {
         let mut lint = Lint { found: Vec::new() };
         for rule in self.rules() {
@@ -150,7 +150,7 @@ impl Policy {
     }
 }
 
-/// Collects what is found.
+/// Collects the findings.
 pub(crate) struct Lint {
     found: Vec<Diagnostic>,
 }
@@ -168,10 +168,10 @@ impl Lint {
         self.found.push(Diagnostic { code, severity, path: path.to_owned(), message, hint: hint.to_owned() });
     }
 
-    /// Of a rule that missing evidence may leave open.
+    /// For a rule that missing evidence may leave open.
     pub(crate) fn on_unknown(&mut self, path: &str, on_unknown: OnUnknown) {
         if on_unknown == OnUnknown::Warn {
-            let message = "an image that could not be looked at passes like one in which nothing was found";
+            let message = "an image that could not be examined passes like one without findings";
             self.warn(
                 Code::UnknownWarns,
                 path,
@@ -206,11 +206,13 @@ impl Lint {
             let before = authorities.get(..index).unwrap_or_default();
             if let Some(other) = before.iter().find(|other| other.same_as(authority)) {
                 let other = &other.name;
-                let message = format!("{name} has the same {noun} as {other}; together they count once");
+                let message = format!("{name} has the same {noun} as {other}; the two count once");
                 self.error(Code::SameKey, &format!("{path}.{noun}"), message, "give each its own");
             } else if let Some(other) = before.iter().find(|other| other.overlaps(authority)) {
                 let other = &other.name;
-                let message = format!("who signs as {name} may fit {other} too, and counts for one of them");
+                let message = format!(
+                    "a signer that fits {name} may also fit {other}, but counts for only one of them"
+                );
                 self.warn(Code::IdentitiesOverlap, &path, message, "narrow the pattern");
             }
             if let KeyOrIdentity::Identity(identity) = &authority.who {
@@ -228,7 +230,7 @@ impl Lint {
             }
             match authority.window(now) {
                 Window::Over(end) => {
-                    let message = format!("the {noun} of {name} counts no longer since {end}");
+                    let message = format!("the {noun} of {name} has not counted since {end}");
                     self.warn(
                         Code::KeyExpired,
                         &at_end,
@@ -250,7 +252,7 @@ impl Lint {
                         .not_after
                         .filter(|end| end.duration_since(now) < SignedDuration::from_hours(30 * 24))
                     {
-                        let message = format!("the {noun} of {name} counts until {end} only");
+                        let message = format!("the {noun} of {name} counts only until {end}");
                         self.warn(Code::KeyExpiresSoon, &at_end, message, "add its successor beside it");
                     }
                 }
@@ -284,7 +286,7 @@ impl Lint {
             }
         }
         if waivers.allow_unsigned {
-            let message = "whoever can write a waiver file can waive";
+            let message = "anybody who can write a waiver file can waive";
             self.warn(
                 Code::UnsignedWaivers,
                 "spec.waivers.allowUnsigned",
@@ -297,7 +299,7 @@ impl Lint {
             waivers.second.iter().any(differs)
         };
         if !waivers.second.is_empty() && waivers.approvers.is_empty() {
-            let message = "no waiver can count: second approvers are named, and no approvers";
+            let message = "no waiver can count: second approvers are named, but no approvers";
             self.error(Code::NoApprovers, "spec.waivers.approvers", message, "name approvers");
         } else if !waivers.second.is_empty() && !waivers.approvers.iter().any(pair) {
             let message = "no waiver can count: the only second approver is the approver";
@@ -314,7 +316,7 @@ impl Lint {
             [("critical", days.critical, 30), ("high", days.high, high), ("other", days.other, 90)]
         {
             if got > usual {
-                let message = format!("waivers for {name} may run {got} days, {usual} is usual");
+                let message = format!("waivers for {name} may run {got} days; {usual} is usual");
                 self.warn(
                     Code::LongWaivers,
                     &format!("spec.waivers.maxDays.{name}"),

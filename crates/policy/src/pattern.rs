@@ -1,8 +1,8 @@
 //! Patterns over repository names, as in `registry.example/team/**`.
 //!
-//! A pattern is compared with the whole of `registry/repository`, never with a part, and never with tag or digest.
-//! `*` stands for any characters within one path segment, `**` as a segment of its own for any number of segments,
-//! `{a,b}` for alternatives. Everything else is literal: dots are dots, letters have their case.
+//! A pattern is compared with the whole of `registry/repository`, never with a part, and never with tag or digest. `*`
+//! stands for any characters within one path segment, `**` as a segment of its own for any number of segments, `{a,b}`
+//! for alternatives. Everything else is literal: dots are dots, letters are case-sensitive.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -52,7 +52,7 @@ impl Pattern {
         &self.text
     }
 
-    /// Whether every match lies in one registry and below one named path segment. What is exempted must be named.
+    /// Whether every match is in one registry and below one named path segment. Exemptions must be specific.
     pub(crate) fn is_named(&self) -> bool {
         let mut segments = self.text.split('/');
         let literal = |s: Option<&str>| s.is_some_and(|s| !s.is_empty() && !s.contains(['*', '{', '}', ',']));

@@ -1,7 +1,7 @@
 //! A policy as it is applied: presets filled in, keys read, contradictions refused.
 //!
-//! The document ([`crate::spec`]) says what somebody wrote; this says what holds. Reading key files is the caller's
-//! business ([`KeyFiles`]), so that nothing here touches a disk.
+//! The document ([`crate::spec`]) is what the author wrote; this is what applies. The caller reads key files
+//! ([`KeyFiles`]), so that nothing here touches a disk.
 //!
 //! | preset | pilot | beta | ga |
 //! | --- | --- | --- | --- |
@@ -33,14 +33,14 @@ use crate::setting::{Level, Setting};
 use crate::signers::Signers;
 use crate::spec::{Phase, PolicyDocument, Tier, WaiversSpec};
 
-/// Where the bytes of the key files, and of the trusted root, that a policy names come from. `path` is as the document
-/// writes it, relative to the document's own folder.
+/// Reads the key files and the trusted root that a policy names. `path` is as written in the document, relative to its
+/// folder.
 pub trait KeyFiles {
     /// The content of the file, or why there is none.
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
 }
 
-/// For policies whose keys stand in the document: any file is refused.
+/// For policies whose keys are in the document: any file is refused.
 impl KeyFiles for () {
     fn read(&self, _: &str) -> Result<Vec<u8>, String> {
         Err("key files cannot be read here, expected the key in the document (`pem: |`)".to_owned())
@@ -84,7 +84,7 @@ pub struct Policy {
     pub(crate) waivers: WaiverPolicy,
 }
 
-/// What signatures without a key are verified with, and what they have to bring along.
+/// The trusted root for keyless signatures, and what they must contain.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TrustPolicy {
@@ -128,8 +128,8 @@ pub(crate) struct MaxDays {
 }
 
 impl MaxDays {
-    /// How long a waiver for something of this level may run: never longer than for something less severe, or a finding
-    /// would pass by getting worse. What has no level gets the shortest time.
+    /// How long a waiver for this level may run: never longer than for a less severe level, or a finding would pass by
+    /// getting worse. Without a level, the shortest time applies.
     pub(crate) fn for_level(self, level: Option<Level>) -> u16 {
         let high = self.high.min(self.other);
         match level {
@@ -147,7 +147,7 @@ impl Policy {
         resolve(document, origin, Digest::sha256(bytes), key_files)
     }
 
-    /// The policy that holds where none is given: pinned by digest, CRITICAL blocks, the rest is reported.
+    /// The policy that applies if none is given: pinned by digest, CRITICAL blocks, the rest is reported.
     #[expect(
         clippy::expect_used,
         clippy::missing_panics_doc,
@@ -158,7 +158,7 @@ impl Policy {
             .expect("the built-in policy is a policy")
     }
 
-    /// The text of [`Policy::builtin`], to start one's own from.
+    /// The text of [`Policy::builtin`], as a start for a new policy.
     pub fn builtin_document() -> &'static str {
         include_str!("builtin.yaml")
     }
@@ -178,36 +178,36 @@ impl Policy {
         self.digest
     }
 
-    /// The SHA-256 of everything that decides: presets applied, key files replaced by the ids of their keys.
+    /// The SHA-256 of everything that decides: presets applied, key files replaced by their keys' IDs.
     pub fn effective_digest(&self) -> Digest {
         self.effective
     }
 
-    /// Whom signatures of images are verified for.
+    /// The signers for whom image signatures are verified.
     pub fn image_signers(&self) -> Signers {
         Signers::new(self.signatures.entries(), self.trust.requirements())
     }
 
-    /// Whom waivers are verified for: approvers and second approvers.
+    /// The signers for whom waivers are verified: approvers and second approvers.
     pub fn approvers(&self) -> Signers {
         Signers::new(self.waivers.approvers.iter().chain(&self.waivers.second), self.trust.requirements())
     }
 
-    /// The policy's own trusted root, where it names one.
+    /// The policy's own trusted root, if it names one.
     pub fn trusted_root(&self) -> Option<&TrustedRoot> {
         self.trust.root.as_deref()
     }
 
-    /// Whether a trusted root can change what signatures are worth under this policy: it names identities, keys whose
-    /// signatures must be logged, or times in which they count.
+    /// Whether a trusted root can affect signatures under this policy: it names identities, keys whose signatures must
+    /// be logged, or times in which they count.
     pub fn wants_trusted_root(&self) -> bool {
         let waivers = &self.waivers;
         let mut all = self.signatures.entries().chain(&waivers.approvers).chain(&waivers.second);
         all.any(Authority::wants_root)
     }
 
-    /// Whether the policy applies to images of this name (`registry/repository`). Without a name it can only be known
-    /// where the policy applies to everything.
+    /// Whether the policy applies to images of this name (`registry/repository`). Without a name, this is only known if
+    /// the policy applies to everything.
     pub fn matches(&self, name: Option<&str>) -> Option<bool> {
         match (&self.images, name) {
             (None, _) => Some(true),
@@ -241,7 +241,7 @@ fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFil
         waivers: waivers(spec.waivers, tier, &keys)?,
         name,
     };
-    // Serialising plain data to a tree cannot fail; if it did, the document's digest stands in.
+    // Serialising plain data to a tree cannot fail; if it did, the document's digest would be used.
     if let Ok(tree) = serde_json::to_value(&policy) {
         policy.effective = Digest::sha256(&json::canonical(&tree));
     }
@@ -271,7 +271,7 @@ fn waivers(spec: WaiversSpec, tier: Tier, keys: &Keys<'_>) -> Result<WaiverPolic
         return Err(Error::Invalid {
             origin: keys.origin.to_owned(),
             path: "spec.waivers.allowUnsigned".to_owned(),
-            reason: "contradicts secondApprover: a waiver nobody signed has no second approver".to_owned(),
+            reason: "contradicts secondApprover: an unsigned waiver has no second approver".to_owned(),
         });
     }
     Ok(policy)

@@ -1,5 +1,4 @@
-//! Waivers as they are shown to people who write, sign and approve them: what they say, who signed, whether they would
-//! count.
+//! Waivers as shown to people who write, sign and approve them: their content, who signed, whether they would count.
 //!
 //! ```json
 //! {"schemaVersion": "plimsoll.dev/waiver-show/v1", "judgedAt": "2026-11-21T12:00:00Z", "waivers": [
@@ -32,10 +31,10 @@ pub struct WaiverReports {
     /// `plimsoll.dev/waiver-show/v1`.
     #[schemars(extend("const" = WAIVER_SHOW_V1))]
     pub schema_version: &'static str,
-    /// The time that was judged at.
+    /// The time of judgement.
     #[schemars(with = "Instant")]
     pub judged_at: Timestamp,
-    /// Each document once, whatever it lies in.
+    /// Each document once, in however many files it is.
     pub waivers: Vec<WaiverReport>,
 }
 
@@ -46,7 +45,7 @@ impl WaiverReports {
     }
 }
 
-/// A waiver, what it says and where it stands.
+/// A waiver, its content and its standing.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
@@ -54,12 +53,12 @@ impl WaiverReports {
 pub struct WaiverReport {
     /// The name in its metadata.
     pub name: String,
-    /// The files that carry it.
+    /// The files that contain it.
     pub files: Vec<String>,
-    /// The digest of what it says.
+    /// The digest of its content.
     #[schemars(with = "String")]
     pub content: Digest,
-    /// Which rules it is about.
+    /// The rules that it waives.
     pub rules: Vec<RuleName>,
     /// Which vulnerabilities it names.
     pub cves: Vec<String>,
@@ -74,7 +73,7 @@ pub struct WaiverReport {
     pub risk_assessment: String,
     /// What lowers the risk meanwhile.
     pub controls: Vec<String>,
-    /// Who answers for it.
+    /// Who is responsible for it.
     pub owner: String,
     /// From when it counts.
     #[schemars(with = "Instant")]
@@ -82,15 +81,15 @@ pub struct WaiverReport {
     /// Until when it counts.
     #[schemars(with = "Instant")]
     pub expires: Timestamp,
-    /// Where the time of judgement lies.
+    /// Its state at the time of judgement.
     pub state: WaiverState,
-    /// Who the files say has signed. Nobody has verified that.
+    /// Who signed according to the files. Not verified.
     pub claims: Vec<SignatureClaim>,
-    /// Where it stands under each policy that was named.
+    /// Its standing under each policy that was named.
     pub standings: Vec<WaiverStanding>,
 }
 
-/// Where an instant lies in the time of a waiver.
+/// Where an instant is in the time of a waiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -103,18 +102,18 @@ pub enum WaiverState {
     Expired,
 }
 
-/// A signature that a file carries, not verified.
+/// An unverified signature in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
 pub struct SignatureClaim {
     /// The file.
     pub file: String,
-    /// Who is said to have signed, in words.
+    /// The claimed signer, in words.
     pub signer: String,
 }
 
-/// Whether a waiver would count under a policy, for whatever is in its scope.
+/// Whether a waiver would count under a policy, for anything in its scope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
@@ -130,12 +129,12 @@ pub struct WaiverStanding {
     pub reason: String,
     /// Who approved it.
     pub signatures: Vec<ApprovalRecord>,
-    /// Until when it counts; none when it does not.
+    /// Until when it counts; missing if it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Instant>")]
     pub valid_until: Option<Timestamp>,
-    /// Of which findings: it may not run longer than the policy allows for their severity. Empty for waivers about
-    /// something else.
+    /// The severities that it may waive: it may not run longer than the policy allows for them. Empty for waivers of
+    /// other rules.
     pub severities: Vec<String>,
 }
 
@@ -145,7 +144,7 @@ impl Waiver {
         united(waivers)
     }
 
-    /// What it says, and where it stands at `now`; signatures and policies are the caller's to add.
+    /// Its content, and its state at `now`; the caller adds signatures and policies.
     pub fn report(&self, now: Timestamp) -> WaiverReport {
         let terms = &self.terms;
         let state = match now {
@@ -175,8 +174,8 @@ impl Waiver {
 }
 
 impl Policy {
-    /// Whether `waiver` would count at `now`, by time, approvers and length. What it is about is another question: that
-    /// is the subject's and the finding's.
+    /// Whether `waiver` would count at `now`, by time, approvers and length. Whether it fits depends on the subject and
+    /// the finding.
     pub fn standing_of(&self, waiver: &Waiver, now: Timestamp) -> WaiverStanding {
         let terms = &waiver.terms;
         let about_findings = terms.is_about_findings();
@@ -209,7 +208,7 @@ impl Policy {
         WaiverStanding { counts, reason, signatures, valid_until, severities, ..self.nothing() }
     }
 
-    /// Where a waiver stands whose signatures do not hold.
+    /// The standing of a waiver whose signatures are invalid.
     pub fn refusal_of(&self, reason: String) -> WaiverStanding {
         WaiverStanding { reason, ..self.nothing() }
     }

@@ -1,8 +1,8 @@
 //! The rules, one file each, and the list of them.
 //!
-//! A rule brings its part of the document with the text of its schema, what that means with presets applied, what it finds
-//! wrong with a policy, the evidence that it needs, and its answer. Nothing but [`BUILT_IN`] and the fields of the document
-//! names one. A rule that a policy defines for itself is another implementation of [`Rule`], with a name of its own.
+//! A rule brings its part of the document with the text of its schema, its meaning with presets applied, its lints, the
+//! evidence that it needs, and its answer. Only [`BUILT_IN`] and the fields of the document name a rule. A rule that a
+//! policy defines for itself is another implementation of [`Rule`], with a name of its own.
 
 pub(crate) mod deny_list;
 pub(crate) mod digest;
@@ -26,7 +26,7 @@ use crate::setting::Level;
 use crate::spec::{OnUnknown, Phase, Tier};
 use crate::verdict::{Effect, EvidenceRecord, Outcome, RuleResult, earliest};
 
-/// Every rule of the product, in the order in which they are applied and shown.
+/// Every built-in rule, in the order in which they are applied and shown.
 pub(crate) const BUILT_IN: &[&dyn Rule] = &[
     &deny_list::DenyListRule,
     &policy_match::MatchRule,
@@ -51,48 +51,48 @@ pub(crate) trait Rule: Sync {
     /// The evidence that it needs under this policy.
     fn needs(&self, policy: &Policy) -> Needs;
 
-    /// What of it a waiver can accept.
+    /// What a waiver can accept of it.
     fn waivable(&self) -> Waivable {
         Waivable::Nothing
     }
 
-    /// Where it stands among the others.
+    /// Its role among the rules.
     fn role(&self) -> Role {
         Role::Requirement
     }
 
-    /// What in the policy weakens it, or was probably not meant.
+    /// Finds what weakens it in the policy, or was probably not meant.
     fn lint(&self, _policy: &Policy, _now: Timestamp, _lint: &mut Lint) {}
 
-    /// What it says about the evidence.
+    /// Its answer to the evidence.
     fn evaluate(&self, context: &Context<'_>) -> Answer;
 }
 
-/// What of a rule a waiver can accept.
+/// What a waiver can accept of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waivable {
     Nothing,
     /// That it fails.
     Failure,
-    /// Findings, each by its name.
+    /// Findings, each by name.
     Findings,
 }
 
-/// How a rule stands to the others.
+/// The role of a rule among the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Asked once, of all policies together, and whatever other rules say.
+    /// Asked once for all policies together, whatever other rules say.
     Always,
-    /// The requirements of its policy are only asked where it passes.
+    /// Its policy's requirements are only asked if it passes.
     Gate,
-    /// One that its policy makes.
+    /// A requirement of its policy.
     Requirement,
 }
 
-/// The evidence that rules need. What nobody needs is not gathered.
+/// The evidence that rules need. Other evidence is not gathered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// Signatures, of whom each policy names.
+    /// Signatures by the signers that each policy names.
     pub signatures: bool,
     /// The inventory.
     pub inventory: bool,
@@ -101,7 +101,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// What both need: of two ages the shorter.
+    /// What both need; the shorter of two ages.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -112,7 +112,7 @@ impl Needs {
     }
 }
 
-/// A rule as others may know it.
+/// The public description of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleInfo {
     /// The stable name.
@@ -121,11 +121,11 @@ pub struct RuleInfo {
     pub about: &'static str,
     /// The part of the policy document that it reads.
     pub section: &'static str,
-    /// Whether a waiver can be for it.
+    /// Whether it can be waived.
     pub waivable: bool,
 }
 
-/// Every rule of the product, in the order in which they are applied and shown.
+/// Every built-in rule, in the order in which they are applied and shown.
 pub fn built_in() -> impl Iterator<Item = RuleInfo> {
     BUILT_IN.iter().map(|rule| RuleInfo {
         name: rule.name(),
@@ -153,7 +153,7 @@ impl Policy {
     }
 }
 
-/// Everything that a rule may look at.
+/// Everything that a rule may use.
 pub(crate) struct Context<'a> {
     pub(crate) policy: &'a Policy,
     /// All policies in question, of which `policy` is one.
@@ -164,7 +164,7 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// What presets depend on.
+/// The fields that presets depend on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Presets {
     pub(crate) phase: Phase,
@@ -183,7 +183,7 @@ pub(crate) struct Answer {
     pub(crate) result: RuleResult,
     /// When the answer may change.
     pub(crate) until: Option<Timestamp>,
-    /// What was used beside the gathered evidence: waivers' bundles.
+    /// Evidence used beside the gathered one: waivers' bundles.
     pub(crate) evidence: Vec<EvidenceRecord>,
 }
 
@@ -217,7 +217,7 @@ impl Answer {
         self
     }
 
-    /// Replaces a fail by waived where a waiver for the whole rule covers it; lists those that do not.
+    /// Turns a fail into waived if a waiver for the whole rule covers it; lists those that do not.
     pub(crate) fn or_waived(mut self, context: &Context<'_>) -> Self {
         if self.result.outcome != Outcome::Fail {
             return self;

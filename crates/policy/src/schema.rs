@@ -1,4 +1,4 @@
-//! JSON Schemas (2020-12) of the documents and of the verdict, made from the types that read and write them.
+//! JSON Schemas (2020-12) of the documents and the verdict, generated from the types that read and write them.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -11,33 +11,33 @@ use crate::spec::PolicyDocument;
 use crate::verdict::Verdict;
 use crate::waiver::WaiverDocument;
 
-/// Of a policy.
+/// The schema of a policy.
 pub fn policy() -> Value {
     schema::<PolicyDocument>(SchemaSettings::draft2020_12())
 }
 
-/// Of a waiver.
+/// The schema of a waiver.
 pub fn waiver() -> Value {
     schema::<WaiverDocument>(SchemaSettings::draft2020_12())
 }
 
-/// Of a deny list.
+/// The schema of a deny list.
 pub fn deny_list() -> Value {
     schema::<DenyListDocument>(SchemaSettings::draft2020_12())
 }
 
-/// Of what `waiver show` says.
+/// The schema of the output of `waiver show`.
 pub fn waiver_show() -> Value {
     schema::<WaiverReports>(SchemaSettings::draft2020_12().for_serialize())
 }
 
-/// Of a verdict.
+/// The schema of a verdict.
 pub fn verdict() -> Value {
     schema::<Verdict>(SchemaSettings::draft2020_12().for_serialize())
 }
 
 fn schema<T: JsonSchema>(settings: SchemaSettings) -> Value {
-    // A field that may be left out may not be null, so null is no default to offer.
+    // An optional field must not be null, so null must not be offered as its default.
     let without_null_defaults = RecursiveTransform(|schema: &mut schemars::Schema| {
         if schema.get("default").is_some_and(Value::is_null) {
             schema.remove("default");

@@ -1,22 +1,22 @@
-//! Several policies about one image: a company's, and those of teams beside it.
+//! Several policies for one image, such as a company's and a team's.
 //!
-//! Every policy that matches is applied, each by its own keys, roots and approvers, and the worst decision holds. So a policy
-//! that is added can only tighten: what one of them denies, no other can allow. An image that none matches is denied. Of a
-//! subject without a repository it is not known whether a policy with `spec.match` applies to it, so that policy is applied
-//! too, and says so.
+//! Every policy that matches is applied, each by its own keys, roots and approvers, and the worst decision holds. So
+//! another policy can only tighten: if one of them denies, no other can allow. An image that none matches is denied.
+//! For a subject without a repository, it is unknown whether a policy with `spec.match` applies, so that policy is
+//! applied too, and reports this.
 
 use std::sync::Arc;
 
 use crate::policy::Policy;
 
-/// The policies that are in force. Where there is none, everything is denied.
+/// The policies in force. Without any, everything is denied.
 #[derive(Debug, Clone, Default)]
 pub struct PolicySet {
     policies: Vec<Arc<Policy>>,
 }
 
 impl PolicySet {
-    /// The set of these, in the order in which verdicts list them.
+    /// A set of these policies, in the order in which verdicts list them.
     pub fn new(policies: impl IntoIterator<Item = Policy>) -> Self {
         Self { policies: policies.into_iter().map(Arc::new).collect() }
     }
@@ -26,8 +26,8 @@ impl PolicySet {
         self.policies.iter().map(AsRef::as_ref)
     }
 
-    /// Those that have to be asked about images of this name (`registry/repository`): all that match or may match. Where
-    /// none does, all of them, whose verdict says so.
+    /// The policies for images of this name (`registry/repository`): all that match or may match. If none does, all of
+    /// them, and the verdict says so.
     pub fn in_question(&self, name: Option<&str>) -> Vec<&Policy> {
         let applying: Vec<&Policy> =
             self.policies().filter(|policy| policy.matches(name) != Some(false)).collect();
@@ -41,7 +41,7 @@ impl From<Policy> for PolicySet {
     }
 }
 
-/// What a policy is called in a verdict about several: its name, and where it is from if another has that name.
+/// The label of a policy in a verdict of several: its name, with its origin if another has the same name.
 pub(crate) fn label(policy: &Policy, all: &[&Policy]) -> String {
     if all.iter().filter(|other| other.name == policy.name).count() > 1 {
         format!("{} ({})", policy.name, policy.origin)

@@ -1,7 +1,7 @@
 //! A field that may be left out, and the scalar words that documents use.
 //!
-//! YAML reads `allow:` with nothing behind it as null, which serde takes for an empty list or for "not set". Both would
-//! turn a line that lost its value into a policy nobody wrote, so [`Setting`] and [`given`] refuse null.
+//! YAML reads `allow:` without a value as null, which serde treats as an empty list or as "not set". Both would turn a
+//! line that lost its value into a policy that nobody wrote, so [`Setting`] and [`given`] refuse null.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -45,10 +45,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Setting<T> {
     }
 }
 
-/// Reads a field, a list or a section, that must have a value where it stands at all.
+/// Reads a field, a list or a section, that must have a value if it is present.
 pub(crate) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let value = Option::<T>::deserialize(deserializer)?;
-    value.ok_or_else(|| D::Error::custom("has no value, expected one or no such line at all"))
+    value.ok_or_else(|| D::Error::custom("has no value; give one or remove the line"))
 }
 
 impl<T: Serialize> Serialize for Setting<T> {
@@ -156,7 +156,7 @@ impl JsonSchema for Age {
     }
 }
 
-/// A span in the largest unit that says it without losing much: `26h`, `3d`, `40m`.
+/// A span in the largest unit that loses little precision: `26h`, `3d`, `40m`.
 pub(crate) fn span(duration: SignedDuration) -> String {
     let minutes = duration.as_mins();
     match minutes {

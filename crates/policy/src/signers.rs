@@ -1,7 +1,7 @@
-//! Whom verifications ask for: the keys and identities that a policy names, for images or for waivers.
+//! The signers to verify for: the keys and identities that a policy names, for images or for waivers.
 //!
-//! What verifies is `plimsoll-verify`; what a signature is then worth is the rules'. Here is only how a bundle is looked
-//! at when both keys and certificates may have signed.
+//! `plimsoll-verify` verifies, and the rules decide what a signature is worth. This file only decides how to verify a
+//! bundle when both keys and certificates are allowed.
 
 use plimsoll_core::Timestamp;
 use plimsoll_verify::{
@@ -10,7 +10,7 @@ use plimsoll_verify::{
 
 use crate::authority::{Authority, KeyOrIdentity};
 
-/// Keys and identities that may have signed, and what has to be there beside a certificate's signature.
+/// Keys and identities that may have signed, and the evidence required with a certificate's signature.
 #[derive(Debug, Clone)]
 pub struct Signers {
     keys: Vec<TrustedKey>,
@@ -26,7 +26,7 @@ impl Signers {
         let (mut keys, mut identities) = (Vec::new(), Vec::new());
         for authority in authorities {
             match &authority.who {
-                // Windows are the rules' own: they also know the time of judgement.
+                // The rules check time windows, because they know the time of judgement.
                 KeyOrIdentity::Key(key) => keys.push(TrustedKey::from(key.clone())),
                 KeyOrIdentity::Identity(identity) => identities.push(Identity::clone(identity)),
             }
@@ -34,13 +34,13 @@ impl Signers {
         Self { keys, identities, requirements }
     }
 
-    /// Verifies a bundle as of `now` by `verify`, which is called with what fits the bundle.
+    /// Verifies a bundle as of `now` with `verify`, which is called with the checks that fit the bundle.
     ///
-    /// - A certificate is verified with `root`, by all that the policy asks; without a root that is
+    /// - A certificate is verified with `root` and all of the policy's requirements; without a root, the result is
     ///   [`Error::NoTrustedRoot`], which says nothing about the signature.
-    /// - A key's bundle is verified by the key. Where it carries a log entry or a timestamp and there is a root, these are
-    ///   verified too, for what they say about the time; that they do not hold takes nothing from the key, and the result
-    ///   lists what was left out.
+    /// - A key's bundle is verified with the key. If it contains a log entry or a timestamp and there is a root, these
+    ///   are verified too, for the time that they attest. If they are invalid, the key's signature still counts, and
+    ///   the result lists what was left out.
     pub fn verify<T>(
         &self,
         bundle: &Bundle,

@@ -1,4 +1,4 @@
-//! The policy document, version 1, as it is written. What it means, with presets applied, is [`crate::Policy`].
+//! The policy document, version 1, as it is written. [`crate::Policy`] is its meaning, with presets applied.
 //!
 //! ```yaml
 //! apiVersion: plimsoll.dev/v1
@@ -31,8 +31,8 @@
 //!     maxDays: { critical: 30, high: 60, other: 90 }
 //! ```
 //!
-//! There is no `onUnknown` for signatures, digests, registries and deny lists on purpose: what cannot be known about
-//! them always blocks.
+//! On purpose, there is no `onUnknown` for signatures, digests, registries and deny lists: if something about them is
+//! unknown, it always blocks.
 
 use jiff::Timestamp;
 use plimsoll_core::Digest;
@@ -166,7 +166,7 @@ pub(crate) struct AuthoritySpec {
     pub(crate) identity: Setting<IdentitySpec>,
 }
 
-/// A public key: `file` or `pem`, and the time during which it counts.
+/// A public key, as `file` or `pem`, and the time during which it counts.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("oneOf" = [{ "required": ["file"] }, { "required": ["pem"] }]))]
@@ -175,9 +175,9 @@ pub(crate) struct KeySpec {
     pub(crate) file: Setting<String>,
     /// The PEM text itself.
     pub(crate) pem: Setting<String>,
-    /// Whether its signatures must be in a transparency log of the trusted root. No, when left out.
+    /// Whether its signatures must be in a transparency log of the trusted root. Default: false.
     pub(crate) transparency_log: Setting<bool>,
-    /// Signatures count from this instant on: by the time of signing where a trusted clock gives it, else by the time of
+    /// Signatures count from this instant on: by the time of signing if a trusted clock attests it, else by the time of
     /// judgement.
     #[schemars(with = "Setting<Instant>")]
     pub(crate) not_before: Setting<Timestamp>,
@@ -186,14 +186,14 @@ pub(crate) struct KeySpec {
     pub(crate) not_after: Setting<Timestamp>,
 }
 
-/// What becomes of a rule whose evidence is missing.
+/// What happens if a rule's evidence is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum OnUnknown {
     /// The verdict is indeterminate.
     Block,
-    /// It is reported, and blocks nothing.
+    /// It is reported, and does not block.
     Warn,
 }
 
@@ -211,7 +211,7 @@ pub(crate) struct DenialSpec {
 pub(crate) struct WaiversSpec {
     /// Whose signature makes a waiver count.
     pub(crate) approvers: Setting<Vec<AuthoritySpec>>,
-    /// When not empty, one of these must have signed too.
+    /// If not empty, one of these must also have signed.
     pub(crate) second_approver: Setting<Vec<AuthoritySpec>>,
     /// How long a waiver may run, by the severity of what it waives.
     #[serde(deserialize_with = "given")]
@@ -221,7 +221,7 @@ pub(crate) struct WaiversSpec {
     pub(crate) allow_unsigned: Setting<UnsignedWords>,
 }
 
-/// The sentence that a policy must say before waivers without a signature count.
+/// The sentence that a policy must contain before unsigned waivers count.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub(crate) enum UnsignedWords {
     #[serde(rename = "I accept unsigned waivers")]
@@ -239,7 +239,7 @@ pub(crate) struct MaxDaysSpec {
     pub(crate) other: Setting<u16>,
 }
 
-/// For the schema: an instant as RFC 3339 writes it.
+/// For the schema: an instant in RFC 3339 form.
 pub(crate) struct Instant;
 
 impl JsonSchema for Instant {

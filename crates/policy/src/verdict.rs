@@ -1,7 +1,7 @@
-//! The verdict: every rule with its outcome and reason, what it was made from, and until when it holds.
+//! The verdict: every rule with its outcome and reason, the evidence, and until when it is valid.
 //!
-//! Serialised, it is the answer of every command that judges. `schemaVersion` changes when a reader of the old form
-//! would misread the new one; added members do not change it.
+//! Serialised, it is the output of every command that judges. `schemaVersion` changes when a reader of the old form
+//! would misread the new one; new members do not change it.
 //!
 //! ```json
 //! {"schemaVersion": "plimsoll.dev/verdict/v1", "decision": "deny",
@@ -27,7 +27,7 @@ use crate::spec::{Instant, Phase, Tier};
 /// The version that [`Verdict::schema_version`] carries.
 pub const VERDICT_V1: &str = "plimsoll.dev/verdict/v1";
 
-/// What is decided about a subject, over all of its platforms that were judged.
+/// The decision about a subject, over all of its platforms that were judged.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "Plimsoll verdict, version 1", deny_unknown_fields)]
@@ -38,30 +38,30 @@ pub struct Verdict {
     pub schema_version: &'static str,
     /// The worst of the platforms' decisions.
     pub decision: Decision,
-    /// What decided, in words, the same text once.
+    /// The deciding reasons in words, each text once.
     pub reasons: Vec<String>,
     /// What the user typed.
     pub requested: String,
-    /// The time that was judged at.
+    /// The time of judgement.
     #[schemars(with = "Instant")]
     pub evaluated_at: Timestamp,
-    /// From here on it must be judged anew: a waiver ends, a database becomes stale, a key's time is over.
+    /// From then on the subject must be judged again: a waiver ends, a database becomes stale, or a key stops counting.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Instant>")]
     pub valid_until: Option<Timestamp>,
-    /// The policy that was applied, where it is one.
+    /// The policy that was applied, if it is a single one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyRef>,
-    /// The policies that were applied, where they are several; `policy` is not there then.
+    /// The policies that were applied, if there are several; `policy` is then missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<PolicyRef>,
-    /// Deny lists that were applied beside the policy's own.
+    /// Deny lists that were applied in addition to the policy's own.
     pub deny_lists: Vec<DocumentRef>,
     /// One for each platform that the verdict covers.
     pub platforms: Vec<PlatformVerdict>,
 }
 
-/// What it comes to. Ordered from best to worst.
+/// The decision. Ordered from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
@@ -83,9 +83,9 @@ pub struct PlatformVerdict {
     pub platform: Option<String>,
     /// What was judged.
     pub subject: SubjectRecord,
-    /// What it comes to.
+    /// The decision.
     pub decision: Decision,
-    /// From here on it must be judged anew.
+    /// From then on it must be judged again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Instant>")]
     pub valid_until: Option<Timestamp>,
@@ -93,11 +93,11 @@ pub struct PlatformVerdict {
     pub rules: Vec<RuleResult>,
     /// The advisory data that findings come from.
     pub database: Vec<DatabaseRecord>,
-    /// The digests of what was used as evidence.
+    /// The digests of the evidence.
     pub evidence: Vec<EvidenceRecord>,
 }
 
-/// The subject as the verdict covers it.
+/// The subject that the verdict covers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -107,7 +107,7 @@ pub struct SubjectRecord {
     /// `registry/repository`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
-    /// The tag that was asked for. The verdict is about the digests, never about the tag.
+    /// The requested tag. The verdict is about the digests, never about the tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
     /// What the verdict is about.
@@ -115,35 +115,36 @@ pub struct SubjectRecord {
     pub digests: Option<ImageDigests>,
 }
 
-/// What one rule says.
+/// The result of one rule.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct RuleResult {
-    /// Which rule.
+    /// The rule.
     pub rule: RuleName,
-    /// The policy whose rule it is, where several were applied. A rule that is asked once for all of them has none.
+    /// The policy that the rule belongs to, if several were applied. A rule that is asked once for all of them has
+    /// none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
-    /// What it found.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// Whether that outcome can block. It does when the outcome is fail or unknown.
+    /// Whether the outcome can block. It does if it is fail or unknown.
     pub effect: Effect,
     /// The outcome in words.
     pub reason: String,
-    /// One thing to do about it.
+    /// One way to fix it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// What exactly.
+    /// The details.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<Detail>,
-    /// Waivers that were used, or are for this subject and were refused.
+    /// Waivers that were used, or that are for this subject but were refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<WaiverUse>,
 }
 
 impl RuleResult {
-    /// What this rule alone makes of the verdict.
+    /// The decision of this rule alone.
     pub fn decision(&self) -> Decision {
         match (self.effect, self.outcome) {
             (Effect::Block, Outcome::Fail) => Decision::Deny,
@@ -153,7 +154,7 @@ impl RuleResult {
     }
 }
 
-/// What a rule found.
+/// The outcome of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -161,21 +162,21 @@ pub enum Outcome {
     Pass,
     /// It does not hold.
     Fail,
-    /// It does not hold, and waivers cover all of it.
+    /// It does not hold, but waivers cover all of it.
     Waived,
-    /// The policy does not ask for it.
+    /// The policy does not require it.
     NotApplicable,
-    /// It cannot be told.
+    /// It could not be decided.
     Unknown,
 }
 
-/// What a rule's outcome can do.
+/// The effect of a rule's outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {
-    /// Fail denies, unknown makes indeterminate.
+    /// Fail denies, unknown makes the verdict indeterminate.
     Block,
-    /// Nothing; it is only shown.
+    /// None; it is only reported.
     Report,
 }
 
@@ -188,16 +189,16 @@ pub struct WaiverUse {
     pub name: String,
     /// Where it was read from.
     pub origin: String,
-    /// The digest of what it says.
+    /// The digest of its content.
     #[schemars(with = "String")]
     pub content: Digest,
     /// Whether it counted.
     pub used: bool,
     /// Why it counted or not, in words.
     pub reason: String,
-    /// Why the risk is taken, as the waiver says.
+    /// Why the risk is accepted, as the waiver says.
     pub justification: String,
-    /// Who answers for it.
+    /// Who is responsible for it.
     pub owner: String,
     /// Who approved it, by the policy's names; empty for an unsigned one.
     pub approvers: Vec<String>,
@@ -236,7 +237,7 @@ pub struct PolicyRef {
     /// The digest of the document's bytes.
     #[schemars(with = "String")]
     pub digest: Digest,
-    /// The digest of what holds: presets applied, keys by their ids.
+    /// The digest of the effective policy: presets applied, keys by their IDs.
     #[schemars(with = "String")]
     pub effective_digest: Digest,
     /// Its phase.
@@ -308,7 +309,7 @@ impl Verdict {
     }
 
     /// The verdict over several platforms of one subject: the worst decision, the earliest end. Without any platform
-    /// there is nothing that could be allowed, and no verdict.
+    /// there is nothing to allow, and no verdict.
     pub fn combine(verdicts: impl IntoIterator<Item = Self>) -> Option<Self> {
         verdicts.into_iter().reduce(|mut all, next| {
             if next.decision > all.decision {
@@ -321,14 +322,14 @@ impl Verdict {
         })
     }
 
-    /// Every result of every platform that keeps the verdict from being allow.
+    /// Every result of every platform that prevents the verdict from being allow.
     pub fn blocking(&self) -> impl Iterator<Item = &RuleResult> {
         let rules = self.platforms.iter().flat_map(|platform| &platform.rules);
         rules.filter(|result| result.decision() != Decision::Allow)
     }
 }
 
-/// The reasons for `decision`: of each rule that brought it about, or of the waivers that made it allow.
+/// The reasons for `decision`: of each rule that caused it, or of the waivers that made it allow.
 pub(crate) fn reasons(platforms: &[PlatformVerdict], decision: Decision) -> Vec<String> {
     let many = platforms.len() > 1;
     let mut reasons = Vec::new();
@@ -357,14 +358,14 @@ pub(crate) fn reasons(platforms: &[PlatformVerdict], decision: Decision) -> Vec<
         let reason = if decision == Decision::Allow {
             "no rule of the policy blocks it"
         } else {
-            "there is no policy, and what no policy applies to is denied"
+            "there is no policy, and an image that no policy applies to is denied"
         };
         reasons.push(reason.to_owned());
     }
     reasons
 }
 
-/// The earliest of the instants that are known.
+/// The earliest of the known instants.
 pub(crate) fn earliest(instants: impl IntoIterator<Item = Option<Timestamp>>) -> Option<Timestamp> {
     instants.into_iter().flatten().min()
 }

@@ -21,9 +21,9 @@
 //! ```
 //!
 //! Signed, it is the predicate of an in-toto statement of type [`WAIVER_V1`] in a Sigstore bundle; the statement's
-//! subjects are not looked at, the scope is what the document says. A bundle holds one signature, by a key or with a
-//! certificate: a second approver signs the same document into a bundle of their own, and evaluation puts the two together
-//! by [`Waiver::content`].
+//! subjects are ignored, and the document defines the scope. A bundle holds one signature, by a key or with a
+//! certificate. A second approver signs the same document into a bundle of their own, and evaluation joins the two by
+//! [`Waiver::content`].
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +44,7 @@ use crate::rules::{self, Rule, RuleName, Waivable};
 use crate::setting::given;
 use crate::spec::{ApiVersion, Instant, Metadata};
 
-/// A waiver document, with the signatures that were found on it.
+/// A waiver document with its signatures.
 #[derive(Debug, Clone)]
 pub struct Waiver {
     pub(crate) name: String,
@@ -61,7 +61,7 @@ pub struct Waiver {
 pub(crate) struct Signature {
     pub(crate) signed: Signed,
     pub(crate) bundle: Digest,
-    /// The effective digest of the policy whose roots and logs it was verified with. It counts under no other.
+    /// The effective digest of the policy whose roots and logs verified it. It counts under no other.
     pub(crate) policy: Digest,
 }
 
@@ -89,7 +89,7 @@ impl Terms {
 
 impl Waiver {
     /// Reads a waiver from the bundle that an approver or second approver of `policy` signed. Certificates are verified
-    /// with `root`, or refused with the reason why there is none.
+    /// with `root`; without one, they are refused with the given reason.
     pub fn from_bundle(
         bytes: &[u8],
         origin: &str,
@@ -131,8 +131,8 @@ impl Waiver {
         Ok(waiver)
     }
 
-    /// The waiver in a bundle whose signature nobody has verified, for showing what it claims. It has no approvals, and
-    /// must not be judged with.
+    /// The waiver in a bundle whose signature is not verified, for showing what it claims. It has no approvals, and
+    /// must not be used for judging.
     pub fn dangerous_from_unverified_bundle(
         bytes: &[u8],
         origin: &str,
@@ -150,12 +150,12 @@ impl Waiver {
         Self::from_unsigned(&json::canonical(&statement.predicate), origin)
     }
 
-    /// Reads a waiver document without signature. It applies only under a policy that accepts such in words, and the
-    /// verdict says so.
+    /// Reads an unsigned waiver document. It applies only under a policy that explicitly accepts unsigned waivers, and
+    /// the verdict says so.
     pub fn from_unsigned(bytes: &[u8], origin: &str) -> Result<Self, Error> {
         let typed: WaiverDocument = yaml::read(bytes, origin, yaml::Size::DOCUMENT)?;
-        // Made from what was understood, not from the text: `name: 1e3` is the same waiver in YAML and in the JSON that
-        // is signed.
+        // Made from the parsed values, not from the text: `name: 1e3` is the same waiver in YAML and in the signed
+        // JSON.
         let document = serde_json::to_value(&typed).map_err(|error| yaml::Error::Syntax {
             origin: origin.to_owned(),
             path: String::new(),
@@ -183,12 +183,12 @@ impl Waiver {
         &self.document
     }
 
-    /// The digest of what the document says, equal for every bundle and file that says the same.
+    /// The digest of the document's content, equal for every bundle and file with the same content.
     pub fn content(&self) -> Digest {
         self.content
     }
 
-    /// Whether nobody signed it.
+    /// Whether it is unsigned.
     pub fn is_unsigned(&self) -> bool {
         self.approvals.is_empty()
     }
@@ -242,7 +242,7 @@ pub(crate) struct WaiverDocument {
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct WaiverSpec {
-    /// Which rules it is about. Deny lists, digests and signatures cannot be waived.
+    /// The rules that it waives. Deny lists, digests and signatures cannot be waived.
     #[schemars(length(min = 1))]
     #[serde(deserialize_with = "given")]
     rules: Vec<WaivedRule>,
@@ -266,7 +266,7 @@ struct WaiverSpec {
     #[schemars(length(min = 1))]
     #[serde(deserialize_with = "given")]
     controls: Vec<String>,
-    /// Who answers for it; never an approver of it.
+    /// Who is responsible for it; never one of its approvers.
     #[schemars(length(min = 1))]
     owner: String,
     #[schemars(with = "Instant")]
@@ -275,7 +275,7 @@ struct WaiverSpec {
     expires: Timestamp,
 }
 
-/// A rule that waivers name. One that cannot be waived is read too, to be refused with the reason.
+/// A rule in a waiver. One that cannot be waived is read too, and refused with the reason.
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 struct WaivedRule(RuleName);
@@ -316,7 +316,7 @@ fn waivable() -> String {
     }
 }
 
-/// More identifiers than one person assesses.
+/// More than one person can assess.
 const MAX_CVES: usize = 1_000;
 
 impl WaiverSpec {
@@ -339,12 +339,12 @@ impl WaiverSpec {
             return invalid("rules", "names no rule, expected at least one".to_owned());
         }
         if about_findings && self.cves.is_empty() {
-            return invalid("cves", "a waiver for vulnerabilities names them, got none".to_owned());
+            return invalid("cves", "a waiver for vulnerabilities must name them, got none".to_owned());
         }
         if !about_findings && !self.cves.is_empty() {
             return invalid(
                 "cves",
-                "got some, and the rule vulnerabilities is not among the rules".to_owned(),
+                "got some, but the rule vulnerabilities is not among the rules".to_owned(),
             );
         }
         if self.cves.len() > MAX_CVES {
@@ -394,7 +394,7 @@ impl WaiverSpec {
     }
 }
 
-/// `CVE-2026-1234`, `GHSA-xxxx-xxxx-xxxx`, `DSA-5678-1`, `ALBA-2025:1`: what advisories are called everywhere.
+/// `CVE-2026-1234`, `GHSA-xxxx-xxxx-xxxx`, `DSA-5678-1`, `ALBA-2025:1`: the form of advisories' identifiers.
 fn is_identifier(text: &str) -> bool {
     text.len() <= 64
         && text.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -122,7 +122,7 @@ fn a_verdict_that_rests_on_a_waiver_ends_with_it() {
     );
     let over = judged(&policy, &critical(), &[signed], after(2));
     assert_eq!(over.decision, Decision::Deny);
-    assert!(uses(&over)[0].reason.contains("counts no longer"), "{:?}", uses(&over));
+    assert!(uses(&over)[0].reason.contains("has not counted"), "{:?}", uses(&over));
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn scope_is_the_named_repositories_and_digests_and_nothing_else() {
     layout.vulnerabilities = critical().vulnerabilities;
     let verdict = judged(&policy(UNSIGNED), &layout, &[unsigned(&waiver())], now());
     assert_eq!(verdict.decision, Decision::Deny);
-    assert_eq!(uses(&verdict)[0].reason, "is for repositories, and this subject comes from none");
+    assert_eq!(uses(&verdict)[0].reason, "is for repositories, but this subject comes from none");
     let by_digest = waiver_with(&json!({"images": null, "digests": [manifest()]}));
     assert_eq!(judged(&policy(UNSIGNED), &layout, &[unsigned(&by_digest)], now()).decision, Decision::Allow);
 }

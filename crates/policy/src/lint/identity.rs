@@ -1,7 +1,7 @@
-//! What an identity probably does not mean: patterns that let in whom nobody thought of.
+//! Identities that probably allow more than their author meant: patterns that also match strangers.
 //!
-//! A regular expression cannot be understood in general. What is looked at is whether it takes strangers in, and whether
-//! the places where CI systems write the workflow and the ref hold anything but wildcards:
+//! A regular expression cannot be analysed in general. The checks are whether it matches strangers, and whether the
+//! places where CI systems write the workflow and the ref contain more than wildcards:
 //!
 //! ```text
 //! https://github.com/team/app/.github/workflows/release.yml@refs/tags/v1.4
@@ -12,7 +12,7 @@ use plimsoll_verify::{Claim, Identity, Text};
 
 use super::{Code, Lint};
 
-/// Issuers whose subjects are builds, not people. Those of a company's own instances cannot be known.
+/// Issuers whose subjects are builds, not people. Those of private instances cannot be known.
 const CI_ISSUERS: [&str; 5] = [
     "https://token.actions.githubusercontent.com",
     "https://gitlab.com",
@@ -21,7 +21,7 @@ const CI_ISSUERS: [&str; 5] = [
     "https://oidc.circleci.com",
 ];
 
-/// Who a pattern that takes in everybody takes in.
+/// Subjects that only a far too wide pattern matches.
 const STRANGERS: [&str; 3] = [
     "mallory@evil.example",
     "https://evil.example/x/y/.github/workflows/z.yml@refs/heads/main",
@@ -34,13 +34,13 @@ impl Lint {
         for (field, text) in [("issuer", &identity.issuer), ("subject", &identity.subject)] {
             let Text::Pattern(pattern) = text else { continue };
             let (path, source) = (format!("{path}.{field}"), pattern.source());
-            // Claims can say enough about the subject; nothing else says who the issuer is.
+            // Claims can restrict the subject enough; nothing else restricts the issuer.
             if strangers_fit(text) && (field == "issuer" || identity.claims.is_empty()) {
                 let message = format!("`{source}` matches every {field}");
-                self.error(Code::IdentityMatchesAll, &path, message, "name whom you mean");
+                self.error(Code::IdentityMatchesAll, &path, message, "name the intended signer");
             } else if starts_with_anything(source) {
-                let message = format!("`{source}` lets any text stand in front of what it names");
-                let hint = "begin the pattern with the scheme and host that are meant";
+                let message = format!("`{source}` allows any text before the part that it names");
+                let hint = "begin the pattern with the scheme and host";
                 self.warn(Code::IdentityUnanchored, &path, message, hint);
             }
         }
@@ -56,7 +56,7 @@ impl Lint {
                 };
             let verb = if open.starts_with("neither") { "says" } else { "does not say" };
             let message = format!("`{}` {verb} {open} may sign", pattern.source());
-            let hint = "write both, as in …/workflows/release\\.yml@refs/tags/v.*, or ask for the claims build-config and source-ref";
+            let hint = "write both, as in …/workflows/release\\.yml@refs/tags/v.*, or require the claims build-config and source-ref";
             self.warn(Code::IdentityWithoutWorkflow, &format!("{path}.subject"), message, hint);
         }
     }
@@ -67,7 +67,7 @@ fn is_ci(issuer: &Text) -> bool {
         let of = |known: &str| {
             text.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        // The last is what GitHub's own servers call theirs.
+        // The last is the issuer path of GitHub Enterprise servers.
         CI_ISSUERS.iter().any(|known| of(known)) || text.ends_with("/_services/token")
     };
     match issuer {
@@ -83,7 +83,7 @@ fn names_workflow(identity: &Identity, subject: &str) -> bool {
     }
     let literal = literals(subject);
     let workflow = literal.rsplit_once('@').map_or(literal.as_str(), |(workflow, _)| workflow);
-    // Without the ref's sign nobody knows how far the pattern reads.
+    // Without the `@` before the ref, it is unknown how far the pattern reaches.
     literal.contains('@') && workflow.rsplit('/').next().is_some_and(has_letters)
 }
 
@@ -92,7 +92,7 @@ fn names_ref(identity: &Identity, subject: &str) -> bool {
         return true;
     }
     let literal = literals(subject);
-    // Any branch is no ref in particular; a tag at least is one that somebody released.
+    // "Any branch" is not a specific ref; a tag, at least, is one that somebody released.
     let of_ref = literal.rsplit_once('@').map(|(_, of_ref)| of_ref);
     of_ref.is_some_and(|of_ref| has_letters(of_ref.trim_start_matches("refs/").trim_start_matches("heads/")))
 }

@@ -1,4 +1,4 @@
-//! Whom a policy names: from the keys, identities and the trusted root of a document to authorities.
+//! From the keys, identities and the trusted root in a document to authorities.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -15,7 +15,7 @@ use crate::rules::signatures::{SignaturePolicy, SignaturesSpec};
 use crate::setting::Setting;
 use crate::spec::{AuthoritySpec, KeySpec, TrustSpec};
 
-/// Reads who may sign images, and refuses what nobody could satisfy.
+/// Reads who may sign images, and refuses requirements that nobody could satisfy.
 pub(super) fn signatures(
     spec: SignaturesSpec,
     strict: bool,
@@ -39,8 +39,7 @@ pub(super) fn signatures(
     if policy.required && names.is_empty() {
         return invalid(
             "spec.signatures.anyOf",
-            "signatures are required and nobody is named who may sign; name one or say `required: false`"
-                .to_owned(),
+            "signatures are required, but no signer is named; name one or set `required: false`".to_owned(),
         );
     }
     if threshold_given && policy.any_of.is_empty() && !policy.all_of.is_empty() {
@@ -50,9 +49,7 @@ pub(super) fn signatures(
     let distinct = distinct(&policy.any_of);
     let threshold = policy.threshold;
     if !policy.any_of.is_empty() && threshold.get() as usize > distinct {
-        let reason = format!(
-            "got threshold {threshold} with {distinct} distinct keys and identities, which nothing can meet"
-        );
+        let reason = format!("got threshold {threshold} with only {distinct} distinct keys and identities");
         return invalid("spec.signatures.threshold", reason);
     }
     let everybody = policy.entries().cloned().collect::<Vec<_>>();
@@ -65,7 +62,7 @@ pub(super) fn signatures(
     Ok(policy)
 }
 
-/// How many of these are neither the same key nor the same identity as one before.
+/// How many of these are neither the same key nor the same identity as an earlier one.
 fn distinct(authorities: &[Authority]) -> usize {
     let (mut keys, mut identities) = (BTreeSet::new(), Vec::<&Authority>::new());
     for authority in authorities {
@@ -117,7 +114,7 @@ impl Keys<'_> {
         match (spec.key.into_option(), spec.identity.into_option()) {
             (Some(key), None) => self.by_key(name, key, &format!("{path}.key")),
             (None, Some(identity)) => Ok(by_identity(name, identity)),
-            (None, None) => Err(self.invalid(path, "names nobody, expected `key` or `identity`")),
+            (None, None) => Err(self.invalid(path, "names no signer, expected `key` or `identity`")),
             (Some(_), Some(_)) => Err(self.invalid(path, "got both `key` and `identity`, expected one")),
         }
     }
@@ -170,7 +167,7 @@ impl Keys<'_> {
         }
         if !policy.transparency_log && policy.timestamps == 0 {
             let reason =
-                "without a log only a timestamp says when a certificate was used, expected 1 or more";
+                "without a log, only a timestamp shows when a certificate was used, expected 1 or more";
             return Err(self.invalid("spec.trust.timestamps", reason));
         }
         Ok(policy)

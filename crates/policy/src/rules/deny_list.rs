@@ -1,4 +1,4 @@
-//! `deny-list`: no digest of the image is denied. Nothing relaxes it, and no waiver reaches it.
+//! `deny-list`: no digest of the image is denied. Nothing relaxes it, and no waiver overrides it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,7 +61,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
     }
     let mut parts: BTreeMap<Digest, &'static str> = BTreeMap::new();
     if let Some(digests) = &context.evidence.subject.digests {
-        // The first name wins: of a plain layer, stored and uncompressed digest are the same.
+        // The first name wins: an uncompressed layer has the same digest stored and uncompressed.
         for (digest, what) in digests.all() {
             parts.entry(digest).or_insert(what);
         }

@@ -1,7 +1,7 @@
-//! `digest`: the image was asked for by digest, and is what was asked for.
+//! `digest`: the image was requested by digest, and is the requested one.
 //!
 //! A tag may point elsewhere by the time the image is used, so the verdict would be about another image. A layout or
-//! archive on disk, and an image that an engine keeps, is its own pin: its bytes are the ones that were judged.
+//! archive on disk, and an image in an engine's store, needs no pin: its bytes are the ones that were judged.
 
 use jiff::Timestamp;
 use plimsoll_core::Digest;
@@ -18,7 +18,7 @@ use crate::verdict::{Effect, Outcome};
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct DigestSpec {
-    /// Whether the image must have been asked for by digest.
+    /// Whether the image must be requested by digest.
     pub(crate) pinned: Setting<bool>,
 }
 
@@ -62,11 +62,11 @@ fn evaluate(context: &Context<'_>) -> Answer {
     let Some(digests) = &subject.digests else {
         let reason = match subject.kind {
             SubjectKind::RootDir => "a root file system has no digest",
-            SubjectKind::File => "a file is no image; nothing is asked for by digest",
+            SubjectKind::File => "a file is not an image, and is not requested by digest",
             SubjectKind::Sbom => "an SBOM only claims a digest; the image was not seen",
             _ => "it is not known what it resolved to",
         };
-        // Whoever asked for a digest must not get something else under any policy, so not knowing blocks as well.
+        // A user who requests a digest must not get something else under any policy, so not knowing blocks as well.
         let effect = if subject.pinned.is_some() { Effect::Block } else { effect };
         return Answer::new(NAME, Outcome::Unknown, effect, reason)
             .hint("judge the image from its registry or a layout");
@@ -85,10 +85,10 @@ fn asked_for(asked: Digest, digests: &ImageDigests, effect: Effect) -> Answer {
     if digests.names().any(|digest| digest == asked) {
         return Answer::new(NAME, Outcome::Pass, effect, format!("asked for as {asked}"));
     }
-    // Whoever gathered the evidence should have noticed. It blocks under every policy.
+    // The collector of the evidence should have noticed. It blocks under every policy.
     let reason = format!("asked for as {asked}, got {}", top(digests));
     Answer::new(NAME, Outcome::Fail, Effect::Block, reason)
-        .hint("the source answers with another image than it was asked for; do not use it")
+        .hint("the source returned another image than the requested one; do not use it")
 }
 
 fn by_tag(subject: &SubjectFacts, resolved: Digest, effect: Effect) -> Answer {
@@ -102,7 +102,7 @@ fn by_tag(subject: &SubjectFacts, resolved: Digest, effect: Effect) -> Answer {
     }
 }
 
-/// What to ask for to get all of it: the index, where there is one.
+/// The digest to request to get all of it: the index's, if there is one.
 fn top(digests: &ImageDigests) -> Digest {
     digests.index.unwrap_or(digests.manifest)
 }

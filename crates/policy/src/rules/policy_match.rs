@@ -1,4 +1,4 @@
-//! `policy`: the policy applies to the image. What no policy applies to is denied.
+//! `policy`: the policy applies to the image. An image that no policy applies to is denied.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -44,7 +44,7 @@ impl Rule for MatchRule {
     }
 
     fn lint(&self, policy: &Policy, _: Timestamp, lint: &mut Lint) {
-        let nothing = "the policy applies to nothing, so that it denies everything";
+        let nothing = "the policy applies to nothing, so it denies everything";
         lint.patterns("spec.match.images", policy.images.as_deref(), nothing);
     }
 
@@ -57,7 +57,7 @@ impl Rule for MatchRule {
             (Some(true), None) => answer(Outcome::Pass, format!("policy {policy} applies to everything")),
             (Some(false), _) => {
                 let name = name.unwrap_or("this subject");
-                // One that does not match is only asked where none does.
+                // A policy that does not match is only asked if none does.
                 let reason = match context.policies.len() {
                     0 | 1 => format!("policy {policy} does not apply to {name}"),
                     several => format!("none of {several} policies applies to {name}"),
@@ -67,7 +67,7 @@ impl Rule for MatchRule {
             }
             (None, _) => {
                 let reason = format!(
-                    "policy {policy} applies to repositories by name, and this subject comes from none"
+                    "policy {policy} applies to repositories by name, but this subject comes from none"
                 );
                 answer(Outcome::Unknown, reason)
                     .hint("judge it by a policy without spec.match, or from the registry it is in")

@@ -1,7 +1,7 @@
-//! `sbom`: what is in the image is known, in full.
+//! `sbom`: the content of the image is fully known.
 //!
-//! An inventory with holes is no answer: what cannot be seen cannot be looked up either. An inventory that was read in
-//! full and lists nothing fails, because an empty list is how a stripped image and a broken cataloger look alike.
+//! An incomplete inventory is not enough: a component that is not seen cannot be looked up either. A complete inventory
+//! without components fails, because a stripped image and a broken cataloger both produce an empty list.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -19,7 +19,7 @@ use crate::verdict::Outcome;
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SbomSpec {
-    /// When false, the inventory is reported and blocks nothing.
+    /// When false, the inventory is reported and does not block.
     pub(crate) required: Setting<bool>,
     pub(crate) on_unknown: Setting<OnUnknown>,
 }
@@ -32,7 +32,7 @@ pub(crate) struct SbomPolicy {
 }
 
 impl SbomSpec {
-    /// What holds, with presets applied.
+    /// The policy with presets applied.
     pub(crate) fn resolve(self, presets: Presets) -> SbomPolicy {
         SbomPolicy {
             required: self.required.or(presets.strict()),

@@ -1,14 +1,14 @@
 //! `signatures`: enough distinct authorities signed the image.
 //!
-//! Counts only statements that were made to be signatures, that name the platform's manifest or the index it was reached
-//! through by exact digest, by somebody whom the policy names, at a time that counts. An SBOM attestation by the same key
-//! signs nothing.
+//! Counts only statements that are image signatures, that name the platform's manifest or its index by exact digest, by
+//! a signer whom the policy names, at a time that counts. An SBOM attestation by the same key is not a signature of the
+//! image.
 //!
-//! What is counted are the policy's entries, each satisfied by a signer of its own: however often an authority signed, it
-//! counts once (sigstore-go CVE-2026-49834 is the case of two), one workflow on two refs is two subjects and satisfies one
-//! pattern once, and a signer that fits two entries satisfies one of them. Two names for one key count once. Junk beside a
-//! good signature harms nothing, and hides nothing: a search that hit a limit before the rule was satisfied is unknown, and
-//! so is a certificate that there was no trusted root for.
+//! It counts the policy's entries, each satisfied by a signer of its own. However often an authority signed, it counts
+//! once (in sigstore-go's CVE-2026-49834, it counted twice). One workflow on two refs is two subjects, but satisfies
+//! one pattern once. A signer that fits two entries satisfies one of them. Two names for one key count once. Junk
+//! beside a good signature does no harm and hides nothing: a search that hit a limit before the rule was satisfied is
+//! unknown, and so is a certificate without a trusted root.
 
 use std::num::NonZeroU32;
 
@@ -32,13 +32,13 @@ mod tally;
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SignaturesSpec {
-    /// When false, signatures are reported and block nothing.
+    /// When false, signatures are reported and do not block.
     pub(crate) required: Setting<bool>,
     /// How many entries of `anyOf` must have signed, each by a signer of its own.
     pub(crate) threshold: Setting<NonZeroU32>,
     /// Who may sign.
     pub(crate) any_of: Setting<Vec<AuthoritySpec>>,
-    /// Who must have signed, each of them by a signer of its own, beside those of `anyOf`.
+    /// Who must have signed in addition to `anyOf`, each entry by a signer of its own.
     pub(crate) all_of: Setting<Vec<AuthoritySpec>>,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct SignaturePolicy {
 }
 
 impl SignaturePolicy {
-    /// Everybody who may sign: those who must come first.
+    /// Everybody who may sign; those who must sign come first.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Authority> {
         self.all_of.iter().chain(&self.any_of)
     }
@@ -98,14 +98,15 @@ impl Rule for SignaturesRule {
             ("spec.signatures.allOf", signatures.all_of.len(), &signatures.all_of),
         ] {
             lint.authorities(path, list, now);
-            // What was signed by an identity while it counted counts later, too.
+            // A signature that an identity made while it counted still counts later.
             let usable =
                 |a: &&Authority| matches!(a.who, KeyOrIdentity::Identity(_)) || a.window(now) == Window::Open;
             let open = list.iter().filter(usable).count();
-            // Whether somebody is named at all is for the reader of the document.
+            // The reader of the document checks whether anybody is named at all.
             let somebody = !list.is_empty();
             if signatures.required && somebody && open < needed {
-                let message = format!("{open} keys count now, {needed} are needed: every image is denied");
+                let message =
+                    format!("only {open} keys count now, but {needed} are needed: every image is denied");
                 let path = if path.ends_with("anyOf") { "spec.signatures.threshold" } else { path };
                 lint.error(Code::ThresholdUnreachableNow, path, message, "add keys that are valid now");
             }
@@ -114,7 +115,7 @@ impl Rule for SignaturesRule {
         for (index, one) in names {
             if let Some(other) = signatures.any_of.iter().find(|other| one.overlaps(other)) {
                 let message = format!(
-                    "who signs as {} may fit {} too, and counts for one of them",
+                    "a signer that fits {} may also fit {}, but counts for only one of them",
                     one.name, other.name
                 );
                 let path = format!("spec.signatures.allOf[{index}]");
@@ -127,7 +128,7 @@ impl Rule for SignaturesRule {
             ("spec.trust.certificateLog", trust.certificate_log, "to whom certificates were issued"),
         ] {
             if !asked {
-                let message = format!("nobody but the signer and the authority can know {what}");
+                let message = format!("only the signer and the authority can know {what}");
                 lint.warn(Code::LogsIgnored, path, message, "remove the line where there is a log");
             }
         }
@@ -155,8 +156,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
                 }
                 _ => "try again when the registry answers in full",
             };
-            return result(Outcome::Unknown, format!("signatures could not be looked for: {reason}"))
-                .hint(hint);
+            return result(Outcome::Unknown, format!("could not search for signatures: {reason}")).hint(hint);
         }
         Some(Signatures::Impossible { reason }) => {
             return result(Outcome::Unknown, format!("it cannot be signed: {reason}"));
@@ -195,10 +195,10 @@ fn evaluate(context: &Context<'_>) -> Answer {
                 format!("no signature counts, of {} found: {why}", count(tally.refused.len(), "statement"))
             }
             _ if !missing.is_empty() => {
-                format!("signed by {}, and not by {}", tally.names(), missing.join(", "))
+                format!("signed by {}, but not by {}", tally.names(), missing.join(", "))
             }
             _ if policy.all_of.is_empty() => {
-                format!("signed by {} only, {wanted} authorities are needed", tally.names())
+                format!("signed only by {}; {wanted} authorities are needed", tally.names())
             }
             _ => format!("signed by {}; of anyOf {got}, {wanted} are needed", tally.names()),
         };
@@ -221,14 +221,14 @@ fn evaluate(context: &Context<'_>) -> Answer {
 }
 
 impl Policy {
-    /// Whether what was found satisfies the rule about signatures already, so that no other place has to be looked at. It
-    /// decides nothing: that is [`crate::evaluate()`]'s.
+    /// Whether what was found already satisfies the rule about signatures, so that no other place has to be searched.
+    /// It decides nothing; [`crate::evaluate()`] does.
     pub fn is_satisfied_by(&self, found: &Collected, digests: &ImageDigests, now: Timestamp) -> bool {
         Tally::new(found, &self.signatures, digests, now).satisfies()
     }
 }
 
-/// Nothing can count, so nothing was judged. Only a policy that does not require signatures gets here.
+/// No signer is named, so no signature can count. Only a policy that does not require signatures gets here.
 fn nobody_named(found: usize, truncated: bool, effect: Effect) -> Answer {
     if found == 0 && !truncated {
         return Answer::new(NAME, Outcome::Fail, effect, "it is not signed")

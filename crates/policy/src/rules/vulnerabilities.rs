@@ -1,7 +1,7 @@
-//! `vulnerabilities`: nothing in the image is known to be too bad, and everything in it could be looked up.
+//! `vulnerabilities`: no known vulnerability in the image is too severe, and every component could be looked up.
 //!
-//! A finding blocks from the lowest listed severity upwards, unless a waiver covers it. What is not covered by fresh
-//! advisory data makes the rule unknown, but never turns a fail into less: deny goes over indeterminate.
+//! A finding blocks from the lowest listed severity upwards, unless a waiver covers it. A component without fresh
+//! advisory data makes the rule unknown, but never weakens a fail: deny takes precedence over indeterminate.
 
 use std::collections::BTreeSet;
 
@@ -23,24 +23,24 @@ use crate::verdict::{Effect, Outcome, earliest};
 mod findings;
 mod gaps;
 
-/// Findings that a reason names before it only counts.
+/// How many findings a reason names; the rest are only counted.
 const NAMED: usize = 3;
 
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct VulnerabilitiesSpec {
-    /// Severities that block, with everything above the lowest of them. Empty: nothing blocks.
+    /// The severities that block, and everything above the lowest of them. Empty: nothing blocks.
     pub(crate) block: Setting<Vec<Level>>,
-    /// What a finding without any rating counts as.
+    /// The severity that a finding without a rating counts as.
     pub(crate) unrated_as: Setting<UnratedAs>,
-    /// How long ago the publisher's data may have been retrieved.
+    /// The maximum age of the publisher's data.
     pub(crate) max_database_age: Setting<Age>,
-    /// Whether findings that no fix exists for are left out.
+    /// Whether findings without a fix are left out.
     pub(crate) ignore_unfixed: Setting<bool>,
     pub(crate) on_unknown: Setting<OnUnknown>,
 }
 
-/// What a finding that nobody rated counts as.
+/// The severity that a finding without a rating counts as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -60,8 +60,8 @@ pub enum UnratedAs {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VulnerabilityPolicy {
-    /// As listed. What blocks is everything from the lowest of them upwards: a list that forgets CRITICAL must not let
-    /// CRITICAL through.
+    /// As listed. Everything from the lowest of them upwards blocks: a list that omits CRITICAL must not let CRITICAL
+    /// through.
     pub(crate) block: BTreeSet<Level>,
     pub(crate) unrated_as: UnratedAs,
     pub(crate) max_database_age: Age,
@@ -70,7 +70,7 @@ pub(crate) struct VulnerabilityPolicy {
 }
 
 impl VulnerabilitiesSpec {
-    /// What holds, with presets applied.
+    /// The policy with presets applied.
     pub(crate) fn resolve(self, presets: Presets) -> VulnerabilityPolicy {
         let mut block = BTreeSet::from([Level::Critical]);
         if presets.strict() {
@@ -136,7 +136,7 @@ impl Rule for VulnerabilitiesRule {
                     levels.iter().filter(|level| *level > lowest && !vulnerabilities.block.contains(level));
                 for level in missing {
                     let message =
-                        format!("{level} is not listed and {lowest} is; {level} blocks all the same");
+                        format!("{level} is not listed, but {lowest} is; {level} blocks all the same");
                     lint.error(
                         Code::BlockListGap,
                         path,
@@ -152,7 +152,8 @@ impl Rule for VulnerabilitiesRule {
             lint.warn(Code::UnfixedIgnored, "spec.vulnerabilities.ignoreUnfixed", message, hint);
         }
         if matches!(vulnerabilities.unrated_as, UnratedAs::Low | UnratedAs::Medium) {
-            let message = "whole ecosystems (Go, AlmaLinux) rate nothing; their findings count as harmless";
+            let message =
+                "some ecosystems (Go, AlmaLinux) publish no ratings; their findings count as harmless";
             lint.warn(
                 Code::UnratedLenient,
                 "spec.vulnerabilities.unratedAs",
@@ -162,7 +163,7 @@ impl Rule for VulnerabilitiesRule {
         }
         let age = vulnerabilities.max_database_age.0;
         if age > SignedDuration::from_hours(7 * 24) {
-            let message = format!("what was published in the last {} may be missing", span(age));
+            let message = format!("advisories of the last {} may be missing", span(age));
             lint.warn(
                 Code::DatabaseMayBeOld,
                 "spec.vulnerabilities.maxDatabaseAge",
@@ -243,7 +244,7 @@ fn reason(
         parts.push(named(blocking));
     }
     if !unrated.is_empty() {
-        parts.push(format!("nobody rated {}", named(unrated)));
+        parts.push(format!("no rating for {}", named(unrated)));
     }
     match gaps {
         [] => {}

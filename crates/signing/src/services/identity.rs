@@ -354,7 +354,7 @@ mod tests {
         for (name, value, says) in [
             ("aud", serde_json::json!("kubernetes"), "sigstore"),
             ("exp", serde_json::json!(1_768_478_400), "expired"),
-            ("exp", serde_json::json!(1e300), "no time"),
+            ("exp", serde_json::json!(1e300), "not a valid time"),
             ("nbf", serde_json::json!(1_768_479_000), "not valid yet"),
             ("email", serde_json::json!("a@b.example"), "not verified"),
             ("sub", serde_json::json!(""), "no subject"),

@@ -16,7 +16,7 @@ fn an_answer_to_another_question_is_refused() {
         ("/api/v2/signingCert", Fault::OtherSubject, 2, "another subject"),
         ("/api/v1/log", Fault::Other, 1, "another signature"),
         ("/api/v2/log", Fault::Other, 2, "another signature"),
-        ("/api/v1/timestamp", Fault::Other, 2, "something else than the signature"),
+        ("/api/v1/timestamp", Fault::Other, 2, "does not cover the signature"),
         ("/api/v1/timestamp", Fault::OtherNonce, 2, "does not repeat the nonce"),
         ("/api/v1/timestamp", Fault::Refused, 2, "refused with status 2"),
         ("/api/v1/timestamp", Fault::Garbage, 2, "not a timestamp"),

@@ -14,10 +14,10 @@ use crate::detail::{Detail, SignerRecord};
 use crate::evidence::{Collected, ImageDigests, RejectedSignature};
 use crate::verdict::earliest;
 
-/// A signature that somebody whom the policy names has made, at a time that counts.
+/// A signature by a signer whom the policy names, at a time that counts.
 pub(super) struct Counting {
     person: usize,
-    /// The entries that it fits, each with the time until which it does.
+    /// The entries that it fits, and until when.
     fits: Vec<(usize, Option<Timestamp>)>,
     signed: Signed,
     bundle: Digest,
@@ -47,7 +47,7 @@ impl<'a> Tally<'a> {
         let mut tally =
             Self { policy, entries, counted: Vec::new(), refused: Vec::new(), assigned: Vec::new() };
         let mut persons: BTreeMap<Person, usize> = BTreeMap::new();
-        // Why a signature does not count says more than that something else is none.
+        // The reason why a signature does not count says more than the presence of other statements.
         let (signatures, others): (Vec<_>, Vec<_>) =
             found.verified.iter().partition(|statement| statement.value().is_signature());
         for statement in signatures {
@@ -93,7 +93,7 @@ impl<'a> Tally<'a> {
         tally
     }
 
-    /// What a statement signs, and which entries it fits; or why it does not count.
+    /// What a statement signs and which entries it fits, or why it does not count.
     #[expect(clippy::type_complexity, reason = "it is taken apart at once, in the one place that calls")]
     fn look(
         &self,
@@ -142,12 +142,12 @@ impl<'a> Tally<'a> {
         names.collect::<Vec<_>>().join(", ")
     }
 
-    /// Until when the entries that are satisfied stay so.
+    /// Until when the satisfied entries stay satisfied.
     pub(super) fn until(&self) -> Option<Timestamp> {
         let of = |entry: usize, person: usize| {
             let ends = self.counted.iter().filter(|counting| counting.person == person);
             let ends = ends.flat_map(|counting| &counting.fits).filter(|(fit, _)| *fit == entry);
-            // One signature of several is enough, and one without an end counts for ever.
+            // One of several signatures is enough, and one without an end counts for ever.
             ends.map(|(_, until)| *until).reduce(|one, other| Some(one?.max(other?))).flatten()
         };
         let assigned = self.assigned.iter().enumerate();
@@ -180,7 +180,7 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// What was left open about a signature that counts.
+/// The checks that were skipped for a signature that counts.
 fn not_checked(statement: &Verified<Statement>) -> Vec<String> {
     let mut left = Vec::new();
     if !was_checked(statement, Step::LogInclusion) {

@@ -1,4 +1,4 @@
-//! What becomes of each finding: whether it blocks, is waived, or cannot be told for want of a rating.
+//! The result for each finding: whether it blocks, is waived, or is undecided for want of a rating.
 
 use std::collections::BTreeMap;
 
@@ -37,9 +37,9 @@ fn weight(severity: Severity, policy: &VulnerabilityPolicy) -> Weight {
     }
 }
 
-/// The findings by what becomes of them.
+/// The findings, sorted by result.
 pub(super) struct SortedFindings {
-    /// Those that matter, the worst first.
+    /// The relevant ones, the worst first.
     pub(super) records: Vec<FindingRecord>,
     pub(super) counts: Detail,
     pub(super) waivers: Vec<WaiverUse>,
@@ -62,7 +62,7 @@ impl SortedFindings {
                 Weight::Unknown if !policy.block.is_empty() => (None, Disposition::Unrated),
                 Weight::Harmless | Weight::Level(_) | Weight::Unknown => continue,
             };
-            // "Unknown" does not say that there is no fix.
+            // "Unknown" does not mean that there is no fix.
             if policy.ignore_unfixed && matches!(finding.fix, Fix::NotFixed | Fix::WontFix) {
                 unfixed_ignored += 1;
                 continue;
@@ -137,7 +137,7 @@ impl Ledger {
         }
     }
 
-    /// The entry for the verdict; nothing for a waiver that names none of the findings.
+    /// The entry for the verdict; `None` for a waiver that names none of the findings.
     fn close(self, waiver: &ApplicableWaiver) -> Option<WaiverUse> {
         let used = !self.covered.is_empty();
         let mut reasons = self.refused;
@@ -154,8 +154,8 @@ enum Naming {
     Partly(String),
 }
 
-/// Whether the waiver names the finding: by the advisory that it is known by, or by all of its CVEs. One advisory may
-/// stand for several CVEs; accepting one of them does not accept the others.
+/// Whether the waiver names the finding: by its advisory, or by all of its CVEs. One advisory may cover several CVEs;
+/// accepting one of them does not accept the others.
 fn names(waiver: &Waiver, finding: &Finding) -> Naming {
     let named = &waiver.terms.cves;
     let cves: Vec<&String> = [&finding.id, &finding.advisory]
@@ -176,7 +176,7 @@ fn names(waiver: &Waiver, finding: &Finding) -> Naming {
         Some(_) if !cves.iter().any(|cve| named.contains(*cve)) => Naming::No,
         Some(missing) => {
             let name = &waiver.name;
-            Naming::Partly(format!("waiver {name} does not name {missing}, which {} is as well", finding.id))
+            Naming::Partly(format!("waiver {name} does not name {missing}, which {} also covers", finding.id))
         }
     }
 }

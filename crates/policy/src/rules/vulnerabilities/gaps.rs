@@ -1,4 +1,4 @@
-//! What a scan could not cover, with the age of feeds measured anew.
+//! The gaps of a scan, with the age of feeds computed again.
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::{Ecosystem, clock};
@@ -8,14 +8,14 @@ use super::VulnerabilityPolicy;
 use crate::detail::Detail;
 use crate::setting::span;
 
-/// Something that the scan could not cover.
+/// A gap in the scan.
 pub(super) struct CoverageGap {
     pub(super) text: String,
     pub(super) detail: Detail,
     pub(super) fresh_feed_helps: bool,
 }
 
-/// The scan's own gaps, with the age of feeds measured anew: time and policy may be others than at the scan.
+/// The scan's own gaps, with the age of feeds computed again: time and policy may differ from those of the scan.
 pub(super) fn gaps(scan: &Scan, policy: &VulnerabilityPolicy, now: Timestamp) -> Vec<CoverageGap> {
     let max_age = policy.max_database_age.0;
     let mut uncovered = Vec::new();
@@ -53,18 +53,18 @@ pub(super) fn gaps(scan: &Scan, policy: &VulnerabilityPolicy, now: Timestamp) ->
     uncovered
 }
 
-/// Why data of that time is no evidence now.
+/// Why data from that time does not count now.
 fn staleness(as_of: Timestamp, max_age: SignedDuration, now: Timestamp) -> Option<String> {
     let age = now.duration_since(as_of);
     if age < -clock::SKEW {
-        return Some(format!("feed as of {as_of} claims to come from the future"));
+        return Some(format!("feed as of {as_of} is from the future"));
     }
     (age > max_age)
         .then(|| format!("feed as of {as_of} is {} old, at most {} allowed", span(age), span(max_age)))
 }
 
-/// Whether findings show that the feed was looked into. A feed that was fresh at the scan and looked into without
-/// finding anything cannot be told from one that was not needed; an earlier verdict's `valid_until` covers that.
+/// Whether findings show that the feed was used. A feed that was fresh at the scan and gave no findings cannot be
+/// distinguished from one that was not needed; the earlier verdict's `valid_until` covers that case.
 fn was_used(feed: &FeedStatus, scan: &Scan) -> bool {
     let purl_types = Ecosystem::from_name(&feed.ecosystem).map_or(&[][..], Ecosystem::purl_types);
     let suppressed = scan.suppressed.iter().map(|suppressed| &suppressed.finding);

@@ -1,7 +1,7 @@
-//! What a signature is over: a file's bytes or its digest.
+//! The artifact that a signature covers: a file's bytes or its digest.
 //!
-//! Owns the digests that the algorithms on the list sign, each computed in one pass and in constant memory, and what the
-//! official verifier is handed of them.
+//! Owns the digests that the supported algorithms sign, each computed in one pass and in constant memory, and which of
+//! them the official verifier gets.
 
 use std::io::Read;
 
@@ -12,11 +12,11 @@ use sigstore_verify::{Error as Upstream, VerificationResult};
 
 use crate::{Error, KeyAlgorithm, PublicKey, Step, TrustedRoot};
 
-/// What a message signature is said to be about.
+/// The artifact that a message signature should cover.
 pub enum Artifact<'a> {
     /// Known by its digest.
     Digest(Digest),
-    /// Known by both digests that keys on the list sign.
+    /// Known by both digests that supported keys sign.
     Digests {
         /// The SHA-256.
         sha256: Digest,
@@ -30,16 +30,16 @@ pub enum Artifact<'a> {
 /// A file, verified: the SHA-256 of what was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Message {
-    /// Of its bytes.
+    /// The digest of its bytes.
     pub digest: Digest,
 }
 
-/// What the algorithms on the list sign instead of a message.
+/// What the supported algorithms sign instead of a message.
 #[derive(Clone)]
 pub(crate) struct Digests {
-    /// What was given, or the SHA-256 of what was read.
+    /// The given digest, or the SHA-256 of what was read.
     pub(crate) sha256: Digest,
-    /// Of what was read, where it was asked for.
+    /// The SHA-384 of what was read, if it was wanted.
     sha384: Option<lc::Digest>,
 }
 
@@ -50,7 +50,7 @@ impl Digests {
         Ok(source.digests())
     }
 
-    /// What a key of this algorithm signs; `None` where it is not known.
+    /// What a key of this algorithm signs; `None` if it is not known.
     pub(crate) fn signed_by(&self, algorithm: KeyAlgorithm) -> Option<&[u8]> {
         match algorithm {
             KeyAlgorithm::EcdsaP256 | KeyAlgorithm::Rsa => {
@@ -65,7 +65,7 @@ impl Digests {
         self.signed_by(key.algorithm()).is_some_and(|digest| key.verifies_digest(digest, signature))
     }
 
-    /// For the official verifier, which takes one digest.
+    /// For the official verifier, which accepts one digest.
     fn upstream(&self, algorithm: KeyAlgorithm) -> Result<UpstreamArtifact<'static>, Error> {
         let (name, bytes) = match (&self.sha384, self.sha256.algorithm()) {
             (Some(digest), _) if algorithm == KeyAlgorithm::EcdsaP384 => {
@@ -87,8 +87,8 @@ pub(crate) enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Of a reader the SHA-384 is computed, too, where it is `wanted`: hardly any bundle needs it, and it takes longer than the
-    /// SHA-256.
+    /// For a reader, the SHA-384 is computed only if it is `wanted`: hardly any bundle needs it, and it takes longer
+    /// than the SHA-256.
     pub(crate) fn new(artifact: Artifact<'a>, wanted: bool) -> Self {
         match artifact {
             Artifact::Digest(digest) => Self::Known(Digests { sha256: digest, sha384: None }),
@@ -101,7 +101,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Runs the official verifier. A reader is read to its end by that.
+    /// Runs the official verifier, which reads a reader to its end.
     pub(crate) fn verify(
         &mut self,
         root: &TrustedRoot,

@@ -1,7 +1,7 @@
 //! Sigstore bundles, versions 0.1 to 0.3.
 //!
-//! Owns the parsing of bytes into a [`Bundle`]. Nothing in it is trusted yet: verifying it, and deciding which material is
-//! good enough, happen elsewhere. Follows `sigstore_bundle.proto`; what is stricter here stands in `shape`. One as cosign
+//! Owns the parsing of bytes into a [`Bundle`]. Nothing in it is trusted yet: other code verifies it and decides which
+//! material is good enough. Follows `sigstore_bundle.proto`; `shape` lists what is stricter here. A bundle as cosign
 //! writes it with a key and no services:
 //!
 //! ```json
@@ -31,12 +31,12 @@ pub const IN_TOTO_PAYLOAD: &str = "application/vnd.in-toto+json";
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {
     parsed: sigstore_types::Bundle,
-    /// Which of its log entries are `dsse` 0.0.2, for which the official types have no name: there they are `hashedrekord`
-    /// 0.0.2, which are proven in the same way.
+    /// Which of its log entries are `dsse` 0.0.2. The official types have no name for them and get them as
+    /// `hashedrekord` 0.0.2, which are proven in the same way.
     dsse_entries: BTreeSet<usize>,
     version: BundleVersion,
     digest: Digest,
-    /// What it was read with bounds what it carries, too.
+    /// The limits it was read with, which bound its content, too.
     limits: Limits,
 }
 
@@ -54,8 +54,8 @@ pub enum BundleVersion {
 
 impl Bundle {
     /// Reads a bundle: at most `bundle_bytes` of strict JSON without duplicate names (two readers must not see two
-    /// bundles), no unknown field, version 0.1 to 0.3, one kind of verification material, one kind of content, exactly one
-    /// signature. What its envelope carries is bound by the same limits when it is read.
+    /// bundles), no unknown field, version 0.1 to 0.3, one kind of verification material, one kind of content, exactly
+    /// one signature. The same limits bound the content of its envelope when it is read.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
         within(bytes, "bundle", ("bundle_bytes", limits.bundle_bytes))?;
         let mut value =
@@ -63,8 +63,8 @@ impl Bundle {
         let empty = Map::new();
         let fields = value.as_object().unwrap_or(&empty);
 
-        // The version comes first: of another version everything else may rightly look otherwise. A missing one would
-        // be taken for version 0.1.
+        // The version comes first, because another version may rightly look different. A missing one would count as
+        // version 0.1.
         let media_type = fields.get("mediaType").ok_or(Error::Missing { names: &["mediaType"] })?;
         let version = match media_type.as_str().map(str::parse) {
             Some(Ok(MediaType::Bundle0_1)) => BundleVersion::V0_1,
@@ -78,11 +78,11 @@ impl Bundle {
         shape::check(&value)?;
 
         let material = fields.get("verificationMaterial").and_then(Value::as_object).unwrap_or(&empty);
-        // The typed parser would take whichever comes first.
+        // The typed parser would take the first one.
         exactly_one(material, &["publicKey", "certificate", "x509CertificateChain"])?;
         exactly_one(fields, &["dsseEnvelope", "messageSignature"])?;
         if version == BundleVersion::V0_3 && material.contains_key("x509CertificateChain") {
-            // Version 0.3 carries the leaf alone: a chain would let the signer bring a root of their own.
+            // Version 0.3 contains only the leaf: a chain would let the signer bring a root of their own.
             return Err(Error::UnknownField { path: "verificationMaterial.x509CertificateChain".into() });
         }
         let chain = value.pointer("/verificationMaterial/x509CertificateChain/certificates");
@@ -112,8 +112,8 @@ impl Bundle {
         self.digest
     }
 
-    /// The key that the bundle says it was signed with, if it names one as cosign does. Not signed: good to choose among
-    /// trusted keys or for a message, never to trust one.
+    /// The key that the bundle says it was signed with, if it names one as cosign does. Not signed: useful to choose
+    /// among trusted keys or for a message, never to trust one.
     pub fn claimed_key(&self) -> Option<KeyId> {
         match &self.parsed.verification_material.content {
             VerificationMaterialContent::PublicKey(key) => KeyId::from_hint(&key.hint),
@@ -121,26 +121,26 @@ impl Bundle {
         }
     }
 
-    /// Whom its certificate was issued to, if it has one that can be read. Not verified: anybody can make a certificate that
-    /// says so.
+    /// The identity that its certificate was issued to, if it has a readable one. Not verified: anybody can make such a
+    /// certificate.
     pub fn claimed_holder(&self) -> Option<CertificateIdentity> {
         CertificateIdentity::in_certificate(
             &sigstore_crypto::parse_certificate_info(self.certificate()?).ok()?,
         )
     }
 
-    /// The statement that it carries, not verified: for showing what a bundle claims.
+    /// Its statement, not verified: for showing what a bundle claims.
     pub fn claimed_statement(&self) -> Option<Statement> {
         Statement::parse(self.envelope()?.payload.as_bytes(), &self.limits).ok()
     }
 
-    /// The bytes that its envelope carries, not verified.
+    /// The bytes in its envelope, not verified.
     pub fn claimed_payload(&self) -> Option<&[u8]> {
         Some(self.envelope()?.payload.as_bytes())
     }
 
-    /// The predicate type that its statement states; none where it carries no statement. Not verified: what is of another
-    /// kind than the one that is wanted need not be verified, and what is of the right kind says nothing yet.
+    /// The predicate type that its statement claims; `None` without a statement. Not verified: a bundle of another type
+    /// than the wanted one need not be verified, and the right type proves nothing yet.
     pub fn claimed_predicate(&self) -> Option<String> {
         self.claimed_statement().map(|statement| statement.predicate_type)
     }
@@ -201,7 +201,7 @@ impl Bundle {
         self.dsse_entries.contains(&index)
     }
 
-    /// A `dsse` 0.0.2 is said to be a `hashedrekord` 0.0.2 there, and told by [`Bundle::is_dsse_entry`].
+    /// A `dsse` 0.0.2 appears as a `hashedrekord` 0.0.2; [`Bundle::is_dsse_entry`] distinguishes them.
     pub(crate) fn log_entries(&self) -> &[TransparencyLogEntry] {
         &self.parsed.verification_material.tlog_entries
     }
@@ -211,7 +211,7 @@ impl Bundle {
         self.parsed.verification_material.timestamp_verification_data.rfc3161_timestamps.len()
     }
 
-    /// The SHA-256 that a message signature says it is about. Only a hint: whoever uses it compares it with the artifact.
+    /// The SHA-256 that a message signature claims to cover. Only a hint: the caller compares it with the artifact.
     pub(crate) fn message_digest(&self) -> Option<Digest> {
         let SignatureContent::MessageSignature(message) = &self.parsed.content else { return None };
         let digest = message.message_digest.as_ref()?;
@@ -234,8 +234,8 @@ impl Bundle {
     }
 }
 
-/// Each signature under the id of a trusted log is verified, and a bundle has room for 40,000 of them: seconds of work. A log
-/// and its witnesses are far fewer; Go's reader of such notes stops at as many.
+/// Each signature under the ID of a trusted log is verified, and a bundle has room for 40,000 of them: seconds of work.
+/// A log and its witnesses are far fewer; Go's reader of such notes has the same limit.
 fn bound_checkpoints(bundle: &sigstore_types::Bundle) -> Result<(), Error> {
     const MOST: usize = 100;
     for (index, entry) in bundle.verification_material.tlog_entries.iter().enumerate() {
@@ -249,7 +249,7 @@ fn bound_checkpoints(bundle: &sigstore_types::Bundle) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives `dsse` 0.0.2 the name under which the official types read it, and says which entries that were.
+/// Renames `dsse` 0.0.2 entries so that the official types can read them, and returns their positions.
 fn rename_dsse_entries(bundle: &mut Value) -> Result<BTreeSet<usize>, Error> {
     let mut renamed = BTreeSet::new();
     let entries = bundle.pointer_mut("/verificationMaterial/tlogEntries").and_then(Value::as_array_mut);
@@ -260,7 +260,8 @@ fn rename_dsse_entries(bundle: &mut Value) -> Result<BTreeSet<usize>, Error> {
                 && name.get("version").is_some_and(|is| is == version)
         };
         if is("intoto", "0.0.1") {
-            // It holds digest and key, and the signature only within the hash of an envelope whose spelling nobody keeps.
+            // It contains digest and key, but the signature only within the hash of an envelope whose exact bytes are
+            // not kept.
             return Err(Error::step(
                 Step::LogEntry,
                 "an entry of the kind intoto 0.0.1, which cannot be compared with the signature",

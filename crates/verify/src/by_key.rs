@@ -8,32 +8,32 @@ use crate::{Bundle, Error, IN_TOTO_PAYLOAD, PublicKey, Signer, Statement, Verifi
 
 /// Verifies that one of `keys` signed the statement in `bundle`.
 ///
-/// In this order; each step that does not hold is an error:
+/// In this order; each failing step is an error:
 ///
 /// 1. There is a key. An empty set of keys must not read as "nothing to check".
-/// 2. The bundle was made with a key. One with a certificate is refused, not tried: its log entry and timestamp are what
-///    makes a short-lived certificate trustworthy, and they are not looked at here.
-/// 3. It carries a DSSE envelope. A signature over a bare message says nothing about what the message is, and one made
-///    for a file must not pass for a statement.
+/// 2. The bundle was made with a key. One with a certificate is refused, not tried: its log entry and timestamp are
+///    what makes a short-lived certificate trustworthy, and this function does not check them.
+/// 3. It contains a DSSE envelope. A signature over a bare message does not say what the message is, and one made for a
+///    file must not pass for a statement.
 /// 4. The payload type is in-toto's, so that bytes signed for another protocol cannot be read as a statement.
 /// 5. The one signature (two, with one good, were TOB-SIGSTORE-9) holds over DSSE's pre-authentication encoding of type
-///    and payload, under one of the keys and under the algorithm that the key dictates. The bundle's key hint and
-///    the envelope's `keyid` are not signed and choose nothing.
+///    and payload, under one of the keys and under the algorithm that the key dictates. The bundle's key hint and the
+///    envelope's `keyid` are not signed and decide nothing.
 /// 6. Only then the payload is parsed, from the very bytes that were signed, strictly: no duplicate names, a known
 ///    `_type`, 1 to 1,024 subjects with sound digests. A payload that does not parse is a failed verification
 ///    (CVE-2026-39395).
 ///
-/// Log entries and timestamps that come with the bundle are not looked at; [`Verified::not_checked`] lists them.
+/// Log entries and timestamps in the bundle are not checked; [`Verified::not_checked`] lists them.
 ///
-/// What it does not say: whether the statement is about the artifact at hand ([`Statement::names`]), and whether it is of
-/// the kind that is wanted ([`Statement::is_signature`]). Both are the caller's next questions.
+/// It does not check whether the statement is about the caller's artifact ([`Statement::names`]), nor whether it is of
+/// the wanted type ([`Statement::is_signature`]). The caller has to check both.
 pub fn statement_by_key(bundle: &Bundle, keys: &[PublicKey]) -> Result<Verified<Statement>, Error> {
     let (envelope, signer) = signed_envelope(bundle, &keys.iter().collect::<Vec<_>>())?;
     let statement = Statement::parse(envelope.payload.as_bytes(), bundle.limits())?;
     Ok(Verified::new(statement, signer, bundle.digest(), bundle.extras()))
 }
 
-/// Steps 1 to 5: the envelope that one of `keys` signed, and which of them. What is in it has not been read.
+/// Steps 1 to 5: the envelope that one of `keys` signed, and which key it was. Its content has not been read.
 pub(crate) fn signed_envelope<'a>(
     bundle: &'a Bundle,
     keys: &[&PublicKey],

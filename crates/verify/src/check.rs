@@ -1,4 +1,4 @@
-//! What a caller asks of a bundle: whom it trusts, and what has to be there beside the signature.
+//! What a caller requires of a bundle: trusted signers, and evidence beside the signature.
 
 use std::num::NonZeroUsize;
 
@@ -9,20 +9,20 @@ use crate::error::excerpt;
 use crate::identity::CertificateIdentity;
 use crate::{Bundle, Error, Identity, KeyAlgorithm, PublicKey, Signer, Step, TrustedRoot, Window};
 
-/// What the caller asks of a bundle.
+/// The caller's requirements for a bundle.
 #[derive(Debug, Clone, Copy)]
 pub struct Check<'a> {
     /// Who may have signed.
     pub trusted: Trusted<'a>,
-    /// The authorities and logs behind it. Certificates cannot be verified without.
+    /// The trusted authorities and logs. Required to verify certificates.
     pub root: Option<&'a TrustedRoot>,
-    /// What must be there beside the signature.
+    /// The evidence required beside the signature.
     pub requirements: Requirements,
     /// The instant of the verification: keys of logs that start later do not count yet.
     pub now: Timestamp,
 }
 
-/// Who may have signed. One of them is enough; how many are needed over several bundles is policy.
+/// Who may have signed. One of them is enough; the policy decides how many are needed over several bundles.
 #[derive(Debug, Clone, Copy)]
 pub enum Trusted<'a> {
     /// The holder of one of these keys.
@@ -36,7 +36,8 @@ pub enum Trusted<'a> {
 pub struct TrustedKey {
     /// The key.
     pub key: PublicKey,
-    /// Every trusted signing time has to lie in it (CVE-2026-54787). A signature without one does not count then.
+    /// Every trusted signing time has to be in it (CVE-2026-54787). A signature without a trusted time does not count
+    /// then.
     pub window: Option<Window>,
 }
 
@@ -46,15 +47,15 @@ impl From<PublicKey> for TrustedKey {
     }
 }
 
-/// What must be there beside the signature. The default is what Sigstore asks for: one log, and the certificate in a
-/// certificate log.
+/// The evidence required beside the signature. The default is Sigstore's: one log, and the certificate in a certificate
+/// log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requirements {
-    /// So many distinct logs hold the signature; `None` to do without, which the result repeats.
+    /// How many distinct logs must contain the signature; `None` for no log, which the result reports.
     pub logs: Option<NonZeroUsize>,
-    /// So many distinct authorities signed a timestamp, beside what the log says of the time.
+    /// How many distinct authorities must have signed a timestamp, in addition to the log's time.
     pub timestamps: usize,
-    /// The certificate carries proof that it was announced to a certificate log.
+    /// Whether the certificate must contain proof that it is in a certificate log.
     pub certificate_log: bool,
 }
 
@@ -65,7 +66,7 @@ impl Default for Requirements {
 }
 
 impl Check<'_> {
-    /// Step 1, before anything is said about what the other kind of bundle would have to bring along.
+    /// Step 1, before any message about what the other kind of bundle would need.
     pub(crate) fn expect_material(&self, bundle: &Bundle) -> Result<(), Error> {
         match self.trusted {
             Trusted::Keys(_) => expect_key(bundle),
@@ -76,8 +77,8 @@ impl Check<'_> {
         }
     }
 
-    /// Whether a key's bundle is verified by the key alone: there is nothing to verify the rest with, or there is no rest
-    /// and none is asked for.
+    /// Whether a key's bundle is verified by the key alone: there is no trusted root for the rest, or no rest, and none
+    /// is required.
     pub(crate) fn goes_without_root(&self, bundle: &Bundle) -> bool {
         self.root.is_none() || (self.requirements.logs.is_none() && bundle.extras().is_empty())
     }
@@ -87,7 +88,7 @@ impl Check<'_> {
         let got = if bundle.extras().is_empty() {
             "a bundle with neither log entry nor timestamp"
         } else {
-            "a bundle, and no trusted root to verify its log entries and timestamps with"
+            "a bundle, but no trusted root to verify its log entries and timestamps"
         };
         if self.requirements.logs.is_some() {
             return Err(Error::step(Step::LogInclusion, got, "an entry of a trusted log"));
@@ -106,7 +107,7 @@ pub(crate) fn expect_key(bundle: &Bundle) -> Result<(), Error> {
     }
 }
 
-/// A key with a window counts for signatures whose every trusted time lies in it, and for none without a trusted time.
+/// A key with a window counts only for signatures with a trusted time, if every such time is in the window.
 pub(crate) fn check_windows(keys: &[TrustedKey], signer: &Signer, times: &[Timestamp]) -> Result<(), Error> {
     let Signer::Key(id) = signer else { return Ok(()) };
     let Some(window) = keys.iter().find(|trusted| trusted.key.id() == *id).and_then(|trusted| trusted.window)

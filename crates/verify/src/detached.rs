@@ -1,6 +1,6 @@
-//! Signatures in files of their own, as they were before there were bundles.
+//! Signatures in separate files, as used before there were bundles.
 //!
-//! Owns their form (the bytes, or base64 of them) and their verification by key. There is nothing else in such a file, so
+//! Owns their form (the bytes, or their base64) and their verification by key. Such a file contains nothing else, so
 //! nothing else can be verified: no log, no time.
 
 use base64::Engine as _;
@@ -14,8 +14,8 @@ use crate::{Artifact, Error, Message, PublicKey, Signer, Verified};
 /// Twice the signature of an RSA key of 8,192 bits, in base64.
 const MOST: usize = 4096;
 
-/// Verifies that the holder of one of `keys` signed `artifact`, by the file with the signature alone. Only the artifact
-/// itself will do for P-384 keys, which sign another digest than the one that is known.
+/// Verifies that the holder of one of `keys` signed `artifact`, using only the file with the signature. P-384 keys need
+/// the artifact itself, because they sign another digest than the known one.
 pub fn verify_detached(
     artifact: Artifact<'_>,
     signature: &[u8],

@@ -1,8 +1,9 @@
 //! Why a key, a bundle or a statement was refused.
 //!
-//! What cannot be read is [`Kind::Failed`]: it says nothing about who signed. What can be read and does not hold is
+//! Unreadable input is [`Kind::Failed`]: it says nothing about who signed. Readable input that does not verify is
 //! [`Kind::Denied`]. Everything that [`statement_by_key`](crate::statement_by_key) returns, except for a call without
-//! keys and for a statement beyond a limit, is of the second kind, a signed payload that is not a statement included (CVE-2026-39395).
+//! keys and for a statement beyond a limit, is of the second kind, a signed payload that is not a statement included
+//! (CVE-2026-39395).
 
 use std::fmt;
 
@@ -27,7 +28,7 @@ pub enum Error {
         got: String,
     },
 
-    /// It is larger, or holds more, than a limit lets through.
+    /// It is larger, or contains more, than a limit allows.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
     /// Not strict JSON.
@@ -36,7 +37,7 @@ pub enum Error {
         /// Where and why.
         source: json::Error,
     },
-    /// Not a bundle of a version that is read.
+    /// Not a bundle of a supported version.
     #[error(
         "bundle: got media type {got:?}, expected \"application/vnd.dev.sigstore.bundle.v0.3+json\" or an older one"
     )]
@@ -69,7 +70,7 @@ pub enum Error {
     FieldType {
         /// Where.
         path: String,
-        /// What belongs there.
+        /// The expected type.
         expected: &'static str,
     },
     /// Base64 other than the one alphabet of RFC 4648 §4 with padding and nothing else.
@@ -97,7 +98,7 @@ pub enum Error {
     /// The fields are there, but their values are not what the specification says.
     #[error("bundle: {source}")]
     BundleContent {
-        /// What does not fit.
+        /// What is wrong.
         source: serde_json::Error,
     },
 
@@ -107,7 +108,7 @@ pub enum Error {
     /// The bundle was signed in another way than the caller trusts.
     #[error("bundle signed with {got}, expected {expected}")]
     WrongMaterial {
-        /// What the bundle carries.
+        /// What the bundle contains.
         got: &'static str,
         /// What the caller trusts.
         expected: &'static str,
@@ -121,8 +122,8 @@ pub enum Error {
         /// The payload type found.
         got: String,
     },
-    /// The signature holds under none of the keys.
-    #[error("the signature holds under none of {} ({})", count(tried), list(tried))]
+    /// The signature does not verify with any of the keys.
+    #[error("the signature does not verify with any of {} ({})", count(tried), list(tried))]
     Rejected {
         /// The keys that were tried.
         tried: Vec<KeyId>,
@@ -132,20 +133,20 @@ pub enum Error {
         ed25519: bool,
     },
 
-    /// A step of the verification did not hold.
+    /// A step of the verification failed.
     #[error("{step}: got {got}, expected {expected}")]
     Step {
         /// Which one.
         step: Step,
-        /// What it saw.
+        /// What it found.
         got: String,
         /// What it needs.
         expected: String,
     },
-    /// There is nothing to verify a certificate, a log entry or a timestamp with.
-    #[error("a trusted root is needed to verify this, and there is none")]
+    /// There is no trusted root to verify a certificate, a log entry or a timestamp.
+    #[error("a trusted root is needed to verify this, but there is none")]
     NoTrustedRoot,
-    /// Nobody is trusted.
+    /// No identity is trusted.
     #[error("no identity to verify with")]
     NoIdentities,
     /// The bundle signs a statement, not a message.
@@ -157,7 +158,7 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// Not a regular expression, or a larger one than is needed.
+    /// Not a regular expression, or one that is too large.
     #[error("pattern {pattern:?}: {problem}")]
     Pattern {
         /// The pattern.
@@ -180,7 +181,7 @@ pub enum Error {
         /// What was given.
         got: String,
     },
-    /// A file of a size that no signature has.
+    /// The file's size is wrong for a signature.
     #[error("detached signature: got {got} bytes, expected a signature or its base64")]
     DetachedSignature {
         /// Its size.
@@ -192,7 +193,7 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// A statement whose first subject has no digest that could be bound to.
+    /// The first subject of the statement has no usable digest.
     #[error("signed statement: the first subject has no SHA-256 or SHA-512")]
     StatementDigest,
 
@@ -210,7 +211,7 @@ pub enum Error {
         /// The type found.
         got: String,
     },
-    /// A statement about nothing, or about more than can be meant.
+    /// A statement without subjects, or with too many.
     #[error("signed statement: got {got} subjects, expected 1 to {limit}")]
     SubjectCount {
         /// How many there are.
@@ -218,7 +219,7 @@ pub enum Error {
         /// How many there may be.
         limit: usize,
     },
-    /// A subject without a digest, with too many, or with one that is not what its algorithm produces.
+    /// A subject without a digest, with too many, or with one that does not fit its algorithm.
     #[error("signed statement: subject {index}: {problem}")]
     SubjectDigest {
         /// Position of the subject, from 0.
@@ -226,20 +227,20 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// The statement does not say what kind it is.
+    /// The statement has no predicate type.
     #[error("signed statement: empty predicateType")]
     NoPredicateType,
-    /// What is said does not have the form of its type.
+    /// The predicate does not have the form of its type.
     #[error("{predicate_type}: {path}: {problem}")]
     Predicate {
         /// The type.
         predicate_type: String,
         /// Where: `predicate.runDetails.builder.id`.
         path: String,
-        /// What was got there, and what is expected.
+        /// What was found there, and what is expected.
         problem: String,
     },
-    /// Not a provenance of a version that is read.
+    /// Not a provenance of a supported version.
     #[error(
         "provenance: got predicate type {got:?}, expected \"https://slsa.dev/provenance/v1\", \"…/v0.2\", npm's publish/v0.1 or PyPI's publish/v1"
     )]
@@ -247,7 +248,7 @@ pub enum Error {
         /// The predicate type found.
         got: String,
     },
-    /// A file that holds no attestations in a form that is read.
+    /// A file without attestations in a supported form.
     #[error("attestations: {path}: {problem}")]
     Attestations {
         /// Where: `attestations[2].bundle`, `line 3`.
@@ -255,7 +256,7 @@ pub enum Error {
         /// What is wrong there.
         problem: String,
     },
-    /// Not the address of a repository, or one that two readers may read differently.
+    /// Not the address of a repository, or an ambiguous one.
     #[error("repository {got:?}: {problem}")]
     Repository {
         /// The address.
@@ -266,7 +267,7 @@ pub enum Error {
     /// An expectation about a provenance, or an input of one, that cannot be read.
     #[error("{what} {got:?}: expected {expected}")]
     ProvenanceInput {
-        /// Which: `material`, `level`.
+        /// Which one: `material`, `level`.
         what: &'static str,
         /// What was given.
         got: String,
@@ -280,7 +281,7 @@ impl Error {
         Self::Step { step, got: got.to_string(), expected: expected.to_string() }
     }
 
-    /// The step of the verification that refused, if one did.
+    /// The step of the verification that failed, if one did.
     pub fn failed_step(&self) -> Option<Step> {
         match self {
             Self::Step { step, .. } => Some(*step),
@@ -365,25 +366,24 @@ impl Classify for Error {
                 Some("to verify an attestation of a file: plimsoll verify-blob-attestation".into())
             }
             Self::ProvenanceInput { what: "builder", .. } => {
-                Some("outside of a build that says so itself, name it: --builder-id URI".into())
+                Some("outside of a build environment that provides it, name it: --builder-id URI".into())
             }
             Self::Step { step, .. } => step.hint().map(ToOwned::to_owned),
             Self::Rejected { tried, claimed: Some(claimed), .. } if !tried.contains(claimed) => {
                 Some(format!("the bundle says that it was signed with key {claimed}"))
             }
             Self::Rejected { ed25519: true, .. } => {
-                Some("cosign signs with Ed25519ph, which is not verified here; sign with a P-256 key".into())
+                Some("cosign signs with Ed25519ph, which is not supported; sign with a P-256 key".into())
             }
             Self::Rejected { tried, claimed: Some(claimed), .. } if tried.contains(claimed) => Some(
-                "the bundle names this key: it was changed after it was signed, or signed by somebody else"
-                    .into(),
+                "the bundle names this key: it was changed after signing, or somebody else signed it".into(),
             ),
             _ => None,
         }
     }
 }
 
-/// Refuses what is longer than the limit of this name, before anything is spent on reading it.
+/// Refuses input longer than this limit before any work is spent on it.
 pub(crate) fn within(
     bytes: &[u8],
     what: &str,
@@ -395,7 +395,7 @@ pub(crate) fn within(
     Err(LimitExceeded::new(name, limit, format!("{what} of {} bytes", bytes.len())))
 }
 
-/// Cuts foreign text for a message: 96 characters say enough, and a bundle may be one long string.
+/// Cuts foreign text for a message: 96 characters are enough, and a bundle may be one long string.
 pub(crate) fn excerpt(text: &str) -> String {
     const SHOWN: usize = 96;
     let mut shown: String = text.chars().take(SHOWN).collect();

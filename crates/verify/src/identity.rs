@@ -1,6 +1,6 @@
 //! Who may have signed with a certificate: issuer, subject and claims, each matched over its whole text.
 //!
-//! An [`Identity`] always has an issuer: a subject says nothing without the authority that vouched for it (the second
+//! An [`Identity`] always has an issuer: a subject means nothing without the authority that vouches for it (the second
 //! part of CVE-2022-36056).
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub struct Identity {
     pub issuer: Text,
     /// The subject alternative name: an e-mail address or a URI.
     pub subject: Text,
-    /// Claims of the certificate that must hold as well. One that the certificate does not carry does not hold.
+    /// Claims of the certificate that must match as well. A claim that the certificate lacks does not match.
     pub claims: Vec<(Claim, Text)>,
 }
 
@@ -42,13 +42,13 @@ pub struct Pattern {
 impl Pattern {
     /// Compiles `source`. An anchor in it is allowed and changes nothing.
     pub fn new(source: &str) -> Result<Self, Error> {
-        /// Long enough for any identity; the matcher takes time linear in pattern times text.
+        /// Long enough for any identity; the matcher's time is linear in pattern times text.
         const MOST: usize = 4096;
         let wrong = |problem: String| Error::Pattern { pattern: excerpt(source), problem };
         if source.len() > MOST {
             return Err(wrong(format!("{} bytes, expected at most {MOST}", source.len())));
         }
-        // By itself first: what is put around it must not complete what is broken, such as `a)|(b`.
+        // Compiled by itself first: the group around it must not repair a broken pattern such as `a)|(b`.
         Regex::new(source).map_err(|error| wrong(error.to_string()))?;
         let whole = Regex::new(&format!(r"\A(?:{source})\z")).map_err(|error| wrong(error.to_string()))?;
         Ok(Self { source: source.to_owned(), whole })
@@ -73,7 +73,7 @@ impl PartialEq for Pattern {
 }
 
 impl Text {
-    /// Whether `text` is meant.
+    /// Whether `text` matches.
     pub fn matches(&self, text: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == text,
@@ -109,11 +109,11 @@ pub enum Claim {
     SourceDigest,
     /// Its ref, such as `refs/heads/main`: .1.14.
     SourceRef,
-    /// The provider's lasting number of the repository: .1.15.
+    /// The provider's permanent ID of the repository: .1.15.
     SourceRepositoryId,
     /// The repository's owner: .1.16.
     SourceOwner,
-    /// The provider's lasting number of the owner: .1.17.
+    /// The provider's permanent ID of the owner: .1.17.
     SourceOwnerId,
     /// The build configuration that ran, such as a workflow file: .1.18.
     BuildConfig,
@@ -196,7 +196,7 @@ impl fmt::Display for Claim {
     }
 }
 
-/// Whom a certificate was issued to.
+/// The identity that a certificate was issued to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateIdentity {
@@ -204,7 +204,7 @@ pub struct CertificateIdentity {
     pub issuer: String,
     /// The subject alternative name: an e-mail address or a URI.
     pub subject: String,
-    /// What else the certificate says.
+    /// The certificate's claims.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<Claim, String>,
 }
@@ -246,7 +246,7 @@ impl fmt::Display for CertificateIdentity {
     }
 }
 
-/// Why an identity is not the one that was meant: what differs, what the certificate says, what was expected.
+/// Why an identity does not match: what differs, what the certificate says, what was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Difference {
     pub(crate) got: String,
@@ -254,12 +254,12 @@ pub(crate) struct Difference {
 }
 
 impl Identity {
-    /// Whether this certificate's holder is meant.
+    /// Whether this certificate's holder matches.
     pub fn is(&self, certificate: &CertificateIdentity) -> bool {
         self.difference(certificate).is_none()
     }
 
-    /// The first thing about the certificate that is not as trusted.
+    /// The first part of the certificate that does not match.
     pub(crate) fn difference(&self, certificate: &CertificateIdentity) -> Option<Difference> {
         let differs = |what: &str, got: &str, expected: &Text| {
             Some(Difference {
@@ -320,7 +320,7 @@ mod tests {
         ] {
             assert_eq!(identity(pattern(source)).is(&certificate()), fits, "{source}");
         }
-        // A line end in the subject must not let a part stand for the whole.
+        // A line end in the subject must not let a part match for the whole.
         let mut two_lines = certificate();
         two_lines.subject = "https://evil.example\nhttps://ci.example/team/app".into();
         assert!(!identity(pattern(r"(?m)^https://ci\.example/team/.*$")).is(&two_lines));

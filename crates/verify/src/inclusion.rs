@@ -1,8 +1,8 @@
-//! Inclusion of log entries that the official verifier cannot read: of the second version, by other keys than P-256.
+//! Inclusion of log entries that the official verifier cannot read: of the second version, by keys other than P-256.
 //!
-//! The entry's body is a leaf of the tree (RFC 6962, 2.1) whose root a trusted log signed in the checkpoint that comes with
-//! it. Index, size and root are those of the entry and of the checkpoint: the proof repeats them, and nothing signs what it
-//! repeats. This is what the official verifier does of the others.
+//! The entry's body is a leaf of the tree (RFC 6962, 2.1) whose root a trusted log signed in the checkpoint that comes
+//! with it. Index, size and root come from the entry and the checkpoint: the proof repeats them, but nobody signs the
+//! repetition. The official verifier does the same for other entries.
 
 use jiff::Timestamp;
 use sigstore_types::TransparencyLogEntry;
@@ -10,7 +10,7 @@ use sigstore_types::TransparencyLogEntry;
 use crate::error::excerpt;
 use crate::{Error, Step, TrustedRoot};
 
-/// Verifies that a trusted log holds the entry, as of `now`: keys that do not count yet are left out.
+/// Verifies that a trusted log contains the entry, as of `now`: keys that do not count yet are left out.
 pub(crate) fn verify(entry: &TransparencyLogEntry, root: &TrustedRoot, now: Timestamp) -> Result<(), Error> {
     let refused = |got: String| {
         Error::step(Step::LogInclusion, got, "a proof under a checkpoint that a trusted log signed")

@@ -1,8 +1,8 @@
 //! Trusted public keys.
 //!
 //! Owns which keys can verify at all: PEM with one `PUBLIC KEY` block (X.509 `SubjectPublicKeyInfo`, RFC 5480, 8017,
-//! 8410), the algorithm from a closed list, never from what a signature or a bundle says. Where keys come from, and
-//! what each may sign, is policy.
+//! 8410), the algorithm from a closed list, never from a signature or a bundle. The policy decides where keys come from
+//! and what each may sign.
 //!
 //! | key | signature |
 //! | --- | --- |
@@ -11,8 +11,8 @@
 //! | RSA 2048–8192 | PKCS#1 v1.5, SHA-256 |
 //! | Ed25519 | pure Ed25519 |
 //!
-//! The first three are what cosign makes of such keys. With an Ed25519 key cosign 3.1 signs by Ed25519ph, and then does not
-//! verify it itself; here it is rejected too, with a hint.
+//! With the first three, cosign makes the same signatures. With an Ed25519 key, cosign 3.1 signs with Ed25519ph, which
+//! it does not verify itself; it is rejected here too, with a hint.
 
 use std::fmt::{self, Write as _};
 
@@ -43,8 +43,8 @@ impl KeyId {
         self.0.as_bytes()
     }
 
-    /// Reads the hint of a bundle as cosign writes it: standard base64 of the 32 bytes. Other tools put other text
-    /// there, which names no key.
+    /// Reads the hint of a bundle as cosign writes it: standard base64 of the 32 bytes. Other tools write other text,
+    /// which names no key.
     pub(crate) fn from_hint(hint: &str) -> Option<Self> {
         use base64::Engine as _;
         let bytes = base64::engine::general_purpose::STANDARD.decode(hint).ok()?;
@@ -69,7 +69,7 @@ impl Serialize for KeyId {
     }
 }
 
-/// The algorithms on the list.
+/// The supported algorithms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyAlgorithm {
@@ -92,8 +92,8 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Reads a PEM file with exactly one `PUBLIC KEY` block. Two blocks are refused: the second would silently not
-    /// count.
+    /// Reads a PEM file with exactly one `PUBLIC KEY` block. Two blocks are refused: the second would silently be
+    /// ignored.
     pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
         const BEGIN: &str = "-----BEGIN ";
         /// Ten times an RSA key of 8,192 bits.
@@ -134,18 +134,18 @@ impl PublicKey {
                 sigstore_crypto::KeyAlgorithm::Rsa => (KeyAlgorithm::Rsa, &lc::RSA_PKCS1_2048_8192_SHA256),
                 other => return Err(unusable(format!("{other:?}"))),
             };
-        // Size of RSA keys, form of points: would otherwise only show as a signature that never holds.
+        // Size of RSA keys, form of points: otherwise, the key would be accepted and never verify anything.
         validate_raw_public_key(key.scheme(), key.as_bytes()).map_err(|error| unusable(error.to_string()))?;
         lc::ParsedPublicKey::new(parser, key.as_bytes())
             .map_err(|_| unusable(format!("{algorithm:?} key bytes that are not a valid key")))?;
         if algorithm == KeyAlgorithm::Ed25519 && is_of_small_order(key.as_bytes()) {
             return Err(unusable(
-                "an Ed25519 point of small order, under which one signature holds for many messages"
-                    .to_owned(),
+                "an Ed25519 point of small order, for which one signature fits many messages".to_owned(),
             ));
         }
         if algorithm == KeyAlgorithm::Rsa && !has_null_parameters(der) {
-            // The reader above takes a key without them, too: the same key by another id, which would be two signers.
+            // The reader above also accepts a key without them: the same key with another ID, which would count as two
+            // signers.
             return Err(unusable("RSA parameters other than NULL".to_owned()));
         }
         Ok(Self { spki: der.to_vec(), id: KeyId::of_spki(der), algorithm })
@@ -170,8 +170,9 @@ impl PublicKey {
         }
     }
 
-    /// How the second version of the log names keys of this kind (`PublicKeyDetails` of `sigstore_common.proto`); `None` where
-    /// it takes none: other sizes of RSA, and Ed25519 without prehashing, because it is sent a digest and never the message.
+    /// The second log version's name for keys of this kind (`PublicKeyDetails` of `sigstore_common.proto`); `None` if
+    /// it does not accept them: other sizes of RSA, and Ed25519 without prehashing, because it gets a digest and never
+    /// the message.
     pub fn log_name(&self) -> Option<&'static str> {
         match (self.algorithm, self.bits()) {
             (KeyAlgorithm::EcdsaP256, _) => Some("PKIX_ECDSA_P256_SHA_256"),
@@ -194,24 +195,24 @@ impl PublicKey {
         DerPublicKey::from_bytes(&self.spki).to_pem().replace("\r\n", "\n")
     }
 
-    /// Whether `signature` over `message` holds, by the key's one algorithm: for whoever made it, to be sure of it before it
-    /// is used. What a signature on a statement is worth is for [`crate::verify`] to say.
+    /// Whether `signature` over `message` is valid, by the key's one algorithm. For the signer, to check it before it
+    /// is used; [`crate::verify`] decides what a signature of a statement is worth.
     pub fn verifies_signature(&self, message: &[u8], signature: &[u8]) -> bool {
         self.verifies(message, &SignatureBytes::from_bytes(signature))
     }
 
-    /// The same over the digest of a message, of the algorithm that the key dictates; never for Ed25519.
+    /// The same over the digest of a message, with the algorithm that the key dictates; never for Ed25519.
     pub fn verifies_signature_of_digest(&self, digest: &[u8], signature: &[u8]) -> bool {
         self.verifies_digest(digest, &SignatureBytes::from_bytes(signature))
     }
 
-    /// Whether `signature` over `message` holds.
+    /// Whether `signature` over `message` is valid.
     pub(crate) fn verifies(&self, message: &[u8], signature: &SignatureBytes) -> bool {
         VerificationKey::from_spki(&DerPublicKey::from_bytes(&self.spki))
             .is_ok_and(|key| key.verify(message, signature).is_ok())
     }
 
-    /// Whether `signature` over the message with this digest holds; the digest is of the algorithm that the key dictates.
+    /// Whether `signature` over the message with this digest is valid; the key dictates the digest's algorithm.
     pub(crate) fn verifies_digest(&self, digest: &[u8], signature: &SignatureBytes) -> bool {
         VerificationKey::from_spki(&DerPublicKey::from_bytes(&self.spki))
             .is_ok_and(|key| key.verify_prehashed(digest, signature).is_ok())
@@ -224,10 +225,10 @@ fn has_null_parameters(spki: &[u8]) -> bool {
         .is_ok_and(|info| info.algorithm.parameters.is_some_and(|any: AnyRef<'_>| any.is_null()))
 }
 
-/// Whether an Ed25519 key is one of the eight points of small order, in whatever encoding: with either sign, and with `y` beyond
-/// the prime (RFC 8032, 5.1.3). The reader above takes them all.
+/// Whether an Ed25519 key is one of the eight points of small order, in whatever encoding: with either sign, and with
+/// `y` beyond the prime (RFC 8032, 5.1.3). The reader above accepts all of them.
 fn is_of_small_order(point: &[u8]) -> bool {
-    /// `y` of the four points of order 8 but for its last byte, which has the sign of `x` too.
+    /// `y` of the four points of order 8 without its last byte, which also contains the sign of `x`.
     const ORDER_8: [([u8; 31], u8); 2] = [
         (
             [
@@ -292,7 +293,7 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE0et1CbwCTQVGmC6/1g0SzK008H5f
 QolSa9uCyVgJ5sEGF4aNJk7n0kPW1fQjftRksUAGBIdWmKJgPdh2UumXxw==
 -----END PUBLIC KEY-----
 ";
-    /// secp256k1, the curve of another field.
+    /// secp256k1, which is not supported.
     const K256: &str = "-----BEGIN PUBLIC KEY-----
 MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEgzp3DlMEox3WZ5RhmE9LMg7ZWwa2G6Rl
 e9CrUFUV+w1njcAAMCdrOA7kElZBNPErfCqEmKnzbfyJqWtF7Iqi9A==

@@ -1,8 +1,8 @@
-//! cosign's older signatures and attestations, turned into bundles and verified as such.
+//! Signatures and attestations in cosign's older format, converted to bundles and verified as such.
 //!
-//! Owns the form that they have in a registry: a layer, and annotations beside it that carry signature, certificate and
-//! log entry. Does not own where they lie (`plimsoll-signing`). There is one way to verify, so each of them becomes a
-//! bundle of version 0.1, which is what that version was made for: a promise of the log without a proof.
+//! Owns their form in a registry: a layer, and annotations with signature, certificate and log entry. Does not own
+//! where they are stored (`plimsoll-attach`). There is one way to verify, so each of them becomes a bundle of version
+//! 0.1, which was made for this: a promise of the log without a proof.
 //!
 //! A signature (`….simplesigning.v1+json`) is over a payload of its own form, *simple signing*:
 //!
@@ -13,7 +13,8 @@
 //!  "optional": {"team": "infra"}}
 //! ```
 //!
-//! An attestation (`….dsse.envelope.v1+json`) is a DSSE envelope, and its signature is in it. The annotations of both:
+//! An attestation (`….dsse.envelope.v1+json`) is a DSSE envelope, which contains its signature. The annotations of
+//! both:
 //!
 //! ```text
 //! dev.cosignproject.cosign/signature     base64, of a signature only
@@ -23,9 +24,9 @@
 //! dev.sigstore.cosign/rfc3161timestamp   {"SignedRFC3161Timestamp": base64}
 //! ```
 //!
-//! What is left out: `dev.sigstore.cosign/chain`, because authorities come from the trusted root alone; and the timestamp
-//! of an attestation, which cosign made over the whole envelope and no bundle can carry. Log entries of the kind `intoto`
-//! 0.0.1 are refused.
+//! Left out are `dev.sigstore.cosign/chain`, because authorities come only from the trusted root, and the timestamp of
+//! an attestation, which cosign made over the whole envelope and no bundle can contain. Log entries of the kind
+//! `intoto` 0.0.1 are refused.
 
 use std::collections::BTreeMap;
 
@@ -47,9 +48,9 @@ pub const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+js
 /// The media type of a layer with a DSSE envelope.
 pub const DSSE_ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
 
-/// The version that both become.
+/// The version of the resulting bundles.
 const BUNDLE_V0_1: &str = "application/vnd.dev.sigstore.bundle+json;version=0.1";
-/// What the payload of a signature says it is.
+/// The type in the payload of a signature.
 const SIGNATURE_TYPE: &str = "cosign container image signature";
 
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
@@ -57,7 +58,7 @@ const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
 const LOG_ENTRY: &str = "dev.sigstore.cosign/bundle";
 const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
 
-/// The bundle of an older signature: a message signature over `payload`. Nothing in it is verified.
+/// The bundle of a signature in the older format: a message signature over `payload`. Nothing in it is verified.
 pub fn bundle_of_signature(
     payload: &[u8],
     annotations: &BTreeMap<String, String>,
@@ -75,7 +76,7 @@ pub fn bundle_of_signature(
     bundle("messageSignature", &content, &material(annotations, stamp, limits)?, limits)
 }
 
-/// The bundle of an older attestation. Nothing in it is verified.
+/// The bundle of an attestation in the older format. Nothing in it is verified.
 pub fn bundle_of_attestation(
     envelope: &[u8],
     annotations: &BTreeMap<String, String>,
@@ -87,9 +88,9 @@ pub fn bundle_of_attestation(
     bundle("dsseEnvelope", &envelope, &material(annotations, None, limits)?, limits)
 }
 
-/// A bundle of an earlier version as one of version 0.3, with the same signature. Nothing is verified. Not possible where a
-/// log entry has only the log's promise: version 0.3 asks for the proof, which only the log can give. A chain becomes its
-/// first certificate.
+/// Converts a bundle of an earlier version to version 0.3, with the same signature. Nothing is verified. Impossible if
+/// a log entry has only the log's promise: version 0.3 needs the proof, which only the log can give. A chain becomes
+/// its first certificate.
 pub fn upgraded(bundle: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
     Bundle::parse(bundle, limits)?;
     let mut value =
@@ -118,13 +119,13 @@ pub fn upgraded(bundle: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// Verifies that somebody trusted signed the image `about` in the older way, where `bundle` is what
-/// [`bundle_of_signature`] made of `payload`.
+/// Verifies that a trusted signer signed the image `about` in the older format. `bundle` is the result of
+/// [`bundle_of_signature`] for `payload`.
 ///
 /// The steps are those of [`verify_message`] over the payload's bytes; then step 12 reads the payload, strictly
-/// (CVE-2026-39395), and step 13 compares its digest. What comes out is the statement that cosign makes of a signature
+/// (CVE-2026-39395), and step 13 compares its digest. The result is the statement that cosign writes for a signature
 /// today: predicate type [`COSIGN_SIGN_V1`], the image as its one subject, the payload's `optional` as annotations. So
-/// [`Statement::is_signature`] holds of it. The name in `critical.identity` authorises nothing and is not looked at.
+/// [`Statement::is_signature`] is true for it. The name in `critical.identity` authorises nothing and is ignored.
 pub fn verify_simple_signing(
     bundle: &Bundle,
     payload: &[u8],
@@ -155,7 +156,7 @@ struct Image {
     digest: String,
 }
 
-/// What the payload says, if it is a signature of this image.
+/// The statement in the payload, if it is a signature of this image.
 fn statement(payload: &[u8], about: &Digest, limits: &Limits) -> Result<Statement, Error> {
     within(payload, "payload", ("statement_bytes", limits.statement_bytes))?;
     let parsed: Payload = json::from_slice(payload, limits.statement_bytes)
@@ -203,7 +204,7 @@ fn material(
                 {"rawBytes": STANDARD.encode(certificate.as_bytes())},
             ]}})
         }
-        // Nothing says which key it was.
+        // The key is not stated.
         None => json!({"publicKey": {"hint": ""}}),
     };
     let Some(fields) = material.as_object_mut() else { return Ok(material) };
@@ -241,7 +242,7 @@ struct Kind {
     kind: String,
 }
 
-/// The log entry of an annotation as bundles have it.
+/// The log entry of an annotation in the form of bundles.
 fn log_entry(text: &str, limits: &Limits) -> Result<Value, Error> {
     let refused = |got: String| {
         Error::step(
@@ -255,11 +256,11 @@ fn log_entry(text: &str, limits: &Limits) -> Result<Value, Error> {
         json::from_slice(text.as_bytes(), limit).map_err(|error| refused(excerpt(&error.to_string())))?;
     let LogPayload { body, integrated_time, log_index, log_id } = entry.payload;
     let stored = STANDARD.decode(&body).map_err(|_| refused("a body that is not base64".into()))?;
-    // Only the kind is read here: step 11 compares the whole of it.
+    // Only the kind is read here: step 11 compares the whole entry.
     let kind: Kind =
         json::from_slice(&stored, limit).map_err(|error| refused(excerpt(&error.to_string())))?;
     let id = format!("sha256:{log_id}").parse::<Digest>();
-    let id = id.map_err(|_| refused("a logID that is no SHA-256".into()))?;
+    let id = id.map_err(|_| refused("a logID that is not a SHA-256".into()))?;
     Ok(json!({
         "logIndex": log_index.to_string(),
         "logId": {"keyId": STANDARD.encode(id.as_bytes())},

@@ -1,19 +1,21 @@
 //! Signed bundles in, verified statements out.
 //!
-//! This crate takes bytes and keys and answers with [`Verified`] values; it opens no file and no connection, and it
-//! never sees a URL. What holds a [`Verified`] value has passed every step that the function which made it lists.
+//! This crate takes bytes and keys and returns [`Verified`] values; it opens no file and no connection, and it never
+//! sees a URL. A [`Verified`] value has passed every step that the function that made it lists.
 //!
 //! - [`PublicKey`]: a trusted key, from a PEM file; [`KeyId`] names it.
-//! - [`TrustedRoot`]: the authorities and logs that certificates are verified against; [`Identity`] says whose count.
+//! - [`TrustedRoot`]: the authorities and logs that certificates are verified against; [`Identity`] says whose
+//!   certificates count.
 //! - [`Bundle`]: the [Sigstore bundle], versions 0.1 to 0.3, parsed strictly. Nothing in it is trusted yet.
-//! - [`Statement`]: the [in-toto statement] that a bundle's DSSE envelope carries.
-//! - [`verify`](fn@verify), [`verify_one_of`] and [`verify_message`]: the way from the one to the other, step by step.
-//! - [`statement_by_key`]: the same with nothing but public keys. [`verify_detached`]: with a signature that is no bundle.
-//! - [`legacy`]: cosign's older signatures and attestations, by way of a bundle.
-//! - [`PredicateType`]: kinds of statements by their short names; [`check_predicate`]: whether one fits its kind.
+//! - [`Statement`]: the [in-toto statement] in a bundle's DSSE envelope.
+//! - [`verify`](fn@verify), [`verify_one_of`] and [`verify_message`]: from bundle to statement, step by step.
+//! - [`statement_by_key`]: the same with only public keys. [`verify_detached`]: with a signature that is not a bundle.
+//! - [`legacy`]: signatures and attestations in cosign's older format, converted to bundles.
+//! - [`PredicateType`]: types of statements by their short names; [`check_predicate`]: whether a predicate fits its
+//!   type.
 //! - [`provenance`]: how an artifact was built, and whether that is as expected.
 //!
-//! It does not decide which keys are trusted for what, nor whether a statement is good enough: that is policy.
+//! The policy, and not this crate, decides which keys are trusted for what, and whether a statement is good enough.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,14 +1,14 @@
-//! Who counts as one person, wherever signers are counted or must be different people.
+//! Which signers count as one person, wherever signers are counted or must be different people.
 //!
-//! - One key is one person, by its ID, whatever it is called.
-//! - One issuer with one subject is one person, whatever else the certificates say: a workflow's runs, refs that are claims,
-//!   a certificate anew for each signature.
-//! - Letter case makes nobody a second person. Issuers differ in whether they tell `Alice@example` from `alice@example`, and
-//!   hosts of repositories mostly do not. Taking two people for one asks for another signature; taking one for two would
-//!   make a threshold of two nothing.
+//! - One key is one person, by its ID, whatever its name.
+//! - One issuer with one subject is one person, whatever else the certificates say: different runs of a workflow, refs
+//!   in claims, a new certificate for each signature.
+//! - Letter case does not make a second person. Issuers differ in whether they distinguish `Alice@example` from
+//!   `alice@example`, and hosts of repositories mostly do not. Counting two people as one costs another signature;
+//!   counting one as two would defeat a threshold of two.
 //! - A name is compared in the same way.
 //!
-//! That somebody holds both a key and an account cannot be seen, nor that two people share a key.
+//! It is invisible if somebody has both a key and an account, or if two people share a key.
 
 use crate::{KeyId, Signer};
 
@@ -23,7 +23,7 @@ enum Kind {
 }
 
 impl Signer {
-    /// Who signed, as far as two of them are two.
+    /// The person who signed.
     pub fn person(&self) -> Person {
         Person(match self {
             Self::Key(id) => Kind::Key(*id),
@@ -35,7 +35,7 @@ impl Signer {
 }
 
 impl Person {
-    /// Whether this is who goes by `name`, as far as that can be told: a certificate's subject is a name, a key has none.
+    /// Whether this signer has `name`, as far as that is known: a certificate's subject is a name, a key has none.
     pub fn goes_by(&self, name: &str) -> bool {
         match &self.0 {
             Kind::Key(_) => false,
@@ -49,9 +49,9 @@ pub fn same_name(one: &str, other: &str) -> bool {
     folded(one) == folded(other)
 }
 
-/// What is equal for all spellings of a name, for sets of names.
+/// A form that is equal for all spellings of a name, for sets of names.
 pub fn folded(name: &str) -> String {
-    // Capital and small letters are not one to one: what has the same capitals is one name, too, such as `ſ` and `s`.
+    // Upper and lower case are not one to one: texts with the same upper case, such as `ſ` and `s`, are also one name.
     name.to_uppercase().to_lowercase()
 }
 
@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(holder("https://issuer.example", "Alice@Example").person(), alice);
         assert_eq!(holder("https://Issuer.example", "alice@example").person(), alice);
         assert_ne!(holder("https://issuer.example", "bob@example").person(), alice);
-        // Somebody else may have the name elsewhere.
+        // Another issuer may use the same name for somebody else.
         assert_ne!(holder("https://other.example", "alice@example").person(), alice);
         assert!(alice.goes_by("ALICE@example") && !alice.goes_by("alice"));
     }

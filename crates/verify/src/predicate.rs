@@ -1,8 +1,8 @@
 //! Predicate types by name, and whether a predicate fits its type.
 //!
-//! Owns the short names that cosign's `--type` has and a few more, the URI that is written for each, and which URIs are read
-//! as it: the communities behind SPDX, `CycloneDX`, `OpenVEX` and in-toto's links have used more than one for the same
-//! document. The fields of each type stand in `form`.
+//! Owns cosign's short names for `--type` and a few more, the URI that is written for each, and the URIs that are read
+//! as the same type: the communities behind SPDX, `CycloneDX`, `OpenVEX` and in-toto's links have used more than one
+//! for the same document. The fields of each type are in `form`.
 
 mod form;
 
@@ -15,16 +15,16 @@ use serde_json::Value;
 use crate::Error;
 use crate::error::excerpt;
 
-/// A place in a predicate that is not as its type demands.
+/// A place in a predicate that does not match its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Mismatch {
     path: String,
     problem: String,
 }
 
-/// Checks that `predicate` has the form of its type: that what a reader relies on is there, and of the right kind
-/// (CVE-2022-35929: a type is a promise about the content, not only a label). A predicate of a type that is not known here
-/// fits; what it says is between its writer and its reader.
+/// Checks that `predicate` has the form of its type: the fields that readers rely on are there, and of the right kind
+/// (CVE-2022-35929: a type is a promise about the content, not only a label). A predicate of an unknown type always
+/// fits; its meaning is up to its writer and reader.
 ///
 /// ```
 /// # use plimsoll_core::Limits;
@@ -44,8 +44,8 @@ pub fn check_predicate(predicate_type: &str, predicate: &Value, limits: &Limits)
     })
 }
 
-/// The short names: what they are written as, and what is read as them besides. A URI that ends in `*` stands for all that
-/// begin with it.
+/// The short names, each with the URI that is written and further URIs that are read as it. A URI that ends in `*`
+/// stands for all that begin with it.
 const NAMES: &[(&str, &str, &[&str])] = &[
     ("slsaprovenance", "https://slsa.dev/provenance/v0.2", &[]),
     ("slsaprovenance02", "https://slsa.dev/provenance/v0.2", &[]),
@@ -63,7 +63,7 @@ const NAMES: &[(&str, &str, &[&str])] = &[
     ("custom", "https://cosign.sigstore.dev/attestation/v1", &[]),
 ];
 
-/// A kind of predicate: one of the short names, or any URI.
+/// A type of predicate: one of the short names, or any URI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PredicateType {
     name: Option<&'static str>,
@@ -87,7 +87,7 @@ impl PredicateType {
         &self.uri
     }
 
-    /// Whether a statement of this `predicateType` is of the kind. A URI that was given stands for itself alone.
+    /// Whether a statement with this `predicateType` is of the type. A given URI matches only itself.
     pub fn is(&self, predicate_type: &str) -> bool {
         self.uri == predicate_type
             || self.also.iter().any(|other| match other.strip_suffix('*') {
@@ -104,7 +104,7 @@ impl FromStr for PredicateType {
         if let Some((name, uri, also)) = NAMES.iter().find(|(name, ..)| *name == text) {
             return Ok(Self { name: Some(name), uri: (*uri).to_owned(), also });
         }
-        // RFC 3986: a scheme, which tells a URI from a short name with a typing error in it.
+        // RFC 3986: the scheme distinguishes a URI from a mistyped short name.
         let scheme = text.split_once(':').map(|(scheme, rest)| (scheme, rest.trim()));
         match scheme {
             Some((scheme, rest))

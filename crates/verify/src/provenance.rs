@@ -1,16 +1,16 @@
-//! How an artifact was built, as its builder says, and whether that is as expected.
+//! How an artifact was built, according to its builder, and whether that is as expected.
 //!
-//! Owns reading of provenances (SLSA v0.2 and v1, npm's and PyPI's publish attestations), what is expected of one, and
-//! the files in which build systems and package indexes hand attestations out. What a certificate says about the build
-//! stands above what the signed predicate says: where the two differ, somebody wrote a provenance about another build,
-//! and it does not count. Follows "SLSA v1.0, Provenance" and "Verifying artifacts".
+//! Owns reading of provenances (SLSA v0.2 and v1, npm's and PyPI's publish attestations), the expectations about them,
+//! and the files in which build systems and package indexes publish attestations. A certificate takes precedence over
+//! the signed predicate: if the two differ, the provenance is about another build and does not count. Follows "SLSA
+//! v1.0, Provenance" and "Verifying artifacts".
 //!
-//! - [`Provenance::read`]: what a statement says, in one form.
-//! - [`examine()`]: a verified statement against what is [`Expected`], finding by finding.
+//! - [`Provenance::read`]: the provenance in a statement, in one form.
+//! - [`examine()`]: compares a verified statement with what is [`Expected`], finding by finding.
 //! - [`bundles`]: the bundles in a file.
-//! - [`Build`]: a provenance to be written.
+//! - [`Build`]: a provenance to write.
 //!
-//! It does not verify signatures: [`examine()`] takes what [`verify`](fn@crate::verify) made.
+//! It does not verify signatures: [`examine()`] takes the result of [`verify`](fn@crate::verify).
 
 mod examine;
 mod files;
@@ -36,7 +36,7 @@ pub use material::{Material, RequiredMaterial};
 pub use repository::Repository;
 pub use write::{Build, CI_BUILD_TYPE};
 
-/// The forms that are read. Another version is another form: what it means by the same names is not known.
+/// The supported forms. Another version is another form, which may give the same names another meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -46,9 +46,9 @@ pub enum Form {
     SlsaV0_2,
     /// `https://slsa.dev/provenance/v1`.
     SlsaV1,
-    /// npm's publish v0.1: who put which version into which registry. It says nothing about a build.
+    /// npm's publish v0.1: who published which version in which registry. It says nothing about a build.
     NpmPublish,
-    /// PyPI's publish v1: the file was uploaded by whoever signed. It says nothing about a build.
+    /// PyPI's publish v1: the signer uploaded the file. It says nothing about a build.
     PypiPublish,
 }
 
@@ -64,28 +64,28 @@ impl Form {
         })
     }
 
-    /// Whether it says how something was built.
+    /// Whether it describes a build.
     pub fn is_slsa(self) -> bool {
         matches!(self, Self::SlsaV0_2 | Self::SlsaV1)
     }
 }
 
-/// What a provenance says. Each part is as the writer wrote it, and `None` where they did not.
+/// The content of a provenance. Each part is as written, and `None` if it is missing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Provenance {
-    /// Which form it was written in.
+    /// Its form.
     pub form: Form,
     /// Who ran the build: a URI.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub builder: Option<String>,
-    /// What the parameters mean: a URI.
+    /// The build type, which defines the parameters: a URI.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build_type: Option<String>,
     /// What was built.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
-    /// The file that says how, within the source: `.github/workflows/release.yml`.
+    /// The build configuration, within the source: `.github/workflows/release.yml`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
     /// The event that started it.
@@ -98,10 +98,10 @@ pub struct Provenance {
     pub(crate) repository_id: Option<String>,
     #[serde(skip)]
     pub(crate) owner_id: Option<String>,
-    /// What somebody outside the builder could choose.
+    /// The external parameters, which somebody outside the builder could choose.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub parameters: Map<String, Value>,
-    /// What went in.
+    /// The inputs of the build.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub materials: Vec<Material>,
     /// The run.
@@ -129,7 +129,7 @@ pub struct Source {
     pub commit: Option<String>,
 }
 
-/// The digest that an entry of subresource integrity names: `sha512` and standard base64.
+/// The digest in an entry of subresource integrity: `sha512` and standard base64.
 pub fn digest_of_integrity(algorithm: &str, encoded: &str) -> Option<Digest> {
     use std::fmt::Write as _;
 
@@ -144,8 +144,8 @@ pub fn digest_of_integrity(algorithm: &str, encoded: &str) -> Option<Digest> {
 }
 
 impl Provenance {
-    /// What `statement` says about how its subjects were built. A type or version that is not known, or a predicate that does
-    /// not have the form of its type, is an error.
+    /// Reads how the subjects of `statement` were built. An unknown type or version, or a predicate without the form of
+    /// its type, is an error.
     pub fn read(statement: &Statement, limits: &Limits) -> Result<Self, Error> {
         read::read(statement, limits)
     }

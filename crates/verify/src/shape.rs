@@ -1,14 +1,13 @@
-//! The fields a bundle may have, checked before anything is interpreted.
+//! The fields that a bundle may have, checked before anything is interpreted.
 //!
-//! Owns strictness where the typed parser behind it is lenient: it takes URL-safe and unpadded base64, ignores unknown
-//! fields, and puts no bound on lists. Follows `sigstore_bundle.proto`, version 0.3, in the JSON mapping of Protocol
+//! Adds strictness where the typed parser is lenient: that accepts URL-safe and unpadded base64, ignores unknown
+//! fields, and does not bound lists. Follows `sigstore_bundle.proto`, version 0.3, in the JSON mapping of Protocol
 //! Buffers with two choices:
 //!
-//! - **An unknown field is an error**, as that mapping demands. Nobody has signed the fields around the envelope; one
-//!   that this reader skips and another obeys is how two readers come to see two bundles. What is new in a later
-//!   version comes with a later media type.
-//! - **One spelling**: lowerCamelCase names, standard padded base64. The mapping would also take snake_case and the
-//!   URL-safe alphabet; no writer uses them, and each is a second form of the same bundle.
+//! - **An unknown field is an error**, as that mapping demands. The fields around the envelope are not signed; if this
+//!   reader skips a field that another obeys, the two see different bundles. A later version has a later media type.
+//! - **One spelling**: lowerCamelCase names, standard padded base64. The mapping also allows snake_case and the
+//!   URL-safe alphabet; no writer uses them, and each would be a second form of the same bundle.
 
 use base64::Engine as _;
 use serde_json::Value;
@@ -18,7 +17,7 @@ use crate::error::excerpt;
 
 use Shape::{Base64, List, Object, Scalar};
 
-/// What may stand at a place.
+/// What is allowed at a place.
 enum Shape {
     Object(&'static [(&'static str, Shape)]),
     List(&'static Shape, usize),
@@ -28,7 +27,7 @@ enum Shape {
 
 /// sigstore-python stops at 32 timestamps, sigstore-go at 32 entries (CVE-2024-45395: lists without end).
 const MOST_ITEMS: usize = 32;
-/// An inclusion path has one hash per level: 64 levels are more leaves than any log will have.
+/// An inclusion path has one hash per level: no log will have the leaves of 64 levels.
 const MOST_HASHES: usize = 64;
 
 const BUNDLE: Shape = Object(&[
@@ -75,7 +74,7 @@ const ENVELOPE: Shape =
 
 const SIGNATURE: Shape = Object(&[("sig", Base64), ("keyid", Scalar)]);
 
-/// Checks every field of a bundle; what the values mean is the typed parser's.
+/// Checks every field of a bundle; the typed parser interprets the values.
 pub(crate) fn check(bundle: &Value) -> Result<(), Error> {
     BUNDLE.check(bundle, &mut Vec::new())
 }
@@ -89,7 +88,7 @@ impl Shape {
                     let Some((_, shape)) = fields.iter().find(|(field, _)| field == name) else {
                         return Err(Error::UnknownField { path: path.join(".") });
                     };
-                    // An explicit null is an absent field; whether it may be absent is the typed parser's to say.
+                    // An explicit null is an absent field; the typed parser decides whether it may be absent.
                     if !member.is_null() {
                         shape.check(member, path)?;
                     }

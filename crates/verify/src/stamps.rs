@@ -1,5 +1,6 @@
-//! Which timestamp authorities vouch for a signature. One authority is one, however often it signs, and under however many
-//! names the trusted root lists it: a threshold is there for the day on which one of them is not to be trusted.
+//! Which timestamp authorities vouch for a signature. An authority counts once, however often it signs, and under
+//! however many names the trusted root lists it: a threshold is for the day on which one of them can no longer be
+//! trusted.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use x509_cert::der::{Decode as _, Encode as _};
 use crate::bundle::Bundle;
 use crate::trust::TrustedRoot;
 
-/// The authorities whose timestamps over the bundle's signature hold, by the keys that sign for them.
+/// The authorities whose timestamps over the bundle's signature are valid, by their signing keys.
 pub(crate) fn authorities(bundle: &Bundle, root: &TrustedRoot) -> BTreeSet<Digest> {
     let signature = match bundle.content() {
         SignatureContent::MessageSignature(message) => &message.signature,

@@ -1,8 +1,8 @@
-//! In-toto statements: which artifacts, and what is said about them.
+//! In-toto statements: artifacts, and what is stated about them.
 //!
-//! Owns reading and writing of statements v1 (and reading of v0.1, which older attestations use) and the question whether
-//! one is about a given artifact. What predicates mean is not known here. Follows the in-toto attestation
-//! framework, "Statement" and "ResourceDescriptor". cosign's statement for a signed image:
+//! Owns reading and writing of statements v1 (and reading of v0.1, which older attestations use), and whether one is
+//! about a given artifact. Does not own the meaning of predicates. Follows the in-toto attestation framework,
+//! "Statement" and "ResourceDescriptor". cosign's statement for a signed image:
 //!
 //! ```json
 //! {"_type": "https://in-toto.io/Statement/v1",
@@ -10,7 +10,7 @@
 //!  "predicateType": "https://sigstore.dev/cosign/sign/v1", "predicate": {}}
 //! ```
 //!
-//! Unknown fields are skipped, as the framework demands: here, unlike around the envelope, the signer has signed them.
+//! Unknown fields are skipped, as the framework demands: unlike those around the envelope, they are signed.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use serde_json::Value;
 use crate::Error;
 use crate::error::{excerpt, within};
 
-/// The predicate type by which cosign marks a statement that is a signature.
+/// The predicate type of cosign's signatures of images.
 pub const COSIGN_SIGN_V1: &str = "https://sigstore.dev/cosign/sign/v1";
 
 /// The predicate type of a waiver.
@@ -38,22 +38,22 @@ const MOST_DIGESTS: usize = 32;
 pub struct Statement {
     /// The artifacts, at least one.
     pub subjects: Vec<Subject>,
-    /// The kind of what is said: a URI.
+    /// The type of the predicate: a URI.
     pub predicate_type: String,
-    /// What is said. An absent predicate is an empty object.
+    /// The predicate. An absent one is an empty object.
     pub predicate: Value,
 }
 
-/// An artifact that a statement is about.
+/// An artifact in a statement.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Subject {
-    /// What the signer calls it. Names never authorise: only a digest tells which artifact is meant.
+    /// The signer's name for it. Names never authorise: only a digest identifies the artifact.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// Hexadecimal digests by algorithm name; `sha256`, `sha384` and `sha512` are of the right length and lower-case.
     #[serde(rename = "digest")]
     pub digests: BTreeMap<String, String>,
-    /// What the signer adds about this artifact; cosign's `-a key=value`.
+    /// The signer's annotations of this artifact; cosign's `-a key=value`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, Value>,
 }
@@ -75,8 +75,8 @@ impl Statement {
         Self { subjects: vec![subject], predicate_type: predicate_type.into(), predicate }
     }
 
-    /// Whether it is about the artifact with this digest: some subject lists exactly it, under its own algorithm. Names,
-    /// other algorithms and prefixes do not count, so a colliding SHA-1 beside the wrong SHA-256 names nothing.
+    /// Whether it is about the artifact with this digest: a subject lists exactly this digest, under its own algorithm.
+    /// Names, other algorithms and prefixes do not count, so a colliding SHA-1 beside the wrong SHA-256 does not match.
     pub fn names(&self, digest: &Digest) -> bool {
         self.subjects.iter().any(|subject| subject.names(digest))
     }
@@ -86,7 +86,7 @@ impl Statement {
         self.subjects.iter().filter(|subject| subject.names(digest))
     }
 
-    /// What the signer adds about the artifact with this digest: the annotations of the subjects that list it.
+    /// The annotations of the artifact with this digest: those of the subjects that list it.
     pub fn annotations(&self, digest: &Digest) -> BTreeMap<String, Value> {
         let mut all = BTreeMap::new();
         for subject in self.subjects.iter().filter(|subject| subject.names(digest)) {
@@ -97,13 +97,13 @@ impl Statement {
         all
     }
 
-    /// A digest of its first subject, the strongest that is known here.
+    /// The strongest known digest of its first subject.
     pub(crate) fn first_digest(&self) -> Option<Digest> {
         let digests = &self.subjects.first()?.digests;
         ["sha512", "sha256"].iter().find_map(|name| format!("{name}:{}", digests.get(*name)?).parse().ok())
     }
 
-    /// What it is about, for a message.
+    /// Its subjects, for a message.
     pub(crate) fn subject_list(&self) -> String {
         match self.first_digest() {
             Some(digest) if self.subjects.len() == 1 => format!("a statement about {digest}"),
@@ -112,7 +112,7 @@ impl Statement {
         }
     }
 
-    /// Whether it was made to be a signature of an image. An attestation by the same key is none.
+    /// Whether it is a signature of an image. An attestation by the same key is not.
     pub fn is_signature(&self) -> bool {
         self.predicate_type == COSIGN_SIGN_V1
     }
@@ -131,7 +131,7 @@ impl Statement {
         json::canonical(&statement)
     }
 
-    /// Reads a statement, strictly. Only a [`Verified`](crate::Verified) one has been signed by anybody.
+    /// Reads a statement, strictly. Only a [`Verified`](crate::Verified) one is known to be signed.
     pub fn parse(payload: &[u8], limits: &Limits) -> Result<Self, Error> {
         within(payload, "statement", ("statement_bytes", limits.statement_bytes))?;
         let wire: Wire = json::from_slice(payload, limits.statement_bytes)

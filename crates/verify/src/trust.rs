@@ -1,4 +1,4 @@
-//! The trusted root: the authorities, logs and their times that a certificate's signature is verified against.
+//! The trusted root: authorities, logs and their validity times, against which certificates' signatures are verified.
 
 use std::fmt;
 
@@ -21,13 +21,13 @@ pub struct TrustedRoot {
     digest: Digest,
 }
 
-/// A certificate authority, and when all of its certificates were valid.
+/// A certificate authority, and the time in which all of its certificates were valid.
 struct Authority {
     anchors: Vec<TrustAnchor<'static>>,
     window: Window,
 }
 
-/// From and until when something holds; both ends belong to it.
+/// A period of validity, including both ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// The first instant.
@@ -37,7 +37,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// Whether `time` lies in it.
+    /// Whether `time` is in it.
     pub fn contains(&self, time: Timestamp) -> bool {
         self.start <= time && time <= self.end
     }
@@ -49,8 +49,8 @@ impl Window {
 }
 
 impl TrustedRoot {
-    /// Reads a trusted root: strict JSON of at most [`Limits::TRUSTED_ROOT_BYTES`], with keys and certificates that can be
-    /// used. No key may stand for two logs.
+    /// Reads a trusted root: strict JSON of at most [`Limits::TRUSTED_ROOT_BYTES`], with usable keys and certificates.
+    /// No key may belong to two logs.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let wrong = |problem: String| Error::TrustedRoot { problem: excerpt(&problem) };
         let value =
@@ -71,13 +71,13 @@ impl TrustedRoot {
         Self::prepare(root, Digest::sha256(bytes))
     }
 
-    /// The public-good instance as it was when this version of Plimsoll was made. Where the network may be used,
-    /// `plimsoll trust update` brings the present one.
+    /// The public-good instance as of this version of Plimsoll. With a network, `plimsoll trust update` fetches the
+    /// current one.
     pub fn public_good() -> Result<Self, Error> {
         Self::parse(upstream::SIGSTORE_PRODUCTION_TRUSTED_ROOT.as_bytes())
     }
 
-    /// The staging instance, for tests against it. Nothing that it vouches for is to be relied on.
+    /// The staging instance, for tests against it. Do not rely on anything that it vouches for.
     pub fn staging() -> Result<Self, Error> {
         Self::parse(upstream::SIGSTORE_STAGING_TRUSTED_ROOT.as_bytes())
     }
@@ -114,7 +114,7 @@ impl TrustedRoot {
         self.digest
     }
 
-    /// What it holds, as the official types have it.
+    /// Its content, in the official types.
     pub fn material(&self) -> &upstream::TrustedRoot {
         &self.root
     }
@@ -128,7 +128,7 @@ impl TrustedRoot {
         &self.log_keys
     }
 
-    /// The certificates of the authorities that were valid at all of `times`, they and every certificate of theirs.
+    /// The certificates of those authorities whose certificates were all valid at all of `times`.
     pub(crate) fn anchors_valid_at(&self, times: &[Timestamp]) -> Vec<TrustAnchor<'_>> {
         let holds = |authority: &&Authority| times.iter().all(|time| authority.window.contains(*time));
         self.authorities

@@ -1,4 +1,4 @@
-//! The way from a bundle to something verified, step by step.
+//! From a bundle to a verified value, step by step.
 
 mod chain;
 mod engine;
@@ -23,30 +23,31 @@ use crate::{
 use engine::engine;
 use trail::Trail;
 
-/// Verifies that somebody trusted signed the statement in `bundle`, and that it is about `about`, when that is given.
+/// Verifies that a trusted signer signed the statement in `bundle`, and that it is about `about`, if that is given.
 ///
-/// 1. **Material.** The bundle was made with a key where keys are trusted, with a certificate where identities are. There is
-///    somebody to trust at all.
-/// 2. **Content.** It carries a DSSE envelope of in-toto's type: bytes signed for another protocol, or as a file, are no
-///    statement. Exactly one signature (TOB-SIGSTORE-9).
-/// 3. **Timestamps.** Each RFC 3161 timestamp in the bundle is over this signature, by an authority of the trusted root,
-///    within that authority's own time (TOB-SIGSTORE-11, CVE-2026-39984). Where several are asked for, so many different
+/// 1. **Material.** The bundle was made with a key where keys are trusted, with a certificate where identities are. At
+///    least one signer is trusted.
+/// 2. **Content.** It contains a DSSE envelope of in-toto's type: bytes signed for another protocol, or as a file, are
+///    not a statement. Exactly one signature (TOB-SIGSTORE-9).
+/// 3. **Timestamps.** Each RFC 3161 timestamp in the bundle covers this signature, by an authority of the trusted root,
+///    within that authority's own time (TOB-SIGSTORE-11, CVE-2026-39984). If several are required, that many different
 ///    authorities have signed one.
-/// 4. **Promise of the log.** Each signed entry timestamp holds under the key of a trusted log that was valid then.
-/// 5. **Signing time.** A certificate needs at least one time from 3 or 4. The signer's word is never one, and neither is the
-///    second version of the log, which has none.
+/// 4. **Promise of the log.** Each signed entry timestamp is valid under the key of a trusted log that was valid then.
+/// 5. **Signing time.** A certificate needs at least one time from 3 or 4. The signer's own claim is never one, and the
+///    second version of the log has no time.
 /// 6. **Chain.** The certificate leads to an authority of the trusted root, for code signing, and it, the authority and
 ///    every certificate between them were valid at every signing time (CVE-2026-24122).
-/// 7. **Certificate log.** The certificate's embedded timestamp holds under a trusted certificate log's key.
-/// 8. **Inclusion.** Each log entry has a proof that leads to a checkpoint which a trusted log signed, and says no other size or
-///    root than that.
-/// 9. **Distinct logs.** As many logs as asked for, counted by the key that signed the checkpoint (CVE-2026-49834).
-/// 10. **Signature.** It holds over DSSE's encoding of type and payload under the certificate's or the trusted key.
-/// 11. **Log entry.** Each is the one that this bundle must have led to, byte for byte (CVE-2022-36056, CVE-2026-22703).
+/// 7. **Certificate log.** The certificate's embedded timestamp is valid under a trusted certificate log's key.
+/// 8. **Inclusion.** Each log entry has a proof that leads to a checkpoint signed by a trusted log, with the same size
+///    and root.
+/// 9. **Distinct logs.** As many logs as required, counted by the key that signed the checkpoint (CVE-2026-49834).
+/// 10. **Signature.** It is valid over DSSE's encoding of type and payload under the certificate's or the trusted key.
+/// 11. **Log entry.** Each is byte for byte the one that this bundle must have produced (CVE-2022-36056,
+///     CVE-2026-22703).
 /// 12. **Statement.** The payload parses, strictly (CVE-2026-39395): no duplicate names, a known type, sound subjects.
 /// 13. **Artifact.** One of its subjects has exactly the digest `about`. Names authorise nothing.
-/// 14. **Identity.** Issuer and subject of the certificate, and every claim that is asked for, are as trusted, over the
-///     whole text. For a key: every signing time lies in the key's window (CVE-2026-54787).
+/// 14. **Identity.** Issuer and subject of the certificate, and every required claim, match over the whole text. For a
+///     key: every signing time is in the key's window (CVE-2026-54787).
 ///
 /// Steps 3 to 9 and 11 are skipped for keys without a trusted root; [`Verified::observations`] and
 /// [`Verified::not_checked`] say so.
@@ -59,7 +60,7 @@ pub fn verify(
     if envelope.payload_type != IN_TOTO_PAYLOAD {
         return Err(Error::PayloadType { got: excerpt(&envelope.payload_type) });
     }
-    // Parsed before it is believed: the digest to bind to may have to come from it, and nothing else is taken yet.
+    // Parsed before it is trusted, because the digest to bind to may come from it. Nothing else of it is used yet.
     let statement = Statement::parse(envelope.payload.as_bytes(), bundle.limits())?;
     let bound = match about {
         Some(digest) => *digest,
@@ -81,8 +82,9 @@ pub fn verify(
     }
 }
 
-/// As [`verify`], for an artifact that is known by several digests, such as a file by its SHA-256 and its SHA-512: the statement
-/// has to be about one of them. Which one comes along; where it is about several, the first in the order of `digests`.
+/// As [`verify`], for an artifact that is known by several digests, such as a file by its SHA-256 and its SHA-512: the
+/// statement has to be about one of them. Returns which one; if it is about several, the first in the order of
+/// `digests`.
 pub fn verify_one_of(
     bundle: &Bundle,
     digests: &[Digest],
@@ -99,8 +101,8 @@ pub fn verify_one_of(
     Err(first.unwrap_or(Error::StatementDigest))
 }
 
-/// Verifies that somebody trusted signed `artifact` itself: the same steps as [`verify`], of which 2 asks for a message
-/// signature, 10 verifies it over the artifact's bytes or digest, 12 falls away, and 13 holds by that.
+/// Verifies that a trusted signer signed `artifact` itself. The steps are those of [`verify`], but 2 requires a message
+/// signature, 10 verifies it over the artifact's bytes or digest, which also covers 13, and 12 does not apply.
 pub fn verify_message(
     bundle: &Bundle,
     artifact: Artifact<'_>,

@@ -1,7 +1,7 @@
-//! What has been verified, by whom, and what was left unchecked.
+//! Verified values: what was signed, by whom, and what was left unchecked.
 //!
 //! [`Verified`] has no public constructor: only the functions of this crate make one, after all of their steps. Policy
-//! takes nothing else.
+//! accepts nothing else.
 
 use jiff::Timestamp;
 use plimsoll_core::Digest;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::identity::CertificateIdentity;
 use crate::{KeyId, Observation};
 
-/// A value that somebody trusted has signed.
+/// A value that a trusted signer has signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified<T> {
     value: T,
@@ -28,11 +28,11 @@ pub struct Verified<T> {
 pub enum Signer {
     /// The holder of this key.
     Key(KeyId),
-    /// Whom a certificate was issued to.
+    /// The identity that a certificate was issued to.
     Certificate(Box<CertificateIdentity>),
 }
 
-/// Something that the bundle carries and nobody looked at. It neither helped nor harmed.
+/// Something in the bundle that was not checked. It neither helped nor harmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -64,28 +64,28 @@ impl<T> Verified<T> {
         &self.signer
     }
 
-    /// The SHA-256 of the bundle's bytes. It says where the evidence came from and is no identity: an ECDSA signature can be
-    /// rewritten so that it still holds, so whoever counts approvals counts signers, not bundles.
+    /// The SHA-256 of the bundle's bytes. It says where the evidence came from and is not an identity: an ECDSA
+    /// signature can be rewritten and stay valid, so approvals are counted by signers, not bundles.
     pub fn bundle(&self) -> &Digest {
         &self.bundle
     }
 
-    /// What the bundle carries and was not looked at.
+    /// The parts of the bundle that were not checked.
     pub fn not_checked(&self) -> &[NotChecked] {
         &self.not_checked
     }
 
-    /// When it was signed, by the clocks of logs and timestamp authorities that are trusted; empty when none of them says.
+    /// When it was signed, by the clocks of trusted logs and timestamp authorities; empty if there is none.
     pub fn times(&self) -> &[Timestamp] {
         &self.times
     }
 
-    /// What each step of the verification saw.
+    /// What each step of the verification found.
     pub fn observations(&self) -> &[Observation] {
         &self.observations
     }
 
-    /// A part or another form of what was signed, still verified. The closure must not bring anything in from outside.
+    /// A part or another form of what was signed, still verified. The closure must not add anything from outside.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Verified<U> {
         Verified {
             value: f(self.value),
@@ -97,7 +97,7 @@ impl<T> Verified<T> {
         }
     }
 
-    /// As [`Verified::map`], for a form that may turn out not to fit.
+    /// As [`Verified::map`], for a conversion that may fail.
     pub fn try_map<U, E>(self, f: impl FnOnce(T) -> Result<U, E>) -> Result<Verified<U>, E> {
         Ok(Verified {
             value: f(self.value)?,

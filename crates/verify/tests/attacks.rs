@@ -137,7 +137,7 @@ fn another_key_is_rejected_and_the_message_names_the_keys_that_were_tried() {
     let mut claimed = bundle(&signer);
     claimed["verificationMaterial"]["publicKey"]["hint"] = json!(STANDARD.encode(one.public.id().as_bytes()));
     claimed["dsseEnvelope"]["signatures"][0]["keyid"] = json!(one.public.id().to_string());
-    assert!(denial(&claimed, &one).hint().unwrap().contains("changed after it was signed"));
+    assert!(denial(&claimed, &one).hint().unwrap().contains("changed after signing"));
     // Nor does it take anything away from the key that did sign.
     assert!(verify(&claimed, &[signer.public]).is_ok());
 }

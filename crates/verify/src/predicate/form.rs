@@ -1,8 +1,8 @@
-//! What a predicate of a known type has to look like.
+//! The form of predicates of known types.
 //!
-//! Owns the fields that a reader of each type relies on: what must be there, and of what kind it is. Fields that are not
-//! named here may stand beside them, as the in-toto framework demands, and an explicit null counts as absent: writers in Go
-//! make one of an empty list. It is no full validation of an SBOM; it tells a document of the type from any other.
+//! Owns the fields that a reader of each type relies on: which must be there, and their kinds. Other fields are
+//! allowed, as the in-toto framework demands, and an explicit null counts as absent: writers in Go write an empty list
+//! that way. This is not a full validation of an SBOM; it distinguishes a document of the type from any other.
 //!
 //! Follows the predicate specifications of SLSA (provenance v0.2 and v1, verification summary v1), of in-toto (link, test
 //! result), of cosign (vulnerabilities), `OpenVEX` 0.2, SPDX 2 and 3, `CycloneDX` 1, npm's publish v0.1 and PyPI's publish v1.
@@ -16,7 +16,7 @@ use crate::error::excerpt;
 use Form::{AnyOf, Begins, Empty, Field, Flag, HasLine, Integer, List, Members, Object, OneOf, Text, Time};
 use Need::{Optional, Required};
 
-/// What may stand at a place.
+/// What is allowed at a place.
 enum Form {
     Any,
     /// A text that is not empty.
@@ -29,10 +29,10 @@ enum Form {
     OneOf(&'static [&'static str]),
     /// A text that begins with one of these.
     Begins(&'static [&'static str]),
-    /// A text with a line that begins so.
+    /// A text with a line that begins with this.
     HasLine(&'static str),
     List(&'static Form),
-    /// An object whose members all are so.
+    /// An object whose members all have this form.
     Members(&'static Form),
     /// An object with at least these members.
     Object(&'static [Member]),
@@ -110,7 +110,7 @@ const SLSA_V1: Form = Object(&[
         Required,
         Object(&[
             ("buildType", Required, Text),
-            // Required by the specification; writers leave it out where it is empty.
+            // Required by the specification, but writers omit it if it is empty.
             ("externalParameters", Optional, Members(&Form::Any)),
             ("internalParameters", Optional, Members(&Form::Any)),
             ("resolvedDependencies", Optional, List(&DESCRIPTOR)),
@@ -155,7 +155,7 @@ const SUMMARY_V1: Form = Object(&[
     ("slsaVersion", Optional, Text),
 ]);
 
-/// A link that names a step and says nothing else of it says nothing.
+/// A link that only names a step is meaningless.
 const LINK: Form = Field(
     &["command", "materials", "products", "byproducts", "environment"],
     &Object(&[
@@ -192,7 +192,7 @@ const VULNERABILITIES: Form = Object(&[
     (
         "metadata",
         Required,
-        // in-toto's form of the same leaves the start out.
+        // in-toto's form of the same omits the start.
         Object(&[("scanStartedOn", Optional, Time), ("scanFinishedOn", Required, Time)]),
     ),
 ]);
@@ -241,14 +241,14 @@ const SPDX: Form = AnyOf(&[
     SPDX_2,
     SPDX_3,
     HasLine("SPDXVersion: SPDX-2."),
-    // cosign before version 2 wrapped every document so.
+    // cosign before version 2 wrapped every document in this way.
     Object(&[("Data", Required, AnyOf(&[SPDX_2, SPDX_3, HasLine("SPDXVersion: SPDX-2.")]))]),
 ]);
 
 const NPM_PUBLISH: Form =
     Object(&[("name", Required, Text), ("version", Required, Text), ("registry", Required, Text)]);
 
-/// The types that are known, by URI.
+/// The known types, by URI.
 const FORMS: &[(&str, Form)] = &[
     ("https://slsa.dev/provenance/v0.2", SLSA_V0_2),
     ("https://slsa.dev/provenance/v1", SLSA_V1),
@@ -269,7 +269,7 @@ const FORMS: &[(&str, Form)] = &[
     ("https://docs.pypi.org/attestations/publish/v1", Empty),
 ];
 
-/// Checks `predicate` against the form of its type; of a type that is not known, everything fits.
+/// Checks `predicate` against the form of its type; anything fits an unknown type.
 pub(super) fn check(predicate_type: &str, predicate: &Value, limits: &Limits) -> Result<(), Mismatch> {
     let known = FORMS.iter().find(|(uri, _)| match uri.strip_suffix('*') {
         Some(prefix) => predicate_type.starts_with(prefix),
@@ -372,7 +372,7 @@ fn check_members<'a>(
     Ok(())
 }
 
-/// What got furthest says most about what was meant.
+/// The alternative that matched furthest is most likely the intended one.
 fn any_of<'a>(
     forms: &'static [Form],
     value: &'a Value,
@@ -395,7 +395,7 @@ fn any_of<'a>(
     Err(furthest.map_or_else(|| misfit(path, "fits no form".to_owned()), |(_, problem)| problem))
 }
 
-/// A step on the way to a value.
+/// A step on the path to a value.
 enum Step<'a> {
     Member(&'a str),
     Item(usize),

@@ -1,4 +1,4 @@
-//! A verified provenance against its certificate and against what is expected.
+//! Compares a verified provenance with its certificate and with the expectations.
 
 use plimsoll_core::{Digest, Limits, Purl};
 use serde::Serialize;
@@ -9,15 +9,15 @@ use super::{Aspect, Finding, Form, Level, Provenance, Repository, RequiredMateri
 use crate::error::excerpt;
 use crate::{CertificateIdentity, Claim, Error, Signer, Statement, Subject, Text, Verified};
 
-/// What older provenances of GitHub's call the builder; whose machine it was may stand behind it.
+/// The builder's name in older GitHub provenances; the kind of machine may follow it.
 const RUNNER: &str = "https://github.com/actions/runner";
 
-/// What a provenance has to say. What is not set is not asked for.
+/// Expectations about a provenance. Unset ones are not checked.
 #[derive(Debug, Clone, Default)]
 pub struct Expected {
     /// Who ran the build.
     pub builder: Option<Text>,
-    /// What the parameters mean.
+    /// The build type.
     pub build_type: Option<Text>,
     /// What was built.
     pub repository: Option<Repository>,
@@ -25,32 +25,32 @@ pub struct Expected {
     pub reference: Option<Text>,
     /// The commit.
     pub commit: Option<String>,
-    /// The file that says how to build.
+    /// The build configuration.
     pub config: Option<String>,
-    /// External parameters, and their values.
+    /// External parameters and their values.
     pub parameters: Vec<(String, String)>,
-    /// No external parameter may be there that neither `parameters` names nor the build type itself has: whoever could set
-    /// it could have changed the result (SLSA v1.0, "Verifying artifacts", step 2).
+    /// Whether external parameters are refused that are neither in `parameters` nor part of the build type itself:
+    /// anybody who could set one could have changed the result (SLSA v1.0, "Verifying artifacts", step 2).
     pub no_other_parameters: bool,
-    /// What has to have gone in.
+    /// The required materials.
     pub materials: Vec<RequiredMaterial>,
-    /// Each material has a digest, and there is one.
+    /// Whether there must be materials, each with a digest.
     pub pinned_materials: bool,
     /// At least this level.
     pub level: Option<Level>,
-    /// Builders, by their whole identifier, and which level each reaches when somebody trusted signed for it.
+    /// Builders, by their whole identifier, with the level that each reaches if a trusted signer signed for it.
     pub builders: Vec<(String, Level)>,
-    /// What the subject with the artifact's digest is called. A name authorises nothing; this can only refuse.
+    /// The name of the subject with the artifact's digest. A name authorises nothing; this can only refuse.
     pub subject_name: Option<String>,
 }
 
-/// A provenance that somebody trusted signed, and what became of each expectation.
+/// A provenance from a trusted signer, and the result of each expectation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExaminedProvenance {
-    /// What it says.
+    /// Its content.
     pub provenance: Provenance,
-    /// What was built: as the certificate says where it does, else as the provenance says.
+    /// What was built: from the certificate if it says so, else from the provenance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Origin>,
     /// The level that it shows.
@@ -59,7 +59,7 @@ pub struct ExaminedProvenance {
     pub findings: Vec<Finding>,
 }
 
-/// What is known of where the artifact comes from.
+/// What is known about the artifact's source.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Origin {
@@ -80,21 +80,21 @@ impl ExaminedProvenance {
         self.findings.iter().all(|finding| finding.holds)
     }
 
-    /// The first thing that is not.
+    /// The first difference.
     pub fn difference(&self) -> Option<&Finding> {
         self.findings.iter().find(|finding| !finding.holds)
     }
 }
 
-/// Compares a verified provenance of `about` with its certificate and with what is expected.
+/// Compares a verified provenance of `about` with its certificate and with the expectations.
 ///
-/// 1. **Form.** The predicate type is one that is read, as a whole URI and version, and the predicate has its form: a build type
-///    that says where its source stands has it there.
-/// 2. **Certificate.** Repository, ref, commit, build configuration, event, runner, run and builder, as far as both the provenance
-///    and the certificate state them, are the same. The issuer vouches for the certificate; the predicate is only what the
-///    build wrote. This is not for the caller to waive.
-/// 3. **Subject.** Of npm's publish attestation, the package URL and the predicate name the same version.
-/// 4. **Expectations.** Each one that is set, over the whole text. What the provenance does not say does not hold.
+/// 1. **Form.** The predicate type is supported, as a whole URI and version, and the predicate has its form: if the
+///    build type defines where the source is, it is there.
+/// 2. **Certificate.** Repository, ref, commit, build configuration, event, runner, run and builder, as far as both the
+///    provenance and the certificate state them, are the same. The issuer vouches for the certificate, while the build
+///    wrote the predicate. The caller cannot waive this.
+/// 3. **Subject.** In npm's publish attestation, the package URL and the predicate name the same version.
+/// 4. **Expectations.** Each one that is set, over the whole text. A part that the provenance lacks does not match.
 pub fn examine(
     attestation: &Verified<Statement>,
     about: &Digest,
@@ -113,7 +113,7 @@ pub fn examine(
     }
     let subjects: Vec<&Subject> = statement.naming(about).collect();
     findings.subject(&provenance, &subjects);
-    // Of a provenance that contradicts its certificate nothing is known; what somebody expects of it changes no level.
+    // A provenance that contradicts its certificate proves nothing; expectations do not change the level.
     let level = level(&provenance, certificate, &expected.builders, findings.hold());
     findings.subject_name(&subjects, expected);
     let source = origin(&provenance, certificate);
@@ -181,8 +181,8 @@ impl Findings {
         same(Claim::SourceRepositoryId, provenance.repository_id.as_deref(), &equal);
         same(Claim::SourceOwnerId, provenance.owner_id.as_deref(), &equal);
         if let (Some(repository), Some(path)) = (repository, provenance.config.as_deref()) {
-            // The ref of the configuration may rightly be another one than that of the source. npm's client puts repository
-            // and ref around the path; a configuration of another repository has an address of another form.
+            // The configuration may rightly have another ref than the source. npm's client puts repository and ref
+            // around the path; a configuration in another repository has an address of another form.
             let vouched = certificate.claims.get(&Claim::BuildConfig).map_or("", String::as_str);
             let slashes = if vouched.starts_with(&format!("{repository}//")) { "//" } else { "/" };
             if slashes == "//" || provenance.is_workflow() || path.starts_with(".github/workflows/") {
@@ -193,11 +193,12 @@ impl Findings {
             }
         }
         let vouched = certificate.claims.get(&Claim::RunInvocation).map_or("", String::as_str);
-        // Where the build type says that it is the run's address, it is compared whatever it looks like.
+        // If the build type says that it is the run's address, it is compared whatever its form.
         let addressed = |run: &str| host(run).is_some() && host(run) == host(vouched);
         let run = provenance.invocation.as_deref().filter(|run| provenance.is_workflow() || addressed(run));
         same(Claim::RunInvocation, run, &equal);
-        // GitHub's builders are called by the workflow that signed, or, as of older ones, by the kind of machine.
+        // GitHub's builders are named after the workflow that signed, or, in older provenances, after the kind of
+        // machine.
         if let Some(id) = &provenance.builder {
             let machine = id.strip_prefix(RUNNER);
             if let Some(environment) = machine.and_then(|rest| rest.strip_prefix('/')) {
@@ -257,7 +258,7 @@ impl Findings {
 
     fn materials(&mut self, provenance: &Provenance, expected: &Expected) {
         for wanted in &expected.materials {
-            // Where one thing is listed twice, with two digests, nobody knows which of them went in.
+            // If a material is listed twice with different digests, it is unknown which one was used.
             let mut named = provenance.materials.iter().filter(|material| wanted.names(material)).peekable();
             let (there, other) = (named.peek().copied(), named.find(|material| !wanted.is(material)));
             let got = other.or(there).map(ToString::to_string);
@@ -277,14 +278,14 @@ impl Findings {
     }
 }
 
-/// The source: the certificate's word comes first.
+/// The source: the certificate takes precedence.
 fn origin(provenance: &Provenance, certificate: Option<&CertificateIdentity>) -> Option<Origin> {
     let claim = |claim| certificate.and_then(|certificate| certificate.claims.get(&claim));
     let stated = provenance.source.as_ref();
     let repository = match claim(Claim::SourceRepository) {
-        // An address that cannot be read is no reason to believe the build instead.
+        // An unreadable address is no reason to trust the build instead.
         Some(vouched) => vouched.parse().ok(),
-        // Certificates of before 2023 say it in a form of their own, which is not read.
+        // Certificates from before 2023 have it in another form, which is not supported.
         None if certificate.is_some_and(|certificate| certificate.issuer == GITHUB) => None,
         None => stated.map(|source| source.repository.clone()),
     };
@@ -298,7 +299,7 @@ fn origin(provenance: &Provenance, certificate: Option<&CertificateIdentity>) ->
     (origin != Origin::default()).then_some(origin)
 }
 
-/// Scheme and host. Builds are known by addresses of other kinds as well, which no certificate has.
+/// Scheme and host. Builds also use addresses of other kinds, which no certificate has.
 fn host(address: &str) -> Option<&str> {
     let rest = address.strip_prefix("https://")?;
     rest.split(['/', '?', '#']).next()
@@ -324,7 +325,7 @@ fn same_name(got: &str, wanted: &str) -> bool {
     got == wanted || purl(wanted).is_some_and(|wanted| purl(got) == Some(wanted))
 }
 
-/// An address with a digest behind it has to be seen as a whole, or nobody can tell two of them apart.
+/// An address with a digest must be shown in full, or two of them look the same.
 fn shown(text: &str) -> String {
     const SHOWN: usize = 512;
     match text.char_indices().nth(SHOWN) {
@@ -333,7 +334,7 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// A parameter's value as it is typed: a text without quotes.
+/// A parameter's value as users type it: a text without quotes.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -1,4 +1,4 @@
-//! The bundles in a file, in the forms in which attestations are handed out.
+//! The bundles in a file, in the forms in which attestations are published.
 //!
 //! | form | from |
 //! | --- | --- |
@@ -9,8 +9,8 @@
 //! | `{"version": 1, "verification_material": …, "envelope": …}` | PEP 740, an attestation object |
 //! | `{"version": 1, "attestation_bundles": [{"publisher": …, "attestations": […]}]}` | PEP 740, a provenance object |
 //!
-//! Nothing here is believed: what is around a bundle nobody signed. A `predicateType` beside one is not looked at, and a
-//! publisher is only kept to be compared with the certificate.
+//! Nothing here is trusted: the data around a bundle is not signed. A `predicateType` beside one is ignored, and a
+//! publisher is only kept for comparison with the certificate.
 
 use plimsoll_core::{LimitExceeded, Limits, json};
 use serde_json::{Value, json};
@@ -18,16 +18,16 @@ use serde_json::{Value, json};
 use crate::error::within;
 use crate::{CertificateIdentity, Claim, Error};
 
-/// A bundle out of a file.
+/// A bundle from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileBundle {
     /// Its bytes, for [`Bundle::parse`](crate::Bundle::parse).
     pub bundle: Vec<u8>,
-    /// Who the package index says published it.
+    /// The publisher according to the package index.
     pub publisher: Option<Publisher>,
 }
 
-/// A trusted publisher, as PEP 740 writes it. The index has not signed that.
+/// A trusted publisher, as PEP 740 writes it. The index does not sign it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publisher {
     kind: String,
@@ -76,7 +76,8 @@ pub fn bundles(bytes: &[u8], limits: &Limits) -> Result<Vec<FileBundle>, Error> 
     bounded(found, limits)
 }
 
-/// One bundle a line; `None` where the first line is no document, so that what is wrong with the whole says more.
+/// One bundle per line; `None` if the first line is not a document, because the error for the whole file is then more
+/// useful.
 fn lines(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<FileBundle>>, Error> {
     let mut found = Vec::new();
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
@@ -105,13 +106,13 @@ fn lines(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<FileBundle>>, Error
     Ok((!found.is_empty()).then_some(found))
 }
 
-/// The bundle within an object of GitHub's or npm's.
+/// The bundle within GitHub's or npm's object.
 fn wrapped(item: &Value, path: &str) -> Result<FileBundle, Error> {
     let bundle = item.get("bundle").or_else(|| item.pointer("/attestation/bundle"));
     let bundle = match bundle {
         Some(bundle) => bundle,
         None if item.get("mediaType").is_some() => item,
-        // GitHub's API leaves the bundle out where it only tells where it lies.
+        // GitHub's API omits the bundle when it only gives its address.
         None => {
             return Err(Error::Attestations { path: path.to_owned(), problem: "has no bundle".to_owned() });
         }
@@ -119,7 +120,7 @@ fn wrapped(item: &Value, path: &str) -> Result<FileBundle, Error> {
     if !bundle.is_object() {
         return Err(Error::Attestations {
             path: format!("{path}.bundle"),
-            problem: "is no object".to_owned(),
+            problem: "is not an object".to_owned(),
         });
     }
     Ok(FileBundle { bundle: bundle.to_string().into_bytes(), publisher: None })
@@ -130,13 +131,13 @@ fn index_document(whole: &Value, found: &mut Vec<FileBundle>, limits: &Limits) -
     expect_version(whole, "the document")?;
     let wrong = |path: String, problem: &str| Error::Attestations { path, problem: problem.to_owned() };
     let groups = whole.get("attestation_bundles").and_then(Value::as_array);
-    let groups = groups.ok_or_else(|| wrong("attestation_bundles".to_owned(), "is no list"))?;
+    let groups = groups.ok_or_else(|| wrong("attestation_bundles".to_owned(), "is not a list"))?;
     for (group_index, group) in groups.iter().enumerate() {
         let path = format!("attestation_bundles[{group_index}]");
         let publisher =
             group.get("publisher").map(|publisher| Publisher::read(publisher, &path)).transpose()?;
         let items = group.get("attestations").and_then(Value::as_array);
-        let items = items.ok_or_else(|| wrong(format!("{path}.attestations"), "is no list"))?;
+        let items = items.ok_or_else(|| wrong(format!("{path}.attestations"), "is not a list"))?;
         for (index, item) in items.iter().enumerate() {
             if found.len() == limits.attestations {
                 return Err(too_many(limits));
@@ -148,7 +149,7 @@ fn index_document(whole: &Value, found: &mut Vec<FileBundle>, limits: &Limits) -
     Ok(())
 }
 
-/// The bundle that an attestation object of PEP 740 says in other words.
+/// The bundle in a PEP 740 attestation object, which writes it differently.
 fn of_index(object: &Value, path: &str) -> Result<Vec<u8>, Error> {
     expect_version(object, path)?;
     let part = |pointer: &str| {
@@ -201,7 +202,10 @@ fn expect_version(object: &Value, path: &str) -> Result<(), Error> {
 
 fn bounded(found: Vec<FileBundle>, limits: &Limits) -> Result<Vec<FileBundle>, Error> {
     match found.len() {
-        0 => Err(Error::Attestations { path: "the document".into(), problem: "holds no attestation".into() }),
+        0 => Err(Error::Attestations {
+            path: "the document".into(),
+            problem: "contains no attestation".into(),
+        }),
         count if count > limits.attestations => Err(too_many(limits)),
         _ => Ok(found),
     }
@@ -223,7 +227,7 @@ impl Publisher {
         Ok(Self { kind, repository: text("repository"), workflow, email: text("email") })
     }
 
-    /// Why `certificate` was not issued to this publisher; `None` where it was, or where publishers of this kind are not known.
+    /// Why `certificate` was not issued to this publisher; `None` if it was, or if this kind of publisher is unknown.
     pub fn differs_from(&self, certificate: &CertificateIdentity) -> Option<String> {
         let claim = |claim| certificate.claims.get(&claim).map_or("", String::as_str);
         let (host, folder) = match self.kind.as_str() {

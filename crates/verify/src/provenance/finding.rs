@@ -1,21 +1,21 @@
-//! What an examination looks at, and what it finds.
+//! The aspects of an examination, and its findings.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// What was looked at.
+/// The compared aspect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Aspect {
-    /// The provenance says what the certificate says.
+    /// The provenance agrees with the certificate.
     Certificate,
     /// The subject's name.
     SubjectName,
     /// Who ran the build.
     Builder,
-    /// What the parameters mean.
+    /// The build type.
     BuildType,
     /// The repository.
     SourceRepository,
@@ -23,11 +23,11 @@ pub enum Aspect {
     SourceRef,
     /// The commit.
     SourceDigest,
-    /// The file that says how to build.
+    /// The build configuration.
     BuildConfig,
     /// An external parameter.
     Parameter,
-    /// Something that went in.
+    /// An input of the build.
     Material,
     /// The level.
     Level,
@@ -58,18 +58,18 @@ impl fmt::Display for Aspect {
     }
 }
 
-/// One thing that was compared.
+/// The result of one comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// What was looked at.
+    /// The compared aspect.
     pub aspect: Aspect,
-    /// Which one, where there are several: the claim, the parameter.
+    /// Which one, if there are several: the claim, the parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
     /// Whether it is as expected.
     pub holds: bool,
-    /// What the provenance says; cut to a length that can be shown.
+    /// What the provenance says, shortened for display.
     pub got: String,
     /// What was expected.
     pub expected: String,

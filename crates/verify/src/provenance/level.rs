@@ -17,7 +17,7 @@ pub(super) const GITHUB: &str = "https://token.actions.githubusercontent.com";
 pub struct Level(u8);
 
 impl Level {
-    /// No claim that holds.
+    /// No valid claim.
     pub const NONE: Self = Self(0);
     /// There is a provenance.
     pub const PROVENANCE: Self = Self(1);
@@ -58,9 +58,10 @@ impl Serialize for Level {
     }
 }
 
-/// The level that a provenance shows: 1 when it says who built what how; 2 when a hosted platform's certificate says that its
-/// workload signed, and agrees; 3 when that workload is a workflow of another repository, run on the platform's own
-/// machines, so that the build could not write its own provenance. What the caller knows of a builder comes besides.
+/// The level that a provenance shows: 1 if it says who built what and how; 2 if a hosted platform's certificate says
+/// that its workload signed, and agrees; 3 if that workload is a workflow of another repository, run on the platform's
+/// own machines, so that the build could not write its own provenance. The caller's knowledge about builders comes on
+/// top.
 pub(super) fn level(
     provenance: &Provenance,
     certificate: Option<&CertificateIdentity>,
@@ -76,7 +77,7 @@ pub(super) fn level(
 
 fn hosted(certificate: &CertificateIdentity) -> Level {
     let claim = |claim| certificate.claims.get(&claim).map(String::as_str);
-    // Whose machine it was is only known of those that say so; one's own machine is no hosted platform.
+    // Only some certificates say whose machine it was; a self-hosted machine is not a hosted platform.
     let hosted = matches!(
         claim(Claim::RunnerEnvironment),
         Some("github-hosted" | "gitlab-hosted" | "buildkite-hosted")

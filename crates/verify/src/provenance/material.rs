@@ -1,4 +1,4 @@
-//! What went into a build, and what should have.
+//! The materials of a build, and the required ones.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use crate::Error;
 use crate::error::excerpt;
 
-/// Something that went into a build.
+/// An input of a build.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Material {
-    /// What the builder calls it.
+    /// The builder's name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Where it came from.
@@ -25,7 +25,7 @@ pub struct Material {
 }
 
 impl Material {
-    /// Out of a resource descriptor of in-toto: what of its name, URI and digests is text.
+    /// From an in-toto resource descriptor: name, URI and digests, as far as they are text.
     pub fn read(value: &Value) -> Self {
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
         let digests = value.get("digest").and_then(Value::as_object).into_iter().flatten();
@@ -43,7 +43,7 @@ impl Material {
         json!(self)
     }
 
-    /// Whether it has a digest that is one.
+    /// Whether it has a valid digest.
     pub fn is_pinned(&self) -> bool {
         self.digests.iter().any(|(algorithm, hex)| is_digest(algorithm, hex))
     }
@@ -57,7 +57,7 @@ impl Material {
         self.digests.get("gitCommit").or_else(|| self.digests.get("sha1")).map(String::as_str)
     }
 
-    /// The value under `algorithm`; a commit may stand under either of its names.
+    /// The value under `algorithm`; a commit may have either of its names.
     fn digest(&self, algorithm: &str) -> Option<&str> {
         let own = self.digests.get(algorithm).map(String::as_str);
         match algorithm {
@@ -97,7 +97,7 @@ impl FromStr for Material {
     }
 }
 
-/// A material that has to be there: by its URI or name, with a digest or with this one.
+/// A required material, by its URI or name, with any digest or with this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequiredMaterial {
     what: String,
@@ -105,7 +105,7 @@ pub struct RequiredMaterial {
 }
 
 impl RequiredMaterial {
-    /// Whether `material` is it. One that has no digest pins nothing, and is never the one that is wanted.
+    /// Whether `material` is the required one. A material without a digest pins nothing and never matches.
     pub fn is(&self, material: &Material) -> bool {
         let named =
             material.uri.as_deref() == Some(&self.what) || material.name.as_deref() == Some(&self.what);
@@ -116,7 +116,7 @@ impl RequiredMaterial {
             }
     }
 
-    /// Whether something of this URI or name is there, whatever its digest.
+    /// Whether `material` has this URI or name, whatever its digest.
     pub(super) fn names(&self, material: &Material) -> bool {
         material.uri.as_deref() == Some(&self.what) || material.name.as_deref() == Some(&self.what)
     }
@@ -159,7 +159,7 @@ fn is_uri(text: &str) -> bool {
         && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
-/// Lower-case hexadecimal digits, as many as the algorithm has where it is known.
+/// Lower-case hexadecimal digits, as many as a known algorithm has.
 fn is_digest(algorithm: &str, hex: &str) -> bool {
     let length = match algorithm {
         "sha1" | "gitCommit" | "gitTree" | "gitBlob" | "gitTag" => matches!(hex.len(), 40 | 64),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Provenance;
 
-/// The members of the parameters that say where the source and the configuration stand, which have expectations of their own.
+/// The parameters for source and configuration, which have expectations of their own.
 const OWN: [&[&str]; 11] = [
     &["workflow", "repository"],
     &["workflow", "ref"],
@@ -20,8 +20,8 @@ const OWN: [&[&str]; 11] = [
 ];
 
 impl Provenance {
-    /// The external parameter of this name: its JSON pointer, or its names joined by dots. A name that stands for two of
-    /// them, because one has a dot in its own name, stands for none: whoever chose that name could hide the other.
+    /// The external parameter of this name: its JSON pointer, or its names joined by dots. A name that matches two of
+    /// them, because one has a dot in its own name, matches none: whoever chose that name could hide the other.
     pub fn parameter(&self, name: &str) -> Option<&Value> {
         walk(&self.parameters, &self.place_of(name)?)
     }
@@ -40,7 +40,7 @@ impl Provenance {
         }
     }
 
-    /// The first parameter that is neither among `named` nor the place of the source or the configuration.
+    /// The first parameter that is neither in `named` nor part of the source or the configuration.
     pub(super) fn other_parameter(&self, named: &[(String, String)]) -> Option<String> {
         let named: Vec<Vec<String>> = named.iter().filter_map(|(name, _)| self.place_of(name)).collect();
         let is_own = |leaf: &[&str]| self.source.is_some() && OWN.contains(&leaf);
@@ -57,7 +57,7 @@ fn borrowed(place: &[String]) -> Vec<&str> {
     place.iter().map(String::as_str).collect()
 }
 
-/// Every value that has no members.
+/// Collects every value without members.
 fn collect<'a>(value: &'a Value, path: &mut Vec<&'a str>, leaves: &mut Vec<Vec<&'a str>>) {
     match value {
         Value::Object(members) if !members.is_empty() => {

@@ -1,4 +1,4 @@
-//! From a statement to a [`Provenance`], whatever form it was written in.
+//! From a statement of any supported form to a [`Provenance`].
 
 use plimsoll_core::{Limits, Timestamp};
 use serde_json::{Map, Value};
@@ -7,7 +7,7 @@ use super::{Form, Material, Provenance, Repository, Source};
 use crate::error::excerpt;
 use crate::{Error, Statement, check_predicate};
 
-/// GitHub's workflows: the repository, the ref and the file stand in `externalParameters.workflow`.
+/// GitHub's workflows: repository, ref and file are in `externalParameters.workflow`.
 const WORKFLOW_TYPES: [&str; 2] = [
     "https://actions.github.io/buildtypes/workflow/v1",
     "https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1",
@@ -77,7 +77,7 @@ fn slsa_v0_2(predicate: &Value) -> Provenance {
         }),
         None => only_repository(&materials),
     };
-    // npm's client writes the variables' names, the SLSA generators write them in lower case.
+    // npm's client uses the variables' names, the SLSA generators use lower case.
     let environment = |name: &str| {
         let find = |name: &str| text(predicate, &format!("/invocation/environment/{name}"));
         find(name).or_else(|| find(&name.to_ascii_lowercase()))
@@ -100,7 +100,7 @@ fn slsa_v0_2(predicate: &Value) -> Provenance {
     }
 }
 
-/// The source of a GitHub workflow. The build type demands all three; one that lacks them is none of it.
+/// The source of a GitHub workflow. The build type demands all three parts.
 fn workflow(
     parameters: &Map<String, Value>,
     materials: &[Material],
@@ -139,7 +139,7 @@ fn config_of(parameters: &Map<String, Value>) -> Option<String> {
     within("config").or_else(|| within("buildConfigSource")).and_then(Value::as_str).map(str::to_owned)
 }
 
-/// The one repository among the materials. With several, which of them was built is anybody's guess, so it is none.
+/// The only repository among the materials; `None` if there are several, because any of them may have been built.
 fn only_repository(materials: &[Material]) -> Option<Source> {
     let mut found: Option<Source> = None;
     for material in materials.iter().filter(|material| material.is_repository()) {
@@ -157,7 +157,7 @@ fn only_repository(materials: &[Material]) -> Option<Source> {
     found
 }
 
-/// The commit of a repository among the materials, unless they name two.
+/// The commit of a repository among the materials, unless they name different ones.
 fn commit_of(repository: &Repository, reference: Option<&str>, materials: &[Material]) -> Option<String> {
     let mut found: Option<&str> = None;
     for material in materials {

@@ -1,9 +1,9 @@
-//! Addresses of source repositories, in one form that can be compared.
+//! Addresses of source repositories, in a comparable form.
 //!
-//! Owns what counts as the same repository: scheme and host in lower case, no port 443, no `.git` and no slash at the end.
-//! Everything else that URL readers disagree about is refused instead of rewritten: user names before an `@`, dot segments,
-//! percent escapes, queries, letters outside ASCII. The path keeps its case: some hosts ignore it, others do not, and
-//! certificates carry it as the host writes it.
+//! Owns what counts as the same repository: scheme and host in lower case, no port 443, no `.git` and no slash at the
+//! end. Anything else that URL readers treat differently is refused instead of rewritten: user names before an `@`, dot
+//! segments, percent escapes, queries, letters outside ASCII. The path keeps its case: some hosts ignore it, others do
+//! not, and certificates have the host's spelling.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::Error;
 use crate::error::excerpt;
 
-/// Longer than any address of a repository.
+/// Longer than any real repository address.
 const MOST: usize = 1024;
 
 /// The address of a repository: `https://github.com/team/app`.
@@ -31,7 +31,7 @@ impl Repository {
         self.0.split('/').nth(2).unwrap_or_default()
     }
 
-    /// Reads an address with or without a ref behind it, as build systems write where sources come from:
+    /// Reads an address with or without a ref after it, as build systems write sources:
     /// `git+https://github.com/team/app@refs/heads/main`.
     pub fn with_ref(text: &str) -> Result<(Self, Option<&str>), Error> {
         let wrong = |problem| Error::Repository { got: excerpt(text), problem };
@@ -66,7 +66,7 @@ impl FromStr for Repository {
             _ => return wrong("expected https://HOST/PATH"),
         };
         if !rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/:+@".contains(&byte)) {
-            return wrong("has characters that readers of addresses read differently");
+            return wrong("has characters that URL readers treat differently");
         }
         let Some((authority, path)) = rest.split_once('/') else { return wrong("has no path") };
         if authority.contains('@') {
@@ -75,10 +75,10 @@ impl FromStr for Repository {
         let authority = authority.to_ascii_lowercase();
         let (host, port) = authority.split_once(':').unwrap_or((&authority, "443"));
         if host.is_empty() || host.split('.').any(str::is_empty) || host.contains('+') || host.contains('~') {
-            return wrong("has no sound host");
+            return wrong("has no valid host");
         }
         if port.parse::<u16>().is_err() || port.starts_with('0') {
-            return wrong("has no sound port");
+            return wrong("has no valid port");
         }
         if path.contains(['@', ':']) {
             return wrong("has an @ or : in its path");

@@ -1,4 +1,4 @@
-//! A provenance to be written: SLSA v1, from what the build environment says and what the caller adds.
+//! Writing a provenance in SLSA v1, from the build environment and the caller's additions.
 
 use std::collections::BTreeMap;
 
@@ -9,35 +9,35 @@ use super::{Material, Repository, Source};
 use crate::Error;
 use crate::error::excerpt;
 
-/// The build type of what is written outside GitHub's workflows, and of everything with parameters. Its external
-/// parameters are `source` (`repository`, `ref`), `config` (`path`) and whatever the caller names; `docs/provenance.md` says more.
+/// The build type outside GitHub's workflows, and for any build with parameters. Its external parameters are `source`
+/// (`repository`, `ref`), `config` (`path`) and those that the caller names; see `docs/provenance.md`.
 pub const CI_BUILD_TYPE: &str = "https://plimsoll.dev/buildtypes/ci/v1";
 
 const GITHUB_BUILD_TYPE: &str = "https://actions.github.io/buildtypes/workflow/v1";
 
-/// Parameters whose names the build types use themselves.
+/// Parameter names that the build types use themselves.
 const RESERVED: [&str; 4] = ["source", "config", "workflow", "buildConfigSource"];
 
-/// What is known of a build.
+/// The facts about a build.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Build {
-    /// Who ran it: a URI. Has to be there in the end.
+    /// Who ran it: a URI. Required for writing.
     pub builder: Option<String>,
     /// Versions of the builder's parts, by name.
     pub tools: BTreeMap<String, String>,
-    /// What the parameters mean, if it is none of the two that are known here.
+    /// The build type, if it is neither of the two known ones.
     pub build_type: Option<String>,
     /// What was built.
     pub source: Option<Source>,
-    /// The file that says how.
+    /// The build configuration.
     pub config: Option<String>,
-    /// What the caller could choose.
+    /// The external parameters.
     pub parameters: BTreeMap<String, String>,
-    /// What the builder says about itself.
+    /// The builder's internal parameters.
     pub internal: Map<String, Value>,
-    /// What went in, beside the source.
+    /// The inputs besides the source.
     pub materials: Vec<Material>,
-    /// What came out beside the subjects: logs, verdicts.
+    /// The outputs besides the subjects: logs, verdicts.
     pub byproducts: Vec<Material>,
     /// The run.
     pub invocation: Option<String>,
@@ -49,8 +49,8 @@ pub struct Build {
 }
 
 impl Build {
-    /// What the variables of GitHub's workflows, of GitLab's or of Buildkite's jobs say; an empty build outside of them.
-    /// A variable that cannot be what it should be is an error: a provenance with a gap that nobody notices is worse.
+    /// The build from the variables of GitHub's workflows and of GitLab's or Buildkite's jobs; an empty one outside of
+    /// them. An invalid variable is an error: an unnoticed gap in a provenance would be worse.
     pub fn from_environment(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let variables = Variables(variable);
         if variables.is("GITHUB_ACTIONS") {
@@ -73,7 +73,7 @@ impl Build {
                 expected: "a URI, from the build environment or named by the caller",
             });
         };
-        // With a dot behind it, such a name would read like a member of theirs.
+        // Followed by a dot, such a name would look like one of their members.
         let reserved =
             |name: &&String| name.is_empty() || RESERVED.contains(&name.split('.').next().unwrap_or(name));
         if let Some(name) = self.parameters.keys().find(reserved) {
@@ -104,7 +104,7 @@ impl Build {
         Ok(json!({"buildDefinition": definition, "runDetails": run}))
     }
 
-    /// The build type and the parameters that it has by itself. GitHub's allows none beside the workflow.
+    /// The build type and its own parameters. GitHub's allows none besides the workflow.
     fn external(&self) -> (&str, Map<String, Value>) {
         let mut external = Map::new();
         let source = self.source.as_ref();
@@ -173,7 +173,7 @@ impl Variables<'_> {
         })
     }
 
-    /// Those of these variables that are set, under other names.
+    /// The set variables among these, under other names.
     fn collect(&self, names: &[(&str, &str)]) -> Map<String, Value> {
         let each =
             names.iter().filter_map(|(key, name)| Some(((*key).to_owned(), Value::from(self.get(name)?))));
@@ -242,7 +242,7 @@ fn gitlab(variables: &Variables<'_>) -> Result<Build, Error> {
     ]);
     let started = variables.get("CI_JOB_STARTED_AT").and_then(|time| time.parse().ok());
     Ok(Build {
-        // As GitLab's own runner names itself.
+        // As GitLab's runner names itself.
         builder: Some(format!("{project}/-/runners/{}", variables.need("CI_RUNNER_ID")?)),
         source: Some(Source {
             repository: project.parse()?,
@@ -289,7 +289,7 @@ fn buildkite(variables: &Variables<'_>) -> Result<Build, Error> {
     })
 }
 
-/// `git@HOST:PATH` and `ssh://git@HOST/PATH` are how a clone is made; the repository is the one at `https://HOST/PATH`.
+/// `git@HOST:PATH` and `ssh://git@HOST/PATH` are addresses for cloning; the repository is `https://HOST/PATH`.
 fn over_https(address: &str) -> String {
     if let Some(rest) = address.strip_prefix("ssh://git@") {
         return format!("https://{rest}");

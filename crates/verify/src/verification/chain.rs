@@ -8,10 +8,10 @@ use x509_cert::der::Decode as _;
 use crate::{Bundle, Error, Step, TrustedRoot};
 
 /// Verifies the certificate's path again. Only authorities whose certificates were all valid at every signing time are
-/// anchors here.
+/// anchors.
 ///
-/// The official verifier takes each certificate of an authority as an anchor, and path validation does not look at an
-/// anchor's own validity: an intermediate that had expired would still vouch for a leaf (CVE-2026-24122).
+/// The official verifier treats each certificate of an authority as an anchor, and path validation does not check an
+/// anchor's own validity: an expired intermediate would still vouch for a leaf (CVE-2026-24122).
 pub(super) fn check_chain(bundle: &Bundle, root: &TrustedRoot, times: &[Timestamp]) -> Result<(), Error> {
     /// id-kp-codeSigning, 1.3.6.1.5.5.7.3.3.
     const CODE_SIGNING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 3];

@@ -1,4 +1,4 @@
-//! Runs the official verifier, and the steps around it that it leaves out.
+//! Runs the official verifier, and the steps that it leaves out.
 
 use std::num::NonZeroUsize;
 
@@ -96,7 +96,7 @@ pub(super) fn engine(
             return Err(Error::step(
                 Step::LogEntry,
                 format!(
-                    "an entry of version 2 by a key of {} bits that such logs do not take",
+                    "an entry of version 2 by a key of {} bits, which such logs do not accept",
                     verifier.key().bits()
                 ),
                 "ECDSA, or RSA of 2048, 3072 or 4096 bits",
@@ -106,7 +106,7 @@ pub(super) fn engine(
         if entry::matches(entry, is_dsse, bundle, &digests, &verifier) == Some(false) {
             return Err(Error::step(
                 Step::LogEntry,
-                format!("entry {} of the log, which is of another signature", entry.log_index.as_i64()),
+                format!("entry {} of the log, which belongs to another signature", entry.log_index.as_i64()),
                 "the entry that this bundle leads to",
             ));
         }
@@ -127,8 +127,8 @@ pub(super) fn engine(
     Ok(trail(bundle, check, times, signer, &logs, about.then_some(digests.sha256)))
 }
 
-/// The official verifier takes the digest that is named beside a message signature for the one that was signed. Nobody signed
-/// that name: the key dictates the algorithm, as it does where it is verified alone.
+/// The official verifier assumes that the digest algorithm named beside a message signature is the one that was signed.
+/// That name is not signed: the key dictates the algorithm, as in verification by key alone.
 fn expect_dictated(bundle: &Bundle, key: &PublicKey) -> Result<(), Error> {
     let SignatureContent::MessageSignature(message) = bundle.content() else { return Ok(()) };
     let dictated = match key.algorithm() {

@@ -1,4 +1,4 @@
-//! Verification by one of several keys, with whatever stands beside the signature.
+//! Verification by one of several keys, with the evidence beside the signature.
 
 use jiff::Timestamp;
 use sigstore_types::DerPublicKey;
@@ -11,8 +11,8 @@ use crate::artifact::{Digests, Source};
 use crate::check::rejected;
 use crate::{Bundle, Error, PublicKey, Requirements, Step, TrustedKey, TrustedRoot};
 
-/// Tries the keys, the one that the bundle names first. Only a signature that does not hold leads to the next, or a kind of key
-/// that makes no such signatures.
+/// Tries the keys, first the one that the bundle names. Only an invalid signature, or a kind of key that makes no such
+/// signatures, leads to the next.
 pub(super) fn by_keys<'a>(
     bundle: &Bundle,
     readable: &Readable<'_>,
@@ -30,9 +30,9 @@ pub(super) fn by_keys<'a>(
         let policy = PublicKeyVerificationPolicy::new(DerPublicKey::from_bytes(key.spki_der()));
         if skip { policy.skip_tlog_unsafe() } else { policy }
     };
-    // The official verifier refuses a bundle with nothing beside the signature; then there is no time either.
+    // The official verifier refuses a bundle with only the signature; then there is no time either.
     let alone = readable.has_no_entries() && bundle.timestamps() == 0;
-    // A stream can be read once, so by one key: the named one, or the only one.
+    // A stream can be read only once, so only one key can be tried on it: the named one, or the only one.
     if let Source::Read(_) = source
         && (alone || (keys.len() > 1 && Some(first.id()) != claimed))
     {
@@ -47,9 +47,9 @@ pub(super) fn by_keys<'a>(
         }
         match source.verify(root, &readable.bundle, &policy(key), key.algorithm())? {
             Ok(result) => return Ok((key, result.verified_timestamps().to_vec())),
-            // A stream that was read is known by its digests from here on.
+            // From here on, a stream that was read is known by its digests.
             Err(Upstream::SignatureInvalid(_)) => source.read_to_end()?,
-            // A key of a kind that signs no digests hides none of those after it.
+            // A key that does not sign digests must not hide the keys after it.
             Err(Upstream::UnsupportedArtifact(_)) if keys.len() > 1 => source.read_to_end()?,
             Err(error) => return Err(refusal(&error, is_named(bundle, source.digests().sha256))),
         }
@@ -57,7 +57,7 @@ pub(super) fn by_keys<'a>(
     Err(rejected(bundle, keys))
 }
 
-/// Whether the signature holds under `key`, and is over the digest that the bundle names beside it.
+/// Whether the signature is valid under `key`, and covers the digest that the bundle names.
 fn holds_alone(bundle: &Bundle, digests: &Digests, key: &PublicKey) -> Result<bool, Error> {
     match bundle.content() {
         SignatureContent::DsseEnvelope(envelope) => {

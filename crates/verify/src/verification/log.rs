@@ -1,4 +1,4 @@
-//! What the entries of transparency logs have to bring along, and which logs signed for them.
+//! What the entries of transparency logs must contain, and which logs signed for them.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use sigstore_types::{InclusionProof, TransparencyLogEntry};
 
 use crate::{Bundle, BundleVersion, Error, Requirements, Step, TrustedRoot, entry};
 
-/// Each entry that counts has a proof. The official verifier looks for one proof among all entries, and verifies those
-/// that are there; an entry beside it that has none would go unverified.
+/// Each entry that counts has a proof. The official verifier requires one proof among all entries, and verifies those
+/// that exist; an entry without one would remain unverified.
 pub(super) fn check_entries(bundle: &Bundle, requirements: Requirements) -> Result<(), Error> {
     if requirements.logs.is_none() {
         return Ok(());
@@ -29,14 +29,15 @@ pub(super) fn check_entries(bundle: &Bundle, requirements: Requirements) -> Resu
         }
         if let Some(got) = entry.inclusion_proof.as_ref().and_then(|proof| contradiction(entry, proof)) {
             let got = format!("log entry {index} with a proof whose {got}");
-            return Err(Error::step(Step::LogInclusion, got, "a proof that says what its checkpoint says"));
+            return Err(Error::step(Step::LogInclusion, got, "a proof that agrees with its checkpoint"));
         }
     }
     Ok(())
 }
 
-/// What a proof repeats otherwise than entry and checkpoint have it. Nothing signs what it repeats: another size can have the
-/// same path, and the official verifier looks at one of the two, by the log's version. Another reader would see another entry.
+/// The part of a proof that differs from entry and checkpoint. The repetition is not signed: another size can have the
+/// same path, and the official verifier reads one of the two, depending on the log's version. Another reader would see
+/// another entry.
 fn contradiction(entry: &TransparencyLogEntry, proof: &InclusionProof) -> Option<&'static str> {
     let checkpoint = proof.checkpoint.checkpoint()?;
     if proof.root_hash != *checkpoint.root_hash() {
@@ -45,7 +46,7 @@ fn contradiction(entry: &TransparencyLogEntry, proof: &InclusionProof) -> Option
     if proof.tree_size != checkpoint.tree_size() {
         return Some("tree size does not match the checkpoint's");
     }
-    // The first version counts the entry over all of its trees, and the proof in one of them. Zero may have been left out.
+    // The first version counts the entry over all of its trees, and the proof within one of them. Zero may be omitted.
     let is_said = entry::is_second(entry) && proof.log_index.get() != 0;
     (is_said && proof.log_index != entry.log_index).then_some("index does not match the entry's")
 }

@@ -6,7 +6,7 @@ use sigstore_types::TransparencyLogEntry;
 
 use crate::{Bundle, Check, Error, Step, TrustedRoot, entry, inclusion};
 
-/// What the official verifier is handed: the bundle, without log entries that it cannot read. Those are verified here.
+/// The bundle for the official verifier, without log entries that it cannot read. Those are verified here.
 pub(super) struct Readable<'a> {
     pub(super) bundle: Cow<'a, sigstore_types::Bundle>,
     pub(super) is_partial: bool,
@@ -29,7 +29,7 @@ impl<'a> Readable<'a> {
                 continue;
             }
             if entry.inclusion_promise.is_some() {
-                // Nobody would verify it, and a result must not count it.
+                // It would not be verified, so a result must not count it.
                 let got = "a promise for an entry of version 2";
                 return Err(Error::step(Step::LogPromise, got, "none, as such logs give none"));
             }

@@ -1,4 +1,4 @@
-//! From the official verifier's errors to the step that refused.
+//! From the official verifier's errors to the step that failed.
 
 use plimsoll_core::Digest;
 use sigstore_verify::{CertificateError, Error as Upstream, TimestampError, TransparencyLogError};
@@ -6,12 +6,12 @@ use sigstore_verify::{CertificateError, Error as Upstream, TimestampError, Trans
 use crate::error::excerpt;
 use crate::{Bundle, Error, Step};
 
-/// Which of our steps refused, and what the official verifier said.
+/// Which of our steps failed, and the official verifier's message.
 ///
-/// `named`: whether the bundle is known to be about the artifact, so that a digest that differs is the log entry's.
+/// `named`: whether the bundle is known to be about the artifact, so that a different digest must be the log entry's.
 pub(super) fn refusal(error: &Upstream, named: bool) -> Error {
     let (step, expected) = match error {
-        Upstream::SignatureInvalid(_) => (Step::Signature, "a signature that holds"),
+        Upstream::SignatureInvalid(_) => (Step::Signature, "a valid signature"),
         Upstream::ArtifactMismatch(_) if named => (Step::LogEntry, "the entry that this bundle leads to"),
         Upstream::ArtifactMismatch(_) => (Step::Artifact, "a bundle about this artifact"),
         Upstream::UnsupportedArtifact(_) => (Step::Artifact, "the artifact itself instead of a digest"),
@@ -37,14 +37,14 @@ pub(super) fn refusal(error: &Upstream, named: bool) -> Error {
             (Step::SigningTime, "a timestamp, or a log's promise")
         }
         Upstream::Timestamp(_) => (Step::Timestamp, "a timestamp over this signature by a trusted authority"),
-        Upstream::Bundle(_) => (Step::LogInclusion, "what its version asks for"),
+        Upstream::Bundle(_) => (Step::LogInclusion, "what its version requires"),
         _ => (Step::Content, "a bundle that can be verified"),
     };
     Error::step(step, excerpt(&error.to_string()), expected)
 }
 
-/// Whether the bundle says itself that it is about this artifact, so that a digest that differs is the log entry's. A
-/// statement has been compared with the artifact before.
+/// Whether the bundle itself names this artifact, so that a different digest must be the log entry's. A statement was
+/// compared with the artifact before.
 pub(super) fn is_named(bundle: &Bundle, digest: Digest) -> bool {
     bundle.envelope().is_some() || bundle.message_digest() == Some(digest)
 }

@@ -1,4 +1,4 @@
-//! What each step of a verification saw.
+//! What each step of a verification found.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -9,13 +9,13 @@ use sigstore_types::bundle::SignatureContent;
 
 use crate::{Bundle, Check, NotChecked, Observation, Signer, Step, Verified};
 
-/// What the verification found out beside the content.
+/// What the verification found besides the content.
 pub(super) struct Trail {
     signer: Signer,
     times: Vec<Timestamp>,
     observations: Vec<Observation>,
     not_checked: Option<Vec<NotChecked>>,
-    /// The artifact that it is about, if the caller asked.
+    /// The artifact it was compared with, if the caller gave one.
     pub(super) artifact: Option<Digest>,
 }
 
@@ -31,7 +31,7 @@ impl Trail {
             trail.saw(step, false, "verified by the key alone");
         }
         let key = trail.signer.to_string();
-        trail.saw(Step::Signature, true, format!("holds under {key}"));
+        trail.saw(Step::Signature, true, format!("valid under {key}"));
         trail.saw(Step::Artifact, about, if about { "named by its digest" } else { "left to the caller" });
         trail.saw(Step::Identity, true, key);
         trail
@@ -48,7 +48,7 @@ impl Trail {
     }
 }
 
-/// Says for each step what it saw.
+/// Records for each step what it found.
 pub(super) fn trail(
     bundle: &Bundle,
     check: &Check<'_>,
@@ -74,12 +74,12 @@ pub(super) fn trail(
     if by_certificate {
         trail.saw(Step::Chain, true, "valid at every signing time, with its issuers");
         let seen =
-            if check.requirements.certificate_log { "announced to a trusted log" } else { "not asked for" };
+            if check.requirements.certificate_log { "in a trusted certificate log" } else { "not required" };
         trail.saw(Step::CertificateLog, check.requirements.certificate_log, seen);
     }
     let index = bundle.log_entries().first().map(|entry| entry.log_index.as_i64());
     let place = index.map_or_else(|| "no entry".to_owned(), |index| format!("entry {index}"));
-    trail.saw(Step::LogInclusion, logged, if logged { place } else { "not asked for".to_owned() });
+    trail.saw(Step::LogInclusion, logged, if logged { place } else { "not required".to_owned() });
     trail.saw(
         Step::LogThreshold,
         logged,

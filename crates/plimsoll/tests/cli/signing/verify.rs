@@ -56,7 +56,7 @@ fn without_a_log_it_has_to_be_said_that_none_is_expected() {
         .run(&["verify", "--key", &key, &reference])
         .exits(10)
         .says("step 8 (inclusion in the log)")
-        .says("hint: where there is no log, say so: --insecure-ignore-tlog");
+        .says("hint: if there is no log, use --insecure-ignore-tlog");
     place.run(&["verify", "--key", &key, "--insecure-ignore-tlog=false", &reference]).exits(10);
     place.run(&["verify", "--key", &key, "--insecure-ignore-tlog=true", &reference]).exits(0);
     // A timestamp that was asked for is not there.
@@ -129,7 +129,7 @@ fn junk_beside_a_good_signature_changes_nothing_and_is_listed() {
     let run = place.verify(&["a"], &[&reference, "-v"]).exits(0);
     assert_eq!(run.stdout.matches("refused").count(), 2, "{}", run.stdout);
     let run = place.verify(&["a"], &[&reference, "--explain"]).exits(0).says("guards against");
-    run.says("holds under key").says("1 verification material");
+    run.says("valid under key").says("1 verification material");
 }
 
 #[test]

@@ -318,7 +318,7 @@ fn all_of_wants_each_and_any_of_some() {
     for (who, pass, said) in [
         (&[0, 1][..], true, "signed by build, qa"),
         (&[0, 2], true, "signed by build, lead"),
-        (&[1, 2], false, "and not by build"),
+        (&[1, 2], false, "but not by build"),
         (&[0], false, "of anyOf 0, 1 are needed"),
         (&[], false, "not signed"),
     ] {

@@ -311,10 +311,10 @@ fn a_proof_that_does_not_lead_to_a_trusted_head_is_refused() {
 }
 
 #[test]
-fn what_such_logs_do_not_take_is_refused_with_a_word_about_it() {
+fn what_such_logs_do_not_accept_is_refused_with_the_reason() {
     let error = Case::statement(NewKey::Ed25519).check(|_| {}).unwrap_err();
     assert_eq!(error.failed_step(), Some(Step::LogEntry), "{error}");
-    assert!(error.to_string().contains("do not take"), "{error}");
+    assert!(error.to_string().contains("do not accept"), "{error}");
     // The first version's older kind holds no signature that could be compared.
     let mut case = Case::statement(NewKey::P256);
     let old = |entry: &mut Value| entry["kindVersion"] = json!({"kind": "intoto", "version": "0.0.1"});

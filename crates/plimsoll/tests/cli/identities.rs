@@ -147,7 +147,7 @@ fn keys_and_identities_are_counted_together() {
     let check = || place.check(&[&reference, "--policy", &both]);
     check().exits(10).says("it is not signed");
     place.run(&["sign", "--key", &place.path("qa.key"), &reference]).exits(0);
-    check().exits(10).says("signed by qa, and not by release");
+    check().exits(10).says("signed by qa, but not by release");
     sign(&place, &reference);
     check().exits(0).says("signed by release, qa");
 }

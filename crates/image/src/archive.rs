@@ -1,9 +1,9 @@
 //! Images inside a tar file: what `docker save` writes, and OCI layouts in a tar.
 //!
 //! Follows the OCI image specification, "OCI Image Layout", for archives with `oci-layout` and `index.json`; those with
-//! only a `manifest.json` are Docker's. An archive that has both is read as OCI, because there the
-//! digests are the image's own. The tar is gone through once for the places of its members; afterwards bytes are read
-//! where they lie. No temporary files, and compressed archives are refused: they would have to be unpacked somewhere.
+//! only a `manifest.json` are Docker's. An archive with both is read as OCI, because those digests are the image's own.
+//! The tar is scanned once for the positions of its members; afterwards bytes are read in place. There are no temporary
+//! files, and compressed archives are refused, because they would have to be unpacked somewhere.
 //!
 //! ```json
 //! [{"Config": "4a7…e2.json", "RepoTags": ["app:1.0"], "Layers": ["9c1…/layer.tar", "…"]}]
@@ -28,7 +28,7 @@ use docker::Saved;
 use members::Members;
 pub(crate) use reread::ArchiveStream;
 
-/// An archive, and which of its images is meant.
+/// An archive and the selected image in it.
 #[derive(Debug)]
 pub struct Archive {
     members: Members,
@@ -43,7 +43,7 @@ enum Form {
 
 impl Archive {
     /// Opens `file`. `selector` is a reference name, an image name (`app:1.0`) or a manifest digest; without it the
-    /// archive has to hold exactly one image.
+    /// archive must hold exactly one image.
     pub fn open(file: &Path, selector: Option<&str>, limits: Limits) -> Result<Self, Error> {
         Self::from_members(Members::open(file, limits)?, selector)
     }
@@ -72,7 +72,7 @@ impl Archive {
             Form::Docker(Box::new(Saved::open(&members, selector)?))
         } else if members.has("repositories") {
             let problem =
-                "it is of the format that docker wrote before version 1.10; save the image again".to_owned();
+                "it has the format that docker wrote before version 1.10; save the image again".to_owned();
             return Err(Error::UnknownFormat { place, problem });
         } else {
             let problem = "it has neither `index.json` with `oci-layout` nor `manifest.json`".to_owned();
@@ -81,8 +81,8 @@ impl Archive {
         Ok(Self { members, form })
     }
 
-    /// Whether the manifest was made up for an archive that has none. Its digest says which image it is and
-    /// nothing else: no registry has it, and no signature is about it.
+    /// Whether the manifest was synthesised for an archive without one. Its digest only identifies the image: no
+    /// registry has it, and no signature covers it.
     pub fn is_synthesised(&self) -> bool {
         matches!(self.form, Form::Docker(_))
     }

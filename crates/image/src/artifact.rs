@@ -1,9 +1,9 @@
 //! From the descriptor that the user named to images: platform manifests and configurations, each verified by size and
 //! digest before it is parsed.
 //!
-//! Follows the OCI image specification ("Image Index", "Image Manifest", "Image Configuration"). Runnable images of an
-//! index are all children but those that builders mark `unknown/unknown` (BuildKit's attestations). What is in the layers
-//! is [`crate::layers`]' business.
+//! Follows the OCI image specification ("Image Index", "Image Manifest", "Image Configuration"). The runnable images of
+//! an index are all children except those that builders mark `unknown/unknown` (BuildKit's attestations).
+//! [`crate::layers`] reads the layers.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -18,7 +18,7 @@ use crate::descriptor::null_is_default;
 use crate::manifest::{self, Document, Manifest, strict};
 use crate::{Descriptor, Error, Source, media};
 
-/// What a subject turned out to be.
+/// What a subject resolved to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
     /// What the user named: an index, or the manifest of a single image.
@@ -34,17 +34,17 @@ pub struct Artifact {
 pub struct Image {
     /// Its manifest.
     pub manifest: Descriptor,
-    /// The platform by the index, or by the configuration where the index does not say.
+    /// The platform from the index, or from the configuration if the index does not state it.
     pub platform: Platform,
     /// Its configuration.
     pub config: Descriptor,
-    /// When it says that it was built.
+    /// When it was built, according to itself.
     pub created: Option<Timestamp>,
-    /// Labels of the configuration; claims of the image about itself.
+    /// Labels of the configuration: the image's claims about itself.
     pub labels: BTreeMap<String, String>,
     /// Base first.
     pub layers: Vec<Layer>,
-    /// The user that processes start as; none is root.
+    /// The user that processes start as; `None` is root.
     pub user: Option<String>,
     /// The manifest's bytes.
     pub raw_manifest: Vec<u8>,
@@ -55,9 +55,9 @@ pub struct Image {
 pub struct Layer {
     /// The blob.
     pub descriptor: Descriptor,
-    /// The digest of the uncompressed tar, by the configuration.
+    /// The digest of the uncompressed tar, from the configuration.
     pub diff_id: Digest,
-    /// The build step, by the configuration's history.
+    /// The build step, from the configuration's history.
     pub created_by: Option<String>,
 }
 
@@ -67,7 +67,7 @@ impl Artifact {
         media::is_index(&self.top.media_type)
     }
 
-    /// The images for `platform`; all of them when no platform is asked for. Never empty.
+    /// The images for `platform`; all of them without one. Never empty.
     pub fn select(&self, platform: Option<&Platform>) -> Result<Vec<&Image>, Error> {
         let Some(wanted) = platform else { return Ok(self.images.iter().collect()) };
         let found: Vec<&Image> =
@@ -129,7 +129,7 @@ impl Children {
             return Err(LimitExceeded::new("index_depth", limits.index_depth as u64, name(descriptor)).into());
         }
         for child in index.manifests {
-            // Counts over all nested indexes together; each alone was counted when it was parsed.
+            // Counts over all nested indexes together; each one was checked when it was parsed.
             if self.images.len() + self.attestations.len() >= limits.index_entries {
                 return Err(LimitExceeded::new(
                     "index_entries",
@@ -165,7 +165,7 @@ fn document(
         return Err(LimitExceeded::new("manifest_bytes", limits.manifest_bytes, what).into());
     }
     let bytes = source.manifest(descriptor)?;
-    // The source has checked it too; this is the one place that every kind of source passes.
+    // The source has checked it too, but every kind of source passes here.
     descriptor.check(&bytes, &what)?;
     let document = manifest::parse(&bytes, &descriptor.media_type, &what, limits)?;
     Ok((bytes, document))
@@ -221,7 +221,7 @@ fn layers(manifest: &Manifest, config: &Config) -> Result<Vec<Layer>, Error> {
         ));
     }
     let steps: Vec<&History> = config.history.iter().filter(|step| !step.empty_layer).collect();
-    // History is a courtesy. When it does not line up with the layers, it says nothing about any of them.
+    // History is optional. If it does not match the layers, it is ignored.
     let lines_up = steps.len() == diff_ids.len();
     let zipped = manifest.layers.iter().zip(diff_ids).enumerate();
     Ok(zipped
@@ -307,8 +307,8 @@ fn config(source: &dyn Source, descriptor: &Descriptor, limits: &Limits) -> Resu
     Ok(config)
 }
 
-/// The children of an index come from a registry, one round trip each; eight at a time keep a wide index from taking
-/// seconds without looking like an attack.
+/// The children of an index come from a registry, one round trip each. Eight at a time keep a wide index from taking
+/// seconds, without looking like an attack.
 const FETCHES: usize = 8;
 
 /// Maps `items` on a few threads. Results keep the order; of several failures the first in that order is returned.

@@ -1,7 +1,7 @@
 //! Content on its way from one place to another.
 //!
-//! Owns what a blob needs to be written elsewhere in constant memory: a way to read it again, and the check of size and
-//! digest that withholds the end of a blob that is not what its descriptor says, so that no place ever keeps it whole.
+//! Owns what is needed to copy a blob in constant memory: a way to read it again, and a check of size and digest that
+//! withholds the end of a blob that does not match its descriptor, so that no place ever stores it completely.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -13,7 +13,7 @@ use crate::{Descriptor, Error};
 
 type Opener = dyn Fn() -> Result<Box<dyn Read + Send>, Error> + Send + Sync;
 
-/// A blob that can be read from its beginning, as often as it takes.
+/// A blob that can be read from its beginning any number of times.
 #[derive(Clone)]
 pub struct Content {
     descriptor: Descriptor,
@@ -22,7 +22,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// The blob that `descriptor` names, as `open` gives it.
+    /// The blob that `descriptor` names, which `open` reads.
     pub fn new(
         descriptor: Descriptor,
         open: impl Fn() -> Result<Box<dyn Read + Send>, Error> + Send + Sync + 'static,
@@ -30,14 +30,14 @@ impl Content {
         Self { descriptor, open: Arc::new(open), mount_from: None }
     }
 
-    /// Says that a repository of the same registry has it, so that it may not have to be sent.
+    /// Names a repository of the same registry that has it, so that it may not have to be sent.
     #[must_use]
     pub fn mount_from(mut self, repository: Option<String>) -> Self {
         self.mount_from = repository;
         self
     }
 
-    /// What it is.
+    /// Its descriptor.
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
@@ -47,7 +47,7 @@ impl Content {
         self.mount_from.as_deref()
     }
 
-    /// Reads it from its beginning. The stream fails before its last bytes if it is not what the descriptor says; such an
+    /// Reads it from its beginning. The stream fails before its last bytes if it does not match the descriptor; such an
     /// [`io::Error`] wraps an [`Error`].
     pub fn open(&self) -> Result<impl Read + Send + use<>, Error> {
         Ok(Checked {
@@ -82,7 +82,7 @@ impl Checked {
         io::Error::other(Error::SizeMismatch { what: self.what(), got, expected })
     }
 
-    /// At the last byte: nothing follows it, and the digest is the one that was announced.
+    /// At the last byte: checks that nothing follows, and that the digest is right.
     fn check(&mut self) -> io::Result<()> {
         if self.stream.read(&mut [0])? != 0 {
             return Err(self.size(self.count.saturating_add(1)));
@@ -103,7 +103,7 @@ impl Read for Checked {
         }
         let left = self.descriptor.size.saturating_sub(self.count);
         if left == 0 {
-            // An empty blob has not been checked yet; for others this is a second time, and holds.
+            // An empty blob has not been checked yet; for others, checking again does no harm.
             self.check()?;
             return Ok(0);
         }
@@ -122,7 +122,7 @@ impl Read for Checked {
     }
 }
 
-/// Takes the error out that a stream has wrapped.
+/// Unwraps the error in a stream's failure.
 pub fn unwrapped(what: impl Into<String>, error: io::Error) -> Error {
     match error.downcast::<Error>() {
         Ok(inner) => inner,
@@ -137,7 +137,7 @@ mod tests {
     fn read(stored: &'static [u8], named: &[u8]) -> (Vec<u8>, io::Result<usize>) {
         let content = Content::new(Descriptor::for_bytes("m", named), move || Ok(Box::new(stored)));
         let mut got = Vec::new();
-        // Byte by byte, so that what is withheld shows.
+        // Byte by byte, to show what is withheld.
         let mut stream = content.open().unwrap();
         let mut byte = [0];
         loop {

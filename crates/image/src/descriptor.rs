@@ -1,7 +1,7 @@
-//! Descriptors: what an OCI document says about another object before anybody has seen it.
+//! Descriptors: what an OCI document states about another object, before that is read.
 //!
-//! Follows the OCI image specification, "OCI Content Descriptors". A descriptor is a claim; [`Descriptor::check`] is what
-//! turns bytes and claim into something to rely on.
+//! Follows the OCI image specification, "OCI Content Descriptors". A descriptor is a claim, which [`Descriptor::check`]
+//! compares with the bytes.
 //!
 //! ```json
 //! {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "sha256:5b0b…", "size": 7682}
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// Media type, digest and size of an object, and what else the naming document says about it.
+/// Media type, digest and size of an object, and what else the referring document states about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {

@@ -23,10 +23,10 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// A failure that only this kind of place has: a registry's answer, a network.
+    /// A failure specific to this kind of place: a registry's answer, a network.
     #[error("{0}")]
     Place(Box<dyn PlaceError>),
-    /// Foreign bytes ran into a limit.
+    /// Foreign bytes hit a limit.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
     /// The place answers, but does not have the object.
@@ -34,17 +34,17 @@ pub enum Error {
     NotFound {
         /// The object.
         what: String,
-        /// The source, as it describes itself.
+        /// The source's description of itself.
         place: String,
     },
-    /// Bytes that do not hash to the digest that named them.
+    /// Bytes that do not match their digest.
     #[error("{what}: digest is {got}, expected {expected}")]
     DigestMismatch {
         /// The object.
         what: String,
         /// The digest of the bytes.
         got: Digest,
-        /// The digest that named them.
+        /// The expected digest.
         expected: Digest,
     },
     /// More or fewer bytes than the descriptor says.
@@ -52,22 +52,22 @@ pub enum Error {
     SizeMismatch {
         /// The object.
         what: String,
-        /// The bytes that came; for an object that is too long, those read until it was noticed.
+        /// The number of bytes; for an object that is too long, those read until it was noticed.
         got: u64,
         /// The size in the descriptor.
         expected: u64,
     },
-    /// A layer that uncompresses to something else than the image's configuration says.
+    /// A layer whose uncompressed bytes do not match the image's configuration.
     #[error("{what}: diff ID is {got}, expected {expected} as in the image's configuration")]
     DiffIdMismatch {
         /// The layer.
         what: String,
         /// The digest of the uncompressed bytes.
         got: Digest,
-        /// What the configuration lists.
+        /// The digest in the configuration.
         expected: Digest,
     },
-    /// A document that is not JSON, or not strictly.
+    /// A document that is not strict JSON.
     #[error("{what}: {source}")]
     Json {
         /// The document.
@@ -83,7 +83,7 @@ pub enum Error {
         what: String,
         /// The type in the body.
         got: String,
-        /// The type that named it.
+        /// The stated type.
         expected: String,
     },
     /// A manifest that could be read as an image and as an index (CVE-2021-41190).
@@ -92,7 +92,7 @@ pub enum Error {
         /// The document.
         what: String,
     },
-    /// Docker's manifest format of before 2016.
+    /// Docker's manifest format from before 2016.
     #[error("{what} is a Docker schema 1 manifest, which is not supported")]
     Schema1 {
         /// The document.
@@ -106,7 +106,7 @@ pub enum Error {
         /// What is wrong with it, "got X, expected Y".
         problem: String,
     },
-    /// Something else than an image: a chart, a signature, a WebAssembly module.
+    /// Something other than an image: a chart, a signature, a WebAssembly module.
     #[error("{what} is not a container image: {problem}")]
     NotAnImage {
         /// The object.
@@ -119,12 +119,12 @@ pub enum Error {
     NoPlatform {
         /// The index.
         what: String,
-        /// What was asked for.
+        /// The requested platform.
         wanted: Platform,
-        /// What there is.
+        /// The available platforms.
         available: Vec<String>,
     },
-    /// Several images, and the user did not say which.
+    /// There are several images, and the user did not select one.
     #[error("{place} holds several images: {}", listed(.refs))]
     SeveralImages {
         /// The layout or archive.
@@ -132,25 +132,25 @@ pub enum Error {
         /// Their references or digests.
         refs: Vec<String>,
     },
-    /// No image goes by the reference.
+    /// No image has the reference.
     #[error("{place} has no image {wanted}; it has {}", listed(.refs))]
     NoSuchImage {
         /// The layout or archive.
         place: String,
         /// What was asked for.
         wanted: String,
-        /// The references or digests that there are.
+        /// The available references or digests.
         refs: Vec<String>,
     },
-    /// The engine has no images on this machine, or they lie elsewhere.
+    /// The engine has no images on this machine, or they are stored elsewhere.
     #[error("there are no images of {store} here; looked in {}", listed(.looked))]
     NoStore {
         /// `podman`, `containerd`, `docker`.
         store: String,
-        /// Where it was looked for.
+        /// The places that were searched.
         looked: Vec<String>,
     },
-    /// The store is there, and this user may not read it.
+    /// The store exists, but this user may not read it.
     #[error("no permission to read the images of {store}: {path}")]
     StoreDenied {
         /// `podman`, `containerd`, `docker`.
@@ -158,7 +158,7 @@ pub enum Error {
         /// What could not be opened.
         path: String,
     },
-    /// A name that several images of a store go by.
+    /// A name that several images of a store have.
     #[error("{place}: {wanted} may mean several images: {}", listed(.names))]
     AmbiguousName {
         /// The store.
@@ -176,13 +176,13 @@ pub enum Error {
         /// What was set.
         got: String,
     },
-    /// A place that keeps images without what refers to them was asked for it.
-    #[error("{place} keeps no signatures: they are beside the image in its registry")]
+    /// Referrers were requested from a place that does not keep them.
+    #[error("{place} keeps no signatures: they are with the image in its registry")]
     NoReferrers {
         /// The store.
         place: String,
     },
-    /// A layer whose bytes are compressed otherwise than its media type says.
+    /// A layer whose compression differs from its media type.
     #[error("{what}: the bytes have {got}, expected {expected} by the media type")]
     CompressionMismatch {
         /// The layer.
@@ -197,20 +197,20 @@ pub enum Error {
     Inflate {
         /// The layer.
         what: String,
-        /// How many bytes had come out.
+        /// How many bytes were decompressed before.
         offset: u64,
-        /// The decoder's complaint.
+        /// The decoder's error.
         #[source]
         source: io::Error,
     },
-    /// A tar that is damaged, cut off, or made to be read differently by different readers.
+    /// A tar that is damaged, truncated, or made to be read differently by different readers.
     #[error("{what}: tar header at byte {offset}: {problem}")]
     Tar {
         /// The archive.
         what: String,
         /// Where the offending header begins.
         offset: u64,
-        /// What is wrong there.
+        /// What is wrong with it.
         problem: TarProblem,
     },
     /// A file that was named as an archive is compressed as a whole.
@@ -229,7 +229,7 @@ pub enum Error {
         /// What is missing.
         problem: String,
     },
-    /// Whoever asked does not wait any more.
+    /// The caller no longer waits.
     #[error(transparent)]
     Stopped(#[from] Stopped),
     /// Reading stopped because another layer failed first. Never reported to the user.
@@ -244,7 +244,7 @@ pub enum TarProblem {
     /// The stream ends within an entry or a header.
     #[error("the archive is cut off")]
     Truncated,
-    /// The checksum does not hold: not a header at all.
+    /// The checksum is wrong: not a header at all.
     #[error("header checksum is {got}, expected {expected}")]
     Checksum {
         /// The sum of the header's bytes.
@@ -273,10 +273,11 @@ pub enum TarProblem {
     /// A global header that moves or resizes entries: some readers apply it, others do not.
     #[error("global extended header sets `{0}`, which readers treat differently")]
     Global(String),
-    /// A global header between an entry and what was announced for it; some readers forget that, others do not.
+    /// A global header between an entry and the header that describes it; some readers then forget the description,
+    /// others do not.
     #[error("global extended header between an entry and the header that describes it")]
     MisplacedGlobal,
-    /// A GNU long name or link target without a character; some readers ignore it, others do not.
+    /// An empty GNU long name or link target; some readers ignore it, others do not.
     #[error("a GNU long name is empty")]
     EmptyLongName,
     /// An empty name, a name with a NUL, or one that climbs out of the root (CVE-2025-5981).
@@ -290,12 +291,12 @@ pub enum TarProblem {
     Duplicate(String),
 }
 
-/// A failure that a kind of place has, and images in general have not. It says itself of which kind it is.
+/// A failure specific to a kind of place, which classifies itself.
 pub trait PlaceError: std::error::Error + Classify + Send + Sync + 'static {}
 
 impl Error {
-    /// Wraps a failure of reading or writing. When `source` carries an [`Error`] (a blob stream's), that one is taken out
-    /// again, so that kind and hint survive.
+    /// Wraps a failure of reading or writing. If `source` wraps an [`Error`] (from a blob stream), that one is
+    /// returned, so that kind and hint survive.
     pub fn io(what: impl Into<String>, source: io::Error) -> Self {
         if source.get_ref().is_some_and(<dyn std::error::Error + Send + Sync + 'static>::is::<Self>) {
             match source.into_inner().map(<dyn std::error::Error + Send + Sync + 'static>::downcast::<Self>) {

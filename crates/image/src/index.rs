@@ -1,8 +1,8 @@
-//! Choosing one image in the `index.json` of a layout or of an archive of one, and finding what refers to it.
+//! Selecting one image in the `index.json` of a layout or OCI archive, and finding its referrers.
 //!
 //! Follows the OCI image specification ("OCI Image Layout", annotation `org.opencontainers.image.ref.name`) and the
 //! distribution specification's referrers tag schema: a subject's referrers may also be listed by an index under the
-//! name `sha256-<hex>`. Fetching is left to whoever holds the objects.
+//! name `sha256-<hex>`. The holder of the objects fetches them.
 
 use plimsoll_core::text::shown;
 use plimsoll_core::{Digest, Limits};
@@ -18,11 +18,11 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The full name that containerd and docker write beside it.
 const IMAGE_NAME: &str = "io.containerd.image.name";
 
-/// How many times more referrers are listed than will be looked at: the order of an index says nothing about which are
-/// new, so whoever looks has to see enough to choose from.
+/// How many times more referrers are listed than are read: the order of an index does not show which are new, so the
+/// reader needs enough to choose from.
 const LISTED: usize = 16;
 
-/// An index, and which of its images is meant.
+/// An index and the selected image in it.
 #[derive(Debug)]
 pub(crate) struct Chooser {
     index: Index,
@@ -41,7 +41,7 @@ impl Chooser {
         Ok(Self { index, selector: selector.map(str::to_owned), place })
     }
 
-    /// The one image that is meant.
+    /// The selected image.
     pub(crate) fn resolve(&self, objects: &impl Objects) -> Result<Descriptor, Error> {
         match self.selector.as_deref() {
             Some(selector) => match selector.parse::<Digest>() {
@@ -56,7 +56,7 @@ impl Chooser {
         if let Some(found) = self.index.manifests.iter().find(|entry| entry.digest == *digest) {
             return Ok(found.clone());
         }
-        // The image for one platform lies one index deeper.
+        // The image for one platform is one index deeper.
         for entry in self.index.manifests.iter().filter(|entry| media::is_index(&entry.media_type)) {
             if let Document::Index(index) = objects.parsed(entry)?
                 && let Some(found) = index.manifests.into_iter().find(|child| child.digest == *digest)
@@ -79,7 +79,7 @@ impl Chooser {
             found
         };
         let mut found = going_by(&|name| name == wanted);
-        // Writers put either the tag there or the whole reference.
+        // Writers store either the tag or the whole reference.
         if found.is_empty() {
             found = going_by(&|name| has_tag(name, wanted));
         }
@@ -93,7 +93,7 @@ impl Chooser {
         }
     }
 
-    /// The only image, where signatures and the like are not images.
+    /// The only image; signatures and the like do not count.
     fn only(&self, objects: &impl Objects) -> Result<Descriptor, Error> {
         let mut images: Vec<&Descriptor> = Vec::new();
         let candidates: Vec<&Descriptor> =
@@ -102,7 +102,7 @@ impl Chooser {
             if images.iter().any(|image| image.digest == entry.digest) {
                 continue;
             }
-            // Only when there is a choice is it worth looking inside.
+            // Reading the manifests is only worth it if there is a choice.
             if candidates.len() > 1 && subject(&objects.parsed(entry)?).is_some() {
                 continue;
             }
@@ -123,8 +123,8 @@ impl Chooser {
         Error::NoSuchImage { place: self.place.clone(), wanted: shown(wanted), refs: names(&images) }
     }
 
-    /// Manifests whose own `subject` is `subject`: entries of the index, and what the fallback name lists.
-    /// `unlisted` are others that are known to lie in this place.
+    /// Manifests whose own `subject` is `subject`: entries of the index, and what the fallback name lists. `unlisted`
+    /// are others that are known to be in this place.
     pub(crate) fn referrers(
         &self,
         wanted: &Digest,
@@ -135,7 +135,7 @@ impl Chooser {
         let fallback = format!("{}-{}", wanted.algorithm().name(), wanted.hex());
         let mut candidates: Vec<Descriptor> = Vec::new();
         for entry in &self.index.manifests {
-            // Readers are to ignore entries of types that they do not know.
+            // Readers must ignore entries of unknown types.
             let known = media::is_index(&entry.media_type) || media::is_manifest(&entry.media_type);
             if entry.digest == *wanted || !known {
                 continue;
@@ -155,7 +155,7 @@ impl Chooser {
             }
             let document = match objects.parsed(&candidate) {
                 Ok(document) => document,
-                // What cannot be read, or is listed and missing, may have been evidence.
+                // An entry that cannot be read, or is listed but missing, may have been evidence.
                 Err(error @ (Error::Io { .. } | Error::NotFound { .. })) => return Err(error),
                 // Junk beside a signature must not hide it.
                 Err(_) => continue,
@@ -172,12 +172,12 @@ impl Chooser {
         Ok(found)
     }
 
-    /// Whether referrers may lie unlisted beside what this index lists.
+    /// Whether there may be unlisted referrers besides those in this index.
     pub(crate) fn hides_referrers(&self) -> bool {
         saved::hides_referrers(&self.index.manifests, REF_NAME)
     }
 
-    /// The entry that cosign saved of what lies under the tag `name` in a registry.
+    /// The entry in which cosign saved the manifest of the tag `name` in a registry.
     pub(crate) fn saved_by_cosign(&self, name: &str) -> Option<&Descriptor> {
         saved::named(&self.index.manifests, name)
     }
@@ -195,8 +195,7 @@ fn subject(document: &Document) -> Option<&Descriptor> {
     }
 }
 
-/// Takes artifact type and annotations from the manifest where the index leaves them out, as a registry's answer has
-/// them.
+/// Takes artifact type and annotations from the manifest if the index omits them, as in a registry's answer.
 fn described(mut descriptor: Descriptor, document: &Document) -> Descriptor {
     let (artifact_type, annotations) = match document {
         Document::Index(index) => (index.artifact_type.clone(), &index.annotations),
@@ -214,7 +213,7 @@ fn described(mut descriptor: Descriptor, document: &Document) -> Descriptor {
     descriptor
 }
 
-/// Whether an entry says by itself that it is about another one: it has an artifact type, or goes by the fallback name.
+/// Whether an entry itself shows that it refers to another one: it has an artifact type, or the fallback name.
 fn is_aside(entry: &Descriptor) -> bool {
     // cosign gives the image an artifact type, too.
     if let Some(image) = saved::is_image(entry) {

@@ -1,8 +1,8 @@
 //! Uncompressing layers: gzip (RFC 1952, several members), zstd (RFC 8878, several frames), or nothing.
 //!
-//! Owns detection, decoding and the budgets against bombs. Does not hash: [`crate::layers`] hashes both sides of this.
-//! What follows the last member or frame and is not another one is an error, because a reader that stops there and one
-//! that goes on see different layers.
+//! Owns detection, decoding and the budgets against bombs. Does not hash: [`crate::layers`] hashes both sides. Anything
+//! but another member or frame after the last one is an error, because a reader that stops there and one that goes on
+//! see different layers.
 
 mod gzip;
 
@@ -22,10 +22,10 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Sixteen magic numbers, which differ in the lowest four bits, begin frames that decoders skip (RFC 8878, 3.1.2).
 const ZSTD_SKIPPABLE: [u8; 3] = [0x2a, 0x4d, 0x18];
 
-/// How many bytes [`detect`] looks at.
+/// How many bytes [`detect`] needs.
 pub const MAGIC_BYTES: usize = 4;
 
-/// The compression that the first bytes of a stream show. A tar begins with a name, so it cannot be mistaken.
+/// Detects the compression from the first bytes of a stream. A tar begins with a name, so it cannot be mistaken.
 pub fn detect(start: &[u8]) -> Compression {
     if start.starts_with(&GZIP) {
         return Compression::Gzip;

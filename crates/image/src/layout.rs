@@ -1,14 +1,14 @@
 //! OCI image layouts: a directory with `oci-layout`, `index.json` and `blobs/<algorithm>/<hex>`.
 //!
-//! Follows the OCI image specification, "OCI Image Layout". Blobs are hashed on every read: what lies on a disk is no
-//! more trusted than what comes from a network (containerd CVE-2026-50195). Writing is not done here.
+//! Follows the OCI image specification, "OCI Image Layout". Blobs are hashed on every read: content on disk is trusted
+//! no more than content from a network (containerd CVE-2026-50195). This module does not write.
 //!
 //! ```json
 //! {"schemaVersion": 2, "manifests": [{"mediaType": "…", "digest": "sha256:…", "size": 401,
 //!   "annotations": {"org.opencontainers.image.ref.name": "1.0"}}]}
 //! ```
 //!
-//! [`saved`] is what `cosign save` makes of that.
+//! [`saved`] is cosign's variant, as `cosign save` writes it.
 
 pub mod saved;
 
@@ -27,12 +27,12 @@ use crate::objects::Objects;
 use crate::source::Referrers;
 use crate::{Descriptor, Error, Source};
 
-/// A layout, and which of its images is meant.
+/// A layout and the selected image in it.
 #[derive(Debug)]
 pub struct Layout {
     files: Files,
     chooser: Chooser,
-    /// What lies unlisted among the blobs, once somebody asked.
+    /// The unlisted manifests among the blobs, once they were needed.
     unlisted: OnceLock<Unlisted>,
 }
 
@@ -43,8 +43,8 @@ struct Files {
 }
 
 impl Layout {
-    /// Opens the layout in `directory`. `selector` is a reference name (`org.opencontainers.image.ref.name`) or a digest;
-    /// without it the layout has to hold exactly one image, its signatures and other referrers not counted.
+    /// Opens the layout in `directory`. `selector` is a reference name (`org.opencontainers.image.ref.name`) or a
+    /// digest; without it the layout must hold exactly one image, not counting its signatures and other referrers.
     pub fn open(directory: &Path, selector: Option<&str>, limits: Limits) -> Result<Self, Error> {
         let files = Files { directory: directory.to_owned(), limits };
         let marker = match files.small("oci-layout") {
@@ -82,7 +82,7 @@ impl Source for Layout {
     }
 
     fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
-        // Read anew: something may have been attached since the layout was opened.
+        // Read again: something may have been attached since the layout was opened.
         let index = self.files.small("index.json")?;
         let chooser = Chooser::new(&index, None, self.describe(), &self.files.limits)?;
         if !chooser.hides_referrers() {
@@ -112,7 +112,7 @@ impl Source for Layout {
 }
 
 impl Layout {
-    /// What lies unlisted among the blobs, looked for once.
+    /// The unlisted manifests among the blobs, searched for once.
     fn unlisted(&self) -> Result<&Unlisted, Error> {
         if let Some(found) = self.unlisted.get() {
             return Ok(found);
@@ -142,7 +142,7 @@ impl Objects for Files {
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Err(missing()),
             Err(source) => return Err(Error::io(what, source)),
         };
-        // Storage that deduplicates links blobs inside a layout; out of it, a link shows where the writer's files are.
+        // Deduplicating storage links blobs inside a layout. A link out of it would read files elsewhere.
         let real =
             |path: &Path| std::fs::canonicalize(path).map_err(|source| Error::io(what.as_str(), source));
         if !real(&path)?.starts_with(real(&self.directory)?) {
@@ -175,7 +175,7 @@ impl Files {
     }
 }
 
-/// Reads a document that no descriptor bounds.
+/// Reads a document whose size no descriptor bounds.
 pub(crate) fn small(reader: impl Read, what: &str, limits: &Limits) -> Result<Vec<u8>, Error> {
     read::to_end(reader, limits.manifest_bytes, "manifest_bytes", what).map_err(|error| match error {
         read::Error::Io { what, source } => Error::io(what, source),

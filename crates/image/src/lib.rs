@@ -1,11 +1,11 @@
 //! Images: manifests, OCI layouts, archives, engines' stores and root file systems, read without trusting any of them.
 //!
-//! The way of an image through this crate: a [`Source`] names the top [`Descriptor`], [`artifact::load`] follows it
-//! through index, platform manifests and configurations, [`layers::read`] streams the layers and squashes them into a
-//! [`plimsoll_core::rootfs::FileSet`]. Every object is checked against the size and digest that named it before anything
-//! in it is believed. Nothing is written to disk while reading.
+//! An image's way through this crate: a [`Source`] names the top [`Descriptor`], [`artifact::load`] follows it through
+//! index, platform manifests and configurations, [`layers::read`] streams the layers and squashes them into a
+//! [`plimsoll_core::rootfs::FileSet`]. Every object is checked against its size and digest before anything in it is
+//! used. Nothing is written to disk while reading.
 //!
-//! There is no network here: registries and the sockets of engines are `plimsoll-registry`'s, behind [`Source`] and
+//! There is no network here: `plimsoll-registry` owns registries and the sockets of engines, behind [`Source`] and
 //! [`local::docker::Engine`].
 //!
 //! Specifications: OCI image specification 1.1, Docker image manifest version 2 schema 2, and what `docker save` writes.

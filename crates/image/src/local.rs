@@ -1,12 +1,12 @@
-//! Images that the container engines of this machine keep: Docker, Podman, containerd; and the folders that `skopeo`
+//! Images in the stores of this machine's container engines (Docker, Podman, containerd) and in folders that `skopeo`
 //! writes.
 //!
-//! An engine's store is read as little trusted as a registry: manifest and configuration by digest, layers by their blob's
-//! digest or, where only the unpacked files are kept, by the diff ID of the tar made of them again. Nothing is written,
-//! no lock is taken, and no engine is asked to change anything.
+//! An engine's store is trusted as little as a registry: manifest and configuration are checked by digest, layers by
+//! their blob's digest or, if only the unpacked files are kept, by the diff ID of the tar rebuilt from them. Nothing is
+//! written, no lock is taken, and no engine is asked to change anything.
 //!
-//! Signatures and other referrers live in registries. A store cannot say that there are none, so asking one for referrers
-//! is an error ([`Error::NoReferrers`]) and never an empty answer.
+//! Signatures and other referrers are in registries. A store cannot know that there are none, so requesting referrers
+//! from it is an error ([`Error::NoReferrers`]) and never an empty answer.
 //!
 //! | module | what is read | format |
 //! | --- | --- | --- |
@@ -32,7 +32,7 @@ use serde::Deserialize;
 use crate::manifest::strict;
 use crate::{Error, media};
 
-/// The media type of a manifest that nothing names: what it says itself, or what its members show.
+/// The media type of a manifest without descriptor: from its own `mediaType`, or from its members.
 fn media_type(bytes: &[u8], what: &str, limits: &Limits) -> Result<String, Error> {
     #[derive(Deserialize)]
     struct Shape {
@@ -46,7 +46,7 @@ fn media_type(bytes: &[u8], what: &str, limits: &Limits) -> Result<String, Error
     }))
 }
 
-/// Opens a regular file of a store. What is not one (a FIFO would make us wait for ever) counts as missing.
+/// Opens a regular file of a store. Anything else (a FIFO would block for ever) counts as missing.
 fn open(path: &Path, store: &str) -> Result<File, Error> {
     let file = File::open(path).map_err(|source| denied(path, store, source))?;
     let metadata = file.metadata().map_err(|source| denied(path, store, source))?;
@@ -66,7 +66,7 @@ fn whole(path: &Path, store: &str, limit: u64, name: &'static str) -> Result<Vec
     })
 }
 
-/// A failure to read a store: the lack of permission is the usual one and has an error of its own.
+/// A failure to read a store. Missing permission is the usual case and has an error of its own.
 fn denied(path: &Path, store: &str, source: io::Error) -> Error {
     if source.kind() == io::ErrorKind::PermissionDenied {
         return Error::StoreDenied { store: store.to_owned(), path: path.display().to_string() };
@@ -74,7 +74,7 @@ fn denied(path: &Path, store: &str, source: io::Error) -> Error {
     Error::io(path.display().to_string(), source)
 }
 
-/// Whether there is something at `path`; not being allowed to look is an error.
+/// Whether `path` exists; a lack of permission is an error.
 fn is_there(path: &Path, store: &str) -> Result<bool, Error> {
     path.try_exists().map_err(|source| denied(path, store, source))
 }

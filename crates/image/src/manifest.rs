@@ -1,9 +1,9 @@
-//! Manifests and indexes, read so that nobody else can read them differently.
+//! Manifests and indexes, read so strictly that no other reader can see something else.
 //!
-//! Follows the OCI image specification ("Image Manifest", "Image Index") and Docker's schema 2. Refused beyond what the
-//! formats themselves forbid: a document with both `manifests` and `layers` (CVE-2021-41190), a body whose `mediaType` is
-//! not the one that its descriptor or `Content-Type` promised, members whose names differ from a known one in case only
-//! (Go's JSON decoder would take `Layers` for `layers`; this one would not), and Docker schema 1.
+//! Follows the OCI image specification ("Image Manifest", "Image Index") and Docker's schema 2. In addition to what the
+//! formats forbid, these are refused: a document with both `manifests` and `layers` (CVE-2021-41190), a body whose
+//! `mediaType` differs from its descriptor or `Content-Type`, members whose names differ from a known one only in case
+//! (Go's JSON decoder reads `Layers` as `layers`; this one does not), and Docker schema 1.
 //!
 //! ```json
 //! {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -37,18 +37,18 @@ pub enum Document {
 pub struct Index {
     /// Always 2.
     pub schema_version: u32,
-    /// The type in the body, where it has one.
+    /// The type in the body, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
-    /// What kind of artifact the index is.
+    /// The artifact type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// The children, in the order of the document.
     pub manifests: Vec<Descriptor>,
-    /// What this index is about, for referrers.
+    /// The subject, for referrers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
-    /// Free annotations.
+    /// Annotations.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
@@ -59,17 +59,17 @@ pub struct Index {
 pub struct Manifest {
     /// Always 2.
     pub schema_version: u32,
-    /// The type in the body, where it has one.
+    /// The type in the body, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
-    /// What kind of artifact it is.
+    /// The artifact type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// The configuration.
     pub config: Descriptor,
     /// The layers, base first.
     pub layers: Vec<Descriptor>,
-    /// What this manifest is about, for referrers.
+    /// The subject, for referrers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
     /// Free annotations.
@@ -77,8 +77,8 @@ pub struct Manifest {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// Reads the manifest `bytes` that `media_type` (of the descriptor, or `Content-Type`) named. The digest has been checked
-/// by whoever fetched them. `what` is for errors: `manifest sha256:…`.
+/// Reads the manifest `bytes` of type `media_type` (from the descriptor or `Content-Type`). The caller has checked the
+/// digest. `what` is for errors: `manifest sha256:…`.
 pub fn parse(bytes: &[u8], media_type: &str, what: &str, limits: &Limits) -> Result<Document, Error> {
     if media::is_schema1(media_type) {
         return Err(Error::Schema1 { what: what.to_owned() });
@@ -115,7 +115,7 @@ pub fn parse(bytes: &[u8], media_type: &str, what: &str, limits: &Limits) -> Res
     }
 }
 
-/// Reads a layout's `index.json`, which nothing names and which may lack a `mediaType`.
+/// Reads a layout's `index.json`, which has no descriptor and may lack a `mediaType`.
 pub fn parse_layout_index(bytes: &[u8], what: &str, limits: &Limits) -> Result<Index, Error> {
     match parse(bytes, media::OCI_INDEX, what, limits)? {
         Document::Index(index) => Ok(index),
@@ -198,7 +198,7 @@ fn count(name: &'static str, got: usize, limit: usize, what: &str) -> Result<(),
     Ok(())
 }
 
-/// Reads a JSON document in which no member may look like one of `names` to a decoder that ignores case.
+/// Reads a JSON document, refusing members that a case-insensitive decoder would take for one of `names`.
 pub(crate) fn strict<T: DeserializeOwned>(
     bytes: &[u8],
     what: &str,
@@ -216,8 +216,8 @@ pub(crate) fn strict<T: DeserializeOwned>(
     json::from_slice(bytes, limits.manifest_bytes).map_err(failed)
 }
 
-/// The first member whose name folds to one of `names` without being it. Recursion is bounded by the depth that strict
-/// JSON allows. What is inside `annotations` and `config.Labels` is free text and has no known names.
+/// The first member whose name equals one of `names` only after case folding. Recursion is bounded by the depth that
+/// strict JSON allows. `annotations` and `config.Labels` contain free text and no known names.
 fn lookalike<'a>(value: &'a Value, names: &[&str]) -> Option<&'a str> {
     match value {
         Value::Array(items) => items.iter().find_map(|item| lookalike(item, names)),
@@ -231,7 +231,7 @@ fn lookalike<'a>(value: &'a Value, names: &[&str]) -> Option<&'a str> {
     }
 }
 
-/// Go compares member names under simple Unicode folding, in which `ſ` is `s` and the Kelvin sign is `k`.
+/// Go compares member names with simple Unicode folding, in which `ſ` is `s` and the Kelvin sign is `k`.
 fn fold(name: &str) -> String {
     name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }

@@ -1,4 +1,4 @@
-//! Media types that OCI and Docker registered, and what they say about an object.
+//! Media types of OCI and Docker, and what they mean.
 //!
 //! Follows the OCI image specification, "OCI Image Media Types", and Docker's "Image Manifest V 2, Schema 2".
 
@@ -22,12 +22,12 @@ pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.
 pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 /// Docker image configuration.
 pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
-/// Docker schema 1; refused, because its layers carry no diff IDs and its signature is over a rewritten form.
+/// Docker schema 1; refused, because its layers have no diff IDs and its signature covers a rewritten form.
 pub const DOCKER_SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+json";
 /// Docker schema 1 with its signature.
 pub const DOCKER_SCHEMA1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
-/// What a client that reads images sends as `Accept`, most wanted first.
+/// The `Accept` header of a client that reads images, the preferred type first.
 pub const ACCEPT_MANIFESTS: [&str; 4] = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST];
 
 /// How a layer is compressed.
@@ -52,13 +52,13 @@ impl Compression {
     }
 }
 
-/// What a layer's media type promises.
+/// The compression that a layer's media type promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayerType {
     /// Exactly this compression.
     Exact(Compression),
-    /// Docker's types: builders wrote plain and zstd tars under the gzip name and the other way round, and runtimes go by
-    /// the magic number alone.
+    /// Docker's types: builders wrote plain and zstd tars under the gzip name and vice versa, and runtimes only check
+    /// the magic number.
     AnyCompression,
 }
 
@@ -82,8 +82,8 @@ pub fn is_image_config(media_type: &str) -> bool {
     matches!(media_type, OCI_CONFIG | DOCKER_CONFIG)
 }
 
-/// What a layer of this type is, or none when it is not a file system layer. Non-distributable ("foreign") layers are
-/// layers like all others: they are asked for at the same source, and their `urls` are never followed.
+/// The kind of layer with this type, or `None` if it is not a file system layer. Non-distributable ("foreign") layers
+/// are treated like others: they are requested from the same source, and their `urls` are never followed.
 pub fn layer_type(media_type: &str) -> Option<LayerType> {
     let exact = |compression| Some(LayerType::Exact(compression));
     match media_type {

@@ -1,4 +1,4 @@
-//! What holds the objects that an index points to: a folder, or a tar file.
+//! The holder of the objects in an index: a folder or a tar file.
 
 use std::io::Read;
 
@@ -7,7 +7,7 @@ use plimsoll_core::{LimitExceeded, Limits, read};
 use crate::manifest::{self, Document};
 use crate::{Descriptor, Error};
 
-/// The objects that an index points to.
+/// The objects in an index.
 pub(crate) trait Objects {
     /// The place, for messages.
     fn describe(&self) -> String;

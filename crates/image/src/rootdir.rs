@@ -1,9 +1,9 @@
-//! Reading a root file system that lies in a directory: the machine's own `/`, or an unpacked image.
+//! Reading a root file system in a directory: the machine's own `/`, or an unpacked image.
 //!
-//! Owns the walk. Links are followed only where a wanted path is one or lies behind one, and only inside the root; the
-//! walk itself follows none, does not enter file systems that the kernel makes up or that lie on other machines, and stops at limits. A wanted
-//! file that cannot be read is reported, never left out in silence. Nothing here protects against somebody who changes
-//! the directory at the same moment; what is opened is checked to be the file that was looked at.
+//! Owns the walk. Links are followed only to reach a wanted path, and only inside the root; the walk itself follows
+//! none, does not enter pseudo file systems or those of other machines, and stops at limits. A wanted file that cannot
+//! be read is reported, never silently left out. There is no full protection against changes during the walk, but an
+//! opened file is checked to be the one that was examined.
 
 mod mounts;
 
@@ -23,8 +23,8 @@ use plimsoll_core::{LimitExceeded, Limits};
 use crate::{Error, Progress};
 use mounts::{MountKind, Mounts};
 
-/// Reads the files that `select` wants from the root file system in `directory`. `progress` hears of bytes that were
-/// read; there is no total to announce.
+/// Reads the files that `select` wants from the root file system in `directory`. `progress` is told the bytes read;
+/// there is no total to announce.
 pub fn read(
     directory: &Path,
     select: &dyn Select,
@@ -33,7 +33,7 @@ pub fn read(
 ) -> Result<FileSet, Error> {
     let what = directory.display().to_string();
     let root = fs::canonicalize(directory).map_err(|source| Error::io(what.as_str(), source))?;
-    // Listing the root itself has to work; anything below may be missing its permissions.
+    // The root itself must be readable; anything below may lack permissions.
     fs::read_dir(&root).map_err(|source| Error::io(what, source))?;
     let mut walk = Walk {
         mounts: Mounts::below(&root),
@@ -141,7 +141,7 @@ impl Walk<'_> {
         let lossy = path.to_string_lossy();
         let metadata = match fs::symlink_metadata(self.root.join(path)) {
             Ok(metadata) => metadata,
-            // Files come and go in a living system.
+            // Files come and go in a running system.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => {
                 self.unreadable(path, None, reason(&error));
@@ -161,7 +161,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Notes what could not be read. Where nothing more is known of it, the path alone says what it may be wanted for.
+    /// Records what could not be read. If nothing more is known about it, its path decides what it may be wanted for.
     fn unreadable(&mut self, path: &Path, wanted: Option<Vec<Purpose>>, reason: String) {
         let path = shown(path);
         let purposes = wanted.unwrap_or_else(|| self.select.want(&path, None));
@@ -187,11 +187,11 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// What is made of a file for those who want it, or why it cannot be read.
+    /// The facts of a file for those purposes, or why it cannot be read.
     fn facts(&mut self, real: &Path, seen: &Metadata, wanted: &[Purpose]) -> Result<FileFacts, String> {
         let mut file = File::open(self.root.join(real)).map_err(|error| reason(&error))?;
         let opened = file.metadata().map_err(|error| reason(&error))?;
-        // Somebody may have put a link out of the root in its place since it was looked at (Docker CVE-2018-15664).
+        // A link out of the root may have replaced it since it was examined (Docker CVE-2018-15664).
         if (opened.dev(), opened.ino()) != (seen.dev(), seen.ino()) {
             return Err("it was replaced while it was being read".to_owned());
         }
@@ -214,7 +214,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Finds a path also through links, which are followed inside the root.
+    /// Finds a path even through links, which are followed inside the root.
     fn through_links(&mut self, path: &str, wanted: &[Purpose]) -> Result<(), Error> {
         if self.found.contains_key(path) {
             return Ok(());
@@ -290,7 +290,7 @@ fn shown(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Only the kind: the operating system's own text adds a number and no more.
+/// Only the kind: the operating system's text adds only a number.
 fn reason(error: &io::Error) -> String {
     error.kind().to_string()
 }

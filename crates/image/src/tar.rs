@@ -1,13 +1,12 @@
-//! A streaming tar reader for archives that somebody else made.
+//! A streaming tar reader for foreign archives.
 //!
 //! Follows POSIX.1-2017 `pax` (ustar and extended headers) and the GNU formats (long names, base-256 numbers, sparse
-//! files). Where readers differ it reads as Go's `archive/tar` does, because that is what container runtimes unpack with:
-//! a scanner that sees other files than the runtime is worthless (CVE-2025-62518). Where Go's choice would be a surprise
-//! to any other reader, the archive is refused. Unlike the `tar` crate it bounds every name and extended header before
-//! reading it.
+//! files). Where readers differ, it reads like Go's `archive/tar`, with which container runtimes unpack: a scanner that
+//! sees other files than the runtime is worthless (CVE-2025-62518). Where Go's choice would surprise every other
+//! reader, the archive is refused. Unlike the `tar` crate it bounds every name and extended header before reading it.
 //!
-//! What is owned here: headers, names, sizes. What is not: the meaning of whiteouts and links, which is
-//! [`crate::layers`]' business. Entry content that nobody asks for is skipped in the stream's own buffer, never copied.
+//! Owns headers, names, sizes. Does not own the meaning of whiteouts and links, which is in [`crate::layers`]. Content
+//! that nobody requests is skipped in the stream's own buffer, never copied.
 //!
 //! ```text
 //! ┌ 512 bytes: name, size, checksum, type ┐┌ content ┐┌ zeros up to a multiple of 512 ┐ … ┌ two zero blocks ┐
@@ -33,7 +32,7 @@ pub(crate) use name::{clean_link, normalise};
 
 /// Bytes that a tar is read from.
 pub trait Stream: BufRead {
-    /// Moves forward by `count` bytes, or to the end when there are fewer; returns how many bytes were passed.
+    /// Moves forward by `count` bytes, or to the end if there are fewer; returns how many bytes were skipped.
     fn skip(&mut self, count: u64) -> io::Result<u64> {
         let mut left = count;
         while left > 0 {
@@ -75,7 +74,7 @@ pub struct Entry {
     pub kind: Kind,
     /// Target of a link, as written.
     pub link: Vec<u8>,
-    /// Bytes that the file has once unpacked; 0 unless it is a file.
+    /// The unpacked size of a file; 0 unless it is a file.
     pub size: u64,
     /// Its permission bits.
     pub mode: u32,
@@ -95,11 +94,11 @@ pub struct Reader<R> {
     limits: Limits,
     entry: Entry,
     sparse: Option<Sparse>,
-    /// Where the stream stands.
+    /// The position in the stream.
     position: u64,
     /// Where the current header began; for errors.
     header: u64,
-    /// Stored bytes of the current entry that have not been passed yet.
+    /// Stored bytes of the current entry that are still ahead.
     left: u64,
     /// Zeros after them.
     padding: u64,
@@ -137,8 +136,8 @@ impl<R: Stream> Reader<R> {
         }
     }
 
-    /// Goes to the next entry, past what is left of the current one. False at the end of the archive; the stream is then
-    /// behind the end marker, not necessarily at its own end.
+    /// Goes to the next entry, skipping the rest of the current one. False at the end of the archive; the stream is
+    /// then after the end marker, not necessarily at its own end.
     pub fn advance(&mut self) -> Result<bool, Error> {
         if self.ended {
             return Ok(false);
@@ -151,7 +150,7 @@ impl<R: Stream> Reader<R> {
             self.header = self.position;
             let Some(block) = self.next_header()? else {
                 self.ended = true;
-                // A header that announces an entry which never comes: something was cut off.
+                // A header describes an entry that never comes: the archive is truncated.
                 if extended.is_some() || long_name.is_some() || long_link.is_some() {
                     return Err(self.broken(TarProblem::Truncated));
                 }
@@ -175,7 +174,7 @@ impl<R: Stream> Reader<R> {
                     if let Some(key) = records.first_structural() {
                         return Err(self.broken(TarProblem::Global(shown(key))));
                     }
-                    // Go forgets what was announced for the entry behind it; GNU tar and Python remember.
+                    // Go forgets the description for the entry after it; GNU tar and Python remember.
                     if extended.is_some() || long_name.is_some() || long_link.is_some() {
                         return Err(self.broken(TarProblem::MisplacedGlobal));
                     }
@@ -185,7 +184,7 @@ impl<R: Stream> Reader<R> {
                         self.special(&block, self.limits.path_bytes.saturating_add(1), "path_bytes")?;
                     let slot = if block.kind() == b'L' { &mut long_name } else { &mut long_link };
                     let text = header::text(&bytes).to_vec();
-                    // Go takes the header's own name then, others an empty one.
+                    // Then, Go uses the header's own name, others an empty one.
                     if text.is_empty() {
                         return Err(self.broken(TarProblem::EmptyLongName));
                     }
@@ -193,7 +192,7 @@ impl<R: Stream> Reader<R> {
                         return Err(self.broken(TarProblem::TwoNames));
                     }
                 }
-                // Solaris' extended header: GNU tar and Python apply it, Go takes it for an entry.
+                // Solaris' extended header: GNU tar and Python apply it, Go treats it as an entry.
                 b'X' => return Err(self.broken(TarProblem::Pax("of Solaris' own kind"))),
                 _ => {
                     let extended = extended.unwrap_or_default();
@@ -209,16 +208,16 @@ impl<R: Stream> Reader<R> {
         &self.entry
     }
 
-    /// The whole content of the current entry, holes filled with zeros. Empty when it was read or passed before. The
-    /// caller has compared [`Entry::size`] with what it can afford.
+    /// The whole content of the current entry, holes filled with zeros. Empty if it was read or skipped before. The
+    /// caller has checked [`Entry::size`] against its limit.
     pub fn content(&mut self) -> Result<Vec<u8>, Error> {
         let mut content = Vec::new();
         self.pieces(u64::MAX, |piece| content.extend_from_slice(piece))?;
         Ok(content)
     }
 
-    /// Hands the content of the current entry to `take` in pieces, holes as zeros, up to `count` bytes of it. Nothing comes
-    /// when it was read or passed before.
+    /// Passes up to `count` bytes of the current entry to `take` in pieces, holes as zeros. Does nothing if it was read
+    /// or skipped before.
     pub fn pieces(&mut self, count: u64, mut take: impl FnMut(&[u8])) -> Result<(), Error> {
         match self.sparse.take() {
             None => self.stored(self.left.min(count), take),
@@ -226,7 +225,7 @@ impl<R: Stream> Reader<R> {
         }
     }
 
-    /// Reads the stream to its very end, past whatever follows the end marker, and gives it back.
+    /// Reads the stream to its very end, past anything after the end marker, and returns it.
     pub fn finish(mut self) -> Result<R, Error> {
         while self.stream.skip(1 << 30).map_err(|source| Error::io(self.what.as_str(), source))? > 0 {}
         Ok(self.stream)
@@ -258,7 +257,7 @@ impl<R: Stream> Reader<R> {
             (None, None) => block.link().to_vec(),
         };
         let kind = kind(block.kind(), raw.last() == Some(&b'/'));
-        // These have no content whatever their size says; tar of old wrote the file's size into hard links.
+        // These have no content, whatever their size; old tars wrote the file's size into hard links.
         let header_only = matches!(block.kind(), b'1'..=b'6') || kind == Kind::Directory;
         if header_only {
             stored = 0;
@@ -296,7 +295,7 @@ impl<R: Stream> Reader<R> {
         Ok(())
     }
 
-    /// Notes that `stored` bytes and their padding follow.
+    /// Records that `stored` bytes and their padding follow.
     fn expect(&mut self, stored: u64) {
         self.left = stored;
         self.padding = stored.wrapping_neg() % BLOCK as u64;
@@ -318,7 +317,7 @@ impl<R: Stream> Reader<R> {
     /// Whether the entry has holes, by its header or its extended header. Reads the header's continuation blocks.
     fn sparse_of(&mut self, block: &Block, extended: &Records, stored: u64) -> Result<Option<Sparse>, Error> {
         if block.kind() == b'S' {
-            // Go refuses it, GNU tar takes the map for content, Python takes the content for a map.
+            // Go refuses it, GNU tar treats the map as content, Python treats the content as a map.
             if block.format() != Format::Gnu {
                 return Err(self.broken(TarProblem::Sparse("in a header that is not GNU's")));
             }
@@ -362,7 +361,7 @@ impl<R: Stream> Reader<R> {
         for (offset, length) in map {
             let end = offset.checked_add(length).filter(|end| position <= offset && *end <= sparse.size);
             let Some(end) = end else {
-                return Err(self.broken(TarProblem::Sparse("a piece lies behind the end")));
+                return Err(self.broken(TarProblem::Sparse("a piece is past the end")));
             };
             zeros(offset.min(count).saturating_sub(position), take);
             let within = end.min(count).saturating_sub(offset);
@@ -381,7 +380,7 @@ impl<R: Stream> Reader<R> {
         self.stored(count, |piece| out.extend_from_slice(piece))
     }
 
-    /// Hands the next `count` stored bytes of the entry to `take`.
+    /// Passes the next `count` stored bytes of the entry to `take`.
     fn stored(&mut self, count: u64, mut take: impl FnMut(&[u8])) -> Result<(), Error> {
         let mut left = count;
         while left > 0 {
@@ -405,7 +404,7 @@ impl<R: Stream> Reader<R> {
             return Ok(());
         }
         let passed = self.stream.skip(expected).map_err(|source| Error::io(self.what.as_str(), source))?;
-        // Writers forget the padding of the last entry, and runtimes forgive them; content must be complete.
+        // Some writers omit the padding of the last entry, and runtimes tolerate that; content must be complete.
         if passed < self.left {
             return Err(self.broken(TarProblem::Truncated));
         }
@@ -414,7 +413,7 @@ impl<R: Stream> Reader<R> {
         Ok(())
     }
 
-    /// The next header, or none at the end marker or at a clean end of the stream.
+    /// The next header, or `None` at the end marker or at a clean end of the stream.
     fn next_header(&mut self) -> Result<Option<Block>, Error> {
         let Some(block) = self.block()? else { return Ok(None) };
         if !block.is_zero() {
@@ -427,7 +426,7 @@ impl<R: Stream> Reader<R> {
         }
     }
 
-    /// The next 512 bytes, or none at the end of the stream.
+    /// The next 512 bytes, or `None` at the end of the stream.
     fn block(&mut self) -> Result<Option<Block>, Error> {
         let mut block = Block::zero();
         let mut filled = 0;

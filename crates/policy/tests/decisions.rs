@@ -234,7 +234,13 @@ fn the_threshold_counts_distinct_authorities() {
     let (one, two) = (key(), key());
     let both = signed_by(&[("one", one.yaml()), ("two", two.yaml())], 2);
     let twice = signatures(vec![one.signature_of(&manifest()), one.signature_of(&index())]);
-    expect(&judge(&both, &with_signatures(twice)), "signatures", Outcome::Fail, Decision::Deny, "signed only by one");
+    expect(
+        &judge(&both, &with_signatures(twice)),
+        "signatures",
+        Outcome::Fail,
+        Decision::Deny,
+        "signed only by one",
+    );
     let each = signatures(vec![one.signature_of(&manifest()), two.signature_of(&index())]);
     expect(&judge(&both, &with_signatures(each)), "signatures", Outcome::Pass, Decision::Allow, "2 needed");
     // Two names for one key are one authority, and a threshold that nothing can meet is refused.

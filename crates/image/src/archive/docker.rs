@@ -1,9 +1,9 @@
 //! Archives with a `manifest.json`, as `docker save`, `podman save` and many builders write them.
 //!
 //! The format has no image manifest and no digests of layers, so nothing that a registry or a signature could name. To
-//! treat such an image like any other, an OCI manifest is made up for it: the same archive gives the same manifest. An
-//! uncompressed layer goes by the diff ID that the configuration lists for it, which is its digest by definition and is
-//! verified when the layer is read; a compressed one is hashed when the archive is opened.
+//! treat such an image like any other, an OCI manifest is synthesised: the same archive gives the same manifest. For an
+//! uncompressed layer, it uses the diff ID in the configuration, which is the layer's digest by definition and is
+//! verified when the layer is read; a compressed layer is hashed when the archive is opened.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -96,7 +96,7 @@ impl Saved {
         }
         let bytes = members.small(&entry.config)?;
         let config = Descriptor::for_bytes(media::OCI_CONFIG, &bytes);
-        // The name is the image ID where the writer follows the usual form; then it has to be true.
+        // In the usual form, the name is the image ID; then it must be right.
         if let Some(expected) = image_id(&entry.config)
             && expected != config.digest
         {
@@ -138,7 +138,7 @@ impl Saved {
         Ok(Self { manifest: json::canonical(&value), blobs })
     }
 
-    /// The made-up manifest.
+    /// The synthesised manifest.
     pub(super) fn top(&self) -> Descriptor {
         Descriptor::for_bytes(media::OCI_MANIFEST, &self.manifest)
     }
@@ -167,7 +167,7 @@ impl Saved {
 }
 
 impl Saved {
-    /// Where a blob comes by, in an archive that is a stream.
+    /// The position of a blob in a streamed archive.
     pub(super) fn position(&self, digest: &Digest, members: &Members) -> Option<u64> {
         members.position(*self.blobs.get(digest)?)
     }

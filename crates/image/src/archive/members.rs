@@ -1,4 +1,4 @@
-//! The members of a tar file by name, read where they lie.
+//! The members of a tar file by name, read in place.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -23,7 +23,7 @@ use crate::{Descriptor, Error};
 #[derive(Debug)]
 enum Member {
     File(Span),
-    /// Another member's name. `docker save` of before version 1.12 linked layers that images share.
+    /// Another member's name. Before version 1.12, `docker save` linked layers that images share.
     Link(Vec<u8>),
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Members {
 }
 
 impl Members {
-    /// Goes through the tar once, from header to header.
+    /// Scans the tar once, from header to header.
     pub(super) fn open(path: &Path, limits: Limits) -> Result<Self, Error> {
         let place = format!("archive:{}", path.display());
         let failed = |source| Error::io(path.display().to_string(), source);
@@ -80,7 +80,7 @@ impl Members {
         Ok(Self { backing: Backing::File(file), by_name: members, place, limits })
     }
 
-    /// Goes through a stream once, keeping what is small.
+    /// Scans a stream once, keeping small members.
     pub(super) fn streamed(
         stream: Box<dyn ArchiveStream>,
         place: String,
@@ -113,12 +113,12 @@ impl Members {
                 *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
             }
         }
-        // To the end, so that an engine which fails late is heard.
+        // To the end, so that a late failure of the engine is noticed.
         reader.finish()?;
         Ok(Self { backing: Backing::Stream(Arc::new(rereader)), by_name: members, place, limits })
     }
 
-    /// Where the content of `span` comes by in a stream; none for a file.
+    /// The position of the content of `span` in a stream; `None` for a file.
     pub(super) fn position(&self, span: Span) -> Option<u64> {
         match &self.backing {
             Backing::File(_) => None,
@@ -165,7 +165,7 @@ impl Members {
         Ok(detect(&start))
     }
 
-    /// A document that nothing bounds but the limits.
+    /// A document that only the limits bound.
     pub(super) fn small(&self, name: &str) -> Result<Vec<u8>, Error> {
         small(self.read(self.span(name)?), &format!("{}: {}", self.place, shown(name)), &self.limits)
     }
@@ -191,7 +191,7 @@ impl Objects for Members {
     }
 }
 
-/// Files and links by name; folders and the like are nobody's blobs.
+/// Files and links by name; folders and the like are never blobs.
 fn add(members: &mut HashMap<Vec<u8>, Member>, entry: &Entry, place: &str) -> Result<(), Error> {
     let name = || shown(&String::from_utf8_lossy(&entry.path));
     let member = match entry.kind {
@@ -209,7 +209,7 @@ fn add(members: &mut HashMap<Vec<u8>, Member>, entry: &Entry, place: &str) -> Re
         Kind::Hardlink => Member::Link(clean_link(&entry.link)),
         Kind::Directory | Kind::Other => return Ok(()),
     };
-    // Which of two members of one name counts is a matter of taste, and tastes differ between readers.
+    // Readers differ in which of two members with one name counts.
     if members.insert(entry.path.clone(), member).is_some() {
         let problem = TarProblem::Duplicate(name());
         return Err(Error::Tar { what: place.to_owned(), offset: entry.offset, problem });
@@ -234,7 +234,7 @@ impl Read for Piece {
     }
 }
 
-/// A file as a stream that passes over content without reading it.
+/// A file as a stream that skips content without reading it.
 struct Seeking {
     file: Arc<File>,
     length: u64,
@@ -245,7 +245,7 @@ struct Seeking {
     filled: usize,
 }
 
-/// A header and a little more: what follows is mostly passed over.
+/// A header and a little more: the content is mostly skipped.
 const BUFFER: usize = 16 * 1024;
 
 impl Seeking {
@@ -285,7 +285,7 @@ impl Stream for Seeking {
             return Ok(count);
         }
         self.position = self.filled;
-        // Seeking behind the end succeeds, so the end has to be looked at here: a cut-off archive must not pass.
+        // Seeking past the end succeeds, so the end is checked here: a truncated archive must not pass.
         let ahead = (count - buffered).min(self.length.saturating_sub(self.next));
         self.next += ahead;
         Ok(buffered + ahead)

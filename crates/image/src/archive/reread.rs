@@ -1,10 +1,10 @@
-//! An archive that comes as a stream and cannot be seeked in, but can be asked for again.
+//! An archive that comes as a stream: it cannot be seeked in, but can be requested again.
 //!
-//! The first pass keeps the small JSON documents, of which only the end of the stream tells which ones matter, and where
-//! everything else begins. A member that is read later is waited for in the stream: in the one that was last used, when
-//! that has not gone past it, else in a new one. Members read in their order cost one further pass together.
+//! The first pass keeps the small JSON documents, because only the end of the stream shows which ones matter, and the
+//! positions of everything else. To read a member later, the stream is read up to it: the last used one if it has not
+//! passed it yet, else a new one. Members read in order cost one further pass together.
 //!
-//! Nothing relies on the stream being the same each time: what is read is hashed like everything else.
+//! Nothing relies on the stream being the same each time: its content is hashed like everything else.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
@@ -17,10 +17,10 @@ use crate::Error;
 use crate::inflate::MAGIC_BYTES;
 use crate::tar::Stream;
 
-/// Bytes of all documents together that are kept.
+/// Bytes of all kept documents together.
 const KEPT: u64 = 64 * 1024 * 1024;
 
-/// Gives the archive from its beginning, as often as it is asked.
+/// Opens the archive from its beginning, any number of times.
 pub(crate) trait ArchiveStream: Send + Sync + std::fmt::Debug {
     fn open(&self) -> Result<Box<dyn Read + Send>, Error>;
 }
@@ -28,7 +28,7 @@ pub(crate) trait ArchiveStream: Send + Sync + std::fmt::Debug {
 #[derive(Debug)]
 pub(super) struct Rereader {
     stream: Box<dyn ArchiveStream>,
-    /// A stream that is under way, and how much of it has gone by.
+    /// A partly read stream and its position.
     idle: Mutex<Option<Underway>>,
     kept: HashMap<u64, Vec<u8>>,
     kept_bytes: u64,
@@ -100,7 +100,7 @@ impl Rereader {
         }
     }
 
-    /// A stream that stands at `offset`.
+    /// A stream at position `offset`.
     fn at(&self, offset: u64) -> io::Result<Underway> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut underway = match idle.filter(|underway| underway.position <= offset) {
@@ -120,7 +120,7 @@ impl Rereader {
     }
 }
 
-/// A member that has to come by first.
+/// A member that the stream has not reached yet.
 struct Waiting {
     rereader: Arc<Rereader>,
     at: u64,
@@ -151,7 +151,7 @@ impl Read for Waiting {
     }
 }
 
-/// The first pass: notes how a member begins that is passed over.
+/// The first pass: records the beginning of skipped members.
 pub(super) struct Tap<R> {
     inner: R,
     noted: Arc<Mutex<Option<Vec<u8>>>>,

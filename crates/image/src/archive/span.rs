@@ -1,4 +1,4 @@
-//! Where a member's content lies in its archive.
+//! The position of a member's content in its archive.
 
 /// Where the bytes of a member are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

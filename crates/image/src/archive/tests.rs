@@ -1,4 +1,4 @@
-//! Archives of both formats, and what an attacker or a broken download makes of them.
+//! Archives of both formats, including hostile and damaged ones.
 
 use std::fs;
 use std::path::PathBuf;
@@ -126,7 +126,7 @@ fn a_layer_that_is_a_link_is_found_and_a_circle_ends() {
     write("../two/layer.tar");
     let circle = place.open(None).unwrap_err();
     assert!(circle.to_string().contains("two/layer.tar"), "{circle}");
-    // It stops at the archive's root: never a file of this machine.
+    // It stops at the archive's root and never reaches a file of this machine.
     write("../../../../etc/hostname");
     assert!(matches!(place.open(None), Err(Error::NotFound { .. })));
 }

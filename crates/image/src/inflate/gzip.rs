@@ -8,12 +8,12 @@ use std::io::{self, BufRead, Read};
 use crc32fast::Hasher;
 use flate2::{Decompress, FlushDecompress, Status};
 
-/// The beginning of a member: the magic number, and the only method that there is.
+/// The beginning of a member: the magic number, and the only defined method.
 const MEMBER: [u8; 3] = [0x1f, 0x8b, 8];
 
 const CUT_OFF: &str = "gzip: cut off within a member";
 
-/// Bytes of a name or a comment in a header, as flate2 has it. Nobody needs them; readers that keep them stop far below.
+/// Bytes of a name or a comment in a header, as in flate2. Nobody needs them; readers that keep them allow far fewer.
 const TEXT: usize = 65_535;
 
 const HEADER_CRC: u8 = 1 << 1;
@@ -27,18 +27,18 @@ pub(crate) struct Gunzip<R> {
     input: R,
     inflate: Decompress,
     state: State,
-    /// Of what came out of the member.
+    /// Of the member's uncompressed bytes.
     checksum: Hasher,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Nothing was read; one member has to come at least.
+    /// Nothing was read yet; at least one member must follow.
     Start,
     Within,
     /// Another member may follow.
     Between,
-    /// Whatever follows has no meaning.
+    /// After an error, nothing more is read.
     Failed,
 }
 
@@ -47,11 +47,11 @@ impl<R: BufRead> Gunzip<R> {
         Self { input, inflate: Decompress::new(false), state: State::Start, checksum: Hasher::new() }
     }
 
-    /// [`Self::read`], but for remembering that it failed.
+    /// [`Self::read`] without remembering a failure.
     fn members(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.state {
-                State::Failed => return Err(invalid("gzip: read on after an error".to_owned())),
+                State::Failed => return Err(invalid("gzip: read after an error".to_owned())),
                 State::Between if self.input.fill_buf()?.is_empty() => return Ok(0),
                 State::Start | State::Between => {
                     read_header(&mut self.input)?;
@@ -72,7 +72,7 @@ impl<R: BufRead> Gunzip<R> {
         }
     }
 
-    /// Inflates from what the input has ready; returns how much came out, and whether the member ends there.
+    /// Inflates the available input; returns how many bytes came out, and whether the member has ended.
     fn step(&mut self, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
         let chunk = self.input.fill_buf()?;
         if chunk.is_empty() {
@@ -97,7 +97,7 @@ impl<R: BufRead> Gunzip<R> {
     fn trailer(&mut self) -> io::Result<()> {
         let [a, b, c, d, length @ ..] = take::<8>(&mut self.input)?;
         let got = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes(length));
-        // The length modulo 2³², by the format.
+        // The format stores the length modulo 2³².
         let [a, b, c, d, ..] = self.inflate.total_out().to_le_bytes();
         let expected = (std::mem::take(&mut self.checksum).finalize(), u32::from_le_bytes([a, b, c, d]));
         if got != expected {
@@ -120,7 +120,7 @@ impl<R: BufRead> Read for Gunzip<R> {
     }
 }
 
-/// Reads a member's header, which says nothing that is of use here.
+/// Reads a member's header, whose content is not needed.
 fn read_header(input: &mut impl BufRead) -> io::Result<()> {
     let mut header = Header { input, checksum: Hasher::new() };
     let [first, second, method, flags, ..] = header.take::<10>()?;

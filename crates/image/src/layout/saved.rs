@@ -7,8 +7,8 @@
 //!   {"digest": "sha256:263b…", "annotations": {"kind": "dev.cosignproject.cosign/atts"}, "…": "…"}]}
 //! ```
 //!
-//! The image has no name, and what belongs to it is told by its kind: signatures and attestations of the older form are
-//! those of the one image. Referrers are not listed at all: they lie among the blobs, where each file has to be looked at.
+//! The image has no name, and its evidence is marked by kind: signatures and attestations in the older format belong to
+//! the one image. Referrers are not listed at all: they are among the blobs, where each file has to be examined.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,21 +21,21 @@ use crate::manifest::{Document, Manifest};
 use crate::objects::Objects;
 use crate::{Descriptor, Error, media};
 
-/// The annotation of an entry with what it is.
+/// The annotation with an entry's kind.
 pub const KIND: &str = "kind";
 /// An image.
 pub const IMAGE: &str = "dev.cosignproject.cosign/image";
 /// An index.
 pub const INDEX: &str = "dev.cosignproject.cosign/imageIndex";
-/// The manifest that lies under the tag `sha256-….sig` in a registry.
+/// The manifest with the tag `sha256-….sig` in a registry.
 pub const SIGNATURES: &str = "dev.cosignproject.cosign/sigs";
-/// The manifest that lies under the tag `sha256-….att` in a registry.
+/// The manifest with the tag `sha256-….att` in a registry.
 pub const ATTESTATIONS: &str = "dev.cosignproject.cosign/atts";
 
-/// Files that are looked at for referrers: an image with a hundred signatures has some three hundred.
+/// Files that are examined for referrers: an image with a hundred signatures has some three hundred.
 const MOST_FILES: usize = 16 * 1024;
 
-/// Whether the entry is the image; `None` where it does not say so in cosign's way.
+/// Whether the entry is the image; `None` without cosign's annotation.
 pub(crate) fn is_image(entry: &Descriptor) -> Option<bool> {
     match entry.annotations.get(KIND)?.as_str() {
         IMAGE | INDEX => Some(true),
@@ -44,7 +44,7 @@ pub(crate) fn is_image(entry: &Descriptor) -> Option<bool> {
     }
 }
 
-/// The entry that lies under the tag `name` in a registry: of the signatures or attestations of the one image.
+/// The entry with the tag `name` in a registry: the signatures or attestations of the one image.
 pub(crate) fn named<'a>(entries: &'a [Descriptor], name: &str) -> Option<&'a Descriptor> {
     let (subject, suffix) = name.rsplit_once('.')?;
     let kind = match suffix {
@@ -60,8 +60,8 @@ pub(crate) fn named<'a>(entries: &'a [Descriptor], name: &str) -> Option<&'a Des
     (image.digest == digest).then_some(found)
 }
 
-/// Whether cosign alone wrote the index, so that referrers may lie unlisted among the blobs. Others give the image a name, or
-/// list its referrers.
+/// Whether only cosign wrote the index, so that there may be unlisted referrers among the blobs. Other tools name the
+/// image, or list its referrers.
 pub(crate) fn hides_referrers(entries: &[Descriptor], name: &str) -> bool {
     entries.iter().any(|entry| is_image(entry) == Some(true) && !entry.annotations.contains_key(name))
 }
@@ -69,13 +69,13 @@ pub(crate) fn hides_referrers(entries: &[Descriptor], name: &str) -> bool {
 /// Manifests among the blobs.
 #[derive(Debug, Default)]
 pub(crate) struct Unlisted {
-    /// By what they refer to.
+    /// By their subject.
     pub(crate) referrers: BTreeMap<Digest, Vec<Descriptor>>,
-    /// Whether there are more files than were looked at.
+    /// Whether there are more files than were examined.
     pub(crate) truncated: bool,
 }
 
-/// The manifests among the blobs that refer to something.
+/// The manifests with a subject among the blobs.
 pub(crate) fn unlisted(directory: &Path, objects: &impl Objects) -> Result<Unlisted, Error> {
     let mut found = Unlisted::default();
     let failed = |source| Error::io(directory.display().to_string(), source);
@@ -95,7 +95,7 @@ pub(crate) fn unlisted(directory: &Path, objects: &impl Objects) -> Result<Unlis
         else {
             continue;
         };
-        // Of the entry itself: a link is no file, and neither is a FIFO.
+        // Of the entry itself: neither a link nor a FIFO is a file.
         let metadata = entry.metadata().map_err(failed)?;
         let small = metadata.is_file() && metadata.len() <= objects.limits().manifest_bytes;
         if !small || !begins_as_json(&entry.path()).map_err(failed)? {
@@ -107,7 +107,7 @@ pub(crate) fn unlisted(directory: &Path, objects: &impl Objects) -> Result<Unlis
                 found.referrers.entry(subject.digest).or_default().push(descriptor);
             }
             Err(error @ Error::Io { .. }) => return Err(error),
-            // Most are configurations and bundles; what is no manifest refers to nothing.
+            // Most are configurations and bundles; only manifests refer to a subject.
             Ok(_) | Err(_) => {}
         }
     }
@@ -117,7 +117,7 @@ pub(crate) fn unlisted(directory: &Path, objects: &impl Objects) -> Result<Unlis
     Ok(found)
 }
 
-/// Layers are most of the bytes, and none of them begins so.
+/// Layers are most of the bytes, and none of them begins like JSON.
 fn begins_as_json(path: &Path) -> std::io::Result<bool> {
     let mut first = [0];
     let count = File::open(path)?.read(&mut first)?;

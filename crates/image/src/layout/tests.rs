@@ -208,7 +208,7 @@ fn what_cosign_saved_is_found_by_its_kind_and_among_the_blobs() {
     let (found, _) = layout.named(&tag(&image.digest(), "sig")).unwrap().unwrap();
     assert_eq!(found.digest, older.digest());
     assert!(layout.named(&tag(&image.digest(), "att")).unwrap().is_none());
-    // They are of the one image, whatever else somebody asks about.
+    // They belong to the one image and to no other.
     assert!(layout.named(&tag(&Digest::sha256(b"another"), "sig")).unwrap().is_none());
     let referrers = layout.referrers(&image.digest()).unwrap();
     let digests: Vec<Digest> = referrers.descriptors.iter().map(|referrer| referrer.digest).collect();
@@ -222,7 +222,7 @@ fn nothing_among_the_blobs_of_such_a_layout_is_believed_or_followed() {
     let dir = TempDir::new().unwrap();
     let (image, _, bundle) = saved(&dir);
     let blobs = dir.path().join("blobs/sha256");
-    // Another content under the name, a link to a true referrer elsewhere, junk, and a folder.
+    // Wrong content under the name, a link to a real referrer outside, junk, and a folder.
     let outside = TempDir::new().unwrap();
     let linked = attachment(&image.top, "application/vnd.linked", "application/json", b"[]");
     fs::write(outside.path().join("manifest"), &linked.top.bytes).unwrap();
@@ -234,7 +234,7 @@ fn nothing_among_the_blobs_of_such_a_layout_is_believed_or_followed() {
     let referrers = open(&dir, None).unwrap().referrers(&image.digest()).unwrap();
     let digests: Vec<Digest> = referrers.descriptors.iter().map(|referrer| referrer.digest).collect();
     assert_eq!(digests, [bundle.digest()]);
-    // Two images by their kinds: neither is the one, and the signatures are nobody's.
+    // Two entries are marked as the image: neither counts, and the signatures belong to none.
     edit_index(&dir, |index| {
         index["manifests"][1]["annotations"]["kind"] = json!("dev.cosignproject.cosign/image");
     });

@@ -2,10 +2,10 @@
 //! below its root, without its socket.
 //!
 //! Follows containerd's layout of version 1 and 2: names in a bbolt database, one bucket for each namespace, and blobs
-//! under their digests as they came from the registry. Everything but the names is verified by digest.
+//! by digest, as they came from the registry. Everything but the names is verified by digest.
 //!
-//! Of an index a node keeps what it runs: usually one platform. Then that one's manifest is the image, and
-//! [`Containerd::narrowed`] says of which index. The namespace is `CONTAINERD_NAMESPACE`, as for containerd's own tools;
+//! Of an index, a node keeps only what it runs: usually one platform. Then that platform's manifest is the image, and
+//! [`Containerd::narrowed`] returns its index. The namespace is `CONTAINERD_NAMESPACE`, as for containerd's own tools;
 //! without it all are searched.
 //!
 //! ```text
@@ -54,7 +54,7 @@ struct Content {
     limits: Limits,
 }
 
-/// The folders to look into: `CONTAINERD_ROOT`, or the usual ones.
+/// The folders to search: `CONTAINERD_ROOT`, or the usual ones.
 pub fn roots(env: &dyn Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     match env("CONTAINERD_ROOT").filter(|value| !value.is_empty()) {
         Some(root) => vec![root.into()],
@@ -63,7 +63,7 @@ pub fn roots(env: &dyn Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
 }
 
 impl Containerd {
-    /// Finds the image that goes by `wanted` in `namespace`, or in any: in the first of `roots` that is one.
+    /// Finds the image named `wanted` in `namespace`, or in any namespace, in the first of `roots` that is a store.
     pub fn open(
         roots: &[PathBuf],
         namespace: Option<&str>,
@@ -105,7 +105,7 @@ impl Containerd {
         Ok(Self { content, top, narrowed })
     }
 
-    /// The index that the name means, and the platform of it that the store has, where it has not all.
+    /// The index that the name refers to, and the platform that the store has, if it lacks others.
     pub fn narrowed(&self) -> Option<(Digest, &Platform)> {
         self.narrowed.as_ref().map(|(index, platform)| (*index, platform))
     }
@@ -134,7 +134,7 @@ fn images(bolt: &Bolt, only: Option<&str>) -> Result<Vec<ImageRecord>, Error> {
             let broken = |what: &str| {
                 Error::malformed(
                     format!("containerd's image {}", shown(&name)),
-                    format!("its {what} is not one"),
+                    format!("its {what} is invalid"),
                 )
             };
             let text = |key: &str| {

@@ -1,16 +1,17 @@
-//! Images of Docker, or of a service that answers like it: asked for as the stream of `docker save`.
+//! Images of Docker, or of a compatible service, read as the stream of `docker save`.
 //!
-//! Follows the Docker Engine API (from version 1.25): `GET /images/NAME/json` says which image the name means,
-//! `GET /images/ID/get` streams it by that identifier, so that a name that moves in between cannot mix two images. Nothing
+//! Follows the Docker Engine API (from version 1.25): `GET /images/NAME/json` resolves the name, and `GET
+//! /images/ID/get` streams the image by that ID, so that a name that moves in between cannot mix two images. Nothing
 //! else is called, and nothing is written.
 //!
-//! The stream cannot be seeked in. It is read once to its end for the documents and for where the layers begin, and once
-//! more for the layers, in their order ([`Source::position`]); rarely again, for links whose targets had gone by. Engines
-//! before version 25 without the containerd image store write the whole image to their own disk for each of these passes.
+//! The stream cannot be seeked in. It is read once to its end for the documents and the positions of the layers, and
+//! once more for the layers, in their order ([`Source::position`]); rarely again, for links whose targets were already
+//! passed. Engines before version 25 without the containerd image store write the whole image to their own disk for
+//! each of these passes.
 //!
-//! What the stream holds depends on the engine. With the containerd image store it is the image with its own digests. Else
-//! the engine has kept neither manifest nor compressed layers: the digest is of a manifest made up for it, the image is
-//! known by its configuration, and [`Docker::remark`] says so.
+//! The content of the stream depends on the engine. With the containerd image store, it is the image with its own
+//! digests. Otherwise, the engine has kept neither manifest nor compressed layers: the digest is that of a synthesised
+//! manifest, the image is identified by its configuration, and [`Docker::remark`] says so.
 
 mod socket;
 
@@ -32,10 +33,10 @@ use crate::source::Referrers;
 use crate::{Descriptor, Error, Source};
 pub use socket::{podman_socket, socket};
 
-/// What the engine's store is called in messages.
+/// The name of the engine's store in messages.
 pub const STORE: &str = "docker";
 
-/// Bytes of an answer that is no image. A list of a thousand images has about 1 MiB.
+/// Bytes of an answer that is not an image. A list of a thousand images has about 1 MiB.
 const ANSWER: u64 = 32 * 1024 * 1024;
 
 /// An engine that answers requests. Reading only; `target` is a path with an optional query.
@@ -43,7 +44,7 @@ pub trait Engine: fmt::Debug + Send + Sync {
     /// Where it is, for messages.
     fn place(&self) -> String;
 
-    /// A whole answer of at most `limit` bytes; none when there is nothing at `target`.
+    /// A whole answer of at most `limit` bytes; `None` if `target` does not exist.
     fn document(&self, target: &str, limit: u64) -> Result<Option<Vec<u8>>, Error>;
 
     /// An answer as a stream, received while it is read.
@@ -70,7 +71,7 @@ pub struct Docker {
     archive: Archive,
     top: Descriptor,
     narrowed: Narrowed,
-    /// The names with digests that the image has in registries.
+    /// The image's names with digests in registries.
     repo_digests: Vec<String>,
     limits: Limits,
 }
@@ -94,7 +95,7 @@ struct ImageSummary {
 }
 
 impl Docker {
-    /// Asks `engine` for the image that goes by `wanted`.
+    /// Asks `engine` for the image named `wanted`.
     pub fn open(engine: Arc<dyn Engine>, wanted: &str, limits: Limits) -> Result<Self, Error> {
         let inspected = inspect(engine.as_ref(), wanted, &limits)?;
         let place = format!("docker:{} at {}", shown(wanted), engine.place());
@@ -106,8 +107,8 @@ impl Docker {
         Ok(opened)
     }
 
-    /// The engine must have sent the image that it spoke of: its identifier is the digest of the index, of the manifest or
-    /// of the configuration.
+    /// Checks that the engine sent the image that it announced: its ID is the digest of the index, the manifest or the
+    /// configuration.
     fn is(&self, id: &Digest) -> Result<(), Error> {
         let index = self.narrowed.as_ref().map(|(index, _)| *index);
         if self.top.digest == *id || index == Some(*id) {
@@ -135,7 +136,7 @@ impl Docker {
         };
         match &self.narrowed {
             Some((index, platform)) => Some(format!(
-                "only {platform} of the index {index} is on this machine; nothing is said about the others"
+                "only {platform} of the index {index} is on this machine; the others are not covered"
             )),
             None if ends_in(&self.top.digest) => None,
             None => Some(match self.repo_digests.first() {
@@ -151,14 +152,14 @@ impl Docker {
         }
     }
 
-    /// The index that the name means and the platform of it that is here, where not all is.
+    /// The index that the name refers to, and the platform that is here, if others are missing.
     pub fn narrowed(&self) -> Option<(Digest, &Platform)> {
         self.narrowed.as_ref().map(|(index, platform)| (*index, platform))
     }
 }
 
 fn inspect(engine: &dyn Engine, wanted: &str, limits: &Limits) -> Result<ImageInspect, Error> {
-    // The name becomes part of a path: nothing that would need escaping is part of any name.
+    // The name becomes part of a path: no valid name contains a character that needs escaping.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
     let found = if wanted.bytes().all(plain) && !wanted.split('/').any(|part| part == ".." || part.is_empty())
     {
@@ -183,7 +184,7 @@ fn inspect(engine: &dyn Engine, wanted: &str, limits: &Limits) -> Result<ImageIn
                 .collect(),
         })
         .collect();
-    // What the engine does not know by this name may be known by its end.
+    // An image that the engine does not know by this name may match by the end of its name.
     let at = choose(&named, wanted, STORE)?;
     let missing = || Error::NotFound { what: format!("image {}", shown(wanted)), place: STORE.to_owned() };
     let id = named.get(at).map(|image| image.identity).ok_or_else(missing)?;

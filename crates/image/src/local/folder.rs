@@ -1,4 +1,4 @@
-//! An image in a folder, as `skopeo copy … dir:PATH` writes it: no index of names, one image or one list of them.
+//! An image in a folder, as `skopeo copy … dir:PATH` writes it: no index of names, one image or one list of images.
 //!
 //! Follows the `dir:` transport of containers/image: `manifest.json`, each blob under the hex digits of its digest, and
 //! the manifests of a list as `HEX.manifest.json`. Blobs are files of the folder itself; links are not followed.
@@ -18,7 +18,7 @@ use super::{media_type, whole};
 use crate::source::Referrers;
 use crate::{Descriptor, Error, Source};
 
-/// What the file `version` begins with.
+/// The beginning of the file `version`.
 const VERSION: &str = "Directory Transport Version: 1.";
 
 /// The folder, and its one image.
@@ -31,7 +31,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Whether `directory` says that it is one.
+    /// Whether `directory` is marked as one.
     pub fn is_one(directory: &Path) -> bool {
         let is_file =
             |name: &str| fs::symlink_metadata(directory.join(name)).is_ok_and(|found| found.is_file());

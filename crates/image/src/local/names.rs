@@ -1,9 +1,9 @@
-//! Which image of a store a name means.
+//! Finding an image of a store by name.
 //!
-//! A name counts as it is written first: in full, with `latest` where there is no tag, with the defaults of short names
-//! (`debian` is `docker.io/library/debian:latest`). Only when nothing goes by it, the end of a name is looked at
-//! (`app:1` finds `localhost/team/app:1`), and identifiers, shortened to no less than twelve digits. A name that means
-//! several images is an error.
+//! First, a name is compared as written: in full, with `latest` if it has no tag, with the defaults of short names
+//! (`debian` is `docker.io/library/debian:latest`). Only if no image has it, it is compared with the ends of names
+//! (`app:1` finds `localhost/team/app:1`), and with IDs of at least twelve digits. A name that matches several images
+//! is an error.
 
 use plimsoll_core::text::shown;
 use plimsoll_core::{Digest, Reference};
@@ -13,20 +13,20 @@ use crate::Error;
 /// One image of a store.
 #[derive(Debug, Clone)]
 pub(super) struct NamedImage {
-    /// The names it goes by, in full.
+    /// Its full names.
     pub(super) names: Vec<String>,
-    /// What makes it the same image as another record.
+    /// The digest that is equal for records of the same image.
     pub(super) identity: Digest,
-    /// All digests that it goes by: manifest, index, configuration.
+    /// All of its digests: manifest, index, configuration.
     pub(super) digests: Vec<Digest>,
 }
 
-/// The least digits of a shortened identifier; what `images` commands print.
+/// The fewest digits of a shortened ID; `images` commands print so many.
 const SHORT: usize = 12;
 /// Names that an error lists.
 const SIMILAR: usize = 5;
 
-/// The position of the one image that `wanted` means.
+/// The position of the one image that matches `wanted`.
 pub(super) fn choose(images: &[NamedImage], wanted: &str, place: &str) -> Result<usize, Error> {
     let (name, digest) = match wanted.rsplit_once('@') {
         Some((name, digest)) => match digest.parse::<Digest>() {
@@ -65,7 +65,7 @@ enum Rule {
 
 impl Rule {
     fn holds(self, image: &NamedImage, wanted: &str, by_digest: bool) -> bool {
-        // With a digest the name only has to be the repository's: its tag may have moved.
+        // With a digest, only the repository's name must match: its tag may have moved.
         let of = |name: &str| if by_digest { untagged(name).to_owned() } else { tagged(name) };
         let whole = of(wanted);
         match self {
@@ -94,12 +94,12 @@ impl Rule {
     }
 }
 
-/// `name` with `:latest` where it has no tag.
+/// `name` with `:latest` if it has no tag.
 fn tagged(name: &str) -> String {
     if untagged(name).len() == name.len() { format!("{name}:latest") } else { name.to_owned() }
 }
 
-/// `name` without its tag; a port is none.
+/// `name` without its tag; a port is not a tag.
 fn untagged(name: &str) -> &str {
     match name.rsplit_once(':') {
         Some((start, tag)) if !tag.contains('/') => start,
@@ -114,7 +114,7 @@ fn label(image: &NamedImage) -> String {
     }
 }
 
-/// Names that share the last part of the repository, then those that come closest; at most five.
+/// Names with the same last part of the repository, then the most similar ones; at most five.
 fn similar(images: &[NamedImage], wanted: &str) -> Vec<String> {
     let last = |name: &str| {
         let name = name.split('@').next().unwrap_or_default();
@@ -202,7 +202,7 @@ mod tests {
             ["docker.io/library/app:2", "localhost/team/app:1", "registry.example:5000/app:1"]
         );
         assert_eq!(missing("nothing").len(), 5);
-        // Too short an identifier, a digest under another repository's name, and a part of a name are no match.
+        // An ID that is too short, a digest under another repository's name, and a part of a name do not match.
         assert!(!missing(&Digest::sha256(b"e").hex()[..11]).is_empty());
         assert!(!missing(&format!("app@{}", Digest::sha256(b"am"))).is_empty());
         assert!(!missing("bian:12").is_empty());

@@ -1,14 +1,13 @@
-//! From an index of which an engine has a part to the image that would run on this machine.
+//! From an index that an engine has only in part to the image that would run on this machine.
 //!
-//! Engines fetch the manifest and the layers of their own platform and leave out the others, so the index that a name
-//! means is whole in few stores.
+//! Engines fetch only the manifest and the layers of their own platform, so few stores have a complete index.
 
 use plimsoll_core::{Digest, Platform};
 
 use crate::manifest::Document;
 use crate::{Descriptor, Error, media};
 
-/// What a place has of an index.
+/// A place that may have only a part of an index.
 pub(super) trait LocalObjects {
     /// The place, for messages.
     fn place(&self) -> String;
@@ -21,7 +20,7 @@ pub(super) trait LocalObjects {
 /// The index that was narrowed, and the platform that is here.
 pub(super) type Narrowed = Option<(Digest, Platform)>;
 
-/// `target` itself where all of it is here; else the child for this machine's platform, else the first that is whole.
+/// `target` itself if it is complete; else the child for this machine's platform, else the first complete one.
 pub(super) fn narrow(target: Descriptor, place: &impl LocalObjects) -> Result<(Descriptor, Narrowed), Error> {
     if !media::is_index(&target.media_type) {
         return Ok((target, None));
@@ -51,7 +50,7 @@ pub(super) fn narrow(target: Descriptor, place: &impl LocalObjects) -> Result<(D
     Ok((child.clone(), Some((target.digest, platform))))
 }
 
-/// Whether a manifest and everything that it names are here.
+/// Whether a manifest and everything that it refers to are here.
 fn is_whole(manifest: &Descriptor, place: &impl LocalObjects) -> Result<bool, Error> {
     if !media::is_manifest(&manifest.media_type) || !place.has(&manifest.digest)? {
         return Ok(false);

@@ -1,12 +1,12 @@
-//! Images of Podman, Buildah, CRI-O and `skopeo`: containers-storage on disk, read without any of them.
+//! Images of Podman, Buildah, CRI-O and `skopeo`: containers-storage on disk, read without these tools.
 //!
 //! Follows the layout that containers/storage writes for the drivers `overlay` and `vfs`: lists of images and layers as
-//! JSON, manifests and configurations beside the image, each layer unpacked into a folder. The tar of a layer is made
-//! again from these files and its tar-split file, and must have the diff ID that the configuration names; so the manifest
-//! is the real one, and its blobs' digests are known, but their compressed bytes are not there to be hashed.
+//! JSON, manifests and configurations beside the image, each layer unpacked into a folder. The tar of a layer is
+//! rebuilt from these files and its tar-split file, and must have the diff ID in the configuration. So the manifest is
+//! the real one, and its blobs' digests are known, but there are no compressed bytes to hash.
 //!
 //! Files are opened below a layer's folder without following links. The store is not locked: a list is replaced as a
-//! whole, and an image that is removed or changed at the same moment gives an error.
+//! whole, and an image that is removed or changed at the same time results in an error.
 //!
 //! ```text
 //! overlay-images/images.json            [{"id": "b385…", "digest": "sha256:…", "names": ["docker.io/library/debian:12"], …}]
@@ -53,7 +53,7 @@ pub struct Podman {
     limits: Limits,
 }
 
-/// A layer of the image: where it was unpacked.
+/// A layer of the image, and where it was unpacked.
 #[derive(Debug)]
 struct Unpacked {
     files: PathBuf,
@@ -62,7 +62,7 @@ struct Unpacked {
 }
 
 impl Podman {
-    /// Finds the image that goes by `wanted` in the stores `directories`, the first that has it.
+    /// Finds the image named `wanted` in the first of the stores `directories` that has it.
     pub fn open(directories: &[PathBuf], wanted: &str, limits: Limits) -> Result<Self, Error> {
         let mut roots = Vec::new();
         for directory in directories {
@@ -100,7 +100,7 @@ impl Podman {
         Ok(Self { place, root, image, top, manifest, layers, limits })
     }
 
-    /// The names that the image goes by in the store, in full.
+    /// The image's full names in the store.
     pub fn names(&self) -> &[String] {
         &self.image.names
     }
@@ -113,7 +113,7 @@ fn named(image: &ImageRecord) -> Result<NamedImage, Error> {
             format!("got the image ID `{}`, expected 64 hex digits", plimsoll_core::text::shown(&image.id));
         Error::malformed(STORE, problem)
     })?;
-    // One image may have come under several manifests; each is kept under its digest.
+    // One image may have been pulled by several manifests; each is kept under its digest.
     let mut digests: Vec<Digest> =
         image.big_data.keys().filter_map(|name| name.strip_prefix("manifest-")?.parse().ok()).collect();
     digests.extend(image.digest);
@@ -135,7 +135,7 @@ fn chain(
     let mut next = image.layer.clone();
     let mut count = 0;
     while let Some(id) = next.take().filter(|id| !id.is_empty()) {
-        // Also what ends a chain that leads back to itself.
+        // This also ends a circular chain.
         count += 1;
         if count > limits.layers {
             return Err(LimitExceeded::new("layers", limits.layers as u64, place).into());
@@ -185,7 +185,7 @@ impl Source for Podman {
     fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
         let digest = &descriptor.digest;
         if descriptor.media_type != media::OCI_LAYER || !self.layers.contains_key(digest) {
-            // The configuration; layers are asked for as they are stored.
+            // The configuration; layers are requested in their stored form.
             let bytes = self.root.big_data(&self.image, &digest.to_string(), &self.limits)?;
             return Ok(Box::new(std::io::Cursor::new(bytes)));
         }
@@ -209,7 +209,7 @@ impl Source for Podman {
 fn open_split(path: &Path) -> Result<File, Error> {
     match open(path, STORE) {
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            let problem = "the store has no tar-split file of it, so its tar cannot be made again";
+            let problem = "the store has no tar-split file for it, so its tar cannot be rebuilt";
             Err(Error::malformed(path.display().to_string(), problem))
         }
         other => other,

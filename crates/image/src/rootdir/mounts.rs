@@ -1,14 +1,13 @@
 //! Which directories below a root are other file systems, and whether their files belong to the root.
 //!
-//! Reads Linux's `/proc/self/mountinfo` (proc(5)):
-//! `36 35 98:0 /mnt1 /mnt/parent rw,noatime master:1 - ext3 /dev/root rw`. Where there is none, only the names that every
-//! root uses for made-up file systems are left out.
+//! Reads Linux's `/proc/self/mountinfo` (proc(5)): `36 35 98:0 /mnt1 /mnt/parent rw,noatime master:1 - ext3 /dev/root
+//! rw`. Without it, only the usual names of pseudo file systems are skipped.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Made by the kernel or kept in memory only: no package lives there.
+/// Made by the kernel or only in memory: they contain no packages.
 const PSEUDO: &[&str] = &[
     "autofs",
     "binfmt_misc",
@@ -67,7 +66,7 @@ impl Mounts {
                 continue;
             };
             if let Ok(point) = PathBuf::from(unescaped(point)).strip_prefix(root) {
-                // Of several mounts on one point the last is the visible one.
+                // If a point has several mounts, the last one is visible.
                 mounts.insert(point.to_owned(), kind.to_owned());
             }
         }

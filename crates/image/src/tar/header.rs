@@ -12,7 +12,7 @@ use crate::error::TarProblem;
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 512;
 
-/// Which dialect a header is written in.
+/// The dialect of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     V7,
@@ -29,7 +29,7 @@ impl Block {
         Self([0; BLOCK])
     }
 
-    /// Copies from `bytes` to position `at`; returns how many bytes fitted.
+    /// Copies from `bytes` to position `at`; returns how many bytes fit.
     pub(super) fn fill(&mut self, at: usize, bytes: &[u8]) -> usize {
         let target = self.0.get_mut(at..).unwrap_or_default();
         let count = target.len().min(bytes.len());
@@ -56,7 +56,7 @@ impl Block {
         }
     }
 
-    /// The sum of all bytes with the checksum field taken as spaces; old writers summed signed bytes.
+    /// The sum of all bytes, with spaces in place of the checksum field; old writers summed signed bytes.
     pub(super) fn check(&self) -> Result<(), TarProblem> {
         let expected = number(&self.0[148..156]).ok_or(TarProblem::Number { field: "chksum" })?;
         let sum: u64 = self.0.iter().map(|byte| u64::from(*byte)).sum();
@@ -74,7 +74,7 @@ impl Block {
         number(&self.0[124..136]).ok_or(TarProblem::Number { field: "size" })
     }
 
-    /// Permission bits. Nothing is refused because of them: what cannot be read counts as none.
+    /// Permission bits. Nothing is refused because of them: an unreadable field counts as 0.
     pub(super) fn mode(&self) -> u32 {
         number(&self.0[100..108]).map_or(0, |mode| u32::try_from(mode & 0o7777).unwrap_or(0))
     }

@@ -1,13 +1,13 @@
-//! Reading a bbolt database: the file that containerd keeps its names in.
+//! Reading a bbolt database: the file with containerd's image names.
 //!
-//! Follows the file format of etcd's bbolt, version 2: pages of one size, two of them meta pages of which the newer valid
-//! one counts, a B+ tree of branch and leaf pages below it, buckets as trees of their own or inline in a leaf. Only what
-//! finding keys needs is read; the list of free pages is not.
+//! Follows the file format of etcd's bbolt, version 2: pages of one size, two of them meta pages of which the newer
+//! valid one counts, a B+ tree of branch and leaf pages below it, buckets as trees of their own or inline in a leaf.
+//! Only what is needed to find keys is read; the list of free pages is not.
 //!
-//! Whoever owns the database may be writing while it is read. Pages that a meta page leads to are not touched before the
-//! transaction after the next one, so a copy of the file is whole when the same meta page is the newest one before and
-//! after; otherwise it is copied again. Whatever the bytes say: no page is visited twice for one bucket, trees have a
-//! bounded depth, and the elements looked at are counted.
+//! The database's owner may write while it is read. Pages that a meta page leads to are not touched before the
+//! transaction after the next one, so a copy of the file is consistent if the same meta page is the newest before and
+//! after; otherwise it is copied again. Against hostile bytes, no page is visited twice for one bucket, trees have a
+//! bounded depth, and the elements read are counted.
 //!
 //! ```text
 //! page   id u64, flags u16, count u16, overflow u32, then `count` elements and their keys and values; little-endian
@@ -29,11 +29,11 @@ use crate::local::{denied, open};
 
 /// Bytes of the file. A node with a thousand images has about 10 MiB.
 const FILE: u64 = 64 * 1024 * 1024;
-/// Elements looked at for all questions to one copy.
+/// Elements read for all look-ups in one copy.
 const ELEMENTS: u64 = 10_000_000;
-/// Levels of one tree. With two keys a page 64 MiB would have 14.
+/// Levels of one tree. With two keys per page, 64 MiB would have 14.
 const DEPTH: usize = 32;
-/// Copies tried while somebody writes.
+/// How often copying is tried while somebody writes.
 const COPIES: usize = 5;
 
 const MAGIC: u32 = 0xED0C_DAED;
@@ -62,7 +62,7 @@ struct Meta {
 /// A bucket of the copy.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Bucket<'a> {
-    /// The page its tree begins at.
+    /// The root page of its tree.
     Tree(u64),
     /// Its only page.
     Inline(&'a [u8]),

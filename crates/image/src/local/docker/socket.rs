@@ -7,7 +7,7 @@ use crate::Error;
 
 const MACHINE: &str = "/var/run/docker.sock";
 
-/// Docker's socket. Only sockets of this machine: over a network it would be another machine's images.
+/// Docker's socket. Only sockets of this machine: over a network, the images would be another machine's.
 pub fn socket(env: &dyn Fn(&str) -> Option<OsString>) -> Result<PathBuf, Error> {
     if let Some(host) = env("DOCKER_HOST").filter(|host| !host.is_empty()) {
         let host = host.to_string_lossy().into_owned();
@@ -20,7 +20,7 @@ pub fn socket(env: &dyn Fn(&str) -> Option<OsString>) -> Result<PathBuf, Error> 
     Ok(rootless.unwrap_or_else(|| MACHINE.into()))
 }
 
-/// The socket of Podman's service, where there is one.
+/// The socket of Podman's service, if there is one.
 pub fn podman_socket(env: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let own = in_runtime_folder(env, "podman/podman.sock");
     [own, Some("/run/podman/podman.sock".into())].into_iter().flatten().find(|path| path.exists())

@@ -1,7 +1,7 @@
 //! Opening files below a folder without ever following a link.
 //!
-//! The folder holds an image's unpacked files, and the image chose their links. Every part of a path is opened by itself,
-//! relative to the one before, and a link anywhere on the way is an error (Docker CVE-2018-15664).
+//! The folder holds an image's unpacked files, including the image's links. Every part of a path is opened relative to
+//! the previous one, and a link anywhere on the way is an error (Docker CVE-2018-15664).
 
 use std::fs::File;
 use std::io;
@@ -17,7 +17,7 @@ pub(super) struct Beneath {
 }
 
 const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-/// Without waiting: somebody may have put a FIFO there.
+/// Non-blocking, because somebody may have put a FIFO there.
 const FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
 
 impl Beneath {
@@ -26,7 +26,7 @@ impl Beneath {
         Ok(Self { root, last: None })
     }
 
-    /// Opens the regular file `path`, the way a tar names it: `./usr/bin/ls`.
+    /// Opens the regular file `path`, as a tar names it: `./usr/bin/ls`.
     pub(super) fn open(&mut self, path: &[u8]) -> io::Result<File> {
         let mut parts: Vec<&[u8]> =
             path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").collect();

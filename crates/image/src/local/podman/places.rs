@@ -1,7 +1,7 @@
-//! Where containers-storage lies, by `storage.conf(5)`.
+//! Where containers-storage is, by `storage.conf(5)`.
 //!
-//! Read are `graphroot`, `rootless_storage_path` and `additionalimagestores`; everything else there is for whoever writes
-//! into the store. `CONTAINERS_STORAGE_CONF` names another file, as it does for Podman.
+//! It reads `graphroot`, `rootless_storage_path` and `additionalimagestores`; the other settings are for writers.
+//! `CONTAINERS_STORAGE_CONF` names another file, as it does for Podman.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -17,9 +17,9 @@ use crate::local::{is_there, whole};
 pub struct StoreEnvironment<'a> {
     /// The environment.
     pub env: &'a dyn Fn(&str) -> Option<OsString>,
-    /// The effective user; 0 is root, whose store is the machine's.
+    /// The effective user; 0 is root, who uses the machine's store.
     pub uid: u32,
-    /// The root that absolute paths of configuration files start from: `/` but in tests.
+    /// The root of absolute paths of configuration files: `/` except in tests.
     pub root: &'a Path,
 }
 
@@ -48,7 +48,7 @@ pub fn effective_user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// The folders to look into, the user's own first.
+/// The folders to search, the user's own first.
 pub fn directories(around: &StoreEnvironment<'_>, limits: &Limits) -> Result<Vec<PathBuf>, Error> {
     let named = |name: &str| (around.env)(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = named("HOME").unwrap_or_else(|| PathBuf::from("/"));
@@ -70,7 +70,7 @@ pub fn directories(around: &StoreEnvironment<'_>, limits: &Limits) -> Result<Vec
         (0, graphroot, _) => {
             graphroot.map_or_else(|| around.root.join("var/lib/containers/storage"), PathBuf::from)
         }
-        // The machine's own configuration says where root's images are, not where this user's are.
+        // The machine's configuration is for root's images, not for this user's.
         (_, Some(graphroot), _) if is_own => graphroot.into(),
         (uid, _, Some(path)) => path
             .replace("$HOME", &home.to_string_lossy())

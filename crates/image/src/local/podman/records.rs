@@ -48,7 +48,7 @@ pub(super) struct LayerRecord {
     pub(super) diff_size: i64,
 }
 
-/// Drivers whose unpacked layers are plain folders. The others keep them in volumes of their own.
+/// Drivers whose unpacked layers are plain folders. Others use volumes.
 const DRIVERS: [&str; 2] = ["overlay", "vfs"];
 const OTHER_DRIVERS: [&str; 4] = ["btrfs", "zfs", "aufs", "devicemapper"];
 
@@ -119,7 +119,7 @@ fn list<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Error> {
     json::from_slice(&bytes, LIST).map_err(|source| Error::Json { what: path.display().to_string(), source })
 }
 
-/// Identifiers become parts of paths: hex digits and nothing else.
+/// Identifiers become parts of paths, so only hex digits are allowed.
 fn identifier(id: &str) -> Result<&str, Error> {
     if !id.is_empty() && id.len() <= 128 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         return Ok(id);
@@ -128,7 +128,7 @@ fn identifier(id: &str) -> Result<&str, Error> {
     Err(Error::malformed(STORE, format!("got the identifier `{got}`, expected hex digits")))
 }
 
-/// The file of a document by its name: as it is where it consists of a-z, 0-9 and dots, else `=` and its base64.
+/// The file name of a document: the name itself if it consists of a-z, 0-9 and dots, else `=` and its base64.
 fn file_name(name: &str) -> String {
     let plain = |byte: u8| matches!(byte, b'.' | b'0'..=b'9' | b'a'..=b'z');
     if name.bytes().all(plain) && !name.starts_with('.') {

@@ -1,9 +1,9 @@
-//! A layer's tar, made again from its unpacked files and the rest that `tar-split` kept: byte for byte the one that was
-//! pulled, so that the diff ID holds.
+//! A layer's tar, rebuilt from its unpacked files and the rest that `tar-split` kept: byte for byte the one that was
+//! pulled, with the same diff ID.
 //!
-//! Follows the format of vbatts/tar-split as containers-storage writes it: gzip of one JSON object a line, in the order of
-//! the tar. Type 2 is a piece of the tar itself (headers, padding), type 1 is the content of a file, to be read from the
-//! unpacked layer. The checksum in type 1 is not looked at: the diff ID says more.
+//! Follows the format of vbatts/tar-split as containers-storage writes it: gzip of one JSON object per line, in the
+//! order of the tar. Type 2 is a piece of the tar itself (headers, padding), type 1 is the content of a file, which is
+//! read from the unpacked layer. The checksum in type 1 is ignored, because the diff ID covers more.
 //!
 //! ```json
 //! {"type":2,"payload":"ZXRjL2lzc3VlAA…","position":0}
@@ -40,7 +40,7 @@ pub(super) struct TarSplit {
 }
 
 enum Now {
-    /// A piece of the tar, and how much of it was handed out.
+    /// A piece of the tar, and how much of it was read.
     Piece(Vec<u8>, usize),
     /// The content of a file.
     Content {
@@ -56,7 +56,7 @@ enum Now {
 struct Line {
     r#type: u8,
     name: Option<String>,
-    /// The name in base64, where it is not UTF-8.
+    /// The name in base64, if it is not UTF-8.
     name_raw: Option<String>,
     size: Option<u64>,
     payload: Option<String>,
@@ -64,7 +64,7 @@ struct Line {
 }
 
 impl TarSplit {
-    /// `split` is the file that tar-split wrote, `files` the unpacked layer.
+    /// `split` is the tar-split file, `files` the unpacked layer.
     pub(super) fn new(split: File, files: Beneath, what: String, limits: Limits) -> Self {
         let lines = BufReader::new(Gunzip::new(BufReader::new(split)));
         Self { lines, files, what, limits, position: 0, line: Vec::new(), now: Now::Piece(Vec::new(), 0) }

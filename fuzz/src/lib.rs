@@ -9,7 +9,7 @@ use std::io::{Cursor, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use plimsoll_core::rootfs::{Attributes, Fact, Need, Purpose, Select};
+use plimsoll_core::rootfs::{Attributes, Bound, Fact, Need, Purpose, Select};
 use plimsoll_core::{Digest, Limits};
 use plimsoll_image::{Descriptor, Error, Referrers, Source};
 
@@ -41,13 +41,17 @@ pub fn limits() -> Limits {
     limits.entries = 512;
     limits.path_bytes = 256;
     limits.kept_file_bytes = 256 << 10;
+    limits.metadata_bytes = 4 << 10;
+    limits.packages = 256;
     limits.kept_total_bytes = 512 << 10;
     limits.links = 16;
     limits.sbom_bytes = 1 << 20;
     limits.components = 64;
+    limits.relationships = 256;
     limits.advisory_bytes = 64 << 10;
     limits.advisories = 64;
     limits.feed_bytes = 1 << 20;
+    limits.releases = 16;
     limits
 }
 
@@ -61,8 +65,6 @@ pub fn scratch() -> PathBuf {
 
 /// Wants whole files by their paths.
 pub struct WholeFiles {
-    /// The longest that is read.
-    pub limit: u64,
     /// Whether a path is wanted.
     pub rule: fn(&str) -> bool,
     /// Paths that are wanted wherever links lead to them.
@@ -75,10 +77,10 @@ impl Select for WholeFiles {
     }
 
     fn need(&self, _: Purpose) -> Need {
-        Need::Whole { limit: self.limit }
+        Need::Whole(Bound::Metadata)
     }
 
-    fn extract(&self, _: Purpose, _: Attributes, content: &[u8]) -> Option<Arc<dyn Fact>> {
+    fn extract(&self, _: Purpose, _: Attributes, content: &[u8], _: &Limits) -> Option<Arc<dyn Fact>> {
         Some(Arc::new(content.to_vec()))
     }
 

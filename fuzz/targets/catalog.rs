@@ -11,6 +11,7 @@ use plimsoll_fuzz::{documents, limits};
 use plimsoll_sbom::{Document, DocumentSubject, catalog, formats, read_document, select};
 
 fuzz_target!(|bytes: &[u8]| {
+    let mut limits = limits();
     let mut files = FileSet::default();
     for document in documents(bytes) {
         let end = document.iter().position(|b| *b == b'\n').unwrap_or(document.len());
@@ -19,11 +20,11 @@ fuzz_target!(|bytes: &[u8]| {
         // As readers of root file systems hand them over.
         let clean = !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if clean {
-            files.add(select(), path, None, content.get(1..).unwrap_or_default());
+            files.add_within(&limits, select(), path, None, content.get(1..).unwrap_or_default());
         }
     }
-    let inventory = catalog(&files);
-    assert_eq!(catalog(&files), inventory);
+    let inventory = catalog(&files, &limits);
+    assert_eq!(catalog(&files, &limits), inventory);
     assert!(
         inventory.os.is_some()
             || inventory.components.is_empty()
@@ -36,9 +37,9 @@ fuzz_target!(|bytes: &[u8]| {
         created: Timestamp::UNIX_EPOCH,
         tool_version: "0",
     };
-    let mut limits = limits();
     limits.sbom_bytes = u64::MAX;
     limits.components = usize::MAX;
+    limits.relationships = usize::MAX;
     for format in formats().filter(|format| !format.writes().is_empty()) {
         let mut out = Vec::new();
         format.write(&document, &mut out).unwrap();

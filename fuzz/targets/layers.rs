@@ -14,11 +14,8 @@ use plimsoll_image::{Descriptor, layers};
 
 const PLAIN: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
-const KEPT: u64 = 64 << 10;
-
 /// Every file below `etc` and `var`, and all that seeds call by this ending.
 const WANTED: WholeFiles = WholeFiles {
-    limit: KEPT,
     rule: |path| path.starts_with("etc/") || path.starts_with("var/") || path.ends_with(".wanted"),
     fixed: &["etc/os-release", "var/lib/dpkg/status"],
 };
@@ -60,7 +57,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         for path in [path, &file.real_path] {
             assert!(path.split('/').all(|part| !matches!(part, "" | "." | "..")), "{path:?}");
         }
-        assert!(file.size() <= KEPT);
+        assert!(file.size() <= limits.metadata_bytes);
         assert!(file.layer.is_some_and(|layer| layer < image.layers.len()));
         total += file.size();
     }

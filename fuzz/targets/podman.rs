@@ -34,7 +34,7 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     folder
 });
 
-const ALL: WholeFiles = WholeFiles { limit: 4096, rule: |_| true, fixed: &[] };
+const ALL: WholeFiles = WholeFiles { rule: |_| true, fixed: &[] };
 
 fuzz_target!(|bytes: &[u8]| {
     let documents = documents(bytes);

@@ -82,8 +82,12 @@ limits! {
     extended_bytes: u64 = MIB, Bytes;
     /// Bytes of all names kept for one layer that writes through its own links.
     name_bytes: u64 = 64 * MIB, Bytes;
-    /// Bytes of one file whose content a cataloger keeps.
+    /// Bytes of one file that lists many packages, such as a package database. Debian's would have 64 MiB with all its packages.
     kept_file_bytes: u64 = 64 * MIB, Bytes;
+    /// Bytes of one file about a single package or the release. Lists of the files of large packages have some 4 MiB.
+    metadata_bytes: u64 = 8 * MIB, Bytes;
+    /// Packages in one package database. Debian has 65,000 in all.
+    packages: usize = 100_000, Count;
     /// Bytes of all files whose content is kept, over all layers.
     kept_total_bytes: u64 = 512 * MIB, Bytes;
     /// Symbolic links followed for one path. Linux stops at 40.
@@ -109,6 +113,8 @@ limits! {
     sbom_bytes: u64 = 512 * MIB, Bytes;
     /// Components of one SBOM that is read.
     components: usize = 1_000_000, Count;
+    /// Relationships of one SBOM that is read.
+    relationships: usize = 4_000_000, Count;
     /// Bytes of one policy, waiver, key or configuration file.
     document_bytes: u64 = MIB, Bytes;
     /// Bytes of one deny list: room for 100,000 digests with a reason each.
@@ -119,6 +125,8 @@ limits! {
     advisories: u64 = 2_000_000, Count;
     /// Uncompressed bytes of one feed.
     feed_bytes: u64 = 8 * GIB, Bytes;
+    /// Releases of a distribution in one feed. Debian supports five at a time; other feeds have each release since the first.
+    releases: usize = 256, Count;
 }
 
 impl Limits {

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::Digest;
+use crate::{Digest, LimitExceeded, Limits};
 
 pub use extraction::Extraction;
 
@@ -36,11 +36,36 @@ pub enum Need {
     },
     /// All of it, piece by piece, whatever its size.
     Stream,
-    /// All of it at once, up to a limit; a longer file is reported in [`FileSet::oversized`].
-    Whole {
-        /// In bytes.
-        limit: u64,
-    },
+    /// All of it at once; a file beyond its bound is reported in [`FileSet::oversized`].
+    Whole(Bound),
+}
+
+/// The limit of a file that is read whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// It lists many packages: [`Limits::kept_file_bytes`].
+    List,
+    /// It is about a single package, or about the release: [`Limits::metadata_bytes`].
+    Metadata,
+}
+
+impl Bound {
+    /// In bytes.
+    pub fn bytes(self, limits: &Limits) -> u64 {
+        match self {
+            Self::List => limits.kept_file_bytes,
+            Self::Metadata => limits.metadata_bytes,
+        }
+    }
+
+    /// What is told of a file that is beyond it.
+    pub fn exceeded(self, limits: &Limits, size: u64) -> LimitExceeded {
+        let name = match self {
+            Self::List => "kept_file_bytes",
+            Self::Metadata => "metadata_bytes",
+        };
+        LimitExceeded::new(name, self.bytes(limits), format!("a file of {size} bytes"))
+    }
 }
 
 /// What the header of a regular file says.
@@ -62,9 +87,15 @@ pub trait Select: Send + Sync {
     /// How much of a file `purpose` needs.
     fn need(&self, purpose: Purpose) -> Need;
 
-    /// Makes a fact of a file; `None` if it holds nothing for this purpose. `content` is as much as the purpose needs.
-    /// Runs on the thread that reads the layer.
-    fn extract(&self, purpose: Purpose, attributes: Attributes, content: &[u8]) -> Option<Arc<dyn Fact>>;
+    /// Makes a fact of a file; `None` if it holds nothing for this purpose. `content` is as much as the purpose
+    /// needs, and `limits` bounds what is kept of it. Runs on the thread that reads the layer.
+    fn extract(
+        &self,
+        purpose: Purpose,
+        attributes: Attributes,
+        content: &[u8],
+        limits: &Limits,
+    ) -> Option<Arc<dyn Fact>>;
 
     /// Takes a file for a purpose that needs it as a stream.
     fn stream(&self, _purpose: Purpose, _attributes: Attributes) -> Option<Box<dyn Stream>> {
@@ -87,7 +118,7 @@ pub trait Stream {
 
 /// What was made of one file for one purpose. Implemented by every comparable type that has a [`Footprint`].
 pub trait Fact: Any + fmt::Debug + Send + Sync {
-    /// Approximate size in memory; counts against [`crate::Limits::kept_total_bytes`].
+    /// Approximate size in memory; counts against [`Limits::kept_total_bytes`].
     fn bytes(&self) -> u64;
 
     /// Whether `other` is the same fact.
@@ -276,15 +307,27 @@ impl FileSet {
         }
     }
 
-    /// Adds a regular file of a root file system in memory, if `select` wants it.
+    /// Adds a regular file of a root file system in memory, if `select` wants it, within the default limits.
     pub fn add(&mut self, select: &dyn Select, path: &str, layer: Option<usize>, content: &[u8]) {
+        self.add_within(&Limits::default(), select, path, layer, content);
+    }
+
+    /// Adds a regular file of a root file system in memory, if `select` wants it.
+    pub fn add_within(
+        &mut self,
+        limits: &Limits,
+        select: &dyn Select,
+        path: &str,
+        layer: Option<usize>,
+        content: &[u8],
+    ) {
         let attributes = Attributes { size: content.len() as u64, mode: 0o644 };
         let purposes = select.want(path, Some(attributes));
         if purposes.is_empty() {
             return;
         }
         let mut buffer = Vec::new();
-        let mut extraction = Extraction::new(select, &purposes, attributes, u64::MAX, &mut buffer);
+        let mut extraction = Extraction::new(select, &purposes, attributes, limits, &mut buffer);
         extraction.take(content);
         let facts = extraction.finish();
         self.insert(FoundFile { path: path.to_owned(), real_path: path.to_owned(), facts, layer });

@@ -25,7 +25,7 @@ mod zip_input;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Ecosystem, Limits, Timestamp, clock};
+use plimsoll_core::{Ecosystem, LimitExceeded, Limits, Timestamp, clock};
 use plimsoll_vuln::conditions::Conditions;
 use plimsoll_vuln::database::{FeedDescription, File, NewEntry, Writer, file_path};
 
@@ -38,7 +38,7 @@ use rating::Ratings;
 
 /// Builds a database in the folder `out` from the publishers' data in the folder `from`, which was retrieved at `as_of`.
 ///
-/// `now` is the current time; of `limits`, `advisory_bytes`, `advisories`, `feed_bytes` and `ratio` bound the input.
+/// `now` is the current time; of `limits`, `advisory_bytes`, `advisories`, `feed_bytes`, `ratio` and `releases` bound the input.
 /// Everything is read before anything is written, and each file is replaced as a whole. Equal input gives equal bytes.
 pub fn build(
     from: &Path,
@@ -54,6 +54,10 @@ pub fn build(
     for (publisher, input) in discover(from)? {
         let mut report = FeedReport::new(&input.content, publisher.name(), input.files.path());
         let reading = publisher.read(&input, limits, &mut report)?;
+        if reading.releases.len() > limits.releases {
+            let what = input.files.path().display().to_string();
+            return Err(LimitExceeded::new("releases", limits.releases as u64, what).into());
+        }
         feeds.push(ReadFeed { publisher, reading, report });
     }
     if feeds.iter().all(|feed| feed.reading.ecosystem.is_none()) {

@@ -154,7 +154,7 @@ fn a_real_package_database_has_the_findings_of_its_sources_in_its_release() {
         let os_release = format!("ID=alpine\nVERSION_ID={release}.4\n");
         image.add(select(), "etc/os-release", None, os_release.as_bytes());
         image.add(select(), "lib/apk/db/installed", None, &installed);
-        let inventory = catalog(&image);
+        let inventory = catalog(&image, &Limits::default());
         assert_eq!((&inventory.problems[..], inventory.components.len()), (&[][..], 14));
         let scan = scan(&inventory, database, &ScanSettings::at(now())).unwrap();
         assert_eq!((&scan.gaps[..], scan.matched_components), (&[][..], 14));

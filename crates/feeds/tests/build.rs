@@ -134,6 +134,23 @@ fn every_layout_is_found() {
 }
 
 #[test]
+fn more_releases_than_a_feed_can_have_are_refused() {
+    let place = Place::new();
+    let open = json!({"status": "open"});
+    let tracker = json!({"e": {"CVE-1": {"releases": {"bookworm": open, "trixie": open}}}});
+    fs::create_dir_all(place.from()).unwrap();
+    fs::write(place.from().join("debian.json"), tracker.to_string()).unwrap();
+    let build = |releases| {
+        let mut limits = Limits::default();
+        limits.releases = releases;
+        build(&place.from(), time(AS_OF), &place.out(), time(NOW), &limits)
+    };
+    assert!(build(1).unwrap_err().to_string().contains("--limit releases="));
+    assert!(place.files().is_empty());
+    build(2).unwrap();
+}
+
+#[test]
 fn a_feed_that_is_there_twice_is_refused() {
     for second in ["osv/PyPI", "PyPI"] {
         let place = Place::new();

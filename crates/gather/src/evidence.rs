@@ -112,7 +112,7 @@ pub fn inventory<'a>(
         }
         (OpenedSubject::RootDir(dir), _) => {
             let files = rootdir::read(dir, plimsoll_sbom::select(), layers.limits(), progress)?;
-            Ok(Cow::Owned(plimsoll_sbom::catalog(&files)))
+            Ok(Cow::Owned(plimsoll_sbom::catalog(&files, layers.limits())))
         }
         (OpenedSubject::File { path, digest, size }, _) => Ok(Cow::Owned(of_file(path, digest, *size))),
         (OpenedSubject::Sbom { document, .. }, _) => Ok(Cow::Borrowed(&document.inventory)),
@@ -133,7 +133,7 @@ fn of_layers(
     progress: &dyn Progress,
 ) -> Result<Inventory, Error> {
     let files = layers.read(source, image, progress)?;
-    Ok(plimsoll_sbom::catalog(&files))
+    Ok(plimsoll_sbom::catalog(&files, layers.limits()))
 }
 
 const NO_INVENTORY: &str = "no rule of the policy needs an inventory";

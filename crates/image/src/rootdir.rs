@@ -195,9 +195,8 @@ impl Walk<'_> {
         if (opened.dev(), opened.ino()) != (seen.dev(), seen.ino()) {
             return Err("it was replaced while it was being read".to_owned());
         }
-        let limit = self.limits.kept_file_bytes;
         let mut extraction =
-            Extraction::new(self.select, wanted, attributes(&opened), limit, &mut self.buffer);
+            Extraction::new(self.select, wanted, attributes(&opened), self.limits, &mut self.buffer);
         let mut piece = vec![0; PIECE];
         loop {
             let length = usize::try_from(extraction.needed()).map_or(PIECE, |needed| needed.min(PIECE));

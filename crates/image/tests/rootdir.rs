@@ -84,8 +84,13 @@ fn what_is_too_large_or_forbidden_is_reported() {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), "a/META", "12345678901");
     write(root.path(), "b/META", "x");
-    let small = WholeFiles { limit: 10, ..WholeFiles::ALL };
-    assert_eq!(WholeFiles::oversized(&read(root.path(), &small)), [("a/META", 11)]);
+    let small = {
+        let mut limits = Limits::default();
+        limits.metadata_bytes = 10;
+        limits
+    };
+    let files = rootdir::read(root.path(), &META, &small, &()).unwrap();
+    assert_eq!(WholeFiles::oversized(&files), [("a/META", 11)]);
     let limits = {
         let mut limits = Limits::default();
         limits.entries = 3;

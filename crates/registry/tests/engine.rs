@@ -52,13 +52,11 @@ fn open(socket: &Path, wanted: &str, limits: Limits) -> Result<Docker, Error> {
     Docker::open(Arc::new(SocketEngine::new(socket)), wanted, limits)
 }
 
-const EVERYTHING: WholeFiles = WholeFiles { limit: u64::MAX, ..WholeFiles::ALL };
-
 /// All files of the source's only image.
 fn read(source: &dyn Source) -> Result<BTreeMap<String, String>, Error> {
     let limits = Limits::default();
     let artifact = artifact::load(source, &source.resolve()?, &limits)?;
-    let set = layers::read(source, &artifact.images[0], &EVERYTHING, &limits, &())?;
+    let set = layers::read(source, &artifact.images[0], &WholeFiles::ALL, &limits, &())?;
     let text = |content: &[u8]| String::from_utf8_lossy(content).into_owned();
     Ok(set.iter().map(|file| (file.path.clone(), text(WholeFiles::content(file)))).collect())
 }

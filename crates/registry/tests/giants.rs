@@ -21,7 +21,7 @@ use plimsoll_registry::Registry;
 use plimsoll_testkit::{GeneratedLayer, GeneratingRegistry, WholeFiles};
 
 const METADATA: WholeFiles =
-    WholeFiles { rule: |path| path.ends_with("/METADATA"), fixed: &["etc/os-release"], ..WholeFiles::ALL };
+    WholeFiles { rule: |path| path.ends_with("/METADATA"), fixed: &["etc/os-release"] };
 
 /// Beyond what the process had before: buffers of the layers under way, 8 bytes for each path, and room to spare. Any one
 /// of the layers' content, of the large file or of the names costs more.

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use plimsoll_core::rootfs::{Attributes, Fact, Need, Stream};
+use plimsoll_core::Limits;
+use plimsoll_core::rootfs::{Attributes, Bound, Fact, Need, Stream};
 
 use crate::context::Context;
 
@@ -66,9 +67,9 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// Files at `paths`, whole, of up to `limit` bytes.
-    pub(crate) const fn whole(paths: &'static [&'static str], limit: u64) -> Self {
-        Self { paths, mode: Mode::Any, min_size: 0, need: Need::Whole { limit } }
+    /// Files at `paths`, whole, within `bound`.
+    pub(crate) const fn whole(paths: &'static [&'static str], bound: Bound) -> Self {
+        Self { paths, mode: Mode::Any, min_size: 0, need: Need::Whole(bound) }
     }
 }
 
@@ -89,6 +90,8 @@ pub(crate) enum Mode {
 pub(crate) struct File<'a> {
     /// As much of it as the selection needs.
     pub(crate) content: &'a [u8],
+    /// What is read of it at most.
+    pub(crate) limits: &'a Limits,
     /// Whether a file at a path would show a package that the operating system's own packages can have brought. What
     /// package databases record of other files need not be kept.
     pub(crate) shows_package: &'a dyn Fn(&str) -> bool,

@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use plimsoll_core::Limits;
 use plimsoll_core::rootfs::{Attributes, Fact, FileSet, Need, Purpose, Select, Stream};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
@@ -32,9 +33,10 @@ pub fn select() -> &'static dyn Select {
     &*ALL
 }
 
-/// Makes the inventory of the files that [`select`] asked for.
-pub fn catalog(files: &FileSet) -> Inventory {
-    ALL.catalog(files)
+/// Makes the inventory of the files that [`select`] asked for. Of `limits`, those that the files were read with, `packages`
+/// bounds what becomes of them.
+pub fn catalog(files: &FileSet, limits: &Limits) -> Inventory {
+    ALL.catalog(files, limits)
 }
 
 /// The cataloger of a purpose, and its selection with the number that it has there.
@@ -96,10 +98,10 @@ impl Catalogers {
         }
     }
 
-    fn catalog(&self, set: &FileSet) -> Inventory {
+    fn catalog(&self, set: &FileSet, limits: &Limits) -> Inventory {
         let mut found = Found::default();
         found.inventory.layers.clone_from(&set.layers);
-        self.finish(set, &mut found, |_| true);
+        self.finish(set, limits, &mut found, |_| true);
         let Found { system, mut inventory, databases, claims, evidence } = found;
         inventory.problems.extend(missing(system.as_ref(), &databases));
         let owned = ownership::relationships(&claims, &evidence, &inventory.components);
@@ -110,12 +112,18 @@ impl Catalogers {
     }
 
     /// Lets those members finish that `take` says yes to.
-    fn finish<'f>(&self, set: &'f FileSet, found: &mut Found<'f>, take: impl Fn(&dyn Cataloger) -> bool) {
+    fn finish<'f>(
+        &self,
+        set: &'f FileSet,
+        limits: &Limits,
+        found: &mut Found<'f>,
+        take: impl Fn(&dyn Cataloger) -> bool,
+    ) {
         let files = Files::new(set);
         let mut first = 0;
         for member in self.members {
             if take(*member) {
-                member.finish(&mut Context::new(&files, member.id(), Purpose(first), found));
+                member.finish(&mut Context::new(&files, *member, Purpose(first), limits, found));
             }
             first += u16::try_from(member.selections().len()).unwrap_or(u16::MAX);
         }
@@ -135,10 +143,16 @@ impl Select for Catalogers {
         self.meaning(purpose).map_or(Need::Name, |(_, _, selection)| selection.need)
     }
 
-    fn extract(&self, purpose: Purpose, _: Attributes, content: &[u8]) -> Option<Arc<dyn Fact>> {
+    fn extract(
+        &self,
+        purpose: Purpose,
+        _: Attributes,
+        content: &[u8],
+        limits: &Limits,
+    ) -> Option<Arc<dyn Fact>> {
         let (member, number, _) = self.meaning(purpose)?;
         let shows_package = &|path: &str| !self.shown.want(path, None).is_empty();
-        member.extract(number, &File { content, shows_package })
+        member.extract(number, &File { content, limits, shows_package })
     }
 
     fn stream(&self, purpose: Purpose, attributes: Attributes) -> Option<Box<dyn Stream>> {
@@ -155,7 +169,7 @@ impl Select for Catalogers {
 #[cfg(test)]
 pub(crate) fn alone<'f>(id: &str, files: &'f FileSet, system: Option<System>) -> Found<'f> {
     let mut found = Found { system, ..Found::default() };
-    ALL.finish(files, &mut found, |member| member.id() == id);
+    ALL.finish(files, &Limits::default(), &mut found, |member| member.id() == id);
     found
 }
 

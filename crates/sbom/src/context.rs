@@ -1,10 +1,12 @@
 //! What catalogers know of a root file system when all of its files were seen, and what they add to it.
 
 use std::collections::HashMap;
+use std::fmt;
 
-use plimsoll_core::Distribution;
-use plimsoll_core::rootfs::{Fact, FileSet, FoundFile, Purpose};
+use plimsoll_core::rootfs::{Bound, Fact, FileSet, FoundFile, Need, Oversized, Purpose, Unreadable};
+use plimsoll_core::{Distribution, LimitExceeded, Limits};
 
+use crate::cataloger::Cataloger;
 use crate::inventory::{Component, ComponentIndex, Inventory, OsRelease, Problem, ProblemCode};
 use crate::ownership::{Claim, Evidence};
 
@@ -39,10 +41,19 @@ pub(crate) struct Unread<'f> {
 
 /// Why a file was not looked into.
 pub(crate) enum WhyUnread<'f> {
-    /// It has so many bytes.
-    TooLarge(u64),
+    /// It is beyond this limit.
+    TooLarge(LimitExceeded),
     /// Reading failed for this reason.
     Unreadable(&'f str),
+}
+
+impl fmt::Display for WhyUnread<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge(exceeded) => exceeded.fmt(f),
+            Self::Unreadable(reason) => write!(f, "cannot be read: {reason}"),
+        }
+    }
 }
 
 /// What all catalogers together have found.
@@ -78,10 +89,10 @@ impl<'f> Files<'f> {
 /// One cataloger's view.
 pub(crate) struct Context<'c, 'f> {
     files: &'c Files<'f>,
-    /// The cataloger's name.
-    cataloger: &'static str,
+    cataloger: &'static dyn Cataloger,
     /// The purpose of its first selection.
     first: Purpose,
+    pub(crate) limits: &'c Limits,
     /// What was found so far; members of the list before this one have added to it.
     pub(crate) found: &'c mut Found<'f>,
 }
@@ -89,11 +100,12 @@ pub(crate) struct Context<'c, 'f> {
 impl<'c, 'f> Context<'c, 'f> {
     pub(crate) fn new(
         files: &'c Files<'f>,
-        cataloger: &'static str,
+        cataloger: &'static dyn Cataloger,
         first: Purpose,
+        limits: &'c Limits,
         found: &'c mut Found<'f>,
     ) -> Self {
-        Self { files, cataloger, first, found }
+        Self { files, cataloger, first, limits, found }
     }
 
     /// The facts about files of one of the cataloger's selections, in the order of their paths.
@@ -107,13 +119,22 @@ impl<'c, 'f> Context<'c, 'f> {
     }
 
     /// Files of one of the cataloger's selections that were not looked into.
-    pub(crate) fn unread(&self, selection: u16) -> impl Iterator<Item = Unread<'f>> + use<'f> {
-        let (set, purpose) = (self.files.set, self.purpose(selection));
+    pub(crate) fn unread(&self, selection: u16) -> impl Iterator<Item = Unread<'f>> + use<'c, 'f> {
+        let (set, limits, purpose) = (self.files.set, self.limits, self.purpose(selection));
+        let bound = match self.cataloger.selections().get(usize::from(selection)).map(|own| own.need) {
+            Some(Need::Whole(bound)) => bound,
+            // What is not read whole is never too large.
+            _ => Bound::List,
+        };
         let oversized = set.oversized.iter().filter(move |file| file.purposes.contains(&purpose));
         let unreadable = set.unreadable.iter().filter(move |file| file.purposes.contains(&purpose));
-        oversized.map(|file| Unread { path: &file.path, why: WhyUnread::TooLarge(file.size) }).chain(
-            unreadable.map(|file| Unread { path: &file.path, why: WhyUnread::Unreadable(&file.reason) }),
-        )
+        let too_large = move |file: &'f Oversized| Unread {
+            path: &file.path,
+            why: WhyUnread::TooLarge(bound.exceeded(limits, file.size)),
+        };
+        let unread =
+            |file: &'f Unreadable| Unread { path: &file.path, why: WhyUnread::Unreadable(&file.reason) };
+        oversized.map(too_large).chain(unreadable.map(unread))
     }
 
     /// The operating system's release, where it is known.
@@ -133,7 +154,7 @@ impl<'c, 'f> Context<'c, 'f> {
 
     /// Adds a component; its index is for claims, evidence and relationships.
     pub(crate) fn add(&mut self, component: Component) -> ComponentIndex {
-        let component = Component { found_by: Some(self.cataloger), ..component };
+        let component = Component { found_by: Some(self.cataloger.id()), ..component };
         self.found.inventory.components.push(component);
         ComponentIndex(self.found.inventory.components.len() - 1)
     }

@@ -61,8 +61,8 @@ fn read_by(list: &[&dyn Format], bytes: &[u8], limits: &Limits) -> Result<ReadDo
     let (strict, document) = thread::scope(|scope| {
         let strict = scope.spawn(|| strict_json::check(bytes, limits.sbom_bytes));
         let members: Vec<Member> = list.iter().flat_map(|format| format.members()).copied().collect();
-        let document =
-            Members::split(bytes, &members).and_then(|members| convert(list, Content::Json(members), limits));
+        let document = Members::split(bytes, &members, limits.components)
+            .and_then(|members| convert(list, Content::Json(members), limits));
         (strict.join().unwrap_or_else(|panic| panic::resume_unwind(panic)), document)
     });
     strict?;

@@ -9,9 +9,9 @@
 
 mod shared;
 
-use plimsoll_core::Digest;
 use plimsoll_core::rootfs::{FileSet, LayerRef, Oversized, Unreadable};
-use plimsoll_sbom::{ComponentIndex, Inventory, OwnerEvidence, ProblemCode, catalog, select};
+use plimsoll_core::{Digest, Limits};
+use plimsoll_sbom::{ComponentIndex, Inventory, OwnerEvidence, ProblemCode, select};
 use proptest::prelude::*;
 
 const OS_RELEASE: &str = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\n\
@@ -24,6 +24,10 @@ const YAML_PATH: &str = "usr/lib/python3/dist-packages/PyYAML-6.0.egg-info/PKG-I
 const YAML_MD5S: &str = "var/lib/dpkg/info/python3-yaml.md5sums";
 /// `printf … | md5sum` of [`YAML`].
 const YAML_MD5: &str = "f2fe593321def1135eb3879758b499a4";
+
+fn catalog(files: &FileSet) -> Inventory {
+    plimsoll_sbom::catalog(files, &Limits::default())
+}
 
 fn image(files: &[(&str, &str)]) -> FileSet {
     let layer = LayerRef { index: 0, digest: Digest::sha256(b"gz"), diff_id: Digest::sha256(b"tar") };
@@ -227,6 +231,29 @@ fn what_was_too_large_or_unreadable_is_told() {
         codes(&inventory),
         [ProblemCode::OsInventoryBroken, ProblemCode::FileTooLarge, ProblemCode::UnreadableFile]
     );
+}
+
+#[test]
+fn limits_of_the_user_count_and_what_exceeds_them_is_told_with_their_flags() {
+    let mut limits = Limits::default();
+    limits.packages = 1;
+    limits.metadata_bytes = OS_RELEASE.len() as u64;
+    let mut files = FileSet::default();
+    let metadata = format!("{YAML}{OS_RELEASE}");
+    for (path, content) in
+        [("etc/os-release", OS_RELEASE), ("var/lib/dpkg/status", STATUS), (YAML_PATH, metadata.as_str())]
+    {
+        files.add_within(&limits, select(), path, None, content.as_bytes());
+    }
+    let inventory = plimsoll_sbom::catalog(&files, &limits);
+    let names: Vec<_> = inventory.components.iter().map(|component| component.name.as_str()).collect();
+    assert_eq!(names, ["libc6"]);
+    let told = |code| inventory.problems.iter().find(|problem| problem.code == code).unwrap().detail.as_str();
+    assert_eq!(
+        told(ProblemCode::OsInventoryBroken),
+        "package database exceeds the limit packages = 1 (raise it with --limit packages=…)"
+    );
+    assert!(told(ProblemCode::FileTooLarge).contains("(raise it with --limit metadata_bytes=…)"));
 }
 
 #[test]

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use plimsoll_core::rootfs::{Attributes, Fact, FileSet, FoundFile, Need, Purpose, Select};
+use plimsoll_core::Limits;
+use plimsoll_core::rootfs::{Attributes, Bound, Fact, FileSet, FoundFile, Need, Purpose, Select};
 
 /// Wants whole files by rule, and well-known paths wherever links lead.
 pub struct WholeFiles {
-    /// The longest that is read.
-    pub limit: u64,
     /// Says by path whether a file is wanted.
     pub rule: fn(&str) -> bool,
     /// Paths that are wanted whatever the rule says.
@@ -15,8 +14,8 @@ pub struct WholeFiles {
 }
 
 impl WholeFiles {
-    /// Wants every file up to a MiB.
-    pub const ALL: Self = Self { limit: 1 << 20, rule: |_| true, fixed: &[] };
+    /// Wants every file, up to [`Limits::metadata_bytes`].
+    pub const ALL: Self = Self { rule: |_| true, fixed: &[] };
 
     const PURPOSE: Purpose = Purpose(0);
 
@@ -42,10 +41,10 @@ impl Select for WholeFiles {
     }
 
     fn need(&self, _: Purpose) -> Need {
-        Need::Whole { limit: self.limit }
+        Need::Whole(Bound::Metadata)
     }
 
-    fn extract(&self, _: Purpose, _: Attributes, content: &[u8]) -> Option<Arc<dyn Fact>> {
+    fn extract(&self, _: Purpose, _: Attributes, content: &[u8], _: &Limits) -> Option<Arc<dyn Fact>> {
         Some(Arc::new(content.to_vec()))
     }
 

@@ -1,11 +1,12 @@
 //! One file on its way from a reader to its purposes: read once, as far as the most demanding purpose needs.
 
 use super::{Attributes, FileFacts, Need, Outcome, Purpose, Select, Stream};
+use crate::Limits;
 
 /// Takes a file's content piece by piece and makes its facts.
 ///
 /// ```text
-/// let mut extraction = Extraction::new(select, &purposes, attributes, limits.kept_file_bytes, &mut buffer);
+/// let mut extraction = Extraction::new(select, &purposes, attributes, limits, &mut buffer);
 /// while extraction.needed() > 0 { extraction.take(next piece); }
 /// let facts = extraction.finish();
 /// ```
@@ -16,8 +17,7 @@ pub struct Extraction<'a> {
     streams: Vec<Streamed>,
     /// Bytes from the beginning that go into the buffer.
     buffered: u64,
-    /// Upper bound of [`Need::Whole`], whatever the purpose allows.
-    limit: u64,
+    limits: &'a Limits,
     taken: u64,
     buffer: &'a mut Vec<u8>,
 }
@@ -31,13 +31,12 @@ struct Streamed {
 }
 
 impl<'a> Extraction<'a> {
-    /// Starts a file of which nothing was read yet. No purpose gets more than `limit` bytes at once. `buffer` is
-    /// scratch space that the next file can use again.
+    /// Starts a file of which nothing was read yet. `buffer` is scratch space that the next file can use again.
     pub fn new(
         select: &'a dyn Select,
         purposes: &'a [Purpose],
         attributes: Attributes,
-        limit: u64,
+        limits: &'a Limits,
         buffer: &'a mut Vec<u8>,
     ) -> Self {
         buffer.clear();
@@ -45,19 +44,19 @@ impl<'a> Extraction<'a> {
         let mut buffered = 0;
         for purpose in purposes {
             match select.need(*purpose) {
-                Need::Head { bytes } => buffered = buffered.max(bytes.min(limit)),
+                Need::Head { bytes } => buffered = buffered.max(bytes.min(limits.kept_file_bytes)),
                 // One byte more than allowed shows that a file grew while it was read.
-                Need::Whole { limit: own } if attributes.size <= own.min(limit) => {
-                    buffered = buffered.max(own.min(limit).saturating_add(1));
+                Need::Whole(bound) if attributes.size <= bound.bytes(limits) => {
+                    buffered = buffered.max(bound.bytes(limits).saturating_add(1));
                 }
-                Need::Name | Need::Whole { .. } => {}
+                Need::Name | Need::Whole(_) => {}
                 Need::Stream => {
                     let stream = select.stream(*purpose, attributes);
                     streams.extend(stream.map(|stream| Streamed { purpose: *purpose, stream, open: true }));
                 }
             }
         }
-        Self { select, attributes, purposes, streams, buffered, limit, taken: 0, buffer }
+        Self { select, attributes, purposes, streams, buffered, limits, taken: 0, buffer }
     }
 
     /// How many more bytes from here can matter.
@@ -82,24 +81,24 @@ impl<'a> Extraction<'a> {
 
     /// The facts, when no more bytes come or are needed.
     pub fn finish(self) -> FileFacts {
-        let Self { select, purposes, attributes, limit, taken, buffer, mut streams, .. } = self;
+        let Self { select, purposes, attributes, limits, taken, buffer, mut streams, .. } = self;
         let size = attributes.size.max(taken);
         let mut outcome = |purpose: Purpose| {
             let content = match select.need(purpose) {
                 Need::Name => &[][..],
                 Need::Head { bytes } => {
-                    let end = usize::try_from(bytes.min(limit)).unwrap_or(usize::MAX);
+                    let end = usize::try_from(bytes.min(limits.kept_file_bytes)).unwrap_or(usize::MAX);
                     buffer.get(..end).unwrap_or(buffer)
                 }
-                Need::Whole { limit: own } if size > own.min(limit) => return Outcome::TooLarge,
-                Need::Whole { .. } => buffer,
+                Need::Whole(bound) if size > bound.bytes(limits) => return Outcome::TooLarge,
+                Need::Whole(_) => buffer,
                 Need::Stream => {
                     let at = streams.iter().position(|streamed| streamed.purpose == purpose);
                     let fact = at.and_then(|at| streams.swap_remove(at).stream.finish());
                     return fact.map_or(Outcome::Nothing, Outcome::Fact);
                 }
             };
-            select.extract(purpose, attributes, content).map_or(Outcome::Nothing, Outcome::Fact)
+            select.extract(purpose, attributes, content, limits).map_or(Outcome::Nothing, Outcome::Fact)
         };
         FileFacts { size, outcomes: purposes.iter().map(|purpose| (*purpose, outcome(*purpose))).collect() }
     }
@@ -109,7 +108,7 @@ impl<'a> Extraction<'a> {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::Fact;
+    use super::super::{Bound, Fact};
     use super::*;
 
     /// Purpose 0: the name, 1: a head of four bytes, 2: whole up to eight, 3: as a stream until a zero.
@@ -124,12 +123,12 @@ mod tests {
             match purpose.0 {
                 0 => Need::Name,
                 1 => Need::Head { bytes: 4 },
-                2 => Need::Whole { limit: 8 },
+                2 => Need::Whole(Bound::Metadata),
                 _ => Need::Stream,
             }
         }
 
-        fn extract(&self, _: Purpose, _: Attributes, content: &[u8]) -> Option<Arc<dyn Fact>> {
+        fn extract(&self, _: Purpose, _: Attributes, content: &[u8], _: &Limits) -> Option<Arc<dyn Fact>> {
             Some(Arc::new(content.to_vec()))
         }
 
@@ -140,6 +139,10 @@ mod tests {
         fn fixed_paths(&self) -> &[&'static str] {
             &[]
         }
+    }
+
+    fn eight() -> Limits {
+        Limits { metadata_bytes: 8, ..Limits::default() }
     }
 
     struct Count(u8);
@@ -156,9 +159,9 @@ mod tests {
     }
 
     fn read(purposes: &[Purpose], size: u64, pieces: &[&[u8]]) -> FileFacts {
-        let mut buffer = Vec::new();
+        let (limits, mut buffer) = (eight(), Vec::new());
         let attributes = Attributes { size, mode: 0o644 };
-        let mut extraction = Extraction::new(&Everything, purposes, attributes, 1 << 20, &mut buffer);
+        let mut extraction = Extraction::new(&Everything, purposes, attributes, &limits, &mut buffer);
         for piece in pieces {
             if extraction.needed() > 0 {
                 extraction.take(piece);
@@ -192,10 +195,10 @@ mod tests {
 
     #[test]
     fn no_more_is_read_than_somebody_needs() {
-        let mut buffer = Vec::new();
+        let (limits, mut buffer) = (eight(), Vec::new());
         let attributes = Attributes { size: 100, mode: 0 };
         let mut needed = |purposes: &[Purpose]| {
-            Extraction::new(&Everything, purposes, attributes, 1 << 20, &mut buffer).needed()
+            Extraction::new(&Everything, purposes, attributes, &limits, &mut buffer).needed()
         };
         assert_eq!(needed(&[Purpose(0)]), 0);
         assert_eq!(needed(&[Purpose(0), Purpose(1)]), 4);

@@ -43,8 +43,6 @@ use crate::{Doubt, Entry, Error, FeedReport, Skip};
 
 /// Where a vulnerability is described.
 const TRACKER: &str = "https://security-tracker.debian.org/tracker/";
-/// Debian supports five releases at a time at most.
-const MAX_RELEASES: usize = 32;
 
 /// Debian's security team.
 #[derive(Debug)]
@@ -96,10 +94,6 @@ fn read(path: &Path, limits: &Limits, report: &mut FeedReport) -> Result<Reading
         return Err(exceeded("advisories", limits.advisories));
     }
     parsed.map_err(|error| entry.broken(DocumentProblem::Stream(error)))?;
-    if state.releases.len() > MAX_RELEASES {
-        let file = path.display().to_string();
-        return Err(LimitExceeded::fixed("releases", MAX_RELEASES as u64, file).into());
-    }
     let State { drafts, releases, .. } = state;
     Ok(Reading {
         ecosystem: Some(Ecosystem::Debian),

@@ -309,8 +309,8 @@ impl<'a> Scan<'a> {
     /// Makes the facts of the current file.
     fn file<S: Stream>(&mut self, reader: &mut Reader<S>, purposes: &[Purpose]) -> Result<Node, Error> {
         let entry = reader.entry();
-        let (select, limit) = (self.interest.select, self.limits.kept_file_bytes);
-        let mut extraction = Extraction::new(select, purposes, attributes(entry), limit, &mut self.buffer);
+        let (select, limits) = (self.interest.select, self.limits);
+        let mut extraction = Extraction::new(select, purposes, attributes(entry), limits, &mut self.buffer);
         let needed = extraction.needed();
         if needed > 0 {
             reader.pieces(needed, |piece| extraction.take(piece))?;

@@ -51,7 +51,6 @@ impl Source for Memory {
 
 /// Wants `etc/id` and `var/db/status` wherever links put them, and every file called `META`.
 const WANTS: WholeFiles = WholeFiles {
-    limit: 100,
     rule: |path| path == "META" || path.ends_with("/META"),
     fixed: &["etc/id", "var/db/status"],
 };
@@ -182,8 +181,8 @@ fn compressions_give_the_same_files() {
 
 #[test]
 fn large_files_are_reported_not_kept() {
-    let files = read([layer().file("a/META", [b'x'; 101])]).unwrap();
-    assert_eq!((files.files.len(), WholeFiles::oversized(&files)), (0, vec![("a/META", 101)]));
+    let files = read([layer().file("a/META", vec![b'x'; (8 << 20) + 1])]).unwrap();
+    assert_eq!((files.files.len(), WholeFiles::oversized(&files)), (0, vec![("a/META", (8 << 20) + 1)]));
 }
 
 fn damaged(change: impl Fn(&mut Memory, Digest)) -> Error {
@@ -255,7 +254,7 @@ impl Select for ByMode {
         Need::Head { bytes: 4 }
     }
 
-    fn extract(&self, _: Purpose, _: Attributes, content: &[u8]) -> Option<Arc<dyn Fact>> {
+    fn extract(&self, _: Purpose, _: Attributes, content: &[u8], _: &Limits) -> Option<Arc<dyn Fact>> {
         Some(Arc::new(content.to_vec()))
     }
 

@@ -434,8 +434,10 @@ fn t17_headers_are_read_as_runtimes_read_them() {
 
 #[test]
 fn t18_wanted_files_are_kept_up_to_their_limit_only() {
-    let small = WholeFiles { limit: 10, ..ALL };
-    let files = source([Layer::new().file("a", "12345678901").file("b", "1234567890")]).read(&small).unwrap();
+    let mut limits = Limits::default();
+    limits.metadata_bytes = 10;
+    let two = [Layer::new().file("a", "12345678901").file("b", "1234567890")];
+    let files = source(two).read_within(&ALL, &limits).unwrap();
     assert_eq!(
         (texts(&files), WholeFiles::oversized(&files)),
         (expected(&[("b", "1234567890")]), vec![("a", 11)])

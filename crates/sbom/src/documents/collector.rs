@@ -12,6 +12,7 @@ use plimsoll_core::{LimitExceeded, Limits, Purl};
 use serde_json::value::RawValue;
 
 use crate::Error;
+use crate::documents::json::items;
 use crate::inventory::{
     Component, ComponentIndex, Inventory, OsRelease, OwnerEvidence, Problem, ProblemCode, Relationship,
     RelationshipKind, SourcePackage,
@@ -95,6 +96,14 @@ impl Collector {
         }
         self.inventory.components.reserve(more);
         Ok(())
+    }
+
+    /// The components in the list `raw`, counted.
+    pub(crate) fn nested<'a>(&mut self, raw: Option<&'a RawValue>) -> Result<Vec<&'a RawValue>, Error> {
+        let Some(raw) = raw else { return Ok(Vec::new()) };
+        let components = items(raw, "components", self.limit)?;
+        self.count(components.len())?;
+        Ok(components)
     }
 
     /// Applies `add` to the items. Many are shared by two threads; the outcome is that of one, in the order of the items.

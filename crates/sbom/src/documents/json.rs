@@ -4,10 +4,11 @@
 //! converts what it needs, item by item. Members that no format names cost nothing.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 
-use plimsoll_core::json;
+use plimsoll_core::{LimitExceeded, json};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -39,11 +40,13 @@ pub(crate) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Splits a JSON object into those of `members` that it has.
-    pub(crate) fn split(bytes: &'a [u8], members: &[Member]) -> Result<Self, Error> {
+    /// Splits a JSON object into those of `members` that it has. No list of components is longer than `components`.
+    pub(crate) fn split(bytes: &'a [u8], members: &[Member], components: usize) -> Result<Self, Error> {
+        let exceeded = Cell::new(false);
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let split = Split(members).deserialize(&mut deserializer);
-        Ok(split.and_then(|split| deserializer.end().map(|()| split)).map_err(json::Error::from)?)
+        let split = Split { members, components, exceeded: &exceeded }.deserialize(&mut deserializer);
+        let split = split.and_then(|split| deserializer.end().map(|()| split));
+        split.map_err(|error| failed(error, "components", components, &exceeded))
     }
 
     /// Whether there is a value of this name.
@@ -61,7 +64,17 @@ impl<'a> Members<'a> {
         Ok(self.value(name)?.unwrap_or_default())
     }
 
-    /// The items of this name.
+    /// The items of the list of this name, of which there may be as many as the limit `limit_name` says.
+    pub(crate) fn items<T: Deserialize<'a>>(
+        &self,
+        name: &str,
+        limit_name: &'static str,
+        limit: usize,
+    ) -> Result<Vec<T>, Error> {
+        self.raw(name).map_or(Ok(Vec::new()), |raw| items(raw, limit_name, limit))
+    }
+
+    /// The components of this name.
     pub(crate) fn take_items(&mut self, name: &str) -> Vec<&'a RawValue> {
         let found = self.items.iter_mut().find(|(own, _)| *own == name);
         found.map(|(_, items)| std::mem::take(items)).unwrap_or_default()
@@ -72,7 +85,12 @@ impl<'a> Members<'a> {
     }
 }
 
-struct Split<'m>(&'m [Member]);
+struct Split<'m> {
+    members: &'m [Member],
+    /// The limit of components.
+    components: usize,
+    exceeded: &'m Cell<bool>,
+}
 
 impl<'de> DeserializeSeed<'de> for Split<'_> {
     type Value = Members<'de>;
@@ -92,7 +110,7 @@ impl<'de> Visitor<'de> for Split<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Members::default();
         while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            match self.0.iter().find(|member| member.name() == name) {
+            match self.members.iter().find(|member| member.name() == name) {
                 Some(Member::Value(name)) => {
                     if members.values.iter().any(|(own, _)| own == name) {
                         return Err(A::Error::duplicate_field(name));
@@ -103,7 +121,8 @@ impl<'de> Visitor<'de> for Split<'_> {
                     if members.items.iter().any(|(own, _)| own == name) {
                         return Err(A::Error::duplicate_field(name));
                     }
-                    members.items.push((name, map.next_value::<Items<'de>>()?.0));
+                    let items = AtMost::new(self.components, self.exceeded);
+                    members.items.push((name, map.next_value_seed(items)?));
                 }
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -114,44 +133,82 @@ impl<'de> Visitor<'de> for Split<'_> {
     }
 }
 
-/// The items of an array, at most `MAX` of them: `[{},{},…]` costs its writer three bytes an item, and a reader fifty.
-pub(crate) struct List<T, const MAX: usize>(pub(crate) Vec<T>);
+/// The items of the array `raw`, of which there may be as many as the limit `name` says.
+pub(crate) fn items<'a, T: Deserialize<'a>>(
+    raw: &'a RawValue,
+    name: &'static str,
+    limit: usize,
+) -> Result<Vec<T>, Error> {
+    let exceeded = Cell::new(false);
+    let items = AtMost::new(limit, &exceeded).deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
+    items.map_err(|error| failed(error, name, limit, &exceeded))
+}
 
-/// Components or relationships. Components within this bound are counted against [`plimsoll_core::Limits::components`] afterwards.
-pub(crate) const MAX_ITEMS: usize = 4_000_000;
-/// A long list, with its items as slices.
-pub(crate) type Items<'a> = List<&'a RawValue, MAX_ITEMS>;
+/// Why a document was not read: the limit `name` when that was exceeded.
+fn failed(error: serde_json::Error, name: &'static str, limit: usize, exceeded: &Cell<bool>) -> Error {
+    if exceeded.get() {
+        return LimitExceeded::new(name, limit as u64, "SBOM").into();
+    }
+    json::Error::from(error).into()
+}
+
+/// The items of an array, at most so many: `[{},{},…]` costs its writer three bytes an item, and a reader fifty.
+struct AtMost<'e, T> {
+    limit: usize,
+    /// Set when there are more.
+    exceeded: &'e Cell<bool>,
+    item: PhantomData<T>,
+}
+
+impl<'e, T> AtMost<'e, T> {
+    fn new(limit: usize, exceeded: &'e Cell<bool>) -> Self {
+        Self { limit, exceeded, item: PhantomData }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for AtMost<'_, T> {
+    type Value = Vec<T>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<'_, T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            if items.len() >= self.limit {
+                self.exceeded.set(true);
+                return Err(A::Error::custom(format_args!("an array of more than {} items", self.limit)));
+            }
+            items.push(item);
+        }
+        Ok(items)
+    }
+}
+
 /// Properties, licences, hashes and places of one component.
-pub(crate) type Few<T> = List<T, 100_000>;
+pub(crate) struct Few<T>(pub(crate) Vec<T>);
 
-impl<T, const MAX: usize> Default for List<T, MAX> {
+/// Far more than any component has. What is beyond is an attack, so no flag raises it.
+const FEW: usize = 100_000;
+
+impl<T> Default for Few<T> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MAX> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bounded<T, const MAX: usize>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Bounded<T, MAX> {
-            type Value = Vec<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = seq.next_element()? {
-                    if items.len() >= MAX {
-                        return Err(A::Error::custom(format_args!("an array of more than {MAX} items")));
-                    }
-                    items.push(item);
-                }
-                Ok(items)
-            }
-        }
-        deserializer.deserialize_seq(Bounded::<T, MAX>(PhantomData)).map(Self)
+        AtMost::new(FEW, &Cell::new(false)).deserialize(deserializer).map(Self)
     }
 }
 

@@ -198,6 +198,15 @@ fn components_are_counted_before_memory_is_spent() {
         let error = read_document(document.as_bytes(), &limits).unwrap_err().to_string();
         assert_eq!(error, "SBOM exceeds the limit components = 1000 (raise it with --limit components=…)");
     }
+    limits.relationships = 2;
+    let related = r#"{"spdxElementId":"a","relationshipType":"CONTAINS","relatedSpdxElement":"b"}"#;
+    let related = |count| {
+        let list = vec![related; count].join(",");
+        let document = format!(r#"{{"spdxVersion":"SPDX-2.3","packages":[],"relationships":[{list}]}}"#);
+        read_document(document.as_bytes(), &limits)
+    };
+    assert!(related(2).is_ok());
+    assert!(related(3).unwrap_err().to_string().contains("--limit relationships="));
     limits.sbom_bytes = 10;
     assert!(matches!(read_document(flat.as_bytes(), &limits), Err(Error::Json(_))));
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use plimsoll_core::Purl;
 use plimsoll_core::purl::pep503;
-use plimsoll_core::rootfs::{Fact, Footprint};
+use plimsoll_core::rootfs::{Bound, Fact, Footprint};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, WhyUnread};
@@ -32,7 +32,7 @@ const SELECTIONS: &[Selection] = &[Selection::whole(
     // Wheels, unpacked eggs, and what distutils left behind.
     &["**/*.dist-info/METADATA", "**/*.egg-info/PKG-INFO", "**/*EGG-INFO/PKG-INFO", "**/?*.egg-info"],
     // Package metadata carries the whole README; the largest known are about 1 MiB.
-    4 << 20,
+    Bound::Metadata,
 )];
 
 /// Finds installed distributions.
@@ -84,15 +84,11 @@ impl Cataloger for Python {
 
     fn finish(&self, context: &mut Context<'_, '_>) {
         for unread in context.unread(METADATA) {
-            let (code, detail) = match unread.why {
-                WhyUnread::TooLarge(size) => {
-                    (ProblemCode::FileTooLarge, format!("{size} bytes are too large for package metadata"))
-                }
-                WhyUnread::Unreadable(reason) => {
-                    (ProblemCode::UnreadableFile, format!("cannot be read: {reason}"))
-                }
+            let code = match unread.why {
+                WhyUnread::TooLarge(_) => ProblemCode::FileTooLarge,
+                WhyUnread::Unreadable(_) => ProblemCode::UnreadableFile,
             };
-            context.problem(code, unread.path, detail);
+            context.problem(code, unread.path, unread.why.to_string());
         }
         for (file, distribution) in context.facts::<Distribution>(METADATA) {
             let mut component = match &distribution.component {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plimsoll_core::rootfs::{Fact, Need};
+use plimsoll_core::rootfs::{Bound, Fact, Need};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -47,9 +47,11 @@ fn file(size: u64, mode: u32) -> Attributes {
 
 #[test]
 fn of_one_cataloger_the_first_selection_counts_and_each_cataloger_has_its_own() {
-    const FIRST: &[Selection] =
-        &[Selection::whole(&["db/*.sums"], 1), Selection::whole(&["db/*", "**/lock"], 1)];
-    const SECOND: &[Selection] = &[Selection::whole(&["**/*.sums"], 1)];
+    const FIRST: &[Selection] = &[
+        Selection::whole(&["db/*.sums"], Bound::Metadata),
+        Selection::whole(&["db/*", "**/lock"], Bound::Metadata),
+    ];
+    const SECOND: &[Selection] = &[Selection::whole(&["**/*.sums"], Bound::Metadata)];
     let matcher = Matcher::new(&[&Looks(FIRST), &Looks(SECOND)], |_| true);
     let want = |path| matcher.want(path, None).into_iter().map(|purpose| purpose.0).collect::<Vec<_>>();
     assert_eq!(want("db/a.sums"), [0, 2]);
@@ -74,7 +76,7 @@ fn executables_are_known_by_their_mode_and_small_files_can_be_passed_over() {
 
 #[test]
 fn parts_of_one_byte_and_of_none_are_found() {
-    const SHORT: &[Selection] = &[Selection::whole(&["**/*.R", "**/x", "*.lock", "y"], 1)];
+    const SHORT: &[Selection] = &[Selection::whole(&["**/*.R", "**/x", "*.lock", "y"], Bound::Metadata)];
     let matcher = Matcher::new(&[&Looks(SHORT)], |_| true);
     for path in ["a/b.R", "b.R", ".R", "x", "a/x", "a.lock", ".lock", "y"] {
         assert_eq!(matcher.want(path, None).len(), 1, "{path}");
@@ -99,7 +101,7 @@ fn sixty() -> Matcher {
         })
     };
     let members: Vec<Looks> =
-        (0..60).map(|n| Looks(leak(vec![Selection::whole(leak(vec![path(n)]), 1)]))).collect();
+        (0..60).map(|n| Looks(leak(vec![Selection::whole(leak(vec![path(n)]), Bound::Metadata)]))).collect();
     let members: Vec<&dyn Cataloger> = members.iter().map(|member| member as &dyn Cataloger).collect();
     Matcher::new(&members, |_| true)
 }
@@ -158,7 +160,8 @@ fn compile(members: &[Vec<&'static str>]) -> Matcher {
     let members: Vec<Looks> = members
         .iter()
         .map(|patterns| {
-            let selections = patterns.iter().map(|pattern| Selection::whole(Vec::leak(vec![*pattern]), 1));
+            let selections =
+                patterns.iter().map(|pattern| Selection::whole(Vec::leak(vec![*pattern]), Bound::Metadata));
             Looks(Vec::leak(selections.collect()))
         })
         .collect();

@@ -8,14 +8,14 @@ mod installed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plimsoll_core::rootfs::{Fact, FoundFile};
+use plimsoll_core::rootfs::{Bound, Fact, FoundFile};
 use plimsoll_core::{Ecosystem, Purl};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::inventory::{Component, Location, OsRelease, SourcePackage};
 use crate::licence::Licence;
-use crate::os::database::{Entry, MAX_PACKAGES, State, too_many};
+use crate::os::database::{Entry, State, too_many};
 use installed::{Installed, Package};
 
 /// Where the database lies; one is usually the other, behind a link.
@@ -23,8 +23,8 @@ const DATABASES: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"
 
 const DATABASE: u16 = 0;
 
-// With the names of all files, about 5 KiB a package; Alpine has some 30,000.
-const SELECTIONS: &[Selection] = &[Selection::whole(&DATABASES, 64 << 20)];
+// With the names of all files, about 5 KiB a package.
+const SELECTIONS: &[Selection] = &[Selection::whole(&DATABASES, Bound::List)];
 
 pub(crate) struct Apk;
 
@@ -75,6 +75,7 @@ struct Reader<'r, 'c, 'f> {
 
 impl<'f> Reader<'_, '_, 'f> {
     fn databases(&mut self) {
+        let limit = self.context.limits.packages;
         let mut read = BTreeSet::new();
         for (file, installed) in self.context.facts::<Installed>(DATABASE) {
             self.state.present = true;
@@ -84,13 +85,13 @@ impl<'f> Reader<'_, '_, 'f> {
             for entry in installed.0.iter() {
                 match entry {
                     Entry::Broken(what) => self.broken(&file.path, what.clone()),
-                    Entry::Package(package) if self.seen.len() < MAX_PACKAGES => {
+                    Entry::Package(package) if self.seen.len() < limit => {
                         if let Err(what) = self.package(file, package) {
                             self.broken(&file.path, format!("line {}: {what}", package.line));
                         }
                     }
                     Entry::Package(_) => {
-                        self.broken(&file.path, too_many());
+                        self.broken(&file.path, too_many(limit));
                         break;
                     }
                 }

@@ -1,13 +1,13 @@
-//! What catalogers of package databases have in common: bounds, problems that are told a few times only, and the state of the
-//! database as a whole.
+//! What catalogers of package databases have in common: their bound, problems that are told a few times only, and the state of
+//! the database as a whole.
 
 use std::collections::HashMap;
 
-use crate::context::{Context, PackageDatabase, WhyUnread};
+use plimsoll_core::{LimitExceeded, Limits};
+
+use crate::context::{Context, PackageDatabase};
 use crate::inventory::ProblemCode;
 
-/// More than all packages that any distribution has.
-pub(super) const MAX_PACKAGES: usize = 100_000;
 /// Problems told one by one; a file of garbage would otherwise give a million.
 const MAX_PROBLEMS: usize = 20;
 
@@ -24,11 +24,12 @@ pub(super) struct Entries<P> {
     list: Vec<Entry<P>>,
     packages: usize,
     problems: usize,
+    limit: usize,
 }
 
 impl<P> Entries<P> {
-    pub(super) fn new() -> Self {
-        Self { list: Vec::new(), packages: 0, problems: 0 }
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { list: Vec::new(), packages: 0, problems: 0, limit: limits.packages }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry<P>> {
@@ -37,9 +38,9 @@ impl<P> Entries<P> {
 
     /// Whether no more packages are taken. The caller has another one, so that is told.
     pub(super) fn is_full(&mut self) -> bool {
-        let full = self.packages >= MAX_PACKAGES;
+        let full = self.packages >= self.limit;
         if full {
-            self.broken(too_many());
+            self.broken(too_many(self.limit));
         }
         full
     }
@@ -85,11 +86,7 @@ impl State {
     /// Tells which files of a selection were not read.
     pub(super) fn unread(&mut self, context: &mut Context<'_, '_>, selection: u16) {
         for unread in context.unread(selection) {
-            let detail = match unread.why {
-                WhyUnread::TooLarge(size) => format!("{size} bytes are too large for a package database"),
-                WhyUnread::Unreadable(reason) => format!("cannot be read: {reason}"),
-            };
-            self.broken(context, unread.path, detail);
+            self.broken(context, unread.path, unread.why.to_string());
         }
     }
 
@@ -129,7 +126,7 @@ impl State {
     }
 }
 
-/// What is told when a database has more than [`MAX_PACKAGES`].
-pub(super) fn too_many() -> String {
-    format!("has more than {MAX_PACKAGES} packages")
+/// What is told when a database has more than [`Limits::packages`].
+pub(super) fn too_many(limit: usize) -> String {
+    LimitExceeded::new("packages", limit as u64, "package database").to_string()
 }

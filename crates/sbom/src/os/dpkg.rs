@@ -9,13 +9,13 @@ mod status;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plimsoll_core::rootfs::{Fact, FoundFile};
+use plimsoll_core::rootfs::{Bound, Fact, FoundFile};
 use plimsoll_core::{Ecosystem, Purl};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::inventory::{Component, ComponentIndex, Location, OsRelease, ProblemCode, SourcePackage};
-use crate::os::database::{Entry, MAX_PACKAGES, State, too_many};
+use crate::os::database::{Entry, State, too_many};
 use records::Records;
 use status::{Form, Package, Status};
 
@@ -26,23 +26,21 @@ const STATUS_DIRECTORY: &str = "var/lib/dpkg/status.d/";
 /// dpkg's files about single packages: `python3-yaml.md5sums`, `libc6:amd64.list`.
 const INFO: &str = "var/lib/dpkg/info/";
 
-const MIB: u64 = 1 << 20;
-
 const STATUS: u16 = 0;
 const DIGESTS: u16 = 1;
 const LIST: u16 = 2;
 const ENTRY: u16 = 3;
 
 const SELECTIONS: &[Selection] = &[
-    // About 1 KiB a package; Debian has 65,000 packages in all.
-    Selection::whole(&[STATUS_FILE], 64 * MIB),
+    // About 1 KiB a package.
+    Selection::whole(&[STATUS_FILE], Bound::List),
     // 60 to 100 bytes a file; the largest Debian packages have some 50,000 files.
-    Selection::whole(&["var/lib/dpkg/info/*.md5sums", "var/lib/dpkg/status.d/*.md5sums"], 8 * MIB),
+    Selection::whole(&["var/lib/dpkg/info/*.md5sums", "var/lib/dpkg/status.d/*.md5sums"], Bound::Metadata),
     // dpkg writes `.md5sums` for every package since 2012, so the lists of files are needed only where a package manager
     // was made to leave them out; they prove nothing, and only those of Python packages are worth the time.
-    Selection::whole(&["var/lib/dpkg/info/python*.list", "var/lib/dpkg/info/pypy*.list"], 8 * MIB),
+    Selection::whole(&["var/lib/dpkg/info/python*.list", "var/lib/dpkg/info/pypy*.list"], Bound::Metadata),
     // One package's paragraph.
-    Selection::whole(&["var/lib/dpkg/status.d/*"], MIB),
+    Selection::whole(&["var/lib/dpkg/status.d/*"], Bound::Metadata),
 ];
 
 pub(crate) struct Dpkg;
@@ -70,8 +68,8 @@ impl Cataloger for Dpkg {
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
         Some(match selection {
-            STATUS => Arc::new(status::read(file.content, Form::Status)),
-            ENTRY => Arc::new(status::read(file.content, Form::Directory)),
+            STATUS => Arc::new(status::read(file, Form::Status)),
+            ENTRY => Arc::new(status::read(file, Form::Directory)),
             DIGESTS => Arc::new(records::digests(file)),
             LIST => Arc::new(records::list(file)),
             _ => return None,
@@ -116,18 +114,19 @@ struct Reader<'r, 'c, 'f> {
 
 impl<'f> Reader<'_, '_, 'f> {
     fn packages(&mut self, selection: u16) {
+        let limit = self.context.limits.packages;
         for (file, status) in self.context.facts::<Status>(selection) {
             self.state.present = true;
             for entry in status.0.iter() {
                 match entry {
                     Entry::Broken(what) => self.broken(&file.path, what.clone()),
-                    Entry::Package(package) if self.seen.len() < MAX_PACKAGES => {
+                    Entry::Package(package) if self.seen.len() < limit => {
                         if let Err(what) = self.package(file, package) {
                             self.broken(&file.path, format!("line {}: {what}", package.line));
                         }
                     }
                     Entry::Package(_) => {
-                        self.broken(&file.path, too_many());
+                        self.broken(&file.path, too_many(limit));
                         break;
                     }
                 }

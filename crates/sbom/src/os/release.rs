@@ -12,10 +12,10 @@
 
 use std::sync::Arc;
 
-use plimsoll_core::rootfs::{Fact, Footprint};
+use plimsoll_core::rootfs::{Bound, Fact, Footprint};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
-use crate::context::{Context, System, WhyUnread};
+use crate::context::{Context, System};
 use crate::inventory::{OsRelease, ProblemCode};
 
 /// Where `os-release(5)` lies; the first is usually a link to the second.
@@ -23,8 +23,12 @@ pub(crate) const OS_RELEASE: [&str; 2] = ["etc/os-release", "usr/lib/os-release"
 
 const FILE: u16 = 0;
 
-// Real ones stay below 1 KiB.
-const SELECTIONS: &[Selection] = &[Selection::whole(&OS_RELEASE, 64 << 10)];
+const SELECTIONS: &[Selection] = &[Selection::whole(&OS_RELEASE, Bound::Metadata)];
+
+/// Bytes of a value. The name becomes part of each package URL, so that one without a bound would cost as much for each package.
+const MAX_VALUE: usize = 256;
+/// Words of `ID_LIKE`. Real ones have two.
+const MAX_LIKE: usize = 16;
 
 /// Finds the operating system's release.
 pub(crate) struct OsReleaseFile;
@@ -35,8 +39,8 @@ struct Said(Option<System>);
 
 impl Footprint for Said {
     fn footprint(&self) -> usize {
-        // A name, a version, a codename, and what is shown to people.
-        512
+        // A name, a version, a codename, what is shown to people, and what it is like.
+        (4 + MAX_LIKE) * MAX_VALUE
     }
 }
 
@@ -46,7 +50,7 @@ impl Cataloger for OsReleaseFile {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {
@@ -70,11 +74,8 @@ impl Cataloger for OsReleaseFile {
         for path in OS_RELEASE {
             let unread = context.unread(FILE).find(|unread| unread.path == path);
             let said = context.facts::<Said>(FILE).find(|(file, _)| file.path == path);
-            let problem = match (unread.map(|unread| unread.why), said) {
-                (Some(WhyUnread::TooLarge(size)), _) => {
-                    format!("{size} bytes are too large for an os-release file")
-                }
-                (Some(WhyUnread::Unreadable(reason)), _) => format!("cannot be read: {reason}"),
+            let problem = match (unread, said) {
+                (Some(unread), _) => unread.why.to_string(),
                 (None, Some((_, Said(Some(system))))) => {
                     context.found.system = Some(system.clone());
                     return;
@@ -99,12 +100,14 @@ fn parse(text: &str) -> Option<System> {
             "VERSION_CODENAME" => &mut codename,
             "PRETTY_NAME" => &mut pretty_name,
             "ID_LIKE" => {
-                like = unquoted(value).split_whitespace().map(str::to_owned).collect();
+                let words = unquoted(value);
+                let words = words.split_whitespace().filter(|word| word.len() <= MAX_VALUE);
+                like = words.take(MAX_LIKE).map(str::to_owned).collect();
                 continue;
             }
             _ => continue,
         };
-        *slot = Some(unquoted(value)).filter(|v| !v.is_empty());
+        *slot = Some(unquoted(value)).filter(|value| (1..=MAX_VALUE).contains(&value.len()));
     }
     // The ID becomes part of package URLs and names of feeds; the manual page allows no other characters.
     let id = id.filter(|id: &String| {
@@ -154,6 +157,19 @@ mod tests {
     fn an_unreleased_debian_is_named_by_its_codename() {
         let found = parse("ID=debian\nVERSION_CODENAME=trixie\n").unwrap();
         assert_eq!(found.release.distro(), "debian-trixie");
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_package_url_is_no_name() {
+        let long = "x".repeat(MAX_VALUE + 1);
+        assert!(parse(&format!("ID={long}\n")).is_none());
+        let found = parse(&format!(
+            "ID=debian\nVERSION_ID={long}\nVERSION_CODENAME={long}\nPRETTY_NAME={long}\nID_LIKE='{long} a{}'\n",
+            " b".repeat(1 << 20)
+        ));
+        let found = found.unwrap();
+        assert_eq!(found.release.distro(), "debian");
+        assert_eq!((found.release.pretty_name, found.like.len()), (None, MAX_LIKE));
     }
 
     #[test]

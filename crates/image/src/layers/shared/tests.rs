@@ -74,7 +74,7 @@ impl Source for Counting {
 }
 
 /// Wants `etc/id`, wherever links put it, and every file called `META`.
-const WANTS: WholeFiles = WholeFiles { limit: 1000, rule: |path| path.ends_with("META"), fixed: &["etc/id"] };
+const WANTS: WholeFiles = WholeFiles { rule: |path| path.ends_with("META"), fixed: &["etc/id"] };
 
 fn shared() -> Shared<'static> {
     Shared::new(&WANTS, Limits::default())

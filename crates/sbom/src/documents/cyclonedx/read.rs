@@ -11,7 +11,7 @@ use super::conventions::{CODENAME, LAYER, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY}
 use crate::Error;
 use crate::documents::collector::{Claims, Collector, is_image};
 use crate::documents::format::ReadDocument;
-use crate::documents::json::{Few, Items, Member, Members, parsed};
+use crate::documents::json::{Few, Member, Members, parsed};
 use crate::inventory::{Component, ComponentIndex, Location, OsRelease, OwnerEvidence, SourcePackage};
 use crate::licence::Licence;
 
@@ -49,8 +49,8 @@ struct Part<'a> {
     evidence: Option<Evidence<'a>>,
     #[serde(borrow, default)]
     properties: Few<Property<'a>>,
-    #[serde(borrow, default)]
-    components: Items<'a>,
+    #[serde(borrow)]
+    components: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -136,8 +136,7 @@ pub(super) fn read(
             document.subject_digest = digest(&subject);
             collector.inventory.layers = layers(&subject.properties.0);
             document.subject_name = Some(subject.name.into_owned());
-            collector.count(subject.components.0.len())?;
-            items.extend(subject.components.0);
+            items.extend(collector.nested(subject.components)?);
         }
     }
     collector.each(&items, with_nested)?;
@@ -151,9 +150,8 @@ fn with_nested(collector: &mut Collector, raw: &RawValue) -> Result<(), Error> {
     let (mut waiting, mut next) = (Vec::new(), Some(raw));
     while let Some(raw) = next {
         let part: Part<'_> = parsed(raw)?;
-        collector.count(part.components.0.len())?;
+        waiting.extend(collector.nested(part.components)?);
         component(collector, &part);
-        waiting.extend(part.components.0);
         next = waiting.pop();
     }
     Ok(())

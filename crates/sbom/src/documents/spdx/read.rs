@@ -11,7 +11,7 @@ use super::conventions::{BUILT_FROM, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, P
 use crate::Error;
 use crate::documents::collector::{Claims, Collector, is_image};
 use crate::documents::format::ReadDocument;
-use crate::documents::json::{Few, List, MAX_ITEMS, Member, Members, parsed};
+use crate::documents::json::{Few, Member, Members, parsed};
 use crate::inventory::{
     ComponentIndex, Location, OsRelease, OwnerEvidence, Relationship as Related, RelationshipKind,
     SourcePackage,
@@ -130,7 +130,8 @@ pub(super) fn read(
     collector.count(packages.len())?;
     let creation: CreationInfo<'_> = members.value_or_default("creationInfo")?;
     let annotations: Few<Annotation<'_>> = members.value_or_default("annotations")?;
-    let relationships: List<Relationship<'_>, MAX_ITEMS> = members.value_or_default("relationships")?;
+    let relationships: Vec<Relationship<'_>> =
+        members.items("relationships", "relationships", limits.relationships)?;
     let subjects: Few<Cow<'_, str>> = members.value_or_default("documentDescribes")?;
     let infos: Few<ExtractedLicence<'_>> = members.value_or_default("hasExtractedLicensingInfos")?;
     document.subject_name = members.value("name")?;
@@ -138,7 +139,6 @@ pub(super) fn read(
     collector.inventory.problems.extend(told(&annotations.0, PROBLEM));
 
     let described: Vec<&str> = relationships
-        .0
         .iter()
         .filter_map(|relationship| match &*relationship.kind {
             "DESCRIBES" => Some(&*relationship.related_spdx_element),
@@ -153,7 +153,7 @@ pub(super) fn read(
     };
     let extracted: HashMap<&str, &str> =
         infos.0.iter().filter_map(|licence| Some((&*licence.license_id, licence.name.as_deref()?))).collect();
-    let owners = Owners::of(&relationships.0);
+    let owners = Owners::of(&relationships);
 
     let mut subject_is_image = false;
     let mut by_id: HashMap<String, usize> = HashMap::new();

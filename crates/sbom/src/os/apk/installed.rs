@@ -56,7 +56,7 @@ impl Footprint for Installed {
 
 /// Reads the database.
 pub(super) fn read(file: &File<'_>) -> Installed {
-    let mut entries = Entries::new();
+    let mut entries = Entries::new(file.limits);
     // apk ends every line; a file that stops within one was cut off.
     if !file.content.is_empty() && !file.content.ends_with(b"\n") {
         entries.broken("stops in the middle of a line".to_owned());

@@ -1,3 +1,4 @@
+use plimsoll_core::Limits;
 use plimsoll_core::rootfs::FileSet;
 use proptest::prelude::*;
 
@@ -104,7 +105,7 @@ fn a_million_empty_entries_and_lines_without_end_do_no_harm() {
     let found = installed(&format!("P:a\nV:1\nT:{long}\n\nP:{long}\nV:1\n\n"));
     assert_eq!((found.components.len(), found.problems.len()), (1, 1));
     assert!(found.problems[0].detail.len() < 200);
-    let same = "P:a\nV:1\n\n".repeat(MAX_PACKAGES + 1);
+    let same = "P:a\nV:1\n\n".repeat(Limits::default().packages + 1);
     let found = installed(&same);
     assert_eq!((found.components.len(), found.problems.len()), (1, 1));
 }

@@ -6,6 +6,7 @@
 
 use plimsoll_core::rootfs::Footprint;
 
+use crate::cataloger::File;
 use crate::inventory::SourcePackage;
 use crate::os::database::Entries;
 use crate::os::deb822::{self, Paragraph};
@@ -49,8 +50,9 @@ impl Footprint for Status {
 }
 
 /// Reads a file of the database.
-pub(super) fn read(content: &[u8], form: Form) -> Status {
-    let mut entries = Entries::new();
+pub(super) fn read(file: &File<'_>, form: Form) -> Status {
+    let content = file.content;
+    let mut entries = Entries::new(file.limits);
     // dpkg ends every line; a file that stops within one was cut off.
     if form == Form::Status && !content.is_empty() && !content.ends_with(b"\n") {
         entries.broken("stops in the middle of a line".to_owned());

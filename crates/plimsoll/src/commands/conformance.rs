@@ -3,16 +3,15 @@
 use std::slice;
 
 use plimsoll_core::Kind;
-use plimsoll_keys::FileDigests;
 use plimsoll_verify::{
-    Artifact, Check, Error, Requirements, Trusted, TrustedKey, TrustedRoot, verify, verify_message,
+    Artifact, Check, Requirements, Trusted, TrustedKey, TrustedRoot, verify_message, verify_one_of,
 };
 
 use crate::commands::blob::{Blob, bundle};
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
 use crate::settings::conformance::{ConformanceSettings, ExpectedSigner, Root, VerifyBundleSettings};
-use crate::settings::{cannot_read, trusted_root};
+use crate::settings::trusted_root;
 
 /// The protocol knows one code for everything that is not success.
 const NOT_VERIFIED: Exit = Exit::Code(1);
@@ -62,14 +61,6 @@ fn verify_bundle(settings: &VerifyBundleSettings<'_>) -> Result<(), Failure> {
         };
         return Ok(());
     }
-    let digests = match Blob::open(path)? {
-        Blob::Digest(digest) => vec![digest],
-        Blob::Bytes(reader) => {
-            let digests = FileDigests::read(reader).map_err(|error| cannot_read(path, &error))?;
-            vec![digests.sha256, digests.sha512]
-        }
-    };
-    let named = digests.iter().map(|digest| verify(&bundle, Some(digest), &check));
-    let outcome = named.reduce(|first, second| if first.is_ok() { first } else { second.or(first) });
-    outcome.unwrap_or(Err(Error::StatementDigest)).map(|_| ()).map_err(Failure::from)
+    verify_one_of(&bundle, &Blob::open(path)?.digests(path)?, &check)?;
+    Ok(())
 }

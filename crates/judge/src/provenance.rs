@@ -108,9 +108,9 @@ pub enum Shortfall {
     Incomplete,
     /// Somebody trusted says that it was built otherwise; [`Examination::nearest`] says how.
     Different,
-    /// There are some, and none of them counts.
+    /// Attestations were looked at, and none of them counts.
     NoneCounts,
-    /// There is none of the kind.
+    /// There is no attestation of the kind.
     Nothing,
 }
 

@@ -22,9 +22,9 @@ use crate::{Error, PredicateForm};
 pub struct Requirement<'a> {
     /// Which statements count.
     pub wanted: Wanted<'a>,
-    /// Of whom, and what has to be there beside the signature.
+    /// Who has to have signed, and what has to be there beside the signature.
     pub check: Check<'a>,
-    /// Of how many different people. One who signed twice counts once.
+    /// How many different people have to have signed. One who signed twice counts once.
     pub threshold: NonZeroUsize,
     /// The limits for what is attached.
     pub limits: &'a Limits,
@@ -128,7 +128,7 @@ impl Wanted<'_> {
 
 impl Requirement<'_> {
     /// Looks at what is attached to the image `digest` in `evidence`. Signatures are looked for until there are enough;
-    /// whoever wants attestations wants all of them. Not being able to find out what is attached is an error; anything
+    /// attestations are all looked at. Not being able to find out what is attached is an error; anything
     /// wrong with one bundle is a [`Refusal`].
     pub fn examine(&self, evidence: &dyn Source, digest: &Digest) -> Result<Examination, Error> {
         let against = |proof: &Proof| self.wanted.against(proof, digest, self.limits);

@@ -1,4 +1,4 @@
-//! What was typed: one struct a command, documentation comments are the help texts.
+//! What was typed: one struct per command. Its documentation comments are the help texts.
 //!
 //! Nothing is read or resolved here; [`crate::settings`] says what the arguments mean. The same flag means the same in
 //! every command, and every flag has an environment variable `PLIMSOLL_…` and a key in the configuration file.
@@ -39,7 +39,7 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// Decides whether a container artifact may be built on, released, admitted, fetched and kept running, and says why.
+/// Decides whether a container artifact may be built on, released, admitted, pulled and kept running, and says why.
 #[derive(Debug, Parser)]
 #[command(name = "plimsoll", version, styles = STYLES, max_term_width = 110, disable_help_subcommand = true)]
 #[command(after_help = EXIT_CODES, subcommand_required = true, arg_required_else_help = true)]
@@ -67,8 +67,8 @@ pub(crate) fn definition() -> clap::Command {
     Command::augment_subcommands(WithoutCommands::command())
 }
 
-/// What is enough to parse a command line whose first word is `first`. Defining every flag of every command takes longer
-/// than many a command does, so only that one is defined where the word is one.
+/// A definition that is enough to parse a command line whose first word is `first`. Defining every flag of every
+/// command takes longer than many commands, so if the word is a command, only that one is defined.
 pub(crate) fn definition_for(first: Option<&OsStr>) -> clap::Command {
     match first.and_then(OsStr::to_str) {
         Some("--version" | "-V") => WithoutCommands::command(),
@@ -93,14 +93,14 @@ A SUBJECT is one of:
   oci:DIR[:tag|@digest]                an OCI image layout
   archive:FILE[:tag|@digest]           the output of `docker save`, or an OCI layout in a tar file
   docker:NAME  podman:NAME  containerd:NAME
-                                       an image that an engine of this machine keeps
-  dir:PATH                             a root file system, or what `skopeo copy … dir:PATH` writes
-  file:PATH                            a single file: its digest, and nothing of what is in it
+                                       an image in the store of a local engine
+  dir:PATH                             a root file system, or an image from `skopeo copy … dir:PATH`
+  file:PATH                            a single file: only its digest, not its content
   sbom:FILE                            an SPDX 2.3 or CycloneDX 1.4+ document (scan only)
 Without a scheme, text with a tag, a digest or a registry is an image in a registry, never a
 path. Text that starts with /, . or ~, or ends like a file (app.tar, app.spdx.json), is a path. A
 name that could be either is refused. The registry's image `docker:24` is
-docker.io/library/docker:24. Schemes of skopeo and syft are understood (docker-archive:,
+docker.io/library/docker:24. Schemes of skopeo and syft are accepted (docker-archive:,
 oci-archive:, oci-dir:, registry:, …). Stores are found as the engines' own tools find them:
 DOCKER_HOST, CONTAINERS_STORAGE_CONF, CONTAINERD_ROOT and CONTAINERD_NAMESPACE.";
 
@@ -114,7 +114,7 @@ macro_rules! commands {
         }
 
         impl Command {
-            /// The definition of the command that is called by `word`, if there is one.
+            /// The definition of the command called `word`, if there is one.
             fn alone(word: &str) -> Option<clap::Command> {
                 match word {
                     $($word => Some(<$arguments>::augment_args(clap::Command::new($word))),)*

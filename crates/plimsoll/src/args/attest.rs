@@ -11,31 +11,32 @@ use super::trust_flags::KeyReference;
 
 const SIGNING: &str = "Signing";
 
-/// With what to sign.
+/// How to sign.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SignWith {
-    /// Private key: a file in PEM, with or without passphrase, or another reference such as env://NAME [default: none, and a certificate for who signs]
+    /// Private key: a file in PEM, with or without passphrase, or another reference such as env://NAME [default:
+    /// keyless, with a certificate for the signer's identity]
     #[arg(long, value_name = "KEY", env = "PLIMSOLL_KEY", hide_env_values = true, help_heading = SIGNING)]
     pub(crate) key: Option<KeyReference>,
     #[command(flatten)]
     pub(crate) keyless: Keyless,
-    /// Accepted as cosign's; nothing is asked
+    /// Accepted for compatibility with cosign; nothing is asked
     #[arg(short, long, value_name = "BOOL", env = "PLIMSOLL_YES", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide = true, action = ArgAction::Set)]
     pub(crate) yes: bool,
 }
 
-/// Where a bundle about an image goes.
+/// Where to store a bundle about an image.
 #[derive(Debug, Clone, Args)]
 #[expect(clippy::struct_field_names, reason = "the names of the flags")]
 pub(crate) struct Upload {
-    /// Write the bundle to this file as well; for one image only
+    /// Also write the bundle to this file; only for a single image
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_BUNDLE", help_heading = SIGNING)]
     pub(crate) bundle: Option<PathBuf>,
-    /// Attach nothing to the image; --bundle says where the bundle goes
+    /// Do not attach the bundle to the image; only write it to --bundle
     #[arg(long, env = "PLIMSOLL_NO_UPLOAD", value_parser = clap::builder::FalseyValueParser::new(), requires = "bundle", help_heading = SIGNING)]
     pub(crate) no_upload: bool,
-    /// cosign's name for the same: --upload=false
+    /// cosign's flag: --upload=false is the same as --no-upload
     #[arg(long, value_name = "BOOL", env = "PLIMSOLL_UPLOAD", num_args = 0..=1, require_equals = true,
         default_value = "true", default_missing_value = "true", hide_short_help = true, hide_default_value = true,
         hide_possible_values = true, action = ArgAction::Set, help_heading = SIGNING)]
@@ -52,7 +53,7 @@ impl Upload {
 /// What is attested.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Said {
-    /// What is said about the subject: a file, mostly JSON
+    /// File with the predicate: what is stated about the subject, usually JSON
     #[arg(
         long,
         value_name = "FILE",
@@ -61,20 +62,21 @@ pub(crate) struct Said {
         conflicts_with = "statement"
     )]
     pub(crate) predicate: Option<PathBuf>,
-    /// A whole in-toto statement; one of its subjects must have the digest of what is attested
+    /// File with a whole in-toto statement; one of its subjects must have the attested digest
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_STATEMENT")]
     pub(crate) statement: Option<PathBuf>,
-    /// The kind of the predicate: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, testresult, vsa, custom, or a URI [default: custom, or the statement's]
+    /// The predicate type: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln,
+    /// openvex, testresult, vsa, custom, or a URI [default: custom, or the statement's]
     #[arg(long = "type", value_name = "TYPE", env = "PLIMSOLL_TYPE")]
     pub(crate) kind: Option<PredicateType>,
-    /// A JSON Schema that the predicate has to fit; it is complete in itself, nothing is fetched for it
+    /// JSON Schema that the predicate must match; it must be self-contained, because nothing is fetched
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_SCHEMA")]
     pub(crate) schema: Option<PathBuf>,
 }
 
 /// Sign a statement about images: an SBOM, a provenance, a scan's result
 ///
-/// Writes a Sigstore bundle with an in-toto statement beside each image, as `sign` does.
+/// Attaches a Sigstore bundle with an in-toto statement to each image, like `sign`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -82,7 +84,7 @@ Examples:
       --predicate app.spdx.json registry.example/team/app@sha256:…
   plimsoll attest --key release.key --statement provenance.json oci:build/image:1.4")]
 pub(crate) struct Attest {
-    /// What is spoken of: an image in a registry or an OCI layout
+    /// What the statement is about: an image in a registry or an OCI layout
     #[arg(required = true, value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
     #[command(flatten)]

@@ -12,8 +12,8 @@ use super::verify::{AttestationFormat, Format};
 
 /// Sign a file
 ///
-/// Reads the file once, however large it is, and writes a Sigstore bundle. With --key alone
-/// nothing is sent anywhere; without it, or with services named, the instance's authority, logs and timestamps take part.
+/// Reads the file once, however large it is, and writes a Sigstore bundle. With only --key, nothing is sent anywhere.
+/// Without it, or if services are given, the instance's certificate authority, logs and timestamp authorities are used.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,10 +25,10 @@ pub(crate) struct SignBlob {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) signing: SignWith,
-    /// Where the bundle goes [default: standard output]
+    /// File for the bundle [default: standard output]
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_BUNDLE")]
     pub(crate) bundle: Option<PathBuf>,
-    /// Write the signature alone, in base64, to this file as well: for tools that read no bundles
+    /// Also write only the signature, in base64, to this file, for tools that do not read bundles
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_OUTPUT_SIGNATURE")]
     pub(crate) output_signature: Option<PathBuf>,
     #[command(flatten)]
@@ -58,12 +58,12 @@ pub(crate) struct VerifyBlob {
         conflicts_with = "signature"
     )]
     pub(crate) bundle: Option<PathBuf>,
-    /// A signature without bundle, in base64 or as it is; needs --key and --insecure-ignore-tlog
+    /// A plain signature without a bundle, in base64 or binary; needs --key and --insecure-ignore-tlog
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_SIGNATURE")]
     pub(crate) signature: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) trust: Trust,
-    /// Show each step of the verification with what it saw
+    /// Show each step of the verification with its result
     #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) explain: bool,
     /// Format of the result
@@ -87,7 +87,7 @@ pub(crate) struct AttestBlob {
     pub(crate) said: Said,
     #[command(flatten)]
     pub(crate) signing: SignWith,
-    /// Where the bundle goes [default: standard output]
+    /// File for the bundle [default: standard output]
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_BUNDLE")]
     pub(crate) bundle: Option<PathBuf>,
     #[command(flatten)]
@@ -106,7 +106,7 @@ pub(crate) struct VerifyBlobAttestation {
     /// The file, `-` for standard input, or its digest as sha256:…
     #[arg(value_name = "FILE|DIGEST", required_unless_present = "digest", conflicts_with = "digest")]
     pub(crate) file: Option<PathBuf>,
-    /// The digest of the file, in hexadecimal digits
+    /// The digest of the file, in hexadecimal
     #[arg(long, value_name = "HEX", env = "PLIMSOLL_DIGEST")]
     pub(crate) digest: Option<String>,
     /// The algorithm of --digest: sha256 or sha512
@@ -121,15 +121,16 @@ pub(crate) struct VerifyBlobAttestation {
     /// The bundle with the attestation
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_BUNDLE")]
     pub(crate) bundle: PathBuf,
-    /// Which statement counts: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, testresult, vsa, custom, or a URI
+    /// The predicate type: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln,
+    /// openvex, testresult, vsa, custom, or a URI
     #[arg(long = "type", value_name = "TYPE", default_value = "custom", env = "PLIMSOLL_TYPE")]
     pub(crate) kind: PredicateType,
-    /// A JSON Schema that the predicate has to fit; it is complete in itself, nothing is fetched for it
+    /// JSON Schema that the predicate must match; it must be self-contained, because nothing is fetched
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_SCHEMA")]
     pub(crate) schema: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) trust: Trust,
-    /// Show each step of the verification with what it saw
+    /// Show each step of the verification with its result
     #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) explain: bool,
     /// Format of the result

@@ -9,11 +9,11 @@ use super::trust_flags::RootChoice;
 
 /// Judge images: gather evidence, apply the policy, print the verdict
 ///
-/// Resolves each SUBJECT to digests, reads its layers, makes the inventory, looks for vulnerabilities, verifies
-/// signatures, and evaluates the policy. Without a policy: the image must be named by digest, CRITICAL vulnerabilities
-/// block, a missing signature is reported. An index is judged for every platform in it, unless --platform names one.
-/// Where a policy names identities, certificates are verified with the policy's own trusted root, else with --trusted-root,
-/// else with that of --instance.
+/// Resolves each SUBJECT to digests, reads its layers, makes the inventory, finds vulnerabilities, verifies signatures,
+/// and evaluates the policy. Without a policy, the image must be named by digest, CRITICAL vulnerabilities block, and a
+/// missing signature is reported. Every platform of an index is judged, unless --platform selects one. If a policy
+/// names identities, certificates are verified with the policy's own trusted root, else with --trusted-root, else with
+/// that of --instance.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -26,7 +26,7 @@ Examples:
 
 Exit code 0 means allow for every subject, 10 deny, 11 indeterminate.")]
 pub(crate) struct Check {
-    /// What to judge
+    /// Images or files to judge
     #[arg(required = true, value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
     /// Policy file, or a folder of policies and deny lists, all of which apply [default: the built-in policy]
@@ -35,7 +35,7 @@ pub(crate) struct Check {
     /// Waiver file, or a folder of waivers; may be repeated
     #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_WAIVERS", value_delimiter = ',')]
     pub(crate) waivers: Vec<PathBuf>,
-    /// File with digests that are never allowed, beside those of the policy; may be repeated
+    /// File with denied digests, in addition to the policy's; may be repeated
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_DENY_LIST", value_delimiter = ',')]
     pub(crate) deny_list: Vec<PathBuf>,
     /// Show every piece of evidence, finding and refused signature or waiver
@@ -59,9 +59,9 @@ pub(crate) struct Check {
 /// Formats of a verdict or of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// For people to read
     Table,
-    /// For programs; has a schemaVersion
+    /// For programs; it has a schemaVersion
     Json,
     /// For code scanning services (SARIF 2.1.0)
     Sarif,

@@ -18,10 +18,10 @@ pub(crate) enum Command {
     Path(Path),
 }
 
-/// Show every setting and limit with its value and where that came from
+/// Show every setting and limit with its value and origin
 ///
-/// Flags come before environment variables, these before the user's configuration file, that before the system's. Every
-/// name shown is a key of the file, the long flag without dashes, and the variable PLIMSOLL_NAME.
+/// Flags take precedence over environment variables, then the user's configuration file, then the system's. Each name
+/// is a key of the file, a long flag, and the variable PLIMSOLL_NAME.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,7 +34,7 @@ pub(crate) struct Show {
     pub(crate) output: Format,
 }
 
-/// Show where configuration files are looked for, the one that counts most first
+/// Show where configuration files are searched, in order of precedence
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  plimsoll config path")]
 pub(crate) struct Path {}

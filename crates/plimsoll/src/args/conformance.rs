@@ -22,7 +22,7 @@ pub(crate) enum Command {
     SignBundle(SignBundle),
 }
 
-/// Verify a bundle as the suite asks for it
+/// Verify a bundle for the suite
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -43,7 +43,7 @@ pub(crate) struct VerifyBundle {
         requires = "certificate_oidc_issuer"
     )]
     pub(crate) certificate_identity: Option<String>,
-    /// Who vouched for the subject
+    /// Issuer that vouches for the subject
     #[arg(
         long,
         value_name = "URL",
@@ -61,7 +61,7 @@ pub(crate) struct VerifyBundle {
         required_unless_present = "certificate_identity"
     )]
     pub(crate) key: Option<KeyReference>,
-    /// The authorities and logs
+    /// Trusted root file
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_TRUSTED_ROOT")]
     pub(crate) trusted_root: Option<PathBuf>,
     /// Use the staging instance
@@ -75,7 +75,7 @@ pub(crate) struct VerifyBundle {
     after_help = "Example:\n  plimsoll conformance sign-bundle --bundle a.sigstore.json --identity-token TOKEN a.txt"
 )]
 pub(crate) struct SignBundle {
-    /// What the suite passes
+    /// The suite's arguments
     #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
     pub(crate) rest: Vec<std::ffi::OsString>,
 }

@@ -21,11 +21,11 @@ pub(crate) enum Command {
     Status(Status),
 }
 
-/// Make the database from a folder of the publishers' advisories
+/// Build the database from a folder of publishers' advisories
 ///
 /// Reads DIR/ECOSYSTEM/all.zip or DIR/ECOSYSTEM/*.json (OSV; also below DIR/osv), DIR/debian/tracker.json (the Debian
-/// security tracker) and DIR/alpine/RELEASE/*.json (the Alpine security database), and writes one file an ecosystem. A
-/// feed that cannot be read whole leaves the database as it was.
+/// security tracker) and DIR/alpine/RELEASE/*.json (the Alpine security database), and writes one file per ecosystem.
+/// If a feed cannot be read completely, the database does not change.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,14 +34,14 @@ pub(crate) struct Build {
     /// Folder with the publishers' files
     #[arg(long, value_name = "DIR", env = "PLIMSOLL_FROM")]
     pub(crate) from: PathBuf,
-    /// When the files were retrieved from their publishers (RFC 3339); the database's age counts from here
+    /// When the files were retrieved from their publishers (RFC 3339); the database's age counts from then
     #[arg(long, value_name = "TIME", env = "PLIMSOLL_AS_OF")]
     pub(crate) as_of: Timestamp,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,
 }
 
-/// Show which feeds the database holds and how old they are
+/// Show the feeds in the database and how old they are
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  plimsoll db status --db db/\n  plimsoll db status -o json")]
 pub(crate) struct Status {
@@ -57,8 +57,8 @@ pub(crate) struct Status {
 /// Formats of reports that have no standard of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// For people to read
     Table,
-    /// For programs; has a schemaVersion
+    /// For programs; it has a schemaVersion
     Json,
 }

@@ -9,9 +9,9 @@ use super::shared::{DatabaseChoice, Instant, Network};
 
 /// Check what Plimsoll depends on: clock, configuration, database, trust root, cache, disk, proxies, registries
 ///
-/// Without SUBJECT no registry is asked. With one, its registry is asked for what refers to the subject, which shows
-/// whether TLS, credentials and the referrers API work, how long an answer takes, and whether the clocks agree.
-/// Exit code 0: nothing failed (warnings may be there); 1: something failed.
+/// Without SUBJECT, no registry is asked. With one, its registry is asked for the subject's referrers, which shows
+/// whether TLS, credentials and the referrers API work, how long an answer takes, and whether the clocks agree. Exit
+/// code 0: nothing failed, although there may be warnings; 1: something failed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -19,7 +19,7 @@ Examples:
   plimsoll doctor registry.example/team/app
   plimsoll doctor --json | jq '.checks[] | select(.status == \"fail\")'")]
 pub(crate) struct Doctor {
-    /// Images whose registries are asked
+    /// Images whose registries to check
     #[arg(value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
     /// Format of the result
@@ -30,7 +30,7 @@ pub(crate) struct Doctor {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,
-    /// Folder for what registries sent [default: plimsoll/registry in the user's cache folder]
+    /// Folder of the cache for registry answers [default: plimsoll/registry in the user's cache folder]
     #[arg(long, value_name = "DIR", env = "PLIMSOLL_CACHE_DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
     #[command(flatten)]

@@ -30,8 +30,8 @@ pub(crate) enum Command {
 
 /// List what is attached to an image and to each of its platforms
 ///
-/// Signatures, attestations and other artifacts, newly attached and under the tags of older versions of cosign. Nothing is
-/// verified: who signed, and what, is what the bundles claim. `verify` tells what holds.
+/// Lists signatures, attestations and other artifacts, attached as referrers or under the tags of older versions of
+/// cosign. Nothing is verified: signers and types are the bundles' own claims. Use `verify` to verify them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -54,8 +54,8 @@ pub(crate) struct Tree {
 
 /// Attach a bundle, an SBOM or another file to an image
 ///
-/// A bundle has to carry a statement about this very image. Other files are attached as they are, signed by nobody;
-/// `attest` is for what others shall rely on.
+/// A bundle must contain a statement about this very image. Other files are attached as they are, unsigned; use
+/// `attest` for anything that others should rely on.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -67,7 +67,7 @@ pub(crate) struct Attach {
     pub(crate) subject: String,
     /// The file
     pub(crate) path: PathBuf,
-    /// Media type of a file that is no bundle; found out for SPDX and CycloneDX documents in JSON
+    /// Media type of a file that is not a bundle; detected for SPDX and CycloneDX documents in JSON
     #[arg(long, value_name = "TYPE", env = "PLIMSOLL_MEDIA_TYPE")]
     pub(crate) media_type: Option<String>,
     #[command(flatten)]
@@ -80,8 +80,8 @@ pub(crate) struct Attach {
 
 /// Fetch the bundles that are attached to an image, or the statements in them
 ///
-/// One to a line on standard output, or each as a file. Nothing is verified: use `verify-attestation` for statements to
-/// rely on. Older signatures and attestations come as bundles of version 0.1.
+/// Writes one per line to standard output, or each to a file. Nothing is verified: use `verify-attestation` for
+/// statements to rely on. Signatures and attestations in cosign's older format are converted to bundles of version 0.1.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -92,10 +92,10 @@ pub(crate) struct Download {
     /// An image in a registry or an OCI layout
     #[arg(value_name = "SUBJECT")]
     pub(crate) subject: String,
-    /// What is written
+    /// What to write
     #[arg(long, value_name = "WHAT", default_value = "bundles", env = "PLIMSOLL_WHAT")]
     pub(crate) what: What,
-    /// Only those that claim this predicate type: a name such as slsaprovenance or spdxjson, or a URI
+    /// Only bundles that claim this predicate type: a name such as slsaprovenance or spdxjson, or a URI
     #[arg(long = "type", value_name = "TYPE", env = "PLIMSOLL_TYPE")]
     pub(crate) kind: Option<PredicateType>,
     /// Write each into this folder, named by digest, instead of standard output
@@ -114,14 +114,14 @@ pub(crate) struct Download {
 pub(crate) enum What {
     /// Bundles, with signature and verification material
     Bundles,
-    /// The signed statements alone
+    /// Only the signed statements
     Statements,
 }
 
 /// Copy an image or index with all that is attached to it
 ///
-/// Every referrer, referrers of referrers, and the tags of older versions of cosign go along, under the same digests. The
-/// name is written last. Within one registry, layers are mounted and not sent.
+/// Copies every referrer, referrers of referrers, and the tags of older versions of cosign, with the same digests. The
+/// name is written last. Within one registry, layers are mounted instead of sent.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -142,8 +142,8 @@ pub(crate) struct Copy {
 
 /// Save an image with all that is attached to it as an OCI layout
 ///
-/// What `load` and every tool that reads OCI layouts takes, so that an image crosses an air gap with its evidence. A folder
-/// that is a layout already is added to.
+/// The layout can be read by `load` and every tool for OCI layouts, so that an image crosses an air gap with its
+/// evidence. If the folder is already a layout, the image is added to it.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  plimsoll evidence save registry.example/team/app:1.4 app-1.4")]
 pub(crate) struct Save {
@@ -159,7 +159,7 @@ pub(crate) struct Save {
     pub(crate) network: Network,
 }
 
-/// Put an image from an OCI layout into a registry, with all that is attached to it
+/// Push an image from an OCI layout to a registry, with all that is attached to it
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  plimsoll evidence load app-1.4 registry.internal/team/app:1.4")]
 pub(crate) struct Load {
@@ -173,7 +173,7 @@ pub(crate) struct Load {
     pub(crate) network: Network,
 }
 
-/// Say what a bundle holds; nothing is verified
+/// Show the content of a bundle; nothing is verified
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -188,9 +188,9 @@ pub(crate) struct Inspect {
     pub(crate) output: Format,
 }
 
-/// Write a bundle of an earlier version as version 0.3, with the same signature
+/// Convert a bundle of an earlier version to version 0.3, with the same signature
 ///
-/// Not possible where a log entry has the log's promise without its proof of inclusion: only the log can give that.
+/// Not possible if a log entry has only the log's promise and no proof of inclusion, which only the log can give.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  plimsoll evidence upgrade --output-file new.sigstore.json old.sigstore.json"

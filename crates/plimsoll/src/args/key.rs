@@ -8,7 +8,7 @@ use plimsoll_keys::NewKey;
 use super::db;
 use super::shared::Network;
 
-/// Make, import and show signing keys
+/// Generate, import and show signing keys
 #[derive(Debug, Args)]
 pub(crate) struct Key {
     #[command(subcommand)]
@@ -24,9 +24,9 @@ pub(crate) enum Command {
     Inspect(Inspect),
 }
 
-/// Make a key pair: NAME.key and NAME.pub
+/// Generate a key pair: NAME.key and NAME.pub
 ///
-/// The private key is encrypted when PLIMSOLL_KEY_PASSPHRASE or COSIGN_PASSWORD is set, or when a passphrase is typed on a
+/// The private key is encrypted if PLIMSOLL_KEY_PASSPHRASE or COSIGN_PASSWORD is set, or if a passphrase is typed on a
 /// terminal.
 #[derive(Debug, Args)]
 #[command(
@@ -40,11 +40,11 @@ pub(crate) struct Generate {
     pub(crate) files: Files,
 }
 
-/// Write a private key of another tool as NAME.key and NAME.pub
+/// Import a private key from another tool as NAME.key and NAME.pub
 ///
 /// Reads PKCS#8, `EC PRIVATE KEY`, `RSA PRIVATE KEY` and cosign's own format. The passphrase of KEY comes from
-/// PLIMSOLL_KEY_PASSPHRASE or COSIGN_PASSWORD, or is asked for on a terminal; one from the environment also encrypts what
-/// is written.
+/// PLIMSOLL_KEY_PASSPHRASE or COSIGN_PASSWORD, or is asked for on a terminal; one from the environment also encrypts
+/// the new file.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  plimsoll key import cosign.key release\n  plimsoll key import --format cosign openssl.pem release\n  plimsoll key import k8s://team/signing release"
@@ -59,7 +59,7 @@ pub(crate) struct Import {
     pub(crate) network: Network,
 }
 
-/// What is written.
+/// The files to write.
 #[derive(Debug, Args)]
 pub(crate) struct Files {
     /// Path without extension
@@ -71,17 +71,17 @@ pub(crate) struct Files {
     /// Format of the private key; cosign's is always encrypted
     #[arg(long, value_name = "FORMAT", default_value = "pkcs8", env = "PLIMSOLL_FORMAT")]
     pub(crate) format: Format,
-    /// Leave the private key unencrypted without asking
+    /// Do not encrypt the private key, and do not ask
     #[arg(long, env = "PLIMSOLL_NO_PASSPHRASE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) no_passphrase: bool,
-    /// Replace files that exist; without it they are never overwritten
+    /// Replace existing files, which are otherwise never overwritten
     #[arg(long, env = "PLIMSOLL_FORCE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) force: bool,
 }
 
 /// Print the public key of a private key
 ///
-/// KEY is a file or any other reference that --key takes, such as env://NAME or awskms:///alias/release.
+/// KEY is a file or any other reference for --key, such as env://NAME or awskms:///alias/release.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  plimsoll key public release.key > release.pub\n  plimsoll key public hashivault://release"
@@ -94,10 +94,10 @@ pub(crate) struct Public {
     pub(crate) network: Network,
 }
 
-/// Say what a key is, never the key itself
+/// Show the properties of a key, but never the key itself
 ///
-/// Of an encrypted key, algorithm and id are only known with its passphrase, which is taken from PLIMSOLL_KEY_PASSPHRASE
-/// or COSIGN_PASSWORD and not asked for. Of a key in a token or a service it is what its keeper says.
+/// For an encrypted key, algorithm and ID are only shown if PLIMSOLL_KEY_PASSPHRASE or COSIGN_PASSWORD has its
+/// passphrase, which is not asked for. For a key in a token or a service, they come from there.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  plimsoll key inspect release.key\n  plimsoll key inspect -o json release.pub | jq -r .id\n  plimsoll key inspect 'pkcs11:token=release;object=signing'"
@@ -116,7 +116,7 @@ pub(crate) struct Inspect {
 /// Kinds of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Algorithm {
-    /// ECDSA on P-256, which every Sigstore client and log takes
+    /// ECDSA on P-256, which every Sigstore client and log accepts
     P256,
     /// ECDSA on P-384
     P384,

@@ -1,4 +1,4 @@
-//! Flags about signing without a key of one's own, and about the services that witness a signature.
+//! Flags for keyless signing, and for the services that witness a signature.
 
 use std::path::PathBuf;
 
@@ -6,16 +6,16 @@ use clap::{ArgAction, Args, ValueEnum};
 
 const SERVICES: &str = "Services";
 
-/// Which services are asked, and as whom.
+/// Which services to use, and with which identity.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Keyless {
-    /// The services to ask, as a signing configuration [default with --key: none; without: those of --instance]
+    /// Signing configuration with the services to use [default with --key: none; without: that of --instance]
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_SIGNING_CONFIG", help_heading = SERVICES)]
     pub(crate) signing_config: Option<PathBuf>,
-    /// The authorities and logs that the new bundle is verified against before it is used, as a file
+    /// Trusted root file to verify the new bundle with before it is used
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_TRUSTED_ROOT", help_heading = SERVICES)]
     pub(crate) trusted_root: Option<PathBuf>,
-    /// The instance to sign with, as `trust update` fetched it [default: public-good]
+    /// Sigstore instance to sign with, fetched by `trust update` [default: public-good]
     #[arg(long, value_name = "NAME", env = "PLIMSOLL_INSTANCE", help_heading = SERVICES)]
     pub(crate) instance: Option<String>,
     /// Certificate authority, in place of the configuration's
@@ -30,13 +30,13 @@ pub(crate) struct Keyless {
     /// OpenID provider to sign in with, in place of the configuration's
     #[arg(long, value_name = "URL", env = "PLIMSOLL_OIDC_ISSUER", help_heading = SERVICES)]
     pub(crate) oidc_issuer: Option<String>,
-    /// Whom tokens are for, and how we are known to the provider
+    /// Audience of tokens, and our client ID at the provider
     #[arg(long, value_name = "NAME", default_value = "sigstore", env = "PLIMSOLL_OIDC_CLIENT_ID", hide_short_help = true, help_heading = SERVICES)]
     pub(crate) oidc_client_id: String,
-    /// Who signs: a file with an identity token, or the token [default: what the CI system offers]
+    /// Identity token of the signer, or a file with it [default: the CI system's token]
     #[arg(long, value_name = "FILE|TOKEN", env = "PLIMSOLL_IDENTITY_TOKEN", hide_env_values = true, help_heading = SERVICES)]
     pub(crate) identity_token: Option<String>,
-    /// Take no token from the CI system
+    /// Do not use the CI system's token
     #[arg(long, value_name = "BOOL", env = "PLIMSOLL_OIDC_DISABLE_AMBIENT_PROVIDERS", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         action = ArgAction::Set, hide_short_help = true, help_heading = SERVICES)]
@@ -47,7 +47,7 @@ pub(crate) struct Keyless {
 }
 
 impl Keyless {
-    /// Whether services are named, which a signature by key then asks.
+    /// Whether services are named, which a signature by key then uses.
     pub(crate) fn names_services(&self) -> bool {
         self.signing_config.is_some() || self.rekor_url.is_some() || !self.timestamp_server_url.is_empty()
     }
@@ -58,6 +58,6 @@ impl Keyless {
 pub(crate) enum Flow {
     /// With the browser of this machine
     Normal,
-    /// With any browser, by a code
+    /// With any browser, by typing a code
     Device,
 }

@@ -22,7 +22,8 @@ pub(crate) enum Command {
 
 /// Find mistakes and weak spots in policies
 ///
-/// Exit code 0: no errors (warnings may be there); 1: a finding of severity error; 2: a document that cannot be read.
+/// Exit code 0: no errors, although there may be warnings; 1: a finding of severity error; 2: a document cannot be
+/// read.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  plimsoll policy lint policy.yaml\n  plimsoll policy lint policies/ -o json"
@@ -42,7 +43,7 @@ pub(crate) struct Lint {
     after_help = "Examples:\n  plimsoll policy schema > policy.schema.json\n  plimsoll policy schema waiver"
 )]
 pub(crate) struct Schema {
-    /// Which document
+    /// The kind of document
     #[arg(default_value = "policy")]
     pub(crate) document: Document,
 }

@@ -15,7 +15,7 @@ use super::trust_flags::{Trust, parse_annotation};
 const BUILD: &str = "Build";
 const EXPECTED: &str = "Expected";
 
-/// Say how an artifact was built, and verify what others say
+/// Describe how an artifact was built, and verify such descriptions
 #[derive(Debug, Args)]
 pub(crate) struct Provenance {
     #[command(subcommand)]
@@ -31,9 +31,9 @@ pub(crate) enum ProvenanceCommand {
 
 /// Write a SLSA v1 provenance for `attest`
 ///
-/// Who built what comes from the environment of GitHub's workflows, GitLab's jobs and Buildkite's; elsewhere, or where that is
-/// not right, from flags. What went in is added by flags. The result is a predicate; with --as-statement it is a whole statement
-/// about the subjects. Nothing is signed: hand it to `attest` or `attest-blob`.
+/// In GitHub workflows, GitLab jobs and Buildkite jobs, builder and source come from the environment; flags set or
+/// replace them. Flags also list the inputs of the build. The result is a predicate, or with --as-statement a whole
+/// statement about the subjects. Nothing is signed: pass the result to `attest` or `attest-blob`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -51,7 +51,7 @@ Examples:
       --source-ref refs/tags/v1 --source-digest 4f2c… --parameter profile=release \\
       --material-file Cargo.lock")]
 pub(crate) struct Generate {
-    /// What was built: images, files, or digests as sha256:…; with --as-statement only
+    /// What was built: images, files, or digests as sha256:…; only with --as-statement
     #[arg(value_name = "SUBJECT", requires = "as_statement", required_if_eq("as_statement", "true"))]
     pub(crate) subjects: Vec<String>,
     /// Write a whole in-toto statement about the subjects
@@ -60,7 +60,7 @@ pub(crate) struct Generate {
     /// Who ran the build: a URI
     #[arg(long, value_name = "URI", env = "PLIMSOLL_BUILDER_ID", help_heading = BUILD)]
     pub(crate) builder_id: Option<String>,
-    /// What the parameters mean: a URI
+    /// The build type, which defines the parameters: a URI
     #[arg(long, value_name = "URI", env = "PLIMSOLL_BUILD_TYPE", help_heading = BUILD)]
     pub(crate) build_type: Option<String>,
     /// The repository that was built
@@ -72,37 +72,37 @@ pub(crate) struct Generate {
     /// Its commit
     #[arg(long, value_name = "COMMIT", env = "PLIMSOLL_SOURCE_DIGEST", value_parser = parse_commit, help_heading = BUILD)]
     pub(crate) source_digest: Option<String>,
-    /// The file that says how to build, within the source
+    /// The build configuration, as a path within the source
     #[arg(long, value_name = "PATH", env = "PLIMSOLL_BUILD_CONFIG", help_heading = BUILD)]
     pub(crate) build_config: Option<String>,
-    /// Something that whoever started the build could choose; may be repeated
+    /// An external parameter, which the starter of the build could choose; may be repeated
     #[arg(long, value_name = "NAME=VALUE", env = "PLIMSOLL_PARAMETER", value_parser = parse_annotation, help_heading = BUILD)]
     pub(crate) parameter: Vec<(String, String)>,
-    /// The version of something that the build ran with; may be repeated
+    /// The version of a tool of the build; may be repeated
     #[arg(long, value_name = "NAME=VERSION", env = "PLIMSOLL_TOOL", value_parser = parse_annotation, help_heading = BUILD)]
     pub(crate) tool: Vec<(String, String)>,
-    /// Something that went in, by its digest; may be repeated
+    /// An input of the build, with its digest; may be repeated
     #[arg(long, value_name = "URI@ALG:HEX", env = "PLIMSOLL_MATERIAL", help_heading = BUILD)]
     pub(crate) material: Vec<Material>,
-    /// A list of them: a line each, or a JSON list of in-toto's resource descriptors
+    /// A file that lists inputs: one per line, or a JSON list of in-toto resource descriptors
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_MATERIALS", help_heading = BUILD)]
     pub(crate) materials: Vec<PathBuf>,
-    /// A file of the source that went in, such as a lock file or a Dockerfile; it is hashed
+    /// A source file to hash as input, such as a lock file or a Dockerfile
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_MATERIAL_FILE", help_heading = BUILD)]
     pub(crate) material_file: Vec<PathBuf>,
-    /// An image that was built on; it is resolved to its digest
+    /// A base image, which is resolved to its digest
     #[arg(long, value_name = "IMAGE", env = "PLIMSOLL_MATERIAL_IMAGE", help_heading = BUILD)]
     pub(crate) material_image: Vec<String>,
-    /// A file that the build left beside the subjects, such as a verdict or a log; it is hashed
+    /// A further output of the build to hash, such as a verdict or a log
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_BYPRODUCT", help_heading = BUILD)]
     pub(crate) byproduct: Vec<PathBuf>,
-    /// The run: a URI
+    /// The build run: a URI
     #[arg(long, value_name = "URI", env = "PLIMSOLL_INVOCATION_ID", help_heading = BUILD)]
     pub(crate) invocation_id: Option<String>,
-    /// When it started
+    /// When the build started
     #[arg(long, value_name = "TIME", env = "PLIMSOLL_STARTED_ON", help_heading = BUILD)]
     pub(crate) started_on: Option<Timestamp>,
-    /// When it ended
+    /// When the build ended
     #[arg(long, value_name = "TIME", env = "PLIMSOLL_FINISHED_ON", help_heading = BUILD)]
     pub(crate) finished_on: Option<Timestamp>,
     #[command(flatten)]
@@ -115,10 +115,10 @@ pub(crate) struct Generate {
 
 /// Verify how artifacts were built
 ///
-/// Verifies the signature as `verify-attestation` does, compares the provenance with the signer's certificate, and then with
-/// everything that is expected. For images the attestations that are attached count; for files, or with --bundle, those in
-/// files: bundles, what `gh attestation download` writes, what npm's registry and PyPI's index hand out. Where only
-/// --source-repository is given and it is at github.com or gitlab.com, a workflow of that repository has to have signed.
+/// Verifies the signature like `verify-attestation`, then compares the provenance with the signer's certificate and
+/// with the expectations. For images it uses the attached attestations; for files, or with --bundle, those in files:
+/// bundles, the output of `gh attestation download`, and attestations from npm's registry and PyPI's index. If only
+/// --source-repository is given and it is at github.com or gitlab.com, a workflow of that repository must have signed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -134,69 +134,69 @@ Examples:
       --builder-id https://build.example/host-3 \\
       --material pkg:docker/debian@12 --parameter profile=release oci:build/image:1.4
 
-Exit code 0: every subject was built as expected. 10: one was not. 6: it could not be found out.")]
+Exit code 0: every subject was built as expected. 10: one was not. 6: could not find out.")]
 pub(crate) struct Verify {
     /// What was built: an image, a file, or a digest as sha256:… or sha512-…
     #[arg(required = true, value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
-    /// Attestations in a file, instead of those that are attached; may be repeated
+    /// File with attestations to use instead of the attached ones; may be repeated
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_BUNDLE")]
     pub(crate) bundle: Vec<PathBuf>,
-    /// Which statements count: slsaprovenance1, slsaprovenance02, npmpublish, pypipublish [default: the first two]
+    /// The type of statement: slsaprovenance1, slsaprovenance02, npmpublish, pypipublish [default: the first two]
     #[arg(long = "type", value_name = "TYPE", env = "PLIMSOLL_TYPE", value_parser = parse_type)]
     pub(crate) kind: Option<PredicateType>,
     /// Who ran the build
     #[arg(long, value_name = "URI", env = "PLIMSOLL_BUILDER_ID", help_heading = EXPECTED)]
     pub(crate) builder_id: Option<String>,
-    /// The same as a regular expression for the whole of it
+    /// A regular expression for the whole builder ID
     #[arg(long, value_name = "PATTERN", env = "PLIMSOLL_BUILDER_ID_REGEXP", conflicts_with = "builder_id", help_heading = EXPECTED)]
     pub(crate) builder_id_regexp: Option<String>,
-    /// What the parameters mean
+    /// The build type
     #[arg(long, value_name = "URI", env = "PLIMSOLL_BUILD_TYPE", help_heading = EXPECTED)]
     pub(crate) build_type: Option<String>,
     /// The repository that was built: https://HOST/PATH, or OWNER/NAME for one at github.com
     #[arg(long, alias = "repo", alias = "source-uri", value_name = "URL", env = "PLIMSOLL_SOURCE_REPOSITORY", value_parser = parse_repository, help_heading = EXPECTED)]
     pub(crate) source_repository: Option<Repository>,
-    /// Its ref as a whole: refs/heads/main, refs/tags/v1.4.0
+    /// Its full ref: refs/heads/main, refs/tags/v1.4.0
     #[arg(long, value_name = "REF", env = "PLIMSOLL_SOURCE_REF", value_parser = parse_ref, help_heading = EXPECTED)]
     pub(crate) source_ref: Option<String>,
-    /// The same as a regular expression for the whole of it, such as refs/tags/v.*
+    /// A regular expression for the whole ref, such as refs/tags/v.*
     #[arg(long, value_name = "PATTERN", env = "PLIMSOLL_SOURCE_REF_REGEXP", conflicts_with = "source_ref", help_heading = EXPECTED)]
     pub(crate) source_ref_regexp: Option<String>,
     /// Its commit
     #[arg(long, value_name = "COMMIT", env = "PLIMSOLL_SOURCE_DIGEST", value_parser = parse_commit, help_heading = EXPECTED)]
     pub(crate) source_digest: Option<String>,
-    /// The file that says how to build, within the source
+    /// The build configuration, as a path within the source
     #[arg(long, value_name = "PATH", env = "PLIMSOLL_BUILD_CONFIG", help_heading = EXPECTED)]
     pub(crate) build_config: Option<String>,
     /// An external parameter: its name, names joined by dots, or a JSON pointer; may be repeated
     #[arg(long, value_name = "NAME=VALUE", env = "PLIMSOLL_PARAMETER", value_parser = parse_annotation, help_heading = EXPECTED)]
     pub(crate) parameter: Vec<(String, String)>,
-    /// No external parameter beside those and the source
+    /// Refuse external parameters other than these and the source
     #[arg(long, value_name = "BOOL", env = "PLIMSOLL_NO_OTHER_PARAMETERS", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         action = ArgAction::Set, help_heading = EXPECTED)]
     pub(crate) no_other_parameters: bool,
-    /// Something that has to have gone in, with any digest or with this one; may be repeated
+    /// A required input of the build, with any digest or with this one; may be repeated
     #[arg(long, value_name = "URI[@ALG:HEX]", env = "PLIMSOLL_MATERIAL", help_heading = EXPECTED)]
     pub(crate) material: Vec<RequiredMaterial>,
-    /// Everything that went in has a digest
+    /// Require that every input has a digest
     #[arg(long, value_name = "BOOL", env = "PLIMSOLL_PINNED_MATERIALS", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         action = ArgAction::Set, help_heading = EXPECTED)]
     pub(crate) pinned_materials: bool,
-    /// At least this level of SLSA's build track: 1, 2 or 3
+    /// The lowest accepted level of SLSA's build track: 1, 2 or 3
     #[arg(long, value_name = "LEVEL", env = "PLIMSOLL_SLSA_LEVEL", help_heading = EXPECTED)]
     pub(crate) slsa_level: Option<Level>,
-    /// The level that a builder reaches, where its certificate does not show it; may be repeated
+    /// The level of a builder whose certificate does not show it; may be repeated
     #[arg(long, value_name = "URI=LEVEL", env = "PLIMSOLL_TRUST_BUILDER", value_parser = parse_builder, help_heading = EXPECTED)]
     pub(crate) trust_builder: Vec<(String, Level)>,
-    /// What the provenance calls the artifact: a file name, a package URL
+    /// The artifact's name in the provenance: a file name, a package URL
     #[arg(long, value_name = "NAME", env = "PLIMSOLL_SUBJECT_NAME", help_heading = EXPECTED)]
     pub(crate) subject_name: Option<String>,
     #[command(flatten)]
     pub(crate) trust: Trust,
-    /// Show each step of the verification with what it saw, and every bundle that was refused
+    /// Show each step of the verification with its result, and every refused bundle
     #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) explain: bool,
     /// Format of the result
@@ -217,20 +217,20 @@ pub(crate) struct Verify {
 /// Formats of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// For people to read
     Table,
-    /// For programs; has a schemaVersion
+    /// For programs; it has a schemaVersion
     Json,
 }
 
-/// An address, or `OWNER/NAME` as `gh` takes it.
+/// An address, or `OWNER/NAME` as for `gh`.
 fn parse_repository(text: &str) -> Result<Repository, String> {
     let short = !text.contains(':') && text.split('/').count() == 2;
     let address = if short { format!("https://github.com/{text}") } else { text.to_owned() };
     address.parse().map_err(|error: plimsoll_verify::Error| error.to_string())
 }
 
-/// A ref as a whole: `main` may be a branch or a tag, and whoever may make the one need not be allowed to make the other.
+/// A full ref: `main` may be a branch or a tag, and people who may create one need not be allowed to create the other.
 fn parse_ref(text: &str) -> Result<String, String> {
     match text.strip_prefix("refs/") {
         Some(rest) if rest.contains('/') => Ok(text.to_owned()),

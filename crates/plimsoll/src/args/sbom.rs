@@ -12,10 +12,11 @@ use super::shared::Reading;
 /// Make the software bill of materials of an image
 ///
 /// The document's subject is the platform manifest's digest; each component has its layer and path. The same image
-/// gives the same bytes: the time is SOURCE_DATE_EPOCH, else the image's creation time. With --all-platforms each platform
-/// of an index has a document of its own, in the file that --output-file names: {platform} in it becomes linux-arm64,
-/// {digest} the manifest's digest. Where components may be missing, because the operating system is not known, its package
-/// database cannot be read in full or nothing looks into this kind of subject, the document is written and says so.
+/// gives the same bytes: the time is SOURCE_DATE_EPOCH, else the image's creation time. With --all-platforms, each
+/// platform of an index gets a document of its own, in the file given by --output-file: {platform} in it becomes
+/// linux-arm64, {digest} the manifest's digest. If components may be missing, because the operating system is unknown,
+/// its package database cannot be read completely or no cataloger supports this kind of subject, the document is
+/// written and says so.
 #[derive(Debug, Args)]
 #[command(
     subcommand_negates_reqs = true,
@@ -29,12 +30,12 @@ Examples:
   plimsoll sbom dir:/ -o table
   plimsoll sbom cataloger list
 
-Exit code 0: the inventory was read in full. 11: components may be missing; standard error says why."
+Exit code 0: the inventory is complete. 11: components may be missing; standard error says why."
 )]
 pub(crate) struct Sbom {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// What to look at
+    /// The image to catalog
     #[arg(value_name = "SUBJECT", required = true)]
     pub(crate) subject: Option<String>,
     /// Format of the document
@@ -50,7 +51,7 @@ pub(crate) enum Command {
     Cataloger(Cataloger),
 }
 
-/// Show what packages are looked for, and where
+/// Show which packages are detected, and where
 #[derive(Debug, Args)]
 pub(crate) struct Cataloger {
     #[command(subcommand)]
@@ -63,9 +64,9 @@ pub(crate) enum CatalogerCommand {
     List(List),
 }
 
-/// List the catalogers with the package types that they find and the files that they look for
+/// List the catalogers with the package types that they find and the files that they read
 ///
-/// In the patterns, * stands for any characters of one name, and **/ in front for any directories.
+/// In the patterns, * stands for any characters of one name, and a leading **/ for any directories.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  plimsoll sbom cataloger list\n  plimsoll sbom cataloger list -o json")]
 pub(crate) struct List {

@@ -6,8 +6,8 @@ use super::shared::{DatabaseChoice, Instant, Reading};
 
 /// Find known vulnerabilities in an image or SBOM
 ///
-/// Prints what was found and what is not covered by a fresh feed. It judges nothing: finding something is exit code 0.
-/// Components that could not be looked up make it 11, because an empty answer would not mean safety.
+/// Prints findings, and components that no fresh feed covers. It does not judge: with findings, the exit code is still
+/// 0. If components could not be looked up, it is 11, because an empty answer would not mean safety.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -18,7 +18,7 @@ Examples:
   plimsoll scan registry.example/app@sha256:… -o vuln --output-file vuln.json
   plimsoll attest --type vuln --predicate vuln.json registry.example/app@sha256:…")]
 pub(crate) struct Scan {
-    /// What to look at
+    /// Images or SBOMs to scan
     #[arg(required = true, value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
     /// Format of the result
@@ -35,12 +35,12 @@ pub(crate) struct Scan {
 /// Formats of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// For people to read
     Table,
-    /// For programs; has a schemaVersion
+    /// For programs; it has a schemaVersion
     Json,
     /// For code scanning services (SARIF 2.1.0)
     Sarif,
-    /// What `attest --type vuln` signs, about one image: the JSON result as cosign's predicate of that type
+    /// Predicate for `attest --type vuln`, for one image: the JSON result in cosign's form
     Vuln,
 }

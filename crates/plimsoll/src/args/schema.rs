@@ -9,7 +9,7 @@ Examples:
   plimsoll schema
   plimsoll schema scan > scan.schema.json")]
 pub(crate) struct Schema {
-    /// Which one, as the list shows
+    /// Its name in the list
     #[arg(value_name = "NAME")]
     pub(crate) name: Option<String>,
 }

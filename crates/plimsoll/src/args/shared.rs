@@ -13,16 +13,16 @@ const SETTINGS: &str = "Settings";
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
-    /// Say nothing but errors
+    /// Show only errors
     #[arg(short, long, global = true, env = "PLIMSOLL_QUIET", value_parser = clap::builder::FalseyValueParser::new(), help_heading = LOOKS)]
     pub(crate) quiet: bool,
-    /// Say more; twice: every request
+    /// Show more; given twice, also every request
     #[arg(short, long, global = true, action = ArgAction::Count, env = "PLIMSOLL_VERBOSE", conflicts_with = "quiet", help_heading = LOOKS)]
     pub(crate) verbose: u8,
     /// Colours and progress bars
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "PLIMSOLL_COLOR", help_heading = LOOKS)]
     pub(crate) color: Color,
-    /// Configuration file, instead of the user's and the system's; `config path` shows those
+    /// Configuration file to use instead of the user's and the system's, which `config path` shows
     #[arg(long, global = true, value_name = "FILE", env = "PLIMSOLL_CONFIG", help_heading = SETTINGS)]
     pub(crate) config: Option<PathBuf>,
     /// Raise or lower a limit, such as layers=1000 or layer_bytes=64GiB; may be repeated. `config show` lists them
@@ -44,34 +44,36 @@ pub(crate) enum Color {
 /// Flags of the commands that talk to registries.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Network {
-    /// Make no network call; a subject in a registry is then refused, unless `verify` has what it needs in its cache
+    /// Make no network calls; subjects in registries are refused, unless `verify` has everything it needs in its cache
     #[arg(long, env = "PLIMSOLL_OFFLINE", value_parser = clap::builder::FalseyValueParser::new(), help_heading = NETWORK)]
     pub(crate) offline: bool,
-    /// Give up on one network call after so long, such as 90s or 5m
+    /// Time limit for one network call, such as 90s or 5m
     #[arg(long, value_name = "DURATION", default_value = "30m", env = "PLIMSOLL_TIMEOUT", value_parser = parse_duration, help_heading = NETWORK)]
     pub(crate) timeout: std::time::Duration,
     /// A registry (host or host:port) that may be reached without TLS; may be repeated
     #[arg(long, value_name = "HOST", env = "PLIMSOLL_INSECURE_REGISTRY", value_delimiter = ',', help_heading = NETWORK)]
     pub(crate) insecure_registry: Vec<String>,
-    /// Certificate authorities to trust beside the system's, in PEM; may be repeated
+    /// Certificate authorities to trust in addition to the system's, in PEM; may be repeated
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_CA_FILE", value_delimiter = ',', help_heading = NETWORK)]
     pub(crate) ca_file: Vec<PathBuf>,
-    /// A certificate (and its key, unless --client-key names it) in PEM, for a registry that asks who we are; may be repeated
+    /// Client certificate (and its key, unless given by --client-key) in PEM, for a registry that requires one; may be
+    /// repeated
     #[arg(long, value_name = "HOST=FILE", env = "PLIMSOLL_CLIENT_CERT", value_delimiter = ',', value_parser = parse_host_file, help_heading = NETWORK)]
     pub(crate) client_cert: Vec<HostFile>,
     /// The private key for --client-cert of the same host, in PEM; may be repeated
     #[arg(long, value_name = "HOST=FILE", env = "PLIMSOLL_CLIENT_KEY", value_delimiter = ',', value_parser = parse_host_file, help_heading = NETWORK)]
     pub(crate) client_key: Vec<HostFile>,
-    /// Mirrors and certificates: a registries.conf, a folder like certs.d, or `none`; may be repeated [default: the usual places]
+    /// Configuration of mirrors and certificates: a registries.conf, a folder like certs.d, or `none`; may be repeated
+    /// [default: the usual places]
     #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_REGISTRY_CONFIG", value_delimiter = ',', help_heading = NETWORK)]
     pub(crate) registry_config: Vec<PathBuf>,
-    /// Follow `insecure`, `skip_verify` and http:// in these files: no TLS, or any certificate
+    /// Obey `insecure`, `skip_verify` and http:// in these files, which allow no TLS or any certificate
     #[arg(long, env = "PLIMSOLL_INSECURE_REGISTRY_CONFIG", value_parser = clap::builder::FalseyValueParser::new(), help_heading = NETWORK)]
     pub(crate) insecure_registry_config: bool,
-    /// A host, host:port or network (10.1.0.0/16) that a registry may send us to although it is private; may be repeated
+    /// A private host, host:port or network (10.1.0.0/16) that a registry may redirect to; may be repeated
     #[arg(long, value_name = "HOST|NETWORK", env = "PLIMSOLL_ALLOW_PRIVATE", value_delimiter = ',', help_heading = NETWORK)]
     pub(crate) allow_private: Vec<String>,
-    /// When the identity that a cloud gives this machine is shown to the cloud's own registries and key services
+    /// When to use the identity that a cloud gives this machine, for the cloud's own registries and key services
     #[arg(long, value_name = "WHEN", default_value = "auto", env = "PLIMSOLL_CLOUD_IDENTITY", help_heading = NETWORK)]
     pub(crate) cloud_identity: CloudIdentity,
 }
@@ -79,9 +81,9 @@ pub(crate) struct Network {
 /// When a cloud's identity is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CloudIdentity {
-    /// Where the environment names one
+    /// If the environment names one
     Auto,
-    /// The same, and otherwise the machine's metadata service is asked, for at most a second
+    /// As auto, and otherwise ask the machine's metadata service, for at most a second
     Metadata,
     /// Never
     Off,
@@ -100,7 +102,7 @@ fn parse_host_file(text: &str) -> Result<HostFile, String> {
         Some((host, file)) if !host.trim().is_empty() && !file.is_empty() => {
             Ok(HostFile { host: host.trim().to_ascii_lowercase(), file: file.into() })
         }
-        _ => Err("expected HOST=FILE, so that no other host gets to see it".to_owned()),
+        _ => Err("expected HOST=FILE, so that no other host gets it".to_owned()),
     }
 }
 
@@ -111,7 +113,7 @@ pub(crate) struct Reading {
     pub(crate) file: OutputFile,
     #[command(flatten)]
     pub(crate) platform: PlatformChoice,
-    /// Every platform of an index, not only this machine's; `check` does so without being told
+    /// Every platform of an index, not only this machine's; the default of `check`
     #[arg(long, env = "PLIMSOLL_ALL_PLATFORMS", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "platform")]
     pub(crate) all_platforms: bool,
     #[command(flatten)]
@@ -121,7 +123,7 @@ pub(crate) struct Reading {
 /// Where the result goes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct OutputFile {
-    /// Write the result to this file, whole or not at all, instead of standard output
+    /// Write the result to this file instead of standard output; on failure, the file does not change
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_OUTPUT_FILE", help_heading = OUTPUT)]
     pub(crate) output_file: Option<PathBuf>,
 }
@@ -129,7 +131,7 @@ pub(crate) struct OutputFile {
 /// Which image of an index.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PlatformChoice {
-    /// The platform to look at, such as linux/amd64
+    /// Platform to select from an index, such as linux/amd64
     #[arg(long, value_name = "OS/ARCH", env = "PLIMSOLL_PLATFORM")]
     pub(crate) platform: Option<Platform>,
 }
@@ -137,13 +139,13 @@ pub(crate) struct PlatformChoice {
 /// Where evidence is kept.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EvidenceRepository {
-    /// Repository that keeps the evidence apart from the images [default: COSIGN_REPOSITORY, else the image's own]
+    /// Repository for signatures and other evidence [default: COSIGN_REPOSITORY, else the image's own]
     #[arg(long, value_name = "REPOSITORY", env = "PLIMSOLL_EVIDENCE_REPOSITORY")]
     pub(crate) evidence_repository: Option<String>,
 }
 
 impl EvidenceRepository {
-    /// What was named; an empty variable names nothing.
+    /// The named repository; an empty variable names none.
     pub(crate) fn named(&self) -> Option<&str> {
         self.evidence_repository.as_deref().filter(|name| !name.is_empty())
     }
@@ -165,7 +167,7 @@ pub(crate) struct Instant {
     pub(crate) at: Option<Timestamp>,
 }
 
-/// `NAME=VALUE` for a limit: one that there is, with a value that it can have.
+/// `NAME=VALUE` for a limit: a known name with a valid value.
 pub(crate) fn parse_limit(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').unwrap_or((text, ""));
     match Limits::default().set(name, value) {
@@ -179,7 +181,7 @@ pub(crate) fn parse_limit(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// A duration as people write it: `90s`, `5m`, `24h`, `1h30m`.
+/// A duration as users write it: `90s`, `5m`, `24h`, `1h30m`.
 pub(crate) fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     let wrong = || format!("got `{text}`, expected a duration such as 90s, 5m or 1h30m");
     let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;

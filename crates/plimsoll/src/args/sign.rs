@@ -8,10 +8,10 @@ use super::trust_flags::parse_annotation;
 
 /// Sign images, with a private key or an identity
 ///
-/// Writes a Sigstore bundle beside each image, as an OCI referrer (under the fallback tag where the registry has no
-/// referrers API). A tag is resolved once, and what is signed is the digest. With --key alone nothing is sent to a log;
-/// without it, or with services named, the instance's authority, logs and timestamps take part.
-/// The passphrase of an encrypted key comes from PLIMSOLL_KEY_PASSPHRASE, or is asked for on a terminal.
+/// Attaches a Sigstore bundle to each image, as an OCI referrer (under the fallback tag if the registry has no
+/// referrers API). A tag is resolved once, and the digest is signed. With only --key, nothing is sent to a log. Without
+/// it, or if services are given, the instance's certificate authority, logs and timestamp authorities are used. The
+/// passphrase of an encrypted key comes from PLIMSOLL_KEY_PASSPHRASE, or is asked for on a terminal.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -24,10 +24,10 @@ pub(crate) struct Sign {
     pub(crate) subjects: Vec<String>,
     #[command(flatten)]
     pub(crate) signing: SignWith,
-    /// Something to sign along with the digest; may be repeated
+    /// Annotation to sign along with the digest; may be repeated
     #[arg(short, long, alias = "annotations", value_name = "NAME=VALUE", env = "PLIMSOLL_ANNOTATION", value_parser = parse_annotation)]
     pub(crate) annotation: Vec<(String, String)>,
-    /// An index and each of its platforms, each by a signature of its own
+    /// Sign an index and each of its platforms separately
     #[arg(short, long, value_name = "BOOL", env = "PLIMSOLL_RECURSIVE", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         action = ArgAction::Set, conflicts_with = "platform")]

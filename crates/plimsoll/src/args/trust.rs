@@ -9,7 +9,7 @@ use plimsoll_core::Digest;
 use super::db::Format;
 use super::shared::{Instant, Network, OutputFile};
 
-/// Fetch, make and show what keyless signatures are verified against
+/// Fetch, make and show the trusted roots for keyless signatures
 #[derive(Debug, Args)]
 pub(crate) struct Trust {
     #[command(subcommand)]
@@ -25,11 +25,11 @@ pub(crate) enum Command {
     Show(Show),
 }
 
-/// Bring the trusted root and the signing config of an instance up to date
+/// Update the trusted root and the signing config of an instance
 ///
-/// Without flags, of the public Sigstore instance. Another one needs --mirror and --root the first time; after that its
-/// name is enough. What is fetched is verified by TUF: its root, and the roots that follow from it. Nothing is changed
-/// unless everything holds.
+/// Without flags, updates the public Sigstore instance. Another one needs --mirror and --root the first time; after
+/// that, its name is enough. Everything is verified with TUF, starting from the instance's root. If anything fails,
+/// nothing changes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -42,7 +42,7 @@ pub(crate) struct Update {
     /// The TUF repository: https://…, or file:///… for a copy in a folder
     #[arg(long, value_name = "URL", env = "PLIMSOLL_MIRROR")]
     pub(crate) mirror: Option<String>,
-    /// The instance's first root, as its operator gave it out
+    /// The instance's first root, from its operator
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_ROOT")]
     pub(crate) root: Option<PathBuf>,
     /// SHA-256 of the first root, as sha256:… or in bare hexadecimal; without --root, the mirror's 1.root.json must have it
@@ -60,7 +60,7 @@ pub(crate) struct InstanceChoice {
     pub(crate) instance: Option<String>,
 }
 
-/// Make a trusted root (trusted_root.json) for an instance of one's own
+/// Make a trusted root (trusted_root.json) for an instance of your own
 ///
 /// Each service is one flag with comma-separated NAME=VALUE pairs; the flags may be repeated. Authorities take url,
 /// certificate-chain (a PEM file, its root last), start-time and end-time; logs take url, public-key (a PEM file),
@@ -80,7 +80,7 @@ pub(crate) struct Root {
     /// A transparency log
     #[arg(long, value_name = "PAIRS", env = "PLIMSOLL_REKOR")]
     pub(crate) rekor: Vec<Pairs>,
-    /// A log that certificates are announced to
+    /// A certificate transparency log
     #[arg(long, value_name = "PAIRS", env = "PLIMSOLL_CTFE")]
     pub(crate) ctfe: Vec<Pairs>,
     /// A timestamp authority
@@ -92,7 +92,7 @@ pub(crate) struct Root {
 
 /// Make a signing config: the services that keyless signing uses
 ///
-/// Each service is one flag with the pairs url, api-version, start-time, operator, and end-time where it has one.
+/// Each service is one flag with the pairs url, api-version, start-time, operator, and optionally end-time.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -103,7 +103,7 @@ Examples:
   plimsoll trust signing-config --base-config signing_config.json --tsa-config EXACT:1 \\
       --output-file new.json")]
 pub(crate) struct SigningConfig {
-    /// A signing config to start from; each kind of service that is given replaces its own
+    /// A signing config to start from; each kind of service given by flags replaces that kind in it
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_BASE_CONFIG")]
     pub(crate) base_config: Option<PathBuf>,
     /// A certificate authority
@@ -115,24 +115,24 @@ pub(crate) struct SigningConfig {
     /// A transparency log
     #[arg(long, value_name = "PAIRS", env = "PLIMSOLL_REKOR")]
     pub(crate) rekor: Vec<Pairs>,
-    /// How many of the logs are used: ANY, ALL or EXACT:COUNT
+    /// How many of the logs to use: ANY, ALL or EXACT:COUNT
     #[arg(long, value_name = "CHOICE", env = "PLIMSOLL_REKOR_CONFIG")]
     pub(crate) rekor_config: Option<Selector>,
     /// A timestamp authority
     #[arg(long, value_name = "PAIRS", env = "PLIMSOLL_TSA")]
     pub(crate) tsa: Vec<Pairs>,
-    /// How many of the timestamp authorities are used: ANY, ALL or EXACT:COUNT
+    /// How many of the timestamp authorities to use: ANY, ALL or EXACT:COUNT
     #[arg(long, value_name = "CHOICE", env = "PLIMSOLL_TSA_CONFIG")]
     pub(crate) tsa_config: Option<Selector>,
     #[command(flatten)]
     pub(crate) file: OutputFile,
 }
 
-/// Show the authorities, logs and services that are trusted, and how old that is
+/// Show the trusted authorities, logs and services, and how old this information is
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  plimsoll trust show\n  plimsoll trust show trusted_root.json -o json")]
 pub(crate) struct Show {
-    /// A trusted root or signing config [default: what is cached of the instance, else what is built in]
+    /// A trusted root or signing config [default: the cached one of the instance, else the built-in one]
     #[arg(value_name = "FILE")]
     pub(crate) path: Option<PathBuf>,
     #[command(flatten)]
@@ -160,7 +160,7 @@ impl FromStr for Pairs {
                 return Err(wrong());
             }
             if pairs.iter().any(|(known, _)| known == name) {
-                return Err(format!("{name} is there twice"));
+                return Err(format!("{name} is given twice"));
             }
             pairs.push((name.to_owned(), value.to_owned()));
         }

@@ -1,4 +1,4 @@
-//! Flags that say who is trusted to have signed, and what must be there beside the signature.
+//! Flags for trusted signers and the evidence required beside the signature.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,70 +9,72 @@ use plimsoll_verify::Claim;
 
 const TRUST: &str = "Trust";
 
-/// Whom a signature counts of.
+/// Whose signatures count.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Trust {
-    /// Public key: a file in PEM, or another reference such as env://NAME; may be repeated, one of them is enough
+    /// Public key: a file in PEM, or another reference such as env://NAME; may be repeated: one match is enough
     #[arg(long, value_name = "KEY", env = "PLIMSOLL_KEY", hide_env_values = true, help_heading = TRUST)]
     pub(crate) key: Vec<KeyReference>,
     /// Subject of the signer's certificate: an e-mail address or a URI; may be repeated
     #[arg(long, value_name = "TEXT", env = "PLIMSOLL_CERTIFICATE_IDENTITY", help_heading = TRUST)]
     pub(crate) certificate_identity: Vec<String>,
-    /// The same as a regular expression for the whole subject; may be repeated
+    /// A regular expression for the whole subject; may be repeated
     #[arg(long, value_name = "PATTERN", env = "PLIMSOLL_CERTIFICATE_IDENTITY_REGEXP", help_heading = TRUST)]
     pub(crate) certificate_identity_regexp: Vec<String>,
-    /// Who vouched for the subject, such as `https://token.actions.githubusercontent.com`: one for all, or one for each
+    /// Issuer that vouches for the subject, such as `https://token.actions.githubusercontent.com`: one for all, or one
+    /// for each
     #[arg(long, value_name = "URL", env = "PLIMSOLL_CERTIFICATE_OIDC_ISSUER", help_heading = TRUST)]
     pub(crate) certificate_oidc_issuer: Vec<String>,
-    /// The same as a regular expression for the whole issuer
+    /// A regular expression for the whole issuer
     #[arg(long, value_name = "PATTERN", env = "PLIMSOLL_CERTIFICATE_OIDC_ISSUER_REGEXP", help_heading = TRUST)]
     pub(crate) certificate_oidc_issuer_regexp: Vec<String>,
-    /// Something else that the certificate must say, such as source-ref=refs/heads/main; may be repeated
+    /// Another claim that the certificate must have, such as source-ref=refs/heads/main; may be repeated
     #[arg(long, value_name = "NAME=VALUE", env = "PLIMSOLL_CERTIFICATE_CLAIM", value_parser = parse_claim, help_heading = TRUST)]
     pub(crate) certificate_claim: Vec<(Claim, String)>,
-    /// The authorities and logs to verify against, as a file; --instance is then not looked at
+    /// Trusted root file with the authorities and logs to verify against; replaces --instance
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_TRUSTED_ROOT", help_heading = TRUST)]
     pub(crate) trusted_root: Option<PathBuf>,
-    /// The instance to verify against, as `trust update` fetched it [default: public-good, else what is built in]
+    /// Sigstore instance to verify against, fetched by `trust update` [default: public-good, built in if never fetched]
     #[arg(long, value_name = "NAME", env = "PLIMSOLL_INSTANCE", help_heading = TRUST)]
     pub(crate) instance: Option<String>,
-    /// Do without a transparency log: nobody but the signer then knows that there is a signature
+    /// Accept signatures without a transparency log; then only the signer knows that a signature exists
     #[arg(long, value_name = "BOOL", env = "PLIMSOLL_INSECURE_IGNORE_TLOG", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         action = ArgAction::Set, help_heading = TRUST)]
     pub(crate) insecure_ignore_tlog: bool,
-    /// So many different transparency logs hold the signature; one log counts once [default: 1]
+    /// How many different transparency logs must contain the signature [default: 1]
     #[arg(long, value_name = "NUMBER", env = "PLIMSOLL_LOGS", help_heading = TRUST)]
     pub(crate) logs: Option<NonZeroUsize>,
-    /// Do without the proof that the certificate was announced to a certificate log
+    /// Accept certificates without proof that they are in a certificate log
     #[arg(long, value_name = "BOOL", env = "PLIMSOLL_INSECURE_IGNORE_SCT", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         action = ArgAction::Set, help_heading = TRUST)]
     pub(crate) insecure_ignore_sct: bool,
-    /// Ask for a timestamp that a trusted authority signed
+    /// Require a timestamp signed by a trusted authority
     #[arg(long, value_name = "BOOL", env = "PLIMSOLL_USE_SIGNED_TIMESTAMPS", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         action = ArgAction::Set, help_heading = TRUST)]
     pub(crate) use_signed_timestamps: bool,
-    /// Ask for timestamps by so many different trusted authorities
+    /// How many different trusted authorities must have signed a timestamp
     #[arg(long, value_name = "NUMBER", env = "PLIMSOLL_TIMESTAMPS", help_heading = TRUST)]
     pub(crate) timestamps: Option<usize>,
     #[command(flatten)]
     pub(crate) github: GitHub,
 }
 
-/// What certificates are verified with where a policy says who may sign.
+/// The trusted root for certificates, if a policy says who may sign.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RootChoice {
-    /// The authorities and logs to verify certificates against, as a file, for policies that name none of their own
+    /// Trusted root file for policies that do not name their own
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_TRUSTED_ROOT", help_heading = TRUST)]
     pub(crate) trusted_root: Option<PathBuf>,
-    /// The same by the name of an instance, as `trust update` fetched it [default: public-good, else what is built in]
+    /// Sigstore instance whose trusted root to use, fetched by `trust update` [default: public-good, built in if never
+    /// fetched]
     #[arg(long, value_name = "NAME", env = "PLIMSOLL_INSTANCE", help_heading = TRUST)]
     pub(crate) instance: Option<String>,
 }
 
-/// cosign's flags for claims of GitHub's workflows. Each is a claim of the certificate under its lasting name.
+/// cosign's flags for claims of GitHub's workflows. Each stands for a claim of the certificate.
 #[derive(Debug, Clone, Default, Args)]
 #[expect(clippy::struct_field_names, reason = "the names of the flags")]
 pub(crate) struct GitHub {
@@ -93,21 +95,22 @@ pub(crate) struct GitHub {
     pub(crate) certificate_github_workflow_ref: Option<String>,
 }
 
-/// How many signers there have to be, and how the outcome is told.
+/// How many signers are required, and how the outcome is reported.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Outcome {
-    /// So many different signers; the same key or identity twice counts once
+    /// How many different signers are required; the same key or identity counts once
     #[arg(long, value_name = "NUMBER", default_value = "1", env = "PLIMSOLL_THRESHOLD", help_heading = TRUST)]
     pub(crate) threshold: NonZeroUsize,
-    /// Show each step of the verification with what it saw, and every bundle that was refused
+    /// Show each step of the verification with its result, and every refused bundle
     #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) explain: bool,
-    /// End as cosign does: 10 no signature, 11 no such tag, 12 none that counts, 13 signed without certificate, else 1
+    /// Use cosign's exit codes: 10 no signature, 11 no such tag, 12 no valid signature, 13 signed without certificate,
+    /// else 1
     #[arg(long, env = "PLIMSOLL_COSIGN_EXIT_CODES", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) cosign_exit_codes: bool,
 }
 
-/// Where a key is: the path of a file, or a reference with a scheme.
+/// A key's location: the path of a file, or a reference with a scheme.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyReference(String);
 
@@ -120,7 +123,7 @@ impl KeyReference {
     pub(crate) fn is_path(text: &str) -> bool {
         let has =
             |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-        // A PIN in a reference that is taken for a path would be in messages about the path.
+        // If a reference were taken for a path, its PIN would appear in messages about the path.
         !text.contains("://") && !["pkcs11:", "external:"].into_iter().any(has)
     }
 }

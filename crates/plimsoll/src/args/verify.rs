@@ -11,10 +11,10 @@ use super::trust_flags::{Outcome, Trust, parse_annotation};
 
 /// Verify the signatures of images
 ///
-/// Looks at every signature that is attached to the image; one by somebody trusted is enough, or as many as --threshold
-/// says. Who is trusted is said by --key, or by --certificate-identity together with --certificate-oidc-issuer. What was
-/// verified is a digest: it is printed, and later steps should use it instead of the tag. Whether the registry still has
-/// an image that was named by digest is not asked.
+/// Checks the signatures attached to each image; one by a trusted signer is enough, or as many as --threshold requires.
+/// Trusted signers are given by --key, or by --certificate-identity together with --certificate-oidc-issuer. The
+/// verified digest is printed; later steps should use it instead of the tag. For an image named by digest, it is not
+/// checked whether the registry still has it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,17 +25,17 @@ Examples:
   plimsoll verify --key a.pub --key b.pub --threshold 2 --insecure-ignore-tlog \\
       --explain oci:build/image:1.4
 
-Exit code 0: every subject is signed as asked for. 10: one is not. 6: it could not be found out.")]
+Exit code 0: every subject is signed as required. 10: one is not. 6: could not find out.")]
 pub(crate) struct Verify {
     /// What to verify: an image in a registry or an OCI layout
     #[arg(required = true, value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
     #[command(flatten)]
     pub(crate) trust: Trust,
-    /// Something that the signer must have signed along with the digest; may be repeated
+    /// Annotation that must be signed along with the digest; may be repeated
     #[arg(short, long, alias = "annotations", value_name = "NAME=VALUE", env = "PLIMSOLL_ANNOTATION", value_parser = parse_annotation)]
     pub(crate) annotation: Vec<(String, String)>,
-    /// An index and each of its platforms, each by a signature of its own
+    /// Require a signature of an index and of each of its platforms
     #[arg(short, long, value_name = "BOOL", env = "PLIMSOLL_RECURSIVE", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         action = ArgAction::Set, conflicts_with = "platform")]
@@ -59,8 +59,8 @@ pub(crate) struct Verify {
 
 /// Verify the attestations of images, and print their statements
 ///
-/// As `verify`, for statements of the type that --type names; none of that type is a failure. The statements that hold
-/// are printed, one a line.
+/// Like `verify`, for statements of the type given by --type; it fails if there is none. Prints the verified
+/// statements, one per line.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -77,10 +77,10 @@ pub(crate) struct VerifyAttestation {
     /// What to verify: an image in a registry or an OCI layout
     #[arg(required = true, value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
-    /// Which attestations count: a name of the list below, or the URI of a predicate type
+    /// The predicate type: a name from the list below, or a URI
     #[arg(long = "type", value_name = "TYPE", default_value = "custom", env = "PLIMSOLL_TYPE")]
     pub(crate) kind: PredicateType,
-    /// A JSON Schema that the predicate has to fit; it is complete in itself, nothing is fetched for it
+    /// JSON Schema that the predicate must match; it must be self-contained, because nothing is fetched
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_SCHEMA")]
     pub(crate) schema: Option<PathBuf>,
     #[command(flatten)]
@@ -105,21 +105,21 @@ pub(crate) struct VerifyAttestation {
 /// Formats of a verification's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// For people to read
     Table,
-    /// For programs; has a schemaVersion
+    /// For programs; it has a schemaVersion
     Json,
-    /// One line for each digest that was verified: SUBJECT@DIGEST, a tab, the signer
+    /// One line per verified digest: SUBJECT@DIGEST, a tab, the signer
     Text,
 }
 
 /// Formats of verified attestations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AttestationFormat {
-    /// The in-toto statements, one a line
+    /// The in-toto statements, one per line
     Statements,
-    /// For people
+    /// For people to read
     Table,
-    /// For programs; has a schemaVersion
+    /// For programs; it has a schemaVersion
     Json,
 }

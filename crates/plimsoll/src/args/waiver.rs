@@ -27,14 +27,14 @@ pub(crate) enum Command {
 
 /// Write a waiver: a named risk, for a named scope and a bounded time
 ///
-/// Prints the document, or writes it to --output-file. What a file may not say is refused here, too. It counts for nothing
-/// before an approver has signed it, who is not its owner.
+/// Prints the document, or writes it to --output-file. A waiver that could not be read from a file is refused here,
+/// too. It does not count until an approver other than its owner has signed it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   plimsoll waiver new jinja2-redos --cve CVE-2020-28493 \\
       --scope registry.example/team/app@sha256:… --days 30 \\
-      --reason 'the fix needs the next minor release' --risk 'templates come from us alone' \\
+      --reason 'the fix needs the next minor release' --risk 'only we write templates' \\
       --control 'requests are cut after 2 s' --owner app-team@example \\
       --output-file waivers/jinja2.yaml
   plimsoll waiver new old-base --rule registries --scope 'registry.example/legacy/**' \\
@@ -47,25 +47,25 @@ pub(crate) struct New {
     /// Vulnerability that it accepts, such as CVE-2026-1234; may be repeated
     #[arg(long, value_name = "ID", env = "PLIMSOLL_CVE", value_delimiter = ',')]
     pub(crate) cve: Vec<String>,
-    /// Rule that it is about [default: vulnerabilities, where --cve names some]; may be repeated
+    /// Rule to waive [default with --cve: vulnerabilities]; may be repeated
     #[arg(long, value_name = "RULE", env = "PLIMSOLL_RULE", value_delimiter = ',')]
     pub(crate) rule: Vec<Rule>,
-    /// What it is for: a digest, REPOSITORY@DIGEST, or a pattern over registry/repository; may be repeated
+    /// Images it applies to: a digest, REPOSITORY@DIGEST, or a pattern over registry/repository; may be repeated
     #[arg(long, value_name = "SCOPE", required = true, env = "PLIMSOLL_SCOPE")]
     pub(crate) scope: Vec<String>,
-    /// Why the risk is taken
+    /// Why the risk is accepted
     #[arg(long, value_name = "TEXT", env = "PLIMSOLL_REASON")]
     pub(crate) reason: String,
-    /// What could happen, and how likely that is
+    /// What could happen, and how likely it is
     #[arg(long, value_name = "TEXT", env = "PLIMSOLL_RISK")]
     pub(crate) risk: String,
-    /// What lowers the risk meanwhile; may be repeated
+    /// What lowers the risk in the meantime; may be repeated
     #[arg(long, value_name = "TEXT", required = true, env = "PLIMSOLL_CONTROL")]
     pub(crate) control: Vec<String>,
-    /// Who answers for it; may not approve it
+    /// Who is responsible for it; may not approve it
     #[arg(long, value_name = "NAME", env = "PLIMSOLL_OWNER")]
     pub(crate) owner: String,
-    /// For people
+    /// A description for people
     #[arg(long, value_name = "TEXT", env = "PLIMSOLL_DESCRIPTION")]
     pub(crate) description: Option<String>,
     /// From when it counts [default: now]
@@ -111,9 +111,9 @@ impl Rule {
 
 /// Approve a waiver: check it and sign it, with the approver's key or identity
 ///
-/// Writes FILE.sigstore.json beside FILE, which carries the waiver and the signature. Whether it counts is decided by
-/// the policy that `check` applies: key or identity must be an approver's, and the approver not the waiver's owner. Without
-/// --key the approver signs in, or the CI job's token is taken, as `sign` does.
+/// Writes FILE.sigstore.json beside FILE, with the waiver and the signature. The policy that `check` applies decides
+/// whether it counts: the key or identity must be an approver's, and the approver must not be the waiver's owner.
+/// Without --key, the approver signs in, or the CI job's token is used, as with `sign`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -135,9 +135,9 @@ pub(crate) struct Sign {
 
 /// Show waivers: what they accept, who signed, until when, and whether they count under a policy
 ///
-/// Without --policy nobody is known who could have approved, so the signers are shown as the files claim them. With it each
-/// waiver says whether it would count for what is in its scope, and why not. Asks nobody: a cached trusted root is used
-/// whatever its age.
+/// Without --policy, no approvers are known, so the signers are shown as the files claim them. With it, the result says
+/// whether each waiver would count for images in its scope, and if not, why. No network is used: a cached trusted root
+/// is used whatever its age.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -146,9 +146,9 @@ Examples:
   plimsoll waiver show waivers/ --policy policies/ --at 2027-01-01T00:00:00Z -o json \\
       | jq '.waivers[].state'
 
-Exit code 0: shown; with --policy, each counts. 10: one of them does not.")]
+Exit code 0: shown; with --policy, every waiver counts. 10: one of them does not.")]
 pub(crate) struct Show {
-    /// Waivers, signed or not, or folders of them
+    /// Signed or unsigned waivers, or folders of them
     #[arg(required = true, value_name = "FILE|DIR")]
     pub(crate) waivers: Vec<PathBuf>,
     /// Policy file, or a folder of policies

@@ -7,28 +7,28 @@ use plimsoll_vuln::database::Detail;
 const MAX_ID: usize = 128;
 /// Bytes of a package's name. Go's module paths are the longest, with up to 150 in real advisories.
 const MAX_NAME: usize = 1024;
-/// Characters of a summary. Publishers put whole reports where there is no summary; a line is enough for a table.
+/// Characters of a summary. Some publishers put whole reports there; a line is enough for a table.
 const MAX_SUMMARY: usize = 160;
 
 /// One advisory.
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) id: String,
-    /// The file or entry it came from: decides between two with one identifier.
+    /// The file or entry it came from, which orders two with the same identifier.
     pub(crate) origin: String,
     pub(crate) detail: Detail,
-    /// The rating of the vulnerability as such, for other advisories about it.
+    /// The rating of the vulnerability itself, for other advisories about it.
     pub(crate) rating: Rating,
     pub(crate) statements: Vec<PackageStatement>,
 }
 
-/// An advisory's word on one package.
+/// An advisory's statement about one package.
 #[derive(Debug)]
 pub(crate) struct PackageStatement {
-    /// What the package is stored under.
+    /// The key under which the package is stored.
     pub(crate) key: String,
     pub(crate) rating: Rating,
-    /// The affected versions as the database stores them.
+    /// The affected versions in the stored form.
     pub(crate) affected: Vec<u8>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn is_package_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_NAME && !text.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
-/// The first line that says something, shortened.
+/// The first non-empty line, shortened.
 pub(crate) fn one_line(text: &str) -> String {
     let line =
         text.lines().map(|line| line.trim_matches([' ', '#', '\t', '*'])).find(|line| !line.is_empty());

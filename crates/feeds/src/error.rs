@@ -1,4 +1,4 @@
-//! Why a database could not be built. Nothing is written in any of these cases, except that a failure to write leaves
+//! Why a database could not be built. In all of these cases nothing is written, except that a failure to write keeps
 //! the files that were replaced before it.
 
 use std::io;
@@ -10,7 +10,7 @@ use plimsoll_core::{Classify, Kind, LimitExceeded, Timestamp};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The folder holds no feed that the database has a place for.
+    /// The folder contains no feed that the database supports.
     #[error("no advisory feeds in {}", dir.display())]
     NoFeeds {
         /// The folder.
@@ -24,8 +24,8 @@ pub enum Error {
         /// The other.
         second: PathBuf,
     },
-    /// The data claims to come from the future.
-    #[error("the data is as of {as_of}, which is after now, {now}")]
+    /// The data is from the future.
+    #[error("the data is as of {as_of}, which is in the future; it is now {now}")]
     AsOfInFuture {
         /// The time that was given for the data.
         as_of: Timestamp,
@@ -53,7 +53,7 @@ pub enum Error {
     /// A document or archive is larger than allowed.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
-    /// The database does not take the data.
+    /// The database refuses the data.
     #[error(transparent)]
     Database(#[from] plimsoll_vuln::Error),
     /// The result could not be written.
@@ -77,8 +77,8 @@ pub enum DocumentProblem {
     /// Not an archive, or one that contradicts itself.
     #[error("invalid zip: {0}")]
     Zip(#[from] zip::result::ZipError),
-    /// Entries of the archive share a name, and all but one would go unseen.
-    #[error("archive of {got} entries, expected {expected} by its directory: names are there twice")]
+    /// Entries of the archive share a name, so all but one would be invisible.
+    #[error("archive of {got} entries, expected {expected} by its directory: there are duplicate names")]
     DuplicateNames {
         /// Entries with different names.
         got: u64,
@@ -91,8 +91,8 @@ pub enum DocumentProblem {
         /// The field.
         field: &'static str,
     },
-    /// A member of an object is there twice.
-    #[error("`{name}` is there twice")]
+    /// A member of an object occurs twice.
+    #[error("`{name}` occurs twice")]
     Twice {
         /// Its name.
         name: String,

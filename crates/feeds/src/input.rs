@@ -11,7 +11,7 @@ use crate::{Entry, Error, zip_input};
 /// One feed in the folder.
 #[derive(Debug)]
 pub(crate) struct Input {
-    /// The ecosystem that it is about, by OSV's name.
+    /// The ecosystem that it covers, by OSV's name.
     pub(crate) content: String,
     pub(crate) files: Files,
 }
@@ -33,14 +33,14 @@ impl Files {
         matches!(self, Self::Loose { files, .. } if files.is_empty())
     }
 
-    /// The place to name in messages.
+    /// The path for messages.
     pub(crate) fn path(&self) -> &Path {
         match self {
             Self::One(path) | Self::Zip(path) | Self::Loose { folder: path, .. } => path,
         }
     }
 
-    /// Hands every document to `visit`, in a fixed order, and returns the digest of all of them.
+    /// Passes every document to `visit`, in a fixed order, and returns the digest of all of them.
     pub(crate) fn read(
         &self,
         limits: &Limits,
@@ -57,7 +57,7 @@ impl Files {
     }
 }
 
-/// The folders in `parent` with their names, sorted; what has a name that is not UTF-8 is nobody's.
+/// The folders in `parent` with their names, sorted; names that are not UTF-8 are ignored.
 pub(crate) fn folders(parent: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     let mut folders: Vec<_> = list(parent)?
         .into_iter()

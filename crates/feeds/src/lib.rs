@@ -1,7 +1,7 @@
-//! Publishers' advisories to the database that `plimsoll-vuln` reads.
+//! From publishers' advisories to the database that `plimsoll-vuln` reads.
 //!
-//! Owns the publishers' formats, a file each in a list, and the layout of a folder with their data. It does not know the
-//! database's format, matches nothing, and fetches nothing: [`build`] reads what lies in a folder.
+//! Owns the publishers' formats, one file each in a list, and the layout of a folder with their data. It does not know
+//! the database's format, matches nothing, and fetches nothing: [`build`] reads a folder.
 //!
 //! ```text
 //! FROM/PyPI/all.zip               an OSV bucket; also FROM/osv/PyPI/all.zip
@@ -10,9 +10,9 @@
 //! FROM/alpine/v3.20/main.json     the Alpine security database
 //! ```
 //!
-//! What counts is never decided in silence: every document is kept, withdrawn, or skipped for a reason that the
-//! [`BuildReport`] counts, and data that admits two readings is counted too. Data that cannot be read at all fails the
-//! build with its file and entry, and the databases of before stay as they were.
+//! Nothing is dropped silently: every document is kept, withdrawn, or skipped for a reason that the [`BuildReport`]
+//! counts, and ambiguous data is counted too. Data that cannot be read at all fails the build with its file and entry,
+//! and the existing databases stay as they were.
 
 mod draft;
 mod error;
@@ -89,7 +89,7 @@ pub fn build(
     Ok(BuildReport { feeds: feeds.into_iter().map(|feed| feed.report).collect() })
 }
 
-/// The feeds of all publishers in `from`, in the order of their ecosystems' names.
+/// The feeds of all publishers in `from`, sorted by their ecosystems' names.
 fn discover(from: &Path) -> Result<Vec<(&'static dyn Publisher, Input)>, Error> {
     let mut found: BTreeMap<(String, &str), (&dyn Publisher, Input)> = BTreeMap::new();
     for publisher in PUBLISHERS {
@@ -105,7 +105,7 @@ fn discover(from: &Path) -> Result<Vec<(&'static dyn Publisher, Input)>, Error> 
     Ok(found.into_values().collect())
 }
 
-/// A feed that was read in full.
+/// A completely read feed.
 struct ReadFeed {
     publisher: &'static dyn Publisher,
     reading: Reading,
@@ -131,7 +131,7 @@ fn write(
             unproven: publisher.unproven(ecosystem.name()),
         });
         let mut drafts = std::mem::take(&mut reading.drafts);
-        // Two documents may carry one identifier; where they came from breaks the tie.
+        // Two documents may have the same identifier; their origin breaks the tie.
         drafts.sort_by(|a, b| (&a.id, &a.origin).cmp(&(&b.id, &b.origin)));
         for draft in &drafts {
             let detail = writer.advisory(feed, &draft.detail)?;
@@ -154,7 +154,7 @@ fn write(
     Ok(writer.finish()?)
 }
 
-/// Where a document stands, for messages and examples.
+/// The position of a document, for messages and examples.
 #[derive(Debug)]
 pub(crate) struct Entry<'a> {
     /// The file.

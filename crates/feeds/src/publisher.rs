@@ -1,7 +1,7 @@
-//! The list of publishers: whose advisories are read, which files in a folder are theirs, and what is made of them.
+//! The list of publishers: whose advisories are read, which files in a folder are theirs, and how they are interpreted.
 //!
 //! A member of the list is a file with a type that implements [`Publisher`], and a line in [`PUBLISHERS`]. Several
-//! publishers may speak about one ecosystem; each keeps its own age, digest and counts.
+//! publishers may cover one ecosystem; each keeps its own age, digest and counts.
 //!
 //! | publisher | files below FROM |
 //! | --- | --- |
@@ -22,21 +22,21 @@ use crate::draft::Draft;
 use crate::input::Input;
 use crate::{Error, FeedReport};
 
-/// All of them. Where two rate a vulnerability equally, the order decides nothing; it numbers the feeds of a file.
+/// All of them. The order numbers the feeds of a file; it does not decide between ratings.
 pub(crate) const PUBLISHERS: [&dyn Publisher; 3] = [&alpine::Alpine, &debian::Debian, &osv::Osv];
 
-/// Somebody who publishes advisories.
+/// A publisher of advisories.
 pub(crate) trait Publisher: fmt::Debug + Sync {
-    /// A stable name, and that of the folder below FROM where its files lie.
+    /// A stable name, which is also that of its folder below FROM.
     fn id(&self) -> &'static str;
 
     /// The name for people.
     fn name(&self) -> &'static str;
 
-    /// Under which terms it gives away what it says about `content`, as far as it states any.
+    /// The licence of its data about `content`, if it is stated.
     fn licence(&self, content: &str) -> Option<&'static str>;
 
-    /// Whether nobody has seen its real files about `content` yet, so that reading them is not proven.
+    /// Whether the reader has not been tested with its real files about `content` yet.
     fn unproven(&self, _content: &str) -> bool {
         false
     }
@@ -44,17 +44,17 @@ pub(crate) trait Publisher: fmt::Debug + Sync {
     /// Its feeds in the folder `from`.
     fn discover(&self, from: &Path) -> Result<Vec<Input>, Error>;
 
-    /// Reads one of them. Whatever is not kept is counted in `report`.
+    /// Reads one of them. Documents that are not kept are counted in `report`.
     fn read(&self, input: &Input, limits: &Limits, report: &mut FeedReport) -> Result<Reading, Error>;
 }
 
-/// A feed that was read in full.
+/// A completely read feed.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    /// Nothing when the database has no place for it: its advisories only rate others by their aliases.
+    /// `None` if the database does not support it: its advisories only rate others by their aliases.
     pub(crate) ecosystem: Option<Ecosystem>,
     pub(crate) drafts: Vec<Draft>,
-    /// The releases that it speaks about, sorted; empty where the ecosystem has none.
+    /// The releases that it covers, sorted; empty if the ecosystem has none.
     pub(crate) releases: Vec<String>,
     /// The digest of all that was read.
     pub(crate) source: Digest,

@@ -1,7 +1,7 @@
-//! Ratings that an advisory does not have itself, taken from others about the same vulnerability.
+//! Ratings for advisories without one, taken from others about the same vulnerability.
 //!
-//! Go's advisories carry none at all and Debian rates few, while the CVE that they name is often rated by another
-//! publisher whose data is built in the same run.
+//! Go's advisories have none at all and Debian rates few, while another publisher in the same build often rates the CVE
+//! that they name.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::draft::Draft;
 #[derive(Debug, Default)]
 pub(crate) struct Ratings(HashMap<String, TopRating>);
 
-/// A rating, with the advisory and the publisher that give it.
+/// A rating, with its advisory and publisher.
 #[derive(Debug, Clone)]
 struct TopRating {
     severity: Severity,
@@ -41,7 +41,7 @@ impl Ratings {
         }
     }
 
-    /// The highest rating among the advisories that share an identifier with `draft`, and whose it is.
+    /// The highest rating among the advisories that share an identifier with `draft`, and its publisher.
     pub(crate) fn by_alias(&self, draft: &Draft) -> (Rating, Option<&'static str>) {
         let known = draft.identifiers().filter_map(|identifier| self.0.get(identifier));
         match known.reduce(|a, b| if better(b, a) { b } else { a }) {

@@ -1,4 +1,4 @@
-//! What a build did with each document.
+//! The report of a build: what happened to each document.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use serde::Serialize;
 /// How many identifiers a [`Tally`] names.
 const EXAMPLES: usize = 5;
 
-/// What became of each feed.
+/// The result for each feed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BuildReport {
@@ -21,7 +21,7 @@ pub struct BuildReport {
     pub feeds: Vec<FeedReport>,
 }
 
-/// What became of the documents of one feed: `read` is the sum of `kept`, `withdrawn` and all that was `skipped`.
+/// The result for the documents of one feed: `read` is the sum of `kept`, `withdrawn` and all `skipped`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FeedReport {
@@ -33,35 +33,35 @@ pub struct FeedReport {
     pub input: PathBuf,
     /// Documents in the input; for distributions' own data, statements about a package in a release.
     pub read: u64,
-    /// Those that the database holds, or that rate others when it has no place for their ecosystem.
+    /// Documents in the database, or, if it does not support their ecosystem, those that rate others.
     pub kept: u64,
-    /// Those that their publisher took back.
+    /// Documents that their publisher withdrew.
     pub withdrawn: u64,
     /// The others, by reason.
     pub skipped: BTreeMap<Skip, Tally>,
-    /// Kept, but not clear in every respect: by what is odd about them.
+    /// Documents that are kept but unclear, by what is unclear.
     pub doubts: BTreeMap<Doubt, Tally>,
-    /// The database file; none when the database has no place for the ecosystem.
+    /// The database file; `None` if the database does not support the ecosystem.
     pub written: Option<Written>,
 }
 
-/// What of a feed is in the database file that was written.
+/// The part of a feed in the written database file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Written {
-    /// Where.
+    /// Its path.
     pub path: PathBuf,
     /// The size of the file, which all feeds of the ecosystem share.
     pub bytes: u64,
-    /// The digest that stands for the file.
+    /// The digest that identifies the file.
     pub digest: Digest,
     /// How many advisories of the feed are in it.
     pub advisories: u64,
-    /// How many packages they speak about; in a distribution, each release counts.
+    /// How many packages they cover; in a distribution, each release counts.
     pub packages: u64,
 }
 
-/// A number with the first identifiers it counts.
+/// A count with the first identifiers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// How many.
@@ -75,7 +75,7 @@ pub struct Tally {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Skip {
-    /// An archive's entry or a file that is no advisory, by its name.
+    /// An archive's entry or a file whose name is not an advisory's.
     #[error("not an advisory")]
     NotAnAdvisory,
     /// It names no package of the ecosystem.
@@ -89,7 +89,7 @@ pub enum Skip {
     NoIdentifier,
 }
 
-/// What is unclear about an advisory that was kept. Installed versions that it leaves open are gaps of a scan.
+/// What is unclear about a kept advisory. Installed versions that it leaves undecided are gaps of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Doubt {

@@ -1,20 +1,20 @@
-//! Which versions of one package an advisory is about, and whether an installed version is among them.
+//! The versions of one package that an advisory affects, and whether an installed version is among them.
 //!
-//! Owns the model that the database stores ([`Affected`]) and its evaluation. Where the model comes from is not its
-//! business: OSV's events are compiled in [`crate::events`], Debian's states in the feed's own reader.
+//! Owns the model that the database stores ([`Affected`]) and its evaluation. It does not own the sources:
+//! [`crate::events`] compiles OSV's events, and the feed's own reader Debian's states.
 //!
-//! An answer has three values. What a publisher's data leaves open (an unreadable bound, two ends for one start) is
-//! kept as *doubtful* intervals, and an installed version that falls into one is [`Status::Undecided`]: the scan
-//! reports it as a gap in coverage instead of calling it unaffected.
+//! An answer has three values. If a publisher's data is unclear (an unreadable bound, two ends for one start), the
+//! versions are kept as *doubtful* intervals, and an installed version in one of them is [`Status::Undecided`]: the
+//! scan reports it as a gap instead of calling it unaffected.
 
 use std::cmp::Ordering;
 
 use crate::version::{InvalidVersion, Version};
 
-/// A stretch of versions in the order of the ecosystem.
+/// An interval of versions in the order of the ecosystem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Interval<'a> {
-    /// The first version in it; none means from the very first.
+    /// The first version in it; `None` means from the very first.
     pub from: Option<&'a str>,
     /// Where it ends.
     pub end: End<'a>,
@@ -23,18 +23,18 @@ pub struct Interval<'a> {
 /// The end of an [`Interval`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum End<'a> {
-    /// It has none.
+    /// No end.
     Open,
     /// The first version outside: the one that fixes it.
     Before(&'a str),
     /// The last version inside.
     Through(&'a str),
-    /// Somewhere among the versions that start with these numbers; those are undecided.
+    /// Somewhere among the versions that start with these numbers, which are undecided.
     Around(&'a str),
 }
 
 impl Interval<'_> {
-    /// Every version there is.
+    /// All versions.
     pub const ALL: Self = Self { from: None, end: End::Open };
 }
 
@@ -54,22 +54,22 @@ pub enum FixState {
 pub struct Affected<'a> {
     /// The versions in these are affected.
     pub intervals: Vec<Interval<'a>>,
-    /// The data leaves open whether the versions in these are affected.
+    /// The data does not say clearly whether the versions in these are affected.
     pub doubtful: Vec<Interval<'a>>,
     /// Single affected versions outside the intervals.
     pub versions: Vec<&'a str>,
-    /// Holds where no interval ends after the installed version.
+    /// Applies if no interval ends after the installed version.
     pub fix_state: FixState,
 }
 
 /// Whether an installed version is affected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status<'a> {
-    /// It is; the versions that fix it, the nearest first.
+    /// It is affected; with the versions that fix it, the nearest first.
     Affected(Vec<&'a str>),
-    /// It is not.
+    /// It is not affected.
     NotAffected,
-    /// The advisory's own data is not clear enough to say.
+    /// The advisory's data is not clear enough.
     Undecided,
     /// The installed version has no place in the ecosystem's order, and is not listed as affected by its exact text.
     Incomparable(InvalidVersion),
@@ -97,7 +97,7 @@ impl<'x> Affected<'x> {
                 None => undecided = true,
             }
         }
-        // Single versions are compared as versions where they are ones: `1.0` is also `1.0.0`.
+        // Valid single versions are compared as versions: `1.0` is also `1.0.0`.
         let listed = |text: &&'x str| V::parse(text).is_ok_and(|v| version.compare_to_bound(&v).is_eq());
         if self.versions.iter().any(listed) {
             return Status::Affected(self.fixes(Some(version)));
@@ -125,8 +125,8 @@ impl<'x> Affected<'x> {
     }
 }
 
-/// Whether `version` lies in `interval`; nothing when that is open: the interval ends somewhere around the version, or
-/// a bound does not parse, which the compiler of the database rules out and which must not read as "outside".
+/// Whether `version` is in `interval`; `None` if that is undecided: the interval ends somewhere around the version, or
+/// a bound does not parse. The compiler of the database rules out the latter, and it must not count as "outside".
 fn contains<'x, V: Version<'x>>(interval: &Interval<'x>, version: &V) -> Option<bool> {
     let relation = |bound: &'x str| Some(version.compare_to_bound(&V::parse(bound).ok()?));
     let relation_to_numbers = |numbers: &'x str| Some(version.compare_to_numbers(&V::parse(numbers).ok()?));

@@ -1,14 +1,14 @@
-//! What has to hold of a component, beside its version, for an advisory to be about it.
+//! The conditions, besides the version, under which an advisory applies to a component.
 //!
-//! Some publishers speak about a package in one module stream only (`nodejs:18`), about builds for some architectures, or
-//! about one of several products that a distribution sells under one name. Owns these conditions and their evaluation.
+//! Some advisories apply to a package only in one module stream (`nodejs:18`), on some architectures, or in one of
+//! several products that a distribution sells under one name. Owns these conditions and their evaluation.
 //!
-//! An answer has three values, as for versions: where the inventory does not say what a condition asks for, nobody knows,
+//! An answer has three values, as for versions: if the inventory lacks what a condition needs, the answer is unknown,
 //! and the scan reports a gap instead of calling the component unaffected.
 
 use plimsoll_core::Purl;
 
-/// The conditions of one entry; all of them have to hold. Empty ones always do.
+/// The conditions of one entry, all of which must be met. Empty ones always are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Conditions<'a> {
     /// The module stream that the package is from: `nodejs:18`.
@@ -19,7 +19,7 @@ pub struct Conditions<'a> {
     pub products: Vec<&'a str>,
 }
 
-/// What an inventory says about a component that conditions may ask for.
+/// The properties of a component in the inventory that conditions may need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Traits<'a> {
     /// The module it is from, `name:stream` and more.
@@ -36,12 +36,12 @@ impl<'a> Traits<'a> {
 }
 
 impl Conditions<'_> {
-    /// Whether there is none.
+    /// Whether there are no conditions.
     pub fn is_empty(&self) -> bool {
         self.module.is_none() && self.architectures.is_empty() && self.products.is_empty()
     }
 
-    /// Whether they hold for a component with these `traits`; nothing when its inventory does not say.
+    /// Whether a component with these `traits` meets them; `None` if its inventory does not say.
     pub fn hold(&self, traits: &Traits<'_>) -> Option<bool> {
         let module = self.module.map_or(Some(true), |asked| Some(stream(traits.module?) == stream(asked)));
         let architecture = match traits.architecture {
@@ -51,7 +51,7 @@ impl Conditions<'_> {
             Some(architecture) => Some(self.architectures.contains(&architecture)),
             None => None,
         };
-        // Nothing in an inventory names the product yet.
+        // No inventory names the product yet.
         let product = self.products.is_empty().then_some(true);
         let parts = [module, architecture, product];
         if parts.contains(&Some(false)) {
@@ -64,7 +64,7 @@ impl Conditions<'_> {
     }
 }
 
-/// Name and stream of a module; what follows is its build: `nodejs:18:8070020230306:bd1311ed`.
+/// Name and stream of a module; the rest is its build: `nodejs:18:8070020230306:bd1311ed`.
 fn stream(module: &str) -> (&str, &str) {
     let mut parts = module.split(':');
     (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())

@@ -1,12 +1,12 @@
 //! The advisory database: a directory with one file for each ecosystem, `pypi.plimsolldb`, `debian.plimsolldb`, …, and
-//! one for what is known by CVE, `cve.plimsolldb`.
+//! one for facts by CVE, `cve.plimsolldb`.
 //!
-//! Owns the files' format and their reading. It neither fetches nor parses publishers' data, and does not know what is
+//! Owns the files' format and reading them. It neither fetches nor parses publishers' data, and does not know what is
 //! installed.
 //!
-//! Opening reads the headers. The index of an ecosystem is read at the first lookup in it, at once; hits are positioned
-//! reads. Every file is held open, so that a replacement while a scan runs does not mix two states. Whatever is read is
-//! verified first: a damaged file is an error, never a shorter answer.
+//! Opening reads the headers. The index of an ecosystem is read as a whole at its first lookup; hits are positioned
+//! reads. Every file is kept open, so that a replacement during a scan does not mix two states. Everything is verified
+//! when it is read: a damaged file is an error, never a shorter answer.
 
 mod advisories;
 mod file;
@@ -31,7 +31,7 @@ use crate::version::{self, VersionOrder};
 use file::TableFile;
 use format::FeedHeader;
 
-/// The ending of database files.
+/// The extension of database files.
 pub const ENDING: &str = "plimsolldb";
 
 /// An open database.
@@ -42,11 +42,11 @@ pub struct Database {
     overlays: Option<Overlays>,
 }
 
-/// What is known about one feed: what one publisher says about one ecosystem.
+/// The status of one feed: the data of one publisher about one ecosystem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FeedStatus {
-    /// OSV's name of the ecosystem; `CVE` for what is known whatever the package is.
+    /// OSV's name of the ecosystem; `CVE` for facts that do not depend on the package.
     pub ecosystem: String,
     /// Who published the data.
     pub publisher: String,
@@ -54,20 +54,20 @@ pub struct FeedStatus {
     pub as_of: Timestamp,
     /// How many advisories are in it.
     pub advisories: u64,
-    /// How many packages they speak about; in an ecosystem with releases, each release counts.
+    /// How many packages they cover; in an ecosystem with releases, each release counts.
     pub packages: u64,
-    /// The releases that the feed speaks about; empty where the ecosystem has none.
+    /// The releases that the feed covers; empty if the ecosystem has none.
     pub releases: Vec<String>,
-    /// Stands for the whole file: the digest of its header, which holds the digests of the rest.
+    /// Identifies the whole file: the digest of its header, which contains the digests of the rest.
     pub file_digest: Digest,
     /// Digest of the publisher's data that it was built from.
     pub source: Digest,
     /// Size of the file, which all feeds of the ecosystem share.
     pub bytes: u64,
-    /// Under which terms the publisher gives the data away, where that is stated.
+    /// The licence of the publisher's data, if it is stated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
-    /// Nobody has seen the publisher's real files yet, so that reading them is not proven.
+    /// The reader has not been tested with the publisher's real files yet.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unproven: bool,
 }
@@ -134,12 +134,12 @@ impl Database {
         self.overlays.iter().try_for_each(Overlays::verify)
     }
 
-    /// The advisories about packages of `ecosystem`; nothing when no feed is about them.
+    /// The advisories about packages of `ecosystem`; `None` if no feed covers it.
     pub fn advisories(&self, ecosystem: Ecosystem) -> Option<&Advisories> {
         self.advisories.iter().find(|advisories| advisories.ecosystem() == ecosystem)
     }
 
-    /// What is known by CVE; nothing when no feed says such a thing.
+    /// The facts by CVE; `None` if there is no such feed.
     pub fn overlays(&self) -> Option<&Overlays> {
         self.overlays.as_ref()
     }
@@ -158,7 +158,7 @@ pub fn file_path(dir: &Path, ecosystem: Ecosystem) -> PathBuf {
     dir.join(format!("{}.{ENDING}", ecosystem.id()))
 }
 
-/// The path in `dir` of the file with what is known by CVE.
+/// The path in `dir` of the file with facts by CVE.
 pub fn overlays_path(dir: &Path) -> PathBuf {
     dir.join(format!("{}.{ENDING}", overlays::STEM))
 }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use plimsoll_core::{Classify, Kind, LimitExceeded};
 
-/// Why there is no answer from the database.
+/// Why the database gives no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The directory holds no database, or does not exist.
     #[error("no vulnerability database in {}", dir.display())]
     NoDatabase {
-        /// The directory that was looked in.
+        /// The directory.
         dir: PathBuf,
     },
     /// The operating system refused to open or read a file.
@@ -28,7 +28,7 @@ pub enum Error {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What does not hold.
+        /// What is wrong.
         reason: Damage,
     },
     /// The file was written by another version of Plimsoll.
@@ -64,7 +64,7 @@ pub enum Damage {
     /// The header contradicts itself or has another shape than expected.
     #[error("header is not valid: {0}")]
     Header(&'static str),
-    /// A part does not have the digest that was written down for it.
+    /// A part does not match its recorded digest.
     #[error("the digest of its {part} does not match")]
     Digest {
         /// Header, index, body or record.
@@ -76,7 +76,7 @@ pub enum Damage {
         /// Index, package record or advisory record.
         part: &'static str,
     },
-    /// The file is named for another ecosystem than the one it holds.
+    /// The file's name stands for another ecosystem than its content.
     #[error("it holds {got}, expected {expected} by its name")]
     Misnamed {
         /// The ecosystem in the header.

@@ -7,23 +7,24 @@
 //! [{"introduced": "0"}, {"fixed": "1.5"}, {"introduced": "2.0"}, {"last_affected": "2.3"}]
 //! ```
 //!
-//! the result is `[…, 1.5)` and `[2.0, 2.3]`. Published lists are not all well-formed. What the schema's algorithm
-//! calls affected stays affected; where the list admits another reading (a second end, an end without a start, bounds
-//! in no order) the versions in question become doubtful, and each such list is reported as an [`RangeProblem`].
+//! the result is `[…, 1.5)` and `[2.0, 2.3]`. Published lists are not all well-formed. Versions that are affected by
+//! the schema's algorithm stay affected. If the list can be read differently (a second end, an end without a start,
+//! bounds out of order), the versions in question become doubtful, and each such list is reported as a
+//! [`RangeProblem`].
 
 use crate::affected::{Affected, End, FixState, Interval};
 use crate::version::Version;
 
-/// What an event says happened.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// The version brought the vulnerability in.
+    /// The version introduced the vulnerability.
     Introduced,
     /// The version no longer has it.
     Fixed,
     /// The last version that has it.
     LastAffected,
-    /// The range says nothing beyond this version.
+    /// The range does not extend beyond this version.
     Limit,
 }
 
@@ -57,14 +58,14 @@ pub enum RangeProblem {
     Limit,
 }
 
-/// What to say about fixes where no interval has one: an advisory that names its last affected version knows of better
-/// ones, but not which.
+/// The state of fixes if no interval has one: an advisory with a last affected version implies that there are fixed
+/// ones, but does not name them.
 pub fn fix_state(affected: &Affected<'_>) -> FixState {
     let open = |interval: &Interval<'_>| interval.end == End::Open;
     if affected.intervals.iter().any(open) { FixState::NotFixed } else { FixState::Unknown }
 }
 
-/// Adds the intervals of one range to `affected`; says what is odd about it.
+/// Adds the intervals of one range to `affected`; returns what is wrong with it.
 pub fn compile<'a, V: Version<'a>>(
     events: &[(Event, &'a str)],
     affected: &mut Affected<'a>,
@@ -96,7 +97,7 @@ pub fn compile<'a, V: Version<'a>>(
         scan.visit(group);
     }
     scan.affected.intervals.extend(scan.open);
-    // An empty range among others says little; alone, it contradicts that there is a vulnerability at all.
+    // An empty range among others matters little; alone, it contradicts the advisory.
     let empty = affected.intervals.is_empty() && odd.contains(&RangeProblem::Empty);
     if unread || empty || odd.contains(&RangeProblem::NoEvents) || odd.contains(&RangeProblem::EndBeforeStart)
     {
@@ -107,21 +108,21 @@ pub fn compile<'a, V: Version<'a>>(
     odd
 }
 
-/// An event in its place.
+/// An event at its position.
 struct Point<'a, V> {
-    /// Nothing lies before every version.
+    /// `None` is before every version.
     at: Option<V>,
     mark: Mark<'a>,
 }
 
-/// What happens there.
+/// The kind of event.
 #[derive(Clone, Copy)]
 enum Mark<'a> {
     Start(Option<&'a str>),
     End(End<'a>),
 }
 
-/// The place of an event. An end that is no version stands for all versions with its leading numbers.
+/// The position of an event. An end that is not a version stands for all versions with its leading numbers.
 fn point<'a, V: Version<'a>>(event: Event, text: &'a str) -> Option<Point<'a, V>> {
     let end = match event {
         Event::Limit => return None,
@@ -143,7 +144,7 @@ fn point<'a, V: Version<'a>>(event: Event, text: &'a str) -> Option<Point<'a, V>
 struct Sweep<'s, 'a> {
     affected: &'s mut Affected<'a>,
     odd: &'s mut Vec<RangeProblem>,
-    /// The interval we are in, its end not known yet.
+    /// The current interval, whose end is not known yet.
     open: Option<Interval<'a>>,
     /// The end of the last interval.
     last_end: Option<End<'a>>,
@@ -198,12 +199,12 @@ impl<'a> Sweep<'_, 'a> {
     }
 }
 
-/// Beyond so many intervals nothing is dropped: the work is their number times that of the versions, and a document of a
-/// few megabytes could name 100,000 of each. Real advisories have up to 30.
+/// With more intervals than this, nothing is dropped: the work is their number times that of the versions, and a
+/// document of a few megabytes could contain 100,000 of each. Real advisories have up to 30.
 const MAX_INTERVALS: usize = 64;
 
-/// Drops the single versions that the intervals hold anyway: publishers enumerate every release of a range, which is
-/// most of the bytes of their data. What has no place in the order stays, to be compared by its text.
+/// Drops the single versions that the intervals contain anyway: publishers enumerate every release of a range, which is
+/// most of their data. A version without a place in the order stays, to be compared as text.
 pub fn drop_enumerated<'a, V: Version<'a>>(affected: &mut Affected<'a>) {
     let ranges = Affected { versions: Vec::new(), ..affected.clone() };
     let bounded = ranges.intervals.len() <= MAX_INTERVALS;

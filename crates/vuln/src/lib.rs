@@ -1,15 +1,15 @@
-//! Which known vulnerabilities an inventory has: the advisory database, version orders, matching.
+//! Known vulnerabilities of an inventory: the advisory database, version orders, matching.
 //!
-//! - [`Database`] reads a folder with one compact file for each ecosystem, whatever the number of its publishers;
-//!   [`database::Writer`] makes such a file.
-//! - [`version`] is the list of orders that ecosystems have for their versions.
-//! - [`scan()`] matches an inventory and says what it found and what it could not look at.
+//! - [`Database`] reads a folder with one compact file for each ecosystem, which may have several publishers;
+//!   [`database::Writer`] writes such a file.
+//! - [`version`] is the list of version orders of ecosystems.
+//! - [`scan()`] matches an inventory and returns findings and gaps.
 //!
 //! Publishers' formats are not known here (`plimsoll-feeds` reads them), nor is there any network.
 //!
-//! The rule behind every decision: nothing is "not affected" because it could not be decided. A damaged file is an
-//! [`Error`]; a missing or old feed, a version that does not compare and an advisory that contradicts itself are
-//! [`Gap`]s, which make a verdict unknown.
+//! The rule behind every decision: an undecided component is never "not affected". A damaged file is an [`Error`]; a
+//! missing or old feed, a version that does not compare and an advisory that contradicts itself are [`Gap`]s, which
+//! make a verdict unknown.
 
 pub mod affected;
 pub mod conditions;

@@ -1,13 +1,13 @@
 //! Matching: an inventory against the database.
 //!
 //! Owns which package and version of a component is looked up in which feed, how findings are merged and suppressed,
-//! and what was not covered. It judges nothing: whether findings and gaps are acceptable is the policy's business.
+//! and what was not covered. It does not judge: the policy decides whether findings and gaps are acceptable.
 //!
 //! - Packages of a distribution are looked up by their *source* package and its version, in the release of the image.
 //! - Several advisories about one vulnerability of one component are one [`Finding`]; advisories about different
 //!   packages are never joined, whatever identifiers they share.
-//! - What could not be matched is a [`Gap`], never silence: no feed, a release that the feed does not know, a feed that
-//!   is too old, an inventory with holes, a version or an advisory that cannot be compared.
+//! - A component that could not be matched is a [`Gap`], never silence: no feed, a release that the feed does not know,
+//!   a feed that is too old, an incomplete inventory, a version or an advisory that cannot be compared.
 
 mod finding;
 mod gap;
@@ -33,7 +33,7 @@ use gap::Gaps;
 use merge::{Hit, Vulnerability};
 use target::{Target, Targets};
 
-/// What a scan depends on beside inventory and database.
+/// What a scan depends on besides inventory and database.
 #[derive(Debug, Clone, Copy)]
 pub struct ScanSettings {
     /// The time that ages are measured against.
@@ -49,7 +49,7 @@ impl ScanSettings {
     }
 }
 
-/// What a scan found, and what it could not look at.
+/// The findings and gaps of a scan.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Scan {
@@ -92,7 +92,7 @@ pub fn scan(inventory: &Inventory, database: &Database, settings: &ScanSettings)
         }
     }
     scan.gaps = scanner.gaps.into_sorted();
-    // Components come sorted by purl, but an inventory is a public struct that anybody may have filled.
+    // Components are usually sorted by purl, but an inventory is a public struct that anybody may fill.
     scan.findings.sort_by(|a, b| a.place().cmp(&b.place()));
     scan.suppressed.sort_by(|a, b| a.finding.place().cmp(&b.finding.place()));
     Ok(scan)
@@ -105,7 +105,7 @@ struct Scanner<'a> {
     judged: HashMap<(String, String, Traits<'a>), Rc<Matches>>,
 }
 
-/// What the database says about one version of one package.
+/// The database's answer about one version of one package.
 #[derive(Default)]
 struct Matches {
     found: Vec<Vulnerability>,
@@ -114,7 +114,7 @@ struct Matches {
 }
 
 impl<'a> Scanner<'a> {
-    /// The findings of a component; nothing when no feed covers it.
+    /// The findings of a component; `None` if no feed covers it.
     fn component(&mut self, component: &'a Component) -> Result<Option<Vec<Finding>>, Error> {
         let (advisories, release) = match self.targets.target(component) {
             Target::Covered { advisories, release, stale } => {
@@ -158,9 +158,9 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The distribution's package that brought a language component, when its advisories decide: the package manager's
-    /// own digests prove that the files are its, and the distribution's feed is there and fresh. An advisory of the
-    /// language does not know the distribution's backports.
+    /// The distribution's package that installed a language component, if that package's advisories decide: the package
+    /// manager's own digests prove that the files belong to it, and there is a fresh feed of the distribution. An
+    /// advisory of the language does not know the distribution's backports.
     fn authoritative_owner(&self, component: &Component, owner: Option<Owner<'_>>) -> Option<Suppression> {
         let owner = owner?;
         if component.ecosystem.is_os() || owner.evidence != OwnerEvidence::DigestsMatch {
@@ -177,7 +177,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// What of a component decides whether an advisory is about it.
+/// The properties of a component that decide whether an advisory applies to it.
 struct Subject<'a> {
     package: &'a str,
     version: &'a str,
@@ -208,7 +208,7 @@ fn judge(advisories: &Advisories, key: &str, subject: &Subject<'_>) -> Result<Ma
         }
         Ok(())
     })?;
-    // An advisory may speak about a package in several ranges; one that is affected decides it.
+    // An advisory may have several ranges for a package; one affected range decides.
     undecided.retain(|id| !hits.iter().any(|hit| hit.id == *id));
     undecided.sort_unstable();
     undecided.dedup();

@@ -1,7 +1,8 @@
-//! How bad an advisory is, and who says so.
+//! The severity of an advisory, and its source.
 //!
-//! Owns the scale, the reading of CVSS vectors and of publishers' words. It does not decide which of several sources
-//! counts: that is [`SeveritySource`]'s order, applied where advisories are read (one advisory) and merged (several).
+//! Owns the scale, the reading of CVSS vectors and of publishers' words. It does not apply the order of
+//! [`SeveritySource`], which decides which of several sources counts: that happens where advisories are read and
+//! merged.
 //!
 //! Follows the qualitative scale of CVSS v3.1, section 5, which v4.0 keeps: 0 none, 0.1–3.9 low, 4.0–6.9 medium,
 //! 7.0–8.9 high, 9.0–10.0 critical.
@@ -10,7 +11,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// The qualitative severity. `Unrated` is the least: it says that nobody rated it, not that it is harmless.
+/// The qualitative severity. `Unrated` is the lowest: it means that there is no rating, not that it is harmless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -46,7 +47,7 @@ impl Severity {
         }
     }
 
-    /// A publisher's word: `CRITICAL`, `high`, `MODERATE`, … Nothing for words that rate nothing.
+    /// A publisher's word: `CRITICAL`, `high`, `MODERATE`, … `None` for words that are no rating.
     pub fn from_word(word: &str) -> Option<Self> {
         [
             ("critical", Self::Critical),
@@ -62,10 +63,9 @@ impl Severity {
         .map(|(_, severity)| severity)
     }
 
-    /// The severity of a CVSS vector (v2, v3.0, v3.1, v4.0), by the score of the metrics that it holds. Nothing when
-    /// it is not a vector.
+    /// The severity of a CVSS vector (v2, v3.0, v3.1, v4.0), by the score of its metrics. `None` if it is not a vector.
     pub fn from_cvss(vector: &str) -> Option<Self> {
-        // The crate parses into fixed fields; the bound keeps a megabyte of text from being looked at.
+        // The crate parses into fixed fields; the bound avoids scanning a megabyte of text.
         const MAX_VECTOR_BYTES: usize = 512;
         if vector.len() > MAX_VECTOR_BYTES || !has_base_metrics(vector) {
             return None;
@@ -81,8 +81,8 @@ impl Severity {
     }
 }
 
-/// Whether every mandatory metric is there. The crate scores a vector without them as 0.0, which would read as
-/// "harmless" for `CVSS:3.1/AV:N`.
+/// Whether every mandatory metric is there. The crate scores a vector without them as 0.0, so `CVSS:3.1/AV:N` would
+/// look harmless.
 fn has_base_metrics(vector: &str) -> bool {
     let mandatory: &[&str] = if vector.starts_with("CVSS:4") {
         &["AV", "AC", "AT", "PR", "UI", "VC", "VI", "VA", "SC", "SI", "SA"]
@@ -112,13 +112,13 @@ pub enum SeveritySource {
     Cvss(String),
     /// Another advisory about the same vulnerability, by its identifier.
     Alias(String),
-    /// Nobody rated it.
+    /// There is no rating.
     #[default]
     None,
 }
 
 impl SeveritySource {
-    /// The smaller, the earlier it counts.
+    /// A smaller rank takes precedence.
     pub fn rank(&self) -> u8 {
         match self {
             Self::Vendor => 0,
@@ -132,21 +132,22 @@ impl SeveritySource {
 /// A severity with its source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
 pub struct Rating {
-    /// How bad.
+    /// The severity.
     pub severity: Severity,
-    /// Who says so.
+    /// Its source.
     pub source: SeveritySource,
 }
 
 impl Rating {
-    /// The rating that counts of two for the same vulnerability: the earlier source, then the higher severity.
+    /// The rating that counts of two for the same vulnerability: that of the preferred source, then the higher
+    /// severity.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let key = |r: &Self| (r.source.rank(), std::cmp::Reverse(r.severity));
         if key(&other) < key(&self) { other } else { self }
     }
 
-    /// Whether anybody rated it.
+    /// Whether there is a rating.
     pub fn is_rated(&self) -> bool {
         self.severity != Severity::Unrated
     }

@@ -1,8 +1,8 @@
 //! Version orders: which of two versions of a package is the newer one.
 //!
-//! Owns the list of orders that advisories are matched by, a file each. The table of ecosystems in `plimsoll-core` says by
-//! name which of them an ecosystem has. Each order has a type that borrows from the text and compares without
-//! allocating, so that a hostile version string costs what its length costs:
+//! Owns the list of orders for matching advisories, one file each. The table of ecosystems in `plimsoll-core` names the
+//! order of an ecosystem. Each order has a type that borrows from the text and compares without allocating, so that the
+//! cost of a hostile version string is bounded by its length:
 //!
 //! | order | specification |
 //! | --- | --- |
@@ -36,7 +36,7 @@ pub const ORDERS: [&dyn VersionOrder; 4] = [&apk::Apk, &dpkg::Dpkg, &pep440::Pep
 /// PyPI set no bound, so this one leaves a factor of ten.
 pub const MAX_BYTES: usize = 512;
 
-/// A text that is no version in the order at hand, so that nothing can be said about what is older or newer.
+/// A text that is not a version in this order, so that it is neither older nor newer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidVersion {
@@ -59,7 +59,7 @@ pub enum InvalidVersion {
 
 /// A version in one of the orders, borrowed from its text. `Ord` is the order itself.
 pub trait Version<'a>: Ord + Sized {
-    /// Reads `text`, or says why it has no place in this order.
+    /// Reads `text`, or returns why it has no place in this order.
     fn parse(text: &'a str) -> Result<Self, InvalidVersion>;
 
     /// Compares an installed version with the bound of an advisory's range. Differs from `Ord` where the ecosystem
@@ -68,13 +68,13 @@ pub trait Version<'a>: Ord + Sized {
         self.cmp(bound)
     }
 
-    /// The leading numbers of a text that is no version as a whole: `2.6.0` of `2.6.0-NA`. Wherever the text belongs,
-    /// it is among the versions that start with these numbers. Nothing where the ecosystem does not support that.
+    /// The leading numbers of a text that is not a version: `2.6.0` of `2.6.0-NA`. Wherever the text belongs, it is
+    /// among the versions that start with these numbers. `None` if the ecosystem does not support that.
     fn leading_numbers(_text: &'a str) -> Option<&'a str> {
         None
     }
 
-    /// Compares with all versions that start with the numbers of `numbers`; `Equal` says that this is one of them.
+    /// Compares with all versions that start with the numbers of `numbers`; `Equal` means that this is one of them.
     fn compare_to_numbers(&self, numbers: &Self) -> Ordering {
         self.cmp(numbers)
     }
@@ -94,14 +94,14 @@ pub trait VersionOrder: fmt::Debug + Sync {
     /// Whether an `installed` version is among the affected ones.
     fn status<'a>(&self, affected: &Affected<'a>, installed: &'a str) -> Status<'a>;
 
-    /// Adds the intervals of a range of OSV to `affected`; says what is odd about it.
+    /// Adds the intervals of an OSV range to `affected`; returns what is wrong with it.
     fn compile<'a>(&self, events: &[(Event, &'a str)], affected: &mut Affected<'a>) -> Vec<RangeProblem>;
 
-    /// Drops the single versions that the intervals hold anyway.
+    /// Drops the single versions that the intervals contain anyway.
     fn drop_enumerated(&self, affected: &mut Affected<'_>);
 }
 
-/// What a member of the list is: a name, and the type of its versions.
+/// A member of the list: a name, and the type of its versions.
 pub trait Versions: fmt::Debug + Sync {
     /// The name by which the table of ecosystems refers to it.
     const ID: &'static str;
@@ -135,7 +135,7 @@ impl<V: Versions> VersionOrder for V {
     }
 }
 
-/// Gives the lifetime of the texts a name, which a generic associated type needs.
+/// Names the lifetime of the texts, which a generic associated type needs.
 fn drop_enumerated_in<'a, V: Versions>(affected: &mut Affected<'a>) {
     events::drop_enumerated::<V::Version<'a>>(affected);
 }
@@ -145,7 +145,7 @@ pub fn by_id(id: &str) -> Option<&'static dyn VersionOrder> {
     ORDERS.into_iter().find(|order| order.id() == id)
 }
 
-/// The order of an ecosystem; nothing when it is not covered.
+/// The order of an ecosystem; `None` if it is not covered.
 pub fn of_ecosystem(ecosystem: Ecosystem) -> Option<&'static dyn VersionOrder> {
     by_id(ecosystem.order()?)
 }
@@ -184,7 +184,7 @@ fn split_digits(text: &[u8]) -> (&[u8], &[u8]) {
 mod tests {
     use super::*;
 
-    /// Orders that the table of ecosystems names and that nobody has written yet.
+    /// Orders in the table of ecosystems that are not implemented yet.
     const MISSING: [&str; 8] = ["rpm", "maven", "gem", "nuget", "composer", "pub", "hackage", "cran"];
 
     #[test]

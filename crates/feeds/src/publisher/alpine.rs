@@ -13,14 +13,14 @@
 //! | --- | --- |
 //! | version `0` | nothing: no version of Alpine had it |
 //! | another version | affected before that version |
-//! | several versions for one vulnerability | affected before the last of them: the earlier fixes were not whole |
+//! | several versions for one vulnerability | affected before the last of them: the earlier fixes were incomplete |
 //!
-//! Until 2020 the same was published as YAML, which is read as well.
+//! Until 2020, the same was published as YAML, which is also read.
 //!
-//! Text behind an identifier holds other identifiers of the same vulnerability, and remarks. A second CVE is another
-//! vulnerability. An identifier that stands beside several CVEs (Xen's advisories are about many at once) is no alias of
-//! any of them. The database rates nothing and lists only what was fixed, so a package that it does not list has no
-//! *fixed* vulnerability; what is open and unfixed is not in it. A release of which a repository is missing is not covered.
+//! Text after an identifier contains other identifiers of the same vulnerability, and remarks. A second CVE is another
+//! vulnerability. An identifier beside several CVEs (one Xen advisory covers many) is not an alias of any of them. The
+//! database has no ratings and lists only fixed vulnerabilities, so a package that it does not list has no *fixed* one;
+//! unfixed ones are not in it. A release with a missing repository is not covered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -112,7 +112,7 @@ struct Package {
     secfixes: Option<BTreeMap<String, Option<Vec<String>>>>,
 }
 
-/// What was read so far.
+/// The data read so far.
 struct Database<'r> {
     limits: &'r Limits,
     report: &'r mut FeedReport,
@@ -122,14 +122,14 @@ struct Database<'r> {
     releases: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// The repositories that have to be read before nothing being said about a package means something. A package URL does not
-/// say which of them it is from. Until 3.2 there was no `community`.
+/// The repositories that must all be read before the absence of a package means anything. A package URL does not say
+/// which of them it is from. Until 3.2 there was no `community`.
 fn repositories(release: &str) -> &'static [&'static str] {
     let early = release.starts_with("v2.") || matches!(release, "v3.0" | "v3.1" | "v3.2");
     if early { &["main"] } else { &["main", "community"] }
 }
 
-/// What is said about one vulnerability.
+/// The fixes of one vulnerability.
 #[derive(Debug, Default)]
 struct Fixes {
     others: BTreeSet<String>,
@@ -239,7 +239,7 @@ fn drafts(fixes: BTreeMap<String, Fixes>, report: &mut FeedReport) -> Vec<Draft>
     fixes.into_iter().map(draft).collect()
 }
 
-/// Affected before the last of `versions`. What is no version leaves its neighbours open, or everything.
+/// Affected before the last of `versions`. An invalid version leaves its neighbours, or everything, undecided.
 fn statement(key: String, versions: &[String], id: &str, report: &mut FeedReport) -> PackageStatement {
     let mut affected =
         Affected { intervals: vec![], doubtful: vec![], versions: vec![], fix_state: FixState::Unknown };

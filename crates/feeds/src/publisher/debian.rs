@@ -14,9 +14,9 @@
 //! | `open` | affected; not fixed, or never will be: `nodsa_reason` `ignored`, urgency `end-of-life` |
 //! | `undetermined` | affected, as far as Debian knows; nothing is known about a fix |
 //!
-//! Debian rates little: `high`, `medium` and `low` count as its word, also with asterisks, which say that the word was
-//! taken over from NVD's rating. `unimportant` (not exploitable as Debian ships it) is `low`, not "none": it may still
-//! be what somebody runs. `not yet assigned` and `end-of-life` rate nothing.
+//! Debian rates few: `high`, `medium` and `low` count as its rating, even with asterisks, which mean that the rating
+//! comes from NVD. `unimportant` (not exploitable as Debian ships it) is `low`, not "none", because somebody may run it
+//! differently. `not yet assigned` and `end-of-life` are no ratings.
 //!
 //! The file is some 70 MB; it is read as a stream, and one package is in memory at a time.
 
@@ -103,13 +103,13 @@ fn read(path: &Path, limits: &Limits, report: &mut FeedReport) -> Result<Reading
     })
 }
 
-/// What was read so far.
+/// The data read so far.
 struct State<'r> {
     report: &'r mut FeedReport,
     /// By identifier: a vulnerability may be in several packages.
     drafts: BTreeMap<String, Draft>,
     releases: BTreeSet<String>,
-    /// Statements that are read at most.
+    /// The maximum number of statements.
     limit: u64,
 }
 
@@ -206,7 +206,7 @@ impl State<'_> {
                 urls: vec![format!("{TRACKER}{id}")],
                 ..Detail::default()
             },
-            // Debian rates the vulnerability as its packages have it, which is no word on other packages.
+            // Debian's rating is for its own packages and says nothing about others.
             rating: Rating::default(),
             statements: Vec::new(),
         });
@@ -233,7 +233,7 @@ fn rating(urgency: &str) -> Rating {
     Rating { severity, source: SeveritySource::Vendor }
 }
 
-/// The whole document: hands over one package after the other.
+/// The whole document, passed on one package at a time.
 struct Packages<'s, 'r>(&'s mut State<'r>);
 
 impl<'de> DeserializeSeed<'de> for Packages<'_, '_> {
@@ -264,7 +264,7 @@ impl<'de> Visitor<'de> for Packages<'_, '_> {
     }
 }
 
-/// An object whose members have distinct names: of two with one name, the first could be the one that counts.
+/// An object whose members have distinct names: with duplicates, the first could be the one that counts.
 #[derive(Debug)]
 struct Unique<T>(BTreeMap<String, T>);
 
@@ -299,7 +299,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Unique<T> {
     }
 }
 
-/// Hashes and counts what passes through.
+/// Hashes and counts the bytes read through it.
 struct Hashing<R> {
     inner: R,
     hasher: Hasher,

@@ -8,8 +8,8 @@
 //!  "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]}
 //! ```
 //!
-//! Unknown members are ignored, as the schema asks of readers; known ones must have the type that the schema gives
-//! them, or the whole build fails: a publisher's data that changed its shape must not turn into an empty database.
+//! Unknown members are ignored, as the schema demands; known ones must have the schema's type, or the whole build
+//! fails: a changed format must not result in an empty database.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -28,12 +28,12 @@ use crate::error::DocumentProblem;
 use crate::input::{Files, Input, documents, folders};
 use crate::{Doubt, Entry, Error, FeedReport, Skip};
 
-/// Addresses that are kept of an advisory. Some list fifty commits.
+/// Links that are kept of an advisory. Some list fifty commits.
 const MAX_URLS: usize = 5;
-/// Bytes of an address that is kept.
+/// Bytes of a link that is kept.
 const MAX_URL: usize = 512;
 
-/// OSV, which republishes what the ecosystems' own databases say.
+/// OSV, which republishes the ecosystems' own databases.
 #[derive(Debug)]
 pub(super) struct Osv;
 
@@ -46,7 +46,7 @@ impl Publisher for Osv {
         "OSV"
     }
 
-    /// Those of the databases behind it.
+    /// The licences of the original databases.
     fn licence(&self, content: &str) -> Option<&'static str> {
         match content {
             "crates.io" => Some("CC0-1.0"),
@@ -57,7 +57,7 @@ impl Publisher for Osv {
         }
     }
 
-    /// Of distributions, only AlmaLinux's files were read so far.
+    /// Of distributions, only AlmaLinux's files were tested so far.
     fn unproven(&self, content: &str) -> bool {
         content != "AlmaLinux" && Ecosystem::from_name(content).is_some_and(Ecosystem::is_os)
     }
@@ -117,12 +117,12 @@ fn files(folder: std::path::PathBuf) -> Result<Option<Files>, Error> {
 struct Target {
     ecosystem: Ecosystem,
     order: &'static dyn VersionOrder,
-    /// Where its packages are told apart by release.
+    /// Set if its packages are distinguished by release.
     distribution: Option<&'static Distribution>,
 }
 
 impl Target {
-    /// The ecosystem with this name at OSV, where the database has a place for it.
+    /// The ecosystem with this name at OSV, if the database supports it.
     fn named(name: &str) -> Option<Self> {
         // Debian's own tracker is the one source for Debian: OSV's copy of it lacks urgencies and decisions.
         let ecosystem = Ecosystem::from_name(name).filter(|ecosystem| *ecosystem != Ecosystem::Debian)?;
@@ -188,8 +188,8 @@ struct Reference {
     url: String,
 }
 
-/// Reads one document. Nothing when it has no place in the database of the `target`, which the report then says. Without
-/// a target, the advisory is only read for the rating it gives to others.
+/// Reads one document. `None` if it does not belong in the database of the `target`, which the report then counts.
+/// Without a target, the advisory is only read to rate others.
 fn read(
     target: Option<&Target>,
     entry: &Entry<'_>,
@@ -240,7 +240,7 @@ fn read(
     Ok(Some(Draft { detail: detail(&advisory), id: advisory.id, origin, rating, statements }))
 }
 
-/// The advisory's word on one package; nothing for packages of other ecosystems.
+/// The advisory's statement about one package; `None` for packages of other ecosystems.
 fn statement(
     target: &Target,
     advisory: &Advisory,
@@ -286,7 +286,7 @@ fn compile<'a>(order: &dyn VersionOrder, affected: &'a AffectedPackage) -> (Affe
                 let odd = compile_range(order, range, &mut compiled);
                 doubts.extend(odd.into_iter().map(Doubt::Range));
             }
-            // Commits say nothing about versions; where publishers give versions too, those are the translation.
+            // Commits say nothing about versions; publishers may list the versions as well.
             "GIT" => {}
             _ => {
                 doubts.push(Doubt::RangeType);
@@ -331,8 +331,8 @@ fn compile_range<'a>(
     odd
 }
 
-/// The rating for one package: the publisher's word, then CVSS; what is said about the package goes before what is said
-/// about the vulnerability.
+/// The rating for one package: the publisher's word, then CVSS; a rating of the package takes precedence over one of
+/// the vulnerability.
 fn rate(advisory: &Advisory, affected: &AffectedPackage) -> Rating {
     let sources = [&affected.ecosystem_specific, &affected.database_specific, &advisory.database_specific];
     if let Some(severity) = sources.into_iter().find_map(vendor_word) {
@@ -358,7 +358,7 @@ fn vendor_word(specific: &serde_json::Value) -> Option<Severity> {
     Severity::from_word(specific.get("severity")?.as_str()?)
 }
 
-/// CVSS v3 and v4 before v2; among the former the higher, because a publisher that gives both means both.
+/// CVSS v3 and v4 before v2; between v3 and v4 the higher one, because a publisher that gives both means both.
 fn best_score(scores: &[Score]) -> Option<Rating> {
     let rated = |score: &Score| {
         let severity = Severity::from_cvss(&score.score)?;
@@ -373,10 +373,10 @@ fn highest(a: Rating, b: Rating) -> Rating {
 }
 
 fn detail(advisory: &Advisory) -> Detail {
-    // Go's data has the year 1 where a time is not known.
+    // Go's data has the year 1 for unknown times.
     let time = |time: Timestamp| Some(time.as_second()).filter(|seconds| *seconds > 0);
-    // A distribution's copy of one vulnerability: ALPINE-CVE-2024-5535 of CVE-2024-5535. Others, such as an errata of many
-    // vulnerabilities, are no aliases of what they name.
+    // A distribution's copy of one vulnerability: ALPINE-CVE-2024-5535 of CVE-2024-5535. Others, such as an erratum for
+    // many vulnerabilities, are not aliases of what they name.
     let is_copied = |id: &&String| {
         advisory.id.strip_suffix(id.as_str()).is_some_and(|prefix| prefix.len() > 1 && prefix.ends_with('-'))
     };
@@ -395,7 +395,7 @@ fn detail(advisory: &Advisory) -> Detail {
     }
 }
 
-/// The addresses that say most, the advisory first.
+/// The most useful links, the advisory first.
 fn urls(references: &[Reference]) -> Vec<String> {
     const ORDER: [&str; 6] = ["ADVISORY", "FIX", "REPORT", "ARTICLE", "WEB", "PACKAGE"];
     let rank = |reference: &&Reference| {

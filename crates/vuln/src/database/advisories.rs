@@ -32,7 +32,7 @@ impl<'a> Feed<'a> {
         self.0.as_of
     }
 
-    /// Whether the feed speaks about a release; in an ecosystem without releases, every feed speaks about all of it.
+    /// Whether the feed covers a release; in an ecosystem without releases, every feed covers all of it.
     pub fn covers(self, release: Option<&str>) -> bool {
         release.is_none_or(|release| self.0.releases.iter().any(|covered| covered == release))
     }
@@ -58,7 +58,7 @@ impl Advisories {
         self.order
     }
 
-    /// Its feeds, one a publisher, in the order of their numbers. There is at least one.
+    /// Its feeds, one per publisher, in the order of their numbers. There is at least one.
     pub fn feeds(&self) -> impl Iterator<Item = Feed<'_>> {
         self.file.header().feeds.iter().map(Feed)
     }
@@ -68,19 +68,19 @@ impl Advisories {
         self.file.header().feeds.iter().map(|feed| FeedStatus::new(&self.file, feed))
     }
 
-    /// The keys of all packages that there are advisories about, sorted.
+    /// The keys of all packages with advisories, sorted.
     pub fn keys(&self) -> Result<Vec<String>, Error> {
         let name = |entry: Option<(&[u8], Place)>| Some(str::from_utf8(entry?.0).ok()?.to_owned());
         let index = self.file.index()?;
         index.iter().map(|entry| name(entry).ok_or_else(|| self.file.encoding("index"))).collect()
     }
 
-    /// The record of the package stored under `key` (see [`key`](super::key)); nothing when there is no advisory about it.
+    /// The record of the package stored under `key` (see [`key`](super::key)); `None` if there is no advisory about it.
     pub fn package(&self, key: &str) -> Result<Option<Package>, Error> {
         Ok(self.file.find(key)?.map(Package))
     }
 
-    /// Hands the entries of a package record to `visit`, one after the other.
+    /// Passes the entries of a package record to `visit`, one after the other.
     pub fn visit<'a>(
         &self,
         package: &'a Package,
@@ -90,7 +90,7 @@ impl Advisories {
         visited.ok_or_else(|| self.file.encoding("package record"))?
     }
 
-    /// What has to hold of a component, beside its version, for `entry` to be about it.
+    /// The conditions, besides the version, under which `entry` applies to a component.
     pub fn conditions(&self, entry: &Entry<'_>) -> Result<Conditions<'_>, Error> {
         let labels = |numbers: &[u32]| {
             numbers.iter().map(|number| self.file.label(*number)).collect::<Result<Vec<_>, _>>()
@@ -102,8 +102,8 @@ impl Advisories {
         })
     }
 
-    /// Whose data the severity of `entry` comes from: the publisher of the advisory itself, or of another about the same
-    /// vulnerability.
+    /// The publisher whose data the severity of `entry` comes from: that of the advisory itself, or of another about
+    /// the same vulnerability.
     pub fn rated_by(&self, entry: &Entry<'_>) -> Result<&str, Error> {
         match entry.rated_by {
             Some(label) => self.file.label(label),
@@ -111,13 +111,13 @@ impl Advisories {
         }
     }
 
-    /// Whose word `entry` is.
+    /// The feed of `entry`.
     pub fn feed(&self, entry: &Entry<'_>) -> Result<Feed<'_>, Error> {
         let feed = self.file.header().feeds.get(entry.feed).map(Feed);
         feed.ok_or_else(|| self.file.encoding("package record"))
     }
 
-    /// What is to be shown about an advisory.
+    /// What findings show about an advisory.
     pub fn detail(&self, place: Place) -> Result<Detail, Error> {
         Detail::decode(self.file.record(place)?.content())
             .ok_or_else(|| self.file.encoding("advisory record"))

@@ -1,4 +1,4 @@
-//! One open database file: header, index and records, whatever is in them.
+//! One open database file: header, index and records, independent of their content.
 
 use std::fs;
 use std::io;
@@ -15,7 +15,7 @@ use super::record::Place;
 use super::wire::Reader;
 use crate::error::{Damage, Error};
 
-/// Bytes that are read at once for a package; reading fewer takes hardly less time.
+/// Bytes that are read at once for a package; reading fewer is hardly faster.
 const WINDOW: u64 = 16 * 1024;
 
 /// An open file whose header was verified.
@@ -33,22 +33,22 @@ pub(super) struct TableFile {
     window: Mutex<Window>,
 }
 
-/// The part of a file that was read last for a package. An inventory is sorted and so are the records, so the next one is
-/// most often in it.
+/// The part of a file that was last read for a package. Inventory and records are both sorted, so the next one is
+/// usually in it.
 #[derive(Debug, Default)]
 struct Window {
     start: u64,
     bytes: Vec<u8>,
 }
 
-/// Whether the record that is asked for next is likely to follow.
+/// Whether the next requested record probably follows.
 #[derive(Clone, Copy)]
 enum Near {
     Next,
     Nothing,
 }
 
-/// A verified record with its checksum in front, as it was read.
+/// A verified record, preceded by its checksum, as it was read.
 #[derive(Debug)]
 pub(super) struct Record(Vec<u8>);
 
@@ -59,7 +59,7 @@ impl Record {
 }
 
 impl TableFile {
-    /// Opens the file at `path`, which has to hold `content`; nothing when there is none.
+    /// Opens the file at `path`, which must hold `content`; `None` if it does not exist.
     pub(super) fn open(path: PathBuf, content: &str) -> Result<Option<Self>, Error> {
         let file = match fs::File::open(&path) {
             Ok(file) => file,
@@ -124,7 +124,7 @@ impl TableFile {
         &self.header
     }
 
-    /// The digest of the header, which holds those of the rest.
+    /// The digest of the header, which contains those of the rest.
     pub(super) fn digest(&self) -> Digest {
         self.digest
     }
@@ -146,13 +146,13 @@ impl TableFile {
         Ok(self.index.get_or_init(|| index))
     }
 
-    /// The record under `key`; nothing when there is none.
+    /// The record under `key`, if there is one.
     pub(super) fn find(&self, key: &str) -> Result<Option<Record>, Error> {
         let place = self.index()?.find(key).map_err(|_| self.encoding("index"))?;
         place.map(|place| self.read_record(place, Near::Next)).transpose()
     }
 
-    /// The record at `place`, to which another record referred.
+    /// The record at `place`, to which another record refers.
     pub(super) fn record(&self, place: Place) -> Result<Record, Error> {
         self.read_record(place, Near::Nothing)
     }
@@ -194,7 +194,7 @@ impl TableFile {
         Ok(Record(bytes))
     }
 
-    /// `length` bytes at `start`, which lie inside the file, through the window.
+    /// `length` bytes at `start`, which are inside the file, through the window.
     fn through_window(&self, start: u64, length: u64) -> Result<Vec<u8>, Error> {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         let known = |window: &Window| {
@@ -210,7 +210,7 @@ impl TableFile {
         known(&window).ok_or_else(|| self.encoding("place of a record"))
     }
 
-    /// Reads every byte, and hands each record of the index to `visit`.
+    /// Reads every byte, and passes each record of the index to `visit`.
     pub(super) fn verify(&self, mut visit: impl FnMut(Record) -> Result<(), Error>) -> Result<(), Error> {
         let mut hasher = Hasher::new(Algorithm::Sha256);
         let (mut at, end) = (self.index_start.saturating_add(self.header.index.bytes), self.bytes);

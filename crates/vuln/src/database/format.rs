@@ -1,4 +1,4 @@
-//! The layout of a database file: one for the advisories of each ecosystem, and one for what is known by CVE.
+//! The layout of a database file: one for the advisories of each ecosystem, and one for facts by CVE.
 //!
 //! ```text
 //! preamble   magic (8) · format u32 · header length u32 · SHA-256 of the header (32)
@@ -11,10 +11,10 @@
 //! body       records, each: the first 8 bytes of SHA-256(offset ‖ content) · content
 //! ```
 //!
-//! An ecosystem may have several feeds, one a publisher, each with its own age and its own digest. What they say about
-//! one package lies in one record, and each entry says whose word it is, so that a lookup is one read however many
-//! publishers there are. Texts that repeat (module streams, architectures, products, publishers) are labels: a record of
-//! their own, read when the first entry refers to one.
+//! An ecosystem may have several feeds, one per publisher, each with its own age and digest. Their data about one
+//! package is in one record, and each entry names its feed, so that a lookup is one read however many publishers there
+//! are. Texts that repeat (module streams, architectures, products, publishers) are labels: a record of their own, read
+//! when the first entry refers to one.
 //!
 //! Numbers are little-endian, names are sorted by their bytes. The digest of the header fixes all the others, so it
 //! stands for the file. The header and the index are verified when they are read; a record carries its own checksum,
@@ -47,23 +47,23 @@ const ENTRY: usize = 20;
 /// Bytes of the checksum in front of a record.
 pub(crate) const CHECKSUM: usize = 8;
 
-/// What a file says about itself.
+/// The header of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Header {
     /// The name of the ecosystem, or `CVE`.
     pub(crate) content: String,
-    /// Entries refer to them by their place in this list. Never empty.
+    /// Entries refer to them by their position in this list. Never empty.
     pub(crate) feeds: Vec<FeedHeader>,
     /// How many names the index has.
     pub(crate) keys: u64,
-    /// The record with the labels; without it there are none.
+    /// The record with the labels, if there are any.
     pub(crate) labels: Option<Place>,
     pub(crate) index: Section,
     pub(crate) body: Section,
 }
 
-/// What a file says about the data of one publisher in it.
+/// The header of one publisher's data in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct FeedHeader {
@@ -74,7 +74,7 @@ pub(crate) struct FeedHeader {
     pub(crate) as_of: Timestamp,
     pub(crate) advisories: u64,
     pub(crate) packages: u64,
-    /// The releases that the feed speaks about; empty where an ecosystem has none.
+    /// The releases that the feed covers; empty if the ecosystem has none.
     pub(crate) releases: Vec<String>,
     /// Digest of the publisher's data that the file was made from.
     pub(crate) source: Digest,
@@ -147,7 +147,7 @@ impl Index {
         self.count()?.checked_mul(ENTRY)?.checked_add(4)
     }
 
-    /// Finds the record of `name`; nothing when the name is not in the index.
+    /// Finds the record of `name`; `None` if the name is not in the index.
     pub(crate) fn find(&self, name: &str) -> Result<Option<Place>, DecodeError> {
         let names = self.names_start().and_then(|start| self.bytes.get(start..)).ok_or(DecodeError)?;
         let (mut low, mut high) = (0, self.count().ok_or(DecodeError)?);

@@ -1,16 +1,16 @@
-//! What is known about a vulnerability whatever package it is in, by its CVE identifier: how likely it is to be exploited
-//! (EPSS), that it is (KEV), and what vendors say about their products (VEX).
+//! Facts about a vulnerability by its CVE identifier, independent of packages: how likely it is to be exploited (EPSS),
+//! whether it is exploited (KEV), and vendors' statements about their products (VEX).
 //!
-//! One file, [`STEM`], beside those of the ecosystems, with the same layout: its index has CVE identifiers, and a record
-//! is one [`Overlay`]. A database without the file is a database without overlays. Nothing here judges: an overlay lowers
-//! a finding only where a policy says so.
+//! One file, [`STEM`], beside those of the ecosystems, with the same layout: its index has CVE identifiers, and a
+//! record is one [`Overlay`]. A database without the file is a database without overlays. Nothing here judges: an
+//! overlay lowers a finding only if a policy says so.
 
 use super::FeedStatus;
 use super::file::TableFile;
 use super::wire::{Reader, put_list, put_number, put_text};
 use crate::error::Error;
 
-/// What the header says that the file holds.
+/// The content of the file, as its header names it.
 pub(super) const CONTENT: &str = "CVE";
 /// The name of the file, without the ending.
 pub(super) const STEM: &str = "cve";
@@ -19,14 +19,14 @@ pub(super) const STEM: &str = "cve";
 #[derive(Debug)]
 pub struct Overlays(pub(super) TableFile);
 
-/// What is known about one CVE.
+/// The facts about one CVE.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Overlay {
     /// How likely it is to be exploited.
     pub epss: Option<Epss>,
-    /// That it is known to be exploited.
+    /// Present if it is known to be exploited.
     pub kev: Option<Kev>,
-    /// What is said about single products.
+    /// Statements about single products.
     pub vex: Vec<Statement>,
 }
 
@@ -44,35 +44,35 @@ pub struct Epss {
 pub struct Kev {
     /// When it was added, in seconds since 1970.
     pub added: i64,
-    /// When it has to be mended, in seconds since 1970.
+    /// When it has to be fixed, in seconds since 1970.
     pub due: Option<i64>,
     /// Whether ransomware is known to use it.
     pub ransomware: bool,
 }
 
-/// What somebody says about the vulnerability in one product.
+/// A statement about the vulnerability in one product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// Whose statement it is: the number of a feed of the file.
+    /// The number of its feed in the file.
     pub feed: usize,
     /// The product, as package URL or CPE.
     pub product: String,
-    /// How it stands.
+    /// The product's status.
     pub status: VexStatus,
-    /// Why it is not affected, in the format's own word; empty where nothing is said.
+    /// Why it is not affected, in the format's own word; empty if not stated.
     pub justification: String,
 }
 
-/// How a product stands, in the words that all VEX formats share.
+/// The status of a product, in the words that all VEX formats share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VexStatus {
     /// It does not have the vulnerability.
     NotAffected,
-    /// It has.
+    /// It has the vulnerability.
     Affected,
-    /// It no longer has.
+    /// It no longer has the vulnerability.
     Fixed,
-    /// Nobody knows yet.
+    /// It is not known yet.
     UnderInvestigation,
 }
 
@@ -81,7 +81,7 @@ impl VexStatus {
 }
 
 impl Overlays {
-    /// What is known about a CVE; nothing when no feed names it.
+    /// The facts about a CVE; `None` if no feed names it.
     pub fn find(&self, cve: &str) -> Result<Option<Overlay>, Error> {
         let Some(record) = self.0.find(cve)? else { return Ok(None) };
         self.decode(record.content()).map(Some)

@@ -1,8 +1,9 @@
-//! What is stored about a package and about an advisory.
+//! The stored form of packages and advisories.
 //!
 //! A *package record* is a list of [`Entry`], one for each affected range of each advisory: all that matching needs.
-//! The [`Detail`] of an advisory, which only findings need, lies elsewhere in the file, once for all its packages. Texts
-//! that repeat from entry to entry are *labels*: they lie in one list, and entries have their numbers.
+//! The [`Detail`] of an advisory, which only findings need, is stored separately in the file, once for all its
+//! packages. Texts that repeat from entry to entry are *labels*: they are in one list, and entries contain their
+//! numbers.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ use super::wire::{Reader, put_list, put_number, put_text};
 use crate::affected::{Affected, End, FixState, Interval};
 use crate::severity::{Rating, Severity, SeveritySource};
 
-/// Where a record lies in the body of a database file.
+/// The position of a record in the body of a database file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
@@ -18,17 +19,17 @@ pub struct Place {
     pub(crate) length: u32,
 }
 
-/// One advisory's word on one package, borrowed from the package record.
+/// One advisory's statement about one package, borrowed from the package record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// The advisory's own identifier.
     pub id: &'a str,
-    /// Whose word it is: the number of a feed of the file.
+    /// The number of its feed in the file.
     pub feed: usize,
     severity: Severity,
     /// The kind of the source, and its vector or identifier.
     source: (u8, &'a str),
-    /// The publisher whose rating was taken over, by the number of a label.
+    /// The publisher whose rating was adopted, by the number of a label.
     pub(super) rated_by: Option<u32>,
     pub(super) conditions: ConditionLabels,
     /// The advisory's [`Detail`].
@@ -58,12 +59,12 @@ impl ConditionLabels {
 }
 
 impl Entry<'_> {
-    /// Whether more than the version decides if it is about a component.
+    /// Whether it applies under further conditions than the version.
     pub fn is_conditional(&self) -> bool {
         !self.conditions.is_empty()
     }
 
-    /// How bad it is for this package.
+    /// Its severity for this package.
     pub fn rating(&self) -> Rating {
         let source = match self.source {
             (VENDOR, _) => SeveritySource::Vendor,
@@ -75,8 +76,8 @@ impl Entry<'_> {
     }
 }
 
-// The first byte of an entry after its identifier: three bits of severity, two of the kind of its source, and whether
-// conditions and the publisher of a rating that was taken over follow.
+// The first byte of an entry after its identifier: three bits of severity, two for the kind of its source, and whether
+// conditions and the publisher of an adopted rating follow.
 const SEVERITY: u8 = 0b0000_0111;
 const SOURCE_SHIFT: u8 = 3;
 const SOURCE: u8 = 0b11;
@@ -88,7 +89,7 @@ const VENDOR: u8 = 1;
 const CVSS: u8 = 2;
 const ALIAS: u8 = 3;
 
-/// The rest of an advisory.
+/// The details of an advisory.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Detail {
     /// Other identifiers of the same vulnerability.
@@ -99,7 +100,7 @@ pub struct Detail {
     pub published: Option<i64>,
     /// Seconds since 1970.
     pub modified: Option<i64>,
-    /// Where to read on.
+    /// Links to more information.
     pub urls: Vec<String>,
 }
 
@@ -141,7 +142,7 @@ fn interval<'a>(reader: &mut Reader<'a>) -> Option<Interval<'a>> {
     Some(Interval { from, end })
 }
 
-/// What an entry is written from; texts that repeat are labels already, and `affected` is encoded.
+/// The parts of an entry to write; texts that repeat are already labels, and `affected` is encoded.
 pub(super) struct StoredEntry<'a> {
     pub(super) id: &'a str,
     pub(super) feed: usize,
@@ -190,13 +191,13 @@ impl StoredEntry<'_> {
     }
 }
 
-/// Reads a package record and hands over its entries, one after the other. `Some` when all of it decoded.
+/// Reads a package record and passes on its entries, one after the other. `Some` if all of it decoded.
 pub(crate) fn visit_entries<'a, E>(
     bytes: &'a [u8],
     mut visit: impl FnMut(&Entry<'a>) -> Result<(), E>,
 ) -> Option<Result<(), E>> {
     let mut reader = Reader::new(bytes);
-    // One entry whose lists are filled again and again: a package of the Linux kernel's kind has thousands.
+    // One entry whose lists are reused: a package like the Linux kernel has thousands.
     let mut entry = Entry {
         id: "",
         feed: 0,

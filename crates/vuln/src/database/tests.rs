@@ -299,7 +299,7 @@ fn overlays_are_found_by_cve_and_count_for_the_digest() {
     assert_eq!((second.vex.len(), second.vex[0].status), (1, VexStatus::NotAffected));
     assert_eq!(known("CVE-2024-3").unwrap().kev.unwrap().added, -1);
     assert_eq!(known("CVE-2024-4"), None);
-    // Feeds of overlays are shown, and are none that a scan depends on.
+    // Feeds of overlays are shown, but a scan does not depend on them.
     assert_eq!((database.feeds().len(), database.status().len()), (1, 3));
     assert_eq!(database.status()[2].ecosystem, "CVE");
 }

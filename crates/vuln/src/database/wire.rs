@@ -1,6 +1,6 @@
-//! The encoding inside database files: unsigned numbers as LEB128, texts and lists with their length in front.
+//! The encoding inside database files: unsigned numbers as LEB128, texts and lists preceded by their length.
 //!
-//! Reading never allocates by a length that the file claims: lists grow as items are really there.
+//! Reading never allocates by a length in the file: lists grow as items are read.
 
 /// Appends `value` in groups of seven bits, the least first.
 pub(crate) fn put_number(out: &mut Vec<u8>, mut value: u64) {

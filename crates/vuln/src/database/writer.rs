@@ -1,4 +1,4 @@
-//! Writes database files into memory. The same records give the same bytes, in whatever order they arrive.
+//! Writes database files to memory. The same records give the same bytes, in whatever order they arrive.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::conditions::Conditions;
 use crate::error::Error;
 use crate::severity::Rating;
 
-/// What the header says about one feed, beside the numbers that the writer counts itself.
+/// The description of one feed in the header, without the numbers that the writer counts itself.
 #[derive(Debug, Clone)]
 pub struct FeedDescription {
     /// The publisher's stable name.
@@ -22,17 +22,17 @@ pub struct FeedDescription {
     pub publisher: String,
     /// When the data was retrieved from the publisher.
     pub as_of: Timestamp,
-    /// The releases that the data speaks about; empty where an ecosystem has none.
+    /// The releases that the data covers; empty if the ecosystem has none.
     pub releases: Vec<String>,
     /// Digest of the publisher's data.
     pub source: Digest,
-    /// Under which terms the publisher gives it away, where that is stated.
+    /// The licence of the data, if it is stated.
     pub licence: Option<String>,
-    /// Nobody has seen the publisher's real files yet.
+    /// The reader has not been tested with the publisher's real files yet.
     pub unproven: bool,
 }
 
-/// The name under which a package is stored: where there are releases, each has its own record of a package.
+/// The name under which a package is stored: each release has a record of its own.
 pub fn key<'a>(release: Option<&str>, name: Cow<'a, str>) -> Cow<'a, str> {
     match release {
         Some(release) => Cow::Owned(format!("{release}/{name}")),
@@ -40,22 +40,22 @@ pub fn key<'a>(release: Option<&str>, name: Cow<'a, str>) -> Cow<'a, str> {
     }
 }
 
-/// An advisory's word on one package.
+/// An advisory's statement about one package.
 #[derive(Debug, Clone)]
 pub struct NewEntry<'a> {
     /// The feed, as [`Writer::feed`] numbered it.
     pub feed: usize,
     /// The advisory's own identifier.
     pub id: &'a str,
-    /// How bad it is for this package.
+    /// Its severity for this package.
     pub rating: &'a Rating,
-    /// The publisher whose rating it is, where it is not the feed's own.
+    /// The publisher of the rating, if it is not the feed's own.
     pub rated_by: Option<&'a str>,
-    /// What has to hold of a component beside its version.
+    /// The conditions besides the version.
     pub conditions: Conditions<'a>,
-    /// What [`Writer::advisory`] gave.
+    /// The result of [`Writer::advisory`].
     pub detail: Place,
-    /// What [`crate::affected::Affected::encode`] wrote.
+    /// The output of [`crate::affected::Affected::encode`].
     pub affected: &'a [u8],
 }
 
@@ -64,7 +64,7 @@ pub struct NewEntry<'a> {
 pub struct Writer {
     file: FileWriter,
     labels: Labels,
-    /// By the name that is looked up: each entry with its advisory's identifier and its feed, which order them.
+    /// By lookup name: each entry with its advisory's identifier and its feed, by which they are sorted.
     packages: BTreeMap<String, Vec<(String, usize, Vec<u8>)>>,
 }
 
@@ -74,7 +74,7 @@ impl Writer {
         Self { file: FileWriter::new(ecosystem.name()), labels: Labels::default(), packages: BTreeMap::new() }
     }
 
-    /// Adds a feed; the number that its entries refer to it by.
+    /// Adds a feed. Returns the number by which its entries refer to it.
     pub fn feed(&mut self, about: FeedDescription) -> usize {
         self.file.feed(about)
     }
@@ -89,7 +89,7 @@ impl Writer {
         self.file.record(&content)
     }
 
-    /// Stores an advisory's word on the package at `key`.
+    /// Stores an advisory's statement about the package at `key`.
     pub fn entry(&mut self, key: &str, entry: &NewEntry<'_>) {
         let mut labels =
             |texts: &[&str]| texts.iter().map(|text| self.labels.number(text)).collect::<Vec<_>>();
@@ -140,7 +140,7 @@ impl Writer {
     }
 }
 
-/// Collects what is known by CVE identifier.
+/// Collects facts by CVE identifier.
 #[derive(Debug)]
 pub struct OverlayWriter {
     file: FileWriter,
@@ -154,7 +154,7 @@ impl Default for OverlayWriter {
 }
 
 impl OverlayWriter {
-    /// Adds a feed that says something about `entries` CVEs; the number that statements refer to it by.
+    /// Adds a feed about `entries` CVEs. Returns the number by which statements refer to it.
     pub fn feed(&mut self, about: FeedDescription, entries: u64) -> usize {
         let number = self.file.feed(about);
         if let Some(feed) = self.file.feeds.get_mut(number) {
@@ -163,7 +163,7 @@ impl OverlayWriter {
         number
     }
 
-    /// What is known about a CVE so far, to be added to.
+    /// The facts about a CVE so far, to add to.
     pub fn overlay(&mut self, cve: &str) -> &mut Overlay {
         self.overlays.entry(cve.to_owned()).or_default()
     }
@@ -185,22 +185,22 @@ impl OverlayWriter {
 pub struct File {
     /// The whole content.
     pub bytes: Vec<u8>,
-    /// The digest of its header, which fixes all other bytes.
+    /// The digest of its header, which determines all other bytes.
     pub digest: Digest,
-    /// What it holds of each feed, in the order of their numbers.
+    /// The counts of each feed, in the order of their numbers.
     pub feeds: Vec<Counts>,
 }
 
-/// What a file holds of one feed.
+/// The counts of one feed in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
     /// How many advisories.
     pub advisories: u64,
-    /// How many packages (in a release) they speak about.
+    /// How many packages (per release) they cover.
     pub packages: u64,
 }
 
-/// Texts by the order in which they were first needed.
+/// Texts in the order in which they were first needed.
 #[derive(Debug, Default)]
 struct Labels(BTreeMap<String, u32>);
 
@@ -226,7 +226,7 @@ impl Labels {
     }
 }
 
-/// What both kinds of file have in common.
+/// The common part of both kinds of file.
 #[derive(Debug)]
 struct FileWriter {
     content: &'static str,

@@ -12,7 +12,7 @@ use crate::severity::{Severity, SeveritySource};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// The identifier to speak about it by: a CVE where there is one.
+    /// The main identifier: a CVE if there is one.
     pub id: String,
     /// The publisher's identifier of the advisory that the severity comes from.
     pub advisory: String,
@@ -24,9 +24,9 @@ pub struct Finding {
     pub package: String,
     /// The version that was compared: for Debian that of the source package.
     pub version: String,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// Who says so.
+    /// The source of the severity.
     pub severity_source: SeveritySource,
     /// What to do about it.
     pub fix: Fix,
@@ -38,12 +38,12 @@ pub struct Finding {
     pub published: Option<Timestamp>,
     /// The latest change among the advisories.
     pub modified: Option<Timestamp>,
-    /// Where to read on.
+    /// Links to more information.
     pub urls: Vec<String>,
 }
 
 impl Finding {
-    /// What findings are sorted by.
+    /// The sort key of findings.
     pub(super) fn place(&self) -> (&Purl, &[Location], &str) {
         (&self.component, &self.locations, &self.id)
     }
@@ -88,8 +88,8 @@ pub struct Suppressed {
 #[serde(rename_all = "kebab-case", tag = "code")]
 #[non_exhaustive]
 pub enum Suppression {
-    /// The component is part of a distribution's package, by the package manager's own digests, and the
-    /// distribution's advisories about that package were looked at.
+    /// The component is part of a distribution's package, by the package manager's own digests, and the distribution's
+    /// advisories about that package were used.
     OwnedByDistribution {
         /// The package.
         package: Purl,

@@ -1,4 +1,4 @@
-//! What a scan did not cover, and why. A gap makes "no findings" mean nothing for what it names.
+//! What a scan did not cover, and why. For what a gap names, "no findings" means nothing.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,10 +12,10 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Gap {
-    /// The ecosystem as OSV names it, the package-URL type or the distribution where there is no feed at all, or
-    /// `inventory` for what concerns no ecosystem in particular.
+    /// The ecosystem as OSV names it, the package-URL type or the distribution if there is no feed at all, or
+    /// `inventory` for a gap in no particular ecosystem.
     pub ecosystem: String,
-    /// How many components are concerned; 0 where that is the question.
+    /// How many components are concerned; 0 if that is unknown.
     pub components: usize,
     /// Why.
     pub reason: GapReason,
@@ -28,31 +28,31 @@ pub struct Gap {
 pub enum GapReason {
     /// The database has no feed for the ecosystem.
     NoFeed,
-    /// The feed does not speak about this release of the distribution.
+    /// The feed does not cover this release of the distribution.
     ReleaseNotCovered(String),
-    /// The feed is older than allowed; with a negative age, it claims to come from the future.
+    /// The feed is older than allowed; with a negative age, it is from the future.
     Stale {
         /// When it was retrieved.
         as_of: Timestamp,
         /// How long ago that is.
         age: SignedDuration,
     },
-    /// There should be a package database of the operating system, and there is none.
+    /// The package database of the operating system is missing.
     InventoryMissing,
-    /// The package database of the operating system cannot be read in full.
+    /// The package database of the operating system cannot be read completely.
     InventoryBroken,
-    /// It is not known which operating system it is.
+    /// The operating system is unknown.
     UnknownOs,
     /// Components may be missing from the inventory.
     Incomplete {
         /// What went wrong.
         problem: ProblemCode,
-        /// With which file; empty when it is about the whole.
+        /// With which file; empty if it concerns the whole.
         path: String,
         /// In words, as the inventory has them.
         detail: String,
     },
-    /// There are advisories about the package, and its installed version has no place in the ecosystem's order.
+    /// There are advisories about the package, but its installed version has no place in the ecosystem's order.
     InvalidVersion {
         /// The package.
         package: String,
@@ -70,7 +70,7 @@ pub enum GapReason {
     },
 }
 
-/// How many characters of a path or a detail are shown: a document may bring problems of its own, as long as it likes.
+/// How many characters of a path or a detail are shown: a document may contain problems with texts of any length.
 const SHOWN: usize = 500;
 
 impl fmt::Display for GapReason {
@@ -79,7 +79,7 @@ impl fmt::Display for GapReason {
             Self::NoFeed => f.write_str("no feed in the database"),
             Self::ReleaseNotCovered(release) => write!(f, "release {release} is not in the feed"),
             Self::Stale { as_of, age } if age.is_negative() => {
-                write!(f, "feed as of {as_of} claims to come from the future")
+                write!(f, "feed as of {as_of} is from the future")
             }
             Self::Stale { as_of, age } => write!(f, "feed as of {as_of} is {} h old", age.as_hours()),
             Self::InventoryMissing => f.write_str("the package database of the operating system is missing"),
@@ -109,7 +109,7 @@ impl Gaps {
         *self.0.entry((ecosystem.to_owned(), reason)).or_default() += 1;
     }
 
-    /// The holes that the inventory itself knows of.
+    /// The gaps that the inventory itself reports.
     pub(super) fn inventory(&mut self, inventory: &Inventory) {
         let os = inventory.os.as_ref().map_or("inventory", |os| os.id.as_str());
         for problem in inventory.problems.iter().filter(|problem| problem.code.hides_components()) {

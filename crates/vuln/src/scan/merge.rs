@@ -14,7 +14,7 @@ use crate::database::{Detail, Entry};
 use crate::severity::Rating;
 use crate::version::VersionOrder;
 
-/// An advisory that hit.
+/// An advisory that applies.
 #[derive(Debug)]
 pub(super) struct Hit {
     pub(super) id: String,
@@ -84,7 +84,7 @@ pub(super) fn merge(order: &dyn VersionOrder, mut hits: Vec<Hit>) -> Vec<Vulnera
     found
 }
 
-/// For each hit the number of its group: the smallest index in it.
+/// The number of each hit's group: the smallest index in it.
 fn groups(hits: &[Hit]) -> Vec<usize> {
     let mut parents: Vec<usize> = (0..hits.len()).collect();
     let mut first_with: HashMap<&str, usize> = HashMap::new();
@@ -100,7 +100,7 @@ fn groups(hits: &[Hit]) -> Vec<usize> {
     (0..hits.len()).map(|index| root(&mut parents, index)).collect()
 }
 
-/// Follows parents to the root and shortens the way for the next time.
+/// Follows parents to the root and shortens the path for the next time.
 fn root(parents: &mut [usize], mut index: usize) -> usize {
     loop {
         let parent = parents.get(index).copied().unwrap_or(index);
@@ -161,11 +161,11 @@ fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
 }
 
 /// All versions that one of the advisories calls fixed, the nearest first. Without any, "will not be fixed" is a
-/// decision and counts; "not fixed" counts only when all say so.
+/// decision and counts; "not fixed" counts only if all say so.
 fn fix(order: &dyn VersionOrder, group: &mut [Hit]) -> Fix {
     let mut fixes: Vec<String> = group.iter_mut().flat_map(|hit| std::mem::take(&mut hit.fixes)).collect();
     if !fixes.is_empty() {
-        // Only versions that compare are stored as ends; the order of texts is a stand-in that is never used.
+        // Only valid versions are stored as ends, so the order of texts is never used.
         fixes.sort_by(|a, b| order.compare(a, b).unwrap_or_else(|_| a.cmp(b)));
         fixes.dedup_by(|a, b| order.compare(a, b).is_ok_and(std::cmp::Ordering::is_eq));
         return Fix::Fixed(fixes);

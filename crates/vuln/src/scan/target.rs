@@ -1,4 +1,4 @@
-//! Which advisories a component is looked up in, and whether they may be relied on.
+//! Which advisories a component is looked up in, and whether they can be relied on.
 
 use std::rc::Rc;
 
@@ -12,15 +12,15 @@ use crate::version;
 
 /// Where a component is looked up.
 pub(super) enum Target<'a> {
-    /// In these.
+    /// In these advisories.
     Covered {
         advisories: &'a Advisories,
         /// In this release.
         release: Option<Rc<str>>,
-        /// Its answers count, and are not enough.
+        /// Its answers count, but are not enough.
         stale: Option<GapReason>,
     },
-    /// Nowhere: the ecosystem to name, and why.
+    /// Nowhere: the ecosystem to report, and why.
     Gap(String, GapReason),
 }
 
@@ -58,8 +58,8 @@ impl<'a> Targets<'a> {
         }
     }
 
-    /// Packages of a distribution. The package URL says whose package it is; the operating system says in which release,
-    /// and where a document has none, the `distro` qualifier does.
+    /// Packages of a distribution. The package URL names the distribution; the operating system determines the release,
+    /// or the `distro` qualifier in a document without one.
     fn system_target(&self, component: &Component) -> Target<'a> {
         let (purl, package_type) = (&component.purl, component.purl.package_type());
         let distribution = match (purl.namespace(), self.os) {
@@ -94,8 +94,8 @@ impl<'a> Targets<'a> {
         }
     }
 
-    /// That the oldest of the feeds that are about a release is too old, or that one is from the future. Another that is
-    /// fresh does not make up for it: what only the stale one knows of would be missed.
+    /// Whether the oldest of the feeds that cover a release is too old, or one is from the future. A fresh one does not
+    /// make up for it: advisories that only the stale one has would be missed.
     fn stale(&self, advisories: &Advisories, release: Option<&str>) -> Option<GapReason> {
         let covering = advisories.feeds().filter(|feed| feed.covers(release));
         let ages = covering.map(|feed| (self.settings.now.duration_since(feed.as_of()), feed.as_of()));
@@ -105,7 +105,7 @@ impl<'a> Targets<'a> {
     }
 }
 
-/// The release in a `distro` qualifier, `debian-12`; of a distribution that has only one, also without.
+/// The release in a `distro` qualifier, `debian-12`; for a distribution with only one release, also without it.
 fn release_in_purl(distribution: &Distribution, distro: Option<&str>) -> Option<String> {
     let rest = distro.and_then(|distro| distro.strip_prefix(distribution.id)?.strip_prefix('-'));
     match rest {

@@ -1,4 +1,4 @@
-//! What a user sees of matching: findings, what is not a finding, and gaps.
+//! What a user sees of matching: findings, suppressed findings, and gaps.
 
 use super::*;
 use crate::affected::{Affected, End, FixState, Interval};
@@ -245,7 +245,7 @@ fn a_feed_that_is_too_old_or_from_the_future_is_a_gap_beside_its_findings() {
         assert!(matches!(reasons(&scan)[..], [GapReason::Stale { .. }]), "{stale}");
         assert_eq!(scan.findings.len(), 1, "{stale}");
     }
-    // Nobody needs this feed, so its age does not matter.
+    // No component needs this feed, so its age does not matter.
     assert_eq!(run(&feeds, &inventory(&[]), "2030-01-01T00:00:00Z").gaps, []);
 }
 

@@ -12,12 +12,12 @@
 //! `svn`, `git`, `hg` and `p`, which come after it. A letter may carry a number, as in OpenSMTPD's `6.6.2p1`, which
 //! apk-tools 2 reads and builds of Alpine have.
 //!
-//! [`compare`] gives other texts a place as well, as `apk version -t` does: what cannot be read counts as the end of the
-//! version, a little before a real end. Matching never uses that: [`parse`](super::Version::parse) refuses such texts, and
-//! what cannot be decided then becomes a gap in coverage.
+//! [`compare`] also orders other texts, as `apk version -t` does: an unreadable part counts as the end of the version,
+//! a little before a real end. Matching never uses that: [`parse`](super::Version::parse) refuses such texts, which
+//! then become gaps.
 //!
-//! Written here because the crate `apk-version` 0.1.0 binds the C code of apk-tools, which keeps numbers in 64 bits and tells
-//! no valid version from others.
+//! Written here because the crate `apk-version` 0.1.0 binds the C code of apk-tools, which keeps numbers in 64 bits and
+//! does not distinguish valid versions from others.
 
 use std::cmp::Ordering;
 
@@ -39,7 +39,7 @@ impl super::Versions for Apk {
     type Version<'a> = Version<'a>;
 }
 
-/// Compares two Alpine versions, also such as are not valid. An error only for a text that is empty or too long.
+/// Compares two Alpine versions, even invalid ones. An error only for a text that is empty or too long.
 pub fn compare(a: &str, b: &str) -> Result<Ordering, InvalidVersion> {
     Ok(Version(bounded(a)?).cmp(&Version(bounded(b)?)))
 }
@@ -118,7 +118,7 @@ impl Eq for Version<'_> {}
 enum Token<'a> {
     /// `_alpha` to `_rc`, by their place in [`PRE`].
     PreSuffix(usize),
-    /// What has no place here; nothing follows it.
+    /// An invalid part; nothing follows it.
     Invalid,
     /// The version is over.
     End,
@@ -126,22 +126,22 @@ enum Token<'a> {
     Revision(Number<'a>),
     /// `~` and what follows it.
     Hash(&'a [u8]),
-    /// Behind a suffix.
+    /// After a suffix.
     SuffixNumber(Number<'a>),
     /// `_cvs` to `_p`, by their place in [`POST`].
     PostSuffix(usize),
-    /// A dot that no number follows.
+    /// A dot without a following number.
     Nothing,
     Letter(u8),
-    /// Behind a letter.
+    /// After a letter.
     LetterNumber(Number<'a>),
-    /// Behind a dot.
+    /// After a dot.
     Component(Component<'a>),
-    /// In front of everything.
+    /// Before everything else.
     First(Number<'a>),
 }
 
-/// Digits that compare by the number that they write; none are 0.
+/// Digits that compare by value; no digits count as 0.
 #[derive(Debug, Clone, Copy)]
 struct Number<'a>(&'a [u8]);
 
@@ -185,7 +185,7 @@ macro_rules! equal_by_order {
 
 equal_by_order!(Number Component);
 
-/// How far into a version we are; a part may only be followed by parts of later stages, or of its own where they repeat.
+/// The position in a version; a part may only be followed by parts of later stages, or of its own stage if they repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Start,
@@ -199,7 +199,7 @@ enum Stage {
     Over,
 }
 
-/// Cuts a version into its parts, as they are asked for.
+/// Splits a version into its parts on demand.
 struct Tokens<'a> {
     rest: &'a [u8],
     stage: Stage,

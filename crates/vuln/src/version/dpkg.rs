@@ -7,12 +7,13 @@
 //! assert_eq!(dpkg::compare("1:1.0", "2.0"), Ok(Ordering::Greater));
 //! ```
 //!
-//! Accepts what dpkg compares, including upstream versions that do not start with a digit (dpkg only warns about
-//! them), and refuses what dpkg refuses: spaces and foreign characters, an empty part, an epoch beyond `i32::MAX`.
+//! Accepts everything that dpkg compares, including upstream versions that do not start with a digit (dpkg only warns
+//! about them), and refuses what dpkg refuses: spaces and foreign characters, an empty part, an epoch beyond
+//! `i32::MAX`.
 //!
-//! Written here because neither crate serves: `deb-version` 0.1.1 passes the vectors but accepts any text and cuts it
-//! by character counts, which panics outside ASCII; `debversion` 0.5.5 passes them too but allocates for each of the
-//! parts of each version that is compared.
+//! Written here because neither crate fits: `deb-version` 0.1.1 passes the vectors but accepts any text and cuts it by
+//! character counts, which panics outside ASCII; `debversion` 0.5.5 passes them too but allocates for each of the parts
+//! of each version that is compared.
 
 use std::cmp::Ordering;
 
@@ -20,7 +21,7 @@ use super::{InvalidVersion, bounded, compare_digits, split_digits};
 
 const INVALID: InvalidVersion = InvalidVersion::Grammar { grammar: "Debian" };
 
-/// dpkg keeps the epoch in a C `int` and refuses what does not fit.
+/// dpkg keeps the epoch in a C `int` and refuses larger ones.
 const MAX_EPOCH: &[u8] = b"2147483647";
 
 /// Debian's order.
@@ -102,7 +103,8 @@ fn valid_epoch(epoch: &[u8]) -> Result<&[u8], InvalidVersion> {
     if number && compare_digits(epoch, MAX_EPOCH).is_le() { Ok(epoch) } else { Err(INVALID) }
 }
 
-/// Text and numbers in turn: text by [`weight`], where the end of the text weighs like a digit, numbers by value.
+/// Text and numbers alternate: text compares by [`weight`], where the end of the text weighs like a digit, numbers by
+/// value.
 fn compare_part(mut a: &[u8], mut b: &[u8]) -> Ordering {
     while !a.is_empty() || !b.is_empty() {
         loop {

@@ -9,7 +9,7 @@
 //!
 //! [`compare`] puts legacy versions (`0.1-bulbasaur`) before every version of PEP 440, as setuptools did until 2022.
 //! That order is a convention, not a fact about which code is newer, so matching never uses it: [`Version::parse`]
-//! refuses legacy versions, and what cannot be decided then becomes a gap in coverage.
+//! refuses legacy versions, which then become gaps.
 //!
 //! Written here because `pep440_rs` 0.7.3 refuses the legacy versions of the published vectors (11 of 37 lines) and
 //! numbers beyond 64 bits, and allocates for each version.
@@ -90,7 +90,7 @@ impl<'a> super::Version<'a> for Version<'a> {
         if bound.local.is_some() { self.cmp(bound) } else { self.compare_public(bound) }
     }
 
-    /// Publishers translate NVD's `2.6.0`, update `NA`, to `2.6.0-NA`, and put builds behind a dash: `2.6.0-cu124`.
+    /// Publishers translate NVD's `2.6.0`, update `NA`, to `2.6.0-NA`, and put builds after a dash: `2.6.0-cu124`.
     fn leading_numbers(text: &'a str) -> Option<&'a str> {
         let bytes = bounded(text).ok()?;
         let (numbers, _) = release(bytes).ok()?;
@@ -280,14 +280,14 @@ fn compare_locals(a: &[u8], b: &[u8]) -> Ordering {
 /// version, which comes before other words and numbers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum LegacyPart {
-    /// setuptools' word with a `*` in front, or one of its stand-ins: `*@` for dev, `*c` for candidates, `*final`.
+    /// setuptools' word with a leading `*`, or one of its replacements: `*@` for dev, `*c` for candidates, `*final`.
     /// Compared as bytes with numbers, it always comes first, because `*` is smaller than any digit.
     Word(Vec<u8>),
     /// Digits without leading zeros: the length decides first.
     Number(usize, Vec<u8>),
 }
 
-/// The key of `pkg_resources.LegacyVersion`. Numbers are compared by value, also beyond its eight digits.
+/// The key of `pkg_resources.LegacyVersion`. Numbers are compared by value, even beyond its eight digits.
 fn legacy_key(text: &str) -> Vec<LegacyPart> {
     let text = text.to_ascii_lowercase();
     let mut rest = text.as_bytes();

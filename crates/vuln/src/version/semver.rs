@@ -1,4 +1,4 @@
-//! Semantic Versioning 2.0.0, section 11, as wide as the `SEMVER` ranges of OSV are used.
+//! Semantic Versioning 2.0.0, section 11, extended to what OSV's `SEMVER` ranges contain.
 //!
 //! ```
 //! use std::cmp::Ordering;
@@ -46,7 +46,7 @@ enum Prerelease<'a> {
     None,
     /// Identifiers with dots between them.
     Dotted(&'a [u8]),
-    /// Of a Go release: `rc` and `2`.
+    /// In a Go release: `rc` and `2`.
     Go(&'a [u8], &'a [u8]),
 }
 
@@ -117,7 +117,7 @@ impl PartialEq for Version<'_> {
 
 impl Eq for Version<'_> {}
 
-/// Up to three numbers; what follows the last of them is the rest. After the third, a dot starts build metadata.
+/// Up to three numbers, and the rest. After the third, a dot starts build metadata.
 fn numbers(mut text: &[u8]) -> Result<([&[u8]; 3], &[u8]), InvalidVersion> {
     let mut numbers: [&[u8]; 3] = [b""; 3];
     for (index, number) in numbers.iter_mut().enumerate() {
@@ -135,7 +135,7 @@ fn numbers(mut text: &[u8]) -> Result<([&[u8]; 3], &[u8]), InvalidVersion> {
     Ok((numbers, text))
 }
 
-/// `1.21`, `1.21.3`, `1.21rc2`, `1.9beta1`; what follows a space (experiments of the tool chain) does not count.
+/// `1.21`, `1.21.3`, `1.21rc2`, `1.9beta1`; anything after a space (experiments of the tool chain) does not count.
 fn go_release(text: &[u8]) -> Result<Version<'_>, InvalidVersion> {
     let text = text.split(|b| *b == b' ').next().unwrap_or_default();
     let (numbers, rest) = numbers(text)?;

@@ -1,4 +1,4 @@
-//! What the security database says, and files that must not pass.
+//! The security database's statements, and files that must not pass.
 
 use plimsoll_vuln::affected::{End, Interval};
 use plimsoll_vuln::events::RangeProblem;

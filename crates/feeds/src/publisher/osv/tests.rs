@@ -1,4 +1,4 @@
-//! The shapes of OSV documents that publishers really write, and those that must not pass.
+//! The forms of OSV documents that publishers really write, and those that must not pass.
 
 use super::*;
 use plimsoll_vuln::version::{pep440::Pep440, semver::SemVer};

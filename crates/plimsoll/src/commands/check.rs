@@ -15,7 +15,7 @@ use crate::render;
 use crate::render::sarif::Log;
 use crate::render::table::Paint;
 use crate::render::verdict::Style;
-use crate::report::check::{Report, scan};
+use crate::report::check::Report;
 use crate::settings::check::{CheckSettings, Format};
 
 pub(super) fn run(settings: &CheckSettings, console: Console) -> Result<Exit, Failure> {
@@ -47,7 +47,7 @@ pub(super) fn run(settings: &CheckSettings, console: Console) -> Result<Exit, Fa
         });
         results.push((subject.as_str(), result));
     }
-    write(&results, settings, console)?;
+    write(&Report::new(&results, settings.explain), settings, console)?;
     Ok(exit)
 }
 
@@ -74,38 +74,23 @@ fn judged(
     Ok(judgement)
 }
 
-fn write(
-    results: &[(&str, Result<Judgement, Failure>)],
-    settings: &CheckSettings,
-    console: Console,
-) -> Result<(), Failure> {
+fn write(report: &Report<'_>, settings: &CheckSettings, console: Console) -> Result<(), Failure> {
     let file = settings.file.as_deref();
     match settings.format {
         Format::Table => {
             let style =
                 Style { paint: Paint(file.is_none() && console.stdout_colors()), explain: settings.explain };
-            output::emit(file, |out| {
-                let judgements = results.iter().filter_map(|(_, result)| result.as_ref().ok());
-                for (position, judgement) in judgements.enumerate() {
-                    if position > 0 {
-                        writeln!(out)?;
-                    }
-                    render::verdict::write(&judgement.verdict, style, out)?;
-                    if settings.explain {
-                        let mut scans = judgement.evidence.iter().filter_map(scan);
-                        scans.try_for_each(|scan| render::findings::explain(scan, &[], out))?;
-                    }
-                }
-                Ok(())
-            })
+            output::emit(file, |out| render::verdict::write_all(report, style, out))
         }
-        Format::Json => output::emit_json(file, &Report::new(results, settings.explain)),
+        Format::Json => output::emit_json(file, report),
         Format::Sarif => {
             let mut log = Log::default();
-            for (subject, result) in results {
-                match result {
-                    Ok(judgement) => log.verdict(&judgement.verdict),
-                    Err(failure) => log.failure(subject, &failure.to_string()),
+            for entry in &report.results {
+                if let Some(verdict) = entry.verdict {
+                    log.verdict(verdict);
+                }
+                if let Some(error) = &entry.error {
+                    log.failure(entry.subject, &error.message);
                 }
             }
             output::emit_json(file, &log.finish())

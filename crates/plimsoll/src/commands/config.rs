@@ -27,17 +27,7 @@ fn show(config: &Config, format: Format) -> Result<Exit, Failure> {
 }
 
 fn path(config: &Config, console: Console) -> Result<Exit, Failure> {
-    output::emit(None, |out| {
-        for file in ConfigFile::all(config) {
-            writeln!(
-                out,
-                "{}{}",
-                render::table::safe(&file.path),
-                if file.read { "" } else { " (not there)" }
-            )?;
-        }
-        Ok(())
-    })?;
+    output::emit(None, |out| render::config::places(&ConfigFile::all(config), out))?;
     match &config.fault {
         None => Ok(Exit::Done),
         Some(failure) => {

@@ -4,6 +4,14 @@ use std::io::{self, Write};
 
 use super::table::{columns, safe};
 use crate::config::{LimitRow, SettingRow, Value};
+use crate::report::config::ConfigFile;
+
+/// Writes a line for each place where a file was looked for.
+pub(crate) fn places(files: &[ConfigFile], out: &mut dyn Write) -> io::Result<()> {
+    files.iter().try_for_each(|file| {
+        writeln!(out, "{}{}", safe(&file.path), if file.read { "" } else { " (not there)" })
+    })
+}
 
 /// Writes one row a setting, then one a limit.
 pub(crate) fn write(settings: &[SettingRow], limits: &[LimitRow], out: &mut dyn Write) -> io::Result<()> {

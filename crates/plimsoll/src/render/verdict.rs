@@ -9,6 +9,7 @@ use plimsoll_policy::{
 };
 
 use super::table::{Paint, Tone, columns, count, package, safe, short};
+use crate::report::check::Report;
 
 /// Details beyond these are cut to this many lines, unless everything is asked for.
 const SHOWN: usize = 10;
@@ -21,8 +22,21 @@ pub(crate) struct Style {
     pub(crate) explain: bool,
 }
 
+/// Writes the verdict on each subject that has one, and the findings that the report has.
+pub(crate) fn write_all(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let judged = report.results.iter().filter_map(|entry| Some((entry.verdict?, &entry.scans)));
+    for (position, (verdict, scans)) in judged.enumerate() {
+        if position > 0 {
+            writeln!(out)?;
+        }
+        write(verdict, style, out)?;
+        scans.iter().try_for_each(|scan| super::findings::explain(scan, &[], out))?;
+    }
+    Ok(())
+}
+
 /// Writes one verdict.
-pub(crate) fn write(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()> {
+fn write(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let decision = verdict.decision.to_string().to_uppercase();
     writeln!(out, "{}  {}", style.paint.paint(tone(verdict.decision), &decision), safe(&verdict.requested))?;
     for reason in &verdict.reasons {

@@ -15,7 +15,7 @@ const CHECK_V1: &str = "plimsoll.dev/check/v1";
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report<'a> {
     schema_version: &'static str,
-    results: Vec<Entry<'a>>,
+    pub(crate) results: Vec<Entry<'a>>,
 }
 
 impl<'a> Report<'a> {
@@ -31,21 +31,25 @@ impl<'a> Report<'a> {
 /// One subject: a verdict, or why there is none.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry<'a> {
-    subject: &'a str,
+pub(crate) struct Entry<'a> {
+    pub(crate) subject: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    verdict: Option<&'a Verdict>,
+    pub(crate) verdict: Option<&'a Verdict>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ReportedError>,
+    pub(crate) error: Option<ReportedError>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     findings: Vec<&'a Finding>,
+    /// The scans that have these findings.
+    #[serde(skip)]
+    pub(crate) scans: Vec<&'a Scan>,
 }
 
+/// Why there is no verdict.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ReportedError {
+pub(crate) struct ReportedError {
     exit_code: u8,
-    message: String,
+    pub(crate) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
 }
@@ -54,9 +58,9 @@ impl<'a> Entry<'a> {
     fn new(subject: &'a str, result: &'a Result<Judgement, Failure>, explain: bool) -> Self {
         match result {
             Ok(judgement) => {
-                let scans = judgement.evidence.iter().filter(|_| explain).filter_map(scan);
-                let findings = scans.flat_map(|scan| &scan.findings).collect();
-                Self { subject, verdict: Some(&judgement.verdict), error: None, findings }
+                let scans: Vec<_> = judgement.evidence.iter().filter(|_| explain).filter_map(scan).collect();
+                let findings = scans.iter().flat_map(|scan| &scan.findings).collect();
+                Self { subject, verdict: Some(&judgement.verdict), error: None, findings, scans }
             }
             Err(failure) => {
                 let error = ReportedError {
@@ -64,14 +68,14 @@ impl<'a> Entry<'a> {
                     message: failure.to_string(),
                     hint: failure.hint().map(str::to_owned),
                 };
-                Self { subject, verdict: None, error: Some(error), findings: Vec::new() }
+                Self { subject, verdict: None, error: Some(error), findings: Vec::new(), scans: Vec::new() }
             }
         }
     }
 }
 
 /// What was found in the database, where there is one.
-pub(crate) fn scan(evidence: &Evidence) -> Option<&Scan> {
+fn scan(evidence: &Evidence) -> Option<&Scan> {
     match &evidence.vulnerabilities {
         VulnerabilityFacts::Scanned(scan) => Some(scan),
         VulnerabilityFacts::Unavailable { .. } => None,

@@ -204,7 +204,10 @@ fn recognise_file(path: &Path) -> Result<Subject, Error> {
     if is_tar || is_compressed {
         return Ok(Subject::Archive(path.to_owned(), None));
     }
-    match head.iter().find(|b| !b.is_ascii_whitespace()) {
+    // A mark of UTF-8 or UTF-16, as tools on Windows write it before a document.
+    let marked = [&[0xef, 0xbb, 0xbf][..], &[0xff, 0xfe], &[0xfe, 0xff]];
+    let text = marked.iter().find_map(|mark| head.strip_prefix(*mark)).unwrap_or(&head);
+    match text.iter().find(|b| !b.is_ascii_whitespace() && **b != 0) {
         Some(b'{') => Ok(Subject::Sbom(path.to_owned())),
         _ => Err(Error::UnknownFile { path: path.to_owned() }),
     }

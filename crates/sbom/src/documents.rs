@@ -5,6 +5,7 @@
 
 mod collector;
 mod cyclonedx;
+mod encoding;
 pub(crate) mod format;
 mod json;
 mod object;
@@ -15,6 +16,7 @@ use std::{panic, thread};
 
 use plimsoll_core::Limits;
 use plimsoll_core::json as strict_json;
+use serde_json::value::RawValue;
 
 use crate::Error;
 use crate::document::Document;
@@ -52,7 +54,12 @@ pub fn read_document(bytes: &[u8], limits: &Limits) -> Result<ReadDocument, Erro
     read_by(LIST, bytes, limits)
 }
 
+/// The member that holds the document in what GitHub's dependency graph exports: `{"sbom": {"spdxVersion": …}}`.
+const WRAPPER: &str = "sbom";
+
 fn read_by(list: &[&dyn Format], bytes: &[u8], limits: &Limits) -> Result<ReadDocument, Error> {
+    strict_json::within(bytes, limits.sbom_bytes)?;
+    let bytes = &encoding::utf8(bytes)?;
     strict_json::within(bytes, limits.sbom_bytes)?;
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return convert(list, Content::Text(bytes), limits);
@@ -60,9 +67,19 @@ fn read_by(list: &[&dyn Format], bytes: &[u8], limits: &Limits) -> Result<ReadDo
     // Two walks over the same bytes, side by side; what is not strict JSON is refused whatever the other made of it.
     let (strict, document) = thread::scope(|scope| {
         let strict = scope.spawn(|| strict_json::check(bytes, limits.sbom_bytes));
-        let members: Vec<Member> = list.iter().flat_map(|format| format.members()).copied().collect();
-        let document = Members::split(bytes, &members, limits.components)
-            .and_then(|members| convert(list, Content::Json(members), limits));
+        let own = list.iter().flat_map(|format| format.members()).copied();
+        let named: Vec<Member> = own.chain([Member::Value(WRAPPER)]).collect();
+        let document = Members::split(bytes, &named, limits.components).and_then(|members| {
+            let wrapped: Option<&RawValue> = members.value(WRAPPER)?;
+            let content = Content::Json(members);
+            match wrapped.filter(|_| !list.iter().any(|format| format.recognises(&content))) {
+                Some(inner) => {
+                    let inner = Members::split(inner.get().as_bytes(), &named, limits.components)?;
+                    convert(list, Content::Json(inner), limits)
+                }
+                None => convert(list, content, limits),
+            }
+        });
         (strict.join().unwrap_or_else(|panic| panic::resume_unwind(panic)), document)
     });
     strict?;
@@ -87,6 +104,7 @@ fn convert(list: &[&dyn Format], content: Content<'_>, limits: &Limits) -> Resul
         location.layer = location.layer.filter(|layer| *layer < layers);
     }
     document.inventory.sort();
+    document.inventory.merge_repeated();
     Ok(document)
 }
 

@@ -12,6 +12,12 @@ pub enum Error {
     /// It is not JSON, or not strictly: too large, duplicate names, nested too deeply, of another shape.
     #[error("SBOM is not usable: {0}")]
     Json(#[from] plimsoll_core::json::Error),
+    /// Its text is in an encoding that is not read.
+    #[error("SBOM is {encoding}, expected UTF-8 or UTF-16 with a byte order mark")]
+    Encoding {
+        /// The encoding.
+        encoding: &'static str,
+    },
     /// It is JSON, but neither SPDX nor CycloneDX.
     #[error(
         "SBOM has neither `spdxVersion` nor `bomFormat`, expected SPDX 2.3 or CycloneDX 1.4 to 1.7 as JSON"
@@ -51,6 +57,7 @@ impl Classify for Error {
             Self::UnknownFormat => {
                 Some("tag-value, RDF, XML and other tools' own formats are not read".to_owned())
             }
+            Self::Encoding { .. } => Some("convert it to UTF-8".to_owned()),
             Self::Version { .. } => Some("convert it with the tool that made it".to_owned()),
             _ => None,
         }

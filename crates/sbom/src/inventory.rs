@@ -49,6 +49,30 @@ impl Inventory {
         self.problems.sort();
         self.problems.dedup();
     }
+
+    /// Makes one of components that are the same and say no place, as merged documents repeat them. Components have to be
+    /// sorted. A place that one of them says is kept; in two places they are two.
+    pub(crate) fn merge_repeated(&mut self) {
+        let (mut places, mut kept) = (Vec::new(), Vec::<Component>::new());
+        for component in std::mem::take(&mut self.components) {
+            match kept.last_mut().filter(|last| last.locations.is_empty() && last.is_same_package(&component))
+            {
+                Some(last) => {
+                    last.locations = component.locations;
+                    if last.licenses.is_empty() {
+                        last.licenses = component.licenses;
+                    }
+                    last.supplier = last.supplier.take().or(component.supplier);
+                }
+                None => kept.push(component),
+            }
+            places.push(kept.len() - 1);
+        }
+        self.components = kept;
+        let relationships = std::mem::take(&mut self.relationships).into_iter();
+        let moved = relationships.filter_map(|it| it.moved(&places));
+        self.relationships = moved.filter(|it| it.from != it.to).collect();
+    }
 }
 
 /// Sorts large items, stably: their numbers are sorted, then each item is moved once. Sorting the items themselves moves
@@ -127,6 +151,11 @@ pub struct Component {
 }
 
 impl Component {
+    /// Whether everything that decides about advisories is equal.
+    fn is_same_package(&self, other: &Self) -> bool {
+        self.purl == other.purl && self.version == other.version && self.source == other.source
+    }
+
     /// Bytes of the text in it, about.
     pub(crate) fn text_bytes(&self) -> usize {
         let Self { purl, name, version, source, licenses, supplier, locations, .. } = self;
@@ -142,7 +171,7 @@ impl Component {
     pub fn from_purl(purl: Purl) -> Self {
         let ecosystem = Ecosystem::of_purl(&purl);
         let name = ecosystem.package_name(&purl);
-        let version = purl.version().unwrap_or_default().to_owned();
+        let version = version(&purl);
         let source = match purl.qualifier("upstream") {
             Some(upstream) => {
                 let (name, source) = upstream.split_once('@').unwrap_or((upstream, &version));
@@ -165,6 +194,20 @@ impl Component {
             found_by: None,
         }
     }
+}
+
+/// The version that a package URL names. Where the epoch of a deb or rpm stands apart, as `epoch=1`, it is put in its place.
+fn version(purl: &Purl) -> String {
+    let version = purl.version().unwrap_or_default();
+    let epoch = purl.qualifier("epoch").filter(|epoch| {
+        matches!(purl.package_type(), "deb" | "rpm")
+            && !version.is_empty()
+            && !version.contains(':')
+            && *epoch != "0"
+            && !epoch.is_empty()
+            && epoch.bytes().all(|digit| digit.is_ascii_digit())
+    });
+    epoch.map_or_else(|| version.to_owned(), |epoch| format!("{epoch}:{version}"))
 }
 
 /// A source package; its version differs from the binary's after a rebuild (`+b1`) and in sources like `gcc-defaults`.

@@ -17,7 +17,16 @@ pub enum Licence {
     Text(String),
 }
 
+/// SPDX's words for a licence that nobody looked for, and for none. They are no part of an expression.
+const NO_LICENCES: [&str; 2] = ["NOASSERTION", "NONE"];
+
 impl Licence {
+    /// What `text` says, if it names a licence at all: `NONE` and `NOASSERTION`, which templates and converters write, do not.
+    pub fn stated(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty() && !NO_LICENCES.contains(&text)).then(|| Self::parse(text))
+    }
+
     /// What `text` is.
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
@@ -60,7 +69,9 @@ impl<'de> Deserialize<'de> for Licence {
 /// text that they refer to, which package metadata never has.
 fn expression(text: &str) -> Option<String> {
     let mode = ParseMode { allow_deprecated: true, ..ParseMode::STRICT };
-    let expression = Expression::parse_mode(text, mode).ok()?;
+    let is_none = |word: &str| NO_LICENCES.contains(&word.trim_matches(['(', ')']));
+    let expression =
+        Expression::parse_mode(text, mode).ok().filter(|_| !text.split_whitespace().any(is_none))?;
     let listed = expression.requirements().all(|requirement| {
         requirement.req.license.id().is_some()
             && requirement.req.addition.as_ref().is_none_or(|addition| addition.id().is_some())
@@ -111,8 +122,16 @@ mod tests {
             "UNKNOWN",
             "Apache-2.0/MIT",
             "MIT WITH AdditionRef-x",
+            "NOASSERTION",
+            "MIT OR NOASSERTION",
+            "MIT AND (NONE OR ISC)",
         ] {
             assert_eq!(expression(bad), None, "{bad}");
+        }
+        for (text, stated) in
+            [("NOASSERTION", None), (" NONE ", None), ("", None), ("MIT OR NONE", Some("MIT OR NONE"))]
+        {
+            assert_eq!(Licence::stated(text).as_ref().map(Licence::as_str), stated);
         }
     }
 

@@ -170,7 +170,7 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for AtMost<'_, T> {
     type Value = Vec<T>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
+        deserializer.deserialize_any(self)
     }
 }
 
@@ -191,6 +191,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<'_, T> {
             items.push(item);
         }
         Ok(items)
+    }
+
+    // What programs in Go write for an empty list.
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Vec::new())
     }
 }
 

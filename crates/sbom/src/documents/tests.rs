@@ -253,6 +253,7 @@ fn many_components_are_read_as_few_are() {
         nameless.extend(part.problems.into_iter().filter(|p| p.code == ProblemCode::MissingPurl));
     }
     expected.sort();
+    expected.merge_repeated();
     assert_eq!(whole.components, expected.components);
     assert_eq!(whole.os, os);
     assert_eq!(nameless.len(), 2);
@@ -260,7 +261,7 @@ fn many_components_are_read_as_few_are() {
     assert_eq!(missing.detail, "2 components without package URL: first without, second without");
 
     // One more than the limit allows, and it lies in a nested one of the second half.
-    let total = whole.components.len() + 3;
+    let total = parts.len() + parts.iter().filter(|part| part.contains("inner")).count();
     let with_limit = |components| {
         let mut limits = Limits::default();
         limits.components = components;
@@ -353,4 +354,115 @@ fn a_format_that_is_not_json_is_recognised_by_its_first_bytes() {
     };
     let error = DocumentFormat::new(&Lines).write(&document, &mut Vec::new()).unwrap_err();
     assert_eq!(error.to_string(), "Lines is read and not written");
+}
+
+fn names(inventory: &Inventory) -> Vec<&str> {
+    inventory.components.iter().map(|component| component.name.as_str()).collect()
+}
+
+#[test]
+fn what_a_document_is_about_is_a_component_when_it_has_a_package_url() {
+    let cyclonedx = |root: &str, parts: &str| {
+        let text = format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{{"component":{root}}},"components":[{parts}]}}"#
+        );
+        read(text.as_bytes()).unwrap()
+    };
+    let root = r#"{"type":"application","name":"app","purl":"pkg:pypi/app@1"}"#;
+    let part = r#"{"type":"library","name":"part","purl":"pkg:pypi/part@1"}"#;
+    assert_eq!(names(&cyclonedx(root, "")), ["app"]);
+    assert_eq!(names(&cyclonedx(root, part)), ["app", "part"]);
+    assert_eq!(names(&cyclonedx(root, root)), ["app"]);
+    let nameless = r#"{"type":"application","name":"app"}"#;
+    assert_eq!(problems(&cyclonedx(nameless, part)), []);
+    assert_eq!(cyclonedx(nameless, "").problems[0].code, ProblemCode::MissingPurl);
+    let image = r#"{"type":"container","name":"app","purl":"pkg:oci/app@sha256%3Aaa"}"#;
+    assert_eq!(names(&cyclonedx(image, part)), ["part"]);
+
+    let spdx = |packages: &str| {
+        let text = format!(
+            r#"{{"spdxVersion":"SPDX-2.3","documentDescribes":["SPDXRef-a"],"packages":[{packages}]}}"#
+        );
+        read(text.as_bytes()).unwrap()
+    };
+    let package = r#"{"name":"tool","SPDXID":"SPDXRef-a","versionInfo":"1"}"#;
+    let other = r#"{"name":"b","SPDXID":"SPDXRef-b","externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:pypi/b@1"}]}"#;
+    assert_eq!(spdx(package).problems[0].code, ProblemCode::MissingPurl);
+    assert_eq!(problems(&spdx(&format!("{package},{other}"))), []);
+}
+
+#[test]
+fn every_package_url_of_a_package_is_looked_up() {
+    let reference = |purl: &str| format!(r#"{{"referenceType":"purl","referenceLocator":"{purl}"}}"#);
+    let document = |purls: &[&str]| {
+        let references: Vec<String> = purls.iter().map(|purl| reference(purl)).collect();
+        let text = format!(
+            r#"{{"spdxVersion":"SPDX-2.3","packages":[{{"name":"a","SPDXID":"SPDXRef-a","externalRefs":[{}]}}]}}"#,
+            references.join(",")
+        );
+        read(text.as_bytes()).unwrap()
+    };
+    assert_eq!(names(&document(&["pkg:generic/b@1", "pkg:pypi/a@1"])), ["b", "a"]);
+    assert_eq!(names(&document(&["pkg:pypi/a@1", "pkg:pypi/a@1"])), ["a"]);
+    assert_eq!(names(&document(&["pkg:oci/a@sha256%3Aaa", "pkg:pypi/a@1"])), ["a"]);
+}
+
+#[test]
+fn null_reads_as_no_items() {
+    for text in [
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":null}"#,
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"properties":null},"components":[{"type":"file","name":"f",
+            "hashes":null,"licenses":null,"properties":null,"components":null,"evidence":{"occurrences":null}}]}"#,
+        r#"{"spdxVersion":"SPDX-2.3","packages":null,"relationships":null,"documentDescribes":null}"#,
+    ] {
+        assert_eq!(names(&read(text.as_bytes()).unwrap()), [""; 0]);
+    }
+    assert!(read(br#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":"none"}"#).is_err());
+}
+
+#[test]
+fn a_document_inside_an_export_is_read_and_nothing_deeper() {
+    let inner = r#"{"spdxVersion":"SPDX-2.3","packages":[{"name":"b","SPDXID":"b","externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:pypi/b@1"}]}]}"#;
+    let wrapped = format!(r#"{{"sbom":{inner}}}"#);
+    assert_eq!(names(&read(wrapped.as_bytes()).unwrap()), ["b"]);
+    let twice = format!(r#"{{"sbom":{wrapped}}}"#);
+    assert!(matches!(read(twice.as_bytes()), Err(Error::UnknownFormat)));
+    // Where both could be meant, the one at the top is.
+    let both = format!(r#"{{"spdxVersion":"SPDX-2.3","packages":[],"sbom":{inner}}}"#);
+    assert_eq!(names(&read(both.as_bytes()).unwrap()), [""; 0]);
+}
+
+#[test]
+fn an_epoch_beside_the_version_is_put_before_it() {
+    let version = |purl: &str| {
+        let text = format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{{"type":"library","name":"x","purl":"{purl}"}}]}}"#
+        );
+        read(text.as_bytes()).unwrap().components[0].version.clone()
+    };
+    assert_eq!(version("pkg:deb/debian/bsdutils@2.38-5?distro=debian-12&epoch=1"), "1:2.38-5");
+    assert_eq!(version("pkg:rpm/redhat/bind@9.11-1?epoch=32"), "32:9.11-1");
+    assert_eq!(version("pkg:rpm/redhat/bash@5.1-2?epoch=0"), "5.1-2");
+    assert_eq!(version("pkg:deb/debian/x@2:1-1?epoch=1"), "2:1-1");
+    assert_eq!(version("pkg:pypi/x@1?epoch=1"), "1");
+}
+
+#[test]
+fn repeated_components_are_one_and_two_places_are_two() {
+    let part = |place: &str| {
+        let places = if place.is_empty() {
+            String::new()
+        } else {
+            format!(r#","evidence":{{"occurrences":[{{"location":"{place}"}}]}}"#)
+        };
+        format!(r#"{{"type":"library","name":"x","purl":"pkg:pypi/x@1"{places}}}"#)
+    };
+    let count = |places: &[&str]| {
+        let parts: Vec<String> = places.iter().map(|place| part(place)).collect();
+        let text =
+            format!(r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{}]}}"#, parts.join(","));
+        read(text.as_bytes()).unwrap().components.len()
+    };
+    assert_eq!(count(&["", "", ""]), 1);
+    assert_eq!(count(&["", "a", "b"]), 2);
 }

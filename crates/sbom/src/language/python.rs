@@ -127,8 +127,8 @@ fn distribution(content: &[u8]) -> Result<Component, String> {
     let mut component = Component::from_purl(purl);
     let declared = headers.expression.or(headers.license.filter(|text| is_licence(text)));
     component.licenses = match declared {
-        Some(licence) => vec![Licence::parse(&licence)],
-        None => headers.classifiers.iter().map(|licence| Licence::parse(licence)).collect(),
+        Some(licence) => Licence::stated(&licence).into_iter().collect(),
+        None => headers.classifiers.iter().filter_map(|licence| Licence::stated(licence)).collect(),
     };
     component.supplier = headers.author.or(headers.author_email).or(headers.maintainer);
     Ok(component)

@@ -115,7 +115,7 @@ impl<'f> Reader<'_, '_, 'f> {
             name: name.clone(),
             version: version.clone(),
             source: Some(SourcePackage { name: origin.clone(), version: version.clone() }),
-            licenses: package.licence.as_deref().map(Licence::parse).into_iter().collect(),
+            licenses: package.licence.as_deref().and_then(Licence::stated).into_iter().collect(),
             supplier: package.maintainer.clone(),
             locations: vec![Location { path: file.path.clone(), layer: file.layer }],
             found_by: None,

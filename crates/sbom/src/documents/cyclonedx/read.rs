@@ -135,8 +135,15 @@ pub(super) fn read(
             subject_is_image = subject.r#type == "container" || subject.purl.as_deref().is_some_and(is_image);
             document.subject_digest = digest(&subject);
             collector.inventory.layers = layers(&subject.properties.0);
-            document.subject_name = Some(subject.name.into_owned());
             items.extend(collector.nested(subject.components)?);
+            // Build tools write the package itself here and nowhere else. Without a package URL it is told only where there is
+            // nothing else: then the document says nothing that can be looked up.
+            let alone = items.is_empty() && !subject_is_image;
+            if alone || subject.purl.is_some() {
+                collector.count(1)?;
+                component(&mut collector, &subject);
+            }
+            document.subject_name = Some(subject.name.into_owned());
         }
     }
     collector.each(&items, with_nested)?;
@@ -289,7 +296,7 @@ fn licence(choice: &LicenceChoice<'_>) -> Option<Licence> {
         .as_deref()
         .or_else(|| license?.id.as_deref())
         .or_else(|| license?.name.as_deref())
-        .map(Licence::parse)
+        .and_then(Licence::stated)
 }
 
 /// The digest of an image: from its hashes, its version or its purl.

@@ -157,18 +157,22 @@ pub(super) fn read(
 
     let mut subject_is_image = false;
     let mut by_id: HashMap<String, usize> = HashMap::new();
+    let alone = packages.len() == 1;
     for raw in packages {
         let package: Package<'_> = parsed(raw)?;
-        let purl = package
+        let purls: Vec<&str> = package
             .external_refs
             .0
             .iter()
-            .find(|reference| reference.reference_type == "purl")
-            .map(|reference| &*reference.reference_locator);
+            .filter(|reference| reference.reference_type == "purl")
+            .map(|reference| &*reference.reference_locator)
+            .collect();
+        let purl = purls.first().copied();
         let purpose = package.primary_package_purpose.as_deref().unwrap_or_default();
-        let image = purpose == "CONTAINER" || purl.is_some_and(is_image);
-        // The one package that the document is about, when it is no package itself.
-        let subject = single == Some(&*package.id) && (image || purl.is_none());
+        let image = purpose == "CONTAINER" || (purl.is_some() && purls.iter().all(|purl| is_image(purl)));
+        // The one package that the document is about, when it is no package itself. Where it is all that there is, nothing in
+        // the document can be looked up, and that is told.
+        let subject = single == Some(&*package.id) && (image || (purl.is_none() && !alone));
         if subject || image {
             if single == Some(&*package.id) {
                 subject_is_image |= image;
@@ -197,13 +201,18 @@ pub(super) fn read(
             Some(SourcePackage { name: name.to_owned(), version: version.to_owned() })
         });
         let version = package.version_info.as_deref().filter(|version| *version != NOASSERTION);
-        let claims = Claims { name: &package.name, version, purl, source };
         let index = collector.inventory.components.len();
-        let Some(component) = collector.add(claims) else { continue };
-        component.locations = locations(&package);
-        component.licenses = licenses(package.license_declared.as_deref(), &extracted);
-        component.supplier = package.supplier.as_deref().and_then(supplier);
-        if owners.concerns(&package.id) {
+        // A package is known by several names in some documents, and any of them may be the one that advisories use.
+        let several = purls.iter().copied().filter(|purl| !is_image(purl)).map(Some);
+        collector.count(purls.len().saturating_sub(1))?;
+        for purl in several.chain(purl.is_none().then_some(None)) {
+            let claims = Claims { name: &package.name, version, purl, source: source.clone() };
+            let Some(component) = collector.add(claims) else { continue };
+            component.locations = locations(&package);
+            component.licenses = licenses(package.license_declared.as_deref(), &extracted);
+            component.supplier = package.supplier.as_deref().and_then(supplier);
+        }
+        if owners.concerns(&package.id) && index < collector.inventory.components.len() {
             by_id.insert(package.id.into_owned(), index);
         }
     }

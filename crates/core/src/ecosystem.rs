@@ -35,6 +35,8 @@ enum Names {
     Pep503,
     /// Lower case.
     LowerCase,
+    /// Lower case, as package URLs write module paths, and `stdlib` for the standard library, which some call `std`.
+    GoModule,
 }
 
 /// The facts about one ecosystem.
@@ -101,7 +103,7 @@ ecosystems! {
     /// Python packages.
     PyPI => language("pypi", "PyPI", &["pypi"]).names(Names::Pep503).order("pep440"),
     /// Go modules, `stdlib` and `toolchain`.
-    Go => language("go", "Go", &["golang"]).joined('/').order("semver"),
+    Go => language("go", "Go", &["golang"]).joined('/').names(Names::GoModule).order("semver"),
     /// Java packages: `group:artifact`.
     Maven => language("maven", "Maven", &["maven"]).joined(':').order("maven"),
     /// Rust crates.
@@ -263,10 +265,11 @@ impl Ecosystem {
     pub fn normalise(self, name: &str) -> Cow<'_, str> {
         match self.row().names {
             Names::Pep503 => pep503(name),
-            Names::LowerCase if name.bytes().any(|b| b.is_ascii_uppercase()) => {
+            Names::GoModule if name == "std" => Cow::Borrowed("stdlib"),
+            Names::LowerCase | Names::GoModule if name.bytes().any(|b| b.is_ascii_uppercase()) => {
                 Cow::Owned(name.to_ascii_lowercase())
             }
-            Names::AsWritten | Names::LowerCase => Cow::Borrowed(name),
+            Names::AsWritten | Names::LowerCase | Names::GoModule => Cow::Borrowed(name),
         }
     }
 }
@@ -353,7 +356,8 @@ mod tests {
             assert_eq!(Ecosystem::PyPI.normalise(name), "flask-babel");
         }
         assert!(matches!(Ecosystem::PyPI.normalise("jinja2"), Cow::Borrowed("jinja2")));
-        assert_eq!(Ecosystem::Go.normalise("github.com/BurntSushi/toml"), "github.com/BurntSushi/toml");
+        assert_eq!(Ecosystem::Go.normalise("github.com/BurntSushi/toml"), "github.com/burntsushi/toml");
+        assert_eq!(Ecosystem::Go.normalise("std"), "stdlib");
         assert_eq!(Ecosystem::NuGet.normalise("Newtonsoft.Json"), "newtonsoft.json");
     }
 

@@ -11,6 +11,7 @@
 
 mod finding;
 mod gap;
+mod kernel;
 mod merge;
 mod target;
 
@@ -84,7 +85,8 @@ pub fn scan(inventory: &Inventory, database: &Database, settings: &ScanSettings)
         if found.is_empty() {
             continue;
         }
-        match scanner.authoritative_owner(component, inventory.owner(ComponentIndex(index))) {
+        let owner = || scanner.authoritative_owner(component, inventory.owner(ComponentIndex(index)));
+        match kernel::does_not_run(component).then_some(Suppression::NotTheKernel).or_else(owner) {
             None => scan.findings.extend(found),
             Some(reason) => scan
                 .suppressed
@@ -129,8 +131,10 @@ impl<'a> Scanner<'a> {
             }
         };
         let (name, version) = match &component.source {
-            Some(source) if release.is_some() => (&source.name, &source.version),
-            _ => (&component.name, &component.version),
+            Some(source) if release.is_some() => {
+                kernel::unsigned(component).unwrap_or((&source.name, &source.version))
+            }
+            _ => (component.name.as_str(), component.version.as_str()),
         };
         let key = key(release.as_deref(), advisories.ecosystem().normalise(name));
         let subject = Subject { package: name, version, traits: Traits::of_purl(&component.purl) };
@@ -140,7 +144,7 @@ impl<'a> Scanner<'a> {
             self.doubt(advisories, &judged.doubts);
             return Ok(Some(judged.found.into_iter().map(finding).collect()));
         }
-        let memo = (key.into_owned(), version.clone(), subject.traits);
+        let memo = (key.into_owned(), version.to_owned(), subject.traits);
         let judged = if let Some(judged) = self.judged.get(&memo) {
             Rc::clone(judged)
         } else {

@@ -63,7 +63,7 @@ fn emit(report: Report, settings: &ScanSettings, console: Console) -> Result<(),
                     Some(platform) if settings.platforms.all => &format!("{} ({platform})", result.subject),
                     _ => &result.subject,
                 };
-                log.scan(subject, &result.scan.findings);
+                log.scan(subject, &result.scan);
             }
             output::emit_json(file, &log.finish())
         }

@@ -2,14 +2,15 @@
 //!
 //! Each vulnerability is a rule, each place where it was found a result. Rules of a policy that block without findings
 //! (a missing signature, a denied digest) are results of their own, `plimsoll/RULE`. Fingerprints are made from what
-//! stays the same between builds: vulnerability, package and path; not the version, not the layer.
+//! stays the same between builds: vulnerability, installed package and path; not the version, not the layer. No two
+//! results share one. What a scan did not cover is a notification of the run: an upload without results would close alerts.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 
-use plimsoll_core::Digest;
+use plimsoll_core::{Digest, Ecosystem, Purl};
 use plimsoll_policy::{Decision, Detail, FindingRecord, RuleName, Verdict};
-use plimsoll_vuln::{Finding, Severity};
+use plimsoll_vuln::{Scan, Severity};
 use serde_json::{Value, json};
 
 const SCHEMA: &str =
@@ -20,6 +21,9 @@ const SCHEMA: &str =
 pub(crate) struct Log {
     rules: BTreeMap<String, Value>,
     results: Vec<Value>,
+    /// How often each fingerprint was given out.
+    fingerprints: HashMap<String, usize>,
+    notifications: Vec<Value>,
 }
 
 /// What a result says about a vulnerability, whichever command found it.
@@ -37,9 +41,21 @@ struct Found<'a> {
 }
 
 impl Log {
-    /// Adds the findings of a scan.
-    pub(crate) fn scan(&mut self, subject: &str, findings: &[Finding]) {
-        for finding in findings {
+    /// Adds the findings of a scan, and what it did not cover.
+    pub(crate) fn scan(&mut self, subject: &str, scan: &Scan) {
+        for gap in &scan.gaps {
+            let of = match gap.components {
+                0 => String::new(),
+                1 => " (1 component)".to_owned(),
+                count => format!(" ({count} components)"),
+            };
+            self.notifications.push(json!({
+                "level": "warning",
+                "descriptor": {"id": "plimsoll/not-covered"},
+                "message": {"text": format!("{subject}: not covered: {}{of}: {}", gap.ecosystem, gap.reason)},
+            }));
+        }
+        for finding in &scan.findings {
             let location = finding.locations.first();
             self.finding(
                 subject,
@@ -125,9 +141,16 @@ impl Log {
             })
         });
         let fix = found.fix.map_or_else(|| "no fix is known".to_owned(), |fix| format!("fixed in {fix}"));
-        let (package, version) = (found.package, found.version);
+        let version = found.version;
+        let installed = installed(&found.component);
+        let package = match installed.as_deref() {
+            Some(installed) if installed != found.package => format!("{installed} (of {})", found.package),
+            _ => found.package.to_owned(),
+        };
         let text = format!("{package} {version} in {subject}: {} ({}), {fix}", found.id, found.severity);
         let path = found.path.unwrap_or("image");
+        let name = installed.as_deref().unwrap_or(found.package);
+        let fingerprints = self.fingerprint(&[found.id, name, path]);
         let mut result = json!({
             "ruleId": found.id,
             "level": level,
@@ -136,7 +159,7 @@ impl Log {
                 "physicalLocation": {"artifactLocation": {"uri": uri(path)}, "region": {"startLine": 1}},
                 "logicalLocations": [{"fullyQualifiedName": found.component, "kind": "module"}],
             }],
-            "partialFingerprints": {"plimsoll/v1": fingerprint(&[found.id, package, path])},
+            "partialFingerprints": fingerprints,
             "properties": {"subject": subject, "layer": found.layer},
         });
         if found.waived
@@ -155,12 +178,13 @@ impl Log {
         self.rules.entry(id.to_owned()).or_insert_with(|| {
             json!({"id": id, "shortDescription": {"text": description}, "properties": {"tags": ["security", "policy"]}})
         });
+        let fingerprints = self.fingerprint(&[id]);
         self.results.push(json!({
             "ruleId": id,
             "level": "error",
             "message": {"text": format!("{subject}: {reason}")},
             "locations": [{"physicalLocation": {"artifactLocation": {"uri": "image"}, "region": {"startLine": 1}}}],
-            "partialFingerprints": {"plimsoll/v1": fingerprint(&[id])},
+            "partialFingerprints": fingerprints,
             "properties": {"subject": subject},
         }));
     }
@@ -168,6 +192,18 @@ impl Log {
     /// Adds a subject that could not be judged.
     pub(crate) fn failure(&mut self, subject: &str, message: &str) {
         self.other(subject, "plimsoll/error", "could not be judged", message);
+    }
+
+    /// A fingerprint of `parts` that no other result of this log has: the second of its kind is told apart by its number.
+    fn fingerprint(&mut self, parts: &[&str]) -> Value {
+        let plain = Digest::sha256(parts.join("\0").as_bytes()).hex();
+        let count = self.fingerprints.entry(plain.clone()).or_default();
+        *count += 1;
+        let own = match *count {
+            1 => plain,
+            number => Digest::sha256(format!("{plain}\0{number}").as_bytes()).hex(),
+        };
+        json!({"plimsoll/v2": own})
     }
 
     /// The whole log.
@@ -183,6 +219,7 @@ impl Log {
                     "rules": self.rules.into_values().collect::<Vec<_>>(),
                 }},
                 "columnKind": "unicodeCodePoints",
+                "invocations": [{"executionSuccessful": true, "toolExecutionNotifications": self.notifications}],
                 "results": self.results,
             }],
         })
@@ -230,8 +267,10 @@ fn uri(path: &str) -> String {
     out
 }
 
-fn fingerprint(parts: &[&str]) -> String {
-    Digest::sha256(parts.join("\0").as_bytes()).hex()
+/// The name of the package that is installed; advisories of distributions name its source.
+fn installed(component: &str) -> Option<String> {
+    let purl: Purl = component.parse().ok()?;
+    Some(Ecosystem::of_purl(&purl).package_name(&purl))
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ fn sarif_carries_findings_with_fingerprints_that_survive_a_rebuild() {
         let result = &log["runs"][0]["results"][0];
         assert_eq!(result["ruleId"], "CVE-2024-36039");
         assert_eq!(result["level"], "error");
-        result["partialFingerprints"]["plimsoll/v1"].as_str().unwrap().to_owned()
+        result["partialFingerprints"]["plimsoll/v2"].as_str().unwrap().to_owned()
     };
     let first = fingerprint(&affected(&registry));
     let rebuilt = shop("pymysql", "1.1.0").created("2026-02-02T00:00:00Z").build();

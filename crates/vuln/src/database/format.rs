@@ -33,7 +33,7 @@ use super::record::Place;
 /// First bytes of a file. The high bit and the line ends show a transfer that mangled it, as in PNG.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89PLDB\r\n\x1a";
 /// Raised with every change that an older reader would get wrong.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 /// Bytes before the header.
 pub(crate) const PREAMBLE: usize = 48;
 /// A header lists some dozens of feeds and releases at most; 64 KiB is far beyond.

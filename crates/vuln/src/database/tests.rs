@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::format::FORMAT;
 use super::*;
 use crate::affected::{Affected, End, FixState, Interval};
 use crate::conditions::Conditions;
@@ -143,11 +144,14 @@ fn a_renamed_file_does_not_stand_for_another_ecosystem() {
 
 #[test]
 fn other_formats_and_missing_databases_say_what_to_do() {
-    for format in [1, 9] {
+    for format in [1, 2, 9] {
         let mut other = file(Ecosystem::PyPI, &[]).bytes;
         other[8] = format;
         let error = Database::open(folder(&other).path()).unwrap_err();
-        assert!(error.to_string().ends_with(&format!("has database format {format}, expected 2")), "{error}");
+        assert!(
+            error.to_string().ends_with(&format!("has database format {format}, expected {FORMAT}")),
+            "{error}"
+        );
         assert_eq!(error.kind(), Kind::Failed);
         assert!(error.hint().unwrap().contains("plimsoll db build --from DIR --as-of TIME"));
     }

@@ -94,11 +94,16 @@ pub enum Suppression {
         /// The package.
         package: Purl,
     },
+    /// The advisory is about the kernel, and the component is header files or documentation made from its source.
+    NotTheKernel,
 }
 
 impl fmt::Display for Suppression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotTheKernel => {
+                f.write_str("header files or documentation of the kernel, which do not run")
+            }
             Self::OwnedByDistribution { package } => {
                 write!(f, "part of {package}, for which the distribution's own advisories decide")
             }

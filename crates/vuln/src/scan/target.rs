@@ -58,8 +58,8 @@ impl<'a> Targets<'a> {
         }
     }
 
-    /// Packages of a distribution. The package URL names the distribution; the operating system determines the release,
-    /// or the `distro` qualifier in a document without one.
+    /// Packages of a distribution. The package URL says whose package it is and in its `distro` qualifier of which release;
+    /// where it has none, the operating system of the inventory does.
     fn system_target(&self, component: &Component) -> Target<'a> {
         let (purl, package_type) = (&component.purl, component.purl.package_type());
         let distribution = match (purl.namespace(), self.os) {
@@ -78,9 +78,11 @@ impl<'a> Targets<'a> {
         let Some(advisories) = self.database.advisories(distribution.ecosystem) else {
             return Target::Gap(name.to_owned(), GapReason::NoFeed);
         };
-        let release = match self.os.filter(|os| os.id == distribution.id) {
-            Some(_) => self.release.clone(),
-            None => release_in_purl(distribution, purl.qualifier("distro")).map(Rc::from),
+        // Each package by its own word: a merged document may hold packages of several releases.
+        let of_os = || self.os.filter(|os| os.id == distribution.id).and(self.release.clone());
+        let release = match purl.qualifier("distro") {
+            Some(distro) => release_in_purl(distribution, Some(distro)).map(Rc::from).or_else(of_os),
+            None => of_os().or_else(|| release_in_purl(distribution, None).map(Rc::from)),
         };
         match release {
             Some(release) if advisories.feeds().any(|feed| feed.covers(Some(&release))) => {

@@ -12,6 +12,7 @@ use hyper::body::{Body as _, Incoming};
 use plimsoll_core::{Cancel, Stopped};
 use tokio::time::{Instant, timeout_at};
 
+use crate::client::Pending;
 use crate::error::{Call, Error, Phase, causes};
 use crate::origin::Origin;
 use crate::pool::{Connection, Pool, REST};
@@ -145,22 +146,24 @@ impl Body {
     }
 
     /// The whole body, if it is not larger than `limit` bytes.
-    pub async fn bytes(&mut self, limit: u64) -> Result<Bytes, Error> {
-        let too_large = |body: &mut Self| {
-            body.state = State::Broken;
-            Error::TooLarge { call: body.call.clone(), limit }
-        };
-        if self.expected.is_some_and(|n| n > limit) {
-            return Err(too_large(self));
-        }
-        let mut whole = BytesMut::new();
-        while let Some(piece) = self.chunk().await? {
-            if self.received > limit {
+    pub fn bytes(&mut self, limit: u64) -> Pending<'_, Bytes> {
+        Box::pin(async move {
+            let too_large = |body: &mut Self| {
+                body.state = State::Broken;
+                Error::TooLarge { call: body.call.clone(), limit }
+            };
+            if self.expected.is_some_and(|n| n > limit) {
                 return Err(too_large(self));
             }
-            whole.extend_from_slice(&piece);
-        }
-        Ok(whole.freeze())
+            let mut whole = BytesMut::new();
+            while let Some(piece) = self.chunk().await? {
+                if self.received > limit {
+                    return Err(too_large(self));
+                }
+                whole.extend_from_slice(&piece);
+            }
+            Ok(whole.freeze())
+        })
     }
 
     /// The first bytes of a body that explains a failure, as far as they can be read.

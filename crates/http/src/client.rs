@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,6 +32,10 @@ use crate::settings::Settings;
 use crate::stop::unless_stopped;
 use crate::stream::CountingStream;
 use crate::tls::{Tls, client_refused};
+
+/// What a call gives in the end. On the heap: the machinery behind it is large, and would otherwise be part of every caller's
+/// future, compiled once more in every crate that calls.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// The outbound client. Cloning it is cheap, and the clones share connections.
 #[derive(Clone)]
@@ -76,19 +80,22 @@ impl Client {
     /// Sends a request, repeats it where that is safe and may help, and returns when the response's head has arrived.
     ///
     /// A redirect is returned like any other answer. 429 and 5xx (but 501) are errors after the last attempt.
-    pub async fn send(&self, request: Request) -> Result<Response, Error> {
-        let limits = self.limits(&request);
-        // On the heap: it is large, and would otherwise be part of every caller's future.
-        self.within(&request, &limits, Box::pin(self.shared.attempts(&request, &limits))).await
+    pub fn send(&self, request: Request) -> Pending<'_, Response> {
+        Box::pin(async move {
+            let limits = self.limits(&request);
+            self.within(&request, &limits, Box::pin(self.shared.attempts(&request, &limits))).await
+        })
     }
 
     /// Like [`Client::send`], and follows up to five redirects of a GET or HEAD.
     ///
     /// A hop to another origin counts as named by the response, loses every header that could carry a credential, and
     /// never leads from https to plain http. Redirects of other methods are returned.
-    pub async fn send_following(&self, request: Request) -> Result<Response, Error> {
-        let limits = self.limits(&request);
-        self.within(&request, &limits, Box::pin(self.shared.hops(&request, &limits))).await
+    pub fn send_following(&self, request: Request) -> Pending<'_, Response> {
+        Box::pin(async move {
+            let limits = self.limits(&request);
+            self.within(&request, &limits, Box::pin(self.shared.hops(&request, &limits))).await
+        })
     }
 
     /// The same client for work that `cancel` stops: its calls and the bodies being read end with [`Error::Stopped`],

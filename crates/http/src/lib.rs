@@ -71,7 +71,7 @@ mod tests;
 pub use address::{Class, is_loopback};
 pub use blocking::{block_on, keep_going, wait};
 pub use body::Body;
-pub use client::Client;
+pub use client::{Client, Pending};
 pub use error::{Call, Error, Phase, TlsFault};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use outgoing::{Opener, Streamed};

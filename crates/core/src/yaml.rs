@@ -67,6 +67,15 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], origin: &str, size: Size) -> Resu
     read.map_err(|error| explain(&error, origin, &failed_at))
 }
 
+/// [`read`] for documents that other programs write: a mistake is told with its line and without its path, which halves the
+/// code for each type.
+pub fn read_generated<T: DeserializeOwned>(bytes: &[u8], origin: &str, size: Size) -> Result<T, Error> {
+    let text = readable(bytes, origin)?;
+    let options = options(text.len(), size);
+    let read = serde_saphyr::with_deserializer_from_str_with_options(text, options, |d| T::deserialize(d));
+    read.map_err(|error| explain(&error, origin, ""))
+}
+
 fn options(bytes: usize, size: Size) -> serde_saphyr::Options {
     let nodes = size.nodes(bytes);
     serde_saphyr::options! {

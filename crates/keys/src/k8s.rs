@@ -163,7 +163,7 @@ fn configured(service: &Service, path: &Path) -> Result<ApiServer, Error> {
         |problem: &str| service.usage(format!("{}: {problem}", plimsoll_core::text::terminal(&place)));
     let text = small_file(&place).ok_or_else(|| wrong("cannot be read"))?;
     // Not the parser's own message: it may quote a key.
-    let config: KubeConfig = yaml::read(text.as_bytes(), &place, yaml::Size::DOCUMENT)
+    let config: KubeConfig = yaml::read_generated(text.as_bytes(), &place, yaml::Size::DOCUMENT)
         .map_err(|_| wrong("is not a kubeconfig"))?;
     let context = find(&config.contexts, &config.current).ok_or_else(|| wrong("has no current context"))?;
     let cluster = find(&config.clusters, &context.cluster).ok_or_else(|| wrong("has no such cluster"))?;

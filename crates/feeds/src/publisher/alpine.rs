@@ -195,7 +195,7 @@ impl Database<'_> {
 fn repository(entry: &Entry<'_>, limits: &Limits) -> Result<Repository, DocumentProblem> {
     if entry.file.extension().is_some_and(|ending| ending == "yaml") {
         let name = entry.file.file_name().unwrap_or_default().to_string_lossy();
-        return Ok(yaml::read(entry.bytes, &name, yaml::Size::LIST)?);
+        return Ok(yaml::read_generated(entry.bytes, &name, yaml::Size::LIST)?);
     }
     Ok(plimsoll_core::json::from_slice(entry.bytes, limits.advisory_bytes)?)
 }

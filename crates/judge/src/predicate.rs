@@ -52,7 +52,7 @@ impl PredicateForm {
         let validator = jsonschema::options()
             // Linear in the text: a pattern that backtracks could be made to run for hours by what it is matched with.
             .with_pattern_options(PatternOptions::regex())
-            .with_retriever(Nowhere)
+            .with_retriever(NoRetrieval)
             .should_validate_formats(true)
             .build(&schema)
             .map_err(|error| Error::Schema { path: path.to_owned(), problem: error.to_string() })?;
@@ -86,9 +86,9 @@ const COSIGN_CUSTOM: &str = "https://cosign.sigstore.dev/attestation/v1";
 const MESSAGE: usize = 300;
 
 /// A schema is complete in itself: nothing is fetched for it.
-struct Nowhere;
+struct NoRetrieval;
 
-impl Retrieve for Nowhere {
+impl Retrieve for NoRetrieval {
     fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
         Err(format!("{uri} is another document, and none is fetched").into())
     }

@@ -21,7 +21,7 @@ use crate::{Error, PredicateForm};
 #[derive(Debug)]
 pub struct Requirement<'a> {
     /// Which statements count.
-    pub wanted: Wanted<'a>,
+    pub statements: StatementFilter<'a>,
     /// Who has to have signed, and what has to be there beside the signature.
     pub check: Check<'a>,
     /// How many different people have to have signed. One who signed twice counts once.
@@ -32,7 +32,7 @@ pub struct Requirement<'a> {
 
 /// Which statements count.
 #[derive(Debug, Clone, Copy)]
-pub enum Wanted<'a> {
+pub enum StatementFilter<'a> {
     /// Statements made to be signatures, with these annotations signed along. An attestation is no signature.
     Signature {
         /// Names and values.
@@ -96,7 +96,7 @@ impl Shortfall {
     }
 }
 
-impl Wanted<'_> {
+impl StatementFilter<'_> {
     fn is(&self, predicate_type: &str) -> bool {
         match self {
             Self::Signature { .. } => predicate_type == COSIGN_SIGN_V1,
@@ -131,17 +131,17 @@ impl Requirement<'_> {
     /// attestations are all looked at. Not being able to find out what is attached is an error; anything
     /// wrong with one bundle is a [`Refusal`].
     pub fn examine(&self, evidence: &dyn Source, digest: &Digest) -> Result<Examination, Error> {
-        let against = |proof: &Proof| self.wanted.against(proof, digest, self.limits);
+        let against = |proof: &Proof| self.statements.against(proof, digest, self.limits);
         let enough =
             |found: &Attached| found.signers_of(|proof| against(proof).is_none()) >= self.threshold.get();
-        let wanted = plimsoll_gather::AttachmentQuery {
-            is: &|predicate_type: &str| self.wanted.is(predicate_type),
-            extent: match self.wanted {
-                Wanted::Signature { .. } => Extent::Until(&enough),
-                Wanted::Attestation { .. } => Extent::Everything,
+        let query = plimsoll_gather::AttachmentQuery {
+            is: &|predicate_type: &str| self.statements.is(predicate_type),
+            extent: match self.statements {
+                StatementFilter::Signature { .. } => Extent::Until(&enough),
+                StatementFilter::Attestation { .. } => Extent::Everything,
             },
         };
-        let mut found = attached(evidence, digest, &self.check, wanted, self.limits)?;
+        let mut found = attached(evidence, digest, &self.check, query, self.limits)?;
         let mut refused: Vec<Refusal> = found.rejected.drain(..).map(Refusal::from).collect();
         found.verified.retain(|proof| {
             let reason = against(proof);

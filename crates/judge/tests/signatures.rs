@@ -16,7 +16,7 @@ use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Cancel, Classify as _, Digest, Kind, Limits, Timestamp};
 use plimsoll_gather::{Access, Registries, open_registry};
 use plimsoll_image::Source;
-use plimsoll_judge::signatures::{Examination, Requirement, Shortfall, Wanted};
+use plimsoll_judge::signatures::{Examination, Requirement, Shortfall, StatementFilter};
 use plimsoll_judge::{Error, PredicateForm, Reason, provenance};
 use plimsoll_registry::{Clients, RegistryConfig};
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Pair, Sigstore, pae};
@@ -118,7 +118,7 @@ fn signed<'a>(
     limits: &'a Limits,
 ) -> Requirement<'a> {
     let threshold = NonZeroUsize::new(threshold).unwrap();
-    Requirement { wanted: Wanted::Signature { annotations }, check, threshold, limits }
+    Requirement { statements: StatementFilter::Signature { annotations }, check, threshold, limits }
 }
 
 fn limit(name: &str, value: &str) -> Limits {
@@ -196,8 +196,8 @@ fn keys_where_certificates_are_trusted_are_told_from_strangers() {
 fn a_signature_counts_only_with_the_annotations_that_are_asked_for() {
     let (place, limits, key) = (Place::new(), Limits::default(), Pair::new());
     let trusted = keys(&[&key]);
-    let wanted = BTreeMap::from([("stage".to_owned(), "production".to_owned())]);
-    let requirement = signed(by_key(&trusted), 1, &wanted, &limits);
+    let annotations = BTreeMap::from([("stage".to_owned(), "production".to_owned())]);
+    let requirement = signed(by_key(&trusted), 1, &annotations, &limits);
     place.sign(&key, &[("stage", "test")]);
     let found = place.examine(&requirement).unwrap();
     assert_eq!((found.verified.len(), found.shortfall), (0, Some(Shortfall::NoneCounts)));
@@ -216,8 +216,8 @@ fn an_attestation_is_no_signature_and_a_signature_no_attestation() {
     assert_eq!(found.shortfall, Some(Shortfall::Nothing));
     assert!(found.others.contains("https://example.com/x"), "{found:?}");
     let (kind, form) = ("https://example.com/y".parse().unwrap(), PredicateForm::default());
-    let wanted = Wanted::Attestation { kind: &kind, form: &form };
-    let found = place.examine(&Requirement { wanted, ..signed(by_key(&trusted), 1, &none, &limits) });
+    let statements = StatementFilter::Attestation { kind: &kind, form: &form };
+    let found = place.examine(&Requirement { statements, ..signed(by_key(&trusted), 1, &none, &limits) });
     assert_eq!(found.unwrap().shortfall, Some(Shortfall::Nothing));
 }
 
@@ -227,8 +227,8 @@ fn an_attestation_that_is_not_what_its_type_says_does_not_count() {
     let trusted = keys(&[&key]);
     place.attest(&key, &place.statement(VSA, json!({"verificationResult": "PERHAPS"}), &[]));
     let (kind, form) = ("vsa".parse().unwrap(), PredicateForm::default());
-    let wanted = Wanted::Attestation { kind: &kind, form: &form };
-    let requirement = Requirement { wanted, ..signed(by_key(&trusted), 1, &none, &limits) };
+    let statements = StatementFilter::Attestation { kind: &kind, form: &form };
+    let requirement = Requirement { statements, ..signed(by_key(&trusted), 1, &none, &limits) };
     let found = place.examine(&requirement).unwrap();
     assert_eq!((found.verified.len(), found.shortfall), (0, Some(Shortfall::NoneCounts)));
     assert!(matches!(found.refused[0].reason, Reason::Predicate(_)), "{found:?}");

@@ -12,7 +12,7 @@ pub(crate) enum Exit {
     Done,
     /// Done, with a result that is not success.
     Kind(Kind),
-    /// The same, where another program's exit codes were asked for.
+    /// The same, with the exit codes of another program.
     Code(u8),
 }
 

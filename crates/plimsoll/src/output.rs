@@ -35,12 +35,12 @@ impl Console {
             .init();
     }
 
-    /// Whether a progress bar may be drawn: only for somebody who is looking.
+    /// Whether a progress bar may be drawn: only on a terminal.
     pub(crate) fn shows_progress(self) -> bool {
         self.0.progress && io::stderr().is_terminal()
     }
 
-    /// Whether more was asked for than the result.
+    /// Whether `--verbose` was given.
     pub(crate) fn is_verbose(self) -> bool {
         self.0.verbose > 0
     }

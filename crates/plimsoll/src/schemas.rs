@@ -1,4 +1,4 @@
-//! The JSON Schemas (2020-12) of what is read and written.
+//! The JSON Schemas (2020-12) of the documents that Plimsoll reads and writes.
 //!
 //! Those of documents and of the verdict are made from the policy crate's types. Those of the other outputs are written by
 //! hand, because their types lie in crates that need no schemas; they forbid every field that they do not name, and tests

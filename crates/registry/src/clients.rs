@@ -11,7 +11,7 @@ use crate::Plan;
 
 /// Clients that are kept. A machine has settings for a handful of hosts; a long-lived process that meets more of them
 /// opens connections anew.
-const KEPT: usize = 32;
+const MAX_CLIENTS: usize = 32;
 
 /// The clients. Clones share them; each clone has its own token, [`Clients::under`].
 #[derive(Clone)]
@@ -60,7 +60,7 @@ impl Clients {
             Some(at) => kept.remove(at).1,
             None => Client::new(settings)?,
         };
-        if kept.len() >= KEPT {
+        if kept.len() >= MAX_CLIENTS {
             kept.remove(0);
         }
         kept.push((rules, client.clone()));

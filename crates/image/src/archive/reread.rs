@@ -18,7 +18,7 @@ use crate::inflate::MAGIC_BYTES;
 use crate::tar::Stream;
 
 /// Bytes of all kept documents together.
-const KEPT: u64 = 64 * 1024 * 1024;
+const KEPT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Opens the archive from its beginning, any number of times.
 pub(crate) trait ArchiveStream: Send + Sync + std::fmt::Debug {
@@ -71,7 +71,7 @@ impl Rereader {
             return Ok(());
         }
         self.kept_bytes += content.len() as u64;
-        let limit = KEPT.max(limits.manifest_bytes);
+        let limit = KEPT_BYTES.max(limits.manifest_bytes);
         if self.kept_bytes > limit {
             return Err(LimitExceeded::fixed("bytes of all documents", limit, place).into());
         }

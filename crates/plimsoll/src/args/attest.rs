@@ -50,9 +50,9 @@ impl Upload {
     }
 }
 
-/// What is attested.
+/// The statement that is signed.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Said {
+pub(crate) struct StatementFlags {
     /// File with the predicate: what is stated about the subject, usually JSON
     #[arg(
         long,
@@ -88,7 +88,7 @@ pub(crate) struct Attest {
     #[arg(required = true, value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
     #[command(flatten)]
-    pub(crate) said: Said,
+    pub(crate) statement: StatementFlags,
     #[command(flatten)]
     pub(crate) signing: SignWith,
     #[command(flatten)]

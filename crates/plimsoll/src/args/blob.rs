@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use plimsoll_verify::PredicateType;
 
-use super::attest::{Said, SignWith};
+use super::attest::{SignWith, StatementFlags};
 use super::shared::Network;
 use super::trust_flags::Trust;
 use super::verify::{AttestationFormat, Format};
@@ -84,7 +84,7 @@ pub(crate) struct AttestBlob {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     #[command(flatten)]
-    pub(crate) said: Said,
+    pub(crate) statement: StatementFlags,
     #[command(flatten)]
     pub(crate) signing: SignWith,
     /// File for the bundle [default: standard output]

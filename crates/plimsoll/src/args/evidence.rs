@@ -94,7 +94,7 @@ pub(crate) struct Download {
     pub(crate) subject: String,
     /// What to write
     #[arg(long, value_name = "WHAT", default_value = "bundles", env = "PLIMSOLL_WHAT")]
-    pub(crate) what: What,
+    pub(crate) what: DownloadFormat,
     /// Only bundles that claim this predicate type: a name such as slsaprovenance or spdxjson, or a URI
     #[arg(long = "type", value_name = "TYPE", env = "PLIMSOLL_TYPE")]
     pub(crate) kind: Option<PredicateType>,
@@ -111,7 +111,7 @@ pub(crate) struct Download {
 
 /// What `download` writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum What {
+pub(crate) enum DownloadFormat {
     /// Bundles, with signature and verification material
     Bundles,
     /// Only the signed statements

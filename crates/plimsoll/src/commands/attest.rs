@@ -92,8 +92,8 @@ fn given(
     }
     if !digests.iter().any(|digest| statement.names(digest)) {
         let digest = digests.first().map(ToString::to_string).unwrap_or_default();
-        return Err(problem(format!("none of its subjects is {digest}"))
-            .with_hint("a statement is about digests; a name alone says nothing"));
+        return Err(problem(format!("the statement does not name {digest} as a subject"))
+            .with_hint("subjects are matched by digest, not by name"));
     }
     let form = PredicateForm::load(content.schema.as_deref(), limits)?;
     form.check(&statement.predicate_type, &statement.predicate, limits)

@@ -149,7 +149,7 @@ pub(super) fn verify_attestation(
 /// A file's signature has at most twice the bytes of an RSA key's of 8,192 bits in base64.
 const SIGNATURE_BYTES: u64 = 4096;
 
-/// A refusal is a result; that the file could not be read, or nobody is trusted, is none.
+/// A refusal is a result; that the file could not be read, or that no signer is trusted, is not.
 fn refused(entry: Entry, error: Error) -> Result<Entry, Failure> {
     let step = error.failed_step();
     let failure = Failure::from(error);

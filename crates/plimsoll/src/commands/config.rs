@@ -6,12 +6,12 @@ use crate::output::{self, Console};
 use crate::render;
 use crate::report::config::{ConfigFile, Report};
 use crate::settings::Format;
-use crate::settings::config::{ConfigSettings, Shown};
+use crate::settings::config::{ConfigSettings, ConfigView};
 
 pub(super) fn run(settings: &ConfigSettings<'_>, console: Console) -> Result<Exit, Failure> {
     match settings.shown {
-        Shown::Settings(format) => show(settings.config, format),
-        Shown::Places => path(settings.config, console),
+        ConfigView::Settings(format) => show(settings.config, format),
+        ConfigView::Places => path(settings.config, console),
     }
 }
 

@@ -94,7 +94,7 @@ fn database(folder: &Result<PathBuf, Failure>, now: Timestamp) -> Vec<Check> {
     feeds.collect()
 }
 
-/// Whom keyless signatures are verified against, and until when that holds.
+/// The trusted root for keyless signatures, and until when it is valid.
 fn trust_roots(folder: &Result<PathBuf, Failure>, now: Timestamp) -> Vec<Check> {
     const NAME: &str = "trust root";
     let folder = match folder {
@@ -121,7 +121,7 @@ fn trust_roots(folder: &Result<PathBuf, Failure>, now: Timestamp) -> Vec<Check> 
             Check::new(NAME, Status::Warn, format!("{age}; expired at {}", cached.expires()))
                 .hint(format!("plimsoll trust update --instance {instance}"))
         } else {
-            Check::new(NAME, Status::Ok, format!("{age}, holds until {}", cached.expires()))
+            Check::new(NAME, Status::Ok, format!("{age}, valid until {}", cached.expires()))
         };
         check.about(instance)
     };

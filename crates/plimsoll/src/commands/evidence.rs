@@ -18,7 +18,8 @@ use crate::render;
 use crate::render::table::Paint;
 use crate::report::claims::Claims;
 use crate::settings::evidence::{
-    AttachSettings, DownloadSettings, EvidenceSettings, InspectSettings, PlaceSettings, UpgradeSettings, What,
+    AttachSettings, DownloadFormat, DownloadSettings, EvidenceSettings, InspectSettings, PlaceSettings,
+    UpgradeSettings,
 };
 use crate::settings::{Format, read_within};
 
@@ -76,11 +77,11 @@ fn attach(settings: &AttachSettings, console: Console) -> Result<Exit, Failure> 
     };
     let attached = plimsoll_attach::attach_file(store, &subject, &bytes, media_type, settings.now)?;
     console.say(format_args!("attached {media_type} to {name}; referrer {}", attached.digest));
-    console.say("it is signed by nobody; `plimsoll attest` makes a statement that can be verified");
+    console.say("it is not signed; `plimsoll attest` makes a statement that can be verified");
     Ok(Exit::Done)
 }
 
-/// The bundle in a file; none where it is another document and nobody said that it is one.
+/// The bundle in a file; `None` where the file holds something else and no flag says that it is a bundle.
 fn bundle_in(bytes: &[u8], said_so: bool, limits: &Limits) -> Result<Option<Bundle>, Failure> {
     let looks_like_one = || {
         serde_json::from_slice::<Value>(bytes).is_ok_and(|value| value.get("verificationMaterial").is_some())
@@ -95,11 +96,8 @@ fn bundle_in(bytes: &[u8], said_so: bool, limits: &Limits) -> Result<Option<Bund
 /// The predicate type of a bundle about this image.
 fn about(bundle: &Bundle, image: &Digest) -> Result<String, Failure> {
     let Some(statement) = bundle.claimed_statement() else {
-        return Err(Failure::new(
-            Kind::Usage,
-            "the bundle carries no statement that could be about an image",
-        )
-        .with_hint("a signed file is not attached to an image; sign the image: plimsoll sign"));
+        return Err(Failure::new(Kind::Usage, "the bundle has no statement about an image")
+            .with_hint("a signed file is not attached to an image; sign the image: plimsoll sign"));
     };
     if !statement.names(image) {
         return Err(Failure::new(Kind::Usage, format!("the statement in the bundle is not about {image}"))
@@ -133,10 +131,10 @@ fn download(settings: &DownloadSettings, console: Console) -> Result<Exit, Failu
     let mut written = Vec::new();
     for bundle in found.found.iter().filter(wanted) {
         match settings.what {
-            What::Bundles => written.push((bundle, bundle.bytes.clone(), "sigstore.json")),
-            What::Statements => match statement(bundle, limits) {
+            DownloadFormat::Bundles => written.push((bundle, bundle.bytes.clone(), "sigstore.json")),
+            DownloadFormat::Statements => match statement(bundle, limits) {
                 Some(statement) => written.push((bundle, statement, "statement.json")),
-                None => console.warn(format_args!("bundle {} carries no statement", bundle.digest)),
+                None => console.warn(format_args!("bundle {} has no statement", bundle.digest)),
             },
         }
     }

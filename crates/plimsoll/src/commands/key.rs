@@ -12,7 +12,7 @@ use plimsoll_verify::PublicKey;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
-use crate::report::key::{KEPT, Report};
+use crate::report::key::{REMOTE_KEY, Report};
 use crate::settings::key::{InspectSettings, KeyFormat, KeySettings, PairSettings, Protection, ReadSettings};
 use crate::settings::{Format, PEM_BYTES, Passphrase, read_file};
 
@@ -141,7 +141,7 @@ fn report(settings: &InspectSettings) -> Result<Report, Failure> {
     if key::is_remote(&settings.key) {
         let access = settings.access.as_ref().map_err(Clone::clone)?;
         let public = key::open_public(&settings.key, access)?;
-        return Ok(Report::new(file, "private", KEPT.to_owned(), false, Some(&public)));
+        return Ok(Report::new(file, "private", REMOTE_KEY.to_owned(), false, Some(&public)));
     }
     let bytes = read_file(Path::new(&settings.key), PEM_BYTES)?;
     if let Ok(public) = PublicKey::from_pem(&bytes) {

@@ -54,7 +54,7 @@ impl ProvenanceSubject {
     }
 }
 
-/// A digest as it is, or in the form of subresource integrity, which npm's lock files have: `sha512-…`.
+/// A digest in the usual form, or in the form of subresource integrity, which npm's lock files have: `sha512-…`.
 fn parse_digest(text: &str) -> Option<Digest> {
     if let Ok(digest) = text.parse() {
         return Some(digest);

@@ -20,13 +20,13 @@ use crate::settings::signing::{Flow, IdentitySettings, ServiceSettings, SignedBy
 
 /// What signs, for as many bundles as there are to make.
 pub(super) struct Signing {
-    who: Who,
+    source: SignerSource,
     services: Option<Services>,
     root: Option<TrustedRoot>,
     clock: fn() -> Timestamp,
 }
 
-enum Who {
+enum SignerSource {
     Key(Box<dyn SigningKey>),
     Identity(Box<IdentityToken>),
 }
@@ -37,7 +37,12 @@ impl Signing {
         let (keys, http, clock) = (&settings.keys, &settings.keys.access.http, settings.clock);
         let (key, named) = match &settings.by {
             SignedBy::KeyAlone(key) => {
-                return Ok(Self { who: Who::Key(keys.open(key)?), services: None, root: None, clock });
+                return Ok(Self {
+                    source: SignerSource::Key(keys.open(key)?),
+                    services: None,
+                    root: None,
+                    clock,
+                });
             }
             SignedBy::Services { key, services } => (key.as_deref(), services),
         };
@@ -50,18 +55,20 @@ impl Signing {
         };
         let current = trust::current(&choice)?;
         let services = services(named, current.signing_config.as_deref(), http, key.is_some(), clock())?;
-        let who = match key {
-            Some(key) => Who::Key(keys.open(key)?),
-            None => Who::Identity(Box::new(token(&named.identity, &services, http, clock, console)?)),
+        let source = match key {
+            Some(key) => SignerSource::Key(keys.open(key)?),
+            None => {
+                SignerSource::Identity(Box::new(token(&named.identity, &services, http, clock, console)?))
+            }
         };
-        Ok(Self { who, services: Some(services), root: Some(current.root), clock })
+        Ok(Self { source, services: Some(services), root: Some(current.root), clock })
     }
 
     /// Signs, and gives the bundle.
     pub(super) fn sign(&self, content: Content<'_>, limits: &Limits) -> Result<Vec<u8>, Failure> {
-        let signer = match &self.who {
-            Who::Key(key) => Signer::Key(key.as_ref()),
-            Who::Identity(token) => Signer::Keyless { token },
+        let signer = match &self.source {
+            SignerSource::Key(key) => Signer::Key(key.as_ref()),
+            SignerSource::Identity(token) => Signer::Keyless { token },
         };
         let confirmation = Confirmation { root: self.root.as_ref(), now: (self.clock)(), limits };
         make(content, signer, self.services.as_ref(), &confirmation).map_err(|error| {
@@ -78,9 +85,9 @@ impl Signing {
 
     /// Who signs, for messages.
     pub(super) fn describe(&self) -> String {
-        match &self.who {
-            Who::Key(key) => format!("key {}", key.public_key().id()),
-            Who::Identity(token) => plimsoll_core::text::terminal(&format!(
+        match &self.source {
+            SignerSource::Key(key) => format!("key {}", key.public_key().id()),
+            SignerSource::Identity(token) => plimsoll_core::text::terminal(&format!(
                 "a certificate for {} (issuer {})",
                 token.subject(),
                 token.issuer()
@@ -123,13 +130,10 @@ fn services(
         services.issuer = Some(url.clone());
     }
     if !by_key && services.authority.is_none() {
-        return Err(Failure::new(
-            Kind::Usage,
-            "nobody can certify who signs: no certificate authority is known",
-        )
-        .with_hint(
-            "pass --signing-config FILE, fetch one with `plimsoll trust update`, or sign with --key KEY",
-        ));
+        return Err(Failure::new(Kind::Usage, "cannot get a certificate: no certificate authority is known")
+            .with_hint(
+                "pass --signing-config FILE, fetch one with `plimsoll trust update`, or sign with --key KEY",
+            ));
     }
     Ok(services)
 }
@@ -162,7 +166,7 @@ fn token(
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Err(Failure::new(
             Kind::Unauthorized,
-            "nobody says who signs: no identity token, and no terminal to sign in",
+            "the signer is unknown: there is no identity token, and no terminal to sign in",
         )
         .with_hint(
             "pass --identity-token FILE, allow the CI job to ask for a token, or sign with --key KEY",

@@ -13,7 +13,7 @@ use crate::output::{self, Console};
 use crate::render;
 use crate::render::table::Paint;
 use crate::report::trust::{CacheReport, Report, TrustedRootReport};
-use crate::settings::trust_command::{ShowSettings, Shown, TrustCommandSettings, UpdateSettings};
+use crate::settings::trust_command::{ShowSettings, TrustCommandSettings, TrustSource, UpdateSettings};
 use crate::settings::{Format, read_file};
 
 pub(super) fn run(settings: &TrustCommandSettings<'_>, console: Console) -> Result<Exit, Failure> {
@@ -51,7 +51,7 @@ fn update(settings: &UpdateSettings<'_>, console: Console) -> Result<Exit, Failu
             console.say(if said.is_empty() { "nothing changed".to_owned() } else { said.join(", ") });
         }
     }
-    console.say(format_args!("holds until {}", cached.expires()));
+    console.say(format_args!("valid until {}", cached.expires()));
     let path = cached.folder().join("trusted_root.json");
     output::emit(None, |out| writeln!(out, "{}", path.display()))?;
     Ok(Exit::Done)
@@ -91,9 +91,9 @@ fn instance(settings: &UpdateSettings<'_>) -> Result<Instance, Failure> {
 }
 
 fn show(settings: &ShowSettings, console: Console) -> Result<Exit, Failure> {
-    let report = match &settings.shown {
-        Shown::File(path) => of_file(path, settings.now)?,
-        Shown::Instance { name, folder } => of_instance(name, folder, settings.now)?,
+    let report = match &settings.source {
+        TrustSource::File(path) => of_file(path, settings.now)?,
+        TrustSource::Instance { name, folder } => of_instance(name, folder, settings.now)?,
     };
     match settings.format {
         Format::Json => output::emit_json(None, &report)?,

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use plimsoll_core::Kind;
 use plimsoll_judge::Refusal;
-use plimsoll_judge::signatures::{Examination, Requirement, Shortfall, Wanted};
+use plimsoll_judge::signatures::{Examination, Requirement, Shortfall, StatementFilter};
 
 use crate::commands::place::{Place, Selected};
 use crate::commands::verification::finish;
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
-use crate::report::verification::{Entry, Proof, Refused};
+use crate::report::verification::{Entry, Proof, RefusedEvidence};
 use crate::settings::verify::VerifySettings;
 
 /// cosign's exit codes.
@@ -21,15 +21,15 @@ const NO_CERTIFICATE: u8 = 13;
 const OTHER: u8 = 1;
 
 pub(super) fn run(settings: &VerifySettings, console: Console) -> Result<Exit, Failure> {
-    let request = Request { settings, wanted: settings.statements.wanted() };
+    let request = Request { settings, statements: settings.statements.filter() };
     let entries: Vec<Entry> = settings.subjects.iter().flat_map(|text| request.subject(text)).collect();
     finish(&entries, &settings.result, console)
 }
 
-/// What is asked of each image.
+/// What each image must meet.
 struct Request<'a> {
     settings: &'a VerifySettings,
-    wanted: Wanted<'a>,
+    statements: StatementFilter<'a>,
 }
 
 impl Request<'_> {
@@ -60,7 +60,7 @@ impl Request<'_> {
         let digest = selected.digest;
         let entry = Entry { digest: Some(digest), platform: selected.platform.clone(), ..Entry::new(text) };
         let requirement = Requirement {
-            wanted: self.wanted,
+            statements: self.statements,
             check: self.settings.trust.check(),
             threshold: self.settings.threshold,
             limits: &self.settings.access.limits,
@@ -72,12 +72,12 @@ impl Request<'_> {
         let as_of = [place.store.as_of(), place.evidence().as_of()].into_iter().flatten().min();
         let proofs = examination.verified.iter().map(|proof| {
             let shown = Proof::attached(proof, &digest, self.settings.result.explain);
-            match self.wanted {
-                Wanted::Signature { .. } => shown,
-                Wanted::Attestation { .. } => shown.with_statement(proof.statement.value()),
+            match self.statements {
+                StatementFilter::Signature { .. } => shown,
+                StatementFilter::Attestation { .. } => shown.with_statement(proof.statement.value()),
             }
         });
-        let refused = examination.refused.iter().map(Refused::from).collect();
+        let refused = examination.refused.iter().map(RefusedEvidence::from).collect();
         let entry = Entry { proofs: proofs.collect(), refused, as_of, ..entry };
         match examination.shortfall {
             None => Entry { verified: true, ..entry },
@@ -93,7 +93,7 @@ impl Request<'_> {
         let failure = |message: String| Failure::new(shortfall.kind(), message);
         match shortfall {
             Shortfall::Incomplete { signers, threshold } => failure(format!(
-                "{name}: {signers} of {threshold} signers, and more is attached than was looked at"
+                "{name}: {signers} of {threshold} signers, but not everything attached was examined"
             ))
             .with_hint("raise --limit referrers=… or bundle_bytes=…"),
             Shortfall::TooFew { signers, threshold } => {
@@ -111,7 +111,7 @@ impl Request<'_> {
     /// Not one of them counts.
     fn none_counts(&self, refused: &[Refusal], name: &str, failure: impl Fn(String) -> Failure) -> Failure {
         let noun = self.noun();
-        let telling = Refusal::most_telling(refused).map(Refused::from);
+        let telling = Refusal::most_telling(refused).map(RefusedEvidence::from);
         let (message, hint) = match (telling, refused.len()) {
             (Some(only), 1) => (format!("no {noun} of {name} counts: {}", only.message), only.hint),
             (Some(one), count) => (
@@ -130,26 +130,28 @@ impl Request<'_> {
     }
 
     fn noun(&self) -> String {
-        match self.wanted {
-            Wanted::Signature { .. } => "signature".to_owned(),
-            Wanted::Attestation { kind, .. } => format!("attestation of type {kind}"),
+        match self.statements {
+            StatementFilter::Signature { .. } => "signature".to_owned(),
+            StatementFilter::Attestation { kind, .. } => format!("attestation of type {kind}"),
         }
     }
 
-    /// What to do when there is nothing of the kind.
+    /// What to do when nothing of the kind is attached.
     fn what_instead(&self, others: &BTreeSet<String>) -> String {
         let others: Vec<&str> = others.iter().map(String::as_str).collect();
-        match (self.wanted, others.as_slice()) {
-            (Wanted::Signature { .. }, []) => "sign it: plimsoll sign --key KEY SUBJECT".to_owned(),
-            (Wanted::Attestation { .. }, []) => {
+        match (self.statements, others.as_slice()) {
+            (StatementFilter::Signature { .. }, []) => "sign it: plimsoll sign --key KEY SUBJECT".to_owned(),
+            (StatementFilter::Attestation { .. }, []) => {
                 "nothing is attached; plimsoll attest --key KEY --type TYPE --predicate FILE SUBJECT"
                     .to_owned()
             }
-            (Wanted::Signature { .. }, others) => format!(
+            (StatementFilter::Signature { .. }, others) => format!(
                 "attached are attestations ({}), which are no signatures: plimsoll verify-attestation --type TYPE",
                 others.join(", ")
             ),
-            (Wanted::Attestation { .. }, others) => format!("attached are others: {}", others.join(", ")),
+            (StatementFilter::Attestation { .. }, others) => {
+                format!("attached are others: {}", others.join(", "))
+            }
         }
     }
 }

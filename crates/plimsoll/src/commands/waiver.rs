@@ -60,14 +60,14 @@ fn sign(settings: &SignSettings<'_>, console: Console) -> Result<Exit, Failure> 
     Ok(Exit::Done)
 }
 
-/// The waiver in a document that nobody need have signed.
+/// The waiver in a document that may be unsigned.
 fn document(path: &Path, limits: &Limits) -> Result<Document, Failure> {
     let bytes = documents::read(path, limits)?;
     documents::fits(&bytes, path, limits)?;
     Ok(Document::from_unsigned(&bytes, &path.display().to_string())?)
 }
 
-/// A file with a waiver, as it is read without believing it.
+/// A file with a waiver, read without verifying it.
 struct Found {
     path: PathBuf,
     waiver: Document,

@@ -19,7 +19,7 @@ use crate::args::Arguments;
 use crate::args::trust_flags::KeyReference;
 use crate::failure::Failure;
 
-/// Flags that a file cannot set: it cannot name itself, and help is no setting.
+/// Flags that a file cannot set: it cannot name itself, and help is not a setting.
 const NOT_IN_FILES: [&str; 3] = ["help", "version", "config"];
 /// Set by name, not as a whole list; see [`super::limits`].
 const LIMIT: &str = "limit";
@@ -33,16 +33,16 @@ pub(crate) struct FileSettings {
     by_command: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 
-/// A command and the words that it is called by.
-pub(super) struct Called<'a> {
+/// A command, and the words that call it.
+pub(super) struct NamedCommand<'a> {
     pub(super) words: String,
     pub(super) command: &'a clap::Command,
 }
 
 /// Every command that can be run, in the order of the help; the first is `plimsoll` with the global flags.
-pub(super) fn commands(definition: &clap::Command) -> Vec<Called<'_>> {
-    fn visit<'a>(words: &str, command: &'a clap::Command, found: &mut Vec<Called<'a>>) {
-        found.push(Called { words: words.to_owned(), command });
+pub(super) fn commands(definition: &clap::Command) -> Vec<NamedCommand<'_>> {
+    fn visit<'a>(words: &str, command: &'a clap::Command, found: &mut Vec<NamedCommand<'a>>) {
+        found.push(NamedCommand { words: words.to_owned(), command });
         for below in command.get_subcommands() {
             let words = format!("{words} {}", below.get_name());
             visit(words.trim_start(), below, found);
@@ -286,7 +286,7 @@ fn accepted(argument: &Arg, value: &str) -> Result<(), String> {
     parsed.map(|_| ()).map_err(|error| first_lines(&error))
 }
 
-/// What is wrong, without the usage that follows it: the source's own words where there are some.
+/// The message without the usage that follows it: that of the source, where there is one.
 fn first_lines(error: &clap::Error) -> String {
     if let Some(source) = std::error::Error::source(error) {
         return text::terminal(&source.to_string()).into_owned();

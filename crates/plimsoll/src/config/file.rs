@@ -36,7 +36,7 @@ pub(crate) enum Rank {
 }
 
 /// The places to look at, the one that counts most first. Relative folders in the environment are not looked at, as the
-/// XDG base directory specification says: they would be folders of whatever is being judged.
+/// XDG base directory specification says: they would be inside whatever is being judged.
 pub(crate) fn places(named: Option<PathBuf>, variable: impl Fn(&str) -> Option<OsString>) -> Vec<Place> {
     if let Some(path) = named {
         return vec![Place { path, rank: Rank::Named }];
@@ -98,7 +98,7 @@ impl Place {
     }
 }
 
-/// Whether there is nothing in it but comments and space, which is no document to a YAML parser.
+/// Whether it has only comments and white space, in which a YAML parser finds no document.
 fn is_blank(bytes: &[u8]) -> bool {
     bytes.split(|byte| *byte == b'\n').all(|line| {
         let line = line.trim_ascii();

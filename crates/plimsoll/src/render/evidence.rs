@@ -52,7 +52,7 @@ pub(crate) fn claims(claims: &Claims, paint: Paint, out: &mut dyn Write) -> io::
     let unverified = paint.paint(Tone::Doubt, "not verified");
     writeln!(out, "What follows is what it says of itself, {unverified}:")?;
     let signer =
-        claims.claimed_signer.as_ref().map_or_else(|| "it names nobody".to_owned(), ToString::to_string);
+        claims.claimed_signer.as_ref().map_or_else(|| "it names no signer".to_owned(), ToString::to_string);
     writeln!(out, "signer     {}", safe(&signer))?;
     match &claims.predicate_type {
         Some(predicate_type) => writeln!(out, "statement  {}", safe(predicate_type))?,

@@ -1,15 +1,15 @@
-//! What is said about a key, for people.
+//! The report on a key, for people.
 
 use std::io::{self, Write};
 
-use crate::report::key::{KEPT, Report};
+use crate::report::key::{REMOTE_KEY, Report};
 
 /// Writes a line for each thing that is known.
 pub(crate) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let locked = "unknown without the passphrase";
     writeln!(out, "kind       {} key", report.kind)?;
     writeln!(out, "format     {}", report.format)?;
-    if report.format != KEPT {
+    if report.format != REMOTE_KEY {
         writeln!(out, "encrypted  {}", if report.encrypted { "yes" } else { "no" })?;
     }
     match (report.algorithm, report.bits) {

@@ -16,7 +16,7 @@ pub(crate) fn write(report: &Report, paint: Paint, out: &mut dyn Write) -> io::R
             let age = super::database::age(report.checked_at, cache.updated);
             writeln!(out, "{}: from {}, {age}", safe(&report.name), safe(&cache.mirror))?;
             let (tone, word) =
-                if cache.expired { (Tone::Bad, "expired at") } else { (Tone::Good, "holds until") };
+                if cache.expired { (Tone::Bad, "expired at") } else { (Tone::Good, "valid until") };
             let until = format!("{word} {}", cache.expires);
             let versions = cache.versions;
             writeln!(

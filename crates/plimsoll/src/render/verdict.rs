@@ -58,7 +58,7 @@ fn write(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()>
         write_platform(platform, verdict.evaluated_at, style, out)?;
     }
     match verdict.valid_until {
-        Some(until) => writeln!(out, "  judged at {}, holds until {until}", verdict.evaluated_at),
+        Some(until) => writeln!(out, "  judged at {}, valid until {until}", verdict.evaluated_at),
         None => writeln!(out, "  judged at {}", verdict.evaluated_at),
     }
 }
@@ -210,7 +210,7 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
                 signer(by),
                 safe(&claims.concat()),
                 list("not checked", not_checked),
-                list("carried and not looked at", carried),
+                list("present but not checked", carried),
             ))
         }
         Detail::RefusedSignature { bundle, reason } => {
@@ -246,7 +246,7 @@ pub(crate) fn signer(by: &SignerRecord) -> String {
     let who = match (&by.key, &by.subject, &by.issuer) {
         (Some(key), ..) => format!("key {}", safe(key.get(..16).unwrap_or(key))),
         (None, Some(subject), Some(issuer)) => format!("{}, issuer {}", safe(subject), safe(issuer)),
-        _ => "nobody known".to_owned(),
+        _ => "an unknown signer".to_owned(),
     };
     let times: Vec<String> = by.signed_at.iter().map(ToString::to_string).collect();
     if times.is_empty() { who } else { format!("{who}, {}", times.join(", ")) }
@@ -257,7 +257,7 @@ fn write_waiver(waiver: &WaiverUse, style: Style, out: &mut dyn Write) -> io::Re
     let signers: Vec<String> = waiver.signatures.iter().map(|signature| signer(&signature.by)).collect();
     let approvers = match (signers.is_empty(), waiver.used) {
         (false, _) => format!(", signed by {}", signers.join(" and ")),
-        (true, true) => ", signed by nobody".to_owned(),
+        (true, true) => ", not signed".to_owned(),
         // Whoever signed a waiver that is refused adds nothing to the reason.
         (true, false) => String::new(),
     };

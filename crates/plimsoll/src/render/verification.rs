@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::table::{Paint, Tone, safe};
-use crate::report::verification::{Entry, Proof, Refused};
+use crate::report::verification::{Entry, Proof, RefusedEvidence};
 
 /// Writes each image or file with what holds for it; what was refused when `refused` asks for it.
 pub(crate) fn table(entries: &[Entry], refused: bool, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
@@ -77,7 +77,7 @@ pub(super) fn proof_lines(proof: &Proof, paint: Paint, out: &mut dyn Write) -> i
     Ok(())
 }
 
-pub(super) fn refusal(refused: &Refused, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn refusal(refused: &RefusedEvidence, out: &mut dyn Write) -> io::Result<()> {
     let referrer = refused.referrer.map(|digest| format!("{digest}: ")).unwrap_or_default();
     writeln!(out, "  refused    {referrer}{}", safe(&refused.message))
 }

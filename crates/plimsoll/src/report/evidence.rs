@@ -68,7 +68,7 @@ pub(crate) enum ItemKind {
     OlderSignature,
     /// An attestation as older versions of cosign wrote it.
     OlderAttestation,
-    /// Something that nobody signed, such as an SBOM.
+    /// Something unsigned, such as an SBOM.
     Artifact,
     /// Something that could not be read.
     Unusable,

@@ -1,4 +1,4 @@
-//! What is said about a key, never the key itself.
+//! The report on a key. It never has the key itself.
 
 use plimsoll_verify::{KeyAlgorithm, KeyId, PublicKey};
 use serde::Serialize;
@@ -6,10 +6,10 @@ use serde::Serialize;
 /// The version of the JSON result.
 const KEY_V1: &str = "plimsoll.dev/key/v1";
 
-/// The format of a key that somebody else keeps.
-pub(crate) const KEPT: &str = "kept";
+/// The format of a key that a token or a service holds.
+pub(crate) const REMOTE_KEY: &str = "kept";
 
-/// What is said about a key.
+/// The report on a key.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report {

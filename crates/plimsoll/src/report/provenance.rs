@@ -4,7 +4,7 @@ use plimsoll_core::{Digest, Timestamp};
 use plimsoll_verify::provenance::ExaminedProvenance;
 use serde::Serialize;
 
-use crate::report::verification::{FailureReport, Proof, Refused};
+use crate::report::verification::{FailureReport, Proof, RefusedEvidence};
 
 /// The version of the JSON result.
 const PROVENANCE_V1: &str = "plimsoll.dev/provenance/v1";
@@ -38,10 +38,10 @@ pub(crate) struct Entry {
     pub(crate) as_of: Option<Timestamp>,
     /// One attestation at least is as expected.
     pub(crate) verified: bool,
-    /// What somebody trusted has signed, those that are as expected first.
+    /// What trusted signers have signed; those that are as expected come first.
     pub(crate) attestations: Vec<Attestation>,
     /// What was looked at and does not count.
-    pub(crate) refused: Vec<Refused>,
+    pub(crate) refused: Vec<RefusedEvidence>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<FailureReport>,
 }
@@ -62,7 +62,7 @@ impl Entry {
     }
 }
 
-/// An attestation that somebody trusted has signed.
+/// An attestation by a trusted signer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Attestation {

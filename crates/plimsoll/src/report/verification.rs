@@ -43,12 +43,12 @@ pub(crate) struct Entry {
     /// What holds.
     pub(crate) proofs: Vec<Proof>,
     /// What was looked at and does not count.
-    pub(crate) refused: Vec<Refused>,
+    pub(crate) refused: Vec<RefusedEvidence>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Unverified>,
 }
 
-/// Something that somebody trusted has signed.
+/// Something that a trusted signer has signed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Proof {
@@ -62,9 +62,9 @@ pub(crate) struct Proof {
     pub(crate) predicate_type: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) annotations: BTreeMap<String, Value>,
-    /// What nobody vouched for, or was not looked at because the flags said so.
+    /// What nothing vouches for, or was not checked because of a flag.
     pub(crate) not_checked: Vec<&'static str>,
-    /// The statement; only where it was asked for.
+    /// The statement, where attestations are verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) statement: Option<Value>,
     /// What each step saw; only with `--explain`.
@@ -72,10 +72,10 @@ pub(crate) struct Proof {
     pub(crate) steps: Vec<Observation>,
 }
 
-/// Something that does not count, and why.
+/// Evidence that does not count, and why.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Refused {
+pub(crate) struct RefusedEvidence {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) referrer: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,7 +188,7 @@ impl Proof {
     }
 }
 
-impl From<&Refusal> for Refused {
+impl From<&Refusal> for RefusedEvidence {
     fn from(refusal: &Refusal) -> Self {
         let step = refusal.step();
         let message = with_step(step, refusal.reason.to_string());

@@ -8,10 +8,10 @@ use plimsoll_verify::PredicateType;
 
 use super::signing::{SigningSettings, Upload};
 use super::{Context, EvidenceRepository, Keys, access};
-use crate::args::attest::{Attest, Said};
+use crate::args::attest::{Attest, StatementFlags};
 use crate::failure::Failure;
 
-/// What is attested of what, with what it is signed, and where the bundle goes.
+/// What is attested about which images, what signs it, and where the bundle goes.
 pub(crate) struct AttestSettings {
     /// The subjects, as they were written.
     pub(crate) subjects: Vec<String>,
@@ -24,7 +24,7 @@ pub(crate) struct AttestSettings {
     pub(crate) signing: SigningSettings,
 }
 
-/// What is said about a subject.
+/// What is stated about a subject.
 pub(crate) struct ContentSettings {
     pub(crate) source: ContentSource,
     /// A JSON Schema that the predicate has to fit.
@@ -49,7 +49,7 @@ impl AttestSettings {
         Ok(Self {
             subjects: arguments.subjects.clone(),
             platform: arguments.platform.platform.clone(),
-            content: ContentSettings::resolve(&arguments.said, context)?,
+            content: ContentSettings::resolve(&arguments.statement, context)?,
             upload,
             evidence_repository: EvidenceRepository::resolve(&arguments.repository, context),
             signing: SigningSettings::resolve(&arguments.signing, keys, context)?,
@@ -59,11 +59,11 @@ impl AttestSettings {
 }
 
 impl ContentSettings {
-    pub(super) fn resolve(said: &Said, context: &Context<'_>) -> Result<Self, Failure> {
-        let source = match (&said.statement, &said.predicate) {
-            (Some(path), _) => ContentSource::Statement(path.clone(), said.kind.clone()),
+    pub(super) fn resolve(flags: &StatementFlags, context: &Context<'_>) -> Result<Self, Failure> {
+        let source = match (&flags.statement, &flags.predicate) {
+            (Some(path), _) => ContentSource::Statement(path.clone(), flags.kind.clone()),
             (None, Some(path)) => {
-                let kind = said.kind.clone().map_or_else(|| "custom".parse(), Ok)?;
+                let kind = flags.kind.clone().map_or_else(|| "custom".parse(), Ok)?;
                 ContentSource::Predicate(path.clone(), kind)
             }
             (None, None) => {
@@ -71,6 +71,6 @@ impl ContentSettings {
                     .with_hint("pass --predicate FILE or --statement FILE"));
             }
         };
-        Ok(Self { source, schema: said.schema.clone(), now: context.second() })
+        Ok(Self { source, schema: flags.schema.clone(), now: context.second() })
     }
 }

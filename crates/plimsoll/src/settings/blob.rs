@@ -25,7 +25,7 @@ pub(crate) struct SignBlobSettings<'a> {
     pub(crate) limits: &'a Limits,
 }
 
-/// What is attested of a file, with what it is signed, and where the bundle goes.
+/// What is attested about a file, what signs it, and where the bundle goes.
 pub(crate) struct AttestBlobSettings<'a> {
     /// The file, or `-` for standard input.
     pub(crate) file: PathBuf,
@@ -36,7 +36,7 @@ pub(crate) struct AttestBlobSettings<'a> {
     pub(crate) limits: &'a Limits,
 }
 
-/// Which file has to be signed, and by whom.
+/// Which file must be signed, and by whom.
 pub(crate) struct VerifyBlobSettings<'a> {
     /// The file, `-` for standard input, or what a digest names.
     pub(crate) file: PathBuf,
@@ -54,7 +54,7 @@ pub(crate) enum SignatureFile {
     Detached(PathBuf),
 }
 
-/// What has to be attested of a file, and by whom.
+/// What must be attested about a file, and by whom.
 pub(crate) struct VerifyBlobAttestationSettings<'a> {
     pub(crate) artifact: BlobChoice,
     /// The file with the attestation.
@@ -92,7 +92,7 @@ impl<'a> AttestBlobSettings<'a> {
         let keys = Keys::resolve(&arguments.network, context)?;
         Ok(Self {
             file: arguments.file.clone(),
-            content: ContentSettings::resolve(&arguments.said, context)?,
+            content: ContentSettings::resolve(&arguments.statement, context)?,
             signing: SigningSettings::resolve(&arguments.signing, keys, context)?,
             bundle: arguments.bundle.clone(),
             limits: context.limits,

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 
 pub(crate) use crate::args::check::Format;
 
-/// What is judged, by what, and how the verdict is shown.
+/// What is judged, by which policy, and how the verdict is shown.
 pub(crate) struct CheckSettings {
     /// The subjects, as they were written.
     pub(crate) subjects: Vec<String>,

@@ -4,14 +4,14 @@ use super::{Context, Format};
 use crate::args::config::{Command, Config as Arguments};
 use crate::config::Config;
 
-/// What is shown of the configuration.
+/// Settings of `plimsoll config`.
 pub(crate) struct ConfigSettings<'a> {
     pub(crate) config: &'a Config,
-    pub(crate) shown: Shown,
+    pub(crate) shown: ConfigView,
 }
 
-/// What of it.
-pub(crate) enum Shown {
+/// Which part of the configuration is shown.
+pub(crate) enum ConfigView {
     /// Every setting and limit.
     Settings(Format),
     /// The places where files are looked for.
@@ -21,8 +21,8 @@ pub(crate) enum Shown {
 impl<'a> ConfigSettings<'a> {
     pub(crate) fn resolve(arguments: &Arguments, context: &Context<'a>) -> Self {
         let shown = match &arguments.command {
-            Command::Show(arguments) => Shown::Settings(arguments.output),
-            Command::Path(_) => Shown::Places,
+            Command::Show(arguments) => ConfigView::Settings(arguments.output),
+            Command::Path(_) => ConfigView::Places,
         };
         Self { config: context.config, shown }
     }

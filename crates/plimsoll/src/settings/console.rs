@@ -9,7 +9,7 @@ use crate::args::shared::Color;
 pub(crate) struct ConsoleSettings {
     /// Nothing but errors.
     pub(crate) quiet: bool,
-    /// How often more was asked for than the result.
+    /// How often `--verbose` was given.
     pub(crate) verbose: u8,
     pub(crate) colors: Colors,
     /// Whether a progress bar may be drawn.

@@ -8,7 +8,7 @@ use super::{Context, Format};
 use crate::args::db::{Command, Db};
 use crate::failure::Failure;
 
-/// What is done with the database.
+/// Settings of `plimsoll db`.
 pub(crate) enum DbSettings<'a> {
     Build(BuildSettings<'a>),
     Status(StatusSettings),

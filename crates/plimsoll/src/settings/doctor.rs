@@ -10,7 +10,7 @@ use crate::args::doctor::Doctor;
 use crate::args::shared::Network;
 use crate::failure::Failure;
 
-/// What is looked at.
+/// What is checked.
 pub(crate) struct DoctorSettings<'a> {
     /// Images whose registries are asked.
     pub(crate) subjects: Vec<String>,
@@ -65,7 +65,7 @@ impl<'a> DoctorSettings<'a> {
         }
     }
 
-    /// What asking a registry needs. Each is asked anew, and what is wrong with the flags is told of each.
+    /// The settings for asking a registry. Each registry is asked anew, and wrong flags are reported for each.
     pub(crate) fn access(&self) -> Result<Access, Failure> {
         access(self.network, self.context)
     }

@@ -11,9 +11,9 @@ use crate::args::evidence::{Attach, Command, Copy, Download, Evidence, Inspect, 
 use crate::args::shared;
 use crate::failure::Failure;
 
-pub(crate) use crate::args::evidence::What;
+pub(crate) use crate::args::evidence::DownloadFormat;
 
-/// What is done with evidence.
+/// Settings of `plimsoll evidence`.
 pub(crate) enum EvidenceSettings<'a> {
     Tree(Box<TreeSettings>),
     Attach(Box<AttachSettings>),
@@ -40,25 +40,25 @@ pub(crate) struct TreeSettings {
     pub(crate) file: Option<PathBuf>,
 }
 
-/// What is attached to which image.
+/// Which file is attached to which image.
 pub(crate) struct AttachSettings {
     pub(crate) place: PlaceSettings,
     /// The one image of an index, instead of the index.
     pub(crate) platform: Option<Platform>,
     /// The file that is attached.
     pub(crate) path: PathBuf,
-    /// What the file is, if that is said.
+    /// The file's media type, where a flag gives it.
     pub(crate) media_type: Option<String>,
     /// When it is attached.
     pub(crate) now: Timestamp,
 }
 
-/// What is fetched of which image.
+/// What is downloaded from which image.
 pub(crate) struct DownloadSettings {
     pub(crate) place: PlaceSettings,
     /// The one image of an index, instead of the index.
     pub(crate) platform: Option<Platform>,
-    pub(crate) what: What,
+    pub(crate) what: DownloadFormat,
     /// The predicate type that it has to claim.
     pub(crate) kind: Option<PredicateType>,
     /// The folder that it is written to; nothing means standard output.
@@ -178,7 +178,7 @@ impl TransferSettings {
             None => format!("oci:{}", arguments.layout),
         };
         if !Path::new(&arguments.layout).is_dir() && layout != arguments.layout {
-            return Err(Failure::new(Kind::Usage, format!("{} is no OCI layout", arguments.layout))
+            return Err(Failure::new(Kind::Usage, format!("{} is not an OCI layout", arguments.layout))
                 .with_hint("make one where the image is: plimsoll evidence save SUBJECT DIR"));
         }
         let to = Subject::parse(&arguments.destination)?;

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 
 pub(crate) use crate::args::key::Format as KeyFormat;
 
-/// What is done with keys.
+/// Settings of `plimsoll key`.
 pub(crate) enum KeySettings {
     /// A new key is made.
     Generate(NewKey, PairSettings),
@@ -52,9 +52,9 @@ pub(crate) struct ReadSettings {
 pub(crate) struct InspectSettings {
     /// A file, or another reference.
     pub(crate) key: String,
-    /// The passphrase of the environment; nobody is asked for one.
+    /// The passphrase from the environment; nothing prompts for one.
     pub(crate) passphrase: Option<Passphrase>,
-    /// What a reference is followed with. What is wrong with it is told when it is needed.
+    /// How a key reference is resolved. What is wrong with it is reported only when it is needed.
     pub(crate) access: Result<KeyAccess, Failure>,
     pub(crate) format: Format,
 }

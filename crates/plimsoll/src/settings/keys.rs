@@ -66,7 +66,7 @@ impl Keys {
     }
 }
 
-/// A passphrase. It has no `Display`, and its `Debug` says nothing.
+/// A passphrase. It has no `Display`, and its `Debug` does not show it.
 #[derive(Clone)]
 pub(crate) struct Passphrase(Zeroizing<String>);
 

@@ -14,7 +14,7 @@ use crate::args::cache_flags::Caching;
 use crate::args::shared::{CloudIdentity, Network};
 use crate::failure::Failure;
 
-/// What opening subjects needs.
+/// The settings for opening subjects.
 pub(crate) fn access(network: &Network, context: &Context<'_>) -> Result<Access, Failure> {
     Ok(Access {
         clients: Clients::new(http(network, context)?),

@@ -9,14 +9,14 @@ use crate::args::policy::{Command, Policy};
 
 pub(crate) use crate::args::policy::Document;
 
-/// What is done with policies.
+/// Settings of `plimsoll policy`.
 pub(crate) enum PolicySettings<'a> {
     Lint(LintSettings<'a>),
     /// The schema of this document is printed.
     Schema(Document),
 }
 
-/// What is linted.
+/// Settings of `plimsoll policy lint`.
 pub(crate) struct LintSettings<'a> {
     /// Policy files or folders.
     pub(crate) paths: Vec<PathBuf>,

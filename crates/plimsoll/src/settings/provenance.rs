@@ -13,7 +13,7 @@ use super::{Context, access};
 use crate::args::provenance::{Generate, Provenance, ProvenanceCommand};
 use crate::failure::Failure;
 
-/// What is done with provenance.
+/// Settings of `plimsoll provenance`.
 pub(crate) enum ProvenanceSettings {
     Generate(Box<GenerateSettings>),
     Verify(Box<verify::VerifySettings>),
@@ -38,7 +38,7 @@ pub(crate) struct GenerateSettings {
     pub(crate) build: Build,
     /// What went in, by digest.
     pub(crate) materials: Vec<Material>,
-    /// Files with lists of what went in.
+    /// Files that list the materials.
     pub(crate) material_lists: Vec<PathBuf>,
     /// Images that went in.
     pub(crate) material_images: Vec<String>,
@@ -117,7 +117,7 @@ fn describe(build: &mut Build, arguments: &Generate) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Each name once: of two values nobody knows which one counts.
+/// Each name may come once: with two values, it would be unclear which one counts.
 fn once(flag: &str, pairs: &[(String, String)]) -> Result<BTreeMap<String, String>, Failure> {
     let mut all = BTreeMap::new();
     for (name, value) in pairs {

@@ -19,7 +19,7 @@ pub(crate) enum SbomSettings {
     Catalogers(settings::Format),
 }
 
-/// Of what documents are made, and where they go.
+/// What the documents are about, and where they go.
 pub(crate) struct DocumentSettings {
     /// The subject, as it was written.
     pub(crate) subject: String,

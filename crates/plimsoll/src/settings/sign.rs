@@ -10,7 +10,7 @@ use super::{Context, EvidenceRepository, Keys, access};
 use crate::args::sign::Sign;
 use crate::failure::Failure;
 
-/// What is signed, with what, and where the signature goes.
+/// What is signed, what signs it, and where the signature goes.
 pub(crate) struct SignSettings {
     /// The subjects, as they were written.
     pub(crate) subjects: Vec<String>,
@@ -18,7 +18,7 @@ pub(crate) struct SignSettings {
     pub(crate) platform: Option<Platform>,
     /// An index and each of its images.
     pub(crate) recursive: bool,
-    /// What is signed along with the digest.
+    /// The annotations that are signed with the digest.
     pub(crate) annotations: BTreeMap<String, String>,
     pub(crate) upload: Upload,
     pub(crate) evidence_repository: EvidenceRepository,

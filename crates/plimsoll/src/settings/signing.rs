@@ -30,7 +30,7 @@ pub(crate) enum SignedBy {
     Services { key: Option<String>, services: Box<ServiceSettings> },
 }
 
-/// Which services are asked, and as whom.
+/// Which services are used, and with which identity.
 pub(crate) struct ServiceSettings {
     /// A trusted root that the new bundle is verified against, instead of the instance's.
     pub(crate) trusted_root: Option<PathBuf>,

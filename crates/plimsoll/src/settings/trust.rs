@@ -16,17 +16,17 @@ use super::Context;
 use crate::args::trust_flags::{GitHub, KeyReference, Trust};
 use crate::failure::Failure;
 
-/// Whom a signature counts of, and what must be there beside it.
+/// Whose signatures count, and what must accompany them.
 #[derive(Debug)]
 pub(crate) struct TrustSettings {
-    who: Who,
+    signers: TrustedSigners,
     root: Option<TrustedRoot>,
     requirements: Requirements,
     now: Timestamp,
 }
 
 #[derive(Debug)]
-enum Who {
+enum TrustedSigners {
     Keys(Vec<TrustedKey>),
     Identities(Vec<Identity>),
 }
@@ -44,13 +44,13 @@ impl TrustSettings {
         access: &KeyAccess,
         context: &Context<'_>,
     ) -> Result<Self, Failure> {
-        let (who, now) = (who(flags, fallback, access)?, context.clock()());
+        let (signers, now) = (signers(flags, fallback, access)?, context.clock()());
         let timestamps = flags.timestamps.unwrap_or(usize::from(flags.use_signed_timestamps));
         let requirements =
             Requirements { logs: logs(flags)?, timestamps, certificate_log: !flags.insecure_ignore_sct };
-        let root = match (&flags.trusted_root, &flags.instance, &who) {
+        let root = match (&flags.trusted_root, &flags.instance, &signers) {
             // Nothing is left to verify with it.
-            (None, None, Who::Keys(_)) if requirements.logs.is_none() && timestamps == 0 => None,
+            (None, None, TrustedSigners::Keys(_)) if requirements.logs.is_none() && timestamps == 0 => None,
             (path, instance, _) => {
                 let folder = context.trust_folder().ok();
                 let choice = trust::Choice {
@@ -63,21 +63,21 @@ impl TrustSettings {
                 Some(trust::current(&choice)?.root)
             }
         };
-        Ok(Self { who, root, requirements, now })
+        Ok(Self { signers, root, requirements, now })
     }
 
     /// The same for the verifier.
     pub(crate) fn check(&self) -> Check<'_> {
-        let trusted = match &self.who {
-            Who::Keys(keys) => Trusted::Keys(keys),
-            Who::Identities(identities) => Trusted::Identities(identities),
+        let trusted = match &self.signers {
+            TrustedSigners::Keys(keys) => Trusted::Keys(keys),
+            TrustedSigners::Identities(identities) => Trusted::Identities(identities),
         };
         Check { trusted, root: self.root.as_ref(), requirements: self.requirements, now: self.now }
     }
 
     /// Refuses a threshold that so few keys can never reach: the mistake would only show as a refusal.
     pub(crate) fn allows(&self, threshold: NonZeroUsize) -> Result<(), Failure> {
-        let Who::Keys(keys) = &self.who else { return Ok(()) };
+        let TrustedSigners::Keys(keys) = &self.signers else { return Ok(()) };
         let different: BTreeSet<_> = keys.iter().map(|trusted| trusted.key.id()).collect();
         if different.len() >= threshold.get() {
             return Ok(());
@@ -89,7 +89,7 @@ impl TrustSettings {
 
     /// The keys for a signature that comes without bundle, which nothing but a key can verify.
     pub(crate) fn keys_alone(&self) -> Result<Vec<PublicKey>, Failure> {
-        let Who::Keys(keys) = &self.who else {
+        let TrustedSigners::Keys(keys) = &self.signers else {
             return Err(Failure::new(
                 Kind::Usage,
                 "a signature without bundle can only be verified with --key",
@@ -100,7 +100,7 @@ impl TrustSettings {
                 Kind::Denied,
                 "a signature without bundle has neither log entry nor timestamp",
             )
-            .with_hint("where that is enough, say so: --insecure-ignore-tlog"));
+            .with_hint("to accept it all the same, pass --insecure-ignore-tlog"));
         }
         Ok(keys.iter().map(|trusted| trusted.key.clone()).collect())
     }
@@ -129,16 +129,18 @@ fn public_key(reference: &KeyReference, access: &KeyAccess) -> Result<PublicKey,
     Ok(key::open_public(reference.as_str(), access)?)
 }
 
-fn who(flags: &Trust, fallback: Option<Identity>, access: &KeyAccess) -> Result<Who, Failure> {
+fn signers(flags: &Trust, fallback: Option<Identity>, access: &KeyAccess) -> Result<TrustedSigners, Failure> {
     let usage = |message: &str| Failure::new(Kind::Usage, message);
     let identities = identities(flags)?;
     match (flags.key.as_slice(), identities.is_empty()) {
         ([], true) => match fallback {
-            Some(identity) => Ok(Who::Identities(vec![Identity { claims: claims(flags), ..identity }])),
-            None => Err(usage("nobody is trusted to have signed")
+            Some(identity) => {
+                Ok(TrustedSigners::Identities(vec![Identity { claims: claims(flags), ..identity }]))
+            }
+            None => Err(usage("no trusted key or identity is given")
                 .with_hint("pass --key FILE, or --certificate-identity with --certificate-oidc-issuer")),
         },
-        ([], false) => Ok(Who::Identities(identities)),
+        ([], false) => Ok(TrustedSigners::Identities(identities)),
         (_, false) => Err(usage("got --key and --certificate-identity, expected one of them")),
         (keys, true) => {
             if !claims(flags).is_empty() {
@@ -147,7 +149,7 @@ fn who(flags: &Trust, fallback: Option<Identity>, access: &KeyAccess) -> Result<
             keys.iter()
                 .map(|key| Ok(public_key(key, access)?.into()))
                 .collect::<Result<_, Failure>>()
-                .map(Who::Keys)
+                .map(TrustedSigners::Keys)
         }
     }
 }
@@ -165,7 +167,7 @@ fn identities(flags: &Trust) -> Result<Vec<Identity>, Failure> {
         }
         (_, 0) => {
             return Err(usage(
-                "got a subject and no issuer: a subject says nothing without who vouched for it",
+                "got a subject and no issuer: a subject means nothing without the issuer that vouches for it",
             )
             .with_hint("pass --certificate-oidc-issuer or --certificate-oidc-issuer-regexp as well"));
         }
@@ -197,10 +199,7 @@ fn identities(flags: &Trust) -> Result<Vec<Identity>, Failure> {
 
 fn texts(exact: &[String], patterns: &[String]) -> Result<Vec<Text>, Failure> {
     if exact.iter().chain(patterns).any(String::is_empty) {
-        return Err(Failure::new(
-            Kind::Usage,
-            "got an empty subject or issuer, which would trust nobody in particular",
-        ));
+        return Err(Failure::new(Kind::Usage, "got an empty subject or issuer, which would match anybody"));
     }
     let exact = exact.iter().map(|text| Ok(Text::Exact(text.clone())));
     let patterns = patterns.iter().map(|pattern| Ok(Text::Pattern(Pattern::new(pattern)?)));

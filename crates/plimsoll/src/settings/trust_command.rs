@@ -14,7 +14,7 @@ use crate::failure::Failure;
 
 use pairs::{authority, each, log, service};
 
-/// What is done with what is trusted.
+/// Settings of `plimsoll trust`.
 pub(crate) enum TrustCommandSettings<'a> {
     Update(Box<UpdateSettings<'a>>),
     Root(RootSettings),
@@ -54,19 +54,19 @@ pub(crate) struct SigningConfigSettings {
     pub(crate) file: Option<PathBuf>,
 }
 
-/// What is shown.
+/// Settings of `plimsoll trust show`.
 pub(crate) struct ShowSettings {
-    pub(crate) shown: Shown,
+    pub(crate) source: TrustSource,
     /// The instant by which something is in force or not.
     pub(crate) now: Timestamp,
     pub(crate) format: Format,
 }
 
-/// Of what.
-pub(crate) enum Shown {
+/// Where the shown trust comes from.
+pub(crate) enum TrustSource {
     /// A trusted root or signing configuration in a file.
     File(PathBuf),
-    /// What is cached of an instance, else what is built in.
+    /// The cached root of an instance, or else the one that is built in.
     Instance { name: String, folder: PathBuf },
 }
 
@@ -100,7 +100,7 @@ impl<'a> UpdateSettings<'a> {
     }
 }
 
-/// The name of the instance: what is said, else the mirror's host, else the public one's.
+/// The name of the instance: from the flag, or else the mirror's host, or else that of the public instance.
 fn instance(choice: &InstanceChoice, mirror: Option<&str>) -> Result<String, Failure> {
     match (&choice.instance, mirror) {
         (Some(name), _) => Ok(name.clone()),
@@ -123,7 +123,7 @@ impl RootSettings {
             tsa: each("--tsa", &arguments.tsa, authority)?,
         };
         if spec.fulcio.is_empty() && spec.rekor.is_empty() && spec.ctfe.is_empty() && spec.tsa.is_empty() {
-            return Err(Failure::new(Kind::Usage, "a trusted root without anything in it trusts nobody")
+            return Err(Failure::new(Kind::Usage, "an empty trusted root trusts nobody")
                 .with_hint("pass at least one of --fulcio, --rekor, --ctfe and --tsa"));
         }
         Ok(Self { spec, file: arguments.file.output_file.clone() })
@@ -156,13 +156,13 @@ fn selector(selector: Selector) -> SelectorSpec {
 
 impl ShowSettings {
     fn resolve(arguments: &Show, context: &Context<'_>) -> Result<Self, Failure> {
-        let shown = match &arguments.path {
-            Some(path) => Shown::File(path.clone()),
-            None => Shown::Instance {
+        let source = match &arguments.path {
+            Some(path) => TrustSource::File(path.clone()),
+            None => TrustSource::Instance {
                 name: instance(&arguments.instance, None)?,
                 folder: context.trust_folder()?,
             },
         };
-        Ok(Self { shown, now: context.now(&arguments.instant), format: arguments.output })
+        Ok(Self { source, now: context.now(&arguments.instant), format: arguments.output })
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use plimsoll_core::Platform;
 use plimsoll_gather::Access;
 use plimsoll_judge::PredicateForm;
-use plimsoll_judge::signatures::Wanted;
+use plimsoll_judge::signatures::StatementFilter;
 use plimsoll_verify::PredicateType;
 
 use super::{Context, EvidenceRepository, TrustSettings, access, key_access_beside, registry_cache};
@@ -17,7 +17,7 @@ use crate::args::trust_flags::Outcome;
 use crate::args::verify::{AttestationFormat, Format, Verify, VerifyAttestation};
 use crate::failure::Failure;
 
-/// What images have to have attached to them, and by whom.
+/// What must be attached to images, and by whom.
 pub(crate) struct VerifySettings {
     /// The subjects, as they were written.
     pub(crate) subjects: Vec<String>,
@@ -115,10 +115,10 @@ pub(super) fn caching_access(
 
 impl Statements {
     /// The same for the library that judges.
-    pub(crate) fn wanted(&self) -> Wanted<'_> {
+    pub(crate) fn filter(&self) -> StatementFilter<'_> {
         match self {
-            Self::Signatures(annotations) => Wanted::Signature { annotations },
-            Self::Attestations(kind, form) => Wanted::Attestation { kind, form },
+            Self::Signatures(annotations) => StatementFilter::Signature { annotations },
+            Self::Attestations(kind, form) => StatementFilter::Attestation { kind, form },
         }
     }
 }

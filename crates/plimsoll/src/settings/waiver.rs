@@ -14,21 +14,21 @@ use super::{Context, Format, Keys, roots};
 use crate::args::waiver::{Command, New, Rule, Show, Sign, Waiver};
 use crate::failure::Failure;
 
-/// What is done with waivers.
+/// Settings of `plimsoll waiver`.
 pub(crate) enum WaiverSettings<'a> {
     New(Box<NewSettings>),
     Sign(Box<SignSettings<'a>>),
     Show(Box<ShowSettings<'a>>),
 }
 
-/// What is written.
+/// Settings of `plimsoll waiver new`.
 pub(crate) struct NewSettings {
     pub(crate) draft: WaiverDraft,
     /// Where it goes; nothing means standard output.
     pub(crate) file: Option<PathBuf>,
 }
 
-/// What is signed.
+/// Settings of `plimsoll waiver sign`.
 pub(crate) struct SignSettings<'a> {
     /// The document.
     pub(crate) waiver: PathBuf,
@@ -38,13 +38,13 @@ pub(crate) struct SignSettings<'a> {
     pub(crate) limits: &'a Limits,
 }
 
-/// What is shown.
+/// Settings of `plimsoll waiver show`.
 pub(crate) struct ShowSettings<'a> {
     /// Waivers, or folders of them.
     pub(crate) waivers: Vec<PathBuf>,
     /// The policies under which they may count.
     pub(crate) policy: Option<PathBuf>,
-    /// What certificates are verified with. Nobody is asked.
+    /// What certificates are verified with; no service is contacted.
     pub(crate) roots: Roots,
     /// The instant by which they are in force or not.
     pub(crate) now: Timestamp,

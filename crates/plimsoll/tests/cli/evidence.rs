@@ -11,7 +11,7 @@ fn signed(place: &Place, registry: &Registry) -> String {
     let reference = patched(registry);
     place.run(&["sign", "--key", &place.path("ci.key"), &reference]).exits(0);
     let sbom = place.write("sbom.json", r#"{"spdxVersion":"SPDX-2.3"}"#);
-    place.run(&["evidence", "attach", &reference, &sbom]).exits(0).says("signed by nobody");
+    place.run(&["evidence", "attach", &reference, &sbom]).exits(0).says("it is not signed");
     reference
 }
 

@@ -239,7 +239,7 @@ fn what_is_no_file_of_attestations_or_no_expectation_is_told() {
     place.run(&["provenance", "verify", "--repo", "team/app", &app]).exits(2).says("--bundle");
     // At a host whose signers are not known, who may have signed has to be said.
     let elsewhere = ["provenance", "verify", "--source-repository", "https://git.example/team/app", &app];
-    place.run(&elsewhere).exits(2).says("nobody is trusted");
+    place.run(&elsewhere).exits(2).says("no trusted key or identity");
 }
 
 #[test]

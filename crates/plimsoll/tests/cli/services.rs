@@ -130,7 +130,7 @@ fn who_signs_has_to_be_said() {
     let place = place(&server, 2);
     let (config, root, file) = (place.path("signing.json"), place.path("trusted.json"), place.path("file"));
     let signed = ["sign-blob", "--signing-config", &config, "--trusted-root", &root, &file];
-    place.run(&signed).exits(3).says("nobody says who signs").says("--identity-token FILE");
+    place.run(&signed).exits(3).says("the signer is unknown").says("--identity-token FILE");
     let late = server.token(&json!({"sub": "x", "exp": 1_700_000_000}));
     let expired =
         place.run(&[&signed[..], &["--identity-token", &late]].concat()).exits(3).says("it expired");

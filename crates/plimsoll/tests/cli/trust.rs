@@ -55,7 +55,7 @@ fn an_instance_of_ones_own_is_fetched_shown_and_verified_against() {
     verify(&[], 0);
     verify(&["--offline"], 0);
     let asked = mirror.requests();
-    place.run(&["doctor"]).says("trust root own").says("holds until");
+    place.run(&["doctor"]).says("trust root own").says("valid until");
     place
         .run(&["doctor", "--at", "2030-01-01T00:00:00Z"])
         .says("expired at")
@@ -68,7 +68,7 @@ fn an_instance_of_ones_own_is_fetched_shown_and_verified_against() {
         .run(&["trust", "show", "--instance", "own"])
         .exits(0)
         .says("https://ca.example")
-        .says("holds until");
+        .says("valid until");
     assert_eq!(mirror.requests(), asked, "none of them asks the mirror");
 
     place.run(&["trust", "update", "--instance", "own"]).exits(0).says("nothing changed");

@@ -40,7 +40,7 @@ pub(super) fn run(settings: &TransferSettings, console: Console) -> Result<Exit,
     let done = transfer.run(&top, destination.as_ref(), &name)?;
     drop(transfer);
     for (descriptor, reason) in &done.left {
-        console.warn(format_args!("left behind: referrer {}: {reason}", descriptor.digest));
+        console.warn(format_args!("referrer {} was not copied: {reason}", descriptor.digest));
     }
     console.say(format_args!(
         "copied {subject} ({}) to {to}: {} manifests, {} referrers, {} older tags, {} blobs of {} bytes",

@@ -82,7 +82,7 @@ fn items(found: Bundles, limits: &Limits) -> Vec<Item> {
     bundles.chain(skipped).collect()
 }
 
-/// What lies under cosign's older tag for SBOMs, which nobody signed.
+/// What cosign's older tag for SBOMs points to, which is unsigned.
 fn sbom(store: &dyn Store, image: &Digest) -> Result<Option<Item>, Failure> {
     let Some((descriptor, _)) = store.named(&legacy_tag(image, "sbom"))? else { return Ok(None) };
     Ok(Some(Item {

@@ -145,7 +145,7 @@ fn package_url(reference: &Reference, digest: &Digest, platform: Option<&Platfor
     purl.build().ok().map(|purl| purl.to_string())
 }
 
-/// A file by its SHA-256. Where it lies on this machine is nobody's business.
+/// A file by its SHA-256. Its path on this machine is left out.
 fn file(path: &Path) -> Result<Material, Failure> {
     let digests = Blob::open(path)?.digests(path)?;
     let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));

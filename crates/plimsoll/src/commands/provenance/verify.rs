@@ -15,7 +15,7 @@ use crate::output::{self, Console};
 use crate::render;
 use crate::render::table::Paint;
 use crate::report::provenance::{self, Entry, Report};
-use crate::report::verification::{Proof, Refused};
+use crate::report::verification::{Proof, RefusedEvidence};
 use crate::settings::provenance::verify::{Format, VerifySettings};
 use crate::settings::read_within;
 
@@ -60,7 +60,7 @@ fn candidates(paths: &[PathBuf], limits: &Limits) -> Result<Option<Vec<Candidate
     Ok(Some(candidates))
 }
 
-/// What is asked of each subject.
+/// What each subject must meet.
 struct Request<'a> {
     settings: &'a VerifySettings,
     /// The bundles in files; `None` where those that are attached count.
@@ -137,7 +137,7 @@ impl Request<'_> {
         Entry {
             digest: examination.digest,
             verified: failure.is_none(),
-            refused: examination.refused.iter().map(Refused::from).collect(),
+            refused: examination.refused.iter().map(RefusedEvidence::from).collect(),
             attestations: examination.attestations.into_iter().map(attestation).collect(),
             error: failure.map(Into::into),
             ..Entry::new(text)
@@ -150,7 +150,7 @@ fn failure(shortfall: Shortfall, examination: &Examination, name: &str) -> Failu
     let failure = |message: String| Failure::new(shortfall.kind(), message);
     match shortfall {
         Shortfall::Incomplete => {
-            failure(format!("{name}: no provenance as expected, and more is attached than was looked at"))
+            failure(format!("{name}: no provenance as expected, but not everything attached was examined"))
                 .with_hint("raise --limit referrers=… or bundle_bytes=…")
         }
         Shortfall::Different => {
@@ -165,7 +165,7 @@ fn failure(shortfall: Shortfall, examination: &Examination, name: &str) -> Failu
                 1 => String::new(),
                 count => format!("none of {count} attestations counts: "),
             };
-            let telling = Refusal::most_telling(&examination.refused).map(Refused::from);
+            let telling = Refusal::most_telling(&examination.refused).map(RefusedEvidence::from);
             let (message, hint) = telling.map(|one| (one.message, one.hint)).unwrap_or_default();
             with_hint(failure(format!("{name}: no provenance that counts: {of}{message}")), hint)
         }

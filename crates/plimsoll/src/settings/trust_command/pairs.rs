@@ -11,13 +11,13 @@ use crate::failure::Failure;
 use crate::settings::{PEM_BYTES, read_file};
 
 /// The pairs of one flag, taken out one by one; what is left over is a mistake.
-pub(super) struct Given {
+pub(super) struct FlagPairs {
     flag: &'static str,
     pairs: Vec<(String, String)>,
     known: Vec<&'static str>,
 }
 
-impl Given {
+impl FlagPairs {
     /// The value under the first of `names`; the others are older or shorter names for it.
     fn take(&mut self, names: &[&'static str]) -> Option<String> {
         self.known.extend(names.first());
@@ -69,39 +69,39 @@ impl Given {
 pub(super) fn each<T>(
     flag: &'static str,
     all: &[Pairs],
-    make: impl Fn(&mut Given) -> Result<T, Failure>,
+    make: impl Fn(&mut FlagPairs) -> Result<T, Failure>,
 ) -> Result<Vec<T>, Failure> {
     let one = |pairs: &Pairs| {
-        let mut given = Given { flag, pairs: pairs.0.clone(), known: Vec::new() };
-        let spec = make(&mut given)?;
-        given.end()?;
+        let mut pairs = FlagPairs { flag, pairs: pairs.0.clone(), known: Vec::new() };
+        let spec = make(&mut pairs)?;
+        pairs.end()?;
         Ok(spec)
     };
     all.iter().map(one).collect()
 }
 
-pub(super) fn authority(given: &mut Given) -> Result<AuthoritySpec, Failure> {
-    let url = given.url()?;
-    let chain = given.require(&["certificate-chain", "cert-chain"])?;
-    let (start, end) = given.window()?;
+pub(super) fn authority(pairs: &mut FlagPairs) -> Result<AuthoritySpec, Failure> {
+    let url = pairs.url()?;
+    let chain = pairs.require(&["certificate-chain", "cert-chain"])?;
+    let (start, end) = pairs.window()?;
     Ok(AuthoritySpec { url, chain: read_file(Path::new(&chain), PEM_BYTES)?, start, end })
 }
 
-pub(super) fn log(given: &mut Given) -> Result<LogSpec, Failure> {
-    let url = given.url()?;
-    let key = given.require(&["public-key"])?;
-    let (start, end, origin) = (given.start()?, given.time(&["end-time", "end"])?, given.take(&["origin"]));
+pub(super) fn log(pairs: &mut FlagPairs) -> Result<LogSpec, Failure> {
+    let url = pairs.url()?;
+    let key = pairs.require(&["public-key"])?;
+    let (start, end, origin) = (pairs.start()?, pairs.time(&["end-time", "end"])?, pairs.take(&["origin"]));
     Ok(LogSpec { url, key: read_file(Path::new(&key), PEM_BYTES)?, start, end, origin })
 }
 
-pub(super) fn service(given: &mut Given) -> Result<ServiceSpec, Failure> {
-    let url = given.url()?;
-    let version = given.require(&["api-version"])?;
+pub(super) fn service(pairs: &mut FlagPairs) -> Result<ServiceSpec, Failure> {
+    let url = pairs.url()?;
+    let version = pairs.require(&["api-version"])?;
     let wrong = || {
-        let message = format!("{}: got the api-version `{version}`, expected a number such as 1", given.flag);
+        let message = format!("{}: got the api-version `{version}`, expected a number such as 1", pairs.flag);
         Failure::new(Kind::Usage, message)
     };
     let api_version = version.parse().ok().filter(|version| *version > 0).ok_or_else(wrong)?;
-    let (start, end) = (given.start()?, given.time(&["end-time", "end"])?);
-    Ok(ServiceSpec { url, api_version, start, end, operator: given.require(&["operator"])? })
+    let (start, end) = (pairs.start()?, pairs.time(&["end-time", "end"])?);
+    Ok(ServiceSpec { url, api_version, start, end, operator: pairs.require(&["operator"])? })
 }

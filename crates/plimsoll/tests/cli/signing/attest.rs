@@ -99,7 +99,7 @@ fn a_whole_statement_has_to_be_about_the_image() {
         all.extend(more);
         place.run(&all)
     };
-    attest(&wrong, &[]).exits(2).says("none of its subjects");
+    attest(&wrong, &[]).exits(2).says("does not name");
     attest(&good, &["--type", "vuln"]).exits(2).says("--type is vuln");
     attest(&place.write("none.json", "{}"), &[]).exits(2);
     attest(&good, &[]).exits(0);

@@ -70,7 +70,7 @@ fn nobody_trusted_or_only_half_an_identity_is_a_usage_error() {
     let (place, reference) = signed(&registry);
     let key = place.path("a.pub");
     for (flags, says) in [
-        (vec![], "nobody is trusted"),
+        (vec![], "no trusted key or identity"),
         (vec!["--certificate-identity", "a@example.com"], "no issuer"),
         (vec!["--certificate-oidc-issuer", "https://issuer.example"], "no subject"),
         (vec!["--certificate-identity", "", "--certificate-oidc-issuer", "https://issuer.example"], "empty"),

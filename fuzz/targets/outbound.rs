@@ -38,7 +38,7 @@ fuzz_target!(|text: &str| {
 
 /// A form of IPv6 that carries an IPv4 address is never more public than what it carries.
 fn check(address: IpAddr) {
-    let class = Class::of(address);
+    let class = Class::from(address);
     if let IpAddr::V4(v4) = address {
         let [a, b, c, d] = v4.octets();
         let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
@@ -47,7 +47,7 @@ fn check(address: IpAddr) {
             Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, high, low),
             Ipv6Addr::new(0x2002, high, low, 0, 0, 0, 0, 0),
         ] {
-            assert_eq!(Class::of(carrier.into()), class, "{carrier}");
+            assert_eq!(Class::from(IpAddr::from(carrier)), class, "{carrier}");
         }
         assert_eq!(class == Class::Loopback, a == 127, "{v4}");
     }

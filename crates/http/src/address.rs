@@ -61,14 +61,14 @@ pub enum Class {
 impl From<IpAddr> for Class {
     fn from(address: IpAddr) -> Self {
         match address {
-            IpAddr::V4(v4) => Self::of_v4(v4),
-            IpAddr::V6(v6) => Self::of_v6(v6),
+            IpAddr::V4(v4) => Self::from_v4(v4),
+            IpAddr::V6(v6) => Self::from_v6(v6),
         }
     }
 }
 
 impl Class {
-    fn of_v4(v4: Ipv4Addr) -> Self {
+    fn from_v4(v4: Ipv4Addr) -> Self {
         // Alibaba's and Azure's, which look like a private and a public address.
         if v4 == Ipv4Addr::new(100, 100, 100, 200) || v4 == Ipv4Addr::new(168, 63, 129, 16) {
             return Self::Metadata;
@@ -88,7 +88,7 @@ impl Class {
         }
     }
 
-    fn of_v6(v6: Ipv6Addr) -> Self {
+    fn from_v6(v6: Ipv6Addr) -> Self {
         match v6.segments() {
             // Amazon's, in the unique local range: instances, and the agent of EKS.
             [0xfd00, 0x0ec2, ..] => Self::Metadata,
@@ -100,9 +100,9 @@ impl Class {
             | [0x64, 0xff9b, 0, 0, 0, 0, a, b]
             | [0x64, 0xff9b, 1, _, _, _, a, b]
             // 6to4.
-            | [0x2002, a, b, ..] => Self::of_v4(carried(a, b)),
+            | [0x2002, a, b, ..] => Self::from_v4(carried(a, b)),
             // Teredo carries the client's address inverted.
-            [0x2001, 0, .., a, b] => Self::of_v4(carried(!a, !b)),
+            [0x2001, 0, .., a, b] => Self::from_v4(carried(!a, !b)),
             [0xfe80..=0xfebf, ..] => Self::LinkLocal,
             [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => Self::Private,
             [0xff00..=0xffff, ..] => Self::Multicast,

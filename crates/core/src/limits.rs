@@ -82,6 +82,8 @@ limits! {
     extended_bytes: u64 = MIB, Bytes;
     /// Bytes of all names kept for one layer that writes through its own links.
     name_bytes: u64 = 64 * MIB, Bytes;
+    /// Bytes of all paths that are looked up to follow the links of one layer or image. Real images need a few MiB.
+    lookup_bytes: u64 = GIB, Bytes;
     /// Bytes of one file that lists many packages, such as a package database. Debian's would have 64 MiB with all its packages.
     kept_file_bytes: u64 = 64 * MIB, Bytes;
     /// Bytes of one file about a single package or the release. Lists of the files of large packages have some 4 MiB.

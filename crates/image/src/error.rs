@@ -286,6 +286,33 @@ pub enum TarProblem {
     /// A whiteout of nothing, of the directory itself or of its parent.
     #[error("whiteout `{0}` names no entry")]
     Whiteout(String),
+    /// An entry that only overlay file systems understand, and that only some engines hand on to them.
+    #[error("extended attribute `{0}` tells an overlay file system what to show")]
+    OverlayAttribute(String),
+    /// A global header that bears the name of an entry, which containerd removes for it and others leave.
+    #[error("global extended header is called `{0}`, which is or may be an entry of the layer")]
+    GlobalName(String),
+    /// A whiteout of what the same layer has already. Engines refuse it; by the specification it means lower layers only.
+    #[error("whiteout of `{0}`, which the layer itself has")]
+    WhiteoutOfOwn(String),
+    /// An entry that lies below something that is no directory. Engines refuse it.
+    #[error("`{0}` is no directory, and later entries lie in it")]
+    InTheWay(String),
+    /// A device in the place of something else. Engines without the right to make devices leave what was there.
+    #[error("device `{0}` takes the place of another entry of the layer")]
+    DeviceOver(String),
+    /// A device in a directory that the layer does not have. Engines that leave the device out do not make the directory
+    /// either.
+    #[error("device `{0}` lies in a directory that has no entry")]
+    DeviceWithoutFolder(String),
+    /// A path behind more symbolic links than engines follow.
+    #[error("more than {links} symbolic links lead to `{path}`")]
+    TooManyLinks {
+        /// The entry.
+        path: String,
+        /// How many are followed.
+        links: usize,
+    },
     /// Two members of one name in an image archive.
     #[error("member `{0}` occurs twice")]
     Duplicate(String),

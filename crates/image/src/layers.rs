@@ -2,9 +2,11 @@
 //!
 //! Each layer passes through three threads: one reads the compressed bytes and hashes them, one uncompresses and reads
 //! the tar, one hashes the uncompressed bytes. What the tar shows stays private to that layer until its size, its digest
-//! and its diff ID hold. Then the layers are squashed by the rules of the OCI image specification, "Image Layer
-//! Filesystem Changeset": whiteouts and opaque directories hide what lies in lower layers, the last layer wins, links are
-//! resolved inside the image. Nothing is written to disk.
+//! and its diff ID hold. Then the layers are squashed as container runtimes do: each unpacked by itself, by the rules of the
+//! OCI image specification, "Image Layer Filesystem Changeset", and laid over those below, so that whiteouts and opaque
+//! directories hide what lies in lower layers, the last layer wins, links are resolved inside the image. Where runtimes
+//! differ, the layer is refused, or what only some of them show is found and reported as unreadable too. Nothing is
+//! written to disk.
 //!
 //! What a layer costs in memory: the facts that were made of wanted files while they went by, and a keyed 64-bit hash of
 //! each other path. A file that turns out to be wanted only after it went by (the target of a link) costs a second pass
@@ -18,11 +20,13 @@
 
 mod exact;
 mod facts;
+mod index;
 mod paths;
 mod pipe;
 mod scan;
 mod shared;
 mod squash;
+mod work;
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -36,6 +40,7 @@ use plimsoll_core::{LimitExceeded, Limits};
 use crate::artifact::{Image, Layer};
 use crate::{Error, Progress, Source};
 use facts::{Facts, Known};
+use index::Index;
 use pipe::Pipe;
 use scan::{Interest, Scan};
 use shared::{Key, Recalled};
@@ -67,8 +72,11 @@ fn read_image(
     let first: Vec<(usize, Interest<'_>)> =
         (0..image.layers.len()).map(|index| (index, Interest::selected(*select))).collect();
     let mut known: Vec<Known> = run.pass(&first)?.into_iter().map(|(_, facts)| Known::new(facts)).collect();
+    let Some(index) = Index::new(&known) else {
+        return Err(LimitExceeded::fixed("layers", u16::MAX.into(), "the image").into());
+    };
     for _ in 0..FURTHER_PASSES {
-        let needs = Stack::new(&known, keyed.clone(), *select, limits).needs();
+        let needs = Stack::new(&known, &index, keyed.clone(), *select, limits).needs()?;
         if needs.is_empty() {
             break;
         }
@@ -85,7 +93,7 @@ fn read_image(
         digest: layer.descriptor.digest,
         diff_id: layer.diff_id,
     });
-    let files = Stack::new(&known, keyed.clone(), *select, limits).files();
+    let files = Stack::new(&known, &index, keyed.clone(), *select, limits).files()?;
     drop(known);
     files.into_set(layers.collect(), limits)
 }

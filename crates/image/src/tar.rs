@@ -17,6 +17,7 @@ mod name;
 mod pax;
 mod sparse;
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead};
 
 use plimsoll_core::text::shown;
@@ -61,7 +62,9 @@ pub enum Kind {
     Hardlink,
     /// A directory.
     Directory,
-    /// A device, a FIFO, or something that no runtime unpacks.
+    /// A character or block device. Runtimes without the right to make one leave it out.
+    Device,
+    /// A FIFO, or something that no runtime unpacks.
     Other,
 }
 
@@ -104,8 +107,12 @@ pub struct Reader<R> {
     padding: u64,
     blocks: u64,
     logical: u64,
+    globals: BTreeSet<Vec<u8>>,
     ended: bool,
 }
+
+/// Names of global extended headers that are kept of one archive. Writers that make them use one name.
+const GLOBALS: usize = 16;
 
 impl<R: Stream> Reader<R> {
     /// A reader of `stream`; `what` names the archive in errors.
@@ -132,6 +139,7 @@ impl<R: Stream> Reader<R> {
             padding: 0,
             blocks: 0,
             logical: 0,
+            globals: BTreeSet::new(),
             ended: false,
         }
     }
@@ -178,6 +186,7 @@ impl<R: Stream> Reader<R> {
                     if extended.is_some() || long_name.is_some() || long_link.is_some() {
                         return Err(self.broken(TarProblem::MisplacedGlobal));
                     }
+                    self.global(&block)?;
                 }
                 b'L' | b'K' => {
                     let bytes =
@@ -201,6 +210,12 @@ impl<R: Stream> Reader<R> {
                 }
             }
         }
+    }
+
+    /// The names of the global extended headers so far, as paths. They are no entries, but containerd removes what lies
+    /// there.
+    pub(crate) fn globals(&self) -> impl Iterator<Item = &[u8]> {
+        self.globals.iter().map(Vec::as_slice)
     }
 
     /// The current entry.
@@ -238,6 +253,9 @@ impl<R: Stream> Reader<R> {
         long_name: Option<Vec<u8>>,
         long_link: Option<Vec<u8>>,
     ) -> Result<(), Error> {
+        if let Some(name) = extended.overlay_attribute() {
+            return Err(self.broken(TarProblem::OverlayAttribute(shown(name))));
+        }
         let (path, link) = (extended.path(), extended.link());
         if (path.is_some() && long_name.is_some()) || (link.is_some() && long_link.is_some()) {
             return Err(self.broken(TarProblem::TwoNames));
@@ -292,6 +310,18 @@ impl<R: Stream> Reader<R> {
         self.entry.is_sparse = sparse.is_some();
         self.sparse = sparse;
         self.expect(stored);
+        Ok(())
+    }
+
+    fn global(&mut self, block: &Block) -> Result<(), Error> {
+        let (raw, mut path) = (block.name(), Vec::new());
+        if !normalise(&raw, &mut path) {
+            return Err(self.broken(TarProblem::Escapes(shown(&String::from_utf8_lossy(&raw)))));
+        }
+        self.globals.insert(path);
+        if self.globals.len() > GLOBALS {
+            return Err(self.broken(TarProblem::Pax("too many global ones")));
+        }
         Ok(())
     }
 
@@ -470,6 +500,7 @@ fn kind(flag: u8, slash: bool) -> Kind {
         b'1' => Kind::Hardlink,
         b'2' => Kind::Symlink,
         b'5' => Kind::Directory,
+        b'3' | b'4' => Kind::Device,
         _ => Kind::Other,
     }
 }

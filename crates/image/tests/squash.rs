@@ -1,12 +1,14 @@
-//! Squashing against a simple model: a tree for each layer, built entry by entry, laid over what is below.
+//! Squashing against a simple model: a tree for each layer, built entry by entry as container engines build it in an empty
+//! folder, laid over what is below as the kernel lays it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "the shared module has more than this test needs")]
 
 mod memory;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use plimsoll_testkit::{Compression, ImageBuilder, Layer, WholeFiles};
+use plimsoll_image::Error;
+use plimsoll_testkit::{Compression, EntryKind, ImageBuilder, Layer, WholeFiles};
 use proptest::prelude::*;
 
 use memory::MemorySource;
@@ -19,16 +21,38 @@ enum Op {
     Hardlink(String, String),
     Whiteout(String),
     Opaque(String),
+    Device(String),
 }
 
 #[derive(Debug, Clone)]
-enum Node {
-    Directory(BTreeMap<String, Node>),
+struct Node {
+    kind: Kind,
+    /// Whether some runtimes show it and others do not.
+    disputed: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Directory(Directory),
     File(String),
     Symlink(String),
     /// A hard link to what this layer did not have when it came.
     Pending(String),
+    Device,
+    Whiteout,
 }
+
+#[derive(Debug, Clone, Default)]
+struct Directory {
+    children: Tree,
+    opaque: bool,
+    /// Whether it took the place of something else in its layer.
+    replaced: bool,
+}
+
+/// A layer that no engine unpacks, or that they unpack to different things.
+#[derive(Debug)]
+struct Refused;
 
 const FIXED: &[&str] = &["a", "a/b", "a/b/c", "b/a", "c/c"];
 
@@ -53,6 +77,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (path(), path()).prop_map(|(path, target)| Op::Hardlink(path, target)),
         2 => path().prop_map(Op::Whiteout),
         1 => path().prop_map(Op::Opaque),
+        1 => Just(Op::Opaque(String::new())),
+        1 => path().prop_map(Op::Device),
     ]
 }
 
@@ -62,22 +88,33 @@ proptest! {
     #[test]
     fn the_final_file_system_is_the_models(layers in prop::collection::vec(prop::collection::vec(op(), 0..7), 1..4)) {
         let mut image = ImageBuilder::new();
-        let mut model = BTreeMap::new();
+        let mut model = Tree::new();
         for ops in &layers {
             image = image.layer(ops.iter().fold(Layer::new().compression(Compression::Plain), write));
-            model = lay_over(model, ops);
         }
         let source = MemorySource::new(&image.build());
-
-        let all = source.read(&WholeFiles { fixed: FIXED, ..WholeFiles::ALL }).unwrap();
-        let mut expected = BTreeMap::new();
-        list("", &model, &model, &mut expected);
+        let all = source.read(&WholeFiles { fixed: FIXED, ..WholeFiles::ALL });
+        for ops in &layers {
+            let Ok(upper) = unpack(ops, &model) else {
+                prop_assert!(matches!(all, Err(Error::Tar { .. })), "{:?}", all);
+                return Ok(());
+            };
+            model = lay_over(model, upper);
+        }
+        let all = all.unwrap();
+        let (mut expected, mut disputed) = (BTreeMap::new(), BTreeSet::new());
+        list("", &model, &model, &mut |path, content, is_disputed| {
+            expected.insert(path.clone(), content);
+            disputed.extend(is_disputed.then_some(path));
+        });
         for path in FIXED {
-            if let Some(content) = resolve(&model, path) {
+            if let Some((content, is_disputed)) = resolve(&model, path) {
                 expected.insert((*path).to_owned(), content);
+                disputed.extend(is_disputed.then(|| (*path).to_owned()));
             }
         }
         prop_assert_eq!(memory::texts(&all), expected);
+        prop_assert_eq!(memory::disputed(&all), disputed);
 
         // Wanting nothing but well-known paths makes their contents come from further passes.
         let few = source.read(&WholeFiles { rule: |_| false, fixed: FIXED }).unwrap();
@@ -86,7 +123,7 @@ proptest! {
                 continue;
             }
             let found = few.get(path).map(|file| String::from_utf8_lossy(WholeFiles::content(file)).into_owned());
-            prop_assert_eq!(found, resolve(&model, path), "{}", path);
+            prop_assert_eq!(found, resolve(&model, path).map(|(content, _)| content), "{}", path);
         }
     }
 }
@@ -99,110 +136,168 @@ fn write(layer: Layer, op: &Op) -> Layer {
         Op::Hardlink(path, target) => layer.hardlink(path, target),
         Op::Whiteout(path) => layer.whiteout(path),
         Op::Opaque(path) => layer.opaque(path),
+        Op::Device(path) => layer.special(EntryKind::CharacterDevice, path),
     }
 }
 
 type Tree = BTreeMap<String, Node>;
 
-fn lay_over(mut lower: Tree, ops: &[Op]) -> Tree {
-    let mut upper = Tree::new();
-    let (mut whiteouts, mut opaques) = (Vec::new(), Vec::new());
+/// What a layer unpacks to in an empty folder, and whether its root has an opaque marker.
+fn unpack(ops: &[Op], lower: &Tree) -> Result<(Tree, bool), Refused> {
+    let (mut tree, mut opaque_root) = (Tree::new(), false);
     for op in ops {
         match op {
-            Op::Whiteout(path) => whiteouts.extend(real(&mut upper, path, true)),
-            Op::Opaque(path) => {
-                let marker = real(&mut upper, &format!("{path}/marker"), true);
-                opaques
-                    .extend(marker.map(|marker| marker.rsplit_once('/').map_or("", |(d, _)| d).to_owned()));
+            Op::Whiteout(path) => {
+                let Some(path) = real(&mut tree, path, Missing::IsMadeUnlessGone)? else { continue };
+                match at(&tree, &path).map(|node| &node.kind) {
+                    None => put(&mut tree, &path, Kind::Whiteout),
+                    Some(Kind::Whiteout) => {}
+                    Some(_) => return Err(Refused),
+                }
             }
-            Op::File(path, content) => place(&mut upper, path, Node::File(content.to_string())),
-            Op::Symlink(path, target) => place(&mut upper, path, Node::Symlink(target.clone())),
+            Op::Opaque(path) => {
+                let marker = real(&mut tree, &format!("{path}/marker"), Missing::IsMadeUnlessGone)?;
+                let Some(marker) = marker else { continue };
+                match marker.rsplit_once('/') {
+                    None => opaque_root = true,
+                    Some((path, _)) => {
+                        if let Some(Kind::Directory(directory)) = at_mut(&mut tree, path) {
+                            directory.opaque = true;
+                        }
+                    }
+                }
+            }
+            Op::File(path, content) => place(&mut tree, path, Kind::File(content.to_string()))?,
+            Op::Symlink(path, target) => place(&mut tree, path, Kind::Symlink(target.clone()))?,
             Op::Directory(path) => {
-                if let Some(path) = real(&mut upper, path, true)
-                    && !matches!(at(&upper, &path), Some(Node::Directory(_)))
-                {
-                    put(&mut upper, &path, Node::Directory(Tree::new()));
+                let Some(path) = real(&mut tree, path, Missing::IsMade)? else { continue };
+                let there = at(&tree, &path).map(|node| &node.kind);
+                if !matches!(there, Some(Kind::Directory(_))) {
+                    let replaced = there.is_some();
+                    put(&mut tree, &path, Kind::Directory(Directory { replaced, ..Directory::default() }));
+                }
+            }
+            Op::Device(path) => {
+                if real(&mut tree, path, Missing::Fails)?.is_none() {
+                    return Err(Refused);
+                }
+                let Some(path) = real(&mut tree, path, Missing::IsMade)? else { continue };
+                match at(&tree, &path).map(|node| &node.kind) {
+                    None | Some(Kind::Device | Kind::Whiteout) => put(&mut tree, &path, Kind::Device),
+                    Some(_) => return Err(Refused),
                 }
             }
             Op::Hardlink(path, target) => {
-                let Some(path) = real(&mut upper, path, true) else { continue };
-                let found = real(&mut upper, target, false).and_then(|target| at(&upper, &target).cloned());
-                let node = match found {
-                    Some(Node::Directory(_)) | None => Node::Pending(target.clone()),
-                    Some(node) => node,
+                let Some(path) = real(&mut tree, path, Missing::IsMade)? else { continue };
+                let found = real(&mut tree, target, Missing::Fails)?;
+                let found = found.and_then(|target| at(&tree, &target).map(|node| node.kind.clone()));
+                let kind = match found {
+                    Some(Kind::Directory(_)) | None => Kind::Pending(target.clone()),
+                    Some(kind) => kind,
                 };
-                put(&mut upper, &path, node);
+                put(&mut tree, &path, kind);
             }
         }
     }
-    let view = lower.clone();
-    for path in whiteouts {
-        remove(&mut lower, &path);
+    let own = tree.clone();
+    settle(&mut tree, &own, lower);
+    Ok((tree, opaque_root))
+}
+
+fn lay_over(mut lower: Tree, (upper, opaque_root): (Tree, bool)) -> Tree {
+    if opaque_root {
+        dispute(&mut lower);
     }
-    for path in opaques {
-        if path.is_empty() {
-            lower.clear();
-        } else if let Some(Node::Directory(children)) = at_mut(&mut lower, &path) {
-            children.clear();
-        }
-    }
-    let own = upper.clone();
-    settle(&mut upper, &own, &view);
     merge(lower, upper)
 }
 
-/// Gives hard links to other layers their content; those to nothing go. What the same layer puts there after the link is
-/// another file, unless there was none before.
-fn settle(tree: &mut Tree, own: &Tree, lower: &Tree) {
-    tree.retain(|_, node| match node {
-        Node::Directory(children) => {
-            settle(children, own, lower);
-            true
+fn dispute(tree: &mut Tree) {
+    for node in tree.values_mut() {
+        node.disputed = true;
+        if let Kind::Directory(directory) = &mut node.kind {
+            dispute(&mut directory.children);
         }
-        Node::Pending(target) => {
-            if let Some(content) = pending(target, own, lower, 40) {
-                *node = Node::File(content);
-                true
-            } else {
-                // Present, but nothing that could be read.
-                *node = Node::Pending(String::new());
-                true
-            }
-        }
-        _ => true,
-    });
+    }
 }
 
-fn pending(target: &str, own: &Tree, lower: &Tree, hops: usize) -> Option<String> {
+/// Gives hard links to other layers their content; those to nothing stay. What the same layer puts there after the link is
+/// another file, unless there was none before.
+fn settle(tree: &mut Tree, own: &Tree, lower: &Tree) {
+    for node in tree.values_mut() {
+        match &mut node.kind {
+            Kind::Directory(directory) => settle(&mut directory.children, own, lower),
+            Kind::Pending(target) => match pending(target, own, lower, 40) {
+                Some((content, disputed)) => *node = Node { kind: Kind::File(content), disputed },
+                // Present, but nothing that could be read.
+                None => target.clear(),
+            },
+            _ => {}
+        }
+    }
+}
+
+fn pending(target: &str, own: &Tree, lower: &Tree, hops: usize) -> Option<(String, bool)> {
     if hops == 0 {
         return None;
     }
-    match (at(lower, target), at(own, target)) {
-        (Some(Node::File(content)), _) | (_, Some(Node::File(content))) => Some(content.clone()),
-        (_, Some(Node::Pending(next))) => pending(next, own, lower, hops - 1),
+    match (at(lower, target), at(own, target).map(|node| &node.kind)) {
+        (Some(Node { kind: Kind::File(content), disputed }), _) => Some((content.clone(), *disputed)),
+        (_, Some(Kind::File(content))) => Some((content.clone(), false)),
+        (_, Some(Kind::Pending(next))) => pending(next, own, lower, hops - 1),
         _ => None,
     }
 }
 
 fn merge(mut lower: Tree, upper: Tree) -> Tree {
     for (name, node) in upper {
-        let merged = match (lower.remove(&name), node) {
-            (Some(Node::Directory(below)), Node::Directory(above)) => Node::Directory(merge(below, above)),
-            (_, node) => node,
+        let mut below = lower.remove(&name);
+        let merged = match node.kind {
+            Kind::Whiteout => continue,
+            Kind::Device => {
+                let Some(mut below) = below else { continue };
+                below.disputed = true;
+                if let Kind::Directory(directory) = &mut below.kind {
+                    dispute(&mut directory.children);
+                }
+                below
+            }
+            Kind::Directory(above) => {
+                let mut children = Tree::new();
+                if let Some(Node { kind: Kind::Directory(directory), .. }) = &mut below
+                    && !above.opaque
+                {
+                    if above.replaced {
+                        dispute(&mut directory.children);
+                    }
+                    children = std::mem::take(&mut directory.children);
+                }
+                let children = merge(children, above.children);
+                let kind = Kind::Directory(Directory { children, ..Directory::default() });
+                Node { kind, disputed: false }
+            }
+            _ => node,
         };
         lower.insert(name, merged);
     }
     lower
 }
 
-fn place(tree: &mut Tree, path: &str, node: Node) {
-    if let Some(path) = real(tree, path, true) {
-        put(tree, &path, node);
+fn place(tree: &mut Tree, path: &str, kind: Kind) -> Result<(), Refused> {
+    if let Some(path) = real(tree, path, Missing::IsMade)? {
+        put(tree, &path, kind);
     }
+    Ok(())
 }
 
-/// Follows the links on the way to `path` and makes the directories that are missing.
-fn real(tree: &mut Tree, path: &str, make: bool) -> Option<String> {
+#[derive(Clone, Copy, PartialEq)]
+enum Missing {
+    IsMade,
+    IsMadeUnlessGone,
+    Fails,
+}
+
+/// Follows the links on the way to `path`.
+fn real(tree: &mut Tree, path: &str, missing: Missing) -> Result<Option<String>, Refused> {
     let (directory, base) = path.rsplit_once('/').unwrap_or(("", path));
     let mut left: VecDeque<String> = directory.split('/').map(str::to_owned).collect();
     let mut real: Vec<String> = Vec::new();
@@ -217,12 +312,12 @@ fn real(tree: &mut Tree, path: &str, make: bool) -> Option<String> {
         }
         real.push(name);
         let here = real.join("/");
-        match at(tree, &here).cloned() {
-            Some(Node::Directory(_)) => {}
-            Some(Node::Symlink(target)) => {
+        match at(tree, &here).map(|node| node.kind.clone()) {
+            Some(Kind::Directory(_)) => {}
+            Some(Kind::Symlink(target)) => {
                 links += 1;
-                if links > 40 {
-                    return None;
+                if links > 255 {
+                    return Err(Refused);
                 }
                 real.pop();
                 if target.starts_with('/') {
@@ -230,78 +325,67 @@ fn real(tree: &mut Tree, path: &str, make: bool) -> Option<String> {
                 }
                 target.split('/').rev().for_each(|name| left.push_front(name.to_owned()));
             }
-            _ if make => put(tree, &here, Node::Directory(Tree::new())),
-            _ => return None,
+            _ if missing == Missing::Fails => return Ok(None),
+            None => put(tree, &here, Kind::Directory(Directory::default())),
+            Some(Kind::Whiteout) if missing == Missing::IsMadeUnlessGone => return Ok(None),
+            Some(_) => return Err(Refused),
         }
     }
     real.push(base.to_owned());
-    Some(real.join("/"))
+    Ok(Some(real.join("/")))
 }
 
 fn at<'a>(tree: &'a Tree, path: &str) -> Option<&'a Node> {
     match path.split_once('/') {
         None => tree.get(path),
-        Some((first, rest)) => match tree.get(first) {
-            Some(Node::Directory(children)) => at(children, rest),
+        Some((first, rest)) => match tree.get(first).map(|node| &node.kind) {
+            Some(Kind::Directory(directory)) => at(&directory.children, rest),
             _ => None,
         },
     }
 }
 
-fn at_mut<'a>(tree: &'a mut Tree, path: &str) -> Option<&'a mut Node> {
+fn at_mut<'a>(tree: &'a mut Tree, path: &str) -> Option<&'a mut Kind> {
     match path.split_once('/') {
-        None => tree.get_mut(path),
-        Some((first, rest)) => match tree.get_mut(first) {
-            Some(Node::Directory(children)) => at_mut(children, rest),
+        None => tree.get_mut(path).map(|node| &mut node.kind),
+        Some((first, rest)) => match tree.get_mut(first).map(|node| &mut node.kind) {
+            Some(Kind::Directory(directory)) => at_mut(&mut directory.children, rest),
             _ => None,
         },
     }
 }
 
-fn children<'a>(tree: &'a mut Tree, path: &str) -> Option<(&'a mut Tree, String)> {
-    match path.rsplit_once('/') {
-        None => Some((tree, path.to_owned())),
+fn put(tree: &mut Tree, path: &str, kind: Kind) {
+    let (children, base) = match path.rsplit_once('/') {
+        None => (tree, path),
         Some((directory, base)) => match at_mut(tree, directory) {
-            Some(Node::Directory(children)) => Some((children, base.to_owned())),
-            _ => None,
+            Some(Kind::Directory(directory)) => (&mut directory.children, base),
+            _ => return,
         },
-    }
+    };
+    children.insert(base.to_owned(), Node { kind, disputed: false });
 }
 
-fn put(tree: &mut Tree, path: &str, node: Node) {
-    if let Some((children, base)) = children(tree, path) {
-        children.insert(base, node);
-    }
-}
-
-fn remove(tree: &mut Tree, path: &str) {
-    if let Some((children, base)) = children(tree, path) {
-        children.remove(&base);
-    }
-}
-
-fn list(prefix: &str, tree: &Tree, root: &Tree, out: &mut BTreeMap<String, String>) {
+fn list(prefix: &str, tree: &Tree, root: &Tree, each: &mut impl FnMut(String, String, bool)) {
     for (name, node) in tree {
         let path = format!("{prefix}{name}");
-        match node {
-            Node::Directory(children) => list(&format!("{path}/"), children, root, out),
-            Node::File(content) => {
-                out.insert(path, content.clone());
-            }
-            Node::Symlink(_) => {
-                if let Some(content) = resolve(root, &path) {
-                    out.insert(path, content);
+        match &node.kind {
+            Kind::Directory(directory) => list(&format!("{path}/"), &directory.children, root, each),
+            Kind::File(content) => each(path, content.clone(), node.disputed),
+            Kind::Symlink(_) => {
+                if let Some((content, disputed)) = resolve(root, &path) {
+                    each(path, content, disputed);
                 }
             }
-            Node::Pending(_) => {}
+            Kind::Pending(_) | Kind::Device | Kind::Whiteout => {}
         }
     }
 }
 
-fn resolve(tree: &Tree, path: &str) -> Option<String> {
+fn resolve(tree: &Tree, path: &str) -> Option<(String, bool)> {
     let mut left: VecDeque<String> = path.split('/').map(str::to_owned).collect();
     let mut real: Vec<String> = Vec::new();
-    let mut links = 0;
+    let (mut links, mut disputed) = (0, false);
     while let Some(name) = left.pop_front() {
         if name.is_empty() || name == "." {
             continue;
@@ -311,9 +395,11 @@ fn resolve(tree: &Tree, path: &str) -> Option<String> {
             continue;
         }
         real.push(name);
-        match at(tree, &real.join("/")) {
-            Some(Node::Directory(_)) => {}
-            Some(Node::Symlink(target)) => {
+        let node = at(tree, &real.join("/"))?;
+        disputed |= node.disputed;
+        match &node.kind {
+            Kind::Directory(_) => {}
+            Kind::Symlink(target) => {
                 links += 1;
                 if links > 40 {
                     return None;
@@ -324,8 +410,8 @@ fn resolve(tree: &Tree, path: &str) -> Option<String> {
                 }
                 target.split('/').rev().for_each(|name| left.push_front(name.to_owned()));
             }
-            Some(Node::File(content)) if left.iter().all(|name| name.is_empty() || name == ".") => {
-                return Some(content.clone());
+            Kind::File(content) if left.iter().all(|name| name.is_empty() || name == ".") => {
+                return Some((content.clone(), disputed));
             }
             _ => return None,
         }

@@ -207,7 +207,7 @@ fn add(members: &mut HashMap<Vec<u8>, Member>, entry: &Entry, place: &str) -> Re
             Member::Link(clean_link(&whole))
         }
         Kind::Hardlink => Member::Link(clean_link(&entry.link)),
-        Kind::Directory | Kind::Other => return Ok(()),
+        Kind::Directory | Kind::Device | Kind::Other => return Ok(()),
     };
     // Readers differ in which of two members with one name counts.
     if members.insert(entry.path.clone(), member).is_some() {

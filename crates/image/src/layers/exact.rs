@@ -1,47 +1,69 @@
 //! The tree that a layer unpacks to, with all its names: for layers that depend on their own order.
 //!
-//! Entries are placed one after the other as a runtime places them in an empty directory: a later entry replaces an
-//! earlier one with everything below it, and a name that leads through a link of the same layer ends up where the link
-//! points, never outside the root (umoci CVE-2021-29136, runc CVE-2025-31133).
+//! Entries are placed one after the other as containerd, Docker and podman place them in an empty folder that the kernel
+//! then mounts over the lower layers: a later entry replaces an earlier one with everything below it, a whiteout is an entry
+//! that can be replaced like any other, and a name that leads through a link of the same layer ends up where the link
+//! points, never outside the root (umoci CVE-2021-29136, runc CVE-2025-31133). What all of them refuse, or place
+//! differently, is refused.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
+use plimsoll_core::text::shown;
 use plimsoll_core::{LimitExceeded, Limits};
 
 use super::facts::{Facts, Ledger, Node, Record, Target};
-use super::paths::{Keyed, base, join, parent};
+use super::paths::{Keyed, WHITEOUT, base, join, parent};
+use super::work::Work;
 use crate::Error;
+use crate::error::TarProblem;
 use crate::tar::{Entry, Kind, clean_link};
 
 #[derive(Debug, Clone)]
 enum Place {
-    Directory,
+    Directory {
+        opaque: bool,
+        /// Whether it took the place of something else.
+        replaced: bool,
+    },
     Symlink(Vec<u8>),
     /// A file; the number of the entry with its content, which hard links share.
     File(u64),
+    Device,
     Special,
+    Whiteout,
+}
+
+impl Place {
+    const IMPLIED: Self = Self::Directory { opaque: false, replaced: false };
 }
 
 /// What happens to directories that a path needs and that have no entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Missing {
-    /// Unpacking makes them, in place of whatever else is there.
+    /// Unpacking makes them.
     IsMade,
+    /// As before, but a path below a whiteout leads nowhere: some builders say of a directory that it is gone, and then of
+    /// everything in it. podman forgives that; the others refuse it.
+    IsMadeUnlessGone,
     /// The path leads nowhere.
     Fails,
 }
+
+/// Symbolic links that engines follow for one path while they unpack; more than the kernel follows later.
+const LINKS: usize = 255;
 
 pub(super) struct Tree {
     places: BTreeMap<Vec<u8>, Place>,
     recorded: BTreeMap<Vec<u8>, Record>,
     by_ordinal: BTreeMap<u64, Node>,
-    whiteouts: Vec<Vec<u8>>,
-    opaques: Vec<Vec<u8>>,
+    opaque_root: bool,
     name_bytes: u64,
     name_limit: u64,
-    links: usize,
+    work: Work,
     what: String,
+    /// Where the content of the entry begins that is being placed; for errors.
+    offset: u64,
 }
 
 impl Tree {
@@ -50,58 +72,76 @@ impl Tree {
             places: BTreeMap::new(),
             recorded: BTreeMap::new(),
             by_ordinal: BTreeMap::new(),
-            whiteouts: Vec::new(),
-            opaques: Vec::new(),
+            opaque_root: false,
             name_bytes: 0,
-            links: limits.links,
             name_limit: limits.name_bytes,
+            work: Work::new(what, limits),
             what: what.to_owned(),
+            offset: 0,
         }
     }
 
+    /// The next whiteout, opaque marker or entry begins at `offset`.
+    pub(super) fn begin(&mut self, offset: u64) {
+        self.offset = offset;
+    }
+
     pub(super) fn whiteout(&mut self, path: &[u8]) -> Result<(), Error> {
-        let Some(path) = self.real(path, Missing::IsMade)? else { return Ok(()) };
+        let Some(path) = self.real(path, Missing::IsMadeUnlessGone)? else { return Ok(()) };
         self.count(path.len())?;
-        self.whiteouts.push(path);
+        match self.places.get(&path) {
+            None => {
+                self.places.insert(path, Place::Whiteout);
+            }
+            // Engines refuse it, but it can mean one thing only.
+            Some(Place::Whiteout) => {}
+            Some(_) => return Err(self.refused(TarProblem::WhiteoutOfOwn, &path)),
+        }
         Ok(())
     }
 
     pub(super) fn opaque(&mut self, path: &[u8]) -> Result<(), Error> {
         // The marker lies in the directory, so links count up to and including its last name.
-        let marker = self.real(&join(path, b"marker"), Missing::IsMade)?;
+        let marker = self.real(&join(path, b"marker"), Missing::IsMadeUnlessGone)?;
         let Some(directory) = marker.as_deref().and_then(parent) else { return Ok(()) };
-        let directory = directory.to_vec();
-        self.count(directory.len())?;
-        self.opaques.push(directory);
+        if directory.is_empty() {
+            self.opaque_root = true;
+        } else if let Some(Place::Directory { opaque, .. }) = self.places.get_mut(directory) {
+            *opaque = true;
+        }
         Ok(())
     }
 
-    /// Puts `entry` where it belongs; returns the real path, or none for what has no place: the root itself, a hard
-    /// link to nothing in this layer, a path behind too many links.
+    /// Puts `entry` where it belongs; returns the real path, or none for the root itself, which is always there.
     pub(super) fn place(&mut self, entry: &Entry) -> Result<Option<Vec<u8>>, Error> {
+        if entry.kind == Kind::Device
+            && let Some(path) = self.real(&entry.path, Missing::Fails)?.is_none().then_some(&entry.path)
+        {
+            return Err(self.refused(TarProblem::DeviceWithoutFolder, path));
+        }
         let Some(path) = self.real(&entry.path, Missing::IsMade)? else { return Ok(None) };
         if path.is_empty() {
             return Ok(None);
         }
         self.count(path.len() + entry.link.len())?;
-        let place = match entry.kind {
-            Kind::Directory => Place::Directory,
-            Kind::Symlink => Place::Symlink(entry.link.clone()),
-            Kind::File => Place::File(entry.ordinal),
-            Kind::Other => Place::Special,
-            Kind::Hardlink => {
+        let place = match (entry.kind, self.places.get(&path)) {
+            (Kind::Directory, Some(Place::Directory { .. })) => return Ok(Some(path)),
+            (Kind::Directory, there) => Place::Directory { opaque: false, replaced: there.is_some() },
+            (Kind::Symlink, _) => Place::Symlink(entry.link.clone()),
+            (Kind::File, _) => Place::File(entry.ordinal),
+            (Kind::Device, None | Some(Place::Device | Place::Whiteout)) => Place::Device,
+            (Kind::Device, Some(_)) => return Err(self.refused(TarProblem::DeviceOver, &path)),
+            (Kind::Other, _) => Place::Special,
+            (Kind::Hardlink, _) => {
                 let target = self.real(&clean_link(&entry.link), Missing::Fails)?;
                 match target.and_then(|target| self.places.get(&target)) {
-                    Some(Place::Directory) | None => Place::File(entry.ordinal),
+                    Some(Place::Directory { .. }) | None => Place::File(entry.ordinal),
                     Some(place) => place.clone(),
                 }
             }
         };
-        let stays = matches!((&place, self.places.get(&path)), (Place::Directory, Some(Place::Directory)));
-        if !stays {
-            self.remove(&path);
-            self.places.insert(path.clone(), place);
-        }
+        self.remove(&path);
+        self.places.insert(path.clone(), place);
         Ok(Some(path))
     }
 
@@ -116,7 +156,7 @@ impl Tree {
             }
             Place::File(ordinal) => Some(Node::Hardlink(Target::Ordinal(*ordinal))),
             Place::Symlink(target) => Some(Node::Symlink(target.clone())),
-            Place::Directory | Place::Special => Some(Node::Special),
+            Place::Directory { .. } | Place::Device | Place::Special | Place::Whiteout => Some(Node::Special),
         }
     }
 
@@ -132,28 +172,48 @@ impl Tree {
         self.recorded.insert(path, record);
     }
 
+    /// Puts a global extended header at `path`, once all entries have their places. containerd removes what it finds there
+    /// and makes the directories on the way, others look away: like a device, it hides what lies below for some.
+    pub(super) fn global(&mut self, path: &[u8]) -> Result<(), Error> {
+        let Some(directory) = parent(path) else { return Ok(()) };
+        let is_there = matches!(self.places.get(directory), Some(Place::Directory { .. }));
+        if base(path).starts_with(WHITEOUT) || !(directory.is_empty() || is_there) {
+            return Err(self.refused(TarProblem::GlobalName, path));
+        }
+        match self.places.insert(path.to_vec(), Place::Device) {
+            None => Ok(()),
+            Some(_) => Err(self.refused(TarProblem::GlobalName, path)),
+        }
+    }
+
     pub(super) fn into_facts(self, keyed: &Keyed) -> Facts {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger { opaque_root: self.opaque_root, ..Ledger::default() };
         for (path, place) in &self.places {
             let hash = keyed.of(path);
             match place {
-                Place::Directory => {
+                Place::Directory { opaque, replaced } => {
                     ledger.directories.insert(hash);
+                    ledger.opaques.extend(opaque.then_some(hash));
+                    ledger.replaced.extend(replaced.then_some(hash));
                 }
                 Place::Symlink(_) => {
                     ledger.symlinks.insert(hash);
                 }
+                Place::Device => {
+                    ledger.devices.insert(hash);
+                }
+                Place::Whiteout => {
+                    ledger.whiteouts.insert(hash);
+                }
                 Place::File(_) | Place::Special => ledger.files.push(hash),
             }
         }
-        ledger.whiteouts = self.whiteouts.iter().map(|path| keyed.of(path)).collect();
-        ledger.opaques = self.opaques.iter().map(|path| keyed.of(path)).collect();
         ledger.complete();
         Facts { ledger, recorded: self.recorded, by_ordinal: self.by_ordinal, kept_bytes: 0 }
     }
 
-    /// Where `path` really lies: its directory with all links of this layer followed, and its last name. None behind more
-    /// links than a path may have.
+    /// Where `path` really lies: its directory with all links of this layer followed, and its last name. None where it
+    /// leads nowhere.
     fn real(&mut self, path: &[u8], missing: Missing) -> Result<Option<Vec<u8>>, Error> {
         let Some(directory) = parent(path) else { return Ok(Some(Vec::new())) };
         let mut left: VecDeque<Vec<u8>> = names(directory).map(<[u8]>::to_vec).collect();
@@ -169,12 +229,15 @@ impl Tree {
                 _ => {}
             }
             let next = join(&real, &name);
+            self.work.lookup(&next)?;
             match self.places.get(&next) {
                 Some(Place::Symlink(target)) => {
                     links += 1;
-                    if links > self.links {
-                        return Ok(None);
+                    if links > LINKS {
+                        let problem = |path| TarProblem::TooManyLinks { path, links: LINKS };
+                        return Err(self.refused(problem, path));
                     }
+                    self.work.lookup(target)?;
                     if target.starts_with(b"/") {
                         real.clear();
                     }
@@ -182,22 +245,28 @@ impl Tree {
                         left.push_front(name.to_vec());
                     }
                 }
-                Some(Place::Directory) => real = next,
-                Some(Place::File(_) | Place::Special) | None if missing == Missing::Fails => return Ok(None),
-                Some(Place::File(_) | Place::Special) | None => {
-                    self.remove(&next);
+                Some(Place::Directory { .. }) => real = next,
+                _ if missing == Missing::Fails => return Ok(None),
+                None => {
                     self.count(next.len())?;
-                    self.places.insert(next.clone(), Place::Directory);
+                    self.places.insert(next.clone(), Place::IMPLIED);
                     real = next;
                 }
+                Some(Place::Whiteout) if missing == Missing::IsMadeUnlessGone => return Ok(None),
+                Some(_) => return Err(self.refused(TarProblem::InTheWay, &next)),
             }
         }
         Ok(Some(join(&real, base(path))))
     }
 
+    fn refused(&self, problem: impl FnOnce(String) -> TarProblem, path: &[u8]) -> Error {
+        let problem = problem(shown(&String::from_utf8_lossy(path)));
+        Error::Tar { what: self.what.clone(), offset: self.offset, problem }
+    }
+
     /// Removes what is at `path` and everything below it.
     fn remove(&mut self, path: &[u8]) {
-        if self.places.remove(path).is_some_and(|place| matches!(place, Place::Directory)) {
+        if self.places.remove(path).is_some_and(|place| matches!(place, Place::Directory { .. })) {
             for below in below(&self.places, path) {
                 self.places.remove(&below);
             }

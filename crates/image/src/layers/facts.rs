@@ -10,7 +10,7 @@ use plimsoll_core::rootfs::{FileFacts, Purpose};
 
 use super::paths::Hashes;
 
-/// What a layer has at a path.
+/// What is seen at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Present {
     /// A directory, by an entry of its own or because something lies in it.
@@ -21,17 +21,49 @@ pub(super) enum Present {
     File,
 }
 
-/// Every path of a layer, by hash: 8 bytes for a file, a little more for a directory or link.
+/// What a layer has at a path once it is unpacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A file, a FIFO, a hard link.
+    File,
+    /// A device.
+    Device,
+    /// What hides the path in lower layers.
+    Whiteout,
+}
+
+impl Place {
+    /// What is seen there in the layer by itself.
+    pub(super) fn present(self) -> Option<Present> {
+        match self {
+            Self::Directory => Some(Present::Directory),
+            Self::Symlink => Some(Present::Symlink),
+            Self::File => Some(Present::File),
+            Self::Device | Self::Whiteout => None,
+        }
+    }
+}
+
+/// Every path of a layer, by hash: 8 bytes for a file, a little more for a directory or link. A path is in one of the
+/// first five.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) directories: Hashes,
     pub(super) symlinks: Hashes,
     /// Sorted once the layer is complete.
     pub(super) files: Vec<u64>,
-    /// Paths that a whiteout names.
+    pub(super) devices: Hashes,
     pub(super) whiteouts: Hashes,
     /// Directories in which nothing of lower layers is visible.
     pub(super) opaques: Hashes,
+    /// Directories that took the place of something else in the same layer.
+    pub(super) replaced: Hashes,
+    /// Whether there is an opaque marker in the root.
+    pub(super) opaque_root: bool,
 }
 
 impl Ledger {
@@ -41,29 +73,56 @@ impl Ledger {
         self.files.shrink_to_fit();
     }
 
-    pub(super) fn at(&self, hash: u64) -> Option<Present> {
-        // A path that was a file first and a directory later is in both; the other order makes the layer be read
-        // exactly (see `scan`).
+    pub(super) fn at(&self, hash: u64) -> Option<Place> {
         if self.directories.contains(&hash) {
-            Some(Present::Directory)
+            Some(Place::Directory)
         } else if self.symlinks.contains(&hash) {
-            Some(Present::Symlink)
+            Some(Place::Symlink)
+        } else if self.devices.contains(&hash) {
+            Some(Place::Device)
+        } else if self.whiteouts.contains(&hash) {
+            Some(Place::Whiteout)
         } else {
-            self.files.binary_search(&hash).is_ok().then_some(Present::File)
+            self.files.binary_search(&hash).is_ok().then_some(Place::File)
         }
     }
 
-    /// Whether what lower layers have at the last path of `lineage` is invisible because of this layer. What this layer
-    /// has at that very path is another question, asked with [`Self::at`].
-    pub(super) fn hides(&self, lineage: &[u64], root: u64) -> bool {
-        let Some((own, ancestors)) = lineage.split_last() else { return false };
-        self.whiteouts.contains(own)
-            || self.opaques.contains(&root)
-            || ancestors.iter().any(|hash| {
-                self.whiteouts.contains(hash)
-                    || self.opaques.contains(hash)
-                    || matches!(self.at(*hash), Some(Present::Symlink | Present::File))
-            })
+    /// Whether a directory, a device or a whiteout has its place to itself, so that the order of the layer does not
+    /// matter for it. Needs files in order.
+    pub(super) fn is_settled(&self) -> bool {
+        let is_file = |hash: &u64| self.files.binary_search(hash).is_ok();
+        let apart = |one: &Hashes, two: &Hashes| {
+            let (few, many) = if one.len() < two.len() { (one, two) } else { (two, one) };
+            few.is_disjoint(many)
+        };
+        let Self { directories, symlinks, devices, whiteouts, .. } = self;
+        let others = [symlinks, devices, whiteouts];
+        !directories.iter().chain(devices).chain(whiteouts).any(is_file)
+            && others.iter().all(|set| apart(directories, set))
+            && apart(symlinks, devices)
+            && apart(symlinks, whiteouts)
+            && apart(devices, whiteouts)
+    }
+
+    /// How many paths it has.
+    pub(super) fn places(&self) -> usize {
+        let Self { directories, symlinks, files, devices, whiteouts, .. } = self;
+        directories.len() + symlinks.len() + files.len() + devices.len() + whiteouts.len()
+    }
+
+    /// All paths.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, Place)> {
+        let Self { directories, symlinks, files, devices, whiteouts, .. } = self;
+        let sets = [
+            (directories, Place::Directory),
+            (symlinks, Place::Symlink),
+            (devices, Place::Device),
+            (whiteouts, Place::Whiteout),
+        ];
+        let sets = sets.into_iter().flat_map(|(set, place)| set.iter().map(move |hash| (*hash, place)));
+        // A link that replaced a file leaves its hash among the files.
+        let files = files.iter().filter(|hash| !symlinks.contains(hash));
+        sets.chain(files.map(|hash| (*hash, Place::File)))
     }
 }
 
@@ -117,9 +176,10 @@ impl Facts {
     pub(super) fn bytes(&self) -> u64 {
         // Of a map's node and what points to it.
         const RECORD: usize = 128;
-        let Ledger { directories, symlinks, files, whiteouts, opaques } = &self.ledger;
+        let Ledger { directories, symlinks, files, devices, whiteouts, opaques, replaced, .. } = &self.ledger;
         // A hash, its control byte, and the room that a set keeps free.
-        let sets = [directories, symlinks, whiteouts, opaques].map(|set| set.capacity() * 10);
+        let sets = [directories, symlinks, devices, whiteouts, opaques, replaced];
+        let sets = sets.map(|set| set.capacity() * 10);
         let records = self.recorded.iter().map(|(path, record)| path.len() + record.node.bytes() + RECORD);
         let ordinals = self.by_ordinal.values().map(|node| node.bytes() + RECORD);
         let sum: usize = sets.into_iter().chain(records).chain(ordinals).sum();

@@ -3,6 +3,9 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+/// How the name of a whiteout begins.
+pub(super) const WHITEOUT: &[u8] = b".wh.";
+
 /// Hashes paths with a key of this run (std's SipHash-1-3 with random keys).
 #[derive(Debug, Clone)]
 pub(super) struct Keyed(RandomState);
@@ -10,11 +13,6 @@ pub(super) struct Keyed(RandomState);
 impl Keyed {
     pub(super) fn random() -> Self {
         Self(RandomState::new())
-    }
-
-    /// The hash of the root directory.
-    pub(super) fn root(&self) -> u64 {
-        self.0.build_hasher().finish()
     }
 
     /// The hash of a path: the last that [`Self::lineage`] would give.
@@ -106,7 +104,6 @@ mod tests {
         assert_eq!(lineage, [keyed.of(b"usr"), keyed.of(b"usr/lib"), keyed.of(b"usr/lib/x")]);
         keyed.lineage(b"", &mut lineage);
         assert!(lineage.is_empty());
-        assert_eq!(keyed.of(b""), keyed.root());
         assert_eq!((parent(b"a/b"), parent(b"a"), parent(b"")), (Some(&b"a"[..]), Some(&b""[..]), None));
         assert_eq!((base(b"a/b"), base(b"a")), (&b"b"[..], &b"a"[..]));
     }

@@ -1,8 +1,8 @@
 //! One pass over the tar of one layer.
 //!
 //! The fast way keeps a hash of each path. That is enough as long as a layer does not depend on its own order: an entry
-//! that lies behind a link of the same layer, a file that takes the place of a directory with entries, or the
-//! replacement of a file that a hard link points to. Layers that builders make have none of these; a layer that has is
+//! that lies behind a link of the same layer, a directory that takes the place of something else or the other way round, a
+//! whiteout of what the layer has itself, or the replacement of a file that a hard link points to. Layers that builders make have none of these; a layer that has is
 //! read again the exact way, with all its names ([`super::exact`]), so that it is seen as the runtime unpacks it and not
 //! refused for being odd.
 
@@ -16,7 +16,7 @@ use plimsoll_core::{LimitExceeded, Limits};
 
 use super::exact::Tree;
 use super::facts::{Facts, Ledger, Node, Record, Target};
-use super::paths::{Hashes, Keyed, base, join, parent};
+use super::paths::{Hashes, Keyed, WHITEOUT, base, join, parent};
 use crate::Error;
 use crate::error::TarProblem;
 use crate::tar::{Entry, Kind, Reader, Stream, clean_link};
@@ -155,12 +155,13 @@ impl<'a> Scan<'a> {
                 break;
             }
         }
+        facts.ledger.complete();
+        exact = exact || !facts.ledger.is_settled() || reader.globals().next().is_some();
         reader.finish()?;
         if exact {
             self.kept_bytes.fetch_sub(self.own_bytes, Ordering::Relaxed);
             return Ok(None);
         }
-        facts.ledger.complete();
         Ok(Some(self.found(facts)))
     }
 
@@ -178,7 +179,8 @@ impl<'a> Scan<'a> {
         let meaning = meaning(entry, what)?;
         self.keyed.lineage(&entry.path, lineage);
         let Some((own, ancestors)) = lineage.split_last() else { return Ok(true) };
-        if !enter(ledger, linked, ancestors) {
+        let has_folder = ancestors.last().is_none_or(|folder| ledger.directories.contains(folder));
+        if !enter(ledger, linked, ancestors) || (entry.kind == Kind::Device && !has_folder) {
             return Ok(false);
         }
         match meaning {
@@ -188,6 +190,10 @@ impl<'a> Scan<'a> {
                 ledger.whiteouts.insert(self.keyed.of(&path));
                 return Ok(true);
             }
+            Meaning::Opaque(path) if path.is_empty() => {
+                ledger.opaque_root = true;
+                return Ok(true);
+            }
             Meaning::Opaque(path) => {
                 ledger.opaques.insert(self.keyed.of(&path));
                 return Ok(true);
@@ -195,7 +201,9 @@ impl<'a> Scan<'a> {
         }
         let own = *own;
         if entry.kind == Kind::Directory {
-            ledger.symlinks.remove(&own);
+            if ledger.symlinks.contains(&own) {
+                return Ok(false);
+            }
             if ledger.directories.insert(own) && linked.contains(&own) {
                 return Ok(false);
             }
@@ -206,11 +214,17 @@ impl<'a> Scan<'a> {
         if ledger.directories.contains(&own) || linked.contains(&own) || to_itself {
             return Ok(false);
         }
-        if entry.kind == Kind::Symlink {
-            ledger.symlinks.insert(own);
-        } else {
-            ledger.symlinks.remove(&own);
-            ledger.files.push(own);
+        match entry.kind {
+            Kind::Symlink => {
+                ledger.symlinks.insert(own);
+            }
+            Kind::Device => {
+                ledger.devices.insert(own);
+            }
+            _ => {
+                ledger.symlinks.remove(&own);
+                ledger.files.push(own);
+            }
         }
         if !recorded.is_empty() {
             recorded.remove(&entry.path);
@@ -220,7 +234,8 @@ impl<'a> Scan<'a> {
             let path = clean_link(&entry.link);
             self.keyed.lineage(&path, lineage);
             let through_link = lineage.iter().any(|hash| ledger.symlinks.contains(hash));
-            if through_link || lineage.last().is_some_and(|hash| ledger.directories.contains(hash)) {
+            let is_other = |hash: &u64| ledger.directories.contains(hash) || ledger.whiteouts.contains(hash);
+            if through_link || lineage.last().is_some_and(is_other) {
                 return Ok(false);
             }
             linked.extend(lineage.last());
@@ -244,6 +259,7 @@ impl<'a> Scan<'a> {
         let mut tree = Tree::new(what, self.limits);
         while reader.advance()? {
             let entry = reader.entry();
+            tree.begin(entry.offset);
             match meaning(entry, what)? {
                 Meaning::Ignored => {}
                 Meaning::Whiteout(path) => tree.whiteout(&path)?,
@@ -262,6 +278,9 @@ impl<'a> Scan<'a> {
                     }
                 }
             }
+        }
+        for name in reader.globals() {
+            tree.global(name)?;
         }
         reader.finish()?;
         Ok(self.found(tree.into_facts(self.keyed)))
@@ -283,7 +302,7 @@ impl<'a> Scan<'a> {
                 self.interest.of(path, entry.ordinal, Some(attributes))
             }
             Kind::Symlink => self.interest.of(path, entry.ordinal, None),
-            Kind::Other => self.interest.is_step(path).then_some(Wanted::STEP),
+            Kind::Device | Kind::Other => self.interest.is_step(path).then_some(Wanted::STEP),
             Kind::Directory => None,
         }
     }
@@ -301,7 +320,7 @@ impl<'a> Scan<'a> {
             Kind::File => self.file(reader, &purposes)?,
             Kind::Hardlink => target.unwrap_or(Node::Special),
             Kind::Symlink => Node::Symlink(reader.entry().link.clone()),
-            Kind::Other | Kind::Directory => Node::Special,
+            Kind::Device | Kind::Other | Kind::Directory => Node::Special,
         };
         Ok(Record { node, wanted: if selected { purposes } else { Vec::new() } })
     }
@@ -367,7 +386,6 @@ fn enter(ledger: &mut Ledger, linked: &Hashes, ancestors: &[u64]) -> bool {
 }
 
 fn meaning(entry: &Entry, what: &str) -> Result<Meaning, Error> {
-    const WHITEOUT: &[u8] = b".wh.";
     let Some(name) = base(&entry.path).strip_prefix(WHITEOUT) else { return Ok(Meaning::Entry) };
     let directory = parent(&entry.path).unwrap_or_default();
     if name == b".wh..opq" {

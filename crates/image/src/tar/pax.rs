@@ -12,6 +12,7 @@ pub(super) struct Records {
     link: Option<Vec<u8>>,
     size: Option<u64>,
     structural: Option<String>,
+    overlay_attribute: Option<String>,
     pub(super) sparse: SparseRecords,
 }
 
@@ -26,6 +27,9 @@ pub(super) struct SparseRecords {
     /// `offset,length,offset,length…`; format 0.0's single records end up here too.
     pub(super) map: Option<Vec<u8>>,
 }
+
+/// What overlay file systems (the kernel's, with the rights of root or of a user, and fuse-overlayfs) act upon.
+const OVERLAY_ATTRIBUTES: [&[u8]; 3] = [b"trusted.overlay.", b"user.overlay.", b"user.fuseoverlayfs."];
 
 /// Format 0.0 repeats two records for each piece, an offset and then a length.
 #[derive(Default)]
@@ -68,6 +72,11 @@ impl Records {
         if key.starts_with(b"GNU.sparse.") || matches!(key, b"path" | b"linkpath" | b"size") {
             self.structural.get_or_insert_with(|| String::from_utf8_lossy(key).into_owned());
         }
+        if let Some(attribute) = key.strip_prefix(b"SCHILY.xattr.")
+            && OVERLAY_ATTRIBUTES.iter().any(|prefix| attribute.starts_with(prefix))
+        {
+            self.overlay_attribute = Some(String::from_utf8_lossy(attribute).into_owned());
+        }
         let set = || (!value.is_empty()).then(|| value.to_vec());
         match key {
             b"path" => self.path = set(),
@@ -93,6 +102,12 @@ impl Records {
 
     pub(super) fn link(&self) -> Option<&[u8]> {
         self.link.as_deref()
+    }
+
+    /// An extended attribute by which overlay file systems hide or move what lies in lower layers. Some engines set it,
+    /// others do not.
+    pub(super) fn overlay_attribute(&self) -> Option<&str> {
+        self.overlay_attribute.as_deref()
     }
 
     pub(super) fn size(&self) -> Option<u64> {

@@ -3,7 +3,7 @@
 //! The odd archives of `corpus.rs` have their entries written beside them. Go's archive/tar, with which runtimes unpack,
 //! has to see exactly these; Python and GNU tar have to see them too, or the corpus says why they do not. Archives that
 //! readers of consequence disagree about are refused. Then the same for a few thousand archives made by chance, and whole
-//! images beside umoci, which unpacks them.
+//! images beside umoci, which unpacks them, and beside what container engines unpack and the kernel shows.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,8 +14,12 @@
 )]
 
 mod corpus;
+#[allow(dead_code, reason = "the shared module has more than these tests need")]
+#[path = "../memory/mod.rs"]
+mod memory;
 mod peers;
 mod random;
+mod runtimes;
 #[path = "../hostile/tars.rs"]
 mod tars;
 mod umoci;

@@ -102,7 +102,7 @@ pub(crate) fn ours(archive: &[u8]) -> View {
             Kind::Symlink => Seen::new("symlink", &entry.path, b"", &entry.link),
             Kind::Hardlink => Seen::new("hardlink", &entry.path, b"", &entry.link),
             Kind::Directory => Seen::new("directory", &entry.path, b"", b""),
-            Kind::Other => Seen::new("other", &entry.path, b"", b""),
+            Kind::Device | Kind::Other => Seen::new("other", &entry.path, b"", b""),
         };
         entries.push(seen);
     }

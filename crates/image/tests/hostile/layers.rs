@@ -1,6 +1,6 @@
 //! Layers that lie about names, sizes, links and themselves: rows T01 to T19.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use plimsoll_core::{Classify as _, Digest, Kind, Limits};
@@ -8,7 +8,7 @@ use plimsoll_image::error::TarProblem;
 use plimsoll_image::{Descriptor, Error, media};
 use plimsoll_testkit::{Compression, EntryKind, ImageBuilder, Layer, WholeFiles};
 
-use crate::memory::{ALL, FIXED, MemorySource, texts};
+use crate::memory::{ALL, FIXED, MemorySource, disputed, texts};
 use crate::tars::{Tar, checksum, record};
 
 fn source(layers: impl IntoIterator<Item = Layer>) -> MemorySource {
@@ -55,7 +55,12 @@ fn t02_a_file_through_a_link_of_its_own_layer_lands_where_the_link_points_inside
     let layer = Layer::new().symlink("a", "../../../etc").file("a/os-release", "through the link");
     assert_eq!(all([layer]).unwrap(), expected(&[("etc/os-release", "through the link")]));
     let layer = Layer::new().symlink("a", "/b").symlink("b", "/a").file("a/file", "x").file("good", "y");
-    assert_eq!(all([layer]).unwrap(), expected(&[("good", "y")]));
+    assert!(matches!(problem(all([layer])), TarProblem::TooManyLinks { .. }));
+    // More links than the kernel follows, which engines follow all the same while they unpack.
+    let chain =
+        (0..50).fold(Layer::new(), |layer, n| layer.symlink(&format!("l{n}"), &format!("l{}", n + 1)));
+    let hidden = chain.file("l0/package", "found");
+    assert_eq!(all([hidden]).unwrap(), expected(&[("l50/package", "found")]));
 }
 
 #[test]
@@ -141,13 +146,6 @@ fn t07_whiteouts_hide_lower_layers_only() {
     let stays = ("other", "stays");
     assert_eq!(over(Layer::new().file("d/new", "new").opaque("d")), expected(&[("d/new", "new"), stays]));
     assert_eq!(over(Layer::new().opaque("d").file("d/new", "new")), expected(&[("d/new", "new"), stays]));
-    assert_eq!(over(Layer::new().whiteout("d").file("d/new", "new")), expected(&[("d/new", "new"), stays]));
-    assert_eq!(over(Layer::new().file(".wh..wh..opq", "")), expected(&[]));
-    // A directory above is removed although the entry names only the one below it again.
-    assert_eq!(
-        over(Layer::new().file("d/e/new", "new").whiteout("d")),
-        expected(&[("d/e/new", "new"), stays])
-    );
     for name in [".wh.", ".wh..", ".wh...", "d/.wh...", "d/.wh."] {
         assert!(matches!(problem(all([Layer::new().file(name, "")])), TarProblem::Whiteout(_)), "{name}");
     }
@@ -156,6 +154,106 @@ fn t07_whiteouts_hide_lower_layers_only() {
         all([Layer::new().file("a", "1"), Layer::new().file(".wh..wh.plnk", "")]).unwrap(),
         expected(&[("a", "1")])
     );
+}
+
+/// The files of an image, and those among them that some runtimes show and others do not.
+fn seen(layers: impl IntoIterator<Item = Layer>) -> (BTreeMap<String, String>, BTreeSet<String>) {
+    let files = source(layers).read(&ALL).unwrap();
+    (texts(&files), disputed(&files))
+}
+
+fn paths(paths: &[&str]) -> BTreeSet<String> {
+    paths.iter().map(|path| (*path).to_owned()).collect()
+}
+
+#[test]
+fn t07_what_a_container_shows_again_is_seen_and_called_disputed() {
+    let below = || Layer::new().file("d/old", "old").file("other", "stays");
+    let all = expected(&[("d/new", "new"), ("d/old", "old"), ("other", "stays")]);
+    // A directory that replaces its own whiteout, or a file or link of its layer, is no opaque one.
+    let folder = || Layer::new().directory("d").file("d/new", "new");
+    for first in [Layer::new().whiteout("d"), Layer::new().file("d", ""), Layer::new().symlink("d", "x")] {
+        let upper = first.directory("d").file("d/new", "new");
+        assert_eq!(seen([below(), upper]), (all.clone(), paths(&["d/old"])));
+    }
+    // What the marker was in has gone before the directory came back.
+    let forgotten = Layer::new().opaque("d").file("d", "").directory("d").file("d/new", "new");
+    assert_eq!(seen([below(), forgotten]), (all.clone(), paths(&["d/old"])));
+    // Nobody looks at the marker of a root.
+    let root = folder().file(".wh..wh..opq", "");
+    assert_eq!(seen([below(), root]), (all.clone(), paths(&["d/old", "other"])));
+    // Nothing lies below, so there is nothing to differ about.
+    assert_eq!(seen([folder().file(".wh..wh..opq", ""), below()]), (all, paths(&[])));
+}
+
+#[test]
+fn t07_a_device_hides_what_lies_below_it_only_where_it_can_be_made() {
+    let below = || Layer::new().file("d/old", "old").file("f", "file");
+    let upper = Layer::new().special(EntryKind::CharacterDevice, "d").special(EntryKind::BlockDevice, "f");
+    let all = expected(&[("d/old", "old"), ("f", "file")]);
+    assert_eq!(seen([below(), upper]), (all, paths(&["d/old", "f"])));
+    let fifo = Layer::new().special(EntryKind::Fifo, "d");
+    assert_eq!(seen([below(), fifo]), (expected(&[("f", "file")]), paths(&[])));
+    let device = |layer: Layer| layer.special(EntryKind::CharacterDevice, "d/null");
+    let over = device(Layer::new().file("d/null", "x"));
+    assert_eq!(problem(all_of(over)), TarProblem::DeviceOver("d/null".to_owned()));
+    let apart = device(Layer::new());
+    assert_eq!(problem(all_of(apart)), TarProblem::DeviceWithoutFolder("d/null".to_owned()));
+}
+
+fn all_of(layer: Layer) -> Result<BTreeMap<String, String>, Error> {
+    all([layer])
+}
+
+#[test]
+fn t07_layers_that_no_engine_unpacks_are_refused() {
+    let own = |path: &str| TarProblem::WhiteoutOfOwn(path.to_owned());
+    let in_the_way = |path: &str| TarProblem::InTheWay(path.to_owned());
+    assert_eq!(problem(all_of(Layer::new().file("f", "x").whiteout("f"))), own("f"));
+    assert_eq!(problem(all_of(Layer::new().file("d/f", "x").whiteout("d"))), own("d"));
+    assert_eq!(problem(all_of(Layer::new().symlink("l", "d").file("d/f", "x").whiteout("l/f"))), own("d/f"));
+    assert_eq!(problem(all_of(Layer::new().whiteout("d").file("d/f", "x"))), in_the_way("d"));
+    assert_eq!(problem(all_of(Layer::new().file("d", "x").file("d/f", "x"))), in_the_way("d"));
+    // Some builders say of a directory that it is gone, and then of all that was in it.
+    let gone = Layer::new().whiteout("d").whiteout("d/f").whiteout("d");
+    assert_eq!(all([Layer::new().file("d/f", "x"), gone]).unwrap(), expected(&[]));
+    // A hard link to a whiteout is one.
+    let linked = Layer::new().whiteout("a").hardlink("b", "a");
+    assert_eq!(all([Layer::new().file("a", "1").file("b", "2"), linked]).unwrap(), expected(&[]));
+    // A whiteout through a link of its layer lands where the link points.
+    let through = Layer::new().symlink("l", "d").whiteout("l/f");
+    assert_eq!(
+        all([Layer::new().file("d/f", "x").file("d/g", "y"), through]).unwrap(),
+        expected(&[("d/g", "y")])
+    );
+}
+
+#[test]
+fn t07_attributes_and_global_headers_that_only_some_engines_act_upon() {
+    let attribute = |name: &str| {
+        let key = format!("SCHILY.xattr.{name}");
+        tar(Tar::default().pax(&[(&key, "y")]).with(b'5', "d/", b"", |_| {}).file("d/f", "x"))
+    };
+    for name in [
+        "trusted.overlay.opaque",
+        "trusted.overlay.redirect",
+        "user.overlay.opaque",
+        "user.fuseoverlayfs.opaque",
+    ] {
+        assert_eq!(problem(attribute(name)), TarProblem::OverlayAttribute(name.to_owned()));
+    }
+    assert_eq!(attribute("security.capability").unwrap(), expected(&[("d/f", "x")]));
+
+    let global = |name: &str| {
+        let header = Tar::default().with(b'g', name, record("comment", "x").as_bytes(), |_| {});
+        Layer::from_tar(Tar::default().file("f", "x").raw(&header.0).end())
+    };
+    for name in ["f", ".wh.f", ".wh..wh..opq", "d/pax_global_header"] {
+        assert!(matches!(problem(all_of(global(name))), TarProblem::GlobalName(_)), "{name}");
+    }
+    assert_eq!(all_of(global("pax_global_header")).unwrap(), expected(&[("f", "x")]));
+    let below = Layer::new().file("g/old", "old");
+    assert_eq!(seen([below, global("g")]), (expected(&[("f", "x"), ("g/old", "old")]), paths(&["g/old"])));
 }
 
 #[test]
@@ -322,6 +420,7 @@ fn t12_a_million_empty_files_are_read() {
 fn t13_devices_fifos_and_odd_owners_are_passed_over() {
     let layer = Layer::new()
         .special(EntryKind::Fifo, "etc/os-release")
+        .directory("dev")
         .special(EntryKind::CharacterDevice, "dev/null")
         .special(EntryKind::BlockDevice, "dev/sda")
         .file("good", "x");
@@ -458,7 +557,7 @@ fn the_same_image_gives_the_same_files_every_time() {
     let image = (0..12).fold(ImageBuilder::new(), |image, n| {
         let files = (0..40)
             .fold(Layer::new(), |layer, f| layer.file(&format!("d{}/f{f}", (n * f) % 7), format!("{n}")));
-        image.layer(files.whiteout(&format!("d{}/f{n}", n % 7)))
+        image.layer(files.whiteout(&format!("d{}/gone{n}", n % 7)))
     });
     let source = MemorySource::new(&image.build());
     for round in 0..5 {

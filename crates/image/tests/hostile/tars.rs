@@ -44,7 +44,6 @@ impl Tar {
     }
 
     /// Blocks as they are.
-    #[allow(dead_code, reason = "the differential tests share this file, and they alone need it")]
     pub(crate) fn raw(mut self, blocks: &[u8]) -> Self {
         self.0.extend_from_slice(blocks);
         self

@@ -1,6 +1,6 @@
 //! A source that holds an image in memory, and selections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
 
 use plimsoll_core::rootfs::{FileSet, Select};
@@ -77,4 +77,10 @@ pub(crate) const FIXED: WholeFiles = WholeFiles { rule: |_| false, ..ALL };
 pub(crate) fn texts(files: &FileSet) -> BTreeMap<String, String> {
     let text = |file| String::from_utf8_lossy(WholeFiles::content(file)).into_owned();
     files.iter().map(|file| (file.path.clone(), text(file))).collect()
+}
+
+/// The paths that some runtimes show and others do not.
+pub(crate) fn disputed(files: &FileSet) -> BTreeSet<String> {
+    let disputed = files.unreadable.iter().filter(|file| file.reason.contains("some runtimes show it"));
+    disputed.map(|file| file.path.clone()).collect()
 }

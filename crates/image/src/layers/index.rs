@@ -1,0 +1,123 @@
+//! Which layer shows what at a path: all ledgers of an image, in one order.
+//!
+//! The reference is what a process in a container sees when engines unpack each layer into a folder of its own and the
+//! kernel mounts the folders over each other, which is what containerd, Docker and podman do. From there to the OCI
+//! specification, and to engines without the right to make devices, there are these differences; what lies behind one of
+//! them is shown and [disputed](Sight::disputed), so that nothing is hidden and nobody calls the inventory certain:
+//!
+//! - an opaque marker in the root of a layer hides everything by the specification, and nothing in an overlay;
+//! - a directory that takes the place of a whiteout or of another entry of its own layer is empty by the specification;
+//!   in an overlay the lower layers are seen in it again;
+//! - a device hides what lies below it, where it can be made.
+
+use super::facts::{Known, Ledger, Place, Present};
+
+/// All paths of all layers, sorted, so that a path costs a search for each of its names however many layers there are.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    events: Vec<Event>,
+    /// Path and layer of each device.
+    devices: Vec<(u64, u16)>,
+    /// Layers with an opaque marker in their root.
+    opaque_roots: Vec<u16>,
+}
+
+/// What one layer has at one path.
+#[derive(Debug, Clone, Copy)]
+struct Event {
+    hash: u64,
+    layer: u16,
+    /// None: a whiteout.
+    present: Option<Present>,
+    /// The lowest layer that is seen below this path, in the view of this layer.
+    floor: u16,
+    /// The topmost layer up to this one that disputes what lower layers show below this path, plus one.
+    disputing: u16,
+}
+
+/// What is seen at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sight {
+    pub(super) layer: usize,
+    pub(super) present: Present,
+    /// A layer that hides it for some readers.
+    pub(super) disputed: Option<usize>,
+}
+
+impl Index {
+    /// None when there are more layers than anybody can unpack.
+    pub(super) fn new(layers: &[Known]) -> Option<Self> {
+        let mut index = Self::default();
+        index.events.reserve_exact(layers.iter().map(|known| known.ledger().places()).sum());
+        for (number, known) in layers.iter().enumerate() {
+            index.add(u16::try_from(number).ok().filter(|number| *number < u16::MAX)?, known.ledger());
+        }
+        index.events.sort_unstable_by_key(|event| (event.hash, event.layer));
+        index.devices.sort_unstable();
+        let mut below: Option<Event> = None;
+        for event in &mut index.events {
+            let under = below.filter(|below| below.hash == event.hash);
+            event.disputing = event.disputing.max(under.map_or(0, |under| under.disputing));
+            if event.present == Some(Present::Directory) {
+                event.floor = event.floor.max(under.map_or(0, |under| under.floor));
+            }
+            below = Some(*event);
+        }
+        Some(index)
+    }
+
+    fn add(&mut self, layer: u16, ledger: &Ledger) {
+        for (hash, place) in ledger.iter() {
+            let (present, floor) = match place {
+                Place::Device => {
+                    self.devices.push((hash, layer));
+                    continue;
+                }
+                Place::Directory => (Some(Present::Directory), 0),
+                Place::Symlink => (Some(Present::Symlink), layer + 1),
+                Place::File => (Some(Present::File), layer + 1),
+                Place::Whiteout => (None, layer + 1),
+            };
+            let floor = if ledger.opaques.contains(&hash) { layer } else { floor };
+            let disputing = if ledger.replaced.contains(&hash) { layer + 1 } else { 0 };
+            self.events.push(Event { hash, layer, present, floor, disputing });
+        }
+        if ledger.opaque_root {
+            self.opaque_roots.push(layer);
+        }
+    }
+
+    /// The topmost visible entry at the path with this lineage among the layers below number `below`.
+    pub(super) fn find(&self, lineage: &[u64], below: usize) -> Option<Sight> {
+        let below = u16::try_from(below).unwrap_or(u16::MAX);
+        let (own, ancestors) = lineage.split_last()?;
+        let event = self.top(*own, below)?;
+        let present = event.present?;
+        let mut disputing = self.device(*own, below);
+        for ancestor in ancestors {
+            if let Some(above) = self.top(*ancestor, below) {
+                if event.layer < above.floor {
+                    return None;
+                }
+                disputing = disputing.max(above.disputing);
+            }
+            disputing = disputing.max(self.device(*ancestor, below));
+        }
+        let root = self.opaque_roots.iter().rev().find(|layer| **layer < below);
+        disputing = disputing.max(root.map_or(0, |layer| layer + 1));
+        let disputed = disputing.checked_sub(1).filter(|layer| *layer > event.layer).map(usize::from);
+        Some(Sight { layer: usize::from(event.layer), present, disputed })
+    }
+
+    fn top(&self, hash: u64, below: u16) -> Option<&Event> {
+        let end = self.events.partition_point(|event| (event.hash, event.layer) < (hash, below));
+        self.events.get(end.checked_sub(1)?).filter(|event| event.hash == hash)
+    }
+
+    /// The topmost layer with a device there, plus one.
+    fn device(&self, hash: u64, below: u16) -> u16 {
+        let end = self.devices.partition_point(|device| *device < (hash, below));
+        let last = end.checked_sub(1).and_then(|last| self.devices.get(last));
+        last.filter(|(device, _)| *device == hash).map_or(0, |(_, layer)| layer + 1)
+    }
+}

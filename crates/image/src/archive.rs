@@ -1,14 +1,15 @@
 //! Images inside a tar file: what `docker save` writes, and OCI layouts in a tar.
 //!
 //! Follows the OCI image specification, "OCI Image Layout", for archives with `oci-layout` and `index.json`; those with
-//! only a `manifest.json` are Docker's. An archive with both is read as OCI, because those digests are the image's own.
-//! The tar is scanned once for the positions of its members; afterwards bytes are read in place. There are no temporary
-//! files, and compressed archives are refused, because they would have to be unpacked somewhere.
+//! only a `manifest.json` are Docker's. An archive that has both is read as OCI, because there the digests are the image's own;
+//! Docker reads the other, so both have to say the same (`agreement`). The tar is gone through once for the places of its members; afterwards bytes are read
+//! where they lie. No temporary files, and compressed archives are refused: they would have to be unpacked somewhere.
 //!
 //! ```json
 //! [{"Config": "4a7…e2.json", "RepoTags": ["app:1.0"], "Layers": ["9c1…/layer.tar", "…"]}]
 //! ```
 
+mod agreement;
 mod docker;
 mod members;
 mod reread;
@@ -60,6 +61,9 @@ impl Archive {
 
     fn from_members(members: Members, selector: Option<&str>) -> Result<Self, Error> {
         let place = members.describe();
+        if members.has("index.json") && members.has("manifest.json") {
+            agreement::check(&members)?;
+        }
         let form = if members.has("oci-layout") && members.has("index.json") {
             check_version(&members.small("oci-layout")?, &place, members.limits())?;
             Form::Oci(Box::new(Chooser::new(

@@ -41,7 +41,15 @@ impl Chooser {
         Ok(Self { index, selector: selector.map(str::to_owned), place })
     }
 
-    /// The selected image.
+    /// Its entries, with their reference names and full names.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Descriptor, [Option<&str>; 2])> {
+        self.index.manifests.iter().map(|entry| {
+            let names = [REF_NAME, IMAGE_NAME].map(|key| entry.annotations.get(key).map(String::as_str));
+            (entry, names)
+        })
+    }
+
+    /// The one image that is meant.
     pub(crate) fn resolve(&self, objects: &impl Objects) -> Result<Descriptor, Error> {
         match self.selector.as_deref() {
             Some(selector) => match selector.parse::<Digest>() {

@@ -30,11 +30,11 @@ pub(super) struct Saved {
 
 /// An entry of `manifest.json`.
 #[derive(Deserialize)]
-struct Entry {
+pub(super) struct Entry {
     #[serde(rename = "Config")]
-    config: String,
+    pub(super) config: String,
     #[serde(default, rename = "RepoTags", deserialize_with = "null_is_default")]
-    tags: Vec<String>,
+    pub(super) tags: Vec<String>,
     #[serde(rename = "Layers", deserialize_with = "null_is_default")]
     layers: Vec<String>,
 }
@@ -50,16 +50,32 @@ struct RootFs {
     diff_ids: Vec<Digest>,
 }
 
+/// The entries of `manifest.json`. None of its names means two images: Docker would take the last of them, and others the
+/// first.
+pub(super) fn entries(members: &Members) -> Result<Vec<Entry>, Error> {
+    let what = format!("{}: manifest.json", members.describe());
+    let names = &["Config", "RepoTags", "Layers"];
+    let entries: Vec<Entry> = strict(&members.small("manifest.json")?, &what, members.limits(), names)?;
+    let limit = members.limits().index_entries;
+    if entries.len() > limit {
+        return Err(LimitExceeded::new("index_entries", limit as u64, what).into());
+    }
+    let mut by_name = BTreeMap::new();
+    for entry in &entries {
+        for tag in &entry.tags {
+            let image = (&entry.config, &entry.layers);
+            if by_name.insert(full_name(tag), image).is_some_and(|other| other != image) {
+                return Err(Error::malformed(what, format!("it names two images `{}`", shown(tag))));
+            }
+        }
+    }
+    Ok(entries)
+}
+
 impl Saved {
     pub(super) fn open(members: &Members, selector: Option<&str>) -> Result<Self, Error> {
         let what = format!("{}: manifest.json", members.describe());
-        let names = &["Config", "RepoTags", "Layers"];
-        let mut entries: Vec<Entry> =
-            strict(&members.small("manifest.json")?, &what, members.limits(), names)?;
-        let limit = members.limits().index_entries;
-        if entries.len() > limit {
-            return Err(LimitExceeded::new("index_entries", limit as u64, what).into());
-        }
+        let mut entries = entries(members)?;
         let Some(selector) = selector else {
             return match (entries.pop(), entries.is_empty()) {
                 (Some(only), true) => Self::read(&only, members),
@@ -78,12 +94,25 @@ impl Saved {
                 }
             }
         }
-        match entries.iter().find(|entry| entry.tags.iter().any(|tag| same_name(tag, selector))) {
-            Some(entry) => Self::read(entry, members),
-            None => Err(Error::NoSuchImage {
+        let wanted = full_name(selector);
+        let is_it =
+            |entry: &&Entry| entry.tags.iter().any(|tag| *tag == selector || full_name(tag) == wanted);
+        let mut found: Vec<&Entry> = entries.iter().filter(is_it).collect();
+        if found.is_empty() {
+            found =
+                entries.iter().filter(|entry| entry.tags.iter().any(|tag| has_tag(tag, selector))).collect();
+        }
+        found.dedup_by(|one, two| (&one.config, &one.layers) == (&two.config, &two.layers));
+        match found.as_slice() {
+            [one] => Self::read(one, members),
+            [] => Err(Error::NoSuchImage {
                 place: members.describe(),
                 wanted: shown(selector),
                 refs: tags(&entries),
+            }),
+            several => Err(Error::SeveralImages {
+                place: format!("{}: `{}`", members.describe(), shown(selector)),
+                refs: tags(several.iter().copied()),
             }),
         }
     }
@@ -115,7 +144,7 @@ impl Saved {
         let mut blobs = BTreeMap::from([(config.digest, members.span(&entry.config)?)]);
         let mut layers = Vec::new();
         for (name, diff_id) in entry.layers.iter().zip(diff_ids) {
-            let span = members.span(name)?;
+            let span = members.layer(name)?;
             let layer = match members.compression(span)? {
                 Compression::None => Descriptor::new(media::OCI_LAYER, diff_id, span.size),
                 Compression::Gzip => hashed(media::OCI_LAYER_GZIP, span, members)?,
@@ -194,20 +223,15 @@ fn image_id(name: &str) -> Option<Digest> {
     format!("sha256:{hex}").parse().ok()
 }
 
-/// Whether two names mean the same image once the defaults are filled in: `app:1` is `docker.io/library/app:1`.
-fn same_name(tag: &str, wanted: &str) -> bool {
-    tag == wanted
-        || has_tag(tag, wanted)
-        || match (tag.parse::<Reference>(), wanted.parse::<Reference>()) {
-            (Ok(tag), Ok(wanted)) => tag.to_string() == wanted.to_string(),
-            _ => false,
-        }
+/// A name with the defaults filled in: `app:1` is `docker.io/library/app:1`. What is no reference stays as it is.
+pub(super) fn full_name(name: &str) -> String {
+    name.parse::<Reference>().map_or_else(|_| name.to_owned(), |reference| reference.to_string())
 }
 
-fn tags(entries: &[Entry]) -> Vec<String> {
+fn tags<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> Vec<String> {
     let name = |entry: &Entry| match entry.tags.first() {
         Some(_) => entry.tags.iter().map(|tag| shown(tag)).collect::<Vec<_>>().join(" = "),
         None => shown(&entry.config),
     };
-    entries.iter().map(name).collect()
+    entries.into_iter().map(name).collect()
 }

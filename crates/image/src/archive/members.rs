@@ -23,8 +23,12 @@ use crate::{Descriptor, Error};
 #[derive(Debug)]
 enum Member {
     File(Span),
-    /// Another member's name. Before version 1.12, `docker save` linked layers that images share.
-    Link(Vec<u8>),
+    /// Another member's name, relative to this one. `docker save` of before version 1.12 linked layers that images share.
+    Symlink(Vec<u8>),
+    /// Docker unpacks a hard link and reads it; containerd passes it over, skopeo and podman see an empty file.
+    Hardlink,
+    Directory,
+    Other,
 }
 
 #[derive(Debug)]
@@ -77,6 +81,7 @@ impl Members {
             }
             add(&mut members, reader.entry(), &place)?;
         }
+        check_folders(&members, &place)?;
         Ok(Self { backing: Backing::File(file), by_name: members, place, limits })
     }
 
@@ -115,6 +120,7 @@ impl Members {
         }
         // To the end, so that a late failure of the engine is noticed.
         reader.finish()?;
+        check_folders(&members, &place)?;
         Ok(Self { backing: Backing::Stream(Arc::new(rereader)), by_name: members, place, limits })
     }
 
@@ -127,20 +133,44 @@ impl Members {
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.span(name).is_ok()
+        !matches!(
+            self.by_name.get(&clean_link(name.as_bytes())),
+            None | Some(Member::Directory | Member::Other)
+        )
     }
 
-    /// Where the content of the member `name` is, links followed inside the archive.
+    /// Where the content of the member `name` is. Links are refused: containerd follows none to a document or a blob,
+    /// Docker all of them.
     pub(super) fn span(&self, name: &str) -> Result<Span, Error> {
-        let mut at = clean_link(name.as_bytes());
-        for _ in 0..self.limits.links {
-            match self.by_name.get(&at) {
-                Some(Member::File(span)) => return Ok(*span),
-                Some(Member::Link(target)) => at.clone_from(target),
-                None => break,
-            }
+        match self.by_name.get(&clean_link(name.as_bytes())) {
+            Some(Member::File(span)) => Ok(*span),
+            Some(Member::Symlink(_) | Member::Hardlink) => Err(self.link(name)),
+            Some(Member::Directory | Member::Other) | None => Err(self.missing(name)),
         }
-        Err(Error::NotFound { what: format!("member {}", shown(name)), place: self.place.clone() })
+    }
+
+    /// Where the content of the layer `name` is, which may be a link as old versions of `docker save` wrote it: a symbolic
+    /// one that leads straight to another member.
+    pub(super) fn layer(&self, name: &str) -> Result<Span, Error> {
+        let path = clean_link(name.as_bytes());
+        let Some(Member::Symlink(target)) = self.by_name.get(&path) else { return self.span(name) };
+        let directory: &[u8] = path.rsplitn(2, |byte| *byte == b'/').nth(1).unwrap_or_default();
+        // What leads out is cut off at the archive's root by some and left by others.
+        let Some(target) = inside(directory, target) else { return Err(self.link(name)) };
+        match self.by_name.get(&target) {
+            Some(Member::File(span)) => Ok(*span),
+            Some(Member::Symlink(_) | Member::Hardlink) => Err(self.link(name)),
+            Some(Member::Directory | Member::Other) | None => Err(self.missing(name)),
+        }
+    }
+
+    fn missing(&self, name: &str) -> Error {
+        Error::NotFound { what: format!("member {}", shown(name)), place: self.place.clone() }
+    }
+
+    fn link(&self, name: &str) -> Error {
+        let problem = format!("member `{}` is a link that readers follow differently", shown(name));
+        Error::malformed(self.place.as_str(), problem)
     }
 
     pub(super) fn read(&self, span: Span) -> Box<dyn Read + Send> {
@@ -191,7 +221,23 @@ impl Objects for Members {
     }
 }
 
-/// Files and links by name; folders and the like are never blobs.
+/// `target` seen from `directory`; none when it does not stay inside.
+fn inside(directory: &[u8], target: &[u8]) -> Option<Vec<u8>> {
+    if target.starts_with(b"/") {
+        return None;
+    }
+    let mut names: Vec<&[u8]> =
+        directory.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
+    for name in target.split(|byte| *byte == b'/') {
+        match name {
+            b"" | b"." => {}
+            b".." => drop(names.pop()?),
+            name => names.push(name),
+        }
+    }
+    Some(names.join(&b'/'))
+}
+
 fn add(members: &mut HashMap<Vec<u8>, Member>, entry: &Entry, place: &str) -> Result<(), Error> {
     let name = || shown(&String::from_utf8_lossy(&entry.path));
     let member = match entry.kind {
@@ -199,20 +245,36 @@ fn add(members: &mut HashMap<Vec<u8>, Member>, entry: &Entry, place: &str) -> Re
             return Err(Error::malformed(place, format!("member `{}` is a sparse file", name())));
         }
         Kind::File => Member::File(Span { offset: entry.offset, size: entry.size }),
-        Kind::Symlink => {
-            let directory = entry.path.rsplitn(2, |byte| *byte == b'/').nth(1).unwrap_or_default();
-            let target: &[u8] = &entry.link;
-            let from_root = target.starts_with(b"/");
-            let whole = if from_root { target.to_vec() } else { [directory, target].join(&b'/') };
-            Member::Link(clean_link(&whole))
-        }
-        Kind::Hardlink => Member::Link(clean_link(&entry.link)),
-        Kind::Directory | Kind::Device | Kind::Other => return Ok(()),
+        Kind::Symlink => Member::Symlink(entry.link.clone()),
+        Kind::Hardlink => Member::Hardlink,
+        Kind::Directory => Member::Directory,
+        Kind::Device | Kind::Other => Member::Other,
     };
-    // Readers differ in which of two members with one name counts.
-    if members.insert(entry.path.clone(), member).is_some() {
+    let is_directory = matches!(member, Member::Directory);
+    // Which of two members of one name counts is a matter of taste, and tastes differ between readers.
+    if let Some(there) = members.insert(entry.path.clone(), member)
+        && !(is_directory && matches!(there, Member::Directory))
+    {
         let problem = TarProblem::Duplicate(name());
         return Err(Error::Tar { what: place.to_owned(), offset: entry.offset, problem });
+    }
+    Ok(())
+}
+
+/// Refuses members that lie below a file or a link: on a disk they would be elsewhere, or replace another one.
+fn check_folders(members: &HashMap<Vec<u8>, Member>, place: &str) -> Result<(), Error> {
+    // With `/` before all other bytes, what lies below a member comes right behind it.
+    let key = |path: &&Vec<u8>| -> Vec<u16> {
+        path.iter().map(|byte| if *byte == b'/' { 0 } else { u16::from(*byte) + 1 }).collect()
+    };
+    let mut paths: Vec<&Vec<u8>> = members.keys().collect();
+    paths.sort_by_cached_key(key);
+    for (above, below) in paths.iter().zip(paths.iter().skip(1)) {
+        let is_below = below.strip_prefix(above.as_slice()).is_some_and(|rest| rest.first() == Some(&b'/'));
+        if is_below && !matches!(members.get(*above), Some(Member::Directory)) {
+            let problem = format!("member `{}` has members below it", shown(&String::from_utf8_lossy(above)));
+            return Err(Error::malformed(place, problem));
+        }
     }
     Ok(())
 }

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use plimsoll_core::rootfs::FileSet;
-use plimsoll_core::{Classify as _, Kind, Limits};
+use plimsoll_core::{Classify as _, Digest, Kind, Limits};
 use plimsoll_image::archive::Archive;
+use plimsoll_image::error::TarProblem;
 use plimsoll_image::layout::Layout;
-use plimsoll_image::{Error, Source, artifact, layers};
+use plimsoll_image::{Descriptor, Error, Source, artifact, layers, media};
 use plimsoll_testkit::{Artifact, Compression, ImageBuilder, IndexBuilder, Layer, attachment};
 
 use crate::memory::{ALL, texts};
@@ -84,7 +85,7 @@ fn r20_blobs_are_hashed_on_every_read() {
     let directory = tempfile::tempdir().unwrap();
     let image = sample("one");
     image.write_layout(directory.path(), None);
-    let blob = |digest: plimsoll_core::Digest| directory.path().join("blobs/sha256").join(digest.hex());
+    let blob = |digest: Digest| directory.path().join("blobs/sha256").join(digest.hex());
     let layer = blob(image.image().layers[0].digest());
     let good = fs::read(&layer).unwrap();
     let mut bad = good.clone();
@@ -140,11 +141,11 @@ fn archives_of_both_kinds_hold_the_same_image() {
 /// A `docker save` of old: layers under directories, shared ones as links, and configurations by image ID.
 fn saved(change: impl FnOnce(Tar) -> Tar) -> Vec<u8> {
     let layer = Tar::default().file("a", "1").end();
-    let diff_id = plimsoll_core::Digest::sha256(&layer);
+    let diff_id = Digest::sha256(&layer);
     let config = format!(
         r#"{{"os":"linux","architecture":"amd64","rootfs":{{"type":"layers","diff_ids":["{diff_id}","{diff_id}"]}}}}"#
     );
-    let name = format!("{}.json", plimsoll_core::Digest::sha256(config.as_bytes()).hex());
+    let name = format!("{}.json", Digest::sha256(config.as_bytes()).hex());
     let manifest =
         format!(r#"[{{"Config":"{name}","RepoTags":null,"Layers":["one/layer.tar","two/layer.tar"]}}]"#);
     let tar = Tar::default().file(&name, &config).with(b'0', "one/layer.tar", &layer, |_| {}).link(
@@ -171,7 +172,163 @@ fn layers_that_are_links_to_other_members_are_followed_inside_the_archive() {
             .link(b'2', "l", "/../../../etc/passwd")
             .file("manifest.json", r#"[{"Config":"c","Layers":["l"]}]"#)
     });
-    assert_eq!(opened(&outside).unwrap_err().kind(), Kind::NotFound);
+    assert!(matches!(opened(&outside), Err(Error::Malformed { .. })));
+    // Only a symbolic link from a layer straight to a member is read alike by those who read such archives.
+    let linked = |kind, name: &'static str, target: &'static str| {
+        saved(|tar| {
+            let document = r#"[{"Config":"c","Layers":[]}]"#;
+            tar.file("c", "{}").file("real", document).link(b'2', "once", "real").link(kind, name, target)
+        })
+    };
+    assert!(opened(&linked(b'2', "three/layer.tar", "../one/layer.tar")).is_ok());
+    let index = opened(&linked(b'2', "index.json", "real")).unwrap_err();
+    assert!(index.to_string().contains("`index.json` is a link"), "{index}");
+    for (kind, target) in [(b'1', "layer"), (b'2', "once"), (b'2', "hard")] {
+        let layers = Tar::default()
+            .file("c", r#"{"rootfs":{"diff_ids":["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]}}"#)
+            .file("layer", "")
+            .link(b'2', "once", "layer")
+            .link(b'1', "hard", "layer")
+            .link(kind, "l", target)
+            .file("manifest.json", r#"[{"Config":"c","Layers":["l"]}]"#);
+        let error = opened(&layers.end()).unwrap_err();
+        assert!(error.to_string().contains("`l` is a link"), "{target}: {error}");
+    }
+}
+
+#[test]
+fn members_that_a_disk_would_put_elsewhere_are_refused() {
+    // On a disk, `d/c` would be written through the link and replace `e/c`.
+    let through = saved(|tar| tar.link(b'2', "d", "e").file("e/c", "1").file("d/c", "2"));
+    assert!(opened(&through).unwrap_err().to_string().contains("member `d` has members below it"));
+    let between = saved(|tar| tar.file("d", "").file("d.x", "").file("d/c", "2"));
+    assert!(opened(&between).unwrap_err().to_string().contains("member `d` has members below it"));
+    let replaced = saved(|tar| tar.file("d", "").with(b'5', "d/", b"", |_| {}));
+    assert!(matches!(opened(&replaced), Err(Error::Tar { problem: TarProblem::Duplicate(_), .. })));
+    let folders =
+        saved(|tar| tar.with(b'5', "d/", b"", |_| {}).with(b'5', "d/", b"", |_| {}).file("d/c", "2"));
+    assert!(opened(&folders).is_ok());
+}
+
+/// One image each, with a name in both tables of contents.
+struct Both {
+    tar: Tar,
+    index: Vec<String>,
+    saved: Vec<String>,
+}
+
+impl Both {
+    fn new() -> Self {
+        Self { tar: Tar::default(), index: Vec::new(), saved: Vec::new() }
+    }
+
+    /// Adds the objects of an image that differs by `text`; its manifest and configuration.
+    fn image(&mut self, text: &str) -> (Descriptor, Digest) {
+        let layer = Tar::default().file("f", text).end();
+        let layer_digest = Digest::sha256(&layer);
+        let config = format!(
+            r#"{{"os":"linux","architecture":"amd64","rootfs":{{"type":"layers","diff_ids":["{layer_digest}"]}}}}"#
+        );
+        let of = |media_type: &str, bytes: &[u8]| {
+            let Descriptor { digest, size, .. } = Descriptor::of(media_type, bytes);
+            format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{size}}}"#)
+        };
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"config":{},"layers":[{}]}}"#,
+            of(media::OCI_CONFIG, config.as_bytes()),
+            of(media::OCI_LAYER, &layer)
+        );
+        let mut tar = std::mem::take(&mut self.tar);
+        for bytes in [&layer[..], config.as_bytes(), manifest.as_bytes()] {
+            tar = tar.with(b'0', &format!("blobs/sha256/{}", Digest::sha256(bytes).hex()), bytes, |_| {});
+        }
+        self.tar = tar;
+        (Descriptor::of(media::OCI_MANIFEST, manifest.as_bytes()), Digest::sha256(config.as_bytes()))
+    }
+
+    fn index(mut self, image: &Descriptor, annotation: &str, name: &str) -> Self {
+        let Descriptor { digest, size, media_type, .. } = image;
+        self.index.push(format!(
+            r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{size},"annotations":{{"{annotation}":"{name}"}}}}"#
+        ));
+        self
+    }
+
+    fn saved(mut self, config: &Digest, name: &str) -> Self {
+        self.saved.push(format!(
+            r#"{{"Config":"blobs/sha256/{}","RepoTags":["{name}"],"Layers":["blobs/sha256/{}"]}}"#,
+            config.hex(),
+            "0".repeat(64)
+        ));
+        self
+    }
+
+    fn opened(self) -> Result<Archive, Error> {
+        let index = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, self.index.join(","));
+        let saved = format!("[{}]", self.saved.join(","));
+        let tar = self.tar.file("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#);
+        opened(&tar.file("index.json", &index).file("manifest.json", &saved).end())
+    }
+}
+
+const FULL: &str = "io.containerd.image.name";
+const SHORT: &str = "org.opencontainers.image.ref.name";
+
+#[test]
+fn an_archive_whose_two_tables_of_contents_disagree_is_refused() {
+    let prepared = || {
+        let mut both = Both::new();
+        let good = both.image("good");
+        let evil = both.image("evil");
+        (both, good, evil)
+    };
+    let (both, (image, config), _) = prepared();
+    assert!(both.index(&image, FULL, "docker.io/library/app:1").saved(&config, "app:1").opened().is_ok());
+    let refused = |both: Both| {
+        let error = both.opened().unwrap_err();
+        assert!(error.to_string().contains("manifest.json and index.json disagree"), "{error}");
+    };
+    // The other image is not in the index, or bears another name there.
+    let (both, (image, _), (_, evil)) = prepared();
+    refused(both.index(&image, FULL, "docker.io/library/app:1").saved(&evil, "other:1"));
+    for (key, name) in [(FULL, "docker.io/library/app:1"), (SHORT, "app:1"), (SHORT, "1")] {
+        let (both, (image, _), (other, evil)) = prepared();
+        refused(
+            both.index(&image, key, name)
+                .index(&other, FULL, "docker.io/library/other:1")
+                .saved(&evil, "app:1"),
+        );
+    }
+    // Two of one name in the index.
+    let (both, (image, config), (other, _)) = prepared();
+    let name = "docker.io/library/app:1";
+    refused(both.index(&image, FULL, name).index(&other, FULL, name).saved(&config, "app:1"));
+}
+
+#[test]
+fn a_name_that_manifest_json_gives_twice_is_refused() {
+    let (empty, layer) = (Digest::sha256(b""), "l");
+    let config = |note: &str| format!(r#"{{"note":"{note}","rootfs":{{"diff_ids":["{empty}"]}}}}"#);
+    let archive = |saved: &str| {
+        let tar = Tar::default().file("a", &config("a")).file("b", &config("b")).file(layer, "");
+        opened_as(&tar.file("manifest.json", saved).end(), "app:1")
+    };
+    let twice = |other: &str| {
+        archive(&format!(
+            r#"[{{"Config":"a","RepoTags":["app:1"],"Layers":["l"]}},{{"Config":"b","RepoTags":["{other}"],"Layers":["l"]}}]"#
+        ))
+    };
+    for other in ["app:1", "docker.io/library/app:1"] {
+        let error = twice(other).unwrap_err();
+        assert!(error.to_string().contains("it names two images"), "{error}");
+    }
+    assert!(twice("app:2").is_ok());
+}
+
+fn opened_as(bytes: &[u8], selector: &str) -> Result<Archive, Error> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), bytes).unwrap();
+    archive(file.path(), Some(selector))
 }
 
 #[test]

@@ -86,6 +86,16 @@ impl Tree {
         self.offset = offset;
     }
 
+    /// A whiteout or marker has this path. Docker and podman remove what the layer has there, containerd leaves it.
+    pub(super) fn marker(&mut self, path: &[u8]) -> Result<(), Error> {
+        match self.real(path, Missing::Fails)? {
+            Some(path) if self.places.contains_key(&path) => {
+                Err(self.refused(TarProblem::WhiteoutOfOwn, &path))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn whiteout(&mut self, path: &[u8]) -> Result<(), Error> {
         let Some(path) = self.real(path, Missing::IsMadeUnlessGone)? else { return Ok(()) };
         self.count(path.len())?;
@@ -209,7 +219,7 @@ impl Tree {
             }
         }
         ledger.complete();
-        Facts { ledger, recorded: self.recorded, by_ordinal: self.by_ordinal, kept_bytes: 0 }
+        Facts { ledger, recorded: self.recorded, by_ordinal: self.by_ordinal, ..Facts::default() }
     }
 
     /// Where `path` really lies: its directory with all links of this layer followed, and its last name. None where it

@@ -118,6 +118,8 @@ pub(super) struct Scan<'a> {
     own_bytes: u64,
     /// Content of the file that is being read.
     buffer: Vec<u8>,
+    /// Paths of whiteouts and markers themselves. Docker and podman remove what they find there.
+    markers: Hashes,
 }
 
 /// What the name of an entry means.
@@ -139,7 +141,15 @@ impl<'a> Scan<'a> {
         limits: &'a Limits,
         kept_bytes: &'a AtomicU64,
     ) -> Self {
-        Self { interest, keyed, limits, kept_bytes, own_bytes: 0, buffer: Vec::new() }
+        Self {
+            interest,
+            keyed,
+            limits,
+            kept_bytes,
+            own_bytes: 0,
+            buffer: Vec::new(),
+            markers: Hashes::default(),
+        }
     }
 
     /// The fast way; none when the layer has to be read the exact way. Reads the stream to its end in either case.
@@ -156,7 +166,11 @@ impl<'a> Scan<'a> {
             }
         }
         facts.ledger.complete();
-        exact = exact || !facts.ledger.is_settled() || reader.globals().next().is_some();
+        let is_entry = |marker: &u64| facts.ledger.at(*marker).is_some();
+        exact = exact
+            || !facts.ledger.is_settled()
+            || self.markers.iter().any(is_entry)
+            || reader.globals().next().is_some();
         reader.finish()?;
         if exact {
             self.kept_bytes.fetch_sub(self.own_bytes, Ordering::Relaxed);
@@ -182,6 +196,9 @@ impl<'a> Scan<'a> {
         let has_folder = ancestors.last().is_none_or(|folder| ledger.directories.contains(folder));
         if !enter(ledger, linked, ancestors) || (entry.kind == Kind::Device && !has_folder) {
             return Ok(false);
+        }
+        if !matches!(meaning, Meaning::Entry) {
+            self.markers.insert(*own);
         }
         match meaning {
             Meaning::Entry => {}
@@ -260,7 +277,11 @@ impl<'a> Scan<'a> {
         while reader.advance()? {
             let entry = reader.entry();
             tree.begin(entry.offset);
-            match meaning(entry, what)? {
+            let meaning = meaning(entry, what)?;
+            if !matches!(meaning, Meaning::Entry) {
+                tree.marker(&entry.path)?;
+            }
+            match meaning {
                 Meaning::Ignored => {}
                 Meaning::Whiteout(path) => tree.whiteout(&path)?,
                 Meaning::Opaque(path) => tree.opaque(&path)?,

@@ -212,6 +212,7 @@ fn t07_layers_that_no_engine_unpacks_are_refused() {
     assert_eq!(problem(all_of(Layer::new().file("f", "x").whiteout("f"))), own("f"));
     assert_eq!(problem(all_of(Layer::new().file("d/f", "x").whiteout("d"))), own("d"));
     assert_eq!(problem(all_of(Layer::new().symlink("l", "d").file("d/f", "x").whiteout("l/f"))), own("d/f"));
+    assert_eq!(problem(all_of(Layer::new().file(".wh.d/f", "x").whiteout("d"))), own(".wh.d"));
     assert_eq!(problem(all_of(Layer::new().whiteout("d").file("d/f", "x"))), in_the_way("d"));
     assert_eq!(problem(all_of(Layer::new().file("d", "x").file("d/f", "x"))), in_the_way("d"));
     // Some builders say of a directory that it is gone, and then of all that was in it.

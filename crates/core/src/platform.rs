@@ -1,6 +1,7 @@
 //! Platforms as image indexes write them: `linux/amd64`, `linux/arm64/v8`.
 //!
-//! Follows the OCI image specification, "Image Index": values are Go's `GOOS` and `GOARCH`.
+//! Follows the OCI image specification, "Image Index": values are Go's `GOOS` and `GOARCH`. Runtimes also take other
+//! spellings (`Linux/x86_64`), so platforms are compared as containerd does, after normalising both, and kept as written.
 
 use std::fmt;
 use std::str::FromStr;
@@ -45,22 +46,64 @@ impl Platform {
         Self::new("linux", architecture)
     }
 
-    /// Whether an image of this platform satisfies a request for `wanted`: same system and architecture, and the same
-    /// variant where both name one. `arm64` and `arm64/v8` are the same machine.
+    /// Of an image that does not say what it is for. Engines run it on any machine.
+    pub fn unknown() -> Self {
+        Self::new(UNKNOWN, UNKNOWN)
+    }
+
+    /// The spelling that containerd compares (`platforms.Normalize`): lower case, Go's names, no variant where it is the
+    /// architecture's only or first one, and Linux where no system is named.
+    #[must_use]
+    pub fn normalised(&self) -> Self {
+        let os = match self.os.to_ascii_lowercase().as_str() {
+            "" => "linux".to_owned(),
+            "macos" => "darwin".to_owned(),
+            other => other.to_owned(),
+        };
+        let variant = self.variant.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let (architecture, variant) =
+            match (self.architecture.to_ascii_lowercase().as_str(), variant.as_str()) {
+                ("i386", _) => ("386".to_owned(), String::new()),
+                ("x86_64" | "x86-64" | "amd64", "" | "1" | "v1") => ("amd64".to_owned(), String::new()),
+                ("x86_64" | "x86-64", variant) => ("amd64".to_owned(), variant.to_owned()),
+                ("aarch64" | "arm64", "" | "8" | "v8" | "v8.0") => ("arm64".to_owned(), String::new()),
+                ("aarch64", variant) => ("arm64".to_owned(), variant.to_owned()),
+                ("armhf", _) => ("arm".to_owned(), "v7".to_owned()),
+                ("armel", _) => ("arm".to_owned(), "v6".to_owned()),
+                ("arm", "" | "7") => ("arm".to_owned(), "v7".to_owned()),
+                ("arm", variant @ ("5" | "6" | "8")) => ("arm".to_owned(), format!("v{variant}")),
+                (architecture, variant) => (architecture.to_owned(), variant.to_owned()),
+            };
+        Self { os, architecture, variant: Some(variant).filter(|variant| !variant.is_empty()) }
+    }
+
+    /// Whether an image of this platform is what somebody who asks for `wanted` may get: same system and architecture, and
+    /// the same variant where both name one. `arm64` and `arm64/v8` are the same machine. An image that does not say what it
+    /// is for may be had by everybody.
     pub fn satisfies(&self, wanted: &Self) -> bool {
-        self.os == wanted.os
-            && self.architecture == wanted.architecture
-            && match (&self.variant, &wanted.variant) {
-                (Some(have), Some(want)) => have == want,
-                _ => true,
-            }
+        let (have, want) = (self.normalised(), wanted.normalised());
+        self.is_unknown()
+            || (have.os == want.os
+                && have.architecture == want.architecture
+                && match (&have.variant, &want.variant) {
+                    (Some(have), Some(want)) => have == want,
+                    _ => true,
+                })
+    }
+
+    /// Whether it leaves open what it is for.
+    pub fn is_unknown(&self) -> bool {
+        let is_unknown = |text: &str| text.is_empty() || text.eq_ignore_ascii_case(UNKNOWN);
+        self.os.eq_ignore_ascii_case(UNKNOWN) || is_unknown(&self.architecture)
     }
 
     /// Whether an index entry of this platform can be run at all. Builders mark attestations as `unknown/unknown`.
     pub fn is_runnable(&self) -> bool {
-        self.os != "unknown" && self.architecture != "unknown"
+        !self.os.eq_ignore_ascii_case(UNKNOWN) && !self.architecture.eq_ignore_ascii_case(UNKNOWN)
     }
 }
+
+const UNKNOWN: &str = "unknown";
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,7 +120,9 @@ impl FromStr for Platform {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let word = |w: &str| {
-            !w.is_empty() && w.len() <= 32 && w.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
+            !w.is_empty()
+                && w.len() <= 32
+                && w.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
         };
         let parts: Vec<&str> = text.split('/').collect();
         match parts.as_slice() {
@@ -111,5 +156,34 @@ mod tests {
         assert!(have("linux/arm64").satisfies(&have("linux/arm64/v8")));
         assert!(!have("linux/arm/v6").satisfies(&have("linux/arm/v7")));
         assert!(!have("linux/amd64").satisfies(&have("linux/arm64")));
+    }
+
+    #[test]
+    fn platforms_are_compared_as_containerd_normalises_them() {
+        let of = |os: &str, architecture: &str, variant: Option<&str>| Platform {
+            variant: variant.map(str::to_owned),
+            ..Platform::new(os, architecture)
+        };
+        for (given, normal) in [
+            (of("Linux", "AMD64", None), "linux/amd64"),
+            (of("linux", "x86_64", None), "linux/amd64"),
+            (of("", "x86-64", Some("v1")), "linux/amd64"),
+            (of("linux", "amd64", Some("V2")), "linux/amd64/v2"),
+            (of("macOS", "aarch64", Some("8")), "darwin/arm64"),
+            (of("linux", "arm64", Some("v8")), "linux/arm64"),
+            (of("linux", "i386", Some("x")), "linux/386"),
+            (of("linux", "arm", None), "linux/arm/v7"),
+            (of("linux", "armel", None), "linux/arm/v6"),
+            (of("linux", "armhf", Some("v6")), "linux/arm/v7"),
+            (of("linux", "ARM", Some("6")), "linux/arm/v6"),
+            (of("linux", "riscv64", None), "linux/riscv64"),
+        ] {
+            assert_eq!(given.normalised().to_string(), normal, "{given}");
+            assert!(given.satisfies(&normal.parse().unwrap()), "{given}");
+        }
+        let amd: Platform = "Linux/x86_64".parse().unwrap();
+        assert!(Platform::unknown().satisfies(&amd) && of("linux", "", None).satisfies(&amd));
+        assert!(!of("linux", "arm", None).satisfies(&"linux/arm/v6".parse().unwrap()));
+        assert!(!of("Unknown", "UNKNOWN", None).is_runnable());
     }
 }

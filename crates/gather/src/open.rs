@@ -209,16 +209,26 @@ impl OpenedSubject {
         let Self::Image { artifact, subject, .. } = self else { return Ok(None) };
         let images = artifact.select(platform)?;
         let host = Platform::host();
-        match images.as_slice() {
-            [image] => Ok(Some(image)),
-            several => match several.iter().find(|image| image.platform.satisfies(&host)) {
-                Some(image) => Ok(Some(image)),
-                None => Err(Error::ChoosePlatform {
-                    subject: subject.to_string(),
-                    available: several.iter().map(|image| image.platform.to_string()).collect(),
-                }),
-            },
+        let wanted = platform.unwrap_or(&host);
+        let choose = || Error::ChoosePlatform {
+            subject: subject.to_string(),
+            available: images.iter().map(|image| image.platform.to_string()).collect(),
+        };
+        if let [image] = images.as_slice() {
+            return Ok(Some(image));
         }
+        // Of two that are for the same platform, which one runs is up to the engine.
+        let only = |fits: &dyn Fn(&Image) -> bool| {
+            let mut found = images.iter().filter(|image| fits(image));
+            match (found.next(), found.next()) {
+                (Some(image), None) => Some(Ok(Some(*image))),
+                (Some(_), Some(_)) => Some(Err(choose())),
+                (None, _) => None,
+            }
+        };
+        let is_it = |image: &Image| image.platform.normalised() == wanted.normalised();
+        let may_be_it = |image: &Image| image.platform.satisfies(wanted);
+        only(&is_it).or_else(|| only(&may_be_it)).unwrap_or_else(|| Err(choose()))
     }
 
     /// Something about the subject that the reader should know, but the verdict or document does not show.

@@ -27,6 +27,15 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    /// The one that is not this.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Sha256 => Self::Sha512,
+            Self::Sha512 => Self::Sha256,
+        }
+    }
+
     /// The name before the colon.
     pub fn name(self) -> &'static str {
         match self {
@@ -93,6 +102,12 @@ impl Digest {
             Value::Sha256(_) => Algorithm::Sha256,
             Value::Sha512(_) => Algorithm::Sha512,
         }
+    }
+
+    /// What `bytes` hash to by the other algorithm than this digest's: the same content under another name.
+    #[must_use]
+    pub fn alias(&self, bytes: &[u8]) -> Self {
+        Self::of(self.algorithm().other(), bytes)
     }
 
     /// The raw hash: 32 or 64 bytes.

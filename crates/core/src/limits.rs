@@ -61,6 +61,9 @@ limits! {
     index_entries: usize = 1_000, Count;
     /// Indexes inside one another. Tools that build images make one or two levels.
     index_depth: usize = 3, Count;
+    /// Bytes of all manifests, indexes and configurations of one subject together. Those of an image for ten platforms have
+    /// some 200 KiB.
+    documents_bytes: u64 = 32 * MIB, Bytes;
     /// Layers of one image. Runtimes stop at about 128; 512 leaves room for odd builders.
     layers: usize = 512, Count;
     /// Compressed bytes of one layer.

@@ -1,16 +1,17 @@
 //! Collects inventory, findings and signatures in parallel, as far as the policies need them.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::thread;
 
-use plimsoll_core::{Classify, Digest, Limits, Platform, Timestamp};
+use plimsoll_core::{Algorithm, Classify, Digest, Limits, Platform, Timestamp};
 use plimsoll_image::artifact::{Artifact, Image};
 use plimsoll_image::layers::Shared;
 use plimsoll_image::{Progress, Source, rootdir};
 use plimsoll_policy::{
-    Evidence, ImageDigests, InventorySource, Needs, Policy, SbomFacts, Signatures, SubjectFacts, SubjectKind,
-    VulnerabilityFacts,
+    DenyList, Evidence, ImageDigests, InventorySource, Needs, Policy, SbomFacts, Signatures, SubjectFacts,
+    SubjectKind, VulnerabilityFacts,
 };
 use plimsoll_sbom::{Inventory, Problem, ProblemCode};
 use plimsoll_verify::TrustedRoot;
@@ -45,6 +46,8 @@ pub struct Collection<'a> {
     pub platform: Option<&'a Platform>,
     /// The policies that will be applied, which determine what is needed.
     pub policies: &'a [UnderPolicy<'a>],
+    /// What is denied beside them: content is hashed by the algorithms of denied digests, too.
+    pub denials: &'a DenyList,
     /// The evidence repository, if signatures are not kept with the image.
     pub evidence_repository: Option<&'a dyn Source>,
     /// The advisory database, opened once for all subjects, or why it cannot be used.
@@ -61,6 +64,14 @@ impl Collection<'_> {
     /// What the rules of all policies need.
     pub(crate) fn needs(&self) -> Needs {
         self.policies.iter().map(|under| under.policy.needs()).fold(Needs::default(), Needs::and)
+    }
+
+    /// Whether a digest is denied that could name a layer of `image` which the image names by another algorithm.
+    fn has_denials_by_another_name(&self, image: &Image) -> bool {
+        let of_policies = self.policies.iter().flat_map(|under| under.policy.denied_algorithms());
+        let denied: BTreeSet<Algorithm> = of_policies.chain(self.denials.algorithms()).collect();
+        let named = image.layers.iter().flat_map(|layer| [layer.descriptor.digest, layer.diff_id]);
+        named.map(|digest| digest.algorithm().other()).any(|other| denied.contains(&other))
     }
 }
 
@@ -145,22 +156,31 @@ fn of_image(
     subject: &Subject,
     collection: &Collection<'_>,
 ) -> Result<Evidence, Error> {
-    let digests = ImageDigests {
+    let mut digests = ImageDigests {
         index: artifact.is_index().then_some(artifact.top.digest),
         manifest: image.manifest.digest,
         config: image.config.digest,
         layers: image.layers.iter().map(|layer| layer.descriptor.digest).collect(),
         diff_ids: image.layers.iter().map(|layer| layer.diff_id).collect(),
+        indexes: image.indexes.clone(),
+        aliases: image.aliases.clone(),
     };
-    // Signatures take a few small requests, layers take long. Both run at once, so that the total is the longer of the
-    // two.
-    let (signatures, inventory) = thread::scope(|scope| {
+    // Signatures are a few small requests; the layers are the long way. Both at once, so that the sum is the longer one.
+    let (signatures, read) = thread::scope(|scope| {
         let signatures = scope.spawn(|| signatures(source, &digests, collection));
-        let read = || of_layers(source, image, collection.layers, collection.progress);
-        let inventory = collection.needs().inventory.then(read).transpose();
-        (signatures.join(), inventory)
+        let needs_inventory = collection.needs().inventory;
+        let read = if collection.has_denials_by_another_name(image) {
+            let read = collection.layers.read_with_aliases(source, image, collection.progress);
+            read.map_err(Error::from)
+                .map(|(files, aliases)| (needs_inventory.then(|| plimsoll_sbom::catalog(&files)), aliases))
+        } else {
+            let read = || of_layers(source, image, collection.layers, collection.progress);
+            needs_inventory.then(read).transpose().map(|inventory| (inventory, Vec::new()))
+        };
+        (signatures.join(), read)
     });
-    let inventory = inventory?;
+    let (inventory, aliases) = read?;
+    digests.aliases.extend(aliases);
     let signatures = signatures.unwrap_or_else(|_| {
         let reason = "internal error while looking for signatures".to_owned();
         Signatures::Unavailable { reason }.into()

@@ -90,6 +90,7 @@ impl World {
             requested: "app",
             platform: None,
             policies,
+            denials: &DenyList::none(),
             evidence_repository: None,
             database: &database,
             now: now(),

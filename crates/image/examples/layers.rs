@@ -191,6 +191,8 @@ fn image(layer: Layer) -> Image {
         layers: vec![layer],
         user: None,
         raw_manifest: Vec::new(),
+        indexes: Vec::new(),
+        aliases: Vec::new(),
     }
 }
 

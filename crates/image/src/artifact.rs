@@ -5,9 +5,9 @@
 //! an index are all children except those that builders mark `unknown/unknown` (BuildKit's attestations).
 //! [`crate::layers`] reads the layers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use plimsoll_core::text::shown;
@@ -48,6 +48,11 @@ pub struct Image {
     pub user: Option<String>,
     /// The manifest's bytes.
     pub raw_manifest: Vec<u8>,
+    /// Every index that was read on a way from the top to the manifest.
+    pub indexes: Vec<Digest>,
+    /// What the bytes of those, of the manifest and of the configuration hash to by the other algorithm than the one that
+    /// they are named by.
+    pub aliases: Vec<Digest>,
 }
 
 /// One layer of an image.
@@ -85,21 +90,46 @@ impl Artifact {
 
 /// Follows `top` to all its runnable images.
 pub fn load(source: &dyn Source, top: &Descriptor, limits: &Limits) -> Result<Artifact, Error> {
+    let budget = Budget { bytes: AtomicU64::new(0), limits };
     let mut children = Children::default();
-    children.collect(source, top, limits, 0)?;
-    let images = in_parallel(&children.images, |(descriptor, fetched)| match fetched {
-        Some((bytes, manifest)) => image(source, descriptor, bytes.clone(), manifest.clone(), limits),
-        None => match document(source, descriptor, limits)? {
-            (bytes, Document::Manifest(manifest)) => image(source, descriptor, bytes, manifest, limits),
-            (_, Document::Index(_)) => {
-                Err(Error::malformed(name(descriptor), "got an index, expected a manifest"))
+    children.collect(source, top, &budget, 0)?;
+    let images = in_parallel(&children.images, |(descriptor, fetched)| {
+        let indexes = children.above(&descriptor.digest);
+        match fetched {
+            Some((bytes, manifest)) => {
+                image(source, descriptor, bytes.clone(), manifest.clone(), indexes, &budget)
             }
-        },
+            None => match document(source, descriptor, &budget)? {
+                (bytes, Document::Manifest(manifest)) => {
+                    image(source, descriptor, bytes, manifest, indexes, &budget)
+                }
+                (_, Document::Index(_)) => {
+                    Err(Error::malformed(name(descriptor), "got an index, expected a manifest"))
+                }
+            },
+        }
     })?;
     if images.is_empty() {
         return Err(Error::NotAnImage { what: name(top), problem: "it lists no runnable image".to_owned() });
     }
     Ok(Artifact { top: top.clone(), images, attestations: children.attestations })
+}
+
+/// What is read of one subject before its layers.
+struct Budget<'a> {
+    bytes: AtomicU64,
+    limits: &'a Limits,
+}
+
+impl Budget<'_> {
+    fn take(&self, size: u64, what: &str) -> Result<(), Error> {
+        let limit = self.limits.documents_bytes;
+        if self.bytes.fetch_add(size, Ordering::Relaxed).saturating_add(size) > limit {
+            let what = format!("{what}, with all that was read before it,");
+            return Err(LimitExceeded::new("documents_bytes", limit, what).into());
+        }
+        Ok(())
+    }
 }
 
 type Fetched = Option<(Vec<u8>, Manifest)>;
@@ -108,6 +138,18 @@ type Fetched = Option<(Vec<u8>, Manifest)>;
 struct Children {
     images: Vec<(Descriptor, Fetched)>,
     attestations: Vec<Descriptor>,
+    /// Manifests and platforms that were listed before. Each is one image, however often it is listed.
+    listed: BTreeSet<(Digest, Option<Platform>)>,
+    /// Indexes that were read, with their digest by the other algorithm.
+    indexes: BTreeMap<Digest, Digest>,
+    /// The indexes that list an index or manifest.
+    parents: BTreeMap<Digest, BTreeSet<Digest>>,
+}
+
+/// Indexes on the way to an image, and their other digests.
+struct Above {
+    indexes: Vec<Digest>,
+    aliases: Vec<Digest>,
 }
 
 impl Children {
@@ -115,22 +157,24 @@ impl Children {
         &mut self,
         source: &dyn Source,
         descriptor: &Descriptor,
-        limits: &Limits,
+        budget: &Budget<'_>,
         depth: usize,
     ) -> Result<(), Error> {
-        let index = match document(source, descriptor, limits)? {
+        let (bytes, index) = match document(source, descriptor, budget)? {
             (bytes, Document::Manifest(manifest)) => {
                 self.images.push((descriptor.clone(), Some((bytes, manifest))));
                 return Ok(());
             }
-            (_, Document::Index(index)) => index,
+            (bytes, Document::Index(index)) => (bytes, index),
         };
+        self.indexes.insert(descriptor.digest, descriptor.digest.alias(&bytes));
+        let limits = budget.limits;
         if depth >= limits.index_depth {
             return Err(LimitExceeded::new("index_depth", limits.index_depth as u64, name(descriptor)).into());
         }
         for child in index.manifests {
-            // Counts over all nested indexes together; each one was checked when it was parsed.
-            if self.images.len() + self.attestations.len() >= limits.index_entries {
+            // Counts over all nested indexes together; each alone was counted when it was parsed.
+            if self.images.len() + self.attestations.len() + self.indexes.len() > limits.index_entries {
                 return Err(LimitExceeded::new(
                     "index_entries",
                     limits.index_entries as u64,
@@ -138,15 +182,32 @@ impl Children {
                 )
                 .into());
             }
+            self.parents.entry(child.digest).or_default().insert(descriptor.digest);
             if child.platform.as_ref().is_some_and(|platform| !platform.is_runnable()) {
                 self.attestations.push(child);
             } else if media::is_index(&child.media_type) {
-                self.collect(source, &child, limits, depth + 1)?;
-            } else {
+                if !self.indexes.contains_key(&child.digest) {
+                    self.collect(source, &child, budget, depth + 1)?;
+                }
+            } else if self.listed.insert((child.digest, child.platform.clone())) {
                 self.images.push((child, None));
             }
         }
         Ok(())
+    }
+
+    /// Every index from which ways lead to `digest`.
+    fn above(&self, digest: &Digest) -> Above {
+        let (mut left, mut found) = (vec![digest], BTreeSet::new());
+        while let Some(digest) = left.pop() {
+            for parent in self.parents.get(digest).into_iter().flatten() {
+                if found.insert(*parent) {
+                    left.push(parent);
+                }
+            }
+        }
+        let aliases = found.iter().filter_map(|index| self.indexes.get(index).copied()).collect();
+        Above { indexes: found.into_iter().collect(), aliases }
     }
 }
 
@@ -158,9 +219,10 @@ fn name(descriptor: &Descriptor) -> String {
 fn document(
     source: &dyn Source,
     descriptor: &Descriptor,
-    limits: &Limits,
+    budget: &Budget<'_>,
 ) -> Result<(Vec<u8>, Document), Error> {
-    let what = name(descriptor);
+    let (what, limits) = (name(descriptor), budget.limits);
+    budget.take(descriptor.size.min(limits.manifest_bytes), &what)?;
     if descriptor.size > limits.manifest_bytes {
         return Err(LimitExceeded::new("manifest_bytes", limits.manifest_bytes, what).into());
     }
@@ -176,7 +238,8 @@ fn image(
     descriptor: &Descriptor,
     raw_manifest: Vec<u8>,
     manifest: Manifest,
-    limits: &Limits,
+    above: Above,
+    budget: &Budget<'_>,
 ) -> Result<Image, Error> {
     let what = name(descriptor);
     let not_an_image = |problem: String| Error::NotAnImage { what: what.clone(), problem };
@@ -186,15 +249,11 @@ fn image(
     if let Some(odd) = manifest.layers.iter().find(|layer| media::layer_type(&layer.media_type).is_none()) {
         return Err(not_an_image(format!("it has a layer of type {}", shown(&odd.media_type))));
     }
-    let config = config(source, &manifest.config, limits)?;
-    let platform = match (&descriptor.platform, config.platform()) {
-        (Some(platform), _) => platform.clone(),
-        (None, Some(platform)) => platform,
-        (None, None) => {
-            let what = format!("configuration {}", manifest.config.digest);
-            return Err(Error::malformed(what, "it names no os and architecture"));
-        }
-    };
+    let (bytes, config) = config(source, &manifest.config, budget)?;
+    let platform = descriptor.platform.clone().unwrap_or_else(|| config.platform());
+    let Above { indexes, mut aliases } = above;
+    aliases.push(descriptor.digest.alias(&raw_manifest));
+    aliases.push(manifest.config.digest.alias(&bytes));
     let layers = layers(&manifest, &config)?;
     Ok(Image {
         manifest: Descriptor { platform: Some(platform.clone()), ..descriptor.clone() },
@@ -205,6 +264,8 @@ fn image(
         layers,
         user: config.process.user.filter(|user| !user.is_empty()),
         raw_manifest,
+        indexes,
+        aliases,
     })
 }
 
@@ -277,17 +338,24 @@ struct History {
 }
 
 impl Config {
-    fn platform(&self) -> Option<Platform> {
-        if self.os.is_empty() || self.architecture.is_empty() {
-            return None;
+    /// Engines run an image on any machine that does not say what it is for. One without a system is Linux's.
+    fn platform(&self) -> Platform {
+        if self.architecture.is_empty() {
+            return Platform::unknown();
         }
+        let os = if self.os.is_empty() { "linux" } else { &self.os };
         let variant = self.variant.clone().filter(|variant| !variant.is_empty());
-        Some(Platform { variant, ..Platform::new(self.os.clone(), self.architecture.clone()) })
+        Platform { variant, ..Platform::new(os, self.architecture.clone()) }
     }
 }
 
-fn config(source: &dyn Source, descriptor: &Descriptor, limits: &Limits) -> Result<Config, Error> {
-    let what = format!("configuration {}", descriptor.digest);
+fn config(
+    source: &dyn Source,
+    descriptor: &Descriptor,
+    budget: &Budget<'_>,
+) -> Result<(Vec<u8>, Config), Error> {
+    let (what, limits) = (format!("configuration {}", descriptor.digest), budget.limits);
+    budget.take(descriptor.size.min(limits.manifest_bytes), &what)?;
     if descriptor.size > limits.manifest_bytes {
         return Err(LimitExceeded::new("manifest_bytes", limits.manifest_bytes, what).into());
     }
@@ -304,7 +372,7 @@ fn config(source: &dyn Source, descriptor: &Descriptor, limits: &Limits) -> Resu
         let got = shown(&config.rootfs.r#type);
         return Err(Error::malformed(what, format!("got rootfs type `{got}`, expected `layers`")));
     }
-    Ok(config)
+    Ok((bytes, config))
 }
 
 /// The children of an index come from a registry, one round trip each. Eight at a time keep a wide index from taking

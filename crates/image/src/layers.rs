@@ -35,7 +35,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use plimsoll_core::rootfs::{FileSet, LayerRef, Select};
-use plimsoll_core::{LimitExceeded, Limits};
+use plimsoll_core::{Digest, LimitExceeded, Limits};
 
 use crate::artifact::{Image, Layer};
 use crate::{Error, Progress, Source};
@@ -61,14 +61,23 @@ pub fn read(
     Shared::new(select, limits.clone()).read(source, image, progress)
 }
 
+/// Whether layers are hashed by both algorithms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Hashing {
+    AsNamed,
+    Both,
+}
+
+/// The files, and the layers' digests by the algorithm that they are not named by.
 fn read_image(
     shared: &Shared<'_>,
     source: &dyn Source,
     image: &Image,
+    hashing: Hashing,
     progress: &dyn Progress,
-) -> Result<FileSet, Error> {
+) -> Result<(FileSet, Vec<Digest>), Error> {
     let Shared { select, limits, keyed, .. } = shared;
-    let run = Run { shared, source, image, limits, progress, kept_bytes: AtomicU64::new(0) };
+    let run = Run { shared, source, image, limits, progress, hashing, kept_bytes: AtomicU64::new(0) };
     let first: Vec<(usize, Interest<'_>)> =
         (0..image.layers.len()).map(|index| (index, Interest::selected(*select))).collect();
     let mut known: Vec<Known> = run.pass(&first)?.into_iter().map(|(_, facts)| Known::new(facts)).collect();
@@ -94,8 +103,9 @@ fn read_image(
         diff_id: layer.diff_id,
     });
     let files = Stack::new(&known, &index, keyed.clone(), *select, limits).files()?;
+    let aliases = known.iter().flat_map(|known| known.aliases().iter().copied()).collect();
     drop(known);
-    files.into_set(layers.collect(), limits)
+    Ok((files.into_set(layers.collect(), limits)?, aliases))
 }
 
 /// Links of links of links that leave no other way: each pass resolves at least one more of them. Real images need one;
@@ -108,6 +118,7 @@ struct Run<'a> {
     image: &'a Image,
     limits: &'a Limits,
     progress: &'a dyn Progress,
+    hashing: Hashing,
     /// Bytes of facts so far, over all layers and passes.
     kept_bytes: AtomicU64,
 }
@@ -188,7 +199,7 @@ impl Run<'_> {
         cancelled: &AtomicBool,
     ) -> Result<Arc<Facts>, Error> {
         let read = || self.unpack(layer, interest, cancelled);
-        match self.shared.once(Key::new(layer, interest), cancelled, read)? {
+        match self.shared.once(Key::new(layer, interest, self.hashing), cancelled, read)? {
             Recalled::Read(facts) => Ok(facts),
             Recalled::Known(facts) => {
                 self.progress.advance(layer.descriptor.size);
@@ -207,20 +218,27 @@ impl Run<'_> {
     /// Reads one layer, verified as a whole. A layer that writes through its own links or replaces its own directories
     /// is read again with all its names in memory, which the fast way does without.
     fn unpack(&self, layer: &Layer, interest: &Interest<'_>, cancelled: &AtomicBool) -> Result<Facts, Error> {
-        let pipe =
-            Pipe { source: self.source, layer, limits: self.limits, progress: self.progress, cancelled };
-        let fast = pipe.run(|stream, what| {
+        let pipe = Pipe {
+            source: self.source,
+            layer,
+            limits: self.limits,
+            progress: self.progress,
+            cancelled,
+            aliases: self.hashing == Hashing::Both,
+        };
+        let (fast, aliases) = pipe.run(|stream, what| {
             let mut scan = Scan::new(interest, &self.shared.keyed, self.limits, &self.kept_bytes);
             scan.fast(stream, what)
         })?;
         if let Some(facts) = fast {
-            return Ok(facts);
+            return Ok(Facts { aliases, ..facts });
         }
         self.progress.layer_total(layer.descriptor.size);
-        pipe.run(|stream, what| {
+        let (facts, aliases) = pipe.run(|stream, what| {
             let mut scan = Scan::new(interest, &self.shared.keyed, self.limits, &self.kept_bytes);
             scan.exact(stream, what)
-        })
+        })?;
+        Ok(Facts { aliases, ..facts })
     }
 }
 

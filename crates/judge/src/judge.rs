@@ -106,6 +106,7 @@ impl Judge {
                 requested: &request.subject,
                 platform: request.platform.as_ref(),
                 policies: &policies,
+                denials: &rules.denials,
                 evidence_repository: evidence_repository.as_ref().map(|registry| registry as &dyn Source),
                 database: &inputs.database,
                 now: request.now,

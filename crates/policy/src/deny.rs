@@ -1,7 +1,8 @@
 //! Deny lists: digests that nothing may use, whatever else allows them.
 //!
 //! An entry counts wherever it appears in an image: as the digest of its index, manifest, configuration, of a layer, or
-//! of a layer's uncompressed content. No waiver can override it. Entries are in a policy or in a document of their own:
+//! of a layer's uncompressed content. It is about bytes, so it also counts where the image names them by another algorithm.
+//! No waiver reaches it. Entries stand in a policy or in a document of their own:
 //!
 //! ```yaml
 //! apiVersion: plimsoll.dev/v1
@@ -13,7 +14,7 @@
 //!       reason: miner in the entry point
 //! ```
 
-use plimsoll_core::{Digest, yaml};
+use plimsoll_core::{Algorithm, Digest, yaml};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +66,11 @@ impl DenyList {
     pub fn add(&mut self, other: Self) {
         self.denials.extend(other.denials);
         self.documents.extend(other.documents);
+    }
+
+    /// The algorithms of its digests.
+    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        self.denials.iter().map(|denial| denial.digest.algorithm())
     }
 
     /// How many entries there are.

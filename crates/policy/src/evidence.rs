@@ -88,6 +88,12 @@ pub struct ImageDigests {
     /// The layers uncompressed.
     #[schemars(with = "Vec<String>")]
     pub diff_ids: Vec<Digest>,
+    /// Every index on a way from what was asked for to the manifest; that one, and those inside it.
+    #[serde(skip)]
+    pub indexes: Vec<Digest>,
+    /// What bytes of all of these, as far as they were read, hash to by another algorithm than the one that names them.
+    #[serde(skip)]
+    pub aliases: Vec<Digest>,
 }
 
 impl ImageDigests {
@@ -98,13 +104,15 @@ impl ImageDigests {
 
     /// Every digest, with the part of the image it belongs to.
     pub(crate) fn all(&self) -> impl Iterator<Item = (Digest, &'static str)> {
-        let index = self.index.into_iter().map(|d| (d, "index"));
+        let index = self.index.into_iter().chain(self.indexes.iter().copied()).map(|d| (d, "index"));
+        let aliases = self.aliases.iter().map(|d| (*d, "content under another name"));
         let layers = self.layers.iter().map(|d| (*d, "layer"));
         let contents = self.diff_ids.iter().map(|d| (*d, "uncompressed layer"));
         index
             .chain([(self.manifest, "manifest"), (self.config, "configuration")])
             .chain(layers)
             .chain(contents)
+            .chain(aliases)
     }
 }
 

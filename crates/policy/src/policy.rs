@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use plimsoll_core::{Digest, json, yaml};
+use plimsoll_core::{Algorithm, Digest, json, yaml};
 use plimsoll_verify::{Requirements, TrustedRoot};
 use serde::Serialize;
 
@@ -161,6 +161,11 @@ impl Policy {
     /// The text of [`Policy::builtin`], as a start for a new policy.
     pub fn builtin_document() -> &'static str {
         include_str!("builtin.yaml")
+    }
+
+    /// The algorithms of the digests that it denies.
+    pub fn denied_algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        self.denials.iter().map(|denial| denial.digest.algorithm())
     }
 
     /// The name in its metadata.

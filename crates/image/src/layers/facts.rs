@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use plimsoll_core::Digest;
 use plimsoll_core::rootfs::{FileFacts, Purpose};
 
 use super::paths::Hashes;
@@ -169,6 +170,8 @@ pub(super) struct Facts {
     pub(super) by_ordinal: BTreeMap<u64, Node>,
     /// Bytes of the facts about its files, as counted against the limit of an image.
     pub(super) kept_bytes: u64,
+    /// The layer's digests by the algorithm that it is not named by, where they were asked for.
+    pub(super) aliases: Vec<Digest>,
 }
 
 impl Facts {
@@ -222,6 +225,10 @@ impl Known {
     /// Adds what a further pass over the same layer found.
     pub(super) fn add(&mut self, found: Arc<Facts>) {
         self.further.push(found);
+    }
+
+    pub(super) fn aliases(&self) -> &[Digest] {
+        &self.first.aliases
     }
 
     pub(super) fn ledger(&self) -> &Ledger {

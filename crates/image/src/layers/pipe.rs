@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use plimsoll_core::{Digest, Hasher, Limits};
+use plimsoll_core::{Algorithm, Digest, Hasher, Limits};
 
 use crate::artifact::Layer;
 use crate::inflate::{Budget, Inflate, agreed};
@@ -31,15 +31,40 @@ pub(super) struct Pipe<'a> {
     pub(super) limits: &'a Limits,
     pub(super) progress: &'a dyn Progress,
     pub(super) cancelled: &'a AtomicBool,
+    /// Whether the bytes are hashed by both algorithms, and not only by those that they are named by.
+    pub(super) aliases: bool,
+}
+
+/// Hashes by the algorithm that bytes are named by, and by the other where that is asked for.
+struct Hashers {
+    own: Hasher,
+    other: Option<Hasher>,
+}
+
+impl Hashers {
+    fn new(algorithm: Algorithm, aliases: bool) -> Self {
+        Self { own: Hasher::new(algorithm), other: aliases.then(|| Hasher::new(algorithm.other())) }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        self.own.update(bytes);
+        if let Some(other) = &mut self.other {
+            other.update(bytes);
+        }
+    }
+
+    fn finish(self) -> (Digest, Option<Digest>) {
+        (self.own.finish(), self.other.map(Hasher::finish))
+    }
 }
 
 impl Pipe<'_> {
     /// Streams the layer through `parse`, which must read its stream to the end. Returns what `parse` returned only
-    /// when size, digest and diff ID hold.
+    /// when size, digest and diff ID hold, and what stored and uncompressed bytes hash to by the other algorithm.
     pub(super) fn run<T>(
         &self,
         parse: impl FnOnce(&mut Unpacked, &str) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    ) -> Result<(T, Vec<Digest>), Error> {
         let what = format!("layer {}", self.layer.descriptor.digest);
         let blob = self.source.blob(&self.layer.descriptor)?;
         thread::scope(|scope| {
@@ -50,13 +75,13 @@ impl Pipe<'_> {
             let feed = Feed { chunks, free: free_sender, chunk: Chunk::default(), position: 0 };
             let parsed = self.unpack(scope, feed, name, parse);
             // All ends of the channels that `unpack` had are gone now, so the feeder does not wait for anybody.
-            join(feeder)?;
-            let (parsed, diff_id) = parsed?;
+            let stored = join(feeder)?;
+            let (parsed, (diff_id, alias)) = parsed?;
             if diff_id != self.layer.diff_id {
                 let what = what.clone();
                 return Err(Error::DiffIdMismatch { what, got: diff_id, expected: self.layer.diff_id });
             }
-            Ok(parsed)
+            Ok((parsed, stored.into_iter().chain(alias).collect()))
         })
     }
 
@@ -67,9 +92,9 @@ impl Pipe<'_> {
         what: &str,
         free: &Receiver<Vec<u8>>,
         full: &SyncSender<Chunk>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Digest>, Error> {
         let descriptor = &self.layer.descriptor;
-        let mut hasher = Hasher::new(descriptor.digest.algorithm());
+        let mut hasher = Hashers::new(descriptor.digest.algorithm(), self.aliases);
         let mut total = 0_u64;
         let mut own = None;
         loop {
@@ -101,11 +126,11 @@ impl Pipe<'_> {
         if total != descriptor.size {
             return Err(Error::SizeMismatch { what: what.to_owned(), got: total, expected: descriptor.size });
         }
-        let got = hasher.finish();
+        let (got, alias) = hasher.finish();
         if got != descriptor.digest {
             return Err(Error::DigestMismatch { what: what.to_owned(), got, expected: descriptor.digest });
         }
-        Ok(())
+        Ok(alias)
     }
 
     fn unpack<'scope, T>(
@@ -114,7 +139,7 @@ impl Pipe<'_> {
         mut feed: Feed,
         what: &str,
         parse: impl FnOnce(&mut Unpacked, &str) -> Result<T, Error>,
-    ) -> Result<(T, Digest), Error> {
+    ) -> Result<(T, (Digest, Option<Digest>)), Error> {
         let descriptor = &self.layer.descriptor;
         let start_of = feed.fill_buf().map_err(|source| Error::io(what, source))?;
         let compression = agreed(start_of, &descriptor.media_type, what)?;
@@ -124,12 +149,13 @@ impl Pipe<'_> {
             // Stored and uncompressed bytes are the same, and so is their digest: the feeder computes it already.
             budget.check(descriptor.size, what)?;
             let parsed = parse(&mut Unpacked::Stored(feed), what)?;
-            return Ok((parsed, descriptor.digest));
+            return Ok((parsed, (descriptor.digest, None)));
         }
         let (free_sender, free) = circle(PIECE);
         let (full, pieces) = sync_channel(BUFFERS);
         let algorithm = self.layer.diff_id.algorithm();
-        let hashing = start(scope, what, move || hash(&pieces, &free_sender, Hasher::new(algorithm)))?;
+        let hashers = Hashers::new(algorithm, self.aliases);
+        let hashing = start(scope, what, move || hash(&pieces, &free_sender, hashers))?;
         let inflate = Inflate::new(feed, compression, budget, self.limits, what)?;
         let mut stream = Unpacked::Inflated(Inflated {
             inflate,
@@ -141,8 +167,8 @@ impl Pipe<'_> {
         });
         let parsed = parse(&mut stream, what);
         drop(stream);
-        let diff_id = join(hashing);
-        Ok((parsed?, diff_id))
+        let digests = join(hashing);
+        Ok((parsed?, digests))
     }
 }
 
@@ -194,7 +220,11 @@ fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-fn hash(pieces: &Receiver<Chunk>, free: &SyncSender<Vec<u8>>, mut hasher: Hasher) -> Digest {
+fn hash(
+    pieces: &Receiver<Chunk>,
+    free: &SyncSender<Vec<u8>>,
+    mut hasher: Hashers,
+) -> (Digest, Option<Digest>) {
     while let Ok(piece) = pieces.recv() {
         hasher.update(piece.from(0));
         // Nobody waits for it any more after the last piece.

@@ -17,6 +17,7 @@ use std::time::Duration;
 use plimsoll_core::rootfs::{FileSet, Select};
 use plimsoll_core::{Digest, Limits};
 
+use super::Hashing;
 use super::facts::Facts;
 use super::paths::Keyed;
 use super::scan::{Interest, Targets};
@@ -55,6 +56,7 @@ enum Slot {
     Reading,
     Known {
         facts: Arc<Facts>,
+        bytes: u64,
         used: u64,
     },
 }
@@ -67,16 +69,18 @@ pub(super) struct Key {
     media_type: String,
     diff_id: Digest,
     targets: Option<Targets>,
+    hashing: Hashing,
 }
 
 impl Key {
-    pub(super) fn new(layer: &Layer, interest: &Interest<'_>) -> Self {
+    pub(super) fn new(layer: &Layer, interest: &Interest<'_>, hashing: Hashing) -> Self {
         Self {
             digest: layer.descriptor.digest,
             size: layer.descriptor.size,
             media_type: layer.descriptor.media_type.clone(),
             diff_id: layer.diff_id,
             targets: interest.only_targets().cloned(),
+            hashing,
         }
     }
 }
@@ -121,7 +125,18 @@ impl<'a> Shared<'a> {
         image: &Image,
         progress: &dyn Progress,
     ) -> Result<FileSet, Error> {
-        super::read_image(self, source, image, progress)
+        super::read_image(self, source, image, Hashing::AsNamed, progress).map(|(files, _)| files)
+    }
+
+    /// The same, and what the layers, stored and uncompressed, hash to by the algorithm that the image does not name them
+    /// by: the same bytes may be known under another digest.
+    pub fn read_with_aliases(
+        &self,
+        source: &dyn Source,
+        image: &Image,
+        progress: &dyn Progress,
+    ) -> Result<(FileSet, Vec<Digest>), Error> {
+        super::read_image(self, source, image, Hashing::Both, progress)
     }
 
     /// The facts under `key`, which `read` finds out when nobody has. Its failure is nobody else's: whoever waited
@@ -137,7 +152,7 @@ impl<'a> Shared<'a> {
             slots.clock += 1;
             let now = slots.clock;
             match slots.by_key.get_mut(&key) {
-                Some(Slot::Known { facts, used }) => {
+                Some(Slot::Known { facts, used, .. }) => {
                     *used = now;
                     return Ok(Recalled::Known(Arc::clone(facts)));
                 }
@@ -173,14 +188,16 @@ struct Claim<'a> {
 
 impl Claim<'_> {
     fn keep(self, facts: &Arc<Facts>) {
-        let bytes = facts.bytes();
+        // What a slot costs beside the facts.
+        const SLOT: u64 = 512;
+        let bytes = facts.bytes() + SLOT;
         if bytes > self.shared.kept_bytes {
             return;
         }
         let mut slots = self.shared.lock();
         let used = slots.clock;
         slots.bytes += bytes;
-        slots.by_key.insert(self.key.clone(), Slot::Known { facts: Arc::clone(facts), used });
+        slots.by_key.insert(self.key.clone(), Slot::Known { facts: Arc::clone(facts), bytes, used });
         slots.forget(self.shared.kept_bytes);
     }
 }
@@ -197,15 +214,24 @@ impl Drop for Claim<'_> {
 }
 
 impl Slots {
-    /// Drops what was used longest ago until `limit` holds.
+    /// Drops what was used longest ago when `limit` does not hold any more, and an eighth at once, so that going through
+    /// all of them does not happen for each layer that is added.
     fn forget(&mut self, limit: u64) {
-        while self.bytes > limit {
-            let known = self.by_key.iter().filter_map(|(key, slot)| match slot {
-                Slot::Known { facts, used } => Some((*used, key, facts.bytes())),
-                Slot::Reading => None,
-            });
-            let Some((_, key, bytes)) = known.min_by_key(|(used, ..)| *used) else { return };
-            let key = key.clone();
+        if self.bytes <= limit {
+            return;
+        }
+        let known = self.by_key.iter().filter_map(|(key, slot)| match slot {
+            Slot::Known { bytes, used, .. } => Some((*used, *bytes, key.clone())),
+            Slot::Reading => None,
+        });
+        let mut known: Vec<(u64, u64, Key)> = known.collect();
+        known.sort_unstable();
+        // The last was used just now.
+        known.pop();
+        for (_, bytes, key) in known {
+            if self.bytes <= limit - limit / 8 {
+                return;
+            }
             self.by_key.remove(&key);
             self.bytes -= bytes;
         }

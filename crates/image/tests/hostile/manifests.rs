@@ -160,3 +160,118 @@ fn docker_schema_2_is_read_and_schema_1_refused() {
     let error = artifact::load(&source, &source.resolve().unwrap(), &Limits::default()).unwrap_err();
     assert!(matches!(error, Error::Schema1 { .. }) && error.hint().is_some(), "{error}");
 }
+
+/// The sample, with an index around its manifest, and another around that.
+fn nested() -> (MemorySource, Vec<Digest>) {
+    let mut source = sample();
+    let mut chain = vec![source.top.digest];
+    for _ in 0..2 {
+        let (type_, Descriptor { digest, size, .. }) = (source.top.media_type.clone(), source.top.clone());
+        let child = json!({"mediaType": type_, "digest": digest, "size": size});
+        replace(&mut source, media::OCI_INDEX, &json!({"schemaVersion": 2, "manifests": [child, child]}));
+        chain.push(source.top.digest);
+    }
+    (source, chain)
+}
+
+#[test]
+fn every_index_on_the_way_is_kept_and_an_image_is_one_however_often_it_is_listed() {
+    let (source, chain) = nested();
+    let artifact = source.load().unwrap();
+    let [image] = artifact.images.as_slice() else { panic!("{:?}", artifact.images) };
+    let mut indexes = image.indexes.clone();
+    indexes.sort_unstable();
+    let mut expected = chain[1..].to_vec();
+    expected.sort_unstable();
+    assert_eq!(indexes, expected);
+    // And what their bytes are called by the other algorithm.
+    let other = |digest: &Digest| digest.alias(&source.objects[digest]);
+    for digest in chain.iter().chain([&image.config.digest]) {
+        assert!(image.aliases.contains(&other(digest)), "{digest}");
+    }
+}
+
+#[test]
+fn content_that_an_image_names_by_sha512_is_known_by_sha256_too() {
+    let tar = crate::tars::Tar::default().file("a", "1").end();
+    let layer = || Layer::from_tar(tar.clone());
+    let mut source = MemorySource::new(&ImageBuilder::new().layer(layer()).build());
+    let image = source.load().unwrap().images.remove(0);
+    let stored = source.objects[&image.layers[0].descriptor.digest].clone();
+    let long = |bytes: &[u8]| Digest::of(plimsoll_core::Algorithm::Sha512, bytes);
+    let config = String::from_utf8(source.objects[&image.config.digest].clone()).unwrap();
+    let config = config.replace(&image.layers[0].diff_id.to_string(), &long(&tar).to_string()).into_bytes();
+    let mut manifest: Value = serde_json::from_slice(&image.raw_manifest).unwrap();
+    manifest["config"]["digest"] = json!(long(&config));
+    manifest["config"]["size"] = json!(config.len());
+    manifest["layers"][0]["digest"] = json!(long(&stored));
+    source.objects.extend([(long(&config), config.clone()), (long(&stored), stored.clone())]);
+    replace(&mut source, media::OCI_MANIFEST, &manifest);
+
+    let image = source.load().unwrap().images.remove(0);
+    assert!(image.aliases.contains(&Digest::sha256(&config)));
+    let shared = plimsoll_image::layers::Shared::new(&ALL, Limits::default());
+    let (files, aliases) = shared.read_with_aliases(&source, &image, &()).unwrap();
+    assert_eq!((files.files.len(), aliases), (1, vec![Digest::sha256(&stored), Digest::sha256(&tar)]));
+}
+
+#[test]
+fn one_manifest_listed_for_two_hundred_platforms_costs_a_bounded_amount() {
+    let mut source = MemorySource::new(&ImageBuilder::new().label("large", &"x".repeat(1 << 20)).build());
+    let Descriptor { digest, size, media_type, .. } = source.top.clone();
+    let child = |n: usize| {
+        let platform = json!({"os": "linux", "architecture": format!("a{n}")});
+        json!({"mediaType": media_type, "digest": digest, "size": size, "platform": platform})
+    };
+    let index = |children: Vec<Value>| json!({"schemaVersion": 2, "manifests": children});
+    replace(&mut source, media::OCI_INDEX, &index((0..200).map(child).collect()));
+    let error = source.load().unwrap_err();
+    assert!(matches!(&error, Error::Limit(limit) if limit.name == "documents_bytes"), "{error}");
+    replace(&mut source, media::OCI_INDEX, &index((0..200).map(|_| child(0)).collect()));
+    assert_eq!(source.load().unwrap().images.len(), 1);
+}
+
+#[test]
+fn an_image_that_does_not_say_what_it_is_for_is_of_unknown_platform() {
+    let silent = |os: &str, architecture: &str| {
+        let mut source = sample();
+        let image = source.load().unwrap().images.remove(0);
+        let mut config: Value = serde_json::from_slice(&source.objects[&image.config.digest]).unwrap();
+        (config["os"], config["architecture"]) = (json!(os), json!(architecture));
+        let config = config.to_string().into_bytes();
+        let mut manifest: Value = serde_json::from_slice(&image.raw_manifest).unwrap();
+        manifest["config"]["digest"] = json!(Digest::sha256(&config));
+        manifest["config"]["size"] = json!(config.len());
+        source.objects.insert(Digest::sha256(&config), config);
+        replace(&mut source, media::OCI_MANIFEST, &manifest);
+        let artifact = source.load().unwrap();
+        // Engines run it, whatever was asked for.
+        let selected = artifact.select(Some(&"linux/amd64".parse().unwrap())).map(|found| found.len());
+        (artifact.images[0].platform.to_string(), selected.unwrap_or_default())
+    };
+    assert_eq!(silent("", ""), ("unknown/unknown".to_owned(), 1));
+    assert_eq!(silent("linux", ""), ("unknown/unknown".to_owned(), 1));
+    assert_eq!(silent("", "amd64"), ("linux/amd64".to_owned(), 1));
+    assert_eq!(silent("", "arm64"), ("linux/arm64".to_owned(), 0));
+}
+
+#[test]
+fn no_spelling_keeps_an_image_from_being_judged_for_its_platform() {
+    let child = |text: &str| ImageBuilder::new().layer(Layer::new().file("a", text)).build();
+    let index =
+        IndexBuilder::new().image(child("1")).image(child("2")).image(child("3")).image(child("4")).build();
+    let mut source = MemorySource::new(&index);
+    let mut document: Value = serde_json::from_slice(&source.objects[&source.top.digest]).unwrap();
+    let spellings = [("linux", "amd64"), ("Linux", "AMD64"), ("", "x86_64"), ("linux", "arm64")];
+    for (at, (os, architecture)) in spellings.into_iter().enumerate() {
+        document["manifests"][at]["platform"] = json!({"os": os, "architecture": architecture});
+    }
+    let media_type = source.top.media_type.clone();
+    replace(&mut source, &media_type, &document);
+    let artifact = source.load().unwrap();
+    for (wanted, count) in
+        [("linux/amd64", 3), ("Linux/x86_64", 3), ("linux/amd64/v1", 3), ("linux/arm64/v8", 1)]
+    {
+        assert_eq!(artifact.select(Some(&wanted.parse().unwrap())).unwrap().len(), count, "{wanted}");
+    }
+}

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
-use plimsoll_core::{Digest, Limits, Timestamp};
+use plimsoll_core::{Algorithm, Digest, Limits, Timestamp};
 use plimsoll_policy::{
     Collected, DenyList, Evidence, ImageDigests, InventorySource, Policy, RuleResult, SbomFacts, Signatures,
     SubjectFacts, SubjectKind, Verdict, VulnerabilityFacts, Waiver,
@@ -136,6 +136,8 @@ pub fn digests() -> ImageDigests {
         config: Digest::sha256(b"config"),
         layers: vec![Digest::sha256(b"base"), layer()],
         diff_ids: vec![Digest::sha256(b"base tar"), Digest::sha256(b"layer tar")],
+        indexes: vec![index(), Digest::sha256(b"index inside it")],
+        aliases: vec![Digest::of(Algorithm::Sha512, b"layer")],
     }
 }
 

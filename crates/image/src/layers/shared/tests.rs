@@ -169,7 +169,7 @@ fn what_was_used_longest_ago_is_dropped_beyond_the_limit() {
     let images =
         ["a", "b", "c"].map(|name| image([Layer::new().file(&format!("{name}/META"), "x".repeat(900))]));
     // Room for two of them.
-    let shared = shared().keeping(2500);
+    let shared = shared().keeping(4000);
     let asked = |index: usize| {
         let source = Counting::of(&images[index]);
         source.read(&shared).unwrap();

@@ -77,13 +77,13 @@ limits! {
     ratio_floor_bytes: u64 = 256 * MIB, Bytes;
     /// Window of a zstd frame. The reference decoder's own default is 128 MiB.
     zstd_window_bytes: u64 = 128 * MIB, Bytes;
-    /// Entries of one layer or files of one directory tree.
+    /// Entries of one layer, paths of all layers of one image, or files of one directory tree.
     entries: u64 = 10_000_000, Count;
     /// Bytes of one path inside a layer. Linux stops at 4,096.
     path_bytes: u64 = 4 * KIB, Bytes;
     /// Bytes of one extended tar header, as in Go's reader. Extended attributes live there too, so it is more than a path.
     extended_bytes: u64 = MIB, Bytes;
-    /// Bytes of all names kept for one layer that writes through its own links.
+    /// Bytes of all names that are kept: of the wanted files of one image, and of a layer that depends on its own order.
     name_bytes: u64 = 64 * MIB, Bytes;
     /// Bytes of all paths that are looked up to follow the links of one layer or image. Real images need a few MiB.
     lookup_bytes: u64 = GIB, Bytes;

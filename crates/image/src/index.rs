@@ -4,6 +4,8 @@
 //! distribution specification's referrers tag schema: a subject's referrers may also be listed by an index under the
 //! name `sha256-<hex>`. The holder of the objects fetches them.
 
+use std::collections::BTreeSet;
+
 use plimsoll_core::text::shown;
 use plimsoll_core::{Digest, Limits};
 
@@ -83,7 +85,8 @@ impl Chooser {
                     .any(|key| entry.annotations.get(*key).is_some_and(|name| same(name)))
             };
             let mut found: Vec<&Descriptor> = self.index.manifests.iter().filter(named).collect();
-            found.dedup_by_key(|entry| entry.digest);
+            let mut seen = BTreeSet::new();
+            found.retain(|entry| seen.insert(entry.digest));
             found
         };
         let mut found = going_by(&|name| name == wanted);
@@ -104,13 +107,11 @@ impl Chooser {
     /// The only image; signatures and the like do not count.
     fn only(&self, objects: &impl Objects) -> Result<Descriptor, Error> {
         let mut images: Vec<&Descriptor> = Vec::new();
-        let candidates: Vec<&Descriptor> =
-            self.index.manifests.iter().filter(|entry| !is_aside(entry)).collect();
+        let mut seen = BTreeSet::new();
+        let is_new = |entry: &&Descriptor| !is_aside(entry) && seen.insert(entry.digest);
+        let candidates: Vec<&Descriptor> = self.index.manifests.iter().filter(is_new).collect();
         for entry in &candidates {
-            if images.iter().any(|image| image.digest == entry.digest) {
-                continue;
-            }
-            // Reading the manifests is only worth it if there is a choice.
+            // Only when there is a choice is it worth looking inside.
             if candidates.len() > 1 && subject(&objects.parsed(entry)?).is_some() {
                 continue;
             }
@@ -157,8 +158,10 @@ impl Chooser {
             }
         }
         candidates.extend(unlisted.iter().cloned());
+        let mut seen = BTreeSet::new();
         for candidate in candidates {
-            if found.descriptors.iter().any(|known| known.digest == candidate.digest) {
+            // Also what is no referrer is read only once, however often it is listed.
+            if !seen.insert(candidate.digest) {
                 continue;
             }
             let document = match objects.parsed(&candidate) {

@@ -77,7 +77,7 @@ fn read_image(
     progress: &dyn Progress,
 ) -> Result<(FileSet, Vec<Digest>), Error> {
     let Shared { select, limits, keyed, .. } = shared;
-    let run = Run { shared, source, image, limits, progress, hashing, kept_bytes: AtomicU64::new(0) };
+    let run = Run { shared, source, image, limits, progress, hashing, used: Used::default() };
     let first: Vec<(usize, Interest<'_>)> =
         (0..image.layers.len()).map(|index| (index, Interest::selected(*select))).collect();
     let mut known: Vec<Known> = run.pass(&first)?.into_iter().map(|(_, facts)| Known::new(facts)).collect();
@@ -119,8 +119,33 @@ struct Run<'a> {
     limits: &'a Limits,
     progress: &'a dyn Progress,
     hashing: Hashing,
-    /// Bytes of facts so far, over all layers and passes.
+    used: Used,
+}
+
+/// What the layers of an image have taken of its limits so far, over all passes.
+#[derive(Debug, Default)]
+struct Used {
+    /// Bytes of facts.
     kept_bytes: AtomicU64,
+    /// Bytes of the names that belong to them.
+    name_bytes: AtomicU64,
+    /// Paths of ledgers.
+    places: AtomicU64,
+}
+
+impl Used {
+    /// Counts `more` against a limit.
+    fn take(
+        used: &AtomicU64,
+        more: u64,
+        (name, limit): (&'static str, u64),
+        what: impl FnOnce() -> String,
+    ) -> Result<(), Error> {
+        if used.fetch_add(more, Ordering::Relaxed).saturating_add(more) > limit {
+            return Err(LimitExceeded::new(name, limit, what()).into());
+        }
+        Ok(())
+    }
 }
 
 impl Run<'_> {
@@ -199,20 +224,20 @@ impl Run<'_> {
         cancelled: &AtomicBool,
     ) -> Result<Arc<Facts>, Error> {
         let read = || self.unpack(layer, interest, cancelled);
-        match self.shared.once(Key::new(layer, interest, self.hashing), cancelled, read)? {
-            Recalled::Read(facts) => Ok(facts),
-            Recalled::Known(facts) => {
-                self.progress.advance(layer.descriptor.size);
-                // Each image has the budget for itself, and its result must not depend on what was read before it.
-                let total = self.kept_bytes.fetch_add(facts.kept_bytes, Ordering::Relaxed) + facts.kept_bytes;
-                if total > self.limits.kept_total_bytes {
-                    let what = format!("wanted files up to layer {}", layer.descriptor.digest);
-                    let limit = self.limits.kept_total_bytes;
-                    return Err(LimitExceeded::new("kept_total_bytes", limit, what).into());
-                }
-                Ok(facts)
-            }
+        let recalled = self.shared.once(Key::new(layer, interest, self.hashing), cancelled, read)?;
+        let (Recalled::Read(facts) | Recalled::Known(facts)) = &recalled;
+        let what = || format!("the image up to layer {}", layer.descriptor.digest);
+        Used::take(&self.used.places, facts.ledger.places() as u64, ("entries", self.limits.entries), what)?;
+        if let Recalled::Known(facts) = &recalled {
+            self.progress.advance(layer.descriptor.size);
+            // Each image has the budget for itself, and its result must not depend on what was read before it.
+            let limit = ("kept_total_bytes", self.limits.kept_total_bytes);
+            let what = || format!("wanted files up to layer {}", layer.descriptor.digest);
+            Used::take(&self.used.kept_bytes, facts.kept_bytes, limit, what)?;
+            let limit = ("name_bytes", self.limits.name_bytes);
+            Used::take(&self.used.name_bytes, facts.name_bytes, limit, what)?;
         }
+        Ok(Arc::clone(facts))
     }
 
     /// Reads one layer, verified as a whole. A layer that writes through its own links or replaces its own directories
@@ -227,7 +252,7 @@ impl Run<'_> {
             aliases: self.hashing == Hashing::Both,
         };
         let (fast, aliases) = pipe.run(|stream, what| {
-            let mut scan = Scan::new(interest, &self.shared.keyed, self.limits, &self.kept_bytes);
+            let mut scan = Scan::new(interest, &self.shared.keyed, self.limits, &self.used);
             scan.fast(stream, what)
         })?;
         if let Some(facts) = fast {
@@ -235,7 +260,7 @@ impl Run<'_> {
         }
         self.progress.layer_total(layer.descriptor.size);
         let (facts, aliases) = pipe.run(|stream, what| {
-            let mut scan = Scan::new(interest, &self.shared.keyed, self.limits, &self.kept_bytes);
+            let mut scan = Scan::new(interest, &self.shared.keyed, self.limits, &self.used);
             scan.exact(stream, what)
         })?;
         Ok(Facts { aliases, ..facts })

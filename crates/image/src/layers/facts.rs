@@ -170,6 +170,8 @@ pub(super) struct Facts {
     pub(super) by_ordinal: BTreeMap<u64, Node>,
     /// Bytes of the facts about its files, as counted against the limit of an image.
     pub(super) kept_bytes: u64,
+    /// Bytes of their names, likewise.
+    pub(super) name_bytes: u64,
     /// The layer's digests by the algorithm that it is not named by, where they were asked for.
     pub(super) aliases: Vec<Digest>,
 }

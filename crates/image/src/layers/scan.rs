@@ -8,12 +8,13 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use plimsoll_core::rootfs::{Attributes, Extraction, Purpose, Select};
 use plimsoll_core::text::shown;
 use plimsoll_core::{LimitExceeded, Limits};
 
+use super::Used;
 use super::exact::Tree;
 use super::facts::{Facts, Ledger, Node, Record, Target};
 use super::paths::{Hashes, Keyed, WHITEOUT, base, join, parent};
@@ -113,9 +114,10 @@ pub(super) struct Scan<'a> {
     interest: &'a Interest<'a>,
     keyed: &'a Keyed,
     limits: &'a Limits,
-    kept_bytes: &'a AtomicU64,
+    used: &'a Used,
     /// What this scan has put into the shared budget.
     own_bytes: u64,
+    own_name_bytes: u64,
     /// Content of the file that is being read.
     buffer: Vec<u8>,
     /// Paths of whiteouts and markers themselves. Docker and podman remove what they find there.
@@ -139,14 +141,15 @@ impl<'a> Scan<'a> {
         interest: &'a Interest<'a>,
         keyed: &'a Keyed,
         limits: &'a Limits,
-        kept_bytes: &'a AtomicU64,
+        used: &'a Used,
     ) -> Self {
         Self {
             interest,
             keyed,
             limits,
-            kept_bytes,
+            used,
             own_bytes: 0,
+            own_name_bytes: 0,
             buffer: Vec::new(),
             markers: Hashes::default(),
         }
@@ -164,6 +167,10 @@ impl<'a> Scan<'a> {
                 exact = true;
                 break;
             }
+            // With the directories that nobody wrote an entry for: one path can have two thousand.
+            if facts.ledger.places() as u64 > self.limits.entries {
+                return Err(LimitExceeded::new("entries", self.limits.entries, what).into());
+            }
         }
         facts.ledger.complete();
         let is_entry = |marker: &u64| facts.ledger.at(*marker).is_some();
@@ -173,7 +180,8 @@ impl<'a> Scan<'a> {
             || reader.globals().next().is_some();
         reader.finish()?;
         if exact {
-            self.kept_bytes.fetch_sub(self.own_bytes, Ordering::Relaxed);
+            self.used.kept_bytes.fetch_sub(self.own_bytes, Ordering::Relaxed);
+            self.used.name_bytes.fetch_sub(self.own_name_bytes, Ordering::Relaxed);
             return Ok(None);
         }
         Ok(Some(self.found(facts)))
@@ -310,7 +318,7 @@ impl<'a> Scan<'a> {
     fn found(&self, facts: Facts) -> Facts {
         // The paths of a layer are known from the first pass.
         let ledger = if self.interest.only_targets().is_some() { Ledger::default() } else { facts.ledger };
-        Facts { ledger, kept_bytes: self.own_bytes, ..facts }
+        Facts { ledger, kept_bytes: self.own_bytes, name_bytes: self.own_name_bytes, ..facts }
     }
 
     /// Whether and how the entry matters at `path`.
@@ -335,6 +343,13 @@ impl<'a> Scan<'a> {
         wanted: Wanted,
         target: Option<Node>,
     ) -> Result<Record, Error> {
+        // What a record costs beside its name.
+        const RECORD: usize = 64;
+        let entry = reader.entry();
+        let bytes = (entry.path.len() + entry.link.len() + RECORD) as u64;
+        self.own_name_bytes += bytes;
+        let limit = ("name_bytes", self.limits.name_bytes);
+        Used::take(&self.used.name_bytes, bytes, limit, || kept(entry))?;
         let Wanted { purposes, selected, named } = wanted;
         let node = match reader.entry().kind {
             _ if !named => Node::Unnamed,
@@ -361,18 +376,18 @@ impl<'a> Scan<'a> {
         }
         let bytes = facts.bytes();
         self.own_bytes += bytes;
-        let total = self.kept_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if total > self.limits.kept_total_bytes {
-            let what =
-                format!("wanted files up to {}", shown(&String::from_utf8_lossy(&reader.entry().path)));
-            return Err(LimitExceeded::new("kept_total_bytes", self.limits.kept_total_bytes, what).into());
-        }
+        let limit = ("kept_total_bytes", self.limits.kept_total_bytes);
+        Used::take(&self.used.kept_bytes, bytes, limit, || kept(reader.entry()))?;
         Ok(Node::File(facts))
     }
 }
 
 /// Scratch space that a scan keeps from file to file. Most wanted files are smaller.
 const SPARE_BUFFER: usize = 1 << 20;
+
+fn kept(entry: &Entry) -> String {
+    format!("wanted files up to {}", shown(&String::from_utf8_lossy(&entry.path)))
+}
 
 fn attributes(entry: &Entry) -> Attributes {
     Attributes { size: entry.size, mode: entry.mode }

@@ -571,3 +571,45 @@ fn the_same_image_gives_the_same_files_every_time() {
         listing = now;
     }
 }
+
+#[test]
+fn chains_of_links_run_into_a_limit_and_not_into_hours() {
+    // Each link leads back and forth through two thousand names; a layer of a few kilobytes once compressed.
+    let long = |last: &str| "d/../".repeat(800) + last;
+    let chain = (0..39).fold(Layer::new().directory("d"), |layer, n| {
+        layer.symlink(&format!("l{n}"), &long(&format!("l{}", n + 1)))
+    });
+    let end = chain.file("l39", "x");
+    // One wanted link costs some 30,000 look-ups, and there are as many of them as fit.
+    let wanted = (0..5_000).fold(end, |layer, n| layer.symlink(&format!("w{n}"), "l0"));
+    let mut limits = Limits::default();
+    limits.lookup_bytes = 16 << 20;
+    let error = source([wanted]).read_within(&ALL, &limits).unwrap_err();
+    assert!(matches!(&error, Error::Limit(limit) if limit.name == "lookup_bytes"), "{error}");
+
+    // The same for entries that are placed through links of their own layer.
+    let chain = (0..200).fold(Layer::new().directory("d"), |layer, n| {
+        layer.symlink(&format!("l{n}"), &long(&format!("l{}", n + 1)))
+    });
+    let through = (0..5_000).fold(chain, |layer, n| layer.file(&format!("l0/f{n}"), ""));
+    let error = source([through]).read_within(&FIXED, &limits).unwrap_err();
+    assert!(matches!(&error, Error::Limit(limit) if limit.name == "lookup_bytes"), "{error}");
+}
+
+#[test]
+fn t12_directories_without_an_entry_and_the_paths_of_all_layers_count_too() {
+    let mut limits = Limits::default();
+    limits.entries = 5_000;
+    let deep = |n: usize| format!("r{n}/{}f", "d/".repeat(1_000));
+    let one = (0..6).fold(Layer::new(), |layer, n| layer.file(&deep(n), ""));
+    let several = (0..6).map(|n| Layer::new().file(&deep(n), ""));
+    for error in [source([one]).read_within(&FIXED, &limits), source(several).read_within(&FIXED, &limits)] {
+        let error = error.unwrap_err();
+        assert!(matches!(&error, Error::Limit(limit) if limit.name == "entries"), "{error}");
+    }
+    let mut limits = Limits::default();
+    limits.name_bytes = 10_000;
+    let empty = (0..200).fold(Layer::new(), |layer, n| layer.file(&format!("f{n}"), ""));
+    let error = source([empty]).read_within(&ALL, &limits).unwrap_err();
+    assert!(matches!(&error, Error::Limit(limit) if limit.name == "name_bytes"), "{error}");
+}

@@ -70,7 +70,6 @@ impl Platform {
                 ("aarch64", variant) => ("arm64".to_owned(), variant.to_owned()),
                 ("armhf", _) => ("arm".to_owned(), "v7".to_owned()),
                 ("armel", _) => ("arm".to_owned(), "v6".to_owned()),
-                ("arm", "" | "7") => ("arm".to_owned(), "v7".to_owned()),
                 ("arm", variant @ ("5" | "6" | "8")) => ("arm".to_owned(), format!("v{variant}")),
                 (architecture, variant) => (architecture.to_owned(), variant.to_owned()),
             };

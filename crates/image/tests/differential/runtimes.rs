@@ -165,7 +165,7 @@ fn markers_come_first(layers: &[Vec<Step>]) -> bool {
 fn goes_through_lower_links(layers: &[Vec<Step>]) -> bool {
     let mut links: BTreeSet<&str> = BTreeSet::new();
     for steps in layers {
-        let mut above = steps.iter().filter_map(Step::path).flat_map(|path| {
+        let mut above = steps.iter().map(Step::path).flat_map(|path| {
             let folders = path.match_indices('/').filter_map(move |(end, _)| path.get(..end));
             folders.chain(matches_opaque(steps, path).then_some(path))
         });
@@ -185,12 +185,17 @@ fn matches_opaque(steps: &[Step], path: &str) -> bool {
 }
 
 impl Step {
-    fn path(&self) -> Option<&str> {
+    fn path(&self) -> &str {
         match self {
-            Self::File(path, _) | Self::Symlink(path, _) | Self::Hardlink(path, _) => Some(path),
-            Self::Directory(path) | Self::Whiteout(path) | Self::Opaque(path) => Some(path),
-            Self::Device(path) | Self::Global(path) => Some(path),
-            Self::Aufs(folder, _) => Some(folder),
+            Self::File(path, _)
+            | Self::Symlink(path, _)
+            | Self::Hardlink(path, _)
+            | Self::Directory(path)
+            | Self::Whiteout(path)
+            | Self::Opaque(path)
+            | Self::Device(path)
+            | Self::Global(path) => path,
+            Self::Aufs(folder, _) => folder,
         }
     }
 }

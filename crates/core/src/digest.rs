@@ -107,7 +107,7 @@ impl Digest {
     /// What `bytes` hash to by the other algorithm than this digest's: the same content under another name.
     #[must_use]
     pub fn alias(&self, bytes: &[u8]) -> Self {
-        Self::of(self.algorithm().other(), bytes)
+        Self::compute(self.algorithm().other(), bytes)
     }
 
     /// The raw hash: 32 or 64 bytes.

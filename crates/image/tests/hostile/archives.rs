@@ -230,7 +230,7 @@ impl Both {
             r#"{{"os":"linux","architecture":"amd64","rootfs":{{"type":"layers","diff_ids":["{layer_digest}"]}}}}"#
         );
         let of = |media_type: &str, bytes: &[u8]| {
-            let Descriptor { digest, size, .. } = Descriptor::of(media_type, bytes);
+            let Descriptor { digest, size, .. } = Descriptor::for_bytes(media_type, bytes);
             format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{size}}}"#)
         };
         let manifest = format!(
@@ -243,7 +243,7 @@ impl Both {
             tar = tar.with(b'0', &format!("blobs/sha256/{}", Digest::sha256(bytes).hex()), bytes, |_| {});
         }
         self.tar = tar;
-        (Descriptor::of(media::OCI_MANIFEST, manifest.as_bytes()), Digest::sha256(config.as_bytes()))
+        (Descriptor::for_bytes(media::OCI_MANIFEST, manifest.as_bytes()), Digest::sha256(config.as_bytes()))
     }
 
     fn index(mut self, image: &Descriptor, annotation: &str, name: &str) -> Self {

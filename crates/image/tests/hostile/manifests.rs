@@ -198,7 +198,7 @@ fn content_that_an_image_names_by_sha512_is_known_by_sha256_too() {
     let mut source = MemorySource::new(&ImageBuilder::new().layer(layer()).build());
     let image = source.load().unwrap().images.remove(0);
     let stored = source.objects[&image.layers[0].descriptor.digest].clone();
-    let long = |bytes: &[u8]| Digest::of(plimsoll_core::Algorithm::Sha512, bytes);
+    let long = |bytes: &[u8]| Digest::compute(plimsoll_core::Algorithm::Sha512, bytes);
     let config = String::from_utf8(source.objects[&image.config.digest].clone()).unwrap();
     let config = config.replace(&image.layers[0].diff_id.to_string(), &long(&tar).to_string()).into_bytes();
     let mut manifest: Value = serde_json::from_slice(&image.raw_manifest).unwrap();

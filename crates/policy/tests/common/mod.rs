@@ -137,7 +137,7 @@ pub fn digests() -> ImageDigests {
         layers: vec![Digest::sha256(b"base"), layer()],
         diff_ids: vec![Digest::sha256(b"base tar"), Digest::sha256(b"layer tar")],
         indexes: vec![index(), Digest::sha256(b"index inside it")],
-        aliases: vec![Digest::of(Algorithm::Sha512, b"layer")],
+        aliases: vec![Digest::compute(Algorithm::Sha512, b"layer")],
     }
 }
 

@@ -68,7 +68,7 @@ impl Platform {
                 ("x86_64" | "x86-64", variant) => ("amd64".to_owned(), variant.to_owned()),
                 ("aarch64" | "arm64", "" | "8" | "v8" | "v8.0") => ("arm64".to_owned(), String::new()),
                 ("aarch64", variant) => ("arm64".to_owned(), variant.to_owned()),
-                ("armhf", _) => ("arm".to_owned(), "v7".to_owned()),
+                ("armhf", _) | ("arm", "" | "7") => ("arm".to_owned(), "v7".to_owned()),
                 ("armel", _) => ("arm".to_owned(), "v6".to_owned()),
                 ("arm", variant @ ("5" | "6" | "8")) => ("arm".to_owned(), format!("v{variant}")),
                 (architecture, variant) => (architecture.to_owned(), variant.to_owned()),

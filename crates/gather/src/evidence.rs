@@ -171,8 +171,9 @@ fn of_image(
         let needs_inventory = collection.needs().inventory;
         let read = if collection.has_denials_by_another_name(image) {
             let read = collection.layers.read_with_aliases(source, image, collection.progress);
+            let catalog = |files| plimsoll_sbom::catalog(files, collection.layers.limits());
             read.map_err(Error::from)
-                .map(|(files, aliases)| (needs_inventory.then(|| plimsoll_sbom::catalog(&files)), aliases))
+                .map(|(files, aliases)| (needs_inventory.then(|| catalog(&files)), aliases))
         } else {
             let read = || of_layers(source, image, collection.layers, collection.progress);
             needs_inventory.then(read).transpose().map(|inventory| (inventory, Vec::new()))

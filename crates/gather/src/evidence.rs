@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::thread;
 
+use plimsoll_core::rootfs::FileSet;
 use plimsoll_core::{Algorithm, Classify, Digest, Limits, Platform, Timestamp};
 use plimsoll_image::artifact::{Artifact, Image};
 use plimsoll_image::layers::Shared;
@@ -171,7 +172,7 @@ fn of_image(
         let needs_inventory = collection.needs().inventory;
         let read = if collection.has_denials_by_another_name(image) {
             let read = collection.layers.read_with_aliases(source, image, collection.progress);
-            let catalog = |files| plimsoll_sbom::catalog(files, collection.layers.limits());
+            let catalog = |files: &FileSet| plimsoll_sbom::catalog(files, collection.layers.limits());
             read.map_err(Error::from)
                 .map(|(files, aliases)| (needs_inventory.then(|| catalog(&files)), aliases))
         } else {

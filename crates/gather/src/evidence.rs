@@ -134,7 +134,7 @@ pub fn inventory<'a>(
 /// No cataloger reads single files, which is a gap and not an empty inventory.
 fn of_file(path: &Path, digest: &Digest, size: u64) -> Inventory {
     let detail = format!("{digest}, {size} bytes: no cataloger looks into single files");
-    let problem = Problem { code: ProblemCode::NotCataloged, path: path.display().to_string(), detail };
+    let problem = Problem::new(ProblemCode::NotCataloged, path.display().to_string(), detail);
     Inventory { problems: vec![problem], ..Inventory::default() }
 }
 

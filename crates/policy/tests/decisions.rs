@@ -317,8 +317,7 @@ fn an_inventory_with_holes_is_unknown_and_an_empty_one_fails() {
     let required =
         "phase: pilot\ndigest: { pinned: false }\nvulnerabilities: { block: [] }\nsbom: { required: true }";
     let with = |components, code: Option<ProblemCode>| {
-        let problems =
-            code.map(|code| Problem { code, path: "var/lib/dpkg".to_owned(), detail: "gone".to_owned() });
+        let problems = code.map(|code| Problem::new(code, "var/lib/dpkg", "gone"));
         let SbomFacts::Inventory { source, os, digest, .. } = evidence().sbom else { panic!() };
         let sbom =
             SbomFacts::Inventory { source, components, os, problems: problems.into_iter().collect(), digest };

@@ -50,10 +50,12 @@ pub(crate) enum Room {
     OperatingSystem,
     /// What package managers of languages installed or locked.
     Language,
+    /// What is there and not read.
+    Unread,
 }
 
 /// Files that are wanted for one purpose, and how much of each.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Selection {
     /// Patterns of paths, see [`crate::pattern`]. Without any, every executable is wanted. A pattern without wildcards is
     /// found also where symbolic links lead to it.
@@ -75,10 +77,6 @@ impl Selection {
 
 /// Which permission bits a file must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "catalogers of executables are to come; the matcher knows them")
-)]
 pub(crate) enum Mode {
     /// Any.
     Any,
@@ -95,4 +93,6 @@ pub(crate) struct File<'a> {
     /// Whether a file at a path would show a package that the operating system's own packages can have brought. What
     /// package databases record of other files need not be kept.
     pub(crate) shows_package: &'a dyn Fn(&str) -> bool,
+    /// Whether it matters which package brought the file at a path, because nobody may read it.
+    pub(crate) may_be_unread: &'a dyn Fn(&str) -> bool,
 }

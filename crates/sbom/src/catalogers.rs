@@ -15,7 +15,7 @@ use crate::inventory::{Inventory, Problem, ProblemCode};
 use crate::matcher::Matcher;
 use crate::os::release::OS_RELEASE;
 use crate::ownership;
-use crate::{language, os};
+use crate::{language, os, telltales};
 
 /// Every cataloger. They finish in this order.
 const LIST: &[&dyn Cataloger] = &[
@@ -24,6 +24,8 @@ const LIST: &[&dyn Cataloger] = &[
     &os::dpkg::Dpkg,
     &os::apk::Apk,
     &language::python::Python,
+    // What none of the others reads.
+    &telltales::Telltales,
 ];
 
 static ALL: LazyLock<Catalogers> = LazyLock::new(|| Catalogers::new(LIST));
@@ -72,8 +74,9 @@ struct Catalogers {
     /// What each purpose means.
     purposes: Vec<Meaning>,
     matcher: Matcher,
-    /// The selections of all but the operating system's catalogers.
+    /// The selections of the catalogers of languages, and of what is not read.
     shown: Matcher,
+    unread: Matcher,
     fixed: Vec<&'static str>,
 }
 
@@ -93,7 +96,8 @@ impl Catalogers {
             members,
             purposes: members.iter().flat_map(selections).collect(),
             matcher: Matcher::new(members, |_| true),
-            shown: Matcher::new(members, |member| member.room() != Room::OperatingSystem),
+            shown: Matcher::new(members, |member| member.room() == Room::Language),
+            unread: Matcher::new(members, |member| member.room() == Room::Unread),
             fixed: paths.copied().filter(|path| !path.contains(['*', '?'])).collect(),
         }
     }
@@ -102,7 +106,7 @@ impl Catalogers {
         let mut found = Found::default();
         found.inventory.layers.clone_from(&set.layers);
         self.finish(set, limits, &mut found, |_| true);
-        let Found { system, mut inventory, databases, claims, evidence } = found;
+        let Found { system, mut inventory, databases, claims, evidence, places: _ } = found;
         inventory.problems.extend(missing(system.as_ref(), &databases));
         let owned = ownership::relationships(&claims, &evidence, &inventory.components);
         inventory.relationships.extend(owned);
@@ -152,7 +156,9 @@ impl Select for Catalogers {
     ) -> Option<Arc<dyn Fact>> {
         let (member, number, _) = self.meaning(purpose)?;
         let shows_package = &|path: &str| !self.shown.want(path, None).is_empty();
-        member.extract(number, &File { content, limits, shows_package })
+        let may_be_unread =
+            &|path: &str| telltales::may_be_program(path) || !self.unread.want(path, None).is_empty();
+        member.extract(number, &File { content, limits, shows_package, may_be_unread })
     }
 
     fn stream(&self, purpose: Purpose, attributes: Attributes) -> Option<Box<dyn Stream>> {
@@ -175,7 +181,7 @@ pub(crate) fn alone<'f>(id: &str, files: &'f FileSet, system: Option<System>) ->
 
 /// What the package database should be and is not.
 fn missing(system: Option<&System>, databases: &[PackageDatabase]) -> Option<Problem> {
-    let problem = |code, path: &str, detail| Some(Problem { code, path: path.to_owned(), detail });
+    let problem = |code, path: &str, detail: String| Some(Problem::new(code, path, detail));
     let [os_release, _] = OS_RELEASE;
     let Some(System { release, .. }) = system else {
         let detail = if databases.iter().any(|database| database.present) {

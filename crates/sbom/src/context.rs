@@ -66,6 +66,8 @@ pub(crate) struct Found<'f> {
     pub(crate) claims: Vec<Claim<'f>>,
     /// The files that show such packages.
     pub(crate) evidence: Vec<Evidence<'f>>,
+    /// Which package says that it brought which files, of those that nobody may read.
+    pub(crate) places: Vec<(&'f [u64], ComponentIndex)>,
 }
 
 /// Files by what they were read for.
@@ -149,7 +151,7 @@ impl<'c, 'f> Context<'c, 'f> {
     }
 
     pub(crate) fn problem(&mut self, code: ProblemCode, path: &str, detail: String) {
-        self.found.inventory.problems.push(Problem { code, path: path.to_owned(), detail });
+        self.found.inventory.problems.push(Problem::new(code, path, detail));
     }
 
     /// Adds a component; its index is for claims, evidence and relationships.

@@ -237,6 +237,32 @@ pub struct Problem {
     pub path: String,
     /// In words, for people. Repeats foreign text.
     pub detail: String,
+    /// The ecosystem whose packages it is about, where it is about one: `npm`, `Maven`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ecosystem: Option<String>,
+    /// The operating system's package that brought what it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Purl>,
+}
+
+impl Problem {
+    /// A problem with the file at `path`, or with the whole where that is empty.
+    pub fn new(code: ProblemCode, path: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { code, path: path.into(), detail: detail.into(), ecosystem: None, owner: None }
+    }
+
+    /// What it is about, in words: `npm (2 package.json): not read yet`.
+    pub fn words(&self) -> String {
+        let Self { code, detail, ecosystem, owner, .. } = self;
+        let Some(ecosystem) = ecosystem else { return detail.clone() };
+        match (code, owner) {
+            (ProblemCode::SetAside, Some(owner)) => format!("{ecosystem} ({detail}): part of {owner}"),
+            (ProblemCode::SetAside, None) => {
+                format!("{ecosystem} ({detail}): part of the operating system's packages")
+            }
+            _ => format!("{ecosystem} ({detail}): not read yet"),
+        }
+    }
 }
 
 /// Kinds of [`Problem`].
@@ -268,11 +294,15 @@ pub enum ProblemCode {
     MissingVersion,
     /// The subject is of a kind that nothing here looks into.
     NotCataloged,
+    /// Files show packages of an ecosystem, and no cataloger reads such files yet. The path is one of them.
+    NotRead,
+    /// Files that no cataloger reads, which a package of the operating system brought: its advisories are about them.
+    SetAside,
 }
 
 impl ProblemCode {
     /// Every code.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::OsInventoryMissing,
         Self::OsInventoryBroken,
         Self::UnknownOs,
@@ -285,6 +315,8 @@ impl ProblemCode {
         Self::InvalidPurl,
         Self::MissingVersion,
         Self::NotCataloged,
+        Self::NotRead,
+        Self::SetAside,
     ];
 
     /// The stable name: `os-inventory-missing`.
@@ -302,12 +334,14 @@ impl ProblemCode {
             Self::InvalidPurl => "invalid-purl",
             Self::MissingVersion => "missing-version",
             Self::NotCataloged => "not-cataloged",
+            Self::NotRead => "not-read",
+            Self::SetAside => "set-aside",
         }
     }
 
     /// Whether components may be missing because of it, so that "nothing found" means nothing.
     pub fn hides_components(self) -> bool {
-        !matches!(self, Self::MetadataDisagrees | Self::PackageNotConfigured)
+        !matches!(self, Self::MetadataDisagrees | Self::PackageNotConfigured | Self::SetAside)
     }
 }
 

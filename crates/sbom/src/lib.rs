@@ -22,6 +22,7 @@ mod matcher;
 mod os;
 mod ownership;
 mod pattern;
+mod telltales;
 
 pub use catalogers::{CatalogerInfo, catalog, catalogers, select};
 pub use document::{Document, DocumentSubject};

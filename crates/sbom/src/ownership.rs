@@ -7,7 +7,8 @@
 //! MD5 and SHA-1 are what package managers record. Whoever can find a collision can also rewrite the list beside it: an
 //! image's own records stay the image's claim, and the matcher decides what they may lower.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,7 +19,7 @@ use sha1::Sha1;
 use crate::inventory::{Component, ComponentIndex, OwnerEvidence, Relationship, RelationshipKind};
 
 /// A digest as a package manager recorded it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum RecordedDigest {
     Md5([u8; 16]),
     Sha1([u8; 20]),
@@ -51,18 +52,10 @@ impl FileDigests {
     pub(crate) fn of_content(content: &[u8]) -> Self {
         Self { md5: Md5::digest(content).into(), sha1: Sha1::digest(content).into() }
     }
-
-    fn are(&self, recorded: &RecordedDigest) -> bool {
-        match recorded {
-            RecordedDigest::Md5(md5) => self.md5 == *md5,
-            RecordedDigest::Sha1(sha1) => self.sha1 == *sha1,
-            RecordedDigest::Unusable => false,
-        }
-    }
 }
 
 /// A file that a package brought, as its package manager recorded it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Record {
     /// Relative to the root.
     pub(crate) path: Box<str>,
@@ -107,22 +100,16 @@ pub(crate) fn relationships(
     evidence: &[Evidence<'_>],
     components: &[Component],
 ) -> impl Iterator<Item = Relationship> {
-    let mut by_path: HashMap<&str, Vec<&Evidence<'_>>> = HashMap::new();
-    for shown in evidence {
-        by_path.entry(shown.path).or_default().push(shown);
-        if shown.real_path != shown.path {
-            by_path.entry(shown.real_path).or_default().push(shown);
-        }
+    let wanted: HashSet<&str> = evidence.iter().flat_map(|shown| [shown.path, shown.real_path]).collect();
+    // A package may say the same a million times, and many links may lead to one file: what is said about a path is put
+    // together first, so that nobody has to compare all with all.
+    let mut said: HashMap<&str, Said<'_>> = HashMap::new();
+    for claim in claims.iter().filter(|claim| wanted.contains(claim.path)) {
+        said.entry(claim.path).or_default().add(claim, components);
     }
     let mut owners: BTreeMap<ComponentIndex, (ComponentIndex, OwnerEvidence)> = BTreeMap::new();
-    for claim in claims {
-        for shown in by_path.get(claim.path).into_iter().flatten() {
-            let evidence = match claim.digest {
-                None => OwnerEvidence::Claimed,
-                Some(digest) if shown.digests.are(digest) => OwnerEvidence::DigestsMatch,
-                Some(_) => OwnerEvidence::DigestMismatch,
-            };
-            let new = (claim.owner, evidence);
+    for shown in evidence {
+        for new in [shown.path, shown.real_path].into_iter().filter_map(|path| said.get(path)?.about(shown)) {
             let known = owners.entry(shown.component).or_insert(new);
             if strength(new, components) < strength(*known, components) {
                 *known = new;
@@ -136,6 +123,42 @@ pub(crate) fn relationships(
     })
 }
 
+/// What all packages say about one path. Of several that say the same, the one with the first package URL.
+#[derive(Default)]
+struct Said<'c> {
+    by_digest: HashMap<&'c RecordedDigest, ComponentIndex>,
+    with_digest: Option<ComponentIndex>,
+    without: Option<ComponentIndex>,
+}
+
+impl<'c> Said<'c> {
+    fn add(&mut self, claim: &Claim<'c>, components: &[Component]) {
+        let purl = |owner: ComponentIndex| components.get(owner.0).map(|component| &component.purl);
+        let first = |known: Option<ComponentIndex>| match known {
+            Some(known) if purl(known) <= purl(claim.owner) => known,
+            _ => claim.owner,
+        };
+        let Some(digest) = claim.digest else {
+            self.without = Some(first(self.without));
+            return;
+        };
+        self.with_digest = Some(first(self.with_digest));
+        let owner = first(self.by_digest.get(digest).copied());
+        self.by_digest.insert(digest, owner);
+    }
+
+    fn about(&self, shown: &Evidence<'_>) -> Option<(ComponentIndex, OwnerEvidence)> {
+        let FileDigests { md5, sha1 } = shown.digests;
+        let mut matching = [RecordedDigest::Md5(*md5), RecordedDigest::Sha1(*sha1)]
+            .into_iter()
+            .filter_map(|digest| self.by_digest.get(&digest));
+        let (matching, listed) = (matching.next(), self.without);
+        let matching = matching.map(|owner| (*owner, OwnerEvidence::DigestsMatch));
+        let other = || self.with_digest.map(|owner| (owner, OwnerEvidence::DigestMismatch));
+        matching.or_else(other).or_else(|| listed.map(|owner| (owner, OwnerEvidence::Claimed)))
+    }
+}
+
 /// A match counts more than a mismatch, that more than a claim; among equals the first purl, so that order is fixed.
 fn strength(
     (owner, evidence): (ComponentIndex, OwnerEvidence),
@@ -147,4 +170,29 @@ fn strength(
         OwnerEvidence::Claimed => 2,
     };
     (rank, components.get(owner.0).map(|component| &component.purl))
+}
+
+/// Where a file lies once `/bin`, `/sbin` and `/lib` are links to those below `/usr`, which package managers' lists need not
+/// know: whether it is below `usr`, and the rest of its path.
+pub(crate) fn place_of(path: &str) -> (bool, &str) {
+    const MERGED: [&str; 6] = ["bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/"];
+    match path.strip_prefix("usr/") {
+        Some(rest) => (true, rest),
+        None => (MERGED.iter().any(|directory| path.starts_with(directory)), path),
+    }
+}
+
+/// A number for the place of a file: all that is kept of the many paths that need not be shown. Who can find two with the same
+/// number can also add a line to the list.
+pub(crate) fn hash_of_path(path: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    place_of(path).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Numbers of places, each once, in rising order.
+pub(crate) fn distinct(mut places: Vec<u64>) -> Box<[u64]> {
+    places.sort_unstable();
+    places.dedup();
+    places.into_boxed_slice()
 }

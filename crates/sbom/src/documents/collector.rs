@@ -62,7 +62,7 @@ impl Names {
         let more = if self.count > self.first.len() { ", …" } else { "" };
         let components = if self.count == 1 { "component" } else { "components" };
         let detail = format!("{} {components} {what}: {}{more}", self.count, self.first.join(", "));
-        (self.count > 0).then(|| Problem { code, path: String::new(), detail })
+        (self.count > 0).then(|| Problem::new(code, "", detail))
     }
 }
 
@@ -205,7 +205,7 @@ impl Collector {
         if inventory.os.is_none() {
             inventory.os = os_packages().find_map(|component| release_of(&component.purl));
         }
-        let problem = |code, detail: &str| Problem { code, path: String::new(), detail: detail.to_owned() };
+        let problem = |code, detail: &str| Problem::new(code, "", detail);
         let listed = os_packages().next().is_some();
         let missing = match &inventory.os {
             None if listed => {

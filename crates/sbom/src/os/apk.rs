@@ -122,6 +122,7 @@ impl<'f> Reader<'_, '_, 'f> {
             purl,
         });
         self.context.found.claims.extend(package.records.iter().map(|record| record.claim(owner)));
+        self.context.found.places.push((&package.places, owner));
         Ok(())
     }
 

@@ -177,7 +177,9 @@ impl<'f> Reader<'_, '_, 'f> {
         for selection in [DIGESTS, LIST] {
             for (file, records) in self.context.facts::<Records>(selection) {
                 let Some(owner) = self.installed(&file.path) else { continue };
-                self.context.found.claims.extend(records.0.iter().map(|record| record.claim(owner)));
+                let found = &mut *self.context.found;
+                found.claims.extend(records.shown.iter().map(|record| record.claim(owner)));
+                found.places.push((&records.places, owner));
             }
         }
     }

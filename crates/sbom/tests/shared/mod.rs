@@ -122,11 +122,18 @@ pub(crate) fn inventory() -> Inventory {
         }),
         components,
         relationships,
-        problems: vec![Problem {
-            code: ProblemCode::FileTooLarge,
-            path: "opt/x-1.dist-info/METADATA".to_owned(),
-            detail: "a \"detail\"\nof two lines".to_owned(),
-        }],
+        problems: vec![
+            Problem::new(
+                ProblemCode::FileTooLarge,
+                "opt/x-1.dist-info/METADATA",
+                "a \"detail\"\nof two lines",
+            ),
+            Problem {
+                ecosystem: Some("Maven".to_owned()),
+                owner: Some(format!("pkg:deb/debian/libx-java@1?{distro}").parse().unwrap()),
+                ..Problem::new(ProblemCode::SetAside, "usr/share/java/x.jar", "2 *.jar")
+            },
+        ],
         layers: (0..3).map(layer).collect(),
     }
 }

@@ -283,7 +283,7 @@ fn doubtful_data_is_a_gap_with_the_advisories_named() {
 
 #[test]
 fn holes_in_the_inventory_are_gaps() {
-    let problem = |code| Problem { code, path: "var/lib/dpkg/status".into(), detail: "line 7".into() };
+    let problem = |code| Problem::new(code, "var/lib/dpkg/status", "line 7");
     let mut inventory = debian(Some("12"), None, &[]);
     inventory.problems = vec![
         problem(ProblemCode::OsInventoryMissing),

@@ -21,7 +21,7 @@ use plimsoll_core::rootfs::Footprint;
 
 use crate::cataloger::File;
 use crate::os::database::Entries;
-use crate::ownership::{Record, RecordedDigest};
+use crate::ownership::{Record, RecordedDigest, distinct, hash_of_path};
 
 /// What the database says.
 #[derive(Debug, PartialEq)]
@@ -41,15 +41,18 @@ pub(super) struct Package {
     pub(super) maintainer: Option<String>,
     /// Those of its files that show packages of another kind.
     pub(super) records: Vec<Record>,
+    /// The places of those that nobody may read.
+    pub(super) places: Box<[u64]>,
 }
 
 impl Footprint for Installed {
     fn footprint(&self) -> usize {
         self.0.bytes(|package| {
-            let Package { name, version, architecture, origin, licence, maintainer, records, .. } = package;
+            let Package { name, version, architecture, origin, licence, maintainer, records, places, .. } =
+                package;
             let optional = [architecture, origin, licence, maintainer].into_iter().flatten();
             let text: usize = [name, version].into_iter().chain(optional).map(String::len).sum();
-            text + Record::bytes(records)
+            text + Record::bytes(records) + size_of_val(&**places)
         })
     }
 }
@@ -120,12 +123,12 @@ fn package<'a>(
     }
     match fault {
         Some(fault) => Err(fault),
-        None => fields.package(files.records).map_err(|what| (first.unwrap_or(1), what)),
+        None => fields.package(files).map_err(|what| (first.unwrap_or(1), what)),
     }
 }
 
 impl Fields<'_> {
-    fn package(&self, records: Vec<Record>) -> Result<Package, String> {
+    fn package(&self, files: Files<'_>) -> Result<Package, String> {
         let name = text(self.name, "name", is_name)?;
         let of_name = |what: String| format!("package {name}: {what}");
         let optional = |field: Option<&[u8]>, label, valid| match field {
@@ -144,7 +147,8 @@ impl Fields<'_> {
             origin: optional(self.origin, "origin", is_name)?,
             licence: words(self.licence),
             maintainer: words(self.maintainer),
-            records,
+            records: files.records,
+            places: distinct(files.places),
             name,
         })
     }
@@ -155,6 +159,7 @@ impl Fields<'_> {
 struct Files<'a> {
     directory: &'a [u8],
     records: Vec<Record>,
+    places: Vec<u64>,
     /// Whether the last file is among the records.
     recorded: bool,
 }
@@ -169,6 +174,9 @@ impl<'a> Files<'a> {
                     (Ok(directory), Ok(name)) => format!("{directory}/{name}"),
                     _ => String::new(),
                 };
+                if (file.may_be_unread)(&path) {
+                    self.places.push(hash_of_path(&path));
+                }
                 self.recorded = (file.shows_package)(&path);
                 if self.recorded {
                     self.records.push(Record { path: path.into(), digest: None });

@@ -1,0 +1,238 @@
+//! What is there and no cataloger reads: told by the files that each ecosystem leaves, so that "nothing found" is never said
+//! of what nobody looked at.
+//!
+//! What is a telltale stands in [`table`]. The files of an ecosystem make one problem, with their number and the first of
+//! them. Files that a package of the operating system brought are set aside, because that package is in the inventory and its
+//! distribution's advisories are about it. A package manager's list of files is the image's own word, so it counts only for
+//! places where distributions put their files. Whether the distribution has ever heard of the package is for the matcher to
+//! say. Of a program not even a digest is compared: that would take reading all of it.
+
+mod executable;
+mod table;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, LazyLock};
+
+use plimsoll_core::Purl;
+use plimsoll_core::rootfs::{Fact, Footprint};
+
+use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::context::{Context, WhyUnread};
+use crate::inventory::{ComponentIndex, Problem, ProblemCode};
+use crate::ownership::{hash_of_path, place_of};
+use executable::EXECUTABLES;
+use table::{Kind, TELLTALES};
+
+static SELECTIONS: LazyLock<Vec<Selection>> =
+    LazyLock::new(|| TELLTALES.iter().map(|telltale| telltale.selection).collect());
+
+/// Tells what nobody reads.
+pub(crate) struct Telltales;
+
+/// What one file shows.
+#[derive(Debug, PartialEq)]
+struct Shown(Kind);
+
+impl Footprint for Shown {
+    fn footprint(&self) -> usize {
+        size_of::<Self>()
+    }
+}
+
+impl Cataloger for Telltales {
+    fn id(&self) -> &'static str {
+        "telltales"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn room(&self) -> Room {
+        Room::Unread
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        &SELECTIONS
+    }
+
+    fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        let kind = TELLTALES.get(usize::from(selection))?.kind(file.content)?;
+        Some(Arc::new(Shown(kind)))
+    }
+
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        let mut unread = Unread::default();
+        for (telltale, selection) in TELLTALES.iter().zip(0..) {
+            for (file, Shown(kind)) in context.facts::<Shown>(selection) {
+                unread.file(*kind, &file.path, &file.real_path);
+            }
+            for file in context.unread(selection) {
+                match telltale.kind_by_path() {
+                    Some(kind) => unread.file(kind, file.path, file.path),
+                    None => unread.unreadable(file.path, &file.why),
+                }
+            }
+        }
+        let owners = unread.owners(context);
+        let problems = unread.problems(&owners, context);
+        context.found.inventory.problems.extend(problems);
+    }
+}
+
+/// Whether it matters to telltales which package brought the file at `path`, although its path shows nothing: it may be a
+/// program. Distributions have no programs among what does not depend on the machine, and that is most of their files.
+pub(crate) fn may_be_program(path: &str) -> bool {
+    !["usr/share/", "usr/include/"].iter().any(|directory| path.starts_with(directory))
+}
+
+/// A file that nobody reads.
+struct UnreadFile<'f> {
+    kind: Kind,
+    path: &'f str,
+    /// The number of the place where it really lies, for a place where distributions put their files.
+    place: Option<u64>,
+}
+
+/// All files that nobody reads.
+#[derive(Default)]
+struct Unread<'f> {
+    files: Vec<UnreadFile<'f>>,
+    /// Each file once, whatever links lead to it.
+    seen: HashSet<(&'static str, &'f str)>,
+    /// How many files could not be read that may be programs, the first of them, and why.
+    unreadable: usize,
+    first_unreadable: Option<(&'f str, String)>,
+}
+
+impl<'f> Unread<'f> {
+    fn file(&mut self, kind: Kind, path: &'f str, real_path: &'f str) {
+        if !is_counted(kind, path) || !self.seen.insert((kind.ecosystem, real_path)) {
+            return;
+        }
+        let place = is_of_distributions(real_path).then(|| hash_of_path(real_path));
+        self.files.push(UnreadFile { kind, path, place });
+    }
+
+    fn unreadable(&mut self, path: &'f str, why: &WhyUnread<'_>) {
+        self.unreadable += 1;
+        if self.first_unreadable.as_ref().is_none_or(|(first, _)| path < *first) {
+            let why = match why {
+                WhyUnread::TooLarge(size) => format!("{size} bytes are too large"),
+                WhyUnread::Unreadable(reason) => format!("cannot be read: {reason}"),
+            };
+            self.first_unreadable = Some((path, why));
+        }
+    }
+
+    /// Which package brought the files, by place. Of several that say so, the one with the first package URL.
+    fn owners(&self, context: &Context<'_, '_>) -> HashMap<u64, ComponentIndex> {
+        let wanted: HashSet<u64> = self.files.iter().filter_map(|file| file.place).collect();
+        let purl = |owner: &ComponentIndex| {
+            context.found.inventory.components.get(owner.0).map(|component| &component.purl)
+        };
+        let mut owners: HashMap<u64, ComponentIndex> = HashMap::new();
+        for (places, owner) in &context.found.places {
+            for place in places.iter().filter(|place| wanted.contains(place)) {
+                let known = owners.entry(*place).or_insert(*owner);
+                if purl(owner) < purl(known) {
+                    *known = *owner;
+                }
+            }
+        }
+        owners
+    }
+
+    fn problems(self, owners: &HashMap<u64, ComponentIndex>, context: &Context<'_, '_>) -> Vec<Problem> {
+        let components = &context.found.inventory.components;
+        let mut groups: BTreeMap<(&str, Aside<'_>), Group<'_>> = BTreeMap::new();
+        for file in &self.files {
+            let owner = file.place.and_then(|place| owners.get(&place));
+            let owner = owner.and_then(|owner| components.get(owner.0));
+            let aside = match owner {
+                None => Aside::No,
+                // Of programs, a line for each package would be the list of packages once more.
+                Some(_) if file.kind.ecosystem == EXECUTABLES => Aside::Programs,
+                Some(owner) => Aside::PartOf(&owner.purl),
+            };
+            groups.entry((file.kind.ecosystem, aside)).or_insert_with(|| Group::new(file.path)).add(file);
+        }
+        let mut problems: Vec<Problem> =
+            groups.into_iter().map(|((ecosystem, aside), group)| group.problem(ecosystem, aside)).collect();
+        if let Some((path, why)) = self.first_unreadable {
+            let detail = match self.unreadable {
+                1 => why,
+                2 => format!("{why}, and so is 1 more"),
+                several => format!("{why}, and so are {} more", several - 1),
+            };
+            problems.push(Problem::new(ProblemCode::UnreadableFile, path, detail));
+        }
+        problems
+    }
+}
+
+/// Whether files of the kind say something at this path.
+fn is_counted(kind: Kind, path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    match kind.ecosystem {
+        // A library is run by a program, and belongs to whatever brought that.
+        EXECUTABLES => !name.ends_with(".so") && !name.contains(".so."),
+        // What was installed is read; what it was once asked for is not there.
+        "PyPI" => !["site-packages/", "dist-packages/"].iter().any(|directory| path.contains(directory)),
+        _ => true,
+    }
+}
+
+/// Whether distributions put files there. The rest belongs to administrators and vendors by the File System Hierarchy
+/// Standard.
+fn is_of_distributions(path: &str) -> bool {
+    let (usr, path) = place_of(path);
+    usr && !path.starts_with("local/") || path.starts_with("boot/")
+}
+
+/// Whether files are set aside, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Aside<'a> {
+    No,
+    PartOf(&'a Purl),
+    Programs,
+}
+
+/// Files of one ecosystem.
+struct Group<'f> {
+    example: &'f str,
+    kinds: BTreeMap<&'static str, usize>,
+}
+
+impl<'f> Group<'f> {
+    fn new(example: &'f str) -> Self {
+        Self { example, kinds: BTreeMap::new() }
+    }
+
+    fn add(&mut self, file: &UnreadFile<'f>) {
+        self.example = self.example.min(file.path);
+        *self.kinds.entry(file.kind.files).or_default() += 1;
+    }
+
+    fn problem(self, ecosystem: &str, aside: Aside<'_>) -> Problem {
+        let counts: Vec<String> =
+            self.kinds.iter().map(|(files, count)| format!("{count} {files}")).collect();
+        let (code, owner) = match aside {
+            Aside::No => (ProblemCode::NotRead, None),
+            Aside::PartOf(owner) => (ProblemCode::SetAside, Some(owner.clone())),
+            Aside::Programs => (ProblemCode::SetAside, None),
+        };
+        Problem {
+            ecosystem: Some(ecosystem.to_owned()),
+            owner,
+            ..Problem::new(code, self.example, counts.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

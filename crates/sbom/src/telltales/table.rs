@@ -1,0 +1,207 @@
+//! The list of files by which ecosystems that no cataloger reads yet are told.
+//!
+//! A row is a kind of file. It goes when its cataloger comes, which a test holds. A row that has a path in common with a
+//! cataloger would call the same file read and unread.
+//!
+//! Left out on purpose: Dockerfiles, which name images that something was built from and are not in this one, and archives
+//! of packages that nobody unpacked (`*.deb`, `*.gem`).
+
+use plimsoll_core::rootfs::Need;
+
+use super::executable;
+use crate::cataloger::{Mode, Selection};
+
+/// What a file shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Kind {
+    /// The ecosystem, as OSV names it where it does.
+    pub(crate) ecosystem: &'static str,
+    /// What is counted: `package.json`, `*.jar`.
+    pub(crate) files: &'static str,
+}
+
+/// A kind of file, and how to tell it.
+pub(super) struct Telltale {
+    pub(super) selection: Selection,
+    pub(super) shows: Shows,
+}
+
+/// What makes a file of the selection one of the kind.
+pub(super) enum Shows {
+    /// Its path.
+    Path(Kind),
+    /// How it begins.
+    Head(Kind, fn(&[u8]) -> bool),
+    /// That it can be run.
+    Executable,
+}
+
+impl Telltale {
+    /// What a file with this head is.
+    pub(super) fn kind(&self, head: &[u8]) -> Option<Kind> {
+        match &self.shows {
+            Shows::Path(kind) => Some(*kind),
+            Shows::Head(kind, fits) => fits(head).then_some(*kind),
+            Shows::Executable => executable::kind(head),
+        }
+    }
+
+    /// What a file is that could not be read, where its path tells.
+    pub(super) fn kind_by_path(&self) -> Option<Kind> {
+        match &self.shows {
+            Shows::Path(kind) => Some(*kind),
+            Shows::Head(..) | Shows::Executable => None,
+        }
+    }
+}
+
+const fn file(ecosystem: &'static str, files: &'static str, paths: &'static [&'static str]) -> Telltale {
+    let selection = Selection { paths, mode: Mode::Any, min_size: 0, need: Need::Name };
+    Telltale { selection, shows: Shows::Path(Kind { ecosystem, files }) }
+}
+
+const fn head(
+    ecosystem: &'static str,
+    files: &'static str,
+    paths: &'static [&'static str],
+    fits: fn(&[u8]) -> bool,
+) -> Telltale {
+    let selection = Selection { paths, mode: Mode::Any, min_size: 0, need: Need::Head { bytes: 1 << 10 } };
+    Telltale { selection, shows: Shows::Head(Kind { ecosystem, files }, fits) }
+}
+
+/// The kinds of file. Where several fit a file, the first counts.
+pub(super) static TELLTALES: &[Telltale] = &[
+    // Package databases of operating systems.
+    file(
+        "rpm",
+        "package database",
+        &[
+            "**/rpmdb.sqlite",
+            "**/lib/rpm/Packages",
+            "**/lib/rpm/Packages.db",
+            "**/sysimage/rpm/Packages",
+            "**/sysimage/rpm/Packages.db",
+            "**/rpmmanifest/container-manifest-*",
+        ],
+    ),
+    file("pacman", "desc", &["**/lib/pacman/local/*/desc"]),
+    file("portage", "CONTENTS", &["**/var/db/pkg/*/*/CONTENTS"]),
+    file("opkg", "package database", &["**/lib/opkg/status"]),
+    file("dpkg", "database of another root", &["**/?*/var/lib/dpkg/status"]),
+    // Not `usr/lib/apk`, which is read.
+    file("apk", "database of another root", &["**/?*/?*/lib/apk/db/installed", "????*/lib/apk/db/installed"]),
+    file("chisel", "manifest.wall", &["**/lib/chisel/manifest.wall"]),
+    file("Bottlerocket", "application-inventory.json", &["**/application-inventory.json"]),
+    file("snap", "snap", &["**/*.snap", "**/meta/snap.yaml"]),
+    file("flatpak", "deploy", &["**/flatpak/app/*/*/*/*/deploy", "**/flatpak/runtime/*/*/*/*/deploy"]),
+    file("Nix", "store", &["**/nix/var/nix/db/db.sqlite", "**/nix-support/propagated-build-inputs"]),
+    file("Homebrew", "INSTALL_RECEIPT.json", &["**/INSTALL_RECEIPT.json"]),
+    file("conda", "conda-meta/*.json", &["**/conda-meta/*.json"]),
+    file("conda", "environment.yml", &["**/environment.yml", "**/environment.yaml", "**/conda-lock.yml"]),
+    // Packages and lock files of languages.
+    file("npm", "package.json", &["**/package.json"]),
+    file("npm", "package-lock.json", &["**/package-lock.json", "**/npm-shrinkwrap.json"]),
+    file("npm", ".package-lock.json", &["**/node_modules/.package-lock.json"]),
+    file("npm", "yarn.lock", &["**/yarn.lock"]),
+    file("npm", "pnpm-lock.yaml", &["**/pnpm-lock.yaml", "**/.pnpm/lock.yaml"]),
+    file("npm", "bun.lock", &["**/bun.lock", "**/bun.lockb"]),
+    file("npm", "deno.lock", &["**/deno.lock"]),
+    file("Maven", "*.jar", &["**/*.jar", "**/*.war", "**/*.ear", "**/*.par", "**/*.hpi", "**/*.jpi"]),
+    file("Maven", "*.jmod", &["**/*.jmod"]),
+    file("Maven", "pom.properties", &["**/pom.properties"]),
+    file("Maven", "pom.xml", &["**/pom.xml", "**/*.pom"]),
+    file(
+        "Maven",
+        "gradle.lockfile",
+        &["**/gradle.lockfile", "**/buildscript-gradle.lockfile", "**/gradle/*.versions.toml"],
+    ),
+    head("Maven", "JDK", &["**/release"], |head| has_line(head, b"JAVA_VERSION=")),
+    file("Go", "go.mod", &["**/go.mod", "**/go.work"]),
+    file("crates.io", "Cargo.lock", &["**/Cargo.lock"]),
+    file("RubyGems", "*.gemspec", &["**/specifications/*.gemspec", "**/specifications/default/*.gemspec"]),
+    file("RubyGems", "Gemfile.lock", &["**/Gemfile.lock", "**/gems.locked"]),
+    file("Packagist", "installed.json", &["**/composer/installed.json", "**/composer/installed.php"]),
+    file("Packagist", "composer.lock", &["**/composer.lock"]),
+    file("PEAR", "*.reg", &["**/.registry/*.reg", "**/.registry/*/*.reg"]),
+    file("NuGet", "*.deps.json", &["**/*.deps.json"]),
+    file("NuGet", "packages.lock.json", &["**/packages.lock.json", "**/packages.config", "**/paket.lock"]),
+    file("NuGet", "project.assets.json", &["**/project.assets.json"]),
+    file(
+        "PyPI",
+        "requirements.txt",
+        &["**/requirements*.txt", "**/requirements/*.txt", "**/constraints.txt"],
+    ),
+    file(
+        "PyPI",
+        "lock file",
+        &["**/poetry.lock", "**/Pipfile.lock", "**/uv.lock", "**/pdm.lock", "**/pylock*.toml"],
+    ),
+    file("SwiftURL", "Package.resolved", &["**/Package.resolved"]),
+    file("CocoaPods", "Podfile.lock", &["**/Podfile.lock"]),
+    file("Pub", "pubspec.lock", &["**/pubspec.lock"]),
+    file("Hex", "*.app", &["**/ebin/*.app"]),
+    file("Hex", "mix.lock", &["**/mix.lock", "**/rebar.lock"]),
+    file("Hackage", "*.conf", &["**/package.conf.d/*.conf", "**/package.db/*.conf"]),
+    file("Hackage", "cabal.project.freeze", &["**/cabal.project.freeze", "**/stack.yaml.lock"]),
+    head("CRAN", "DESCRIPTION", &["**/DESCRIPTION"], |head| has_line(head, b"Package:")),
+    file("CRAN", "renv.lock", &["**/renv.lock", "**/packrat.lock"]),
+    file("LuaRocks", "*.rockspec", &["**/*.rockspec", "**/rock_manifest", "**/luarocks.lock"]),
+    file("CPAN", ".packlist", &["**/.packlist", "**/.meta/*/install.json"]),
+    file("CPAN", "cpanfile.snapshot", &["**/cpanfile.snapshot"]),
+    file("Julia", "Manifest.toml", &["**/Manifest.toml", "**/packages/*/*/Project.toml"]),
+    file("opam", "switch-state", &["**/.opam-switch/switch-state", "**/*.opam.locked"]),
+    file("Nimble", "nimble.lock", &["**/nimble.lock", "**/nimblemeta.json"]),
+    file("ConanCenter", "conan.lock", &["**/conan.lock", "**/conanfile.txt", "**/conaninfo.txt"]),
+    file("vcpkg", "vcpkg.json", &["**/vcpkg.json", "**/vcpkg/status"]),
+    file("Terraform", ".terraform.lock.hcl", &["**/.terraform.lock.hcl"]),
+    file("GitHub Actions", "workflow", &["**/.github/workflows/*.yml", "**/.github/workflows/*.yaml"]),
+    file(
+        "WordPress",
+        "plugin or theme",
+        &[
+            "**/wp-includes/version.php",
+            "**/wp-content/plugins/*/readme.txt",
+            "**/wp-content/themes/*/style.css",
+        ],
+    ),
+    // What belongs to no ecosystem.
+    file(
+        "embedded SBOM",
+        "document",
+        &[
+            "**/*.spdx",
+            "**/*.spdx.json",
+            "**/*.cdx.json",
+            "**/*.cyclonedx.json",
+            "**/bom.json",
+            "**/sbom.json",
+        ],
+    ),
+    file("Linux kernel", "vmlinuz", &["boot/vmlinuz*", "**/modules.builtin"]),
+    file("models", "weights", &["**/*.gguf", "**/*.safetensors"]),
+    // A program for another system, which nothing marks as executable. Windows launchers come with pip and setuptools.
+    Telltale {
+        selection: Selection {
+            paths: &["**/*.exe"],
+            mode: Mode::Any,
+            min_size: executable::SMALLEST,
+            need: Need::Head { bytes: executable::HEAD },
+        },
+        shows: Shows::Head(executable::GO, executable::is_go),
+    },
+    Telltale {
+        selection: Selection {
+            paths: &[],
+            mode: Mode::Executable,
+            min_size: executable::SMALLEST,
+            need: Need::Head { bytes: executable::HEAD },
+        },
+        shows: Shows::Executable,
+    },
+];
+
+/// Whether a line begins with these bytes.
+fn has_line(content: &[u8], start: &[u8]) -> bool {
+    content.split(|byte| *byte == b'\n').any(|line| line.starts_with(start))
+}

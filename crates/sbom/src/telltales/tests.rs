@@ -1,0 +1,306 @@
+//! What nobody reads is told, and what a distribution brought is set aside.
+
+use plimsoll_core::rootfs::{Attributes, Extraction, FileSet, FoundFile};
+
+use super::*;
+use crate::catalogers::{catalog, catalogers, select};
+use crate::{Inventory, ProblemCode};
+
+const DEBIAN: (&str, &str) = ("etc/os-release", "ID=debian\nVERSION_ID=12\n");
+const STATUS: (&str, &str) = (
+    "var/lib/dpkg/status",
+    "Package: nodejs\nStatus: install ok installed\nArchitecture: amd64\nVersion: 18.19-1\n\n\
+     Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.2-1\n",
+);
+
+/// A program as compilers write it.
+fn elf() -> Vec<u8> {
+    let mut program = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0".to_vec();
+    program.resize(5000, 0);
+    program
+}
+
+/// One that Go's linker wrote.
+fn go() -> Vec<u8> {
+    let note = b"\x04\0\0\0\x53\0\0\0\x04\0\0\0Go\0\0abc";
+    let mut program = elf();
+    for (at, byte) in program.iter_mut().skip(0xf9c).zip(note) {
+        *at = *byte;
+    }
+    program
+}
+
+fn add(set: &mut FileSet, path: &str, real_path: &str, mode: u32, content: &[u8]) {
+    let attributes = Attributes { size: content.len() as u64, mode };
+    let purposes = select().want(path, Some(attributes));
+    let mut buffer = Vec::new();
+    let mut extraction = Extraction::new(select(), &purposes, attributes, u64::MAX, &mut buffer);
+    let needed = usize::try_from(extraction.needed()).unwrap();
+    extraction.take(content.get(..needed).unwrap_or(content));
+    let facts = extraction.finish();
+    set.insert(FoundFile { path: path.to_owned(), real_path: real_path.to_owned(), facts, layer: None });
+}
+
+fn image(files: &[(&str, &str)], programs: &[(&str, &[u8])]) -> FileSet {
+    let mut set = FileSet::default();
+    for (path, content) in [DEBIAN, STATUS].iter().chain(files) {
+        add(&mut set, path, path, 0o644, content.as_bytes());
+    }
+    for (path, content) in programs {
+        add(&mut set, path, path, 0o755, content);
+    }
+    set
+}
+
+fn told(inventory: &Inventory) -> Vec<String> {
+    let words = |problem: &Problem| format!("{} {}: {}", problem.code, problem.path, problem.words());
+    inventory.problems.iter().map(words).collect()
+}
+
+fn problems(files: &[(&str, &str)], programs: &[(&str, &[u8])]) -> Vec<String> {
+    told(&catalog(&image(files, programs)))
+}
+
+/// A file of each row, and the ecosystem that it shows.
+const FILES: &[(&str, &str, &str)] = &[
+    ("var/lib/rpm/rpmdb.sqlite", "", "rpm"),
+    ("var/lib/rpm/Packages", "", "rpm"),
+    ("usr/lib/sysimage/rpm/Packages.db", "", "rpm"),
+    ("var/lib/rpmmanifest/container-manifest-2", "", "rpm"),
+    ("var/lib/pacman/local/zlib-1.3-1/desc", "", "pacman"),
+    ("var/db/pkg/sys-libs/zlib-1.3/CONTENTS", "", "portage"),
+    ("usr/lib/opkg/status", "", "opkg"),
+    ("srv/root/var/lib/dpkg/status", "", "dpkg"),
+    ("root/chroot/lib/apk/db/installed", "", "apk"),
+    ("rootfs/lib/apk/db/installed", "", "apk"),
+    ("var/lib/chisel/manifest.wall", "", "chisel"),
+    ("usr/share/bottlerocket/application-inventory.json", "", "Bottlerocket"),
+    ("snap/core/x1/meta/snap.yaml", "", "snap"),
+    ("var/lib/flatpak/app/org.x/x86_64/stable/0a1b/deploy", "", "flatpak"),
+    ("nix/var/nix/db/db.sqlite", "", "Nix"),
+    ("home/linuxbrew/.linuxbrew/Cellar/jq/1.7/INSTALL_RECEIPT.json", "", "Homebrew"),
+    ("opt/conda/conda-meta/openssl-3.0.0-0.json", "", "conda"),
+    ("srv/environment.yml", "", "conda"),
+    ("srv/package.json", "{}", "npm"),
+    ("srv/node_modules/a/package.json", "{}", "npm"),
+    ("srv/package-lock.json", "{}", "npm"),
+    ("srv/node_modules/.package-lock.json", "{}", "npm"),
+    ("srv/yarn.lock", "", "npm"),
+    ("srv/pnpm-lock.yaml", "", "npm"),
+    ("srv/bun.lockb", "", "npm"),
+    ("srv/deno.lock", "", "npm"),
+    ("srv/app.jar", "PK", "Maven"),
+    ("srv/app.war", "PK", "Maven"),
+    ("opt/jdk/jmods/java.base.jmod", "JM", "Maven"),
+    ("srv/META-INF/maven/g/a/pom.properties", "", "Maven"),
+    ("srv/pom.xml", "", "Maven"),
+    ("srv/gradle.lockfile", "", "Maven"),
+    ("srv/gradle/libs.versions.toml", "", "Maven"),
+    ("opt/jdk/release", "IMPLEMENTOR=\"x\"\nJAVA_VERSION=\"17.0.9\"\n", "Maven"),
+    ("srv/go.mod", "", "Go"),
+    ("srv/Cargo.lock", "", "crates.io"),
+    ("usr/local/lib/ruby/gems/3.2.0/specifications/rake-13.gemspec", "", "RubyGems"),
+    ("usr/local/lib/ruby/gems/3.2.0/specifications/default/json-2.6.gemspec", "", "RubyGems"),
+    ("srv/Gemfile.lock", "", "RubyGems"),
+    ("srv/vendor/composer/installed.json", "", "Packagist"),
+    ("srv/composer.lock", "", "Packagist"),
+    ("usr/local/lib/php/.registry/archive_tar.reg", "", "PEAR"),
+    ("srv/app.deps.json", "{}", "NuGet"),
+    ("srv/packages.lock.json", "{}", "NuGet"),
+    ("srv/obj/project.assets.json", "{}", "NuGet"),
+    ("srv/requirements.txt", "", "PyPI"),
+    ("srv/requirements-dev.txt", "", "PyPI"),
+    ("srv/poetry.lock", "", "PyPI"),
+    ("srv/Package.resolved", "", "SwiftURL"),
+    ("srv/Podfile.lock", "", "CocoaPods"),
+    ("srv/pubspec.lock", "", "Pub"),
+    ("opt/app/lib/cowboy-2.9/ebin/cowboy.app", "", "Hex"),
+    ("srv/mix.lock", "", "Hex"),
+    ("opt/ghc/lib/package.conf.d/base-4.18.conf", "", "Hackage"),
+    ("srv/cabal.project.freeze", "", "Hackage"),
+    ("usr/local/lib/R/site-library/cli/DESCRIPTION", "Package: cli\nVersion: 3\n", "CRAN"),
+    ("srv/renv.lock", "", "CRAN"),
+    ("usr/local/lib/luarocks/rocks-5.4/lpeg/1.1-1/lpeg-1.1-1.rockspec", "", "LuaRocks"),
+    ("usr/local/lib/perl5/site_perl/auto/Try/Tiny/.packlist", "", "CPAN"),
+    ("srv/cpanfile.snapshot", "", "CPAN"),
+    ("srv/Manifest.toml", "", "Julia"),
+    ("root/.opam/default/.opam-switch/switch-state", "", "opam"),
+    ("srv/nimble.lock", "", "Nimble"),
+    ("srv/conan.lock", "", "ConanCenter"),
+    ("srv/vcpkg.json", "", "vcpkg"),
+    ("srv/.terraform.lock.hcl", "", "Terraform"),
+    ("srv/.github/workflows/ci.yml", "", "GitHub Actions"),
+    ("var/www/wp-includes/version.php", "", "WordPress"),
+    ("var/www/wp-content/plugins/akismet/readme.txt", "", "WordPress"),
+    ("opt/bitnami/redis/.spdx-redis.spdx", "", "embedded SBOM"),
+    ("srv/app.cdx.json", "", "embedded SBOM"),
+    ("boot/vmlinuz-6.1.0-18-amd64", "", "Linux kernel"),
+    ("srv/model.gguf", "", "models"),
+    ("srv/app.exe", "", "Go"),
+];
+
+#[test]
+fn each_row_is_told_and_no_cataloger_reads_the_same_file() {
+    let first = first_purpose();
+    let mut rows: HashSet<u16> = HashSet::new();
+    for (path, content, ecosystem) in FILES {
+        let windows = [b"MZ".as_slice(), b"\xff Go build ID: \"abc", &[0; 5000]].concat();
+        let content = if path.ends_with(".exe") { windows.as_slice() } else { content.as_bytes() };
+        let attributes = Attributes { size: content.len() as u64, mode: 0o644 };
+        let purposes = select().want(path, Some(attributes));
+        let rows_of: Vec<u16> = purposes.iter().filter_map(|it| it.0.checked_sub(first)).collect();
+        assert_eq!((purposes.len(), rows_of.len()), (1, 1), "{path} is wanted for {purposes:?}");
+        rows.extend(rows_of);
+        let mut set = image(&[], &[]);
+        add(&mut set, path, path, 0o644, content);
+        let inventory = catalog(&set);
+        let codes: Vec<_> = inventory.problems.iter().map(|it| (it.code, it.ecosystem.as_deref())).collect();
+        assert_eq!(codes, [(ProblemCode::NotRead, Some(*ecosystem))], "{path}");
+    }
+    // The last row is for executables, which have no path.
+    let expected = u16::try_from(TELLTALES.len()).unwrap() - 1;
+    let missing: Vec<u16> = (0..expected).filter(|row| !rows.contains(row)).collect();
+    assert!(missing.is_empty(), "rows without a file in this test: {missing:?}");
+}
+
+/// The purpose of the first row: telltales are the last of the list.
+fn first_purpose() -> u16 {
+    assert_eq!(catalogers().last().unwrap().id, Telltales.id());
+    let everything = Attributes { size: u64::MAX, mode: 0o755 };
+    let last = select().want("anything", Some(everything)).into_iter().last().unwrap();
+    last.0 + 1 - u16::try_from(TELLTALES.len()).unwrap()
+}
+
+#[test]
+fn what_only_looks_like_a_telltale_is_none() {
+    let nothing: [&str; 0] = [];
+    let files = [
+        ("etc/package.jsonc", ""),
+        ("usr/share/doc/x/DESCRIPTION", "This package describes.\n"),
+        ("srv/release", "1.2.3\n"),
+        ("opt/venv/lib/python3/site-packages/x/requirements.txt", "requests==2\n"),
+        ("usr/local/lib/python3.12/site-packages/pip/w64.exe", "MZ"),
+    ];
+    let script = [b"#!/bin/sh\n".as_slice(), &[b'#'; 5000]].concat();
+    let programs = [
+        ("usr/local/bin/run.sh", script.as_slice()),
+        ("usr/local/lib/libx.so", &elf()),
+        ("usr/local/lib/libx.so.1.2", &elf()),
+        ("usr/local/bin/tiny", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0"),
+    ];
+    assert_eq!(problems(&files, &programs), nothing);
+}
+
+#[test]
+fn an_ecosystem_is_one_line_with_numbers_and_the_first_file() {
+    let files = [
+        ("srv/b/package.json", "{}"),
+        ("srv/a/node_modules/x/package.json", "{}"),
+        ("srv/a/yarn.lock", ""),
+        ("opt/x.jar", "PK"),
+    ];
+    assert_eq!(
+        problems(&files, &[]),
+        [
+            "not-read opt/x.jar: Maven (1 *.jar): not read yet",
+            "not-read srv/a/node_modules/x/package.json: npm (2 package.json, 1 yarn.lock): not read yet",
+        ]
+    );
+}
+
+#[test]
+fn programs_that_nobody_brought_are_told_and_gos_apart() {
+    let programs = [("usr/local/bin/python3.12", elf()), ("app/server", go()), ("lib-of-go.so", go())];
+    let programs: Vec<_> = programs.iter().map(|(path, content)| (*path, content.as_slice())).collect();
+    assert_eq!(
+        problems(&[], &programs),
+        [
+            "not-read app/server: Go (2 executable): not read yet",
+            "not-read usr/local/bin/python3.12: executables (1 file): not read yet",
+        ]
+    );
+}
+
+#[test]
+fn what_a_distributions_package_brought_is_set_aside_and_counted() {
+    let digest = "00000000000000000000000000000000";
+    let line = |path: &str| format!("{digest}  {path}\n");
+    let nodejs = ["usr/share/nodejs/npm/package.json", "usr/share/nodejs/semver/package.json"];
+    let lists = [
+        ("var/lib/dpkg/info/nodejs.md5sums", nodejs.map(line).concat() + &line("usr/bin/node")),
+        // As lists have it that are older than the merged /usr.
+        ("var/lib/dpkg/info/bash.md5sums", line("bin/bash")),
+    ];
+    let files = nodejs.map(|path| (path, "{}".to_owned()));
+    let all: Vec<(&str, &str)> =
+        lists.iter().chain(&files).map(|(path, text)| (*path, text.as_str())).collect();
+    let programs = [("usr/bin/node", elf()), ("usr/bin/bash", elf())];
+    let programs: Vec<_> = programs.iter().map(|(path, content)| (*path, content.as_slice())).collect();
+    let inventory = catalog(&image(&all, &programs));
+    assert_eq!(
+        told(&inventory),
+        [
+            "set-aside usr/bin/bash: executables (2 file): part of the operating system's packages",
+            "set-aside usr/share/nodejs/npm/package.json: npm (2 package.json): \
+             part of pkg:deb/debian/nodejs@18.19-1?arch=amd64&distro=debian-12",
+        ]
+    );
+    assert!(inventory.problems.iter().all(|problem| !problem.code.hides_components()));
+}
+
+#[test]
+fn a_claim_to_what_is_not_the_distributions_sets_nothing_aside() {
+    let digest = "00000000000000000000000000000000";
+    let paths = ["opt/app/package.json", "usr/local/lib/node_modules/x/package.json", "srv/package.json"];
+    let list: String = paths.iter().map(|path| format!("{digest}  {path}\n")).collect();
+    let mut files = paths.map(|path| (path, "{}")).to_vec();
+    files.push(("var/lib/dpkg/info/nodejs.md5sums", &list));
+    assert_eq!(problems(&files, &[]), ["not-read opt/app/package.json: npm (3 package.json): not read yet"]);
+    // Nor does the list of a package that is not installed.
+    let list = format!("{digest}  usr/share/x/package.json\n");
+    let files = [("usr/share/x/package.json", "{}"), ("var/lib/dpkg/info/gone.md5sums", &list)];
+    assert_eq!(
+        problems(&files, &[]),
+        ["not-read usr/share/x/package.json: npm (1 package.json): not read yet"]
+    );
+}
+
+#[test]
+fn links_to_one_file_count_once() {
+    let mut set = image(&[], &[]);
+    for link in ["opt/a.jar", "opt/b.jar", "opt/c.jar"] {
+        add(&mut set, link, "opt/c.jar", 0o644, b"PK");
+    }
+    assert_eq!(told(&catalog(&set)), ["not-read opt/a.jar: Maven (1 *.jar): not read yet"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_by_its_path_or_as_unreadable() {
+    let mut set = image(&[], &[]);
+    for path in ["srv/app.jar", "usr/local/bin/server", "usr/local/bin/other"] {
+        let attributes = Attributes { size: 1 << 20, mode: 0o755 };
+        let purposes = select().want(path, Some(attributes));
+        let reason = "permission denied".to_owned();
+        set.unreadable.push(plimsoll_core::rootfs::Unreadable { path: path.to_owned(), reason, purposes });
+    }
+    assert_eq!(
+        told(&catalog(&set)),
+        [
+            "unreadable-file usr/local/bin/other: cannot be read: permission denied, and so is 1 more",
+            "not-read srv/app.jar: Maven (1 *.jar): not read yet",
+        ]
+    );
+}
+
+#[test]
+fn of_a_program_only_the_head_is_needed() {
+    let attributes = Attributes { size: 1 << 30, mode: 0o755 };
+    let purposes = select().want("usr/local/bin/server", Some(attributes));
+    let mut buffer = Vec::new();
+    let extraction = Extraction::new(select(), &purposes, attributes, u64::MAX, &mut buffer);
+    assert_eq!(extraction.needed(), executable::HEAD);
+    let attributes = Attributes { size: 1 << 30, mode: 0o644 };
+    let purposes = select().want("srv/app.jar", Some(attributes));
+    let extraction = Extraction::new(select(), &purposes, attributes, u64::MAX, &mut buffer);
+    assert_eq!(extraction.needed(), 0);
+}

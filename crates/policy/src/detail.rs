@@ -75,9 +75,19 @@ pub enum Detail {
     Gap {
         /// The ecosystem whose data is missing.
         ecosystem: String,
+        /// How many of which files, where it is about files that nobody reads: `2 package.json`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        files: Option<String>,
         /// How many components are not covered.
         components: usize,
         /// Why.
+        reason: String,
+    },
+    /// Something that does not count, because a package of the operating system brought it.
+    SetAside {
+        /// A finding or files.
+        what: String,
+        /// Why it does not count.
         reason: String,
     },
     /// Something that could not be found out for the inventory.

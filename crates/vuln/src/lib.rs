@@ -22,5 +22,7 @@ pub mod version;
 
 pub use database::{Database, FeedStatus};
 pub use error::{Damage, Error};
-pub use scan::{Finding, Fix, Gap, GapReason, Scan, ScanSettings, Suppressed, Suppression, scan};
+pub use scan::{
+    Finding, Fix, Gap, GapReason, LookedUp, Scan, ScanSettings, SetAside, Suppressed, Suppression, scan,
+};
 pub use severity::{Rating, Severity, SeveritySource};

@@ -13,17 +13,18 @@ mod finding;
 mod gap;
 mod kernel;
 mod merge;
+mod owner;
 mod target;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use jiff::SignedDuration;
-use plimsoll_core::{Ecosystem, Timestamp};
-use plimsoll_sbom::{Component, ComponentIndex, Inventory, Owner, OwnerEvidence};
+use plimsoll_core::{Purl, Timestamp};
+use plimsoll_sbom::{Component, ComponentIndex, Inventory, Problem, ProblemCode};
 use serde::Serialize;
 
-pub use finding::{Finding, Fix, Suppressed, Suppression};
+pub use finding::{Finding, Fix, SetAside, Suppressed, Suppression};
 pub use gap::{Gap, GapReason};
 
 use crate::affected::Status;
@@ -58,12 +59,28 @@ pub struct Scan {
     pub findings: Vec<Finding>,
     /// Findings that do not count, with the reason.
     pub suppressed: Vec<Suppressed>,
+    /// Files that nobody reads and that count all the same as covered, with the reason.
+    pub set_aside: Vec<SetAside>,
     /// What was not covered, sorted.
     pub gaps: Vec<Gap>,
     /// The feeds of the database.
     pub database: Vec<FeedStatus>,
-    /// How many components were looked up in a feed.
+    /// How many components there are.
+    pub components: usize,
+    /// How many of them were looked up in a feed.
     pub matched_components: usize,
+    /// In which, sorted by ecosystem.
+    pub looked_up: Vec<LookedUp>,
+}
+
+/// How many components were looked up among the advisories of an ecosystem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LookedUp {
+    /// The ecosystem, as OSV names it.
+    pub ecosystem: String,
+    /// How many components.
+    pub components: usize,
 }
 
 /// Matches the components of `inventory` against the advisories in `database`.
@@ -71,13 +88,17 @@ pub fn scan(inventory: &Inventory, database: &Database, settings: &ScanSettings)
     let targets = Targets::new(inventory, database, settings);
     let mut gaps = Gaps::default();
     gaps.inventory(inventory);
-    let mut scanner = Scanner { targets, gaps, judged: HashMap::new() };
+    let set_aside = set_aside(inventory, &targets, &mut gaps)?;
+    let mut scanner = Scanner { targets, gaps, looked_up: BTreeMap::new(), judged: HashMap::new() };
     let mut scan = Scan {
         findings: Vec::new(),
         suppressed: Vec::new(),
+        set_aside,
         gaps: Vec::new(),
         database: database.feeds(),
+        components: inventory.components.len(),
         matched_components: 0,
+        looked_up: Vec::new(),
     };
     for (index, component) in inventory.components.iter().enumerate() {
         let Some(found) = scanner.component(component)? else { continue };
@@ -85,14 +106,25 @@ pub fn scan(inventory: &Inventory, database: &Database, settings: &ScanSettings)
         if found.is_empty() {
             continue;
         }
-        let owner = || scanner.authoritative_owner(component, inventory.owner(ComponentIndex(index)));
-        match kernel::does_not_run(component).then_some(Suppression::NotTheKernel).or_else(owner) {
+        let owner = inventory.owner(ComponentIndex(index));
+        let reason = match owner {
+            _ if kernel::does_not_run(component) => Some(Suppression::NotTheKernel),
+            Some(owner) if owner::decides(&scanner.targets, component, owner)? => {
+                Some(Suppression::OwnedByDistribution { package: owner.package.purl.clone() })
+            }
+            _ => None,
+        };
+        match reason {
             None => scan.findings.extend(found),
             Some(reason) => scan
                 .suppressed
                 .extend(found.into_iter().map(|finding| Suppressed { finding, reason: reason.clone() })),
         }
     }
+    let looked_up = scanner.looked_up.into_iter();
+    scan.looked_up = looked_up
+        .map(|(ecosystem, components)| LookedUp { ecosystem: ecosystem.to_owned(), components })
+        .collect();
     scan.gaps = scanner.gaps.into_sorted();
     // Components are usually sorted by purl, but an inventory is a public struct that anybody may fill.
     scan.findings.sort_by(|a, b| a.place().cmp(&b.place()));
@@ -100,9 +132,40 @@ pub fn scan(inventory: &Inventory, database: &Database, settings: &ScanSettings)
     Ok(scan)
 }
 
+/// What the inventory set aside because packages of the operating system brought it. Where the distribution never heard of the
+/// package, nobody's advisories are about it, and it is a gap.
+fn set_aside(inventory: &Inventory, targets: &Targets<'_>, gaps: &mut Gaps) -> Result<Vec<SetAside>, Error> {
+    let told = || inventory.problems.iter().filter(|problem| problem.code == ProblemCode::SetAside);
+    if told().next().is_none() {
+        return Ok(Vec::new());
+    }
+    let packages: HashMap<&Purl, &Component> =
+        inventory.components.iter().map(|component| (&component.purl, component)).collect();
+    let mut aside = Vec::new();
+    for problem in told() {
+        let covered = match &problem.owner {
+            Some(owner) => match packages.get(owner) {
+                Some(package) => owner::is_covered(targets, package)?,
+                None => false,
+            },
+            // Programs of the distribution's packages, whatever they are: their advisories are looked up as the packages'.
+            None => true,
+        };
+        if covered {
+            let Problem { path, detail, owner, ecosystem, .. } = problem.clone();
+            aside.push(SetAside { ecosystem: ecosystem.unwrap_or_default(), files: detail, path, owner });
+        } else {
+            gaps.not_read(problem);
+        }
+    }
+    Ok(aside)
+}
+
 struct Scanner<'a> {
     targets: Targets<'a>,
     gaps: Gaps,
+    /// How many components, by ecosystem.
+    looked_up: BTreeMap<&'static str, usize>,
     /// By key, version and traits: the many binaries of one source package are judged once.
     judged: HashMap<(String, String, Traits<'a>), Rc<Matches>>,
 }
@@ -130,6 +193,7 @@ impl<'a> Scanner<'a> {
                 return Ok(None);
             }
         };
+        *self.looked_up.entry(advisories.ecosystem().name()).or_default() += 1;
         let (name, version) = match &component.source {
             Some(source) if release.is_some() => {
                 kernel::unsigned(component).unwrap_or((&source.name, &source.version))
@@ -159,24 +223,6 @@ impl<'a> Scanner<'a> {
     fn doubt(&mut self, advisories: &Advisories, doubts: &[GapReason]) {
         for doubt in doubts {
             self.gaps.component(advisories.ecosystem().name(), doubt.clone());
-        }
-    }
-
-    /// The distribution's package that installed a language component, if that package's advisories decide: the package
-    /// manager's own digests prove that the files belong to it, and there is a fresh feed of the distribution. An
-    /// advisory of the language does not know the distribution's backports.
-    fn authoritative_owner(&self, component: &Component, owner: Option<Owner<'_>>) -> Option<Suppression> {
-        let owner = owner?;
-        if component.ecosystem.is_os() || owner.evidence != OwnerEvidence::DigestsMatch {
-            return None;
-        }
-        match self.targets.target(owner.package) {
-            Target::Covered { advisories, stale: None, .. }
-                if advisories.ecosystem() == Ecosystem::Debian =>
-            {
-                Some(Suppression::OwnedByDistribution { package: owner.package.purl.clone() })
-            }
-            _ => None,
         }
     }
 }

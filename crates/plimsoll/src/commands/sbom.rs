@@ -95,7 +95,7 @@ fn one(
         console.warn(format_args!(
             "{}: {}",
             problem.code,
-            render::table::safe(&format!("{} {}", problem.path, problem.detail))
+            render::table::safe(&format!("{} {}", problem.path, problem.words()))
         ));
     }
     let (repository, tag) = match subject {

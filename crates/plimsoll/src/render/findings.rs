@@ -7,6 +7,7 @@ use plimsoll_core::Timestamp;
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_vuln::{Finding, Fix, Scan};
 
+use super::inventory::{Aside, set_aside};
 use super::table::{Paint, Tone, columns, count, package, safe, short};
 use crate::report::scan::Report;
 
@@ -39,7 +40,7 @@ pub(crate) fn write(
         columns(out, "", Some(["ID", "SEVERITY", "PACKAGE", "VERSION", "FIX", "WHERE"]), &rows)?;
         writeln!(out)?;
     }
-    writeln!(out, "{}", summary(scan))?;
+    writeln!(out, "{}\n{}", summary(scan), looked_up(scan))?;
     for feed in &scan.database {
         let age = super::database::age(now, feed.as_of);
         writeln!(out, "database {}: {}, {age}", safe(&feed.ecosystem), safe(&feed.publisher))?;
@@ -49,9 +50,16 @@ pub(crate) fn write(
         let (id, package) = (safe(&finding.id), safe(&finding.package));
         writeln!(out, "set aside: {id} in {package}: {}", safe(&suppressed.reason.to_string()))?;
     }
+    let aside = scan.set_aside.iter().map(|aside| Aside {
+        ecosystem: &aside.ecosystem,
+        files: &aside.files,
+        owner: aside.owner.as_ref(),
+        path: &aside.path,
+    });
+    set_aside(aside, out)?;
     for gap in &scan.gaps {
         let what = paint.paint(Tone::Bad, "not covered");
-        let components = concerned(gap.components);
+        let components = concerned(gap.components, gap.reason.files());
         writeln!(out, "{what}: {}{components}: {}", safe(&gap.ecosystem), safe(&gap.reason.to_string()))?;
     }
     Ok(())
@@ -81,9 +89,13 @@ fn rows<'a>(findings: impl IntoIterator<Item = &'a Finding>, layers: &[LayerRef]
     shared.collect()
 }
 
-/// How many components a gap concerns. What may be missing from the inventory cannot be counted.
-pub(super) fn concerned(components: usize) -> String {
-    if components == 0 { String::new() } else { format!(" ({})", count(components, "component")) }
+/// How many components or which files a gap concerns. What may be missing from the inventory cannot be counted.
+pub(super) fn concerned(components: usize, files: Option<&str>) -> String {
+    match (components, files) {
+        (_, Some(files)) => format!(" ({})", safe(files)),
+        (0, None) => String::new(),
+        (_, None) => format!(" ({})", count(components, "component")),
+    }
 }
 
 fn summary(scan: &Scan) -> String {
@@ -96,6 +108,21 @@ fn summary(scan: &Scan) -> String {
     let of_each: Vec<String> = of_each.collect();
     let total = count(scan.findings.len(), "finding");
     if of_each.is_empty() { total } else { format!("{total}: {}", of_each.join(", ")) }
+}
+
+/// How many components were looked up, and where: with nothing found, that is what tells a clean image from one that nobody
+/// looked into.
+fn looked_up(scan: &Scan) -> String {
+    let of_each: Vec<String> =
+        scan.looked_up.iter().map(|it| format!("{} in {}", it.components, safe(&it.ecosystem))).collect();
+    let total = count(scan.components, "component");
+    match of_each.as_slice() {
+        [] => format!("looked up none of {total}"),
+        _ if scan.matched_components == scan.components => {
+            format!("looked up {total}: {}", of_each.join(", "))
+        }
+        _ => format!("looked up {} of {total}: {}", scan.matched_components, of_each.join(", ")),
+    }
 }
 
 fn row(finding: &Finding, layers: &[LayerRef]) -> [String; 6] {

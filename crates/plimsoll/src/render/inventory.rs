@@ -1,8 +1,10 @@
 //! An inventory for people.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use plimsoll_sbom::{Inventory, Licence};
+use plimsoll_core::Purl;
+use plimsoll_sbom::{Inventory, Licence, ProblemCode};
 
 use super::table::{columns, count, safe};
 
@@ -32,7 +34,47 @@ pub(crate) fn write(inventory: &Inventory, out: &mut dyn Write) -> io::Result<()
         .map_or_else(|| "no operating system".to_owned(), |os| safe(&os.distro()).into_owned());
     writeln!(out, "\n{}, {os}", count(inventory.components.len(), "component"))?;
     for problem in &inventory.problems {
-        writeln!(out, "problem: {} {} {}", problem.code, safe(&problem.path), safe(&problem.detail))?;
+        let (path, words) = (safe(&problem.path), problem.words());
+        match problem.code {
+            ProblemCode::NotRead => writeln!(out, "not covered: {}, such as {path}", safe(&words))?,
+            ProblemCode::SetAside => {}
+            code => writeln!(out, "problem: {code} {path} {}", safe(&words))?,
+        }
+    }
+    let aside = inventory.problems.iter().filter(|problem| problem.code == ProblemCode::SetAside);
+    let aside = aside.map(|problem| Aside {
+        ecosystem: problem.ecosystem.as_deref().unwrap_or_default(),
+        files: &problem.detail,
+        owner: problem.owner.as_ref(),
+        path: &problem.path,
+    });
+    set_aside(aside, out)
+}
+
+/// Files that nobody reads, and that a package of the operating system brought.
+pub(super) struct Aside<'a> {
+    pub(super) ecosystem: &'a str,
+    pub(super) files: &'a str,
+    pub(super) owner: Option<&'a Purl>,
+    pub(super) path: &'a str,
+}
+
+/// Writes what was set aside, a line for each ecosystem: the packages of a whole distribution would fill the screen.
+pub(super) fn set_aside<'a>(aside: impl Iterator<Item = Aside<'a>>, out: &mut dyn Write) -> io::Result<()> {
+    let mut by_ecosystem: BTreeMap<&str, Vec<Aside<'_>>> = BTreeMap::new();
+    for one in aside {
+        by_ecosystem.entry(one.ecosystem).or_default().push(one);
+    }
+    for (ecosystem, group) in by_ecosystem {
+        let Some(first) = group.first() else { continue };
+        let files = if group.len() == 1 { format!(" ({})", first.files) } else { String::new() };
+        let of = match (first.owner, group.len()) {
+            (None, _) => "the operating system's packages".to_owned(),
+            (Some(owner), 1) => format!("{} {}", owner.name(), owner.version().unwrap_or_default()),
+            (Some(_), several) => format!("{several} packages of the operating system"),
+        };
+        let (ecosystem, path) = (safe(ecosystem), safe(first.path));
+        writeln!(out, "set aside: {ecosystem}{}: part of {}, such as {path}", safe(&files), safe(&of))?;
     }
     Ok(())
 }

@@ -227,10 +227,11 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
             }
             (!parts.is_empty()).then(|| format!("found in all: {}", parts.join(", ")))
         }
-        Detail::Gap { ecosystem, components, reason } => Some(format!(
+        Detail::SetAside { what, reason } => Some(format!("set aside: {}: {}", safe(what), safe(reason))),
+        Detail::Gap { ecosystem, files, components, reason } => Some(format!(
             "not covered: {}{}: {}",
             safe(ecosystem),
-            super::findings::concerned(*components),
+            super::findings::concerned(*components, files.as_deref()),
             safe(reason)
         )),
         Detail::Problem { code, path, detail } => {

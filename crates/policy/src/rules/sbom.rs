@@ -4,6 +4,7 @@
 //! without components fails, because a stripped image and a broken cataloger both produce an empty list.
 
 use jiff::Timestamp;
+use plimsoll_sbom::ProblemCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -90,15 +91,17 @@ fn evaluate(context: &Context<'_>) -> Answer {
         SbomFacts::Inventory { source, components, os, problems, .. } => (*source, *components, os, problems),
         SbomFacts::Unavailable { reason } => return unknown(format!("there is no inventory: {reason}")),
     };
-    let details = problems.iter().map(|problem| Detail::Problem {
+    // What was set aside is told where it matters, with the findings.
+    let details = problems.iter().filter(|problem| problem.code != ProblemCode::SetAside);
+    let details = details.map(|problem| Detail::Problem {
         code: problem.code.to_string(),
         path: problem.path.clone(),
-        detail: problem.detail.clone(),
+        detail: problem.words(),
     });
     let details: Vec<Detail> = details.collect();
     if let Some(worst) = problems.iter().find(|problem| problem.code.hides_components()) {
         let at = if worst.path.is_empty() { String::new() } else { format!(" ({})", worst.path) };
-        let reason = format!("components may be missing: {}{at}: {}", worst.code, worst.detail);
+        let reason = format!("components may be missing: {}{at}: {}", worst.code, worst.words());
         return unknown(reason)
             .details(details)
             .hint("keep the package manager's database and metadata in the image: plimsoll sbom SUBJECT shows what was read");

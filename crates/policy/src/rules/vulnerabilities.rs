@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
+use plimsoll_vuln::{Scan, SetAside, Suppressed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -226,7 +227,21 @@ fn evaluate(context: &Context<'_>) -> Answer {
     judged.result.details.push(sorted.counts);
     judged.result.details.extend(sorted.records.into_iter().map(|record| Detail::Finding(Box::new(record))));
     judged.result.details.extend(gaps.into_iter().map(|gap| gap.detail));
+    judged.result.details.extend(set_aside(scan));
     judged
+}
+
+/// What does not count, and why, so that nobody has to take it on trust.
+fn set_aside(scan: &Scan) -> impl Iterator<Item = Detail> {
+    let finding = |suppressed: &Suppressed| Detail::SetAside {
+        what: format!("{} in {}", suppressed.finding.id, suppressed.finding.package),
+        reason: suppressed.reason.to_string(),
+    };
+    let files = |aside: &SetAside| {
+        let what = format!("{} ({})", aside.ecosystem, aside.files);
+        Detail::SetAside { what, reason: aside.reason() }
+    };
+    scan.suppressed.iter().map(finding).chain(scan.set_aside.iter().map(files))
 }
 
 const BUILD_DATABASE: &str = "plimsoll db build --from DIR --as-of TIME --db DIR";

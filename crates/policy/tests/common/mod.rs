@@ -12,7 +12,7 @@ use plimsoll_verify::{
     BUNDLE_V0_3, Bundle, COSIGN_SIGN_V1, IN_TOTO_PAYLOAD, PublicKey, Statement, Subject, Verified, WAIVER_V1,
     statement_by_key,
 };
-use plimsoll_vuln::{FeedStatus, Finding, Fix, Gap, GapReason, Scan, Severity, SeveritySource};
+use plimsoll_vuln::{FeedStatus, Finding, Fix, Gap, GapReason, LookedUp, Scan, Severity, SeveritySource};
 use serde_json::{Value, json};
 use sigstore_crypto::KeyPair;
 
@@ -198,10 +198,13 @@ pub fn scanned(findings: Vec<Finding>, gaps: Vec<Gap>) -> VulnerabilityFacts {
     };
     VulnerabilityFacts::Scanned(Box::new(Scan {
         findings,
+        set_aside: Vec::new(),
         suppressed: Vec::new(),
         gaps,
         database: vec![feed],
+        components: 120,
         matched_components: 120,
+        looked_up: vec![LookedUp { ecosystem: "Debian".to_owned(), components: 120 }],
     }))
 }
 

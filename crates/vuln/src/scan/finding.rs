@@ -73,6 +73,30 @@ impl Fix {
     }
 }
 
+/// Files of a kind that nobody reads, which packages of the operating system brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SetAside {
+    /// The ecosystem that they show: `npm`.
+    pub ecosystem: String,
+    /// How many of which files: `12 package.json`.
+    pub files: String,
+    /// One of them.
+    pub path: String,
+    /// The package that brought them, and that the distribution's feed knows; none for the programs of all packages.
+    pub owner: Option<Purl>,
+}
+
+impl SetAside {
+    /// Why they count as covered.
+    pub fn reason(&self) -> String {
+        match &self.owner {
+            Some(package) => Suppression::OwnedByDistribution { package: package.clone() }.to_string(),
+            None => "part of the operating system's packages, which are looked up".to_owned(),
+        }
+    }
+}
+
 /// A finding that does not count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -52,6 +52,13 @@ pub enum GapReason {
         /// In words, as the inventory has them.
         detail: String,
     },
+    /// Files of the ecosystem are there, and nobody reads such files yet.
+    NotRead {
+        /// How many of which files: `2 package.json`.
+        files: String,
+        /// One of them.
+        path: String,
+    },
     /// There are advisories about the package, but its installed version has no place in the ecosystem's order.
     InvalidVersion {
         /// The package.
@@ -68,6 +75,16 @@ pub enum GapReason {
         /// The advisories.
         advisories: Vec<String>,
     },
+}
+
+impl GapReason {
+    /// The files that are not read, where that is the reason: `2 package.json`.
+    pub fn files(&self) -> Option<&str> {
+        match self {
+            Self::NotRead { files, .. } => Some(files),
+            _ => None,
+        }
+    }
 }
 
 /// How many characters of a path or a detail are shown: a document may contain problems with texts of any length.
@@ -90,6 +107,7 @@ impl fmt::Display for GapReason {
                 let mut parts = [path, detail].into_iter().filter(|part| !part.is_empty());
                 parts.try_for_each(|part| write!(f, ": {part:.SHOWN$}"))
             }
+            Self::NotRead { path, .. } => write!(f, "not read yet, such as {path:.SHOWN$}"),
             Self::InvalidVersion { package, version } => {
                 write!(f, "version `{version}` of {package} cannot be compared with its advisories")
             }
@@ -117,13 +135,24 @@ impl Gaps {
                 ProblemCode::OsInventoryMissing => (os, GapReason::InventoryMissing),
                 ProblemCode::OsInventoryBroken => (os, GapReason::InventoryBroken),
                 ProblemCode::UnknownOs => (os, GapReason::UnknownOs),
+                ProblemCode::NotRead => {
+                    self.not_read(problem);
+                    continue;
+                }
                 problem_code => {
-                    let Problem { path, detail, .. } = problem.clone();
+                    let (path, detail) = (problem.path.clone(), problem.words());
                     ("inventory", GapReason::Incomplete { problem: problem_code, path, detail })
                 }
             };
             self.0.insert((ecosystem.to_owned(), reason), 0);
         }
+    }
+
+    /// Files that nobody reads.
+    pub(super) fn not_read(&mut self, problem: &Problem) {
+        let ecosystem = problem.ecosystem.clone().unwrap_or_else(|| "inventory".to_owned());
+        let reason = GapReason::NotRead { files: problem.detail.clone(), path: problem.path.clone() };
+        self.0.insert((ecosystem, reason), 0);
     }
 
     pub(super) fn into_sorted(self) -> Vec<Gap> {

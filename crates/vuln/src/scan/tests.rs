@@ -5,8 +5,10 @@ use crate::affected::{Affected, End, FixState, Interval};
 use crate::conditions::Conditions;
 use crate::database::{Detail, FeedDescription, NewEntry, Writer, file_path};
 use crate::severity::{Rating, Severity, SeveritySource};
-use plimsoll_core::{Digest, Purl};
-use plimsoll_sbom::{ComponentIndex, OsRelease, Problem, ProblemCode, Relationship, RelationshipKind};
+use plimsoll_core::{Digest, Ecosystem, Purl};
+use plimsoll_sbom::{
+    ComponentIndex, Location, OsRelease, OwnerEvidence, Problem, ProblemCode, Relationship, RelationshipKind,
+};
 
 const AS_OF: &str = "2026-08-21T00:00:00Z";
 
@@ -308,31 +310,150 @@ fn holes_in_the_inventory_are_gaps() {
     );
 }
 
+/// Whether a finding about `component` is set aside because of its owner.
+fn is_aside(
+    component: &str,
+    path: &str,
+    owner: &str,
+    evidence: OwnerEvidence,
+    known: &[&str],
+    now: &str,
+) -> bool {
+    let language = Component::from_purl(purl(component));
+    let everything: &[(Option<&str>, End<'_>)] = &[(None, End::Open)];
+    let feeds = [
+        (Ecosystem::PyPI, &[][..], vec![Advisory::new("PYSEC-1", &language.name, everything)]),
+        (
+            Ecosystem::Debian,
+            &["bookworm", "bullseye"][..],
+            known.iter().map(|key| Advisory::new("CVE-1", key, &[])).collect(),
+        ),
+    ];
+    let mut inventory = debian(Some("12"), None, &[component, owner]);
+    inventory.components[0].locations = vec![Location { path: path.to_owned(), layer: None }];
+    inventory.relationships.insert(Relationship {
+        from: ComponentIndex(0),
+        kind: RelationshipKind::OwnedBy(evidence),
+        to: ComponentIndex(1),
+    });
+    let scan = run(&feeds, &inventory, now);
+    assert_eq!(scan.findings.len() + scan.suppressed.len(), 1);
+    scan.suppressed.len() == 1
+}
+
+const IN_PLACE: &str = "usr/lib/python3/dist-packages/a-1.0.egg-info/PKG-INFO";
+
 #[test]
 fn only_proven_ownership_by_a_covered_debian_package_suppresses() {
-    let scan_with = |evidence, owner: &str, releases: &'static [&'static str], now: &str| {
-        let feeds = [
-            (Ecosystem::PyPI, &[][..], vec![Advisory::new("PYSEC-1", "a", BEFORE_2)]),
-            (Ecosystem::Debian, releases, vec![]),
-        ];
-        let mut inventory = debian(Some("12"), None, &["pkg:pypi/a@1.0"]);
-        inventory.components.push(Component::from_purl(purl(owner)));
-        inventory.relationships.insert(Relationship {
-            from: ComponentIndex(0),
-            kind: RelationshipKind::OwnedBy(evidence),
-            to: ComponentIndex(1),
-        });
-        let scan = run(&feeds, &inventory, now);
-        assert_eq!(scan.findings.len() + scan.suppressed.len(), 1);
-        scan.suppressed.len() == 1
+    let with = |evidence, owner: &str, known: &[&str], now: &str| {
+        is_aside("pkg:pypi/a@1.0", IN_PLACE, owner, evidence, known, now)
     };
-    let debian = "pkg:deb/debian/python3-a@1.0-1";
-    assert!(scan_with(OwnerEvidence::DigestsMatch, debian, &["bookworm"], AS_OF));
-    assert!(!scan_with(OwnerEvidence::Claimed, debian, &["bookworm"], AS_OF));
-    assert!(!scan_with(OwnerEvidence::DigestMismatch, debian, &["bookworm"], AS_OF));
-    assert!(!scan_with(OwnerEvidence::DigestsMatch, "pkg:deb/ubuntu/python3-a@1.0-1", &["bookworm"], AS_OF));
-    assert!(!scan_with(OwnerEvidence::DigestsMatch, debian, &["trixie"], AS_OF));
-    assert!(!scan_with(OwnerEvidence::DigestsMatch, debian, &["bookworm"], "2026-09-01T00:00:00Z"));
+    let debian = "pkg:deb/debian/python3-a@1.0-1?upstream=a";
+    let known = ["bookworm/a"];
+    assert!(with(OwnerEvidence::DigestsMatch, debian, &known, AS_OF));
+    // The feed knows the source, in whatever release.
+    assert!(with(OwnerEvidence::DigestsMatch, debian, &["bullseye/a"], AS_OF));
+    assert!(!with(OwnerEvidence::Claimed, debian, &known, AS_OF));
+    assert!(!with(OwnerEvidence::DigestMismatch, debian, &known, AS_OF));
+    assert!(!with(OwnerEvidence::DigestsMatch, "pkg:deb/ubuntu/python3-a@1.0-1", &known, AS_OF));
+    assert!(!with(OwnerEvidence::DigestsMatch, debian, &known, "2026-09-01T00:00:00Z"));
+}
+
+#[test]
+fn an_owner_that_the_distribution_never_heard_of_proves_nothing() {
+    let vendor = "pkg:deb/debian/vendor-agent@1.0-1";
+    assert!(!is_aside("pkg:pypi/a@1.0", IN_PLACE, vendor, OwnerEvidence::DigestsMatch, &[], AS_OF));
+    let own = "pkg:deb/debian/python3-a@1.0-1?upstream=a";
+    assert!(!is_aside("pkg:pypi/a@1.0", IN_PLACE, own, OwnerEvidence::DigestsMatch, &["bookworm/b"], AS_OF));
+}
+
+#[test]
+fn an_owner_of_another_name_version_or_place_proves_nothing() {
+    let aside = |component: &str, path: &str, owner: &str, source: &str| {
+        let known = format!("bookworm/{source}");
+        is_aside(component, path, owner, OwnerEvidence::DigestsMatch, &[&known], AS_OF)
+    };
+    for (component, owner, source) in [
+        ("pkg:pypi/pyyaml@6.0", "pkg:deb/debian/python3-yaml@6.0-3%2Bb2?upstream=pyyaml%406.0-3", "pyyaml"),
+        (
+            "pkg:pypi/beautifulsoup4@4.11.2",
+            "pkg:deb/debian/python3-bs4@4.11.2-2?upstream=beautifulsoup4",
+            "beautifulsoup4",
+        ),
+        (
+            "pkg:pypi/cryptography@38.0.4",
+            "pkg:deb/debian/python3-cryptography@38.0.4-3%2Bdeb12u1",
+            "python3-cryptography",
+        ),
+        (
+            "pkg:pypi/pip@23.0.1",
+            "pkg:deb/debian/python3-pip@23.0.1%2Bdfsg-1?upstream=python-pip",
+            "python-pip",
+        ),
+        ("pkg:pypi/twisted@22.4.0", "pkg:deb/debian/python3-twisted@1:22.4.0-4?upstream=twisted", "twisted"),
+        ("pkg:pypi/x-y@2.0rc1", "pkg:deb/debian/python3-x-y@2.0~rc1-1?upstream=x-y", "x-y"),
+        (
+            "pkg:pypi/argparse@1.2.1",
+            "pkg:deb/debian/libpython2.7-stdlib@2.7.18-8?upstream=python2.7",
+            "python2.7",
+        ),
+    ] {
+        assert!(aside(component, IN_PLACE, owner, source), "{component} of {owner}");
+    }
+    let yaml = "pkg:deb/debian/python3-yaml@6.0-3?upstream=pyyaml";
+    // One line in the list of a package that has nothing to do with it.
+    assert!(!aside("pkg:pypi/requests@6.0", IN_PLACE, yaml, "pyyaml"));
+    assert!(!aside("pkg:pypi/requests@2.0", IN_PLACE, "pkg:deb/debian/base-files@12.4", "base-files"));
+    assert!(!aside("pkg:pypi/requests@2.0", IN_PLACE, "pkg:deb/debian/python3-a@2.0-1", "python3-a"));
+    assert!(!aside("pkg:pypi/requests@2.0", IN_PLACE, "pkg:deb/debian/python3-pip@2.0-1", "python3-pip"));
+    // An older copy beside the one that the package brought.
+    assert!(!aside("pkg:pypi/pyyaml@5.1", IN_PLACE, yaml, "pyyaml"));
+    assert!(!aside("pkg:pypi/pyyaml@6.0.1", IN_PLACE, yaml, "pyyaml"));
+    for path in ["opt/app/PyYAML-6.0.egg-info/PKG-INFO", "usr/local/lib/python3/x/METADATA", "srv/METADATA"] {
+        assert!(!aside("pkg:pypi/pyyaml@6.0", path, yaml, "pyyaml"), "{path}");
+    }
+}
+
+#[test]
+fn what_nobody_reads_is_a_gap_and_what_the_distribution_knows_is_set_aside() {
+    let node = "pkg:deb/debian/nodejs@18.19-1";
+    let problem = |code, owner: Option<&str>| Problem {
+        ecosystem: Some("npm".to_owned()),
+        owner: owner.map(purl),
+        ..Problem::new(code, "usr/share/nodejs/npm/package.json", "2 package.json")
+    };
+    let gap = Gap {
+        ecosystem: "npm".to_owned(),
+        components: 0,
+        reason: GapReason::NotRead {
+            files: "2 package.json".to_owned(),
+            path: "usr/share/nodejs/npm/package.json".to_owned(),
+        },
+    };
+    let scanned = |problem: Problem, known: &[&str]| {
+        let advisories = known.iter().map(|key| Advisory::new("CVE-1", key, &[])).collect();
+        let feeds = [(Ecosystem::Debian, &["bookworm"][..], advisories)];
+        let inventory = Inventory { problems: vec![problem], ..debian(Some("12"), None, &[node]) };
+        let scan = run(&feeds, &inventory, AS_OF);
+        (scan.gaps, scan.set_aside.len())
+    };
+    assert_eq!(scanned(problem(ProblemCode::NotRead, None), &[]), (vec![gap.clone()], 0));
+    assert_eq!(scanned(problem(ProblemCode::SetAside, Some(node)), &["bookworm/nodejs"]), (vec![], 1));
+    assert_eq!(scanned(problem(ProblemCode::SetAside, None), &[]), (vec![], 1));
+    // A package that the distribution never heard of, and one that is not there.
+    assert_eq!(scanned(problem(ProblemCode::SetAside, Some(node)), &[]), (vec![gap.clone()], 0));
+    let gone = problem(ProblemCode::SetAside, Some("pkg:deb/debian/gone@1"));
+    assert_eq!(scanned(gone, &["bookworm/gone"]), (vec![gap], 0));
+}
+
+#[test]
+fn how_many_components_were_looked_up_is_counted_by_ecosystem() {
+    let feeds = [(Ecosystem::Debian, &["bookworm"][..], vec![]), (Ecosystem::PyPI, &[][..], vec![])];
+    let purls = ["pkg:deb/debian/a@1", "pkg:deb/debian/b@1", "pkg:npm/c@1", "pkg:pypi/d@1"];
+    let scan = run(&feeds, &debian(Some("12"), None, &purls), AS_OF);
+    assert_eq!((scan.components, scan.matched_components), (4, 3));
+    let looked_up: Vec<_> = scan.looked_up.iter().map(|it| (it.ecosystem.as_str(), it.components)).collect();
+    assert_eq!(looked_up, [("Debian", 2), ("PyPI", 1)]);
 }
 
 #[test]

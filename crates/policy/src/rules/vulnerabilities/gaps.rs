@@ -15,16 +15,30 @@ pub(super) struct CoverageGap {
     pub(super) fresh_feed_helps: bool,
 }
 
+impl CoverageGap {
+    fn new(
+        ecosystem: &str,
+        files: Option<String>,
+        components: usize,
+        reason: String,
+        fresh_feed_helps: bool,
+    ) -> Self {
+        let shown = files.as_ref().map(|files| format!(" ({files})")).unwrap_or_default();
+        Self {
+            text: format!("{ecosystem}{shown}: {reason}"),
+            detail: Detail::Gap { ecosystem: ecosystem.to_owned(), files, components, reason },
+            fresh_feed_helps,
+        }
+    }
+}
+
 /// The scan's own gaps, with the age of feeds computed again: time and policy may differ from those of the scan.
 pub(super) fn gaps(scan: &Scan, policy: &VulnerabilityPolicy, now: Timestamp) -> Vec<CoverageGap> {
     let max_age = policy.max_database_age.0;
     let mut uncovered = Vec::new();
+    let mut not_read = Vec::new();
     let mut push = |ecosystem: &str, components: usize, reason: String, fresh_feed_helps: bool| {
-        uncovered.push(CoverageGap {
-            text: format!("{ecosystem}: {reason}"),
-            detail: Detail::Gap { ecosystem: ecosystem.to_owned(), components, reason },
-            fresh_feed_helps,
-        });
+        uncovered.push(CoverageGap::new(ecosystem, None, components, reason, fresh_feed_helps));
     };
     for gap in &scan.gaps {
         match &gap.reason {
@@ -32,6 +46,10 @@ pub(super) fn gaps(scan: &Scan, policy: &VulnerabilityPolicy, now: Timestamp) ->
                 if let Some(reason) = staleness(*as_of, max_age, now) {
                     push(&gap.ecosystem, gap.components, reason, true);
                 }
+            }
+            reason @ GapReason::NotRead { files, .. } => {
+                let (files, reason) = (Some(files.clone()), reason.to_string());
+                not_read.push(CoverageGap::new(&gap.ecosystem, files, 0, reason, false));
             }
             reason => {
                 let helps = matches!(reason, GapReason::NoFeed | GapReason::ReleaseNotCovered(_));
@@ -50,6 +68,8 @@ pub(super) fn gaps(scan: &Scan, policy: &VulnerabilityPolicy, now: Timestamp) ->
             push(&feed.ecosystem, 0, reason, true);
         }
     }
+    // What keeps anything from being looked up comes first.
+    uncovered.append(&mut not_read);
     uncovered
 }
 

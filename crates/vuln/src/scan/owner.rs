@@ -1,0 +1,122 @@
+//! When what the distribution says about its own package counts for what that package brought.
+//!
+//! An advisory of a language does not know the distribution's backports, so the distribution's own word is better, where there
+//! is one. Who brought a file is said by the image itself, and an image never improves its verdict by what it says: one line in
+//! some package's list, or a package of a vendor's own, would do it. So the owner has to be a package that the distribution's
+//! feed knows, of the same name and version as what it is said to have brought, and put it where distributions do.
+
+use plimsoll_core::Ecosystem;
+use plimsoll_sbom::{Component, Owner, OwnerEvidence};
+
+use super::target::{Target, Targets};
+use crate::database::{Advisories, key};
+use crate::error::Error;
+
+/// Whether the advisories about `owner` decide about `component`: the package manager's digests prove that the files are its,
+/// and the distribution's feed is there, is fresh, and knows the package.
+pub(super) fn decides(targets: &Targets<'_>, component: &Component, owner: Owner<'_>) -> Result<bool, Error> {
+    let Owner { package, evidence: OwnerEvidence::DigestsMatch } = owner else { return Ok(false) };
+    if component.ecosystem.is_os() || !is_plausible(component, package) {
+        return Ok(false);
+    }
+    match targets.target(package) {
+        Target::Covered { advisories, stale: None, .. } if advisories.ecosystem() == Ecosystem::Debian => {
+            knows(advisories, package)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Whether the distribution's feed speaks about `package`, so that what it brought and nobody reads is not without anybody's
+/// eye.
+pub(super) fn is_covered(targets: &Targets<'_>, package: &Component) -> Result<bool, Error> {
+    match targets.target(package) {
+        Target::Covered { advisories, stale: None, .. } => knows(advisories, package),
+        _ => Ok(false),
+    }
+}
+
+/// Whether there is an advisory about the package's source in any release. Of a package that nobody ever spoke of, nothing
+/// says that it is the distribution's.
+fn knows(advisories: &Advisories, package: &Component) -> Result<bool, Error> {
+    let name = package.source.as_ref().map_or(&package.name, |source| &source.name);
+    for status in advisories.status() {
+        for release in &status.releases {
+            let name = advisories.ecosystem().normalise(name);
+            if advisories.package(&key(Some(release), name))?.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a distribution's package can be what brought the component.
+fn is_plausible(component: &Component, owner: &Component) -> bool {
+    let source = owner.source.as_ref();
+    let names = [Some(&owner.name), source.map(|source| &source.name)];
+    let interpreter = names.into_iter().flatten().any(|name| is_interpreter(name));
+    let version = source.map_or(&owner.version, |source| &source.version);
+    let same_name = names.into_iter().flatten().any(|name| is_alike(name, &component.name));
+    let in_place = component.locations.iter().all(|location| is_of_distributions(&location.path));
+    in_place && (interpreter || same_name && is_upstream(version, &component.version))
+}
+
+/// Python itself, whose packages bring what belongs to its standard library: `python3.11`, `libpython2.7-stdlib`.
+fn is_interpreter(name: &str) -> bool {
+    let name = name.strip_prefix("lib").unwrap_or(name);
+    let rest = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"));
+    rest.is_some_and(|rest| {
+        let rest = rest.split_once('-').map_or(rest, |(version, part)| match part {
+            "stdlib" | "minimal" | "distutils" | "lib2to3" => version,
+            _ => "none",
+        });
+        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    })
+}
+
+/// Whether one name holds the other, once what packagers put around it is gone: `python3-yaml` and `pyyaml`.
+fn is_alike(package: &str, component: &str) -> bool {
+    let plain = |name: &str| -> String {
+        name.bytes()
+            .filter(u8::is_ascii_alphanumeric)
+            .map(|byte| char::from(byte.to_ascii_lowercase()))
+            .collect()
+    };
+    let strip = |name: &str| {
+        let prefixes = ["python3-", "python-", "pypy3-", "pypy-", "py3-"];
+        let name = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
+        plain(name.strip_suffix("-whl").unwrap_or(name))
+    };
+    let (package, component) = (strip(package), strip(component));
+    let short = package.len().min(component.len());
+    // One letter is in every name.
+    short >= 2 && (package.contains(&component) || component.contains(&package)) || package == component
+}
+
+/// Whether a package of this version was made of that upstream version: `1:6.0-3+b2` of `6.0`, `2.0~rc1+dfsg-1` of `2.0rc1`.
+fn is_upstream(package: &str, upstream: &str) -> bool {
+    let version = package.split_once(':').map_or(package, |(_, rest)| rest);
+    let version = version.rsplit_once('-').map_or(version, |(upstream, _)| upstream);
+    let version = version.split("+really").last().unwrap_or(version);
+    let (package, upstream) = (numbers(version), numbers(upstream));
+    // `6` is `6.0`, and what was repacked has more behind.
+    let length = package.len().max(upstream.len());
+    let padded = |numbers: &[u64]| -> Vec<u64> {
+        numbers.iter().copied().chain(std::iter::repeat(0)).take(length).collect()
+    };
+    !package.is_empty() && padded(&package) == padded(&upstream)
+}
+
+/// The leading numbers of a version: those up to the first letter.
+fn numbers(version: &str) -> Vec<u64> {
+    let numeric = version.trim_start_matches('v');
+    let end = numeric.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(numeric.len());
+    let numeric = numeric.get(..end).unwrap_or_default();
+    numeric.split('.').filter(|number| !number.is_empty()).map_while(|number| number.parse().ok()).collect()
+}
+
+/// Distributions leave `/usr/local`, `/opt`, `/srv` and homes to others, by the File System Hierarchy Standard.
+fn is_of_distributions(path: &str) -> bool {
+    path.starts_with("usr/") && !path.starts_with("usr/local/")
+}

@@ -58,7 +58,7 @@ pub fn shown(foreign: &str) -> String {
 }
 
 /// Foreign text in an error message: 80 characters are enough to recognise it.
-pub(crate) fn shortened(text: &str) -> String {
+pub fn shortened(text: &str) -> String {
     const SHOWN: usize = 80;
     if text.chars().count() <= SHOWN {
         text.to_owned()

@@ -12,6 +12,7 @@ use plimsoll_core::rootfs::{Attributes, Fact, FileSet, Need, Purpose, Select, St
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, Files, Found, PackageDatabase, System};
 use crate::inventory::{Inventory, Problem, ProblemCode};
+use crate::language::python::place::spelling;
 use crate::matcher::Matcher;
 use crate::os::release::OS_RELEASE;
 use crate::ownership;
@@ -140,7 +141,7 @@ impl Catalogers {
 
 impl Select for Catalogers {
     fn want(&self, path: &str, attributes: Option<Attributes>) -> Vec<Purpose> {
-        self.matcher.want(path, attributes)
+        self.matcher.want(&spelling(path), attributes)
     }
 
     fn need(&self, purpose: Purpose) -> Need {
@@ -155,7 +156,7 @@ impl Select for Catalogers {
         limits: &Limits,
     ) -> Option<Arc<dyn Fact>> {
         let (member, number, _) = self.meaning(purpose)?;
-        let shows_package = &|path: &str| !self.shown.want(path, None).is_empty();
+        let shows_package = &|path: &str| !self.shown.want(&spelling(path), None).is_empty();
         let may_be_unread =
             &|path: &str| telltales::may_be_program(path) || !self.unread.want(path, None).is_empty();
         member.extract(number, &File { content, limits, shows_package, may_be_unread })

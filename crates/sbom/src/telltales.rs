@@ -121,10 +121,7 @@ impl<'f> Unread<'f> {
     fn unreadable(&mut self, path: &'f str, why: &WhyUnread<'_>) {
         self.unreadable += 1;
         if self.first_unreadable.as_ref().is_none_or(|(first, _)| path < *first) {
-            let why = match why {
-                WhyUnread::TooLarge(size) => format!("{size} bytes are too large"),
-                WhyUnread::Unreadable(reason) => format!("cannot be read: {reason}"),
-            };
+            let why = why.to_string();
             self.first_unreadable = Some((path, why));
         }
     }

@@ -28,6 +28,10 @@ fn takes_what_shows_packages_and_nothing_else() {
         "usr/local/lib/python3.12/site-packages/requests-2.32.0.dist-info/METADATA",
         "opt/app/eggs/x-1.0-py3.12.egg/EGG-INFO/PKG-INFO",
         "usr/lib/python2.7/argparse.egg-info",
+        "usr/lib/python3/dist-packages/x-1.DIST-INFO/METADATA",
+        "usr/lib/python3/dist-packages/x-1.Egg-Info",
+        "usr/lib/python3/dist-packages/x.dist-info/RECORD",
+        "usr/lib/python3/dist-packages/x-1-py3.12.egg",
     ] {
         assert_eq!(select().want(path, None).len(), 1, "{path}");
     }
@@ -37,7 +41,7 @@ fn takes_what_shows_packages_and_nothing_else() {
         "var/lib/dpkg/status.d/a/b",
         "var/lib/dpkg/info/libc6:amd64.list",
         "var/lib/dpkg/info/libc6:amd64.postinst",
-        "usr/lib/python3/dist-packages/x.dist-info/RECORD",
+        "usr/lib/python3/dist-packages/x.dist-info/notes.txt",
         "srv/METADATA",
         "srv/PKG-INFO",
     ] {

@@ -1,0 +1,68 @@
+//! Where distributions lie, as Python's `importlib.metadata` finds them: in what ends with `.dist-info` or `.egg-info` in any
+//! case, and in the `EGG-INFO` of an egg.
+
+use std::borrow::Cow;
+
+/// The names of metadata inside such a folder.
+const METADATA: [&str; 2] = ["METADATA", "PKG-INFO"];
+/// What else installers leave there. A folder that has some of it and no metadata was tampered with.
+pub(super) const SIGNS: [&str; 13] = [
+    "RECORD",
+    "WHEEL",
+    "INSTALLER",
+    "REQUESTED",
+    "direct_url.json",
+    "entry_points.txt",
+    "top_level.txt",
+    "SOURCES.txt",
+    "dependency_links.txt",
+    "requires.txt",
+    "installed-files.txt",
+    "zip-safe",
+    "not-zip-safe",
+];
+
+/// The path with `.dist-info` and `.egg-info` in lower case, which Python does not tell apart from other cases, where it is that
+/// of metadata or of what lies beside it.
+pub(crate) fn spelling(path: &str) -> Cow<'_, str> {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let info = if info_suffix(name).is_some() {
+        path
+    } else if METADATA.contains(&name) || SIGNS.contains(&name) {
+        folder
+    } else {
+        return Cow::Borrowed(path);
+    };
+    let Some(start) = info_suffix(info) else { return Cow::Borrowed(path) };
+    let (before, suffix) = info.split_at(start);
+    if !suffix.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(path);
+    }
+    let rest = path.get(info.len()..).unwrap_or_default();
+    Cow::Owned(format!("{before}{}{rest}", suffix.to_ascii_lowercase()))
+}
+
+/// Where the end begins by which such a folder or file is told.
+fn info_suffix(path: &str) -> Option<usize> {
+    ["egg-info", ".dist-info"].into_iter().find_map(|suffix| {
+        let start = path.len().checked_sub(suffix.len())?;
+        let end = path.as_bytes().get(start..)?;
+        end.eq_ignore_ascii_case(suffix.as_bytes()).then_some(start)
+    })
+}
+
+/// The folder of a distribution's metadata, or the file that is all of it.
+pub(super) fn folder(path: &str) -> &str {
+    match path.rsplit_once('/') {
+        Some((folder, name)) if METADATA.contains(&name) || SIGNS.contains(&name) => folder,
+        _ => path,
+    }
+}
+
+/// Whether the file at this path inside an archive is metadata.
+pub(super) fn is_metadata(path: &str) -> bool {
+    match path.rsplit_once('/') {
+        Some((folder, name)) => METADATA.contains(&name) && info_suffix(folder).is_some(),
+        None => false,
+    }
+}

@@ -93,7 +93,7 @@ limits! {
     metadata_bytes: u64 = 8 * MIB, Bytes;
     /// Packages in one package database. Debian has 65,000 in all.
     packages: usize = 100_000, Count;
-    /// Bytes of all files whose content is kept, over all layers.
+    /// Bytes of all files whose content is kept, over all layers. Each counts for about a kilobyte more than its content.
     kept_total_bytes: u64 = 512 * MIB, Bytes;
     /// Symbolic links followed for one path. Linux stops at 40.
     links: usize = 40, Count;

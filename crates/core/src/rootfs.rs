@@ -185,6 +185,13 @@ impl FileFacts {
         Self { size: self.size, outcomes: outcomes.cloned().collect() }
     }
 
+    /// About what it costs to keep the facts of a file with a path of so many bytes, until an inventory is made of them: an
+    /// empty file is not for nothing where an image has a million of them. Counts against
+    /// [`crate::Limits::kept_total_bytes`].
+    pub fn cost(&self, path_bytes: usize) -> u64 {
+        self.bytes().saturating_add(cost_of_record(path_bytes))
+    }
+
     /// Approximate size of the facts in memory.
     pub fn bytes(&self) -> u64 {
         let facts = self.outcomes.iter().map(|(_, outcome)| match outcome {
@@ -208,6 +215,14 @@ impl FileFacts {
         let too_large = self.outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::TooLarge));
         too_large.map(|(purpose, _)| *purpose).collect()
     }
+}
+
+/// About what it costs to keep that there is something wanted at a path of so many bytes.
+pub fn cost_of_record(path_bytes: usize) -> u64 {
+    // Measured with 300,000 empty files: the maps of the layer, of the image and of the inventory. Each has the path.
+    const RECORD: u64 = 1 << 10;
+    const COPIES: u64 = 4;
+    (path_bytes as u64).saturating_mul(COPIES).saturating_add(RECORD)
 }
 
 /// One layer of an image, from the base (index 0) upwards.

@@ -177,7 +177,7 @@ impl Walk<'_> {
                 return Ok(());
             }
         };
-        self.kept = self.kept.saturating_add(facts.bytes());
+        self.kept = self.kept.saturating_add(facts.cost(asked.len()));
         if self.kept > self.limits.kept_total_bytes {
             let what = format!("wanted files up to {}", shown(real));
             return Err(LimitExceeded::new("kept_total_bytes", self.limits.kept_total_bytes, what).into());

@@ -107,7 +107,9 @@ impl Catalogers {
         let mut found = Found::default();
         found.inventory.layers.clone_from(&set.layers);
         self.finish(set, limits, &mut found, |_| true);
-        let Found { system, mut inventory, databases, claims, evidence, places: _ } = found;
+        let untold = found.untold();
+        let Found { system, mut inventory, databases, claims, evidence, .. } = found;
+        inventory.problems.extend(untold);
         inventory.problems.extend(missing(system.as_ref(), &databases));
         let owned = ownership::relationships(&claims, &evidence, &inventory.components);
         inventory.relationships.extend(owned);

@@ -1,6 +1,6 @@
 //! What catalogers know of a root file system when all of its files were seen, and what they add to it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use plimsoll_core::rootfs::{Bound, Fact, FileSet, FoundFile, Need, Oversized, Purpose, Unreadable};
@@ -56,6 +56,9 @@ impl fmt::Display for WhyUnread<'_> {
     }
 }
 
+/// Problems of one kind that a cataloger tells one by one. A million broken files would otherwise make a million lines.
+const MAX_PROBLEMS: usize = 1_000;
+
 /// What all catalogers together have found.
 #[derive(Default)]
 pub(crate) struct Found<'f> {
@@ -68,6 +71,19 @@ pub(crate) struct Found<'f> {
     pub(crate) evidence: Vec<Evidence<'f>>,
     /// Which package says that it brought which files, of those that nobody may read.
     pub(crate) places: Vec<(&'f [u64], ComponentIndex)>,
+    /// How many problems of each kind a cataloger has.
+    pub(crate) told: BTreeMap<(ProblemCode, &'static str), usize>,
+}
+
+impl Found<'_> {
+    /// A problem for all those of a kind that were only counted.
+    pub(crate) fn untold(&self) -> Vec<Problem> {
+        let problem = |((code, cataloger), count): (&(ProblemCode, &str), &usize)| {
+            let more = count.checked_sub(MAX_PROBLEMS).filter(|more| *more > 0)?;
+            Some(Problem::new(*code, "", format!("{more} more of the kind, in what {cataloger} reads")))
+        };
+        self.told.iter().filter_map(problem).collect()
+    }
 }
 
 /// Files by what they were read for.
@@ -150,8 +166,13 @@ impl<'c, 'f> Context<'c, 'f> {
         Distribution::package_type_of(&release.id, like.iter().map(String::as_str))
     }
 
+    /// Tells a problem. Beyond [`MAX_PROBLEMS`] of one kind, they are only counted.
     pub(crate) fn problem(&mut self, code: ProblemCode, path: &str, detail: String) {
-        self.found.inventory.problems.push(Problem::new(code, path, detail));
+        let told = self.found.told.entry((code, self.cataloger)).or_default();
+        *told += 1;
+        if *told <= MAX_PROBLEMS {
+            self.found.inventory.problems.push(Problem::new(code, path, detail));
+        }
     }
 
     /// Adds a component; its index is for claims, evidence and relationships.

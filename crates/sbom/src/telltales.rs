@@ -177,7 +177,7 @@ fn is_counted(kind: Kind, path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     match kind.ecosystem {
         // A library is run by a program, and belongs to whatever brought that.
-        EXECUTABLES => !name.ends_with(".so") && !name.contains(".so."),
+        EXECUTABLES => !name.split('.').skip(1).any(|part| part == "so"),
         // What was installed is read; what it was once asked for is not there.
         "PyPI" => !["site-packages/", "dist-packages/"].iter().any(|directory| path.contains(directory)),
         _ => true,

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::Ordering;
 
-use plimsoll_core::rootfs::{Attributes, Extraction, Purpose, Select};
+use plimsoll_core::rootfs::{Attributes, Extraction, Purpose, Select, cost_of_record};
 use plimsoll_core::text::shown;
 use plimsoll_core::{LimitExceeded, Limits};
 
@@ -349,7 +349,7 @@ impl<'a> Scan<'a> {
         let bytes = (entry.path.len() + entry.link.len() + RECORD) as u64;
         self.own_name_bytes += bytes;
         let limit = ("name_bytes", self.limits.name_bytes);
-        Used::take(&self.used.name_bytes, bytes, limit, || kept(entry))?;
+        Used::take(&self.used.name_bytes, bytes, limit, || kept(&entry.path))?;
         let Wanted { purposes, selected, named } = wanted;
         let node = match reader.entry().kind {
             _ if !named => Node::Unnamed,
@@ -358,6 +358,10 @@ impl<'a> Scan<'a> {
             Kind::Symlink => Node::Symlink(reader.entry().link.clone()),
             Kind::Device | Kind::Other | Kind::Directory => Node::Special,
         };
+        if !matches!(node, Node::File(_)) {
+            let Entry { path, link, .. } = reader.entry();
+            self.keep(cost_of_record(path.len().saturating_add(link.len())), path)?;
+        }
         Ok(Record { node, wanted: if selected { purposes } else { Vec::new() } })
     }
 
@@ -374,19 +378,24 @@ impl<'a> Scan<'a> {
         if self.buffer.capacity() > SPARE_BUFFER {
             self.buffer = Vec::new();
         }
-        let bytes = facts.bytes();
+        let path = &reader.entry().path;
+        self.keep(facts.cost(path.len()), path)?;
+        Ok(Node::File(facts))
+    }
+
+    /// Counts what is kept of the entry at `path`.
+    fn keep(&mut self, bytes: u64, path: &[u8]) -> Result<(), Error> {
         self.own_bytes += bytes;
         let limit = ("kept_total_bytes", self.limits.kept_total_bytes);
-        Used::take(&self.used.kept_bytes, bytes, limit, || kept(reader.entry()))?;
-        Ok(Node::File(facts))
+        Used::take(&self.used.kept_bytes, bytes, limit, || kept(path))
     }
 }
 
 /// Scratch space that a scan keeps from file to file. Most wanted files are smaller.
 const SPARE_BUFFER: usize = 1 << 20;
 
-fn kept(entry: &Entry) -> String {
-    format!("wanted files up to {}", shown(&String::from_utf8_lossy(&entry.path)))
+fn kept(path: &[u8]) -> String {
+    format!("wanted files up to {}", shown(&String::from_utf8_lossy(path)))
 }
 
 fn attributes(entry: &Entry) -> Attributes {

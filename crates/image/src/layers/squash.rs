@@ -254,7 +254,8 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn into_set(self, layers: Vec<LayerRef>, limits: &Limits) -> Result<FileSet, Error> {
         // Hard links share facts in memory, and each is read for itself by what comes next.
-        let total = self.found.values().fold(0_u64, |sum, file| sum.saturating_add(file.facts.bytes()));
+        let cost = |(path, file): (&String, &File)| file.facts.cost(path.len());
+        let total = self.found.iter().map(cost).fold(0_u64, u64::saturating_add);
         if total > limits.kept_total_bytes {
             let what = "wanted files of the image";
             return Err(LimitExceeded::new("kept_total_bytes", limits.kept_total_bytes, what).into());

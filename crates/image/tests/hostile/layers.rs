@@ -543,13 +543,24 @@ fn t18_wanted_files_are_kept_up_to_their_limit_only() {
         (expected(&[("b", "1234567890")]), vec![("a", 11)])
     );
     let mut limits = Limits::default();
-    limits.kept_total_bytes = 15;
+    // Beside its content, each file costs about a kilobyte.
+    limits.kept_total_bytes = 2050;
     let two = [Layer::new().file("a", "12345678"), Layer::new().file("b", "12345678")];
     let error = source(two).read_within(&ALL, &limits).unwrap_err();
     assert!(matches!(&error, Error::Limit(limit) if limit.name == "kept_total_bytes"), "{error}");
     // A thousand names of one content are a thousand contents once they are handed over.
     let links = (0..5).fold(Layer::new().file("a", "1234"), |layer, n| layer.hardlink(&format!("l{n}"), "a"));
     assert!(matches!(source([links]).read_within(&ALL, &limits), Err(Error::Limit(_))));
+    // So do files and links with nothing in them, and long names.
+    limits.kept_total_bytes = 1 << 20;
+    let files = (0..1200).fold(Layer::new(), |layer, n| layer.file(&n.to_string(), ""));
+    let links = (0..1200).fold(Layer::new(), |layer, n| layer.symlink(&n.to_string(), "x"));
+    for many in [files, links] {
+        let error = source([many]).read_within(&ALL, &limits).unwrap_err();
+        assert!(matches!(&error, Error::Limit(limit) if limit.name == "kept_total_bytes"), "{error}");
+    }
+    let long = (0..300).fold(Layer::new(), |layer, n| layer.file(&format!("{}/{n}", "d".repeat(1000)), ""));
+    assert!(matches!(source([long]).read_within(&ALL, &limits), Err(Error::Limit(_))));
 }
 
 #[test]

@@ -91,7 +91,10 @@ struct Sign;
 
 /// What an archive shows: a component or a problem for each file of metadata in it.
 #[derive(Debug, PartialEq)]
-struct Archive(Result<Vec<(String, Result<Component, String>)>, String>);
+struct Archive(Result<Vec<Inside>, String>);
+
+/// A path inside an archive, and the component there.
+type Inside = (String, Result<Component, String>);
 
 /// The zip archives that Python is told to import from, of those that are not looked for.
 #[derive(Debug, PartialEq)]

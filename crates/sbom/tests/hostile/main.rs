@@ -2,6 +2,8 @@
 //! by its row.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod work;
+
 use plimsoll_sbom::read;
 use serde_json::{Value, json};
 

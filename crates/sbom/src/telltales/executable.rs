@@ -8,8 +8,6 @@ use super::table::Kind;
 
 /// Bytes that are looked at: the headers, and where the code begins.
 pub(super) const HEAD: u64 = 8 << 10;
-/// Smaller files are scripts, and programs that link nothing.
-pub(super) const SMALLEST: u64 = 4 << 10;
 
 /// The ecosystem of programs that say nothing about where they come from.
 pub(super) const EXECUTABLES: &str = "executables";

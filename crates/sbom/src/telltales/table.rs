@@ -185,7 +185,7 @@ pub(super) static TELLTALES: &[Telltale] = &[
         selection: Selection {
             paths: &["**/*.exe"],
             mode: Mode::Any,
-            min_size: executable::SMALLEST,
+            min_size: 0,
             need: Need::Head { bytes: executable::HEAD },
         },
         shows: Shows::Head(executable::GO, executable::is_go),
@@ -194,7 +194,8 @@ pub(super) static TELLTALES: &[Telltale] = &[
         selection: Selection {
             paths: &[],
             mode: Mode::Executable,
-            min_size: executable::SMALLEST,
+            // A hard link does not tell its size: were small files passed over, a layer would be read again for it.
+            min_size: 0,
             need: Need::Head { bytes: executable::HEAD },
         },
         shows: Shows::Executable,

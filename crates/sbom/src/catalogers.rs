@@ -14,7 +14,7 @@ use crate::context::{Context, Files, Found, PackageDatabase, System};
 use crate::inventory::{Inventory, Problem, ProblemCode};
 use crate::language::python::place::spelling;
 use crate::matcher::Matcher;
-use crate::os::release::OS_RELEASE;
+use crate::os::release::{OS_RELEASE, contradiction};
 use crate::ownership;
 use crate::{language, os, telltales};
 
@@ -111,6 +111,7 @@ impl Catalogers {
         let Found { system, mut inventory, databases, claims, evidence, .. } = found;
         inventory.problems.extend(untold);
         inventory.problems.extend(missing(system.as_ref(), &databases));
+        inventory.problems.extend(contradicted(system.as_ref(), &inventory));
         let owned = ownership::relationships(&claims, &evidence, &inventory.components);
         inventory.relationships.extend(owned);
         inventory.os = system.map(|system| system.release);
@@ -180,6 +181,15 @@ pub(crate) fn alone<'f>(id: &str, files: &'f FileSet, system: Option<System>) ->
     let mut found = Found { system, ..Found::default() };
     ALL.finish(files, &Limits::default(), &mut found, |member| member.id() == id);
     found
+}
+
+/// That the packages are of another release than the one that `os-release` names.
+fn contradicted(system: Option<&System>, inventory: &Inventory) -> Option<Problem> {
+    let release = &system?.release;
+    let detail = contradiction::of_packages(release, &inventory.components)?;
+    let [os_release, _] = OS_RELEASE;
+    let detail = format!("says {}, and {detail}", release.distro());
+    Some(Problem::new(ProblemCode::UnknownOs, os_release, detail))
 }
 
 /// What the package database should be and is not.

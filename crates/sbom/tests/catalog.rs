@@ -214,6 +214,40 @@ fn a_missing_package_database_is_told() {
 }
 
 #[test]
+fn an_os_release_that_the_rest_contradicts_is_unknown() {
+    let other = OS_RELEASE.replace("12", "11").replace("bookworm", "bullseye");
+    let base = "Package: base-files\nStatus: install ok installed\nVersion: 12.4+deb12u11\n";
+    let codes = |os: &str, version: &str, status: &str| {
+        let files =
+            [("etc/os-release", os), ("etc/debian_version", version), ("var/lib/dpkg/status", status)];
+        codes(&catalog(&image(&files)))
+    };
+    assert_eq!(codes(OS_RELEASE, "12.4\n", base), []);
+    assert_eq!(codes(&other, "11.9\n", base), [ProblemCode::UnknownOs]);
+    assert_eq!(codes(&other, "12.4\n", STATUS), [ProblemCode::UnknownOs]);
+    assert_eq!(
+        codes(&OS_RELEASE.replace("ID=debian", "ID=ubuntu"), "12.4\n", base),
+        [ProblemCode::UnknownOs]
+    );
+}
+
+#[test]
+fn the_release_comes_from_debian_version_where_os_release_names_none() {
+    let os = |version: &str| {
+        let files = [
+            ("etc/os-release", "ID=debian\n"),
+            ("etc/debian_version", version),
+            ("var/lib/dpkg/status", STATUS),
+        ];
+        catalog(&image(&files)).os.unwrap().distro()
+    };
+    assert_eq!(os("12.4\n"), "debian-12");
+    assert_eq!(os("trixie/sid\n"), "debian");
+    assert_eq!(os("12; rm -rf\n"), "debian");
+    assert_eq!(os(""), "debian");
+}
+
+#[test]
 fn what_was_too_large_or_unreadable_is_told() {
     let mut files = image(&[("etc/os-release", OS_RELEASE)]);
     for (path, size) in

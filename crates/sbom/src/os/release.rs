@@ -10,9 +10,12 @@
 //! Values are quoted as in a shell, which never runs: no expansion happens. As in a shell, the last of two equal keys
 //! counts.
 
+pub(crate) mod contradiction;
+
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Bound, Fact, Footprint};
+use plimsoll_core::text::shortened;
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, System};
@@ -21,9 +24,16 @@ use crate::inventory::{OsRelease, ProblemCode};
 /// Where `os-release(5)` lies; the first is usually a link to the second.
 pub(crate) const OS_RELEASE: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
 
-const FILE: u16 = 0;
+/// What Debian and Alpine had before there was `os-release`, by the `ID` of their distributions.
+const OLDER: [(&str, &str); 2] = [("debian", "etc/debian_version"), ("alpine", "etc/alpine-release")];
 
-const SELECTIONS: &[Selection] = &[Selection::whole(&OS_RELEASE, Bound::Metadata)];
+const FILE: u16 = 0;
+const VERSION: u16 = 1;
+
+const SELECTIONS: &[Selection] = &[
+    Selection::whole(&OS_RELEASE, Bound::Metadata),
+    Selection::whole(&["etc/debian_version", "etc/alpine-release"], Bound::Metadata),
+];
 
 /// Bytes of a value. The name becomes part of each package URL, so that one without a bound would cost as much for each package.
 const MAX_VALUE: usize = 256;
@@ -36,6 +46,16 @@ pub(crate) struct OsReleaseFile;
 /// What a file says; none when it has no usable ID.
 #[derive(Debug, PartialEq)]
 struct Said(Option<System>);
+
+/// What one of the older files says.
+#[derive(Debug, PartialEq)]
+struct Version(String);
+
+impl Footprint for Version {
+    fn footprint(&self) -> usize {
+        size_of::<Self>() + self.0.len()
+    }
+}
 
 impl Footprint for Said {
     fn footprint(&self) -> usize {
@@ -65,8 +85,12 @@ impl Cataloger for OsReleaseFile {
         SELECTIONS
     }
 
-    fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
-        Some(Arc::new(Said(parse(&String::from_utf8_lossy(file.content)))))
+    fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        let text = String::from_utf8_lossy(file.content);
+        Some(match selection {
+            VERSION => Arc::new(Version(text.lines().next()?.trim().chars().take(MAX_VALUE).collect())),
+            _ => Arc::new(Said(parse(&text))),
+        })
     }
 
     /// No file at all is for others to judge.
@@ -77,7 +101,8 @@ impl Cataloger for OsReleaseFile {
             let problem = match (unread, said) {
                 (Some(unread), _) => unread.why.to_string(),
                 (None, Some((_, Said(Some(system))))) => {
-                    context.found.system = Some(system.clone());
+                    let release = compared(context, path, &system.release);
+                    context.found.system = Some(System { release, like: system.like.clone() });
                     return;
                 }
                 (None, Some(_)) => "has no usable ID".to_owned(),
@@ -87,6 +112,25 @@ impl Cataloger for OsReleaseFile {
             return;
         }
     }
+}
+
+/// The release as the older file beside completes it: without it, an image that only says `ID=debian` is of no release. One
+/// that says something else is a problem.
+fn compared(context: &mut Context<'_, '_>, path: &str, release: &OsRelease) -> OsRelease {
+    let Some((_, older)) = OLDER.iter().find(|(id, _)| *id == release.id) else { return release.clone() };
+    let said = context.facts::<Version>(VERSION).find(|(file, _)| file.path == *older);
+    let Some((_, Version(said))) = said else { return release.clone() };
+    if let Some(detail) = contradiction::of_file(release, said) {
+        let detail = format!("says {}, and {older} {detail}", release.distro());
+        context.problem(ProblemCode::UnknownOs, path, shortened(&detail));
+    }
+    if release.version_id.is_some() || release.codename.is_some() {
+        return release.clone();
+    }
+    let numbers = |text: &str| text.split('.').all(|part| part.parse::<u16>().is_ok());
+    // `os-release` itself has Debian's without the point release.
+    let version = if release.id == "debian" { said.split('.').next().unwrap_or_default() } else { said };
+    OsRelease { version_id: Some(version.to_owned()).filter(|version| numbers(version)), ..release.clone() }
 }
 
 fn parse(text: &str) -> Option<System> {

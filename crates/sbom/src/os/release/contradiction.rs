@@ -1,0 +1,162 @@
+//! Whether the rest of the image agrees with `os-release` about what it is.
+//!
+//! Advisories are looked up by the release that `os-release` names, so whoever changes a line of it changes what is found. Three
+//! others say the same: the older file that the distribution keeps beside it, the version of the package that brings both, and
+//! the releases that security updates have in their versions (`+deb12u3`).
+
+use std::collections::BTreeMap;
+
+use plimsoll_core::{Distribution, Ecosystem};
+
+use crate::inventory::{Component, OsRelease};
+
+/// What the packages say, where it contradicts the release.
+pub(crate) fn of_packages(os: &OsRelease, components: &[Component]) -> Option<String> {
+    let named = |name: &str| components.iter().find(|it| it.ecosystem.is_os() && it.name == name);
+    let version = |name: &str| named(name).map(|component| component.version.as_str());
+    let detail = match os.id.as_str() {
+        "debian" => {
+            let base = version("base-files");
+            base.and_then(|base| of_base_files(os, base)).or_else(|| of_updates(os, components))?
+        }
+        "ubuntu" => {
+            let base = version("base-files").filter(|version| !version.contains("ubuntu"))?;
+            format!("base-files {base} is not Ubuntu's")
+        }
+        "alpine" => {
+            let package = version("alpine-release")?;
+            let package = package.split_once("-r").map_or(package, |(version, _)| version);
+            let detail = of_file(os, package)?;
+            format!("the package alpine-release {detail}")
+        }
+        _ => return None,
+    };
+    Some(detail)
+}
+
+/// What the distribution's own file beside `os-release` says, where it contradicts it: `12.4`, `trixie/sid`, `3.20.1`.
+pub(crate) fn of_file(os: &OsRelease, said: &str) -> Option<String> {
+    let distribution = Distribution::by_id(&os.id)?;
+    let known = distribution.release(os.version_id.as_deref(), os.codename.as_deref())?;
+    let said = said.trim();
+    let is_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    let other = if is_number(said) {
+        match os.version_id.as_deref() {
+            Some(version) if os.id == "debian" && major(version) == major(said) => return None,
+            _ => distribution.release(Some(said), None)?,
+        }
+    } else if let Some((codename, "sid")) = said.split_once('/') {
+        // Testing and unstable say both, whichever of them it is.
+        return (known != codename && known != "sid").then(|| format!("says {said}"));
+    } else {
+        return None;
+    };
+    // Of a number that nobody knows a code name for, nothing follows; unstable has the numbers of testing.
+    let is_unknown = os.id == "debian" && (known == "sid" || os.version_id.is_none() && is_number(&other));
+    (known != other && !is_unknown).then(|| format!("says {said}"))
+}
+
+/// Debian's `base-files` has the number of its release: `12.4+deb12u11`.
+fn of_base_files(os: &OsRelease, version: &str) -> Option<String> {
+    if version.contains("ubuntu") {
+        return Some(format!("base-files {version} is Ubuntu's"));
+    }
+    of_file(os, major(version)?).map(|_| format!("base-files {version} is of another release"))
+}
+
+/// The releases in the versions of security and point updates. A few packages of another release are nothing odd; more of
+/// them than of its own are.
+fn of_updates(os: &OsRelease, components: &[Component]) -> Option<String> {
+    let mut updates: BTreeMap<&str, usize> = BTreeMap::new();
+    for component in components.iter().filter(|component| component.ecosystem == Ecosystem::Debian) {
+        let Some((_, suffix)) = component.version.rsplit_once("+deb") else { continue };
+        if let Some((release, _)) = suffix.split_once('u') {
+            *updates.entry(release).or_default() += 1;
+        }
+    }
+    let (release, most) = updates.into_iter().max_by_key(|(_, count)| *count)?;
+    of_file(os, release).map(|_| format!("{most} packages have updates of release {release}"))
+}
+
+fn major(version: &str) -> Option<&str> {
+    let end = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());
+    version.get(..end).filter(|major| !major.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn os(id: &str, version_id: &str, codename: &str) -> OsRelease {
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        OsRelease {
+            id: id.to_owned(),
+            version_id: given(version_id),
+            codename: given(codename),
+            pretty_name: None,
+        }
+    }
+
+    fn packages(purls: &[&str]) -> Vec<Component> {
+        purls.iter().map(|purl| Component::from_purl(purl.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn packages_of_another_release_contradict() {
+        let bookworm = os("debian", "12", "bookworm");
+        for purls in [
+            &["pkg:deb/debian/base-files@12.4%2Bdeb12u11"][..],
+            &[
+                "pkg:deb/debian/base-files@12.4",
+                "pkg:deb/debian/a@1%2Bdeb11u1",
+                "pkg:deb/debian/b@1%2Bdeb12u1",
+            ],
+            &["pkg:deb/debian/a@1"],
+            &["pkg:deb/debian/a@1.0%2Bdebian-1"],
+            &[],
+        ] {
+            assert_eq!(of_packages(&bookworm, &packages(purls)), None, "{purls:?}");
+        }
+        for purls in [
+            &["pkg:deb/debian/base-files@11.1%2Bdeb11u9"][..],
+            &["pkg:deb/debian/base-files@13ubuntu10"],
+            &["pkg:deb/debian/a@1%2Bdeb11u1", "pkg:deb/debian/b@1%2Bdeb11u1", "pkg:deb/debian/c@1%2Bdeb12u1"],
+        ] {
+            assert!(of_packages(&bookworm, &packages(purls)).is_some(), "{purls:?}");
+        }
+        let trixie = os("debian", "", "trixie");
+        assert_eq!(of_packages(&trixie, &packages(&["pkg:deb/debian/base-files@13.8"])), None);
+        assert!(of_packages(&trixie, &packages(&["pkg:deb/debian/base-files@12.4"])).is_some());
+        // Nothing says which release it is, so there is nothing to contradict.
+        assert_eq!(of_packages(&os("debian", "", ""), &packages(&["pkg:deb/debian/base-files@12.4"])), None);
+        let ubuntu = os("ubuntu", "24.04", "noble");
+        assert_eq!(of_packages(&ubuntu, &packages(&["pkg:deb/ubuntu/base-files@13ubuntu10.1"])), None);
+        assert!(of_packages(&ubuntu, &packages(&["pkg:deb/ubuntu/base-files@12.4%2Bdeb12u1"])).is_some());
+        let alpine = os("alpine", "3.20.1", "");
+        assert_eq!(of_packages(&alpine, &packages(&["pkg:apk/alpine/alpine-release@3.20.3-r0"])), None);
+        assert!(of_packages(&alpine, &packages(&["pkg:apk/alpine/alpine-release@3.17.0-r0"])).is_some());
+        assert_eq!(
+            of_packages(&os("kali", "2024.1", ""), &packages(&["pkg:deb/kali/base-files@1:2024.1"])),
+            None
+        );
+    }
+
+    #[test]
+    fn the_other_file_may_not_name_another_release() {
+        let bookworm = os("debian", "12", "bookworm");
+        for said in ["12.4", "12", " 12.4\n", "garbage", "", "bookworm/sid"] {
+            assert_eq!(of_file(&bookworm, said), None, "{said}");
+        }
+        for said in ["11.9", "13.0", "trixie/sid", "99"] {
+            assert!(of_file(&bookworm, said).is_some(), "{said}");
+        }
+        assert_eq!(of_file(&os("debian", "", "sid"), "forky/sid"), None);
+        assert_eq!(of_file(&os("debian", "", "sid"), "13.1"), None);
+        // Releases to come.
+        assert_eq!(of_file(&os("debian", "99", "unheard"), "99.1"), None);
+        assert_eq!(of_file(&os("debian", "", "unheard"), "99.1"), None);
+        assert!(of_file(&os("debian", "99", "unheard"), "98.1").is_some());
+        assert!(of_file(&os("alpine", "3.20.1", ""), "3.17.9").is_some());
+        assert_eq!(of_file(&os("alpine", "3.20.1", ""), "3.20.4"), None);
+    }
+}

@@ -102,9 +102,13 @@ fn evaluate(context: &Context<'_>) -> Answer {
     if let Some(worst) = problems.iter().find(|problem| problem.code.hides_components()) {
         let at = if worst.path.is_empty() { String::new() } else { format!(" ({})", worst.path) };
         let reason = format!("components may be missing: {}{at}: {}", worst.code, worst.words());
-        return unknown(reason)
-            .details(details)
-            .hint("keep the package manager's database and metadata in the image: plimsoll sbom SUBJECT shows what was read");
+        let hint = match worst.code {
+            ProblemCode::NotRead => "plimsoll sbom SUBJECT lists what is not read yet",
+            _ => {
+                "keep the package manager's database and metadata in the image: plimsoll sbom SUBJECT shows what was read"
+            }
+        };
+        return unknown(reason).details(details).hint(hint);
     }
     let effect = effect(policy.required);
     if components == 0 {

@@ -89,9 +89,14 @@ struct Distribution {
 #[derive(Debug, PartialEq)]
 struct Sign;
 
-/// What an archive shows: a component or a problem for each file of metadata in it.
+/// What an archive shows.
 #[derive(Debug, PartialEq)]
-struct Archive(Result<Vec<Inside>, String>);
+struct Archive {
+    /// A component or a problem for each file of metadata in it.
+    found: Result<Vec<Inside>, String>,
+    /// Those of the archive.
+    digests: FileDigests,
+}
 
 /// A path inside an archive, and the component there.
 type Inside = (String, Result<Component, String>);
@@ -114,7 +119,7 @@ impl Footprint for Sign {
 
 impl Footprint for Archive {
     fn footprint(&self) -> usize {
-        match &self.0 {
+        match &self.found {
             Ok(found) => found.iter().map(|(path, it)| size_of_val(it) + path.len() + bytes(it)).sum(),
             Err(reason) => reason.len(),
         }
@@ -167,7 +172,7 @@ impl Cataloger for Python {
                 let found = archive::metadata(content)?.map(|found| {
                     found.into_iter().map(|(path, content)| (path, metadata::read(&content))).collect()
                 });
-                Some(Arc::new(Archive(found)))
+                Some(Arc::new(Archive { found, digests: FileDigests::of_content(content) }))
             }
             PATHS => Some(Arc::new(Imported(imported(content))))
                 .filter(|imported| !imported.0.is_empty())
@@ -254,7 +259,7 @@ fn without_metadata(context: &mut Context<'_, '_>) {
 
 /// Distributions in archives.
 fn archives(context: &mut Context<'_, '_>) {
-    for (file, Archive(found)) in context.facts::<Archive>(ARCHIVE) {
+    for (file, Archive { found, digests }) in context.facts::<Archive>(ARCHIVE) {
         let found = match found {
             Ok(found) => found,
             Err(detail) => {
@@ -272,7 +277,9 @@ fn archives(context: &mut Context<'_, '_>) {
             match component {
                 Ok(component) => {
                     let locations = vec![Location { path, layer: file.layer }];
-                    context.add(Component { locations, ..component.clone() });
+                    let component = context.add(Component { locations, ..component.clone() });
+                    let (path, real_path) = (&file.path, &file.real_path);
+                    context.found.evidence.push(Evidence { component, path, real_path, digests });
                 }
                 Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &path, detail.clone()),
             }

@@ -210,6 +210,24 @@ fn zipped_eggs_and_wheels_are_read() {
 }
 
 #[test]
+fn who_brought_an_archive_brought_what_is_in_it() {
+    let zip = archive::tests::zip(&[("x-1.dist-info/METADATA", X), ("x/_vendor/y-2.dist-info/METADATA", X)]);
+    let path = "usr/share/python-wheels/x-1-py3-none-any.whl";
+    let mut set = FileSet::default();
+    set.add(select(), "etc/os-release", None, b"ID=debian\nVERSION_ID=12\n");
+    let status = b"Package: python3-x-whl\nStatus: install ok installed\nVersion: 1-1\n";
+    set.add(select(), "var/lib/dpkg/status", None, status);
+    set.add(select(), path, None, &zip);
+    let digest = <md5::Md5 as md5::Digest>::digest(&zip);
+    let line = format!("{}  {path}\n", hex::encode(digest));
+    set.add(select(), "var/lib/dpkg/info/python3-x-whl.md5sums", None, line.as_bytes());
+    let inventory = crate::catalog(&set);
+    let owners = (0..inventory.components.len()).filter_map(|n| inventory.owner(crate::ComponentIndex(n)));
+    let evidence: Vec<_> = owners.map(|owner| owner.evidence).collect();
+    assert_eq!(evidence, [crate::OwnerEvidence::DigestsMatch; 2]);
+}
+
+#[test]
 fn archives_that_a_path_file_adds_are_told() {
     let paths = b"import sys; x='a.zip'\n# b.zip\n./lib\n/opt/hidden.ZIP\n";
     assert_eq!(

@@ -168,7 +168,7 @@ impl<'c, 'f> Context<'c, 'f> {
 
     /// Tells a problem. Beyond [`MAX_PROBLEMS`] of one kind, they are only counted.
     pub(crate) fn problem(&mut self, code: ProblemCode, path: &str, detail: String) {
-        let told = self.found.told.entry((code, self.cataloger)).or_default();
+        let told = self.found.told.entry((code, self.cataloger.id())).or_default();
         *told += 1;
         if *told <= MAX_PROBLEMS {
             self.found.inventory.problems.push(Problem::new(code, path, detail));

@@ -1,9 +1,10 @@
 //! What nobody reads is told, and what a distribution brought is set aside.
 
+use plimsoll_core::Limits;
 use plimsoll_core::rootfs::{Attributes, Extraction, FileSet, FoundFile};
 
 use super::*;
-use crate::catalogers::{catalog, catalogers, select};
+use crate::catalogers::{catalogers, select};
 use crate::{Inventory, ProblemCode};
 
 const DEBIAN: (&str, &str) = ("etc/os-release", "ID=debian\nVERSION_ID=12\n");
@@ -12,6 +13,10 @@ const STATUS: (&str, &str) = (
     "Package: nodejs\nStatus: install ok installed\nArchitecture: amd64\nVersion: 18.19-1\n\n\
      Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.2-1\n",
 );
+
+fn catalog(files: &FileSet) -> Inventory {
+    crate::catalog(files, &Limits::default())
+}
 
 /// A program as compilers write it.
 fn elf() -> Vec<u8> {
@@ -33,8 +38,8 @@ fn go() -> Vec<u8> {
 fn add(set: &mut FileSet, path: &str, real_path: &str, mode: u32, content: &[u8]) {
     let attributes = Attributes { size: content.len() as u64, mode };
     let purposes = select().want(path, Some(attributes));
-    let mut buffer = Vec::new();
-    let mut extraction = Extraction::new(select(), &purposes, attributes, u64::MAX, &mut buffer);
+    let (limits, mut buffer) = (Limits::default(), Vec::new());
+    let mut extraction = Extraction::new(select(), &purposes, attributes, &limits, &mut buffer);
     let needed = usize::try_from(extraction.needed()).unwrap();
     extraction.take(content.get(..needed).unwrap_or(content));
     let facts = extraction.finish();
@@ -299,12 +304,12 @@ fn what_cannot_be_read_is_told_by_its_path_or_as_unreadable() {
 fn of_a_program_only_the_head_is_needed() {
     let attributes = Attributes { size: 1 << 30, mode: 0o755 };
     let purposes = select().want("usr/local/bin/server", Some(attributes));
-    let mut buffer = Vec::new();
-    let extraction = Extraction::new(select(), &purposes, attributes, u64::MAX, &mut buffer);
+    let (limits, mut buffer) = (Limits::default(), Vec::new());
+    let extraction = Extraction::new(select(), &purposes, attributes, &limits, &mut buffer);
     assert_eq!(extraction.needed(), executable::HEAD);
     let attributes = Attributes { size: 1 << 30, mode: 0o644 };
     let purposes = select().want("srv/app.jar", Some(attributes));
-    let extraction = Extraction::new(select(), &purposes, attributes, u64::MAX, &mut buffer);
+    let extraction = Extraction::new(select(), &purposes, attributes, &limits, &mut buffer);
     assert_eq!(extraction.needed(), 0);
 }
 

@@ -3,12 +3,17 @@
 
 use std::fmt::Write as _;
 
+use plimsoll_core::Limits;
 use plimsoll_core::rootfs::{FileSet, FoundFile};
-use plimsoll_sbom::{ComponentIndex, Inventory, OwnerEvidence, ProblemCode, catalog, select};
+use plimsoll_sbom::{ComponentIndex, Inventory, OwnerEvidence, ProblemCode, select};
 
 const OS: &str = "ID=debian\nVERSION_ID=12\n";
 const MD5: &str = "00000000000000000000000000000000";
 const METADATA: &str = "usr/lib/python3/dist-packages/x-1.egg-info/PKG-INFO";
+
+fn catalog(files: &FileSet) -> Inventory {
+    plimsoll_sbom::catalog(files, &Limits::default())
+}
 
 fn set(status: &str) -> FileSet {
     let mut set = FileSet::default();

@@ -221,7 +221,7 @@ fn who_brought_an_archive_brought_what_is_in_it() {
     let digest = <md5::Md5 as md5::Digest>::digest(&zip);
     let line = format!("{}  {path}\n", hex::encode(digest));
     set.add(select(), "var/lib/dpkg/info/python3-x-whl.md5sums", None, line.as_bytes());
-    let inventory = crate::catalog(&set);
+    let inventory = crate::catalog(&set, &plimsoll_core::Limits::default());
     let owners = (0..inventory.components.len()).filter_map(|n| inventory.owner(crate::ComponentIndex(n)));
     let evidence: Vec<_> = owners.map(|owner| owner.evidence).collect();
     assert_eq!(evidence, [crate::OwnerEvidence::DigestsMatch; 2]);

@@ -13,10 +13,11 @@ mod finding;
 mod gap;
 mod kernel;
 mod merge;
+mod newer;
 mod owner;
 mod target;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use jiff::SignedDuration;
@@ -101,8 +102,9 @@ pub fn scan(inventory: &Inventory, database: &Database, settings: &ScanSettings)
         looked_up: Vec::new(),
     };
     for (index, component) in inventory.components.iter().enumerate() {
-        let Some(found) = scanner.component(component)? else { continue };
+        let Some(Found { findings: found, suppressed }) = scanner.component(component)? else { continue };
         scan.matched_components += 1;
+        scan.suppressed.extend(suppressed);
         if found.is_empty() {
             continue;
         }
@@ -170,17 +172,51 @@ struct Scanner<'a> {
     judged: HashMap<(String, String, Traits<'a>), Rc<Matches>>,
 }
 
+/// What was found for one component.
+struct Found {
+    findings: Vec<Finding>,
+    /// What does not count because of the version itself.
+    suppressed: Vec<Suppressed>,
+}
+
 /// The database's answer about one version of one package.
 #[derive(Default)]
 struct Matches {
     found: Vec<Vulnerability>,
+    /// Vulnerabilities that the release has and this version has not.
+    fixed: Vec<(Vulnerability, Suppression)>,
     /// Why the answer is not complete.
     doubts: Vec<GapReason>,
 }
 
+impl Matches {
+    /// Sets aside what the release has no fix for and this version, which is of a newer one, has.
+    fn set_aside_fixed(
+        &mut self,
+        advisories: &Advisories,
+        release: &str,
+        subject: &Subject<'_>,
+    ) -> Result<(), Error> {
+        let open: BTreeSet<&str> =
+            self.found.iter().filter(|found| found.is_open()).map(Vulnerability::id).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let is_open = |id: &str| open.contains(id);
+        let mut reasons = newer::fixed(advisories, release, subject.package, subject.version, is_open)?;
+        for vulnerability in std::mem::take(&mut self.found) {
+            match reasons.remove(vulnerability.id()).filter(|_| vulnerability.is_open()) {
+                Some(reason) => self.fixed.push((vulnerability, reason)),
+                None => self.found.push(vulnerability),
+            }
+        }
+        Ok(())
+    }
+}
+
 impl<'a> Scanner<'a> {
     /// The findings of a component; `None` if no feed covers it.
-    fn component(&mut self, component: &'a Component) -> Result<Option<Vec<Finding>>, Error> {
+    fn component(&mut self, component: &'a Component) -> Result<Option<Found>, Error> {
         let (advisories, release) = match self.targets.target(component) {
             Target::Covered { advisories, release, stale } => {
                 if let Some(stale) = stale {
@@ -203,21 +239,31 @@ impl<'a> Scanner<'a> {
         let key = key(release.as_deref(), advisories.ecosystem().normalise(name));
         let subject = Subject { package: name, version, traits: Traits::of_purl(&component.purl) };
         let finding = |vulnerability: Vulnerability| vulnerability.finding(component, name, version);
-        if release.is_none() {
+        let Some(release) = release else {
             let judged = judge(advisories, &key, &subject)?;
             self.doubt(advisories, &judged.doubts);
-            return Ok(Some(judged.found.into_iter().map(finding).collect()));
-        }
+            let findings = judged.found.into_iter().map(finding).collect();
+            return Ok(Some(Found { findings, suppressed: Vec::new() }));
+        };
         let memo = (key.into_owned(), version.to_owned(), subject.traits);
         let judged = if let Some(judged) = self.judged.get(&memo) {
             Rc::clone(judged)
         } else {
-            let judged = Rc::new(judge(advisories, &memo.0, &subject)?);
+            let mut judged = judge(advisories, &memo.0, &subject)?;
+            judged.set_aside_fixed(advisories, &release, &subject)?;
+            let judged = Rc::new(judged);
             self.judged.insert(memo, Rc::clone(&judged));
             judged
         };
         self.doubt(advisories, &judged.doubts);
-        Ok(Some(judged.found.iter().cloned().map(finding).collect()))
+        let suppressed = |(vulnerability, reason): &(Vulnerability, Suppression)| Suppressed {
+            finding: finding(vulnerability.clone()),
+            reason: reason.clone(),
+        };
+        Ok(Some(Found {
+            findings: judged.found.iter().cloned().map(finding).collect(),
+            suppressed: judged.fixed.iter().map(suppressed).collect(),
+        }))
     }
 
     fn doubt(&mut self, advisories: &Advisories, doubts: &[GapReason]) {

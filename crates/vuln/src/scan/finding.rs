@@ -118,6 +118,13 @@ pub enum Suppression {
         /// The package.
         package: Purl,
     },
+    /// The release has no fix, and the installed version is not older than the one that fixes it in a newer release.
+    FixedInNewerRelease {
+        /// The newer release.
+        release: String,
+        /// The version that fixes it there.
+        version: String,
+    },
     /// The advisory is about the kernel, and the component is header files or documentation made from its source.
     NotTheKernel,
 }
@@ -125,6 +132,9 @@ pub enum Suppression {
 impl fmt::Display for Suppression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::FixedInNewerRelease { release, version } => {
+                write!(f, "fixed in {release} by {version}, and the installed version is not older")
+            }
             Self::NotTheKernel => {
                 f.write_str("header files or documentation of the kernel, which do not run")
             }

@@ -47,6 +47,16 @@ pub(super) struct Vulnerability {
 }
 
 impl Vulnerability {
+    /// The main identifier.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether no version fixes it.
+    pub(super) fn is_open(&self) -> bool {
+        self.fix.nearest().is_none()
+    }
+
     pub(super) fn finding(self, component: &Component, package: &str, version: &str) -> Finding {
         let time = |seconds: Option<i64>| Timestamp::from_second(seconds?).ok();
         Finding {

@@ -200,6 +200,33 @@ fn debian_packages_match_by_source_and_release() {
 }
 
 #[test]
+fn a_version_of_a_newer_release_has_what_was_fixed_there() {
+    let advisories = vec![
+        Advisory::new("CVE-1", "bookworm/bashlike", &[(None, End::Open)]),
+        Advisory::new("CVE-1", "sid/bashlike", &[(None, End::Before("5.2-3"))]),
+        Advisory::new("CVE-2", "bookworm/bashlike", &[(None, End::Open)]),
+        Advisory::new("CVE-2", "sid/bashlike", &[(None, End::Open)]),
+        Advisory::new("CVE-3", "bookworm/bashlike", &[(None, End::Open)]),
+        // Fixed in an older release by a backport, which says nothing about newer versions.
+        Advisory::new("CVE-3", "bullseye/bashlike", &[(None, End::Before("5.1-2"))]),
+        Advisory::new("CVE-4", "bookworm/bashlike", &[(None, End::Before("9-1"))]),
+        Advisory::new("CVE-4", "sid/bashlike", &[(None, End::Before("5.2-1"))]),
+    ];
+    let feeds = [(Ecosystem::Debian, &["bookworm", "bullseye", "sid"][..], advisories)];
+    let scanned = |version: &str| {
+        let purls = [format!("pkg:deb/debian/bashlike@{version}")];
+        let scan = run(&feeds, &debian(Some("12"), None, &[&purls[0]]), AS_OF);
+        let aside: Vec<String> = scan.suppressed.iter().map(|s| s.finding.id.clone()).collect();
+        (ids(&scan).iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), aside.join(" "))
+    };
+    let (all, others) = ("CVE-1 CVE-2 CVE-3 CVE-4".to_owned(), "CVE-2 CVE-3 CVE-4".to_owned());
+    assert_eq!(scanned("5.2-2%2Bdeb12u1"), (all, String::new()));
+    for version in ["5.2-3", "5.2-3~bpo12%2B1", "5.2-4"] {
+        assert_eq!(scanned(version), (others.clone(), "CVE-1".to_owned()), "{version}");
+    }
+}
+
+#[test]
 fn what_no_feed_covers_is_a_gap_and_not_clean() {
     let debian_feed = (Ecosystem::Debian, &["bookworm"][..], vec![]);
     let gap = |inventory: &Inventory| {

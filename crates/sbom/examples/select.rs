@@ -28,9 +28,7 @@ fn main() {
         let best = (0..ROUNDS)
             .map(|_| {
                 let start = Instant::now();
-                for path in &paths {
-                    black_box(select().want(black_box(path), attributes));
-                }
+                black_box(paths.iter().filter(|path| !select().want(path, attributes).is_empty()).count());
                 start.elapsed()
             })
             .min()

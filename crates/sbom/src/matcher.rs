@@ -106,6 +106,13 @@ impl Matcher {
         }
     }
 
+    /// Whether some paths cost no look-up. One pattern whose last name ends in a wildcard below any directory would make
+    /// each path cost all of them.
+    #[cfg(test)]
+    pub(crate) fn is_selective(&self) -> bool {
+        self.others.is_empty() && !self.ends.open && !self.beginnings.open
+    }
+
     // Not inlined, so that a path that nobody wants pays nothing for it.
     #[inline(never)]
     fn matching(&self, path: &str, attributes: Option<Attributes>, lookups: Lookups) -> Vec<Purpose> {

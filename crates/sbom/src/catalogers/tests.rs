@@ -58,3 +58,10 @@ fn well_known_paths_are_wanted_for_one_thing() {
     let [etc, usr] = OS_RELEASE;
     assert_eq!(select().want(etc, None), select().want(usr, None));
 }
+
+#[test]
+fn no_pattern_makes_every_path_cost_a_look_up() {
+    for matcher in [&ALL.matcher, &ALL.shown, &ALL.unread] {
+        assert!(matcher.is_selective());
+    }
+}

@@ -25,6 +25,9 @@ pub(super) const SIGNS: [&str; 13] = [
 /// The path with `.dist-info` and `.egg-info` in lower case, which Python does not tell apart from other cases, where it is that
 /// of metadata or of what lies beside it.
 pub(crate) fn spelling(path: &str) -> Cow<'_, str> {
+    if !may_be_spelt_otherwise(path.as_bytes()) {
+        return Cow::Borrowed(path);
+    }
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let info = if info_suffix(name).is_some() {
         path
@@ -41,6 +44,22 @@ pub(crate) fn spelling(path: &str) -> Cow<'_, str> {
     let rest = path.get(info.len()..).unwrap_or_default();
     Cow::Owned(format!("{before}{}{rest}", suffix.to_ascii_lowercase()))
 }
+
+/// Whether there is a hyphen, and a capital to put in lower case, as near to the end as the suffix can be. Each path of an
+/// image is asked, and hardly any gets further.
+#[inline]
+fn may_be_spelt_otherwise(path: &[u8]) -> bool {
+    let both = |bytes: &[u8]| {
+        // Counted, because a loop that may end early is not vectorised.
+        let capitals = bytes.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+        capitals > 0 && bytes.contains(&b'-')
+    };
+    // The length is known here, so that the bytes are compared all at once.
+    path.last_chunk::<REACH>().map_or_else(|| both(path), |end| both(end))
+}
+
+/// The longest suffix, a slash, and the longest name that lies in such a folder.
+const REACH: usize = 32;
 
 /// Where the end begins by which such a folder or file is told.
 fn info_suffix(path: &str) -> Option<usize> {
@@ -64,5 +83,24 @@ pub(super) fn is_metadata(path: &str) -> bool {
     match path.rsplit_once('/') {
         Some((folder, name)) => METADATA.contains(&name) && info_suffix(folder).is_some(),
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capitals_are_seen_however_long_the_name_behind_them() {
+        for name in METADATA.iter().chain(&SIGNS) {
+            for suffix in [".DIST-info", ".dist-infO", "Egg-info"] {
+                let path = format!("usr/lib/python3/site-packages/requests-2.32.3{suffix}/{name}");
+                assert_eq!(spelling(&path), path.replace(suffix, &suffix.to_ascii_lowercase()));
+                let path = format!("x{suffix}/{name}");
+                assert_eq!(spelling(&path), path.replace(suffix, &suffix.to_ascii_lowercase()));
+            }
+        }
+        assert_eq!(spelling("x.DIST-INFO"), "x.dist-info");
+        assert_eq!(spelling("usr/share/GNU-INFO/README"), "usr/share/GNU-INFO/README");
     }
 }

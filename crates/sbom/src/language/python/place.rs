@@ -50,9 +50,11 @@ pub(crate) fn spelling(path: &str) -> Cow<'_, str> {
 #[inline]
 fn may_be_spelt_otherwise(path: &[u8]) -> bool {
     let both = |bytes: &[u8]| {
-        // Counted, because a loop that may end early is not vectorised.
-        let capitals = bytes.iter().filter(|byte| byte.is_ascii_uppercase()).count();
-        capitals > 0 && bytes.contains(&b'-')
+        // In bits, because a loop that may end early is not vectorised.
+        let seen = bytes.iter().fold(0_u8, |seen, byte| {
+            seen | u8::from(byte.is_ascii_uppercase()) | u8::from(*byte == b'-') << 1
+        });
+        seen == 0b11
     };
     // The length is known here, so that the bytes are compared all at once.
     path.last_chunk::<REACH>().map_or_else(|| both(path), |end| both(end))

@@ -241,7 +241,7 @@ fn waivers_are_signed_with_every_kind_of_key() {
     place.run_with(&[("APPROVER", &key)], &["waiver", "sign", "--key", "env://APPROVER", &file]).exits(0);
     place.check(&[&reference, "--policy", &policy, "--waivers", &place.path("waivers")]).exits(0);
     place.run(&["waiver", "sign", "--key", "env://APPROVER", &file]).exits(2).says("not set");
-    place.run(&["waiver", "sign", &file]).says("nobody");
+    place.run(&["waiver", "sign", &file]).says("the signer is unknown");
     // A key that is imported may come from the same places; what its keeper does not give away stays there.
     let imported = place.path("imported");
     let import = ["key", "import", "--no-passphrase", "env://APPROVER", &imported];

@@ -4,7 +4,7 @@
 //! target, `fsync` of the folder. Anything less can leave an empty or torn file after a power failure, because a rename
 //! may reach the disk before the data does.
 //!
-//! Only regular files are replaced. [`stream`] opens what is written into instead: devices, pipes, `/dev/stdout`.
+//! Only regular files are replaced. [`stream()`] opens what is written into instead: devices, pipes, `/dev/stdout`.
 //!
 //! [`read`] reads a file that the user named, within a limit. [`cache`] keeps what can be fetched again: bounded, and
 //! not durable.

@@ -30,17 +30,18 @@ pub(super) enum Blob {
 }
 
 impl Blob {
-    /// The file at `path`, standard input for `-`, or what a digest names. A file that has a digest for its name is a file.
+    /// The file at `path`, standard input for `-`, or what a digest names. A digest is one whatever files there are: a file
+    /// of that name is `./sha256:…`.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         if path.as_os_str() == "-" {
             return Ok(Self::Bytes(Box::new(io::stdin().lock())));
         }
+        if let Some(Ok(digest)) = path.to_str().map(str::parse::<Digest>) {
+            return Ok(Self::Digest(digest));
+        }
         match File::open(path) {
             Ok(file) => Ok(Self::Bytes(Box::new(file))),
-            Err(error) => match path.to_str().map(str::parse::<Digest>) {
-                Some(Ok(digest)) => Ok(Self::Digest(digest)),
-                _ => Err(settings::cannot_read(path, &error)),
-            },
+            Err(error) => Err(settings::cannot_read(path, &error)),
         }
     }
 

@@ -34,14 +34,15 @@ enum ProvenanceSubject {
 
 impl ProvenanceSubject {
     /// A digest, a file that is there, or an image. Build systems attest files by their bytes, so a file that holds an image is
-    /// a file.
+    /// a file. Text with a tag, a digest or a registry is an image whatever files there are.
     fn open(text: &str, repository: &EvidenceRepository, access: &Access) -> Result<Self, Failure> {
         if let Some(digest) = parse_digest(text) {
             return Ok(Self::Digest(digest));
         }
         let path = match text.strip_prefix("file:") {
             Some(path) => Some(Path::new(path)),
-            None => Some(Path::new(text)).filter(|path| text == "-" || path.is_file()),
+            None => Some(Path::new(text))
+                .filter(|path| text == "-" || (path.is_file() && !Subject::is_reference(text))),
         };
         if let Some(path) = path {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

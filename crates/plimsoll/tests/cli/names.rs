@@ -142,3 +142,30 @@ fn a_relative_folder_of_the_user_is_refused() {
         run(command).exits(2).says(name).says("absolute path");
     }
 }
+
+#[test]
+fn a_file_never_takes_the_place_of_a_digest() {
+    let place = Place::empty();
+    place.key("k");
+    let file = place.write("app", "the signed one");
+    inside(&place, &["sign-blob", "--key", "k.key", "--bundle", "app.bundle", &file]).exits(0);
+    let other = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    // What is signed lies under the digest of something else.
+    place.write(other, "the signed one");
+    inside(
+        &place,
+        &["verify-blob", "--insecure-ignore-tlog", "--key", "k.pub", "--bundle", "app.bundle", other],
+    )
+    .exits(10)
+    .says("step 10 (signature)");
+    let named = format!("./{other}");
+    inside(
+        &place,
+        &["verify-blob", "--insecure-ignore-tlog", "--key", "k.pub", "--bundle", "app.bundle", &named],
+    )
+    .exits(0);
+    place.write("ghcr.io/app:1", "the signed one");
+    let arguments =
+        ["provenance", "verify", "--key", "k.pub", "--bundle", "app.bundle", "--offline", "ghcr.io/app:1"];
+    inside(&place, &arguments).exits(1).says("--offline");
+}

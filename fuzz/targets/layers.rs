@@ -93,5 +93,7 @@ fn image(layers: Vec<Layer>) -> Image {
         layers,
         user: None,
         raw_manifest: Vec::new(),
+        indexes: Vec::new(),
+        aliases: Vec::new(),
     }
 }

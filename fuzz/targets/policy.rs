@@ -72,6 +72,8 @@ fn unknown() -> Evidence {
                 config: Digest::sha256(b"config"),
                 layers: vec![Digest::sha256(b"layer")],
                 diff_ids: vec![Digest::sha256(b"content")],
+                indexes: Vec::new(),
+                aliases: Vec::new(),
             }),
             platform: None,
         },

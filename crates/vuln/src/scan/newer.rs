@@ -10,7 +10,7 @@ use plimsoll_core::Ecosystem;
 
 use super::Suppression;
 use crate::Error;
-use crate::affected::End;
+use crate::affected::{Affected, End, Status};
 use crate::database::{Advisories, key};
 
 /// Where a distribution's fixes arrive first, for those whose feed speaks about it.
@@ -26,36 +26,37 @@ pub(super) fn fixed(
     version: &str,
     is_open: impl Fn(&str) -> bool,
 ) -> Result<BTreeMap<String, Suppression>, Error> {
-    let mut reasons = BTreeMap::new();
     let Some(unstable) = unstable(advisories.ecosystem()).filter(|unstable| *unstable != release) else {
-        return Ok(reasons);
+        return Ok(BTreeMap::new());
     };
-    let Some(record) = advisories.package(&key(Some(unstable), package.into()))? else { return Ok(reasons) };
+    let Some(record) = advisories.package(&key(Some(unstable), package.into()))? else {
+        return Ok(BTreeMap::new());
+    };
     let version = without_backport(version);
+    // The last fix of each; none where one entry of several leaves the version affected or undecided.
+    let mut fixes: BTreeMap<String, Option<String>> = BTreeMap::new();
     advisories.visit(&record, |entry| {
-        if is_open(entry.id) && !entry.is_conditional() {
-            let ends = entry.affected.intervals.iter().map(|interval| match interval.end {
-                End::Before(fix) => Some(fix),
-                _ => None,
-            });
-            // Every interval has to end, and before this version.
-            let fixes: Option<Vec<&str>> = ends.collect();
-            let last = fixes.unwrap_or_default().into_iter().map(|fix| {
-                let order = advisories.order().compare(version, fix);
-                order.is_ok_and(std::cmp::Ordering::is_ge).then_some(fix)
-            });
-            let clear = entry.affected.doubtful.is_empty() && entry.affected.versions.is_empty();
-            if let Some(fixes) =
-                last.collect::<Option<Vec<&str>>>().filter(|fixes| clear && !fixes.is_empty())
-            {
-                let fix = fixes.last().copied().unwrap_or_default().to_owned();
-                let reason = Suppression::FixedInNewerRelease { release: unstable.to_owned(), version: fix };
-                reasons.insert(entry.id.to_owned(), reason);
-            }
+        if is_open(entry.id) {
+            let unaffected = !entry.is_conditional()
+                && advisories.order().status(&entry.affected, version) == Status::NotAffected;
+            let fix = last_fix(&entry.affected).filter(|_| unaffected).map(str::to_owned);
+            let known = fixes.entry(entry.id.to_owned()).or_insert_with(|| fix.clone());
+            *known = known.take().and(fix);
         }
         Ok(())
     })?;
-    Ok(reasons)
+    let reason = |version| Suppression::FixedInNewerRelease { release: unstable.to_owned(), version };
+    Ok(fixes.into_iter().filter_map(|(id, fix)| Some((id, reason(fix?)))).collect())
+}
+
+/// The version that fixes the last of the intervals, if each of them has one: that a version is in none of them says
+/// nothing about a fix where there is none.
+fn last_fix<'a>(affected: &Affected<'a>) -> Option<&'a str> {
+    let fixes = affected.intervals.iter().map(|interval| match interval.end {
+        End::Before(fix) => Some(fix),
+        End::Open | End::Through(_) | End::Around(_) => None,
+    });
+    fixes.collect::<Option<Vec<&str>>>().filter(|_| affected.versions.is_empty())?.last().copied()
 }
 
 fn without_backport(version: &str) -> &str {

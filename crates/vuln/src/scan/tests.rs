@@ -211,6 +211,10 @@ fn a_version_of_a_newer_release_has_what_was_fixed_there() {
         Advisory::new("CVE-3", "bullseye/bashlike", &[(None, End::Before("5.1-2"))]),
         Advisory::new("CVE-4", "bookworm/bashlike", &[(None, End::Before("9-1"))]),
         Advisory::new("CVE-4", "sid/bashlike", &[(None, End::Before("5.2-1"))]),
+        // Two statements about one vulnerability, and one of them is open.
+        Advisory::new("CVE-5", "bookworm/bashlike", &[(None, End::Open)]),
+        Advisory::new("CVE-5", "sid/bashlike", &[(None, End::Before("5.2-3"))]),
+        Advisory::new("CVE-5", "sid/bashlike", &[(Some("5.1-1"), End::Open)]),
     ];
     let feeds = [(Ecosystem::Debian, &["bookworm", "bullseye", "sid"][..], advisories)];
     let scanned = |version: &str| {
@@ -219,7 +223,8 @@ fn a_version_of_a_newer_release_has_what_was_fixed_there() {
         let aside: Vec<String> = scan.suppressed.iter().map(|s| s.finding.id.clone()).collect();
         (ids(&scan).iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), aside.join(" "))
     };
-    let (all, others) = ("CVE-1 CVE-2 CVE-3 CVE-4".to_owned(), "CVE-2 CVE-3 CVE-4".to_owned());
+    let all = "CVE-1 CVE-2 CVE-3 CVE-4 CVE-5".to_owned();
+    let others = "CVE-2 CVE-3 CVE-4 CVE-5".to_owned();
     assert_eq!(scanned("5.2-2%2Bdeb12u1"), (all, String::new()));
     for version in ["5.2-3", "5.2-3~bpo12%2B1", "5.2-4"] {
         assert_eq!(scanned(version), (others.clone(), "CVE-1".to_owned()), "{version}");

@@ -230,11 +230,9 @@ impl<'a> Scanner<'a> {
             }
         };
         *self.looked_up.entry(advisories.ecosystem().name()).or_default() += 1;
-        let (name, version) = match &component.source {
-            Some(source) if release.is_some() => {
-                kernel::unsigned(component).unwrap_or((&source.name, &source.version))
-            }
-            _ => (component.name.as_str(), component.version.as_str()),
+        let (name, version) = match &release {
+            Some(_) => source(component),
+            None => (component.name.as_str(), component.version.as_str()),
         };
         let key = key(release.as_deref(), advisories.ecosystem().normalise(name));
         let subject = Subject { package: name, version, traits: Traits::of_purl(&component.purl) };
@@ -271,6 +269,14 @@ impl<'a> Scanner<'a> {
             self.gaps.component(advisories.ecosystem().name(), doubt.clone());
         }
     }
+}
+
+/// The name and version that a distribution's advisories use: those of the source package.
+fn source(component: &Component) -> (&str, &str) {
+    kernel::unsigned(component).unwrap_or_else(|| match &component.source {
+        Some(source) => (&source.name, &source.version),
+        None => (&component.name, &component.version),
+    })
 }
 
 /// The properties of a component that decide whether an advisory applies to it.

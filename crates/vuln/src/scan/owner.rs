@@ -8,6 +8,7 @@
 use plimsoll_core::Ecosystem;
 use plimsoll_sbom::{Component, Owner, OwnerEvidence};
 
+use super::source;
 use super::target::{Target, Targets};
 use crate::database::{Advisories, key};
 use crate::error::Error;
@@ -39,7 +40,7 @@ pub(super) fn is_covered(targets: &Targets<'_>, package: &Component) -> Result<b
 /// Whether there is an advisory about the package's source in any release. Of a package that nobody ever spoke of, nothing
 /// says that it is the distribution's.
 fn knows(advisories: &Advisories, package: &Component) -> Result<bool, Error> {
-    let name = package.source.as_ref().map_or(&package.name, |source| &source.name);
+    let (name, _) = source(package);
     for status in advisories.status() {
         for release in &status.releases {
             let name = advisories.ecosystem().normalise(name);

@@ -449,6 +449,8 @@ fn an_owner_of_another_name_version_or_place_proves_nothing() {
 #[test]
 fn what_nobody_reads_is_a_gap_and_what_the_distribution_knows_is_set_aside() {
     let node = "pkg:deb/debian/nodejs@18.19-1";
+    let kernel =
+        "pkg:deb/debian/linux-image-6.1.0-17-amd64@6.1.76-1?upstream=linux-signed-amd64%406.1.76%2B1";
     let problem = |code, owner: Option<&str>| Problem {
         ecosystem: Some("npm".to_owned()),
         owner: owner.map(purl),
@@ -465,13 +467,16 @@ fn what_nobody_reads_is_a_gap_and_what_the_distribution_knows_is_set_aside() {
     let scanned = |problem: Problem, known: &[&str]| {
         let advisories = known.iter().map(|key| Advisory::new("CVE-1", key, &[])).collect();
         let feeds = [(Ecosystem::Debian, &["bookworm"][..], advisories)];
-        let inventory = Inventory { problems: vec![problem], ..debian(Some("12"), None, &[node]) };
+        let inventory = Inventory { problems: vec![problem], ..debian(Some("12"), None, &[node, kernel]) };
         let scan = run(&feeds, &inventory, AS_OF);
         (scan.gaps, scan.set_aside.len())
     };
     assert_eq!(scanned(problem(ProblemCode::NotRead, None), &[]), (vec![gap.clone()], 0));
     assert_eq!(scanned(problem(ProblemCode::SetAside, Some(node)), &["bookworm/nodejs"]), (vec![], 1));
     assert_eq!(scanned(problem(ProblemCode::SetAside, None), &[]), (vec![], 1));
+    // Advisories know a signed kernel by its unsigned source, here as where it is looked up.
+    let of_kernel = problem(ProblemCode::SetAside, Some(kernel));
+    assert_eq!(scanned(of_kernel, &["bookworm/linux"]), (vec![], 1));
     // A package that the distribution never heard of, and one that is not there.
     assert_eq!(scanned(problem(ProblemCode::SetAside, Some(node)), &[]), (vec![gap.clone()], 0));
     let gone = problem(ProblemCode::SetAside, Some("pkg:deb/debian/gone@1"));

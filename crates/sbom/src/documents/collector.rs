@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::{panic, thread};
 
 use plimsoll_core::rootfs::LayerRef;
-use plimsoll_core::{LimitExceeded, Limits, Purl};
+use plimsoll_core::{Digest, LimitExceeded, Limits, Purl};
 use serde_json::value::RawValue;
 
 use crate::Error;
@@ -267,6 +267,20 @@ pub(crate) fn is_image(purl: &str) -> bool {
     let kind = purl.split_once(':').map_or("", |(_, rest)| rest.trim_start_matches('/'));
     kind.split_once('/')
         .is_some_and(|(kind, _)| matches!(kind.to_ascii_lowercase().as_str(), "oci" | "docker"))
+}
+
+/// The digest of a document's subject: the strongest of its `hashes` (the algorithm as digests name it, and hex), else what
+/// its version or package URL says.
+pub(crate) fn subject_digest<'a>(
+    hashes: impl Iterator<Item = (&'static str, &'a str)>,
+    version: Option<&str>,
+    purl: Option<&str>,
+) -> Option<Digest> {
+    hashes
+        .filter_map(|(algorithm, hex)| format!("{algorithm}:{hex}").parse().ok())
+        .max_by_key(|digest: &Digest| digest.algorithm())
+        .or_else(|| version?.parse().ok())
+        .or_else(|| purl?.parse::<Purl>().ok()?.version()?.parse().ok())
 }
 
 /// Layers that count from 0 without a gap; others would make [`crate::Location::layer`] point to a wrong one.

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::conventions::{CODENAME, LAYER, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
 use crate::Error;
-use crate::documents::collector::{Claims, Collector, is_image};
+use crate::documents::collector::{Claims, Collector, in_order, is_image, subject_digest};
 use crate::documents::format::ReadDocument;
 use crate::documents::json::{Few, Member, Members, parsed};
 use crate::inventory::{Component, ComponentIndex, Location, OsRelease, OwnerEvidence, SourcePackage};
@@ -301,19 +301,12 @@ fn licence(choice: &LicenceChoice<'_>) -> Option<Licence> {
 
 /// The digest of an image: from its hashes, its version or its purl.
 fn digest(subject: &Part<'_>) -> Option<Digest> {
-    let hashes = subject.hashes.0.iter().filter_map(|hash| {
-        let name = match &*hash.alg {
-            "SHA-256" => "sha256",
-            "SHA-512" => "sha512",
-            _ => return None,
-        };
-        format!("{name}:{}", hash.content).parse().ok()
+    let hashes = subject.hashes.0.iter().filter_map(|hash| match &*hash.alg {
+        "SHA-256" => Some(("sha256", &*hash.content)),
+        "SHA-512" => Some(("sha512", &*hash.content)),
+        _ => None,
     });
-    let purl = || subject.purl.as_deref()?.parse::<Purl>().ok()?.version()?.parse().ok();
-    hashes
-        .max_by_key(|digest: &Digest| digest.algorithm())
-        .or_else(|| subject.version.as_deref()?.parse().ok())
-        .or_else(purl)
+    subject_digest(hashes, subject.version.as_deref(), subject.purl.as_deref())
 }
 
 fn layers(properties: &[Property<'_>]) -> Vec<LayerRef> {
@@ -322,5 +315,5 @@ fn layers(properties: &[Property<'_>]) -> Vec<LayerRef> {
         let (digest, diff_id) = property.value.as_deref()?.split_once(' ')?;
         Some(LayerRef { index, digest: digest.parse().ok()?, diff_id: diff_id.parse().ok()? })
     };
-    crate::documents::collector::in_order(properties.iter().filter_map(layer).collect())
+    in_order(properties.iter().filter_map(layer).collect())
 }

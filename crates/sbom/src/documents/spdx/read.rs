@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use plimsoll_core::rootfs::LayerRef;
-use plimsoll_core::{Digest, Limits, Purl};
+use plimsoll_core::{Digest, Limits};
 use serde::Deserialize;
 
 use super::conventions::{BUILT_FROM, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM};
 use crate::Error;
-use crate::documents::collector::{Claims, Collector, is_image};
+use crate::documents::collector::{Claims, Collector, in_order, is_image, subject_digest};
 use crate::documents::format::ReadDocument;
 use crate::documents::json::{Few, Member, Members, parsed};
 use crate::inventory::{
@@ -184,8 +184,7 @@ pub(super) fn read(
                     digest: layer.digest,
                     diff_id: layer.diff_id,
                 };
-                collector.inventory.layers =
-                    crate::documents::collector::in_order(layers.map(layer).collect());
+                collector.inventory.layers = in_order(layers.map(layer).collect());
             }
             continue;
         }
@@ -247,18 +246,12 @@ fn told<'a, T: serde::de::DeserializeOwned>(
 }
 
 fn digest(package: &Package<'_>, purl: Option<&str>) -> Option<Digest> {
-    let checksums = package.checksums.0.iter().filter_map(|checksum| {
-        let name = match &*checksum.algorithm {
-            "SHA256" => "sha256",
-            "SHA512" => "sha512",
-            _ => return None,
-        };
-        format!("{name}:{}", checksum.checksum_value).parse().ok()
+    let checksums = package.checksums.0.iter().filter_map(|checksum| match &*checksum.algorithm {
+        "SHA256" => Some(("sha256", &*checksum.checksum_value)),
+        "SHA512" => Some(("sha512", &*checksum.checksum_value)),
+        _ => None,
     });
-    checksums
-        .max_by_key(|digest: &Digest| digest.algorithm())
-        .or_else(|| package.version_info.as_deref()?.parse().ok())
-        .or_else(|| purl?.parse::<Purl>().ok()?.version()?.parse().ok())
+    subject_digest(checksums, package.version_info.as_deref(), purl)
 }
 
 fn locations(package: &Package<'_>) -> Vec<Location> {

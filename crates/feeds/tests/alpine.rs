@@ -59,11 +59,7 @@ fn now() -> Timestamp {
 }
 
 fn archive(name: &str) -> Option<tar::Archive<flate2::read::GzDecoder<fs::File>>> {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
-    let Ok(file) = fs::File::open(data) else {
-        eprintln!("skipped: no ../shared/data");
-        return None;
-    };
+    let file = fs::File::open(plimsoll_testkit::published_data(name)?).unwrap();
     Some(tar::Archive::new(flate2::read::GzDecoder::new(file)))
 }
 

@@ -13,7 +13,6 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read as _;
-use std::path::Path;
 use std::sync::LazyLock;
 
 use plimsoll_core::{Ecosystem, Limits, Timestamp};
@@ -68,11 +67,7 @@ impl Built {
 
 /// Built once for all tests of this file; nothing where the data is not there.
 static BUILT: LazyLock<Option<Built>> = LazyLock::new(|| {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/osv.tar");
-    let Ok(archive) = fs::File::open(data) else {
-        eprintln!("skipped: no ../shared/data");
-        return None;
-    };
+    let archive = fs::File::open(plimsoll_testkit::published_data("osv.tar")?).unwrap();
     let dir = tempfile::tempdir().unwrap();
     for entry in tar::Archive::new(archive).entries().unwrap() {
         let mut entry = entry.unwrap();

@@ -140,12 +140,7 @@ pub(crate) fn inventory() -> Inventory {
 
 /// The data that tests may use and the project does not contain.
 pub(crate) fn fixture(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/fixtures").join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    println!("skipped: no ../shared/data");
-    None
+    plimsoll_testkit::published_data(&format!("fixtures/{name}"))
 }
 
 /// What `tar` writes when it is given an archive and `arguments`.

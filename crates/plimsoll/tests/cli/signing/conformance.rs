@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::Path;
 
 use plimsoll_core::Digest;
 
@@ -15,12 +14,7 @@ const SUBJECT: &str = "https://github.com/sigstore-conformance/extremely-dangero
 type Cases = BTreeMap<String, BTreeMap<String, Vec<u8>>>;
 
 fn cases() -> Option<(Cases, Vec<u8>)> {
-    let archive = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/data/fixtures/sigstore-conformance.tar.gz");
-    if !archive.is_file() {
-        eprintln!("skipped: no ../shared/data");
-        return None;
-    }
+    let archive = plimsoll_testkit::published_data("fixtures/sigstore-conformance.tar.gz")?;
     let file = std::fs::File::open(archive).unwrap();
     let (mut cases, mut common) = (Cases::new(), None);
     for entry in tar::Archive::new(flate2::read::GzDecoder::new(file)).entries().unwrap() {

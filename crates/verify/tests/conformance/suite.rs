@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::Path;
 
 use plimsoll_verify::{
     Artifact, Bundle, Check, Error, Identity, Message, PublicKey, Requirements, Statement, Text, Trusted,

@@ -97,8 +97,13 @@ pub trait Select: Send + Sync {
         limits: &Limits,
     ) -> Option<Arc<dyn Fact>>;
 
-    /// Takes a file for a purpose that needs it as a stream.
-    fn stream(&self, _purpose: Purpose, _attributes: Attributes) -> Option<Box<dyn Stream>> {
+    /// Takes a file for a purpose that needs it as a stream. `limits` bounds what is kept of it.
+    fn stream(
+        &self,
+        _purpose: Purpose,
+        _attributes: Attributes,
+        _limits: &Limits,
+    ) -> Option<Box<dyn Stream>> {
         None
     }
 

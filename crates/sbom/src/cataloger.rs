@@ -34,8 +34,8 @@ pub(crate) trait Cataloger: Send + Sync {
     /// the content alone: where the file lies is known when the layers are squashed.
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>>;
 
-    /// Takes a file of a selection that needs it as a stream.
-    fn stream(&self, _selection: u16, _attributes: Attributes) -> Option<Box<dyn Stream>> {
+    /// Takes a file of a selection that needs it as a stream. `limits` bounds what is kept of it.
+    fn stream(&self, _selection: u16, _attributes: Attributes, _limits: &Limits) -> Option<Box<dyn Stream>> {
         None
     }
 

@@ -25,6 +25,7 @@ const LIST: &[&dyn Cataloger] = &[
     &os::dpkg::Dpkg,
     &os::apk::Apk,
     &language::python::Python,
+    &language::go::Go,
     // What none of the others reads.
     &telltales::Telltales,
 ];
@@ -69,6 +70,9 @@ pub fn catalogers() -> Vec<CatalogerInfo> {
     LIST.iter().map(info).collect()
 }
 
+/// A file that may be anything.
+const ANY_PROGRAM: Attributes = Attributes { size: u64::MAX, mode: 0o755 };
+
 /// Catalogers at work together.
 struct Catalogers {
     members: &'static [&'static dyn Cataloger],
@@ -96,9 +100,12 @@ impl Catalogers {
         Self {
             members,
             purposes: members.iter().flat_map(selections).collect(),
-            matcher: Matcher::new(members, |_| true),
-            shown: Matcher::new(members, |member| member.room() == Room::Language),
-            unread: Matcher::new(members, |member| member.room() == Room::Unread),
+            matcher: Matcher::new(members, |_, _| true),
+            // Not what is wanted of every program: distributions have them at the places that are named.
+            shown: Matcher::new(members, |member, selection| {
+                member.room() == Room::Language && !selection.paths.is_empty()
+            }),
+            unread: Matcher::new(members, |member, _| member.room() == Room::Unread),
             fixed: paths.copied().filter(|path| !path.contains(['*', '?'])).collect(),
         }
     }
@@ -159,15 +166,15 @@ impl Select for Catalogers {
         limits: &Limits,
     ) -> Option<Arc<dyn Fact>> {
         let (member, number, _) = self.meaning(purpose)?;
-        let shows_package = &|path: &str| !self.shown.want(&spelling(path), None).is_empty();
+        let shows_package = &|path: &str| !self.shown.want(&spelling(path), Some(ANY_PROGRAM)).is_empty();
         let may_be_unread =
             &|path: &str| telltales::may_be_program(path) || !self.unread.want(path, None).is_empty();
         member.extract(number, &File { content, limits, shows_package, may_be_unread })
     }
 
-    fn stream(&self, purpose: Purpose, attributes: Attributes) -> Option<Box<dyn Stream>> {
+    fn stream(&self, purpose: Purpose, attributes: Attributes, limits: &Limits) -> Option<Box<dyn Stream>> {
         let (member, number, _) = self.meaning(purpose)?;
-        member.stream(number, attributes)
+        member.stream(number, attributes, limits)
     }
 
     fn fixed_paths(&self) -> &[&'static str] {

@@ -1,6 +1,6 @@
 //! What catalogers know of a root file system when all of its files were seen, and what they add to it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use plimsoll_core::rootfs::{Bound, Fact, FileSet, FoundFile, Need, Oversized, Purpose, Unreadable};
@@ -71,6 +71,8 @@ pub(crate) struct Found<'f> {
     pub(crate) evidence: Vec<Evidence<'f>>,
     /// Which package says that it brought which files, of those that nobody may read.
     pub(crate) places: Vec<(&'f [u64], ComponentIndex)>,
+    /// Where the programs really lie that a cataloger has read, or told why it could not.
+    pub(crate) read: HashSet<&'f str>,
     /// How many problems of each kind a cataloger has.
     pub(crate) told: BTreeMap<(ProblemCode, &'static str), usize>,
 }

@@ -1,3 +1,4 @@
 //! What the package managers of languages leave.
 
+pub(crate) mod go;
 pub(crate) mod python;

@@ -38,7 +38,7 @@ struct Rule {
 impl Matcher {
     /// Compiles the selections of `members`, in whose order purposes are numbered. Those that `take` says no to get their
     /// numbers and no rules.
-    pub(crate) fn new(members: &[&dyn Cataloger], take: impl Fn(&dyn Cataloger) -> bool) -> Self {
+    pub(crate) fn new(members: &[&dyn Cataloger], take: impl Fn(&dyn Cataloger, &Selection) -> bool) -> Self {
         let mut matcher = Self {
             rules: Vec::new(),
             paths: Table::default(),
@@ -54,7 +54,7 @@ impl Matcher {
             cataloger.selections().iter().map(move |selection| (member, *cataloger, selection))
         });
         for ((member, cataloger, selection), number) in numbered.zip(0_u16..) {
-            if take(cataloger) {
+            if take(cataloger, selection) {
                 matcher.add(member, Purpose(number), selection);
             }
         }

@@ -50,7 +50,28 @@ pub(crate) struct FileDigests {
 
 impl FileDigests {
     pub(crate) fn of_content(content: &[u8]) -> Self {
-        Self { md5: Md5::digest(content).into(), sha1: Sha1::digest(content).into() }
+        let mut digester = Digester::default();
+        digester.take(content);
+        digester.finish()
+    }
+}
+
+/// Takes the digests of a file piece by piece.
+#[derive(Default)]
+pub(crate) struct Digester {
+    md5: Md5,
+    sha1: Sha1,
+}
+
+impl Digester {
+    /// The next bytes.
+    pub(crate) fn take(&mut self, piece: &[u8]) {
+        self.md5.update(piece);
+        self.sha1.update(piece);
+    }
+
+    pub(crate) fn finish(self) -> FileDigests {
+        FileDigests { md5: self.md5.finalize().into(), sha1: self.sha1.finalize().into() }
     }
 }
 

@@ -69,7 +69,10 @@ impl Cataloger for Telltales {
         let mut unread = Unread::default();
         for (telltale, selection) in TELLTALES.iter().zip(0..) {
             for (file, Shown(kind)) in context.facts::<Shown>(selection) {
-                unread.file(*kind, &file.path, &file.real_path);
+                let read = kind.ecosystem == EXECUTABLES && context.found.read.contains(&*file.real_path);
+                if !read {
+                    unread.file(*kind, &file.path, &file.real_path);
+                }
             }
             for file in context.unread(selection) {
                 match telltale.kind_by_path() {

@@ -51,7 +51,7 @@ impl<'a> Extraction<'a> {
                 }
                 Need::Name | Need::Whole(_) => {}
                 Need::Stream => {
-                    let stream = select.stream(*purpose, attributes);
+                    let stream = select.stream(*purpose, attributes, limits);
                     streams.extend(stream.map(|stream| Streamed { purpose: *purpose, stream, open: true }));
                 }
             }
@@ -132,7 +132,7 @@ mod tests {
             Some(Arc::new(content.to_vec()))
         }
 
-        fn stream(&self, _: Purpose, _: Attributes) -> Option<Box<dyn Stream>> {
+        fn stream(&self, _: Purpose, _: Attributes, _: &Limits) -> Option<Box<dyn Stream>> {
             Some(Box::new(Count(0)))
         }
 

@@ -52,7 +52,7 @@ fn of_one_cataloger_the_first_selection_counts_and_each_cataloger_has_its_own() 
         Selection::whole(&["db/*", "**/lock"], Bound::Metadata),
     ];
     const SECOND: &[Selection] = &[Selection::whole(&["**/*.sums"], Bound::Metadata)];
-    let matcher = Matcher::new(&[&Looks(FIRST), &Looks(SECOND)], |_| true);
+    let matcher = Matcher::new(&[&Looks(FIRST), &Looks(SECOND)], |_, _| true);
     let want = |path| matcher.want(path, None).into_iter().map(|purpose| purpose.0).collect::<Vec<_>>();
     assert_eq!(want("db/a.sums"), [0, 2]);
     assert_eq!(want("db/lock"), [1]);
@@ -66,7 +66,7 @@ fn executables_are_known_by_their_mode_and_small_files_can_be_passed_over() {
         Selection { paths: &["**/*.so"], mode: Mode::Any, min_size: 100, need: Need::Stream },
         Selection { paths: &[], mode: Mode::Executable, min_size: 100, need: Need::Head { bytes: 64 } },
     ];
-    let matcher = Matcher::new(&[&Looks(EXECUTABLES)], |_| true);
+    let matcher = Matcher::new(&[&Looks(EXECUTABLES)], |_, _| true);
     let want = |path, attributes| !matcher.want(path, attributes).is_empty();
     assert!(want("usr/bin/x", Some(file(100, 0o755))) && want("lib/x.so", Some(file(100, 0o644))));
     assert!(!want("usr/bin/x", Some(file(99, 0o755))) && !want("usr/bin/x", Some(file(100, 0o644))));
@@ -77,7 +77,7 @@ fn executables_are_known_by_their_mode_and_small_files_can_be_passed_over() {
 #[test]
 fn parts_of_one_byte_and_of_none_are_found() {
     const SHORT: &[Selection] = &[Selection::whole(&["**/*.R", "**/x", "*.lock", "y"], Bound::Metadata)];
-    let matcher = Matcher::new(&[&Looks(SHORT)], |_| true);
+    let matcher = Matcher::new(&[&Looks(SHORT)], |_, _| true);
     for path in ["a/b.R", "b.R", ".R", "x", "a/x", "a.lock", ".lock", "y"] {
         assert_eq!(matcher.want(path, None).len(), 1, "{path}");
     }
@@ -103,7 +103,7 @@ fn sixty() -> Matcher {
     let members: Vec<Looks> =
         (0..60).map(|n| Looks(leak(vec![Selection::whole(leak(vec![path(n)]), Bound::Metadata)]))).collect();
     let members: Vec<&dyn Cataloger> = members.iter().map(|member| member as &dyn Cataloger).collect();
-    Matcher::new(&members, |_| true)
+    Matcher::new(&members, |_, _| true)
 }
 
 /// How many patterns are tried on a path.
@@ -166,7 +166,7 @@ fn compile(members: &[Vec<&'static str>]) -> Matcher {
         })
         .collect();
     let members: Vec<&dyn Cataloger> = members.iter().map(|member| member as &dyn Cataloger).collect();
-    Matcher::new(&members, |_| true)
+    Matcher::new(&members, |_, _| true)
 }
 
 /// What a path is wanted for when each pattern is tried on it: of each of the members the first that matches.

@@ -181,16 +181,6 @@ pub(super) static TELLTALES: &[Telltale] = &[
     ),
     file("Linux kernel", "vmlinuz", &["boot/vmlinuz*", "**/modules.builtin"]),
     file("models", "weights", &["**/*.gguf", "**/*.safetensors"]),
-    // A program for another system, which nothing marks as executable. Windows launchers come with pip and setuptools.
-    Telltale {
-        selection: Selection {
-            paths: &["**/*.exe"],
-            mode: Mode::Any,
-            min_size: 0,
-            need: Need::Head { bytes: executable::HEAD },
-        },
-        shows: Shows::Head(executable::GO, executable::is_go),
-    },
     Telltale {
         selection: Selection {
             paths: &[],

@@ -1,7 +1,7 @@
 //! What nobody reads is told, and what a distribution brought is set aside.
 
 use plimsoll_core::Limits;
-use plimsoll_core::rootfs::{Attributes, Extraction, FileSet, FoundFile};
+use plimsoll_core::rootfs::{Attributes, Extraction, FileSet, FoundFile, Need};
 
 use super::*;
 use crate::catalogers::{catalogers, select};
@@ -22,16 +22,6 @@ fn catalog(files: &FileSet) -> Inventory {
 fn elf() -> Vec<u8> {
     let mut program = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0".to_vec();
     program.resize(5000, 0);
-    program
-}
-
-/// One that Go's linker wrote.
-fn go() -> Vec<u8> {
-    let note = b"\x04\0\0\0\x53\0\0\0\x04\0\0\0Go\0\0abc";
-    let mut program = elf();
-    for (at, byte) in program.iter_mut().skip(0xf9c).zip(note) {
-        *at = *byte;
-    }
     program
 }
 
@@ -141,7 +131,6 @@ const FILES: &[(&str, &str, &str)] = &[
     ("srv/app.cdx.json", "", "embedded SBOM"),
     ("boot/vmlinuz-6.1.0-18-amd64", "", "Linux kernel"),
     ("srv/model.gguf", "", "models"),
-    ("srv/app.exe", "", "Go"),
 ];
 
 #[test]
@@ -149,12 +138,7 @@ fn each_row_is_told_and_no_cataloger_reads_the_same_file() {
     let first = first_purpose();
     let mut rows: HashSet<u16> = HashSet::new();
     for (path, content, ecosystem) in FILES {
-        let windows = [b"MZ".as_slice(), b"\xff Go build ID: \"abc", &[0; 5000]].concat();
-        let content = if content.is_empty() && *path == "srv/app.exe" {
-            windows.as_slice()
-        } else {
-            content.as_bytes()
-        };
+        let content = content.as_bytes();
         let attributes = Attributes { size: content.len() as u64, mode: 0o644 };
         let purposes = select().want(path, Some(attributes));
         let rows_of: Vec<u16> = purposes.iter().filter_map(|it| it.0.checked_sub(first)).collect();
@@ -217,16 +201,10 @@ fn an_ecosystem_is_one_line_with_numbers_and_the_first_file() {
 }
 
 #[test]
-fn programs_that_nobody_brought_are_told_and_gos_apart() {
-    let programs = [("usr/local/bin/python3.12", elf()), ("app/server", go()), ("lib-of-go.so", go())];
+fn programs_that_nobody_brought_are_told() {
+    let programs = [("usr/local/bin/python3.12", elf()), ("app/server", elf())];
     let programs: Vec<_> = programs.iter().map(|(path, content)| (*path, content.as_slice())).collect();
-    assert_eq!(
-        problems(&[], &programs),
-        [
-            "not-read app/server: Go (2 executable): not read yet",
-            "not-read usr/local/bin/python3.12: executables (1 file): not read yet",
-        ]
-    );
+    assert_eq!(problems(&[], &programs), ["not-read app/server: executables (2 file): not read yet"]);
 }
 
 #[test]
@@ -301,16 +279,10 @@ fn what_cannot_be_read_is_told_by_its_path_or_as_unreadable() {
 }
 
 #[test]
-fn of_a_program_only_the_head_is_needed() {
-    let attributes = Attributes { size: 1 << 30, mode: 0o755 };
-    let purposes = select().want("usr/local/bin/server", Some(attributes));
-    let (limits, mut buffer) = (Limits::default(), Vec::new());
-    let extraction = Extraction::new(select(), &purposes, attributes, &limits, &mut buffer);
-    assert_eq!(extraction.needed(), executable::HEAD);
-    let attributes = Attributes { size: 1 << 30, mode: 0o644 };
-    let purposes = select().want("srv/app.jar", Some(attributes));
-    let extraction = Extraction::new(select(), &purposes, attributes, &limits, &mut buffer);
-    assert_eq!(extraction.needed(), 0);
+fn of_a_telltale_no_more_than_the_head_is_needed() {
+    for telltale in TELLTALES {
+        assert!(matches!(telltale.selection.need, Need::Name | Need::Head { bytes: ..=1024 }));
+    }
 }
 
 #[test]

@@ -1,0 +1,222 @@
+//! Go programs: the modules that the linker lists in each, the module that the program belongs to, and the standard library.
+//!
+//! Follows Go's `debug/buildinfo`. What is in a program is what the linker put there, so modules that a `go.mod` requires and
+//! nothing uses are not listed. The version of what was built in its own checkout is not known (`(devel)`): its component has
+//! none, and where advisories about it exist, that is a gap. The standard library has Go's own version and the name that
+//! advisories use for it, `stdlib`.
+//!
+//! A program that a package of the operating system brought has the fixes of its distribution. Where that may be, the digests of
+//! the whole program are taken, which takes as long as reading it.
+
+mod build_info;
+mod modules;
+mod program;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plimsoll_core::rootfs::{Attributes, Fact, Footprint, FoundFile, Need, Stream};
+use plimsoll_core::text::shortened;
+use plimsoll_core::{Limits, Purl};
+
+use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::context::Context;
+use crate::inventory::{Component, ComponentIndex, Location, ProblemCode, Relationship, RelationshipKind};
+use crate::ownership::{Digester, Evidence, FileDigests};
+use build_info::{BuildInfo, Reader};
+use modules::{Module, Modules};
+
+const OF_DISTRIBUTIONS: u16 = 0;
+
+const SELECTIONS: &[Selection] = &[
+    // Where distributions have programs of Go.
+    program(&[
+        "bin/*",
+        "sbin/*",
+        "usr/bin/*",
+        "usr/sbin/*",
+        "usr/libexec/*",
+        "usr/libexec/docker/cli-plugins/*",
+        "usr/libexec/podman/*",
+        "usr/lib/podman/*",
+    ]),
+    program(&[]),
+    // A program for another system, which nothing marks as executable.
+    Selection { paths: &["**/*.exe"], mode: Mode::Any, min_size: 0, need: Need::Stream },
+];
+
+const fn program(paths: &'static [&'static str]) -> Selection {
+    // A hard link does not tell its size: were small files passed over, a layer would be read again for it.
+    Selection { paths, mode: Mode::Executable, min_size: 0, need: Need::Stream }
+}
+
+/// Finds modules in programs.
+pub(crate) struct Go;
+
+/// What a program shows.
+#[derive(Debug, PartialEq)]
+struct Program {
+    found: Result<Contents, String>,
+    /// Those of the whole file, where they were taken.
+    digests: Option<FileDigests>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Contents {
+    /// Go's version without `go` in front: `1.22.3`.
+    go: String,
+    modules: Modules,
+}
+
+impl Footprint for Program {
+    fn footprint(&self) -> usize {
+        let module = |module: &Module| size_of::<Module>() + module.path.len() + module.version.len();
+        size_of::<Self>()
+            + match &self.found {
+                Ok(Contents { go, modules: Modules { main, dependencies } }) => {
+                    go.len() + main.iter().chain(dependencies).map(module).sum::<usize>()
+                }
+                Err(reason) => reason.len(),
+            }
+    }
+}
+
+impl Cataloger for Go {
+    fn id(&self) -> &'static str {
+        "go"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn room(&self) -> Room {
+        Room::Language
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        &["golang"]
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        SELECTIONS
+    }
+
+    fn extract(&self, _: u16, _: &File<'_>) -> Option<Arc<dyn Fact>> {
+        None
+    }
+
+    fn stream(&self, selection: u16, _: Attributes, limits: &Limits) -> Option<Box<dyn Stream>> {
+        let max = usize::try_from(limits.metadata_bytes).unwrap_or(usize::MAX);
+        let digester = (selection == OF_DISTRIBUTIONS).then(Digester::default);
+        Some(Box::new(Streamed { reader: Reader::new(max), digester, packages: limits.packages }))
+    }
+
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        // Once each, whatever links lead to it.
+        let mut programs: BTreeMap<&str, (&FoundFile, &Program)> = BTreeMap::new();
+        for selection in 0..3 {
+            for (file, program) in context.facts::<Program>(selection) {
+                let known = programs.entry(&file.real_path).or_insert((file, program));
+                if file.path == file.real_path {
+                    *known = (file, program);
+                }
+            }
+        }
+        for (file, program) in programs.into_values() {
+            context.found.read.insert(&file.real_path);
+            match &program.found {
+                Ok(contents) => components(context, file, contents, program.digests.as_ref()),
+                Err(detail) => {
+                    context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Adds what a program contains.
+fn components<'f>(
+    context: &mut Context<'_, 'f>,
+    file: &'f FoundFile,
+    contents: &Contents,
+    digests: Option<&'f FileDigests>,
+) {
+    let Contents { go, modules: Modules { main, dependencies } } = contents;
+    if main.is_none() && dependencies.is_empty() {
+        let detail = "is a Go program that was built without modules: nothing tells what it contains";
+        context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.to_owned());
+    }
+    let mut add = |module: &Module| {
+        let Some(purl) = purl(module) else {
+            let detail = format!("lists a module that is none: {}", shortened(&module.path));
+            context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
+            return None;
+        };
+        let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
+        let component = context.add(Component { locations, ..Component::from_purl(purl) });
+        if let Some(digests) = digests {
+            let (path, real_path) = (file.path.as_str(), file.real_path.as_str());
+            context.found.evidence.push(Evidence { component, path, real_path, digests });
+        }
+        Some(component)
+    };
+    let main = main.as_ref().and_then(&mut add);
+    let standard_library = Module { path: "stdlib".to_owned(), version: go.clone() };
+    let others: Vec<ComponentIndex> =
+        dependencies.iter().chain([&standard_library]).filter_map(&mut add).collect();
+    if let Some(from) = main {
+        let needs = |to| Relationship { from, kind: RelationshipKind::DependsOn, to };
+        context.found.inventory.relationships.extend(others.into_iter().map(needs));
+    }
+}
+
+fn purl(module: &Module) -> Option<Purl> {
+    let (namespace, name) = module.path.rsplit_once('/').unwrap_or(("", &module.path));
+    let purl = Purl::builder("golang", name).namespace(namespace);
+    let purl = if module.version.is_empty() { purl } else { purl.version(&*module.version) };
+    purl.build().ok()
+}
+
+/// A program on its way.
+struct Streamed {
+    reader: Reader,
+    /// Takes the digests of a program of Go.
+    digester: Option<Digester>,
+    packages: usize,
+}
+
+impl Stream for Streamed {
+    fn take(&mut self, piece: &[u8]) -> bool {
+        let goes_on = self.reader.take(piece);
+        if let Some(digester) = &mut self.digester {
+            digester.take(piece);
+            if !self.reader.may_be_go() {
+                self.digester = None;
+            }
+        }
+        goes_on || self.digester.is_some()
+    }
+
+    fn finish(self: Box<Self>) -> Option<Arc<dyn Fact>> {
+        let Self { reader, digester, packages } = *self;
+        let found = reader.finish()?.map_err(|error| error.to_string());
+        let found = found.and_then(|BuildInfo { go, modules }| {
+            let modules = Modules::parse(&modules, packages);
+            let modules = modules.map_err(|error| format!("is a Go program, and {error}"))?;
+            Ok(Contents { go: go_version(&go).to_owned(), modules })
+        });
+        Some(Arc::new(Program { found, digests: digester.map(Digester::finish) }))
+    }
+}
+
+/// `1.22.3` of `go1.22.3 X:boringcrypto`.
+fn go_version(text: &str) -> &str {
+    let version = text.strip_prefix("go").unwrap_or(text);
+    if text.starts_with("go") { version.split(' ').next().unwrap_or(version) } else { version }
+}
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;

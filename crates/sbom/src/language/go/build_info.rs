@@ -1,0 +1,412 @@
+//! The blob in which Go's linker says which Go and which modules made a program, read while the program goes by.
+//!
+//! Follows Go's `debug/buildinfo`. A header of 32 bytes, at a multiple of 16 in the data segment:
+//!
+//! ```text
+//! ff " Go buildinf:"   size of a pointer   flags   …
+//! ```
+//!
+//! With bit 1 of the flags (Go 1.18 and later), two texts follow it, each after its length as a varint: Go's version, and the
+//! modules between two marks of 16 bytes. Without it (Go 1.13 to 1.17), two pointers follow the flags, to a pointer and a length
+//! each. What they lead to lies in front of the data and has gone by when the header comes: so whatever can be a version or a
+//! list of modules is kept on the way, under limits, and the pointers say which it is.
+
+use memchr::memmem;
+
+use super::program::{HEAD, Program, Segment, unsigned};
+
+/// What the linker wrote.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct BuildInfo {
+    /// Go's version: `go1.22.3`, `devel go1.23-…`. Empty where it was not found.
+    pub(super) go: String,
+    /// The modules, see [`super::modules`]. Empty for what was built without modules.
+    pub(super) modules: Vec<u8>,
+}
+
+/// Why there is none, in a program that Go made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Error {
+    #[error("is a Go program without build information: nothing tells what it contains")]
+    Missing,
+    #[error("is a Go program whose build information is cut short or damaged")]
+    Damaged,
+    #[error(
+        "is a program of Go 1.17 or older, whose build information cannot be followed in a file of this kind"
+    )]
+    Pointers,
+    #[error("is a Go program whose build information is longer than {0} bytes (metadata_bytes)")]
+    TooLong(usize),
+}
+
+/// Takes a program piece by piece.
+pub(super) struct Reader {
+    /// The most that is kept of a list of modules.
+    max: usize,
+    state: State,
+}
+
+enum State {
+    /// Collecting the first bytes.
+    Head(Vec<u8>),
+    Body(Box<Body>),
+    /// What came of it; none for what Go did not make.
+    Done(Option<Result<BuildInfo, Error>>),
+}
+
+impl Reader {
+    pub(super) fn new(max: usize) -> Self {
+        Self { max, state: State::Head(Vec::new()) }
+    }
+
+    /// The next bytes. Returns false when the rest does not matter.
+    pub(super) fn take(&mut self, piece: &[u8]) -> bool {
+        match &mut self.state {
+            State::Head(head) => {
+                head.extend_from_slice(piece);
+                if head.len() >= HEAD {
+                    let head = std::mem::take(head);
+                    self.start(&head);
+                } else if head.len() >= 20 && Program::read(head).is_none() {
+                    self.state = State::Done(None);
+                }
+            }
+            State::Body(body) => {
+                if let Some(outcome) = body.take(piece) {
+                    self.state = State::Done(outcome);
+                }
+            }
+            State::Done(_) => {}
+        }
+        !matches!(self.state, State::Done(_))
+    }
+
+    /// Whether a program of Go has shown itself, or still may in the head.
+    pub(super) fn may_be_go(&self) -> bool {
+        match &self.state {
+            State::Head(_) => true,
+            State::Body(body) => body.program.is_go,
+            State::Done(outcome) => outcome.is_some(),
+        }
+    }
+
+    /// What the program says; none where Go did not make it.
+    pub(super) fn finish(mut self) -> Option<Result<BuildInfo, Error>> {
+        if let State::Head(head) = &mut self.state {
+            let head = std::mem::take(head);
+            self.start(&head);
+        }
+        match self.state {
+            State::Head(_) => None,
+            State::Body(body) => body.finish(),
+            State::Done(outcome) => outcome,
+        }
+    }
+
+    fn start(&mut self, head: &[u8]) {
+        self.state = match Program::read(head.get(..HEAD).unwrap_or(head)) {
+            Some(program) => State::Body(Box::new(Body::new(program, self.max))),
+            None => State::Done(None),
+        };
+        if let State::Body(body) = &mut self.state
+            && let Some(outcome) = body.take(head)
+        {
+            self.state = State::Done(outcome);
+        }
+    }
+}
+
+/// A program of which the head was understood.
+struct Body {
+    program: Program,
+    max: usize,
+    /// How many bytes have gone by.
+    offset: u64,
+    /// Those of the data segment: all of them while pointers may lead there, else from where the header may be.
+    data: Vec<u8>,
+    /// How many bytes of the segment are no longer in front of [`Self::data`].
+    forgotten: u64,
+    /// Where in it the search goes on.
+    searched: usize,
+    /// A header with pointers.
+    pointers: Option<usize>,
+    candidates: Candidates,
+}
+
+/// What of a data segment is kept for pointers.
+const MAX_DATA: usize = 8 << 20;
+const MAGIC: &[u8] = b"\xff Go buildinf:";
+const HEADER: usize = 32;
+const ALIGNMENT: u64 = 16;
+
+impl Body {
+    fn new(program: Program, max: usize) -> Self {
+        Self {
+            program,
+            max,
+            offset: 0,
+            data: Vec::new(),
+            forgotten: 0,
+            searched: 0,
+            pointers: None,
+            candidates: Candidates::new(max),
+        }
+    }
+
+    /// Some once it is known what the program says.
+    #[expect(clippy::option_option, reason = "known to be none of Go's is something else than not known yet")]
+    fn take(&mut self, piece: &[u8]) -> Option<Option<Result<BuildInfo, Error>>> {
+        let Segment { offset: begin, size, .. } = self.program.data();
+        let end = begin.saturating_add(size);
+        let at = self.offset;
+        self.offset = at.saturating_add(piece.len() as u64);
+        if self.program.is_go && self.program.has_data_segment() && at < begin {
+            self.candidates.take(at, piece);
+        }
+        let inside = |position: u64| {
+            usize::try_from(position.saturating_sub(at)).unwrap_or(usize::MAX).min(piece.len())
+        };
+        let part = piece.get(inside(begin)..inside(end)).unwrap_or_default();
+        self.data.extend_from_slice(part);
+        if !part.is_empty()
+            && self.pointers.is_none()
+            && let Some(found) = self.search()
+        {
+            return Some(Some(found));
+        }
+        self.forget();
+        (self.offset >= end).then(|| self.at_end())
+    }
+
+    fn finish(self) -> Option<Result<BuildInfo, Error>> {
+        self.at_end()
+    }
+
+    /// Looks for a header. None while there is none, or not all of what follows it.
+    fn search(&mut self) -> Option<Result<BuildInfo, Error>> {
+        while let Some(at) = memmem::find(self.data.get(self.searched..)?, MAGIC) {
+            let at = self.searched + at;
+            // Stays here until enough bytes have come.
+            self.searched = at;
+            let header = self.data.get(at..at + HEADER)?;
+            if !self.address(at).is_multiple_of(ALIGNMENT) {
+                self.searched = at + 1;
+                continue;
+            }
+            match *header.get(14..16)? {
+                [_, flags] if flags & 2 != 0 => match inline(self.data.get(at + HEADER..)?, self.max) {
+                    Inline::Complete(found) => return Some(Ok(found)),
+                    Inline::CutShort => return None,
+                    Inline::TooLong => return Some(Err(Error::TooLong(self.max))),
+                    Inline::None => {}
+                },
+                [4 | 8, 0 | 1] => {
+                    self.pointers = Some(at);
+                    return None;
+                }
+                _ => {}
+            }
+            self.searched = at + 1;
+        }
+        // The magic may have begun.
+        self.searched = self.searched.max(self.data.len().saturating_sub(MAGIC.len() - 1));
+        None
+    }
+
+    /// Gives up what no pointer can lead to, or too much for it.
+    fn forget(&mut self) {
+        let needed = self.program.is_go && self.program.has_data_segment() || self.pointers.is_some();
+        if needed && self.data.len() <= MAX_DATA {
+            return;
+        }
+        if self.pointers.is_some() {
+            // They lead to something behind what is kept, or to what is there already.
+            self.data.truncate(MAX_DATA);
+            return;
+        }
+        self.data.drain(..self.searched);
+        self.forgotten = self.forgotten.saturating_add(self.searched as u64);
+        self.searched = 0;
+    }
+
+    /// The address of what lies at this place of the data.
+    fn address(&self, at: usize) -> u64 {
+        let Segment { address, .. } = self.program.data();
+        address.wrapping_add(self.forgotten).wrapping_add(at as u64)
+    }
+
+    fn at_end(&self) -> Option<Result<BuildInfo, Error>> {
+        if let Some(header) = self.pointers {
+            return Some(self.follow(header).ok_or(Error::Pointers));
+        }
+        if self.data.get(self.searched..).is_some_and(|rest| rest.starts_with(MAGIC)) {
+            return Some(Err(Error::Damaged));
+        }
+        self.program.is_go.then_some(Err(Error::Missing))
+    }
+
+    /// What the pointers of a header lead to.
+    fn follow(&self, header: usize) -> Option<BuildInfo> {
+        let [size, big_endian] = *self.data.get(header + 14..header + 16)? else { return None };
+        let (size, big_endian) = (usize::from(size), big_endian & 1 != 0);
+        let pointer = |at: usize| unsigned(&self.data, at, size, big_endian);
+        // A text of Go: a pointer to its bytes, and their number. What was built without modules has an empty one, or none.
+        let text = |at: usize| {
+            let place = match pointer(at)? {
+                0 => return Some((0, 0)),
+                address => usize::try_from(address.checked_sub(self.address(0))?).ok()?,
+            };
+            let (address, length) = (pointer(place)?, pointer(place.checked_add(size)?)?);
+            let offset = if length == 0 { 0 } else { self.program.offset_of(address)? };
+            Some((offset, usize::try_from(length).ok()?))
+        };
+        let go = text(header + 16).and_then(|(offset, length)| self.candidates.version(offset, length));
+        let (offset, length) = text(header + 16 + size)?;
+        let modules = self.candidates.modules(offset, length)?;
+        Some(BuildInfo { go: go.unwrap_or_default(), modules })
+    }
+}
+
+/// What follows a header.
+enum Inline {
+    Complete(BuildInfo),
+    /// More has to come.
+    CutShort,
+    TooLong,
+    /// It is no such text, so that the header was none.
+    None,
+}
+
+fn inline(bytes: &[u8], max: usize) -> Inline {
+    const MAX_VERSION: usize = 1 << 10;
+    let (go, rest) = match text(bytes, MAX_VERSION) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Inline::CutShort,
+        Err(_) => return Inline::None,
+    };
+    let Some(go) = str::from_utf8(go).ok().filter(|go| !go.is_empty()) else { return Inline::None };
+    match text(rest, max.saturating_add(2 * MARK)) {
+        Ok(Some((modules, _))) => {
+            Inline::Complete(BuildInfo { go: go.to_owned(), modules: between_marks(modules).to_vec() })
+        }
+        Ok(None) => Inline::CutShort,
+        Err(TooLong) => Inline::TooLong,
+    }
+}
+
+struct TooLong;
+
+type TextAndRest<'a> = (&'a [u8], &'a [u8]);
+
+/// A text of at most `max` bytes after its length, and what follows. None while more has to come.
+fn text(bytes: &[u8], max: usize) -> Result<Option<TextAndRest<'_>>, TooLong> {
+    let mut length = 0_u64;
+    for (number, byte) in bytes.iter().enumerate() {
+        if number >= 9 {
+            return Err(TooLong);
+        }
+        length |= u64::from(byte & 0x7f) << (7 * number);
+        if byte & 0x80 != 0 {
+            continue;
+        }
+        let length = usize::try_from(length).ok().filter(|length| *length <= max).ok_or(TooLong)?;
+        return Ok(bytes.get(number + 1..).and_then(|rest| rest.split_at_checked(length)));
+    }
+    Ok(None)
+}
+
+/// Marks of 16 bytes each stand before and after a list of modules, whose last line is complete.
+fn between_marks(text: &[u8]) -> &[u8] {
+    match text.len().checked_sub(MARK).and_then(|end| text.get(MARK..end)) {
+        Some(modules) if modules.ends_with(b"\n") => modules,
+        _ => &[],
+    }
+}
+
+const MARK: usize = 16;
+const BEGINNING: [u8; MARK] = *b"\x30\x77\xaf\x0c\x92\x74\x08\x02\x41\xe1\xc1\x07\xe6\xd6\x18\xe6";
+const END: [u8; MARK] = *b"\xf9\x32\x43\x31\x86\x18\x20\x72\x00\x82\x42\x10\x41\x16\xd8\xf2";
+
+/// What pointers may lead to, by where it lies in the file.
+struct Candidates {
+    max: usize,
+    /// The last bytes that went by, in which a mark or a version may have begun.
+    carried: Vec<u8>,
+    versions: Vec<(u64, [u8; VERSION])>,
+    modules: Vec<(u64, Vec<u8>)>,
+    /// Whether the last of the lists is not complete.
+    open: bool,
+}
+
+/// What is kept of a version. Those of Go 1.13 to 1.17 have at most 15 bytes, some more with experiments.
+const VERSION: usize = 40;
+/// Programs that read programs have more than one of each.
+const MAX_VERSIONS: usize = 4096;
+const MAX_LISTS: usize = 4;
+
+impl Candidates {
+    fn new(max: usize) -> Self {
+        Self { max, carried: Vec::new(), versions: Vec::new(), modules: Vec::new(), open: false }
+    }
+
+    fn take(&mut self, offset: u64, piece: &[u8]) {
+        if self.open {
+            self.extend(piece);
+        }
+        let begin = offset.saturating_sub(self.carried.len() as u64);
+        let mut window = std::mem::take(&mut self.carried);
+        window.extend_from_slice(piece);
+        // What begins behind this has not come as a whole, and is looked at the next time.
+        let complete = window.len().saturating_sub(VERSION - 1);
+        for at in memmem::find_iter(&window, b"go1.").take_while(|at| *at < complete) {
+            if self.versions.len() < MAX_VERSIONS
+                && let Some(version) = window.get(at..).and_then(|rest| rest.first_chunk())
+            {
+                self.versions.push((begin + at as u64, *version));
+            }
+        }
+        for at in memmem::find_iter(&window, &BEGINNING).take_while(|at| *at < complete) {
+            if self.modules.len() < MAX_LISTS && !self.open {
+                self.modules.push((begin + at as u64, Vec::new()));
+                self.open = true;
+                self.extend(window.get(at..).unwrap_or_default());
+            }
+        }
+        window.drain(..complete);
+        self.carried = window;
+    }
+
+    /// Goes on with the list that is open, up to its end.
+    fn extend(&mut self, bytes: &[u8]) {
+        let Some((_, list)) = self.modules.last_mut() else { return };
+        let before = list.len().saturating_sub(MARK - 1);
+        let room = self.max.saturating_add(2 * MARK).saturating_sub(list.len());
+        list.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        let end = list.get(before..).and_then(|new| memmem::find(new, &END));
+        if let Some(end) = end {
+            list.truncate(before + end + MARK);
+            list.shrink_to_fit();
+            self.open = false;
+        } else if bytes.len() > room {
+            // Too long to be one.
+            self.modules.pop();
+            self.open = false;
+        }
+    }
+
+    fn version(&self, offset: u64, length: usize) -> Option<String> {
+        let (_, version) = self.versions.iter().find(|(at, _)| *at == offset)?;
+        str::from_utf8(version.get(..length)?).ok().map(str::to_owned)
+    }
+
+    fn modules(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
+        if length == 0 {
+            return Some(Vec::new());
+        }
+        let (_, list) = self.modules.iter().find(|(at, list)| *at == offset && list.len() == length)?;
+        Some(between_marks(list).to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! Programs by how they begin: ELF, PE and Mach-O, and where in them Go's linker puts what it knows.
+//!
+//! Follows the ELF specification (program headers) and Go's `debug/buildinfo`: in an ELF file the blob lies in the first
+//! segment that can be written and not executed. The other formats are searched whole.
+
+/// Bytes from which all of this is told: the headers, and where the code begins.
+pub(super) const HEAD: usize = 8 << 10;
+
+/// What the head of a program says.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Program {
+    /// Whether Go's linker left its mark in the head. It does not always: `-ldflags=-buildid=` leaves it out.
+    pub(super) is_go: bool,
+    pub(super) big_endian: bool,
+    /// What is loaded, in the order of the headers.
+    segments: Vec<Segment>,
+    /// Which of them has the data.
+    data: Option<Segment>,
+}
+
+/// A part of the file that is loaded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Segment {
+    /// Where it begins in the file.
+    pub(super) offset: u64,
+    /// Its bytes in the file.
+    pub(super) size: u64,
+    /// Where it lies in memory.
+    pub(super) address: u64,
+}
+
+/// The part of the file that is searched when no header tells one.
+const EVERYTHING: Segment = Segment { offset: 0, size: u64::MAX, address: 0 };
+
+impl Program {
+    /// None where the file is no program.
+    pub(super) fn read(head: &[u8]) -> Option<Self> {
+        match head {
+            // Programs and shared objects, of either byte order. Object files and core dumps are none.
+            [0x7f, b'E', b'L', b'F', class, 1, _, _, _, _, _, _, _, _, _, _, 2 | 3, 0, ..] => {
+                Some(Self::elf(head, *class == 2, false))
+            }
+            [0x7f, b'E', b'L', b'F', class, 2, _, _, _, _, _, _, _, _, _, _, 0, 2 | 3, ..] => {
+                Some(Self::elf(head, *class == 2, true))
+            }
+            [b'M', b'Z', ..] | [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] => {
+                let is_go = memchr::memmem::find(head, b"\xff Go build ID: \"").is_some();
+                Some(Self { is_go, ..Self::default() })
+            }
+            _ => None,
+        }
+    }
+
+    fn elf(head: &[u8], wide: bool, big_endian: bool) -> Self {
+        let is_go = GO_NOTES.iter().any(|note| memchr::memmem::find(head, note).is_some());
+        let mut program = Self { is_go, big_endian, ..Self::default() };
+        let fields = Fields { bytes: head, wide, big_endian };
+        // Unreadable headers leave everything to be searched.
+        for (segment, flags) in fields.segments().unwrap_or_default() {
+            if program.data.is_none() && flags & (WRITE | EXECUTE) == WRITE {
+                program.data = Some(segment);
+            }
+            program.segments.push(segment);
+        }
+        program
+    }
+
+    /// Where the blob is looked for.
+    pub(super) fn data(&self) -> Segment {
+        self.data.unwrap_or(EVERYTHING)
+    }
+
+    /// Whether [`Self::data`] is a part of the file of which the headers say where it lies in memory.
+    pub(super) fn has_data_segment(&self) -> bool {
+        self.data.is_some()
+    }
+
+    /// Where in the file lies what is at `address` in memory.
+    pub(super) fn offset_of(&self, address: u64) -> Option<u64> {
+        let inside = |segment: &&Segment| {
+            address.checked_sub(segment.address).is_some_and(|distance| distance < segment.size)
+        };
+        let segment = self.segments.iter().find(inside)?;
+        segment.offset.checked_add(address - segment.address)
+    }
+}
+
+/// The type and the name of the note with the build ID, in either byte order.
+const GO_NOTES: [&[u8]; 2] = [b"\x04\0\0\0Go\0\0", b"\0\0\0\x04Go\0\0"];
+
+const EXECUTE: u32 = 1;
+const WRITE: u32 = 2;
+
+/// The fields of an ELF file.
+struct Fields<'a> {
+    bytes: &'a [u8],
+    wide: bool,
+    big_endian: bool,
+}
+
+impl Fields<'_> {
+    /// What is loaded, with its permissions. None where the program headers are not in the head.
+    fn segments(&self) -> Option<Vec<(Segment, u32)>> {
+        const LOAD: u32 = 1;
+        let (table, size, count) = if self.wide {
+            (self.address(32)?, self.half(54)?, self.half(56)?)
+        } else {
+            (self.address(28)?, self.half(42)?, self.half(44)?)
+        };
+        let mut segments = Vec::new();
+        for number in 0..usize::from(count) {
+            let at = usize::try_from(table).ok()?.checked_add(number.checked_mul(usize::from(size))?)?;
+            let field = |distance: usize| at.checked_add(distance);
+            if self.word(at)? != LOAD {
+                continue;
+            }
+            let (flags, offset, address, size) = if self.wide { (4, 8, 16, 32) } else { (24, 4, 8, 16) };
+            let segment = Segment {
+                offset: self.address(field(offset)?)?,
+                size: self.address(field(size)?)?,
+                address: self.address(field(address)?)?,
+            };
+            segments.push((segment, self.word(field(flags)?)?));
+        }
+        Some(segments)
+    }
+
+    fn address(&self, at: usize) -> Option<u64> {
+        if self.wide { unsigned(self.bytes, at, 8, self.big_endian) } else { self.word(at).map(u64::from) }
+    }
+
+    fn word(&self, at: usize) -> Option<u32> {
+        unsigned(self.bytes, at, 4, self.big_endian).and_then(|word| word.try_into().ok())
+    }
+
+    fn half(&self, at: usize) -> Option<u16> {
+        unsigned(self.bytes, at, 2, self.big_endian).and_then(|half| half.try_into().ok())
+    }
+}
+
+/// A number of `size` bytes, at most eight.
+pub(super) fn unsigned(bytes: &[u8], at: usize, size: usize, big_endian: bool) -> Option<u64> {
+    let field = bytes.get(at..at.checked_add(size)?)?;
+    let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
+    Some(if big_endian { field.iter().fold(0, add) } else { field.iter().rfold(0, add) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The beginning of an ELF file for a machine of this byte order, with `more` somewhere behind.
+    fn elf(order: u8, kind: [u8; 2], more: &[u8]) -> Vec<u8> {
+        let mut head = b"\x7fELF\x02".to_vec();
+        head.push(order);
+        head.resize(16, 0);
+        head.extend(kind);
+        head.resize(200, 0);
+        head.extend(more);
+        head
+    }
+
+    #[test]
+    fn programs_are_told_by_their_first_bytes_and_gos_by_its_mark() {
+        let note = b"\x04\0\0\0\x53\0\0\0\x04\0\0\0Go\0\0abc/def";
+        for (head, expected) in [
+            (elf(1, [2, 0], b""), Some(false)),
+            (elf(1, [3, 0], b""), Some(false)),
+            (elf(2, [0, 2], b""), Some(false)),
+            (elf(1, [2, 0], note), Some(true)),
+            (elf(2, [0, 2], b"\0\0\0\x04\0\0\0\x53\0\0\0\x04Go\0\0abc"), Some(true)),
+            // Object files and core dumps.
+            (elf(1, [1, 0], note), None),
+            (elf(1, [4, 0], b""), None),
+            (b"\xcf\xfa\xed\xfe....".to_vec(), Some(false)),
+            (b"\xcf\xfa\xed\xfe....\xff Go build ID: \"x".to_vec(), Some(true)),
+            (b"MZ....".to_vec(), Some(false)),
+            (b"MZ....\xff Go build ID: \"x".to_vec(), Some(true)),
+            (b"#!/bin/sh\n\x04\0\0\0Go\0\0".to_vec(), None),
+            (b"\x7fELF".to_vec(), None),
+            (Vec::new(), None),
+        ] {
+            assert_eq!(Program::read(&head).map(|program| program.is_go), expected, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn headers_that_lie_elsewhere_or_nowhere_leave_everything_to_be_searched() {
+        for table in [64_u64, 1 << 20, u64::MAX] {
+            let mut head = elf(1, [2, 0], b"");
+            head[32..40].copy_from_slice(&table.to_le_bytes());
+            head[54..58].copy_from_slice(&[56, 0, 255, 255]);
+            let program = Program::read(&head).unwrap();
+            assert_eq!(program.data(), EVERYTHING, "{table}");
+        }
+    }
+}

@@ -26,6 +26,7 @@ const LIST: &[&dyn Cataloger] = &[
     &os::apk::Apk,
     &language::python::Python,
     &language::go::Go,
+    &language::npm::Npm,
     // What none of the others reads.
     &telltales::Telltales,
 ];

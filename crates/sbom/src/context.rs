@@ -1,6 +1,6 @@
 //! What catalogers know of a root file system when all of its files were seen, and what they add to it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use plimsoll_core::rootfs::{Bound, Fact, FileSet, FoundFile, Need, Oversized, Purpose, Unreadable};
@@ -73,6 +73,8 @@ pub(crate) struct Found<'f> {
     pub(crate) places: Vec<(&'f [u64], ComponentIndex)>,
     /// Where the programs really lie that a cataloger has read, or told why it could not.
     pub(crate) read: HashSet<&'f str>,
+    /// Folders in which a package manager has installed what lock files beside it only name, by ecosystem: `npm`, `srv/app`.
+    pub(crate) installed: BTreeSet<(&'static str, &'f str)>,
     /// How many problems of each kind a cataloger has.
     pub(crate) told: BTreeMap<(ProblemCode, &'static str), usize>,
 }

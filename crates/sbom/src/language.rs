@@ -1,4 +1,5 @@
 //! What the package managers of languages leave.
 
 pub(crate) mod go;
+pub(crate) mod npm;
 pub(crate) mod python;

@@ -70,7 +70,10 @@ impl Cataloger for Telltales {
         for (telltale, selection) in TELLTALES.iter().zip(0..) {
             for (file, Shown(kind)) in context.facts::<Shown>(selection) {
                 let read = kind.ecosystem == EXECUTABLES && context.found.read.contains(&*file.real_path);
-                if !read {
+                let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+                // What is installed is read, and counts instead of what a lock file names.
+                let installed = context.found.installed.contains(&(kind.ecosystem, folder));
+                if !read && !installed {
                     unread.file(*kind, &file.path, &file.real_path);
                 }
             }
@@ -181,6 +184,8 @@ fn is_counted(kind: Kind, path: &str) -> bool {
     match kind.ecosystem {
         // A library is run by a program, and belongs to whatever brought that.
         EXECUTABLES => !name.split('.').skip(1).any(|part| part == "so"),
+        // Those of an installed package say what its author tried it with.
+        "npm" | "GitHub Actions" => !path.contains("node_modules/"),
         // What was installed is read; what it was once asked for is not there.
         "PyPI" => !["site-packages/", "dist-packages/"].iter().any(|directory| path.contains(directory)),
         _ => true,

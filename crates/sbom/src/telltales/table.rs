@@ -16,7 +16,7 @@ use crate::cataloger::{Mode, Selection};
 pub(crate) struct Kind {
     /// The ecosystem, as OSV names it where it does.
     pub(crate) ecosystem: &'static str,
-    /// What is counted: `package.json`, `*.jar`.
+    /// What is counted: `go.mod`, `*.jar`.
     pub(crate) files: &'static str,
 }
 
@@ -101,9 +101,7 @@ pub(super) static TELLTALES: &[Telltale] = &[
     file("conda", "conda-meta/*.json", &["**/conda-meta/*.json"]),
     file("conda", "environment.yml", &["**/environment.yml", "**/environment.yaml", "**/conda-lock.yml"]),
     // Packages and lock files of languages.
-    file("npm", "package.json", &["**/package.json"]),
-    file("npm", "package-lock.json", &["**/package-lock.json", "**/npm-shrinkwrap.json"]),
-    file("npm", ".package-lock.json", &["**/node_modules/.package-lock.json"]),
+    file("npm", ".pnp.cjs", &["**/.pnp.cjs", "**/.pnp.js"]),
     file("npm", "yarn.lock", &["**/yarn.lock"]),
     file("npm", "pnpm-lock.yaml", &["**/pnpm-lock.yaml", "**/.pnpm/lock.yaml"]),
     file("npm", "bun.lock", &["**/bun.lock", "**/bun.lockb"]),

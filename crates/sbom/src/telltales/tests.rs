@@ -76,10 +76,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("home/linuxbrew/.linuxbrew/Cellar/jq/1.7/INSTALL_RECEIPT.json", "", "Homebrew"),
     ("opt/conda/conda-meta/openssl-3.0.0-0.json", "", "conda"),
     ("srv/environment.yml", "", "conda"),
-    ("srv/package.json", "{}", "npm"),
-    ("srv/node_modules/a/package.json", "{}", "npm"),
-    ("srv/package-lock.json", "{}", "npm"),
-    ("srv/node_modules/.package-lock.json", "{}", "npm"),
+    ("srv/.pnp.cjs", "", "npm"),
     ("srv/yarn.lock", "", "npm"),
     ("srv/pnpm-lock.yaml", "", "npm"),
     ("srv/bun.lockb", "", "npm"),
@@ -168,11 +165,15 @@ fn first_purpose() -> u16 {
 fn what_only_looks_like_a_telltale_is_none() {
     let nothing: [&str; 0] = [];
     let files = [
-        ("etc/package.jsonc", ""),
+        ("etc/go.mods", ""),
         ("usr/share/doc/x/DESCRIPTION", "This package describes.\n"),
         ("srv/release", "1.2.3\n"),
         ("opt/venv/lib/python3/site-packages/x/requirements.txt", "requests==2\n"),
         ("usr/local/lib/python3.12/site-packages/pip/w64.exe", "MZ"),
+        ("srv/node_modules/a/package.json", r#"{"name":"a","version":"1.0.0"}"#),
+        ("srv/node_modules/a/yarn.lock", ""),
+        ("srv/node_modules/a/.github/workflows/ci.yml", ""),
+        ("srv/yarn.lock", ""),
     ];
     let script = [b"#!/bin/sh\n".as_slice(), &[b'#'; 5000]].concat();
     let programs = [
@@ -185,17 +186,13 @@ fn what_only_looks_like_a_telltale_is_none() {
 
 #[test]
 fn an_ecosystem_is_one_line_with_numbers_and_the_first_file() {
-    let files = [
-        ("srv/b/package.json", "{}"),
-        ("srv/a/node_modules/x/package.json", "{}"),
-        ("srv/a/yarn.lock", ""),
-        ("opt/x.jar", "PK"),
-    ];
+    let files =
+        [("srv/b/go.mod", "{}"), ("srv/a/x/go.mod", "{}"), ("srv/a/go.work", ""), ("opt/x.jar", "PK")];
     assert_eq!(
         problems(&files, &[]),
         [
             "not-read opt/x.jar: Maven (1 *.jar): not read yet",
-            "not-read srv/a/node_modules/x/package.json: npm (2 package.json, 1 yarn.lock): not read yet",
+            "not-read srv/a/go.work: Go (3 go.mod): not read yet",
         ]
     );
 }
@@ -211,7 +208,7 @@ fn programs_that_nobody_brought_are_told() {
 fn what_a_distributions_package_brought_is_set_aside_and_counted() {
     let digest = "00000000000000000000000000000000";
     let line = |path: &str| format!("{digest}  {path}\n");
-    let nodejs = ["usr/share/nodejs/npm/package.json", "usr/share/nodejs/semver/package.json"];
+    let nodejs = ["usr/share/nodejs/npm/go.mod", "usr/share/nodejs/semver/go.mod"];
     let lists = [
         ("var/lib/dpkg/info/nodejs.md5sums", nodejs.map(line).concat() + &line("usr/bin/node")),
         // As lists have it that are older than the merged /usr.
@@ -227,7 +224,7 @@ fn what_a_distributions_package_brought_is_set_aside_and_counted() {
         told(&inventory),
         [
             "set-aside usr/bin/bash: executables (2 file): part of the operating system's packages",
-            "set-aside usr/share/nodejs/npm/package.json: npm (2 package.json): \
+            "set-aside usr/share/nodejs/npm/go.mod: Go (2 go.mod): \
              part of pkg:deb/debian/nodejs@18.19-1?arch=amd64&distro=debian-12",
         ]
     );
@@ -237,18 +234,15 @@ fn what_a_distributions_package_brought_is_set_aside_and_counted() {
 #[test]
 fn a_claim_to_what_is_not_the_distributions_sets_nothing_aside() {
     let digest = "00000000000000000000000000000000";
-    let paths = ["opt/app/package.json", "usr/local/lib/node_modules/x/package.json", "srv/package.json"];
+    let paths = ["opt/app/go.mod", "usr/local/lib/x/go.mod", "srv/go.mod"];
     let list = paths.map(|path| format!("{digest}  {path}\n")).concat();
     let mut files = paths.map(|path| (path, "{}")).to_vec();
     files.push(("var/lib/dpkg/info/nodejs.md5sums", &list));
-    assert_eq!(problems(&files, &[]), ["not-read opt/app/package.json: npm (3 package.json): not read yet"]);
+    assert_eq!(problems(&files, &[]), ["not-read opt/app/go.mod: Go (3 go.mod): not read yet"]);
     // Nor does the list of a package that is not installed.
-    let list = format!("{digest}  usr/share/x/package.json\n");
-    let files = [("usr/share/x/package.json", "{}"), ("var/lib/dpkg/info/gone.md5sums", &list)];
-    assert_eq!(
-        problems(&files, &[]),
-        ["not-read usr/share/x/package.json: npm (1 package.json): not read yet"]
-    );
+    let list = format!("{digest}  usr/share/x/go.mod\n");
+    let files = [("usr/share/x/go.mod", "{}"), ("var/lib/dpkg/info/gone.md5sums", &list)];
+    assert_eq!(problems(&files, &[]), ["not-read usr/share/x/go.mod: Go (1 go.mod): not read yet"]);
 }
 
 #[test]

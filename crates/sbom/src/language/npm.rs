@@ -1,0 +1,229 @@
+//! npm packages: what lies in `node_modules`, what else brings a `package.json` with name and version, and npm's lock files.
+//!
+//! Follows npm's documentation of `package.json`, `package-lock.json` and folders. A package is what its own `package.json` says,
+//! whatever its folder is called: that is how aliases work. Where there is nothing in `node_modules` beside a lock file, what it
+//! locks may have been bundled into one file, and counts; otherwise what is installed does. What npm says that it installed, and
+//! is no longer shown by a `package.json`, counts as well.
+//!
+//! A manifest outside of `node_modules` that says `"private": true` is the application's own: no registry has it, so nothing is
+//! looked up for it.
+
+mod lock;
+mod manifest;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
+
+use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::context::{Context, WhyUnread};
+use crate::inventory::{Component, Location, ProblemCode};
+use crate::ownership::{Evidence, FileDigests};
+use lock::{Lock, Locked};
+use manifest::Manifest;
+
+const MANIFEST: u16 = 0;
+const INSTALLED: u16 = 1;
+const LOCK: u16 = 2;
+
+const SELECTIONS: &[Selection] = &[
+    Selection::whole(&["**/package.json"], Bound::Metadata),
+    Selection::whole(&["**/node_modules/.package-lock.json"], Bound::List),
+    Selection::whole(&["**/package-lock.json", "**/npm-shrinkwrap.json"], Bound::List),
+];
+
+/// Finds packages.
+pub(crate) struct Npm;
+
+/// What a `package.json` shows.
+#[derive(Debug, PartialEq)]
+struct Shown {
+    manifest: Result<Manifest, String>,
+    digests: FileDigests,
+}
+
+/// What a lock file shows.
+#[derive(Debug, PartialEq)]
+struct Locks(Result<Lock, String>);
+
+impl Footprint for Shown {
+    fn footprint(&self) -> usize {
+        size_of::<Self>()
+            + match &self.manifest {
+                Ok(Manifest::Package(component) | Manifest::Private(component)) => component.text_bytes(),
+                Ok(Manifest::Nameless) => 0,
+                Err(reason) => reason.len(),
+            }
+    }
+}
+
+impl Footprint for Locks {
+    fn footprint(&self) -> usize {
+        match &self.0 {
+            Ok(lock) => lock.footprint(),
+            Err(reason) => reason.len(),
+        }
+    }
+}
+
+impl Cataloger for Npm {
+    fn id(&self) -> &'static str {
+        "npm"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn room(&self) -> Room {
+        Room::Language
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        &["npm"]
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        SELECTIONS
+    }
+
+    fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        match selection {
+            MANIFEST => {
+                let manifest = manifest::read(file.content);
+                let digests = FileDigests::of_content(file.content);
+                Some(Arc::new(Shown { manifest, digests }))
+            }
+            _ => Some(Arc::new(Locks(lock::read(file.content, file.limits.packages)))),
+        }
+    }
+
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        for selection in [MANIFEST, INSTALLED, LOCK] {
+            for unread in context.unread(selection) {
+                let code = match unread.why {
+                    WhyUnread::TooLarge(_) => ProblemCode::FileTooLarge,
+                    WhyUnread::Unreadable(_) => ProblemCode::UnreadableFile,
+                };
+                context.problem(code, unread.path, unread.why.to_string());
+            }
+        }
+        let mut roots = Roots::default();
+        manifests(context, &mut roots);
+        installed(context, &roots);
+        locked(context, &roots);
+        context.found.installed.extend(roots.parents.iter().map(|folder| ("npm", *folder)));
+    }
+}
+
+/// Folders with packages.
+#[derive(Default)]
+struct Roots<'f> {
+    /// Those that have a `package.json`.
+    packages: BTreeSet<&'f str>,
+    /// Those in whose `node_modules` a package lies.
+    parents: BTreeSet<&'f str>,
+}
+
+/// What each `package.json` shows. A package that several links lead to is listed once.
+fn manifests<'f>(context: &mut Context<'_, 'f>, roots: &mut Roots<'f>) {
+    let mut files: BTreeMap<&str, (&FoundFile, &Shown)> = BTreeMap::new();
+    for (file, shown) in context.facts::<Shown>(MANIFEST) {
+        let folder = file.path.strip_suffix("package.json").unwrap_or(&file.path).trim_end_matches('/');
+        roots.packages.insert(folder);
+        roots.parents.extend(parent_of(folder));
+        files.entry(&file.real_path).or_insert((file, shown));
+    }
+    for (file, Shown { manifest, digests }) in files.into_values() {
+        let is_installed = is_installed(&file.path);
+        let component = match manifest {
+            Ok(Manifest::Package(component)) => component,
+            Ok(Manifest::Private(component)) if is_installed => component,
+            // Node runs it all the same, and nobody can say what it is. Elsewhere, nothing says that it is a package.
+            Ok(Manifest::Nameless) if is_installed => {
+                let detail = "is a package without name or version".to_owned();
+                context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
+                continue;
+            }
+            Ok(Manifest::Private(_) | Manifest::Nameless) => continue,
+            Err(detail) => {
+                context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
+                continue;
+            }
+        };
+        let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
+        let component = context.add(Component { locations, ..component.clone() });
+        let (path, real_path) = (file.path.as_str(), file.real_path.as_str());
+        context.found.evidence.push(Evidence { component, path, real_path, digests });
+    }
+}
+
+/// What npm installed, and no `package.json` shows.
+fn installed(context: &mut Context<'_, '_>, roots: &Roots<'_>) {
+    for (file, Locks(lock)) in context.facts::<Locks>(INSTALLED) {
+        let root = file.path.strip_suffix("node_modules/.package-lock.json").unwrap_or_default();
+        let hidden = |package: &&Locked| {
+            let folder = package.folder.as_ref().map(|folder| format!("{root}{folder}"));
+            folder.is_none_or(|folder| !roots.packages.contains(folder.as_str()))
+        };
+        match lock {
+            Ok(Lock { packages }) => add(context, file, packages.iter().filter(hidden)),
+            Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone()),
+        }
+    }
+}
+
+/// What is locked and not installed beside it.
+fn locked(context: &mut Context<'_, '_>, roots: &Roots<'_>) {
+    for (file, Locks(lock)) in context.facts::<Locks>(LOCK) {
+        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        // That of an installed package says what its author tried it with.
+        let is_of_package = file.path.contains("node_modules/");
+        if is_of_package || roots.parents.contains(folder) {
+            continue;
+        }
+        match lock {
+            Ok(Lock { packages }) => add(context, file, packages.iter()),
+            Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone()),
+        }
+    }
+}
+
+fn add<'p>(context: &mut Context<'_, '_>, file: &FoundFile, packages: impl Iterator<Item = &'p Locked>) {
+    let mut known: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for Locked { name, version, .. } in packages {
+        if !known.insert((name, version)) {
+            continue;
+        }
+        match manifest::component(name, version) {
+            Ok(component) => {
+                let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
+                context.add(Component { locations, ..component });
+            }
+            Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail),
+        }
+    }
+}
+
+/// Whether the `package.json` at this path is a package's own: `…/node_modules/name/`, `…/node_modules/@scope/name/`.
+fn is_installed(path: &str) -> bool {
+    path.strip_suffix("/package.json").is_some_and(|folder| parent_of(folder).is_some())
+}
+
+/// The folder in whose `node_modules` a package lies in `folder`.
+fn parent_of(folder: &str) -> Option<&str> {
+    let (parent, name) = match folder.rsplit_once("node_modules/")? {
+        ("", name) => ("", name),
+        (parent, name) => (parent.strip_suffix('/')?, name),
+    };
+    let own = match name.split_once('/') {
+        Some((scope, own)) if scope.starts_with('@') => own,
+        _ => name,
+    };
+    // `.bin`, `.cache` and `.pnpm` are tools' own.
+    (!own.is_empty() && !own.contains('/') && !own.starts_with('.')).then_some(parent)
+}
+
+#[cfg(test)]
+mod tests;

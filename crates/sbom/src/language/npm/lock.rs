@@ -1,0 +1,216 @@
+//! npm's lock files: `package-lock.json`, `npm-shrinkwrap.json`, and `node_modules/.package-lock.json`, in which npm keeps what it
+//! installed.
+//!
+//! Versions 2 and 3 have `packages`, by the folder that each lies in; version 1 has `dependencies`, by name, inside each other:
+//!
+//! ```json
+//! {"lockfileVersion": 3, "packages": {
+//!   "": {"name": "app"},
+//!   "node_modules/a": {"version": "1.0.0"},
+//!   "node_modules/a/node_modules/@s/b": {"version": "2.0.0", "dev": true},
+//!   "node_modules/alias": {"name": "c", "version": "3.0.0"},
+//!   "node_modules/w": {"resolved": "packages/w", "link": true}}}
+//! ```
+//! ```json
+//! {"lockfileVersion": 1, "dependencies": {"a": {"version": "1.0.0", "dependencies": {"b": {"version": "2.0.0", "dev": true}}}}}
+//! ```
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use plimsoll_core::rootfs::Footprint;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// The packages that a lock file names, but for those that only development needs.
+#[derive(Debug, PartialEq)]
+pub(super) struct Lock {
+    pub(super) packages: Vec<Locked>,
+}
+
+/// One package.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Locked {
+    /// Where it is installed, relative to the folder of the lock file: `node_modules/a`. None for version 1.
+    pub(super) folder: Option<String>,
+    pub(super) name: String,
+    /// Empty where it is no version: an address, a folder.
+    pub(super) version: String,
+}
+
+impl Footprint for Lock {
+    fn footprint(&self) -> usize {
+        let package = |it: &Locked| {
+            size_of::<Locked>() + it.name.len() + it.version.len() + it.folder.as_ref().map_or(0, String::len)
+        };
+        self.packages.iter().map(package).sum()
+    }
+}
+
+/// Reads a lock file of at most `max` packages.
+pub(super) fn read(content: &[u8], max: usize) -> Result<Lock, String> {
+    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+    let document: Document =
+        serde_json::from_slice(content).map_err(|error| format!("is no lock file: {error}"))?;
+    let mut lock = Lock { packages: Vec::new() };
+    match (document.packages, document.dependencies) {
+        (Some(Entries(packages)), _) => {
+            for (folder, package) in packages {
+                lock.folder(folder, package);
+            }
+        }
+        (None, Some(Entries(dependencies))) => lock.dependencies(dependencies),
+        // Of a project that needs nothing.
+        (None, None) if document.version.is_some() => {}
+        (None, None) => return Err("has neither packages nor dependencies".to_owned()),
+    }
+    if lock.packages.len() > max {
+        return Err(format!("names {} packages, expected at most {max} (packages)", lock.packages.len()));
+    }
+    Ok(lock)
+}
+
+impl Lock {
+    fn folder(&mut self, folder: String, package: Package) {
+        // Links lead to folders of the project, whose own package.json says what they are.
+        let Some((_, own)) = folder.rsplit_once("node_modules/").filter(|_| !package.link && !package.dev)
+        else {
+            return;
+        };
+        let name = package.name.unwrap_or_else(|| own.to_owned());
+        let version = package.version.unwrap_or_default();
+        self.packages.push(Locked { folder: Some(folder), name, version });
+    }
+
+    fn dependencies(&mut self, dependencies: BTreeMap<String, Dependency>) {
+        for (name, dependency) in dependencies {
+            if let Some(Entries(inner)) = dependency.dependencies {
+                self.dependencies(inner);
+            }
+            if dependency.dev {
+                continue;
+            }
+            let (name, version) =
+                match dependency.version.strip_prefix("npm:").and_then(|it| it.rsplit_once('@')) {
+                    Some((real, version)) => (real.to_owned(), version.to_owned()),
+                    None => (name, dependency.version),
+                };
+            // An address of git or of an archive, or a folder.
+            let version = if version.contains([':', '/']) { String::new() } else { version };
+            self.packages.push(Locked { folder: None, name, version });
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Document {
+    #[serde(rename = "lockfileVersion")]
+    version: Option<u64>,
+    packages: Option<Entries<Package>>,
+    dependencies: Option<Entries<Dependency>>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: Option<String>,
+    version: Option<String>,
+    #[serde(default)]
+    link: bool,
+    #[serde(default)]
+    dev: bool,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    version: String,
+    #[serde(default)]
+    dev: bool,
+    dependencies: Option<Entries<Self>>,
+}
+
+/// Members by their names. A name that comes twice is an error: one reader would take the first, another the last.
+struct Entries<T>(BTreeMap<String, T>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: DeserializeOwned> Visitor<'de> for Members<T> {
+            type Value = Entries<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Entries<T>, A::Error> {
+                let mut entries = BTreeMap::new();
+                while let Some(key) = members.next_key::<Cow<'_, str>>()? {
+                    let value = members.next_value()?;
+                    if entries.insert(key.clone().into_owned(), value).is_some() {
+                        let key = plimsoll_core::text::shortened(&key);
+                        return Err(serde::de::Error::custom(format!("`{key}` is there twice")));
+                    }
+                }
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(content: &str) -> Result<Vec<String>, String> {
+        let lock = read(content.as_bytes(), 4)?;
+        let one = |it: &Locked| {
+            let folder = it.folder.as_deref().unwrap_or("-");
+            format!("{folder} {}@{}", it.name, it.version)
+        };
+        Ok(lock.packages.iter().map(one).collect())
+    }
+
+    #[test]
+    fn every_version_of_the_format_is_read_without_what_only_development_needs() {
+        let third = r#"{"lockfileVersion":3,"packages":{"":{"name":"app","version":"0"},"node_modules/a":{"version":"1.0.0"},
+            "node_modules/a/node_modules/@s/b":{"version":"2.0.0"},"node_modules/alias":{"name":"c","version":"3.0.0"},
+            "node_modules/d":{"version":"1.0.0","dev":true},"node_modules/w":{"resolved":"packages/w","link":true},
+            "packages/w":{"version":"1.0.0"}},"dependencies":{"ignored":{"version":"1.0.0"}}}"#;
+        assert_eq!(
+            shown(third).unwrap(),
+            [
+                "node_modules/a a@1.0.0",
+                "node_modules/a/node_modules/@s/b @s/b@2.0.0",
+                "node_modules/alias c@3.0.0"
+            ]
+        );
+        let first = r#"{"lockfileVersion":1,"dependencies":{"a":{"version":"1.0.0","dependencies":{"b":{"version":"2.0.0"}}},
+            "alias":{"version":"npm:@s/c@3.0.0"},"d":{"version":"1.0.0","dev":true},
+            "g":{"version":"git+ssh://git@example.org/g.git#0a"}}}"#;
+        assert_eq!(shown(first).unwrap(), ["- b@2.0.0", "- a@1.0.0", "- @s/c@3.0.0", "- g@"]);
+        assert_eq!(shown(r#"{"lockfileVersion":3,"packages":{}}"#).unwrap(), Vec::<String>::new());
+        assert_eq!(shown(r#"{"lockfileVersion":1}"#).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_no_lock_file_is_an_error() {
+        for content in [
+            "",
+            "{}",
+            "[]",
+            r#"{"packages":[]}"#,
+            r#"{"dependencies":{"a":{}}}"#,
+            r#"{"packages":{"node_modules/a":{"version":"1"},"node_modules/a":{"version":"2"}}}"#,
+        ] {
+            assert!(shown(content).is_err(), "{content}");
+        }
+        let many: Vec<String> = (0..5).map(|n| format!(r#""node_modules/{n}":{{"version":"1"}}"#)).collect();
+        assert!(
+            shown(&format!(r#"{{"packages":{{{}}}}}"#, many.join(","))).unwrap_err().contains("at most 4")
+        );
+        let deep = r#"{"dependencies":{"a":{"version":"1","dependencies":{"a":"#.repeat(1000);
+        assert!(shown(&deep).is_err());
+    }
+}

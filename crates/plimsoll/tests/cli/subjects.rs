@@ -134,9 +134,9 @@ fn what_nobody_reads_is_a_gap_in_every_command() {
     }
     let json = place.run(&["scan", "--db", &db, "--at", NOW, "-o", "json", &subject]).exits(11).json();
     let gaps = &json["results"][0]["gaps"];
-    assert_eq!(gaps[1]["ecosystem"], "Go");
-    assert_eq!(gaps[1]["reason"]["code"], "not-read");
-    assert_eq!(gaps[1]["reason"]["detail"]["files"], "2 go.mod");
+    assert_eq!(gaps[0]["ecosystem"], "Go");
+    assert_eq!(gaps[0]["reason"]["code"], "not-read");
+    assert_eq!(gaps[0]["reason"]["detail"]["files"], "2 go.mod");
     place.check(&[&subject]).exits(11).says("INDETERMINATE").says(go);
 }
 

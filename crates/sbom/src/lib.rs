@@ -23,6 +23,7 @@ mod os;
 mod ownership;
 mod pattern;
 mod telltales;
+mod zip;
 
 pub use catalogers::{CatalogerInfo, catalog, catalogers, select};
 pub use document::{Document, DocumentSubject};

@@ -193,11 +193,12 @@ fn zipped_eggs_and_wheels_are_read() {
         ("p/x-1-py3-none-any.whl", "x-1.dist-info/METADATA"),
         ("opt/app.pyz", "site-packages/x-1.DIST-INFO/METADATA"),
     ] {
-        let zip = archive::tests::zip(&[(inside, X), ("x/_vendor/y-2.dist-info/METADATA", y), ("x.py", b"")]);
+        let zip =
+            crate::zip::tests::zip(&[(inside, X), ("x/_vendor/y-2.dist-info/METADATA", y), ("x.py", b"")]);
         let (purls, problems) = found(&[(path, &zip)]);
         assert_eq!((purls, problems), (vec!["pkg:pypi/x@1".to_owned(), "pkg:pypi/y@2".to_owned()], vec![]));
     }
-    let nothing = archive::tests::zip(&[("x.py", b"")]);
+    let nothing = crate::zip::tests::zip(&[("x.py", b"")]);
     assert_eq!(
         found(&[("p/x-1.egg", &nothing)]).1,
         ["p/x-1.egg: is an archive without METADATA or PKG-INFO"]
@@ -205,13 +206,14 @@ fn zipped_eggs_and_wheels_are_read() {
     assert_eq!(found(&[("p/x.pyz", &nothing)]), (vec![], vec![]));
     // Another language has eggs, too.
     assert_eq!(found(&[("p/x.egg", b"((author \"somebody\"))")]), (vec![], vec![]));
-    let broken = archive::tests::zip(&[("EGG-INFO/PKG-INFO", b"Name: x\n")]);
+    let broken = crate::zip::tests::zip(&[("EGG-INFO/PKG-INFO", b"Name: x\n")]);
     assert_eq!(found(&[("p/x.egg", &broken)]).1, ["p/x.egg/EGG-INFO/PKG-INFO: has no Version"]);
 }
 
 #[test]
 fn who_brought_an_archive_brought_what_is_in_it() {
-    let zip = archive::tests::zip(&[("x-1.dist-info/METADATA", X), ("x/_vendor/y-2.dist-info/METADATA", X)]);
+    let zip =
+        crate::zip::tests::zip(&[("x-1.dist-info/METADATA", X), ("x/_vendor/y-2.dist-info/METADATA", X)]);
     let path = "usr/share/python-wheels/x-1-py3-none-any.whl";
     let mut set = FileSet::default();
     set.add(select(), "etc/os-release", None, b"ID=debian\nVERSION_ID=12\n");
@@ -256,7 +258,7 @@ fn oracle(folder: &std::path::Path) -> Option<Vec<String>> {
 
 #[test]
 fn python_itself_sees_nothing_that_is_neither_listed_nor_a_problem() {
-    let zip = archive::tests::zip(&[("EGG-INFO/PKG-INFO", b"Name: zipped\nVersion: 9\n")]);
+    let zip = crate::zip::tests::zip(&[("EGG-INFO/PKG-INFO", b"Name: zipped\nVersion: 9\n")]);
     let folder = tempfile::tempdir().unwrap();
     let files: &[(&str, &[u8])] = &[
         ("a-1.dist-info/METADATA", b"Name: a\nVersion: 1\n"),

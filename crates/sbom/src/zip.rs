@@ -1,0 +1,204 @@
+//! Zip archives: the directory at the end, and what single entries contain.
+//!
+//! Read as Java, Python's `zipimport` and `zipfile` do, by the directory at the end ([APPNOTE.TXT], 4.3.12 and 4.3.16), which is where
+//! it is counted back from; what stands in front of the archive does not matter. Several entries may point to the same bytes, so
+//! whoever reads several bounds what comes out as a whole.
+//!
+//! [APPNOTE.TXT]: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
+
+use std::borrow::Cow;
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+const END: [u8; 4] = *b"PK\x05\x06";
+const END_LENGTH: usize = 22;
+/// An archive may end with a comment.
+const MAX_COMMENT: usize = u16::MAX as usize;
+const ENTRY: [u8; 4] = *b"PK\x01\x02";
+const ENTRY_LENGTH: usize = 46;
+const LOCAL: [u8; 4] = *b"PK\x03\x04";
+const LOCAL_LENGTH: usize = 30;
+const STORED: u16 = 0;
+const DEFLATED: u16 = 8;
+
+/// An archive in memory.
+pub(crate) struct Zip<'a> {
+    archive: &'a [u8],
+    entries: &'a [u8],
+    /// Bytes in front of the archive.
+    before: usize,
+}
+
+impl<'a> Zip<'a> {
+    /// The archive in these bytes, or why it cannot be read. None for what is no archive.
+    pub(crate) fn open(archive: &'a [u8]) -> Option<Result<Self, String>> {
+        let end = end(archive)?;
+        Some(Self::new(archive, end))
+    }
+
+    fn new(archive: &'a [u8], end: usize) -> Result<Self, String> {
+        let record = archive.get(end..).unwrap_or_default();
+        let (size, offset) = (long(record, 12), long(record, 16));
+        let (Some(size), Some(offset)) = (size, offset) else { return Err("ends too early".to_owned()) };
+        if u32::try_from(size) == Ok(u32::MAX) || u32::try_from(offset) == Ok(u32::MAX) {
+            return Err("is a zip64 archive, which is not read".to_owned());
+        }
+        let start = end.checked_sub(size).ok_or("has a directory that is larger than itself")?;
+        let before = start.checked_sub(offset).ok_or("has a directory that begins before itself")?;
+        let entries = archive.get(start..end).unwrap_or_default();
+        Ok(Self { archive, entries, before })
+    }
+
+    /// What the directory lists, up to where it is broken.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Result<Entry<'a>, String>> + use<'a> {
+        let mut left = self.entries;
+        std::iter::from_fn(move || {
+            if left.is_empty() {
+                return None;
+            }
+            let entry = Entry::read(left);
+            left = entry.as_ref().and_then(|entry| left.get(entry.length..)).unwrap_or_default();
+            Some(entry.ok_or_else(|| "has a broken directory".to_owned()))
+        })
+    }
+
+    /// What an entry contains, if that is at most `max` bytes.
+    pub(crate) fn content(&self, entry: &Entry<'_>, max: usize) -> Result<Cow<'a, [u8]>, &'static str> {
+        let broken = "lies outside of the archive";
+        let start = self.before.checked_add(entry.offset).ok_or(broken)?;
+        let local = self.archive.get(start..).ok_or(broken)?;
+        let lengths = (short(local, 26), short(local, 28));
+        let (Some(name), Some(extra)) = lengths else { return Err(broken) };
+        let names = (local.get(LOCAL_LENGTH..LOCAL_LENGTH + name), local.starts_with(&LOCAL));
+        if names != (Some(entry.name), true) {
+            return Err("is called otherwise at its place");
+        }
+        let data = local.get(LOCAL_LENGTH + name + extra..).and_then(|data| data.get(..entry.size));
+        let data = data.ok_or(broken)?;
+        match (entry.flags & 1, entry.method) {
+            (1, _) => Err("is encrypted"),
+            (_, STORED) if data.len() <= max => Ok(Cow::Borrowed(data)),
+            (_, DEFLATED) => inflate(data, max).map(Cow::Owned),
+            (_, STORED) => Err(TOO_LARGE),
+            _ => Err("is compressed in a way that is not read"),
+        }
+    }
+}
+
+const TOO_LARGE: &str = "is too large";
+
+/// Where the record at the end begins.
+fn end(archive: &[u8]) -> Option<usize> {
+    let first = archive.len().checked_sub(END_LENGTH)?;
+    let last = first.saturating_sub(MAX_COMMENT);
+    (last..=first).rev().find(|at| archive.get(*at..).is_some_and(|rest| rest.starts_with(&END)))
+}
+
+fn inflate(data: &[u8], max: usize) -> Result<Vec<u8>, &'static str> {
+    let mut inflater = Decompress::new(false);
+    let mut out =
+        Vec::with_capacity(data.len().saturating_mul(3).clamp(1 << 10, max.saturating_add(1).max(1 << 10)));
+    loop {
+        let read = usize::try_from(inflater.total_in()).unwrap_or(usize::MAX);
+        let rest = data.get(read..).unwrap_or_default();
+        let before = (inflater.total_in(), inflater.total_out());
+        let status = inflater.decompress_vec(rest, &mut out, FlushDecompress::None);
+        if out.len() > max {
+            return Err(TOO_LARGE);
+        }
+        match status {
+            Ok(Status::StreamEnd) => return Ok(out),
+            Ok(_) if out.len() == out.capacity() => out.reserve(out.len().max(1 << 10)),
+            Ok(_) if (inflater.total_in(), inflater.total_out()) != before => {}
+            _ => return Err("cannot be inflated"),
+        }
+    }
+}
+
+/// An entry of the directory.
+pub(crate) struct Entry<'a> {
+    flags: u16,
+    method: u16,
+    size: usize,
+    offset: usize,
+    /// As it stands there.
+    pub(crate) name: &'a [u8],
+    /// Bytes of the entry itself.
+    length: usize,
+}
+
+impl<'a> Entry<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let name = short(bytes, 28)?;
+        let more = short(bytes, 30)? + short(bytes, 32)?;
+        bytes.starts_with(&ENTRY).then_some(())?;
+        Some(Self {
+            flags: u16::try_from(short(bytes, 8)?).ok()?,
+            method: u16::try_from(short(bytes, 10)?).ok()?,
+            size: long(bytes, 20)?,
+            offset: long(bytes, 42)?,
+            name: bytes.get(ENTRY_LENGTH..ENTRY_LENGTH + name)?,
+            length: ENTRY_LENGTH + name + more,
+        })
+    }
+}
+
+fn short(bytes: &[u8], at: usize) -> Option<usize> {
+    Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?).into())
+}
+
+fn long(bytes: &[u8], at: usize) -> Option<usize> {
+    usize::try_from(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?)).ok()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::io::Write as _;
+
+    use flate2::write::DeflateEncoder;
+    use flate2::{Compression, Crc};
+
+    use super::*;
+
+    /// A zip archive of these files, deflated.
+    pub(crate) fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let (mut archive, mut directory) = (Vec::new(), Vec::new());
+        for (name, content) in files {
+            let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+            encoder.write_all(content).unwrap();
+            let data = encoder.finish().unwrap();
+            let mut crc = Crc::new();
+            crc.update(content);
+            entry(&mut archive, &mut directory, name, (crc.sum(), content.len()), &data);
+        }
+        closed(archive, &directory, files.len())
+    }
+
+    pub(crate) fn entry(
+        archive: &mut Vec<u8>,
+        directory: &mut Vec<u8>,
+        name: &str,
+        (crc, size): (u32, usize),
+        data: &[u8],
+    ) {
+        let number = |value: usize| u32::try_from(value).unwrap().to_le_bytes();
+        let mut common = vec![0, 0, 8, 0, 0, 0, 0, 0];
+        common.extend([crc.to_le_bytes(), number(data.len()), number(size)].concat());
+        common.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
+        common.extend([0, 0]);
+        directory.extend([&ENTRY[..], &[20, 0, 20, 0], &common, &[0; 10], &number(archive.len())].concat());
+        directory.extend(name.as_bytes());
+        archive.extend([&LOCAL[..], &[20, 0], &common, name.as_bytes(), data].concat());
+    }
+
+    pub(crate) fn closed(mut archive: Vec<u8>, directory: &[u8], count: usize) -> Vec<u8> {
+        let number = |value: usize| u32::try_from(value).unwrap().to_le_bytes();
+        let count = u16::try_from(count).unwrap_or(u16::MAX).to_le_bytes();
+        let start = archive.len();
+        archive.extend(directory);
+        archive.extend(
+            [&END[..], &[0; 4], &count, &count, &number(directory.len()), &number(start), &[0, 0]].concat(),
+        );
+        archive
+    }
+}

@@ -27,6 +27,7 @@ const LIST: &[&dyn Cataloger] = &[
     &language::python::Python,
     &language::go::Go,
     &language::npm::Npm,
+    &language::java::Java,
     // What none of the others reads.
     &telltales::Telltales,
 ];
@@ -168,8 +169,11 @@ impl Select for Catalogers {
     ) -> Option<Arc<dyn Fact>> {
         let (member, number, _) = self.meaning(purpose)?;
         let shows_package = &|path: &str| !self.shown.want(&spelling(path), Some(ANY_PROGRAM)).is_empty();
-        let may_be_unread =
-            &|path: &str| telltales::may_be_program(path) || !self.unread.want(path, None).is_empty();
+        let may_be_unread = &|path: &str| {
+            telltales::may_be_program(path)
+                || language::java::is_archive(path)
+                || !self.unread.want(path, None).is_empty()
+        };
         member.extract(number, &File { content, limits, shows_package, may_be_unread })
     }
 

@@ -9,6 +9,7 @@ use plimsoll_core::{Distribution, LimitExceeded, Limits};
 use crate::cataloger::Cataloger;
 use crate::inventory::{Component, ComponentIndex, Inventory, OsRelease, Problem, ProblemCode};
 use crate::ownership::{Claim, Evidence};
+use crate::telltales::Kind;
 
 /// The operating system, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +74,8 @@ pub(crate) struct Found<'f> {
     pub(crate) places: Vec<(&'f [u64], ComponentIndex)>,
     /// Where the programs really lie that a cataloger has read, or told why it could not.
     pub(crate) read: HashSet<&'f str>,
+    /// Files that were read, and do not say what they are. They count like those that nobody reads.
+    pub(crate) unidentified: Vec<(Kind, &'f FoundFile)>,
     /// Folders in which a package manager has installed what lock files beside it only name, by ecosystem: `npm`, `srv/app`.
     pub(crate) installed: BTreeSet<(&'static str, &'f str)>,
     /// How many problems of each kind a cataloger has.

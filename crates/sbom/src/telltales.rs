@@ -21,7 +21,8 @@ use crate::context::{Context, WhyUnread};
 use crate::inventory::{ComponentIndex, Problem, ProblemCode};
 use crate::ownership::{hash_of_path, place_of};
 use executable::EXECUTABLES;
-use table::{Kind, TELLTALES};
+pub(crate) use table::Kind;
+use table::TELLTALES;
 
 static SELECTIONS: LazyLock<Vec<Selection>> =
     LazyLock::new(|| TELLTALES.iter().map(|telltale| telltale.selection).collect());
@@ -83,6 +84,9 @@ impl Cataloger for Telltales {
                     None => unread.unreadable(file.path, &file.why),
                 }
             }
+        }
+        for (kind, file) in &context.found.unidentified {
+            unread.file(*kind, &file.path, &file.real_path);
         }
         let owners = unread.owners(context);
         let problems = unread.problems(&owners, context);

@@ -116,7 +116,7 @@ fn what_nobody_reads_is_a_gap_in_every_command() {
     let (place, registry) = (Place::new(), Registry::start());
     let db = place.path("db");
     let layer =
-        Layer::new().file("srv/app/a/go.mod", "{}").file("srv/app/go.mod", "{}").file("srv/app.jar", "PK");
+        Layer::new().file("srv/app/a/go.mod", "{}").file("srv/app/go.mod", "{}").file("srv/app.jmod", "PK");
     let image = ImageBuilder::new().layer(debian()).layer(wheel("pymysql", "1.1.1")).layer(layer);
     let subject = pushed(&registry, &image.build(), "unread");
     let go = "Go (2 go.mod): not read yet";
@@ -129,7 +129,7 @@ fn what_nobody_reads_is_a_gap_in_every_command() {
             let run = place.run(&["scan", "--db", &db, "--at", NOW, subject]).exits(11);
             let run = run.says("looked up 3 components: 2 in Debian, 1 in PyPI");
             run.says(&format!("not covered: {go}, such as srv/app/a/go.mod"))
-                .says("not covered: Maven (1 *.jar): not read yet, such as srv/app.jar");
+                .says("not covered: Maven (1 *.jmod): not read yet, such as srv/app.jmod");
         }
     }
     let json = place.run(&["scan", "--db", &db, "--at", NOW, "-o", "json", &subject]).exits(11).json();

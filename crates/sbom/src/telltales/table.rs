@@ -106,7 +106,6 @@ pub(super) static TELLTALES: &[Telltale] = &[
     file("npm", "pnpm-lock.yaml", &["**/pnpm-lock.yaml", "**/.pnpm/lock.yaml"]),
     file("npm", "bun.lock", &["**/bun.lock", "**/bun.lockb"]),
     file("npm", "deno.lock", &["**/deno.lock"]),
-    file("Maven", "*.jar", &["**/*.jar", "**/*.war", "**/*.ear", "**/*.par", "**/*.hpi", "**/*.jpi"]),
     file("Maven", "*.jmod", &["**/*.jmod"]),
     file("Maven", "pom.properties", &["**/pom.properties"]),
     file("Maven", "pom.xml", &["**/pom.xml", "**/*.pom"]),

@@ -81,8 +81,6 @@ const FILES: &[(&str, &str, &str)] = &[
     ("srv/pnpm-lock.yaml", "", "npm"),
     ("srv/bun.lockb", "", "npm"),
     ("srv/deno.lock", "", "npm"),
-    ("srv/app.jar", "PK", "Maven"),
-    ("srv/app.war", "PK", "Maven"),
     ("opt/jdk/jmods/java.base.jmod", "JM", "Maven"),
     ("srv/META-INF/maven/g/a/pom.properties", "", "Maven"),
     ("srv/pom.xml", "", "Maven"),
@@ -187,11 +185,11 @@ fn what_only_looks_like_a_telltale_is_none() {
 #[test]
 fn an_ecosystem_is_one_line_with_numbers_and_the_first_file() {
     let files =
-        [("srv/b/go.mod", "{}"), ("srv/a/x/go.mod", "{}"), ("srv/a/go.work", ""), ("opt/x.jar", "PK")];
+        [("srv/b/go.mod", "{}"), ("srv/a/x/go.mod", "{}"), ("srv/a/go.work", ""), ("opt/x.jmod", "PK")];
     assert_eq!(
         problems(&files, &[]),
         [
-            "not-read opt/x.jar: Maven (1 *.jar): not read yet",
+            "not-read opt/x.jmod: Maven (1 *.jmod): not read yet",
             "not-read srv/a/go.work: Go (3 go.mod): not read yet",
         ]
     );
@@ -248,16 +246,16 @@ fn a_claim_to_what_is_not_the_distributions_sets_nothing_aside() {
 #[test]
 fn links_to_one_file_count_once() {
     let mut set = image(&[], &[]);
-    for link in ["opt/a.jar", "opt/b.jar", "opt/c.jar"] {
-        add(&mut set, link, "opt/c.jar", 0o644, b"PK");
+    for link in ["opt/a.jmod", "opt/b.jmod", "opt/c.jmod"] {
+        add(&mut set, link, "opt/c.jmod", 0o644, b"PK");
     }
-    assert_eq!(told(&catalog(&set)), ["not-read opt/a.jar: Maven (1 *.jar): not read yet"]);
+    assert_eq!(told(&catalog(&set)), ["not-read opt/a.jmod: Maven (1 *.jmod): not read yet"]);
 }
 
 #[test]
 fn what_cannot_be_read_is_told_by_its_path_or_as_unreadable() {
     let mut set = image(&[], &[]);
-    for path in ["srv/app.jar", "usr/local/bin/server", "usr/local/bin/other"] {
+    for path in ["srv/app.jmod", "usr/local/bin/server", "usr/local/bin/other"] {
         let attributes = Attributes { size: 1 << 20, mode: 0o755 };
         let purposes = select().want(path, Some(attributes));
         let reason = "permission denied".to_owned();
@@ -267,7 +265,7 @@ fn what_cannot_be_read_is_told_by_its_path_or_as_unreadable() {
         told(&catalog(&set)),
         [
             "unreadable-file usr/local/bin/other: cannot be read: permission denied, and so is 1 more",
-            "not-read srv/app.jar: Maven (1 *.jar): not read yet",
+            "not-read srv/app.jmod: Maven (1 *.jmod): not read yet",
         ]
     );
 }

@@ -126,7 +126,7 @@ fn a11_metadata_of_nothing_but_classifiers() {
 fn a11_hundreds_of_thousands_of_unread_files_are_one_problem() {
     let mut files = set(&packages(1, |_| package("a", "")));
     for n in 0..200_000 {
-        files.add(select(), &format!("srv/{n}.jar"), None, b"");
+        files.add(select(), &format!("srv/{n}.jmod"), None, b"");
     }
     let lines = (0..100_000).fold(String::new(), |mut lines, n| {
         writeln!(lines, "{MD5}  usr/bin/{n}\n{MD5}  usr/bin/{n}").unwrap();
@@ -135,7 +135,7 @@ fn a11_hundreds_of_thousands_of_unread_files_are_one_problem() {
     files.add(select(), "var/lib/dpkg/info/a.md5sums", None, lines.as_bytes());
     let inventory = catalog(&files);
     assert_eq!(inventory.problems.len(), 1, "{:?}", inventory.problems);
-    assert_eq!(inventory.problems[0].detail, "200000 *.jar");
+    assert_eq!(inventory.problems[0].detail, "200000 *.jmod");
 }
 
 #[test]

@@ -1,0 +1,160 @@
+//! Java archives: the Maven coordinates in jars, and in the jars inside of wars, ears and applications.
+//!
+//! Maven writes `META-INF/maven/GROUP/ARTIFACT/pom.properties` into what it packs, and most of what Gradle and others pack has none.
+//! The name of a file does not tell the group, by which advisories are looked up: an archive with classes that does not say which
+//! artifact it is, is a gap. What was copied into another jar with its `pom.properties` is contained in that.
+
+mod archive;
+mod coordinates;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
+
+use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::context::{Context, WhyUnread};
+use crate::inventory::{Component, ComponentIndex, Location, ProblemCode, Relationship, RelationshipKind};
+use crate::ownership::{Evidence, FileDigests};
+use crate::telltales::Kind;
+use archive::{Budget, Level};
+
+const SELECTIONS: &[Selection] = &[Selection::whole(
+    &["**/*.jar", "**/*.war", "**/*.ear", "**/*.par", "**/*.sar", "**/*.hpi", "**/*.jpi", "**/*.nar"],
+    Bound::List,
+)];
+
+/// Finds artifacts in archives.
+pub(crate) struct Java;
+
+/// What an archive shows.
+#[derive(Debug, PartialEq)]
+struct Archive {
+    /// The archive itself, and those inside of it.
+    levels: Vec<Level>,
+    digests: FileDigests,
+}
+
+impl Footprint for Archive {
+    fn footprint(&self) -> usize {
+        let level = |it: &Level| {
+            let named: usize = it.named.iter().map(|it| size_of::<Component>() + it.text_bytes()).sum();
+            let unreadable: usize = it.unreadable.iter().map(|it| size_of::<String>() + it.len()).sum();
+            size_of::<Level>() + it.path.len() + named + unreadable
+        };
+        size_of::<Self>() + self.levels.iter().map(level).sum::<usize>()
+    }
+}
+
+impl Cataloger for Java {
+    fn id(&self) -> &'static str {
+        "java"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn room(&self) -> Room {
+        Room::Language
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        &["maven"]
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        SELECTIONS
+    }
+
+    fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        let bytes = usize::try_from(file.limits.kept_file_bytes).unwrap_or(usize::MAX);
+        let levels = archive::read(file.content, Budget { bytes, things: file.limits.packages })?;
+        Some(Arc::new(Archive { levels, digests: FileDigests::of_content(file.content) }))
+    }
+
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        for unread in context.unread(0) {
+            let code = match unread.why {
+                WhyUnread::TooLarge(_) => ProblemCode::FileTooLarge,
+                WhyUnread::Unreadable(_) => ProblemCode::UnreadableFile,
+            };
+            context.problem(code, unread.path, unread.why.to_string());
+        }
+        // Once each, whatever links lead to it.
+        let mut archives: BTreeMap<&str, (&FoundFile, &Archive)> = BTreeMap::new();
+        for (file, archive) in context.facts::<Archive>(0) {
+            archives.entry(&file.real_path).or_insert((file, archive));
+        }
+        for (file, archive) in archives.into_values() {
+            components(context, file, archive);
+        }
+    }
+}
+
+/// Whether a file is called like an archive of Java, which may not say what it is.
+pub(crate) fn is_archive(path: &str) -> bool {
+    is_archive_name(path.as_bytes())
+}
+
+fn is_archive_name(name: &[u8]) -> bool {
+    let Some(dot) = name.iter().rposition(|byte| *byte == b'.') else { return false };
+    let extension = name.get(dot + 1..).unwrap_or_default();
+    ["jar", "war", "ear", "par", "sar", "hpi", "jpi", "nar"]
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// Archives with classes that do not say what they are.
+const WITHOUT_COORDINATES: Kind = Kind { ecosystem: "Maven", files: "*.jar without coordinates" };
+
+/// Adds what an archive contains.
+fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, archive: &'f Archive) {
+    // What each level is, by its place in the list.
+    let mut artifacts: Vec<Option<ComponentIndex>> = Vec::new();
+    for level in &archive.levels {
+        let path = match &*level.path {
+            "" => file.path.clone(),
+            inside => format!("{}/{inside}", file.path),
+        };
+        for detail in &level.unreadable {
+            context.problem(ProblemCode::UnparsableMetadata, &path, detail.clone());
+        }
+        // One names the archive itself: the one that the file is called after, or the only one.
+        let own = match level.named.as_slice() {
+            [_] => Some(0),
+            named => named.iter().position(|it| coordinates::is_named_after(&path, it.purl.name())),
+        };
+        if own.is_none() && level.is_library {
+            context.found.unidentified.push((WITHOUT_COORDINATES, file));
+        }
+        let added: Vec<ComponentIndex> = level
+            .named
+            .iter()
+            .map(|found| {
+                let locations = vec![Location { path: path.clone(), layer: file.layer }];
+                let component = context.add(Component { locations, ..found.clone() });
+                let (path, real_path) = (file.path.as_str(), file.real_path.as_str());
+                context.found.evidence.push(Evidence {
+                    component,
+                    path,
+                    real_path,
+                    digests: &archive.digests,
+                });
+                component
+            })
+            .collect();
+        let itself = own.and_then(|own| added.get(own).copied());
+        let around = level.parent.and_then(|parent| artifacts.get(parent).copied().flatten());
+        // An archive without a name of its own hands on whatever it lies in.
+        artifacts.push(itself.or(around));
+        for to in added {
+            let from = if Some(to) == itself { around } else { itself.or(around) };
+            let contains = |from| Relationship { from, kind: RelationshipKind::Contains, to };
+            context.found.inventory.relationships.extend(from.map(contains));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

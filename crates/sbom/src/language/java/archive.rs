@@ -1,0 +1,209 @@
+//! What a jar contains: the coordinates in it, and the jars in it, as deep as they go.
+//!
+//! Archives lie inside each other: a web application has its libraries in `WEB-INF/lib`, an application of Spring Boot in
+//! `BOOT-INF/lib`. What comes out of all of them is bounded for the outermost as a whole, since entries may share their bytes.
+
+use std::borrow::Cow;
+
+use super::coordinates;
+use crate::inventory::Component;
+use crate::zip::{Entry, Zip};
+
+/// Archives inside each other. An ear has a war, that has jars.
+const MAX_DEPTH: usize = 5;
+/// Inflated bytes of one `pom.properties`; real ones have some 100.
+const MAX_PROPERTIES: usize = 64 << 10;
+
+/// What one archive shows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Level {
+    /// The names that lead to it from the outermost, with a `/` between: empty for the outermost itself.
+    pub(super) path: String,
+    /// The place in the list of the archive that it lies in.
+    pub(super) parent: Option<usize>,
+    /// Whose `pom.properties` it has.
+    pub(super) named: Vec<Component>,
+    /// Whether it has classes and no archives. An application that brings its libraries along need not be something that others
+    /// can have.
+    pub(super) is_library: bool,
+    /// What in it cannot be read, and why.
+    pub(super) unreadable: Vec<String>,
+}
+
+/// What may come out of one outermost archive.
+pub(super) struct Budget {
+    /// Inflated bytes.
+    pub(super) bytes: usize,
+    /// Archives and coordinates.
+    pub(super) things: usize,
+}
+
+/// What is in an archive, and in those inside of it. None for what is no archive.
+pub(super) fn read(archive: &[u8], mut budget: Budget) -> Option<Vec<Level>> {
+    let mut levels = Vec::new();
+    match Zip::open(archive)? {
+        Ok(zip) => descend(&zip, Level::default(), 1, &mut budget, &mut levels),
+        Err(detail) => levels.push(Level { unreadable: vec![detail], ..Level::default() }),
+    }
+    Some(levels)
+}
+
+fn descend(zip: &Zip<'_>, mut level: Level, depth: usize, budget: &mut Budget, levels: &mut Vec<Level>) {
+    let (mut has_classes, mut archives) = (false, Vec::new());
+    for entry in zip.entries() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(detail) => {
+                level.unreadable.push(detail);
+                break;
+            }
+        };
+        if super::is_archive_name(entry.name) {
+            archives.push(entry);
+        } else if coordinates::is_properties(entry.name) {
+            if !budget.thing() {
+                break;
+            }
+            let content = inflated(zip, &entry, MAX_PROPERTIES, budget);
+            match content.and_then(|content| coordinates::read(&content)) {
+                Ok(component) => level.named.push(component),
+                Err(detail) => level.unreadable.push(described(&entry, &detail)),
+            }
+        } else {
+            has_classes |= entry.name.ends_with(b".class");
+        }
+    }
+    level.is_library = has_classes && archives.is_empty();
+    if budget.things == 0 {
+        level.unreadable.push("has more in it than may be listed (packages)".to_owned());
+    }
+    let (parent, path) = (levels.len(), level.path.clone());
+    levels.push(level);
+    for entry in archives {
+        if !budget.thing() {
+            break;
+        }
+        let name = String::from_utf8_lossy(entry.name);
+        let path = if path.is_empty() { name.into_owned() } else { format!("{path}/{name}") };
+        let level = Level { path, parent: Some(parent), ..Level::default() };
+        inner(zip, &entry, level, depth, budget, levels);
+    }
+}
+
+/// What is in an archive in an archive.
+fn inner(
+    zip: &Zip<'_>,
+    entry: &Entry<'_>,
+    level: Level,
+    depth: usize,
+    budget: &mut Budget,
+    levels: &mut Vec<Level>,
+) {
+    let content = if depth < MAX_DEPTH {
+        inflated(zip, entry, usize::MAX, budget)
+    } else {
+        Err(format!("lies in {MAX_DEPTH} archives, and is not read"))
+    };
+    let detail = match content {
+        Ok(content) => match Zip::open(&content) {
+            Some(Ok(zip)) => return descend(&zip, level, depth + 1, budget, levels),
+            // A file that is only called like one.
+            None => return,
+            Some(Err(detail)) => detail,
+        },
+        Err(detail) => detail,
+    };
+    levels.push(Level { unreadable: vec![detail], ..level });
+}
+
+impl Budget {
+    /// Takes one thing, if there is one left.
+    fn thing(&mut self) -> bool {
+        let left = self.things.checked_sub(1);
+        self.things = left.unwrap_or_default();
+        left.is_some()
+    }
+}
+
+/// The content of an entry, at the cost of the budget.
+fn inflated<'a>(
+    zip: &Zip<'a>,
+    entry: &Entry<'_>,
+    max: usize,
+    budget: &mut Budget,
+) -> Result<Cow<'a, [u8]>, String> {
+    let content = zip.content(entry, max.min(budget.bytes)).map_err(str::to_owned)?;
+    // What is stored as it is costs nothing, but for being looked at again.
+    budget.bytes = budget.bytes.saturating_sub(content.len());
+    Ok(content)
+}
+
+fn described(entry: &Entry<'_>, detail: &str) -> String {
+    format!("{} {detail}", plimsoll_core::text::shortened(&String::from_utf8_lossy(entry.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zip::tests::zip;
+
+    const LANG: &[u8] = b"groupId=org.apache.commons\nartifactId=commons-lang3\nversion=3.12.0\n";
+    const LANG_AT: &str = "META-INF/maven/org.apache.commons/commons-lang3/pom.properties";
+    const TEXT: &[u8] = b"groupId=org.apache.commons\nartifactId=commons-text\nversion=1.9\n";
+    const TEXT_AT: &str = "META-INF/maven/org.apache.commons/commons-text/pom.properties";
+
+    fn shown(archive: &[u8]) -> Vec<String> {
+        let found = read(archive, Budget { bytes: 1 << 20, things: 20 }).unwrap();
+        let one = |Level { path, named, is_library, unreadable, .. }: &Level| {
+            let named = named.iter().map(|it| it.purl.to_string());
+            let library = is_library.then(|| "library".to_owned());
+            let all: Vec<String> = named.chain(library).chain(unreadable.iter().cloned()).collect();
+            format!("{path}: {}", all.join(", "))
+        };
+        found.iter().map(one).collect()
+    }
+
+    #[test]
+    fn coordinates_classes_and_archives_are_told_apart() {
+        let (lang, text) = (
+            "pkg:maven/org.apache.commons/commons-lang3@3.12.0",
+            "pkg:maven/org.apache.commons/commons-text@1.9",
+        );
+        let jar = zip(&[(TEXT_AT, TEXT), (LANG_AT, LANG), ("a/B.class", b"")]);
+        assert_eq!(shown(&jar), [format!(": {text}, {lang}, library")]);
+        assert_eq!(shown(&zip(&[("a/B.java", b"")])), [": "]);
+        let broken = zip(&[(LANG_AT, b"version=1\n")]);
+        assert_eq!(shown(&broken), [format!(": {LANG_AT} has no groupId")]);
+        assert!(read(b"no archive at all, but long enough", Budget { bytes: 1, things: 1 }).is_none());
+    }
+
+    #[test]
+    fn jars_in_archives_are_read_to_the_limit() {
+        let lang = zip(&[(LANG_AT, LANG)]);
+        let mut archive = zip(&[("BOOT-INF/lib/x.jar", &lang), ("BOOT-INF/classes/A.class", b"")]);
+        assert_eq!(
+            shown(&archive),
+            [": ", "BOOT-INF/lib/x.jar: pkg:maven/org.apache.commons/commons-lang3@3.12.0"]
+        );
+        for depth in 3..=MAX_DEPTH + 1 {
+            archive = zip(&[("in.WAR", &archive), ("notes.jar", b"no archive, but called like one")]);
+            let found = shown(&archive);
+            assert_eq!(found.len(), depth.min(MAX_DEPTH + 1), "{found:?}");
+            assert_eq!(found.last().unwrap().contains("is not read"), depth > MAX_DEPTH, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_comes_out_is_bounded_as_a_whole() {
+        let mut inner = zip(&[("A.class", &vec![0; 1 << 20])]);
+        let at = inner.len() - 2;
+        inner[at..].copy_from_slice(&60_000_u16.to_le_bytes());
+        inner.resize(inner.len() + 60_000, 0);
+        let names: Vec<String> = (0..40).map(|n| format!("{n}.jar")).collect();
+        let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), inner.as_slice())).collect();
+        let ear = zip(&files);
+        assert_eq!(read(&ear, Budget { bytes: 1 << 30, things: 20 }).unwrap().len(), 21);
+        let found = read(&ear, Budget { bytes: 130_000, things: 1000 }).unwrap();
+        assert_eq!(found.iter().filter(|it| it.unreadable == ["is too large"]).count(), 38, "{found:?}");
+    }
+}

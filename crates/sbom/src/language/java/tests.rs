@@ -1,0 +1,108 @@
+//! What the inventory of an image with jars says.
+
+use plimsoll_core::Limits;
+use plimsoll_core::rootfs::FileSet;
+
+use crate::catalogers::select;
+use crate::inventory::{ComponentIndex, Inventory, RelationshipKind};
+use crate::zip::tests::zip;
+
+fn catalog(files: &[(&str, &[u8])]) -> Inventory {
+    let debian: [(&str, &[u8]); 2] = [
+        ("etc/os-release", b"ID=debian\nVERSION_ID=12\n"),
+        (
+            "var/lib/dpkg/status",
+            b"Package: libx-java\nStatus: install ok installed\nArchitecture: all\nVersion: 1.0-1\n",
+        ),
+    ];
+    let mut set = FileSet::default();
+    for (path, content) in debian.iter().chain(files) {
+        set.add(select(), path, None, content);
+    }
+    crate::catalog(&set, &Limits::default())
+}
+
+fn artifacts(inventory: &Inventory) -> Vec<String> {
+    let maven = inventory.components.iter().filter(|it| it.purl.package_type() == "maven");
+    maven.map(|it| format!("{} {}", it.purl, it.locations[0].path)).collect()
+}
+
+fn problems(inventory: &Inventory) -> Vec<String> {
+    inventory.problems.iter().map(|it| format!("{} {}: {}", it.code, it.path, it.words())).collect()
+}
+
+fn jar(artifacts: &[&str], more: &[(&str, &[u8])]) -> Vec<u8> {
+    let properties: Vec<(String, String)> = artifacts
+        .iter()
+        .map(|artifact| {
+            let path = format!("META-INF/maven/org.example/{artifact}/pom.properties");
+            (path, format!("groupId=org.example\nartifactId={artifact}\nversion=1.0\n"))
+        })
+        .collect();
+    let mut files: Vec<(&str, &[u8])> =
+        properties.iter().map(|(path, content)| (path.as_str(), content.as_bytes())).collect();
+    files.extend(more);
+    zip(&files)
+}
+
+const CLASS: (&str, &[u8]) = ("org/example/A.class", b"");
+
+#[test]
+fn jars_are_listed_with_what_they_contain_and_where_they_lie() {
+    let shaded = jar(&["b", "a"], &[CLASS]);
+    let war =
+        jar(&["web"], &[("WEB-INF/lib/a-1.0.jar", &shaded), ("WEB-INF/lib/c-1.0.jar", &jar(&["c"], &[]))]);
+    let inventory = catalog(&[("srv/app.war", &war)]);
+    assert_eq!(problems(&inventory), Vec::<String>::new());
+    assert_eq!(
+        artifacts(&inventory),
+        [
+            "pkg:maven/org.example/a@1.0 srv/app.war/WEB-INF/lib/a-1.0.jar",
+            "pkg:maven/org.example/b@1.0 srv/app.war/WEB-INF/lib/a-1.0.jar",
+            "pkg:maven/org.example/c@1.0 srv/app.war/WEB-INF/lib/c-1.0.jar",
+            "pkg:maven/org.example/web@1.0 srv/app.war",
+        ]
+    );
+    let name = |index: ComponentIndex| inventory.components[index.0].purl.name().to_owned();
+    let contains: Vec<(String, String)> = inventory
+        .relationships
+        .iter()
+        .filter(|it| it.kind == RelationshipKind::Contains)
+        .map(|it| (name(it.from), name(it.to)))
+        .collect();
+    let expected = [("a", "b"), ("web", "a"), ("web", "c")];
+    assert_eq!(contains, expected.map(|(from, to)| (from.to_owned(), to.to_owned())));
+}
+
+#[test]
+fn a_jar_that_does_not_say_what_it_is_is_a_gap_unless_a_distribution_brought_it() {
+    let unnamed = jar(&[], &[CLASS]);
+    let files: [(&str, &[u8]); 3] = [
+        ("opt/app/lib/gson-2.8.jar", &unnamed),
+        ("usr/share/java/x.jar", &unnamed),
+        ("opt/app/fat.jar", &jar(&["a", "b"], &[CLASS])),
+    ];
+    let gaps = |files: &[(&str, &[u8])]| problems(&catalog(files));
+    assert_eq!(gaps(&files), ["not-read opt/app/fat.jar: Maven (3 *.jar without coordinates): not read yet"]);
+    let list = b"00000000000000000000000000000000  usr/share/java/x.jar\n".as_slice();
+    let files = [files.as_slice(), &[("var/lib/dpkg/info/libx-java.md5sums", list)]].concat();
+    assert_eq!(
+        gaps(&files),
+        [
+            "not-read opt/app/fat.jar: Maven (2 *.jar without coordinates): not read yet",
+            "set-aside usr/share/java/x.jar: Maven (1 *.jar without coordinates): \
+             part of pkg:deb/debian/libx-java@1.0-1?arch=all&distro=debian-12",
+        ]
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_told_with_its_place() {
+    let mut cut = jar(&["a"], &[]);
+    let end = cut.len() - 10;
+    cut[end] = 0xff;
+    let inventory = catalog(&[("srv/app.ear", &zip(&[("lib/cut.jar", &cut)])), ("srv/notes.jar", b"text")]);
+    let found = problems(&inventory);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("unparsable-metadata srv/app.ear/lib/cut.jar: has a "), "{found:?}");
+}

@@ -27,7 +27,7 @@ use plimsoll_image::content::unwrapped;
 use plimsoll_image::layout::{Layout, saved};
 use plimsoll_image::manifest::{Document, parse};
 use plimsoll_image::source::Referrers;
-use plimsoll_image::{Content, Descriptor, Error, Source, Store};
+use plimsoll_image::{Content, Descriptor, Error, Source, Store, media};
 use serde_json::{Map, Value};
 
 /// A layout that evidence can be attached to.
@@ -163,6 +163,10 @@ impl<S: Source> Source for LayoutStore<S> {
         self.source.blob(descriptor)
     }
 
+    fn lacks(&self, blob: &Descriptor) -> Result<bool, Error> {
+        self.source.lacks(blob)
+    }
+
     fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
         self.source.referrers(subject)
     }
@@ -250,10 +254,13 @@ fn mark(entries: &mut [Value]) {
     const KIND: &str = "/annotations/kind";
     const NAME: &str = "/annotations/org.opencontainers.image.ref.name";
     let marked = entries.iter().position(|entry| [saved::IMAGE, saved::INDEX].contains(&text(entry, KIND)));
-    // Referrers have an artifact type; evidence in the older format has the digest of its subject as name.
-    let image = marked.or_else(|| {
-        entries.iter().position(|entry| entry.get("artifactType").is_none() && !is_legacy(text(entry, NAME)))
-    });
+    // Referrers have an artifact type, and with crane images as well: that of their configuration. Evidence in the older
+    // format has the digest of its subject as name.
+    let is_artifact = |entry: &Value| {
+        entry.get("artifactType").is_some() && !media::is_image_config(text(entry, "/artifactType"))
+    };
+    let image = marked
+        .or_else(|| entries.iter().position(|entry| !is_artifact(entry) && !is_legacy(text(entry, NAME))));
     let Some(entry) = image.and_then(|image| entries.get(image)) else { return };
     let digest = text(entry, "/digest").replacen(':', "-", 1);
     let kind = if text(entry, "/mediaType").contains("index") || text(entry, "/mediaType").contains("list") {

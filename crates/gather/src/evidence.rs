@@ -7,7 +7,7 @@ use std::thread;
 
 use plimsoll_core::rootfs::FileSet;
 use plimsoll_core::{Algorithm, Classify, Digest, Limits, Platform, Timestamp};
-use plimsoll_image::artifact::{Artifact, Image};
+use plimsoll_image::artifact::{Absent, Artifact, Image};
 use plimsoll_image::layers::Shared;
 use plimsoll_image::{Progress, Source, rootdir};
 use plimsoll_policy::{
@@ -82,10 +82,11 @@ pub fn evidence(opened: &OpenedSubject, collection: &Collection<'_>) -> Result<V
     match opened {
         OpenedSubject::Image { source, artifact, subject, .. } => {
             let images = artifact.select(collection.platform)?;
-            images
+            let there = images
                 .into_iter()
-                .map(|image| of_image(source.as_ref(), artifact, image, subject, collection))
-                .collect()
+                .map(|image| of_image(source.as_ref(), artifact, image, subject, collection));
+            let absent = artifact.absent(collection.platform).into_iter();
+            there.chain(absent.map(|absent| Ok(of_absent(absent, subject, collection)))).collect()
         }
         OpenedSubject::RootDir(dir) => {
             let inventory = inventory(opened, None, collection.layers, collection.progress)?;
@@ -129,6 +130,13 @@ pub fn inventory<'a>(
         (OpenedSubject::File { path, digest, size }, _) => Ok(Cow::Owned(of_file(path, digest, *size))),
         (OpenedSubject::Sbom { document, .. }, _) => Ok(Cow::Borrowed(&document.inventory)),
     }
+}
+
+/// The inventory of an image that is not there: a gap and not an empty inventory.
+pub fn of_nothing(absent: &Absent) -> Inventory {
+    let place = absent.platform().to_string();
+    let problem = Problem::new(ProblemCode::ImageAbsent, place, absent.missing.clone());
+    Inventory { problems: vec![problem], ..Inventory::default() }
 }
 
 /// No cataloger reads single files, which is a gap and not an empty inventory.
@@ -187,14 +195,51 @@ fn of_image(
         let reason = "internal error while looking for signatures".to_owned();
         Signatures::Unavailable { reason }.into()
     });
+    let mut facts = asked_for(subject, collection);
+    // An engine also finds an image by the digest of its configuration, which the store has compared.
+    if facts.kind == SubjectKind::LocalImage {
+        facts.pinned =
+            facts.pinned.filter(|digest| digests.manifest == *digest || digests.index == Some(*digest));
+    }
+    facts.platform = Some(image.platform.clone());
+    facts.digests = Some(digests);
+    Ok(Evidence {
+        subject: facts,
+        signatures,
+        sbom: inventory.as_ref().map_or_else(
+            || SbomFacts::Unavailable { reason: NO_INVENTORY.to_owned() },
+            |inventory| sbom_facts(inventory, InventorySource::Cataloged, None),
+        ),
+        vulnerabilities: inventory.as_ref().map_or_else(
+            || VulnerabilityFacts::Unavailable { reason: NO_INVENTORY.to_owned() },
+            |inventory| vulnerabilities(inventory, collection),
+        ),
+    })
+}
+
+/// What is known without the image itself. Nothing of it can pass: whoever asks about all platforms is told of this one.
+fn of_absent(absent: &Absent, subject: &Subject, collection: &Collection<'_>) -> Evidence {
+    let inventory = of_nothing(absent);
+    let reason = format!("the image for {} is not there: {}", absent.platform(), absent.missing);
+    let facts = asked_for(subject, collection);
+    Evidence {
+        subject: SubjectFacts { platform: Some(absent.platform()), ..facts },
+        signatures: Signatures::Unavailable { reason }.into(),
+        sbom: sbom_facts(&inventory, InventorySource::Cataloged, None),
+        vulnerabilities: vulnerabilities(&inventory, collection),
+    }
+}
+
+/// What the user asked for, before anything of it was read.
+fn asked_for(subject: &Subject, collection: &Collection<'_>) -> SubjectFacts {
     let mut facts = SubjectFacts {
         kind: SubjectKind::Registry,
         requested: collection.requested.to_owned(),
         repository: None,
         tag: None,
         pinned: None,
-        digests: Some(digests),
-        platform: Some(image.platform.clone()),
+        digests: None,
+        platform: None,
     };
     let local = |selector: &Option<String>| match selector.as_deref().map(|s| (s, s.parse())) {
         Some((_, Ok(digest))) => (None, Some(digest)),
@@ -218,31 +263,11 @@ fn of_image(
         Subject::Folder(_) => facts.kind = SubjectKind::Layout,
         Subject::Local(_, name) => {
             facts.kind = SubjectKind::LocalImage;
-            let (tag, asked) = named(name);
-            // An engine also finds an image by the digest of its configuration, which the store has compared.
-            let is_own = |digest: &Digest| {
-                facts
-                    .digests
-                    .as_ref()
-                    .is_some_and(|own| own.manifest == *digest || own.index == Some(*digest))
-            };
-            facts.pinned = asked.filter(is_own);
-            facts.tag = tag;
+            (facts.tag, facts.pinned) = named(name);
         }
         Subject::RootDir(_) | Subject::File(_) | Subject::Sbom(_) => {}
     }
-    Ok(Evidence {
-        subject: facts,
-        signatures,
-        sbom: inventory.as_ref().map_or_else(
-            || SbomFacts::Unavailable { reason: NO_INVENTORY.to_owned() },
-            |inventory| sbom_facts(inventory, InventorySource::Cataloged, None),
-        ),
-        vulnerabilities: inventory.as_ref().map_or_else(
-            || VulnerabilityFacts::Unavailable { reason: NO_INVENTORY.to_owned() },
-            |inventory| vulnerabilities(inventory, collection),
-        ),
-    })
+    facts
 }
 
 /// Tag and digest of a local image's name. The repository in it comes from the engine and proves nothing.

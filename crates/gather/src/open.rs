@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::{panic, thread};
 
 use plimsoll_cloud::Cloud;
+use plimsoll_core::text::shown;
 use plimsoll_core::{Algorithm, Cancel, Digest, Hasher, LimitExceeded, Limits, Platform, Reference, read};
 use plimsoll_image::Source;
 use plimsoll_image::Stoppable;
 use plimsoll_image::archive::Archive;
-use plimsoll_image::artifact::{self, Artifact, Image};
+use plimsoll_image::artifact::{self, Absent, Artifact, Image};
 use plimsoll_image::layout::Layout;
 use plimsoll_image::local::folder::Folder;
 use plimsoll_registry::Clients;
@@ -99,7 +100,7 @@ pub fn open(subject: &Subject, access: &Access) -> Result<OpenedSubject, Error> 
         }
         Subject::Layout(dir, selector) => Box::new(Layout::open(dir, selector.as_deref(), limits)?),
         Subject::Archive(file, selector) => {
-            let archive = Archive::open(file, selector.as_deref(), limits)?;
+            let archive = Archive::open_until(file, selector.as_deref(), limits, &access.cancel)?;
             remark = archive.is_synthesised().then(|| NO_MANIFEST.to_owned());
             Box::new(archive)
         }
@@ -116,7 +117,24 @@ pub fn open(subject: &Subject, access: &Access) -> Result<OpenedSubject, Error> 
     let source = Box::new(Stoppable::new(source, &access.cancel));
     let top = source.resolve()?;
     let artifact = Box::new(artifact::load(source.as_ref(), &top, &access.limits)?);
+    remark = remark.or_else(|| partial(&artifact));
     Ok(OpenedSubject::Image { source, artifact, subject: subject.clone(), remark })
+}
+
+/// That only a part of an index is there.
+fn partial(artifact: &Artifact) -> Option<String> {
+    const MOST: usize = 10;
+    let absent: Vec<String> =
+        artifact.absent.iter().take(MOST).map(|one| shown(&one.platform().to_string())).collect();
+    let more = artifact.absent.len().saturating_sub(MOST);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!absent.is_empty()).then(|| {
+        format!(
+            "only a part of the index {} is there: without {}{more}",
+            artifact.top.digest,
+            absent.join(", ")
+        )
+    })
 }
 
 /// The registry that `reference` names, and not a mirror: for writing, and for reads that must not be stale. It uses
@@ -204,12 +222,18 @@ fn open_sbom(path: &Path, limits: &Limits) -> Result<OpenedSubject, Error> {
 
 impl OpenedSubject {
     /// The image for a command about a single image: that of `platform`; without one, the only image, else that of this
-    /// machine's platform.
+    /// machine's platform. An image that would be it and is not there is an error, whatever else is.
     pub fn one_image(&self, platform: Option<&Platform>) -> Result<Option<&Image>, Error> {
         let Self::Image { artifact, subject, .. } = self else { return Ok(None) };
         let images = artifact.select(platform)?;
         let host = Platform::host();
         let wanted = platform.unwrap_or(&host);
+        let is_named = |absent: &&&Absent| absent.platform().normalised() == wanted.normalised();
+        let absent = artifact.absent(Some(wanted));
+        let exact = images.iter().any(|image| image.platform.normalised() == wanted.normalised());
+        if let Some(absent) = absent.iter().find(is_named).or(absent.first().filter(|_| !exact)) {
+            return Err(artifact.absence(absent).into());
+        }
         let choose = || Error::ChoosePlatform {
             subject: subject.to_string(),
             available: images.iter().map(|image| image.platform.to_string()).collect(),

@@ -199,8 +199,9 @@ fn recognise_file(path: &Path) -> Result<Subject, Error> {
     let mut head = Vec::with_capacity(HEAD);
     File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head)).map_err(unreadable)?;
     let is_tar = head.get(257..262) == Some(b"ustar".as_slice());
-    let is_compressed =
-        [&[0x1f, 0x8b][..], &[0x28, 0xb5, 0x2f, 0xfd][..]].iter().any(|magic| head.starts_with(magic));
+    // gzip and zstd; the others are refused by name.
+    let compressed = [&[0x1f, 0x8b][..], &[0x28, 0xb5, 0x2f, 0xfd], b"\xfd7zXZ\0", b"BZh"];
+    let is_compressed = compressed.iter().any(|magic| head.starts_with(magic));
     if is_tar || is_compressed {
         return Ok(Subject::Archive(path.to_owned(), None));
     }

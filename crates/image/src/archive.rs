@@ -2,8 +2,9 @@
 //!
 //! Follows the OCI image specification, "OCI Image Layout", for archives with `oci-layout` and `index.json`; those with
 //! only a `manifest.json` are Docker's. An archive that has both is read as OCI, because there the digests are the image's own;
-//! Docker reads the other, so both have to say the same (`agreement`). The tar is gone through once for the places of its members; afterwards bytes are read
-//! where they lie. No temporary files, and compressed archives are refused: they would have to be unpacked somewhere.
+//! Docker reads the other, so both have to say the same (`agreement`). The tar is gone through once for the places of its
+//! members; afterwards bytes are read where they lie. There are no temporary files: an archive that is compressed as a whole
+//! is uncompressed again for each pass (`packed`).
 //!
 //! ```json
 //! [{"Config": "4a7…e2.json", "RepoTags": ["app:1.0"], "Layers": ["9c1…/layer.tar", "…"]}]
@@ -12,13 +13,14 @@
 mod agreement;
 mod docker;
 mod members;
+mod packed;
 mod reread;
 mod span;
 
 use std::io::Read;
 use std::path::Path;
 
-use plimsoll_core::{Digest, Limits};
+use plimsoll_core::{Cancel, Digest, Limits};
 
 use crate::index::Chooser;
 use crate::layout::check_version;
@@ -46,7 +48,17 @@ impl Archive {
     /// Opens `file`. `selector` is a reference name, an image name (`app:1.0`) or a manifest digest; without it the
     /// archive must hold exactly one image.
     pub fn open(file: &Path, selector: Option<&str>, limits: Limits) -> Result<Self, Error> {
-        Self::from_members(Members::open(file, limits)?, selector)
+        Self::open_until(file, selector, limits, &Cancel::never())
+    }
+
+    /// The same, until `cancel` stops it: a large compressed archive takes long to go through.
+    pub fn open_until(
+        file: &Path,
+        selector: Option<&str>,
+        limits: Limits,
+        cancel: &Cancel,
+    ) -> Result<Self, Error> {
+        Self::from_members(Members::open(file, limits, cancel)?, selector)
     }
 
     /// Reads an archive that comes as a stream. `place` describes it in messages.
@@ -133,6 +145,10 @@ impl Source for Archive {
             Form::Oci(_) => self.members.open(descriptor),
             Form::Docker(saved) => saved.blob(descriptor, &self.members),
         }
+    }
+
+    fn lacks(&self, blob: &Descriptor) -> Result<bool, Error> {
+        Ok(matches!(self.form, Form::Oci(_)) && !self.has(&blob.digest))
     }
 
     fn position(&self, descriptor: &Descriptor) -> Option<u64> {

@@ -4,6 +4,10 @@
 //! Follows the OCI image specification ("Image Index", "Image Manifest", "Image Configuration"). The runnable images of
 //! an index are all children except those that builders mark `unknown/unknown` (BuildKit's attestations).
 //! [`crate::layers`] reads the layers.
+//!
+//! Many places hold only a part of an index: `docker save` writes the whole index and the blobs of one platform, copies of
+//! one platform leave the others out, and registries delete what has no tag. What is there can be read; what is not is
+//! [`Absent`], and whoever is asked about it must say so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
@@ -25,6 +29,8 @@ pub struct Artifact {
     pub top: Descriptor,
     /// The runnable images, in the order of the index; exactly one when `top` is a manifest.
     pub images: Vec<Image>,
+    /// Runnable images that an index lists and that are not there, or not as a whole.
+    pub absent: Vec<Absent>,
     /// Children of the index that cannot be run: attestations of builders.
     pub attestations: Vec<Descriptor>,
 }
@@ -55,6 +61,22 @@ pub struct Image {
     pub aliases: Vec<Digest>,
 }
 
+/// An image that an index lists, and that the place does not hold as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absent {
+    /// Its manifest, or an index inside the index.
+    pub manifest: Descriptor,
+    /// What is not there, and where: `oci:DIR has no blob sha256:…`.
+    pub missing: String,
+}
+
+impl Absent {
+    /// Its platform, as far as the index states it.
+    pub fn platform(&self) -> Platform {
+        self.manifest.platform.clone().unwrap_or_else(Platform::unknown)
+    }
+}
+
 /// One layer of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layer {
@@ -72,19 +94,46 @@ impl Artifact {
         media::is_index(&self.top.media_type)
     }
 
-    /// The images for `platform`; all of them without one. Never empty.
+    /// The images for `platform` that are there; all of them without one. Never empty.
     pub fn select(&self, platform: Option<&Platform>) -> Result<Vec<&Image>, Error> {
         let Some(wanted) = platform else { return Ok(self.images.iter().collect()) };
         let found: Vec<&Image> =
             self.images.iter().filter(|image| image.platform.satisfies(wanted)).collect();
         if found.is_empty() {
+            if let Some(absent) = self.absent(platform).first() {
+                return Err(self.absence(absent));
+            }
             return Err(Error::NoPlatform {
                 what: format!("{}", self.top.digest),
                 wanted: wanted.clone(),
-                available: self.images.iter().map(|image| shown(&image.platform.to_string())).collect(),
+                available: self.available(),
             });
         }
         Ok(found)
+    }
+
+    /// The images for `platform` that are not there; all of them without one.
+    pub fn absent(&self, platform: Option<&Platform>) -> Vec<&Absent> {
+        let is_meant = |absent: &&Absent| platform.is_none_or(|wanted| absent.platform().satisfies(wanted));
+        self.absent.iter().filter(is_meant).collect()
+    }
+
+    /// Refuses an index of which a part is missing.
+    pub fn complete(&self) -> Result<(), Error> {
+        self.absent.first().map_or(Ok(()), |absent| Err(self.absence(absent)))
+    }
+
+    /// The error of whoever needs `absent`.
+    pub fn absence(&self, absent: &Absent) -> Error {
+        Error::AbsentPlatform {
+            missing: absent.missing.clone(),
+            wanted: shown(&absent.platform().to_string()),
+            available: self.available(),
+        }
+    }
+
+    fn available(&self) -> Vec<String> {
+        self.images.iter().map(|image| shown(&image.platform.to_string())).collect()
     }
 }
 
@@ -93,26 +142,64 @@ pub fn load(source: &dyn Source, top: &Descriptor, limits: &Limits) -> Result<Ar
     let budget = Budget { bytes: AtomicU64::new(0), limits };
     let mut children = Children::default();
     children.collect(source, top, &budget, 0)?;
-    let images = in_parallel(&children.images, |(descriptor, fetched)| {
+    let loaded = in_parallel(&children.images, |(descriptor, fetched)| {
         let indexes = children.above(&descriptor.digest);
         match fetched {
             Some((bytes, manifest)) => {
-                image(source, descriptor, bytes.clone(), manifest.clone(), indexes, &budget)
+                image(source, descriptor, bytes.clone(), manifest.clone(), indexes, &budget).map(Ok)
             }
-            None => match document(source, descriptor, &budget)? {
-                (bytes, Document::Manifest(manifest)) => {
-                    image(source, descriptor, bytes, manifest, indexes, &budget)
-                }
-                (_, Document::Index(_)) => {
-                    Err(Error::malformed(name(descriptor), "got an index, expected a manifest"))
-                }
-            },
+            None => or_absent(descriptor, child(source, descriptor, indexes, &budget)),
         }
     })?;
-    if images.is_empty() {
-        return Err(Error::NotAnImage { what: name(top), problem: "it lists no runnable image".to_owned() });
+    let (mut images, mut absent) = (Vec::new(), children.absent);
+    for one in loaded {
+        match one {
+            Ok(image) => images.push(image),
+            Err(missing) => absent.push(missing),
+        }
     }
-    Ok(Artifact { top: top.clone(), images, attestations: children.attestations })
+    if images.is_empty() {
+        return Err(match absent.into_iter().next() {
+            Some(Absent { manifest, missing }) => Error::AbsentPlatform {
+                missing,
+                wanted: shown(&manifest.platform.unwrap_or_else(Platform::unknown).to_string()),
+                available: Vec::new(),
+            },
+            None => Error::NotAnImage { what: name(top), problem: "it lists no runnable image".to_owned() },
+        });
+    }
+    Ok(Artifact { top: top.clone(), images, absent, attestations: children.attestations })
+}
+
+/// The image that a child of an index is, if the place holds all of it.
+fn child(
+    source: &dyn Source,
+    descriptor: &Descriptor,
+    indexes: Above,
+    budget: &Budget<'_>,
+) -> Result<Image, Error> {
+    let (bytes, Document::Manifest(manifest)) = document(source, descriptor, budget)? else {
+        return Err(Error::malformed(name(descriptor), "got an index, expected a manifest"));
+    };
+    let image = image(source, descriptor, bytes, manifest, indexes, budget)?;
+    for layer in &image.layers {
+        if source.lacks(&layer.descriptor)? {
+            let what = format!("blob {}", layer.descriptor.digest);
+            return Err(Error::NotFound { what, place: source.describe() });
+        }
+    }
+    Ok(image)
+}
+
+/// Only what the place says it does not have is absent. What cannot be read is an error.
+fn or_absent<T>(descriptor: &Descriptor, found: Result<T, Error>) -> Result<Result<T, Absent>, Error> {
+    match found {
+        Ok(found) => Ok(Ok(found)),
+        Err(error @ Error::NotFound { .. }) => {
+            Ok(Err(Absent { manifest: descriptor.clone(), missing: error.to_string() }))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// What is read of one subject before its layers.
@@ -137,11 +224,13 @@ type Fetched = Option<(Vec<u8>, Manifest)>;
 #[derive(Default)]
 struct Children {
     images: Vec<(Descriptor, Fetched)>,
+    /// Indexes inside an index that are not there.
+    absent: Vec<Absent>,
     attestations: Vec<Descriptor>,
     /// Manifests and platforms that were listed before. Each is one image, however often it is listed.
     listed: BTreeSet<(Digest, Option<Platform>)>,
-    /// Indexes that were read, with their digest by the other algorithm.
-    indexes: BTreeMap<Digest, Digest>,
+    /// Indexes that were read, with their digest by the other algorithm; none for those that are not there.
+    indexes: BTreeMap<Digest, Option<Digest>>,
     /// The indexes that list an index or manifest.
     parents: BTreeMap<Digest, BTreeSet<Digest>>,
 }
@@ -160,14 +249,21 @@ impl Children {
         budget: &Budget<'_>,
         depth: usize,
     ) -> Result<(), Error> {
-        let (bytes, index) = match document(source, descriptor, budget)? {
-            (bytes, Document::Manifest(manifest)) => {
+        let found = document(source, descriptor, budget);
+        let found = if depth == 0 { found.map(Ok) } else { or_absent(descriptor, found) };
+        let (bytes, index) = match found? {
+            Ok((bytes, Document::Manifest(manifest))) => {
                 self.images.push((descriptor.clone(), Some((bytes, manifest))));
                 return Ok(());
             }
-            (bytes, Document::Index(index)) => (bytes, index),
+            Ok((bytes, Document::Index(index))) => (bytes, index),
+            Err(absent) => {
+                self.indexes.insert(descriptor.digest, None);
+                self.absent.push(absent);
+                return Ok(());
+            }
         };
-        self.indexes.insert(descriptor.digest, descriptor.digest.alias(&bytes));
+        self.indexes.insert(descriptor.digest, Some(descriptor.digest.alias(&bytes)));
         let limits = budget.limits;
         if depth >= limits.index_depth {
             return Err(LimitExceeded::new("index_depth", limits.index_depth as u64, name(descriptor)).into());
@@ -206,7 +302,7 @@ impl Children {
                 }
             }
         }
-        let aliases = found.iter().filter_map(|index| self.indexes.get(index).copied()).collect();
+        let aliases = found.iter().filter_map(|index| self.indexes.get(index).copied().flatten()).collect();
         Above { indexes: found.into_iter().collect(), aliases }
     }
 }

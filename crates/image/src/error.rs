@@ -114,6 +114,16 @@ pub enum Error {
         /// Why it is not one.
         problem: String,
     },
+    /// The index lists the image, and the place does not hold all of it.
+    #[error("{missing}, so the image for {wanted} is not there; {}", there(.available))]
+    AbsentPlatform {
+        /// What is not there, and where.
+        missing: String,
+        /// The image's platform.
+        wanted: String,
+        /// The platforms whose images are there.
+        available: Vec<String>,
+    },
     /// The index has no image for the platform.
     #[error("{what} has no image for {wanted}; it has {}", listed(.available))]
     NoPlatform {
@@ -213,12 +223,12 @@ pub enum Error {
         /// What is wrong with it.
         problem: TarProblem,
     },
-    /// A file that was named as an archive is compressed as a whole.
-    #[error("{file} is compressed with {compression}, expected a plain tar")]
+    /// A file that was named as an archive is compressed as a whole, in a way that is not undone here.
+    #[error("{file} is compressed with {compression}, expected a tar, plain or compressed with gzip or zstd")]
     CompressedArchive {
         /// The file.
         file: String,
-        /// `gzip` or `zstd`.
+        /// `xz`, `bzip2`.
         compression: &'static str,
     },
     /// Neither a layout nor an archive.
@@ -340,6 +350,10 @@ impl Error {
     }
 }
 
+fn there(platforms: &[String]) -> String {
+    if platforms.is_empty() { "no other is".to_owned() } else { format!("what is: {}", listed(platforms)) }
+}
+
 fn listed(names: &[String]) -> String {
     const MOST: usize = 10;
     if names.is_empty() {
@@ -368,6 +382,7 @@ impl Classify for Error {
             Self::StoreDenied { .. } => Kind::Unauthorized,
             Self::NotFound { .. }
             | Self::NoPlatform { .. }
+            | Self::AbsentPlatform { .. }
             | Self::NoSuchImage { .. }
             | Self::NoStore { .. } => Kind::NotFound,
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } | Self::DiffIdMismatch { .. } => {
@@ -395,6 +410,10 @@ impl Classify for Error {
             Self::Schema1 { .. } => {
                 Some("push the image again with a current docker, podman or crane; they write schema 2".to_owned())
             }
+            Self::AbsentPlatform { available, .. } => Some(match available.first() {
+                Some(platform) => format!("--platform {platform} for what is there, or copy all platforms"),
+                None => "copy the image again, with all that belongs to it".to_owned(),
+            }),
             Self::NoPlatform { .. } => Some("name one of these platforms with --platform".to_owned()),
             Self::NoStore { store, .. } => Some(match store.as_str() {
                 "podman" => "`podman info --format {{.Store.GraphRoot}}` says where it keeps them; CONTAINERS_STORAGE_CONF names a storage.conf with that graphroot".to_owned(),
@@ -413,8 +432,7 @@ impl Classify for Error {
             Self::NoReferrers { .. } => Some("judge it there by its digest: plimsoll check REGISTRY/REPOSITORY@DIGEST".to_owned()),
             Self::SeveralImages { .. } => Some("name one of them after the path: …:REFERENCE".to_owned()),
             Self::CompressedArchive { file, compression } => {
-                let tool = if *compression == "zstd" { "zstd -dk" } else { "gzip -dk" };
-                Some(format!("uncompress it first: {tool} {file}"))
+                Some(format!("uncompress it first: {compression} -dk {file}"))
             }
             _ => None,
         }

@@ -224,7 +224,8 @@ fn described(mut descriptor: Descriptor, document: &Document) -> Descriptor {
     descriptor
 }
 
-/// Whether an entry itself shows that it refers to another one: it has an artifact type, or the fallback name.
+/// Whether an entry itself shows that it refers to another one: it has an artifact type, or the fallback name. crane repeats
+/// the type of an image's configuration as its artifact type.
 fn is_aside(entry: &Descriptor) -> bool {
     // cosign gives the image an artifact type, too.
     if let Some(image) = saved::is_image(entry) {
@@ -236,7 +237,8 @@ fn is_aside(entry: &Descriptor) -> bool {
         name.split_once('-')
             .is_some_and(|(algorithm, hex)| format!("{algorithm}:{hex}").parse::<Digest>().is_ok())
     };
-    entry.artifact_type.is_some() || entry.annotations.get(REF_NAME).is_some_and(fallback)
+    let is_artifact = entry.artifact_type.as_deref().is_some_and(|kind| !media::is_image_config(kind));
+    is_artifact || entry.annotations.get(REF_NAME).is_some_and(fallback)
 }
 
 fn names(entries: &[&Descriptor]) -> Vec<String> {

@@ -81,6 +81,15 @@ impl Source for Layout {
         self.files.open(descriptor)
     }
 
+    fn lacks(&self, blob: &Descriptor) -> Result<bool, Error> {
+        let path = self.files.path(&blob.digest);
+        match std::fs::symlink_metadata(&path) {
+            Ok(_) => Ok(false),
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(true),
+            Err(source) => Err(Error::io(path.display().to_string(), source)),
+        }
+    }
+
     fn referrers(&self, subject: &Digest) -> Result<Referrers, Error> {
         // Read again: something may have been attached since the layout was opened.
         let index = self.files.small("index.json")?;
@@ -132,9 +141,8 @@ impl Objects for Files {
     }
 
     fn open(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
-        // Both parts come from a parsed digest, so the path stays inside `blobs`.
         let digest = &descriptor.digest;
-        let path = self.directory.join("blobs").join(digest.algorithm().name()).join(digest.hex());
+        let path = self.path(digest);
         let what = path.display().to_string();
         let missing = || Error::NotFound { what: format!("blob {digest}"), place: self.describe() };
         let metadata = match std::fs::metadata(&path) {
@@ -162,6 +170,11 @@ impl Objects for Files {
 }
 
 impl Files {
+    /// Where a blob is. Both parts come from a parsed digest, so the path stays inside `blobs`.
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.directory.join("blobs").join(digest.algorithm().name()).join(digest.hex())
+    }
+
     /// One of the two documents that describe the layout.
     fn small(&self, name: &str) -> Result<Vec<u8>, Error> {
         let path = self.directory.join(name);

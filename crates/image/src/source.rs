@@ -25,6 +25,11 @@ pub trait Source: Send + Sync {
     /// stream arrives as an [`std::io::Error`]; one that wraps an [`Error`] keeps its kind.
     fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error>;
 
+    /// Whether the place is known to lack a blob, without a request for it. `false` where only reading it would show.
+    fn lacks(&self, _blob: &Descriptor) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     /// The layer in the form in which this place has it. Usually that is the blob in the manifest. A container engine's
     /// store may have only the uncompressed tar, whose digest is the diff ID in the configuration.
     fn stored(&self, layer: &Layer) -> Result<Descriptor, Error> {

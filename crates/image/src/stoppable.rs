@@ -44,6 +44,10 @@ impl Source for Stoppable {
         Ok(Box::new(Stream { stream, cancel: self.cancel.clone() }))
     }
 
+    fn lacks(&self, blob: &Descriptor) -> Result<bool, Error> {
+        self.source()?.lacks(blob)
+    }
+
     fn stored(&self, layer: &Layer) -> Result<Descriptor, Error> {
         self.source()?.stored(layer)
     }

@@ -294,6 +294,8 @@ pub enum ProblemCode {
     MissingVersion,
     /// The subject is of a kind that nothing here looks into.
     NotCataloged,
+    /// The image is not there, or not as a whole, so that nothing of it was looked at.
+    ImageAbsent,
     /// Files show packages of an ecosystem, and no cataloger reads such files yet. The path is one of them.
     NotRead,
     /// Files that no cataloger reads, which a package of the operating system brought: its advisories are about them.
@@ -302,7 +304,7 @@ pub enum ProblemCode {
 
 impl ProblemCode {
     /// Every code.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::OsInventoryMissing,
         Self::OsInventoryBroken,
         Self::UnknownOs,
@@ -315,6 +317,7 @@ impl ProblemCode {
         Self::InvalidPurl,
         Self::MissingVersion,
         Self::NotCataloged,
+        Self::ImageAbsent,
         Self::NotRead,
         Self::SetAside,
     ];
@@ -334,6 +337,7 @@ impl ProblemCode {
             Self::InvalidPurl => "invalid-purl",
             Self::MissingVersion => "missing-version",
             Self::NotCataloged => "not-cataloged",
+            Self::ImageAbsent => "image-absent",
             Self::NotRead => "not-read",
             Self::SetAside => "set-aside",
         }

@@ -141,14 +141,15 @@ impl Saved {
             );
             return Err(Error::malformed(what, problem));
         }
+        let spans: Vec<Span> =
+            entry.layers.iter().map(|name| members.layer(name)).collect::<Result<_, _>>()?;
+        let hashes = hashed(&spans, members)?;
         let mut blobs = BTreeMap::from([(config.digest, members.span(&entry.config)?)]);
         let mut layers = Vec::new();
-        for (name, diff_id) in entry.layers.iter().zip(diff_ids) {
-            let span = members.layer(name)?;
-            let layer = match members.compression(span)? {
-                Compression::None => Descriptor::new(media::OCI_LAYER, diff_id, span.size),
-                Compression::Gzip => hashed(media::OCI_LAYER_GZIP, span, members)?,
-                Compression::Zstd => hashed(media::OCI_LAYER_ZSTD, span, members)?,
+        for (span, diff_id) in spans.into_iter().zip(diff_ids) {
+            let layer = match hashes.get(&span.offset) {
+                None => Descriptor::new(media::OCI_LAYER, diff_id, span.size),
+                Some((media_type, digest)) => Descriptor::new(*media_type, *digest, span.size),
             };
             blobs.insert(layer.digest, span);
             layers.push(layer);
@@ -202,14 +203,30 @@ impl Saved {
     }
 }
 
-fn hashed(media_type: &str, span: Span, members: &Members) -> Result<Descriptor, Error> {
+/// The types and digests of the compressed ones of `spans`, by their offset. Each is read once, and all in their order: an
+/// archive that cannot be seeked in is gone through once for them, however they are listed.
+fn hashed(spans: &[Span], members: &Members) -> Result<BTreeMap<u64, (&'static str, Digest)>, Error> {
+    let by_offset: BTreeMap<u64, Span> = spans.iter().map(|span| (span.offset, *span)).collect();
+    let mut found = BTreeMap::new();
+    for (offset, span) in by_offset {
+        let media_type = match members.compression(span)? {
+            Compression::None => continue,
+            Compression::Gzip => media::OCI_LAYER_GZIP,
+            Compression::Zstd => media::OCI_LAYER_ZSTD,
+        };
+        found.insert(offset, (media_type, hash(span, members)?));
+    }
+    Ok(found)
+}
+
+fn hash(span: Span, members: &Members) -> Result<Digest, Error> {
     let mut hasher = Hasher::new(Algorithm::Sha256);
     let mut reader = members.read(span);
     let mut buffer = vec![0; 256 * 1024];
     loop {
         let count = reader.read(&mut buffer).map_err(|source| Error::io(members.describe(), source))?;
         if count == 0 {
-            return Ok(Descriptor::new(media_type, hasher.finish(), span.size));
+            return Ok(hasher.finish());
         }
         hasher.update(buffer.get(..count).unwrap_or_default());
     }

@@ -7,9 +7,10 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use plimsoll_core::Limits;
 use plimsoll_core::text::shown;
+use plimsoll_core::{Cancel, Limits};
 
+use super::packed::{self, Packed};
 use super::reread::{ArchiveStream, Rereader, Tap};
 use super::span::Span;
 use crate::error::TarProblem;
@@ -47,38 +48,37 @@ pub(super) struct Members {
 
 impl Members {
     /// Scans the tar once, from header to header.
-    pub(super) fn open(path: &Path, limits: Limits) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path, limits: Limits, cancel: &Cancel) -> Result<Self, Error> {
         let place = format!("archive:{}", path.display());
         let failed = |source| Error::io(path.display().to_string(), source);
         let file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
-        let unknown =
-            |problem: &str| Error::UnknownFormat { place: place.clone(), problem: problem.to_owned() };
         if !metadata.is_file() {
-            return Err(unknown("it is not a file"));
+            return Err(Error::UnknownFormat { place, problem: "it is not a file".to_owned() });
         }
+        let length = metadata.len();
         let file = Arc::new(file);
-        let mut stream = Seeking::new(Arc::clone(&file), metadata.len());
-        let compression = detect(stream.fill_buf().map_err(failed)?);
-        if compression != Compression::None {
+        let mut stream = Seeking::new(Arc::clone(&file), length);
+        let start = stream.fill_buf().map_err(failed)?;
+        if let Some(compression) = packed::other(start) {
             let file = path.display().to_string();
-            return Err(Error::CompressedArchive { file, compression: compression.name() });
+            return Err(Error::CompressedArchive { file, compression });
+        }
+        let compression = detect(start);
+        if compression != Compression::None {
+            let packed = Packed {
+                file,
+                length,
+                compression,
+                place: place.clone(),
+                limits: limits.clone(),
+                cancel: cancel.clone(),
+            };
+            return Self::streamed(Box::new(packed), place, limits);
         }
         let mut reader = Reader::new(stream, place.as_str(), &limits);
         let mut members = HashMap::new();
-        loop {
-            match reader.advance() {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(Error::Tar {
-                    offset: 0,
-                    problem: TarProblem::Checksum { .. } | TarProblem::Number { .. },
-                    ..
-                }) => {
-                    return Err(unknown("it is not a tar"));
-                }
-                Err(error) => return Err(error),
-            }
+        while reader.advance().map_err(|error| no_tar(error, &place))? {
             add(&mut members, reader.entry(), &place)?;
         }
         check_folders(&members, &place)?;
@@ -98,7 +98,7 @@ impl Members {
         let mut members = HashMap::new();
         let mut passed: Option<u64> = None;
         loop {
-            let is_one = reader.advance()?;
+            let is_one = reader.advance().map_err(|error| no_tar(error, &place))?;
             let start = noted.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let (Some(offset), Some(start)) = (passed.take(), start) {
                 rereader.head(offset, &start);
@@ -218,6 +218,16 @@ impl Objects for Members {
             return Err(Error::SizeMismatch { what, got: span.size, expected: descriptor.size });
         }
         Ok(self.read(span))
+    }
+}
+
+/// What begins with no header of a tar is none.
+fn no_tar(error: Error, place: &str) -> Error {
+    match error {
+        Error::Tar {
+            offset: 0, problem: TarProblem::Checksum { .. } | TarProblem::Number { .. }, ..
+        } => Error::UnknownFormat { place: place.to_owned(), problem: "it is not a tar".to_owned() },
+        other => other,
     }
 }
 

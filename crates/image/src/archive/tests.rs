@@ -186,10 +186,138 @@ fn two_members_of_one_name_are_refused() {
     );
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 3).unwrap()
+}
+
+/// Three layers, of which the second is the largest; the upper ones replace what is below.
+fn layered() -> Artifact {
+    let big: String = (0..200_000_u64).map(|n| char::from(b'a' + (n * n % 23) as u8)).collect();
+    ImageBuilder::new()
+        .layer(Layer::new().file("etc/os-release", "one").file("etc/a", "below"))
+        .layer(Layer::new().file("big", &big))
+        .layer(Layer::new().file("etc/a", "above"))
+        .build()
+}
+
 #[test]
-fn a_compressed_archive_is_named_with_the_way_out() {
+fn a_compressed_archive_is_read_like_the_plain_one() {
+    for (write, compress) in [
+        (Artifact::write_oci_archive as fn(&Artifact, &Path, Option<&str>), gzip as fn(&[u8]) -> Vec<u8>),
+        (Artifact::write_oci_archive, zstd),
+        (Artifact::write_docker_archive, gzip),
+        (Artifact::write_docker_archive, zstd),
+    ] {
+        let place = Place::new();
+        write(&layered(), &place.file(), Some("app:1.0"));
+        let read = |archive: &Archive| {
+            let top = archive.resolve().unwrap();
+            let loaded = artifact::load(archive, &top, &Limits::default()).unwrap();
+            let layers = loaded.images[0].layers.iter();
+            // Backwards, so that the stream has to be asked for again.
+            let blobs: Vec<Vec<u8>> = layers.rev().map(|layer| content(archive, &layer.descriptor)).collect();
+            (top, blobs)
+        };
+        let plain = read(&place.open(Some("app:1.0")).unwrap());
+        let bytes = fs::read(place.file()).unwrap();
+        fs::write(place.file(), compress(&bytes)).unwrap();
+        assert_eq!(read(&place.open(Some("app:1.0")).unwrap()), plain);
+        assert!(matches!(
+            place.open(Some("other:1")).and_then(|a| a.resolve()),
+            Err(Error::NoSuchImage { .. })
+        ));
+    }
+}
+
+#[test]
+fn a_compressed_archive_is_bounded_and_has_to_be_whole() {
     let place = Place::new();
-    for (magic, tool) in [(&b"\x1f\x8b\x08\x00\x00"[..], "gzip"), (b"\x28\xb5\x2f\xfd\x00", "zstd")] {
+    artifact("1").write_oci_archive(&place.file(), None);
+    let plain = fs::read(place.file()).unwrap();
+    for compress in [gzip as fn(&[u8]) -> Vec<u8>, zstd] {
+        let whole = compress(&plain);
+        // Cut off, damaged in the check sum or followed by something else, it was another archive.
+        let cut = &whole[..whole.len() - 3];
+        let followed = [&whole[..], b"more"].concat();
+        for broken in [cut, &followed] {
+            fs::write(place.file(), broken).unwrap();
+            assert!(matches!(place.open(None), Err(Error::Inflate { .. })));
+        }
+        // What grows beyond the limits is a bomb, whether or not it begins like an archive.
+        let mut limits = Limits::default();
+        limits.unpacked_bytes = 8 * 1024;
+        fs::write(place.file(), compress(&[&plain[..], &vec![0; 1 << 20]].concat())).unwrap();
+        let error = Archive::open(&place.file(), None, limits.clone()).unwrap_err();
+        assert!(
+            matches!(&error, Error::Limit(limit) if limit.to_string().contains("unpacked_bytes")),
+            "{error}"
+        );
+        (limits.unpacked_bytes, limits.ratio_floor_bytes, limits.ratio) = (1 << 30, 8 * 1024, 20);
+        let error = Archive::open(&place.file(), None, limits).unwrap_err();
+        assert!(matches!(&error, Error::Limit(limit) if limit.to_string().contains("ratio")), "{error}");
+        // Compressed twice, or something else.
+        for other in [compress(&whole), compress(b"{}"), compress(b"")] {
+            fs::write(place.file(), other).unwrap();
+            assert!(matches!(place.open(None), Err(Error::UnknownFormat { .. } | Error::Tar { .. })));
+        }
+        // Nobody waits for it.
+        fs::write(place.file(), &whole).unwrap();
+        let cancel = Cancel::never();
+        cancel.cancel();
+        let stopped = Archive::open_until(&place.file(), None, Limits::default(), &cancel);
+        assert!(matches!(stopped, Err(Error::Stopped(_))), "{stopped:?}");
+    }
+}
+
+#[test]
+fn compressed_layers_of_a_compressed_archive_are_hashed_in_one_pass() {
+    // Listed in the opposite order of the archive, each would otherwise cost a pass.
+    let place = Place::new();
+    let layers: Vec<Vec<u8>> = (0..20_u8).map(|n| gzip(&vec![n; 10_000])).collect();
+    let diff_ids: Vec<String> =
+        (0..20_u8).map(|n| Digest::sha256(&vec![n; 10_000]).to_string()).rev().collect();
+    let names: Vec<String> = (0..20).map(|n| format!("{n}.tar.gz")).collect();
+    let config = json!({"os": "linux", "architecture": "amd64",
+        "rootfs": {"type": "layers", "diff_ids": diff_ids}});
+    let listed: Vec<&String> = names.iter().rev().collect();
+    let manifest = json!([{"Config": "config", "Layers": listed}]).to_string();
+    let config = config.to_string();
+    let mut members = vec![("manifest.json", manifest.as_bytes()), ("config", config.as_bytes())];
+    members.extend(names.iter().zip(&layers).map(|(name, layer)| (name.as_str(), layer.as_slice())));
+    place.write(&members);
+    let plain = place.open(None).unwrap().resolve().unwrap();
+    let bytes = fs::read(place.file()).unwrap();
+    let passes = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Counted { bytes: bytes.into(), passes: passes.clone() };
+    let archive =
+        Archive::streamed(Box::new(counted), "counted".to_owned(), None, Limits::default()).unwrap();
+    assert_eq!(archive.resolve().unwrap(), plain);
+    assert_eq!(passes.load(std::sync::atomic::Ordering::Relaxed), 2);
+}
+
+#[derive(Debug)]
+struct Counted {
+    bytes: std::sync::Arc<[u8]>,
+    passes: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl ArchiveStream for Counted {
+    fn open(&self) -> Result<Box<dyn Read + Send>, Error> {
+        self.passes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(Box::new(std::io::Cursor::new(std::sync::Arc::clone(&self.bytes))))
+    }
+}
+
+#[test]
+fn an_archive_in_another_compression_is_named_with_the_way_out() {
+    let place = Place::new();
+    for (magic, tool) in [(&b"\xfd7zXZ\0\0\x04"[..], "xz"), (b"BZh91AY&SY", "bzip2")] {
         fs::write(place.file(), magic).unwrap();
         let error = place.open(None).unwrap_err();
         assert!(matches!(&error, Error::CompressedArchive { compression, .. } if *compression == tool));

@@ -180,6 +180,43 @@ fn an_empty_index_has_no_image() {
     assert!(matches!(open(&dir, None).unwrap().resolve(), Err(Error::UnknownFormat { .. })));
 }
 
+#[test]
+fn an_image_whose_entry_repeats_the_type_of_its_configuration_is_one() {
+    for kind in [media::OCI_CONFIG, media::DOCKER_CONFIG] {
+        let dir = TempDir::new().unwrap();
+        let image = image("1");
+        image.write_layout(dir.path(), None);
+        let mark = |index: &mut Value| index["manifests"][0]["artifactType"] = json!(kind);
+        edit_index(&dir, mark);
+        assert_eq!(top(&dir, None), image.digest());
+        // Evidence about it is still none, whatever type it claims.
+        attachment(&image.top, kind, "application/json", b"{}").write_layout(dir.path(), None);
+        edit_index(&dir, |index| index["manifests"][1]["artifactType"] = json!(kind));
+        assert_eq!(top(&dir, None), image.digest());
+    }
+    let dir = TempDir::new().unwrap();
+    image("1").write_layout(dir.path(), None);
+    edit_index(&dir, |index| index["manifests"][0]["artifactType"] = json!("application/vnd.example"));
+    assert!(matches!(open(&dir, None).unwrap().resolve(), Err(Error::UnknownFormat { .. })));
+}
+
+#[test]
+fn a_layer_that_is_not_there_makes_one_image_of_an_index_absent() {
+    let dir = TempDir::new().unwrap();
+    let index = IndexBuilder::new().image(image("first")).image(image("second")).build();
+    index.write_layout(dir.path(), None);
+    let layout = open(&dir, None).unwrap();
+    let load = || crate::artifact::load(&layout, &layout.resolve().unwrap(), &Limits::default());
+    assert_eq!(load().unwrap().absent.len(), 0);
+    let blob = blob_path(&dir, &index.images[1].layers[0].digest());
+    fs::remove_file(&blob).unwrap();
+    let loaded = load().unwrap();
+    assert_eq!((loaded.images.len(), loaded.absent.len()), (1, 1));
+    // A link that leads nowhere is there, and broken.
+    symlink("nowhere", &blob).unwrap();
+    assert_eq!(load().unwrap().absent.len(), 0);
+}
+
 /// As `cosign save` leaves it: kinds instead of names, and the referrers among the blobs.
 fn saved(dir: &TempDir) -> (Artifact, Artifact, Artifact) {
     let (image, older) = (image("1"), image("older signatures"));

@@ -338,7 +338,7 @@ fn t14_archives_that_are_damaged_or_something_else_are_errors() {
     let mut gzip = vec![0x1f, 0x8b];
     gzip.extend_from_slice(&good);
     let error = opened(&gzip).unwrap_err();
-    assert!(error.hint().is_some_and(|hint| hint.contains("gzip -dk")), "{error}");
+    assert!(matches!(error, Error::Inflate { .. }), "{error}");
     for other in [
         &b"not an archive at all, but a text that is long enough to be one block of a tar. ".repeat(10)[..],
         b"",

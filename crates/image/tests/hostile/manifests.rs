@@ -275,3 +275,57 @@ fn no_spelling_keeps_an_image_from_being_judged_for_its_platform() {
         assert_eq!(artifact.select(Some(&wanted.parse().unwrap())).unwrap().len(), count, "{wanted}");
     }
 }
+
+#[test]
+fn what_an_index_lists_and_the_place_lacks_is_absent_and_nothing_else_is() {
+    let child = |text: &str, platform: &str| {
+        ImageBuilder::new().layer(Layer::new().file("a", text)).platform(platform).build()
+    };
+    let index =
+        IndexBuilder::new().image(child("1", "linux/amd64")).image(child("2", "linux/arm64/v8")).build();
+    let arm = &index.images[1];
+    // Whatever is missing of it, down to one layer.
+    for part in [&arm.manifest, &arm.config, &arm.layers[0]] {
+        let mut source = MemorySource::new(&index);
+        source.objects.remove(&part.digest());
+        let loaded = source.load().unwrap();
+        assert_eq!(loaded.images.len(), 1);
+        let [absent] = loaded.absent.as_slice() else { panic!("{:?}", loaded.absent) };
+        assert_eq!(absent.manifest.digest, arm.manifest.digest());
+        assert!(absent.missing.contains(&part.digest().to_string()), "{}", absent.missing);
+        // Asked for alone it is an error that names what is there; the other one can be asked for.
+        for asked in ["linux/arm64", "linux/arm64/v8", "Linux/aarch64"] {
+            let error = loaded.select(Some(&asked.parse().unwrap())).unwrap_err();
+            assert!(
+                matches!(&error, Error::AbsentPlatform { available, .. } if available == &["linux/amd64"])
+            );
+            assert_eq!(error.kind(), Kind::NotFound);
+        }
+        assert_eq!(loaded.select(Some(&"linux/amd64".parse().unwrap())).unwrap().len(), 1);
+        assert!(loaded.absent(Some(&"linux/amd64".parse().unwrap())).is_empty());
+        assert!(loaded.complete().is_err());
+        // As the only image, and not one of several, it cannot be read at all.
+        source.top = Descriptor::for_bytes(media::OCI_MANIFEST, &arm.manifest.bytes);
+        assert!(source.load().is_err() || part.digest() == arm.layers[0].digest());
+    }
+    // Bytes that are there and wrong are no absence.
+    let mut source = MemorySource::new(&index);
+    source.objects.insert(arm.manifest.digest(), b"{}".to_vec());
+    assert!(matches!(source.load(), Err(Error::SizeMismatch { .. } | Error::DigestMismatch { .. })));
+    // Nothing is there.
+    let mut source = MemorySource::new(&index);
+    source.objects.retain(|digest, _| *digest == index.digest());
+    assert!(matches!(source.load(), Err(Error::AbsentPlatform { available, .. }) if available.is_empty()));
+}
+
+#[test]
+fn an_index_inside_an_index_that_is_not_there_may_be_for_any_platform() {
+    let amd = ImageBuilder::new().layer(Layer::new().file("a", "1")).platform("linux/amd64").build();
+    let inner = IndexBuilder::new().image(amd.clone()).build();
+    let outer = IndexBuilder::new().image(amd).descriptor(inner.top.descriptor()).build();
+    let loaded = MemorySource::new(&outer).load().unwrap();
+    assert_eq!((loaded.images.len(), loaded.absent.len()), (1, 1));
+    for platform in ["linux/amd64", "windows/arm64"] {
+        assert_eq!(loaded.absent(Some(&platform.parse().unwrap())).len(), 1, "{platform}");
+    }
+}

@@ -62,6 +62,10 @@ impl Source for MemorySource {
         Ok(Box::new(Cursor::new(self.manifest(descriptor)?)))
     }
 
+    fn lacks(&self, blob: &Descriptor) -> Result<bool, Error> {
+        Ok(!self.objects.contains_key(&blob.digest))
+    }
+
     fn referrers(&self, _: &Digest) -> Result<Referrers, Error> {
         Ok(Referrers::default())
     }

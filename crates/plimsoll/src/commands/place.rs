@@ -111,10 +111,15 @@ impl Place {
             platform: Some(image.platform.to_string()),
         };
         if recursive {
+            artifact.complete()?;
             let whole = artifact.is_index().then_some(Target { descriptor: top, platform: None });
             return Ok(whole.into_iter().chain(artifact.images.iter().map(target)).collect());
         }
-        match artifact.select(platform)?.as_slice() {
+        let found = artifact.select(platform)?;
+        if let Some(absent) = artifact.absent(platform).first() {
+            return Err(artifact.absence(absent).into());
+        }
+        match found.as_slice() {
             [one] => Ok(vec![target(one)]),
             several => {
                 let shown = platform.map(ToString::to_string).unwrap_or_default();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::Kind;
 use plimsoll_gather::OpenedSubject;
-use plimsoll_image::artifact::Image;
+use plimsoll_image::artifact::{Absent, Image};
 
 use crate::failure::Failure;
 use crate::output::Console;
@@ -31,14 +31,22 @@ pub(super) fn chosen<'a>(
             .collect());
     }
     let image = opened.one_image(platform)?;
-    if let (Some(image), true, None) = (image, artifact.images.len() > 1, platform) {
+    if let (Some(image), true, None) = (image, artifact.images.len() + artifact.absent.len() > 1, platform) {
         console.say(format_args!(
             "{subject}: took {} of {} platforms; --platform chooses, --all-platforms takes all",
             image.platform,
-            artifact.images.len()
+            artifact.images.len() + artifact.absent.len()
         ));
     }
     Ok(vec![image])
+}
+
+/// The images that the command is about as well, and that are not there.
+pub(super) fn absent<'a>(opened: &'a OpenedSubject, platforms: &Platforms) -> &'a [Absent] {
+    match opened {
+        OpenedSubject::Image { artifact, .. } if platforms.all => &artifact.absent,
+        _ => &[],
+    }
 }
 
 /// `file` with `{platform}` and `{digest}` in its name replaced, in a form that fits into names.

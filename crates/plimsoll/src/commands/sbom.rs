@@ -5,6 +5,7 @@ mod cataloger;
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::Kind;
+use plimsoll_core::text::shown;
 use plimsoll_gather::{Layers, OpenedSubject, Subject, inventory, layers, open};
 use plimsoll_image::artifact::Image;
 use plimsoll_sbom::{Document, DocumentSubject};
@@ -39,6 +40,14 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
     let mut exit = Exit::Done;
     for (image, target) in images.into_iter().zip(&targets) {
         exit = exit.and(one(settings, &subject, &opened, image, target.as_deref(), &layers, console)?);
+    }
+    for absent in platforms::absent(&opened, &settings.platforms) {
+        console.warn(format_args!(
+            "no document for {}: {}",
+            shown(&absent.platform().to_string()),
+            absent.missing
+        ));
+        exit = exit.and(Exit::Kind(Kind::Indeterminate));
     }
     Ok(exit)
 }

@@ -1,7 +1,7 @@
 //! `plimsoll scan`.
 
 use plimsoll_core::Kind;
-use plimsoll_gather::{Subject, inventory, layers, open};
+use plimsoll_gather::{Subject, inventory, layers, of_nothing, open};
 use plimsoll_vuln::{Database, scan};
 
 use crate::commands::platforms;
@@ -31,7 +31,11 @@ fn scan_all(settings: &ScanSettings, console: Console) -> Result<Vec<Scanned>, F
     let freshness = plimsoll_vuln::ScanSettings::at(settings.now);
     let mut results = Vec::new();
     for text in &settings.subjects {
-        let opened = open(&Subject::parse(text)?, &settings.access)?;
+        let subject = Subject::parse(text)?;
+        let opened = open(&subject, &settings.access)?;
+        if let Some(remark) = opened.remark() {
+            console.say(format_args!("{subject}: {remark}"));
+        }
         for image in platforms::chosen(&opened, &settings.platforms, console)? {
             let inventory = inventory(&opened, image, &layers, &Bar::new(console))?;
             let scan = scan(&inventory, &database, &freshness)?;
@@ -41,6 +45,15 @@ fn scan_all(settings: &ScanSettings, console: Console) -> Result<Vec<Scanned>, F
                 platform: image.map(|image| image.platform.to_string()),
                 layers: inventory.layers.clone(),
                 scan,
+            });
+        }
+        for absent in platforms::absent(&opened, &settings.platforms) {
+            results.push(Scanned {
+                subject: text.clone(),
+                manifest: Some(absent.manifest.digest),
+                platform: Some(absent.platform().to_string()),
+                layers: Vec::new(),
+                scan: scan(&of_nothing(absent), &database, &freshness)?,
             });
         }
     }

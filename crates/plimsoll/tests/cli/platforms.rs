@@ -66,3 +66,83 @@ fn check_judges_all_platforms_with_and_without_being_told() {
     place.check(&[&reference, "--all-platforms"]).exits(10).says("linux/amd64").says("linux/arm64");
     place.check(&[&reference]).exits(10).says("linux/arm64");
 }
+
+/// An archive and a layout from which the blobs of linux/arm64 are missing, as `docker save` and copies of one platform
+/// leave them.
+fn partial(place: &Place) -> [String; 2] {
+    let whole = IndexBuilder::new()
+        .image(shop("pymysql", "1.1.1").platform("linux/amd64").build())
+        .image(shop("pymysql", "1.1.0").platform("linux/arm64/v8").build())
+        .build();
+    let mut part = whole.clone();
+    let arm = part.images.pop().unwrap();
+    let gone = [arm.manifest.digest(), arm.config.digest()];
+    part.parts.retain(|object| !gone.contains(&object.digest()));
+    part.write_oci_archive(&place.root().join("part.tar"), None);
+    part.write_layout(&place.root().join("part"), None);
+    [format!("archive:{}", place.path("part.tar")), format!("oci:{}", place.path("part"))]
+}
+
+#[test]
+fn of_a_part_of_an_index_what_is_there_is_read_and_what_is_not_is_a_gap() {
+    let place = Place::new();
+    let db = place.path("db");
+    for subject in partial(&place) {
+        let amd = ["--platform", "linux/amd64", &subject];
+        let arm = ["--platform", "linux/arm64", &subject];
+        let scan = ["scan", "--db", &db, "--at", NOW];
+        place.run(&[&scan[..], &amd].concat()).exits(0).says("without linux/arm64");
+        place.run(&[&["sbom"], &amd[..]].concat()).exits(0).says("without linux/arm64").says("1.1.1");
+        place.check(&amd).exits(0).keeps_quiet_about("image-absent");
+        // What was asked for and is not there is an error that names what is.
+        for command in [&scan[..], &["sbom"], &["check", "--db", &db, "--at", NOW]] {
+            place.run(&[command, &arm].concat()).exits(4).says("what is: linux/amd64");
+        }
+        // All of it was asked for: a part is a gap, and no verdict allows it.
+        let all = place.run(&[&scan[..], &["--all-platforms", "-o", "json", &subject]].concat());
+        let json = all.exits(11).json();
+        let results = json["results"].as_array().unwrap();
+        assert_eq!(results.len(), 2);
+        assert_eq!(results[1]["platform"], "linux/arm64/v8");
+        assert_eq!(results[1]["gaps"][0]["reason"]["detail"]["problem"], "image-absent");
+        place
+            .run(&["sbom", "--all-platforms", "-o", "table", &subject])
+            .exits(11)
+            .says("no document for linux/arm64/v8");
+        place.check(&[&subject]).exits(11).says("the image is not there").says("image-absent");
+    }
+}
+
+/// Asks for as little as a policy can.
+const LENIENT: &str = "\
+apiVersion: plimsoll.dev/v1
+kind: Policy
+metadata: { name: lenient }
+spec:
+  phase: pilot
+  digest: { pinned: false }
+  signatures: { required: false }
+  sbom: { required: false, onUnknown: warn }
+  vulnerabilities: { block: [critical], onUnknown: warn }
+";
+
+#[test]
+fn no_policy_allows_an_image_that_is_not_there() {
+    let place = Place::new();
+    let lenient = place.write("lenient.yaml", LENIENT);
+    for subject in partial(&place) {
+        place.check(&["--policy", &lenient, "--platform", "linux/amd64", &subject]).exits(0);
+        place.check(&["--policy", &lenient, &subject]).exits(11).says("the image is not there");
+    }
+}
+
+#[test]
+fn signing_an_index_and_all_its_images_needs_all_of_them() {
+    let place = Place::new();
+    place.key("ci");
+    let [_, layout] = partial(&place);
+    let key = place.path("ci.key");
+    place.run(&["sign", "--key", &key, "--recursive", &layout]).exits(4).says("linux/arm64/v8");
+    place.run(&["sign", "--key", &key, "--platform", "linux/arm64", &layout]).exits(4);
+    place.run(&["sign", "--key", &key, "--platform", "linux/amd64", &layout]).exits(0);
+}

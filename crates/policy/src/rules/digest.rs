@@ -56,20 +56,27 @@ impl Rule for DigestRule {
     }
 }
 
+/// Of an image that an index lists and that is not there. It blocks under every policy: nothing of it was looked at.
+const NOT_SEEN: &str = "the image is not there, so that its digest is not known";
+
 fn evaluate(context: &Context<'_>) -> Answer {
     let subject = &context.evidence.subject;
     let effect = effect(context.policy.pinned);
     let Some(digests) = &subject.digests else {
-        let reason = match subject.kind {
-            SubjectKind::RootDir => "a root file system has no digest",
-            SubjectKind::File => "a file is not an image, and is not requested by digest",
-            SubjectKind::Sbom => "an SBOM only claims a digest; the image was not seen",
-            _ => "it is not known what it resolved to",
+        let hint = "judge the image from its registry or a layout";
+        let (reason, hint) = match subject.kind {
+            SubjectKind::RootDir => ("a root file system has no digest", hint),
+            SubjectKind::File => ("a file is not an image, and is not requested by digest", hint),
+            SubjectKind::Sbom => ("an SBOM only claims a digest; the image was not seen", hint),
+            _ => {
+                let hint =
+                    "copy the image again with all platforms, or judge one that is there with --platform";
+                return Answer::new(NAME, Outcome::Unknown, Effect::Block, NOT_SEEN).hint(hint);
+            }
         };
         // A user who requests a digest must not get something else under any policy, so not knowing blocks as well.
         let effect = if subject.pinned.is_some() { Effect::Block } else { effect };
-        return Answer::new(NAME, Outcome::Unknown, effect, reason)
-            .hint("judge the image from its registry or a layout");
+        return Answer::new(NAME, Outcome::Unknown, effect, reason).hint(hint);
     };
     match (subject.pinned, subject.kind) {
         (Some(asked), _) => asked_for(asked, digests, effect),

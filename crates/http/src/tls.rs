@@ -2,20 +2,19 @@
 //!
 //! The configuration is made on the first https call, because loading some 140 certificate authorities costs more than a
 //! whole verification against a loopback registry. The provider is passed explicitly: no process-wide default that
-//! another crate might set differently.
+//! another crate might set differently. What is accepted in place of an authority's certificate is in `verifier`.
+
+mod verifier;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 use url::Url;
 
@@ -23,6 +22,7 @@ use crate::error::{Call, Error, TlsFault};
 use crate::origin::{Name, Origin};
 use crate::settings::{ClientCertificate, Settings};
 use crate::stream::Stream;
+use verifier::{AnyCertificate, AuthoritiesOrNamed};
 
 /// The TLS side of a client.
 pub(crate) struct Tls {
@@ -111,7 +111,7 @@ impl Tls {
             tracing::warn!(host = special.as_deref().unwrap_or_default(), "its certificate is not checked");
         }
         let config = Arc::new(
-            configuration(roots, host)
+            configuration(roots, self.extra.iter().chain(&host.roots), host)
                 .map_err(|e| Error::NoRoots { call: call.clone(), reason: e.to_string() })?,
         );
         configs.insert(special, Arc::clone(&config));
@@ -192,14 +192,22 @@ fn certified(client: &ClientCertificate) -> Result<CertifiedKey, Error> {
 /// How an encrypted PKCS #8 key is marked.
 const ENCRYPTED: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
 
-fn configuration(roots: RootCertStore, host: &HostTlsConfig) -> Result<ClientConfig, rustls::Error> {
+fn configuration<'a>(
+    roots: RootCertStore,
+    named: impl Iterator<Item = &'a CertificateDer<'static>>,
+    host: &HostTlsConfig,
+) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder =
         ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
     let builder = if host.any_certificate {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
     } else {
-        builder.with_root_certificates(roots)
+        let by_authority = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|error| rustls::Error::General(error.to_string()))?;
+        let verifier = AuthoritiesOrNamed { by_authority, named: named.cloned().collect() };
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
     };
     let mut config = match &host.client {
         Some(client) => {
@@ -210,47 +218,6 @@ fn configuration(roots: RootCertStore, host: &HostTlsConfig) -> Result<ClientCon
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
-}
-
-/// Accepts any certificate. It is only checked that the host has the key.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let known = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, known)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let known = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, known)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 /// The refusal of our client certificate behind an error, if it is one. With TLS 1.3 it arrives after the hand-shake,

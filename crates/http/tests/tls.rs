@@ -13,7 +13,7 @@ use plimsoll_http::{
 };
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serve::{HANG_UP, Server, answer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -39,15 +39,7 @@ impl Authority {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.not_after = date_time_ymd(until_year, 1, 1);
         let certificate = params.signed_by(&key, &self.issuer).unwrap().der().clone();
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
-            .unwrap();
-        TlsAcceptor::from(Arc::new(config))
+        acceptor(certificate, &key)
     }
 
     fn client(&self) -> Client {
@@ -57,6 +49,18 @@ impl Authority {
     fn settings(&self) -> Settings {
         Settings { retries: 0, extra_roots: vec![self.pem.clone()], ..Settings::default() }
     }
+}
+
+fn acceptor(certificate: CertificateDer<'static>, key: &KeyPair) -> TlsAcceptor {
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
 }
 
 async fn get(client: &Client, host: &str, server: &Server) -> Result<Response, Error> {
@@ -128,6 +132,83 @@ async fn an_expired_certificate_is_refused() {
     let error = get(&authority.client(), "localhost", &server).await.unwrap_err();
     assert_eq!(fault(&error), TlsFault::Expired, "{error}");
     assert!(error.hint().unwrap().contains("clock"));
+}
+
+/// A certificate that is its own authority, as `openssl req -x509` makes them.
+struct OwnAuthority {
+    params: CertificateParams,
+    key: KeyPair,
+}
+
+impl OwnAuthority {
+    fn new(name: &str, until_year: i32) -> Self {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "registry");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_after = date_time_ymd(until_year, 1, 1);
+        Self { params, key: KeyPair::generate().unwrap() }
+    }
+
+    fn certificate(&self) -> rcgen::Certificate {
+        self.params.self_signed(&self.key).unwrap()
+    }
+
+    /// Trusts `certificate`, and gets an answer from a server that has this one.
+    async fn answers(&self, certificate: &rcgen::Certificate) -> Result<Response, Error> {
+        self.serves(self.certificate(), certificate).await
+    }
+
+    async fn serves(&self, own: rcgen::Certificate, trusted: &rcgen::Certificate) -> Result<Response, Error> {
+        let acceptor = acceptor(own.der().clone(), &self.key);
+        let server = Server::start(Some(acceptor), [answer("200 OK", "", "a")]).await;
+        let extra_roots = vec![trusted.pem().into_bytes()];
+        let settings = Settings { retries: 0, extra_roots, ..Settings::default() };
+        let answered = get(&Client::new(settings).unwrap(), "localhost", &server).await;
+        assert_eq!(server.heads().is_empty(), answered.is_err());
+        answered
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_its_own_authority_is_accepted_where_it_was_named() {
+    let own = OwnAuthority::new("localhost", 4000);
+    let certificate = own.certificate();
+    assert_eq!(own.serves(certificate.clone(), &certificate).await.unwrap().status, 200);
+    // Nothing else about it is taken on trust.
+    let expired = OwnAuthority::new("localhost", 2001);
+    let certificate = expired.certificate();
+    let error = expired.serves(certificate.clone(), &certificate).await.unwrap_err();
+    assert_eq!(fault(&error), TlsFault::Expired, "{error}");
+    let mut early = OwnAuthority::new("localhost", 4001);
+    early.params.not_before = date_time_ymd(4000, 1, 1);
+    let certificate = early.certificate();
+    let error = early.serves(certificate.clone(), &certificate).await.unwrap_err();
+    assert_eq!(fault(&error), TlsFault::Expired, "{error}");
+    let other = OwnAuthority::new("other.example", 4000);
+    let certificate = other.certificate();
+    let error = other.serves(certificate.clone(), &certificate).await.unwrap_err();
+    assert_eq!(fault(&error), TlsFault::WrongName, "{error}");
+    assert!(other.answers(&other.certificate()).await.is_err());
+}
+
+#[tokio::test]
+async fn only_that_very_certificate_is_accepted() {
+    let named = OwnAuthority::new("localhost", 4000);
+    // Of the same name and with the same key identifier, by another key.
+    let mut twin = OwnAuthority::new("localhost", 4000);
+    let identifier = named.params.key_identifier(&named.key);
+    twin.params.key_identifier_method = rcgen::KeyIdMethod::PreSpecified(identifier);
+    assert!(twin.answers(&named.certificate()).await.is_err());
+    // Of the same key, with other content: another authority's certificate, even so.
+    let mut renewed = OwnAuthority { params: named.params.clone(), key: named.key };
+    let first = renewed.certificate();
+    renewed.params.serial_number = Some(rcgen::SerialNumber::from(77_u64));
+    assert!(renewed.answers(&first).await.is_err());
+    // An authority below it is no server either.
+    let issuer = Issuer::new(renewed.params.clone(), renewed.key);
+    let below = OwnAuthority::new("localhost", 4000);
+    let certificate = below.params.signed_by(&below.key, &issuer).unwrap();
+    assert!(below.serves(certificate, &first).await.is_err());
 }
 
 #[tokio::test]

@@ -96,7 +96,9 @@ impl Exchange<'_> {
 
     fn realm(&self) -> Result<Url, Error> {
         let what = || format!("token server that {} names", self.host);
-        let realm = Url::parse(self.realm)
+        let realm = self
+            .beside_registry()
+            .map_or_else(|| Url::parse(self.realm), Ok)
             .map_err(|e| Error::malformed(what(), format!("{} is not a URL: {e}", shown(self.realm))))?;
         let permitted =
             realm.scheme() == "https" || (realm.scheme() == "http" && self.registry.scheme() == "http");
@@ -105,6 +107,13 @@ impl Exchange<'_> {
             return Err(Error::malformed(what(), format!("got {got}, expected an https URL")));
         }
         Ok(realm)
+    }
+
+    /// The address of a realm that is only a path, as registries behind a proxy name theirs. One that would lead elsewhere, such
+    /// as `//other.example/token`, is none.
+    fn beside_registry(&self) -> Option<Url> {
+        let path = Some(self.realm).filter(|realm| realm.starts_with('/'))?;
+        self.registry.join(path).ok().filter(|realm| realm.origin() == self.registry.origin())
     }
 
     fn request(&self, realm: &Url, credentials: Option<&Credentials>) -> Request {

@@ -252,6 +252,32 @@ fn r10_the_realm_of_an_https_registry_is_https() {
 }
 
 #[test]
+fn r10_a_realm_without_a_host_is_the_registrys_own() {
+    let fake = testkit::Registry::builder().bearer("me", "pa55").realm("/token").start();
+    let image = sample();
+    image.push(&fake, "app", "1");
+    assert_eq!(open_as_me(&fake.reference("app", "1")).resolve().unwrap().digest, image.digest());
+    // Who writes a host without a scheme, or no path, means something else.
+    let thief = testkit::Registry::builder().bearer("me", "pa55").start();
+    let host = thief.addr();
+    for realm in [
+        &format!("//{host}/token"),
+        &format!("/\\\\{host}/token"),
+        &format!("\\\\{host}/token"),
+        &format!("//me:x@{host}/token"),
+        "token",
+        "",
+        "?x",
+    ] {
+        let fake = testkit::Registry::builder().bearer("me", "pa55").realm(realm).start();
+        image.push(&fake, "app", "1");
+        let error = open_as_me(&fake.reference("app", "1")).resolve().unwrap_err();
+        assert!(error.to_string().contains("is not a URL"), "{realm}: {error}");
+    }
+    assert!(thief.requests().is_empty());
+}
+
+#[test]
 fn r10_tokens_are_asked_for_our_repository_only() {
     let fake = testkit::Registry::builder().bearer("me", "pa55").start();
     sample().push(&fake, "app", "1");

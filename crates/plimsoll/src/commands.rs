@@ -48,7 +48,7 @@ use crate::settings::sbom::SbomSettings;
 use crate::settings::scan::ScanSettings;
 use crate::settings::schema::SchemaSettings;
 use crate::settings::sign::SignSettings;
-use crate::settings::trust_command::TrustCommandSettings;
+use crate::settings::trust::TrustCommandSettings;
 use crate::settings::verify::VerifySettings;
 use crate::settings::waiver::WaiverSettings;
 

@@ -27,8 +27,8 @@ pub(crate) mod scan;
 pub(crate) mod schema;
 pub(crate) mod sign;
 pub(crate) mod signing;
-mod trust;
-pub(crate) mod trust_command;
+pub(crate) mod trust;
+mod trust_flags;
 pub(crate) mod verify;
 pub(crate) mod waiver;
 
@@ -45,7 +45,7 @@ pub(crate) use context::{Context, Environment};
 pub(crate) use images::{EvidenceRepository, Platforms};
 pub(crate) use keys::{Keys, Passphrase};
 pub(crate) use network::{access, http, key_access, key_access_beside, registry_cache};
-pub(crate) use trust::{TrustSettings, trusted_root};
+pub(crate) use trust_flags::{TrustSettings, trusted_root};
 
 /// PEM files are small; a certificate bundle of a whole system has about 250 KiB.
 pub(crate) const PEM_BYTES: u64 = 4 << 20;

@@ -13,7 +13,7 @@ use crate::output::{self, Console};
 use crate::render;
 use crate::render::table::Paint;
 use crate::report::trust::{CacheReport, Report, TrustedRootReport};
-use crate::settings::trust_command::{ShowSettings, TrustCommandSettings, TrustSource, UpdateSettings};
+use crate::settings::trust::{ShowSettings, TrustCommandSettings, TrustSource, UpdateSettings};
 use crate::settings::{Format, read_file};
 
 pub(super) fn run(settings: &TrustCommandSettings<'_>, console: Console) -> Result<Exit, Failure> {

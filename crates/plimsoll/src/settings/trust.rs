@@ -1,235 +1,168 @@
-//! From the flags about trust to what a verification asks for, in one place for every command that verifies.
+//! Settings of `plimsoll trust`. The files that make up a trusted root or a signing configuration are read here.
 
-use std::collections::BTreeSet;
-use std::num::NonZeroUsize;
-use std::path::Path;
+mod pairs;
 
-use plimsoll_core::{Kind, Limits, Timestamp};
-use plimsoll_keys as key;
-use plimsoll_keys::KeyAccess;
-use plimsoll_trust as trust;
-use plimsoll_verify::{
-    Check, Claim, Identity, Pattern, PublicKey, Requirements, Text, Trusted, TrustedKey, TrustedRoot,
-};
+use std::path::PathBuf;
 
-use super::Context;
-use crate::args::trust_flags::{GitHub, KeyReference, Trust};
+use plimsoll_core::{Digest, Kind, Limits, Timestamp};
+use plimsoll_http::Url;
+use plimsoll_trust::{PUBLIC_GOOD, SelectorSpec, SigningConfigSpec, TrustedRootSpec};
+
+use super::{Context, Format, http, read_file};
+use crate::args::trust::{Command, InstanceChoice, Root, Selector, Show, SigningConfig, Trust, Update};
 use crate::failure::Failure;
 
-/// Whose signatures count, and what must accompany them.
-#[derive(Debug)]
-pub(crate) struct TrustSettings {
-    signers: TrustedSigners,
-    root: Option<TrustedRoot>,
-    requirements: Requirements,
-    now: Timestamp,
+use pairs::{authority, each, log, service};
+
+/// Settings of `plimsoll trust`.
+pub(crate) enum TrustCommandSettings<'a> {
+    Update(Box<UpdateSettings<'a>>),
+    Root(RootSettings),
+    SigningConfig(Box<SigningConfigSettings>),
+    Show(ShowSettings),
 }
 
-#[derive(Debug)]
-enum TrustedSigners {
-    Keys(Vec<TrustedKey>),
-    Identities(Vec<Identity>),
+/// Which instance is brought up to date.
+pub(crate) struct UpdateSettings<'a> {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its TUF repository, where a flag names one.
+    pub(crate) mirror: Option<String>,
+    /// A file with its first root.
+    pub(crate) root: Option<PathBuf>,
+    /// The digest of its first root.
+    pub(crate) root_checksum: Option<Digest>,
+    /// The folder of all instances.
+    pub(crate) folder: PathBuf,
+    pub(crate) http: plimsoll_http::Settings,
+    /// The instant by which metadata has expired or not.
+    pub(crate) now: Timestamp,
+    pub(crate) limits: &'a Limits,
 }
 
-impl TrustSettings {
-    /// Reads the keys and the trusted root that the flags name; `access` is for keys that a service keeps.
-    pub(crate) fn new(flags: &Trust, access: &KeyAccess, context: &Context<'_>) -> Result<Self, Failure> {
-        Self::with_fallback(flags, None, access, context)
-    }
+/// Which trusted root is made.
+pub(crate) struct RootSettings {
+    pub(crate) spec: TrustedRootSpec,
+    /// Where it goes; nothing means standard output.
+    pub(crate) file: Option<PathBuf>,
+}
 
-    /// The same, where `fallback` is trusted if the flags name nobody.
-    pub(crate) fn with_fallback(
-        flags: &Trust,
-        fallback: Option<Identity>,
-        access: &KeyAccess,
-        context: &Context<'_>,
-    ) -> Result<Self, Failure> {
-        let (signers, now) = (signers(flags, fallback, access)?, context.clock()());
-        let timestamps = flags.timestamps.unwrap_or(usize::from(flags.use_signed_timestamps));
-        let requirements =
-            Requirements { logs: logs(flags)?, timestamps, certificate_log: !flags.insecure_ignore_sct };
-        let root = match (&flags.trusted_root, &flags.instance, &signers) {
-            // Nothing is left to verify with it.
-            (None, None, TrustedSigners::Keys(_)) if requirements.logs.is_none() && timestamps == 0 => None,
-            (path, instance, _) => {
-                let folder = context.trust_folder().ok();
-                let choice = trust::Choice {
-                    file: path.as_deref(),
-                    instance: instance.as_deref().unwrap_or(trust::PUBLIC_GOOD),
-                    folder: folder.as_deref(),
-                    now,
-                    http: &access.http,
-                };
-                Some(trust::current(&choice)?.root)
+/// Which signing configuration is made.
+pub(crate) struct SigningConfigSettings {
+    pub(crate) spec: SigningConfigSpec,
+    /// Where it goes; nothing means standard output.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Settings of `plimsoll trust show`.
+pub(crate) struct ShowSettings {
+    pub(crate) source: TrustSource,
+    /// The instant by which something is in force or not.
+    pub(crate) now: Timestamp,
+    pub(crate) format: Format,
+}
+
+/// Where the shown trust comes from.
+pub(crate) enum TrustSource {
+    /// A trusted root or signing configuration in a file.
+    File(PathBuf),
+    /// The cached root of an instance, or else the one that is built in.
+    Instance { name: String, folder: PathBuf },
+}
+
+impl<'a> TrustCommandSettings<'a> {
+    pub(crate) fn resolve(arguments: &Trust, context: &Context<'a>) -> Result<Self, Failure> {
+        Ok(match &arguments.command {
+            Command::Update(arguments) => {
+                Self::Update(Box::new(UpdateSettings::resolve(arguments, context)?))
             }
+            Command::Root(arguments) => Self::Root(RootSettings::resolve(arguments)?),
+            Command::SigningConfig(arguments) => {
+                Self::SigningConfig(Box::new(SigningConfigSettings::resolve(arguments, context)?))
+            }
+            Command::Show(arguments) => Self::Show(ShowSettings::resolve(arguments, context)?),
+        })
+    }
+}
+
+impl<'a> UpdateSettings<'a> {
+    fn resolve(arguments: &Update, context: &Context<'a>) -> Result<Self, Failure> {
+        Ok(Self {
+            name: instance(&arguments.instance, arguments.mirror.as_deref())?,
+            mirror: arguments.mirror.clone(),
+            root: arguments.root.clone(),
+            root_checksum: arguments.root_checksum,
+            folder: context.trust_folder()?,
+            http: http(&arguments.network, context)?,
+            now: context.clock()(),
+            limits: context.limits,
+        })
+    }
+}
+
+/// The name of the instance: from the flag, or else the mirror's host, or else that of the public instance.
+fn instance(choice: &InstanceChoice, mirror: Option<&str>) -> Result<String, Failure> {
+    match (&choice.instance, mirror) {
+        (Some(name), _) => Ok(name.clone()),
+        (None, Some(mirror)) => {
+            Url::parse(mirror).ok().and_then(|url| url.host_str().map(str::to_owned)).ok_or_else(|| {
+                Failure::new(Kind::Usage, "the mirror has no host to name the instance by")
+                    .with_hint("pass --instance NAME")
+            })
+        }
+        (None, None) => Ok(PUBLIC_GOOD.to_owned()),
+    }
+}
+
+impl RootSettings {
+    fn resolve(arguments: &Root) -> Result<Self, Failure> {
+        let spec = TrustedRootSpec {
+            fulcio: each("--fulcio", &arguments.fulcio, authority)?,
+            rekor: each("--rekor", &arguments.rekor, log)?,
+            ctfe: each("--ctfe", &arguments.ctfe, log)?,
+            tsa: each("--tsa", &arguments.tsa, authority)?,
         };
-        Ok(Self { signers, root, requirements, now })
+        if spec.fulcio.is_empty() && spec.rekor.is_empty() && spec.ctfe.is_empty() && spec.tsa.is_empty() {
+            return Err(Failure::new(Kind::Usage, "an empty trusted root trusts nobody")
+                .with_hint("pass at least one of --fulcio, --rekor, --ctfe and --tsa"));
+        }
+        Ok(Self { spec, file: arguments.file.output_file.clone() })
     }
+}
 
-    /// The same for the verifier.
-    pub(crate) fn check(&self) -> Check<'_> {
-        let trusted = match &self.signers {
-            TrustedSigners::Keys(keys) => Trusted::Keys(keys),
-            TrustedSigners::Identities(identities) => Trusted::Identities(identities),
+impl SigningConfigSettings {
+    fn resolve(arguments: &SigningConfig, context: &Context<'_>) -> Result<Self, Failure> {
+        let base = arguments.base_config.as_ref();
+        let spec = SigningConfigSpec {
+            base: base.map(|path| read_file(path, context.limits.document_bytes)).transpose()?,
+            fulcio: each("--fulcio", &arguments.fulcio, service)?,
+            oidc: each("--oidc-provider", &arguments.oidc_provider, service)?,
+            rekor: each("--rekor", &arguments.rekor, service)?,
+            rekor_config: arguments.rekor_config.map(selector),
+            tsa: each("--tsa", &arguments.tsa, service)?,
+            tsa_config: arguments.tsa_config.map(selector),
         };
-        Check { trusted, root: self.root.as_ref(), requirements: self.requirements, now: self.now }
+        Ok(Self { spec, file: arguments.file.output_file.clone() })
     }
+}
 
-    /// Refuses a threshold that so few keys can never reach: the mistake would only show as a refusal.
-    pub(crate) fn allows(&self, threshold: NonZeroUsize) -> Result<(), Failure> {
-        let TrustedSigners::Keys(keys) = &self.signers else { return Ok(()) };
-        let different: BTreeSet<_> = keys.iter().map(|trusted| trusted.key.id()).collect();
-        if different.len() >= threshold.get() {
-            return Ok(());
-        }
-        let message =
-            format!("--threshold {threshold} with {} different keys can never be satisfied", different.len());
-        Err(Failure::new(Kind::Usage, message).with_hint("name each key with a --key of its own"))
+fn selector(selector: Selector) -> SelectorSpec {
+    match selector {
+        Selector::Any => SelectorSpec::Any,
+        Selector::All => SelectorSpec::All,
+        Selector::Exact(count) => SelectorSpec::Exact(count),
     }
+}
 
-    /// The keys for a signature that comes without bundle, which nothing but a key can verify.
-    pub(crate) fn keys_alone(&self) -> Result<Vec<PublicKey>, Failure> {
-        let TrustedSigners::Keys(keys) = &self.signers else {
-            return Err(Failure::new(
-                Kind::Usage,
-                "a signature without bundle can only be verified with --key",
-            ));
+impl ShowSettings {
+    fn resolve(arguments: &Show, context: &Context<'_>) -> Result<Self, Failure> {
+        let source = match &arguments.path {
+            Some(path) => TrustSource::File(path.clone()),
+            None => TrustSource::Instance {
+                name: instance(&arguments.instance, None)?,
+                folder: context.trust_folder()?,
+            },
         };
-        if self.requirements.logs.is_some() || self.requirements.timestamps > 0 {
-            return Err(Failure::new(
-                Kind::Denied,
-                "a signature without bundle has neither log entry nor timestamp",
-            )
-            .with_hint("to accept it all the same, pass --insecure-ignore-tlog"));
-        }
-        Ok(keys.iter().map(|trusted| trusted.key.clone()).collect())
+        Ok(Self { source, now: context.now(&arguments.instant), format: arguments.output })
     }
-}
-
-/// How many logs have to hold the signature.
-fn logs(flags: &Trust) -> Result<Option<NonZeroUsize>, Failure> {
-    match (flags.logs, flags.insecure_ignore_tlog) {
-        (Some(logs), true) => Err(Failure::new(
-            Kind::Usage,
-            format!("--logs {logs} and --insecure-ignore-tlog ask for logs and for none"),
-        )),
-        (None, true) => Ok(None),
-        (logs, false) => Ok(Some(logs.unwrap_or(NonZeroUsize::MIN))),
-    }
-}
-
-/// The trusted root in the file at `path`.
-pub(crate) fn trusted_root(path: &Path) -> Result<TrustedRoot, Failure> {
-    let bytes = super::read_within(path, Limits::TRUSTED_ROOT_BYTES, "trusted_root_bytes")?;
-    Ok(TrustedRoot::parse(&bytes)?)
-}
-
-/// The public key that `reference` names.
-fn public_key(reference: &KeyReference, access: &KeyAccess) -> Result<PublicKey, Failure> {
-    Ok(key::open_public(reference.as_str(), access)?)
-}
-
-fn signers(flags: &Trust, fallback: Option<Identity>, access: &KeyAccess) -> Result<TrustedSigners, Failure> {
-    let usage = |message: &str| Failure::new(Kind::Usage, message);
-    let identities = identities(flags)?;
-    match (flags.key.as_slice(), identities.is_empty()) {
-        ([], true) => match fallback {
-            Some(identity) => {
-                Ok(TrustedSigners::Identities(vec![Identity { claims: claims(flags), ..identity }]))
-            }
-            None => Err(usage("no trusted key or identity is given")
-                .with_hint("pass --key FILE, or --certificate-identity with --certificate-oidc-issuer")),
-        },
-        ([], false) => Ok(TrustedSigners::Identities(identities)),
-        (_, false) => Err(usage("got --key and --certificate-identity, expected one of them")),
-        (keys, true) => {
-            if !claims(flags).is_empty() {
-                return Err(usage("--certificate-claim is about certificates, and --key trusts keys"));
-            }
-            keys.iter()
-                .map(|key| Ok(public_key(key, access)?.into()))
-                .collect::<Result<_, Failure>>()
-                .map(TrustedSigners::Keys)
-        }
-    }
-}
-
-/// The identities of the flags. A subject counts only with an issuer: one for all, or each its own.
-fn identities(flags: &Trust) -> Result<Vec<Identity>, Failure> {
-    let usage = |message: &str| Failure::new(Kind::Usage, message);
-    let subjects = texts(&flags.certificate_identity, &flags.certificate_identity_regexp)?;
-    let issuers = texts(&flags.certificate_oidc_issuer, &flags.certificate_oidc_issuer_regexp)?;
-    match (subjects.len(), issuers.len()) {
-        (0, 0) => return Ok(Vec::new()),
-        (0, _) => {
-            return Err(usage("got an issuer and no subject")
-                .with_hint("pass --certificate-identity or --certificate-identity-regexp as well"));
-        }
-        (_, 0) => {
-            return Err(usage(
-                "got a subject and no issuer: a subject means nothing without the issuer that vouches for it",
-            )
-            .with_hint("pass --certificate-oidc-issuer or --certificate-oidc-issuer-regexp as well"));
-        }
-        (_, 1) => {}
-        (subjects, issuers) if subjects != issuers => {
-            let message =
-                format!("got {subjects} subjects and {issuers} issuers, expected as many, or one issuer");
-            return Err(usage(&message));
-        }
-        _ => {
-            // Across flags the order in which they were typed is lost, so which belongs to which would be a guess.
-            let mixed = |a: &[String], b: &[String]| !a.is_empty() && !b.is_empty();
-            if mixed(&flags.certificate_identity, &flags.certificate_identity_regexp)
-                || mixed(&flags.certificate_oidc_issuer, &flags.certificate_oidc_issuer_regexp)
-            {
-                return Err(usage("several issuers, and both texts and patterns: which belong together?")
-                    .with_hint("write all subjects and all issuers as patterns"));
-            }
-        }
-    }
-    let claims = claims(flags);
-    let mut paired = issuers.iter().cycle();
-    let identity = |subject| {
-        let issuer = paired.next().cloned().ok_or_else(|| usage("no issuer"))?;
-        Ok(Identity { issuer, subject, claims: claims.clone() })
-    };
-    subjects.into_iter().map(identity).collect()
-}
-
-fn texts(exact: &[String], patterns: &[String]) -> Result<Vec<Text>, Failure> {
-    if exact.iter().chain(patterns).any(String::is_empty) {
-        return Err(Failure::new(Kind::Usage, "got an empty subject or issuer, which would match anybody"));
-    }
-    let exact = exact.iter().map(|text| Ok(Text::Exact(text.clone())));
-    let patterns = patterns.iter().map(|pattern| Ok(Text::Pattern(Pattern::new(pattern)?)));
-    exact.chain(patterns).collect()
-}
-
-fn claims(flags: &Trust) -> Vec<(Claim, Text)> {
-    let GitHub {
-        certificate_github_workflow_trigger: trigger,
-        certificate_github_workflow_sha: sha,
-        certificate_github_workflow_name: name,
-        certificate_github_workflow_repository: repository,
-        certificate_github_workflow_ref: reference,
-    } = &flags.github;
-    // The old claim was `owner/name`, the lasting one is a URL.
-    let repository = repository.as_ref().map(|repository| {
-        if repository.contains("://") {
-            repository.clone()
-        } else {
-            format!("https://github.com/{repository}")
-        }
-    });
-    let named = [
-        (Claim::BuildTrigger, trigger.clone()),
-        (Claim::SourceDigest, sha.clone()),
-        (Claim::WorkflowName, name.clone()),
-        (Claim::SourceRepository, repository),
-        (Claim::SourceRef, reference.clone()),
-    ];
-    let named = named.into_iter().filter_map(|(claim, value)| Some((claim, value?)));
-    let claims = flags.certificate_claim.iter().cloned().chain(named);
-    claims.map(|(claim, value)| (claim, Text::Exact(value))).collect()
 }

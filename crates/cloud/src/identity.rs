@@ -49,11 +49,6 @@ impl Cloud {
         Self { shared: Arc::new(Shared { environment, granted: Mutex::default() }) }
     }
 
-    /// With the environment of this process.
-    pub fn of_process(mode: Mode) -> Self {
-        Self::from_env(mode, |name| std::env::var_os(name), plimsoll_core::clock::now)
-    }
-
     /// The identity for a registry, by its host as references name it; `None` if it is not a cloud's, or the user wants
     /// none. Sends no request yet.
     pub fn identity(&self, host: &str) -> Option<CloudIdentity> {

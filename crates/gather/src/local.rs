@@ -18,13 +18,13 @@ use crate::subject::Engine;
 pub(crate) fn open(
     engine: Engine,
     name: &str,
+    env: &dyn Fn(&str) -> Option<OsString>,
     limits: Limits,
 ) -> Result<(Box<dyn Source>, Option<String>), Error> {
-    let env = |name: &str| std::env::var_os(name);
     let opened = match engine {
-        Engine::Docker => of_docker(&docker::socket(&env)?, name, limits),
-        Engine::Podman => of_podman(&env, name, limits),
-        Engine::Containerd => of_containerd(&env, name, limits),
+        Engine::Docker => of_docker(&docker::socket(env)?, name, limits),
+        Engine::Podman => of_podman(env, name, limits),
+        Engine::Containerd => of_containerd(env, name, limits),
     };
     opened.map_err(|source| match source {
         // `docker:24` can also be an image in a registry.

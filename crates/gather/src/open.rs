@@ -1,5 +1,6 @@
 //! Opening a subject: finding the place it names, and following it to its images by digest.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use plimsoll_image::layout::Layout;
 use plimsoll_image::local::folder::Folder;
 use plimsoll_registry::Clients;
 use plimsoll_registry::Registry;
-use plimsoll_registry::auth::Credentials;
+use plimsoll_registry::auth::{Credentials, Keyring};
 use plimsoll_registry::{Cache, Plan};
 use plimsoll_sbom::ReadDocument;
 
@@ -24,6 +25,9 @@ use crate::{Error, Registries, Subject, local};
 
 const NO_MANIFEST: &str =
     "a docker-archive has no manifest: the digest shown is of one made from it, not the registry's";
+
+/// Looks up an environment variable.
+pub type Environment = fn(&str) -> Option<OsString>;
 
 /// Everything that opening a subject needs.
 #[derive(Debug, Clone)]
@@ -36,6 +40,8 @@ pub struct Access {
     pub cloud: Cloud,
     /// The cache of registry answers, if one is used.
     pub cache: Option<Cache>,
+    /// The environment, which says where credentials and the stores of engines are.
+    pub environment: Environment,
     /// Bounds for everything that is read.
     pub limits: Limits,
     /// Stops everything that is read.
@@ -106,7 +112,7 @@ pub fn open(subject: &Subject, access: &Access) -> Result<OpenedSubject, Error> 
         }
         Subject::Folder(dir) => Box::new(Folder::open(dir, limits)?),
         Subject::Local(engine, name) => {
-            let (image, found) = local::open(*engine, name, limits)?;
+            let (image, found) = local::open(*engine, name, &access.environment, limits)?;
             remark = found;
             image
         }
@@ -146,7 +152,8 @@ pub fn open_registry(reference: &Reference, access: &Access) -> Result<Registry,
 /// The places of a plan, each with the user's credentials for it.
 fn open_plan(plan: Plan, access: &Access) -> Result<Registry, Error> {
     let client = access.clients.client(&plan)?;
-    let credentials = |reference: &Reference| Credentials::for_registry(reference, &access.cloud);
+    let keyring = Keyring::from_env(access.environment);
+    let credentials = |reference: &Reference| Credentials::find(reference, &keyring, &access.cloud);
     let registry = Registry::planned(&client, plan, credentials, &access.limits)?;
     Ok(match &access.cache {
         Some(cache) => registry.with_cache(cache),

@@ -71,8 +71,9 @@ impl World {
                 ..plimsoll_http::Settings::default()
             }),
             registries: Registries::new(|| Ok(RegistryConfig::none())),
-            cloud: Cloud::of_process(Mode::Off),
+            cloud: Cloud::from_env(Mode::Off, |_| None, plimsoll_core::clock::now),
             cache: None,
+            environment: |_| None,
             limits: Limits::default(),
             cancel: Cancel::never(),
         };

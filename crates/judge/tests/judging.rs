@@ -59,8 +59,9 @@ impl World {
         let access = Access {
             clients: Clients::new(settings.clone()),
             registries: Registries::new(|| Ok(RegistryConfig::none())),
-            cloud: Cloud::of_process(Mode::Off),
+            cloud: Cloud::from_env(Mode::Off, |_| None, plimsoll_core::clock::now),
             cache: None,
+            environment: |_| None,
             limits: Limits::default(),
             cancel: Cancel::never(),
         };

@@ -87,8 +87,9 @@ impl Place {
                 ..plimsoll_http::Settings::default()
             }),
             registries: Registries::new(|| Ok(RegistryConfig::none())),
-            cloud: Cloud::of_process(Mode::Off),
+            cloud: Cloud::from_env(Mode::Off, |_| None, plimsoll_core::clock::now),
             cache: None,
+            environment: |_| None,
             limits: limits.clone(),
             cancel: Cancel::never(),
         };

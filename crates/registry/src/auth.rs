@@ -61,13 +61,8 @@ impl Credentials {
         Self::Password { username: username.into(), password: Secret::new(password) }
     }
 
-    /// The credentials for a repository from the user's files and helpers in the usual places ([`Keyring::from_env`]);
-    /// if they have none, the identity that a cloud gives this machine for its own registries.
-    pub fn for_registry(reference: &Reference, cloud: &Cloud) -> Result<Option<Self>, Error> {
-        Self::find(reference, &Keyring::from_env(|name| std::env::var_os(name)), cloud)
-    }
-
-    /// The same with these files and identities. The files come first.
+    /// The credentials for a repository from the user's files and helpers; if they have none, the identity that a cloud
+    /// gives this machine for its own registries.
     pub fn find(reference: &Reference, files: &Keyring, cloud: &Cloud) -> Result<Option<Self>, Error> {
         match files.find(reference)? {
             Some(known) => Ok(Some(known)),

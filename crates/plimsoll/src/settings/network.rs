@@ -21,6 +21,7 @@ pub(crate) fn access(network: &Network, context: &Context<'_>) -> Result<Access,
         registries: registries(network, context)?,
         cloud: cloud(network, context),
         cache: None,
+        environment: context.environment(),
         limits: context.limits.clone(),
         cancel: Cancel::never(),
     })

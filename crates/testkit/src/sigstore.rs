@@ -409,6 +409,7 @@ pub fn hex(bytes: &[u8]) -> String {
     text
 }
 
-pub(crate) fn rfc3339(time: i64) -> String {
+/// Seconds since 1970 as documents write them.
+pub fn rfc3339(time: i64) -> String {
     Timestamp::from_second(time).unwrap().to_string()
 }

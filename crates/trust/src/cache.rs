@@ -2,6 +2,7 @@
 //!
 //! One file and not one per role, so that there is never half an update. It is written after everything was verified,
 //! the trusted root included (in CVE-2025-2888, a client kept what it had not fully verified, and could not recover).
+//! What an update verified before it failed is in `seen.json` beside it, which `seen` owns.
 //! `trusted_root.json` and `signing_config.json` beside it are copies for other tools; nothing here reads them.
 //!
 //! ```json
@@ -13,12 +14,10 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
-use plimsoll_core::{Digest, Timestamp, clock, json, read};
+use plimsoll_core::{Timestamp, clock, json, read};
 use plimsoll_verify::TrustedRoot;
 use serde::{Deserialize, Serialize};
-use sigstore_tuf::cache::MetadataStore;
 
 use crate::Error;
 use crate::current::{CurrentRoot, Origin};
@@ -27,7 +26,7 @@ use crate::inspect;
 const SCHEMA: &str = "plimsoll.dev/trust-cache/v1";
 const FILE: &str = "trust.json";
 /// A root has up to half a MiB, and there is one for each rotation.
-const MOST_BYTES: u64 = 64 << 20;
+pub(super) const MOST_BYTES: u64 = 64 << 20;
 
 /// The stored result of an update.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -165,13 +164,6 @@ impl Cached {
         SCHEMA.to_owned()
     }
 
-    /// Whether `root` is one of the roots that were followed.
-    pub(super) fn knows_root(&self, root: &[u8]) -> bool {
-        let same = |text: &str| Digest::sha256(text.as_bytes()) == Digest::sha256(root);
-        let history = self.metadata.iter().filter(|(name, _)| name.starts_with("root_history/"));
-        same(&self.initial_root) || history.map(|(_, text)| text).any(|text| same(text))
-    }
-
     /// Writes everything to disk. The authoritative file is replaced last.
     pub(super) fn store(&self) -> Result<(), Error> {
         let bytes = serde_json::to_vec(self)
@@ -196,43 +188,4 @@ pub(super) fn checked_name(name: &str) -> Result<&str, Error> {
         });
     }
     Ok(name)
-}
-
-/// The metadata during an update: the cache's, overlaid by what was fetched. Nothing reaches the disk.
-#[derive(Debug, Default)]
-pub(super) struct StagedMetadata {
-    files: Mutex<BTreeMap<String, Vec<u8>>>,
-}
-
-impl StagedMetadata {
-    pub(super) fn new(cached: Option<&Cached>) -> Self {
-        let known = cached.into_iter().flat_map(|cached| &cached.metadata);
-        let files = known.map(|(name, text)| (name.clone(), text.clone().into_bytes())).collect();
-        Self { files: Mutex::new(files) }
-    }
-
-    /// What a later update needs: the roots that were followed, the newest of each role, and the targets.
-    pub(super) fn keep(&self) -> BTreeMap<String, String> {
-        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = |name: &str| {
-            matches!(name, "timestamp.json" | "snapshot.json" | "targets.json")
-                || name.starts_with("root_history/")
-                || name.starts_with("targets/")
-        };
-        let kept = files.iter().filter(|(name, _)| kept(name));
-        // JSON is UTF-8; anything else was refused before.
-        kept.filter_map(|(name, bytes)| Some((name.clone(), String::from_utf8(bytes.clone()).ok()?)))
-            .collect()
-    }
-}
-
-impl MetadataStore for StagedMetadata {
-    fn load(&self, name: &str) -> sigstore_tuf::Result<Option<Vec<u8>>> {
-        Ok(self.files.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned())
-    }
-
-    fn store(&self, name: &str, bytes: &[u8]) -> sigstore_tuf::Result<()> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), bytes.to_vec());
-        Ok(())
-    }
 }

@@ -48,28 +48,20 @@ impl TrustFault {
             Self::Missing => {
                 "check the URL of the mirror: below it there must be timestamp.json and targets/"
             }
-            _ => "nothing was changed; ask the mirror's operator, or try another mirror",
+            _ => "what is used was not changed; ask the mirror's operator, or try another mirror",
         }
     }
 }
 
 /// The error for `mirror` behind one of the TUF client.
-pub(super) fn from_tuf(mirror: &str, error: Tuf) -> Error {
-    if let Tuf::Transport { source: Some(source), .. } = error {
-        // An error of our own transport keeps its kind and hint.
-        return match source.downcast::<Error>() {
-            Ok(own) => *own,
-            Err(other) => refused(mirror, TrustFault::Missing, other.to_string()),
-        };
-    }
-    let fault = match &error {
+pub(super) fn from_tuf(mirror: &str, error: &Tuf) -> Error {
+    let fault = match error {
         Tuf::Rollback { .. } => TrustFault::Rollback,
         Tuf::Expired { .. } => TrustFault::Expired,
         Tuf::BadRootVersion { .. } => TrustFault::RootVersion,
         Tuf::ThresholdNotMet { .. } => TrustFault::Threshold,
         Tuf::DuplicateSignature { .. } => TrustFault::SameKey,
         Tuf::IntegrityMismatch(_) => TrustFault::Integrity,
-        Tuf::TargetNotFound(_) | Tuf::Transport { .. } => TrustFault::Missing,
         _ => TrustFault::Malformed,
     };
     let mut problem = error.to_string();

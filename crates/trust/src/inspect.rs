@@ -1,12 +1,12 @@
 //! Checks of TUF metadata before the client reads it.
 //!
-//! Three things that `sigstore-tuf` does not require: JSON without duplicate names (which two readers read
-//! differently), thresholds of at least one in every role (GHSA-fphv-w9fq-2525), and roles whose keys differ. The
-//! client counts signatures by declared key ID, so the holder of one key that is listed under two IDs would be two
+//! What `sigstore-tuf` does not require: JSON without duplicate names (which two readers read differently), thresholds of at
+//! least one in every role (GHSA-fphv-w9fq-2525), delegations with names that are nobody else's, and roles whose keys
+//! differ. The client counts signatures by declared key ID, so the holder of one key that is listed under two IDs would be two
 //! signers (CVE-2020-15093). A refusal here comes before any signature is checked; it can only make the client
 //! stricter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use base64::Engine as _;
@@ -17,6 +17,8 @@ use serde_json::Value;
 use crate::Error;
 use crate::fault::{TrustFault, refused};
 
+/// The roles that a delegation must not name: it would put another's metadata in their place.
+const TOP_LEVEL: [&str; 4] = ["root", "timestamp", "snapshot", "targets"];
 /// Real roots have five or six signatures.
 const SIGNATURES: usize = 256;
 
@@ -34,8 +36,30 @@ pub(super) fn metadata(mirror: &str, name: &str, bytes: &[u8], limit: u64) -> Re
         }
     }
     if let Some(delegations) = signed.get("delegations") {
+        if let Some(bins) = delegations.get("succinct_roles") {
+            if delegations.get("roles").is_some() {
+                return Err(wrong("it delegates both by `roles` and by `succinct_roles`".to_owned()));
+            }
+            let prefix = bins.get("name_prefix").and_then(Value::as_str).unwrap_or_default();
+            check_role(mirror, prefix, bins, delegations.get("keys"))?;
+        }
+        let mut names = BTreeSet::new();
         for role in delegations.get("roles").and_then(Value::as_array).into_iter().flatten() {
             let role_name = role.get("name").and_then(Value::as_str).unwrap_or_default();
+            if role_name.is_empty() || TOP_LEVEL.contains(&role_name) {
+                let problem = format!("{name}: it delegates to a role with the name {role_name:?}");
+                return Err(refused(mirror, TrustFault::Name, problem));
+            }
+            if !names.insert(role_name) {
+                return Err(refused(
+                    mirror,
+                    TrustFault::Name,
+                    format!("{name}: it has the role {role_name} twice"),
+                ));
+            }
+            if role.get("paths").is_some() == role.get("path_hash_prefixes").is_some() {
+                return Err(wrong(format!("role {role_name}: expected one of paths and path_hash_prefixes")));
+            }
             check_role(mirror, role_name, role, delegations.get("keys"))?;
         }
     }

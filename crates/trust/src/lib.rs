@@ -7,22 +7,26 @@
 //! - [`fn@current`]: decides which trusted root to use: a file, the cache, or the built-in one.
 //! - [`TrustedRootSpec`], [`SigningConfigSpec`]: both files for an instance of one's own.
 //!
-//! The client workflow (The Update Framework 1.0, section 5) is `sigstore-tuf`'s: root chain, thresholds, versions,
-//! expiry, lengths and hashes, delegations. The rest is here: reading metadata strictly, no key counting as two
-//! (`inspect`), writing nothing before everything is verified (`cache`), and a clock that does not go back.
+//! How a file of metadata is verified is `sigstore-tuf`'s: signatures, thresholds, versions, expiry, lengths and hashes.
+//! The client workflow (The Update Framework 1.0, section 5) is here: the order (`client`), delegations (`delegations`),
+//! reading metadata strictly, no key counting as two (`inspect`), what was verified is kept at once (`seen`), what is used
+//! is replaced after everything held (`cache`), and a clock that does not go back.
 //!
 //! `plimsoll-verify` owns what a trusted root means.
 //!
 //! [`SigningConfig`] says which services of an instance sign.
 
 mod cache;
+mod client;
 mod current;
+mod delegations;
 mod error;
 mod fault;
 mod files;
 mod inspect;
 mod instance;
 mod repository;
+mod seen;
 mod signing_config;
 mod summary;
 mod update;

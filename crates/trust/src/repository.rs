@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use plimsoll_core::read;
 use plimsoll_http::{Client, Request, StatusCode, Url};
-use sigstore_tuf::transport::{FetchFuture, Repository};
 
 use crate::Error;
 use crate::fault::{TrustFault, refused};
@@ -43,6 +42,11 @@ impl Mirror {
             other => return Err(wrong(format!("got scheme {other}, expected https or file"))),
         };
         Ok(Self { shown: mirror.to_owned(), place })
+    }
+
+    /// Its URL.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
     }
 
     /// A file of the repository; `None` if it does not exist.
@@ -101,7 +105,8 @@ impl Mirror {
         }
     }
 
-    async fn metadata(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+    /// A metadata file that passed the checks of `inspect`; `None` if it does not exist.
+    pub(super) async fn metadata(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
         let Some(bytes) = self.get("", name, limit).await? else { return Ok(None) };
         inspect::metadata(&self.shown, name, &bytes, limit)?;
         Ok(Some(bytes))
@@ -110,18 +115,4 @@ impl Mirror {
 
 fn fetch(error: plimsoll_http::Error) -> Error {
     Error::Fetch(Box::new(error))
-}
-
-fn to_tuf(error: Error) -> sigstore_tuf::Error {
-    sigstore_tuf::Error::transport_with_source("mirror", error)
-}
-
-impl Repository for Mirror {
-    fn fetch_metadata<'a>(&'a self, name: &'a str, max_length: u64) -> FetchFuture<'a> {
-        Box::pin(async move { self.metadata(name, max_length).await.map_err(to_tuf) })
-    }
-
-    fn fetch_target<'a>(&'a self, path: &'a str, max_length: u64) -> FetchFuture<'a> {
-        Box::pin(async move { self.get("targets/", path, max_length).await.map_err(to_tuf) })
-    }
 }

@@ -14,9 +14,11 @@
     reason = "tests"
 )]
 
+mod bins;
 mod chain;
 mod cosign;
 mod current;
+mod memory;
 mod mutations;
 mod own;
 mod roles;
@@ -96,7 +98,7 @@ impl World {
         self.update_at(NOW)
     }
 
-    /// What an update is refused for; the cache must not change by it.
+    /// What an update is refused for; what is used must not change by it.
     #[track_caller]
     fn refused_at(&self, seconds: i64) -> TrustFault {
         let before = self.on_disk();
@@ -117,11 +119,12 @@ impl World {
         self.refused_at(NOW)
     }
 
-    /// Every file in the cache with its content.
+    /// Every file in the cache with its content, but for what is only remembered.
     fn on_disk(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let folder = self.cache.path().join("testkit");
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.map(|entry| (entry.path(), std::fs::read(entry.path()).unwrap())).collect()
+        let paths = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let used = paths.filter(|path| !path.ends_with("seen.json") && !path.ends_with("lock"));
+        used.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
     }
 
     fn cached(&self) -> Option<Cached> {

@@ -93,6 +93,14 @@ fn u07_delegated_roles_are_checked_like_all_others() {
     let not_asked = World::of(delegating(|role| role.paths = vec!["other/*".into()]));
     assert_eq!(not_asked.refused(), TrustFault::Missing);
 
+    // Delegated to, and left out by whoever lists the lists.
+    let mut unlisted = World::of(delegating(|_| {}));
+    let top = unlisted.tuf.files["1.targets.json"].clone();
+    let lists = [("targets".to_owned(), 1, top)];
+    let snapshot = signed(&unlisted.tuf.snapshot.keys, &unlisted.tuf.snapshot_document(&lists));
+    unlisted.vouch_for_snapshot(&snapshot);
+    assert_eq!(unlisted.refused(), TrustFault::Malformed);
+
     // Sound and signed, and not what the snapshot says.
     let mut other_hash = World::of(delegating(|_| {}));
     let name = "1.files.json";

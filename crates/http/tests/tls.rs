@@ -335,7 +335,7 @@ fn asking(
     let certificate = params.signed_by(&key, &ours.issuer).unwrap().der().clone();
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(rustls::pki_types::CertificateDer::from_pem_slice(&clients.pem).unwrap()).unwrap();
+    roots.add(CertificateDer::from_pem_slice(&clients.pem).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier =
         rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));

@@ -7,8 +7,8 @@ use plimsoll_core::rootfs::{Bound, Fact, FileSet, FoundFile, Need, Oversized, Pu
 use plimsoll_core::{Distribution, LimitExceeded, Limits};
 
 use crate::cataloger::Cataloger;
-use crate::inventory::{Component, ComponentIndex, Inventory, OsRelease, Problem, ProblemCode};
-use crate::ownership::{Claim, Evidence};
+use crate::inventory::{Component, ComponentIndex, Inventory, Location, OsRelease, Problem, ProblemCode};
+use crate::ownership::{Claim, Evidence, FileDigests};
 use crate::telltales::Kind;
 
 /// The operating system, as far as it is known.
@@ -143,6 +143,21 @@ impl<'c, 'f> Context<'c, 'f> {
         files.into_iter().filter_map(move |file| Some((file, file.fact(purpose)?)))
     }
 
+    /// The same, each file once by where it really lies, whatever links lead to it.
+    pub(crate) fn distinct<T: Fact>(
+        &self,
+        selection: u16,
+    ) -> impl Iterator<Item = (&'f FoundFile, &'f T)> + use<'f, T> {
+        let mut files: BTreeMap<&str, (&FoundFile, &T)> = BTreeMap::new();
+        for (file, fact) in self.facts::<T>(selection) {
+            let known = files.entry(&file.real_path).or_insert((file, fact));
+            if file.path == file.real_path {
+                *known = (file, fact);
+            }
+        }
+        files.into_values()
+    }
+
     /// Files of one of the cataloger's selections that were not looked into.
     pub(crate) fn unread(&self, selection: u16) -> impl Iterator<Item = Unread<'f>> + use<'c, 'f> {
         let (set, limits, purpose) = (self.files.set, self.limits, self.purpose(selection));
@@ -180,6 +195,32 @@ impl<'c, 'f> Context<'c, 'f> {
         if *told <= MAX_PROBLEMS {
             self.found.inventory.problems.push(Problem::new(code, path, detail));
         }
+    }
+
+    /// Tells that files of the cataloger's selections could not be looked into.
+    pub(crate) fn tell_unread(&mut self, selections: impl IntoIterator<Item = u16>) {
+        for unread in selections.into_iter().flat_map(|selection| self.unread(selection)).collect::<Vec<_>>()
+        {
+            let code = match unread.why {
+                WhyUnread::TooLarge(_) => ProblemCode::FileTooLarge,
+                WhyUnread::Unreadable(_) => ProblemCode::UnreadableFile,
+            };
+            self.problem(code, unread.path, unread.why.to_string());
+        }
+    }
+
+    /// Adds a component that a file shows, which a package of the operating system may have brought.
+    pub(crate) fn add_shown(
+        &mut self,
+        component: &Component,
+        file: &'f FoundFile,
+        digests: &'f FileDigests,
+    ) -> ComponentIndex {
+        let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
+        let component = self.add(Component { locations, ..component.clone() });
+        let (path, real_path) = (file.path.as_str(), file.real_path.as_str());
+        self.found.evidence.push(Evidence { component, path, real_path, digests });
+        component
     }
 
     /// Adds a component; its index is for claims, evidence and relationships.

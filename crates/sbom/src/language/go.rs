@@ -22,7 +22,7 @@ use plimsoll_core::{Limits, Purl};
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
 use crate::inventory::{Component, ComponentIndex, Location, ProblemCode, Relationship, RelationshipKind};
-use crate::ownership::{Digester, Evidence, FileDigests};
+use crate::ownership::{Digester, FileDigests};
 use build_info::{BuildInfo, Reader};
 use modules::{Module, Modules};
 
@@ -153,12 +153,14 @@ fn components<'f>(
             context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
             return None;
         };
-        let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
-        let component = context.add(Component { locations, ..Component::from_purl(purl) });
-        if let Some(digests) = digests {
-            let (path, real_path) = (file.path.as_str(), file.real_path.as_str());
-            context.found.evidence.push(Evidence { component, path, real_path, digests });
-        }
+        let component = Component::from_purl(purl);
+        let component = match digests {
+            Some(digests) => context.add_shown(&component, file, digests),
+            None => {
+                let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
+                context.add(Component { locations, ..component })
+            }
+        };
         Some(component)
     };
     let main = main.as_ref().and_then(&mut add);

@@ -7,13 +7,12 @@
 mod archive;
 mod coordinates;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
-use crate::context::{Context, WhyUnread};
+use crate::context::Context;
 use crate::inventory::{Component, ComponentIndex, Location, ProblemCode, Relationship, RelationshipKind};
 use crate::ownership::{Evidence, FileDigests};
 use crate::telltales::Kind;
@@ -74,19 +73,8 @@ impl Cataloger for Java {
     }
 
     fn finish(&self, context: &mut Context<'_, '_>) {
-        for unread in context.unread(0) {
-            let code = match unread.why {
-                WhyUnread::TooLarge(_) => ProblemCode::FileTooLarge,
-                WhyUnread::Unreadable(_) => ProblemCode::UnreadableFile,
-            };
-            context.problem(code, unread.path, unread.why.to_string());
-        }
-        // Once each, whatever links lead to it.
-        let mut archives: BTreeMap<&str, (&FoundFile, &Archive)> = BTreeMap::new();
-        for (file, archive) in context.facts::<Archive>(0) {
-            archives.entry(&file.real_path).or_insert((file, archive));
-        }
-        for (file, archive) in archives.into_values() {
+        context.tell_unread([0]);
+        for (file, archive) in context.distinct::<Archive>(0) {
             components(context, file, archive);
         }
     }

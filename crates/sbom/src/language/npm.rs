@@ -11,15 +11,15 @@
 mod lock;
 mod manifest;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
-use crate::context::{Context, WhyUnread};
+use crate::context::Context;
 use crate::inventory::{Component, Location, ProblemCode};
-use crate::ownership::{Evidence, FileDigests};
+use crate::ownership::FileDigests;
 use lock::{Lock, Locked};
 use manifest::Manifest;
 
@@ -100,15 +100,7 @@ impl Cataloger for Npm {
     }
 
     fn finish(&self, context: &mut Context<'_, '_>) {
-        for selection in [MANIFEST, INSTALLED, LOCK] {
-            for unread in context.unread(selection) {
-                let code = match unread.why {
-                    WhyUnread::TooLarge(_) => ProblemCode::FileTooLarge,
-                    WhyUnread::Unreadable(_) => ProblemCode::UnreadableFile,
-                };
-                context.problem(code, unread.path, unread.why.to_string());
-            }
-        }
+        context.tell_unread([MANIFEST, INSTALLED, LOCK]);
         let mut roots = Roots::default();
         manifests(context, &mut roots);
         installed(context, &roots);
@@ -128,14 +120,12 @@ struct Roots<'f> {
 
 /// What each `package.json` shows. A package that several links lead to is listed once.
 fn manifests<'f>(context: &mut Context<'_, 'f>, roots: &mut Roots<'f>) {
-    let mut files: BTreeMap<&str, (&FoundFile, &Shown)> = BTreeMap::new();
-    for (file, shown) in context.facts::<Shown>(MANIFEST) {
+    for (file, _) in context.facts::<Shown>(MANIFEST) {
         let folder = file.path.strip_suffix("package.json").unwrap_or(&file.path).trim_end_matches('/');
         roots.packages.insert(folder);
         roots.parents.extend(parent_of(folder));
-        files.entry(&file.real_path).or_insert((file, shown));
     }
-    for (file, Shown { manifest, digests }) in files.into_values() {
+    for (file, Shown { manifest, digests }) in context.distinct::<Shown>(MANIFEST) {
         let is_installed = is_installed(&file.path);
         let component = match manifest {
             Ok(Manifest::Package(component)) => component,
@@ -152,10 +142,7 @@ fn manifests<'f>(context: &mut Context<'_, 'f>, roots: &mut Roots<'f>) {
                 continue;
             }
         };
-        let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
-        let component = context.add(Component { locations, ..component.clone() });
-        let (path, real_path) = (file.path.as_str(), file.real_path.as_str());
-        context.found.evidence.push(Evidence { component, path, real_path, digests });
+        context.add_shown(component, file, digests);
     }
 }
 

@@ -24,7 +24,7 @@ use plimsoll_core::purl::pep503;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile, Need};
 
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
-use crate::context::{Context, WhyUnread};
+use crate::context::Context;
 use crate::inventory::{Component, Location, ProblemCode};
 use crate::ownership::{Evidence, FileDigests};
 
@@ -182,9 +182,7 @@ impl Cataloger for Python {
     }
 
     fn finish(&self, context: &mut Context<'_, '_>) {
-        for selection in [METADATA, ARCHIVE, PATHS] {
-            unread(context, selection);
-        }
+        context.tell_unread([METADATA, ARCHIVE, PATHS]);
         installed(context);
         without_metadata(context);
         archives(context);
@@ -192,16 +190,6 @@ impl Cataloger for Python {
             let detail = format!("has Python import from {}, which is not read", archives.join(", "));
             context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
         }
-    }
-}
-
-fn unread(context: &mut Context<'_, '_>, selection: u16) {
-    for unread in context.unread(selection) {
-        let code = match unread.why {
-            WhyUnread::TooLarge(_) => ProblemCode::FileTooLarge,
-            WhyUnread::Unreadable(_) => ProblemCode::UnreadableFile,
-        };
-        context.problem(code, unread.path, unread.why.to_string());
     }
 }
 
@@ -230,14 +218,7 @@ fn installed(context: &mut Context<'_, '_>) {
             if let Some(detail) = disagreement(&file.path, found) {
                 context.problem(ProblemCode::MetadataDisagrees, &file.path, detail);
             }
-            let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
-            let component = context.add(Component { locations, ..found.clone() });
-            context.found.evidence.push(Evidence {
-                component,
-                path: &file.path,
-                real_path: &file.real_path,
-                digests: &distribution.digests,
-            });
+            context.add_shown(found, file, &distribution.digests);
         }
     }
 }

@@ -28,6 +28,10 @@ const LIST: &[&dyn Cataloger] = &[
     &language::go::Go,
     &language::npm::Npm,
     &language::java::Java,
+    &language::ruby::Ruby,
+    &language::php::Php,
+    &language::dotnet::DotNet,
+    &language::r::R,
     // What none of the others reads.
     &telltales::Telltales,
 ];

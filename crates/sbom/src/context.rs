@@ -209,17 +209,19 @@ impl<'c, 'f> Context<'c, 'f> {
         }
     }
 
-    /// Adds a component that a file shows, which a package of the operating system may have brought.
+    /// Adds a component that a file shows. With the digests of the file, a package of the operating system may have brought it.
     pub(crate) fn add_shown(
         &mut self,
         component: &Component,
         file: &'f FoundFile,
-        digests: &'f FileDigests,
+        digests: impl Into<Option<&'f FileDigests>>,
     ) -> ComponentIndex {
         let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
         let component = self.add(Component { locations, ..component.clone() });
-        let (path, real_path) = (file.path.as_str(), file.real_path.as_str());
-        self.found.evidence.push(Evidence { component, path, real_path, digests });
+        if let Some(digests) = digests.into() {
+            let (path, real_path) = (file.path.as_str(), file.real_path.as_str());
+            self.found.evidence.push(Evidence { component, path, real_path, digests });
+        }
         component
     }
 

@@ -1,6 +1,11 @@
 //! What the package managers of languages leave.
 
+pub(crate) mod dotnet;
 pub(crate) mod go;
 pub(crate) mod java;
 pub(crate) mod npm;
+pub(crate) mod php;
 pub(crate) mod python;
+pub(crate) mod r;
+pub(crate) mod ruby;
+mod shown;

@@ -21,7 +21,7 @@ use plimsoll_core::{Limits, Purl};
 
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
-use crate::inventory::{Component, ComponentIndex, Location, ProblemCode, Relationship, RelationshipKind};
+use crate::inventory::{Component, ComponentIndex, ProblemCode, Relationship, RelationshipKind};
 use crate::ownership::{Digester, FileDigests};
 use build_info::{BuildInfo, Reader};
 use modules::{Module, Modules};
@@ -153,15 +153,7 @@ fn components<'f>(
             context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
             return None;
         };
-        let component = Component::from_purl(purl);
-        let component = match digests {
-            Some(digests) => context.add_shown(&component, file, digests),
-            None => {
-                let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
-                context.add(Component { locations, ..component })
-            }
-        };
-        Some(component)
+        Some(context.add_shown(&Component::from_purl(purl), file, digests))
     };
     let main = main.as_ref().and_then(&mut add);
     let standard_library = Module { path: "stdlib".to_owned(), version: go.clone() };

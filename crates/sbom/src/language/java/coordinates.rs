@@ -44,9 +44,10 @@ pub(super) fn read(content: &[u8]) -> Result<Component, String> {
     purl.map(Component::from_purl).map_err(|error| error.to_string())
 }
 
-/// Whether an entry is the `pom.properties` of something: `META-INF/maven/GROUP/ARTIFACT/pom.properties`.
+/// Whether an entry is the `pom.properties` of something. Maven puts it at `META-INF/maven/GROUP/ARTIFACT/`; what was packed again
+/// may have it elsewhere.
 pub(super) fn is_properties(name: &[u8]) -> bool {
-    name.ends_with(b"/pom.properties") && memchr::memmem::find(name, b"META-INF/maven/").is_some()
+    name == b"pom.properties" || name.ends_with(b"/pom.properties")
 }
 
 /// Whether a file with this name is the artifact: `commons-lang3-3.12.0.jar` is `commons-lang3`.

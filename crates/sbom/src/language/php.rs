@@ -1,0 +1,143 @@
+//! Packages that Composer installed: `vendor/composer/installed.json`.
+//!
+//! Composer 2 puts the list into `packages`, Composer 1 writes it as such. Composer itself reads this file; the classes of an
+//! application read `installed.php` beside it, which says the same as a program. Where only that is left, nothing is known.
+//!
+//! ```json
+//! {"packages": [{"name": "symfony/console", "version": "v6.4.2", "license": ["MIT"]}], "dev": false}
+//! ```
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use plimsoll_core::rootfs::{Bound, Fact, Footprint, Need};
+use serde::Deserialize;
+
+use super::shown::{Shown, component};
+use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::context::Context;
+use crate::inventory::{Component, ProblemCode};
+use crate::licence::Licence;
+
+const LIST: u16 = 0;
+const PROGRAM: u16 = 1;
+
+const SELECTIONS: &[Selection] = &[
+    Selection::whole(&["**/composer/installed.json"], Bound::List),
+    Selection { paths: &["**/composer/installed.php"], mode: Mode::Any, min_size: 0, need: Need::Name },
+];
+
+/// Finds Composer's packages.
+pub(crate) struct Php;
+
+/// That there is a list as a program.
+#[derive(Debug, PartialEq)]
+struct Program;
+
+impl Footprint for Program {
+    fn footprint(&self) -> usize {
+        0
+    }
+}
+
+impl Cataloger for Php {
+    fn id(&self) -> &'static str {
+        "php"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn room(&self) -> Room {
+        Room::Language
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        &["composer"]
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        SELECTIONS
+    }
+
+    fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        match selection {
+            LIST => Some(Shown::fact(file.content, read(file.content, file.limits.packages))),
+            _ => Some(Arc::new(Program)),
+        }
+    }
+
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        Shown::add(context, LIST);
+        let folder =
+            |path: &'_ str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
+        let mut known: BTreeSet<String> =
+            context.facts::<Shown>(LIST).map(|(file, _)| folder(&file.path)).collect();
+        known.extend(context.unread(LIST).map(|unread| folder(unread.path)));
+        for (file, Program) in context.facts::<Program>(PROGRAM) {
+            if !known.contains(&folder(&file.path)) {
+                let detail = "has no installed.json beside it, which was removed or never came".to_owned();
+                context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Document {
+    Second { packages: Vec<Package> },
+    First(Vec<Package>),
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    #[serde(default)]
+    license: Vec<String>,
+}
+
+fn read(content: &[u8], max: usize) -> Result<Vec<Component>, String> {
+    let document: Document =
+        serde_json::from_slice(content).map_err(|_| "is no list of packages of Composer".to_owned())?;
+    let (Document::Second { packages } | Document::First(packages)) = document;
+    if packages.len() > max {
+        return Err(format!("names {} packages, expected at most {max} (packages)", packages.len()));
+    }
+    let one = |Package { name, version, license }: &Package| {
+        let (vendor, own) = name.split_once('/').unwrap_or(("", name));
+        let mut found = component("composer", vendor, own, version)?;
+        found.licenses = license.iter().filter_map(|licence| Licence::stated(licence)).collect();
+        Ok(found)
+    };
+    packages.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_the_list_are_read() {
+        let list = r#"[{"name":"symfony/console","version":"v6.4.2","license":["MIT"],"extra":{}},{"name":"x","version":"dev-main"}]"#;
+        for content in [list.to_owned(), format!(r#"{{"packages":{list},"dev":false}}"#)] {
+            let found = read(content.as_bytes(), 2).unwrap();
+            let purls: Vec<String> = found.iter().map(|it| it.purl.to_string()).collect();
+            assert_eq!(purls, ["pkg:composer/symfony/console@v6.4.2", "pkg:composer/x@dev-main"]);
+            assert_eq!(found[0].licenses, ["MIT"]);
+            assert!(read(content.as_bytes(), 1).unwrap_err().contains("at most 1"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_is_an_error() {
+        for content in
+            ["", "{}", "[{}]", r#"[{"name":"a b","version":"1"}]"#, r#"[{"name":"a/b","version":""}]"#]
+        {
+            assert!(read(content.as_bytes(), 9).is_err(), "{content}");
+        }
+        assert!(read(&b"[".repeat(100_000), 9).is_err());
+    }
+}

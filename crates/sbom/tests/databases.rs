@@ -1,0 +1,134 @@
+//! Package databases, installed metadata and lock files that others published, with the packages that are in them.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use plimsoll_core::Limits;
+use plimsoll_core::rootfs::FileSet;
+use plimsoll_sbom::{catalog, select};
+use serde_json::Value;
+
+/// The kinds of files that are read.
+const KINDS: &[&str] = &[
+    "os/apk",
+    "os/dpkg",
+    "os/dpkg-distroless",
+    "installed/composer-installed",
+    "installed/dotnet-deps-json",
+    "installed/gemspec",
+    "installed/jar",
+    "installed/node-package-json",
+    "installed/python-dist-info",
+    "installed/python-egg-info",
+    "installed/r-description",
+    "lockfiles/npm-shrinkwrap",
+    "lockfiles/npm-v1",
+    "lockfiles/npm-v2",
+    "lockfiles/npm-v3",
+];
+
+/// Cases in which something else is right here than what is expected there: what is left out, what comes besides, and why.
+const OTHERWISE: &[(&str, &[&str], &[&str], &str)] = &[
+    ("lockfiles/npm-v1/trivy-package-lock-v1.json", DEVELOPMENT, &[], "only development needs them"),
+    ("lockfiles/npm-v2/trivy-package-lock-v2.json", DEVELOPMENT, &[], "only development needs them"),
+    ("lockfiles/npm-v3/trivy-package-lock-v3.json", DEVELOPMENT, &[], "only development needs them"),
+    (
+        "lockfiles/npm-v1/osv-scalibr-commits.v1.json",
+        &["is-number-1@", "is-number-3@", "is-number-4@", "is-number-5@", "is-number-6@", "slick-carousel@"],
+        &[],
+        "only development needs them",
+    ),
+    (
+        "lockfiles/npm-v3/trivy-package-lock-v3-with-workspace.json",
+        &["function1@", "nested-func@1.0.0"],
+        &[],
+        "these are folders of the project",
+    ),
+    (
+        "installed/python-dist-info/repeated-keys",
+        &["root@1.0.0"],
+        &[],
+        "two readers would take different names",
+    ),
+    ("installed/gemspec/version-inline", &["example-inline@3.0.0"], &[], "it is not installed, but a source"),
+    ("installed/dotnet-deps-json/happy", &["exampleapp1@1.0.0"], &[], "it is the application itself"),
+    (
+        "installed/dotnet-deps-json/multi-project",
+        &["api@1.0.0", "data@1.0.0", "web@1.0.0"],
+        &[],
+        "these are the application itself",
+    ),
+    (
+        "installed/jar/pom-without-group",
+        &["pom-missing-group-id:pom-missing-group-id@2.4.0"],
+        &[],
+        "its group is not known, and told to be missing",
+    ),
+];
+
+const DEVELOPMENT: &[&str] = &["debug@2.5.2", "ms@0.7.2"];
+
+#[test]
+fn what_others_published_is_read_as_they_say() {
+    let Some(archive) = plimsoll_testkit::published_data("fixtures/package-databases.tar.gz") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let unpacked =
+        Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(folder.path()).status().unwrap();
+    assert!(unpacked.success());
+    let index: Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("index.json")).unwrap()).unwrap();
+    let mut wrong = Vec::new();
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for case in index.as_array().unwrap() {
+        let case = case["case"].as_str().unwrap();
+        let Some(kind) = KINDS.iter().find(|kind| case.rsplit_once('/').unwrap().0 == **kind) else {
+            continue;
+        };
+        let Ok(expected) = std::fs::read(folder.path().join(case).join("expected.json")) else { continue };
+        let expected: Value = serde_json::from_slice(&expected).unwrap();
+        let text = |package: &Value| {
+            let name = package["name"].as_str().unwrap();
+            spelled(name, package["version"].as_str().unwrap_or_default())
+        };
+        let expected: BTreeSet<String> = expected["packages"].as_array().unwrap().iter().map(text).collect();
+        let found = inventory(&folder.path().join(case).join("root"));
+        let missing: Vec<&str> = expected.difference(&found).map(String::as_str).collect();
+        let more: Vec<&str> = found.difference(&expected).map(String::as_str).collect();
+        let (_, left_out, besides, _) =
+            OTHERWISE.iter().find(|(known, ..)| *known == case).unwrap_or(&("", &[], &[], ""));
+        if missing != *left_out || more != *besides {
+            wrong.push(format!("{case}: missing {missing:?}, more {more:?}"));
+        }
+        *seen.entry(*kind).or_default() += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(seen.len(), KINDS.len(), "{seen:?}");
+}
+
+/// Name and version, with the name as its ecosystem looks it up.
+fn spelled(name: &str, version: &str) -> String {
+    format!("{}@{version}", name.to_lowercase().replace('_', "-"))
+}
+
+fn inventory(root: &Path) -> BTreeSet<String> {
+    let mut set = FileSet::default();
+    add(&mut set, root, "");
+    let inventory = catalog(&set, &Limits::default());
+    inventory.components.iter().map(|it| spelled(&it.name, &it.version)).collect()
+}
+
+fn add(set: &mut FileSet, folder: &Path, path: &str) {
+    let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(Result::unwrap).collect();
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name().into_string().unwrap();
+        let path = if path.is_empty() { name } else { format!("{path}/{name}") };
+        if entry.file_type().unwrap().is_dir() {
+            add(set, &entry.path(), &path);
+        } else {
+            set.add(select(), &path, None, &std::fs::read(entry.path()).unwrap());
+        }
+    }
+}

@@ -167,6 +167,7 @@ fn what_only_looks_like_a_telltale_is_none() {
         ("srv/node_modules/a/yarn.lock", ""),
         ("srv/node_modules/a/.github/workflows/ci.yml", ""),
         ("srv/yarn.lock", ""),
+        ("usr/lib/ruby/gems/3.1.0/gems/rbs-2.1.0/steep/Gemfile.lock", ""),
     ];
     let script = [b"#!/bin/sh\n".as_slice(), &[b'#'; 5000]].concat();
     let programs = [

@@ -6,6 +6,7 @@
 mod collector;
 mod cyclonedx;
 mod encoding;
+mod foreign;
 pub(crate) mod format;
 mod json;
 mod object;
@@ -69,16 +70,21 @@ fn read_by(list: &[&dyn Format], bytes: &[u8], limits: &Limits) -> Result<ReadDo
         let strict = scope.spawn(|| strict_json::check(bytes, limits.sbom_bytes));
         let own = list.iter().flat_map(|format| format.members()).copied();
         let named: Vec<Member> = own.chain([Member::Value(WRAPPER)]).collect();
-        let document = Members::split(bytes, &named, limits.components).and_then(|members| {
-            let wrapped: Option<&RawValue> = members.value(WRAPPER)?;
-            let content = Content::Json(members);
-            match wrapped.filter(|_| !list.iter().any(|format| format.recognises(&content))) {
-                Some(inner) => {
-                    let inner = Members::split(inner.get().as_bytes(), &named, limits.components)?;
-                    convert(list, Content::Json(inner), limits)
+        let document: Result<ReadDocument, Error> = Members::split(bytes, &named, limits.components)
+            .and_then(|members| {
+                let wrapped: Option<&RawValue> = members.value(WRAPPER)?;
+                let content = Content::Json(members);
+                match wrapped.filter(|_| !list.iter().any(|format| format.recognises(&content))) {
+                    Some(inner) => {
+                        let inner = Members::split(inner.get().as_bytes(), &named, limits.components)?;
+                        convert(list, Content::Json(inner), limits)
+                    }
+                    None => convert(list, content, limits),
                 }
-                None => convert(list, content, limits),
-            }
+            });
+        let document = document.map_err(|error| match error {
+            Error::UnknownFormat => foreign::of_json(bytes).unwrap_or(error),
+            other => other,
         });
         (strict.join().unwrap_or_else(|panic| panic::resume_unwind(panic)), document)
     });
@@ -92,6 +98,9 @@ fn convert(list: &[&dyn Format], content: Content<'_>, limits: &Limits) -> Resul
     let format = match (recognising.next(), recognising.next(), &content) {
         (Some(format), None, _) => format,
         (None, _, Content::Text(bytes)) => {
+            if let Some(error) = foreign::of_text(bytes) {
+                return Err(error);
+            }
             // Most likely it was meant to be JSON; say where it is not.
             strict_json::check(bytes, limits.sbom_bytes)?;
             return Err(Error::UnknownFormat);

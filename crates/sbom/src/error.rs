@@ -18,6 +18,17 @@ pub enum Error {
         /// The encoding.
         encoding: &'static str,
     },
+    /// There is nothing in it: what should have written it has failed, most likely.
+    #[error("SBOM is empty, expected SPDX 2.3 or CycloneDX 1.4 to 1.7 as JSON")]
+    Empty,
+    /// It is something known that is not read.
+    #[error("SBOM is {got}, expected SPDX 2.3 or CycloneDX 1.4 to 1.7 as JSON")]
+    OtherFormat {
+        /// What it is: `CycloneDX XML`.
+        got: &'static str,
+        /// How to come by a document that is read.
+        way: &'static str,
+    },
     /// It is JSON, but neither SPDX nor CycloneDX.
     #[error(
         "SBOM has neither `spdxVersion` nor `bomFormat`, expected SPDX 2.3 or CycloneDX 1.4 to 1.7 as JSON"
@@ -54,11 +65,12 @@ impl Classify for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::UnknownFormat => {
-                Some("tag-value, RDF, XML and other tools' own formats are not read".to_owned())
-            }
+            Self::OtherFormat { way, .. } => Some((*way).to_owned()),
+            Self::Empty => Some("look at what the tool that makes it says".to_owned()),
             Self::Encoding { .. } => Some("convert it to UTF-8".to_owned()),
-            Self::Version { .. } => Some("convert it with the tool that made it".to_owned()),
+            Self::UnknownFormat | Self::Version { .. } => {
+                Some("convert it with the tool that made it".to_owned())
+            }
             _ => None,
         }
     }

@@ -1,5 +1,7 @@
 //! Documents as other tools write them, and hostile ones.
 
+use plimsoll_core::Classify as _;
+
 use super::collector::{SHARED, release_of};
 use super::*;
 use crate::inventory::{ComponentIndex, Location, Owner, OwnerEvidence, ProblemCode, SourcePackage};
@@ -291,6 +293,65 @@ fn messages_name_the_formats_and_versions_that_are_read() {
         let error = ReadDocument::new(*format, "0").unwrap_err().to_string();
         let versions = error.rsplit_once("expected ").unwrap().1;
         assert!(expected.contains(&format!("{} {versions}", format.name())), "{error}");
+    }
+}
+
+#[test]
+fn what_is_not_read_is_named_with_the_way_to_what_is() {
+    let tar = {
+        let mut block = vec![0; 512];
+        block[257..262].copy_from_slice(b"ustar");
+        block
+    };
+    for (bytes, got) in [
+        (
+            &br#"<?xml version="1.0"?><!-- x --><bom xmlns="http://cyclonedx.org/schema/bom/1.6"/>"#[..],
+            "CycloneDX XML",
+        ),
+        (b"\xef\xbb\xbf  <bom xmlns='http://cyclonedx.org/schema/bom/1.2'>", "CycloneDX XML"),
+        (br#"<rdf:RDF xmlns:spdx="http://spdx.org/rdf/terms#">"#, "SPDX RDF/XML"),
+        (b"<html>", "XML"),
+        (b"# made by hand\nSPDXVersion: SPDX-2.3\nPackageName: a\n", "SPDX tag-value"),
+        (b"SPDXID: SPDXRef-DOCUMENT\nspdxVersion: SPDX-2.3\n", "SPDX YAML"),
+        (br#"{"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld", "@graph": []}"#, "SPDX 3"),
+        (
+            br#"{"_type": "https://in-toto.io/Statement/v0.1", "predicate": {"spdxVersion": "SPDX-2.3"}}"#,
+            "in-toto",
+        ),
+        (br#"{"payloadType": "application/vnd.in-toto+json", "payload": "e30=", "signatures": []}"#, "DSSE"),
+        (br#"{"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json"}"#, "Sigstore bundle"),
+        (br#"{"artifacts": [], "descriptor": {"name": "syft"}}"#, "Syft"),
+        (br#"{"SchemaVersion": 2, "ArtifactName": "x", "Results": []}"#, "Trivy"),
+        (br#"{"schemaVersion": 2, "manifests": []}"#, "manifest"),
+        (br#"[{"bomFormat": "CycloneDX", "specVersion": "1.6"}]"#, "JSON array"),
+        (b"\x1f\x8b\x08", "gzip"),
+        (b"PK\x03\x04", "zip"),
+        (&tar, "a tar"),
+    ] {
+        let error = read(bytes).unwrap_err();
+        assert!(matches!(&error, Error::OtherFormat { got: own, .. } if own.contains(got)), "{got}: {error}");
+        assert!(error.to_string().contains("expected SPDX 2.3 or CycloneDX 1.4 to 1.7 as JSON"), "{error}");
+        assert!(error.hint().is_some(), "{got}");
+    }
+    for empty in [&b""[..], b" \n", b"\xef\xbb\xbf"] {
+        assert!(matches!(read(empty), Err(Error::Empty)), "{empty:?}");
+    }
+    // Versions that are not read are named as such.
+    for (bytes, got) in [
+        (&br#"{"spdxVersion": "SPDX-2.2", "name": "x"}"#[..], "2.2"),
+        (br#"{"bomFormat": "CycloneDX", "specVersion": "1.3"}"#, "1.3"),
+    ] {
+        let error = read(bytes).unwrap_err();
+        assert!(matches!(&error, Error::Version { got: own, .. } if own.contains(got)), "{error}");
+    }
+    // An envelope does not hide a document, nor a document an envelope: a document is what its own members make it.
+    let both =
+        br#"{"_type": "https://in-toto.io/Statement/v1", "bomFormat": "CycloneDX", "specVersion": "1.6"}"#;
+    assert!(read(both).is_ok());
+    // What is damaged is not taken for something else.
+    for broken in [&b"{\"_type\": "[..], b"{\"payload\": 1, \"payload\": 2, \"payloadType\": 3}", b"nonsense"]
+    {
+        assert!(matches!(read(broken), Err(Error::Json(_))), "{broken:?}");
     }
 }
 

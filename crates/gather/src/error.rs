@@ -99,6 +99,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// `sbom:-`, and nothing is piped in.
+    #[error("nothing comes from standard input, expected an SBOM")]
+    NoStandardInput,
+    /// Something is neither a file nor a folder, and what it is cannot be seen without taking it away from its reader.
+    #[error("{} is a pipe or device, expected a file or folder", path.display())]
+    Pipe {
+        /// The path.
+        path: PathBuf,
+    },
     /// The SBOM is larger than the limit.
     #[error(transparent)]
     Limit(#[from] plimsoll_core::LimitExceeded),
@@ -162,6 +171,8 @@ impl Classify for Error {
             | Self::NotRead { .. }
             | Self::Url { .. }
             | Self::UnknownFile { .. }
+            | Self::NoStandardInput
+            | Self::Pipe { .. }
             | Self::NoName { .. }
             | Self::WrongKind { .. }
             | Self::ChoosePlatform { .. } => Kind::Usage,
@@ -181,6 +192,10 @@ impl Classify for Error {
             Self::UnknownFile { .. } => {
                 Some("name the kind in front: archive:FILE, sbom:FILE, oci:DIR, dir:PATH, or file:FILE for any file".to_owned())
             }
+            Self::NoStandardInput => {
+                Some("pipe it in, `syft IMAGE -o spdx-json | plimsoll scan sbom:-`, or name the file: sbom:FILE".to_owned())
+            }
+            Self::Pipe { path } => Some(format!("for an SBOM, name its kind: sbom:{}", path.display())),
             Self::Ambiguous { text, image } => {
                 Some(format!("write ./{text} for the path, or {image} with its tag or digest for the image"))
             }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 use std::{panic, thread};
 
@@ -22,6 +22,9 @@ use plimsoll_registry::{Cache, Plan};
 use plimsoll_sbom::ReadDocument;
 
 use crate::{Error, Registries, Subject, local};
+
+/// The path that means standard input. A file of this name is `./-`.
+pub(crate) const STDIN: &str = "-";
 
 const NO_MANIFEST: &str =
     "a docker-archive has no manifest: the digest shown is of one made from it, not the registry's";
@@ -46,6 +49,8 @@ pub struct Access {
     pub limits: Limits,
     /// Stops everything that is read.
     pub cancel: Cancel,
+    /// What `sbom:-` reads.
+    pub stdin: StandardInput,
 }
 
 impl Access {
@@ -59,6 +64,15 @@ impl Access {
     pub fn under(&self, cancel: &Cancel) -> Self {
         Self { clients: self.clients.under(cancel), cancel: cancel.clone(), ..self.clone() }
     }
+}
+
+/// Whether a subject may be read from the standard input of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StandardInput {
+    /// The user's own: what is piped in may be read.
+    OfUser,
+    /// Of a service, whose subjects are named by others.
+    Closed,
 }
 
 /// A subject whose place was found and whose images are known by digest.
@@ -118,7 +132,7 @@ pub fn open(subject: &Subject, access: &Access) -> Result<OpenedSubject, Error> 
         }
         Subject::RootDir(dir) => return open_root(dir),
         Subject::File(path) => return open_file(path, &access.limits),
-        Subject::Sbom(path) => return open_sbom(path, &limits),
+        Subject::Sbom(path) => return open_sbom(path, access),
     };
     let source = Box::new(Stoppable::new(source, &access.cancel));
     let top = source.resolve()?;
@@ -192,7 +206,7 @@ fn open_file(path: &Path, limits: &Limits) -> Result<OpenedSubject, Error> {
         let count = match file.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(source) => return Err(unreadable(source)),
         };
         size += count as u64;
@@ -205,19 +219,27 @@ fn open_file(path: &Path, limits: &Limits) -> Result<OpenedSubject, Error> {
     Ok(OpenedSubject::File { path: path.to_owned(), digest: hasher.finish(), size })
 }
 
-fn open_sbom(path: &Path, limits: &Limits) -> Result<OpenedSubject, Error> {
+fn open_sbom(path: &Path, access: &Access) -> Result<OpenedSubject, Error> {
+    let limits = &access.limits;
     let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
-    let file = File::open(path).map_err(unreadable)?;
-    let length = file.metadata().map_err(unreadable)?.len();
     let name = path.display().to_string();
-    let bytes =
-        read::to_end_of(file, length, limits.sbom_bytes, "sbom_bytes", &name).map_err(
-            |error| match error {
-                read::Error::Limit(limit) => Error::Limit(limit),
-                read::Error::Io { source, .. } => unreadable(source),
-                other => unreadable(std::io::Error::other(other)),
-            },
-        )?;
+    let (reader, length): (Box<dyn Read>, u64) = if path == Path::new(STDIN) {
+        let stdin = io::stdin();
+        if access.stdin == StandardInput::Closed || stdin.is_terminal() {
+            return Err(Error::NoStandardInput);
+        }
+        (Box::new(stdin.lock()), 0)
+    } else {
+        let file = File::open(path).map_err(unreadable)?;
+        let length = file.metadata().map_err(unreadable)?.len();
+        (Box::new(file), length)
+    };
+    let read = read::to_end_of(reader, length, limits.sbom_bytes, "sbom_bytes", &name);
+    let bytes = read.map_err(|error| match error {
+        read::Error::Limit(limit) => Error::Limit(limit),
+        read::Error::Io { source, .. } => unreadable(source),
+        other => unreadable(io::Error::other(other)),
+    })?;
     let (document, digest) = thread::scope(|scope| {
         let digest = scope.spawn(|| Digest::sha256(&bytes));
         let document = plimsoll_sbom::read_document(&bytes, limits);

@@ -16,6 +16,7 @@
 //! ```text
 //! registry.example/team/app:1.4          docker://debian
 //! oci:DIR  oci:DIR:1.4  oci:DIR@sha256:…  archive:app.tar  dir:/  file:app.jar  sbom:app.spdx.json
+//! sbom:-    (an SBOM from standard input)
 //! docker:app:1.4  podman:app:1.4  containerd:registry.example/team/app:1.4
 //! ```
 
@@ -30,6 +31,7 @@ use plimsoll_core::{Digest, Reference};
 use plimsoll_image::local::folder::Folder;
 
 use crate::Error;
+use crate::open::STDIN;
 
 /// A recognised subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +107,10 @@ fn without_scheme(text: &str) -> Result<Subject, Error> {
     if starts_like_a_path(text) {
         return recognise(path);
     }
+    if text == STDIN {
+        let meanings = "sbom:- for an SBOM from standard input, or ./- for a path".to_owned();
+        return Err(Error::TwoMeanings { text: text.to_owned(), meanings });
+    }
     if text.parse::<Digest>().is_ok() {
         return Err(Error::DigestAlone { text: text.to_owned() });
     }
@@ -161,7 +167,8 @@ fn recognise(path: &Path) -> Result<Subject, Error> {
             Ok(Subject::Layout(path.to_owned(), None))
         }
         Ok(metadata) if metadata.is_dir() => Ok(recognise_folder(path)),
-        Ok(_) => recognise_file(path),
+        Ok(metadata) if metadata.is_file() => recognise_file(path),
+        Ok(_) => Err(Error::Pipe { path: path.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(Error::NoSuchPath { path: path.to_owned() })
         }
@@ -209,7 +216,9 @@ fn recognise_file(path: &Path) -> Result<Subject, Error> {
     let marked = [&[0xef, 0xbb, 0xbf][..], &[0xff, 0xfe], &[0xfe, 0xff]];
     let text = marked.iter().find_map(|mark| head.strip_prefix(*mark)).unwrap_or(&head);
     match text.iter().find(|b| !b.is_ascii_whitespace() && **b != 0) {
-        Some(b'{') => Ok(Subject::Sbom(path.to_owned())),
+        // What is not read is refused by its name there.
+        Some(b'{' | b'<') => Ok(Subject::Sbom(path.to_owned())),
+        _ if text.starts_with(b"SPDXVersion:") => Ok(Subject::Sbom(path.to_owned())),
         _ => Err(Error::UnknownFile { path: path.to_owned() }),
     }
 }
@@ -277,6 +286,10 @@ mod tests {
     fn what_is_neither_path_nor_reference_is_refused() {
         assert!(matches!(Subject::parse("Not A Reference"), Err(Error::NotASubject { .. })));
         assert!(matches!(Subject::parse("./gone.tar"), Err(Error::NoSuchPath { .. })));
+        assert!(matches!(Subject::parse("-"), Err(Error::TwoMeanings { .. })));
+        assert!(matches!(Subject::parse("archive:-"), Err(Error::NotRead { .. })));
+        assert!(matches!(Subject::parse("/dev/null"), Err(Error::Pipe { .. })));
+        assert_eq!(Subject::parse("sbom:-").unwrap(), Subject::Sbom("-".into()));
         assert!(matches!(Subject::parse("podman:"), Err(Error::NoName { .. })));
         assert!(matches!(Subject::parse("containers-storage:[overlay@/x]app"), Err(Error::NotRead { .. })));
     }

@@ -15,8 +15,8 @@ use plimsoll_attach::evidence::legacy_tag;
 use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Cancel, Digest, Limits, Timestamp};
 use plimsoll_gather::{
-    Access, Attached, AttachmentQuery, Collection, Extent, OpenedSubject, Registries, Subject, UnderPolicy,
-    attached, evidence, layers, open,
+    Access, Attached, AttachmentQuery, Collection, Extent, OpenedSubject, Registries, StandardInput, Subject,
+    UnderPolicy, attached, evidence, layers, open,
 };
 use plimsoll_image::media;
 use plimsoll_policy::{
@@ -76,6 +76,7 @@ impl World {
             environment: |_| None,
             limits: Limits::default(),
             cancel: Cancel::never(),
+            stdin: StandardInput::Closed,
         };
         open(&subject, &access).unwrap()
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Cancel, Classify as _, Digest, Kind, Limits, Stopped, Timestamp};
-use plimsoll_gather::{Access, Registries};
+use plimsoll_gather::{Access, Registries, StandardInput};
 use plimsoll_judge::{Error, Inputs, Judge, Pool, PoolSize, Request, Roots, Ruleset};
 use plimsoll_policy::{Decision, DenyList, Policy, PolicySet};
 use plimsoll_registry::{Clients, RegistryConfig};
@@ -64,6 +64,7 @@ impl World {
             environment: |_| None,
             limits: Limits::default(),
             cancel: Cancel::never(),
+            stdin: StandardInput::Closed,
         };
         let folder = tempfile::tempdir().unwrap();
         let inputs = Inputs {

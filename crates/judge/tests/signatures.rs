@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Cancel, Classify as _, Digest, Kind, Limits, Timestamp};
-use plimsoll_gather::{Access, Registries, open_registry};
+use plimsoll_gather::{Access, Registries, StandardInput, open_registry};
 use plimsoll_image::Source;
 use plimsoll_judge::signatures::{Examination, Requirement, Shortfall, StatementFilter};
 use plimsoll_judge::{Error, PredicateForm, Reason, provenance};
@@ -92,6 +92,7 @@ impl Place {
             environment: |_| None,
             limits: limits.clone(),
             cancel: Cancel::never(),
+            stdin: StandardInput::Closed,
         };
         let reference = self.registry.reference("app", &self.digest().to_string()).parse().unwrap();
         open_registry(&reference, &access).unwrap()

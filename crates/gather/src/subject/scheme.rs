@@ -7,6 +7,7 @@ use plimsoll_core::{Digest, nearest};
 
 use super::{Engine, Subject, ends_like_a_file, recognise_folder};
 use crate::Error;
+use crate::open::STDIN;
 
 /// What follows a scheme.
 #[derive(Clone, Copy)]
@@ -50,6 +51,10 @@ const SCHEMES: &[(&str, Scheme)] = &[
     ("tarball", Scheme::NotRead("unpack it, and name the folder: dir:PATH")),
 ];
 
+/// Archives and folders are read more than once.
+const ONLY_SBOM: &str =
+    "only an SBOM is read from standard input, as sbom:-; write everything else to a file first";
+
 const AS_LAYOUT: &str = "copy the image into an OCI layout, and name that: oci:DIR";
 
 /// Reads `text` by its scheme; `None` where none of the known ones is in front.
@@ -58,6 +63,9 @@ pub(super) fn parse(text: &str) -> Result<Option<Subject>, Error> {
     let Some((_, scheme)) = SCHEMES.iter().find(|(name, _)| *name == word) else { return Ok(None) };
     if rest.is_empty() {
         return Err(Error::NoName { text: text.to_owned() });
+    }
+    if rest == STDIN && !matches!(scheme, Scheme::Sbom) {
+        return Err(Error::NotRead { scheme: text.to_owned(), hint: ONLY_SBOM });
     }
     let in_registry = rest.strip_prefix("//");
     Ok(Some(match scheme {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Cancel, Kind};
-use plimsoll_gather::{Access, Registries};
+use plimsoll_gather::{Access, Registries, StandardInput};
 use plimsoll_http::{ClientCertificate, HostTls, Proxy, Settings};
 use plimsoll_keys::KeyAccess;
 use plimsoll_registry::{Cache, Clients, RegistryConfig, cache};
@@ -24,6 +24,7 @@ pub(crate) fn access(network: &Network, context: &Context<'_>) -> Result<Access,
         environment: context.environment(),
         limits: context.limits.clone(),
         cancel: Cancel::never(),
+        stdin: StandardInput::OfUser,
     })
 }
 

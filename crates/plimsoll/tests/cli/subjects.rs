@@ -209,3 +209,46 @@ fn tls_registries_need_a_trusted_certificate() {
     let ca = place.write("ca.pem", registry.ca_pem().unwrap());
     place.check(&[&reference, "--ca-file", &ca]).exits(0);
 }
+
+#[test]
+fn an_sbom_from_another_tool_is_read_from_standard_input() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let (reference, db) = (affected(&registry), place.path("db"));
+    let document = place.run(&["sbom", &reference, "-o", "cyclonedx-json"]).exits(0).stdout;
+    let scan = ["scan", "--db", &db, "--at", NOW, "sbom:-"];
+    let check = ["check", "--db", &db, "--at", NOW, "sbom:-"];
+    place.run_fed(document.as_bytes(), &scan).exits(0).says("CVE-2024-36039");
+    place.run_fed(document.as_bytes(), &check).exits(10).says("CVE-2024-36039");
+    // A tool that failed before the pipe, a document that is cut off, and one that is read twice are no clean ones.
+    place.run_fed(b"", &scan).exits(1).says("SBOM is empty");
+    place.run_fed(&document.as_bytes()[..document.len() / 2], &scan).exits(1).says("not usable");
+    place.run_fed(document.as_bytes(), &[&scan[..], &["sbom:-"]].concat()).exits(1).says("SBOM is empty");
+    place.run_fed(document.as_bytes(), &["scan", "--db", &db, "-"]).exits(2).says("sbom:-");
+    place.run_fed(b"", &["scan", "--db", &db, "archive:-"]).exits(2).says("only an SBOM");
+    let limited = [&scan[..], &["--limit", "sbom_bytes=100"]].concat();
+    place.run_fed(document.as_bytes(), &limited).exits(1).says("sbom_bytes");
+    place.run_fed(document.as_bytes(), &["sbom", "sbom:-"]).exits(2).says("is an SBOM already");
+}
+
+#[test]
+fn a_compressed_archive_is_scanned_as_it_is() {
+    let place = Place::new();
+    let db = place.path("db");
+    let image = shop("pymysql", "1.1.0").build();
+    let file = place.path("image.tar.gz");
+    image.write_docker_archive(std::path::Path::new(&file), Some("app:1"));
+    let plain = std::fs::read(&file).unwrap();
+    let scan = |subject: &str| {
+        let run = place.run(&["scan", "--db", &db, "--at", NOW, "-o", "json", subject]).exits(0);
+        run.json()["results"][0]["findings"].clone()
+    };
+    let expected = scan(&format!("archive:{file}"));
+    assert!(expected.to_string().contains("CVE-2024-36039"));
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, &plain).unwrap();
+    std::fs::write(&file, encoder.finish().unwrap()).unwrap();
+    assert_eq!(scan(&format!("archive:{file}:app:1")), expected);
+    assert_eq!(scan(&file), expected);
+    let limited = ["sbom", "--limit", "unpacked_bytes=1000", &file];
+    place.run(&limited).exits(1).says("unpacked_bytes");
+}

@@ -26,7 +26,7 @@ use plimsoll_core::{Digest, Hasher, LimitExceeded, Limits, json, read};
 use plimsoll_image::content::unwrapped;
 use plimsoll_image::layout::{Layout, saved};
 use plimsoll_image::manifest::{Document, parse};
-use plimsoll_image::source::Referrers;
+use plimsoll_image::source::{Change, Referrers};
 use plimsoll_image::{Content, Descriptor, Error, Source, Store, media};
 use serde_json::{Map, Value};
 
@@ -98,12 +98,16 @@ impl<S: Source> LayoutStore<S> {
         Ok(folder.join(digest.hex()))
     }
 
-    /// Adds an entry to `index.json`, keeping the others.
-    fn list(&self, entry: &Descriptor, is_named: bool) -> Result<(), Box<Error>> {
+    /// Waits for other writers, until what is returned is dropped.
+    fn lock(&self) -> Result<File, Box<Error>> {
         let anchor = self.directory.join("oci-layout");
         let lock = File::open(&anchor).map_err(|source| at(&anchor, source))?;
         lock.lock().map_err(|source| at(&anchor, source))?;
+        Ok(lock)
+    }
 
+    /// Adds an entry to `index.json`, keeping the others. The layout is locked.
+    fn list(&self, entry: &Descriptor, is_named: bool) -> Result<(), Box<Error>> {
         let path = self.directory.join("index.json");
         let what = path.display().to_string();
         let failed = |source| Error::Json { what: what.clone(), source };
@@ -215,9 +219,21 @@ impl<S: Source> Store for LayoutStore<S> {
             if name.parse::<Digest>().is_err() {
                 entry.annotations.insert(REF_NAME.to_owned(), name.to_owned());
             }
+            let _lock = self.lock().map_err(|error| *error)?;
             self.list(&entry, true).map_err(|error| *error)?;
         }
         Ok(entry)
+    }
+
+    fn update(&self, name: &str, change: &mut Change<'_>) -> Result<(), Error> {
+        let _lock = self.lock().map_err(|error| *error)?;
+        let current = self.source.named(name)?;
+        let current = current.as_ref().map(|(descriptor, bytes)| (descriptor, bytes.as_slice()));
+        let Some((media_type, bytes)) = change(current)? else { return Ok(()) };
+        let mut entry = Descriptor::for_bytes(media_type, &bytes);
+        self.write(&entry.digest, &bytes).map_err(|error| *error)?;
+        entry.annotations.insert(REF_NAME.to_owned(), name.to_owned());
+        self.list(&entry, true).map_err(|error| *error)
     }
 
     fn attach(&self, media_type: &str, manifest: &[u8]) -> Result<Descriptor, Error> {
@@ -240,6 +256,7 @@ impl<S: Source> Store for LayoutStore<S> {
             return Err(Error::Malformed { what, problem });
         }
         self.write(&entry.digest, manifest).map_err(|error| *error)?;
+        let _lock = self.lock().map_err(|error| *error)?;
         self.list(&entry, false).map_err(|error| *error)?;
         Ok(entry)
     }

@@ -4,9 +4,13 @@
 //! referrers, what older versions of cosign kept under tags, and last the name. So anybody who finds the image by its
 //! name finds its evidence too. Every object keeps its bytes and so its digest; each is checked on the way.
 //!
+//! What the destination has already stays: signatures under the same older tag are put together ([`older`]).
+//!
 //! Referrers of referrers belong to it as well (a signature of an SBOM). A referrer that is listed but missing, or that
 //! belongs to something else, is left out and reported; a place that cannot answer is an error, and so is a list that
 //! does not end.
+
+mod older;
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -19,6 +23,7 @@ use plimsoll_image::{Content, Descriptor, Error as ImageError, Progress, Source,
 
 use crate::Error;
 use crate::evidence::{LEGACY_SUFFIXES, legacy_tag, own_fault, parallel};
+use older::Outcome;
 
 /// How far referrers of referrers are followed: evidence, a signature of it, and one more.
 const DEPTH: usize = 3;
@@ -58,9 +63,13 @@ pub struct Transferred {
     pub left: Vec<(Descriptor, String)>,
 }
 
+/// What was found so far. Manifests and blobs are counted apart: what one manifest lists as a blob may be another manifest,
+/// and each has to arrive as what it is. So with what is in the image and what is attached to it.
 #[derive(Default)]
 struct Collected {
-    seen: BTreeSet<Digest>,
+    inside: BTreeSet<Digest>,
+    attached: BTreeSet<Digest>,
+    sent: BTreeSet<Digest>,
     manifests: Vec<Piece>,
     blobs: Vec<(Descriptor, Origin)>,
     bytes: u64,
@@ -110,7 +119,7 @@ impl Transfer {
 
     /// The image or index and what is in it, from the inside out.
     fn image(&self, descriptor: &Descriptor, depth: usize, collected: &mut Collected) -> Result<(), Error> {
-        if !collected.seen.insert(descriptor.digest) {
+        if !collected.inside.insert(descriptor.digest) {
             return Ok(());
         }
         let what = format!("manifest {}", descriptor.digest);
@@ -142,10 +151,15 @@ impl Transfer {
         if listed.truncated || collected.done.referrers > self.limits.referrers.saturating_mul(MANY) {
             return Err(over("referrers", self.limits.referrers, what));
         }
+        if depth > DEPTH {
+            let reason = || format!("attached to what is attached, more than {DEPTH} times over");
+            collected.done.left.extend(listed.descriptors.into_iter().map(|referrer| (referrer, reason())));
+            return Ok(());
+        }
         let new: Vec<Descriptor> = listed
             .descriptors
             .into_iter()
-            .filter(|referrer| !collected.seen.contains(&referrer.digest))
+            .filter(|referrer| !collected.attached.contains(&referrer.digest))
             .collect();
         for (referrer, bytes) in new.iter().zip(parallel(&new, |referrer| source.manifest(referrer))) {
             let read = bytes.and_then(|bytes| {
@@ -175,16 +189,14 @@ impl Transfer {
                 collected.done.left.push((referrer.clone(), "refers to something else".to_owned()));
                 continue;
             }
-            if !collected.seen.insert(referrer.digest) {
+            if !collected.attached.insert(referrer.digest) {
                 continue;
             }
             self.blobs(Origin::Evidence, blobs, collected)?;
             collected.done.referrers += 1;
             let descriptor = Descriptor::new(&referrer.media_type, referrer.digest, referrer.size);
             self.keep(Piece { descriptor, bytes, how: How::Attached }, collected)?;
-            if depth < DEPTH {
-                self.referrers(&referrer.digest, depth + 1, collected)?;
-            }
+            self.referrers(&referrer.digest, depth + 1, collected)?;
         }
         Ok(())
     }
@@ -223,7 +235,7 @@ impl Transfer {
                 let what = format!("blob {}", blob.digest);
                 return Err(LimitExceeded::new("layer_bytes", self.limits.layer_bytes, what).into_error());
             }
-            if collected.seen.insert(blob.digest) {
+            if collected.sent.insert(blob.digest) {
                 collected.done.blobs += 1;
                 collected.done.bytes = collected.done.bytes.saturating_add(blob.size);
                 collected.blobs.push((blob, origin));
@@ -245,7 +257,7 @@ impl Transfer {
 
     fn write(
         &self,
-        collected: Collected,
+        mut collected: Collected,
         top: &Descriptor,
         destination: &dyn Store,
         name: &str,
@@ -260,9 +272,14 @@ impl Transfer {
         let phase =
             |wanted: fn(&How) -> bool| collected.manifests.iter().filter(move |piece| wanted(&piece.how));
         let inside = phase(|how| matches!(how, How::Inside));
+        let mut kept = Vec::new();
         for piece in inside.chain(phase(|how| !matches!(how, How::Inside))) {
-            put(piece, destination)?;
+            if let Some(left) = put(piece, destination, &self.limits)? {
+                kept.push((piece.descriptor.clone(), left));
+            }
         }
+        collected.done.legacy_tags -= kept.len();
+        collected.done.left.extend(kept);
         if let Some(piece) = collected.manifests.iter().find(|piece| piece.descriptor.digest == top.digest) {
             destination.put_manifest(Some(name), &piece.descriptor.media_type, &piece.bytes)?;
         }
@@ -286,19 +303,25 @@ impl Transfer {
     }
 }
 
-fn put(piece: &Piece, destination: &dyn Store) -> Result<(), Error> {
-    let media_type = &piece.descriptor.media_type;
-    let written = match &piece.how {
-        How::Inside => destination.put_manifest(None, media_type, &piece.bytes)?,
-        How::Attached => destination.attach(media_type, &piece.bytes)?,
-        How::Named(name) => destination.put_manifest(Some(name), media_type, &piece.bytes)?,
+/// Writes a manifest. Where another one stays in its place, says so.
+fn put(piece: &Piece, destination: &dyn Store, limits: &Limits) -> Result<Option<String>, Error> {
+    let Piece { descriptor, bytes, how } = piece;
+    let written = match how {
+        How::Inside => destination.put_manifest(None, &descriptor.media_type, bytes)?,
+        How::Attached => destination.attach(&descriptor.media_type, bytes)?,
+        How::Named(tag) => {
+            return Ok(match older::merge(destination, tag, descriptor, bytes, limits)? {
+                Outcome::Together => None,
+                Outcome::Kept(other) => Some(format!("the destination has another one under {tag}: {other}")),
+            });
+        }
     };
-    if written.digest != piece.descriptor.digest {
-        let what = format!("manifest {}", piece.descriptor.digest);
-        let (got, expected) = (written.digest, piece.descriptor.digest);
+    if written.digest != descriptor.digest {
+        let what = format!("manifest {}", descriptor.digest);
+        let (got, expected) = (written.digest, descriptor.digest);
         return Err(ImageError::DigestMismatch { what, got, expected }.into());
     }
-    Ok(())
+    Ok(None)
 }
 
 fn over(name: &'static str, limit: usize, what: String) -> Error {

@@ -88,6 +88,11 @@ pub struct Referrers {
     pub truncated: bool,
 }
 
+/// What becomes of a manifest that others may change too: from what is there now, if anything is, to the media type and the
+/// bytes in its place; `None` when nothing is to change.
+pub type Change<'a> =
+    dyn FnMut(Option<(&Descriptor, &[u8])>) -> Result<Option<(String, Vec<u8>)>, Error> + 'a;
+
 /// A place that evidence can be attached to.
 pub trait Store: Source {
     /// Stores a blob, unless it is there already, and returns its descriptor.
@@ -105,6 +110,10 @@ pub trait Store: Source {
         media_type: &str,
         manifest: &[u8],
     ) -> Result<Descriptor, Error>;
+
+    /// Replaces the manifest under `name` by what `change` makes of it, read from the place that is written to, so that
+    /// nothing that others have written is lost. `change` is asked again until it has nothing to change.
+    fn update(&self, name: &str, change: &mut Change<'_>) -> Result<(), Error>;
 
     /// Stores a manifest with a `subject` so that [`Source::referrers`] finds it, and returns its descriptor.
     fn attach(&self, media_type: &str, manifest: &[u8]) -> Result<Descriptor, Error>;

@@ -31,11 +31,13 @@ use std::sync::Arc;
 
 use plimsoll_core::{Digest, Limits, Reference, Timestamp};
 use plimsoll_http::Client;
+use plimsoll_image::source::Change;
 use plimsoll_image::{Content, Descriptor, Error as ImageError, Listing, Referrers, Source, Store};
 
 use crate::auth::Credentials;
 use crate::{Cache, Error, Plan};
 use cached::CachedPlaces;
+use fallback::Rounds;
 use places::Places;
 
 pub use probe::Probe;
@@ -172,6 +174,28 @@ impl Store for Registry {
             push::manifest(&session, &place, &sent, bytes.into(), push::Precondition::Anything).await
         })?;
         Ok(descriptor)
+    }
+
+    fn update(&self, name: &str, change: &mut Change<'_>) -> Result<(), ImageError> {
+        let tag = self.tag(name)?;
+        let mut rounds = Rounds::new(format!("tag {tag}"));
+        loop {
+            let (session, asked) = (Arc::clone(&self.places.origin), tag.clone());
+            let (current, mut going) = runtime::block_on(async move {
+                let current = rounds.read(&session, &asked).await?;
+                Ok::<_, Error>((current, rounds))
+            })?;
+            let there = current.as_ref().map(|fetched| (&fetched.descriptor, &*fetched.bytes));
+            let Some((media_type, bytes)) = change(there)? else { return Ok(()) };
+            let descriptor = Descriptor::for_bytes(media_type, &bytes);
+            let (session, named) = (Arc::clone(&self.places.origin), tag.clone());
+            rounds = runtime::block_on(async move {
+                if let Some(pause) = going.write(&session, &named, &descriptor, bytes, current).await? {
+                    tokio::time::sleep(pause).await;
+                }
+                Ok::<_, Error>(going)
+            })?;
+        }
     }
 
     fn attach(&self, media_type: &str, manifest: &[u8]) -> Result<Descriptor, ImageError> {

@@ -232,3 +232,201 @@ fn a_layer_of_many_pieces_arrives_whole() {
     assert!(done.bytes > 3_000_000, "{done:?}");
     assert_eq!(open(&other, "copy").resolve().unwrap().digest, top.digest);
 }
+
+/// An image with one signature, and the descriptor of the signature's manifest.
+fn signed_once(fake: &Fake) -> (Registry, Descriptor, Descriptor) {
+    ImageBuilder::new().layer(Layer::new().file("a", "a")).build().push(fake, "app", "1");
+    let store = open(fake, "app");
+    let top = store.resolve().unwrap();
+    let key = PrivateKey::generate_p256().unwrap();
+    image::sign(&store, &top, &key, &BTreeMap::new(), "2026-11-21T01:18:01Z".parse().unwrap()).unwrap();
+    let signature = store.referrers(&top.digest).unwrap().descriptors.swap_remove(0);
+    (store, top, signature)
+}
+
+/// A manifest, attached or not, with these layers.
+fn manifest(store: &Registry, layers: &[serde_json::Value], subject: Option<&Descriptor>) -> Vec<u8> {
+    let config = store.put_blob(media::OCI_EMPTY, b"{}").unwrap();
+    let mut manifest =
+        json!({"schemaVersion": 2, "mediaType": media::OCI_MANIFEST, "config": config, "layers": layers});
+    if let Some(subject) = subject {
+        manifest["subject"] = json!(Descriptor::new(&subject.media_type, subject.digest, subject.size));
+    }
+    manifest.to_string().into_bytes()
+}
+
+#[test]
+fn no_manifest_hides_another_by_listing_it_as_a_blob() {
+    for api in [true, false] {
+        let fake = Fake::builder().referrers_api(true).start();
+        let (store, top, signature) = signed_once(&fake);
+        let bytes = store.manifest(&signature).unwrap();
+        let blob = store.put_blob("text/plain", &bytes).unwrap();
+        // Whatever comes first in the list: one referrer is before the signature by its digest, one is behind it.
+        for number in 0..8 {
+            let mut layer = serde_json::to_value(&blob).unwrap();
+            layer["annotations"] = json!({"number": number.to_string()});
+            store.attach(media::OCI_MANIFEST, &manifest(&store, &[layer], Some(&top))).unwrap();
+        }
+        let other = Fake::builder().referrers_api(api).start();
+        let destination = open(&other, "copy");
+        transfer(Arc::new(open(&fake, "app")), None).run(&top, &destination, "1").unwrap();
+        let found = bundles(&destination, &top.digest, &Limits::default()).unwrap();
+        assert_eq!(found.found.len(), 1);
+    }
+}
+
+#[test]
+fn a_signature_that_is_listed_in_the_index_too_is_attached() {
+    for api in [true, false] {
+        let fake = Fake::start();
+        let (store, image, signature) = signed_once(&fake);
+        let plain = |one: &Descriptor| Descriptor::new(&one.media_type, one.digest, one.size);
+        let index = json!({
+            "schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": [plain(&signature), plain(&image)],
+        });
+        store.put_manifest(Some("2"), media::OCI_INDEX, index.to_string().as_bytes()).unwrap();
+        let top = Descriptor::for_bytes(media::OCI_INDEX, index.to_string().as_bytes());
+        let other = Fake::builder().referrers_api(api).start();
+        let destination = open(&other, "copy");
+        transfer(Arc::new(store), None).run(&top, &destination, "2").unwrap();
+        assert_eq!(bundles(&destination, &image.digest, &Limits::default()).unwrap().found.len(), 1);
+    }
+}
+
+/// A layer with a signature in the older format: the payload is that of all signatures of an image.
+fn older(store: &Registry, signature: &str) -> serde_json::Value {
+    let payload = store.put_blob("application/vnd.dev.cosign.simplesigning.v1+json", b"{}").unwrap();
+    let mut layer = serde_json::to_value(&payload).unwrap();
+    layer["annotations"] = json!({"dev.cosignproject.cosign/signature": signature});
+    layer
+}
+
+fn tagged(source: &dyn Source, tag: &str) -> Vec<String> {
+    let Some((_, bytes)) = source.named(tag).unwrap() else { return Vec::new() };
+    let manifest: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    let layers = manifest["layers"].as_array().unwrap().iter();
+    let name = "dev.cosignproject.cosign/signature";
+    layers.map(|layer| layer["annotations"][name].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn signatures_under_older_tags_are_put_together_and_none_is_lost() {
+    for suffix in ["sig", "att"] {
+        let fake = Fake::start();
+        let (store, top, _) = signed_once(&fake);
+        let tag = legacy_tag(&top.digest, suffix);
+        let put = |store: &Registry, signatures: &[&str]| {
+            let layers: Vec<_> = signatures.iter().map(|signature| older(store, signature)).collect();
+            let bytes = manifest(store, &layers, None);
+            store.put_manifest(Some(&tag), media::OCI_MANIFEST, &bytes).unwrap();
+            bytes
+        };
+        let ours = put(&store, &["b", "junk"]);
+        let other = Fake::builder().etags(true).start();
+        let destination = open(&other, "copy");
+        put(&destination, &["good", "b"]);
+        let copy = || transfer(Arc::new(open(&fake, "app")), None).run(&top, &destination, "1").unwrap();
+        copy();
+        assert_eq!(tagged(&open(&other, "copy"), &tag), ["good", "b", "junk"]);
+        let both = other.manifest("copy", &tag).unwrap();
+        let parsed: serde_json::Value = serde_json::from_slice(&both).unwrap();
+        let config: Digest = parsed["config"]["digest"].as_str().unwrap().parse().unwrap();
+        assert!(other.blob("copy", &config).is_some());
+        // Again, and with less: nothing changes.
+        copy();
+        put(&store, &["junk"]);
+        copy();
+        assert_eq!(other.manifest("copy", &tag).unwrap(), both);
+        // What has all that the destination has keeps its digest.
+        put(&destination, &["b"]);
+        put(&store, &["b", "junk"]);
+        copy();
+        assert_eq!(other.manifest("copy", &tag).unwrap(), ours);
+
+        // The same for a layout, twice from different places.
+        let folder = tempfile::tempdir().unwrap();
+        let layout = LayoutStore::create(folder.path(), Limits::default()).unwrap();
+        transfer(Arc::new(open(&fake, "app")), None).run(&top, &layout, "1").unwrap();
+        put(&store, &["later"]);
+        transfer(Arc::new(open(&fake, "app")), None).run(&top, &layout, "1").unwrap();
+        assert_eq!(tagged(&layout, &tag), ["b", "junk", "later"]);
+        let read = Layout::open(folder.path(), Some("1"), Limits::default()).unwrap();
+        transfer(Arc::new(read), None).run(&top, &destination, "1").unwrap();
+        assert_eq!(tagged(&open(&other, "copy"), &tag), ["b", "junk", "later"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_put_together_is_refused_or_said() {
+    let fake = Fake::start();
+    let (store, top, _) = signed_once(&fake);
+    let other = Fake::start();
+    let destination = open(&other, "copy");
+    // An index where signatures are expected.
+    let tag = legacy_tag(&top.digest, "sig");
+    store
+        .put_manifest(Some(&tag), media::OCI_MANIFEST, &manifest(&store, &[older(&store, "a")], None))
+        .unwrap();
+    let index = json!({"schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": []}).to_string();
+    destination.put_manifest(Some(&tag), media::OCI_INDEX, index.as_bytes()).unwrap();
+    let error = transfer(Arc::new(open(&fake, "app")), None).run(&top, &destination, "1").unwrap_err();
+    assert!(error.to_string().contains("got an index"), "{error}");
+    assert!(!other.tags("copy").contains(&"1".to_owned()), "the name comes last");
+    // More signatures than anybody reads.
+    let many: Vec<_> =
+        (0..Limits::default().referrers).map(|n| older(&destination, &n.to_string())).collect();
+    destination.put_manifest(Some(&tag), media::OCI_MANIFEST, &manifest(&destination, &many, None)).unwrap();
+    let error = transfer(Arc::new(open(&fake, "app")), None).run(&top, &destination, "1").unwrap_err();
+    assert!(error.to_string().contains("256"), "{error}");
+
+    // An unsigned SBOM of the destination stays.
+    let tag = legacy_tag(&top.digest, "sbom");
+    let fake = Fake::start();
+    let (store, top, _) = signed_once(&fake);
+    let put = |store: &Registry, text: &str| {
+        let layer = store.put_blob("text/spdx+json", text.as_bytes()).unwrap();
+        let bytes = manifest(store, &[serde_json::to_value(layer).unwrap()], None);
+        store.put_manifest(Some(&tag), media::OCI_MANIFEST, &bytes).unwrap()
+    };
+    put(&store, "theirs");
+    let other = Fake::start();
+    let destination = open(&other, "copy");
+    let kept = put(&destination, "ours");
+    let done = transfer(Arc::new(store), None).run(&top, &destination, "1").unwrap();
+    assert_eq!(done.legacy_tags, 0);
+    assert!(done.left[0].1.contains(&kept.digest.to_string()), "{:?}", done.left);
+    assert_eq!(destination.named(&tag).unwrap().unwrap().0.digest, kept.digest);
+}
+
+#[test]
+fn what_is_attached_too_deep_is_said() {
+    let fake = Fake::start();
+    let (store, top, signature) = signed_once(&fake);
+    let mut subject = signature;
+    for depth in 0..4 {
+        let layer = serde_json::to_value(store.put_blob("text/plain", depth.to_string().as_bytes()).unwrap());
+        let bytes = manifest(&store, &[layer.unwrap()], Some(&subject));
+        subject = store.attach(media::OCI_MANIFEST, &bytes).unwrap();
+    }
+    let other = Fake::start();
+    let done = transfer(Arc::new(store), None).run(&top, &open(&other, "copy"), "1").unwrap();
+    assert_eq!((done.referrers, done.left.len()), (4, 1));
+    assert_eq!(done.left[0].0.digest, subject.digest);
+}
+
+#[test]
+fn a_tag_that_must_not_change_is_told_at_once() {
+    for status in [412, 409, 403] {
+        let fake = Fake::builder().referrers_api(false).start();
+        let (store, top, _) = signed_once(&fake);
+        let tag = format!("PUT */manifests/sha256-{}", top.digest.hex());
+        fake.misbehave(&tag, Fault::Status(status));
+        fake.clear_requests();
+        let bytes = manifest(&store, &[older(&store, "a")], Some(&top));
+        let error = store.attach(media::OCI_MANIFEST, &bytes).unwrap_err().to_string();
+        assert!(error.contains(&status.to_string()), "{error}");
+        assert!(!error.contains("changed by others"), "{error}");
+        assert!(fake.requests_to(&tag).len() <= 3);
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use plimsoll_attach::evidence::{Bundles, SkipReason, bundles};
 use plimsoll_core::{Classify as _, Digest, Kind, LimitExceeded, Limits};
-use plimsoll_image::source::Referrers;
+use plimsoll_image::source::{Change, Referrers};
 use plimsoll_image::{Content, Descriptor, Error as ImageError, Source, Store, media};
 use plimsoll_verify::{BUNDLE_V0_3, Bundle};
 use serde_json::{Value, json};
@@ -117,6 +117,10 @@ impl Source for Memory {
 }
 
 impl Store for Memory {
+    fn update(&self, _: &str, _: &mut Change<'_>) -> Result<(), ImageError> {
+        unreachable!("no tag is written")
+    }
+
     fn put_blob(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, ImageError> {
         self.put(bytes);
         Ok(Descriptor::for_bytes(media_type, bytes))

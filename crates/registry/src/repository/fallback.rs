@@ -22,6 +22,8 @@ use crate::Error;
 /// How often an update is tried. In each round one of the competing writers succeeds, so this bounds how many may
 /// compete; the waits in between spread them out.
 const ATTEMPTS: u32 = 60;
+/// How many refusals of a tag that nobody changed are taken for a registry that shows changes late.
+const UNCHANGED: u32 = 2;
 /// The longest wait between two attempts.
 const LONGEST: Duration = Duration::from_secs(1);
 
@@ -38,41 +40,83 @@ pub(super) fn tag(subject: &Digest) -> String {
 /// Makes the fallback tag of `subject` list `referrer`.
 pub(super) async fn add(session: &Session, subject: &Digest, referrer: &Descriptor) -> Result<(), Error> {
     let tag = tag(subject);
-    let what = format!("referrers tag {tag}");
-    let entry = serde_json::to_value(referrer).map_err(|e| Error::malformed(&*what, e.to_string()))?;
+    let mut rounds = Rounds::new(format!("referrers tag {tag}"));
+    let entry = serde_json::to_value(referrer).map_err(|e| Error::malformed(&*rounds.what, e.to_string()))?;
     let digest = referrer.digest.to_string();
-    // One more round than attempts: the last one only checks.
-    for attempt in 0..=ATTEMPTS {
-        let current = manifest::fetch(session, &tag, None, &what).await?;
+    loop {
+        let current = rounds.read(session, &tag).await?;
         let mut index = match &current {
-            Some(fetched) => read(session, fetched, &what)?,
+            Some(fetched) => read(session, fetched, &rounds.what)?,
             None => json!({"schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": []}),
         };
         let Some(manifests) = index.get_mut("manifests").and_then(Value::as_array_mut) else {
-            return Err(Error::malformed(what, "got no list of manifests"));
+            return Err(Error::malformed(rounds.what, "got no list of manifests"));
         };
         if manifests.iter().any(|m| m.get("digest").and_then(Value::as_str) == Some(&*digest)) {
             return Ok(());
         }
-        if attempt == ATTEMPTS {
-            break;
-        }
         manifests.push(entry.clone());
         let bytes = json::canonical(&index);
         let descriptor = Descriptor::for_bytes(media::OCI_INDEX, &bytes);
+        if let Some(pause) = rounds.write(session, &tag, &descriptor, bytes, current).await? {
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+/// The rounds in which a tag is read, changed and written, and read again to see whether the change is still there.
+pub(super) struct Rounds {
+    what: String,
+    written: u32,
+    /// What was there at the last refusals, and how many there were since it changed.
+    refused: (Option<Digest>, u32),
+}
+
+impl Rounds {
+    /// `what` is the tag, for messages.
+    pub(super) fn new(what: String) -> Self {
+        Self { what, written: 0, refused: (None, 0) }
+    }
+
+    /// What the tag names now.
+    pub(super) async fn read(&self, session: &Session, tag: &str) -> Result<Option<Fetched>, Error> {
+        manifest::fetch(session, tag, None, &self.what).await
+    }
+
+    /// Writes the tag, if it still names `current`. Otherwise says how long to wait until it is read again.
+    pub(super) async fn write(
+        &mut self,
+        session: &Session,
+        tag: &str,
+        descriptor: &Descriptor,
+        bytes: Vec<u8>,
+        current: Option<Fetched>,
+    ) -> Result<Option<Duration>, Error> {
+        if self.written == ATTEMPTS {
+            return Err(Error::Contended { what: self.what.clone(), attempts: ATTEMPTS });
+        }
+        self.written += 1;
+        let named = current.as_ref().map(|fetched| fetched.descriptor.digest);
         let precondition = match current {
             None => Precondition::Absent,
             Some(Fetched { etag: Some(etag), .. }) => Precondition::Unchanged(etag),
             Some(_) => Precondition::Anything,
         };
-        match push::manifest(session, &tag, &descriptor, bytes.into(), precondition).await {
-            // Somebody was faster; add to their version.
-            Err(Error::Refused { status: 409 | 412, .. }) => tokio::time::sleep(pause(attempt)).await,
-            Ok(_) => {}
-            Err(error) => return Err(error),
+        match push::manifest(session, tag, descriptor, bytes.into(), precondition).await {
+            Ok(_) => Ok(None),
+            Err(error @ Error::Refused { status: 409 | 412, .. }) => {
+                let count = if self.refused.0 == named { self.refused.1 + 1 } else { 1 };
+                self.refused = (named, count);
+                // Had somebody been faster, the tag would name something else by now. It must not be changed (registries
+                // with immutable tags answer the same), and the registry's own words say so.
+                if count > UNCHANGED {
+                    return Err(error);
+                }
+                Ok(Some(pause(self.written - 1)))
+            }
+            Err(error) => Err(error),
         }
     }
-    Err(Error::Contended { what, attempts: ATTEMPTS })
 }
 
 /// How long to wait before the next attempt: any time up to twice as long as the last limit, from 20 ms on.

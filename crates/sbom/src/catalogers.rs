@@ -16,7 +16,7 @@ use crate::language::python::place::spelling;
 use crate::matcher::Matcher;
 use crate::os::release::{OS_RELEASE, contradiction};
 use crate::ownership;
-use crate::{language, os, telltales};
+use crate::{language, lockfiles, os, telltales};
 
 /// Every cataloger. They finish in this order.
 const LIST: &[&dyn Cataloger] = &[
@@ -32,6 +32,8 @@ const LIST: &[&dyn Cataloger] = &[
     &language::php::Php,
     &language::dotnet::DotNet,
     &language::r::R,
+    // What is locked counts where it is not installed.
+    &lockfiles::Lockfiles,
     // What none of the others reads.
     &telltales::Telltales,
 ];

@@ -8,4 +8,4 @@ pub(crate) mod php;
 pub(crate) mod python;
 pub(crate) mod r;
 pub(crate) mod ruby;
-mod shown;
+pub(crate) mod shown;

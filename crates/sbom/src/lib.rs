@@ -18,6 +18,7 @@ mod error;
 mod inventory;
 mod language;
 mod licence;
+mod lockfiles;
 mod matcher;
 mod os;
 mod ownership;

@@ -19,6 +19,7 @@ use plimsoll_core::rootfs::{Fact, Footprint};
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, WhyUnread};
 use crate::inventory::{ComponentIndex, Problem, ProblemCode};
+use crate::lockfiles::is_in_package;
 use crate::ownership::{hash_of_path, place_of};
 use executable::EXECUTABLES;
 pub(crate) use table::Kind;
@@ -189,19 +190,9 @@ fn is_counted(kind: Kind, path: &str) -> bool {
         // A library is run by a program, and belongs to whatever brought that.
         EXECUTABLES => !name.split('.').skip(1).any(|part| part == "so"),
         // Those of an installed package say what its author tried it with.
-        "npm" | "GitHub Actions" => !path.contains("node_modules/"),
-        "RubyGems" => !is_in_gem(path),
-        // What was installed is read; what it was once asked for is not there.
-        "PyPI" => !["site-packages/", "dist-packages/"].iter().any(|directory| path.contains(directory)),
+        "npm" | "PyPI" | "GitHub Actions" => !is_in_package(path),
         _ => true,
     }
-}
-
-/// Whether the path leads into an installed gem: `…/gems/rbs-2.1.0/…`.
-fn is_in_gem(path: &str) -> bool {
-    path.rsplit_once("/gems/")
-        .and_then(|(_, rest)| rest.split('/').next()?.rsplit_once('-'))
-        .is_some_and(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Whether distributions put files there. The rest belongs to administrators and vendors by the File System Hierarchy

@@ -23,14 +23,70 @@ const KINDS: &[&str] = &[
     "installed/python-dist-info",
     "installed/python-egg-info",
     "installed/r-description",
+    "lockfiles/bundler",
+    "lockfiles/cargo",
+    "lockfiles/composer",
+    "lockfiles/go-mod",
     "lockfiles/npm-shrinkwrap",
     "lockfiles/npm-v1",
     "lockfiles/npm-v2",
     "lockfiles/npm-v3",
+    "lockfiles/nuget-lock",
+    "lockfiles/pdm",
+    "lockfiles/pipenv",
+    "lockfiles/pnpm-v5",
+    "lockfiles/pnpm-v6",
+    "lockfiles/pnpm-v9",
+    "lockfiles/poetry",
+    "lockfiles/pylock",
+    "lockfiles/uv",
+    "lockfiles/yarn-berry",
+    "lockfiles/yarn-classic",
 ];
 
 /// Cases in which something else is right here than what is expected there: what is left out, what comes besides, and why.
 const OTHERWISE: &[(&str, &[&str], &[&str], &str)] = &[
+    (
+        "lockfiles/yarn-berry/trivy-yarn-v2-happy.lock",
+        &[],
+        &["fsevents@2.1.3"],
+        "it is patched, and is there",
+    ),
+    (
+        "lockfiles/poetry/trivy-poetry-flask.lock",
+        &[
+            "atomicwrites@1.4.1",
+            "attrs@25.1.0",
+            "more-itertools@10.6.0",
+            "packaging@24.2",
+            "py@1.11.0",
+            "pytest@5.4.3",
+            "wcwidth@0.2.13",
+        ],
+        &[],
+        "only development needs them",
+    ),
+    ("lockfiles/uv/trivy-uv-normal.lock", &["normal@0.1.0"], &[], "it is the project itself"),
+    ("lockfiles/bundler/syft-gemfile.lock", &["google-cloud-errors@1.3.0"], &[], "it is the project itself"),
+    (
+        "lockfiles/composer/trivy-composer-happy.lock",
+        &["pear/log@1.13.3", "pear/pear-exception@1.0.2"],
+        &[],
+        "only development needs them",
+    ),
+    (
+        "lockfiles/composer/osv-scalibr-drupal-packages.json",
+        &["drupal/field-time@1.0.0-beta5"],
+        &[],
+        "only development needs it",
+    ),
+    (
+        "lockfiles/cargo/syft-cargo.lock-with-git-deps",
+        &["hello-world@0.1.0"],
+        &[],
+        "it is the project itself",
+    ),
+    ("lockfiles/go-mod/trivy-normal-go.mod", &["stdlib@1.22.5"], &[], "which Go builds it, is not known"),
     ("lockfiles/npm-v1/trivy-package-lock-v1.json", DEVELOPMENT, &[], "only development needs them"),
     ("lockfiles/npm-v2/trivy-package-lock-v2.json", DEVELOPMENT, &[], "only development needs them"),
     ("lockfiles/npm-v3/trivy-package-lock-v3.json", DEVELOPMENT, &[], "only development needs them"),
@@ -107,8 +163,9 @@ fn what_others_published_is_read_as_they_say() {
     assert_eq!(seen.len(), KINDS.len(), "{seen:?}");
 }
 
-/// Name and version, with the name as its ecosystem looks it up.
+/// Name and version, with the name as its ecosystem looks it up, and without the `v` that some write in front.
 fn spelled(name: &str, version: &str) -> String {
+    let version = version.strip_prefix('v').unwrap_or(version);
     format!("{}@{version}", name.to_lowercase().replace('_', "-"))
 }
 

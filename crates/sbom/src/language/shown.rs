@@ -12,9 +12,9 @@ use crate::ownership::FileDigests;
 
 /// The packages that a file names, or why they cannot be read.
 #[derive(Debug, PartialEq)]
-pub(super) struct Shown {
-    found: Result<Vec<Component>, String>,
-    digests: FileDigests,
+pub(crate) struct Shown {
+    pub(crate) found: Result<Vec<Component>, String>,
+    pub(crate) digests: FileDigests,
 }
 
 impl Footprint for Shown {
@@ -29,12 +29,12 @@ impl Footprint for Shown {
 
 impl Shown {
     /// The fact about a file with this content, in which this was found.
-    pub(super) fn fact(content: &[u8], found: Result<Vec<Component>, String>) -> Arc<dyn Fact> {
+    pub(crate) fn fact(content: &[u8], found: Result<Vec<Component>, String>) -> Arc<dyn Fact> {
         Arc::new(Self { found, digests: FileDigests::of_content(content) })
     }
 
     /// Adds what the files of a selection show, and tells which of them could not be read.
-    pub(super) fn add(context: &mut Context<'_, '_>, selection: u16) {
+    pub(crate) fn add(context: &mut Context<'_, '_>, selection: u16) {
         context.tell_unread([selection]);
         for (file, Self { found, digests }) in context.distinct::<Self>(selection) {
             match found {
@@ -50,7 +50,7 @@ impl Shown {
 }
 
 /// A package of this type by its name and version, which may not hold what no name or version does.
-pub(super) fn component(
+pub(crate) fn component(
     purl_type: &str,
     namespace: &str,
     name: &str,

@@ -16,7 +16,7 @@ use crate::cataloger::{Mode, Selection};
 pub(crate) struct Kind {
     /// The ecosystem, as OSV names it where it does.
     pub(crate) ecosystem: &'static str,
-    /// What is counted: `go.mod`, `*.jar`.
+    /// What is counted: `go.work`, `*.jmod`.
     pub(crate) files: &'static str,
 }
 
@@ -102,8 +102,6 @@ pub(super) static TELLTALES: &[Telltale] = &[
     file("conda", "environment.yml", &["**/environment.yml", "**/environment.yaml", "**/conda-lock.yml"]),
     // Packages and lock files of languages.
     file("npm", ".pnp.cjs", &["**/.pnp.cjs", "**/.pnp.js"]),
-    file("npm", "yarn.lock", &["**/yarn.lock"]),
-    file("npm", "pnpm-lock.yaml", &["**/pnpm-lock.yaml", "**/.pnpm/lock.yaml"]),
     file("npm", "bun.lock", &["**/bun.lock", "**/bun.lockb"]),
     file("npm", "deno.lock", &["**/deno.lock"]),
     file("Maven", "*.jmod", &["**/*.jmod"]),
@@ -115,22 +113,14 @@ pub(super) static TELLTALES: &[Telltale] = &[
         &["**/gradle.lockfile", "**/buildscript-gradle.lockfile", "**/gradle/*.versions.toml"],
     ),
     head("Maven", "JDK", &["**/release"], |head| has_line(head, b"JAVA_VERSION=")),
-    file("Go", "go.mod", &["**/go.mod", "**/go.work"]),
-    file("crates.io", "Cargo.lock", &["**/Cargo.lock"]),
-    file("RubyGems", "Gemfile.lock", &["**/Gemfile.lock", "**/gems.locked"]),
-    file("Packagist", "composer.lock", &["**/composer.lock"]),
+    file("Go", "go.work", &["**/go.work"]),
     file("PEAR", "*.reg", &["**/.registry/*.reg", "**/.registry/*/*.reg"]),
-    file("NuGet", "packages.lock.json", &["**/packages.lock.json", "**/packages.config", "**/paket.lock"]),
+    file("NuGet", "packages.config", &["**/packages.config", "**/paket.lock"]),
     file("NuGet", "project.assets.json", &["**/project.assets.json"]),
     file(
         "PyPI",
         "requirements.txt",
         &["**/requirements*.txt", "**/requirements/*.txt", "**/constraints.txt"],
-    ),
-    file(
-        "PyPI",
-        "lock file",
-        &["**/poetry.lock", "**/Pipfile.lock", "**/uv.lock", "**/pdm.lock", "**/pylock*.toml"],
     ),
     file("SwiftURL", "Package.resolved", &["**/Package.resolved"]),
     file("CocoaPods", "Podfile.lock", &["**/Podfile.lock"]),

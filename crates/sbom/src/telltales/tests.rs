@@ -77,8 +77,6 @@ const FILES: &[(&str, &str, &str)] = &[
     ("opt/conda/conda-meta/openssl-3.0.0-0.json", "", "conda"),
     ("srv/environment.yml", "", "conda"),
     ("srv/.pnp.cjs", "", "npm"),
-    ("srv/yarn.lock", "", "npm"),
-    ("srv/pnpm-lock.yaml", "", "npm"),
     ("srv/bun.lockb", "", "npm"),
     ("srv/deno.lock", "", "npm"),
     ("opt/jdk/jmods/java.base.jmod", "JM", "Maven"),
@@ -87,16 +85,12 @@ const FILES: &[(&str, &str, &str)] = &[
     ("srv/gradle.lockfile", "", "Maven"),
     ("srv/gradle/libs.versions.toml", "", "Maven"),
     ("opt/jdk/release", "IMPLEMENTOR=\"x\"\nJAVA_VERSION=\"17.0.9\"\n", "Maven"),
-    ("srv/go.mod", "", "Go"),
-    ("srv/Cargo.lock", "", "crates.io"),
-    ("srv/Gemfile.lock", "", "RubyGems"),
-    ("srv/composer.lock", "", "Packagist"),
+    ("srv/go.work", "", "Go"),
+    ("srv/packages.config", "", "NuGet"),
     ("usr/local/lib/php/.registry/archive_tar.reg", "", "PEAR"),
-    ("srv/packages.lock.json", "{}", "NuGet"),
     ("srv/obj/project.assets.json", "{}", "NuGet"),
     ("srv/requirements.txt", "", "PyPI"),
     ("srv/requirements-dev.txt", "", "PyPI"),
-    ("srv/poetry.lock", "", "PyPI"),
     ("srv/Package.resolved", "", "SwiftURL"),
     ("srv/Podfile.lock", "", "CocoaPods"),
     ("srv/pubspec.lock", "", "Pub"),
@@ -158,16 +152,15 @@ fn first_purpose() -> u16 {
 fn what_only_looks_like_a_telltale_is_none() {
     let nothing: [&str; 0] = [];
     let files = [
-        ("etc/go.mods", ""),
+        ("etc/go.works", ""),
         ("usr/share/doc/x/DESCRIPTION", "This package describes.\n"),
         ("srv/release", "1.2.3\n"),
         ("opt/venv/lib/python3/site-packages/x/requirements.txt", "requests==2\n"),
         ("usr/local/lib/python3.12/site-packages/pip/w64.exe", "MZ"),
         ("srv/node_modules/a/package.json", r#"{"name":"a","version":"1.0.0"}"#),
-        ("srv/node_modules/a/yarn.lock", ""),
+        ("srv/node_modules/a/bun.lock", ""),
         ("srv/node_modules/a/.github/workflows/ci.yml", ""),
-        ("srv/yarn.lock", ""),
-        ("usr/lib/ruby/gems/3.1.0/gems/rbs-2.1.0/steep/Gemfile.lock", ""),
+        ("srv/bun.lock", ""),
     ];
     let script = [b"#!/bin/sh\n".as_slice(), &[b'#'; 5000]].concat();
     let programs = [
@@ -181,12 +174,12 @@ fn what_only_looks_like_a_telltale_is_none() {
 #[test]
 fn an_ecosystem_is_one_line_with_numbers_and_the_first_file() {
     let files =
-        [("srv/b/go.mod", "{}"), ("srv/a/x/go.mod", "{}"), ("srv/a/go.work", ""), ("opt/x.jmod", "PK")];
+        [("srv/b/go.work", "{}"), ("srv/a/x/go.work", "{}"), ("srv/a/go.work", ""), ("opt/x.jmod", "PK")];
     assert_eq!(
         problems(&files, &[]),
         [
             "not-read opt/x.jmod: Maven (1 *.jmod): not read yet",
-            "not-read srv/a/go.work: Go (3 go.mod): not read yet",
+            "not-read srv/a/go.work: Go (3 go.work): not read yet",
         ]
     );
 }
@@ -202,7 +195,7 @@ fn programs_that_nobody_brought_are_told() {
 fn what_a_distributions_package_brought_is_set_aside_and_counted() {
     let digest = "00000000000000000000000000000000";
     let line = |path: &str| format!("{digest}  {path}\n");
-    let nodejs = ["usr/share/nodejs/npm/go.mod", "usr/share/nodejs/semver/go.mod"];
+    let nodejs = ["usr/share/nodejs/npm/go.work", "usr/share/nodejs/semver/go.work"];
     let lists = [
         ("var/lib/dpkg/info/nodejs.md5sums", nodejs.map(line).concat() + &line("usr/bin/node")),
         // As lists have it that are older than the merged /usr.
@@ -218,7 +211,7 @@ fn what_a_distributions_package_brought_is_set_aside_and_counted() {
         told(&inventory),
         [
             "set-aside usr/bin/bash: executables (2 file): part of the operating system's packages",
-            "set-aside usr/share/nodejs/npm/go.mod: Go (2 go.mod): \
+            "set-aside usr/share/nodejs/npm/go.work: Go (2 go.work): \
              part of pkg:deb/debian/nodejs@18.19-1?arch=amd64&distro=debian-12",
         ]
     );
@@ -228,15 +221,15 @@ fn what_a_distributions_package_brought_is_set_aside_and_counted() {
 #[test]
 fn a_claim_to_what_is_not_the_distributions_sets_nothing_aside() {
     let digest = "00000000000000000000000000000000";
-    let paths = ["opt/app/go.mod", "usr/local/lib/x/go.mod", "srv/go.mod"];
+    let paths = ["opt/app/go.work", "usr/local/lib/x/go.work", "srv/go.work"];
     let list = paths.map(|path| format!("{digest}  {path}\n")).concat();
     let mut files = paths.map(|path| (path, "{}")).to_vec();
     files.push(("var/lib/dpkg/info/nodejs.md5sums", &list));
-    assert_eq!(problems(&files, &[]), ["not-read opt/app/go.mod: Go (3 go.mod): not read yet"]);
+    assert_eq!(problems(&files, &[]), ["not-read opt/app/go.work: Go (3 go.work): not read yet"]);
     // Nor does the list of a package that is not installed.
-    let list = format!("{digest}  usr/share/x/go.mod\n");
-    let files = [("usr/share/x/go.mod", "{}"), ("var/lib/dpkg/info/gone.md5sums", &list)];
-    assert_eq!(problems(&files, &[]), ["not-read usr/share/x/go.mod: Go (1 go.mod): not read yet"]);
+    let list = format!("{digest}  usr/share/x/go.work\n");
+    let files = [("usr/share/x/go.work", "{}"), ("var/lib/dpkg/info/gone.md5sums", &list)];
+    assert_eq!(problems(&files, &[]), ["not-read usr/share/x/go.work: Go (1 go.work): not read yet"]);
 }
 
 #[test]

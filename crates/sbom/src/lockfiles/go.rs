@@ -1,0 +1,72 @@
+//! `go.mod`: the modules that are required, and what some are replaced with. Since Go 1.17 it names all that are needed.
+//!
+//! ```text
+//! require (
+//!     golang.org/x/net v0.17.0
+//!     golang.org/x/sys v0.13.0 // indirect
+//! )
+//! replace golang.org/x/net v0.17.0 => example.org/fork/net v1.4.5
+//! replace golang.org/x/sys => ../sys
+//! ```
+//!
+//! What a replacement by a folder contains is not known but for what it replaces.
+
+use std::collections::HashMap;
+
+use super::Locked;
+
+pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
+    let (mut required, mut replaced) = (Vec::new(), HashMap::new());
+    let (mut block, mut has_module) = (None::<&str>, false);
+    for line in text.lines() {
+        let line = line.split_once("//").map_or(line, |(line, _)| line).trim();
+        let (directive, rest) = match (block, line) {
+            (_, "") => continue,
+            (Some(_), ")") => {
+                block = None;
+                continue;
+            }
+            (Some(block), entry) => (block, entry),
+            (None, line) => line.split_once(char::is_whitespace).unwrap_or((line, "")),
+        };
+        let rest = rest.trim();
+        if block.is_none() && (rest == "(" || line.ends_with('(')) {
+            block = Some(directive.trim_end_matches('('));
+            continue;
+        }
+        let mut words = rest.split_whitespace().map(|word| word.trim_matches(['"', '`']));
+        match directive {
+            "module" => has_module = true,
+            "require" => {
+                let (Some(path), Some(version)) = (words.next(), words.next()) else {
+                    return Err(format!("requires something without version: {}", shortened(rest)));
+                };
+                required.push(Locked::new(path, version));
+            }
+            "replace" => {
+                let (from, to) =
+                    rest.split_once("=>").ok_or_else(|| format!("replaces nothing: {}", shortened(rest)))?;
+                let mut from = from.split_whitespace();
+                let mut to = to.split_whitespace();
+                let key = (from.next().unwrap_or_default(), from.next());
+                replaced.insert(key, to.next().zip(to.next()));
+            }
+            _ => {}
+        }
+    }
+    if !has_module && required.is_empty() {
+        return Err("is no go.mod: it names no module".to_owned());
+    }
+    for it in &mut required {
+        let exact = replaced.get(&(it.name.as_str(), Some(it.version.as_str())));
+        let by = exact.or_else(|| replaced.get(&(it.name.as_str(), None)));
+        if let Some(Some((path, version))) = by.copied() {
+            *it = Locked::new(path, version);
+        }
+    }
+    Ok(required)
+}
+
+fn shortened(text: &str) -> String {
+    plimsoll_core::text::shortened(text)
+}

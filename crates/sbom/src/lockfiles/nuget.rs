@@ -1,0 +1,27 @@
+//! NuGet's `packages.lock.json`: by target framework, what each package was resolved to. Projects are the solution's own.
+//!
+//! ```json
+//! {"version": 1, "dependencies": {"net8.0": {"Newtonsoft.Json": {"type": "Direct", "resolved": "13.0.3"}}}}
+//! ```
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Locked;
+
+#[derive(Deserialize)]
+struct Document {
+    dependencies: BTreeMap<String, BTreeMap<String, Package>>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    resolved: Option<String>,
+}
+
+pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
+    let Document { dependencies } = super::json(text)?;
+    let packages = dependencies.into_values().flatten();
+    Ok(packages.filter_map(|(name, it)| Some(Locked::new(name, it.resolved?))).collect())
+}

@@ -1,0 +1,48 @@
+//! Bundler's `Gemfile.lock`: gems below the `specs` of a source, with four blanks in front; what those need has six.
+//!
+//! ```text
+//! GEM
+//!   remote: https://rubygems.org/
+//!   specs:
+//!     nokogiri (1.16.2-x86_64-linux)
+//!       racc (~> 1.4)
+//! PATH
+//!   remote: .
+//!   specs:
+//!     app (0.1.0)
+//! ```
+
+use super::Locked;
+
+pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
+    let mut locked = Vec::new();
+    let (mut section, mut sections) = ("", 0_usize);
+    for line in text.lines() {
+        if !line.starts_with(' ') {
+            section = line.trim_end();
+            sections += usize::from(matches!(section, "GEM" | "GIT" | "PATH"));
+            continue;
+        }
+        // Folders are the project's own.
+        let Some(gem) = line.strip_prefix("    ").filter(|_| matches!(section, "GEM" | "GIT")) else {
+            continue;
+        };
+        if gem.starts_with(' ') {
+            continue;
+        }
+        let (name, version) =
+            gem.split_once(" (").ok_or_else(|| format!("has a gem without version: {}", shortened(gem)))?;
+        let version = version.trim_end().trim_end_matches(')');
+        // A version has no dash; a platform follows it.
+        let version = version.split_once('-').map_or(version, |(version, _)| version);
+        locked.push(Locked::new(name, version));
+    }
+    if sections == 0 {
+        return Err("is no lock file: it has none of GEM, GIT and PATH".to_owned());
+    }
+    Ok(locked)
+}
+
+fn shortened(text: &str) -> String {
+    plimsoll_core::text::shortened(text.trim())
+}

@@ -18,6 +18,7 @@
 //!                                             … other layers … ──┘
 //! ```
 
+mod contents;
 mod exact;
 mod facts;
 mod index;
@@ -223,6 +224,10 @@ impl Run<'_> {
         interest: &Interest<'_>,
         cancelled: &AtomicBool,
     ) -> Result<Arc<Facts>, Error> {
+        // Not once for all images that have the layer: it is the manifest that announces a table.
+        if interest.only_targets().is_none() && contents::is_announced(&layer.descriptor) {
+            contents::check(&self.pipe(layer, cancelled))?;
+        }
         let read = || self.unpack(layer, interest, cancelled);
         let recalled = self.shared.once(Key::new(layer, interest, self.hashing), cancelled, read)?;
         let (Recalled::Read(facts) | Recalled::Known(facts)) = &recalled;
@@ -240,17 +245,21 @@ impl Run<'_> {
         Ok(Arc::clone(facts))
     }
 
-    /// Reads one layer, verified as a whole. A layer that writes through its own links or replaces its own directories
-    /// is read again with all its names in memory, which the fast way does without.
-    fn unpack(&self, layer: &Layer, interest: &Interest<'_>, cancelled: &AtomicBool) -> Result<Facts, Error> {
-        let pipe = Pipe {
+    fn pipe<'a>(&'a self, layer: &'a Layer, cancelled: &'a AtomicBool) -> Pipe<'a> {
+        Pipe {
             source: self.source,
             layer,
             limits: self.limits,
             progress: self.progress,
             cancelled,
             aliases: self.hashing == Hashing::Both,
-        };
+        }
+    }
+
+    /// Reads one layer, verified as a whole. A layer that writes through its own links or replaces its own directories
+    /// is read again with all its names in memory, which the fast way does without.
+    fn unpack(&self, layer: &Layer, interest: &Interest<'_>, cancelled: &AtomicBool) -> Result<Facts, Error> {
+        let pipe = self.pipe(layer, cancelled);
         let (fast, aliases) = pipe.run(|stream, what| {
             let mut scan = Scan::new(interest, &self.shared.keyed, self.limits, &self.used);
             scan.fast(stream, what)

@@ -153,10 +153,12 @@ fn a_table_that_says_what_the_tar_says_changes_nothing() {
     }
 }
 
+/// Makes a table say something else. It is given a digest of other content.
+type Change = fn(&mut Value, &str);
+
 #[test]
 fn a_table_that_shows_another_image_is_refused() {
     let other = Digest::sha256(b"Name: x\nVersion: 2.0\n").to_string();
-    type Change = fn(&mut Value, &str);
     let changes: [(&str, Change); 16] = [
         ("another content", |table, other| table["entries"][1]["digest"] = json!(other)),
         ("another content", |table, other| table["entries"][1]["chunkDigest"] = json!(other)),

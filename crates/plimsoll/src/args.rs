@@ -12,6 +12,8 @@ pub(crate) mod conformance;
 pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod evidence;
+pub(crate) mod habits;
+pub(crate) mod help;
 pub(crate) mod key;
 pub(crate) mod keyless_flags;
 pub(crate) mod policy;
@@ -107,7 +109,7 @@ DOCKER_HOST, CONTAINERS_STORAGE_CONF, CONTAINERD_ROOT and CONTAINERD_NAMESPACE."
 /// The commands with the words they are called by, which are what `clap` makes of their names.
 macro_rules! commands {
     ($($word:literal => $name:ident($arguments:ty),)*) => {
-        /// The commands, in the order of their help.
+        // Not a documentation comment: that would be the help text of the program.
         #[derive(Debug, Subcommand)]
         pub(crate) enum Command {
             $($name($arguments),)*
@@ -148,9 +150,26 @@ commands! {
     "config" => Config(config::Config),
     "schema" => Schema(schema::Schema),
     "conformance" => Conformance(conformance::Conformance),
+    "help" => Help(Help),
+    "version" => Version(Version),
     "completions" => Completions(Completions),
     "man" => Man(Man),
 }
+
+/// Print the help of plimsoll, or of a command
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  plimsoll help\n  plimsoll help policy lint\n  plimsoll help verify --verbose"
+)]
+pub(crate) struct Help {
+    /// The command, by its words
+    pub(crate) command: Vec<String>,
+}
+
+/// Print the version
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  plimsoll version")]
+pub(crate) struct Version {}
 
 /// Write a completion script for a shell
 #[derive(Debug, clap::Args)]
@@ -195,21 +214,82 @@ mod tests {
         assert!(help(unknown, ["plimsoll", "chekc", "x"]).contains("'check'"));
     }
 
+    /// Flags that mean something else in some commands, which have a variable of their own there.
+    const OWN_VARIABLES: [(&str, &str); 3] = [
+        // A private key signs, a public key verifies.
+        ("key", "PLIMSOLL_SIGN_KEY"),
+        // Signing writes the bundle, verification reads it.
+        ("bundle", "PLIMSOLL_SIGN_BUNDLE"),
+        // A document's format, which no result has.
+        ("output", "PLIMSOLL_SBOM_OUTPUT"),
+    ];
+
+    /// Every flag of every command, with the words of the command and the flag's variable.
+    fn flags(definition: &clap::Command) -> Vec<(String, &clap::Arg, String)> {
+        fn visit<'a>(
+            words: &str,
+            command: &'a clap::Command,
+            found: &mut Vec<(String, &'a clap::Arg, String)>,
+        ) {
+            for argument in command.get_arguments() {
+                let Some(long) = argument.get_long().filter(|long| !matches!(*long, "help" | "version"))
+                else {
+                    continue;
+                };
+                let variable = argument.get_env().map(|name| name.to_string_lossy().into_owned());
+                let variable = variable.unwrap_or_else(|| panic!("{words} --{long} has no variable"));
+                found.push((words.to_owned(), argument, variable));
+            }
+            for below in command.get_subcommands() {
+                visit(format!("{words} {}", below.get_name()).trim_start(), below, found);
+            }
+        }
+        let mut found = Vec::new();
+        visit("", definition, &mut found);
+        found
+    }
+
     #[test]
     fn every_long_flag_has_an_environment_variable_of_its_name() {
-        fn visit(command: &clap::Command) {
-            for argument in command.get_arguments() {
-                let Some(long) = argument.get_long() else { continue };
-                if matches!(long, "help" | "version") {
-                    continue;
-                }
-                let expected = format!("PLIMSOLL_{}", long.to_uppercase().replace('-', "_"));
-                let got = argument.get_env().map(|v| v.to_string_lossy().into_owned());
-                assert_eq!(got.as_deref(), Some(expected.as_str()), "{} --{long}", command.get_name());
-            }
-            command.get_subcommands().for_each(visit);
+        let definition = definition();
+        for (words, argument, variable) in flags(&definition) {
+            let long = argument.get_long().unwrap();
+            let expected = format!("PLIMSOLL_{}", long.to_uppercase().replace('-', "_"));
+            let own = OWN_VARIABLES.iter().any(|(flag, name)| *flag == long && *name == variable);
+            assert!(own || variable == expected, "{words} --{long}: {variable}");
         }
-        visit(&definition());
+    }
+
+    #[test]
+    fn a_variable_means_the_same_in_every_command() {
+        // What is written after the flag, and how often. Only the formats differ: each command has some of its own.
+        let shape = |argument: &clap::Arg| {
+            let names = argument.get_value_names().unwrap_or_default();
+            // `provenance verify` takes a material without its digest as well.
+            names.iter().map(|name| name.replace(['[', ']'], "")).collect::<Vec<_>>()
+        };
+        let definition = definition();
+        let mut known: std::collections::BTreeMap<String, (String, Vec<String>)> =
+            std::collections::BTreeMap::new();
+        for (words, argument, variable) in flags(&definition) {
+            let seen = known.entry(variable.clone()).or_insert_with(|| (words.clone(), shape(argument)));
+            assert_eq!(seen.1, shape(argument), "{variable} in `{}` and in `{words}`", seen.0);
+        }
+        let variable = |command: &str, flag: &str| {
+            let all = flags(&definition);
+            let of =
+                all.iter().find(|(words, argument, _)| words == command && argument.get_long() == Some(flag));
+            of.map(|(_, _, variable)| variable.clone())
+        };
+        for (signs, verifies, flag) in [
+            ("sign", "verify", "key"),
+            ("attest", "verify-attestation", "key"),
+            ("sign-blob", "verify-blob", "bundle"),
+            ("attest-blob", "verify-blob-attestation", "bundle"),
+            ("sbom", "scan", "output"),
+        ] {
+            assert_ne!(variable(signs, flag).unwrap(), variable(verifies, flag).unwrap(), "{signs} {flag}");
+        }
     }
 
     #[test]

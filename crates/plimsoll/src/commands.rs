@@ -9,6 +9,7 @@ mod conformance;
 mod db;
 mod doctor;
 mod evidence;
+mod help;
 mod key;
 mod man;
 mod place;
@@ -23,6 +24,7 @@ mod signer;
 mod trust;
 mod verification;
 mod verify;
+mod version;
 mod waiver;
 
 use crate::args::Command;
@@ -40,6 +42,7 @@ use crate::settings::conformance::ConformanceSettings;
 use crate::settings::db::DbSettings;
 use crate::settings::doctor::DoctorSettings;
 use crate::settings::evidence::EvidenceSettings;
+use crate::settings::help::HelpSettings;
 use crate::settings::key::KeySettings;
 use crate::settings::man::ManSettings;
 use crate::settings::policy::PolicySettings;
@@ -91,6 +94,10 @@ pub(crate) fn run(command: &Command, context: &Context<'_>, console: Console) ->
             Ok(conformance::run(ConformanceSettings::resolve(arguments, context), console))
         }
         Command::Schema(arguments) => schema::run(&SchemaSettings::resolve(arguments)),
+        Command::Help(arguments) => {
+            help::run(&HelpSettings::resolve(arguments, console.is_verbose()), console)
+        }
+        Command::Version(_) => version::run(),
         Command::Completions(arguments) => completions::run(&CompletionsSettings::resolve(arguments)),
         Command::Man(arguments) => man::run(&ManSettings::resolve(arguments), console),
     }

@@ -14,6 +14,7 @@
 
 mod apply;
 mod file;
+mod misuse;
 mod report;
 
 use std::cell::LazyCell;
@@ -24,6 +25,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 use plimsoll_core::{Kind, Limits};
 
+use crate::args::help::{Detail, with_detail};
 use crate::args::shared::parse_limit;
 use crate::args::{self, Arguments, Command, config};
 use crate::failure::Failure;
@@ -93,7 +95,17 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, Stop> {
     } else {
         whole.clone()
     };
-    match (apply::parse(&mut definition, &files, typed), fault) {
+    let outcome = match apply::parse(&mut definition, &files, typed) {
+        Err(Stop::Clap(error)) if is_help(&error) => {
+            let detail = Detail::of_words(typed);
+            apply::parse(&mut with_detail(whole.clone(), detail), &files, typed)
+        }
+        Err(Stop::Clap(error)) => {
+            Err(misuse::explained(error, typed, &whole, &|name| std::env::var_os(name)))
+        }
+        outcome => outcome,
+    };
+    match (outcome, fault) {
         (Ok((matches, arguments)), fault) => {
             let reports = matches!(
                 arguments.command,
@@ -108,8 +120,15 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, Stop> {
         }
         // A file that is wrong is said first, because what it was to give may be what is missing; help is help.
         (Err(Stop::Clap(error)), Some(failure)) if error.use_stderr() => Err(Stop::Failure(failure)),
+        (Err(Stop::Failure(_)), Some(failure)) => Err(Stop::Failure(failure)),
         (Err(stop), _) => Err(stop),
     }
+}
+
+/// Whether the parser has help to show, asked for or not.
+fn is_help(error: &clap::Error) -> bool {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand};
+    matches!(error.kind(), DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand)
 }
 
 /// Limits from the environment, separated by commas.

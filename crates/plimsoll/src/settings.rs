@@ -15,6 +15,7 @@ mod context;
 pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod evidence;
+pub(crate) mod help;
 mod images;
 pub(crate) mod key;
 mod keys;

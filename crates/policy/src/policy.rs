@@ -163,6 +163,11 @@ impl Policy {
         include_str!("builtin.yaml")
     }
 
+    /// A policy with comments, as a start for one of one's own. It decides as [`Policy::builtin`] does.
+    pub fn example_document() -> &'static str {
+        include_str!("example.yaml")
+    }
+
     /// The algorithms of the digests that it denies.
     pub fn denied_algorithms(&self) -> impl Iterator<Item = Algorithm> {
         self.denials.iter().map(|denial| denial.digest.algorithm())

@@ -96,7 +96,12 @@ impl Classify for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NoDatabase { .. } | Self::Damaged { .. } | Self::Format { .. } => {
+            Self::NoDatabase { .. } => Some(
+                "download the publishers' feeds (`plimsoll help db build` says where they are), then: \
+                 plimsoll db build --from DIR --as-of TIME"
+                    .into(),
+            ),
+            Self::Damaged { .. } | Self::Format { .. } => {
                 Some("build it again: `plimsoll db build --from DIR --as-of TIME`".into())
             }
             Self::Read { .. } | Self::Limit(_) => None,

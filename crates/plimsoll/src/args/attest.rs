@@ -16,7 +16,7 @@ const SIGNING: &str = "Signing";
 pub(crate) struct SignWith {
     /// Private key: a file in PEM, with or without passphrase, or another reference such as env://NAME [default:
     /// keyless, with a certificate for the signer's identity]
-    #[arg(long, value_name = "KEY", env = "PLIMSOLL_KEY", hide_env_values = true, help_heading = SIGNING)]
+    #[arg(long, value_name = "KEY", env = "PLIMSOLL_SIGN_KEY", hide_env_values = true, help_heading = SIGNING)]
     pub(crate) key: Option<KeyReference>,
     #[command(flatten)]
     pub(crate) keyless: Keyless,
@@ -31,7 +31,7 @@ pub(crate) struct SignWith {
 #[expect(clippy::struct_field_names, reason = "the names of the flags")]
 pub(crate) struct Upload {
     /// Also write the bundle to this file; only for a single image
-    #[arg(long, value_name = "FILE", env = "PLIMSOLL_BUNDLE", help_heading = SIGNING)]
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_SIGN_BUNDLE", help_heading = SIGNING)]
     pub(crate) bundle: Option<PathBuf>,
     /// Do not attach the bundle to the image; only write it to --bundle
     #[arg(long, env = "PLIMSOLL_NO_UPLOAD", value_parser = clap::builder::FalseyValueParser::new(), requires = "bundle", help_heading = SIGNING)]

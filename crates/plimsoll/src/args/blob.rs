@@ -6,7 +6,7 @@ use clap::Args;
 use plimsoll_verify::PredicateType;
 
 use super::attest::{SignWith, StatementFlags};
-use super::shared::Network;
+use super::shared::{Network, OUTPUT};
 use super::trust_flags::Trust;
 use super::verify::{AttestationFormat, Format};
 
@@ -26,7 +26,7 @@ pub(crate) struct SignBlob {
     #[command(flatten)]
     pub(crate) signing: SignWith,
     /// File for the bundle [default: standard output]
-    #[arg(long, value_name = "FILE", env = "PLIMSOLL_BUNDLE")]
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_SIGN_BUNDLE")]
     pub(crate) bundle: Option<PathBuf>,
     /// Also write only the signature, in base64, to this file, for tools that do not read bundles
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_OUTPUT_SIGNATURE")]
@@ -64,10 +64,10 @@ pub(crate) struct VerifyBlob {
     #[command(flatten)]
     pub(crate) trust: Trust,
     /// Show each step of the verification with its result
-    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) explain: bool,
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
     #[command(flatten)]
     pub(crate) network: Network,
@@ -88,7 +88,7 @@ pub(crate) struct AttestBlob {
     #[command(flatten)]
     pub(crate) signing: SignWith,
     /// File for the bundle [default: standard output]
-    #[arg(long, value_name = "FILE", env = "PLIMSOLL_BUNDLE")]
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_SIGN_BUNDLE")]
     pub(crate) bundle: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) network: Network,
@@ -131,10 +131,10 @@ pub(crate) struct VerifyBlobAttestation {
     #[command(flatten)]
     pub(crate) trust: Trust,
     /// Show each step of the verification with its result
-    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) explain: bool,
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "statements", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "statements", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: AttestationFormat,
     #[command(flatten)]
     pub(crate) network: Network,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::shared::{DatabaseChoice, EvidenceRepository, Instant, Reading};
+use super::shared::{DatabaseChoice, EvidenceRepository, Instant, JUDGEMENT, OUTPUT, Reading};
 use super::trust_flags::RootChoice;
 
 /// Judge images: gather evidence, apply the policy, print the verdict
@@ -30,19 +30,19 @@ pub(crate) struct Check {
     #[arg(required = true, value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
     /// Policy file, or a folder of policies and deny lists, all of which apply [default: the built-in policy]
-    #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_POLICY")]
+    #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_POLICY", help_heading = JUDGEMENT)]
     pub(crate) policy: Option<PathBuf>,
     /// Waiver file, or a folder of waivers; may be repeated
-    #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_WAIVERS", value_delimiter = ',')]
+    #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_WAIVERS", value_delimiter = ',', help_heading = JUDGEMENT)]
     pub(crate) waivers: Vec<PathBuf>,
     /// File with denied digests, in addition to the policy's; may be repeated
-    #[arg(long, value_name = "FILE", env = "PLIMSOLL_DENY_LIST", value_delimiter = ',')]
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_DENY_LIST", value_delimiter = ',', help_heading = JUDGEMENT)]
     pub(crate) deny_list: Vec<PathBuf>,
     /// Show every piece of evidence, finding and refused signature or waiver
-    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) explain: bool,
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
     #[command(flatten)]
     pub(crate) root: RootChoice,

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::db::Format;
+use super::shared::OUTPUT;
 
 /// Show the settings and where they come from
 #[derive(Debug, Args)]
@@ -30,7 +31,7 @@ Examples:
   plimsoll config show --config ci/plimsoll.yaml")]
 pub(crate) struct Show {
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
 }
 

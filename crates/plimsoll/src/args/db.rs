@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_core::Timestamp;
 
-use super::shared::{DatabaseChoice, Instant};
+use super::shared::{DatabaseChoice, Instant, OUTPUT};
 
 /// Build and inspect the advisory database
 #[derive(Debug, Args)]
@@ -29,7 +29,14 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  plimsoll db build --from feeds/ --as-of 2026-11-20T06:00:00Z --db db/")]
+  curl --create-dirs -fo feeds/PyPI/all.zip \\
+      https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip
+  plimsoll db build --from feeds/ --as-of $(date -u +%Y-%m-%dT%H:%M:%SZ)
+
+The publishers' files (docs/feeds.md has all of them):
+  PyPI, Go, npm, …  https://osv-vulnerabilities.storage.googleapis.com/ECOSYSTEM/all.zip
+  Debian            https://security-tracker.debian.org/tracker/data/json
+  Alpine            https://secdb.alpinelinux.org/RELEASE/main.json, …/community.json")]
 pub(crate) struct Build {
     /// Folder with the publishers' files
     #[arg(long, value_name = "DIR", env = "PLIMSOLL_FROM")]
@@ -46,7 +53,7 @@ pub(crate) struct Build {
 #[command(after_help = "Examples:\n  plimsoll db status --db db/\n  plimsoll db status -o json")]
 pub(crate) struct Status {
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::db::Format;
-use super::shared::{DatabaseChoice, Instant, Network};
+use super::shared::{DatabaseChoice, Instant, Network, OUTPUT};
 
 /// Check what Plimsoll depends on: clock, configuration, database, trust root, cache, disk, proxies, registries
 ///
@@ -23,7 +23,7 @@ pub(crate) struct Doctor {
     #[arg(value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
     /// The same as --output json
     #[arg(long, env = "PLIMSOLL_JSON", value_parser = clap::builder::FalseyValueParser::new())]

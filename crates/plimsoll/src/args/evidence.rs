@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_verify::PredicateType;
 
 use super::db::Format;
-use super::shared::{EvidenceRepository, Network, OutputFile, PlatformChoice};
+use super::shared::{EvidenceRepository, Network, OUTPUT, OutputFile, PlatformChoice};
 
 /// Show, attach, fetch and move what is attached to images
 #[derive(Debug, Args)]
@@ -42,7 +42,7 @@ pub(crate) struct Tree {
     #[arg(value_name = "SUBJECT")]
     pub(crate) subject: String,
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
     #[command(flatten)]
     pub(crate) file: OutputFile,
@@ -184,7 +184,7 @@ pub(crate) struct Inspect {
     #[arg(value_name = "FILE")]
     pub(crate) path: PathBuf,
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_keys::NewKey;
 
 use super::db;
-use super::shared::Network;
+use super::shared::{Network, OUTPUT};
 
 /// Generate, import and show signing keys
 #[derive(Debug, Args)]
@@ -107,7 +107,7 @@ pub(crate) struct Inspect {
     #[arg(value_name = "KEY")]
     pub(crate) key: String,
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: db::Format,
     #[command(flatten)]
     pub(crate) network: Network,

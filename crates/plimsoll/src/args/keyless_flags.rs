@@ -19,16 +19,16 @@ pub(crate) struct Keyless {
     #[arg(long, value_name = "NAME", env = "PLIMSOLL_INSTANCE", help_heading = SERVICES)]
     pub(crate) instance: Option<String>,
     /// Certificate authority, in place of the configuration's
-    #[arg(long, value_name = "URL", env = "PLIMSOLL_FULCIO_URL", help_heading = SERVICES)]
+    #[arg(long, value_name = "URL", env = "PLIMSOLL_FULCIO_URL", hide_short_help = true, help_heading = SERVICES)]
     pub(crate) fulcio_url: Option<String>,
     /// Transparency log of version 1, in place of the configuration's
-    #[arg(long, value_name = "URL", env = "PLIMSOLL_REKOR_URL", help_heading = SERVICES)]
+    #[arg(long, value_name = "URL", env = "PLIMSOLL_REKOR_URL", hide_short_help = true, help_heading = SERVICES)]
     pub(crate) rekor_url: Option<String>,
     /// Timestamp authority, in place of the configuration's; may be repeated
-    #[arg(long, value_name = "URL", env = "PLIMSOLL_TIMESTAMP_SERVER_URL", help_heading = SERVICES)]
+    #[arg(long, value_name = "URL", env = "PLIMSOLL_TIMESTAMP_SERVER_URL", hide_short_help = true, help_heading = SERVICES)]
     pub(crate) timestamp_server_url: Vec<String>,
     /// OpenID provider to sign in with, in place of the configuration's
-    #[arg(long, value_name = "URL", env = "PLIMSOLL_OIDC_ISSUER", help_heading = SERVICES)]
+    #[arg(long, value_name = "URL", env = "PLIMSOLL_OIDC_ISSUER", hide_short_help = true, help_heading = SERVICES)]
     pub(crate) oidc_issuer: Option<String>,
     /// Audience of tokens, and our client ID at the provider
     #[arg(long, value_name = "NAME", default_value = "sigstore", env = "PLIMSOLL_OIDC_CLIENT_ID", hide_short_help = true, help_heading = SERVICES)]
@@ -42,7 +42,7 @@ pub(crate) struct Keyless {
         action = ArgAction::Set, hide_short_help = true, help_heading = SERVICES)]
     pub(crate) oidc_disable_ambient_providers: bool,
     /// How to sign in on a terminal
-    #[arg(long, value_name = "FLOW", default_value = "normal", env = "PLIMSOLL_FULCIO_AUTH_FLOW", help_heading = SERVICES)]
+    #[arg(long, value_name = "FLOW", default_value = "normal", env = "PLIMSOLL_FULCIO_AUTH_FLOW", hide_short_help = true, help_heading = SERVICES)]
     pub(crate) fulcio_auth_flow: Flow,
 }
 

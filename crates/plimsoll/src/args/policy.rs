@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::db::Format;
+use super::shared::OUTPUT;
 
-/// Check policies and show their schema
+/// Start, check and describe policies
 #[derive(Debug, Args)]
 pub(crate) struct Policy {
     #[command(subcommand)]
@@ -16,9 +17,22 @@ pub(crate) struct Policy {
 /// The commands below `policy`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Example(Example),
     Lint(Lint),
     Schema(Schema),
 }
+
+/// Print a policy to edit, with comments
+///
+/// As it stands it decides as Plimsoll does without a policy. What it says in comments asks for more: signatures,
+/// registries, waivers.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll policy example > policy.yaml
+  plimsoll policy lint policy.yaml
+  plimsoll check registry.example/team/app@sha256:… --policy policy.yaml")]
+pub(crate) struct Example {}
 
 /// Find mistakes and weak spots in policies
 ///
@@ -33,7 +47,7 @@ pub(crate) struct Lint {
     #[arg(required = true, value_name = "FILE|DIR")]
     pub(crate) paths: Vec<PathBuf>,
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
 }
 

@@ -9,7 +9,7 @@ use plimsoll_verify::PredicateType;
 use plimsoll_verify::provenance::{Level, Material, Repository, RequiredMaterial};
 
 use super::cache_flags::Caching;
-use super::shared::{EvidenceRepository, Network, OutputFile, PlatformChoice};
+use super::shared::{EvidenceRepository, Network, OUTPUT, OutputFile, PlatformChoice};
 use super::trust_flags::{Trust, parse_annotation};
 
 const BUILD: &str = "Build";
@@ -94,16 +94,16 @@ pub(crate) struct Generate {
     #[arg(long, value_name = "IMAGE", env = "PLIMSOLL_MATERIAL_IMAGE", help_heading = BUILD)]
     pub(crate) material_image: Vec<String>,
     /// A further output of the build to hash, such as a verdict or a log
-    #[arg(long, value_name = "FILE", env = "PLIMSOLL_BYPRODUCT", help_heading = BUILD)]
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_BYPRODUCT", hide_short_help = true, help_heading = BUILD)]
     pub(crate) byproduct: Vec<PathBuf>,
     /// The build run: a URI
-    #[arg(long, value_name = "URI", env = "PLIMSOLL_INVOCATION_ID", help_heading = BUILD)]
+    #[arg(long, value_name = "URI", env = "PLIMSOLL_INVOCATION_ID", hide_short_help = true, help_heading = BUILD)]
     pub(crate) invocation_id: Option<String>,
     /// When the build started
-    #[arg(long, value_name = "TIME", env = "PLIMSOLL_STARTED_ON", help_heading = BUILD)]
+    #[arg(long, value_name = "TIME", env = "PLIMSOLL_STARTED_ON", hide_short_help = true, help_heading = BUILD)]
     pub(crate) started_on: Option<Timestamp>,
     /// When the build ended
-    #[arg(long, value_name = "TIME", env = "PLIMSOLL_FINISHED_ON", help_heading = BUILD)]
+    #[arg(long, value_name = "TIME", env = "PLIMSOLL_FINISHED_ON", hide_short_help = true, help_heading = BUILD)]
     pub(crate) finished_on: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) file: OutputFile,
@@ -149,10 +149,10 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "URI", env = "PLIMSOLL_BUILDER_ID", help_heading = EXPECTED)]
     pub(crate) builder_id: Option<String>,
     /// A regular expression for the whole builder ID
-    #[arg(long, value_name = "PATTERN", env = "PLIMSOLL_BUILDER_ID_REGEXP", conflicts_with = "builder_id", help_heading = EXPECTED)]
+    #[arg(long, value_name = "PATTERN", env = "PLIMSOLL_BUILDER_ID_REGEXP", hide_short_help = true, conflicts_with = "builder_id", help_heading = EXPECTED)]
     pub(crate) builder_id_regexp: Option<String>,
     /// The build type
-    #[arg(long, value_name = "URI", env = "PLIMSOLL_BUILD_TYPE", help_heading = EXPECTED)]
+    #[arg(long, value_name = "URI", env = "PLIMSOLL_BUILD_TYPE", hide_short_help = true, help_heading = EXPECTED)]
     pub(crate) build_type: Option<String>,
     /// The repository that was built: https://HOST/PATH, or OWNER/NAME for one at github.com
     #[arg(long, alias = "repo", alias = "source-uri", value_name = "URL", env = "PLIMSOLL_SOURCE_REPOSITORY", value_parser = parse_repository, help_heading = EXPECTED)]
@@ -161,27 +161,27 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "REF", env = "PLIMSOLL_SOURCE_REF", value_parser = parse_ref, help_heading = EXPECTED)]
     pub(crate) source_ref: Option<String>,
     /// A regular expression for the whole ref, such as refs/tags/v.*
-    #[arg(long, value_name = "PATTERN", env = "PLIMSOLL_SOURCE_REF_REGEXP", conflicts_with = "source_ref", help_heading = EXPECTED)]
+    #[arg(long, value_name = "PATTERN", env = "PLIMSOLL_SOURCE_REF_REGEXP", hide_short_help = true, conflicts_with = "source_ref", help_heading = EXPECTED)]
     pub(crate) source_ref_regexp: Option<String>,
     /// Its commit
     #[arg(long, value_name = "COMMIT", env = "PLIMSOLL_SOURCE_DIGEST", value_parser = parse_commit, help_heading = EXPECTED)]
     pub(crate) source_digest: Option<String>,
     /// The build configuration, as a path within the source
-    #[arg(long, value_name = "PATH", env = "PLIMSOLL_BUILD_CONFIG", help_heading = EXPECTED)]
+    #[arg(long, value_name = "PATH", env = "PLIMSOLL_BUILD_CONFIG", hide_short_help = true, help_heading = EXPECTED)]
     pub(crate) build_config: Option<String>,
     /// An external parameter: its name, names joined by dots, or a JSON pointer; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", env = "PLIMSOLL_PARAMETER", value_parser = parse_annotation, help_heading = EXPECTED)]
+    #[arg(long, value_name = "NAME=VALUE", env = "PLIMSOLL_PARAMETER", hide_short_help = true, value_parser = parse_annotation, help_heading = EXPECTED)]
     pub(crate) parameter: Vec<(String, String)>,
     /// Refuse external parameters other than these and the source
-    #[arg(long, value_name = "BOOL", env = "PLIMSOLL_NO_OTHER_PARAMETERS", num_args = 0..=1, require_equals = true,
+    #[arg(long, value_name = "BOOL", env = "PLIMSOLL_NO_OTHER_PARAMETERS", hide_short_help = true, num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         action = ArgAction::Set, help_heading = EXPECTED)]
     pub(crate) no_other_parameters: bool,
     /// A required input of the build, with any digest or with this one; may be repeated
-    #[arg(long, value_name = "URI[@ALG:HEX]", env = "PLIMSOLL_MATERIAL", help_heading = EXPECTED)]
+    #[arg(long, value_name = "URI[@ALG:HEX]", env = "PLIMSOLL_MATERIAL", hide_short_help = true, help_heading = EXPECTED)]
     pub(crate) material: Vec<RequiredMaterial>,
     /// Require that every input has a digest
-    #[arg(long, value_name = "BOOL", env = "PLIMSOLL_PINNED_MATERIALS", num_args = 0..=1, require_equals = true,
+    #[arg(long, value_name = "BOOL", env = "PLIMSOLL_PINNED_MATERIALS", hide_short_help = true, num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         action = ArgAction::Set, help_heading = EXPECTED)]
     pub(crate) pinned_materials: bool,
@@ -192,15 +192,15 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "URI=LEVEL", env = "PLIMSOLL_TRUST_BUILDER", value_parser = parse_builder, help_heading = EXPECTED)]
     pub(crate) trust_builder: Vec<(String, Level)>,
     /// The artifact's name in the provenance: a file name, a package URL
-    #[arg(long, value_name = "NAME", env = "PLIMSOLL_SUBJECT_NAME", help_heading = EXPECTED)]
+    #[arg(long, value_name = "NAME", env = "PLIMSOLL_SUBJECT_NAME", hide_short_help = true, help_heading = EXPECTED)]
     pub(crate) subject_name: Option<String>,
     #[command(flatten)]
     pub(crate) trust: Trust,
     /// Show each step of the verification with its result, and every refused bundle
-    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) explain: bool,
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
     #[command(flatten)]
     pub(crate) file: OutputFile,

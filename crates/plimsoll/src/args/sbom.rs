@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_sbom::DocumentFormat;
 
 use super::db;
-use super::shared::Reading;
+use super::shared::{OUTPUT, Reading};
 
 /// Make the software bill of materials of an image
 ///
@@ -39,7 +39,7 @@ pub(crate) struct Sbom {
     #[arg(value_name = "SUBJECT", required = true)]
     pub(crate) subject: Option<String>,
     /// Format of the document
-    #[arg(short, long, value_name = "FORMAT", default_value = "spdx-json", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "spdx-json", env = "PLIMSOLL_SBOM_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
     #[command(flatten)]
     pub(crate) reading: Reading,
@@ -71,7 +71,7 @@ pub(crate) enum CatalogerCommand {
 #[command(after_help = "Examples:\n  plimsoll sbom cataloger list\n  plimsoll sbom cataloger list -o json")]
 pub(crate) struct List {
     /// Format of the list
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: db::Format,
 }
 

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::shared::{DatabaseChoice, Instant, Reading};
+use super::shared::{DatabaseChoice, Instant, OUTPUT, Reading};
 
 /// Find known vulnerabilities in an image or SBOM
 ///
@@ -22,7 +22,7 @@ pub(crate) struct Scan {
     #[arg(required = true, value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,

@@ -7,7 +7,11 @@ use plimsoll_core::{LimitFault, Limits, Platform, Timestamp};
 
 const LOOKS: &str = "Appearance";
 const NETWORK: &str = "Network";
-const OUTPUT: &str = "Output";
+pub(super) const OUTPUT: &str = "Output";
+/// Which images, and what belongs to them.
+pub(super) const IMAGES: &str = "Images";
+/// What a judgement depends on besides the image.
+pub(super) const JUDGEMENT: &str = "Judgement";
 const SETTINGS: &str = "Settings";
 
 /// Flags of every command.
@@ -20,13 +24,13 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, action = ArgAction::Count, env = "PLIMSOLL_VERBOSE", conflicts_with = "quiet", help_heading = LOOKS)]
     pub(crate) verbose: u8,
     /// Colours and progress bars
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "PLIMSOLL_COLOR", help_heading = LOOKS)]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "PLIMSOLL_COLOR", hide_short_help = true, help_heading = LOOKS)]
     pub(crate) color: Color,
     /// Configuration file to use instead of the user's and the system's, which `config path` shows
-    #[arg(long, global = true, value_name = "FILE", env = "PLIMSOLL_CONFIG", help_heading = SETTINGS)]
+    #[arg(long, global = true, value_name = "FILE", env = "PLIMSOLL_CONFIG", hide_short_help = true, help_heading = SETTINGS)]
     pub(crate) config: Option<PathBuf>,
     /// Raise or lower a limit, such as layers=1000 or layer_bytes=64GiB; may be repeated. `config show` lists them
-    #[arg(long, global = true, value_name = "NAME=VALUE", env = "PLIMSOLL_LIMIT", value_delimiter = ',', value_parser = parse_limit, help_heading = SETTINGS)]
+    #[arg(long, global = true, value_name = "NAME=VALUE", env = "PLIMSOLL_LIMIT", hide_short_help = true, value_delimiter = ',', value_parser = parse_limit, help_heading = SETTINGS)]
     pub(crate) limit: Vec<(String, String)>,
 }
 
@@ -58,23 +62,23 @@ pub(crate) struct Network {
     pub(crate) ca_file: Vec<PathBuf>,
     /// Client certificate (and its key, unless given by --client-key) in PEM, for a registry that requires one; may be
     /// repeated
-    #[arg(long, value_name = "HOST=FILE", env = "PLIMSOLL_CLIENT_CERT", value_delimiter = ',', value_parser = parse_host_file, help_heading = NETWORK)]
+    #[arg(long, value_name = "HOST=FILE", env = "PLIMSOLL_CLIENT_CERT", hide_short_help = true, value_delimiter = ',', value_parser = parse_host_file, help_heading = NETWORK)]
     pub(crate) client_cert: Vec<HostFile>,
     /// The private key for --client-cert of the same host, in PEM; may be repeated
-    #[arg(long, value_name = "HOST=FILE", env = "PLIMSOLL_CLIENT_KEY", value_delimiter = ',', value_parser = parse_host_file, help_heading = NETWORK)]
+    #[arg(long, value_name = "HOST=FILE", env = "PLIMSOLL_CLIENT_KEY", hide_short_help = true, value_delimiter = ',', value_parser = parse_host_file, help_heading = NETWORK)]
     pub(crate) client_key: Vec<HostFile>,
     /// Configuration of mirrors and certificates: a registries.conf, a folder like certs.d, or `none`; may be repeated
     /// [default: the usual places]
-    #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_REGISTRY_CONFIG", value_delimiter = ',', help_heading = NETWORK)]
+    #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_REGISTRY_CONFIG", hide_short_help = true, value_delimiter = ',', help_heading = NETWORK)]
     pub(crate) registry_config: Vec<PathBuf>,
     /// Obey `insecure`, `skip_verify` and http:// in these files, which allow no TLS or any certificate
-    #[arg(long, env = "PLIMSOLL_INSECURE_REGISTRY_CONFIG", value_parser = clap::builder::FalseyValueParser::new(), help_heading = NETWORK)]
+    #[arg(long, env = "PLIMSOLL_INSECURE_REGISTRY_CONFIG", hide_short_help = true, value_parser = clap::builder::FalseyValueParser::new(), help_heading = NETWORK)]
     pub(crate) insecure_registry_config: bool,
     /// A private host, host:port or network (10.1.0.0/16) that a registry may redirect to; may be repeated
-    #[arg(long, value_name = "HOST|NETWORK", env = "PLIMSOLL_ALLOW_PRIVATE", value_delimiter = ',', help_heading = NETWORK)]
+    #[arg(long, value_name = "HOST|NETWORK", env = "PLIMSOLL_ALLOW_PRIVATE", hide_short_help = true, value_delimiter = ',', help_heading = NETWORK)]
     pub(crate) allow_private: Vec<String>,
     /// When to use the identity that a cloud gives this machine, for the cloud's own registries and key services
-    #[arg(long, value_name = "WHEN", default_value = "auto", env = "PLIMSOLL_CLOUD_IDENTITY", help_heading = NETWORK)]
+    #[arg(long, value_name = "WHEN", default_value = "auto", env = "PLIMSOLL_CLOUD_IDENTITY", hide_short_help = true, help_heading = NETWORK)]
     pub(crate) cloud_identity: CloudIdentity,
 }
 
@@ -114,7 +118,7 @@ pub(crate) struct Reading {
     #[command(flatten)]
     pub(crate) platform: PlatformChoice,
     /// Every platform of an index, not only this machine's; the default of `check`
-    #[arg(long, env = "PLIMSOLL_ALL_PLATFORMS", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "platform")]
+    #[arg(long, env = "PLIMSOLL_ALL_PLATFORMS", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "platform", help_heading = IMAGES)]
     pub(crate) all_platforms: bool,
     #[command(flatten)]
     pub(crate) network: Network,
@@ -132,7 +136,7 @@ pub(crate) struct OutputFile {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PlatformChoice {
     /// Platform to select from an index, such as linux/amd64
-    #[arg(long, value_name = "OS/ARCH", env = "PLIMSOLL_PLATFORM")]
+    #[arg(long, value_name = "OS/ARCH", env = "PLIMSOLL_PLATFORM", help_heading = IMAGES)]
     pub(crate) platform: Option<Platform>,
 }
 
@@ -140,7 +144,7 @@ pub(crate) struct PlatformChoice {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EvidenceRepository {
     /// Repository for signatures and other evidence [default: COSIGN_REPOSITORY, else the image's own]
-    #[arg(long, value_name = "REPOSITORY", env = "PLIMSOLL_EVIDENCE_REPOSITORY")]
+    #[arg(long, value_name = "REPOSITORY", env = "PLIMSOLL_EVIDENCE_REPOSITORY", help_heading = IMAGES)]
     pub(crate) evidence_repository: Option<String>,
 }
 
@@ -155,7 +159,7 @@ impl EvidenceRepository {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DatabaseChoice {
     /// Folder of the advisory database [default: plimsoll/db in the user's cache folder]
-    #[arg(long, value_name = "DIR", env = "PLIMSOLL_DB")]
+    #[arg(long, value_name = "DIR", env = "PLIMSOLL_DB", help_heading = JUDGEMENT)]
     pub(crate) db: Option<PathBuf>,
 }
 
@@ -163,7 +167,7 @@ pub(crate) struct DatabaseChoice {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Instant {
     /// Judge as of this instant (RFC 3339, such as 2026-11-20T12:00:00Z) instead of now
-    #[arg(long, value_name = "TIME", env = "PLIMSOLL_AT")]
+    #[arg(long, value_name = "TIME", env = "PLIMSOLL_AT", help_heading = JUDGEMENT)]
     pub(crate) at: Option<Timestamp>,
 }
 

@@ -3,7 +3,7 @@
 use clap::{ArgAction, Args};
 
 use super::attest::{SignWith, Upload};
-use super::shared::{EvidenceRepository, Network, PlatformChoice};
+use super::shared::{EvidenceRepository, IMAGES, Network, PlatformChoice};
 use super::trust_flags::parse_annotation;
 
 /// Sign images, with a private key or an identity
@@ -25,12 +25,12 @@ pub(crate) struct Sign {
     #[command(flatten)]
     pub(crate) signing: SignWith,
     /// Annotation to sign along with the digest; may be repeated
-    #[arg(short, long, alias = "annotations", value_name = "NAME=VALUE", env = "PLIMSOLL_ANNOTATION", value_parser = parse_annotation)]
+    #[arg(short, long, alias = "annotations", value_name = "NAME=VALUE", env = "PLIMSOLL_ANNOTATION", value_parser = parse_annotation, help_heading = IMAGES)]
     pub(crate) annotation: Vec<(String, String)>,
     /// Sign an index and each of its platforms separately
     #[arg(short, long, value_name = "BOOL", env = "PLIMSOLL_RECURSIVE", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
-        action = ArgAction::Set, conflicts_with = "platform")]
+        action = ArgAction::Set, conflicts_with = "platform", help_heading = IMAGES)]
     pub(crate) recursive: bool,
     #[command(flatten)]
     pub(crate) upload: Upload,

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use plimsoll_core::Digest;
 
 use super::db::Format;
-use super::shared::{Instant, Network, OutputFile};
+use super::shared::{Instant, Network, OUTPUT, OutputFile};
 
 /// Fetch, make and show the trusted roots for keyless signatures
 #[derive(Debug, Args)]
@@ -138,7 +138,7 @@ pub(crate) struct Show {
     #[command(flatten)]
     pub(crate) instance: InstanceChoice,
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
     #[command(flatten)]
     pub(crate) instant: Instant,

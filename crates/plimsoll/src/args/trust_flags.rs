@@ -7,6 +7,8 @@ use std::str::FromStr;
 use clap::{ArgAction, Args};
 use plimsoll_verify::Claim;
 
+use super::shared::OUTPUT;
+
 const TRUST: &str = "Trust";
 
 /// Whose signatures count.
@@ -21,15 +23,14 @@ pub(crate) struct Trust {
     /// A regular expression for the whole subject; may be repeated
     #[arg(long, value_name = "PATTERN", env = "PLIMSOLL_CERTIFICATE_IDENTITY_REGEXP", help_heading = TRUST)]
     pub(crate) certificate_identity_regexp: Vec<String>,
-    /// Issuer that vouches for the subject, such as `https://token.actions.githubusercontent.com`: one for all, or one
-    /// for each
+    /// Issuer that vouches for the subject: one for all, or one for each
     #[arg(long, value_name = "URL", env = "PLIMSOLL_CERTIFICATE_OIDC_ISSUER", help_heading = TRUST)]
     pub(crate) certificate_oidc_issuer: Vec<String>,
     /// A regular expression for the whole issuer
     #[arg(long, value_name = "PATTERN", env = "PLIMSOLL_CERTIFICATE_OIDC_ISSUER_REGEXP", help_heading = TRUST)]
     pub(crate) certificate_oidc_issuer_regexp: Vec<String>,
     /// Another claim that the certificate must have, such as source-ref=refs/heads/main; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", env = "PLIMSOLL_CERTIFICATE_CLAIM", value_parser = parse_claim, help_heading = TRUST)]
+    #[arg(long, value_name = "NAME=VALUE", env = "PLIMSOLL_CERTIFICATE_CLAIM", hide_short_help = true, value_parser = parse_claim, help_heading = TRUST)]
     pub(crate) certificate_claim: Vec<(Claim, String)>,
     /// Trusted root file with the authorities and logs to verify against; replaces --instance
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_TRUSTED_ROOT", help_heading = TRUST)]
@@ -43,20 +44,20 @@ pub(crate) struct Trust {
         action = ArgAction::Set, help_heading = TRUST)]
     pub(crate) insecure_ignore_tlog: bool,
     /// How many different transparency logs must contain the signature [default: 1]
-    #[arg(long, value_name = "NUMBER", env = "PLIMSOLL_LOGS", help_heading = TRUST)]
+    #[arg(long, value_name = "NUMBER", env = "PLIMSOLL_LOGS", hide_short_help = true, help_heading = TRUST)]
     pub(crate) logs: Option<NonZeroUsize>,
     /// Accept certificates without proof that they are in a certificate log
-    #[arg(long, value_name = "BOOL", env = "PLIMSOLL_INSECURE_IGNORE_SCT", num_args = 0..=1, require_equals = true,
+    #[arg(long, value_name = "BOOL", env = "PLIMSOLL_INSECURE_IGNORE_SCT", hide_short_help = true, num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         action = ArgAction::Set, help_heading = TRUST)]
     pub(crate) insecure_ignore_sct: bool,
     /// Require a timestamp signed by a trusted authority
-    #[arg(long, value_name = "BOOL", env = "PLIMSOLL_USE_SIGNED_TIMESTAMPS", num_args = 0..=1, require_equals = true,
+    #[arg(long, value_name = "BOOL", env = "PLIMSOLL_USE_SIGNED_TIMESTAMPS", hide_short_help = true, num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         action = ArgAction::Set, help_heading = TRUST)]
     pub(crate) use_signed_timestamps: bool,
     /// How many different trusted authorities must have signed a timestamp
-    #[arg(long, value_name = "NUMBER", env = "PLIMSOLL_TIMESTAMPS", help_heading = TRUST)]
+    #[arg(long, value_name = "NUMBER", env = "PLIMSOLL_TIMESTAMPS", hide_short_help = true, help_heading = TRUST)]
     pub(crate) timestamps: Option<usize>,
     #[command(flatten)]
     pub(crate) github: GitHub,
@@ -102,11 +103,11 @@ pub(crate) struct Outcome {
     #[arg(long, value_name = "NUMBER", default_value = "1", env = "PLIMSOLL_THRESHOLD", help_heading = TRUST)]
     pub(crate) threshold: NonZeroUsize,
     /// Show each step of the verification with its result, and every refused bundle
-    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) explain: bool,
     /// Use cosign's exit codes: 10 no signature, 11 no such tag, 12 no valid signature, 13 signed without certificate,
     /// else 1
-    #[arg(long, env = "PLIMSOLL_COSIGN_EXIT_CODES", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "PLIMSOLL_COSIGN_EXIT_CODES", value_parser = clap::builder::FalseyValueParser::new(), hide_short_help = true, help_heading = OUTPUT)]
     pub(crate) cosign_exit_codes: bool,
 }
 

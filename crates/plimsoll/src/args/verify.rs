@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use plimsoll_verify::PredicateType;
 
 use super::cache_flags::Caching;
-use super::shared::{EvidenceRepository, Network, OutputFile, PlatformChoice};
+use super::shared::{EvidenceRepository, IMAGES, Network, OUTPUT, OutputFile, PlatformChoice};
 use super::trust_flags::{Outcome, Trust, parse_annotation};
 
 /// Verify the signatures of images
@@ -25,7 +25,7 @@ Examples:
   plimsoll verify --key a.pub --key b.pub --threshold 2 --insecure-ignore-tlog \\
       --explain oci:build/image:1.4
 
-Exit code 0: every subject is signed as required. 10: one is not. 6: could not find out.")]
+Exit code 0: every subject is signed as required. 10: one is not. 6: try again.")]
 pub(crate) struct Verify {
     /// What to verify: an image in a registry or an OCI layout
     #[arg(required = true, value_name = "SUBJECT")]
@@ -33,17 +33,17 @@ pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) trust: Trust,
     /// Annotation that must be signed along with the digest; may be repeated
-    #[arg(short, long, alias = "annotations", value_name = "NAME=VALUE", env = "PLIMSOLL_ANNOTATION", value_parser = parse_annotation)]
+    #[arg(short, long, alias = "annotations", value_name = "NAME=VALUE", env = "PLIMSOLL_ANNOTATION", value_parser = parse_annotation, help_heading = IMAGES)]
     pub(crate) annotation: Vec<(String, String)>,
     /// Require a signature of an index and of each of its platforms
     #[arg(short, long, value_name = "BOOL", env = "PLIMSOLL_RECURSIVE", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
-        action = ArgAction::Set, conflicts_with = "platform")]
+        action = ArgAction::Set, conflicts_with = "platform", help_heading = IMAGES)]
     pub(crate) recursive: bool,
     #[command(flatten)]
     pub(crate) outcome: Outcome,
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
     #[command(flatten)]
     pub(crate) file: OutputFile,
@@ -88,7 +88,7 @@ pub(crate) struct VerifyAttestation {
     #[command(flatten)]
     pub(crate) outcome: Outcome,
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "statements", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "statements", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: AttestationFormat,
     #[command(flatten)]
     pub(crate) file: OutputFile,

@@ -7,7 +7,7 @@ use plimsoll_core::Timestamp;
 
 use super::attest::SignWith;
 use super::db;
-use super::shared::{Instant, Network, OutputFile};
+use super::shared::{Instant, Network, OUTPUT, OutputFile};
 use super::trust_flags::RootChoice;
 
 /// Write, approve and show waivers
@@ -155,7 +155,7 @@ pub(crate) struct Show {
     #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_POLICY")]
     pub(crate) policy: Option<PathBuf>,
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: db::Format,
     #[command(flatten)]
     pub(crate) root: RootChoice,

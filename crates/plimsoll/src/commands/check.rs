@@ -27,6 +27,9 @@ pub(super) fn run(settings: &CheckSettings, console: Console) -> Result<Exit, Fa
         // Without a usable database there is still a verdict: the rule about vulnerabilities is unknown.
         database: Arc::new(Database::open(&settings.database)),
     };
+    if settings.policy.is_none() && settings.format == Format::Table {
+        console.say("no --policy, so the built-in one applies; `plimsoll policy example` prints one to edit");
+    }
     inputs.rules.ignored.iter().for_each(|ignored| console.warn(ignored));
     let judge = Judge::new(settings.access.clone(), inputs);
 

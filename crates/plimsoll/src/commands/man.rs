@@ -7,7 +7,7 @@ use crate::output::{self, Console};
 use crate::settings::man::ManSettings;
 
 pub(super) fn run(settings: &ManSettings, console: Console) -> Result<Exit, Failure> {
-    let mut command = settings.definition.clone();
+    let mut command = whole(settings.definition.clone());
     // Gives each subcommand its full name, `plimsoll-db-build`, which is also the page's.
     command.build();
     let mut pages = Vec::new();
@@ -17,6 +17,22 @@ pub(super) fn run(settings: &ManSettings, console: Console) -> Result<Exit, Fail
     }
     console.say(format_args!("wrote {} manual pages to {}", pages.len(), settings.folder.display()));
     Ok(Exit::Done)
+}
+
+/// The same with everything shown: a manual page has room for rare flags, and names each flag's environment variable.
+fn whole(command: clap::Command) -> clap::Command {
+    let shown = |argument: clap::Arg| {
+        let help = argument.get_long_help().or_else(|| argument.get_help()).map(ToString::to_string);
+        let variable = argument.get_env().map(|name| name.to_string_lossy().into_owned());
+        let argument = argument.hide_short_help(false);
+        match (help, variable) {
+            (Some(help), Some(variable)) => {
+                argument.long_help(format!("{help}\n\nEnvironment variable: {variable}"))
+            }
+            _ => argument,
+        }
+    };
+    command.mut_args(shown).mut_subcommands(whole)
 }
 
 fn collect(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> Result<(), Failure> {

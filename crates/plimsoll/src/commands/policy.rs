@@ -1,10 +1,10 @@
-//! `plimsoll policy lint|schema`.
+//! `plimsoll policy example|lint|schema`.
 
 use std::path::Path;
 
 use plimsoll_core::Kind;
 use plimsoll_judge::documents::{self, is_document, is_trusted_root, parse_policy};
-use plimsoll_policy::{DenyList, DocumentKind, Waiver, schema};
+use plimsoll_policy::{DenyList, DocumentKind, Policy, Waiver, schema};
 
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
@@ -16,9 +16,15 @@ use crate::settings::policy::{Document, LintSettings, PolicySettings};
 
 pub(super) fn run(settings: &PolicySettings<'_>, console: Console) -> Result<Exit, Failure> {
     match settings {
+        PolicySettings::Example => example(),
         PolicySettings::Lint(settings) => lint(settings, console),
         PolicySettings::Schema(document) => print_schema(*document),
     }
+}
+
+fn example() -> Result<Exit, Failure> {
+    output::emit(None, |out| out.write_all(Policy::example_document().as_bytes()))?;
+    Ok(Exit::Done)
 }
 
 fn lint(settings: &LintSettings<'_>, console: Console) -> Result<Exit, Failure> {

@@ -287,7 +287,7 @@ fn accepted(argument: &Arg, value: &str) -> Result<(), String> {
 }
 
 /// The message without the usage that follows it: that of the source, where there is one.
-fn first_lines(error: &clap::Error) -> String {
+pub(super) fn first_lines(error: &clap::Error) -> String {
     if let Some(source) = std::error::Error::source(error) {
         return text::terminal(&source.to_string()).into_owned();
     }

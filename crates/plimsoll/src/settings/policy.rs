@@ -11,6 +11,8 @@ pub(crate) use crate::args::policy::Document;
 
 /// Settings of `plimsoll policy`.
 pub(crate) enum PolicySettings<'a> {
+    /// A policy to edit is printed.
+    Example,
     Lint(LintSettings<'a>),
     /// The schema of this document is printed.
     Schema(Document),
@@ -29,6 +31,7 @@ pub(crate) struct LintSettings<'a> {
 impl<'a> PolicySettings<'a> {
     pub(crate) fn resolve(arguments: &Policy, context: &Context<'a>) -> Self {
         match &arguments.command {
+            Command::Example(_) => Self::Example,
             Command::Lint(arguments) => Self::Lint(LintSettings {
                 paths: arguments.paths.clone(),
                 now: context.clock()(),

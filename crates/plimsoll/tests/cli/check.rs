@@ -199,3 +199,31 @@ fn every_policy_of_a_folder_that_is_about_the_image_is_applied() {
     document("team", "  match: {images: ['registry.example/**']}\n");
     place.check(&[&good, "--policy", &policies]).exits(10).says("none of 2 policies applies to");
 }
+
+#[test]
+fn the_example_policy_lints_without_a_finding_and_decides_as_no_policy_does() {
+    let place = Place::new();
+    let text = place.run(&["policy", "example"]).exits(0).stdout;
+    let policy = place.write("policy.yaml", &text);
+    place.run(&["policy", "lint", &policy]).exits(0).says("0 findings");
+    let file = place.write("app.tar", "not an image");
+    let verdict = |arguments: &[&str]| {
+        let words = ["check", &format!("file:{file}"), "--at", NOW, "-o", "json", "--db"];
+        let db = place.path("db");
+        let run = place.run(&[&words[..], &[&db], arguments].concat());
+        let rules = run.json()["results"][0]["verdict"]["rules"].clone();
+        (run.code, rules)
+    };
+    assert_eq!(verdict(&["--policy", &policy]), verdict(&[]));
+}
+
+#[test]
+fn without_a_policy_check_says_how_to_get_one_to_edit() {
+    let place = Place::new();
+    let file = place.write("app.tar", "x");
+    let subject = format!("file:{file}");
+    let run = place.run(&["check", &subject, "--at", NOW, "--db", &place.path("db")]);
+    assert!(run.stderr.contains("plimsoll policy example"), "{}", run.stderr);
+    let run = place.run(&["check", &subject, "--at", NOW, "--db", &place.path("db"), "-o", "json"]);
+    assert!(!run.stderr.contains("plimsoll policy example"), "{}", run.stderr);
+}

@@ -21,6 +21,7 @@ mod cosign;
 mod doctor;
 mod evidence;
 mod fixture;
+mod help;
 mod hostile_output;
 mod identities;
 mod keys;

@@ -128,9 +128,9 @@ fn the_pin_comes_from_uri_file_or_environment_and_shows_up_nowhere() {
         .says("cannot ask for a PIN")
         .says("PLIMSOLL_PKCS11_PIN");
     sign(&[("PLIMSOLL_PKCS11_PIN", "0000")], uri).exits(3).says("does not accept this PIN");
-    sign(&[("PLIMSOLL_KEY", &format!("{uri}?pin-value={PIN}"))], &format!("{uri}?pin-value={PIN}&x=1"))
+    sign(&[("PLIMSOLL_SIGN_KEY", &format!("{uri}?pin-value={PIN}"))], &format!("{uri}?pin-value={PIN}&x=1"))
         .exits(2);
-    let help = [("PLIMSOLL_KEY", &*format!("{uri}?pin-value={PIN}"))];
+    let help = [("PLIMSOLL_SIGN_KEY", &*format!("{uri}?pin-value={PIN}"))];
     for command in [&["sign-blob", "--help"][..], &["verify", "--help"], &["config", "show"]] {
         token.run_with(&help, command).exits(0);
     }

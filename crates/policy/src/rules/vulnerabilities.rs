@@ -244,7 +244,8 @@ fn set_aside(scan: &Scan) -> impl Iterator<Item = Detail> {
     scan.suppressed.iter().map(finding).chain(scan.set_aside.iter().map(files))
 }
 
-const BUILD_DATABASE: &str = "plimsoll db build --from DIR --as-of TIME --db DIR";
+const BUILD_DATABASE: &str =
+    "plimsoll db build --from DIR --as-of TIME; `plimsoll help db build` says where the feeds are";
 
 fn reason(
     policy: &VulnerabilityPolicy,

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod nearest;
 pub mod platform;
 pub mod purl;
+pub mod quantity;
 pub mod read;
 pub mod reference;
 pub mod rootfs;

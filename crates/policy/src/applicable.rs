@@ -4,6 +4,7 @@
 //! for that severity.
 
 use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::quantity::count;
 
 use crate::authority::Authority;
 use crate::detail::SignerRecord;
@@ -67,7 +68,8 @@ impl ApplicableWaivers {
         }
         let days = terms.expires.duration_since(terms.issued).as_hours().div_euclid(24);
         let class = level.map_or_else(|| "anything unrated".to_owned(), |level| level.to_string());
-        Err(format!("waiver {} runs {days} days, the limit for {class} is {limit}", applicable.waiver.name))
+        let name = &applicable.waiver.name;
+        Err(format!("waiver {name} runs {}, the limit for {class} is {limit}", count(days, "day")))
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod identity;
 
+use plimsoll_core::quantity::count;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
@@ -316,7 +317,7 @@ impl Lint {
             [("critical", days.critical, 30), ("high", days.high, high), ("other", days.other, 90)]
         {
             if got > usual {
-                let message = format!("waivers for {name} may run {got} days; {usual} is usual");
+                let message = format!("waivers for {name} may run {}; {usual} is usual", count(got, "day"));
                 self.warn(
                     Code::LongWaivers,
                     &format!("spec.waivers.maxDays.{name}"),

@@ -8,6 +8,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::Digest;
+use plimsoll_core::quantity::count;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -192,8 +193,9 @@ impl Policy {
             let days = runs.as_hours().div_euclid(24);
             let most = self.waivers.max_days.for_level(Some(Level::Low));
             format!(
-                "waiver {} runs {days} days, longer than the {most} that the policy allows for anything",
-                waiver.name
+                "waiver {} runs {}, longer than the {most} that the policy allows for anything",
+                waiver.name,
+                count(days, "day")
             )
         };
         let outcome = in_force(waiver, now)

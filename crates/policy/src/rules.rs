@@ -252,11 +252,6 @@ fn effect_of_unknown(required: bool, on_unknown: OnUnknown) -> Effect {
     effect(required && on_unknown == OnUnknown::Block)
 }
 
-/// `1 finding`, `3 findings`.
-fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -228,7 +228,7 @@ impl<'f> Group<'f> {
 
     fn problem(self, ecosystem: &str, aside: Aside<'_>) -> Problem {
         let counts: Vec<String> =
-            self.kinds.iter().map(|(files, count)| format!("{count} {files}")).collect();
+            self.kinds.iter().map(|(files, number)| table::counted(*number, files)).collect();
         let (code, owner) = match aside {
             Aside::No => (ProblemCode::NotRead, None),
             Aside::PartOf(owner) => (ProblemCode::SetAside, Some(owner.clone())),

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_core::Digest;
+use plimsoll_core::quantity::count;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Answer, Context, Needs, Role, Rule, RuleName, count};
+use super::{Answer, Context, Needs, Role, Rule, RuleName};
 use crate::deny::Denial;
 use crate::detail::Detail;
 use crate::policy::Policy;

@@ -4,11 +4,12 @@
 //! without components fails, because a stripped image and a broken cataloger both produce an empty list.
 
 use jiff::Timestamp;
+use plimsoll_core::quantity::count;
 use plimsoll_sbom::ProblemCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Context, Needs, Presets, Rule, RuleName, Waivable, count, effect, effect_of_unknown};
+use super::{Answer, Context, Needs, Presets, Rule, RuleName, Waivable, effect, effect_of_unknown};
 use crate::detail::Detail;
 use crate::evidence::{InventorySource, SbomFacts};
 use crate::lint::{Code, Lint};

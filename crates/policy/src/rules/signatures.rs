@@ -13,11 +13,12 @@
 use std::num::NonZeroU32;
 
 use jiff::Timestamp;
+use plimsoll_core::quantity::count;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::tally::Tally;
-use super::{Answer, Context, Needs, Rule, RuleName, count, effect};
+use super::{Answer, Context, Needs, Rule, RuleName, effect};
 use crate::authority::{Authority, KeyOrIdentity, Window};
 use crate::detail::Detail;
 use crate::evidence::{Collected, ImageDigests, RejectedSignature, Signatures, SubjectKind};

@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::quantity::count;
 use plimsoll_vuln::{Scan, SetAside, Suppressed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::findings::SortedFindings;
 use self::gaps::{CoverageGap, gaps};
-use super::{Answer, Context, Needs, Presets, Rule, RuleName, Waivable, count, effect_of_unknown};
+use super::{Answer, Context, Needs, Presets, Rule, RuleName, Waivable, effect_of_unknown};
 use crate::detail::{Detail, Disposition, FindingRecord};
 use crate::evidence::VulnerabilityFacts;
 use crate::lint::{Code, Lint};
@@ -23,6 +24,7 @@ use crate::verdict::{Effect, Outcome, earliest};
 
 mod findings;
 mod gaps;
+mod upgrades;
 
 /// How many findings a reason names; the rest are only counted.
 const NAMED: usize = 3;
@@ -208,7 +210,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
         reason = format!("{reason}; {}", refused.reason);
     }
     let hint = match outcome {
-        Outcome::Fail => blocking.first().map(|finding| hint(finding)),
+        Outcome::Fail => upgrades::hint(&blocking),
         Outcome::Unknown if gaps.iter().any(|gap| gap.fresh_feed_helps) => Some(BUILD_DATABASE.to_owned()),
         Outcome::Unknown if gaps.is_empty() => {
             Some("say what unrated counts as: spec.vulnerabilities.unratedAs".to_owned())
@@ -297,14 +299,4 @@ fn named(findings: &[&FindingRecord]) -> String {
         text.push(format!("and {rest} more"));
     }
     text.join(", ")
-}
-
-fn hint(finding: &FindingRecord) -> String {
-    match finding.fixed_in.first() {
-        Some(version) => format!("upgrade {} to {version} or newer", finding.package),
-        None => format!(
-            "no fix is known for {}: replace {}, or have an approver waive it: plimsoll waiver sign --key KEY WAIVER.yaml",
-            finding.id, finding.package
-        ),
-    }
 }

@@ -6,6 +6,7 @@
 //! Left out on purpose: Dockerfiles, which name images that something was built from and are not in this one, and archives
 //! of packages that nobody unpacked (`*.deb`, `*.gem`).
 
+use plimsoll_core::quantity;
 use plimsoll_core::rootfs::Need;
 
 use super::executable;
@@ -19,6 +20,19 @@ pub(crate) struct Kind {
     /// What is counted: `go.work`, `*.jmod`.
     pub(crate) files: &'static str,
 }
+
+/// `2 package.json`, `2 lock files`: a file's name stays as it is, a word has a plural.
+pub(super) fn counted(number: usize, files: &str) -> String {
+    const OTHER_ROOT: &str = " of another root";
+    match files.strip_suffix(OTHER_ROOT) {
+        Some(files) => format!("{}{OTHER_ROOT}", quantity::count(number, files)),
+        None if WORDS.contains(&files) => quantity::count(number, files),
+        None => format!("{number} {files}"),
+    }
+}
+
+/// What is counted in words, not by the name of a file.
+const WORDS: [&str; 7] = ["executable", "file", "JDK", "lock file", "package database", "snap", "store"];
 
 /// A kind of file, and how to tell it.
 pub(super) struct Telltale {

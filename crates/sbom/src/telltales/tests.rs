@@ -188,7 +188,7 @@ fn an_ecosystem_is_one_line_with_numbers_and_the_first_file() {
 fn programs_that_nobody_brought_are_told() {
     let programs = [("usr/local/bin/python3.12", elf()), ("app/server", elf())];
     let programs: Vec<_> = programs.iter().map(|(path, content)| (*path, content.as_slice())).collect();
-    assert_eq!(problems(&[], &programs), ["not-read app/server: executables (2 file): not read yet"]);
+    assert_eq!(problems(&[], &programs), ["not-read app/server: executables (2 files): not read yet"]);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn what_a_distributions_package_brought_is_set_aside_and_counted() {
     assert_eq!(
         told(&inventory),
         [
-            "set-aside usr/bin/bash: executables (2 file): part of the operating system's packages",
+            "set-aside usr/bin/bash: executables (2 files): part of the operating system's packages",
             "set-aside usr/share/nodejs/npm/go.work: Go (2 go.work): \
              part of pkg:deb/debian/nodejs@18.19-1?arch=amd64&distro=debian-12",
         ]

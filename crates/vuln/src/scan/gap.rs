@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::SignedDuration;
-use plimsoll_core::Timestamp;
+use plimsoll_core::{Timestamp, quantity};
 use plimsoll_sbom::{Inventory, Problem, ProblemCode};
 use serde::Serialize;
 
@@ -98,7 +98,10 @@ impl fmt::Display for GapReason {
             Self::Stale { as_of, age } if age.is_negative() => {
                 write!(f, "feed as of {as_of} is from the future")
             }
-            Self::Stale { as_of, age } => write!(f, "feed as of {as_of} is {} h old", age.as_hours()),
+            Self::Stale { as_of, age } => {
+                let age = quantity::duration(age.as_secs().unsigned_abs());
+                write!(f, "feed as of {as_of} is {age} old")
+            }
             Self::InventoryMissing => f.write_str("the package database of the operating system is missing"),
             Self::InventoryBroken => f.write_str("the package database of the operating system is broken"),
             Self::UnknownOs => f.write_str("unknown operating system"),

@@ -1,0 +1,139 @@
+//! What to do about the findings that block: the upgrades that fix them, and what has none.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use plimsoll_core::{Ecosystem, Purl};
+use plimsoll_vuln::version::{self, VersionOrder};
+
+use crate::detail::FindingRecord;
+
+/// So many upgrades are named; the findings themselves name the others.
+const NAMED: usize = 5;
+
+/// The upgrades that fix `findings`, or how to go on without one.
+pub(super) fn hint(findings: &[&FindingRecord]) -> Option<String> {
+    let mut fixes: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut position: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut unfixed: Vec<(&str, &str)> = Vec::new();
+    for finding in findings {
+        let (id, package) = (finding.id.as_str(), finding.package.as_str());
+        let Some(nearest) = finding.fixed_in.first() else {
+            if !unfixed.contains(&(id, package)) && unfixed.len() <= NAMED {
+                unfixed.push((id, package));
+            }
+            continue;
+        };
+        let position = *position.entry(package).or_insert(fixes.len());
+        match fixes.get_mut(position) {
+            Some((_, versions)) => newest(versions, nearest, order(finding)),
+            None => fixes.push((package, vec![nearest])),
+        }
+    }
+    let upgrades: Vec<String> = fixes
+        .iter()
+        .map(|(package, versions)| format!("{package} to {} or newer", versions.join(" and ")))
+        .collect();
+    let mut parts = Vec::new();
+    if !upgrades.is_empty() {
+        parts.push(format!("upgrade {}", named(&upgrades)));
+    }
+    if !unfixed.is_empty() {
+        let (ids, mut packages): (Vec<&str>, Vec<&str>) = unfixed.iter().copied().unzip();
+        packages.dedup();
+        let them = if ids.len() == 1 { "it" } else { "them" };
+        parts.push(format!(
+            "no fix is known for {}: replace {}, or have an approver waive {them}: \
+             plimsoll waiver sign --key KEY WAIVER.yaml",
+            named(&ids),
+            named(&packages)
+        ));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn named<T: std::borrow::Borrow<str>>(items: &[T]) -> String {
+    let shown = items.get(..NAMED).unwrap_or(items).join(", ");
+    match items.len().checked_sub(NAMED) {
+        Some(rest) if rest > 0 => format!("{shown}, and {rest} more"),
+        _ => shown,
+    }
+}
+
+fn order(finding: &FindingRecord) -> Option<&'static dyn VersionOrder> {
+    let component: Purl = finding.component.parse().ok()?;
+    version::of_ecosystem(Ecosystem::of_purl(&component))
+}
+
+/// Keeps in `versions` the one that has all fixes; both where they cannot be compared.
+fn newest<'a>(versions: &mut Vec<&'a str>, another: &'a str, order: Option<&dyn VersionOrder>) {
+    for known in versions.iter_mut() {
+        match order.map(|order| order.compare(known, another)) {
+            Some(Ok(Ordering::Less)) => {
+                *known = another;
+                return;
+            }
+            Some(Ok(_)) => return,
+            _ if *known == another => return,
+            _ => {}
+        }
+    }
+    if versions.len() < NAMED {
+        versions.push(another);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detail::Disposition;
+
+    fn finding(id: &str, package: &str, fixed_in: &[&str]) -> FindingRecord {
+        FindingRecord {
+            id: id.to_owned(),
+            advisory: id.to_owned(),
+            aliases: Vec::new(),
+            component: format!("pkg:pypi/{package}@1.0"),
+            package: package.to_owned(),
+            version: "1.0".to_owned(),
+            severity: "high".to_owned(),
+            counted_as: None,
+            fixed_in: fixed_in.iter().map(|version| (*version).to_owned()).collect(),
+            summary: String::new(),
+            locations: Vec::new(),
+            disposition: Disposition::Blocks,
+            waived_by: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_upgrade_is_named_and_of_one_package_the_newest() {
+        let findings = [
+            finding("CVE-1", "jinja2", &["1.9", "2.0"]),
+            finding("CVE-2", "jinja2", &["1.10"]),
+            finding("CVE-3", "pymysql", &["1.1.1"]),
+            finding("CVE-4", "jinja2", &["1.2"]),
+        ];
+        let told = hint(&findings.iter().collect::<Vec<_>>());
+        assert_eq!(told.as_deref(), Some("upgrade jinja2 to 1.10 or newer, pymysql to 1.1.1 or newer"));
+    }
+
+    #[test]
+    fn what_has_no_fix_is_named_beside_the_upgrades() {
+        let findings = [finding("CVE-1", "a", &["2"]), finding("CVE-2", "b", &[])];
+        let told = hint(&findings.iter().collect::<Vec<_>>()).unwrap();
+        assert!(
+            told.starts_with("upgrade a to 2 or newer; no fix is known for CVE-2: replace b, "),
+            "{told}"
+        );
+        assert_eq!(hint(&[]), None);
+    }
+
+    #[test]
+    fn a_hint_stays_short() {
+        let all: Vec<_> =
+            (0..50).map(|number| finding(&format!("CVE-{number}"), &format!("p{number}"), &["2"])).collect();
+        let told = hint(&all.iter().collect::<Vec<_>>()).unwrap();
+        assert!(told.ends_with("p4 to 2 or newer, and 45 more"), "{told}");
+    }
+}

@@ -319,7 +319,7 @@ fn legacy_key(text: &str) -> Vec<LegacyPart> {
 
 /// Dashes in front of a word that means "before the release" do not count, nor do zeros in front of any word.
 fn push_word(key: &mut Vec<LegacyPart>, word: &[u8]) {
-    if word < b"final" {
+    if word < b"final".as_slice() {
         while key.last() == Some(&LegacyPart::Word(b"final-".to_vec())) {
             key.pop();
         }

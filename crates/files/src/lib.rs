@@ -11,6 +11,7 @@
 
 pub mod cache;
 mod stream;
+mod temporary;
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
@@ -20,6 +21,8 @@ use std::path::{Path, PathBuf};
 use plimsoll_core::{Classify, Kind, LimitExceeded};
 
 pub use stream::stream;
+
+use temporary::Temporary;
 
 /// Who may read the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,24 +134,33 @@ pub fn replace_with(
 ) -> Result<(), Error> {
     stream::replaceable(path)?;
     let temporary = written(path, mode, write)?;
-    let folder = folder_of(path);
-    temporary.persist(path).map_err(|e| Error::Io {
-        step: "replace",
-        path: path.to_owned(),
-        source: e.error,
-    })?;
-    sync_folder(folder)
+    temporary.replace(path).map_err(|source| Error::Io { step: "replace", path: path.to_owned(), source })?;
+    sync_folder(folder_of(path))
 }
 
 /// Creates a file that must not exist yet. When two processes race for one name, one wins and the other gets
 /// [`Error::Exists`].
 pub fn create(path: &Path, mode: Mode, bytes: &[u8]) -> Result<(), Error> {
     let temporary = written(path, mode, |out| out.write_all(bytes))?;
-    temporary.persist_noclobber(path).map_err(|e| match e.error.kind() {
+    temporary.create(path).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => Error::Exists { path: path.to_owned() },
-        _ => Error::Io { step: "create", path: path.to_owned(), source: e.error },
+        _ => Error::Io { step: "create", path: path.to_owned(), source },
     })?;
     sync_folder(folder_of(path))
+}
+
+/// Whether [`replace_with`] or [`stream()`] could write to `path` now, so that nobody works for a result that has no place.
+pub fn writable(path: &Path) -> Result<(), Error> {
+    if stream::is_stream(path) {
+        return Ok(());
+    }
+    stream::replaceable(path)?;
+    let folder = folder_of(path);
+    tempfile::tempfile_in(folder).map(drop).map_err(|source| Error::Io {
+        step: "create a temporary file in",
+        path: folder.to_owned(),
+        source,
+    })
 }
 
 /// Creates a folder and its missing parents; the folder's own entry is durable afterwards.
@@ -165,27 +177,21 @@ fn written(
     path: &Path,
     mode: Mode,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<tempfile::NamedTempFile, Error> {
+) -> Result<Temporary, Error> {
     let folder = folder_of(path);
-    let temporary = tempfile::Builder::new()
-        .prefix(".plimsoll-")
-        .permissions(Permissions::from_mode(mode.bits()))
-        .tempfile_in(folder)
-        .map_err(|source| Error::Io {
-            step: "create a temporary file in",
-            path: folder.to_owned(),
-            source,
-        })?;
+    let temporary = Temporary::new(folder, mode).map_err(|source| Error::Io {
+        step: "create a temporary file in",
+        path: folder.to_owned(),
+        source,
+    })?;
     let at = |step| move |source| Error::Io { step, path: path.to_owned(), source };
-    let mut out = BufWriter::new(temporary.as_file());
+    let mut out = BufWriter::new(&temporary.file);
     write(&mut out).and_then(|()| out.flush()).map_err(at("write"))?;
     drop(out);
     // The umask may have removed bits of a public file; a private one never gains any.
-    temporary
-        .as_file()
-        .set_permissions(Permissions::from_mode(mode.bits()))
-        .map_err(at("set the mode of"))?;
-    temporary.as_file().sync_all().map_err(at("make durable"))?;
+    let permissions = Permissions::from_mode(mode.bits());
+    temporary.file.set_permissions(permissions).map_err(at("set the mode of"))?;
+    temporary.file.sync_all().map_err(at("make durable"))?;
     Ok(temporary)
 }
 
@@ -249,6 +255,21 @@ mod tests {
         assert!(matches!(error, Error::Exists { .. }) && error.kind() == Kind::Conflict);
         assert_eq!(fs::read(&path).unwrap(), b"first");
         assert_eq!(names(folder.path()), ["key"]);
+    }
+
+    #[test]
+    fn what_cannot_be_written_to_is_told_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("old"), "old").unwrap();
+        fs::create_dir(path("folder")).unwrap();
+        for good in [path("old"), path("new"), PathBuf::from("/dev/null")] {
+            writable(&good).unwrap();
+        }
+        assert_eq!(writable(&path("folder")).unwrap_err().kind(), Kind::Conflict);
+        assert_eq!(writable(&path("no/such/file")).unwrap_err().kind(), Kind::NotFound);
+        assert_eq!(names(folder.path()), ["folder", "old"], "nothing is left behind");
+        assert_eq!(fs::read(path("old")).unwrap(), b"old");
     }
 
     #[test]

@@ -19,8 +19,7 @@ const LINKS: usize = 40;
 pub fn stream(path: &Path) -> Result<Option<File>, Error> {
     // What cannot be looked at is for the replacement to report.
     let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
-    let kind = metadata.file_type();
-    if !kind.is_char_device() && !kind.is_fifo() && !is_descriptor(path) {
+    if !is_stream(path) {
         return Ok(None);
     }
     let unusable = |source| Error::Io { step: "open", path: path.to_owned(), source };
@@ -34,6 +33,14 @@ pub fn stream(path: &Path) -> Result<Option<File>, Error> {
     }
     // Appending keeps what a redirection such as `3>>log` found.
     OpenOptions::new().append(true).open(path).map(Some).map_err(unusable)
+}
+
+/// Whether it is written into. Nothing is opened: that would wait for the reader of a pipe.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| {
+        let kind = metadata.file_type();
+        kind.is_char_device() || kind.is_fifo() || is_descriptor(path)
+    })
 }
 
 /// Refuses a path at which something stands that is not a regular file. A link to a regular file is replaced, not the file.

@@ -84,12 +84,40 @@ impl Refusal {
     /// The one of several that says most: what got furthest. A bundle that cannot be read tells less than one by the wrong
     /// signer.
     pub fn most_telling(refusals: &[Self]) -> Option<&Self> {
-        refusals.iter().max_by_key(|refusal| refusal.step())
+        refusals.iter().max_by_key(|refusal| (refusal.holds(), refusal.step()))
+    }
+
+    /// Whether somebody trusted signed it, so that only what is in it does not fit.
+    fn holds(&self) -> bool {
+        match &self.reason {
+            Reason::Attached(_) | Reason::Bundle(_) => false,
+            Reason::Annotation { .. }
+            | Reason::Predicate(_)
+            | Reason::Publisher { .. }
+            | Reason::TwoFiles { .. } => true,
+        }
     }
 }
 
 impl From<Rejected> for Refusal {
     fn from(rejected: Rejected) -> Self {
         Self { referrer: Some(rejected.referrer), reason: rejected.reason.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_trusted_signer_signed_tells_more_than_what_nobody_trusted_did() {
+        let refusal = |reason| Refusal { referrer: None, reason };
+        let annotation =
+            || refusal(Reason::Annotation { name: "env".to_owned(), got: None, expected: "prod".to_owned() });
+        let wrong_key = || refusal(Reason::Bundle(Arc::new(plimsoll_verify::Error::NoTrustedRoot)));
+        for both in [[annotation(), wrong_key()], [wrong_key(), annotation()]] {
+            let told = Refusal::most_telling(&both).map(|refusal| &refusal.reason);
+            assert!(matches!(told, Some(Reason::Annotation { .. })), "{told:?}");
+        }
     }
 }

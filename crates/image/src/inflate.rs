@@ -11,6 +11,7 @@ use std::io::{self, BufRead, Read};
 use plimsoll_core::{LimitExceeded, Limits};
 use zstd::stream::raw::DParameter;
 use zstd::stream::read::Decoder as ZstdDecoder;
+use zstd::zstd_safe;
 
 pub(crate) use gzip::Gunzip;
 
@@ -21,6 +22,10 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Sixteen magic numbers, which differ in the lowest four bits, begin frames that decoders skip (RFC 8878, 3.1.2).
 const ZSTD_SKIPPABLE: [u8; 3] = [0x2a, 0x4d, 0x18];
+
+/// Code 16 of zstd's errors, whose numbers are stable: a frame needs a larger window than allowed. The decoder returns
+/// the name alone.
+const ZSTD_WINDOW_TOO_LARGE: usize = 0_usize.wrapping_sub(16);
 
 /// How many bytes [`detect`] needs.
 pub const MAGIC_BYTES: usize = 4;
@@ -53,6 +58,7 @@ pub struct Inflate<R: BufRead> {
     budget: Budget,
     what: String,
     produced: u64,
+    zstd_window_bytes: u64,
 }
 
 enum Decoder<R: BufRead> {
@@ -113,7 +119,8 @@ impl<R: BufRead> Inflate<R> {
                 Decoder::Zstd(Box::new(decoder))
             }
         };
-        Ok(Self { decoder, budget, what: what.to_owned(), produced: 0 })
+        let zstd_window_bytes = limits.zstd_window_bytes;
+        Ok(Self { decoder, budget, what: what.to_owned(), produced: 0, zstd_window_bytes })
     }
 
     /// Fills `buffer` as far as the stream goes; returns how many bytes that were, 0 at its end.
@@ -138,6 +145,10 @@ impl<R: BufRead> Inflate<R> {
     }
 
     fn failed(&self, error: io::Error, filled: usize) -> Error {
+        let is_zstd = matches!(self.decoder, Decoder::Zstd(_));
+        if is_zstd && error.to_string() == zstd_safe::get_error_name(ZSTD_WINDOW_TOO_LARGE) {
+            return LimitExceeded::new("zstd_window_bytes", self.zstd_window_bytes, &*self.what).into();
+        }
         match Error::io(self.what.as_str(), error) {
             // A decoder's complaint; a failing source's own error keeps its kind.
             Error::Io { what, source } => {

@@ -186,6 +186,19 @@ fn a_denied_digest_denies_wherever_it_is_in_the_image() {
     expect(&judge(&open, &rootdir), "deny-list", Outcome::NotApplicable, Decision::Allow, "");
 }
 
+/// What was asked for is denied even if nothing of it was found: a mirror that answers with another image under a denied
+/// digest is no way around the list.
+#[test]
+fn the_digest_that_was_asked_for_is_denied_too() {
+    let asked = Digest::sha256(b"asked for");
+    let denied = policy(&format!("{OPEN}\ndeny: {{ digests: [{{ digest: '{asked}', reason: miner }}] }}"));
+    for mut evidence in [evidence(), of_kind(SubjectKind::RootDir)] {
+        evidence.subject.pinned = Some(asked);
+        let verdict = judge(&denied, &evidence);
+        expect(&verdict, "deny-list", Outcome::Fail, Decision::Deny, &format!("requested digest {asked}"));
+    }
+}
+
 #[test]
 fn deny_lists_count_even_where_the_policy_is_about_something_else() {
     let spec = format!(

@@ -520,6 +520,29 @@ fn a_policy_brings_its_own_root_and_its_digest_covers_it() {
     assert!(one.wants_trusted_root() && !policy("phase: pilot").wants_trusted_root());
 }
 
+/// Without the root, the time of the log would be unknown, and a signature from within a window that is over would not
+/// count.
+#[test]
+fn a_root_is_wanted_wherever_a_log_or_its_time_matters() {
+    let of =
+        |more: &str| policy(&spec(&format!("anyOf: [{{ name: release, key: {} }}]", key().yaml_with(more))));
+    assert!(
+        !policy(&spec(&format!("anyOf: [{{ name: release, key: {} }}]", key().yaml()))).wants_trusted_root()
+    );
+    for more in [
+        "notBefore: 2026-01-01T00:00:00Z",
+        "notAfter: 2027-01-01T00:00:00Z",
+        "notBefore: 2026-01-01T00:00:00Z, notAfter: 2027-01-01T00:00:00Z",
+        "transparencyLog: true",
+    ] {
+        assert!(of(more).wants_trusted_root(), "{more}");
+    }
+    let approver = |more: &str| {
+        format!("phase: pilot\nwaivers: {{ approvers: [{{ name: a, key: {} }}] }}", key().yaml_with(more))
+    };
+    assert!(policy(&approver("notAfter: 2027-01-01T00:00:00Z")).wants_trusted_root());
+}
+
 #[test]
 fn waivers_without_a_key_count_when_approvers_name_the_identity() {
     let mut instance = Instance::new();

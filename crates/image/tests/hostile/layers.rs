@@ -342,9 +342,19 @@ fn t10_a_zstd_window_beyond_the_limit_is_an_error_and_skippable_frames_are_skipp
     let block = u32::try_from(tar.len()).unwrap() << 3 | 1;
     wide.extend_from_slice(&block.to_le_bytes()[..3]);
     wide.extend_from_slice(&tar);
-    let error = stored(&wide, &tar, media::OCI_LAYER_ZSTD).read(&ALL).unwrap_err();
-    assert!(matches!(error, Error::Inflate { .. }), "{error}");
+    let read = |bytes: &[u8], window: u64| {
+        let mut limits = Limits::default();
+        limits.zstd_window_bytes = window;
+        stored(bytes, &tar, media::OCI_LAYER_ZSTD).read_within(&ALL, &limits)
+    };
+    let refused = |bytes: &[u8], window: u64| {
+        let error = read(bytes, window).unwrap_err();
+        assert!(matches!(&error, Error::Limit(limit) if limit.name == "zstd_window_bytes"), "{error}");
+    };
+    refused(&wide, Limits::default().zstd_window_bytes);
     wide[5] = 10 << 3;
+    refused(&wide, (1 << 20) - 1);
+    read(&wide, 1 << 20).unwrap();
     assert_eq!(
         texts(&stored(&wide, &tar, media::OCI_LAYER_ZSTD).read(&ALL).unwrap()),
         expected(&[("a", "1")])

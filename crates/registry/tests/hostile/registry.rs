@@ -314,6 +314,31 @@ fn r11_realm_redirect_and_upload_location_do_not_lead_into_the_inside() {
     assert!(error.to_string().contains("169.254.169.254"), "{error}");
 }
 
+/// A user may name a private address, a registry may not. Every other rule lets these realms pass: they are https, and
+/// no address of a metadata service.
+#[test]
+fn r11_a_realm_is_a_host_that_the_registry_named() {
+    for (realm, address) in
+        [("https://10.0.0.1/token", "10.0.0.1"), ("https://tokens.test/token", "10.0.0.2")]
+    {
+        let fake = testkit::Registry::builder().bearer("me", "pa55").realm(realm).start();
+        let reference: Reference = fake.reference("app", "1").parse().unwrap();
+        let client = Client::with_resolver(settings(), std::sync::Arc::new(Inside)).unwrap();
+        let me = Some(Credentials::password("me", "pa55"));
+        let error = Registry::new(client, &reference, me, Limits::default()).unwrap().resolve().unwrap_err();
+        assert!(error.to_string().contains(&format!("refused to connect to {address}")), "{error}");
+    }
+}
+
+/// Every name is in the private network.
+struct Inside;
+
+impl Resolve for Inside {
+    fn resolve<'a>(&'a self, _: &'a str) -> Resolving<'a> {
+        Box::pin(async { Ok(vec![std::net::Ipv4Addr::new(10, 0, 0, 2).into()]) })
+    }
+}
+
 #[test]
 fn r12_authorization_stays_at_home_when_a_blob_is_elsewhere() {
     for gate in [true, false] {

@@ -371,6 +371,35 @@ fn a_key_counts_for_signatures_within_its_window_alone() {
     assert!(!verified.not_checked().is_empty(), "what was not looked at is said");
 }
 
+/// The same of a file, whose signature takes another path.
+#[test]
+fn a_key_counts_for_files_within_its_window_alone() {
+    let key = Pair::new();
+    let bundle = json!({
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": {"publicKey": {"hint": "release"}},
+        "messageSignature": {
+            "messageDigest": {
+                "algorithm": "SHA2_256", "digest": STANDARD.encode(Digest::sha256(b"a file").as_bytes()),
+            },
+            "signature": STANDARD.encode(key.sign(b"a file")),
+        },
+    });
+    let bundle = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap();
+    let public = PublicKey::from_spki_der(key.spki()).unwrap();
+    let judge = |window: Option<Window>| {
+        let keys = [TrustedKey { key: public.clone(), window }];
+        let requirements = Requirements { logs: None, ..Requirements::default() };
+        let check = Check { trusted: Trusted::Keys(&keys), root: None, requirements, now: sigstore::now() };
+        verify_message(&bundle, Artifact::Reader(&mut &b"a file"[..]), &check)
+    };
+    judge(None).unwrap();
+    let at = |time| plimsoll_core::Timestamp::from_second(time).unwrap();
+    // The window is open now. That says nothing of when the file was signed.
+    let error = judge(Some(Window { start: at(NOW - DAY), end: at(NOW + DAY) })).unwrap_err();
+    assert_eq!(error.failed_step(), Some(Step::SigningTime), "{error}");
+}
+
 #[test]
 fn files_verify_by_stream_and_by_digest_and_only_as_files() {
     for version in [LogVersion::V1, LogVersion::V2] {

@@ -134,6 +134,10 @@ pub struct Leaf {
     pub usage: &'static str,
     /// By how many certificate logs it was announced: 0, or 1 and more by the same log.
     pub announcements: usize,
+    /// Names in place of the subject, encoded.
+    pub names: Option<Vec<Vec<u8>>>,
+    /// The issuer in the older extension, if it is another one.
+    pub older_issuer: Option<String>,
 }
 
 impl Default for Leaf {
@@ -146,6 +150,8 @@ impl Default for Leaf {
             end: NOW + 540,
             usage: CODE_SIGNING,
             announcements: 1,
+            names: None,
+            older_issuer: None,
         }
     }
 }
@@ -211,13 +217,18 @@ impl Sigstore {
     pub fn issue(&mut self, leaf: &Leaf, spki: &[u8]) -> Vec<u8> {
         let is_mail = leaf.subject.contains('@') && !leaf.subject.contains("://");
         let subject = element(if is_mail { 0x81 } else { 0x86 }, leaf.subject.as_bytes());
+        let older = leaf.older_issuer.as_ref().unwrap_or(&leaf.issuer);
         let mut extensions = vec![
             certificate::key_usage(0x80),
             certificate::extended_key_usage(leaf.usage, false),
             certificate::subject_key_id(spki),
             certificate::authority_key_id(self.ca_key.spki()),
-            certificate::extension("2.5.29.17", true, &sequence(&[subject])),
-            certificate::extension("1.3.6.1.4.1.57264.1.1", false, leaf.issuer.as_bytes()),
+            certificate::extension(
+                "2.5.29.17",
+                true,
+                &sequence(&leaf.names.clone().unwrap_or_else(|| vec![subject])),
+            ),
+            certificate::extension("1.3.6.1.4.1.57264.1.1", false, older.as_bytes()),
             certificate::extension("1.3.6.1.4.1.57264.1.8", false, &utf8(&leaf.issuer)),
         ];
         for (number, value) in &leaf.claims {

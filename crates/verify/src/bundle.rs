@@ -124,9 +124,7 @@ impl Bundle {
     /// The identity that its certificate was issued to, if it has a readable one. Not verified: anybody can make such a
     /// certificate.
     pub fn claimed_holder(&self) -> Option<CertificateIdentity> {
-        CertificateIdentity::in_certificate(
-            &sigstore_crypto::parse_certificate_info(self.certificate()?).ok()?,
-        )
+        CertificateIdentity::read(self.certificate()?.as_bytes()).ok()
     }
 
     /// Its statement, not verified: for showing what a bundle claims.

@@ -3,6 +3,8 @@
 //! An [`Identity`] always has an issuer: a subject means nothing without the authority that vouches for it (the second
 //! part of CVE-2022-36056).
 
+mod certificate;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -202,42 +204,11 @@ impl fmt::Display for Claim {
 pub struct CertificateIdentity {
     /// The OIDC issuer that vouched for the subject.
     pub issuer: String,
-    /// The subject alternative name: an e-mail address or a URI.
+    /// The subject alternative name: an e-mail address, a URI or a user name.
     pub subject: String,
     /// The certificate's claims.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<Claim, String>,
-}
-
-impl CertificateIdentity {
-    /// Reads a parsed certificate; `None` when it has no subject or no issuer.
-    pub(crate) fn in_certificate(certificate: &sigstore_crypto::CertificateInfo) -> Option<Self> {
-        let claims = &certificate.ci_claims;
-        let all = [
-            (Claim::BuildSignerUri, &claims.build_signer_uri),
-            (Claim::BuildSignerDigest, &claims.build_signer_digest),
-            (Claim::RunnerEnvironment, &claims.runner_environment),
-            (Claim::SourceRepository, &claims.source_repository_uri),
-            (Claim::SourceDigest, &claims.source_repository_digest),
-            (Claim::SourceRef, &claims.source_repository_ref),
-            (Claim::SourceRepositoryId, &claims.source_repository_identifier),
-            (Claim::SourceOwner, &claims.source_repository_owner_uri),
-            (Claim::SourceOwnerId, &claims.source_repository_owner_identifier),
-            (Claim::BuildConfig, &claims.build_config_uri),
-            (Claim::BuildConfigDigest, &claims.build_config_digest),
-            (Claim::BuildTrigger, &claims.build_trigger),
-            (Claim::RunInvocation, &claims.run_invocation_uri),
-            (Claim::SourceVisibility, &claims.source_repository_visibility_at_signing),
-            (Claim::DeploymentEnvironment, &claims.deployment_environment),
-            (Claim::TokenSubject, &claims.token_subject),
-            (Claim::WorkflowName, &claims.deprecated_github.workflow_name),
-        ];
-        Some(Self {
-            issuer: certificate.issuer.clone()?,
-            subject: certificate.identity.as_ref()?.as_str().to_owned(),
-            claims: all.into_iter().filter_map(|(claim, value)| Some((claim, value.clone()?))).collect(),
-        })
-    }
 }
 
 impl fmt::Display for CertificateIdentity {

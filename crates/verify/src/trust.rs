@@ -8,6 +8,8 @@ use rustls_pki_types::{CertificateDer, TrustAnchor};
 use sigstore_crypto::{Keyring, parse_certificate_info};
 use sigstore_trust_root as upstream;
 use sigstore_verify::Verifier;
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
 
 use crate::Error;
 use crate::error::excerpt;
@@ -22,8 +24,14 @@ pub struct TrustedRoot {
 }
 
 /// A certificate authority, and the time in which all of its certificates were valid.
-struct Authority {
-    anchors: Vec<TrustAnchor<'static>>,
+pub(crate) struct Authority {
+    /// The certificate at the end of its chain. The others are not anchors: path validation asks an anchor for nothing, so
+    /// what they may be used for would not hold.
+    pub(crate) anchor: TrustAnchor<'static>,
+    /// The same certificate as a whole.
+    pub(crate) top: Certificate,
+    /// The certificates before it.
+    pub(crate) below: Vec<CertificateDer<'static>>,
     window: Window,
 }
 
@@ -91,19 +99,20 @@ impl TrustedRoot {
             if let Some(range) = authority.valid_for {
                 window.narrow(range.start, range.end.unwrap_or(Timestamp::MAX));
             }
-            let mut anchors = Vec::with_capacity(authority.cert_chain.certificates.len());
+            let unusable = |problem: String| wrong(format!("certificate of {}: {problem}", authority.uri));
+            let mut below = Vec::with_capacity(authority.cert_chain.certificates.len());
             for certificate in &authority.cert_chain.certificates {
-                let der = CertificateDer::from(certificate.raw_bytes.as_bytes());
-                let unusable =
-                    |problem: String| wrong(format!("certificate of {}: {problem}", authority.uri));
-                let anchor =
-                    webpki::anchor_from_trusted_cert(&der).map_err(|error| unusable(error.to_string()))?;
-                anchors.push(anchor.to_owned());
                 let parsed = parse_certificate_info(&certificate.raw_bytes)
                     .map_err(|error| unusable(error.to_string()))?;
                 window.narrow(parsed.not_before, parsed.not_after);
+                below.push(CertificateDer::from(certificate.raw_bytes.as_bytes()).into_owned());
             }
-            authorities.push(Authority { anchors, window });
+            let top = below.pop().ok_or_else(|| unusable("there is none".to_owned()))?;
+            let anchor = webpki::anchor_from_trusted_cert(&top)
+                .map_err(|error| unusable(error.to_string()))?
+                .to_owned();
+            let top = Certificate::from_der(&top).map_err(|error| unusable(error.to_string()))?;
+            authorities.push(Authority { anchor, top, below, window });
         }
         let log_keys = root.rekor_keys().map_err(|error| wrong(error.to_string()))?;
         Ok(Self { root, verifier, log_keys, authorities, digest })
@@ -128,14 +137,11 @@ impl TrustedRoot {
         &self.log_keys
     }
 
-    /// The certificates of those authorities whose certificates were all valid at all of `times`.
-    pub(crate) fn anchors_valid_at(&self, times: &[Timestamp]) -> Vec<TrustAnchor<'_>> {
-        let holds = |authority: &&Authority| times.iter().all(|time| authority.window.contains(*time));
+    /// Those authorities whose certificates were all valid at all of `times`.
+    pub(crate) fn authorities_valid_at(&self, times: &[Timestamp]) -> impl Iterator<Item = &Authority> {
         self.authorities
             .iter()
-            .filter(holds)
-            .flat_map(|authority| authority.anchors.iter().cloned())
-            .collect()
+            .filter(move |authority| times.iter().all(|time| authority.window.contains(*time)))
     }
 }
 
@@ -152,7 +158,7 @@ mod tests {
     #[test]
     fn the_built_in_root_reads_and_an_expired_authority_is_left_out() {
         let root = TrustedRoot::public_good().unwrap();
-        let anchors = |time: &str| root.anchors_valid_at(&[time.parse().unwrap()]).len();
+        let anchors = |time: &str| root.authorities_valid_at(&[time.parse().unwrap()]).count();
         assert!(anchors("2025-01-01T00:00:00Z") > 0);
         assert_eq!(anchors("2001-01-01T00:00:00Z"), 0);
         assert_eq!(anchors("2101-01-01T00:00:00Z"), 0);

@@ -3,49 +3,133 @@
 use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use sigstore_types::DerCertificate;
+use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
+use x509_cert::der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_CODE_SIGNING};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 
+use crate::trust::Authority;
 use crate::{Bundle, Error, Step, TrustedRoot};
 
-/// Verifies the certificate's path again. Only authorities whose certificates were all valid at every signing time are
-/// anchors.
+/// Verifies the certificate's path again, up to the last certificate of an authority whose certificates were all valid at
+/// every signing time.
 ///
-/// The official verifier treats each certificate of an authority as an anchor, and path validation does not check an
-/// anchor's own validity: an expired intermediate would still vouch for a leaf (CVE-2026-24122).
+/// The official verifier treats each certificate of an authority as an anchor, and path validation asks an anchor for
+/// nothing: neither for its validity, so that an expired intermediate would still vouch for a leaf (CVE-2026-24122), nor
+/// for what it may be used for. Here each certificate of the path is asked (RFC 5280, 6.1.4), the last one too:
+/// name constraints, length of the path, key usage, extended key usage.
 pub(super) fn check_chain(bundle: &Bundle, root: &TrustedRoot, times: &[Timestamp]) -> Result<(), Error> {
-    /// id-kp-codeSigning, 1.3.6.1.5.5.7.3.3.
-    const CODE_SIGNING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 3];
     let chain = bundle.certificates();
-    let refused = |got: String| {
-        Error::step(Step::Chain, got, "a path to a trusted authority, all of it valid at every signing time")
-    };
     let Some((leaf, rest)) = chain.split_first() else { return Err(refused("no certificate".into())) };
-    let leaf = CertificateDer::from(leaf.as_bytes());
-    let leaf = webpki::EndEntityCert::try_from(&leaf).map_err(|error| refused(error.to_string()))?;
-    let rest: Vec<_> = rest.iter().map(|certificate| CertificateDer::from(certificate.as_bytes())).collect();
     if times.is_empty() {
         return Err(Error::step(Step::SigningTime, "no trusted time", "a timestamp, or a log's promise"));
     }
-    let anchors = root.anchors_valid_at(times);
+    let rest: Vec<_> = rest.iter().map(|certificate| CertificateDer::from(certificate.as_bytes())).collect();
+    let mut problem = "no authority of which all certificates were valid".to_owned();
+    for authority in root.authorities_valid_at(times) {
+        match path(leaf, &rest, authority, times) {
+            Ok(()) => return Ok(()),
+            Err(got) => problem = got,
+        }
+    }
+    Err(refused(problem))
+}
+
+fn refused(got: String) -> Error {
+    Error::step(Step::Chain, got, "a path to a trusted authority, all of it valid at every signing time")
+}
+
+/// Verifies the path to one authority; the error says what does not hold.
+fn path(
+    leaf: &DerCertificate,
+    rest: &[CertificateDer<'_>],
+    authority: &Authority,
+    times: &[Timestamp],
+) -> Result<(), String> {
+    /// id-kp-codeSigning, 1.3.6.1.5.5.7.3.3.
+    const CODE_SIGNING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 3];
+    let holder = read(leaf.as_bytes())?;
+    if extension::<ExtendedKeyUsage>(&holder)?.is_none_or(|usage| !usage.0.contains(&ID_KP_CODE_SIGNING)) {
+        return Err("the certificate is not for code signing".to_owned());
+    }
+    if extension::<KeyUsage>(&holder)?.is_some_and(|usage| !usage.digital_signature()) {
+        return Err("the certificate's key is not for signatures".to_owned());
+    }
+    let der = CertificateDer::from(leaf.as_bytes());
+    let leaf = webpki::EndEntityCert::try_from(&der).map_err(|error| error.to_string())?;
+    let between: Vec<_> = rest.iter().chain(&authority.below).cloned().collect();
+    let anchors = std::slice::from_ref(&authority.anchor);
     for time in times {
         let seconds = u64::try_from(time.as_second()).unwrap_or_default();
         let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
-        leaf.verify_for_usage(
-            sigstore_crypto::WEBPKI_VERIFICATION_ALGS,
-            &anchors,
-            &rest,
-            at,
-            webpki::KeyUsage::required(CODE_SIGNING),
-            None,
-            None,
-        )
-        .map_err(|error| refused(format!("at {time}: {error}")))?;
+        let found = leaf
+            .verify_for_usage(
+                sigstore_crypto::WEBPKI_VERIFICATION_ALGS,
+                anchors,
+                &between,
+                at,
+                // An intermediate without the extension may issue for every use.
+                webpki::KeyUsage::required_if_present(CODE_SIGNING),
+                None,
+                None,
+            )
+            .map_err(|error| format!("at {time}: {error}"))?;
+        let mut below = 0;
+        for issuer in found.intermediate_certificates() {
+            let issuer = read(&issuer.der())?;
+            may_issue(&issuer, below)?;
+            // 6.1.4 (l): one that names itself as its issuer adds nothing to the length.
+            if !names_itself(&issuer) {
+                below += 1;
+            }
+        }
+        may_issue(&authority.top, below)?;
     }
     Ok(())
 }
 
+/// Whether `issuer` may stand above a leaf and so many other authorities.
+fn may_issue(issuer: &Certificate, below: usize) -> Result<(), String> {
+    let name = &issuer.tbs_certificate.subject;
+    if let Some(constraints) = extension::<BasicConstraints>(issuer)? {
+        if !constraints.ca {
+            return Err(format!("{name} is no authority"));
+        }
+        if let Some(most) = constraints.path_len_constraint.filter(|most| below > usize::from(*most)) {
+            return Err(format!("{name} may stand above {most} other authorities, got {below}"));
+        }
+    }
+    if extension::<KeyUsage>(issuer)?.is_some_and(|usage| !usage.key_cert_sign()) {
+        return Err(format!("the key of {name} may not sign certificates"));
+    }
+    let usage = extension::<ExtendedKeyUsage>(issuer)?;
+    let signs_code = |usage: &ExtendedKeyUsage| {
+        usage.0.contains(&ID_KP_CODE_SIGNING) || usage.0.contains(&ANY_EXTENDED_KEY_USAGE)
+    };
+    if usage.is_some_and(|usage| !signs_code(&usage)) {
+        return Err(format!("{name} does not issue for code signing"));
+    }
+    Ok(())
+}
+
+/// An extension of a certificate; one that is there twice or cannot be read is an error.
+fn extension<'a, T>(certificate: &'a Certificate) -> Result<Option<T>, String>
+where
+    T: x509_cert::der::Decode<'a> + x509_cert::der::oid::AssociatedOid,
+{
+    let found = certificate.tbs_certificate.get::<T>().map_err(|error| error.to_string())?;
+    Ok(found.map(|(_, extension)| extension))
+}
+
+fn read(der: &[u8]) -> Result<Certificate, String> {
+    Certificate::from_der(der).map_err(|error| error.to_string())
+}
+
+fn names_itself(certificate: &Certificate) -> bool {
+    certificate.tbs_certificate.issuer == certificate.tbs_certificate.subject
+}
+
 /// Whether a certificate names itself as its issuer, or cannot be read.
 pub(super) fn is_self_issued(certificate: &DerCertificate) -> bool {
-    x509_cert::Certificate::from_der(certificate.as_bytes())
-        .map_or(true, |parsed| parsed.tbs_certificate.issuer == parsed.tbs_certificate.subject)
+    read(certificate.as_bytes()).map_or(true, |parsed| names_itself(&parsed))
 }

@@ -69,9 +69,8 @@ pub(super) fn engine(
                 .map_err(|error| refusal(&error, is_named(bundle, source.digests().sha256)))?;
             check_chain(bundle, root, result.verified_timestamps())?;
             let info = result.certificate().ok_or(Error::NoTrustedRoot)?;
-            let holder = CertificateIdentity::in_certificate(info).ok_or_else(|| {
-                Error::step(Step::Identity, "a certificate without issuer or subject", "both of them")
-            })?;
+            let holder = CertificateIdentity::read(certificate.as_bytes())
+                .map_err(|got| Error::step(Step::Identity, got, "one holder, named by one issuer"))?;
             if !identities.iter().any(|identity| identity.is(&holder)) {
                 return Err(nobody_trusted(identities, &holder));
             }

@@ -11,6 +11,8 @@
 )]
 
 mod case;
+mod chain;
+mod holder;
 mod log;
 
 use std::num::NonZeroUsize;

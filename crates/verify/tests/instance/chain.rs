@@ -1,0 +1,119 @@
+//! What every certificate of the path may be used for, up to the trusted one (RFC 5280, 6.1.4).
+
+use plimsoll_testkit::sigstore::certificate::{self, Spec, extended_key_usage, extension, key_usage, name};
+use plimsoll_testkit::sigstore::der::{element, integer, sequence, truth};
+use plimsoll_testkit::sigstore::{Leaf, LogVersion, NOW, Pair, Sigstore};
+use plimsoll_verify::Step;
+
+use super::case::{Case, DAY};
+
+const CODE_SIGNING: &str = "1.3.6.1.5.5.7.3.3";
+const TIME_STAMPING: &str = "1.3.6.1.5.5.7.3.8";
+
+/// An authority's certificate: how many others may stand below it, what its key and what its leaves are for, and more.
+struct Authority {
+    below: Option<u8>,
+    key_usage: u8,
+    usage: Option<&'static str>,
+    more: Vec<Vec<u8>>,
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self { below: None, key_usage: 0x06, usage: None, more: Vec::new() }
+    }
+}
+
+impl Authority {
+    fn issued(&self, issuer: &Pair, key: &Pair, issuer_name: &str, subject: &str) -> Vec<u8> {
+        let mut constraints = vec![truth()];
+        constraints.extend(self.below.map(|below| integer(&[below])));
+        let mut extensions = vec![
+            key_usage(self.key_usage),
+            extension("2.5.29.19", true, &sequence(&constraints)),
+            certificate::subject_key_id(key.spki()),
+            certificate::authority_key_id(issuer.spki()),
+        ];
+        extensions.extend(self.usage.map(|usage| extended_key_usage(usage, false)));
+        extensions.extend(self.more.iter().cloned());
+        let spec = Spec {
+            serial: vec![0x41, 1, 2],
+            issuer: name(issuer_name),
+            subject: name(subject),
+            start: NOW - 90 * DAY,
+            end: NOW + 90 * DAY,
+            spki: key.spki().to_vec(),
+            extensions,
+        };
+        spec.sign(issuer)
+    }
+}
+
+/// A bundle under a root and an intermediate certificate like these; `alone`: the trusted root lists only the second.
+fn case(root: &Authority, intermediate: &Authority, alone: bool) -> Case {
+    let mut instance = Sigstore::new();
+    instance.root = root.issued(&instance.root_key, &instance.root_key, "testkit root", "testkit root");
+    instance.ca =
+        intermediate.issued(&instance.root_key, &instance.ca_key, "testkit root", "testkit intermediate");
+    let mut case = Case::of(instance, &Leaf::default(), LogVersion::V1);
+    if alone {
+        let chain = case.root.pointer_mut("/certificateAuthorities/0/certChain/certificates").unwrap();
+        chain.as_array_mut().unwrap().pop();
+    }
+    case
+}
+
+#[test]
+fn authorities_without_limits_and_with_those_that_hold() {
+    for alone in [false, true] {
+        case(&Authority::default(), &Authority::default(), alone).verify().unwrap();
+        let root = Authority { below: Some(1), ..Authority::default() };
+        let intermediate = Authority { below: Some(0), usage: Some(CODE_SIGNING), ..Authority::default() };
+        case(&root, &intermediate, alone).verify().unwrap();
+        let any = Authority { usage: Some("2.5.29.37.0"), ..Authority::default() };
+        case(&any, &Authority::default(), alone).verify().unwrap();
+    }
+}
+
+#[test]
+fn a_root_that_may_have_no_other_authority_below_it() {
+    let root = Authority { below: Some(0), ..Authority::default() };
+    let refusal = case(&root, &Authority::default(), false).refused_by(Step::Chain);
+    assert!(refusal.contains("may stand above 0"), "{refusal}");
+}
+
+#[test]
+fn an_authority_whose_key_may_not_sign_certificates() {
+    // For lists of revoked certificates, and for signatures.
+    for usage in [0x02, 0x80] {
+        let wrong = || Authority { key_usage: usage, ..Authority::default() };
+        for case in [
+            case(&wrong(), &Authority::default(), false),
+            case(&Authority::default(), &wrong(), false),
+            case(&Authority::default(), &wrong(), true),
+        ] {
+            let refusal = case.refused_by(Step::Chain);
+            assert!(refusal.contains("may not sign certificates"), "{refusal}");
+        }
+    }
+}
+
+#[test]
+fn an_authority_for_another_use() {
+    let wrong = || Authority { usage: Some(TIME_STAMPING), ..Authority::default() };
+    case(&wrong(), &Authority::default(), false).refused_by(Step::Chain);
+    case(&Authority::default(), &wrong(), false).refused_by(Step::Chain);
+    case(&Authority::default(), &wrong(), true).refused_by(Step::Chain);
+}
+
+#[test]
+fn an_authority_for_other_names() {
+    let only = |host: &str| {
+        let subtree = sequence(&[element(0x86, host.as_bytes())]);
+        let constraints = sequence(&[element(0xa0, &subtree)]);
+        Authority { more: vec![extension("2.5.29.30", true, &constraints)], ..Authority::default() }
+    };
+    case(&only("other.example"), &Authority::default(), false).refused_by(Step::Chain);
+    case(&Authority::default(), &only("other.example"), false).refused_by(Step::Chain);
+    case(&Authority::default(), &only("other.example"), true).refused_by(Step::Chain);
+}

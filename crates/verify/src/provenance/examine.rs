@@ -4,8 +4,8 @@ use plimsoll_core::{Digest, Limits, Purl};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::level::{GITHUB, level};
-use super::{Aspect, Finding, Form, Level, Provenance, Repository, RequiredMaterial, Source};
+use super::level::{GITHUB, WORKFLOWS, level};
+use super::{Aspect, Finding, Form, Level, Provenance, Repository, RequiredMaterial};
 use crate::error::excerpt;
 use crate::{CertificateIdentity, Claim, Error, Signer, Statement, Subject, Text, Verified};
 
@@ -121,7 +121,11 @@ pub fn examine(
     findings.text(Aspect::Builder, provenance.builder.as_deref(), expected.builder.as_ref());
     findings.text(Aspect::BuildType, provenance.build_type.as_deref(), expected.build_type.as_ref());
     if let Some(config) = &expected.config {
-        findings.add(Aspect::BuildConfig, provenance.config.as_deref(), config, |got| got == config);
+        let got = match workload(certificate) {
+            Some(certificate) => config_of(certificate),
+            None => provenance.config.clone(),
+        };
+        findings.add(Aspect::BuildConfig, got.as_deref(), config, |got| got == config);
     }
     findings.parameters(&provenance, expected);
     findings.materials(&provenance, expected);
@@ -172,7 +176,8 @@ impl Findings {
         let source = provenance.source.as_ref();
         let repository = source.map(|source| source.repository.as_str());
         same(Claim::SourceRepository, repository, &|stated, vouched| {
-            vouched.parse::<Repository>().is_ok_and(|vouched| vouched.as_str() == stated)
+            let both = vouched.parse::<Repository>().ok().zip(stated.parse::<Repository>().ok());
+            both.is_some_and(|(vouched, stated)| vouched.is(&stated))
         });
         same(Claim::SourceRef, source.and_then(|source| source.reference.as_deref()), &equal);
         same(Claim::SourceDigest, source.and_then(|source| source.commit.as_deref()), &equal);
@@ -180,32 +185,55 @@ impl Findings {
         same(Claim::RunnerEnvironment, provenance.runner.as_deref(), &equal);
         same(Claim::SourceRepositoryId, provenance.repository_id.as_deref(), &equal);
         same(Claim::SourceOwnerId, provenance.owner_id.as_deref(), &equal);
-        if let (Some(repository), Some(path)) = (repository, provenance.config.as_deref()) {
-            // The configuration may rightly have another ref than the source. npm's client puts repository and ref
-            // around the path; a configuration in another repository has an address of another form.
-            let vouched = certificate.claims.get(&Claim::BuildConfig).map_or("", String::as_str);
-            let slashes = if vouched.starts_with(&format!("{repository}//")) { "//" } else { "/" };
-            if slashes == "//" || provenance.is_workflow() || path.starts_with(".github/workflows/") {
-                let stated = format!("{repository}{slashes}{path}");
-                same(Claim::BuildConfig, Some(&stated), &|stated, vouched| {
-                    vouched.split_once('@').is_some_and(|(vouched, _)| vouched == stated)
-                });
-            }
+        // Elsewhere a configuration may be called by the name of a job, or be another file than the one that ran.
+        let stated = provenance.config.as_deref();
+        if let (Some(stated), Some(vouched)) = (stated, config_of(certificate))
+            && (provenance.is_workflow() || stated.starts_with(".github/workflows/") || stated == vouched)
+        {
+            same(Claim::BuildConfig, Some(stated), &|stated, _| stated == vouched);
         }
         let vouched = certificate.claims.get(&Claim::RunInvocation).map_or("", String::as_str);
         // If the build type says that it is the run's address, it is compared whatever its form.
         let addressed = |run: &str| host(run).is_some() && host(run) == host(vouched);
         let run = provenance.invocation.as_deref().filter(|run| provenance.is_workflow() || addressed(run));
         same(Claim::RunInvocation, run, &equal);
-        // GitHub's builders are named after the workflow that signed, or, in older provenances, after the kind of
-        // machine.
         if let Some(id) = &provenance.builder {
-            let machine = id.strip_prefix(RUNNER);
-            if let Some(environment) = machine.and_then(|rest| rest.strip_prefix('/')) {
-                same(Claim::RunnerEnvironment, Some(environment), &equal);
-            } else if machine != Some("") && (provenance.is_workflow() || id.contains("/.github/workflows/"))
-            {
-                same(Claim::BuildSignerUri, Some(id), &equal);
+            self.builder(id, certificate);
+        }
+    }
+
+    /// The builder is who the certificate says that it is, in whatever form the build writes about itself.
+    fn builder(&mut self, id: &str, certificate: &CertificateIdentity) {
+        let claim = |claim| certificate.claims.get(&claim).map(String::as_str);
+        let mut same = |claim: Claim, holds: bool, vouched: &str| {
+            self.push(Aspect::Certificate, Some(claim.name()), holds, Some(id), vouched);
+        };
+        // GitHub's certificates are for the workflow that signed, also where they do not say so in a claim of its own.
+        let subject = (certificate.issuer == GITHUB).then_some(certificate.subject.as_str());
+        let run = claim(Claim::RunInvocation);
+        match claim(Claim::BuildSignerUri).or(subject) {
+            Some(signer) if signer.contains(WORKFLOWS) => match id.strip_prefix(RUNNER) {
+                // Older provenances name the kind of machine.
+                Some("") => {}
+                Some(kind) => {
+                    let vouched = claim(Claim::RunnerEnvironment);
+                    let holds = vouched.is_some() && kind.strip_prefix('/') == vouched;
+                    same(Claim::RunnerEnvironment, holds, vouched.unwrap_or("nothing"));
+                }
+                // A delegator signs for the workflow that called it, and names that one.
+                None if is_delegator(signer) => {}
+                // BuildKit names the run.
+                None if run.is_some_and(|run| run == id || run.starts_with(&format!("{id}/attempts/"))) => {}
+                None => same(Claim::BuildSignerUri, id == signer, signer),
+            },
+            signer => {
+                // Others name machines and pipelines, which no certificate has, and always their own.
+                let vouched = signer.and_then(host).or_else(|| run.and_then(host));
+                if let Some(vouched) = vouched
+                    && host(id) != Some(vouched)
+                {
+                    same(Claim::BuildSignerUri, false, vouched);
+                }
             }
         }
     }
@@ -233,7 +261,7 @@ impl Findings {
     fn origin(&mut self, origin: Option<&Origin>, expected: &Expected) {
         if let Some(wanted) = &expected.repository {
             let got = origin.and_then(|origin| origin.repository.as_ref());
-            let holds = got == Some(wanted);
+            let holds = got.is_some_and(|got| got.is(wanted));
             self.push(Aspect::SourceRepository, None, holds, got.map(Repository::as_str), wanted.as_str());
         }
         let reference = origin.and_then(|origin| origin.reference.as_deref());
@@ -278,25 +306,63 @@ impl Findings {
     }
 }
 
-/// The source: the certificate takes precedence.
+/// The certificate, if it is one for a workload. What it does not say is unknown then: the build that it was issued to wrote
+/// the predicate. A person or a service that signs for others vouches for all of it.
+fn workload(certificate: Option<&CertificateIdentity>) -> Option<&CertificateIdentity> {
+    certificate.filter(|certificate| !certificate.claims.is_empty() || certificate.issuer == GITHUB)
+}
+
+/// The source: what the certificate says, if it is for a workload.
 fn origin(provenance: &Provenance, certificate: Option<&CertificateIdentity>) -> Option<Origin> {
-    let claim = |claim| certificate.and_then(|certificate| certificate.claims.get(&claim));
     let stated = provenance.source.as_ref();
-    let repository = match claim(Claim::SourceRepository) {
-        // An unreadable address is no reason to trust the build instead.
-        Some(vouched) => vouched.parse().ok(),
-        // Certificates from before 2023 have it in another form, which is not supported.
-        None if certificate.is_some_and(|certificate| certificate.issuer == GITHUB) => None,
-        None => stated.map(|source| source.repository.clone()),
-    };
-    let or = |vouched: Option<&String>, stated: Option<&String>| vouched.or(stated).cloned();
-    let part = |of: fn(&Source) -> Option<&String>| stated.and_then(of);
-    let origin = Origin {
-        repository,
-        reference: or(claim(Claim::SourceRef), part(|source| source.reference.as_ref())),
-        commit: or(claim(Claim::SourceDigest), part(|source| source.commit.as_ref())),
+    let origin = match workload(certificate) {
+        Some(certificate) => {
+            let claim = |claim| certificate.claims.get(&claim);
+            Origin {
+                // An unreadable address is no reason to trust the build instead.
+                repository: claim(Claim::SourceRepository).and_then(|vouched| vouched.parse().ok()),
+                reference: claim(Claim::SourceRef).cloned(),
+                commit: claim(Claim::SourceDigest).cloned(),
+            }
+        }
+        None => Origin {
+            repository: stated.map(|source| source.repository.clone()),
+            reference: stated.and_then(|source| source.reference.clone()),
+            commit: stated.and_then(|source| source.commit.clone()),
+        },
     };
     (origin != Origin::default()).then_some(origin)
+}
+
+/// The path of the configuration that ran, by the certificate: within the repository, or the whole address of one
+/// elsewhere. GitLab puts two slashes before the path, since its groups nest. The ref may rightly be another than the
+/// source's.
+fn config_of(certificate: &CertificateIdentity) -> Option<String> {
+    let whole = certificate.claims.get(&Claim::BuildConfig)?;
+    let address = whole.split_once("@refs/").or_else(|| whole.split_once('@'));
+    let address = address.map_or(whole.as_str(), |(address, _)| address);
+    let within = match certificate.claims.get(&Claim::SourceRepository) {
+        Some(repository) => address.split_at_checked(repository.len()).and_then(|(head, path)| {
+            let same = head.parse::<Repository>().ok()?.is(&repository.parse().ok()?);
+            path.strip_prefix("//").or_else(|| path.strip_prefix('/')).filter(|_| same)
+        }),
+        None => address.find(WORKFLOWS).and_then(|start| address.get(start + 1..)),
+    };
+    Some(within.unwrap_or(address).to_owned())
+}
+
+/// Whether a workflow is one of those that sign for builders of others ("bring your own builder" of the SLSA generators),
+/// in a released version.
+fn is_delegator(signer: &str) -> bool {
+    const WORKFLOWS: &str = "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/";
+    let Some((name, reference)) = signer.strip_prefix(WORKFLOWS).and_then(|rest| rest.split_once('@')) else {
+        return false;
+    };
+    let released = reference.strip_prefix("refs/tags/v").is_some_and(|version| {
+        let parts: Vec<&str> = version.split('.').collect();
+        parts.len() == 3 && parts.iter().all(|part| part.parse::<u32>().is_ok())
+    });
+    released && ["delegator_generic_slsa3.yml", "delegator_lowperms-generic_slsa3.yml"].contains(&name)
 }
 
 /// Scheme and host. Builds also use addresses of other kinds, which no certificate has.

@@ -5,12 +5,15 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use super::Provenance;
+use super::{Provenance, Repository};
 use crate::error::excerpt;
 use crate::{CertificateIdentity, Claim, Error};
 
 /// The issuer of certificates for GitHub's workflows.
 pub(super) const GITHUB: &str = "https://token.actions.githubusercontent.com";
+
+/// What comes between a repository of GitHub's and the name of a workflow.
+pub(super) const WORKFLOWS: &str = "/.github/workflows/";
 
 /// A level of SLSA's build track, 0 to 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +75,11 @@ pub(super) fn level(
         return Level::NONE;
     };
     let known = builders.iter().find(|(id, _)| id == builder).map_or(Level::PROVENANCE, |(_, level)| *level);
+    let environment = certificate.and_then(|certificate| certificate.claims.get(&Claim::RunnerEnvironment));
+    // Whatever is known of the builder, this build ran on a machine of somebody's own.
+    if environment.is_some_and(|environment| environment == "self-hosted") {
+        return Level::PROVENANCE;
+    }
     known.max(certificate.map_or(Level::PROVENANCE, hosted))
 }
 
@@ -90,6 +98,11 @@ fn hosted(certificate: &CertificateIdentity) -> Level {
     else {
         return Level::HOSTED;
     };
-    let own = signer.strip_prefix(source).is_some_and(|rest| rest.starts_with('/'));
-    if own { Level::HOSTED } else { Level::HARDENED }
+    let signer =
+        signer.split_once(WORKFLOWS).and_then(|(repository, _)| repository.parse::<Repository>().ok());
+    match (signer, source.parse::<Repository>()) {
+        // Another repository, whatever the case and the end of its address.
+        (Some(signer), Ok(source)) if !signer.is(&source) => Level::HARDENED,
+        _ => Level::HOSTED,
+    }
 }

@@ -162,7 +162,7 @@ fn commit_of(repository: &Repository, reference: Option<&str>, materials: &[Mate
     let mut found: Option<&str> = None;
     for material in materials {
         let Some(Ok((of, at))) = material.uri.as_deref().map(Repository::with_ref) else { continue };
-        if of != *repository || (at.is_some() && reference.is_some() && at != reference) {
+        if !of.is(repository) || (at.is_some() && reference.is_some() && at != reference) {
             continue;
         }
         let Some(commit) = material.commit() else { continue };

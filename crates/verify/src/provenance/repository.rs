@@ -2,8 +2,8 @@
 //!
 //! Owns what counts as the same repository: scheme and host in lower case, no port 443, no `.git` and no slash at the
 //! end. Anything else that URL readers treat differently is refused instead of rewritten: user names before an `@`, dot
-//! segments, percent escapes, queries, letters outside ASCII. The path keeps its case: some hosts ignore it, others do
-//! not, and certificates have the host's spelling.
+//! segments, percent escapes, queries, letters outside ASCII. The path keeps its case, which some hosts ignore and others
+//! do not: [`Repository::is`] compares as the host does.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,6 +15,9 @@ use crate::error::excerpt;
 
 /// Longer than any real repository address.
 const MOST: usize = 1024;
+
+/// Hosts on which no two repositories differ in the case of their names alone.
+const IGNORES_CASE: [&str; 3] = ["github.com", "gitlab.com", "bitbucket.org"];
 
 /// The address of a repository: `https://github.com/team/app`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -29,6 +32,11 @@ impl Repository {
     /// The host: `github.com`.
     pub fn host(&self) -> &str {
         self.0.split('/').nth(2).unwrap_or_default()
+    }
+
+    /// Whether both are the same repository to their host. Some hosts ignore the case of names.
+    pub fn is(&self, other: &Self) -> bool {
+        self == other || (IGNORES_CASE.contains(&self.host()) && self.0.eq_ignore_ascii_case(&other.0))
     }
 
     /// Reads an address with or without a ref after it, as build systems write sources:
@@ -133,6 +141,18 @@ mod tests {
                 "{other}"
             );
         }
+    }
+
+    #[test]
+    fn names_are_compared_as_their_host_compares_them() {
+        let is = |one: &str, other: &str| {
+            one.parse::<Repository>().unwrap().is(&other.parse::<Repository>().unwrap())
+        };
+        assert!(is("https://github.com/Team/App", "https://github.com/team/app"));
+        assert!(is("https://gitlab.com/Team/App.git", "https://gitlab.com/team/app"));
+        assert!(!is("https://git.example/Team/app", "https://git.example/team/app"));
+        assert!(!is("https://github.com/team/app", "https://github.com/team/app2"));
+        assert!(!is("https://github.com/team/app", "https://gitlab.com/team/app"));
     }
 
     #[test]

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
+mod bound;
 mod build;
 mod expectations;
 mod platforms;
@@ -67,7 +68,6 @@ fn a_build_as_expected_holds_in_every_aspect() {
 fn a_provenance_about_another_build_than_the_certificates_never_holds() {
     for (number, claim, vouched) in [
         (12, "source-repository", "https://github.com/evil/app"),
-        (12, "source-repository", "https://github.com/Team/app"),
         (12, "source-repository", "https://github.com/team/app/../../evil/app"),
         (13, "source-digest", "0000000000000000000000000000000000000000"),
         (14, "source-ref", "refs/tags/main"),
@@ -81,7 +81,10 @@ fn a_provenance_about_another_build_than_the_certificates_never_holds() {
     ] {
         // Without any expectation, too: whoever only asks for a signed provenance is not to get a forged one.
         let examined = examined(&with_claim(number, vouched), &workflow(), &Expected::default());
-        assert_eq!(differing(&examined), [(Aspect::Certificate, Some(claim))], "{claim}");
+        // A configuration is one of the repository's, so it differs with that.
+        let mut differing = differing(&examined);
+        differing.retain(|(_, of)| number != 12 || *of != Some("build-config"));
+        assert_eq!(differing, [(Aspect::Certificate, Some(claim))], "{claim}");
         assert_eq!(examined.level, Level::NONE, "{claim}");
     }
     // What the predicate says is not asked: the certificate's repository is what counts.
@@ -372,7 +375,9 @@ fn no_text_of_a_provenance_can_be_another_one() {
             let silent = !changed.is_string() || changed == "";
             let passes = outcome.as_ref().is_ok_and(ExaminedProvenance::holds);
             let optional = pointer.contains("internalParameters") || pointer.ends_with("invocationId");
-            assert_eq!(passes, silent && optional, "{pointer} = {changed}: {outcome:#?}");
+            // Their host takes names in any case for the same.
+            let same = pointer.ends_with("/workflow/repository") && changed == original.to_uppercase();
+            assert_eq!(passes, same || (silent && optional), "{pointer} = {changed}: {outcome:#?}");
         }
     }
 }

@@ -61,8 +61,23 @@ impl Digests {
         }
     }
 
+    /// What a key of this algorithm may have signed: cosign 2 and sigstore-python 2 took SHA-256 for P-384 keys too.
+    fn candidates(&self, algorithm: KeyAlgorithm) -> impl Iterator<Item = &[u8]> {
+        let older =
+            (algorithm == KeyAlgorithm::EcdsaP384).then(|| self.signed_by(KeyAlgorithm::EcdsaP256)).flatten();
+        self.signed_by(algorithm).into_iter().chain(older)
+    }
+
     pub(crate) fn verifies(&self, key: &PublicKey, signature: &SignatureBytes) -> bool {
-        self.signed_by(key.algorithm()).is_some_and(|digest| key.verifies_digest(digest, signature))
+        self.candidates(key.algorithm()).any(|digest| key.verifies_digest(digest, signature))
+    }
+
+    /// The digest that a key of this algorithm may have signed and that is `named`, if one is.
+    pub(crate) fn named(&self, algorithm: KeyAlgorithm, named: Option<&[u8]>) -> Option<&[u8]> {
+        match named {
+            Some(named) => self.candidates(algorithm).find(|digest| *digest == named),
+            None => self.signed_by(algorithm),
+        }
     }
 
     /// For the official verifier, which accepts one digest.

@@ -11,15 +11,18 @@
 //!                   "signatures": [{"sig": "MEYCIQD0…"}]}}
 //! ```
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use plimsoll_core::{Digest, Limits, json};
 use serde_json::{Map, Value};
 use sigstore_types::bundle::{SignatureContent, VerificationMaterialContent};
 use sigstore_types::{DerCertificate, DsseEnvelope, HashAlgorithm, MediaType, TransparencyLogEntry};
 
 use crate::error::{excerpt, within};
-use crate::{CertificateIdentity, Error, KeyId, NotChecked, Statement, Step, shape};
+use crate::verification::is_self_issued;
+use crate::{CertificateIdentity, Error, KeyId, NotChecked, Statement, Step, TrustedRoot, shape};
 
 /// The media type of a bundle of version 0.3.
 pub const BUNDLE_V0_3: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -88,6 +91,11 @@ impl Bundle {
         let chain = value.pointer("/verificationMaterial/x509CertificateChain/certificates");
         if chain.is_some_and(|chain| chain.as_array().is_none_or(Vec::is_empty)) {
             return Err(Error::Missing { names: &["x509CertificateChain.certificates"] });
+        }
+        // The JSON of Protocol Buffers leaves out what is zero, and cosign 3.1 writes that for the digests of Ed25519 keys.
+        let digest = value.pointer("/messageSignature/messageDigest").filter(|digest| digest.is_object());
+        if digest.is_some_and(|digest| digest.get("algorithm").is_none()) {
+            return Err(Error::Missing { names: &["messageSignature.messageDigest.algorithm"] });
         }
         let signatures = fields.get("dsseEnvelope").and_then(|envelope| envelope.get("signatures"));
         if let Some(signatures) = signatures.and_then(Value::as_array)
@@ -192,6 +200,37 @@ impl Bundle {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The bundle without what counts for nothing and must spoil nothing: entries of logs that `root` does not have (otherwise
+    /// a second log could not be introduced while older roots are in use), and authorities' own certificates that the signer
+    /// sent along (`sigstore_bundle.proto`: old bundles have them, verifiers should ignore them). Less evidence is never
+    /// more.
+    pub(crate) fn counting(&self, root: &TrustedRoot, now: Timestamp) -> Cow<'_, Self> {
+        let known: Vec<bool> = self.log_entries().iter().map(|entry| root.has_log_of(entry, now)).collect();
+        let superfluous = self.certificates().into_iter().skip(1).any(is_self_issued);
+        if !superfluous && !known.contains(&false) {
+            return Cow::Borrowed(self);
+        }
+        let mut counting = self.clone();
+        let material = &mut counting.parsed.verification_material;
+        if let VerificationMaterialContent::X509CertificateChain { certificates } = &mut material.content {
+            let mut first = true;
+            certificates
+                .retain(|certificate| std::mem::take(&mut first) || !is_self_issued(&certificate.raw_bytes));
+        }
+        // With none left, the reason is told by whoever misses the log.
+        if known.contains(&true) {
+            let kept = known.iter().enumerate().filter(|(_, known)| **known).map(|(index, _)| index);
+            counting.dsse_entries = kept
+                .enumerate()
+                .filter(|(_, before)| self.dsse_entries.contains(before))
+                .map(|(now, _)| now)
+                .collect();
+            let mut known = known.into_iter();
+            material.tlog_entries.retain(|_| known.next().unwrap_or_default());
+        }
+        Cow::Owned(counting)
     }
 
     /// Whether the log entry at `index` is a `dsse` 0.0.2.

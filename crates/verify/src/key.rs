@@ -1,13 +1,13 @@
 //! Trusted public keys.
 //!
 //! Owns which keys can verify at all: PEM with one `PUBLIC KEY` block (X.509 `SubjectPublicKeyInfo`, RFC 5480, 8017,
-//! 8410), the algorithm from a closed list, never from a signature or a bundle. The policy decides where keys come from
+//! 8410) or one `RSA PUBLIC KEY` block (PKCS#1, RFC 8017, A.1.1), the algorithm from a closed list, never from a signature or a bundle. The policy decides where keys come from
 //! and what each may sign.
 //!
 //! | key | signature |
 //! | --- | --- |
 //! | ECDSA P-256 | SHA-256, DER |
-//! | ECDSA P-384 | SHA-384, DER |
+//! | ECDSA P-384 | SHA-384, or SHA-256 as in older signatures, DER |
 //! | RSA 2048–8192 | PKCS#1 v1.5, SHA-256 |
 //! | Ed25519 | pure Ed25519 |
 //!
@@ -19,10 +19,11 @@ use std::fmt::{self, Write as _};
 use aws_lc_rs::signature as lc;
 use plimsoll_core::{Algorithm, Digest};
 use serde::{Serialize, Serializer};
-use sigstore_crypto::{VerificationKey, validate_raw_public_key};
+use sigstore_crypto::{SigningScheme, VerificationKey, validate_raw_public_key};
 use sigstore_types::{DerPublicKey, SignatureBytes};
 use x509_cert::der::Decode as _;
 use x509_cert::der::asn1::{AnyRef, SequenceOf, UintRef};
+use x509_cert::der::oid::db::rfc5912::RSA_ENCRYPTION;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use crate::Error;
@@ -92,7 +93,7 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Reads a PEM file with exactly one `PUBLIC KEY` block. Two blocks are refused: the second would silently be
+    /// Reads a PEM file with exactly one `PUBLIC KEY` or `RSA PUBLIC KEY` block. Two blocks are refused: the second would silently be
     /// ignored.
     pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
         const BEGIN: &str = "-----BEGIN ";
@@ -108,6 +109,12 @@ impl PublicKey {
             text.split(BEGIN).skip(1).map(|block| block.split("-----").next().unwrap_or("")).collect();
         match labels.as_slice() {
             ["PUBLIC KEY"] => {}
+            ["RSA PUBLIC KEY"] => {
+                let der = from_pkcs1(text).and_then(|der| Self::from_spki_der(&der).ok());
+                return der.ok_or_else(|| {
+                    not_pem("a block `RSA PUBLIC KEY` without an RSA key of 2048 to 8192 bits")
+                });
+            }
             [] => return Err(not_pem("no PEM block")),
             [label] => return Err(not_pem(&format!("a block `{label}`"))),
             more => return Err(not_pem(&format!("{} PEM blocks", more.len()))),
@@ -208,15 +215,41 @@ impl PublicKey {
 
     /// Whether `signature` over `message` is valid.
     pub(crate) fn verifies(&self, message: &[u8], signature: &SignatureBytes) -> bool {
-        VerificationKey::from_spki(&DerPublicKey::from_bytes(&self.spki))
-            .is_ok_and(|key| key.verify(message, signature).is_ok())
+        self.schemes().any(|key| key.verify(message, signature).is_ok())
     }
 
-    /// Whether `signature` over the message with this digest is valid; the key dictates the digest's algorithm.
+    /// Whether `signature` over the message with this digest is valid; the key dictates the digest's algorithm, P-384 keys
+    /// one of two, which differ in length.
     pub(crate) fn verifies_digest(&self, digest: &[u8], signature: &SignatureBytes) -> bool {
-        VerificationKey::from_spki(&DerPublicKey::from_bytes(&self.spki))
-            .is_ok_and(|key| key.verify_prehashed(digest, signature).is_ok())
+        self.schemes().any(|key| key.verify_prehashed(digest, signature).is_ok())
     }
+
+    /// The key for each algorithm by which it may have signed.
+    fn schemes(&self) -> impl Iterator<Item = VerificationKey> {
+        let der = DerPublicKey::from_bytes(&self.spki);
+        let older = (self.algorithm == KeyAlgorithm::EcdsaP384)
+            .then(|| VerificationKey::from_spki_with_scheme(&der, SigningScheme::EcdsaP384Sha256).ok())
+            .flatten();
+        VerificationKey::from_spki(&der).ok().into_iter().chain(older)
+    }
+}
+
+/// The `SubjectPublicKeyInfo` of the PKCS#1 key in a PEM text with this one block.
+fn from_pkcs1(text: &str) -> Option<Vec<u8>> {
+    use base64::Engine as _;
+    use x509_cert::der::Encode as _;
+    use x509_cert::der::asn1::{Any, BitString};
+    use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+
+    let (_, rest) = text.split_once("-----BEGIN RSA PUBLIC KEY-----")?;
+    let (body, _) = rest.split_once("-----END RSA PUBLIC KEY-----")?;
+    let body: String = body.split_ascii_whitespace().collect();
+    let key = base64::engine::general_purpose::STANDARD.decode(body).ok()?;
+    let info = SubjectPublicKeyInfoOwned {
+        algorithm: AlgorithmIdentifierOwned { oid: RSA_ENCRYPTION, parameters: Some(Any::null()) },
+        subject_public_key: BitString::from_bytes(&key).ok()?,
+    };
+    info.to_der().ok()
 }
 
 /// Whether the algorithm has parameters, and they are NULL (RFC 3279, 2.3.1).

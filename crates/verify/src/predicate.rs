@@ -114,9 +114,20 @@ impl FromStr for PredicateType {
             {
                 Ok(Self { name: None, uri: text.to_owned(), also: &[] })
             }
+            // Types of cosign 1 and of Kyverno have none (`cosign.sigstore.dev/attestation/v1`, `sbom/cyclone-dx`), and
+            // a short name has no slash.
+            _ if is_path(text) => Ok(Self { name: None, uri: text.to_owned(), also: &[] }),
             _ => Err(Error::PredicateName { got: excerpt(text) }),
         }
     }
+}
+
+/// Whether it is names with slashes between them.
+fn is_path(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~' | b'@');
+    text.contains('/')
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.split('/').all(|name| !name.is_empty() && name.bytes().all(plain))
 }
 
 impl fmt::Display for PredicateType {

@@ -7,11 +7,13 @@ use plimsoll_core::{Digest, Limits, json};
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use sigstore_crypto::{Keyring, parse_certificate_info};
 use sigstore_trust_root as upstream;
+use sigstore_types::TransparencyLogEntry;
 use sigstore_verify::Verifier;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
 use crate::Error;
+use crate::entry::is_second;
 use crate::error::excerpt;
 
 /// A trusted root, version 0.1 or 0.2 of Sigstore's `trusted_root.json`, ready to verify with.
@@ -135,6 +137,17 @@ impl TrustedRoot {
     /// The keys of the transparency logs.
     pub(crate) fn log_keys(&self) -> &Keyring {
         &self.log_keys
+    }
+
+    /// Whether it has the log that `entry` says it is of. Entries of the second version are proven by their checkpoint alone,
+    /// so there the keys that may have signed it count as well.
+    pub(crate) fn has_log_of(&self, entry: &TransparencyLogEntry, now: Timestamp) -> bool {
+        let proof = entry.inclusion_proof.as_ref().filter(|_| is_second(entry));
+        let signatures = proof.and_then(|proof| proof.checkpoint.checkpoint()).into_iter();
+        self.root.tlogs.iter().any(|log| log.log_id.key_id == entry.log_id.key_id)
+            || signatures
+                .flat_map(sigstore_types::Checkpoint::signatures)
+                .any(|signature| self.log_keys.keys_by_hint(&signature.key_id, now).next().is_some())
     }
 
     /// Those authorities whose certificates were all valid at all of `times`.

@@ -20,6 +20,7 @@ use crate::{
     Verified,
 };
 
+pub(crate) use chain::is_self_issued;
 use engine::engine;
 use trail::Trail;
 
@@ -36,10 +37,10 @@ use trail::Trail;
 /// 5. **Signing time.** A certificate needs at least one time from 3 or 4. The signer's own claim is never one, and the
 ///    second version of the log has no time.
 /// 6. **Chain.** The certificate leads to an authority of the trusted root, for code signing, and it, the authority and
-///    every certificate between them were valid at every signing time (CVE-2026-24122).
+///    every certificate between them were valid at every signing time (CVE-2026-24122), and may be used for that.
 /// 7. **Certificate log.** The certificate's embedded timestamp is valid under a trusted certificate log's key.
 /// 8. **Inclusion.** Each log entry has a proof that leads to a checkpoint signed by a trusted log, with the same size
-///    and root.
+///    and root. Entries of logs that the trusted root does not have count for nothing, and are left out before.
 /// 9. **Distinct logs.** As many logs as required, counted by the key that signed the checkpoint (CVE-2026-49834).
 /// 10. **Signature.** It is valid over DSSE's encoding of type and payload under the certificate's or the trusted key.
 /// 11. **Log entry.** Each is byte for byte the one that this bundle must have produced (CVE-2022-36056,
@@ -90,15 +91,24 @@ pub fn verify_one_of(
     digests: &[Digest],
     check: &Check<'_>,
 ) -> Result<(Verified<Statement>, Digest), Error> {
-    let mut first = None;
+    let mut told = None;
     for digest in digests {
         match verify(bundle, Some(digest), check) {
             Ok(statement) => return Ok((statement, *digest)),
-            Err(error) if error.failed_step() == Some(Step::Artifact) => first = first.or(Some(error)),
+            // What is told is about the digest that the statement has, if it has one of these.
+            Err(error) if error.failed_step() == Some(Step::Artifact) => {
+                let name = digest.algorithm().name();
+                let has = |statement: Statement| {
+                    statement.subjects.iter().any(|subject| subject.digests.contains_key(name))
+                };
+                if told.is_none() || bundle.claimed_statement().is_some_and(has) {
+                    told = Some(error);
+                }
+            }
             Err(error) => return Err(error),
         }
     }
-    Err(first.unwrap_or(Error::StatementDigest))
+    Err(told.unwrap_or(Error::StatementDigest))
 }
 
 /// Verifies that a trusted signer signed `artifact` itself. The steps are those of [`verify`], but 2 requires a message

@@ -130,6 +130,6 @@ fn names_itself(certificate: &Certificate) -> bool {
 }
 
 /// Whether a certificate names itself as its issuer, or cannot be read.
-pub(super) fn is_self_issued(certificate: &DerCertificate) -> bool {
+pub(crate) fn is_self_issued(certificate: &DerCertificate) -> bool {
     read(certificate.as_bytes()).map_or(true, |parsed| names_itself(&parsed))
 }

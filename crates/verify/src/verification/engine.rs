@@ -6,7 +6,7 @@ use sigstore_types::HashAlgorithm;
 use sigstore_types::bundle::SignatureContent;
 use sigstore_verify::VerificationPolicy;
 
-use super::chain::{check_chain, is_self_issued};
+use super::chain::check_chain;
 use super::keys::by_keys;
 use super::log::{check_entries, distinct_logs};
 use super::readable::Readable;
@@ -29,6 +29,8 @@ pub(super) fn engine(
 ) -> Result<Trail, Error> {
     let root = check.root.ok_or(Error::NoTrustedRoot)?;
     check.expect_material(bundle)?;
+    let counting = bundle.counting(root, check.now);
+    let bundle = counting.as_ref();
     check_entries(bundle, check.requirements)?;
     let readable = Readable::new(bundle, root, check)?;
     let p384 = |trusted: &TrustedKey| trusted.key.algorithm() == KeyAlgorithm::EcdsaP384;
@@ -43,13 +45,6 @@ pub(super) fn engine(
             let Some(certificate) = bundle.certificate() else {
                 return Err(Error::WrongMaterial { got: "a public key", expected: "a certificate" });
             };
-            if bundle.certificates().iter().skip(1).any(|certificate| is_self_issued(certificate)) {
-                return Err(Error::step(
-                    Step::Chain,
-                    "a root certificate that the signer sent along",
-                    "authorities from the trusted root alone",
-                ));
-            }
             let mut policy = VerificationPolicy::any_identity();
             if check.requirements.logs.is_none() || readable.has_no_entries() {
                 policy = policy.skip_tlog_unsafe();
@@ -136,6 +131,12 @@ fn expect_dictated(bundle: &Bundle, key: &PublicKey) -> Result<(), Error> {
         KeyAlgorithm::Ed25519 => return Ok(()),
     };
     match &message.message_digest {
+        // The one key that has signed either.
+        Some(named)
+            if key.algorithm() == KeyAlgorithm::EcdsaP384 && named.algorithm == HashAlgorithm::Sha2256 =>
+        {
+            Ok(())
+        }
         Some(named) if named.algorithm != dictated => {
             let got = format!("a signature of a {}", named.algorithm);
             Err(Error::step(Step::Signature, got, format!("of a {dictated}, as the key dictates")))

@@ -1,15 +1,15 @@
 //! Verification by one of several keys, with the evidence beside the signature.
 
 use jiff::Timestamp;
-use sigstore_types::DerPublicKey;
 use sigstore_types::bundle::SignatureContent;
+use sigstore_types::{DerPublicKey, HashAlgorithm};
 use sigstore_verify::{Error as Upstream, PublicKeyVerificationPolicy};
 
 use super::readable::Readable;
 use super::refusal::{is_named, refusal};
 use crate::artifact::{Digests, Source};
 use crate::check::rejected;
-use crate::{Bundle, Error, PublicKey, Requirements, Step, TrustedKey, TrustedRoot};
+use crate::{Bundle, Error, KeyAlgorithm, PublicKey, Requirements, Step, TrustedKey, TrustedRoot};
 
 /// Tries the keys, first the one that the bundle names. Only an invalid signature, or a kind of key that makes no such
 /// signatures, leads to the next.
@@ -45,7 +45,18 @@ pub(super) fn by_keys<'a>(
             }
             continue;
         }
-        match source.verify(root, &readable.bundle, &policy(key), key.algorithm())? {
+        // The official verifier takes the digest that the bundle names.
+        let algorithm = match bundle.content() {
+            SignatureContent::MessageSignature(message)
+                if message.message_digest.as_ref().is_some_and(|named| {
+                    named.algorithm == HashAlgorithm::Sha2256 && key.algorithm() == KeyAlgorithm::EcdsaP384
+                }) =>
+            {
+                KeyAlgorithm::EcdsaP256
+            }
+            _ => key.algorithm(),
+        };
+        match source.verify(root, &readable.bundle, &policy(key), algorithm)? {
             Ok(result) => return Ok((key, result.verified_timestamps().to_vec())),
             // From here on, a stream that was read is known by its digests.
             Err(Upstream::SignatureInvalid(_)) => source.read_to_end()?,
@@ -64,12 +75,14 @@ fn holds_alone(bundle: &Bundle, digests: &Digests, key: &PublicKey) -> Result<bo
             Ok(key.verifies(&envelope.pae(), &envelope.signature.sig))
         }
         SignatureContent::MessageSignature(message) => {
-            let Some(digest) = digests.signed_by(key.algorithm()) else { return Ok(false) };
-            let named = message.message_digest.as_ref();
-            if named.is_some_and(|named| named.digest.as_bytes() != digest) {
+            if digests.signed_by(key.algorithm()).is_none() {
+                return Ok(false);
+            }
+            let named = message.message_digest.as_ref().map(|named| named.digest.as_bytes());
+            let Some(digest) = digests.named(key.algorithm(), named) else {
                 let got = "a bundle that names another digest";
                 return Err(Error::step(Step::Artifact, got, "a bundle about this artifact"));
-            }
+            };
             Ok(key.verifies_digest(digest, &message.signature))
         }
         _ => Err(Error::NotAMessage),

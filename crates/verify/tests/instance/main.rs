@@ -239,7 +239,7 @@ fn s14_a_statement_about_another_artifact() {
 #[test]
 fn s17_a_chain_that_the_signer_brings_along() {
     let mut case = Case::new(LogVersion::V1);
-    let stranger = Sigstore::new();
+    let mut stranger = Sigstore::new();
     let chain: Vec<Value> = [&case.holder.certificate, &stranger.ca, &stranger.root]
         .iter()
         .map(|der| json!({"rawBytes": STANDARD.encode(der)}))
@@ -248,8 +248,17 @@ fn s17_a_chain_that_the_signer_brings_along() {
     material.remove("certificate");
     material.insert("x509CertificateChain".into(), json!({"certificates": chain}));
     case.bundle["mediaType"] = json!("application/vnd.dev.sigstore.bundle+json;version=0.2");
-    assert!(case.refused_by(Step::Chain).contains("root certificate"));
-    // Without the stranger's root it is only useless.
+    assert!(case.verify().is_ok(), "what was sent along is no authority, and ignored");
+    // It vouches for nobody either.
+    let mut foreign = Case::new(LogVersion::V1);
+    foreign.bundle = case.bundle.clone();
+    let chain = &mut foreign.bundle["verificationMaterial"]["x509CertificateChain"]["certificates"];
+    chain[0] = json!({"rawBytes": STANDARD.encode(stranger.issue(&Leaf::default(), Pair::new().spki()))});
+    foreign.bundle["verificationMaterial"]["x509CertificateChain"]["certificates"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"rawBytes": STANDARD.encode(&foreign.instance.root)}));
+    assert!(foreign.verify().is_err());
     case.bundle["verificationMaterial"]["x509CertificateChain"]["certificates"].as_array_mut().unwrap().pop();
     assert!(case.verify().is_ok());
 }

@@ -98,7 +98,7 @@ A SUBJECT is one of:
                                        an image in the store of a local engine
   dir:PATH                             a root file system, or an image from `skopeo copy … dir:PATH`
   file:PATH                            a single file: only its digest, not its content
-  sbom:FILE                            an SPDX 2.3 or CycloneDX 1.4+ document; sbom:- from a pipe
+  sbom:FILE                            an SPDX 2.2+ or CycloneDX 1.2+ document; sbom:- from a pipe
 Without a scheme, text with a tag, a digest or a registry is an image in a registry, never a
 path. Text that starts with /, . or ~, or ends like a file (app.tar, app.spdx.json), is a path. A
 name that could be either is refused. The registry's image `docker:24` is

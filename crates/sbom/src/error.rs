@@ -19,10 +19,10 @@ pub enum Error {
         encoding: &'static str,
     },
     /// There is nothing in it: what should have written it has failed, most likely.
-    #[error("SBOM is empty, expected SPDX 2.3 or CycloneDX 1.4 to 1.7 as JSON")]
+    #[error("SBOM is empty, expected SPDX 2.2 to 2.3 or CycloneDX 1.2 to 1.7 as JSON")]
     Empty,
     /// It is something known that is not read.
-    #[error("SBOM is {got}, expected SPDX 2.3 or CycloneDX 1.4 to 1.7 as JSON")]
+    #[error("SBOM is {got}, expected SPDX 2.2 to 2.3 or CycloneDX 1.2 to 1.7 as JSON")]
     OtherFormat {
         /// What it is: `CycloneDX XML`.
         got: &'static str,
@@ -31,7 +31,7 @@ pub enum Error {
     },
     /// It is JSON, but neither SPDX nor CycloneDX.
     #[error(
-        "SBOM has neither `spdxVersion` nor `bomFormat`, expected SPDX 2.3 or CycloneDX 1.4 to 1.7 as JSON"
+        "SBOM has neither `spdxVersion` nor `bomFormat`, expected SPDX 2.2 to 2.3 or CycloneDX 1.2 to 1.7 as JSON"
     )]
     UnknownFormat,
     /// It is of a version that is not read.

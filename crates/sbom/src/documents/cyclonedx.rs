@@ -34,7 +34,7 @@ impl Format for CycloneDxJson {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &["1.4", "1.5", "1.6", "1.7"]
+        &["1.2", "1.3", "1.4", "1.5", "1.6", "1.7"]
     }
 
     fn writes(&self) -> &'static [&'static str] {

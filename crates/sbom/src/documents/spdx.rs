@@ -1,6 +1,6 @@
 //! SPDX as JSON.
 //!
-//! Follows the SPDX specification 2.3 and its JSON schema:
+//! Follows the SPDX specification 2.3 and its JSON schema; 2.2 has the same members:
 //!
 //! ```json
 //! {"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"app","packages":[
@@ -35,7 +35,7 @@ impl Format for SpdxJson {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &["2.3"]
+        &["2.2", "2.3"]
     }
 
     fn writes(&self) -> &'static [&'static str] {

@@ -168,12 +168,12 @@ fn what_is_not_a_readable_document_is_refused() {
         "{}",
         "null",
         r#"{"bomFormat":"CycloneDX"}"#,
-        r#"{"bomFormat":"CycloneDX","specVersion":"1.3"}"#,
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.1"}"#,
         r#"{"bomFormat":"CycloneDX","specVersion":"2.0"}"#,
         r#"{"bomFormat":"cyclonedx","specVersion":"1.6"}"#,
         r#"{"bomFormat":7,"spdxVersion":"SPDX-2.3"}"#,
         r#"{"bomFormat":"CycloneDX","specVersion":1.6}"#,
-        r#"{"spdxVersion":"SPDX-2.2"}"#,
+        r#"{"spdxVersion":"SPDX-2.1"}"#,
         r#"{"spdxVersion":"2.3"}"#,
         r#"{"spdxVersion":"SPDX-2.3","bomFormat":"CycloneDX","specVersion":"1.6"}"#,
         r#"{"bomFormat":"CycloneDX","bomFormat":"CycloneDX","specVersion":"1.6"}"#,
@@ -286,8 +286,7 @@ fn formats_that_read_a_member_of_the_same_name_agree_on_its_kind() {
 
 #[test]
 fn messages_name_the_formats_and_versions_that_are_read() {
-    let expected =
-        "SBOM has neither `spdxVersion` nor `bomFormat`, expected SPDX 2.3 or CycloneDX 1.4 to 1.7 as JSON";
+    let expected = "SBOM has neither `spdxVersion` nor `bomFormat`, expected SPDX 2.2 to 2.3 or CycloneDX 1.2 to 1.7 as JSON";
     assert_eq!(read(b"{}").unwrap_err().to_string(), expected);
     for format in LIST {
         let error = ReadDocument::new(*format, "0").unwrap_err().to_string();
@@ -330,7 +329,10 @@ fn what_is_not_read_is_named_with_the_way_to_what_is() {
     ] {
         let error = read(bytes).unwrap_err();
         assert!(matches!(&error, Error::OtherFormat { got: own, .. } if own.contains(got)), "{got}: {error}");
-        assert!(error.to_string().contains("expected SPDX 2.3 or CycloneDX 1.4 to 1.7 as JSON"), "{error}");
+        assert!(
+            error.to_string().contains("expected SPDX 2.2 to 2.3 or CycloneDX 1.2 to 1.7 as JSON"),
+            "{error}"
+        );
         assert!(error.hint().is_some(), "{got}");
     }
     for empty in [&b""[..], b" \n", b"\xef\xbb\xbf"] {
@@ -338,8 +340,8 @@ fn what_is_not_read_is_named_with_the_way_to_what_is() {
     }
     // Versions that are not read are named as such.
     for (bytes, got) in [
-        (&br#"{"spdxVersion": "SPDX-2.2", "name": "x"}"#[..], "2.2"),
-        (br#"{"bomFormat": "CycloneDX", "specVersion": "1.3"}"#, "1.3"),
+        (&br#"{"spdxVersion": "SPDX-2.1", "name": "x"}"#[..], "2.1"),
+        (br#"{"bomFormat": "CycloneDX", "specVersion": "1.1"}"#, "1.1"),
     ] {
         let error = read(bytes).unwrap_err();
         assert!(matches!(&error, Error::Version { got: own, .. } if own.contains(got)), "{error}");

@@ -1,4 +1,4 @@
-//! CycloneDX 1.4 to 1.7: nested components, Trivy's and Syft's properties beside our own.
+//! CycloneDX 1.2 to 1.7: nested components, Trivy's and Syft's properties beside our own.
 
 use std::borrow::Cow;
 

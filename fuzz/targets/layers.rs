@@ -1,5 +1,5 @@
 //! Layers in any compression, squashed: an image of one to four layers whose digests and diff IDs hold, unless the last
-//! document is one byte, which says what is wrong with them.
+//! document is one byte, which says what is wrong with them, or that their tables of contents count.
 
 #![no_main]
 
@@ -10,6 +10,7 @@ use plimsoll_core::{Digest, Limits, Platform};
 use plimsoll_fuzz::{Memory, WholeFiles, documents, limits};
 use plimsoll_image::artifact::{Image, Layer};
 use plimsoll_image::inflate::{Budget, Inflate, detect};
+use plimsoll_image::tar::Reader;
 use plimsoll_image::{Descriptor, layers};
 
 const PLAIN: &str = "application/vnd.docker.image.rootfs.diff.tar";
@@ -19,6 +20,20 @@ const WANTED: WholeFiles = WholeFiles {
     rule: |path| path.starts_with("etc/") || path.starts_with("var/") || path.ends_with(".wanted"),
     fixed: &["etc/os-release", "var/lib/dpkg/status"],
 };
+
+/// Says that the table of contents in the layer is the one that counts.
+fn announce(descriptor: &mut Descriptor, bytes: &[u8], limits: &Limits) {
+    let tar = plain(bytes, limits).unwrap_or_default();
+    let mut reader = Reader::new(tar.as_slice(), "layer", limits);
+    while matches!(reader.advance(), Ok(true)) {
+        let entry = reader.entry();
+        if entry.path == b"stargz.index.json" && entry.size <= limits.kept_file_bytes {
+            let Ok(table) = reader.content() else { return };
+            let name = "containerd.io/snapshot/stargz/toc.digest".to_owned();
+            descriptor.annotations.insert(name, Digest::sha256(&table).to_string());
+        }
+    }
+}
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
     let limits = limits();
@@ -41,6 +56,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         match fault {
             Some(b'd') => diff_id = Digest::sha256(b"another diff ID"),
             Some(b's') => descriptor.size += 1,
+            Some(b'c') => announce(&mut descriptor, bytes, &limits),
             Some(b't') => descriptor.media_type = "application/vnd.oci.image.layer.v1.tar+gzip".to_owned(),
             _ => {}
         }

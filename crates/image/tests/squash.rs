@@ -48,6 +48,8 @@ struct Directory {
     opaque: bool,
     /// Whether it took the place of something else in its layer.
     replaced: bool,
+    /// Whether something lay in it before it had an entry of its own.
+    implied: bool,
 }
 
 /// A layer that no engine unpacks, or that they unpack to different things.
@@ -88,7 +90,7 @@ proptest! {
     #[test]
     fn the_final_file_system_is_the_models(layers in prop::collection::vec(prop::collection::vec(op(), 0..7), 1..4)) {
         let mut image = ImageBuilder::new();
-        let mut model = Tree::new();
+        let (mut model, mut links) = (Tree::new(), BTreeMap::new());
         for ops in &layers {
             image = image.layer(ops.iter().fold(Layer::new().compression(Compression::Plain), write));
         }
@@ -99,6 +101,10 @@ proptest! {
                 prop_assert!(matches!(all, Err(Error::Tar { .. })), "{:?}", all);
                 return Ok(());
             };
+            // Where layers share a folder, what lies behind the link is overwritten.
+            if writes_through("", &upper.0, &mut links) {
+                dispute(&mut model);
+            }
             model = lay_over(model, upper);
         }
         let all = all.unwrap();
@@ -209,6 +215,25 @@ fn lay_over(mut lower: Tree, (upper, opaque_root): (Tree, bool)) -> Tree {
         dispute(&mut lower);
     }
     merge(lower, upper)
+}
+
+/// Whether a layer puts something into a directory that it has no entry for and that is a link in the next layer below. `links`
+/// says of each path whether the last layer that has it has a link there.
+fn writes_through(prefix: &str, tree: &Tree, links: &mut BTreeMap<String, bool>) -> bool {
+    let mut through = false;
+    for (name, node) in tree {
+        let path = format!("{prefix}{name}");
+        let is_link = matches!(node.kind, Kind::Symlink(_));
+        let was_link = match node.kind {
+            Kind::Device => continue,
+            _ => links.insert(path.clone(), is_link).unwrap_or(false),
+        };
+        if let Kind::Directory(directory) = &node.kind {
+            through |= directory.implied && was_link;
+            through |= writes_through(&format!("{path}/"), &directory.children, links);
+        }
+    }
+    through
 }
 
 fn dispute(tree: &mut Tree) {
@@ -326,7 +351,7 @@ fn real(tree: &mut Tree, path: &str, missing: Missing) -> Result<Option<String>,
                 target.split('/').rev().for_each(|name| left.push_front(name.to_owned()));
             }
             _ if missing == Missing::Fails => return Ok(None),
-            None => put(tree, &here, Kind::Directory(Directory::default())),
+            None => put(tree, &here, Kind::Directory(Directory { implied: true, ..Directory::default() })),
             Some(Kind::Whiteout) if missing == Missing::IsMadeUnlessGone => return Ok(None),
             Some(_) => return Err(Refused),
         }

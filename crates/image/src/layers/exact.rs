@@ -25,6 +25,8 @@ enum Place {
         opaque: bool,
         /// Whether it took the place of something else.
         replaced: bool,
+        /// Whether it was needed before it had an entry.
+        implied: bool,
     },
     Symlink(Vec<u8>),
     /// A file; the number of the entry with its content, which hard links share.
@@ -35,7 +37,7 @@ enum Place {
 }
 
 impl Place {
-    const IMPLIED: Self = Self::Directory { opaque: false, replaced: false };
+    const IMPLIED: Self = Self::Directory { opaque: false, replaced: false, implied: true };
 }
 
 /// What happens to directories that a path needs and that have no entry.
@@ -136,7 +138,9 @@ impl Tree {
         self.count(path.len() + entry.link.len())?;
         let place = match (entry.kind, self.places.get(&path)) {
             (Kind::Directory, Some(Place::Directory { .. })) => return Ok(Some(path)),
-            (Kind::Directory, there) => Place::Directory { opaque: false, replaced: there.is_some() },
+            (Kind::Directory, there) => {
+                Place::Directory { opaque: false, replaced: there.is_some(), implied: false }
+            }
             (Kind::Symlink, _) => Place::Symlink(entry.link.clone()),
             (Kind::File, _) => Place::File(entry.ordinal),
             (Kind::Device, None | Some(Place::Device | Place::Whiteout)) => Place::Device,
@@ -201,10 +205,11 @@ impl Tree {
         for (path, place) in &self.places {
             let hash = keyed.of(path);
             match place {
-                Place::Directory { opaque, replaced } => {
+                Place::Directory { opaque, replaced, implied } => {
                     ledger.directories.insert(hash);
                     ledger.opaques.extend(opaque.then_some(hash));
                     ledger.replaced.extend(replaced.then_some(hash));
+                    ledger.implied.extend(implied.then_some(hash));
                 }
                 Place::Symlink(_) => {
                     ledger.symlinks.insert(hash);

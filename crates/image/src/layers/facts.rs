@@ -63,6 +63,8 @@ pub(super) struct Ledger {
     pub(super) opaques: Hashes,
     /// Directories that took the place of something else in the same layer.
     pub(super) replaced: Hashes,
+    /// Directories that were needed before they had an entry of their own, if they ever got one.
+    pub(super) implied: Hashes,
     /// Whether there is an opaque marker in the root.
     pub(super) opaque_root: bool,
 }
@@ -181,9 +183,10 @@ impl Facts {
     pub(super) fn bytes(&self) -> u64 {
         // Of a map's node and what points to it.
         const RECORD: usize = 128;
-        let Ledger { directories, symlinks, files, devices, whiteouts, opaques, replaced, .. } = &self.ledger;
+        let Ledger { directories, symlinks, files, devices, whiteouts, opaques, replaced, implied, .. } =
+            &self.ledger;
         // A hash, its control byte, and the room that a set keeps free.
-        let sets = [directories, symlinks, devices, whiteouts, opaques, replaced];
+        let sets = [directories, symlinks, devices, whiteouts, opaques, replaced, implied];
         let sets = sets.map(|set| set.capacity() * 10);
         let records = self.recorded.iter().map(|(path, record)| path.len() + record.node.bytes() + RECORD);
         let ordinals = self.by_ordinal.values().map(|node| node.bytes() + RECORD);

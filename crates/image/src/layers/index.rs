@@ -8,7 +8,10 @@
 //! - an opaque marker in the root of a layer hides everything by the specification, and nothing in an overlay;
 //! - a directory that takes the place of a whiteout or of another entry of its own layer is empty by the specification;
 //!   in an overlay the lower layers are seen in it again;
-//! - a device hides what lies below it, where it can be made.
+//! - a device hides what lies below it, where it can be made;
+//! - an entry whose directory has none of its own, where a lower layer has a symbolic link of that name: an overlay makes the
+//!   directory in place of the link, and drivers that unpack all layers into one folder (Docker's and podman's `vfs`,
+//!   containerd's `native`) write through the link, over whatever is there.
 
 use super::facts::{Known, Ledger, Place, Present};
 
@@ -18,8 +21,9 @@ pub(super) struct Index {
     events: Vec<Event>,
     /// Path and layer of each device.
     devices: Vec<(u64, u16)>,
-    /// Layers with an opaque marker in their root.
-    opaque_roots: Vec<u16>,
+    /// Layers that dispute everything below them, from the lowest up: with an opaque marker in their root, or written through
+    /// a link of a lower layer.
+    disputing_all: Vec<u16>,
 }
 
 /// What one layer has at one path.
@@ -33,6 +37,8 @@ struct Event {
     floor: u16,
     /// The topmost layer up to this one that disputes what lower layers show below this path, plus one.
     disputing: u16,
+    /// Whether it is a directory without an entry of its own.
+    implied: bool,
 }
 
 /// What is seen at a path.
@@ -58,11 +64,16 @@ impl Index {
         for event in &mut index.events {
             let under = below.filter(|below| below.hash == event.hash);
             event.disputing = event.disputing.max(under.map_or(0, |under| under.disputing));
+            if event.implied && under.is_some_and(|under| under.present == Some(Present::Symlink)) {
+                index.disputing_all.push(event.layer);
+            }
             if event.present == Some(Present::Directory) {
                 event.floor = event.floor.max(under.map_or(0, |under| under.floor));
             }
             below = Some(*event);
         }
+        index.disputing_all.sort_unstable();
+        index.disputing_all.dedup();
         Some(index)
     }
 
@@ -80,10 +91,11 @@ impl Index {
             };
             let floor = if ledger.opaques.contains(&hash) { layer } else { floor };
             let disputing = if ledger.replaced.contains(&hash) { layer + 1 } else { 0 };
-            self.events.push(Event { hash, layer, present, floor, disputing });
+            let implied = place == Place::Directory && ledger.implied.contains(&hash);
+            self.events.push(Event { hash, layer, present, floor, disputing, implied });
         }
         if ledger.opaque_root {
-            self.opaque_roots.push(layer);
+            self.disputing_all.push(layer);
         }
     }
 
@@ -103,8 +115,8 @@ impl Index {
             }
             disputing = disputing.max(self.device(*ancestor, below));
         }
-        let root = self.opaque_roots.iter().rev().find(|layer| **layer < below);
-        disputing = disputing.max(root.map_or(0, |layer| layer + 1));
+        let all = self.disputing_all.iter().rev().find(|layer| **layer < below);
+        disputing = disputing.max(all.map_or(0, |layer| layer + 1));
         let disputed = disputing.checked_sub(1).filter(|layer| *layer > event.layer).map(usize::from);
         Some(Sight { layer: usize::from(event.layer), present, disputed })
     }

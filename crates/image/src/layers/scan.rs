@@ -423,6 +423,7 @@ fn enter(ledger: &mut Ledger, linked: &Hashes, ancestors: &[u64]) -> bool {
         if !ledger.directories.insert(*hash) {
             return true;
         }
+        ledger.implied.insert(*hash);
         if linked.contains(hash) {
             return false;
         }

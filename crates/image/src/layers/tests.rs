@@ -281,3 +281,27 @@ fn what_is_wanted_by_its_mode_is_found_under_every_hard_link() {
     let below = vec![layer().file("bin/a", "program"), layer().hardlink("bin/b", "bin/a").whiteout("bin/a")];
     assert_eq!(heads(below), ["bin/b=prog"]);
 }
+
+#[test]
+fn what_is_written_through_a_link_of_a_lower_layer_is_disputed() {
+    let lower = || {
+        let layer = Layer::new().file("usr/lib/a/META", "lower").file("var/db/status", "s");
+        layer.symlink("lib", "usr/lib").symlink("opt", "usr")
+    };
+    let unreadable = |upper: Layer| -> Vec<String> {
+        let files = read([lower(), upper]).unwrap();
+        let unreadable = WholeFiles::unreadable(&files).into_iter().map(|(path, _)| path.to_owned());
+        unreadable.collect()
+    };
+    // Where layers share a folder, `usr/lib/a/META` is the upper one's; in an overlay, it is the lower one's.
+    assert_eq!(unreadable(Layer::new().file("lib/a/META", "upper")), ["usr/lib/a/META", "var/db/status"]);
+    assert_eq!(unreadable(Layer::new().whiteout("lib/a")), ["usr/lib/a/META", "var/db/status"]);
+    // A directory of its own takes the place of the link everywhere, unless it comes too late.
+    assert!(unreadable(Layer::new().directory("lib").file("lib/a/META", "upper")).is_empty());
+    assert!(!unreadable(Layer::new().file("lib/a/META", "upper").directory("lib")).is_empty());
+    assert!(unreadable(Layer::new().file("usr/lib/a/META", "upper")).is_empty());
+    assert!(unreadable(Layer::new().symlink("lib", "elsewhere")).is_empty());
+    // The link was gone.
+    let files = read([lower(), Layer::new().whiteout("lib"), Layer::new().file("lib/a/META", "upper")]);
+    assert!(WholeFiles::unreadable(&files.unwrap()).is_empty());
+}

@@ -286,6 +286,8 @@ pub enum ProblemCode {
     MetadataDisagrees,
     /// A package is unpacked but its installation was not completed.
     PackageNotConfigured,
+    /// A component brings copies of others along, and nothing says which.
+    Vendored,
     /// Components of a document have no package URL, so that nothing can be looked up for them.
     MissingPurl,
     /// Components of a document have a package URL that is not one.
@@ -304,7 +306,7 @@ pub enum ProblemCode {
 
 impl ProblemCode {
     /// Every code.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::OsInventoryMissing,
         Self::OsInventoryBroken,
         Self::UnknownOs,
@@ -313,6 +315,7 @@ impl ProblemCode {
         Self::UnparsableMetadata,
         Self::MetadataDisagrees,
         Self::PackageNotConfigured,
+        Self::Vendored,
         Self::MissingPurl,
         Self::InvalidPurl,
         Self::MissingVersion,
@@ -333,6 +336,7 @@ impl ProblemCode {
             Self::UnparsableMetadata => "unparsable-metadata",
             Self::MetadataDisagrees => "metadata-disagrees",
             Self::PackageNotConfigured => "package-not-configured",
+            Self::Vendored => "vendored",
             Self::MissingPurl => "missing-purl",
             Self::InvalidPurl => "invalid-purl",
             Self::MissingVersion => "missing-version",
@@ -345,7 +349,10 @@ impl ProblemCode {
 
     /// Whether components may be missing because of it, so that "nothing found" means nothing.
     pub fn hides_components(self) -> bool {
-        !matches!(self, Self::MetadataDisagrees | Self::PackageNotConfigured | Self::SetAside)
+        !matches!(
+            self,
+            Self::MetadataDisagrees | Self::PackageNotConfigured | Self::Vendored | Self::SetAside
+        )
     }
 }
 

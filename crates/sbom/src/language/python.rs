@@ -3,8 +3,8 @@
 //!
 //! Follows the core metadata specifications and PEP 376/427. Names are normalised by PEP 503. What counts as a distribution is
 //! what `importlib.metadata` finds (see [`place`]): what it would list without a name or a version is a problem here.
-//! Vendored copies (`pip/_vendor`) count when they bring metadata of their own; without it there is nothing to tell their
-//! version by.
+//! Vendored copies (`pip/_vendor`) count when they bring metadata of their own. Python and pip list none without it, and there
+//! is nothing that everybody keeps their versions in: that they are there is noted.
 //!
 //! ```text
 //! Metadata-Version: 2.1
@@ -32,6 +32,7 @@ const METADATA: u16 = 0;
 const SIGN: u16 = 1;
 const ARCHIVE: u16 = 2;
 const PATHS: u16 = 3;
+const VENDORED: u16 = 4;
 
 const SELECTIONS: &[Selection] = &[
     Selection::whole(
@@ -56,6 +57,15 @@ const SELECTIONS: &[Selection] = &[
             "**/*.dist-info/direct_url.json",
             "**/*.dist-info/entry_points.txt",
             "**/*.dist-info/top_level.txt",
+            "**/*.dist-info/LICENSE",
+            "**/*.dist-info/LICENSE.txt",
+            "**/*.dist-info/LICENSE.md",
+            "**/*.dist-info/LICENSE.rst",
+            "**/*.dist-info/COPYING",
+            "**/*.dist-info/AUTHORS",
+            "**/*.dist-info/metadata.json",
+            "**/*.dist-info/pbr.json",
+            "**/*.dist-info/uv_cache.json",
             "**/*egg-info/SOURCES.txt",
             "**/*egg-info/dependency_links.txt",
             "**/*egg-info/requires.txt",
@@ -72,6 +82,18 @@ const SELECTIONS: &[Selection] = &[
     // Wheels with native code have tens of megabytes.
     Selection::whole(&["**/*.egg", "**/*.whl", "**/*.pyz", "**/*.pex"], Bound::List),
     Selection::whole(&["**/*.pth"], Bound::Metadata),
+    Selection {
+        paths: &[
+            "**/_vendor/__init__.py",
+            "**/_vendor/vendor.txt",
+            "**/_vendor/vendored.txt",
+            "**/_vendored/__init__.py",
+            "**/vendored/__init__.py",
+        ],
+        mode: Mode::Any,
+        min_size: 0,
+        need: Need::Name,
+    },
 ];
 
 /// Finds distributions.
@@ -145,7 +167,7 @@ impl Cataloger for Python {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn room(&self) -> Room {
@@ -167,7 +189,7 @@ impl Cataloger for Python {
                 let component = metadata::read(content);
                 Some(Arc::new(Distribution { component, digests: FileDigests::of_content(content) }))
             }
-            SIGN => Some(Arc::new(Sign)),
+            SIGN | VENDORED => Some(Arc::new(Sign)),
             ARCHIVE => {
                 let found = archive::metadata(content)?.map(|found| {
                     found.into_iter().map(|(path, content)| (path, metadata::read(&content))).collect()
@@ -186,6 +208,7 @@ impl Cataloger for Python {
         installed(context);
         without_metadata(context);
         archives(context);
+        vendored(context);
         for (file, Imported(archives)) in context.facts::<Imported>(PATHS) {
             let detail = format!("has Python import from {}, which is not read", archives.join(", "));
             context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
@@ -235,6 +258,20 @@ fn without_metadata(context: &mut Context<'_, '_>) {
     for folder in folders {
         let detail = "holds no METADATA or PKG-INFO, which was removed or never came";
         context.problem(ProblemCode::UnparsableMetadata, folder, detail.to_owned());
+    }
+}
+
+/// Folders of copies of other distributions, of which no metadata says which.
+fn vendored(context: &mut Context<'_, '_>) {
+    let above = |path: &str| path.rsplit_once('/').map_or("", |(above, _)| above).to_owned();
+    let metadata = context.facts::<Distribution>(METADATA);
+    let known: BTreeSet<String> = metadata.map(|(file, _)| above(place::folder(&file.path))).collect();
+    let marks = context.facts::<Sign>(VENDORED).map(|(file, Sign)| file.path.as_str());
+    let marks = marks.chain(context.unread(VENDORED).map(|unread| unread.path));
+    let folders: BTreeSet<String> = marks.map(above).filter(|folder| !known.contains(folder)).collect();
+    for folder in folders {
+        let detail = "holds copies of other distributions without metadata, which are not listed";
+        context.problem(ProblemCode::Vendored, &folder, detail.to_owned());
     }
 }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 /// The names of metadata inside such a folder.
 const METADATA: [&str; 2] = ["METADATA", "PKG-INFO"];
 /// What else installers leave there. A folder that has some of it and no metadata was tampered with.
-pub(super) const SIGNS: [&str; 13] = [
+pub(super) const SIGNS: [&str; 22] = [
     "RECORD",
     "WHEEL",
     "INSTALLER",
@@ -20,6 +20,15 @@ pub(super) const SIGNS: [&str; 13] = [
     "installed-files.txt",
     "zip-safe",
     "not-zip-safe",
+    "LICENSE",
+    "LICENSE.txt",
+    "LICENSE.md",
+    "LICENSE.rst",
+    "COPYING",
+    "AUTHORS",
+    "metadata.json",
+    "pbr.json",
+    "uv_cache.json",
 ];
 
 /// The path with `.dist-info` and `.egg-info` in lower case, which Python does not tell apart from other cases, where it is that

@@ -43,6 +43,41 @@ fn a_renamed_directory_is_a_problem_and_the_metadata_counts() {
     assert_eq!(problems.len(), 1);
 }
 
+fn problems_of(paths: &[(&str, &str)]) -> Vec<(ProblemCode, String)> {
+    let mut files = FileSet::default();
+    for (path, content) in paths {
+        files.add(select(), path, Some(1), content.as_bytes());
+    }
+    let found = alone("python", &files, None);
+    found.inventory.problems.into_iter().map(|problem| (problem.code, problem.path)).collect()
+}
+
+#[test]
+fn vendored_copies_without_metadata_are_noted_and_hide_nothing() {
+    const PIP: &str = "usr/lib/python3/site-packages/pip/_vendor";
+    let metadata = "Name: x\nVersion: 1\n";
+    for mark in ["__init__.py", "vendor.txt"] {
+        let path = format!("{PIP}/{mark}");
+        assert_eq!(problems_of(&[(&path, "")]), [(ProblemCode::Vendored, PIP.to_owned())]);
+        // With metadata they are listed.
+        assert_eq!(problems_of(&[(&path, ""), (&format!("{PIP}/x-1.dist-info/METADATA"), metadata)]), []);
+    }
+    assert!(!ProblemCode::Vendored.hides_components());
+    assert_eq!(problems_of(&[("srv/vendor/__init__.py", ""), ("srv/_vendor.py", "")]), []);
+}
+
+#[test]
+fn a_folder_that_has_only_its_licence_left_is_a_problem() {
+    for name in ["LICENSE", "LICENSE.txt", "AUTHORS", "COPYING", "pbr.json"] {
+        for folder in ["x/y-1.0.dist-info", "x/y-1.0.DIST-info"] {
+            let found = problems_of(&[(&format!("{folder}/{name}"), "")]);
+            assert_eq!(found.len(), 1, "{folder}/{name}");
+            assert_eq!(found[0].0, ProblemCode::UnparsableMetadata);
+        }
+        assert_eq!(problems_of(&[(&format!("x/y-1.0/{name}"), "")]), []);
+    }
+}
+
 #[test]
 fn spellings_that_installers_normalise_agree() {
     for (directory, name, version) in [

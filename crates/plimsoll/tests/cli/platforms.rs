@@ -113,6 +113,25 @@ fn of_a_part_of_an_index_what_is_there_is_read_and_what_is_not_is_a_gap() {
     }
 }
 
+#[test]
+fn without_the_image_of_this_machine_no_other_is_taken_in_its_place() {
+    let place = Place::new();
+    let host = plimsoll_core::Platform::host().to_string();
+    let whole = IndexBuilder::new()
+        .image(shop("pymysql", "1.1.0").platform(&host).build())
+        .image(shop("pymysql", "1.1.1").platform("linux/s390x").build())
+        .build();
+    let mut part = whole.clone();
+    let gone = part.images.remove(0).manifest.digest();
+    part.parts.retain(|object| object.digest() != gone);
+    part.write_layout(&place.root().join("part"), None);
+    let (layout, db) = (format!("oci:{}", place.path("part")), place.path("db"));
+    for command in [&["sbom"][..], &["scan", "--db", &db, "--at", NOW]] {
+        place.run(&[command, &[&layout]].concat()).exits(4).says("--platform linux/s390x");
+        place.run(&[command, &["--platform", "linux/s390x", &layout]].concat()).exits(0);
+    }
+}
+
 /// Asks for as little as a policy can.
 const LENIENT: &str = "\
 apiVersion: plimsoll.dev/v1

@@ -1,6 +1,6 @@
 //! Every kind of subject, and that they all see the same image.
 
-use plimsoll_testkit::{ImageBuilder, Layer, Registry};
+use plimsoll_testkit::{ImageBuilder, Layer, Peer, Registry};
 use serde_json::Value;
 
 use crate::fixture::{NOW, Place, affected, debian, pushed, shop, wheel};
@@ -251,4 +251,26 @@ fn a_compressed_archive_is_scanned_as_it_is() {
     assert_eq!(scan(&file), expected);
     let limited = ["sbom", "--limit", "unpacked_bytes=1000", &file];
     place.run(&limited).exits(1).says("unpacked_bytes");
+}
+
+#[test]
+fn layouts_and_archives_that_crane_pulled_are_read() {
+    let Some(crane) = Peer::find("crane", "$PLIMSOLL_PEERS") else { return };
+    let (place, registry) = (Place::new(), Registry::start());
+    let reference = affected(&registry);
+    let db = place.path("db");
+    for (format, subject) in [("oci", "oci:"), ("tarball", "archive:")] {
+        let at = place.path(format);
+        crane.must(&["pull", "--insecure", &format!("--format={format}"), &reference, &at]);
+        place
+            .run(&["scan", "--db", &db, "--at", NOW, &format!("{subject}{at}")])
+            .exits(0)
+            .says("CVE-2024-36039");
+    }
+    // What is attached to such a layout is found, and the image in it is still the only one.
+    place.key("ci");
+    let layout = format!("oci:{}", place.path("oci"));
+    place.run(&["sign", "--key", &place.path("ci.key"), &layout]).exits(0);
+    let key = place.path("ci.pub");
+    place.run(&["verify", "--insecure-ignore-tlog", "--key", &key, &layout]).exits(0);
 }

@@ -15,6 +15,7 @@
 mod apply;
 mod file;
 mod misuse;
+mod outputs;
 mod report;
 
 use std::cell::LazyCell;
@@ -38,6 +39,8 @@ pub(crate) use report::{LimitRow, Origin, SettingRow, Value};
 /// What was typed, with environment and configuration files merged.
 pub(crate) struct Parsed {
     pub(crate) arguments: Arguments,
+    /// Files that the result will be written to.
+    pub(crate) outputs: Vec<PathBuf>,
     pub(crate) limits: Limits,
     pub(crate) config: Config,
 }
@@ -116,7 +119,13 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, Stop> {
             }
             let (limits, rows) = limits(&files, &matches, &arguments)?;
             let typed = report::typed(&matches, &definition);
-            Ok(Parsed { arguments, limits, config: Config { places, files, typed, fault, limits: rows } })
+            let outputs = outputs::outputs(&matches);
+            Ok(Parsed {
+                arguments,
+                outputs,
+                limits,
+                config: Config { places, files, typed, fault, limits: rows },
+            })
         }
         // A file that is wrong is said first, because what it was to give may be what is missing; help is help.
         (Err(Stop::Clap(error)), Some(failure)) if error.use_stderr() => Err(Stop::Failure(failure)),

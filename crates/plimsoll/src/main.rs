@@ -37,6 +37,8 @@ fn main() -> ExitCode {
     console.start_log();
     let exit = failure::guarded(|| {
         let run = || {
+            // Before anything is asked or read: nobody should wait for a result that has no place.
+            parsed.outputs.iter().try_for_each(|file| plimsoll_files::writable(file))?;
             let context = Context::of_process(&parsed.limits, &parsed.config)?;
             commands::run(&parsed.arguments.command, &context, console)
         };

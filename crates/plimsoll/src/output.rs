@@ -2,12 +2,14 @@
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use plimsoll_core::{Kind, text};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::failure::Failure;
+use crate::render::table::{Page, Paint};
 use crate::settings::console::{Colors, ConsoleSettings};
 
 /// What the user sees, and how much of it.
@@ -45,9 +47,24 @@ impl Console {
         self.0.verbose > 0
     }
 
-    /// Whether standard output gets colours, when it is where the result goes.
-    pub(crate) fn stdout_colors(self) -> bool {
-        self.colors_on(&io::stdout())
+    /// What a result for people may look like that goes to `file`, or to standard output. A file has neither colours nor a
+    /// width.
+    pub(crate) fn page(self, file: Option<&Path>) -> Page {
+        let verbose = self.is_verbose();
+        match file {
+            Some(_) => Page { paint: Paint(false), width: None, verbose },
+            None => Page { paint: Paint(self.colors_on(&io::stdout())), width: self.stdout_width(), verbose },
+        }
+    }
+
+    /// `COLUMNS`, else the width of the terminal. What goes into a pipe has none.
+    fn stdout_width(self) -> Option<usize> {
+        let stdout = io::stdout();
+        let of_terminal = || {
+            let size = rustix::termios::tcgetwinsize(stdout.as_fd()).ok()?;
+            Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+        };
+        self.0.columns.or_else(|| if stdout.is_terminal() { of_terminal() } else { None })
     }
 
     /// Says something that is not the result, unless `-q`.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use plimsoll_core::{Digest, Kind, Limits};
+use plimsoll_core::{Digest, Kind, Limits, quantity};
 use plimsoll_keys::FileDigests;
 use plimsoll_signing::Content;
 use plimsoll_verify::{Artifact, Bundle, Error, Step, verify_detached, verify_message, verify_one_of};
@@ -67,7 +67,11 @@ pub(super) fn sign(settings: &SignBlobSettings<'_>, console: Console) -> Result<
     }
     output::emit(settings.bundle.as_deref(), |out| out.write_all(&bundle))?;
     let (name, who) = (settings.file.display(), signing.describe());
-    console.say(format_args!("signed {name} ({}, {} bytes) with {who}", digests.sha256, digests.length));
+    console.say(format_args!(
+        "signed {name} ({}, {}) with {who}",
+        digests.sha256,
+        quantity::size(digests.length)
+    ));
     Ok(Exit::Done)
 }
 

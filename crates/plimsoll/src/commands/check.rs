@@ -13,7 +13,6 @@ use crate::output::{self, Console};
 use crate::progress::Bar;
 use crate::render;
 use crate::render::sarif::Log;
-use crate::render::table::Paint;
 use crate::render::verdict::Style;
 use crate::report::check::Report;
 use crate::settings::check::{CheckSettings, Format};
@@ -81,8 +80,7 @@ fn write(report: &Report<'_>, settings: &CheckSettings, console: Console) -> Res
     let file = settings.file.as_deref();
     match settings.format {
         Format::Table => {
-            let style =
-                Style { paint: Paint(file.is_none() && console.stdout_colors()), explain: settings.explain };
+            let style = Style { page: console.page(file), explain: settings.explain };
             output::emit(file, |out| render::verdict::write_all(report, style, out))
         }
         Format::Json => output::emit_json(file, report),

@@ -6,6 +6,7 @@ mod network;
 
 use std::path::PathBuf;
 
+use plimsoll_core::quantity::{self, count};
 use plimsoll_core::{Kind, Timestamp};
 use plimsoll_trust::Cached;
 use plimsoll_vuln::{Database, ScanSettings};
@@ -13,7 +14,6 @@ use plimsoll_vuln::{Database, ScanSettings};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
-use crate::render::table::{Paint, count};
 use crate::report::doctor::{Check, Report, Status};
 use crate::settings::Format;
 use crate::settings::doctor::DoctorSettings;
@@ -37,7 +37,7 @@ pub(super) fn run(settings: &DoctorSettings<'_>, console: Console) -> Result<Exi
     if settings.format == Format::Json {
         output::emit_json(None, &Report::new(now, checks))?;
     } else {
-        let paint = Paint(console.stdout_colors());
+        let paint = console.page(None).paint;
         output::emit(None, |out| render::doctor::write(&checks, paint, out))?;
         console.say(format_args!("{}, {}", count(failed, "failure"), count(warned, "warning")));
     }
@@ -76,15 +76,15 @@ fn database(folder: &Result<PathBuf, Failure>, now: Timestamp) -> Vec<Check> {
     };
     let limit = ScanSettings::at(now).max_age;
     let feeds = database.status().into_iter().map(|feed| {
-        let age = render::database::age(now, feed.as_of);
-        let of = format!("{} advisories of {}", feed.advisories, feed.publisher);
+        let age = quantity::age(now, feed.as_of);
+        let of = format!("{} of {}", count(feed.advisories, "advisory"), feed.publisher);
         let elapsed = now.duration_since(feed.as_of);
         let check = if elapsed.is_negative() {
             Check::new(NAME, Status::Warn, format!("{of} claim to be from the future: {}", feed.as_of))
                 .hint("check the clock, and the time given to `plimsoll db build --as-of`")
         } else if elapsed > limit {
-            let hours = limit.as_hours();
-            Check::new(NAME, Status::Warn, format!("{of}, {age}; older than {hours} h counts as stale"))
+            let limit = quantity::duration(limit.as_secs().unsigned_abs());
+            Check::new(NAME, Status::Warn, format!("{of}, {age}; older than {limit} counts as stale"))
                 .hint("fetch the publishers' files again and run `plimsoll db build`")
         } else {
             Check::new(NAME, Status::Ok, format!("{of}, {age}, whole"))
@@ -114,7 +114,7 @@ fn trust_roots(folder: &Result<PathBuf, Failure>, now: Timestamp) -> Vec<Check> 
             Ok(None) => return Check::new(NAME, Status::Fail, "it is gone").about(instance),
             Err(error) => return Check::failed(NAME, error.into()).about(instance),
         };
-        let age = render::database::age(now, cached.updated());
+        let age = quantity::age(now, cached.updated());
         let check = if let Err(error) = cached.clock_is_not_behind(now) {
             Check::failed(NAME, error.into())
         } else if cached.expires() < now {

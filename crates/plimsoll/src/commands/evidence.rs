@@ -15,7 +15,6 @@ use crate::commands::place::Place;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
-use crate::render::table::Paint;
 use crate::report::claims::Claims;
 use crate::settings::evidence::{
     AttachSettings, DownloadFormat, DownloadSettings, EvidenceSettings, InspectSettings, PlaceSettings,
@@ -187,7 +186,7 @@ fn inspect(settings: &InspectSettings<'_>, console: Console) -> Result<Exit, Fai
     match settings.format {
         Format::Json => output::emit_json(None, &claims)?,
         Format::Table => {
-            let paint = Paint(console.stdout_colors());
+            let paint = console.page(None).paint;
             output::emit(None, |out| render::evidence::claims(&claims, paint, out))?;
         }
     }

@@ -11,7 +11,7 @@ pub(super) fn run(settings: &HelpSettings, console: Console) -> Result<Exit, Fai
     let page = help::page(settings.definition.clone(), &settings.words, settings.detail)
         .map_err(|word| unknown(&word, settings))?;
     output::emit(None, |out| {
-        if console.stdout_colors() { write!(out, "{}", page.ansi()) } else { write!(out, "{page}") }
+        if console.page(None).paint.0 { write!(out, "{}", page.ansi()) } else { write!(out, "{page}") }
     })?;
     Ok(Exit::Done)
 }

@@ -9,10 +9,10 @@ use plimsoll_policy::{DenyList, DocumentKind, Policy, Waiver, schema};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
-use crate::render::table::{Paint, count};
 use crate::report::policy_lint::{Linted, Report};
 use crate::settings::Format;
 use crate::settings::policy::{Document, LintSettings, PolicySettings};
+use plimsoll_core::quantity::count;
 
 pub(super) fn run(settings: &PolicySettings<'_>, console: Console) -> Result<Exit, Failure> {
     match settings {
@@ -48,7 +48,7 @@ fn lint(settings: &LintSettings<'_>, console: Console) -> Result<Exit, Failure> 
     match settings.format {
         Format::Json => output::emit_json(None, &report)?,
         Format::Table => {
-            let paint = Paint(console.stdout_colors());
+            let paint = console.page(None).paint;
             output::emit(None, |out| render::policy_lint::write(&report, paint, out))?;
         }
     }

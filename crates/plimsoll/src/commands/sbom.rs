@@ -130,7 +130,7 @@ fn one(
     };
     output::emit(target, |out| match settings.format {
         Format::Document(format) => format.write(&document, out).map_err(into_io),
-        Format::Table => render::inventory::write(&inventory, out),
+        Format::Table => render::inventory::write(&inventory, console.page(target), out),
     })?;
     let incomplete = inventory.problems.iter().any(|problem| problem.code.hides_components());
     Ok(if incomplete { Exit::Kind(Kind::Indeterminate) } else { Exit::Done })

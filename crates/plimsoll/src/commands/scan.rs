@@ -10,7 +10,6 @@ use crate::output::{self, Console};
 use crate::progress::Bar;
 use crate::render;
 use crate::render::sarif::Log;
-use crate::render::table::Paint;
 use crate::report::scan::{Predicate, Report, Scanned};
 use crate::settings::scan::{Format, ScanSettings};
 
@@ -64,8 +63,8 @@ fn emit(report: Report, settings: &ScanSettings, console: Console) -> Result<(),
     let file = settings.file.as_deref();
     match settings.format {
         Format::Table => {
-            let paint = Paint(file.is_none() && console.stdout_colors());
-            output::emit(file, |out| render::findings::write_all(&report, paint, out))
+            let page = console.page(file);
+            output::emit(file, |out| render::findings::write_all(&report, page, out))
         }
         Format::Json => output::emit_json(file, &report),
         Format::Vuln => output::emit_json(file, &Predicate::from(report)),

@@ -11,7 +11,6 @@ use serde_json::Value;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
-use crate::render::table::Paint;
 use crate::report::trust::{CacheReport, Report, TrustedRootReport};
 use crate::settings::trust::{ShowSettings, TrustCommandSettings, TrustSource, UpdateSettings};
 use crate::settings::{Format, read_file};
@@ -98,7 +97,7 @@ fn show(settings: &ShowSettings, console: Console) -> Result<Exit, Failure> {
     match settings.format {
         Format::Json => output::emit_json(None, &report)?,
         Format::Table => {
-            let paint = Paint(console.stdout_colors());
+            let paint = console.page(None).paint;
             output::emit(None, |out| render::trust::write(&report, paint, out))?;
         }
     }

@@ -5,7 +5,7 @@ use plimsoll_core::Kind;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
-use crate::render::table::Paint;
+use crate::render::verification::Failures;
 use crate::report::verification::{Entry, Report};
 use crate::settings::verify::{ResultForm, ResultSettings};
 
@@ -19,9 +19,10 @@ pub(super) fn finish(
     match form {
         ResultForm::Json => output::emit_json(file, &Report::new(entries))?,
         ResultForm::Table => {
-            let paint = Paint(file.is_none() && console.stdout_colors());
-            let refused = settings.explain || console.is_verbose();
-            output::emit(file, |out| render::verification::table(entries, refused, paint, out))?;
+            let paint = console.page(file).paint;
+            let failures =
+                Failures { refused: settings.explain || console.is_verbose(), reasons: file.is_some() };
+            output::emit(file, |out| render::verification::table(entries, failures, paint, out))?;
         }
         ResultForm::Text => output::emit(file, |out| render::verification::lines(entries, out))?,
         ResultForm::Statements => output::emit(file, |out| {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use plimsoll_core::Kind;
+use plimsoll_core::quantity::count;
 use plimsoll_judge::Refusal;
 use plimsoll_judge::signatures::{Examination, Requirement, Shortfall, StatementFilter};
 
@@ -93,11 +94,12 @@ impl Request<'_> {
         let failure = |message: String| Failure::new(shortfall.kind(), message);
         match shortfall {
             Shortfall::Incomplete { signers, threshold } => failure(format!(
-                "{name}: {signers} of {threshold} signers, but not everything attached was examined"
+                "{name}: {signers} of {}, but not everything attached was examined",
+                count(threshold, "signer")
             ))
             .with_hint("raise --limit referrers=… or bundle_bytes=…"),
             Shortfall::TooFew { signers, threshold } => {
-                failure(format!("{name}: {signers} of {threshold} signers"))
+                failure(format!("{name}: {signers} of {}", count(threshold, "signer")))
                     .with_hint("--explain lists what was refused, and why")
             }
             Shortfall::Nothing => failure(format!("no {} of {name}", self.noun()))

@@ -17,7 +17,6 @@ use crate::commands::signer::Signing;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
-use crate::render::table::Paint;
 use crate::settings::Format;
 use crate::settings::waiver::{NewSettings, ShowSettings, SignSettings, WaiverSettings};
 
@@ -103,7 +102,7 @@ fn show(settings: &ShowSettings<'_>, console: Console) -> Result<Exit, Failure> 
     match settings.format {
         Format::Json => output::emit_json(file, &reports)?,
         Format::Table => {
-            let paint = Paint(file.is_none() && console.stdout_colors());
+            let paint = console.page(file).paint;
             output::emit(file, |out| render::waiver::write(&reports, paint, out))?;
         }
     }

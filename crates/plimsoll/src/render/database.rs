@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use plimsoll_core::Timestamp;
+use plimsoll_core::{Timestamp, quantity};
 use plimsoll_vuln::FeedStatus;
 
 use super::table::{columns, safe, short};
@@ -16,10 +16,10 @@ pub(crate) fn write(feeds: &[FeedStatus], now: Timestamp, out: &mut dyn Write) -
                 safe(&feed.ecosystem).into_owned(),
                 publisher(feed),
                 feed.as_of.to_string(),
-                age(now, feed.as_of),
+                quantity::age(now, feed.as_of),
                 feed.advisories.to_string(),
                 feed.packages.to_string(),
-                size(feed.bytes),
+                quantity::size(feed.bytes),
                 short(&feed.file_digest),
             ]
         })
@@ -32,21 +32,6 @@ pub(crate) fn write(feeds: &[FeedStatus], now: Timestamp, out: &mut dyn Write) -
 fn publisher(feed: &FeedStatus) -> String {
     let unproven = if feed.unproven { " (unproven)" } else { "" };
     format!("{}{unproven}", safe(&feed.publisher))
-}
-
-/// `3 h old`, `12 d old`; a feed from the future says so.
-pub(crate) fn age(now: Timestamp, as_of: Timestamp) -> String {
-    let seconds = now.duration_since(as_of).as_secs();
-    match seconds {
-        ..0 => "from the future".to_owned(),
-        0..7_200 => format!("{} min old", seconds / 60),
-        7_200..172_800 => format!("{} h old", seconds / 3_600),
-        _ => format!("{} d old", seconds / 86_400),
-    }
-}
-
-fn size(bytes: u64) -> String {
-    if bytes < 10 << 20 { format!("{} KiB", bytes.div_ceil(1 << 10)) } else { format!("{} MiB", bytes >> 20) }
 }
 
 #[cfg(test)]
@@ -77,18 +62,5 @@ mod tests {
         let rows: Vec<_> = text.lines().skip(1).collect();
         assert!(rows[0].starts_with("Alpine") && !rows[0].contains("unproven"), "{text}");
         assert!(rows[1].starts_with("Alpine") && rows[1].contains("OSV (unproven)"), "{text}");
-    }
-
-    #[test]
-    fn ages_read_well_at_each_scale() {
-        let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
-        for (as_of, expected) in [
-            ("2026-11-20T11:58:30Z", "1 min old"),
-            ("2026-11-19T12:00:00Z", "24 h old"),
-            ("2026-11-10T12:00:00Z", "10 d old"),
-            ("2026-11-21T12:00:00Z", "from the future"),
-        ] {
-            assert_eq!(age(now, as_of.parse().unwrap()), expected);
-        }
     }
 }

@@ -2,47 +2,139 @@
 
 use std::io::{self, Write};
 
-use super::table::{Paint, Tone, safe};
-use crate::report::claims::Claims;
+use plimsoll_core::quantity::size;
+use plimsoll_image::media;
+use plimsoll_verify::{COSIGN_SIGN_V1, PredicateType, WAIVER_V1};
+
+use super::table::{Page, Paint, Tone, safe};
+use crate::report::claims::{Claims, Signer};
 use crate::report::evidence::{Item, ItemKind, Report};
 
-/// Writes an image a paragraph and an attached thing a line.
-pub(crate) fn tree(report: &Report, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}", paint.paint(Tone::Strong, &safe(&report.subject)))?;
-    for image in &report.images {
-        let platform = image.platform.as_deref().map_or_else(String::new, |name| format!(" {}", safe(name)));
-        writeln!(out, "└─ {}{platform}", image.digest)?;
-        if image.evidence.is_empty() {
-            writeln!(out, "   {}", paint.paint(Tone::Quiet, "nothing is attached"))?;
+/// Writes the subject, below it its images, and below each what is attached.
+pub(crate) fn tree(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}", page.paint.paint(Tone::Strong, &safe(&report.subject)))?;
+    for (position, image) in report.images.iter().enumerate() {
+        let (branch, trunk) = branch(position + 1 == report.images.len());
+        let name = match &image.platform {
+            Some(platform) => safe(platform),
+            None if media::is_index(&image.media_type) => "index".into(),
+            None => "image".into(),
+        };
+        writeln!(out, "{branch}{name} {}", page.digest(&image.digest))?;
+        let truncated = image.truncated.then_some("there is more than the limits let through");
+        let nothing = image.evidence.is_empty().then_some("nothing is attached");
+        let rest: Vec<_> = truncated.into_iter().chain(nothing).collect();
+        for (position, item) in image.evidence.iter().enumerate() {
+            let last = position + 1 == image.evidence.len() && rest.is_empty();
+            entry(item, trunk, last, page, out)?;
         }
-        for item in &image.evidence {
-            entry(item, paint, out)?;
-        }
-        if image.truncated {
-            writeln!(out, "   {}", paint.paint(Tone::Doubt, "there is more than the limits let through"))?;
+        for line in rest {
+            let tone = if image.truncated { Tone::Doubt } else { Tone::Quiet };
+            writeln!(out, "{trunk}└─ {}", page.paint.paint(tone, line))?;
         }
     }
-    writeln!(out, "{}", paint.paint(Tone::Quiet, "None of this is verified: `plimsoll verify` does that."))
+    writeln!(
+        out,
+        "{}",
+        page.paint.paint(Tone::Quiet, "None of this is verified: `plimsoll verify` does that.")
+    )
 }
 
-fn entry(item: &Item, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
-    let (tone, word) = match item.kind {
-        ItemKind::Bundle => (Tone::Strong, "bundle"),
-        ItemKind::OlderSignature => (Tone::Strong, "older signature"),
-        ItemKind::OlderAttestation => (Tone::Strong, "older attestation"),
-        ItemKind::Artifact => (Tone::Quiet, "artifact"),
-        ItemKind::Unusable => (Tone::Doubt, "unusable"),
+/// What stands before an item, and before what belongs to it.
+fn branch(last: bool) -> (&'static str, &'static str) {
+    if last { ("└─ ", "   ") } else { ("├─ ", "│  ") }
+}
+
+fn entry(item: &Item, trunk: &str, last: bool, page: Page, out: &mut dyn Write) -> io::Result<()> {
+    let (branch, below) = branch(last);
+    let tone = match item.kind {
+        ItemKind::Bundle | ItemKind::OlderSignature | ItemKind::OlderAttestation => Tone::Strong,
+        ItemKind::Artifact => Tone::Quiet,
+        ItemKind::Unusable => Tone::Doubt,
     };
-    let what = item.predicate_type.as_deref().or(item.media_type.as_deref()).unwrap_or_default();
-    let size = item.size.map(|size| format!(", {size} bytes")).unwrap_or_default();
-    writeln!(out, "   └─ {} {}{size}", paint.paint(tone, word), safe(what))?;
+    let digest = item.digest.as_ref().unwrap_or(&item.referrer);
+    let bytes = item.size.map(|bytes| format!(", {}", size(bytes))).unwrap_or_default();
+    let word = words(item);
+    writeln!(out, "{trunk}{branch}{}  {}{bytes}", page.paint.paint(tone, &safe(&word)), page.digest(digest))?;
+    let mut line = |text: &str| writeln!(out, "{trunk}{below}  {text}");
     if let Some(signer) = &item.claimed_signer {
-        writeln!(out, "      claims to be signed by {}", safe(&signer.to_string()))?;
+        let signer = match signer {
+            Signer::Key(id) if !page.verbose => {
+                format!("key {}", id.to_string().chars().take(16).collect::<String>())
+            }
+            signer => signer.to_string(),
+        };
+        line(&format!("claims to be signed by {}", safe(&signer)))?;
     }
     if let Some(problem) = &item.problem {
-        writeln!(out, "      {}", safe(problem))?;
+        line(&safe(problem))?;
     }
-    writeln!(out, "      {}", paint.paint(Tone::Quiet, &format!("referrer {}", item.referrer)))
+    if page.verbose {
+        if let Some(kind) = item.predicate_type.as_deref().or(item.media_type.as_deref()) {
+            line(&format!("type {}", safe(kind)))?;
+        }
+        line(&format!("referrer {}", item.referrer))?;
+    }
+    Ok(())
+}
+
+/// What it is in a few words, and its type where there are none for it.
+fn words(item: &Item) -> String {
+    let old = if matches!(item.kind, ItemKind::OlderSignature | ItemKind::OlderAttestation) {
+        " in the older format"
+    } else {
+        ""
+    };
+    let media_type = item.media_type.as_deref().unwrap_or("unknown");
+    match (item.kind, item.predicate_type.as_deref()) {
+        (ItemKind::Artifact, _) => match document(media_type) {
+            Some(words) => format!("{words}, not signed"),
+            None => format!("artifact of type {media_type}, not signed"),
+        },
+        (ItemKind::Unusable, _) => "unusable".to_owned(),
+        (_, Some(COSIGN_SIGN_V1)) => format!("signature{old}"),
+        (_, Some(kind)) => match statement(kind) {
+            Some(words) => format!("attestation{old}: {words}"),
+            None => format!("attestation{old} of type {kind}"),
+        },
+        (_, None) => format!("signature{old} of something else"),
+    }
+}
+
+/// What a statement of this type is about.
+fn statement(kind: &str) -> Option<&'static str> {
+    const WORDS: [(&str, &str); 12] = [
+        ("spdx", "SBOM (SPDX)"),
+        ("cyclonedx", "SBOM (CycloneDX)"),
+        ("slsaprovenance", "provenance (SLSA 0.2)"),
+        ("slsaprovenance1", "provenance (SLSA 1)"),
+        ("link", "in-toto link"),
+        ("vuln", "vulnerability scan"),
+        ("openvex", "VEX (OpenVEX)"),
+        ("testresult", "test results"),
+        ("vsa", "verification summary (SLSA)"),
+        ("npmpublish", "publication (npm)"),
+        ("pypipublish", "publication (PyPI)"),
+        ("custom", "custom"),
+    ];
+    if kind == WAIVER_V1 {
+        return Some("waiver");
+    }
+    let is = |name: &str| name.parse::<PredicateType>().is_ok_and(|known| known.is(kind));
+    WORDS.iter().find(|(name, _)| is(name)).map(|(_, words)| *words)
+}
+
+/// What a document of this media type is.
+fn document(media_type: &str) -> Option<&'static str> {
+    match media_type {
+        "application/spdx+json" | "text/spdx+json" | "text/spdx" | "text/spdx+xml" => Some("SBOM (SPDX)"),
+        "application/vnd.cyclonedx" | "application/vnd.cyclonedx+json" | "application/vnd.cyclonedx+xml" => {
+            Some("SBOM (CycloneDX)")
+        }
+        "application/vnd.syft+json" => Some("SBOM (Syft)"),
+        "application/sarif+json" => Some("scan results (SARIF)"),
+        _ => None,
+    }
 }
 
 /// Writes a line a claim.

@@ -1,54 +1,62 @@
-//! Findings of a scan for people.
+//! Findings of a scan for people: a paragraph for each package, the worst first.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use plimsoll_core::Timestamp;
-use plimsoll_core::rootfs::LayerRef;
-use plimsoll_vuln::{Finding, Fix, Scan};
+use plimsoll_core::quantity::{self, count};
+use plimsoll_core::{Digest, Timestamp};
+use plimsoll_sbom::Location;
+use plimsoll_vuln::{Finding, Fix, Scan, Severity};
 
 use super::inventory::{Aside, set_aside};
-use super::table::{Paint, Tone, columns, count, package, safe, short};
+use super::table::{Page, Tone, first, fit, in_layer, safe};
 use crate::report::scan::Report;
 
+/// So many places of a package are shown, unless everything is asked for.
+const PLACES: usize = 3;
+
+/// So many versions that fix a vulnerability are shown: one for each branch that is maintained.
+const VERSIONS: usize = 3;
+
 /// Writes what was found in each subject.
-pub(crate) fn write_all(report: &Report, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_all(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
     for (position, result) in report.results.iter().enumerate() {
         if position > 0 {
             writeln!(out)?;
         }
-        let platform = result.platform.as_deref().map(|name| format!(", {}", safe(name)));
-        let manifest = result.manifest.map(|digest| format!(" ({digest}{})", platform.unwrap_or_default()));
-        writeln!(out, "{}{}\n", safe(&result.subject), manifest.unwrap_or_default())?;
-        write(&result.scan, &result.layers, report.scanned_at, paint, out)?;
+        writeln!(out, "{}", page.paint.paint(Tone::Strong, &safe(&result.subject)))?;
+        if let Some(manifest) = result.manifest {
+            let platform = result.platform.as_deref().map(|name| format!("{}, ", safe(name)));
+            writeln!(out, "{}{}", platform.unwrap_or_default(), page.digest(&manifest))?;
+        }
+        writeln!(out)?;
+        let layers: Vec<Digest> = result.layers.iter().map(|layer| layer.digest).collect();
+        write(&result.scan, &layers, report.scanned_at, page, out)?;
     }
     Ok(())
 }
 
-/// Writes the findings, the worst first, then what was set aside and what is not covered.
+/// Writes the packages with findings, then what was set aside and what is not covered.
 pub(crate) fn write(
     scan: &Scan,
-    layers: &[LayerRef],
+    layers: &[Digest],
     now: Timestamp,
-    paint: Paint,
+    page: Page,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut findings: Vec<&Finding> = scan.findings.iter().collect();
-    findings.sort_by_key(|finding| Reverse(finding.severity));
-    let rows = rows(findings, layers);
-    if !rows.is_empty() {
-        columns(out, "", Some(["ID", "SEVERITY", "PACKAGE", "VERSION", "FIX", "WHERE"]), &rows)?;
-        writeln!(out)?;
-    }
-    writeln!(out, "{}\n{}", summary(scan), looked_up(scan))?;
+    packages(&scan.findings, "", layers, page, out)?;
+    writeln!(out, "{}", summary(scan))?;
+    page.paragraph(out, "", 0, &looked_up(scan))?;
     for feed in &scan.database {
-        let age = super::database::age(now, feed.as_of);
+        let age = quantity::age(now, feed.as_of);
         writeln!(out, "database {}: {}, {age}", safe(&feed.ecosystem), safe(&feed.publisher))?;
     }
     for suppressed in &scan.suppressed {
         let finding = &suppressed.finding;
         let (id, package) = (safe(&finding.id), safe(&finding.package));
-        writeln!(out, "set aside: {id} in {package}: {}", safe(&suppressed.reason.to_string()))?;
+        let reason = suppressed.reason.to_string();
+        page.paragraph(out, "set aside: ", 11, &format!("{id} in {package}: {}", safe(&reason)))?;
     }
     let aside = scan.set_aside.iter().map(|aside| Aside {
         ecosystem: &aside.ecosystem,
@@ -56,37 +64,186 @@ pub(crate) fn write(
         owner: aside.owner.as_ref(),
         path: &aside.path,
     });
-    set_aside(aside, out)?;
+    set_aside(aside, page, out)?;
     for gap in &scan.gaps {
-        let what = paint.paint(Tone::Bad, "not covered");
+        let what = format!("{}: ", page.paint.paint(Tone::Bad, "not covered"));
         let components = concerned(gap.components, gap.reason.files());
-        writeln!(out, "{what}: {}{components}: {}", safe(&gap.ecosystem), safe(&gap.reason.to_string()))?;
+        let (ecosystem, reason) = (safe(&gap.ecosystem), gap.reason.to_string());
+        page.paragraph(out, &what, 13, &format!("{ecosystem}{components}: {}", safe(&reason)))?;
     }
     Ok(())
 }
 
 /// Writes every finding of a verdict's scan, those that block nothing included.
-pub(crate) fn explain(scan: &Scan, layers: &[LayerRef], out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn explain(scan: &Scan, layers: &[Digest], page: Page, out: &mut dyn Write) -> io::Result<()> {
     if scan.findings.is_empty() {
         return Ok(());
     }
     writeln!(out, "  every finding:")?;
-    columns(out, "    ", None, &rows(&scan.findings, layers))
+    packages(&scan.findings, "    ", layers, page, out)
 }
 
-/// A row for each finding. Those that look the same share one, as where an SBOM does not say where its components are.
-fn rows<'a>(findings: impl IntoIterator<Item = &'a Finding>, layers: &[LayerRef]) -> Vec<[String; 6]> {
-    let rows: Vec<_> = findings.into_iter().map(|finding| row(finding, layers)).collect();
-    let same = rows.chunk_by(|one, next| one == next);
-    let shared = same.filter_map(|group| {
-        let [id, severity, package, version, fix, place] = group.first()?.clone();
-        let place = match group.len() {
-            1 => place,
-            several => format!("{place} ({several} times)").trim_start().to_owned(),
-        };
-        Some([id, severity, package, version, fix, place])
+/// What advisories say about one version of a package, the same for each component that was built from it.
+struct Package<'a> {
+    name: &'a str,
+    version: &'a str,
+    advisories: Vec<Advisory<'a>>,
+    findings: Vec<&'a Finding>,
+}
+
+/// What is shown of an advisory. The worst comes first, and those with one fix side by side.
+type Advisory<'a> = (Reverse<Severity>, Vec<&'a str>, &'static str, &'a str);
+
+/// The packages, the worst first; those with as grave findings by how many there are, and by name.
+fn grouped(findings: &[Finding]) -> Vec<Package<'_>> {
+    let mut components: BTreeMap<(String, &str, &str), Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        let key = (finding.component.to_string(), finding.package.as_str(), finding.version.as_str());
+        components.entry(key).or_default().push(finding);
+    }
+    let mut packages: BTreeMap<(&str, &str, Vec<Advisory<'_>>), Vec<&Finding>> = BTreeMap::new();
+    for ((_, name, version), findings) in components {
+        let mut advisories: Vec<Advisory<'_>> = findings.iter().map(|finding| advisory(finding)).collect();
+        advisories.sort_unstable();
+        advisories.dedup();
+        packages.entry((name, version, advisories)).or_default().extend(findings);
+    }
+    let package = |((name, version, advisories), findings)| Package { name, version, advisories, findings };
+    let mut packages: Vec<Package<'_>> = packages.into_iter().map(package).collect();
+    packages.sort_by_cached_key(|package| {
+        let severities: Vec<_> = package.advisories.iter().map(|advisory| advisory.0).collect();
+        (severities.first().copied(), Reverse(severities.len()))
     });
-    shared.collect()
+    packages
+}
+
+fn advisory(finding: &Finding) -> Advisory<'_> {
+    let (versions, state): (Vec<&str>, _) = match &finding.fix {
+        Fix::Fixed(versions) => (versions.iter().map(String::as_str).collect(), ""),
+        Fix::NotFixed => (Vec::new(), "no fix yet"),
+        Fix::WontFix => (Vec::new(), "will not be fixed"),
+        Fix::Unknown => (Vec::new(), "no fix is known"),
+    };
+    (Reverse(finding.severity), versions, state, &finding.id)
+}
+
+fn packages(
+    findings: &[Finding],
+    indent: &str,
+    layers: &[Digest],
+    page: Page,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for package in grouped(findings) {
+        write_package(&package, indent, layers, page, out)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn write_package(
+    package: &Package<'_>,
+    indent: &str,
+    layers: &[Digest],
+    page: Page,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let title = format!("{} {}", safe(package.name), safe(package.version));
+    // Advisories of a distribution name the source package.
+    let mut installed: Vec<&str> = package.findings.iter().map(|finding| finding.component.name()).collect();
+    installed.sort_unstable();
+    installed.dedup();
+    installed.retain(|name| !name.eq_ignore_ascii_case(package.name));
+    let deb = package.findings.iter().any(|finding| finding.component.package_type() == "deb");
+    let installed = match installed.as_slice() {
+        [] => String::new(),
+        names if deb => format!(" ({})", safe(&names.join(", "))),
+        _ => String::new(),
+    };
+    let all = package.advisories.iter().map(|(_, versions, state, _)| fixed(versions, state, page));
+    let mut fixes: Vec<String> = all.collect();
+    fixes.dedup();
+    let only = if fixes.len() == 1 { fixes.pop() } else { None };
+    let told = only.as_deref().map(|fix| format!(", {fix}")).unwrap_or_default();
+    let lead = format!("{indent}{}", page.paint.paint(Tone::Strong, &title));
+    let width = indent.len() + title.chars().count();
+    if page.width.is_some_and(|most| width + installed.chars().count() + told.chars().count() > most) {
+        page.paragraph(out, &lead, indent.len() + 2, &format!("{installed}{told}"))?;
+    } else {
+        writeln!(out, "{lead}{installed}{told}")?;
+    }
+    // Those with the same severity and fix share a line.
+    for group in package.advisories.chunk_by(|one, next| (one.0, &one.1, one.2) == (next.0, &next.1, next.2))
+    {
+        let Some((Reverse(severity), versions, state, _)) = group.first() else { continue };
+        let fix = if only.is_some() { String::new() } else { format!(" ({})", fixed(versions, state, page)) };
+        let ids: Vec<&str> = group.iter().map(|advisory| advisory.3).collect();
+        let word = page.paint.paint(tone(*severity), severity.name());
+        let padding = " ".repeat(10_usize.saturating_sub(severity.name().len()));
+        let lead = format!("{indent}  {word}{padding}");
+        page.paragraph(out, &lead, indent.len() + 12, &format!("{}{fix}", safe(&ids.join(", "))))?;
+    }
+    write_places(package, indent, layers, page, out)
+}
+
+/// Where the package is, and how often where that is more than once.
+fn write_places(
+    package: &Package<'_>,
+    indent: &str,
+    layers: &[Digest],
+    page: Page,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    // Equal components in one place, which nothing else tells apart. One advisory has a finding for each.
+    let mut components: BTreeMap<(Option<&Location>, String), usize> = BTreeMap::new();
+    let one = package.advisories.first().map(|advisory| advisory.3);
+    for finding in package.findings.iter().filter(|finding| Some(finding.id.as_str()) == one) {
+        *components.entry((finding.locations.first(), finding.component.to_string())).or_default() += 1;
+    }
+    let mut places: BTreeMap<Option<&Location>, usize> = BTreeMap::new();
+    for ((place, _), times) in components {
+        let known = places.entry(place).or_default();
+        *known = times.max(*known);
+    }
+    let places: Vec<(Option<&Location>, usize)> = places.into_iter().collect();
+    let most = if page.verbose { usize::MAX } else { PLACES };
+    let write = |(place, times): &(Option<&Location>, usize), out: &mut dyn Write| {
+        let times = if *times > 1 { format!(" ({times} times)") } else { String::new() };
+        let Some(location) = place else {
+            return if times.is_empty() {
+                Ok(())
+            } else {
+                writeln!(out, "{indent}  in{:8}an unknown place{times}", "")
+            };
+        };
+        let layer = in_layer(location.layer, layers, page);
+        let taken = indent.len() + 12 + layer.chars().count() + times.len();
+        let path = safe(&location.path);
+        let path = match page.width.filter(|_| !page.verbose) {
+            Some(width) => fit(&path, width.saturating_sub(taken)),
+            None => path.into_owned(),
+        };
+        writeln!(out, "{indent}  in{:8}{path}{layer}{times}", "")
+    };
+    first(&places, most, out, write, |rest| format!("{indent}{:12}… and {}", "", count(rest, "more place")))
+}
+
+/// `fixed in 1.1.1 or 2.0.3`.
+fn fixed(versions: &[&str], state: &str, page: Page) -> String {
+    let most = if page.verbose { usize::MAX } else { VERSIONS };
+    let shown: Vec<&str> = versions.iter().take(most).copied().collect();
+    let more = if shown.len() < versions.len() { " or later" } else { "" };
+    if shown.is_empty() { state.to_owned() } else { format!("fixed in {}{more}", safe(&shown.join(" or "))) }
+}
+
+/// The colour of a severity.
+fn tone(severity: Severity) -> Tone {
+    match severity {
+        Severity::Critical | Severity::High => Tone::Bad,
+        // Unrated is not harmless.
+        Severity::Medium | Severity::Unrated => Tone::Doubt,
+        Severity::Low | Severity::None => Tone::Quiet,
+    }
 }
 
 /// How many components or which files a gap concerns. What may be missing from the inventory cannot be counted.
@@ -122,33 +279,5 @@ fn looked_up(scan: &Scan) -> String {
             format!("looked up {total}: {}", of_each.join(", "))
         }
         _ => format!("looked up {} of {total}: {}", scan.matched_components, of_each.join(", ")),
-    }
-}
-
-fn row(finding: &Finding, layers: &[LayerRef]) -> [String; 6] {
-    let place = finding.locations.first().map(|location| {
-        let layer = location.layer.map(|index| {
-            let digest =
-                layers.get(index).map(|layer| format!(", {}", short(&layer.digest))).unwrap_or_default();
-            format!(" (layer {}{digest})", index + 1)
-        });
-        format!("{}{}", safe(&location.path), layer.unwrap_or_default())
-    });
-    [
-        safe(&finding.id).into_owned(),
-        finding.severity.name().to_owned(),
-        package(Some(&finding.component), &finding.package),
-        safe(&finding.version).into_owned(),
-        fix(&finding.fix),
-        place.unwrap_or_default(),
-    ]
-}
-
-fn fix(fix: &Fix) -> String {
-    match fix {
-        Fix::Fixed(_) => safe(fix.nearest().unwrap_or_default()).into_owned(),
-        Fix::NotFixed => "none yet".to_owned(),
-        Fix::WontFix => "will not be fixed".to_owned(),
-        Fix::Unknown => "unknown".to_owned(),
     }
 }

@@ -4,19 +4,21 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use plimsoll_core::Purl;
+use plimsoll_core::quantity::count;
 use plimsoll_sbom::{Inventory, Licence, ProblemCode};
 
-use super::table::{columns, count, safe};
+use super::table::{Page, safe};
 
 /// Writes one row a component, then what could not be found out.
-pub(crate) fn write(inventory: &Inventory, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write(inventory: &Inventory, page: Page, out: &mut dyn Write) -> io::Result<()> {
     let rows: Vec<_> = inventory
         .components
         .iter()
         .map(|component| {
             let location = component.locations.first();
             let licenses: Vec<&str> = component.licenses.iter().map(Licence::as_str).collect();
-            let layer = location.and_then(|l| l.layer).map(|l| (l + 1).to_string()).unwrap_or_default();
+            let layer =
+                location.and_then(|l| l.layer).map(|index| (index + 1).to_string()).unwrap_or_default();
             [
                 component.purl.package_type().to_owned(),
                 safe(&component.name).into_owned(),
@@ -27,7 +29,7 @@ pub(crate) fn write(inventory: &Inventory, out: &mut dyn Write) -> io::Result<()
             ]
         })
         .collect();
-    columns(out, "", Some(["TYPE", "NAME", "VERSION", "LICENCE", "LAYER", "PATH"]), &rows)?;
+    page.columns(out, "", Some(["TYPE", "NAME", "VERSION", "LICENCE", "LAYER", "PATH"]), &rows)?;
     let os = inventory
         .os
         .as_ref()
@@ -36,9 +38,11 @@ pub(crate) fn write(inventory: &Inventory, out: &mut dyn Write) -> io::Result<()
     for problem in &inventory.problems {
         let (path, words) = (safe(&problem.path), problem.words());
         match problem.code {
-            ProblemCode::NotRead => writeln!(out, "not covered: {}, such as {path}", safe(&words))?,
+            ProblemCode::NotRead => {
+                page.paragraph(out, "not covered: ", 13, &format!("{}, such as {path}", safe(&words)))?;
+            }
             ProblemCode::SetAside => {}
-            code => writeln!(out, "problem: {code} {path} {}", safe(&words))?,
+            code => page.paragraph(out, "problem: ", 9, &format!("{code} {path} {}", safe(&words)))?,
         }
     }
     let aside = inventory.problems.iter().filter(|problem| problem.code == ProblemCode::SetAside);
@@ -48,7 +52,7 @@ pub(crate) fn write(inventory: &Inventory, out: &mut dyn Write) -> io::Result<()
         owner: problem.owner.as_ref(),
         path: &problem.path,
     });
-    set_aside(aside, out)
+    set_aside(aside, page, out)
 }
 
 /// Files that nobody reads, and that a package of the operating system brought.
@@ -60,7 +64,11 @@ pub(super) struct Aside<'a> {
 }
 
 /// Writes what was set aside, a line for each ecosystem: the packages of a whole distribution would fill the screen.
-pub(super) fn set_aside<'a>(aside: impl Iterator<Item = Aside<'a>>, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn set_aside<'a>(
+    aside: impl Iterator<Item = Aside<'a>>,
+    page: Page,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut by_ecosystem: BTreeMap<&str, Vec<Aside<'_>>> = BTreeMap::new();
     for one in aside {
         by_ecosystem.entry(one.ecosystem).or_default().push(one);
@@ -71,10 +79,11 @@ pub(super) fn set_aside<'a>(aside: impl Iterator<Item = Aside<'a>>, out: &mut dy
         let of = match (first.owner, group.len()) {
             (None, _) => "the operating system's packages".to_owned(),
             (Some(owner), 1) => format!("{} {}", owner.name(), owner.version().unwrap_or_default()),
-            (Some(_), several) => format!("{several} packages of the operating system"),
+            (Some(_), several) => format!("{} of the operating system", count(several, "package")),
         };
         let (ecosystem, path) = (safe(ecosystem), safe(first.path));
-        writeln!(out, "set aside: {ecosystem}{}: part of {}, such as {path}", safe(&files), safe(&of))?;
+        let text = format!("{ecosystem}{}: part of {}, such as {path}", safe(&files), safe(&of));
+        page.paragraph(out, "set aside: ", 11, &text)?;
     }
     Ok(())
 }

@@ -2,15 +2,29 @@
 
 use std::io::{self, Write};
 
+use plimsoll_core::quantity::count;
 use plimsoll_verify::provenance::{Aspect, Finding};
 
-use super::table::{Paint, Tone, count, safe};
-use super::verification;
+use super::table::{Paint, Tone, safe};
+use super::verification::{self, Failures};
 use crate::report::provenance::{Attestation, Entry};
 
-/// Writes each subject with what is known about its build; what was refused when `refused` asks for it.
-pub(crate) fn table(results: &[Entry], refused: bool, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
-    for (position, entry) in results.iter().enumerate() {
+/// Writes each subject with what is known about its build; of what does not hold what `failures` asks for.
+pub(crate) fn table(
+    results: &[Entry],
+    failures: Failures,
+    paint: Paint,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let Failures { refused, reasons } = failures;
+    let tells = |entry: &&Entry| {
+        entry.verified
+            || reasons
+            || !entry.attestations.is_empty()
+            || entry.as_of.is_some()
+            || refused && !entry.refused.is_empty()
+    };
+    for (position, entry) in results.iter().filter(tells).enumerate() {
         if position > 0 {
             writeln!(out)?;
         }
@@ -29,7 +43,7 @@ pub(crate) fn table(results: &[Entry], refused: bool, paint: Paint, out: &mut dy
         let shown =
             entry.attestations.iter().filter(|attestation| attestation.holds || refused || !entry.verified);
         shown.into_iter().try_for_each(|attestation| attestation_lines(attestation, refused, paint, out))?;
-        if let Some(reason) = &entry.error {
+        if let Some(reason) = entry.error.as_ref().filter(|_| reasons) {
             writeln!(out, "  because    {}", safe(&reason.message))?;
         }
         if refused {

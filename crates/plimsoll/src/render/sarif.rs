@@ -44,11 +44,7 @@ impl Log {
     /// Adds the findings of a scan, and what it did not cover.
     pub(crate) fn scan(&mut self, subject: &str, scan: &Scan) {
         for gap in &scan.gaps {
-            let of = match gap.components {
-                0 => String::new(),
-                1 => " (1 component)".to_owned(),
-                count => format!(" ({count} components)"),
-            };
+            let of = super::findings::concerned(gap.components, gap.reason.files());
             self.notifications.push(json!({
                 "level": "warning",
                 "descriptor": {"id": "plimsoll/not-covered"},

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use plimsoll_core::Timestamp;
+use plimsoll_core::{Timestamp, quantity};
 use plimsoll_trust::Entry;
 
 use super::table::{Paint, Tone, columns, safe};
@@ -13,7 +13,7 @@ pub(crate) fn write(report: &Report, paint: Paint, out: &mut dyn Write) -> io::R
     match (report.origin, &report.cache) {
         ("built-in", _) => writeln!(out, "{}: built in, as of this version", safe(&report.name))?,
         (_, Some(cache)) => {
-            let age = super::database::age(report.checked_at, cache.updated);
+            let age = quantity::age(report.checked_at, cache.updated);
             writeln!(out, "{}: from {}, {age}", safe(&report.name), safe(&cache.mirror))?;
             let (tone, word) =
                 if cache.expired { (Tone::Bad, "expired at") } else { (Tone::Good, "valid until") };

@@ -1,25 +1,47 @@
 //! Verdicts for people.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{self, Write};
 
-use plimsoll_core::{Purl, Timestamp};
+use plimsoll_core::quantity::{self, count};
+use plimsoll_core::{Digest, Purl};
 use plimsoll_policy::{
-    Decision, Detail, Disposition, Effect, FindingRecord, ImageDigests, Outcome, PlatformVerdict, RuleResult,
-    SignerRecord, Verdict, WaiverUse,
+    DatabaseRecord, Decision, Detail, Disposition, Effect, FindingRecord, Outcome, PlatformVerdict,
+    RuleResult, SignerRecord, Verdict, WaiverUse,
 };
+use plimsoll_vuln::Severity;
 
-use super::table::{Paint, Tone, columns, count, package, safe, short};
+use super::table::{Page, Tone, columns, fit, in_layer, package, safe, short};
 use crate::report::check::Report;
 
 /// Details beyond these are cut to this many lines, unless everything is asked for.
 const SHOWN: usize = 10;
 
+/// Behind the word for an outcome, where its details begin.
+const INDENT: &str = "             ";
+
 /// How to show a verdict.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Style {
-    pub(crate) paint: Paint,
+    pub(crate) page: Page,
     /// Show every detail.
     pub(crate) explain: bool,
+}
+
+impl Style {
+    /// Whether rules that passed are shown one by one, and lists in full.
+    fn is_open(self) -> bool {
+        self.explain || self.page.verbose
+    }
+
+    fn most(self) -> usize {
+        if self.is_open() { usize::MAX } else { SHOWN }
+    }
+
+    fn paint(self, tone: Tone, text: &str) -> String {
+        self.page.paint.paint(tone, text).into_owned()
+    }
 }
 
 /// Writes the verdict on each subject that has one, and the findings that the report has.
@@ -30,32 +52,42 @@ pub(crate) fn write_all(report: &Report<'_>, style: Style, out: &mut dyn Write) 
             writeln!(out)?;
         }
         write(verdict, style, out)?;
-        scans.iter().try_for_each(|scan| super::findings::explain(scan, &[], out))?;
+        scans.iter().try_for_each(|scan| super::findings::explain(scan, &[], style.page, out))?;
     }
     Ok(())
 }
 
-/// Writes one verdict.
+/// Writes one verdict: what decided first, then what passed, then what it was judged by.
 fn write(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let decision = verdict.decision.to_string().to_uppercase();
-    writeln!(out, "{}  {}", style.paint.paint(tone(verdict.decision), &decision), safe(&verdict.requested))?;
-    for reason in &verdict.reasons {
-        writeln!(out, "  because  {}", safe(reason))?;
+    writeln!(out, "{}  {}", style.paint(tone(verdict.decision), &decision), safe(&verdict.requested))?;
+    let told = told(verdict);
+    // What a rule says is said there.
+    if !told.iter().any(|told| told.decides(verdict.decision)) {
+        for reason in &verdict.reasons {
+            style.page.paragraph(out, "  because  ", 11, &safe(reason))?;
+        }
     }
+    let (folded, open): (Vec<&Told<'_>>, Vec<&Told<'_>>) =
+        told.iter().partition(|told| told.is_quiet() && !style.is_open());
+    open.iter().try_for_each(|told| write_rule(told, style, out))?;
+    write_folded(&folded, style, out)?;
     for policy in verdict.applied() {
-        writeln!(
-            out,
-            "  policy   {} ({}, {})",
-            safe(&policy.name),
-            safe(&policy.origin),
-            short(&policy.digest)
-        )?;
+        let digest = style.page.digest(&policy.digest);
+        writeln!(out, "  policy   {} ({}, {digest})", safe(&policy.name), safe(&policy.origin))?;
     }
     for list in &verdict.deny_lists {
-        writeln!(out, "  denials  {} ({}, {})", safe(&list.name), safe(&list.origin), short(&list.digest))?;
+        let digest = style.page.digest(&list.digest);
+        writeln!(out, "  denials  {} ({}, {digest})", safe(&list.name), safe(&list.origin))?;
     }
     for platform in &verdict.platforms {
-        write_platform(platform, verdict.evaluated_at, style, out)?;
+        write_image(platform, style, out)?;
+    }
+    write_databases(verdict, style, out)?;
+    if style.explain {
+        for record in verdict.platforms.iter().flat_map(|platform| &platform.evidence) {
+            writeln!(out, "  evidence {} {}", safe(&record.kind), record.digest)?;
+        }
     }
     match verdict.valid_until {
         Some(until) => writeln!(out, "  judged at {}, valid until {until}", verdict.evaluated_at),
@@ -63,45 +95,195 @@ fn write(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()>
     }
 }
 
-fn write_platform(
-    platform: &PlatformVerdict,
-    now: Timestamp,
-    style: Style,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let subject = &platform.subject;
-    if let Some(digests) = &subject.digests {
-        let tag = subject.tag.as_deref().map(|tag| format!("tag {} → ", safe(tag))).unwrap_or_default();
-        let index = digests.index.map(|index| format!("index {index} → ")).unwrap_or_default();
-        writeln!(out, "  image    {tag}{index}{}", digests.manifest)?;
-    }
-    let layers =
-        subject.digests.as_ref().map(|d| format!(", {}", count(d.layers.len(), "layer"))).unwrap_or_default();
-    if let Some(name) = &platform.platform {
-        writeln!(out, "           {}{layers}", safe(name))?;
-    }
-    for feed in &platform.database {
-        let age = super::database::age(now, feed.as_of);
-        let (ecosystem, publisher) = (safe(&feed.ecosystem), safe(&feed.publisher));
-        writeln!(out, "  database {ecosystem}: {publisher}, {age}, {}", short(&feed.digest))?;
-    }
-    for result in &platform.rules {
-        write_rule(result, subject.digests.as_ref(), style, out)?;
-    }
-    if style.explain {
-        for record in &platform.evidence {
-            writeln!(out, "  evidence {} {}", safe(&record.kind), record.digest)?;
+/// A rule's result, and where it is the same.
+struct Told<'a> {
+    result: &'a RuleResult,
+    layers: &'a [Digest],
+    /// The policies under which; empty where that is every policy, or the rule is asked once for all.
+    policies: Vec<&'a str>,
+    /// The platforms for which; empty where that is every platform.
+    platforms: Vec<&'a str>,
+}
+
+/// So many results of one rule are compared with another. Most indexes have one for all platforms.
+const COMPARED: usize = 8;
+
+/// Each result once, what blocks first, otherwise in the order of the rules.
+fn told(verdict: &Verdict) -> Vec<Told<'_>> {
+    let all = verdict.platforms.iter().flat_map(|platform| {
+        platform.rules.iter().map(move |result| Told {
+            result,
+            layers: platform.subject.digests.as_ref().map_or(&[][..], |digests| &digests.layers),
+            policies: result.policy.as_deref().into_iter().collect(),
+            platforms: vec![platform.platform.as_deref().unwrap_or("unknown platform")],
+        })
+    });
+    let mut all = united(all, |known, next| {
+        let same = known.policies == next.policies && known.says_as(next);
+        same.then(|| known.platforms.extend(&next.platforms)).is_some()
+    });
+    for told in &mut all {
+        if told.platforms.len() == verdict.platforms.len() {
+            told.platforms.clear();
         }
+    }
+    let mut all = united(all, |known, next| {
+        let same = known.platforms == next.platforms && known.says_as(next);
+        same.then(|| known.policies.extend(&next.policies)).is_some()
+    });
+    for told in &mut all {
+        if told.policies.len() == verdict.applied().count() {
+            told.policies.clear();
+        }
+    }
+    all.sort_by_key(Told::rank);
+    all
+}
+
+/// Those that `join` does not join with an earlier one of the same rule.
+fn united<'a>(
+    all: impl IntoIterator<Item = Told<'a>>,
+    join: impl Fn(&mut Told<'a>, &Told<'a>) -> bool,
+) -> Vec<Told<'a>> {
+    let mut united: Vec<Told<'a>> = Vec::new();
+    let mut of_rule: HashMap<&str, Vec<usize>> = HashMap::new();
+    for next in all {
+        let known = of_rule.entry(next.result.rule.as_str()).or_default();
+        let joined = known
+            .iter()
+            .rev()
+            .take(COMPARED)
+            .any(|position| united.get_mut(*position).is_some_and(|known| join(known, &next)));
+        if !joined {
+            known.push(united.len());
+            united.push(next);
+        }
+    }
+    united
+}
+
+impl Told<'_> {
+    fn rank(&self) -> u8 {
+        match (self.result.outcome, self.result.effect) {
+            (Outcome::Fail, Effect::Block) => 0,
+            (Outcome::Unknown, Effect::Block) => 1,
+            (Outcome::Fail, Effect::Report) => 2,
+            (Outcome::Unknown, Effect::Report) => 3,
+            (Outcome::Waived, _) => 4,
+            (Outcome::Pass, _) => 5,
+            (Outcome::NotApplicable, _) => 6,
+        }
+    }
+
+    /// Whether nobody has to do or know anything about it.
+    fn is_quiet(&self) -> bool {
+        matches!(self.result.outcome, Outcome::Pass | Outcome::NotApplicable)
+    }
+
+    /// Whether it is a reason for `decision`.
+    fn decides(&self, decision: Decision) -> bool {
+        match decision {
+            Decision::Allow => self.result.outcome == Outcome::Waived,
+            blocked => self.result.decision() == blocked,
+        }
+    }
+
+    /// The rule, and who signed.
+    fn short_name(&self) -> Cow<'_, str> {
+        let rule = self.result.rule.as_str();
+        let signed = self.result.details.iter().any(|detail| matches!(detail, Detail::Signature { .. }));
+        if signed { format!("{rule} ({})", safe(&self.result.reason)).into() } else { rule.into() }
+    }
+
+    /// Whether it reads the same, whatever it is about.
+    fn says_as(&self, other: &Self) -> bool {
+        let (a, b) = (self.result, other.result);
+        (a.outcome, a.effect, &a.reason, &a.hint) == (b.outcome, b.effect, &b.reason, &b.hint)
+            && (&a.details, &a.waivers) == (&b.details, &b.waivers)
+            && (self.layers == other.layers || !has_findings(a))
+    }
+
+    /// `production, linux/arm64: `, where it is not the same for all of them.
+    fn scope(&self) -> String {
+        let parts: Vec<_> = self.policies.iter().chain(&self.platforms).map(|name| safe(name)).collect();
+        if parts.is_empty() { String::new() } else { format!("{}: ", parts.join(", ")) }
+    }
+}
+
+/// Whether it names layers.
+fn has_findings(result: &RuleResult) -> bool {
+    result.details.iter().any(|detail| matches!(detail, Detail::Finding(_)))
+}
+
+/// Writes the rules that passed on one line, and below it what somebody should know nevertheless.
+fn write_folded(folded: &[&Told<'_>], style: Style, out: &mut dyn Write) -> io::Result<()> {
+    for (outcome, word) in [(Outcome::Pass, "pass"), (Outcome::NotApplicable, "n/a")] {
+        let mut names: Vec<Cow<'_, str>> = Vec::new();
+        for told in folded.iter().filter(|told| told.result.outcome == outcome) {
+            let name = told.short_name();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if !names.is_empty() {
+            let tone = if outcome == Outcome::Pass { Tone::Good } else { Tone::Quiet };
+            let lead = format!("  {} ", style.paint(tone, &format!("{word:<8}")));
+            let more = if outcome == Outcome::Pass { " (-v shows why)" } else { "" };
+            style.page.paragraph(out, &lead, 11, &format!("{}{more}", names.join(", ")))?;
+        }
+    }
+    for told in folded {
+        write_lines(&notes(told.result), style, out)?;
+        told.result.waivers.iter().try_for_each(|waiver| write_waiver(waiver, style, out))?;
     }
     Ok(())
 }
 
-fn write_rule(
-    result: &RuleResult,
-    digests: Option<&ImageDigests>,
-    style: Style,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+/// What was left out of a result that passed.
+fn notes(result: &RuleResult) -> Vec<String> {
+    let noteworthy = result.details.iter().filter_map(|detail| match detail {
+        Detail::SetAside { .. } | Detail::Gap { .. } | Detail::Problem { .. } => other_detail(detail, false),
+        Detail::Signature { authority, not_checked, .. } if !not_checked.is_empty() => {
+            let what = safe(&not_checked.join(", ")).into_owned();
+            Some(format!("signature by {}: not checked: {what}", safe(authority)))
+        }
+        _ => None,
+    });
+    noteworthy.collect()
+}
+
+fn write_image(platform: &PlatformVerdict, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let subject = &platform.subject;
+    if let Some(digests) = &subject.digests {
+        let tag = subject.tag.as_deref().map(|tag| format!("tag {} → ", safe(tag))).unwrap_or_default();
+        let index = digests.index.map(|index| format!("index {index} → ")).unwrap_or_default();
+        style.page.paragraph(out, "  image    ", 11, &format!("{tag}{index}{}", digests.manifest))?;
+    }
+    let layers =
+        subject.digests.as_ref().map(|d| format!(", {}", count(d.layers.len(), "layer"))).unwrap_or_default();
+    match &platform.platform {
+        Some(name) => writeln!(out, "           {}{layers}", safe(name)),
+        None => Ok(()),
+    }
+}
+
+/// Writes each feed once, however many platforms it was asked for.
+fn write_databases(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let mut told: Vec<&DatabaseRecord> = Vec::new();
+    for feed in verdict.platforms.iter().flat_map(|platform| &platform.database) {
+        if told.contains(&feed) {
+            continue;
+        }
+        told.push(feed);
+        let age = quantity::age(verdict.evaluated_at, feed.as_of);
+        let (ecosystem, publisher) = (safe(&feed.ecosystem), safe(&feed.publisher));
+        writeln!(out, "  database {ecosystem}: {publisher}, {age}, {}", style.page.digest(&feed.digest))?;
+    }
+    Ok(())
+}
+
+fn write_rule(told: &Told<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let result = told.result;
     let (mark, tone) = match (result.outcome, result.effect) {
         (Outcome::Pass, _) => ("pass", Tone::Good),
         (Outcome::Waived, _) => ("waived", Tone::Doubt),
@@ -111,16 +293,18 @@ fn write_rule(
         (Outcome::Fail, Effect::Report) => ("reported", Tone::Doubt),
         (Outcome::Unknown, Effect::Report) => ("unknown", Tone::Doubt),
     };
-    let mark = style.paint.paint(tone, &format!("{mark:<8}")).into_owned();
-    let of_policy = result.policy.as_deref().map(|name| format!("{}: ", safe(name))).unwrap_or_default();
-    writeln!(out, "  {mark} {:<15} {of_policy}{}", result.rule.as_str(), safe(&result.reason))?;
-    write_details(result, digests, style, out)?;
+    let mark = style.paint(tone, &format!("{mark:<8}"));
+    let lead = format!("  {mark} {:<15} ", result.rule.as_str());
+    let reason = format!("{}{}", told.scope(), safe(&result.reason));
+    style.page.paragraph(out, &lead, 27, &reason)?;
+    write_details(result, told.layers, style, out)?;
     for waiver in &result.waivers {
         write_waiver(waiver, style, out)?;
     }
     match &result.hint {
         Some(hint) if matches!(result.outcome, Outcome::Fail | Outcome::Unknown) => {
-            writeln!(out, "           {} {}", style.paint.paint(Tone::Strong, "hint:"), safe(hint))
+            let lead = format!("           {} ", style.paint(Tone::Strong, "hint:"));
+            style.page.paragraph(out, &lead, 17, &safe(hint))
         }
         _ => Ok(()),
     }
@@ -128,11 +312,11 @@ fn write_rule(
 
 fn write_details(
     result: &RuleResult,
-    digests: Option<&ImageDigests>,
+    layers: &[Digest],
     style: Style,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let findings: Vec<&FindingRecord> = result
+    let mut findings: Vec<&FindingRecord> = result
         .details
         .iter()
         .filter_map(|detail| match detail {
@@ -140,35 +324,79 @@ fn write_details(
             _ => None,
         })
         .collect();
-    let limit = if style.explain { usize::MAX } else { SHOWN };
-    let rows: Vec<_> = findings.iter().take(limit).map(|finding| finding_row(finding, digests)).collect();
-    columns(out, "             ", None, &rows)?;
-    more(findings.len(), limit, out)?;
-
-    let others: Vec<String> =
-        result.details.iter().filter_map(|detail| other_detail(detail, style.explain)).collect();
-    for line in others.iter().take(limit) {
-        writeln!(out, "             {line}")?;
-    }
-    more(others.len(), limit, out)
+    // What blocks before what is waived; otherwise the worst first, as they come.
+    findings.sort_by_key(|finding| finding.disposition == Disposition::Waived);
+    write_findings(findings.iter().take(style.most()).copied(), layers, style.page, out)?;
+    more(findings.len(), style, out)?;
+    let others = result.details.iter().filter_map(|detail| other_detail(detail, style.is_open()));
+    // A rule may say of itself what its only detail says.
+    let others: Vec<String> = others.filter(|line| safe(&result.reason) != line.as_str()).collect();
+    write_lines(&others, style, out)
 }
 
-fn more(total: usize, shown: usize, out: &mut dyn Write) -> io::Result<()> {
-    match total.checked_sub(shown) {
-        Some(rest) if rest > 0 => writeln!(out, "             … and {rest} more; --explain shows all"),
+/// Writes a row for each finding. Where that is too long for the page, its place has a line of its own.
+fn write_findings<'a>(
+    findings: impl Iterator<Item = &'a FindingRecord>,
+    layers: &[Digest],
+    page: Page,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let rows: Vec<[String; 5]> = findings.map(|finding| finding_row(finding, layers, page)).collect();
+    let mut table = Vec::new();
+    columns(&mut table, INDENT, None, &rows)?;
+    let room = page.width.unwrap_or(usize::MAX);
+    if String::from_utf8_lossy(&table).lines().all(|line| line.chars().count() <= room) {
+        return out.write_all(&table);
+    }
+    let short =
+        rows.iter().map(|[id, severity, package, fix, _]| [id, severity, package, fix].map(Clone::clone));
+    let mut table = Vec::new();
+    page.columns(&mut table, INDENT, None, &short.collect::<Vec<_>>())?;
+    for (line, [.., place]) in String::from_utf8_lossy(&table).lines().zip(&rows) {
+        writeln!(out, "{line}")?;
+        if !place.is_empty() {
+            writeln!(out, "{INDENT}  in {}", fit(place, room.saturating_sub(INDENT.len() + 5)))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_lines(lines: &[String], style: Style, out: &mut dyn Write) -> io::Result<()> {
+    for line in lines.iter().take(style.most()) {
+        style.page.paragraph(out, INDENT, INDENT.len() + 2, line)?;
+    }
+    more(lines.len(), style, out)
+}
+
+fn more(total: usize, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    match total.checked_sub(style.most()) {
+        Some(rest) if rest > 0 => writeln!(out, "{INDENT}… and {rest} more; -v shows all"),
         _ => Ok(()),
     }
 }
 
-fn finding_row(finding: &FindingRecord, digests: Option<&ImageDigests>) -> [String; 5] {
-    let fix = match finding.fixed_in.first() {
-        Some(version) => format!("fixed in {}", safe(version)),
-        None => "no fix".to_owned(),
+/// The worst severity first. One without rating may be anything.
+fn gravity(severity: &str) -> usize {
+    const ORDER: [Severity; 6] = [
+        Severity::Critical,
+        Severity::High,
+        Severity::Unrated,
+        Severity::Medium,
+        Severity::Low,
+        Severity::None,
+    ];
+    ORDER.iter().position(|known| known.name() == severity).unwrap_or_default()
+}
+
+fn finding_row(finding: &FindingRecord, layers: &[Digest], page: Page) -> [String; 5] {
+    let fix = match finding.fixed_in.as_slice() {
+        [] => "no fix".to_owned(),
+        versions => format!("fixed in {}", safe(&versions.join(" or "))),
     };
-    let place = finding.locations.first().map(|location| {
-        let layer = location.layer.map(|index| layer_name(index, digests)).unwrap_or_default();
-        format!("{}{layer}", safe(&location.path))
-    });
+    let place = finding
+        .locations
+        .first()
+        .map(|location| format!("{}{}", safe(&location.path), in_layer(location.layer, layers, page)));
     let component = finding.component.parse::<Purl>().ok();
     let state = match finding.disposition {
         Disposition::Waived => "waived ",
@@ -182,13 +410,6 @@ fn finding_row(finding: &FindingRecord, digests: Option<&ImageDigests>) -> [Stri
         fix,
         place.unwrap_or_default(),
     ]
-}
-
-/// ` (layer 2, sha256:0123456789ab)`; layers count from 1 for people, from the base.
-fn layer_name(index: usize, digests: Option<&ImageDigests>) -> String {
-    let digest =
-        digests.and_then(|d| d.layers.get(index)).map(|d| format!(", {}", short(d))).unwrap_or_default();
-    format!(" (layer {}{digest})", index + 1)
 }
 
 fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
@@ -217,8 +438,10 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
             Some(format!("{} does not count: {}", short(bundle), safe(reason)))
         }
         Detail::Findings { by_severity, unfixed_ignored, suppressed } => {
+            let mut by_gravity: Vec<_> = by_severity.iter().collect();
+            by_gravity.sort_by_key(|(severity, _)| gravity(severity));
             let mut parts: Vec<String> =
-                by_severity.iter().map(|(s, n)| format!("{n} {}", safe(s))).collect();
+                by_gravity.into_iter().map(|(severity, n)| format!("{n} {}", safe(severity))).collect();
             if *unfixed_ignored > 0 {
                 parts.push(format!("{unfixed_ignored} without a fix ignored"));
             }
@@ -262,16 +485,16 @@ fn write_waiver(waiver: &WaiverUse, style: Style, out: &mut dyn Write) -> io::Re
         // Whoever signed a waiver that is refused adds nothing to the reason.
         (true, false) => String::new(),
     };
-    writeln!(
-        out,
-        "             {} {} ({}): {}; owner {}{approvers}, until {}",
-        style.paint.paint(tone, mark),
+    let lead = format!("{INDENT}{} ", style.paint(tone, mark));
+    let text = format!(
+        "{} ({}): {}; owner {}{approvers}, until {}",
         safe(&waiver.name),
         safe(&waiver.origin),
         safe(&waiver.reason),
         safe(&waiver.owner),
         waiver.expires,
-    )
+    );
+    style.page.paragraph(out, &lead, INDENT.len() + 2, &text)
 }
 
 fn tone(decision: Decision) -> Tone {

@@ -5,9 +5,30 @@ use std::io::{self, Write};
 use super::table::{Paint, Tone, safe};
 use crate::report::verification::{Entry, Proof, RefusedEvidence};
 
-/// Writes each image or file with what holds for it; what was refused when `refused` asks for it.
-pub(crate) fn table(entries: &[Entry], refused: bool, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
-    for (position, entry) in entries.iter().enumerate() {
+/// What is told of what does not hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Failures {
+    /// Everything that was refused.
+    pub(crate) refused: bool,
+    /// Why a subject is not verified. Standard error says it, and once is enough: only in a file it is said here too.
+    pub(crate) reasons: bool,
+}
+
+/// Writes each image or file with what holds for it, and of the others what `failures` asks for.
+pub(crate) fn table(
+    entries: &[Entry],
+    failures: Failures,
+    paint: Paint,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let tells = |entry: &&Entry| {
+        entry.verified
+            || failures.reasons
+            || !entry.proofs.is_empty()
+            || entry.as_of.is_some()
+            || failures.refused && !entry.refused.is_empty()
+    };
+    for (position, entry) in entries.iter().filter(tells).enumerate() {
         if position > 0 {
             writeln!(out)?;
         }
@@ -25,10 +46,10 @@ pub(crate) fn table(entries: &[Entry], refused: bool, paint: Paint, out: &mut dy
         for proof in &entry.proofs {
             proof_lines(proof, paint, out)?;
         }
-        if let Some(unverified) = &entry.error {
+        if let Some(unverified) = entry.error.as_ref().filter(|_| failures.reasons) {
             writeln!(out, "  because    {}", safe(&unverified.reason.message))?;
         }
-        if refused {
+        if failures.refused {
             entry.refused.iter().try_for_each(|refused| refusal(refused, out))?;
         }
     }

@@ -24,7 +24,7 @@ fn db_status_shows_each_feed_and_its_age() {
         .exits(0)
         .says("PyPI")
         .says("Debian")
-        .says("60 min old");
+        .says("60 minutes old");
     let json = place.run(&["db", "status", "--db", &db, "--at", NOW, "-o", "json"]).exits(0).json();
     assert_eq!(json["schemaVersion"], "plimsoll.dev/db-status/v1");
     assert_eq!(json["feeds"].as_array().unwrap().len(), 2);

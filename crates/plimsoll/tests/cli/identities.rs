@@ -55,7 +55,8 @@ fn a_workflow_of_the_policy_may_sign_and_another_may_not() {
     };
     let with_root = ["--trusted-root", root.as_str()];
 
-    check(&good, &with_root).exits(0).says("ALLOW").says("by release").says(&subject).says(&issuer);
+    check(&good, &with_root).exits(0).says("ALLOW").says("by release").keeps_quiet_about(&issuer);
+    check(&good, &[&with_root[..], &["-v"]].concat()).exits(0).says(&subject).says(&issuer);
     let json = check(&good, &[&with_root[..], &["-o", "json"]].concat()).exits(0).json();
     let detail = &signatures(&json)["details"][0];
     assert_eq!((&detail["authority"], &detail["subject"]), (&json!("release"), &json!(subject)));

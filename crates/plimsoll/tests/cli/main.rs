@@ -37,6 +37,7 @@ mod schemas;
 mod services;
 mod signing;
 mod subjects;
+mod terminal;
 mod thresholds;
 mod tokens;
 mod trust;

@@ -87,3 +87,34 @@ fn a_folder_is_not_replaced() {
     let run = place.run(&waiver(&place.path("folder")));
     run.exits(5).says("got a folder, expected a regular file").says("choose another name");
 }
+
+#[test]
+fn a_file_that_cannot_be_written_to_is_told_before_anything_is_asked() {
+    let place = Place::empty();
+    let registry = plimsoll_testkit::Registry::start();
+    let image = registry.reference("shop/orders", "2.0");
+    let nowhere = place.path("no/such/folder/result");
+    fs::create_dir(place.path("folder")).unwrap();
+    for command in ["check", "scan", "sbom", "verify"] {
+        let mut arguments = vec![command, &image, "--output-file", &nowhere];
+        if command == "verify" {
+            arguments.extend(["--key", "missing.pub"]);
+        }
+        place.run(&arguments).exits(4).says("no/such/folder").says("must exist and be writable");
+    }
+    let file = place.write("file", "content");
+    place
+        .run(&["sign-blob", "--key", "missing.key", "--bundle", &place.path("folder"), &file])
+        .exits(5)
+        .says("got a folder");
+    assert_eq!(registry.requests().len(), 0);
+}
+
+#[test]
+fn a_run_that_fails_leaves_no_file_and_keeps_the_old_one() {
+    let place = Place::empty();
+    let old = place.write("out/result", "old");
+    place.run(&["sbom", &place.path("missing.tar"), "--output-file", &old]).exits(4);
+    assert_eq!(fs::read_to_string(&old).unwrap(), "old");
+    assert_eq!(fs::read_dir(place.path("out")).unwrap().count(), 1);
+}

@@ -173,7 +173,7 @@ fn a_root_file_system_has_no_digest_and_says_so() {
         .check(&[&format!("dir:{}", place.path("root"))])
         .exits(11)
         .says("UNKNOWN  digest")
-        .says("pass     vulnerabilities");
+        .says("pass     policy, sbom, vulnerabilities");
 }
 
 #[test]

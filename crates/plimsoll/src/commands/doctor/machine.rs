@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use plimsoll_core::quantity;
 use plimsoll_files::cache::{Cache, Fill};
 use rustix::fs::{Access, access, statvfs};
 
@@ -26,7 +27,7 @@ pub(super) fn cache(folder: &Result<PathBuf, Failure>) -> Vec<Check> {
     let writable = existing.is_dir() && access(existing, Access::WRITE_OK | Access::EXEC_OK).is_ok();
     let usable = if writable && existing == folder.as_path() {
         let (bytes, files) = size(folder);
-        Check::new(NAME, Status::Ok, format!("{shown}, {} MiB in {files} files", bytes.div_ceil(1 << 20)))
+        Check::new(NAME, Status::Ok, format!("{shown}, {}", fill(bytes, files)))
     } else if writable {
         Check::new(NAME, Status::Ok, format!("{shown} is made when it is needed"))
     } else {
@@ -46,7 +47,7 @@ pub(super) fn registry_cache(folder: &Result<PathBuf, Failure>) -> Check {
     let shown = folder.display();
     match Cache::look(folder) {
         Ok(Some(Fill { bytes, files })) => {
-            Check::new(NAME, Status::Ok, format!("{shown}, {} KiB in {files} files", bytes.div_ceil(1024)))
+            Check::new(NAME, Status::Ok, format!("{shown}, {}", fill(bytes, files)))
         }
         Ok(None) => Check::new(NAME, Status::Skip, format!("{shown} is made when something is kept")),
         // What cannot be kept is fetched again.
@@ -62,7 +63,7 @@ fn disk(path: &Path) -> Check {
     match statvfs(path) {
         Ok(numbers) => {
             let free = numbers.f_bavail.saturating_mul(numbers.f_frsize);
-            let message = format!("{} MiB free at {}", free >> 20, path.display());
+            let message = format!("{} free at {}", quantity::size(free), path.display());
             if free < ENOUGH {
                 Check::new(NAME, Status::Warn, message).hint("advisory databases need about 1 GiB")
             } else {
@@ -71,6 +72,11 @@ fn disk(path: &Path) -> Check {
         }
         Err(error) => Check::new(NAME, Status::Warn, format!("cannot tell how much is free: {error}")),
     }
+}
+
+/// `1.2 MiB in 3 files`.
+fn fill(bytes: u64, files: usize) -> String {
+    format!("{} in {}", quantity::size(bytes), quantity::count(files, "file"))
 }
 
 /// Bytes and files below `folder`; links are not followed.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use plimsoll_attach::layout::LayoutStore;
 use plimsoll_attach::transfer::Transfer;
 use plimsoll_core::Kind;
+use plimsoll_core::quantity::{count, size};
 use plimsoll_gather::{Access, Subject, open_registry};
 use plimsoll_image::{Descriptor, Source, Store};
 
@@ -43,8 +44,13 @@ pub(super) fn run(settings: &TransferSettings, console: Console) -> Result<Exit,
         console.warn(format_args!("referrer {} was not copied: {reason}", descriptor.digest));
     }
     console.say(format_args!(
-        "copied {subject} ({}) to {to}: {} manifests, {} referrers, {} older tags, {} blobs of {} bytes",
-        top.digest, done.manifests, done.referrers, done.legacy_tags, done.blobs, done.bytes
+        "copied {subject} ({}) to {to}: {}, {}, {}, {} ({})",
+        top.digest,
+        count(done.manifests, "manifest"),
+        count(done.referrers, "referrer"),
+        count(done.legacy_tags, "older tag"),
+        count(done.blobs, "blob"),
+        size(done.bytes)
     ));
     Ok(Exit::Done)
 }

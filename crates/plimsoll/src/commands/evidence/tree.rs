@@ -8,7 +8,6 @@ use plimsoll_verify::Bundle;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
-use crate::render::table::Paint;
 use crate::report::claims::Signer;
 use crate::report::evidence::{Image, Item, ItemKind, Report};
 use crate::settings::Format;
@@ -37,8 +36,8 @@ pub(super) fn run(settings: &TreeSettings, console: Console) -> Result<Exit, Fai
     match settings.format {
         Format::Json => output::emit_json(file, &report)?,
         Format::Table => {
-            let paint = Paint(file.is_none() && console.stdout_colors());
-            output::emit(file, |out| render::evidence::tree(&report, paint, out))?;
+            let page = console.page(file);
+            output::emit(file, |out| render::evidence::tree(&report, page, out))?;
         }
     }
     Ok(Exit::Done)

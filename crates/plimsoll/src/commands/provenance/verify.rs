@@ -13,7 +13,7 @@ use crate::commands::place::{Place, Selected};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
-use crate::render::table::Paint;
+use crate::render::verification::Failures;
 use crate::report::provenance::{self, Entry, Report};
 use crate::report::verification::{Proof, RefusedEvidence};
 use crate::settings::provenance::verify::{Format, VerifySettings};
@@ -27,9 +27,10 @@ pub(super) fn run(settings: &VerifySettings, console: Console) -> Result<Exit, F
     match settings.format {
         Format::Json => output::emit_json(file, &report)?,
         Format::Table => {
-            let paint = Paint(file.is_none() && console.stdout_colors());
-            let refused = settings.explain || console.is_verbose();
-            output::emit(file, |out| render::provenance::table(&report.results, refused, paint, out))?;
+            let paint = console.page(file).paint;
+            let failures =
+                Failures { refused: settings.explain || console.is_verbose(), reasons: file.is_some() };
+            output::emit(file, |out| render::provenance::table(&report.results, failures, paint, out))?;
         }
     }
     let mut exit = Exit::Done;

@@ -39,7 +39,11 @@ fn an_image_is_verified_by_the_right_key_only() {
         // The tag leads to the same digest, which is what is said.
         let tag = registry.reference("shop/orders", "2.0");
         place.verify(&["a"], &[&tag]).exits(0).says(digest_of(&reference));
-        place.verify(&["b"], &[&reference]).exits(10).says("NOT VERIFIED").says("step 10 (signature)");
+        place
+            .verify(&["b"], &[&reference])
+            .exits(10)
+            .says("step 10 (signature)")
+            .keeps_quiet_about("NOT VERIFIED");
         // One of several keys is enough, and so is one of several subjects' failures for the whole run.
         place.verify(&["b", "a"], &[&reference]).exits(0);
         let other = pushed(&registry, &shop("pymysql", "1.1.2").build(), "3.0");

@@ -5,6 +5,7 @@
 
 mod folder;
 
+use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use plimsoll_core::{LimitExceeded, Limits, Timestamp};
@@ -14,6 +15,9 @@ use plimsoll_policy::{DenyList, DocumentKind, Error as PolicyError, Policy, Poli
 use crate::Error;
 
 pub use folder::{Ignored, Listing, list};
+
+/// How the names of signed documents end.
+const BUNDLE: &str = ".sigstore.json";
 
 /// Of the files that a policy names, public keys and a trusted root; whoever reads them has bounds of their own.
 const NAMED_FILE_BYTES: u64 = 4 << 20;
@@ -118,6 +122,25 @@ pub fn parse_policy(bytes: &[u8], file: &Path) -> Result<Policy, Error> {
 pub struct WaiverDocument {
     origin: String,
     bytes: Vec<u8>,
+    /// The document that was signed, beside the bundle, when it says something else by now.
+    edited: Option<String>,
+}
+
+/// A document that was edited after it was signed. What was signed counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EditedWaiver {
+    /// The document.
+    pub document: String,
+    /// The bundle with what was signed.
+    pub bundle: String,
+}
+
+impl fmt::Display for EditedWaiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { document, bundle } = self;
+        write!(f, "{document} was edited after it was signed; {bundle} counts as it was signed")
+    }
 }
 
 /// The waivers that may count, and those that nobody signed who may approve them.
@@ -142,10 +165,25 @@ impl WaiverDocument {
                 }
                 let bytes = read(file, limits)?;
                 fits(&bytes, file, limits)?;
-                documents.push(Self { origin: file.display().to_string(), bytes });
+                let origin = file.display().to_string();
+                let edited = match origin.strip_suffix(BUNDLE).map(Path::new) {
+                    Some(document) if files.iter().any(|file| file == document) => {
+                        let now = read(document, limits)?;
+                        differ(&now, &bytes, &origin, limits).then(|| document.display().to_string())
+                    }
+                    _ => None,
+                };
+                documents.push(Self { origin, bytes, edited });
             }
         }
         Ok(documents)
+    }
+
+    /// Those among `documents` whose text beside them is no longer what was signed.
+    pub fn edited(documents: &[Self]) -> impl Iterator<Item = EditedWaiver> {
+        documents.iter().filter_map(|document| {
+            Some(EditedWaiver { document: document.edited.clone()?, bundle: document.origin.clone() })
+        })
     }
 
     /// The waivers among `documents` that one of `policies` may accept. A signed one that no approver of any of them signed
@@ -157,7 +195,7 @@ impl WaiverDocument {
         limits: &Limits,
     ) -> Result<AcceptedWaivers, Error> {
         let mut accepted = AcceptedWaivers::default();
-        for Self { origin, bytes } in documents {
+        for Self { origin, bytes, .. } in documents {
             if !is_bundle(origin) {
                 accepted.waivers.push(Waiver::from_unsigned(bytes, origin)?);
                 continue;
@@ -177,6 +215,13 @@ impl WaiverDocument {
         }
         Ok(accepted)
     }
+}
+
+/// Whether a document says something else than what was signed. One that cannot be read does; a bundle that cannot be read is
+/// refused as such.
+fn differ(document: &[u8], bundle: &[u8], origin: &str, limits: &Limits) -> bool {
+    let Ok(signed) = Waiver::dangerous_from_unverified_bundle(bundle, origin, limits) else { return false };
+    Waiver::from_unsigned(document, origin).map_or(true, |now| now.content() != signed.content())
 }
 
 /// Reads a policy, waiver or deny list. Which of them it is shows when it is read, so the larger limit counts here; [`fits`]
@@ -205,7 +250,7 @@ pub fn waiver_files(path: &Path) -> Result<Vec<PathBuf>, Error> {
 /// Where `waiver sign` puts the signed form of the document `waiver`.
 pub fn beside(waiver: &Path) -> PathBuf {
     let mut path = waiver.as_os_str().to_owned();
-    path.push(".sigstore.json");
+    path.push(BUNDLE);
     path.into()
 }
 
@@ -220,7 +265,7 @@ pub fn is_document(name: &str) -> bool {
 
 /// A file that holds a signed document, by its name.
 pub fn is_bundle(name: &str) -> bool {
-    name.ends_with(".sigstore.json")
+    name.ends_with(BUNDLE)
 }
 
 #[cfg(test)]

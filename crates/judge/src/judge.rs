@@ -7,7 +7,7 @@ use plimsoll_gather::{
     Access, Collection, Layers, Subject, UnderPolicy, evidence, layers, open, open_registry,
 };
 use plimsoll_image::{Progress, Source};
-use plimsoll_policy::{Error as PolicyError, Evidence, Verdict, evaluate};
+use plimsoll_policy::{Error as PolicyError, Evidence, Policy, UnusedWaiver, Verdict, evaluate};
 use plimsoll_vuln::Database;
 
 use crate::documents::{Ruleset, WaiverDocument};
@@ -62,6 +62,8 @@ pub struct Judgement {
     pub remark: Option<String>,
     /// Waivers that do not count, and why.
     pub refused_waivers: Vec<PolicyError>,
+    /// Waivers that nothing came of, and why.
+    pub unused_waivers: Vec<UnusedWaiver>,
 }
 
 impl Judge {
@@ -122,6 +124,8 @@ impl Judge {
         let verdict = Verdict::combine(verdicts)
             .ok_or_else(|| Error::NoEvidence { subject: request.subject.clone() })?;
         let remark = opened.remark().map(|remark| format!("{subject}: {remark}"));
-        Ok(Judgement { verdict, evidence, remark, refused_waivers: waivers.refused })
+        let asked: Vec<&Policy> = policies.iter().map(|under| under.policy).collect();
+        let unused_waivers = UnusedWaiver::find(&waivers.waivers, &asked, &evidence, &verdict);
+        Ok(Judgement { verdict, evidence, remark, refused_waivers: waivers.refused, unused_waivers })
     }
 }

@@ -24,7 +24,7 @@ mod refusal;
 mod roots;
 pub mod signatures;
 
-pub use documents::{Ruleset, WaiverDocument};
+pub use documents::{EditedWaiver, Ruleset, WaiverDocument};
 pub use error::Error;
 pub use judge::{Inputs, Judge, Judgement, Request};
 pub use pool::{Pool, PoolSize};

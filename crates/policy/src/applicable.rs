@@ -125,14 +125,14 @@ impl Approval {
     }
 }
 
-enum Scope {
+pub(crate) enum Scope {
     Yes,
     No,
     /// The subject lacks the property that the waiver's scope names.
     Nameless(&'static str),
 }
 
-fn in_scope(waiver: &Waiver, subject: &SubjectFacts) -> Scope {
+pub(crate) fn in_scope(waiver: &Waiver, subject: &SubjectFacts) -> Scope {
     let terms = &waiver.terms;
     if !terms.digests.is_empty() {
         let Some(digests) = &subject.digests else {

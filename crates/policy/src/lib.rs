@@ -32,6 +32,7 @@ mod set;
 mod setting;
 mod signers;
 mod spec;
+mod unused;
 mod verdict;
 mod waiver;
 
@@ -54,6 +55,7 @@ pub use set::PolicySet;
 pub use setting::Level;
 pub use signers::Signers;
 pub use spec::{OnUnknown, Phase, Tier};
+pub use unused::{UnusedWaiver, WhyUnused};
 pub use verdict::{
     ApprovalRecord, DatabaseRecord, Decision, DocumentRef, Effect, EvidenceRecord, Outcome, PlatformVerdict,
     PolicyRef, RuleResult, SubjectRecord, VERDICT_V1, Verdict, WaiverUse,

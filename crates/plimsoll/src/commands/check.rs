@@ -1,11 +1,13 @@
 //! `plimsoll check`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plimsoll_core::{Cancel, Kind};
+use plimsoll_core::quantity::count;
+use plimsoll_core::{Cancel, Digest, Kind};
 use plimsoll_gather::Subject;
 use plimsoll_judge::{Inputs, Judge, Judgement, Request, Ruleset, WaiverDocument};
-use plimsoll_policy::Decision;
+use plimsoll_policy::{Decision, UnusedWaiver, WhyUnused};
 use plimsoll_vuln::Database;
 
 use crate::failure::{Exit, Failure};
@@ -30,6 +32,7 @@ pub(super) fn run(settings: &CheckSettings, console: Console) -> Result<Exit, Fa
         console.say("no --policy, so the built-in one applies; `plimsoll policy example` prints one to edit");
     }
     inputs.rules.ignored.iter().for_each(|ignored| console.warn(ignored));
+    WaiverDocument::edited(&inputs.waivers).for_each(|edited| console.warn(edited));
     let judge = Judge::new(settings.access.clone(), inputs);
 
     let mut exit = Exit::Done;
@@ -50,7 +53,35 @@ pub(super) fn run(settings: &CheckSettings, console: Console) -> Result<Exit, Fa
         results.push((subject.as_str(), result));
     }
     write(&Report::new(&results, settings.explain), settings, console)?;
+    warn_of_unused(results.iter().filter_map(|(_, result)| result.as_ref().ok()), console);
     Ok(exit)
+}
+
+/// So many waivers for other images are named; a folder may hold those of a whole organisation.
+const NAMED: usize = 3;
+
+/// Warns of the waivers that were of use for none of the subjects.
+fn warn_of_unused<'a>(judgements: impl Iterator<Item = &'a Judgement>, console: Console) {
+    let mut unused: BTreeMap<Digest, (usize, &UnusedWaiver)> = BTreeMap::new();
+    let mut subjects = 0;
+    for judgement in judgements {
+        subjects += 1;
+        for waiver in &judgement.unused_waivers {
+            let (times, known) = unused.entry(waiver.content).or_insert((0, waiver));
+            *times += 1;
+            // What it lacks for the image that it is for tells more than that it is not for the others.
+            if known.why == WhyUnused::OtherSubject {
+                *known = waiver;
+            }
+        }
+    }
+    let of_no_use = unused.into_values().filter(|(times, _)| *times == subjects).map(|(_, waiver)| waiver);
+    let (elsewhere, here): (Vec<_>, Vec<_>) =
+        of_no_use.partition(|waiver| waiver.why == WhyUnused::OtherSubject);
+    here.iter().chain(elsewhere.iter().take(NAMED)).for_each(|waiver| console.warn(waiver));
+    if let Some(rest) = elsewhere.len().checked_sub(NAMED).filter(|rest| *rest > 0) {
+        console.warn(format_args!("{} for other images as well", count(rest, "more waiver")));
+    }
 }
 
 fn judged(

@@ -231,10 +231,10 @@ fn write_folded(folded: &[&Told<'_>], style: Style, out: &mut dyn Write) -> io::
             let more = if outcome == Outcome::Pass { " (-v shows why)" } else { "" };
             style.page.paragraph(out, &lead, 11, &format!("{}{more}", names.join(", ")))?;
         }
-    }
-    for told in folded {
-        write_lines(&notes(told.result), style, out)?;
-        told.result.waivers.iter().try_for_each(|waiver| write_waiver(waiver, style, out))?;
+        for told in folded.iter().filter(|told| told.result.outcome == outcome) {
+            write_lines(&notes(told.result), style, out)?;
+            told.result.waivers.iter().try_for_each(|waiver| write_waiver(waiver, style, out))?;
+        }
     }
     Ok(())
 }

@@ -304,3 +304,31 @@ fn an_approver_without_a_key_signs_as_whom_the_policy_names() {
     sign("mallory@evil.example");
     check(&["--trusted-root", &root]).exits(10).says("warning");
 }
+
+#[test]
+fn a_waiver_that_is_of_no_use_says_so_at_once() {
+    let (place, registry) = (Place::new(), Registry::start());
+    place.key("security");
+    let reference = affected(&registry);
+    let policy = policy(&place, "");
+    let other = plimsoll_core::Digest::sha256(b"other").to_string();
+    let sign = |file: &str| {
+        // What was signed before is another waiver's.
+        let _ = std::fs::remove_file(format!("{file}.sigstore.json"));
+        place.run(&["waiver", "sign", "--key", &place.path("security.key"), file]).exits(0);
+    };
+    let check = || place.check(&[&reference, "--policy", &policy, "--waivers", &place.path("waivers")]);
+    let file = waiver(&place, &reference, &[("CVE-2024-36039", "CVE-2020-28493")]);
+    check().exits(10).says("is not signed, and the policy accepts only signed ones");
+    sign(&file);
+    check().exits(10).says("matches nothing: CVE-2020-28493 blocks nothing here");
+    let file = waiver(&place, &reference, &[(digest_of(&reference), other.as_str())]);
+    sign(&file);
+    check().exits(10).says("matches nothing: it is for other images");
+    let file = waiver(&place, &reference, &[]);
+    sign(&file);
+    check().exits(0).keeps_quiet_about("matches nothing").keeps_quiet_about("edited");
+    // The document that was signed says something else by now; what was signed counts, and that is said.
+    waiver(&place, &reference, &[("owner: alice@example.com", "owner: bob@example.com")]);
+    check().exits(0).says("was edited after it was signed").says("counts as it was signed");
+}

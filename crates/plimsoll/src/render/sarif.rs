@@ -3,14 +3,15 @@
 //! Each vulnerability is a rule, each place where it was found a result. Rules of a policy that block without findings
 //! (a missing signature, a denied digest) are results of their own, `plimsoll/RULE`. Fingerprints are made from what
 //! stays the same between builds: vulnerability, installed package and path; not the version, not the layer. No two
-//! results share one. What a scan did not cover is a notification of the run: an upload without results would close alerts.
+//! results share one. What was not covered is a notification of the run, because an upload without results would
+//! close alerts; so is what was set aside, and what a policy only reports.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 
 use plimsoll_core::{Digest, Ecosystem, Purl};
-use plimsoll_policy::{Decision, Detail, FindingRecord, RuleName, Verdict};
-use plimsoll_vuln::{Scan, Severity};
+use plimsoll_policy::{Decision, Detail, Effect, FindingRecord, Outcome, RuleName, RuleResult, Verdict};
+use plimsoll_vuln::{Fix, Scan, Severity};
 use serde_json::{Value, json};
 
 const SCHEMA: &str =
@@ -24,6 +25,7 @@ pub(crate) struct Log {
     /// How often each fingerprint was given out.
     fingerprints: HashMap<String, usize>,
     notifications: Vec<Value>,
+    notified: HashSet<(String, String)>,
 }
 
 /// What a result says about a vulnerability, whichever command found it.
@@ -33,7 +35,7 @@ struct Found<'a> {
     package: &'a str,
     version: &'a str,
     component: String,
-    fix: Option<&'a str>,
+    fixes: &'a [String],
     summary: &'a str,
     path: Option<&'a str>,
     layer: Option<usize>,
@@ -45,11 +47,14 @@ impl Log {
     pub(crate) fn scan(&mut self, subject: &str, scan: &Scan) {
         for gap in &scan.gaps {
             let of = super::findings::concerned(gap.components, gap.reason.files());
-            self.notifications.push(json!({
-                "level": "warning",
-                "descriptor": {"id": "plimsoll/not-covered"},
-                "message": {"text": format!("{subject}: not covered: {}{of}: {}", gap.ecosystem, gap.reason)},
-            }));
+            self.not_covered(subject, &format!("{}{of}: {}", gap.ecosystem, gap.reason));
+        }
+        for suppressed in &scan.suppressed {
+            let (id, package) = (&suppressed.finding.id, &suppressed.finding.package);
+            self.aside(subject, &format!("{id} in {package}: {}", suppressed.reason));
+        }
+        for aside in &scan.set_aside {
+            self.aside(subject, &format!("{} ({}): {}", aside.ecosystem, aside.files, aside.reason()));
         }
         for finding in &scan.findings {
             let location = finding.locations.first();
@@ -61,7 +66,10 @@ impl Log {
                     package: &finding.package,
                     version: &finding.version,
                     component: finding.component.to_string(),
-                    fix: finding.fix.nearest(),
+                    fixes: match &finding.fix {
+                        Fix::Fixed(versions) => versions,
+                        Fix::NotFixed | Fix::WontFix | Fix::Unknown => &[],
+                    },
                     summary: &finding.summary,
                     path: location.map(|l| l.path.as_str()),
                     layer: location.and_then(|l| l.layer),
@@ -87,6 +95,7 @@ impl Log {
             }
             let mut seen = HashSet::new();
             for result in &platform.rules {
+                self.notices(&verdict.requested, result);
                 let mut findings = 0;
                 for finding in result.details.iter().filter_map(finding) {
                     findings += 1;
@@ -107,6 +116,43 @@ impl Log {
         }
     }
 
+    /// What a rule left out, and what it reports without blocking: nobody has to act on it, and everybody may want to know.
+    fn notices(&mut self, subject: &str, result: &RuleResult) {
+        for detail in &result.details {
+            match detail {
+                Detail::Gap { ecosystem, files, components, reason } => {
+                    let of = super::findings::concerned(*components, files.as_deref());
+                    self.not_covered(subject, &format!("{ecosystem}{of}: {reason}"));
+                }
+                Detail::SetAside { what, reason } => self.aside(subject, &format!("{what}: {reason}")),
+                _ => {}
+            }
+        }
+        if result.effect == Effect::Report && matches!(result.outcome, Outcome::Fail | Outcome::Unknown) {
+            let id = format!("plimsoll/{}", result.rule);
+            self.notify("note", &id, &format!("{subject}: {}: {}", result.rule, result.reason));
+        }
+    }
+
+    fn not_covered(&mut self, subject: &str, what: &str) {
+        self.notify("warning", "plimsoll/not-covered", &format!("{subject}: not covered: {what}"));
+    }
+
+    fn aside(&mut self, subject: &str, what: &str) {
+        self.notify("note", "plimsoll/set-aside", &format!("{subject}: set aside: {what}"));
+    }
+
+    /// Adds a notification, once: several policies and platforms say the same.
+    fn notify(&mut self, level: &str, id: &str, text: &str) {
+        if self.notified.insert((id.to_owned(), text.to_owned())) {
+            self.notifications.push(json!({
+                "level": level,
+                "descriptor": {"id": id},
+                "message": {"text": text},
+            }));
+        }
+    }
+
     fn judged(&mut self, subject: &str, finding: &FindingRecord) {
         let location = finding.locations.first();
         self.finding(
@@ -117,7 +163,7 @@ impl Log {
                 package: &finding.package,
                 version: &finding.version,
                 component: finding.component.clone(),
-                fix: finding.fixed_in.first().map(String::as_str),
+                fixes: &finding.fixed_in,
                 summary: &finding.summary,
                 path: location.map(|l| l.path.as_str()),
                 layer: location.and_then(|l| l.layer),
@@ -136,7 +182,10 @@ impl Log {
                 "properties": {"security-severity": score, "tags": ["security", "vulnerability"]},
             })
         });
-        let fix = found.fix.map_or_else(|| "no fix is known".to_owned(), |fix| format!("fixed in {fix}"));
+        let fix = match found.fixes {
+            [] => "no fix is known".to_owned(),
+            versions => format!("fixed in {}", versions.join(" or ")),
+        };
         let version = found.version;
         let installed = installed(&found.component);
         let package = match installed.as_deref() {

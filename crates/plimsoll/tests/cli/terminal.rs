@@ -81,3 +81,67 @@ fn a_package_has_one_paragraph_with_its_fix() {
     let clean = place.run(&[&scan[..7], &[patched(&registry).as_str()]].concat()).exits(0).stdout;
     assert!(!clean.contains("pymysql"), "{clean}");
 }
+
+#[test]
+fn sarif_tells_what_a_table_tells_beside_the_findings() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let run = place.check(&[&patched(&registry), "-o", "sarif"]).exits(0).json();
+    let notices = run["runs"][0]["invocations"][0]["toolExecutionNotifications"].as_array().unwrap();
+    // The built-in policy reports a missing signature, and blocks nothing for it.
+    let reported = notices.iter().find(|notice| notice["descriptor"]["id"] == "plimsoll/signatures").unwrap();
+    assert_eq!(reported["level"], "note");
+    assert!(reported["message"]["text"].as_str().unwrap().contains("it is not signed"), "{reported}");
+    let sbom = place.write(
+        "app.cdx.json",
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[
+            {"type":"library","name":"pymysql","version":"1.1.0","purl":"pkg:pypi/pymysql@1.1.0"},
+            {"type":"library","name":"left-pad","version":"1.0.0","purl":"pkg:npm/left-pad@1.0.0"}]}"#,
+    );
+    // A gap beside a finding that blocks is not lost.
+    let run = place.check(&[&sbom, "-o", "sarif"]).exits(10).json();
+    let notices = &run["runs"][0]["invocations"][0]["toolExecutionNotifications"];
+    assert!(notices.to_string().contains("not covered: npm (1 component)"), "{notices}");
+    assert!(run["runs"][0]["results"].to_string().contains("CVE-2024-36039"));
+}
+
+#[test]
+fn a_failed_verification_is_told_once() {
+    let (place, registry) = (Place::new(), Registry::start());
+    place.key("ci");
+    let (image, key) = (patched(&registry), place.path("ci.pub"));
+    let verify = ["verify", "--key", &key, "--insecure-ignore-tlog", &image];
+    let run = place.run(&verify).exits(10);
+    assert_eq!(run.stdout, "");
+    assert_eq!(run.stderr.matches("error: ").count(), 1, "{}", run.stderr);
+    // A file is read without what standard error said.
+    let file = place.path("result");
+    place.run(&[&verify[..], &["--output-file", &file]].concat()).exits(10);
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains("NOT VERIFIED") && text.contains("because    no signature"), "{text}");
+}
+
+#[test]
+fn evidence_is_a_tree_in_words() {
+    let (place, registry) = (Place::new(), Registry::start());
+    place.key("ci");
+    let image = patched(&registry);
+    let key = place.path("ci.key");
+    place.run(&["sign", "--key", &key, &image]).exits(0);
+    let sbom = place.path("sbom.json");
+    place.run(&["sbom", &image, "-o", "spdx-json", "--output-file", &sbom]).exits(0);
+    place.run(&["attest", "--key", &key, "--type", "spdxjson", "--predicate", &sbom, &image]).exits(0);
+    let text = place.run(&["evidence", "tree", &image]).exits(0).stdout;
+    let attached: Vec<&str> = text.lines().filter(|line| line.contains("─ ")).collect();
+    let [top, first, last] = attached[..] else { panic!("{text}") };
+    assert!(top.starts_with("└─ ") && first.starts_with("   ├─ ") && last.starts_with("   └─ "), "{text}");
+    assert!(
+        text.contains("─ signature  sha256:") && text.contains("─ attestation: SBOM (SPDX)  sha256:"),
+        "{text}"
+    );
+    assert!(!text.contains("https://"), "{text}");
+    place
+        .run(&["evidence", "tree", "-v", &image])
+        .exits(0)
+        .says("https://spdx.dev/Document")
+        .says("referrer sha256:");
+}

@@ -21,6 +21,8 @@ const BUNDLE: &str = ".sigstore.json";
 
 /// Of the files that a policy names, public keys and a trusted root; whoever reads them has bounds of their own.
 const NAMED_FILE_BYTES: u64 = 4 << 20;
+/// How many approvers' signatures of one waiver are looked for. A policy wants two at most.
+const MOST_SIGNATURES: u32 = 100;
 
 /// Policies, and the digests that are denied whatever they say.
 #[derive(Debug)]
@@ -247,10 +249,30 @@ pub fn waiver_files(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(list(path, |name| is_bundle(name) || is_document(name))?.files)
 }
 
-/// Where `waiver sign` puts the signed form of the document `waiver`.
+/// Where `waiver sign` puts the first signed form of the document `waiver`.
 pub fn beside(waiver: &Path) -> PathBuf {
     let mut path = waiver.as_os_str().to_owned();
     path.push(BUNDLE);
+    path.into()
+}
+
+/// The signed forms of the document `waiver` that lie beside it, the first approver's first.
+pub fn signed_forms(waiver: &Path) -> Vec<PathBuf> {
+    (1..=MOST_SIGNATURES).map(|number| numbered(waiver, number)).take_while(|path| path.exists()).collect()
+}
+
+/// Where the signature of the next approver goes; `None` where there are as many as there can be.
+pub fn next_signed_form(waiver: &Path) -> Option<PathBuf> {
+    (1..=MOST_SIGNATURES).map(|number| numbered(waiver, number)).find(|path| !path.exists())
+}
+
+/// The place of the signature with this number: `FILE.sigstore.json`, `FILE.2.sigstore.json` and so on.
+fn numbered(waiver: &Path, number: u32) -> PathBuf {
+    if number == 1 {
+        return beside(waiver);
+    }
+    let mut path = waiver.as_os_str().to_owned();
+    path.push(format!(".{number}.sigstore.json"));
     path.into()
 }
 

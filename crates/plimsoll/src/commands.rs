@@ -55,6 +55,18 @@ use crate::settings::trust::TrustCommandSettings;
 use crate::settings::verify::VerifySettings;
 use crate::settings::waiver::WaiverSettings;
 
+/// Does `work` for each subject. One that fails is reported, and says nothing about the others.
+fn each(subjects: &[String], console: Console, mut work: impl FnMut(&str) -> Result<(), Failure>) -> Exit {
+    let mut exit = Exit::Done;
+    for subject in subjects {
+        if let Err(failure) = work(subject) {
+            console.report(&failure);
+            exit = exit.and(Exit::Kind(failure.kind()));
+        }
+    }
+    exit
+}
+
 /// Runs the command that was typed and says how it ended.
 pub(crate) fn run(command: &Command, context: &Context<'_>, console: Console) -> Result<Exit, Failure> {
     match command {

@@ -117,6 +117,39 @@ pub(crate) fn emit(
     }
 }
 
+/// Writes what cannot be made again, such as a signature: to `file`, where a file that is there stays unless `force`, or
+/// to standard output.
+pub(crate) fn emit_new(file: Option<&Path>, force: bool, bytes: &[u8]) -> Result<(), Failure> {
+    match file {
+        Some(path) if !force && plimsoll_files::stream(path)?.is_none() => {
+            plimsoll_files::create(path, plimsoll_files::Mode::Public, bytes)
+                .map_err(|error| kept(path, error))
+        }
+        _ => emit(file, |out| out.write_all(bytes)),
+    }
+}
+
+/// Refuses a file that [`emit_new`] would refuse, before the work is done. Only the writing itself keeps two processes
+/// from the same name.
+pub(crate) fn is_free(file: Option<&Path>, force: bool) -> Result<(), Failure> {
+    match file {
+        Some(path) if !force && path.is_file() => {
+            Err(kept(path, plimsoll_files::Error::Exists { path: path.to_owned() }))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn kept(path: &Path, error: plimsoll_files::Error) -> Failure {
+    let exists = matches!(error, plimsoll_files::Error::Exists { .. });
+    let failure = Failure::from(error);
+    if exists {
+        failure.with_hint(format!("name another file, or replace {} with --force", path.display()))
+    } else {
+        failure
+    }
+}
+
 /// Writes into something that cannot be replaced.
 fn pour(
     stream: impl Write,

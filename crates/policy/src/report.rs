@@ -56,6 +56,8 @@ pub struct WaiverReport {
     pub name: String,
     /// The files that contain it.
     pub files: Vec<String>,
+    /// Files beside these that were signed when the text was another one.
+    pub signed_before_edit: Vec<String>,
     /// The digest of its content.
     #[schemars(with = "String")]
     pub content: Digest,
@@ -156,6 +158,7 @@ impl Waiver {
         WaiverReport {
             name: self.name.clone(),
             files: vec![self.origin.clone()],
+            signed_before_edit: Vec::new(),
             content: self.content,
             rules: terms.rules.iter().cloned().collect(),
             cves: terms.cves.iter().cloned().collect(),

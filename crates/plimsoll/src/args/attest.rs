@@ -6,7 +6,7 @@ use clap::{ArgAction, Args};
 use plimsoll_verify::PredicateType;
 
 use super::keyless_flags::Keyless;
-use super::shared::{EvidenceRepository, Network, PlatformChoice};
+use super::shared::{EvidenceRepository, Network, Overwriting, PlatformChoice};
 use super::trust_flags::KeyReference;
 
 const SIGNING: &str = "Signing";
@@ -20,6 +20,8 @@ pub(crate) struct SignWith {
     pub(crate) key: Option<KeyReference>,
     #[command(flatten)]
     pub(crate) keyless: Keyless,
+    #[command(flatten)]
+    pub(crate) overwriting: Overwriting,
     /// Accepted for compatibility with cosign; nothing is asked
     #[arg(short, long, value_name = "BOOL", env = "PLIMSOLL_YES", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide = true, action = ArgAction::Set)]

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_keys::NewKey;
 
 use super::db;
-use super::shared::{Network, OUTPUT};
+use super::shared::{Network, OUTPUT, Overwriting};
 
 /// Generate, import and show signing keys
 #[derive(Debug, Args)]
@@ -74,9 +74,8 @@ pub(crate) struct Files {
     /// Do not encrypt the private key, and do not ask
     #[arg(long, env = "PLIMSOLL_NO_PASSPHRASE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) no_passphrase: bool,
-    /// Replace existing files, which are otherwise never overwritten
-    #[arg(long, env = "PLIMSOLL_FORCE", value_parser = clap::builder::FalseyValueParser::new())]
-    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) overwriting: Overwriting,
 }
 
 /// Print the public key of a private key

@@ -132,6 +132,17 @@ pub(crate) struct OutputFile {
     pub(crate) output_file: Option<PathBuf>,
 }
 
+/// Whether files that exist are replaced.
+///
+/// What is made from its input alone, such as a report, a document or a manual page, replaces an older one. What cannot be made
+/// again, a key, a waiver, a signature, does not, unless this is given.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Overwriting {
+    /// Replace existing files, which are otherwise never overwritten
+    #[arg(long, env = "PLIMSOLL_FORCE", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
+    pub(crate) force: bool,
+}
+
 /// Which image of an index.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PlatformChoice {

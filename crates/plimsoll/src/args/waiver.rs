@@ -7,7 +7,7 @@ use plimsoll_core::Timestamp;
 
 use super::attest::SignWith;
 use super::db;
-use super::shared::{Instant, Network, OUTPUT, OutputFile};
+use super::shared::{Instant, Network, OUTPUT, OutputFile, Overwriting};
 use super::trust_flags::RootChoice;
 
 /// Write, approve and show waivers
@@ -85,6 +85,8 @@ pub(crate) struct New {
     pub(crate) days: Option<u16>,
     #[command(flatten)]
     pub(crate) file: OutputFile,
+    #[command(flatten)]
+    pub(crate) overwriting: Overwriting,
 }
 
 /// The rules that can be waived.
@@ -111,7 +113,8 @@ impl Rule {
 
 /// Approve a waiver: check it and sign it, with the approver's key or identity
 ///
-/// Writes FILE.sigstore.json beside FILE, with the waiver and the signature. The policy that `check` applies decides
+/// Writes FILE.sigstore.json beside FILE, with the waiver and the signature; that of a second approver is added as
+/// FILE.2.sigstore.json, and so on. The policy that `check` applies decides
 /// whether it counts: the key or identity must be an approver's, and the approver must not be the waiver's owner.
 /// Without --key, the approver signs in, or the CI job's token is used, as with `sign`.
 #[derive(Debug, Args)]

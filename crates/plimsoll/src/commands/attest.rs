@@ -9,6 +9,7 @@ use plimsoll_signing::Content;
 use plimsoll_verify::{PredicateType, Statement, Subject};
 use serde_json::{Value, json};
 
+use crate::commands::each;
 use crate::commands::place::Place;
 use crate::commands::signer::Signing;
 use crate::failure::{Exit, Failure};
@@ -19,9 +20,10 @@ use crate::settings::signing::Upload;
 
 pub(super) fn run(settings: &AttestSettings, console: Console) -> Result<Exit, Failure> {
     let (upload, limits) = (&settings.upload, &settings.access.limits);
+    output::is_free(upload.bundle.as_deref(), settings.signing.force)?;
     let signing = Signing::open(&settings.signing, console)?;
     let who = signing.describe();
-    for text in &settings.subjects {
+    Ok(each(&settings.subjects, console, |text| {
         let place = Place::open(text, &settings.evidence_repository, &settings.access)?;
         for target in place.targets(settings.platform.as_ref(), false)? {
             let digest = target.descriptor.digest;
@@ -31,7 +33,7 @@ pub(super) fn run(settings: &AttestSettings, console: Console) -> Result<Exit, F
             };
             let statement = statement(&settings.content, &name, &[digest], limits)?;
             let bundle = signing.sign(Content::Statement(&statement), limits)?;
-            keep(upload, &bundle)?;
+            keep(upload, settings.signing.force, &bundle)?;
             let name = place.name_of(&digest);
             let kind = &statement.predicate_type;
             if !upload.attaches {
@@ -50,14 +52,14 @@ pub(super) fn run(settings: &AttestSettings, console: Console) -> Result<Exit, F
                 signed.bundle, signed.referrer
             ));
         }
-    }
-    Ok(Exit::Done)
+        Ok(())
+    }))
 }
 
 /// Writes the bundle where `--bundle` says.
-pub(super) fn keep(upload: &Upload, bundle: &[u8]) -> Result<(), Failure> {
+pub(super) fn keep(upload: &Upload, force: bool, bundle: &[u8]) -> Result<(), Failure> {
     match &upload.bundle {
-        Some(path) => output::emit(Some(path), |out| out.write_all(bundle)),
+        Some(path) => output::emit_new(Some(path), force, bundle),
         None => Ok(()),
     }
 }

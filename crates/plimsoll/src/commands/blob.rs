@@ -58,14 +58,17 @@ impl Blob {
 }
 
 pub(super) fn sign(settings: &SignBlobSettings<'_>, console: Console) -> Result<Exit, Failure> {
+    let force = settings.signing.force;
+    output::is_free(settings.bundle.as_deref(), force)?;
+    output::is_free(settings.signature.as_deref(), force)?;
     let signing = Signing::open(&settings.signing, console)?;
     let digests = digests_to_sign(&settings.file)?;
     let bundle = signing.sign(Content::File(&digests), settings.limits)?;
     if let Some(path) = &settings.signature {
         let signature = signature_of(&bundle)?;
-        output::emit(Some(path), |out| out.write_all(signature.as_bytes()))?;
+        output::emit_new(Some(path), force, signature.as_bytes())?;
     }
-    output::emit(settings.bundle.as_deref(), |out| out.write_all(&bundle))?;
+    output::emit_new(settings.bundle.as_deref(), force, &bundle)?;
     let (name, who) = (settings.file.display(), signing.describe());
     console.say(format_args!(
         "signed {name} ({}, {}) with {who}",
@@ -76,12 +79,14 @@ pub(super) fn sign(settings: &SignBlobSettings<'_>, console: Console) -> Result<
 }
 
 pub(super) fn attest(settings: &AttestBlobSettings<'_>, console: Console) -> Result<Exit, Failure> {
+    let force = settings.signing.force;
+    output::is_free(settings.bundle.as_deref(), force)?;
     let signing = Signing::open(&settings.signing, console)?;
     let digest = digests_to_sign(&settings.file)?.sha256;
     let name = settings.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let statement = statement(&settings.content, &name, &[digest], settings.limits)?;
     let bundle = signing.sign(Content::Statement(&statement), settings.limits)?;
-    output::emit(settings.bundle.as_deref(), |out| out.write_all(&bundle))?;
+    output::emit_new(settings.bundle.as_deref(), force, &bundle)?;
     let (kind, who) = (&statement.predicate_type, signing.describe());
     console.say(format_args!("attested {kind} of {} ({digest}) with {who}", settings.file.display()));
     Ok(Exit::Done)

@@ -1,7 +1,7 @@
 //! `plimsoll scan`.
 
 use plimsoll_core::Kind;
-use plimsoll_gather::{Subject, inventory, layers, of_nothing, open};
+use plimsoll_gather::{Layers, Subject, inventory, layers, of_nothing, open};
 use plimsoll_vuln::{Database, scan};
 
 use crate::commands::platforms;
@@ -10,36 +10,71 @@ use crate::output::{self, Console};
 use crate::progress::Bar;
 use crate::render;
 use crate::render::sarif::Log;
-use crate::report::scan::{Predicate, Report, Scanned};
+use crate::report::check::ReportedError;
+use crate::report::scan::{Predicate, Report, Scanned, Unscanned};
 use crate::settings::scan::{Format, ScanSettings};
 
 pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Failure> {
-    let results = scan_all(settings, console)?;
-    if settings.format == Format::Vuln && results.len() != 1 {
-        let message = format!("got {} images, expected one: an attestation is about one", results.len());
-        return Err(Failure::new(Kind::Usage, message).with_hint("scan and attest each image by its digest"));
+    let scanner = Scanner {
+        settings,
+        database: Database::open(&settings.database)?,
+        layers: layers(&settings.access.limits),
+        freshness: plimsoll_vuln::ScanSettings::at(settings.now),
+        console,
+    };
+    let (mut results, mut errors, mut exit) = (Vec::new(), Vec::new(), Exit::Done);
+    for text in &settings.subjects {
+        // One that cannot be scanned says nothing about the others.
+        if let Err(failure) = scanner.subject(text, &mut results) {
+            console.report(&failure);
+            exit = exit.and(Exit::Kind(failure.kind()));
+            errors.push(Unscanned { subject: text.clone(), error: ReportedError::from(&failure) });
+        }
     }
-    let uncovered = results.iter().any(|result| !result.scan.gaps.is_empty());
-    emit(Report::new(settings.now, results), settings, console)?;
-    Ok(if uncovered { Exit::Kind(Kind::Indeterminate) } else { Exit::Done })
+    if settings.format == Format::Vuln {
+        if !errors.is_empty() {
+            return Ok(exit);
+        }
+        if results.len() != 1 {
+            let message = format!("got {} images, expected one: an attestation is about one", results.len());
+            return Err(
+                Failure::new(Kind::Usage, message).with_hint("scan and attest each image by its digest")
+            );
+        }
+    }
+    if results.iter().any(|result| !result.scan.gaps.is_empty()) {
+        exit = exit.and(Exit::Kind(Kind::Indeterminate));
+    }
+    // Where nothing could be scanned, a table would be empty, and the errors are told.
+    if !results.is_empty() || settings.format != Format::Table {
+        emit(Report::new(settings.now, results, errors), settings, console)?;
+    }
+    Ok(exit)
 }
 
-fn scan_all(settings: &ScanSettings, console: Console) -> Result<Vec<Scanned>, Failure> {
-    let database = Database::open(&settings.database)?;
-    let layers = layers(&settings.access.limits);
-    let freshness = plimsoll_vuln::ScanSettings::at(settings.now);
-    let mut results = Vec::new();
-    for text in &settings.subjects {
+/// What every subject is scanned with.
+struct Scanner<'a> {
+    settings: &'a ScanSettings,
+    database: Database,
+    layers: Layers,
+    freshness: plimsoll_vuln::ScanSettings,
+    console: Console,
+}
+
+impl Scanner<'_> {
+    /// Scans the images of a subject, and adds what is found to `results`, also where a later one fails.
+    fn subject(&self, text: &str, results: &mut Vec<Scanned>) -> Result<(), Failure> {
+        let Self { settings, database, freshness, console, .. } = self;
         let subject = Subject::parse(text)?;
         let opened = open(&subject, &settings.access)?;
         if let Some(remark) = opened.remark() {
             console.say(format_args!("{subject}: {remark}"));
         }
-        for image in platforms::chosen(&opened, &settings.platforms, console)? {
-            let inventory = inventory(&opened, image, &layers, &Bar::new(console))?;
-            let scan = scan(&inventory, &database, &freshness)?;
+        for image in platforms::chosen(&opened, &settings.platforms, *console)? {
+            let inventory = inventory(&opened, image, &self.layers, &Bar::new(*console))?;
+            let scan = scan(&inventory, database, freshness)?;
             results.push(Scanned {
-                subject: text.clone(),
+                subject: text.to_owned(),
                 manifest: image.map(|image| image.manifest.digest),
                 platform: image.map(|image| image.platform.to_string()),
                 layers: inventory.layers.clone(),
@@ -48,15 +83,15 @@ fn scan_all(settings: &ScanSettings, console: Console) -> Result<Vec<Scanned>, F
         }
         for absent in platforms::absent(&opened, &settings.platforms) {
             results.push(Scanned {
-                subject: text.clone(),
+                subject: text.to_owned(),
                 manifest: Some(absent.manifest.digest),
                 platform: Some(absent.platform().to_string()),
                 layers: Vec::new(),
-                scan: scan(&of_nothing(absent), &database, &freshness)?,
+                scan: scan(&of_nothing(absent), database, freshness)?,
             });
         }
+        Ok(())
     }
-    Ok(results)
 }
 
 fn emit(report: Report, settings: &ScanSettings, console: Console) -> Result<(), Failure> {
@@ -76,6 +111,9 @@ fn emit(report: Report, settings: &ScanSettings, console: Console) -> Result<(),
                     _ => &result.subject,
                 };
                 log.scan(subject, &result.scan);
+            }
+            for unscanned in &report.errors {
+                log.failure(&unscanned.subject, &unscanned.error.message);
             }
             output::emit_json(file, &log.finish())
         }

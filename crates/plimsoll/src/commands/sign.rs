@@ -4,24 +4,26 @@ use plimsoll_signing::{Content, image};
 use plimsoll_verify::COSIGN_SIGN_V1;
 
 use crate::commands::attest::keep;
+use crate::commands::each;
 use crate::commands::place::Place;
 use crate::commands::signer::Signing;
 use crate::failure::{Exit, Failure};
-use crate::output::Console;
+use crate::output::{self, Console};
 use crate::settings::sign::SignSettings;
 
 pub(super) fn run(settings: &SignSettings, console: Console) -> Result<Exit, Failure> {
     let (upload, limits) = (&settings.upload, &settings.access.limits);
+    output::is_free(upload.bundle.as_deref(), settings.signing.force)?;
     let signing = Signing::open(&settings.signing, console)?;
     let who = signing.describe();
-    for text in &settings.subjects {
+    Ok(each(&settings.subjects, console, |text| {
         let place = Place::open(text, &settings.evidence_repository, &settings.access)?;
         let targets = place.targets(settings.platform.as_ref(), settings.recursive)?;
         upload.has_room_for(targets.len())?;
         for target in targets {
             let statement = image::statement(&target.descriptor, &settings.annotations);
             let bundle = signing.sign(Content::Statement(&statement), limits)?;
-            keep(upload, &bundle)?;
+            keep(upload, settings.signing.force, &bundle)?;
             let digest = target.descriptor.digest;
             let mut name = place.name_of(&digest);
             if let Some(platform) = &target.platform {
@@ -44,6 +46,6 @@ pub(super) fn run(settings: &SignSettings, console: Console) -> Result<Exit, Fai
                 signed.bundle, signed.referrer
             ));
         }
-    }
-    Ok(Exit::Done)
+        Ok(())
+    }))
 }

@@ -1,6 +1,6 @@
 //! `plimsoll waiver new|sign|show`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Digest, Kind, Limits, Timestamp};
@@ -31,7 +31,7 @@ pub(super) fn run(settings: &WaiverSettings<'_>, console: Console) -> Result<Exi
 fn new(settings: &NewSettings, console: Console) -> Result<Exit, Failure> {
     let (text, waiver) = settings.draft.write()?;
     let file = settings.file.as_deref();
-    output::emit(file, |out| out.write_all(text.as_bytes()))?;
+    output::emit_new(file, settings.force, text.as_bytes())?;
     if let Some(file) = file {
         let (name, expires) = (waiver.name(), settings.draft.expires);
         console.say(format_args!("wrote waiver {name} until {expires}: {}", file.display()));
@@ -43,20 +43,62 @@ fn new(settings: &NewSettings, console: Console) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Adds a signature. Those of other approvers stay, and so does one of an earlier text, which is told.
 fn sign(settings: &SignSettings<'_>, console: Console) -> Result<Exit, Failure> {
-    let waiver = document(&settings.waiver, settings.limits)?;
+    let (path, limits, force) = (&settings.waiver, settings.limits, settings.signing.force);
+    let waiver = document(path, limits)?;
+    output::is_free(settings.bundle.as_deref(), force)?;
     let statement = plimsoll_signing::waiver::statement(waiver.document())?;
+    let known = signed_forms(path, console, limits);
     let signing = Signing::open(&settings.signing, console)?;
-    let bundle = signing.sign(Content::Statement(&statement), settings.limits)?;
-    output::emit(Some(&settings.bundle), |out| out.write_all(&bundle))?;
+    let bundle = signing.sign(Content::Statement(&statement), limits)?;
+    let (ours, stale): (Vec<&Found>, Vec<&Found>) =
+        known.iter().partition(|found| found.waiver.content() == waiver.content());
+    let claimed = signer(&bundle, limits);
+    let same = |found: &&&Found| found.claim(limits).map(|claim| claim.signer) == claimed;
+    if let (Some(found), None, false) = (ours.iter().find(same), &settings.bundle, force) {
+        let (name, who) = (waiver.name(), signing.describe());
+        console.say(format_args!(
+            "waiver {name} has this signature already, with {who}: {}",
+            found.path.display()
+        ));
+        return Ok(Exit::Done);
+    }
+    let target = match &settings.bundle {
+        Some(path) => path.clone(),
+        None if force => documents::beside(path),
+        None => documents::next_signed_form(path).ok_or_else(|| {
+            Failure::new(Kind::Conflict, format!("{} has too many signatures", path.display()))
+                .with_hint("name a file with --output-file")
+        })?,
+    };
+    output::emit_new(Some(&target), force, &bundle)?;
     console.say(format_args!(
         "signed waiver {} until {} with {}; wrote {}",
         waiver.name(),
         waiver.expires(),
         signing.describe(),
-        settings.bundle.display()
+        target.display()
     ));
+    for found in stale.iter().filter(|found| found.path != target) {
+        console.warn(format_args!(
+            "{} was signed before {} was edited, and carries the earlier text",
+            found.path.display(),
+            path.display()
+        ));
+    }
+    let others = ours.iter().filter(|found| found.path != target).count();
+    if others > 0 {
+        console.say(format_args!("it has {} now", plimsoll_core::quantity::count(others + 1, "signature")));
+    }
     Ok(Exit::Done)
+}
+
+/// The signatures beside a document that can be read; of what cannot, a warning is enough, because it stays as it is.
+fn signed_forms(path: &Path, console: Console, limits: &Limits) -> Vec<Found> {
+    let forms = documents::signed_forms(path).into_iter();
+    let read = forms.map(|form| read(form, limits));
+    read.filter_map(|found| found.map_err(|failure| console.warn(failure)).ok()).collect()
 }
 
 /// The waiver in a document that may be unsigned.
@@ -76,11 +118,18 @@ struct Found {
 
 fn show(settings: &ShowSettings<'_>, console: Console) -> Result<Exit, Failure> {
     let (now, limits) = (settings.now, settings.limits);
-    let mut by_content: BTreeMap<Digest, Vec<Found>> = BTreeMap::new();
-    for path in &settings.waivers {
-        for file in waiver_files(path)? {
-            let found = read(file, limits)?;
-            by_content.entry(found.waiver.content()).or_default().push(found);
+    let (mut by_content, mut exit): (BTreeMap<Digest, Vec<Found>>, Exit) = (BTreeMap::new(), Exit::Done);
+    let (files, failures) = files(&settings.waivers);
+    let mut failed = |failure: Failure| {
+        console.report(&failure);
+        exit = exit.and(Exit::Kind(failure.kind()));
+    };
+    failures.into_iter().for_each(&mut failed);
+    for file in files {
+        // One that cannot be read says nothing about the others.
+        match read(file, limits) {
+            Ok(found) => by_content.entry(found.waiver.content()).or_default().push(found),
+            Err(failure) => failed(failure),
         }
     }
     let rules = settings.policy.as_deref().map(|path| Ruleset::load(Some(path), &[], limits)).transpose()?;
@@ -90,6 +139,7 @@ fn show(settings: &ShowSettings<'_>, console: Console) -> Result<Exit, Failure> 
         let Some(first) = files.first() else { continue };
         let mut report: WaiverReport = first.waiver.report(now);
         report.files = files.iter().map(|found| found.path.display().to_string()).collect();
+        report.signed_before_edit = signed_before_edit(files, &by_content);
         report.claims = files.iter().filter_map(|found| found.claim(limits)).collect();
         report.standings =
             policies().map(|policy| standing(files, policy, &settings.roots, now, limits)).collect();
@@ -106,7 +156,32 @@ fn show(settings: &ShowSettings<'_>, console: Console) -> Result<Exit, Failure> 
             output::emit(file, |out| render::waiver::write(&reports, paint, out))?;
         }
     }
-    Ok(if all_count { Exit::Done } else { Exit::Kind(Kind::Denied) })
+    Ok(if all_count { exit } else { exit.and(Exit::Kind(Kind::Denied)) })
+}
+
+/// The files behind `paths`, each once, with the signatures that lie beside a document, and what could not be listed.
+fn files(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Failure>) {
+    let (mut all, mut failures) = (BTreeSet::new(), Vec::new());
+    for path in paths {
+        match waiver_files(path) {
+            Ok(files) => {
+                let forms = files.iter().filter(|file| !is_bundle(&file.display().to_string()));
+                all.extend(forms.flat_map(|file| documents::signed_forms(file)));
+                all.extend(files);
+            }
+            Err(error) => failures.push(error.into()),
+        }
+    }
+    (all.into_iter().collect(), failures)
+}
+
+/// The signatures beside these documents that are of another text.
+fn signed_before_edit(files: &[Found], by_content: &BTreeMap<Digest, Vec<Found>>) -> Vec<String> {
+    let unsigned = files.iter().filter(|found| found.bundle.is_none());
+    let beside: BTreeSet<PathBuf> = unsigned.flat_map(|found| documents::signed_forms(&found.path)).collect();
+    let others = by_content.values().flatten().filter(|found| beside.contains(&found.path));
+    let others = others.filter(|found| files.iter().all(|file| file.path != found.path));
+    others.map(|found| found.path.display().to_string()).collect()
 }
 
 fn read(path: PathBuf, limits: &Limits) -> Result<Found, Failure> {
@@ -123,12 +198,17 @@ fn read(path: PathBuf, limits: &Limits) -> Result<Found, Failure> {
 impl Found {
     /// Who the file says has signed.
     fn claim(&self, limits: &Limits) -> Option<SignatureClaim> {
-        let bundle = Bundle::parse(self.bundle.as_deref()?, limits).ok()?;
-        let key = || bundle.claimed_key().map(|id| format!("key {id}"));
-        let holder = bundle.claimed_holder().map(|holder| holder.to_string());
-        let signer = holder.or_else(key).unwrap_or_else(|| "a key without a name".to_owned());
+        let signer = signer(self.bundle.as_deref()?, limits)?;
         Some(SignatureClaim { file: self.path.display().to_string(), signer })
     }
+}
+
+/// Who a bundle says has signed it; nothing is verified.
+fn signer(bundle: &[u8], limits: &Limits) -> Option<String> {
+    let bundle = Bundle::parse(bundle, limits).ok()?;
+    let key = || bundle.claimed_key().map(|id| format!("key {id}"));
+    let holder = bundle.claimed_holder().map(|holder| holder.to_string());
+    Some(holder.or_else(key).unwrap_or_else(|| "a key without a name".to_owned()))
 }
 
 /// Where a document stands under a policy, with those of its signatures that hold.

@@ -52,6 +52,11 @@ fn one(report: &WaiverReport, paint: Paint, out: &mut dyn Write) -> io::Result<(
                 format!(": says it is signed by {}, not verified", safe(&claim.signer))
             }
             Some(_) => String::new(),
+            None if !report.claims.is_empty() => String::new(),
+            None if !report.signed_before_edit.is_empty() => format!(
+                ": not signed, because it was edited after {} was",
+                safe(&report.signed_before_edit.join(", "))
+            ),
             None => ": not signed".to_owned(),
         };
         writeln!(out, "  file     {}{said}", safe(file))?;

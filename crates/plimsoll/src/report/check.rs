@@ -44,7 +44,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) scans: Vec<&'a Scan>,
 }
 
-/// Why there is no verdict.
+/// Why there is no verdict, or no result.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReportedError {
@@ -52,6 +52,16 @@ pub(crate) struct ReportedError {
     pub(crate) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
+}
+
+impl From<&Failure> for ReportedError {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            exit_code: failure.kind().exit_code(),
+            message: failure.to_string(),
+            hint: failure.hint().map(str::to_owned),
+        }
+    }
 }
 
 impl<'a> Entry<'a> {
@@ -63,12 +73,8 @@ impl<'a> Entry<'a> {
                 Self { subject, verdict: Some(&judgement.verdict), error: None, findings, scans }
             }
             Err(failure) => {
-                let error = ReportedError {
-                    exit_code: failure.kind().exit_code(),
-                    message: failure.to_string(),
-                    hint: failure.hint().map(str::to_owned),
-                };
-                Self { subject, verdict: None, error: Some(error), findings: Vec::new(), scans: Vec::new() }
+                let error = Some(ReportedError::from(failure));
+                Self { subject, verdict: None, error, findings: Vec::new(), scans: Vec::new() }
             }
         }
     }

@@ -5,6 +5,8 @@ use plimsoll_core::{Digest, Timestamp};
 use plimsoll_vuln::Scan;
 use serde::Serialize;
 
+use super::check::ReportedError;
+
 /// The version of the JSON result.
 const SCAN_V1: &str = "plimsoll.dev/scan/v1";
 
@@ -14,6 +16,17 @@ pub(crate) struct Report {
     schema_version: &'static str,
     pub(crate) scanned_at: Timestamp,
     pub(crate) results: Vec<Scanned>,
+    /// The subjects that could not be scanned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) errors: Vec<Unscanned>,
+}
+
+/// A subject, or one of its images, that could not be scanned.
+#[derive(Serialize)]
+pub(crate) struct Unscanned {
+    pub(crate) subject: String,
+    #[serde(flatten)]
+    pub(crate) error: ReportedError,
 }
 
 /// One image or other subject.
@@ -61,8 +74,8 @@ struct Metadata {
 }
 
 impl Report {
-    pub(crate) fn new(scanned_at: Timestamp, results: Vec<Scanned>) -> Self {
-        Self { schema_version: SCAN_V1, scanned_at, results }
+    pub(crate) fn new(scanned_at: Timestamp, results: Vec<Scanned>, errors: Vec<Unscanned>) -> Self {
+        Self { schema_version: SCAN_V1, scanned_at, results, errors }
     }
 }
 

@@ -95,6 +95,6 @@ impl PairSettings {
             Some(passphrase) => Protection::Passphrase(passphrase),
             None => Protection::Ask,
         };
-        Ok(Self { name: name.clone(), format: files.format, protection, force: files.force })
+        Ok(Self { name: name.clone(), format: files.format, protection, force: files.overwriting.force })
     }
 }

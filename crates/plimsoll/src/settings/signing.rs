@@ -20,6 +20,8 @@ pub(crate) struct SigningSettings {
     pub(crate) keys: Keys,
     /// For what has to be right when it is signed: somebody may have to sign in first.
     pub(crate) clock: fn() -> Timestamp,
+    /// Whether files with signatures are replaced.
+    pub(crate) force: bool,
 }
 
 /// Who signs.
@@ -74,7 +76,7 @@ impl SigningSettings {
                 SignedBy::Services { key, services }
             }
         };
-        Ok(Self { by, keys, clock: context.clock() })
+        Ok(Self { by, keys, clock: context.clock(), force: with.overwriting.force })
     }
 }
 

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 use plimsoll_core::{Digest, Kind, Limits, Timestamp};
 use plimsoll_judge::Roots;
-use plimsoll_judge::documents::beside;
 use plimsoll_policy::WaiverDraft;
 
 use super::signing::SigningSettings;
@@ -26,6 +25,8 @@ pub(crate) struct NewSettings {
     pub(crate) draft: WaiverDraft,
     /// Where it goes; nothing means standard output.
     pub(crate) file: Option<PathBuf>,
+    /// Whether a file that is there is replaced.
+    pub(crate) force: bool,
 }
 
 /// Settings of `plimsoll waiver sign`.
@@ -33,8 +34,8 @@ pub(crate) struct SignSettings<'a> {
     /// The document.
     pub(crate) waiver: PathBuf,
     pub(crate) signing: SigningSettings,
-    /// Where the bundle goes.
-    pub(crate) bundle: PathBuf,
+    /// Where the bundle goes; nothing means beside the document and the signatures that it has.
+    pub(crate) bundle: Option<PathBuf>,
     pub(crate) limits: &'a Limits,
 }
 
@@ -97,7 +98,7 @@ impl NewSettings {
             issued,
             expires,
         };
-        Ok(Self { draft, file: arguments.file.output_file.clone() })
+        Ok(Self { draft, file: arguments.file.output_file.clone(), force: arguments.overwriting.force })
     }
 }
 
@@ -107,7 +108,7 @@ impl<'a> SignSettings<'a> {
         Ok(Self {
             waiver: arguments.waiver.clone(),
             signing: SigningSettings::resolve(&arguments.signing, keys, context)?,
-            bundle: arguments.file.output_file.clone().unwrap_or_else(|| beside(&arguments.waiver)),
+            bundle: arguments.file.output_file.clone(),
             limits: context.limits,
         })
     }

@@ -163,3 +163,45 @@ fn every_line_that_the_schema_knows_is_there() {
     let known = &schema["properties"]["checks"]["items"]["properties"]["name"]["enum"];
     assert_eq!(names(&Value::Array(lines)), names(known));
 }
+
+#[test]
+fn wrong_credentials_a_missing_repository_and_the_wrong_scheme_are_no_ok() {
+    let place = Place::new();
+    let db = place.path("db");
+    let asked = |reference: &str, code: i32| {
+        let json = doctor(&place, &[], &["--db", &db, "--at", "2026-11-21T01:00:00Z", reference], code);
+        check(&json, "registry").clone()
+    };
+    let log_in = |host: &str, password: &str| {
+        let both = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, format!("me:{password}"));
+        place.write(".docker/config.json", format!(r#"{{"auths": {{"{host}": {{"auth": "{both}"}}}}}}"#));
+    };
+    // A registry without referrers API may answer "not found" before it looks at the credentials.
+    for answers_first in [false, true] {
+        let registry = Registry::builder().basic("me", "right").start();
+        if answers_first {
+            registry.misbehave("GET */referrers/*", Fault::Answer(Answer::new(404)));
+        }
+        log_in(&registry.host(), "wrong");
+        let refused = asked(&registry.reference("team/app", "1"), 1);
+        assert_eq!(refused["status"], "fail", "{refused}");
+        assert!(refused["message"].as_str().unwrap().contains("401"), "{refused}");
+        log_in(&registry.host(), "right");
+        let missing = asked(&registry.reference("team/app", "1"), 1);
+        assert!(missing["message"].as_str().unwrap().contains("team/app"), "{missing}");
+    }
+    let registry = Registry::start();
+    let reference = affected(&registry);
+    assert_eq!(asked(&reference, 0)["status"], "ok");
+    let (repository, _) = reference.split_once('@').unwrap();
+    // Without a tag the repository is asked for.
+    assert_eq!(asked(repository, 0)["status"], "ok");
+    for missing in [registry.reference("no/such", "1"), format!("{}/no/such", registry.host())] {
+        assert_eq!(asked(&missing, 1)["status"], "fail", "{missing}");
+    }
+    registry.misbehave("* */manifests/*", Fault::Answer(Answer::new(403)));
+    assert_eq!(asked(&reference, 1)["status"], "fail");
+    let tls = Registry::builder().tls().start();
+    let untrusted = asked(&format!("{}/app:1", tls.host()), 1);
+    assert_eq!(untrusted["status"], "fail", "{untrusted}");
+}

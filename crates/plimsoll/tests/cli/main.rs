@@ -35,6 +35,7 @@ mod runs;
 mod saved;
 mod schemas;
 mod services;
+mod several;
 mod signing;
 mod subjects;
 mod terminal;

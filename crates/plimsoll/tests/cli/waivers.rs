@@ -276,7 +276,8 @@ fn an_approver_without_a_key_signs_as_whom_the_policy_names() {
         let token = server.token(&json!({"sub": subject, "email": subject, "email_verified": true}));
         let token = place.write("token", token);
         let services = ["--signing-config", &config, "--trusted-root", &root, "--identity-token", &token];
-        place.run(&[&["waiver", "sign"], &services[..], &[&file]].concat()).exits(0)
+        // In place of the one before, so that each is judged by itself.
+        place.run(&[&["waiver", "sign", "--force"], &services[..], &[&file]].concat()).exits(0)
     };
     let check = |more: &[&str]| {
         let folder = place.path("waivers");
@@ -331,4 +332,73 @@ fn a_waiver_that_is_of_no_use_says_so_at_once() {
     // The document that was signed says something else by now; what was signed counts, and that is said.
     waiver(&place, &reference, &[("owner: alice@example.com", "owner: bob@example.com")]);
     check().exits(0).says("was edited after it was signed").says("counts as it was signed");
+}
+
+#[test]
+fn a_second_approver_adds_a_signature_and_erases_none() {
+    let (place, registry) = (Place::new(), Registry::start());
+    place.key("security");
+    place.key("second");
+    let reference = affected(&registry);
+    let policy =
+        policy(&place, "    secondApprover:\n      - {name: second@example.com, key: {file: second.pub}}\n");
+    let (file, folder) = (waiver(&place, &reference, &[]), place.path("waivers"));
+    let sign = |key: &str, more: &[&str]| {
+        let key = place.path(&format!("{key}.key"));
+        place.run(&[&["waiver", "sign", "--key", &key, &file], more].concat())
+    };
+    let check = || place.check(&[&reference, "--policy", &policy, "--waivers", &folder]);
+    sign("security", &[]).exits(0).says("w1.yaml.sigstore.json");
+    check().exits(10);
+    sign("second", &[]).exits(0).says("w1.yaml.2.sigstore.json").says("2 signatures");
+    check().exits(0).says("security@example.com").says("second@example.com");
+    // Once more is no third signature.
+    sign("second", &[]).exits(0).says("already");
+    assert!(!place.root().join("waivers/w1.yaml.3.sigstore.json").exists());
+    // A file that is named is not overwritten either.
+    let first = std::fs::read(place.path("waivers/w1.yaml.sigstore.json")).unwrap();
+    let named = ["--output-file", &place.path("waivers/w1.yaml.sigstore.json")];
+    sign("second", &named).exits(5).says("--force");
+    assert_eq!(std::fs::read(place.path("waivers/w1.yaml.sigstore.json")).unwrap(), first);
+    place.run(&["waiver", "show", &file]).exits(0).keeps_quiet_about("not signed");
+}
+
+#[test]
+fn show_says_of_a_waiver_that_it_is_not_signed_or_was_edited_since() {
+    let (place, registry) = (Place::new(), Registry::start());
+    place.key("security");
+    let reference = affected(&registry);
+    let file = waiver(&place, &reference, &[]);
+    place.run(&["waiver", "show", &file]).exits(0).says("not signed");
+    place.run(&["waiver", "sign", "--key", &place.path("security.key"), &file]).exits(0);
+    for shown in [&file, &place.path("waivers")] {
+        place.run(&["waiver", "show", shown]).exits(0).keeps_quiet_about("not signed");
+    }
+    waiver(&place, &reference, &[("keys come from us alone", "nothing at all")]);
+    for shown in [&file, &place.path("waivers")] {
+        place.run(&["waiver", "show", shown]).exits(0).says("edited after").says("w1.yaml.sigstore.json");
+    }
+    let again = ["waiver", "sign", "--key", &place.path("security.key"), &file];
+    place.run(&again).exits(0).says("before").says("w1.yaml.2.sigstore.json");
+    // One that cannot be read does not silence the others.
+    let broken = place.write("waivers/broken.yaml", "kind: [");
+    place.run(&["waiver", "show", &broken, &file]).exits(2).says("W-1").says("broken.yaml");
+    place.run(&["waiver", "show", &place.path("missing.yaml"), &file]).exits(4).says("W-1");
+}
+
+#[test]
+fn a_waiver_that_exists_is_not_written_over() {
+    let place = Place::empty();
+    let file = place.path("w.yaml");
+    let new = |reason: &str, more: &[&str]| {
+        let words = ["waiver", "new", "w", "--cve", "CVE-2026-1", "--scope", "r.example/a", "--days", "3"];
+        let rest =
+            ["--risk", "r", "--control", "c", "--owner", "o", "--output-file", &file, "--reason", reason];
+        place.run(&[&words[..], &rest, more].concat())
+    };
+    new("first", &[]).exits(0);
+    new("second", &[]).exits(5).says("--force");
+    assert!(std::fs::read_to_string(&file).unwrap().contains("first"));
+    new("second", &["--force"]).exits(0);
+    assert!(std::fs::read_to_string(&file).unwrap().contains("second"));
 }

@@ -1,12 +1,14 @@
-//! Probing a registry, for diagnosis: one request that shows whether TLS, credentials and the referrers API work, and
-//! the registry's time.
+//! Probing a registry, for diagnosis: two requests that show whether TLS, credentials, the subject and the referrers API
+//! are there, and the registry's time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use plimsoll_core::Digest;
 use plimsoll_http::{Request, header};
+use plimsoll_image::Error as ImageError;
 
+use super::manifest;
 use super::session::{Access, Redirects, Session};
 use crate::Error;
 
@@ -24,7 +26,9 @@ pub struct Probe {
     pub took: Duration,
 }
 
-/// Asks for the referrers of a digest that nothing has. A registry that requires other credentials is an error.
+/// Asks for the referrers of a digest that nothing has, then for the subject itself: an answer of "not found" comes from
+/// registries that have not looked at the credentials yet, and from repositories that do not exist. A registry that
+/// requires other credentials is an error, and so is a subject that is not there.
 pub(super) async fn probe(session: &Arc<Session>) -> Result<Probe, Error> {
     let nothing = Digest::sha256(b"plimsoll: nothing has this digest");
     let url = session.url(&format!("referrers/{nothing}"))?;
@@ -37,5 +41,36 @@ pub(super) async fn probe(session: &Arc<Session>) -> Result<Probe, Error> {
         return Err(session.refused(response, &what).await);
     }
     let date = response.headers.get(header::DATE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Ok(Probe { tls: response.url.scheme() == "https", referrers_api: status == 200, date, took })
+    let probe = Probe { tls: response.url.scheme() == "https", referrers_api: status == 200, date, took };
+    subject(session).await?;
+    Ok(probe)
+}
+
+/// Whether the subject is there, and may be read.
+async fn subject(session: &Arc<Session>) -> Result<(), Error> {
+    match manifest::resolve(session).await {
+        // A registry may have the repository, and nothing under the tag that goes without saying.
+        Err(Error::Image(ImageError::NotFound { .. })) if asks_for_default(session) => {
+            repository(session).await
+        }
+        resolved => resolved.map(|_| ()),
+    }
+}
+
+/// Whether the repository is there.
+async fn repository(session: &Arc<Session>) -> Result<(), Error> {
+    let url = session.url("tags/list?n=1")?;
+    let name = session.reference.name();
+    let what = format!("repository {name}");
+    let response = session.call(Request::get(url), Access::Pull, Redirects::Returned, &what).await?;
+    match response.status.as_u16() {
+        401 | 403 => Err(session.refused(response, &what).await),
+        404 => Err(ImageError::NotFound { what, place: format!("registry {}", session.host()) }.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the tag is the one that a reference without tag and digest has.
+fn asks_for_default(session: &Session) -> bool {
+    session.reference.digest().is_none() && session.reference.tag() == Some("latest")
 }

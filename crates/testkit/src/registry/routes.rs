@@ -29,6 +29,9 @@ pub(super) fn route(request: &Request, state: &mut State, shared: &Shared, fault
         Place::Blob(digest) => blob(request, state, repository, digest, fault),
         Place::Upload(session) => upload(request, state, repository, session),
         Place::Referrers(digest) => referrers(request, state, shared, repository, digest),
+        Place::Tags if state.repository(repository).manifests.is_empty() => {
+            Answer::error(404, "NAME_UNKNOWN", "no such repository")
+        }
         Place::Tags => {
             let tags: Vec<&String> = state.repository(repository).tags.keys().collect();
             let body = json!({"name": repository, "tags": tags}).to_string();

@@ -86,8 +86,8 @@ fn a_file_from_standard_input_is_signed_to_standard_output() {
 fn signatures_without_bundle_are_read_and_written() {
     let blob = Blob::signed();
     let (key, signature) = (blob.place.path("a.key"), blob.place.path("app.sig"));
-    let all =
-        ["sign-blob", "--key", &key, "--bundle", &blob.bundle, "--output-signature", &signature, &blob.file];
+    let bundle = blob.place.path("again.json");
+    let all = ["sign-blob", "--key", &key, "--bundle", &bundle, "--output-signature", &signature, &blob.file];
     blob.place.run(&all).exits(0);
     blob.verify(&["--signature", &signature, &blob.file])
         .exits(0)

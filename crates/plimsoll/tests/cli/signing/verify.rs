@@ -244,14 +244,15 @@ fn a_signature_can_stay_in_a_file() {
     place.run(&["sign", "--key", &key, "--bundle", &file, &reference, &reference]).exits(2).says("one file");
     for no_upload in ["--upload=false", "--no-upload"] {
         place
-            .run(&["sign", "--key", &key, "--bundle", &file, no_upload, &reference])
+            .run(&["sign", "--key", &key, "--bundle", &file, "--force", no_upload, &reference])
             .exits(0)
             .says("nothing was attached");
         let bundle = std::fs::read_to_string(&file).unwrap();
         assert!(bundle.contains("dsseEnvelope"), "{bundle}");
         place.verify(&["a"], &[&reference]).exits(10).says("no signature");
     }
-    place.run(&["sign", "--key", &key, "--bundle", &file, &reference]).exits(0);
+    place.run(&["sign", "--key", &key, "--bundle", &file, &reference]).exits(5).says("--force");
+    place.run(&["sign", "--key", &key, "--bundle", &file, "--force", &reference]).exits(0);
     place.verify(&["a"], &[&reference]).exits(0);
 }
 

@@ -9,6 +9,8 @@
 //! one platform leave the others out, and registries delete what has no tag. What is there can be read; what is not is
 //! [`Absent`], and whoever is asked about it must say so.
 
+mod parts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -21,6 +23,8 @@ use serde::Deserialize;
 use crate::descriptor::null_is_default;
 use crate::manifest::{self, Document, Manifest, strict};
 use crate::{Descriptor, Error, Source, media};
+
+pub use parts::parts;
 
 /// What a subject resolved to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,7 +27,7 @@ pub(crate) struct Sign {
     /// Annotation to sign along with the digest; may be repeated
     #[arg(short, long, alias = "annotations", value_name = "NAME=VALUE", env = "PLIMSOLL_ANNOTATION", value_parser = parse_annotation, help_heading = IMAGES)]
     pub(crate) annotation: Vec<(String, String)>,
-    /// Sign an index and each of its platforms separately
+    /// Sign an index and everything that it lists separately
     #[arg(short, long, value_name = "BOOL", env = "PLIMSOLL_RECURSIVE", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         action = ArgAction::Set, conflicts_with = "platform", help_heading = IMAGES)]

@@ -94,8 +94,8 @@ impl Place {
         Ok(())
     }
 
-    /// What the subject resolves to; the one image in it that `platform` names; or, with `recursive`, the index and each
-    /// of its images.
+    /// What the subject resolves to; the one image in it that `platform` names; or, with `recursive`, everything that it
+    /// lists: images, artifacts, indexes, and those in them.
     pub(super) fn targets(
         &self,
         platform: Option<&Platform>,
@@ -105,16 +105,19 @@ impl Place {
         if platform.is_none() && !recursive {
             return Ok(vec![Target { descriptor: top, platform: None }]);
         }
+        if recursive {
+            let parts = artifact::parts(self.store.as_ref(), &top, &self.limits)?;
+            let target = |descriptor: Descriptor| Target {
+                platform: descriptor.platform.as_ref().map(ToString::to_string),
+                descriptor,
+            };
+            return Ok(parts.into_iter().map(target).collect());
+        }
         let artifact = artifact::load(self.store.as_ref(), &top, &self.limits)?;
         let target = |image: &artifact::Image| Target {
             descriptor: image.manifest.clone(),
             platform: Some(image.platform.to_string()),
         };
-        if recursive {
-            artifact.complete()?;
-            let whole = artifact.is_index().then_some(Target { descriptor: top, platform: None });
-            return Ok(whole.into_iter().chain(artifact.images.iter().map(target)).collect());
-        }
         let found = artifact.select(platform)?;
         if let Some(absent) = artifact.absent(platform).first() {
             return Err(artifact.absence(absent).into());

@@ -28,6 +28,8 @@
 //! an attestation, which cosign made over the whole envelope and no bundle can contain. Log entries of the kind
 //! `intoto` 0.0.1 are refused.
 
+mod file;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -42,6 +44,8 @@ use crate::{
     Artifact, BUNDLE_V0_3, Bundle, COSIGN_SIGN_V1, Check, Error, Statement, Step, Subject, Verified,
     verify_message,
 };
+
+pub use file::bundle_of_file;
 
 /// The media type of a layer with a simple-signing payload.
 pub const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
@@ -88,10 +92,11 @@ pub fn bundle_of_attestation(
     bundle("dsseEnvelope", &envelope, &material(annotations, None, limits)?, limits)
 }
 
-/// Converts a bundle of an earlier version to version 0.3, with the same signature. Nothing is verified. Impossible if
+/// Converts a bundle of an earlier version, or a file of cosign 1 or 2, to version 0.3, with the same signature. Nothing is verified. Impossible if
 /// a log entry has only the log's promise: version 0.3 needs the proof, which only the log can give. A chain becomes
 /// its first certificate.
 pub fn upgraded(bundle: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
+    let bundle = &*bundle_of_file(bundle, limits)?;
     Bundle::parse(bundle, limits)?;
     let mut value =
         json::value(bundle, limits.bundle_bytes).map_err(|source| Error::BundleJson { source })?;

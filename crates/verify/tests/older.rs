@@ -14,7 +14,7 @@ use plimsoll_core::{Digest, Limits};
 use plimsoll_testkit::sigstore::now;
 use plimsoll_verify::{
     Artifact, Bundle, Check, Error, Identity, KeyAlgorithm, Pattern, PredicateType, PublicKey, Requirements,
-    Step, Text, Trusted, TrustedKey, TrustedRoot, verify_detached, verify_message,
+    Step, Text, Trusted, TrustedKey, TrustedRoot, legacy, verify_detached, verify_message,
 };
 use serde_json::Value;
 
@@ -126,5 +126,37 @@ fn a_type_without_a_scheme_has_slashes() {
     }
     for wrong in ["spdxjso", "", "a//b", "/a", "a/", "a b/c", "./a", "a/b?c", "a/\u{e9}"] {
         assert!(wrong.parse::<PredicateType>().is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_file_of_cosign_2_is_a_bundle() {
+    let Some(folder) = case("cosign2-bundle-of-a-file") else { return };
+    let (file, limits) = (read(&folder, "file"), Limits::default());
+    let bytes = read(&folder, "bundle.json");
+    let converted = legacy::bundle_of_file(&bytes, &limits).unwrap();
+    let keys = [TrustedKey::from(key(&folder, "p256.pub"))];
+    let check = Check {
+        trusted: Trusted::Keys(&keys),
+        root: None,
+        requirements: Requirements { logs: None, ..Requirements::default() },
+        now: now(),
+    };
+    let verify = |file: &[u8]| {
+        let bundle = Bundle::parse(&converted, &limits).unwrap();
+        verify_message(&bundle, Artifact::Digest(Digest::sha256(file)), &check).map(drop)
+    };
+    verify(&file).unwrap();
+    assert!(verify(b"another").is_err());
+    // A bundle stays what it is, and one document is not two.
+    assert_eq!(&*legacy::bundle_of_file(&converted, &limits).unwrap(), &*converted);
+    let mut both: Value = serde_json::from_slice(&bytes).unwrap();
+    both["mediaType"] = "application/vnd.dev.sigstore.bundle.v0.3+json".into();
+    let error = legacy::bundle_of_file(both.to_string().as_bytes(), &limits).unwrap_err();
+    assert!(matches!(error, Error::Ambiguous { .. }), "{error}");
+    for (name, wrong) in [("base64Signature", "!"), ("cert", "!"), ("rekorBundle", "x")] {
+        let mut broken: Value = serde_json::from_slice(&bytes).unwrap();
+        broken[name] = wrong.into();
+        assert!(legacy::bundle_of_file(broken.to_string().as_bytes(), &limits).is_err(), "{name}");
     }
 }

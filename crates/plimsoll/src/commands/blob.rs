@@ -7,7 +7,9 @@ use std::path::Path;
 use plimsoll_core::{Digest, Kind, Limits, quantity};
 use plimsoll_keys::FileDigests;
 use plimsoll_signing::Content;
-use plimsoll_verify::{Artifact, Bundle, Error, Step, verify_detached, verify_message, verify_one_of};
+use plimsoll_verify::{
+    Artifact, Bundle, Error, Step, legacy, verify_detached, verify_message, verify_one_of,
+};
 
 use crate::commands::attest::statement;
 use crate::commands::signer::Signing;
@@ -176,7 +178,7 @@ fn refused(entry: Entry, error: Error) -> Result<Entry, Failure> {
 /// Reads the bundle in a file.
 pub(super) fn bundle(path: &Path, limits: &Limits) -> Result<Bundle, Failure> {
     let bytes = settings::read_within(path, limits.bundle_bytes, "bundle_bytes")?;
-    Ok(Bundle::parse(&bytes, limits)?)
+    Ok(Bundle::parse(&legacy::bundle_of_file(&bytes, limits)?, limits)?)
 }
 
 fn digests_to_sign(path: &Path) -> Result<FileDigests, Failure> {

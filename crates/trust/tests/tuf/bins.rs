@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{DAY, TRUSTED_ROOT, World};
 
 /// A world whose files are in bins of `bits` bits: `file` in the bin `number`, and the others empty.
-fn binned(bits: u32, number: u32, change: impl FnOnce(&mut Value)) -> World {
+pub(super) fn binned(bits: u32, number: u32, change: impl FnOnce(&mut Value)) -> World {
     let mut world = World::new();
     let key = TufKey::p256();
     let mut top = world.tuf.targets_document();
@@ -43,7 +43,7 @@ fn binned(bits: u32, number: u32, change: impl FnOnce(&mut Value)) -> World {
 }
 
 /// The bin that the trusted root belongs to.
-fn bin(bits: u32) -> u32 {
+pub(super) fn bin(bits: u32) -> u32 {
     let digest = Digest::sha256(TRUSTED_ROOT.as_bytes());
     u32::from_be_bytes(*digest.as_bytes().first_chunk().unwrap()) >> (32 - bits)
 }

@@ -21,6 +21,7 @@ mod current;
 mod memory;
 mod mutations;
 mod own;
+mod peer;
 mod roles;
 mod updates;
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{DAY, TRUSTED_ROOT, World, at, root_named};
 
 /// A world in which root 2 has another timestamp key, and what the withdrawn key can still sign.
-fn withdrawn_timestamp_key() -> (World, TufKey) {
+pub(super) fn withdrawn_timestamp_key() -> (World, TufKey) {
     let mut world = World::new();
     let stolen = std::mem::replace(&mut world.tuf.timestamp.keys, vec![TufKey::ed25519()]).remove(0);
     world.tuf.rotate_root(vec![TufKey::p256(), TufKey::p256()]);

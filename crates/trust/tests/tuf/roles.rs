@@ -70,7 +70,7 @@ fn compressed(key: &Value) -> Value {
 }
 
 /// A repository in which delegated roles vouch for the trusted root.
-fn delegating(change: impl FnOnce(&mut Delegated)) -> Tuf {
+pub(super) fn delegating(change: impl FnOnce(&mut Delegated)) -> Tuf {
     let mut tuf = Tuf::new();
     let mut role = Delegated {
         key: TufKey::p256(),

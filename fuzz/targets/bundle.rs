@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use plimsoll_core::{Digest, Limits, Timestamp};
 use plimsoll_policy::{Policy, Waiver};
-use plimsoll_verify::{Bundle, PublicKey, Signer, statement_by_key};
+use plimsoll_verify::{Bundle, PublicKey, Signer, legacy, statement_by_key};
 
 static KEY: LazyLock<PublicKey> =
     LazyLock::new(|| PublicKey::from_pem(include_bytes!("../seeds/key/public.pem")).unwrap());
@@ -38,6 +38,12 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| {
 });
 
 fuzz_target!(|bytes: &[u8]| {
+    // Files of cosign 1 and 2 become bundles, and bundles stay what they are.
+    if let Ok(converted) = legacy::bundle_of_file(bytes, &Limits::default())
+        && *converted != *bytes
+    {
+        Bundle::parse(&converted, &Limits::default()).unwrap();
+    }
     let Ok(bundle) = Bundle::parse(bytes, &Limits::default()) else {
         return;
     };

@@ -84,9 +84,37 @@ impl Request<'_> {
             None => Entry { verified: true, ..entry },
             Some(shortfall) => {
                 let failure = self.failure(shortfall, &examination, &place.name_of(&digest));
+                let failure = match self.platform_that_has(shortfall, place, &requirement) {
+                    Some(platform) => failure.with_hint(format!(
+                        "the image for {platform} in the index has one: --platform {platform}"
+                    )),
+                    None => failure,
+                };
                 entry.unverified(failure, cosign_code(shortfall))
             }
         }
+    }
+
+    /// The platform of an image in the index that has what the index itself has nothing of.
+    fn platform_that_has(
+        &self,
+        shortfall: Shortfall,
+        place: &Place,
+        requirement: &Requirement<'_>,
+    ) -> Option<String> {
+        /// A hint is worth few requests; real indexes have a dozen images.
+        const ASKED: usize = 16;
+        let settings = self.settings;
+        if !matches!(shortfall, Shortfall::Nothing) || settings.recursive || settings.platform.is_some() {
+            return None;
+        }
+        // Only a hint: what cannot be asked gives none.
+        let parts = place.targets(None, true).ok()?;
+        parts.into_iter().skip(1).take(ASKED).find_map(|part| {
+            let platform = part.platform?;
+            let found = requirement.examine(place.evidence(), &part.descriptor.digest).ok()?;
+            found.shortfall.is_none().then_some(platform)
+        })
     }
 
     /// Why what is attached to the image `name` is not enough, in words.

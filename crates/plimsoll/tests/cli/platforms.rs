@@ -165,3 +165,18 @@ fn signing_an_index_and_all_its_images_needs_all_of_them() {
     place.run(&["sign", "--key", &key, "--platform", "linux/arm64", &layout]).exits(4);
     place.run(&["sign", "--key", &key, "--platform", "linux/amd64", &layout]).exits(0);
 }
+
+#[test]
+fn what_hangs_on_a_platform_alone_is_hinted_at_when_the_index_is_asked() {
+    let (place, registry) = (Place::new(), Registry::start());
+    place.key("ci");
+    let (reference, key, public) = (multi(&registry), place.path("ci.key"), place.path("ci.pub"));
+    let verify = |more: &[&str]| {
+        place.run(&[&["verify", "--key", &public, "--insecure-ignore-tlog", &reference], more].concat())
+    };
+    verify(&[]).exits(10).says("sign it").keeps_quiet_about("--platform");
+    place.run(&["sign", "--key", &key, "--platform", "linux/amd64", &reference]).exits(0);
+    verify(&[]).exits(10).says("the image for linux/amd64 in the index has one: --platform linux/amd64");
+    verify(&["--platform", "linux/amd64"]).exits(0);
+    verify(&["--platform", "linux/arm64"]).exits(10).keeps_quiet_about("has one");
+}

@@ -22,7 +22,7 @@ use crate::error::{Call, Error, TlsFault};
 use crate::origin::{Name, Origin};
 use crate::settings::{ClientCertificate, Settings};
 use crate::stream::Stream;
-use verifier::{AnyCertificate, AuthoritiesOrNamed};
+use verifier::{Accepted, Verifier};
 
 /// The TLS side of a client.
 pub(crate) struct Tls {
@@ -200,15 +200,17 @@ fn configuration<'a>(
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder =
         ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
-    let builder = if host.any_certificate {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+    let accepted = if host.any_certificate {
+        Accepted::Any
     } else {
-        let by_authority = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-            .build()
-            .map_err(|error| rustls::Error::General(error.to_string()))?;
-        let verifier = AuthoritiesOrNamed { by_authority, named: named.cloned().collect() };
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        let by_authority =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+                .build()
+                .map_err(|error| rustls::Error::General(error.to_string()))?;
+        Accepted::AuthoritiesOrNamed { by_authority, named: named.cloned().collect() }
     };
+    let verifier = Arc::new(Verifier { accepted, provider });
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     let mut config = match &host.client {
         Some(client) => {
             let client = Arc::clone(client);

@@ -9,19 +9,28 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, SignatureScheme};
 use webpki::EndEntityCert;
 
-/// Accepts what an authority issued, and a certificate that is its own authority if it was named as one.
-///
-/// `openssl req -x509` makes such certificates, and administrators put them on a registry and in its clients' files of
-/// authorities. A chain from an authority's certificate to itself is none for webpki, whose last word is then that it is
-/// one of an authority. All that comes before, the dates above all, has passed, and the name is checked here. No other
-/// certificate gains anything: not one of the same name or key, nor one that this one issued.
+/// Which certificates are accepted. That the server has the key is checked of all of them.
 #[derive(Debug)]
-pub(super) struct AuthoritiesOrNamed {
-    pub(super) by_authority: Arc<WebPkiServerVerifier>,
-    pub(super) named: Vec<CertificateDer<'static>>,
+pub(super) enum Accepted {
+    /// What an authority issued, and a certificate that is its own authority if it was named as one.
+    ///
+    /// `openssl req -x509` makes such certificates, and administrators put them on a registry and in its clients' files of
+    /// authorities. A chain from an authority's certificate to itself is none for webpki, whose last word is then that it is
+    /// one of an authority. All that comes before, the dates above all, has passed, and the name is checked here. No other
+    /// certificate gains anything: not one of the same name or key, nor one that this one issued.
+    AuthoritiesOrNamed { by_authority: Arc<WebPkiServerVerifier>, named: Vec<CertificateDer<'static>> },
+    /// Any certificate.
+    Any,
 }
 
-impl ServerCertVerifier for AuthoritiesOrNamed {
+/// Verifies servers.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    pub(super) accepted: Accepted,
+    pub(super) provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -30,9 +39,11 @@ impl ServerCertVerifier for AuthoritiesOrNamed {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self.by_authority.verify_server_cert(certificate, intermediates, server, ocsp, now);
-        match verified {
-            Err(error) if is_of_an_authority(&error) && self.named.contains(certificate) => {
+        let Accepted::AuthoritiesOrNamed { by_authority, named } = &self.accepted else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        match by_authority.verify_server_cert(certificate, intermediates, server, ocsp, now) {
+            Err(error) if is_of_an_authority(&error) && named.contains(certificate) => {
                 let own = EndEntityCert::try_from(certificate).map_err(|_| error)?;
                 own.verify_is_valid_for_subject_name(server)
                     .map_err(|_| rustls::Error::from(CertificateError::NotValidForName))?;
@@ -48,53 +59,7 @@ impl ServerCertVerifier for AuthoritiesOrNamed {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.by_authority.verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.by_authority.verify_tls13_signature(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.by_authority.supported_verify_schemes()
-    }
-}
-
-/// Whether the only thing wrong with a server's certificate, as far as it was looked at, is that it is an authority's. The
-/// dates are looked at before.
-fn is_of_an_authority(error: &rustls::Error) -> bool {
-    let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
-    matches!(other.0.downcast_ref::<webpki::Error>(), Some(webpki::Error::CaUsedAsEndEntity))
-}
-
-/// Accepts any certificate. It is only checked that the host has the key.
-#[derive(Debug)]
-pub(super) struct AnyCertificate(pub(super) Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let known = &self.0.signature_verification_algorithms;
+        let known = &self.provider.signature_verification_algorithms;
         rustls::crypto::verify_tls12_signature(message, certificate, signed, known)
     }
 
@@ -104,11 +69,18 @@ impl ServerCertVerifier for AnyCertificate {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let known = &self.0.signature_verification_algorithms;
+        let known = &self.provider.signature_verification_algorithms;
         rustls::crypto::verify_tls13_signature(message, certificate, signed, known)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
+}
+
+/// Whether the only thing wrong with a server's certificate, as far as it was looked at, is that it is an authority's. The
+/// dates are looked at before.
+fn is_of_an_authority(error: &rustls::Error) -> bool {
+    let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
+    matches!(other.0.downcast_ref::<webpki::Error>(), Some(webpki::Error::CaUsedAsEndEntity))
 }

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use plimsoll_core::{Classify, Kind, LimitExceeded, json};
+use plimsoll_core::{Classify, Kind, LimitExceeded, json, quantity};
 
 use crate::{Claim, KeyId, Step};
 
@@ -123,7 +123,7 @@ pub enum Error {
         got: String,
     },
     /// The signature does not verify with any of the keys.
-    #[error("the signature does not verify with any of {} ({})", count(tried), list(tried))]
+    #[error("the signature does not verify with {}", listed(tried))]
     Rejected {
         /// The keys that were tried.
         tried: Vec<KeyId>,
@@ -405,10 +405,11 @@ pub(crate) fn excerpt(text: &str) -> String {
     shown
 }
 
-fn count(keys: &[KeyId]) -> String {
-    if keys.len() == 1 { "1 key".into() } else { format!("{} keys", keys.len()) }
-}
-
-fn list(keys: &[KeyId]) -> String {
-    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+/// `key 0123…`, `any of 2 keys (0123…, 4567…)`.
+fn listed(keys: &[KeyId]) -> String {
+    if let [only] = keys {
+        return format!("key {only}");
+    }
+    let all: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    format!("any of {} ({})", quantity::count(keys.len(), "key"), all.join(", "))
 }

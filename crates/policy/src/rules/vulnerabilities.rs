@@ -274,6 +274,7 @@ fn reason(
     }
     if parts.is_empty() {
         let from = match policy.block.first() {
+            Some(Level::Critical) => "none critical".to_owned(),
             Some(lowest) => format!("none {lowest} or above"),
             None => "and the policy blocks none".to_owned(),
         };

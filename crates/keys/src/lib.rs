@@ -24,6 +24,7 @@ mod pkcs11;
 mod private;
 mod reference;
 mod remote;
+mod signed_form;
 mod signer;
 
 pub use access::{AskSecret, KeyAccess, Secret};
@@ -33,4 +34,5 @@ pub use file::{Format, KeyFileInfo, inspect};
 pub use pkcs8::der::zeroize::Zeroizing;
 pub use private::{NewKey, PrivateKey};
 pub use reference::{is_remote, open, open_private, open_public, shown};
+pub use signed_form::SignedForm;
 pub use signer::{FileDigests, Payload, SigningKey};

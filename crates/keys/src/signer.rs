@@ -7,6 +7,7 @@ use plimsoll_core::{Algorithm, Digest, Hasher};
 use plimsoll_verify::{Artifact, PublicKey};
 
 use crate::Error;
+use crate::signed_form::{self, SignedForm};
 
 /// What is to be signed.
 #[derive(Debug, Clone, Copy)]
@@ -28,59 +29,78 @@ pub struct FileDigests {
     pub sha512: Digest,
     /// How many bytes there were.
     pub length: u64,
-    /// Whether it begins like the signed form of a statement.
-    is_envelope: bool,
+    /// What its signature would also be a signature of.
+    form: Option<SignedForm>,
 }
-
-/// The beginning of every message that is signed as DSSE, version 1.
-const ENVELOPE: &[u8] = b"DSSEv1 ";
 
 impl FileDigests {
     /// Reads to the end.
-    pub fn read(mut reader: impl Read) -> io::Result<Self> {
-        const PIECE: usize = 64 * 1024;
-        let mut sha256 = Hasher::new(Algorithm::Sha256);
-        let mut sha384 = lc::Context::new(&lc::SHA384);
-        let mut sha512 = Hasher::new(Algorithm::Sha512);
-        let mut length = 0;
-        let mut first: Vec<u8> = Vec::new();
+    pub fn read(reader: impl Read) -> io::Result<Self> {
+        let mut hashed = Hashed {
+            reader,
+            sha256: Hasher::new(Algorithm::Sha256),
+            sha384: lc::Context::new(&lc::SHA384),
+            sha512: Hasher::new(Algorithm::Sha512),
+            length: 0,
+        };
+        let form = signed_form::recognise(&mut hashed)?;
+        // What was recognised before the end is hashed to the end.
         let mut buffer = vec![0; PIECE];
         loop {
-            let count = match reader.read(&mut buffer) {
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            match hashed.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
-            };
-            let piece = buffer.get(..count).unwrap_or_default();
-            if piece.is_empty() {
-                break;
             }
-            first.extend(piece.iter().take(ENVELOPE.len().saturating_sub(first.len())));
-            sha256.update(piece);
-            sha384.update(piece);
-            sha512.update(piece);
-            length += count as u64;
         }
         Ok(Self {
-            sha256: sha256.finish(),
-            sha384: sha384.finish(),
-            sha512: sha512.finish(),
-            length,
-            is_envelope: first == ENVELOPE,
+            sha256: hashed.sha256.finish(),
+            sha384: hashed.sha384.finish(),
+            sha512: hashed.sha512.finish(),
+            length: hashed.length,
+            form,
         })
     }
-}
 
-impl FileDigests {
-    /// Whether a signature of this file would also be one of a statement. A file is signed as it is, a statement with
-    /// this prefix, so a file that contains both would be signed with the same bytes.
-    pub fn is_envelope(&self) -> bool {
-        self.is_envelope
+    /// What a signature of this file would also be a signature of, under another protocol; such a file is not signed.
+    pub fn signed_form(&self) -> Option<SignedForm> {
+        self.form
+    }
+
+    /// The file as one to sign, whatever its signature is one of besides: the caller knows what it contains.
+    #[must_use]
+    pub fn in_any_form(self) -> Self {
+        Self { form: None, ..self }
     }
 
     /// The file, for verifying its signature.
     pub fn artifact(&self) -> Artifact<'static> {
         Artifact::Digests { sha256: self.sha256, sha384: self.sha384 }
+    }
+}
+
+/// How much is read at once.
+const PIECE: usize = 64 * 1024;
+
+/// Hashes what passes through.
+struct Hashed<R> {
+    reader: R,
+    sha256: Hasher,
+    sha384: lc::Context,
+    sha512: Hasher,
+    length: u64,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        let piece = buffer.get(..count).unwrap_or_default();
+        self.sha256.update(piece);
+        self.sha384.update(piece);
+        self.sha512.update(piece);
+        self.length += count as u64;
+        Ok(count)
     }
 }
 

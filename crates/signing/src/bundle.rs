@@ -135,8 +135,10 @@ impl<'a> Signed<'a> {
                 signature = key.sign(&Payload::Message(&message))?;
                 holds = public.verifies_signature(&message, &signature);
             }
-            Content::File(digests) if digests.is_envelope() => return Err(Error::FileIsEnvelope),
             Content::File(digests) => {
+                if let Some(form) = digests.signed_form() {
+                    return Err(Error::SignedForm { form });
+                }
                 signature = key.sign(&Payload::Digests(digests))?;
                 let digest = match public.algorithm() {
                     KeyAlgorithm::EcdsaP384 => digests.sha384.as_ref(),

@@ -1,6 +1,7 @@
 //! Why something could not be signed.
 
 use plimsoll_core::{Classify, Kind};
+use plimsoll_keys::SignedForm;
 
 /// Why something could not be signed. No message contains key material.
 #[derive(Debug, thiserror::Error)]
@@ -24,11 +25,12 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// The file's author would get a signature of a statement of their choice.
-    #[error(
-        "the file begins with `DSSEv1 `: a signature of it would also be one of the statement that may follow"
-    )]
-    FileIsEnvelope,
+    /// The file's author would get a signature of their choice under another protocol.
+    #[error("a signature of the file would also be one of {form}, which whoever wrote the file could use")]
+    SignedForm {
+        /// What it would be a signature of.
+        form: SignedForm,
+    },
     /// A signing service did not do what it was asked, or answered with something else.
     #[error("{service} {place} was to {step}: {problem}")]
     SigningService {
@@ -103,7 +105,7 @@ impl Classify for Error {
             Self::Key(error) => error.kind(),
             Self::Trust(error) => error.kind(),
             Self::Attach(error) => error.kind(),
-            Self::FileIsEnvelope
+            Self::SignedForm { .. }
             | Self::ServiceMissing { .. }
             | Self::NotLogged { .. }
             | Self::WaiverName => Kind::Usage,
@@ -122,7 +124,9 @@ impl Classify for Error {
             Self::Key(error) => error.hint(),
             Self::Trust(error) => error.hint(),
             Self::Attach(error) => error.hint(),
-            Self::FileIsEnvelope => Some("sign an archive that holds the file instead".into()),
+            Self::SignedForm { .. } => {
+                Some("sign an archive that contains the file instead, or pass --allow-signed-form".into())
+            }
             Self::SigningService { hint, .. } => hint.clone(),
             Self::TokenExpired { .. } => {
                 Some("get a fresh token just before signing, or check this machine's clock".into())

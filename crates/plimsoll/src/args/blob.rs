@@ -31,6 +31,9 @@ pub(crate) struct SignBlob {
     /// Also write only the signature, in base64, to this file, for tools that do not read bundles
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_OUTPUT_SIGNATURE")]
     pub(crate) output_signature: Option<PathBuf>,
+    /// Sign the file even if its signature would also be one of an image, a token, TUF metadata or the like
+    #[arg(long, env = "PLIMSOLL_ALLOW_SIGNED_FORM", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) allow_signed_form: bool,
     #[command(flatten)]
     pub(crate) network: Network,
 }

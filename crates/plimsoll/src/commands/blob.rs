@@ -65,6 +65,7 @@ pub(super) fn sign(settings: &SignBlobSettings<'_>, console: Console) -> Result<
     output::is_free(settings.signature.as_deref(), force)?;
     let signing = Signing::open(&settings.signing, console)?;
     let digests = digests_to_sign(&settings.file)?;
+    let digests = if settings.in_any_form { digests.in_any_form() } else { digests };
     let bundle = signing.sign(Content::File(&digests), settings.limits)?;
     if let Some(path) = &settings.signature {
         let signature = signature_of(&bundle)?;

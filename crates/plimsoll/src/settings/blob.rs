@@ -22,6 +22,8 @@ pub(crate) struct SignBlobSettings<'a> {
     pub(crate) bundle: Option<PathBuf>,
     /// Where the signature alone goes.
     pub(crate) signature: Option<PathBuf>,
+    /// Whether it is signed even if the signature would also be one of something else.
+    pub(crate) in_any_form: bool,
     pub(crate) limits: &'a Limits,
 }
 
@@ -82,6 +84,7 @@ impl<'a> SignBlobSettings<'a> {
             signing: SigningSettings::resolve(&arguments.signing, keys, context)?,
             bundle: arguments.bundle.clone(),
             signature: arguments.output_signature.clone(),
+            in_any_form: arguments.allow_signed_form,
             limits: context.limits,
         })
     }

@@ -8,7 +8,7 @@ use plimsoll_attach::evidence::{SkipReason, bundles};
 use plimsoll_core::{Digest, Limits, Reference};
 use plimsoll_http::{Client, Settings};
 use plimsoll_image::Source as _;
-use plimsoll_keys::{FileDigests, Payload, PrivateKey, SigningKey as _};
+use plimsoll_keys::{FileDigests, Payload, PrivateKey, SignedForm, SigningKey as _};
 use plimsoll_registry::Registry;
 use plimsoll_signing::{Confirmation, Content, Error, Signer, make};
 use plimsoll_testkit::sigstore::pae;
@@ -149,8 +149,11 @@ fn s11_a_file_that_is_the_envelope_of_a_statement() {
             Confirmation { root: None, now: plimsoll_core::Timestamp::UNIX_EPOCH, limits: &limits };
         make(Content::File(&digests), Signer::Key(&key), None, &confirmation)
     };
-    assert!(matches!(sign(&file), Err(Error::FileIsEnvelope)));
-    assert!(matches!(sign(b"DSSEv1 "), Err(Error::FileIsEnvelope)));
+    let dsse = |result| matches!(result, Err(Error::SignedForm { form: SignedForm::Dsse }));
+    assert!(dsse(sign(&file)) && dsse(sign(b"DSSEv1 ")));
+    let image =
+        format!(r#"{{"critical":{{"image":{{"docker-manifest-digest":"{}"}}}}}}"#, Digest::sha256(b"evil"));
+    assert!(matches!(sign(image.as_bytes()), Err(Error::SignedForm { form: SignedForm::ImageSignature })));
     for harmless in [&b"DSSEv1"[..], b" DSSEv1 ", b"DSSEv2 28", b""] {
         assert!(sign(harmless).is_ok(), "{harmless:?}");
     }

@@ -162,3 +162,24 @@ fn a_limit_on_attestations_holds_for_whoever_reads_them_and_ordinary_ones_need_n
             .says(&format!("--limit {limit}=…"));
     }
 }
+
+/// Whoever may have a file signed must not get an image, a token or a repository's metadata signed with it.
+#[test]
+fn a_file_that_another_protocol_would_take_as_signed_is_signed_only_when_told() {
+    let blob = Blob::signed();
+    let key = blob.place.path("a.key");
+    let image =
+        format!(r#"{{"critical":{{"image":{{"docker-manifest-digest":"sha256:{}"}}}}}}"#, "0".repeat(64));
+    for (name, content, said) in [
+        ("simple.json", image.as_str(), "would also be one of an image"),
+        ("root.json", r#"{"_type":"root","spec_version":"1.0.0"}"#, "TUF metadata"),
+        ("statement", "DSSEv1 28 application/vnd.in-toto+json 2 {}", "DSSE envelope"),
+    ] {
+        let file = blob.place.write(name, content);
+        let bundle = blob.place.path(&format!("{name}.bundle"));
+        let sign = ["sign-blob", "--key", &key, "--bundle", &bundle, &file];
+        blob.place.run(&sign).exits(2).says(said).says("--allow-signed-form");
+        assert!(!std::path::Path::new(&bundle).exists());
+        blob.place.run(&[&sign[..], &["--allow-signed-form"]].concat()).exits(0);
+    }
+}

@@ -49,6 +49,13 @@ impl Classify for Stopped {
     fn kind(&self) -> Kind {
         Kind::Transient
     }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Cancelled => None,
+            Self::DeadlinePassed => Some("raise --timeout".to_owned()),
+        }
+    }
 }
 
 impl Default for Cancel {

@@ -119,6 +119,9 @@ pub enum Error {
         /// What Docker said.
         source: plimsoll_image::Error,
     },
+    /// The caller does not wait any longer.
+    #[error(transparent)]
+    Stopped(#[from] plimsoll_core::Stopped),
     /// The image cannot be read completely.
     #[error(transparent)]
     Image(#[from] plimsoll_image::Error),
@@ -181,6 +184,7 @@ impl Classify for Error {
             Self::Unreadable { .. } | Self::Limit(_) => Kind::Failed,
             Self::Image(error) | Self::NotLocal { source: error, .. } => error.kind(),
             Self::Registry(error) => error.kind(),
+            Self::Stopped(stopped) => stopped.kind(),
             Self::Attached(error) => error.kind(),
             Self::Http(error) => error.kind(),
             Self::Sbom { source, .. } => source.kind(),
@@ -189,6 +193,7 @@ impl Classify for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Stopped(stopped) => stopped.hint(),
             Self::UnknownFile { .. } => {
                 Some("name the kind in front: archive:FILE, sbom:FILE, oci:DIR, dir:PATH, or file:FILE for any file".to_owned())
             }

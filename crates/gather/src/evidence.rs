@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 
 use plimsoll_core::rootfs::FileSet;
-use plimsoll_core::{Algorithm, Classify, Digest, Limits, Platform, Timestamp};
+use plimsoll_core::{Algorithm, Cancel, Classify, Digest, Limits, Platform, Timestamp};
 use plimsoll_image::artifact::{Absent, Artifact, Image};
 use plimsoll_image::layers::Shared;
 use plimsoll_image::{Progress, Source, rootdir};
@@ -59,6 +59,8 @@ pub struct Collection<'a> {
     pub layers: &'a Layers,
     /// Is told how far reading has got.
     pub progress: &'a dyn Progress,
+    /// Stops what takes time after the reading.
+    pub cancel: &'a Cancel,
 }
 
 impl Collection<'_> {
@@ -89,12 +91,14 @@ pub fn evidence(opened: &OpenedSubject, collection: &Collection<'_>) -> Result<V
             there.chain(absent.map(|absent| Ok(of_absent(absent, subject, collection)))).collect()
         }
         OpenedSubject::RootDir(dir) => {
-            let inventory = inventory(opened, None, collection.layers, collection.progress)?;
+            let inventory =
+                inventory(opened, None, collection.layers, collection.progress, collection.cancel)?;
             let reason = format!("{} is a folder, which has no digest that could be signed", dir.display());
             Ok(vec![without_image(SubjectKind::RootDir, &inventory, None, reason, collection)])
         }
         OpenedSubject::File { digest, .. } => {
-            let inventory = inventory(opened, None, collection.layers, collection.progress)?;
+            let inventory =
+                inventory(opened, None, collection.layers, collection.progress, collection.cancel)?;
             let reason = format!("signatures of single files are not looked for ({digest})");
             let signatures = Signatures::Unavailable { reason }.into();
             let unsigned = String::new();
@@ -114,18 +118,19 @@ pub fn inventory<'a>(
     image: Option<&Image>,
     layers: &Layers,
     progress: &dyn Progress,
+    cancel: &Cancel,
 ) -> Result<Cow<'a, Inventory>, Error> {
     match (opened, image) {
         (OpenedSubject::Image { source, .. }, Some(image)) => {
-            of_layers(source.as_ref(), image, layers, progress).map(Cow::Owned)
+            of_layers(source.as_ref(), image, layers, progress, cancel).map(Cow::Owned)
         }
         (OpenedSubject::Image { .. }, None) => {
             let image = opened.one_image(None)?;
-            inventory(opened, image, layers, progress)
+            inventory(opened, image, layers, progress, cancel)
         }
         (OpenedSubject::RootDir(dir), _) => {
-            let files = rootdir::read(dir, plimsoll_sbom::select(), layers.limits(), progress)?;
-            Ok(Cow::Owned(plimsoll_sbom::catalog(&files, layers.limits())))
+            let files = rootdir::read(dir, plimsoll_sbom::select(), layers.limits(), progress, cancel)?;
+            Ok(Cow::Owned(plimsoll_sbom::catalog_until(&files, layers.limits(), cancel)?))
         }
         (OpenedSubject::File { path, digest, size }, _) => Ok(Cow::Owned(of_file(path, digest, *size))),
         (OpenedSubject::Sbom { document, .. }, _) => Ok(Cow::Borrowed(&document.inventory)),
@@ -151,9 +156,10 @@ fn of_layers(
     image: &Image,
     layers: &Layers,
     progress: &dyn Progress,
+    cancel: &Cancel,
 ) -> Result<Inventory, Error> {
     let files = layers.read(source, image, progress)?;
-    Ok(plimsoll_sbom::catalog(&files, layers.limits()))
+    Ok(plimsoll_sbom::catalog_until(&files, layers.limits(), cancel)?)
 }
 
 const NO_INVENTORY: &str = "no rule of the policy needs an inventory";
@@ -180,11 +186,14 @@ fn of_image(
         let needs_inventory = collection.needs().inventory;
         let read = if collection.has_denials_by_another_name(image) {
             let read = collection.layers.read_with_aliases(source, image, collection.progress);
-            let catalog = |files: &FileSet| plimsoll_sbom::catalog(files, collection.layers.limits());
-            read.map_err(Error::from)
-                .map(|(files, aliases)| (needs_inventory.then(|| catalog(&files)), aliases))
+            let catalog = |files: &FileSet| {
+                plimsoll_sbom::catalog_until(files, collection.layers.limits(), collection.cancel)
+            };
+            read.map_err(Error::from).and_then(|(files, aliases)| {
+                Ok((needs_inventory.then(|| catalog(&files)).transpose()?, aliases))
+            })
         } else {
-            let read = || of_layers(source, image, collection.layers, collection.progress);
+            let read = || of_layers(source, image, collection.layers, collection.progress, collection.cancel);
             needs_inventory.then(read).transpose().map(|inventory| (inventory, Vec::new()))
         };
         (signatures.join(), read)
@@ -325,7 +334,8 @@ fn vulnerabilities(inventory: &Inventory, collection: &Collection<'_>) -> Vulner
         Ok(database) => database,
         Err(error) => return VulnerabilityFacts::Unavailable { reason: with_hint(error) },
     };
-    match plimsoll_vuln::scan(inventory, database, &ScanSettings { now: collection.now, max_age }) {
+    let settings = ScanSettings { now: collection.now, max_age };
+    match plimsoll_vuln::scan_until(inventory, database, &settings, collection.cancel) {
         Ok(scan) => VulnerabilityFacts::Scanned(Box::new(scan)),
         Err(error) => VulnerabilityFacts::Unavailable { reason: with_hint(&error) },
     }

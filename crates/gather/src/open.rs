@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 use std::{panic, thread};
 
 use plimsoll_cloud::Cloud;
@@ -57,6 +58,13 @@ impl Access {
     /// The settings of its HTTP clients.
     pub fn http(&self) -> &plimsoll_http::Settings {
         self.clients.settings()
+    }
+
+    /// The same for one subject, with which everything has to be done within the timeout of the HTTP client's settings.
+    #[must_use]
+    pub fn for_one_subject(&self) -> Self {
+        let deadline = Instant::now().checked_add(self.http().timeout);
+        deadline.map_or_else(|| self.clone(), |deadline| self.under(&self.cancel.until(deadline)))
     }
 
     /// The same for work that `cancel` stops. Caches and connections stay shared.
@@ -131,7 +139,7 @@ pub fn open(subject: &Subject, access: &Access) -> Result<OpenedSubject, Error> 
             image
         }
         Subject::RootDir(dir) => return open_root(dir),
-        Subject::File(path) => return open_file(path, &access.limits),
+        Subject::File(path) => return open_file(path, access),
         Subject::Sbom(path) => return open_sbom(path, access),
     };
     let source = Box::new(Stoppable::new(source, &access.cancel));
@@ -188,7 +196,8 @@ fn open_root(dir: &Path) -> Result<OpenedSubject, Error> {
 }
 
 /// The file as one artifact, of which only the digest is known.
-fn open_file(path: &Path, limits: &Limits) -> Result<OpenedSubject, Error> {
+fn open_file(path: &Path, access: &Access) -> Result<OpenedSubject, Error> {
+    let limits = &access.limits;
     let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
@@ -203,6 +212,7 @@ fn open_file(path: &Path, limits: &Limits) -> Result<OpenedSubject, Error> {
     let mut buffer = vec![0; 256 * 1024];
     let mut size = 0_u64;
     loop {
+        access.cancel.check()?;
         let count = match file.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => count,
@@ -240,11 +250,13 @@ fn open_sbom(path: &Path, access: &Access) -> Result<OpenedSubject, Error> {
         read::Error::Io { source, .. } => unreadable(source),
         other => unreadable(io::Error::other(other)),
     })?;
+    access.cancel.check()?;
     let (document, digest) = thread::scope(|scope| {
         let digest = scope.spawn(|| Digest::sha256(&bytes));
         let document = plimsoll_sbom::read_document(&bytes, limits);
         (document, digest.join().unwrap_or_else(|panic| panic::resume_unwind(panic)))
     });
+    access.cancel.check()?;
     let document = document.map_err(|source| Error::Sbom { path: path.to_owned(), source })?;
     Ok(OpenedSubject::Sbom { path: path.to_owned(), document: Box::new(document), digest })
 }

@@ -98,6 +98,7 @@ impl World {
             now: now(),
             layers: &layers,
             progress: &(),
+            cancel: &Cancel::never(),
         };
         evidence(&self.open(), &collection).unwrap().remove(0)
     }

@@ -400,6 +400,7 @@ impl Classify for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Place(source) => source.hint(),
+            Self::Stopped(stopped) => stopped.hint(),
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } => Some(
                 "the bytes were changed or damaged on the way or at rest; compare with another copy, and do not run this image"
                     .to_owned(),

@@ -18,18 +18,19 @@ use std::path::{Path, PathBuf};
 use plimsoll_core::rootfs::{
     Attributes, Extraction, FileFacts, FileSet, FoundFile, Purpose, Select, Unreadable,
 };
-use plimsoll_core::{LimitExceeded, Limits};
+use plimsoll_core::{Cancel, LimitExceeded, Limits};
 
 use crate::{Error, Progress};
 use mounts::{MountKind, Mounts};
 
 /// Reads the files that `select` wants from the root file system in `directory`. `progress` is told the bytes read;
-/// there is no total to announce.
+/// there is no total to announce. Stops when `cancel` says so.
 pub fn read(
     directory: &Path,
     select: &dyn Select,
     limits: &Limits,
     progress: &dyn Progress,
+    cancel: &Cancel,
 ) -> Result<FileSet, Error> {
     let what = directory.display().to_string();
     let root = fs::canonicalize(directory).map_err(|source| Error::io(what.as_str(), source))?;
@@ -41,6 +42,7 @@ pub fn read(
         select,
         limits,
         progress,
+        cancel,
         entries: 0,
         kept: 0,
         buffer: Vec::new(),
@@ -65,6 +67,7 @@ struct Walk<'a> {
     select: &'a dyn Select,
     limits: &'a Limits,
     progress: &'a dyn Progress,
+    cancel: &'a Cancel,
     entries: u64,
     /// Bytes of facts so far.
     kept: u64,
@@ -89,6 +92,7 @@ impl Walk<'_> {
             let mut below = Vec::new();
             let mut files = Vec::new();
             for entry in listing {
+                self.cancel.check()?;
                 let entry = match entry {
                     Ok(entry) => entry,
                     Err(error) => {
@@ -138,6 +142,7 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, path: &Path) -> Result<(), Error> {
+        self.cancel.check()?;
         let lossy = path.to_string_lossy();
         let metadata = match fs::symlink_metadata(self.root.join(path)) {
             Ok(metadata) => metadata,

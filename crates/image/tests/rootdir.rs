@@ -30,7 +30,7 @@ fn write(root: &Path, path: &str, text: &str) {
 }
 
 fn read(root: &Path, select: &dyn Select) -> FileSet {
-    rootdir::read(root, select, &Limits::default(), &()).unwrap()
+    rootdir::read(root, select, &Limits::default(), &(), &plimsoll_core::Cancel::never()).unwrap()
 }
 
 #[test]
@@ -89,16 +89,19 @@ fn what_is_too_large_or_forbidden_is_reported() {
         limits.metadata_bytes = 10;
         limits
     };
-    let files = rootdir::read(root.path(), &META, &small, &()).unwrap();
+    let files = rootdir::read(root.path(), &META, &small, &(), &plimsoll_core::Cancel::never()).unwrap();
     assert_eq!(WholeFiles::oversized(&files), [("a/META", 11)]);
     let limits = {
         let mut limits = Limits::default();
         limits.entries = 3;
         limits
     };
-    assert!(matches!(rootdir::read(root.path(), &META, &limits, &()), Err(Error::Limit(_))));
     assert!(matches!(
-        rootdir::read(&root.path().join("missing"), &META, &limits, &()),
+        rootdir::read(root.path(), &META, &limits, &(), &plimsoll_core::Cancel::never()),
+        Err(Error::Limit(_))
+    ));
+    assert!(matches!(
+        rootdir::read(&root.path().join("missing"), &META, &limits, &(), &plimsoll_core::Cancel::never()),
         Err(Error::Io { .. })
     ));
 

@@ -105,6 +105,7 @@ impl Classify for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::File(error) => error.hint(),
+            Self::Stopped(stopped) => stopped.hint(),
             Self::NoPolicy { .. } => {
                 Some("a policy is a .yaml, .yml or .json file with kind: Policy".to_owned())
             }

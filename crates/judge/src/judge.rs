@@ -114,6 +114,7 @@ impl Judge {
                 now: request.now,
                 layers: &self.layers,
                 progress,
+                cancel: &request.cancel,
             },
         )?;
         // What was not gathered because time ran out must not pass for what could not be found.
@@ -121,8 +122,9 @@ impl Judge {
         let verdicts = evidence.iter().map(|evidence| {
             evaluate(&rules.policies, evidence, &waivers.waivers, &rules.denials, request.now)
         });
-        let verdict = Verdict::combine(verdicts)
-            .ok_or_else(|| Error::NoEvidence { subject: request.subject.clone() })?;
+        let verdict = Verdict::combine(verdicts);
+        request.cancel.check()?;
+        let verdict = verdict.ok_or_else(|| Error::NoEvidence { subject: request.subject.clone() })?;
         let remark = opened.remark().map(|remark| format!("{subject}: {remark}"));
         let asked: Vec<&Policy> = policies.iter().map(|under| under.policy).collect();
         let unused_waivers = UnusedWaiver::find(&waivers.waivers, &asked, &evidence, &verdict);

@@ -6,8 +6,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use plimsoll_core::Limits;
 use plimsoll_core::rootfs::{Attributes, Fact, FileSet, Need, Purpose, Select, Stream};
+use plimsoll_core::{Cancel, Limits, Stopped};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, Files, Found, PackageDatabase, System};
@@ -48,7 +48,13 @@ pub fn select() -> &'static dyn Select {
 /// Makes the inventory of the files that [`select`] asked for. Of `limits`, those that the files were read with, `packages`
 /// bounds what becomes of them.
 pub fn catalog(files: &FileSet, limits: &Limits) -> Inventory {
-    ALL.catalog(files, limits)
+    // Nothing stops a token that nobody else has.
+    catalog_until(files, limits, &Cancel::never()).unwrap_or_default()
+}
+
+/// The same, until `cancel` stops it. What was not looked at is no inventory, so there is none then.
+pub fn catalog_until(files: &FileSet, limits: &Limits, cancel: &Cancel) -> Result<Inventory, Stopped> {
+    ALL.catalog(files, limits, cancel)
 }
 
 /// The cataloger of a purpose, and its selection with the number that it has there.
@@ -118,20 +124,22 @@ impl Catalogers {
         }
     }
 
-    fn catalog(&self, set: &FileSet, limits: &Limits) -> Inventory {
+    fn catalog(&self, set: &FileSet, limits: &Limits, cancel: &Cancel) -> Result<Inventory, Stopped> {
         let mut found = Found::default();
         found.inventory.layers.clone_from(&set.layers);
-        self.finish(set, limits, &mut found, |_| true);
+        self.finish(set, limits, cancel, &mut found, |_| true)?;
         let untold = found.untold();
         let Found { system, mut inventory, databases, claims, evidence, .. } = found;
         inventory.problems.extend(untold);
         inventory.problems.extend(missing(system.as_ref(), &databases));
         inventory.problems.extend(contradicted(system.as_ref(), &inventory));
+        cancel.check()?;
         let owned = ownership::relationships(&claims, &evidence, &inventory.components);
         inventory.relationships.extend(owned);
         inventory.os = system.map(|system| system.release);
         inventory.sort();
-        inventory
+        cancel.check()?;
+        Ok(inventory)
     }
 
     /// Lets those members finish that `take` says yes to.
@@ -139,17 +147,20 @@ impl Catalogers {
         &self,
         set: &'f FileSet,
         limits: &Limits,
+        cancel: &Cancel,
         found: &mut Found<'f>,
         take: impl Fn(&dyn Cataloger) -> bool,
-    ) {
+    ) -> Result<(), Stopped> {
         let files = Files::new(set);
         let mut first = 0;
         for member in self.members {
             if take(*member) {
-                member.finish(&mut Context::new(&files, *member, Purpose(first), limits, found));
+                member.finish(&mut Context::new(&files, *member, Purpose(first), limits, cancel, found));
+                cancel.check()?;
             }
             first += u16::try_from(member.selections().len()).unwrap_or(u16::MAX);
         }
+        Ok(())
     }
 
     fn meaning(&self, purpose: Purpose) -> Option<Meaning> {
@@ -197,7 +208,7 @@ impl Select for Catalogers {
 #[cfg(test)]
 pub(crate) fn alone<'f>(id: &str, files: &'f FileSet, system: Option<System>) -> Found<'f> {
     let mut found = Found { system, ..Found::default() };
-    ALL.finish(files, &Limits::default(), &mut found, |member| member.id() == id);
+    ALL.finish(files, &Limits::default(), &Cancel::never(), &mut found, |member| member.id() == id).unwrap();
     found
 }
 

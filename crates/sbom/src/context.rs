@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use plimsoll_core::rootfs::{Bound, Fact, FileSet, FoundFile, Need, Oversized, Purpose, Unreadable};
-use plimsoll_core::{Distribution, LimitExceeded, Limits};
+use plimsoll_core::{Cancel, Distribution, LimitExceeded, Limits};
 
 use crate::cataloger::Cataloger;
 use crate::inventory::{Component, ComponentIndex, Inventory, Location, OsRelease, Problem, ProblemCode};
@@ -118,6 +118,7 @@ pub(crate) struct Context<'c, 'f> {
     /// The purpose of its first selection.
     first: Purpose,
     pub(crate) limits: &'c Limits,
+    cancel: &'c Cancel,
     /// What was found so far; members of the list before this one have added to it.
     pub(crate) found: &'c mut Found<'f>,
 }
@@ -128,19 +129,23 @@ impl<'c, 'f> Context<'c, 'f> {
         cataloger: &'static dyn Cataloger,
         first: Purpose,
         limits: &'c Limits,
+        cancel: &'c Cancel,
         found: &'c mut Found<'f>,
     ) -> Self {
-        Self { files, cataloger, first, limits, found }
+        Self { files, cataloger, first, limits, cancel, found }
     }
 
-    /// The facts about files of one of the cataloger's selections, in the order of their paths.
+    /// The facts about files of one of the cataloger's selections, in the order of their paths. They end early when the
+    /// work has to stop; whoever let the cataloger finish looks at that, and nobody gets to see what it made.
     pub(crate) fn facts<T: Fact>(
         &self,
         selection: u16,
     ) -> impl Iterator<Item = (&'f FoundFile, &'f T)> + use<'f, T> {
         let purpose = self.purpose(selection);
         let files = self.files.by_purpose.get(&purpose).cloned().unwrap_or_default();
-        files.into_iter().filter_map(move |file| Some((file, file.fact(purpose)?)))
+        let cancel = self.cancel.clone();
+        let files = files.into_iter().take_while(move |_| cancel.check().is_ok());
+        files.filter_map(move |file| Some((file, file.fact(purpose)?)))
     }
 
     /// The same, each file once by where it really lies, whatever links lead to it.

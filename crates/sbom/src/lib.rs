@@ -26,7 +26,7 @@ mod pattern;
 mod telltales;
 mod zip;
 
-pub use catalogers::{CatalogerInfo, catalog, catalogers, select};
+pub use catalogers::{CatalogerInfo, catalog, catalog_until, catalogers, select};
 pub use document::{Document, DocumentSubject};
 pub use documents::format::{DocumentFormat, ReadDocument};
 pub use documents::{formats, read, read_document, write_cyclonedx, write_spdx};

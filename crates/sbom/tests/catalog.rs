@@ -320,3 +320,12 @@ proptest! {
         prop_assert_eq!(catalog(&files), catalog(&files));
     }
 }
+
+#[test]
+fn work_that_has_to_stop_makes_no_inventory() {
+    let cancel = plimsoll_core::Cancel::never();
+    let files = image(&[]);
+    assert!(plimsoll_sbom::catalog_until(&files, &Limits::default(), &cancel).is_ok());
+    cancel.cancel();
+    assert!(plimsoll_sbom::catalog_until(&files, &Limits::default(), &cancel).is_err());
+}

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use plimsoll_core::{Classify, Kind, LimitExceeded};
+use plimsoll_core::{Classify, Kind, LimitExceeded, Stopped};
 
 /// Why the database gives no answer.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,9 @@ pub enum Error {
         /// The format that this version reads.
         expected: u32,
     },
+    /// The caller does not wait any longer.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// A bound was hit while writing or reading.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
@@ -90,12 +93,14 @@ impl Classify for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::NoDatabase { .. } => Kind::NotFound,
+            Self::Stopped(stopped) => stopped.kind(),
             Self::Read { .. } | Self::Damaged { .. } | Self::Format { .. } | Self::Limit(_) => Kind::Failed,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Stopped(stopped) => stopped.hint(),
             Self::NoDatabase { .. } => Some(
                 "download the publishers' feeds (`plimsoll help db build` says where they are), then: \
                  plimsoll db build --from DIR --as-of TIME"

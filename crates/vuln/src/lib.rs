@@ -24,5 +24,6 @@ pub use database::{Database, FeedStatus};
 pub use error::{Damage, Error};
 pub use scan::{
     Finding, Fix, Gap, GapReason, LookedUp, Scan, ScanSettings, SetAside, Suppressed, Suppression, scan,
+    scan_until,
 };
 pub use severity::{Rating, Severity, SeveritySource};

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use jiff::SignedDuration;
-use plimsoll_core::{Purl, Timestamp};
+use plimsoll_core::{Cancel, Purl, Timestamp};
 use plimsoll_sbom::{Component, ComponentIndex, Inventory, Problem, ProblemCode};
 use serde::Serialize;
 
@@ -86,6 +86,17 @@ pub struct LookedUp {
 
 /// Matches the components of `inventory` against the advisories in `database`.
 pub fn scan(inventory: &Inventory, database: &Database, settings: &ScanSettings) -> Result<Scan, Error> {
+    scan_until(inventory, database, settings, &Cancel::never())
+}
+
+/// The same, until `cancel` stops it.
+pub fn scan_until(
+    inventory: &Inventory,
+    database: &Database,
+    settings: &ScanSettings,
+    cancel: &Cancel,
+) -> Result<Scan, Error> {
+    cancel.check()?;
     let targets = Targets::new(inventory, database, settings);
     let mut gaps = Gaps::default();
     gaps.inventory(inventory);
@@ -102,6 +113,7 @@ pub fn scan(inventory: &Inventory, database: &Database, settings: &ScanSettings)
         looked_up: Vec::new(),
     };
     for (index, component) in inventory.components.iter().enumerate() {
+        cancel.check()?;
         let Some(Found { findings: found, suppressed }) = scanner.component(component)? else { continue };
         scan.matched_components += 1;
         scan.suppressed.extend(suppressed);

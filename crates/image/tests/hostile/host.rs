@@ -80,7 +80,9 @@ fn t19_a_file_that_is_swapped_for_a_link_while_a_folder_is_read() {
         });
         let outside = |content: &String| content != "inside" && !content.is_empty();
         let seen = (0..300).find_map(|_| {
-            let files = rootdir::read(root.path(), &FIXED, &Limits::default(), &()).ok()?;
+            let files =
+                rootdir::read(root.path(), &FIXED, &Limits::default(), &(), &plimsoll_core::Cancel::never())
+                    .ok()?;
             texts(&files).into_values().find(outside)
         });
         // First, so that a failure ends the other thread too.

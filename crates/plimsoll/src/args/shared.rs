@@ -51,7 +51,7 @@ pub(crate) struct Network {
     /// Make no network calls; subjects in registries are refused, unless `verify` has everything it needs in its cache
     #[arg(long, env = "PLIMSOLL_OFFLINE", value_parser = clap::builder::FalseyValueParser::new(), help_heading = NETWORK)]
     pub(crate) offline: bool,
-    /// Time limit for one network call, such as 90s or 5m
+    /// Time limit for a network call, and for all the work on one image in check, scan and sbom, such as 90s or 5m
     #[arg(long, value_name = "DURATION", default_value = "30m", env = "PLIMSOLL_TIMEOUT", value_parser = parse_duration, help_heading = NETWORK)]
     pub(crate) timeout: std::time::Duration,
     /// A registry (host or host:port) that may be reached without TLS; may be repeated

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plimsoll_core::quantity::count;
-use plimsoll_core::{Cancel, Digest, Kind};
+use plimsoll_core::{Digest, Kind};
 use plimsoll_gather::Subject;
 use plimsoll_judge::{Inputs, Judge, Judgement, Request, Ruleset, WaiverDocument};
 use plimsoll_policy::{Decision, UnusedWaiver, WhyUnused};
@@ -95,7 +95,7 @@ fn judged(
         platform: settings.platform.clone(),
         evidence_repository: settings.evidence_repository.reference(&Subject::parse(subject)?)?,
         now: settings.now,
-        cancel: Cancel::never(),
+        cancel: settings.access.for_one_subject().cancel,
     };
     let judgement = judge.judge(&request, &Bar::new(console))?;
     for refused in &judgement.refused_waivers {

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::Kind;
 use plimsoll_core::text::shown;
-use plimsoll_gather::{Layers, OpenedSubject, Subject, inventory, layers, open};
+use plimsoll_gather::{Subject, inventory, layers, open};
 use plimsoll_image::artifact::Image;
-use plimsoll_sbom::{Document, DocumentSubject};
+use plimsoll_sbom::{Document, DocumentSubject, Inventory};
 
 use crate::commands::platforms;
 use crate::failure::{Exit, Failure};
@@ -30,7 +30,8 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
         return Err(Failure::new(Kind::Usage, format!("{subject} is an SBOM already"))
             .with_hint("plimsoll scan looks for vulnerabilities in it"));
     }
-    let opened = open(&subject, &settings.access)?;
+    let access = settings.access.for_one_subject();
+    let opened = open(&subject, &access)?;
     if let Some(remark) = opened.remark() {
         console.say(format_args!("{subject}: {remark}"));
     }
@@ -39,7 +40,11 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
     let layers = layers(&settings.access.limits);
     let mut exit = Exit::Done;
     for (image, target) in images.into_iter().zip(&targets) {
-        exit = exit.and(one(settings, &subject, &opened, image, target.as_deref(), &layers, console)?);
+        if let Some(image) = image {
+            console.say(format_args!("{subject} is {} ({})", image.manifest.digest, image.platform));
+        }
+        let inventory = inventory(&opened, image, &layers, &Bar::new(console), &access.cancel)?;
+        exit = exit.and(one(settings, &subject, &inventory, image, target.as_deref(), console)?);
     }
     for absent in platforms::absent(&opened, &settings.platforms) {
         console.warn(format_args!(
@@ -90,16 +95,11 @@ fn targets(settings: &DocumentSettings, images: &[Option<&Image>]) -> Result<Vec
 fn one(
     settings: &DocumentSettings,
     subject: &Subject,
-    opened: &OpenedSubject,
+    inventory: &Inventory,
     image: Option<&Image>,
     target: Option<&Path>,
-    layers: &Layers,
     console: Console,
 ) -> Result<Exit, Failure> {
-    if let Some(image) = image {
-        console.say(format_args!("{subject} is {} ({})", image.manifest.digest, image.platform));
-    }
-    let inventory = inventory(opened, image, layers, &Bar::new(console))?;
     for problem in inventory.problems.iter().filter(|problem| problem.code.hides_components()) {
         console.warn(format_args!(
             "{}: {}",
@@ -112,7 +112,7 @@ fn one(
         _ => (None, None),
     };
     let document = Document {
-        inventory: &inventory,
+        inventory,
         subject: DocumentSubject {
             name: settings.subject.clone(),
             manifest: image.map(|image| image.manifest.digest),
@@ -130,7 +130,7 @@ fn one(
     };
     output::emit(target, |out| match settings.format {
         Format::Document(format) => format.write(&document, out).map_err(into_io),
-        Format::Table => render::inventory::write(&inventory, console.page(target), out),
+        Format::Table => render::inventory::write(inventory, console.page(target), out),
     })?;
     let incomplete = inventory.problems.iter().any(|problem| problem.code.hides_components());
     Ok(if incomplete { Exit::Kind(Kind::Indeterminate) } else { Exit::Done })

@@ -2,7 +2,7 @@
 
 use plimsoll_core::Kind;
 use plimsoll_gather::{Layers, Subject, inventory, layers, of_nothing, open};
-use plimsoll_vuln::{Database, scan};
+use plimsoll_vuln::{Database, scan, scan_until};
 
 use crate::commands::platforms;
 use crate::failure::{Exit, Failure};
@@ -66,13 +66,14 @@ impl Scanner<'_> {
     fn subject(&self, text: &str, results: &mut Vec<Scanned>) -> Result<(), Failure> {
         let Self { settings, database, freshness, console, .. } = self;
         let subject = Subject::parse(text)?;
-        let opened = open(&subject, &settings.access)?;
+        let access = settings.access.for_one_subject();
+        let opened = open(&subject, &access)?;
         if let Some(remark) = opened.remark() {
             console.say(format_args!("{subject}: {remark}"));
         }
         for image in platforms::chosen(&opened, &settings.platforms, *console)? {
-            let inventory = inventory(&opened, image, &self.layers, &Bar::new(*console))?;
-            let scan = scan(&inventory, database, freshness)?;
+            let inventory = inventory(&opened, image, &self.layers, &Bar::new(*console), &access.cancel)?;
+            let scan = scan_until(&inventory, database, freshness, &access.cancel)?;
             results.push(Scanned {
                 subject: text.to_owned(),
                 manifest: image.map(|image| image.manifest.digest),

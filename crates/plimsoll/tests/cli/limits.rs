@@ -3,7 +3,7 @@
 use plimsoll_core::Limits;
 use plimsoll_testkit::Registry;
 
-use crate::fixture::{Place, affected};
+use crate::fixture::{NOW, Place, affected};
 
 #[test]
 fn a_limit_that_is_hit_names_the_flag_that_raises_it() {
@@ -89,4 +89,36 @@ fn the_documentation_has_every_limit() {
 fn is_limit(line: &str) -> bool {
     let name = line.strip_prefix("| `").and_then(|rest| rest.split('`').next()).unwrap_or_default();
     Limits::NAMES.contains(&name)
+}
+
+#[test]
+fn the_timeout_holds_for_what_comes_after_the_download() {
+    let place = Place::new();
+    let db = place.path("db");
+    // More work than fits into a millisecond on any machine, and none of it on a network.
+    for number in 0..2_000 {
+        place.write(&format!("root/{number}.dist-info/METADATA"), format!("Name: p{number}\nVersion: 1\n"));
+    }
+    let component =
+        |n: usize| format!(r#"{{"type":"library","name":"p{n}","version":"1","purl":"pkg:pypi/p{n}@1"}}"#);
+    let components: Vec<String> = (0..50_000).map(component).collect();
+    let document = format!(
+        r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[{}]}}"#,
+        components.join(",")
+    );
+    let (root, sbom) = (format!("dir:{}", place.path("root")), place.write("app.cdx.json", document));
+    let file = format!("file:{}", place.write("large", vec![0; 16 << 20]));
+    for words in [
+        vec!["scan", &root, "--db", &db, "--at", NOW],
+        vec!["scan", &sbom, "--db", &db, "--at", NOW],
+        vec!["check", &root, "--db", &db, "--at", NOW],
+        vec!["check", &sbom, "--db", &db, "--at", NOW],
+        vec!["check", &file, "--db", &db, "--at", NOW],
+        vec!["sbom", &root],
+    ] {
+        let soon = place.run(&[&words[..], &["--timeout", "1ms"]].concat());
+        soon.exits(6).says("deadline").says("--timeout");
+        let later = place.run(&[&words[..], &["--timeout", "5m"]].concat());
+        assert_ne!(later.code, 6, "{}", later.stderr);
+    }
 }

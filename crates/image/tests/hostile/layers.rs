@@ -419,12 +419,17 @@ fn t12_entries_and_names_are_bounded() {
 }
 
 #[test]
-fn t12_a_million_empty_files_are_read() {
+fn t12_a_hundred_thousand_files_that_nobody_wants_are_read_and_counted() {
     let mut bytes = Vec::with_capacity(512 << 17);
     for n in 0..1 << 17 {
         bytes.extend_from_slice(&Tar::default().file(&format!("d{}/f{n}", n / 1000), "").0);
     }
-    assert_eq!(source([Layer::from_tar(bytes)]).read(&FIXED).unwrap().files.len(), 0);
+    let source = source([Layer::from_tar(bytes)]);
+    assert_eq!(source.read(&FIXED).unwrap().files.len(), 0);
+    let mut limits = Limits::default();
+    limits.entries = (1 << 17) - 1;
+    let error = source.read_within(&FIXED, &limits).unwrap_err();
+    assert!(matches!(&error, Error::Limit(limit) if limit.name == "entries"), "{error}");
 }
 
 #[test]

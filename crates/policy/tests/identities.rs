@@ -32,7 +32,7 @@ const ISSUER: &str = "https://issuer.example";
 const RELEASE: &str = "https://ci.example/team/app/.ci/release.yml@refs/heads/main";
 const DAY: i64 = 24 * 3600;
 
-/// An instance, which issues certificates at 2026-01-15T12:00:00Z.
+/// An instance, which issues certificates at 2016-01-15T12:00:00Z.
 struct Instance(Sigstore);
 
 impl Instance {
@@ -387,9 +387,9 @@ fn an_expired_chain_and_a_strangers_instance_let_nobody_in() {
 fn an_identitys_window_is_about_the_time_of_signing() {
     let mut instance = Instance::new();
     for (window, pass) in [
-        ("notBefore: 2026-01-15T12:00:00Z, notAfter: 2026-01-15T12:00:01Z", true),
-        ("notAfter: 2026-01-15T12:00:00Z", false),
-        ("notBefore: 2026-01-15T12:00:01Z", false),
+        ("notBefore: 2016-01-15T12:00:00Z, notAfter: 2016-01-15T12:00:01Z", true),
+        ("notAfter: 2016-01-15T12:00:00Z", false),
+        ("notBefore: 2016-01-15T12:00:01Z", false),
     ] {
         let wanted = any_of(&[&of_release(&format!(", {window}"))], 1);
         let signed = instance.sign(&wanted, &Leaf::default(), &manifest()).unwrap();
@@ -472,7 +472,7 @@ fn a_keys_window_goes_by_the_time_of_a_trusted_log_and_a_log_can_be_asked_for() 
         (", transparencyLog: true", Outcome::Pass, Outcome::Fail),
         // Signed in January 2026, judged in November.
         (", notAfter: 2026-02-01T00:00:00Z", Outcome::Pass, Outcome::Fail),
-        (", notAfter: 2026-01-15T12:00:00Z", Outcome::Fail, Outcome::Fail),
+        (", notAfter: 2016-01-15T12:00:00Z", Outcome::Fail, Outcome::Fail),
         (", notBefore: 2026-02-01T00:00:00Z", Outcome::Fail, Outcome::Pass),
     ] {
         let wanted = of(more);

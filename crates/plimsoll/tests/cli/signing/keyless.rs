@@ -56,7 +56,7 @@ fn a_certificate_of_the_right_identity_is_enough_with_both_versions_of_the_log()
         let mut signed = Signed::new();
         signed.sign(&Leaf::default(), version, |_| {});
         let run =
-            signed.verify(&identity(SUBJECT, ISSUER)).exits(0).says(SUBJECT).says("2026-01-15T12:00:00Z");
+            signed.verify(&identity(SUBJECT, ISSUER)).exits(0).says(SUBJECT).says("2016-01-15T12:00:00Z");
         run.keeps_quiet_about("not checked");
         for (subject, issuer) in [
             ("https://ci.example/team/app", ISSUER),
@@ -175,7 +175,7 @@ fn files_are_verified_with_certificates_too() {
         let flags = ["verify-blob", "--trusted-root", &root, "--bundle", &bundle, what];
         signed.place.run(&[&flags[..], &identity(SUBJECT, issuer)].concat())
     };
-    verify(&file, ISSUER).exits(0).says("2026-01-15T12:00:00Z");
+    verify(&file, ISSUER).exits(0).says("2016-01-15T12:00:00Z");
     verify(&Digest::sha256(b"content").to_string(), ISSUER).exits(0);
     verify(&file, "https://other.example").exits(10);
     verify(&signed.place.write("other", "contents"), ISSUER).exits(10);

@@ -10,7 +10,11 @@ pub(super) fn run(settings: &HelpSettings, console: Console) -> Result<Exit, Fai
     match settings {
         HelpSettings::Page(page) => {
             output::emit(None, |out| {
-                if console.page(None).paint.0 { write!(out, "{}", page.ansi()) } else { write!(out, "{page}") }
+                if console.page(None).paint.0 {
+                    write!(out, "{}", page.ansi())
+                } else {
+                    write!(out, "{page}")
+                }
             })?;
             Ok(Exit::Done)
         }

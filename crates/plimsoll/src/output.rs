@@ -120,12 +120,12 @@ pub(crate) fn emit(
 /// Writes what cannot be made again, such as a signature: to `file`, where a file that is there stays unless `force`, or
 /// to standard output.
 pub(crate) fn emit_new(file: Option<&Path>, force: bool, bytes: &[u8]) -> Result<(), Failure> {
-    match file {
-        Some(path) if !force && plimsoll_files::stream(path)?.is_none() => {
-            plimsoll_files::create(path, plimsoll_files::Mode::Public, bytes)
-                .map_err(|error| kept(path, error))
-        }
-        _ => emit(file, |out| out.write_all(bytes)),
+    let Some(path) = file.filter(|_| !force) else { return emit(file, |out| out.write_all(bytes)) };
+    // Opened once: the reader of a pipe takes a second opening for another writer.
+    match plimsoll_files::stream(path)? {
+        Some(stream) => pour(stream, path.display(), |out| out.write_all(bytes)),
+        None => plimsoll_files::create(path, plimsoll_files::Mode::Public, bytes)
+            .map_err(|error| kept(path, error)),
     }
 }
 

@@ -503,7 +503,7 @@ fn a_predicate_that_does_not_fit_its_type_or_schema_is_not_attested() {
     let predicate = place.write("p.json", r#"{"score": 7, "runDetails": {}}"#);
     let out = place.path("out.json");
     let attest = |more: &[&str]| {
-        let first = ["attest-blob", "--key", &key, "--predicate", &predicate, "--bundle", &out];
+        let first = ["attest-blob", "--force", "--key", &key, "--predicate", &predicate, "--bundle", &out];
         place.run(&[&first[..], more, &[&file]].concat())
     };
     attest(&["--type", "slsaprovenance1"]).exits(2).says("predicate.buildDefinition: is missing");

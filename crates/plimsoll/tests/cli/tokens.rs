@@ -88,14 +88,24 @@ fn a_token_signs_by_each_kind_of_key_and_its_public_key_verifies() {
         assert_eq!(printed, std::fs::read_to_string(&public).unwrap(), "{algorithm}");
         token.run(&["key", "inspect", &uri]).exits(0).says(shown).says("kept");
 
-        let attest = ["attest-blob", "--key", &uri, "--predicate", &predicate, "--bundle", &statement, &file];
+        let attest = [
+            "attest-blob",
+            "--force",
+            "--key",
+            &uri,
+            "--predicate",
+            &predicate,
+            "--bundle",
+            &statement,
+            &file,
+        ];
         token.run(&attest).exits(0);
         let attested = ["verify-blob-attestation", "--insecure-ignore-tlog", "--bundle", &statement, &file];
         place.run(&[&attested[..], &["--key", &public]].concat()).exits(0);
         // The token's own public key, for which it wants no PIN.
         token.run_with(&[], &[&attested[..], &["--key", &uri]].concat()).exits(0);
 
-        let sign = token.run(&["sign-blob", "--key", &uri, "--bundle", &bundle, &file]);
+        let sign = token.run(&["sign-blob", "--force", "--key", &uri, "--bundle", &bundle, &file]);
         if algorithm == "ed25519" {
             sign.exits(2).says("whole messages");
             continue;
@@ -116,7 +126,7 @@ fn the_pin_comes_from_uri_file_or_environment_and_shows_up_nowhere() {
     let (file, bundle) = (place.write("file", "the file"), place.path("bundle.json"));
     let pin_file = place.write("pin", format!("{PIN}\n"));
     let sign = |variables: &[(&str, &str)], uri: &str| {
-        token.run_with(variables, &["-vvv", "sign-blob", "--key", uri, "--bundle", &bundle, &file])
+        token.run_with(variables, &["-vvv", "sign-blob", "--force", "--key", uri, "--bundle", &bundle, &file])
     };
     let uri = "pkcs11:token=release;object=signing";
     sign(&[], &format!("{uri}?pin-value={PIN}")).exits(0);
@@ -145,7 +155,7 @@ fn what_is_not_exactly_one_key_in_one_token_is_an_error() {
     let inspect = |uri: &str| token.run(&["key", "inspect", uri]);
     let file = token.place.write("file", "the file");
     let bundle = token.place.path("bundle.json");
-    let sign = |uri: &str| token.run(&["sign-blob", "--key", uri, "--bundle", &bundle, &file]);
+    let sign = |uri: &str| token.run(&["sign-blob", "--force", "--key", uri, "--bundle", &bundle, &file]);
     sign("pkcs11:token=release;object=signing").exits(2).says("2 private keys match").says("id=");
     inspect("pkcs11:token=release;object=signing").exits(2).says("2 public keys match");
     sign("pkcs11:token=release;object=signing;id=%02").exits(0);

@@ -4,7 +4,7 @@
 //! referrers, what older versions of cosign kept under tags, and last the name. So anybody who finds the image by its
 //! name finds its evidence too. Every object keeps its bytes and so its digest; each is checked on the way.
 //!
-//! What the destination has already stays: signatures under the same older tag are put together ([`older`]).
+//! What the destination has already stays: signatures under the same older tag are put together (`older`).
 //!
 //! Referrers of referrers belong to it as well (a signature of an SBOM). A referrer that is listed but missing, or that
 //! belongs to something else, is left out and reported; a place that cannot answer is an error, and so is a list that

@@ -35,6 +35,8 @@ pub(crate) struct Collector {
     without_version: Names,
     /// Components that another one brought, known by its package URL only.
     pub(crate) owned: Vec<(ComponentIndex, Purl, OwnerEvidence)>,
+    /// Whether an image stood among the components, which is none that advisories are about.
+    pub(crate) lists_images: bool,
 }
 
 /// How many, and the first few by name.
@@ -85,6 +87,7 @@ impl Collector {
             bad_purl: Names::default(),
             without_version: Names::default(),
             owned: Vec::new(),
+            lists_images: false,
         }
     }
 
@@ -201,6 +204,8 @@ impl Collector {
     pub(crate) fn finish(mut self, subject_is_image: bool) -> Inventory {
         self.own();
         let inventory = &mut self.inventory;
+        // An image that is all there is, is what the document is about, whether it says so or not.
+        let subject_is_image = subject_is_image || (self.lists_images && inventory.components.is_empty());
         let os_packages = || inventory.components.iter().filter(|component| component.ecosystem.is_os());
         if inventory.os.is_none() {
             inventory.os = os_packages().find_map(|component| release_of(&component.purl));

@@ -131,6 +131,26 @@ fn an_image_without_its_system_is_a_problem() {
 }
 
 #[test]
+fn a_document_that_lists_an_image_and_nothing_else_says_nothing_about_it() {
+    let purl = "pkg:docker/dhi/python@3.14";
+    let reference = format!(
+        r#"{{"referenceCategory":"PACKAGE-MANAGER","referenceType":"purl","referenceLocator":"{purl}"}}"#
+    );
+    for text in [
+        format!(
+            r#"{{"spdxVersion":"SPDX-2.3","packages":[{{"SPDXID":"SPDXRef-a","name":"a","externalRefs":[{reference}]}}]}}"#
+        ),
+        format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{{"type":"container","name":"a","purl":"{purl}"}}]}}"#
+        ),
+    ] {
+        let inventory = read(text.as_bytes()).unwrap();
+        let codes: Vec<_> = inventory.problems.iter().map(|problem| problem.code).collect();
+        assert_eq!((inventory.components.len(), codes), (0, vec![ProblemCode::UnknownOs]), "{text}");
+    }
+}
+
+#[test]
 fn the_purl_decides_whatever_stands_beside_it() {
     let inventory = read(
         br#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"harmless","version":"9.9",

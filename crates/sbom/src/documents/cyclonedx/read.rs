@@ -178,6 +178,7 @@ fn component(collector: &mut Collector, part: &Part<'_>) {
     // What is no package needs no purl: files, devices, and the lock files that Trivy writes as applications.
     let package = matches!(&*part.r#type, "library" | "framework" | "application") && !known.lock_file;
     if part.purl.as_deref().map_or(!package, is_image) {
+        collector.lists_images |= part.r#type == "container" || part.purl.is_some();
         return;
     }
     let claims = Claims {

@@ -174,6 +174,7 @@ pub(super) fn read(
         // the document can be looked up, and that is told.
         let subject = single == Some(&*package.id) && (image || (purl.is_none() && !alone));
         if subject || image {
+            collector.lists_images |= image;
             if single == Some(&*package.id) {
                 subject_is_image |= image;
                 document.subject_digest = digest(&package, purl);

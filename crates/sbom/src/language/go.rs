@@ -183,11 +183,10 @@ struct Streamed {
 impl Stream for Streamed {
     fn take(&mut self, piece: &[u8]) -> bool {
         let goes_on = self.reader.take(piece);
+        // Nothing is hashed of what turns out to be another program, which is most of them.
+        self.digester = self.digester.take().filter(|_| self.reader.may_be_go());
         if let Some(digester) = &mut self.digester {
             digester.take(piece);
-            if !self.reader.may_be_go() {
-                self.digester = None;
-            }
         }
         goes_on || self.digester.is_some()
     }

@@ -239,6 +239,19 @@ impl<'a> Scan<'a> {
         if ledger.directories.contains(&own) || linked.contains(&own) || to_itself {
             return Ok(false);
         }
+        // Before the link takes its place: its target may lead through the symbolic link that it replaces.
+        let mut target = None;
+        if entry.kind == Kind::Hardlink {
+            let path = clean_link(&entry.link);
+            self.keyed.lineage(&path, lineage);
+            let through_link = lineage.iter().any(|hash| ledger.symlinks.contains(hash));
+            let is_other = |hash: &u64| ledger.directories.contains(hash) || ledger.whiteouts.contains(hash);
+            if through_link || lineage.last().is_some_and(is_other) {
+                return Ok(false);
+            }
+            linked.extend(lineage.last());
+            target = Some(Node::Hardlink(Target::Path(path)));
+        }
         match entry.kind {
             Kind::Symlink => {
                 ledger.symlinks.insert(own);
@@ -253,18 +266,6 @@ impl<'a> Scan<'a> {
         }
         if !recorded.is_empty() {
             recorded.remove(&entry.path);
-        }
-        let mut target = None;
-        if entry.kind == Kind::Hardlink {
-            let path = clean_link(&entry.link);
-            self.keyed.lineage(&path, lineage);
-            let through_link = lineage.iter().any(|hash| ledger.symlinks.contains(hash));
-            let is_other = |hash: &u64| ledger.directories.contains(hash) || ledger.whiteouts.contains(hash);
-            if through_link || lineage.last().is_some_and(is_other) {
-                return Ok(false);
-            }
-            linked.extend(lineage.last());
-            target = Some(Node::Hardlink(Target::Path(path)));
         }
         if let Some(wanted) = self.look(entry, &entry.path) {
             let known = match &target {

@@ -64,6 +64,17 @@ fn t02_a_file_through_a_link_of_its_own_layer_lands_where_the_link_points_inside
 }
 
 #[test]
+fn t02_a_hard_link_may_lead_through_the_symbolic_link_that_it_replaces() {
+    let layer = || Layer::new().file("real/a", "x").symlink("b", "real").hardlink("b", "b/a");
+    assert_eq!(all([layer()]).unwrap(), expected(&[("b", "x"), ("real/a", "x")]));
+    // Not what a lower layer has at the path as it is written.
+    let below = Layer::new().file("b/a", "below");
+    assert_eq!(all([below, layer()]).unwrap(), expected(&[("b", "x"), ("real/a", "x")]));
+    let circle = Layer::new().symlink("b", "b").hardlink("b", "b/a");
+    assert!(matches!(problem(all([circle])), TarProblem::TooManyLinks { .. }));
+}
+
+#[test]
 fn t02_links_never_leave_the_root() {
     for target in ["/etc/passwd", "../../../../../../etc/passwd", "/proc/self/root/etc/passwd"] {
         let image = source([Layer::new().symlink("etc/os-release", target)]);

@@ -148,13 +148,13 @@ impl<'c, 'f> Context<'c, 'f> {
         files.filter_map(move |file| Some((file, file.fact(purpose)?)))
     }
 
-    /// The same, each file once by where it really lies, whatever links lead to it.
+    /// Those of several selections, each file once by where it really lies, whatever links lead to it.
     pub(crate) fn distinct<T: Fact>(
         &self,
-        selection: u16,
+        selections: &[u16],
     ) -> impl Iterator<Item = (&'f FoundFile, &'f T)> + use<'f, T> {
         let mut files: BTreeMap<&str, (&FoundFile, &T)> = BTreeMap::new();
-        for (file, fact) in self.facts::<T>(selection) {
+        for (file, fact) in selections.iter().flat_map(|selection| self.facts::<T>(*selection)) {
             let known = files.entry(&file.real_path).or_insert((file, fact));
             if file.path == file.real_path {
                 *known = (file, fact);

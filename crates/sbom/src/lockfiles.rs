@@ -18,8 +18,8 @@ mod yarn;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use plimsoll_core::Ecosystem;
 use plimsoll_core::rootfs::{Bound, Fact};
+use plimsoll_core::{Ecosystem, json};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
@@ -97,11 +97,10 @@ impl Cataloger for Lockfiles {
     }
 
     fn finish(&self, context: &mut Context<'_, '_>) {
-        let installed: BTreeSet<(Ecosystem, String)> =
-            context.found.inventory.components.iter().map(|it| (it.ecosystem, it.name.clone())).collect();
+        let mut installed: Option<BTreeSet<(Ecosystem, String)>> = None;
         for (format, selection) in LIST.iter().zip(0..) {
             context.tell_unread([selection]);
-            for (file, shown) in context.distinct::<Shown>(selection) {
+            for (file, shown) in context.distinct::<Shown>(&[selection]) {
                 let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
                 if is_in_package(&file.path) || context.found.installed.contains(&(format.purl_type, folder))
                 {
@@ -109,6 +108,11 @@ impl Cataloger for Lockfiles {
                 }
                 match &shown.found {
                     Ok(found) => {
+                        // Most images have no lock file, and many components. What other lock files list is not installed.
+                        let installed = installed.get_or_insert_with(|| {
+                            let components = context.found.inventory.components.iter();
+                            components.map(|it| (it.ecosystem, it.name.clone())).collect()
+                        });
                         let missing = |it: &&Component| !installed.contains(&(it.ecosystem, it.name.clone()));
                         for component in found.iter().filter(missing) {
                             context.add_shown(component, file, &shown.digests);
@@ -165,8 +169,8 @@ fn toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
 }
 
 /// Reads JSON, of which only known members are needed.
-fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_str(text).map_err(|error| format!("is no lock file: {error}"))
+fn strict_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    json::from_slice(text.as_bytes(), u64::MAX).map_err(|error| format!("is no lock file: {error}"))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use plimsoll_core::json;
 use plimsoll_core::rootfs::{Bound, Fact};
 use serde::Deserialize;
 
@@ -68,7 +69,7 @@ struct Library {
 fn read(content: &[u8], max: usize) -> Result<Vec<Component>, String> {
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     let Document { libraries } =
-        serde_json::from_slice(content).map_err(|error| format!("is no list of libraries: {error}"))?;
+        json::from_slice(content, u64::MAX).map_err(|error| format!("is no list of libraries: {error}"))?;
     if libraries.len() > max {
         return Err(format!("names {} libraries, expected at most {max} (packages)", libraries.len()));
     }

@@ -12,7 +12,6 @@ mod build_info;
 mod modules;
 mod program;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Attributes, Fact, Footprint, FoundFile, Need, Stream};
@@ -27,6 +26,8 @@ use build_info::{BuildInfo, Reader};
 use modules::{Module, Modules};
 
 const OF_DISTRIBUTIONS: u16 = 0;
+const EXECUTABLE: u16 = 1;
+const WINDOWS: u16 = 2;
 
 const SELECTIONS: &[Selection] = &[
     // Where distributions have programs of Go.
@@ -113,17 +114,7 @@ impl Cataloger for Go {
     }
 
     fn finish(&self, context: &mut Context<'_, '_>) {
-        // Once each, whatever links lead to it.
-        let mut programs: BTreeMap<&str, (&FoundFile, &Program)> = BTreeMap::new();
-        for selection in 0..3 {
-            for (file, program) in context.facts::<Program>(selection) {
-                let known = programs.entry(&file.real_path).or_insert((file, program));
-                if file.path == file.real_path {
-                    *known = (file, program);
-                }
-            }
-        }
-        for (file, program) in programs.into_values() {
+        for (file, program) in context.distinct::<Program>(&[OF_DISTRIBUTIONS, EXECUTABLE, WINDOWS]) {
             context.found.read.insert(&file.real_path);
             match &program.found {
                 Ok(contents) => components(context, file, contents, program.digests.as_ref()),

@@ -74,7 +74,7 @@ impl Cataloger for Java {
 
     fn finish(&self, context: &mut Context<'_, '_>) {
         context.tell_unread([0]);
-        for (file, archive) in context.distinct::<Archive>(0) {
+        for (file, archive) in context.distinct::<Archive>(&[0]) {
             components(context, file, archive);
         }
     }
@@ -85,12 +85,12 @@ pub(crate) fn is_archive(path: &str) -> bool {
     is_archive_name(path.as_bytes())
 }
 
+/// Whether a name ends as those of [`SELECTIONS`] do, in any case.
 fn is_archive_name(name: &[u8]) -> bool {
     let Some(dot) = name.iter().rposition(|byte| *byte == b'.') else { return false };
-    let extension = name.get(dot + 1..).unwrap_or_default();
-    ["jar", "war", "ear", "par", "sar", "hpi", "jpi", "nar"]
-        .iter()
-        .any(|known| extension.eq_ignore_ascii_case(known.as_bytes()))
+    let extension = name.get(dot..).unwrap_or_default();
+    let mut known = SELECTIONS.iter().flat_map(|selection| selection.paths);
+    known.any(|path| path.trim_start_matches("**/*").as_bytes().eq_ignore_ascii_case(extension))
 }
 
 /// Archives with classes that do not say what they are.

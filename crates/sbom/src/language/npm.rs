@@ -125,7 +125,7 @@ fn manifests<'f>(context: &mut Context<'_, 'f>, roots: &mut Roots<'f>) {
         roots.packages.insert(folder);
         roots.parents.extend(parent_of(folder));
     }
-    for (file, Shown { manifest, digests }) in context.distinct::<Shown>(MANIFEST) {
+    for (file, Shown { manifest, digests }) in context.distinct::<Shown>(&[MANIFEST]) {
         let is_installed = is_installed(&file.path);
         let component = match manifest {
             Ok(Manifest::Package(component)) => component,

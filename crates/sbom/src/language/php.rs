@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use plimsoll_core::json;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, Need};
 use serde::Deserialize;
 
@@ -101,7 +102,7 @@ struct Package {
 
 fn read(content: &[u8], max: usize) -> Result<Vec<Component>, String> {
     let document: Document =
-        serde_json::from_slice(content).map_err(|_| "is no list of packages of Composer".to_owned())?;
+        json::from_slice(content, u64::MAX).map_err(|_| "is no list of packages of Composer".to_owned())?;
     let (Document::Second { packages } | Document::First(packages)) = document;
     if packages.len() > max {
         return Err(format!("names {} packages, expected at most {max} (packages)", packages.len()));

@@ -36,7 +36,7 @@ impl Shown {
     /// Adds what the files of a selection show, and tells which of them could not be read.
     pub(crate) fn add(context: &mut Context<'_, '_>, selection: u16) {
         context.tell_unread([selection]);
-        for (file, Self { found, digests }) in context.distinct::<Self>(selection) {
+        for (file, Self { found, digests }) in context.distinct::<Self>(&[selection]) {
             match found {
                 Ok(found) => {
                     for component in found {

@@ -21,7 +21,7 @@ struct Package {
 }
 
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
-    let Document { dependencies } = super::json(text)?;
+    let Document { dependencies } = super::strict_json(text)?;
     let packages = dependencies.into_values().flatten();
     Ok(packages.filter_map(|(name, it)| Some(Locked::new(name, it.resolved?))).collect())
 }

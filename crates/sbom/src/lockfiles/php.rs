@@ -16,6 +16,6 @@ struct Package {
 }
 
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
-    let Document { packages } = super::json(text)?;
+    let Document { packages } = super::strict_json(text)?;
     Ok(packages.into_iter().map(|it| Locked::new(it.name, it.version)).collect())
 }

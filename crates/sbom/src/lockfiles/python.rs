@@ -81,7 +81,7 @@ struct Requirement {
 }
 
 pub(super) fn pipenv(text: &str) -> Result<Vec<Locked>, String> {
-    let Pipfile { default } = super::json(text)?;
+    let Pipfile { default } = super::strict_json(text)?;
     let pinned = |(name, it): (String, Requirement)| Some(Locked::new(name, it.version?.strip_prefix("==")?));
     Ok(default.into_iter().filter_map(pinned).collect())
 }

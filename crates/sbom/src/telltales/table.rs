@@ -21,7 +21,7 @@ pub(crate) struct Kind {
     pub(crate) files: &'static str,
 }
 
-/// `2 package.json`, `2 lock files`: a file's name stays as it is, a word has a plural.
+/// `2 go.work`, `2 workflows`: a file's name stays as it is, a word has a plural.
 pub(super) fn counted(number: usize, files: &str) -> String {
     const OTHER_ROOT: &str = " of another root";
     match files.strip_suffix(OTHER_ROOT) {
@@ -32,7 +32,7 @@ pub(super) fn counted(number: usize, files: &str) -> String {
 }
 
 /// What is counted in words, not by the name of a file.
-const WORDS: [&str; 7] = ["executable", "file", "JDK", "lock file", "package database", "snap", "store"];
+const WORDS: [&str; 7] = ["document", "file", "JDK", "package database", "snap", "store", "workflow"];
 
 /// A kind of file, and how to tell it.
 pub(super) struct Telltale {

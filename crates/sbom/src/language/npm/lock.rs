@@ -15,14 +15,11 @@
 //! {"lockfileVersion": 1, "dependencies": {"a": {"version": "1.0.0", "dependencies": {"b": {"version": "2.0.0", "dev": true}}}}}
 //! ```
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
 
+use plimsoll_core::json;
 use plimsoll_core::rootfs::Footprint;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 /// The packages that a lock file names, but for those that only development needs.
 #[derive(Debug, PartialEq)]
@@ -53,15 +50,15 @@ impl Footprint for Lock {
 pub(super) fn read(content: &[u8], max: usize) -> Result<Lock, String> {
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     let document: Document =
-        serde_json::from_slice(content).map_err(|error| format!("is no lock file: {error}"))?;
+        json::from_slice(content, u64::MAX).map_err(|error| format!("is no lock file: {error}"))?;
     let mut lock = Lock { packages: Vec::new() };
     match (document.packages, document.dependencies) {
-        (Some(Entries(packages)), _) => {
+        (Some(packages), _) => {
             for (folder, package) in packages {
                 lock.folder(folder, package);
             }
         }
-        (None, Some(Entries(dependencies))) => lock.dependencies(dependencies),
+        (None, Some(dependencies)) => lock.dependencies(dependencies),
         // Of a project that needs nothing.
         (None, None) if document.version.is_some() => {}
         (None, None) => return Err("has neither packages nor dependencies".to_owned()),
@@ -86,7 +83,7 @@ impl Lock {
 
     fn dependencies(&mut self, dependencies: BTreeMap<String, Dependency>) {
         for (name, dependency) in dependencies {
-            if let Some(Entries(inner)) = dependency.dependencies {
+            if let Some(inner) = dependency.dependencies {
                 self.dependencies(inner);
             }
             if dependency.dev {
@@ -108,8 +105,8 @@ impl Lock {
 struct Document {
     #[serde(rename = "lockfileVersion")]
     version: Option<u64>,
-    packages: Option<Entries<Package>>,
-    dependencies: Option<Entries<Dependency>>,
+    packages: Option<BTreeMap<String, Package>>,
+    dependencies: Option<BTreeMap<String, Dependency>>,
 }
 
 #[derive(Deserialize)]
@@ -127,36 +124,7 @@ struct Dependency {
     version: String,
     #[serde(default)]
     dev: bool,
-    dependencies: Option<Entries<Self>>,
-}
-
-/// Members by their names. A name that comes twice is an error: one reader would take the first, another the last.
-struct Entries<T>(BTreeMap<String, T>);
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Entries<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members<T>(PhantomData<T>);
-        impl<'de, T: DeserializeOwned> Visitor<'de> for Members<T> {
-            type Value = Entries<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Entries<T>, A::Error> {
-                let mut entries = BTreeMap::new();
-                while let Some(key) = members.next_key::<Cow<'_, str>>()? {
-                    let value = members.next_value()?;
-                    if entries.insert(key.clone().into_owned(), value).is_some() {
-                        let key = plimsoll_core::text::shortened(&key);
-                        return Err(serde::de::Error::custom(format!("`{key}` is there twice")));
-                    }
-                }
-                Ok(Entries(entries))
-            }
-        }
-        deserializer.deserialize_map(Members(PhantomData))
-    }
+    dependencies: Option<BTreeMap<String, Self>>,
 }
 
 #[cfg(test)]

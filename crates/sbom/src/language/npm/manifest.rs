@@ -1,5 +1,5 @@
 //! `package.json`, as Node and npm read it: the last of members with one name counts, and what has another type than expected is
-//! as good as not there.
+//! as good as not there. People write these files, so they are not read as strictly as other JSON: what Node runs has to be seen.
 //!
 //! ```json
 //! {"name": "@scope/lib", "version": "1.2.3", "license": "MIT", "author": {"name": "A", "email": "a@example.org"}}

@@ -22,7 +22,8 @@ use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
 use crate::inventory::{Component, ComponentIndex, ProblemCode, Relationship, RelationshipKind};
 use crate::ownership::{Digester, FileDigests};
-use build_info::{BuildInfo, Reader};
+use crate::telltales::Kind;
+use build_info::{BuildInfo, Error, Reader};
 use modules::{Module, Modules};
 
 const OF_DISTRIBUTIONS: u16 = 0;
@@ -37,6 +38,9 @@ const SELECTIONS: &[Selection] = &[
         "usr/bin/*",
         "usr/sbin/*",
         "usr/libexec/*",
+        "usr/lib/cni/*",
+        "usr/lib/docker/cli-plugins/*",
+        "usr/libexec/cni/*",
         "usr/libexec/docker/cli-plugins/*",
         "usr/libexec/podman/*",
         "usr/lib/podman/*",
@@ -53,6 +57,9 @@ const fn program(paths: &'static [&'static str]) -> Selection {
 
 /// Finds modules in programs.
 pub(crate) struct Go;
+
+/// Programs that do not say which modules they contain. Distributions build theirs like that.
+const WITHOUT_MODULES: Kind = Kind { ecosystem: "Go", files: "program without modules" };
 
 /// What a program shows.
 #[derive(Debug, PartialEq)]
@@ -135,8 +142,7 @@ fn components<'f>(
 ) {
     let Contents { go, modules: Modules { main, dependencies } } = contents;
     if main.is_none() && dependencies.is_empty() {
-        let detail = "is a Go program that was built without modules: nothing tells what it contains";
-        context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.to_owned());
+        context.found.unidentified.push((WITHOUT_MODULES, file));
     }
     let mut add = |module: &Module| {
         let Some(purl) = purl(module) else {
@@ -147,9 +153,10 @@ fn components<'f>(
         Some(context.add_shown(&Component::from_purl(purl), file, digests))
     };
     let main = main.as_ref().and_then(&mut add);
-    let standard_library = Module { path: "stdlib".to_owned(), version: go.clone() };
+    let standard_library =
+        (!go.is_empty()).then(|| Module { path: "stdlib".to_owned(), version: go.clone() });
     let others: Vec<ComponentIndex> =
-        dependencies.iter().chain([&standard_library]).filter_map(&mut add).collect();
+        dependencies.iter().chain(&standard_library).filter_map(&mut add).collect();
     if let Some(from) = main {
         let needs = |to| Relationship { from, kind: RelationshipKind::DependsOn, to };
         context.found.inventory.relationships.extend(others.into_iter().map(needs));
@@ -184,7 +191,11 @@ impl Stream for Streamed {
 
     fn finish(self: Box<Self>) -> Option<Arc<dyn Fact>> {
         let Self { reader, digester, packages } = *self;
-        let found = reader.finish()?.map_err(|error| error.to_string());
+        let found = match reader.finish()? {
+            // What it contains is not known, as of one that was built without modules.
+            Err(Error::Missing | Error::Pointers) => Ok(BuildInfo::default()),
+            found => found.map_err(|error| error.to_string()),
+        };
         let found = found.and_then(|BuildInfo { go, modules }| {
             let modules = Modules::parse(&modules, packages);
             let modules = modules.map_err(|error| format!("is a Go program, and {error}"))?;

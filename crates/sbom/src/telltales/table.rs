@@ -23,16 +23,18 @@ pub(crate) struct Kind {
 
 /// `2 go.work`, `2 workflows`: a file's name stays as it is, a word has a plural.
 pub(super) fn counted(number: usize, files: &str) -> String {
-    const OTHER_ROOT: &str = " of another root";
-    match files.strip_suffix(OTHER_ROOT) {
-        Some(files) => format!("{}{OTHER_ROOT}", quantity::count(number, files)),
-        None if WORDS.contains(&files) => quantity::count(number, files),
-        None => format!("{number} {files}"),
+    let more = [" of another root", " without "].iter().find_map(|more| files.find(more));
+    let (files, more) = files.split_at(more.unwrap_or(files.len()));
+    if WORDS.contains(&files) {
+        format!("{}{more}", quantity::count(number, files))
+    } else {
+        format!("{number} {files}{more}")
     }
 }
 
 /// What is counted in words, not by the name of a file.
-const WORDS: [&str; 7] = ["document", "file", "JDK", "package database", "snap", "store", "workflow"];
+const WORDS: [&str; 9] =
+    ["database", "document", "file", "JDK", "package database", "program", "snap", "store", "workflow"];
 
 /// A kind of file, and how to tell it.
 pub(super) struct Telltale {

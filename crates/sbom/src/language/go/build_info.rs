@@ -16,7 +16,7 @@ use memchr::memmem;
 use super::program::{HEAD, Program, Segment, unsigned};
 
 /// What the linker wrote.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct BuildInfo {
     /// Go's version: `go1.22.3`, `devel go1.23-…`. Empty where it was not found.
     pub(super) go: String,

@@ -87,29 +87,36 @@ fn a_program_is_listed_once_whatever_links_lead_to_it() {
 }
 
 #[test]
-fn a_program_of_go_that_does_not_say_what_it_contains_is_a_gap() {
+fn a_program_of_go_that_does_not_say_what_it_contains_is_a_gap_unless_a_distribution_brought_it() {
     let silent = Sample { blob: false, ..Sample::default() }.texts("");
     let old = Sample { marked: false, ..Sample::default() }.pointers("go1.13");
     let plain = Sample { modules: "path\tcommand-line-arguments\n".to_owned(), ..Sample::default() };
+    let plain = plain.texts("go1.22.3");
+    for (program, listed) in [(silent, 0), (old, 0), (plain, 1)] {
+        let inventory = catalog(&image(&[], &[("app/server", &program)]), &Limits::default());
+        let expected = "not-read app/server: Go (1 program without modules): not read yet";
+        assert_eq!((problems(&inventory), modules(&inventory).len()), (vec![expected.to_owned()], listed));
+        // As Debian builds its own.
+        let list = format!("{}  usr/lib/cni/a\n{0}  usr/bin/b\n", "0".repeat(32));
+        let files = [("var/lib/dpkg/info/podman.md5sums", list.as_str())];
+        let programs = [("usr/lib/cni/a", program.as_slice()), ("usr/bin/b", &program)];
+        let inventory = catalog(&image(&files, &programs), &Limits::default());
+        let expected = "set-aside usr/bin/b: Go (2 programs without modules): \
+                        part of pkg:deb/debian/podman@4.3.1-1?arch=amd64&distro=debian-12&upstream=libpod";
+        assert_eq!(problems(&inventory), [expected]);
+    }
+}
+
+#[test]
+fn a_list_of_modules_that_is_none_is_told() {
     let odd = Sample { modules: "dep\t../a\tv1\n".to_owned(), ..Sample::default() };
     let broken = Sample { modules: "=>\ta\tv1\n".to_owned(), ..Sample::default() };
     for (program, expected) in [
-        (silent, "is a Go program without build information: nothing tells what it contains"),
-        (
-            old,
-            "is a program of Go 1.17 or older, whose build information cannot be followed in a file of this kind",
-        ),
-        (
-            plain.texts("go1.22.3"),
-            "is a Go program that was built without modules: nothing tells what it contains",
-        ),
-        (odd.texts("go1.22.3"), "lists a module that is none: ../a"),
-        (
-            broken.texts("go1.22.3"),
-            "is a Go program, and got `=>` in the list of modules, expected a module before it",
-        ),
+        (odd, "lists a module that is none: ../a"),
+        (broken, "is a Go program, and got `=>` in the list of modules, expected a module before it"),
     ] {
-        let inventory = catalog(&image(&[], &[("app/server", &program)]), &Limits::default());
+        let set = image(&[], &[("app/server", &program.texts("go1.22.3"))]);
+        let inventory = catalog(&set, &Limits::default());
         assert_eq!(problems(&inventory), [format!("unparsable-metadata app/server: {expected}")]);
     }
 }

@@ -5,9 +5,44 @@
 use jiff::Timestamp;
 use plimsoll_verify::person::same_name;
 use plimsoll_verify::{Identity, KeyId, PublicKey, Signer, Step, Text, Verified};
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::identity::WrittenIdentity;
+use crate::identity::{IdentitySpec, WrittenIdentity};
+use crate::setting::{Instant, Setting};
+
+/// Somebody whose signature counts: the holder of a key, or whoever is issued a certificate for an identity.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["key"] }, { "required": ["identity"] }]))]
+pub(crate) struct AuthoritySpec {
+    /// Repeated in verdicts.
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) key: Setting<KeySpec>,
+    #[serde(default)]
+    pub(crate) identity: Setting<IdentitySpec>,
+}
+
+/// A public key, as `file` or `pem`, and the time during which it counts.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["file"] }, { "required": ["pem"] }]))]
+pub(crate) struct KeySpec {
+    /// A PEM file, relative to the policy document.
+    pub(crate) file: Setting<String>,
+    /// The PEM text itself.
+    pub(crate) pem: Setting<String>,
+    /// Whether its signatures must be in a transparency log of the trusted root. Default: false.
+    pub(crate) transparency_log: Setting<bool>,
+    /// Signatures count from this instant on: by the time of signing if a trusted clock attests it, else by the time of
+    /// judgement.
+    #[schemars(with = "Setting<Instant>")]
+    pub(crate) not_before: Setting<Timestamp>,
+    /// Signatures count before this instant, by the same clocks.
+    #[schemars(with = "Setting<Instant>")]
+    pub(crate) not_after: Setting<Timestamp>,
+}
 
 /// A name, and who speaks for it.
 #[derive(Debug, Clone)]

@@ -19,9 +19,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::metadata::{ApiVersion, Metadata};
 use crate::setting::given;
-use crate::spec::{ApiVersion, DenialSpec, Metadata};
 use crate::verdict::DocumentRef;
+
+/// A digest that nothing may use: of an index, manifest, configuration, layer, or of a layer's uncompressed content.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct DenialSpec {
+    #[schemars(with = "String", regex(pattern = "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"))]
+    pub(crate) digest: Digest,
+    pub(crate) reason: String,
+}
 
 /// One digest that is denied.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]

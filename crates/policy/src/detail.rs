@@ -13,8 +13,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::authority::Signed;
+use crate::setting::Instant;
 use crate::setting::Level;
-use crate::spec::Instant;
 
 /// An item that a rule examined.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::applicable::ApplicableWaivers;
 use crate::deny::DenyList;
 use crate::evidence::{Evidence, SbomFacts, VulnerabilityFacts};
-use crate::rules::{Answer, Context, Role};
+use crate::rule::{Answer, Context, Role};
 use crate::set::{PolicySet, label};
 use crate::verdict::{
     DatabaseRecord, Decision, EvidenceRecord, Outcome, PlatformVerdict, PolicyRef, RuleResult, SubjectRecord,

@@ -21,8 +21,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::setting::Instant;
 use crate::setting::{Setting, given};
-use crate::spec::Instant;
 
 /// A certificate subject is a URI or an address; nothing honest is longer.
 const MAX_TEXT: usize = 2048;

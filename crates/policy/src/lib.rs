@@ -23,9 +23,12 @@ mod evidence;
 mod identity;
 mod kind;
 mod lint;
+mod metadata;
 mod pattern;
 mod policy;
+mod preset;
 mod report;
+mod rule;
 mod rules;
 pub mod schema;
 mod set;
@@ -48,13 +51,14 @@ pub use evidence::{
 pub use kind::DocumentKind;
 pub use lint::{Code, Diagnostic, Severity};
 pub use policy::{KeyFiles, Policy};
+pub use preset::{Phase, Tier};
 pub use report::{SignatureClaim, WaiverReport, WaiverReports, WaiverStanding, WaiverState};
+pub use rule::Needs;
 pub use rules::vulnerabilities::UnratedAs;
-pub use rules::{Needs, RuleInfo, RuleName, built_in as built_in_rules};
+pub use rules::{RuleInfo, RuleName, built_in as built_in_rules};
 pub use set::PolicySet;
-pub use setting::Level;
+pub use setting::{Level, OnUnknown};
 pub use signers::Signers;
-pub use spec::{OnUnknown, Phase, Tier};
 pub use unused::{UnusedWaiver, WhyUnused};
 pub use verdict::{
     ApprovalRecord, DatabaseRecord, Decision, DocumentRef, Effect, EvidenceRecord, Outcome, PlatformVerdict,

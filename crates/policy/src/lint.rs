@@ -13,7 +13,8 @@ use serde::Serialize;
 use crate::authority::{Authority, KeyOrIdentity, Window};
 use crate::pattern::Pattern;
 use crate::policy::Policy;
-use crate::spec::{OnUnknown, Tier};
+use crate::preset::Tier;
+use crate::setting::OnUnknown;
 
 /// One finding about a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

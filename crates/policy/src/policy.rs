@@ -25,13 +25,14 @@ use crate::authority::Authority;
 use crate::deny::Denial;
 use crate::error::Error;
 use crate::pattern::{self, Pattern};
-use crate::rules::Presets;
+use crate::preset::Presets;
+use crate::preset::{Phase, Tier};
 use crate::rules::sbom::SbomPolicy;
 use crate::rules::signatures::SignaturePolicy;
 use crate::rules::vulnerabilities::VulnerabilityPolicy;
 use crate::setting::{Level, Setting};
 use crate::signers::Signers;
-use crate::spec::{Phase, PolicyDocument, Tier, WaiversSpec};
+use crate::spec::{PolicyDocument, WaiversSpec};
 
 /// Reads the key files and the trusted root that a policy names. `path` is as written in the document, relative to its
 /// folder.

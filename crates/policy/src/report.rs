@@ -15,8 +15,8 @@ use serde::Serialize;
 use crate::applicable::{approval, in_force};
 use crate::policy::Policy;
 use crate::rules::RuleName;
+use crate::setting::Instant;
 use crate::setting::Level;
-use crate::spec::Instant;
 use crate::verdict::ApprovalRecord;
 use crate::waiver::{Waiver, united};
 

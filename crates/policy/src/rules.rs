@@ -13,18 +13,9 @@ pub(crate) mod sbom;
 pub(crate) mod signatures;
 pub(crate) mod vulnerabilities;
 
-use jiff::{SignedDuration, Timestamp};
-
 pub use self::name::RuleName;
-use crate::applicable::ApplicableWaivers;
-use crate::deny::DenyList;
-use crate::detail::Detail;
-use crate::evidence::Evidence;
-use crate::lint::Lint;
 use crate::policy::Policy;
-use crate::setting::Level;
-use crate::spec::{OnUnknown, Phase, Tier};
-use crate::verdict::{Effect, EvidenceRecord, Outcome, RuleResult, earliest};
+use crate::rule::{Needs, Rule, Waivable};
 
 /// Every built-in rule, in the order in which they are applied and shown.
 pub(crate) const BUILT_IN: &[&dyn Rule] = &[
@@ -36,81 +27,6 @@ pub(crate) const BUILT_IN: &[&dyn Rule] = &[
     &sbom::SbomRule,
     &vulnerabilities::VulnerabilitiesRule,
 ];
-
-/// A rule.
-pub(crate) trait Rule: Sync {
-    /// The stable name.
-    fn name(&self) -> RuleName;
-
-    /// What holds when it passes, in one line.
-    fn about(&self) -> &'static str;
-
-    /// The part of the policy document that it reads, as in `spec.signatures`.
-    fn section(&self) -> &'static str;
-
-    /// The evidence that it needs under this policy.
-    fn needs(&self, policy: &Policy) -> Needs;
-
-    /// What a waiver can accept of it.
-    fn waivable(&self) -> Waivable {
-        Waivable::Nothing
-    }
-
-    /// Its role among the rules.
-    fn role(&self) -> Role {
-        Role::Requirement
-    }
-
-    /// Finds what weakens it in the policy, or was probably not meant.
-    fn lint(&self, _policy: &Policy, _now: Timestamp, _lint: &mut Lint) {}
-
-    /// Its answer to the evidence.
-    fn evaluate(&self, context: &Context<'_>) -> Answer;
-}
-
-/// What a waiver can accept of a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Waivable {
-    Nothing,
-    /// That it fails.
-    Failure,
-    /// Findings, each by name.
-    Findings,
-}
-
-/// The role of a rule among the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// Asked once for all policies together, whatever other rules say.
-    Always,
-    /// Its policy's requirements are only asked if it passes.
-    Gate,
-    /// A requirement of its policy.
-    Requirement,
-}
-
-/// The evidence that rules need. Other evidence is not gathered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// Signatures by the signers that each policy names.
-    pub signatures: bool,
-    /// The inventory.
-    pub inventory: bool,
-    /// Findings, from advisory data that is no older than this.
-    pub findings: Option<SignedDuration>,
-}
-
-impl Needs {
-    /// What both need; the shorter of two ages.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            signatures: self.signatures || other.signatures,
-            inventory: self.inventory || other.inventory,
-            findings: [self.findings, other.findings].into_iter().flatten().min(),
-        }
-    }
-}
 
 /// The public description of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,105 +69,6 @@ impl Policy {
     }
 }
 
-/// Everything that a rule may use.
-pub(crate) struct Context<'a> {
-    pub(crate) policy: &'a Policy,
-    /// All policies in question, of which `policy` is one.
-    pub(crate) policies: &'a [&'a Policy],
-    pub(crate) evidence: &'a Evidence,
-    pub(crate) waivers: &'a ApplicableWaivers,
-    pub(crate) denials: &'a DenyList,
-    pub(crate) now: Timestamp,
-}
-
-/// The fields that presets depend on.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Presets {
-    pub(crate) phase: Phase,
-    pub(crate) tier: Tier,
-}
-
-impl Presets {
-    /// Whether evidence is required, not only reported.
-    pub(crate) fn strict(self) -> bool {
-        self.phase >= Phase::Beta
-    }
-}
-
-/// A rule's answer.
-pub(crate) struct Answer {
-    pub(crate) result: RuleResult,
-    /// When the answer may change.
-    pub(crate) until: Option<Timestamp>,
-    /// Evidence used beside the gathered one: waivers' bundles.
-    pub(crate) evidence: Vec<EvidenceRecord>,
-}
-
-impl Answer {
-    pub(crate) fn new(rule: RuleName, outcome: Outcome, effect: Effect, reason: impl Into<String>) -> Self {
-        let result = RuleResult {
-            rule,
-            policy: None,
-            outcome,
-            effect,
-            reason: reason.into(),
-            hint: None,
-            details: Vec::new(),
-            waivers: Vec::new(),
-        };
-        Self { result, until: None, evidence: Vec::new() }
-    }
-
-    /// The answer of a rule that is not asked.
-    pub(crate) fn not_asked(rule: RuleName) -> Self {
-        Self::new(rule, Outcome::NotApplicable, Effect::Report, "no policy asks for it")
-    }
-
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.result.hint = Some(hint.into());
-        self
-    }
-
-    pub(crate) fn details(mut self, details: Vec<Detail>) -> Self {
-        self.result.details = details;
-        self
-    }
-
-    /// Turns a fail into waived if a waiver for the whole rule covers it; lists those that do not.
-    pub(crate) fn or_waived(mut self, context: &Context<'_>) -> Self {
-        if self.result.outcome != Outcome::Fail {
-            return self;
-        }
-        for waiver in context.waivers.for_rule(&self.result.rule) {
-            match context.waivers.covers(waiver, Some(Level::Low)) {
-                Ok(approval) => {
-                    self.result.outcome = Outcome::Waived;
-                    self.until = earliest([self.until, approval.until()]);
-                    self.evidence.extend(waiver.evidence());
-                    self.result.waivers.push(waiver.record(true, approval.reason()));
-                }
-                Err(refusal) => self.result.waivers.push(waiver.record(false, refusal)),
-            }
-        }
-        if self.result.outcome == Outcome::Waived {
-            let names: Vec<&str> =
-                self.result.waivers.iter().filter(|w| w.used).map(|w| w.name.as_str()).collect();
-            self.result.reason = format!("{}; waived by {}", self.result.reason, names.join(", "));
-        }
-        self
-    }
-}
-
-/// The effect of a rule that can be switched to reporting.
-fn effect(required: bool) -> Effect {
-    if required { Effect::Block } else { Effect::Report }
-}
-
-/// The effect of an unknown outcome where the policy may relax it.
-fn effect_of_unknown(required: bool, on_unknown: OnUnknown) -> Effect {
-    effect(required && on_unknown == OnUnknown::Block)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -280,12 +97,5 @@ mod tests {
             let field = rule.section.strip_prefix("spec.").unwrap();
             assert!(fields.get(field).is_some(), "{}: {}", rule.name, rule.section);
         }
-    }
-
-    #[test]
-    fn of_two_needs_the_stricter_holds() {
-        let hours = |hours| Needs { findings: Some(SignedDuration::from_hours(hours)), ..Needs::default() };
-        assert_eq!(hours(24).and(hours(2)), hours(2));
-        assert_eq!(hours(24).and(Needs::default()), hours(24));
     }
 }

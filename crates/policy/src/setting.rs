@@ -192,6 +192,30 @@ impl fmt::Display for Level {
     }
 }
 
+/// What happens if a rule's evidence is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum OnUnknown {
+    /// The verdict is indeterminate.
+    Block,
+    /// It is reported, and does not block.
+    Warn,
+}
+
+/// For the schema: an instant in RFC 3339 form.
+pub(crate) struct Instant;
+
+impl JsonSchema for Instant {
+    fn schema_name() -> Cow<'static, str> {
+        "Instant".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

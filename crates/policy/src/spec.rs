@@ -34,12 +34,12 @@
 //! On purpose, there is no `onUnknown` for signatures, digests, registries and deny lists: if something about them is
 //! unknown, it always blocks.
 
-use jiff::Timestamp;
-use plimsoll_core::Digest;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::identity::IdentitySpec;
+use crate::authority::AuthoritySpec;
+use crate::metadata::{ApiVersion, Metadata};
+use crate::preset::{Phase, Tier};
 use crate::rules::deny_list::DenySpec;
 use crate::rules::digest::DigestSpec;
 use crate::rules::policy_match::MatchSpec;
@@ -47,14 +47,7 @@ use crate::rules::registries::RegistriesSpec;
 use crate::rules::sbom::SbomSpec;
 use crate::rules::signatures::SignaturesSpec;
 use crate::rules::vulnerabilities::VulnerabilitiesSpec;
-use crate::setting::{Name, Setting, given};
-
-/// The version of every document of this crate.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
-pub(crate) enum ApiVersion {
-    #[serde(rename = "plimsoll.dev/v1")]
-    V1,
-}
+use crate::setting::{Setting, given};
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub(crate) enum PolicyKind {
@@ -72,17 +65,6 @@ pub(crate) struct PolicyDocument {
     pub(crate) kind: PolicyKind,
     pub(crate) metadata: Metadata,
     pub(crate) spec: PolicySpec,
-}
-
-/// What the document is called.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Metadata {
-    /// Repeated in every verdict.
-    pub(crate) name: Name,
-    /// For people.
-    #[serde(default, skip_serializing_if = "Setting::is_unset")]
-    pub(crate) description: Setting<String>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -115,30 +97,6 @@ pub(crate) struct PolicySpec {
     pub(crate) waivers: WaiversSpec,
 }
 
-/// How far an environment has come; each phase presets stricter rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Phase {
-    /// CRITICAL blocks; signatures and SBOM are reported.
-    Pilot,
-    /// HIGH blocks too; signatures and SBOM are required.
-    Beta,
-    /// As beta; MEDIUM blocks on core images.
-    Ga,
-}
-
-/// How much depends on an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Tier {
-    /// Any image.
-    Standard,
-    /// An image that others are built on or that the platform itself runs.
-    Core,
-}
-
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct TrustSpec {
@@ -151,59 +109,6 @@ pub(crate) struct TrustSpec {
     /// How many signed timestamps there must be beside the times that logs give. None, when left out.
     #[schemars(range(max = 16))]
     pub(crate) timestamps: Setting<u8>,
-}
-
-/// Somebody whose signature counts: the holder of a key, or whoever is issued a certificate for an identity.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{ "required": ["key"] }, { "required": ["identity"] }]))]
-pub(crate) struct AuthoritySpec {
-    /// Repeated in verdicts.
-    pub(crate) name: String,
-    #[serde(default)]
-    pub(crate) key: Setting<KeySpec>,
-    #[serde(default)]
-    pub(crate) identity: Setting<IdentitySpec>,
-}
-
-/// A public key, as `file` or `pem`, and the time during which it counts.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{ "required": ["file"] }, { "required": ["pem"] }]))]
-pub(crate) struct KeySpec {
-    /// A PEM file, relative to the policy document.
-    pub(crate) file: Setting<String>,
-    /// The PEM text itself.
-    pub(crate) pem: Setting<String>,
-    /// Whether its signatures must be in a transparency log of the trusted root. Default: false.
-    pub(crate) transparency_log: Setting<bool>,
-    /// Signatures count from this instant on: by the time of signing if a trusted clock attests it, else by the time of
-    /// judgement.
-    #[schemars(with = "Setting<Instant>")]
-    pub(crate) not_before: Setting<Timestamp>,
-    /// Signatures count before this instant, by the same clocks.
-    #[schemars(with = "Setting<Instant>")]
-    pub(crate) not_after: Setting<Timestamp>,
-}
-
-/// What happens if a rule's evidence is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum OnUnknown {
-    /// The verdict is indeterminate.
-    Block,
-    /// It is reported, and does not block.
-    Warn,
-}
-
-/// A digest that nothing may use: of an index, manifest, configuration, layer, or of a layer's uncompressed content.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct DenialSpec {
-    #[schemars(with = "String", regex(pattern = "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"))]
-    pub(crate) digest: Digest,
-    pub(crate) reason: String,
 }
 
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -237,17 +142,4 @@ pub(crate) struct MaxDaysSpec {
     pub(crate) high: Setting<u16>,
     #[schemars(range(min = 1, max = 3650))]
     pub(crate) other: Setting<u16>,
-}
-
-/// For the schema: an instant in RFC 3339 form.
-pub(crate) struct Instant;
-
-impl JsonSchema for Instant {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Instant".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "format": "date-time" })
-    }
 }

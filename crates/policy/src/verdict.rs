@@ -21,8 +21,9 @@ use serde::Serialize;
 use crate::detail::{Detail, SignerRecord};
 use crate::evidence::{ImageDigests, SubjectKind};
 use crate::policy::Policy;
+use crate::preset::{Phase, Tier};
 use crate::rules::RuleName;
-use crate::spec::{Instant, Phase, Tier};
+use crate::setting::Instant;
 
 /// The version that [`Verdict::schema_version`] carries.
 pub const VERDICT_V1: &str = "plimsoll.dev/verdict/v1";

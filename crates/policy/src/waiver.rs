@@ -39,10 +39,12 @@ use serde_json::Value;
 use crate::Policy;
 use crate::authority::Signed;
 use crate::error::Error;
+use crate::metadata::{ApiVersion, Metadata};
 use crate::pattern::Pattern;
-use crate::rules::{self, Rule, RuleName, Waivable};
+use crate::rule::{Rule, Waivable};
+use crate::rules::{self, RuleName};
+use crate::setting::Instant;
 use crate::setting::given;
-use crate::spec::{ApiVersion, Instant, Metadata};
 
 /// A waiver document with its signatures.
 #[derive(Debug, Clone)]

@@ -9,11 +9,12 @@ use plimsoll_verify::{PublicKey, TrustedRoot};
 
 use super::{KeyFiles, TrustPolicy};
 use crate::authority::{Authority, KeyOrIdentity};
+use crate::authority::{AuthoritySpec, KeySpec};
 use crate::error::Error;
 use crate::identity::IdentitySpec;
 use crate::rules::signatures::{SignaturePolicy, SignaturesSpec};
 use crate::setting::Setting;
-use crate::spec::{AuthoritySpec, KeySpec, TrustSpec};
+use crate::spec::TrustSpec;
 
 /// Reads who may sign images, and refuses requirements that nobody could satisfy.
 pub(super) fn signatures(

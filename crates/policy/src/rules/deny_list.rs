@@ -7,12 +7,13 @@ use plimsoll_core::quantity::count;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Answer, Context, Needs, Role, Rule, RuleName};
+use super::RuleName;
 use crate::deny::Denial;
+use crate::deny::DenialSpec;
 use crate::detail::Detail;
 use crate::policy::Policy;
+use crate::rule::{Answer, Context, Needs, Role, Rule};
 use crate::setting::Setting;
-use crate::spec::DenialSpec;
 use crate::verdict::{Effect, Outcome};
 
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

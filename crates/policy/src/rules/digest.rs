@@ -8,10 +8,11 @@ use plimsoll_core::Digest;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Answer, Context, Needs, Rule, RuleName, effect};
+use super::RuleName;
 use crate::evidence::{ImageDigests, SubjectFacts, SubjectKind};
 use crate::lint::{Code, Lint};
 use crate::policy::Policy;
+use crate::rule::{Answer, Context, Needs, Rule, effect};
 use crate::setting::Setting;
 use crate::verdict::{Effect, Outcome};
 

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Answer, Context, Needs, Role, Rule, RuleName};
+use super::RuleName;
 use crate::lint::Lint;
 use crate::pattern::Pattern;
 use crate::policy::Policy;
+use crate::rule::{Answer, Context, Needs, Role, Rule};
 use crate::setting::Setting;
 use crate::verdict::{Effect, Outcome};
 

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Answer, Context, Needs, Rule, RuleName, Waivable};
+use super::RuleName;
 use crate::lint::{Code, Lint};
 use crate::pattern::{Pattern, any};
 use crate::policy::Policy;
+use crate::rule::{Answer, Context, Needs, Rule, Waivable};
 use crate::setting::Setting;
 use crate::verdict::{Effect, Outcome};
 

@@ -9,13 +9,16 @@ use plimsoll_sbom::ProblemCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Context, Needs, Presets, Rule, RuleName, Waivable, effect, effect_of_unknown};
+use super::RuleName;
 use crate::detail::Detail;
 use crate::evidence::{InventorySource, SbomFacts};
 use crate::lint::{Code, Lint};
 use crate::policy::Policy;
+use crate::preset::Phase;
+use crate::preset::Presets;
+use crate::rule::{Answer, Context, Needs, Rule, Waivable, effect, effect_of_unknown};
+use crate::setting::OnUnknown;
 use crate::setting::Setting;
-use crate::spec::{OnUnknown, Phase};
 use crate::verdict::Outcome;
 
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

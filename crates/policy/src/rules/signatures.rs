@@ -18,14 +18,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::tally::Tally;
-use super::{Answer, Context, Needs, Rule, RuleName, effect};
+use super::RuleName;
+use crate::authority::AuthoritySpec;
 use crate::authority::{Authority, KeyOrIdentity, Window};
 use crate::detail::Detail;
 use crate::evidence::{Collected, ImageDigests, RejectedSignature, Signatures, SubjectKind};
 use crate::lint::{Code, Lint};
 use crate::policy::Policy;
+use crate::preset::Phase;
+use crate::rule::{Answer, Context, Needs, Rule, effect};
 use crate::setting::Setting;
-use crate::spec::{AuthoritySpec, Phase};
 use crate::verdict::{Effect, Outcome};
 
 mod tally;

@@ -13,13 +13,16 @@ use serde::{Deserialize, Serialize};
 
 use self::findings::SortedFindings;
 use self::gaps::{CoverageGap, gaps};
-use super::{Answer, Context, Needs, Presets, Rule, RuleName, Waivable, effect_of_unknown};
+use super::RuleName;
 use crate::detail::{Detail, Disposition, FindingRecord};
 use crate::evidence::VulnerabilityFacts;
 use crate::lint::{Code, Lint};
 use crate::policy::Policy;
+use crate::preset::Presets;
+use crate::preset::{Phase, Tier};
+use crate::rule::{Answer, Context, Needs, Rule, Waivable, effect_of_unknown};
+use crate::setting::OnUnknown;
 use crate::setting::{Age, Level, Setting, span};
-use crate::spec::{OnUnknown, Phase, Tier};
 use crate::verdict::{Effect, Outcome, earliest};
 
 mod findings;

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use plimsoll_core::{Ecosystem, Purl};
-use plimsoll_vuln::version::{self, VersionOrder};
+use plimsoll_vuln::order::{self, VersionOrder};
 
 use crate::detail::FindingRecord;
 
@@ -62,7 +62,7 @@ fn named<T: std::borrow::Borrow<str>>(items: &[T]) -> String {
 
 fn order(finding: &FindingRecord) -> Option<&'static dyn VersionOrder> {
     let component: Purl = finding.component.parse().ok()?;
-    version::of_ecosystem(Ecosystem::of_purl(&component))
+    order::of_ecosystem(Ecosystem::of_purl(&component))
 }
 
 /// Keeps in `versions` the one that has all fixes; both where they cannot be compared.

@@ -5,7 +5,8 @@
 use std::cmp::Ordering;
 
 use libfuzzer_sys::fuzz_target;
-use plimsoll_vuln::version::{MAX_BYTES, ORDERS};
+use plimsoll_vuln::order::ORDERS;
+use plimsoll_vuln::version::MAX_BYTES;
 
 fuzz_target!(|text: &str| {
     let mut lines = text.split('\n');

@@ -19,7 +19,7 @@ use plimsoll_core::{Ecosystem, Limits, Timestamp};
 use plimsoll_feeds::{BuildReport, Doubt, build};
 use plimsoll_sbom::{Component, Inventory};
 use plimsoll_vuln::events::RangeProblem;
-use plimsoll_vuln::version::{self, VersionOrder};
+use plimsoll_vuln::order::{self, VersionOrder};
 use plimsoll_vuln::{Database, GapReason, Scan, ScanSettings, Severity, SeveritySource, scan};
 use serde_json::Value;
 
@@ -307,5 +307,5 @@ fn naive(ecosystem: Ecosystem, version: &str, affected: &Value) -> bool {
 }
 
 fn order_of(ecosystem: Ecosystem) -> &'static dyn VersionOrder {
-    version::of_ecosystem(ecosystem).unwrap()
+    order::of_ecosystem(ecosystem).unwrap()
 }

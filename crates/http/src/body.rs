@@ -12,9 +12,9 @@ use hyper::body::{Body as _, Incoming};
 use plimsoll_core::{Cancel, Stopped};
 use tokio::time::{Instant, timeout_at};
 
-use crate::client::Pending;
 use crate::error::{Call, Error, Phase, causes};
 use crate::origin::Origin;
+use crate::pending::Pending;
 use crate::pool::{Connection, Pool, REST};
 use crate::stop::unless_stopped;
 

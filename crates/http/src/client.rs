@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +21,7 @@ use crate::connect::{Connected, Connector, Dial, Tcp};
 use crate::error::{Error, Phase, TlsFault, causes, excerpt};
 use crate::origin::Origin;
 use crate::outgoing::Outgoing;
+use crate::pending::Pending;
 use crate::pool::{Connection, Pool};
 use crate::redirect;
 use crate::request::Request;
@@ -32,10 +33,6 @@ use crate::settings::Settings;
 use crate::stop::unless_stopped;
 use crate::stream::CountingStream;
 use crate::tls::{Tls, client_refused};
-
-/// What a call gives in the end. On the heap: the machinery behind it is large, and would otherwise be part of every caller's
-/// future, compiled once more in every crate that calls.
-pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// The outbound client. Cloning it is cheap, and the clones share connections.
 #[derive(Clone)]

@@ -16,11 +16,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Timestamp, clock, json, read};
-use plimsoll_verify::TrustedRoot;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::current::{CurrentRoot, Origin};
 use crate::inspect;
 
 const SCHEMA: &str = "plimsoll.dev/trust-cache/v1";
@@ -150,14 +148,6 @@ impl Cached {
             return Err(Error::ClockSetBack { now, seen: self.updated, folder: self.folder.clone() });
         }
         Ok(())
-    }
-
-    pub(super) fn into_current(self, refreshed: bool) -> Result<CurrentRoot, Error> {
-        let root = TrustedRoot::parse(self.trusted_root()).map_err(Error::TrustedRoot)?;
-        let signing_config = self.signing_config.map(String::into_bytes);
-        let (instance, updated, expires) = (self.instance, self.updated, self.expires);
-        let origin = Origin::Cache { instance, updated, expires, refreshed };
-        Ok(CurrentRoot { root, signing_config, origin })
     }
 
     pub(super) fn schema() -> String {

@@ -81,14 +81,23 @@ pub fn current(choice: &Choice<'_>) -> Result<CurrentRoot, Error> {
     };
     cached.clock_is_not_behind(choice.now)?;
     if cached.expires() >= choice.now || choice.http.offline {
-        return cached.into_current(false);
+        return from_cache(cached, false);
     }
     let instance = Instance {
         name: choice.instance.to_owned(),
         mirror: cached.mirror().to_owned(),
         root: InitialRoot::Known,
     };
-    update(&instance, folder, choice.now, choice.http)?.cached.into_current(true)
+    from_cache(update(&instance, folder, choice.now, choice.http)?.cached, true)
+}
+
+/// What an update has stored.
+fn from_cache(cached: Cached, refreshed: bool) -> Result<CurrentRoot, Error> {
+    let root = TrustedRoot::parse(cached.trusted_root()).map_err(Error::TrustedRoot)?;
+    let signing_config = cached.signing_config.map(String::into_bytes);
+    let (instance, updated, expires) = (cached.instance, cached.updated, cached.expires);
+    let origin = Origin::Cache { instance, updated, expires, refreshed };
+    Ok(CurrentRoot { root, signing_config, origin })
 }
 
 /// Reads a trusted root or signing config, within the limit.

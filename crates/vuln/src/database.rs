@@ -27,7 +27,7 @@ pub use record::{Detail, Entry, Place};
 pub use writer::{Counts, FeedDescription, File, NewEntry, OverlayWriter, Writer, key};
 
 use crate::error::Error;
-use crate::version::{self, VersionOrder};
+use crate::order::{self, VersionOrder};
 use file::TableFile;
 use format::FeedHeader;
 
@@ -147,7 +147,7 @@ impl Database {
 
 /// The ecosystems that a database may hold, in the order of their files' names.
 fn covered() -> Vec<(Ecosystem, &'static dyn VersionOrder)> {
-    let order = |ecosystem: &Ecosystem| Some((*ecosystem, version::of_ecosystem(*ecosystem)?));
+    let order = |ecosystem: &Ecosystem| Some((*ecosystem, order::of_ecosystem(*ecosystem)?));
     let mut covered: Vec<_> = Ecosystem::ALL.iter().filter_map(order).collect();
     covered.sort_unstable_by_key(|(ecosystem, _)| ecosystem.id());
     covered

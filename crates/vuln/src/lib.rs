@@ -16,6 +16,7 @@ pub mod conditions;
 pub mod database;
 pub mod error;
 pub mod events;
+pub mod order;
 pub mod scan;
 pub mod severity;
 pub mod version;

@@ -1,7 +1,7 @@
 //! Version orders: which of two versions of a package is the newer one.
 //!
-//! Owns the list of orders for matching advisories, one file each. The table of ecosystems in `plimsoll-core` names the
-//! order of an ecosystem. Each order has a type that borrows from the text and compares without allocating, so that the
+//! Owns the orders for matching advisories, one file each; [`crate::order`] has the list. The table of ecosystems in
+//! `plimsoll-core` names the order of an ecosystem. Each order has a type that borrows from the text and compares without allocating, so that the
 //! cost of a hostile version string is bounded by its length:
 //!
 //! | order | specification |
@@ -12,7 +12,7 @@
 //! | [`semver`] | Semantic Versioning 2.0.0, section 11, with Go's prefixes and suffixes |
 //!
 //! To add one: a file with a type that implements [`Version`] and one that implements [`Versions`], and a line in
-//! [`ORDERS`].
+//! [`crate::order::ORDERS`].
 //!
 //! Numbers are digits of any length, never machine integers: `1.99999999999999999999` is a version like any other.
 
@@ -23,14 +23,6 @@ pub mod semver;
 
 use std::cmp::Ordering;
 use std::fmt;
-
-use plimsoll_core::Ecosystem;
-
-use crate::affected::{Affected, Status};
-use crate::events::{self, Event, RangeProblem};
-
-/// All of them.
-pub const ORDERS: [&dyn VersionOrder; 4] = [&apk::Apk, &dpkg::Dpkg, &pep440::Pep440, &semver::SemVer];
 
 /// The longest version that is compared, in bytes. The longest in public advisory data is 54 bytes; Debian Policy and
 /// PyPI set no bound, so this one leaves a factor of ten.
@@ -80,27 +72,6 @@ pub trait Version<'a>: Ord + Sized {
     }
 }
 
-/// One order, whatever the type of its versions. Implemented for everything that is [`Versions`].
-pub trait VersionOrder: fmt::Debug + Sync {
-    /// The name by which the table of ecosystems refers to it.
-    fn id(&self) -> &'static str;
-
-    /// Whether `text` is a version in this order.
-    fn check(&self, text: &str) -> Result<(), InvalidVersion>;
-
-    /// Compares two versions; an error when one of them is not a version.
-    fn compare(&self, a: &str, b: &str) -> Result<Ordering, InvalidVersion>;
-
-    /// Whether an `installed` version is among the affected ones.
-    fn status<'a>(&self, affected: &Affected<'a>, installed: &'a str) -> Status<'a>;
-
-    /// Adds the intervals of an OSV range to `affected`; returns what is wrong with it.
-    fn compile<'a>(&self, events: &[(Event, &'a str)], affected: &mut Affected<'a>) -> Vec<RangeProblem>;
-
-    /// Drops the single versions that the intervals contain anyway.
-    fn drop_enumerated(&self, affected: &mut Affected<'_>);
-}
-
 /// A member of the list: a name, and the type of its versions.
 pub trait Versions: fmt::Debug + Sync {
     /// The name by which the table of ecosystems refers to it.
@@ -109,48 +80,7 @@ pub trait Versions: fmt::Debug + Sync {
     type Version<'a>: Version<'a>;
 }
 
-impl<V: Versions> VersionOrder for V {
-    fn id(&self) -> &'static str {
-        V::ID
-    }
-
-    fn check(&self, text: &str) -> Result<(), InvalidVersion> {
-        V::Version::parse(text).map(|_| ())
-    }
-
-    fn compare(&self, a: &str, b: &str) -> Result<Ordering, InvalidVersion> {
-        compare::<V::Version<'_>>(a, b)
-    }
-
-    fn status<'a>(&self, affected: &Affected<'a>, installed: &'a str) -> Status<'a> {
-        affected.status::<V::Version<'a>>(installed)
-    }
-
-    fn compile<'a>(&self, events: &[(Event, &'a str)], affected: &mut Affected<'a>) -> Vec<RangeProblem> {
-        events::compile::<V::Version<'a>>(events, affected)
-    }
-
-    fn drop_enumerated(&self, affected: &mut Affected<'_>) {
-        drop_enumerated_in::<V>(affected);
-    }
-}
-
-/// Names the lifetime of the texts, which a generic associated type needs.
-fn drop_enumerated_in<'a, V: Versions>(affected: &mut Affected<'a>) {
-    events::drop_enumerated::<V::Version<'a>>(affected);
-}
-
-/// The order with this name.
-pub fn by_id(id: &str) -> Option<&'static dyn VersionOrder> {
-    ORDERS.into_iter().find(|order| order.id() == id)
-}
-
-/// The order of an ecosystem; `None` if it is not covered.
-pub fn of_ecosystem(ecosystem: Ecosystem) -> Option<&'static dyn VersionOrder> {
-    by_id(ecosystem.order()?)
-}
-
-fn compare<'a, V: Version<'a>>(a: &'a str, b: &'a str) -> Result<Ordering, InvalidVersion> {
+pub(crate) fn compare<'a, V: Version<'a>>(a: &'a str, b: &'a str) -> Result<Ordering, InvalidVersion> {
     Ok(V::parse(a)?.cmp(&V::parse(b)?))
 }
 
@@ -178,24 +108,4 @@ fn without_leading_zeros(digits: &[u8]) -> &[u8] {
 fn split_digits(text: &[u8]) -> (&[u8], &[u8]) {
     let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
     text.split_at_checked(digits).unwrap_or((text, &[]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Orders in the table of ecosystems that are not implemented yet.
-    const MISSING: [&str; 8] = ["rpm", "maven", "gem", "nuget", "composer", "pub", "hackage", "cran"];
-
-    #[test]
-    fn every_order_that_an_ecosystem_names_is_there_or_known_to_be_missing() {
-        for ecosystem in Ecosystem::ALL {
-            let Some(name) = ecosystem.order() else { continue };
-            assert_ne!(by_id(name).is_some(), MISSING.contains(&name), "{ecosystem}: {name}");
-        }
-        for order in ORDERS {
-            let used = Ecosystem::ALL.iter().any(|ecosystem| ecosystem.order() == Some(order.id()));
-            assert!(used, "{} orders nothing", order.id());
-        }
-    }
 }

@@ -12,7 +12,8 @@ use std::cmp::Ordering;
 use std::io::Read as _;
 use std::process::Command;
 
-use plimsoll_vuln::version::{self, InvalidVersion, apk, dpkg, pep440, semver};
+use plimsoll_vuln::order;
+use plimsoll_vuln::version::{InvalidVersion, apk, dpkg, pep440, semver};
 use proptest::prelude::*;
 
 type Compare = fn(&str, &str) -> Result<Ordering, InvalidVersion>;
@@ -27,7 +28,7 @@ const ORDERS: [(&str, &str, Compare, usize); 4] = [
 
 #[test]
 fn every_order_in_the_list_has_its_vectors() {
-    let listed = version::ORDERS.map(version::VersionOrder::id);
+    let listed = order::ORDERS.map(order::VersionOrder::id);
     assert_eq!(listed, ORDERS.map(|(id, ..)| id));
 }
 

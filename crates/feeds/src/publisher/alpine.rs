@@ -30,7 +30,7 @@ use plimsoll_vuln::Rating;
 use plimsoll_vuln::affected::{Affected, FixState};
 use plimsoll_vuln::database::{Detail, key};
 use plimsoll_vuln::events::Event;
-use plimsoll_vuln::version::VersionOrder as _;
+use plimsoll_vuln::order::VersionOrder as _;
 use plimsoll_vuln::version::apk::Apk;
 use serde::Deserialize;
 

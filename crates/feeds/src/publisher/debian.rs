@@ -29,7 +29,7 @@ use std::path::Path;
 use plimsoll_core::{Algorithm, Digest, Ecosystem, Hasher, LimitExceeded, Limits};
 use plimsoll_vuln::affected::{Affected, End, FixState, Interval};
 use plimsoll_vuln::database::{Detail, key};
-use plimsoll_vuln::version::VersionOrder as _;
+use plimsoll_vuln::order::VersionOrder as _;
 use plimsoll_vuln::version::dpkg::Dpkg;
 use plimsoll_vuln::{Rating, Severity, SeveritySource};
 use serde::Deserialize;

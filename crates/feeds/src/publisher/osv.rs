@@ -18,7 +18,7 @@ use plimsoll_core::{Distribution, Ecosystem, Limits, Timestamp};
 use plimsoll_vuln::affected::{Affected, FixState, Interval};
 use plimsoll_vuln::database::{Detail, key};
 use plimsoll_vuln::events::{self, Event, RangeProblem};
-use plimsoll_vuln::version::{self, VersionOrder};
+use plimsoll_vuln::order::{self, VersionOrder};
 use plimsoll_vuln::{Rating, Severity, SeveritySource};
 use serde::Deserialize;
 
@@ -128,7 +128,7 @@ impl Target {
         let ecosystem = Ecosystem::from_name(name).filter(|ecosystem| *ecosystem != Ecosystem::Debian)?;
         let distribution =
             if ecosystem.is_os() { Some(Distribution::by_ecosystem(ecosystem)?) } else { None };
-        Some(Self { ecosystem, order: version::of_ecosystem(ecosystem)?, distribution })
+        Some(Self { ecosystem, order: order::of_ecosystem(ecosystem)?, distribution })
     }
 }
 

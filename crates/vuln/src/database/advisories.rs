@@ -8,7 +8,7 @@ use super::format::FeedHeader;
 use super::record::{self, Detail, Entry, Place};
 use crate::conditions::Conditions;
 use crate::error::Error;
-use crate::version::VersionOrder;
+use crate::order::VersionOrder;
 
 /// The open file of one ecosystem.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use plimsoll_sbom::Component;
 use super::{Finding, Fix};
 use crate::affected::FixState;
 use crate::database::{Detail, Entry};
+use crate::order::VersionOrder;
 use crate::severity::Rating;
-use crate::version::VersionOrder;
 
 /// An advisory that applies.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use plimsoll_sbom::{Component, Inventory, OsRelease};
 
 use super::{GapReason, ScanSettings};
 use crate::database::{Advisories, Database};
-use crate::version;
+use crate::order;
 
 /// Where a component is looked up.
 pub(super) enum Target<'a> {
@@ -51,7 +51,7 @@ impl<'a> Targets<'a> {
                 let stale = self.stale(advisories, None);
                 Target::Covered { advisories, release: None, stale }
             }
-            None if version::of_ecosystem(ecosystem).is_some() => {
+            None if order::of_ecosystem(ecosystem).is_some() => {
                 Target::Gap(ecosystem.name().to_owned(), GapReason::NoFeed)
             }
             None => Target::Gap(component.purl.package_type().to_owned(), GapReason::NoFeed),
@@ -70,7 +70,7 @@ impl<'a> Targets<'a> {
             (None, None) => return Target::Gap(package_type.to_owned(), GapReason::UnknownOs),
         };
         let distribution = match distribution {
-            Ok(distribution) if version::of_ecosystem(distribution.ecosystem).is_some() => distribution,
+            Ok(distribution) if order::of_ecosystem(distribution.ecosystem).is_some() => distribution,
             Ok(distribution) => return Target::Gap(distribution.id.to_owned(), GapReason::NoFeed),
             Err(vendor) => return Target::Gap(vendor.to_owned(), GapReason::NoFeed),
         };

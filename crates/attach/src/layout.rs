@@ -24,8 +24,9 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Digest, Hasher, LimitExceeded, Limits, json, read};
 use plimsoll_image::content::unwrapped;
-use plimsoll_image::layout::{Layout, saved};
+use plimsoll_image::layout::Layout;
 use plimsoll_image::manifest::{Document, parse};
+use plimsoll_image::saved;
 use plimsoll_image::source::{Change, Referrers};
 use plimsoll_image::{Content, Descriptor, Error, Source, Store, media};
 use serde_json::{Map, Value};

@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use plimsoll_core::text::shown;
 use plimsoll_core::{Digest, Limits};
 
-use crate::layout::saved;
 use crate::manifest::{self, Document, Index};
 use crate::objects::Objects;
+use crate::saved;
 use crate::source::Referrers;
 use crate::{Descriptor, Error, media};
 

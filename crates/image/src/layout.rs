@@ -8,9 +8,7 @@
 //!   "annotations": {"org.opencontainers.image.ref.name": "1.0"}}]}
 //! ```
 //!
-//! [`saved`] is cosign's variant, as `cosign save` writes it.
-
-pub mod saved;
+//! [`crate::saved`] is cosign's variant, as `cosign save` writes it.
 
 use std::fs::File;
 use std::io::Read;
@@ -21,9 +19,9 @@ use plimsoll_core::{Digest, LimitExceeded, Limits, read};
 use serde::Deserialize;
 
 use crate::index::Chooser;
-use crate::layout::saved::Unlisted;
 use crate::manifest::strict;
 use crate::objects::Objects;
+use crate::saved::{self, Unlisted};
 use crate::source::Referrers;
 use crate::{Descriptor, Error, Source};
 

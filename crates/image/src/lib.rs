@@ -24,6 +24,7 @@ pub mod manifest;
 pub mod media;
 mod objects;
 pub mod rootdir;
+pub mod saved;
 pub mod source;
 mod stoppable;
 pub mod tar;

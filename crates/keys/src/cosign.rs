@@ -18,7 +18,8 @@ use pkcs8::der::pem::{self, LineEnding};
 use plimsoll_core::{json, text};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Zeroizing, file};
+use crate::cost::{MAX_FILE, check_scrypt};
+use crate::{Error, Zeroizing};
 
 const LABEL: &str = "ENCRYPTED SIGSTORE PRIVATE KEY";
 const KDF: &str = "scrypt";
@@ -64,7 +65,7 @@ pub(super) fn open(content: &[u8], password: &[u8]) -> Result<Zeroizing<Vec<u8>>
     let unreadable = || Error::KeyFile { got: "a cosign key block that does not decode".to_owned() };
     let refused = |got: &str| Error::KeyEncryption { got: text::terminal(got).to_string() };
 
-    let sealed: Sealed = json::from_slice(content, file::MAX_FILE as u64).map_err(|_| unreadable())?;
+    let sealed: Sealed = json::from_slice(content, MAX_FILE as u64).map_err(|_| unreadable())?;
     if sealed.kdf.name != KDF {
         return Err(refused(&format!("key derivation `{}`", sealed.kdf.name)));
     }
@@ -110,7 +111,7 @@ pub(super) fn seal(pkcs8: &[u8], password: &[u8]) -> Result<Zeroizing<String>, E
 
 /// The file's writer chose the cost, so it is checked before the work starts.
 fn derive(password: &[u8], salt: &[u8], n: u64, r: u64, p: u64) -> Result<Zeroizing<[u8; 32]>, Error> {
-    file::check_scrypt(n, r, p)?;
+    check_scrypt(n, r, p)?;
     let refused = || Error::KeyEncryption { got: format!("scrypt with N={n}, r={r} and p={p}") };
     let narrow = |value: u64| u32::try_from(value).map_err(|_| refused());
     if !n.is_power_of_two() || n < 2 {

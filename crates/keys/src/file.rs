@@ -13,23 +13,17 @@ use std::fmt;
 
 use aws_lc_rs::rand;
 use pkcs8::der::pem::{self, LineEnding};
-use pkcs8::pkcs5::{EncryptionScheme, pbes2};
+use pkcs8::pkcs5::pbes2;
 use pkcs8::{EncryptedPrivateKeyInfo, PrivateKeyInfo, SecretDocument};
 use plimsoll_core::text;
 
+use crate::cost::{MAX_FILE, check_cost};
 use crate::private::PrivateKey;
 use crate::{Error, Zeroizing, cosign};
-
-/// Four times the size of a 4,096-bit RSA key; files are read whole before they are parsed.
-pub(super) const MAX_FILE: usize = 16 * 1024;
 
 /// OWASP's count for PBKDF2 with HMAC-SHA-256 (2023). PBKDF2 rather than scrypt, because openssl opens scrypt files only
 /// up to 32 MiB of memory, and Go's and Java's libraries not at all.
 const PBKDF2_ITERATIONS: u32 = 600_000;
-/// Opening a file may cost at most this: seconds of PBKDF2, …
-const MOST_ITERATIONS: u32 = 10_000_000;
-/// … or this much memory for scrypt. A key file that asks for terabytes must not abort the process.
-const MOST_SCRYPT_BYTES: u64 = 1 << 30;
 
 /// The format of a private key file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +82,24 @@ pub fn inspect(file: &[u8]) -> Result<KeyFileInfo, Error> {
     Ok(KeyFileInfo { format: block(file)?.0 })
 }
 
+impl PrivateKey {
+    /// Reads a PEM file with one key, in any of the formats of [`Format`]. A `passphrase` for an unencrypted
+    /// file is ignored.
+    pub fn from_pem(pem: &[u8], passphrase: Option<&[u8]>) -> Result<Self, Error> {
+        read(pem, passphrase)
+    }
+
+    /// The key as a PEM file; with a passphrase as `ENCRYPTED PRIVATE KEY` (PBKDF2 with HMAC-SHA-256, AES-256-CBC).
+    pub fn to_pem(&self, passphrase: Option<&[u8]>) -> Result<Zeroizing<String>, Error> {
+        pkcs8(&self.to_pkcs8()?, passphrase)
+    }
+
+    /// The key as cosign keeps it: `ENCRYPTED SIGSTORE PRIVATE KEY`.
+    pub fn to_cosign_pem(&self, passphrase: &[u8]) -> Result<Zeroizing<String>, Error> {
+        cosign::seal(&self.to_pkcs8()?, passphrase)
+    }
+}
+
 fn unreadable(got: &str) -> Error {
     Error::KeyFile { got: got.to_owned() }
 }
@@ -116,7 +128,7 @@ fn label(text: &str) -> Option<&str> {
     text.split_once("-----BEGIN ")?.1.split_once("-----").map(|(label, _)| label)
 }
 
-pub(super) fn read(file: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, Error> {
+fn read(file: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, Error> {
     let (format, text) = block(file)?;
     // Encryption from before PKCS#8: one round of MD5 over the passphrase.
     if text.contains("Proc-Type:") {
@@ -150,7 +162,7 @@ pub(super) fn read(file: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey,
 }
 
 /// Writes PKCS#8, encrypted if there is a passphrase.
-pub(super) fn pkcs8(der: &[u8], passphrase: Option<&[u8]>) -> Result<Zeroizing<String>, Error> {
+fn pkcs8(der: &[u8], passphrase: Option<&[u8]>) -> Result<Zeroizing<String>, Error> {
     let failed = |_| Error::Crypto { step: "encode the key" };
 
     let Some(passphrase) = passphrase else {
@@ -172,29 +184,4 @@ pub(super) fn pkcs8(der: &[u8], passphrase: Option<&[u8]>) -> Result<Zeroizing<S
         .map_err(encrypt)?
         .to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF)
         .map_err(failed)
-}
-
-/// Whether scrypt with these parameters fits into memory and ends in time.
-pub(super) fn check_scrypt(n: u64, r: u64, p: u64) -> Result<(), Error> {
-    let memory = n.saturating_mul(r).saturating_mul(128);
-    if memory.saturating_mul(p.max(1)) > MOST_SCRYPT_BYTES {
-        return Err(Error::KeyEncryption { got: format!("scrypt with N={n}, r={r} and p={p}") });
-    }
-    Ok(())
-}
-
-fn check_cost(scheme: &EncryptionScheme<'_>) -> Result<(), Error> {
-    let refused = |got: String| Err(Error::KeyEncryption { got });
-    let Some(parameters) = scheme.pbes2() else {
-        return refused(format!("scheme {}", scheme.oid()));
-    };
-    match &parameters.kdf {
-        pbes2::Kdf::Pbkdf2(kdf) if kdf.iteration_count > MOST_ITERATIONS => {
-            refused(format!("PBKDF2 with {} iterations", kdf.iteration_count))
-        }
-        pbes2::Kdf::Scrypt(kdf) => {
-            check_scrypt(kdf.cost_parameter, kdf.block_size.into(), kdf.parallelization.into())
-        }
-        _ => Ok(()),
-    }
 }

@@ -14,6 +14,7 @@
 
 mod access;
 mod cosign;
+mod cost;
 mod der;
 mod error;
 mod external;

@@ -14,7 +14,7 @@ use plimsoll_verify::PublicKey;
 
 use crate::der::{EC, ED25519, P256, P384, RSA};
 use crate::signer::{Payload, SigningKey};
-use crate::{Error, Zeroizing, cosign, file};
+use crate::{Error, Zeroizing};
 
 /// The largest RSA key that signs, in bytes: cosign accepts none above 4,096 bits.
 const MOST_MODULUS: usize = 512;
@@ -69,22 +69,6 @@ impl PrivateKey {
     /// Generates a key on P-256, the one curve that every Sigstore client and log accepts.
     pub fn generate_p256() -> Result<Self, Error> {
         Self::generate(NewKey::P256)
-    }
-
-    /// Reads a PEM file with one key, in any of the formats of [`crate::Format`]. A `passphrase` for an unencrypted
-    /// file is ignored.
-    pub fn from_pem(pem: &[u8], passphrase: Option<&[u8]>) -> Result<Self, Error> {
-        file::read(pem, passphrase)
-    }
-
-    /// The key as a PEM file; with a passphrase as `ENCRYPTED PRIVATE KEY` (PBKDF2 with HMAC-SHA-256, AES-256-CBC).
-    pub fn to_pem(&self, passphrase: Option<&[u8]>) -> Result<Zeroizing<String>, Error> {
-        file::pkcs8(&self.to_pkcs8()?, passphrase)
-    }
-
-    /// The key as cosign keeps it: `ENCRYPTED SIGSTORE PRIVATE KEY`.
-    pub fn to_cosign_pem(&self, passphrase: &[u8]) -> Result<Zeroizing<String>, Error> {
-        cosign::seal(&self.to_pkcs8()?, passphrase)
     }
 
     /// The public half.
@@ -142,7 +126,7 @@ impl PrivateKey {
     }
 
     /// PKCS#8 version 1: Go's library does not accept version 2.
-    fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pub(crate) fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
         let failed = |_| Error::Crypto { step: "encode the key" };
         let der = match &self.pair {
             Keypair::P256(pair) | Keypair::P384(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),

@@ -21,7 +21,7 @@ use plimsoll_verify::PublicKey;
 use crate::access::{AskSecret, KeyAccess, Secret};
 use crate::private::PrivateKey;
 use crate::signer::SigningKey;
-use crate::{Error, Zeroizing, external, file, k8s, kms, pkcs11};
+use crate::{Error, Zeroizing, cost, external, k8s, kms, pkcs11};
 
 enum Location<'a> {
     File(&'a Path),
@@ -174,7 +174,7 @@ fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let failed = |source| Error::KeySource { place: place(path), source };
     let file = File::open(path).map_err(failed)?;
     // One byte more than a key file may have: the reader refuses larger ones.
-    let limit = file::MAX_FILE as u64;
+    let limit = cost::MAX_FILE as u64;
     match read::to_end(file, limit, "document_bytes", "the key") {
         Ok(bytes) => Ok(Zeroizing::new(bytes)),
         Err(read::Error::Io { source, .. }) => Err(failed(source)),

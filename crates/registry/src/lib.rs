@@ -16,6 +16,7 @@ pub mod cache;
 mod clients;
 pub mod engine;
 pub mod error;
+mod explanation;
 pub mod mirrors;
 mod repository;
 

@@ -41,7 +41,6 @@ use fallback::Rounds;
 use places::Places;
 
 pub use probe::Probe;
-pub(crate) use session::explanation;
 
 /// One repository of a registry, and what the user named in it.
 pub struct Registry {

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::config::is_docker_hub;
 use super::{Credentials, Secret};
 use crate::Error;
+use crate::explanation::explanation;
 
 /// Bytes of a token server's answer. The largest tokens known have some 16 KiB.
 const ANSWER: u64 = 256 * 1024;
@@ -71,7 +72,7 @@ impl Exchange<'_> {
             response.map_err(|source| Error::Http { what: what.clone(), source: Box::new(source) })?;
         let status = response.status.as_u16();
         if status != 200 {
-            let detail = crate::repository::explanation(&mut response).await;
+            let detail = explanation(&mut response).await;
             return Err(match status {
                 // Any of these can mean that the token server knows no such repository or account.
                 400 | 401 | 403 | 404 => Error::Unauthorized {

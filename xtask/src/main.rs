@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! cargo run -p xtask -- layers                        which crate may use which; no network code below the
-//!                                                     line; commands of the binary see settings only
+//!                                                     line; commands of the binary see settings only; no
+//!                                                     circles of files within a crate
 //! cargo run -p xtask -- release DIR [--binary FILE]   the release archive and its checksum; builds unless given FILE
 //! ```
 //!
 //! Exit codes are those of the product: 0 done, 1 the check failed, 2 usage.
 
+mod circles;
 mod graph;
 mod layers;
 #[cfg(test)]
@@ -72,7 +74,16 @@ fn check_layers() -> anyhow::Result<bool> {
             "hint: resolve it in crates/plimsoll/src/settings; xtask/src/stages.rs says what may be named where",
         );
     }
-    Ok(faults.is_empty() && stray.is_empty())
+    let circles = circles::check(Path::new("."))?;
+    for fault in &circles {
+        say(&format!("layers: {fault}"));
+    }
+    if !circles.is_empty() {
+        say(
+            "hint: move the name that the lower file needs; xtask/src/circles.rs lists the circles that are meant",
+        );
+    }
+    Ok(faults.is_empty() && stray.is_empty() && circles.is_empty())
 }
 
 #[expect(clippy::print_stderr, reason = "a command-line tool talks on stderr")]

@@ -1,4 +1,4 @@
-//! Stopping work that nobody waits for any more: a token that the caller cancels, and a deadline.
+//! Stopping work whose result nobody needs any more: a token that the caller cancels, and a deadline.
 //!
 //! A [`Cancel`] is handed down to everything that may take long. Loops over foreign bytes call [`Cancel::check`] now
 //! and then; code that waits for a network races [`Cancel::cancelled`] and keeps to [`Cancel::deadline`]. Tokens form a
@@ -27,7 +27,8 @@ struct Token {
     waiting: Mutex<Waiting>,
 }
 
-/// Tasks that wait for this very token. Each has a number, so that one that goes away removes no other.
+/// Tasks that wait for this token. Each has a number, so that a task that goes away removes only its own
+/// entry.
 #[derive(Default)]
 struct Waiting {
     next: u64,
@@ -37,10 +38,10 @@ struct Waiting {
 /// Why work was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Stopped {
-    /// Nobody waits for it any more.
+    /// Nobody needs the result any more.
     #[error("stopped, because nobody waits for it any more")]
     Cancelled,
-    /// It took longer than the caller could wait.
+    /// The deadline passed before the work was done.
     #[error("stopped, because it was not done by its deadline")]
     DeadlinePassed,
 }
@@ -88,7 +89,7 @@ impl Cancel {
         Self(Arc::new(Token { parent, deadline, cancelled, waiting }))
     }
 
-    /// Stops the work, and all that is below it.
+    /// Cancels this token and all tokens below it.
     pub fn cancel(&self) {
         self.0.cancelled.store(true, Ordering::Release);
         let wakers = std::mem::take(&mut self.0.waiting().wakers);
@@ -113,8 +114,8 @@ impl Cancel {
         self.0.deadline
     }
 
-    /// Ready when the token, or one above it, is cancelled. It does not watch the deadline: the caller has a timer for
-    /// that.
+    /// Ready when the token, or one above it, is cancelled. It does not watch the deadline: the caller needs
+    /// a timer for that.
     pub fn cancelled(&self) -> Cancelled<'_> {
         Cancelled { token: self, places: Vec::new() }
     }
@@ -145,7 +146,7 @@ impl Token {
 #[derive(Debug)]
 pub struct Cancelled<'a> {
     token: &'a Cancel,
-    /// The number under which this waits at each token of the lineage.
+    /// The number of this task at each token of the lineage.
     places: Vec<u64>,
 }
 

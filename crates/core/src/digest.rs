@@ -27,7 +27,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The one that is not this.
+    /// The other of the two algorithms.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
@@ -74,7 +74,7 @@ pub enum ParseError {
     /// The number of digits is wrong, or they are not lower-case hex.
     #[error("{} digest needs {expected} lower-case hex digits, got `{got}`", algorithm.name())]
     Digits {
-        /// The algorithm that was named.
+        /// The named algorithm.
         algorithm: Algorithm,
         /// How many digits it has.
         expected: usize,
@@ -104,7 +104,7 @@ impl Digest {
         }
     }
 
-    /// What `bytes` hash to by the other algorithm than this digest's: the same content under another name.
+    /// The digest of `bytes` by the other algorithm: the same content under another name.
     #[must_use]
     pub fn alias(&self, bytes: &[u8]) -> Self {
         Self::compute(self.algorithm().other(), bytes)

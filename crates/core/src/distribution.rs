@@ -26,10 +26,10 @@ pub const ROLLING: &str = "rolling";
 pub struct Distribution {
     /// `ID` in `os-release`: `debian`, `rhel`, `opensuse-leap`.
     pub id: &'static str,
-    /// The namespaces of its package URLs; the first is the one to write. Tools differ: for Red Hat they use `redhat`
-    /// and `rhel`.
+    /// The namespaces of its package URLs; the first is the one to write. Tools differ: some write `redhat`
+    /// for Red Hat, others `rhel`.
     pub namespaces: &'static [&'static str],
-    /// Its advisories; a row of the package type alone where it publishes none.
+    /// The ecosystem of its advisories. If it publishes none, the row for its package type.
     pub ecosystem: Ecosystem,
     releases: Releases,
     /// Numbers and code names of its releases.
@@ -50,7 +50,7 @@ enum Releases {
         /// The name of the unreleased version, whose `VERSION_ID` contains `_alpha`.
         development: Option<&'static str>,
     },
-    /// Nothing: there is only one.
+    /// Nothing: it has only one release.
     Rolling,
 }
 
@@ -94,7 +94,7 @@ const UBUNTU: &[(&str, &str)] = &[
 
 const ALPINE: Releases = Releases::Numbers { count: 2, prefix: "v", development: Some("edge") };
 
-/// All rows. A distribution that is missing here still has a package type, from its `ID_LIKE`.
+/// All rows. A distribution without a row still gets its package type from `ID_LIKE`.
 static ALL: [Distribution; 27] = [
     Distribution { codenames: DEBIAN, ..row("debian", &["debian"], Ecosystem::Debian, Releases::Codename) },
     Distribution { codenames: UBUNTU, ..row("ubuntu", &["ubuntu"], Ecosystem::Ubuntu, numbers(2)) },
@@ -153,8 +153,9 @@ impl Distribution {
         ALL.iter().find(|distribution| distribution.ecosystem == ecosystem)
     }
 
-    /// The package type of an operating system: that of its own row, or else of the first known one in `ID_LIKE`.
-    /// Nothing else follows from `ID_LIKE`: Debian's advisories say nothing about packages that somebody else built.
+    /// The package type of an operating system: from its own row, otherwise from the first known `ID` in
+    /// `ID_LIKE`. Nothing else follows from `ID_LIKE`: Debian's advisories say nothing about packages that
+    /// somebody else built.
     pub fn package_type_of<'a>(id: &'a str, like: impl IntoIterator<Item = &'a str>) -> Option<&'static str> {
         std::iter::once(id).chain(like).find_map(Self::by_id).map(Self::package_type)
     }
@@ -164,10 +165,10 @@ impl Distribution {
         self.ecosystem.purl_types().first().copied().unwrap_or_default()
     }
 
-    /// The release that `VERSION_ID` and `VERSION_CODENAME` name; nothing when neither is there.
+    /// The release that `VERSION_ID` and `VERSION_CODENAME` name; `None` if both are missing.
     ///
-    /// Where the two name different releases, the result is a name that no feed knows: the file was tampered with, and
-    /// either half could hide findings.
+    /// If the two name different releases, the result is a name that no feed knows: the file was tampered
+    /// with, and either half could hide findings.
     pub fn release(&self, version_id: Option<&str>, codename: Option<&str>) -> Option<String> {
         let by_version = version_id.and_then(|version| self.release_of_version(version));
         let by_codename = codename.and_then(|codename| self.release_of_codename(codename));
@@ -191,8 +192,8 @@ impl Distribution {
         }
     }
 
-    /// The release in the suffix of an OSV ecosystem: `12` of `Debian:12`. Nothing when it is not a release of this
-    /// distribution, or one of several products of it (`Pro:18.04:LTS`).
+    /// The release in the suffix of an OSV ecosystem: `12` of `Debian:12`. `None` if it is not a release of
+    /// this distribution, or is a product of its own (`Pro:18.04:LTS`).
     pub fn release_in_osv(&self, suffix: &str) -> Option<String> {
         match self.releases {
             Releases::Rolling => suffix.is_empty().then(|| ROLLING.to_owned()),

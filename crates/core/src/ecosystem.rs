@@ -4,9 +4,9 @@
 //! normalised, and which order its versions follow. It does not know the orders themselves (they are in
 //! `plimsoll-vuln`, by the names used here), nor which release of a distribution is which ([`Distribution`] does).
 //!
-//! Languages and other registries have a package-URL type of their own. A distribution shares its type with others, and
-//! the namespace tells them apart: `pkg:deb/debian/…` is [`Ecosystem::Debian`], `pkg:deb/ubuntu/…` is
-//! [`Ecosystem::Ubuntu`], and what no row claims is [`Ecosystem::Deb`].
+//! Languages and other registries have a package-URL type of their own. A distribution shares its type with
+//! others, and the namespace distinguishes them: `pkg:deb/debian/…` is [`Ecosystem::Debian`],
+//! `pkg:deb/ubuntu/…` is [`Ecosystem::Ubuntu`], and any other `deb` package is [`Ecosystem::Deb`].
 //!
 //! A row whose version order is not implemented yet is known but not covered: a scan reports its packages as a gap.
 //!
@@ -29,7 +29,7 @@ enum Kind {
 /// The spelling in which a package's name is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Names {
-    /// Case counts.
+    /// Case-sensitive.
     AsWritten,
     /// Lower case, with runs of `-`, `_` and `.` as one dash.
     Pep503,
@@ -46,7 +46,7 @@ struct Row {
     id: &'static str,
     name: &'static str,
     purl_types: &'static [&'static str],
-    /// What joins a purl's namespace to its name; without it, the namespace is no part of the package's name.
+    /// What joins a purl's namespace to its name; `None` if the namespace is not part of the package's name.
     separator: Option<char>,
     names: Names,
     order: Option<&'static str>,
@@ -213,7 +213,7 @@ impl Ecosystem {
         }
     }
 
-    /// The row for packages of this type that no distribution claims.
+    /// The row for packages of this type whose distribution has no row.
     fn of_package_type(package_type: &str) -> Self {
         Self::from_id(package_type).unwrap_or(Self::Other)
     }
@@ -243,7 +243,7 @@ impl Ecosystem {
         self.row().purl_types
     }
 
-    /// The name of its version order; `None` where that is not known yet.
+    /// The name of its version order; `None` if it is not implemented yet.
     pub fn order(self) -> Option<&'static str> {
         self.row().order
     }

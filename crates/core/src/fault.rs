@@ -3,8 +3,8 @@
 //! Bad input, a failed environment and a bug of our own are different kinds. Each crate's error enum implements
 //! [`Classify`]; nothing else decides an exit code.
 
-/// What kind of failure it is. `Denied` and `Indeterminate` are verdicts that arrive as errors (a digest that does not
-/// match is one); the others say why there is no verdict.
+/// What kind of failure it is. `Denied` and `Indeterminate` are verdicts that arrive as errors, for example a
+/// digest mismatch. The others say why there is no verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// The input or the environment is at fault, and trying again changes nothing.
@@ -13,9 +13,9 @@ pub enum Kind {
     Usage,
     /// Credentials are missing or not sufficient.
     Unauthorized,
-    /// The thing that was named does not exist.
+    /// What was named does not exist.
     NotFound,
-    /// Somebody else changed it meanwhile.
+    /// Another writer changed it in the meantime.
     Conflict,
     /// A temporary problem: network, overload, time-out.
     Transient,
@@ -23,7 +23,7 @@ pub enum Kind {
     Internal,
     /// Verification failed, or policy denies.
     Denied,
-    /// It could not be decided, which blocks.
+    /// No decision was possible, which blocks.
     Indeterminate,
 }
 
@@ -41,7 +41,7 @@ impl Kind {
         Self::Indeterminate,
     ];
 
-    /// The process exit code; 0 is not among them.
+    /// The process exit code; never 0.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Failed => 1,
@@ -76,7 +76,7 @@ pub trait Classify: std::error::Error {
     /// The kind, which decides exit code and HTTP status.
     fn kind(&self) -> Kind;
 
-    /// One thing to do about it: a command, a flag, a place to look. Shown as `hint: …`.
+    /// One thing that the user can do: a command, a flag, a place to look. Shown as `hint: …`.
     fn hint(&self) -> Option<String> {
         None
     }

@@ -34,8 +34,8 @@ pub enum Error {
     Invalid(#[from] serde_json::Error),
 }
 
-/// The message without the middle of a long foreign name or value, which the library repeats in full. The end of the
-/// message, which gives the position in the document, stays.
+/// The message without the middle of a long foreign name or value, because the library repeats it in full.
+/// The end of the message stays: it gives the position in the document.
 fn brief(message: &str) -> Cow<'_, str> {
     const START: usize = 160;
     const END: usize = 60;
@@ -65,7 +65,7 @@ pub fn check(bytes: &[u8], limit: u64) -> Result<(), Error> {
     if quick::is_strict(bytes) { Ok(()) } else { walk(bytes) }
 }
 
-/// Checks only the length, before spending anything on the rest.
+/// Checks only the length, before any work on the content.
 pub fn within(bytes: &[u8], limit: u64) -> Result<(), Error> {
     if bytes.len() as u64 > limit {
         return Err(Error::TooLarge { got: bytes.len(), limit });
@@ -73,7 +73,7 @@ pub fn within(bytes: &[u8], limit: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// The walk that decides, and says what is wrong.
+/// The walk whose result counts and that says what is wrong.
 fn walk(bytes: &[u8]) -> Result<(), Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     Strict { depth: 0 }.deserialize(&mut deserializer)?;
@@ -120,7 +120,7 @@ fn write_canonical(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-/// Walks a document and keeps nothing but the names of the objects it is in.
+/// Walks a document and keeps only the member names of the open objects.
 struct Strict {
     depth: usize,
 }

@@ -1,8 +1,9 @@
 //! Every read of foreign bytes passes a [`Limits`] value.
 //!
-//! Hitting a limit is an error that names the limit, its value, what hit it and the flag that raises it. So a user can
-//! let a legitimate giant through on purpose, and no bomb passes by accident. The limits are written once, below: the
-//! fields, their defaults, the names that `--limit NAME=VALUE` takes and their descriptions in the documentation.
+//! Hitting a limit is an error that names the limit, its value, what hit it and the flag that raises it. So a
+//! user can allow a legitimate huge file on purpose, and no bomb passes by accident. The limits are written
+//! once, below: the fields, their defaults, the names that `--limit NAME=VALUE` takes and their descriptions
+//! in the documentation.
 
 use std::fmt;
 
@@ -227,7 +228,7 @@ pub enum LimitFault {
 /// Foreign input hit a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitExceeded {
-    /// The limit's name: the field of [`Limits`], or a name of its own when it is fixed.
+    /// The limit's name: the field of [`Limits`], or another name if the limit is fixed.
     pub name: &'static str,
     /// Its value.
     pub limit: u64,

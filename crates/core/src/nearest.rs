@@ -1,7 +1,7 @@
 //! The known name that a mistyped one most likely stands for: for fields, settings, limits, schemas.
 
-/// The name in `known` that is most similar to `got`, if any is similar. Case, and dash or underscore, make no
-/// difference.
+/// The name in `known` that is most similar to `got`, if any is similar. Case is ignored, and a dash equals
+/// an underscore.
 pub fn nearest<'a>(got: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |name: &str| name.to_lowercase().replace('_', "-");
     let got = plain(got);

@@ -46,7 +46,7 @@ impl Platform {
         Self::new("linux", architecture)
     }
 
-    /// Of an image that does not say what it is for. Engines run it on any machine.
+    /// The platform of an image that does not name one. Engines run such an image on any machine.
     pub fn unknown() -> Self {
         Self::new(UNKNOWN, UNKNOWN)
     }
@@ -76,9 +76,9 @@ impl Platform {
         Self { os, architecture, variant: Some(variant).filter(|variant| !variant.is_empty()) }
     }
 
-    /// Whether an image of this platform is what somebody who asks for `wanted` may get: same system and architecture, and
-    /// the same variant where both name one. `arm64` and `arm64/v8` are the same machine. An image that does not say what it
-    /// is for may be had by everybody.
+    /// Whether an image of this platform satisfies a request for `wanted`: same system and architecture, and
+    /// the same variant if both name one. `arm64` and `arm64/v8` are the same machine. An image that names no
+    /// platform satisfies every request.
     pub fn satisfies(&self, wanted: &Self) -> bool {
         let (have, want) = (self.normalised(), wanted.normalised());
         self.is_unknown()
@@ -90,13 +90,14 @@ impl Platform {
                 })
     }
 
-    /// Whether it leaves open what it is for.
+    /// Whether the image names no platform.
     pub fn is_unknown(&self) -> bool {
         let is_unknown = |text: &str| text.is_empty() || text.eq_ignore_ascii_case(UNKNOWN);
         self.os.eq_ignore_ascii_case(UNKNOWN) || is_unknown(&self.architecture)
     }
 
-    /// Whether an index entry of this platform can be run at all. Builders mark attestations as `unknown/unknown`.
+    /// Whether an index entry of this platform can run at all. Builders mark attestations as
+    /// `unknown/unknown`.
     pub fn is_runnable(&self) -> bool {
         !self.os.eq_ignore_ascii_case(UNKNOWN) && !self.architecture.eq_ignore_ascii_case(UNKNOWN)
     }

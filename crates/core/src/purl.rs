@@ -83,7 +83,7 @@ pub enum ParseError {
         /// Its value, shortened.
         got: String,
     },
-    /// A percent escape is broken, or what it encodes is not UTF-8, is a control character or climbs out of a path.
+    /// A percent escape is broken, or it encodes invalid UTF-8, a control character or a way out of the path.
     #[error("package URL has an unusable {part}: `{got}`")]
     Encoding {
         /// The part.
@@ -278,7 +278,7 @@ impl<'de> Deserialize<'de> for Purl {
     }
 }
 
-/// The version stands behind the last `@`, unless that one opens an unescaped npm scope (`@babel/core`).
+/// The version follows the last `@`, unless that one opens an unescaped npm scope (`@babel/core`).
 fn split_version(rest: &str) -> (&str, Option<&str>) {
     match rest.rsplit_once('@') {
         Some((before, after)) if after.contains('/') && (before.is_empty() || before.ends_with('/')) => {
@@ -340,7 +340,7 @@ fn decoded<'a>(text: &'a str, part: &'static str) -> Result<Cow<'a, str>, ParseE
     String::from_utf8(bytes).map(Cow::Owned).map_err(|_| broken())
 }
 
-/// Letters, digits, `.`, `-`, `_`, `~` and `:` stand for themselves, and so does what is in `also`.
+/// Letters, digits, `.`, `-`, `_`, `~` and `:` are written as they are, and so are the characters in `also`.
 fn encode(f: &mut fmt::Formatter<'_>, text: &str, also: &str) -> fmt::Result {
     for c in text.chars() {
         if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '~' | ':') || also.contains(c) {
@@ -392,7 +392,8 @@ fn normalised(mut purl: Purl) -> Result<Purl, ParseError> {
         }
     }
     let purl = by_type(purl)?;
-    // Decoded parts can be longer than what was parsed never, but built ones can be anything.
+    // Parts that were decoded are never longer than the text, but parts given to a builder can have any
+    // length.
     let length = purl.name.len()
         + purl.namespace.as_deref().map_or(0, str::len)
         + purl.version.as_deref().map_or(0, str::len)
@@ -402,7 +403,7 @@ fn normalised(mut purl: Purl) -> Result<Purl, ParseError> {
 }
 
 fn has_control(text: &str) -> bool {
-    // Nearly all texts are ASCII, where bytes are looked at many at a time.
+    // Nearly all texts are ASCII, whose bytes are checked many at a time.
     if text.is_ascii() {
         text.bytes().any(|byte| byte.is_ascii_control())
     } else {
@@ -472,7 +473,7 @@ fn by_type(mut purl: Purl) -> Result<Purl, ParseError> {
         "huggingface" => {
             purl.version.as_mut().map(lower);
         }
-        // Azure Databricks compares model names without case, Azure ML with.
+        // Azure Databricks ignores the case of model names, Azure ML does not.
         "mlflow"
             if purl.qualifier("repository_url").is_some_and(|url| url.contains("azuredatabricks.net")) =>
         {
@@ -500,7 +501,7 @@ fn by_type(mut purl: Purl) -> Result<Purl, ParseError> {
                 return Err(forbidden("namespace", namespace));
             }
         }
-        // A distribution's name has dashes; `::` would be a module's.
+        // Distributions have dashes in their names; `::` belongs to modules.
         "cpan" if purl.name.contains("::") => return Err(forbidden("name", &purl.name)),
         "chrome-extension" => {
             if purl.name.len() != 32 || !purl.name.bytes().all(|b| matches!(b, b'a'..=b'p')) {
@@ -518,7 +519,7 @@ fn by_type(mut purl: Purl) -> Result<Purl, ParseError> {
     Ok(purl)
 }
 
-/// Whether [`pep503`] surely leaves the name as it is.
+/// Whether [`pep503`] certainly leaves the name as it is.
 fn is_pep503(name: &str) -> bool {
     let normal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     name.bytes().all(normal) && !name.contains("--")

@@ -46,7 +46,7 @@ fn rounded(tenths: u128, unit: &str) -> String {
     }
 }
 
-/// `3 hours old`; what claims to be newer than `now` is `from the future`.
+/// `3 hours old`; an instant after `now` gives `from the future`.
 pub fn age(now: Timestamp, then: Timestamp) -> String {
     let seconds = now.duration_since(then).as_secs();
     match u64::try_from(seconds) {
@@ -55,7 +55,7 @@ pub fn age(now: Timestamp, then: Timestamp) -> String {
     }
 }
 
-/// `59 seconds`, `90 minutes`, `47 hours`, `3 days`: the unit changes at two of the next.
+/// `59 seconds`, `90 minutes`, `47 hours`, `3 days`: the next larger unit is used from two of it.
 pub fn duration(seconds: u64) -> String {
     let (number, unit) = match seconds {
         0..120 => (seconds, "second"),
@@ -125,7 +125,7 @@ mod tests {
     fn layers_count_from_one() {
         assert_eq!(layer(0, 5), "layer 1 of 5");
         assert_eq!(layer(4, 5), "layer 5 of 5");
-        // Where nobody knows how many there are, the number alone.
+        // If the total is unknown, the number alone.
         assert_eq!(layer(4, 0), "layer 5");
     }
 }

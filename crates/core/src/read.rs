@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use crate::LimitExceeded;
 
-/// Why a bounded read gave nothing.
+/// Why a bounded read failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -27,7 +27,7 @@ pub fn to_end(reader: impl Read, limit: u64, name: &'static str, what: &str) -> 
     to_end_of(reader, 0, limit, name, what)
 }
 
-/// As [`to_end`], with room made at once for the bytes that are expected, such as the length of a file.
+/// Like [`to_end`], but allocates the expected size at once, for example the length of a file.
 pub fn to_end_of(
     reader: impl Read,
     expected: u64,

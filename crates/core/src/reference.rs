@@ -1,8 +1,8 @@
 //! Image references: `registry/repository[:tag][@digest]`.
 //!
 //! Follows the distribution project's reference grammar, with its defaults for short names: `debian` means
-//! `docker.io/library/debian`. A reference without tag and digest means the tag `latest`; it stays visible in
-//! [`Reference::tag`] as what was asked for, and is never trusted.
+//! `docker.io/library/debian`. A reference without tag and digest means the tag `latest`; [`Reference::tag`]
+//! shows it as what was asked for, and nothing trusts it.
 //!
 //! ```
 //! use plimsoll_core::Reference;
@@ -40,7 +40,7 @@ pub enum ParseError {
     /// The registry is not `host[:port]`.
     #[error("registry `{got}` is not a host name or address with an optional port")]
     Registry {
-        /// What stands there.
+        /// The given text.
         got: String,
     },
     /// The repository breaks the grammar.
@@ -48,13 +48,13 @@ pub enum ParseError {
         "repository `{got}` must be lower-case names of a-z, 0-9 with single separators (. _ __ -), joined by /"
     )]
     Repository {
-        /// What stands there.
+        /// The given text.
         got: String,
     },
     /// The tag breaks the grammar.
     #[error("tag `{got}` must be 1 to 128 of A-Z, a-z, 0-9, _ . - and not start with . or -")]
     Tag {
-        /// What stands there.
+        /// The given text.
         got: String,
     },
     /// The name is longer than the grammar allows.
@@ -63,13 +63,13 @@ pub enum ParseError {
         /// Their length.
         got: usize,
     },
-    /// The part after `@` is no digest.
+    /// The part after `@` is not a digest.
     #[error(transparent)]
     Digest(#[from] digest::ParseError),
 }
 
 impl Reference {
-    /// The host, with its port where one was given.
+    /// The host, with its port if one was given.
     pub fn registry(&self) -> &str {
         &self.registry
     }

@@ -1,13 +1,13 @@
 //! The seam between what reads a root file system (layers, a directory) and what looks for packages in it.
 //!
-//! Readers know nothing about package databases and catalogers know nothing about layers. A [`Select`] says for what
-//! purposes a path is wanted and how much of the file each of them needs; the reader hands the bytes over while they go
-//! by, and keeps only the facts that were made of them. What comes back is a [`FileSet`], in which links are resolved and
-//! layers squashed. Paths are relative to the image's root, with `/` between names and none in front:
-//! `var/lib/dpkg/status`.
+//! Readers know nothing about package databases and catalogers know nothing about layers. A [`Select`] says
+//! for which purposes a path is wanted and how much of the file each purpose needs. The reader hands the
+//! bytes over as it reads them, and keeps only the facts that were made of them. The result is a [`FileSet`],
+//! in which links are resolved and layers squashed. Paths are relative to the image's root, with `/` between
+//! names and none in front: `var/lib/dpkg/status`.
 //!
-//! A fact depends on its purpose and on the file alone, never on its path or on other files: links share it, and so do
-//! images that share a layer.
+//! A fact depends only on its purpose and the content of the file, never on the path or on other files. So
+//! links share it, and so do images that share a layer.
 
 mod extraction;
 
@@ -58,7 +58,7 @@ impl Bound {
         }
     }
 
-    /// What is told of a file that is beyond it.
+    /// The error for a file that exceeds this bound.
     pub fn exceeded(self, limits: &Limits, size: u64) -> LimitExceeded {
         let name = match self {
             Self::List => "kept_file_bytes",
@@ -77,18 +77,19 @@ pub struct Attributes {
     pub mode: u32,
 }
 
-/// Says which files are wanted, and makes facts of them.
+/// Decides which files are wanted, and makes facts of them.
 pub trait Select: Send + Sync {
-    /// What the file at `path` is wanted for, in ascending order; empty for almost every file. Called for each regular
-    /// file of each layer, so it must be cheap. `attributes` is none for a symbolic link, whose target may not be known
-    /// yet: then the path alone decides.
+    /// What the file at `path` is wanted for, in ascending order; empty for almost every file. Called for
+    /// each regular file of each layer, so it must be cheap. `attributes` is `None` for a symbolic link,
+    /// because its target may not be known yet; then only the path decides.
     fn want(&self, path: &str, attributes: Option<Attributes>) -> Vec<Purpose>;
 
     /// How much of a file `purpose` needs.
     fn need(&self, purpose: Purpose) -> Need;
 
-    /// Makes a fact of a file; `None` if it holds nothing for this purpose. `content` is as much as the purpose
-    /// needs, and `limits` bounds what is kept of it. Runs on the thread that reads the layer.
+    /// Makes a fact of a file; `None` if the file contains nothing for this purpose. `content` is as much of
+    /// the file as the purpose needs, and `limits` bounds what is kept of it. Runs on the thread that reads
+    /// the layer.
     fn extract(
         &self,
         purpose: Purpose,
@@ -107,17 +108,17 @@ pub trait Select: Send + Sync {
         None
     }
 
-    /// Well-known paths that must be found even through symbolic links, at the file or on the way to it. Each of them
-    /// is wanted for something.
+    /// Well-known paths that must be found even if the file, or a directory above it, is a symbolic link.
+    /// Each of them is wanted for at least one purpose.
     fn fixed_paths(&self) -> &[&'static str];
 }
 
 /// Takes the content of one file piece by piece.
 pub trait Stream {
-    /// The next bytes. Returns false when the rest does not matter.
+    /// The next bytes. Returns false if the rest is not needed.
     fn take(&mut self, piece: &[u8]) -> bool;
 
-    /// The fact, once the file has ended or the rest does not matter.
+    /// The fact, once the file has ended or the rest is not needed.
     fn finish(self: Box<Self>) -> Option<Arc<dyn Fact>>;
 }
 
@@ -152,7 +153,7 @@ impl<T: Footprint + PartialEq + fmt::Debug + Send + Sync + Any> Fact for T {
     }
 }
 
-/// What a purpose got out of a file.
+/// The result of a file for one purpose.
 #[derive(Debug, Clone)]
 enum Outcome {
     Nothing,
@@ -190,8 +191,8 @@ impl FileFacts {
         Self { size: self.size, outcomes: outcomes.cloned().collect() }
     }
 
-    /// About what it costs to keep the facts of a file with a path of so many bytes, until an inventory is made of them: an
-    /// empty file is not for nothing where an image has a million of them. Counts against
+    /// The approximate memory for the facts of a file, with a path of `path_bytes` bytes, until the inventory
+    /// is made. Even an empty file counts, because an image may have a million of them. Counts against
     /// [`crate::Limits::kept_total_bytes`].
     pub fn cost(&self, path_bytes: usize) -> u64 {
         self.bytes().saturating_add(cost_of_record(path_bytes))
@@ -206,7 +207,7 @@ impl FileFacts {
         facts.fold(0, u64::saturating_add)
     }
 
-    /// The purposes for which it was read.
+    /// The purposes for which the file was read.
     pub fn purposes(&self) -> impl Iterator<Item = Purpose> {
         let read = self.outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::TooLarge));
         read.map(|(purpose, _)| *purpose)
@@ -222,9 +223,10 @@ impl FileFacts {
     }
 }
 
-/// About what it costs to keep that there is something wanted at a path of so many bytes.
+/// The approximate memory for the record that a path of `path_bytes` bytes is wanted.
 pub fn cost_of_record(path_bytes: usize) -> u64 {
-    // Measured with 300,000 empty files: the maps of the layer, of the image and of the inventory. Each has the path.
+    // Measured with 300,000 empty files: the maps of the layer, of the image and of the inventory. Each
+    // contains the path.
     const RECORD: u64 = 1 << 10;
     const COPIES: u64 = 4;
     (path_bytes as u64).saturating_mul(COPIES).saturating_add(RECORD)
@@ -250,12 +252,12 @@ pub struct FoundFile {
     pub real_path: String,
     /// What was made of it. Images that share a layer share it.
     pub facts: FileFacts,
-    /// The layer that holds the content; none for a plain directory.
+    /// The layer that holds the content; `None` for a plain directory.
     pub layer: Option<usize>,
 }
 
 impl FoundFile {
-    /// What was made of it for `purpose`, where that is a `T`.
+    /// What was made of it for `purpose`, if that is a `T`.
     pub fn fact<T: Fact>(&self, purpose: Purpose) -> Option<&T> {
         match self.facts.outcome(purpose)? {
             Outcome::Fact(fact) => (fact.as_ref() as &dyn Any).downcast_ref(),
@@ -287,7 +289,7 @@ pub struct Unreadable {
     pub path: String,
     /// Why.
     pub reason: String,
-    /// What it was wanted for; if it could not even be examined, what its path is wanted for.
+    /// The purposes of the file; if the file could not be examined at all, the purposes of its path.
     pub purposes: Vec<Purpose>,
 }
 
@@ -315,7 +317,8 @@ impl FileSet {
         self.files.values()
     }
 
-    /// Adds a file that was read. Files come in the order of their paths, or [`Self::oversized`] is not in order.
+    /// Adds a file that was read. Callers add files in the order of their paths; otherwise
+    /// [`Self::oversized`] is not sorted.
     pub fn insert(&mut self, file: FoundFile) {
         let too_large = file.facts.too_large();
         if !too_large.is_empty() {

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Holds a value that is replaced as a whole. Code that took the previous one keeps it until it is done, so that one
-/// piece of work never sees two.
+/// Holds a value that is replaced as a whole. Code that took the previous one keeps it until it is done, so
+/// that one piece of work never sees two values.
 pub struct Swap<T>(RwLock<Arc<T>>);
 
 impl<T> Swap<T> {

@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Makes control and bidirectional characters visible as `\u{…}`; other text passes unchanged. Line breaks count as
-/// control characters: a name never starts a new line.
+/// Makes control and bidirectional characters visible as `\u{…}`; other text passes unchanged. Line breaks
+/// count as control characters, so a name cannot start a new line.
 pub fn terminal(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);

@@ -1,10 +1,10 @@
 //! Strict reading of YAML: policies, waivers, deny lists, configuration files, and what other tools keep in YAML. The only
 //! place that knows the parser.
 //!
-//! People review these documents and machines obey them, so both must see the same: one document, UTF-8, no control,
-//! bidirectional or invisible characters (CVE-2021-42574), no duplicate keys, no merge keys, only `true` and `false` as
-//! booleans, no custom tags, no field that the format does not have. Aliases are allowed within a small budget
-//! (CVE-2019-11253 is what happens without one). JSON is YAML too and is read by the same code.
+//! People review these documents and machines obey them, so both must see the same: one document, UTF-8, no
+//! control, bidirectional or invisible characters (CVE-2021-42574), no duplicate keys, no merge keys, only
+//! `true` and `false` as booleans, no custom tags, no field that the format does not have. Aliases are
+//! allowed within a small budget (CVE-2019-11253 shows why). JSON is YAML too and is read by the same code.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -33,8 +33,8 @@ impl Size {
     /// A deny list: 100,000 entries of a digest and a short reason.
     pub const LIST: Self = Self { nodes: 1_000_000 };
 
-    /// Documents that people write have at most one node in 20 bytes, so one whose size was allowed on purpose may hold
-    /// more.
+    /// Documents that people write have at most one node in 20 bytes, so a document whose size was raised on
+    /// purpose may contain more.
     fn nodes(self, bytes: usize) -> usize {
         self.nodes.max(bytes / 20)
     }
@@ -49,8 +49,8 @@ const ALIASES: usize = 32;
 /// Parser events that all aliases together may repeat.
 const REPLAYED_EVENTS: usize = 2_000;
 
-/// Reads `bytes` into `T`, whose own `deny_unknown_fields` says whether other fields may be there. `origin` names the
-/// document in messages.
+/// Reads `bytes` into `T`, whose `deny_unknown_fields` decides whether unknown fields are allowed. `origin`
+/// names the document in messages.
 pub fn read<T: DeserializeOwned>(bytes: &[u8], origin: &str, size: Size) -> Result<T, Error> {
     let text = readable(bytes, origin)?;
     let mut failed_at = String::new();
@@ -67,8 +67,8 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], origin: &str, size: Size) -> Resu
     read.map_err(|error| explain(&error, origin, &failed_at))
 }
 
-/// [`read`] for documents that other programs write: a mistake is told with its line and without its path, which halves the
-/// code for each type.
+/// [`read`] for documents that other programs write: messages give the line but not the path, which halves
+/// the code for each type.
 pub fn read_generated<T: DeserializeOwned>(bytes: &[u8], origin: &str, size: Size) -> Result<T, Error> {
     let text = readable(bytes, origin)?;
     let options = options(text.len(), size);
@@ -82,7 +82,7 @@ fn options(bytes: usize, size: Size) -> serde_saphyr::Options {
         budget: serde_saphyr::budget! {
             max_events: nodes.saturating_mul(2),
             max_nodes: nodes,
-            // Aliases repeat what they stand for.
+            // Aliases repeat the nodes that they refer to.
             max_total_scalar_bytes: bytes.max(SCALAR_BYTES),
             max_depth: DEPTH,
             flow_nesting_limit: DEPTH,
@@ -107,7 +107,7 @@ fn options(bytes: usize, size: Size) -> serde_saphyr::Options {
     }
 }
 
-/// The text, if a person reads the same in it as the parser.
+/// The text, if a person and the parser read the same in it.
 fn readable<'a>(bytes: &'a [u8], origin: &str) -> Result<&'a str, Error> {
     let fault = |before: &[u8], reason| Error::Text {
         origin: origin.to_owned(),
@@ -199,7 +199,8 @@ fn joined(path: &str, name: &str) -> String {
     if path.is_empty() { name.into_owned() } else { format!("{path}.{name}") }
 }
 
-/// [`joined`], unless the path already ends in the name, which depends on how far reading had got.
+/// Like [`joined`], unless the path already ends in the name. Whether it does depends on how far the parser
+/// got.
 fn child(path: &str, name: &str) -> String {
     let shown = terminal(name);
     let ends = path.strip_suffix(&*shown).is_some_and(|parent| parent.is_empty() || parent.ends_with('.'));

@@ -1,4 +1,4 @@
-//! Every limit that any crate can hit is one that `--limit` raises.
+//! `--limit` can raise every limit that any crate can hit.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
@@ -16,7 +16,7 @@ fn whoever_reports_a_limit_names_a_field_of_limits() {
     let mut seen = Vec::new();
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
-        // The ways in which the crates say it: directly, and through helpers that take the name first.
+        // How the crates name a limit: directly, or through functions whose first argument is the name.
         for call in ["LimitExceeded::new(", "self.limit(", "exceeded("] {
             for rest in text.split(call).skip(1) {
                 let Some(literal) = rest.trim_start().strip_prefix('"') else { continue };

@@ -1,9 +1,9 @@
-//! The quick way to say that a document is strict JSON.
+//! A quick check that accepts most strict JSON documents.
 //!
-//! One walk over the bytes that allocates only for member names. It says yes only to documents that the walk with serde
-//! would accept. Anything invalid or unusual (escaped member names, surrogates, exponents, very long numbers) is left
-//! to that walk. So this one never refuses anything, and errors are worded in one place. Matching an SBOM of thousands
-//! of components costs three walks over it; this is the first.
+//! One walk over the bytes that allocates only for member names. It says yes only to documents that the walk
+//! with serde would accept. It leaves everything invalid or unusual (escaped member names, surrogates,
+//! exponents, very long numbers) to that walk. So it never refuses a document, and errors are worded in one
+//! place. Matching an SBOM of thousands of components takes three walks over it; this is the first.
 
 use super::DEPTH;
 
@@ -11,12 +11,12 @@ use super::DEPTH;
 /// each.
 const FEW: usize = 16;
 
-/// A number without exponent and with at most so many digits is certainly finite as a 64-bit float; the largest has
-/// 309.
+/// A number without an exponent and with at most this many digits is certainly finite as a 64-bit float; the
+/// largest float has 309 digits.
 const DIGITS: usize = 300;
 
-/// Whether `bytes` are certainly one JSON document in UTF-8, no deeper than [`DEPTH`], without duplicate names. `false`
-/// means nothing.
+/// Whether `bytes` are certainly one JSON document in UTF-8, no deeper than [`DEPTH`], without duplicate
+/// names. `false` only means that this check cannot tell.
 pub(super) fn is_strict(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let mut walk = Walk { rest: text.as_bytes(), names: Vec::new() };
@@ -29,7 +29,7 @@ pub(super) fn is_strict(bytes: &[u8]) -> bool {
 
 struct Walk<'a> {
     rest: &'a [u8],
-    /// Member names of all objects that are open, those of the innermost last.
+    /// Member names of all open objects, those of the innermost object last.
     names: Vec<&'a [u8]>,
 }
 
@@ -138,7 +138,7 @@ impl<'a> Walk<'a> {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
             b'u' => {
                 let (digits, rest) = self.rest.split_at_checked(4)?;
-                // U+D800 to U+DFFF stand in pairs.
+                // U+D800 to U+DFFF must come in pairs.
                 let surrogate = matches!(digits, [b'd' | b'D', b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]);
                 self.rest = rest;
                 (digits.iter().all(u8::is_ascii_hexdigit) && !surrogate).then_some(())
@@ -192,11 +192,12 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// How many bytes at the beginning need no unescaping in a string, looking at eight at a time.
+/// How many bytes at the beginning need no unescaping in a string, eight at a time.
 fn plain(bytes: &[u8]) -> usize {
     const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGH: u64 = LOW << 7;
-    // The highest bit of each byte that is zero. Bytes above a zero may be marked too, those below never.
+    // The highest bit of each byte that is zero. Bytes above a zero byte may be marked too, bytes below it
+    // never.
     const fn zeros(word: u64) -> u64 {
         word.wrapping_sub(LOW) & !word & HIGH
     }
@@ -219,7 +220,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The walk that decides.
+    /// The walk whose result counts.
     fn slow(bytes: &[u8]) -> bool {
         super::super::walk(bytes).is_ok()
     }

@@ -1,4 +1,5 @@
-//! One file on its way from a reader to its purposes: read once, as far as the most demanding purpose needs.
+//! One file on its way from a reader to its purposes: it is read once, as far as the most demanding purpose
+//! needs.
 
 use super::{Attributes, FileFacts, Need, Outcome, Purpose, Select, Stream};
 use crate::Limits;
@@ -26,12 +27,12 @@ pub struct Extraction<'a> {
 struct Streamed {
     purpose: Purpose,
     stream: Box<dyn Stream>,
-    /// Whether the rest matters to it.
+    /// Whether it needs the rest.
     open: bool,
 }
 
 impl<'a> Extraction<'a> {
-    /// Starts a file of which nothing was read yet. `buffer` is scratch space that the next file can use again.
+    /// Starts at the beginning of a file. `buffer` is scratch space that the next file can reuse.
     pub fn new(
         select: &'a dyn Select,
         purposes: &'a [Purpose],
@@ -59,7 +60,7 @@ impl<'a> Extraction<'a> {
         Self { select, attributes, purposes, streams, buffered, limits, taken: 0, buffer }
     }
 
-    /// How many more bytes from here can matter.
+    /// How many more bytes are needed at most.
     pub fn needed(&self) -> u64 {
         let until = if self.streams.iter().any(|streamed| streamed.open) {
             self.buffered.max(self.attributes.size)
@@ -79,7 +80,7 @@ impl<'a> Extraction<'a> {
         }
     }
 
-    /// The facts, when no more bytes come or are needed.
+    /// The facts, once the file has ended or no purpose needs more.
     pub fn finish(self) -> FileFacts {
         let Self { select, purposes, attributes, limits, taken, buffer, mut streams, .. } = self;
         let size = attributes.size.max(taken);
@@ -202,7 +203,7 @@ mod tests {
         };
         assert_eq!(needed(&[Purpose(0)]), 0);
         assert_eq!(needed(&[Purpose(0), Purpose(1)]), 4);
-        // It is too long to be read whole, so nothing is read.
+        // The file is too long to be read whole, so nothing of it is read.
         assert_eq!(needed(&[Purpose(2)]), 0);
         assert_eq!(needed(&[Purpose(1), Purpose(3)]), 100);
         assert_eq!(shown(&read(&[Purpose(3)], 9, &[b"a", b"\0", b"b", b"c"])), ["[2]"]);

@@ -15,7 +15,7 @@ pub enum Error {
         origin: String,
         /// Line, from 1.
         line: u64,
-        /// What is there.
+        /// What is wrong.
         reason: TextFault,
     },
     /// Not YAML, over the budget for aliases, depth or nodes, a duplicate key, or a value of the wrong type.
@@ -27,7 +27,7 @@ pub enum Error {
         path: String,
         /// Line, from 1, where known.
         line: Option<u64>,
-        /// What the parser says.
+        /// The parser's message.
         reason: String,
     },
     /// A field that the format does not have.
@@ -54,7 +54,7 @@ pub enum TextFault {
     NotUtf8,
     /// A control, bidirectional or invisible character.
     Character(char),
-    /// A line that starts with `...`. The parser ignores what follows it; a person does not.
+    /// A line that starts with `...`. The parser ignores the rest; a person does not.
     DocumentEnd,
 }
 
@@ -83,7 +83,7 @@ impl Classify for Error {
     }
 }
 
-/// `: line 3: spec.match`, with whatever of it is known.
+/// `: line 3: spec.match`, without the parts that are unknown.
 struct At<'a> {
     path: &'a str,
     line: Option<u64>,

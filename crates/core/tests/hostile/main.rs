@@ -1,4 +1,5 @@
-//! What an attacker or a broken peer sends, by the row of the catalogue of bad inputs; each test is named by its row.
+//! Inputs that an attacker or a broken peer may send. Each test has the name of its row in the catalogue of
+//! bad inputs.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use plimsoll_core::{Digest, Purl, Reference, json};
@@ -43,7 +44,7 @@ fn p03_numbers_are_what_they_say_or_refused() {
     for bad in ["1e999", "-1e999", "01", "+1", "0x10", ".5", "1.", "NaN", "Infinity", "--1", "1_000"] {
         refusal(bad.as_bytes());
     }
-    // A field of an integer type takes nothing that would have to be rounded or wrapped.
+    // A field of an integer type accepts no number that would have to be rounded or wrapped.
     for bad in ["1.0", "-0", "-1", "1e3", "18446744073709551616", "\"1\"", "9007199254740993.0"] {
         assert!(json::from_slice::<u64>(bad.as_bytes(), LIMIT).is_err(), "{bad}");
     }
@@ -68,7 +69,8 @@ fn p04_only_whole_utf_8_without_marks_and_controls_is_text() {
     ] {
         refusal(bad);
     }
-    // What shows something else than it says is data, and becomes visible on its way to a terminal.
+    // Text that looks different from what it contains stays data, and becomes visible on its way to a
+    // terminal.
     let bidi = json::value("\"a\u{202e}b\"".as_bytes(), LIMIT).unwrap();
     assert_eq!(plimsoll_core::text::terminal(bidi.as_str().unwrap()), "a\\u{202e}b");
 }
@@ -87,7 +89,7 @@ proptest! {
     #[test]
     fn p08_any_bytes_are_a_document_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let ours = json::value(&bytes, LIMIT);
-        // Stricter than the library behind it, and nothing else.
+        // The reader is stricter than the library behind it, and otherwise agrees with it.
         if let Ok(value) = &ours {
             prop_assert_eq!(value, &serde_json::from_slice::<Value>(&bytes).unwrap());
         }
@@ -95,7 +97,7 @@ proptest! {
 
     #[test]
     fn p08_any_text_is_a_name_or_an_error(text in "\\PC{0,80}|[a-z0-9:/@.%?#&=+_-]{0,80}|(sha256|sha512):[0-9a-f/.]{0,140}") {
-        // Whatever is taken comes out as something that is taken again as the same.
+        // A value that was accepted is written in a form that is accepted again as the same value.
         if let Ok(digest) = text.parse::<Digest>() {
             prop_assert_eq!(digest.to_string(), text.as_str());
         }

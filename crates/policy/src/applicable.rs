@@ -1,7 +1,8 @@
-//! The waivers that apply to one subject under one policy: which are for the subject, in force now, and approved.
+//! The waivers that apply to one subject under one policy: those that are for the subject, in force now, and
+//! approved.
 //!
-//! The rest is decided finding by finding: whether it names the vulnerability, and whether it runs longer than allowed
-//! for that severity.
+//! Each finding decides the rest: whether the waiver names the vulnerability, and whether it runs longer than
+//! allowed for that severity.
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::quantity::count;
@@ -54,7 +55,7 @@ impl ApplicableWaivers {
         self.waivers.iter().filter(move |applicable| applicable.waiver.terms.rules.contains(rule))
     }
 
-    /// The approval of a waiver for something of `level`, or why it does not cover that.
+    /// The approval of a waiver for a finding of `level`, or why the waiver does not cover it.
     pub(crate) fn covers<'a>(
         &self,
         applicable: &'a ApplicableWaiver,
@@ -90,7 +91,7 @@ impl ApplicableWaiver {
         }
     }
 
-    /// The bundles that carry its signatures.
+    /// The bundles that contain its signatures.
     pub(crate) fn evidence(&self) -> impl Iterator<Item = EvidenceRecord> {
         self.waiver
             .approvals
@@ -164,7 +165,7 @@ pub(crate) fn in_force(waiver: &Waiver, now: Timestamp) -> Result<(), String> {
     Ok(())
 }
 
-/// Who of the policy has approved a waiver, whatever its scope; or why it does not count.
+/// Which of the policy's approvers signed a waiver, regardless of its scope, or why it does not count.
 pub(crate) fn approval(waiver: &Waiver, policy: &Policy, now: Timestamp) -> Result<Approval, String> {
     let name = &waiver.name;
     if waiver.is_unsigned() {
@@ -213,7 +214,8 @@ impl Approval {
     }
 }
 
-/// Those of `listed` who signed the waiver and may: their signature counts now, and they are not its owner.
+/// Those of `listed` who signed the waiver and may approve it: their signature counts now, and they are not
+/// its owner.
 fn signers<'a>(
     waiver: &'a Waiver,
     listed: &'a [Authority],

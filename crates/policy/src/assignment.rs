@@ -1,10 +1,10 @@
 //! The assignment of signers to entries of a policy, each at most once.
 //!
-//! One signer may fit several entries, when patterns overlap, and one entry may be fit by several signers: a workflow
-//! that signs from two refs is two subjects under one pattern. Counting every fit would let one authority count as two
-//! (CVE-2026-49834), and taking the first fit would refuse an image that enough authorities signed. So this computes a
-//! maximum matching by augmenting paths. An entry that has a signer keeps one, so that earlier entries are served
-//! first.
+//! One signer may fit several entries, when patterns overlap, and several signers may fit one entry: a
+//! workflow that signs from two refs is two subjects under one pattern. Counting every fit would let one
+//! authority count as two (CVE-2026-49834), and taking the first fit would refuse an image that enough
+//! authorities signed. So this computes a maximum matching by augmenting paths. An entry that has a signer
+//! keeps one, so that earlier entries are served first.
 
 use std::collections::VecDeque;
 
@@ -24,7 +24,7 @@ pub(crate) fn assign(fits: &[Vec<usize>]) -> Vec<Option<usize>> {
     assigned
 }
 
-/// Finds a signer for `start`, if need be by moving others to other signers that fit them.
+/// Finds a signer for `start`, if necessary by giving other entries other signers that fit them.
 fn augment(start: usize, fits: &[Vec<usize>], holder: &mut [Option<usize>]) {
     let mut reached_from: Vec<Option<usize>> = vec![None; holder.len()];
     let mut queue = VecDeque::from([start]);
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(assign(&[vec![0], vec![0, 1], vec![1]]), [Some(0), Some(1), None]);
     }
 
-    /// The maximum, by trying everything.
+    /// The maximum, found by trying all assignments.
     fn most(fits: &[Vec<usize>], taken: u32) -> usize {
         let Some((first, rest)) = fits.split_first() else { return 0 };
         let with = first.iter().filter(|signer| taken & (1 << **signer) == 0);

@@ -1,4 +1,4 @@
-//! Authorities: a name in the policy, and the key or identity that speaks for it.
+//! Authorities: a name in the policy, and the key or identity that signs for it.
 //!
 //! Owns whether a signature is an authority's and counts at its time. The rule decides how many are needed.
 
@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::identity::{IdentitySpec, WrittenIdentity};
 use crate::setting::{Instant, Setting};
 
-/// Somebody whose signature counts: the holder of a key, or whoever is issued a certificate for an identity.
+/// A signer whose signature counts: the holder of a key, or the owner of an identity that certificates are
+/// issued to.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("oneOf" = [{ "required": ["key"] }, { "required": ["identity"] }]))]
@@ -35,8 +36,8 @@ pub(crate) struct KeySpec {
     pub(crate) pem: Setting<String>,
     /// Whether its signatures must be in a transparency log of the trusted root. Default: false.
     pub(crate) transparency_log: Setting<bool>,
-    /// Signatures count from this instant on: by the time of signing if a trusted clock attests it, else by the time of
-    /// judgement.
+    /// Signatures count from this instant on: by the time of signing if a trusted clock attests it, otherwise
+    /// by the time of judgement.
     #[schemars(with = "Setting<Instant>")]
     pub(crate) not_before: Setting<Timestamp>,
     /// Signatures count before this instant, by the same clocks.
@@ -44,23 +45,24 @@ pub(crate) struct KeySpec {
     pub(crate) not_after: Setting<Timestamp>,
 }
 
-/// A name, and who speaks for it.
+/// A name, and the key or identity that signs for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Authority {
     pub(crate) name: String,
     pub(crate) who: KeyOrIdentity,
-    /// Whether a signature by this key must be in a transparency log. For certificates the policy says so for all.
+    /// Whether a signature by this key must be in a transparency log. For certificates, the policy decides
+    /// for all together.
     pub(crate) logged: bool,
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) not_after: Option<Timestamp>,
 }
 
-/// Who speaks for an authority.
+/// The key or identity that signs for an authority.
 #[derive(Debug, Clone)]
 pub(crate) enum KeyOrIdentity {
     /// The holder of this key.
     Key(PublicKey),
-    /// Whoever is issued a certificate like this.
+    /// The owner of a certificate that matches this.
     Identity(Box<Identity>),
 }
 
@@ -96,13 +98,13 @@ impl Serialize for Authority {
     }
 }
 
-/// A verified signature, reduced to what matters for counting it.
+/// A verified signature, reduced to what counting it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Signed {
     pub(crate) signer: Signer,
     /// When it was made, by trusted clocks; empty if there is none.
     pub(crate) times: Vec<Timestamp>,
-    /// Whether a trusted log is known to hold it.
+    /// Whether a trusted log is known to contain it.
     pub(crate) logged: bool,
 }
 
@@ -116,7 +118,7 @@ impl<T> From<&Verified<T>> for Signed {
     }
 }
 
-/// Whether a step of the verification was done and succeeded.
+/// Whether a step of the verification was performed and succeeded.
 pub(crate) fn was_checked<T>(verified: &Verified<T>, step: Step) -> bool {
     verified.observations().iter().any(|seen| seen.step == step && seen.checked)
 }
@@ -127,7 +129,7 @@ impl Authority {
         same_name(&self.name, name)
     }
 
-    /// Whether this signer speaks for it.
+    /// Whether this signer is the authority.
     pub(crate) fn is(&self, signer: &Signer) -> bool {
         match (&self.who, signer) {
             (KeyOrIdentity::Key(key), Signer::Key(id)) => key.id() == *id,
@@ -197,8 +199,9 @@ impl Authority {
             || self.not_after.is_some()
     }
 
-    /// Whether both are the same key or the same identity, as far as texts and patterns show. A signer that satisfies
-    /// one then satisfies the other, or differs from one that does only in letter case, and is the same person.
+    /// Whether both are the same key or the same identity, as far as texts and patterns show. Then a signer
+    /// that satisfies one satisfies the other too. At most the letter case differs, and it is the same
+    /// person.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         match (&self.who, &other.who) {
             (KeyOrIdentity::Key(one), KeyOrIdentity::Key(other)) => one.id() == other.id(),
@@ -214,7 +217,7 @@ impl Authority {
         }
     }
 
-    /// Whether one signer may be both, as far as texts and patterns show.
+    /// Whether one signer may satisfy both, as far as texts and patterns show.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         match (&self.who, &other.who) {
             (KeyOrIdentity::Identity(one), KeyOrIdentity::Identity(other)) => {
@@ -236,8 +239,7 @@ fn same(one: &Text, other: &Text) -> bool {
     }
 }
 
-/// Whether a text fits both, or two texts are the same name. For two different patterns that is unknown, and not
-/// assumed.
+/// Whether one text fits both. For two different patterns that is unknown, and not assumed.
 fn meet(one: &Text, other: &Text) -> bool {
     match (one, other) {
         (Text::Exact(one), Text::Exact(other)) => same_name(one, other),

@@ -1,8 +1,8 @@
-//! Deny lists: digests that nothing may use, whatever else allows them.
+//! Deny lists: digests that nothing may use, even if everything else allows them.
 //!
-//! An entry counts wherever it appears in an image: as the digest of its index, manifest, configuration, of a layer, or
-//! of a layer's uncompressed content. It is about bytes, so it also counts where the image names them by another algorithm.
-//! No waiver reaches it. Entries stand in a policy or in a document of their own:
+//! An entry counts wherever it appears in an image: as the digest of its index, manifest, configuration, of a
+//! layer, or of a layer's uncompressed content. It denies the bytes, so it also counts if the image names
+//! them by another algorithm. No waiver overrides it. Entries are in a policy or in a document of their own:
 //!
 //! ```yaml
 //! apiVersion: plimsoll.dev/v1
@@ -82,7 +82,7 @@ impl DenyList {
         self.denials.iter().map(|denial| denial.digest.algorithm())
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.denials.len()
     }

@@ -48,7 +48,7 @@ pub enum Detail {
         signed: Digest,
         /// What was not checked: `transparency log`, `trusted time`, `certificate log`.
         not_checked: Vec<String>,
-        /// The part of that which the bundle contains, so that it could have been checked.
+        /// Those of `not_checked` whose material the bundle contains, so that they could have been checked.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         carried: Vec<String>,
     },
@@ -68,14 +68,14 @@ pub enum Detail {
         by_severity: BTreeMap<String, usize>,
         /// Findings left out because no fix exists and the policy ignores such findings.
         unfixed_ignored: usize,
-        /// Findings that the matcher set aside, each for a reason of its own.
+        /// Findings that the matcher set aside, each with a reason.
         suppressed: usize,
     },
     /// Components that no fresh advisory data covers.
     Gap {
         /// The ecosystem whose data is missing.
         ecosystem: String,
-        /// How many of which files, where it is about files that nobody reads: `2 package.json`.
+        /// The number and name of the files, if no cataloger reads them: `2 package.json`.
         #[serde(skip_serializing_if = "Option::is_none")]
         files: Option<String>,
         /// How many components are not covered.
@@ -90,7 +90,7 @@ pub enum Detail {
         /// Why it does not count.
         reason: String,
     },
-    /// Something that could not be found out for the inventory.
+    /// A problem that leaves the inventory incomplete.
     Problem {
         /// A stable code.
         code: String,
@@ -101,7 +101,7 @@ pub enum Detail {
     },
 }
 
-/// Who signed, and when.
+/// A signer, and the time of signing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -115,7 +115,7 @@ pub struct SignerRecord {
     /// The subject that the certificate was issued to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// What else the certificate says, by the names of `--certificate-claim`.
+    /// Other claims of the certificate, by the names of `--certificate-claim`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<String, String>,
     /// When it was signed, by the clocks of trusted logs and timestamp authorities; empty if there is none.
@@ -149,9 +149,9 @@ impl From<&Signed> for SignerRecord {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct FindingRecord {
-    /// CVE where there is one.
+    /// The CVE, if there is one.
     pub id: String,
-    /// The advisory behind it.
+    /// The advisory that it comes from.
     pub advisory: String,
     /// Other names of the same vulnerability.
     pub aliases: Vec<String>,
@@ -163,7 +163,7 @@ pub struct FindingRecord {
     pub version: String,
     /// As rated: `critical` … `unrated`.
     pub severity: String,
-    /// The severity it counts as; missing if it is unrated and the policy does not say.
+    /// The severity it counts as; missing if it is unrated and the policy does not decide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counted_as: Option<Level>,
     /// Versions that fix it.
@@ -191,7 +191,7 @@ pub struct LocationRecord {
     pub layer: Option<usize>,
 }
 
-/// What became of a finding.
+/// The result for a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -200,6 +200,6 @@ pub enum Disposition {
     Blocks,
     /// It would block, and a waiver covers it.
     Waived,
-    /// Nobody rated it, and the policy does not say what that counts as.
+    /// It has no rating, and the policy does not say what that counts as.
     Unrated,
 }

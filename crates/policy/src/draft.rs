@@ -1,4 +1,4 @@
-//! New waivers: from what somebody says about a risk to the document that an approver signs.
+//! New waivers: from what the user states about a risk to the document that an approver signs.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::error::Error;
 use crate::waiver::Waiver;
 
-/// What a new waiver says. Nothing is checked before [`WaiverDraft::write`].
+/// The content of a new waiver. Nothing is checked before [`WaiverDraft::write`].
 #[derive(Debug, Clone)]
 pub struct WaiverDraft {
     /// The name in its metadata.
@@ -26,9 +26,9 @@ pub struct WaiverDraft {
     pub reason: String,
     /// What could happen, and how likely.
     pub risk_assessment: String,
-    /// What lowers the risk meanwhile.
+    /// What lowers the risk in the meantime.
     pub controls: Vec<String>,
-    /// Who answers for it.
+    /// Who is responsible for it.
     pub owner: String,
     /// From when it counts.
     pub issued: Timestamp,
@@ -37,7 +37,8 @@ pub struct WaiverDraft {
 }
 
 impl WaiverDraft {
-    /// The document in YAML, and the waiver as it is read from there: what is strictly refused in a file is refused here.
+    /// The document in YAML, and the waiver read back from it, so that the strict checks for files apply here
+    /// too.
     pub fn write(&self) -> Result<(String, Waiver), Error> {
         let text = self.to_yaml();
         let waiver = Waiver::from_unsigned(text.as_bytes(), &format!("waiver {}", self.name))?;
@@ -81,13 +82,13 @@ fn push(text: &mut String, line: &str) {
     let _ = writeln!(text, "{line}");
 }
 
-/// A scalar that YAML reads as this text: plain where nothing in it means anything to YAML, else as JSON writes strings,
-/// which YAML reads too.
+/// A scalar that YAML reads as this text: plain if nothing in it has a meaning in YAML, otherwise as a JSON
+/// string, which YAML reads too.
 fn quoted(text: &str) -> String {
     let first = text.chars().next();
     let plain = first.is_some_and(|c| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '/'))
-        // Words that some reader takes for something else.
+        // Words that some YAML reader takes for another type.
         && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
             .contains(&text.to_ascii_lowercase().as_str());
     if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
@@ -141,7 +142,7 @@ mod tests {
     }
 
     proptest! {
-        /// No text can end its line, add a field, or come back as another text.
+        /// No text can end its line, add a field, or be read back as another text.
         #[test]
         fn every_text_that_is_accepted_comes_back(text in "[ -~\n\tä€😀]{1,40}") {
             if let Ok((_, waiver)) = draft(&text).write() {

@@ -1,7 +1,7 @@
 //! What can be wrong with a policy, a waiver or a deny list.
 //!
-//! A verdict is never an error: evidence that is missing or bad ends in an outcome of [`crate::evaluate()`]. These errors
-//! say that the documents a verdict would be made from cannot be used, which is why nothing is judged with them.
+//! A verdict is never an error: missing or bad evidence leads to an outcome of [`crate::evaluate()`]. These
+//! errors say that the documents for a verdict cannot be used, so nothing is judged with them.
 
 use plimsoll_core::{Classify, Kind, LimitExceeded, yaml};
 
@@ -9,21 +9,21 @@ use plimsoll_core::{Classify, Kind, LimitExceeded, yaml};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The document is larger than any honest one.
+    /// The document is larger than any honest document.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
     /// The document cannot be read as YAML with the fields that it may have.
     #[error(transparent)]
     Document(#[from] yaml::Error),
-    /// The file is no Sigstore bundle.
+    /// The file is not a Sigstore bundle.
     #[error("{origin}: {source}")]
     Bundle {
         /// File name or other name of the bundle.
         origin: String,
-        /// What the verifier says.
+        /// The verifier's error.
         source: plimsoll_verify::Error,
     },
-    /// The document is well formed and says something that cannot hold.
+    /// The document is well-formed, but its content is contradictory or not allowed.
     #[error("{origin}: {path}: {reason}")]
     Invalid {
         /// File name or other name of the document.
@@ -50,7 +50,7 @@ pub enum Error {
         origin: String,
         /// The policy whose approvers were tried.
         policy: String,
-        /// What the verifier says.
+        /// The verifier's message.
         reason: String,
     },
 }

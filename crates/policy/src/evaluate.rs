@@ -2,9 +2,9 @@
 //!
 //! Pure: no clock, no disk, no network. The same inputs give the same verdict everywhere.
 //!
-//! - Precedence is deny over indeterminate over allow; each rule's part in it is [`RuleResult::decision`].
-//! - Every policy that matches is applied, and the worst decision holds. An image that no policy applies to is denied,
-//!   and apart from deny lists no other rule is applied to it.
+//! - Precedence is deny over indeterminate over allow; each rule contributes its [`RuleResult::decision`].
+//! - Every policy that matches is applied, and the worst decision counts. An image that no policy applies to
+//!   is denied; of the other rules, only deny lists are applied to it.
 //! - If evidence that a rule needs is missing, the rule is unknown, never passed and never "not applicable".
 
 use jiff::Timestamp;
@@ -32,7 +32,7 @@ pub fn evaluate(
     let name = evidence.subject.repository.as_deref();
     let in_question = policies.in_question(name);
     let none_matches = in_question.iter().all(|policy| policy.matches(name) == Some(false));
-    // If none applies, the first one reports that for all.
+    // If none applies, the first one reports this for all.
     let asked = if none_matches { in_question.get(..1) } else { in_question.get(..) }.unwrap_or_default();
     let mut answers = Vec::new();
     for (index, policy) in asked.iter().enumerate() {
@@ -84,7 +84,8 @@ pub fn evaluate(
     }
 }
 
-/// The answers of one policy's rules. Rules that are asked once for all policies are asked with the first.
+/// The answers of one policy's rules. Rules that are evaluated once for all policies are evaluated with the
+/// first.
 fn answers_under(context: &Context<'_>, first: bool, label: Option<&str>) -> Vec<Answer> {
     let (mut answers, mut applies) = (Vec::new(), true);
     for rule in context.policy.rules() {

@@ -1,7 +1,8 @@
 //! The basis of a verdict: facts about one platform of one subject.
 //!
-//! Other crates gather evidence; this file only defines its shape. Each part states when it is missing, because a rule
-//! that needs it is then `unknown`. Signatures arrive as [`Verified`] values, which only a verifier can make.
+//! Other crates gather evidence; this file only defines its shape. Each part says explicitly if it is
+//! missing, because a rule that needs it is then `unknown`. Signatures arrive as [`Verified`] values, which
+//! only a verifier can make.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +42,7 @@ pub struct SubjectFacts {
     pub tag: Option<String>,
     /// The requested digest. It must be the index's or the manifest's.
     pub pinned: Option<Digest>,
-    /// The digests that it resolved to; none for a root file system or an SBOM.
+    /// The digests that it resolved to; `None` for a root file system or an SBOM.
     pub digests: Option<ImageDigests>,
     /// The platform that this evidence covers.
     pub platform: Option<Platform>,
@@ -88,10 +89,11 @@ pub struct ImageDigests {
     /// The layers uncompressed.
     #[schemars(with = "Vec<String>")]
     pub diff_ids: Vec<Digest>,
-    /// Every index on a way from what was asked for to the manifest; that one, and those inside it.
+    /// Every index on the way from the requested digest to the manifest: the outermost index and those inside
+    /// it.
     #[serde(skip)]
     pub indexes: Vec<Digest>,
-    /// What bytes of all of these, as far as they were read, hash to by another algorithm than the one that names them.
+    /// The digests, by the other algorithm, of all of these whose bytes were read.
     #[serde(skip)]
     pub aliases: Vec<Digest>,
 }
@@ -121,7 +123,7 @@ impl ImageDigests {
 pub enum Signatures {
     /// They were searched for in all places.
     Collected(Collected),
-    /// They could not be searched for: the registry did not answer, or not in full.
+    /// The search failed: the registry did not answer, or not completely.
     Unavailable {
         /// Why.
         reason: String,
@@ -144,7 +146,7 @@ enum Searches {
     Each(BTreeMap<Digest, Signatures>),
 }
 
-/// The search under a single policy. Under several policies, it is evidence for none of them.
+/// The search under a single policy. Under several policies, it counts for none of them.
 impl From<Signatures> for SignaturesByPolicy {
     fn from(signatures: Signatures) -> Self {
         Self(Searches::Only(signatures))
@@ -186,16 +188,16 @@ impl SignaturesByPolicy {
     }
 }
 
-/// What was found in the search for signatures.
+/// The results of the search for signatures.
 #[derive(Debug, Clone, Default)]
 pub struct Collected {
-    /// Those that verify for a signer whom the policy names, whatever their subject.
+    /// Signatures that verify for a signer whom the policy names, for any subject.
     pub verified: Vec<Verified<Statement>>,
-    /// Those that do not.
+    /// Signatures that do not verify.
     pub rejected: Vec<RejectedSignature>,
-    /// Those that could not be verified for want of a trusted root: nothing is known about them.
+    /// Signatures that could not be verified because there is no trusted root. Nothing is known about them.
     pub undecided: Vec<RejectedSignature>,
-    /// Whether a limit ended the search before everything was seen.
+    /// Whether a limit ended the search before everything was read.
     pub truncated: bool,
     /// The digest of the trusted root that verified them, if there was one.
     pub root: Option<Digest>,
@@ -210,7 +212,7 @@ pub struct RejectedSignature {
     pub reason: String,
 }
 
-/// The inventory in brief.
+/// A summary of the inventory.
 #[derive(Debug, Clone)]
 pub enum SbomFacts {
     /// There is one.
@@ -221,7 +223,7 @@ pub enum SbomFacts {
         components: usize,
         /// The operating system, as in `debian-12`.
         os: Option<String>,
-        /// What could not be found out.
+        /// What makes it incomplete.
         problems: Vec<Problem>,
         /// The digest of the document, if it came from one.
         digest: Option<Digest>,

@@ -1,4 +1,4 @@
-//! Identities as documents write them: who a certificate must have been issued to.
+//! Identities as documents write them: the subject that a certificate must have been issued to.
 //!
 //! ```yaml
 //! identity:
@@ -24,7 +24,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::setting::Instant;
 use crate::setting::{Setting, given};
 
-/// A certificate subject is a URI or an address; nothing honest is longer.
+/// A certificate subject is a URI or an address; no honest one is longer.
 const MAX_TEXT: usize = 2048;
 
 /// The identity that a certificate must have been issued to, and the time during which signatures with it count.

@@ -38,9 +38,9 @@ pub struct Diagnostic {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Severity {
-    /// Weaker than the phase suggests, on purpose or not.
+    /// The policy is weaker than its phase suggests, on purpose or not.
     Warning,
-    /// It cannot be intended.
+    /// The author cannot have intended it.
     Error,
 }
 
@@ -77,7 +77,7 @@ macro_rules! codes {
 codes! {
     /// An approver's key also signs images: the signer could waive an image's faults.
     ApproverSigns = "PL001",
-    /// The list of blocking severities omits one that is above another in the list.
+    /// The list of blocking severities omits one that is higher than another in the list.
     BlockListGap = "PL002",
     /// Nothing blocks, or not even CRITICAL does.
     NothingBlocks = "PL003",
@@ -140,7 +140,7 @@ impl fmt::Display for Code {
 }
 
 impl Policy {
-    /// Finds what weakens the policy or was probably not meant. `now` decides which keys have expired.
+    /// Finds parts that weaken the policy or are probably mistakes. `now` decides which keys have expired.
     pub fn lint(&self, now: Timestamp) -> Vec<Diagnostic> {
         let mut lint = Lint { found: Vec::new() };
         for rule in self.rules() {
@@ -170,7 +170,7 @@ impl Lint {
         self.found.push(Diagnostic { code, severity, path: path.to_owned(), message, hint: hint.to_owned() });
     }
 
-    /// For a rule that missing evidence may leave open.
+    /// Reports `onUnknown: warn`, which lets a rule pass without evidence.
     pub(crate) fn on_unknown(&mut self, path: &str, on_unknown: OnUnknown) {
         if on_unknown == OnUnknown::Warn {
             let message = "an image that could not be examined passes like one without findings";
@@ -237,7 +237,7 @@ impl Lint {
                         Code::KeyExpired,
                         &at_end,
                         message,
-                        "sign anew with one that is valid, and remove this one",
+                        "sign again with a valid one, and remove this one",
                     );
                 }
                 Window::NotYet(start) => {
@@ -246,7 +246,7 @@ impl Lint {
                         Code::KeyNotYetValid,
                         &format!("{path}.{noun}.notBefore"),
                         message,
-                        "expected while keys rotate",
+                        "this is normal while keys rotate",
                     );
                 }
                 Window::Open => {
@@ -255,7 +255,7 @@ impl Lint {
                         .filter(|end| end.duration_since(now) < SignedDuration::from_hours(30 * 24))
                     {
                         let message = format!("the {noun} of {name} counts only until {end}");
-                        self.warn(Code::KeyExpiresSoon, &at_end, message, "add its successor beside it");
+                        self.warn(Code::KeyExpiresSoon, &at_end, message, "add its successor");
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! What every document of this crate starts with.
+//! The fields that every document of this crate starts with.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ pub(crate) enum ApiVersion {
     V1,
 }
 
-/// What the document is called.
+/// The name and description of a document.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Metadata {

@@ -59,7 +59,7 @@ impl Pattern {
         literal(segments.next()) && literal(segments.next())
     }
 
-    /// Whether it can match no repository name at all: those have a registry and a path.
+    /// Whether it cannot match any repository name, because it lacks a registry or a path.
     pub(crate) fn lacks_registry(&self) -> bool {
         !self.text.contains('/') && self.text != "**"
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How far an environment has come; each phase presets stricter rules.
+/// How mature an environment is; each phase presets stricter rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -12,18 +12,18 @@ pub enum Phase {
     Pilot,
     /// HIGH blocks too; signatures and SBOM are required.
     Beta,
-    /// As beta; MEDIUM blocks on core images.
+    /// Like beta; MEDIUM also blocks on core images.
     Ga,
 }
 
-/// How much depends on an image.
+/// The importance of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Tier {
     /// Any image.
     Standard,
-    /// An image that others are built on or that the platform itself runs.
+    /// An image that other images are built on, or that the platform itself runs.
     Core,
 }
 

@@ -35,7 +35,7 @@ pub struct WaiverReports {
     /// The time of judgement.
     #[schemars(with = "Instant")]
     pub judged_at: Timestamp,
-    /// Each document once, in however many files it is.
+    /// Each document once, even if several files contain it.
     pub waivers: Vec<WaiverReport>,
 }
 
@@ -56,14 +56,14 @@ pub struct WaiverReport {
     pub name: String,
     /// The files that contain it.
     pub files: Vec<String>,
-    /// Files beside these that were signed when the text was another one.
+    /// Files beside these that were signed before the text was edited.
     pub signed_before_edit: Vec<String>,
     /// The digest of its content.
     #[schemars(with = "String")]
     pub content: Digest,
     /// The rules that it waives.
     pub rules: Vec<RuleName>,
-    /// Which vulnerabilities it names.
+    /// The vulnerabilities that it names.
     pub cves: Vec<String>,
     /// Patterns over repositories.
     pub images: Vec<String>,
@@ -74,7 +74,7 @@ pub struct WaiverReport {
     pub reason: String,
     /// What could happen, and how likely.
     pub risk_assessment: String,
-    /// What lowers the risk meanwhile.
+    /// What lowers the risk in the meantime.
     pub controls: Vec<String>,
     /// Who is responsible for it.
     pub owner: String,
@@ -88,20 +88,20 @@ pub struct WaiverReport {
     pub state: WaiverState,
     /// Who signed according to the files. Not verified.
     pub claims: Vec<SignatureClaim>,
-    /// Its standing under each policy that was named.
+    /// Its standing under each named policy.
     pub standings: Vec<WaiverStanding>,
 }
 
-/// Where an instant is in the time of a waiver.
+/// The state of a waiver at an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum WaiverState {
     /// Before it was issued.
     NotYet,
-    /// In it.
+    /// Between both.
     InForce,
-    /// After its end.
+    /// After it expired.
     Expired,
 }
 

@@ -17,7 +17,7 @@ pub(crate) trait Rule: Sync {
     /// The stable name.
     fn name(&self) -> RuleName;
 
-    /// What holds when it passes, in one line.
+    /// What is true if it passes, in one line.
     fn about(&self) -> &'static str;
 
     /// The part of the policy document that it reads, as in `spec.signatures`.
@@ -36,7 +36,7 @@ pub(crate) trait Rule: Sync {
         Role::Requirement
     }
 
-    /// Finds what weakens it in the policy, or was probably not meant.
+    /// Finds parts of the policy that weaken it or are probably mistakes.
     fn lint(&self, _policy: &Policy, _now: Timestamp, _lint: &mut Lint) {}
 
     /// Its answer to the evidence.
@@ -47,18 +47,18 @@ pub(crate) trait Rule: Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waivable {
     Nothing,
-    /// That it fails.
+    /// Its failure as a whole.
     Failure,
-    /// Findings, each by name.
+    /// Single findings, by name.
     Findings,
 }
 
 /// The role of a rule among the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Asked once for all policies together, whatever other rules say.
+    /// Evaluated once for all policies together, regardless of other rules.
     Always,
-    /// Its policy's requirements are only asked if it passes.
+    /// Its policy's requirements are only evaluated if it passes.
     Gate,
     /// A requirement of its policy.
     Requirement,
@@ -76,7 +76,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// What both need; the shorter of two ages.
+    /// The needs of both; of two ages, the shorter.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -90,7 +90,7 @@ impl Needs {
 /// Everything that a rule may use.
 pub(crate) struct Context<'a> {
     pub(crate) policy: &'a Policy,
-    /// All policies in question, of which `policy` is one.
+    /// All policies that may apply, including `policy`.
     pub(crate) policies: &'a [&'a Policy],
     pub(crate) evidence: &'a Evidence,
     pub(crate) waivers: &'a ApplicableWaivers,
@@ -103,7 +103,7 @@ pub(crate) struct Answer {
     pub(crate) result: RuleResult,
     /// When the answer may change.
     pub(crate) until: Option<Timestamp>,
-    /// Evidence used beside the gathered one: waivers' bundles.
+    /// Evidence in addition to the gathered evidence: the bundles of waivers.
     pub(crate) evidence: Vec<EvidenceRecord>,
 }
 
@@ -122,7 +122,7 @@ impl Answer {
         Self { result, until: None, evidence: Vec::new() }
     }
 
-    /// The answer of a rule that is not asked.
+    /// The answer of a rule that no policy uses.
     pub(crate) fn not_asked(rule: RuleName) -> Self {
         Self::new(rule, Outcome::NotApplicable, Effect::Report, "no policy asks for it")
     }
@@ -137,7 +137,7 @@ impl Answer {
         self
     }
 
-    /// Turns a fail into waived if a waiver for the whole rule covers it; lists those that do not.
+    /// Turns a fail into waived if a waiver for the whole rule covers it; lists the waivers that do not.
     pub(crate) fn or_waived(mut self, context: &Context<'_>) -> Self {
         if self.result.outcome != Outcome::Fail {
             return self;
@@ -167,7 +167,7 @@ pub(crate) fn effect(required: bool) -> Effect {
     if required { Effect::Block } else { Effect::Report }
 }
 
-/// The effect of an unknown outcome where the policy may relax it.
+/// The effect of an unknown outcome if the policy may relax it.
 pub(crate) fn effect_of_unknown(required: bool, on_unknown: OnUnknown) -> Effect {
     effect(required && on_unknown == OnUnknown::Block)
 }

@@ -1,8 +1,8 @@
 //! The rules, one file each, and the list of them.
 //!
-//! A rule brings its part of the document with the text of its schema, its meaning with presets applied, its lints, the
-//! evidence that it needs, and its answer. Only [`BUILT_IN`] and the fields of the document name a rule. A rule that a
-//! policy defines for itself is another implementation of [`Rule`], with a name of its own.
+//! A rule brings its part of the document with the text of its schema, its meaning with presets applied, its
+//! lints, the evidence that it needs, and its answer. Only [`BUILT_IN`] and the fields of the document name a
+//! rule. A policy's own rule is another implementation of [`Rule`], with its own name.
 
 pub(crate) mod deny_list;
 pub(crate) mod digest;
@@ -33,7 +33,7 @@ pub(crate) const BUILT_IN: &[&dyn Rule] = &[
 pub struct RuleInfo {
     /// The stable name.
     pub name: RuleName,
-    /// What holds when it passes, in one line.
+    /// What is true if it passes, in one line.
     pub about: &'static str,
     /// The part of the policy document that it reads.
     pub section: &'static str,

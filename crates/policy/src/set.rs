@@ -1,9 +1,9 @@
 //! Several policies for one image, such as a company's and a team's.
 //!
-//! Every policy that matches is applied, each by its own keys, roots and approvers, and the worst decision holds. So
-//! another policy can only tighten: if one of them denies, no other can allow. An image that none matches is denied.
-//! For a subject without a repository, it is unknown whether a policy with `spec.match` applies, so that policy is
-//! applied too, and reports this.
+//! Every policy that matches is applied, each by its own keys, roots and approvers, and the worst decision
+//! counts. So an additional policy can only tighten: if one policy denies, no other can allow. An image that
+//! no policy matches is denied. For a subject without a repository, it is unknown whether a policy with
+//! `spec.match` applies, so that policy is applied too, and reports this.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ impl PolicySet {
         Self { policies: policies.into_iter().map(Arc::new).collect() }
     }
 
-    /// All of them.
+    /// All policies of the set.
     pub fn policies(&self) -> impl ExactSizeIterator<Item = &Policy> {
         self.policies.iter().map(AsRef::as_ref)
     }
@@ -41,7 +41,8 @@ impl From<Policy> for PolicySet {
     }
 }
 
-/// The label of a policy in a verdict of several: its name, with its origin if another has the same name.
+/// The label of a policy in a verdict under several policies: its name, with its origin if another policy has
+/// the same name.
 pub(crate) fn label(policy: &Policy, all: &[&Policy]) -> String {
     if all.iter().filter(|other| other.name == policy.name).count() > 1 {
         format!("{} ({})", policy.name, policy.origin)

@@ -156,7 +156,7 @@ impl JsonSchema for Age {
     }
 }
 
-/// A span in the largest unit that loses little precision: `26h`, `3d`, `40m`.
+/// A time span in the largest unit that loses little precision: `26h`, `3d`, `40m`.
 pub(crate) fn span(duration: SignedDuration) -> String {
     let minutes = duration.as_mins();
     match minutes {

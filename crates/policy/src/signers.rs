@@ -1,7 +1,7 @@
 //! The signers to verify for: the keys and identities that a policy names, for images or for waivers.
 //!
-//! `plimsoll-verify` verifies, and the rules decide what a signature is worth. This file only decides how to verify a
-//! bundle when both keys and certificates are allowed.
+//! `plimsoll-verify` verifies, and the rules decide whether a signature counts. This file only decides how to
+//! verify a bundle when both keys and certificates are allowed.
 
 use plimsoll_core::Timestamp;
 use plimsoll_verify::{
@@ -38,9 +38,9 @@ impl Signers {
     ///
     /// - A certificate is verified with `root` and all of the policy's requirements; without a root, the result is
     ///   [`Error::NoTrustedRoot`], which says nothing about the signature.
-    /// - A key's bundle is verified with the key. If it contains a log entry or a timestamp and there is a root, these
-    ///   are verified too, for the time that they attest. If they are invalid, the key's signature still counts, and
-    ///   the result lists what was left out.
+    /// - A key's bundle is verified with the key. If it contains a log entry or a timestamp and there is a
+    ///   root, these are verified too, because they attest the time of signing. If they are invalid, the
+    ///   key's signature still counts, and the result lists what was left out.
     pub fn verify<T>(
         &self,
         bundle: &Bundle,

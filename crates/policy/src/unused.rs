@@ -1,4 +1,4 @@
-//! Waivers that a verdict took no notice of, and why: somebody wrote them for a purpose.
+//! Waivers without effect on a verdict, and why. Somebody wrote them for a purpose and wants to know.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,24 +21,24 @@ pub struct UnusedWaiver {
     pub origin: String,
     /// The digest of its content.
     pub content: Digest,
-    /// Why nothing came of it.
+    /// Why it had no effect.
     pub why: WhyUnused,
 }
 
-/// Why nothing came of a waiver.
+/// Why a waiver had no effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhyUnused {
-    /// Its images and digests are others.
+    /// It is for other images or digests.
     OtherSubject,
-    /// Nobody signed it, and each policy accepts only signed ones.
+    /// It is not signed, and every policy accepts only signed waivers.
     NotSigned,
-    /// It is for the subject, and these vulnerabilities, or else these rules, block nothing.
+    /// It is for the subject, but these vulnerabilities, or otherwise these rules, block nothing.
     NothingToWaive(Vec<String>),
 }
 
 impl UnusedWaiver {
-    /// The `waivers` that `verdict`, made from `evidence` under `policies`, does not name.
+    /// Those of `waivers` that `verdict` does not name. It was made from `evidence` under `policies`.
     pub fn find(
         waivers: &[Waiver],
         policies: &[&Policy],

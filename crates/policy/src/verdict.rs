@@ -46,7 +46,8 @@ pub struct Verdict {
     /// The time of judgement.
     #[schemars(with = "Instant")]
     pub evaluated_at: Timestamp,
-    /// From then on the subject must be judged again: a waiver ends, a database becomes stale, or a key stops counting.
+    /// After this instant the subject must be judged again: a waiver ends, a database becomes stale, or a key
+    /// stops counting.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Instant>")]
     pub valid_until: Option<Timestamp>,
@@ -68,7 +69,7 @@ pub struct Verdict {
 pub enum Decision {
     /// No rule blocks.
     Allow,
-    /// It could not be decided, which blocks.
+    /// No decision was possible, which blocks.
     Indeterminate,
     /// A rule blocks.
     Deny,
@@ -86,11 +87,12 @@ pub struct PlatformVerdict {
     pub subject: SubjectRecord,
     /// The decision.
     pub decision: Decision,
-    /// From then on it must be judged again.
+    /// After this instant it must be judged again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Instant>")]
     pub valid_until: Option<Timestamp>,
-    /// Every rule, in the order in which they are applied; under several policies, one policy after the other.
+    /// The results of all rules, in the order in which the rules are applied; under several policies, one
+    /// policy after the other.
     pub rules: Vec<RuleResult>,
     /// The advisory data that findings come from.
     pub database: Vec<DatabaseRecord>,
@@ -108,10 +110,10 @@ pub struct SubjectRecord {
     /// `registry/repository`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
-    /// The requested tag. The verdict is about the digests, never about the tag.
+    /// The requested tag. The verdict covers the digests, never the tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
-    /// What the verdict is about.
+    /// The digests that the verdict covers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digests: Option<ImageDigests>,
 }
@@ -123,8 +125,8 @@ pub struct SubjectRecord {
 pub struct RuleResult {
     /// The rule.
     pub rule: RuleName,
-    /// The policy that the rule belongs to, if several were applied. A rule that is asked once for all of them has
-    /// none.
+    /// The policy that the rule belongs to, if several were applied. Missing for a rule that is evaluated
+    /// once for all policies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// Its outcome.
@@ -133,7 +135,7 @@ pub struct RuleResult {
     pub effect: Effect,
     /// The outcome in words.
     pub reason: String,
-    /// One way to fix it.
+    /// One way to solve it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// The details.
@@ -159,11 +161,11 @@ impl RuleResult {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// It holds.
+    /// The rule is satisfied.
     Pass,
-    /// It does not hold.
+    /// The rule is not satisfied.
     Fail,
-    /// It does not hold, but waivers cover all of it.
+    /// The rule is not satisfied, but waivers cover all of it.
     Waived,
     /// The policy does not require it.
     NotApplicable,
@@ -177,7 +179,7 @@ pub enum Outcome {
 pub enum Effect {
     /// Fail denies, unknown makes the verdict indeterminate.
     Block,
-    /// None; it is only reported.
+    /// No effect; it is only reported.
     Report,
 }
 
@@ -266,11 +268,11 @@ pub struct DocumentRef {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct DatabaseRecord {
-    /// What it covers.
+    /// The ecosystem that it covers.
     pub ecosystem: String,
     /// Who publishes it.
     pub publisher: String,
-    /// When it was retrieved from there.
+    /// When it was retrieved from the publisher.
     #[schemars(with = "Instant")]
     pub as_of: Timestamp,
     /// The digest of the database file.
@@ -309,8 +311,8 @@ impl Verdict {
         self.policy.iter().chain(&self.policies)
     }
 
-    /// The verdict over several platforms of one subject: the worst decision, the earliest end. Without any platform
-    /// there is nothing to allow, and no verdict.
+    /// The verdict over several platforms of one subject: the worst decision, the earliest end. Without a
+    /// platform there is nothing to allow, so there is no verdict.
     pub fn combine(verdicts: impl IntoIterator<Item = Self>) -> Option<Self> {
         verdicts.into_iter().reduce(|mut all, next| {
             if next.decision > all.decision {
@@ -323,7 +325,7 @@ impl Verdict {
         })
     }
 
-    /// Every result of every platform that prevents the verdict from being allow.
+    /// Every result of every platform that prevents an allow.
     pub fn blocking(&self) -> impl Iterator<Item = &RuleResult> {
         let rules = self.platforms.iter().flat_map(|platform| &platform.rules);
         rules.filter(|result| result.decision() != Decision::Allow)

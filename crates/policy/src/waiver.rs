@@ -1,4 +1,4 @@
-//! Waivers: somebody accepts a named risk, for a named scope and a bounded time.
+//! Waivers: documents in which somebody accepts a named risk, for a named scope and a bounded time.
 //!
 //! This file owns the document and how it is read, signed or not. Whether a waiver applies to a subject is decided at
 //! each evaluation, in [`crate::applicable`], because that depends on policy and time.
@@ -54,7 +54,7 @@ pub struct Waiver {
     pub(crate) content: Digest,
     pub(crate) terms: Terms,
     document: Value,
-    /// Who signed. Empty: the document came without a signature.
+    /// Who signed. Empty if the document came without a signature.
     pub(crate) approvals: Vec<Signature>,
 }
 
@@ -63,11 +63,11 @@ pub struct Waiver {
 pub(crate) struct Signature {
     pub(crate) signed: Signed,
     pub(crate) bundle: Digest,
-    /// The effective digest of the policy whose roots and logs verified it. It counts under no other.
+    /// The effective digest of the policy whose roots and logs verified it. It counts under no other policy.
     pub(crate) policy: Digest,
 }
 
-/// What the document says.
+/// The content of the document.
 #[derive(Debug, Clone)]
 pub(crate) struct Terms {
     pub(crate) rules: BTreeSet<RuleName>,
@@ -83,15 +83,15 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// Whether it accepts findings by their names.
+    /// Whether it accepts single findings by name.
     pub(crate) fn is_about_findings(&self) -> bool {
         !self.cves.is_empty()
     }
 }
 
 impl Waiver {
-    /// Reads a waiver from the bundle that an approver or second approver of `policy` signed. Certificates are verified
-    /// with `root`; without one, they are refused with the given reason.
+    /// Reads a waiver from the bundle that an approver or second approver of `policy` signed. Certificates
+    /// are verified with `root`; without a root, they are refused with the given reason.
     pub fn from_bundle(
         bytes: &[u8],
         origin: &str,
@@ -123,7 +123,7 @@ impl Waiver {
                 reason: format!("got {}, expected {WAIVER_V1}", statement.predicate_type),
             });
         }
-        // The same strict reader as for files: a signature does not make an unknown field known.
+        // The same strict reader as for files: a signature does not make an unknown field acceptable.
         let mut waiver = Self::from_unsigned(&json::canonical(&statement.predicate), origin)?;
         waiver.approvals.push(Signature {
             signed: Signed::from(&verified),
@@ -175,7 +175,7 @@ impl Waiver {
         &self.name
     }
 
-    /// Where it was read from.
+    /// The place that it was read from.
     pub fn origin(&self) -> &str {
         &self.origin
     }
@@ -264,7 +264,7 @@ struct WaiverSpec {
     /// What could happen, and how likely.
     #[schemars(length(min = 1))]
     risk_assessment: String,
-    /// What lowers the risk meanwhile.
+    /// What lowers the risk in the meantime.
     #[schemars(length(min = 1))]
     #[serde(deserialize_with = "given")]
     controls: Vec<String>,
@@ -277,7 +277,7 @@ struct WaiverSpec {
     expires: Timestamp,
 }
 
-/// A rule in a waiver. One that cannot be waived is read too, and refused with the reason.
+/// A rule in a waiver. A rule that cannot be waived is read too, so that the refusal can give the reason.
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 struct WaivedRule(RuleName);
@@ -318,7 +318,7 @@ fn waivable() -> String {
     }
 }
 
-/// More than one person can assess.
+/// More vulnerabilities than one person can assess.
 const MAX_CVES: usize = 1_000;
 
 impl WaiverSpec {

@@ -1,4 +1,4 @@
-//! The decision space, rule by rule: which evidence under which policy comes to what.
+//! The decision space, rule by rule: which evidence leads to which outcome under which policy.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ use plimsoll_policy::{
 use plimsoll_sbom::{Problem, ProblemCode};
 use plimsoll_vuln::{Fix, Gap, GapReason, Severity};
 
-/// Nothing blocks but what a test adds.
+/// Nothing blocks except what a test adds.
 const OPEN: &str = "phase: pilot\ndigest: { pinned: false }\nvulnerabilities: { block: [] }";
 
 /// Checks outcome, effect and decision of one rule; the verdict has no other blocking rule.
@@ -101,7 +101,8 @@ fn the_digest_rule_wants_what_was_asked_for_by_digest() {
     let mut unresolved = evidence();
     unresolved.subject.digests = None;
     expect(&judge(&pinned, &unresolved), "digest", Outcome::Unknown, Decision::Indeterminate, "not known");
-    // Who asks for a digest must not get anything else under any policy; not knowing blocks as a mismatch does.
+    // A user who requests a digest must not get other content under any policy; an unknown digest blocks as a
+    // mismatch does.
     expect(
         &judge(&policy(OPEN), &unresolved),
         "digest",
@@ -109,7 +110,7 @@ fn the_digest_rule_wants_what_was_asked_for_by_digest() {
         Decision::Indeterminate,
         "not known",
     );
-    // Nor is an image that is not there allowed by a policy that asks for no digest.
+    // A missing image is not allowed either by a policy that requires no digest.
     unresolved.subject.pinned = None;
     let judged = judge(&policy(OPEN), &unresolved);
     expect(&judged, "digest", Outcome::Unknown, Decision::Indeterminate, "not known");
@@ -162,7 +163,7 @@ fn a_denied_digest_denies_wherever_it_is_in_the_image() {
     };
     let open = policy(OPEN);
     let digests = digests();
-    // An index inside the index, and the same bytes by another algorithm than the one that the image names them by.
+    // An index inside the index, and the same bytes by another algorithm than the image uses.
     let (inside, alias) = (digests.indexes[1], digests.aliases[0]);
     let parts = [index(), manifest(), digests.config, digests.layers[0], digests.diff_ids[1], inside, alias];
     for digest in parts {
@@ -186,8 +187,8 @@ fn a_denied_digest_denies_wherever_it_is_in_the_image() {
     expect(&judge(&open, &rootdir), "deny-list", Outcome::NotApplicable, Decision::Allow, "");
 }
 
-/// What was asked for is denied even if nothing of it was found: a mirror that answers with another image under a denied
-/// digest is no way around the list.
+/// The requested digest is denied even if nothing of it was found. Otherwise a mirror could evade the list by
+/// answering a denied digest with another image.
 #[test]
 fn the_digest_that_was_asked_for_is_denied_too() {
     let asked = Digest::sha256(b"asked for");
@@ -210,7 +211,7 @@ fn deny_lists_count_even_where_the_policy_is_about_something_else() {
     assert_eq!(verdict.reasons.len(), 2);
 }
 
-/// A policy that wants signatures and nothing else.
+/// A policy that requires signatures and nothing else.
 fn signed_by(keys: &[(&str, String)], threshold: u32) -> Policy {
     let list: Vec<String> =
         keys.iter().map(|(name, key)| format!("{{ name: {name}, key: {key} }}")).collect();
@@ -398,7 +399,8 @@ fn phases_and_tiers_preset_what_blocks() {
             assert_eq!(judge(&spec(phase, tier), &found).decision, expected, "{phase} {tier} {severity}");
         }
     }
-    // What a phase requires and nobody can satisfy is a mistake in the policy, not a reason to let everything pass.
+    // A requirement of the phase that nobody can satisfy is a mistake in the policy, not a reason to let
+    // everything pass.
     assert!(
         Policy::parse(policy_text("phase: beta").as_bytes(), "p", &())
             .unwrap_err()
@@ -523,7 +525,7 @@ fn the_age_of_the_database_is_measured_at_the_time_of_judgement() {
         "30h old, at most 24h",
     );
     expect(&judge(&week, &old), "vulnerabilities", Outcome::Pass, Decision::Allow, "");
-    // Evidence that was fresh when it was gathered and is not any more.
+    // Evidence that was fresh when it was gathered, but is not any more.
     let cached = found(Severity::Low, Vec::new());
     assert_eq!(evaluate(&day, &cached, &[], &DenyList::none(), now()).valid_until, Some(after(22)));
     let later = evaluate(&day, &cached, &[], &DenyList::none(), after(23));

@@ -1,4 +1,4 @@
-//! Documents as people write and mistype them: messages, presets, lint.
+//! Documents as people write them, with typing errors: messages, presets, lint.
 
 #![allow(
     clippy::unwrap_used,
@@ -383,7 +383,7 @@ fn a_waiver_reads_the_same_in_yaml_and_json() {
     assert_eq!(signed.content(), read.content());
 }
 
-/// What the documentation shows can be used as it stands.
+/// The documents that the documentation shows can be used as they are.
 #[test]
 fn the_documents_in_the_documentation_are_read() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/policy.md")).unwrap();

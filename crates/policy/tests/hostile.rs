@@ -46,7 +46,7 @@ fn p01_a_key_twice() {
     assert!(DenyList::parse(list.as_bytes(), "d").is_err());
 }
 
-/// P02: nesting a hundred thousand deep, in every bracket that there is.
+/// P02: nesting a hundred thousand levels deep, with every kind of bracket.
 #[test]
 fn p02_depth() {
     for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", "")] {
@@ -61,7 +61,7 @@ fn p02_depth() {
     refused(blocks.as_bytes());
 }
 
-/// P03: numbers that are none, or larger than the field.
+/// P03: invalid numbers, and numbers larger than the field.
 #[test]
 fn p03_numbers() {
     for number in
@@ -74,7 +74,7 @@ fn p03_numbers() {
     }
 }
 
-/// P04: bytes that are no text, and text that shows something else than it says.
+/// P04: bytes that are not text, and text that looks different from what it contains.
 #[test]
 fn p04_text() {
     for bad in [
@@ -93,7 +93,7 @@ fn p04_text() {
         document.extend_from_slice(bad);
         assert!(matches!(refused(&document), Error::Document(yaml::Error::Text { line: 6, .. })), "{bad:?}");
     }
-    // What a document spells with escapes is the reader's own words again, and is shown escaped.
+    // Text that a document writes with escapes appears decoded in messages, and is escaped when shown.
     let message = refused(policy_text("phase: \"\\u202E\\e[2J\"").as_bytes()).to_string();
     assert!(!message.contains(['\u{202e}', '\u{1b}']), "{message:?}");
     let message = refused(policy_text("\"ph\\u202Ease\": pilot").as_bytes()).to_string();
@@ -109,7 +109,7 @@ fn p05_alias_bombs() {
         let _ = writeln!(laughs, "a{level}: &a{level} [{}]", [previous.as_str(); 10].join(", "));
     }
     refused(laughs.as_bytes());
-    // The same where lists are read in full instead of being skipped as unknown.
+    // The same if lists are read in full instead of being skipped as unknown.
     let mut images = String::from(
         "phase: pilot\nregistries: { allow: &a [r.example/a, r.example/b] }\nmatch: { images: [",
     );
@@ -124,7 +124,7 @@ fn p05_alias_bombs() {
     refused(b"a: &a [*a]");
     refused(b"a: &a\n  <<: *a\n");
 
-    // Honest sharing passes: one approver in two lists.
+    // Honest sharing is accepted: one approver in two lists.
     let shared = format!(
         "phase: pilot\nwaivers: {{ approvers: [&secops {{ name: secops, key: {} }}], secondApprover: [*secops] }}",
         key().yaml()
@@ -132,7 +132,7 @@ fn p05_alias_bombs() {
     Policy::parse(policy_text(&shared).as_bytes(), "p", &()).unwrap();
 }
 
-/// S09: a pattern that matches a part, and dots that are any character.
+/// S09: a pattern that matches only a part, and dots that match any character.
 #[test]
 fn s09_patterns_match_the_whole_name() {
     for (pattern, name) in [
@@ -162,7 +162,7 @@ fn s15_a_waiver_for_another_image_by_name_only() {
     assert_eq!(verdict.decision, plimsoll_policy::Decision::Deny);
 }
 
-/// What a document may hold is bounded; how many bytes it may have is the reader's limit, which can be raised.
+/// The content of a document is bounded. The limit for its bytes can be raised.
 #[test]
 fn documents_are_bounded() {
     let wide = policy_text(&format!("phase: pilot\nmatch: {{ images: [{}] }}", "b,".repeat(60_000)));

@@ -1,5 +1,5 @@
-//! Signers without a key: whom an identity of a policy lets in, and how they are counted. Each certificate is issued, and
-//! each signature verified, by an instance of one's own.
+//! Signers without a key: whom an identity of a policy accepts, and how they are counted. A test instance
+//! issues each certificate and verifies each signature.
 
 #![allow(
     clippy::unwrap_used,
@@ -50,14 +50,14 @@ impl Instance {
         Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap()
     }
 
-    /// A signature of `digest`, if `policy` lets its signer in.
+    /// A signature of `digest`, if `policy` accepts its signer.
     fn sign(&mut self, policy: &Policy, leaf: &Leaf, digest: &Digest) -> Result<Verified<Statement>, Error> {
         let statement = Statement::new(Subject::new("", digest), COSIGN_SIGN_V1, json!({}));
         let bundle = self.bundle(leaf, &statement, LogVersion::V2);
         verified(policy, &bundle, Some(&self.root()), digest)
     }
 
-    /// The bundle of a waiver, signed by whoever `leaf` names.
+    /// The bundle of a waiver, signed by the signer that `leaf` names.
     fn approve(&mut self, leaf: &Leaf, waiver: &Value) -> Vec<u8> {
         let subject = Subject::new("waiver", &Digest::sha256(waiver.to_string().as_bytes()));
         let holder = self.0.leaf(leaf);
@@ -133,7 +133,7 @@ fn a_signature_without_a_key_counts_and_the_verdict_says_who_when_and_what_was_l
     assert_eq!(by.signed_at, [plimsoll_core::Timestamp::from_second(SIGNED).unwrap()]);
     assert!(by.key.is_none() && not_checked.is_empty() && carried.is_empty());
 
-    // A key without log or time says so.
+    // The verdict says that a key's signature has no log entry or time.
     let release = key();
     let by_key = any_of(&[&format!("{{ name: release, key: {} }}", release.yaml())], 1);
     let verdict = judged(&by_key, found(vec![release.signature_of(&manifest())]));
@@ -144,7 +144,7 @@ fn a_signature_without_a_key_counts_and_the_verdict_says_who_when_and_what_was_l
     assert_eq!(by.key, Some(release.public.id().to_string()));
 }
 
-/// S09: what fits a part of issuer, subject or claim fits nobody.
+/// S09: a match of only a part of issuer, subject or claim is not a match.
 #[test]
 fn parts_of_an_identity_let_nobody_in() {
     let mut instance = Instance::new();
@@ -195,7 +195,7 @@ fn parts_of_an_identity_let_nobody_in() {
     assert!(!lets_in(&mut instance, &wanted, &other_issuer));
 }
 
-/// S10, and what is contradictory or says nothing.
+/// S10, and identities that are contradictory or say nothing.
 #[test]
 fn identities_that_cannot_be_meant_are_refused_when_the_policy_is_read() {
     for (entry, path) in [
@@ -293,12 +293,13 @@ fn a_threshold_counts_entries_each_with_a_signer_of_its_own() {
     let signed = vec![sign(&one_pattern, main), sign(&one_pattern, dev)];
     let (got, reason) = outcome(&one_pattern, signed);
     assert_eq!(got, Outcome::Fail, "{reason}");
-    // Who fits only the wide entry leaves the narrow one to who fits both, in either order.
+    // A signer that fits only the wide entry leaves the narrow entry to a signer that fits both, in either
+    // order.
     for subjects in [[main, dev], [dev, main]] {
         let signed = subjects.map(|subject| sign(&two, subject)).to_vec();
         assert_eq!(outcome(&two, signed).0, Outcome::Pass, "{subjects:?}");
     }
-    // A key and an identity are two.
+    // A key and an identity are two signers.
     let release_key = key();
     let by_key = format!("{{ name: key, key: {} }}", release_key.yaml());
     let both = any_of(&[&by_key, &release], 2);
@@ -329,7 +330,7 @@ fn all_of_wants_each_and_any_of_some() {
     let each = policy(&spec(&format!("allOf: [{build}, {qa}]")));
     assert_eq!(outcome(&each, signed(&[0, 1])).0, Outcome::Pass);
     assert_eq!(outcome(&each, signed(&[0, 2])).0, Outcome::Fail);
-    // Junk cannot hide that something is missing, and a search that was cut short cannot either.
+    // Neither junk nor a search that was cut short can hide that something is missing.
     let cut = Collected { truncated: true, ..found(signed(&[0])) };
     let verdict = judged(&each, cut);
     assert_eq!(rule(&verdict, "signatures").outcome, Outcome::Unknown);
@@ -356,11 +357,11 @@ fn a_certificate_that_nothing_was_there_to_verify_with_is_unknown() {
     assert!(
         matches!(&result.details[..], [Detail::RefusedSignature { reason, .. }] if reason.contains("not verified"))
     );
-    // What is signed by enough others is not made doubtful by it.
+    // It casts no doubt on an image that enough others signed.
     let signed = instance.sign(&wanted, &Leaf::default(), &manifest()).unwrap();
     let verdict = judged(&wanted, Collected { undecided, ..found(vec![signed]) });
     assert_eq!(verdict.decision, Decision::Allow);
-    // A key's policy takes no certificate, with or without a root.
+    // A policy that names only keys accepts no certificate, with or without a root.
     let by_key = any_of(&[&format!("{{ name: k, key: {} }}", key().yaml())], 1);
     for root in [None, Some(&instance.root())] {
         assert!(matches!(
@@ -396,7 +397,7 @@ fn an_identitys_window_is_about_the_time_of_signing() {
         let verdict = judged(&wanted, found(vec![signed]));
         let result = rule(&verdict, "signatures");
         assert_eq!(result.outcome == Outcome::Pass, pass, "{window}: {}", result.reason);
-        // What was signed in time stays so.
+        // A signature made in time keeps counting.
         assert_eq!(verdict.platforms[0].rules[4].rule.as_str(), "signatures");
         assert!(!pass || verdict.valid_until.is_none_or(|until| until > now()), "{window}");
     }
@@ -446,7 +447,7 @@ fn an_instance_without_logs_is_trusted_only_where_the_policy_says_so() {
     }
 }
 
-/// A key's bundle with an entry of a log: the log says when, where it is trusted.
+/// A key's bundle with an entry of a log. The log attests the time, if it is trusted.
 #[test]
 fn a_keys_window_goes_by_the_time_of_a_trusted_log_and_a_log_can_be_asked_for() {
     let mut instance = Instance::new();
@@ -470,7 +471,7 @@ fn a_keys_window_goes_by_the_time_of_a_trusted_log_and_a_log_can_be_asked_for() 
     for (more, with_root, without) in [
         ("", Outcome::Pass, Outcome::Pass),
         (", transparencyLog: true", Outcome::Pass, Outcome::Fail),
-        // Signed in January 2026, judged in November.
+        // It is signed in January 2026 and judged in November.
         (", notAfter: 2026-02-01T00:00:00Z", Outcome::Pass, Outcome::Fail),
         (", notAfter: 2016-01-15T12:00:00Z", Outcome::Fail, Outcome::Fail),
         (", notBefore: 2026-02-01T00:00:00Z", Outcome::Fail, Outcome::Pass),
@@ -482,7 +483,7 @@ fn a_keys_window_goes_by_the_time_of_a_trusted_log_and_a_log_can_be_asked_for() 
             assert_eq!(got, expected, "{more} {root:?}: {reason}");
         }
     }
-    // A stranger's log says nothing: neither a time nor that there is an entry.
+    // An untrusted log attests nothing: neither a time nor an entry.
     let signed = verified(&of(""), &bundle, Some(&Instance::new().root()), &manifest()).unwrap();
     assert!(signed.times().is_empty());
     assert_eq!(outcome(&of(", transparencyLog: true"), vec![signed]).0, Outcome::Fail);
@@ -520,8 +521,8 @@ fn a_policy_brings_its_own_root_and_its_digest_covers_it() {
     assert!(one.wants_trusted_root() && !policy("phase: pilot").wants_trusted_root());
 }
 
-/// Without the root, the time of the log would be unknown, and a signature from within a window that is over would not
-/// count.
+/// Without the root, the log's time would be unknown, and a signature made within a window that is now over
+/// would not count.
 #[test]
 fn a_root_is_wanted_wherever_a_log_or_its_time_matters() {
     let of =
@@ -568,7 +569,7 @@ fn waivers_without_a_key_count_when_approvers_name_the_identity() {
     assert_eq!(used.signatures[0].by.signed_at.len(), 1);
     assert_eq!(verdict.decision, Decision::Allow);
 
-    // Somebody else, somebody whom another issuer vouches for, nobody to verify with.
+    // Another subject, another issuer, and no root to verify with.
     let stranger = instance.approve(&leaf("mallory@example.com"), &waiver());
     assert!(read(&stranger, &alone).is_err());
     let elsewhere = Leaf { issuer: "https://evil.example".into(), ..leaf("security@example.com") };
@@ -580,7 +581,7 @@ fn waivers_without_a_key_count_when_approvers_name_the_identity() {
             .to_string();
     assert!(error.contains("could not be verified: the cache has expired"), "{error}");
 
-    // A pattern that takes in the owner does not let the owner approve.
+    // A pattern that matches the owner does not let the owner approve.
     let everybody = of(&format!(
         "approvers: [{}]",
         identity(
@@ -594,7 +595,7 @@ fn waivers_without_a_key_count_when_approvers_name_the_identity() {
     let refused = &rule(&verdict, "vulnerabilities").waivers[0];
     assert!(refused.reason.contains("its own owner"), "{}", refused.reason);
 
-    // Two approvers are two people, also when both are let in by patterns.
+    // Two approvers must be two people, even if patterns match both.
     let pair = of(&format!(
         "approvers: [{}], secondApprover: [{}]",
         identity("first", &format!(r"issuer: {ISSUER}, subject: {{ pattern: '[a-z]+@example\.com' }}")),
@@ -608,7 +609,7 @@ fn waivers_without_a_key_count_when_approvers_name_the_identity() {
     assert_eq!(verdict.decision, Decision::Allow);
     assert_eq!(rule(&verdict, "vulnerabilities").waivers[0].signatures.len(), 2);
 
-    // What nobody verified is shown, and approves nothing.
+    // An unverified signature is shown, but approves nothing.
     let claimed = Waiver::dangerous_from_unverified_bundle(&stranger, "w", &Limits::default()).unwrap();
     assert_eq!(claimed.name(), "W-1");
     assert_eq!(decide(&alone, &[claimed]).decision, Decision::Deny);
@@ -665,7 +666,7 @@ fn lint_finds_identities_that_let_in_more_than_is_meant() {
     assert_eq!(codes(&format!("anyOf: [{narrow_apart}, {apart}]")), []);
     let twin = of_release("").replace("name: release", "name: twin");
     assert_eq!(codes(&format!("anyOf: [{narrow}, {twin}]")), [(Code::SameKey, Severity::Error)]);
-    // Another spelling of the subject is the same person, whom no threshold counts twice.
+    // Another spelling of the subject is the same person, and a threshold counts that person once.
     let spelled = twin.replace("/team/", "/Team/");
     assert_eq!(codes(&format!("anyOf: [{narrow}, {spelled}]")), [(Code::SameKey, Severity::Error)]);
     let two = policy_text(&spec(&format!("threshold: 2, anyOf: [{narrow}, {spelled}]")));

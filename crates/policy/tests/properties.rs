@@ -1,4 +1,4 @@
-//! What must hold for every policy and all evidence: more leniency needs more evidence, never less.
+//! What must be true for every policy and all evidence: more leniency needs more evidence, never less.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,7 +30,7 @@ use serde_json::json;
 /// Two keys, made once: a key pair costs more than a verdict.
 static KEYS: LazyLock<[Key; 2]> = LazyLock::new(|| [key(), key()]);
 
-/// Signatures of every kind that the rule tells apart.
+/// Signatures of every kind that the rule distinguishes.
 static STATEMENTS: LazyLock<Vec<Verified<Statement>>> = LazyLock::new(|| {
     let [one, two] = &*KEYS;
     vec![
@@ -43,7 +43,7 @@ static STATEMENTS: LazyLock<Vec<Verified<Statement>>> = LazyLock::new(|| {
     ]
 });
 
-/// Who signs without a key: a workflow, on any ref, and on one of them.
+/// Signers without a key: a workflow on any ref, and on a specific ref.
 const ANY_REF: &str = "{ issuer: 'https://issuer.example', subject: { pattern: 'https://ci\\.example/.*' } }";
 const MAIN: &str = "{ issuer: 'https://issuer.example', subject: 'https://ci.example/release@main' }";
 
@@ -230,7 +230,7 @@ proptest! {
         }
     }
 
-    /// Junk, and signatures by whomever, take nothing from those that count.
+    /// Neither junk nor further signatures take anything from the signatures that count.
     #[test]
     fn one_more_signature_never_makes_the_rule_about_signatures_worse(
         policy in policies(&["block"]),
@@ -272,7 +272,7 @@ proptest! {
         policy in policies(&["block", "warn"]),
         evidence in all_evidence(),
         waivers in prop::collection::vec(waivers(), 0..3),
-        // A rating where there was none adds knowledge, not severity.
+        // A rating for an unrated finding adds knowledge, not severity.
         rated in subsequence(Severity::ALL[1..].to_vec(), 2),
     ) {
         let with = |severity| {

@@ -1,4 +1,4 @@
-//! Attacks on who counts: one head under two hats.
+//! Attacks on the counting of people: one person in two roles.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ use plimsoll_verify::{Bundle, COSIGN_SIGN_V1, Statement, Subject, TrustedRoot, V
 use plimsoll_vuln::Severity;
 use serde_json::json;
 
-/// The owner of a waiver stays the owner where the policy lists the same key under another name, too.
+/// The owner of a waiver stays the owner even if the policy also lists the same key under another name.
 #[test]
 fn an_owner_does_not_approve_under_another_name() {
     let (alice, bob) = (key(), key());
@@ -66,7 +66,7 @@ fn an_owner_does_not_approve_under_another_name() {
     }
 }
 
-/// A mailbox is the same in capitals, and who may write the address either way is not two people.
+/// A mailbox is the same in capitals, so one person with both spellings of the address is not two people.
 #[test]
 fn an_address_in_capitals_is_nobody_else() {
     let mut instance = Sigstore::new();

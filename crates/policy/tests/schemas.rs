@@ -1,4 +1,5 @@
-//! The exported JSON Schemas fit what is read and written, and refuse what is refused.
+//! The exported JSON Schemas accept the documents that are read and written, and refuse those that are
+//! refused.
 
 #![allow(
     clippy::unwrap_used,
@@ -84,7 +85,7 @@ fn documents_fit_their_schemas_and_mistakes_do_not() {
     fits(&verdicts, &verdicts, &serde_json::to_value(verdict).unwrap()).unwrap();
 }
 
-/// Whether `value` fits `schema`: the keywords that the exported schemas use, and no other.
+/// Whether `value` fits `schema`: the keywords that the exported schemas use, and no others.
 fn fits(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     let wrong = |what: &str| Err(format!("{what}: {value} does not fit {schema}"));
     let Some(keywords) = schema.as_object() else {
@@ -161,7 +162,8 @@ fn fits(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
                     return wrong("pattern");
                 }
             }
-            // These hold, or the arms above had returned; the others only annotate.
+            // These are satisfied, otherwise the arms above would have returned. The other keywords only
+            // annotate.
             "const"
             | "enum"
             | "additionalProperties"

@@ -1,4 +1,4 @@
-//! Several policies about one image: all of them are applied, and the worst decision holds.
+//! Several policies for one image: all of them are applied, and the worst decision counts.
 
 #![allow(
     clippy::unwrap_used,
@@ -70,10 +70,10 @@ fn the_worst_decision_holds_and_every_rule_is_listed_under_its_policy() {
     assert_eq!(verdict.reasons, ["vulnerabilities of team: CVE-2026-1 (high) in foo 1.0-1"]);
     let applied: Vec<&str> = verdict.applied().map(|policy| policy.name.as_str()).collect();
     assert_eq!(applied, ["base", "team"], "what is about other images is not applied");
-    // One answer for each rule of each policy, but for what is asked once.
+    // One answer for each rule of each policy, except for rules that are evaluated once.
     assert_eq!(verdict.platforms[0].rules.len(), 1 + 2 * 6);
 
-    // The other way round it is the same.
+    // The reverse order gives the same.
     let turned = judge_all(&[&team, &base()], &found, &[]);
     assert_eq!((turned.decision, turned.reasons), (verdict.decision, verdict.reasons));
 }
@@ -106,7 +106,7 @@ fn what_no_policy_is_about_is_denied() {
     assert_eq!(none.decision, Decision::Deny);
     assert!(none.reasons[0].contains("there is no policy"), "{:?}", none.reasons);
 
-    // A subject without a repository may be what the second is about.
+    // The second policy may apply to a subject without a repository.
     let layout = of_kind(plimsoll_policy::SubjectKind::Layout);
     assert_eq!(judge_all(&[&base()], &layout, &[]).decision, Decision::Allow);
     let verdict = judge_all(&[&base(), &one], &layout, &[]);
@@ -139,7 +139,8 @@ fn a_signature_counts_under_the_policy_that_it_was_verified_for_alone() {
     assert_eq!(under(&verdict, "one", "signatures").outcome, Outcome::Pass);
     assert_eq!(under(&verdict, "two", "signatures").outcome, Outcome::Fail);
 
-    // The same key under a policy that nothing was verified for: it may ask for more than the other did.
+    // The same key under a policy for which nothing was verified. That policy may require more than the
+    // other.
     let again = named("again", &signed(&release));
     let verdict = judge_all(&[&one, &again], &with(vec![(&one, by(&release))]), &[]);
     assert_eq!(verdict.decision, Decision::Indeterminate);
@@ -186,7 +187,7 @@ fn a_waiver_counts_under_the_policy_whose_approver_signed_it() {
     let both = [by_team, read(&security, &company).unwrap()];
     assert_eq!(judge_all(&[&company, &team], &found, &both).decision, Decision::Allow);
 
-    // The same approver, verified under another policy, whose trust may ask for less.
+    // The same approver, verified under another policy that may require less.
     let other = approved("other", &security);
     let verdict = judge_all(&[&company, &other], &found, &[read(&security, &company).unwrap()]);
     assert_eq!(under(&verdict, "company", "vulnerabilities").outcome, Outcome::Waived);
@@ -228,7 +229,7 @@ fn the_verdict_about_one_policy_keeps_its_form_and_several_are_listed() {
     let two = serde_json::to_value(judge_all(&[&base(), &twin], &evidence(), &[])).unwrap();
     assert_eq!(two.get("policy"), None);
     assert_eq!(two["policies"].as_array().unwrap().len(), 2);
-    // Two documents of one name are told apart by where they are from.
+    // Two documents with the same name are distinguished by their origin.
     assert_eq!(two["platforms"][0]["rules"][1]["policy"], json!("base (base.yaml)"));
     assert_eq!(two["platforms"][0]["rules"][7]["policy"], json!("base (team/base.yaml)"));
     let known = schema["properties"].as_object().unwrap();
@@ -282,8 +283,8 @@ fn found() -> impl Strategy<Value = Evidence> {
 }
 
 proptest! {
-    /// Whatever is added to policies of which one matches, nothing is let through that was not before; and the decision
-    /// is that of the worst of them alone.
+    /// If one policy of a set matches, adding any policy allows nothing that was not allowed before. The
+    /// decision is the worst of those of the single policies.
     #[test]
     fn a_policy_that_is_added_never_loosens(policies in prop::collection::vec(specs(), 1..4), more in specs(), evidence in found()) {
         let all: Vec<&Policy> = policies.iter().collect();

@@ -1,5 +1,6 @@
-//! The verdict as JSON, for one image with everything in it: a signature, a waived finding, one that blocks, a waiver
-//! that has expired, a gap. The keys and bundles in `tests/data` were made once, so that their digests stay.
+//! The verdict as JSON, for one image with everything in it: a signature, a waived finding, one that blocks,
+//! a waiver that has expired, a gap. The keys and bundles in `tests/data` were made once, so that their
+//! digests stay the same.
 
 #![allow(
     clippy::unwrap_used,

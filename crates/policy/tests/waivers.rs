@@ -1,4 +1,4 @@
-//! Which waiver applies to what, until when, and what the verdict says about those that do not.
+//! Which waiver applies to what, until when, and what the verdict says about waivers that do not apply.
 
 #![allow(
     clippy::unwrap_used,
@@ -85,7 +85,7 @@ fn a_waiver_signed_by_an_approver_waives_what_it_names() {
 fn a_waiver_that_has_ended_or_not_begun_never_applies_and_the_verdict_says_so() {
     assert_eq!(outcome(UNSIGNED, &waiver(), now()).0, Decision::Allow);
     let late = at("2026-12-09T12:00:00Z");
-    // The database of the evidence is fresh at `now` only; what matters here is the fail.
+    // The database of the evidence is fresh at `now` only; only the fail matters here.
     let (decision, reason) = outcome(UNSIGNED, &waiver(), late);
     assert_eq!((decision, reason.as_str()), (Decision::Deny, "waiver W-1 expired 2026-12-09T12:00:00Z"));
     let (decision, reason) = outcome(UNSIGNED, &waiver(), after(-25));
@@ -183,7 +183,7 @@ fn only_an_approver_who_is_not_the_owner_can_approve() {
         assert_eq!(verdict.decision, Decision::Deny);
         assert!(uses(&verdict)[0].reason.contains("its own owner"), "{:?}", uses(&verdict));
     }
-    // Approval under one policy is none under another.
+    // An approval under one policy does not count under another.
     let signed = Waiver::from_bundle(
         &secops.approve(&waiver()),
         "w.json",
@@ -222,11 +222,11 @@ fn where_a_second_approver_is_named_both_must_sign_the_same_words() {
     assert_eq!(decide(&production, std::slice::from_ref(&two)), Decision::Deny);
     assert_eq!(decide(&production, &[one.clone(), two.clone()]), Decision::Allow);
     assert_eq!(decide(&production, &[two.clone(), one.clone()]), Decision::Allow);
-    // The same signature twice is one, and a signature on other words is for those.
+    // The same signature twice counts once, and a signature of another text is for that text.
     assert_eq!(decide(&production, &[one.clone(), one.clone()]), Decision::Deny);
     let longer = waiver_with(&json!({"controls": ["none in particular"]}));
     assert_eq!(decide(&production, &[one.clone(), sign(&second, &longer)]), Decision::Deny);
-    // One person under two keys is one approval.
+    // One person with two keys gives one approval.
     assert_eq!(decide(&policy(&spec("secops", "SecOps")), &[one, two]), Decision::Deny);
     let verdict =
         judged(&production, &critical(), &[sign(&first, &waiver()), sign(&second, &waiver())], now());
@@ -349,7 +349,7 @@ fn one_waived_finding_does_not_carry_another() {
         verdict.reasons
     );
     assert!(uses(&verdict)[0].used);
-    // Nor does it fill a gap.
+    // It does not fill a gap either.
     let mut blind = critical();
     blind.vulnerabilities = scanned(vec![finding("CVE-2026-1", Severity::Critical)], vec![gap()]);
     assert_eq!(
@@ -421,7 +421,7 @@ fn a_waiver_without_scope_reason_controls_owner_or_end_is_refused() {
         let document = waiver_with(&json!({ missing: null }));
         assert!(Waiver::from_unsigned(document.to_string().as_bytes(), "w").is_err(), "{missing}");
     }
-    // What lost its value must not widen the scope to what is left.
+    // A field that lost its value must not widen the scope to the remaining fields.
     let text = "apiVersion: plimsoll.dev/v1\nkind: Waiver\nmetadata: { name: W }\nspec: { rules: [vulnerabilities], cves: [CVE-2026-1], images: , digests: [\"";
     let rest = "\"], reason: r, riskAssessment: r, controls: [c], owner: o, issued: 2026-11-01T00:00:00Z, expires: 2026-11-02T00:00:00Z }";
     let error =
@@ -445,7 +445,7 @@ fn a_signature_does_not_make_a_bad_waiver_good() {
             Err(Error::Bundle { .. })
         ));
     }
-    // A signature of an image by the approver's key is no waiver, whatever its predicate carries.
+    // A signature of an image by the approver's key is not a waiver, no matter what its predicate contains.
     let image = plimsoll_verify::Statement::new(
         plimsoll_verify::Subject::new("", &manifest()),
         plimsoll_verify::COSIGN_SIGN_V1,

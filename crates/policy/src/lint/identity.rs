@@ -12,7 +12,7 @@ use plimsoll_verify::{Claim, Identity, Text};
 
 use super::{Code, Lint};
 
-/// Issuers whose subjects are builds, not people. Those of private instances cannot be known.
+/// Issuers whose subjects are builds, not people. The issuers of private instances are unknown.
 const CI_ISSUERS: [&str; 5] = [
     "https://token.actions.githubusercontent.com",
     "https://gitlab.com",
@@ -21,7 +21,7 @@ const CI_ISSUERS: [&str; 5] = [
     "https://oidc.circleci.com",
 ];
 
-/// Subjects that only a far too wide pattern matches.
+/// Subjects that only a pattern that is far too wide matches.
 const STRANGERS: [&str; 3] = [
     "mallory@evil.example",
     "https://evil.example/x/y/.github/workflows/z.yml@refs/heads/main",
@@ -92,7 +92,7 @@ fn names_ref(identity: &Identity, subject: &str) -> bool {
         return true;
     }
     let literal = literals(subject);
-    // "Any branch" is not a specific ref; a tag, at least, is one that somebody released.
+    // "Any branch" is not a specific ref. "Any tag" is accepted, because somebody released each tag.
     let of_ref = literal.rsplit_once('@').map(|(_, of_ref)| of_ref);
     of_ref.is_some_and(|of_ref| has_letters(of_ref.trim_start_matches("refs/").trim_start_matches("heads/")))
 }
@@ -116,7 +116,7 @@ fn has_letters(text: &str) -> bool {
     text.contains(|c: char| c.is_ascii_alphanumeric())
 }
 
-/// The pattern with classes and repetitions left out: `[^@]*` and `\w+` stand for no text in particular.
+/// The pattern without classes and repetitions: `[^@]*` and `\w+` stand for no specific text.
 fn literals(pattern: &str) -> String {
     let mut literal = String::new();
     let mut chars = pattern.chars();

@@ -33,7 +33,7 @@ impl Rule for DenyListRule {
     }
 
     fn about(&self) -> &'static str {
-        "No digest of it is denied."
+        "None of its digests is denied."
     }
 
     fn section(&self) -> &'static str {
@@ -63,7 +63,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
     }
     let mut parts: BTreeMap<Digest, &'static str> = BTreeMap::new();
     if let Some(digests) = &context.evidence.subject.digests {
-        // The first name wins: an uncompressed layer has the same digest stored and uncompressed.
+        // The first name counts: an uncompressed layer has the same digest stored and uncompressed.
         for (digest, what) in digests.all() {
             parts.entry(digest).or_insert(what);
         }

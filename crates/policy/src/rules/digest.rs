@@ -1,7 +1,8 @@
-//! `digest`: the image was requested by digest, and is the requested one.
+//! `digest`: the image was requested by digest, and has the requested digest.
 //!
-//! A tag may point elsewhere by the time the image is used, so the verdict would be about another image. A layout or
-//! archive on disk, and an image in an engine's store, needs no pin: its bytes are the ones that were judged.
+//! A tag may point elsewhere by the time the image is used, so the verdict would be about another image. A
+//! layout or archive on disk, or an image in an engine's store, needs no pin: the bytes that were judged are
+//! the ones that are used.
 
 use jiff::Timestamp;
 use plimsoll_core::Digest;
@@ -34,7 +35,7 @@ impl Rule for DigestRule {
     }
 
     fn about(&self) -> &'static str {
-        "It was asked for by digest."
+        "It was requested by digest."
     }
 
     fn section(&self) -> &'static str {
@@ -57,8 +58,9 @@ impl Rule for DigestRule {
     }
 }
 
-/// Of an image that an index lists and that is not there. It blocks under every policy: nothing of it was looked at.
-const NOT_SEEN: &str = "the image is not there, so that its digest is not known";
+/// The reason for an image that an index lists but that is missing. It blocks under every policy, because its
+/// content was not read.
+const NOT_SEEN: &str = "the image is not there, so its digest is unknown";
 
 fn evaluate(context: &Context<'_>) -> Answer {
     let subject = &context.evidence.subject;
@@ -75,7 +77,8 @@ fn evaluate(context: &Context<'_>) -> Answer {
                 return Answer::new(NAME, Outcome::Unknown, Effect::Block, NOT_SEEN).hint(hint);
             }
         };
-        // A user who requests a digest must not get something else under any policy, so not knowing blocks as well.
+        // A user who requests a digest must not get other content under any policy, so an unknown digest
+        // blocks as well.
         let effect = if subject.pinned.is_some() { Effect::Block } else { effect };
         return Answer::new(NAME, Outcome::Unknown, effect, reason).hint(hint);
     };
@@ -110,7 +113,7 @@ fn by_tag(subject: &SubjectFacts, resolved: Digest, effect: Effect) -> Answer {
     }
 }
 
-/// The digest to request to get all of it: the index's, if there is one.
+/// The digest that requests the whole image: the index's, if there is one.
 fn top(digests: &ImageDigests) -> Digest {
     digests.index.unwrap_or(digests.manifest)
 }

@@ -24,7 +24,7 @@ impl RuleName {
         &self.0
     }
 
-    /// The position in the list. Others come after, by name.
+    /// The position in the list. Other rules follow, sorted by name.
     fn position(&self) -> usize {
         BUILT_IN.iter().position(|rule| rule.name() == *self).unwrap_or(BUILT_IN.len())
     }

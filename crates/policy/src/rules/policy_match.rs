@@ -58,7 +58,7 @@ impl Rule for MatchRule {
             (Some(true), None) => answer(Outcome::Pass, format!("policy {policy} applies to everything")),
             (Some(false), _) => {
                 let name = name.unwrap_or("this subject");
-                // A policy that does not match is only asked if none does.
+                // A policy that does not match is only evaluated if no policy matches.
                 let reason = match context.policies.len() {
                     0 | 1 => format!("policy {policy} does not apply to {name}"),
                     several => format!("none of {several} policies applies to {name}"),
@@ -71,7 +71,7 @@ impl Rule for MatchRule {
                     "policy {policy} applies to repositories by name, but this subject comes from none"
                 );
                 answer(Outcome::Unknown, reason)
-                    .hint("judge it by a policy without spec.match, or from the registry it is in")
+                    .hint("judge it by a policy without spec.match, or from its registry")
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::verdict::{Effect, Outcome};
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RegistriesSpec {
-    /// Repositories that images may come from; any, when left out.
+    /// Repositories that images may come from. If it is left out, any repository is allowed.
     pub(crate) allow: Setting<Vec<Pattern>>,
 }
 

@@ -1,14 +1,15 @@
 //! `signatures`: enough distinct authorities signed the image.
 //!
-//! Counts only statements that are image signatures, that name the platform's manifest or its index by exact digest, by
-//! a signer whom the policy names, at a time that counts. An SBOM attestation by the same key is not a signature of the
-//! image.
+//! Only these statements count: image signatures that name the platform's manifest or its index by exact
+//! digest, made by a signer whom the policy names, at a time that counts. An SBOM attestation by the same key
+//! is not a signature of the image.
 //!
-//! It counts the policy's entries, each satisfied by a signer of its own. However often an authority signed, it counts
-//! once (in sigstore-go's CVE-2026-49834, it counted twice). One workflow on two refs is two subjects, but satisfies
-//! one pattern once. A signer that fits two entries satisfies one of them. Two names for one key count once. Junk
-//! beside a good signature does no harm and hides nothing: a search that hit a limit before the rule was satisfied is
-//! unknown, and so is a certificate without a trusted root.
+//! The rule counts the policy's entries, each satisfied by a different signer. However often an authority
+//! signed, it counts once (in sigstore-go's CVE-2026-49834, it counted twice). One workflow on two refs is
+//! two subjects, but satisfies one pattern once. A signer that fits two entries satisfies one of them. Two
+//! names for one key count once. Junk beside a good signature does no harm and hides nothing: if the search
+//! hit a limit before the rule was satisfied, the rule is unknown. It is also unknown if a certificate cannot
+//! be verified for lack of a trusted root.
 
 use std::num::NonZeroU32;
 
@@ -37,11 +38,11 @@ mod tally;
 pub(crate) struct SignaturesSpec {
     /// When false, signatures are reported and do not block.
     pub(crate) required: Setting<bool>,
-    /// How many entries of `anyOf` must have signed, each by a signer of its own.
+    /// How many entries of `anyOf` must have signed, each by a different signer.
     pub(crate) threshold: Setting<NonZeroU32>,
     /// Who may sign.
     pub(crate) any_of: Setting<Vec<AuthoritySpec>>,
-    /// Who must have signed in addition to `anyOf`, each entry by a signer of its own.
+    /// Who must have signed in addition to `anyOf`, each entry by a different signer.
     pub(crate) all_of: Setting<Vec<AuthoritySpec>>,
 }
 
@@ -101,11 +102,11 @@ impl Rule for SignaturesRule {
             ("spec.signatures.allOf", signatures.all_of.len(), &signatures.all_of),
         ] {
             lint.authorities(path, list, now);
-            // A signature that an identity made while it counted still counts later.
+            // A signature made while its identity counted still counts later.
             let usable =
                 |a: &&Authority| matches!(a.who, KeyOrIdentity::Identity(_)) || a.window(now) == Window::Open;
             let open = list.iter().filter(usable).count();
-            // The reader of the document checks whether anybody is named at all.
+            // Reading the document already checks that at least one signer is named.
             let somebody = !list.is_empty();
             if signatures.required && somebody && open < needed {
                 let message =
@@ -166,7 +167,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
         }
     };
     let Some(digests) = &context.evidence.subject.digests else {
-        return result(Outcome::Unknown, "it is not known which digest must be signed".to_owned());
+        return result(Outcome::Unknown, "the digest that must be signed is unknown".to_owned());
     };
     if policy.entries().next().is_none() {
         let number = found.verified.len() + found.rejected.len() + found.undecided.len();
@@ -224,8 +225,8 @@ fn evaluate(context: &Context<'_>) -> Answer {
 }
 
 impl Policy {
-    /// Whether what was found already satisfies the rule about signatures, so that no other place has to be searched.
-    /// It decides nothing; [`crate::evaluate()`] does.
+    /// Whether the results so far already satisfy the rule `signatures`, so that no other place must be
+    /// searched. This decides nothing; [`crate::evaluate()`] does.
     pub fn is_satisfied_by(&self, found: &Collected, digests: &ImageDigests, now: Timestamp) -> bool {
         Tally::new(found, &self.signatures, digests, now).satisfies()
     }

@@ -29,13 +29,13 @@ mod findings;
 mod gaps;
 mod upgrades;
 
-/// How many findings a reason names; the rest are only counted.
+/// How many findings a reason names; it only counts the rest.
 const NAMED: usize = 3;
 
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct VulnerabilitiesSpec {
-    /// The severities that block, and everything above the lowest of them. Empty: nothing blocks.
+    /// The severities that block, and everything above the lowest of them. If empty, nothing blocks.
     pub(crate) block: Setting<Vec<Level>>,
     /// The severity that a finding without a rating counts as.
     pub(crate) unrated_as: Setting<UnratedAs>,
@@ -51,23 +51,23 @@ pub(crate) struct VulnerabilitiesSpec {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum UnratedAs {
-    /// As low.
+    /// Low.
     Low,
-    /// As medium.
+    /// Medium.
     Medium,
-    /// As high.
+    /// High.
     High,
-    /// As critical.
+    /// Critical.
     Critical,
-    /// It makes the rule unknown.
+    /// None; the rule is unknown.
     Unknown,
 }
 
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VulnerabilityPolicy {
-    /// As listed. Everything from the lowest of them upwards blocks: a list that omits CRITICAL must not let CRITICAL
-    /// through.
+    /// The listed severities. Everything from the lowest of them upwards blocks: a list that omits CRITICAL
+    /// must not let CRITICAL through.
     pub(crate) block: BTreeSet<Level>,
     pub(crate) unrated_as: UnratedAs,
     pub(crate) max_database_age: Age,
@@ -106,7 +106,7 @@ impl Rule for VulnerabilitiesRule {
     }
 
     fn about(&self) -> &'static str {
-        "Nothing in it is known to be too bad."
+        "No known vulnerability in it is too severe."
     }
 
     fn section(&self) -> &'static str {
@@ -134,7 +134,7 @@ impl Rule for VulnerabilitiesRule {
                 Code::NothingBlocks,
                 path,
                 "no finding blocks, however severe",
-                "list critical at least",
+                "list at least critical",
             ),
             Some(lowest) => {
                 let levels = [Level::Low, Level::Medium, Level::High, Level::Critical];
@@ -153,7 +153,7 @@ impl Rule for VulnerabilitiesRule {
             }
         }
         if vulnerabilities.ignore_unfixed {
-            let message = "a vulnerability is exploited whether there is a fix or not";
+            let message = "a vulnerability can be exploited whether or not a fix exists";
             let hint = "waive such findings by name, with controls and an end";
             lint.warn(Code::UnfixedIgnored, "spec.vulnerabilities.ignoreUnfixed", message, hint);
         }
@@ -236,7 +236,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
     judged
 }
 
-/// What does not count, and why, so that nobody has to take it on trust.
+/// What does not count, and why, so that users can check it themselves.
 fn set_aside(scan: &Scan) -> impl Iterator<Item = Detail> {
     let finding = |suppressed: &Suppressed| Detail::SetAside {
         what: format!("{} in {}", suppressed.finding.id, suppressed.finding.package),

@@ -43,12 +43,12 @@ pub fn key() -> Key {
 }
 
 impl Key {
-    /// The key as a policy writes it, on one line.
+    /// The key in a policy's notation, on one line.
     pub fn yaml(&self) -> String {
         format!("{{ pem: {} }}", json!(self.public.to_pem()))
     }
 
-    /// As [`Key::yaml`], with the other members of the key.
+    /// Like [`Key::yaml`], with further members of the key.
     pub fn yaml_with(&self, more: &str) -> String {
         format!("{{ pem: {}, {more} }}", json!(self.public.to_pem()))
     }

@@ -1,4 +1,4 @@
-//! Counting: which entries of the policy are satisfied, each by a person of its own.
+//! Counting: which entries of the policy are satisfied, each by a different person.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub(super) struct Counting {
 
 pub(super) struct Tally<'a> {
     policy: &'a SignaturePolicy,
-    /// Those of `allOf` first.
+    /// The entries; those of `allOf` come first.
     pub(super) entries: Vec<&'a Authority>,
     pub(super) counted: Vec<Counting>,
     pub(super) refused: Vec<(Digest, String)>,
@@ -47,7 +47,8 @@ impl<'a> Tally<'a> {
         let mut tally =
             Self { policy, entries, counted: Vec::new(), refused: Vec::new(), assigned: Vec::new() };
         let mut persons: BTreeMap<Person, usize> = BTreeMap::new();
-        // The reason why a signature does not count says more than the presence of other statements.
+        // The reason why a signature does not count is more informative than the presence of other
+        // statements.
         let (signatures, others): (Vec<_>, Vec<_>) =
             found.verified.iter().partition(|statement| statement.value().is_signature());
         for statement in signatures {
@@ -130,7 +131,7 @@ impl<'a> Tally<'a> {
         self.assigned.iter().skip(self.policy.all_of.len()).flatten().count()
     }
 
-    /// The entries of `allOf` that are not.
+    /// The entries of `allOf` that are not satisfied.
     pub(super) fn missing(&self) -> Vec<&str> {
         let all = self.policy.all_of.iter().zip(&self.assigned);
         all.filter(|(_, signer)| signer.is_none()).map(|(entry, _)| entry.name.as_str()).collect()
@@ -147,7 +148,7 @@ impl<'a> Tally<'a> {
         let of = |entry: usize, person: usize| {
             let ends = self.counted.iter().filter(|counting| counting.person == person);
             let ends = ends.flat_map(|counting| &counting.fits).filter(|(fit, _)| *fit == entry);
-            // One of several signatures is enough, and one without an end counts for ever.
+            // One of several signatures is enough, and a signature without an end counts forever.
             ends.map(|(_, until)| *until).reduce(|one, other| Some(one?.max(other?))).flatten()
         };
         let assigned = self.assigned.iter().enumerate();

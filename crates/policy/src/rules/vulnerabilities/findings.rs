@@ -1,4 +1,4 @@
-//! The result for each finding: whether it blocks, is waived, or is undecided for want of a rating.
+//! The result for each finding: whether it blocks, is waived, or is undecided because it has no rating.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ fn weight(severity: Severity, policy: &VulnerabilityPolicy) -> Weight {
 
 /// The findings, sorted by result.
 pub(super) struct SortedFindings {
-    /// The relevant ones, the worst first.
+    /// The relevant findings, the worst first.
     pub(super) records: Vec<FindingRecord>,
     pub(super) counts: Detail,
     pub(super) waivers: Vec<WaiverUse>,
@@ -115,7 +115,7 @@ impl VulnerabilityPolicy {
     }
 }
 
-/// What one waiver did for the findings.
+/// The effect of one waiver on the findings.
 #[derive(Default)]
 struct Ledger {
     covered: Vec<String>,

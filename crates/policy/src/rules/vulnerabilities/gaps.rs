@@ -68,12 +68,12 @@ pub(super) fn gaps(scan: &Scan, policy: &VulnerabilityPolicy, now: Timestamp) ->
             push(&feed.ecosystem, 0, reason, true);
         }
     }
-    // What keeps anything from being looked up comes first.
+    // A gap that prevents every lookup comes first.
     uncovered.append(&mut not_read);
     uncovered
 }
 
-/// Why data from that time does not count now.
+/// Why data of this age does not count now.
 fn staleness(as_of: Timestamp, max_age: SignedDuration, now: Timestamp) -> Option<String> {
     let age = now.duration_since(as_of);
     if age < -clock::SKEW {

@@ -1,4 +1,4 @@
-//! What to do about the findings that block: the upgrades that fix them, and what has none.
+//! What to do about the findings that block: the upgrades that fix them, and which findings have no fix.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -8,10 +8,10 @@ use plimsoll_vuln::order::{self, VersionOrder};
 
 use crate::detail::FindingRecord;
 
-/// So many upgrades are named; the findings themselves name the others.
+/// How many upgrades are named. The findings themselves name the others.
 const NAMED: usize = 5;
 
-/// The upgrades that fix `findings`, or how to go on without one.
+/// The upgrades that fix `findings`, or what to do if there is none.
 pub(super) fn hint(findings: &[&FindingRecord]) -> Option<String> {
     let mut fixes: Vec<(&str, Vec<&str>)> = Vec::new();
     let mut position: BTreeMap<&str, usize> = BTreeMap::new();
@@ -65,7 +65,7 @@ fn order(finding: &FindingRecord) -> Option<&'static dyn VersionOrder> {
     order::of_ecosystem(Ecosystem::of_purl(&component))
 }
 
-/// Keeps in `versions` the one that has all fixes; both where they cannot be compared.
+/// Keeps in `versions` the version that has all fixes, or both if they cannot be compared.
 fn newest<'a>(versions: &mut Vec<&'a str>, another: &'a str, order: Option<&dyn VersionOrder>) {
     for known in versions.iter_mut() {
         match order.map(|order| order.compare(known, another)) {

@@ -1,7 +1,7 @@
 //! Policies, deny lists and waivers from files and folders.
 //!
-//! A document is what a file says it is by its `kind`, and a file is looked at when its name ends in `.yaml`, `.yml`,
-//! `.json` in either case (documents) or `.sigstore.json` (signed ones).
+//! The field `kind` says what a document is. A file is read if its name ends in `.yaml`, `.yml`, `.json` in
+//! either case (documents) or `.sigstore.json` (signed ones).
 
 mod folder;
 
@@ -19,24 +19,25 @@ pub use folder::{Ignored, Listing, list};
 /// How the names of signed documents end.
 const BUNDLE: &str = ".sigstore.json";
 
-/// Of the files that a policy names, public keys and a trusted root; whoever reads them has bounds of their own.
+/// The bound for the files that a policy names: public keys and a trusted root. The code that reads them has
+/// its own, smaller bounds.
 const NAMED_FILE_BYTES: u64 = 4 << 20;
-/// How many approvers' signatures of one waiver are looked for. A policy wants two at most.
+/// How many approvers' signatures of one waiver are searched for. A policy needs at most two.
 const MOST_SIGNATURES: u32 = 100;
 
-/// Policies, and the digests that are denied whatever they say.
+/// Policies, and the digests that are denied under all of them.
 #[derive(Debug)]
 pub struct Ruleset {
     /// The policies.
     pub policies: PolicySet,
     /// What is denied.
     pub denials: DenyList,
-    /// What lies in the folder of policies and is not read.
+    /// The entries of the policies' folder that are not read.
     pub ignored: Vec<Ignored>,
 }
 
 impl Ruleset {
-    /// Reads `policy` (a file or a folder) and `deny_lists`; the built-in policy where none is given.
+    /// Reads `policy` (a file or a folder) and `deny_lists`; the built-in policy if no policy is given.
     pub fn load(policy: Option<&Path>, deny_lists: &[PathBuf], limits: &Limits) -> Result<Self, Error> {
         let (mut policies, mut denials) = (Vec::new(), DenyList::none());
         let mut ignored = Vec::new();
@@ -53,7 +54,7 @@ impl Ruleset {
                         RulesDocument::Waiver => {
                             ignored.push(Ignored {
                                 path: file,
-                                reason: "waivers count where --waivers names them",
+                                reason: "waivers only count if --waivers names them",
                             });
                         }
                     }
@@ -75,9 +76,9 @@ impl Ruleset {
 enum RulesDocument {
     Policy(Box<Policy>),
     DenyList(DenyList),
-    /// It lies beside the policies that name it.
+    /// A trusted root, stored beside the policies that name it.
     TrustedRoot,
-    /// Waivers may lie beside policies; naming them as waivers is what makes them count.
+    /// A waiver. It may be stored beside policies, but only counts if the user names it as a waiver.
     Waiver,
 }
 
@@ -98,7 +99,7 @@ fn read_rules(file: &Path, limits: &Limits) -> Result<RulesDocument, Error> {
     }
 }
 
-/// Whether these are the bytes of a trusted root, which lies beside the policies that name it.
+/// Whether these are the bytes of a trusted root, which may be stored beside the policies that name it.
 pub fn is_trusted_root(bytes: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -119,22 +120,22 @@ pub fn parse_policy(bytes: &[u8], file: &Path) -> Result<Policy, Error> {
     Ok(Policy::parse(bytes, &file.display().to_string(), &key_file)?)
 }
 
-/// A waiver as it lies in a file, signed or not. Whether it counts is found out for each policy.
+/// A waiver as a file contains it, signed or not. Each policy decides whether it counts.
 #[derive(Debug, Clone)]
 pub struct WaiverDocument {
     origin: String,
     bytes: Vec<u8>,
-    /// The document that was signed, beside the bundle, when it says something else by now.
+    /// The document beside the bundle, if its content now differs from what was signed.
     edited: Option<String>,
 }
 
-/// A document that was edited after it was signed. What was signed counts.
+/// A document that was edited after it was signed. The signed content counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EditedWaiver {
     /// The document.
     pub document: String,
-    /// The bundle with what was signed.
+    /// The bundle with the signed content.
     pub bundle: String,
 }
 
@@ -145,10 +146,10 @@ impl fmt::Display for EditedWaiver {
     }
 }
 
-/// The waivers that may count, and those that nobody signed who may approve them.
+/// The waivers that may count, and those without a signature by an approver.
 #[derive(Debug, Default)]
 pub struct AcceptedWaivers {
-    /// They may count; how far is the verdict's question.
+    /// They may count; the verdict decides for what.
     pub waivers: Vec<Waiver>,
     /// Why others were left out.
     pub refused: Vec<PolicyError>,
@@ -161,7 +162,7 @@ impl WaiverDocument {
         for path in paths {
             let files = waiver_files(path)?;
             for file in &files {
-                // The document that a bundle beside it carries signed counts once, as signed.
+                // A document whose signed form is in a bundle beside it counts once, as signed.
                 if files.contains(&beside(file)) {
                     continue;
                 }
@@ -181,15 +182,15 @@ impl WaiverDocument {
         Ok(documents)
     }
 
-    /// Those among `documents` whose text beside them is no longer what was signed.
+    /// The `documents` whose text was edited after it was signed.
     pub fn edited(documents: &[Self]) -> impl Iterator<Item = EditedWaiver> {
         documents.iter().filter_map(|document| {
             Some(EditedWaiver { document: document.edited.clone()?, bundle: document.origin.clone() })
         })
     }
 
-    /// The waivers among `documents` that one of `policies` may accept. A signed one that no approver of any of them signed
-    /// is left out and told; a document that is no waiver is an error.
+    /// The waivers among `documents` that one of `policies` may accept. A waiver that was signed, but by no
+    /// approver of these policies, is left out and reported. A document that is not a waiver is an error.
     pub fn accepted(
         documents: &[Self],
         policies: &[UnderPolicy<'_>],
@@ -219,22 +220,22 @@ impl WaiverDocument {
     }
 }
 
-/// Whether a document says something else than what was signed. One that cannot be read does; a bundle that cannot be read is
-/// refused as such.
+/// Whether a document differs from what was signed. A document that cannot be read counts as different; a
+/// bundle that cannot be read is refused later.
 fn differ(document: &[u8], bundle: &[u8], origin: &str, limits: &Limits) -> bool {
     let Ok(signed) = Waiver::dangerous_from_unverified_bundle(bundle, origin, limits) else { return false };
     Waiver::from_unsigned(document, origin).map_or(true, |now| now.content() != signed.content())
 }
 
-/// Reads a policy, waiver or deny list. Which of them it is shows when it is read, so the larger limit counts here; [`fits`]
-/// is for those that are no deny list.
+/// Reads a policy, waiver or deny list. The kind is only known after reading, so the larger limit counts
+/// here; [`fits`] checks the smaller one for policies and waivers.
 pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
     let limit = limits.document_bytes.max(limits.deny_list_bytes);
     let name = if limit == limits.deny_list_bytes { "deny_list_bytes" } else { "document_bytes" };
     Ok(plimsoll_files::read(path, limit, name)?)
 }
 
-/// Refuses what is too large to be a policy or waiver.
+/// Refuses bytes that are too large for a policy or waiver.
 pub fn fits(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(), Error> {
     if bytes.len() as u64 <= limits.document_bytes {
         return Ok(());
@@ -244,7 +245,7 @@ pub fn fits(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(), Error> {
     Err(plimsoll_files::Error::from(exceeded).into())
 }
 
-/// The files behind `path` that may hold a waiver, signed or not.
+/// The files behind `path` that may contain a waiver, signed or not.
 pub fn waiver_files(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(list(path, |name| is_bundle(name) || is_document(name))?.files)
 }
@@ -256,12 +257,12 @@ pub fn beside(waiver: &Path) -> PathBuf {
     path.into()
 }
 
-/// The signed forms of the document `waiver` that lie beside it, the first approver's first.
+/// The signed forms of the document `waiver` that are beside it, the first approver's first.
 pub fn signed_forms(waiver: &Path) -> Vec<PathBuf> {
     (1..=MOST_SIGNATURES).map(|number| numbered(waiver, number)).take_while(|path| path.exists()).collect()
 }
 
-/// Where the signature of the next approver goes; `None` where there are as many as there can be.
+/// Where the signature of the next approver goes; `None` if there are as many as allowed.
 pub fn next_signed_form(waiver: &Path) -> Option<PathBuf> {
     (1..=MOST_SIGNATURES).map(|number| numbered(waiver, number)).find(|path| !path.exists())
 }
@@ -276,7 +277,7 @@ fn numbered(waiver: &Path, number: u32) -> PathBuf {
     path.into()
 }
 
-/// A file that holds a policy, waiver or deny list, by its name. Editors' hidden files are none.
+/// Whether a file of this name contains a policy, waiver or deny list. Hidden files of editors do not.
 pub fn is_document(name: &str) -> bool {
     let extension = Path::new(name).extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
     let hidden = Path::new(name).components().next_back().is_some_and(
@@ -285,7 +286,7 @@ pub fn is_document(name: &str) -> bool {
     matches!(extension.as_deref(), Some("yaml" | "yml" | "json")) && !hidden && !is_bundle(name)
 }
 
-/// A file that holds a signed document, by its name.
+/// Whether a file of this name contains a signed document.
 pub fn is_bundle(name: &str) -> bool {
     name.ends_with(BUNDLE)
 }

@@ -4,33 +4,33 @@ use std::path::PathBuf;
 
 use plimsoll_core::{Classify, Kind, Stopped, json};
 
-/// Why there is no verdict. Evidence that is missing is no error: the verdict says what came of it.
+/// Why there is no verdict. Missing evidence is not an error: the verdict reports its effect.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] plimsoll_files::Error),
-    /// Nothing to judge by.
+    /// There is no policy to judge by.
     #[error("no policy in {}", place.display())]
     NoPolicy {
         /// The file or folder.
         place: PathBuf,
     },
-    /// It has the name of a document.
-    #[error("{} is named like a document and is no file", path.display())]
+    /// It has the name of a document, but is not a file.
+    #[error("{} is named like a document but is not a file", path.display())]
     NotAFile {
-        /// What it is called.
+        /// Its path.
         path: PathBuf,
     },
-    /// Documents where none are read.
+    /// Documents in a place where none are read.
     #[error("{} has documents, and folders within a folder of documents are not read", path.display())]
     Nested {
         /// The folder.
         path: PathBuf,
     },
-    /// A document of a kind that no rule is made of.
-    #[error("{origin} is of a kind that no rule is made of")]
+    /// A document of a kind that contains no rules.
+    #[error("{origin} is of a kind that contains no rules")]
     OtherDocument {
         /// The file.
         origin: String,
@@ -57,14 +57,14 @@ pub enum Error {
     /// A trusted root cannot be used, or there is nothing to verify with.
     #[error(transparent)]
     Verify(#[from] plimsoll_verify::Error),
-    /// The subject cannot be opened or read whole, or what is attached to it cannot be found out.
+    /// The subject cannot be opened or read whole, or what is attached to it cannot be listed.
     #[error(transparent)]
     Gather(#[from] plimsoll_gather::Error),
-    /// Whoever asked does not wait any more.
+    /// The caller no longer waits.
     #[error(transparent)]
     Stopped(#[from] Stopped),
-    /// As many judgements wait as may.
-    #[error("{waiting} judgements wait already")]
+    /// The queue of judgements is full.
+    #[error("{waiting} judgements are already waiting")]
     Busy {
         /// How many.
         waiting: usize,
@@ -110,7 +110,7 @@ impl Classify for Error {
                 Some("a policy is a .yaml, .yml or .json file with kind: Policy".to_owned())
             }
             Self::Nested { .. } => Some("move them up, or let the folder's name start with a dot".to_owned()),
-            Self::Schema { .. } => Some("a `$ref` has to lead to a place in the same file".to_owned()),
+            Self::Schema { .. } => Some("a `$ref` must refer to a place in the same file".to_owned()),
             Self::Document(error) => error.hint(),
             Self::Verify(error) => error.hint(),
             Self::Gather(error) => error.hint(),

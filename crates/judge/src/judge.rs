@@ -1,4 +1,4 @@
-//! What judges, made once and asked many times.
+//! The judge: it is made once and used many times.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,41 +13,41 @@ use plimsoll_vuln::Database;
 use crate::documents::{Ruleset, WaiverDocument};
 use crate::{Error, Roots};
 
-/// What is judged by. Replacing one of them leaves the others as they are.
+/// What subjects are judged by. Each part can be replaced alone.
 #[derive(Clone)]
 pub struct Inputs {
     /// Policies and deny lists.
     pub rules: Arc<Ruleset>,
-    /// Waivers, as they lie in their files.
+    /// Waivers, as their files contain them.
     pub waivers: Arc<Vec<WaiverDocument>>,
-    /// What certificates are verified with.
+    /// The trusted roots that certificates are verified with.
     pub roots: Arc<Roots>,
     /// The advisory database, or why there is none: there is still a verdict, in which the rule that needs it is unknown.
     pub database: Arc<Result<Database, plimsoll_vuln::Error>>,
 }
 
-/// Judges subjects, several at a time. Clients and their connections, and what layers yielded, are shared by all judgements;
-/// what is judged by can be replaced meanwhile.
+/// Judges subjects, several at a time. All judgements share clients, their connections and the facts of
+/// layers. The inputs can be replaced while judgements run.
 pub struct Judge {
     access: Access,
     layers: Layers,
     inputs: Swap<Inputs>,
-    /// One replacement after the other: each sees what the one before left.
+    /// Replacements happen one after another: each starts from the result of the previous one.
     replacing: Mutex<()>,
 }
 
-/// What is asked.
+/// A request for one judgement.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// What the user named.
     pub subject: String,
-    /// The one platform to look at; without it, every runnable one.
+    /// The only platform to judge; `None` means every runnable one.
     pub platform: Option<Platform>,
-    /// The repository with the evidence, where that is not beside the image.
+    /// The evidence repository, if the evidence is not beside the image.
     pub evidence_repository: Option<Reference>,
     /// What counts as now.
     pub now: Timestamp,
-    /// Stops the judgement when nobody waits for it any more.
+    /// Stops the judgement when nobody needs it any more.
     pub cancel: Cancel,
 }
 
@@ -58,29 +58,29 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// The evidence, one for each platform.
     pub evidence: Vec<Evidence>,
-    /// What the verdict does not show and its reader should know.
+    /// What its reader should know and the verdict does not show.
     pub remark: Option<String>,
     /// Waivers that do not count, and why.
     pub refused_waivers: Vec<PolicyError>,
-    /// Waivers that nothing came of, and why.
+    /// Waivers without effect, and why.
     pub unused_waivers: Vec<UnusedWaiver>,
 }
 
 impl Judge {
-    /// Reads subjects by `access`, and judges them by `inputs`.
+    /// A judge that reads subjects through `access` and judges them by `inputs`.
     pub fn new(access: Access, inputs: Inputs) -> Self {
         let layers = layers(&access.limits);
         Self { access, layers, inputs: Swap::new(inputs), replacing: Mutex::new(()) }
     }
 
-    /// Replaces what is judged by. Judgements that have begun end with what they began with.
+    /// Replaces the inputs. Judgements that have begun keep the inputs that they began with.
     pub fn replace(&self, change: impl FnOnce(Inputs) -> Inputs) {
         let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         let inputs = Inputs::clone(&self.inputs.get());
         self.inputs.set(change(inputs));
     }
 
-    /// Judges one subject. Not to be called from asynchronous work; that goes through [`crate::Pool`].
+    /// Judges one subject. Blocks, so asynchronous code must use [`crate::Pool`] instead.
     pub fn judge(&self, request: &Request, progress: &dyn Progress) -> Result<Judgement, Error> {
         request.cancel.check()?;
         let inputs = self.inputs.get();
@@ -117,7 +117,8 @@ impl Judge {
                 cancel: &request.cancel,
             },
         )?;
-        // What was not gathered because time ran out must not pass for what could not be found.
+        // Evidence that was not gathered because time ran out must not look like evidence that does not
+        // exist.
         request.cancel.check()?;
         let verdicts = evidence.iter().map(|evidence| {
             evaluate(&rules.policies, evidence, &waivers.waivers, &rules.denials, request.now)

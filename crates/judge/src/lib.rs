@@ -1,18 +1,18 @@
-//! From a subject to a verdict, as a library: what the command line, the webhook and every other gate call.
+//! From a subject to a verdict, as a library that the command line, the webhook and every other gate call.
 //!
-//! - [`Judge`] is made once and asked many times, from many threads: clients, connections and layers are shared, and what
-//!   it judges by ([`Inputs`]: policies, waivers, deny lists, trusted roots, the database) can be replaced while it works.
-//!   One judgement sees one state of them from beginning to end.
-//! - [`Pool`] is its asynchronous door, with a bounded number of threads and of those who wait.
+//! - [`Judge`] is made once and used many times, from many threads. Judgements share clients, connections and
+//!   layers. Its [`Inputs`] (policies, waivers, deny lists, trusted roots, the database) can be replaced
+//!   while it works; each judgement sees one state of them from beginning to end.
+//! - [`Pool`] is its asynchronous interface, with a bounded number of threads and of waiting requests.
 //! - [`documents`]: policies, deny lists and waivers from files and folders.
-//! - [`PredicateForm`]: what a predicate has to look like.
+//! - [`PredicateForm`]: the form that a predicate must have.
 //! - [`Roots`]: which trusted root a policy's certificates are verified with.
 //!
-//! - [`signatures`] and [`provenance`]: whether an image has enough signatures or attestations, and whether something was
-//!   built as expected, for those who ask without a policy.
+//! - [`signatures`] and [`provenance`]: whether an image has enough signatures or attestations, and whether
+//!   something was built as expected, for callers without a policy.
 //!
-//! Verdicts under a policy are made by [`plimsoll_policy::evaluate`] alone. Nothing is printed, and no clock is asked for
-//! what counts as now.
+//! Only [`plimsoll_policy::evaluate`] makes verdicts under a policy. This crate prints nothing and reads no
+//! clock for the time of judgement.
 
 pub mod documents;
 mod error;

@@ -1,7 +1,8 @@
-//! The asynchronous door to [`Judge`]: a bounded number of threads, and a bounded number of those who wait for one.
+//! The asynchronous interface of [`Judge`], with a bounded number of threads and of requests that wait for
+//! one.
 //!
-//! Judging is synchronous: it hashes, inflates, and waits for networks. A server hands its requests in here and awaits the
-//! answer. Who does not await it any more pulls the judgement's token along.
+//! Judging is synchronous: it hashes, inflates, and waits for networks. A server submits its requests here
+//! and awaits the answer. Dropping the future cancels the judgement's token.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,12 +16,12 @@ use tokio::sync::oneshot;
 
 use crate::{Error, Judge, Judgement, Request};
 
-/// How much is done at a time.
+/// How many judgements run and wait at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolSize {
-    /// Judgements under way; each reads its layers on threads of its own besides.
+    /// Judgements that run at once; each also has its own threads to read layers.
     pub threads: usize,
-    /// Judgements that wait for one of these. Beyond it, [`Error::Busy`] says so at once.
+    /// Judgements that wait for a thread. Further requests fail with [`Error::Busy`] at once.
     pub waiting: usize,
 }
 
@@ -36,7 +37,7 @@ struct Job {
     answer: oneshot::Sender<Result<Judgement, Error>>,
 }
 
-/// Pulls the token of a judgement whose answer nobody awaits any more.
+/// Cancels the token of a judgement when its answer is no longer awaited.
 struct Awaited(Cancel);
 
 impl Drop for Awaited {
@@ -46,7 +47,7 @@ impl Drop for Awaited {
 }
 
 impl Pool {
-    /// Starts the threads. They end when the pool is dropped, each after the judgement that it is at.
+    /// Starts the threads. They end when the pool is dropped, each after its current judgement.
     pub fn start(judge: &Arc<Judge>, size: PoolSize) -> io::Result<Self> {
         let (jobs, receiver) = sync_channel(size.waiting);
         let receiver = Arc::new(Mutex::new(receiver));
@@ -85,10 +86,10 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // With nobody left to send, the threads end.
+        // The threads end when the last sender is gone.
         self.jobs = None;
         for thread in self.threads.drain(..) {
-            // A thread that panicked has said so; there is nothing to be had from it.
+            // A thread that panicked has already reported it; it has no result.
             drop(thread.join());
         }
     }
@@ -99,10 +100,10 @@ fn work(judge: &Judge, jobs: &Mutex<Receiver<Job>>, waiting: &AtomicUsize) {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { request, answer }) = job else { return };
         waiting.fetch_sub(1, Ordering::Relaxed);
-        // A defect in one judgement must not take a thread away from the others.
+        // A defect in one judgement must not cost the others a thread.
         let result = catch_unwind(AssertUnwindSafe(|| judge.judge(&request, &())))
             .unwrap_or_else(|_| Err(Error::Lost { subject: request.subject.clone() }));
-        // Whoever asked may have gone away.
+        // The caller may be gone.
         drop(answer.send(result));
     }
 }

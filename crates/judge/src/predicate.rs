@@ -1,4 +1,4 @@
-//! Whether a predicate fits its type: the form of a known type, and a JSON Schema of the caller's.
+//! Whether a predicate fits its type: by the form of a known type, and by the caller's JSON Schema.
 
 use std::path::Path;
 
@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::Error;
 
-/// What a predicate has to look like. The form of its type always counts (CVE-2022-35929); a schema only narrows it.
+/// The form that a predicate must have. The form of its type always applies (CVE-2022-35929); a schema only
+/// narrows it.
 #[derive(Debug, Default)]
 pub struct PredicateForm {
     schema: Option<Validator>,
@@ -22,7 +23,7 @@ pub enum Misfit {
     /// It does not have the form of its type.
     #[error(transparent)]
     Type(#[from] plimsoll_verify::Error),
-    /// The text that is to hold a document holds none.
+    /// The text in `Data` is not a JSON document.
     #[error("{predicate_type}: predicate.Data: {source}")]
     Data {
         /// The type.
@@ -37,20 +38,22 @@ pub enum Misfit {
         predicate_type: String,
         /// Where: `predicate/materials/0`.
         place: String,
-        /// What the schema says of it; cut.
+        /// The schema's message, shortened.
         problem: String,
     },
 }
 
 impl PredicateForm {
-    /// With the schema in the file at `path`, if there is one. Drafts 4 to 2020-12, as `$schema` says, else the newest.
+    /// With the schema in the file at `path`, if there is one. `$schema` selects the draft, 4 to 2020-12;
+    /// without it, the newest is used.
     pub fn load(path: Option<&Path>, limits: &Limits) -> Result<Self, Error> {
         let Some(path) = path else { return Ok(Self::default()) };
         let bytes = plimsoll_files::read(path, limits.document_bytes, "document_bytes")?;
         let schema = json::value(&bytes, limits.document_bytes)
             .map_err(|source| Error::SchemaJson { path: path.to_owned(), source })?;
         let validator = jsonschema::options()
-            // Linear in the text: a pattern that backtracks could be made to run for hours by what it is matched with.
+            // Matching takes linear time: with a pattern that backtracks, a hostile text could make it run
+            // for hours.
             .with_pattern_options(PatternOptions::regex())
             .with_retriever(NoRetrieval)
             .should_validate_formats(true)
@@ -59,11 +62,11 @@ impl PredicateForm {
         Ok(Self { schema: Some(validator) })
     }
 
-    /// The first thing in `predicate` that does not fit is the error.
+    /// The error is the first place in `predicate` that does not fit.
     pub fn check(&self, predicate_type: &str, predicate: &Value, limits: &Limits) -> Result<(), Misfit> {
         check_predicate(predicate_type, predicate, limits)?;
         let Some(schema) = &self.schema else { return Ok(()) };
-        // cosign keeps data of its type `custom` as a text; the schema is about the document in it.
+        // cosign stores data of its type `custom` as a text; the schema describes the document in that text.
         let text = predicate.get("Data").filter(|_| predicate_type == COSIGN_CUSTOM).and_then(Value::as_str);
         let document = text.map(|text| json::value(text.as_bytes(), limits.statement_bytes)).transpose();
         let document =
@@ -82,14 +85,14 @@ impl PredicateForm {
 
 const COSIGN_CUSTOM: &str = "https://cosign.sigstore.dev/attestation/v1";
 
-/// A schema may repeat whole documents in what it says.
+/// The most bytes of a message. A schema's message may repeat whole documents.
 const MESSAGE: usize = 300;
 
-/// A schema is complete in itself: nothing is fetched for it.
+/// Refuses to fetch: a schema must be complete in itself.
 struct NoRetrieval;
 
 impl Retrieve for NoRetrieval {
     fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
-        Err(format!("{uri} is another document, and none is fetched").into())
+        Err(format!("{uri} is another document, and schemas are not fetched").into())
     }
 }

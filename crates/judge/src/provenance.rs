@@ -1,8 +1,9 @@
-//! Whether an artifact was built as expected, by the attestations that are attached to it or that came along in files.
+//! Whether an artifact was built as expected, by the attestations that are attached to it or given in files.
 //!
-//! Owns which attestations are looked at, who is trusted to have signed where only a repository is named, and what a file
-//! and its digests have to agree on. One attestation that is as expected is enough. What a provenance says, and comparing it
-//! with its certificate and with what is expected, is [`plimsoll_verify::provenance`].
+//! Owns which attestations are examined, which signer is trusted if only a repository is named, and what a
+//! file and its digests must agree on. One attestation that is as expected is enough.
+//! [`plimsoll_verify::provenance`] reads a provenance and compares it with its certificate and with the
+//! expectations.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,12 +22,12 @@ use plimsoll_verify::{
 use crate::Error;
 use crate::refusal::{Reason, Refusal};
 
-/// The signer that follows from a repository alone: one of its own workflows, which is what the hosts' own tools take.
-/// `None` where the repository's host is another than github.com and gitlab.com.
+/// The signer that follows from a repository alone: one of its own workflows, which is also what the hosts'
+/// own tools accept. `None` if the repository's host is neither github.com nor gitlab.com.
 pub fn own_workflow(repository: &Repository) -> Option<Identity> {
     let (issuer, folder) = match repository.host() {
         "github.com" => ("https://token.actions.githubusercontent.com", r"/\.github/workflows/"),
-        // Two slashes: with one, the configuration of a project within a group of this name would do as well.
+        // Two slashes: with one, the configuration of a project within a group of this name would match too.
         "gitlab.com" => ("https://gitlab.com", "//"),
         _ => return None,
     };
@@ -38,19 +39,19 @@ pub fn own_workflow(repository: &Repository) -> Option<Identity> {
     })
 }
 
-/// A text as a pattern for itself. An address has no other characters that mean something in a pattern.
+/// A pattern that matches only this text. No other characters of an address have a meaning in patterns.
 fn literally(address: &str) -> String {
     address.replace('.', r"\.").replace('+', r"\+")
 }
 
-/// What is asked of an artifact.
+/// What an artifact must have.
 #[derive(Debug)]
 pub struct Requirement<'a> {
-    /// The type of the statements that count. Without it, those that say how something was built.
+    /// The type of the statements that count. Without it, provenances count.
     pub kind: Option<&'a PredicateType>,
-    /// What the provenance has to say.
+    /// What the provenance must say.
     pub expected: &'a Expected,
-    /// Who may have signed it, and what has to be there beside the signature.
+    /// Who may have signed it, and the evidence that is required beside the signature.
     pub check: Check<'a>,
     /// The limits for attestations.
     pub limits: &'a Limits,
@@ -59,13 +60,13 @@ pub struct Requirement<'a> {
 /// A file or image, by its content.
 #[derive(Debug, Clone, Copy)]
 pub struct Artifact<'a> {
-    /// Its digests, each under another algorithm. One of them has to be attested, and none contradicted.
+    /// Its digests, each under another algorithm. One of them must be attested, and none contradicted.
     pub digests: &'a [Digest],
-    /// The name of the file, for those indexes that attest names.
+    /// The name of the file, for indexes that attest names.
     pub file_name: Option<&'a str>,
 }
 
-/// A bundle out of a file, or why it is none. Nothing in it is verified.
+/// A bundle from a file, or why it cannot be read. Nothing in it is verified.
 #[derive(Debug)]
 pub struct Candidate {
     bundle: Result<Bundle, Arc<plimsoll_verify::Error>>,
@@ -76,46 +77,47 @@ pub struct Candidate {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Examination {
-    /// The digest by which the artifact was found in the last statement about it, else its first.
+    /// The digest that the last statement about the artifact names; without one, the artifact's first digest.
     pub digest: Option<Digest>,
-    /// What somebody trusted has signed, those that are as expected first.
+    /// The attestations by trusted signers; those that are as expected come first.
     pub attestations: Vec<Attestation>,
-    /// What was looked at and does not count.
+    /// Attestations that were examined and do not count.
     pub refused: Vec<Refusal>,
-    /// The predicate types of statements of other kinds, which were not looked at.
+    /// The predicate types of statements of other kinds, which were not examined.
     pub others: BTreeSet<String>,
-    /// Why none will do. `None` where one is as expected.
+    /// Why none is sufficient. `None` if one is as expected.
     pub shortfall: Option<Shortfall>,
 }
 
-/// An attestation that somebody trusted has signed.
+/// An attestation by a trusted signer.
 #[derive(Debug)]
 pub struct Attestation {
-    /// The manifest that ties it to the image, where it is attached to one.
+    /// The manifest that attaches it to the image, if it is attached to one.
     pub referrer: Option<Digest>,
-    /// The digest of the artifact that it is about.
+    /// The digest of the artifact that it covers.
     pub digest: Digest,
-    /// What was signed.
+    /// The signed statement.
     pub statement: Verified<Statement>,
-    /// What it says, and what became of each expectation.
+    /// What it says, and the result of each expectation.
     pub examined: ExaminedProvenance,
 }
 
-/// Why no attestation will do.
+/// Why no attestation is sufficient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shortfall {
-    /// None among those that were looked at is as expected, and more is attached: nobody knows.
+    /// None of the examined attestations is as expected, but more are attached, so the answer is unknown.
     Incomplete,
-    /// Somebody trusted says that it was built otherwise; [`Examination::nearest`] says how.
+    /// A trusted signer says that it was built differently; [`Examination::nearest`] says how.
     Different,
-    /// Attestations were looked at, and none of them counts.
+    /// Attestations were examined, and none of them counts.
     NoneCounts,
-    /// There is no attestation of the kind.
+    /// There is no attestation of the required kind.
     Nothing,
 }
 
 impl Shortfall {
-    /// What a gate makes of it: [`Kind::Denied`] where all was looked at, else [`Kind::Indeterminate`].
+    /// The kind of failure for a gate: [`Kind::Denied`] if everything was examined, otherwise
+    /// [`Kind::Indeterminate`].
     pub fn kind(self) -> Kind {
         match self {
             Self::Incomplete => Kind::Indeterminate,
@@ -134,8 +136,8 @@ impl Examination {
 }
 
 impl Candidate {
-    /// The bundles in the bytes of a file. A file that is in none of the forms in which attestations are handed out is an
-    /// error; a bundle in it that cannot be read is refused when it is looked at.
+    /// The bundles in the bytes of a file. A file that has none of the formats in which attestations are
+    /// published is an error. A bundle in it that cannot be read is refused when it is examined.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Self>, plimsoll_verify::Error> {
         let carried = bundles(bytes, limits)?.into_iter();
         Ok(carried
@@ -146,7 +148,8 @@ impl Candidate {
             .collect())
     }
 
-    /// The package index, which signed nothing, says that somebody else published the file than the certificate says.
+    /// The package index names another publisher of the file than the certificate does. The index itself
+    /// signed nothing.
     fn other_publisher(&self, statement: &Verified<Statement>) -> Option<Reason> {
         let (Some(publisher), Signer::Certificate(certificate)) = (&self.publisher, statement.signer())
         else {
@@ -157,8 +160,8 @@ impl Candidate {
 }
 
 impl Requirement<'_> {
-    /// Looks at what is attached to the image `digest` in `evidence`, until one attestation is as expected. Not being able to
-    /// find out what is attached is an error; anything wrong with one bundle is a [`Refusal`].
+    /// Examines what is attached to the image `digest` in `evidence`, until one attestation is as expected.
+    /// If the attachments cannot be listed, that is an error; a fault in a single bundle is a [`Refusal`].
     pub fn examine_attached(&self, evidence: &dyn Source, digest: &Digest) -> Result<Examination, Error> {
         let holds = |proof: &Proof| {
             examine(&proof.statement, digest, self.expected, self.limits)
@@ -178,8 +181,8 @@ impl Requirement<'_> {
         Ok(search.finish(found.truncated))
     }
 
-    /// Looks at bundles out of files. That nobody is trusted, or that there is nothing to verify with, is an error; anything
-    /// wrong with one bundle is a [`Refusal`].
+    /// Examines bundles from files. It is an error if no signer is trusted or there is nothing to verify
+    /// with; a fault in a single bundle is a [`Refusal`].
     pub fn examine_candidates(
         &self,
         candidates: &[Candidate],
@@ -205,7 +208,8 @@ impl Requirement<'_> {
                 return Ok(());
             }
         };
-        // The statement itself says so, in the very bytes that would be verified: it cannot count, whoever signed it.
+        // The statement says so in the very bytes that would be verified, so it cannot count, no matter who
+        // signed it.
         if let Some(other) = bundle.claimed_predicate().filter(|other| !self.wants(other)) {
             search.others.insert(other);
             return Ok(());
@@ -216,7 +220,7 @@ impl Requirement<'_> {
                 search.refuse(Arc::new(error));
                 return Ok(());
             }
-            // Nobody is trusted, or there is nothing to verify with: no bundle would do.
+            // No signer is trusted, or there is nothing to verify with, so every bundle would fail.
             Err(error) => return Err(error.into()),
         };
         if let Some(reason) =
@@ -225,7 +229,8 @@ impl Requirement<'_> {
             search.refuse(reason);
             return Ok(());
         }
-        // Of uploads to PyPI the name is part of what was attested: the same bytes under another name are another release.
+        // For uploads to PyPI, the attestation covers the name too: the same bytes under another name are
+        // another release.
         let mut expected = self.expected.clone();
         if Form::from_predicate_type(&statement.value().predicate_type) == Some(Form::PypiPublish)
             && expected.subject_name.is_none()
@@ -245,8 +250,8 @@ impl Requirement<'_> {
     }
 }
 
-/// The subject that lists `digest` lists under another algorithm something else than the file has: two readers of such a
-/// statement would see two files.
+/// The subject with `digest` also lists a digest by another algorithm that is not the file's. Two readers of
+/// such a statement would see two different files.
 fn two_files(statement: &Statement, digest: &Digest, artifact: Artifact<'_>) -> Option<Reason> {
     let listed = |subject: &'_ Subject, digest: &Digest| {
         subject.digests.get(digest.algorithm().name()).map(|hex| *hex == digest.hex())
@@ -258,7 +263,7 @@ fn two_files(statement: &Statement, digest: &Digest, artifact: Artifact<'_>) -> 
     })
 }
 
-/// An examination on its way.
+/// An examination in progress.
 struct Search {
     digest: Option<Digest>,
     attestations: Vec<Attestation>,
@@ -275,7 +280,7 @@ impl Search {
         self.refused.push(Refusal { referrer: None, reason: reason.into() });
     }
 
-    /// Compares what somebody trusted has signed with what is expected.
+    /// Compares a statement by a trusted signer with the expectations.
     fn add(
         &mut self,
         referrer: Option<Digest>,

@@ -1,4 +1,4 @@
-//! Why something that was looked at does not count.
+//! Why an examined statement does not count.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use crate::Misfit;
 
-/// Something that does not count.
+/// An examined statement that does not count.
 #[derive(Debug)]
 pub struct Refusal {
-    /// The manifest that ties it to the subject, where it is attached to an image.
+    /// The manifest that attaches it to the subject, if it is attached to an image.
     pub referrer: Option<Digest>,
     /// Why.
     pub reason: Reason,
@@ -22,23 +22,23 @@ pub struct Refusal {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It is attached, and could not be read or does not hold.
+    /// It is attached, and is unreadable or not valid.
     #[error(transparent)]
     Attached(#[from] Rejection),
-    /// It is out of a file, and could not be read or does not hold.
+    /// It is from a file, and is unreadable or not valid.
     #[error(transparent)]
     Bundle(#[from] Arc<plimsoll_verify::Error>),
-    /// Somebody trusted signed it, but did not sign an annotation along that is asked for.
+    /// A trusted signer signed it, but without a required annotation.
     #[error("annotation {name}: got {}, expected {expected:?}", got.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string))]
     Annotation {
         /// Its name.
         name: String,
-        /// What was signed under this name.
+        /// The signed value under this name.
         got: Option<Value>,
-        /// What is asked for.
+        /// The required value.
         expected: String,
     },
-    /// Somebody trusted signed it, and its predicate does not fit its type or the schema.
+    /// A trusted signer signed it, but its predicate does not fit its type or the schema.
     #[error(transparent)]
     Predicate(#[from] Misfit),
     /// The package index names another publisher than the certificate.
@@ -47,7 +47,7 @@ pub enum Reason {
         /// What differs.
         difference: String,
     },
-    /// The subject that has one of the file's digests lists another file's beside it.
+    /// The subject with one of the file's digests also lists a digest of another file.
     #[error("the subject's {algorithm} is another file's")]
     TwoFiles {
         /// The algorithm of the other digest.
@@ -56,12 +56,12 @@ pub enum Reason {
 }
 
 impl Refusal {
-    /// An attached statement holds, and does not count.
+    /// The refusal of an attached statement that is valid but does not count.
     pub(crate) fn of_proof(proof: &Proof, reason: Reason) -> Self {
         Self { referrer: Some(proof.referrer), reason }
     }
 
-    /// The step of the verification that refused, where one did.
+    /// The step of the verification that failed, if one did.
     pub fn step(&self) -> Option<Step> {
         match &self.reason {
             Reason::Attached(rejection) => rejection.failed_step(),
@@ -71,7 +71,7 @@ impl Refusal {
         }
     }
 
-    /// What helps.
+    /// What the user can do.
     pub fn hint(&self) -> Option<String> {
         match &self.reason {
             Reason::Attached(Rejection::Bundle(error)) => error.hint(),
@@ -81,13 +81,13 @@ impl Refusal {
         }
     }
 
-    /// The one of several that says most: what got furthest. A bundle that cannot be read tells less than one by the wrong
-    /// signer.
+    /// The most informative refusal: that of the bundle that got furthest. An unreadable bundle says less
+    /// than one by the wrong signer.
     pub fn most_telling(refusals: &[Self]) -> Option<&Self> {
         refusals.iter().max_by_key(|refusal| (refusal.holds(), refusal.step()))
     }
 
-    /// Whether somebody trusted signed it, so that only what is in it does not fit.
+    /// Whether a trusted signer signed it, so that only its content does not fit.
     fn holds(&self) -> bool {
         match &self.reason {
             Reason::Attached(_) | Reason::Bundle(_) => false,

@@ -9,8 +9,8 @@ use plimsoll_policy::Policy;
 use plimsoll_trust as trust;
 use plimsoll_verify::TrustedRoot;
 
-/// The trusted roots: a policy's own, else one for all policies, which is not looked for before one wants it, and then kept.
-/// A process that goes on makes new ones now and then.
+/// The trusted roots: a policy's own, otherwise one for all policies. That one is loaded when it is first
+/// needed, and then kept. A long-lived process makes new `Roots` from time to time.
 #[derive(Debug)]
 pub struct Roots {
     named: Option<TrustedRoot>,
@@ -21,8 +21,8 @@ pub struct Roots {
 }
 
 impl Roots {
-    /// `named` is used for every policy that has none of its own. Without it the root of `instance` is, by default of
-    /// Sigstore's public-good instance, as it was last fetched into `folder`.
+    /// `named` is used for every policy that has no root of its own. Without `named`, that is the root of
+    /// `instance` (by default Sigstore's public-good instance), as it was last fetched into `folder`.
     pub fn new(
         named: Option<TrustedRoot>,
         instance: Option<String>,
@@ -33,8 +33,8 @@ impl Roots {
         Self { named, of_instance: OnceLock::new(), instance, folder, http }
     }
 
-    /// The root to verify with under `policy`: its own, else the named one, else the instance's. Where none can be had the
-    /// reason, which leaves certificates undecided.
+    /// The root to verify with under `policy`: its own, otherwise the named one, otherwise the instance's. If
+    /// none is available, the result is the reason, and certificates stay undecided.
     pub fn root_for<'a>(&'a self, policy: &'a Policy, now: Timestamp) -> Result<&'a TrustedRoot, &'a str> {
         if let Some(root) = policy.trusted_root().or(self.named.as_ref()) {
             return Ok(root);

@@ -1,9 +1,9 @@
 //! Whether what is attached to an image is enough: signatures, or attestations of one type, by as many different people as
 //! a threshold says.
 //!
-//! Owns which of the statements that hold count, how many are enough, and what it means that there are fewer. Finding and
-//! verifying them is [`plimsoll_gather::attached`]; who is trusted is said by the caller, in [`Check`]. Who signs under a
-//! policy is the policy's question.
+//! Owns which of the valid statements count, how many are enough, and what follows if there are fewer.
+//! [`plimsoll_gather::attached`] finds and verifies them; the caller says in [`Check`] who is trusted. Under
+//! a policy, the policy decides who must sign.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -17,14 +17,14 @@ use serde_json::Value;
 use crate::refusal::{Reason, Refusal};
 use crate::{Error, PredicateForm};
 
-/// What is asked of an image.
+/// What an image must have.
 #[derive(Debug)]
 pub struct Requirement<'a> {
     /// Which statements count.
     pub statements: StatementFilter<'a>,
-    /// Who has to have signed, and what has to be there beside the signature.
+    /// Who must have signed, and the evidence that is required beside the signature.
     pub check: Check<'a>,
-    /// How many different people have to have signed. One who signed twice counts once.
+    /// How many different people must have signed. A person who signed twice counts once.
     pub threshold: NonZeroUsize,
     /// The limits for what is attached.
     pub limits: &'a Limits,
@@ -33,7 +33,7 @@ pub struct Requirement<'a> {
 /// Which statements count.
 #[derive(Debug, Clone, Copy)]
 pub enum StatementFilter<'a> {
-    /// Statements made to be signatures, with these annotations signed along. An attestation is no signature.
+    /// Image signatures whose signed content includes these annotations. An attestation is not a signature.
     Signature {
         /// Names and values.
         annotations: &'a BTreeMap<String, String>,
@@ -53,41 +53,42 @@ pub enum StatementFilter<'a> {
 pub struct Examination {
     /// What counts.
     pub verified: Vec<Proof>,
-    /// What was looked at and does not count.
+    /// Statements that were examined and do not count.
     pub refused: Vec<Refusal>,
-    /// The predicate types of statements of other kinds, which were not looked at.
+    /// The predicate types of statements of other kinds, which were not examined.
     pub others: BTreeSet<String>,
-    /// Why it is not enough. `None` where it is.
+    /// Why it is not enough. `None` if it is.
     pub shortfall: Option<Shortfall>,
 }
 
 /// Why it is not enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shortfall {
-    /// There are too few signers among what was looked at, and more is attached than that: nobody knows.
+    /// What was examined has too few signers, but more is attached, so the answer is unknown.
     Incomplete {
         /// How many there are.
         signers: usize,
-        /// How many are asked for.
+        /// How many are required.
         threshold: usize,
     },
-    /// There are some, and fewer than asked for.
+    /// There are signers, but fewer than required.
     TooFew {
         /// How many there are.
         signers: usize,
-        /// How many are asked for.
+        /// How many are required.
         threshold: usize,
     },
-    /// Something is attached that is or may be of the kind, and none of it counts.
+    /// Attachments of the required kind, or possibly of it, exist, and none of them counts.
     NoneCounts,
-    /// The same, where certificates are trusted, and all of it was signed with keys.
+    /// The same, but certificates are trusted and all attachments were signed with keys.
     OnlyByKey,
-    /// Nothing of the kind is attached.
+    /// Nothing of the required kind is attached.
     Nothing,
 }
 
 impl Shortfall {
-    /// What a gate makes of it: [`Kind::Denied`] where all was looked at, else [`Kind::Indeterminate`].
+    /// The kind of failure for a gate: [`Kind::Denied`] if everything was examined, otherwise
+    /// [`Kind::Indeterminate`].
     pub fn kind(self) -> Kind {
         match self {
             Self::Incomplete { .. } => Kind::Indeterminate,
@@ -104,7 +105,8 @@ impl StatementFilter<'_> {
         }
     }
 
-    /// Why a statement of the kind about `digest`, which somebody trusted has signed, does not count.
+    /// Why a statement of the required kind about `digest` does not count, although a trusted signer signed
+    /// it.
     fn against(&self, proof: &Proof, digest: &Digest, limits: &Limits) -> Option<Reason> {
         let statement = proof.statement.value();
         match self {
@@ -127,9 +129,9 @@ impl StatementFilter<'_> {
 }
 
 impl Requirement<'_> {
-    /// Looks at what is attached to the image `digest` in `evidence`. Signatures are looked for until there are enough;
-    /// attestations are all looked at. Not being able to find out what is attached is an error; anything
-    /// wrong with one bundle is a [`Refusal`].
+    /// Examines what is attached to the image `digest` in `evidence`: signatures until there are enough,
+    /// attestations all of them. If the attachments cannot be listed, that is an error; a fault in a single
+    /// bundle is a [`Refusal`].
     pub fn examine(&self, evidence: &dyn Source, digest: &Digest) -> Result<Examination, Error> {
         let against = |proof: &Proof| self.statements.against(proof, digest, self.limits);
         let enough =
@@ -176,7 +178,7 @@ impl Requirement<'_> {
     }
 }
 
-/// Where certificates are trusted, what fails at the material was signed with a key.
+/// If certificates are trusted, a bundle that fails at the key material was signed with a key.
 fn signed_with_key(refused: &Refusal) -> bool {
     refused.step() == Some(Step::Material)
 }

@@ -95,7 +95,7 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap()
 }
 
-/// The decision, and whether the deny list took part in it.
+/// The decision, and whether the deny list contributed to it.
 fn seen(judgement: &plimsoll_judge::Judgement) -> (Decision, usize) {
     (judgement.verdict.decision, judgement.verdict.deny_lists.len())
 }
@@ -122,7 +122,7 @@ fn a_thousand_judgements_in_one_process_with_a_deny_list_in_the_middle() {
     for asked in first {
         of_the_first.push(seen(&runtime.block_on(asked).unwrap().unwrap()));
     }
-    // Each saw the one state or the other, whole.
+    // Each judgement saw one state or the other, never a mixture.
     assert!(of_the_first.iter().all(|seen| [before, denied].contains(seen)), "{of_the_first:?}");
     assert!(of_the_first.contains(&denied), "nothing was replaced while judgements were waiting");
     for asked in second {
@@ -151,7 +151,7 @@ fn who_waits_no_more_stops_the_judgement_wherever_it_is() {
         assert!(error.to_string().contains(&Stopped::Cancelled.to_string()), "{error}");
         world.registry.clear_requests();
     }
-    // Nothing of it is left that would hinder the next.
+    // Nothing of it is left that would affect the next one.
     world.registry.behave();
     assert_eq!(world.judge.judge(&world.request(Cancel::never()), &()).unwrap().evidence.len(), 1);
 }
@@ -164,7 +164,7 @@ fn a_deadline_holds_while_the_registry_says_nothing() {
     let cancel = Cancel::never().until(began + Duration::from_millis(300));
     let error = world.judge.judge(&world.request(cancel), &()).unwrap_err();
     assert!(error.to_string().contains(&Stopped::DeadlinePassed.to_string()), "{error}");
-    // The client's own limits are a hundred times as long.
+    // The client's own time limits are a hundred times as long.
     assert!(began.elapsed() < Duration::from_secs(20));
 }
 
@@ -192,7 +192,8 @@ fn beyond_what_may_wait_it_is_said_at_once() {
         std::thread::yield_now();
     }
     let mut waiting: Vec<_> = vec![ask(), ask()];
-    // Those who asked before may not have been handed in yet; who finds no place is told so while the others wait.
+    // Earlier requests may not be in the queue yet. A request that finds the queue full fails while the
+    // others wait.
     let error = loop {
         waiting.push(ask());
         let answered = waiting.iter().position(tokio::task::JoinHandle::is_finished);

@@ -20,7 +20,7 @@ const SLSA: &str = "https://slsa.dev/provenance/v1";
 const PYPI: &str = "https://docs.pypi.org/attestations/publish/v1";
 const FILE: &[u8] = b"the artifact";
 
-/// An instance, and who is trusted: the workflows of `https://github.com/team/app`.
+/// An instance that trusts the workflows of `https://github.com/team/app`.
 struct Instance {
     sigstore: Sigstore,
     trusted: Vec<Identity>,
@@ -81,7 +81,7 @@ fn statement(predicate_type: &str, predicate: &Value, subject: &Value) -> Value 
     })
 }
 
-/// What is said of the file by the sound workflow.
+/// The statement about the file by the trusted workflow.
 fn sound() -> Value {
     let subject = json!({"name": "app", "digest": {"sha256": Digest::sha256(FILE).hex()}});
     statement(SLSA, &provenance("https://github.com/team/app"), &subject)
@@ -141,7 +141,7 @@ fn the_workflows_of_a_repository_are_its_own_and_no_others() {
     assert!(own.subject.matches("https://gitlab.com/group/c++//.gitlab-ci.yml@refs/heads/main"));
     assert!(!own.subject.matches("https://gitlab.com/group/c++/other//.gitlab-ci.yml@refs/heads/main"));
     assert!(!own.subject.matches("https://gitlab.com/group/ccc//.gitlab-ci.yml@refs/heads/main"));
-    // Nobody follows from a repository at a host whose signers are not known.
+    // A repository at an unknown host implies no signer.
     assert!(own_workflow(&repository("https://git.example/team/app")).is_none());
     assert!(own_workflow(&repository("https://github.com.evil.example/team/app")).is_none());
 }
@@ -200,7 +200,7 @@ fn a_subject_with_the_digests_of_two_files_is_about_neither() {
     assert!(matches!(found.refused[0].reason, Reason::TwoFiles { algorithm: "sha512" }), "{found:?}");
 }
 
-/// A bundle as PyPI's index hands it out (PEP 740).
+/// A bundle as PyPI's index publishes it (PEP 740).
 fn of_index(bundle: &Value, publisher: &Value) -> Value {
     let material = &bundle["verificationMaterial"];
     json!({"version": 1, "attestation_bundles": [{"publisher": publisher, "attestations": [{
@@ -232,12 +232,12 @@ fn an_upload_to_pypi_is_attested_with_its_name_and_its_publisher() {
     assert_eq!(found.nearest().unwrap().examined.difference().unwrap().aspect, Aspect::SubjectName);
     // By digest alone there is no name to compare.
     assert_eq!(instance.examine(&file, kind, None).shortfall, None);
-    // The index says that somebody else published it.
+    // The index names another publisher.
     let other = json!({"kind": "GitHub", "repository": "team/other", "workflow": "release.yml"});
     let found = instance.examine(&of_index(&bundle, &other), kind, None);
     assert_eq!(found.shortfall, Some(Shortfall::NoneCounts));
     assert!(matches!(found.refused[0].reason, Reason::Publisher { .. }), "{found:?}");
-    // Who put a file into an index says nothing about how it was built.
+    // A publish attestation says nothing about how the file was built.
     assert_eq!(instance.examine(&file, None, None).shortfall, Some(Shortfall::Nothing));
 }
 

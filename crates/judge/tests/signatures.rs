@@ -107,7 +107,7 @@ fn keys(pairs: &[&Pair]) -> Vec<TrustedKey> {
     pairs.iter().map(|pair| PublicKey::from_pem(pair.public_pem().as_bytes()).unwrap().into()).collect()
 }
 
-/// A check that asks for a key of these, and for nothing beside.
+/// A check that requires one of these keys and nothing else.
 fn by_key(keys: &[TrustedKey]) -> Check<'_> {
     let requirements = Requirements { logs: None, timestamps: 0, certificate_log: true };
     Check { trusted: Trusted::Keys(keys), root: None, requirements, now: now() }
@@ -248,7 +248,7 @@ fn what_the_limits_keep_from_being_looked_at_is_never_a_denial() {
         assert_eq!(shortfall, Shortfall::Incomplete { signers: 0, threshold: 1 });
         assert_eq!(shortfall.kind(), Kind::Indeterminate);
     }
-    // What was found suffices, whatever else there may be.
+    // What was found is enough, no matter what else exists.
     place.sign(&key, &[]);
     let limits = limit("referrers", "3");
     assert_eq!(place.examine(&signed(by_key(&trusted), 1, &none, &limits)).unwrap().shortfall, None);

@@ -1,5 +1,5 @@
-//! Which files of a folder are documents. What lies there and is not read is told, so that a name with a slip in it does
-//! not take a deny list out of force in silence.
+//! Which files of a folder are documents. Entries that are not read are reported, so that a typing error in a
+//! name does not silently disable a deny list.
 
 use std::fmt;
 use std::fs::DirEntry;
@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 
-/// How many names of a folder within the folder are looked at.
+/// How many names in a nested folder are examined.
 const NESTED_NAMES: usize = 10_000;
 
-/// What lies beside documents for good reason: keys, certificates and what explains them.
+/// Endings of files that belong beside documents: keys, certificates and explanations.
 const COMPANIONS: &[&str] = &["cer", "crt", "der", "md", "pem", "pub"];
 
-/// What a path stands for.
+/// The files behind a path.
 #[derive(Debug, Default)]
 pub struct Listing {
     /// The files to read, in the order of their names.
     pub files: Vec<PathBuf>,
-    /// What lies there and is not read.
+    /// The entries that are not read.
     pub ignored: Vec<Ignored>,
 }
 
@@ -37,8 +37,9 @@ impl fmt::Display for Ignored {
     }
 }
 
-/// The files behind `path`: itself, or those of its entries whose names `is_wanted`. An entry with such a name that is no
-/// file is an error, and so is a folder within the folder that has files with such names.
+/// The files behind `path`: the path itself, or the entries of the folder whose names satisfy `is_wanted`. An
+/// entry with a wanted name that is not a file is an error, and so is a nested folder that contains files
+/// with wanted names.
 pub fn list(path: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<Listing, Error> {
     let mut listing = Listing::default();
     if !std::fs::metadata(path).map_err(unreadable(path))?.is_dir() {
@@ -60,12 +61,12 @@ impl Listing {
             self.ignored.push(Ignored { path, reason: "its name is not UTF-8" });
             return Ok(());
         };
-        // Editors keep their own files there, and a volume of a cluster its generations.
+        // Editors keep their own files under such names, and volumes of a cluster their generations.
         if name.starts_with('.') {
             return Ok(());
         }
         if is_wanted(name) {
-            // Through a link, too: one that leads nowhere is a document that is missing.
+            // Links are followed: a link that leads nowhere is a missing document.
             if !std::fs::metadata(&path).map_err(unreadable(&path))?.is_file() {
                 return Err(Error::NotAFile { path });
             }
@@ -74,7 +75,7 @@ impl Listing {
             if has_documents(&path, is_wanted)? {
                 return Err(Error::Nested { path });
             }
-            self.ignored.push(Ignored { path, reason: "folders within the folder are not read" });
+            self.ignored.push(Ignored { path, reason: "nested folders are not read" });
         } else if !is_companion(name) {
             self.ignored.push(Ignored { path, reason: "documents end in .yaml, .yml or .json" });
         }

@@ -1,7 +1,7 @@
 //! The versions of one package that an advisory affects, and whether an installed version is among them.
 //!
 //! Owns the model that the database stores ([`Affected`]) and its evaluation. It does not own the sources:
-//! [`crate::events`] compiles OSV's events, and the feed's own reader Debian's states.
+//! [`crate::events`] compiles OSV's events, and the readers of feeds compile other formats.
 //!
 //! An answer has three values. If a publisher's data is unclear (an unreadable bound, two ends for one start), the
 //! versions are kept as *doubtful* intervals, and an installed version in one of them is [`Status::Undecided`]: the
@@ -23,13 +23,13 @@ pub struct Interval<'a> {
 /// The end of an [`Interval`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum End<'a> {
-    /// No end.
+    /// It has no end.
     Open,
     /// The first version outside: the one that fixes it.
     Before(&'a str),
     /// The last version inside.
     Through(&'a str),
-    /// Somewhere among the versions that start with these numbers, which are undecided.
+    /// The end is somewhere among the versions that start with these numbers; those are undecided.
     Around(&'a str),
 }
 
@@ -125,8 +125,9 @@ impl<'x> Affected<'x> {
     }
 }
 
-/// Whether `version` is in `interval`; `None` if that is undecided: the interval ends somewhere around the version, or
-/// a bound does not parse. The compiler of the database rules out the latter, and it must not count as "outside".
+/// Whether `version` is in `interval`; `None` if that is undecided: the interval ends somewhere around the
+/// version, or a bound does not parse. The builder of the database rules out invalid bounds, and an invalid
+/// bound must not count as "outside".
 fn contains<'x, V: Version<'x>>(interval: &Interval<'x>, version: &V) -> Option<bool> {
     let relation = |bound: &'x str| Some(version.compare_to_bound(&V::parse(bound).ok()?));
     let relation_to_numbers = |numbers: &'x str| Some(version.compare_to_numbers(&V::parse(numbers).ok()?));

@@ -29,7 +29,7 @@ pub struct Traits<'a> {
 }
 
 impl<'a> Traits<'a> {
-    /// The traits that a package URL carries: `rpmmod` and `arch`.
+    /// The traits that a package URL contains: `rpmmod` and `arch`.
     pub fn of_purl(purl: &'a Purl) -> Self {
         Self { module: purl.qualifier("rpmmod"), architecture: purl.qualifier("arch") }
     }
@@ -51,7 +51,7 @@ impl Conditions<'_> {
             Some(architecture) => Some(self.architectures.contains(&architecture)),
             None => None,
         };
-        // No inventory names the product yet.
+        // Inventories do not name the product yet.
         let product = self.products.is_empty().then_some(true);
         let parts = [module, architecture, product];
         if parts.contains(&Some(false)) {

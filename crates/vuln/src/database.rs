@@ -1,12 +1,12 @@
 //! The advisory database: a directory with one file for each ecosystem, `pypi.plimsolldb`, `debian.plimsolldb`, …, and
 //! one for facts by CVE, `cve.plimsolldb`.
 //!
-//! Owns the files' format and reading them. It neither fetches nor parses publishers' data, and does not know what is
-//! installed.
+//! Owns the format of the files, and reads them. It neither fetches nor parses publishers' data, and does not
+//! know what is installed.
 //!
-//! Opening reads the headers. The index of an ecosystem is read as a whole at its first lookup; hits are positioned
-//! reads. Every file is kept open, so that a replacement during a scan does not mix two states. Everything is verified
-//! when it is read: a damaged file is an error, never a shorter answer.
+//! Opening reads the headers. The index of an ecosystem is read as a whole at its first lookup; hits are
+//! positioned reads. Every file stays open, so that a replacement during a scan does not mix two states.
+//! Everything is verified when it is read: a damaged file is an error, never a shorter answer.
 
 mod advisories;
 mod file;
@@ -42,7 +42,7 @@ pub struct Database {
     overlays: Option<Overlays>,
 }
 
-/// The status of one feed: the data of one publisher about one ecosystem.
+/// The status of one feed: the data of one publisher for one ecosystem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FeedStatus {
@@ -139,13 +139,13 @@ impl Database {
         self.advisories.iter().find(|advisories| advisories.ecosystem() == ecosystem)
     }
 
-    /// The facts by CVE; `None` if there is no such feed.
+    /// The facts by CVE; `None` if no feed has any.
     pub fn overlays(&self) -> Option<&Overlays> {
         self.overlays.as_ref()
     }
 }
 
-/// The ecosystems that a database may hold, in the order of their files' names.
+/// The ecosystems that a database may contain, in the order of their files' names.
 fn covered() -> Vec<(Ecosystem, &'static dyn VersionOrder)> {
     let order = |ecosystem: &Ecosystem| Some((*ecosystem, order::of_ecosystem(*ecosystem)?));
     let mut covered: Vec<_> = Ecosystem::ALL.iter().filter_map(order).collect();

@@ -41,7 +41,7 @@ pub enum Error {
         /// The format that this version reads.
         expected: u32,
     },
-    /// The caller does not wait any longer.
+    /// The caller no longer waits.
     #[error(transparent)]
     Stopped(#[from] Stopped),
     /// A bound was hit while writing or reading.
@@ -79,12 +79,12 @@ pub enum Damage {
         /// Index, package record or advisory record.
         part: &'static str,
     },
-    /// The file's name stands for another ecosystem than its content.
-    #[error("it holds {got}, expected {expected} by its name")]
+    /// The file's name means another ecosystem than its content.
+    #[error("it contains {got}, but its name means {expected}")]
     Misnamed {
         /// The ecosystem in the header.
         got: String,
-        /// The ecosystem that the file name stands for.
+        /// The ecosystem that the file name means.
         expected: String,
     },
 }

@@ -1,7 +1,8 @@
-//! OSV's `events` to intervals.
+//! Compiles OSV's `events` to intervals.
 //!
-//! Follows the OSV schema, "affected[].ranges[].events" and "Evaluation": events are sorted by version, `introduced`
-//! opens, `fixed` and `last_affected` close, `introduced: "0"` lies before every version. For a well-formed list
+//! Follows the OSV schema, "affected[].ranges[].events" and "Evaluation": events are sorted by version,
+//! `introduced` opens, `fixed` and `last_affected` close, `introduced: "0"` is before every version. For a
+//! well-formed list
 //!
 //! ```json
 //! [{"introduced": "0"}, {"fixed": "1.5"}, {"introduced": "2.0"}, {"last_affected": "2.3"}]
@@ -38,7 +39,7 @@ pub enum RangeProblem {
     /// An event has another shape, or a kind that the schema does not have.
     #[error("unknown event")]
     UnknownEvent,
-    /// A bound is no version of the ecosystem.
+    /// A bound is not a version of the ecosystem.
     #[error("bound is not a version")]
     InvalidBound,
     /// An end comes before any start, as in `introduced: 2, fixed: 1`.
@@ -97,7 +98,7 @@ pub fn compile<'a, V: Version<'a>>(
         scan.visit(group);
     }
     scan.affected.intervals.extend(scan.open);
-    // An empty range among others matters little; alone, it contradicts the advisory.
+    // An empty range among others has little effect; as the only range, it contradicts the advisory.
     let empty = affected.intervals.is_empty() && odd.contains(&RangeProblem::Empty);
     if unread || empty || odd.contains(&RangeProblem::NoEvents) || odd.contains(&RangeProblem::EndBeforeStart)
     {
@@ -122,7 +123,7 @@ enum Mark<'a> {
     End(End<'a>),
 }
 
-/// The position of an event. An end that is not a version stands for all versions with its leading numbers.
+/// The position of an event. An end that is not a version covers all versions with its leading numbers.
 fn point<'a, V: Version<'a>>(event: Event, text: &'a str) -> Option<Point<'a, V>> {
     let end = match event {
         Event::Limit => return None,

@@ -9,10 +9,10 @@ use crate::affected::{Affected, Status};
 use crate::events::{self, Event, RangeProblem};
 use crate::version::{self, InvalidVersion, Version, Versions, apk, dpkg, pep440, semver};
 
-/// All of them.
+/// All orders.
 pub const ORDERS: [&dyn VersionOrder; 4] = [&apk::Apk, &dpkg::Dpkg, &pep440::Pep440, &semver::SemVer];
 
-/// One order, whatever the type of its versions. Implemented for everything that is [`Versions`].
+/// One order, without the type of its versions. Implemented for every type that implements [`Versions`].
 pub trait VersionOrder: fmt::Debug + Sync {
     /// The name by which the table of ecosystems refers to it.
     fn id(&self) -> &'static str;
@@ -20,7 +20,7 @@ pub trait VersionOrder: fmt::Debug + Sync {
     /// Whether `text` is a version in this order.
     fn check(&self, text: &str) -> Result<(), InvalidVersion>;
 
-    /// Compares two versions; an error when one of them is not a version.
+    /// Compares two versions; an error if one of them is not a version.
     fn compare(&self, a: &str, b: &str) -> Result<Ordering, InvalidVersion>;
 
     /// Whether an `installed` version is among the affected ones.
@@ -59,7 +59,7 @@ impl<V: Versions> VersionOrder for V {
     }
 }
 
-/// Names the lifetime of the texts, which a generic associated type needs.
+/// A separate function, because a generic associated type needs a named lifetime for the texts.
 fn drop_enumerated_in<'a, V: Versions>(affected: &mut Affected<'a>) {
     events::drop_enumerated::<V::Version<'a>>(affected);
 }
@@ -78,7 +78,7 @@ pub fn of_ecosystem(ecosystem: Ecosystem) -> Option<&'static dyn VersionOrder> {
 mod tests {
     use super::*;
 
-    /// Orders in the table of ecosystems that are not implemented yet.
+    /// Orders that the table of ecosystems names, but that are not implemented yet.
     const MISSING: [&str; 8] = ["rpm", "maven", "gem", "nuget", "composer", "pub", "hackage", "cran"];
 
     #[test]

@@ -4,8 +4,8 @@
 //! and what was not covered. It does not judge: the policy decides whether findings and gaps are acceptable.
 //!
 //! - Packages of a distribution are looked up by their *source* package and its version, in the release of the image.
-//! - Several advisories about one vulnerability of one component are one [`Finding`]; advisories about different
-//!   packages are never joined, whatever identifiers they share.
+//! - Several advisories about one vulnerability of one component are one [`Finding`]; advisories about
+//!   different packages are never joined, even if they share identifiers.
 //! - A component that could not be matched is a [`Gap`], never silence: no feed, a release that the feed does not know,
 //!   a feed that is too old, an incomplete inventory, a version or an advisory that cannot be compared.
 
@@ -60,7 +60,7 @@ pub struct Scan {
     pub findings: Vec<Finding>,
     /// Findings that do not count, with the reason.
     pub suppressed: Vec<Suppressed>,
-    /// Files that nobody reads and that count all the same as covered, with the reason.
+    /// Files that no cataloger reads but that count as covered, with the reason.
     pub set_aside: Vec<SetAside>,
     /// What was not covered, sorted.
     pub gaps: Vec<Gap>,
@@ -70,7 +70,7 @@ pub struct Scan {
     pub components: usize,
     /// How many of them were looked up in a feed.
     pub matched_components: usize,
-    /// In which, sorted by ecosystem.
+    /// The number of components that were looked up, sorted by ecosystem.
     pub looked_up: Vec<LookedUp>,
 }
 
@@ -140,14 +140,14 @@ pub fn scan_until(
         .map(|(ecosystem, components)| LookedUp { ecosystem: ecosystem.to_owned(), components })
         .collect();
     scan.gaps = scanner.gaps.into_sorted();
-    // Components are usually sorted by purl, but an inventory is a public struct that anybody may fill.
+    // Components are usually sorted by purl, but an inventory is a public struct that any caller may fill.
     scan.findings.sort_by(|a, b| a.place().cmp(&b.place()));
     scan.suppressed.sort_by(|a, b| a.finding.place().cmp(&b.finding.place()));
     Ok(scan)
 }
 
-/// What the inventory set aside because packages of the operating system brought it. Where the distribution never heard of the
-/// package, nobody's advisories are about it, and it is a gap.
+/// What the inventory set aside because packages of the operating system brought it. If the distribution does
+/// not know the package, no advisories cover it, so it is a gap.
 fn set_aside(inventory: &Inventory, targets: &Targets<'_>, gaps: &mut Gaps) -> Result<Vec<SetAside>, Error> {
     let told = || inventory.problems.iter().filter(|problem| problem.code == ProblemCode::SetAside);
     if told().next().is_none() {
@@ -162,7 +162,7 @@ fn set_aside(inventory: &Inventory, targets: &Targets<'_>, gaps: &mut Gaps) -> R
                 Some(package) => owner::is_covered(targets, package)?,
                 None => false,
             },
-            // Programs of the distribution's packages, whatever they are: their advisories are looked up as the packages'.
+            // Programs of any of the distribution's packages: the packages' own advisories cover them.
             None => true,
         };
         if covered {
@@ -178,16 +178,16 @@ fn set_aside(inventory: &Inventory, targets: &Targets<'_>, gaps: &mut Gaps) -> R
 struct Scanner<'a> {
     targets: Targets<'a>,
     gaps: Gaps,
-    /// How many components, by ecosystem.
+    /// The number of components that were looked up, by ecosystem.
     looked_up: BTreeMap<&'static str, usize>,
     /// By key, version and traits: the many binaries of one source package are judged once.
     judged: HashMap<(String, String, Traits<'a>), Rc<Matches>>,
 }
 
-/// What was found for one component.
+/// The findings for one component.
 struct Found {
     findings: Vec<Finding>,
-    /// What does not count because of the version itself.
+    /// Findings that do not count because of the version itself.
     suppressed: Vec<Suppressed>,
 }
 
@@ -195,14 +195,15 @@ struct Found {
 #[derive(Default)]
 struct Matches {
     found: Vec<Vulnerability>,
-    /// Vulnerabilities that the release has and this version has not.
+    /// Vulnerabilities that the release has but this version does not have.
     fixed: Vec<(Vulnerability, Suppression)>,
-    /// Why the answer is not complete.
+    /// Why the answer is incomplete.
     doubts: Vec<GapReason>,
 }
 
 impl Matches {
-    /// Sets aside what the release has no fix for and this version, which is of a newer one, has.
+    /// Sets aside vulnerabilities without a fix in this release, if the installed version comes from a newer
+    /// release and has the fix.
     fn set_aside_fixed(
         &mut self,
         advisories: &Advisories,
@@ -322,7 +323,7 @@ fn judge(advisories: &Advisories, key: &str, subject: &Subject<'_>) -> Result<Ma
         }
         Ok(())
     })?;
-    // An advisory may have several ranges for a package; one affected range decides.
+    // An advisory may have several ranges for a package; one affected range is enough.
     undecided.retain(|id| !hits.iter().any(|hit| hit.id == *id));
     undecided.sort_unstable();
     undecided.dedup();

@@ -47,7 +47,7 @@ impl Severity {
         }
     }
 
-    /// A publisher's word: `CRITICAL`, `high`, `MODERATE`, … `None` for words that are no rating.
+    /// A publisher's word: `CRITICAL`, `high`, `MODERATE`, … `None` for words that are not ratings.
     pub fn from_word(word: &str) -> Option<Self> {
         [
             ("critical", Self::Critical),
@@ -106,7 +106,7 @@ impl fmt::Display for Severity {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "lowercase", tag = "kind", content = "value")]
 pub enum SeveritySource {
-    /// The publisher's own word for this package.
+    /// The publisher's own rating for this package.
     Vendor,
     /// A CVSS vector in the advisory.
     Cvss(String),
@@ -139,8 +139,8 @@ pub struct Rating {
 }
 
 impl Rating {
-    /// The rating that counts of two for the same vulnerability: that of the preferred source, then the higher
-    /// severity.
+    /// Of two ratings for the same vulnerability, the one that counts: that of the preferred source, then the
+    /// higher severity.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let key = |r: &Self| (r.source.rank(), std::cmp::Reverse(r.severity));

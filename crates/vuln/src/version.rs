@@ -28,11 +28,11 @@ use std::fmt;
 /// PyPI set no bound, so this one leaves a factor of ten.
 pub const MAX_BYTES: usize = 512;
 
-/// A text that is not a version in this order, so that it is neither older nor newer.
+/// A text that is not a version in this order, so it is neither older nor newer than others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidVersion {
-    /// There is nothing to compare.
+    /// The text is empty.
     #[error("version is empty")]
     Empty,
     /// Longer than [`MAX_BYTES`].
@@ -51,17 +51,18 @@ pub enum InvalidVersion {
 
 /// A version in one of the orders, borrowed from its text. `Ord` is the order itself.
 pub trait Version<'a>: Ord + Sized {
-    /// Reads `text`, or returns why it has no place in this order.
+    /// Reads `text`, or returns why it is not valid in this order.
     fn parse(text: &'a str) -> Result<Self, InvalidVersion>;
 
-    /// Compares an installed version with the bound of an advisory's range. Differs from `Ord` where the ecosystem
-    /// says that a part of the installed version does not count against bounds that lack it.
+    /// Compares an installed version with the bound of an advisory's range. Differs from `Ord` if the
+    /// ecosystem ignores a part of the installed version for bounds that lack that part.
     fn compare_to_bound(&self, bound: &Self) -> Ordering {
         self.cmp(bound)
     }
 
-    /// The leading numbers of a text that is not a version: `2.6.0` of `2.6.0-NA`. Wherever the text belongs, it is
-    /// among the versions that start with these numbers. `None` if the ecosystem does not support that.
+    /// The leading numbers of a text that is not a version: `2.6.0` of `2.6.0-NA`. The exact position of the
+    /// text is unknown, but it is among the versions that start with these numbers. `None` if the ecosystem
+    /// does not support that.
     fn leading_numbers(_text: &'a str) -> Option<&'a str> {
         None
     }

@@ -18,7 +18,8 @@ use proptest::prelude::*;
 
 type Compare = fn(&str, &str) -> Result<Ordering, InvalidVersion>;
 
-/// Each order with the start of the names of its files in the archive, and how many comparisons are in them at least.
+/// Each order with the start of the names of its files in the archive, and the minimum number of comparisons
+/// in them.
 const ORDERS: [(&str, &str, Compare, usize); 4] = [
     ("apk", "alpine", apk::compare, 770),
     ("dpkg", "debian", dpkg::compare, 30),

@@ -18,7 +18,7 @@ use crate::error::{Damage, Error};
 /// Bytes that are read at once for a package; reading fewer is hardly faster.
 const WINDOW: u64 = 16 * 1024;
 
-/// An open file whose header was verified.
+/// An open file with a verified header.
 #[derive(Debug)]
 pub(super) struct TableFile {
     path: PathBuf,
@@ -59,7 +59,7 @@ impl Record {
 }
 
 impl TableFile {
-    /// Opens the file at `path`, which must hold `content`; `None` if it does not exist.
+    /// Opens the file at `path`, which must have this `content`; `None` if it does not exist.
     pub(super) fn open(path: PathBuf, content: &str) -> Result<Option<Self>, Error> {
         let file = match fs::File::open(&path) {
             Ok(file) => file,

@@ -11,19 +11,20 @@
 //! body       records, each: the first 8 bytes of SHA-256(offset ‖ content) · content
 //! ```
 //!
-//! An ecosystem may have several feeds, one per publisher, each with its own age and digest. Their data about one
-//! package is in one record, and each entry names its feed, so that a lookup is one read however many publishers there
-//! are. Texts that repeat (module streams, architectures, products, publishers) are labels: a record of their own, read
-//! when the first entry refers to one.
+//! An ecosystem may have several feeds, one per publisher, each with its own age and digest. Their data about
+//! one package is in one record, and each entry names its feed, so that a lookup takes one read, no matter
+//! how many publishers there are. Texts that repeat (module streams, architectures, products, publishers) are
+//! labels: a record of their own, read when the first entry refers to one.
 //!
-//! Numbers are little-endian, names are sorted by their bytes. The digest of the header fixes all the others, so it
-//! stands for the file. The header and the index are verified when they are read; a record carries its own checksum,
-//! so that reading a hit by its position never hands out bytes that changed on the disk, nor another record's; the
-//! digest of the whole body is for [`verify`](crate::Database::verify).
+//! Numbers are little-endian, names are sorted by their bytes. The digest of the header fixes all the others,
+//! so it stands for the file. The header and the index are verified when they are read; a record has its own
+//! checksum, so that reading a record by its position never returns bytes that changed on the disk, or those
+//! of another record. The digest of the whole body is for [`verify`](crate::Database::verify).
 //!
-//! Details are not compressed. They are 0.4 KiB on average, and zstd in blocks of 16 KiB makes them a third of that, but
-//! a hit then inflates a block that it uses a fortieth of: more than reading, checking and decoding it takes now. A file
-//! is between a third and 0.6 of the zip that it was made from.
+//! Details are not compressed. They are 0.4 KiB on average, and zstd in blocks of 16 KiB makes them a third
+//! of that, but each hit would then inflate a block and use a fortieth of it. That would take longer than
+//! reading, checking and decoding an uncompressed detail. A file is between a third and 0.6 of the zip that
+//! it was made from.
 
 use plimsoll_core::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -32,11 +33,11 @@ use super::record::Place;
 
 /// First bytes of a file. The high bit and the line ends show a transfer that mangled it, as in PNG.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89PLDB\r\n\x1a";
-/// Raised with every change that an older reader would get wrong.
+/// Raised with every change that an older reader would misread.
 pub(crate) const FORMAT: u32 = 3;
 /// Bytes before the header.
 pub(crate) const PREAMBLE: usize = 48;
-/// A header lists some dozens of feeds and releases at most; 64 KiB is far beyond.
+/// A header lists at most some dozens of feeds and releases, which is far below 64 KiB.
 pub(crate) const MAX_HEADER: u32 = 64 * 1024;
 /// The names of the largest ecosystem (npm, some 250,000 affected packages) need about 12 MiB.
 pub(crate) const MAX_INDEX: u64 = 256 * 1024 * 1024;

@@ -59,7 +59,7 @@ pub struct Statement {
     pub product: String,
     /// The product's status.
     pub status: VexStatus,
-    /// Why it is not affected, in the format's own word; empty if not stated.
+    /// Why it is not affected, in the format's own term; empty if not stated.
     pub justification: String,
 }
 

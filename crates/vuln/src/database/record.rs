@@ -59,7 +59,7 @@ impl ConditionLabels {
 }
 
 impl Entry<'_> {
-    /// Whether it applies under further conditions than the version.
+    /// Whether it applies only under conditions besides the version.
     pub fn is_conditional(&self) -> bool {
         !self.conditions.is_empty()
     }

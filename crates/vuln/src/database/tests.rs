@@ -93,7 +93,7 @@ fn every_flipped_bit_is_noticed() {
             let mut bad = good.clone();
             bad[at] ^= 1 << bit;
             fs::write(&path, &bad).unwrap();
-            // A lookup reads only what it needs: it may give the right answer, but no other.
+            // A lookup reads only what it needs. So it may succeed, but only with the right answer.
             if let Ok(found) = answer(dir.path(), "django") {
                 assert_eq!(found, expected, "bit {bit} of byte {at}");
             }
@@ -120,7 +120,7 @@ fn every_truncation_and_every_addition_is_noticed() {
 
 #[test]
 fn a_header_that_asks_for_the_moon_gets_nothing() {
-    // Consistent digests do not make lengths true.
+    // Digests that match do not mean that lengths are right.
     let good = file(Ecosystem::PyPI, &["django"]).bytes;
     let length = u32::from_le_bytes(good[12..16].try_into().unwrap()) as usize;
     let text = String::from_utf8(good[48..48 + length].to_vec()).unwrap();
@@ -139,7 +139,7 @@ fn a_header_that_asks_for_the_moon_gets_nothing() {
 fn a_renamed_file_does_not_stand_for_another_ecosystem() {
     let dir = folder(&file(Ecosystem::Go, &["stdlib"]).bytes);
     let error = Database::open(dir.path()).unwrap_err().to_string();
-    assert!(error.ends_with("it holds Go, expected PyPI by its name"), "{error}");
+    assert!(error.ends_with("it contains Go, but its name means PyPI"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The encoding inside database files: unsigned numbers as LEB128, texts and lists preceded by their length.
 //!
-//! Reading never allocates by a length in the file: lists grow as items are read.
+//! Reading never allocates memory for a length that the file states: lists grow as items are read.
 
 /// Appends `value` in groups of seven bits, the least first.
 pub(crate) fn put_number(out: &mut Vec<u8>, mut value: u64) {
@@ -29,7 +29,7 @@ pub(crate) fn put_list<T>(out: &mut Vec<u8>, items: &[T], mut put: impl FnMut(&m
     }
 }
 
-/// Reads what the functions above wrote. Every method is `None` at the first byte that does not fit.
+/// Reads what the functions above wrote. Every method returns `None` if the bytes do not fit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],

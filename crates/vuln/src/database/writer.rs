@@ -1,4 +1,4 @@
-//! Writes database files to memory. The same records give the same bytes, in whatever order they arrive.
+//! Writes database files to memory. The same records give the same bytes in any order of arrival.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -200,13 +200,14 @@ pub struct Counts {
     pub packages: u64,
 }
 
-/// Texts in the order in which they were first needed.
+/// Texts, numbered in the order in which they were first needed.
 #[derive(Debug, Default)]
 struct Labels(BTreeMap<String, u32>);
 
 impl Labels {
     fn number(&mut self, text: &str) -> u32 {
-        // More than four billion different texts do not fit into a record; then its length is the error.
+        // More than four billion different texts do not fit into a record, so the record's length fails
+        // first.
         let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
         match self.0.get(text) {
             Some(number) => *number,

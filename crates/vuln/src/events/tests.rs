@@ -1,4 +1,4 @@
-//! The lists of events that publishers write, and those they should not.
+//! The lists of events that publishers write, and lists that they should not write.
 
 use super::*;
 use crate::affected::Status;

@@ -28,7 +28,7 @@ pub struct Finding {
     pub severity: Severity,
     /// The source of the severity.
     pub severity_source: SeveritySource,
-    /// What to do about it.
+    /// Whether a newer version fixes it.
     pub fix: Fix,
     /// One line.
     pub summary: String,
@@ -73,17 +73,18 @@ impl Fix {
     }
 }
 
-/// Files of a kind that nobody reads, which packages of the operating system brought.
+/// Files of a kind that no cataloger reads, installed by packages of the operating system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SetAside {
-    /// The ecosystem that they show: `npm`.
+    /// The ecosystem that they belong to: `npm`.
     pub ecosystem: String,
-    /// How many of which files: `12 package.json`.
+    /// Their number and name: `12 package.json`.
     pub files: String,
     /// One of them.
     pub path: String,
-    /// The package that brought them, and that the distribution's feed knows; none for the programs of all packages.
+    /// The package that installed them and that the distribution's feed knows; `None` for programs of any
+    /// package.
     pub owner: Option<Purl>,
 }
 
@@ -139,7 +140,7 @@ impl fmt::Display for Suppression {
                 f.write_str("header files or documentation of the kernel, which do not run")
             }
             Self::OwnedByDistribution { package } => {
-                write!(f, "part of {package}, for which the distribution's own advisories decide")
+                write!(f, "part of {package}, which the distribution's own advisories cover")
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What a scan did not cover, and why. For what a gap names, "no findings" means nothing.
+//! What a scan did not cover, and why. "No findings" means nothing for the components that a gap names.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use serde::Serialize;
 #[serde(rename_all = "camelCase")]
 pub struct Gap {
     /// The ecosystem as OSV names it, the package-URL type or the distribution if there is no feed at all, or
-    /// `inventory` for a gap in no particular ecosystem.
+    /// `inventory` for a gap without a specific ecosystem.
     pub ecosystem: String,
     /// How many components are concerned; 0 if that is unknown.
     pub components: usize,
@@ -45,21 +45,22 @@ pub enum GapReason {
     UnknownOs,
     /// Components may be missing from the inventory.
     Incomplete {
-        /// What went wrong.
+        /// The kind of problem.
         problem: ProblemCode,
-        /// With which file; empty if it concerns the whole.
+        /// The file concerned; empty if the whole inventory is concerned.
         path: String,
-        /// In words, as the inventory has them.
+        /// The problem in the words of the inventory.
         detail: String,
     },
-    /// Files of the ecosystem are there, and nobody reads such files yet.
+    /// There are files of the ecosystem that no cataloger reads yet.
     NotRead {
-        /// How many of which files: `2 package.json`.
+        /// Their number and name: `2 package.json`.
         files: String,
         /// One of them.
         path: String,
     },
-    /// There are advisories about the package, but its installed version has no place in the ecosystem's order.
+    /// There are advisories about the package, but its installed version is not valid in the ecosystem's
+    /// order.
     InvalidVersion {
         /// The package.
         package: String,
@@ -78,7 +79,7 @@ pub enum GapReason {
 }
 
 impl GapReason {
-    /// The files that are not read, where that is the reason: `2 package.json`.
+    /// The files that are not read, if that is the reason: `2 package.json`.
     pub fn files(&self) -> Option<&str> {
         match self {
             Self::NotRead { files, .. } => Some(files),
@@ -151,7 +152,7 @@ impl Gaps {
         }
     }
 
-    /// Files that nobody reads.
+    /// The gaps for files that no cataloger reads.
     pub(super) fn not_read(&mut self, problem: &Problem) {
         let ecosystem = problem.ecosystem.clone().unwrap_or_else(|| "inventory".to_owned());
         let reason = GapReason::NotRead { files: problem.detail.clone(), path: problem.path.clone() };

@@ -1,23 +1,24 @@
 //! Packages of the Linux kernel, which is built from one source and installed under other names.
 //!
-//! Debian signs its kernels in sources of their own: `linux-image-6.1.0-17-amd64` comes from `linux-signed-amd64`, and
-//! advisories speak about `linux`. What else the source makes is not the kernel: header files, which every image with a C
-//! compiler has, and documentation.
+//! Debian has separate source packages for its signed kernels: `linux-image-6.1.0-17-amd64` comes from
+//! `linux-signed-amd64`, and advisories name `linux`. The other packages of the source are not the kernel:
+//! header files, which every image with a C compiler has, and documentation.
 
 use plimsoll_core::Ecosystem;
 use plimsoll_sbom::Component;
 
 const SOURCE: &str = "linux";
 
-/// The source package and version that advisories speak about, where the recorded source is a signed kernel. Its version is
-/// of the signing (`6.1.76+1`); that of the kernel stands in the package itself.
+/// The source package and version that advisories use, if the recorded source is a signed kernel. The
+/// recorded source version is that of the signing (`6.1.76+1`); the kernel's version is that of the package
+/// itself.
 pub(super) fn unsigned(component: &Component) -> Option<(&str, &str)> {
     let source = component.source.as_ref().filter(|_| component.ecosystem == Ecosystem::Debian)?;
     source.name.strip_prefix("linux-signed-")?;
     Some((SOURCE, &component.version))
 }
 
-/// Whether the component comes from the kernel's source and has nothing of it that runs.
+/// Whether the component comes from the kernel's source but contains no kernel code that runs.
 pub(super) fn does_not_run(component: &Component) -> bool {
     let is_kernel = |name: &str| name == SOURCE || name.starts_with("linux-signed-");
     let of_kernel = matches!(component.ecosystem, Ecosystem::Debian | Ecosystem::Ubuntu)
@@ -51,7 +52,7 @@ mod tests {
             ("pkg:deb/debian/linux-headers-6.1.0-17-common@6.1.76-1?upstream=linux", true),
             ("pkg:deb/debian/linux-image-6.1.0-17-amd64@6.1.76-1?upstream=linux-signed-amd64", false),
             ("pkg:deb/debian/linux-perf@6.1.76-1?upstream=linux", false),
-            // Anybody may call a package so.
+            // Anybody may give a package this name.
             ("pkg:deb/debian/linux-libc-dev@1-1?upstream=mine", false),
             ("pkg:npm/linux-libc-dev@1", false),
         ] {

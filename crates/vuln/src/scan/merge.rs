@@ -1,7 +1,7 @@
-//! Several advisories about one vulnerability become one.
+//! Merges several advisories about one vulnerability into one.
 //!
-//! Called with the advisories that hit one version of one package, so that a shared identifier never joins different
-//! packages.
+//! The input is the advisories that affect one version of one package, so that a shared identifier never
+//! joins different packages.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -170,8 +170,8 @@ fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     }
 }
 
-/// All versions that one of the advisories calls fixed, the nearest first. Without any, "will not be fixed" is a
-/// decision and counts; "not fixed" counts only if all say so.
+/// All versions that one of the advisories lists as fixed, the nearest first. If there are none, "will not be
+/// fixed" is a decision and counts; "not fixed" only counts if all advisories agree.
 fn fix(order: &dyn VersionOrder, group: &mut [Hit]) -> Fix {
     let mut fixes: Vec<String> = group.iter_mut().flat_map(|hit| std::mem::take(&mut hit.fixes)).collect();
     if !fixes.is_empty() {

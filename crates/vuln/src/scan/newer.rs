@@ -1,8 +1,9 @@
-//! Packages of a newer suite in an older release: from backports, or from unstable.
+//! Packages from a newer suite in an older release: from backports or from unstable.
 //!
-//! A tracker that speaks about releases says `open` of one that will not get the fix. The version that fixes it in
-//! unstable holds for every version after it, wherever that is installed: trackers make the state of each release by the same
-//! comparison. A backport's suffix (`~bpo12+1`) makes it older than the version that it was made from and changes nothing.
+//! A tracker that lists releases says `open` for a release that will not get the fix. The version that fixes
+//! it in unstable also fixes it in every later version, in whichever release that is installed: trackers
+//! compute the state of each release by the same comparison. A backport's suffix (`~bpo12+1`) sorts it before
+//! the version that it was made from, so the comparison must ignore the suffix.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +14,13 @@ use crate::Error;
 use crate::affected::{Affected, End, Status};
 use crate::database::{Advisories, key};
 
-/// Where a distribution's fixes arrive first, for those whose feed speaks about it.
+/// The suite where a distribution's fixes arrive first, if its feed covers that suite.
 fn unstable(ecosystem: Ecosystem) -> Option<&'static str> {
     (ecosystem == Ecosystem::Debian).then_some("sid")
 }
 
-/// For each vulnerability that `is_open`, by its identifier: why the installed `version` of `package` has the fix, if it has.
+/// For each vulnerability that `is_open` selects, by its identifier: why the installed `version` of `package`
+/// has the fix, if it has it.
 pub(super) fn fixed(
     advisories: &Advisories,
     release: &str,
@@ -33,7 +35,8 @@ pub(super) fn fixed(
         return Ok(BTreeMap::new());
     };
     let version = without_backport(version);
-    // The last fix of each; none where one entry of several leaves the version affected or undecided.
+    // The last fix of each vulnerability; none if one of several entries leaves the version affected or
+    // undecided.
     let mut fixes: BTreeMap<String, Option<String>> = BTreeMap::new();
     advisories.visit(&record, |entry| {
         if is_open(entry.id) {
@@ -49,8 +52,8 @@ pub(super) fn fixed(
     Ok(fixes.into_iter().filter_map(|(id, fix)| Some((id, reason(fix?)))).collect())
 }
 
-/// The version that fixes the last of the intervals, if each of them has one: that a version is in none of them says
-/// nothing about a fix where there is none.
+/// The version that fixes the last of the intervals, if all of them have one. Without a fix, a version
+/// outside of the intervals is no evidence of one.
 fn last_fix<'a>(affected: &Affected<'a>) -> Option<&'a str> {
     let fixes = affected.intervals.iter().map(|interval| match interval.end {
         End::Before(fix) => Some(fix),

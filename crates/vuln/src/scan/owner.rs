@@ -1,9 +1,11 @@
-//! When what the distribution says about its own package counts for what that package brought.
+//! When the distribution's advisories about its package also decide about the files that the package
+//! installed.
 //!
-//! An advisory of a language does not know the distribution's backports, so the distribution's own word is better, where there
-//! is one. Who brought a file is said by the image itself, and an image never improves its verdict by what it says: one line in
-//! some package's list, or a package of a vendor's own, would do it. So the owner has to be a package that the distribution's
-//! feed knows, of the same name and version as what it is said to have brought, and put it where distributions do.
+//! An ecosystem's advisory does not know the distribution's backports, so the distribution's own advisories
+//! are better, if there are any. But only the image itself says which package installed a file, and an image
+//! must not improve its verdict by its own claims: one line in a package's file list, or a vendor's own
+//! package, would be enough. So the owner must be a package that the distribution's feed knows, with the same
+//! name and version as the component, and must have installed it where distributions install files.
 
 use plimsoll_core::Ecosystem;
 use plimsoll_sbom::{Component, Owner, OwnerEvidence};
@@ -13,8 +15,8 @@ use super::target::{Target, Targets};
 use crate::database::{Advisories, key};
 use crate::error::Error;
 
-/// Whether the advisories about `owner` decide about `component`: the package manager's digests prove that the files are its,
-/// and the distribution's feed is there, is fresh, and knows the package.
+/// Whether the advisories about `owner` decide about `component`: the package manager's digests prove that
+/// the files belong to it, and the distribution's feed exists, is fresh and knows the package.
 pub(super) fn decides(targets: &Targets<'_>, component: &Component, owner: Owner<'_>) -> Result<bool, Error> {
     let Owner { package, evidence: OwnerEvidence::DigestsMatch } = owner else { return Ok(false) };
     if component.ecosystem.is_os() || !is_plausible(component, package) {
@@ -28,8 +30,8 @@ pub(super) fn decides(targets: &Targets<'_>, component: &Component, owner: Owner
     }
 }
 
-/// Whether the distribution's feed speaks about `package`, so that what it brought and nobody reads is not without anybody's
-/// eye.
+/// Whether the distribution's feed knows `package`, so that its advisories cover files that it installed and
+/// no cataloger reads.
 pub(super) fn is_covered(targets: &Targets<'_>, package: &Component) -> Result<bool, Error> {
     match targets.target(package) {
         Target::Covered { advisories, stale: None, .. } => knows(advisories, package),
@@ -37,8 +39,8 @@ pub(super) fn is_covered(targets: &Targets<'_>, package: &Component) -> Result<b
     }
 }
 
-/// Whether there is an advisory about the package's source in any release. Of a package that nobody ever spoke of, nothing
-/// says that it is the distribution's.
+/// Whether there is an advisory about the package's source in any release. If no advisory ever named a
+/// package, nothing shows that it is the distribution's.
 fn knows(advisories: &Advisories, package: &Component) -> Result<bool, Error> {
     let (name, _) = source(package);
     for status in advisories.status() {
@@ -52,7 +54,7 @@ fn knows(advisories: &Advisories, package: &Component) -> Result<bool, Error> {
     Ok(false)
 }
 
-/// Whether a distribution's package can be what brought the component.
+/// Whether a distribution's package can have installed the component.
 fn is_plausible(component: &Component, owner: &Component) -> bool {
     let source = owner.source.as_ref();
     let names = [Some(&owner.name), source.map(|source| &source.name)];
@@ -63,7 +65,8 @@ fn is_plausible(component: &Component, owner: &Component) -> bool {
     in_place && (interpreter || same_name && is_upstream(version, &component.version))
 }
 
-/// Python itself, whose packages bring what belongs to its standard library: `python3.11`, `libpython2.7-stdlib`.
+/// Python itself, whose packages contain the parts of its standard library: `python3.11`,
+/// `libpython2.7-stdlib`.
 fn is_interpreter(name: &str) -> bool {
     let name = name.strip_prefix("lib").unwrap_or(name);
     let rest = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"));
@@ -76,7 +79,7 @@ fn is_interpreter(name: &str) -> bool {
     })
 }
 
-/// Whether one name holds the other, once what packagers put around it is gone: `python3-yaml` and `pyyaml`.
+/// Whether one name contains the other, after removing what packagers add: `python3-yaml` and `pyyaml`.
 fn is_alike(package: &str, component: &str) -> bool {
     let plain = |name: &str| -> String {
         name.bytes()
@@ -91,17 +94,18 @@ fn is_alike(package: &str, component: &str) -> bool {
     };
     let (package, component) = (strip(package), strip(component));
     let short = package.len().min(component.len());
-    // One letter is in every name.
+    // Almost every name contains a given single letter.
     short >= 2 && (package.contains(&component) || component.contains(&package)) || package == component
 }
 
-/// Whether a package of this version was made of that upstream version: `1:6.0-3+b2` of `6.0`, `2.0~rc1+dfsg-1` of `2.0rc1`.
+/// Whether a package of this version was made from that upstream version: `1:6.0-3+b2` of `6.0`,
+/// `2.0~rc1+dfsg-1` of `2.0rc1`.
 fn is_upstream(package: &str, upstream: &str) -> bool {
     let version = package.split_once(':').map_or(package, |(_, rest)| rest);
     let version = version.rsplit_once('-').map_or(version, |(upstream, _)| upstream);
     let version = version.split("+really").last().unwrap_or(version);
     let (package, upstream) = (numbers(version), numbers(upstream));
-    // `6` is `6.0`, and what was repacked has more behind.
+    // `6` equals `6.0`, and repacked versions have a suffix.
     let length = package.len().max(upstream.len());
     let padded = |numbers: &[u64]| -> Vec<u64> {
         numbers.iter().copied().chain(std::iter::repeat(0)).take(length).collect()
@@ -109,7 +113,7 @@ fn is_upstream(package: &str, upstream: &str) -> bool {
     !package.is_empty() && padded(&package) == padded(&upstream)
 }
 
-/// The leading numbers of a version: those up to the first letter.
+/// The leading numbers of a version: the numbers before the first letter.
 fn numbers(version: &str) -> Vec<u64> {
     let numeric = version.trim_start_matches('v');
     let end = numeric.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(numeric.len());
@@ -117,7 +121,8 @@ fn numbers(version: &str) -> Vec<u64> {
     numeric.split('.').filter(|number| !number.is_empty()).map_while(|number| number.parse().ok()).collect()
 }
 
-/// Distributions leave `/usr/local`, `/opt`, `/srv` and homes to others, by the File System Hierarchy Standard.
+/// Distributions leave `/usr/local`, `/opt`, `/srv` and homes to others, according to the File System
+/// Hierarchy Standard.
 fn is_of_distributions(path: &str) -> bool {
     path.starts_with("usr/") && !path.starts_with("usr/local/")
 }

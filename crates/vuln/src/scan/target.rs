@@ -1,4 +1,4 @@
-//! Which advisories a component is looked up in, and whether they can be relied on.
+//! Which advisories a component is looked up in, and whether they are reliable.
 
 use std::rc::Rc;
 
@@ -58,8 +58,8 @@ impl<'a> Targets<'a> {
         }
     }
 
-    /// Packages of a distribution. The package URL says whose package it is and in its `distro` qualifier of which release;
-    /// where it has none, the operating system of the inventory does.
+    /// Packages of a distribution. The package URL names the distribution, and its `distro` qualifier the
+    /// release. Without the qualifier, the inventory's operating system names the release.
     fn system_target(&self, component: &Component) -> Target<'a> {
         let (purl, package_type) = (&component.purl, component.purl.package_type());
         let distribution = match (purl.namespace(), self.os) {
@@ -78,7 +78,8 @@ impl<'a> Targets<'a> {
         let Some(advisories) = self.database.advisories(distribution.ecosystem) else {
             return Target::Gap(name.to_owned(), GapReason::NoFeed);
         };
-        // Each package by its own word: a merged document may hold packages of several releases.
+        // Each package names its own release, because a merged document may contain packages of several
+        // releases.
         let of_os = || self.os.filter(|os| os.id == distribution.id).and(self.release.clone());
         let release = match purl.qualifier("distro") {
             Some(distro) => release_in_purl(distribution, Some(distro)).map(Rc::from).or_else(of_os),
@@ -96,8 +97,8 @@ impl<'a> Targets<'a> {
         }
     }
 
-    /// Whether the oldest of the feeds that cover a release is too old, or one is from the future. A fresh one does not
-    /// make up for it: advisories that only the stale one has would be missed.
+    /// Whether the oldest of the feeds that cover a release is too old, or one is from the future. A fresh
+    /// feed does not compensate for a stale one: advisories that only the stale feed has would be missed.
     fn stale(&self, advisories: &Advisories, release: Option<&str>) -> Option<GapReason> {
         let covering = advisories.feeds().filter(|feed| feed.covers(release));
         let ages = covering.map(|feed| (self.settings.now.duration_since(feed.as_of()), feed.as_of()));

@@ -192,7 +192,7 @@ fn debian_packages_match_by_source_and_release() {
     let scan = run(&feeds, &debian(None, Some("trixie"), &purls), AS_OF);
     assert_eq!(ids(&scan), ["CVE-2"]);
     assert_eq!(scan.findings[0].fix, Fix::NotFixed);
-    // A document without an operating system still says it in the package URL.
+    // In a document without an operating system, the package URL still names it.
     for distro in ["debian-12", "debian-12.5", "debian-bookworm"] {
         let text = format!("{}&distro={distro}", purls[0]);
         assert_eq!(ids(&run(&feeds, &inventory(&[&text]), AS_OF)), ["CVE-1"], "{distro}");
@@ -207,7 +207,7 @@ fn a_version_of_a_newer_release_has_what_was_fixed_there() {
         Advisory::new("CVE-2", "bookworm/bashlike", &[(None, End::Open)]),
         Advisory::new("CVE-2", "sid/bashlike", &[(None, End::Open)]),
         Advisory::new("CVE-3", "bookworm/bashlike", &[(None, End::Open)]),
-        // Fixed in an older release by a backport, which says nothing about newer versions.
+        // A backport fixed it in an older release, which says nothing about newer versions.
         Advisory::new("CVE-3", "bullseye/bashlike", &[(None, End::Before("5.1-2"))]),
         Advisory::new("CVE-4", "bookworm/bashlike", &[(None, End::Before("9-1"))]),
         Advisory::new("CVE-4", "sid/bashlike", &[(None, End::Before("5.2-1"))]),
@@ -383,7 +383,7 @@ fn only_proven_ownership_by_a_covered_debian_package_suppresses() {
     let debian = "pkg:deb/debian/python3-a@1.0-1?upstream=a";
     let known = ["bookworm/a"];
     assert!(with(OwnerEvidence::DigestsMatch, debian, &known, AS_OF));
-    // The feed knows the source, in whatever release.
+    // The feed knows the source, in any release.
     assert!(with(OwnerEvidence::DigestsMatch, debian, &["bullseye/a"], AS_OF));
     assert!(!with(OwnerEvidence::Claimed, debian, &known, AS_OF));
     assert!(!with(OwnerEvidence::DigestMismatch, debian, &known, AS_OF));
@@ -438,7 +438,7 @@ fn an_owner_of_another_name_version_or_place_proves_nothing() {
     assert!(!aside("pkg:pypi/requests@2.0", IN_PLACE, "pkg:deb/debian/base-files@12.4", "base-files"));
     assert!(!aside("pkg:pypi/requests@2.0", IN_PLACE, "pkg:deb/debian/python3-a@2.0-1", "python3-a"));
     assert!(!aside("pkg:pypi/requests@2.0", IN_PLACE, "pkg:deb/debian/python3-pip@2.0-1", "python3-pip"));
-    // An older copy beside the one that the package brought.
+    // An older copy beside the one that the package installed.
     assert!(!aside("pkg:pypi/pyyaml@5.1", IN_PLACE, yaml, "pyyaml"));
     assert!(!aside("pkg:pypi/pyyaml@6.0.1", IN_PLACE, yaml, "pyyaml"));
     for path in ["opt/app/PyYAML-6.0.egg-info/PKG-INFO", "usr/local/lib/python3/x/METADATA", "srv/METADATA"] {
@@ -474,10 +474,10 @@ fn what_nobody_reads_is_a_gap_and_what_the_distribution_knows_is_set_aside() {
     assert_eq!(scanned(problem(ProblemCode::NotRead, None), &[]), (vec![gap.clone()], 0));
     assert_eq!(scanned(problem(ProblemCode::SetAside, Some(node)), &["bookworm/nodejs"]), (vec![], 1));
     assert_eq!(scanned(problem(ProblemCode::SetAside, None), &[]), (vec![], 1));
-    // Advisories know a signed kernel by its unsigned source, here as where it is looked up.
+    // Advisories name a signed kernel by its unsigned source, here as in a lookup.
     let of_kernel = problem(ProblemCode::SetAside, Some(kernel));
     assert_eq!(scanned(of_kernel, &["bookworm/linux"]), (vec![], 1));
-    // A package that the distribution never heard of, and one that is not there.
+    // A package that the distribution does not know, and one that does not exist.
     assert_eq!(scanned(problem(ProblemCode::SetAside, Some(node)), &[]), (vec![gap.clone()], 0));
     let gone = problem(ProblemCode::SetAside, Some("pkg:deb/debian/gone@1"));
     assert_eq!(scanned(gone, &["bookworm/gone"]), (vec![gap], 0));

@@ -7,14 +7,14 @@
 //! assert_eq!(apk::compare("1.2.3_p1-r0", "1.2.3-r4"), Ok(Ordering::Greater));
 //! ```
 //!
-//! Compares as apk-tools 3 does: part by part, where a part that begins with a zero compares as text (`1.05` comes before
-//! `1.4`). The suffixes are `alpha`, `beta`, `pre` and `rc`, which come before the version without one, then `cvs`,
-//! `svn`, `git`, `hg` and `p`, which come after it. A letter may carry a number, as in OpenSMTPD's `6.6.2p1`, which
-//! apk-tools 2 reads and builds of Alpine have.
+//! Compares as apk-tools 3 does: part by part, where a part that begins with a zero compares as text (`1.05`
+//! comes before `1.4`). The suffixes are `alpha`, `beta`, `pre` and `rc`, which come before the version
+//! without one, then `cvs`, `svn`, `git`, `hg` and `p`, which come after it. A letter may have a number, as
+//! in OpenSMTPD's `6.6.2p1`: Alpine has such builds, and apk-tools 2 accepts them.
 //!
-//! [`compare`] also orders other texts, as `apk version -t` does: an unreadable part counts as the end of the version,
-//! a little before a real end. Matching never uses that: [`parse`](super::Version::parse) refuses such texts, which
-//! then become gaps.
+//! [`compare`] also orders other texts, like `apk version -t`: an unreadable part counts as the end of the
+//! version, a little before a real end. Matching never uses that: [`parse`](super::Version::parse) refuses
+//! such texts, which then become gaps.
 //!
 //! Written here because the crate `apk-version` 0.1.0 binds the C code of apk-tools, which keeps numbers in 64 bits and
 //! does not distinguish valid versions from others.
@@ -120,7 +120,7 @@ enum Token<'a> {
     PreSuffix(usize),
     /// An invalid part; nothing follows it.
     Invalid,
-    /// The version is over.
+    /// The end of the version.
     End,
     /// `-r`.
     Revision(Number<'a>),
@@ -265,7 +265,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// `-r` may lack its number, but not before a letter, which makes it a word: `-ruff`.
+    /// `-r` may lack its number, but a letter after it makes it a word: `-ruff`.
     fn revision(&mut self, text: &'a [u8]) -> Token<'a> {
         match text.strip_prefix(b"r") {
             Some(rest) if !rest.first().is_some_and(u8::is_ascii_alphabetic) => {

@@ -1,4 +1,4 @@
-//! Python's version order: PEP 440, and the order that setuptools gave to versions from before it.
+//! Python's version order: PEP 440, and setuptools' order for versions that precede it.
 //!
 //! ```
 //! use std::cmp::Ordering;
@@ -20,7 +20,7 @@ use super::{InvalidVersion, Version as _, bounded, compare_digits, split_digits}
 
 const INVALID: InvalidVersion = InvalidVersion::Grammar { grammar: "PEP 440" };
 
-/// Python's order. Legacy versions have no place in it.
+/// Python's order. Legacy versions are not part of it.
 #[derive(Debug)]
 pub struct Pep440;
 
@@ -84,7 +84,7 @@ impl<'a> super::Version<'a> for Version<'a> {
         Ok(Self { epoch, release, pre, post, dev, local })
     }
 
-    /// A bound without a local segment is compared with the public part of the version: `<=2.0.0` holds for
+    /// A bound without a local segment is compared with the public part of the version: `<=2.0.0` includes
     /// `2.0.0+cu118` (PEP 440, "Version matching" and "Inclusive ordered comparison").
     fn compare_to_bound(&self, bound: &Self) -> Ordering {
         if bound.local.is_some() { self.cmp(bound) } else { self.compare_public(bound) }
@@ -174,7 +174,8 @@ fn release(text: &[u8]) -> Result<(&[u8], &[u8]), InvalidVersion> {
 }
 
 fn pre(text: &[u8]) -> (Option<(Pre, &[u8])>, &[u8]) {
-    // Longer spellings first: `a` is a prefix of `alpha`, `pre` of `preview`, and `c` must not eat into `rc`.
+    // Longer spellings first: `a` is a prefix of `alpha`, `pre` of `preview`, and `c` must not match inside
+    // `rc`.
     for (pre, words) in [
         (Pre::Alpha, &[&b"alpha"[..], b"a"][..]),
         (Pre::Beta, &[b"beta", b"b"]),
@@ -253,7 +254,7 @@ fn compare_optional(a: Option<&[u8]>, b: Option<&[u8]>) -> Ordering {
     }
 }
 
-/// Numbers by value and after words, words without regard to case, a prefix before what it is a prefix of.
+/// Numbers by value and after words, words regardless of case, a prefix before the longer text.
 fn compare_locals(a: &[u8], b: &[u8]) -> Ordering {
     let (mut a, mut b) = (a.split(|c| is_separator(*c)), b.split(|c| is_separator(*c)));
     loop {

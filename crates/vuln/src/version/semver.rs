@@ -162,7 +162,8 @@ fn is_build(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|b| b.is_ascii_alphanumeric() || b"-.+".contains(b))
 }
 
-/// Numbers by value and before words; words by their bytes; a shorter list that is a prefix of the other comes first.
+/// Numbers by value and before words; words by bytes; a shorter list that is a prefix of the other comes
+/// first.
 fn compare_prereleases<'a>(
     mut a: impl Iterator<Item = &'a [u8]>,
     mut b: impl Iterator<Item = &'a [u8]>,

@@ -3,7 +3,7 @@
 //! `cargo run --release -p plimsoll-feeds --example scan_speed -- FROM OUT [KEEP]`: with any third argument the
 //! database in OUT is used as it is.
 
-#![allow(clippy::print_stdout, reason = "an example talks")]
+#![allow(clippy::print_stdout, reason = "an example prints its result")]
 
 use std::path::Path;
 use std::time::Instant;
@@ -56,8 +56,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Packages that have advisories, at most `known`, and others that have none up to the number. Each `share`-th of the
-/// former is so old that most of its advisories hit; the others are hit only by what is not fixed.
+/// At most `known` packages with advisories, filled up to the number with packages without any. One in
+/// `share` of the former is so old that most of its advisories affect it; the others are affected only by
+/// unfixed vulnerabilities.
 fn inventory(
     database: &Database,
     known: usize,

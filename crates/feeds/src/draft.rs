@@ -1,4 +1,5 @@
-//! An advisory on its way into the database: parsed, its ranges compiled, its rating not yet completed by aliases.
+//! An advisory before it is stored in the database: parsed, with its ranges compiled, but with a rating that
+//! aliases may still complete.
 
 use plimsoll_vuln::Rating;
 use plimsoll_vuln::database::Detail;
@@ -39,7 +40,7 @@ impl Draft {
     }
 }
 
-/// Whether a text may be an identifier: it is shown, compared and put into file names by others.
+/// Whether a text may be an identifier: it is shown, compared, and used in file names by others.
 pub(crate) fn is_identifier(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_ID && text.bytes().all(|b| b.is_ascii_graphic())
 }

@@ -1,5 +1,5 @@
-//! Why a database could not be built. In all of these cases nothing is written, except that a failure to write keeps
-//! the files that were replaced before it.
+//! Why a database could not be built. In all these cases nothing is written. Only if writing itself fails,
+//! the files replaced before stay replaced.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,8 +16,8 @@ pub enum Error {
         /// The folder.
         dir: PathBuf,
     },
-    /// The same feed is there twice, and either could be the older one.
-    #[error("{} and {} hold the same feed", first.display(), second.display())]
+    /// The folder contains the same feed twice, and either could be the older one.
+    #[error("{} and {} contain the same feed", first.display(), second.display())]
     Ambiguous {
         /// One of them.
         first: PathBuf,
@@ -27,7 +27,7 @@ pub enum Error {
     /// The data is from the future.
     #[error("the data is as of {as_of}, which is in the future; it is now {now}")]
     AsOfInFuture {
-        /// The time that was given for the data.
+        /// The given time of the data.
         as_of: Timestamp,
         /// The current time.
         now: Timestamp,

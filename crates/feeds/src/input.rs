@@ -1,4 +1,4 @@
-//! A publisher's files in a folder, and reading them one after the other within the limits.
+//! A publisher's files in a folder, and how they are read one after the other within the limits.
 
 use std::fs;
 use std::io;
@@ -19,7 +19,7 @@ pub(crate) struct Input {
 /// How a feed is stored.
 #[derive(Debug)]
 pub(crate) enum Files {
-    /// One document with everything.
+    /// A single document with everything.
     One(PathBuf),
     /// Documents in an archive.
     Zip(PathBuf),

@@ -10,9 +10,9 @@
 //! FROM/alpine/v3.20/main.json     the Alpine security database
 //! ```
 //!
-//! Nothing is dropped silently: every document is kept, withdrawn, or skipped for a reason that the [`BuildReport`]
-//! counts, and ambiguous data is counted too. Data that cannot be read at all fails the build with its file and entry,
-//! and the existing databases stay as they were.
+//! Nothing is dropped silently: the [`BuildReport`] counts each document as kept, withdrawn, or skipped for a
+//! reason, and counts ambiguous data too. Data that cannot be read at all fails the build with its file and
+//! entry, and the existing databases stay as they were.
 
 mod draft;
 mod error;

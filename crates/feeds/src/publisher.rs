@@ -22,7 +22,8 @@ use crate::draft::Draft;
 use crate::input::Input;
 use crate::{Error, FeedReport};
 
-/// All of them. The order numbers the feeds of a file; it does not decide between ratings.
+/// All publishers. Their order determines the numbers of the feeds in a file; it does not decide between
+/// ratings.
 pub(crate) const PUBLISHERS: [&dyn Publisher; 3] = [&alpine::Alpine, &debian::Debian, &osv::Osv];
 
 /// A publisher of advisories.
@@ -41,7 +42,7 @@ pub(crate) trait Publisher: fmt::Debug + Sync {
         false
     }
 
-    /// Its feeds in the folder `from`.
+    /// Finds its feeds in the folder `from`.
     fn discover(&self, from: &Path) -> Result<Vec<Input>, Error>;
 
     /// Reads one of them. Documents that are not kept are counted in `report`.

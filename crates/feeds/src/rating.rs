@@ -1,7 +1,7 @@
-//! Ratings for advisories without one, taken from others about the same vulnerability.
+//! Ratings for advisories without one, taken from other advisories about the same vulnerability.
 //!
-//! Go's advisories have none at all and Debian rates few, while another publisher in the same build often rates the CVE
-//! that they name.
+//! Go's advisories have no ratings and Debian rates few vulnerabilities, but another publisher in the same
+//! build often rates the CVE that they name.
 
 use std::collections::HashMap;
 
@@ -54,7 +54,8 @@ impl Ratings {
     }
 }
 
-/// The higher severity; among equals the smaller identifier, so that the result does not depend on the order of feeds.
+/// The higher severity; of equal ones, the smaller identifier, so that the result does not depend on the
+/// order of feeds.
 fn better(a: &TopRating, b: &TopRating) -> bool {
     a.severity > b.severity || (a.severity == b.severity && a.id < b.id)
 }

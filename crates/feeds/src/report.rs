@@ -37,7 +37,7 @@ pub struct FeedReport {
     pub kept: u64,
     /// Documents that their publisher withdrew.
     pub withdrawn: u64,
-    /// The others, by reason.
+    /// The skipped documents, by reason.
     pub skipped: BTreeMap<Skip, Tally>,
     /// Documents that are kept but unclear, by what is unclear.
     pub doubts: BTreeMap<Doubt, Tally>,
@@ -55,7 +55,7 @@ pub struct Written {
     pub bytes: u64,
     /// The digest that identifies the file.
     pub digest: Digest,
-    /// How many advisories of the feed are in it.
+    /// The number of the feed's advisories in it.
     pub advisories: u64,
     /// How many packages they cover; in a distribution, each release counts.
     pub packages: u64,
@@ -75,7 +75,7 @@ pub struct Tally {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Skip {
-    /// An archive's entry or a file whose name is not an advisory's.
+    /// An archive entry or file whose name is not that of an advisory.
     #[error("not an advisory")]
     NotAnAdvisory,
     /// It names no package of the ecosystem.
@@ -105,16 +105,17 @@ pub enum Doubt {
     /// A severity is neither a CVSS vector nor a known word.
     #[error("unreadable severity")]
     Severity,
-    /// Debian: resolved without a version, or with one that is none.
-    #[error("resolved in no valid version")]
+    /// Debian: resolved without a version, or with an invalid one.
+    #[error("resolved without a valid version")]
     FixedVersion,
-    /// It also names packages of ecosystems that are fed otherwise.
-    #[error("also about other ecosystems")]
+    /// It also names packages of ecosystems that other feeds cover.
+    #[error("also names other ecosystems")]
     OtherEcosystems,
-    /// It also names packages of a release or a product that is not known, or not told apart from others.
-    #[error("also about unknown releases")]
+    /// It also names packages of a release or product that is unknown, or that is not distinguished from
+    /// others.
+    #[error("also names unknown releases")]
     Release,
-    /// Alpine: a repository of the release is not there, so that the release does not count as covered.
+    /// Alpine: a repository of the release is missing, so the release does not count as covered.
     #[error("repository missing, release not covered")]
     Repository,
 }

@@ -1,7 +1,8 @@
 //! Reads the documents in a zip archive, one after the other, in memory.
 //!
-//! The archive is foreign: names are only shown, never used as paths; every entry is bounded by what really comes out
-//! of it, not by what it says (zip bombs); entries that hide others by having the same name are refused.
+//! The archive is foreign: names are only shown, never used as paths; every entry is bounded by its real
+//! uncompressed size, not by the stated one (zip bombs); entries that hide others with the same name are
+//! refused.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -13,10 +14,10 @@ use zip::ZipArchive;
 use crate::error::DocumentProblem;
 use crate::{Entry, Error};
 
-/// Entries below this size may be compressed as well as they like: lists of versions repeat themselves.
+/// Entries below this size may have any ratio, because lists of versions compress very well.
 const RATIO_FLOOR: u64 = 1 << 20;
 
-/// Hands each file in the archive at `path` to `visit`, and returns the digest of the archive.
+/// Passes each file in the archive at `path` to `visit`, and returns the digest of the archive.
 pub(crate) fn read(
     path: &Path,
     limits: &Limits,
@@ -87,9 +88,9 @@ fn digest(file: &mut File) -> io::Result<Digest> {
     Ok(hasher.finish())
 }
 
-/// The number of entries that the archive's end says it has (APPNOTE 4.3.14 and 4.3.16). The zip crate keeps only the
-/// last of several entries with one name, so this number tells whether some went unseen. Nothing when there is no end,
-/// which the crate reports itself.
+/// The number of entries that the archive's end says it has (APPNOTE 4.3.14 and 4.3.16). The zip crate keeps
+/// only the last of several entries with one name, so this number shows whether some were lost. `None` if
+/// there is no end record, which the crate reports itself.
 fn entry_count(file: &mut File) -> io::Result<Option<u64>> {
     const END: &[u8] = b"PK\x05\x06";
     const END_64: &[u8] = b"PK\x06\x06";

@@ -1,5 +1,5 @@
-//! What real repositories of Alpine's security database give: nothing is lost uncounted, and every answer is the one that
-//! the documents give when they are read plainly.
+//! Databases from real repositories of Alpine's security database: no document is lost without being counted,
+//! and every answer equals that of a plain reading of the documents.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +25,7 @@ use serde_json::Value;
 
 const AS_OF: &str = "2026-08-22T00:00:00Z";
 
-/// What tests start from: the repositories, as any reader sees them, and the database that they give.
+/// The basis of the tests: the repositories, as any reader sees them, and the database built from them.
 struct Built {
     repositories: Vec<Value>,
     report: BuildReport,
@@ -33,7 +33,7 @@ struct Built {
     _dir: tempfile::TempDir,
 }
 
-/// Built once for all tests of this file; nothing where the data is not there.
+/// Built once for all tests of this file; `None` if the data is missing.
 static BUILT: LazyLock<Option<Built>> = LazyLock::new(|| {
     let mut archive = archive("feeds/alpine-secdb.tar.gz")?;
     let dir = tempfile::tempdir().unwrap();
@@ -105,7 +105,8 @@ fn every_fix_is_found_below_its_version_and_not_from_it_on() {
 
     let mut compared = 0;
     for ((package, release), mut cves) in fixes(repositories) {
-        // A fix that is no version leaves what is around it open; the publisher's own tests show that.
+        // A fix that is not a version leaves the versions around it undecided; the publisher's own tests show
+        // that.
         cves.retain(|_, fixed| fixed.iter().all(|fixed| apk::Version::parse(fixed).is_ok()));
         let number = release.trim_start_matches('v');
         let versions: BTreeSet<&String> = cves.values().flatten().collect();
@@ -143,7 +144,8 @@ fn a_real_package_database_has_the_findings_of_its_sources_in_its_release() {
     entry.read_to_end(&mut installed).unwrap();
 
     let fixes = fixes(repositories);
-    // The image is of 3.10, which has the fixes of its time. What 3.11 fixed later is in its OpenSSL, too.
+    // The image is Alpine 3.10, with the fixes of its time. Its OpenSSL also has the vulnerabilities that
+    // 3.11 fixed later.
     let openssl = ["libcrypto1.1", "libssl1.1"].map(|library| (library, "CVE-2019-1551"));
     for (release, fixed_later) in [("3.10", &[][..]), ("3.11", &openssl)] {
         let mut image = FileSet::default();

@@ -1,4 +1,4 @@
-//! Building a database, as a user sees it: what is found, what is refused, what is left behind.
+//! Building a database, as a user sees it: what is found, what is refused, and what remains afterwards.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
 
@@ -266,7 +266,7 @@ fn names_in_archives_are_never_paths_and_never_hide_each_other() {
     let names: Vec<_> = fs::read_dir(place.dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(names.len(), 2);
 
-    // Two entries with one name: readers differ in which they see.
+    // Two entries with one name: readers differ in which one they see.
     zip(&path, &[("a1.json", one.as_bytes()), ("a2.json", two.as_bytes())]);
     let mut bytes = fs::read(&path).unwrap();
     while let Some(at) = bytes.windows(7).position(|w| w == b"a2.json") {
@@ -398,7 +398,7 @@ fn alpine_statements_reach_the_findings_by_origin_and_release() {
     assert_eq!(scan.gaps, []);
     let edge = place.scan(None, &[&libssl("3.21_alpha20240807")]);
     assert_eq!(edge.findings[0].id, "CVE-2024-6119");
-    // The operating system says the release where a package URL does not.
+    // The operating system names the release if a package URL does not.
     let os = OsRelease {
         id: "alpine".into(),
         version_id: Some("3.20.1".into()),
@@ -428,7 +428,7 @@ fn several_publishers_about_one_ecosystem_are_one_finding_and_two_feeds() {
     let feeds: Vec<_> =
         report.feeds.iter().map(|f| (f.ecosystem.as_str(), f.publisher.as_str(), f.kept)).collect();
     assert_eq!(feeds, [("Alpine", "Alpine security database", 1), ("Alpine", "OSV", 2)]);
-    assert!(report.feeds[1].to_string().contains("unclear 1: also about unknown releases"));
+    assert!(report.feeds[1].to_string().contains("unclear 1: also names unknown releases"));
     assert_eq!(place.files(), ["alpine.plimsolldb"]);
 
     let status = Database::open(&place.out()).unwrap().status();
@@ -448,7 +448,7 @@ fn several_publishers_about_one_ecosystem_are_one_finding_and_two_feeds() {
         ("CVE-2024-5535", &[text("ALPINE-CVE-2024-5535")][..])
     );
     assert_eq!((finding.severity, finding.advisory.as_str()), (Severity::Critical, "ALPINE-CVE-2024-5535"));
-    // A release that one of them speaks about is covered.
+    // A release that one of them names is covered.
     let scan = place.scan(None, &[&purl("3.19.0")]);
     assert_eq!((scan.findings.len(), scan.gaps.len()), (1, 0));
 }

@@ -1,5 +1,5 @@
-//! The databases that real PyPI and Go advisories give: nothing is lost uncounted, and every answer is the one that
-//! OSV's own algorithm gives over the raw documents.
+//! Databases from real PyPI and Go advisories: no document is lost without being counted, and every answer
+//! equals that of OSV's own algorithm over the raw documents.
 
 #![allow(
     clippy::unwrap_used,
@@ -65,7 +65,7 @@ impl Built {
     }
 }
 
-/// Built once for all tests of this file; nothing where the data is not there.
+/// Built once for all tests of this file; `None` if the data is missing.
 static BUILT: LazyLock<Option<Built>> = LazyLock::new(|| {
     let archive = fs::File::open(plimsoll_testkit::published_data("osv.tar")?).unwrap();
     let dir = tempfile::tempdir().unwrap();
@@ -129,17 +129,17 @@ fn the_oddities_of_the_data_are_counted_and_answered() {
     let [package] = &packages(&raw, "PYSEC-2018-42")[..] else { panic!("one package") };
     assert!(has(&format!("pkg:pypi/{package}@2.4.4"), "PYSEC-2018-42"));
     assert!(!has(&format!("pkg:pypi/{package}@2.4.5.0"), "PYSEC-2018-42"));
-    // Versions that are none match by their text.
+    // Invalid versions match by their text.
     let [package] = &packages(&raw, "PYSEC-2026-783")[..] else { panic!("one package") };
     assert!(has(&format!("pkg:pypi/{package}@trunk"), "PYSEC-2026-783"));
-    // `last_affected: 2.6.0-NA`: known below, open at, not affected above 2.6.0.
+    // `last_affected: 2.6.0-NA`: known below 2.6.0, undecided at it, not affected above it.
     assert!(has("pkg:pypi/torch@2.5.1", "PYSEC-2025-192"));
     assert!(built.undecided("pkg:pypi/torch@2.6.0").contains(&"PYSEC-2025-192".to_owned()));
     assert!(!has("pkg:pypi/torch@2.6.1", "PYSEC-2025-192"));
     assert!(built.undecided("pkg:pypi/torch@2.9.0").is_empty());
     // Neither versions nor ranges.
     assert!(built.undecided("pkg:pypi/avro@1.11").contains(&"PYSEC-2022-43180".to_owned()));
-    // Names in any spelling.
+    // Names match in any spelling.
     let [package] = &packages(&raw, "PYSEC-2020-341")[..] else { panic!("one package") };
     assert_eq!(package, "jw.util");
     assert!(has("pkg:pypi/jw-util@2.2", "PYSEC-2020-341"));
@@ -173,7 +173,7 @@ fn advisories_that_rate_nothing_are_rated_by_their_aliases() {
     let rated = rated.inspect(|f| assert_ne!(f.severity, Severity::Unrated)).count();
     let unrated = scan.findings.iter().filter(|f| f.severity_source == SeveritySource::None).count();
     eprintln!("Go: {rated} findings rated by Python's advisories, {unrated} unrated");
-    // Go's advisories carry no severity at all.
+    // Go's advisories have no severity at all.
     assert!(rated > 0 && rated + unrated == scan.findings.len());
 }
 
@@ -195,7 +195,7 @@ fn every_answer_is_that_of_the_algorithm_over_the_raw_documents() {
         let mut expectations = Vec::new();
         for (package, affected) in &by_package {
             for version in sample(affected) {
-                // Documents with bounds that are no versions are outside of the algorithm; they have a test above.
+                // The algorithm does not cover documents with invalid bounds; a test above does.
                 let readable = |(_, affected): &&(&str, &Value)| {
                     bounds(affected).all(|b| order_of(ecosystem).check(b).is_ok())
                 };
@@ -220,7 +220,8 @@ fn every_answer_is_that_of_the_algorithm_over_the_raw_documents() {
         for (component, (package, version, expected, unreadable)) in components.into_iter().zip(&expectations)
         {
             let scan = built.scan(vec![component]);
-            // An alias is a hit only when the raw data says so; aliases that are no document of this feed do not count.
+            // An alias is a hit only when the raw data says so; aliases without a document in this feed do
+            // not count.
             let found: BTreeSet<&str> = scan
                 .findings
                 .iter()
@@ -235,7 +236,7 @@ fn every_answer_is_that_of_the_algorithm_over_the_raw_documents() {
                     "{package} {version}: {finding:?}"
                 );
             }
-            // A version that is none is a gap of its own, unless the documents list it.
+            // An invalid version is a separate gap, unless the documents list it.
             if scan.gaps.iter().any(|gap| matches!(gap.reason, GapReason::InvalidVersion { .. })) {
                 assert!(order_of(ecosystem).check(version).is_err(), "{package} {version}");
                 continue;
@@ -270,7 +271,7 @@ fn bounds(affected: &Value) -> impl Iterator<Item = &str> {
     events.flat_map(|event| event.as_object().unwrap().values().filter_map(Value::as_str))
 }
 
-/// OSV's schema, "Evaluation", as it stands there.
+/// OSV's schema, "Evaluation", as written there.
 fn naive(ecosystem: Ecosystem, version: &str, affected: &Value) -> bool {
     let compare = |a: &str, b: &str| order_of(ecosystem).compare(a, b);
     let mut versions = affected["versions"].as_array().into_iter().flatten().filter_map(Value::as_str);

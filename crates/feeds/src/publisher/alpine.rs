@@ -17,10 +17,11 @@
 //!
 //! Until 2020, the same was published as YAML, which is also read.
 //!
-//! Text after an identifier contains other identifiers of the same vulnerability, and remarks. A second CVE is another
-//! vulnerability. An identifier beside several CVEs (one Xen advisory covers many) is not an alias of any of them. The
-//! database has no ratings and lists only fixed vulnerabilities, so a package that it does not list has no *fixed* one;
-//! unfixed ones are not in it. A release with a missing repository is not covered.
+//! Text after an identifier contains other identifiers of the same vulnerability, and remarks. A second CVE
+//! in it is another vulnerability. An identifier beside several CVEs (one Xen advisory covers many) is not an
+//! alias of any of them. The database has no ratings and lists only fixed vulnerabilities, so a package that
+//! it does not list has no *fixed* one; unfixed ones are not in it. A release with a missing repository is
+//! not covered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -122,8 +123,8 @@ struct Database<'r> {
     releases: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// The repositories that must all be read before the absence of a package means anything. A package URL does not say
-/// which of them it is from. Until 3.2 there was no `community`.
+/// The repositories that must all be read before the absence of a package has a meaning. A package URL does
+/// not say which of them it is from. Until 3.2 there was no `community`.
 fn repositories(release: &str) -> &'static [&'static str] {
     let early = release.starts_with("v2.") || matches!(release, "v3.0" | "v3.1" | "v3.2");
     if early { &["main"] } else { &["main", "community"] }
@@ -164,7 +165,7 @@ impl Database<'_> {
 
     /// One identifier, or several with remarks, that a version fixed.
     fn statement(&mut self, key: &str, version: &str, text: &str) {
-        // Typed by hand: `CVE_2019-2426`, `CVE 2018-16859`.
+        // Some are typed by hand: `CVE_2019-2426`, `CVE 2018-16859`.
         let text = text.replace("CVE_", "CVE-").replace("CVE ", "CVE-");
         let identifiers = identifiers(&text);
         let (cves, others): (Vec<&str>, Vec<&str>) =

@@ -14,9 +14,9 @@
 //! | `open` | affected; not fixed, or never will be: `nodsa_reason` `ignored`, urgency `end-of-life` |
 //! | `undetermined` | affected, as far as Debian knows; nothing is known about a fix |
 //!
-//! Debian rates few: `high`, `medium` and `low` count as its rating, even with asterisks, which mean that the rating
-//! comes from NVD. `unimportant` (not exploitable as Debian ships it) is `low`, not "none", because somebody may run it
-//! differently. `not yet assigned` and `end-of-life` are no ratings.
+//! Debian rates few vulnerabilities: `high`, `medium` and `low` count as its rating, even with asterisks,
+//! which mean that the rating comes from NVD. `unimportant` (not exploitable as Debian ships it) is `low`,
+//! not "none", because users may run it differently. `not yet assigned` and `end-of-life` are not ratings.
 //!
 //! The file is some 70 MB; it is read as a stream, and one package is in memory at a time.
 
@@ -264,7 +264,7 @@ impl<'de> Visitor<'de> for Packages<'_, '_> {
     }
 }
 
-/// An object whose members have distinct names: with duplicates, the first could be the one that counts.
+/// An object whose members have distinct names: with duplicates, a reader could use either.
 #[derive(Debug)]
 struct Unique<T>(BTreeMap<String, T>);
 

@@ -28,9 +28,9 @@ use crate::error::DocumentProblem;
 use crate::input::{Files, Input, documents, folders};
 use crate::{Doubt, Entry, Error, FeedReport, Skip};
 
-/// Links that are kept of an advisory. Some list fifty commits.
+/// How many links of an advisory are kept. Some advisories list fifty commits.
 const MAX_URLS: usize = 5;
-/// Bytes of a link that is kept.
+/// The maximum bytes of a link that is kept.
 const MAX_URL: usize = 512;
 
 /// OSV, which republishes the ecosystems' own databases.
@@ -124,7 +124,7 @@ struct Target {
 impl Target {
     /// The ecosystem with this name at OSV, if the database supports it.
     fn named(name: &str) -> Option<Self> {
-        // Debian's own tracker is the one source for Debian: OSV's copy of it lacks urgencies and decisions.
+        // Debian's own tracker is the only source for Debian: OSV's copy of it lacks urgencies and decisions.
         let ecosystem = Ecosystem::from_name(name).filter(|ecosystem| *ecosystem != Ecosystem::Debian)?;
         let distribution =
             if ecosystem.is_os() { Some(Distribution::by_ecosystem(ecosystem)?) } else { None };
@@ -188,8 +188,8 @@ struct Reference {
     url: String,
 }
 
-/// Reads one document. `None` if it does not belong in the database of the `target`, which the report then counts.
-/// Without a target, the advisory is only read to rate others.
+/// Reads one document. `None` if it does not belong in the database of the `target`; the report then counts
+/// it. Without a target, the advisory is only read to rate others.
 fn read(
     target: Option<&Target>,
     entry: &Entry<'_>,
@@ -358,7 +358,8 @@ fn vendor_word(specific: &serde_json::Value) -> Option<Severity> {
     Severity::from_word(specific.get("severity")?.as_str()?)
 }
 
-/// CVSS v3 and v4 before v2; between v3 and v4 the higher one, because a publisher that gives both means both.
+/// CVSS v3 and v4 before v2; between v3 and v4 the higher one, because a publisher that gives both considers
+/// both valid.
 fn best_score(scores: &[Score]) -> Option<Rating> {
     let rated = |score: &Score| {
         let severity = Severity::from_cvss(&score.score)?;
@@ -375,8 +376,8 @@ fn highest(a: Rating, b: Rating) -> Rating {
 fn detail(advisory: &Advisory) -> Detail {
     // Go's data has the year 1 for unknown times.
     let time = |time: Timestamp| Some(time.as_second()).filter(|seconds| *seconds > 0);
-    // A distribution's copy of one vulnerability: ALPINE-CVE-2024-5535 of CVE-2024-5535. Others, such as an erratum for
-    // many vulnerabilities, are not aliases of what they name.
+    // A distribution's copy of one vulnerability: ALPINE-CVE-2024-5535 of CVE-2024-5535. Other advisories,
+    // such as an erratum for many vulnerabilities, are not aliases of the CVEs that they name.
     let is_copied = |id: &&String| {
         advisory.id.strip_suffix(id.as_str()).is_some_and(|prefix| prefix.len() > 1 && prefix.ends_with('-'))
     };

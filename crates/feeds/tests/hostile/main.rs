@@ -1,5 +1,5 @@
-//! What an attacker or a broken publisher sends, by the row of the catalogue of bad inputs; each test is named by its
-//! row.
+//! Inputs that an attacker or a broken publisher may send. Each test has the name of its row in the catalogue
+//! of bad inputs.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -18,7 +18,7 @@ fn advisory(id: &str) -> Value {
         "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2"}]}]}]})
 }
 
-/// Builds a database from one feed of PyPI, a file of this name.
+/// Builds a database from one feed of PyPI, which is a file of this name.
 fn built_within(file: &str, content: &[u8], limits: &Limits) -> Result<BuildReport, Error> {
     built_in("PyPI", file, content, limits)
 }
@@ -31,7 +31,7 @@ fn built_in(folder: &str, file: &str, content: &[u8], limits: &Limits) -> Result
     fs::write(from.join(folder).join(file), content).unwrap();
     let time = |text: &str| text.parse::<Timestamp>().unwrap();
     let result = build(&from, time(AS_OF), &out, time(AS_OF), limits);
-    // What is refused leaves nothing behind that could be taken for a database.
+    // A refused input leaves nothing behind that could be mistaken for a database.
     if result.is_err()
         && let Ok(mut left) = fs::read_dir(&out)
     {
@@ -55,7 +55,7 @@ fn refused(file: &str, content: &[u8]) -> String {
     error
 }
 
-/// One entry of a zip archive as the two places that describe it say.
+/// One entry of a zip archive, as the two places that describe it state it.
 struct Entry {
     local: String,
     central: String,
@@ -91,7 +91,7 @@ fn crc(bytes: &[u8]) -> u32 {
     !crc
 }
 
-/// A zip byte by byte (APPNOTE 4.3), because no library writes one as badly.
+/// Writes a zip byte by byte (APPNOTE 4.3), because no library writes invalid ones.
 fn zip(entries: &[Entry]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut directory = Vec::new();
@@ -158,9 +158,9 @@ fn t16_an_entry_that_the_directory_names_otherwise_than_it_does_itself() {
         central: "evil.json".to_owned(),
         ..Entry::new("", &document("PYSEC-1"))
     };
-    // The content is what counts here, and both readings have the same one; no name is ever used as a path.
+    // Only the content counts here, and both readings have the same content; names are never used as paths.
     assert_eq!(built("all.zip", &zip(&[entry])).unwrap().feeds[0].kept, 1);
-    // The directory's length of a name leads into the content: what is read is no document then.
+    // The directory's length of the name reaches into the content, so what is read is not a document.
     let entry =
         Entry { local: "a".repeat(40), central: "a.json".to_owned(), ..Entry::new("", &document("PYSEC-1")) };
     assert_eq!(built("all.zip", &zip(&[entry])).unwrap().feeds[0].kept, 1);
@@ -173,7 +173,7 @@ fn t16_an_entry_of_which_the_checksum_or_size_is_another() {
     archive[at + 6] = b'9';
     assert!(refused("all.zip", &archive).contains("zip"));
     let short = Entry { size: 3, ..Entry::new("a.json", &document("PYSEC-1")) };
-    // Read to what really comes out; never a piece of a document.
+    // The whole uncompressed content is read, never a piece of a document.
     assert_eq!(built("all.zip", &zip(&[short])).unwrap().feeds[0].kept, 1);
 }
 
@@ -217,7 +217,8 @@ fn t16_archives_that_are_cut_off_or_something_else() {
     for cut in [0, 1, 10, 50, whole.len() - 30, whole.len() - 1] {
         refused("all.zip", &whole[..cut]);
     }
-    // An archive in an archive is no document: never opened, and counted where it does not claim to be one.
+    // An archive inside an archive is not a document: it is never opened, and is counted unless it claims to
+    // be a document.
     refused("all.zip", &zip(&[Entry::new("inner.json", &whole)]));
     let report = built("all.zip", &zip(&[Entry::new("inner.zip", &whole)])).unwrap();
     assert_eq!((report.feeds[0].kept, report.feeds[0].skipped.len()), (0, 1));

@@ -1,4 +1,4 @@
-//! The security database's statements, and files that must not pass.
+//! The security database's statements, and files that must be refused.
 
 use plimsoll_vuln::affected::{End, Interval};
 use plimsoll_vuln::events::RangeProblem;

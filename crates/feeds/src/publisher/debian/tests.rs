@@ -1,4 +1,4 @@
-//! The tracker's states, and files that must not pass.
+//! The tracker's states, and files that must be refused.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The forms of OSV documents that publishers really write, and those that must not pass.
+//! The forms of OSV documents that publishers really write, and forms that must be refused.
 
 use super::*;
 use plimsoll_vuln::version::{pep440::Pep440, semver::SemVer};
@@ -135,7 +135,7 @@ fn ranges_that_say_nothing_about_versions_are_doubtful_not_empty() {
         odd["affected"][0]["versions"] = versions;
         let (draft, report) = kept(&odd);
         assert_eq!(report.doubts.keys().next(), doubt.as_ref(), "{ranges}");
-        // The second list of the encoding holds the doubtful intervals; 0 is an interval without bounds.
+        // The second list of the encoding contains the doubtful intervals; 0 is an interval without bounds.
         let mut expected = Vec::new();
         let doubtful = if doubt.is_some() { vec![Interval::ALL] } else { vec![] };
         Affected { intervals: vec![], doubtful, versions: vec![], fix_state: FixState::Unknown }

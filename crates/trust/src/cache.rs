@@ -1,9 +1,10 @@
 //! What an update stores on disk: one file per instance, replaced as a whole.
 //!
-//! One file and not one per role, so that there is never half an update. It is written after everything was verified,
-//! the trusted root included (in CVE-2025-2888, a client kept what it had not fully verified, and could not recover).
-//! What an update verified before it failed is in `seen.json` beside it, which `seen` owns.
-//! `trusted_root.json` and `signing_config.json` beside it are copies for other tools; nothing here reads them.
+//! There is one file, not one per role, so that an update is never stored by half. It is written after
+//! everything was verified, the trusted root included (in CVE-2025-2888, a client kept what it had not fully
+//! verified, and could not recover). What an update verified before it failed is in `seen.json` beside it,
+//! which `seen` owns. `trusted_root.json` and `signing_config.json` beside it are copies for other tools;
+//! this crate does not read them.
 //!
 //! ```json
 //! {"schemaVersion": "plimsoll.dev/trust-cache/v1", "instance": "public-good", "mirror": "https://…",
@@ -60,7 +61,8 @@ pub struct Versions {
 }
 
 impl Cached {
-    /// What is cached of `instance` in `folder`, the folder of all instances; `None` when it was never updated.
+    /// The cached data of `instance` in `folder`, the folder of all instances; `None` if it was never
+    /// updated.
     ///
     /// Signatures are not verified again: whoever can write to this folder can also replace the program. An update
     /// does verify them again.
@@ -90,7 +92,7 @@ impl Cached {
         Ok(Some(cached))
     }
 
-    /// The instances in `folder`, by name.
+    /// The names of the instances in `folder`.
     pub fn instances(folder: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let mut names: Vec<String> = entries
@@ -111,7 +113,7 @@ impl Cached {
         &self.mirror
     }
 
-    /// When it was last updated; also the latest time that was seen.
+    /// When it was last updated; also the latest time seen.
     pub fn updated(&self) -> Timestamp {
         self.updated
     }
@@ -143,7 +145,7 @@ impl Cached {
 
     /// Refuses a time before the last update: with the clock set back, expired metadata would be valid again.
     pub fn clock_is_not_behind(&self, now: Timestamp) -> Result<(), Error> {
-        // A small correction of the clock is not a set-back.
+        // A small correction of the clock does not count as setting it back.
         if self.updated.duration_since(now) > clock::SKEW {
             return Err(Error::ClockSetBack { now, seen: self.updated, folder: self.folder.clone() });
         }
@@ -168,7 +170,7 @@ impl Cached {
     }
 }
 
-/// A name that is a single folder name, wherever it came from.
+/// Refuses a name that is not a single folder name, wherever it came from.
 pub(super) fn checked_name(name: &str) -> Result<&str, Error> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     if name.is_empty() || name.len() > 100 || name.starts_with('.') || !name.bytes().all(plain) {

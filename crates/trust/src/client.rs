@@ -1,9 +1,10 @@
-//! The client workflow of The Update Framework 1.0, section 5, step by step: which metadata is asked for in which order,
-//! what it must not fall behind, and what is kept of it at once.
+//! The client workflow of The Update Framework 1.0, section 5, step by step: which metadata is requested in
+//! which order, which versions it must not fall behind, and what is stored at once.
 //!
-//! Each file is verified by `sigstore_tuf::TrustedMetadataSet`: signatures, thresholds, versions, expiry, lengths and
-//! hashes. The order is here and not that crate's `Updater`, which keeps what it has seen at the end or not at all, has no
-//! floor for a snapshot beside a newer timestamp, and does not know succinct hash bins.
+//! Each file is verified by `sigstore_tuf::TrustedMetadataSet`: signatures, thresholds, versions, expiry,
+//! lengths and hashes. The order is decided here and not by that crate's `Updater`: it stores what it has
+//! seen at the end or not at all, has no floor for a snapshot beside a newer timestamp, and does not know
+//! succinct hash bins.
 
 use plimsoll_core::Timestamp;
 use sigstore_tuf::metadata::{Metadata, Snapshot, Targets};
@@ -15,12 +16,12 @@ use crate::fault::{TrustFault, from_tuf, refused};
 use crate::repository::Mirror;
 use crate::seen::{Kept, Seen};
 
-/// Of each file, as the reference implementation has them.
+/// The maximum bytes of each file, as in the reference implementation.
 pub(super) const ROOT_BYTES: u64 = 512_000;
 const TIMESTAMP_BYTES: u64 = 16_384;
 const SNAPSHOT_BYTES: u64 = 2_000_000;
 const TARGETS_BYTES: u64 = 5_000_000;
-/// Even a root that is years old leads to the newest: instances rotate it a few times a year.
+/// Enough to get from a root that is years old to the newest: instances rotate it a few times a year.
 const ROTATIONS: u64 = 256;
 
 /// The client of one update.
@@ -37,7 +38,7 @@ impl<'a> Client<'a> {
         let first = TrustedMetadataSet::from_root(seen.initial_root().as_bytes());
         let mut trusted = first.map_err(|error| from_tuf(mirror.shown(), &error))?;
         while let Some(bytes) = seen.known_root(trusted.root().version.saturating_add(1)) {
-            // One that does not verify was tampered with; the mirror's counts.
+            // A root that does not verify was tampered with; then the mirror's root is used.
             if trusted.update_root(bytes).is_err() {
                 break;
             }
@@ -54,7 +55,7 @@ impl<'a> Client<'a> {
         self.targets().await
     }
 
-    /// 5.3: the roots in a row, each kept before anything else is asked for.
+    /// 5.3: the roots in sequence, each stored before the next request.
     async fn root(&mut self) -> Result<(), Error> {
         let first = self.trusted.root().version;
         for version in (1..=ROTATIONS).map(|step| first.saturating_add(step)) {
@@ -69,8 +70,8 @@ impl<'a> Client<'a> {
             .refused(TrustFault::RootVersion, format!("more than {ROTATIONS} roots since version {first}")))
     }
 
-    /// The snapshot that was seen last, if the present root's keys signed it. Whether a timestamp vouches for it is of no
-    /// matter: a newer timestamp whose snapshot was never shown must not make it forgotten.
+    /// The snapshot that was seen last, if the current root's keys signed it. It need not be the one that a
+    /// timestamp names: a newer timestamp whose snapshot was never shown must not erase it.
     fn snapshot_floor(&self) -> Option<Metadata<Snapshot>> {
         let snapshot = Metadata::<Snapshot>::from_slice(self.seen.known(Kept::Snapshot)?).ok()?;
         let root = self.trusted.root();
@@ -78,23 +79,24 @@ impl<'a> Client<'a> {
         Some(snapshot)
     }
 
-    /// 5.4. What was seen sets the floor also when it has expired.
+    /// 5.4. Metadata that was seen sets the floor even if it has expired.
     async fn timestamp(&mut self) -> Result<(), Error> {
         if let Some(bytes) = self.seen.known(Kept::Timestamp) {
-            // Refused under withdrawn keys, which is how a repository recovers from a version that ran ahead (5.3.11).
+            // Metadata under withdrawn keys is refused. So a repository can recover from a version that ran
+            // ahead (5.3.11).
             let _ = self.trusted.update_timestamp(bytes, Timestamp::MIN);
         }
         let bytes = self.required("timestamp.json", TIMESTAMP_BYTES).await?;
         match self.trusted.update_timestamp(&bytes, self.now) {
             Ok(()) => self.seen.role(Kept::Timestamp, &bytes)?,
-            // 5.4.3: nothing is new, and what is known counts for as long as it has not expired.
+            // 5.4.3: nothing is new, and the known metadata counts until it expires.
             Err(Tuf::EqualVersion { .. }) => {}
             Err(error) => return Err(self.tuf(&error)),
         }
         self.trusted.check_timestamp_expired(self.now).map_err(|error| self.tuf(&error))
     }
 
-    /// 5.5. The one that was seen last is used again when the timestamp still names it.
+    /// 5.5. The snapshot that was seen last is used again if the timestamp still names it.
     async fn snapshot(&mut self, floor: Option<&Metadata<Snapshot>>) -> Result<(), Error> {
         let named = self.trusted.timestamp().and_then(|timestamp| timestamp.snapshot_meta());
         let version = named.map(|file| file.version).ok_or_else(|| self.incomplete("snapshot.json"))?;
@@ -110,7 +112,7 @@ impl<'a> Client<'a> {
         self.seen.role(Kept::Snapshot, &bytes)
     }
 
-    /// 5.5.5: no list of files is dropped, and none is older than before.
+    /// 5.5.5: no list of files may be missing or older than before.
     fn not_behind(&self, floor: &Snapshot) -> Result<(), Error> {
         let snapshot = self.trusted.snapshot().ok_or_else(|| self.incomplete("snapshot.json"))?;
         for (name, before) in &floor.meta {
@@ -130,7 +132,7 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// 5.6, for the top-level role. Those below it are looked for with the files, in `delegations`.
+    /// 5.6, for the top-level role. `delegations` searches the roles below it for the files.
     async fn targets(&mut self) -> Result<(), Error> {
         let known = self.seen.known(Kept::Targets).map(<[u8]>::to_vec);
         if known.is_some_and(|known| self.trusted.update_targets(&known, self.now).is_ok()) {
@@ -149,7 +151,7 @@ impl<'a> Client<'a> {
         self.required(&self.versioned(version, &encoded(role)), TARGETS_BYTES).await
     }
 
-    /// The versions of what vouches for the files, and when the first of it expires.
+    /// The versions of the metadata that vouches for the files, and the earliest expiry.
     pub(super) fn state(&self) -> Result<(Versions, Timestamp), Error> {
         let timestamp = self.trusted.timestamp().ok_or_else(|| self.incomplete("timestamp.json"))?;
         let snapshot = self.trusted.snapshot().ok_or_else(|| self.incomplete("snapshot.json"))?;
@@ -196,7 +198,8 @@ impl<'a> Client<'a> {
     }
 }
 
-/// The name of a role as part of a file name: everything but unreserved characters is escaped, `/` too.
+/// The name of a role as part of a file name: everything except unreserved characters is escaped, including
+/// `/`.
 fn encoded(role: &str) -> String {
     let mut out = String::with_capacity(role.len());
     for byte in role.bytes() {

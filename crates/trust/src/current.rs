@@ -14,7 +14,7 @@ use crate::{Error, update};
 /// Which trusted root to verify with.
 #[derive(Debug, Clone, Copy)]
 pub struct Choice<'a> {
-    /// A file that the user named. It is used as it is, whatever its age.
+    /// A file that the user named. It is used as it is, at any age.
     pub file: Option<&'a Path>,
     /// The instance, when there is no file.
     pub instance: &'a str,
@@ -31,7 +31,7 @@ pub struct Choice<'a> {
 pub struct CurrentRoot {
     /// The root.
     pub root: TrustedRoot,
-    /// The services of the same instance, for signing; a file has none.
+    /// The services of the same instance, for signing; `None` with a file.
     pub signing_config: Option<Vec<u8>>,
     /// Where they came from.
     pub origin: Origin,
@@ -57,11 +57,13 @@ pub enum Origin {
     BuiltIn,
 }
 
-/// The trusted root to verify with: the file, else the cache, else (for the public instance only) the built-in one.
+/// The trusted root to verify with: the file, otherwise the cache, otherwise (for the public instance only)
+/// the built-in one.
 ///
-/// The network is used in one case: the cached metadata has expired, and `http` is not offline. If the update then
-/// fails, so does this. Otherwise, an attacker who blocks the mirror could keep an old root in force. Offline, the
-/// cache is used whatever its age, which is in [`Origin`]. A verification never fetches an instance for the first time.
+/// The network is used in one case: the cached metadata has expired, and `http` is not offline. If the update
+/// then fails, so does this. Otherwise, an attacker who blocks the mirror could keep an old root in force.
+/// Offline, the cache is used at any age; [`Origin`] tells the age. A verification never fetches an instance
+/// for the first time.
 pub fn current(choice: &Choice<'_>) -> Result<CurrentRoot, Error> {
     if let Some(path) = choice.file {
         let root = TrustedRoot::parse(&read_file(path)?).map_err(Error::TrustedRoot)?;
@@ -91,7 +93,7 @@ pub fn current(choice: &Choice<'_>) -> Result<CurrentRoot, Error> {
     from_cache(update(&instance, folder, choice.now, choice.http)?.cached, true)
 }
 
-/// What an update has stored.
+/// The current root from what an update has stored.
 fn from_cache(cached: Cached, refreshed: bool) -> Result<CurrentRoot, Error> {
     let root = TrustedRoot::parse(cached.trusted_root()).map_err(Error::TrustedRoot)?;
     let signing_config = cached.signing_config.map(String::into_bytes);

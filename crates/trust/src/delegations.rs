@@ -1,5 +1,5 @@
-//! From the name of a file to its content: the search through the roles that may vouch for it (The Update Framework 1.0,
-//! 5.6.7 and 5.7), hash bins among them, with either spelling of those.
+//! From the name of a file to its content: the search through the roles that may vouch for it (The Update
+//! Framework 1.0, 5.6.7 and 5.7), including hash bins in both notations.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -11,11 +11,11 @@ use crate::Error;
 use crate::client::Client;
 use crate::fault::TrustFault;
 
-/// Roles that are asked for one file, as in the reference implementation.
+/// Roles that are searched for one file, as in the reference implementation.
 const ROLES: usize = 32;
 
-/// Metadata of delegated roles that was fetched in this update and fits what the snapshot says. Whether its signatures are
-/// enough depends on who delegates, and is asked for each.
+/// Metadata of delegated roles that was fetched in this update and matches the snapshot. Whether its
+/// signatures are sufficient depends on the delegating role, so it is checked for each delegation.
 pub(super) type Fetched = BTreeMap<String, Metadata<Targets>>;
 
 /// `succinct_roles`: hash bins that are named by their number, all with the same keys.
@@ -57,7 +57,7 @@ struct Delegation {
 }
 
 impl Client<'_> {
-    /// What is said about the file `path`, by the first role that says something; `None` if none does.
+    /// The description of the file `path` by the first role that lists it; `None` if none does.
     pub(super) async fn find(&self, path: &str, fetched: &mut Fetched) -> Result<Option<TargetFile>, Error> {
         let top = self.top()?;
         if let Some(found) = top.target(path) {
@@ -67,7 +67,7 @@ impl Client<'_> {
         let mut next = VecDeque::new();
         self.delegate(top, "targets", path, &mut next)?;
         while let Some(delegation) = next.pop_front() {
-            // Circles end here. 5.6.7.1: the search also ends after so many roles.
+            // Circles end here. 5.6.7.1: the search also ends after [`ROLES`] roles.
             if asked.contains(&delegation.name) {
                 continue;
             }
@@ -94,7 +94,8 @@ impl Client<'_> {
         Ok(None)
     }
 
-    /// Puts the roles that `list` delegates `path` to before those that wait; in place of them, when one ends the search.
+    /// Puts the roles that `list` delegates `path` to in front of the waiting roles, or in place of them if
+    /// one ends the search.
     fn delegate(
         &self,
         list: &Targets,
@@ -115,7 +116,7 @@ impl Client<'_> {
         if let Some(bins) = Succinct::parse(delegations).map_err(malformed)? {
             let keys = serde_json::json!({"keyids": bins.keyids, "threshold": bins.threshold});
             let keys = serde_json::from_value(keys).map_err(|error| malformed(error.to_string()))?;
-            // A bin ends the search: a path is in one bin and no other.
+            // A bin ends the search: each path is in exactly one bin.
             add(bins.role_for(path), keys);
             ends = true;
         }
@@ -137,7 +138,7 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// The list of a delegated role, as the snapshot says: length, hashes, version.
+    /// The list of a delegated role, checked against the snapshot: length, hashes, version.
     async fn delegated(&self, role: &str) -> Result<Metadata<Targets>, Error> {
         let name = format!("{role}.json");
         let bytes = self.list(role).await?;
@@ -154,7 +155,7 @@ impl Client<'_> {
         Ok(list)
     }
 
-    /// The file that `described` describes: `known` if it is that already, otherwise the mirror's.
+    /// The file that `described` describes: `known` if it already matches, otherwise the mirror's.
     pub(super) async fn download(
         &self,
         path: &str,
@@ -188,7 +189,8 @@ impl Client<'_> {
     }
 }
 
-/// In what `bytes` differ from what is said about them: each hash that is known must fit, and one must be known.
+/// How `bytes` differ from their description. Every hash by a known algorithm must match, and there must be
+/// at least one.
 fn differs(bytes: &[u8], length: Option<u64>, hashes: Option<&BTreeMap<String, String>>) -> Option<String> {
     if let Some(length) = length.filter(|length| *length != bytes.len() as u64) {
         return Some(format!("got {} bytes, expected {length}", bytes.len()));

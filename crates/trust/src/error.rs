@@ -30,13 +30,13 @@ pub enum Error {
         mirror: String,
         /// The kind of fault.
         fault: TrustFault,
-        /// What was seen.
+        /// What is wrong.
         problem: String,
     },
     /// A mirror could not be reached.
     #[error(transparent)]
     Fetch(Box<plimsoll_http::Error>),
-    /// The time is before one that was seen already.
+    /// The time is earlier than one that was already seen.
     #[error("it is {now}, but trust material was updated at {seen}: the clock was set back")]
     ClockSetBack {
         /// The time now.

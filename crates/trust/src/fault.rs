@@ -18,7 +18,7 @@ pub enum TrustFault {
     RootVersion,
     /// Too few valid signatures, or a threshold of zero.
     Threshold,
-    /// One key signs twice, or counts as two.
+    /// One key signs twice, or is listed as two.
     SameKey,
     /// A length, hash or version differs from what the metadata above states.
     Integrity,
@@ -28,7 +28,7 @@ pub enum TrustFault {
     Missing,
     /// A file name that could lead elsewhere.
     Name,
-    /// The first root is not the one that was expected.
+    /// The first root is not the expected one.
     InitialRoot,
     /// The metadata is valid, but the file that it describes cannot be used.
     Unusable,
@@ -45,15 +45,15 @@ impl TrustFault {
                 "the mirror serves an older state than before: try another one; do not remove the cache because of it"
             }
             Self::InitialRoot => "get the root and its checksum again from the instance's operator",
-            Self::Missing => {
-                "check the URL of the mirror: below it there must be timestamp.json and targets/"
+            Self::Missing => "check the URL of the mirror: it must contain timestamp.json and targets/",
+            _ => {
+                "the trust material in use was not changed; ask the mirror's operator, or try another mirror"
             }
-            _ => "what is used was not changed; ask the mirror's operator, or try another mirror",
         }
     }
 }
 
-/// The error for `mirror` behind one of the TUF client.
+/// The error of `mirror` for an error of the TUF client.
 pub(super) fn from_tuf(mirror: &str, error: &Tuf) -> Error {
     let fault = match error {
         Tuf::Rollback { .. } => TrustFault::Rollback,
@@ -75,7 +75,7 @@ pub(super) fn from_tuf(mirror: &str, error: &Tuf) -> Error {
 }
 
 pub(super) fn refused(mirror: &str, fault: TrustFault, problem: impl Into<String>) -> Error {
-    /// Names in metadata are foreign, and of any length.
+    /// Names in metadata are foreign and can have any length.
     const MOST: usize = 300;
     let problem: String = problem.into();
     let problem = problem.chars().take(MOST).collect();

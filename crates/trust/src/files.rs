@@ -1,7 +1,7 @@
-//! `trusted_root.json` and the signing config for an instance of one's own.
+//! `trusted_root.json` and the signing config for a private instance.
 //!
 //! The shapes are Sigstore's protobuf messages `TrustedRoot` 0.1 and `SigningConfig` 0.2 in their JSON form.
-//! `plimsoll-verify` reads back what is written here before it is returned.
+//! `plimsoll-verify` reads the result back before it is returned.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -36,7 +36,7 @@ pub struct TrustedRootSpec {
 pub struct AuthoritySpec {
     /// Its URL.
     pub url: String,
-    /// Its certificates in PEM, the one that signs first, its root last.
+    /// Its certificates in PEM, the signing certificate first, its root last.
     pub chain: Vec<u8>,
     /// From when it is trusted; the first certificate's own start if it is not given.
     pub start: Option<Timestamp>,
@@ -51,7 +51,7 @@ pub struct LogSpec {
     pub url: String,
     /// Its public key in PEM.
     pub key: Vec<u8>,
-    /// From when its key counts, which the key itself does not say.
+    /// From when its key counts; the key itself does not say it.
     pub start: Timestamp,
     /// Until when it counts.
     pub end: Option<Timestamp>,
@@ -81,7 +81,7 @@ fn authority(spec: &AuthoritySpec) -> Result<Value, Error> {
     let wrong = |problem: String| Error::File { place: spec.url.clone(), problem };
     let chain = certificates(&spec.chain).map_err(&wrong)?;
     let (Some(first), Some(last)) = (chain.first(), chain.last()) else {
-        return Err(wrong("the certificate chain holds no certificate".to_owned()));
+        return Err(wrong("the certificate chain contains no certificate".to_owned()));
     };
     for pair in chain.windows(2) {
         if let [below, above] = pair
@@ -117,7 +117,8 @@ fn authority(spec: &AuthoritySpec) -> Result<Value, Error> {
     }))
 }
 
-/// The certificates of a PEM file. Not by `Certificate::load_pem_chain`, which panics where there is none (x509-cert 0.2.5).
+/// The certificates of a PEM file. `Certificate::load_pem_chain` is not used, because it panics if there is
+/// none (x509-cert 0.2.5).
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";
@@ -138,7 +139,7 @@ fn subject(certificate: &Certificate) -> Value {
     const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
     let part = |oid: ObjectIdentifier| {
         let parts = certificate.tbs_certificate.subject.0.iter().flat_map(|name| name.0.iter());
-        // The value is a string of one kind or another; all of them hold its text as it is.
+        // The value is one of several string types; all of them contain the text as it is.
         let value = parts.filter(|part| part.oid == oid).map(|part| part.value.value()).next()?;
         std::str::from_utf8(value).ok().map(str::to_owned)
     };

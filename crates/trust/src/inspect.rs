@@ -1,10 +1,10 @@
 //! Checks of TUF metadata before the client reads it.
 //!
-//! What `sigstore-tuf` does not require: JSON without duplicate names (which two readers read differently), thresholds of at
-//! least one in every role (GHSA-fphv-w9fq-2525), delegations with names that are nobody else's, and roles whose keys
-//! differ. The client counts signatures by declared key ID, so the holder of one key that is listed under two IDs would be two
-//! signers (CVE-2020-15093). A refusal here comes before any signature is checked; it can only make the client
-//! stricter.
+//! What `sigstore-tuf` does not require: JSON without duplicate names (which two readers read differently),
+//! thresholds of at least one in every role (GHSA-fphv-w9fq-2525), delegations with unique names, and roles
+//! whose keys differ. The client counts signatures by declared key ID, so the holder of one key that is
+//! listed under two IDs would be two signers (CVE-2020-15093). A refusal here comes before any signature is
+//! checked; it can only make the client stricter.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::Error;
 use crate::fault::{TrustFault, refused};
 
-/// The roles that a delegation must not name: it would put another's metadata in their place.
+/// The roles that a delegation must not name, because it would replace their metadata.
 const TOP_LEVEL: [&str; 4] = ["root", "timestamp", "snapshot", "targets"];
 /// Real roots have five or six signatures.
 const SIGNATURES: usize = 256;
@@ -83,7 +83,7 @@ fn check_role(mirror: &str, name: &str, role: &Value, keys: Option<&Value>) -> R
     Ok(())
 }
 
-/// The identity of a key, however it is encoded: PEM or hexadecimal, its point compressed or not.
+/// The identity of a key, in any encoding: PEM or hexadecimal, with its point compressed or not.
 fn material(key: &Value) -> Option<Vec<u8>> {
     const COORDINATE: usize = 32;
     let public = key.pointer("/keyval/public")?.as_str()?.trim();
@@ -105,7 +105,8 @@ fn material(key: &Value) -> Option<Vec<u8>> {
             }
             text.into_bytes()
         }
-        // The holder of a key also holds the one with the opposite sign, so the first coordinate identifies the key.
+        // The holder of a key can also sign with the key of the opposite sign, so the first coordinate
+        // identifies the key.
         "ecdsa-sha2-nistp256" | "ecdsa-sha2-nistp384" => {
             let size = if scheme.ends_with("384") { 48 } else { COORDINATE };
             match (tail(2 * size + 1), tail(size + 1)) {

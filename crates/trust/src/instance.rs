@@ -21,7 +21,7 @@ pub struct Instance {
 pub enum InitialRoot {
     /// The file.
     File(Vec<u8>),
-    /// The mirror's `1.root.json`, which must have this digest. For users who have a digest and no file.
+    /// The mirror's `1.root.json`, which must have this digest. For users who have a digest but no file.
     Checksum(plimsoll_core::Digest),
     /// The mirror's root of this version, whose signed part has this SHA-256 in TUF's canonical form.
     Pinned {
@@ -30,13 +30,13 @@ pub enum InitialRoot {
         /// The SHA-256, in hexadecimal.
         signed: &'static str,
     },
-    /// The one in the cache, from the first update.
+    /// The root in the cache, from the first update.
     Known,
 }
 
 impl Instance {
-    /// The public Sigstore instance. Its root of version 16 (which expires on 2027-04-22) is known here by its digest; it
-    /// is fetched with everything else, and later roots follow from it.
+    /// The public Sigstore instance. Version 16 of its root (which expires on 2027-04-22) is pinned by its
+    /// digest. The root itself is fetched with everything else, and later roots follow from it.
     pub fn public_good() -> Self {
         Self {
             name: PUBLIC_GOOD.to_owned(),

@@ -5,12 +5,13 @@
 //!   both with the metadata that vouches for them, so that no later run can be rolled back.
 //! - [`Cached`]: the stored result of an earlier update, for use without network.
 //! - [`fn@current`]: decides which trusted root to use: a file, the cache, or the built-in one.
-//! - [`TrustedRootSpec`], [`SigningConfigSpec`]: both files for an instance of one's own.
+//! - [`TrustedRootSpec`], [`SigningConfigSpec`]: both files for a private instance.
 //!
-//! How a file of metadata is verified is `sigstore-tuf`'s: signatures, thresholds, versions, expiry, lengths and hashes.
-//! The client workflow (The Update Framework 1.0, section 5) is here: the order (`client`), delegations (`delegations`),
-//! reading metadata strictly, no key counting as two (`inspect`), what was verified is kept at once (`seen`), what is used
-//! is replaced after everything held (`cache`), and a clock that does not go back.
+//! `sigstore-tuf` verifies each metadata file: signatures, thresholds, versions, expiry, lengths and hashes.
+//! This crate owns the client workflow (The Update Framework 1.0, section 5). `client` decides the order,
+//! `delegations` follows delegations, and `inspect` reads metadata strictly and prevents one key from
+//! counting as two. `seen` stores verified metadata at once, `cache` replaces the used files after everything
+//! was verified, and the clock must not go back.
 //!
 //! `plimsoll-verify` owns what a trusted root means.
 //!

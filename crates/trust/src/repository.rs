@@ -28,7 +28,7 @@ enum Place {
 }
 
 impl Mirror {
-    /// `https://…` (or whatever the client allows), or `file:///…`.
+    /// `https://…` (or another URL that the client allows), or `file:///…`.
     pub(super) fn new(mirror: &str, http: &plimsoll_http::Settings) -> Result<Self, Error> {
         let wrong = |problem: String| Error::File { place: mirror.to_owned(), problem };
         let slash = if mirror.ends_with('/') { "" } else { "/" };
@@ -51,8 +51,8 @@ impl Mirror {
 
     /// A file of the repository; `None` if it does not exist.
     pub(super) async fn get(&self, folder: &str, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
-        // Hashes and role names come from the metadata: anything but a plain name could leave the repository
-        // (GHSA-jqc5-w2xx-5vq4, CVE-2026-6968).
+        // Hashes and role names come from the metadata: other than plain names, they could lead out of the
+        // repository (GHSA-jqc5-w2xx-5vq4, CVE-2026-6968).
         let plain =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'%' | b'~');
         if name.is_empty() || name.starts_with('.') || name.contains("..") || !name.bytes().all(plain) {
@@ -85,8 +85,8 @@ impl Mirror {
                 let mut response = client.send_following(request).await.map_err(fetch)?;
                 match response.status {
                     StatusCode::OK => {}
-                    // Object stores answer 403 for objects that do not exist. A mirror that hides a newer root gains
-                    // nothing from choosing either.
+                    // Object stores answer 403 for objects that do not exist. A mirror that hides a newer
+                    // root can answer with either.
                     StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => return Ok(None),
                     status => {
                         return Err(refused(

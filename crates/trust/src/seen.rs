@@ -1,16 +1,19 @@
-//! What was ever verified of an instance, kept at once: the memory that a mirror must not make Plimsoll lose.
+//! All metadata of an instance that was ever verified, stored at once, so that no mirror can make Plimsoll
+//! forget it.
 //!
-//! The Update Framework, 5.3.8, 5.4.5, 5.5.7 and 5.6.6: each file is persisted as soon as it is verified, and not when the
-//! whole update holds. Otherwise a mirror that shows a new root, and after the failed update hides it, would get what a
-//! withdrawn key signed accepted. [`crate::Cached`] is the other half: what an update brought, completely or not at all.
+//! The Update Framework, 5.3.8, 5.4.5, 5.5.7 and 5.6.6: each file is persisted as soon as it is verified, not
+//! only after the whole update is verified. Otherwise a mirror could show a new root, hide it after the
+//! failed update, and then get metadata by a withdrawn key accepted. [`crate::Cached`] is the other half: the
+//! result of an update, completely or not at all.
 //!
 //! ```json
 //! {"schemaVersion": "plimsoll.dev/trust-seen/v1", "instance": "public-good", "initialRoot": "{…}",
 //!  "metadata": {"root_history/17.root.json": "{…}", "timestamp.json": "{…}", "snapshot.json": "{…}", …}}
 //! ```
 //!
-//! Nothing here is believed when it is read: the client verifies it again, under the newest root. A timestamp whose keys
-//! were withdrawn since sets no floor, which is how a repository recovers from one that ran ahead (5.3.11).
+//! Nothing here is trusted when it is read: the client verifies it again, under the newest root. A timestamp
+//! whose keys have been withdrawn since then sets no floor, so that a repository can recover from one that
+//! ran ahead (5.3.11).
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -39,7 +42,7 @@ pub(super) struct Seen {
     folder: PathBuf,
 }
 
-/// A role of which the newest metadata is kept.
+/// A role whose newest metadata is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kept {
     Timestamp,
@@ -58,8 +61,8 @@ impl Kept {
 }
 
 impl Seen {
-    /// What was seen of `instance` in `folder`, the folder of all instances; `None` if nothing ever was. An update of an
-    /// older Plimsoll left it in the cache alone.
+    /// What was seen of `instance` in `folder`, the folder of all instances; `None` if nothing was ever seen.
+    /// An older Plimsoll stored it only in the cache.
     pub(super) fn open(
         folder: &Path,
         instance: &str,
@@ -94,7 +97,8 @@ impl Seen {
         Ok(Some(seen))
     }
 
-    /// Nothing but the first root, which the user vouches for. It reaches the disk with the first thing that is seen.
+    /// Only the first root, which the user vouches for. It is written to disk with the first metadata that is
+    /// seen.
     pub(super) fn new(instance: &str, initial_root: String, folder: PathBuf) -> Self {
         Self {
             schema_version: SCHEMA.to_owned(),
@@ -105,15 +109,16 @@ impl Seen {
         }
     }
 
-    /// Waits for other updates of the instance, until what is returned is dropped. Otherwise one of two would take back
-    /// what the other has seen.
+    /// Waits for other updates of the instance, and keeps them waiting until the result is dropped. Otherwise
+    /// one of two updates would erase what the other has seen.
     pub(super) fn lock(folder: &Path, instance: &str) -> Result<File, Error> {
         let folder = folder.join(checked_name(instance)?);
         plimsoll_files::create_folder(&folder)?;
         let path = folder.join(LOCK);
         let locked = File::options().create(true).append(true).open(&path).and_then(|file| {
             match file.lock() {
-                // Some network file systems have no locks; there, updates at once are the user's business.
+                // Some network file systems have no locks; there, the user must prevent updates at the same
+                // time.
                 Err(error) if error.kind() == std::io::ErrorKind::Unsupported => Ok(file),
                 result => result.map(|()| file),
             }
@@ -121,12 +126,12 @@ impl Seen {
         locked.map_err(|source| Error::Unreadable { place: path.display().to_string(), source })
     }
 
-    /// Keeps a root that was verified.
+    /// Stores a verified root.
     pub(super) fn root(&mut self, version: u64, bytes: &[u8]) -> Result<(), Error> {
         self.keep(root_file(version), bytes)
     }
 
-    /// Keeps the metadata of another role that was verified.
+    /// Stores verified metadata of another role.
     pub(super) fn role(&mut self, role: Kept, bytes: &[u8]) -> Result<(), Error> {
         self.keep(role.file().to_owned(), bytes)
     }

@@ -11,9 +11,10 @@
 //! }
 //! ```
 //!
-//! Among the services of one kind, those count that are valid now and speak a known version; of each operator, only the
-//! one with the highest version, and among these the newest. If the configuration names a kind and none counts, that is
-//! an error: nothing is signed without the log entry that it should have had.
+//! Among the services of one kind, those count that are valid now and speak a known version. Of each
+//! operator, only the service with the highest version counts, and among these the newest. If the
+//! configuration names a kind but no service counts, that is an error, so that nothing is signed without the
+//! log entry that it should have.
 
 use plimsoll_core::{Limits, Timestamp, json, text};
 use plimsoll_http::Url;
@@ -49,25 +50,26 @@ pub struct SigningConfig {
 pub struct Log {
     /// Its base, below which the API begins.
     pub url: Url,
-    /// Which API it speaks.
+    /// The version of its API.
     pub version: LogVersion,
 }
 
-/// Which API a log speaks.
+/// The version of a log's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogVersion {
     /// Rekor v1: it states the time of the entry.
     V1,
-    /// Rekor v2: it does not, so a timestamp authority has to.
+    /// Rekor v2: it states no time, so a timestamp authority must.
     V2,
 }
 
 /// How unknown members are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnknownMembers {
-    /// They are refused: in a hand-written file they are typing errors.
+    /// They are refused: in a handwritten file they are typing errors.
     Refuse,
-    /// They are ignored: an instance may publish a newer form in its TUF repository, and an update has to survive that.
+    /// They are ignored: an instance may publish a newer form in its TUF repository, and an update must
+    /// survive that.
     Skip,
 }
 
@@ -109,7 +111,7 @@ enum Selector {
     Any,
     All,
     Exact,
-    /// Undefined or unknown: the number would be a guess.
+    /// Undefined or unknown: any number would be a guess.
     #[serde(other)]
     Other,
 }
@@ -153,7 +155,7 @@ pub struct SelectedServices {
     pub authority: Option<Url>,
     /// The logs: each of them gets an entry.
     pub logs: Vec<Log>,
-    /// The timestamp authorities, each by the whole URL that requests go to.
+    /// The timestamp authorities, each with the complete URL for requests.
     pub timestamps: Vec<Url>,
     /// The OpenID provider for interactive sign-in.
     pub issuer: Option<Url>,
@@ -203,8 +205,8 @@ impl SigningConfig {
     }
 }
 
-/// Reads a base URL that the user or a configuration named: `https`, or `http` on this machine, which the client
-/// enforces.
+/// Reads a base URL from the user or a configuration: `https`, or `http` on this machine. The client enforces
+/// that.
 pub fn base_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let sound = matches!(url.scheme(), "https" | "http")
@@ -239,7 +241,7 @@ fn select(
     };
     let mut best: Vec<&Service> = Vec::new();
     for service in services.iter().filter(valid) {
-        // A service without an operator may be anybody's: each counts as an operator of its own.
+        // A service without an operator may belong to anybody, so each counts as a separate operator.
         let same = |other: &&Service| !service.operator.is_empty() && other.operator == service.operator;
         match best.iter().position(same) {
             Some(at) => {

@@ -30,7 +30,7 @@ pub struct Entry {
     /// Until when it counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<Timestamp>,
-    /// Whether it counts now. A past one still counts for what was signed then.
+    /// Whether it counts now. A past one still counts for signatures of its time.
     pub in_force: bool,
 }
 
@@ -40,9 +40,9 @@ pub struct Entry {
 pub enum EntryKind {
     /// Issues certificates to signers.
     CertificateAuthority,
-    /// Holds signatures.
+    /// Records signatures.
     TransparencyLog,
-    /// Holds certificates.
+    /// Records certificates.
     CertificateLog,
     /// Signs timestamps.
     TimestampAuthority,
@@ -51,7 +51,7 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
-    /// For people.
+    /// The name for people.
     pub fn shown(self) -> &'static str {
         match self {
             Self::CertificateAuthority => "certificate authority",

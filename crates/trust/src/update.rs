@@ -1,4 +1,5 @@
-//! From a mirror to the cache, completely or not at all; what was verified on the way is remembered in any case.
+//! From a mirror to the cache, completely or not at all. What was verified on the way is remembered in any
+//! case.
 
 use std::path::{Path, PathBuf};
 
@@ -38,8 +39,8 @@ struct Fetched {
     signing_config: Option<Vec<u8>>,
 }
 
-/// Updates `instance` in `folder`, the folder of all instances. If anything fails, what is used stays as it was; only what
-/// was verified up to there is remembered, so that no mirror can go back behind it.
+/// Updates `instance` in `folder`, the folder of all instances. If anything fails, the files in use stay as
+/// they were. Only the metadata verified so far is remembered, so that no mirror can go back behind it.
 pub fn update(
     instance: &Instance,
     folder: &Path,

@@ -1,4 +1,4 @@
-//! Hash bins in the short spelling (`succinct_roles`, TAP 15), and what a delegation may be named.
+//! Hash bins in the short notation (`succinct_roles`, TAP 15), and names that a delegation may have.
 
 use plimsoll_core::Digest;
 use plimsoll_testkit::sigstore::{NOW, rfc3339};

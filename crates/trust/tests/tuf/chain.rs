@@ -1,4 +1,4 @@
-//! Rows U01 to U05: versions, expiry and roots that follow each other, and what is kept in the cache.
+//! Rows U01 to U05: versions, expiry, chains of roots, and the content of the cache.
 
 use plimsoll_core::Classify as _;
 use plimsoll_http::Settings;
@@ -35,7 +35,7 @@ fn u01_rollback_of_timestamp_snapshot_and_targets() {
     world.vouch_for_snapshot(&snapshot);
     assert_eq!(world.refused(), TrustFault::Rollback);
 
-    // The floor also holds after what set it has expired.
+    // The floor stays even after the metadata that set it has expired.
     world.tuf.files = old;
     assert_eq!(world.refused_at(NOW + 2 * DAY), TrustFault::Rollback);
     assert_eq!(world.cached().unwrap().versions().timestamp, 2);
@@ -60,7 +60,7 @@ fn u02_freeze_and_a_clock_that_was_set_back() {
     world.update().unwrap();
     assert_eq!(world.refused_at(NOW + 2 * DAY), TrustFault::Expired);
 
-    // With the clock set back, the frozen state would hold again.
+    // With the clock set back, the frozen state would be valid again.
     let later = NOW + DAY / 2;
     world.update_at(later).unwrap();
     let (error, before) = (world.update_at(NOW).unwrap_err(), world.on_disk());
@@ -79,7 +79,8 @@ fn u03_mix_and_match() {
     let mut world = World::new();
     world.tuf.publish_next();
     let first = world.tuf.files.clone();
-    // The same versions a second time, with other content: signed well, and not what the others vouch for.
+    // The same versions again, with other content: correctly signed, but not what the other metadata vouches
+    // for.
     world.tuf.targets.insert(TRUSTED_ROOT.into(), root_named("other"));
     world.tuf.publish_rest();
     let second = world.tuf.files.clone();
@@ -113,7 +114,7 @@ fn u04_roots_follow_each_other_without_gap() {
         world.tuf.files.clone_from(&initial);
         world.tuf.files.insert(name.into(), bytes.to_vec());
     };
-    // Version 3 in place of version 2, even when the present keys sign it.
+    // Version 3 in place of version 2, even if the current keys sign it.
     put(&mut world, "2.root.json", &rotated["3.root.json"]);
     assert_eq!(world.refused(), TrustFault::RootVersion);
     put(&mut world, "2.root.json", &rotated["1.root.json"]);
@@ -132,7 +133,7 @@ fn u04_roots_follow_each_other_without_gap() {
     honest.tuf.files.insert("2.root.json".into(), half);
     assert_eq!(honest.refused(), TrustFault::Threshold);
 
-    // The honest rotation is followed, and the cache goes on from there when the old roots are gone.
+    // The honest rotation is followed, and the cache continues from there after the old roots are gone.
     world.tuf.files = rotated;
     assert_eq!(world.update().unwrap().cached.versions().root, 3);
     world.tuf.files.remove("2.root.json");
@@ -162,14 +163,14 @@ fn u05_nothing_is_used_before_everything_held() {
     let mut world = World::new();
     world.update().unwrap();
     world.tuf.publish_next();
-    // A timestamp that is newer and sound, above a snapshot that is not.
+    // A newer, valid timestamp above an invalid snapshot.
     world.tuf.timestamp.version = 2;
     world.vouch_for_snapshot(b"{}");
     assert_eq!(world.refused(), TrustFault::Malformed);
     world.tuf.publish_next();
     assert_eq!(world.update().unwrap().cached.versions().timestamp, 4);
 
-    // All metadata is sound, and the file that it vouches for is of no use.
+    // All metadata is valid, but the file that it vouches for is unusable.
     world.tuf.targets.insert(TRUSTED_ROOT.into(), br#"{"mediaType": "something else"}"#.to_vec());
     world.tuf.publish_next();
     assert_eq!(world.refused(), TrustFault::Unusable);
@@ -177,7 +178,7 @@ fn u05_nothing_is_used_before_everything_held() {
     world.tuf.targets.insert(SIGNING_CONFIG.into(), b"{}".to_vec());
     world.tuf.publish_next();
     assert_eq!(world.refused(), TrustFault::Unusable);
-    // The mirror goes away in the middle.
+    // The mirror disappears during the update.
     world.tuf.targets.insert(SIGNING_CONFIG.into(), signing_config());
     world.tuf.publish_next();
     let files = world.tuf.files.clone();

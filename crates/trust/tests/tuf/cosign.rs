@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::{DAY, SIGNING_CONFIG, TRUSTED_ROOT, World, root_named, signing_config};
 
-/// Runs cosign in `home`; `None`, and a line about it, without peers.
+/// Runs cosign in `home`; without peers, it says so and returns `None`.
 fn cosign(home: &Path, arguments: &[&str]) -> Option<()> {
     let mut command = Command::new(peer_program("cosign", "$PLIMSOLL_PEERS")?);
     let output = command.args(arguments).current_dir(home).env_clear().env("HOME", home).output().unwrap();
@@ -126,7 +126,7 @@ fn cosign_makes_the_same_trusted_root_and_signing_config() {
 fn cosign_reads_the_testkits_repository_as_we_do() {
     let mut tuf =
         Tuf::with_targets(&[(TRUSTED_ROOT, &root_named("shared")), (SIGNING_CONFIG, &signing_config())]);
-    // cosign goes by the clock of the machine.
+    // cosign uses the clock of the machine.
     let now = plimsoll_core::clock::now();
     for role in [&mut tuf.root, &mut tuf.timestamp, &mut tuf.snapshot, &mut tuf.targets_role] {
         role.expires = now.as_second() + 30 * DAY;

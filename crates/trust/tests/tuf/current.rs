@@ -38,7 +38,8 @@ fn the_current_root_is_the_file_the_cache_or_the_built_in_one() {
         "nothing asks the network before it must"
     );
 
-    // It has expired: refreshed, or what there was where there is no network, and never the old one with network.
+    // It has expired. With the network it is refreshed and the old one is never used; without the network the
+    // old one is used.
     let later = NOW + 2 * DAY;
     let stale = current(&choice(&world, later, &offline)).unwrap();
     assert!(matches!(stale.origin, Origin::Cache { refreshed: false, expires, .. } if expires < at(later)));

@@ -1,7 +1,7 @@
 //! Trust material from a mirror that lies: the rows U01 to U11 of the list of hostile inputs, and 2,000 mutations.
 //!
-//! Each test begins with a repository that is sound but for one thing, and says which kind of refusal it expects; and that
-//! the cache is what it was.
+//! Each test begins with a repository that is valid except for one thing. It expects a specific kind of
+//! refusal, and an unchanged cache.
 
 #![allow(
     clippy::unwrap_used,
@@ -46,7 +46,7 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap()
 }
 
-/// A trusted root that is one, told apart by `name`.
+/// A valid trusted root, distinguished by `name`.
 fn root_named(name: &str) -> Vec<u8> {
     let mut root = Sigstore::new().trusted_root();
     root["certificateAuthorities"][0]["subject"]["commonName"] = json!(name);
@@ -64,7 +64,7 @@ fn signing_config() -> Vec<u8> {
     SigningConfigSpec { fulcio: vec![service], ..SigningConfigSpec::default() }.to_json().unwrap()
 }
 
-/// A repository, a mirror of it, and somebody's cache.
+/// A repository, a mirror of it, and a user's cache.
 struct World {
     tuf: Tuf,
     mirror: Mirror,
@@ -99,7 +99,7 @@ impl World {
         self.update_at(NOW)
     }
 
-    /// What an update is refused for; what is used must not change by it.
+    /// The fault for which an update is refused; the files in use must not change.
     #[track_caller]
     fn refused_at(&self, seconds: i64) -> TrustFault {
         let before = self.on_disk();
@@ -120,7 +120,7 @@ impl World {
         self.refused_at(NOW)
     }
 
-    /// Every file in the cache with its content, but for what is only remembered.
+    /// Every file in the cache with its content, except for metadata that is only remembered.
     fn on_disk(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let folder = self.cache.path().join("testkit");
         let paths = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());

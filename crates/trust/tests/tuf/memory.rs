@@ -88,13 +88,13 @@ fn a_snapshot_that_was_seen_sets_the_floor_below_a_newer_timestamp() {
     // A newer timestamp is seen, whose snapshot is not shown.
     world.vouch_for_snapshot(b"{}");
     assert_eq!(world.refused(), TrustFault::Malformed);
-    // A third pair goes back behind the list that snapshot 2 had.
+    // A third pair goes back to before the list of snapshot 2.
     world.tuf.snapshot.version = 3;
     let back =
         signed(&world.tuf.snapshot.keys, &world.tuf.snapshot_document(&[("targets".into(), 1, lists)]));
     world.vouch_for_snapshot(&back);
     assert_eq!(world.refused(), TrustFault::Rollback);
-    // Or leaves it out.
+    // Or it omits the list.
     let none = signed(&world.tuf.snapshot.keys, &world.tuf.snapshot_document(&[]));
     world.vouch_for_snapshot(&none);
     assert_eq!(world.refused(), TrustFault::Rollback);
@@ -109,7 +109,7 @@ fn a_snapshot_that_was_seen_sets_the_floor_below_a_newer_timestamp() {
 fn a_repository_recovers_from_versions_that_ran_ahead_by_other_keys() {
     let mut world = World::new();
     world.update().unwrap();
-    // Whoever held the keys for a while went as far ahead as there are numbers.
+    // An attacker who had the keys for a while used the highest possible version.
     world.tuf.timestamp.version = 1_000_000;
     world.tuf.snapshot.version = 1_000_000;
     world.tuf.targets_role.version = 1_000_000;
@@ -132,7 +132,7 @@ fn what_is_remembered_is_verified_again() {
     let (mut world, stolen) = withdrawn_timestamp_key();
     assert_eq!(world.refused(), TrustFault::Threshold);
     let path = world.cache.path().join("testkit/seen.json");
-    // Somebody else's root in place of the second.
+    // A stranger's root in place of the second.
     let other = String::from_utf8(World::new().tuf.files["1.root.json"].clone()).unwrap();
     let mut seen: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     seen["metadata"]["root_history/2.root.json"] = json!(other);

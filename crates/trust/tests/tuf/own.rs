@@ -1,4 +1,4 @@
-//! Trusted roots and signing configurations of one's own.
+//! Trusted roots and signing configurations for private instances.
 
 use plimsoll_core::{Classify as _, Kind};
 use plimsoll_testkit::sigstore::{NOW, Pair, Sigstore, pem};

@@ -1,5 +1,5 @@
-//! The reference implementation, python-tuf, on the same repositories step by step: it takes what we take, and refuses what
-//! we refuse, with what it remembers of the steps before.
+//! The reference implementation, python-tuf, on the same repositories step by step: it accepts what we accept
+//! and refuses what we refuse, with its memory of the previous steps.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use plimsoll_testkit::{Peer, peer_program};
 
 use crate::{DAY, TRUSTED_ROOT, World, bins, memory, roles, root_named};
 
-/// The client: mirror, folder, first root, and the time. Ends with 3 for what the repository is to blame for.
+/// The client: mirror, folder, first root, and the time. Exits with 3 if the repository is at fault.
 const CLIENT: &str = r#"
 import datetime, sys
 from tuf.api.exceptions import DownloadError, RepositoryError
@@ -45,7 +45,7 @@ impl Both {
         Some(Self { world, python })
     }
 
-    /// Updates with both clients; whether they take it, which both do or neither.
+    /// Updates with both clients, which must agree; returns whether they accept it.
     #[track_caller]
     fn at(&self, seconds: i64) -> bool {
         let ours = self.world.update_at(seconds).map(|updated| updated.cached.versions());
@@ -83,7 +83,7 @@ fn both_follow_roots_and_remember_them() {
     both.world.tuf.publish_next();
     both.takes();
 
-    // A gap, a version that is another's, a threshold that is not met, and keys that nobody handed over.
+    // A gap, a version of another root, a threshold that is not met, and keys without a handover.
     let Some(mut both) = Both::new(World::new()) else { return };
     both.takes();
     let before = both.world.tuf.files.clone();
@@ -105,7 +105,7 @@ fn both_follow_roots_and_remember_them() {
     both.takes();
 }
 
-/// 5.4 and 5.5: rollback, freeze, mix and match, and what was seen of an update that failed.
+/// 5.4 and 5.5: rollback, freeze, mix and match, and what was seen in a failed update.
 #[test]
 fn both_refuse_what_goes_back_or_does_not_belong_together() {
     let Some(mut both) = Both::new(World::new()) else { return };
@@ -187,7 +187,7 @@ fn both_find_files_through_delegations_and_bins() {
         let Some(both) = Both::new(world) else { return };
         assert_eq!(both.at(NOW), good, "{number}");
     }
-    // A role that the snapshot leaves out, and a file that is not what was listed.
+    // A role that the snapshot omits, and a file that differs from its description.
     let Some(mut both) = Both::new(World::of(roles::delegating(|_| {}))) else { return };
     let top = both.world.tuf.files["1.targets.json"].clone();
     let lists = [("targets".to_owned(), 1, top)];

@@ -20,7 +20,7 @@ fn u06_one_key_is_one_signer() {
     world.tuf.files.insert("1.root.json".into(), file);
     assert_eq!(world.refused(), TrustFault::SameKey);
 
-    // The same key under two IDs: as it is, in another spelling, and with its point compressed.
+    // The same key under two IDs: as it is, in another encoding, and with its point compressed.
     let ed25519 = TufKey::ed25519();
     let (upper, as_pem) = (upper_case(&ed25519.public), ed25519.public_as_pem());
     let p256 = TufKey::p256();
@@ -40,7 +40,7 @@ fn u06_one_key_is_one_signer() {
         let signature = hex(&key.sign(&canonical(&document)));
         let signatures = json!([{"keyid": "one", "sig": signature}, {"keyid": "two", "sig": signature}]);
         let file = json!({"signatures": signatures, "signed": document}).to_string();
-        // The client alone would take it, at least where it can read the key.
+        // The client alone would accept it, at least if it can read the key.
         world.tuf.files.insert("1.root.json".into(), file.into_bytes());
         assert_eq!(world.refused(), TrustFault::SameKey, "{other}");
     }
@@ -93,7 +93,7 @@ fn u07_delegated_roles_are_checked_like_all_others() {
     let not_asked = World::of(delegating(|role| role.paths = vec!["other/*".into()]));
     assert_eq!(not_asked.refused(), TrustFault::Missing);
 
-    // Delegated to, and left out by whoever lists the lists.
+    // A delegated role that the snapshot does not list.
     let mut unlisted = World::of(delegating(|_| {}));
     let top = unlisted.tuf.files["1.targets.json"].clone();
     let lists = [("targets".to_owned(), 1, top)];
@@ -101,7 +101,7 @@ fn u07_delegated_roles_are_checked_like_all_others() {
     unlisted.vouch_for_snapshot(&snapshot);
     assert_eq!(unlisted.refused(), TrustFault::Malformed);
 
-    // Sound and signed, and not what the snapshot says.
+    // Valid and signed, but not what the snapshot names.
     let mut other_hash = World::of(delegating(|_| {}));
     let name = "1.files.json";
     let mut document: Value = serde_json::from_slice(&other_hash.tuf.files[name]).unwrap();
@@ -148,7 +148,7 @@ fn u08_no_name_leads_out_of_repository_and_cache() {
         assert_eq!(world.refused(), TrustFault::Name, "{name}");
     }
 
-    // Names of instances become folders.
+    // Names of instances become folder names.
     let world = World::new();
     for name in ["../elsewhere", "/etc", "", ".", "..", "a/b", "a\0b"] {
         let instance = Instance { name: name.into(), ..world.instance() };
@@ -158,7 +158,7 @@ fn u08_no_name_leads_out_of_repository_and_cache() {
     }
     assert!(world.cache.path().read_dir().unwrap().next().is_none());
 
-    // Other names in the list are nobody's business, and never become files.
+    // Other names in the list do not matter, and never become files.
     let mut world = World::new();
     let mut document = world.tuf.targets_document();
     document["targets"]["../../evil"] = document["targets"][TRUSTED_ROOT].clone();
@@ -217,7 +217,7 @@ fn u10_delegations_in_a_circle_end_and_the_first_one_counts() {
     tuf.publish();
     assert_eq!(World::of(tuf).refused(), TrustFault::Missing);
 
-    // Two roles have it: the one that is named first counts, before what the second is nearer to.
+    // Two roles have it: the role that is named first counts, even if the second is nearer.
     let mut tuf = delegating(|role| role.targets.clear());
     let file = |name: &str| BTreeMap::from([(TRUSTED_ROOT.to_owned(), root_named(name))]);
     tuf.delegated.get_mut("files").unwrap().delegates = vec!["deep".into()];
@@ -229,7 +229,7 @@ fn u10_delegations_in_a_circle_end_and_the_first_one_counts() {
     let got = world.update().unwrap().cached;
     assert!(String::from_utf8_lossy(got.trusted_root()).contains("\"deep\""));
 
-    // A chain that is longer than anybody needs.
+    // A chain that is longer than anyone needs.
     let mut tuf = delegating(|role| role.targets.clear());
     tuf.delegated.get_mut("files").unwrap().delegates = vec!["r0".into()];
     for number in 0..60 {
@@ -271,7 +271,7 @@ fn u11_endless_data_is_cut_off() {
     let file = padded(&world.tuf.files[&name], 1);
     world.tuf.files.insert(name, file);
     assert_eq!(world.refused(), TrustFault::Integrity);
-    // A file that is allowed to be endless.
+    // A file whose stated length has no bound.
     let mut document = world.tuf.targets_document();
     document["targets"][TRUSTED_ROOT]["length"] = json!(u64::MAX);
     world.vouch_for_targets(&document);

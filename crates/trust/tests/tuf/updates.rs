@@ -1,4 +1,4 @@
-//! What an update brings, and from where.
+//! What an update stores, and where it comes from.
 
 use plimsoll_core::{Classify as _, Digest, Kind};
 use plimsoll_http::Settings;
@@ -81,7 +81,7 @@ fn the_first_root_is_the_one_that_was_asked_for() {
     assert_eq!(unknown.kind(), Kind::NotFound);
     assert_eq!(Cached::instances(world.cache.path()), ["checksum", "pinned"]);
 
-    // Another root for a name that is known would forget what was seen under it.
+    // Another root for a known name would forget what was seen under that name.
     world.update().unwrap();
     let before = world.on_disk();
     world.tuf = World::new().tuf;

@@ -21,14 +21,14 @@ type Variable = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 /// What it takes to resolve a key reference.
 #[derive(Clone)]
 pub struct KeyAccess {
-    /// For the references that lead to a service.
+    /// The network settings, for references to a service.
     pub http: Settings,
     cloud: Cloud,
     variable: Arc<Variable>,
 }
 
 impl KeyAccess {
-    /// By environment variables, and with the identities that clouds give this machine.
+    /// Access through environment variables and the identities that clouds give this machine.
     pub fn from_env(
         http: Settings,
         cloud: Cloud,
@@ -37,7 +37,7 @@ impl KeyAccess {
         Self { http, cloud, variable: Arc::new(variable) }
     }
 
-    /// With these environment variables, which also determine the clouds' identities.
+    /// Access with these environment variables, which also determine the clouds' identities.
     pub fn new(http: Settings, variable: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
         let variable: Arc<Variable> = Arc::new(variable);
         let shared = Arc::clone(&variable);
@@ -62,7 +62,8 @@ impl fmt::Debug for KeyAccess {
     }
 }
 
-/// What the user is asked for. The two must not be mixed up: a token locks itself after a few wrong PINs.
+/// The kind of secret that the user is asked for. The two must not be confused: a token locks itself after a
+/// few wrong PINs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secret {
     /// The passphrase of a key file.

@@ -90,7 +90,7 @@ pub(super) fn seal(pkcs8: &[u8], password: &[u8]) -> Result<Zeroizing<String>, E
     if password.is_empty() {
         return Err(Error::PassphraseEmpty);
     }
-    // Another defect must not produce a file that nothing opens.
+    // A further defect must not produce a file that nothing can open.
     PrivateKeyInfo::try_from(pkcs8).map_err(|_| failed())?;
     let (mut salt, mut nonce) = ([0; SALT], [0; NONCE]);
     for random in [&mut salt[..], &mut nonce[..]] {

@@ -12,7 +12,7 @@ const MOST_ITERATIONS: u32 = 10_000_000;
 /// … or this much memory for scrypt. A key file that asks for terabytes must not abort the process.
 const MOST_SCRYPT_BYTES: u64 = 1 << 30;
 
-/// Whether scrypt with these parameters fits into memory and ends in time.
+/// Whether scrypt with these parameters fits into memory and finishes in time.
 pub(super) fn check_scrypt(n: u64, r: u64, p: u64) -> Result<(), Error> {
     let memory = n.saturating_mul(r).saturating_mul(128);
     if memory.saturating_mul(p.max(1)) > MOST_SCRYPT_BYTES {

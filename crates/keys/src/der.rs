@@ -20,7 +20,8 @@ pub(super) fn integers(first: &[u8], second: &[u8]) -> der::Result<Vec<u8>> {
     sequence.to_der()
 }
 
-/// A signature from a token or vault as bundles contain it: r and s side by side become DER, RSA and Ed25519 stay.
+/// A signature from a token or vault as bundles contain it: r and s side by side become DER, RSA and Ed25519
+/// stay as they are.
 pub(super) fn signature(algorithm: KeyAlgorithm, plain: Vec<u8>) -> Option<Vec<u8>> {
     let half = match algorithm {
         KeyAlgorithm::EcdsaP256 => 32,

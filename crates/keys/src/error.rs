@@ -34,7 +34,7 @@ pub enum Error {
         "private key: cannot decrypt {got}, expected PBES2 with PBKDF2 or scrypt, or scrypt and secretbox, of bounded cost"
     )]
     KeyEncryption {
-        /// What the file asks for.
+        /// What the file requires.
         got: String,
     },
     /// Ed25519 hashes its input twice, so a digest is not enough.
@@ -43,7 +43,7 @@ pub enum Error {
     /// A reference to a key that is not understood.
     #[error("key reference {reference}: {problem}")]
     KeyReference {
-        /// What was given.
+        /// The reference.
         reference: String,
         /// What is wrong with it, or what was expected.
         problem: String,
@@ -60,14 +60,14 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// A service or program that keeps a key did not do what it was asked.
+    /// A service or program that keeps a key failed.
     #[error("{place}: {problem}")]
     KeyService {
         /// The key, by its reference.
         place: String,
         /// Which step failed, and why; never a secret.
         problem: String,
-        /// Whether it was refused, is not there, or may work later.
+        /// Whether it was refused, does not exist, or may work later.
         kind: Kind,
         /// What to do about it.
         hint: Option<String>,
@@ -75,7 +75,7 @@ pub enum Error {
     /// The cryptographic library refused; a defect or a broken environment.
     #[error("the cryptographic library could not {step}")]
     Crypto {
-        /// What it was asked to do.
+        /// The step that failed.
         step: &'static str,
     },
 }

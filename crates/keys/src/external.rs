@@ -97,9 +97,9 @@ impl Program {
             return Err(self.wrong("it has no pipes"));
         };
         let request = request.to_string();
-        // On threads of their own: a program that neither reads nor writes must not block us.
+        // On separate threads: a program that neither reads nor writes must not block us.
         std::thread::spawn(move || {
-            // A program that has read enough may close its end; its answer matters.
+            // A program that has read enough may close its end; only its answer matters.
             let _ = input.write_all(request.as_bytes());
         });
         let (done, result) = mpsc::sync_channel(1);

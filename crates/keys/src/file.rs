@@ -89,12 +89,12 @@ impl PrivateKey {
         read(pem, passphrase)
     }
 
-    /// The key as a PEM file; with a passphrase as `ENCRYPTED PRIVATE KEY` (PBKDF2 with HMAC-SHA-256, AES-256-CBC).
+    /// The key as a PEM file; with a passphrase, as `ENCRYPTED PRIVATE KEY` (PBKDF2 with HMAC-SHA-256, AES-256-CBC).
     pub fn to_pem(&self, passphrase: Option<&[u8]>) -> Result<Zeroizing<String>, Error> {
         pkcs8(&self.to_pkcs8()?, passphrase)
     }
 
-    /// The key as cosign keeps it: `ENCRYPTED SIGSTORE PRIVATE KEY`.
+    /// The key in cosign's format: `ENCRYPTED SIGSTORE PRIVATE KEY`.
     pub fn to_cosign_pem(&self, passphrase: &[u8]) -> Result<Zeroizing<String>, Error> {
         cosign::seal(&self.to_pkcs8()?, passphrase)
     }
@@ -111,7 +111,7 @@ fn block(file: &[u8]) -> Result<(Format, &str), Error> {
     }
     let text = str::from_utf8(file).map_err(|_| unreadable("bytes that are not text"))?;
     let mut text = text.trim();
-    // openssl writes the curve before the key, in a block of its own; the key contains it, too.
+    // openssl writes the curve before the key, in a separate block; the key contains it, too.
     if label(text) == Some("EC PARAMETERS")
         && let Some((_, rest)) = text.split_once("-----END EC PARAMETERS-----")
     {
@@ -134,7 +134,7 @@ fn read(file: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, Error> {
     if text.contains("Proc-Type:") {
         return Err(Error::KeyEncryption { got: "the encryption in the header of the PEM block".to_owned() });
     }
-    // The PEM reader refuses anything but one block.
+    // The PEM reader accepts exactly one block.
     let (_, der) =
         pem::decode_vec(text.as_bytes()).map_err(|_| unreadable("a PEM block that does not decode"))?;
     let der = Zeroizing::new(der);

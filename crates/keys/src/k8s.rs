@@ -5,9 +5,9 @@
 //!     → {"data": {"cosign.key": "LS0t…", "cosign.password": "aHVu…", "cosign.pub": "LS0t…"}}
 //! ```
 //!
-//! The cluster is that of the current context in the file that `KUBECONFIG` names; without it, the one that this
-//! process runs in, by its service account; else that of `~/.kube/config`. For a user in a kubeconfig, tokens and
-//! client certificates are supported; programs that fetch tokens are not.
+//! The cluster is that of the current context in the file that `KUBECONFIG` names; without it, the cluster
+//! that this process runs in, through its service account; otherwise that of `~/.kube/config`. For a user in
+//! a kubeconfig, tokens and client certificates are supported; programs that fetch tokens are not.
 
 use std::future::ready;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ const HINT: &str = "the account needs get on this secret; name the cluster in KU
 /// Where a pod finds its service account.
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// What the secret holds.
+/// The content of the secret.
 pub(super) struct KeySecret {
     pub(super) key: Option<Zeroizing<Vec<u8>>>,
     pub(super) password: Option<Zeroizing<Vec<u8>>>,

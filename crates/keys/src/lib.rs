@@ -1,7 +1,8 @@
 //! Keys for signing: their algorithms, their files, and the references that name them.
 //!
-//! Owns every use of a secret key. [`PrivateKey`] is a key in this process; [`open`] finds a key by its reference, also
-//! in a service or a program that never hands it out. It does not write files and does not ask for passphrases.
+//! Owns every use of a secret key. [`PrivateKey`] is a key in this process; [`open`] finds a key by its
+//! reference, even in a service or a program that never releases it. It does not write files and does not ask
+//! for passphrases.
 //!
 //! | algorithm | signature |
 //! | --- | --- |

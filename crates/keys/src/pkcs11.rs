@@ -86,7 +86,7 @@ pub(super) fn open(
     Ok(RemoteKey { place: place.clone(), public, signer: Token { place, state } })
 }
 
-/// The public key, without a PIN if the token shows it, else with a PIN that needs no prompt.
+/// The public key, without a PIN if the token shows it, otherwise with a PIN that needs no prompt.
 pub(super) fn open_public(reference: &str, access: &KeyAccess) -> Result<PublicKey, Error> {
     let uri = Uri::parse(reference)?;
     let module = uri.module(access)?;
@@ -228,7 +228,8 @@ impl Uri {
     ) -> Result<(), Error> {
         let token = context.get_token_info(slot).map_err(|error| self.refused(&error))?;
         let state = session.get_session_info().map_err(|error| self.refused(&error))?.session_state();
-        // Another key of this process may have logged in, which counts for all sessions with the token.
+        // Another key of this process may have logged in already. A login counts for all sessions with the
+        // token.
         let is_in = matches!(state, SessionState::RoUser | SessionState::RwUser);
         if is_in || !token.login_required() {
             return Ok(());
@@ -255,7 +256,7 @@ impl Uri {
         label.into_iter().chain(self.id.clone().map(Attribute::Id)).collect()
     }
 
-    /// The one matching private key. It must be the only one, because another would sign as well.
+    /// The one matching private key. It must be the only one, because any matching key could sign.
     fn private_key(&self, session: &Session) -> Result<ObjectHandle, Error> {
         let mut template = self.wanted();
         template.push(Attribute::Class(ObjectClass::PRIVATE_KEY));
@@ -312,7 +313,7 @@ impl Uri {
         Err(self.error(problem, Kind::NotFound, Some(NO_KEY)))
     }
 
-    /// The one key in public key objects with these attributes, else in certificates.
+    /// The one key in public key objects with these attributes, otherwise in certificates.
     fn shown_key(&self, session: &Session, wanted: &[Attribute]) -> Result<Option<PublicKey>, Error> {
         for (class, names) in [
             (
@@ -338,9 +339,7 @@ impl Uri {
                     Ok(key) => keys.push(key),
                     Err(()) if found.len() > 1 => {}
                     Err(()) => {
-                        return Err(Error::KeyAlgorithm {
-                            got: "a key in a token that is none of these".to_owned(),
-                        });
+                        return Err(Error::KeyAlgorithm { got: "another kind of key in a token".to_owned() });
                     }
                 }
             }
@@ -356,7 +355,7 @@ impl Uri {
     }
 }
 
-/// The key that these attributes hold, as `SubjectPublicKeyInfo`.
+/// The key in these attributes, as `SubjectPublicKeyInfo`.
 fn spki(attributes: &[Attribute]) -> Option<Vec<u8>> {
     let (mut curve, mut point, mut modulus, mut exponent) = (None, None, None, None);
     for attribute in attributes {

@@ -1,6 +1,6 @@
 //! A private key in this process.
 //!
-//! Owns generating one, reading the encodings inside key files, and signing. [`crate::file`] owns the files.
+//! Owns generating keys, reading the encodings inside key files, and signing. [`crate::file`] owns the files.
 
 use aws_lc_rs::digest as lc;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};

@@ -46,8 +46,8 @@ impl<'a> Location<'a> {
         if let Some(program) = reference.strip_prefix("external:") {
             return Ok(Self::Program(program));
         }
-        // Schemes are case-insensitive (RFC 3986, 3.1). If this were taken for a file name, its PIN would be in the
-        // message.
+        // Schemes are case-insensitive (RFC 3986, 3.1). If this were treated as a file name, its PIN would be
+        // in the message.
         if reference.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("pkcs11:")) {
             return Ok(Self::Token(reference));
         }
@@ -73,7 +73,7 @@ pub fn is_remote(reference: &str) -> bool {
     !matches!(Location::parse(reference), Ok(Location::File(_) | Location::Variable(_)) | Err(_))
 }
 
-/// `reference` as it may be shown: a token's URI without a possible PIN.
+/// `reference` for messages: a token's URI without a possible PIN.
 pub fn shown(reference: &str) -> String {
     match Location::parse(reference) {
         Ok(Location::Token(uri)) => pkcs11::shown(uri),
@@ -81,7 +81,7 @@ pub fn shown(reference: &str) -> String {
     }
 }
 
-/// The key that `reference` names. `ask` is called with its name when a passphrase is needed.
+/// The key that `reference` names. `ask` is called with the key's name if a passphrase is needed.
 pub fn open(
     reference: &str,
     ask: &mut AskSecret<'_>,
@@ -100,8 +100,8 @@ pub fn open(
     })
 }
 
-/// The private key itself, to be written elsewhere, if `reference` names a file, a variable or a secret. A key in a
-/// token, a service or a program stays there.
+/// The private key itself, to write it elsewhere, if `reference` names a file, a variable or a secret. A key
+/// in a token, a service or a program stays there.
 pub fn open_private(
     reference: &str,
     ask: &mut AskSecret<'_>,

@@ -1,8 +1,8 @@
-//! A key outside this process, which asks for signatures and holds no secret.
+//! A key outside this process, through which signatures are requested. It contains no secret.
 //!
-//! All remote signers have this in common: one public key, fetched when the key is opened, and digests or messages to
-//! sign. Each signature is verified with that public key before anybody sees it, so that a service that signs with
-//! another key, or another digest, is caught here and not by the users of the signature.
+//! All remote signers have one public key, which is fetched when the key is opened, and get digests or
+//! messages to sign. Each signature is verified with that public key before it is returned. So a service that
+//! signs with another key, or another digest, is detected here and not by the users of the signature.
 
 use std::time::Duration;
 
@@ -33,13 +33,13 @@ pub(super) enum SigningInput<'a> {
     Message(&'a [u8]),
 }
 
-/// Signs with a key that it never gives away: a service, a token or a program.
+/// A service, a token or a program that signs with a key that it never releases.
 pub(super) trait RemoteSigner: Send + Sync {
     /// The signature: DER for ECDSA, the plain bytes for RSA and Ed25519.
     fn sign(&self, algorithm: KeyAlgorithm, input: &SigningInput<'_>) -> Result<Vec<u8>, Error>;
 }
 
-/// A key that `signer` holds.
+/// A key that `signer` keeps.
 pub(super) struct RemoteKey<K> {
     pub(super) place: String,
     pub(super) public: PublicKey,
@@ -93,7 +93,7 @@ pub(super) struct Service {
     /// The key by its reference, for messages.
     pub(super) place: String,
     pub(super) client: Client,
-    /// What the user should check when it refuses.
+    /// What the user should check if it refuses.
     pub(super) hint: &'static str,
 }
 
@@ -123,7 +123,7 @@ impl Service {
         if url.scheme() == "https" || plain { Ok(url) } else { Err(wrong()) }
     }
 
-    /// The endpoint at a host that a reference names: `http` on this machine, else `https`.
+    /// The endpoint at a host that a reference names: `http` on this machine, otherwise `https`.
     pub(super) fn endpoint_at(&self, named: &str, host: &str) -> Result<Url, Error> {
         let plain = format!("http://{host}/");
         match Url::parse(&plain) {
@@ -205,7 +205,7 @@ fn unreached(place: &str, error: &plimsoll_http::Error) -> Error {
     Error::KeyService { place: place.to_owned(), problem, kind: error.kind(), hint }
 }
 
-/// Whether this is a plain name in a path, which leads nowhere else.
+/// Whether this is a plain name in a path, which cannot lead elsewhere.
 pub(super) fn is_segment(text: &str) -> bool {
     (1..=256).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))

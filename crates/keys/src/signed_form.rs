@@ -1,12 +1,12 @@
-//! Files whose signature would also be one of another protocol.
+//! Files whose signature would also be valid under another protocol.
 //!
-//! A file is signed as it is. Where a protocol signs bytes as they are too, a file that contains such bytes gives whoever
-//! wrote it a signature under that protocol: of an image, of a repository's metadata, of a certificate. No reader can tell
-//! the two apart. Owns recognising these files; `plimsoll-signing` refuses them.
+//! A file is signed as it is. Some protocols sign raw bytes too. The author of a file with such bytes then
+//! gets a signature under that protocol: of an image, of a repository's metadata, of a certificate. No reader
+//! can distinguish the two. This module recognises these files; `plimsoll-signing` refuses them.
 //!
-//! Readers of these protocols are lenient (Go's JSON ignores the case of names and takes the last of two), so a file is
-//! recognised by what any of them needs to find in it, at whatever place. One pass in constant memory: nothing of a JSON
-//! document is kept but whether a name occurred.
+//! Readers of these protocols are lenient (Go's JSON ignores the case of names and takes the last of two), so
+//! a file is recognised by what any of these readers must find in it, in any place. It takes one pass in
+//! constant memory: of a JSON document, only the occurrence of names is kept.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
@@ -16,10 +16,11 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// How many bytes are looked at, except in JSON: more than the protected headers, origins and prefixes of any protocol.
+/// How many bytes are examined, except in JSON: more than the protected headers, origins and prefixes of any
+/// protocol.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// What a signature of a file would also be a signature of.
+/// What else the signature of a file would be a signature of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignedForm {
     /// DSSE's encoding of type and payload, which is how statements are signed.
@@ -32,9 +33,9 @@ pub enum SignedForm {
     Checkpoint,
     /// Header and payload of a JSON Web Signature, which is how tokens and Notary's signatures are made.
     Jws,
-    /// What COSE signs.
+    /// The structure that COSE signs.
     Cose,
-    /// What `ssh-keygen -Y sign` signs, which Git uses too.
+    /// The structure that `ssh-keygen -Y sign` signs, which Git uses too.
     Ssh,
     /// A certificate without its signature.
     Certificate,
@@ -51,14 +52,14 @@ impl fmt::Display for SignedForm {
             Self::Checkpoint => "a checkpoint of a transparency log",
             Self::Jws => "a JSON Web Signature, such as a token",
             Self::Cose => "a COSE message",
-            Self::Ssh => "an SSH signature, such as of a Git commit",
+            Self::Ssh => "an SSH signature, such as that of a Git commit",
             Self::Certificate => "a certificate",
             Self::Cms => "a CMS message, such as a timestamp",
         })
     }
 }
 
-/// The form of the file that `reader` gives, of which some may be left unread.
+/// The form of the file in `reader`, which may not be read to the end.
 pub(crate) fn recognise(reader: impl Read) -> io::Result<Option<SignedForm>> {
     let mut reader = BufReader::with_capacity(HEAD_BYTES, reader);
     let mut head = Vec::new();
@@ -89,7 +90,7 @@ fn in_head(head: &[u8]) -> Option<SignedForm> {
 /// The object identifier of the attribute `contentType`, 1.2.840.113549.1.9.3, in DER.
 const CONTENT_TYPE: [u8; 11] = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x03];
 
-/// Whether it is a sequence that begins with the version of a certificate (RFC 5280, 4.1).
+/// Whether it is a sequence that begins with a certificate's version (RFC 5280, 4.1).
 fn is_certificate(head: &[u8]) -> bool {
     let inside = match head {
         [0x30, short, rest @ ..] if *short < 0x80 => rest,
@@ -123,7 +124,8 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// A document that stops being JSON is no signed form: every reader refuses it. What its source says is another matter.
+/// A document that stops being JSON is not a signed form, because every reader refuses it. A failure of the
+/// source is still an error.
 fn in_json(reader: impl BufRead) -> io::Result<Option<SignedForm>> {
     let found = names_of(reader)?;
     Ok(match found {
@@ -142,7 +144,7 @@ fn names_of(reader: impl Read) -> io::Result<Found> {
     }
 }
 
-/// What was found in a document up to where it was read.
+/// What was found in the part of a document that was read.
 #[derive(Debug, Default)]
 struct Found {
     /// `critical.image`.
@@ -180,7 +182,7 @@ impl<'de> Visitor<'de> for Document<'_> {
     }
 }
 
-/// A name that matters, in whatever case, or an empty one.
+/// A name that matters, in any case, or an empty one.
 struct Name(&'static str);
 
 impl<'de> Deserialize<'de> for Name {
@@ -201,10 +203,11 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
-/// The `_type` of everything that is signed as canonical JSON: the roles of TUF, and in-toto before statements.
+/// The `_type` of everything that is signed as canonical JSON: the roles of TUF, and in-toto's documents from
+/// before statements.
 const ROLES: [&str; 7] = ["root", "timestamp", "snapshot", "targets", "mirrors", "layout", "link"];
 
-/// A value, reduced to what matters of it. Of lists and objects nothing is kept, so that depth costs nothing.
+/// A value, reduced to what matters. Lists and objects are not kept, so that depth costs nothing.
 #[derive(Debug, Default)]
 struct Member {
     has_image: bool,
@@ -276,7 +279,7 @@ mod tests {
                 br#"{"critical":{"identity":{},"image":{"docker-manifest-digest":"sha256:00"},"type":"x"}}"#,
                 SignedForm::ImageSignature,
             ),
-            // What lenient readers take for the same.
+            // Documents that lenient readers accept as the same.
             (b" \n{\"Critical\":{\"IMAGE\":{}}}", SignedForm::ImageSignature),
             (br#"{"\u0063ritical":{"imag\u0065":{}}}"#, SignedForm::ImageSignature),
             (br#"{"critical":{"image":{}},"critical":1}"#, SignedForm::ImageSignature),
@@ -331,7 +334,7 @@ mod tests {
         }
     }
 
-    /// A source that fails halfway is not a document that stops being JSON.
+    /// A source that fails halfway is different from a document that stops being JSON.
     #[test]
     fn a_failing_source_is_no_answer() {
         struct Broken;

@@ -29,7 +29,7 @@ pub struct FileDigests {
     pub sha512: Digest,
     /// How many bytes there were.
     pub length: u64,
-    /// What its signature would also be a signature of.
+    /// What else its signature would be a signature of.
     form: Option<SignedForm>,
 }
 
@@ -44,7 +44,7 @@ impl FileDigests {
             length: 0,
         };
         let form = signed_form::recognise(&mut hashed)?;
-        // What was recognised before the end is hashed to the end.
+        // Recognition may stop before the end; the rest is still hashed.
         let mut buffer = vec![0; PIECE];
         loop {
             match hashed.read(&mut buffer) {
@@ -63,12 +63,13 @@ impl FileDigests {
         })
     }
 
-    /// What a signature of this file would also be a signature of, under another protocol; such a file is not signed.
+    /// What else a signature of this file would be a signature of, under another protocol. Such a file is not
+    /// signed.
     pub fn signed_form(&self) -> Option<SignedForm> {
         self.form
     }
 
-    /// The file as one to sign, whatever its signature is one of besides: the caller knows what it contains.
+    /// The file, to be signed in any form: the caller knows what it contains.
     #[must_use]
     pub fn in_any_form(self) -> Self {
         Self { form: None, ..self }

@@ -1,4 +1,4 @@
-//! Keys elsewhere: each reference against a stand-in of its service on loopback.
+//! Keys elsewhere: each kind of reference against a stand-in of its service on loopback.
 //!
 //! The stand-ins (`plimsoll_testkit::kms`) check tokens, request signatures and digests as the services do, and can cheat.
 
@@ -39,7 +39,7 @@ const SECRETS: [&str; 7] = [
 
 fn access(variables: Vec<(&'static str, String)>) -> KeyAccess {
     let variables: HashMap<&str, OsString> = variables.into_iter().map(|(n, v)| (n, v.into())).collect();
-    // A refusal is final; a service that is down is asked again, for which no test waits.
+    // A refusal is final. A service that is down would be asked again, but no test waits for that.
     let settings = Settings { retries: 0, ..Settings::default() };
     KeyAccess::new(settings, move |name| variables.get(name).cloned())
 }
@@ -64,7 +64,7 @@ fn signs(reference: &str, access: &KeyAccess, spki: &[u8]) {
     }
 }
 
-/// An honest service whose key somebody else says is theirs; a service that cheats; one that is not allowed.
+/// An honest service whose key another service claims; a service that cheats; a service that refuses.
 #[track_caller]
 fn refused(result: Result<Vec<u8>, Error>, said: &str, kind: Kind) {
     let error = result.unwrap_err();
@@ -80,7 +80,7 @@ fn sign(reference: &str, access: &KeyAccess) -> Result<Vec<u8>, Error> {
     open(reference, access)?.sign(&Payload::Message(b"content"))
 }
 
-/// `start` gives a stand-in with its reference and access; all of them must keep the same rules.
+/// `start` returns a stand-in with its reference and access. All stand-ins must follow the same rules.
 fn all_rules<S>(kinds: &[&str], start: impl Fn(ServiceKey, Misbehaviour) -> (S, String, KeyAccess)) {
     for kind in kinds {
         let kept = ServiceKey::new(kind);
@@ -118,7 +118,7 @@ fn vaults_transit_engine_signs() {
     }
     let far = vec![("VAULT_ADDR", "http://vault.example".to_owned()), ("VAULT_TOKEN", "t".to_owned())];
     refused(sign("hashivault://release", &access(far)), "expected an https URL", Kind::Usage);
-    // Of all these only the two with a token for the right key came through.
+    // Of all these, only the two with a token for the right key succeeded.
     assert_eq!(vault.service().requests().len(), 2);
 }
 
@@ -302,7 +302,8 @@ fn a_program_signs_by_the_documented_protocol() {
         let key = PrivateKey::generate(kind).unwrap();
         std::fs::write(path("pub"), key.public_key().to_pem()).unwrap();
         let escaped = key.public_key().to_pem().replace('\n', "\\n");
-        // What it would be asked for is known: the same content every time. A real one has its own key.
+        // The content to sign is always the same and known, so its signature can be fixed. A real program has
+        // its own key.
         let signature = key.sign(&Payload::Message(b"content")).unwrap();
         let signature = STANDARD.encode(signature);
         let program = path("signer");
@@ -320,7 +321,7 @@ fn a_program_signs_by_the_documented_protocol() {
         std::fs::set_permissions(&program, mode).unwrap();
         let reference = format!("external:{program}");
         signs(&reference, &access(Vec::new()), key.public_key().spki_der());
-        // The program signs something else than it was asked to.
+        // The program signs other content than requested.
         let other = open(&reference, &access(Vec::new())).unwrap().sign(&Payload::Message(b"other"));
         refused(other, "does not verify", Kind::Failed);
     }
@@ -368,7 +369,7 @@ fn keys_that_openssl_writes_open_whatever_their_format() {
         let key = PrivateKey::from_pem(&pem, None).unwrap();
         let public = openssl(&["pkey", "-pubout"], &pem);
         assert_eq!(key.public_key().to_pem().as_bytes(), public, "{made:?}");
-        // And it reads what we write.
+        // It also reads what we write.
         let ours = key.to_pem(Some(b"hunter2")).unwrap();
         assert_eq!(openssl(&["pkey", "-passin", "pass:hunter2", "-pubout"], ours.as_bytes()), public);
     }

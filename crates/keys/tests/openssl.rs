@@ -1,4 +1,4 @@
-//! openssl reads the key files that are written here. Skipped where there is no openssl.
+//! openssl reads the key files that are written here. Skipped if openssl is missing.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, missing_docs, reason = "tests")]
 

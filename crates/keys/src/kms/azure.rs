@@ -5,8 +5,8 @@
 //! POST /keys/KEY/VERSION/sign?api-version=7.4   {"alg": "ES256", "value": "…"} → {"value": "…"}
 //! ```
 //!
-//! Keys come as JSON Web Keys (RFC 7517), ECDSA signatures as r and s side by side (RFC 7518, 3.4). Both are converted
-//! to DER, which everything else uses.
+//! Keys come as JSON Web Keys (RFC 7517), ECDSA signatures as r and s side by side (RFC 7518, 3.4). Both are
+//! converted to DER, which all other code uses.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -55,7 +55,8 @@ struct Signed {
     value: String,
 }
 
-/// The audience of a token for this host. Only a vault gets one: the token opens every vault that the identity may use.
+/// The audience of a token for this host. Only vaults get a token, because it opens every vault that the
+/// identity may use.
 fn audience(host: &str) -> Option<&'static str> {
     [
         (".vault.azure.net", "https://vault.azure.net"),
@@ -84,7 +85,7 @@ pub(crate) fn open(reference: &str, rest: &str, access: &KeyAccess) -> Result<Re
     let audience = if is_loopback(&base) {
         "https://vault.azure.net"
     } else {
-        // The host as the URL parser normalises it is the one that is asked and gets the token.
+        // The request and the token go to the host as the URL parser normalises it.
         base.host_str().and_then(audience).ok_or_else(usage)?
     };
     let cloud = access.cloud();

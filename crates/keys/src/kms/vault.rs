@@ -6,8 +6,8 @@
 //!                                      → {"data": {"signature": "vault:v1:MEUC…"}}
 //! ```
 //!
-//! `VAULT_ADDR`, `VAULT_TOKEN` (else `~/.vault-token`), `VAULT_NAMESPACE` and `TRANSIT_SECRET_ENGINE_PATH` are read in
-//! the same way as by Vault's own tools and cosign.
+//! `VAULT_ADDR`, `VAULT_TOKEN` (otherwise `~/.vault-token`), `VAULT_NAMESPACE` and
+//! `TRANSIT_SECRET_ENGINE_PATH` are read in the same way as by Vault's own tools and cosign.
 
 use std::collections::BTreeMap;
 use std::future::ready;

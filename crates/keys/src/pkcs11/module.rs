@@ -15,12 +15,12 @@ use plimsoll_core::read;
 /// The loaded modules, and how many keys use each.
 static LOADED: Mutex<BTreeMap<PathBuf, (Pkcs11, usize)>> = Mutex::new(BTreeMap::new());
 
-/// Where p11-kit registers modules, this machine's first.
+/// The folders where p11-kit registers modules, the machine's own first.
 const REGISTRIES: [&str; 2] = ["/etc/pkcs11/modules", "/usr/share/p11-kit/modules"];
 /// Bytes of one registration file.
 const REGISTRATION: u64 = 64 * 1024;
 
-/// A loaded module, finalised with the last of these.
+/// A loaded module. It is finalised when the last one of these is dropped.
 pub(super) struct Module {
     path: PathBuf,
     context: Pkcs11,
@@ -29,7 +29,7 @@ pub(super) struct Module {
 impl Module {
     pub(super) fn load(path: &Path) -> Result<Self, Refused> {
         let path = path.to_owned();
-        // Held while the module is initialised or finalised: it can do neither twice.
+        // The lock is held while the module is initialised or finalised, because neither may happen twice.
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((context, users)) = loaded.get_mut(&path) {
             *users += 1;
@@ -59,7 +59,7 @@ impl Drop for Module {
         if *users == 0
             && let Some((context, _)) = loaded.remove(&self.path)
         {
-            // All signatures are done; a failure here concerns nobody.
+            // All signatures are done, so a failure here does not matter.
             let _ = context.finalize();
         }
     }

@@ -4,7 +4,7 @@
 //! pkcs11:token=release;object=signing;id=%01?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=/run/secrets/pin
 //! ```
 //!
-//! An unknown attribute is refused: if it were skipped, the URI could select another key than it says.
+//! An unknown attribute is refused: if it were ignored, the URI could select another key than it names.
 
 use plimsoll_core::text;
 
@@ -14,7 +14,7 @@ use crate::{Error, Zeroizing};
 /// Longer than any URI that names a key.
 const MOST: usize = 4096;
 
-/// A parsed URI. It has no `Debug`: it may hold a PIN.
+/// A parsed URI. It has no `Debug`: it may contain a PIN.
 #[derive(Default)]
 pub(super) struct Uri {
     /// The URI without its query, for messages.
@@ -66,7 +66,8 @@ impl Uri {
                     return Err(wrong(&uri, "expected NAME=VALUE between the separators".to_owned()));
                 };
                 if uri.pin_value.is_some() && !OF_QUERY.contains(&name) {
-                    // Without its name, which may be the rest of a PIN with an ampersand in it.
+                    // The message omits the name, because it may be the rest of a PIN with an ampersand in
+                    // it.
                     let problem = "the attribute after pin-value is unknown; in a PIN, & is written %26";
                     return Err(wrong(&uri, problem.to_owned()));
                 }
@@ -119,7 +120,7 @@ impl Uri {
                 let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
                 once(&mut self.slot_id, number, "a number")
             }
-            // The use decides which half is taken.
+            // The use decides which half of the key is used.
             "type" if bytes == b"private" || bytes == b"public" => Parsed::Taken,
             "type" => Parsed::Bad("private or public"),
             _ => Parsed::No,
@@ -132,7 +133,8 @@ impl Uri {
         let owned = || text.map(str::to_owned);
         match name {
             "module-path" => {
-                // A relative one would be searched along the loader's path, or in a folder that somebody else controls.
+                // A relative path would be searched along the loader's path, or in a folder that somebody
+                // else controls.
                 let path = owned().filter(|path| path.starts_with('/'));
                 once(&mut self.module_path, path, "an absolute path")
             }
@@ -179,7 +181,7 @@ fn once<T>(place: &mut Option<T>, value: Option<T>, expected: &'static str) -> P
     }
 }
 
-/// Undoes percent-encoding. Bytes outside of the URI's alphabet are kept, as by other readers.
+/// Undoes percent-encoding. Bytes outside of the URI's alphabet are kept, as other readers do.
 fn decoded(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

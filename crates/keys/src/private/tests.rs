@@ -1,4 +1,4 @@
-//! Each format and algorithm, and what must not be opened.
+//! Each format and algorithm, and files that must not open.
 
 use pkcs8::der::pem::LineEnding;
 use pkcs8::{EncryptedPrivateKeyInfo, PrivateKeyInfo, SecretDocument};
@@ -256,7 +256,7 @@ fn files_of_before_pkcs8_open() {
     assert!(!Format::Pkcs8.is_encrypted() && Format::Cosign.is_encrypted());
 }
 
-/// Schemes are case-insensitive. If this were taken for a file name, its PIN would be in the message.
+/// Schemes are case-insensitive. If this were treated as a file name, its PIN would be in the message.
 #[test]
 fn a_tokens_pin_is_in_no_message_however_the_scheme_is_written() {
     let access = KeyAccess::new(plimsoll_http::Settings::default(), |_| None);

@@ -35,7 +35,8 @@ pub(super) const CLOUD: &str = "Amazon";
 const USER: &str = "AWS";
 /// Where containers on ECS get their keys.
 const ECS: &str = "http://169.254.170.2";
-/// Hosts beside loopback to which a relative or full URI may lead without TLS: ECS, and the pod identity agent of EKS.
+/// Hosts besides loopback that a relative or full URI may lead to without TLS: ECS, and the pod identity
+/// agent of EKS.
 const CONTAINER_HOSTS: [&str; 3] = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"];
 const IMDS: &str = "http://169.254.169.254";
 
@@ -47,7 +48,7 @@ pub(crate) struct Ecr {
     target: &'static str,
     /// The API of the registry's own region and kind.
     pub(super) endpoint: String,
-    /// The variable with which the user overrides it.
+    /// The variable that overrides it.
     variable: &'static str,
 }
 
@@ -104,7 +105,7 @@ pub(super) fn is_region(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
-/// The password for `ecr`; `None` where the environment has no keys.
+/// The password for `ecr`; `None` if the environment has no keys.
 pub(super) async fn credentials(
     environment: &Environment,
     client: &Client,
@@ -287,7 +288,7 @@ async fn web_identity(
     Keys::new(STEP, field("AccessKeyId")?, field("SecretAccessKey")?, Some(field("SessionToken")?))
 }
 
-/// Keys as container and instance services give them.
+/// Keys, as container and instance services return them.
 #[derive(Deserialize)]
 struct TemporaryKeys {
     #[serde(rename = "AccessKeyId")]
@@ -395,8 +396,8 @@ fn section<'a>(text: &'a str, name: &str) -> Option<Vec<(&'a str, &'a str)>> {
     found
 }
 
-/// The keys of the instance's role, from its metadata service. Version 2 only: version 1 answers anybody who can make
-/// the machine send a `GET`.
+/// The keys of the instance's role, from its metadata service. Version 2 only: version 1 answers anyone who
+/// can make the machine send a `GET`.
 async fn instance(environment: &Environment, client: &Client) -> Result<Keys, Failure> {
     const STEP: Step = Step {
         cloud: CLOUD,

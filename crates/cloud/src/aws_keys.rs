@@ -16,7 +16,7 @@ impl Keys {
     pub(crate) fn new(step: Step, id: &str, secret: &str, session: Option<&str>) -> Result<Self, Failure> {
         let printable = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
         if ![id, secret].into_iter().chain(session).all(printable) {
-            return Err(step.denied("the keys have spaces or characters that no key has"));
+            return Err(step.denied("the keys have spaces or invalid characters"));
         }
         let session = session.map(Secret::new);
         Ok(Self { id: id.to_owned(), secret: Secret::new(secret), session })

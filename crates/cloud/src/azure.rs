@@ -2,7 +2,7 @@
 //!
 //! The Entra token comes from the first of these that the environment names:
 //! 1. workload identity: `AZURE_FEDERATED_TOKEN_FILE` with `AZURE_CLIENT_ID` and `AZURE_TENANT_ID` (AKS, CI systems)
-//! 2. `AZURE_CLIENT_SECRET` with the same two
+//! 2. `AZURE_CLIENT_SECRET` with the same two variables
 //! 3. managed identity of an app: `IDENTITY_ENDPOINT` with `IDENTITY_HEADER`
 //! 4. managed identity of the machine, from its metadata service, if the user enables it
 //!
@@ -40,7 +40,7 @@ pub(super) fn is_registry(host: &str) -> bool {
         .any(|name| !name.is_empty() && !name.contains('.'))
 }
 
-/// An identity token of `registry`; `None` where the environment has no identity.
+/// An identity token of `registry`; `None` if the environment has no identity.
 pub(super) async fn credentials(
     environment: &Environment,
     client: &Client,
@@ -68,7 +68,8 @@ async fn exchange(
         what: "exchanging the Entra token at the registry",
         hint: "give the identity the role AcrPull (or AcrPush) on the registry, and check AZURE_TENANT_ID",
     };
-    let url = registry.join("/oauth2/exchange").map_err(|_| STEP.denied("the registry has no such URL"))?;
+    let url =
+        registry.join("/oauth2/exchange").map_err(|_| STEP.denied("the URL of the exchange is not valid"))?;
     let service = registry.host_str().unwrap_or_default();
     let tenant = environment.get("AZURE_TENANT_ID");
     let mut fields = vec![("grant_type", "access_token"), ("service", service)];
@@ -123,7 +124,7 @@ pub(super) async fn entra(
     Ok(None)
 }
 
-/// The grant `client_credentials`, with what proves that we are that client.
+/// The grant `client_credentials`, with the proof that we are that client.
 async fn client_credentials(
     step: Step,
     environment: &Environment,
@@ -185,7 +186,7 @@ async fn machine(environment: &Environment, client: &Client, audience: &str) -> 
     let url = Url::parse(&base).map_err(|_| {
         STEP.denied(format!("AZURE_POD_IDENTITY_AUTHORITY_HOST: got {}, expected a URL", shown(&base)))
     })?;
-    // It refuses a request without the header at once, and may take long to issue a token.
+    // It refuses a request without the header at once, but may take long to issue a token.
     let probe = Request::get(url.clone()).to_metadata_service().timeout(NEAR);
     client.send(probe).await.map_err(|e| STEP.unreached(&e))?;
     let url = resource(environment, url, "2018-02-01", audience);

@@ -10,10 +10,11 @@ use plimsoll_core::Timestamp;
 pub enum Mode {
     /// Never.
     Off,
-    /// Where the environment names one.
+    /// If the environment names one.
     #[default]
     Auto,
-    /// As `Auto`, and if the environment names none, the metadata service of the machine's cloud is asked.
+    /// Like `Auto`, but if the environment names no identity, the metadata service of the machine's cloud is
+    /// asked.
     Metadata,
 }
 

@@ -1,9 +1,9 @@
 //! Google Artifact Registry and Container Registry: an OAuth2 access token is the password.
 //!
 //! The identity is the one of the *application default credentials*:
-//! 1. the file that `GOOGLE_APPLICATION_CREDENTIALS` names, else the one that `gcloud auth application-default login`
-//!    writes: a service account's key (JWT grant, RFC 7523), workload identity federation (token exchange, RFC 8693, with
-//!    or without impersonation), or a user's refresh token
+//! 1. the file that `GOOGLE_APPLICATION_CREDENTIALS` names, otherwise the one that `gcloud auth
+//!    application-default login` writes: a service account's key (JWT grant, RFC 7523), workload identity
+//!    federation (token exchange, RFC 8693, with or without impersonation), or a user's refresh token
 //! 2. the metadata server (GCE, GKE workload identity), if the user enables it
 //!
 //! ```json
@@ -106,7 +106,7 @@ struct Format {
     subject_token_field_name: String,
 }
 
-/// What every token endpoint answers.
+/// The answer of every token endpoint.
 #[derive(Deserialize)]
 struct Answer {
     access_token: String,
@@ -121,7 +121,7 @@ impl Answer {
     }
 }
 
-/// An access token as a password; `None` where the environment has no identity.
+/// An access token as a password; `None` if the environment has no identity.
 pub(super) async fn credentials(
     environment: &Environment,
     client: &Client,
@@ -205,8 +205,8 @@ async fn service_account(
     STEP.ask_json::<Answer>(client, form(url, &fields)).await?.fetched(STEP)
 }
 
-/// Workload identity federation: a foreign token is exchanged for an access token, and that for a service account's
-/// where the file names one.
+/// Workload identity federation: a foreign token is exchanged for an access token, and that token for a
+/// service account's if the file names one.
 async fn federated(
     environment: &Environment,
     client: &Client,

@@ -1,4 +1,5 @@
-//! The identities that clouds give this machine: when they are used, for whom, and how long they are kept.
+//! The identities that clouds give this machine: when they are used, for which registries, and how long they
+//! are kept.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -17,7 +18,7 @@ use crate::secret::Secret;
 use crate::step::{Failure, Step};
 use crate::{aws, azure, google};
 
-/// Credentials are not used in the last minutes before they expire: a layer may take that long.
+/// Credentials are not used in the last minutes before they expire: downloading a layer may take that long.
 const MARGIN: Duration = Duration::from_mins(5);
 /// How long the absence of an identity is remembered, so that a hundred subjects do not ask a hundred times.
 const REMEMBERED: Duration = Duration::from_secs(30);
@@ -39,7 +40,8 @@ struct CachedLogin {
 }
 
 impl Cloud {
-    /// Uses `mode`, environment variables and a clock. Nothing else is read before a registry asks.
+    /// The identities by `mode`, environment variables and a clock. Nothing else is read before a registry
+    /// asks for credentials.
     pub fn from_env(
         mode: Mode,
         variable: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
@@ -49,8 +51,8 @@ impl Cloud {
         Self { shared: Arc::new(Shared { environment, granted: Mutex::default() }) }
     }
 
-    /// The identity for a registry, by its host as references name it; `None` if it is not a cloud's, or the user wants
-    /// none. Sends no request yet.
+    /// The identity for a registry, by its host as references name it; `None` if it is not a cloud's
+    /// registry, or the user disabled identities. Sends no request yet.
     pub fn identity(&self, host: &str) -> Option<CloudIdentity> {
         if self.shared.environment.mode == Mode::Off {
             return None;
@@ -59,10 +61,10 @@ impl Cloud {
     }
 }
 
-/// Requests to the clouds' other services, those that keep keys. The caller chooses the endpoint.
+/// Requests to the clouds' key services. The caller chooses the endpoint.
 impl Cloud {
-    /// A call of Amazon's JSON protocol: `POST url` with this document, signed with the machine's keys. `None` where the
-    /// environment has none.
+    /// A call of Amazon's JSON protocol: `POST url` with this document, signed with the machine's keys.
+    /// `None` if the environment has no keys.
     pub async fn amazon(
         &self,
         client: &Client,
@@ -85,7 +87,7 @@ impl Cloud {
         aws::signed(STEP, environment, &keys, &call, url, body).map(Some)
     }
 
-    /// A Google access token with the scope `cloud-platform`. `None` where the environment has no identity.
+    /// A Google access token with the scope `cloud-platform`. `None` if the environment has no identity.
     pub async fn google(&self, client: &Client) -> Result<Option<Secret>, Failure> {
         let Some(environment) = self.environment() else { return Ok(None) };
         let fetched = google::credentials(environment, client).await?;
@@ -95,7 +97,7 @@ impl Cloud {
         }))
     }
 
-    /// A Microsoft Entra token for `audience`. `None` where the environment has no identity.
+    /// A Microsoft Entra token for `audience`. `None` if the environment has no identity.
     pub async fn azure(&self, client: &Client, audience: &str) -> Result<Option<Secret>, Failure> {
         let Some(environment) = self.environment() else { return Ok(None) };
         azure::entra(environment, client, audience).await
@@ -129,15 +131,15 @@ impl PartialEq for CloudIdentity {
 impl Eq for CloudIdentity {}
 
 impl CloudIdentity {
-    /// The credentials for `registry`, its own URL; `None` where the environment has no identity. Fetched once, and again
-    /// shortly before they expire.
+    /// The credentials for `registry`, its own URL; `None` if the environment has no identity. Fetched once,
+    /// and again shortly before they expire.
     pub async fn credentials(&self, client: &Client, registry: &Url) -> Result<Option<Login>, Failure> {
-        // Without TLS, anybody on the path could read the credentials.
+        // Without TLS, anyone on the path could read the credentials.
         if registry.scheme() != "https" {
             let step = Step { cloud: self.target.cloud(), what: "sending credentials", hint: HTTPS };
             return Err(step.failed(Kind::Unauthorized, "credentials are not sent without TLS"));
         }
-        // A mirror's configuration may send a name to another host, which is not the cloud's.
+        // A mirror's configuration may send a name to another host, which does not belong to the cloud.
         if registry.host_str().and_then(RegistryKind::from_host).as_ref() != Some(&self.target) {
             let host = registry.host_str().map(shown).unwrap_or_default();
             let step = Step { cloud: self.target.cloud(), what: "sending credentials", hint: OTHER_HOST };
@@ -146,7 +148,7 @@ impl CloudIdentity {
                 format!("{host} is not the registry that the credentials are for"),
             ));
         }
-        // Held while fetching: several layers that start at once ask once.
+        // The lock is held while fetching, so that several layers that start at once cause one request.
         let mut granted = self.cloud.shared.granted.lock().await;
         let key = self.target.key(registry);
         if let Some(kept) = granted.get(&key).filter(|kept| Instant::now() < kept.until) {
@@ -173,7 +175,7 @@ impl CloudIdentity {
 const OTHER_HOST: &str = "log in to that host itself, or take the mirror out of the configuration";
 const HTTPS: &str = "leave out --insecure-registry for this host; cloud registries have TLS";
 
-/// Which cloud's registry it is.
+/// The cloud that a registry belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum RegistryKind {
     Ecr(aws::Ecr),

@@ -1,4 +1,4 @@
-//! JSON Web Tokens (RFC 7519): signing one as a Google service account does, and reading when one expires.
+//! JSON Web Tokens (RFC 7519): signing one as a Google service account does, and reading the expiry of one.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
@@ -9,7 +9,8 @@ use plimsoll_core::json;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A token over `claims`, signed with an RSA key (RS256). The key is PKCS #8 as PEM. Errors reveal nothing of the key.
+/// A token over `claims`, signed with an RSA key (RS256). The key is PKCS #8 as PEM. Errors reveal nothing
+/// about the key.
 pub(super) fn signed(key_pem: &str, key_id: &str, claims: &Value) -> Result<String, &'static str> {
     let key = der(key_pem).ok_or("the private key is not PEM (-----BEGIN PRIVATE KEY-----)")?;
     let key = KeyPair::from_pkcs8(&key).map_err(|_| "the private key is not an RSA key as PKCS #8")?;

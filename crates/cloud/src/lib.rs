@@ -1,16 +1,17 @@
 //! This machine's identity at the clouds, and the credentials that their registries give for it.
 //!
-//! Owns which hosts are a cloud's registries, the exchanges that turn the machine's identity into credentials for one
-//! of them, and how long those are kept. A file each: `aws` (ECR), `google` (Artifact Registry), `azure` (ACR). Does
-//! not own credential files and helpers, which come first, nor when a registry asks for credentials.
+//! Owns which hosts are a cloud's registries, the exchanges that turn the machine's identity into credentials
+//! for one of them, and how long those are kept. Each cloud has a file: `aws` (ECR), `google` (Artifact
+//! Registry), `azure` (ACR). Does not own credential files and helpers, which take precedence, or when a
+//! registry asks for credentials.
 //!
-//! Rules that hold for all three:
-//! - Only a host that is a cloud's own registry by its whole name gets that cloud's credentials, and only over https; its
-//!   token server gets them only when it is the very same host.
+//! Rules for all three:
+//! - Only a host that is a cloud's own registry by its whole name gets that cloud's credentials, and only
+//!   over https; its token server gets them only if it is the same host.
 //! - Endpoints come from the registry's name and the user's environment, never from an answer. They are https, or http
 //!   on loopback. Redirects are not followed.
-//! - Metadata services (`169.254.169.254` and the like) are asked when the environment names one, or when
-//!   [`Mode::Metadata`] says so. A machine outside of clouds would wait for them in vain.
+//! - Metadata services (`169.254.169.254` and the like) are asked if the environment names one, or with
+//!   [`Mode::Metadata`]. A machine outside of clouds would wait for them in vain.
 //! - A message about a refusal repeats only its status and error code: the rest may contain the token.
 
 mod aws;

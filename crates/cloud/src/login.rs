@@ -8,7 +8,7 @@ use plimsoll_http::HeaderValue;
 
 use crate::secret::{Secret, sensitive};
 
-/// What a registry accepts as the machine's identity.
+/// A login that a registry accepts for the machine's identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
     /// A user name and a password or access token.
@@ -33,7 +33,7 @@ pub fn basic(username: &str, password: &Secret) -> Option<HeaderValue> {
     sensitive(&format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.reveal()))))
 }
 
-/// A login and how long it is valid.
+/// A login, and the time that it stays valid.
 pub(crate) struct TimedLogin {
     pub(crate) login: Login,
     pub(crate) life: Duration,

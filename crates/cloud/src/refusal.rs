@@ -39,7 +39,7 @@ pub fn code(body: &[u8]) -> Option<String> {
     is_word.then(|| word.to_owned())
 }
 
-/// The text of an XML element that occurs once, without children and entities, as keys and codes do.
+/// The text of an XML element that occurs once, without children and entities, as keys and codes are.
 pub(crate) fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let (_, rest) = xml.split_once(&*open)?;

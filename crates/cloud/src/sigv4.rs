@@ -1,7 +1,7 @@
 //! Amazon's request signatures, version 4: for requests with a body, the path `/` and no query.
 //!
-//! Own code because the maintained libraries bring some fifty crates each for what is five HMACs. Checked with the
-//! vectors that Amazon publishes.
+//! This is own code, because each of the maintained libraries needs some fifty crates for what is five HMACs.
+//! Checked with the vectors that Amazon publishes.
 //!
 //! ```text
 //! Authorization: AWS4-HMAC-SHA256 Credential=AKID…/20150830/us-east-1/ecr/aws4_request, SignedHeaders=host;x-amz-date,
@@ -22,7 +22,7 @@ pub(super) struct Signing<'a> {
     pub(super) service: &'a str,
     pub(super) now: Timestamp,
     pub(super) method: &'a str,
-    /// Names in lower case and alphabetical order, `host` and `x-amz-date` among them.
+    /// Names in lower case and alphabetical order, including `host` and `x-amz-date`.
     pub(super) headers: &'a [(&'a str, &'a str)],
     pub(super) body: &'a [u8],
 }

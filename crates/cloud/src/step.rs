@@ -1,4 +1,4 @@
-//! One step of an exchange with a cloud, and what to say when it fails.
+//! One step of an exchange with a cloud, and the message if it fails.
 //!
 //! A message about a refusal repeats only its status and error code: the rest may contain the token.
 
@@ -18,14 +18,14 @@ use crate::secret::{Secret, sensitive};
 
 /// How long one step may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a metadata service may take. It is on the same host; where there is none, nothing answers at all.
+/// How long a metadata service may take. It is on the same host; if there is none, nothing answers.
 pub(crate) const NEAR: Duration = Duration::from_secs(1);
 
 /// Why there is no identity although the environment names one.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Failure {
-    /// Whose identity it would be.
+    /// The cloud of the identity.
     pub cloud: &'static str,
     /// The step that failed, as a phrase: "asking STS for the role's credentials".
     pub step: String,
@@ -91,7 +91,7 @@ impl Step {
         self.json(&body)
     }
 
-    /// Nothing of a malformed answer is shown: it may hold the token.
+    /// Nothing of a malformed answer is shown: it may contain the token.
     pub(crate) fn json<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, Failure> {
         json::from_slice(bytes, ANSWER).map_err(|_| self.denied("the answer is not the expected JSON"))
     }
@@ -131,7 +131,8 @@ impl Step {
         Ok(Secret::new(text))
     }
 
-    /// An endpoint that the user's environment or files name: https, or http on loopback. `named` says where.
+    /// An endpoint from the user's environment or files: https, or http on loopback. `named` says which
+    /// setting names it.
     pub(crate) fn endpoint(self, named: &str, url: &str) -> Result<Url, Failure> {
         let refused = |why: &str| self.denied(format!("{named}: got {}, {why}", shown(url)));
         let url = Url::parse(url).map_err(|_| refused("expected a URL"))?;

@@ -1,8 +1,8 @@
-//! A bounded cache in a folder: files that may vanish at any time, and that nobody else could have put there.
+//! A bounded cache in a folder: files that may vanish at any time, and that no other user can have written.
 //!
-//! Owns who may read and write it, its size, and that a file is either whole or absent. Does not own what is in the
-//! files: a reader checks their content and [removes](Cache::remove) what is wrong. Nothing is synchronised to disk;
-//! after a crash a file may be torn, and the reader's check finds that.
+//! Owns who may read and write it, its size, and that a file is either whole or absent. Does not own the
+//! content of the files: a reader checks their content and [removes](Cache::remove) what is wrong. Nothing is
+//! synchronised to disk; after a crash a file may be torn, and the reader's check finds that.
 //!
 //! ```text
 //! FOLDER/              the user's, writable by nobody else; what is made is 0700, files are 0600
@@ -35,7 +35,7 @@ const SECRET: &str = "secret";
 const TOTAL: &str = "total";
 /// Bytes of the secret.
 pub const SECRET_BYTES: usize = 32;
-/// The least that a file takes on most file systems.
+/// The minimum size of a file on most file systems.
 const BLOCK: u64 = 4096;
 /// How long a count is trusted.
 const COUNT_HOLDS: Duration = Duration::from_hours(24);
@@ -43,7 +43,8 @@ const COUNT_HOLDS: Duration = Duration::from_hours(24);
 const LEFT_BEHIND: Duration = Duration::from_hours(1);
 /// The prefix of temporary files' names.
 const TEMPORARY: &str = ".new-";
-/// Files that are examined when making room. A cache has at most `limit / 4096`; more were put there by something else.
+/// Files that are examined when making room. A cache has at most `limit / 4096`; if there are more, something
+/// else wrote them.
 const MOST_FILES: usize = 1_000_000;
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
@@ -58,18 +59,18 @@ pub struct Cache {
 
 /// A file of the cache.
 pub struct Entry {
-    /// What is in it.
+    /// Its content.
     pub bytes: Vec<u8>,
     /// When it was written, or last [touched](Cache::touch).
     pub modified: SystemTime,
 }
 
-/// How full a cache is.
+/// The size of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fill {
     /// Bytes that its files take on disk.
     pub bytes: u64,
-    /// How many files there are.
+    /// The number of files.
     pub files: usize,
 }
 
@@ -84,7 +85,7 @@ impl Cache {
         Self::within(path, limit, subfolder)
     }
 
-    /// How full the cache in `path` is, counted; `None` when there is none. Nothing is created.
+    /// The size of the cache in `path`, counted; `None` if there is none. Nothing is created.
     pub fn look(path: &Path) -> Result<Option<Fill>, Error> {
         let existing = |parent: &OwnedFd, name: &str| {
             rustix::fs::openat(parent, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())
@@ -127,14 +128,14 @@ impl Cache {
                 Ok(None) => {}
                 Err(error) => return Err(at(error)),
             }
-            // The first writer wins: a changed secret would orphan what the other has written.
+            // The first writer wins: a second secret would make the other writer's files unreadable.
             write_file(&self.folder, SECRET, &random().map_err(at)?, true).map_err(at)?;
         }
         Err(at(io::Error::other("it changes all the time")))
     }
 
-    /// The file `name` in `section`; `None` when there is none that may be read: nothing, a link, a device, or more than
-    /// `most` bytes. What is there and may not be read is removed.
+    /// The file `name` in `section`; `None` if there is no readable file: nothing, a link, a device, or more
+    /// than `most` bytes. An unreadable entry is removed.
     pub fn read(&self, section: &str, name: &str, most: u64) -> Result<Option<Entry>, Error> {
         let at = |source: io::Error| self.fault("read", section, name, source);
         let Some(folder) = self.section(section).map_err(at)? else { return Ok(None) };
@@ -142,17 +143,17 @@ impl Cache {
         read_file(&folder, name, most).map_err(at)
     }
 
-    /// Writes the file `name` in `section`, whole or not at all, in place of what is there.
+    /// Writes the file `name` in `section`, whole or not at all, replacing an existing file.
     pub fn write(&self, section: &str, name: &str, bytes: &[u8]) -> Result<(), Error> {
         let at = |source: io::Error| self.fault("write", section, name, source);
         let charged = charge(bytes.len() as u64);
-        // One that would push out much of the rest is not worth keeping.
+        // A file that would displace much of the rest is not worth keeping.
         if charged > self.limit / 4 {
             return Ok(());
         }
         valid(section).and_then(|()| valid(name)).map_err(at)?;
         let mut done = Err(io::Error::from(io::ErrorKind::NotFound));
-        // Twice, because another process may remove an empty section right now.
+        // Twice, because another process may remove an empty section at this moment.
         for _ in 0..2 {
             let folder = subfolder(&self.folder, section).map_err(|e| at(e.into()))?;
             done = write_file(&folder, name, bytes, false);
@@ -162,7 +163,7 @@ impl Cache {
         }
         done.map_err(at)?;
         let written = self.written.fetch_add(charged, Ordering::Relaxed).saturating_add(charged);
-        // A long-lived process does not wait until it ends.
+        // A long-lived process must not wait until it ends.
         if written > self.limit / 8 {
             self.settle()?;
         }
@@ -173,7 +174,7 @@ impl Cache {
     pub fn touch(&self, section: &str, name: &str) {
         let opened = self.section(section).ok().flatten().and_then(|folder| open_file(&folder, name).ok());
         if let Some(file) = opened {
-            // A file that cannot be touched looks older than it is, which costs one request and nothing else.
+            // A file that cannot be touched looks older than it is, which only costs one request.
             let _ = file.set_modified(SystemTime::now());
         }
     }
@@ -185,8 +186,8 @@ impl Cache {
         }
     }
 
-    /// Adds what was written to the total, and makes room if that is too much: the oldest files go first. Dropping the
-    /// cache does this, too.
+    /// Adds the written bytes to the total, and removes the oldest files if the total is too large. Dropping
+    /// the cache does this, too.
     pub fn settle(&self) -> Result<(), Error> {
         let written = self.written.swap(0, Ordering::Relaxed);
         if written == 0 {
@@ -211,14 +212,14 @@ impl Cache {
         Ok(())
     }
 
-    /// How full it is, counted.
+    /// Its size, counted.
     pub fn fill(&self) -> Result<Fill, Error> {
         let at = |source: io::Error| Error::Io { step: "count", path: self.path.clone(), source };
         let files = self.files().map_err(at)?;
         Ok(Fill { bytes: files.iter().map(|file| file.bytes).sum(), files: files.len() })
     }
 
-    /// Removes the oldest files until the rest fits, with some room to spare, and returns how full it is then.
+    /// Removes the oldest files until the rest fits, with some reserve, and returns the new size.
     fn make_room(&self) -> io::Result<Fill> {
         let mut files = self.files()?;
         let mut fill = Fill { bytes: files.iter().map(|file| file.bytes).sum(), files: files.len() };
@@ -284,7 +285,7 @@ impl Cache {
 
 impl Drop for Cache {
     fn drop(&mut self) {
-        // The next run that writes will count anew if this one could not.
+        // The next run that writes counts again if this one could not.
         let _ = self.settle();
     }
 }
@@ -302,8 +303,8 @@ struct CacheEntry {
     name: String,
 }
 
-/// Refuses a folder that belongs to somebody else or that others may write to: they could put anything there, even a
-/// link in place of a folder.
+/// Refuses a folder that belongs to somebody else or that others may write to: they could write anything
+/// there, even a link in place of a folder.
 fn own(folder: &OwnedFd, path: &Path) -> Result<(), Error> {
     let stat = rustix::fs::fstat(folder).map_err(|error| Error::Io {
         step: "look at",
@@ -325,7 +326,7 @@ fn subfolder(parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
     let open = || rustix::fs::openat(parent, name, FOLDER | OFlags::NOFOLLOW, Mode::empty());
     match open() {
         Err(Errno::NOENT) => {}
-        // Only somebody's hand can have put a link or a file in its place.
+        // Only a person can have put a link or a file in its place.
         Err(Errno::LOOP | Errno::NOTDIR) => rustix::fs::unlinkat(parent, name, AtFlags::empty())?,
         done => return done,
     }
@@ -336,7 +337,7 @@ fn subfolder(parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
 }
 
 fn open_file(folder: &OwnedFd, name: &str) -> Result<File, Errno> {
-    // Without NONBLOCK, opening a pipe would wait for somebody to write to it.
+    // Without NONBLOCK, opening a pipe would wait for a writer.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     rustix::fs::openat(folder, name, flags, Mode::empty()).map(File::from)
 }
@@ -393,7 +394,7 @@ fn write_file(folder: &OwnedFd, name: &str, bytes: &[u8], only_new: bool) -> io:
     moved
 }
 
-/// Removes whatever has this name. Nothing depends on success.
+/// Removes the entry of this name. Nothing depends on success.
 fn remove_in(folder: &OwnedFd, name: &str) {
     if rustix::fs::unlinkat(folder, name, AtFlags::empty()) == Err(Errno::ISDIR) {
         let _ = rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR);
@@ -403,7 +404,7 @@ fn remove_in(folder: &OwnedFd, name: &str) {
 fn names(folder: &OwnedFd) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(folder.as_fd())? {
-        // This cache gives only ASCII names; others are not its own.
+        // This cache gives only ASCII names; files with other names are not its own.
         if let Ok(name) = entry?.file_name().to_str()
             && !matches!(name, "." | "..")
         {

@@ -4,10 +4,11 @@
 //! target, `fsync` of the folder. Anything less can leave an empty or torn file after a power failure, because a rename
 //! may reach the disk before the data does.
 //!
-//! Only regular files are replaced. [`stream()`] opens what is written into instead: devices, pipes, `/dev/stdout`.
+//! Only regular files are replaced. [`stream()`] opens targets that are written into instead: devices, pipes,
+//! `/dev/stdout`.
 //!
-//! [`read`] reads a file that the user named, within a limit. [`cache`] keeps what can be fetched again: bounded, and
-//! not durable.
+//! [`read`] reads a file that the user named, within a limit. [`cache`] stores what can be fetched again; it
+//! is bounded and not durable.
 
 pub mod cache;
 mod stream;
@@ -27,7 +28,7 @@ use temporary::Temporary;
 /// Who may read the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Everybody: `0644`.
+    /// Everyone: `0644`.
     Public,
     /// The owner only: `0600`. For private keys.
     Private,
@@ -42,7 +43,7 @@ impl Mode {
     }
 }
 
-/// What went wrong with which path. The target is unchanged in every case.
+/// What went wrong, and with which path. The target is unchanged in every case.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -68,18 +69,18 @@ pub enum Error {
     /// A file is larger than its limit.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
-    /// [`create`] was asked for a file that is already there.
+    /// [`create`] was called for a file that already exists.
     #[error("{} exists already", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
     },
-    /// What was to be replaced is not a regular file.
+    /// The target is not a regular file.
     #[error("cannot replace {}: got {got}, expected a regular file", path.display())]
     NotRegular {
         /// The path.
         path: PathBuf,
-        /// What stands there.
+        /// The kind of file at the path.
         got: &'static str,
     },
 }
@@ -96,7 +97,7 @@ impl Classify for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Exists { .. } => Some("choose another name, or remove it first".to_owned()),
+            Self::Exists { .. } => Some("choose another name, or remove the file first".to_owned()),
             Self::Io { step: "create a temporary file in", .. } => {
                 Some("the folder must exist and be writable".to_owned())
             }
@@ -109,7 +110,7 @@ impl Classify for Error {
     }
 }
 
-/// Reads the file at `path`, at most `limit` bytes; `name` is the limit's.
+/// Reads the file at `path`, at most `limit` bytes; `name` is the name of the limit.
 pub fn read(path: &Path, limit: u64, name: &'static str) -> Result<Vec<u8>, Error> {
     let unreadable = |source| Error::Io { step: "read", path: path.to_owned(), source };
     let file = File::open(path).map_err(unreadable)?;
@@ -120,13 +121,13 @@ pub fn read(path: &Path, limit: u64, name: &'static str) -> Result<Vec<u8>, Erro
     })
 }
 
-/// Replaces the file at `path` by `bytes`, readable by everybody.
+/// Replaces the file at `path` by `bytes`, readable by everyone.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     replace_with(path, Mode::Public, |out| out.write_all(bytes))
 }
 
-/// Replaces the file at `path` by what `write` produces. When `write` fails, nothing changes and nothing is left behind.
-/// Anything else that stands there, such as a device, is refused before anything is written.
+/// Replaces the file at `path` by what `write` produces. If `write` fails, nothing changes and nothing is
+/// left behind. A target that is not a regular file, such as a device, is refused before anything is written.
 pub fn replace_with(
     path: &Path,
     mode: Mode,
@@ -138,8 +139,8 @@ pub fn replace_with(
     sync_folder(folder_of(path))
 }
 
-/// Creates a file that must not exist yet. When two processes race for one name, one wins and the other gets
-/// [`Error::Exists`].
+/// Creates a file that must not exist yet. If two processes create the same name at once, one wins and the
+/// other gets [`Error::Exists`].
 pub fn create(path: &Path, mode: Mode, bytes: &[u8]) -> Result<(), Error> {
     let temporary = written(path, mode, |out| out.write_all(bytes))?;
     temporary.create(path).map_err(|source| match source.kind() {
@@ -149,7 +150,8 @@ pub fn create(path: &Path, mode: Mode, bytes: &[u8]) -> Result<(), Error> {
     sync_folder(folder_of(path))
 }
 
-/// Whether [`replace_with`] or [`stream()`] could write to `path` now, so that nobody works for a result that has no place.
+/// Whether [`replace_with`] or [`stream()`] could write to `path` now, so that no work is done for a result
+/// that cannot be stored.
 pub fn writable(path: &Path) -> Result<(), Error> {
     if stream::is_stream(path) {
         return Ok(());

@@ -1,7 +1,8 @@
-//! Paths that a result is written into, because what stands there cannot be replaced: devices, pipes, and descriptors that
-//! are open already, such as `/dev/stdout`.
+//! Paths that a result is written into, because their files cannot be replaced: devices, pipes, and
+//! descriptors that are already open, such as `/dev/stdout`.
 //!
-//! A rename over such a path would take the device away from everybody: `/dev/null` would become a file that fills up.
+//! A rename over such a path would remove the device for everyone: `/dev/null` would become a file that fills
+//! up.
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io;
@@ -11,13 +12,13 @@ use std::path::Path;
 
 use crate::{Error, folder_of};
 
-/// Links that are followed on the way to a descriptor, as many as the kernel follows.
+/// How many links are followed on the way to a descriptor: as many as the kernel follows.
 const LINKS: usize = 40;
 
-/// Opens what stands at `path` if it is a character device, a pipe or an open descriptor. `None` means that the path can be
-/// replaced, or that [`crate::replace_with`] says why not.
+/// Opens the file at `path` if it is a character device, a pipe or an open descriptor. `None` means that the
+/// path can be replaced, or that [`crate::replace_with`] reports why not.
 pub fn stream(path: &Path) -> Result<Option<File>, Error> {
-    // What cannot be looked at is for the replacement to report.
+    // If the path cannot be examined, the replacement reports it.
     let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
     if !is_stream(path) {
         return Ok(None);
@@ -35,7 +36,8 @@ pub fn stream(path: &Path) -> Result<Option<File>, Error> {
     OpenOptions::new().append(true).open(path).map(Some).map_err(unusable)
 }
 
-/// Whether it is written into. Nothing is opened: that would wait for the reader of a pipe.
+/// Whether a result is written into `path`. Nothing is opened, because that would wait for the reader of a
+/// pipe.
 pub(crate) fn is_stream(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| {
         let kind = metadata.file_type();
@@ -43,7 +45,7 @@ pub(crate) fn is_stream(path: &Path) -> bool {
     })
 }
 
-/// Refuses a path at which something stands that is not a regular file. A link to a regular file is replaced, not the file.
+/// Refuses a path whose file is not a regular file. A link to a regular file is replaced, not the file.
 pub(crate) fn replaceable(path: &Path) -> Result<(), Error> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
     let refuse = |got| Err(Error::NotRegular { path: path.to_owned(), got });
@@ -53,12 +55,13 @@ pub(crate) fn replaceable(path: &Path) -> Result<(), Error> {
     match fs::metadata(path) {
         Ok(target) if !target.is_file() => refuse(name(target.file_type())),
         Ok(_) if is_descriptor(path) => refuse("an open descriptor"),
-        // A link that leads nowhere is in nobody's way.
+        // A link that leads nowhere can be replaced.
         _ => Ok(()),
     }
 }
 
-/// Whether `path` leads to a descriptor of a process, as `/dev/stdout` and `/dev/fd/3` do, whatever file that is.
+/// Whether `path` leads to a descriptor of a process, as `/dev/stdout` and `/dev/fd/3` do, regardless of the
+/// kind of file.
 fn is_descriptor(path: &Path) -> bool {
     let mut path = path.to_owned();
     for _ in 0..LINKS {

@@ -1,7 +1,8 @@
 //! A file that is written before it takes the place of another.
 //!
-//! It has no name until it is whole, so that a process that is killed meanwhile leaves nothing behind. File systems that
-//! cannot do that, such as NFS, and a root without `/proc`, get a file with a name, which only a kill leaves behind.
+//! It has no name until it is whole, so that a process that is killed before then leaves nothing behind. On
+//! file systems without this feature, such as NFS, and on systems without `/proc`, the file has a name, and
+//! only a killed process leaves it behind.
 
 use std::fs::{File, Permissions};
 use std::io;
@@ -16,7 +17,7 @@ use crate::Mode;
 
 pub(crate) struct Temporary {
     pub(crate) file: File,
-    /// Its path, where it has one.
+    /// Its path, if it has one.
     path: Option<TempPath>,
     folder: PathBuf,
 }
@@ -32,17 +33,17 @@ impl Temporary {
         Ok(Self { file, path: Some(path), folder })
     }
 
-    /// Gives it the name `target`, whatever has it now.
+    /// Gives it the name `target`, replacing any file of that name.
     pub(crate) fn replace(self, target: &Path) -> io::Result<()> {
         if let Some(path) = self.path {
             return path.persist(target).map_err(|error| error.error);
         }
-        // There is no link that replaces: it gets a name first, and keeps that for no longer than a rename takes.
+        // A link cannot replace a file. So it first gets a temporary name, only until the rename.
         let named: NamedTempFile<()> = builder().make_in(&self.folder, |path| link(&self.file, path))?;
         named.persist(target).map(drop).map_err(|error| error.error)
     }
 
-    /// Gives it the name `target`, which nothing may have yet.
+    /// Gives it the name `target`, which must be unused.
     pub(crate) fn create(self, target: &Path) -> io::Result<()> {
         match self.path {
             Some(path) => path.persist_noclobber(target).map_err(|error| error.error),
@@ -61,7 +62,7 @@ fn unnamed(folder: &Path, mode: Mode) -> Option<File> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let file = rustix::fs::openat(CWD, folder, flags, rustix::fs::Mode::from_raw_mode(mode.bits())).ok()?;
     let file = File::from(file);
-    // Through this path it gets its name.
+    // The file gets its name through this path.
     path_of(&file).exists().then_some(file)
 }
 
@@ -85,7 +86,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("result");
         let mut temporary = Temporary::new(folder.path(), Mode::Public).unwrap();
-        // Where the machine's temporary folder can do without a name.
+        // Only if the machine's temporary folder supports files without a name.
         if temporary.path.is_none() {
             temporary.file.write_all(b"half").unwrap();
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

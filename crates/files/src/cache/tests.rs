@@ -92,7 +92,7 @@ fn a_folder_that_others_can_write_to_is_not_used() {
     }
     let file = folder.join("file");
     fs::write(&file, "x").unwrap();
-    // Not even the administrator makes folders in a file, or among the kernel's.
+    // Not even the administrator can create folders in a file, or in the kernel's file systems.
     for nowhere in [&file, &file.join("below"), Path::new("/proc/plimsoll")] {
         assert!(Cache::open(nowhere, LIMIT).is_err(), "{}", nowhere.display());
     }
@@ -130,7 +130,7 @@ fn the_oldest_files_make_room() {
         let cache = Cache::open(&folder, limit).unwrap();
         let name = format!("n{number:03}");
         cache.write(SECTION, &name, &[7; 100]).unwrap();
-        // In order, and clocks of file systems are coarse.
+        // The files must differ in age, and clocks of file systems are coarse.
         let written = File::options().write(true).open(file(&folder, &name)).unwrap();
         written.set_modified(long_ago + Duration::from_secs(u64::from(number))).unwrap();
         drop(cache);
@@ -140,7 +140,7 @@ fn the_oldest_files_make_room() {
     let cache = Cache::open(&folder, limit).unwrap();
     let kept: Vec<u32> = (0..100).filter(|number| read(&cache, &format!("n{number:03}")).is_some()).collect();
     assert!(kept.len() >= 30 && kept[0] == 100 - u32::try_from(kept.len()).unwrap(), "{kept:?}");
-    // What is too large for it is not kept, and pushes nothing out.
+    // A file that is too large is not kept, and displaces nothing.
     cache.write(SECTION, "huge", &vec![1; usize::try_from(limit).unwrap()]).unwrap();
     assert_eq!(read(&cache, "huge"), None);
     assert_eq!(cache.fill().unwrap().files, kept.len());

@@ -1,9 +1,9 @@
 //! Classes of addresses, and the rule about which of them a host may resolve to.
 //!
-//! The IANA special-purpose registries (RFC 6890 and its updates) decide the class. Forms of IPv6 that carry an IPv4
-//! address (mapped, NAT64, 6to4, Teredo) have the class of what they carry: guards that only knew the literal
-//! `169.254.169.254` were passed with `[::ffff:169.254.169.254]`, and guards that looked at the URL instead of the
-//! connection were passed with a DNS name.
+//! The IANA special-purpose registries (RFC 6890 and its updates) decide the class. Forms of IPv6 that carry
+//! an IPv4 address (mapped, NAT64, 6to4, Teredo) have the class of that address. Guards that only knew the
+//! literal `169.254.169.254` were bypassed with `[::ffff:169.254.169.254]`, and guards that checked the URL
+//! instead of the connection were bypassed with a DNS name.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use url::{Host, Url};
 
-/// Whether nothing that is sent to the host of `url` leaves this machine: `127.0.0.0/8`, also as an IPv4-mapped
-/// address, `::1`, and `localhost` with the names below it (RFC 6761), whatever a resolver says. Only there is plain
-/// HTTP safe.
+/// Whether requests to the host of `url` never leave this machine: `127.0.0.0/8`, also as an IPv4-mapped
+/// address, `::1`, and `localhost` with the names below it (RFC 6761), regardless of a resolver. Only there
+/// is plain HTTP safe.
 ///
-/// The other forms that carry an IPv4 address are not loopback: traffic to them is routed to a translator or a tunnel.
-/// [`Class`] counts them as what they carry, because its purpose is to refuse.
+/// The other forms with an IPv4 address in them are not loopback: traffic to them is routed to a translator
+/// or a tunnel. [`Class`] classifies them by that IPv4 address, because its purpose is to refuse.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => is_loopback_address(address.into()),
@@ -48,7 +48,7 @@ pub enum Class {
     Private,
     /// One link: RFC 3927 and `fe80::/10`.
     LinkLocal,
-    /// Where clouds hand out an instance's credentials, outside of the link-local range.
+    /// Addresses outside of the link-local range at which clouds give out an instance's credentials.
     Metadata,
     /// Multicast and broadcast.
     Multicast,
@@ -69,7 +69,7 @@ impl From<IpAddr> for Class {
 
 impl Class {
     fn from_v4(v4: Ipv4Addr) -> Self {
-        // Alibaba's and Azure's, which look like a private and a public address.
+        // Alibaba's and Azure's metadata services. They look like a private and a public address.
         if v4 == Ipv4Addr::new(100, 100, 100, 200) || v4 == Ipv4Addr::new(168, 63, 129, 16) {
             return Self::Metadata;
         }
@@ -90,7 +90,7 @@ impl Class {
 
     fn from_v6(v6: Ipv6Addr) -> Self {
         match v6.segments() {
-            // Amazon's, in the unique local range: instances, and the agent of EKS.
+            // Amazon's metadata services in the unique local range: for instances, and the agent of EKS.
             [0xfd00, 0x0ec2, ..] => Self::Metadata,
             [0, 0, 0, 0, 0, 0, 0, 0] => Self::Unspecified,
             [0, 0, 0, 0, 0, 0, 0, 1] => Self::Loopback,
@@ -101,7 +101,7 @@ impl Class {
             | [0x64, 0xff9b, 1, _, _, _, a, b]
             // 6to4.
             | [0x2002, a, b, ..] => Self::from_v4(carried(a, b)),
-            // Teredo carries the client's address inverted.
+            // Teredo contains the client's address inverted.
             [0x2001, 0, .., a, b] => Self::from_v4(carried(!a, !b)),
             [0xfe80..=0xfebf, ..] => Self::LinkLocal,
             [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => Self::Private,
@@ -134,20 +134,21 @@ impl fmt::Display for Class {
 /// Which addresses a host may resolve to, depending on who named it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AddressRule {
-    /// The user wrote the address itself (or it is a proxy's): any.
+    /// The user wrote the address itself, or it is a proxy's: any address.
     Literal,
     /// The user wrote a name. No registry is at a link-local or metadata address, so a name that resolves to one is an
     /// attack on the machine's own credentials.
     Named,
-    /// The caller asks a cloud's metadata service: only that, or a stand-in for it on this machine.
+    /// The caller wants a cloud's metadata service: only that, or a stand-in for it on this machine.
     MetadataService,
-    /// A response named it. The class is that of the address at which the giver was reached, if known.
+    /// A response named it. `giver` is the class of the address at which the host of that response was
+    /// reached, if known.
     Given {
         /// The URL that named the host, safe to be shown.
         by: String,
         /// The giver's class.
         giver: Option<Class>,
-        /// Networks that anybody may name.
+        /// Networks that any response may name.
         allowed: Arc<[Network]>,
     },
 }
@@ -189,7 +190,8 @@ impl Network {
         (bits <= width(address)).then_some(Self { address, bits })
     }
 
-    /// An IPv4 network holds no IPv6 address and the other way round, but a mapped address counts as the IPv4 address in it.
+    /// An IPv4 network contains no IPv6 addresses, and vice versa. But a mapped address counts as the IPv4
+    /// address in it.
     pub(crate) fn contains(self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(net), IpAddr::V4(host)) => {
@@ -309,7 +311,7 @@ mod tests {
             "[::2]",
             "[fe80::1]",
             "[fd00::1]",
-            // These carry 127.0.0.1, but are routed.
+            // These contain 127.0.0.1, but are routed.
             "[::127.0.0.1]",
             "[64:ff9b::7f00:1]",
             "[2002:7f00:1::]",
@@ -356,7 +358,7 @@ mod tests {
         assert!(given(Some(Class::Private), &[]).permits(one(Class::Private)));
         assert!(!given(Some(Class::Loopback), &[]).permits(one(Class::Private)));
         assert!(!given(Some(Class::Public), &[]).permits(one(Class::Private)));
-        // Never: not from a host of the same class, and not even where the user allowed everything.
+        // Never: neither from a host of the same class, nor if the user allowed everything.
         for never in [Class::LinkLocal, Class::Metadata, Class::Multicast, Class::Unspecified] {
             assert!(!given(Some(never), &["0.0.0.0/0"]).permits(one(never)), "{never}");
         }

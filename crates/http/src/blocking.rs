@@ -1,9 +1,10 @@
-//! The network for everything in this process that is not asynchronous.
+//! The network for all code in this process that is not asynchronous.
 //!
-//! There is one runtime for the process and not one for each caller, because a client's kept connections belong to the
-//! runtime that opened them. A thread that waits drives the runtime, including the work of others: a small command
-//! needs no further thread, and no switch between threads for each request. Work that must go on while nobody waits,
-//! such as receiving a layer while it is inflated, [asks for a thread](keep_going).
+//! There is one runtime for the process and not one for each caller, because a client's kept connections
+//! belong to the runtime that opened them. A thread that waits drives the runtime, including the work of
+//! others. So a small command needs no further thread, and no switch between threads for each request. Work
+//! that must continue while nobody waits, such as receiving a layer while it is inflated, [asks for a
+//! thread](keep_going).
 
 use std::io;
 use std::sync::OnceLock;
@@ -15,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 ///
 /// Not to be called from asynchronous work.
 pub fn block_on<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> io::Result<T> {
-    // As a task of its own, so that a panic ends that and nothing else.
+    // In a separate task, so that a panic ends only this task.
     let result = wait(async { tokio::spawn(work).await })?;
     result.map_err(|_| io::Error::other("it stopped unexpectedly"))
 }
@@ -25,14 +26,14 @@ pub fn block_on<T: Send + 'static>(work: impl Future<Output = T> + Send + 'stati
 /// Not to be called from asynchronous work.
 pub fn wait<T>(result: impl Future<Output = T>) -> io::Result<T> {
     Ok(runtime()?.block_on(async {
-        // Sees what happened while nobody was waiting: a request that cannot be repeated must not go to a server that
-        // has closed its kept connection.
+        // Handles events from the time when nobody was waiting: a request that cannot be repeated must not go
+        // to a server that has closed its kept connection.
         tokio::task::yield_now().await;
         result.await
     }))
 }
 
-/// From now on, work goes on while nobody waits for it, on a thread that lives as long as the process.
+/// From now on, work continues while nobody waits for it, on a thread that lives as long as the process.
 pub fn keep_going() -> io::Result<()> {
     static STARTED: OnceLock<Result<(), io::ErrorKind>> = OnceLock::new();
     let runtime = runtime()?;
@@ -77,7 +78,7 @@ mod tests {
             });
         })
         .unwrap();
-        // Nothing runs in between, and nobody else waits; later there is a thread, which changes nothing.
+        // Nothing runs in between, and nobody else waits. Later there is a thread, which makes no difference.
         for number in 0..100 {
             if number == 50 {
                 keep_going().unwrap();

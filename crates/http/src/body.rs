@@ -1,4 +1,4 @@
-//! The body of a response, as it came: piece by piece, or whole up to a limit.
+//! The body of a response, unchanged: piece by piece, or whole up to a limit.
 //!
 //! A body that ends before its announced length or its last chunk is an error, and so is one that stalls. The peer's pace
 //! is only counted while we wait for it: a slow reader on our side is not the peer's fault.
@@ -31,7 +31,8 @@ pub(crate) struct CallLimits {
 }
 
 impl CallLimits {
-    /// The error when a limit is reached: the caller's, if it was the caller's deadline, else this client's.
+    /// The error for a limit that was reached: the caller's error if it was the caller's deadline, otherwise
+    /// this client's.
     pub(crate) fn late(&self, call: Call, phase: Phase) -> Error {
         match self.cancel.check() {
             Err(reason) => Error::Stopped { call, reason },
@@ -98,7 +99,7 @@ impl Body {
         self.expected
     }
 
-    /// The next piece, of any size but empty; `None` at the proper end.
+    /// The next piece, which is never empty; `None` at the proper end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             let incoming = match &mut self.state {
@@ -134,7 +135,7 @@ impl Body {
                     return Err(self.truncated(causes(&error)));
                 }
                 Some(Ok(frame)) => {
-                    // Trailers say nothing that we need.
+                    // Trailers contain nothing that we need.
                     let data = frame.into_data().unwrap_or_default();
                     self.count(data.len(), began.elapsed())?;
                     if !data.is_empty() {

@@ -56,7 +56,7 @@ impl Client {
         Self::with_resolver(settings, Arc::new(SystemResolver))
     }
 
-    /// The same with another resolver.
+    /// Like [`Client::new`], with another resolver.
     pub fn with_resolver(settings: Settings, resolver: Arc<dyn Resolve>) -> Result<Self, Error> {
         Self::with_network(settings, resolver, Arc::new(Tcp))
     }
@@ -74,9 +74,11 @@ impl Client {
         Ok(Self { shared: Arc::new(shared), cancel: Cancel::never() })
     }
 
-    /// Sends a request, repeats it where that is safe and may help, and returns when the response's head has arrived.
+    /// Sends a request, repeats it if that is safe and may help, and returns when the response's head has
+    /// arrived.
     ///
-    /// A redirect is returned like any other answer. 429 and 5xx (but 501) are errors after the last attempt.
+    /// A redirect is returned like any other answer. 429 and 5xx (except 501) are errors after the last
+    /// attempt.
     pub fn send(&self, request: Request) -> Pending<'_, Response> {
         Box::pin(async move {
             let limits = self.limits(&request);
@@ -86,8 +88,8 @@ impl Client {
 
     /// Like [`Client::send`], and follows up to five redirects of a GET or HEAD.
     ///
-    /// A hop to another origin counts as named by the response, loses every header that could carry a credential, and
-    /// never leads from https to plain http. Redirects of other methods are returned.
+    /// A hop to another origin counts as named by the response, drops every header that could contain a
+    /// credential, and never leads from https to plain http. Redirects of other methods are returned.
     pub fn send_following(&self, request: Request) -> Pending<'_, Response> {
         Box::pin(async move {
             let limits = self.limits(&request);
@@ -164,7 +166,7 @@ impl Shared {
     async fn attempts(&self, request: &Request, limits: &CallLimits) -> Result<Response, Error> {
         let mut attempts = 0_u32;
         loop {
-            // Anew each time: an earlier attempt may have learned the giver's address.
+            // It is computed anew each time, because an earlier attempt may have learned the giver's address.
             let route = route(request, &self.settings, &self.allowed, |origin| self.reached.class(origin))?;
             attempts = attempts.saturating_add(1);
             let (error, asked) = match self.attempt(request, &route, limits).await {
@@ -206,7 +208,8 @@ impl Shared {
         (Error::Status { call: request.call(), status, attempts, retry_after, detail }, retry_after)
     }
 
-    /// One attempt: on a kept connection if there is one, else, or if that turns out to have been closed, on a new one.
+    /// One attempt: on a kept connection if there is one; without one, or if the server has closed it, on a
+    /// new one.
     async fn attempt(
         &self,
         request: &Request,
@@ -216,7 +219,7 @@ impl Shared {
         if let Some(connection) = self.pool.take(&route.origin, &route.rule).await {
             match self.exchange(request, route, connection, limits).await {
                 Ok(response) => return Ok(response),
-                // Servers close idle connections whenever they like; that is no failure of the request.
+                // Servers may close idle connections at any time; that is not a failure of the request.
                 Err(lost) if lost.unsent || (lost.closed && request.method.is_idempotent()) => {}
                 Err(lost) => return Err(lost.error),
             }
@@ -315,7 +318,7 @@ impl Shared {
     }
 }
 
-/// The end of a call that may take this long; a limit of centuries counts as none.
+/// The end of a call that may take this long. A limit of centuries counts as no limit.
 fn later(after: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(after).or_else(|| now.checked_add(Duration::from_hours(24 * 365))).unwrap_or(now)
@@ -324,7 +327,7 @@ fn later(after: Duration) -> Instant {
 /// An exchange without a response.
 struct FailedExchange {
     error: Error,
-    /// Not a byte of the request was sent.
+    /// No byte of the request was sent.
     unsent: bool,
     /// The connection ended, which is normal for a kept one.
     closed: bool,

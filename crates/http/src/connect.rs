@@ -1,7 +1,8 @@
 //! From a route to a stream of bytes: resolve, check, connect, tunnel, TLS.
 //!
-//! The address that was checked is the one that is connected to. Several addresses are tried side by side, each a quarter
-//! of a second after the one before (RFC 8305), so that a host with broken IPv6 does not cost the whole time-out.
+//! The connection goes to the address that was checked. Several addresses are tried side by side, each a
+//! quarter of a second after the previous one (RFC 8305), so that a host with broken IPv6 does not cost the
+//! whole time-out.
 
 use std::future::Future;
 use std::io;
@@ -28,10 +29,10 @@ use crate::route::{Route, check};
 use crate::stream::Stream;
 use crate::tls::Tls;
 
-/// The wait before the next address is tried beside the last (RFC 8305, section 5).
+/// The wait before the next address is tried beside the previous one (RFC 8305, section 5).
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// Addresses of one name that are considered. A name with hundreds must not keep us busy.
+/// Addresses of one name that are considered. A name with hundreds of addresses must not keep us busy.
 const ADDRESSES: usize = 16;
 
 /// What [`Dial::dial`] returns.
@@ -96,7 +97,7 @@ impl Connector {
         Ok(Connected { stream, peer })
     }
 
-    /// A TCP connection to one of the host's addresses. All of them have to pass the rule.
+    /// A TCP connection to one of the host's addresses. All of them must satisfy the rule.
     async fn reach(
         &self,
         call: &Call,
@@ -117,7 +118,7 @@ impl Connector {
             })?,
         };
         addresses.truncate(ADDRESSES);
-        // One bad address among good ones is no accident: the whole answer is refused.
+        // A bad address among good ones is not an accident, so the whole answer is refused.
         for address in &addresses {
             check(rule, *address, call)?;
         }

@@ -154,7 +154,7 @@ pub enum Error {
     },
     /// A host resolves to an address that whoever named it may not name.
     #[error("{call}: refused to connect to {address} ({class}), {}", .given_by.as_ref().map_or_else(
-        || "which a named host must not resolve to".to_owned(), |by| format!("named by {by} and not by you")))]
+        || "which a named host must not resolve to".to_owned(), |by| format!("named by {by}, not by you")))]
     AddressRefused {
         /// The call.
         call: Call,
@@ -242,7 +242,7 @@ pub enum Error {
         reason: String,
     },
     /// The body ended early.
-    #[error("{call}: the body broke off after {received} bytes{}: {reason}",
+    #[error("{call}: the body ended after {received} bytes{}: {reason}",
         .expected.map(|n| format!(" of {n}")).unwrap_or_default())]
     Truncated {
         /// The call.
@@ -353,7 +353,7 @@ impl Classify for Error {
                     .to_owned(),
             ),
             Self::Tls { fault: TlsFault::ClientCertificate, host, .. } => Some(format!(
-                "{host} asks who you are: give a certificate that it accepts with --client-cert {host}=FILE"
+                "{host} requires a client certificate: give one that it accepts with --client-cert {host}=FILE"
             )),
             Self::Tls { fault: TlsFault::NotTls, host, .. } => {
                 Some(format!("if {host} has no TLS, allow it with --insecure-registry {host}"))

@@ -1,4 +1,4 @@
-//! Who a URL leads to: scheme, host and port.
+//! The server that a URL leads to: scheme, host and port.
 
 use std::net::IpAddr;
 
@@ -14,7 +14,7 @@ pub(crate) struct Origin {
     pub(crate) port: u16,
 }
 
-/// A host as the URL has it.
+/// A host, as the URL contains it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Name {
     Domain(String),
@@ -39,7 +39,7 @@ impl Name {
         }
     }
 
-    /// `localhost` and names below it; this machine by RFC 6761, whatever a resolver says.
+    /// `localhost` and names below it; always this machine by RFC 6761, regardless of a resolver.
     pub(crate) fn is_localhost(&self) -> bool {
         match self {
             Self::Domain(name) => is_localhost(name),
@@ -55,7 +55,7 @@ impl Name {
         }
     }
 
-    /// The class, if the URL alone tells it.
+    /// The class, if the URL alone determines it.
     pub(crate) fn class(&self) -> Option<Class> {
         match self {
             Self::Address(address) => Some(Class::from(*address)),
@@ -65,7 +65,7 @@ impl Name {
 }
 
 impl Origin {
-    /// Of an `http` or `https` URL with a host.
+    /// The origin of an `http` or `https` URL with a host.
     pub(crate) fn from_url(url: &Url) -> Option<Self> {
         let tls = match url.scheme() {
             "https" => true,

@@ -1,7 +1,8 @@
 //! The body of a request: bytes in memory, or a stream of a known length.
 //!
-//! A stream can be opened again, because the first attempt may get a 401 or meet a closed connection. It is read on a
-//! thread of its own, a few pieces ahead of the network, so that memory does not depend on its length.
+//! A stream can be opened again, because the first attempt may get a 401 or use a closed connection. It is
+//! read on a separate thread, a few pieces ahead of the network, so that memory does not depend on its
+//! length.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -54,7 +55,7 @@ pub(crate) enum Outgoing {
 }
 
 impl Outgoing {
-    /// The stream where there is one, else `whole`.
+    /// The stream if there is one, otherwise `whole`.
     pub(crate) fn new(whole: &Bytes, stream: Option<&Streamed>) -> Self {
         let Some(streamed) = stream.cloned() else {
             return Self::Whole(Some(whole.clone()).filter(|bytes| !bytes.is_empty()));
@@ -73,7 +74,7 @@ impl Outgoing {
     }
 }
 
-/// Reads the stream to its end, or until nobody wants more.
+/// Reads the stream to its end, or until the receiver is dropped.
 fn read(streamed: &Streamed, sender: &mpsc::Sender<io::Result<Bytes>>) {
     let mut stream = match (streamed.open)() {
         Ok(stream) => stream,

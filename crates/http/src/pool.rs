@@ -19,15 +19,15 @@ use crate::address::AddressRule;
 use crate::origin::Origin;
 use crate::outgoing::Outgoing;
 
-/// Kept per host: as many as layers are read side by side.
+/// Connections kept per host: as many as layers are read side by side.
 const PER_HOST: usize = 8;
-/// Kept in all.
+/// Connections kept in total.
 const IN_ALL: usize = 32;
-/// Registries close idle connections after a minute or more; we drop ours earlier.
+/// Registries close idle connections after a minute or more; we close ours earlier.
 const LONGEST: Duration = Duration::from_secs(50);
-/// A rest of a body that is longer than this is not worth reading.
+/// The longest rest of a body that is worth reading.
 pub(crate) const REST: u64 = 64 * 1024;
-/// Nor one that takes longer than this.
+/// The longest time that reading the rest may take.
 const REST_WAIT: Duration = Duration::from_millis(250);
 
 /// One connection.
@@ -82,7 +82,7 @@ impl Pool {
         }
     }
 
-    /// The one used last: it is the least likely to have been closed.
+    /// The connection used last, because it is the least likely to have been closed.
     fn pop(&self, origin: &Origin, rule: &AddressRule) -> Option<Idle> {
         let now = Instant::now();
         let mut idle = self.lock();

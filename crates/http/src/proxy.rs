@@ -34,10 +34,10 @@ impl Proxy {
         Self::default()
     }
 
-    /// Reads the usual variables through `lookup`, which is `|name| std::env::var(name).ok()` in a program.
+    /// Reads the usual variables through `lookup`, usually `|name| std::env::var(name).ok()`.
     ///
-    /// An empty variable counts as unset. The upper-case `HTTP_PROXY` is ignored where `REQUEST_METHOD` is set: in a CGI
-    /// process a client's `Proxy:` header sets it (CVE-2016-5385).
+    /// An empty variable counts as unset. The upper-case `HTTP_PROXY` is ignored if `REQUEST_METHOD` is set:
+    /// in a CGI process a client's `Proxy:` header sets it (CVE-2016-5385).
     pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let get = |name: &str| lookup(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
         let server = |upper: &'static str, lower: &'static str, ignore_upper: bool| {
@@ -64,7 +64,7 @@ impl Proxy {
 /// One proxy.
 #[derive(Clone)]
 pub(crate) struct Server {
-    /// Whether the proxy itself is talked to over TLS.
+    /// Whether the connection to the proxy itself uses TLS.
     pub(crate) tls: bool,
     /// Without brackets.
     pub(crate) host: String,
@@ -170,7 +170,7 @@ impl Bypass {
     }
 }
 
-/// `%41` → `A`; what is not a valid escape stays as it is.
+/// `%41` → `A`; an invalid escape stays as it is.
 fn percent_decoded(text: &str) -> Vec<u8> {
     let mut bytes = text.as_bytes().iter();
     let mut decoded = Vec::with_capacity(text.len());

@@ -1,9 +1,9 @@
 //! Whether and where a redirect is followed, and which headers go along.
 //!
-//! Only GET and HEAD are followed. `Location` is foreign: it gets the rules of [`crate::Request::given_by`], never
-//! leads from https to plain http, and to another origin (scheme, host, port) only the headers in [`HARMLESS`] go
-//! along. oras-go sent `Authorization` wherever a redirect led (GHSA-vh4v-2xq2-g5cg); an allow-list cannot overlook the
-//! next header that carries a token.
+//! Only GET and HEAD are followed. `Location` is foreign: it gets the rules of [`crate::Request::given_by`],
+//! never leads from https to plain http, and only the headers in [`HARMLESS`] are sent to another origin
+//! (scheme, host, port). oras-go sent `Authorization` to every target of a redirect (GHSA-vh4v-2xq2-g5cg); an
+//! allow-list cannot overlook the next header that contains a token.
 
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
@@ -44,7 +44,8 @@ pub(crate) fn next(
     };
     let mut url = request.url.join(location).map_err(|_| fault("its Location is not a URL"))?;
     url.set_fragment(None);
-    // Credentials in a foreign URL are not ours. Both calls fail only for URLs that cannot have any.
+    // Credentials in a foreign URL are not ours. Both calls fail only for URLs that cannot contain
+    // credentials.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     let to = Origin::from_url(&url).ok_or_else(|| fault("its Location is neither http:// nor https://"))?;

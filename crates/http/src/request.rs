@@ -1,4 +1,4 @@
-//! One request. Its `Debug` output shows no header values: they carry credentials.
+//! One request. Its `Debug` output shows no header values: they contain credentials.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub struct Request {
     pub method: Method,
     /// The URL. User name and password in it are ignored, a fragment is not sent.
     pub url: Url,
-    /// Headers beside those that the client sets (`Host`, `Content-Length`, and `User-Agent` and
+    /// Headers in addition to those that the client sets (`Host`, `Content-Length`, and `User-Agent` and
     /// `Accept-Encoding: identity` unless given).
     pub headers: HeaderMap,
     /// The body; empty for none.
@@ -71,14 +71,14 @@ impl Request {
         Self::new(Method::PUT, url).body(body)
     }
 
-    /// Sets a header, in place of what it held.
+    /// Sets a header, replacing its values.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
 
-    /// Adds a value to a header, after those that it holds (several `Accept` lines).
+    /// Adds a value to a header, after its existing ones (several `Accept` lines).
     #[must_use]
     pub fn append(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);
@@ -113,9 +113,9 @@ impl Request {
         self
     }
 
-    /// Marks this call as one to a cloud's metadata service. It may go to a link-local or metadata address, also by
-    /// name and without TLS, to no other address but loopback, and never through a proxy. It has no effect on a host
-    /// that a response named, and a redirect does not inherit it.
+    /// Marks this call as one to a cloud's metadata service. It may go to a link-local or metadata address,
+    /// also by name and without TLS, to no other address except loopback, and never through a proxy. It has
+    /// no effect on a host that a response named, and a redirect does not inherit it.
     #[must_use]
     pub fn to_metadata_service(mut self) -> Self {
         self.metadata_service = true;

@@ -1,5 +1,5 @@
-//! Names to addresses, behind a trait: the address rules depend on what a name resolves to, so tests must be able to
-//! choose that.
+//! Names to addresses, behind a trait: the address rules depend on what a name resolves to, so tests must be
+//! able to choose the addresses.
 
 use std::future::Future;
 use std::io;
@@ -9,8 +9,8 @@ use std::pin::Pin;
 /// What [`Resolve::resolve`] returns.
 pub type Resolving<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>>;
 
-/// Resolves host names. It is not asked about literal addresses, nor about `localhost` and names below it, which are
-/// always this machine (RFC 6761).
+/// Resolves host names. It is not asked about literal addresses or about `localhost` and names below it,
+/// which are always this machine (RFC 6761).
 pub trait Resolve: Send + Sync {
     /// The addresses of a name, in order of preference.
     fn resolve<'a>(&'a self, host: &'a str) -> Resolving<'a>;

@@ -1,4 +1,4 @@
-//! One response. Its `Debug` output shows no header values: they carry credentials.
+//! One response. Its `Debug` output shows no header values: they contain credentials.
 
 use std::fmt;
 
@@ -9,7 +9,8 @@ use crate::body::Body;
 use crate::error::shown;
 use crate::request::HeaderNames;
 
-/// A response whose head has arrived. 401, 403, 404 and every other status below 500 except 429 come this way.
+/// A response whose head has arrived. 401, 403, 404 and every other status below 500 except 429 arrive this
+/// way.
 pub struct Response {
     /// The status.
     pub status: StatusCode,
@@ -17,7 +18,7 @@ pub struct Response {
     pub headers: HeaderMap,
     /// Where it came from: the request's URL, or that of the last hop after redirects.
     pub url: Url,
-    /// The body, not yet read. Dropping it is fine: a short rest is skipped and the connection used again.
+    /// The body, not yet read. Dropping it is fine: a short rest is skipped and the connection is reused.
     pub body: Body,
 }
 

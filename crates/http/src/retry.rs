@@ -1,8 +1,8 @@
 //! When a request is sent again, and after how long.
 //!
-//! Only idempotent requests are repeated once they may have reached the server (RFC 9110, 9.2.2); a connection that was
-//! never made may be tried again for any method. Waits double from a quarter of a second, are spread so that many
-//! clients do not come back in step, and yield to `Retry-After` (RFC 9110, 10.2.3).
+//! Only idempotent requests are repeated once they may have reached the server (RFC 9110, 9.2.2); if no
+//! connection was made, any method may be tried again. Waits double from a quarter of a second, are spread so
+//! that many clients do not return at the same time, and yield to `Retry-After` (RFC 9110, 10.2.3).
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::error::{Error, Phase};
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(8);
 
-/// The longest `Retry-After` that is obeyed. A longer wait is better left to the caller: exit code 6 says "try again
-/// later", and a command that hangs silently says nothing.
+/// The longest `Retry-After` that is obeyed. Longer waits are left to the caller: exit code 6 says "try again
+/// later", but a command that hangs silently says nothing.
 pub(crate) const LONGEST_ASKED: Duration = Duration::from_mins(1);
 
 /// Whether a status is a temporary failure rather than an answer.
@@ -53,8 +53,8 @@ pub(crate) fn back_off(failed: u32) -> Duration {
     half + Duration::from_micros(random % spread.max(1))
 }
 
-/// What `Retry-After` asks for: seconds, or a date, which is taken relative to the response's own `Date`, so that our
-/// clock does not matter.
+/// What `Retry-After` asks for: seconds, or a date, which is relative to the response's own `Date`, so that
+/// our clock does not matter.
 pub(crate) fn asked(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {

@@ -57,7 +57,7 @@ pub(crate) fn route(
         (None, _) if metadata_service => AddressRule::MetadataService,
         (None, Name::Address(_)) => AddressRule::Literal,
         (None, Name::Domain(_)) => AddressRule::Named,
-        // Named by somebody else, but also by the user.
+        // A response named it, but the user did so too.
         (Some(_), Name::Domain(_)) if lists(&allowed.hosts, &origin) => AddressRule::Named,
         (Some(giver), _) => {
             let known = Origin::from_url(giver).and_then(|o| o.host.class().or_else(|| reached(&o)));
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn the_target_is_absolute_only_for_plain_requests_through_a_proxy() {
         let proxy = Proxy::from_env(|n| n.ends_with("_PROXY").then(|| "p.example:3128".to_owned())).unwrap();
-        // NO_PROXY is answered with the same text here, and names nobody.
+        // `lookup` returns this text for NO_PROXY too, which exempts no host.
         let settings = Settings { proxy, plain_http: vec!["r.example".to_owned()], ..Settings::default() };
         let plain = routed(&get("http://me:pw@r.example:81/a?b=c#d"), &settings).unwrap();
         assert_eq!(

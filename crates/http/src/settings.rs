@@ -13,17 +13,18 @@ pub struct Settings {
     pub timeout: Duration,
     /// Name resolution, TCP and TLS hand-shake, and the proxy's answer to `CONNECT`. 10 s by default.
     pub connect_timeout: Duration,
-    /// No byte from the peer, or none taken by it, for that long. 30 s by default.
+    /// The longest time without a byte from the peer, or without the peer accepting one. 30 s by default.
     pub idle_timeout: Duration,
-    /// Bytes per second below which a body counts as stalled, averaged over [`Settings::idle_timeout`] of waiting for
-    /// the peer: a peer that sends a byte now and then defeats a plain idle time-out. 512 by default; 0 switches it off.
+    /// Bytes per second below which a body counts as stalled, averaged over [`Settings::idle_timeout`] of
+    /// waiting for the peer: a peer that sends a byte now and then would defeat a simple idle time-out. 512
+    /// by default; 0 switches it off.
     pub least_rate: u64,
     /// Sent as `User-Agent` unless the request has one.
     pub user_agent: String,
     /// Hosts, as `host` or `host:port`, for which the user allowed plain HTTP (`--insecure-registry`). Loopback is
     /// always allowed.
     pub plain_http: Vec<String>,
-    /// Further certificate authorities as PEM, beside those of the system (`--ca-file`).
+    /// Further certificate authorities as PEM, in addition to those of the system (`--ca-file`).
     pub extra_roots: Vec<Vec<u8>>,
     /// Settings for single hosts: authorities, client certificates.
     pub hosts: Vec<HostTls>,
@@ -76,12 +77,12 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// What TLS with one host needs beside [`Settings::extra_roots`]. It applies to connections to that host only: a
-/// redirect to another host does not take the client certificate along.
+/// TLS settings for one host, in addition to [`Settings::extra_roots`]. They apply to connections to that
+/// host only: after a redirect to another host, the client certificate is not used.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct HostTls {
-    /// `host` for port 443, `host:port` for another. Several entries for one host add up; the last client certificate
-    /// counts.
+    /// `host` for port 443, `host:port` for another port. Several entries for one host add up; the last
+    /// client certificate counts.
     pub host: String,
     /// Further certificate authorities as PEM, trusted for this host only.
     pub roots: Vec<Vec<u8>>,

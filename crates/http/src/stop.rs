@@ -1,4 +1,4 @@
-//! Work that ends when nobody waits for it any more.
+//! Work that ends when it is cancelled.
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -1,4 +1,4 @@
-//! A connection as a stream of bytes, and how much the peer took.
+//! A connection as a stream of bytes, and how much the peer accepted.
 
 use std::io;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 pub(crate) type Stream = Box<dyn Io>;
 
-/// Counts what the peer took, to distinguish a long upload from a peer that does nothing.
+/// Counts what the peer accepted, to distinguish a long upload from a peer that does nothing.
 pub(crate) struct CountingStream {
     inner: Stream,
     written: Arc<AtomicU64>,

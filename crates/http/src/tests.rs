@@ -123,7 +123,7 @@ impl Peer {
         Some(head)
     }
 
-    /// It is no failure when the client no longer reads.
+    /// It is not a failure if the client no longer reads.
     async fn send(&mut self, text: &str) {
         let _ = self.stream.write_all(text.as_bytes()).await;
     }

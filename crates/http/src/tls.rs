@@ -1,8 +1,9 @@
-//! TLS: which certificates are trusted, and what a failed hand-shake means.
+//! TLS: which certificates are trusted, and the meaning of a failed handshake.
 //!
-//! The configuration is made on the first https call, because loading some 140 certificate authorities costs more than a
-//! whole verification against a loopback registry. The provider is passed explicitly: no process-wide default that
-//! another crate might set differently. What is accepted in place of an authority's certificate is in `verifier`.
+//! The configuration is made on the first https call, because loading some 140 certificate authorities costs
+//! more than a whole verification against a loopback registry. The provider is passed explicitly, because
+//! another crate might set another process-wide default. `verifier` decides what is accepted in place of an
+//! authority's certificate.
 
 mod verifier;
 
@@ -29,12 +30,12 @@ pub(crate) struct Tls {
     extra: Vec<CertificateDer<'static>>,
     /// By `host:port`.
     hosts: BTreeMap<String, HostTlsConfig>,
-    /// The configurations made so far; that of all other hosts has no name.
+    /// The configurations made so far; the key `None` is for all other hosts.
     configs: Mutex<BTreeMap<Option<String>, Arc<ClientConfig>>>,
     system: Mutex<Option<RootCertStore>>,
 }
 
-/// What one host needs.
+/// The settings of one host.
 #[derive(Default)]
 struct HostTlsConfig {
     roots: Vec<CertificateDer<'static>>,
@@ -67,8 +68,8 @@ impl Tls {
         Ok(Self { extra, hosts, configs: Mutex::default(), system: Mutex::default() })
     }
 
-    /// Speaks TLS on a connection, as a client of `host`. Settings for single hosts apply if `origin` names one; for a
-    /// proxy it is `None`.
+    /// Starts TLS on a connection, as a client of `host`. Settings for single hosts apply if `origin` names
+    /// one; for a proxy it is `None`.
     pub(crate) async fn connect(
         &self,
         call: &Call,
@@ -118,7 +119,7 @@ impl Tls {
         Ok(config)
     }
 
-    /// The authorities trusted for every host, and what kept some of them from being loaded.
+    /// The authorities trusted for every host, and why some of them could not be loaded.
     fn common(&self) -> (RootCertStore, Option<String>) {
         let mut slot = self.system.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(roots) = slot.as_ref() {
@@ -222,8 +223,8 @@ fn configuration<'a>(
     Ok(config)
 }
 
-/// The refusal of our client certificate behind an error, if it is one. With TLS 1.3 it arrives after the hand-shake,
-/// in place of the response.
+/// The refusal of our client certificate that caused an error, if one did. With TLS 1.3 it arrives after the
+/// handshake, in place of the response.
 pub(crate) fn client_refused(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -258,7 +259,7 @@ fn is_client_refusal(error: &rustls::Error) -> bool {
     )
 }
 
-/// A failed hand-shake: a refusal by either side is final, a broken connection is temporary.
+/// A failed handshake: a refusal by either side is final, a broken connection is temporary.
 fn failure(call: &Call, authority: &str, error: &io::Error) -> Error {
     let (call, host) = (call.clone(), authority.to_owned());
     let Some(tls) = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) else {
@@ -266,7 +267,7 @@ fn failure(call: &Call, authority: &str, error: &io::Error) -> Error {
     };
     let fault = match tls {
         rustls::Error::InvalidCertificate(fault) => match fault {
-            // Another authority of the same name, renewed or forged, shows up as a bad signature.
+            // Another authority of the same name, renewed or forged, causes a bad signature.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFault::UnknownIssuer,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 TlsFault::WrongName

@@ -1,7 +1,8 @@
 //! HTTP over a Unix socket: the service of a container engine on this machine.
 //!
-//! Reading only, one connection for each request, no redirects and no retries. Address rules do not apply: a socket has a
-//! path, which the user or the machine's configuration named, and the file's permissions say who may talk to it.
+//! It only reads, with one connection for each request, and without redirects or retries. Address rules do
+//! not apply: a socket has a path, which the user or the machine's configuration named, and the file's
+//! permissions decide who may use it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -47,13 +48,13 @@ impl Socket {
         Self { path: path.to_owned(), head: Duration::from_mins(10), idle: Duration::from_mins(1) }
     }
 
-    /// `GET target`, where `target` is a path with an optional query. Has to be called on a tokio runtime.
+    /// `GET target`, where `target` is a path with an optional query. Must be called on a tokio runtime.
     pub async fn get(&self, target: &str) -> io::Result<Streamed> {
         let stream = timeout(CONNECT, UnixStream::connect(&self.path)).await??;
         let (mut sender, connection) =
             http1::Builder::new().handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
         let driver = tokio::spawn(async move {
-            // The reader of the body sees what broke the connection.
+            // The reader of the body gets the error that broke the connection.
             let _ = connection.await;
         });
         let request = http::Request::builder()

@@ -1,4 +1,5 @@
-//! The network without a thread of its own. Alone in its process, which has one network.
+//! The network without a separate thread. This test is alone in its process, because a process has one
+//! network.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{Read as _, Write as _};

@@ -1,4 +1,5 @@
-//! The client against servers on real sockets: what is kept, what goes along, and what a broken answer means.
+//! The client against servers on real sockets: which connections are kept, which headers follow a redirect,
+//! and what a broken answer means.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "the servers are shared between test programs")]
 
@@ -31,7 +32,7 @@ async fn three_requests_share_a_connection() {
     ])
     .await;
     let client = client();
-    // Its explanation is not read by anybody.
+    // Nobody reads its explanation.
     assert_eq!(get(&client, at(&server, "/v2/")).await.unwrap().status, 401);
     let mut manifest = get(&client, at(&server, "/v2/a/manifests/1")).await.unwrap();
     assert_eq!(manifest.body.announced(), Some(8));
@@ -92,7 +93,7 @@ async fn half_a_body_is_an_error() {
             other => panic!("got {other}, expected a truncated body"),
         }
         assert_eq!(error.kind(), Kind::Transient);
-        let start = format!("GET {}: the body broke off after 4 bytes", at(&server, "/v2/a/blobs/1"));
+        let start = format!("GET {}: the body ended after 4 bytes", at(&server, "/v2/a/blobs/1"));
         assert!(error.to_string().starts_with(&start), "{error}");
     }
 }
@@ -177,7 +178,7 @@ async fn two_lengths_that_differ_are_refused() {
 
 #[tokio::test]
 async fn a_closed_port_says_so() {
-    // Bound but not listening, so that nobody else gets the port meanwhile.
+    // Bound but not listening, so that nobody else gets the port in the meantime.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();

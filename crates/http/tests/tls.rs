@@ -1,4 +1,5 @@
-//! TLS on real sockets, with certificates made for the test: who is trusted, and what is said about who is not.
+//! TLS on real sockets, with certificates made for the test: who is trusted, and the messages about who is
+//! not.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "the servers are shared between test programs")]
 
@@ -103,7 +104,7 @@ async fn a_certificate_for_an_address_is_for_that_address() {
 
 #[tokio::test]
 async fn an_unknown_authority_is_refused() {
-    // The second has the name of one that is trusted.
+    // The second has the name of a trusted one.
     for name in ["theirs", "ours"] {
         let theirs = Authority::new(name).acceptor("localhost", 4000);
         let server = Server::start(Some(theirs), [answer("200 OK", "", "")]).await;
@@ -153,7 +154,7 @@ impl OwnAuthority {
         self.params.self_signed(&self.key).unwrap()
     }
 
-    /// Trusts `certificate`, and gets an answer from a server that has this one.
+    /// Trusts `certificate`; whether it gets an answer from a server that has this one.
     async fn answers(&self, certificate: &rcgen::Certificate) -> Result<Response, Error> {
         self.serves(self.certificate(), certificate).await
     }
@@ -174,7 +175,7 @@ async fn a_certificate_that_is_its_own_authority_is_accepted_where_it_was_named(
     let own = OwnAuthority::new("localhost", 4000);
     let certificate = own.certificate();
     assert_eq!(own.serves(certificate.clone(), &certificate).await.unwrap().status, 200);
-    // Nothing else about it is taken on trust.
+    // Nothing else about it is trusted without a check.
     let expired = OwnAuthority::new("localhost", 2001);
     let certificate = expired.certificate();
     let error = expired.serves(certificate.clone(), &certificate).await.unwrap_err();
@@ -194,17 +195,17 @@ async fn a_certificate_that_is_its_own_authority_is_accepted_where_it_was_named(
 #[tokio::test]
 async fn only_that_very_certificate_is_accepted() {
     let named = OwnAuthority::new("localhost", 4000);
-    // Of the same name and with the same key identifier, by another key.
+    // One with the same name and key identifier, but another key.
     let mut twin = OwnAuthority::new("localhost", 4000);
     let identifier = named.params.key_identifier(&named.key);
     twin.params.key_identifier_method = rcgen::KeyIdMethod::PreSpecified(identifier);
     assert!(twin.answers(&named.certificate()).await.is_err());
-    // Of the same key, with other content: another authority's certificate, even so.
+    // One with the same key, but other content: it is still another authority's certificate.
     let mut renewed = OwnAuthority { params: named.params.clone(), key: named.key };
     let first = renewed.certificate();
     renewed.params.serial_number = Some(rcgen::SerialNumber::from(77_u64));
     assert!(renewed.answers(&first).await.is_err());
-    // An authority below it is no server either.
+    // An authority below it is not accepted as a server either.
     let issuer = Issuer::new(renewed.params.clone(), renewed.key);
     let below = OwnAuthority::new("localhost", 4000);
     let certificate = below.params.signed_by(&below.key, &issuer).unwrap();
@@ -251,7 +252,7 @@ async fn a_handshake_that_breaks_off_may_be_tried_again() {
 
 #[tokio::test]
 async fn a_body_until_the_end_of_the_connection_needs_a_proper_end() {
-    // Without a length, only TLS's own farewell tells the end from an attacker's cut.
+    // Without a length, only TLS's close message distinguishes the end from an attacker's truncation.
     let cut = [&b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf"[..], HANG_UP].concat();
     let authority = Authority::new("ours");
     let server = Server::start(Some(authority.acceptor("localhost", 4000)), [cut]).await;
@@ -288,7 +289,7 @@ async fn a_tunnel_through_a_proxy_carries_tls_to_the_host() {
     assert!(host.heads()[0].contains("\r\nhost: r.example\r\n"));
 }
 
-/// The environment belongs to the whole process, so this test runs itself again with another one.
+/// The environment belongs to the whole process, so this test runs itself again with another environment.
 #[tokio::test]
 async fn ssl_cert_file_replaces_the_systems_authorities() {
     const URL: &str = "TLS_TEST_URL";
@@ -317,7 +318,7 @@ async fn ssl_cert_file_replaces_the_systems_authorities() {
             .env("SSL_CERT_FILE", file)
             .env_remove("SSL_CERT_DIR")
             .env(URL, &url);
-        // On a thread of its own: the server that it calls runs on this one.
+        // On a separate thread, because the server that it calls runs on this one.
         let output = tokio::task::spawn_blocking(move || again.output()).await.unwrap().unwrap();
         let printed = String::from_utf8(output.stdout).unwrap();
         assert!(printed.contains(expected), "{printed}");
@@ -373,7 +374,8 @@ async fn a_client_certificate_is_shown_to_its_host_only() {
         let port = server.address.port();
         let meant = showing(&ours, &format!("localhost:{port}"), client_certificate(&clients));
         assert_eq!(get(&meant, "localhost", &server).await.unwrap().status, 200);
-        // The same server under another name, another port, and without the port: not the host it is meant for.
+        // The same server under another name, with another port, and without the port: none of them is the
+        // host of the setting.
         let elsewhere = [
             (showing(&ours, &format!("127.0.0.1:{port}"), client_certificate(&clients)), "localhost"),
             (showing(&ours, "localhost:1", client_certificate(&clients)), "localhost"),
@@ -385,7 +387,7 @@ async fn a_client_certificate_is_shown_to_its_host_only() {
             assert_eq!(fault(&error), TlsFault::ClientCertificate, "{error}");
             assert!(error.hint().unwrap().contains(&format!("--client-cert {host}:{port}=FILE")), "{error}");
         }
-        // One that the server does not know.
+        // A certificate that the server does not know.
         let stranger = client_certificate(&Authority::new("strangers"));
         let error = get(&showing(&ours, &format!("localhost:{port}"), stranger), "localhost", &server).await;
         assert_eq!(fault(&error.unwrap_err()), TlsFault::ClientCertificate);

@@ -1,6 +1,6 @@
-//! Requests that somebody else chose must not reach networks that they cannot reach themselves (SSRF). Guards that
-//! looked only at the URL were passed with a DNS name. Here the resolved address decides, and the connection goes to
-//! it.
+//! Others must not be able to make us send requests to networks that they cannot reach themselves (SSRF).
+//! Guards that checked only the URL were bypassed with a DNS name. Here the resolved address decides, and the
+//! connection goes to it.
 
 use super::{Net, OK, get, settings, url};
 use crate::{Class, Client, Error, Proxy, Request, Settings};
@@ -43,7 +43,7 @@ async fn a_name_given_by_a_public_host_must_not_resolve_inwards() {
         get(&client, "http://r.example/v2/").await.unwrap();
         let error = given(&client, "http://cdn.example/token", "http://r.example/v2/").await.unwrap_err();
         assert_eq!(refused(&error), class, "{address}");
-        assert!(error.to_string().contains("named by http://r.example/v2/ and not by you"), "{error}");
+        assert!(error.to_string().contains("named by http://r.example/v2/, not by you"), "{error}");
         assert_eq!(net.dialled(), ["93.184.215.14:80"], "{address} was dialled");
     }
 }
@@ -80,7 +80,7 @@ async fn a_name_that_changes_its_answer_gains_nothing() {
     let client = net.client(settings());
     let by = "http://r.example/";
     given(&client, "http://rebind.example/", by).await.unwrap();
-    // One question for one connection: the address that was checked is the one that was dialled.
+    // One question for one connection: the address that was checked is the address that was dialled.
     assert_eq!((net.asked().len(), net.dialled()), (1, vec!["93.184.215.14:80".to_owned()]));
     assert_eq!(refused(&given(&client, "http://rebind.example/", by).await.unwrap_err()), Class::LinkLocal);
     assert_eq!(net.dialled().len(), 1);
@@ -153,7 +153,7 @@ async fn a_metadata_service_is_reached_by_the_call_that_names_it_and_by_no_other
         let error = client.send(near(to)).await.unwrap_err();
         assert!(matches!(error, Error::AddressRefused { .. }), "{to}: {error}");
     }
-    // A host that a response names is not a metadata service, whatever the caller says.
+    // A host that a response names is not a metadata service, even if the caller says so.
     let by = url("http://127.0.0.1:5000/");
     for to in ["http://169.254.169.254/", "http://metadata.example/"] {
         assert!(client.send(near(to).given_by(&by)).await.is_err(), "{to}");

@@ -15,7 +15,7 @@ const ADDRESS: &str = "93.184.215.14:80";
 const URL: &str = "http://93.184.215.14/v2/";
 const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy";
 
-/// A server with one answer for each request, whatever connection it comes on; an empty one hangs up.
+/// A server with one answer for each request, on any connection; an empty answer hangs up.
 fn scripted(answers: &'static [&'static str]) -> (Net, Arc<AtomicUsize>) {
     let requests = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&requests);

@@ -1,4 +1,4 @@
-//! Peers that are slow, on purpose or not: each limit ends its own call and no other.
+//! Peers that are slow, on purpose or not: each limit ends only its own call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -80,7 +80,7 @@ async fn a_body_that_stops() {
     let began = Instant::now();
     assert_eq!(phase(&response.body.bytes(100).await.unwrap_err()), Phase::Body);
     assert_eq!(began.elapsed(), Duration::from_secs(30));
-    // A failed body does not look complete when it is read again.
+    // A failed body must not look complete if it is read again.
     assert!(response.body.chunk().await.is_err());
 }
 
@@ -173,7 +173,7 @@ async fn an_address_that_does_not_answer_costs_a_moment() {
     assert_eq!(began.elapsed(), Duration::from_millis(250));
 }
 
-/// A server that answers and then sends a byte a second for ever.
+/// A server that answers and then sends a byte a second forever.
 fn dripping() -> Net {
     Net::default().server(ADDRESS, |mut peer| async move {
         peer.request().await;
@@ -224,7 +224,7 @@ async fn the_askers_deadline_is_told_from_the_clients_own() {
     };
     assert_eq!(reason(&error), Stopped::DeadlinePassed);
 
-    // A deadline later than the client's limits does not lift them.
+    // A deadline after the client's limits does not remove them.
     let deadline = std::time::Instant::now() + Duration::from_hours(24);
     let settings = Settings { timeout: Duration::from_secs(2), retries: 0, ..settings() };
     let client = dripping().client(settings).under(&Cancel::never().until(deadline));

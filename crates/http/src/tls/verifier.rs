@@ -1,4 +1,5 @@
-//! Which certificates of servers are accepted: those of an authority, the very one that the user named, or any.
+//! Which certificates of servers are accepted: those of an authority, exactly the one that the user named, or
+//! any.
 
 use std::sync::Arc;
 
@@ -9,15 +10,17 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, SignatureScheme};
 use webpki::EndEntityCert;
 
-/// Which certificates are accepted. That the server has the key is checked of all of them.
+/// Which certificates are accepted. For all of them, the server must prove that it has the key.
 #[derive(Debug)]
 pub(super) enum Accepted {
-    /// What an authority issued, and a certificate that is its own authority if it was named as one.
+    /// Certificates that an authority issued, and a certificate that is its own authority if the user named
+    /// it as one.
     ///
-    /// `openssl req -x509` makes such certificates, and administrators put them on a registry and in its clients' files of
-    /// authorities. A chain from an authority's certificate to itself is none for webpki, whose last word is then that it is
-    /// one of an authority. All that comes before, the dates above all, has passed, and the name is checked here. No other
-    /// certificate gains anything: not one of the same name or key, nor one that this one issued.
+    /// `openssl req -x509` makes such certificates, and administrators install them on a registry and in its
+    /// clients' files of authorities. webpki does not accept a chain from an authority's certificate to
+    /// itself; its last check then reports that the certificate is an authority's. All earlier checks have
+    /// passed, the dates in particular, and the name is checked here. No other certificate is accepted
+    /// because of this: neither one with the same name or key, nor one that this certificate issued.
     AuthoritiesOrNamed { by_authority: Arc<WebPkiServerVerifier>, named: Vec<CertificateDer<'static>> },
     /// Any certificate.
     Any,
@@ -78,8 +81,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether the only thing wrong with a server's certificate, as far as it was looked at, is that it is an authority's. The
-/// dates are looked at before.
+/// Whether the only fault found in a server's certificate is that it is an authority's. The dates are checked
+/// before that.
 fn is_of_an_authority(error: &rustls::Error) -> bool {
     let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
     matches!(other.0.downcast_ref::<webpki::Error>(), Some(webpki::Error::CaUsedAsEndEntity))

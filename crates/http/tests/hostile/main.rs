@@ -1,5 +1,5 @@
-//! Certificates that an attacker or a broken peer shows, by the row of the catalogue of bad inputs; each test is named by
-//! its row. Expired ones and those of others are in `tls.rs`.
+//! Certificates that an attacker or a broken peer may present. Each test has the name of its row in the
+//! catalogue of bad inputs. Expired certificates and those of strangers are in `tls.rs`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "the servers are shared between test programs")]
 
@@ -49,7 +49,8 @@ async fn p06_certificates_for_thousands_of_names() {
     let (issuer, pem) = authority("ours");
     let key = KeyPair::generate().unwrap();
     let names = |count| (0..count).map(|n| format!("n{n}.example"));
-    // As many as fit a certificate of a handshake: the right name may be the last one, and has to be there.
+    // As many names as fit into a certificate of a handshake. The right name may be the last one, but it must
+    // be there.
     let all =
         CertificateParams::new(names(3_000).chain(["localhost".to_owned()]).collect::<Vec<_>>()).unwrap();
     let certificate = all.signed_by(&key, &issuer).unwrap().der().clone();
@@ -59,7 +60,8 @@ async fn p06_certificates_for_thousands_of_names() {
     let error = get(&pem, vec![certificate], &key).await.err().unwrap();
     assert!(matches!(error, Error::Tls { .. }), "{error}");
     assert!(error.to_string().len() < 1_000, "a message must not repeat three thousand names: {error}");
-    // An authority of ten thousand is more than one certificate may hold, and said before anything is connected.
+    // Ten thousand names are more than an authority's certificate may contain. The error comes before any
+    // connection.
     let mut params = CertificateParams::new(names(10_000).collect::<Vec<_>>()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let huge = params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem();
@@ -69,7 +71,8 @@ async fn p06_certificates_for_thousands_of_names() {
 
 #[tokio::test]
 async fn p06_building_a_path_through_many_authorities_of_one_name_ends() {
-    // Every one of them could have signed every other (RUSTSEC-2023-0052): the work has a budget, and the answer is no.
+    // Each of them could have signed every other (RUSTSEC-2023-0052). The work has a budget, and the
+    // certificate is refused.
     let (_, pem) = authority("ours");
     let key = KeyPair::generate().unwrap();
     let many: Vec<(Issuer<'static, KeyPair>, KeyPair)> = (0..40)

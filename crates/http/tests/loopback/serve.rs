@@ -1,4 +1,4 @@
-//! Servers on loopback, made by hand: what they send is under the test's control to the byte.
+//! Servers on loopback, written by hand: the test controls every byte that they send.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! Times [`plimsoll_image::layers::read`] on a large generated layer against the bare uncompressing of the same bytes.
+//! Times [`plimsoll_image::layers::read`] on a large generated layer, compared with only uncompressing the
+//! same bytes.
 //!
 //! ```text
 //! cargo run --release -p plimsoll-image --example layers -- 2500      # MiB, uncompressed
@@ -111,12 +112,12 @@ fn generate(blobs: &Path, mebibytes: u64, form: &str) -> Layer {
     described(blobs, &path, hasher, form)
 }
 
-/// A layer that lies in a file.
+/// A layer in a file.
 fn existing(blobs: &Path, file: &Path, form: &str) -> Layer {
     let mut hasher = Hasher::new(Algorithm::Sha256);
     each(&mut unpacking(file, form), |piece| hasher.update(piece));
     let path = blobs.join("new");
-    // A link would lead out of the layout, which is refused.
+    // Not a link: it would lead out of the layout, which is refused.
     fs::copy(file, &path).unwrap();
     described(blobs, &path, hasher, form)
 }
@@ -196,7 +197,7 @@ fn image(layer: Layer) -> Image {
     }
 }
 
-/// Peak resident memory in KiB, where the system tells.
+/// Peak resident memory in KiB, if the system reports it.
 fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -5,9 +5,9 @@
 //! an index are all children except those that builders mark `unknown/unknown` (BuildKit's attestations).
 //! [`crate::layers`] reads the layers.
 //!
-//! Many places hold only a part of an index: `docker save` writes the whole index and the blobs of one platform, copies of
-//! one platform leave the others out, and registries delete what has no tag. What is there can be read; what is not is
-//! [`Absent`], and whoever is asked about it must say so.
+//! Many places contain only a part of an index: `docker save` writes the whole index and the blobs of one
+//! platform, copies of one platform omit the others, and registries delete manifests without a tag. The
+//! existing images can be read. The missing ones are [`Absent`], and callers must report them.
 
 mod parts;
 
@@ -31,9 +31,9 @@ pub use parts::parts;
 pub struct Artifact {
     /// What the user named: an index, or the manifest of a single image.
     pub top: Descriptor,
-    /// The runnable images, in the order of the index; exactly one when `top` is a manifest.
+    /// The runnable images, in the order of the index; exactly one if `top` is a manifest.
     pub images: Vec<Image>,
-    /// Runnable images that an index lists and that are not there, or not as a whole.
+    /// Runnable images that an index lists but that are missing or incomplete.
     pub absent: Vec<Absent>,
     /// Children of the index that cannot be run: attestations of builders.
     pub attestations: Vec<Descriptor>,
@@ -58,19 +58,19 @@ pub struct Image {
     pub user: Option<String>,
     /// The manifest's bytes.
     pub raw_manifest: Vec<u8>,
-    /// Every index that was read on a way from the top to the manifest.
+    /// Every index that was read on the way from the top to the manifest.
     pub indexes: Vec<Digest>,
-    /// What the bytes of those, of the manifest and of the configuration hash to by the other algorithm than the one that
-    /// they are named by.
+    /// The digests of the indexes, the manifest and the configuration by the other algorithm, under which
+    /// they are not named.
     pub aliases: Vec<Digest>,
 }
 
-/// An image that an index lists, and that the place does not hold as a whole.
+/// An image that an index lists but that the place does not contain completely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Absent {
     /// Its manifest, or an index inside the index.
     pub manifest: Descriptor,
-    /// What is not there, and where: `oci:DIR has no blob sha256:…`.
+    /// What is missing, and where: `oci:DIR has no blob sha256:…`.
     pub missing: String,
 }
 
@@ -98,7 +98,7 @@ impl Artifact {
         media::is_index(&self.top.media_type)
     }
 
-    /// The images for `platform` that are there; all of them without one. Never empty.
+    /// The existing images for `platform`; without a platform, all of them. Never empty.
     pub fn select(&self, platform: Option<&Platform>) -> Result<Vec<&Image>, Error> {
         let Some(wanted) = platform else { return Ok(self.images.iter().collect()) };
         let found: Vec<&Image> =
@@ -116,18 +116,18 @@ impl Artifact {
         Ok(found)
     }
 
-    /// The images for `platform` that are not there; all of them without one.
+    /// The missing images for `platform`; without a platform, all of them.
     pub fn absent(&self, platform: Option<&Platform>) -> Vec<&Absent> {
         let is_meant = |absent: &&Absent| platform.is_none_or(|wanted| absent.platform().satisfies(wanted));
         self.absent.iter().filter(is_meant).collect()
     }
 
-    /// Refuses an index of which a part is missing.
+    /// Refuses an index if a part of it is missing.
     pub fn complete(&self) -> Result<(), Error> {
         self.absent.first().map_or(Ok(()), |absent| Err(self.absence(absent)))
     }
 
-    /// The error of whoever needs `absent`.
+    /// The error for a caller that needs `absent`.
     pub fn absence(&self, absent: &Absent) -> Error {
         Error::AbsentPlatform {
             missing: absent.missing.clone(),
@@ -175,7 +175,7 @@ pub fn load(source: &dyn Source, top: &Descriptor, limits: &Limits) -> Result<Ar
     Ok(Artifact { top: top.clone(), images, absent, attestations: children.attestations })
 }
 
-/// The image that a child of an index is, if the place holds all of it.
+/// The image of a child of an index, if the place contains all of it.
 fn child(
     source: &dyn Source,
     descriptor: &Descriptor,
@@ -195,7 +195,7 @@ fn child(
     Ok(image)
 }
 
-/// Only what the place says it does not have is absent. What cannot be read is an error.
+/// Only an object that the place says it lacks is absent. An unreadable object is an error.
 fn or_absent<T>(descriptor: &Descriptor, found: Result<T, Error>) -> Result<Result<T, Absent>, Error> {
     match found {
         Ok(found) => Ok(Ok(found)),
@@ -206,7 +206,7 @@ fn or_absent<T>(descriptor: &Descriptor, found: Result<T, Error>) -> Result<Resu
     }
 }
 
-/// What is read of one subject before its layers.
+/// The bytes that are read of one subject before its layers.
 struct Budget<'a> {
     bytes: AtomicU64,
     limits: &'a Limits,
@@ -228,12 +228,13 @@ type Fetched = Option<(Vec<u8>, Manifest)>;
 #[derive(Default)]
 struct Children {
     images: Vec<(Descriptor, Fetched)>,
-    /// Indexes inside an index that are not there.
+    /// Missing indexes inside an index.
     absent: Vec<Absent>,
     attestations: Vec<Descriptor>,
-    /// Manifests and platforms that were listed before. Each is one image, however often it is listed.
+    /// Manifests and platforms that were already listed. Each is one image, even if it is listed several
+    /// times.
     listed: BTreeSet<(Digest, Option<Platform>)>,
-    /// Indexes that were read, with their digest by the other algorithm; none for those that are not there.
+    /// Indexes that were read, with their digest by the other algorithm; `None` for missing ones.
     indexes: BTreeMap<Digest, Option<Digest>>,
     /// The indexes that list an index or manifest.
     parents: BTreeMap<Digest, BTreeSet<Digest>>,
@@ -296,7 +297,7 @@ impl Children {
         Ok(())
     }
 
-    /// Every index from which ways lead to `digest`.
+    /// Every index from which a way leads to `digest`.
     fn above(&self, digest: &Digest) -> Above {
         let (mut left, mut found) = (vec![digest], BTreeSet::new());
         while let Some(digest) = left.pop() {
@@ -327,7 +328,7 @@ fn document(
         return Err(LimitExceeded::new("manifest_bytes", limits.manifest_bytes, what).into());
     }
     let bytes = source.manifest(descriptor)?;
-    // The source has checked it too, but every kind of source passes here.
+    // The source has checked it too, but all kinds of sources pass here.
     descriptor.check(&bytes, &what)?;
     let document = manifest::parse(&bytes, &descriptor.media_type, &what, limits)?;
     Ok((bytes, document))
@@ -375,7 +376,7 @@ fn layers(manifest: &Manifest, config: &Config) -> Result<Vec<Layer>, Error> {
         return Err(Error::malformed(
             format!("configuration {}", manifest.config.digest),
             format!(
-                "got {} diff IDs, expected {} as the manifest has layers",
+                "got {} diff IDs, expected {}, one for each layer of the manifest",
                 diff_ids.len(),
                 manifest.layers.len()
             ),
@@ -438,7 +439,7 @@ struct History {
 }
 
 impl Config {
-    /// Engines run an image on any machine that does not say what it is for. One without a system is Linux's.
+    /// Engines run an image that names no platform on any machine. An image without a system is for Linux.
     fn platform(&self) -> Platform {
         if self.architecture.is_empty() {
             return Platform::unknown();

@@ -1,7 +1,8 @@
-//! Content on its way from one place to another.
+//! Content that is copied from one place to another.
 //!
-//! Owns what is needed to copy a blob in constant memory: a way to read it again, and a check of size and digest that
-//! withholds the end of a blob that does not match its descriptor, so that no place ever stores it completely.
+//! Owns what copying a blob in constant memory needs: a way to read the blob again, and a check of size and
+//! digest. The check withholds the end of a blob that does not match its descriptor, so that no place ever
+//! stores it completely.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -22,7 +23,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// The blob that `descriptor` names, which `open` reads.
+    /// The blob that `descriptor` names; `open` reads it.
     pub fn new(
         descriptor: Descriptor,
         open: impl Fn() -> Result<Box<dyn Read + Send>, Error> + Send + Sync + 'static,
@@ -30,7 +31,7 @@ impl Content {
         Self { descriptor, open: Arc::new(open), mount_from: None }
     }
 
-    /// Names a repository of the same registry that has it, so that it may not have to be sent.
+    /// Names a repository of the same registry that has it, so that it need not be sent.
     #[must_use]
     pub fn mount_from(mut self, repository: Option<String>) -> Self {
         self.mount_from = repository;
@@ -103,7 +104,7 @@ impl Read for Checked {
         }
         let left = self.descriptor.size.saturating_sub(self.count);
         if left == 0 {
-            // An empty blob has not been checked yet; for others, checking again does no harm.
+            // An empty blob has not been checked yet; for other blobs, another check does no harm.
             self.check()?;
             return Ok(0);
         }
@@ -137,7 +138,7 @@ mod tests {
     fn read(stored: &'static [u8], named: &[u8]) -> (Vec<u8>, io::Result<usize>) {
         let content = Content::new(Descriptor::for_bytes("m", named), move || Ok(Box::new(stored)));
         let mut got = Vec::new();
-        // Byte by byte, to show what is withheld.
+        // Read byte by byte, to show what is withheld.
         let mut stream = content.open().unwrap();
         let mut byte = [0];
         loop {

@@ -1,4 +1,4 @@
-//! Descriptors: what an OCI document states about another object, before that is read.
+//! Descriptors: what an OCI document states about another object before that object is read.
 //!
 //! Follows the OCI image specification, "OCI Content Descriptors". A descriptor is a claim, which [`Descriptor::check`]
 //! compares with the bytes.
@@ -22,12 +22,12 @@ pub struct Descriptor {
     pub media_type: String,
     /// The digest of the object's bytes.
     pub digest: Digest,
-    /// How many bytes the object has. Negative and fractional sizes do not parse.
+    /// The size of the object in bytes. Negative and fractional sizes do not parse.
     pub size: u64,
     /// The platform of an image in an index.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "platform")]
     pub platform: Option<Platform>,
-    /// Free annotations; claims of whoever wrote the naming document.
+    /// Free annotations: claims by the author of the referring document.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_is_default")]
     pub annotations: BTreeMap<String, String>,
     /// What kind of artifact it is, for referrers.
@@ -58,8 +58,8 @@ impl Descriptor {
         Self::new(media_type, Digest::sha256(bytes), bytes.len() as u64)
     }
 
-    /// Whether `bytes` are what the descriptor names: exactly its size, exactly its digest. `what` says in words what
-    /// they are, for the error.
+    /// Whether `bytes` are what the descriptor names: exactly its size, exactly its digest. `what` names them
+    /// in the error.
     pub fn check(&self, bytes: &[u8], what: &str) -> Result<(), Error> {
         let got = bytes.len() as u64;
         if got != self.size {
@@ -82,7 +82,8 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A platform whose `os` and `architecture` are both empty says nothing; registries in the wild hold such entries.
+/// A platform whose `os` and `architecture` are both empty says nothing; real registries contain such
+/// entries.
 fn platform<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Platform>, D::Error> {
     let given: Option<Platform> = Option::deserialize(deserializer)?;
     Ok(given

@@ -14,7 +14,7 @@ use plimsoll_core::{Classify, Digest, Kind, LimitExceeded, Platform, Stopped, js
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The file system, or a stream without a more telling error of its own.
+    /// The file system, or a stream without a more specific error.
     #[error("{what}: {source}")]
     Io {
         /// What was read or written.
@@ -23,10 +23,10 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// A failure specific to this kind of place: a registry's answer, a network.
+    /// A failure specific to this kind of place, such as a registry's answer or a network failure.
     #[error("{0}")]
     Place(Box<dyn PlaceError>),
-    /// Foreign bytes hit a limit.
+    /// Foreign bytes exceed a limit.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
     /// The place answers, but does not have the object.
@@ -114,14 +114,14 @@ pub enum Error {
         /// Why it is not one.
         problem: String,
     },
-    /// The index lists the image, and the place does not hold all of it.
-    #[error("{missing}, so the image for {wanted} is not there; {}", there(.available))]
+    /// The index lists the image, but the place does not contain all of it.
+    #[error("{missing}, so the image for {wanted} is missing; {}", there(.available))]
     AbsentPlatform {
-        /// What is not there, and where.
+        /// What is missing, and where.
         missing: String,
         /// The image's platform.
         wanted: String,
-        /// The platforms whose images are there.
+        /// The platforms of the existing images.
         available: Vec<String>,
     },
     /// The index has no image for the platform.
@@ -131,11 +131,11 @@ pub enum Error {
         what: String,
         /// The requested platform.
         wanted: Platform,
-        /// The available platforms.
+        /// The platforms that the index has.
         available: Vec<String>,
     },
     /// There are several images, and the user did not select one.
-    #[error("{place} holds several images: {}", listed(.refs))]
+    #[error("{place} contains several images: {}", listed(.refs))]
     SeveralImages {
         /// The layout or archive.
         place: String,
@@ -147,7 +147,7 @@ pub enum Error {
     NoSuchImage {
         /// The layout or archive.
         place: String,
-        /// What was asked for.
+        /// The requested image.
         wanted: String,
         /// The available references or digests.
         refs: Vec<String>,
@@ -168,12 +168,12 @@ pub enum Error {
         /// What could not be opened.
         path: String,
     },
-    /// A name that several images of a store have.
+    /// A name that matches several images of a store.
     #[error("{place}: {wanted} may mean several images: {}", listed(.names))]
     AmbiguousName {
         /// The store.
         place: String,
-        /// What was asked for.
+        /// The requested name.
         wanted: String,
         /// Names of these images.
         names: Vec<String>,
@@ -183,17 +183,17 @@ pub enum Error {
         "got DOCKER_HOST={got}, expected unix:///PATH: images are read from engines of this machine only"
     )]
     RemoteEngine {
-        /// What was set.
+        /// The value of the variable.
         got: String,
     },
     /// Referrers were requested from a place that does not keep them.
-    #[error("{place} keeps no signatures: they are with the image in its registry")]
+    #[error("{place} has no signatures: they are with the image in its registry")]
     NoReferrers {
         /// The store.
         place: String,
     },
     /// A layer whose compression differs from its media type.
-    #[error("{what}: the bytes have {got}, expected {expected} by the media type")]
+    #[error("{what}: the bytes have {got}, but the media type says {expected}")]
     CompressionMismatch {
         /// The layer.
         what: String,
@@ -223,7 +223,7 @@ pub enum Error {
         /// What is wrong with it.
         problem: TarProblem,
     },
-    /// A file that was named as an archive is compressed as a whole, in a way that is not undone here.
+    /// A file that was named as an archive is compressed as a whole, with an unsupported compression.
     #[error("{file} is compressed with {compression}, expected a tar, plain or compressed with gzip or zstd")]
     CompressedArchive {
         /// The file.
@@ -283,8 +283,8 @@ pub enum TarProblem {
     /// A global header that moves or resizes entries: some readers apply it, others do not.
     #[error("global extended header sets `{0}`, which readers treat differently")]
     Global(String),
-    /// A global header between an entry and the header that describes it; some readers then forget the description,
-    /// others do not.
+    /// A global header between an entry and the header that describes it; some readers then forget the
+    /// description, but others do not.
     #[error("global extended header between an entry and the header that describes it")]
     MisplacedGlobal,
     /// An empty GNU long name or link target; some readers ignore it, others do not.
@@ -296,26 +296,28 @@ pub enum TarProblem {
     /// A whiteout of nothing, of the directory itself or of its parent.
     #[error("whiteout `{0}` names no entry")]
     Whiteout(String),
-    /// An entry that only overlay file systems understand, and that only some engines hand on to them.
+    /// An entry that only overlay file systems understand, and that only some engines pass on to them.
     #[error("extended attribute `{0}` tells an overlay file system what to show")]
     OverlayAttribute(String),
-    /// A global header that bears the name of an entry, which containerd removes for it and others leave.
+    /// A global header with the name of an entry. containerd then removes the entry, but others keep it.
     #[error("global extended header is called `{0}`, which is or may be an entry of the layer")]
     GlobalName(String),
-    /// A whiteout of what the same layer has already. Engines refuse it; by the specification it means lower layers only.
-    #[error("whiteout of `{0}`, which the layer itself has")]
+    /// A whiteout of an earlier entry of the same layer. Engines refuse it; according to the specification,
+    /// it only affects lower layers.
+    #[error("whiteout of `{0}`, which the layer itself contains")]
     WhiteoutOfOwn(String),
-    /// An entry that lies below something that is no directory. Engines refuse it.
-    #[error("`{0}` is no directory, and later entries lie in it")]
+    /// An entry below something that is not a directory. Engines refuse it.
+    #[error("`{0}` is not a directory, but later entries are in it")]
     InTheWay(String),
-    /// A device in the place of something else. Engines without the right to make devices leave what was there.
-    #[error("device `{0}` takes the place of another entry of the layer")]
+    /// A device that replaces another entry. Engines without the right to create devices keep the other
+    /// entry.
+    #[error("device `{0}` replaces another entry of the layer")]
     DeviceOver(String),
-    /// A device in a directory that the layer does not have. Engines that leave the device out do not make the directory
-    /// either.
-    #[error("device `{0}` lies in a directory that has no entry")]
+    /// A device in a directory without an entry in the layer. Engines that omit the device do not create the
+    /// directory either.
+    #[error("device `{0}` is in a directory without an entry")]
     DeviceWithoutFolder(String),
-    /// A path behind more symbolic links than engines follow.
+    /// A path with more symbolic links than engines follow.
     #[error("more than {links} symbolic links lead to `{path}`")]
     TooManyLinks {
         /// The entry.
@@ -323,7 +325,7 @@ pub enum TarProblem {
         /// How many are followed.
         links: usize,
     },
-    /// Two members of one name in an image archive.
+    /// Two members with the same name in an image archive.
     #[error("member `{0}` occurs twice")]
     Duplicate(String),
 }
@@ -412,8 +414,8 @@ impl Classify for Error {
                 Some("push the image again with a current docker, podman or crane; they write schema 2".to_owned())
             }
             Self::AbsentPlatform { available, .. } => Some(match available.first() {
-                Some(platform) => format!("--platform {platform} for what is there, or copy all platforms"),
-                None => "copy the image again, with all that belongs to it".to_owned(),
+                Some(platform) => format!("use --platform {platform}, or copy all platforms"),
+                None => "copy the image again, completely".to_owned(),
             }),
             Self::NoPlatform { .. } => Some("name one of these platforms with --platform".to_owned()),
             Self::NoStore { store, .. } => Some(match store.as_str() {
@@ -424,7 +426,7 @@ impl Classify for Error {
             Self::StoreDenied { store, .. } => Some(match store.as_str() {
                 "podman" => "for images of your own, run it as `podman unshare plimsoll …`; for the machine's, as root".to_owned(),
                 "docker" => "run it as root, or as a user of the group that owns the socket (usually docker)".to_owned(),
-                _ => "run it as root, whose files these are".to_owned(),
+                _ => "run it as root, who owns these files".to_owned(),
             }),
             Self::AmbiguousName { .. } => Some("name the image in full, or by its digest".to_owned()),
             Self::RemoteEngine { .. } => {

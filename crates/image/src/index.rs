@@ -1,8 +1,8 @@
 //! Selecting one image in the `index.json` of a layout or OCI archive, and finding its referrers.
 //!
-//! Follows the OCI image specification ("OCI Image Layout", annotation `org.opencontainers.image.ref.name`) and the
-//! distribution specification's referrers tag schema: a subject's referrers may also be listed by an index under the
-//! name `sha256-<hex>`. The holder of the objects fetches them.
+//! Follows the OCI image specification ("OCI Image Layout", annotation `org.opencontainers.image.ref.name`)
+//! and the distribution specification's referrers tag schema: a subject's referrers may also be listed by an
+//! index under the name `sha256-<hex>`. The owner of the objects fetches them.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +20,8 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The full name that containerd and docker write beside it.
 const IMAGE_NAME: &str = "io.containerd.image.name";
 
-/// How many times more referrers are listed than are read: the order of an index does not show which are new, so the
-/// reader needs enough to choose from.
+/// How many times more referrers may be listed than are read: the order of an index does not show which are
+/// new, so the reader needs enough to choose from.
 const LISTED: usize = 16;
 
 /// An index and the selected image in it.
@@ -51,7 +51,7 @@ impl Chooser {
         })
     }
 
-    /// The one image that is meant.
+    /// The one image that the selector means.
     pub(crate) fn resolve(&self, objects: &impl Objects) -> Result<Descriptor, Error> {
         match self.selector.as_deref() {
             Some(selector) => match selector.parse::<Digest>() {
@@ -111,7 +111,7 @@ impl Chooser {
         let is_new = |entry: &&Descriptor| !is_aside(entry) && seen.insert(entry.digest);
         let candidates: Vec<&Descriptor> = self.index.manifests.iter().filter(is_new).collect();
         for entry in &candidates {
-            // Only when there is a choice is it worth looking inside.
+            // The entries are only read if there is a choice.
             if candidates.len() > 1 && subject(&objects.parsed(entry)?).is_some() {
                 continue;
             }
@@ -132,8 +132,8 @@ impl Chooser {
         Error::NoSuchImage { place: self.place.clone(), wanted: shown(wanted), refs: names(&images) }
     }
 
-    /// Manifests whose own `subject` is `subject`: entries of the index, and what the fallback name lists. `unlisted`
-    /// are others that are known to be in this place.
+    /// Manifests whose own `subject` is `subject`: entries of the index, and those that the fallback name
+    /// lists. `unlisted` are further manifests that are known to be in this place.
     pub(crate) fn referrers(
         &self,
         wanted: &Digest,
@@ -160,7 +160,7 @@ impl Chooser {
         candidates.extend(unlisted.iter().cloned());
         let mut seen = BTreeSet::new();
         for candidate in candidates {
-            // Also what is no referrer is read only once, however often it is listed.
+            // Each manifest is read only once, even if it is listed several times and is not a referrer.
             if !seen.insert(candidate.digest) {
                 continue;
             }
@@ -224,15 +224,15 @@ fn described(mut descriptor: Descriptor, document: &Document) -> Descriptor {
     descriptor
 }
 
-/// Whether an entry itself shows that it refers to another one: it has an artifact type, or the fallback name. crane repeats
-/// the type of an image's configuration as its artifact type.
+/// Whether an entry itself shows that it refers to another entry: it has an artifact type, or the fallback
+/// name. crane repeats the type of an image's configuration as its artifact type.
 fn is_aside(entry: &Descriptor) -> bool {
     // cosign gives the image an artifact type, too.
     if let Some(image) = saved::is_image(entry) {
         return !image;
     }
     let fallback = |name: &String| {
-        // `sha256-<hex>`, or as cosign used to write it `sha256-<hex>.sig`.
+        // `sha256-<hex>`, or cosign's former notation `sha256-<hex>.sig`.
         let name = name.split('.').next().unwrap_or_default();
         name.split_once('-')
             .is_some_and(|(algorithm, hex)| format!("{algorithm}:{hex}").parse::<Digest>().is_ok())

@@ -1,8 +1,8 @@
 //! Uncompressing layers: gzip (RFC 1952, several members), zstd (RFC 8878, several frames), or nothing.
 //!
-//! Owns detection, decoding and the budgets against bombs. Does not hash: [`crate::layers`] hashes both sides. Anything
-//! but another member or frame after the last one is an error, because a reader that stops there and one that goes on
-//! see different layers.
+//! Owns detection, decoding and the budgets against bombs. Does not hash: [`crate::layers`] hashes both
+//! sides. Only another member or frame may follow a member or frame. Anything else is an error, because a
+//! reader that stops there and a reader that continues see different layers.
 
 mod gzip;
 
@@ -23,8 +23,8 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Sixteen magic numbers, which differ in the lowest four bits, begin frames that decoders skip (RFC 8878, 3.1.2).
 const ZSTD_SKIPPABLE: [u8; 3] = [0x2a, 0x4d, 0x18];
 
-/// Code 16 of zstd's errors, whose numbers are stable: a frame needs a larger window than allowed. The decoder returns
-/// the name alone.
+/// Code 16 of zstd's errors, whose numbers are stable: a frame needs a larger window than allowed. The
+/// decoder returns only the name.
 const ZSTD_WINDOW_TOO_LARGE: usize = 0_usize.wrapping_sub(16);
 
 /// How many bytes [`detect`] needs.
@@ -100,7 +100,7 @@ impl Budget {
 }
 
 impl<R: BufRead> Inflate<R> {
-    /// Uncompresses `input`, which is known to be of `compression`.
+    /// Uncompresses `input`, whose compression is known.
     pub fn new(
         input: R,
         compression: Compression,
@@ -123,7 +123,7 @@ impl<R: BufRead> Inflate<R> {
         Ok(Self { decoder, budget, what: what.to_owned(), produced: 0, zstd_window_bytes })
     }
 
-    /// Fills `buffer` as far as the stream goes; returns how many bytes that were, 0 at its end.
+    /// Fills `buffer` as far as the stream reaches; returns the number of bytes, 0 at the end of the stream.
     pub fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -150,7 +150,7 @@ impl<R: BufRead> Inflate<R> {
             return LimitExceeded::new("zstd_window_bytes", self.zstd_window_bytes, &*self.what).into();
         }
         match Error::io(self.what.as_str(), error) {
-            // A decoder's complaint; a failing source's own error keeps its kind.
+            // The error of a decoder. The error of a failing source keeps its kind.
             Error::Io { what, source } => {
                 Error::Inflate { what, offset: self.produced + filled as u64, source }
             }
@@ -216,6 +216,6 @@ mod tests {
         let zstd = "application/vnd.docker.image.rootfs.diff.tar.gzip";
         assert_eq!(agreed(&ZSTD, zstd, "layer").unwrap(), Compression::Zstd);
         let error = agreed(&ZSTD, crate::media::OCI_LAYER_GZIP, "layer").unwrap_err();
-        assert_eq!(error.to_string(), "layer: the bytes have zstd, expected gzip by the media type");
+        assert_eq!(error.to_string(), "layer: the bytes have zstd, but the media type says gzip");
     }
 }

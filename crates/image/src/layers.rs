@@ -1,16 +1,17 @@
 //! Reading the layers of an image: streamed, verified, squashed.
 //!
-//! Each layer passes through three threads: one reads the compressed bytes and hashes them, one uncompresses and reads
-//! the tar, one hashes the uncompressed bytes. What the tar shows stays private to that layer until its size, its digest
-//! and its diff ID hold. Then the layers are squashed as container runtimes do: each unpacked by itself, by the rules of the
-//! OCI image specification, "Image Layer Filesystem Changeset", and laid over those below, so that whiteouts and opaque
-//! directories hide what lies in lower layers, the last layer wins, links are resolved inside the image. Where runtimes
-//! differ, the layer is refused, or what only some of them show is found and reported as unreadable too. Nothing is
-//! written to disk.
+//! Each layer passes through three threads: one reads the compressed bytes and hashes them, one uncompresses
+//! and reads the tar, one hashes the uncompressed bytes. The content of the tar stays private to that layer
+//! until its size, its digest and its diff ID are verified. Then the layers are squashed in the same way as
+//! by container runtimes. Each layer is unpacked separately, by the rules of the OCI image specification,
+//! "Image Layer Filesystem Changeset", and placed over the layers below. Whiteouts and opaque directories
+//! hide content of lower layers, the topmost layer counts, and links are resolved inside the image. If
+//! runtimes differ, either the layer is refused, or files that only some of them show are found and also
+//! reported as unreadable. Nothing is written to disk.
 //!
-//! What a layer costs in memory: the facts that were made of wanted files while they went by, and a keyed 64-bit hash of
-//! each other path. A file that turns out to be wanted only after it went by (the target of a link) costs a second pass
-//! over its layer, which is verified again.
+//! A layer takes memory for the facts that were made of wanted files in passing, and for a keyed 64-bit hash
+//! of each other path. If a file turns out to be wanted only after it has passed (the target of a link), a
+//! second pass over its layer is needed, and the layer is verified again.
 //!
 //! ```text
 //! source ─▶ count, hash ─▶ inflate ─▶ tar ─▶ facts of the layer ─┐
@@ -49,9 +50,9 @@ use squash::Stack;
 
 pub use shared::Shared;
 
-/// Reads all layers of `image` from `source` and returns the files that `select` wants as they are visible in the final
-/// root file system. The result is the same from run to run. Any layer that cannot be read whole, or is not what the
-/// image says, is an error: there is no inventory of half an image.
+/// Reads all layers of `image` from `source` and returns the files that `select` wants as they are visible in
+/// the final root file system. The result is the same from run to run. A layer that cannot be read
+/// completely, or differs from what the image states, is an error: there is no inventory of half an image.
 pub fn read(
     source: &dyn Source,
     image: &Image,
@@ -69,7 +70,7 @@ enum Hashing {
     Both,
 }
 
-/// The files, and the layers' digests by the algorithm that they are not named by.
+/// The files, and the layers' digests by the other algorithm, under which they are not named.
 fn read_image(
     shared: &Shared<'_>,
     source: &dyn Source,
@@ -109,8 +110,8 @@ fn read_image(
     Ok((files.into_set(layers.collect(), limits)?, aliases))
 }
 
-/// Links of links of links that leave no other way: each pass resolves at least one more of them. Real images need one;
-/// what needs more than this is reported as unreadable.
+/// How many further passes may follow chains of links. Each pass resolves at least one more link. Real images
+/// need one pass; files that need more than this are reported as unreadable.
 const FURTHER_PASSES: usize = 4;
 
 struct Run<'a> {
@@ -123,7 +124,7 @@ struct Run<'a> {
     used: Used,
 }
 
-/// What the layers of an image have taken of its limits so far, over all passes.
+/// How much of the image's limits its layers have used so far, over all passes.
 #[derive(Debug, Default)]
 struct Used {
     /// Bytes of facts.
@@ -150,9 +151,9 @@ impl Used {
 }
 
 impl Run<'_> {
-    /// Reads the given layers, as many at a time as there are processors, the largest first so that it does not come
-    /// last and alone. Results are in the order of `wanted`. After a failure no further layer is begun and those under
-    /// way stop.
+    /// Reads the given layers, as many at a time as there are processors, the largest first, so that it is
+    /// not read last and alone. Results are in the order of `wanted`. After a failure no further layer is
+    /// begun, and layers in progress stop.
     fn pass(&self, wanted: &[(usize, Interest<'_>)]) -> Result<Vec<(usize, Arc<Facts>)>, Error> {
         let mut order: Vec<(usize, Layer, &Interest<'_>)> = Vec::new();
         for (index, interest) in wanted {
@@ -217,14 +218,14 @@ impl Run<'_> {
         }
     }
 
-    /// What one layer holds, from another image that had it or by reading it.
+    /// The content of one layer, from another image that had it or by reading it.
     fn layer(
         &self,
         layer: &Layer,
         interest: &Interest<'_>,
         cancelled: &AtomicBool,
     ) -> Result<Arc<Facts>, Error> {
-        // Not once for all images that have the layer: it is the manifest that announces a table.
+        // This is checked for each image that has the layer, because the manifest announces the table.
         if interest.only_targets().is_none() && contents::is_announced(&layer.descriptor) {
             contents::check(&self.pipe(layer, cancelled))?;
         }
@@ -235,7 +236,7 @@ impl Run<'_> {
         Used::take(&self.used.places, facts.ledger.places() as u64, ("entries", self.limits.entries), what)?;
         if let Recalled::Known(facts) = &recalled {
             self.progress.advance(layer.descriptor.size);
-            // Each image has the budget for itself, and its result must not depend on what was read before it.
+            // Each image has its own budget, and its result must not depend on what was read before it.
             let limit = ("kept_total_bytes", self.limits.kept_total_bytes);
             let what = || format!("wanted files up to layer {}", layer.descriptor.digest);
             Used::take(&self.used.kept_bytes, facts.kept_bytes, limit, what)?;
@@ -256,8 +257,8 @@ impl Run<'_> {
         }
     }
 
-    /// Reads one layer, verified as a whole. A layer that writes through its own links or replaces its own directories
-    /// is read again with all its names in memory, which the fast way does without.
+    /// Reads one layer, verified as a whole. A layer that writes through its own links or replaces its own
+    /// directories is read again with all its names in memory, which the fast way avoids.
     fn unpack(&self, layer: &Layer, interest: &Interest<'_>, cancelled: &AtomicBool) -> Result<Facts, Error> {
         let pipe = self.pipe(layer, cancelled);
         let (fast, aliases) = pipe.run(|stream, what| {

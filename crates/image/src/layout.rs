@@ -1,7 +1,7 @@
 //! OCI image layouts: a directory with `oci-layout`, `index.json` and `blobs/<algorithm>/<hex>`.
 //!
-//! Follows the OCI image specification, "OCI Image Layout". Blobs are hashed on every read: content on disk is trusted
-//! no more than content from a network (containerd CVE-2026-50195). This module does not write.
+//! Follows the OCI image specification, "OCI Image Layout". Blobs are hashed on every read: content on disk
+//! is not trusted more than content from a network (containerd CVE-2026-50195). This module does not write.
 //!
 //! ```json
 //! {"schemaVersion": 2, "manifests": [{"mediaType": "…", "digest": "sha256:…", "size": 401,
@@ -41,8 +41,9 @@ struct Files {
 }
 
 impl Layout {
-    /// Opens the layout in `directory`. `selector` is a reference name (`org.opencontainers.image.ref.name`) or a
-    /// digest; without it the layout must hold exactly one image, not counting its signatures and other referrers.
+    /// Opens the layout in `directory`. `selector` is a reference name (`org.opencontainers.image.ref.name`)
+    /// or a digest; without it, the layout must contain exactly one image, not counting its signatures and
+    /// other referrers.
     pub fn open(directory: &Path, selector: Option<&str>, limits: Limits) -> Result<Self, Error> {
         let files = Files { directory: directory.to_owned(), limits };
         let marker = match files.small("oci-layout") {
@@ -148,14 +149,15 @@ impl Objects for Files {
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Err(missing()),
             Err(source) => return Err(Error::io(what, source)),
         };
-        // Deduplicating storage links blobs inside a layout. A link out of it would read files elsewhere.
+        // Deduplicating storage links blobs inside a layout. A link out of the layout would read files
+        // elsewhere.
         let real =
             |path: &Path| std::fs::canonicalize(path).map_err(|source| Error::io(what.as_str(), source));
         if !real(&path)?.starts_with(real(&self.directory)?) {
             let problem = format!("blob {digest} leads out of the layout");
             return Err(Error::malformed(self.describe(), problem));
         }
-        // A FIFO would make the reader wait for ever.
+        // A FIFO would make the reader wait forever.
         if !metadata.is_file() {
             return Err(missing());
         }
@@ -201,7 +203,7 @@ struct Marker {
     version: String,
 }
 
-/// `{"imageLayoutVersion": "1.0.0"}`; later versions 1.x promise to be readable.
+/// `{"imageLayoutVersion": "1.0.0"}`; later versions 1.x are promised to be readable.
 pub(crate) fn check_version(marker: &[u8], what: &str, limits: &Limits) -> Result<(), Error> {
     let marker: Marker = strict(marker, &format!("{what}: oci-layout"), limits, &["imageLayoutVersion"])?;
     if marker.version.split('.').next() == Some("1") {

@@ -1,9 +1,9 @@
 //! Images: manifests, OCI layouts, archives, engines' stores and root file systems, read without trusting any of them.
 //!
-//! An image's way through this crate: a [`Source`] names the top [`Descriptor`], [`artifact::load`] follows it through
-//! index, platform manifests and configurations, [`layers::read`] streams the layers and squashes them into a
-//! [`plimsoll_core::rootfs::FileSet`]. Every object is checked against its size and digest before anything in it is
-//! used. Nothing is written to disk while reading.
+//! The path of an image through this crate: a [`Source`] names the top [`Descriptor`], [`artifact::load`]
+//! follows it through index, platform manifests and configurations, [`layers::read`] streams the layers and
+//! squashes them into a [`plimsoll_core::rootfs::FileSet`]. Every object is checked against its size and
+//! digest before anything in it is used. Nothing is written to disk while reading.
 //!
 //! There is no network here: `plimsoll-registry` owns registries and the sockets of engines, behind [`Source`] and
 //! [`local::docker::Engine`].

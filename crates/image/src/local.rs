@@ -5,8 +5,8 @@
 //! their blob's digest or, if only the unpacked files are kept, by the diff ID of the tar rebuilt from them. Nothing is
 //! written, no lock is taken, and no engine is asked to change anything.
 //!
-//! Signatures and other referrers are in registries. A store cannot know that there are none, so requesting referrers
-//! from it is an error ([`Error::NoReferrers`]) and never an empty answer.
+//! Signatures and other referrers are in registries. A store cannot know whether there are any, so requesting
+//! referrers from it is an error ([`Error::NoReferrers`]) and never an empty answer.
 //!
 //! | module | what is read | format |
 //! | --- | --- | --- |
@@ -46,7 +46,7 @@ fn media_type(bytes: &[u8], what: &str, limits: &Limits) -> Result<String, Error
     }))
 }
 
-/// Opens a regular file of a store. Anything else (a FIFO would block for ever) counts as missing.
+/// Opens a regular file of a store. Anything else counts as missing (a FIFO would block forever).
 fn open(path: &Path, store: &str) -> Result<File, Error> {
     let file = File::open(path).map_err(|source| denied(path, store, source))?;
     let metadata = file.metadata().map_err(|source| denied(path, store, source))?;
@@ -66,7 +66,7 @@ fn whole(path: &Path, store: &str, limit: u64, name: &'static str) -> Result<Vec
     })
 }
 
-/// A failure to read a store. Missing permission is the usual case and has an error of its own.
+/// A failure to read a store. Missing permission is the usual case and has its own error.
 fn denied(path: &Path, store: &str, source: io::Error) -> Error {
     if source.kind() == io::ErrorKind::PermissionDenied {
         return Error::StoreDenied { store: store.to_owned(), path: path.display().to_string() };

@@ -1,4 +1,4 @@
-//! Manifests and indexes, read so strictly that no other reader can see something else.
+//! Manifests and indexes, read so strictly that no other reader can understand them differently.
 //!
 //! Follows the OCI image specification ("Image Manifest", "Image Index") and Docker's schema 2. In addition to what the
 //! formats forbid, these are refused: a document with both `manifests` and `layers` (CVE-2021-41190), a body whose
@@ -198,7 +198,7 @@ fn count(name: &'static str, got: usize, limit: usize, what: &str) -> Result<(),
     Ok(())
 }
 
-/// Reads a JSON document, refusing members that a case-insensitive decoder would take for one of `names`.
+/// Reads a JSON document, refusing members that a case-insensitive decoder would treat as one of `names`.
 pub(crate) fn strict<T: DeserializeOwned>(
     bytes: &[u8],
     what: &str,

@@ -1,4 +1,4 @@
-//! The holder of the objects in an index: a folder or a tar file.
+//! The place with the objects of an index: a folder or a tar file.
 
 use std::io::Read;
 
@@ -12,7 +12,7 @@ pub(crate) trait Objects {
     /// The place, for messages.
     fn describe(&self) -> String;
 
-    /// Bounds for what is read.
+    /// Limits for what is read.
     fn limits(&self) -> &Limits;
 
     /// A blob, unverified.

@@ -1,9 +1,9 @@
 //! Reading a root file system in a directory: the machine's own `/`, or an unpacked image.
 //!
-//! Owns the walk. Links are followed only to reach a wanted path, and only inside the root; the walk itself follows
-//! none, does not enter pseudo file systems or those of other machines, and stops at limits. A wanted file that cannot
-//! be read is reported, never silently left out. There is no full protection against changes during the walk, but an
-//! opened file is checked to be the one that was examined.
+//! Owns the walk. Links are followed only to reach a wanted path, and only inside the root; the walk itself
+//! follows no links, does not enter pseudo file systems or those of other machines, and stops at limits. A
+//! wanted file that cannot be read is reported, never silently left out. There is no full protection against
+//! changes during the walk, but an opened file is checked to be the one that was examined.
 
 mod mounts;
 
@@ -23,8 +23,8 @@ use plimsoll_core::{Cancel, LimitExceeded, Limits};
 use crate::{Error, Progress};
 use mounts::{MountKind, Mounts};
 
-/// Reads the files that `select` wants from the root file system in `directory`. `progress` is told the bytes read;
-/// there is no total to announce. Stops when `cancel` says so.
+/// Reads the files that `select` wants from the root file system in `directory`. `progress` gets the bytes
+/// read; there is no total to announce. `cancel` stops it.
 pub fn read(
     directory: &Path,
     select: &dyn Select,
@@ -166,7 +166,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Records what could not be read. If nothing more is known about it, its path decides what it may be wanted for.
+    /// Records a path that could not be read. If nothing more is known about it, its path decides the
+    /// possible purposes.
     fn unreadable(&mut self, path: &Path, wanted: Option<Vec<Purpose>>, reason: String) {
         let path = shown(path);
         let purposes = wanted.unwrap_or_else(|| self.select.want(&path, None));
@@ -192,7 +193,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The facts of a file for those purposes, or why it cannot be read.
+    /// The facts of a file for these purposes, or why it cannot be read.
     fn facts(&mut self, real: &Path, seen: &Metadata, wanted: &[Purpose]) -> Result<FileFacts, String> {
         let mut file = File::open(self.root.join(real)).map_err(|error| reason(&error))?;
         let opened = file.metadata().map_err(|error| reason(&error))?;
@@ -294,7 +295,7 @@ fn shown(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Only the kind: the operating system's text adds only a number.
+/// Only the kind of error: the operating system's text adds nothing but a number.
 fn reason(error: &io::Error) -> String {
     error.kind().to_string()
 }

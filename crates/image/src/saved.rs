@@ -7,8 +7,9 @@
 //!   {"digest": "sha256:263b…", "annotations": {"kind": "dev.cosignproject.cosign/atts"}, "…": "…"}]}
 //! ```
 //!
-//! The image has no name, and its evidence is marked by kind: signatures and attestations in the older format belong to
-//! the one image. Referrers are not listed at all: they are among the blobs, where each file has to be examined.
+//! The image has no name, and its evidence is marked by kind: signatures and attestations in the older format
+//! belong to the one image. Referrers are not listed: they are among the blobs, so each file must be
+//! examined.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -95,7 +96,7 @@ pub(crate) fn unlisted(directory: &Path, objects: &impl Objects) -> Result<Unlis
         else {
             continue;
         };
-        // Of the entry itself: neither a link nor a FIFO is a file.
+        // The metadata of the entry itself: a link or a FIFO is not a file.
         let metadata = entry.metadata().map_err(failed)?;
         let small = metadata.is_file() && metadata.len() <= objects.limits().manifest_bytes;
         if !small || !begins_as_json(&entry.path()).map_err(failed)? {
@@ -107,7 +108,7 @@ pub(crate) fn unlisted(directory: &Path, objects: &impl Objects) -> Result<Unlis
                 found.referrers.entry(subject.digest).or_default().push(descriptor);
             }
             Err(error @ Error::Io { .. }) => return Err(error),
-            // Most are configurations and bundles; only manifests refer to a subject.
+            // Most of them are configurations and bundles; only manifests refer to a subject.
             Ok(_) | Err(_) => {}
         }
     }
@@ -117,7 +118,7 @@ pub(crate) fn unlisted(directory: &Path, objects: &impl Objects) -> Result<Unlis
     Ok(found)
 }
 
-/// Layers are most of the bytes, and none of them begins like JSON.
+/// Layers are most of the bytes, and no layer begins like JSON.
 fn begins_as_json(path: &Path) -> std::io::Result<bool> {
     let mut first = [0];
     let count = File::open(path)?.read(&mut first)?;

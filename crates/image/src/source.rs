@@ -1,7 +1,7 @@
-//! Where the objects of an image come from, and how far reading has got.
+//! Where the objects of an image come from, and the progress of reading.
 //!
-//! [`Source`] is synchronous on purpose: hashing and inflating run on threads of their own, and the registry transport
-//! hides its asynchronous side behind [`Source::blob`].
+//! [`Source`] is synchronous on purpose: hashing and inflating run on separate threads, and the registry
+//! transport hides its asynchronous side behind [`Source::blob`].
 
 use std::io::Read;
 
@@ -12,7 +12,7 @@ use crate::{Content, Descriptor, Error};
 
 /// A place that holds the objects of one image: a registry's repository, a layout, an archive.
 pub trait Source: Send + Sync {
-    /// The place in words, for messages: `registry 127.0.0.1:5000/app`, `oci:DIR`.
+    /// The name of the place, for messages: `registry 127.0.0.1:5000/app`, `oci:DIR`.
     fn describe(&self) -> String;
 
     /// What the user named, as a descriptor. A tag is resolved here, once; everything after that uses digests.
@@ -25,13 +25,15 @@ pub trait Source: Send + Sync {
     /// stream arrives as an [`std::io::Error`]; one that wraps an [`Error`] keeps its kind.
     fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error>;
 
-    /// Whether the place is known to lack a blob, without a request for it. `false` where only reading it would show.
+    /// Whether the place is known to lack a blob, without a request for it. `false` if only reading it would
+    /// show that.
     fn lacks(&self, _blob: &Descriptor) -> Result<bool, Error> {
         Ok(false)
     }
 
-    /// The layer in the form in which this place has it. Usually that is the blob in the manifest. A container engine's
-    /// store may have only the uncompressed tar, whose digest is the diff ID in the configuration.
+    /// The layer in the form in which this place stores it. Usually that is the blob in the manifest. A
+    /// container engine's store may have only the uncompressed tar, whose digest is the diff ID in the
+    /// configuration.
     fn stored(&self, layer: &Layer) -> Result<Descriptor, Error> {
         Ok(layer.descriptor.clone())
     }
@@ -42,12 +44,13 @@ pub trait Source: Send + Sync {
         None
     }
 
-    /// Manifests whose `subject` is `subject`, from every mechanism of the place. Empty means that there are none; a
-    /// failure to find out is an error.
+    /// Manifests whose `subject` is `subject`, from every mechanism of the place. Empty means that there are
+    /// none; a failed search is an error.
     fn referrers(&self, subject: &Digest) -> Result<Referrers, Error>;
 
-    /// The same from only one of the place's lists, so that a caller that finds enough in the first need not wait for
-    /// the other. Both together are [`Source::referrers`]; only both can show that there are none.
+    /// Like [`Source::referrers`], but from only one of the place's lists, so that a caller that finds enough
+    /// in the first need not wait for the other. Only both lists together can show that there are no
+    /// referrers.
     fn listed(&self, subject: &Digest, listing: Listing) -> Result<Referrers, Error> {
         match listing {
             Listing::First => self.referrers(subject),
@@ -55,13 +58,14 @@ pub trait Source: Send + Sync {
         }
     }
 
-    /// The manifest with another name in the same place, with its bytes: `sha256-<hex>.sig` beside an image. `None` if
-    /// there is no such name, and in places without names; a failure to find out is an error.
+    /// The manifest with another name in the same place, with its bytes: `sha256-<hex>.sig` beside an image.
+    /// `None` if there is no such name, and in places without names; a failed search is an error.
     fn named(&self, _name: &str) -> Result<Option<(Descriptor, Vec<u8>)>, Error> {
         Ok(None)
     }
 
-    /// The time of the oldest answer that came from a cache without confirmation. `None` if the place was asked.
+    /// The time of the oldest answer that came from a cache without confirmation. `None` if the place itself
+    /// answered.
     fn as_of(&self) -> Option<Timestamp> {
         None
     }
@@ -72,8 +76,8 @@ pub trait Source: Send + Sync {
 pub enum Listing {
     /// What a registry's referrers API lists, or its fallback tag where it has no such API.
     First,
-    /// What the fallback tag lists in a registry that has the API: entries by clients that wrote it before there was
-    /// the API, or still do.
+    /// What the fallback tag lists in a registry that has the API: entries by clients that wrote it before
+    /// the API existed, or still do.
     Rest,
 }
 
@@ -88,8 +92,8 @@ pub struct Referrers {
     pub truncated: bool,
 }
 
-/// What becomes of a manifest that others may change too: from what is there now, if anything is, to the media type and the
-/// bytes in its place; `None` when nothing is to change.
+/// A change of a manifest that others may change too. It gets the current manifest, if there is one, and
+/// returns the media type and the bytes that replace it, or `None` if there is nothing to change.
 pub type Change<'a> =
     dyn FnMut(Option<(&Descriptor, &[u8])>) -> Result<Option<(String, Vec<u8>)>, Error> + 'a;
 
@@ -98,12 +102,13 @@ pub trait Store: Source {
     /// Stores a blob, unless it is there already, and returns its descriptor.
     fn put_blob(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error>;
 
-    /// Stores a blob in constant memory, unless it is already there. A blob that does not match its descriptor is not
-    /// kept.
+    /// Stores a blob in constant memory, unless it is already there. A blob that does not match its
+    /// descriptor is not stored.
     fn put_content(&self, content: &Content) -> Result<(), Error>;
 
-    /// Stores a manifest whose objects are there, by its digest, and under `name` if one is given. The previous
-    /// manifest with that name loses it. A digest as name makes it findable without a name.
+    /// Stores a manifest under its digest, and under `name` if one is given. Its objects must be there
+    /// already. A previous manifest of that name loses the name. With a digest as the name, it can be found
+    /// without a name.
     fn put_manifest(
         &self,
         name: Option<&str>,
@@ -111,15 +116,16 @@ pub trait Store: Source {
         manifest: &[u8],
     ) -> Result<Descriptor, Error>;
 
-    /// Replaces the manifest under `name` by what `change` makes of it, read from the place that is written to, so that
-    /// nothing that others have written is lost. `change` is asked again until it has nothing to change.
+    /// Replaces the manifest under `name` by what `change` makes of it, read from the place that is written
+    /// to, so that nothing that others have written is lost. `change` is called again until it has nothing to
+    /// change.
     fn update(&self, name: &str, change: &mut Change<'_>) -> Result<(), Error>;
 
     /// Stores a manifest with a `subject` so that [`Source::referrers`] finds it, and returns its descriptor.
     fn attach(&self, media_type: &str, manifest: &[u8]) -> Result<Descriptor, Error>;
 }
 
-/// Is told how far reading has got. Called from several threads.
+/// Gets the progress of reading. Called from several threads.
 pub trait Progress: Sync {
     /// Announces compressed bytes to read, in addition to earlier ones: for each image, and again for a layer that must
     /// be read a second time.
@@ -129,5 +135,5 @@ pub trait Progress: Sync {
     fn advance(&self, _compressed: u64) {}
 }
 
-/// Nobody listens.
+/// Ignores the progress.
 impl Progress for () {}

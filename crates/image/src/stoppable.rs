@@ -1,4 +1,4 @@
-//! A place that is read only while somebody waits for the result.
+//! A place that is read only until the work is cancelled.
 
 use std::io::{self, Read};
 
@@ -7,8 +7,8 @@ use plimsoll_core::{Cancel, Digest, Timestamp};
 use crate::artifact::Layer;
 use crate::{Descriptor, Error, Listing, Referrers, Source};
 
-/// A [`Source`] that checks before every answer, and every piece of a blob, whether to go on. A place that waits for a
-/// network must also watch the token itself: nothing here wakes it.
+/// A [`Source`] that checks before every answer, and before every piece of a blob, whether to continue. A
+/// place that waits for a network must also watch the token itself: nothing here wakes it.
 pub struct Stoppable {
     source: Box<dyn Source>,
     cancel: Cancel,

@@ -1,9 +1,10 @@
 //! A streaming tar reader for foreign archives.
 //!
-//! Follows POSIX.1-2017 `pax` (ustar and extended headers) and the GNU formats (long names, base-256 numbers, sparse
-//! files). Where readers differ, it reads like Go's `archive/tar`, with which container runtimes unpack: a scanner that
-//! sees other files than the runtime is worthless (CVE-2025-62518). Where Go's choice would surprise every other
-//! reader, the archive is refused. Unlike the `tar` crate it bounds every name and extended header before reading it.
+//! Follows POSIX.1-2017 `pax` (ustar and extended headers) and the GNU formats (long names, base-256 numbers,
+//! sparse files). Where readers differ, it reads like Go's `archive/tar`, which container runtimes use to
+//! unpack: a scanner that sees other files than the runtime is worthless (CVE-2025-62518). Where Go's choice
+//! would surprise every other reader, the archive is refused. Unlike the `tar` crate it bounds every name and
+//! extended header before reading it.
 //!
 //! Owns headers, names, sizes. Does not own the meaning of whiteouts and links, which is in [`crate::layers`]. Content
 //! that nobody requests is skipped in the stream's own buffer, never copied.
@@ -101,7 +102,7 @@ pub struct Reader<R> {
     position: u64,
     /// Where the current header began; for errors.
     header: u64,
-    /// Stored bytes of the current entry that are still ahead.
+    /// Stored bytes of the current entry that have not been read yet.
     left: u64,
     /// Zeros after them.
     padding: u64,
@@ -111,7 +112,7 @@ pub struct Reader<R> {
     ended: bool,
 }
 
-/// Names of global extended headers that are kept of one archive. Writers that make them use one name.
+/// How many names of global extended headers are kept for one archive. Writers that make them use one name.
 const GLOBALS: usize = 16;
 
 impl<R: Stream> Reader<R> {
@@ -182,7 +183,7 @@ impl<R: Stream> Reader<R> {
                     if let Some(key) = records.first_structural() {
                         return Err(self.broken(TarProblem::Global(shown(key))));
                     }
-                    // Go forgets the description for the entry after it; GNU tar and Python remember.
+                    // Go forgets the description for the next entry; GNU tar and Python remember it.
                     if extended.is_some() || long_name.is_some() || long_link.is_some() {
                         return Err(self.broken(TarProblem::MisplacedGlobal));
                     }
@@ -212,8 +213,8 @@ impl<R: Stream> Reader<R> {
         }
     }
 
-    /// The names of the global extended headers so far, as paths. They are no entries, but containerd removes what lies
-    /// there.
+    /// The names of the global extended headers so far, as paths. They are not entries, but containerd
+    /// removes what is at these paths.
     pub(crate) fn globals(&self) -> impl Iterator<Item = &[u8]> {
         self.globals.iter().map(Vec::as_slice)
     }
@@ -240,7 +241,7 @@ impl<R: Stream> Reader<R> {
         }
     }
 
-    /// Reads the stream to its very end, past anything after the end marker, and returns it.
+    /// Reads the stream to its end, past anything after the end marker, and returns it.
     pub fn finish(mut self) -> Result<R, Error> {
         while self.stream.skip(1 << 30).map_err(|source| Error::io(self.what.as_str(), source))? > 0 {}
         Ok(self.stream)

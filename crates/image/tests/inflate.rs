@@ -1,4 +1,5 @@
-//! Gzip as Plimsoll reads it, beside flate2's own reader: the same bytes, the same refusals, however the input is cut.
+//! Plimsoll's gzip reader, compared with flate2's own reader: the same bytes and the same refusals, no matter
+//! how the input is split.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::io::{BufReader, Read as _, Write as _};
@@ -9,7 +10,7 @@ use plimsoll_image::inflate::{Budget, Inflate};
 use plimsoll_image::media;
 use proptest::prelude::*;
 
-/// Reads with no more than `chunk` bytes in sight at once, into `room` bytes at a time.
+/// Reads with at most `chunk` bytes of input available at once, into `room` bytes at a time.
 fn ours(bytes: &[u8], chunk: usize, room: usize) -> Result<Vec<u8>, String> {
     let limits = Limits::default();
     let budget = Budget::new(bytes.len() as u64, &limits);
@@ -40,7 +41,7 @@ fn member(header: GzBuilder, bytes: &[u8], level: u32) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A member around a deflate stream that says what it likes.
+/// A member around any deflate stream.
 fn framed(deflate: &[u8], content: &[u8]) -> Vec<u8> {
     let mut checksum = flate2::Crc::new();
     checksum.update(content);
@@ -72,7 +73,7 @@ fn a_match_reaches_back_to_the_beginning_of_its_member_and_no_further() {
 
 #[test]
 fn the_end_of_a_member_is_found_wherever_the_input_is_cut() {
-    // A member of nothing ends with zeros, which look the same one byte later.
+    // An empty member ends with zeros, which look the same one byte later.
     let empty = gzip(b"", 6);
     let some = gzip(b"some", 6);
     let zeros = gzip(&[0; 3000], 9);
@@ -88,7 +89,7 @@ fn the_end_of_a_member_is_found_wherever_the_input_is_cut() {
         }
         for chunk in [1, 8, 100_000] {
             for end in 0..bytes.len() {
-                // Whole only where one member ends and another begins.
+                // It is complete only if one member ends there and another begins.
                 let got = ours(&bytes[..end], chunk, 1000);
                 assert_eq!(got.as_ref().ok(), theirs(&bytes[..end]).ok().as_ref(), "{end}");
                 assert!(got.as_ref().err().is_none_or(|error| error.contains("cut off")), "{got:?}");

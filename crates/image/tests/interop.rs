@@ -21,7 +21,8 @@ use plimsoll_testkit::{ImageBuilder, Layer};
 
 use memory::{ALL, MemorySource, texts};
 
-/// A tree with what the formats differ in: long names and links, hard links, holes, names that are not ASCII.
+/// A tree with everything in which the formats differ: long names and links, hard links, holes, names that
+/// are not ASCII.
 fn tree(root: &Path) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     let mut write = |path: String, text: &str| {

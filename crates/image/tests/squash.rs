@@ -1,5 +1,5 @@
-//! Squashing against a simple model: a tree for each layer, built entry by entry as container engines build it in an empty
-//! folder, laid over what is below as the kernel lays it.
+//! Squashing, compared with a simple model: a tree for each layer, built entry by entry as container engines
+//! do in an empty folder, and stacked as the kernel does.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "the shared module has more than this test needs")]
 
@@ -27,7 +27,7 @@ enum Op {
 #[derive(Debug, Clone)]
 struct Node {
     kind: Kind,
-    /// Whether some runtimes show it and others do not.
+    /// Whether some runtimes show it but others do not.
     disputed: bool,
 }
 
@@ -36,7 +36,7 @@ enum Kind {
     Directory(Directory),
     File(String),
     Symlink(String),
-    /// A hard link to what this layer did not have when it came.
+    /// A hard link to something that this layer did not have yet.
     Pending(String),
     Device,
     Whiteout,
@@ -46,13 +46,13 @@ enum Kind {
 struct Directory {
     children: Tree,
     opaque: bool,
-    /// Whether it took the place of something else in its layer.
+    /// Whether it replaced another entry of its layer.
     replaced: bool,
-    /// Whether something lay in it before it had an entry of its own.
+    /// Whether it had content before it had an entry of its own.
     implied: bool,
 }
 
-/// A layer that no engine unpacks, or that they unpack to different things.
+/// A layer that no engine unpacks, or that engines unpack differently.
 #[derive(Debug)]
 struct Refused;
 
@@ -101,7 +101,7 @@ proptest! {
                 prop_assert!(matches!(all, Err(Error::Tar { .. })), "{:?}", all);
                 return Ok(());
             };
-            // Where layers share a folder, what lies behind the link is overwritten.
+            // If layers share a folder, the target of the link is overwritten.
             if writes_through("", &upper.0, &mut links) {
                 dispute(&mut model);
             }
@@ -217,8 +217,8 @@ fn lay_over(mut lower: Tree, (upper, opaque_root): (Tree, bool)) -> Tree {
     merge(lower, upper)
 }
 
-/// Whether a layer puts something into a directory that it has no entry for and that is a link in the next layer below. `links`
-/// says of each path whether the last layer that has it has a link there.
+/// Whether a layer puts something into a directory that it has no entry for and that is a link in the next
+/// layer below. For each path, `links` says whether the last layer with it has a link there.
 fn writes_through(prefix: &str, tree: &Tree, links: &mut BTreeMap<String, bool>) -> bool {
     let mut through = false;
     for (name, node) in tree {
@@ -245,15 +245,15 @@ fn dispute(tree: &mut Tree) {
     }
 }
 
-/// Gives hard links to other layers their content; those to nothing stay. What the same layer puts there after the link is
-/// another file, unless there was none before.
+/// Gives hard links to other layers their content; links to nothing stay. If the same layer puts a file there
+/// after the link, it is another file, unless there was none before.
 fn settle(tree: &mut Tree, own: &Tree, lower: &Tree) {
     for node in tree.values_mut() {
         match &mut node.kind {
             Kind::Directory(directory) => settle(&mut directory.children, own, lower),
             Kind::Pending(target) => match pending(target, own, lower, 40) {
                 Some((content, disputed)) => *node = Node { kind: Kind::File(content), disputed },
-                // Present, but nothing that could be read.
+                // Present, but not readable.
                 None => target.clear(),
             },
             _ => {}

@@ -1,5 +1,6 @@
-//! Everything that an index lists, whatever it is: for signing each of its parts, where nobody needs to know how to run
-//! them. Real indexes have artifacts (SBOMs, charts), further indexes, and images without an operating system in them.
+//! Everything that an index lists, of any kind. Used to sign each of its parts, for which nobody needs to
+//! know how to run them. Real indexes have artifacts (SBOMs, charts), further indexes, and images without an
+//! operating system in them.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
@@ -11,8 +12,9 @@ use super::{Budget, document, name};
 use crate::manifest::Document;
 use crate::{Descriptor, Error, Source};
 
-/// `top` and what it lists, at any depth, each once and in the order of the lists. Only attestations of builders are left
-/// out, which nobody pulls by themselves. Each part is read, so that one that is not there is an error.
+/// `top` and what it lists, at any depth, each once and in the order of the lists. Only attestations of
+/// builders are omitted, because nobody pulls them separately. Each part is read, so that a missing part is
+/// an error.
 pub fn parts(source: &dyn Source, top: &Descriptor, limits: &Limits) -> Result<Vec<Descriptor>, Error> {
     let mut parts = Parts { found: Vec::new(), seen: BTreeSet::new() };
     parts.collect(source, top, &Budget { bytes: AtomicU64::new(0), limits }, 0)?;

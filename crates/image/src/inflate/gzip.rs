@@ -1,6 +1,6 @@
-//! Gzip (RFC 1952) as a stream, of one member or several, and nothing behind them.
+//! Gzip (RFC 1952) as a stream of one or several members, with nothing after them.
 //!
-//! flate2 does the inflating. Its own reader of gzip takes the CRC-32 of its backend, which is four times as slow as
+//! flate2 inflates. Its own gzip reader uses the CRC-32 of its backend, which takes four times as long as
 //! crc32fast's on processors with AVX-512, and would be some 4 % of a run (`docs/benchmarks.md`).
 
 use std::io::{self, BufRead, Read};
@@ -13,7 +13,8 @@ const MEMBER: [u8; 3] = [0x1f, 0x8b, 8];
 
 const CUT_OFF: &str = "gzip: cut off within a member";
 
-/// Bytes of a name or a comment in a header, as in flate2. Nobody needs them; readers that keep them allow far fewer.
+/// Bytes of a name or a comment in a header, as in flate2. Nobody needs them; readers that keep them allow
+/// far fewer bytes.
 const TEXT: usize = 65_535;
 
 const HEADER_CRC: u8 = 1 << 1;
@@ -27,7 +28,7 @@ pub(crate) struct Gunzip<R> {
     input: R,
     inflate: Decompress,
     state: State,
-    /// Of the member's uncompressed bytes.
+    /// The checksum of the member's uncompressed bytes.
     checksum: Hasher,
 }
 
@@ -72,7 +73,7 @@ impl<R: BufRead> Gunzip<R> {
         }
     }
 
-    /// Inflates the available input; returns how many bytes came out, and whether the member has ended.
+    /// Inflates the available input; returns how many bytes were produced, and whether the member has ended.
     fn step(&mut self, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
         let chunk = self.input.fill_buf()?;
         if chunk.is_empty() {
@@ -148,7 +149,7 @@ fn read_header(input: &mut impl BufRead) -> io::Result<()> {
         }
     }
     if flags & HEADER_CRC != 0 {
-        // Its lower half.
+        // The lower half of its CRC-32.
         let [low, high, ..] = header.checksum.clone().finalize().to_le_bytes();
         if header.take()? != [low, high] {
             return Err(invalid("gzip: the checksum of a member's header does not match".to_owned()));

@@ -1,9 +1,10 @@
-//! Layers that bring a table of contents of their own: eStargz and zstd:chunked.
+//! Layers with their own table of contents: eStargz and zstd:chunked.
 //!
-//! Runtimes that pull lazily (the stargz snapshotter, podman's partial pulls) never see the tar: they show the files that the
-//! table lists, with the content that it gives the digests of. Everybody else unpacks the tar. A table that says something
-//! else makes two images out of one, so the two are compared, entry by entry and byte by byte, and a layer in which they differ
-//! is refused. A table counts where the manifest names its digest: without that, runtimes do not use it.
+//! Runtimes that pull lazily (the stargz snapshotter, podman's partial pulls) never see the tar: they show
+//! the files that the table lists, with the content of the listed digests. All others unpack the tar. A table
+//! that differs from the tar makes two images out of one. So the two are compared, entry by entry and byte by
+//! byte, and a layer in which they differ is refused. A table counts if the manifest names its digest;
+//! otherwise, runtimes do not use it.
 //!
 //! Follows the stargz snapshotter's `docs/estargz.md` ("TOC, TOCEntries and Footer", "Content Verification") and
 //! containers/storage's `zstd:chunked` (`pkg/chunked`). Both list entries in the order of the tar.
@@ -29,7 +30,8 @@ use crate::{Descriptor, Error};
 
 /// The digest of the table, uncompressed.
 const STARGZ: &str = "containerd.io/snapshot/stargz/toc.digest";
-/// Those of zstd:chunked, and as they were called before: the digest of the compressed table, and where it lies.
+/// The annotations of zstd:chunked, with their former names: the digest of the compressed table, and its
+/// position.
 const CHUNKED: [[&str; 2]; 2] = [
     [
         "io.github.containers.zstd-chunked.manifest-checksum",
@@ -95,7 +97,7 @@ fn differs(what: &str, problem: &str) -> Error {
 }
 
 fn parsed_digest(text: &str, what: &str) -> Result<Digest, Error> {
-    text.parse().map_err(|_| differs(what, "is announced by something that is no digest"))
+    text.parse().map_err(|_| differs(what, "is announced by an invalid digest"))
 }
 
 /// The table of an eStargz layer, which is in its tar.
@@ -117,7 +119,7 @@ fn stargz_table(pipe: &Pipe<'_>, what: &str) -> Result<Vec<u8>, Error> {
         reader.finish()?;
         Ok(table)
     })?;
-    table.ok_or_else(|| differs(what, "is announced and not there"))
+    table.ok_or_else(|| differs(what, "is announced but missing"))
 }
 
 fn within(size: u64, what: &str, limits: &Limits) -> Result<(), Error> {
@@ -134,11 +136,11 @@ fn chunked(pipe: &Pipe<'_>, checksum: &str, position: &str, what: &str) -> Resul
     let expected = parsed_digest(checksum, what)?;
     let numbers: Option<Vec<u64>> = position.split(':').map(|number| number.parse().ok()).collect();
     let Some(&[offset, length, unpacked, 1]) = numbers.as_deref() else {
-        return Err(differs(what, "is announced at a place that is none"));
+        return Err(differs(what, "is announced at an invalid position"));
     };
     within(length.max(unpacked), what, limits)?;
     if offset.checked_add(length).is_none_or(|end| end > layer.descriptor.size) {
-        return Err(differs(what, "would lie outside the layer"));
+        return Err(differs(what, "would be outside of the layer"));
     }
     let failed = |source| Error::io(what, source);
     let mut blob = source.blob(&layer.descriptor)?;
@@ -150,7 +152,7 @@ fn chunked(pipe: &Pipe<'_>, checksum: &str, position: &str, what: &str) -> Resul
     }
     let budget = Budget::new(length, limits);
     let mut inflate = Inflate::new(stored.as_slice(), detect(&stored), budget, limits, what)?;
-    // One more, to see that it ends there.
+    // One more byte, to check that it ends there.
     let mut table = vec![0; usize::try_from(unpacked).unwrap_or(0).saturating_add(1)];
     let count = inflate.fill(&mut table)?;
     if count as u64 != unpacked {
@@ -184,10 +186,10 @@ struct Row {
     xattrs: Option<BTreeMap<String, String>>,
 }
 
-/// What a table says of one entry of the tar.
+/// The table's description of one entry of the tar.
 struct Listed {
     row: Row,
-    /// The parts of a file, which lie side by side and make all of it.
+    /// The parts of a file, which are adjacent and cover all of it.
     chunks: Vec<Chunk>,
     /// Bytes of all of them together.
     covered: u64,
@@ -199,7 +201,7 @@ struct Chunk {
     zeros: bool,
 }
 
-/// Reads a table. Names that differ only in case are refused: Go takes them for each other.
+/// Reads a table. Names that differ only in case are refused: Go treats them as the same.
 fn listed(table: &[u8], what: &str, limits: &Limits) -> Result<Vec<Listed>, Error> {
     let place = format!("{what}: its table of contents");
     let failed = |source| Error::Json { what: place.clone(), source };
@@ -210,7 +212,7 @@ fn listed(table: &[u8], what: &str, limits: &Limits) -> Result<Vec<Listed>, Erro
         !TOP_NAMES.contains(&name.as_str()) && TOP_NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
     };
     if top.keys().any(is_lookalike) || top.get("version").map(|version| version.get()) != Some("1") {
-        return Err(differs(what, "is of no version that is read"));
+        return Err(differs(what, "has an unknown version"));
     }
     let entries = top.get("entries").map_or("[]", |entries| entries.get());
     let rows: Vec<&RawValue> =
@@ -232,14 +234,14 @@ fn listed(table: &[u8], what: &str, limits: &Limits) -> Result<Vec<Listed>, Erro
                 file.covered += next.size;
                 file.chunks.push(next);
             }
-            _ => return Err(differs(what, "has a chunk of no file")),
+            _ => return Err(differs(what, "has a chunk without a file")),
         }
     }
     finish(listed.last(), what)?;
     Ok(listed)
 }
 
-/// The part of a file that begins where the one before it ended.
+/// The part of a file that begins where the previous part ended.
 fn chunk(row: &Row, begun: u64, size: u64, what: &str) -> Result<Chunk, Error> {
     let left = size.saturating_sub(begun);
     let own = if row.chunk_size == 0 { left } else { row.chunk_size };
@@ -253,7 +255,7 @@ fn chunk(row: &Row, begun: u64, size: u64, what: &str) -> Result<Chunk, Error> {
     Ok(Chunk { size: own, digest, zeros: row.chunk_type == "zeros" })
 }
 
-/// The chunks of a file make all of it.
+/// Checks that the chunks of a file cover all of it.
 fn finish(file: Option<&Listed>, what: &str) -> Result<(), Error> {
     match file {
         Some(Listed { row, covered, .. }) if row.r#type == "reg" && *covered != row.size => {
@@ -263,7 +265,7 @@ fn finish(file: Option<&Listed>, what: &str) -> Result<(), Error> {
     }
 }
 
-/// Goes through the tar beside the table.
+/// Compares the tar with the table.
 fn compare(
     stream: impl Stream,
     listed: &[Listed],
@@ -272,7 +274,7 @@ fn compare(
     limits: &Limits,
 ) -> Result<(), Error> {
     let mut reader = Reader::new(stream, what, limits);
-    // The root is there whether or not it is listed.
+    // The root exists whether or not it is listed.
     let is_root = |listed: &&Listed| listed.row.r#type == "dir" && clean(&listed.row.name).is_empty();
     let mut listed = listed.iter().filter(|listed| !is_root(listed));
     while reader.advance()? {
@@ -289,7 +291,7 @@ fn compare(
             return Err(differs(what, &format!("says {problem} of `{name}`")));
         }
         if entry.size > 0 && !has_content(&mut reader, row)? {
-            return Err(differs(what, &format!("says another content of `{name}`")));
+            return Err(differs(what, &format!("gives another content of `{name}`")));
         }
     }
     reader.finish()?;
@@ -305,9 +307,9 @@ fn clean(name: &str) -> Vec<u8> {
     clean_link(name.as_bytes())
 }
 
-/// What the table says otherwise of an entry.
+/// What the table states differently about an entry.
 fn disagreement(entry: &Entry, row: &Row) -> Option<&'static str> {
-    // Writers of JSON replace what is no UTF-8.
+    // Writers of JSON replace bytes that are not UTF-8.
     let same = |tar: &[u8], listed: &[u8]| String::from_utf8_lossy(tar) == String::from_utf8_lossy(listed);
     let kind = match entry.kind {
         Kind::File => row.r#type == "reg",
@@ -322,7 +324,7 @@ fn disagreement(entry: &Entry, row: &Row) -> Option<&'static str> {
         Kind::Hardlink => same(&clean_link(&entry.link), &clean(&row.link_name)),
         _ => true,
     };
-    // The tar has none of these, or it would have been refused.
+    // The tar has none of these, otherwise it would have been refused.
     let overlay = |name: &String| name.starts_with("trusted.overlay.") || name.starts_with("user.overlay.");
     if !same(&entry.path, &clean(&row.name)) {
         Some("another name")
@@ -339,8 +341,8 @@ fn disagreement(entry: &Entry, row: &Row) -> Option<&'static str> {
     }
 }
 
-/// Whether the current entry has the content that the table gives digests of. Each that is given has to hold, and together
-/// they have to cover all of it.
+/// Whether the current entry has the content that the table describes by digests. Every given digest must
+/// match, and together they must cover all of the content.
 fn has_content<S: Stream>(reader: &mut Reader<S>, listed: &Listed) -> Result<bool, Error> {
     let whole: Option<Digest> = match listed.row.digest.as_str() {
         "" => None,
@@ -376,7 +378,7 @@ fn has_content<S: Stream>(reader: &mut Reader<S>, listed: &Listed) -> Result<boo
     Ok(holds && current.is_none() && whole.is_none_or(|digest| all.finish() == digest))
 }
 
-/// A chunk that is being read.
+/// The state of a chunk that is being read.
 struct Progress {
     left: u64,
     expected: Option<Digest>,
@@ -391,7 +393,7 @@ impl Progress {
         Self { left: size, expected: digest, hasher: Hasher::new(algorithm), zeros }
     }
 
-    /// False where zeros were announced and something else comes.
+    /// False if zeros were announced but other bytes come.
     fn take(&mut self, bytes: &[u8]) -> bool {
         self.left -= bytes.len() as u64;
         if self.expected.is_some() {

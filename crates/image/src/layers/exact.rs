@@ -1,10 +1,11 @@
 //! The tree that a layer unpacks to, with all its names: for layers that depend on their own order.
 //!
-//! Entries are placed one after the other as containerd, Docker and podman place them in an empty folder that the kernel
-//! then mounts over the lower layers: a later entry replaces an earlier one with everything below it, a whiteout is an entry
-//! that can be replaced like any other, and a name that leads through a link of the same layer ends up where the link
-//! points, never outside the root (umoci CVE-2021-29136, runc CVE-2025-31133). What all of them refuse, or place
-//! differently, is refused.
+//! Entries are placed one after the other, in the same way as containerd, Docker and podman place them in an
+//! empty folder, which the kernel then mounts over the lower layers: a later entry replaces an earlier one
+//! with everything below it, a whiteout is an entry that can be replaced like any other, and a name that
+//! leads through a link of the same layer ends up where the link points, never outside the root (umoci
+//! CVE-2021-29136, runc CVE-2025-31133). An entry that all of them refuse, or that they place differently, is
+//! refused.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
@@ -23,7 +24,7 @@ use crate::tar::{Entry, Kind, clean_link};
 enum Place {
     Directory {
         opaque: bool,
-        /// Whether it took the place of something else.
+        /// Whether it replaced another entry.
         replaced: bool,
         /// Whether it was needed before it had an entry.
         implied: bool,
@@ -40,13 +41,13 @@ impl Place {
     const IMPLIED: Self = Self::Directory { opaque: false, replaced: false, implied: true };
 }
 
-/// What happens to directories that a path needs and that have no entry.
+/// What happens to directories that a path needs but that have no entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Missing {
-    /// Unpacking makes them.
+    /// Unpacking creates them.
     IsMade,
-    /// As before, but a path below a whiteout leads nowhere: some builders say of a directory that it is gone, and then of
-    /// everything in it. podman forgives that; the others refuse it.
+    /// As before, but a path below a whiteout leads nowhere. Some builders write a whiteout of a directory,
+    /// and then of everything in it. podman accepts that; the others refuse it.
     IsMadeUnlessGone,
     /// The path leads nowhere.
     Fails,
@@ -64,7 +65,7 @@ pub(super) struct Tree {
     name_limit: u64,
     work: Work,
     what: String,
-    /// Where the content of the entry begins that is being placed; for errors.
+    /// Where the content of the current entry begins; for errors.
     offset: u64,
 }
 
@@ -88,7 +89,8 @@ impl Tree {
         self.offset = offset;
     }
 
-    /// A whiteout or marker has this path. Docker and podman remove what the layer has there, containerd leaves it.
+    /// A whiteout or marker has this path. Docker and podman remove what the layer has there, but containerd
+    /// keeps it.
     pub(super) fn marker(&mut self, path: &[u8]) -> Result<(), Error> {
         match self.real(path, Missing::Fails)? {
             Some(path) if self.places.contains_key(&path) => {
@@ -105,7 +107,7 @@ impl Tree {
             None => {
                 self.places.insert(path, Place::Whiteout);
             }
-            // Engines refuse it, but it can mean one thing only.
+            // Engines refuse it, but it has only one possible meaning.
             Some(Place::Whiteout) => {}
             Some(_) => return Err(self.refused(TarProblem::WhiteoutOfOwn, &path)),
         }
@@ -113,7 +115,8 @@ impl Tree {
     }
 
     pub(super) fn opaque(&mut self, path: &[u8]) -> Result<(), Error> {
-        // The marker lies in the directory, so links count up to and including its last name.
+        // The marker is in the directory, so links are followed up to and including the directory's last
+        // name.
         let marker = self.real(&join(path, b"marker"), Missing::IsMadeUnlessGone)?;
         let Some(directory) = marker.as_deref().and_then(parent) else { return Ok(()) };
         if directory.is_empty() {
@@ -124,7 +127,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Puts `entry` where it belongs; returns the real path, or none for the root itself, which is always there.
+    /// Puts `entry` where it belongs; returns the real path, or `None` for the root itself, which always
+    /// exists.
     pub(super) fn place(&mut self, entry: &Entry) -> Result<Option<Vec<u8>>, Error> {
         if entry.kind == Kind::Device
             && let Some(path) = self.real(&entry.path, Missing::Fails)?.is_none().then_some(&entry.path)
@@ -174,7 +178,7 @@ impl Tree {
         }
     }
 
-    /// What was taken down of the entry with this number.
+    /// What was recorded about the entry with this number.
     pub(super) fn node(&self, ordinal: u64) -> Option<&Node> {
         self.by_ordinal.get(&ordinal)
     }
@@ -186,8 +190,9 @@ impl Tree {
         self.recorded.insert(path, record);
     }
 
-    /// Puts a global extended header at `path`, once all entries have their places. containerd removes what it finds there
-    /// and makes the directories on the way, others look away: like a device, it hides what lies below for some.
+    /// Puts a global extended header at `path`, once all entries have their places. containerd removes what
+    /// is there and creates the directories on the way, but others ignore the header. So, like a device, it
+    /// hides the content below for some engines.
     pub(super) fn global(&mut self, path: &[u8]) -> Result<(), Error> {
         let Some(directory) = parent(path) else { return Ok(()) };
         let is_there = matches!(self.places.get(directory), Some(Place::Directory { .. }));
@@ -227,8 +232,8 @@ impl Tree {
         Facts { ledger, recorded: self.recorded, by_ordinal: self.by_ordinal, ..Facts::default() }
     }
 
-    /// Where `path` really lies: its directory with all links of this layer followed, and its last name. None where it
-    /// leads nowhere.
+    /// The real location of `path`: its directory with all links of this layer followed, and its last name.
+    /// `None` if it leads nowhere.
     fn real(&mut self, path: &[u8], missing: Missing) -> Result<Option<Vec<u8>>, Error> {
         let Some(directory) = parent(path) else { return Ok(Some(Vec::new())) };
         let mut left: VecDeque<Vec<u8>> = names(directory).map(<[u8]>::to_vec).collect();

@@ -1,7 +1,7 @@
-//! What one layer holds, as far as squashing needs to know.
+//! The content of one layer, as far as squashing needs it.
 //!
-//! Of most entries only a hash of the path and the kind; of wanted files what was made of them; of links on the way to
-//! well-known paths the target.
+//! For most entries this is only a hash of the path, and the kind. For wanted files it is their facts, and
+//! for links on the way to well-known paths the target.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use plimsoll_core::rootfs::{FileFacts, Purpose};
 
 use super::paths::Hashes;
 
-/// What is seen at a path.
+/// What is visible at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Present {
-    /// A directory, by an entry of its own or because something lies in it.
+    /// A directory, with an entry of its own or because it contains something.
     Directory,
     /// A symbolic link.
     Symlink,
@@ -38,7 +38,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// What is seen there in the layer by itself.
+    /// What is visible there in this layer alone.
     pub(super) fn present(self) -> Option<Present> {
         match self {
             Self::Directory => Some(Present::Directory),
@@ -59,9 +59,9 @@ pub(super) struct Ledger {
     pub(super) files: Vec<u64>,
     pub(super) devices: Hashes,
     pub(super) whiteouts: Hashes,
-    /// Directories in which nothing of lower layers is visible.
+    /// Directories that hide everything of lower layers.
     pub(super) opaques: Hashes,
-    /// Directories that took the place of something else in the same layer.
+    /// Directories that replaced another entry of the same layer.
     pub(super) replaced: Hashes,
     /// Directories that were needed before they had an entry of their own, if they ever got one.
     pub(super) implied: Hashes,
@@ -90,8 +90,8 @@ impl Ledger {
         }
     }
 
-    /// Whether a directory, a device or a whiteout has its place to itself, so that the order of the layer does not
-    /// matter for it. Needs files in order.
+    /// Whether each directory, device and whiteout is the only entry at its place, so that the order of
+    /// entries does not matter. Needs files in order.
     pub(super) fn is_settled(&self) -> bool {
         let is_file = |hash: &u64| self.files.binary_search(hash).is_ok();
         let apart = |one: &Hashes, two: &Hashes| {
@@ -107,7 +107,7 @@ impl Ledger {
             && apart(devices, whiteouts)
     }
 
-    /// How many paths it has.
+    /// The number of its paths.
     pub(super) fn places(&self) -> usize {
         let Self { directories, symlinks, files, devices, whiteouts, .. } = self;
         directories.len() + symlinks.len() + files.len() + devices.len() + whiteouts.len()
@@ -136,21 +136,21 @@ pub(super) enum Target {
     Path(Vec<u8>),
     /// In the entry with this number of the same layer.
     Ordinal(u64),
-    /// At this path of the layers below, if they have it: the same layer had nothing there yet, and may put another file
-    /// there later.
+    /// At this path of the layers below, if they have it: this layer has nothing there yet, but may put
+    /// another file there later.
     Below(Vec<u8>),
 }
 
-/// An entry that was looked at more closely.
+/// An entry whose content or target was recorded.
 #[derive(Debug, Clone)]
 pub(super) enum Node {
-    /// A regular file, and what was made of it.
+    /// A regular file, and its facts.
     File(FileFacts),
-    /// A wanted file whose name is not UTF-8, so that no cataloger could be told about it.
+    /// A wanted file whose name is not UTF-8, so that it cannot be passed to a cataloger.
     Unnamed,
     /// A symbolic link; its target as written.
     Symlink(Vec<u8>),
-    /// A hard link to a file that was not looked at for the same purposes.
+    /// A hard link to a file that was not read for the same purposes.
     Hardlink(Target),
     /// A device or the like.
     Special,
@@ -160,7 +160,8 @@ pub(super) enum Node {
 #[derive(Debug, Clone)]
 pub(super) struct Record {
     pub(super) node: Node,
-    /// What the selection wants it for at this path; with nothing, it does not belong into the result.
+    /// The purposes for which the selection wants it at this path. If empty, it does not belong in the
+    /// result.
     pub(super) wanted: Vec<Purpose>,
 }
 
@@ -172,20 +173,20 @@ pub(super) struct Facts {
     pub(super) by_ordinal: BTreeMap<u64, Node>,
     /// Bytes of the facts about its files, as counted against the limit of an image.
     pub(super) kept_bytes: u64,
-    /// Bytes of their names, likewise.
+    /// Bytes of their names, counted in the same way.
     pub(super) name_bytes: u64,
-    /// The layer's digests by the algorithm that it is not named by, where they were asked for.
+    /// The layer's digests by the other algorithm, under which it is not named, if they were requested.
     pub(super) aliases: Vec<Digest>,
 }
 
 impl Facts {
-    /// About what it costs in memory.
+    /// Approximate size in memory.
     pub(super) fn bytes(&self) -> u64 {
-        // Of a map's node and what points to it.
+        // The size of a map's node and of the pointer to it.
         const RECORD: usize = 128;
         let Ledger { directories, symlinks, files, devices, whiteouts, opaques, replaced, implied, .. } =
             &self.ledger;
-        // A hash, its control byte, and the room that a set keeps free.
+        // A hash, its control byte, and the free space in a set.
         let sets = [directories, symlinks, devices, whiteouts, opaques, replaced, implied];
         let sets = sets.map(|set| set.capacity() * 10);
         let records = self.recorded.iter().map(|(path, record)| path.len() + record.node.bytes() + RECORD);
@@ -196,7 +197,7 @@ impl Facts {
 }
 
 impl Node {
-    /// Whether nothing more of the layer is needed to say what `purposes` get out of it.
+    /// Whether nothing more of the layer is needed for `purposes`.
     pub(super) fn serves(&self, purposes: &[Purpose]) -> bool {
         match self {
             Self::File(facts) => facts.cover(purposes),
@@ -215,7 +216,8 @@ impl Node {
     }
 }
 
-/// Everything known about one layer: what the first pass found, and those that looked for links' targets.
+/// Everything known about one layer: the results of the first pass, and of those that searched for the
+/// targets of links.
 #[derive(Debug)]
 pub(super) struct Known {
     first: Arc<Facts>,
@@ -227,7 +229,7 @@ impl Known {
         Self { first, further: Vec::new() }
     }
 
-    /// Adds what a further pass over the same layer found.
+    /// Adds the results of a further pass over the same layer.
     pub(super) fn add(&mut self, found: Arc<Facts>) {
         self.further.push(found);
     }
@@ -240,17 +242,17 @@ impl Known {
         &self.first.ledger
     }
 
-    /// What was taken down by the first pass, which is the only one that looks for wanted files.
+    /// What the first pass recorded. Only that pass searches for wanted files.
     pub(super) fn wanted(&self) -> impl Iterator<Item = (&Vec<u8>, &Record)> {
         self.first.recorded.iter().filter(|(_, record)| !record.wanted.is_empty())
     }
 
-    /// The entry at `path`, from the pass that looked at it for `purposes` if there is one.
+    /// The entry at `path`, from the pass that read it for `purposes`, if there is one.
     pub(super) fn node_at(&self, path: &[u8], purposes: &[Purpose]) -> Option<&Node> {
         best(self.passes().filter_map(|facts| facts.recorded.get(path).map(|record| &record.node)), purposes)
     }
 
-    /// The entry with this number, likewise.
+    /// The entry with this number, chosen in the same way.
     pub(super) fn node(&self, ordinal: u64, purposes: &[Purpose]) -> Option<&Node> {
         best(self.passes().filter_map(|facts| facts.by_ordinal.get(&ordinal)), purposes)
     }

@@ -1,28 +1,31 @@
 //! Which layer shows what at a path: all ledgers of an image, in one order.
 //!
-//! The reference is what a process in a container sees when engines unpack each layer into a folder of its own and the
-//! kernel mounts the folders over each other, which is what containerd, Docker and podman do. From there to the OCI
-//! specification, and to engines without the right to make devices, there are these differences; what lies behind one of
-//! them is shown and [disputed](Sight::disputed), so that nothing is hidden and nobody calls the inventory certain:
+//! The reference is the view of a process in a container if engines unpack each layer into a separate folder
+//! and the kernel mounts the folders over each other, as with containerd, Docker and podman. The OCI
+//! specification, and engines without the right to create devices, differ from it in these points. Files
+//! behind such a difference are shown and marked as [disputed](Sight::disputed), so that nothing is hidden
+//! but the inventory is not called certain:
 //!
-//! - an opaque marker in the root of a layer hides everything by the specification, and nothing in an overlay;
-//! - a directory that takes the place of a whiteout or of another entry of its own layer is empty by the specification;
-//!   in an overlay the lower layers are seen in it again;
-//! - a device hides what lies below it, where it can be made;
-//! - an entry whose directory has none of its own, where a lower layer has a symbolic link of that name: an overlay makes the
-//!   directory in place of the link, and drivers that unpack all layers into one folder (Docker's and podman's `vfs`,
-//!   containerd's `native`) write through the link, over whatever is there.
+//! - an opaque marker in the root of a layer hides everything according to the specification, but nothing in
+//!   an overlay;
+//! - a directory that replaces a whiteout or another entry of its own layer is empty according to the
+//!   specification; in an overlay, the lower layers are visible in it again;
+//! - a device hides what is below it, if it can be created;
+//! - an entry whose directory has no entry of its own, if a lower layer has a symbolic link of that name: an
+//!   overlay creates the directory in place of the link. Drivers that unpack all layers into one folder
+//!   (Docker's and podman's `vfs`, containerd's `native`) write through the link and replace what is there.
 
 use super::facts::{Known, Ledger, Place, Present};
 
-/// All paths of all layers, sorted, so that a path costs a search for each of its names however many layers there are.
+/// All paths of all layers, sorted, so that a lookup takes one search for each name in the path, regardless
+/// of the number of layers.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     events: Vec<Event>,
     /// Path and layer of each device.
     devices: Vec<(u64, u16)>,
-    /// Layers that dispute everything below them, from the lowest up: with an opaque marker in their root, or written through
-    /// a link of a lower layer.
+    /// Layers that dispute everything below them, from the lowest up: those with an opaque marker in their
+    /// root, or that are written through a link of a lower layer.
     disputing_all: Vec<u16>,
 }
 
@@ -31,17 +34,18 @@ pub(super) struct Index {
 struct Event {
     hash: u64,
     layer: u16,
-    /// None: a whiteout.
+    /// `None` is a whiteout.
     present: Option<Present>,
-    /// The lowest layer that is seen below this path, in the view of this layer.
+    /// The lowest layer that is visible below this path, as seen from this layer.
     floor: u16,
-    /// The topmost layer up to this one that disputes what lower layers show below this path, plus one.
+    /// The topmost layer, up to this one, that disputes the content of lower layers below this path, plus
+    /// one.
     disputing: u16,
     /// Whether it is a directory without an entry of its own.
     implied: bool,
 }
 
-/// What is seen at a path.
+/// What is visible at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sight {
     pub(super) layer: usize,
@@ -51,7 +55,7 @@ pub(super) struct Sight {
 }
 
 impl Index {
-    /// None when there are more layers than anybody can unpack.
+    /// `None` if there are more layers than any engine can unpack.
     pub(super) fn new(layers: &[Known]) -> Option<Self> {
         let mut index = Self::default();
         index.events.reserve_exact(layers.iter().map(|known| known.ledger().places()).sum());

@@ -1,9 +1,9 @@
-//! Paths as keyed hashes, so that millions of them fit and nobody can prepare two that collide.
+//! Paths as keyed hashes, so that millions of them fit into memory and nobody can prepare two that collide.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// How the name of a whiteout begins.
+/// The beginning of a whiteout's name.
 pub(super) const WHITEOUT: &[u8] = b".wh.";
 
 /// Hashes paths with a key of this run (std's SipHash-1-3 with random keys).
@@ -22,8 +22,8 @@ impl Keyed {
         hasher.finish()
     }
 
-    /// The hashes of all directories on the way to `path`, outermost first, and last that of `path` itself. The root is
-    /// not among them; for the root itself nothing is.
+    /// The hashes of all directories on the way to `path`, outermost first, and finally that of `path`
+    /// itself. The root is not included; for the root itself the list is empty.
     pub(super) fn lineage(&self, path: &[u8], out: &mut Vec<u64>) {
         out.clear();
         let mut hasher = self.0.build_hasher();
@@ -42,10 +42,10 @@ fn each_name<H: Hasher>(hasher: &mut H, path: &[u8], mut each: impl FnMut(u64)) 
     }
 }
 
-/// A set of hashes, which need not be hashed again.
+/// A set of hashes, without hashing them again.
 pub(super) type Hashes = HashSet<u64, Already>;
 
-/// Takes a hash as its own hash.
+/// Uses a hash as its own hash.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Already(u64);
 
@@ -73,7 +73,7 @@ impl BuildHasher for Already {
     }
 }
 
-/// The directory that `path` lies in; the root for a path of one name, none for the root.
+/// The directory of `path`: the root for a path of one name, `None` for the root.
 pub(super) fn parent(path: &[u8]) -> Option<&[u8]> {
     if path.is_empty() {
         return None;

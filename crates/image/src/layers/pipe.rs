@@ -1,8 +1,8 @@
 //! The threads that a layer passes through, and the verification around them.
 //!
-//! Buffers go round in circles through bounded channels, so a layer under way costs the same memory whatever its size.
-//! The reader of the compressed bytes goes on to their end also when the tar turns out broken: that the blob is not the
-//! one that was named is the better explanation, and the one that decides the exit code.
+//! Buffers circulate through bounded channels, so each layer takes the same memory, regardless of its size.
+//! The reader of the compressed bytes continues to their end even if the tar is broken: a wrong digest of the
+//! blob is the better explanation, and the one that decides the exit code.
 
 use std::io::{self, BufRead, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,11 +31,11 @@ pub(super) struct Pipe<'a> {
     pub(super) limits: &'a Limits,
     pub(super) progress: &'a dyn Progress,
     pub(super) cancelled: &'a AtomicBool,
-    /// Whether the bytes are hashed by both algorithms, and not only by those that they are named by.
+    /// Whether the bytes are hashed by both algorithms, not only by the algorithm of their digest.
     pub(super) aliases: bool,
 }
 
-/// Hashes by the algorithm that bytes are named by, and by the other where that is asked for.
+/// Hashes by the algorithm of the bytes' digest, and by the other algorithm if requested.
 struct Hashers {
     own: Hasher,
     other: Option<Hasher>,
@@ -59,8 +59,9 @@ impl Hashers {
 }
 
 impl Pipe<'_> {
-    /// Streams the layer through `parse`, which must read its stream to the end. Returns what `parse` returned only
-    /// when size, digest and diff ID hold, and what stored and uncompressed bytes hash to by the other algorithm.
+    /// Streams the layer through `parse`, which must read its stream to the end. Returns the result of
+    /// `parse` only if size, digest and diff ID match, with the digests of the stored and uncompressed bytes
+    /// by the other algorithm.
     pub(super) fn run<T>(
         &self,
         parse: impl FnOnce(&mut Unpacked, &str) -> Result<T, Error>,
@@ -74,7 +75,7 @@ impl Pipe<'_> {
             let feeder = start(scope, name, move || self.feed(blob, name, &free, &full))?;
             let feed = Feed { chunks, free: free_sender, chunk: Chunk::default(), position: 0 };
             let parsed = self.unpack(scope, feed, name, parse);
-            // All ends of the channels that `unpack` had are gone now, so the feeder does not wait for anybody.
+            // All ends of the channels that `unpack` had are gone now, so the feeder waits for nobody.
             let stored = join(feeder)?;
             let (parsed, (diff_id, alias)) = parsed?;
             if diff_id != self.layer.diff_id {
@@ -85,7 +86,7 @@ impl Pipe<'_> {
         })
     }
 
-    /// Reads the blob to its end, counts and hashes it, and hands it on as long as somebody takes it.
+    /// Reads the blob to its end, counts and hashes it, and passes it on as long as somebody receives it.
     fn feed(
         &self,
         mut blob: Box<dyn Read + Send>,
@@ -146,7 +147,8 @@ impl Pipe<'_> {
         let budget = Budget::new(descriptor.size, self.limits);
         if compression == Compression::None && descriptor.digest.algorithm() == self.layer.diff_id.algorithm()
         {
-            // Stored and uncompressed bytes are the same, and so is their digest: the feeder computes it already.
+            // Stored and uncompressed bytes are the same, and so are their digests: the feeder already
+            // computes them.
             budget.check(descriptor.size, what)?;
             let parsed = parse(&mut Unpacked::Stored(feed), what)?;
             return Ok((parsed, (descriptor.digest, None)));
@@ -185,7 +187,7 @@ impl Chunk {
     }
 }
 
-/// A channel that already holds all buffers.
+/// A channel that already contains all buffers.
 fn circle(size: usize) -> (SyncSender<Vec<u8>>, Receiver<Vec<u8>>) {
     let (sender, receiver) = sync_channel(BUFFERS + 1);
     for _ in 0..BUFFERS {
@@ -227,7 +229,7 @@ fn hash(
 ) -> (Digest, Option<Digest>) {
     while let Ok(piece) = pieces.recv() {
         hasher.update(piece.from(0));
-        // Nobody waits for it any more after the last piece.
+        // After the last piece, nobody waits for it any more.
         let _ = free.send(piece.bytes);
     }
     hasher.finish()
@@ -249,7 +251,7 @@ impl BufRead for Feed {
             if !used.bytes.is_empty() {
                 let _ = self.free.send(used.bytes);
             }
-            // A feeder that has gone is the end of the stream; why it went is known when it is joined.
+            // If the feeder is gone, the stream ends; the reason is known when its thread is joined.
             self.chunk = self.chunks.recv().unwrap_or_default();
         }
         Ok(self.chunk.from(self.position))
@@ -295,7 +297,7 @@ impl Inflated {
             let _ = self.full.send(used);
         }
         let mut bytes = self.free.recv().unwrap_or_else(|_| vec![0; PIECE]);
-        // Also after a failure nothing more comes.
+        // After a failure, nothing more comes either.
         self.ended = true;
         let length = self.inflate.fill(&mut bytes)?;
         self.ended = length == 0;

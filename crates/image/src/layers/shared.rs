@@ -1,13 +1,14 @@
-//! What layers yielded, for the next image of the run that has the same layer.
+//! The facts of layers, kept for the next image of the run that has the same layer.
 //!
-//! Images that were built on one base share its layers, and so do often the platforms of an index. [`Shared`] reads
-//! such a layer once, also when two images ask for it at the same time: the second waits for the first.
+//! Images with the same base share its layers, and the platforms of an index often share layers too.
+//! [`Shared`] reads such a layer once, even if two images need it at the same time: the second waits for the
+//! first.
 //!
-//! What is kept is evidence: the facts of a layer whose size, digest and diff ID held. They depend on that layer, on what
-//! was looked for in it and on the limits, and on nothing else, least of all on other layers or on where the bytes came
-//! from. So the key is everything that takes part in reading one: the descriptor (the stored bytes are verified against
-//! it, and its media type says how they must be compressed), the diff ID, and the entries asked for by a further pass.
-//! What to select and the limits are the same for all that one `Shared` reads.
+//! Only evidence is kept: the facts of a layer with verified size, digest and diff ID. They depend only on
+//! that layer, on the selection and on the limits, and never on other layers or on the source of the bytes.
+//! So the key contains everything that influences reading a layer: the descriptor (the stored bytes are
+//! verified against it, and its media type determines their compression), the diff ID, and the entries that a
+//! further pass requests. The selection and the limits are the same for everything that one `Shared` reads.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,12 +25,12 @@ use super::scan::{Interest, Targets};
 use crate::artifact::{Image, Layer};
 use crate::{Error, Progress, Source};
 
-/// Facts kept for images to come, by default. A layer of 100,000 files costs about 2 MiB beside the wanted files, so the
-/// common bases of a cluster's images fit; whatever was used longest ago is dropped beyond it, and read again when asked
-/// for.
+/// Facts kept for images to come, by default. A layer of 100,000 files takes about 2 MiB in addition to the
+/// wanted files, so the common bases of a cluster's images fit. Beyond this size, the facts that were used
+/// longest ago are dropped, and read again when needed.
 const KEPT_BYTES: u64 = 64 << 20;
 
-/// How often one who waits for another's reading looks whether it was cancelled itself.
+/// How often a waiting reader checks whether it was cancelled.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Reads the images of one run, each layer once.
@@ -47,7 +48,7 @@ pub struct Shared<'a> {
 struct Slots {
     by_key: BTreeMap<Key, Slot>,
     bytes: u64,
-    /// Counts what is asked for, to know what was used longest ago.
+    /// Counts the requests, to know which facts were used longest ago.
     clock: u64,
 }
 
@@ -61,7 +62,7 @@ enum Slot {
     },
 }
 
-/// All that the facts of a layer depend on, beside what a [`Shared`] has in common.
+/// Everything that the facts of a layer depend on, except what is the same for a whole [`Shared`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     digest: Digest,
@@ -94,7 +95,8 @@ pub(super) enum Recalled {
 }
 
 impl<'a> Shared<'a> {
-    /// Nothing has been read yet. `select` says what to look for in every image, `limits` bounds each of them.
+    /// Nothing has been read yet. `select` decides what is wanted of every image, and `limits` bounds each of
+    /// them.
     pub fn new(select: &'a dyn Select, limits: Limits) -> Self {
         Self {
             select,
@@ -106,19 +108,19 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// Keeps at most about so many bytes of facts between images; 0 keeps none.
+    /// Keeps at most about `bytes` bytes of facts between images; 0 keeps none.
     #[must_use]
     pub fn keeping(mut self, bytes: u64) -> Self {
         self.kept_bytes = bytes;
         self
     }
 
-    /// The limits that hold for each image.
+    /// The limits for each image.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// As [`super::read`], without reading layers again that another image had.
+    /// Like [`super::read`], but does not read layers again that another image had.
     pub fn read(
         &self,
         source: &dyn Source,
@@ -128,8 +130,8 @@ impl<'a> Shared<'a> {
         super::read_image(self, source, image, Hashing::AsNamed, progress).map(|(files, _)| files)
     }
 
-    /// The same, and what the layers, stored and uncompressed, hash to by the algorithm that the image does not name them
-    /// by: the same bytes may be known under another digest.
+    /// Like [`Self::read`], with the digests of the layers, stored and uncompressed, by the algorithm that
+    /// the image does not use: the same bytes may be known under another digest.
     pub fn read_with_aliases(
         &self,
         source: &dyn Source,
@@ -139,8 +141,8 @@ impl<'a> Shared<'a> {
         super::read_image(self, source, image, Hashing::Both, progress)
     }
 
-    /// The facts under `key`, which `read` finds out when nobody has. Its failure is nobody else's: whoever waited
-    /// tries with the source of its own image.
+    /// The facts under `key`; `read` reads them if they are missing. Its failure does not affect others: a
+    /// waiting reader then tries the source of its own image.
     pub(super) fn once(
         &self,
         key: Key,
@@ -175,12 +177,12 @@ impl<'a> Shared<'a> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Slots> {
-        // Nothing is left half-changed in it by a panic.
+        // A panic leaves nothing half-changed in it.
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The right to read what a key stands for. Given back on drop, also when reading failed.
+/// The right to read the layer of a key. It is given back on drop, even if reading failed.
 struct Claim<'a> {
     shared: &'a Shared<'a>,
     key: Key,
@@ -188,7 +190,7 @@ struct Claim<'a> {
 
 impl Claim<'_> {
     fn keep(self, facts: &Arc<Facts>) {
-        // What a slot costs beside the facts.
+        // The memory of a slot in addition to its facts.
         const SLOT: u64 = 512;
         let bytes = facts.bytes() + SLOT;
         if bytes > self.shared.kept_bytes {
@@ -214,8 +216,8 @@ impl Drop for Claim<'_> {
 }
 
 impl Slots {
-    /// Drops what was used longest ago when `limit` does not hold any more, and an eighth at once, so that going through
-    /// all of them does not happen for each layer that is added.
+    /// Drops the facts that were used longest ago if `limit` is exceeded. It drops an eighth at once, so that
+    /// not every added layer leads to a search through all of them.
     fn forget(&mut self, limit: u64) {
         if self.bytes <= limit {
             return;

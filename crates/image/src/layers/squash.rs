@@ -1,9 +1,9 @@
 //! The layers of an image seen as one file system.
 //!
-//! Which layer shows a path is what [`super::index`] says: the topmost that has it, unless a layer above hides it by a
-//! whiteout of it or of a directory above it, by an opaque directory, or by having something else than a directory on the
-//! way. Symbolic links of well-known paths are followed inside the image; hard links are followed to the entry with the
-//! content.
+//! [`super::index`] decides which layer shows a path: the topmost that has it, unless a layer above hides it
+//! by a whiteout of it or of a directory above it, by an opaque directory, or by a non-directory on the way.
+//! Symbolic links of well-known paths are followed inside the image; hard links are followed to the entry
+//! with the content.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -27,19 +27,19 @@ pub(super) struct Stack<'a> {
     work: Work,
 }
 
-/// What became of a path that was asked for.
+/// The result for a requested path.
 enum Outcome {
     File(File),
-    /// It is there, and cannot be read, for this reason.
+    /// It exists but cannot be read, for this reason.
     Unreadable(String),
-    /// An entry that went by has to be looked at first.
+    /// An entry that was passed must be read first.
     Need(usize, Target),
     /// There is no file.
     Missing,
 }
 
 struct File {
-    /// Where it lies.
+    /// Its real path.
     real: Vec<u8>,
     layer: usize,
     facts: FileFacts,
@@ -58,7 +58,7 @@ impl<'a> Stack<'a> {
         Self { layers, index, keyed, select, limits, work: Work::new("the image", limits) }
     }
 
-    /// What has to be read again, by layer.
+    /// What must be read again, by layer.
     pub(super) fn needs(&self) -> Result<BTreeMap<usize, Targets>, Error> {
         let mut needs: BTreeMap<usize, Targets> = BTreeMap::new();
         self.each(|_, purposes, outcome| {
@@ -117,7 +117,7 @@ impl<'a> Stack<'a> {
         Ok(())
     }
 
-    /// The topmost visible entry at `path` among the layers below number `below`, while links are followed.
+    /// The topmost visible entry at `path` among the layers below number `below`, following links.
     fn find(&self, path: &[u8], below: usize) -> Result<Option<Sight>, Error> {
         self.work.lookup(path)?;
         let mut lineage = Vec::new();
@@ -129,7 +129,8 @@ impl<'a> Stack<'a> {
         self.layers.get(layer)?.node_at(path, purposes)
     }
 
-    /// Follows symbolic links from the root to `path` and gives the file there, as far as `purposes` need it.
+    /// Follows symbolic links from the root to `path` and returns the file there, as far as `purposes` need
+    /// it.
     fn resolve(&self, path: &[u8], purposes: &[Purpose]) -> Result<Outcome, Error> {
         let mut left: VecDeque<&[u8]> = names(path).collect();
         let mut real: Vec<u8> = Vec::new();
@@ -169,7 +170,7 @@ impl<'a> Stack<'a> {
                     }
                 }
                 Present::File => {
-                    // Something below a file is not there; `.` and empty names behind it change nothing here.
+                    // Nothing exists below a file; a following `.` or empty name does not change that.
                     if left.iter().any(|name| !matches!(*name, b"" | b".")) {
                         return Ok(Outcome::Missing);
                     }
@@ -183,7 +184,7 @@ impl<'a> Stack<'a> {
         Ok(Outcome::Missing)
     }
 
-    /// What `node` at `path` in `layer` is for `purposes`, through hard links.
+    /// The content of `node` at `path` in `layer` for `purposes`, following hard links.
     fn content(
         &self,
         path: &[u8],
@@ -199,7 +200,7 @@ impl<'a> Stack<'a> {
                     let facts = facts.only(purposes);
                     return Ok(Outcome::File(File { real: path.to_vec(), layer, facts, disputed }));
                 }
-                // It was read for something else.
+                // It was read for other purposes.
                 Node::File(_) => return Ok(Outcome::Need(at, place)),
                 Node::Unnamed => return Ok(Outcome::Unreadable("its name is not UTF-8".to_owned())),
                 Node::Symlink(_) | Node::Special => return Ok(Outcome::Missing),
@@ -216,10 +217,11 @@ impl<'a> Stack<'a> {
                     let sight = self.find(target, at)?;
                     let below = || sight.map(|sight| (sight.layer, sight.present));
                     let found = match way {
-                        // What was there when the link came. Where nothing was, runtimes refuse the image, and what comes
-                        // later is the best guess at what its maker meant.
+                        // The file that was there when the link came. If there was none, runtimes refuse the
+                        // image, and a later file is the best guess at what the image's author meant.
                         Target::Below(_) => below().filter(|(_, kind)| *kind == Present::File).or(own),
-                        // The file of the same layer; where a builder left it out, the one that the layers below show.
+                        // The file of the same layer; if a builder omitted it, the file that the layers below
+                        // show.
                         _ => own.or_else(below),
                     };
                     let Some((holder, Present::File)) = found else {
@@ -253,7 +255,7 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn into_set(self, layers: Vec<LayerRef>, limits: &Limits) -> Result<FileSet, Error> {
-        // Hard links share facts in memory, and each is read for itself by what comes next.
+        // Hard links share facts in memory, but the next stage reads each of them separately.
         let cost = |(path, file): (&String, &File)| file.facts.cost(path.len());
         let total = self.found.iter().map(cost).fold(0_u64, u64::saturating_add);
         if total > limits.kept_total_bytes {

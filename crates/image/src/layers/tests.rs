@@ -65,7 +65,7 @@ fn read(layers: impl IntoIterator<Item = Layer>) -> Result<FileSet, Error> {
     read_with(&Memory::of(&image), &Limits::default())
 }
 
-/// What was found, as `path=content@layer`.
+/// The found files, as `path=content@layer`.
 fn found(layers: impl IntoIterator<Item = Layer>) -> Vec<String> {
     let files = read(layers).unwrap();
     let line = |file: &FoundFile| {
@@ -110,7 +110,7 @@ fn t07_whiteouts_hide_lower_layers_only() {
         replaced(layer().whiteout("d/META").file("d/META", "new")),
         ["d/META=new@1", "d/e/META=old@0"]
     );
-    // Overlay file systems do not look at the marker of a layer's root.
+    // Overlay file systems ignore the marker in a layer's root.
     assert_eq!(replaced(layer().file(".wh..wh..opq", "")), ["d/META=old@0", "d/e/META=old@0"]);
     for name in [".wh.", "d/.wh..", "d/.wh..."] {
         assert!(matches!(read([layer().file(name, "")]), Err(Error::Tar { .. })), "{name}");
@@ -167,7 +167,7 @@ fn t03_hard_links_share_content_and_never_leave() {
     assert_eq!(found([layer().file("blob", "x").hardlink("a/META", "blob")]), ["a/META=x@0"]);
     assert_eq!(found([layer().file("blob", "x"), layer().hardlink("a/META", "/blob")]), ["a/META=x@1"]);
     assert_eq!(found([layer().hardlink("a/META", "../../../etc/passwd")]), Vec::<String>::new());
-    // What comes after the link is another file, as when a runtime unpacks one entry after the other.
+    // A file after the link is another file, as in a runtime that unpacks one entry after the other.
     let late = || layer().hardlink("a/META", "blob").file("blob", "new");
     assert_eq!(found([layer().file("blob", "old"), late()]), ["a/META=old@1"]);
     assert_eq!(found([late()]), ["a/META=new@0"]);
@@ -242,7 +242,7 @@ fn t14_tars_that_are_cut_off_are_errors() {
     assert_eq!(found([Layer::from_tar(tar)]), Vec::<String>::new());
 }
 
-/// Wants regular files by their mode, whatever they are called.
+/// Wants regular files by their mode, regardless of their names.
 struct ByMode;
 
 impl Select for ByMode {
@@ -293,15 +293,16 @@ fn what_is_written_through_a_link_of_a_lower_layer_is_disputed() {
         let unreadable = WholeFiles::unreadable(&files).into_iter().map(|(path, _)| path.to_owned());
         unreadable.collect()
     };
-    // Where layers share a folder, `usr/lib/a/META` is the upper one's; in an overlay, it is the lower one's.
+    // If layers share a folder, `usr/lib/a/META` is the upper layer's file; in an overlay, it is the lower
+    // layer's.
     assert_eq!(unreadable(Layer::new().file("lib/a/META", "upper")), ["usr/lib/a/META", "var/db/status"]);
     assert_eq!(unreadable(Layer::new().whiteout("lib/a")), ["usr/lib/a/META", "var/db/status"]);
-    // A directory of its own takes the place of the link everywhere, unless it comes too late.
+    // A directory with its own entry replaces the link everywhere, unless it comes too late.
     assert!(unreadable(Layer::new().directory("lib").file("lib/a/META", "upper")).is_empty());
     assert!(!unreadable(Layer::new().file("lib/a/META", "upper").directory("lib")).is_empty());
     assert!(unreadable(Layer::new().file("usr/lib/a/META", "upper")).is_empty());
     assert!(unreadable(Layer::new().symlink("lib", "elsewhere")).is_empty());
-    // The link was gone.
+    // The link was already gone.
     let files = read([lower(), Layer::new().whiteout("lib"), Layer::new().file("lib/a/META", "upper")]);
     assert!(WholeFiles::unreadable(&files.unwrap()).is_empty());
 }

@@ -1,4 +1,4 @@
-//! How much work following links may be.
+//! How much work following links may take.
 //!
 //! A few megabytes of layer can hold a million links, each of which leads through forty others with two thousand names
 //! each. Following them is bounded as a whole, for each layer that is unpacked with all its names and for each image.

@@ -1,4 +1,4 @@
-//! Layouts as tools write them, and as an attacker would.
+//! Layouts as tools write them, and as an attacker would write them.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -189,7 +189,7 @@ fn an_image_whose_entry_repeats_the_type_of_its_configuration_is_one() {
         let mark = |index: &mut Value| index["manifests"][0]["artifactType"] = json!(kind);
         edit_index(&dir, mark);
         assert_eq!(top(&dir, None), image.digest());
-        // Evidence about it is still none, whatever type it claims.
+        // Evidence about it is still not an image, no matter what type it claims.
         attachment(&image.top, kind, "application/json", b"{}").write_layout(dir.path(), None);
         edit_index(&dir, |index| index["manifests"][1]["artifactType"] = json!(kind));
         assert_eq!(top(&dir, None), image.digest());
@@ -212,12 +212,12 @@ fn a_layer_that_is_not_there_makes_one_image_of_an_index_absent() {
     fs::remove_file(&blob).unwrap();
     let loaded = load().unwrap();
     assert_eq!((loaded.images.len(), loaded.absent.len()), (1, 1));
-    // A link that leads nowhere is there, and broken.
+    // A link that leads nowhere exists, and is broken.
     symlink("nowhere", &blob).unwrap();
     assert_eq!(load().unwrap().absent.len(), 0);
 }
 
-/// As `cosign save` leaves it: kinds instead of names, and the referrers among the blobs.
+/// A layout as `cosign save` writes it: with kinds instead of names, and the referrers among the blobs.
 fn saved(dir: &TempDir) -> (Artifact, Artifact, Artifact) {
     let (image, older) = (image("1"), image("older signatures"));
     image.write_layout(dir.path(), None);
@@ -245,7 +245,7 @@ fn what_cosign_saved_is_found_by_its_kind_and_among_the_blobs() {
     let (found, _) = layout.named(&tag(&image.digest(), "sig")).unwrap().unwrap();
     assert_eq!(found.digest, older.digest());
     assert!(layout.named(&tag(&image.digest(), "att")).unwrap().is_none());
-    // They belong to the one image and to no other.
+    // They belong to this image and to no other.
     assert!(layout.named(&tag(&Digest::sha256(b"another"), "sig")).unwrap().is_none());
     let referrers = layout.referrers(&image.digest()).unwrap();
     let digests: Vec<Digest> = referrers.descriptors.iter().map(|referrer| referrer.digest).collect();
@@ -259,7 +259,7 @@ fn nothing_among_the_blobs_of_such_a_layout_is_believed_or_followed() {
     let dir = TempDir::new().unwrap();
     let (image, _, bundle) = saved(&dir);
     let blobs = dir.path().join("blobs/sha256");
-    // Wrong content under the name, a link to a real referrer outside, junk, and a folder.
+    // The blobs have wrong content under a name, a link to a real referrer outside, junk, and a folder.
     let outside = TempDir::new().unwrap();
     let linked = attachment(&image.top, "application/vnd.linked", "application/json", b"[]");
     fs::write(outside.path().join("manifest"), &linked.top.bytes).unwrap();
@@ -271,7 +271,7 @@ fn nothing_among_the_blobs_of_such_a_layout_is_believed_or_followed() {
     let referrers = open(&dir, None).unwrap().referrers(&image.digest()).unwrap();
     let digests: Vec<Digest> = referrers.descriptors.iter().map(|referrer| referrer.digest).collect();
     assert_eq!(digests, [bundle.digest()]);
-    // Two entries are marked as the image: neither counts, and the signatures belong to none.
+    // Two entries are marked as the image: neither counts, and the signatures belong to neither.
     edit_index(&dir, |index| {
         index["manifests"][1]["annotations"]["kind"] = json!("dev.cosignproject.cosign/image");
     });

@@ -1,8 +1,8 @@
 //! Images of containerd, and so of Kubernetes nodes and of Docker with its containerd image store: read from the files
 //! below its root, without its socket.
 //!
-//! Follows containerd's layout of version 1 and 2: names in a bbolt database, one bucket for each namespace, and blobs
-//! by digest, as they came from the registry. Everything but the names is verified by digest.
+//! Follows containerd's layout of version 1 and 2: names in a bbolt database, one bucket for each namespace,
+//! and blobs by digest, as they came from the registry. Everything except the names is verified by digest.
 //!
 //! Of an index, a node keeps only what it runs: usually one platform. Then that platform's manifest is the image, and
 //! [`Containerd::narrowed`] returns its index. The namespace is `CONTAINERD_NAMESPACE`, as for containerd's own tools;
@@ -35,7 +35,7 @@ use bolt::Bolt;
 const STORE: &str = "containerd";
 const NAMES: &str = "io.containerd.metadata.v1.bolt/meta.db";
 const BLOBS: &str = "io.containerd.content.v1.content/blobs";
-/// containerd's own root, that of k3s, and that of Docker when it runs containerd itself.
+/// containerd's own root, that of k3s, and that of Docker if Docker runs containerd itself.
 const ROOTS: [&str; 3] =
     ["/var/lib/containerd", "/var/lib/rancher/k3s/agent/containerd", "/var/lib/docker/containerd/daemon"];
 
@@ -105,7 +105,7 @@ impl Containerd {
         Ok(Self { content, top, narrowed })
     }
 
-    /// The index that the name refers to, and the platform that the store has, if it lacks others.
+    /// The index that the name refers to, and the platform that the store has, if others are missing.
     pub fn narrowed(&self) -> Option<(Digest, &Platform)> {
         self.narrowed.as_ref().map(|(index, platform)| (*index, platform))
     }

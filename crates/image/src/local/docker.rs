@@ -4,10 +4,10 @@
 //! /images/ID/get` streams the image by that ID, so that a name that moves in between cannot mix two images. Nothing
 //! else is called, and nothing is written.
 //!
-//! The stream cannot be seeked in. It is read once to its end for the documents and the positions of the layers, and
-//! once more for the layers, in their order ([`Source::position`]); rarely again, for links whose targets were already
-//! passed. Engines before version 25 without the containerd image store write the whole image to their own disk for
-//! each of these passes.
+//! The stream does not support seeking. It is read once to its end for the documents and the positions of the
+//! layers, and again for the layers, in their order ([`Source::position`]). Rarely, it is read once more, for
+//! links whose targets were already passed. Engines before version 25 without the containerd image store
+//! write the whole image to their own disk for each of these passes.
 //!
 //! The content of the stream depends on the engine. With the containerd image store, it is the image with its own
 //! digests. Otherwise, the engine has kept neither manifest nor compressed layers: the digest is that of a synthesised

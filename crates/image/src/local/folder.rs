@@ -31,7 +31,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Whether `directory` is marked as one.
+    /// Whether `directory` is marked as such a folder.
     pub fn is_one(directory: &Path) -> bool {
         let is_file =
             |name: &str| fs::symlink_metadata(directory.join(name)).is_ok_and(|found| found.is_file());

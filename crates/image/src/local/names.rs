@@ -21,7 +21,7 @@ pub(super) struct NamedImage {
     pub(super) digests: Vec<Digest>,
 }
 
-/// The fewest digits of a shortened ID; `images` commands print so many.
+/// The fewest digits of a shortened ID; `images` commands print this many.
 const SHORT: usize = 12;
 /// Names that an error lists.
 const SIMILAR: usize = 5;
@@ -65,7 +65,7 @@ enum Rule {
 
 impl Rule {
     fn holds(self, image: &NamedImage, wanted: &str, by_digest: bool) -> bool {
-        // With a digest, only the repository's name must match: its tag may have moved.
+        // With a digest, only the repository's name must match, because its tag may have moved.
         let of = |name: &str| if by_digest { untagged(name).to_owned() } else { tagged(name) };
         let whole = of(wanted);
         match self {

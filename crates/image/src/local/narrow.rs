@@ -17,10 +17,11 @@ pub(super) trait LocalObjects {
     fn document(&self, descriptor: &Descriptor) -> Result<Document, Error>;
 }
 
-/// The index that was narrowed, and the platform that is here.
+/// The index that was narrowed, and the platform that is in the store.
 pub(super) type Narrowed = Option<(Digest, Platform)>;
 
-/// `target` itself if it is complete; else the child for this machine's platform, else the first complete one.
+/// `target` itself if it is complete; otherwise the child for this machine's platform, otherwise the first
+/// complete one.
 pub(super) fn narrow(target: Descriptor, place: &impl LocalObjects) -> Result<(Descriptor, Narrowed), Error> {
     if !media::is_index(&target.media_type) {
         return Ok((target, None));
@@ -50,7 +51,7 @@ pub(super) fn narrow(target: Descriptor, place: &impl LocalObjects) -> Result<(D
     Ok((child.clone(), Some((target.digest, platform))))
 }
 
-/// Whether a manifest and everything that it refers to are here.
+/// Whether the store has a manifest and everything that it refers to.
 fn is_whole(manifest: &Descriptor, place: &impl LocalObjects) -> Result<bool, Error> {
     if !media::is_manifest(&manifest.media_type) || !place.has(&manifest.digest)? {
         return Ok(false);

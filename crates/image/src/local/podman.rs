@@ -113,7 +113,7 @@ fn named(image: &ImageRecord) -> Result<NamedImage, Error> {
             format!("got the image ID `{}`, expected 64 hex digits", plimsoll_core::text::shown(&image.id));
         Error::malformed(STORE, problem)
     })?;
-    // One image may have been pulled by several manifests; each is kept under its digest.
+    // One image may have been pulled through several manifests; each is stored under its digest.
     let mut digests: Vec<Digest> =
         image.big_data.keys().filter_map(|name| name.strip_prefix("manifest-")?.parse().ok()).collect();
     digests.extend(image.digest);

@@ -43,9 +43,9 @@ const FOREIGN: &[&str] =
 pub(super) enum MountKind {
     /// A part of the root, or nothing.
     Own,
-    /// A file system that the kernel makes up, with nothing to look for.
+    /// A file system that the kernel generates, without packages.
     Pseudo,
-    /// A file system that may hold something, but does not belong to this root. Its type.
+    /// A file system that may contain packages, but does not belong to this root; with its type.
     Foreign(String),
 }
 

@@ -99,8 +99,8 @@ impl Block {
         text(&self.0[157..257])
     }
 
-    /// Whether Go cannot read one of the times: not octal, or base-256 beyond 63 bits. A negative time is a valid one;
-    /// its complement is what has to fit.
+    /// Whether Go cannot read one of the times: not octal, or base-256 beyond 63 bits. A negative time is
+    /// valid; only its complement must fit.
     fn has_broken_times(&self) -> bool {
         [&self.0[345..357], &self.0[357..369]].into_iter().any(|field| match field {
             [] | [0, ..] => false,
@@ -158,8 +158,8 @@ pub(super) fn text(field: &[u8]) -> &[u8] {
     field.get(..end).unwrap_or_default()
 }
 
-/// Octal digits between spaces and NULs, or base-256 when the first bit is set. None for anything else, for negative
-/// numbers and for those beyond 63 bits, which Go does not accept either.
+/// Octal digits between spaces and NULs, or base-256 when the first bit is set. `None` for anything else, for
+/// negative numbers, and for numbers beyond 63 bits, which Go does not accept either.
 fn number(field: &[u8]) -> Option<u64> {
     let first = *field.first()?;
     if first & 0x80 != 0 {

@@ -1,7 +1,8 @@
 //! Names inside an archive: always relative to its root, never out of it.
 
-/// Writes `raw` to `out` without leading `/` and `./`, doubled slashes and `.` components. False when a component is
-/// `..` or the name has a NUL: no writer of images makes such names, and every unpacker that took them had a CVE for it.
+/// Writes `raw` to `out` without leading `/` and `./`, doubled slashes and `.` components. False if a
+/// component is `..` or the name has a NUL: no writer of images makes such names, and every unpacker that
+/// accepted them got a CVE for it.
 pub(crate) fn normalise(raw: &[u8], out: &mut Vec<u8>) -> bool {
     if raw.contains(&0) {
         return false;
@@ -21,7 +22,8 @@ pub(crate) fn normalise(raw: &[u8], out: &mut Vec<u8>) -> bool {
     true
 }
 
-/// What a hard link's target means inside the root: `..` goes up, but not further than the root, as runtimes read it.
+/// The meaning of a hard link's target inside the root: `..` goes up, but not beyond the root, as runtimes
+/// interpret it.
 pub(crate) fn clean_link(raw: &[u8]) -> Vec<u8> {
     let mut components: Vec<&[u8]> = Vec::new();
     for component in raw.split(|byte| *byte == b'/') {

@@ -1,11 +1,12 @@
 //! Extended headers: `LENGTH KEY=VALUE\n`, where LENGTH counts the whole record, itself included.
 //!
-//! Follows POSIX.1-2017, "pax Extended Header". A malformed record is an error, never skipped: a reader that goes on with
-//! the ustar fields sees another archive than one that stops (CVE-2025-62518, RUSTSEC-2026-0112).
+//! Follows POSIX.1-2017, "pax Extended Header". A malformed record is an error, never skipped: a reader that
+//! continues with the ustar fields sees another archive than a reader that stops (CVE-2025-62518,
+//! RUSTSEC-2026-0112).
 
 use crate::error::TarProblem;
 
-/// What the records say about the entry that follows. Empty values mean "not set", as Go reads them.
+/// What the records say about the next entry. Empty values mean "not set", as Go reads them.
 #[derive(Debug, Default)]
 pub(super) struct Records {
     path: Option<Vec<u8>>,
@@ -28,7 +29,8 @@ pub(super) struct SparseRecords {
     pub(super) map: Option<Vec<u8>>,
 }
 
-/// What overlay file systems (the kernel's, with the rights of root or of a user, and fuse-overlayfs) act upon.
+/// Attributes that overlay file systems (the kernel's, with the rights of root or of a user, and
+/// fuse-overlayfs) act upon.
 const OVERLAY_ATTRIBUTES: [&[u8]; 3] = [b"trusted.overlay.", b"user.overlay.", b"user.fuseoverlayfs."];
 
 /// Format 0.0 repeats two records for each piece, an offset and then a length.
@@ -104,8 +106,8 @@ impl Records {
         self.link.as_deref()
     }
 
-    /// An extended attribute by which overlay file systems hide or move what lies in lower layers. Some engines set it,
-    /// others do not.
+    /// An extended attribute by which overlay file systems hide or move content of lower layers. Some engines
+    /// set it, others do not.
     pub(super) fn overlay_attribute(&self) -> Option<&str> {
         self.overlay_attribute.as_deref()
     }

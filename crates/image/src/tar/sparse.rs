@@ -1,4 +1,4 @@
-//! Files with holes: which stored bytes lie where.
+//! Files with holes: the positions of the stored bytes.
 //!
 //! Follows GNU tar's manual, "Storing Sparse Files": the old map in the header, formats 0.0 and 0.1 in extended headers,
 //! and 1.0 in front of the data. The logical size counts against budgets before anything is allocated for it.
@@ -14,7 +14,7 @@ pub(super) const MAP_ENTRIES: usize = 1 << 17;
 
 #[derive(Debug)]
 pub(super) struct Sparse {
-    /// The map; none when it is stored in front of the data.
+    /// The map; `None` if it is stored in front of the data.
     pub(super) map: Option<Map>,
     /// Bytes of the file with its holes.
     pub(super) size: u64,
@@ -26,19 +26,19 @@ impl Sparse {
         Ok(Self { map: Some(map), size })
     }
 
-    /// What an extended header says, if it says anything that a runtime would believe.
+    /// The sparse file that an extended header describes, if it describes one that a runtime would accept.
     pub(super) fn of_records(records: &Records, stored: u64) -> Result<Option<Self>, TarProblem> {
         let sparse = &records.sparse;
         let in_data = match (sparse.major.as_deref(), sparse.minor.as_deref()) {
             (Some(b"0"), Some(b"0" | b"1")) => false,
             (Some(b"1"), Some(b"0")) => true,
             (None, None) if sparse.map.is_some() => false,
-            // GNU tar and Python rename and resize the file all the same, Go does not.
+            // GNU tar and Python still rename and resize the file, but Go does not.
             (None, None) if sparse.name.is_some() || sparse.size.is_some() || sparse.real_size.is_some() => {
                 return Err(TarProblem::Sparse("no map"));
             }
             (None, None) => return Ok(None),
-            // Go unpacks such a file as it is stored, GNU tar refuses it.
+            // Go unpacks such a file as it is stored, but GNU tar refuses it.
             _ => return Err(TarProblem::Sparse("unknown version")),
         };
         let size = match sparse.size.as_ref().or(sparse.real_size.as_ref()) {
@@ -56,7 +56,7 @@ impl Sparse {
     }
 }
 
-/// Collects a 1.0 map, which stands in front of the data as lines of digits and fills whole blocks: the number of
+/// Collects a 1.0 map, which precedes the data as lines of digits and fills whole blocks: the number of
 /// pieces, then offset and length of each.
 #[derive(Default)]
 pub(super) struct MapReader {
@@ -102,7 +102,7 @@ pub(super) fn check(map: &Map, size: u64, stored: u64) -> Result<(), TarProblem>
         total += length;
     }
     if end > size {
-        return Err(TarProblem::Sparse("a piece lies behind the end"));
+        return Err(TarProblem::Sparse("a piece is after the end"));
     }
     if total != stored {
         return Err(TarProblem::Sparse("the pieces are not as long as the stored data"));

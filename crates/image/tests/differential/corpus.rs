@@ -1,17 +1,17 @@
-//! Odd archives. Each was chosen because some reader takes it for something else, or once did.
+//! Odd archives. Each was chosen because some reader interprets it differently, or once did.
 
 use crate::tars::{Tar, record};
 
-/// An archive, and what is to be seen in it.
+/// An archive, and what readers must see in it.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) archive: Vec<u8>,
     pub(crate) expected: Expected,
-    /// Who sees something else, and why that is right or harmless.
+    /// The readers that see something else, and why that is right or harmless.
     pub(crate) differs: Vec<(Peer, &'static str)>,
 }
 
-/// What Plimsoll makes of an archive.
+/// The result of reading an archive.
 pub(crate) enum Expected {
     /// These entries. Go sees them too, so runtimes do.
     Entries(&'static str),
@@ -19,7 +19,7 @@ pub(crate) enum Expected {
     Refused(&'static str),
 }
 
-/// Somebody else who reads archives.
+/// Another reader of archives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
     Go,
@@ -60,7 +60,7 @@ fn put(header: &mut [u8; 512], at: usize, bytes: &[u8]) {
     header[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
-/// A header with this size, whatever follows.
+/// A header with this size, regardless of the content.
 fn sized(size: u64) -> impl FnOnce(&mut [u8; 512]) {
     move |header| put(header, 124, format!("{size:011o}\0").as_bytes())
 }
@@ -78,7 +78,7 @@ fn raw_pax(content: &[u8]) -> Vec<u8> {
     new().with(b'x', "pax", content, |_| {}).file("name", "x").end()
 }
 
-/// An entry that a reader sees who takes the content of another one for headers.
+/// An entry that only a reader sees that interprets the content of another entry as headers.
 fn inner() -> Vec<u8> {
     new().file("smuggled", "x").0
 }

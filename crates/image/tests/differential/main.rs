@@ -1,9 +1,10 @@
-//! Archives as others read them: what a scanner sees is what a runtime would unpack (row T17).
+//! Archives as others read them: a scanner must see what a runtime would unpack (row T17).
 //!
-//! The odd archives of `corpus.rs` have their entries written beside them. Go's archive/tar, with which runtimes unpack,
-//! has to see exactly these; Python and GNU tar have to see them too, or the corpus says why they do not. Archives that
-//! readers of consequence disagree about are refused. Then the same for a few thousand archives made by chance, and whole
-//! images beside umoci, which unpacks them, and beside what container engines unpack and the kernel shows.
+//! `corpus.rs` lists the expected entries of its odd archives. Go's archive/tar, which runtimes use to
+//! unpack, must see exactly these. Python and GNU tar must see them too, or the corpus says why they do not.
+//! Archives that important readers disagree about are refused. The same is tested with a few thousand random
+//! archives. Whole images are compared with umoci, which unpacks them, and with what container engines unpack
+//! and the kernel shows.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -33,12 +34,12 @@ use tempfile::TempDir;
 use corpus::{Case, Expected, Peer};
 use peers::{View, shown};
 
-/// How many archives are made by chance.
+/// How many random archives are made.
 const BY_CHANCE: usize = 6_000;
-/// How many of them GNU tar is asked about, which reads one at a time.
+/// How many of them GNU tar reads, which reads one at a time.
 const FOR_GNU_TAR: usize = 400;
 
-/// Fails with all that was found, not with the first of it.
+/// Fails with all differences, not only the first.
 fn nothing(found: &str) {
     assert!(found.is_empty(), "{found}");
 }
@@ -57,7 +58,7 @@ fn corpus() -> (Vec<Case>, TempDir) {
     (cases, folder)
 }
 
-/// Compares what `peer` sees with what the corpus says. Cases that it sees otherwise have a reason.
+/// Compares what `peer` sees with the corpus. Cases that it sees differently must have a reason.
 fn compare(peer: Peer, cases: &[Case], view: impl Fn(&Case) -> View) {
     let mut found = String::new();
     for case in cases {
@@ -111,7 +112,7 @@ fn t17_gnu_tar_sees_the_same_in_odd_archives() {
     }
 }
 
-/// Archives by chance that Plimsoll reads, with what it sees, and the folder they are in.
+/// Random archives that Plimsoll reads, with what it sees, and their folder.
 fn readable_by_chance() -> (BTreeMap<String, (random::Made, View)>, TempDir) {
     let all = random::archives(BY_CHANCE);
     let named: Vec<(String, random::Made, Vec<u8>)> =
@@ -123,7 +124,7 @@ fn readable_by_chance() -> (BTreeMap<String, (random::Made, View)>, TempDir) {
     (read, folder)
 }
 
-/// Archives that are refused show little; most of them have to be read, by each reader.
+/// Refused archives show little, so each reader must read most of them.
 fn enough(who: &str, read: usize, of: usize) {
     assert!(read > of * 6 / 10, "{who} read {read} of {of} archives, which shows too little");
 }
@@ -150,7 +151,7 @@ fn t17_python_sees_the_same_in_archives_by_chance_or_refuses_them() {
     enough("Python", read.keys().filter(|name| views[*name].is_ok()).count(), BY_CHANCE);
     let mut found = String::new();
     for (name, (made, ours)) in &read {
-        // A refusal shows nobody another file.
+        // A refusal shows no other file to anyone.
         if views[name].is_ok() && views[name] != *ours && !random::python_reads_otherwise(&made.pieces) {
             writeln!(found, "{made:?}\nours:\n{}Python:\n{}", shown(ours), shown(&views[name])).unwrap();
         }
@@ -158,7 +159,7 @@ fn t17_python_sees_the_same_in_archives_by_chance_or_refuses_them() {
     nothing(&found);
 }
 
-/// Hostile ones it reads otherwise in many ways that harm nobody, such as the label of a volume.
+/// It reads hostile ones differently in many harmless ways, such as the label of a volume.
 #[test]
 fn t17_gnu_tar_sees_the_same_in_honest_archives_by_chance() {
     let (read, folder) = readable_by_chance();

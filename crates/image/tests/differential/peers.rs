@@ -1,4 +1,4 @@
-//! How an archive looks to somebody: a list of entries, or a refusal. And who can be asked.
+//! How a reader sees an archive: a list of entries, or a refusal. And the readers that can be asked.
 //!
 //! ```text
 //! ARCHIVE ⇥ KIND ⇥ BYTES ⇥ SHA-256 ⇥ =HEX OF THE FIRST 16 BYTES ⇥ =HEX OF THE NAME ⇥ =HEX OF THE LINK
@@ -81,7 +81,7 @@ pub(crate) fn shown(view: &View) -> String {
     }
 }
 
-/// Names as every unpacker takes them: below the root, without `.` and doubled slashes. A `..` stays.
+/// Names as every unpacker interprets them: below the root, without `.` and doubled slashes. A `..` stays.
 fn relative(name: &[u8]) -> Vec<u8> {
     let parts = name.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
     parts.collect::<Vec<_>>().join(&b'/')
@@ -109,7 +109,7 @@ pub(crate) fn ours(archive: &[u8]) -> View {
     Ok(entries)
 }
 
-/// What Python's tarfile sees in each archive of `folder`; none without Python.
+/// What Python's tarfile sees in each archive of `folder`; `None` without Python.
 pub(crate) fn python(folder: &Path) -> Option<BTreeMap<String, View>> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/differential/list.py");
     if !Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success()) {
@@ -119,7 +119,7 @@ pub(crate) fn python(folder: &Path) -> Option<BTreeMap<String, View>> {
     Some(views(folder, Command::new("python3").args(["-I", script]).arg(folder)))
 }
 
-/// What Go's archive/tar sees in each archive of `folder`; none without the peers, which need Go.
+/// What Go's archive/tar sees in each archive of `folder`; `None` without the peers, which need Go.
 pub(crate) fn go(folder: &Path) -> Option<BTreeMap<String, View>> {
     if std::env::var_os("PLIMSOLL_PEERS").is_none() {
         eprintln!("skipped: no peers ($PLIMSOLL_PEERS)");
@@ -147,7 +147,8 @@ fn views(folder: &Path, command: &mut Command) -> BTreeMap<String, View> {
     views
 }
 
-/// What GNU tar sees; none without GNU tar. Unpacks nothing: a listing, and all contents one after the other.
+/// What GNU tar sees; `None` without GNU tar. It unpacks nothing: it lists the archive and prints all
+/// contents one after the other.
 pub(crate) fn gnu_tar(archive: &Path) -> Option<View> {
     let tar = |arguments: &[&str]| {
         let empty = tempfile::tempdir().unwrap();

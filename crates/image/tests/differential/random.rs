@@ -1,6 +1,6 @@
-//! Archives by chance: entries of every kind and dialect, with headers before them that rename and resize. Most are as
-//! some program could have written them; one in three is hostile, with sizes that lie, headers that contradict each other,
-//! and damage. The same ones in every run.
+//! Random archives: entries of every kind and dialect, preceded by headers that rename and resize them. Most
+//! of them could come from some program. One in three is hostile, with wrong sizes, contradictory headers,
+//! and damage. Every run makes the same archives.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -8,7 +8,7 @@ use proptest::test_runner::TestRunner;
 
 use crate::tars::{Tar, checksum, record};
 
-/// What an archive is made of.
+/// A part of an archive.
 #[derive(Debug, Clone)]
 pub(crate) enum Piece {
     Entry { kind: u8, name: String, link: String, content: String, dialect: Dialect, claims: Option<u64> },
@@ -89,7 +89,7 @@ fn plain() -> impl Strategy<Value = String> {
     name().prop_map(|name| name.trim_end_matches('/').to_owned())
 }
 
-/// An entry as programs write it, with what goes before it.
+/// An entry as programs write it, with the headers before it.
 fn honest() -> impl Strategy<Value = Vec<Piece>> {
     let before = prop_oneof![
         6 => Just(None),
@@ -125,7 +125,7 @@ fn honest() -> impl Strategy<Value = Vec<Piece>> {
     )
 }
 
-/// What an archive is made of, and whether a program could have written it.
+/// The parts of an archive, and whether a program could have written it.
 #[derive(Debug, Clone)]
 pub(crate) struct Made {
     pub(crate) pieces: Vec<Piece>,
@@ -198,9 +198,10 @@ fn write(tar: Tar, piece: Piece) -> Tar {
     }
 }
 
-/// What Python is known to read otherwise than Go and GNU tar; the corpus has an archive for each.
+/// Whether Python is known to read these parts differently from Go and GNU tar. The corpus has an archive for
+/// each difference.
 pub(crate) fn python_reads_otherwise(pieces: &[Piece]) -> bool {
-    // A sparse file of the old kind has its size in the header; Python takes the one of a record before it.
+    // A sparse file of the old kind has its size in the header; Python uses that of a record before it.
     let sizes = |piece: &Piece| match piece {
         Piece::Extended(records) => records.iter().any(|(key, _)| key.starts_with("GNU.sparse.")),
         _ => false,
@@ -212,14 +213,15 @@ pub(crate) fn python_reads_otherwise(pieces: &[Piece]) -> bool {
 impl Piece {
     fn python_reads_otherwise(&self) -> bool {
         match self {
-            // An empty value takes the header's own back; Python makes the name empty.
-            // Nor does it take a renamed entry for a directory by its last character.
+            // An empty value restores the header's own name; Python makes the name empty. It also does not
+            // treat a renamed entry as a directory because of its last character.
             Self::Extended(records) => records
                 .iter()
                 .any(|(key, value)| value.is_empty() || (*key == "path" && value.ends_with('/'))),
-            // And where a long name follows or takes the slash away, it goes by the header's.
+            // If a long name follows or removes the slash, Python uses the header's name.
             Self::Long(b'L', name) | Self::Entry { kind: 0, name, .. } => name.ends_with('/'),
-            // Nor does it know that the kinds which GNU tar added have no prefix. Nobody unpacks a volume's label.
+            // It also does not know that the kinds that GNU tar added have no prefix. Nobody unpacks a
+            // volume's label.
             Self::Entry { kind: b'V' | b'M' | b'N', dialect: Dialect::Ustar(_), .. } => true,
             _ => false,
         }

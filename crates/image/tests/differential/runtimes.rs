@@ -1,5 +1,5 @@
-//! Whole images as container engines unpack them and the kernel lays them over each other: every file that a process in a
-//! container could read is found, and nothing is called certain that engines show differently.
+//! Whole images as container engines unpack them and the kernel stacks them: every file that a process in a
+//! container could read is found, and no file that engines show differently is called certain.
 //!
 //! The peer `unpackers` gives the views; see `bench/peers/unpackers`.
 
@@ -18,13 +18,13 @@ use serde::Deserialize;
 use crate::memory::{self, ALL, MemorySource};
 use crate::tars::{Tar, record};
 
-/// How many images are made by chance, unless `PLIMSOLL_IMAGES` says how many.
+/// How many random images are made, unless `PLIMSOLL_IMAGES` sets another number.
 const BY_CHANCE: usize = 2_000;
 
-/// So many are made and unpacked at a time.
+/// How many are made and unpacked at a time.
 const BATCH: usize = 500;
 
-/// How a process in a container sees the image, or why there is none.
+/// The view of the image from a process in a container, or why there is none.
 #[derive(Deserialize)]
 struct View {
     case: String,
@@ -43,11 +43,11 @@ enum Step {
     Hardlink(String, String),
     Whiteout(String),
     Opaque(String),
-    /// A FIFO would be like a file, but Docker waits forever for somebody to write to it.
+    /// A FIFO would be like a file, but Docker waits forever for a writer.
     Device(String),
     /// A global extended header of this name.
     Global(String),
-    /// A name in the folders that AUFS kept for itself.
+    /// A name in the folders that AUFS reserved for itself.
     Aufs(&'static str, String),
 }
 
@@ -87,7 +87,7 @@ fn write(tar: Tar, step: &Step) -> Tar {
         Step::Whiteout(path) => tar.file(&marker(path), ""),
         Step::Opaque(path) if path.is_empty() => tar.file(".wh..wh..opq", ""),
         Step::Opaque(path) => tar.file(&format!("{path}/.wh..wh..opq"), ""),
-        // Not 0:0, which the kernel takes for a whiteout.
+        // Not 0:0, which the kernel treats as a whiteout.
         Step::Device(path) => {
             tar.with(b'3', path, b"", |header| header[329..336].copy_from_slice(b"0000001"))
         }
@@ -129,7 +129,7 @@ fn ours(layers: &[Vec<u8>]) -> Result<(BTreeMap<String, String>, BTreeSet<String
     Ok((memory::texts(&files), memory::disputed(&files)))
 }
 
-/// What `view` contradicts in what is seen here; nothing when all is well.
+/// Where `view` contradicts what is seen here; `None` if they agree.
 fn contradiction(
     view: &View,
     files: &BTreeMap<String, String>,
@@ -139,7 +139,8 @@ fn contradiction(
         return None;
     }
     let has = |files: &BTreeMap<String, String>, path: &String, content: &String| match view.by.as_str() {
-        // Over a link of a lower layer an overlay shows a new folder, and the others write through the link.
+        // In place of a link of a lower layer, an overlay shows a new folder, but the others write through
+        // the link.
         "sequential" => files.values().any(|other| other == content),
         _ => files.get(path) == Some(content),
     };
@@ -153,15 +154,15 @@ fn contradiction(
     (!wrong.is_empty()).then(|| format!("{} shows {:?}, wrong at {wrong:?}", view.by, view.files))
 }
 
-/// What containerd unpacks one layer after the other is what the specification says, but for folders without an entry of
-/// their own: when an opaque marker comes after what lies in them, they go, too.
+/// If containerd unpacks one layer after the other, the result is as specified, except for folders without an
+/// entry of their own: if an opaque marker comes after their content, they are removed too.
 fn markers_come_first(layers: &[Vec<Step>]) -> bool {
     let is_marker = |step: &Step| matches!(step, Step::Opaque(_) | Step::Aufs(".wh..wh..opq", _));
     layers.iter().all(|steps| !steps.iter().skip_while(|step| is_marker(step)).any(is_marker))
 }
 
-/// Where a layer does not say what its folders are, unpacking into one folder goes through the links of lower layers; in an
-/// overlay there are new folders in their place.
+/// If a layer has no entries for its folders, unpacking into one folder follows the links of lower layers,
+/// but an overlay has new folders in their place.
 fn goes_through_lower_links(layers: &[Vec<Step>]) -> bool {
     let mut links: BTreeSet<&str> = BTreeSet::new();
     for steps in layers {

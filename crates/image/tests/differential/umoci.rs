@@ -1,5 +1,5 @@
-//! Whole images as a runtime unpacks them: umoci writes the layers of a layout into a folder, and the files there have to
-//! be those that [`plimsoll_image::layers::read`] sees.
+//! Whole images as a runtime unpacks them: umoci writes the layers of a layout into a folder, and the files
+//! there must be those that [`plimsoll_image::layers::read`] sees.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -15,10 +15,10 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
-/// How many images are made by chance.
+/// How many random images are made.
 const BY_CHANCE: usize = 200;
 
-/// Every path that leads to a file, with what it says.
+/// Every path that leads to a file, with its content.
 type Files = BTreeMap<String, String>;
 
 fn ours(layout: &Path) -> Files {
@@ -32,7 +32,7 @@ fn ours(layout: &Path) -> Files {
         .collect()
 }
 
-/// What umoci leaves in a folder, or why it does not.
+/// The files that umoci writes into a folder, or why it fails.
 fn umocis(layout: &Path, bundle: &Path) -> Result<Files, String> {
     let image = format!("{}:test", layout.display());
     let output =
@@ -58,7 +58,7 @@ fn list(root: &Path, folder: &str, files: &mut Files) {
     }
 }
 
-/// The file at `path`, as a process that lives in `root` reads it.
+/// The file at `path`, as a process in `root` reads it.
 fn read(root: &Path, path: &str) -> Option<String> {
     let mut left: VecDeque<String> = path.split('/').map(str::to_owned).collect();
     let (mut real, mut links) = (Vec::new(), 0);
@@ -202,9 +202,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The steps as builders write them: the folders on the way to an entry come before it, and no layer says two things of one
-/// path. Where a layer does not say what its folders are, runtimes differ: over a link of a lower layer, overlay file
-/// systems (and Plimsoll) put a new folder, umoci writes through the link.
+/// The steps as builders write them: the folders on the way to an entry come before it, and no layer has two
+/// entries for one path. If a layer has no entries for its folders, runtimes differ: overlay file systems
+/// (and Plimsoll) replace a link of a lower layer by a new folder, but umoci writes through the link.
 fn as_built(steps: Vec<Step>) -> Vec<Step> {
     let mut said: BTreeMap<String, bool> = BTreeMap::new();
     let mut built = Vec::new();
@@ -262,7 +262,7 @@ fn t17_umoci_unpacks_the_files_that_are_seen_in_images_by_chance() {
             _ => {}
         }
     }
-    // Hard links to nothing, mostly.
+    // These are mostly hard links to nothing.
     assert!(refused < BY_CHANCE * 4 / 10, "umoci refused {refused} of {BY_CHANCE}, which shows too little");
     crate::nothing(&found);
 }

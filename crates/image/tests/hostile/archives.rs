@@ -1,4 +1,5 @@
-//! Layouts and archives on a disk that somebody else wrote to: rows R20 and T01 to T14 for what holds the images.
+//! Layouts and archives on a disk that somebody else wrote to: rows R20 and T01 to T14 for the containers of
+//! images.
 
 use std::fs;
 use std::path::Path;
@@ -138,7 +139,8 @@ fn archives_of_both_kinds_hold_the_same_image() {
     assert!(matches!(archive(&docker, Some("app:2.0")), Err(Error::NoSuchImage { .. })));
 }
 
-/// A `docker save` of old: layers under directories, shared ones as links, and configurations by image ID.
+/// The output of an old `docker save`: layers in directories, shared layers as links, and configurations by
+/// image ID.
 fn saved(change: impl FnOnce(Tar) -> Tar) -> Vec<u8> {
     let layer = Tar::default().file("a", "1").end();
     let diff_id = Digest::sha256(&layer);
@@ -173,7 +175,7 @@ fn layers_that_are_links_to_other_members_are_followed_inside_the_archive() {
             .file("manifest.json", r#"[{"Config":"c","Layers":["l"]}]"#)
     });
     assert!(matches!(opened(&outside), Err(Error::Malformed { .. })));
-    // Only a symbolic link from a layer straight to a member is read alike by those who read such archives.
+    // Readers of such archives only agree about a symbolic link from a layer directly to a member.
     let linked = |kind, name: &'static str, target: &'static str| {
         saved(|tar| {
             let document = r#"[{"Config":"c","Layers":[]}]"#;
@@ -210,7 +212,7 @@ fn members_that_a_disk_would_put_elsewhere_are_refused() {
     assert!(opened(&folders).is_ok());
 }
 
-/// One image each, with a name in both tables of contents.
+/// An archive with one image in each format, and a name in both tables of contents.
 struct Both {
     tar: Tar,
     index: Vec<String>,
@@ -222,7 +224,7 @@ impl Both {
         Self { tar: Tar::default(), index: Vec::new(), saved: Vec::new() }
     }
 
-    /// Adds the objects of an image that differs by `text`; its manifest and configuration.
+    /// Adds the objects of an image that differs by `text`; returns its manifest and configuration.
     fn image(&mut self, text: &str) -> (Descriptor, Digest) {
         let layer = Tar::default().file("f", text).end();
         let layer_digest = Digest::sha256(&layer);
@@ -288,7 +290,7 @@ fn an_archive_whose_two_tables_of_contents_disagree_is_refused() {
         let error = both.opened().unwrap_err();
         assert!(error.to_string().contains("manifest.json and index.json disagree"), "{error}");
     };
-    // The other image is not in the index, or bears another name there.
+    // The other image is not in the index, or has another name there.
     let (both, (image, _), (_, evil)) = prepared();
     refused(both.index(&image, FULL, "docker.io/library/app:1").saved(&evil, "other:1"));
     for (key, name) in [(FULL, "docker.io/library/app:1"), (SHORT, "app:1"), (SHORT, "1")] {
@@ -299,7 +301,7 @@ fn an_archive_whose_two_tables_of_contents_disagree_is_refused() {
                 .saved(&evil, "app:1"),
         );
     }
-    // Two of one name in the index.
+    // Two entries with the same name in the index.
     let (both, (image, config), (other, _)) = prepared();
     let name = "docker.io/library/app:1";
     refused(both.index(&image, FULL, name).index(&other, FULL, name).saved(&config, "app:1"));

@@ -14,7 +14,7 @@ use crate::tars::Tar;
 
 #[test]
 fn t04_owners_modes_and_times_of_entries_are_applied_to_nothing() {
-    // A header has room for 100 bytes of a name, and this place has to fit in whole.
+    // A header has room for 100 bytes of a name, and this path must fit completely.
     let place = tempfile::tempdir_in("/tmp").unwrap();
     let victim = place.path().join("victim");
     fs::write(&victim, "untouched").unwrap();
@@ -24,7 +24,8 @@ fn t04_owners_modes_and_times_of_entries_are_applied_to_nothing() {
     let target = victim.to_str().unwrap();
     assert!(target.len() <= 100, "{target}");
     let owned_by_all = |header: &mut [u8; 512]| header[100..108].copy_from_slice(b"0006777\0");
-    // An absolute name, a link and then the same name again, a hard link: each reached the machine's files somewhere.
+    // An absolute name, a link and then the same name again, a hard link: each of these reached the machine's
+    // files in some program.
     let tar = Tar::default()
         .with(b'0', target, b"overwritten", owned_by_all)
         .link(b'2', "link", target)
@@ -81,7 +82,7 @@ fn t19_a_file_that_is_swapped_for_a_link_while_a_folder_is_read() {
             }
         });
         let outside = |content: &String| content != "inside" && !content.is_empty();
-        // Where the file is a link at that moment, nothing is read. Some of the reads have to find the file.
+        // If the file is a link at that moment, nothing is read. Some of the reads must find the file.
         let (mut reads, mut found, mut seen) = (0, 0, None);
         while reads < 300 || (found == 0 && reads < 100_000) {
             reads += 1;
@@ -91,7 +92,7 @@ fn t19_a_file_that_is_swapped_for_a_link_while_a_folder_is_read() {
                 seen = seen.or_else(|| texts(&files).into_values().find(outside));
             }
         }
-        // First, so that a failure ends the other thread too.
+        // This comes first, so that a failure ends the other thread too.
         done.store(true, Ordering::Relaxed);
         assert_eq!(seen, None);
         assert!(found > 0, "no read found anything");

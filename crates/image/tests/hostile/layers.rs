@@ -15,7 +15,7 @@ fn source(layers: impl IntoIterator<Item = Layer>) -> MemorySource {
     MemorySource::new(&layers.into_iter().fold(ImageBuilder::new(), ImageBuilder::layer).build())
 }
 
-/// Reads every file of an image of these layers.
+/// Reads every file of an image with these layers.
 fn all(layers: impl IntoIterator<Item = Layer>) -> Result<BTreeMap<String, String>, Error> {
     source(layers).read(&ALL).map(|files| texts(&files))
 }
@@ -56,7 +56,7 @@ fn t02_a_file_through_a_link_of_its_own_layer_lands_where_the_link_points_inside
     assert_eq!(all([layer]).unwrap(), expected(&[("etc/os-release", "through the link")]));
     let layer = Layer::new().symlink("a", "/b").symlink("b", "/a").file("a/file", "x").file("good", "y");
     assert!(matches!(problem(all([layer])), TarProblem::TooManyLinks { .. }));
-    // More links than the kernel follows, which engines follow all the same while they unpack.
+    // More links than the kernel follows; engines still follow them while they unpack.
     let chain =
         (0..50).fold(Layer::new(), |layer, n| layer.symlink(&format!("l{n}"), &format!("l{}", n + 1)));
     let hidden = chain.file("l0/package", "found");
@@ -67,7 +67,7 @@ fn t02_a_file_through_a_link_of_its_own_layer_lands_where_the_link_points_inside
 fn t02_a_hard_link_may_lead_through_the_symbolic_link_that_it_replaces() {
     let layer = || Layer::new().file("real/a", "x").symlink("b", "real").hardlink("b", "b/a");
     assert_eq!(all([layer()]).unwrap(), expected(&[("b", "x"), ("real/a", "x")]));
-    // Not what a lower layer has at the path as it is written.
+    // Not the file of a lower layer at the literal path.
     let below = Layer::new().file("b/a", "below");
     assert_eq!(all([below, layer()]).unwrap(), expected(&[("b", "x"), ("real/a", "x")]));
     let circle = Layer::new().symlink("b", "b").hardlink("b", "b/a");
@@ -99,7 +99,8 @@ fn t03_hard_links_to_outside_and_to_later_entries_are_contained() {
 fn t03_a_hard_link_keeps_the_content_that_its_target_had() {
     let layer = Layer::new().file("a", "old").hardlink("b", "a").file("a", "new");
     assert_eq!(all([layer]).unwrap(), expected(&[("a", "new"), ("b", "old")]));
-    // Content that nobody wanted when it went by comes from a second pass, and from the layer that holds it.
+    // Content that was not wanted when it passed comes from a second pass, and from the layer that contains
+    // it.
     let only_b = WholeFiles { rule: |path| path == "b", ..WholeFiles::ALL };
     let layers =
         [Layer::new().file("a", "old"), Layer::new().hardlink("b", "a"), Layer::new().file("a", "new")];
@@ -160,7 +161,7 @@ fn t07_whiteouts_hide_lower_layers_only() {
     for name in [".wh.", ".wh..", ".wh...", "d/.wh...", "d/.wh."] {
         assert!(matches!(problem(all([Layer::new().file(name, "")])), TarProblem::Whiteout(_)), "{name}");
     }
-    // AUFS's own bookkeeping is not a whiteout of anything.
+    // AUFS's own metadata is not a whiteout.
     assert_eq!(
         all([Layer::new().file("a", "1"), Layer::new().file(".wh..wh.plnk", "")]).unwrap(),
         expected(&[("a", "1")])
@@ -181,19 +182,19 @@ fn paths(paths: &[&str]) -> BTreeSet<String> {
 fn t07_what_a_container_shows_again_is_seen_and_called_disputed() {
     let below = || Layer::new().file("d/old", "old").file("other", "stays");
     let all = expected(&[("d/new", "new"), ("d/old", "old"), ("other", "stays")]);
-    // A directory that replaces its own whiteout, or a file or link of its layer, is no opaque one.
+    // A directory that replaces its own whiteout, or a file or link of its layer, is not opaque.
     let folder = || Layer::new().directory("d").file("d/new", "new");
     for first in [Layer::new().whiteout("d"), Layer::new().file("d", ""), Layer::new().symlink("d", "x")] {
         let upper = first.directory("d").file("d/new", "new");
         assert_eq!(seen([below(), upper]), (all.clone(), paths(&["d/old"])));
     }
-    // What the marker was in has gone before the directory came back.
+    // The marker's directory was removed before the directory came back.
     let forgotten = Layer::new().opaque("d").file("d", "").directory("d").file("d/new", "new");
     assert_eq!(seen([below(), forgotten]), (all.clone(), paths(&["d/old"])));
-    // Nobody looks at the marker of a root.
+    // Engines ignore the marker of a root.
     let root = folder().file(".wh..wh..opq", "");
     assert_eq!(seen([below(), root]), (all.clone(), paths(&["d/old", "other"])));
-    // Nothing lies below, so there is nothing to differ about.
+    // Nothing is below, so there is no difference.
     assert_eq!(seen([folder().file(".wh..wh..opq", ""), below()]), (all, paths(&[])));
 }
 
@@ -226,13 +227,13 @@ fn t07_layers_that_no_engine_unpacks_are_refused() {
     assert_eq!(problem(all_of(Layer::new().file(".wh.d/f", "x").whiteout("d"))), own(".wh.d"));
     assert_eq!(problem(all_of(Layer::new().whiteout("d").file("d/f", "x"))), in_the_way("d"));
     assert_eq!(problem(all_of(Layer::new().file("d", "x").file("d/f", "x"))), in_the_way("d"));
-    // Some builders say of a directory that it is gone, and then of all that was in it.
+    // Some builders write a whiteout of a directory, and then of everything in it.
     let gone = Layer::new().whiteout("d").whiteout("d/f").whiteout("d");
     assert_eq!(all([Layer::new().file("d/f", "x"), gone]).unwrap(), expected(&[]));
-    // A hard link to a whiteout is one.
+    // A hard link to a whiteout is also a whiteout.
     let linked = Layer::new().whiteout("a").hardlink("b", "a");
     assert_eq!(all([Layer::new().file("a", "1").file("b", "2"), linked]).unwrap(), expected(&[]));
-    // A whiteout through a link of its layer lands where the link points.
+    // A whiteout through a link of its layer applies where the link points.
     let through = Layer::new().symlink("l", "d").whiteout("l/f");
     assert_eq!(
         all([Layer::new().file("d/f", "x").file("d/g", "y"), through]).unwrap(),
@@ -313,7 +314,7 @@ fn t09_bombs_run_into_a_named_limit() {
     }
 }
 
-/// An image of one layer with these stored bytes, under a media type of its own choice.
+/// An image of one layer with these stored bytes, under a media type of the test's choice.
 fn stored(bytes: &[u8], uncompressed: &[u8], media_type: &str) -> MemorySource {
     let mut source = source([Layer::from_tar(uncompressed)]);
     let manifest = String::from_utf8(source.objects[&source.top.digest].clone()).unwrap();
@@ -511,7 +512,7 @@ fn t15_size_digest_and_diff_id_decide_before_anything_else_is_believed() {
     };
     let last = damaged(&|bytes| *bytes.last_mut().unwrap() ^= 1);
     assert!(matches!(last, Error::DigestMismatch { .. }), "{last}");
-    // Damage that already breaks the compressed stream is still reported as what it is.
+    // Damage that already breaks the compressed stream is still reported as a digest mismatch.
     let middle = damaged(&|bytes| bytes[20] ^= 0xff);
     assert!(matches!(middle, Error::DigestMismatch { .. }), "{middle}");
     let longer = damaged(&|bytes| bytes.push(0));
@@ -569,15 +570,15 @@ fn t18_wanted_files_are_kept_up_to_their_limit_only() {
         (expected(&[("b", "1234567890")]), vec![("a", 11)])
     );
     let mut limits = Limits::default();
-    // Beside its content, each file costs about a kilobyte.
+    // In addition to its content, each file takes about a kilobyte.
     limits.kept_total_bytes = 2050;
     let two = [Layer::new().file("a", "12345678"), Layer::new().file("b", "12345678")];
     let error = source(two).read_within(&ALL, &limits).unwrap_err();
     assert!(matches!(&error, Error::Limit(limit) if limit.name == "kept_total_bytes"), "{error}");
-    // A thousand names of one content are a thousand contents once they are handed over.
+    // A thousand names of one content become a thousand contents when they are handed over.
     let links = (0..5).fold(Layer::new().file("a", "1234"), |layer, n| layer.hardlink(&format!("l{n}"), "a"));
     assert!(matches!(source([links]).read_within(&ALL, &limits), Err(Error::Limit(_))));
-    // So do files and links with nothing in them, and long names.
+    // Empty files and links, and long names, count too.
     limits.kept_total_bytes = 1 << 20;
     let files = (0..1200).fold(Layer::new(), |layer, n| layer.file(&n.to_string(), ""));
     let links = (0..1200).fold(Layer::new(), |layer, n| layer.symlink(&n.to_string(), "x"));
@@ -617,7 +618,7 @@ fn chains_of_links_run_into_a_limit_and_not_into_hours() {
         layer.symlink(&format!("l{n}"), &long(&format!("l{}", n + 1)))
     });
     let end = chain.file("l39", "x");
-    // One wanted link costs some 30,000 look-ups, and there are as many of them as fit.
+    // One wanted link takes some 30,000 look-ups, and the layer has as many of them as fit.
     let wanted = (0..5_000).fold(end, |layer, n| layer.symlink(&format!("w{n}"), "l0"));
     let mut limits = Limits::default();
     limits.lookup_bytes = 16 << 20;

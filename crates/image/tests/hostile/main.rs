@@ -1,4 +1,5 @@
-//! What an attacker or a broken peer sends, by the row of the catalogue of bad inputs; each test is named by its row.
+//! Inputs that an attacker or a broken peer may send. Each test has the name of its row in the catalogue of
+//! bad inputs.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -11,7 +11,7 @@ fn sample() -> MemorySource {
     MemorySource::new(&ImageBuilder::new().layer(Layer::new().file("a", "1")).build())
 }
 
-/// The sample with another manifest, under a digest that is true.
+/// The sample with another manifest, under the correct digest.
 fn with(media_type: &str, change: impl FnOnce(&mut Value)) -> MemorySource {
     let mut source = sample();
     let mut manifest: Value = serde_json::from_slice(&source.objects[&source.top.digest]).unwrap();
@@ -35,7 +35,7 @@ fn r01_a_manifest_that_is_also_an_index_is_refused() {
         manifest["manifests"] = json!([]);
     });
     assert!(matches!(untyped.load(), Err(Error::Ambiguous { .. })));
-    // Nor can a manifest be passed off as an index by its descriptor.
+    // A descriptor cannot pass off a manifest as an index either.
     let untyped = with(media::OCI_INDEX, |manifest| {
         manifest.as_object_mut().unwrap().remove("mediaType");
     });
@@ -56,7 +56,7 @@ fn r03_every_link_of_the_chain_is_checked() {
     let index = IndexBuilder::new().image(child("1")).image(child("2")).build();
     let good = MemorySource::new(&index);
     assert_eq!(good.load().unwrap().images.len(), 2);
-    // A manifest, and then a configuration, that was swapped for another one under the same name.
+    // A manifest, and then a configuration, that was replaced by another one under the same name.
     for swap in [
         |i: &plimsoll_testkit::ImageParts| i.manifest.digest(),
         |i: &plimsoll_testkit::ImageParts| i.config.digest(),
@@ -123,7 +123,7 @@ fn r18_urls_of_foreign_layers_are_never_followed() {
     });
     // The blob comes from the same place as all others,
     assert_eq!(source.read(&ALL).unwrap().files.len(), 1);
-    // and where that place does not have it, the image cannot be read.
+    // and if that place does not have it, the image cannot be read.
     let digest = source.load().unwrap().images[0].layers[0].descriptor.digest;
     source.objects.remove(&digest);
     assert!(matches!(source.read(&ALL), Err(Error::NotFound { .. })));
@@ -184,7 +184,7 @@ fn every_index_on_the_way_is_kept_and_an_image_is_one_however_often_it_is_listed
     let mut expected = chain[1..].to_vec();
     expected.sort_unstable();
     assert_eq!(indexes, expected);
-    // And what their bytes are called by the other algorithm.
+    // It also has their digests by the other algorithm.
     let other = |digest: &Digest| digest.alias(&source.objects[digest]);
     for digest in chain.iter().chain([&image.config.digest]) {
         assert!(image.aliases.contains(&other(digest)), "{digest}");
@@ -245,7 +245,7 @@ fn an_image_that_does_not_say_what_it_is_for_is_of_unknown_platform() {
         source.objects.insert(Digest::sha256(&config), config);
         replace(&mut source, media::OCI_MANIFEST, &manifest);
         let artifact = source.load().unwrap();
-        // Engines run it, whatever was asked for.
+        // Engines run it, regardless of the requested platform.
         let selected = artifact.select(Some(&"linux/amd64".parse().unwrap())).map(|found| found.len());
         (artifact.images[0].platform.to_string(), selected.unwrap_or_default())
     };
@@ -284,7 +284,7 @@ fn what_an_index_lists_and_the_place_lacks_is_absent_and_nothing_else_is() {
     let index =
         IndexBuilder::new().image(child("1", "linux/amd64")).image(child("2", "linux/arm64/v8")).build();
     let arm = &index.images[1];
-    // Whatever is missing of it, down to one layer.
+    // The same applies to any missing part, even a single layer.
     for part in [&arm.manifest, &arm.config, &arm.layers[0]] {
         let mut source = MemorySource::new(&index);
         source.objects.remove(&part.digest());
@@ -293,7 +293,7 @@ fn what_an_index_lists_and_the_place_lacks_is_absent_and_nothing_else_is() {
         let [absent] = loaded.absent.as_slice() else { panic!("{:?}", loaded.absent) };
         assert_eq!(absent.manifest.digest, arm.manifest.digest());
         assert!(absent.missing.contains(&part.digest().to_string()), "{}", absent.missing);
-        // Asked for alone it is an error that names what is there; the other one can be asked for.
+        // A request for it alone is an error that names the existing image. The other one can be requested.
         for asked in ["linux/arm64", "linux/arm64/v8", "Linux/aarch64"] {
             let error = loaded.select(Some(&asked.parse().unwrap())).unwrap_err();
             assert!(
@@ -304,15 +304,15 @@ fn what_an_index_lists_and_the_place_lacks_is_absent_and_nothing_else_is() {
         assert_eq!(loaded.select(Some(&"linux/amd64".parse().unwrap())).unwrap().len(), 1);
         assert!(loaded.absent(Some(&"linux/amd64".parse().unwrap())).is_empty());
         assert!(loaded.complete().is_err());
-        // As the only image, and not one of several, it cannot be read at all.
+        // If it is the only image, not one of several, it cannot be read at all.
         source.top = Descriptor::for_bytes(media::OCI_MANIFEST, &arm.manifest.bytes);
         assert!(source.load().is_err() || part.digest() == arm.layers[0].digest());
     }
-    // Bytes that are there and wrong are no absence.
+    // Bytes that exist but are wrong do not count as missing.
     let mut source = MemorySource::new(&index);
     source.objects.insert(arm.manifest.digest(), b"{}".to_vec());
     assert!(matches!(source.load(), Err(Error::SizeMismatch { .. } | Error::DigestMismatch { .. })));
-    // Nothing is there.
+    // All images are missing.
     let mut source = MemorySource::new(&index);
     source.objects.retain(|digest, _| *digest == index.digest());
     assert!(matches!(source.load(), Err(Error::AbsentPlatform { available, .. }) if available.is_empty()));

@@ -1,4 +1,4 @@
-//! Tars written byte by byte, because no library writes them as badly.
+//! Tars written byte by byte, because no library writes invalid ones.
 
 /// A tar that is being written.
 #[derive(Default)]
@@ -43,7 +43,7 @@ impl Tar {
         self.with(b'x', "pax", content.as_bytes(), |_| {})
     }
 
-    /// Blocks as they are.
+    /// Unchanged blocks.
     pub(crate) fn raw(mut self, blocks: &[u8]) -> Self {
         self.0.extend_from_slice(blocks);
         self

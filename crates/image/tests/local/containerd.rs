@@ -70,7 +70,7 @@ fn a_damaged_database_is_an_error_and_never_a_panic() {
         fs::write(&path, &good[..length.min(good.len())]).unwrap();
         assert!(open(root.path(), None, "team/app:1").is_err(), "{length}");
     }
-    // Every byte of the used pages turned over, one after the other, a stride apart.
+    // Inverts bytes of the used pages one after the other, at regular distances.
     for at in (0..good.len().min(200_000)).step_by(1009) {
         let mut bad = good.clone();
         bad[at] ^= 0xff;

@@ -1,4 +1,5 @@
-//! Images that engines of this machine keep: read through hand-made stores, through real bytes, and withstanding bad ones.
+//! Images in the stores of this machine's engines: read from hand-made stores, from real bytes, and from bad
+//! ones.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -76,7 +76,7 @@ fn t02_a_link_in_place_of_a_file_is_not_followed() {
     let diff = base(root.path(), "overlay");
     fs::remove_file(diff.join("etc/a")).unwrap();
     symlink(&secret, diff.join("etc/a")).unwrap();
-    // The content would even be the right one; it is the way to it that must not be taken.
+    // The content would even be right, but that way to it must not be used.
     let error = read(&open(root.path(), "app:1").unwrap()).unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error:?}");
 
@@ -111,7 +111,7 @@ fn a_changed_manifest_or_configuration_is_refused() {
     let beside = root.path().join("vfs-images").join(image.image().config.digest().hex());
     let other = ImageBuilder::new().layer(Layer::new().file("b", "b")).build();
     fs::write(beside.join("manifest"), &other.top.bytes).unwrap();
-    // The store itself knows the digest of the manifest that it kept, and has that one under its digest, too.
+    // The store knows the digest of the manifest that it kept, and also has the manifest under its digest.
     let opened = open(root.path(), "app:1").and_then(|source| read(&source));
     assert!(opened.is_err(), "{opened:?}");
 }

@@ -1,4 +1,4 @@
-//! A source that holds an image in memory, and selections.
+//! A source with an image in memory, and selections.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
@@ -83,7 +83,7 @@ pub(crate) fn texts(files: &FileSet) -> BTreeMap<String, String> {
     files.iter().map(|file| (file.path.clone(), text(file))).collect()
 }
 
-/// The paths that some runtimes show and others do not.
+/// The paths that some runtimes show but others do not.
 pub(crate) fn disputed(files: &FileSet) -> BTreeSet<String> {
     let disputed = files.unreadable.iter().filter(|file| file.reason.contains("some runtimes show it"));
     disputed.map(|file| file.path.clone()).collect()

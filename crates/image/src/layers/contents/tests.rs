@@ -1,4 +1,4 @@
-//! Tables of contents as the writers make them, and those that say something else than their tar.
+//! Tables of contents as the writers make them, and tables that differ from their tar.
 
 use std::io::{Read, Write as _};
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{Referrers, Source, artifact, media};
 
-/// An image of one layer whose manifest says this about it.
+/// An image of one layer, with these annotations of the layer in its manifest.
 struct OneLayer {
     manifest: Vec<u8>,
     config: Vec<u8>,
@@ -153,7 +153,7 @@ fn a_table_that_says_what_the_tar_says_changes_nothing() {
     }
 }
 
-/// Makes a table say something else. It is given a digest of other content.
+/// Changes a table. It gets a digest of other content.
 type Change = fn(&mut Value, &str);
 
 #[test]

@@ -11,7 +11,7 @@ use plimsoll_testkit::{Artifact, ImageBuilder, Layer, WholeFiles};
 use super::*;
 use crate::{Descriptor, Referrers, artifact};
 
-/// Objects in memory that count how often each blob is asked for.
+/// Objects in memory that count how often each blob is requested.
 struct Counting {
     objects: BTreeMap<Digest, Vec<u8>>,
     top: Descriptor,
@@ -40,7 +40,7 @@ impl Counting {
         shared.read(self, &artifact.images[0], &())
     }
 
-    /// How often the layers of `artifact` were asked for.
+    /// How often the layers of `artifact` were requested.
     fn asked(&self, artifact: &Artifact) -> Vec<usize> {
         let asked = self.asked.lock().unwrap();
         let count = |layer: &plimsoll_testkit::Object| asked.get(&layer.digest()).copied().unwrap_or(0);
@@ -88,7 +88,8 @@ fn base() -> Layer {
     Layer::new().file("base/META", "b").file("other/id", "target")
 }
 
-/// Reads both with one `Shared`, checks that the second is as if it were read alone, and returns the second's counts.
+/// Reads both with one `Shared`, checks that the second gives the same result as if it were read alone, and
+/// returns the second's counts.
 fn second_after_first(first: &Artifact, second: &Artifact, shared: &Shared<'_>) -> Vec<usize> {
     Counting::of(first).read(shared).unwrap();
     let source = Counting::of(second);
@@ -110,7 +111,7 @@ fn what_links_need_is_shared_too_and_only_with_whom_asks_the_same() {
     let plain = image([base(), Layer::new().file("etc/id", "own")]);
     let linked = image([base(), Layer::new().symlink("etc/id", "/other/id")]);
     let elsewhere = image([base(), Layer::new().symlink("etc/id", "/base/META")]);
-    // The target lies in the base and went by when it was read for the first image.
+    // The target is in the base, and was passed when the base was read for the first image.
     assert_eq!(second_after_first(&plain, &linked, &shared()), [1, 1]);
     assert_eq!(second_after_first(&linked, &linked, &shared()), [0, 0]);
     assert_eq!(second_after_first(&linked, &elsewhere, &shared()), [0, 1]);

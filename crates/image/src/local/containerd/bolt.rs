@@ -33,7 +33,7 @@ const FILE: u64 = 64 * 1024 * 1024;
 const ELEMENTS: u64 = 10_000_000;
 /// Levels of one tree. With two keys per page, 64 MiB would have 14.
 const DEPTH: usize = 32;
-/// How often copying is tried while somebody writes.
+/// How often copying is tried while another process writes.
 const COPIES: usize = 5;
 
 const MAGIC: u32 = 0xED0C_DAED;
@@ -87,10 +87,10 @@ impl Bolt {
                 return Err(LimitExceeded::fixed("bytes of a database", FILE, what).into());
             }
             let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
-            // Meta pages first: what they lead to is copied after them.
+            // Meta pages come first, so that the pages that they refer to are copied after them.
             let Ok(()) = file.read_exact_at(&mut bytes, 0) else { continue };
             let Some(meta) = newest(&bytes) else {
-                return Err(Error::malformed(what, "it is no bbolt database: it has no valid meta page"));
+                return Err(Error::malformed(what, "it is not a bbolt database: it has no valid meta page"));
             };
             if meta_now(&file, meta.page_size) == Some(meta) {
                 return Ok(Self { bytes, meta, what, looked_at: Cell::new(0) });
@@ -105,12 +105,12 @@ impl Bolt {
         Some(Self { bytes, meta, what: "meta.db".to_owned(), looked_at: Cell::new(0) })
     }
 
-    /// The bucket that holds all others.
+    /// The bucket that contains all others.
     pub(super) fn root(&self) -> Bucket<'_> {
         Bucket::Tree(self.meta.root)
     }
 
-    /// The value of `key`, where it is no bucket.
+    /// The value of `key`, if it is not a bucket.
     pub(super) fn get<'a>(&'a self, bucket: Bucket<'a>, key: &[u8]) -> Result<Option<&'a [u8]>, Error> {
         let found = self.entries(bucket)?.into_iter().find(|(name, _)| *name == key);
         Ok(found.and_then(|(_, value)| match value {
@@ -145,7 +145,7 @@ impl Bolt {
                 return Err(self.broken(format!("its tree has more than {DEPTH} levels")));
             }
             if !visited.insert(id) {
-                return Err(self.broken(format!("page {id} is part of a tree twice")));
+                return Err(self.broken(format!("page {id} is twice in a tree")));
             }
             let page = self.page(id)?;
             match number(page, 8, 2) {
@@ -163,11 +163,11 @@ impl Bolt {
     /// A page with those that continue it.
     fn page(&self, id: u64) -> Result<&[u8], Error> {
         let size = self.meta.page_size;
-        let cut = || self.broken(format!("page {id} lies outside the file"));
+        let cut = || self.broken(format!("page {id} is outside of the file"));
         let start = usize::try_from(id).ok().and_then(|id| id.checked_mul(size)).ok_or_else(cut)?;
         let rest = self.bytes.get(start..).ok_or_else(cut)?;
         if number(rest, 0, 8) != Some(id) {
-            return Err(self.broken(format!("page {id} says that it is another one")));
+            return Err(self.broken(format!("page {id} has another number")));
         }
         let overflow = number(rest, 12, 4).and_then(|pages| usize::try_from(pages).ok()).ok_or_else(cut)?;
         let length = overflow.checked_add(1).and_then(|pages| pages.checked_mul(size)).ok_or_else(cut)?;
@@ -194,7 +194,7 @@ impl Bolt {
     }
 
     fn leaf<'a>(&self, page: &'a [u8], entries: &mut Vec<(&'a [u8], Value<'a>)>) -> Result<(), Error> {
-        let cut = || self.broken("an element reaches out of its page".to_owned());
+        let cut = || self.broken("an element extends beyond its page".to_owned());
         for at in self.elements(page)? {
             let field = |offset: usize| {
                 number(page, at + offset, 4).and_then(|n| usize::try_from(n).ok()).ok_or_else(cut)
@@ -228,7 +228,7 @@ fn newest(bytes: &[u8]) -> Option<Meta> {
     let first = meta(bytes);
     let second = match first {
         Some(first) => bytes.get(first.page_size..).and_then(meta),
-        // The first one is damaged, so the size of a page is not known: one of the powers of two.
+        // The first one is damaged, so the size of a page is unknown: every power of two is tried.
         None => (9..=16).find_map(|power| {
             let found = bytes.get(1_usize << power..).and_then(meta)?;
             (found.page_size == 1 << power).then_some(found)

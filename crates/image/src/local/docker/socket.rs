@@ -7,7 +7,8 @@ use crate::Error;
 
 const MACHINE: &str = "/var/run/docker.sock";
 
-/// Docker's socket. Only sockets of this machine: over a network, the images would be another machine's.
+/// Docker's socket. Only sockets of this machine are used: over a network, the images would be those of
+/// another machine.
 pub fn socket(env: &dyn Fn(&str) -> Option<OsString>) -> Result<PathBuf, Error> {
     if let Some(host) = env("DOCKER_HOST").filter(|host| !host.is_empty()) {
         let host = host.to_string_lossy().into_owned();

@@ -12,7 +12,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 
 pub(super) struct Beneath {
     root: OwnedFd,
-    /// The folder of the last file: tars name the files of a folder one after the other.
+    /// The folder of the last file: tars list the files of a folder one after the other.
     last: Option<(Vec<u8>, OwnedFd)>,
 }
 

@@ -128,7 +128,8 @@ fn identifier(id: &str) -> Result<&str, Error> {
     Err(Error::malformed(STORE, format!("got the identifier `{got}`, expected hex digits")))
 }
 
-/// The file name of a document: the name itself if it consists of a-z, 0-9 and dots, else `=` and its base64.
+/// The file name of a document: the name itself if it consists of a-z, 0-9 and dots, otherwise `=` and its
+/// base64.
 fn file_name(name: &str) -> String {
     let plain = |byte: u8| matches!(byte, b'.' | b'0'..=b'9' | b'a'..=b'z');
     if name.bytes().all(plain) && !name.starts_with('.') {

@@ -1,5 +1,5 @@
-//! A layer's tar, rebuilt from its unpacked files and the rest that `tar-split` kept: byte for byte the one that was
-//! pulled, with the same diff ID.
+//! A layer's tar, rebuilt from its unpacked files and the rest that `tar-split` stored: byte for byte the one
+//! that was pulled, with the same diff ID.
 //!
 //! Follows the format of vbatts/tar-split as containers-storage writes it: gzip of one JSON object per line, in the
 //! order of the tar. Type 2 is a piece of the tar itself (headers, padding), type 1 is the content of a file, which is

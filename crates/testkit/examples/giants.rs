@@ -1,5 +1,5 @@
-//! Serves an image of any size from a [`GeneratingRegistry`], says under which reference, and stops at the end of its
-//! standard input. For `bench/giants`.
+//! Serves an image of any size from a [`GeneratingRegistry`], prints its reference, and stops at the end of
+//! its standard input. For `bench/giants`.
 //!
 //! ```text
 //! cargo run --release -p plimsoll-testkit --example giants -- LAYERS ENTRIES MEBIBYTES LARGEST

@@ -1,7 +1,7 @@
 //! A registry on loopback for trying and measuring by hand: `cargo run --release -p plimsoll-testkit --example registry`.
 //!
-//! Prints its address and serves from memory until its standard input ends. With `--no-referrers-api`, what is attached to
-//! an image goes under fallback tags.
+//! Prints its address and serves from memory until its standard input ends. With `--no-referrers-api`,
+//! attachments of an image are stored under fallback tags.
 #![allow(clippy::print_stdout, reason = "its address is what it is asked for")]
 
 use std::io::Read as _;

@@ -1,7 +1,7 @@
 //! A finished artifact: its top document, everything below it, and the ways to put it somewhere.
 //!
 //! Layout and OCI archive follow the OCI image layout 1.0 (`oci-layout`, `index.json`, `blobs/sha256/…`); the
-//! docker-archive is what `docker save` wrote before it learned OCI (`manifest.json`, `<hex>.json`, `<hex>/layer.tar`).
+//! docker-archive is the former format of `docker save` (`manifest.json`, `<hex>.json`, `<hex>/layer.tar`).
 
 use crate::archive::{self, Member};
 use crate::layer::BuiltLayer;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
-/// What an object is to a registry.
+/// The kind of object in a registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ObjectKind {
     /// A manifest or an index.
@@ -23,7 +23,7 @@ pub enum ObjectKind {
 /// Some bytes with their media type.
 #[derive(Debug, Clone)]
 pub struct Object {
-    /// Where registries keep it.
+    /// The kind, which decides where registries keep it.
     pub kind: ObjectKind,
     /// Its media type.
     pub media_type: String,
@@ -50,7 +50,7 @@ pub struct ImageParts {
     pub manifest: Object,
     /// The configuration.
     pub config: Object,
-    /// The layers as they travel, base first.
+    /// The layers as they are sent, base first.
     pub layers: Vec<Object>,
     /// The digests of the uncompressed layers, base first.
     pub diff_ids: Vec<Digest>,
@@ -61,11 +61,11 @@ pub struct ImageParts {
 /// An index, an image or an attachment, ready to be put somewhere.
 #[derive(Debug, Clone)]
 pub struct Artifact {
-    /// The document that the others hang from.
+    /// The document that refers to the others, directly or indirectly.
     pub top: Object,
-    /// The images below; one for a plain image, none for an attachment.
+    /// The images below: one for a plain image, none for an attachment.
     pub images: Vec<ImageParts>,
-    /// Everything but `top`, blobs before the manifests that name them.
+    /// Everything except `top`, blobs before the manifests that name them.
     pub parts: Vec<Object>,
 }
 
@@ -154,7 +154,8 @@ impl Artifact {
         let mut members = Vec::new();
         let mut layers = Vec::new();
         for (position, layer) in image.built.iter().enumerate() {
-            // docker names the folders by a chained identifier; the position keeps equal layers apart as that does.
+            // docker names the folders by a chained identifier, which distinguishes equal layers; here the
+            // position does.
             let path = format!("{position:02}{}/layer.tar", &layer.diff_id.hex()[2..]);
             members.push(Member::new(&path, layer.tar.clone()));
             layers.push(path);

@@ -1,6 +1,7 @@
-//! Stand-ins for what the clouds ask of a machine before their registries let it in. They check what the real services
-//! check: signatures are recomputed, tokens verified with the issuer's public key, grant types, audiences, headers and
-//! times held against the documented exchange. What does not hold is refused as the real service refuses it.
+//! Stand-ins for the services with which the clouds identify a machine before their registries accept it.
+//! They check what the real services check: they recompute signatures, verify tokens with the issuer's public
+//! key, and compare grant types, audiences, headers and times with the documented exchange. They refuse
+//! invalid requests in the same way as the real service.
 
 pub(crate) mod aws;
 mod azure;
@@ -78,7 +79,7 @@ fn serve(stream: TcpStream, shared: &Shared) {
     }
 }
 
-/// Somebody who issues JSON Web Tokens, RS256.
+/// An issuer of JSON Web Tokens, RS256.
 pub struct Issuer {
     key: KeyPair,
 }
@@ -138,7 +139,7 @@ fn seconds() -> i64 {
     plimsoll_core::clock::now().as_second()
 }
 
-/// The time so many seconds from now.
+/// The time `by` seconds from now.
 fn later(by: i64) -> Timestamp {
     Timestamp::from_second(seconds() + by).unwrap()
 }

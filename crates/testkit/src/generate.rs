@@ -1,10 +1,11 @@
-//! A registry of images that nobody has to store: layers are made anew for each request.
+//! A registry of images that need not be stored: layers are generated for each request.
 //!
-//! For images whose size is the point: ten gigabytes, a million entries, a hundred layers. Serving one costs a fixed
-//! amount of memory whatever its size, so that a test in the same process can bound its own peak. Layers are gzip with
-//! stored blocks: as cheap to make as a copy, and read the long way, through the decoder and both hashes.
+//! For tests of huge images: ten gigabytes, a million entries, a hundred layers. Serving one takes a fixed
+//! amount of memory, regardless of its size, so that a test in the same process can bound its own peak.
+//! Layers are gzip with stored blocks: they are as cheap to make as a copy, but readers still need the
+//! decoder and both hashes.
 //!
-//! It pulls only: manifest, configuration, layers, and an empty list of referrers.
+//! It only supports pulling: manifest, configuration, layers, and an empty list of referrers.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, BufWriter, Result, Write};
@@ -25,7 +26,7 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 /// Bytes that are written at a time.
 const BUFFER: usize = 64 * 1024;
 
-/// A layer that is described and not held.
+/// A layer that is described but not stored.
 #[derive(Debug, Clone)]
 pub struct GeneratedLayer {
     number: usize,
@@ -40,21 +41,21 @@ impl GeneratedLayer {
         Self { number, empty_files: 0, large_file: 0, small_files: Vec::new() }
     }
 
-    /// So many empty files, a thousand to a directory.
+    /// Adds `count` empty files, a thousand to a directory.
     #[must_use]
     pub fn empty_files(mut self, count: u64) -> Self {
         self.empty_files = count;
         self
     }
 
-    /// One file of so many bytes.
+    /// Adds one file of `bytes` bytes.
     #[must_use]
     pub fn large_file(mut self, bytes: u64) -> Self {
         self.large_file = bytes;
         self
     }
 
-    /// A file with content.
+    /// Adds a file with content.
     #[must_use]
     pub fn file(mut self, path: &str, content: &str) -> Self {
         self.small_files.push((path.to_owned(), content.as_bytes().to_vec()));
@@ -95,11 +96,11 @@ impl GeneratedLayer {
         Ok(())
     }
 
-    /// One pass for the digests.
+    /// Generates the layer once, for its digests.
     fn measure(&self) -> Measured {
         let encoder = GzEncoder::new(Sink::new(), Compression::none());
         let mut both = Both { unpacked: Sink::new(), encoder };
-        // Buffered as in `write_gzip`: where the stored blocks end depends on it.
+        // Buffered as in `write_gzip`, because the ends of the stored blocks depend on it.
         let mut buffered = BufWriter::with_capacity(BUFFER, &mut both);
         self.write(&mut buffered).unwrap();
         buffered.flush().unwrap();
@@ -203,8 +204,8 @@ struct Served {
 }
 
 impl GeneratingRegistry {
-    /// Makes every layer once for its digests, a processor's worth at a time, and serves the image on a free port of
-    /// 127.0.0.1.
+    /// Generates every layer once for its digests, one per processor at a time, and serves the image on a
+    /// free port of 127.0.0.1.
     pub fn start(layers: &[GeneratedLayer]) -> Self {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let part = layers.len().div_ceil(workers).max(1);
@@ -254,7 +255,7 @@ impl GeneratingRegistry {
         self.image.layers.iter().map(|layer| layer.size).sum()
     }
 
-    /// The paths that were asked for, in order of arrival.
+    /// The requested paths, in order of arrival.
     pub fn requests(&self) -> Vec<String> {
         self.image.requests.lock().unwrap().clone()
     }
@@ -307,7 +308,7 @@ impl Served {
     }
 }
 
-/// Method and path of the next request; none when the client has closed.
+/// Method and path of the next request; `None` if the client has closed.
 fn request(input: &mut impl BufRead) -> Result<Option<(String, String)>> {
     let mut first = String::new();
     if input.read_line(&mut first)? == 0 {

@@ -102,7 +102,7 @@ impl ImageBuilder {
         self
     }
 
-    /// The configuration names this diff ID for the layer at `position`, whatever the layer's own is.
+    /// The configuration names this diff ID for the layer at `position`, instead of the real one.
     #[must_use]
     pub fn forged_diff_id(mut self, position: usize, diff_id: Digest) -> Self {
         self.forged_diff_ids.push((position, diff_id));

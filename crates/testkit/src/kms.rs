@@ -1,6 +1,6 @@
-//! Stand-ins for the services that keep signing keys. Each speaks the service's documented protocol and checks what the
-//! service checks: tokens, request signatures, key versions, algorithms, the length of digests. What does not hold is
-//! refused as the real service refuses it. The signatures are real.
+//! Stand-ins for the services that keep signing keys. Each speaks the service's documented protocol and
+//! checks what the service checks: tokens, request signatures, key versions, algorithms, the length of
+//! digests. It refuses invalid requests in the same way as the real service. The signatures are real.
 
 mod aws;
 mod azure;
@@ -24,7 +24,7 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// What a service keeps.
+/// The key that a service keeps.
 pub enum ServiceKey {
     /// ECDSA on P-256.
     P256(EcdsaKeyPair),
@@ -37,7 +37,7 @@ pub enum ServiceKey {
 }
 
 impl ServiceKey {
-    /// A fresh one: `p256`, `p384`, `rsa`, `ed25519`.
+    /// A fresh key: `p256`, `p384`, `rsa`, `ed25519`.
     pub fn new(kind: &str) -> Self {
         match kind {
             "p256" => Self::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap()),
@@ -88,13 +88,13 @@ impl ServiceKey {
     }
 }
 
-/// What a stand-in does wrong.
+/// How a stand-in misbehaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Misbehaviour {
     /// Nothing.
     #[default]
     None,
-    /// It signs another digest than it was asked to.
+    /// It signs another digest than requested.
     OtherDigest,
     /// It answers with a redirect to somewhere else.
     Redirect,
@@ -103,7 +103,7 @@ pub enum Misbehaviour {
 }
 
 impl Misbehaviour {
-    /// The answer that takes the place of the right one.
+    /// The answer that replaces the right one.
     fn instead(self) -> Option<crate::Answer> {
         match self {
             Self::Redirect => Some(crate::Answer::new(307).header("Location", "http://127.0.0.1:9/")),

@@ -46,7 +46,7 @@ impl Layer {
         Self { raw: Some(tar.into()), ..Self::new() }
     }
 
-    /// A regular file, mode 0644. `path` is written as it is, also when it is absolute or climbs with `..`.
+    /// A regular file, mode 0644. `path` is written as it is, even if it is absolute or contains `..`.
     #[must_use]
     pub fn file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
         self.entry(EntryType::Regular, path, None, content.as_ref())
@@ -128,7 +128,7 @@ impl Layer {
         self
     }
 
-    /// Names longer than the header's 100 bytes go ahead in an entry of their own.
+    /// Names longer than the header's 100 bytes precede the entry, in an entry of their own.
     fn long(&mut self, kind: EntryType, name: &str) {
         if name.len() > 100 {
             let mut bytes = name.as_bytes().to_vec();

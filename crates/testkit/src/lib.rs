@@ -1,7 +1,7 @@
 //! Development only: a fake registry that can misbehave, and builders for the images it serves.
 //!
-//! Everything is in memory, on loopback and deterministic: the same builder calls give the same bytes. Nothing
-//! here is for production use, and nothing here decides anything; it only makes inputs for tests.
+//! Everything is in memory, on loopback and deterministic: the same builder calls give the same bytes.
+//! Nothing here is for production use. This crate decides nothing; it only makes inputs for tests.
 //!
 //! ```
 //! use plimsoll_testkit::{Fault, ImageBuilder, Layer, Registry};

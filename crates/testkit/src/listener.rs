@@ -11,8 +11,8 @@ pub(crate) struct Port {
     addr: SocketAddr,
 }
 
-/// Serves each connection on a thread of its own. Stops when it is told to, or dropped: open connections are cut, new ones
-/// refused.
+/// Serves each connection on a thread of its own. Stops on [`Self::stop`] or when dropped: open connections
+/// are cut, new ones refused.
 pub(crate) struct Listener {
     addr: SocketAddr,
     open: Arc<Mutex<Open>>,
@@ -38,8 +38,8 @@ impl Port {
         self.addr
     }
 
-    /// Hands every connection to `serve`, which returns when it is done with it. What it returns is not looked at: how a
-    /// client ends a connection is its own affair.
+    /// Passes every connection to `serve`, which returns when it has finished. The result is ignored, because
+    /// a client may end a connection in any way.
     pub(crate) fn listen<T>(self, serve: impl Fn(TcpStream) -> T + Send + Sync + 'static) -> Listener {
         let open = Arc::new(Mutex::new(Open::default()));
         let (accepting, serve) = (Arc::clone(&open), Arc::new(serve));
@@ -75,7 +75,7 @@ impl Listener {
         self.addr
     }
 
-    /// Goes down; nothing happens when it has gone down before.
+    /// Stops. Does nothing if it has already stopped.
     pub(crate) fn stop(&self) {
         let Some(acceptor) = lock(&self.acceptor).take() else { return };
         let connections = {
@@ -98,7 +98,7 @@ impl Drop for Listener {
     }
 }
 
-/// A test that panicked with the lock held has failed already; its other threads may still look.
+/// A test that panicked with the lock held has already failed, but its other threads may still read.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
 //! Stores of container engines: a containers-storage root on disk, and an engine's API on a Unix socket.
 //!
-//! The store has what a reader needs, in the form that containers/storage writes it: both lists, the documents beside the
+//! The store has what a reader needs, as containers/storage writes it: both lists, the documents beside the
 //! image, unpacked regular files, and tar-split files whose pieces and names make up each layer's tar.
 
 use std::collections::BTreeMap;
@@ -58,7 +58,7 @@ fn unpacked(root: &Path, driver: &str, id: &str) -> PathBuf {
     if driver == "vfs" { root.join("vfs/dir").join(id) } else { root.join(driver).join(id).join("diff") }
 }
 
-/// Unpacks the regular files of `tar` into `files`, and writes down the rest.
+/// Unpacks the regular files of `tar` into `files`, and returns the rest.
 fn split(tar: &[u8], files: &Path) -> String {
     let mut lines = String::new();
     let mut position = 0;
@@ -92,7 +92,7 @@ fn split(tar: &[u8], files: &Path) -> String {
     lines
 }
 
-/// An engine that answers `GET` on a Unix socket with what it was given, chunked, and with 404 otherwise.
+/// An engine that answers `GET` on a Unix socket with the given bodies, chunked, and otherwise with 404.
 pub struct EngineApi {
     requests: Arc<Mutex<Vec<String>>>,
 }
@@ -104,7 +104,8 @@ impl EngineApi {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&requests);
         let answers = Arc::new(answers);
-        // Lives as long as the test's process; each connection has its thread, as a slow reader must not stop others.
+        // It lives as long as the test's process. Each connection has a thread, because a slow reader must
+        // not stop others.
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let (seen, answers) = (Arc::clone(&seen), Arc::clone(&answers));
@@ -114,7 +115,7 @@ impl EngineApi {
         Self { requests }
     }
 
-    /// The targets that were asked for, in their order.
+    /// The requested targets, in their order.
     pub fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
@@ -148,6 +149,6 @@ fn answer(mut stream: UnixStream, seen: &Mutex<Vec<String>>, answers: &BTreeMap<
         }
         Ok(())
     };
-    // A client that has what it wants goes away.
+    // A client that has what it needs closes the connection.
     let _ = write();
 }

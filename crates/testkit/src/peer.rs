@@ -5,14 +5,15 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// A peer in a home of its own, where its files are. It knows nothing of the user's settings.
+/// A peer in its own home, which contains its files. It does not see the user's settings.
 pub struct Peer {
     program: PathBuf,
     home: TempDir,
     variables: Vec<(&'static str, String)>,
 }
 
-/// The program at `path` below `$PLIMSOLL_PEERS`; `None`, and a line that says `what` is missing, where it was not built.
+/// The program at `path` below `$PLIMSOLL_PEERS`. If it was not built, prints that `what` is missing and
+/// returns `None`.
 #[allow(clippy::print_stderr, reason = "what was skipped, and why, is for whoever runs the tests")]
 pub fn peer_program(path: &str, what: &str) -> Option<PathBuf> {
     let peers = std::env::var_os("PLIMSOLL_PEERS").map(PathBuf::from);
@@ -37,7 +38,7 @@ impl Peer {
         Some(cosign)
     }
 
-    /// Where it runs.
+    /// The folder in which it runs.
     pub fn home(&self) -> &Path {
         self.home.path()
     }
@@ -57,12 +58,12 @@ impl Peer {
         std::fs::write(self.path(name), bytes).unwrap();
     }
 
-    /// Runs it, whatever comes of it.
+    /// Runs it, with any result.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.run_with(&[], arguments)
     }
 
-    /// The same, with more environment variables.
+    /// Like [`Self::run`], with more environment variables.
     pub fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
         Command::new(&self.program)
             .args(arguments)
@@ -76,7 +77,7 @@ impl Peer {
             .unwrap()
     }
 
-    /// Runs it and insists on success; its standard output.
+    /// Runs it, requires success, and returns its standard output.
     #[track_caller]
     pub fn must(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);

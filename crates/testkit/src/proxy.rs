@@ -1,5 +1,5 @@
-//! An HTTP proxy on loopback to whom every name is this machine: with it, registries have real names in tests of the
-//! whole program.
+//! An HTTP proxy on loopback that resolves every name to this machine. With it, registries have real names in
+//! tests of the whole program.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -17,7 +17,7 @@ pub struct Proxy {
 }
 
 struct Shared {
-    /// `Basic …`, as a request has to carry it.
+    /// `Basic …`, which a request must contain.
     authorization: String,
     asked: Mutex<Vec<String>>,
 }
@@ -97,13 +97,13 @@ fn serve(client: TcpStream, shared: &Shared) -> Option<()> {
     Some(())
 }
 
-/// Whatever its name, it listens here.
+/// Connects to this machine, regardless of the name.
 fn here(authority: &str) -> Option<TcpStream> {
     let port = authority.rsplit_once(':')?.1.parse().ok()?;
     TcpStream::connect(("127.0.0.1", port)).ok()
 }
 
-/// Copies until either side ends it.
+/// Copies until either side closes.
 fn copied(mut from: TcpStream, mut to: TcpStream) {
     std::thread::spawn(move || {
         let _ = std::io::copy(&mut from, &mut to);

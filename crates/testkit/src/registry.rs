@@ -1,7 +1,7 @@
 //! A fake registry on loopback: the OCI distribution API (pull, push, tags, referrers) over memory.
 //!
-//! It answers as the specification says until it is told to [misbehave](Registry::misbehave). It owns its threads
-//! and stops when dropped. It does not follow a particular product's quirks; those are spelled with faults.
+//! It answers as specified, unless a test makes it [misbehave](Registry::misbehave). It owns its threads and
+//! stops when dropped. It does not imitate the quirks of particular products; faults do that.
 //!
 //! Specification: OCI distribution 1.1 (pull, push, content discovery, referrers, `OCI-Subject`, fallback tag).
 
@@ -33,7 +33,7 @@ pub struct Registry {
     ca_pem: Option<String>,
 }
 
-/// How the registry shall be; see [`Registry::builder`].
+/// The settings of a registry; see [`Registry::builder`].
 pub struct RegistryBuilder {
     options: Options,
     tls: Option<Vec<String>>,
@@ -47,13 +47,13 @@ struct Options {
     referrers_page: usize,
     etags: bool,
     scheme: &'static str,
-    /// What it calls itself in challenges.
+    /// Its name in challenges.
     name: Option<String>,
-    /// Asked before the registry itself.
+    /// Gets requests before the registry itself.
     also: Option<Arc<Also>>,
 }
 
-/// Answers that are beyond the distribution API.
+/// Answers beyond the distribution API.
 type Also = dyn Fn(&Request) -> Option<Answer> + Send + Sync;
 
 impl Registry {
@@ -81,7 +81,7 @@ impl Registry {
         self.shared.addr
     }
 
-    /// `127.0.0.1:PORT`, as it stands in a reference.
+    /// `127.0.0.1:PORT`, as in a reference.
     pub fn host(&self) -> String {
         self.shared.addr.to_string()
     }
@@ -145,7 +145,7 @@ impl Registry {
         self.shared.state().rules.push(Rule { pattern: pattern.to_owned(), fault, left: None });
     }
 
-    /// As [`Self::misbehave`], for the next `times` requests only.
+    /// Like [`Self::misbehave`], but only for the next `times` requests.
     pub fn misbehave_times(&self, times: u64, pattern: &str, fault: Fault) {
         self.shared.state().rules.push(Rule { pattern: pattern.to_owned(), fault, left: Some(times) });
     }
@@ -177,7 +177,7 @@ impl Registry {
         self.shared.state().log.clear();
     }
 
-    /// Goes down: open connections are cut, new ones refused.
+    /// Stops: open connections are cut, new ones refused.
     pub fn stop(&self) {
         self.shared.state().stopped = true;
         self.shared.stopping.notify_all();
@@ -206,8 +206,8 @@ impl RegistryBuilder {
         self
     }
 
-    /// Whether manifests and lists of referrers carry an `ETag`, `If-None-Match` is honoured on `GET`, and `If-Match` and
-    /// `If-None-Match: *` on `PUT`.
+    /// Whether manifests and lists of referrers have an `ETag`, `If-None-Match` is honoured on `GET`, and
+    /// `If-Match` and `If-None-Match: *` on `PUT`.
     #[must_use]
     pub fn etags(mut self, on: bool) -> Self {
         self.options.etags = on;
@@ -243,7 +243,7 @@ impl RegistryBuilder {
         self
     }
 
-    /// With [`Self::bearer`]: tokens asked for without credentials may pull.
+    /// With [`Self::bearer`]: tokens requested without credentials may pull.
     #[must_use]
     pub fn anonymous_pull(mut self) -> Self {
         if let Gate::Bearer { anonymous_pull, .. } = &mut self.options.gate {
@@ -275,21 +275,21 @@ impl RegistryBuilder {
         self
     }
 
-    /// TLS under this name, which the client has to resolve to 127.0.0.1; challenges name it as well.
+    /// TLS under this name, which the client must resolve to 127.0.0.1; challenges name it as well.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         self.options.name = Some(name.to_owned());
         self.tls_for(&[name])
     }
 
-    /// Asks `answer` first; what it leaves alone is the registry's.
+    /// `answer` gets requests first; the registry answers the rest.
     #[must_use]
     pub fn also(mut self, answer: impl Fn(&Request) -> Option<Answer> + Send + Sync + 'static) -> Self {
         self.options.also = Some(Arc::new(answer));
         self
     }
 
-    /// With TLS: only clients with a certificate of this authority (PEM) are talked to.
+    /// With TLS: only clients with a certificate of this authority (PEM) are accepted.
     #[must_use]
     pub fn client_authority(mut self, pem: &str) -> Self {
         self.clients = Some(pem.to_owned());
@@ -353,7 +353,8 @@ impl Shared {
         }
     }
 
-    /// Waits for `time` (`None`: for ever), but not longer than the registry runs; whether it still runs.
+    /// Waits for `time` (`None`: forever), but not longer than the registry runs. Returns whether it still
+    /// runs.
     fn wait(&self, time: Option<Duration>) -> bool {
         let state = self.state();
         match time {
@@ -370,7 +371,7 @@ fn connection(stream: TcpStream, shared: &Shared, tls: Option<&Arc<rustls::Serve
     let Some(config) = tls else { return serve(stream, shared) };
     let mut first = [0];
     if matches!(stream.peek(&mut first), Ok(1)) && first != TLS_HANDSHAKE {
-        // As the usual servers do: a plain answer to a plain request.
+        // Like common servers: a plain answer to a plain request.
         let mut stream = stream;
         let _ = stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nthis port speaks TLS");
     } else if let Ok(connection) = rustls::ServerConnection::new(Arc::clone(config)) {
@@ -386,7 +387,7 @@ fn serve<S: Read + Write>(stream: S, shared: &Shared) {
             Ok(Some(request)) => request,
             Ok(None) => return,
             Err(error) => {
-                // What servers say to a client that speaks TLS to them.
+                // The answer of plain servers to a client that starts TLS.
                 if error.kind() == std::io::ErrorKind::InvalidData {
                     let answer = Answer::new(400).body("not HTTP");
                     let _ = wire::write(stream.get_mut(), &answer, false, wire::Delivery::Whole, |_| false);

@@ -1,15 +1,15 @@
-//! A selection that keeps whole files, for tests of what reads root file systems.
+//! A selection that keeps whole files, for tests of readers of root file systems.
 
 use std::sync::Arc;
 
 use plimsoll_core::Limits;
 use plimsoll_core::rootfs::{Attributes, Bound, Fact, FileSet, FoundFile, Need, Purpose, Select};
 
-/// Wants whole files by rule, and well-known paths wherever links lead.
+/// Wants whole files by rule, and well-known paths even through links.
 pub struct WholeFiles {
-    /// Says by path whether a file is wanted.
+    /// Decides by path whether a file is wanted.
     pub rule: fn(&str) -> bool,
-    /// Paths that are wanted whatever the rule says.
+    /// Paths that are wanted regardless of the rule.
     pub fixed: &'static [&'static str],
 }
 
@@ -24,12 +24,12 @@ impl WholeFiles {
         file.fact::<Vec<u8>>(Self::PURPOSE).unwrap()
     }
 
-    /// Paths and sizes of what was too large.
+    /// Paths and sizes of files that were too large.
     pub fn oversized(files: &FileSet) -> Vec<(&str, u64)> {
         files.oversized.iter().map(|file| (file.path.as_str(), file.size)).collect()
     }
 
-    /// Paths and reasons of what could not be read.
+    /// Paths of files that could not be read, with the reasons.
     pub fn unreadable(files: &FileSet) -> Vec<(&str, &str)> {
         files.unreadable.iter().map(|file| (file.path.as_str(), file.reason.as_str())).collect()
     }

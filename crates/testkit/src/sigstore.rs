@@ -1,6 +1,6 @@
 //! A Sigstore instance in memory: certificate authority, certificate log, transparency log, timestamp authority.
 //!
-//! Everything has a valid form, and knobs to make one thing wrong at a time. Times are seconds since 1970.
+//! Everything is valid by default, and one thing at a time can be made wrong. Times are seconds since 1970.
 //!
 //! ```
 //! use plimsoll_testkit::sigstore::{Leaf, LogVersion, Sigstore};
@@ -33,11 +33,11 @@ pub use log::{Log, Version as LogVersion};
 pub use server::{Fault, Server};
 pub use timestamp::TimestampAuthority;
 
-/// When things happen, unless a test says otherwise: 2016-01-15T12:00:00Z. The official verifier refuses times after those of
-/// the machine, so it is before any clock that a test may run under.
+/// The default time of events: 2016-01-15T12:00:00Z. The official verifier refuses times after the machine's,
+/// so this is earlier than any clock of a machine that runs tests.
 pub const NOW: i64 = 1_452_859_200;
 
-/// [`NOW`], as verifications are told it.
+/// [`NOW`], as verifications need it.
 pub fn now() -> Timestamp {
     Timestamp::from_second(NOW).unwrap()
 }
@@ -54,7 +54,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// A new one.
+    /// A new key pair.
     #[expect(clippy::new_without_default, reason = "each one is another")]
     pub fn new() -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
@@ -133,11 +133,11 @@ pub struct Leaf {
     pub end: i64,
     /// What it may be used for.
     pub usage: &'static str,
-    /// By how many certificate logs it was announced: 0, or 1 and more by the same log.
+    /// How many times certificate logs announced it: 0, or 1 and more by the same log.
     pub announcements: usize,
     /// Names in place of the subject, encoded.
     pub names: Option<Vec<Vec<u8>>>,
-    /// The issuer in the older extension, if it is another one.
+    /// The issuer in the older extension, if it differs.
     pub older_issuer: Option<String>,
 }
 
@@ -254,7 +254,7 @@ impl Sigstore {
         spec.sign(&self.ca_key)
     }
 
-    /// The trusted root of this instance. Tests change what they want wrong.
+    /// The trusted root of this instance. Tests change what should be wrong.
     pub fn trusted_root(&self) -> Value {
         let window = |start: i64| json!({"start": rfc3339(start)});
         let key = |pair: &Pair| {
@@ -400,7 +400,7 @@ impl Sigstore {
         })
     }
 
-    /// A timestamp over `signature`, as bundles have it.
+    /// A timestamp over `signature`, as bundles contain it.
     pub fn stamp(&self, signature: &[u8], time: i64) -> Value {
         json!({"signedTimestamp": STANDARD.encode(self.tsa.stamp(signature, time, true))})
     }

@@ -1,4 +1,4 @@
-//! A certificate authority of one's own for one test: makes server certificates for loopback and other names.
+//! A certificate authority for a single test. It makes server certificates for loopback and other names.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::pem::PemObject as _;
@@ -23,7 +23,7 @@ impl Authority {
         Self { issuer }
     }
 
-    /// The authority's certificate, PEM: what a client has to trust.
+    /// The authority's certificate, PEM: which a client must trust.
     pub fn pem(&self) -> String {
         self.issuer.pem()
     }

@@ -1,7 +1,7 @@
-//! A TUF repository in memory (The Update Framework 1.0), sound or not.
+//! A TUF repository in memory (The Update Framework 1.0), valid or not.
 //!
-//! [`Tuf::publish`] makes the files of a sound state. Tests change a field and publish again, sign a document of their own
-//! with [`signed`], or write into [`Tuf::files`] directly; so any one thing can be wrong at a time.
+//! [`Tuf::publish`] makes the files of a valid state. Tests change a field and publish again, sign their own
+//! document with [`signed`], or write into [`Tuf::files`] directly. So any single thing can be made wrong.
 //!
 //! ```
 //! use plimsoll_testkit::tuf::Tuf;
@@ -28,9 +28,9 @@ const DAY: i64 = 24 * 3600;
 
 /// A key that signs metadata.
 pub struct TufKey {
-    /// The ID under which metadata lists it; anything will do.
+    /// The ID under which metadata lists it; any text is accepted.
     pub id: String,
-    /// As metadata has it.
+    /// The public key, as in metadata.
     pub public: Value,
     secret: Secret,
 }
@@ -86,11 +86,11 @@ impl TufKey {
 
 /// One of the four top-level roles.
 pub struct Role {
-    /// Who signs.
+    /// The keys that sign.
     pub keys: Vec<TufKey>,
-    /// How many have to.
+    /// How many of them must sign.
     pub threshold: u64,
-    /// Of the present metadata.
+    /// The version of the current metadata.
     pub version: u64,
     /// Seconds since 1970.
     pub expires: i64,
@@ -98,13 +98,13 @@ pub struct Role {
 
 /// A targets role below the top one.
 pub struct Delegated {
-    /// Who signs.
+    /// The key that signs.
     pub key: TufKey,
-    /// The paths it is asked for.
+    /// The paths that are delegated to it.
     pub paths: Vec<String>,
     /// Seconds since 1970.
     pub expires: i64,
-    /// What it vouches for.
+    /// The files that it vouches for.
     pub targets: BTreeMap<String, Vec<u8>>,
     /// The roles below it.
     pub delegates: Vec<String>,
@@ -112,23 +112,23 @@ pub struct Delegated {
 
 /// The repository.
 pub struct Tuf {
-    /// Who may rotate keys.
+    /// The role that may rotate keys.
     pub root: Role,
-    /// Who says what is fresh.
+    /// The role that states what is fresh.
     pub timestamp: Role,
-    /// Who lists the lists.
+    /// The role that lists the lists.
     pub snapshot: Role,
-    /// Who lists the files.
+    /// The role that lists the files.
     pub targets_role: Role,
-    /// Whether file names carry versions and hashes.
+    /// Whether file names contain versions and hashes.
     pub consistent: bool,
     /// The files that the top-level role vouches for.
     pub targets: BTreeMap<String, Vec<u8>>,
     /// Roles below the top one.
     pub delegated: BTreeMap<String, Delegated>,
-    /// Which of them the top-level role names, in this order.
+    /// Those of them that the top-level role names, in this order.
     pub delegates: Vec<String>,
-    /// What the mirror holds, by path.
+    /// The files on the mirror, by path.
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -139,8 +139,8 @@ impl Default for Tuf {
 }
 
 impl Tuf {
-    /// A repository without files. The root takes two of three keys, the others one; all hold for a while after
-    /// [`NOW`], the timestamp for a day.
+    /// A repository without files. The root needs two of three keys, the others one. All are valid for a
+    /// while after [`NOW`], the timestamp for a day.
     pub fn new() -> Self {
         let role = |keys: Vec<TufKey>, threshold, days: i64| Role {
             keys,
@@ -161,7 +161,7 @@ impl Tuf {
         }
     }
 
-    /// One that distributes these files.
+    /// A repository that distributes these files.
     pub fn with_targets(targets: &[(&str, &[u8])]) -> Self {
         let mut repository = Self::new();
         repository.targets =
@@ -170,13 +170,13 @@ impl Tuf {
         repository
     }
 
-    /// Makes the files of the present state; what the mirror held before stays where names differ.
+    /// Makes the files of the current state. Earlier files of other names stay on the mirror.
     pub fn publish(&mut self) {
         self.publish_root();
         self.publish_rest();
     }
 
-    /// The same with the next version of everything below the root.
+    /// Like [`Self::publish`], with the next version of everything below the root.
     pub fn publish_next(&mut self) {
         for role in [&mut self.timestamp, &mut self.snapshot, &mut self.targets_role] {
             role.version += 1;
@@ -184,13 +184,13 @@ impl Tuf {
         self.publish_rest();
     }
 
-    /// The present root, signed by its own keys.
+    /// Publishes the current root, signed by its own keys.
     pub fn publish_root(&mut self) {
         let file = signed(&self.root.keys, &self.root_document());
         self.files.insert(format!("{}.root.json", self.root.version), file);
     }
 
-    /// Publishes the next root with `keys` in place of the present root keys, signed by both.
+    /// Publishes the next root with `keys` in place of the current root keys, signed by both.
     pub fn rotate_root(&mut self, keys: Vec<TufKey>) {
         let old = std::mem::replace(&mut self.root.keys, keys);
         self.root.version += 1;
@@ -198,7 +198,7 @@ impl Tuf {
         self.files.insert(format!("{}.root.json", self.root.version), file);
     }
 
-    /// Everything but the root.
+    /// Publishes everything except the root.
     pub fn publish_rest(&mut self) {
         let targets = signed(&self.targets_role.keys, &self.targets_document());
         let mut lists = vec![("targets".to_owned(), self.targets_role.version, targets)];
@@ -228,7 +228,7 @@ impl Tuf {
         if self.consistent { format!("{version}.{role}.json") } else { format!("{role}.json") }
     }
 
-    /// The first root, which clients are given.
+    /// The first root, which clients get.
     pub fn initial_root(&self) -> Vec<u8> {
         self.files["1.root.json"].clone()
     }
@@ -372,19 +372,19 @@ impl Mirror {
         self.service.url()
     }
 
-    /// Holds these files from now on, and no others.
+    /// From now on, it has these files and no others.
     pub fn hold(&self, files: &BTreeMap<String, Vec<u8>>) {
         self.files.lock().unwrap_or_else(PoisonError::into_inner).clone_from(files);
     }
 
-    /// How many requests there were.
+    /// The number of requests.
     pub fn requests(&self) -> usize {
         self.service.requests().len()
     }
 }
 
-/// TUF's canonical form, which is OLPC's: sorted names, no white space, and nothing but `"` and `\` escaped. It is not that
-/// of RFC 8785, as soon as there is a line feed in a text.
+/// TUF's canonical form, which is OLPC's: sorted names, no white space, and nothing but `"` and `\` escaped.
+/// It differs from RFC 8785 if a text contains a line feed.
 pub fn canonical(value: &Value) -> Vec<u8> {
     let mut out = String::new();
     write_canonical(value, &mut out);

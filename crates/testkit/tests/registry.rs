@@ -1,4 +1,4 @@
-//! The fake registry and the builders, seen from outside with nothing but a socket and the tar format.
+//! The fake registry and the builders, tested from outside with only a socket and the tar format.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 use std::io::{Read as _, Write as _};
@@ -8,7 +8,7 @@ use plimsoll_testkit::{
     Artifact, Compression, EntryKind, Fault, ImageBuilder, IndexBuilder, Layer, Registry, attachment,
 };
 
-/// One request on a connection of its own: status line and headers, body.
+/// One request on a separate connection; returns status line and headers, and the body.
 fn ask(registry: &Registry, request: &str, body: &[u8]) -> (String, Vec<u8>) {
     let mut stream = TcpStream::connect(registry.addr()).unwrap();
     let head = format!("{request} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n", body.len());

@@ -1,7 +1,7 @@
-//! Every row of the catalogue of bad inputs that belongs to what is there has a test under its id.
+//! Every row of the catalogue of bad inputs that concerns an existing part has a test under its id.
 //!
 //! A test belongs to a row when its name begins with the row's id: `fn r11_…` for R11. Most of them are in
-//! `crates/*/tests/hostile`, one test program a crate.
+//! `crates/*/tests/hostile`, one test program per crate.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 /// Letter and number of the last row: archives and layers, registries, parsing, signatures, trust by TUF.
 const ROWS: [(char, usize); 5] = [('t', 19), ('r', 20), ('p', 8), ('s', 22), ('u', 11)];
 
-/// Rows about parts that are not there yet. Whoever adds the first test of one removes it here, so that the row is insisted on
+/// Rows about parts that do not exist yet. Remove a row here with its first test, so that the row is required
 /// from then on.
 const NOT_YET: [&str; 1] = [
-    // A label per input that fills the memory of a server with metrics: there is neither server nor metrics.
+    // A label per input that fills the memory of a server with metrics: there is neither a server nor
+    // metrics.
     "s22",
 ];
 

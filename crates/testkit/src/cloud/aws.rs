@@ -1,4 +1,5 @@
-//! Amazon: STS, the API of ECR, a container's agent, an instance's metadata service, told apart by their paths.
+//! Amazon: STS, the API of ECR, a container's agent, an instance's metadata service, distinguished by their
+//! paths.
 
 use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
@@ -17,9 +18,9 @@ struct Keys {
     session: &'static str,
 }
 
-/// A user's, without a session.
+/// A user's keys, without a session.
 const USER: Keys = Keys { id: "AKIATESTKITUSER", secret: "user/secret+key", session: "" };
-/// A role's, which every other way leads to.
+/// A role's keys, which every other way leads to.
 const ROLE: Keys =
     Keys { id: "ASIATESTKITROLE", secret: "role/secret+key", session: "role//session+token==" };
 const AGENT_TOKEN: &str = "agent-token";
@@ -32,10 +33,10 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// The password that a signed request is given.
+    /// The password that a signed request gets.
     pub const PASSWORD: &'static str = "ecr-passw0rd";
 
-    /// For registries in `region`; private ones (`ecr`), or the public one (`ecr-public`).
+    /// Starts it for registries in `region`: private ones (`ecr`), or the public one (`ecr-public`).
     pub fn start(region: &'static str, signing_name: &'static str) -> Self {
         let issuer = Arc::new(Issuer::new());
         let trusted = Arc::clone(&issuer);
@@ -67,7 +68,7 @@ impl Aws {
         )
     }
 
-    /// Those that name this stand-in.
+    /// Environment variables that name this stand-in.
     pub fn endpoints(&self) -> Vec<(&'static str, String)> {
         [
             "AWS_ENDPOINT_URL_STS",
@@ -89,7 +90,7 @@ impl Aws {
         self.issuer.for_audience("sts.amazonaws.com")
     }
 
-    /// A token that is signed well and for somebody else.
+    /// A token that is correctly signed, but for another audience.
     pub fn foreign_token(&self) -> String {
         self.issuer.for_audience("somebody.else")
     }

@@ -1,4 +1,4 @@
-//! Azure: Microsoft Entra, managed identities, and the exchange that a registry does.
+//! Azure: Microsoft Entra, managed identities, and the exchange at a registry.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub struct Azure {
 }
 
 impl Azure {
-    /// For the registry `host` (without port).
+    /// Starts it for the registry `host` (without port).
     pub fn start(host: &str) -> Self {
         let (workload, entra) = (Arc::new(Issuer::new()), Arc::new(Issuer::new()));
         let now = seconds();
@@ -82,7 +82,7 @@ impl Azure {
         ]
     }
 
-    /// What the registry `host` answers to `POST /oauth2/exchange`, for [`crate::RegistryBuilder::also`].
+    /// The answer of the registry `host` to `POST /oauth2/exchange`, for [`crate::RegistryBuilder::also`].
     pub fn exchange(&self, host: &str) -> impl Fn(&Request) -> Option<Answer> + Send + Sync + 'static {
         let (entra, refresh, host) = (Arc::clone(&self.entra), self.refresh.clone(), host.to_owned());
         move |request| {

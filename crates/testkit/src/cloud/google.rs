@@ -53,7 +53,7 @@ impl Google {
         })
     }
 
-    /// A workload identity configuration that takes the foreign token from `source`.
+    /// A workload identity configuration that reads the foreign token from `source`.
     pub fn external_account(&self, source: &Value, impersonate: bool) -> Value {
         let mut file = json!({
             "type": "external_account", "audience": AUDIENCE,
@@ -152,7 +152,7 @@ fn exchange(request: &Request, foreign: &Issuer) -> Answer {
     if foreign.verify(field("subject_token"), "google-pool").is_none() {
         return refused("invalid_grant");
     }
-    // The pool's own token opens the registry, too, where the principal itself has the role.
+    // The pool's own token opens the registry too, if the principal itself has the role.
     granted(FEDERATED)
 }
 

@@ -14,7 +14,7 @@ pub struct Kubernetes {
 }
 
 impl Kubernetes {
-    /// With these fields in the secret.
+    /// Starts it with these fields in the secret.
     pub fn start(fields: &[(&str, &[u8])]) -> Self {
         let data: Map<String, Value> =
             fields.iter().map(|(name, value)| ((*name).to_owned(), json!(STANDARD.encode(value)))).collect();

@@ -1,4 +1,4 @@
-//! Who may do what: no authentication, HTTP basic, or bearer tokens from the registry's own `/token` endpoint
+//! Authorization: no authentication, HTTP basic, or bearer tokens from the registry's own `/token` endpoint
 //! (the token flow of the distribution project, with the OAuth2 `POST` for identity tokens).
 
 use super::wire::{Answer, Request};
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// The way in.
+/// The kind of authentication.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Gate {
     #[default]
@@ -21,7 +21,7 @@ pub(super) enum Gate {
         password: String,
         /// Accepted by `POST /token` with `grant_type=refresh_token`.
         identity_token: Option<String>,
-        /// Whether a token asked for without credentials may pull.
+        /// Whether a token requested without credentials may pull.
         anonymous_pull: bool,
         /// Another realm than the registry's own `/token`.
         realm: Option<String>,
@@ -32,7 +32,7 @@ pub(super) enum Gate {
 #[derive(Default)]
 pub(super) struct Tokens {
     granted: BTreeMap<String, Vec<String>>,
-    /// How many there ever were: a token is never given out a second time.
+    /// How many tokens were issued: a token is never issued a second time.
     issued: u64,
 }
 
@@ -43,7 +43,7 @@ impl Tokens {
 }
 
 impl Gate {
-    /// `Some(answer)` when the request may not pass. `action` is `pull` or `push` on `repository`.
+    /// `Some(answer)` if the request is refused. `action` is `pull` or `push` on `repository`.
     pub(super) fn refuse(
         &self,
         request: &Request,
@@ -131,7 +131,7 @@ impl Gate {
         tokens.issued += 1;
         let token = format!("testkit-token-{}", tokens.issued);
         tokens.granted.insert(token.clone(), scopes);
-        // The distribution token flow says `token`, OAuth2 says `access_token`.
+        // The distribution token flow uses `token`, OAuth2 uses `access_token`.
         let name = if request.method == "POST" { "access_token" } else { "token" };
         let body = json!({name: token, "expires_in": 300}).to_string();
         Answer::new(200).header("Content-Type", "application/json").body(body)

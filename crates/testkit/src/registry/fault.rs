@@ -1,4 +1,4 @@
-//! What the registry can be told to do wrong, and to which requests.
+//! How the registry can misbehave, and for which requests.
 //!
 //! A pattern is a glob over `METHOD /path` (`*` matches any text, slashes too); without a method it matches every
 //! method: `*/blobs/*`, `GET */manifests/1.0`, `PUT */manifests/sha256-*`.
@@ -9,7 +9,7 @@ use std::time::Duration;
 /// One way to misbehave.
 #[derive(Debug, Clone)]
 pub enum Fault {
-    /// This whole answer instead of the right one; covers what the other variants do not.
+    /// This complete answer instead of the right one, for faults without a variant.
     Answer(Answer),
     /// This status with the registry API's error document.
     Status(u16),
@@ -49,19 +49,19 @@ pub enum Fault {
     Redirect(u16, String),
     /// An additional `Link` header, e.g. `</v2/app/referrers/sha256:…>; rel="next"`.
     Link(String),
-    /// Each answer links to a further page of itself, for ever (a counter in the query).
+    /// Each answer links to a further page of itself, forever (a counter in the query).
     EndlessPages,
-    /// Only the first half of the body, as if it were whole: JSON that ends in the middle.
+    /// Only the first half of the body, as if it were complete: JSON that ends in the middle.
     TruncatedJson,
     /// Space padding in front of the body up to this many bytes: valid JSON that is too big.
     Oversized(usize),
-    /// A write is answered as done and not kept: what a concurrent writer's lost update looks like.
+    /// A write is confirmed but not stored, like the lost update of a concurrent writer.
     LoseWrite,
     /// 401 with this `WWW-Authenticate` header.
     Challenge(String),
 }
 
-/// What becomes of an answer.
+/// The fate of an answer.
 pub(super) enum Outcome {
     Send(Answer, Delivery),
     StallForEver,
@@ -176,11 +176,11 @@ impl Fault {
     }
 }
 
-/// A fault, where it applies and how often still.
+/// A fault, the requests that it applies to, and how often it still applies.
 pub(super) struct Rule {
     pub(super) pattern: String,
     pub(super) fault: Fault,
-    /// `None`: for ever.
+    /// `None`: forever.
     pub(super) left: Option<u64>,
 }
 

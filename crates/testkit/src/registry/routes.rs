@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// Answers a request as the specification says; `fault` is looked at only where it changes what is kept.
+/// Answers a request as the specification says; `fault` only matters if it changes what is stored.
 pub(super) fn route(request: &Request, state: &mut State, shared: &Shared, fault: Option<&Fault>) -> Answer {
     let gate = &shared.options.gate;
     let path = request.path();
@@ -51,7 +51,7 @@ enum Place<'a> {
     Elsewhere,
 }
 
-/// Repository names contain slashes, so the endpoint is looked for from the right.
+/// Repository names contain slashes, so the endpoint is searched for from the right.
 fn split(rest: &str) -> (&str, Place<'_>) {
     if rest.is_empty() {
         return ("", Place::Root);
@@ -146,7 +146,7 @@ fn blob(request: &Request, state: &mut State, name: &str, digest: &str, fault: O
         .header("ETag", format!("\"{digest}\""))
         .header("Docker-Content-Digest", digest);
     let range = request.header("range").filter(|_| !matches!(fault, Some(Fault::IgnoreRange)));
-    // Another version than the one that the range was of: the whole of it.
+    // The range is of another version, so the whole content is sent.
     let range = range.filter(|_| request.header("if-range").is_none_or(|of| of == format!("\"{digest}\"")));
     if let Some(range) = range.and_then(|r| r.strip_prefix("bytes=")) {
         let (from, to) = range.split_once('-').unwrap_or((range, ""));
@@ -179,7 +179,7 @@ fn upload(request: &Request, state: &mut State, name: &str, session: &str) -> An
             state.uploads_begun += 1;
             let session = format!("upload-{begun}");
             state.uploads.insert(session.clone(), Vec::new());
-            // The query stands for the state that real registries put there; clients must keep it.
+            // The query represents the state that real registries put there; clients must keep it.
             Answer::new(202).header("Location", format!("/v2/{name}/blobs/uploads/{session}?_state=s{begun}"))
         }
         "PATCH" => {
@@ -238,7 +238,7 @@ fn referrers(request: &Request, state: &mut State, shared: &Shared, name: &str, 
     versioned(request, shared, answer, &etag, body.into_bytes())
 }
 
-/// With an `ETag`, and without a body for those who have that version.
+/// Adds an `ETag`, and omits the body for clients that have that version.
 fn versioned(request: &Request, shared: &Shared, answer: Answer, etag: &str, bytes: Vec<u8>) -> Answer {
     if !shared.options.etags {
         return with_body(request, answer, bytes);

@@ -1,10 +1,11 @@
-//! What the registry holds: blobs, manifests and tags per repository, and the referrers among the manifests.
+//! The content of the registry: blobs, manifests and tags per repository, and the referrers among the
+//! manifests.
 
 use plimsoll_core::Digest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// A manifest as it was put.
+/// A manifest as it was pushed.
 #[derive(Debug, Clone)]
 pub(super) struct Manifest {
     pub(super) media_type: String,
@@ -36,7 +37,7 @@ impl Repository {
         self.manifests.get(digest).map(|m| (digest.to_owned(), m))
     }
 
-    /// Blobs and child manifests that `manifest` names and that are not here.
+    /// Blobs and child manifests that `manifest` names but that are missing.
     pub(super) fn missing(&self, manifest: &Value) -> Vec<String> {
         let digest = |v: &Value| v["digest"].as_str().map(str::to_owned);
         let layers = manifest["layers"].as_array().into_iter().flatten().filter_map(digest);

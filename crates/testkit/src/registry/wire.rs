@@ -1,7 +1,7 @@
 //! HTTP/1.1 on a blocking stream, by hand.
 //!
-//! By hand because a well-behaved server library refuses to do what the tests need: stop in the middle of a body,
-//! promise another length, send one byte at a time.
+//! It is written by hand, because a well-behaved server library refuses to do what the tests need: stop in
+//! the middle of a body, promise another length, send one byte at a time.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
@@ -77,7 +77,7 @@ impl Answer {
     }
 }
 
-/// How the body leaves; everything but `Whole` is a fault.
+/// How the body is sent; everything except `Whole` is a fault.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) enum Delivery {
     #[default]
@@ -142,8 +142,8 @@ fn read_chunked<S: Read>(stream: &mut BufReader<S>) -> Result<Vec<u8>> {
     }
 }
 
-/// Writes an answer. `wait(d)` sleeps for `d` (`None`: for ever) and says `false` when the registry has stopped.
-/// Returns whether the connection can serve another request.
+/// Writes an answer. `wait(d)` sleeps for `d` (`None`: forever) and returns `false` if the registry has
+/// stopped. Returns whether the connection can serve another request.
 pub(crate) fn write(
     out: &mut impl Write,
     answer: &Answer,
@@ -180,7 +180,7 @@ pub(crate) fn write(
                 out.write_all(body)?;
             }
             out.flush()?;
-            // A length that is not the body's leaves the stream out of step.
+            // After a wrong length of the body, the stream is out of step.
             return Ok(!sized);
         }
         Delivery::CloseAfter(count) => {

@@ -6,7 +6,7 @@ use super::{Pair, sha256};
 const ECDSA_SHA256: &str = "1.2.840.10045.4.3.2";
 const SCT_LIST: &str = "1.3.6.1.4.1.11129.2.4.2";
 
-/// What goes into a certificate.
+/// The content of a certificate.
 #[derive(Debug, Clone)]
 pub struct Spec {
     /// Its number.
@@ -26,7 +26,7 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// What is signed.
+    /// The bytes that are signed.
     pub fn to_be_signed(&self) -> Vec<u8> {
         sequence(&[
             element(0xa0, &integer(&[2])),
@@ -48,7 +48,7 @@ impl Spec {
     }
 }
 
-/// A name with a common name alone.
+/// A name with only a common name.
 pub fn name(common: &str) -> Vec<u8> {
     sequence(&[set(&[sequence(&[oid("2.5.4.3"), utf8(common)])])])
 }
@@ -118,7 +118,7 @@ pub fn authority(
     spec.sign(issuer)
 }
 
-/// The extension with timestamps of certificate logs over `spec` as it is without it.
+/// The extension with timestamps of certificate logs over `spec` without this extension.
 pub fn announcement(spec: &Spec, issuer_spki: &[u8], logs: &[&Pair], time: i64) -> Vec<u8> {
     let milliseconds = (u64::try_from(time).unwrap() * 1000).to_be_bytes();
     let precertificate = spec.to_be_signed();

@@ -21,7 +21,7 @@ pub fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
     element(0x30, &parts.concat())
 }
 
-/// A SET OF, sorted as DER asks for.
+/// A SET OF, sorted as DER requires.
 pub fn set(parts: &[Vec<u8>]) -> Vec<u8> {
     let mut parts = parts.to_vec();
     parts.sort();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Pair, sha256};
 
-/// The log: version 1 answers with a promise and a time, version 2 with neither.
+/// The log. Version 1 answers with a promise and a time, version 2 with neither.
 pub struct Log {
     /// The key that signs checkpoints and promises.
     pub key: Pair,
@@ -16,7 +16,7 @@ pub struct Log {
     leaves: Vec<[u8; 32]>,
 }
 
-/// Which API the entry was made by.
+/// The version of the API that made the entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     /// Rekor v1: a promise with a time, and a proof.
@@ -36,12 +36,12 @@ impl Log {
         sha256(self.key.spki())
     }
 
-    /// How many entries it has.
+    /// The number of its entries.
     pub fn size(&self) -> usize {
         self.leaves.len()
     }
 
-    /// Adds an entry, and answers as a bundle's `tlogEntries` has it.
+    /// Adds an entry, and returns it in the form of a bundle's `tlogEntries`.
     pub fn append(
         &mut self,
         kind: &str,
@@ -68,7 +68,7 @@ impl Log {
         entry
     }
 
-    /// The proof of the entry at `index` in the tree as it is now, with its signed head.
+    /// The proof of the entry at `index` in the current tree, with its signed head.
     pub fn proof(&self, index: usize, version: Version) -> Value {
         let hashes: Vec<String> =
             path(index, &self.leaves).iter().map(|hash| STANDARD.encode(hash)).collect();
@@ -81,8 +81,8 @@ impl Log {
         })
     }
 
-    /// Puts another body in the place of an entry, as a log does that rewrites its past. Proofs and heads are of the new
-    /// tree from here on.
+    /// Replaces the body of an entry, like a log that rewrites its history. From then on, proofs and heads
+    /// are those of the new tree.
     pub fn rewrite(&mut self, index: usize, body: &[u8]) {
         self.leaves[index] = leaf_hash(body);
     }
@@ -96,12 +96,13 @@ impl Log {
         STANDARD.encode(self.key.sign(&canonical(&payload)))
     }
 
-    /// The signed head of the tree as it is now.
+    /// The signed head of the current tree.
     pub fn checkpoint(&self) -> String {
         self.signed_head(Version::V2)
     }
 
-    /// The same as the API of that version writes it: the first one names the tree, by which cosign tells the two apart.
+    /// The signed head in the form of this version's API: the first version names the tree, by which cosign
+    /// distinguishes the two.
     fn signed_head(&self, version: Version) -> String {
         let tree = if version == Version::V1 { " - 1193050959916656506" } else { "" };
         let root = STANDARD.encode(root_hash(&self.leaves));

@@ -1,7 +1,7 @@
 //! The instance behind HTTP on loopback: Fulcio v2, Rekor v1 and v2, a timestamp authority, an OpenID provider.
 //!
-//! All of them on one port, told apart by their paths. They speak what the real services speak, check what those check
-//! (tokens, proof of possession, signatures), and can be told to misbehave, one way at a time.
+//! All of them are on one port, distinguished by their paths. They use the protocols of the real services,
+//! check what those check (tokens, proof of possession, signatures), and can misbehave, in one way at a time.
 //!
 //! ```
 //! use plimsoll_testkit::sigstore::Server;
@@ -30,7 +30,7 @@ use super::{Leaf, LogVersion, Pair, Sigstore, hex, pem, rfc3339, sha256};
 use crate::cloud::{Issuer, Service};
 use crate::{Answer, Request};
 
-/// What the ambient token endpoint wants to see.
+/// The token that the ambient token endpoint requires.
 pub const REQUEST_TOKEN: &str = "ambient-request-t0ken";
 const AUDIENCE: &str = "sigstore";
 
@@ -39,25 +39,25 @@ const AUDIENCE: &str = "sigstore";
 pub enum Fault {
     /// This status, with the whole request quoted in the explanation.
     Status(u16),
-    /// This status for the next request, and then all is well.
+    /// This status for the next request only.
     StatusOnce(u16),
     /// A redirect to this place.
     Redirect(String),
-    /// More than anybody wants to read.
+    /// An answer that is too large for any reader.
     Huge,
-    /// What is not of the expected format.
+    /// An answer that does not have the expected format.
     Garbage,
     /// A certificate for another key; a log entry of another signature; a timestamp over something else.
     Other,
     /// Another nonce in the timestamp.
     OtherNonce,
-    /// A signature that does not hold: of the log over the entry, of the authority under the certificate.
+    /// An invalid signature: that of the log over the entry, or that of the authority under the certificate.
     BadSignature,
     /// A certificate for another subject.
     OtherSubject,
     /// A refusal in the format of the service, with a success status.
     Refused,
-    /// The log has the entry already, and says where.
+    /// The log already has the entry, and says where.
     Existing,
 }
 
@@ -72,11 +72,11 @@ struct State {
     instance: Sigstore,
     issuer: Issuer,
     faults: BTreeMap<String, Fault>,
-    /// What a browser was redirected with: the code challenge and the nonce.
+    /// The parameters of a browser's redirect: the code challenge and the nonce.
     browser: BTreeMap<String, (String, String)>,
-    /// How often the device flow answers that the user is not there yet.
+    /// How often the device flow answers that the user has not signed in yet.
     pending: usize,
-    /// What the first version of the log answered, by its names.
+    /// The answers of the log's first version, by its names.
     entries: BTreeMap<String, Value>,
 }
 
@@ -106,17 +106,17 @@ impl Server {
         self.url.get().unwrap().clone()
     }
 
-    /// Where the ambient token is asked for, as a CI system names it.
+    /// The URL for ambient tokens, as a CI system gives it.
     pub fn ambient_url(&self) -> String {
         format!("{}/ambient?api-version=2.0", self.url())
     }
 
-    /// Requests to paths that begin with `path` go wrong from now on.
+    /// From now on, requests to paths that begin with `path` get `fault`.
     pub fn misbehave(&self, path: &str, fault: Fault) {
         locked(&self.state).faults.insert(path.to_owned(), fault);
     }
 
-    /// All is well again.
+    /// Ends all faults.
     pub fn behave(&self) {
         locked(&self.state).faults.clear();
     }
@@ -153,7 +153,7 @@ impl Server {
         })
     }
 
-    /// Trusted root and signing configuration in one file, as sigstore-python takes them.
+    /// Trusted root and signing configuration in one file, as sigstore-python reads them.
     pub fn client_trust_config(&self, logs: &[u8]) -> Value {
         json!({
             "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
@@ -162,8 +162,8 @@ impl Server {
         })
     }
 
-    /// A token over these claims; issuer, audience and times are added where they are missing. The certificate's own
-    /// claims may stand in `certificate`, by the last number of their extensions.
+    /// A token over these claims; missing issuer, audience and times are added. The certificate's own claims
+    /// may be in `certificate`, by the last number of their extensions.
     pub fn token(&self, claims: &Value) -> String {
         locked(&self.state).token(&self.url(), claims)
     }
@@ -257,7 +257,7 @@ impl State {
         answer.unwrap_or_else(|| refuse(400, "the request is malformed"))
     }
 
-    /// Fulcio: a certificate for whoever the token names, and for a key that the caller shows to have.
+    /// Fulcio: a certificate for the subject of the token, and for a key that the caller proves to have.
     fn certify(&mut self, base: &str, request: &Request, fault: Option<&Fault>) -> Option<Answer> {
         let body: Value = serde_json::from_slice(&request.body).ok()?;
         let header = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
@@ -471,7 +471,7 @@ impl State {
         Some(reply(200, &json!({"value": self.token(base, &claims)})))
     }
 
-    /// What a browser is answered when the user has said yes.
+    /// The answer to a browser after the user has agreed.
     fn authorize(&mut self, request: &Request) -> Option<Answer> {
         if request.query("response_type")? != "code" || request.query("code_challenge_method")? != "S256" {
             return None;
@@ -555,7 +555,7 @@ fn verifies_request(request: &[u8], spki: &[u8]) -> Option<bool> {
     Some(verifies(spki, signed, signature.get(1..)?))
 }
 
-/// The algorithm of a key, by how long its encoding is, and its name in the second version of the log.
+/// The algorithm of a key, by the length of its encoding, and its name in the second version of the log.
 fn algorithm(spki: &[u8]) -> (&'static dyn VerificationAlgorithm, &'static DigestAlgorithm, &'static str) {
     match spki.len() {
         ..64 => (&ED25519, &SHA256, "PKIX_ED25519"),

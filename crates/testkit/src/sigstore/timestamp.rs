@@ -43,7 +43,7 @@ impl TimestampAuthority {
         Self { key, certificate, root, serial }
     }
 
-    /// A reply for `message`, which is what a bundle carries, as of `time`.
+    /// A reply for `message`, as a bundle contains it, as of `time`.
     pub fn stamp(&self, message: &[u8], time: i64, with_certificate: bool) -> Vec<u8> {
         self.reply(&sha256(message), time, None, with_certificate)
     }

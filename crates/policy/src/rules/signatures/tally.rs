@@ -15,7 +15,7 @@ use crate::evidence::{Collected, ImageDigests, RejectedSignature};
 use crate::verdict::earliest;
 
 /// A signature by a signer whom the policy names, at a time that counts.
-pub(super) struct Counting {
+pub(super) struct EligibleSignature {
     person: usize,
     /// The entries that it fits, and until when.
     fits: Vec<(usize, Option<Timestamp>)>,
@@ -30,7 +30,7 @@ pub(super) struct Tally<'a> {
     policy: &'a SignaturePolicy,
     /// The entries; those of `allOf` come first.
     pub(super) entries: Vec<&'a Authority>,
-    pub(super) counted: Vec<Counting>,
+    pub(super) counted: Vec<EligibleSignature>,
     pub(super) refused: Vec<(Digest, String)>,
     /// For each entry the signer that counts for it.
     pub(super) assigned: Vec<Option<usize>>,
@@ -59,7 +59,7 @@ impl<'a> Tally<'a> {
                     let not_checked = not_checked(statement);
                     let carried = statement.not_checked().iter().map(|what| name(*what).to_owned()).collect();
                     let bundle = *statement.bundle();
-                    tally.counted.push(Counting {
+                    tally.counted.push(EligibleSignature {
                         person,
                         fits,
                         signed,
@@ -157,7 +157,7 @@ impl<'a> Tally<'a> {
 
     pub(super) fn details(self) -> Vec<Detail> {
         let Self { entries, counted, refused, assigned, .. } = self;
-        let detail = |counting: Counting| {
+        let detail = |counting: EligibleSignature| {
             let fits = || counting.fits.iter().map(|(entry, _)| *entry);
             let is_signers = |entry: &usize| assigned.get(*entry) == Some(&Some(counting.person));
             if let Some(authority) = fits().find(is_signers).and_then(|entry| entries.get(entry)) {

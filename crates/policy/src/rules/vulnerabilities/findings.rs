@@ -50,7 +50,7 @@ pub(super) struct SortedFindings {
 impl SortedFindings {
     pub(super) fn new(scan: &Scan, policy: &VulnerabilityPolicy, waivers: &ApplicableWaivers) -> Self {
         let applicable: Vec<&ApplicableWaiver> = waivers.for_rule(&NAME).collect();
-        let mut ledger: Vec<Ledger> = applicable.iter().map(|_| Ledger::default()).collect();
+        let mut ledger: Vec<WaiverEffect> = applicable.iter().map(|_| WaiverEffect::default()).collect();
         let mut by_severity = BTreeMap::new();
         let (mut unfixed_ignored, mut until) = (0, None);
         let mut records = Vec::new();
@@ -117,13 +117,13 @@ impl VulnerabilityPolicy {
 
 /// The effect of one waiver on the findings.
 #[derive(Default)]
-struct Ledger {
+struct WaiverEffect {
     covered: Vec<String>,
     approval: String,
     refused: Vec<String>,
 }
 
-impl Ledger {
+impl WaiverEffect {
     fn covers(&mut self, id: &str, approval: String) {
         self.approval = approval;
         if !self.covered.iter().any(|known| known == id) {

@@ -14,25 +14,25 @@ use crate::waiver::Waiver;
 
 /// What a finding counts as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Weight {
+enum CountedAs {
     Harmless,
     Level(Level),
     Unknown,
 }
 
-fn weight(severity: Severity, policy: &VulnerabilityPolicy) -> Weight {
+fn weight(severity: Severity, policy: &VulnerabilityPolicy) -> CountedAs {
     match severity {
-        Severity::None => Weight::Harmless,
-        Severity::Low => Weight::Level(Level::Low),
-        Severity::Medium => Weight::Level(Level::Medium),
-        Severity::High => Weight::Level(Level::High),
-        Severity::Critical => Weight::Level(Level::Critical),
+        Severity::None => CountedAs::Harmless,
+        Severity::Low => CountedAs::Level(Level::Low),
+        Severity::Medium => CountedAs::Level(Level::Medium),
+        Severity::High => CountedAs::Level(Level::High),
+        Severity::Critical => CountedAs::Level(Level::Critical),
         Severity::Unrated => match policy.unrated_as {
-            UnratedAs::Low => Weight::Level(Level::Low),
-            UnratedAs::Medium => Weight::Level(Level::Medium),
-            UnratedAs::High => Weight::Level(Level::High),
-            UnratedAs::Critical => Weight::Level(Level::Critical),
-            UnratedAs::Unknown => Weight::Unknown,
+            UnratedAs::Low => CountedAs::Level(Level::Low),
+            UnratedAs::Medium => CountedAs::Level(Level::Medium),
+            UnratedAs::High => CountedAs::Level(Level::High),
+            UnratedAs::Critical => CountedAs::Level(Level::Critical),
+            UnratedAs::Unknown => CountedAs::Unknown,
         },
     }
 }
@@ -58,9 +58,9 @@ impl SortedFindings {
             *by_severity.entry(finding.severity.name().to_owned()).or_insert(0) += 1;
             let weight = weight(finding.severity, policy);
             let (level, disposition) = match weight {
-                Weight::Level(level) if policy.blocks(level) => (Some(level), Disposition::Blocks),
-                Weight::Unknown if !policy.block.is_empty() => (None, Disposition::Unrated),
-                Weight::Harmless | Weight::Level(_) | Weight::Unknown => continue,
+                CountedAs::Level(level) if policy.blocks(level) => (Some(level), Disposition::Blocks),
+                CountedAs::Unknown if !policy.block.is_empty() => (None, Disposition::Unrated),
+                CountedAs::Harmless | CountedAs::Level(_) | CountedAs::Unknown => continue,
             };
             // "Unknown" does not mean that there is no fix.
             if policy.ignore_unfixed && matches!(finding.fix, Fix::NotFixed | Fix::WontFix) {

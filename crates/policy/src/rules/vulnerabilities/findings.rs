@@ -70,9 +70,9 @@ impl SortedFindings {
             let mut waived_by = Vec::new();
             for (waiver, entry) in applicable.iter().zip(&mut ledger) {
                 let covered = match names(&waiver.waiver, finding) {
-                    Naming::No => continue,
-                    Naming::Partly(reason) => Err(reason),
-                    Naming::Yes => waivers.covers(waiver, level),
+                    WaiverMatch::No => continue,
+                    WaiverMatch::Partly(reason) => Err(reason),
+                    WaiverMatch::Yes => waivers.covers(waiver, level),
                 };
                 match covered {
                     Ok(approval) => {
@@ -148,7 +148,7 @@ impl WaiverEffect {
     }
 }
 
-enum Naming {
+enum WaiverMatch {
     Yes,
     No,
     Partly(String),
@@ -156,7 +156,7 @@ enum Naming {
 
 /// Whether the waiver names the finding: by its advisory, or by all of its CVEs. One advisory may cover several CVEs;
 /// accepting one of them does not accept the others.
-fn names(waiver: &Waiver, finding: &Finding) -> Naming {
+fn names(waiver: &Waiver, finding: &Finding) -> WaiverMatch {
     let named = &waiver.terms.cves;
     let cves: Vec<&String> = [&finding.id, &finding.advisory]
         .into_iter()
@@ -166,17 +166,20 @@ fn names(waiver: &Waiver, finding: &Finding) -> Naming {
     if cves.is_empty() {
         let known =
             [&finding.id, &finding.advisory].into_iter().chain(&finding.aliases).any(|id| named.contains(id));
-        return if known { Naming::Yes } else { Naming::No };
+        return if known { WaiverMatch::Yes } else { WaiverMatch::No };
     }
     let advisory_named =
         [&finding.id, &finding.advisory].into_iter().any(|id| !id.starts_with("CVE-") && named.contains(id));
     match cves.iter().find(|cve| !named.contains(**cve)) {
-        None => Naming::Yes,
-        Some(_) if advisory_named => Naming::Yes,
-        Some(_) if !cves.iter().any(|cve| named.contains(*cve)) => Naming::No,
+        None => WaiverMatch::Yes,
+        Some(_) if advisory_named => WaiverMatch::Yes,
+        Some(_) if !cves.iter().any(|cve| named.contains(*cve)) => WaiverMatch::No,
         Some(missing) => {
             let name = &waiver.name;
-            Naming::Partly(format!("waiver {name} does not name {missing}, which {} also covers", finding.id))
+            WaiverMatch::Partly(format!(
+                "waiver {name} does not name {missing}, which {} also covers",
+                finding.id
+            ))
         }
     }
 }

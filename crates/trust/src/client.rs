@@ -14,7 +14,7 @@ use crate::Error;
 use crate::cache::Versions;
 use crate::fault::{TrustFault, from_tuf, refused};
 use crate::repository::Mirror;
-use crate::seen::{Kept, Seen};
+use crate::seen::{Seen, StoredRole};
 
 /// The maximum bytes of each file, as in the reference implementation.
 pub(super) const ROOT_BYTES: u64 = 512_000;
@@ -73,7 +73,7 @@ impl<'a> Client<'a> {
     /// The snapshot that was seen last, if the current root's keys signed it. It need not be the one that a
     /// timestamp names: a newer timestamp whose snapshot was never shown must not erase it.
     fn snapshot_floor(&self) -> Option<Metadata<Snapshot>> {
-        let snapshot = Metadata::<Snapshot>::from_slice(self.seen.known(Kept::Snapshot)?).ok()?;
+        let snapshot = Metadata::<Snapshot>::from_slice(self.seen.known(StoredRole::Snapshot)?).ok()?;
         let root = self.trusted.root();
         snapshot.verify_threshold(&root.keys, root.role("snapshot")?, "snapshot").ok()?;
         Some(snapshot)
@@ -81,14 +81,14 @@ impl<'a> Client<'a> {
 
     /// 5.4. Metadata that was seen sets the floor even if it has expired.
     async fn timestamp(&mut self) -> Result<(), Error> {
-        if let Some(bytes) = self.seen.known(Kept::Timestamp) {
+        if let Some(bytes) = self.seen.known(StoredRole::Timestamp) {
             // Metadata under withdrawn keys is refused. So a repository can recover from a version that ran
             // ahead (5.3.11).
             let _ = self.trusted.update_timestamp(bytes, Timestamp::MIN);
         }
         let bytes = self.required("timestamp.json", TIMESTAMP_BYTES).await?;
         match self.trusted.update_timestamp(&bytes, self.now) {
-            Ok(()) => self.seen.role(Kept::Timestamp, &bytes)?,
+            Ok(()) => self.seen.role(StoredRole::Timestamp, &bytes)?,
             // 5.4.3: nothing is new, and the known metadata counts until it expires.
             Err(Tuf::EqualVersion { .. }) => {}
             Err(error) => return Err(self.tuf(&error)),
@@ -100,7 +100,7 @@ impl<'a> Client<'a> {
     async fn snapshot(&mut self, floor: Option<&Metadata<Snapshot>>) -> Result<(), Error> {
         let named = self.trusted.timestamp().and_then(|timestamp| timestamp.snapshot_meta());
         let version = named.map(|file| file.version).ok_or_else(|| self.incomplete("snapshot.json"))?;
-        let known = self.seen.known(Kept::Snapshot).map(<[u8]>::to_vec);
+        let known = self.seen.known(StoredRole::Snapshot).map(<[u8]>::to_vec);
         if known.is_some_and(|known| self.trusted.update_snapshot(&known, self.now).is_ok()) {
             return Ok(());
         }
@@ -109,7 +109,7 @@ impl<'a> Client<'a> {
         if let Some(floor) = floor {
             self.not_behind(floor.signed())?;
         }
-        self.seen.role(Kept::Snapshot, &bytes)
+        self.seen.role(StoredRole::Snapshot, &bytes)
     }
 
     /// 5.5.5: no list of files may be missing or older than before.
@@ -134,14 +134,14 @@ impl<'a> Client<'a> {
 
     /// 5.6, for the top-level role. `delegations` searches the roles below it for the files.
     async fn targets(&mut self) -> Result<(), Error> {
-        let known = self.seen.known(Kept::Targets).map(<[u8]>::to_vec);
+        let known = self.seen.known(StoredRole::Targets).map(<[u8]>::to_vec);
         if known.is_some_and(|known| self.trusted.update_targets(&known, self.now).is_ok()) {
             return Ok(());
         }
         let bytes = self.list("targets").await?;
         let shown = self.mirror.shown();
         self.trusted.update_targets(&bytes, self.now).map_err(|error| from_tuf(shown, &error))?;
-        self.seen.role(Kept::Targets, &bytes)
+        self.seen.role(StoredRole::Targets, &bytes)
     }
 
     /// The file of a targets role, in the version that the snapshot names.

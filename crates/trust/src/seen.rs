@@ -44,13 +44,13 @@ pub(super) struct Seen {
 
 /// A role whose newest metadata is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kept {
+pub(super) enum StoredRole {
     Timestamp,
     Snapshot,
     Targets,
 }
 
-impl Kept {
+impl StoredRole {
     fn file(self) -> &'static str {
         match self {
             Self::Timestamp => "timestamp.json",
@@ -132,7 +132,7 @@ impl Seen {
     }
 
     /// Stores verified metadata of another role.
-    pub(super) fn role(&mut self, role: Kept, bytes: &[u8]) -> Result<(), Error> {
+    pub(super) fn role(&mut self, role: StoredRole, bytes: &[u8]) -> Result<(), Error> {
         self.keep(role.file().to_owned(), bytes)
     }
 
@@ -154,7 +154,7 @@ impl Seen {
     }
 
     /// The newest metadata of `role` that was ever verified.
-    pub(super) fn known(&self, role: Kept) -> Option<&[u8]> {
+    pub(super) fn known(&self, role: StoredRole) -> Option<&[u8]> {
         self.metadata.get(role.file()).map(String::as_bytes)
     }
 

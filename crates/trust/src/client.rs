@@ -14,7 +14,7 @@ use crate::Error;
 use crate::cache::Versions;
 use crate::fault::{TrustFault, from_tuf, refused};
 use crate::repository::Mirror;
-use crate::seen::{Seen, StoredRole};
+use crate::seen::{SeenMetadata, StoredRole};
 
 /// The maximum bytes of each file, as in the reference implementation.
 pub(super) const ROOT_BYTES: u64 = 512_000;
@@ -28,13 +28,13 @@ const ROTATIONS: u64 = 256;
 pub(super) struct Client<'a> {
     pub(super) mirror: Mirror,
     pub(super) trusted: TrustedMetadataSet,
-    seen: &'a mut Seen,
+    seen: &'a mut SeenMetadata,
     pub(super) now: Timestamp,
 }
 
 impl<'a> Client<'a> {
     /// Begins with the first root and the roots that were seen since.
-    pub(super) fn new(mirror: Mirror, seen: &'a mut Seen, now: Timestamp) -> Result<Self, Error> {
+    pub(super) fn new(mirror: Mirror, seen: &'a mut SeenMetadata, now: Timestamp) -> Result<Self, Error> {
         let first = TrustedMetadataSet::from_root(seen.initial_root().as_bytes());
         let mut trusted = first.map_err(|error| from_tuf(mirror.shown(), &error))?;
         while let Some(bytes) = seen.known_root(trusted.root().version.saturating_add(1)) {

@@ -33,7 +33,7 @@ const LOCK: &str = "lock";
 /// The metadata of an instance that was verified at some time, the newest of each role.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Seen {
+pub(super) struct SeenMetadata {
     schema_version: String,
     instance: String,
     initial_root: String,
@@ -60,7 +60,7 @@ impl StoredRole {
     }
 }
 
-impl Seen {
+impl SeenMetadata {
     /// What was seen of `instance` in `folder`, the folder of all instances; `None` if nothing was ever seen.
     /// An older Plimsoll stored it only in the cache.
     pub(super) fn open(

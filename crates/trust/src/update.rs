@@ -15,7 +15,7 @@ use crate::fault::{TrustFault, from_tuf, refused};
 use crate::inspect;
 use crate::instance::{InitialRoot, Instance};
 use crate::repository::Mirror;
-use crate::seen::Seen;
+use crate::seen::SeenMetadata;
 use crate::signing_config::{SigningConfig, UnknownMembers};
 
 const TRUSTED_ROOT: &str = "trusted_root.json";
@@ -32,7 +32,7 @@ pub struct Updated {
 
 /// What the client fetched and verified.
 struct Fetched {
-    seen: Seen,
+    seen: SeenMetadata,
     versions: Versions,
     expires: Timestamp,
     trusted_root: Vec<u8>,
@@ -47,12 +47,12 @@ pub fn update(
     now: Timestamp,
     http: &plimsoll_http::Settings,
 ) -> Result<Updated, Error> {
-    let _lock = Seen::lock(folder, &instance.name)?;
+    let _lock = SeenMetadata::lock(folder, &instance.name)?;
     let before = Cached::open(folder, &instance.name)?;
     if let Some(before) = &before {
         before.clock_is_not_behind(now)?;
     }
-    let seen = Seen::open(folder, &instance.name, before.as_ref())?;
+    let seen = SeenMetadata::open(folder, &instance.name, before.as_ref())?;
     let mirror = Mirror::new(&instance.mirror, http)?;
     let work = {
         let (instance, before) = (instance.clone(), before.clone());
@@ -96,7 +96,7 @@ pub fn update(
 async fn fetch(
     instance: &Instance,
     before: Option<&Cached>,
-    seen: Option<Seen>,
+    seen: Option<SeenMetadata>,
     folder: PathBuf,
     mirror: Mirror,
     now: Timestamp,
@@ -104,7 +104,7 @@ async fn fetch(
     let root = initial_root(instance, seen.as_ref(), &mirror).await?;
     let mut seen = match seen {
         Some(seen) => seen,
-        None => Seen::new(&instance.name, root, folder),
+        None => SeenMetadata::new(&instance.name, root, folder),
     };
     let mut client = Client::new(mirror, &mut seen, now)?;
     client.refresh().await?;
@@ -127,7 +127,11 @@ async fn fetch(
 }
 
 /// The start of the chain of roots. Once it is known, it is never taken from anywhere else.
-async fn initial_root(instance: &Instance, seen: Option<&Seen>, mirror: &Mirror) -> Result<String, Error> {
+async fn initial_root(
+    instance: &Instance,
+    seen: Option<&SeenMetadata>,
+    mirror: &Mirror,
+) -> Result<String, Error> {
     let shown = instance.mirror.as_str();
     let other = |problem: &str| refused(shown, TrustFault::InitialRoot, problem);
     if let Some(seen) = seen {

@@ -36,7 +36,7 @@ pub struct FileDigests {
 impl FileDigests {
     /// Reads to the end.
     pub fn read(reader: impl Read) -> io::Result<Self> {
-        let mut hashed = Hashed {
+        let mut hashed = HashingReader {
             reader,
             sha256: Hasher::new(Algorithm::Sha256),
             sha384: lc::Context::new(&lc::SHA384),
@@ -85,7 +85,7 @@ impl FileDigests {
 const PIECE: usize = 64 * 1024;
 
 /// Hashes what passes through.
-struct Hashed<R> {
+struct HashingReader<R> {
     reader: R,
     sha256: Hasher,
     sha384: lc::Context,
@@ -93,7 +93,7 @@ struct Hashed<R> {
     length: u64,
 }
 
-impl<R: Read> Read for Hashed<R> {
+impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.reader.read(buffer)?;
         let piece = buffer.get(..count).unwrap_or_default();

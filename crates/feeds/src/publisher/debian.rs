@@ -78,7 +78,7 @@ fn read(path: &Path, limits: &Limits, report: &mut FeedReport) -> Result<Reading
     let failed = |source| Error::Read { path: path.to_owned(), source };
     let exceeded = |name, limit| Error::from(LimitExceeded::new(name, limit, path.display().to_string()));
     let mut file = File::open(path).map_err(failed)?;
-    let mut reader = Hashing::new((&mut file).take(limits.feed_bytes));
+    let mut reader = HashingReader::new((&mut file).take(limits.feed_bytes));
     let mut state =
         State { report, drafts: BTreeMap::new(), releases: BTreeSet::new(), limit: limits.advisories };
     let mut deserializer =
@@ -300,13 +300,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Unique<T> {
 }
 
 /// Hashes and counts the bytes read through it.
-struct Hashing<R> {
+struct HashingReader<R> {
     inner: R,
     hasher: Hasher,
     bytes: u64,
 }
 
-impl<R: Read> Hashing<R> {
+impl<R: Read> HashingReader<R> {
     fn new(inner: R) -> Self {
         Self { inner, hasher: Hasher::new(Algorithm::Sha256), bytes: 0 }
     }
@@ -316,7 +316,7 @@ impl<R: Read> Hashing<R> {
     }
 }
 
-impl<R: Read> Read for Hashing<R> {
+impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
         self.hasher.update(buffer.get(..length).unwrap_or_default());

@@ -117,7 +117,7 @@ struct State<'r> {
 struct Issue {
     description: Option<String>,
     #[serde(default)]
-    releases: Unique<ReleaseState>,
+    releases: UniqueMembers<ReleaseState>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -141,7 +141,7 @@ impl State<'_> {
         self.report.read
     }
 
-    fn package<E: serde::de::Error>(&mut self, package: &str, issues: Unique<Issue>) -> Result<(), E> {
+    fn package<E: serde::de::Error>(&mut self, package: &str, issues: UniqueMembers<Issue>) -> Result<(), E> {
         if !is_package_name(package) {
             return Err(E::custom(DocumentProblem::Name { field: "package" }));
         }
@@ -266,25 +266,25 @@ impl<'de> Visitor<'de> for Packages<'_, '_> {
 
 /// An object whose members have distinct names: with duplicates, a reader could use either.
 #[derive(Debug)]
-struct Unique<T>(BTreeMap<String, T>);
+struct UniqueMembers<T>(BTreeMap<String, T>);
 
-impl<T> Default for Unique<T> {
+impl<T> Default for UniqueMembers<T> {
     fn default() -> Self {
         Self(BTreeMap::new())
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Unique<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for UniqueMembers<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Members<T>(std::marker::PhantomData<T>);
         impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
-            type Value = Unique<T>;
+            type Value = UniqueMembers<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Unique<T>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<UniqueMembers<T>, A::Error> {
                 let mut unique = BTreeMap::new();
                 while let Some((name, value)) = members.next_entry::<String, T>()? {
                     if unique.contains_key(&name) {
@@ -292,7 +292,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Unique<T> {
                     }
                     unique.insert(name, value);
                 }
-                Ok(Unique(unique))
+                Ok(UniqueMembers(unique))
             }
         }
         deserializer.deserialize_map(Members(std::marker::PhantomData))

@@ -43,7 +43,7 @@ struct Window {
 
 /// Whether the next requested record probably follows.
 #[derive(Clone, Copy)]
-enum Near {
+enum NextRead {
     Next,
     Nothing,
 }
@@ -149,12 +149,12 @@ impl TableFile {
     /// The record under `key`, if there is one.
     pub(super) fn find(&self, key: &str) -> Result<Option<Record>, Error> {
         let place = self.index()?.find(key).map_err(|_| self.encoding("index"))?;
-        place.map(|place| self.read_record(place, Near::Next)).transpose()
+        place.map(|place| self.read_record(place, NextRead::Next)).transpose()
     }
 
     /// The record at `place`, to which another record refers.
     pub(super) fn record(&self, place: Place) -> Result<Record, Error> {
-        self.read_record(place, Near::Nothing)
+        self.read_record(place, NextRead::Nothing)
     }
 
     /// The label with this number.
@@ -176,7 +176,7 @@ impl TableFile {
         labels.filter(|_| reader.is_at_end()).ok_or_else(|| self.encoding("labels"))
     }
 
-    fn read_record(&self, place: Place, near: Near) -> Result<Record, Error> {
+    fn read_record(&self, place: Place, near: NextRead) -> Result<Record, Error> {
         let length = CHECKSUM as u64 + u64::from(place.length);
         let inside = place.offset.checked_add(length).is_some_and(|end| end <= self.header.body.bytes);
         if !inside || place.length > MAX_RECORD {
@@ -184,8 +184,8 @@ impl TableFile {
         }
         let start = self.index_start.saturating_add(self.header.index.bytes).saturating_add(place.offset);
         let bytes = match near {
-            Near::Next => self.through_window(start, length)?,
-            Near::Nothing => read_at(&self.file, &self.path, start, length)?,
+            NextRead::Next => self.through_window(start, length)?,
+            NextRead::Nothing => read_at(&self.file, &self.path, start, length)?,
         };
         let (checksum, content) = bytes.split_at_checked(CHECKSUM).ok_or_else(|| self.encoding("record"))?;
         if checksum != format::checksum(place.offset, content) {
@@ -226,7 +226,7 @@ impl TableFile {
         let mut keys = 0;
         for entry in self.index()?.iter() {
             let (_, place) = entry.ok_or_else(|| self.encoding("index"))?;
-            visit(self.read_record(place, Near::Next)?)?;
+            visit(self.read_record(place, NextRead::Next)?)?;
             keys += 1;
         }
         if keys == self.header.keys { Ok(()) } else { Err(self.damaged(Damage::Header("keys"))) }

@@ -77,7 +77,7 @@ pub fn compile<'a, V: Version<'a>>(
     for (event, text) in events {
         match point::<V>(*event, text) {
             Some(point) => {
-                if matches!(point.mark, Mark::End(End::Around(_))) {
+                if matches!(point.mark, EventKind::End(End::Around(_))) {
                     odd.push(RangeProblem::InvalidBound);
                 }
                 points.push(point);
@@ -113,12 +113,12 @@ pub fn compile<'a, V: Version<'a>>(
 struct Point<'a, V> {
     /// `None` is before every version.
     at: Option<V>,
-    mark: Mark<'a>,
+    mark: EventKind<'a>,
 }
 
 /// The kind of event.
 #[derive(Clone, Copy)]
-enum Mark<'a> {
+enum EventKind<'a> {
     Start(Option<&'a str>),
     End(End<'a>),
 }
@@ -127,18 +127,18 @@ enum Mark<'a> {
 fn point<'a, V: Version<'a>>(event: Event, text: &'a str) -> Option<Point<'a, V>> {
     let end = match event {
         Event::Limit => return None,
-        Event::Introduced if text == "0" => return Some(Point { at: None, mark: Mark::Start(None) }),
+        Event::Introduced if text == "0" => return Some(Point { at: None, mark: EventKind::Start(None) }),
         Event::Introduced => {
-            return Some(Point { at: Some(V::parse(text).ok()?), mark: Mark::Start(Some(text)) });
+            return Some(Point { at: Some(V::parse(text).ok()?), mark: EventKind::Start(Some(text)) });
         }
         Event::Fixed => End::Before(text),
         Event::LastAffected => End::Through(text),
     };
     if let Ok(version) = V::parse(text) {
-        return Some(Point { at: Some(version), mark: Mark::End(end) });
+        return Some(Point { at: Some(version), mark: EventKind::End(end) });
     }
     let numbers = V::leading_numbers(text)?;
-    Some(Point { at: Some(V::parse(numbers).ok()?), mark: Mark::End(End::Around(numbers)) })
+    Some(Point { at: Some(V::parse(numbers).ok()?), mark: EventKind::End(End::Around(numbers)) })
 }
 
 /// The state of OSV's algorithm on its way up through the versions.
@@ -156,14 +156,14 @@ impl<'a> Sweep<'_, 'a> {
     /// no hole); otherwise the start does (`introduced: 2, last_affected: 2` is one version).
     fn visit<V>(&mut self, group: &[Point<'a, V>]) {
         let start = group.iter().find_map(|point| match point.mark {
-            Mark::Start(from) => Some(Interval { from, end: End::Open }),
-            Mark::End(_) => None,
+            EventKind::Start(from) => Some(Interval { from, end: End::Open }),
+            EventKind::End(_) => None,
         });
         let mut ends: Vec<End<'a>> = group
             .iter()
             .filter_map(|point| match point.mark {
-                Mark::End(end) => Some(end),
-                Mark::Start(_) => None,
+                EventKind::End(end) => Some(end),
+                EventKind::Start(_) => None,
             })
             .collect();
         ends.sort_unstable();

@@ -38,9 +38,9 @@ struct Job {
 }
 
 /// Cancels the token of a judgement when its answer is no longer awaited.
-struct Awaited(Cancel);
+struct CancelOnDrop(Cancel);
 
-impl Drop for Awaited {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.cancel();
     }
@@ -68,7 +68,7 @@ impl Pool {
         let subject = request.subject.clone();
         let lost = || Error::Lost { subject: subject.clone() };
         let cancel = request.cancel.child();
-        let _awaited = Awaited(cancel.clone());
+        let _awaited = CancelOnDrop(cancel.clone());
         let (answer, awaited) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or_else(lost)?;
         self.waiting.fetch_add(1, Ordering::Relaxed);

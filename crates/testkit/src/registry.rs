@@ -16,7 +16,7 @@ pub use wire::{Answer, Request};
 
 use crate::listener::{Listener, Port, lock};
 use crate::tls::Authority;
-use authority::{Gate, Tokens};
+use authority::{Authentication, Tokens};
 use fault::{Outcome, Rule};
 use plimsoll_core::Digest;
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ pub struct RegistryBuilder {
 
 #[derive(Clone)]
 struct Options {
-    gate: Gate,
+    gate: Authentication,
     referrers: bool,
     referrers_page: usize,
     etags: bool,
@@ -65,7 +65,7 @@ impl Registry {
     /// Sets the registry up before it starts.
     pub fn builder() -> RegistryBuilder {
         let options = Options {
-            gate: Gate::Open,
+            gate: Authentication::Open,
             referrers: true,
             referrers_page: usize::MAX,
             etags: true,
@@ -217,14 +217,14 @@ impl RegistryBuilder {
     /// Requires HTTP basic authentication for everything.
     #[must_use]
     pub fn basic(mut self, user: &str, password: &str) -> Self {
-        self.options.gate = Gate::Basic { user: user.to_owned(), password: password.to_owned() };
+        self.options.gate = Authentication::Basic { user: user.to_owned(), password: password.to_owned() };
         self
     }
 
     /// Requires a bearer token from the registry's own `/token`, which knows this user.
     #[must_use]
     pub fn bearer(mut self, user: &str, password: &str) -> Self {
-        self.options.gate = Gate::Bearer {
+        self.options.gate = Authentication::Bearer {
             user: user.to_owned(),
             password: password.to_owned(),
             identity_token: None,
@@ -237,7 +237,7 @@ impl RegistryBuilder {
     /// With [`Self::bearer`]: this identity token is accepted by `POST /token`.
     #[must_use]
     pub fn identity_token(mut self, token: &str) -> Self {
-        if let Gate::Bearer { identity_token, .. } = &mut self.options.gate {
+        if let Authentication::Bearer { identity_token, .. } = &mut self.options.gate {
             *identity_token = Some(token.to_owned());
         }
         self
@@ -246,7 +246,7 @@ impl RegistryBuilder {
     /// With [`Self::bearer`]: tokens requested without credentials may pull.
     #[must_use]
     pub fn anonymous_pull(mut self) -> Self {
-        if let Gate::Bearer { anonymous_pull, .. } = &mut self.options.gate {
+        if let Authentication::Bearer { anonymous_pull, .. } = &mut self.options.gate {
             *anonymous_pull = true;
         }
         self
@@ -255,7 +255,7 @@ impl RegistryBuilder {
     /// With [`Self::bearer`]: the challenge names this realm instead of the registry's own.
     #[must_use]
     pub fn realm(mut self, url: &str) -> Self {
-        if let Gate::Bearer { realm, .. } = &mut self.options.gate {
+        if let Authentication::Bearer { realm, .. } = &mut self.options.gate {
             *realm = Some(url.to_owned());
         }
         self

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// The kind of authentication.
 #[derive(Debug, Clone, Default)]
-pub(super) enum Gate {
+pub(super) enum Authentication {
     #[default]
     Open,
     Basic {
@@ -42,7 +42,7 @@ impl Tokens {
     }
 }
 
-impl Gate {
+impl Authentication {
     /// `Some(answer)` if the request is refused. `action` is `pull` or `push` on `repository`.
     pub(super) fn refuse(
         &self,

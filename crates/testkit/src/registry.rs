@@ -50,11 +50,11 @@ struct Options {
     /// Its name in challenges.
     name: Option<String>,
     /// Gets requests before the registry itself.
-    also: Option<Arc<Also>>,
+    also: Option<Arc<ExtraAnswers>>,
 }
 
 /// Answers beyond the distribution API.
-type Also = dyn Fn(&Request) -> Option<Answer> + Send + Sync;
+type ExtraAnswers = dyn Fn(&Request) -> Option<Answer> + Send + Sync;
 
 impl Registry {
     /// Plain HTTP, open to all, referrers API on, `ETag` and `If-Match` honoured.

@@ -43,13 +43,13 @@ fn each_name<H: Hasher>(hasher: &mut H, path: &[u8], mut each: impl FnMut(u64)) 
 }
 
 /// A set of hashes, without hashing them again.
-pub(super) type Hashes = HashSet<u64, Already>;
+pub(super) type Hashes = HashSet<u64, IdentityHasher>;
 
 /// Uses a hash as its own hash.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Already(u64);
+pub(super) struct IdentityHasher(u64);
 
-impl Hasher for Already {
+impl Hasher for IdentityHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -65,7 +65,7 @@ impl Hasher for Already {
     }
 }
 
-impl BuildHasher for Already {
+impl BuildHasher for IdentityHasher {
     type Hasher = Self;
 
     fn build_hasher(&self) -> Self {

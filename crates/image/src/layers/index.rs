@@ -47,7 +47,7 @@ struct Event {
 
 /// What is visible at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sight {
+pub(super) struct VisibleEntry {
     pub(super) layer: usize,
     pub(super) present: Present,
     /// A layer that hides it for some readers.
@@ -104,7 +104,7 @@ impl Index {
     }
 
     /// The topmost visible entry at the path with this lineage among the layers below number `below`.
-    pub(super) fn find(&self, lineage: &[u64], below: usize) -> Option<Sight> {
+    pub(super) fn find(&self, lineage: &[u64], below: usize) -> Option<VisibleEntry> {
         let below = u16::try_from(below).unwrap_or(u16::MAX);
         let (own, ancestors) = lineage.split_last()?;
         let event = self.top(*own, below)?;
@@ -122,7 +122,7 @@ impl Index {
         let all = self.disputing_all.iter().rev().find(|layer| **layer < below);
         disputing = disputing.max(all.map_or(0, |layer| layer + 1));
         let disputed = disputing.checked_sub(1).filter(|layer| *layer > event.layer).map(usize::from);
-        Some(Sight { layer: usize::from(event.layer), present, disputed })
+        Some(VisibleEntry { layer: usize::from(event.layer), present, disputed })
     }
 
     fn top(&self, hash: u64, below: u16) -> Option<&Event> {

@@ -12,7 +12,7 @@ use plimsoll_core::text::shown;
 use plimsoll_core::{LimitExceeded, Limits};
 
 use super::facts::{Known, Node, Place, Present, Target};
-use super::index::{Index, Sight};
+use super::index::{Index, VisibleEntry};
 use super::paths::{Keyed, join, parent};
 use super::scan::Targets;
 use super::work::Work;
@@ -118,7 +118,7 @@ impl<'a> Stack<'a> {
     }
 
     /// The topmost visible entry at `path` among the layers below number `below`, following links.
-    fn find(&self, path: &[u8], below: usize) -> Result<Option<Sight>, Error> {
+    fn find(&self, path: &[u8], below: usize) -> Result<Option<VisibleEntry>, Error> {
         self.work.lookup(path)?;
         let mut lineage = Vec::new();
         self.keyed.lineage(path, &mut lineage);
@@ -145,7 +145,8 @@ impl<'a> Stack<'a> {
                 _ => {}
             }
             let next = join(&real, name);
-            let Some(Sight { layer, present, disputed: by }) = self.find(&next, self.layers.len())? else {
+            let Some(VisibleEntry { layer, present, disputed: by }) = self.find(&next, self.layers.len())?
+            else {
                 return Ok(Outcome::Missing);
             };
             disputed = disputed.max(by);

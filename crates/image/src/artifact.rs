@@ -179,7 +179,7 @@ pub fn load(source: &dyn Source, top: &Descriptor, limits: &Limits) -> Result<Ar
 fn child(
     source: &dyn Source,
     descriptor: &Descriptor,
-    indexes: Above,
+    indexes: ParentIndexes,
     budget: &Budget<'_>,
 ) -> Result<Image, Error> {
     let (bytes, Document::Manifest(manifest)) = document(source, descriptor, budget)? else {
@@ -241,7 +241,7 @@ struct Children {
 }
 
 /// Indexes on the way to an image, and their other digests.
-struct Above {
+struct ParentIndexes {
     indexes: Vec<Digest>,
     aliases: Vec<Digest>,
 }
@@ -298,7 +298,7 @@ impl Children {
     }
 
     /// Every index from which a way leads to `digest`.
-    fn above(&self, digest: &Digest) -> Above {
+    fn above(&self, digest: &Digest) -> ParentIndexes {
         let (mut left, mut found) = (vec![digest], BTreeSet::new());
         while let Some(digest) = left.pop() {
             for parent in self.parents.get(digest).into_iter().flatten() {
@@ -308,7 +308,7 @@ impl Children {
             }
         }
         let aliases = found.iter().filter_map(|index| self.indexes.get(index).copied().flatten()).collect();
-        Above { indexes: found.into_iter().collect(), aliases }
+        ParentIndexes { indexes: found.into_iter().collect(), aliases }
     }
 }
 
@@ -339,7 +339,7 @@ fn image(
     descriptor: &Descriptor,
     raw_manifest: Vec<u8>,
     manifest: Manifest,
-    above: Above,
+    above: ParentIndexes,
     budget: &Budget<'_>,
 ) -> Result<Image, Error> {
     let what = name(descriptor);
@@ -352,7 +352,7 @@ fn image(
     }
     let (bytes, config) = config(source, &manifest.config, budget)?;
     let platform = descriptor.platform.clone().unwrap_or_else(|| config.platform());
-    let Above { indexes, mut aliases } = above;
+    let ParentIndexes { indexes, mut aliases } = above;
     aliases.push(descriptor.digest.alias(&raw_manifest));
     aliases.push(manifest.config.digest.alias(&bytes));
     let layers = layers(&manifest, &config)?;

@@ -32,7 +32,7 @@ use crate::local::names::{NamedImage, choose};
 use crate::local::{denied, media_type, open};
 use crate::source::Referrers;
 use crate::{Descriptor, Error, Source, media};
-use beneath::Beneath;
+use beneath::ConfinedFolder;
 pub use places::{StoreEnvironment, directories, effective_user};
 use records::{ImageRecord, Root};
 use tarsplit::TarSplit;
@@ -190,7 +190,8 @@ impl Source for Podman {
             return Ok(Box::new(std::io::Cursor::new(bytes)));
         }
         let unpacked = self.unpacked(digest)?;
-        let files = Beneath::new(&unpacked.files).map_err(|source| denied(&unpacked.files, STORE, source))?;
+        let files =
+            ConfinedFolder::new(&unpacked.files).map_err(|source| denied(&unpacked.files, STORE, source))?;
         let split = open_split(&unpacked.split)?;
         let what = format!("layer {digest}");
         Ok(Box::new(TarSplit::new(split, files, what, self.limits.clone())))

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-pub(super) struct Beneath {
+pub(super) struct ConfinedFolder {
     root: OwnedFd,
     /// The folder of the last file: tars list the files of a folder one after the other.
     last: Option<(Vec<u8>, OwnedFd)>,
@@ -20,7 +20,7 @@ const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::C
 /// Non-blocking, because somebody may have put a FIFO there.
 const FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
 
-impl Beneath {
+impl ConfinedFolder {
     pub(super) fn new(root: &Path) -> io::Result<Self> {
         let root = openat(CWD, root, FOLDER, Mode::empty())?;
         Ok(Self { root, last: None })
@@ -66,7 +66,7 @@ mod tests {
         symlink(at("secret"), at("diff/usr/file")).unwrap();
         symlink(folder.path(), at("diff/out")).unwrap();
         symlink("usr", at("diff/inside")).unwrap();
-        let mut beneath = Beneath::new(&at("diff")).unwrap();
+        let mut beneath = ConfinedFolder::new(&at("diff")).unwrap();
         for (name, content) in [("./usr/bin/ls", "ls"), ("top", "top"), ("/usr//bin/./ls", "ls")] {
             let mut text = String::new();
             beneath.open(name.as_bytes()).unwrap().read_to_string(&mut text).unwrap();
@@ -83,6 +83,6 @@ mod tests {
     fn the_folder_itself_is_not_reached_through_a_link() {
         let folder = tempfile::tempdir().unwrap();
         symlink("/", folder.path().join("diff")).unwrap();
-        assert!(Beneath::new(&folder.path().join("diff")).is_err());
+        assert!(ConfinedFolder::new(&folder.path().join("diff")).is_err());
     }
 }

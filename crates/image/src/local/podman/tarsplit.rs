@@ -19,7 +19,7 @@ use plimsoll_core::text::shown;
 use plimsoll_core::{LimitExceeded, Limits, json};
 use serde::Deserialize;
 
-use super::beneath::Beneath;
+use super::beneath::ConfinedFolder;
 use crate::Error;
 use crate::inflate::Gunzip;
 
@@ -31,7 +31,7 @@ const LINES: u64 = 3;
 /// The tar as a stream.
 pub(super) struct TarSplit {
     lines: BufReader<Gunzip<BufReader<File>>>,
-    files: Beneath,
+    files: ConfinedFolder,
     what: String,
     limits: Limits,
     position: u64,
@@ -65,7 +65,7 @@ struct Line {
 
 impl TarSplit {
     /// `split` is the tar-split file, `files` the unpacked layer.
-    pub(super) fn new(split: File, files: Beneath, what: String, limits: Limits) -> Self {
+    pub(super) fn new(split: File, files: ConfinedFolder, what: String, limits: Limits) -> Self {
         let lines = BufReader::new(Gunzip::new(BufReader::new(split)));
         Self { lines, files, what, limits, position: 0, line: Vec::new(), now: Now::Piece(Vec::new(), 0) }
     }

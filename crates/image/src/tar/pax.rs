@@ -35,12 +35,12 @@ const OVERLAY_ATTRIBUTES: [&[u8]; 3] = [b"trusted.overlay.", b"user.overlay.", b
 
 /// Format 0.0 repeats two records for each piece, an offset and then a length.
 #[derive(Default)]
-struct Turns {
+struct SparsePairs {
     map: Vec<u8>,
     count: usize,
 }
 
-impl Turns {
+impl SparsePairs {
     fn take(&mut self, is_offset: bool, value: &[u8]) -> Result<(), TarProblem> {
         // A value with a comma would shift the turns of all that follow.
         if is_offset != self.count.is_multiple_of(2) || value.contains(&b',') {
@@ -58,7 +58,7 @@ impl Turns {
 impl Records {
     pub(super) fn parse(mut bytes: &[u8]) -> Result<Self, TarProblem> {
         let mut records = Self::default();
-        let mut turns = Turns::default();
+        let mut turns = SparsePairs::default();
         while !bytes.is_empty() {
             let (key, value, rest) = record(bytes)?;
             bytes = rest;
@@ -70,7 +70,7 @@ impl Records {
         Ok(records)
     }
 
-    fn take(&mut self, key: &[u8], value: &[u8], turns: &mut Turns) -> Result<(), TarProblem> {
+    fn take(&mut self, key: &[u8], value: &[u8], turns: &mut SparsePairs) -> Result<(), TarProblem> {
         if key.starts_with(b"GNU.sparse.") || matches!(key, b"path" | b"linkpath" | b"size") {
             self.structural.get_or_insert_with(|| String::from_utf8_lossy(key).into_owned());
         }

@@ -36,10 +36,10 @@ pub(super) struct TarSplit {
     limits: Limits,
     position: u64,
     line: Vec<u8>,
-    now: Now,
+    now: Current,
 }
 
-enum Now {
+enum Current {
     /// A piece of the tar, and how much of it was read.
     Piece(Vec<u8>, usize),
     /// The content of a file.
@@ -67,11 +67,11 @@ impl TarSplit {
     /// `split` is the tar-split file, `files` the unpacked layer.
     pub(super) fn new(split: File, files: ConfinedFolder, what: String, limits: Limits) -> Self {
         let lines = BufReader::new(Gunzip::new(BufReader::new(split)));
-        Self { lines, files, what, limits, position: 0, line: Vec::new(), now: Now::Piece(Vec::new(), 0) }
+        Self { lines, files, what, limits, position: 0, line: Vec::new(), now: Current::Piece(Vec::new(), 0) }
     }
 
     /// Reads the next line.
-    fn next(&mut self) -> Result<Now, Error> {
+    fn next(&mut self) -> Result<Current, Error> {
         let failed = |problem: &str| Error::malformed(format!("{}: tar-split", self.what), problem);
         self.line.clear();
         (&mut self.lines)
@@ -82,7 +82,7 @@ impl TarSplit {
             return Err(LimitExceeded::fixed("tar-split line", LINE, self.what.as_str()).into());
         }
         if self.line.is_empty() {
-            return Ok(Now::Ended);
+            return Ok(Current::Ended);
         }
         if self.position > self.limits.entries.saturating_mul(LINES) {
             return Err(LimitExceeded::new("entries", self.limits.entries, self.what.as_str()).into());
@@ -96,7 +96,7 @@ impl TarSplit {
         let payload = line.payload.unwrap_or_default();
         let decoded = |text: &str| STANDARD.decode(text).map_err(|_| failed("payload is not base64"));
         match line.r#type {
-            2 => Ok(Now::Piece(decoded(&payload)?, 0)),
+            2 => Ok(Current::Piece(decoded(&payload)?, 0)),
             1 => {
                 let name = match (line.name, line.name_raw) {
                     (_, Some(raw)) => decoded(&raw)?,
@@ -105,7 +105,7 @@ impl TarSplit {
                 };
                 let size = line.size.unwrap_or_default();
                 if size == 0 {
-                    return Ok(Now::Piece(Vec::new(), 0));
+                    return Ok(Current::Piece(Vec::new(), 0));
                 }
                 self.content(&name, size)
             }
@@ -113,7 +113,7 @@ impl TarSplit {
         }
     }
 
-    fn content(&mut self, name: &[u8], size: u64) -> Result<Now, Error> {
+    fn content(&mut self, name: &[u8], size: u64) -> Result<Current, Error> {
         let shown = shown(&String::from_utf8_lossy(name));
         let what = format!("{}: file {shown}", self.what);
         let failed = |source: io::Error| match source.kind() {
@@ -127,7 +127,7 @@ impl TarSplit {
         if got != size {
             return Err(Error::SizeMismatch { what, got, expected: size });
         }
-        Ok(Now::Content { file, name: shown, size, left: size })
+        Ok(Current::Content { file, name: shown, size, left: size })
     }
 }
 
@@ -135,13 +135,13 @@ impl Read for TarSplit {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match &mut self.now {
-                Now::Ended => return Ok(0),
-                Now::Piece(bytes, at) if *at < bytes.len() => {
+                Current::Ended => return Ok(0),
+                Current::Piece(bytes, at) if *at < bytes.len() => {
                     let count = bytes.get(*at..).unwrap_or_default().read(buffer)?;
                     *at += count;
                     return Ok(count);
                 }
-                Now::Content { file, name, size, left } if *left > 0 => {
+                Current::Content { file, name, size, left } if *left > 0 => {
                     let most = usize::try_from(*left).map_or(buffer.len(), |left| left.min(buffer.len()));
                     let count = file.read(buffer.get_mut(..most).unwrap_or_default())?;
                     if count == 0 && most > 0 {
@@ -152,12 +152,12 @@ impl Read for TarSplit {
                     *left -= count as u64;
                     return Ok(count);
                 }
-                Now::Piece(..) | Now::Content { .. } => {}
+                Current::Piece(..) | Current::Content { .. } => {}
             }
             match self.next() {
                 Ok(now) => self.now = now,
                 Err(error) => {
-                    self.now = Now::Ended;
+                    self.now = Current::Ended;
                     return Err(io::Error::other(error));
                 }
             }

@@ -45,7 +45,7 @@ use facts::{Facts, Known};
 use index::Index;
 use pipe::Pipe;
 use scan::{Interest, Scan};
-use shared::{Key, Recalled};
+use shared::{FactsSource, Key};
 use squash::Stack;
 
 pub use shared::Shared;
@@ -231,10 +231,10 @@ impl Run<'_> {
         }
         let read = || self.unpack(layer, interest, cancelled);
         let recalled = self.shared.once(Key::new(layer, interest, self.hashing), cancelled, read)?;
-        let (Recalled::Read(facts) | Recalled::Known(facts)) = &recalled;
+        let (FactsSource::Read(facts) | FactsSource::Known(facts)) = &recalled;
         let what = || format!("the image up to layer {}", layer.descriptor.digest);
         Used::take(&self.used.places, facts.ledger.places() as u64, ("entries", self.limits.entries), what)?;
-        if let Recalled::Known(facts) = &recalled {
+        if let FactsSource::Known(facts) = &recalled {
             self.progress.advance(layer.descriptor.size);
             // Each image has its own budget, and its result must not depend on what was read before it.
             let limit = ("kept_total_bytes", self.limits.kept_total_bytes);

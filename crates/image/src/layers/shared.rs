@@ -87,7 +87,7 @@ impl Key {
 }
 
 /// Where facts came from.
-pub(super) enum Recalled {
+pub(super) enum FactsSource {
     /// They were read now.
     Read(Arc<Facts>),
     /// Another image had the same layer.
@@ -148,7 +148,7 @@ impl<'a> Shared<'a> {
         key: Key,
         cancelled: &AtomicBool,
         read: impl FnOnce() -> Result<Facts, Error>,
-    ) -> Result<Recalled, Error> {
+    ) -> Result<FactsSource, Error> {
         let mut slots = self.lock();
         loop {
             slots.clock += 1;
@@ -156,7 +156,7 @@ impl<'a> Shared<'a> {
             match slots.by_key.get_mut(&key) {
                 Some(Slot::Known { facts, used, .. }) => {
                     *used = now;
-                    return Ok(Recalled::Known(Arc::clone(facts)));
+                    return Ok(FactsSource::Known(Arc::clone(facts)));
                 }
                 Some(Slot::Reading) => {
                     let waited = self.changed.wait_timeout(slots, PATIENCE);
@@ -173,7 +173,7 @@ impl<'a> Shared<'a> {
         let claim = Claim { shared: self, key };
         let facts = Arc::new(read()?);
         claim.keep(&facts);
-        Ok(Recalled::Read(facts))
+        Ok(FactsSource::Read(facts))
     }
 
     fn lock(&self) -> MutexGuard<'_, Slots> {

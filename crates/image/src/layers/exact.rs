@@ -43,7 +43,7 @@ impl Place {
 
 /// What happens to directories that a path needs but that have no entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Missing {
+enum MissingDirectory {
     /// Unpacking creates them.
     IsMade,
     /// As before, but a path below a whiteout leads nowhere. Some builders write a whiteout of a directory,
@@ -92,7 +92,7 @@ impl Tree {
     /// A whiteout or marker has this path. Docker and podman remove what the layer has there, but containerd
     /// keeps it.
     pub(super) fn marker(&mut self, path: &[u8]) -> Result<(), Error> {
-        match self.real(path, Missing::Fails)? {
+        match self.real(path, MissingDirectory::Fails)? {
             Some(path) if self.places.contains_key(&path) => {
                 Err(self.refused(TarProblem::WhiteoutOfOwn, &path))
             }
@@ -101,7 +101,7 @@ impl Tree {
     }
 
     pub(super) fn whiteout(&mut self, path: &[u8]) -> Result<(), Error> {
-        let Some(path) = self.real(path, Missing::IsMadeUnlessGone)? else { return Ok(()) };
+        let Some(path) = self.real(path, MissingDirectory::IsMadeUnlessGone)? else { return Ok(()) };
         self.count(path.len())?;
         match self.places.get(&path) {
             None => {
@@ -117,7 +117,7 @@ impl Tree {
     pub(super) fn opaque(&mut self, path: &[u8]) -> Result<(), Error> {
         // The marker is in the directory, so links are followed up to and including the directory's last
         // name.
-        let marker = self.real(&join(path, b"marker"), Missing::IsMadeUnlessGone)?;
+        let marker = self.real(&join(path, b"marker"), MissingDirectory::IsMadeUnlessGone)?;
         let Some(directory) = marker.as_deref().and_then(parent) else { return Ok(()) };
         if directory.is_empty() {
             self.opaque_root = true;
@@ -131,11 +131,12 @@ impl Tree {
     /// exists.
     pub(super) fn place(&mut self, entry: &Entry) -> Result<Option<Vec<u8>>, Error> {
         if entry.kind == Kind::Device
-            && let Some(path) = self.real(&entry.path, Missing::Fails)?.is_none().then_some(&entry.path)
+            && let Some(path) =
+                self.real(&entry.path, MissingDirectory::Fails)?.is_none().then_some(&entry.path)
         {
             return Err(self.refused(TarProblem::DeviceWithoutFolder, path));
         }
-        let Some(path) = self.real(&entry.path, Missing::IsMade)? else { return Ok(None) };
+        let Some(path) = self.real(&entry.path, MissingDirectory::IsMade)? else { return Ok(None) };
         if path.is_empty() {
             return Ok(None);
         }
@@ -151,7 +152,7 @@ impl Tree {
             (Kind::Device, Some(_)) => return Err(self.refused(TarProblem::DeviceOver, &path)),
             (Kind::Other, _) => Place::Special,
             (Kind::Hardlink, _) => {
-                let target = self.real(&clean_link(&entry.link), Missing::Fails)?;
+                let target = self.real(&clean_link(&entry.link), MissingDirectory::Fails)?;
                 match target.and_then(|target| self.places.get(&target)) {
                     Some(Place::Directory { .. }) | None => Place::File(entry.ordinal),
                     Some(place) => place.clone(),
@@ -234,7 +235,7 @@ impl Tree {
 
     /// The real location of `path`: its directory with all links of this layer followed, and its last name.
     /// `None` if it leads nowhere.
-    fn real(&mut self, path: &[u8], missing: Missing) -> Result<Option<Vec<u8>>, Error> {
+    fn real(&mut self, path: &[u8], missing: MissingDirectory) -> Result<Option<Vec<u8>>, Error> {
         let Some(directory) = parent(path) else { return Ok(Some(Vec::new())) };
         let mut left: VecDeque<Vec<u8>> = names(directory).map(<[u8]>::to_vec).collect();
         let mut real: Vec<u8> = Vec::new();
@@ -266,13 +267,13 @@ impl Tree {
                     }
                 }
                 Some(Place::Directory { .. }) => real = next,
-                _ if missing == Missing::Fails => return Ok(None),
+                _ if missing == MissingDirectory::Fails => return Ok(None),
                 None => {
                     self.count(next.len())?;
                     self.places.insert(next.clone(), Place::IMPLIED);
                     real = next;
                 }
-                Some(Place::Whiteout) if missing == Missing::IsMadeUnlessGone => return Ok(None),
+                Some(Place::Whiteout) if missing == MissingDirectory::IsMadeUnlessGone => return Ok(None),
                 Some(_) => return Err(self.refused(TarProblem::InTheWay, &next)),
             }
         }

@@ -53,12 +53,12 @@ pub trait Engine: fmt::Debug + Send + Sync {
 
 /// The stream of one image.
 #[derive(Debug)]
-struct Save {
+struct SaveStream {
     engine: Arc<dyn Engine>,
     target: String,
 }
 
-impl ArchiveStream for Save {
+impl ArchiveStream for SaveStream {
     fn open(&self) -> Result<Box<dyn Read + Send>, Error> {
         self.engine.stream(&self.target)
     }
@@ -99,7 +99,7 @@ impl Docker {
     pub fn open(engine: Arc<dyn Engine>, wanted: &str, limits: Limits) -> Result<Self, Error> {
         let inspected = inspect(engine.as_ref(), wanted, &limits)?;
         let place = format!("docker:{} at {}", shown(wanted), engine.place());
-        let save = Save { engine, target: format!("/images/{}/get", inspected.id) };
+        let save = SaveStream { engine, target: format!("/images/{}/get", inspected.id) };
         let archive = Archive::streamed(Box::new(save), place.clone(), None, limits.clone())?;
         let (top, narrowed) = narrow(archive.resolve()?, &Streamed { archive: &archive, limits: &limits })?;
         let opened = Self { place, archive, top, narrowed, repo_digests: inspected.repo_digests, limits };

@@ -73,7 +73,7 @@ impl Pipe<'_> {
             let (full, chunks) = sync_channel(BUFFERS);
             let name = what.as_str();
             let feeder = start(scope, name, move || self.feed(blob, name, &free, &full))?;
-            let feed = Feed { chunks, free: free_sender, chunk: Chunk::default(), position: 0 };
+            let feed = CompressedStream { chunks, free: free_sender, chunk: Chunk::default(), position: 0 };
             let parsed = self.unpack(scope, feed, name, parse);
             // All ends of the channels that `unpack` had are gone now, so the feeder waits for nobody.
             let stored = join(feeder)?;
@@ -137,7 +137,7 @@ impl Pipe<'_> {
     fn unpack<'scope, T>(
         &self,
         scope: &'scope thread::Scope<'scope, '_>,
-        mut feed: Feed,
+        mut feed: CompressedStream,
         what: &str,
         parse: impl FnOnce(&mut Unpacked, &str) -> Result<T, Error>,
     ) -> Result<(T, (Digest, Option<Digest>)), Error> {
@@ -236,14 +236,14 @@ fn hash(
 }
 
 /// The compressed bytes as they come from the feeder.
-pub(super) struct Feed {
+pub(super) struct CompressedStream {
     chunks: Receiver<Chunk>,
     free: SyncSender<Vec<u8>>,
     chunk: Chunk,
     position: usize,
 }
 
-impl BufRead for Feed {
+impl BufRead for CompressedStream {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.position >= self.chunk.length {
             let used = std::mem::take(&mut self.chunk);
@@ -262,7 +262,7 @@ impl BufRead for Feed {
     }
 }
 
-impl Read for Feed {
+impl Read for CompressedStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.fill_buf()?.read(buffer)?;
         self.consume(count);
@@ -272,12 +272,12 @@ impl Read for Feed {
 
 /// The uncompressed bytes of a layer.
 pub(super) enum Unpacked {
-    Stored(Feed),
+    Stored(CompressedStream),
     Inflated(Inflated),
 }
 
 pub(super) struct Inflated {
-    inflate: Inflate<Feed>,
+    inflate: Inflate<CompressedStream>,
     free: Receiver<Vec<u8>>,
     full: SyncSender<Chunk>,
     piece: Chunk,

@@ -44,8 +44,8 @@ struct Window {
 /// Whether the next requested record probably follows.
 #[derive(Clone, Copy)]
 enum NextRead {
-    Next,
-    Nothing,
+    Adjacent,
+    Elsewhere,
 }
 
 /// A verified record, preceded by its checksum, as it was read.
@@ -149,12 +149,12 @@ impl TableFile {
     /// The record under `key`, if there is one.
     pub(super) fn find(&self, key: &str) -> Result<Option<Record>, Error> {
         let place = self.index()?.find(key).map_err(|_| self.encoding("index"))?;
-        place.map(|place| self.read_record(place, NextRead::Next)).transpose()
+        place.map(|place| self.read_record(place, NextRead::Adjacent)).transpose()
     }
 
     /// The record at `place`, to which another record refers.
     pub(super) fn record(&self, place: Place) -> Result<Record, Error> {
-        self.read_record(place, NextRead::Nothing)
+        self.read_record(place, NextRead::Elsewhere)
     }
 
     /// The label with this number.
@@ -184,8 +184,8 @@ impl TableFile {
         }
         let start = self.index_start.saturating_add(self.header.index.bytes).saturating_add(place.offset);
         let bytes = match near {
-            NextRead::Next => self.through_window(start, length)?,
-            NextRead::Nothing => read_at(&self.file, &self.path, start, length)?,
+            NextRead::Adjacent => self.through_window(start, length)?,
+            NextRead::Elsewhere => read_at(&self.file, &self.path, start, length)?,
         };
         let (checksum, content) = bytes.split_at_checked(CHECKSUM).ok_or_else(|| self.encoding("record"))?;
         if checksum != format::checksum(place.offset, content) {
@@ -226,7 +226,7 @@ impl TableFile {
         let mut keys = 0;
         for entry in self.index()?.iter() {
             let (_, place) = entry.ok_or_else(|| self.encoding("index"))?;
-            visit(self.read_record(place, NextRead::Next)?)?;
+            visit(self.read_record(place, NextRead::Adjacent)?)?;
             keys += 1;
         }
         if keys == self.header.keys { Ok(()) } else { Err(self.damaged(Damage::Header("keys"))) }

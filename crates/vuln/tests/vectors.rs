@@ -109,17 +109,17 @@ impl Random {
         usize::try_from(self.0 >> 33).unwrap() % bound
     }
 
-    fn of(&mut self, alphabet: &[u8], length: usize) -> String {
+    fn text(&mut self, alphabet: &[u8], length: usize) -> String {
         (0..length).map(|_| char::from(alphabet[self.below(alphabet.len())])).collect()
     }
 
     fn debian_version(&mut self) -> String {
         let epoch = if self.below(4) == 0 { format!("{}:", self.below(3)) } else { String::new() };
         let (length, digit) = (self.below(6), self.below(3));
-        let upstream = self.of(b"019a~+.-Z", length);
+        let upstream = self.text(b"019a~+.-Z", length);
         let length = self.below(4);
         let revision = match self.below(2) {
-            0 => format!("-{}{}", self.below(3), self.of(b"01a~+.", length)),
+            0 => format!("-{}{}", self.below(3), self.text(b"01a~+.", length)),
             _ => String::new(),
         };
         format!("{epoch}{digit}{upstream}{revision}").trim_end_matches('-').to_owned()

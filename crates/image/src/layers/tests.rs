@@ -16,7 +16,7 @@ use crate::{Descriptor, Error, Referrers, Source, artifact};
 struct Memory(BTreeMap<Digest, Vec<u8>>, Descriptor);
 
 impl Memory {
-    fn of(artifact: &Artifact) -> Self {
+    fn new(artifact: &Artifact) -> Self {
         let mut objects: BTreeMap<Digest, Vec<u8>> =
             artifact.parts.iter().map(|object| (object.digest(), object.bytes.clone())).collect();
         objects.insert(artifact.top.digest(), artifact.top.bytes.clone());
@@ -62,7 +62,7 @@ fn read_with(source: &Memory, limits: &Limits) -> Result<FileSet, Error> {
 
 fn read(layers: impl IntoIterator<Item = Layer>) -> Result<FileSet, Error> {
     let image = layers.into_iter().fold(ImageBuilder::new(), ImageBuilder::layer).build();
-    read_with(&Memory::of(&image), &Limits::default())
+    read_with(&Memory::new(&image), &Limits::default())
 }
 
 /// The found files, as `path=content@layer`.
@@ -191,7 +191,7 @@ fn damaged(change: impl Fn(&mut Memory, Digest)) -> Error {
         .layer(layer().file("META", "x"))
         .layer(layer().file("big", vec![7; 300_000]))
         .build();
-    let mut source = Memory::of(&image);
+    let mut source = Memory::new(&image);
     change(&mut source, image.image().layers[1].digest());
     read_with(&source, &Limits::default()).unwrap_err()
 }
@@ -210,14 +210,14 @@ fn t15_digest_size_and_diff_id_decide() {
 
     let other = Digest::sha256(b"other");
     let image = ImageBuilder::new().layer(layer().file("META", "x")).forged_diff_id(0, other).build();
-    let error = read_with(&Memory::of(&image), &Limits::default()).unwrap_err();
+    let error = read_with(&Memory::new(&image), &Limits::default()).unwrap_err();
     assert!(matches!(error, Error::DiffIdMismatch { expected, .. } if expected == other), "{error}");
 }
 
 #[test]
 fn t09_bombs_hit_a_limit_that_is_named() {
     let image = ImageBuilder::new().layer(layer().file("zeros", vec![0; 4 << 20])).build();
-    let source = Memory::of(&image);
+    let source = Memory::new(&image);
     let mut limits = Limits::default();
     (limits.ratio, limits.ratio_floor_bytes) = (50, 1 << 20);
     let error = read_with(&source, &limits).unwrap_err();
@@ -231,7 +231,7 @@ fn t09_bombs_hit_a_limit_that_is_named() {
         .layer(layer().file("META", "12345678"))
         .layer(layer().file("a/META", "123"))
         .build();
-    assert!(read_with(&Memory::of(&image), &limits).unwrap_err().to_string().contains("kept_total_bytes"));
+    assert!(read_with(&Memory::new(&image), &limits).unwrap_err().to_string().contains("kept_total_bytes"));
 }
 
 #[test]
@@ -268,7 +268,7 @@ impl Select for ByMode {
 fn what_is_wanted_by_its_mode_is_found_under_every_hard_link() {
     let heads = |layers: Vec<Layer>| {
         let image = layers.into_iter().fold(ImageBuilder::new(), ImageBuilder::layer).build();
-        let source = Memory::of(&image);
+        let source = Memory::new(&image);
         let artifact = artifact::load(&source, &source.1, &Limits::default()).unwrap();
         let files = super::read(&source, &artifact.images[0], &ByMode, &Limits::default(), &()).unwrap();
         let head =

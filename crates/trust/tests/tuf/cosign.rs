@@ -133,7 +133,7 @@ fn cosign_reads_the_testkits_repository_as_we_do() {
     }
     tuf.publish();
     tuf.rotate_root(vec![TufKey::p256(), TufKey::ed25519()]);
-    let world = World::of(tuf);
+    let world = World::with_tuf(tuf);
     let home = TempDir::new().unwrap();
     std::fs::write(home.path().join("root.json"), world.tuf.initial_root()).unwrap();
     if cosign(home.path(), &["initialize", "--mirror", &world.mirror.url(), "--root", "root.json"]).is_none()

@@ -73,13 +73,13 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self::of(Tuf::with_targets(&[
+        Self::with_tuf(Tuf::with_targets(&[
             (TRUSTED_ROOT, &root_named("first")),
             (SIGNING_CONFIG, &signing_config()),
         ]))
     }
 
-    fn of(tuf: Tuf) -> Self {
+    fn with_tuf(tuf: Tuf) -> Self {
         let mirror = tuf.serve();
         Self { tuf, mirror, cache: TempDir::new().unwrap() }
     }

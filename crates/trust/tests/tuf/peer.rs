@@ -176,9 +176,9 @@ fn both_keep_the_floor_of_a_snapshot_and_recover_by_other_keys() {
 #[test]
 fn both_find_files_through_delegations_and_bins() {
     let worlds: [(World, bool); 6] = [
-        (World::of(roles::delegating(|_| {})), true),
-        (World::of(roles::delegating(|role| role.expires = NOW - 1)), false),
-        (World::of(roles::delegating(|role| role.paths = vec!["other/*".into()])), false),
+        (World::with_tuf(roles::delegating(|_| {})), true),
+        (World::with_tuf(roles::delegating(|role| role.expires = NOW - 1)), false),
+        (World::with_tuf(roles::delegating(|role| role.paths = vec!["other/*".into()])), false),
         (bins::binned(4, bins::bin(4), |_| {}), true),
         (bins::binned(5, bins::bin(5), |_| {}), true),
         (bins::binned(4, (bins::bin(4) + 1) % 16, |_| {}), false),
@@ -188,13 +188,14 @@ fn both_find_files_through_delegations_and_bins() {
         assert_eq!(both.at(NOW), good, "{number}");
     }
     // A role that the snapshot omits, and a file that differs from its description.
-    let Some(mut both) = Both::new(World::of(roles::delegating(|_| {}))) else { return };
+    let Some(mut both) = Both::new(World::with_tuf(roles::delegating(|_| {}))) else { return };
     let top = both.world.tuf.files["1.targets.json"].clone();
     let lists = [("targets".to_owned(), 1, top)];
     let snapshot = signed(&both.world.tuf.snapshot.keys, &both.world.tuf.snapshot_document(&lists));
     both.world.vouch_for_snapshot(&snapshot);
     both.refuses();
-    let Some(mut both) = Both::new(World::of(Tuf::with_targets(&[(TRUSTED_ROOT, &root_named("a"))]))) else {
+    let Some(mut both) = Both::new(World::with_tuf(Tuf::with_targets(&[(TRUSTED_ROOT, &root_named("a"))])))
+    else {
         return;
     };
     let file = |files: &BTreeMap<String, Vec<u8>>| {

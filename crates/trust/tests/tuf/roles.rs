@@ -88,13 +88,13 @@ pub(super) fn delegating(change: impl FnOnce(&mut Delegated)) -> Tuf {
 
 #[test]
 fn u07_delegated_roles_are_checked_like_all_others() {
-    World::of(delegating(|_| {})).update().unwrap();
-    assert_eq!(World::of(delegating(|role| role.expires = NOW - 1)).refused(), TrustFault::Expired);
-    let not_asked = World::of(delegating(|role| role.paths = vec!["other/*".into()]));
+    World::with_tuf(delegating(|_| {})).update().unwrap();
+    assert_eq!(World::with_tuf(delegating(|role| role.expires = NOW - 1)).refused(), TrustFault::Expired);
+    let not_asked = World::with_tuf(delegating(|role| role.paths = vec!["other/*".into()]));
     assert_eq!(not_asked.refused(), TrustFault::Missing);
 
     // A delegated role that the snapshot does not list.
-    let mut unlisted = World::of(delegating(|_| {}));
+    let mut unlisted = World::with_tuf(delegating(|_| {}));
     let top = unlisted.tuf.files["1.targets.json"].clone();
     let lists = [("targets".to_owned(), 1, top)];
     let snapshot = signed(&unlisted.tuf.snapshot.keys, &unlisted.tuf.snapshot_document(&lists));
@@ -102,7 +102,7 @@ fn u07_delegated_roles_are_checked_like_all_others() {
     assert_eq!(unlisted.refused(), TrustFault::Malformed);
 
     // Valid and signed, but not what the snapshot names.
-    let mut other_hash = World::of(delegating(|_| {}));
+    let mut other_hash = World::with_tuf(delegating(|_| {}));
     let name = "1.files.json";
     let mut document: Value = serde_json::from_slice(&other_hash.tuf.files[name]).unwrap();
     document["signed"]["targets"] = json!({});
@@ -115,7 +115,7 @@ fn u07_delegated_roles_are_checked_like_all_others() {
     let mut forged = delegating(|_| {});
     let right = std::mem::replace(&mut forged.delegated.get_mut("files").unwrap().key, TufKey::p256());
     forged.publish_rest();
-    let mut world = World::of(forged);
+    let mut world = World::with_tuf(forged);
     let mut targets = world.tuf.targets_document();
     targets["delegations"]["keys"] = json!({right.id.clone(): right.public});
     targets["delegations"]["roles"][0]["keyids"] = json!([right.id]);
@@ -144,7 +144,7 @@ fn u08_no_name_leads_out_of_repository_and_cache() {
         tuf.delegated.insert(name.into(), role);
         tuf.delegates = vec![name.into()];
         tuf.publish();
-        let world = World::of(tuf);
+        let world = World::with_tuf(tuf);
         assert_eq!(world.refused(), TrustFault::Name, "{name}");
     }
 
@@ -215,7 +215,7 @@ fn u10_delegations_in_a_circle_end_and_the_first_one_counts() {
     };
     tuf.delegated.insert("more".into(), more(BTreeMap::new(), &["files", "more"]));
     tuf.publish();
-    assert_eq!(World::of(tuf).refused(), TrustFault::Missing);
+    assert_eq!(World::with_tuf(tuf).refused(), TrustFault::Missing);
 
     // Two roles have it: the role that is named first counts, even if the second is nearer.
     let mut tuf = delegating(|role| role.targets.clear());
@@ -225,7 +225,7 @@ fn u10_delegations_in_a_circle_end_and_the_first_one_counts() {
     tuf.delegated.insert("later".into(), more(file("later"), &[]));
     tuf.delegates.push("later".into());
     tuf.publish();
-    let world = World::of(tuf);
+    let world = World::with_tuf(tuf);
     let got = world.update().unwrap().cached;
     assert!(String::from_utf8_lossy(got.trusted_root()).contains("\"deep\""));
 
@@ -238,7 +238,7 @@ fn u10_delegations_in_a_circle_end_and_the_first_one_counts() {
     }
     tuf.delegated.insert("r60".into(), more(file("far"), &[]));
     tuf.publish();
-    assert_eq!(World::of(tuf).refused(), TrustFault::Missing);
+    assert_eq!(World::with_tuf(tuf).refused(), TrustFault::Missing);
 }
 
 #[test]

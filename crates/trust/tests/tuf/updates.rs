@@ -47,7 +47,7 @@ fn a_repository_without_consistent_snapshots_and_one_in_a_folder_are_read() {
     tuf.consistent = false;
     tuf.targets.insert(TRUSTED_ROOT.into(), root_named("plain"));
     tuf.publish();
-    let world = World::of(tuf);
+    let world = World::with_tuf(tuf);
     assert!(world.update().unwrap().cached.signing_config().is_none());
 
     let folder = TempDir::new().unwrap();

@@ -21,7 +21,7 @@ struct CountingSource {
 }
 
 impl CountingSource {
-    fn of(artifact: &Artifact) -> Self {
+    fn new(artifact: &Artifact) -> Self {
         let parts = artifact.parts.iter().chain([&artifact.top]);
         Self {
             objects: parts.map(|object| (object.digest(), object.bytes.clone())).collect(),
@@ -91,10 +91,10 @@ fn base() -> Layer {
 /// Reads both with one `Shared`, checks that the second gives the same result as if it were read alone, and
 /// returns the second's counts.
 fn second_after_first(first: &Artifact, second: &Artifact, shared: &Shared<'_>) -> Vec<usize> {
-    CountingSource::of(first).read(shared).unwrap();
-    let source = CountingSource::of(second);
+    CountingSource::new(first).read(shared).unwrap();
+    let source = CountingSource::new(second);
     let found = source.read(shared).unwrap();
-    assert_eq!(found, CountingSource::of(second).read(&self::shared()).unwrap());
+    assert_eq!(found, CountingSource::new(second).read(&self::shared()).unwrap());
     source.asked(second)
 }
 
@@ -129,13 +129,13 @@ fn layers_that_depend_on_their_own_order_are_shared_as_they_unpack() {
 fn another_diff_id_media_type_or_size_is_another_layer() {
     let one = image([base()]);
     let shared = shared();
-    CountingSource::of(&one).read(&shared).unwrap();
+    CountingSource::new(&one).read(&shared).unwrap();
     let forged = ImageBuilder::new().layer(base()).forged_diff_id(0, Digest::sha256(b"other")).build();
-    let source = CountingSource::of(&forged);
+    let source = CountingSource::new(&forged);
     assert!(matches!(source.read(&shared).unwrap_err(), Error::DiffIdMismatch { .. }));
     assert_eq!(source.asked(&forged), [1]);
     let docker = ImageBuilder::new().docker().layer(base()).build();
-    let source = CountingSource::of(&docker);
+    let source = CountingSource::new(&docker);
     source.read(&shared).unwrap();
     assert_eq!(source.asked(&docker), [1]);
 }
@@ -143,11 +143,11 @@ fn another_diff_id_media_type_or_size_is_another_layer() {
 #[test]
 fn what_failed_is_not_kept() {
     let good = image([base()]);
-    let mut broken = CountingSource::of(&good);
+    let mut broken = CountingSource::new(&good);
     broken.objects.get_mut(&good.image().layers[0].digest()).unwrap()[20] ^= 1;
     let shared = shared();
     assert_eq!(broken.read(&shared).unwrap_err().kind(), Kind::Denied);
-    let source = CountingSource::of(&good);
+    let source = CountingSource::new(&good);
     source.read(&shared).unwrap();
     assert_eq!(source.asked(&good), [1]);
 }
@@ -159,9 +159,9 @@ fn the_budget_of_wanted_files_holds_for_shared_layers_too() {
     let shared = Shared::new(&WANTS, limits);
     let layer = |name: &str| Layer::new().file(&format!("{name}/META"), "x".repeat(100));
     for name in ["a", "b"] {
-        CountingSource::of(&image([layer(name)])).read(&shared).unwrap();
+        CountingSource::new(&image([layer(name)])).read(&shared).unwrap();
     }
-    let error = CountingSource::of(&image([layer("a"), layer("b")])).read(&shared).unwrap_err();
+    let error = CountingSource::new(&image([layer("a"), layer("b")])).read(&shared).unwrap_err();
     assert!(error.to_string().contains("kept_total_bytes"), "{error}");
 }
 
@@ -172,12 +172,12 @@ fn what_was_used_longest_ago_is_dropped_beyond_the_limit() {
     // Room for two of them.
     let shared = shared().keeping(4000);
     let asked = |index: usize| {
-        let source = CountingSource::of(&images[index]);
+        let source = CountingSource::new(&images[index]);
         source.read(&shared).unwrap();
         source.asked(&images[index])[0]
     };
     assert_eq!([0, 1, 0, 2, 0, 1].map(asked), [1, 1, 0, 1, 0, 1]);
-    assert_eq!(CountingSource::of(&images[0]).read(&self::shared().keeping(0)).unwrap().files.len(), 1);
+    assert_eq!(CountingSource::new(&images[0]).read(&self::shared().keeping(0)).unwrap().files.len(), 1);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn two_images_at_the_same_time_read_their_base_once() {
         let work = |artifact| {
             let (shared, meet) = (&shared, Arc::clone(&meet));
             move || {
-                let source = CountingSource { meet: Some(meet), ..CountingSource::of(artifact) };
+                let source = CountingSource { meet: Some(meet), ..CountingSource::new(artifact) };
                 assert_eq!(source.read(shared).unwrap().files.len(), 2);
                 source.asked(artifact)
             }

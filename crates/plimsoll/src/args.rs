@@ -1,4 +1,4 @@
-//! What was typed: one struct per command. Its documentation comments are the help texts.
+//! The typed arguments: one struct per command. Its documentation comments are the help texts.
 //!
 //! Nothing is read or resolved here; [`crate::settings`] says what the arguments mean. The same flag means the same in
 //! every command, and every flag has an environment variable `PLIMSOLL_…` and a key in the configuration file.
@@ -50,7 +50,7 @@ struct WithoutCommands {
     global: Global,
 }
 
-/// What was typed.
+/// The typed arguments.
 #[derive(Debug)]
 pub(crate) struct Arguments {
     pub(crate) global: Global,
@@ -58,7 +58,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// The arguments in what [`definition`] or [`definition_for`] matched.
+    /// The arguments that [`definition`] or [`definition_for`] matched.
     pub(crate) fn from_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         Ok(Self { global: Global::from_arg_matches(matches)?, command: Command::from_arg_matches(matches)? })
     }
@@ -106,7 +106,7 @@ docker.io/library/docker:24. Schemes of skopeo and syft are accepted (docker-arc
 oci-archive:, oci-dir:, registry:, …). Stores are found as the engines' own tools find them:
 DOCKER_HOST, CONTAINERS_STORAGE_CONF, CONTAINERD_ROOT and CONTAINERD_NAMESPACE.";
 
-/// The commands with the words they are called by, which are what `clap` makes of their names.
+/// The commands with their words on the command line, which `clap` derives from their names.
 macro_rules! commands {
     ($($word:literal => $name:ident($arguments:ty),)*) => {
         // Not a documentation comment: that would be the help text of the program.
@@ -214,7 +214,7 @@ mod tests {
         assert!(help(unknown, ["plimsoll", "chekc", "x"]).contains("'check'"));
     }
 
-    /// Flags that mean something else in some commands, which have a variable of their own there.
+    /// Flags with another meaning in some commands. There they have a variable of their own.
     const OWN_VARIABLES: [(&str, &str); 3] = [
         // A private key signs, a public key verifies.
         ("key", "PLIMSOLL_SIGN_KEY"),
@@ -262,7 +262,8 @@ mod tests {
 
     #[test]
     fn a_variable_means_the_same_in_every_command() {
-        // What is written after the flag, and how often. Only the formats differ: each command has some of its own.
+        // The values of a flag, and how often it may be given. Only the formats differ, because each command
+        // has its own.
         let shape = |argument: &clap::Arg| {
             let names = argument.get_value_names().unwrap_or_default();
             // `provenance verify` takes a material without its digest as well.
@@ -297,7 +298,7 @@ mod tests {
         fn visit(command: &clap::Command) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             for line in help.lines() {
-                // One character more, and the rest stands on a line of its own, which is no command.
+                // With one more character, the rest would be on a line of its own, which is not a command.
                 assert!(line.chars().count() <= 100, "{}: {line}", command.get_name());
             }
             command.get_subcommands().for_each(visit);

@@ -1,4 +1,4 @@
-//! `plimsoll attest`, and the flags of everything that signs.
+//! `plimsoll attest`, and the flags of all commands that sign.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ pub(crate) struct SignWith {
     pub(crate) keyless: Keyless,
     #[command(flatten)]
     pub(crate) overwriting: Overwriting,
-    /// Accepted for compatibility with cosign; nothing is asked
+    /// Accepted for compatibility with cosign; Plimsoll never asks for confirmation
     #[arg(short, long, value_name = "BOOL", env = "PLIMSOLL_YES", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", hide = true, action = ArgAction::Set)]
     pub(crate) yes: bool,

@@ -9,11 +9,11 @@ use super::trust_flags::RootChoice;
 
 /// Judge images: gather evidence, apply the policy, print the verdict
 ///
-/// Resolves each SUBJECT to digests, reads its layers, makes the inventory, finds vulnerabilities, verifies signatures,
-/// and evaluates the policy. Without a policy, the image must be named by digest, CRITICAL vulnerabilities block, and a
-/// missing signature is reported. Every platform of an index is judged, unless --platform selects one. If a policy
-/// names identities, certificates are verified with the policy's own trusted root, else with --trusted-root, else with
-/// that of --instance.
+/// Resolves each SUBJECT to digests, reads its layers, makes the inventory, finds vulnerabilities, verifies
+/// signatures, and evaluates the policy. Without a policy, the image must be named by digest, CRITICAL
+/// vulnerabilities block, and a missing signature is reported. Every platform of an index is judged, unless
+/// --platform selects one. If a policy names identities, certificates are verified with the policy's own
+/// trusted root, otherwise with --trusted-root, otherwise with that of --instance.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -1,15 +1,16 @@
-//! What people type who know other tools, and what they want here.
+//! Commands and flags that users of other tools type, and their counterparts here.
 //!
-//! The nearest spelling of a flag of another tool is mostly a flag that does something else. So what is known to be
-//! typed out of habit has an answer of its own. In the answers, backquotes enclose what can be typed here.
+//! The flag with the most similar name to another tool's flag usually does something else. So well-known
+//! flags and commands of other tools have their own answers. In the answers, backquotes enclose text that can
+//! be typed here.
 
 /// A word of another tool.
 #[derive(Debug)]
 pub(crate) struct Habit {
-    /// The tools that have it, for whoever maintains the table.
+    /// The tools that have it, for maintainers of the table.
     #[cfg_attr(not(test), expect(dead_code, reason = "documents the row"))]
     pub(crate) tools: &'static str,
-    /// The command it is typed after, such as `sign`; empty where it means the same after every command.
+    /// The commands that it follows, such as `sign`; empty if it means the same after every command.
     pub(crate) after: &'static [&'static str],
     /// A flag, a command, or a value of a flag as `--output=VALUE`.
     pub(crate) typed: &'static [&'static str],
@@ -17,8 +18,8 @@ pub(crate) struct Habit {
     pub(crate) answer: &'static str,
 }
 
-/// The answer to `typed` after the command called by `after`, which is empty before any command. What is said about the
-/// command comes before what is said in general.
+/// The answer to `typed` after the command `after`, which is empty before any command. Rows for a command
+/// precede general rows.
 pub(crate) fn answer(after: &str, typed: &str) -> Option<&'static str> {
     let all = || HABITS.iter().filter(|habit| habit.typed.contains(&typed));
     let of_command = all().find(|habit| habit.after.contains(&after));

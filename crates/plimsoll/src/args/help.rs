@@ -1,7 +1,7 @@
 //! How much `--help` shows.
 //!
-//! Without `--verbose` it is the page that people read: what the command does, the flags that are used every day, and
-//! examples. With it, every flag is described in full and with its environment variable, as in the manual pages.
+//! Without `--verbose`, it is a short page for people: what the command does, everyday flags, and examples.
+//! With it, every flag is described in full and with its environment variable, as in the manual pages.
 
 use std::ffi::{OsStr, OsString};
 
@@ -18,7 +18,7 @@ pub(crate) enum Detail {
 }
 
 impl Detail {
-    /// What the words of a command line ask for.
+    /// The detail that the words of a command line request.
     pub(crate) fn of_words<'a>(words: impl IntoIterator<Item = &'a OsString>) -> Self {
         let is_verbose = |word: &OsStr| {
             let text = word.to_str().unwrap_or_default();
@@ -31,7 +31,7 @@ impl Detail {
     }
 }
 
-/// The same definition with a help text of this detail. What it accepts stays as it is.
+/// The same definition with a help text of this detail. It accepts the same arguments.
 pub(crate) fn with_detail(definition: Command, detail: Detail) -> Command {
     let action = match detail {
         Detail::Concise => ArgAction::HelpShort,
@@ -50,7 +50,7 @@ pub(crate) fn with_detail(definition: Command, detail: Detail) -> Command {
     }
 }
 
-/// Shows the whole description, not only its first sentence: it is what tells similar commands apart.
+/// Shows the whole description, not only its first sentence, because it distinguishes similar commands.
 fn concise(command: Command) -> Command {
     const WITHOUT_ABOUT: &str = "{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
     match command.get_long_about().cloned() {
@@ -59,7 +59,7 @@ fn concise(command: Command) -> Command {
     }
 }
 
-/// The help text of the command that `words` call, or the word that is none.
+/// The help text of the command `words`, or the word that is not a command.
 pub(crate) fn page(definition: Command, words: &[String], detail: Detail) -> Result<StyledStr, String> {
     let mut definition = with_detail(definition, detail);
     // Gives every command its full name.
@@ -98,7 +98,7 @@ mod tests {
     fn help_fits_two_screens_and_names_no_environment_variable() {
         for (words, page) in pages(Detail::Concise) {
             let lines = page.lines().count();
-            // Everything about a build can be expected, and none of it is rarer than the rest.
+            // Expectations about a build are all equally common, so none of these flags is rare.
             let most = if words == ["provenance", "verify"] { 110 } else { 90 };
             assert!(lines <= most, "{words:?} has {lines} lines:\n{page}");
             assert!(!page.contains("[env:"), "{words:?}:\n{page}");

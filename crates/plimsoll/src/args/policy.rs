@@ -24,8 +24,8 @@ pub(crate) enum Command {
 
 /// Print a policy to edit, with comments
 ///
-/// As it stands it decides as Plimsoll does without a policy. What it says in comments asks for more: signatures,
-/// registries, waivers.
+/// Unchanged, it decides in the same way as Plimsoll without a policy. Its comments show how to require more:
+/// signatures, registries, waivers.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -31,9 +31,10 @@ pub(crate) enum ProvenanceCommand {
 
 /// Write a SLSA v1 provenance for `attest`
 ///
-/// In GitHub workflows, GitLab jobs and Buildkite jobs, builder and source come from the environment; flags set or
-/// replace them. Flags also list the inputs of the build. The result is a predicate, or with --as-statement a whole
-/// statement about the subjects. Nothing is signed: pass the result to `attest` or `attest-blob`.
+/// In GitHub workflows, GitLab jobs and Buildkite jobs, builder and source come from the environment; flags
+/// set or replace them. Flags also list the inputs of the build. The result is a predicate, or with
+/// --as-statement a complete statement about the subjects. Nothing is signed: pass the result to `attest` or
+/// `attest-blob`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -75,7 +76,7 @@ pub(crate) struct Generate {
     /// The build configuration, as a path within the source
     #[arg(long, value_name = "PATH", env = "PLIMSOLL_BUILD_CONFIG", help_heading = BUILD)]
     pub(crate) build_config: Option<String>,
-    /// An external parameter, which the starter of the build could choose; may be repeated
+    /// An external parameter, which the person who started the build could choose; may be repeated
     #[arg(long, value_name = "NAME=VALUE", env = "PLIMSOLL_PARAMETER", value_parser = parse_annotation, help_heading = BUILD)]
     pub(crate) parameter: Vec<(String, String)>,
     /// The version of a tool of the build; may be repeated

@@ -11,12 +11,12 @@ use super::shared::{OUTPUT, Reading};
 
 /// Make the software bill of materials of an image
 ///
-/// The document's subject is the platform manifest's digest; each component has its layer and path. The same image
-/// gives the same bytes: the time is SOURCE_DATE_EPOCH, else the image's creation time. With --all-platforms, each
-/// platform of an index gets a document of its own, in the file given by --output-file: {platform} in it becomes
-/// linux-arm64, {digest} the manifest's digest. If components may be missing, because the operating system is unknown,
-/// its package database cannot be read completely or no cataloger supports this kind of subject, the document is
-/// written and says so.
+/// The document's subject is the platform manifest's digest; each component has its layer and path. The same
+/// image gives the same bytes: the time is SOURCE_DATE_EPOCH, otherwise the image's creation time. With
+/// --all-platforms, each platform of an index gets its own document, in the file given by --output-file:
+/// {platform} in it becomes linux-arm64, {digest} the manifest's digest. If components may be missing,
+/// because the operating system is unknown, its package database cannot be read completely or no cataloger
+/// supports this kind of subject, the document is written and says so.
 #[derive(Debug, Args)]
 #[command(
     subcommand_negates_reqs = true,

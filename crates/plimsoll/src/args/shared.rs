@@ -8,9 +8,9 @@ use plimsoll_core::{LimitFault, Limits, Platform, Timestamp};
 const LOOKS: &str = "Appearance";
 const NETWORK: &str = "Network";
 pub(super) const OUTPUT: &str = "Output";
-/// Which images, and what belongs to them.
+/// The group of flags about images and their attachments.
 pub(super) const IMAGES: &str = "Images";
-/// What a judgement depends on besides the image.
+/// The group of flags that a judgement depends on besides the image.
 pub(super) const JUDGEMENT: &str = "Judgement";
 const SETTINGS: &str = "Settings";
 
@@ -51,7 +51,8 @@ pub(crate) struct Network {
     /// Make no network calls; subjects in registries are refused, unless `verify` has everything it needs in its cache
     #[arg(long, env = "PLIMSOLL_OFFLINE", value_parser = clap::builder::FalseyValueParser::new(), help_heading = NETWORK)]
     pub(crate) offline: bool,
-    /// Time limit for a network call, and for all the work on one image in check, scan and sbom, such as 90s or 5m
+    /// Time limit for a network call, and for all work on one image in check, scan and sbom, such as 90s or
+    /// 5m
     #[arg(long, value_name = "DURATION", default_value = "30m", env = "PLIMSOLL_TIMEOUT", value_parser = parse_duration, help_heading = NETWORK)]
     pub(crate) timeout: std::time::Duration,
     /// A registry (host or host:port) that may be reached without TLS; may be repeated
@@ -71,7 +72,8 @@ pub(crate) struct Network {
     /// [default: the usual places]
     #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_REGISTRY_CONFIG", hide_short_help = true, value_delimiter = ',', help_heading = NETWORK)]
     pub(crate) registry_config: Vec<PathBuf>,
-    /// Obey `insecure`, `skip_verify` and http:// in these files, which allow no TLS or any certificate
+    /// Apply `insecure`, `skip_verify` and http:// in these files, which disable TLS or accept any
+    /// certificate
     #[arg(long, env = "PLIMSOLL_INSECURE_REGISTRY_CONFIG", hide_short_help = true, value_parser = clap::builder::FalseyValueParser::new(), help_heading = NETWORK)]
     pub(crate) insecure_registry_config: bool,
     /// A private host, host:port or network (10.1.0.0/16) that a registry may redirect to; may be repeated
@@ -87,7 +89,7 @@ pub(crate) struct Network {
 pub(crate) enum CloudIdentity {
     /// If the environment names one
     Auto,
-    /// As auto, and otherwise ask the machine's metadata service, for at most a second
+    /// Like auto; otherwise ask the machine's metadata service, for at most a second
     Metadata,
     /// Never
     Off,
@@ -134,8 +136,9 @@ pub(crate) struct OutputFile {
 
 /// Whether files that exist are replaced.
 ///
-/// What is made from its input alone, such as a report, a document or a manual page, replaces an older one. What cannot be made
-/// again, a key, a waiver, a signature, does not, unless this is given.
+/// Output that can be made again from its input, such as a report, a document or a manual page, always
+/// replaces an older file. Keys, waivers and signatures cannot be made again, and only replace a file if this
+/// is given.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Overwriting {
     /// Replace existing files, which are otherwise never overwritten

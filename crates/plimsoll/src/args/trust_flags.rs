@@ -63,7 +63,7 @@ pub(crate) struct Trust {
     pub(crate) github: GitHub,
 }
 
-/// The trusted root for certificates, if a policy says who may sign.
+/// The trusted root for certificates, if a policy names the signers.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RootChoice {
     /// Trusted root file for policies that do not name their own
@@ -75,7 +75,7 @@ pub(crate) struct RootChoice {
     pub(crate) instance: Option<String>,
 }
 
-/// cosign's flags for claims of GitHub's workflows. Each stands for a claim of the certificate.
+/// cosign's flags for claims of GitHub's workflows. Each corresponds to a claim of the certificate.
 #[derive(Debug, Clone, Default, Args)]
 #[expect(clippy::struct_field_names, reason = "the names of the flags")]
 pub(crate) struct GitHub {
@@ -124,7 +124,7 @@ impl KeyReference {
     pub(crate) fn is_path(text: &str) -> bool {
         let has =
             |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-        // If a reference were taken for a path, its PIN would appear in messages about the path.
+        // If a reference were treated as a path, its PIN would appear in messages about the path.
         !text.contains("://") && !["pkcs11:", "external:"].into_iter().any(has)
     }
 }

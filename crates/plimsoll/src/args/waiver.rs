@@ -113,10 +113,10 @@ impl Rule {
 
 /// Approve a waiver: check it and sign it, with the approver's key or identity
 ///
-/// Writes FILE.sigstore.json beside FILE, with the waiver and the signature; that of a second approver is added as
-/// FILE.2.sigstore.json, and so on. The policy that `check` applies decides
-/// whether it counts: the key or identity must be an approver's, and the approver must not be the waiver's owner.
-/// Without --key, the approver signs in, or the CI job's token is used, as with `sign`.
+/// Writes FILE.sigstore.json beside FILE, with the waiver and the signature; a second approver's signature
+/// goes to FILE.2.sigstore.json, and so on. The policy that `check` applies decides whether it counts: the
+/// key or identity must be an approver's, and the approver must not be the waiver's owner. Without --key, the
+/// approver signs in, or the CI job's token is used, as with `sign`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -138,9 +138,9 @@ pub(crate) struct Sign {
 
 /// Show waivers: what they accept, who signed, until when, and whether they count under a policy
 ///
-/// Without --policy, no approvers are known, so the signers are shown as the files claim them. With it, the result says
-/// whether each waiver would count for images in its scope, and if not, why. No network is used: a cached trusted root
-/// is used whatever its age.
+/// Without --policy, no approvers are known, so the signers are shown as the files claim them. With it, the
+/// result says whether each waiver would count for images in its scope, and if not, why. No network is used,
+/// and a cached trusted root is used at any age.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -1,6 +1,6 @@
 //! Amazon ECR: a signed `GetAuthorizationToken` turns this machine's access keys into a registry password.
 //!
-//! Keys are looked for in this order, and only the first place that the environment names is used:
+//! Keys are searched for in this order, and only the first place that the environment names is used:
 //! 1. `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`
 //! 2. `AWS_WEB_IDENTITY_TOKEN_FILE` with `AWS_ROLE_ARN`: STS `AssumeRoleWithWebIdentity` (EKS, CI systems)
 //! 3. `AWS_CONTAINER_CREDENTIALS_FULL_URI` or `…_RELATIVE_URI` (EKS pod identity, ECS)

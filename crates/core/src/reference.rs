@@ -79,12 +79,12 @@ impl Reference {
         &self.repository
     }
 
-    /// The tag that was asked for; `latest` when neither tag nor digest was.
+    /// The requested tag; `latest` if neither a tag nor a digest was given.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
 
-    /// The digest that was asked for.
+    /// The requested digest.
     pub fn digest(&self) -> Option<Digest> {
         self.digest
     }

@@ -34,7 +34,7 @@ pub enum Need {
         /// How many.
         bytes: u64,
     },
-    /// All of it, piece by piece, whatever its size.
+    /// All of it, piece by piece, regardless of its size.
     Stream,
     /// All of it at once; a file beyond its bound is reported in [`FileSet::oversized`].
     Whole(Bound),
@@ -246,7 +246,7 @@ pub struct LayerRef {
 /// A file that was wanted and is visible in the final root file system.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FoundFile {
-    /// The path that was asked for.
+    /// The requested path.
     pub path: String,
     /// Where the content really is, after following links.
     pub real_path: String,
@@ -274,7 +274,7 @@ impl FoundFile {
 /// A wanted file that is too long to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Oversized {
-    /// The path that was asked for.
+    /// The requested path.
     pub path: String,
     /// Its size in bytes.
     pub size: u64,
@@ -285,7 +285,7 @@ pub struct Oversized {
 /// A wanted file that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// The path that was asked for.
+    /// The requested path.
     pub path: String,
     /// Why.
     pub reason: String,
@@ -296,7 +296,7 @@ pub struct Unreadable {
 /// All wanted files of a root file system.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FileSet {
-    /// By the path that was asked for.
+    /// By requested path.
     pub files: BTreeMap<String, FoundFile>,
     /// The layers it was squashed from; empty for a plain directory.
     pub layers: Vec<LayerRef>,

@@ -1,4 +1,4 @@
-//! A file that is written before it takes the place of another.
+//! A file that is written before it replaces another.
 //!
 //! It has no name until it is whole, so that a process that is killed before then leaves nothing behind. On
 //! file systems without this feature, such as NFS, and on systems without `/proc`, the file has a name, and

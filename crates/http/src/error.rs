@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::address::Class;
 
-/// Method and URL of a call, safe to be shown: `GET https://registry.example/v2/`.
+/// Method and URL of a call, safe to show: `GET https://registry.example/v2/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// The method.
@@ -23,7 +23,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// What a message says about a request with this method and URL.
+    /// The description of a request with this method and URL.
     pub fn new(method: &Method, url: &Url) -> Self {
         Self { method: method.clone(), url: shown(url) }
     }
@@ -70,7 +70,7 @@ pub enum TlsFault {
     Expired,
     /// Another fault of the certificate.
     Certificate,
-    /// The host wants a client certificate, or another one than it got.
+    /// The host requires a client certificate, or another one than it got.
     ClientCertificate,
     /// The other side does not speak TLS.
     NotTls,
@@ -82,7 +82,7 @@ pub enum TlsFault {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The client was told to stay off the network.
+    /// The client must not use the network.
     #[error("{call}: refused because of --offline")]
     Offline {
         /// The call.
@@ -141,7 +141,7 @@ pub enum Error {
     HostSetting {
         /// The file or the entry.
         place: String,
-        /// What is wrong with it; never the content, which may be a private key.
+        /// What is wrong with it; never the content, because it may be a private key.
         reason: String,
     },
     /// There is no trusted certificate authority.
@@ -152,7 +152,7 @@ pub enum Error {
         /// What loading them reported.
         reason: String,
     },
-    /// A host resolves to an address that whoever named it may not name.
+    /// A host resolves to an address that is not allowed for the one who named it.
     #[error("{call}: refused to connect to {address} ({class}), {}", .given_by.as_ref().map_or_else(
         || "which a named host must not resolve to".to_owned(), |by| format!("named by {by}, not by you")))]
     AddressRefused {
@@ -173,7 +173,7 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
-    /// A redirect that leads nowhere.
+    /// A redirect that cannot be followed.
     #[error("{call}: got {status}, but {reason}")]
     BadRedirect {
         /// The call that was redirected.
@@ -247,9 +247,9 @@ pub enum Error {
     Truncated {
         /// The call.
         call: Call,
-        /// Bytes that came.
+        /// Bytes that arrived.
         received: u64,
-        /// Bytes that were announced.
+        /// Announced bytes.
         expected: Option<u64>,
         /// What the system says.
         reason: String,
@@ -270,7 +270,7 @@ pub enum Error {
         /// The caller's limit.
         limit: u64,
     },
-    /// The server answered 429 or 5xx, each time it was asked.
+    /// The server answered 429 or 5xx to every attempt.
     #[error("{call}: got {status}{}{}{}", times(*.attempts),
         .retry_after.map(|d| format!(", and asks to wait {}", seconds(d))).unwrap_or_default(),
         if .detail.is_empty() { String::new() } else { format!(": {}", .detail) })]
@@ -279,7 +279,7 @@ pub enum Error {
         call: Call,
         /// The last status.
         status: StatusCode,
-        /// How often it was asked.
+        /// How often the request was sent.
         attempts: u32,
         /// What the last `Retry-After` says.
         retry_after: Option<Duration>,
@@ -417,7 +417,7 @@ fn times(attempts: u32) -> String {
     if attempts > 1 { format!(" {attempts} times") } else { String::new() }
 }
 
-/// An error and what caused it, in one line. hyper's own text alone ("error reading a body") says too little.
+/// An error and what caused it, in one line. hyper's own text ("error reading a body") does not say enough.
 pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -276,7 +276,7 @@ impl<R: Stream> Reader<R> {
             (None, None) => block.link().to_vec(),
         };
         let kind = kind(block.kind(), raw.last() == Some(&b'/'));
-        // These have no content, whatever their size; old tars wrote the file's size into hard links.
+        // These have no content, even if they have a size; old tars wrote the file's size into hard links.
         let header_only = matches!(block.kind(), b'1'..=b'6') || kind == Kind::Directory;
         if header_only {
             stored = 0;

@@ -22,7 +22,8 @@ pub struct Inputs {
     pub waivers: Arc<Vec<WaiverDocument>>,
     /// The trusted roots that certificates are verified with.
     pub roots: Arc<Roots>,
-    /// The advisory database, or why there is none: there is still a verdict, in which the rule that needs it is unknown.
+    /// The advisory database, or why there is none: without it there is still a verdict, in which the rule
+    /// that needs it is unknown.
     pub database: Arc<Result<Database, plimsoll_vuln::Error>>,
 }
 

@@ -1,4 +1,4 @@
-//! What opening a key file may cost: whoever wrote the file chose the work.
+//! How much work opening a key file may take: the author of the file chose it.
 
 use pkcs8::pkcs5::{EncryptionScheme, pbes2};
 

@@ -239,7 +239,7 @@ fn a_secret_of_a_cluster_holds_a_key_and_its_password() {
     for bad in ["k8s://build", "k8s://build/a/b", "k8s://../signing", "k8s:///signing"] {
         refused(sign(bad, &access_), "expected k8s://NAMESPACE/NAME", Kind::Usage);
     }
-    // Without the password it is asked for.
+    // Without the password, the user is asked for it.
     let (_cluster, access_) = start(&all[..1]);
     let mut asked = Vec::new();
     let opened = key::open(

@@ -83,7 +83,7 @@ pub enum Detail {
         /// Why.
         reason: String,
     },
-    /// Something that does not count, because a package of the operating system brought it.
+    /// Something that does not count, because a package of the operating system installed it.
     SetAside {
         /// A finding or files.
         what: String,

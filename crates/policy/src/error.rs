@@ -33,7 +33,7 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
-    /// A key that the policy names cannot be read or is no public key.
+    /// A key that the policy names cannot be read or is not a public key.
     #[error("{origin}: {path}: {reason}")]
     Key {
         /// File name or other name of the document.

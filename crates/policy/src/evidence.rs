@@ -203,7 +203,7 @@ pub struct Collected {
     pub root: Option<Digest>,
 }
 
-/// A signature that did not verify. It harms nothing by itself: anybody can attach one.
+/// A signature that did not verify. It harms nothing by itself: anyone can attach one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedSignature {
     /// The digest of its bytes.
@@ -228,7 +228,7 @@ pub enum SbomFacts {
         /// The digest of the document, if it came from one.
         digest: Option<Digest>,
     },
-    /// There is none.
+    /// There is no inventory.
     Unavailable {
         /// Why.
         reason: String,

@@ -299,7 +299,7 @@ fn scope_is_the_named_repositories_and_digests_and_nothing_else() {
     ] {
         assert_eq!(outcome(UNSIGNED, &waiver_with(&changes), now()).0, decision, "{changes}");
     }
-    // A layout has no repository name, whatever it says about itself.
+    // A layout has no repository name, even if it claims one.
     let mut layout = of_kind(SubjectKind::Layout);
     layout.vulnerabilities = critical().vulnerabilities;
     let verdict = judged(&policy(UNSIGNED), &layout, &[unsigned(&waiver())], now());

@@ -241,7 +241,7 @@ fn select(
     };
     let mut best: Vec<&Service> = Vec::new();
     for service in services.iter().filter(valid) {
-        // A service without an operator may belong to anybody, so each counts as a separate operator.
+        // A service without an operator may belong to anyone, so each counts as a separate operator.
         let same = |other: &&Service| !service.operator.is_empty() && other.operator == service.operator;
         match best.iter().position(same) {
             Some(at) => {

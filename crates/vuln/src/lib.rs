@@ -5,7 +5,7 @@
 //! - [`version`] is the list of version orders of ecosystems.
 //! - [`scan()`] matches an inventory and returns findings and gaps.
 //!
-//! Publishers' formats are not known here (`plimsoll-feeds` reads them), nor is there any network.
+//! This crate does not know publishers' formats (`plimsoll-feeds` reads them), and uses no network.
 //!
 //! The rule behind every decision: an undecided component is never "not affected". A damaged file is an [`Error`]; a
 //! missing or old feed, a version that does not compare and an advisory that contradicts itself are [`Gap`]s, which

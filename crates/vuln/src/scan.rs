@@ -146,8 +146,8 @@ pub fn scan_until(
     Ok(scan)
 }
 
-/// What the inventory set aside because packages of the operating system brought it. If the distribution does
-/// not know the package, no advisories cover it, so it is a gap.
+/// Files that the inventory set aside because packages of the operating system installed them. If the
+/// distribution does not know the package, no advisories cover it, so it is a gap.
 fn set_aside(inventory: &Inventory, targets: &Targets<'_>, gaps: &mut Gaps) -> Result<Vec<SetAside>, Error> {
     let told = || inventory.problems.iter().filter(|problem| problem.code == ProblemCode::SetAside);
     if told().next().is_none() {

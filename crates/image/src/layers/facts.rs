@@ -152,7 +152,7 @@ pub(super) enum Node {
     Symlink(Vec<u8>),
     /// A hard link to a file that was not read for the same purposes.
     Hardlink(Target),
-    /// A device or the like.
+    /// A device, FIFO or similar.
     Special,
 }
 

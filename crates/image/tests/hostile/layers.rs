@@ -112,7 +112,8 @@ fn t03_a_hard_link_keeps_the_content_that_its_target_had() {
 
 #[test]
 fn t05_the_extended_size_wins_so_nothing_is_smuggled() {
-    // The inner tar's header lies where a reader that believes the ustar size of 0 would look for the next header.
+    // The inner tar's header is where a reader that believes the ustar size of 0 would look for the next
+    // header.
     let inner = Tar::default().file("smuggled", "x").0;
     let size = inner.len().to_string();
     let outer = Tar::default()

@@ -69,7 +69,7 @@ fn u02_freeze_and_a_clock_that_was_set_back() {
     assert_eq!(world.on_disk(), before);
     let online = Settings::default();
     assert!(matches!(current(&choice(&world, NOW, &online)), Err(Error::ClockSetBack { .. })));
-    // A correction of minutes is no attack, and does not take the last-seen time back.
+    // A correction of minutes is not an attack, and does not move the last-seen time back.
     world.update_at(later - 200).unwrap();
     assert_eq!(world.cached().unwrap().updated(), at(later));
 }

@@ -21,7 +21,7 @@ use crate::error::TarProblem;
 use crate::tar::{Entry, Kind, clean_link};
 
 #[derive(Debug, Clone)]
-enum Place {
+enum TreeEntry {
     Directory {
         opaque: bool,
         /// Whether it replaced another entry.
@@ -37,7 +37,7 @@ enum Place {
     Whiteout,
 }
 
-impl Place {
+impl TreeEntry {
     const IMPLIED: Self = Self::Directory { opaque: false, replaced: false, implied: true };
 }
 
@@ -57,7 +57,7 @@ enum MissingDirectory {
 const LINKS: usize = 255;
 
 pub(super) struct Tree {
-    places: BTreeMap<Vec<u8>, Place>,
+    places: BTreeMap<Vec<u8>, TreeEntry>,
     recorded: BTreeMap<Vec<u8>, Record>,
     by_ordinal: BTreeMap<u64, Node>,
     opaque_root: bool,
@@ -105,10 +105,10 @@ impl Tree {
         self.count(path.len())?;
         match self.places.get(&path) {
             None => {
-                self.places.insert(path, Place::Whiteout);
+                self.places.insert(path, TreeEntry::Whiteout);
             }
             // Engines refuse it, but it has only one possible meaning.
-            Some(Place::Whiteout) => {}
+            Some(TreeEntry::Whiteout) => {}
             Some(_) => return Err(self.refused(TarProblem::WhiteoutOfOwn, &path)),
         }
         Ok(())
@@ -121,7 +121,7 @@ impl Tree {
         let Some(directory) = marker.as_deref().and_then(parent) else { return Ok(()) };
         if directory.is_empty() {
             self.opaque_root = true;
-        } else if let Some(Place::Directory { opaque, .. }) = self.places.get_mut(directory) {
+        } else if let Some(TreeEntry::Directory { opaque, .. }) = self.places.get_mut(directory) {
             *opaque = true;
         }
         Ok(())
@@ -142,19 +142,19 @@ impl Tree {
         }
         self.count(path.len() + entry.link.len())?;
         let place = match (entry.kind, self.places.get(&path)) {
-            (Kind::Directory, Some(Place::Directory { .. })) => return Ok(Some(path)),
+            (Kind::Directory, Some(TreeEntry::Directory { .. })) => return Ok(Some(path)),
             (Kind::Directory, there) => {
-                Place::Directory { opaque: false, replaced: there.is_some(), implied: false }
+                TreeEntry::Directory { opaque: false, replaced: there.is_some(), implied: false }
             }
-            (Kind::Symlink, _) => Place::Symlink(entry.link.clone()),
-            (Kind::File, _) => Place::File(entry.ordinal),
-            (Kind::Device, None | Some(Place::Device | Place::Whiteout)) => Place::Device,
+            (Kind::Symlink, _) => TreeEntry::Symlink(entry.link.clone()),
+            (Kind::File, _) => TreeEntry::File(entry.ordinal),
+            (Kind::Device, None | Some(TreeEntry::Device | TreeEntry::Whiteout)) => TreeEntry::Device,
             (Kind::Device, Some(_)) => return Err(self.refused(TarProblem::DeviceOver, &path)),
-            (Kind::Other, _) => Place::Special,
+            (Kind::Other, _) => TreeEntry::Special,
             (Kind::Hardlink, _) => {
                 let target = self.real(&clean_link(&entry.link), MissingDirectory::Fails)?;
                 match target.and_then(|target| self.places.get(&target)) {
-                    Some(Place::Directory { .. }) | None => Place::File(entry.ordinal),
+                    Some(TreeEntry::Directory { .. }) | None => TreeEntry::File(entry.ordinal),
                     Some(place) => place.clone(),
                 }
             }
@@ -170,12 +170,14 @@ impl Tree {
             return None;
         }
         match self.places.get(path)? {
-            Place::File(ordinal) if *ordinal == entry.ordinal => {
+            TreeEntry::File(ordinal) if *ordinal == entry.ordinal => {
                 Some(Node::Hardlink(Target::Below(clean_link(&entry.link))))
             }
-            Place::File(ordinal) => Some(Node::Hardlink(Target::Ordinal(*ordinal))),
-            Place::Symlink(target) => Some(Node::Symlink(target.clone())),
-            Place::Directory { .. } | Place::Device | Place::Special | Place::Whiteout => Some(Node::Special),
+            TreeEntry::File(ordinal) => Some(Node::Hardlink(Target::Ordinal(*ordinal))),
+            TreeEntry::Symlink(target) => Some(Node::Symlink(target.clone())),
+            TreeEntry::Directory { .. } | TreeEntry::Device | TreeEntry::Special | TreeEntry::Whiteout => {
+                Some(Node::Special)
+            }
         }
     }
 
@@ -185,7 +187,7 @@ impl Tree {
     }
 
     pub(super) fn record(&mut self, path: Vec<u8>, record: Record, ordinal: u64) {
-        if matches!(self.places.get(&path), Some(Place::File(own)) if *own == ordinal) {
+        if matches!(self.places.get(&path), Some(TreeEntry::File(own)) if *own == ordinal) {
             self.by_ordinal.insert(ordinal, record.node.clone());
         }
         self.recorded.insert(path, record);
@@ -196,11 +198,11 @@ impl Tree {
     /// hides the content below for some engines.
     pub(super) fn global(&mut self, path: &[u8]) -> Result<(), Error> {
         let Some(directory) = parent(path) else { return Ok(()) };
-        let is_there = matches!(self.places.get(directory), Some(Place::Directory { .. }));
+        let is_there = matches!(self.places.get(directory), Some(TreeEntry::Directory { .. }));
         if base(path).starts_with(WHITEOUT) || !(directory.is_empty() || is_there) {
             return Err(self.refused(TarProblem::GlobalName, path));
         }
-        match self.places.insert(path.to_vec(), Place::Device) {
+        match self.places.insert(path.to_vec(), TreeEntry::Device) {
             None => Ok(()),
             Some(_) => Err(self.refused(TarProblem::GlobalName, path)),
         }
@@ -211,22 +213,22 @@ impl Tree {
         for (path, place) in &self.places {
             let hash = keyed.of(path);
             match place {
-                Place::Directory { opaque, replaced, implied } => {
+                TreeEntry::Directory { opaque, replaced, implied } => {
                     ledger.directories.insert(hash);
                     ledger.opaques.extend(opaque.then_some(hash));
                     ledger.replaced.extend(replaced.then_some(hash));
                     ledger.implied.extend(implied.then_some(hash));
                 }
-                Place::Symlink(_) => {
+                TreeEntry::Symlink(_) => {
                     ledger.symlinks.insert(hash);
                 }
-                Place::Device => {
+                TreeEntry::Device => {
                     ledger.devices.insert(hash);
                 }
-                Place::Whiteout => {
+                TreeEntry::Whiteout => {
                     ledger.whiteouts.insert(hash);
                 }
-                Place::File(_) | Place::Special => ledger.files.push(hash),
+                TreeEntry::File(_) | TreeEntry::Special => ledger.files.push(hash),
             }
         }
         ledger.complete();
@@ -252,7 +254,7 @@ impl Tree {
             let next = join(&real, &name);
             self.work.lookup(&next)?;
             match self.places.get(&next) {
-                Some(Place::Symlink(target)) => {
+                Some(TreeEntry::Symlink(target)) => {
                     links += 1;
                     if links > LINKS {
                         let problem = |path| TarProblem::TooManyLinks { path, links: LINKS };
@@ -266,14 +268,16 @@ impl Tree {
                         left.push_front(name.to_vec());
                     }
                 }
-                Some(Place::Directory { .. }) => real = next,
+                Some(TreeEntry::Directory { .. }) => real = next,
                 _ if missing == MissingDirectory::Fails => return Ok(None),
                 None => {
                     self.count(next.len())?;
-                    self.places.insert(next.clone(), Place::IMPLIED);
+                    self.places.insert(next.clone(), TreeEntry::IMPLIED);
                     real = next;
                 }
-                Some(Place::Whiteout) if missing == MissingDirectory::IsMadeUnlessGone => return Ok(None),
+                Some(TreeEntry::Whiteout) if missing == MissingDirectory::IsMadeUnlessGone => {
+                    return Ok(None);
+                }
                 Some(_) => return Err(self.refused(TarProblem::InTheWay, &next)),
             }
         }
@@ -287,7 +291,7 @@ impl Tree {
 
     /// Removes what is at `path` and everything below it.
     fn remove(&mut self, path: &[u8]) {
-        if self.places.remove(path).is_some_and(|place| matches!(place, Place::Directory { .. })) {
+        if self.places.remove(path).is_some_and(|place| matches!(place, TreeEntry::Directory { .. })) {
             for below in below(&self.places, path) {
                 self.places.remove(&below);
             }

@@ -42,7 +42,7 @@ use plimsoll_core::{Digest, LimitExceeded, Limits};
 use crate::artifact::{Image, Layer};
 use crate::{Error, Progress, Source};
 use facts::{Facts, Known};
-use index::Index;
+use index::PathIndex;
 use pipe::Pipe;
 use scan::{Interest, Scan};
 use shared::{FactsSource, Key};
@@ -83,7 +83,7 @@ fn read_image(
     let first: Vec<(usize, Interest<'_>)> =
         (0..image.layers.len()).map(|index| (index, Interest::selected(*select))).collect();
     let mut known: Vec<Known> = run.pass(&first)?.into_iter().map(|(_, facts)| Known::new(facts)).collect();
-    let Some(index) = Index::new(&known) else {
+    let Some(index) = PathIndex::new(&known) else {
         return Err(LimitExceeded::fixed("layers", u16::MAX.into(), "the image").into());
     };
     for _ in 0..FURTHER_PASSES {

@@ -20,7 +20,7 @@ use super::facts::{Known, Ledger, Place, Present};
 /// All paths of all layers, sorted, so that a lookup takes one search for each name in the path, regardless
 /// of the number of layers.
 #[derive(Debug, Default)]
-pub(super) struct Index {
+pub(super) struct PathIndex {
     events: Vec<Event>,
     /// Path and layer of each device.
     devices: Vec<(u64, u16)>,
@@ -54,7 +54,7 @@ pub(super) struct VisibleEntry {
     pub(super) disputed: Option<usize>,
 }
 
-impl Index {
+impl PathIndex {
     /// `None` if there are more layers than any engine can unpack.
     pub(super) fn new(layers: &[Known]) -> Option<Self> {
         let mut index = Self::default();

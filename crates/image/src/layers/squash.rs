@@ -12,7 +12,7 @@ use plimsoll_core::text::shown;
 use plimsoll_core::{LimitExceeded, Limits};
 
 use super::facts::{Known, Node, Place, Present, Target};
-use super::index::{Index, VisibleEntry};
+use super::index::{PathIndex, VisibleEntry};
 use super::paths::{Keyed, join, parent};
 use super::scan::Targets;
 use super::work::Work;
@@ -20,7 +20,7 @@ use crate::Error;
 
 pub(super) struct Stack<'a> {
     layers: &'a [Known],
-    index: &'a Index,
+    index: &'a PathIndex,
     keyed: Keyed,
     select: &'a dyn Select,
     limits: &'a Limits,
@@ -50,7 +50,7 @@ struct File {
 impl<'a> Stack<'a> {
     pub(super) fn new(
         layers: &'a [Known],
-        index: &'a Index,
+        index: &'a PathIndex,
         keyed: Keyed,
         select: &'a dyn Select,
         limits: &'a Limits,

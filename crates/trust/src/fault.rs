@@ -45,7 +45,7 @@ impl TrustFault {
                 "the mirror serves an older state than before: try another one; do not remove the cache because of it"
             }
             Self::InitialRoot => "get the root and its checksum again from the instance's operator",
-            Self::Missing => "check the URL of the mirror: it must contain timestamp.json and targets/",
+            Self::Missing => "check the URL of the mirror: timestamp.json and targets/ must be below it",
             _ => {
                 "the trust material in use was not changed; ask the mirror's operator, or try another mirror"
             }

@@ -16,7 +16,7 @@ pub struct AwsKms {
 }
 
 impl AwsKms {
-    /// Keeps `key`.
+    /// Starts it with `key`.
     pub fn start(key: ServiceKey, fraud: Misbehaviour) -> Self {
         Self { service: Service::start(move |request| answer(request, &key, fraud)) }
     }

@@ -18,7 +18,7 @@ pub struct AzureVault {
 }
 
 impl AzureVault {
-    /// Keeps `key`.
+    /// Starts it with `key`.
     pub fn start(key: ServiceKey, fraud: Misbehaviour) -> Self {
         Self { service: Service::start(move |request| answer(request, &key, fraud)) }
     }

@@ -1,9 +1,9 @@
 //! Google Artifact Registry and Container Registry: an OAuth2 access token is the password.
 //!
 //! The identity is the one of the *application default credentials*:
-//! 1. the file that `GOOGLE_APPLICATION_CREDENTIALS` names, otherwise the one that `gcloud auth
-//!    application-default login` writes: a service account's key (JWT grant, RFC 7523), workload identity
-//!    federation (token exchange, RFC 8693, with or without impersonation), or a user's refresh token
+//! 1. the file that `GOOGLE_APPLICATION_CREDENTIALS` names, otherwise the one that
+//!    `gcloud auth application-default login` writes: a service account's key (JWT grant, RFC 7523), workload
+//!    identity federation (token exchange, RFC 8693, with or without impersonation), or a user's refresh token
 //! 2. the metadata server (GCE, GKE workload identity), if the user enables it
 //!
 //! ```json

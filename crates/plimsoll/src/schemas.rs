@@ -125,7 +125,7 @@ fn check() -> Value {
                 "required": ["subject"],
                 "oneOf": [{"required": ["verdict"]}, {"required": ["error"]}],
                 "properties": {
-                    "subject": {"type": "string", "description": "As it was typed."},
+                    "subject": {"type": "string", "description": "As the user typed it."},
                     "verdict": {"$ref": "#/$defs/verdict"},
                     "error": {
                         "type": "object",

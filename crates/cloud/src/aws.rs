@@ -402,7 +402,7 @@ async fn instance(environment: &Environment, client: &Client) -> Result<Keys, Fa
     const STEP: Step = Step {
         cloud: CLOUD,
         what: "asking the instance's metadata service for the role's keys",
-        hint: "leave --cloud-identity metadata out on a machine that is no instance, or give the instance a role; \
+        hint: "do not use --cloud-identity metadata on a machine that is not an instance, or give the instance a role; \
                in a container, the hop limit of the instance's metadata options must be at least 2",
     };
     const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");

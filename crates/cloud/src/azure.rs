@@ -177,7 +177,7 @@ async fn machine(environment: &Environment, client: &Client, audience: &str) -> 
     const STEP: Step = Step {
         cloud: CLOUD,
         what: "asking the machine's metadata service for its managed identity",
-        hint: "leave --cloud-identity metadata out on a machine that is not Azure's, or give it a managed identity",
+        hint: "do not use --cloud-identity metadata on a machine that is not Azure's, or give it a managed identity",
     };
     let base = match environment.get("AZURE_POD_IDENTITY_AUTHORITY_HOST") {
         Some(host) => format!("{}/metadata/identity/oauth2/token", host.trim_end_matches('/')),

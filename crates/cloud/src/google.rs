@@ -328,7 +328,7 @@ async fn metadata(environment: &Environment, client: &Client) -> Result<TimedLog
     const STEP: Step = Step {
         cloud: CLOUD,
         what: "asking the metadata server for an access token",
-        hint: "leave --cloud-identity metadata out on a machine that is not Google's, or give it a service account",
+        hint: "do not use --cloud-identity metadata on a machine that is not Google's, or give it a service account",
     };
     let host = environment.get("GCE_METADATA_HOST").unwrap_or_else(|| METADATA.to_owned());
     let url = format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token");

@@ -145,7 +145,7 @@ fn a_signature_counts_under_the_policy_that_it_was_verified_for_alone() {
     let verdict = judge_all(&[&one, &again], &with(vec![(&one, by(&release))]), &[]);
     assert_eq!(verdict.decision, Decision::Indeterminate);
     let unknown = under(&verdict, "again", "signatures");
-    assert!(unknown.reason.contains("not looked for under policy again"), "{}", unknown.reason);
+    assert!(unknown.reason.contains("not searched for under policy again"), "{}", unknown.reason);
     let only = Evidence { signatures: by(&release).into(), ..evidence() };
     assert_eq!(judge_all(&[&one], &only, &[]).decision, Decision::Allow);
     assert_eq!(judge_all(&[&one, &again], &only, &[]).decision, Decision::Indeterminate);

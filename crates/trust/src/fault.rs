@@ -39,7 +39,7 @@ impl TrustFault {
     pub(crate) fn hint(self) -> &'static str {
         match self {
             Self::Expired => {
-                "check this machine's clock; otherwise the mirror is behind: try another one, or later"
+                "check this machine's clock; if it is right, the mirror is outdated: try another one, or try again later"
             }
             Self::Rollback => {
                 "the mirror serves an older state than before: try another one; do not remove the cache because of it"

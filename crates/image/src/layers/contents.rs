@@ -288,7 +288,7 @@ fn compare(
             return Err(differs(what, &format!("does not list `{name}`")));
         };
         if let Some(problem) = disagreement(entry, &row.row) {
-            return Err(differs(what, &format!("says {problem} of `{name}`")));
+            return Err(differs(what, &format!("gives {problem} of `{name}`")));
         }
         if entry.size > 0 && !has_content(&mut reader, row)? {
             return Err(differs(what, &format!("gives another content of `{name}`")));

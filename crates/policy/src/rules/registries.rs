@@ -69,7 +69,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
         return Answer::new(NAME, Outcome::NotApplicable, Effect::Block, "the policy allows any registry");
     };
     let Some(name) = &context.evidence.subject.repository else {
-        let reason = "it comes from no registry, and the policy allows some by name";
+        let reason = "it comes from no registry, but the policy only allows some registries";
         return Answer::new(NAME, Outcome::Unknown, Effect::Block, reason)
             .hint("judge the image from the registry that it is used from");
     };

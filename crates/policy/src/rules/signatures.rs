@@ -133,7 +133,7 @@ impl Rule for SignaturesRule {
         ] {
             if !asked {
                 let message = format!("only the signer and the authority can know {what}");
-                lint.warn(Code::LogsIgnored, path, message, "remove the line where there is a log");
+                lint.warn(Code::LogsIgnored, path, message, "remove the line if there is a log");
             }
         }
     }
@@ -150,7 +150,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
     let found = match context.evidence.signatures.under(context.policy, context.policies.len()) {
         Some(Signatures::Collected(found)) => found,
         None => {
-            let reason = format!("signatures were not looked for under policy {}", context.policy.name);
+            let reason = format!("signatures were not searched for under policy {}", context.policy.name);
             return result(Outcome::Unknown, reason);
         }
         Some(Signatures::Unavailable { reason }) => {

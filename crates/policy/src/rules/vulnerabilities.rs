@@ -164,7 +164,7 @@ impl Rule for VulnerabilitiesRule {
                 Code::UnratedLenient,
                 "spec.vulnerabilities.unratedAs",
                 message,
-                "say high, critical or unknown",
+                "use high, critical or unknown",
             );
         }
         let age = vulnerabilities.max_database_age.0;

@@ -26,6 +26,7 @@ const LIST: &[&dyn Cataloger] = &[
     &os::apk::Apk,
     &language::python::Python,
     &language::go::Go,
+    &language::rust::Rust,
     &language::npm::Npm,
     &language::java::Java,
     &language::ruby::Ruby,

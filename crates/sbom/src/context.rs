@@ -214,7 +214,8 @@ impl<'c, 'f> Context<'c, 'f> {
         }
     }
 
-    /// Adds a component that a file shows. With the digests of the file, a package of the operating system may have brought it.
+    /// Adds a component that a file shows. A package of the operating system may have brought it; without the digests of the file it
+    /// can only claim that.
     pub(crate) fn add_shown(
         &mut self,
         component: &Component,
@@ -223,10 +224,8 @@ impl<'c, 'f> Context<'c, 'f> {
     ) -> ComponentIndex {
         let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
         let component = self.add(Component { locations, ..component.clone() });
-        if let Some(digests) = digests.into() {
-            let (path, real_path) = (file.path.as_str(), file.real_path.as_str());
-            self.found.evidence.push(Evidence { component, path, real_path, digests });
-        }
+        let (path, real_path) = (file.path.as_str(), file.real_path.as_str());
+        self.found.evidence.push(Evidence { component, path, real_path, digests: digests.into() });
         component
     }
 

@@ -112,7 +112,8 @@ pub(crate) struct Evidence<'f> {
     pub(crate) component: ComponentIndex,
     pub(crate) path: &'f str,
     pub(crate) real_path: &'f str,
-    pub(crate) digests: &'f FileDigests,
+    /// Those of the file, where they were taken.
+    pub(crate) digests: Option<&'f FileDigests>,
 }
 
 /// Which component is owned by which, as the claims say about it.
@@ -169,7 +170,9 @@ impl<'c> Said<'c> {
     }
 
     fn about(&self, shown: &Evidence<'_>) -> Option<(ComponentIndex, OwnerEvidence)> {
-        let FileDigests { md5, sha1 } = shown.digests;
+        let Some(FileDigests { md5, sha1 }) = shown.digests else {
+            return self.with_digest.or(self.without).map(|owner| (owner, OwnerEvidence::Claimed));
+        };
         let mut matching = [RecordedDigest::Md5(*md5), RecordedDigest::Sha1(*sha1)]
             .into_iter()
             .filter_map(|digest| self.by_digest.get(&digest));

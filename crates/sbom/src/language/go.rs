@@ -10,7 +10,6 @@
 
 mod build_info;
 mod modules;
-mod program;
 
 use std::sync::Arc;
 

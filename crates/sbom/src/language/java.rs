@@ -127,7 +127,7 @@ fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, archive: &
                     component,
                     path,
                     real_path,
-                    digests: &archive.digests,
+                    digests: Some(&archive.digests),
                 });
                 component
             })

@@ -297,7 +297,12 @@ fn archives(context: &mut Context<'_, '_>) {
                     let locations = vec![Location { path, layer: file.layer }];
                     let component = context.add(Component { locations, ..component.clone() });
                     let (path, real_path) = (&file.path, &file.real_path);
-                    context.found.evidence.push(Evidence { component, path, real_path, digests });
+                    context.found.evidence.push(Evidence {
+                        component,
+                        path,
+                        real_path,
+                        digests: Some(digests),
+                    });
                 }
                 Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &path, detail.clone()),
             }

@@ -1,7 +1,6 @@
 //! Programs by how they begin: ELF and Mach-O. Only the head is looked at.
 //!
-//! Those that a cataloger reads are told apart later: a program of Go is one. For Rust, whose list of crates lies in a section
-//! far behind, the file is a program that nobody reads. Windows programs run nowhere here, and pip brings some.
+//! Those that a cataloger reads are told apart later: a program of Go is one, and so is one of Rust that lists its crates. Windows programs run nowhere here, and pip brings some.
 
 use super::table::Kind;
 

@@ -13,7 +13,7 @@
 
 use memchr::memmem;
 
-use super::program::{HEAD, Program, Segment, unsigned};
+use crate::language::program::{HEAD, Program, Segment, unsigned};
 
 /// What the linker wrote.
 #[derive(Debug, Clone, Default, PartialEq)]

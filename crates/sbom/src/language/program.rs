@@ -1,7 +1,8 @@
-//! Programs by how they begin: ELF, PE and Mach-O, and where in them Go's linker puts what it knows.
+//! Programs by how they begin: ELF, PE and Mach-O, and where in them compilers put what they know.
 //!
-//! Follows the ELF specification (program headers) and Go's `debug/buildinfo`: in an ELF file the blob lies in the first
-//! segment that can be written and not executed. The other formats are searched whole.
+//! Follows the ELF specification (program headers) and Go's `debug/buildinfo`: in an ELF file Go's blob lies in the first
+//! segment that can be written and not executed. What only tools read, as Rust's list of crates, lies behind everything that is
+//! loaded. The other formats are searched whole.
 
 /// Bytes from which all of this is told: the headers, and where the code begins.
 pub(super) const HEAD: usize = 8 << 10;
@@ -73,6 +74,12 @@ impl Program {
     /// Whether [`Self::data`] is a part of the file of which the headers say where it lies in memory.
     pub(super) fn has_data_segment(&self) -> bool {
         self.data.is_some()
+    }
+
+    /// Where in the file everything ends that is loaded; 0 if the headers do not say.
+    pub(super) fn loaded_end(&self) -> u64 {
+        let end = |segment: &Segment| segment.offset.saturating_add(segment.size);
+        self.segments.iter().map(end).max().unwrap_or_default()
     }
 
     /// Where in the file lies what is at `address` in memory.

@@ -1,0 +1,127 @@
+//! Rust programs: the crates that `cargo auditable` lists in each.
+//!
+//! The list is what was linked, in the versions that were: what only the build needed is marked in it, and left out. The crate
+//! that the program was made of is listed as well, with what it needs as its dependencies. A program that was built without
+//! `cargo auditable` does not tell its crates, and remains one that nobody reads.
+//!
+//! Alpine and others build their packages like that. Package managers record digests of programs, but taking those of every
+//! program to compare a few would cost more than all else, so that such a package only claims its crates.
+
+mod list;
+mod section;
+
+use std::sync::Arc;
+
+use plimsoll_core::Limits;
+use plimsoll_core::rootfs::{Attributes, Fact, Footprint, FoundFile, Need, Stream};
+
+use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::context::Context;
+use crate::inventory::{Component, ComponentIndex, ProblemCode, Relationship, RelationshipKind};
+use crate::ownership::FileDigests;
+use list::List;
+use section::Search;
+
+const EXECUTABLE: u16 = 0;
+const WINDOWS: u16 = 1;
+
+const SELECTIONS: &[Selection] = &[
+    // A hard link does not tell its size: were small files passed over, a layer would be read again for it.
+    Selection { paths: &[], mode: Mode::Executable, min_size: 0, need: Need::Stream },
+    // A program for another system, which nothing marks as executable.
+    Selection { paths: &["**/*.exe"], mode: Mode::Any, min_size: 0, need: Need::Stream },
+];
+
+/// Finds crates in programs.
+pub(crate) struct Rust;
+
+/// What a program shows.
+#[derive(Debug, PartialEq)]
+struct Program(Result<List, String>);
+
+impl Footprint for Program {
+    fn footprint(&self) -> usize {
+        let crates = |list: &List| {
+            let components: usize =
+                list.crates.iter().map(|it| size_of::<Component>() + it.text_bytes()).sum();
+            components + size_of_val(list.needs.as_slice())
+        };
+        size_of::<Self>() + self.0.as_ref().map_or_else(String::len, crates)
+    }
+}
+
+impl Cataloger for Rust {
+    fn id(&self) -> &'static str {
+        "rust"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn room(&self) -> Room {
+        Room::Language
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        &["cargo"]
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        SELECTIONS
+    }
+
+    fn extract(&self, _: u16, _: &File<'_>) -> Option<Arc<dyn Fact>> {
+        None
+    }
+
+    fn stream(&self, _: u16, _: Attributes, limits: &Limits) -> Option<Box<dyn Stream>> {
+        let max = usize::try_from(limits.metadata_bytes).unwrap_or(usize::MAX);
+        Some(Box::new(Streamed { search: Search::new(max), packages: limits.packages }))
+    }
+
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        for (file, Program(found)) in context.distinct::<Program>(&[EXECUTABLE, WINDOWS]) {
+            context.found.read.insert(&file.real_path);
+            match found {
+                Ok(list) => components(context, file, list),
+                Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone()),
+            }
+        }
+    }
+}
+
+/// Adds what a program contains.
+fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, list: &List) {
+    let added: Vec<ComponentIndex> =
+        list.crates.iter().map(|it| context.add_shown(it, file, None::<&FileDigests>)).collect();
+    let needs = list.needs.iter().filter_map(|(from, to)| {
+        let (from, to) = (*added.get(*from)?, *added.get(*to)?);
+        Some(Relationship { from, kind: RelationshipKind::DependsOn, to })
+    });
+    context.found.inventory.relationships.extend(needs);
+}
+
+/// A program on its way.
+struct Streamed {
+    search: Search,
+    packages: usize,
+}
+
+impl Stream for Streamed {
+    fn take(&mut self, piece: &[u8]) -> bool {
+        self.search.take(piece)
+    }
+
+    fn finish(self: Box<Self>) -> Option<Arc<dyn Fact>> {
+        let Self { search, packages } = *self;
+        let found = match search.finish()? {
+            Ok(json) => List::read(&json, packages),
+            Err(error) => Err(error.to_string()),
+        };
+        Some(Arc::new(Program(found)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! The list of crates that `cargo auditable` writes, version 1 of its format; version 0 has the same members.
+//!
+//! ```json
+//! {"packages": [
+//!   {"name": "app", "version": "0.3.1", "source": "local", "dependencies": [1, 2], "root": true},
+//!   {"name": "itoa", "version": "1.0.19", "source": "crates.io"},
+//!   {"name": "version_check", "version": "0.9.5", "source": "crates.io", "kind": "build"}
+//! ], "format": 1}
+//! ```
+
+use plimsoll_core::json;
+use serde::Deserialize;
+
+use crate::inventory::Component;
+use crate::language::shown::component;
+
+/// The crates of a program.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct List {
+    pub(super) crates: Vec<Component>,
+    /// Which of them needs which, as places in [`Self::crates`].
+    pub(super) needs: Vec<(usize, usize)>,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    #[serde(default)]
+    kind: Kind,
+    #[serde(default)]
+    dependencies: Vec<usize>,
+}
+
+/// What a crate was needed for. Nothing of a build dependency is in the program.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Build,
+    #[default]
+    Runtime,
+}
+
+impl List {
+    /// The crates in a document, or why it cannot be read.
+    pub(super) fn read(document: &[u8], max: usize) -> Result<Self, String> {
+        let Document { packages } = json::from_slice(document, u64::MAX)
+            .map_err(|error| format!("has a list of crates that is none: {error}"))?;
+        if packages.len() > max {
+            return Err(format!("lists {} crates, expected at most {max} (packages)", packages.len()));
+        }
+        let mut list = Self::default();
+        // Where each package of the document is in the list.
+        let mut places = Vec::new();
+        for package in &packages {
+            places.push((package.kind == Kind::Runtime).then_some(list.crates.len()));
+            if package.kind == Kind::Runtime {
+                list.crates.push(component("cargo", "", &package.name, &package.version)?);
+            }
+        }
+        let place = |number: usize| places.get(number).copied().flatten();
+        for (number, package) in packages.iter().enumerate() {
+            let needed = package.dependencies.iter().filter_map(|needed| place(*needed));
+            list.needs
+                .extend(place(number).into_iter().flat_map(|from| needed.clone().map(move |to| (from, to))));
+        }
+        Ok(list)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_the_build_needed_is_left_out_with_what_leads_to_it() {
+        let document = br#"{"packages":[
+            {"name":"build","version":"2.0.0","source":"crates.io","kind":"build","dependencies":[1]},
+            {"name":"a","version":"1.0.0","source":"crates.io","dependencies":[0]},
+            {"name":"app","version":"0.1.0","source":"local","kind":"runtime","dependencies":[0,1,9],"root":true}]}"#;
+        let list = List::read(document, 3).unwrap();
+        let purls: Vec<String> = list.crates.iter().map(|it| it.purl.to_string()).collect();
+        assert_eq!(purls, ["pkg:cargo/a@1.0.0", "pkg:cargo/app@0.1.0"]);
+        assert_eq!(list.needs, [(1, 0)]);
+        assert_eq!(List::read(document, 2).unwrap_err(), "lists 3 crates, expected at most 2 (packages)");
+    }
+
+    #[test]
+    fn what_is_no_list_says_why() {
+        for (document, expected) in [
+            ("{}", "has a list of crates that is none: "),
+            (r#"{"packages":[{"name":"a b","version":"1"}]}"#, "names a package `a b`, which is no name"),
+            (
+                r#"{"packages":[{"name":"a","version":"1","kind":"x"}]}"#,
+                "has a list of crates that is none: ",
+            ),
+        ] {
+            let error = List::read(document.as_bytes(), 9).unwrap_err();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}

@@ -33,6 +33,12 @@ const LIST: &[&dyn Cataloger] = &[
     &language::php::Php,
     &language::dotnet::DotNet,
     &language::r::R,
+    &language::conda::Conda,
+    &language::jvm::JVM,
+    &language::lua::LUA,
+    &language::erlang::ERLANG,
+    &language::pear::PEAR,
+    &language::perl::PERL,
     // What is locked counts where it is not installed.
     &lockfiles::Lockfiles,
     // What none of the others reads.

@@ -1,9 +1,16 @@
 //! What the package managers of languages leave.
 
+pub(crate) mod conda;
+mod described;
 pub(crate) mod dotnet;
+pub(crate) mod erlang;
 pub(crate) mod go;
 pub(crate) mod java;
+pub(crate) mod jvm;
+pub(crate) mod lua;
 pub(crate) mod npm;
+pub(crate) mod pear;
+pub(crate) mod perl;
 pub(crate) mod php;
 mod program;
 pub(crate) mod python;

@@ -6,13 +6,34 @@
 //!
 //! A format is a file here and a row of [`LIST`].
 
+mod actions;
+mod apple;
+mod assets;
+mod bun;
 mod cargo;
+mod conan;
+mod conda;
+mod deno;
+mod docker;
 mod go;
+mod gradle;
+mod haskell;
+mod hex;
+mod julia;
+mod nimble;
 mod nuget;
+mod opam;
+mod paket;
+mod perl;
 mod php;
 mod pnpm;
+mod pubspec;
 mod python;
+mod r;
+mod requirements;
 mod ruby;
+mod terraform;
+mod vcpkg;
 mod yarn;
 
 use std::collections::BTreeSet;
@@ -24,7 +45,7 @@ use plimsoll_core::{Ecosystem, json};
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::inventory::{Component, ProblemCode};
-use crate::language::shown::{Shown, component};
+use crate::language::shown::{Package, Shown};
 
 /// A format.
 struct Lockfile {
@@ -39,12 +60,52 @@ struct Lockfile {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Locked {
     name: String,
-    version: String,
+    /// None where it is not known which: a range, a branch.
+    version: Option<String>,
+    /// Where it is not the type of the format.
+    purl_type: Option<&'static str>,
+    qualifiers: Vec<(&'static str, String)>,
+    subpath: String,
 }
 
 impl Locked {
     fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
-        Self { name: name.into(), version: version.into() }
+        Self { version: Some(version.into()), ..Self::unpinned(name) }
+    }
+
+    /// One that is wanted in whatever version.
+    fn unpinned(name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self { name, version: None, purl_type: None, qualifiers: Vec::new(), subpath: String::new() }
+    }
+
+    fn of_type(self, purl_type: &'static str) -> Self {
+        Self { purl_type: Some(purl_type), ..self }
+    }
+
+    fn qualifier(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.qualifiers.push((key, value.into()));
+        self
+    }
+
+    fn subpath(self, subpath: impl Into<String>) -> Self {
+        Self { subpath: subpath.into(), ..self }
+    }
+
+    /// The component, or why it names none.
+    fn component(&self, format: &Lockfile) -> Result<Component, String> {
+        let Self { name, version, purl_type, qualifiers, subpath } = self;
+        let purl_type = purl_type.unwrap_or(format.purl_type);
+        let (namespace, own) = match purl_type {
+            "golang" | "swift" | "terraform" | "generic" => name.rsplit_once('/'),
+            "npm" | "composer" | "cpan" | "github" | "githubactions" => name.split_once('/'),
+            "maven" => name.split_once(':'),
+            _ => None,
+        }
+        .unwrap_or(("", name));
+        let package =
+            Package { purl_type, namespace, name: own, version: version.as_deref(), qualifiers, subpath };
+        package.component()
     }
 }
 
@@ -62,6 +123,61 @@ const LIST: &[Lockfile] = &[
     Lockfile { paths: &["**/pdm.lock"], purl_type: "pypi", read: python::pdm },
     Lockfile { paths: &["**/pylock*.toml"], purl_type: "pypi", read: python::pylock },
     Lockfile { paths: &["**/Pipfile.lock"], purl_type: "pypi", read: python::pipenv },
+    Lockfile {
+        paths: &["**/requirements*.txt", "**/requirements/*.txt"],
+        purl_type: "pypi",
+        read: |text| Ok(requirements::read(text)),
+    },
+    Lockfile {
+        paths: &["**/environment.yml", "**/environment.yaml"],
+        purl_type: "conda",
+        read: conda::environment,
+    },
+    Lockfile { paths: &["**/conda-lock.yml"], purl_type: "conda", read: conda::lock },
+    Lockfile { paths: &["**/bun.lock"], purl_type: "npm", read: bun::read },
+    Lockfile { paths: &["**/deno.lock"], purl_type: "npm", read: deno::read },
+    Lockfile {
+        paths: &["**/gradle.lockfile", "**/buildscript-gradle.lockfile"],
+        purl_type: "maven",
+        read: |text| Ok(gradle::lock(text)),
+    },
+    Lockfile { paths: &["**/gradle/*.versions.toml"], purl_type: "maven", read: gradle::catalog },
+    Lockfile { paths: &["**/build.sbt.lock"], purl_type: "maven", read: gradle::sbt },
+    Lockfile { paths: &["**/project.assets.json"], purl_type: "nuget", read: assets::read },
+    Lockfile { paths: &["**/paket.lock"], purl_type: "nuget", read: paket::read },
+    Lockfile { paths: &["**/Package.resolved"], purl_type: "swift", read: apple::swift },
+    Lockfile { paths: &["**/Podfile.lock"], purl_type: "cocoapods", read: apple::pods },
+    Lockfile { paths: &["**/pubspec.lock"], purl_type: "pub", read: pubspec::read },
+    Lockfile { paths: &["**/mix.lock"], purl_type: "hex", read: hex::mix },
+    Lockfile { paths: &["**/rebar.lock"], purl_type: "hex", read: hex::rebar },
+    Lockfile { paths: &["**/cabal.project.freeze"], purl_type: "hackage", read: haskell::cabal },
+    Lockfile { paths: &["**/stack.yaml.lock"], purl_type: "hackage", read: haskell::stack },
+    Lockfile { paths: &["**/renv.lock"], purl_type: "cran", read: r::read },
+    Lockfile { paths: &["**/cpanfile.snapshot"], purl_type: "cpan", read: perl::snapshot },
+    Lockfile { paths: &["**/Manifest.toml"], purl_type: "julia", read: julia::read },
+    Lockfile { paths: &["**/.opam-switch/switch-state"], purl_type: "opam", read: opam::switch_state },
+    Lockfile { paths: &["**/*.opam.locked"], purl_type: "opam", read: opam::locked },
+    Lockfile { paths: &["**/nimble.lock"], purl_type: "nim", read: nimble::read },
+    Lockfile { paths: &["**/conan.lock"], purl_type: "conan", read: conan::lock },
+    Lockfile { paths: &["**/conanfile.txt"], purl_type: "conan", read: conan::conanfile },
+    Lockfile { paths: &["**/vcpkg.json"], purl_type: "vcpkg", read: vcpkg::manifest },
+    Lockfile { paths: &["**/vcpkg/status"], purl_type: "vcpkg", read: vcpkg::status },
+    Lockfile { paths: &["**/.terraform.lock.hcl"], purl_type: "terraform", read: terraform::read },
+    Lockfile {
+        paths: &[
+            "**/.github/workflows/*.yml",
+            "**/.github/workflows/*.yaml",
+            "**/action.yml",
+            "**/action.yaml",
+        ],
+        purl_type: "githubactions",
+        read: actions::read,
+    },
+    Lockfile {
+        paths: &["**/Dockerfile", "**/Containerfile", "**/*.Dockerfile", "**/*.dockerfile"],
+        purl_type: "oci",
+        read: docker::read,
+    },
 ];
 
 static SELECTIONS: LazyLock<Vec<Selection>> =
@@ -76,7 +192,7 @@ impl Cataloger for Lockfiles {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {
@@ -84,7 +200,35 @@ impl Cataloger for Lockfiles {
     }
 
     fn purl_types(&self) -> &'static [&'static str] {
-        &["cargo", "composer", "gem", "golang", "npm", "nuget", "pypi"]
+        &[
+            "bioconductor",
+            "cargo",
+            "cocoapods",
+            "composer",
+            "conan",
+            "conda",
+            "cpan",
+            "cran",
+            "gem",
+            "generic",
+            "github",
+            "githubactions",
+            "golang",
+            "hackage",
+            "hex",
+            "julia",
+            "maven",
+            "nim",
+            "npm",
+            "nuget",
+            "oci",
+            "opam",
+            "pub",
+            "pypi",
+            "swift",
+            "terraform",
+            "vcpkg",
+        ]
     }
 
     fn selections(&self) -> &'static [Selection] {
@@ -93,7 +237,11 @@ impl Cataloger for Lockfiles {
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
         let format = LIST.get(usize::from(selection))?;
-        Some(Shown::fact(file.content, packages(format, file)))
+        let (found, faults) = match packages(format, file) {
+            Ok((found, faults)) => (Ok(found), faults),
+            Err(detail) => (Err(detail), Vec::new()),
+        };
+        Some(Shown::partly(file.content, found, faults))
     }
 
     fn finish(&self, context: &mut Context<'_, '_>) {
@@ -105,6 +253,9 @@ impl Cataloger for Lockfiles {
                 if is_in_package(&file.path) || context.found.installed.contains(&(format.purl_type, folder))
                 {
                     continue;
+                }
+                for detail in &shown.faults {
+                    context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
                 }
                 match &shown.found {
                     Ok(found) => {
@@ -127,7 +278,11 @@ impl Cataloger for Lockfiles {
     }
 }
 
-fn packages(format: &Lockfile, file: &File<'_>) -> Result<Vec<Component>, String> {
+/// Lines of one file that name no package, beyond which they are only counted.
+const MAX_FAULTS: usize = 10;
+
+/// The packages of a file, and what in it names none.
+fn packages(format: &Lockfile, file: &File<'_>) -> Result<(Vec<Component>, Vec<String>), String> {
     let content = file.content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file.content);
     let text = str::from_utf8(content).map_err(|_| "is not UTF-8".to_owned())?;
     let mut locked = (format.read)(text)?;
@@ -137,16 +292,18 @@ fn packages(format: &Lockfile, file: &File<'_>) -> Result<Vec<Component>, String
     if locked.len() > max {
         return Err(format!("names {} packages, expected at most {max} (packages)", locked.len()));
     }
-    let one = |Locked { name, version }: &Locked| {
-        let (namespace, own) = match format.purl_type {
-            "golang" => name.rsplit_once('/'),
-            "npm" | "composer" => name.split_once('/'),
-            _ => None,
+    let (mut found, mut faults, mut more) = (Vec::new(), Vec::new(), 0_usize);
+    for package in &locked {
+        match package.component(format) {
+            Ok(component) => found.push(component),
+            Err(detail) if faults.len() < MAX_FAULTS => faults.push(detail),
+            Err(_) => more += 1,
         }
-        .unwrap_or(("", name));
-        component(format.purl_type, namespace, own, version)
-    };
-    locked.iter().map(one).collect()
+    }
+    if more > 0 {
+        faults.push(format!("has {more} more that name no package"));
+    }
+    Ok((found, faults))
 }
 
 /// Whether a file lies inside of an installed package.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use plimsoll_core::Limits;
 use plimsoll_core::rootfs::FileSet;
-use plimsoll_sbom::{catalog, select};
+use plimsoll_sbom::{Component, catalog, select};
 use serde_json::Value;
 
 /// The kinds of files that are read.
@@ -16,29 +16,55 @@ const KINDS: &[&str] = &[
     "os/dpkg",
     "os/dpkg-distroless",
     "installed/composer-installed",
+    "installed/conda-meta",
     "installed/dotnet-deps-json",
+    "installed/erlang-app",
     "installed/gemspec",
     "installed/jar",
+    "installed/java-jvm-release",
+    "installed/lua-rockspec",
     "installed/node-package-json",
+    "installed/php-pear",
     "installed/python-dist-info",
     "installed/python-egg-info",
     "installed/r-description",
+    "lockfiles/bun",
     "lockfiles/bundler",
+    "lockfiles/cabal-freeze",
     "lockfiles/cargo",
+    "lockfiles/cocoapods",
     "lockfiles/composer",
+    "lockfiles/conan-v1",
+    "lockfiles/conan-v2",
+    "lockfiles/conda-environment",
+    "lockfiles/deno",
+    "lockfiles/github-actions",
     "lockfiles/go-mod",
+    "lockfiles/gradle",
+    "lockfiles/julia",
+    "lockfiles/mix",
     "lockfiles/npm-shrinkwrap",
     "lockfiles/npm-v1",
     "lockfiles/npm-v2",
     "lockfiles/npm-v3",
     "lockfiles/nuget-lock",
+    "lockfiles/nuget-project-assets",
+    "lockfiles/paket",
     "lockfiles/pdm",
     "lockfiles/pipenv",
     "lockfiles/pnpm-v5",
     "lockfiles/pnpm-v6",
     "lockfiles/pnpm-v9",
     "lockfiles/poetry",
+    "lockfiles/pub",
     "lockfiles/pylock",
+    "lockfiles/rebar",
+    "lockfiles/renv",
+    "lockfiles/requirements",
+    "lockfiles/sbt",
+    "lockfiles/stack",
+    "lockfiles/swift-package",
+    "lockfiles/terraform",
     "lockfiles/uv",
     "lockfiles/yarn-berry",
     "lockfiles/yarn-classic",
@@ -101,6 +127,90 @@ const OTHERWISE: &[(&str, &[&str], &[&str], &str)] = &[
         &["function1@", "nested-func@1.0.0"],
         &[],
         "these are folders of the project",
+    ),
+    (
+        "lockfiles/bun/trivy-bun-happy.lock",
+        &["@types/bun@1.2.13", "@types/node@22.15.18", "bun-types@1.2.13"],
+        &[],
+        "only development needs them",
+    ),
+    (
+        "lockfiles/deno/syft-deno-deno.lock",
+        &["deno.land/std@0.140.0"],
+        &["std@0.140.0"],
+        "its host is its namespace, and no scope of npm",
+    ),
+    (
+        "lockfiles/requirements/osv-scalibr-per-req-options.txt",
+        &["foo17--hash@1.0", "foo7@1.0 unexpected_text_before_options_stays_around"],
+        &["foo17-hash@1.0"],
+        "the one is spelled as it is looked up, the other has no version and is told",
+    ),
+    ("lockfiles/gradle/trivy-happy.lockfile", &["junit:junit@4.13.2"], &[], "only tests need it"),
+    (
+        "lockfiles/paket/osv-scalibr-paket.lock",
+        &["fsharp/fake@5.20.4", "fsprojects/paket@5.0.0"],
+        // The other one is called as the package of NuGet.
+        &["paket@5.0.0"],
+        "the owner of a repository is its namespace",
+    ),
+    (
+        "lockfiles/pub/syft-pubspec-locks-pubspec.lock",
+        &["flutter@3.24.5"],
+        &["flutter@0.0.0"],
+        "the version is the one that is locked, not the least that is allowed of the SDK",
+    ),
+    (
+        "lockfiles/mix/syft-mix.lock",
+        &["enacl@2f50ba6289f2f2d9fef05d22a396c0bab4f64149", "local-dep@"],
+        &["enacl@"],
+        "a commit is no version, and a folder is the project's own",
+    ),
+    (
+        "lockfiles/swift-package/syft-packagev3.resolved",
+        &["swift-mmio@", "swift-syntax@509.1.1"],
+        &["github.com/apple/swift-mmio@", "github.com/apple/swift-syntax@509.1.1"],
+        "the name is the address, by which advisories are looked up",
+    ),
+    (
+        "lockfiles/swift-package/trivy-happy-v2-package.resolved",
+        &["github.com/element-hq/swift-ogg@0.0.1"],
+        &["github.com/element-hq/swift-ogg@"],
+        "a branch is no version",
+    ),
+    ("lockfiles/stack/syft-stack.yaml.lock", &[], &["kore@0.60.0.0"], "it comes from git, and is there"),
+    (
+        "lockfiles/terraform/syft-image-pkg-coverage-terraform-.terraform.lock.hcl",
+        &["registry.terraform.io/hashicorp/aws@5.72.1"],
+        &["aws@5.72.1"],
+        "the host and the owner are its namespace",
+    ),
+    (
+        "lockfiles/renv/osv-scalibr-with-mixed-sources.lock",
+        &[],
+        &["mime@0.12.1"],
+        "it comes from GitHub, and is there",
+    ),
+    (
+        "lockfiles/conda-environment/trivy-happy.yaml",
+        &[],
+        &[
+            "-openmp-mutex@",
+            "ld-impl-linux-aarch64@",
+            "libblas@",
+            "libcblas@",
+            "libgcc-ng@",
+            "libgfortran-ng@",
+            "libgfortran5@",
+            "liblapack@",
+        ],
+        "they are wanted, in whatever version",
+    ),
+    (
+        "lockfiles/github-actions/syft-workflow-multi-job.yaml",
+        &["./.github/actions/bootstrap@"],
+        &[],
+        "it is a folder of the project",
     ),
     (
         "installed/python-dist-info/repeated-keys",
@@ -173,7 +283,12 @@ fn inventory(root: &Path) -> BTreeSet<String> {
     let mut set = FileSet::default();
     add(&mut set, root, "");
     let inventory = catalog(&set, &Limits::default());
-    inventory.components.iter().map(|it| spelled(&it.name, &it.version)).collect()
+    let text = |it: &Component| match it.purl.subpath() {
+        // A part of a package, which others call a package.
+        Some(part) => spelled(&format!("{}/{part}", it.name), &it.version),
+        None => spelled(&it.name, &it.version),
+    };
+    inventory.components.iter().map(text).collect()
 }
 
 fn add(set: &mut FileSet, folder: &Path, path: &str) {

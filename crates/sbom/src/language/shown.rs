@@ -14,6 +14,8 @@ use crate::ownership::FileDigests;
 #[derive(Debug, PartialEq)]
 pub(crate) struct Shown {
     pub(crate) found: Result<Vec<Component>, String>,
+    /// What in a file that can be read names no package.
+    pub(crate) faults: Vec<String>,
     pub(crate) digests: FileDigests,
 }
 
@@ -24,19 +26,32 @@ impl Footprint for Shown {
                 Ok(found) => found.iter().map(|it| size_of::<Component>() + it.text_bytes()).sum(),
                 Err(reason) => reason.len(),
             }
+            + self.faults.iter().map(|fault| size_of::<String>() + fault.len()).sum::<usize>()
     }
 }
 
 impl Shown {
     /// The fact about a file with this content, in which this was found.
     pub(crate) fn fact(content: &[u8], found: Result<Vec<Component>, String>) -> Arc<dyn Fact> {
-        Arc::new(Self { found, digests: FileDigests::of_content(content) })
+        Self::partly(content, found, Vec::new())
+    }
+
+    /// The fact about a file in which something else names no package.
+    pub(crate) fn partly(
+        content: &[u8],
+        found: Result<Vec<Component>, String>,
+        faults: Vec<String>,
+    ) -> Arc<dyn Fact> {
+        Arc::new(Self { found, faults, digests: FileDigests::of_content(content) })
     }
 
     /// Adds what the files of a selection show, and tells which of them could not be read.
     pub(crate) fn add(context: &mut Context<'_, '_>, selection: u16) {
         context.tell_unread([selection]);
-        for (file, Self { found, digests }) in context.distinct::<Self>(&[selection]) {
+        for (file, Self { found, faults, digests }) in context.distinct::<Self>(&[selection]) {
+            for detail in faults {
+                context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
+            }
             match found {
                 Ok(found) => {
                     for component in found {
@@ -49,20 +64,49 @@ impl Shown {
     }
 }
 
-/// A package of this type by its name and version, which may not hold what no name or version does.
+/// The parts of a package URL, as a file gives them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Package<'a> {
+    pub(crate) purl_type: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+    /// None where it is not known.
+    pub(crate) version: Option<&'a str>,
+    pub(crate) qualifiers: &'a [(&'static str, String)],
+    pub(crate) subpath: &'a str,
+}
+
+impl Package<'_> {
+    /// The component, which may not have in it what no name or version has.
+    pub(crate) fn component(self) -> Result<Component, String> {
+        let Self { purl_type, namespace, name, version, qualifiers, subpath } = self;
+        let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '\\' | '$' | '{');
+        if name.is_empty() || name.contains(odd) || namespace.contains(odd) {
+            return Err(format!("names a package `{}`, which is no name", shortened(name)));
+        }
+        if let Some(version) = version.filter(|it| it.is_empty() || it.len() > 256 || it.contains(odd)) {
+            return Err(format!(
+                "gives {} the version `{}`, which is none",
+                shortened(name),
+                shortened(version)
+            ));
+        }
+        let mut purl = Purl::builder(purl_type, name).namespace(namespace).subpath(subpath);
+        purl = purl.version(version.unwrap_or_default());
+        for (key, value) in qualifiers {
+            purl = purl.qualifier(*key, value);
+        }
+        purl.build().map(Component::from_purl).map_err(|error| error.to_string())
+    }
+}
+
+/// A package of this type by its name and version.
 pub(crate) fn component(
     purl_type: &str,
     namespace: &str,
     name: &str,
     version: &str,
 ) -> Result<Component, String> {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '\\' | '$' | '{');
-    if name.is_empty() || name.contains(odd) || namespace.contains(odd) {
-        return Err(format!("names a package `{}`, which is no name", shortened(name)));
-    }
-    if version.is_empty() || version.len() > 256 || version.contains(odd) {
-        return Err(format!("gives {} the version `{}`, which is none", shortened(name), shortened(version)));
-    }
-    let purl = Purl::builder(purl_type, name).namespace(namespace).version(version).build();
-    purl.map(Component::from_purl).map_err(|error| error.to_string())
+    let version = Some(version);
+    Package { purl_type, namespace, name, version, qualifiers: &[], subpath: "" }.component()
 }

@@ -58,7 +58,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
         return Err("is no go.mod: it names no module".to_owned());
     }
     for it in &mut required {
-        let exact = replaced.get(&(it.name.as_str(), Some(it.version.as_str())));
+        let exact = replaced.get(&(it.name.as_str(), Some(it.version.as_deref().unwrap_or_default())));
         let by = exact.or_else(|| replaced.get(&(it.name.as_str(), None)));
         if let Some(Some((path, version))) = by.copied() {
             *it = Locked::new(path, version);

@@ -71,7 +71,154 @@ fn go_modules_are_read_in_blocks_and_lines_with_their_replacements() {
     let text = "module m // comment\n\ngo 1.22\n\nrequire a.org/x v1.0.0\nrequire (\n\tb.org/y v2.0.0 // indirect\n\
                 \tc.org/z v3.0.0\n)\nexclude d.org/w v1.0.0\nreplace (\n\ta.org/x => ../x\n\tb.org/y v2.0.0 => e.org/y v2.1.0\n)\n\
                 replace c.org/z v9.0.0 => f.org/z v9.1.0\n";
-    let found: Vec<String> =
-        go::read(text).unwrap().iter().map(|it| format!("{} {}", it.name, it.version)).collect();
+    let found: Vec<String> = go::read(text)
+        .unwrap()
+        .iter()
+        .map(|it| format!("{} {}", it.name, it.version.as_deref().unwrap()))
+        .collect();
     assert_eq!(found, ["a.org/x v1.0.0", "e.org/y v2.1.0", "c.org/z v3.0.0"]);
+}
+
+/// What one file says.
+fn shown(path: &str, content: &str) -> Vec<String> {
+    let inventory = catalog(&[(path, content)]);
+    let components = inventory.components.iter().map(|it| it.purl.to_string());
+    let faults = inventory.problems.iter().filter(|it| it.path == path).map(|it| it.detail.clone());
+    components.chain(faults).collect()
+}
+
+#[test]
+fn requirements_are_read_as_pip_reads_them() {
+    let text = "# a comment\n--index-url https://example.org/simple\n-r requirements-base.txt\n-c constraints.txt\n\
+        Flask[async]==3.0.0 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11  # why\n\
+        idna >= 3 ; python_version < \"3.9\"\nurllib3 (==2.0.7)\nsix==1.*\nexact===1.0+local\n\
+        w @ https://example.org/w-1.2-py3-none-any.whl#sha256=0\nhttps://example.org/x/y-3.0-py3-none-any.whl\n\
+        z @ git+https://example.org/z.git@main\n-e git+https://example.org/egg.git#egg=an-egg&subdirectory=a\n\
+        -e .\n./lib\n--editable=./other\n-r base.in\nbroken requirement\n";
+    assert_eq!(
+        shown("srv/requirements.txt", text),
+        [
+            "pkg:pypi/an-egg",
+            "pkg:pypi/exact@1.0%2Blocal",
+            "pkg:pypi/flask@3.0.0",
+            "pkg:pypi/idna",
+            "pkg:pypi/six",
+            "pkg:pypi/urllib3@2.0.7",
+            "pkg:pypi/w@1.2",
+            "pkg:pypi/y@3.0",
+            "pkg:pypi/z",
+            "names a package `-r base.in`, which is no name",
+            "names a package `broken requirement`, which is no name",
+        ]
+    );
+}
+
+#[test]
+fn base_images_have_their_digests_and_stages_are_none() {
+    let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let text = format!(
+        "ARG RELEASE=12\nARG FLAVOUR\nFROM --platform=$BUILDPLATFORM debian:${{RELEASE}}-slim@{digest} AS build\n\
+         FROM ghcr.io/team/base:${{FLAVOUR:-small}} as other\nCOPY --from=build /a /b\n\
+         COPY --from=0 /a /b\nCOPY --from=quay.io/x/tool:1 /t /t\nFROM scratch\nfrom Other\n"
+    );
+    assert_eq!(
+        shown("srv/Dockerfile", &text),
+        [
+            "pkg:oci/base?repository_url=ghcr.io%2Fteam%2Fbase&tag=small".to_owned(),
+            format!(
+                "pkg:oci/debian@sha256:{}?repository_url=docker.io%2Flibrary%2Fdebian&tag=12-slim",
+                &digest[7..]
+            ),
+            "pkg:oci/tool?repository_url=quay.io%2Fx%2Ftool&tag=1".to_owned(),
+        ]
+    );
+    let unknown = "ARG BASE\nFROM $BASE\n";
+    assert_eq!(shown("srv/Dockerfile", unknown), ["names a package `$`, which is no name"]);
+}
+
+#[test]
+fn forms_that_nobody_published_are_read() {
+    let cases: [(&str, &str, &[&str]); 12] = [
+        (
+            "root/.opam/5.1/.opam-switch/switch-state",
+            "opam-version: \"2.0\"\ncompiler: [\"ocaml-base-compiler.5.1.1\"]\ninstalled: [\n  \"base-unix.base\"\n  \"ocaml.5.1.1\"\n]\n",
+            &["pkg:opam/base-unix@base", "pkg:opam/ocaml@5.1.1"],
+        ),
+        (
+            "srv/app.opam.locked",
+            "depends: [\n  \"ocaml\" {= \"5.1.1\"}\n  \"alcotest\" {= \"1.7.0\" & with-test}\n  \"dune\" {>= \"3.0\"}\n]\n",
+            &["pkg:opam/dune", "pkg:opam/ocaml@5.1.1"],
+        ),
+        (
+            "srv/nimble.lock",
+            r#"{"version":2,"packages":{"chronos":{"version":"3.2.0","vcsRevision":"0"}}}"#,
+            &["pkg:nim/chronos@3.2.0"],
+        ),
+        (
+            "srv/cpanfile.snapshot",
+            "# carton snapshot format: version 1.0\nDISTRIBUTIONS\n  Try-Tiny-0.31\n    pathname: E/ET/ETHER/Try-Tiny-0.31.tar.gz\n    provides:\n      Try::Tiny 0.31\n",
+            &["pkg:cpan/ETHER/Try-Tiny@0.31"],
+        ),
+        (
+            "srv/conanfile.txt",
+            "[requires]\nzlib/1.2.13@user/stable # why\nfmt/[>=10]\n[options]\nx/y\n",
+            &["pkg:conan/fmt", "pkg:conan/zlib@1.2.13?channel=stable&user=user"],
+        ),
+        (
+            "srv/vcpkg.json",
+            r#"{"dependencies":["fmt",{"name":"zlib","version>=":"1.3"}],"overrides":[{"name":"fmt","version":"10.1.1"}]}"#,
+            &["pkg:vcpkg/fmt@10.1.1", "pkg:vcpkg/zlib"],
+        ),
+        (
+            "srv/vcpkg_installed/vcpkg/status",
+            "Package: zlib\nVersion: 1.3.1\nPort-Version: 1\nStatus: install ok installed\n\nPackage: zlib\nFeature: x\n\
+             Status: install ok installed\n\nPackage: gone\nVersion: 1\nStatus: purge ok not-installed\n",
+            &["pkg:vcpkg/zlib@1.3.1?port_version=1"],
+        ),
+        (
+            "srv/gradle/libs.versions.toml",
+            "[versions]\nguava = \"33.0.0-jre\"\nopen = \"[1,2)\"\n[libraries]\n\
+             a = { module = \"com.google.guava:guava\", version.ref = \"guava\" }\nb = \"org.x:y:1.9\"\n\
+             c = { group = \"org.x\", name = \"z\", version = { strictly = \"2.0\" } }\n\
+             d = { module = \"org.x:bom\", version.ref = \"open\" }\ne = { module = \"org.x:of-the-platform\" }\n",
+            &[
+                "pkg:maven/com.google.guava/guava@33.0.0-jre",
+                "pkg:maven/org.x/bom",
+                "pkg:maven/org.x/of-the-platform",
+                "pkg:maven/org.x/y@1.9",
+                "pkg:maven/org.x/z@2.0",
+            ],
+        ),
+        (
+            "srv/conda-lock.yml",
+            "package:\n- {name: zlib, version: '1.3', manager: conda, category: main}\n\
+             - {name: idna, version: '3.7', manager: pip, category: main}\n- {name: x, version: '1', manager: pip, category: dev}\n",
+            &["pkg:conda/zlib@1.3", "pkg:pypi/idna@3.7"],
+        ),
+        (
+            "srv/Manifest.toml",
+            "[[JSON]]\nuuid = \"682c06a0-de6a-54ab-a142-c8b1cf79cde6\"\nversion = \"0.21.4\"\n\n[[Own]]\nuuid = \"0\"\npath = \"lib\"\n",
+            &["pkg:julia/JSON@0.21.4?uuid=682c06a0-de6a-54ab-a142-c8b1cf79cde6"],
+        ),
+        (
+            "srv/rebar.lock",
+            "{\"1.2.0\",\n[{<<\"a\">>,{pkg,<<\"hex_a\">>,<<\"2.9.0\">>},0},\n {<<\"b\">>,\n  {git,\"https://example.org/b.git\",\n   {ref,\"0\"}},\n  0}]}.\n[\n{pkg_hash,[\n {<<\"a\">>, <<\"6F\">>}]}\n].\n",
+            &["pkg:hex/b", "pkg:hex/hex_a@2.9.0"],
+        ),
+        (
+            "srv/.github/workflows/ci.yml",
+            "on: push\njobs:\n  a:\n    steps:\n    - uses: \"actions/cache/save@5a3ec84\" # v4\n    - uses: docker://alpine:3\n    - uses: ./own\n",
+            &["pkg:githubactions/actions/cache@5a3ec84#save"],
+        ),
+    ];
+    for (path, content, expected) in cases {
+        assert_eq!(shown(path, content), expected, "{path}");
+    }
+}
+
+#[test]
+fn hostile_places_of_bun_are_refused() {
+    let place = "a/".repeat(3_000);
+    let text = format!(r#"{{"workspaces":{{}},"packages":{{"{place}":["a@1.0.0"]}},}}"#);
+    assert_eq!(shown("srv/bun.lock", &text), ["has a place of more than 4096 bytes"]);
 }

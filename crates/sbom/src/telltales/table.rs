@@ -3,8 +3,7 @@
 //! A row is a kind of file. It goes when its cataloger comes, which a test holds. A row that has a path in common with a
 //! cataloger would call the same file read and unread.
 //!
-//! Left out on purpose: Dockerfiles, which name images that something was built from and are not in this one, and archives
-//! of packages that nobody unpacked (`*.deb`, `*.gem`).
+//! Left out on purpose: archives of packages that nobody unpacked (`*.deb`, `*.gem`).
 
 use plimsoll_core::quantity;
 use plimsoll_core::rootfs::Need;
@@ -46,8 +45,6 @@ pub(super) struct Telltale {
 pub(super) enum Shows {
     /// Its path.
     Path(Kind),
-    /// How it begins.
-    Head(Kind, fn(&[u8]) -> bool),
     /// That it can be run.
     Executable,
 }
@@ -57,7 +54,6 @@ impl Telltale {
     pub(super) fn kind(&self, head: &[u8]) -> Option<Kind> {
         match &self.shows {
             Shows::Path(kind) => Some(*kind),
-            Shows::Head(kind, fits) => fits(head).then_some(*kind),
             Shows::Executable => executable::kind(head),
         }
     }
@@ -66,7 +62,7 @@ impl Telltale {
     pub(super) fn kind_by_path(&self) -> Option<Kind> {
         match &self.shows {
             Shows::Path(kind) => Some(*kind),
-            Shows::Head(..) | Shows::Executable => None,
+            Shows::Executable => None,
         }
     }
 }
@@ -74,16 +70,6 @@ impl Telltale {
 const fn file(ecosystem: &'static str, files: &'static str, paths: &'static [&'static str]) -> Telltale {
     let selection = Selection { paths, mode: Mode::Any, min_size: 0, need: Need::Name };
     Telltale { selection, shows: Shows::Path(Kind { ecosystem, files }) }
-}
-
-const fn head(
-    ecosystem: &'static str,
-    files: &'static str,
-    paths: &'static [&'static str],
-    fits: fn(&[u8]) -> bool,
-) -> Telltale {
-    let selection = Selection { paths, mode: Mode::Any, min_size: 0, need: Need::Head { bytes: 1 << 10 } };
-    Telltale { selection, shows: Shows::Head(Kind { ecosystem, files }, fits) }
 }
 
 /// The kinds of file. Where several fit a file, the first counts.
@@ -114,48 +100,21 @@ pub(super) static TELLTALES: &[Telltale] = &[
     file("flatpak", "deploy", &["**/flatpak/app/*/*/*/*/deploy", "**/flatpak/runtime/*/*/*/*/deploy"]),
     file("Nix", "store", &["**/nix/var/nix/db/db.sqlite", "**/nix-support/propagated-build-inputs"]),
     file("Homebrew", "INSTALL_RECEIPT.json", &["**/INSTALL_RECEIPT.json"]),
-    file("conda", "conda-meta/*.json", &["**/conda-meta/*.json"]),
-    file("conda", "environment.yml", &["**/environment.yml", "**/environment.yaml", "**/conda-lock.yml"]),
     // Packages and lock files of languages.
     file("npm", ".pnp.cjs", &["**/.pnp.cjs", "**/.pnp.js"]),
-    file("npm", "bun.lock", &["**/bun.lock", "**/bun.lockb"]),
-    file("npm", "deno.lock", &["**/deno.lock"]),
+    file("npm", "bun.lockb", &["**/bun.lockb"]),
     file("Maven", "*.jmod", &["**/*.jmod"]),
     file("Maven", "pom.properties", &["**/pom.properties"]),
     file("Maven", "pom.xml", &["**/pom.xml", "**/*.pom"]),
-    file(
-        "Maven",
-        "gradle.lockfile",
-        &["**/gradle.lockfile", "**/buildscript-gradle.lockfile", "**/gradle/*.versions.toml"],
-    ),
-    head("Maven", "JDK", &["**/release"], |head| has_line(head, b"JAVA_VERSION=")),
     file("Go", "go.work", &["**/go.work"]),
-    file("PEAR", "*.reg", &["**/.registry/*.reg", "**/.registry/*/*.reg"]),
-    file("NuGet", "packages.config", &["**/packages.config", "**/paket.lock"]),
-    file("NuGet", "project.assets.json", &["**/project.assets.json"]),
-    file(
-        "PyPI",
-        "requirements.txt",
-        &["**/requirements*.txt", "**/requirements/*.txt", "**/constraints.txt"],
-    ),
-    file("SwiftURL", "Package.resolved", &["**/Package.resolved"]),
-    file("CocoaPods", "Podfile.lock", &["**/Podfile.lock"]),
-    file("Pub", "pubspec.lock", &["**/pubspec.lock"]),
-    file("Hex", "*.app", &["**/ebin/*.app"]),
-    file("Hex", "mix.lock", &["**/mix.lock", "**/rebar.lock"]),
+    file("NuGet", "packages.config", &["**/packages.config"]),
     file("Hackage", "*.conf", &["**/package.conf.d/*.conf", "**/package.db/*.conf"]),
-    file("Hackage", "cabal.project.freeze", &["**/cabal.project.freeze", "**/stack.yaml.lock"]),
-    file("CRAN", "renv.lock", &["**/renv.lock", "**/packrat.lock"]),
-    file("LuaRocks", "*.rockspec", &["**/*.rockspec", "**/rock_manifest", "**/luarocks.lock"]),
-    file("CPAN", ".packlist", &["**/.packlist", "**/.meta/*/install.json"]),
-    file("CPAN", "cpanfile.snapshot", &["**/cpanfile.snapshot"]),
-    file("Julia", "Manifest.toml", &["**/Manifest.toml", "**/packages/*/*/Project.toml"]),
-    file("opam", "switch-state", &["**/.opam-switch/switch-state", "**/*.opam.locked"]),
-    file("Nimble", "nimble.lock", &["**/nimble.lock", "**/nimblemeta.json"]),
-    file("ConanCenter", "conan.lock", &["**/conan.lock", "**/conanfile.txt", "**/conaninfo.txt"]),
-    file("vcpkg", "vcpkg.json", &["**/vcpkg.json", "**/vcpkg/status"]),
-    file("Terraform", ".terraform.lock.hcl", &["**/.terraform.lock.hcl"]),
-    file("GitHub Actions", "workflow", &["**/.github/workflows/*.yml", "**/.github/workflows/*.yaml"]),
+    file("CRAN", "packrat.lock", &["**/packrat.lock"]),
+    file("LuaRocks", "luarocks.lock", &["**/luarocks.lock"]),
+    file("CPAN", ".packlist", &["**/.packlist"]),
+    file("Julia", "Project.toml", &["**/packages/*/*/Project.toml"]),
+    file("Nimble", "nimblemeta.json", &["**/nimblemeta.json"]),
+    file("ConanCenter", "conaninfo.txt", &["**/conaninfo.txt"]),
     file(
         "WordPress",
         "plugin or theme",
@@ -191,8 +150,3 @@ pub(super) static TELLTALES: &[Telltale] = &[
         shows: Shows::Executable,
     },
 ];
-
-/// Whether a line begins with these bytes.
-fn has_line(content: &[u8], start: &[u8]) -> bool {
-    content.split(|byte| *byte == b'\n').any(|line| line.starts_with(start))
-}

@@ -1,0 +1,53 @@
+//! Catalogers of packages of which each has a file that describes it, and nothing else has to be known.
+
+use std::sync::Arc;
+
+use plimsoll_core::rootfs::Fact;
+
+use super::shown::Shown;
+use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::context::Context;
+use crate::inventory::Component;
+
+/// The packages of a file, or why they cannot be read. None for a file that is only called alike.
+pub(crate) type Packages = Option<Result<Vec<Component>, String>>;
+
+/// Finds the packages of one kind by the files that describe them.
+pub(crate) struct Described {
+    pub(crate) id: &'static str,
+    pub(crate) version: u32,
+    pub(crate) purl_types: &'static [&'static str],
+    /// The files, in one selection.
+    pub(crate) selections: &'static [Selection],
+    pub(crate) read: fn(&File<'_>) -> Packages,
+}
+
+impl Cataloger for Described {
+    fn id(&self) -> &'static str {
+        self.id
+    }
+
+    fn version(&self) -> u32 {
+        self.version
+    }
+
+    fn room(&self) -> Room {
+        Room::Language
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        self.purl_types
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        self.selections
+    }
+
+    fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        (self.read)(file).map(|found| Shown::fact(file.content, found))
+    }
+
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        Shown::add(context, 0);
+    }
+}

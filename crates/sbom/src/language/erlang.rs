@@ -1,0 +1,71 @@
+//! Applications of Erlang and Elixir, as a release has them: the resource file of each (`app(4)`).
+//!
+//! ```erlang
+//! {application, 'rabbit', [
+//!     {description, "RabbitMQ"},
+//!     {vsn, "3.12.10"}]}.
+//! ```
+//!
+//! The file does not say where the application comes from: those of Erlang's own distribution look the same as those of Hex. The
+//! type of the package URL is that of applications, and advisories are looked up by it.
+
+use plimsoll_core::rootfs::Bound;
+
+use super::described::{Described, Packages};
+use super::shown::{Package, component};
+use crate::cataloger::{File, Selection};
+
+/// Finds applications.
+pub(crate) const ERLANG: Described = Described {
+    id: "erlang",
+    version: 1,
+    purl_types: &["otp"],
+    selections: &[Selection::whole(&["**/ebin/*.app"], Bound::Metadata)],
+    read,
+};
+
+fn read(file: &File<'_>) -> Packages {
+    let text = String::from_utf8_lossy(file.content);
+    let term = text.lines().filter(|line| !line.trim_start().starts_with('%')).collect::<Vec<_>>().join("\n");
+    let rest = term.split_once("{application")?.1.trim_start().strip_prefix(',')?;
+    let name = rest.split(',').next()?.trim().trim_matches('\'');
+    let version = rest.split_once("{vsn").and_then(|(_, rest)| {
+        let value = rest.trim_start().strip_prefix(',')?.trim_start().strip_prefix('"')?;
+        value.split('"').next()
+    });
+    let Some(version) = version else { return Some(Err("has no vsn that is written out".to_owned())) };
+    // One that was never built for a release has none.
+    let found = match version {
+        "" => Package { purl_type: "otp", namespace: "", name, version: None, qualifiers: &[], subpath: "" }
+            .component(),
+        version => component("otp", "", name, version),
+    };
+    Some(found.map(|found| vec![found]))
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_core::Limits;
+
+    use super::*;
+
+    #[test]
+    fn applications_are_read_as_erlang_and_elixir_write_them() {
+        let shown = |content: &str| {
+            let (content, limits) = (content.as_bytes(), &Limits::default());
+            let file = File { content, limits, shows_package: &|_| true, may_be_unread: &|_| true };
+            read(&file).map(|found| found.map(|it| it[0].purl.to_string()))
+        };
+        for (content, expected) in [
+            (
+                "%% This is\n{application,jason,[{modules,['Elixir.Jason']},{vsn,\"1.4.1\"}]}.\n",
+                Some(Ok("pkg:otp/jason@1.4.1".to_owned())),
+            ),
+            ("{application, 'rabbit', [\n\t{vsn, \"3.12\"}]}.", Some(Ok("pkg:otp/rabbit@3.12".to_owned()))),
+            ("{application, x, []}.", Some(Err("has no vsn that is written out".to_owned()))),
+            ("no term", None),
+        ] {
+            assert_eq!(shown(content), expected, "{content}");
+        }
+    }
+}

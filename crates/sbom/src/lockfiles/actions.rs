@@ -1,0 +1,43 @@
+//! Workflows of GitHub and the actions that they use; those of other repositories, at a tag, branch or commit.
+//!
+//! ```yaml
+//! jobs:
+//!   build:
+//!     steps:
+//!       - uses: actions/checkout@v4
+//!       - uses: actions/cache/save@5a3ec84eff668545956fd18022155c47e93e2684 # v4.2.3
+//!       - uses: ./.github/actions/bootstrap
+//!       - uses: docker://alpine:3.20
+//!     uses: octo-org/repo/.github/workflows/reusable.yml@v1
+//! ```
+//!
+//! Read by lines, because a workflow may be any YAML: a line of a script that looks the same names an action as well.
+
+use super::Locked;
+
+pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
+    let (mut locked, mut is_workflow) = (Vec::new(), false);
+    for line in text.lines() {
+        is_workflow |= ["jobs:", "runs:", "on:", "\"on\":", "'on':"].iter().any(|key| line.starts_with(key));
+        let line = line.trim_start();
+        let line = line.strip_prefix("- ").unwrap_or(line).trim_start();
+        let Some(value) = line.strip_prefix("uses:") else { continue };
+        let value = value.split(" #").next().unwrap_or(value).trim().trim_matches(['"', '\'']);
+        locked.extend(action(value));
+    }
+    if is_workflow { Ok(locked) } else { Err("is no workflow: it has neither jobs nor runs".to_owned()) }
+}
+
+/// `owner/repository/path@ref`. None for what lies in the same repository, and for images.
+fn action(text: &str) -> Option<Locked> {
+    let (path, version) = text.split_once('@')?;
+    let mut names = path.splitn(3, '/');
+    let (owner, repository, rest) = (names.next()?, names.next()?, names.next().unwrap_or_default());
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+            && name != "."
+    };
+    (is_name(owner) && is_name(repository) && !version.is_empty())
+        .then(|| Locked::new(format!("{owner}/{repository}"), version).subpath(rest))
+}

@@ -1,0 +1,152 @@
+//! `bun.lock`: below `packages`, an array for each place in `node_modules`, of which the first item is name and version. JSON,
+//! with commas where JSON has none.
+//!
+//! ```text
+//! "workspaces": {"": {"name": "app", "dependencies": {"zod": "^3"}, "devDependencies": {"@types/bun": "latest"}}},
+//! "packages": {
+//!   "zod": ["zod@3.24.4", "", { "dependencies": { "undici-types": "~6.21.0" } }, "sha512-…"],
+//!   "zod/undici-types": ["undici-types@6.21.0", "", {}, "sha512-…"],
+//! }
+//! ```
+//!
+//! Nothing in an entry says that only development needs it: what cannot be reached without `devDependencies` is that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Locked;
+
+#[derive(Deserialize)]
+struct Document {
+    workspaces: BTreeMap<String, Needs>,
+    #[serde(default)]
+    packages: BTreeMap<String, Vec<Value>>,
+}
+
+/// What a workspace or a package needs.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Needs {
+    name: Option<String>,
+    dependencies: BTreeMap<String, Value>,
+    optional_dependencies: BTreeMap<String, Value>,
+    peer_dependencies: BTreeMap<String, Value>,
+}
+
+impl Needs {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let Self { dependencies, optional_dependencies, peer_dependencies, .. } = self;
+        [dependencies, optional_dependencies, peer_dependencies]
+            .into_iter()
+            .flat_map(BTreeMap::keys)
+            .map(String::as_str)
+    }
+}
+
+/// Bytes of a place. npm allows 214 for a name, and places have a few of them.
+const MAX_PLACE: usize = 4 << 10;
+/// Packages inside of each other, up to which one is looked for.
+const MAX_DEPTH: usize = 64;
+
+pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
+    let Document { workspaces, packages } = super::strict_json(&without_trailing_commas(text))?;
+    if packages.keys().any(|place| place.len() > MAX_PLACE) {
+        return Err(format!("has a place of more than {MAX_PLACE} bytes"));
+    }
+    let needs: BTreeMap<&str, Needs> = packages
+        .iter()
+        .map(|(place, entry)| {
+            let needs = entry.iter().find(|item| item.is_object());
+            (place.as_str(), needs.and_then(|needs| Needs::deserialize(needs).ok()).unwrap_or_default())
+        })
+        .collect();
+    let mut reached = Reached { packages: &packages, places: BTreeSet::new(), open: Vec::new() };
+    for workspace in workspaces.values() {
+        reached.by(workspace.name.as_deref().unwrap_or_default(), workspace);
+    }
+    while let Some(place) = reached.open.pop() {
+        if let Some(needs) = needs.get(place) {
+            reached.by(place, needs);
+        }
+    }
+    let first = |place: &str| packages.get(place)?.first()?.as_str();
+    Ok(reached.places.iter().filter_map(|place| locked(first(place)?)).collect())
+}
+
+/// The places that were found to be needed.
+struct Reached<'a> {
+    packages: &'a BTreeMap<String, Vec<Value>>,
+    places: BTreeSet<&'a str>,
+    /// Those of which the needs were not followed yet.
+    open: Vec<&'a str>,
+}
+
+impl Reached<'_> {
+    /// Adds what is needed by what is at `from`.
+    fn by(&mut self, from: &str, needs: &Needs) {
+        for place in needs.names().filter_map(|name| resolved(from, name, self.packages)) {
+            if self.places.insert(place) {
+                self.open.push(place);
+            }
+        }
+    }
+}
+
+/// The package of `zod@3.24.4`. None for a folder of the project.
+fn locked(text: &str) -> Option<Locked> {
+    let at = text.get(1..)?.find('@')? + 1;
+    let (name, version) = (text.get(..at)?, text.get(at + 1..)?);
+    if ["workspace:", "link:", "file:", "root:"].iter().any(|own| version.starts_with(own)) {
+        return None;
+    }
+    let is_version = version.starts_with(|c: char| c.is_ascii_digit());
+    Some(if is_version { Locked::new(name, version) } else { Locked::unpinned(name) })
+}
+
+/// The place of what a package needs: inside of itself, or beside one of those that it lies in.
+fn resolved<'a>(from: &str, name: &str, packages: &'a BTreeMap<String, Vec<Value>>) -> Option<&'a str> {
+    let find = |place: &str| packages.get_key_value(place).map(|(place, _)| place.as_str());
+    let mut around = from;
+    for _ in 0..MAX_DEPTH {
+        if around.is_empty() {
+            break;
+        }
+        if let Some(found) = find(&format!("{around}/{name}")) {
+            return Some(found);
+        }
+        around = around.rsplit_once('/').map_or("", |(around, _)| around);
+        // `a/@s/b` lies in `a`.
+        let scope = around.rsplit('/').next().unwrap_or_default();
+        if scope.starts_with('@') {
+            around = around.rsplit_once('/').map_or("", |(around, _)| around);
+        }
+    }
+    find(name)
+}
+
+/// The text without the commas that a bracket follows.
+fn without_trailing_commas(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let (mut is_text, mut is_escaped) = (false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_text => is_escaped = true,
+            '"' => is_text = !is_text,
+            ',' if !is_text => {
+                // Blanks are few: what is laid out otherwise is no file of bun's.
+                let next = text
+                    .get(at + 1..)
+                    .and_then(|rest| rest.chars().take(1 << 10).find(|c| !c.is_whitespace()));
+                if matches!(next, Some('}' | ']')) {
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        plain.push(c);
+    }
+    plain
+}

@@ -1,0 +1,67 @@
+//! `deno.lock`, versions 2 to 5: packages of npm and of JSR, by name and version, and the addresses of single modules.
+//!
+//! ```json
+//! {"version": "4",
+//!  "jsr": {"@std/bytes@1.0.2": {"integrity": "…"}},
+//!  "npm": {"chalk@5.3.0": {}, "typedoc@0.28.19_typescript@6.0.3": {}},
+//!  "remote": {"https://deno.land/std@0.140.0/path/mod.ts": "…"}}
+//! ```
+//!
+//! Version 3 has the first two below `packages`, version 2 those of npm below `npm.packages`. Of modules, those of Deno's own host
+//! name a package.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Locked;
+
+#[derive(Deserialize)]
+struct Document {
+    #[serde(rename = "version")]
+    _version: String,
+    #[serde(default)]
+    jsr: BTreeMap<String, Value>,
+    #[serde(default)]
+    npm: BTreeMap<String, Value>,
+    #[serde(default)]
+    packages: Option<Packages>,
+    #[serde(default)]
+    remote: BTreeMap<String, Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Packages {
+    jsr: BTreeMap<String, Value>,
+    npm: BTreeMap<String, Value>,
+}
+
+pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
+    let Document { jsr, npm, packages, remote, .. } = super::strict_json(text)?;
+    let Packages { jsr: older_jsr, npm: older_npm } = packages.unwrap_or_default();
+    let oldest = npm.get("packages").and_then(Value::as_object);
+    let of_npm = npm.keys().chain(older_npm.keys()).chain(oldest.into_iter().flat_map(|it| it.keys()));
+    let of_npm = of_npm.filter_map(|key| package(key));
+    let of_jsr = jsr.keys().chain(older_jsr.keys()).filter_map(|key| package(key));
+    let of_jsr = of_jsr.map(|it| it.qualifier("repository_url", "https://jsr.io"));
+    let of_remote = remote.keys().filter_map(|address| module(address));
+    Ok(of_npm.chain(of_jsr).chain(of_remote).collect())
+}
+
+/// `@scope/name@1.0.0_peer@2.0.0`. None for what is no key of a package.
+fn package(key: &str) -> Option<Locked> {
+    let at = key.get(1..)?.find('@')? + 1;
+    let version = key.get(at + 1..)?;
+    let version = version.split_once('_').map_or(version, |(version, _)| version);
+    Some(Locked::new(key.get(..at)?, version))
+}
+
+/// `https://deno.land/x/oak@v12.0.0/mod.ts`
+fn module(address: &str) -> Option<Locked> {
+    let path = address.strip_prefix("https://deno.land/")?;
+    let path = path.strip_prefix("x/").unwrap_or(path);
+    let (name, version) = path.split('/').next()?.split_once('@')?;
+    Some(Locked::new(format!("deno.land/{name}"), version).of_type("generic"))
+}

@@ -1,0 +1,144 @@
+//! What Gradle and sbt lock: `gradle.lockfile`, version catalogs, and `build.sbt.lock`. What only tests use is left out.
+//!
+//! ```text
+//! org.springframework:spring-beans:5.0.5.RELEASE=compileClasspath,runtimeClasspath
+//! junit:junit:4.13.2=testCompileClasspath
+//! empty=annotationProcessor
+//! ```
+//!
+//! ```toml
+//! [versions]
+//! guava = "33.0.0-jre"
+//! [libraries]
+//! guava = { module = "com.google.guava:guava", version.ref = "guava" }
+//! text = "org.apache.commons:commons-text:1.9"
+//! ```
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Locked;
+
+/// A line that is none of a lock file is told by what it should name.
+pub(super) fn lock(text: &str) -> Vec<Locked> {
+    let mut locked = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (artifact, configurations) = line.split_once('=').unwrap_or((line, ""));
+        if artifact == "empty" {
+            continue;
+        }
+        let mut configurations =
+            configurations.split(',').map(str::trim).filter(|it| !it.is_empty()).peekable();
+        if configurations.peek().is_some() && configurations.all(|it| it.starts_with("test")) {
+            continue;
+        }
+        locked.push(artifact_of(artifact));
+    }
+    locked
+}
+
+/// `group:artifact:version`. Without a version it is no line of a lock file, and is told by its name.
+fn artifact_of(text: &str) -> Locked {
+    match text.rsplit_once(':') {
+        Some((name, version)) if name.contains(':') => Locked::new(name, version),
+        _ => Locked::new(text, ""),
+    }
+}
+
+#[derive(Deserialize)]
+struct Catalog {
+    #[serde(default)]
+    versions: BTreeMap<String, Version>,
+    libraries: Option<BTreeMap<String, Library>>,
+    // A catalog may have nothing else.
+    plugins: Option<serde::de::IgnoredAny>,
+    bundles: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Version {
+    Plain(String),
+    Rich(Rich),
+}
+
+#[derive(Deserialize)]
+struct Rich {
+    r#ref: Option<String>,
+    strictly: Option<String>,
+    require: Option<String>,
+    prefer: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Library {
+    Plain(String),
+    Table { module: Option<String>, group: Option<String>, name: Option<String>, version: Option<Version> },
+}
+
+pub(super) fn catalog(text: &str) -> Result<Vec<Locked>, String> {
+    let Catalog { versions, libraries, plugins, bundles } = super::toml(text)?;
+    if libraries.is_none() && versions.is_empty() && plugins.is_none() && bundles.is_none() {
+        return Err("is no version catalog: it has none of its tables".to_owned());
+    }
+    let one = |library: Library| match library {
+        Library::Plain(text) => artifact_of(&text),
+        Library::Table { module, group, name, version } => {
+            let module = module
+                .unwrap_or_else(|| format!("{}:{}", group.unwrap_or_default(), name.unwrap_or_default()));
+            match version.and_then(|version| version.resolved(&versions)) {
+                Some(version) => Locked::new(module, version),
+                // A platform that the project imports decides.
+                None => Locked::unpinned(module),
+            }
+        }
+    };
+    Ok(libraries.unwrap_or_default().into_values().map(one).collect())
+}
+
+impl Version {
+    /// What it comes to, if that is one version.
+    fn resolved(&self, versions: &BTreeMap<String, Self>) -> Option<String> {
+        let version = match self {
+            Self::Plain(version) => Some(version),
+            Self::Rich(Rich { r#ref: Some(name), .. }) => match versions.get(name)? {
+                Self::Plain(version) => Some(version),
+                Self::Rich(rich) => rich.own(),
+            },
+            Self::Rich(rich) => rich.own(),
+        };
+        version.filter(|version| !version.contains(['[', ']', '(', ')', ',', '+'])).cloned()
+    }
+}
+
+impl Rich {
+    fn own(&self) -> Option<&String> {
+        self.strictly.as_ref().or(self.require.as_ref()).or(self.prefer.as_ref())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sbt {
+    dependencies: Vec<SbtDependency>,
+}
+
+#[derive(Deserialize)]
+struct SbtDependency {
+    org: String,
+    name: String,
+    version: String,
+    #[serde(default)]
+    configurations: Vec<String>,
+}
+
+pub(super) fn sbt(text: &str) -> Result<Vec<Locked>, String> {
+    let Sbt { dependencies } = super::strict_json(text)?;
+    let is_used = |it: &SbtDependency| {
+        it.configurations.is_empty() || it.configurations.iter().any(|configuration| configuration != "test")
+    };
+    let used = dependencies.into_iter().filter(is_used);
+    Ok(used.map(|it| Locked::new(format!("{}:{}", it.org, it.name), it.version)).collect())
+}

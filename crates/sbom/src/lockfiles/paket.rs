@@ -1,0 +1,43 @@
+//! `paket.lock`: packages of NuGet with four blanks in front, what those need with six; files of repositories at GitHub.
+//!
+//! ```text
+//! NUGET
+//!   remote: https://api.nuget.org/v3/index.json
+//!     NUnit (2.6.4)
+//!       NUnit.Console (>= 3.0)
+//!
+//! GROUP Test
+//! GITHUB
+//!   remote: fsprojects/Paket
+//!     modules/Octokit.fs (a25c2f256a99242c1106b5a3478aae6bb68c7a93)
+//! ```
+
+use super::Locked;
+
+pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
+    let (mut locked, mut section, mut remote, mut sections) = (Vec::new(), "", "", 0_usize);
+    for line in text.lines() {
+        if !line.starts_with(' ') {
+            section = line.trim_end();
+            sections += usize::from(matches!(section, "NUGET" | "GITHUB" | "GIT" | "HTTP"));
+            continue;
+        }
+        if let Some(address) = line.trim_start().strip_prefix("remote:") {
+            remote = address.trim();
+            continue;
+        }
+        let Some(entry) = line.strip_prefix("    ").filter(|entry| !entry.starts_with(' ')) else { continue };
+        // Behind the version may stand `- framework: …`.
+        let Some((name, rest)) = entry.split_once(" (") else { continue };
+        let version = rest.split(')').next().unwrap_or(rest);
+        match section {
+            "NUGET" => locked.push(Locked::new(name, version)),
+            "GITHUB" => locked.push(Locked::new(remote, version).of_type("github")),
+            _ => {}
+        }
+    }
+    if sections == 0 {
+        return Err("is no lock file: it has none of NUGET, GITHUB, GIT and HTTP".to_owned());
+    }
+    Ok(locked)
+}

@@ -1,0 +1,37 @@
+//! Dart's `pubspec.lock`. What only development needs itself is marked, and left out; what that needs is not told apart.
+//!
+//! ```yaml
+//! packages:
+//!   args:
+//!     dependency: "direct main"     # or transitive, "direct dev"
+//!     source: hosted                # or git, sdk, path
+//!     version: "1.6.0"
+//! ```
+
+use std::collections::BTreeMap;
+
+use plimsoll_core::yaml::{self, Size};
+use serde::Deserialize;
+
+use super::Locked;
+
+#[derive(Deserialize)]
+struct Document {
+    packages: BTreeMap<String, Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    dependency: String,
+    source: String,
+    version: String,
+}
+
+pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
+    let Document { packages } =
+        yaml::read_generated(text.as_bytes(), "it", Size::LIST).map_err(|error| error.to_string())?;
+    // Folders are the project's own.
+    let counts = |it: &Package| it.dependency != "direct dev" && it.source != "path";
+    let counted = packages.into_iter().filter(|(_, it)| counts(it));
+    Ok(counted.map(|(name, it)| Locked::new(name, it.version)).collect())
+}

@@ -1,11 +1,13 @@
 //! Java archives: the Maven coordinates in jars, and in the jars inside of wars, ears and applications.
 //!
 //! Maven writes `META-INF/maven/GROUP/ARTIFACT/pom.properties` into what it packs, and most of what Gradle and others pack has none.
-//! The name of a file does not tell the group, by which advisories are looked up: an archive with classes that does not say which
-//! artifact it is, is a gap. What was copied into another jar with its `pom.properties` is contained in that.
+//! Such an archive is told by its manifest and its name; the name of a file does not tell the group, by which advisories are
+//! looked up, so that an archive with classes of which the group is in doubt is listed and remains a gap. What was copied into
+//! another jar with its `pom.properties` is contained in that.
 
 mod archive;
-mod coordinates;
+pub(super) mod coordinates;
+mod manifest;
 
 use std::sync::Arc;
 
@@ -39,7 +41,7 @@ impl Footprint for Archive {
         let level = |it: &Level| {
             let named: usize = it.named.iter().map(|it| size_of::<Component>() + it.text_bytes()).sum();
             let unreadable: usize = it.unreadable.iter().map(|it| size_of::<String>() + it.len()).sum();
-            size_of::<Level>() + it.path.len() + named + unreadable
+            size_of::<Level>() + it.path.len() + it.manifest.bytes() + named + unreadable
         };
         size_of::<Self>() + self.levels.iter().map(level).sum::<usize>()
     }
@@ -51,7 +53,7 @@ impl Cataloger for Java {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {
@@ -113,12 +115,14 @@ fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, archive: &
             [_] => Some(0),
             named => named.iter().position(|it| coordinates::is_named_after(&path, it.purl.name())),
         };
-        if own.is_none() && level.is_library {
+        let seeming = if own.is_none() && level.is_library { level.manifest.seeming(&path) } else { None };
+        if own.is_none() && level.is_library && !seeming.as_ref().is_some_and(|it| it.is_sure) {
             context.found.unidentified.push((WITHOUT_COORDINATES, file));
         }
-        let added: Vec<ComponentIndex> = level
-            .named
-            .iter()
+        // What it seems to be comes last.
+        let own = own.or(seeming.as_ref().map(|_| level.named.len()));
+        let named = level.named.iter().chain(seeming.as_ref().map(|it| &it.component));
+        let added: Vec<ComponentIndex> = named
             .map(|found| {
                 let locations = vec![Location { path: path.clone(), layer: file.layer }];
                 let component = context.add(Component { locations, ..found.clone() });

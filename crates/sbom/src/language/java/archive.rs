@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::coordinates;
+use super::manifest::Manifest;
 use crate::inventory::Component;
 use crate::zip::{Entry, Zip};
 
@@ -13,6 +14,9 @@ use crate::zip::{Entry, Zip};
 const MAX_DEPTH: usize = 5;
 /// Inflated bytes of one `pom.properties`; real ones have some 100.
 const MAX_PROPERTIES: usize = 64 << 10;
+
+/// Inflated bytes of a manifest. Those of signed archives have a paragraph for each file.
+const MAX_MANIFEST: usize = 2 << 20;
 
 /// What one archive shows.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,6 +30,8 @@ pub(super) struct Level {
     /// Whether it has classes and no archives. An application that brings its libraries along need not be something that others
     /// can have.
     pub(super) is_library: bool,
+    /// What its manifest says.
+    pub(super) manifest: Manifest,
     /// What in it cannot be read, and why.
     pub(super) unreadable: Vec<String>,
 }
@@ -68,6 +74,10 @@ fn descend(zip: &Zip<'_>, mut level: Level, depth: usize, budget: &mut Budget, l
             match content.and_then(|content| coordinates::read(&content)) {
                 Ok(component) => level.named.push(component),
                 Err(detail) => level.unreadable.push(described(&entry, &detail)),
+            }
+        } else if entry.name == b"META-INF/MANIFEST.MF" {
+            if let Ok(content) = inflated(zip, &entry, MAX_MANIFEST, budget) {
+                level.manifest = Manifest::read(&content);
             }
         } else {
             has_classes |= entry.name.ends_with(b".class");

@@ -13,7 +13,7 @@ use plimsoll_core::text::shortened;
 use crate::inventory::Component;
 
 /// Reads `pom.properties`, or says why it names nothing.
-pub(super) fn read(content: &[u8]) -> Result<Component, String> {
+pub(crate) fn read(content: &[u8]) -> Result<Component, String> {
     let text = str::from_utf8(content).map_err(|_| "is not UTF-8".to_owned())?;
     let (mut group, mut artifact, mut version) = ("", "", "");
     for line in text.lines().map(str::trim_start) {

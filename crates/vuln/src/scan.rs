@@ -22,7 +22,7 @@ use std::rc::Rc;
 
 use jiff::SignedDuration;
 use plimsoll_core::{Cancel, Purl, Timestamp};
-use plimsoll_sbom::{Component, ComponentIndex, Inventory, Problem, ProblemCode};
+use plimsoll_sbom::{Component, ComponentIndex, Inventory, Owner, Problem, ProblemCode};
 use serde::Serialize;
 
 pub use finding::{Finding, Fix, SetAside, Suppressed, Suppression};
@@ -114,13 +114,15 @@ pub fn scan_until(
     };
     for (index, component) in inventory.components.iter().enumerate() {
         cancel.check()?;
-        let Some(Found { findings: found, suppressed }) = scanner.component(component)? else { continue };
+        let owner = inventory.owner(ComponentIndex(index));
+        let Some(Found { findings: found, suppressed }) = scanner.component(component, owner)? else {
+            continue;
+        };
         scan.matched_components += 1;
         scan.suppressed.extend(suppressed);
         if found.is_empty() {
             continue;
         }
-        let owner = inventory.owner(ComponentIndex(index));
         let reason = match owner {
             _ if kernel::does_not_run(component) => Some(Suppression::NotTheKernel),
             Some(owner) if owner::decides(&scanner.targets, component, owner)? => {
@@ -229,7 +231,11 @@ impl Matches {
 
 impl<'a> Scanner<'a> {
     /// The findings of a component; `None` if no feed covers it.
-    fn component(&mut self, component: &'a Component) -> Result<Option<Found>, Error> {
+    fn component(
+        &mut self,
+        component: &'a Component,
+        owner: Option<Owner<'_>>,
+    ) -> Result<Option<Found>, Error> {
         let (advisories, release) = match self.targets.target(component) {
             Target::Covered { advisories, release, stale } => {
                 if let Some(stale) = stale {
@@ -238,7 +244,9 @@ impl<'a> Scanner<'a> {
                 (advisories, release)
             }
             Target::Gap(ecosystem, reason) => {
-                self.gaps.component(&ecosystem, reason);
+                if !is_named_only(component) && !owner::speaks(&self.targets, component, owner)? {
+                    self.gaps.component(&ecosystem, reason);
+                }
                 return Ok(None);
             }
         };
@@ -282,6 +290,12 @@ impl<'a> Scanner<'a> {
             self.gaps.component(advisories.ecosystem().name(), doubt.clone());
         }
     }
+}
+
+/// Whether the component is nothing that was looked into, but an image that a Dockerfile in it names: its packages are in that
+/// image.
+fn is_named_only(component: &Component) -> bool {
+    component.found_by.is_some() && component.purl.package_type() == "oci"
 }
 
 /// The name and version that a distribution's advisories use: those of the source package.

@@ -14,6 +14,7 @@ use super::source;
 use super::target::{Target, Targets};
 use crate::database::{Advisories, key};
 use crate::error::Error;
+use crate::order;
 
 /// Whether the advisories about `owner` decide about `component`: the package manager's digests prove that
 /// the files belong to it, and the distribution's feed exists, is fresh and knows the package.
@@ -35,6 +36,22 @@ pub(super) fn decides(targets: &Targets<'_>, component: &Component, owner: Owner
 pub(super) fn is_covered(targets: &Targets<'_>, package: &Component) -> Result<bool, Error> {
     match targets.target(package) {
         Target::Covered { advisories, stale: None, .. } => knows(advisories, package),
+        _ => Ok(false),
+    }
+}
+
+/// Whether the distribution speaks for a component of an ecosystem that has no advisories, because a package of its own brought
+/// it: as for files that nobody reads, which such a component was before somebody did.
+pub(super) fn speaks(
+    targets: &Targets<'_>,
+    component: &Component,
+    owner: Option<Owner<'_>>,
+) -> Result<bool, Error> {
+    let in_place = || component.locations.iter().all(|location| is_of_distributions(&location.path));
+    match owner {
+        Some(owner) if order::of_ecosystem(component.ecosystem).is_none() && in_place() => {
+            is_covered(targets, owner.package)
+        }
         _ => Ok(false),
     }
 }

@@ -447,6 +447,31 @@ fn an_owner_of_another_name_version_or_place_proves_nothing() {
 }
 
 #[test]
+fn what_has_no_advisories_is_a_gap_unless_the_distribution_speaks_for_what_it_brought() {
+    let erlang = "pkg:deb/debian/erlang-base@1:25.2.3-1?upstream=erlang";
+    let gaps = |component: &str, path: &str, known: &[&str], is_owned: bool| {
+        let advisories = known.iter().map(|key| Advisory::new("CVE-1", key, &[])).collect();
+        let feeds = [(Ecosystem::Debian, &["bookworm"][..], advisories)];
+        let mut inventory = debian(Some("12"), None, &[component, erlang]);
+        inventory.components[0].locations = vec![Location { path: path.to_owned(), layer: None }];
+        inventory.relationships.extend(is_owned.then_some(Relationship {
+            from: ComponentIndex(0),
+            kind: RelationshipKind::OwnedBy(OwnerEvidence::Claimed),
+            to: ComponentIndex(1),
+        }));
+        let scan = run(&feeds, &inventory, AS_OF);
+        scan.gaps.into_iter().map(|gap| gap.ecosystem).collect::<Vec<_>>()
+    };
+    let (stdlib, in_place) = ("pkg:otp/stdlib@4.2", "usr/lib/erlang/lib/stdlib-4.2/ebin/stdlib.app");
+    assert_eq!(gaps(stdlib, in_place, &["bookworm/erlang"], true), Vec::<String>::new());
+    assert_eq!(gaps(stdlib, in_place, &["bookworm/other"], true), ["otp"]);
+    assert_eq!(gaps(stdlib, in_place, &["bookworm/erlang"], false), ["otp"]);
+    assert_eq!(gaps(stdlib, "opt/app/stdlib.app", &["bookworm/erlang"], true), ["otp"]);
+    // Where advisories exist and nobody has them, the package of the distribution does not replace them.
+    assert_eq!(gaps("pkg:npm/a@1.0.0", in_place, &["bookworm/erlang"], true), ["npm"]);
+}
+
+#[test]
 fn what_nobody_reads_is_a_gap_and_what_the_distribution_knows_is_set_aside() {
     let node = "pkg:deb/debian/nodejs@18.19-1";
     let kernel =

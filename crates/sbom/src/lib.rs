@@ -9,6 +9,7 @@
 //! Nothing here does I/O of its own, and nothing foreign is trusted: what cannot be read becomes a [`Problem`] of the
 //! inventory, never a silently shorter list.
 
+mod binaries;
 mod cataloger;
 mod catalogers;
 mod context;
@@ -22,6 +23,7 @@ mod lockfiles;
 mod matcher;
 mod os;
 mod ownership;
+mod package_note;
 mod pattern;
 mod telltales;
 mod zip;

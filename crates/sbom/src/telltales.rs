@@ -101,6 +101,22 @@ pub(crate) fn may_be_program(path: &str) -> bool {
     !["usr/share/", "usr/include/"].iter().any(|directory| path.starts_with(directory))
 }
 
+/// Those of the files that a package of the operating system brought, as far as its list counts.
+pub(crate) fn brought<'f>(
+    context: &Context<'_, '_>,
+    files: impl Iterator<Item = &'f str>,
+) -> HashSet<&'f str> {
+    let mut places: HashMap<u64, Vec<&str>> = HashMap::new();
+    for path in files.filter(|path| is_of_distributions(path)) {
+        places.entry(hash_of_path(path)).or_default().push(path);
+    }
+    if places.is_empty() {
+        return HashSet::new();
+    }
+    let listed = context.found.places.iter().flat_map(|(places, _)| places.iter());
+    listed.filter_map(|place| places.get(place)).flatten().copied().collect()
+}
+
 /// A file that nobody reads.
 struct UnreadFile<'f> {
     kind: Kind,

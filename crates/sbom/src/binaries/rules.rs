@@ -1,0 +1,88 @@
+//! The rules, from `rules.txt`: a line for each program, in the order in which they are tried on a file's name.
+//!
+//! ```text
+//! nginx | nginx | nginx version: nginx/{}
+//! redis | redis-server redis-cli | \0{3}\0
+//! ```
+//!
+//! The name of the package; how the files are called; and what stands around the version, of which the first that fits counts.
+//! A file's name has no wildcard at its end, since that would be tried on every path. `{}` is the version: a digit, and all that
+//! may follow it. `{3}` is one of three numbers and no more, `{3.}` one that begins like that. `\0` is a zero byte.
+
+use std::sync::LazyLock;
+
+/// A kind of program.
+pub(super) struct Rule {
+    /// The name in the package URL.
+    pub(super) name: &'static str,
+    /// Patterns of its files.
+    pub(super) files: Vec<&'static str>,
+    pub(super) patterns: Vec<Pattern>,
+}
+
+/// What stands around a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pattern {
+    pub(super) before: Vec<u8>,
+    pub(super) shape: Shape,
+    pub(super) after: Vec<u8>,
+}
+
+/// What a version looks like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A digit, and what may follow it.
+    Any,
+    /// So many numbers with dots between.
+    Numbers(usize),
+    /// As [`Self::Any`], beginning like this.
+    Beginning(String),
+}
+
+pub(super) static RULES: LazyLock<Vec<Rule>> =
+    LazyLock::new(|| include_str!("rules.txt").lines().filter_map(rule).collect());
+
+fn rule(line: &'static str) -> Option<Rule> {
+    let mut columns = line.split('|').map(str::trim);
+    let (name, files) = (columns.next()?, columns.next()?);
+    if name.starts_with('#') {
+        return None;
+    }
+    // Patterns of paths are for all directories. They live as long as the program, which has one list of them.
+    let files = files.split(' ').map(|file| &*format!("**/{file}").leak()).collect();
+    Some(Rule { name, files, patterns: columns.filter_map(pattern).collect() })
+}
+
+fn pattern(text: &str) -> Option<Pattern> {
+    let (before, rest) = text.split_once('{')?;
+    let (shape, after) = rest.split_once('}')?;
+    let shape = match (shape, shape.parse()) {
+        ("", _) => Shape::Any,
+        (_, Ok(numbers)) => Shape::Numbers(numbers),
+        (beginning, Err(_)) => Shape::Beginning(beginning.to_owned()),
+    };
+    let literal = |text: &str| text.replace("\\0", "\0").into_bytes();
+    Some(Pattern { before: literal(before), shape, after: literal(after) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_line_is_a_rule_or_a_comment() {
+        let lines = include_str!("rules.txt").lines();
+        let rules: Vec<&str> = lines.filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+        assert_eq!(rules.len(), RULES.len());
+        for (line, rule) in rules.iter().zip(RULES.iter()) {
+            assert!(!rule.patterns.is_empty(), "{line}");
+            assert_eq!(rule.patterns.len(), line.split('|').count() - 2, "{line}");
+            // Without anything in front, every byte would be tried.
+            assert!(rule.patterns.iter().all(|it| !it.before.is_empty()), "{line}");
+        }
+        let files: Vec<&str> = RULES.iter().flat_map(|rule| rule.files.iter().copied()).collect();
+        assert_eq!(files.iter().collect::<BTreeSet<_>>().len(), files.len(), "a file has one rule");
+    }
+}

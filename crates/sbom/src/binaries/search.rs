@@ -1,0 +1,115 @@
+//! Searches a program for what stands around its version, while it goes by.
+
+use std::collections::BTreeSet;
+
+use memchr::memmem;
+
+use super::rules::{Pattern, Shape};
+
+/// Bytes of a version. The longest have some thirty, with the release of a distribution.
+const MAX_VERSION: usize = 64;
+/// Versions of one pattern, beyond which it tells none.
+const MAX_VERSIONS: usize = 8;
+
+/// Takes a program piece by piece.
+pub(super) struct Search {
+    patterns: &'static [Pattern],
+    /// What each pattern has found.
+    versions: Vec<BTreeSet<String>>,
+    /// The last bytes that went by, with which a place may begin.
+    carried: Vec<u8>,
+    /// How many bytes have to follow for a place to be judged.
+    enough: usize,
+    is_program: Option<bool>,
+}
+
+impl Search {
+    pub(super) fn new(patterns: &'static [Pattern]) -> Self {
+        let length = |it: &Pattern| it.before.len() + MAX_VERSION + it.after.len() + 1;
+        Self {
+            patterns,
+            versions: vec![BTreeSet::new(); patterns.len()],
+            carried: Vec::new(),
+            enough: patterns.iter().map(length).max().unwrap_or_default(),
+            is_program: None,
+        }
+    }
+
+    /// The next bytes. Returns false when the rest does not matter.
+    pub(super) fn take(&mut self, piece: &[u8]) -> bool {
+        self.carried.extend_from_slice(piece);
+        if self.is_program.is_none() && self.carried.len() >= 4 {
+            self.is_program = Some(is_program(&self.carried));
+        }
+        match self.is_program {
+            Some(true) => self.search(self.carried.len().saturating_sub(self.enough)),
+            Some(false) => self.carried.clear(),
+            None => {}
+        }
+        self.is_program != Some(false)
+    }
+
+    /// The version; none if none is told.
+    pub(super) fn finish(mut self) -> Option<String> {
+        if self.is_program != Some(true) {
+            return None;
+        }
+        self.search(self.carried.len());
+        // The first pattern that found anything decides.
+        let found = self.versions.into_iter().find(|versions| !versions.is_empty())?;
+        let mut found = found.into_iter();
+        found.next().filter(|_| found.next().is_none())
+    }
+
+    /// Looks at the places that begin in front of `end`, and forgets them.
+    fn search(&mut self, end: usize) {
+        let window = std::mem::take(&mut self.carried);
+        for (pattern, versions) in self.patterns.iter().zip(&mut self.versions) {
+            for at in memmem::find_iter(&window, &pattern.before).take_while(|at| *at < end) {
+                let rest = window.get(at + pattern.before.len()..).unwrap_or_default();
+                if versions.len() < MAX_VERSIONS
+                    && let Some(version) = pattern.version(rest)
+                {
+                    versions.insert(version);
+                }
+            }
+        }
+        self.carried = window;
+        self.carried.drain(..end);
+    }
+}
+
+/// ELF, Mach-O and PE.
+fn is_program(head: &[u8]) -> bool {
+    matches!(
+        head,
+        [0x7f, b'E', b'L', b'F', ..]
+            | [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..]
+            | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
+            | [b'M', b'Z', ..]
+    )
+}
+
+impl Pattern {
+    /// The version with which `bytes` begin, if this is one.
+    fn version(&self, bytes: &[u8]) -> Option<String> {
+        let may_be = |byte: &u8| byte.is_ascii_alphanumeric() || b".+-~_".contains(byte);
+        let length = bytes.iter().take(MAX_VERSION).take_while(|byte| may_be(byte)).count();
+        let text = bytes.get(..length)?;
+        let text = if self.after.first().is_some_and(may_be) {
+            text.get(..memmem::find(bytes.get(..length + self.after.len()).unwrap_or(bytes), &self.after)?)?
+        } else {
+            bytes.get(length..)?.starts_with(&self.after).then_some(text)?
+        };
+        let version = str::from_utf8(text).ok()?.trim_end_matches(['.', '-', '+', '~', '_']);
+        let fits = match &self.shape {
+            Shape::Any => version.starts_with(|c: char| c.is_ascii_digit()) && version.contains('.'),
+            Shape::Numbers(count) => {
+                version.split('.').count() == *count
+                    && version.split('.').all(|it| !it.is_empty() && it.bytes().all(|b| b.is_ascii_digit()))
+            }
+            Shape::Beginning(beginning) => version.starts_with(beginning.as_str()),
+        };
+        (fits && version.len() < MAX_VERSION).then(|| version.to_owned())
+    }
+}

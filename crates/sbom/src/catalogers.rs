@@ -16,7 +16,7 @@ use crate::language::python::place::spelling;
 use crate::matcher::Matcher;
 use crate::os::release::{OS_RELEASE, contradiction};
 use crate::ownership;
-use crate::{binaries, language, lockfiles, os, package_note, telltales};
+use crate::{binaries, embedded, language, lockfiles, os, package_note, telltales};
 
 /// Every cataloger. They finish in this order.
 const LIST: &[&dyn Cataloger] = &[
@@ -39,11 +39,15 @@ const LIST: &[&dyn Cataloger] = &[
     &language::erlang::ERLANG,
     &language::pear::PEAR,
     &language::perl::PERL,
+    // What projects want counts where it is not installed.
+    &language::maven::Maven,
     // Programs of no ecosystem, after those who tell what a program is made of.
     &package_note::PackageNote,
     &binaries::Binaries,
     // What is locked counts where it is not installed.
     &lockfiles::Lockfiles,
+    // What the image itself says, where nobody else does.
+    &embedded::Embedded,
     // What none of the others reads.
     &telltales::Telltales,
 ];

@@ -8,6 +8,7 @@ pub(crate) mod go;
 pub(crate) mod java;
 pub(crate) mod jvm;
 pub(crate) mod lua;
+pub(crate) mod maven;
 pub(crate) mod npm;
 pub(crate) mod pear;
 pub(crate) mod perl;

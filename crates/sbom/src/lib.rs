@@ -15,6 +15,8 @@ mod catalogers;
 mod context;
 mod document;
 mod documents;
+mod elements;
+mod embedded;
 mod error;
 mod inventory;
 mod language;

@@ -22,6 +22,7 @@ mod hex;
 mod julia;
 mod nimble;
 mod nuget;
+mod nuget_xml;
 mod opam;
 mod paket;
 mod perl;
@@ -144,6 +145,12 @@ const LIST: &[Lockfile] = &[
     Lockfile { paths: &["**/gradle/*.versions.toml"], purl_type: "maven", read: gradle::catalog },
     Lockfile { paths: &["**/build.sbt.lock"], purl_type: "maven", read: gradle::sbt },
     Lockfile { paths: &["**/project.assets.json"], purl_type: "nuget", read: assets::read },
+    Lockfile { paths: &["**/packages.config"], purl_type: "nuget", read: nuget_xml::config },
+    Lockfile {
+        paths: &["**/Directory.Packages.props", "**/Packages.props"],
+        purl_type: "nuget",
+        read: nuget_xml::props,
+    },
     Lockfile { paths: &["**/paket.lock"], purl_type: "nuget", read: paket::read },
     Lockfile { paths: &["**/Package.resolved"], purl_type: "swift", read: apple::swift },
     Lockfile { paths: &["**/Podfile.lock"], purl_type: "cocoapods", read: apple::pods },

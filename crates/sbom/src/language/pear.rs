@@ -9,9 +9,10 @@
 
 use plimsoll_core::rootfs::Bound;
 
-use super::described::{Described, Packages};
+use super::described::Described;
 use super::shown::component;
-use crate::cataloger::{File, Selection};
+use crate::cataloger::Selection;
+use crate::inventory::Component;
 use crate::licence::Licence;
 
 /// Finds packages of PEAR.
@@ -20,26 +21,21 @@ pub(crate) const PEAR: Described = Described {
     version: 1,
     purl_types: &["pear"],
     selections: &[Selection::whole(&["**/.registry/*.reg", "**/.registry/*/*.reg"], Bound::Metadata)],
-    read,
+    read: |file| Some(record(file.content).map(|found| vec![found])),
 };
 
 /// Arrays inside of each other. Records have some five.
 const MAX_DEPTH: usize = 32;
 
-fn read(file: &File<'_>) -> Packages {
+fn record(content: &[u8]) -> Result<Component, String> {
     let mut fields = Fields::default();
-    let mut reader = Reader { rest: file.content };
-    let whole = reader.array(&mut |path, text| fields.take(path, text), &mut Vec::new());
-    if whole.is_none() {
-        return Some(Err("is no record of PEAR's".to_owned()));
-    }
+    let mut reader = Reader { rest: content, fields: &mut fields };
+    reader.array(&mut Vec::new()).ok_or("is no record of PEAR's")?;
     let Fields { name, channel, version, licence } = fields;
     let channel = if channel.is_empty() { "pear.php.net" } else { &channel };
-    let found = component("pear", channel, &name, &version);
-    Some(found.map(|mut found| {
-        found.licenses = Licence::stated(&licence).into_iter().collect();
-        vec![found]
-    }))
+    let mut found = component("pear", channel, &name, &version)?;
+    found.licenses = Licence::stated(&licence).into_iter().collect();
+    Ok(found)
 }
 
 #[derive(Default)]
@@ -66,13 +62,14 @@ impl Fields {
 }
 
 /// Reads serialised values.
-struct Reader<'a> {
+struct Reader<'a, 'f> {
     rest: &'a [u8],
+    fields: &'f mut Fields,
 }
 
-impl<'a> Reader<'a> {
-    /// An array, of whose texts `take` gets to know with the keys that lead to them. None where there is none.
-    fn array(&mut self, take: &mut dyn FnMut(&[&'a [u8]], &'a [u8]), path: &mut Vec<&'a [u8]>) -> Option<()> {
+impl<'a> Reader<'a, '_> {
+    /// An array, to which these keys lead. None where there is none.
+    fn array(&mut self, path: &mut Vec<&'a [u8]>) -> Option<()> {
         let count = self.number(b"a:", b':')?;
         self.literal(b"{")?;
         for _ in 0..count {
@@ -86,9 +83,9 @@ impl<'a> Reader<'a> {
             match self.rest.first()? {
                 b's' => {
                     let text = self.text()?;
-                    take(path, text);
+                    self.fields.take(path, text);
                 }
-                b'a' if path.len() < MAX_DEPTH => self.array(take, path)?,
+                b'a' if path.len() < MAX_DEPTH => self.array(path)?,
                 b'i' | b'd' | b'b' => self.skip()?,
                 b'N' => self.literal(b"N;")?,
                 _ => return None,
@@ -131,15 +128,12 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use plimsoll_core::Limits;
     use proptest::prelude::*;
 
     use super::*;
 
     fn shown(content: &[u8]) -> Result<String, String> {
-        let limits = &Limits::default();
-        let file = File { content, limits, shows_package: &|_| true, may_be_unread: &|_| true };
-        read(&file).unwrap().map(|it| it[0].purl.to_string())
+        record(content).map(|it| it.purl.to_string())
     }
 
     #[test]

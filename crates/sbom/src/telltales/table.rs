@@ -104,10 +104,7 @@ pub(super) static TELLTALES: &[Telltale] = &[
     file("npm", ".pnp.cjs", &["**/.pnp.cjs", "**/.pnp.js"]),
     file("npm", "bun.lockb", &["**/bun.lockb"]),
     file("Maven", "*.jmod", &["**/*.jmod"]),
-    file("Maven", "pom.properties", &["**/pom.properties"]),
-    file("Maven", "pom.xml", &["**/pom.xml", "**/*.pom"]),
     file("Go", "go.work", &["**/go.work"]),
-    file("NuGet", "packages.config", &["**/packages.config"]),
     file("Hackage", "*.conf", &["**/package.conf.d/*.conf", "**/package.db/*.conf"]),
     file("CRAN", "packrat.lock", &["**/packrat.lock"]),
     file("LuaRocks", "luarocks.lock", &["**/luarocks.lock"]),
@@ -125,18 +122,6 @@ pub(super) static TELLTALES: &[Telltale] = &[
         ],
     ),
     // What belongs to no ecosystem.
-    file(
-        "embedded SBOM",
-        "document",
-        &[
-            "**/*.spdx",
-            "**/*.spdx.json",
-            "**/*.cdx.json",
-            "**/*.cyclonedx.json",
-            "**/bom.json",
-            "**/sbom.json",
-        ],
-    ),
     file("Linux kernel", "vmlinuz", &["boot/vmlinuz*", "**/modules.builtin"]),
     file("models", "weights", &["**/*.gguf", "**/*.safetensors"]),
     Telltale {

@@ -1,0 +1,134 @@
+//! XML as the files of build tools use it: elements with attributes and text, given out as they end.
+//!
+//! Nothing is fetched, and of entities only the five that XML has itself are understood, so that a document is never larger than
+//! its bytes. Names are local ones: a prefix does not matter.
+
+use quick_xml::XmlVersion;
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::reader::Reader;
+
+/// Elements inside of each other. A pom has some ten.
+const MAX_DEPTH: usize = 64;
+/// Bytes of text that are kept of one element. What is longer is no name and no version.
+const MAX_TEXT: usize = 4 << 10;
+
+/// An element that has ended.
+pub(crate) struct Element<'a> {
+    /// The names that lead to it from the outermost, its own last.
+    pub(crate) path: &'a [String],
+    attributes: &'a [(String, String)],
+    /// What it has in it that is no element.
+    pub(crate) text: &'a str,
+}
+
+impl Element<'_> {
+    /// Whether these names lead to it.
+    pub(crate) fn is(&self, path: &[&str]) -> bool {
+        self.path.iter().eq(path)
+    }
+
+    /// Its own name, in the element that these names lead to.
+    pub(crate) fn name_in(&self, path: &[&str]) -> Option<&str> {
+        let (own, around) = self.path.split_last()?;
+        around.iter().eq(path).then_some(own)
+    }
+
+    /// The value of an attribute.
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// An element that has begun.
+#[derive(Default)]
+struct Open {
+    attributes: Vec<(String, String)>,
+    text: String,
+}
+
+/// Gives out the elements of a document, or says why it is none.
+pub(crate) fn each(text: &str, mut take: impl FnMut(&Element<'_>)) -> Result<(), String> {
+    let mut reader = Reader::from_str(text);
+    let (mut path, mut open): (Vec<String>, Vec<Open>) = (Vec::new(), Vec::new());
+    let mut has_element = false;
+    let mut end = |path: &mut Vec<String>, open: &mut Vec<Open>| {
+        if let Some(Open { attributes, text }) = open.pop() {
+            take(&Element { path, attributes: &attributes, text: text.trim() });
+            path.pop();
+        }
+    };
+    loop {
+        let event = reader.read_event().map_err(|error| format!("is not XML: {error}"))?;
+        let added = match &event {
+            Event::Start(start) | Event::Empty(start) => {
+                has_element = true;
+                if path.len() >= MAX_DEPTH {
+                    return Err(format!("has more than {MAX_DEPTH} elements inside of each other"));
+                }
+                path.push(start.local_name().as_ref().to_owned());
+                open.push(Open { attributes: attributes(start)?, text: String::new() });
+                if matches!(event, Event::Empty(_)) {
+                    end(&mut path, &mut open);
+                }
+                continue;
+            }
+            Event::End(_) => {
+                end(&mut path, &mut open);
+                continue;
+            }
+            Event::Text(text) => text.xml10_content(),
+            Event::CData(text) => text.xml10_content(),
+            Event::GeneralRef(name) => {
+                resolve_predefined_entity(&name.xml10_content()).unwrap_or_default().into()
+            }
+            Event::Eof => break,
+            _ => continue,
+        };
+        if let Some(last) = open.last_mut().filter(|last| last.text.len() + added.len() <= MAX_TEXT) {
+            last.text.push_str(&added);
+        }
+    }
+    if open.is_empty() && has_element { Ok(()) } else { Err("is not XML: it ends too early".to_owned()) }
+}
+
+fn attributes(start: &BytesStart<'_>) -> Result<Vec<(String, String)>, String> {
+    let one = |attribute: Result<quick_xml::events::attributes::Attribute<'_>, _>| {
+        let attribute = attribute.map_err(|error| format!("is not XML: {error}"))?;
+        let value = attribute
+            .normalized_value(XmlVersion::Implicit1_0)
+            .map_err(|error| format!("is not XML: {error}"))?;
+        Ok((attribute.key.local_name().as_ref().to_owned(), value.into_owned()))
+    };
+    start.attributes().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> Result<Vec<String>, String> {
+        let mut found = Vec::new();
+        each(text, |it| {
+            found.push(format!("{}={}", it.path.join("/"), it.attribute("k").unwrap_or(it.text)));
+        })?;
+        Ok(found)
+    }
+
+    #[test]
+    fn elements_are_given_out_as_they_end() {
+        let text = "<?xml version=\"1.0\"?><!-- c --><p:a xmlns:p='x'> <b>1 &amp;<![CDATA[ <2> ]]></b><c k='&lt;'/></p:a>";
+        assert_eq!(shown(text).unwrap(), ["a/b=1 & <2>", "a/c=<", "a="]);
+    }
+
+    #[test]
+    fn what_is_no_document_says_why() {
+        for text in ["", "no XML", "<a>", "<a></b>", "<a b></a>", &"<a>".repeat(100)] {
+            shown(text).unwrap_err();
+        }
+        // Entities are not followed.
+        let bomb = "<!DOCTYPE a [<!ENTITY x 'xx'><!ENTITY y '&x;&x;'>]><a>&y;</a>";
+        assert_eq!(shown(bomb).unwrap(), ["a="]);
+        assert_eq!(shown(&format!("<a>{}</a>", "x".repeat(5000))).unwrap(), ["a="]);
+    }
+}

@@ -1,0 +1,114 @@
+//! SBOMs that lie in the image: Bitnami's of what it compiled, those of wheels (PEP 770), and others.
+//!
+//! They are the image's own claim: a component of one has the document for its location, and none of the files that it is about
+//! were looked at. What catalogers found themselves, in whatever version, counts instead. What a document says about an operating
+//! system is left out: its package database is here, or nobody can say what is installed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use plimsoll_core::rootfs::{Bound, Fact};
+
+use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::context::Context;
+use crate::documents::read_document;
+use crate::inventory::{Component, ProblemCode};
+use crate::language::shown::Shown;
+
+const SELECTIONS: &[Selection] = &[Selection::whole(
+    &["**/*.spdx", "**/*.spdx.json", "**/*.cdx.json", "**/*.cyclonedx.json", "**/bom.json", "**/sbom.json"],
+    Bound::List,
+)];
+
+/// Finds what SBOMs in the image list.
+pub(crate) struct Embedded;
+
+impl Cataloger for Embedded {
+    fn id(&self) -> &'static str {
+        "embedded-sbom"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn room(&self) -> Room {
+        Room::Language
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        &["*"]
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        SELECTIONS
+    }
+
+    fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        let found = match read_document(file.content, file.limits) {
+            Ok(document) => Ok(document.inventory.components),
+            Err(error) => Err(format!("is an SBOM that cannot be read: {error}")),
+        };
+        let max = file.limits.packages;
+        let found = found.and_then(|found| match found.len() {
+            number if number > max => {
+                Err(format!("lists {number} components, expected at most {max} (packages)"))
+            }
+            _ => Ok(found.into_iter().filter(|it| !it.ecosystem.is_os()).collect()),
+        });
+        Some(Shown::fact(file.content, found))
+    }
+
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        context.tell_unread([0]);
+        let mut known: Option<BTreeSet<(String, String)>> = None;
+        let key = |it: &Component| (it.purl.package_type().to_owned(), it.name.clone());
+        for (file, shown) in context.distinct::<Shown>(&[0]) {
+            match &shown.found {
+                Ok(found) => {
+                    // Most images have no such document, and many components.
+                    let known = known
+                        .get_or_insert_with(|| context.found.inventory.components.iter().map(key).collect());
+                    for component in found.iter().filter(|it| !known.contains(&key(it))) {
+                        context.add_shown(component, file, &shown.digests);
+                    }
+                }
+                Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_core::Limits;
+    use plimsoll_core::rootfs::FileSet;
+
+    use crate::catalogers::select;
+
+    #[test]
+    fn what_a_document_lists_is_its_claim_where_nothing_else_tells() {
+        let document = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[
+            {"type":"library","name":"redis","version":"7.2.4","purl":"pkg:bitnami/redis@7.2.4"},
+            {"type":"library","name":"bash","version":"1","purl":"pkg:deb/debian/bash@1"},
+            {"type":"library","name":"idna","version":"3.1","purl":"pkg:pypi/idna@3.1"}]}"#;
+        let mut set = FileSet::default();
+        for (path, content) in [
+            ("opt/bitnami/redis/redis.cdx.json", document),
+            (
+                "srv/x/site-packages/idna-3.7.dist-info/METADATA",
+                "Metadata-Version: 2.1\nName: idna\nVersion: 3.7\n",
+            ),
+            ("srv/bom.json", r#"{"materials": []}"#),
+        ] {
+            set.add(select(), path, None, content.as_bytes());
+        }
+        let inventory = crate::catalog(&set, &Limits::default());
+        let found: Vec<String> =
+            inventory.components.iter().map(|it| format!("{} {}", it.purl, it.found_by.unwrap())).collect();
+        assert_eq!(found, ["pkg:bitnami/redis@7.2.4 embedded-sbom", "pkg:pypi/idna@3.7 python"]);
+        let told =
+            |it: &crate::Problem| it.path == "srv/bom.json" && it.detail.starts_with("is an SBOM that");
+        assert!(inventory.problems.iter().any(told), "{:?}", inventory.problems);
+    }
+}

@@ -1,0 +1,121 @@
+//! Maven's projects: what each `pom.xml` of a source tree wants, with what it inherits, as far as that is there.
+//!
+//! Parents are looked for where `relativePath` says, and among all poms that are there, as a local repository has them. What is
+//! not there may manage versions: a dependency without a version that is known is listed without one. What only tests use, and
+//! the modules of the project itself, are left out.
+//!
+//! A pom of a local repository, and one in the metadata of an unpacked archive, describes what was built elsewhere; its
+//! dependencies were not wanted here. `pom.properties` of an unpacked archive names what it is.
+
+mod model;
+mod pom;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use plimsoll_core::rootfs::{Bound, Fact};
+
+use super::java::coordinates;
+use super::shown::Shown;
+use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::context::Context;
+use crate::inventory::ProblemCode;
+use crate::lockfiles::is_in_package;
+use crate::ownership::FileDigests;
+use model::Models;
+use pom::Pom;
+
+const PROJECT: u16 = 0;
+const REPOSITORY: u16 = 1;
+const PROPERTIES: u16 = 2;
+
+const SELECTIONS: &[Selection] = &[
+    Selection::whole(&["**/pom.xml"], Bound::Metadata),
+    Selection::whole(&["**/*.pom"], Bound::Metadata),
+    Selection::whole(&["**/pom.properties"], Bound::Metadata),
+];
+
+/// Finds what Maven's projects want.
+pub(crate) struct Maven;
+
+impl Cataloger for Maven {
+    fn id(&self) -> &'static str {
+        "maven"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn room(&self) -> Room {
+        Room::Language
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        &["maven"]
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        SELECTIONS
+    }
+
+    fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        if selection == PROPERTIES {
+            let found = coordinates::read(file.content).map(|found| vec![found]);
+            return Some(Shown::fact(file.content, found));
+        }
+        Some(Arc::new(pom::Fact(Pom::read(file.content, file.limits.packages))))
+    }
+
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        Shown::add(context, PROPERTIES);
+        context.tell_unread([PROJECT, REPOSITORY]);
+        let mut models = Models::default();
+        let mut projects = Vec::new();
+        for (file, pom::Fact(pom)) in context.distinct::<pom::Fact>(&[PROJECT, REPOSITORY]) {
+            let is_project = file.path.ends_with("pom.xml") && !is_of_archive(&file.path);
+            match pom {
+                Ok(pom) => {
+                    models.add(&file.path, pom);
+                    if is_project {
+                        projects.push((file, pom));
+                    }
+                }
+                Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone()),
+            }
+        }
+        if projects.is_empty() {
+            return;
+        }
+        // What is there counts instead.
+        let components = context.found.inventory.components.iter();
+        let installed: BTreeSet<String> =
+            components.filter(|it| it.purl.package_type() == "maven").map(|it| it.name.clone()).collect();
+        let mut left = context.limits.packages;
+        for (file, pom) in projects {
+            for wanted in models.wanted(&file.path, pom) {
+                match wanted {
+                    Ok(component) if installed.contains(&component.name) => {}
+                    Ok(component) if left > 0 => {
+                        left -= 1;
+                        context.add_shown(&component, file, None::<&FileDigests>);
+                    }
+                    Ok(_) => {
+                        let detail = "wants more than may be listed (packages)".to_owned();
+                        context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
+                        return;
+                    }
+                    Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail),
+                }
+            }
+        }
+    }
+}
+
+/// Whether a file is part of what describes an archive.
+fn is_of_archive(path: &str) -> bool {
+    path.contains("META-INF/maven/") || is_in_package(path)
+}
+
+#[cfg(test)]
+mod tests;

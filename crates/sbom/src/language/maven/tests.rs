@@ -1,0 +1,105 @@
+//! What projects of several poms want.
+
+use plimsoll_core::Limits;
+use plimsoll_core::rootfs::FileSet;
+
+use crate::catalogers::select;
+use crate::inventory::Inventory;
+
+fn catalog(files: &[(&str, &str)]) -> Inventory {
+    let mut set = FileSet::default();
+    for (path, content) in files {
+        set.add(select(), path, None, content.as_bytes());
+    }
+    crate::catalog(&set, &Limits::default())
+}
+
+fn found(inventory: &Inventory) -> Vec<String> {
+    inventory.components.iter().map(|it| format!("{} {}", it.purl, it.locations[0].path)).collect()
+}
+
+fn dependency(artifact: &str, more: &str) -> String {
+    format!("<dependency><groupId>org.x</groupId><artifactId>{artifact}</artifactId>{more}</dependency>")
+}
+
+#[test]
+fn versions_come_from_properties_parents_and_bills_of_materials() {
+    let parent = format!(
+        "<project><groupId>org.x</groupId><artifactId>parent</artifactId><version>7</version>\
+         <properties><a.version>1.0</a.version><nested>${{a.version}}.1</nested><loop>${{loop}}</loop></properties>\
+         <dependencyManagement><dependencies>{}{}{}</dependencies></dependencyManagement>\
+         <dependencies>{}</dependencies></project>",
+        dependency("managed", "<version>${nested}</version>"),
+        dependency("tested", "<version>1</version><scope>test</scope>"),
+        dependency("bill", "<version>3</version><type>pom</type><scope>import</scope>"),
+        dependency("of-parent", "<version>${project.version}</version>"),
+    );
+    let child = format!(
+        "<project><parent><groupId>org.x</groupId><artifactId>parent</artifactId><version>7</version></parent>\
+         <artifactId>child</artifactId><dependencies>{}{}{}{}{}{}{}{}</dependencies></project>",
+        dependency("a", "<version>${a.version}</version>"),
+        dependency("managed", ""),
+        dependency("tested", ""),
+        dependency("of-bill", ""),
+        dependency("sibling", "<version>${project.version}</version>"),
+        dependency("looped", "<version>${loop}</version>"),
+        dependency("range", "<version>[1,2)</version>"),
+        dependency("only-tests", "<version>1</version><scope>test</scope>"),
+    );
+    let sibling =
+        "<project><groupId>org.x</groupId><artifactId>sibling</artifactId><version>7</version></project>";
+    let bill = format!(
+        "<project><groupId>org.x</groupId><artifactId>bill</artifactId><version>3</version><dependencyManagement>\
+         <dependencies>{}</dependencies></dependencyManagement><dependencies>{}</dependencies></project>",
+        dependency("of-bill", "<version>${project.version}.5</version>"),
+        dependency("of-another-project", "<version>1</version>"),
+    );
+    let inventory = catalog(&[
+        ("srv/pom.xml", &parent),
+        ("srv/child/pom.xml", &child),
+        ("srv/sibling/pom.xml", sibling),
+        ("root/.m2/repository/org/x/bill/3/bill-3.pom", &bill),
+        ("opt/war/META-INF/maven/org.x/y/pom.xml", &bill),
+    ]);
+    assert_eq!(
+        found(&inventory),
+        [
+            "pkg:maven/org.x/a@1.0 srv/child/pom.xml",
+            "pkg:maven/org.x/looped srv/child/pom.xml",
+            "pkg:maven/org.x/managed@1.0.1 srv/child/pom.xml",
+            "pkg:maven/org.x/of-bill@3.5 srv/child/pom.xml",
+            "pkg:maven/org.x/of-parent@7 srv/child/pom.xml",
+            "pkg:maven/org.x/of-parent@7 srv/pom.xml",
+            "pkg:maven/org.x/range srv/child/pom.xml",
+        ]
+    );
+}
+
+#[test]
+fn poms_that_lead_in_circles_or_are_none_end() {
+    let own = "<groupId>g</groupId><version>1</version>";
+    let circle = |artifact: &str, parent: &str| {
+        format!(
+            "<project><parent>{own}<artifactId>{parent}</artifactId><relativePath>../{parent}</relativePath></parent>\
+             <artifactId>{artifact}</artifactId><properties><p>${{q}}${{q}}</p><q>${{p}}${{p}}</q></properties>\
+             <dependencies>{}</dependencies></project>",
+            dependency("d", "<version>${p}</version>")
+        )
+    };
+    let inventory = catalog(&[
+        ("srv/a/pom.xml", &circle("a", "b")),
+        ("srv/b/pom.xml", &circle("b", "a")),
+        ("srv/c/pom.xml", "<html></html>"),
+        ("srv/d/pom.xml", "<project><dependencies>"),
+    ]);
+    assert!(found(&inventory).iter().all(|it| it.starts_with("pkg:maven/org.x/d srv/")), "{inventory:?}");
+    let told: Vec<&str> = inventory.problems.iter().map(|it| it.path.as_str()).collect();
+    assert!(told.contains(&"srv/c/pom.xml") && told.contains(&"srv/d/pom.xml"), "{told:?}");
+}
+
+#[test]
+fn an_unpacked_archive_is_what_its_properties_name() {
+    let inventory =
+        catalog(&[("srv/META-INF/maven/g/a/pom.properties", "groupId=g\nartifactId=a\nversion=1.0\n")]);
+    assert_eq!(found(&inventory), ["pkg:maven/g/a@1.0 srv/META-INF/maven/g/a/pom.properties"]);
+}

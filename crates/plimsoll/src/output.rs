@@ -42,6 +42,11 @@ impl Console {
         self.0.progress && io::stderr().is_terminal()
     }
 
+    /// Whether a result that goes to `file`, or to standard output, is read from a terminal.
+    pub(crate) fn is_for_reading(self, file: Option<&Path>) -> bool {
+        file.is_none() && io::stdout().is_terminal()
+    }
+
     /// Whether `--verbose` was given.
     pub(crate) fn is_verbose(self) -> bool {
         self.0.verbose > 0

@@ -98,6 +98,9 @@ pub enum Detail {
         path: String,
         /// In words.
         detail: String,
+        /// Whether it hides components.
+        #[schemars(with = "String")]
+        severity: plimsoll_sbom::ProblemSeverity,
     },
 }
 

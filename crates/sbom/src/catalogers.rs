@@ -15,6 +15,7 @@ use crate::inventory::{Inventory, Problem, ProblemCode};
 use crate::language::python::place::spelling;
 use crate::matcher::Matcher;
 use crate::os::release::{OS_RELEASE, contradiction};
+use crate::os::traces::Trace;
 use crate::ownership;
 use crate::{binaries, embedded, language, lockfiles, os, package_note, telltales};
 
@@ -24,6 +25,7 @@ const LIST: &[&dyn Cataloger] = &[
     &os::release::OsReleaseFile,
     &os::dpkg::Dpkg,
     &os::apk::Apk,
+    &os::traces::Traces,
     &language::python::Python,
     &language::go::Go,
     &language::rust::Rust,
@@ -145,7 +147,12 @@ impl Catalogers {
         let untold = found.untold();
         let Found { system, mut inventory, databases, claims, evidence, .. } = found;
         inventory.problems.extend(untold);
-        inventory.problems.extend(missing(system.as_ref(), &databases));
+        let seen = Seen {
+            trace: self.trace(set),
+            is_image: !set.layers.is_empty(),
+            has_components: !inventory.components.is_empty(),
+        };
+        inventory.problems.extend(missing(system.as_ref(), &databases, &seen));
         inventory.problems.extend(contradicted(system.as_ref(), &inventory));
         cancel.check()?;
         let owned = ownership::relationships(&claims, &evidence, &inventory.components);
@@ -175,6 +182,26 @@ impl Catalogers {
             first += u16::try_from(member.selections().len()).unwrap_or(u16::MAX);
         }
         Ok(())
+    }
+
+    /// The first file that is there only where an operating system is. A program that needs one is a trace in an image,
+    /// and not in a folder, where it runs on the system around it.
+    fn trace<'f>(&self, set: &'f FileSet) -> Option<&'f str> {
+        let is_image = !set.layers.is_empty();
+        let by_path = |purpose: Purpose| {
+            self.meaning(purpose).is_some_and(|(member, _, selection)| {
+                member.room() == Room::OperatingSystem && !selection.paths.is_empty()
+            })
+        };
+        let found = set.iter().filter(|file| {
+            let mut purposes = file.facts.purposes();
+            purposes.any(|it| by_path(it) || is_image && file.fact::<Trace>(it).is_some())
+        });
+        let found = found.map(|file| file.path.as_str());
+        let unread = set.unreadable.iter().map(|file| (file.path.as_str(), &file.purposes));
+        let unread = unread.chain(set.oversized.iter().map(|file| (file.path.as_str(), &file.purposes)));
+        let unread = unread.filter(|(_, purposes)| purposes.iter().copied().any(by_path));
+        found.chain(unread.map(|(path, _)| path)).min()
     }
 
     fn meaning(&self, purpose: Purpose) -> Option<Meaning> {
@@ -235,17 +262,41 @@ fn contradicted(system: Option<&System>, inventory: &Inventory) -> Option<Proble
     Some(Problem::new(ProblemCode::UnknownOs, os_release, detail))
 }
 
+/// What is seen of a root file system, where nothing says of which operating system it is.
+struct Seen<'f> {
+    /// A file of an operating system.
+    trace: Option<&'f str>,
+    /// Whether it is an image, and not a folder.
+    is_image: bool,
+    has_components: bool,
+}
+
 /// What the package database should be and is not.
-fn missing(system: Option<&System>, databases: &[PackageDatabase]) -> Option<Problem> {
+fn missing(system: Option<&System>, databases: &[PackageDatabase], seen: &Seen<'_>) -> Option<Problem> {
     let problem = |code, path: &str, detail: String| Some(Problem::new(code, path, detail));
     let [os_release, _] = OS_RELEASE;
     let Some(System { release, .. }) = system else {
-        let detail = if databases.iter().any(|database| database.present) {
-            "there are packages but no usable os-release: the release is not known"
-        } else {
-            "there is neither os-release nor a package database"
+        if databases.iter().any(|database| database.present) {
+            let detail = "there are packages but no usable os-release: the release is not known".to_owned();
+            return problem(ProblemCode::UnknownOs, os_release, detail);
+        }
+        return match seen {
+            Seen { trace: Some(trace), .. } => {
+                let detail = format!("there is neither os-release nor a package database, but {trace}");
+                problem(ProblemCode::UnknownOs, os_release, detail)
+            }
+            // An image in which nothing was found looks like one from which everything was removed.
+            Seen { is_image: true, has_components: false, .. } => {
+                let detail = "there is neither os-release nor a package database".to_owned();
+                problem(ProblemCode::UnknownOs, os_release, detail)
+            }
+            Seen { is_image: true, .. } => {
+                let detail = "there is nothing of an operating system".to_owned();
+                problem(ProblemCode::NoOs, "", detail)
+            }
+            // A folder of sources has none to miss.
+            Seen { is_image: false, .. } => None,
         };
-        return problem(ProblemCode::UnknownOs, os_release, detail.to_owned());
     };
     let expected = || databases.iter().filter(|database| database.expected);
     let Some(first) = expected().next() else {

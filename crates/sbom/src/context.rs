@@ -7,9 +7,12 @@ use plimsoll_core::rootfs::{Bound, Fact, FileSet, FoundFile, Need, Oversized, Pu
 use plimsoll_core::{Cancel, Distribution, LimitExceeded, Limits};
 
 use crate::cataloger::Cataloger;
-use crate::inventory::{Component, ComponentIndex, Inventory, Location, OsRelease, Problem, ProblemCode};
+use crate::inventory::{
+    Component, ComponentIndex, Inventory, Location, OsRelease, Problem, ProblemCode, ProblemSeverity,
+};
 use crate::ownership::{Claim, Evidence, FileDigests};
 use crate::telltales::Kind;
+use crate::test_data::is_test_data;
 
 /// The operating system, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,16 +82,18 @@ pub(crate) struct Found<'f> {
     /// Folders in which a package manager has installed what lock files beside it only name, by ecosystem: `npm`, `srv/app`.
     pub(crate) installed: BTreeSet<(&'static str, &'f str)>,
     /// How many problems of each kind a cataloger has.
-    pub(crate) told: BTreeMap<(ProblemCode, &'static str), usize>,
+    pub(crate) told: BTreeMap<(ProblemCode, ProblemSeverity, &'static str), usize>,
 }
 
 impl Found<'_> {
     /// A problem for all those of a kind that were only counted.
     pub(crate) fn untold(&self) -> Vec<Problem> {
-        let problem = |((code, cataloger), count): (&(ProblemCode, &str), &usize)| {
-            let more = count.checked_sub(MAX_PROBLEMS).filter(|more| *more > 0)?;
-            Some(Problem::new(*code, "", format!("{more} more of the kind, in what {cataloger} reads")))
-        };
+        let problem =
+            |((code, severity, cataloger), count): (&(ProblemCode, ProblemSeverity, &str), &usize)| {
+                let more = count.checked_sub(MAX_PROBLEMS).filter(|more| *more > 0)?;
+                let detail = format!("{more} more of the kind, in what {cataloger} reads");
+                Some(Problem { severity: *severity, ..Problem::new(*code, "", detail) })
+            };
         self.told.iter().filter_map(problem).collect()
     }
 }
@@ -195,22 +200,48 @@ impl<'c, 'f> Context<'c, 'f> {
 
     /// Tells a problem. Beyond [`MAX_PROBLEMS`] of one kind, they are only counted.
     pub(crate) fn problem(&mut self, code: ProblemCode, path: &str, detail: String) {
-        let told = self.found.told.entry((code, self.cataloger.id())).or_default();
+        self.tell(Problem::new(code, path, detail));
+    }
+
+    /// Tells a problem with a file that only names packages, and that these run without. Among what tests are run with, it
+    /// is noted: there, broken files are kept on purpose, and whoever wanted to hide a package would leave such a file out,
+    /// which nobody would see. A file without which a package does not run is never only noted.
+    pub(crate) fn problem_of_names(&mut self, code: ProblemCode, path: &str, detail: String) {
+        let problem = Problem::new(code, path, detail);
+        let severity = if is_test_data(path) { ProblemSeverity::Noted } else { problem.severity };
+        self.tell(Problem { severity, ..problem });
+    }
+
+    fn tell(&mut self, problem: Problem) {
+        let told = self.found.told.entry((problem.code, problem.severity, self.cataloger.id())).or_default();
         *told += 1;
         if *told <= MAX_PROBLEMS {
-            self.found.inventory.problems.push(Problem::new(code, path, detail));
+            self.found.inventory.problems.push(problem);
         }
     }
 
     /// Tells that files of the cataloger's selections could not be looked into.
     pub(crate) fn tell_unread(&mut self, selections: impl IntoIterator<Item = u16>) {
+        self.tell_unread_by(selections, Self::problem);
+    }
+
+    /// The same of files that only name packages, see [`Self::problem_of_names`].
+    pub(crate) fn tell_unread_names(&mut self, selections: impl IntoIterator<Item = u16>) {
+        self.tell_unread_by(selections, Self::problem_of_names);
+    }
+
+    fn tell_unread_by(
+        &mut self,
+        selections: impl IntoIterator<Item = u16>,
+        tell: impl Fn(&mut Self, ProblemCode, &str, String),
+    ) {
         for unread in selections.into_iter().flat_map(|selection| self.unread(selection)).collect::<Vec<_>>()
         {
             let code = match unread.why {
                 WhyUnread::TooLarge(_) => ProblemCode::FileTooLarge,
                 WhyUnread::Unreadable(_) => ProblemCode::UnreadableFile,
             };
-            self.problem(code, unread.path, unread.why.to_string());
+            tell(self, code, unread.path, unread.why.to_string());
         }
     }
 

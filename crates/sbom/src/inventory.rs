@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::licence::Licence;
 
 pub use identifier::ComponentId;
-pub use problem::{Problem, ProblemCode};
+pub use problem::{Problem, ProblemCode, ProblemSeverity};
 pub use relationship::{ComponentIndex, Owner, OwnerEvidence, Relationship, RelationshipKind};
 
 /// The components of one root file system or of one SBOM.
@@ -36,6 +36,11 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Whether no problem hides components, as far as is known.
+    pub fn is_complete(&self) -> bool {
+        !self.problems.iter().any(Problem::hides_components)
+    }
+
     /// Brings components and problems into their order. Two copies of a package in two places stay two components.
     pub(crate) fn sort(&mut self) {
         for component in &mut self.components {

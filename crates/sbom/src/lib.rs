@@ -28,6 +28,7 @@ mod ownership;
 mod package_note;
 mod pattern;
 mod telltales;
+mod test_data;
 mod zip;
 
 pub use catalogers::{CatalogerInfo, catalog, catalog_until, catalogers, select};
@@ -37,6 +38,6 @@ pub use documents::{formats, read, read_document, write_cyclonedx, write_spdx};
 pub use error::Error;
 pub use inventory::{
     Component, ComponentId, ComponentIndex, Inventory, Location, OsRelease, Owner, OwnerEvidence, Problem,
-    ProblemCode, Relationship, RelationshipKind, SourcePackage,
+    ProblemCode, ProblemSeverity, Relationship, RelationshipKind, SourcePackage,
 };
 pub use licence::Licence;

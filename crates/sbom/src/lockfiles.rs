@@ -254,7 +254,7 @@ impl Cataloger for Lockfiles {
     fn finish(&self, context: &mut Context<'_, '_>) {
         let mut installed: Option<BTreeSet<(Ecosystem, String)>> = None;
         for (format, selection) in LIST.iter().zip(0..) {
-            context.tell_unread([selection]);
+            context.tell_unread_names([selection]);
             for (file, shown) in context.distinct::<Shown>(&[selection]) {
                 let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
                 if is_in_package(&file.path) || context.found.installed.contains(&(format.purl_type, folder))
@@ -277,7 +277,7 @@ impl Cataloger for Lockfiles {
                         }
                     }
                     Err(detail) => {
-                        context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
+                        context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
                     }
                 }
             }

@@ -5,3 +5,4 @@ mod database;
 pub(crate) mod deb822;
 pub(crate) mod dpkg;
 pub(crate) mod release;
+pub(crate) mod traces;

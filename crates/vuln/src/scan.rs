@@ -25,7 +25,7 @@ use plimsoll_core::{Cancel, Purl, Timestamp};
 use plimsoll_sbom::{Component, ComponentIndex, Inventory, Owner, Problem, ProblemCode};
 use serde::Serialize;
 
-pub use finding::{Finding, Fix, SetAside, Suppressed, Suppression};
+pub use finding::{Finding, Fix, Noted, SetAside, Suppressed, Suppression};
 pub use gap::{Gap, GapReason};
 
 use crate::affected::Status;
@@ -64,6 +64,9 @@ pub struct Scan {
     pub set_aside: Vec<SetAside>,
     /// What was not covered, sorted.
     pub gaps: Vec<Gap>,
+    /// What was odd in the inventory and hides nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub noted: Vec<Noted>,
     /// The feeds of the database.
     pub database: Vec<FeedStatus>,
     /// How many components there are.
@@ -107,6 +110,7 @@ pub fn scan_until(
         suppressed: Vec::new(),
         set_aside,
         gaps: Vec::new(),
+        noted: noted(inventory).collect(),
         database: database.feeds(),
         components: inventory.components.len(),
         matched_components: 0,
@@ -146,6 +150,16 @@ pub fn scan_until(
     scan.findings.sort_by(|a, b| a.place().cmp(&b.place()));
     scan.suppressed.sort_by(|a, b| a.finding.place().cmp(&b.finding.place()));
     Ok(scan)
+}
+
+/// The problems of the inventory that hide no components, but for what was set aside, which is told by itself.
+fn noted(inventory: &Inventory) -> impl Iterator<Item = Noted> {
+    let harmless = |problem: &&Problem| !problem.hides_components() && problem.code != ProblemCode::SetAside;
+    inventory.problems.iter().filter(harmless).map(|problem| Noted {
+        problem: problem.code,
+        path: problem.path.clone(),
+        detail: problem.words(),
+    })
 }
 
 /// Files that the inventory set aside because packages of the operating system installed them. If the

@@ -11,12 +11,14 @@ use super::shared::{OUTPUT, Reading};
 
 /// Make the software bill of materials of an image
 ///
-/// The document's subject is the platform manifest's digest; each component has its layer and path. The same
-/// image gives the same bytes: the time is SOURCE_DATE_EPOCH, otherwise the image's creation time. With
-/// --all-platforms, each platform of an index gets its own document, in the file given by --output-file:
-/// {platform} in it becomes linux-arm64, {digest} the manifest's digest. If components may be missing,
-/// because the operating system is unknown, its package database cannot be read completely or no cataloger
-/// supports this kind of subject, the document is written and says so.
+/// The document's subject is the platform manifest's digest; each component has its layer and path. The same image
+/// gives the same bytes: the time is SOURCE_DATE_EPOCH, else the image's creation time. With --all-platforms, each
+/// platform of an index gets a document of its own, in the file given by --output-file: {platform} in it becomes
+/// linux-arm64, {digest} the manifest's digest.
+///
+/// Nothing is judged. What could not be read is told on standard error and in the document, by what it can hide: components
+/// may be missing, because the operating system is unknown, a package database cannot be read completely or no cataloger
+/// supports such files; or it is only noted, such as a broken file among the data of tests.
 #[derive(Debug, Args)]
 #[command(
     subcommand_negates_reqs = true,
@@ -27,10 +29,12 @@ Examples:
   plimsoll sbom app.tar -o cyclonedx-json --output-file app.cdx.json
   plimsoll sbom registry.example/team/app:1.4 --all-platforms \\
       --output-file 'app-{platform}.spdx.json'
+  plimsoll sbom dir:. --strict --output-file app.spdx.json
   plimsoll sbom dir:/ -o table
   plimsoll sbom cataloger list
 
-Exit code 0: the inventory is complete. 11: components may be missing; standard error says why."
+Exit code 0: the document is written, complete or not. 11: with --strict, components may be missing; or an image of
+the index is not there, and has no document."
 )]
 pub(crate) struct Sbom {
     #[command(subcommand)]
@@ -38,9 +42,12 @@ pub(crate) struct Sbom {
     /// The image to catalog
     #[arg(value_name = "SUBJECT", required = true)]
     pub(crate) subject: Option<String>,
-    /// Format of the document
-    #[arg(short, long, value_name = "FORMAT", default_value = "spdx-json", env = "PLIMSOLL_SBOM_OUTPUT", help_heading = OUTPUT)]
-    pub(crate) output: Format,
+    /// Format of the document [default: table on a terminal, else spdx-json]
+    #[arg(short, long, value_name = "FORMAT", env = "PLIMSOLL_SBOM_OUTPUT", help_heading = OUTPUT)]
+    pub(crate) output: Option<Format>,
+    /// Exit with 11 if components may be missing; the document is written all the same
+    #[arg(long, env = "PLIMSOLL_STRICT", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
+    pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) reading: Reading,
 }
@@ -80,6 +87,14 @@ pub(crate) struct List {
 pub(crate) enum Format {
     Document(DocumentFormat),
     Table,
+}
+
+impl Format {
+    /// What programs get that ask for no format.
+    pub(crate) fn of_programs() -> Self {
+        let document = plimsoll_sbom::formats().find(|format| format.id() == "spdx-json");
+        document.map_or(Self::Table, Self::Document)
+    }
 }
 
 impl ValueEnum for Format {

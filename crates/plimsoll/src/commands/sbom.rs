@@ -8,13 +8,14 @@ use plimsoll_core::Kind;
 use plimsoll_core::text::shown;
 use plimsoll_gather::{Subject, inventory, layers, open};
 use plimsoll_image::artifact::Image;
-use plimsoll_sbom::{Document, DocumentSubject, Inventory};
+use plimsoll_sbom::{Document, DocumentSubject, Inventory, ProblemCode, ProblemSeverity};
 
 use crate::commands::platforms;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::progress::Bar;
 use crate::render;
+use crate::render::table::safe;
 use crate::settings::sbom::{DocumentSettings, Format, SbomSettings};
 
 pub(super) fn run(settings: &SbomSettings, console: Console) -> Result<Exit, Failure> {
@@ -36,7 +37,8 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
         console.say(format_args!("{subject}: {remark}"));
     }
     let images = platforms::chosen(&opened, &settings.platforms, console)?;
-    let targets = targets(settings, &images)?;
+    let format = format(settings, console);
+    let targets = targets(settings, format, &images)?;
     let layers = layers(&settings.access.limits);
     let mut exit = Exit::Done;
     for (image, target) in images.into_iter().zip(&targets) {
@@ -44,7 +46,7 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
             console.say(format_args!("{subject} is {} ({})", image.manifest.digest, image.platform));
         }
         let inventory = inventory(&opened, image, &layers, &Bar::new(console), &access.cancel)?;
-        exit = exit.and(one(settings, &subject, &inventory, image, target.as_deref(), console)?);
+        exit = exit.and(one(settings, format, &subject, &inventory, image, target.as_deref(), console)?);
     }
     for absent in platforms::absent(&opened, &settings.platforms) {
         console.warn(format_args!(
@@ -57,11 +59,24 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
     Ok(exit)
 }
 
+/// The format that was asked for. A person at a terminal gets a table, everybody else a document.
+fn format(settings: &DocumentSettings, console: Console) -> Format {
+    match settings.format {
+        Some(format) => format,
+        None if console.is_for_reading(settings.file.as_deref()) => Format::Table,
+        None => Format::of_programs(),
+    }
+}
+
 /// Where the document of each image goes. Several documents need several files: none of the formats has room for more
 /// than one, and two platforms in one document would be an inventory of no image.
-fn targets(settings: &DocumentSettings, images: &[Option<&Image>]) -> Result<Vec<Option<PathBuf>>, Failure> {
+fn targets(
+    settings: &DocumentSettings,
+    format: Format,
+    images: &[Option<&Image>],
+) -> Result<Vec<Option<PathBuf>>, Failure> {
     let Some(file) = settings.file.as_deref() else {
-        if images.len() > 1 && settings.format != Format::Table {
+        if images.len() > 1 && format != Format::Table {
             return Err(Failure::new(
                 Kind::Usage,
                 format!("{} platforms give as many documents, which need a file each", images.len()),
@@ -90,23 +105,18 @@ fn targets(settings: &DocumentSettings, images: &[Option<&Image>]) -> Result<Vec
     Ok(files.into_iter().map(Some).collect())
 }
 
-/// Writes one document. One that may lack components is written too, and marked, but it is no success: whoever goes by the
-/// exit code would take "nothing found" for "nothing there".
+/// Writes one document. One that may lack components is written too, and marked; for whoever goes by the exit code and would
+/// take "nothing found" for "nothing there", there is `--strict`.
 fn one(
     settings: &DocumentSettings,
+    format: Format,
     subject: &Subject,
     inventory: &Inventory,
     image: Option<&Image>,
     target: Option<&Path>,
     console: Console,
 ) -> Result<Exit, Failure> {
-    for problem in inventory.problems.iter().filter(|problem| problem.code.hides_components()) {
-        console.warn(format_args!(
-            "{}: {}",
-            problem.code,
-            render::table::safe(&format!("{} {}", problem.path, problem.words()))
-        ));
-    }
+    tell(inventory, format, target, console);
     let (repository, tag) = match subject {
         Subject::Registry(reference) => (Some(reference.name()), reference.tag().map(str::to_owned)),
         _ => (None, None),
@@ -128,12 +138,29 @@ fn one(
             .unwrap_or(settings.now),
         tool_version: env!("CARGO_PKG_VERSION"),
     };
-    output::emit(target, |out| match settings.format {
+    output::emit(target, |out| match format {
         Format::Document(format) => format.write(&document, out).map_err(into_io),
         Format::Table => render::inventory::write(inventory, console.page(target), out),
     })?;
-    let incomplete = inventory.problems.iter().any(|problem| problem.code.hides_components());
-    Ok(if incomplete { Exit::Kind(Kind::Indeterminate) } else { Exit::Done })
+    let is_failure = settings.strict && !inventory.is_complete();
+    Ok(if is_failure { Exit::Kind(Kind::Indeterminate) } else { Exit::Done })
+}
+
+/// Tells the problems of an inventory on standard error. A table on a terminal shows them itself; what was set aside is told
+/// where findings are.
+fn tell(inventory: &Inventory, format: Format, target: Option<&Path>, console: Console) {
+    if format == Format::Table && console.is_for_reading(target) {
+        return;
+    }
+    for problem in inventory.problems.iter().filter(|problem| problem.code != ProblemCode::SetAside) {
+        let words = problem.words();
+        let parts = [&problem.path, &words].into_iter().filter(|part| !part.is_empty());
+        let text = parts.fold(format!("{}:", problem.code), |text, part| format!("{text} {}", safe(part)));
+        match problem.severity {
+            ProblemSeverity::Missing => console.warn(text),
+            ProblemSeverity::Noted => console.say(format_args!("noted: {text}")),
+        }
+    }
 }
 
 fn into_io(error: plimsoll_sbom::Error) -> std::io::Error {

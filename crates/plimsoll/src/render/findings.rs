@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use plimsoll_core::quantity::{self, count};
 use plimsoll_core::{Digest, Timestamp};
-use plimsoll_sbom::Location;
+use plimsoll_sbom::{Location, ProblemSeverity};
 use plimsoll_vuln::{Finding, Fix, Scan, Severity};
 
 use super::inventory::{Aside, set_aside};
@@ -70,6 +70,16 @@ pub(crate) fn write(
         let components = concerned(gap.components, gap.reason.files());
         let (ecosystem, reason) = (safe(&gap.ecosystem), gap.reason.to_string());
         page.paragraph(out, &what, 13, &format!("{ecosystem}{components}: {}", safe(&reason)))?;
+    }
+    for noted in &scan.noted {
+        super::inventory::problem(
+            noted.problem,
+            ProblemSeverity::Noted,
+            &noted.path,
+            &noted.detail,
+            page,
+            out,
+        )?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use plimsoll_core::Purl;
 use plimsoll_core::quantity::count;
-use plimsoll_sbom::{Inventory, Licence, ProblemCode};
+use plimsoll_sbom::{Inventory, Licence, ProblemCode, ProblemSeverity};
 
 use super::table::{Page, safe};
 
@@ -36,13 +36,14 @@ pub(crate) fn write(inventory: &Inventory, page: Page, out: &mut dyn Write) -> i
         .map_or_else(|| "no operating system".to_owned(), |os| safe(&os.distro()).into_owned());
     writeln!(out, "\n{}, {os}", count(inventory.components.len(), "component"))?;
     for problem in &inventory.problems {
-        let (path, words) = (safe(&problem.path), problem.words());
+        let words = problem.words();
         match problem.code {
             ProblemCode::NotRead => {
-                page.paragraph(out, "not covered: ", 13, &format!("{}, such as {path}", safe(&words)))?;
+                let text = format!("{}, such as {}", safe(&words), safe(&problem.path));
+                page.paragraph(out, "not covered: ", 13, &text)?;
             }
             ProblemCode::SetAside => {}
-            code => page.paragraph(out, "problem: ", 9, &format!("{code} {path} {}", safe(&words)))?,
+            code => self::problem(code, problem.severity, &problem.path, &words, page, out)?,
         }
     }
     let aside = inventory.problems.iter().filter(|problem| problem.code == ProblemCode::SetAside);
@@ -53,6 +54,24 @@ pub(crate) fn write(inventory: &Inventory, page: Page, out: &mut dyn Write) -> i
         path: &problem.path,
     });
     set_aside(aside, page, out)
+}
+
+/// Writes a problem, by what it can hide.
+pub(super) fn problem(
+    code: ProblemCode,
+    severity: ProblemSeverity,
+    path: &str,
+    words: &str,
+    page: Page,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let (label, indent) = match severity {
+        ProblemSeverity::Missing => ("problem: ", 9),
+        ProblemSeverity::Noted => ("noted: ", 7),
+    };
+    let parts = [path, words].into_iter().filter(|part| !part.is_empty());
+    let text = parts.fold(code.to_string(), |text, part| format!("{text} {}", safe(part)));
+    page.paragraph(out, label, indent, &text)
 }
 
 /// Files that nobody reads, and that a package of the operating system brought.

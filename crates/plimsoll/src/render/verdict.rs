@@ -10,6 +10,7 @@ use plimsoll_policy::{
     DatabaseRecord, Decision, Detail, Disposition, Effect, FindingRecord, Outcome, PlatformVerdict,
     RuleResult, SignerRecord, Verdict, WaiverUse,
 };
+use plimsoll_sbom::ProblemSeverity;
 use plimsoll_vuln::Severity;
 
 use super::table::{Page, Tone, columns, fit, in_layer, package, safe, short};
@@ -457,8 +458,9 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
             super::findings::concerned(*components, files.as_deref()),
             safe(reason)
         )),
-        Detail::Problem { code, path, detail } => {
-            Some(format!("{}: {} {}", safe(code), safe(path), safe(detail)))
+        Detail::Problem { code, path, detail, severity } => {
+            let mark = if *severity == ProblemSeverity::Noted { "noted: " } else { "" };
+            Some(format!("{mark}{}: {} {}", safe(code), safe(path), safe(detail)))
         }
         // Findings have a table of their own.
         _ => None,

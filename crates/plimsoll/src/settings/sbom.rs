@@ -29,7 +29,10 @@ pub(crate) struct DocumentSettings {
     pub(crate) source_date: Result<Option<Timestamp>, Failure>,
     /// The time of documents about what does not say when it was made.
     pub(crate) now: Timestamp,
-    pub(crate) format: Format,
+    /// The format that was asked for; nothing means a table on a terminal, else the default format of documents.
+    pub(crate) format: Option<Format>,
+    /// Whether a document that may lack components is no success.
+    pub(crate) strict: bool,
     /// Where documents go; nothing means standard output.
     pub(crate) file: Option<PathBuf>,
 }
@@ -50,6 +53,7 @@ impl SbomSettings {
             source_date: source_date(context),
             now: context.clock()(),
             format: arguments.output,
+            strict: arguments.strict,
             file: arguments.reading.file.output_file.clone(),
         })))
     }

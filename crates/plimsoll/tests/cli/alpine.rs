@@ -95,6 +95,9 @@ fn both_documents_say_what_the_database_says() {
 #[test]
 fn a_database_that_is_missing_or_broken_is_no_success() {
     let place = Place::empty();
-    place.run(&["sbom", &image(&place, None)]).exits(11).says("os-inventory-missing");
-    place.run(&["sbom", &image(&place, Some("P:busybox\n\n"))]).exits(11).says("os-inventory-broken");
+    place.run(&["sbom", "--strict", &image(&place, None)]).exits(11).says("os-inventory-missing");
+    place
+        .run(&["sbom", "--strict", &image(&place, Some("P:busybox\n\n"))])
+        .exits(11)
+        .says("os-inventory-broken");
 }

@@ -97,12 +97,14 @@ fn an_inventory_that_may_lack_components_is_written_and_is_no_success() {
         (pushed(&registry, &broken.build(), "broken"), "os-inventory-broken"),
     ] {
         for format in ["spdx-json", "cyclonedx-json", "table"] {
-            let run = place.run(&["sbom", &subject, "-o", format]).exits(11).says(problem);
+            let run = place.run(&["sbom", "--strict", &subject, "-o", format]).exits(11).says(problem);
             assert!(run.stdout.contains(problem), "the document says it as well: {}", run.stdout);
         }
         // The same as the other commands make of it, from the subject and from the document.
         let document = place.path("document.json");
-        place.run(&["sbom", &subject, "--output-file", &document]).exits(11);
+        place.run(&["sbom", &subject, "--strict", "--output-file", &document]).exits(11);
+        // A document is made, and nothing is judged.
+        place.run(&["sbom", &subject, "--output-file", &document]).exits(0).says(problem);
         for subject in [&subject, &format!("sbom:{document}")] {
             place.run(&["scan", "--db", &db, "--at", NOW, subject]).exits(11);
         }
@@ -120,10 +122,10 @@ fn what_nobody_reads_is_a_gap_in_every_command() {
     let image = ImageBuilder::new().layer(debian()).layer(wheel("pymysql", "1.1.1")).layer(layer);
     let subject = pushed(&registry, &image.build(), "unread");
     let go = "Go (2 go.work): not read yet";
-    place.run(&["sbom", &subject, "-o", "table"]).exits(11).says(&format!("not covered: {go}"));
+    place.run(&["sbom", "--strict", &subject, "-o", "table"]).exits(11).says(&format!("not covered: {go}"));
     for format in ["spdx-json", "cyclonedx-json"] {
         let document = place.path(format);
-        let written = ["sbom", &subject, "-o", format, "--output-file", &document];
+        let written = ["sbom", "--strict", &subject, "-o", format, "--output-file", &document];
         place.run(&written).exits(11).says("not-read").says(go);
         for subject in [&subject, &format!("sbom:{document}")] {
             let run = place.run(&["scan", "--db", &db, "--at", NOW, subject]).exits(11);

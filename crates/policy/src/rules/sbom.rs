@@ -101,9 +101,10 @@ fn evaluate(context: &Context<'_>) -> Answer {
         code: problem.code.to_string(),
         path: problem.path.clone(),
         detail: problem.words(),
+        severity: problem.severity,
     });
     let details: Vec<Detail> = details.collect();
-    if let Some(worst) = problems.iter().find(|problem| problem.code.hides_components()) {
+    if let Some(worst) = problems.iter().find(|problem| problem.hides_components()) {
         let at = if worst.path.is_empty() { String::new() } else { format!(" ({})", worst.path) };
         let reason = format!("components may be missing: {}{at}: {}", worst.code, worst.words());
         let hint = match worst.code {

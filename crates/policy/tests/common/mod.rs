@@ -199,6 +199,7 @@ pub fn scanned(findings: Vec<Finding>, gaps: Vec<Gap>) -> VulnerabilityFacts {
     VulnerabilityFacts::Scanned(Box::new(Scan {
         findings,
         set_aside: Vec::new(),
+        noted: Vec::new(),
         suppressed: Vec::new(),
         gaps,
         database: vec![feed],

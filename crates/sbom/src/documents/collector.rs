@@ -229,7 +229,10 @@ impl Collector {
         let told = inventory.problems.iter().any(|problem| {
             matches!(
                 problem.code,
-                ProblemCode::UnknownOs | ProblemCode::OsInventoryMissing | ProblemCode::OsInventoryBroken
+                ProblemCode::UnknownOs
+                    | ProblemCode::NoOs
+                    | ProblemCode::OsInventoryMissing
+                    | ProblemCode::OsInventoryBroken
             )
         });
         inventory.problems.extend(missing.filter(|_| !told));

@@ -1,12 +1,35 @@
-//! What could not be found out about an artifact, by stable codes.
+//! What could not be found out about an artifact: by stable codes, with a severity by what it can hide.
+//!
+//! The severity follows from what a file is and where it is, never from how it is broken: otherwise, whoever breaks a file
+//! could choose what it counts for.
 
 use std::fmt;
 
-use plimsoll_core::Purl;
+use plimsoll_core::{Purl, text};
 use serde::{Deserialize, Serialize};
+
+/// What a problem can hide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProblemSeverity {
+    /// Nothing that belongs to the artifact: it is told, and has no other effect.
+    Noted,
+    /// Components may be missing because of it, so that "nothing found" means nothing.
+    Missing,
+}
+
+impl fmt::Display for ProblemSeverity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Noted => "noted",
+            Self::Missing => "missing",
+        })
+    }
+}
 
 /// Something that could not be found out.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct Problem {
     /// What kind it is.
     pub code: ProblemCode,
@@ -14,6 +37,8 @@ pub struct Problem {
     pub path: String,
     /// In words, for people. Repeats foreign text.
     pub detail: String,
+    /// What it can hide.
+    pub severity: ProblemSeverity,
     /// The ecosystem whose packages it is about, where it is about one: `npm`, `Maven`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ecosystem: Option<String>,
@@ -22,10 +47,44 @@ pub struct Problem {
     pub owner: Option<Purl>,
 }
 
+/// A problem as a document has it. Those of older versions state no severity.
+#[derive(Deserialize)]
+struct Written {
+    code: ProblemCode,
+    path: String,
+    detail: String,
+    severity: Option<ProblemSeverity>,
+    ecosystem: Option<String>,
+    owner: Option<Purl>,
+}
+
+impl From<Written> for Problem {
+    fn from(written: Written) -> Self {
+        let Written { code, path, detail, severity, ecosystem, owner } = written;
+        let severity = severity.map_or(code.severity(), |stated| stated.max(code.least_severity()));
+        Self { code, path, detail, severity, ecosystem, owner }
+    }
+}
+
 impl Problem {
-    /// A problem with the file at `path`, or with the whole where that is empty.
+    /// A problem with the file at `path`, or with the whole where that is empty. It is as severe as its kind usually is.
     pub fn new(code: ProblemCode, path: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { code, path: path.into(), detail: detail.into(), ecosystem: None, owner: None }
+        let (path, detail, severity) = (path.into(), detail.into(), code.severity());
+        Self { code, path, detail, severity, ecosystem: None, owner: None }
+    }
+
+    /// Whether components may be missing because of it.
+    pub fn hides_components(&self) -> bool {
+        self.severity == ProblemSeverity::Missing
+    }
+
+    /// The problem that a document of ours tells as JSON. One that cannot be read is not left out: it may come from a newer
+    /// version, which knows more kinds.
+    pub(crate) fn from_document(json: &str) -> Self {
+        serde_json::from_str(json).unwrap_or_else(|_| {
+            let detail = format!("tells a problem of an unknown kind: {}", text::shortened(json));
+            Self::new(ProblemCode::UnparsableMetadata, "", detail)
+        })
     }
 
     /// What it is about, in words: `npm (2 package.json): not read yet`.
@@ -53,6 +112,8 @@ pub enum ProblemCode {
     OsInventoryBroken,
     /// Nothing says what operating system it is, or its package database is of a kind that is not read.
     UnknownOs,
+    /// There is nothing of an operating system in the image, as in one that is made from `scratch` for a single program.
+    NoOs,
     /// A file is larger than what is read of its kind.
     FileTooLarge,
     /// A file could not be read.
@@ -79,14 +140,17 @@ pub enum ProblemCode {
     NotRead,
     /// Files that no cataloger reads, which a package of the operating system brought: its advisories are about them.
     SetAside,
+    /// A cataloger was switched off, so that nothing of its kind was looked for.
+    SwitchedOff,
 }
 
 impl ProblemCode {
     /// Every code.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::OsInventoryMissing,
         Self::OsInventoryBroken,
         Self::UnknownOs,
+        Self::NoOs,
         Self::FileTooLarge,
         Self::UnreadableFile,
         Self::UnparsableMetadata,
@@ -100,6 +164,7 @@ impl ProblemCode {
         Self::ImageAbsent,
         Self::NotRead,
         Self::SetAside,
+        Self::SwitchedOff,
     ];
 
     /// The stable name: `os-inventory-missing`.
@@ -108,6 +173,7 @@ impl ProblemCode {
             Self::OsInventoryMissing => "os-inventory-missing",
             Self::OsInventoryBroken => "os-inventory-broken",
             Self::UnknownOs => "unknown-os",
+            Self::NoOs => "no-os",
             Self::FileTooLarge => "file-too-large",
             Self::UnreadableFile => "unreadable-file",
             Self::UnparsableMetadata => "unparsable-metadata",
@@ -121,20 +187,71 @@ impl ProblemCode {
             Self::ImageAbsent => "image-absent",
             Self::NotRead => "not-read",
             Self::SetAside => "set-aside",
+            Self::SwitchedOff => "switched-off",
         }
     }
 
-    /// Whether components may be missing because of it, so that "nothing found" means nothing.
-    pub fn hides_components(self) -> bool {
-        !matches!(
-            self,
-            Self::MetadataDisagrees | Self::PackageNotConfigured | Self::Vendored | Self::SetAside
-        )
+    /// How severe a problem of the kind is when nothing more is known about it.
+    pub fn severity(self) -> ProblemSeverity {
+        match self {
+            Self::NoOs
+            | Self::MetadataDisagrees
+            | Self::PackageNotConfigured
+            | Self::Vendored
+            | Self::SetAside => ProblemSeverity::Noted,
+            _ => ProblemSeverity::Missing,
+        }
+    }
+
+    /// How severe a problem of the kind is at least, whatever a document says. Only single files can turn out to be of no
+    /// importance.
+    fn least_severity(self) -> ProblemSeverity {
+        match self {
+            Self::FileTooLarge | Self::UnreadableFile | Self::UnparsableMetadata => ProblemSeverity::Noted,
+            other => other.severity(),
+        }
     }
 }
 
 impl fmt::Display for ProblemCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_without_severity_is_as_severe_as_its_kind() {
+        for code in ProblemCode::ALL {
+            let read: Problem =
+                serde_json::from_str(&format!(r#"{{"code":"{code}","path":"a","detail":"b"}}"#)).unwrap();
+            assert_eq!(read, Problem::new(code, "a", "b"));
+            let written = serde_json::to_string(&read).unwrap();
+            assert!(written.contains(&format!(r#""severity":"{}""#, code.severity())), "{written}");
+            assert_eq!(serde_json::from_str::<Problem>(&written).unwrap(), read);
+        }
+    }
+
+    #[test]
+    fn a_document_cannot_play_down_what_hides_a_whole_kind() {
+        let noted = |code: ProblemCode| {
+            let text = format!(r#"{{"code":"{code}","path":"a","detail":"b","severity":"noted"}}"#);
+            Problem::from_document(&text).severity == ProblemSeverity::Noted
+        };
+        assert!(noted(ProblemCode::UnparsableMetadata));
+        for code in [ProblemCode::OsInventoryBroken, ProblemCode::UnknownOs, ProblemCode::SwitchedOff] {
+            assert!(!noted(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_problem_that_cannot_be_read_hides_components() {
+        for text in [r#"{"code":"of-the-future","path":"a","detail":"b","severity":"noted"}"#, "", "{", "[]"]
+        {
+            assert!(Problem::from_document(text).hides_components(), "{text}");
+        }
     }
 }

@@ -100,7 +100,7 @@ impl Cataloger for Npm {
     }
 
     fn finish(&self, context: &mut Context<'_, '_>) {
-        context.tell_unread([MANIFEST, INSTALLED, LOCK]);
+        context.tell_unread_names([MANIFEST, INSTALLED, LOCK]);
         let mut roots = Roots::default();
         manifests(context, &mut roots);
         installed(context, &roots);
@@ -133,12 +133,12 @@ fn manifests<'f>(context: &mut Context<'_, 'f>, roots: &mut Roots<'f>) {
             // Node runs it all the same, and nobody can say what it is. Elsewhere, nothing says that it is a package.
             Ok(Manifest::Nameless) if is_installed => {
                 let detail = "is a package without name or version".to_owned();
-                context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
+                context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail);
                 continue;
             }
             Ok(Manifest::Private(_) | Manifest::Nameless) => continue,
             Err(detail) => {
-                context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
+                context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
                 continue;
             }
         };
@@ -156,7 +156,9 @@ fn installed(context: &mut Context<'_, '_>, roots: &Roots<'_>) {
         };
         match lock {
             Ok(Lock { packages }) => add(context, file, packages.iter().filter(hidden)),
-            Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone()),
+            Err(detail) => {
+                context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone())
+            }
         }
     }
 }
@@ -172,7 +174,9 @@ fn locked(context: &mut Context<'_, '_>, roots: &Roots<'_>) {
         }
         match lock {
             Ok(Lock { packages }) => add(context, file, packages.iter()),
-            Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone()),
+            Err(detail) => {
+                context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone())
+            }
         }
     }
 }
@@ -188,7 +192,7 @@ fn add<'p>(context: &mut Context<'_, '_>, file: &FoundFile, packages: impl Itera
                 let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
                 context.add(Component { locations, ..component });
             }
-            Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail),
+            Err(detail) => context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail),
         }
     }
 }

@@ -204,7 +204,8 @@ impl Cataloger for Python {
     }
 
     fn finish(&self, context: &mut Context<'_, '_>) {
-        context.tell_unread([METADATA, ARCHIVE, PATHS]);
+        context.tell_unread_names([METADATA]);
+        context.tell_unread([ARCHIVE, PATHS]);
         installed(context);
         without_metadata(context);
         archives(context);
@@ -230,7 +231,7 @@ fn installed(context: &mut Context<'_, '_>) {
             let found = match &distribution.component {
                 Ok(component) => component,
                 Err(detail) => {
-                    context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
+                    context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
                     continue;
                 }
             };
@@ -257,7 +258,7 @@ fn without_metadata(context: &mut Context<'_, '_>) {
     let folders: BTreeSet<&str> = signs.map(place::folder).filter(|folder| !known.contains(folder)).collect();
     for folder in folders {
         let detail = "holds no METADATA or PKG-INFO, which was removed or never came";
-        context.problem(ProblemCode::UnparsableMetadata, folder, detail.to_owned());
+        context.problem_of_names(ProblemCode::UnparsableMetadata, folder, detail.to_owned());
     }
 }
 

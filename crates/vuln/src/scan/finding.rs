@@ -3,7 +3,7 @@
 use std::fmt;
 
 use plimsoll_core::{Purl, Timestamp};
-use plimsoll_sbom::Location;
+use plimsoll_sbom::{Location, ProblemCode};
 use serde::Serialize;
 
 use crate::severity::{Severity, SeveritySource};
@@ -96,6 +96,18 @@ impl SetAside {
             None => "part of the operating system's packages, which are looked up".to_owned(),
         }
     }
+}
+
+/// A problem of the inventory that hides no components.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Noted {
+    /// What went wrong.
+    pub problem: ProblemCode,
+    /// With which file; empty if it concerns the whole.
+    pub path: String,
+    /// In words, as the inventory has them.
+    pub detail: String,
 }
 
 /// A finding that does not count.

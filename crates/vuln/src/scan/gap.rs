@@ -134,7 +134,7 @@ impl Gaps {
     /// The gaps that the inventory itself reports.
     pub(super) fn inventory(&mut self, inventory: &Inventory) {
         let os = inventory.os.as_ref().map_or("inventory", |os| os.id.as_str());
-        for problem in inventory.problems.iter().filter(|problem| problem.code.hides_components()) {
+        for problem in inventory.problems.iter().filter(|problem| problem.hides_components()) {
             let (ecosystem, reason) = match problem.code {
                 ProblemCode::OsInventoryMissing => (os, GapReason::InventoryMissing),
                 ProblemCode::OsInventoryBroken => (os, GapReason::InventoryBroken),

@@ -12,7 +12,9 @@ use crate::Error;
 use crate::documents::collector::{Claims, Collector, in_order, is_image, subject_digest};
 use crate::documents::format::ReadDocument;
 use crate::documents::json::{Few, Member, Members, parsed};
-use crate::inventory::{Component, ComponentIndex, Location, OsRelease, OwnerEvidence, SourcePackage};
+use crate::inventory::{
+    Component, ComponentIndex, Location, OsRelease, OwnerEvidence, Problem, SourcePackage,
+};
 use crate::licence::Licence;
 
 #[derive(Deserialize)]
@@ -129,8 +131,9 @@ pub(super) fn read(
     if let Some(metadata) = metadata {
         document.created = metadata.timestamp.map(Cow::into_owned);
         let told = metadata.properties.0.iter().filter(|property| property.name.as_deref() == Some(PROBLEM));
-        let problem = |property: &Property<'_>| serde_json::from_str(property.value.as_deref()?).ok();
-        collector.inventory.problems.extend(told.filter_map(problem));
+        let problem =
+            |property: &Property<'_>| Problem::from_document(property.value.as_deref().unwrap_or_default());
+        collector.inventory.problems.extend(told.map(problem));
         if let Some(subject) = metadata.component {
             subject_is_image = subject.r#type == "container" || subject.purl.as_deref().is_some_and(is_image);
             document.subject_digest = digest(&subject);

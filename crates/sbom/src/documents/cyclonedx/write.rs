@@ -57,7 +57,7 @@ fn write_identified(
         .map(|(index, (component, id))| package(inventory, ComponentIndex(index), component, id.as_str()));
     object.array("components", system.into_iter().chain(packages))?;
     object.array("dependencies", dependencies(inventory, references))?;
-    if inventory.problems.iter().any(|problem| problem.code.hides_components()) {
+    if !inventory.is_complete() {
         object.member("compositions", &json!([{ "aggregate": "incomplete", "assemblies": [SUBJECT] }]))?;
     }
     object.end()

@@ -13,7 +13,7 @@ use crate::documents::collector::{Claims, Collector, in_order, is_image, subject
 use crate::documents::format::ReadDocument;
 use crate::documents::json::{Few, Member, Members, parsed};
 use crate::inventory::{
-    ComponentIndex, Location, OsRelease, OwnerEvidence, Relationship as Related, RelationshipKind,
+    ComponentIndex, Location, OsRelease, OwnerEvidence, Problem, Relationship as Related, RelationshipKind,
     SourcePackage,
 };
 use crate::licence::Licence;
@@ -136,7 +136,7 @@ pub(super) fn read(
     let infos: Few<ExtractedLicence<'_>> = members.value_or_default("hasExtractedLicensingInfos")?;
     document.subject_name = members.value("name")?;
     document.created = creation.created.map(Cow::into_owned);
-    collector.inventory.problems.extend(told(&annotations.0, PROBLEM));
+    collector.inventory.problems.extend(values(&annotations.0, PROBLEM).map(Problem::from_document));
 
     let described: Vec<&str> = relationships
         .iter()
@@ -241,9 +241,12 @@ fn told<'a, T: serde::de::DeserializeOwned>(
     annotations: &'a [Annotation<'_>],
     prefix: &'a str,
 ) -> impl Iterator<Item = T> + 'a {
-    annotations.iter().filter_map(move |annotation| {
-        annotation.comment.strip_prefix(prefix).and_then(|value| serde_json::from_str(value).ok())
-    })
+    values(annotations, prefix).filter_map(|value| serde_json::from_str(value).ok())
+}
+
+/// The same as they are written.
+fn values<'a>(annotations: &'a [Annotation<'_>], prefix: &'a str) -> impl Iterator<Item = &'a str> {
+    annotations.iter().filter_map(move |annotation| annotation.comment.strip_prefix(prefix))
 }
 
 fn digest(package: &Package<'_>, purl: Option<&str>) -> Option<Digest> {

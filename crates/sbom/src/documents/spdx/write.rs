@@ -121,6 +121,9 @@ impl<'a> Writer<'a> {
             "creationInfo",
             &json!({ "created": self.document.created(), "creators": [self.tool()] }),
         )?;
+        if !inventory.is_complete() {
+            object.member("comment", &"Incomplete: components may be missing, see the annotations.")?;
+        }
         let problems = inventory.problems.iter().filter_map(|problem| serde_json::to_string(problem).ok());
         let mut problems = problems.map(|problem| self.annotation(format!("{PROBLEM}{problem}"))).peekable();
         if problems.peek().is_some() {

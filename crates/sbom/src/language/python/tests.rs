@@ -62,7 +62,7 @@ fn vendored_copies_without_metadata_are_noted_and_hide_nothing() {
         // With metadata they are listed.
         assert_eq!(problems_of(&[(&path, ""), (&format!("{PIP}/x-1.dist-info/METADATA"), metadata)]), []);
     }
-    assert!(!ProblemCode::Vendored.hides_components());
+    assert!(ProblemCode::Vendored.severity() == crate::ProblemSeverity::Noted);
     assert_eq!(problems_of(&[("srv/vendor/__init__.py", ""), ("srv/_vendor.py", "")]), []);
 }
 

@@ -1,0 +1,203 @@
+//! What operating systems leave beside their release and their package database.
+//!
+//! An image from which both were deleted still has the rest of the system in it, and its packages are missing from the
+//! inventory. One that is made from `scratch` for a single program has nothing of a system, and a folder of sources has
+//! not either. Here are the files that tell one from the other; whatever the other catalogers of operating systems look
+//! for counts as well.
+//!
+//! A program that names a loader (`PT_INTERP`, System V ABI, chapter 5) needs at least a C library from somewhere,
+//! whatever the files of that are called.
+
+use std::sync::Arc;
+
+use plimsoll_core::rootfs::{Fact, Footprint, Need};
+
+use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::context::Context;
+
+const PROGRAM: u16 = 1;
+
+const SELECTIONS: &[Selection] = &[
+    Selection {
+        paths: &[
+            // Of package managers, beside their databases.
+            "etc/apk/*",
+            "etc/apt/*",
+            "etc/apt/sources.list.d/*",
+            "etc/dnf/*",
+            "etc/dpkg/*",
+            "etc/opkg.conf",
+            "etc/pacman.conf",
+            "etc/portage/*",
+            "etc/rpm/*",
+            "etc/yum.conf",
+            "etc/yum.repos.d/*",
+            "etc/zypp/*",
+            "lib/apk/db/lock",
+            "lib/apk/db/scripts.tar*",
+            "lib/apk/db/triggers",
+            "usr/lib/apk/db/scripts.tar*",
+            "usr/lib/apk/db/triggers",
+            "usr/lib/rpm/macros",
+            "usr/lib/rpm/rpmrc",
+            "var/lib/apt/lists/*",
+            "var/lib/dpkg/available",
+            "var/lib/dpkg/diversions",
+            "var/lib/dpkg/lock",
+            "var/lib/dpkg/info/format",
+            "var/lib/rpm/.rpm.lock",
+            // C libraries and loaders, wherever they are.
+            "**/ld-linux.so.2",
+            "**/ld-linux-*.so.1",
+            "**/ld-linux-*.so.2",
+            "**/ld-linux-*.so.3",
+            "**/ld-musl-*.so.1",
+            "**/ld64.so.1",
+            "**/ld64.so.2",
+            "**/libc.musl-*.so.1",
+            "**/libc.so.6",
+            "**/libc.so.6.1",
+            "**/libc.so.7",
+            "etc/ld-musl-*.path",
+            "etc/ld.so.cache",
+            "etc/ld.so.conf",
+            // Of a base system.
+            "bin/freebsd-version",
+            "etc/inittab",
+            "etc/issue",
+            "etc/login.defs",
+            "usr/share/base-files/*",
+            "usr/share/doc/base-files/copyright",
+            "usr/share/doc/libc6/copyright",
+            // Of systems that are not Linux.
+            "Files/Windows/System32/ntdll.dll",
+            "Hives/*",
+            "System/Library/CoreServices/SystemVersion.plist",
+            "Windows/System32/ntdll.dll",
+            "system/build.prop",
+        ],
+        mode: Mode::Any,
+        min_size: 0,
+        need: Need::Name,
+    },
+    // Linkers write the program headers right behind the file's own header.
+    Selection { paths: &[], mode: Mode::Executable, min_size: 0, need: Need::Head { bytes: 1 << 10 } },
+];
+
+/// Finds what shows that there is an operating system.
+pub(crate) struct Traces;
+
+/// That a file is of an operating system, or does not run without one.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Trace;
+
+impl Footprint for Trace {
+    fn footprint(&self) -> usize {
+        0
+    }
+}
+
+impl Cataloger for Traces {
+    fn id(&self) -> &'static str {
+        "os-traces"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn room(&self) -> Room {
+        Room::OperatingSystem
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        SELECTIONS
+    }
+
+    fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        (selection != PROGRAM || names_loader(file.content)).then(|| Arc::new(Trace) as _)
+    }
+
+    /// What follows from a trace depends on what all catalogers found.
+    fn finish(&self, _: &mut Context<'_, '_>) {}
+}
+
+/// Whether a file that begins like this is an ELF program that another program has to load. One whose headers are
+/// elsewhere counts as such.
+fn names_loader(head: &[u8]) -> bool {
+    const PT_INTERP: u64 = 3;
+    let [0x7f, b'E', b'L', b'F', class @ (1 | 2), order @ (1 | 2), ..] = head else { return false };
+    let number = |at: u64, size: usize| -> Option<u64> {
+        let at = usize::try_from(at).ok()?;
+        let bytes = head.get(at..at.checked_add(size)?)?;
+        let add = |number, byte: &u8| number << 8 | u64::from(*byte);
+        Some(match order {
+            1 => bytes.iter().rev().fold(0, add),
+            _ => bytes.iter().fold(0, add),
+        })
+    };
+    let headers = || match class {
+        1 => Some((number(28, 4)?, number(42, 2)?, number(44, 2)?)),
+        _ => Some((number(32, 8)?, number(54, 2)?, number(56, 2)?)),
+    };
+    let Some((start, size, count)) = headers() else { return true };
+    let kinds = (0..count).map(|index| number(start.saturating_add(index.saturating_mul(size)), 4));
+    kinds.into_iter().any(|kind| kind.is_none_or(|kind| kind == PT_INTERP))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An ELF header and program headers of these kinds, right behind it.
+    fn elf(class: u8, order: u8, kinds: &[u32]) -> Vec<u8> {
+        let number = |value: u32, size: usize| -> Vec<u8> {
+            let mut bytes = value.to_le_bytes().to_vec();
+            bytes.resize(size.max(4), 0);
+            bytes.truncate(size);
+            if order == 2 {
+                bytes.reverse();
+            }
+            bytes
+        };
+        let (header, entry, start, counts) = if class == 1 { (52, 32, 28, 42) } else { (64, 56, 32, 54) };
+        let mut head = vec![0; header];
+        let mut put = |at: usize, bytes: &[u8]| head[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, &[0x7f, b'E', b'L', b'F', class, order]);
+        put(start, &number(header as u32, if class == 1 { 4 } else { 8 }));
+        put(counts, &number(entry, 2));
+        put(counts + 2, &number(kinds.len() as u32, 2));
+        for kind in kinds {
+            let mut program = number(*kind, 4);
+            program.resize(entry as usize, 0);
+            head.extend(program);
+        }
+        head
+    }
+
+    #[test]
+    fn a_program_that_names_a_loader_is_told_from_one_that_runs_alone() {
+        for (class, order) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
+            assert!(names_loader(&elf(class, order, &[6, 3, 1])), "{class} {order}");
+            assert!(!names_loader(&elf(class, order, &[1, 1, 4])), "{class} {order}");
+            assert!(!names_loader(&elf(class, order, &[])), "{class} {order}");
+        }
+        for other in [&b""[..], b"MZ", b"#!/bin/sh\n", b"\x7fELF\x09\x01"] {
+            assert!(!names_loader(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn headers_that_are_not_there_may_name_a_loader() {
+        let whole = elf(2, 1, &[1, 1]);
+        assert!(names_loader(&whole[..whole.len() - 56]));
+        assert!(names_loader(&whole[..20]));
+        let mut elsewhere = whole.clone();
+        elsewhere[32..40].copy_from_slice(&u64::MAX.to_le_bytes());
+        assert!(names_loader(&elsewhere));
+    }
+}

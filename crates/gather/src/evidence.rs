@@ -11,10 +11,10 @@ use plimsoll_image::artifact::{Absent, Artifact, Image};
 use plimsoll_image::layers::Shared;
 use plimsoll_image::{Progress, Source, rootdir};
 use plimsoll_policy::{
-    DenyList, Evidence, ImageDigests, InventorySource, Needs, Policy, SbomFacts, Signatures, SubjectFacts,
-    SubjectKind, VulnerabilityFacts,
+    DenyList, Evidence, ImageDigests, InventorySource, Narrowed, Needs, Policy, SbomFacts, Signatures,
+    SubjectFacts, SubjectKind, VulnerabilityFacts,
 };
-use plimsoll_sbom::{Inventory, Problem, ProblemCode};
+use plimsoll_sbom::{Catalogers, Inventory, Problem, ProblemCode};
 use plimsoll_verify::TrustedRoot;
 use plimsoll_vuln::{Database, ScanSettings};
 
@@ -23,11 +23,30 @@ use crate::{Error, OpenedSubject, Subject};
 
 /// Reads the layers of a run's images for the catalogers, shared layers only once. There is one for the whole run: the
 /// facts of a layer are kept with the digests that they were verified against.
-pub type Layers = Shared<'static>;
+pub struct Layers {
+    catalogers: &'static Catalogers,
+    shared: Shared<'static>,
+}
 
-/// See [`Layers`].
+/// For every cataloger, see [`Layers`].
 pub fn layers(limits: &Limits) -> Layers {
-    Shared::new(plimsoll_sbom::select(), limits.clone())
+    layers_for(Catalogers::all(), limits)
+}
+
+/// For a choice of catalogers, see [`Layers`].
+pub fn layers_for(catalogers: &'static Catalogers, limits: &Limits) -> Layers {
+    Layers { catalogers, shared: Shared::new(catalogers, limits.clone()) }
+}
+
+impl Layers {
+    /// The limits for everything that is read.
+    pub(crate) fn limits(&self) -> &Limits {
+        self.shared.limits()
+    }
+
+    fn catalog(&self, files: &FileSet, cancel: &Cancel) -> Result<Inventory, Error> {
+        Ok(self.catalogers.catalog(files, self.limits(), cancel)?)
+    }
 }
 
 /// A policy, and the trusted root for its signatures.
@@ -129,8 +148,8 @@ pub fn inventory<'a>(
             inventory(opened, image, layers, progress, cancel)
         }
         (OpenedSubject::RootDir(dir), _) => {
-            let files = rootdir::read(dir, plimsoll_sbom::select(), layers.limits(), progress, cancel)?;
-            Ok(Cow::Owned(plimsoll_sbom::catalog_until(&files, layers.limits(), cancel)?))
+            let files = rootdir::read(dir, layers.catalogers, layers.limits(), progress, cancel)?;
+            layers.catalog(&files, cancel).map(Cow::Owned)
         }
         (OpenedSubject::File { path, digest, size }, _) => Ok(Cow::Owned(of_file(path, digest, *size))),
         (OpenedSubject::Sbom { document, .. }, _) => Ok(Cow::Borrowed(&document.inventory)),
@@ -158,8 +177,7 @@ fn of_layers(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Inventory, Error> {
-    let files = layers.read(source, image, progress)?;
-    Ok(plimsoll_sbom::catalog_until(&files, layers.limits(), cancel)?)
+    layers.catalog(&layers.shared.read(source, image, progress)?, cancel)
 }
 
 const NO_INVENTORY: &str = "no rule of the policy needs an inventory";
@@ -185,10 +203,8 @@ fn of_image(
         let signatures = scope.spawn(|| signatures(source, &digests, collection));
         let needs_inventory = collection.needs().inventory;
         let read = if collection.has_denials_by_another_name(image) {
-            let read = collection.layers.read_with_aliases(source, image, collection.progress);
-            let catalog = |files: &FileSet| {
-                plimsoll_sbom::catalog_until(files, collection.layers.limits(), collection.cancel)
-            };
+            let read = collection.layers.shared.read_with_aliases(source, image, collection.progress);
+            let catalog = |files: &FileSet| collection.layers.catalog(files, collection.cancel);
             read.map_err(Error::from).and_then(|(files, aliases)| {
                 Ok((needs_inventory.then(|| catalog(&files)).transpose()?, aliases))
             })
@@ -223,6 +239,9 @@ fn of_image(
             || VulnerabilityFacts::Unavailable { reason: NO_INVENTORY.to_owned() },
             |inventory| vulnerabilities(inventory, collection),
         ),
+        narrowed: inventory.as_ref().map_or_else(Vec::new, |inventory| {
+            narrowed(inventory, InventorySource::Cataloged, None, collection)
+        }),
     })
 }
 
@@ -236,6 +255,7 @@ fn of_absent(absent: &Absent, subject: &Subject, collection: &Collection<'_>) ->
         signatures: Signatures::Unavailable { reason }.into(),
         sbom: sbom_facts(&inventory, InventorySource::Cataloged, None),
         vulnerabilities: vulnerabilities(&inventory, collection),
+        narrowed: Vec::new(),
     }
 }
 
@@ -313,7 +333,32 @@ fn without_image(
         signatures: Signatures::Impossible { reason: unsigned }.into(),
         sbom: sbom_facts(inventory, source, document),
         vulnerabilities: vulnerabilities(inventory, collection),
+        narrowed: narrowed(inventory, source, document, collection),
     }
+}
+
+/// The same without the paths that policies leave out, once for all policies that leave out the same.
+fn narrowed(
+    inventory: &Inventory,
+    source: InventorySource,
+    document: Option<Digest>,
+    collection: &Collection<'_>,
+) -> Vec<Narrowed> {
+    let mut all: Vec<Narrowed> = Vec::new();
+    for under in collection.policies {
+        let exclusions = under.policy.exclusions();
+        if exclusions.is_empty() || all.iter().any(|known| known.exclusions == *exclusions) {
+            continue;
+        }
+        let (rest, excluded) = exclusions.apply(inventory);
+        all.push(Narrowed {
+            exclusions: exclusions.clone(),
+            excluded,
+            sbom: sbom_facts(&rest, source, document),
+            vulnerabilities: vulnerabilities(&rest, collection),
+        });
+    }
+    all
 }
 
 fn sbom_facts(inventory: &Inventory, source: InventorySource, digest: Option<Digest>) -> SbomFacts {

@@ -6,6 +6,7 @@
 pub(crate) mod attest;
 pub(crate) mod blob;
 pub(crate) mod cache_flags;
+pub(crate) mod catalogers_flag;
 pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod conformance;

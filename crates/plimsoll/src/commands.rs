@@ -2,6 +2,7 @@
 
 mod attest;
 mod blob;
+mod catalogers;
 mod check;
 mod completions;
 mod config;

@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use plimsoll_core::Digest;
+use plimsoll_sbom::ProblemSeverity;
 use plimsoll_verify::Signer;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::authority::Signed;
+use crate::exclusion::Excluded;
 use crate::setting::Instant;
 use crate::setting::Level;
 
@@ -98,10 +100,31 @@ pub enum Detail {
         path: String,
         /// In words.
         detail: String,
-        /// Whether it hides components.
+        /// `missing` if components may be missing because of it, else `noted`.
         #[schemars(with = "String")]
-        severity: plimsoll_sbom::ProblemSeverity,
+        severity: ProblemSeverity,
     },
+    /// Paths that the policy leaves out of the inventory and of the findings.
+    Excluded {
+        /// The pattern.
+        path: String,
+        /// Why, in the words of the policy.
+        reason: String,
+        /// How many components it left out.
+        components: usize,
+        /// How many problems it left out.
+        problems: usize,
+        /// One of the paths that it left out.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        example: Option<String>,
+    },
+}
+
+impl From<&Excluded> for Detail {
+    fn from(excluded: &Excluded) -> Self {
+        let Excluded { path, reason, components, problems, example } = excluded.clone();
+        Self::Excluded { path, reason, components, problems, example }
+    }
 }
 
 /// A signer, and the time of signing.

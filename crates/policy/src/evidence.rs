@@ -13,6 +13,7 @@ use plimsoll_vuln::Scan;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::exclusion::{Excluded, Exclusions};
 use crate::policy::Policy;
 
 /// Everything known about one platform of one subject.
@@ -26,6 +27,9 @@ pub struct Evidence {
     pub sbom: SbomFacts,
     /// The findings.
     pub vulnerabilities: VulnerabilityFacts,
+    /// Inventory and findings once more for policies that leave out paths. For a policy whose own are not here, nothing is
+    /// left out.
+    pub narrowed: Vec<Narrowed>,
 }
 
 /// What the user named, and its digests.
@@ -242,6 +246,19 @@ pub enum InventorySource {
     Cataloged,
     /// A document lists them.
     Document,
+}
+
+/// What is known of an artifact without the paths that a policy leaves out.
+#[derive(Debug, Clone)]
+pub struct Narrowed {
+    /// The paths.
+    pub exclusions: Exclusions,
+    /// What each left out.
+    pub excluded: Vec<Excluded>,
+    /// The inventory without them.
+    pub sbom: SbomFacts,
+    /// The findings without them.
+    pub vulnerabilities: VulnerabilityFacts,
 }
 
 /// The scan.

@@ -20,6 +20,7 @@ mod draft;
 mod error;
 mod evaluate;
 mod evidence;
+mod exclusion;
 mod identity;
 mod kind;
 mod lint;
@@ -45,9 +46,10 @@ pub use draft::WaiverDraft;
 pub use error::Error;
 pub use evaluate::evaluate;
 pub use evidence::{
-    Collected, Evidence, ImageDigests, InventorySource, RejectedSignature, SbomFacts, Signatures,
+    Collected, Evidence, ImageDigests, InventorySource, Narrowed, RejectedSignature, SbomFacts, Signatures,
     SignaturesByPolicy, SubjectFacts, SubjectKind, VulnerabilityFacts,
 };
+pub use exclusion::{Excluded, Exclusions};
 pub use kind::DocumentKind;
 pub use lint::{Code, Diagnostic, Severity};
 pub use policy::{KeyFiles, Policy};

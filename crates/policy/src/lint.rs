@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::authority::{Authority, KeyOrIdentity, Window};
+use crate::exclusion::Exclusions;
 use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::preset::Tier;
@@ -131,6 +132,8 @@ codes! {
     IdentitiesOverlap = "PL027",
     /// Certificates count without a log.
     LogsIgnored = "PL028",
+    /// An excluded path may be anywhere in the image.
+    ExclusionAnywhere = "PL029",
 }
 
 impl fmt::Display for Code {
@@ -198,6 +201,16 @@ impl Lint {
                 let hint = "write the registry too, as in registry.example/team/**; Docker Hub's is docker.io/library/NAME";
                 self.error(Code::PatternWithoutPath, &format!("{path}[{index}]"), message, hint);
             }
+        }
+    }
+
+    pub(crate) fn exclusions(&mut self, path: &str, exclusions: &Exclusions) {
+        for (index, exclusion) in exclusions.iter().enumerate().filter(|(_, it)| it.path.is_anywhere()) {
+            let pattern = exclusion.path.as_str();
+            let message =
+                format!("`{pattern}` has no fixed beginning: whoever builds an image decides what it covers");
+            let hint = "name the first folder, as in srv/app/**/testdata/**";
+            self.warn(Code::ExclusionAnywhere, &format!("{path}[{index}].path"), message, hint);
         }
     }
 

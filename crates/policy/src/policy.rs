@@ -24,6 +24,7 @@ use self::authorities::{Keys, signatures};
 use crate::authority::Authority;
 use crate::deny::Denial;
 use crate::error::Error;
+use crate::exclusion::Exclusions;
 use crate::pattern::{self, Pattern};
 use crate::preset::Presets;
 use crate::preset::{Phase, Tier};
@@ -79,6 +80,8 @@ pub struct Policy {
     #[serde(skip_serializing_if = "TrustPolicy::is_preset")]
     pub(crate) trust: TrustPolicy,
     pub(crate) signatures: SignaturePolicy,
+    #[serde(skip_serializing_if = "Exclusions::is_empty")]
+    pub(crate) exclude: Exclusions,
     pub(crate) sbom: SbomPolicy,
     pub(crate) vulnerabilities: VulnerabilityPolicy,
     pub(crate) denials: Vec<Denial>,
@@ -194,6 +197,11 @@ impl Policy {
         self.effective
     }
 
+    /// The paths that it leaves out of the inventory and of the findings.
+    pub fn exclusions(&self) -> &Exclusions {
+        &self.exclude
+    }
+
     /// The signers for whom image signatures are verified.
     pub fn image_signers(&self) -> Signers {
         Signers::new(self.signatures.entries(), self.trust.requirements())
@@ -246,6 +254,7 @@ fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFil
         registries: spec.registries.allow.into_option(),
         trust: keys.trust(spec.trust)?,
         signatures: signatures(spec.signatures, presets.strict(), &keys)?,
+        exclude: Exclusions::new(spec.exclude.into_option().unwrap_or_default()),
         sbom: spec.sbom.resolve(presets),
         vulnerabilities: spec.vulnerabilities.resolve(presets),
         denials: denials.into_iter().map(|d| Denial::new(d, &format!("policy {name}"))).collect(),

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::applicable::ApplicableWaivers;
 use crate::deny::DenyList;
 use crate::detail::Detail;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Narrowed};
 use crate::lint::Lint;
 use crate::policy::Policy;
 use crate::rules::RuleName;
@@ -96,6 +96,17 @@ pub(crate) struct Context<'a> {
     pub(crate) waivers: &'a ApplicableWaivers,
     pub(crate) denials: &'a DenyList,
     pub(crate) now: Timestamp,
+}
+
+impl Context<'_> {
+    /// What is known without the paths that the policy leaves out, if it leaves out any.
+    pub(crate) fn narrowed(&self) -> Option<&Narrowed> {
+        let exclusions = self.policy.exclusions();
+        if exclusions.is_empty() {
+            return None;
+        }
+        self.evidence.narrowed.iter().find(|narrowed| narrowed.exclusions == *exclusions)
+    }
 }
 
 /// A rule's answer.

@@ -22,6 +22,7 @@
 //!     allOf:
 //!       - name: build system
 //!         key: { file: keys/build.pub }
+//!   exclude: [{ path: "usr/local/go/**/testdata/**", reason: "…" }]
 //!   sbom: { required: true, onUnknown: block }
 //!   vulnerabilities: { block: [critical, high], unratedAs: high, maxDatabaseAge: 24h, ignoreUnfixed: false, onUnknown: block }
 //!   deny: { digests: [{ digest: "sha256:…", reason: "…" }] }
@@ -38,6 +39,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::authority::AuthoritySpec;
+use crate::exclusion::ExclusionSpec;
 use crate::metadata::{ApiVersion, Metadata};
 use crate::preset::{Phase, Tier};
 use crate::rules::deny_list::DenySpec;
@@ -87,6 +89,9 @@ pub(crate) struct PolicySpec {
     pub(crate) trust: TrustSpec,
     #[serde(default, deserialize_with = "given")]
     pub(crate) signatures: SignaturesSpec,
+    /// Paths that are left out of the inventory and of the findings, each with a reason.
+    #[serde(default)]
+    pub(crate) exclude: Setting<Vec<ExclusionSpec>>,
     #[serde(default, deserialize_with = "given")]
     pub(crate) sbom: SbomSpec,
     #[serde(default, deserialize_with = "given")]

@@ -4,6 +4,7 @@
 //! to expect. What is expected and not there is a problem: an image from which the database was deleted has not become
 //! free of vulnerabilities (`rm -rf /var/lib/dpkg` is a known way to quieten scanners).
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use plimsoll_core::rootfs::{Attributes, Fact, FileSet, Need, Purpose, Select, Stream};
@@ -15,7 +16,7 @@ use crate::inventory::{Inventory, Problem, ProblemCode};
 use crate::language::python::place::spelling;
 use crate::matcher::Matcher;
 use crate::os::release::{OS_RELEASE, contradiction};
-use crate::os::traces::Trace;
+use crate::os::traces::{Trace, Traces};
 use crate::ownership;
 use crate::{binaries, embedded, language, lockfiles, os, package_note, telltales};
 
@@ -54,11 +55,11 @@ const LIST: &[&dyn Cataloger] = &[
     &telltales::Telltales,
 ];
 
-static ALL: LazyLock<Catalogers> = LazyLock::new(|| Catalogers::new(LIST));
+static ALL: LazyLock<Catalogers> = LazyLock::new(|| Catalogers::without(&BTreeSet::new()));
 
 /// The files that [`catalog()`] needs, and what is kept of them.
 pub fn select() -> &'static dyn Select {
-    &*ALL
+    Catalogers::all()
 }
 
 /// Makes the inventory of the files that [`select`] asked for. Of `limits`, those that the files were read with, `packages`
@@ -103,9 +104,20 @@ pub fn catalogers() -> Vec<CatalogerInfo> {
 /// A file that may be anything.
 const ANY_PROGRAM: Attributes = Attributes { size: u64::MAX, mode: 0o755 };
 
+/// Paths by which the operating system and its packages are known, one for each pattern of the catalogers: a place at
+/// which each is usually found.
+pub fn os_paths() -> Vec<String> {
+    let of_packages = LIST.iter().filter(|member| member.room() == Room::OperatingSystem);
+    let selections = of_packages.filter(|member| member.id() != Traces.id()).flat_map(|it| it.selections());
+    let usual = |path: &&str| path.trim_start_matches("**/").replace(['*', '?'], "x");
+    selections.flat_map(|selection| selection.paths).map(usual).collect()
+}
+
 /// Catalogers at work together.
-struct Catalogers {
-    members: &'static [&'static dyn Cataloger],
+pub struct Catalogers {
+    members: Vec<&'static dyn Cataloger>,
+    /// Those that were switched off.
+    off: Vec<&'static dyn Cataloger>,
     /// What each purpose means.
     purposes: Vec<Meaning>,
     matcher: Matcher,
@@ -116,7 +128,19 @@ struct Catalogers {
 }
 
 impl Catalogers {
-    fn new(members: &'static [&'static dyn Cataloger]) -> Self {
+    /// Every cataloger of the list.
+    pub fn all() -> &'static Self {
+        &ALL
+    }
+
+    /// Those of the list that `off` does not name. What the others would find is a problem of each inventory.
+    pub fn without(off: &BTreeSet<&str>) -> Self {
+        let (off, members): (Vec<_>, Vec<_>) =
+            LIST.iter().copied().partition(|member| off.contains(member.id()));
+        Self { off, ..Self::new(members) }
+    }
+
+    fn new(members: Vec<&'static dyn Cataloger>) -> Self {
         let selections = |member: &&'static dyn Cataloger| {
             let member = *member;
             member
@@ -125,22 +149,23 @@ impl Catalogers {
                 .zip(0_u16..)
                 .map(move |(selection, number)| (member, number, selection))
         };
-        let paths =
-            members.iter().flat_map(|member| member.selections()).flat_map(|selection| selection.paths);
+        let paths = members.iter().flat_map(|it| it.selections()).flat_map(|selection| selection.paths);
         Self {
-            members,
+            off: Vec::new(),
             purposes: members.iter().flat_map(selections).collect(),
-            matcher: Matcher::new(members, |_, _| true),
+            matcher: Matcher::new(&members, |_, _| true),
             // Not what is wanted of every program: distributions have them at the places that are named.
-            shown: Matcher::new(members, |member, selection| {
+            shown: Matcher::new(&members, |member, selection| {
                 member.room() == Room::Language && !selection.paths.is_empty()
             }),
-            unread: Matcher::new(members, |member, _| member.room() == Room::Unread),
+            unread: Matcher::new(&members, |member, _| member.room() == Room::Unread),
             fixed: paths.copied().filter(|path| !path.contains(['*', '?'])).collect(),
+            members: members.clone(),
         }
     }
 
-    fn catalog(&self, set: &FileSet, limits: &Limits, cancel: &Cancel) -> Result<Inventory, Stopped> {
+    /// Makes the inventory of files that were selected by these catalogers, until `cancel` stops it.
+    pub fn catalog(&self, set: &FileSet, limits: &Limits, cancel: &Cancel) -> Result<Inventory, Stopped> {
         let mut found = Found::default();
         found.inventory.layers.clone_from(&set.layers);
         self.finish(set, limits, cancel, &mut found, |_| true)?;
@@ -154,6 +179,7 @@ impl Catalogers {
         };
         inventory.problems.extend(missing(system.as_ref(), &databases, &seen));
         inventory.problems.extend(contradicted(system.as_ref(), &inventory));
+        inventory.problems.extend(self.off.iter().map(|member| switched_off(*member)));
         cancel.check()?;
         let owned = ownership::relationships(&claims, &evidence, &inventory.components);
         inventory.relationships.extend(owned);
@@ -174,7 +200,7 @@ impl Catalogers {
     ) -> Result<(), Stopped> {
         let files = Files::new(set);
         let mut first = 0;
-        for member in self.members {
+        for member in &self.members {
             if take(*member) {
                 member.finish(&mut Context::new(&files, *member, Purpose(first), limits, cancel, found));
                 cancel.check()?;
@@ -251,6 +277,16 @@ pub(crate) fn alone<'f>(id: &str, files: &'f FileSet, system: Option<System>) ->
     let mut found = Found { system, ..Found::default() };
     ALL.finish(files, &Limits::default(), &Cancel::never(), &mut found, |member| member.id() == id).unwrap();
     found
+}
+
+/// That nothing was looked for that the cataloger finds.
+fn switched_off(member: &dyn Cataloger) -> Problem {
+    let what = match member.purl_types() {
+        [] => "what it looks for".to_owned(),
+        types => format!("packages of type {}", types.join(", ")),
+    };
+    let detail = format!("cataloger {} was switched off, so that {what} may be missing", member.id());
+    Problem::new(ProblemCode::SwitchedOff, "", detail)
 }
 
 /// That the packages are of another release than the one that `os-release` names.

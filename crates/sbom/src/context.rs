@@ -212,7 +212,10 @@ impl<'c, 'f> Context<'c, 'f> {
         self.tell(Problem { severity, ..problem });
     }
 
-    fn tell(&mut self, problem: Problem) {
+    fn tell(&mut self, mut problem: Problem) {
+        if problem.code == ProblemCode::UnreadableFile {
+            problem.files = vec![problem.path.clone()];
+        }
         let told = self.found.told.entry((problem.code, problem.severity, self.cataloger.id())).or_default();
         *told += 1;
         if *told <= MAX_PROBLEMS {

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::licence::Licence;
 
 pub use identifier::ComponentId;
+pub(crate) use problem::MAX_FILES;
 pub use problem::{Problem, ProblemCode, ProblemSeverity};
 pub use relationship::{ComponentIndex, Owner, OwnerEvidence, Relationship, RelationshipKind};
 
@@ -39,6 +40,23 @@ impl Inventory {
     /// Whether no problem hides components, as far as is known.
     pub fn is_complete(&self) -> bool {
         !self.problems.iter().any(Problem::hides_components)
+    }
+
+    /// The inventory without the components and problems that are only at paths that `is_left_out` says yes to, see
+    /// [`Component::is_only_at`] and [`Problem::is_only_at`].
+    #[must_use]
+    pub fn without(&self, is_left_out: impl Fn(&str) -> bool) -> Self {
+        let mut kept = Self { components: Vec::new(), problems: Vec::new(), ..self.clone() };
+        let mut places = Vec::new();
+        for component in &self.components {
+            let is_left_out = component.is_only_at(&is_left_out);
+            places.push(if is_left_out { usize::MAX } else { kept.components.len() });
+            kept.components.extend((!is_left_out).then(|| component.clone()));
+        }
+        let moved = self.relationships.iter().filter_map(|it| it.moved(&places));
+        kept.relationships = moved.filter(|it| it.from.0.max(it.to.0) < kept.components.len()).collect();
+        kept.problems.extend(self.problems.iter().filter(|it| !it.is_only_at(&is_left_out)).cloned());
+        kept
     }
 
     /// Brings components and problems into their order. Two copies of a package in two places stay two components.
@@ -160,6 +178,14 @@ impl Component {
     /// Whether everything that decides about advisories is equal.
     fn is_same_package(&self, other: &Self) -> bool {
         self.purl == other.purl && self.version == other.version && self.source == other.source
+    }
+
+    /// Whether it was found at paths that `is_meant` says yes to, and nowhere else. The operating system's packages are at
+    /// no path of their own.
+    pub fn is_only_at(&self, is_meant: impl Fn(&str) -> bool) -> bool {
+        !self.ecosystem.is_os()
+            && !self.locations.is_empty()
+            && self.locations.iter().all(|location| is_meant(&location.path))
     }
 
     /// Bytes of the text in it, about.

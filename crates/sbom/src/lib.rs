@@ -31,7 +31,7 @@ mod telltales;
 mod test_data;
 mod zip;
 
-pub use catalogers::{CatalogerInfo, catalog, catalog_until, catalogers, select};
+pub use catalogers::{CatalogerInfo, Catalogers, catalog, catalog_until, catalogers, os_paths, select};
 pub use document::{Document, DocumentSubject};
 pub use documents::format::{DocumentFormat, ReadDocument};
 pub use documents::{formats, read, read_document, write_cyclonedx, write_spdx};

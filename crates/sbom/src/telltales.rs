@@ -18,7 +18,7 @@ use plimsoll_core::rootfs::{Fact, Footprint};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, WhyUnread};
-use crate::inventory::{ComponentIndex, Problem, ProblemCode};
+use crate::inventory::{ComponentIndex, MAX_FILES, Problem, ProblemCode};
 use crate::lockfiles::is_in_package;
 use crate::ownership::{hash_of_path, place_of};
 use executable::EXECUTABLES;
@@ -131,8 +131,8 @@ struct Unread<'f> {
     files: Vec<UnreadFile<'f>>,
     /// Each file once, whatever links lead to it.
     seen: HashSet<(&'static str, &'f str)>,
-    /// How many files could not be read that may be programs, the first of them, and why.
-    unreadable: usize,
+    /// The files that could not be read and may be programs, the first of them, and why.
+    unreadable: Vec<&'f str>,
     first_unreadable: Option<(&'f str, String)>,
 }
 
@@ -146,7 +146,7 @@ impl<'f> Unread<'f> {
     }
 
     fn unreadable(&mut self, path: &'f str, why: &WhyUnread<'_>) {
-        self.unreadable += 1;
+        self.unreadable.push(path);
         if self.first_unreadable.as_ref().is_none_or(|(first, _)| path < *first) {
             let why = why.to_string();
             self.first_unreadable = Some((path, why));
@@ -183,17 +183,18 @@ impl<'f> Unread<'f> {
                 Some(_) if file.kind.ecosystem == EXECUTABLES => Aside::Programs,
                 Some(owner) => Aside::PartOf(&owner.purl),
             };
-            groups.entry((file.kind.ecosystem, aside)).or_insert_with(|| Group::new(file.path)).add(file);
+            groups.entry((file.kind.ecosystem, aside)).or_insert_with(Group::new).add(file);
         }
         let mut problems: Vec<Problem> =
             groups.into_iter().map(|((ecosystem, aside), group)| group.problem(ecosystem, aside)).collect();
         if let Some((path, why)) = self.first_unreadable {
-            let detail = match self.unreadable {
+            let detail = match self.unreadable.len() {
                 1 => why,
                 2 => format!("{why}, and so is 1 more"),
                 several => format!("{why}, and so are {} more", several - 1),
             };
-            problems.push(Problem::new(ProblemCode::UnreadableFile, path, detail));
+            let files = named(self.unreadable);
+            problems.push(Problem { files, ..Problem::new(ProblemCode::UnreadableFile, path, detail) });
         }
         problems
     }
@@ -228,17 +229,17 @@ enum Aside<'a> {
 
 /// Files of one ecosystem.
 struct Group<'f> {
-    example: &'f str,
+    files: Vec<&'f str>,
     kinds: BTreeMap<&'static str, usize>,
 }
 
 impl<'f> Group<'f> {
-    fn new(example: &'f str) -> Self {
-        Self { example, kinds: BTreeMap::new() }
+    fn new() -> Self {
+        Self { files: Vec::new(), kinds: BTreeMap::new() }
     }
 
     fn add(&mut self, file: &UnreadFile<'f>) {
-        self.example = self.example.min(file.path);
+        self.files.push(file.path);
         *self.kinds.entry(file.kind.files).or_default() += 1;
     }
 
@@ -250,12 +251,20 @@ impl<'f> Group<'f> {
             Aside::PartOf(owner) => (ProblemCode::SetAside, Some(owner.clone())),
             Aside::Programs => (ProblemCode::SetAside, None),
         };
-        Problem {
-            ecosystem: Some(ecosystem.to_owned()),
-            owner,
-            ..Problem::new(code, self.example, counts.join(", "))
-        }
+        let example = self.files.iter().min().copied().unwrap_or_default();
+        let problem = Problem::new(code, example, counts.join(", "));
+        let files = if problem.hides_components() { named(self.files) } else { Vec::new() };
+        Problem { ecosystem: Some(ecosystem.to_owned()), owner, files, ..problem }
     }
+}
+
+/// The files of a problem in their order, unless they are too many.
+fn named(mut files: Vec<&str>) -> Vec<String> {
+    if files.len() > MAX_FILES {
+        return Vec::new();
+    }
+    files.sort_unstable();
+    files.into_iter().map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_sbom::DocumentFormat;
 
+use super::catalogers_flag::CatalogerChoice;
 use super::db;
 use super::shared::{OUTPUT, Reading};
 
@@ -31,6 +32,7 @@ Examples:
       --output-file 'app-{platform}.spdx.json'
   plimsoll sbom dir:. --strict --output-file app.spdx.json
   plimsoll sbom dir:/ -o table
+  plimsoll sbom app.tar --catalogers=-all,+npm,+python
   plimsoll sbom cataloger list
 
 Exit code 0: the document is written, complete or not. 11: with --strict, components may be missing; or an image of
@@ -48,6 +50,8 @@ pub(crate) struct Sbom {
     /// Exit with 11 if components may be missing; the document is written all the same
     #[arg(long, env = "PLIMSOLL_STRICT", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) catalogers: CatalogerChoice,
     #[command(flatten)]
     pub(crate) reading: Reading,
 }

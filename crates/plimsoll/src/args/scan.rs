@@ -2,12 +2,14 @@
 
 use clap::{Args, ValueEnum};
 
+use super::catalogers_flag::CatalogerChoice;
 use super::shared::{DatabaseChoice, Instant, OUTPUT, Reading};
 
 /// Find known vulnerabilities in an image or SBOM
 ///
 /// Prints findings, and components that no fresh feed covers. It does not judge: with findings, the exit code is still
-/// 0. If components could not be looked up, it is 11, because an empty answer would not mean safety.
+/// 0. If components could not be looked up, it is 11, because an empty answer would not mean safety. What was odd and hides
+/// nothing is noted, and changes no exit code.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -28,6 +30,8 @@ pub(crate) struct Scan {
     pub(crate) db: DatabaseChoice,
     #[command(flatten)]
     pub(crate) instant: Instant,
+    #[command(flatten)]
+    pub(crate) catalogers: CatalogerChoice,
     #[command(flatten)]
     pub(crate) reading: Reading,
 }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::Kind;
 use plimsoll_core::text::shown;
-use plimsoll_gather::{Subject, inventory, layers, open};
+use plimsoll_gather::{Subject, inventory, open};
 use plimsoll_image::artifact::Image;
 use plimsoll_sbom::{Document, DocumentSubject, Inventory, ProblemCode, ProblemSeverity};
 
+use crate::commands::catalogers::layers_without;
 use crate::commands::platforms;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
@@ -39,7 +40,7 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
     let images = platforms::chosen(&opened, &settings.platforms, console)?;
     let format = format(settings, console);
     let targets = targets(settings, format, &images)?;
-    let layers = layers(&settings.access.limits);
+    let layers = layers_without(&settings.without, &settings.access.limits);
     let mut exit = Exit::Done;
     for (image, target) in images.into_iter().zip(&targets) {
         if let Some(image) = image {

@@ -1,9 +1,10 @@
 //! `plimsoll scan`.
 
 use plimsoll_core::Kind;
-use plimsoll_gather::{Layers, Subject, inventory, layers, of_nothing, open};
+use plimsoll_gather::{Layers, Subject, inventory, of_nothing, open};
 use plimsoll_vuln::{Database, scan, scan_until};
 
+use crate::commands::catalogers::layers_without;
 use crate::commands::platforms;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
@@ -18,7 +19,7 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
     let scanner = Scanner {
         settings,
         database: Database::open(&settings.database)?,
-        layers: layers(&settings.access.limits),
+        layers: layers_without(&settings.without, &settings.access.limits),
         freshness: plimsoll_vuln::ScanSettings::at(settings.now),
         console,
     };

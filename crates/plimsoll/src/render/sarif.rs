@@ -53,6 +53,11 @@ impl Log {
             let (id, package) = (&suppressed.finding.id, &suppressed.finding.package);
             self.aside(subject, &format!("{id} in {package}: {}", suppressed.reason));
         }
+        for noted in &scan.noted {
+            let parts = [noted.path.as_str(), noted.detail.as_str()];
+            let words = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+            self.aside(subject, &format!("noted: {}: {words}", noted.problem));
+        }
         for aside in &scan.set_aside {
             self.aside(subject, &format!("{} ({}): {}", aside.ecosystem, aside.files, aside.reason()));
         }
@@ -125,6 +130,9 @@ impl Log {
                     self.not_covered(subject, &format!("{ecosystem}{of}: {reason}"));
                 }
                 Detail::SetAside { what, reason } => self.aside(subject, &format!("{what}: {reason}")),
+                Detail::Excluded { path, reason, .. } => {
+                    self.aside(subject, &format!("excluded by the policy: {path}: {reason}"));
+                }
                 _ => {}
             }
         }

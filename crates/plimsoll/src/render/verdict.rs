@@ -243,7 +243,9 @@ fn write_folded(folded: &[&Told<'_>], style: Style, out: &mut dyn Write) -> io::
 /// What was left out of a result that passed.
 fn notes(result: &RuleResult) -> Vec<String> {
     let noteworthy = result.details.iter().filter_map(|detail| match detail {
-        Detail::SetAside { .. } | Detail::Gap { .. } | Detail::Problem { .. } => other_detail(detail, false),
+        Detail::SetAside { .. } | Detail::Gap { .. } | Detail::Problem { .. } | Detail::Excluded { .. } => {
+            other_detail(detail, false)
+        }
         Detail::Signature { authority, not_checked, .. } if !not_checked.is_empty() => {
             let what = safe(&not_checked.join(", ")).into_owned();
             Some(format!("signature by {}: not checked: {what}", safe(authority)))
@@ -458,6 +460,17 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
             super::findings::concerned(*components, files.as_deref()),
             safe(reason)
         )),
+        Detail::Excluded { path, reason, components, problems, example } => {
+            let example = example.as_ref().map(|example| format!(", such as {}", safe(example)));
+            Some(format!(
+                "excluded: {} ({}, {}{}): {}",
+                safe(path),
+                count(*components, "component"),
+                count(*problems, "problem"),
+                example.unwrap_or_default(),
+                safe(reason)
+            ))
+        }
         Detail::Problem { code, path, detail, severity } => {
             let mark = if *severity == ProblemSeverity::Noted { "noted: " } else { "" };
             Some(format!("{mark}{}: {} {}", safe(code), safe(path), safe(detail)))

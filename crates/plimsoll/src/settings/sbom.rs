@@ -1,5 +1,6 @@
 //! Settings of `plimsoll sbom`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use plimsoll_core::{Kind, Timestamp};
@@ -24,6 +25,8 @@ pub(crate) struct DocumentSettings {
     /// The subject, as it was written.
     pub(crate) subject: String,
     pub(crate) platforms: Platforms,
+    /// The catalogers that are switched off.
+    pub(crate) without: BTreeSet<&'static str>,
     pub(crate) access: Access,
     /// The time that documents are to have, if `SOURCE_DATE_EPOCH` says one. A wrong one is told when it is needed.
     pub(crate) source_date: Result<Option<Timestamp>, Failure>,
@@ -49,6 +52,7 @@ impl SbomSettings {
         Ok(Self::Documents(Box::new(DocumentSettings {
             subject: subject.clone(),
             platforms: Platforms::resolve(&arguments.reading),
+            without: arguments.catalogers.off(),
             access: access(&arguments.reading.network, context)?,
             source_date: source_date(context),
             now: context.clock()(),

@@ -1,5 +1,6 @@
 //! Settings of `plimsoll scan`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use plimsoll_core::Timestamp;
@@ -16,6 +17,8 @@ pub(crate) struct ScanSettings {
     /// The subjects, as they were written.
     pub(crate) subjects: Vec<String>,
     pub(crate) platforms: Platforms,
+    /// The catalogers that are switched off.
+    pub(crate) without: BTreeSet<&'static str>,
     pub(crate) access: Access,
     /// Folder of the advisory database.
     pub(crate) database: PathBuf,
@@ -31,6 +34,7 @@ impl ScanSettings {
         Ok(Self {
             subjects: arguments.subjects.clone(),
             platforms: Platforms::resolve(&arguments.reading),
+            without: arguments.catalogers.off(),
             access: access(&arguments.reading.network, context)?,
             database: context.database_folder(&arguments.db)?,
             now: context.now(&arguments.instant),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::RuleName;
 use crate::detail::Detail;
 use crate::evidence::{InventorySource, SbomFacts};
+use crate::exclusion::Excluded;
 use crate::lint::{Code, Lint};
 use crate::policy::Policy;
 use crate::preset::Phase;
@@ -79,6 +80,7 @@ impl Rule for SbomRule {
             lint.warn(Code::SbomOptional, "spec.sbom.required", message, "remove `required: false`");
         }
         lint.on_unknown("spec.sbom.onUnknown", policy.sbom.on_unknown);
+        lint.exclusions("spec.exclude", policy.exclusions());
     }
 
     fn evaluate(&self, context: &Context<'_>) -> Answer {
@@ -91,7 +93,9 @@ fn evaluate(context: &Context<'_>) -> Answer {
     let unknown = |reason: String| {
         Answer::new(NAME, Outcome::Unknown, effect_of_unknown(policy.required, policy.on_unknown), reason)
     };
-    let (source, components, os, problems) = match &context.evidence.sbom {
+    let narrowed = context.narrowed();
+    let facts = narrowed.map_or(&context.evidence.sbom, |narrowed| &narrowed.sbom);
+    let (source, components, os, problems) = match facts {
         SbomFacts::Inventory { source, components, os, problems, .. } => (*source, *components, os, problems),
         SbomFacts::Unavailable { reason } => return unknown(format!("there is no inventory: {reason}")),
     };
@@ -103,7 +107,8 @@ fn evaluate(context: &Context<'_>) -> Answer {
         detail: problem.words(),
         severity: problem.severity,
     });
-    let details: Vec<Detail> = details.collect();
+    let excluded = narrowed.map(|narrowed| narrowed.excluded.as_slice()).unwrap_or_default();
+    let details: Vec<Detail> = details.chain(excluded.iter().map(Detail::from)).collect();
     if let Some(worst) = problems.iter().find(|problem| problem.hides_components()) {
         let at = if worst.path.is_empty() { String::new() } else { format!(" ({})", worst.path) };
         let reason = format!("components may be missing: {}{at}: {}", worst.code, worst.words());
@@ -117,7 +122,8 @@ fn evaluate(context: &Context<'_>) -> Answer {
     }
     let effect = effect(policy.required);
     if components == 0 {
-        return Answer::new(NAME, Outcome::Fail, effect, "the inventory lists no component")
+        let reason = format!("the inventory lists no component{}", left_out(excluded));
+        return Answer::new(NAME, Outcome::Fail, effect, reason)
             .details(details)
             .hint("plimsoll sbom SUBJECT shows what was read")
             .or_waived(context);
@@ -127,6 +133,21 @@ fn evaluate(context: &Context<'_>) -> Answer {
         InventorySource::Document => "as the document says",
     };
     let os = os.as_ref().map(|os| format!(" on {os}")).unwrap_or_default();
-    let reason = format!("{}{os}, {by}", count(components, "component"));
+    let left_out = left_out(excluded);
+    let reason = format!("{}{os}, {by}{left_out}", count(components, "component"));
     Answer::new(NAME, Outcome::Pass, effect, reason).details(details)
+}
+
+/// `; 2 components and 1 problem left out by spec.exclude`.
+fn left_out(excluded: &[Excluded]) -> String {
+    let sum = |of: fn(&Excluded) -> usize| excluded.iter().map(of).sum::<usize>();
+    let (components, problems) = (sum(|it| it.components), sum(|it| it.problems));
+    let parts = [(components, "component"), (problems, "problem")];
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    let parts: Vec<String> = parts.map(|(number, word)| count(number, word)).collect();
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!("; {} left out by spec.exclude", parts.join(" and "))
+    }
 }

@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::Ecosystem;
 use plimsoll_core::quantity::count;
-use plimsoll_vuln::{Scan, SetAside, Suppressed};
+use plimsoll_vuln::{Finding, Scan, SetAside, Suppressed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -187,7 +188,9 @@ impl Rule for VulnerabilitiesRule {
 fn evaluate(context: &Context<'_>) -> Answer {
     let policy = &context.policy.vulnerabilities;
     let unknown_effect = effect_of_unknown(true, policy.on_unknown);
-    let scan = match &context.evidence.vulnerabilities {
+    let narrowed = context.narrowed();
+    let facts = narrowed.map_or(&context.evidence.vulnerabilities, |narrowed| &narrowed.vulnerabilities);
+    let scan = match facts {
         VulnerabilityFacts::Scanned(scan) => scan,
         VulnerabilityFacts::Unavailable { reason } => {
             let reason = format!("there was no scan: {reason}");
@@ -233,7 +236,27 @@ fn evaluate(context: &Context<'_>) -> Answer {
     judged.result.details.extend(sorted.records.into_iter().map(|record| Detail::Finding(Box::new(record))));
     judged.result.details.extend(gaps.into_iter().map(|gap| gap.detail));
     judged.result.details.extend(set_aside(scan));
+    judged.result.details.extend(excluded(context));
     judged
+}
+
+/// The findings that the policy leaves out with the paths of their components.
+fn excluded(context: &Context<'_>) -> Vec<Detail> {
+    let (Some(narrowed), VulnerabilityFacts::Scanned(whole)) =
+        (context.narrowed(), &context.evidence.vulnerabilities)
+    else {
+        return Vec::new();
+    };
+    let detail = |finding: &Finding| {
+        let paths = finding.locations.iter().map(|location| location.path.as_str());
+        let exclusion = narrowed.exclusions.of_all(paths)?;
+        Some(Detail::SetAside {
+            what: format!("{} in {}", finding.id, finding.package),
+            reason: format!("excluded as {}: {}", exclusion.path.as_str(), exclusion.reason.0),
+        })
+    };
+    let of_os = |finding: &&Finding| Ecosystem::of_purl(&finding.component).is_os();
+    whole.findings.iter().filter(|finding| !of_os(finding)).filter_map(detail).collect()
 }
 
 /// What does not count, and why, so that users can check it themselves.

@@ -162,6 +162,7 @@ pub fn evidence() -> Evidence {
             digest: None,
         },
         vulnerabilities: scanned(Vec::new(), Vec::new()),
+        narrowed: Vec::new(),
     }
 }
 

@@ -8,6 +8,9 @@ use std::fmt;
 use plimsoll_core::{Purl, text};
 use serde::{Deserialize, Serialize};
 
+/// Files that one problem names at most.
+pub(crate) const MAX_FILES: usize = 256;
+
 /// What a problem can hide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -39,6 +42,9 @@ pub struct Problem {
     pub detail: String,
     /// What it can hide.
     pub severity: ProblemSeverity,
+    /// All files that it is about, where it may be about several; none where they are too many to name, see [`MAX_FILES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
     /// The ecosystem whose packages it is about, where it is about one: `npm`, `Maven`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ecosystem: Option<String>,
@@ -54,15 +60,17 @@ struct Written {
     path: String,
     detail: String,
     severity: Option<ProblemSeverity>,
+    #[serde(default)]
+    files: Vec<String>,
     ecosystem: Option<String>,
     owner: Option<Purl>,
 }
 
 impl From<Written> for Problem {
     fn from(written: Written) -> Self {
-        let Written { code, path, detail, severity, ecosystem, owner } = written;
+        let Written { code, path, detail, severity, files, ecosystem, owner } = written;
         let severity = severity.map_or(code.severity(), |stated| stated.max(code.least_severity()));
-        Self { code, path, detail, severity, ecosystem, owner }
+        Self { code, path, detail, severity, files, ecosystem, owner }
     }
 }
 
@@ -70,7 +78,22 @@ impl Problem {
     /// A problem with the file at `path`, or with the whole where that is empty. It is as severe as its kind usually is.
     pub fn new(code: ProblemCode, path: impl Into<String>, detail: impl Into<String>) -> Self {
         let (path, detail, severity) = (path.into(), detail.into(), code.severity());
-        Self { code, path, detail, severity, ecosystem: None, owner: None }
+        Self { code, path, detail, severity, files: Vec::new(), ecosystem: None, owner: None }
+    }
+
+    /// Whether it is about single files, and all of them are at paths that `is_meant` says yes to. What is wrong with the
+    /// operating system's packages, or with the whole, is at no path.
+    pub fn is_only_at(&self, is_meant: impl Fn(&str) -> bool) -> bool {
+        match self.code {
+            ProblemCode::NotRead | ProblemCode::UnreadableFile => {
+                !self.files.is_empty() && self.files.iter().all(|path| is_meant(path))
+            }
+            ProblemCode::FileTooLarge
+            | ProblemCode::UnparsableMetadata
+            | ProblemCode::MetadataDisagrees
+            | ProblemCode::Vendored => !self.path.is_empty() && is_meant(&self.path),
+            _ => false,
+        }
     }
 
     /// Whether components may be missing because of it.

@@ -1,0 +1,16 @@
+//! The catalogers that a run works with.
+
+use std::collections::BTreeSet;
+
+use plimsoll_core::Limits;
+use plimsoll_gather::{Layers, layers, layers_for};
+use plimsoll_sbom::Catalogers;
+
+/// Reads layers for all catalogers but those that are switched off.
+pub(super) fn layers_without(off: &BTreeSet<&str>, limits: &Limits) -> Layers {
+    if off.is_empty() {
+        return layers(limits);
+    }
+    // Layers are read on threads of their own, for as long as the process runs. It makes this choice once.
+    layers_for(Box::leak(Box::new(Catalogers::without(off))), limits)
+}

@@ -16,7 +16,7 @@ use crate::inventory::{Inventory, Problem, ProblemCode};
 use crate::language::python::place::spelling;
 use crate::matcher::Matcher;
 use crate::os::release::{OS_RELEASE, contradiction};
-use crate::os::traces::{Trace, Traces};
+use crate::os::traces::Trace;
 use crate::ownership;
 use crate::{binaries, embedded, language, lockfiles, os, package_note, telltales};
 
@@ -108,7 +108,8 @@ const ANY_PROGRAM: Attributes = Attributes { size: u64::MAX, mode: 0o755 };
 /// which each is usually found.
 pub fn os_paths() -> Vec<String> {
     let of_packages = LIST.iter().filter(|member| member.room() == Room::OperatingSystem);
-    let selections = of_packages.filter(|member| member.id() != Traces.id()).flat_map(|it| it.selections());
+    let selections =
+        of_packages.filter(|member| member.id() != os::traces::Traces.id()).flat_map(|it| it.selections());
     let usual = |path: &&str| path.trim_start_matches("**/").replace(['*', '?'], "x");
     selections.flat_map(|selection| selection.paths).map(usual).collect()
 }
@@ -210,24 +211,28 @@ impl Catalogers {
         Ok(())
     }
 
-    /// The first file that is there only where an operating system is. A program that needs one is a trace in an image,
+    /// What shows that there is an operating system: the first file that is there only where one is. A program that needs one is a trace in an image,
     /// and not in a folder, where it runs on the system around it.
-    fn trace<'f>(&self, set: &'f FileSet) -> Option<&'f str> {
+    fn trace(&self, set: &FileSet) -> Option<String> {
         let is_image = !set.layers.is_empty();
         let by_path = |purpose: Purpose| {
             self.meaning(purpose).is_some_and(|(member, _, selection)| {
                 member.room() == Room::OperatingSystem && !selection.paths.is_empty()
             })
         };
-        let found = set.iter().filter(|file| {
-            let mut purposes = file.facts.purposes();
-            purposes.any(|it| by_path(it) || is_image && file.fact::<Trace>(it).is_some())
-        });
+        let found = set.iter().filter(|file| file.facts.purposes().any(by_path));
         let found = found.map(|file| file.path.as_str());
         let unread = set.unreadable.iter().map(|file| (file.path.as_str(), &file.purposes));
         let unread = unread.chain(set.oversized.iter().map(|file| (file.path.as_str(), &file.purposes)));
         let unread = unread.filter(|(_, purposes)| purposes.iter().copied().any(by_path));
-        found.chain(unread.map(|(path, _)| path)).min()
+        if let Some(path) = found.chain(unread.map(|(path, _)| path)).min() {
+            return Some(format!("{path} is of one"));
+        }
+        let mut programs = set.iter().filter(|_| is_image).filter(|file| {
+            let mut purposes = file.facts.purposes();
+            purposes.any(|purpose| file.fact::<Trace>(purpose).is_some())
+        });
+        programs.next().map(|file| format!("{} runs with the libraries of one", file.path))
     }
 
     fn meaning(&self, purpose: Purpose) -> Option<Meaning> {
@@ -299,16 +304,16 @@ fn contradicted(system: Option<&System>, inventory: &Inventory) -> Option<Proble
 }
 
 /// What is seen of a root file system, where nothing says of which operating system it is.
-struct Seen<'f> {
-    /// A file of an operating system.
-    trace: Option<&'f str>,
+struct Seen {
+    /// What shows that there is one.
+    trace: Option<String>,
     /// Whether it is an image, and not a folder.
     is_image: bool,
     has_components: bool,
 }
 
 /// What the package database should be and is not.
-fn missing(system: Option<&System>, databases: &[PackageDatabase], seen: &Seen<'_>) -> Option<Problem> {
+fn missing(system: Option<&System>, databases: &[PackageDatabase], seen: &Seen) -> Option<Problem> {
     let problem = |code, path: &str, detail: String| Some(Problem::new(code, path, detail));
     let [os_release, _] = OS_RELEASE;
     let Some(System { release, .. }) = system else {
@@ -318,7 +323,9 @@ fn missing(system: Option<&System>, databases: &[PackageDatabase], seen: &Seen<'
         }
         return match seen {
             Seen { trace: Some(trace), .. } => {
-                let detail = format!("there is neither os-release nor a package database, but {trace}");
+                let detail = format!(
+                    "nothing says which operating system it is, but {trace}, and its packages are missing"
+                );
                 problem(ProblemCode::UnknownOs, os_release, detail)
             }
             // An image in which nothing was found looks like one from which everything was removed.

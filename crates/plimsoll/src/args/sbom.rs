@@ -10,7 +10,7 @@ use super::catalogers_flag::CatalogerChoice;
 use super::db;
 use super::shared::{OUTPUT, Reading};
 
-/// Make the software bill of materials of an image
+/// Make the software bill of materials of an image or a folder
 ///
 /// The document's subject is the platform manifest's digest; each component has its layer and path. The same image
 /// gives the same bytes: the time is SOURCE_DATE_EPOCH, else the image's creation time. With --all-platforms, each
@@ -35,13 +35,13 @@ Examples:
   plimsoll sbom app.tar --catalogers=-all,+npm,+python
   plimsoll sbom cataloger list
 
-Exit code 0: the document is written, complete or not. 11: with --strict, components may be missing; or an image of
-the index is not there, and has no document."
+Exit code 0: the document is written, complete or not. 11: with --strict, components may be missing;
+or an image of the index is not there, and has no document."
 )]
 pub(crate) struct Sbom {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// The image to catalog
+    /// The image or folder to catalog
     #[arg(value_name = "SUBJECT", required = true)]
     pub(crate) subject: Option<String>,
     /// Format of the document [default: table on a terminal, else spdx-json]

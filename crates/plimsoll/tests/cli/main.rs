@@ -24,6 +24,7 @@ mod fixture;
 mod help;
 mod hostile_output;
 mod identities;
+mod inventories;
 mod keys;
 mod limits;
 mod names;

@@ -1,5 +1,7 @@
 //! What results look like: on a page of a given width, with and without colours, with everything and folded.
 
+use std::process::{Command, Stdio};
+
 use plimsoll_testkit::Registry;
 
 use crate::fixture::{NOW, Place, affected, patched};
@@ -144,4 +146,29 @@ fn evidence_is_a_tree_in_words() {
         .exits(0)
         .says("https://spdx.dev/Document")
         .says("referrer sha256:");
+}
+
+#[test]
+fn an_inventory_is_a_table_at_a_terminal_and_a_document_everywhere_else() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let image = patched(&registry);
+    let piped = place.run(&["sbom", &image]).exits(0);
+    assert_eq!(piped.json()["spdxVersion"], "SPDX-2.3");
+    // Of util-linux, it runs a command at a terminal of its own.
+    let at_terminal = |more: &str| {
+        let command = format!("{} sbom {image} {more}", env!("CARGO_BIN_EXE_plimsoll"));
+        let mut script = Command::new("script");
+        let environment = [("PLIMSOLL_REGISTRY_CONFIG", "none"), ("TERM", "dumb")];
+        script.args(["-qec", &command, "/dev/null"]).envs(environment).env("HOME", place.root());
+        script.stdin(Stdio::null()).output().map(|output| String::from_utf8(output.stdout).unwrap())
+    };
+    let Ok(table) = at_terminal("") else {
+        println!("skipped: no script");
+        return;
+    };
+    assert!(table.contains("TYPE") && table.contains("pymysql") && !table.contains("SPDX"), "{table}");
+    assert!(at_terminal("-o spdx-json").unwrap().contains("SPDX-2.3"));
+    let file = place.path("sbom.json");
+    at_terminal(&format!("--output-file {file}")).unwrap();
+    assert!(std::fs::read_to_string(file).unwrap().contains("SPDX-2.3"));
 }

@@ -1,0 +1,178 @@
+//! What an inventory tells, what it is worth, and who is strict about it.
+
+use std::path::Path;
+use std::process::Command;
+
+use plimsoll_testkit::{ImageBuilder, Layer, Registry};
+
+use crate::fixture::{NOW, Place, affected, debian, pushed, shop, wheel};
+
+/// A policy that blocks nothing but what is missing.
+fn policy(place: &Place, exclude: &str) -> String {
+    let spec =
+        format!("phase: pilot\n  digest: {{ pinned: false }}\n  sbom: {{ required: true }}\n{exclude}");
+    let text =
+        format!("apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{ name: paths }}\nspec:\n  {spec}");
+    place.write("paths.yaml", text)
+}
+
+#[test]
+fn a_folder_of_sources_is_complete_without_an_operating_system() {
+    let place = Place::empty();
+    for (path, content) in [
+        (
+            "src/Cargo.lock",
+            "version = 4\n\n[[package]]\nname = \"serde\"\nversion = \"1.0.0\"\nsource = \"registry+https://registry.example/index\"\n",
+        ),
+        ("src/main.rs", "fn main() {}\n"),
+        ("src/tests/data/broken-1.dist-info/METADATA", "nonsense"),
+    ] {
+        std::fs::create_dir_all(place.root().join(path).parent().unwrap()).unwrap();
+        place.write(path, content);
+    }
+    let folder = format!("dir:{}", place.path("src"));
+    let run = place.run(&["sbom", "--strict", &folder]).exits(0);
+    let run = run.says("noted: unparsable-metadata: tests/data/broken-1.dist-info/METADATA");
+    assert!(run.json()["comment"].is_null(), "nothing is missing: {}", run.stdout);
+    place.run(&["sbom", &folder, "-o", "table"]).exits(0).says("serde").keeps_quiet_about("unknown-os");
+    // The same file where packages are installed hides one.
+    std::fs::create_dir_all(place.root().join("src/lib/site-packages/x-1.dist-info")).unwrap();
+    place.write("src/lib/site-packages/x-1.dist-info/METADATA", "nonsense");
+    place
+        .run(&["sbom", &folder])
+        .exits(0)
+        .says("warning: unparsable-metadata: lib/site-packages/x-1.dist-info");
+    let run = place.run(&["sbom", "--strict", &folder]).exits(11);
+    assert!(run.json()["comment"].as_str().unwrap().starts_with("Incomplete"), "{}", run.stdout);
+}
+
+#[test]
+fn what_is_noted_is_told_by_every_command_and_decides_nothing() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let layer = Layer::new().file("opt/app/tests/x-1.dist-info/METADATA", "nonsense");
+    let image = ImageBuilder::new().layer(debian()).layer(wheel("pymysql", "1.1.1")).layer(layer);
+    let (subject, db) = (pushed(&registry, &image.build(), "noted"), place.path("db"));
+    let noted = "noted: unparsable-metadata";
+    for format in ["spdx-json", "cyclonedx-json"] {
+        let document = place.path(format);
+        place
+            .run(&["sbom", "--strict", &subject, "-o", format, "--output-file", &document])
+            .exits(0)
+            .says(noted);
+        let scan = ["scan", "--db", &db, "--at", NOW, &format!("sbom:{document}")];
+        place.run(&scan).exits(0).says(noted);
+    }
+    place.run(&["sbom", &subject, "-o", "table"]).exits(0).says(noted);
+    place.run(&["scan", "--db", &db, "--at", NOW, &subject]).exits(0).says(noted);
+    let json = place.run(&["scan", "--db", &db, "--at", NOW, "-o", "json", &subject]).exits(0).json();
+    assert_eq!(json["results"][0]["noted"][0]["problem"], "unparsable-metadata");
+    let policy = policy(&place, "");
+    place.check(&["--policy", &policy, &subject]).exits(0).says(noted);
+    let json = place.check(&["--policy", &policy, "-o", "json", &subject]).exits(0).json().to_string();
+    assert!(json.contains(r#""severity":"noted""#), "{json}");
+}
+
+#[test]
+fn an_image_of_one_thing_has_no_operating_system_to_miss_unless_there_is_a_trace_of_one() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let of = |more: Layer, tag: &str| {
+        let image = ImageBuilder::new().layer(wheel("pymysql", "1.1.1")).layer(more);
+        pushed(&registry, &image.build(), tag)
+    };
+    let alone = of(Layer::new().file("etc/passwd", "app:x:1:1::/:\n"), "alone");
+    place.run(&["sbom", "--strict", &alone]).exits(0).says("noted: no-os");
+    let deleted = of(Layer::new().file("etc/debian_version", "12.4\n"), "deleted");
+    place.run(&["sbom", "--strict", &deleted]).exits(11).says("unknown-os").says("etc/debian_version");
+    let scan = ["scan", "--db", &place.path("db"), "--at", NOW];
+    place.run(&[&scan[..], &[&deleted]].concat()).exits(11);
+}
+
+#[test]
+fn a_cataloger_that_was_switched_off_is_a_gap() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let (subject, db) = (affected(&registry), place.path("db"));
+    let without = ["--catalogers", "-python"];
+    let run = place.run(&[&["sbom", &subject], &without[..]].concat()).exits(0);
+    let run = run.says("switched-off: cataloger python was switched off");
+    assert!(!run.stdout.contains("pkg:pypi/"), "{}", run.stdout);
+    place.run(&[&["sbom", "--strict", &subject], &without[..]].concat()).exits(11);
+    let scan = ["scan", "--db", &db, "--at", NOW, &subject];
+    place.run(&[&scan[..], &without].concat()).exits(11).says("switched-off");
+    place.run(&[&scan[..], &["--catalogers=-python,+python"]].concat()).exits(0);
+    let only = place.run(&["sbom", &subject, "--catalogers=-all,+python"]).exits(0);
+    assert!(only.stdout.contains("pkg:pypi/pymysql"), "{}", only.stdout);
+    place.run(&["sbom", &subject, "--catalogers=-pyhton"]).exits(2).says("did you mean `python`?");
+    place.run(&["check", "--catalogers=-python", &subject]).exits(2);
+}
+
+#[test]
+fn a_policy_leaves_out_paths_and_says_so() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let path = "opt/vendor/lib/x-1.dist-info/METADATA";
+    let layer = Layer::new()
+        .file(path, "nonsense")
+        .file("opt/vendor/a/go.work", "{}")
+        .file("opt/vendor/b/go.work", "{}");
+    let image = shop("pymysql", "1.1.0").layer(layer);
+    let subject = pushed(&registry, &image.build(), "vendor");
+    let strict = policy(&place, "");
+    place.check(&["--policy", &strict, &subject]).exits(10).says("UNKNOWN  sbom").says(path);
+    let vendor = r#"  exclude: [{ path: "/opt/vendor/**", reason: "checked by its vendor" }]"#;
+    let lenient = policy(&place, vendor);
+    let run = place.check(&["--policy", &lenient, &subject]).exits(10);
+    let run = run.says("FAIL     vulnerabilities").keeps_quiet_about("UNKNOWN");
+    run.says("excluded: opt/vendor/** (0 components, 2 problems").says("checked by its vendor");
+    // Only a part of the files of one problem is excluded.
+    let part = policy(&place, r#"  exclude: [{ path: "opt/vendor/{a,lib}/**", reason: "checked" }]"#);
+    place.check(&["--policy", &part, &subject]).exits(10).says("UNKNOWN  sbom").says("not-read");
+    let python = "  exclude: [{ path: \"usr/local/lib/**\", reason: \"a test image\" }, { path: \"opt/vendor/**\", reason: \"vendor\" }]";
+    let json = place.check(&["--policy", &policy(&place, python), "-o", "json", &subject]).exits(0).json();
+    let all = json.to_string();
+    assert!(all.contains(r#""type":"excluded""#) && all.contains("a test image"), "{all}");
+    assert!(all.contains("CVE-2024-36039 in pymysql"), "findings that do not count are told: {all}");
+    for (pattern, reason) in
+        [("**", "excludes everything"), ("var/**", "by which the operating system's packages are known")]
+    {
+        let refused = policy(&place, &format!("  exclude: [{{ path: \"{pattern}\", reason: \"x\" }}]"));
+        place.check(&["--policy", &refused, &subject]).exits(2).says(reason);
+    }
+}
+
+#[test]
+fn the_hook_sees_what_is_staged_and_nothing_else() {
+    let place = Place::empty();
+    let hook = concat!(env!("CARGO_MANIFEST_DIR"), "/../../hooks/staged-sbom");
+    let binary = Path::new(env!("CARGO_BIN_EXE_plimsoll")).parent().unwrap();
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", binary.display());
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(place.root()).env_clear();
+        command.env("PATH", &path).env("HOME", place.root()).output()
+    };
+    if run("git", &["init", "-q"]).is_err() {
+        println!("skipped: no git");
+        return;
+    }
+    let lock = |name: &str| {
+        let source = "registry+https://registry.example/index";
+        format!("[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"\nsource = \"{source}\"\n")
+    };
+    place.write("Cargo.lock", lock("staged"));
+    run("git", &["add", "Cargo.lock"]).unwrap();
+    place.write("Cargo.lock", lock("changed"));
+    place.write("untracked/Cargo.lock", lock("untracked"));
+    let made = || {
+        let output = run(hook, &["sbom.spdx.json"]).unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        std::fs::read_to_string(place.path("sbom.spdx.json")).unwrap()
+    };
+    let first = made();
+    assert!(first.contains("pkg:cargo/staged@1.0.0"), "{first}");
+    assert!(!first.contains("changed") && !first.contains("untracked"), "{first}");
+    // Its own result is no part of the next.
+    run("git", &["add", "sbom.spdx.json"]).unwrap();
+    assert_eq!(made(), first);
+    place.write("go.work", "go 1.22\n");
+    run("git", &["add", "go.work"]).unwrap();
+    assert_eq!(run(hook, &[]).unwrap().status.code(), Some(11));
+}

@@ -319,6 +319,24 @@ fn writers_of_the_fallback_tag_do_not_lose_each_other() {
     assert_eq!(found, attached);
 }
 
+/// Without an `ETag` another writer may have read before us and write after us: the tag is looked at once more, later. What
+/// was there before is not written, and not waited for.
+#[test]
+fn a_tag_without_etag_is_looked_at_again_after_its_update() {
+    for (etags, reads) in [(true, 2), (false, 3)] {
+        let fake = testkit::Registry::builder().referrers_api(false).etags(etags).start();
+        let image = image();
+        image.push(&fake, "app", "1");
+        let registry = open(&fake.reference("app", "1"));
+        let tag = format!("GET */manifests/{}", fallback_tag(&image));
+        let added = attach(&registry, &image, b"1");
+        assert_eq!(fake.requests_to(&tag).len(), reads, "etags: {etags}");
+        assert_eq!(attach(&registry, &image, b"1"), added);
+        assert_eq!(fake.requests_to(&tag).len(), reads + 1, "etags: {etags}");
+        assert_eq!(listed(&registry, &image), [added]);
+    }
+}
+
 #[test]
 fn a_manifest_without_subject_is_not_attached() {
     let fake = testkit::Registry::start();

@@ -2,8 +2,9 @@
 //!
 //! Writing it is read-modify-write on a shared tag, so updates of others can get lost (go-containerregistry #2205).
 //! Here: `If-None-Match: *` for a tag that is new, `If-Match` where the registry gave an `ETag`, and after each write
-//! the tag is read again until it lists what was added. On a registry that ignores preconditions, somebody who read
-//! before us can still write after our check.
+//! the tag is read again until it lists what was added. A registry that gives no `ETag` has no such precondition: whoever
+//! read before us can still write after our check. There the tag is looked at once more after a pause, which is longer than
+//! most writers take; one that takes longer still makes us lose, and no client can prevent that.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
@@ -24,6 +25,8 @@ use crate::Error;
 const ATTEMPTS: u32 = 60;
 /// How many refusals of a tag that nobody changed are taken for a registry that shows changes late.
 const UNCHANGED: u32 = 2;
+/// How long after its update a tag without `ETag` is looked at again.
+const SETTLE: Duration = Duration::from_millis(150);
 /// The longest wait between two attempts.
 const LONGEST: Duration = Duration::from_secs(1);
 
@@ -43,8 +46,10 @@ pub(super) async fn add(session: &Session, subject: &Digest, referrer: &Descript
     let mut rounds = Rounds::new(format!("referrers tag {tag}"));
     let entry = serde_json::to_value(referrer).map_err(|e| Error::malformed(&*rounds.what, e.to_string()))?;
     let digest = referrer.digest.to_string();
+    let mut settled = false;
     loop {
         let current = rounds.read(session, &tag).await?;
+        let has_etag = current.as_ref().is_some_and(|fetched| fetched.etag.is_some());
         let mut index = match &current {
             Some(fetched) => read(session, fetched, &rounds.what)?,
             None => json!({"schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": []}),
@@ -53,8 +58,14 @@ pub(super) async fn add(session: &Session, subject: &Digest, referrer: &Descript
             return Err(Error::malformed(rounds.what, "got no list of manifests"));
         };
         if manifests.iter().any(|m| m.get("digest").and_then(Value::as_str) == Some(&*digest)) {
-            return Ok(());
+            if has_etag || settled || rounds.written == 0 {
+                return Ok(());
+            }
+            settled = true;
+            tokio::time::sleep(SETTLE).await;
+            continue;
         }
+        settled = false;
         manifests.push(entry.clone());
         let bytes = json::canonical(&index);
         let descriptor = Descriptor::for_bytes(media::OCI_INDEX, &bytes);

@@ -6,6 +6,12 @@ use plimsoll_core::{Classify, Kind};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A file that is neither a private nor a public key.
+    #[error("key: got {got}, expected one PEM block with a private or a public key")]
+    NoKey {
+        /// What was found instead.
+        got: String,
+    },
     /// A private key file without one PEM block that decodes.
     #[error(
         "private key: got {got}, expected one PEM block with a private key (PKCS#8, SEC 1, PKCS#1 or cosign's)"
@@ -84,6 +90,7 @@ impl Classify for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::KeyFile { .. }
+            | Self::NoKey { .. }
             | Self::KeyAlgorithm { .. }
             | Self::KeyEncryption { .. }
             | Self::PassphraseMissing

@@ -77,9 +77,19 @@ pub struct KeyFileInfo {
     pub format: Format,
 }
 
-/// Inspects a private key file without decrypting it.
+/// Inspects a private key file without decrypting it. What is no private key may be a public one, so it is not called the
+/// one or the other.
 pub fn inspect(file: &[u8]) -> Result<KeyFileInfo, Error> {
-    Ok(KeyFileInfo { format: block(file)?.0 })
+    match block(file) {
+        Ok((format, _)) => Ok(KeyFileInfo { format }),
+        Err(Error::KeyFile { got }) => Err(Error::NoKey { got }),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the first PEM block of a file says that it is a public key, of whatever kind.
+pub fn is_called_public(file: &[u8]) -> bool {
+    str::from_utf8(file).is_ok_and(|text| label(text).is_some_and(|label| label.ends_with("PUBLIC KEY")))
 }
 
 impl PrivateKey {

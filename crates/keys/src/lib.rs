@@ -31,7 +31,7 @@ mod signer;
 
 pub use access::{AskSecret, KeyAccess, Secret};
 pub use error::Error;
-pub use file::{Format, KeyFileInfo, inspect};
+pub use file::{Format, KeyFileInfo, inspect, is_called_public};
 /// Wipes its content when dropped.
 pub use pkcs8::der::zeroize::Zeroizing;
 pub use private::{NewKey, PrivateKey};

@@ -144,8 +144,10 @@ fn report(settings: &InspectSettings) -> Result<Report, Failure> {
         return Ok(Report::new(file, "private", REMOTE_KEY.to_owned(), false, Some(&public)));
     }
     let bytes = read_file(Path::new(&settings.key), PEM_BYTES)?;
-    if let Ok(public) = PublicKey::from_pem(&bytes) {
-        return Ok(Report::new(file, "public", "spki".to_owned(), false, Some(&public)));
+    match PublicKey::from_pem(&bytes) {
+        Ok(public) => return Ok(Report::new(file, "public", "spki".to_owned(), false, Some(&public))),
+        Err(unusable) if key::is_called_public(&bytes) => return Err(unusable.into()),
+        Err(_) => {}
     }
     let format = key::inspect(&bytes)?.format;
     let passphrase = settings.passphrase.as_ref().map(Passphrase::as_bytes);

@@ -6,6 +6,29 @@ use plimsoll_testkit::kms::{Misbehaviour, ServiceKey, Vault};
 
 use crate::fixture::Place;
 
+/// A public key that is not taken is no private key, and what is neither is called neither.
+#[test]
+fn inspecting_what_is_no_key_that_is_taken_names_what_it_is() {
+    let place = Place::empty();
+    // secp256k1.
+    let other_curve = "-----BEGIN PUBLIC KEY-----\n\
+        MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEgzp3DlMEox3WZ5RhmE9LMg7ZWwa2G6Rl\n\
+        e9CrUFUV+w1njcAAMCdrOA7kElZBNPErfCqEmKnzbfyJqWtF7Iqi9A==\n-----END PUBLIC KEY-----\n";
+    let block = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+    for (content, says) in [
+        (other_curve.to_owned(), "public key: got"),
+        (block("PUBLIC KEY"), "public key: got"),
+        (block("RSA PUBLIC KEY"), "public key: got"),
+        (block("DSA PUBLIC KEY"), "public key: got a block `DSA PUBLIC KEY`"),
+        (block("CERTIFICATE"), "key: got a block `CERTIFICATE`, expected one PEM block with a private or a public key"),
+        ("text".to_owned(), "key: got no PEM block"),
+    ] {
+        let file = place.write("key.pem", content.as_bytes());
+        let result = place.run(&["key", "inspect", &file]).exits(2).says(says);
+        assert!(!result.stderr.contains("private key:"), "{}", result.stderr);
+    }
+}
+
 #[test]
 fn keys_of_every_algorithm_and_format_are_made_imported_and_inspected() {
     let place = Place::empty();

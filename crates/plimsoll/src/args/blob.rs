@@ -122,8 +122,17 @@ pub(crate) struct VerifyBlobAttestation {
     )]
     pub(crate) digest_alg: String,
     /// The bundle with the attestation
-    #[arg(long, value_name = "FILE", env = "PLIMSOLL_BUNDLE")]
-    pub(crate) bundle: PathBuf,
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PLIMSOLL_BUNDLE",
+        required_unless_present = "signature",
+        conflicts_with = "signature"
+    )]
+    pub(crate) bundle: Option<PathBuf>,
+    /// A plain DSSE envelope without a bundle; needs --key and --insecure-ignore-tlog
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_SIGNATURE")]
+    pub(crate) signature: Option<PathBuf>,
     /// The predicate type: slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln,
     /// openvex, testresult, vsa, custom, or a URI
     #[arg(long = "type", value_name = "TYPE", default_value = "custom", env = "PLIMSOLL_TYPE")]

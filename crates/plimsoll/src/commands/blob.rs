@@ -106,7 +106,7 @@ pub(super) fn verify(settings: &VerifyBlobSettings<'_>, console: Console) -> Res
             verify_message(&bundle(path, settings.limits)?, artifact, &settings.trust.check())
         }
         SignatureFile::Detached(path) => {
-            let signature = settings::read_file(path, SIGNATURE_BYTES)?;
+            let signature = detached(path, settings.limits)?;
             verify_detached(artifact, &signature, &settings.trust.keys_alone()?)
         }
     };
@@ -159,8 +159,18 @@ pub(super) fn verify_attestation(
     finish(&[entry], &settings.result, console)
 }
 
-/// A file's signature has at most twice the bytes of an RSA key's of 8,192 bits in base64.
-const SIGNATURE_BYTES: u64 = 4096;
+/// Reads the signature in a file. A document in its place is named, with the way to verify it.
+fn detached(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
+    let bytes = settings::read_within(path, limits.bundle_bytes, "bundle_bytes")?;
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        let message =
+            format!("{}: got a JSON document, expected a signature in base64 or binary", path.display());
+        return Err(Failure::new(Kind::Failed, message).with_hint(
+            "a bundle: --bundle FILE; an envelope with a statement: plimsoll verify-blob-attestation --signature FILE",
+        ));
+    }
+    Ok(bytes)
+}
 
 /// A refusal is a result; that the file could not be read, or that no signer is trusted, is not.
 fn refused(entry: Entry, error: Error) -> Result<Entry, Failure> {

@@ -130,9 +130,13 @@ impl<'a> VerifyBlobAttestationSettings<'a> {
     pub(crate) fn resolve(arguments: &VerifyBlobAttestation, context: &Context<'a>) -> Result<Self, Failure> {
         let access = key_access(&arguments.network, context)?;
         let trust = TrustSettings::new(&arguments.trust, &access, context)?;
+        // An envelope is recognised by its form, under either name.
+        let bundle = arguments.bundle.as_ref().or(arguments.signature.as_ref()).ok_or_else(|| {
+            Failure::new(Kind::Usage, "no attestation to verify").with_hint("pass --bundle FILE")
+        })?;
         Ok(Self {
             artifact: BlobChoice::resolve(arguments)?,
-            bundle: arguments.bundle.clone(),
+            bundle: bundle.clone(),
             kind: arguments.kind.clone(),
             form: PredicateForm::load(arguments.schema.as_deref(), context.limits)?,
             trust,

@@ -1,4 +1,5 @@
-//! The files that `cosign sign-blob --bundle` and `attest-blob --bundle` of versions 1 and 2 wrote, converted to bundles.
+//! The files that `cosign sign-blob --bundle` and `attest-blob --bundle` of versions 1 and 2 wrote, and DSSE envelopes alone,
+//! converted to bundles.
 //!
 //! ```json
 //! {"base64Signature": "MEUC…",
@@ -9,6 +10,9 @@
 //!
 //! `cert` is the PEM of a certificate or of a public key, in base64; the key is not taken from there. Of an attestation,
 //! `base64Signature` is the whole DSSE envelope.
+//!
+//! An envelope alone holds neither key nor time, so only a key verifies it. The SLSA generators put the PEM of a certificate
+//! into its `cert`; that says who may have signed, and nothing in the file says when.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,18 +23,26 @@ use plimsoll_core::{Limits, json};
 use serde_json::{Value, json};
 
 use super::{CERTIFICATE, LOG_ENTRY, bundle, material};
-use crate::Error;
 use crate::error::within;
+use crate::{Error, Step};
 
 /// The member that no other form has.
 const SIGNATURE: &str = "base64Signature";
 
-/// The bundle in `bytes`: as it is, or converted, if cosign 1 or 2 wrote it. Nothing is verified.
+/// The bundle in `bytes`: as it is, or converted, if cosign 1 or 2 wrote it or it is an envelope. Nothing is verified.
 pub fn bundle_of_file<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Error> {
     within(bytes, "bundle", ("bundle_bytes", limits.bundle_bytes))?;
     // Whatever else it is, the reader of bundles says so.
     let Ok(value) = json::value(bytes, limits.bundle_bytes) else { return Ok(Cow::Borrowed(bytes)) };
-    let Some(signature) = value.get(SIGNATURE) else { return Ok(Cow::Borrowed(bytes)) };
+    let Some(signature) = value.get(SIGNATURE) else {
+        let is_envelope =
+            ["payload", "payloadType", "signatures"].iter().all(|name| value.get(*name).is_some());
+        return if is_envelope {
+            of_envelope(&value, limits).map(Cow::Owned)
+        } else {
+            Ok(Cow::Borrowed(bytes))
+        };
+    };
     if value.get("mediaType").is_some() {
         return Err(Error::Ambiguous { first: "mediaType", second: SIGNATURE });
     }
@@ -56,4 +68,16 @@ pub fn bundle_of_file<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u
         _ => bundle("messageSignature", &json!({"signature": signature}), &material, limits)?,
     };
     Ok(Cow::Owned(converted))
+}
+
+fn of_envelope(envelope: &Value, limits: &Limits) -> Result<Vec<u8>, Error> {
+    let signatures = envelope.get("signatures").and_then(Value::as_array);
+    if signatures.into_iter().flatten().any(|signature| signature.get("cert").is_some()) {
+        return Err(Error::step(
+            Step::SigningTime,
+            "an envelope with a certificate, and nothing that says when it was signed",
+            "a bundle with the entry of the log, or with a signed timestamp",
+        ));
+    }
+    bundle("dsseEnvelope", envelope, &material(&BTreeMap::new(), None, limits)?, limits)
 }

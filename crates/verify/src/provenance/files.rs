@@ -6,6 +6,7 @@
 //! | bundles, one a line | `gh attestation download` |
 //! | `{"attestations": [{"bundle": {…}}]}` | GitHub's API; npm's, whose members have a `predicateType` besides |
 //! | `[{"attestation": {"bundle": {…}}}]` | `gh attestation verify --format json` |
+//! | a DSSE envelope, or several, one a line | the SLSA generators' `.intoto.jsonl`; only a key verifies it |
 //! | `{"version": 1, "verification_material": …, "envelope": …}` | PEP 740, an attestation object |
 //! | `{"version": 1, "attestation_bundles": [{"publisher": …, "attestations": […]}]}` | PEP 740, a provenance object |
 //!
@@ -16,6 +17,7 @@ use plimsoll_core::{LimitExceeded, Limits, json};
 use serde_json::{Value, json};
 
 use crate::error::within;
+use crate::legacy::bundle_of_file;
 use crate::{CertificateIdentity, Claim, Error};
 
 /// A bundle from a file.
@@ -49,6 +51,10 @@ pub fn bundles(bytes: &[u8], limits: &Limits) -> Result<Vec<FileBundle>, Error> 
     };
     if whole.get("mediaType").is_some() {
         return Ok(vec![FileBundle { bundle: bytes.to_vec(), publisher: None }]);
+    }
+    if whole.get("payloadType").is_some() {
+        let bundle = bundle_of_file(bytes, limits)?.into_owned();
+        return Ok(vec![FileBundle { bundle, publisher: None }]);
     }
     let mut found = Vec::new();
     match &whole {
@@ -89,7 +95,10 @@ fn lines(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<FileBundle>>, Error
             return Err(too_many(limits));
         }
         match json::value(line, limits.bundle_bytes) {
-            Ok(Value::Object(_)) => found.push(FileBundle { bundle: line.to_vec(), publisher: None }),
+            Ok(Value::Object(_)) => {
+                found
+                    .push(FileBundle { bundle: bundle_of_file(line, limits)?.into_owned(), publisher: None });
+            }
             _ if found.is_empty() => return Ok(None),
             Ok(_) => {
                 let path = format!("line {}", number + 1);

@@ -181,6 +181,25 @@ fn a_released_delegator_names_the_builder_that_called_it() {
         assert_eq!(differing(&examined), []);
         assert_eq!(examined.level, Level::HARDENED);
     }
+    // The generators' own builders by delegation. Who expects the delegator, or a neighbour, does not get it.
+    for name in ["builder_maven_slsa3.yml", "builder_gradle_slsa3.yml"] {
+        let builder = format!("https://github.com/{folder}/{name}@refs/tags/v2.0.0");
+        let signer =
+            format!("https://github.com/{folder}/delegator_lowperms-generic_slsa3.yml@refs/tags/v2.0.0");
+        let mut predicate = predicate.clone();
+        predicate["runDetails"]["builder"]["id"] = json!(builder);
+        let differs = |expected: &str| {
+            let expected = Expected { builder: Some(text(expected)), ..app() };
+            !differing(&examined(&with_claim(9, &signer), &predicate, &expected)).is_empty()
+        };
+        assert!(!differs(&builder));
+        assert!(differs(&signer));
+        assert!(differs(&builder.replace("v2.0.0", "v2.0.1")));
+        assert!(differs(&builder.replace("slsa3", "slsa2")));
+        // The source is what the certificate says, as with every other builder.
+        let elsewhere = examined(&with_claim(12, "https://github.com/evil/app"), &predicate, &app());
+        assert_ne!(differing(&elsewhere), []);
+    }
     for wrong in [
         format!("{folder}/delegator_generic_slsa3.yml@refs/heads/main"),
         format!("{folder}/delegator_generic_slsa3.yml@refs/tags/v2"),

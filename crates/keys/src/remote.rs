@@ -54,6 +54,9 @@ impl<K: RemoteSigner> SigningKey for RemoteKey<K> {
     fn sign(&self, payload: &Payload<'_>) -> Result<Vec<u8>, Error> {
         let algorithm = self.public.algorithm();
         let wrong = |problem: &str| failed(&self.place, problem, Kind::Failed);
+        if algorithm == KeyAlgorithm::EcdsaP521 {
+            return Err(Error::KeyAlgorithm { got: "ECDSA on P-521".to_owned() });
+        }
         if algorithm == KeyAlgorithm::Ed25519 {
             let Payload::Message(message) = payload else { return Err(Error::WholeMessageOnly) };
             if message.len() > MOST_MESSAGE {

@@ -77,7 +77,7 @@ impl FileDigests {
 
     /// The file, for verifying its signature.
     pub fn artifact(&self) -> Artifact<'static> {
-        Artifact::Digests { sha256: self.sha256, sha384: self.sha384 }
+        Artifact::Digests { sha256: self.sha256, sha384: self.sha384, sha512: self.sha512 }
     }
 }
 

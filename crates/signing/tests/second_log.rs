@@ -315,13 +315,11 @@ fn what_such_logs_do_not_accept_is_refused_with_the_reason() {
     let error = Case::statement(NewKey::Ed25519).check(|_| {}).unwrap_err();
     assert_eq!(error.failed_step(), Some(Step::LogEntry), "{error}");
     assert!(error.to_string().contains("do not accept"), "{error}");
-    // The first version's older kind holds no signature that could be compared.
+    // An entry does not become one of another kind by its label.
     let mut case = Case::statement(NewKey::P256);
     let old = |entry: &mut Value| entry["kindVersion"] = json!({"kind": "intoto", "version": "0.0.1"});
     let error = case.check_entry(|_| {}, old).unwrap_err();
     assert_eq!(error.failed_step(), Some(Step::LogEntry), "{error}");
-    assert!(error.to_string().contains("intoto 0.0.1"), "{error}");
-    // And an entry does not become one of another kind by its label.
     let relabelled = |entry: &mut Value| entry["kindVersion"]["kind"] = json!("dsse");
     refused(Case::statement(NewKey::P384).check_entry(|_| {}, relabelled), Step::LogEntry, "relabelled");
     refused(Case::file(NewKey::P384).check_entry(|_| {}, relabelled), Step::LogEntry, "relabelled");

@@ -1,27 +1,27 @@
 //! The artifact that a signature covers: a file's bytes or its digest.
 //!
-//! Owns the digests that the supported algorithms sign, each computed in one pass and in constant memory, and which of
-//! them the official verifier gets.
+//! Owns the digests that the supported algorithms sign, all of them computed in one pass and in constant memory.
 
 use std::io::Read;
 
 use aws_lc_rs::digest as lc;
 use plimsoll_core::{Algorithm, Digest, Hasher};
-use sigstore_types::{Artifact as UpstreamArtifact, ArtifactDigest, HashAlgorithm, SignatureBytes};
-use sigstore_verify::{Error as Upstream, VerificationResult};
+use sigstore_types::HashAlgorithm;
 
-use crate::{Error, KeyAlgorithm, PublicKey, Step, TrustedRoot};
+use crate::Error;
 
 /// The artifact that a message signature should cover.
 pub enum Artifact<'a> {
     /// Known by its digest.
     Digest(Digest),
-    /// Known by both digests that supported keys sign.
+    /// Known by all digests that supported keys sign.
     Digests {
         /// The SHA-256.
         sha256: Digest,
         /// The SHA-384.
         sha384: aws_lc_rs::digest::Digest,
+        /// The SHA-512.
+        sha512: Digest,
     },
     /// Read to its end, in constant memory.
     Reader(&'a mut dyn Read),
@@ -35,127 +35,60 @@ pub struct Message {
 }
 
 /// What the supported algorithms sign instead of a message.
-#[derive(Clone)]
 pub(crate) struct Digests {
     /// The given digest, or the SHA-256 of what was read.
-    pub(crate) sha256: Digest,
-    /// The SHA-384 of what was read, if it was wanted.
+    pub(crate) known_by: Digest,
     sha384: Option<lc::Digest>,
+    sha512: Option<Digest>,
 }
 
 impl Digests {
-    pub(crate) fn read(artifact: Artifact<'_>) -> Result<Self, Error> {
-        let mut source = Source::new(artifact, true);
-        source.read_to_end()?;
-        Ok(source.digests())
-    }
-
-    /// What a key of this algorithm signs; `None` if it is not known.
-    pub(crate) fn signed_by(&self, algorithm: KeyAlgorithm) -> Option<&[u8]> {
-        match algorithm {
-            KeyAlgorithm::EcdsaP256 | KeyAlgorithm::Rsa => {
-                (self.sha256.algorithm() == Algorithm::Sha256).then(|| self.sha256.as_bytes())
-            }
-            KeyAlgorithm::EcdsaP384 => self.sha384.as_ref().map(AsRef::as_ref),
-            KeyAlgorithm::Ed25519 => None,
-        }
-    }
-
-    /// What a key of this algorithm may have signed: cosign 2 and sigstore-python 2 took SHA-256 for P-384 keys too.
-    fn candidates(&self, algorithm: KeyAlgorithm) -> impl Iterator<Item = &[u8]> {
-        let older =
-            (algorithm == KeyAlgorithm::EcdsaP384).then(|| self.signed_by(KeyAlgorithm::EcdsaP256)).flatten();
-        self.signed_by(algorithm).into_iter().chain(older)
-    }
-
-    pub(crate) fn verifies(&self, key: &PublicKey, signature: &SignatureBytes) -> bool {
-        self.candidates(key.algorithm()).any(|digest| key.verifies_digest(digest, signature))
-    }
-
-    /// The digest that a key of this algorithm may have signed and that is `named`, if one is.
-    pub(crate) fn named(&self, algorithm: KeyAlgorithm, named: Option<&[u8]>) -> Option<&[u8]> {
-        match named {
-            Some(named) => self.candidates(algorithm).find(|digest| *digest == named),
-            None => self.signed_by(algorithm),
-        }
-    }
-
-    /// For the official verifier, which accepts one digest.
-    fn upstream(&self, algorithm: KeyAlgorithm) -> Result<UpstreamArtifact<'static>, Error> {
-        let (name, bytes) = match (&self.sha384, self.sha256.algorithm()) {
-            (Some(digest), _) if algorithm == KeyAlgorithm::EcdsaP384 => {
-                (HashAlgorithm::Sha2384, digest.as_ref())
-            }
-            (_, Algorithm::Sha256) => (HashAlgorithm::Sha2256, self.sha256.as_bytes()),
-            (_, Algorithm::Sha512) => (HashAlgorithm::Sha2512, self.sha256.as_bytes()),
-        };
-        ArtifactDigest::new(name, bytes.to_vec()).map(UpstreamArtifact::Digest).map_err(|error| {
-            Error::step(Step::Artifact, error.to_string(), "a digest of its algorithm's length")
-        })
-    }
-}
-
-/// Where the artifact's bytes or digest come from.
-pub(crate) enum Source<'a> {
-    Known(Digests),
-    Read(Tee<'a>),
-}
-
-impl<'a> Source<'a> {
-    /// For a reader, the SHA-384 is computed only if it is `wanted`: hardly any bundle needs it, and it takes longer
-    /// than the SHA-256.
-    pub(crate) fn new(artifact: Artifact<'a>, wanted: bool) -> Self {
+    /// Reads an artifact to its end. Beside the SHA-256 only those `wanted` are computed: hardly any bundle needs them,
+    /// and each takes longer than the SHA-256.
+    pub(crate) fn read(artifact: Artifact<'_>, wanted: &[HashAlgorithm]) -> Result<Self, Error> {
         match artifact {
-            Artifact::Digest(digest) => Self::Known(Digests { sha256: digest, sha384: None }),
-            Artifact::Digests { sha256, sha384 } => Self::Known(Digests { sha256, sha384: Some(sha384) }),
-            Artifact::Reader(reader) => Self::Read(Tee {
-                reader,
-                sha256: Hasher::new(Algorithm::Sha256),
-                sha384: wanted.then(|| lc::Context::new(&lc::SHA384)),
-            }),
+            Artifact::Digest(known_by) => Ok(Self { known_by, sha384: None, sha512: None }),
+            Artifact::Digests { sha256, sha384, sha512 } => {
+                Ok(Self { known_by: sha256, sha384: Some(sha384), sha512: Some(sha512) })
+            }
+            Artifact::Reader(reader) => {
+                let is_wanted = |hash: HashAlgorithm| wanted.contains(&hash);
+                let mut tee = Tee {
+                    reader,
+                    sha256: Hasher::new(Algorithm::Sha256),
+                    sha384: is_wanted(HashAlgorithm::Sha2384).then(|| lc::Context::new(&lc::SHA384)),
+                    sha512: is_wanted(HashAlgorithm::Sha2512).then(|| Hasher::new(Algorithm::Sha512)),
+                };
+                std::io::copy(&mut tee, &mut std::io::sink()).map_err(|source| Error::Artifact { source })?;
+                Ok(Self {
+                    known_by: tee.sha256.finish(),
+                    sha384: tee.sha384.map(lc::Context::finish),
+                    sha512: tee.sha512.map(Hasher::finish),
+                })
+            }
         }
     }
 
-    /// Runs the official verifier, which reads a reader to its end.
-    pub(crate) fn verify(
-        &mut self,
-        root: &TrustedRoot,
-        bundle: &sigstore_types::Bundle,
-        policy: &dyn sigstore_verify::Policy,
-        algorithm: KeyAlgorithm,
-    ) -> Result<Result<VerificationResult, Upstream>, Error> {
-        Ok(match self {
-            Self::Known(digests) => root.verifier().verify(digests.upstream(algorithm)?, bundle, policy),
-            Self::Read(tee) => root.verifier().verify_reader(tee, bundle, policy),
-        })
-    }
-
-    /// Reads to the end, after which only the digests are known.
-    pub(crate) fn read_to_end(&mut self) -> Result<(), Error> {
-        if let Self::Read(tee) = self {
-            std::io::copy(tee, &mut std::io::sink()).map_err(|source| Error::Artifact { source })?;
-            *self = Self::Known(self.digests());
-        }
-        Ok(())
-    }
-
-    /// The digest that was given, or those of what was read.
-    pub(crate) fn digests(&self) -> Digests {
-        match self {
-            Self::Known(digests) => digests.clone(),
-            Self::Read(tee) => Digests {
-                sha256: tee.sha256.clone().finish(),
-                sha384: tee.sha384.clone().map(lc::Context::finish),
-            },
+    /// The digest by this algorithm, if it is known.
+    pub(crate) fn get(&self, hash: HashAlgorithm) -> Option<&[u8]> {
+        let known_by = |algorithm| (self.known_by.algorithm() == algorithm).then(|| self.known_by.as_bytes());
+        match hash {
+            HashAlgorithm::Sha2256 => known_by(Algorithm::Sha256),
+            HashAlgorithm::Sha2384 => self.sha384.as_ref().map(AsRef::as_ref),
+            HashAlgorithm::Sha2512 => {
+                known_by(Algorithm::Sha512).or_else(|| self.sha512.as_ref().map(Digest::as_bytes))
+            }
+            _ => None,
         }
     }
 }
 
 /// Hashes what is read through it.
-pub(crate) struct Tee<'a> {
+struct Tee<'a> {
     reader: &'a mut dyn Read,
     sha256: Hasher,
     sha384: Option<lc::Context>,
+    sha512: Option<Hasher>,
 }
 
 impl Read for Tee<'_> {
@@ -165,6 +98,9 @@ impl Read for Tee<'_> {
         self.sha256.update(piece);
         if let Some(sha384) = &mut self.sha384 {
             sha384.update(piece);
+        }
+        if let Some(sha512) = &mut self.sha512 {
+            sha512.update(piece);
         }
         Ok(count)
     }

@@ -12,17 +12,17 @@
 //! ```
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use plimsoll_core::{Digest, Limits, json};
 use serde_json::{Map, Value};
 use sigstore_types::bundle::{SignatureContent, VerificationMaterialContent};
-use sigstore_types::{DerCertificate, DsseEnvelope, HashAlgorithm, MediaType, TransparencyLogEntry};
+use sigstore_types::{DerCertificate, DsseEnvelope, MediaType, SignatureBytes, TransparencyLogEntry};
 
+use crate::entry::Kind;
 use crate::error::{excerpt, within};
-use crate::verification::is_self_issued;
-use crate::{CertificateIdentity, Error, KeyId, NotChecked, Statement, Step, TrustedRoot, shape};
+use crate::trust::is_self_issued;
+use crate::{CertificateIdentity, Error, KeyId, NotChecked, Statement, TrustedRoot, shape};
 
 /// The media type of a bundle of version 0.3.
 pub const BUNDLE_V0_3: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -34,9 +34,8 @@ pub const IN_TOTO_PAYLOAD: &str = "application/vnd.in-toto+json";
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {
     parsed: sigstore_types::Bundle,
-    /// Which of its log entries are `dsse` 0.0.2. The official types have no name for them and get them as
-    /// `hashedrekord` 0.0.2, which are proven in the same way.
-    dsse_entries: BTreeSet<usize>,
+    /// What kind of entry each of its log entries is. The official types do not know all of them.
+    kinds: Vec<Kind>,
     version: BundleVersion,
     digest: Digest,
     /// The limits it was read with, which bound its content, too.
@@ -61,14 +60,14 @@ impl Bundle {
     /// one signature. The same limits bound the content of its envelope when it is read.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
         within(bytes, "bundle", ("bundle_bytes", limits.bundle_bytes))?;
-        let mut value =
-            json::value(bytes, limits.bundle_bytes).map_err(|source| Error::BundleJson { source })?;
-        let empty = Map::new();
-        let fields = value.as_object().unwrap_or(&empty);
+        let value = json::value(bytes, limits.bundle_bytes).map_err(|source| Error::BundleJson { source })?;
 
         // The version comes first, because another version may rightly look different. A missing one would count as
         // version 0.1.
-        let media_type = fields.get("mediaType").ok_or(Error::Missing { names: &["mediaType"] })?;
+        let media_type = value
+            .get("mediaType")
+            .or_else(|| value.get("media_type"))
+            .ok_or(Error::Missing { names: &["mediaType"] })?;
         let version = match media_type.as_str().map(str::parse) {
             Some(Ok(MediaType::Bundle0_1)) => BundleVersion::V0_1,
             Some(Ok(MediaType::Bundle0_2)) => BundleVersion::V0_2,
@@ -78,7 +77,9 @@ impl Bundle {
                 return Err(Error::BundleVersion { got: excerpt(&got) });
             }
         };
-        shape::check(&value)?;
+        let mut value = shape::normalise(value)?;
+        let empty = Map::new();
+        let fields = value.as_object().unwrap_or(&empty);
 
         let material = fields.get("verificationMaterial").and_then(Value::as_object).unwrap_or(&empty);
         // The typed parser would take the first one.
@@ -92,11 +93,6 @@ impl Bundle {
         if chain.is_some_and(|chain| chain.as_array().is_none_or(Vec::is_empty)) {
             return Err(Error::Missing { names: &["x509CertificateChain.certificates"] });
         }
-        // The JSON of Protocol Buffers leaves out what is zero, and cosign 3.1 writes that for the digests of Ed25519 keys.
-        let digest = value.pointer("/messageSignature/messageDigest").filter(|digest| digest.is_object());
-        if digest.is_some_and(|digest| digest.get("algorithm").is_none()) {
-            return Err(Error::Missing { names: &["messageSignature.messageDigest.algorithm"] });
-        }
         let signatures = fields.get("dsseEnvelope").and_then(|envelope| envelope.get("signatures"));
         if let Some(signatures) = signatures.and_then(Value::as_array)
             && signatures.len() != 1
@@ -104,10 +100,14 @@ impl Bundle {
             return Err(Error::SignatureCount { got: signatures.len() });
         }
 
-        let dsse_entries = rename_dsse_entries(&mut value)?;
-        let parsed = serde_json::from_value(value).map_err(|source| Error::BundleContent { source })?;
+        let kinds = take_kinds(&mut value);
+        let parsed: sigstore_types::Bundle =
+            serde_json::from_value(value).map_err(|source| Error::BundleContent { source })?;
         bound_checkpoints(&parsed)?;
-        Ok(Self { parsed, dsse_entries, version, digest: Digest::sha256(bytes), limits: limits.clone() })
+        if kinds.len() != parsed.verification_material.tlog_entries.len() {
+            return Err(Error::Missing { names: &["tlogEntries.kindVersion"] });
+        }
+        Ok(Self { parsed, kinds, version, digest: Digest::sha256(bytes), limits: limits.clone() })
     }
 
     /// Which version it is.
@@ -205,9 +205,11 @@ impl Bundle {
     /// The bundle without what counts for nothing and must spoil nothing: entries of logs that `root` does not have (otherwise
     /// a second log could not be introduced while older roots are in use), and authorities' own certificates that the signer
     /// sent along (`sigstore_bundle.proto`: old bundles have them, verifiers should ignore them). Less evidence is never
-    /// more.
-    pub(crate) fn counting(&self, root: &TrustedRoot, now: Timestamp) -> Cow<'_, Self> {
-        let known: Vec<bool> = self.log_entries().iter().map(|entry| root.has_log_of(entry, now)).collect();
+    /// more. If all entries are of unknown logs and one is `needed`, they are left in, so that whoever misses the log says
+    /// which one there is.
+    pub(crate) fn counting(&self, root: &TrustedRoot, now: Timestamp, needed: bool) -> Cow<'_, Self> {
+        let known: Vec<bool> =
+            self.log_entries().map(|(kind, entry)| root.has_log_of(kind, entry, now)).collect();
         let superfluous = self.certificates().into_iter().skip(1).any(is_self_issued);
         if !superfluous && !known.contains(&false) {
             return Cow::Borrowed(self);
@@ -219,43 +221,37 @@ impl Bundle {
             certificates
                 .retain(|certificate| std::mem::take(&mut first) || !is_self_issued(&certificate.raw_bytes));
         }
-        // With none left, the reason is told by whoever misses the log.
-        if known.contains(&true) {
-            let kept = known.iter().enumerate().filter(|(_, known)| **known).map(|(index, _)| index);
-            counting.dsse_entries = kept
-                .enumerate()
-                .filter(|(_, before)| self.dsse_entries.contains(before))
-                .map(|(now, _)| now)
-                .collect();
-            let mut known = known.into_iter();
-            material.tlog_entries.retain(|_| known.next().unwrap_or_default());
+        if known.contains(&true) || !needed {
+            let mut kept = known.iter().copied();
+            counting.kinds.retain(|_| kept.next().unwrap_or_default());
+            let mut kept = known.iter().copied();
+            material.tlog_entries.retain(|_| kept.next().unwrap_or_default());
         }
         Cow::Owned(counting)
     }
 
-    /// Whether the log entry at `index` is a `dsse` 0.0.2.
-    pub(crate) fn is_dsse_entry(&self, index: usize) -> bool {
-        self.dsse_entries.contains(&index)
+    /// The log entries, each with its kind.
+    pub(crate) fn log_entries(&self) -> impl Iterator<Item = (Kind, &TransparencyLogEntry)> {
+        self.kinds.iter().copied().zip(self.entries())
     }
 
-    /// A `dsse` 0.0.2 appears as a `hashedrekord` 0.0.2; [`Bundle::is_dsse_entry`] distinguishes them.
-    pub(crate) fn log_entries(&self) -> &[TransparencyLogEntry] {
+    /// The log entries, as the official types read them. Their kind is not to be relied on.
+    pub(crate) fn entries(&self) -> &[TransparencyLogEntry] {
         &self.parsed.verification_material.tlog_entries
+    }
+
+    /// The one signature.
+    pub(crate) fn signature(&self) -> Result<&SignatureBytes, Error> {
+        match self.content() {
+            SignatureContent::MessageSignature(message) => Ok(&message.signature),
+            SignatureContent::DsseEnvelope(envelope) => Ok(&envelope.signature.sig),
+            _ => Err(Error::NotAMessage),
+        }
     }
 
     /// How many signed timestamps there are.
     pub(crate) fn timestamps(&self) -> usize {
         self.parsed.verification_material.timestamp_verification_data.rfc3161_timestamps.len()
-    }
-
-    /// The SHA-256 that a message signature claims to cover. Only a hint: the caller compares it with the artifact.
-    pub(crate) fn message_digest(&self) -> Option<Digest> {
-        let SignatureContent::MessageSignature(message) = &self.parsed.content else { return None };
-        let digest = message.message_digest.as_ref()?;
-        if digest.algorithm != HashAlgorithm::Sha2256 {
-            return None;
-        }
-        format!("sha256:{}", digest.digest.to_hex()).parse().ok()
     }
 
     pub(crate) fn material(&self) -> &VerificationMaterialContent {
@@ -286,31 +282,22 @@ fn bound_checkpoints(bundle: &sigstore_types::Bundle) -> Result<(), Error> {
     Ok(())
 }
 
-/// Renames `dsse` 0.0.2 entries so that the official types can read them, and returns their positions.
-fn rename_dsse_entries(bundle: &mut Value) -> Result<BTreeSet<usize>, Error> {
-    let mut renamed = BTreeSet::new();
+/// Reads the kinds of the log entries, as far as they are known, and puts one in their place that the official types can
+/// read. Those that are not known are left, for the parser to refuse by their name.
+fn take_kinds(bundle: &mut Value) -> Vec<Kind> {
     let entries = bundle.pointer_mut("/verificationMaterial/tlogEntries").and_then(Value::as_array_mut);
-    for (index, entry) in entries.into_iter().flatten().enumerate() {
+    let mut kinds = Vec::new();
+    for entry in entries.into_iter().flatten() {
         let Some(name) = entry.get_mut("kindVersion").and_then(Value::as_object_mut) else { continue };
-        let is = |kind: &str, version: &str| {
-            name.get("kind").is_some_and(|is| is == kind)
-                && name.get("version").is_some_and(|is| is == version)
+        let [kind, version] = ["kind", "version"].map(|field| name.get(field).and_then(Value::as_str));
+        let Some(found) = kind.zip(version).and_then(|(kind, version)| Kind::read(kind, version)) else {
+            continue;
         };
-        if is("intoto", "0.0.1") {
-            // It contains digest and key, but the signature only within the hash of an envelope whose exact bytes are
-            // not kept.
-            return Err(Error::step(
-                Step::LogEntry,
-                "an entry of the kind intoto 0.0.1, which cannot be compared with the signature",
-                "hashedrekord, dsse, or intoto 0.0.2",
-            ));
-        }
-        if is("dsse", "0.0.2") {
-            name.insert("kind".to_owned(), "hashedrekord".into());
-            renamed.insert(index);
-        }
+        kinds.push(found);
+        name.insert("kind".to_owned(), "hashedrekord".into());
+        name.insert("version".to_owned(), "0.0.1".into());
     }
-    Ok(renamed)
+    kinds
 }
 
 fn exactly_one(fields: &Map<String, Value>, names: &'static [&'static str]) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 use sigstore_types::DsseEnvelope;
 use sigstore_types::bundle::VerificationMaterialContent;
 
+use crate::check::rejected;
 use crate::error::excerpt;
 use crate::{Bundle, Error, IN_TOTO_PAYLOAD, PublicKey, Signer, Statement, Verified};
 
@@ -54,13 +55,9 @@ pub(crate) fn signed_envelope<'a>(
         return Err(Error::PayloadType { got: excerpt(&envelope.payload_type) });
     }
     let message = envelope.pae();
-    let signer =
-        keys.iter().find(|key| key.verifies(&message, &envelope.signature.sig)).ok_or_else(|| {
-            Error::Rejected {
-                tried: keys.iter().map(|key| key.id()).collect(),
-                claimed: bundle.claimed_key(),
-                ed25519: keys.iter().any(|key| key.algorithm() == crate::KeyAlgorithm::Ed25519),
-            }
-        })?;
+    let signer = keys
+        .iter()
+        .find(|key| key.verifies(&message, &envelope.signature.sig).is_some())
+        .ok_or_else(|| rejected(bundle, keys.iter().copied()))?;
     Ok((envelope, Signer::Key(signer.id())))
 }

@@ -7,7 +7,7 @@ use sigstore_types::bundle::VerificationMaterialContent;
 
 use crate::error::excerpt;
 use crate::identity::CertificateIdentity;
-use crate::{Bundle, Error, Identity, KeyAlgorithm, PublicKey, Signer, Step, TrustedRoot, Window};
+use crate::{Bundle, Error, Identity, KeyId, PublicKey, Signer, Step, TrustedRoot, Window};
 
 /// The caller's requirements for a bundle.
 #[derive(Debug, Clone, Copy)]
@@ -122,15 +122,10 @@ pub(crate) fn check_windows(keys: &[TrustedKey], signer: &Signer, times: &[Times
     }
 }
 
-pub(crate) fn rejected(bundle: &Bundle, keys: &[TrustedKey]) -> Error {
-    if keys.is_empty() {
-        return Error::NoKeys;
-    }
-    Error::Rejected {
-        tried: keys.iter().map(|trusted| trusted.key.id()).collect(),
-        claimed: bundle.claimed_key(),
-        ed25519: keys.iter().any(|trusted| trusted.key.algorithm() == KeyAlgorithm::Ed25519),
-    }
+/// None of `keys` made the signature.
+pub(crate) fn rejected<'k>(bundle: &Bundle, keys: impl Iterator<Item = &'k PublicKey>) -> Error {
+    let tried: Vec<KeyId> = keys.map(PublicKey::id).collect();
+    if tried.is_empty() { Error::NoKeys } else { Error::Rejected { tried, claimed: bundle.claimed_key() } }
 }
 
 pub(crate) fn nobody_trusted(identities: &[Identity], holder: &CertificateIdentity) -> Error {

@@ -14,8 +14,8 @@ use crate::{Artifact, Error, Message, PublicKey, Signer, Verified};
 /// Twice the signature of an RSA key of 8,192 bits, in base64.
 const MOST: usize = 4096;
 
-/// Verifies that the holder of one of `keys` signed `artifact`, using only the file with the signature. P-384 keys need
-/// the artifact itself, because they sign another digest than the known one.
+/// Verifies that the holder of one of `keys` signed `artifact`, using only the file with the signature. Keys that
+/// sign another digest than the known one need the artifact itself.
 pub fn verify_detached(
     artifact: Artifact<'_>,
     signature: &[u8],
@@ -33,12 +33,13 @@ pub fn verify_detached(
         _ => signature.to_vec(),
     };
     let bytes = SignatureBytes::from_bytes(&bytes);
-    let digests = Digests::read(artifact)?;
-    let signer = keys.iter().find(|key| digests.verifies(key, &bytes)).ok_or_else(|| Error::Rejected {
-        tried: keys.iter().map(PublicKey::id).collect(),
-        claimed: None,
-        ed25519: keys.iter().any(|key| key.algorithm() == crate::KeyAlgorithm::Ed25519),
-    })?;
-    let message = Message { digest: digests.sha256 };
+    let wanted: Vec<_> =
+        keys.iter().flat_map(|key| key.algorithm().schemes()).filter_map(|scheme| scheme.hash()).collect();
+    let digests = Digests::read(artifact, &wanted)?;
+    let signer = keys
+        .iter()
+        .find(|key| key.verifies_digest(&digests, &bytes).is_some())
+        .ok_or_else(|| Error::Rejected { tried: keys.iter().map(PublicKey::id).collect(), claimed: None })?;
+    let message = Message { digest: digests.known_by };
     Ok(Verified::new(message, Signer::Key(signer.id()), Digest::sha256(signature), Vec::new()))
 }

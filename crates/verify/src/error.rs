@@ -22,7 +22,9 @@ pub enum Error {
         got: String,
     },
     /// A key of an algorithm or size that is not on the list, or not a point on its curve.
-    #[error("public key: got {got}, expected ECDSA P-256 or P-384, Ed25519, or RSA of 2048 to 8192 bits")]
+    #[error(
+        "public key: got {got}, expected ECDSA P-256, P-384 or P-521, Ed25519, or RSA of 2048 to 8192 bits"
+    )]
     UnusableKey {
         /// What was found instead.
         got: String,
@@ -65,6 +67,12 @@ pub enum Error {
         /// The other.
         second: &'static str,
     },
+    /// A field under both of the names that it may have.
+    #[error("bundle: {path:?} is there under two names")]
+    TwoNames {
+        /// Where, under the second of them.
+        path: String,
+    },
     /// A field of the wrong JSON type.
     #[error("bundle: {path}: expected {expected}")]
     FieldType {
@@ -73,8 +81,8 @@ pub enum Error {
         /// The expected type.
         expected: &'static str,
     },
-    /// Base64 other than the one alphabet of RFC 4648 §4 with padding and nothing else.
-    #[error("bundle: {path}: not standard padded base64")]
+    /// Not base64 of one alphabet (RFC 4648, 4 or 5) and nothing else.
+    #[error("bundle: {path}: not base64")]
     Base64 {
         /// Where.
         path: String,
@@ -129,8 +137,6 @@ pub enum Error {
         tried: Vec<KeyId>,
         /// The key that the bundle says it was signed with. Not signed, so only good for a hint.
         claimed: Option<KeyId>,
-        /// One of the keys is an Ed25519 key.
-        ed25519: bool,
     },
 
     /// A step of the verification failed.
@@ -322,6 +328,7 @@ impl Classify for Error {
             | Self::UnknownField { .. }
             | Self::Missing { .. }
             | Self::Ambiguous { .. }
+            | Self::TwoNames { .. }
             | Self::FieldType { .. }
             | Self::Base64 { .. }
             | Self::TooMany { .. }
@@ -371,9 +378,6 @@ impl Classify for Error {
             Self::Step { step, .. } => step.hint().map(ToOwned::to_owned),
             Self::Rejected { tried, claimed: Some(claimed), .. } if !tried.contains(claimed) => {
                 Some(format!("the bundle says that it was signed with key {claimed}"))
-            }
-            Self::Rejected { ed25519: true, .. } => {
-                Some("cosign signs with Ed25519ph, which is not supported; sign with a P-256 key".into())
             }
             Self::Rejected { tried, claimed: Some(claimed), .. } if tried.contains(claimed) => Some(
                 "the bundle names this key: it was changed after signing, or somebody else signed it".into(),

@@ -1,17 +1,24 @@
-//! Inclusion of log entries that the official verifier cannot read: of the second version, by keys other than P-256.
+//! Inclusion of log entries.
 //!
 //! The entry's body is a leaf of the tree (RFC 6962, 2.1) whose root a trusted log signed in the checkpoint that comes
-//! with it. Index, size and root come from the entry and the checkpoint: the proof repeats them, but nobody signs the
-//! repetition. The official verifier does the same for other entries.
+//! with it. Size and root come from the checkpoint: the proof repeats them, but nobody signs the repetition. So does the
+//! index of the second version, which counts the entry within its one tree; the first counts over all of its trees, and the
+//! proof within one of them.
 
 use jiff::Timestamp;
 use sigstore_types::TransparencyLogEntry;
 
+use crate::entry::Kind;
 use crate::error::excerpt;
 use crate::{Error, Step, TrustedRoot};
 
 /// Verifies that a trusted log contains the entry, as of `now`: keys that do not count yet are left out.
-pub(crate) fn verify(entry: &TransparencyLogEntry, root: &TrustedRoot, now: Timestamp) -> Result<(), Error> {
+pub(crate) fn verify(
+    kind: Kind,
+    entry: &TransparencyLogEntry,
+    root: &TrustedRoot,
+    now: Timestamp,
+) -> Result<(), Error> {
     let refused = |got: String| {
         Error::step(Step::LogInclusion, got, "a proof under a checkpoint that a trusted log signed")
     };
@@ -19,7 +26,8 @@ pub(crate) fn verify(entry: &TransparencyLogEntry, root: &TrustedRoot, now: Time
     let checkpoint =
         proof.checkpoint.checkpoint().ok_or_else(|| refused("a proof without checkpoint".to_owned()))?;
     let leaf = sigstore_merkle::hash_leaf(entry.canonicalized_body.as_bytes());
-    let (index, size) = (entry.log_index.get(), checkpoint.tree_size());
+    let index = if kind.is_second() { entry.log_index } else { proof.log_index };
+    let (index, size) = (index.get(), checkpoint.tree_size());
     sigstore_merkle::verify_inclusion_proof(&leaf, index, size, &proof.hashes, checkpoint.root_hash())
         .map_err(|error| refused(excerpt(&error.to_string())))?;
     let keys = root.log_keys();

@@ -1,32 +1,34 @@
 //! Trusted public keys.
 //!
 //! Owns which keys can verify at all: PEM with one `PUBLIC KEY` block (X.509 `SubjectPublicKeyInfo`, RFC 5480, 8017,
-//! 8410) or one `RSA PUBLIC KEY` block (PKCS#1, RFC 8017, A.1.1), the algorithm from a closed list, never from a signature or a bundle. The policy decides where keys come from
-//! and what each may sign.
+//! 8410) or one `RSA PUBLIC KEY` block (PKCS#1, RFC 8017, A.1.1), the algorithm from a closed list, never from a
+//! signature or a bundle. The policy decides where keys come from and what each may sign.
 //!
 //! | key | signature |
 //! | --- | --- |
 //! | ECDSA P-256 | SHA-256, DER |
 //! | ECDSA P-384 | SHA-384, or SHA-256 as in older signatures, DER |
+//! | ECDSA P-521 | SHA-512, or SHA-256 as in older signatures, DER |
 //! | RSA 2048–8192 | PKCS#1 v1.5, SHA-256 |
-//! | Ed25519 | pure Ed25519 |
-//!
-//! With the first three, cosign makes the same signatures. With an Ed25519 key, cosign 3.1 signs with Ed25519ph, which
-//! it does not verify itself; it is rejected here too, with a hint.
+//! | Ed25519 | pure Ed25519, or Ed25519ph as cosign 3 makes it |
+
+mod ed25519ph;
+mod scheme;
 
 use std::fmt::{self, Write as _};
 
 use aws_lc_rs::signature as lc;
 use plimsoll_core::{Algorithm, Digest};
 use serde::{Serialize, Serializer};
-use sigstore_crypto::{SigningScheme, VerificationKey, validate_raw_public_key};
+use sigstore_crypto::{VerificationKey, validate_raw_public_key};
 use sigstore_types::{DerPublicKey, SignatureBytes};
 use x509_cert::der::Decode as _;
 use x509_cert::der::asn1::{AnyRef, SequenceOf, UintRef};
-use x509_cert::der::oid::db::rfc5912::RSA_ENCRYPTION;
+use x509_cert::der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_521_R_1};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use crate::Error;
+use crate::artifact::Digests;
 use crate::error::excerpt;
 
 /// Names a public key: the SHA-256 of its `SubjectPublicKeyInfo` in DER, shown as 64 hexadecimal digits.
@@ -70,17 +72,21 @@ impl Serialize for KeyId {
     }
 }
 
-/// The supported algorithms.
+pub(crate) use scheme::Scheme;
+
+/// The supported kinds of key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyAlgorithm {
-    /// ECDSA on P-256 with SHA-256.
+    /// ECDSA on P-256.
     EcdsaP256,
-    /// ECDSA on P-384 with SHA-384.
+    /// ECDSA on P-384.
     EcdsaP384,
-    /// Ed25519 without prehashing.
+    /// ECDSA on P-521.
+    EcdsaP521,
+    /// Ed25519.
     Ed25519,
-    /// RSA PKCS#1 v1.5 with SHA-256.
+    /// RSA PKCS#1 v1.5.
     Rsa,
 }
 
@@ -88,6 +94,8 @@ pub enum KeyAlgorithm {
 #[derive(Clone)]
 pub struct PublicKey {
     spki: Vec<u8>,
+    /// The bits in it: a point, or an RSA key.
+    raw: Vec<u8>,
     id: KeyId,
     algorithm: KeyAlgorithm,
 }
@@ -127,25 +135,16 @@ impl PublicKey {
     pub fn from_spki_der(der: &[u8]) -> Result<Self, Error> {
         let unusable = |got: String| Error::UnusableKey { got: excerpt(&got) };
 
-        let key = VerificationKey::from_spki(&DerPublicKey::from_bytes(der))
-            .map_err(|error| unusable(error.to_string()))?;
-        let (algorithm, parser): (_, &'static dyn lc::VerificationAlgorithm) =
-            match key.scheme().key_algorithm() {
-                sigstore_crypto::KeyAlgorithm::EcdsaP256 => {
-                    (KeyAlgorithm::EcdsaP256, &lc::ECDSA_P256_SHA256_ASN1)
-                }
-                sigstore_crypto::KeyAlgorithm::EcdsaP384 => {
-                    (KeyAlgorithm::EcdsaP384, &lc::ECDSA_P384_SHA384_ASN1)
-                }
-                sigstore_crypto::KeyAlgorithm::Ed25519 => (KeyAlgorithm::Ed25519, &lc::ED25519),
-                sigstore_crypto::KeyAlgorithm::Rsa => (KeyAlgorithm::Rsa, &lc::RSA_PKCS1_2048_8192_SHA256),
-                other => return Err(unusable(format!("{other:?}"))),
-            };
-        // Size of RSA keys, form of points: otherwise, the key would be accepted and never verify anything.
-        validate_raw_public_key(key.scheme(), key.as_bytes()).map_err(|error| unusable(error.to_string()))?;
-        lc::ParsedPublicKey::new(parser, key.as_bytes())
-            .map_err(|_| unusable(format!("{algorithm:?} key bytes that are not a valid key")))?;
-        if algorithm == KeyAlgorithm::Ed25519 && is_of_small_order(key.as_bytes()) {
+        let (algorithm, raw) = match p521_point(der) {
+            Some(point) => (KeyAlgorithm::EcdsaP521, point),
+            None => read(der).map_err(unusable)?,
+        };
+        // Form of points: otherwise, the key would be accepted and never verify anything.
+        let parser = algorithm.schemes().iter().find_map(|scheme| scheme.parser());
+        if parser.is_none_or(|parser| lc::ParsedPublicKey::new(parser, &raw).is_err()) {
+            return Err(unusable(format!("{algorithm:?} key bytes that are not a valid key")));
+        }
+        if algorithm == KeyAlgorithm::Ed25519 && is_of_small_order(&raw) {
             return Err(unusable(
                 "an Ed25519 point of small order, for which one signature fits many messages".to_owned(),
             ));
@@ -155,7 +154,7 @@ impl PublicKey {
             // signers.
             return Err(unusable("RSA parameters other than NULL".to_owned()));
         }
-        Ok(Self { spki: der.to_vec(), id: KeyId::of_spki(der), algorithm })
+        Ok(Self { spki: der.to_vec(), raw, id: KeyId::of_spki(der), algorithm })
     }
 
     /// The key's name.
@@ -173,6 +172,7 @@ impl PublicKey {
         match self.algorithm {
             KeyAlgorithm::EcdsaP256 | KeyAlgorithm::Ed25519 => 256,
             KeyAlgorithm::EcdsaP384 => 384,
+            KeyAlgorithm::EcdsaP521 => 521,
             KeyAlgorithm::Rsa => rsa_bits(&self.spki).unwrap_or_default(),
         }
     }
@@ -181,13 +181,20 @@ impl PublicKey {
     /// it does not accept them: other sizes of RSA, and Ed25519 without prehashing, because it gets a digest and never
     /// the message.
     pub fn log_name(&self) -> Option<&'static str> {
-        match (self.algorithm, self.bits()) {
-            (KeyAlgorithm::EcdsaP256, _) => Some("PKIX_ECDSA_P256_SHA_256"),
-            (KeyAlgorithm::EcdsaP384, _) => Some("PKIX_ECDSA_P384_SHA_384"),
-            (KeyAlgorithm::Rsa, 2048) => Some("PKIX_RSA_PKCS1V15_2048_SHA256"),
-            (KeyAlgorithm::Rsa, 3072) => Some("PKIX_RSA_PKCS1V15_3072_SHA256"),
-            (KeyAlgorithm::Rsa, 4096) => Some("PKIX_RSA_PKCS1V15_4096_SHA256"),
-            (KeyAlgorithm::Rsa | KeyAlgorithm::Ed25519, _) => None,
+        self.algorithm.schemes().first().and_then(|scheme| self.log_name_for(*scheme))
+    }
+
+    /// That name for signatures by this algorithm, which is one of the key's.
+    pub(crate) fn log_name_for(&self, scheme: Scheme) -> Option<&'static str> {
+        match (scheme, self.bits()) {
+            (Scheme::EcdsaP256Sha256, _) => Some("PKIX_ECDSA_P256_SHA_256"),
+            (Scheme::EcdsaP384Sha384, _) => Some("PKIX_ECDSA_P384_SHA_384"),
+            (Scheme::EcdsaP521Sha512, _) => Some("PKIX_ECDSA_P521_SHA_512"),
+            (Scheme::Ed25519ph, _) => Some("PKIX_ED25519_PH"),
+            (Scheme::RsaPkcs1Sha256, 2048) => Some("PKIX_RSA_PKCS1V15_2048_SHA256"),
+            (Scheme::RsaPkcs1Sha256, 3072) => Some("PKIX_RSA_PKCS1V15_3072_SHA256"),
+            (Scheme::RsaPkcs1Sha256, 4096) => Some("PKIX_RSA_PKCS1V15_4096_SHA256"),
+            _ => None,
         }
     }
 
@@ -202,36 +209,57 @@ impl PublicKey {
         DerPublicKey::from_bytes(&self.spki).to_pem().replace("\r\n", "\n")
     }
 
-    /// Whether `signature` over `message` is valid, by the key's one algorithm. For the signer, to check it before it
-    /// is used; [`crate::verify`] decides what a signature of a statement is worth.
+    /// Whether `signature` over `message` is valid. For the signer, to check it before it is used; [`crate::verify`]
+    /// decides what a signature of a statement is worth.
     pub fn verifies_signature(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.verifies(message, &SignatureBytes::from_bytes(signature))
+        self.verifies(message, &SignatureBytes::from_bytes(signature)).is_some()
     }
 
-    /// The same over the digest of a message, with the algorithm that the key dictates; never for Ed25519.
+    /// The same over the digest of a message: one of those that the key's algorithms sign.
     pub fn verifies_signature_of_digest(&self, digest: &[u8], signature: &[u8]) -> bool {
-        self.verifies_digest(digest, &SignatureBytes::from_bytes(signature))
+        self.algorithm.schemes().iter().any(|scheme| scheme.verifies_digest(&self.raw, digest, signature))
     }
 
-    /// Whether `signature` over `message` is valid.
-    pub(crate) fn verifies(&self, message: &[u8], signature: &SignatureBytes) -> bool {
-        self.schemes().any(|key| key.verify(message, signature).is_ok())
+    /// By which algorithm `signature` over `message` is valid.
+    pub(crate) fn verifies(&self, message: &[u8], signature: &SignatureBytes) -> Option<Scheme> {
+        let mut schemes = self.algorithm.schemes().iter().copied();
+        schemes.find(|scheme| scheme.verifies(&self.raw, message, signature.as_bytes()))
     }
 
-    /// Whether `signature` over the message with this digest is valid; the key dictates the digest's algorithm, P-384 keys
-    /// one of two, which differ in length.
-    pub(crate) fn verifies_digest(&self, digest: &[u8], signature: &SignatureBytes) -> bool {
-        self.schemes().any(|key| key.verify_prehashed(digest, signature).is_ok())
+    /// By which algorithm `signature` over the message with these digests is valid.
+    pub(crate) fn verifies_digest(&self, digests: &Digests, signature: &SignatureBytes) -> Option<Scheme> {
+        self.algorithm.schemes().iter().copied().find(|scheme| {
+            scheme
+                .hash()
+                .and_then(|hash| digests.get(hash))
+                .is_some_and(|digest| scheme.verifies_digest(&self.raw, digest, signature.as_bytes()))
+        })
     }
+}
 
-    /// The key for each algorithm by which it may have signed.
-    fn schemes(&self) -> impl Iterator<Item = VerificationKey> {
-        let der = DerPublicKey::from_bytes(&self.spki);
-        let older = (self.algorithm == KeyAlgorithm::EcdsaP384)
-            .then(|| VerificationKey::from_spki_with_scheme(&der, SigningScheme::EcdsaP384Sha256).ok())
-            .flatten();
-        VerificationKey::from_spki(&der).ok().into_iter().chain(older)
-    }
+/// Kind and bits of a key of every kind but P-521, which the official reader does not know; the error says why not.
+fn read(der: &[u8]) -> Result<(KeyAlgorithm, Vec<u8>), String> {
+    let key =
+        VerificationKey::from_spki(&DerPublicKey::from_bytes(der)).map_err(|error| error.to_string())?;
+    let algorithm = match key.scheme().key_algorithm() {
+        sigstore_crypto::KeyAlgorithm::EcdsaP256 => KeyAlgorithm::EcdsaP256,
+        sigstore_crypto::KeyAlgorithm::EcdsaP384 => KeyAlgorithm::EcdsaP384,
+        sigstore_crypto::KeyAlgorithm::Ed25519 => KeyAlgorithm::Ed25519,
+        sigstore_crypto::KeyAlgorithm::Rsa => KeyAlgorithm::Rsa,
+        other => return Err(format!("{other:?}")),
+    };
+    // Size of RSA keys, form of points.
+    validate_raw_public_key(key.scheme(), key.as_bytes()).map_err(|error| error.to_string())?;
+    Ok((algorithm, key.as_bytes().to_vec()))
+}
+
+/// The point of a P-521 key (RFC 5480): uncompressed, as those of the other curves.
+fn p521_point(der: &[u8]) -> Option<Vec<u8>> {
+    let info = SubjectPublicKeyInfoRef::from_der(der).ok()?;
+    let is_p521 =
+        info.algorithm.oid == ID_EC_PUBLIC_KEY && info.algorithm.parameters_oid() == Ok(SECP_521_R_1);
+    let point = info.subject_public_key.as_bytes().filter(|point| point.first() == Some(&4))?;
+    is_p521.then(|| point.to_vec())
 }
 
 /// The `SubjectPublicKeyInfo` of the PKCS#1 key in a PEM text with this one block.

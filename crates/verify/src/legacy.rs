@@ -25,8 +25,7 @@
 //! ```
 //!
 //! Left out are `dev.sigstore.cosign/chain`, because authorities come only from the trusted root, and the timestamp of
-//! an attestation, which cosign made over the whole envelope and no bundle can contain. Log entries of the kind
-//! `intoto` 0.0.1 are refused.
+//! an attestation, which cosign made over the whole envelope and no bundle can contain.
 
 mod file;
 
@@ -41,7 +40,7 @@ use sigstore_types::DerCertificate;
 
 use crate::error::{excerpt, within};
 use crate::{
-    Artifact, BUNDLE_V0_3, Bundle, COSIGN_SIGN_V1, Check, Error, Statement, Step, Subject, Verified,
+    Artifact, BUNDLE_V0_3, Bundle, COSIGN_SIGN_V1, Check, Error, Statement, Step, Subject, Verified, shape,
     verify_message,
 };
 
@@ -71,11 +70,9 @@ pub fn bundle_of_signature(
     let signature = annotations
         .get(SIGNATURE)
         .ok_or_else(|| Error::step(Step::Signature, format!("no annotation `{SIGNATURE}`"), "a signature"))?;
-    let digest = STANDARD.encode(Digest::sha256(payload).as_bytes());
-    let content = json!({
-        "messageDigest": {"algorithm": "SHA2_256", "digest": digest},
-        "signature": signature.trim(),
-    });
+    within(payload, "payload", ("statement_bytes", limits.statement_bytes))?;
+    // Which digest was signed is not stated: the key dictates it.
+    let content = json!({"signature": signature.trim()});
     let stamp = annotations.get(TIMESTAMP).map(|text| timestamp(text, limits)).transpose()?;
     bundle("messageSignature", &content, &material(annotations, stamp, limits)?, limits)
 }
@@ -98,8 +95,8 @@ pub fn bundle_of_attestation(
 pub fn upgraded(bundle: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
     let bundle = &*bundle_of_file(bundle, limits)?;
     Bundle::parse(bundle, limits)?;
-    let mut value =
-        json::value(bundle, limits.bundle_bytes).map_err(|source| Error::BundleJson { source })?;
+    let value = json::value(bundle, limits.bundle_bytes).map_err(|source| Error::BundleJson { source })?;
+    let mut value = shape::normalise(value)?;
     let entries = value.pointer("/verificationMaterial/tlogEntries").and_then(Value::as_array);
     for (index, entry) in entries.into_iter().flatten().enumerate() {
         if entry.pointer("/inclusionProof/checkpoint/envelope").is_none() {

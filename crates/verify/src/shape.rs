@@ -1,27 +1,34 @@
-//! The fields that a bundle may have, checked before anything is interpreted.
+//! The fields that a bundle may have, checked and spelled in one way before anything is interpreted.
 //!
-//! Adds strictness where the typed parser is lenient: that accepts URL-safe and unpadded base64, ignores unknown
-//! fields, and does not bound lists. Follows `sigstore_bundle.proto`, version 0.3, in the JSON mapping of Protocol
-//! Buffers with two choices:
+//! Follows `sigstore_bundle.proto`, version 0.3, in the [JSON mapping of Protocol Buffers]. That allows a reader to find a
+//! field under either of its names, base64 in either alphabet with or without padding, an enum as its name or its number or
+//! not at all, and `null` for what is absent. All of these are taken, and rewritten in the one spelling that the typed parser
+//! and the rest of this crate know. Added is what that parser does not check:
 //!
 //! - **An unknown field is an error**, as that mapping demands. The fields around the envelope are not signed; if this
 //!   reader skips a field that another obeys, the two see different bundles. A later version has a later media type.
-//! - **One spelling**: lowerCamelCase names, standard padded base64. The mapping also allows snake_case and the
-//!   URL-safe alphabet; no writer uses them, and each would be a second form of the same bundle.
+//! - **A field under both of its names is an error**, because two readers would take two values.
+//! - Lists have a limit.
+//!
+//! [JSON mapping of Protocol Buffers]: https://protobuf.dev/programming-guides/json/
 
 use base64::Engine as _;
-use serde_json::Value;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose};
+use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::error::excerpt;
 
-use Shape::{Base64, List, Object, Scalar};
+use Shape::{Base64, Hash, List, Object, Scalar};
 
 /// What is allowed at a place.
 enum Shape {
     Object(&'static [(&'static str, Shape)]),
     List(&'static Shape, usize),
     Base64,
+    /// A `HashAlgorithm`.
+    Hash,
     Scalar,
 }
 
@@ -67,56 +74,85 @@ const INCLUSION_PROOF: Shape = Object(&[
 ]);
 
 const MESSAGE_SIGNATURE: Shape =
-    Object(&[("messageDigest", Object(&[("algorithm", Scalar), ("digest", Base64)])), ("signature", Base64)]);
+    Object(&[("messageDigest", Object(&[("algorithm", Hash), ("digest", Base64)])), ("signature", Base64)]);
 
 const ENVELOPE: Shape =
     Object(&[("payload", Base64), ("payloadType", Scalar), ("signatures", List(&SIGNATURE, MOST_ITEMS))]);
 
 const SIGNATURE: Shape = Object(&[("sig", Base64), ("keyid", Scalar)]);
 
-/// Checks every field of a bundle; the typed parser interprets the values.
-pub(crate) fn check(bundle: &Value) -> Result<(), Error> {
-    BUNDLE.check(bundle, &mut Vec::new())
+/// `HashAlgorithm` of `sigstore_common.proto`, by number.
+const HASHES: [&str; 6] =
+    ["HASH_ALGORITHM_UNSPECIFIED", "SHA2_256", "SHA2_384", "SHA2_512", "SHA3_256", "SHA3_384"];
+
+/// Checks every field of a bundle and spells it in the one way; the typed parser interprets the values.
+pub(crate) fn normalise(bundle: Value) -> Result<Value, Error> {
+    let mut bundle = BUNDLE.spell(bundle, &mut Vec::new())?;
+    // A zero algorithm is left out, and so is an empty digest: cosign 3 writes such a one for Ed25519 keys. It names nothing.
+    if let Some(message) = bundle.get_mut("messageSignature").and_then(Value::as_object_mut)
+        && let Some(digest) = message.get("messageDigest").and_then(Value::as_object)
+    {
+        let is = |name: &str, zero: &str| digest.get(name).is_none_or(|value| value == zero);
+        match (is("algorithm", HASHES[0]), is("digest", "")) {
+            (true, true) => drop(message.remove("messageDigest")),
+            (true, false) => {
+                return Err(Error::Missing { names: &["messageSignature.messageDigest.algorithm"] });
+            }
+            _ => {}
+        }
+    }
+    Ok(bundle)
 }
 
 impl Shape {
-    fn check(&self, value: &Value, path: &mut Vec<String>) -> Result<(), Error> {
+    fn spell(&self, value: Value, path: &mut Vec<String>) -> Result<Value, Error> {
         match (self, value) {
             (Object(fields), Value::Object(members)) => {
+                let mut spelled = Map::new();
                 for (name, member) in members {
-                    path.push(excerpt(name));
-                    let Some((_, shape)) = fields.iter().find(|(field, _)| field == name) else {
+                    path.push(excerpt(&name));
+                    let known = fields.iter().find(|(field, _)| *field == name || snake_case(field) == name);
+                    let Some((field, shape)) = known else {
                         return Err(Error::UnknownField { path: path.join(".") });
                     };
                     // An explicit null is an absent field; the typed parser decides whether it may be absent.
-                    if !member.is_null() {
-                        shape.check(member, path)?;
+                    let member = if member.is_null() { member } else { shape.spell(member, path)? };
+                    if spelled.insert((*field).to_owned(), member).is_some() {
+                        return Err(Error::TwoNames { path: path.join(".") });
                     }
                     path.pop();
                 }
-                Ok(())
+                Ok(Value::Object(spelled))
             }
             (List(_, limit), Value::Array(items)) if items.len() > *limit => {
                 Err(Error::TooMany { path: path.join("."), got: items.len(), limit: *limit })
             }
             (List(shape, _), Value::Array(items)) => {
-                for (index, item) in items.iter().enumerate() {
+                let mut spelled = Vec::with_capacity(items.len());
+                for (index, item) in items.into_iter().enumerate() {
                     path.push(index.to_string());
-                    shape.check(item, path)?;
+                    spelled.push(shape.spell(item, path)?);
                     path.pop();
                 }
-                Ok(())
+                Ok(Value::Array(spelled))
             }
-            (Base64, Value::String(text)) => base64::engine::general_purpose::STANDARD
-                .decode(text)
-                .map(drop)
-                .map_err(|_| Error::Base64 { path: path.join(".") }),
-            (Scalar, Value::String(_) | Value::Number(_)) => Ok(()),
-            _ => Err(Error::FieldType {
-                path: if path.is_empty() { "the document".into() } else { path.join(".") },
-                expected: self.expected(),
-            }),
+            (Base64, Value::String(text)) => {
+                let spelled = base64(text).ok_or_else(|| Error::Base64 { path: path.join(".") })?;
+                Ok(Value::String(spelled))
+            }
+            (Hash, Value::String(name)) if HASHES.contains(&name.as_str()) => Ok(Value::String(name)),
+            (Hash, Value::Number(number)) => {
+                let name = number.as_u64().and_then(|number| HASHES.get(usize::try_from(number).ok()?));
+                name.map(|name| Value::from(*name)).ok_or_else(|| self.wrong(path))
+            }
+            (Scalar, value @ (Value::String(_) | Value::Number(_))) => Ok(value),
+            _ => Err(self.wrong(path)),
         }
+    }
+
+    fn wrong(&self, path: &[String]) -> Error {
+        let path = if path.is_empty() { "the document".into() } else { path.join(".") };
+        Error::FieldType { path, expected: self.expected() }
     }
 
     fn expected(&self) -> &'static str {
@@ -124,7 +160,94 @@ impl Shape {
             Object(_) => "an object",
             List(..) => "a list",
             Base64 => "a string in base64",
+            Hash => "the name or number of a hash algorithm",
             Scalar => "a string or a number",
+        }
+    }
+}
+
+/// The name of a field as the `.proto` file has it: `log_id` for `logId`.
+fn snake_case(name: &str) -> String {
+    let mut spelled = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            spelled.push('_');
+        }
+        spelled.push(letter.to_ascii_lowercase());
+    }
+    spelled
+}
+
+/// The standard spelling of `text`; `None` if it is not base64. The usual one, of what may be most of the bundle, is not
+/// written anew.
+fn base64(text: String) -> Option<String> {
+    const ANY_PADDING: GeneralPurposeConfig =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, ANY_PADDING);
+    const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, ANY_PADDING);
+    let is_whole = text.len().is_multiple_of(4);
+    // Padding is whole or left out.
+    if text.ends_with('=') && !is_whole {
+        return None;
+    }
+    let is_url_safe = text.contains(['-', '_']);
+    let bytes = if is_url_safe { URL_SAFE.decode(&text) } else { STANDARD.decode(&text) }.ok()?;
+    Some(if is_whole && !is_url_safe { text } else { general_purpose::STANDARD.encode(bytes) })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_field_is_found_under_both_of_its_names_and_refused_under_both_at_once() {
+        let camel = json!({"messageSignature": {"messageDigest": {"algorithm": 1, "digest": "-_8"}}});
+        let snake =
+            json!({"message_signature": {"message_digest": {"algorithm": "SHA2_256", "digest": "+/8="}}});
+        assert_eq!(normalise(camel).unwrap(), normalise(snake).unwrap());
+        for both in [
+            json!({"mediaType": "a", "media_type": "a"}),
+            json!({"dsseEnvelope": {"payloadType": "a", "payload_type": "b"}}),
+        ] {
+            assert!(matches!(normalise(both), Err(Error::TwoNames { .. })));
+        }
+        for unknown in ["MediaType", "MEDIA_TYPE", "media-type", "mediatype", "media__type"] {
+            assert!(matches!(normalise(json!({unknown: "a"})), Err(Error::UnknownField { .. })), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn base64_is_of_one_alphabet_and_has_nothing_beside_it() {
+        for (text, usual) in [("", ""), ("AA", "AA=="), ("AA==", "AA=="), ("-_8", "+/8="), ("+/8", "+/8=")] {
+            assert_eq!(base64(text.to_owned()).as_deref(), Some(usual), "{text}");
+        }
+        for text in ["A", "A===", "AA=", "AB==", "-/8=", "AA==\n", " AA==", "AA==AA==", "A=A="] {
+            let found = base64(text.to_owned());
+            assert!(found.is_none(), "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_digest_without_an_algorithm_names_nothing_or_is_refused_by_name() {
+        let message = |digest: Value| normalise(json!({"messageSignature": {"messageDigest": digest}}));
+        for nothing in [
+            json!({}),
+            json!({"algorithm": 0}),
+            json!({"algorithm": "HASH_ALGORITHM_UNSPECIFIED", "digest": ""}),
+        ] {
+            assert_eq!(message(nothing).unwrap(), json!({"messageSignature": {}}));
+        }
+        for digest in [json!({"digest": "AA=="}), json!({"algorithm": 0, "digest": "AA=="})] {
+            let error = message(digest).unwrap_err().to_string();
+            assert!(error.contains("messageDigest.algorithm"), "{error}");
+        }
+        for algorithm in
+            [json!(-1), json!(6), json!(1.5), json!("sha256"), json!("SHA1"), json!("1"), json!(true)]
+        {
+            let error = message(json!({"algorithm": algorithm, "digest": "AA=="})).unwrap_err();
+            assert!(matches!(error, Error::FieldType { .. }), "{error}");
         }
     }
 }

@@ -1,36 +1,85 @@
-//! Which timestamp authorities vouch for a signature. An authority counts once, however often it signs, and under
-//! however many names the trusted root lists it: a threshold is for the day on which one of them can no longer be
-//! trusted.
+//! Signed timestamps (RFC 3161). An authority counts once, however often it signs, and under however many names the
+//! trusted root lists it: a threshold is for the day on which one of them can no longer be trusted.
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use plimsoll_core::Digest;
-use sigstore_types::SignatureContent;
 use sigstore_verify::tsa;
 use x509_cert::Certificate;
 use x509_cert::der::{Decode as _, Encode as _};
 
 use crate::bundle::Bundle;
+use crate::error::excerpt;
 use crate::trust::TrustedRoot;
+use crate::{Error, Step};
 
-/// The authorities whose timestamps over the bundle's signature are valid, by their signing keys.
-pub(crate) fn authorities(bundle: &Bundle, root: &TrustedRoot) -> BTreeSet<Digest> {
-    let signature = match bundle.content() {
-        SignatureContent::MessageSignature(message) => &message.signature,
-        SignatureContent::DsseEnvelope(envelope) => &envelope.signature.sig,
-        _ => return BTreeSet::new(),
-    };
-    let known = root.material().tsa_authorities();
+/// What the timestamps over a bundle's signature say.
+#[derive(Default)]
+pub(crate) struct Stamps {
+    /// One for each.
+    pub(crate) times: Vec<Timestamp>,
+    /// The authorities, by their signing keys.
+    pub(crate) authorities: BTreeSet<Digest>,
+}
+
+/// Verifies every timestamp in the bundle, by one authority as a whole: the time has to be in that authority's own window
+/// (TOB-SIGSTORE-11).
+pub(crate) fn verify(bundle: &Bundle, root: &TrustedRoot) -> Result<Stamps, Error> {
     let data = &bundle.parsed().verification_material.timestamp_verification_data;
-    let mut found = BTreeSet::new();
-    for stamp in &data.rfc3161_timestamps {
-        let holds = |authority: &&_| {
-            tsa::verify_timestamp_for_authority(&stamp.signed_timestamp, signature, authority).is_ok()
-        };
-        let key = known.iter().find(holds).and_then(|authority| key(authority.leaf.as_bytes()));
-        found.extend(key);
+    let mut found = Stamps::default();
+    if data.rfc3161_timestamps.is_empty() {
+        return Ok(found);
     }
-    found
+    let signature = bundle.signature()?;
+    let known = root.material().tsa_authorities();
+    for stamp in &data.rfc3161_timestamps {
+        let mut problem = Problem::Nobody;
+        let time = known.iter().find_map(|authority| {
+            match tsa::verify_timestamp_for_authority(&stamp.signed_timestamp, signature, authority) {
+                Ok(time) => Some((time, key(authority.leaf.as_bytes())?)),
+                Err(error) => {
+                    problem.add(&error);
+                    None
+                }
+            }
+        });
+        let Some((time, key)) = time else {
+            return Err(Error::step(
+                Step::Timestamp,
+                problem.text(),
+                "a timestamp over this signature by a trusted authority",
+            ));
+        };
+        found.times.push(time);
+        found.authorities.insert(key);
+    }
+    Ok(found)
+}
+
+/// Why no authority's key fits: that one signed it outside of its own time says more than that others did not sign it.
+enum Problem {
+    Nobody,
+    NotSigned(String),
+    OutOfTime(String),
+}
+
+impl Problem {
+    fn add(&mut self, error: &tsa::Error) {
+        let text = excerpt(&error.to_string());
+        match (&*self, error) {
+            (_, tsa::Error::TimestampOutsideValidity { .. }) => *self = Self::OutOfTime(text),
+            (Self::OutOfTime(_), _) => {}
+            _ => *self = Self::NotSigned(text),
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Nobody => "a timestamp, but no trusted authority".to_owned(),
+            Self::NotSigned(text) | Self::OutOfTime(text) => text,
+        }
+    }
 }
 
 /// The digest of a certificate's public key.

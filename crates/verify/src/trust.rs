@@ -5,22 +5,23 @@ use std::fmt;
 use jiff::Timestamp;
 use plimsoll_core::{Digest, Limits, json};
 use rustls_pki_types::{CertificateDer, TrustAnchor};
-use sigstore_crypto::{Keyring, parse_certificate_info};
+use sigstore_crypto::{Keyring, SigningScheme, parse_certificate_info};
 use sigstore_trust_root as upstream;
-use sigstore_types::TransparencyLogEntry;
+use sigstore_types::{DerCertificate, TransparencyLogEntry};
 use sigstore_verify::Verifier;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
 use crate::Error;
-use crate::entry::is_second;
+use crate::entry::Kind;
 use crate::error::excerpt;
 
 /// A trusted root, version 0.1 or 0.2 of Sigstore's `trusted_root.json`, ready to verify with.
 pub struct TrustedRoot {
     root: upstream::TrustedRoot,
-    verifier: Verifier,
     log_keys: Keyring,
+    /// Those of certificate logs, as far as they can sign by each algorithm.
+    certificate_log_keys: Vec<(SigningScheme, Keyring)>,
     authorities: Vec<Authority>,
     digest: Digest,
 }
@@ -94,7 +95,8 @@ impl TrustedRoot {
 
     fn prepare(root: upstream::TrustedRoot, digest: Digest) -> Result<Self, Error> {
         let wrong = |problem: String| Error::TrustedRoot { problem: excerpt(&problem) };
-        let verifier = Verifier::new(&root).map_err(|error| wrong(error.to_string()))?;
+        // Keys and certificates that cannot be used, logs of one name, windows that end before they start.
+        Verifier::new(&root).map_err(|error| wrong(error.to_string()))?;
         let mut authorities = Vec::with_capacity(root.certificate_authorities.len());
         for authority in &root.certificate_authorities {
             let mut window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
@@ -117,7 +119,17 @@ impl TrustedRoot {
             authorities.push(Authority { anchor, top, below, window });
         }
         let log_keys = root.rekor_keys().map_err(|error| wrong(error.to_string()))?;
-        Ok(Self { root, verifier, log_keys, authorities, digest })
+        let certificate_log_keys = [
+            SigningScheme::EcdsaP256Sha256,
+            SigningScheme::EcdsaP384Sha384,
+            SigningScheme::RsaPkcs1Sha256,
+            SigningScheme::RsaPkcs1Sha384,
+            SigningScheme::RsaPkcs1Sha512,
+        ]
+        .into_iter()
+        .map(|scheme| Ok((scheme, root.ctfe_keys(scheme).map_err(|error| wrong(error.to_string()))?)))
+        .collect::<Result<_, Error>>()?;
+        Ok(Self { root, log_keys, certificate_log_keys, authorities, digest })
     }
 
     /// The SHA-256 of the bytes that were parsed.
@@ -130,19 +142,20 @@ impl TrustedRoot {
         &self.root
     }
 
-    pub(crate) fn verifier(&self) -> &Verifier {
-        &self.verifier
-    }
-
     /// The keys of the transparency logs.
     pub(crate) fn log_keys(&self) -> &Keyring {
         &self.log_keys
     }
 
+    /// The keys of the certificate logs that sign by this algorithm; `None` if no such log is known to sign by it.
+    pub(crate) fn certificate_log_keys(&self, scheme: SigningScheme) -> Option<&Keyring> {
+        self.certificate_log_keys.iter().find(|(known, _)| *known == scheme).map(|(_, keys)| keys)
+    }
+
     /// Whether it has the log that `entry` says it is of. Entries of the second version are proven by their checkpoint alone,
     /// so there the keys that may have signed it count as well.
-    pub(crate) fn has_log_of(&self, entry: &TransparencyLogEntry, now: Timestamp) -> bool {
-        let proof = entry.inclusion_proof.as_ref().filter(|_| is_second(entry));
+    pub(crate) fn has_log_of(&self, kind: Kind, entry: &TransparencyLogEntry, now: Timestamp) -> bool {
+        let proof = entry.inclusion_proof.as_ref().filter(|_| kind.is_second());
         let signatures = proof.and_then(|proof| proof.checkpoint.checkpoint()).into_iter();
         self.root.tlogs.iter().any(|log| log.log_id.key_id == entry.log_id.key_id)
             || signatures
@@ -156,6 +169,12 @@ impl TrustedRoot {
             .iter()
             .filter(move |authority| times.iter().all(|time| authority.window.contains(*time)))
     }
+}
+
+/// Whether a certificate names itself as its issuer, as those of authorities do, or cannot be read.
+pub(crate) fn is_self_issued(certificate: &DerCertificate) -> bool {
+    Certificate::from_der(certificate.as_bytes())
+        .map_or(true, |parsed| parsed.tbs_certificate.issuer == parsed.tbs_certificate.subject)
 }
 
 impl fmt::Debug for TrustedRoot {

@@ -1,26 +1,22 @@
 //! From a bundle to a verified value, step by step.
 
+mod certificate_log;
 mod chain;
 mod engine;
-mod keys;
 mod log;
-mod readable;
-mod refusal;
 mod trail;
 
 use plimsoll_core::Digest;
-use sigstore_types::bundle::SignatureContent;
 
-use crate::artifact::Digests;
 use crate::by_key::signed_envelope;
 use crate::check::{check_windows, expect_key, rejected};
+use crate::covered::{Covered, expect_named, expect_signed};
 use crate::error::excerpt;
 use crate::{
     Artifact, Bundle, Check, Error, IN_TOTO_PAYLOAD, Message, PublicKey, Signer, Statement, Step, Trusted,
     Verified,
 };
 
-pub(crate) use chain::is_self_issued;
 use engine::engine;
 use trail::Trail;
 
@@ -118,22 +114,29 @@ pub fn verify_message(
     artifact: Artifact<'_>,
     check: &Check<'_>,
 ) -> Result<Verified<Message>, Error> {
-    let SignatureContent::MessageSignature(message) = bundle.content() else {
+    if !bundle.signs_message() {
         return Err(Error::NotAMessage);
-    };
+    }
     if let Trusted::Keys(keys) = check.trusted
         && check.goes_without_root(bundle)
     {
         check.refuse_unmet_requirements(bundle)?;
         expect_key(bundle)?;
-        let digests = Digests::read(artifact)?;
-        let signer = keys
-            .iter()
-            .find(|trusted| digests.verifies(&trusted.key, &message.signature))
-            .map(|trusted| Signer::Key(trusted.key.id()))
-            .ok_or_else(|| rejected(bundle, keys))?;
+        let covered = Covered::read(bundle, artifact, keys.iter().map(|trusted| &trusted.key))?;
+        expect_named(bundle, &covered)?;
+        let mut signer = None;
+        for trusted in keys {
+            if signer.is_none() && covered.signed_by(bundle, &trusted.key)?.is_some() {
+                signer = Some(Signer::Key(trusted.key.id()));
+            }
+        }
+        let Some(signer) = signer else {
+            let keys = || keys.iter().map(|trusted| &trusted.key);
+            expect_signed(bundle, &covered, keys())?;
+            return Err(rejected(bundle, keys()));
+        };
         check_windows(keys, &signer, &[])?;
-        return Ok(Trail::by_key_alone(signer, true).finish(bundle, Message { digest: digests.sha256 }));
+        return Ok(Trail::by_key_alone(signer, true).finish(bundle, Message { digest: covered.digest() }));
     }
     let trail = engine(bundle, artifact, check, true)?;
     let digest = trail.artifact.ok_or(Error::NotAMessage)?;

@@ -10,7 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Digest, Limits};
+use plimsoll_core::{Digest, Limits, clock};
 use plimsoll_testkit::sigstore::now;
 use plimsoll_verify::{
     Artifact, Bundle, Check, Error, Identity, KeyAlgorithm, Pattern, PredicateType, PublicKey, Requirements,
@@ -87,7 +87,8 @@ fn keyless(folder: &Path, change: impl FnOnce(&mut Value), requirements: Require
         subject: Text::Pattern(Pattern::new(".*").unwrap()),
         claims: Vec::new(),
     }];
-    let check = Check { trusted: Trusted::Identities(&anybody), root: Some(&root), requirements, now: now() };
+    let check =
+        Check { trusted: Trusted::Identities(&anybody), root: Some(&root), requirements, now: clock::now() };
     let artifact = read(folder, "artifact.txt");
     verify_message(&bundle, Artifact::Reader(&mut artifact.as_slice()), &check).map(drop)
 }
@@ -107,6 +108,71 @@ fn an_entry_of_an_unknown_log_counts_for_nothing_and_spoils_nothing() {
         keyless(&folder, only, Requirements::default()).is_ok()
     };
     assert_ne!(alone(0), alone(1));
+}
+
+/// CPython's releases and the test data of sigstore-java: P-384 by SHA-384 in an entry of the first version.
+#[test]
+fn a_sha_384_in_an_entry_of_the_first_version() {
+    let Some(folder) = case("p384-sha384-rekor1") else { return };
+    keyless(&folder, |_| {}, Requirements::default()).unwrap();
+    let renamed = |bundle: &mut Value| {
+        bundle["messageSignature"]["messageDigest"]["algorithm"] = "SHA2_512".into();
+    };
+    assert_eq!(
+        keyless(&folder, renamed, Requirements::default()).unwrap_err().failed_step(),
+        Some(Step::Signature)
+    );
+    let other = |bundle: &mut Value| {
+        let digest = bundle["messageSignature"]["messageDigest"]["digest"].as_str().unwrap().to_owned();
+        let first = if digest.starts_with('A') { "B" } else { "A" };
+        bundle["messageSignature"]["messageDigest"]["digest"] = format!("{first}{}", &digest[1..]).into();
+    };
+    assert_eq!(
+        keyless(&folder, other, Requirements::default()).unwrap_err().failed_step(),
+        Some(Step::Artifact)
+    );
+}
+
+#[test]
+fn an_envelope_alone_is_verified_by_its_key_and_by_nothing_else() {
+    let limits = Limits::default();
+    let pair = plimsoll_testkit::sigstore::Pair::new();
+    let subject = plimsoll_verify::Subject::new("app", &Digest::sha256(b"app"));
+    let statement =
+        plimsoll_verify::Statement::new(subject, "https://example.com/p/v1", serde_json::json!({}));
+    let payload = statement.to_json();
+    let signature = pair.sign(&plimsoll_testkit::sigstore::pae("application/vnd.in-toto+json", &payload));
+    let text = |bytes: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
+    let envelope = serde_json::json!({
+        "payloadType": "application/vnd.in-toto+json",
+        "payload": text(&payload),
+        "signatures": [{"keyid": "", "sig": text(&signature)}],
+    });
+    let verify = |envelope: &Value| {
+        let text = envelope.to_string();
+        let converted = legacy::bundle_of_file(text.as_bytes(), &limits)?;
+        let keys = [TrustedKey::from(PublicKey::from_spki_der(pair.spki())?)];
+        let requirements = Requirements { logs: None, ..Requirements::default() };
+        let check = Check { trusted: Trusted::Keys(&keys), root: None, requirements, now: now() };
+        let bundle = Bundle::parse(&converted, &limits)?;
+        plimsoll_verify::verify(&bundle, Some(&Digest::sha256(b"app")), &check).map(drop)
+    };
+    verify(&envelope).unwrap();
+    let mut changed = envelope.clone();
+    changed["payload"] = text(b"{}").into();
+    assert!(verify(&changed).is_err());
+    let mut twice = envelope.clone();
+    twice["signatures"].as_array_mut().unwrap().push(envelope["signatures"][0].clone());
+    assert!(matches!(verify(&twice), Err(Error::SignatureCount { got: 2 })));
+    // What the SLSA generators publish says who may have signed, and not when.
+    let mut with_certificate = envelope.clone();
+    with_certificate["signatures"][0]["cert"] = "-----BEGIN CERTIFICATE-----".into();
+    let error = verify(&with_certificate).unwrap_err();
+    assert_eq!(error.failed_step(), Some(Step::SigningTime), "{error}");
+    assert!(error.to_string().contains("entry of the log"), "{error}");
+    // It becomes a bundle of today, which verifies as well.
+    let upgraded = legacy::upgraded(envelope.to_string().as_bytes(), &limits).unwrap();
+    verify(&serde_json::from_slice(&upgraded).unwrap()).unwrap();
 }
 
 #[test]

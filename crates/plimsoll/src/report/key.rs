@@ -51,6 +51,7 @@ fn name(algorithm: KeyAlgorithm) -> &'static str {
     match algorithm {
         KeyAlgorithm::EcdsaP256 => "ecdsa-p256",
         KeyAlgorithm::EcdsaP384 => "ecdsa-p384",
+        KeyAlgorithm::EcdsaP521 => "ecdsa-p521",
         KeyAlgorithm::Ed25519 => "ed25519",
         KeyAlgorithm::Rsa => "rsa",
         _ => "other",

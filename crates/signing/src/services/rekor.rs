@@ -188,12 +188,14 @@ impl Entry<'_> {
             }
             Self::File { digests, signature } => {
                 let algorithm = verifier.key().algorithm();
-                if !matches!(algorithm, KeyAlgorithm::EcdsaP256 | KeyAlgorithm::Rsa) {
-                    // Readers of these entries, ours included, know only SHA-256.
-                    return Err(Error::NotLogged { algorithm, bits: verifier.key().bits() });
-                }
+                let (name, value) = match algorithm {
+                    KeyAlgorithm::EcdsaP256 | KeyAlgorithm::Rsa => ("sha256", digests.sha256.hex()),
+                    KeyAlgorithm::EcdsaP384 => ("sha384", hex::encode(digests.sha384)),
+                    // It signs the file itself, and the log is sent a digest.
+                    _ => return Err(Error::NotLogged { algorithm, bits: verifier.key().bits() }),
+                };
                 let spec = json!({
-                    "data": {"hash": {"algorithm": "sha256", "value": digests.sha256.hex()}},
+                    "data": {"hash": {"algorithm": name, "value": value}},
                     "signature": {"content": STANDARD.encode(signature), "publicKey": {"content": pem}},
                 });
                 let entry = of("hashedrekord", spec);

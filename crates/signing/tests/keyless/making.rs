@@ -116,7 +116,7 @@ fn every_kind_of_key_that_a_log_takes() {
         (NewKey::Rsa3072, 2, true),
         (NewKey::Rsa4096, 1, true),
         (NewKey::Rsa4096, 2, true),
-        (NewKey::P384, 1, false),
+        (NewKey::P384, 1, true),
         (NewKey::P384, 2, true),
         (NewKey::Ed25519, 1, false),
     ] {

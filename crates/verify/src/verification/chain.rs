@@ -4,21 +4,27 @@ use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use sigstore_types::DerCertificate;
 use x509_cert::Certificate;
-use x509_cert::der::Decode as _;
 use x509_cert::der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_CODE_SIGNING};
+use x509_cert::der::{Decode as _, Encode as _};
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 
 use crate::trust::Authority;
 use crate::{Bundle, Error, Step, TrustedRoot};
 
-/// Verifies the certificate's path again, up to the last certificate of an authority whose certificates were all valid at
+/// Verifies the certificate's path, up to the last certificate of an authority whose certificates were all valid at
 /// every signing time.
 ///
-/// The official verifier treats each certificate of an authority as an anchor, and path validation asks an anchor for
-/// nothing: neither for its validity, so that an expired intermediate would still vouch for a leaf (CVE-2026-24122), nor
-/// for what it may be used for. Here each certificate of the path is asked (RFC 5280, 6.1.4), the last one too:
-/// name constraints, length of the path, key usage, extended key usage.
-pub(super) fn check_chain(bundle: &Bundle, root: &TrustedRoot, times: &[Timestamp]) -> Result<(), Error> {
+/// Not each certificate of an authority is an anchor, because path validation asks an anchor for nothing: neither for its
+/// validity, so that an expired intermediate would still vouch for a leaf (CVE-2026-24122), nor for what it may be used
+/// for. Here each certificate of the path is asked (RFC 5280, 6.1.4), the last one too: name constraints, length of the
+/// path, key usage, extended key usage.
+///
+/// Returns the key that signed the certificate.
+pub(super) fn check_chain(
+    bundle: &Bundle,
+    root: &TrustedRoot,
+    times: &[Timestamp],
+) -> Result<Vec<u8>, Error> {
     let chain = bundle.certificates();
     let Some((leaf, rest)) = chain.split_first() else { return Err(refused("no certificate".into())) };
     if times.is_empty() {
@@ -28,7 +34,7 @@ pub(super) fn check_chain(bundle: &Bundle, root: &TrustedRoot, times: &[Timestam
     let mut problem = "no authority of which all certificates were valid".to_owned();
     for authority in root.authorities_valid_at(times) {
         match path(leaf, &rest, authority, times) {
-            Ok(()) => return Ok(()),
+            Ok(issuer) => return Ok(issuer),
             Err(got) => problem = got,
         }
     }
@@ -39,13 +45,13 @@ fn refused(got: String) -> Error {
     Error::step(Step::Chain, got, "a path to a trusted authority, all of it valid at every signing time")
 }
 
-/// Verifies the path to one authority; the error says what does not hold.
+/// Verifies the path to one authority, and returns the issuer's key; the error says what does not hold.
 fn path(
     leaf: &DerCertificate,
     rest: &[CertificateDer<'_>],
     authority: &Authority,
     times: &[Timestamp],
-) -> Result<(), String> {
+) -> Result<Vec<u8>, String> {
     /// id-kp-codeSigning, 1.3.6.1.5.5.7.3.3.
     const CODE_SIGNING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 3];
     let holder = read(leaf.as_bytes())?;
@@ -59,6 +65,7 @@ fn path(
     let leaf = webpki::EndEntityCert::try_from(&der).map_err(|error| error.to_string())?;
     let between: Vec<_> = rest.iter().chain(&authority.below).cloned().collect();
     let anchors = std::slice::from_ref(&authority.anchor);
+    let mut key = None;
     for time in times {
         let seconds = u64::try_from(time.as_second()).unwrap_or_default();
         let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
@@ -78,14 +85,20 @@ fn path(
         for issuer in found.intermediate_certificates() {
             let issuer = read(&issuer.der())?;
             may_issue(&issuer, below)?;
+            key.get_or_insert(spki(&issuer)?);
             // 6.1.4 (l): one that names itself as its issuer adds nothing to the length.
             if !names_itself(&issuer) {
                 below += 1;
             }
         }
         may_issue(&authority.top, below)?;
+        key.get_or_insert(spki(&authority.top)?);
     }
-    Ok(())
+    key.ok_or_else(|| "no signing time".to_owned())
+}
+
+fn spki(certificate: &Certificate) -> Result<Vec<u8>, String> {
+    certificate.tbs_certificate.subject_public_key_info.to_der().map_err(|error| error.to_string())
 }
 
 /// Whether `issuer` may stand above a leaf and so many other authorities.
@@ -127,9 +140,4 @@ fn read(der: &[u8]) -> Result<Certificate, String> {
 
 fn names_itself(certificate: &Certificate) -> bool {
     certificate.tbs_certificate.issuer == certificate.tbs_certificate.subject
-}
-
-/// Whether a certificate names itself as its issuer, or cannot be read.
-pub(crate) fn is_self_issued(certificate: &DerCertificate) -> bool {
-    read(certificate.as_bytes()).map_or(true, |parsed| names_itself(&parsed))
 }

@@ -1,26 +1,22 @@
-//! Runs the official verifier, and the steps that it leaves out.
+//! The steps that need a trusted root, in their order.
 
-use std::num::NonZeroUsize;
+use sigstore_types::DerCertificate;
+use x509_cert::Certificate;
+use x509_cert::der::{Decode as _, Encode as _};
 
-use sigstore_types::HashAlgorithm;
-use sigstore_types::bundle::SignatureContent;
-use sigstore_verify::VerificationPolicy;
-
+use super::certificate_log;
 use super::chain::check_chain;
-use super::keys::by_keys;
 use super::log::{check_entries, distinct_logs};
-use super::readable::Readable;
-use super::refusal::{is_named, refusal};
 use super::trail::{Trail, trail};
-use crate::artifact::Source;
-use crate::check::{check_windows, expect_key, nobody_trusted};
+use crate::check::{check_windows, expect_key, nobody_trusted, rejected};
+use crate::covered::{Covered, expect_named, expect_signed};
 use crate::entry::{self, Verifier};
 use crate::identity::CertificateIdentity;
 use crate::{
-    Artifact, Bundle, Check, Error, KeyAlgorithm, PublicKey, Signer, Step, Trusted, TrustedKey, stamps,
+    Artifact, Bundle, Check, Error, PublicKey, Signer, Step, Trusted, TrustedKey, inclusion, promise, stamps,
 };
 
-/// Runs the official verifier, and the steps around it that it leaves out.
+/// Steps 1, 3 to 11 and 14, and 13 for a message.
 pub(super) fn engine(
     bundle: &Bundle,
     artifact: Artifact<'_>,
@@ -28,119 +24,155 @@ pub(super) fn engine(
     about: bool,
 ) -> Result<Trail, Error> {
     let root = check.root.ok_or(Error::NoTrustedRoot)?;
+    let required = check.requirements;
+    let is_logged = required.logs.is_some();
     check.expect_material(bundle)?;
-    let counting = bundle.counting(root, check.now);
+    let counting = bundle.counting(root, check.now, is_logged);
     let bundle = counting.as_ref();
-    check_entries(bundle, check.requirements)?;
-    let readable = Readable::new(bundle, root, check)?;
-    let p384 = |trusted: &TrustedKey| trusted.key.algorithm() == KeyAlgorithm::EcdsaP384;
-    let may_be_p384 = matches!(check.trusted, Trusted::Keys(keys) if keys.iter().any(p384));
-    let mut source = Source::new(artifact, readable.is_partial || may_be_p384);
-    let (times, signer, verifier);
-    match check.trusted {
-        Trusted::Identities(identities) => {
-            if identities.is_empty() {
-                return Err(Error::NoIdentities);
+    check_entries(bundle, required)?;
+
+    let stamps = stamps::verify(bundle, root)?;
+    if stamps.authorities.len() < required.timestamps {
+        let got = format!("signed timestamps of {} distinct authorities", stamps.authorities.len());
+        return Err(Error::step(Step::Timestamp, got, required.timestamps));
+    }
+    let mut times = stamps.times;
+    // The time of a key's signature may be left open, so without a log its promises are left unchecked too.
+    if is_logged || matches!(check.trusted, Trusted::Identities(_)) {
+        times.extend(promise::times(bundle, root, check.now)?);
+    }
+    let signers = signers(bundle, check, &times)?;
+    if is_logged {
+        for (kind, entry) in bundle.log_entries() {
+            // Without one, there is a promise: `check_entries`.
+            if entry.inclusion_proof.is_some() {
+                inclusion::verify(kind, entry, root, check.now)?;
             }
-            let Some(certificate) = bundle.certificate() else {
-                return Err(Error::WrongMaterial { got: "a public key", expected: "a certificate" });
-            };
-            let mut policy = VerificationPolicy::any_identity();
-            if check.requirements.logs.is_none() || readable.has_no_entries() {
-                policy = policy.skip_tlog_unsafe();
+        }
+    }
+    let logs = distinct_logs(bundle, root);
+    if let Some(wanted) = required.logs
+        && logs.len() < wanted.get()
+    {
+        return Err(Error::step(Step::LogThreshold, format!("{} distinct logs", logs.len()), wanted));
+    }
+
+    let covered = Covered::read(bundle, artifact, signers.keys())?;
+    expect_named(bundle, &covered)?;
+    let verifier = signers.verifier(bundle, &covered)?;
+    for (kind, entry) in bundle.log_entries() {
+        entry::check(kind, entry.canonicalized_body.as_bytes(), bundle, &covered, &verifier).map_err(
+            |got| {
+                let got = format!("entry {} of the log, {got}", entry.log_index.as_i64());
+                Error::step(Step::LogEntry, got, "the entry that this bundle leads to")
+            },
+        )?;
+    }
+    let signer = identify(check, &verifier, &times)?;
+    Ok(trail(bundle, check, times, signer, &logs, about.then_some(covered.digest())))
+}
+
+/// Whose signature it may be.
+enum Signers<'a> {
+    /// The holder's of this certificate, which a trusted authority issued.
+    Certificate(&'a DerCertificate, PublicKey),
+    /// The holder's of one of these keys, the likeliest first.
+    Keys(Vec<&'a PublicKey>),
+}
+
+/// Steps 5 to 7 for a certificate.
+fn signers<'a>(
+    bundle: &'a Bundle,
+    check: &Check<'a>,
+    times: &[jiff::Timestamp],
+) -> Result<Signers<'a>, Error> {
+    let identities = match check.trusted {
+        Trusted::Keys(keys) => {
+            expect_key(bundle)?;
+            return Ok(Signers::Keys(ordered(bundle, keys)?));
+        }
+        Trusted::Identities(identities) => identities,
+    };
+    if identities.is_empty() {
+        return Err(Error::NoIdentities);
+    }
+    let root = check.root.ok_or(Error::NoTrustedRoot)?;
+    let Some(certificate) = bundle.certificate() else {
+        return Err(Error::WrongMaterial { got: "a public key", expected: "a certificate" });
+    };
+    let issuer = check_chain(bundle, root, times)?;
+    if check.requirements.certificate_log {
+        certificate_log::check(certificate.as_bytes(), &issuer, root)?;
+    }
+    let unreadable =
+        |error: x509_cert::der::Error| Error::step(Step::Chain, error, "a certificate that can be read");
+    let parsed = Certificate::from_der(certificate.as_bytes()).map_err(unreadable)?;
+    let spki = parsed.tbs_certificate.subject_public_key_info.to_der().map_err(unreadable)?;
+    // A key that no signature is accepted from is the signer's choice, not the caller's.
+    let key = PublicKey::from_spki_der(&spki)
+        .map_err(|error| Error::step(Step::Signature, error, "a certificate for a key that is accepted"))?;
+    Ok(Signers::Certificate(certificate, key))
+}
+
+/// The keys, first the one that the bundle names.
+fn ordered<'k>(bundle: &Bundle, keys: &'k [TrustedKey]) -> Result<Vec<&'k PublicKey>, Error> {
+    if keys.is_empty() {
+        return Err(Error::NoKeys);
+    }
+    let claimed = bundle.claimed_key();
+    let mut ordered: Vec<&PublicKey> = keys.iter().map(|trusted| &trusted.key).collect();
+    ordered.sort_by_key(|key| Some(key.id()) != claimed);
+    Ok(ordered)
+}
+
+impl Signers<'_> {
+    fn keys(&self) -> impl Iterator<Item = &PublicKey> {
+        let (one, more) = match self {
+            Self::Certificate(_, key) => (Some(key), [].as_slice()),
+            Self::Keys(keys) => (None, keys.as_slice()),
+        };
+        one.into_iter().chain(more.iter().copied())
+    }
+
+    /// Step 10: whose signature it is.
+    fn verifier(&self, bundle: &Bundle, covered: &Covered) -> Result<Verifier<'_>, Error> {
+        for key in self.keys() {
+            if let Some(scheme) = covered.signed_by(bundle, key)? {
+                let certificate = match self {
+                    Self::Certificate(certificate, _) => Some(*certificate),
+                    Self::Keys(_) => None,
+                };
+                return Ok(Verifier { key, certificate, scheme });
             }
-            if !check.requirements.certificate_log {
-                policy = policy.skip_sct();
-            }
-            if readable.has_no_entries() && bundle.timestamps() == 0 {
-                return Err(Error::step(
-                    Step::SigningTime,
-                    "no trusted time",
-                    "a timestamp, or a log's promise",
-                ));
-            }
-            let result = source
-                .verify(root, &readable.bundle, &policy, KeyAlgorithm::EcdsaP256)?
-                .map_err(|error| refusal(&error, is_named(bundle, source.digests().sha256)))?;
-            check_chain(bundle, root, result.verified_timestamps())?;
-            let info = result.certificate().ok_or(Error::NoTrustedRoot)?;
+        }
+        expect_signed(bundle, covered, self.keys())?;
+        match self {
+            Self::Certificate(..) => Err(Error::step(
+                Step::Signature,
+                "a signature that the certificate's key did not make",
+                "a valid signature",
+            )),
+            Self::Keys(keys) => Err(rejected(bundle, keys.iter().copied())),
+        }
+    }
+}
+
+/// Step 14: who that is, and whether the caller trusts them.
+fn identify(check: &Check<'_>, verifier: &Verifier<'_>, times: &[jiff::Timestamp]) -> Result<Signer, Error> {
+    match (check.trusted, verifier.certificate) {
+        (Trusted::Identities(identities), Some(certificate)) => {
             let holder = CertificateIdentity::read(certificate.as_bytes())
                 .map_err(|got| Error::step(Step::Identity, got, "one holder, named by one issuer"))?;
             if !identities.iter().any(|identity| identity.is(&holder)) {
                 return Err(nobody_trusted(identities, &holder));
             }
-            signer = Signer::Certificate(Box::new(holder));
-            verifier =
-                Verifier::Certificate(certificate, PublicKey::from_spki_der(info.public_key.as_bytes())?);
-            times = result.verified_timestamps().to_vec();
+            Ok(Signer::Certificate(Box::new(holder)))
         }
-        Trusted::Keys(keys) => {
-            expect_key(bundle)?;
-            let (key, found) = by_keys(bundle, &readable, &mut source, keys, root, check.requirements)?;
-            times = found;
-            signer = Signer::Key(key.id());
-            check_windows(keys, &signer, &times)?;
-            verifier = Verifier::Key(key);
+        (Trusted::Keys(keys), None) => {
+            let signer = Signer::Key(verifier.key.id());
+            check_windows(keys, &signer, times)?;
+            Ok(signer)
         }
-    }
-    expect_dictated(bundle, verifier.key())?;
-    let digests = source.digests();
-    for (index, entry) in bundle.log_entries().iter().enumerate() {
-        if entry::is_second(entry) && verifier.key().log_name().is_none() {
-            return Err(Error::step(
-                Step::LogEntry,
-                format!(
-                    "an entry of version 2 by a key of {} bits, which such logs do not accept",
-                    verifier.key().bits()
-                ),
-                "ECDSA, or RSA of 2048, 3072 or 4096 bits",
-            ));
-        }
-        let is_dsse = bundle.is_dsse_entry(index);
-        if entry::matches(entry, is_dsse, bundle, &digests, &verifier) == Some(false) {
-            return Err(Error::step(
-                Step::LogEntry,
-                format!("entry {} of the log, which belongs to another signature", entry.log_index.as_i64()),
-                "the entry that this bundle leads to",
-            ));
-        }
-    }
-    let logs = distinct_logs(bundle, root);
-    if let Some(wanted) = check.requirements.logs
-        && logs.len() < wanted.get()
-    {
-        return Err(Error::step(Step::LogThreshold, format!("{} distinct logs", logs.len()), wanted));
-    }
-    if let Some(wanted) = NonZeroUsize::new(check.requirements.timestamps) {
-        let found = stamps::authorities(bundle, root).len();
-        if found < wanted.get() {
-            let got = format!("signed timestamps of {found} distinct authorities");
-            return Err(Error::step(Step::Timestamp, got, wanted));
-        }
-    }
-    Ok(trail(bundle, check, times, signer, &logs, about.then_some(digests.sha256)))
-}
-
-/// The official verifier assumes that the digest algorithm named beside a message signature is the one that was signed.
-/// That name is not signed: the key dictates the algorithm, as in verification by key alone.
-fn expect_dictated(bundle: &Bundle, key: &PublicKey) -> Result<(), Error> {
-    let SignatureContent::MessageSignature(message) = bundle.content() else { return Ok(()) };
-    let dictated = match key.algorithm() {
-        KeyAlgorithm::EcdsaP256 | KeyAlgorithm::Rsa => HashAlgorithm::Sha2256,
-        KeyAlgorithm::EcdsaP384 => HashAlgorithm::Sha2384,
-        KeyAlgorithm::Ed25519 => return Ok(()),
-    };
-    match &message.message_digest {
-        // The one key that has signed either.
-        Some(named)
-            if key.algorithm() == KeyAlgorithm::EcdsaP384 && named.algorithm == HashAlgorithm::Sha2256 =>
-        {
-            Ok(())
-        }
-        Some(named) if named.algorithm != dictated => {
-            let got = format!("a signature of a {}", named.algorithm);
-            Err(Error::step(Step::Signature, got, format!("of a {dictated}, as the key dictates")))
-        }
-        _ => Ok(()),
+        _ => Err(Error::NoTrustedRoot),
     }
 }

@@ -6,19 +6,25 @@ use plimsoll_core::Digest;
 use sigstore_crypto::VerificationKey;
 use sigstore_types::{InclusionProof, TransparencyLogEntry};
 
-use crate::{Bundle, BundleVersion, Error, Requirements, Step, TrustedRoot, entry};
+use crate::entry::Kind;
+use crate::{Bundle, BundleVersion, Error, Requirements, Step, TrustedRoot};
 
-/// Each entry that counts has a proof. The official verifier requires one proof among all entries, and verifies those
-/// that exist; an entry without one would remain unverified.
+/// Each entry that counts has a proof; in version 0.1 of the bundle, a promise is enough, and one there must be.
 pub(super) fn check_entries(bundle: &Bundle, requirements: Requirements) -> Result<(), Error> {
     if requirements.logs.is_none() {
         return Ok(());
     }
-    let entries = bundle.log_entries();
+    let entries = bundle.entries();
     if entries.is_empty() {
         return Err(Error::step(Step::LogInclusion, "no log entry", "an entry of a trusted log"));
     }
-    for (index, entry) in entries.iter().enumerate() {
+    if bundle.version() == BundleVersion::V0_1
+        && entries.iter().all(|entry| entry.inclusion_promise.is_none())
+    {
+        let got = "log entries without a promise";
+        return Err(Error::step(Step::LogInclusion, got, "a promise of the log, as version 0.1 requires"));
+    }
+    for (index, (kind, entry)) in bundle.log_entries().enumerate() {
         let promised = bundle.version() == BundleVersion::V0_1 && entry.inclusion_promise.is_some();
         if entry.inclusion_proof.is_none() && !promised {
             return Err(Error::step(
@@ -27,7 +33,8 @@ pub(super) fn check_entries(bundle: &Bundle, requirements: Requirements) -> Resu
                 "a proof for each entry",
             ));
         }
-        if let Some(got) = entry.inclusion_proof.as_ref().and_then(|proof| contradiction(entry, proof)) {
+        if let Some(got) = entry.inclusion_proof.as_ref().and_then(|proof| contradiction(kind, entry, proof))
+        {
             let got = format!("log entry {index} with a proof whose {got}");
             return Err(Error::step(Step::LogInclusion, got, "a proof that agrees with its checkpoint"));
         }
@@ -35,10 +42,9 @@ pub(super) fn check_entries(bundle: &Bundle, requirements: Requirements) -> Resu
     Ok(())
 }
 
-/// The part of a proof that differs from entry and checkpoint. The repetition is not signed: another size can have the
-/// same path, and the official verifier reads one of the two, depending on the log's version. Another reader would see
-/// another entry.
-fn contradiction(entry: &TransparencyLogEntry, proof: &InclusionProof) -> Option<&'static str> {
+/// The part of a proof that differs from entry and checkpoint. The repetition is not signed, and another size can have the
+/// same path: a reader of the repetition would see another entry.
+fn contradiction(kind: Kind, entry: &TransparencyLogEntry, proof: &InclusionProof) -> Option<&'static str> {
     let checkpoint = proof.checkpoint.checkpoint()?;
     if proof.root_hash != *checkpoint.root_hash() {
         return Some("root hash does not match the checkpoint's");
@@ -47,7 +53,7 @@ fn contradiction(entry: &TransparencyLogEntry, proof: &InclusionProof) -> Option
         return Some("tree size does not match the checkpoint's");
     }
     // The first version counts the entry over all of its trees, and the proof within one of them. Zero may be omitted.
-    let is_said = entry::is_second(entry) && proof.log_index.get() != 0;
+    let is_said = kind.is_second() && proof.log_index.get() != 0;
     (is_said && proof.log_index != entry.log_index).then_some("index does not match the entry's")
 }
 
@@ -55,7 +61,7 @@ fn contradiction(entry: &TransparencyLogEntry, proof: &InclusionProof) -> Option
 /// trusted root lists it and whatever name the entry gives it.
 pub(super) fn distinct_logs(bundle: &Bundle, root: &TrustedRoot) -> BTreeSet<Digest> {
     let mut logs = BTreeSet::new();
-    for entry in bundle.log_entries() {
+    for entry in bundle.entries() {
         let checkpoint = entry.inclusion_proof.as_ref().and_then(|proof| proof.checkpoint.checkpoint());
         for log in &root.material().tlogs {
             let key = &log.public_key.raw_bytes;

@@ -60,8 +60,8 @@ pub(super) fn trail(
     let by_certificate = matches!(signer, Signer::Certificate(_));
     let mut trail =
         Trail { signer, times, observations: Vec::new(), not_checked: Some(Vec::new()), artifact: about };
-    let (entries, stamps) = (bundle.log_entries().len(), bundle.timestamps());
-    let promises = bundle.log_entries().iter().filter(|entry| entry.inclusion_promise.is_some()).count();
+    let (entries, stamps) = (bundle.entries().len(), bundle.timestamps());
+    let promises = bundle.entries().iter().filter(|entry| entry.inclusion_promise.is_some()).count();
     let logged = check.requirements.logs.is_some();
 
     trail.saw(Step::Material, true, if by_certificate { "a certificate" } else { "a public key" });
@@ -77,7 +77,7 @@ pub(super) fn trail(
             if check.requirements.certificate_log { "in a trusted certificate log" } else { "not required" };
         trail.saw(Step::CertificateLog, check.requirements.certificate_log, seen);
     }
-    let index = bundle.log_entries().first().map(|entry| entry.log_index.as_i64());
+    let index = bundle.entries().first().map(|entry| entry.log_index.as_i64());
     let place = index.map_or_else(|| "no entry".to_owned(), |index| format!("entry {index}"));
     trail.saw(Step::LogInclusion, logged, if logged { place } else { "not required".to_owned() });
     trail.saw(

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
+use base64::engine::general_purpose::STANDARD;
 use plimsoll_core::{Classify as _, Digest, Kind, Limits};
 use plimsoll_verify::{
     BUNDLE_V0_3, Bundle, COSIGN_SIGN_V1, IN_TOTO_PAYLOAD, PublicKey, Statement, Subject, statement_by_key,
@@ -161,12 +161,11 @@ fn replaced_bytes(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn p07_base64_has_one_spelling_in_every_field() {
+fn p07_base64_has_nothing_beside_it_in_every_field() {
     let good = signed(&[&statement().to_json()[..], b"  "].concat());
     for pointer in ["/dsseEnvelope/payload", "/dsseEnvelope/signatures/0/sig"] {
         let text = good.pointer(pointer).unwrap().as_str().unwrap().to_owned();
-        let bytes = STANDARD.decode(&text).unwrap();
-        let mut others = vec![
+        let others = vec![
             format!("{text}\n"),
             format!(" {text}"),
             format!("{}\r\n{}", &text[..4], &text[4..]),
@@ -174,13 +173,10 @@ fn p07_base64_has_one_spelling_in_every_field() {
             format!("{text}===="),
             "AB==".to_owned(),
             "A".to_owned(),
+            "AA=".to_owned(),
+            "-/8=".to_owned(),
             "Z\u{ff}==".to_owned(),
         ];
-        others.extend(
-            [STANDARD_NO_PAD.encode(&bytes), URL_SAFE.encode([0xfb, 0xff, 0xfe])]
-                .into_iter()
-                .filter(|other| *other != text),
-        );
         for other in others {
             let mut bundle = good.clone();
             *bundle.pointer_mut(pointer).unwrap() = json!(other);

@@ -12,8 +12,10 @@
 
 mod case;
 mod chain;
+mod first;
 mod holder;
 mod log;
+mod signers;
 
 use std::num::NonZeroUsize;
 

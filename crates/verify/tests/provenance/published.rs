@@ -31,7 +31,7 @@ fn the_published_provenance_of_a_package_is_read_as_its_certificate_says() {
         trusted: Trusted::Identities(&[identity]),
         root: Some(&root),
         requirements: Requirements::default(),
-        now: plimsoll_testkit::sigstore::now(),
+        now: plimsoll_core::clock::now(),
     };
     let verified = verify(&bundle, Some(&digest), &check).unwrap();
     let expected = Expected {

@@ -20,7 +20,10 @@ fn inspecting_what_is_no_key_that_is_taken_names_what_it_is() {
         (block("PUBLIC KEY"), "public key: got"),
         (block("RSA PUBLIC KEY"), "public key: got"),
         (block("DSA PUBLIC KEY"), "public key: got a block `DSA PUBLIC KEY`"),
-        (block("CERTIFICATE"), "key: got a block `CERTIFICATE`, expected one PEM block with a private or a public key"),
+        (
+            block("CERTIFICATE"),
+            "key: got a block `CERTIFICATE`, expected one PEM block with a private or a public key",
+        ),
         ("text".to_owned(), "key: got no PEM block"),
     ] {
         let file = place.write("key.pem", content.as_bytes());

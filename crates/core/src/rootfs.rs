@@ -84,6 +84,27 @@ pub trait Select: Send + Sync {
     /// because its target may not be known yet; then only the path decides.
     fn want(&self, path: &str, attributes: Option<Attributes>) -> Vec<Purpose>;
 
+    /// What the folder at `path` is wanted for, in ascending order. It is found at its path with a `/` behind, and nothing
+    /// is read: that it is there is all there is to a folder. Called for folders whose names end as
+    /// [`Self::folder_endings`] says, in any case.
+    fn want_folder(&self, _path: &str) -> Vec<Purpose> {
+        Vec::new()
+    }
+
+    /// How the last names of wanted folders end, in lower case. Almost no folder is wanted, and readers make no path of the
+    /// others.
+    fn folder_endings(&self) -> &[&'static str] {
+        &[]
+    }
+
+    /// Whether a folder of this name may be wanted.
+    fn may_want_folder(&self, name: &[u8]) -> bool {
+        self.folder_endings().iter().any(|ending| {
+            let end = name.len().checked_sub(ending.len()).and_then(|start| name.get(start..));
+            end.is_some_and(|end| end.eq_ignore_ascii_case(ending.as_bytes()))
+        })
+    }
+
     /// How much of a file `purpose` needs.
     fn need(&self, purpose: Purpose) -> Need;
 
@@ -257,6 +278,20 @@ pub struct FoundFile {
 }
 
 impl FoundFile {
+    /// The folder at `path`, which really is at `real_path`. Both end with a `/` here, which tells folders from files.
+    pub fn folder(
+        select: &dyn Select,
+        path: &str,
+        real_path: &str,
+        purposes: &[Purpose],
+        layer: Option<usize>,
+    ) -> Self {
+        let attributes = Attributes { size: 0, mode: 0 };
+        let facts =
+            Extraction::new(select, purposes, attributes, &Limits::default(), &mut Vec::new()).finish();
+        Self { path: format!("{path}/"), real_path: format!("{real_path}/"), facts, layer }
+    }
+
     /// What was made of it for `purpose`, if that is a `T`.
     pub fn fact<T: Fact>(&self, purpose: Purpose) -> Option<&T> {
         match self.facts.outcome(purpose)? {
@@ -333,6 +368,14 @@ impl FileSet {
     /// Adds a regular file of a root file system in memory, if `select` wants it, within the default limits.
     pub fn add(&mut self, select: &dyn Select, path: &str, layer: Option<usize>, content: &[u8]) {
         self.add_within(&Limits::default(), select, path, layer, content);
+    }
+
+    /// Adds a folder of a root file system in memory, if `select` wants it.
+    pub fn add_folder(&mut self, select: &dyn Select, path: &str, layer: Option<usize>) {
+        let purposes = select.want_folder(path);
+        if !purposes.is_empty() && select.may_want_folder(path.as_bytes()) {
+            self.insert(FoundFile::folder(select, path, path, &purposes, layer));
+        }
     }
 
     /// Adds a regular file of a root file system in memory, if `select` wants it.

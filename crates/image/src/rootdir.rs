@@ -16,7 +16,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::rootfs::{
-    Attributes, Extraction, FileFacts, FileSet, FoundFile, Purpose, Select, Unreadable,
+    Attributes, Extraction, FileFacts, FileSet, FoundFile, Purpose, Select, Unreadable, cost_of_record,
 };
 use plimsoll_core::{Cancel, LimitExceeded, Limits};
 
@@ -123,6 +123,9 @@ impl Walk<'_> {
             for path in files {
                 self.file(&path)?;
             }
+            for path in &below {
+                self.folder(path, path)?;
+            }
             below.retain(|path| self.enters(path));
             below.sort_unstable_by(|a, b| b.cmp(a));
             left.append(&mut below);
@@ -141,6 +144,37 @@ impl Walk<'_> {
         }
     }
 
+    /// Takes down the folder at `path`, which really is at `real`, if it is wanted.
+    fn folder(&mut self, path: &Path, real: &Path) -> Result<(), Error> {
+        let last = path.file_name().unwrap_or_default();
+        if !self.select.may_want_folder(last.as_bytes()) {
+            return Ok(());
+        }
+        let asked = shown(path);
+        let purposes = self.select.want_folder(&asked);
+        if purposes.is_empty() {
+            return Ok(());
+        }
+        if path.to_str().is_none() {
+            self.unreadable(path, Some(purposes), "its name is not UTF-8".to_owned());
+            return Ok(());
+        }
+        self.keep(cost_of_record(asked.len()), path)?;
+        let folder = FoundFile::folder(self.select, &asked, &shown(real), &purposes, None);
+        self.found.insert(folder.path.clone(), folder);
+        Ok(())
+    }
+
+    /// Counts what is kept of the file or folder at `path`.
+    fn keep(&mut self, bytes: u64, path: &Path) -> Result<(), Error> {
+        self.kept = self.kept.saturating_add(bytes);
+        if self.kept > self.limits.kept_total_bytes {
+            let what = format!("wanted files up to {}", shown(path));
+            return Err(LimitExceeded::new("kept_total_bytes", self.limits.kept_total_bytes, what).into());
+        }
+        Ok(())
+    }
+
     fn file(&mut self, path: &Path) -> Result<(), Error> {
         self.cancel.check()?;
         let lossy = path.to_string_lossy();
@@ -155,6 +189,12 @@ impl Walk<'_> {
         };
         let link = metadata.is_symlink();
         let wanted = self.select.want(&lossy, (!link).then(|| attributes(&metadata)));
+        if link
+            && let Ok(Some((real, metadata))) = self.resolved_folder(path)
+            && metadata.is_dir()
+        {
+            return self.folder(path, &real);
+        }
         match path.to_str() {
             _ if wanted.is_empty() => Ok(()),
             Some(name) if link => self.through_links(name, &wanted),
@@ -183,11 +223,7 @@ impl Walk<'_> {
                 return Ok(());
             }
         };
-        self.kept = self.kept.saturating_add(facts.cost(asked.len()));
-        if self.kept > self.limits.kept_total_bytes {
-            let what = format!("wanted files up to {}", shown(real));
-            return Err(LimitExceeded::new("kept_total_bytes", self.limits.kept_total_bytes, what).into());
-        }
+        self.keep(facts.cost(asked.len()), real)?;
         let file = FoundFile { path: asked.to_owned(), real_path: shown(real), facts, layer: None };
         self.found.insert(asked.to_owned(), file);
         Ok(())
@@ -234,8 +270,19 @@ impl Walk<'_> {
         }
     }
 
+    /// Where the symbolic link at `path` leads, if a folder is wanted there.
+    fn resolved_folder(&self, path: &Path) -> Result<Option<(PathBuf, Metadata)>, String> {
+        let last = path.file_name().unwrap_or_default();
+        if self.select.may_want_folder(last.as_bytes()) { self.followed(path.as_os_str()) } else { Ok(None) }
+    }
+
     fn resolve(&self, path: &str) -> Result<Option<(PathBuf, Metadata)>, String> {
-        let mut left: VecDeque<OsString> = names(OsStr::new(path)).collect();
+        Ok(self.followed(OsStr::new(path))?.filter(|(_, metadata)| metadata.is_file()))
+    }
+
+    /// What is at `path`, with links followed inside the root.
+    fn followed(&self, path: &OsStr) -> Result<Option<(PathBuf, Metadata)>, String> {
+        let mut left: VecDeque<OsString> = names(path).collect();
         let mut real = PathBuf::new();
         let mut links = 0;
         let mut last = None;
@@ -275,7 +322,7 @@ impl Walk<'_> {
                 left.push_front(name);
             }
         }
-        Ok(last.filter(Metadata::is_file).map(|metadata| (real, metadata)))
+        Ok(last.map(|metadata| (real, metadata)))
     }
 }
 

@@ -17,7 +17,7 @@ use std::path::Path;
 use plimsoll_core::Limits;
 use plimsoll_core::rootfs::{FileSet, Select};
 use plimsoll_image::{Error, rootdir};
-use plimsoll_testkit::WholeFiles;
+use plimsoll_testkit::{Folders, WholeFiles};
 
 use memory::{ALL, FIXED, texts};
 
@@ -112,4 +112,29 @@ fn what_is_too_large_or_forbidden_is_reported() {
     }
     let files = read(root.path(), &META);
     assert_eq!(WholeFiles::unreadable(&files), [("b/META", "permission denied")]);
+}
+
+#[test]
+fn folders_are_found_by_name_and_through_links_inside_the_root() {
+    let outer = tempfile::tempdir().unwrap();
+    let root = outer.path().join("root");
+    write(&root, "app/a-1.dist-info/METADATA", "1");
+    fs::create_dir(root.join("app/b-1.dist-info")).unwrap();
+    fs::create_dir(root.join("app/c")).unwrap();
+    symlink("c", root.join("app/c-1.dist-info")).unwrap();
+    symlink("a-1.dist-info/METADATA", root.join("app/d-1.dist-info")).unwrap();
+    fs::create_dir(outer.path().join("outside")).unwrap();
+    symlink("../../outside", root.join("app/e-1.dist-info")).unwrap();
+    let files = read(&root, &Folders);
+    let found = Folders::found(&files);
+    let ending =
+        |ending: &str| found.iter().filter(|(path, _)| path.ends_with(ending)).copied().collect::<Vec<_>>();
+    assert_eq!(
+        ending("dist-info"),
+        [
+            ("app/a-1.dist-info", "app/a-1.dist-info"),
+            ("app/b-1.dist-info", "app/b-1.dist-info"),
+            ("app/c-1.dist-info", "app/c"),
+        ]
+    );
 }

@@ -8,7 +8,7 @@ mod memory;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use plimsoll_image::Error;
-use plimsoll_testkit::{Compression, EntryKind, ImageBuilder, Layer, WholeFiles};
+use plimsoll_testkit::{Compression, EntryKind, Folders, ImageBuilder, Layer, WholeFiles};
 use proptest::prelude::*;
 
 use memory::MemorySource;
@@ -121,6 +121,13 @@ proptest! {
         }
         prop_assert_eq!(memory::texts(&all), expected);
         prop_assert_eq!(memory::disputed(&all), disputed);
+
+        // Folders, and links to them, are seen whatever lies in them.
+        let mut folders = BTreeMap::new();
+        list_folders("", &model, &model, &mut folders);
+        let found = source.read(&Folders).unwrap();
+        let found = Folders::found(&found).into_iter().map(|(path, real)| (path.to_owned(), real.to_owned()));
+        prop_assert_eq!(found.collect::<BTreeMap<_, _>>(), folders);
 
         // Wanting nothing but well-known paths makes their contents come from further passes.
         let few = source.read(&WholeFiles { rule: |_| false, fixed: FIXED }).unwrap();
@@ -407,7 +414,39 @@ fn list(prefix: &str, tree: &Tree, root: &Tree, each: &mut impl FnMut(String, St
     }
 }
 
+/// The folders by path, and where they really are.
+fn list_folders(prefix: &str, tree: &Tree, root: &Tree, found: &mut BTreeMap<String, String>) {
+    for (name, node) in tree {
+        let path = format!("{prefix}{name}");
+        match &node.kind {
+            Kind::Directory(directory) => {
+                list_folders(&format!("{path}/"), &directory.children, root, found);
+                found.insert(path.clone(), path);
+            }
+            Kind::Symlink(_) => {
+                if let Some(End::Folder(real)) = follow(root, &path) {
+                    found.insert(path, real);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a path leads to.
+enum End {
+    File(String, bool),
+    Folder(String),
+}
+
 fn resolve(tree: &Tree, path: &str) -> Option<(String, bool)> {
+    match follow(tree, path)? {
+        End::File(content, disputed) => Some((content, disputed)),
+        End::Folder(_) => None,
+    }
+}
+
+fn follow(tree: &Tree, path: &str) -> Option<End> {
     let mut left: VecDeque<String> = path.split('/').map(str::to_owned).collect();
     let mut real: Vec<String> = Vec::new();
     let (mut links, mut disputed) = (0, false);
@@ -436,10 +475,10 @@ fn resolve(tree: &Tree, path: &str) -> Option<(String, bool)> {
                 target.split('/').rev().for_each(|name| left.push_front(name.to_owned()));
             }
             Kind::File(content) if left.iter().all(|name| name.is_empty() || name == ".") => {
-                return Some((content.clone(), disputed));
+                return Some(End::File(content.clone(), disputed));
             }
             _ => return None,
         }
     }
-    None
+    Some(End::Folder(real.join("/")))
 }

@@ -122,6 +122,7 @@ pub struct Catalogers {
     /// What each purpose means.
     purposes: Vec<Meaning>,
     matcher: Matcher,
+    folder_endings: Vec<&'static str>,
     /// The selections of the catalogers of languages, and of what is not read.
     shown: Matcher,
     unread: Matcher,
@@ -151,10 +152,12 @@ impl Catalogers {
                 .map(move |(selection, number)| (member, number, selection))
         };
         let paths = members.iter().flat_map(|it| it.selections()).flat_map(|selection| selection.paths);
+        let matcher = Matcher::new(&members, |_, _| true);
         Self {
             off: Vec::new(),
             purposes: members.iter().flat_map(selections).collect(),
-            matcher: Matcher::new(&members, |_, _| true),
+            folder_endings: matcher.folder_endings(),
+            matcher,
             // Not what is wanted of every program: distributions have them at the places that are named.
             shown: Matcher::new(&members, |member, selection| {
                 member.room() == Room::Language && !selection.paths.is_empty()
@@ -243,6 +246,14 @@ impl Catalogers {
 impl Select for Catalogers {
     fn want(&self, path: &str, attributes: Option<Attributes>) -> Vec<Purpose> {
         self.matcher.want(&spelling(path), attributes)
+    }
+
+    fn want_folder(&self, path: &str) -> Vec<Purpose> {
+        self.matcher.want_folder(&format!("{}/", spelling(path)))
+    }
+
+    fn folder_endings(&self) -> &[&'static str] {
+        &self.folder_endings
     }
 
     fn need(&self, purpose: Purpose) -> Need {

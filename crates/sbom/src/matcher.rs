@@ -25,6 +25,8 @@ pub(crate) struct Matcher {
     /// Rules that no part of a path leads to: for every executable, and patterns without a literal part.
     executables: Vec<usize>,
     others: Vec<usize>,
+    /// Rules for folders: patterns with a `/` behind. They are few.
+    folders: Vec<usize>,
 }
 
 struct Rule {
@@ -49,6 +51,7 @@ impl Matcher {
             beginnings: Filter::default(),
             executables: Vec::new(),
             others: Vec::new(),
+            folders: Vec::new(),
         };
         let numbered = members.iter().enumerate().flat_map(|(member, cataloger)| {
             cataloger.selections().iter().map(move |selection| (member, *cataloger, selection))
@@ -69,6 +72,10 @@ impl Matcher {
         for path in selection.paths {
             let (pattern, index) = (Pattern::new(path), self.rules.len());
             self.rules.push(Rule { purpose, member, pattern: Some(pattern), selection });
+            if path.ends_with('/') {
+                self.folders.push(index);
+                continue;
+            }
             match pattern.key() {
                 Key::Path(key) => self.paths.add(key, index),
                 Key::Name(key) => self.names.add(key, index),
@@ -93,6 +100,22 @@ impl Matcher {
             Lookups { end: false, beginning: false, mode: false } if self.others.is_empty() => Vec::new(),
             lookups => self.matching(path, attributes, lookups),
         }
+    }
+
+    /// What the folder at `path`, which ends with a `/`, is wanted for, in rising order.
+    pub(crate) fn want_folder(&self, path: &str) -> Vec<Purpose> {
+        let rules = self.folders.iter().filter_map(|index| self.rules.get(*index));
+        let mut found: Vec<Purpose> =
+            rules.filter(|rule| rule.fits(path, None)).map(|rule| rule.purpose).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// How the last names of wanted folders end.
+    pub(crate) fn folder_endings(&self) -> Vec<&'static str> {
+        let rules = self.folders.iter().filter_map(|index| self.rules.get(*index)?.pattern);
+        rules.map(|pattern| pattern.folder_ending()).collect()
     }
 
     /// Which look-ups a path is worth.

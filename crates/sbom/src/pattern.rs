@@ -1,7 +1,7 @@
 //! Patterns of paths, as catalogers declare them.
 //!
 //! A path relative to the root, in which `*` stands for any characters of one name and `?` for one of them. `**/` in
-//! front stands for any directories, also for none:
+//! front stands for any directories, also for none. A `/` behind it stands for a folder:
 //!
 //! ```text
 //! var/lib/dpkg/status          var/lib/dpkg/info/*.md5sums          **/*.dist-info/METADATA
@@ -56,6 +56,12 @@ impl Pattern {
     /// What every path that matches ends with.
     pub(crate) fn suffix(&self) -> &'static str {
         self.text.rsplit(['*', '?']).next().unwrap_or_default()
+    }
+
+    /// What the last name of every folder that matches ends with.
+    pub(crate) fn folder_ending(&self) -> &'static str {
+        let folder = self.text.trim_end_matches('/');
+        folder.rsplit(['*', '?', '/']).next().unwrap_or_default()
     }
 
     pub(crate) fn matches(&self, path: &str) -> bool {
@@ -119,6 +125,9 @@ mod tests {
             ("**/*a*b", "x/aab", true),
             ("**/*a*b", "x/aba", false),
             ("opt/*/release", "opt/app/release", true),
+            ("**/*.dist-info/", "usr/lib/x.dist-info/", true),
+            ("**/*.dist-info/", "usr/lib/x.dist-info", false),
+            ("**/*.dist-info/", "x.dist-info/licenses/", false),
         ] {
             assert_eq!(Pattern::new(pattern).matches(path), expected, "{pattern} {path}");
         }

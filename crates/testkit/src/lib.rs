@@ -48,5 +48,5 @@ pub use peer::{Peer, peer_program};
 pub use proxy::Proxy;
 pub use published::published_data;
 pub use registry::{Answer, Fault, Registry, RegistryBuilder, Request};
-pub use select::WholeFiles;
+pub use select::{Folders, WholeFiles};
 pub use tls::Authority;

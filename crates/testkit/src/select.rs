@@ -52,3 +52,41 @@ impl Select for WholeFiles {
         self.fixed
     }
 }
+
+/// Wants every folder, and no file.
+pub struct Folders;
+
+impl Folders {
+    /// Paths and real paths of the folders that were found.
+    pub fn found(files: &FileSet) -> Vec<(&str, &str)> {
+        let folders =
+            files.iter().map(|file| (file.path.strip_suffix('/'), file.real_path.strip_suffix('/')));
+        folders.map(|(path, real)| (path.unwrap(), real.unwrap())).collect()
+    }
+}
+
+impl Select for Folders {
+    fn want(&self, _: &str, _: Option<Attributes>) -> Vec<Purpose> {
+        Vec::new()
+    }
+
+    fn want_folder(&self, _: &str) -> Vec<Purpose> {
+        vec![Purpose(0)]
+    }
+
+    fn folder_endings(&self) -> &[&'static str] {
+        &[""]
+    }
+
+    fn need(&self, _: Purpose) -> Need {
+        Need::Name
+    }
+
+    fn extract(&self, _: Purpose, _: Attributes, _: &[u8], _: &Limits) -> Option<Arc<dyn Fact>> {
+        None
+    }
+
+    fn fixed_paths(&self) -> &[&'static str] {
+        &[]
+    }
+}

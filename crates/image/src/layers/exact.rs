@@ -208,6 +208,15 @@ impl Tree {
         }
     }
 
+    /// The directories and what may lead to one, once all entries have their places.
+    pub(super) fn folders(&self) -> impl Iterator<Item = (Vec<u8>, Node)> {
+        self.places.iter().filter_map(|(path, place)| match place {
+            TreeEntry::Directory { .. } => Some((path.clone(), Node::Folder)),
+            TreeEntry::Symlink(target) => Some((path.clone(), Node::Symlink(target.clone()))),
+            _ => None,
+        })
+    }
+
     pub(super) fn into_facts(self, keyed: &Keyed) -> Facts {
         let mut ledger = Ledger { opaque_root: self.opaque_root, ..Ledger::default() };
         for (path, place) in &self.places {

@@ -152,6 +152,8 @@ pub(super) enum Node {
     Symlink(Vec<u8>),
     /// A hard link to a file that was not read for the same purposes.
     Hardlink(Target),
+    /// A folder. It is taken down under its path with a `/` behind, like a symbolic link that may lead to one.
+    Folder,
     /// A device, FIFO or similar.
     Special,
 }
@@ -211,7 +213,7 @@ impl Node {
             Self::Symlink(target) | Self::Hardlink(Target::Path(target) | Target::Below(target)) => {
                 target.len()
             }
-            Self::Unnamed | Self::Hardlink(Target::Ordinal(_)) | Self::Special => 0,
+            Self::Unnamed | Self::Hardlink(Target::Ordinal(_)) | Self::Folder | Self::Special => 0,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The reference is the view of a process in a container if engines unpack each layer into a separate folder
 //! and the kernel mounts the folders over each other, as with containerd, Docker and podman. The OCI
 //! specification, and engines without the right to create devices, differ from it in these points. Files
-//! behind such a difference are shown and marked as [disputed](Sight::disputed), so that nothing is hidden
+//! behind such a difference are shown and marked as [disputed](VisibleEntry::disputed), so that nothing is hidden
 //! but the inventory is not called certain:
 //!
 //! - an opaque marker in the root of a layer hides everything according to the specification, but nothing in

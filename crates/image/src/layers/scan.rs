@@ -104,6 +104,23 @@ impl<'a> Interest<'a> {
         Some(Wanted { purposes, selected: true, named: matches!(name, Cow::Borrowed(_)) })
     }
 
+    /// Whether a folder at `path`, or a link to one, may matter. Only the first pass looks at folders: nothing has to be read
+    /// of them.
+    fn may_be_folder(&self, path: &[u8]) -> bool {
+        self.targets.is_none() && self.select.may_want_folder(base(path))
+    }
+
+    /// How a folder at `path` matters, or a link to one.
+    fn of_folder(&self, path: &[u8]) -> Option<Wanted> {
+        if !self.may_be_folder(path) {
+            return None;
+        }
+        let name = String::from_utf8_lossy(path);
+        let purposes = self.select.want_folder(&name);
+        let named = matches!(name, Cow::Borrowed(_));
+        (!purposes.is_empty()).then_some(Wanted { purposes, selected: true, named })
+    }
+
     fn is_step(&self, path: &[u8]) -> bool {
         self.spine.contains(path) || self.targets.as_ref().is_some_and(|it| it.paths.contains_key(path))
     }
@@ -202,8 +219,15 @@ impl<'a> Scan<'a> {
         self.keyed.lineage(&entry.path, lineage);
         let Some((own, ancestors)) = lineage.split_last() else { return Ok(true) };
         let has_folder = ancestors.last().is_none_or(|folder| ledger.directories.contains(folder));
-        if !enter(ledger, linked, ancestors) || (entry.kind == Kind::Device && !has_folder) {
+        let Some(new_folders) = enter(ledger, linked, ancestors) else { return Ok(false) };
+        if entry.kind == Kind::Device && !has_folder {
             return Ok(false);
+        }
+        let mut folder = parent(&entry.path);
+        for _ in 0..new_folders {
+            let Some(path) = folder else { break };
+            self.folder(path, Node::Folder, recorded)?;
+            folder = parent(path);
         }
         if !matches!(meaning, Meaning::Entry) {
             self.markers.insert(*own);
@@ -233,6 +257,7 @@ impl<'a> Scan<'a> {
                 return Ok(false);
             }
             recorded.remove(&entry.path);
+            self.folder(&entry.path, Node::Folder, recorded)?;
             return Ok(true);
         }
         let to_itself = entry.kind == Kind::Hardlink && clean_link(&entry.link) == entry.path;
@@ -266,6 +291,12 @@ impl<'a> Scan<'a> {
         }
         if !recorded.is_empty() {
             recorded.remove(&entry.path);
+        }
+        if self.interest.may_be_folder(&entry.path) {
+            recorded.remove(&join(&entry.path, b""));
+            if entry.kind == Kind::Symlink {
+                self.folder(&entry.path, Node::Symlink(entry.link.clone()), recorded)?;
+            }
         }
         if let Some(wanted) = self.look(entry, &entry.path) {
             let known = match &target {
@@ -313,7 +344,43 @@ impl<'a> Scan<'a> {
             tree.global(name)?;
         }
         reader.finish()?;
-        Ok(self.found(tree.into_facts(self.keyed)))
+        let may_be_folder = |(path, _): &(Vec<u8>, Node)| self.interest.may_be_folder(path);
+        let folders: Vec<(Vec<u8>, Node)> = tree.folders().filter(may_be_folder).collect();
+        let mut facts = tree.into_facts(self.keyed);
+        for (folder, node) in folders {
+            self.folder(&folder, node, &mut facts.recorded)?;
+        }
+        Ok(self.found(facts))
+    }
+
+    /// Takes down `node` at `path`, which is a folder or may lead to one, if that matters.
+    fn folder(
+        &mut self,
+        path: &[u8],
+        node: Node,
+        recorded: &mut BTreeMap<Vec<u8>, Record>,
+    ) -> Result<(), Error> {
+        let Some(Wanted { purposes, named, .. }) = self.interest.of_folder(path) else { return Ok(()) };
+        let key = join(path, b"");
+        if recorded.contains_key(&key) {
+            return Ok(());
+        }
+        let link = if let Node::Symlink(target) = &node { target.len() } else { 0 };
+        self.name(path, link)?;
+        self.keep(cost_of_record(path.len().saturating_add(link)), path)?;
+        let node = if named { node } else { Node::Unnamed };
+        recorded.insert(key, Record { node, wanted: purposes });
+        Ok(())
+    }
+
+    /// Counts the name of what is taken down, and of what it leads to.
+    fn name(&mut self, path: &[u8], link: usize) -> Result<(), Error> {
+        // What a record costs beside its name.
+        const RECORD: usize = 64;
+        let bytes = (path.len() + link + RECORD) as u64;
+        self.own_name_bytes += bytes;
+        let limit = ("name_bytes", self.limits.name_bytes);
+        Used::take(&self.used.name_bytes, bytes, limit, || kept(path))
     }
 
     fn found(&self, facts: Facts) -> Facts {
@@ -344,13 +411,8 @@ impl<'a> Scan<'a> {
         wanted: Wanted,
         target: Option<Node>,
     ) -> Result<Record, Error> {
-        // What a record costs beside its name.
-        const RECORD: usize = 64;
         let entry = reader.entry();
-        let bytes = (entry.path.len() + entry.link.len() + RECORD) as u64;
-        self.own_name_bytes += bytes;
-        let limit = ("name_bytes", self.limits.name_bytes);
-        Used::take(&self.used.name_bytes, bytes, limit, || kept(&entry.path))?;
+        self.name(&entry.path, entry.link.len())?;
         let Wanted { purposes, selected, named } = wanted;
         let node = match reader.entry().kind {
             _ if !named => Node::Unnamed,
@@ -413,23 +475,23 @@ fn linked_node(known: Option<&Node>, target: Option<Node>, wanted: &Wanted) -> O
     }
 }
 
-/// Notes that `ancestors` are directories. False when one of them is a link of this layer, or a file that a hard link
-/// points to.
-fn enter(ledger: &mut Ledger, linked: &Hashes, ancestors: &[u64]) -> bool {
-    for hash in ancestors.iter().rev() {
+/// Notes that `ancestors` are directories, and says how many of the nearest are new. None when one of them is a link of this
+/// layer, or a file that a hard link points to.
+fn enter(ledger: &mut Ledger, linked: &Hashes, ancestors: &[u64]) -> Option<usize> {
+    for (new, hash) in ancestors.iter().rev().enumerate() {
         if ledger.symlinks.contains(hash) {
-            return false;
+            return None;
         }
         // The ancestors of a directory that is known are known.
         if !ledger.directories.insert(*hash) {
-            return true;
+            return Some(new);
         }
         ledger.implied.insert(*hash);
         if linked.contains(hash) {
-            return false;
+            return None;
         }
     }
-    true
+    Some(ancestors.len())
 }
 
 fn meaning(entry: &Entry, what: &str) -> Result<Meaning, Error> {

@@ -30,6 +30,7 @@ pub(super) struct Stack<'a> {
 /// The result for a requested path.
 enum Outcome {
     File(File),
+    Folder(File),
     /// It exists but cannot be read, for this reason.
     Unreadable(String),
     /// An entry that was passed must be read first.
@@ -86,9 +87,10 @@ impl<'a> Stack<'a> {
                     }
                     files.found.insert(path, file);
                 }
+                // What it is wanted for as a folder was answered by `each`.
+                Outcome::Folder(_) | Outcome::Missing => {}
                 Outcome::Unreadable(reason) => unreadable(reason),
                 Outcome::Need(..) => unreadable("too many links lead to it".to_owned()),
-                Outcome::Missing => {}
             }
         })?;
         Ok(files)
@@ -98,10 +100,32 @@ impl<'a> Stack<'a> {
         let mut lineage = Vec::new();
         for (layer, known) in self.layers.iter().enumerate() {
             for (path, record) in known.wanted() {
-                self.keyed.lineage(path, &mut lineage);
+                self.keyed.lineage(path.strip_suffix(b"/").unwrap_or(path), &mut lineage);
                 let sight = self.index.find(&lineage, self.layers.len()).filter(|sight| sight.layer == layer);
                 let outcome = match (sight.map(|sight| (sight.present, sight.disputed)), &record.node) {
+                    (Some((Present::Symlink, _)), Node::Symlink(_)) if path.ends_with(b"/") => {
+                        match self.resolve(path, &[])? {
+                            Outcome::Folder(found) => {
+                                self.folder(path, found, &mut each);
+                                continue;
+                            }
+                            // What has to be looked at first, or too many links.
+                            other @ (Outcome::Need(..) | Outcome::Unreadable(_)) => other,
+                            Outcome::File(_) | Outcome::Missing => continue,
+                        }
+                    }
                     (Some((Present::Symlink, _)), Node::Symlink(_)) => self.resolve(path, &record.wanted)?,
+                    (Some((Present::Directory, disputed)), Node::Folder) => {
+                        let real = path.strip_suffix(b"/").unwrap_or(path).to_vec();
+                        let found = File { real, layer, facts: FileFacts::default(), disputed };
+                        self.folder(path, found, &mut each);
+                        continue;
+                    }
+                    (Some((Present::Directory | Present::Symlink, _)), Node::Unnamed)
+                        if path.ends_with(b"/") =>
+                    {
+                        Outcome::Unreadable("its name is not UTF-8".to_owned())
+                    }
                     (Some((Present::File, disputed)), _) => {
                         self.content(path, layer, &record.node, &record.wanted, disputed)?
                     }
@@ -115,6 +139,19 @@ impl<'a> Stack<'a> {
             each((*fixed).to_owned(), &wanted, self.resolve(fixed.as_bytes(), &wanted)?);
         }
         Ok(())
+    }
+
+    /// Tells of a folder at `path`, which ends with a `/`, if that is wanted for something.
+    fn folder(&self, path: &[u8], found: File, each: &mut impl FnMut(String, &[Purpose], Outcome)) {
+        let asked = String::from_utf8_lossy(path);
+        let asked = asked.trim_end_matches('/');
+        let purposes = self.select.want_folder(asked);
+        if !purposes.is_empty() {
+            let real = String::from_utf8_lossy(&found.real).into_owned();
+            let folder = FoundFile::folder(self.select, asked, &real, &purposes, Some(found.layer));
+            let real = folder.real_path.into_bytes();
+            each(folder.path, &purposes, Outcome::File(File { real, facts: folder.facts, ..found }));
+        }
     }
 
     /// The topmost visible entry at `path` among the layers below number `below`, following links.
@@ -134,12 +171,14 @@ impl<'a> Stack<'a> {
     fn resolve(&self, path: &[u8], purposes: &[Purpose]) -> Result<Outcome, Error> {
         let mut left: VecDeque<&[u8]> = names(path).collect();
         let mut real: Vec<u8> = Vec::new();
-        let (mut links, mut disputed) = (0, None);
+        let (mut links, mut disputed, mut folder) = (0, None, None);
         while let Some(name) = left.pop_front() {
             match name {
                 b"" | b"." => continue,
                 b".." => {
                     real = parent(&real).unwrap_or_default().to_vec();
+                    // Which layer shows it matters to nobody.
+                    folder = Some(0);
                     continue;
                 }
                 _ => {}
@@ -151,7 +190,7 @@ impl<'a> Stack<'a> {
             };
             disputed = disputed.max(by);
             match present {
-                Present::Directory => real = next,
+                Present::Directory => (real, folder) = (next, Some(layer)),
                 Present::Symlink => {
                     let Some(node) = self.node(layer, &next, &[]) else {
                         return Ok(Outcome::Need(layer, Target::Path(next)));
@@ -166,6 +205,7 @@ impl<'a> Stack<'a> {
                     if target.starts_with(b"/") {
                         real.clear();
                     }
+                    folder = Some(layer);
                     for name in names(target).rev() {
                         left.push_front(name);
                     }
@@ -182,7 +222,10 @@ impl<'a> Stack<'a> {
                 }
             }
         }
-        Ok(Outcome::Missing)
+        Ok(match folder {
+            Some(layer) => Outcome::Folder(File { real, layer, facts: FileFacts::default(), disputed }),
+            None => Outcome::Missing,
+        })
     }
 
     /// The content of `node` at `path` in `layer` for `purposes`, following hard links.
@@ -204,7 +247,7 @@ impl<'a> Stack<'a> {
                 // It was read for other purposes.
                 Node::File(_) => return Ok(Outcome::Need(at, place)),
                 Node::Unnamed => return Ok(Outcome::Unreadable("its name is not UTF-8".to_owned())),
-                Node::Symlink(_) | Node::Special => return Ok(Outcome::Missing),
+                Node::Symlink(_) | Node::Folder | Node::Special => return Ok(Outcome::Missing),
                 Node::Hardlink(Target::Ordinal(ordinal)) => {
                     place = Target::Ordinal(*ordinal);
                     match self.layers.get(at).and_then(|known| known.node(*ordinal, purposes)) {

@@ -33,6 +33,7 @@ const SIGN: u16 = 1;
 const ARCHIVE: u16 = 2;
 const PATHS: u16 = 3;
 const VENDORED: u16 = 4;
+const FOLDER: u16 = 5;
 
 const SELECTIONS: &[Selection] = &[
     Selection::whole(
@@ -90,6 +91,13 @@ const SELECTIONS: &[Selection] = &[
             "**/_vendored/__init__.py",
             "**/vendored/__init__.py",
         ],
+        mode: Mode::Any,
+        min_size: 0,
+        need: Need::Name,
+    },
+    // Python lists them by their names, even if there is nothing in them.
+    Selection {
+        paths: &["**/*.dist-info/", "**/*.egg-info/", "**/*.egg/egg-info/"],
         mode: Mode::Any,
         min_size: 0,
         need: Need::Name,
@@ -167,7 +175,7 @@ impl Cataloger for Python {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn room(&self) -> Room {
@@ -189,7 +197,7 @@ impl Cataloger for Python {
                 let component = metadata::read(content);
                 Some(Arc::new(Distribution { component, digests: FileDigests::of_content(content) }))
             }
-            SIGN | VENDORED => Some(Arc::new(Sign)),
+            SIGN | VENDORED | FOLDER => Some(Arc::new(Sign)),
             ARCHIVE => {
                 let found = archive::metadata(content)?.map(|found| {
                     found.into_iter().map(|(path, content)| (path, metadata::read(&content))).collect()
@@ -247,15 +255,27 @@ fn installed(context: &mut Context<'_, '_>) {
     }
 }
 
-/// Folders that hold what installers leave, but for the metadata: without it, Python still lists the distribution, and nobody
-/// can say which it is.
+/// Folders that hold no metadata, whatever else installers leave there: without it, Python still lists the distribution, and
+/// nobody can say which it is.
 fn without_metadata(context: &mut Context<'_, '_>) {
     let mut known: BTreeSet<&str> = BTreeSet::new();
     known.extend(context.facts::<Distribution>(METADATA).map(|(file, _)| place::folder(&file.path)));
     known.extend(context.unread(METADATA).map(|unread| place::folder(unread.path)));
     let signs = context.facts::<Sign>(SIGN).map(|(file, Sign)| file.path.as_str());
     let signs = signs.chain(context.unread(SIGN).map(|unread| unread.path));
-    let folders: BTreeSet<&str> = signs.map(place::folder).filter(|folder| !known.contains(folder)).collect();
+    let mut folders: BTreeSet<&str> =
+        signs.map(place::folder).filter(|folder| !known.contains(folder)).collect();
+    for (file, Sign) in context.facts::<Sign>(FOLDER) {
+        // What a link leads to is a distribution under its own name, too.
+        let real = file.real_path.trim_end_matches('/');
+        if !known.contains(real)
+            && let Some(folder) = file.path.strip_suffix('/').filter(|folder| !known.contains(folder))
+        {
+            folders.insert(folder);
+        }
+    }
+    let unread = context.unread(FOLDER).map(|unread| unread.path.trim_end_matches('/'));
+    folders.extend(unread.filter(|folder| !known.contains(folder)));
     for folder in folders {
         let detail = "holds no METADATA or PKG-INFO, which was removed or never came";
         context.problem_of_names(ProblemCode::UnparsableMetadata, folder, detail.to_owned());

@@ -45,6 +45,8 @@ pub(super) struct Telltale {
 pub(super) enum Shows {
     /// Its path.
     Path(Kind),
+    /// Its path, and that its first KiB fits.
+    Head(Kind, fn(&[u8]) -> bool),
     /// That it can be run.
     Executable,
 }
@@ -54,6 +56,7 @@ impl Telltale {
     pub(super) fn kind(&self, head: &[u8]) -> Option<Kind> {
         match &self.shows {
             Shows::Path(kind) => Some(*kind),
+            Shows::Head(kind, fits) => fits(head).then_some(*kind),
             Shows::Executable => executable::kind(head),
         }
     }
@@ -61,7 +64,7 @@ impl Telltale {
     /// What a file is that could not be read, where its path tells.
     pub(super) fn kind_by_path(&self) -> Option<Kind> {
         match &self.shows {
-            Shows::Path(kind) => Some(*kind),
+            Shows::Path(kind) | Shows::Head(kind, _) => Some(*kind),
             Shows::Executable => None,
         }
     }
@@ -70,6 +73,16 @@ impl Telltale {
 const fn file(ecosystem: &'static str, files: &'static str, paths: &'static [&'static str]) -> Telltale {
     let selection = Selection { paths, mode: Mode::Any, min_size: 0, need: Need::Name };
     Telltale { selection, shows: Shows::Path(Kind { ecosystem, files }) }
+}
+
+const fn head(
+    ecosystem: &'static str,
+    files: &'static str,
+    paths: &'static [&'static str],
+    fits: fn(&[u8]) -> bool,
+) -> Telltale {
+    let selection = Selection { paths, mode: Mode::Any, min_size: 0, need: Need::Head { bytes: 1 << 10 } };
+    Telltale { selection, shows: Shows::Head(Kind { ecosystem, files }, fits) }
 }
 
 /// The kinds of file. Where several fit a file, the first counts.

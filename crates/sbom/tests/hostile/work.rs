@@ -114,6 +114,16 @@ fn a11_a_million_broken_files_are_a_thousand_problems_and_a_count() {
 }
 
 #[test]
+fn a11_hundreds_of_thousands_of_empty_folders_are_a_thousand_problems_and_a_count() {
+    let mut files = set(&packages(1, |_| package("a", "")));
+    for n in 0..200_000 {
+        files.add_folder(select(), &format!("srv/{n}.dist-info"), None);
+    }
+    let inventory = catalog(&files);
+    assert_eq!(problems_of(&inventory, ProblemCode::UnparsableMetadata), 1_001);
+}
+
+#[test]
 fn a11_metadata_of_nothing_but_classifiers() {
     let mut files = set(&packages(1, |_| package("a", "")));
     let metadata = format!("Name: x\nVersion: 1\n{}", "Classifier: License :: a\n".repeat(160_000));

@@ -333,3 +333,39 @@ fn python_itself_sees_nothing_that_is_neither_listed_nor_a_problem() {
     assert_eq!(known, ours);
     assert_eq!(unknown.len(), problems.len(), "{unknown:?} {problems:?}");
 }
+
+#[test]
+fn python_lists_a_folder_by_its_name_even_if_there_is_nothing_in_it() {
+    let told = |folder: &str| {
+        let mut files = FileSet::default();
+        files.add_folder(select(), folder, Some(0));
+        let problems = alone("python", &files, None).inventory.problems;
+        problems.into_iter().map(|problem| (problem.code, problem.path)).collect::<Vec<_>>()
+    };
+    for folder in [
+        "usr/lib/python3/dist-packages/requests-2.0.dist-info",
+        "requests-2.0.dist-info",
+        "app/requests-2.0.DIST-Info",
+        "app/requests-2.0.egg-info",
+        "app/requests-2.0.egg/EGG-INFO",
+    ] {
+        assert_eq!(told(folder), [(ProblemCode::UnparsableMetadata, folder.to_owned())]);
+    }
+    for other in ["usr/share/info", "app/EGG-INFO", "app/requests-2.0.dist-info/licenses"] {
+        assert_eq!(told(other), []);
+    }
+}
+
+#[test]
+fn a_folder_with_metadata_is_told_once_and_not_as_empty() {
+    let mut files = FileSet::default();
+    files.add(select(), "app/a-1.dist-info/METADATA", Some(0), b"Name: a\nVersion: 1\n");
+    files.add(select(), "app/b-1.dist-info/RECORD", Some(0), b"");
+    for folder in ["app/a-1.dist-info", "app/b-1.dist-info"] {
+        files.add_folder(select(), folder, Some(0));
+    }
+    let found = alone("python", &files, None).inventory;
+    assert_eq!(found.components.len(), 1);
+    let paths: Vec<&str> = found.problems.iter().map(|problem| problem.path.as_str()).collect();
+    assert_eq!(paths, ["app/b-1.dist-info"]);
+}

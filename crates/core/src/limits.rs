@@ -60,6 +60,8 @@ limits! {
     manifest_bytes: u64 = 4 * MIB, Bytes;
     /// Manifests in one index.
     index_entries: usize = 1_000, Count;
+    /// Images of one index that are examined at a time. Real ones have up to 30; signatures of the index are verified for each.
+    platforms: usize = 128, Count;
     /// Indexes inside one another. Tools that build images make one or two levels.
     index_depth: usize = 3, Count;
     /// Bytes of all manifests, indexes and configurations of one subject together. Those of an image for ten platforms have

@@ -102,7 +102,7 @@ impl Collection<'_> {
 pub fn evidence(opened: &OpenedSubject, collection: &Collection<'_>) -> Result<Vec<Evidence>, Error> {
     match opened {
         OpenedSubject::Image { source, artifact, subject, .. } => {
-            let images = artifact.select(collection.platform)?;
+            let images = artifact.select_within(collection.platform, collection.layers.limits())?;
             let there = images
                 .into_iter()
                 .map(|image| of_image(source.as_ref(), artifact, image, subject, collection));

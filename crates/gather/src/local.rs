@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use plimsoll_core::Limits;
+use plimsoll_core::{Cancel, Limits};
 use plimsoll_image::local::containerd::{self, Containerd};
 use plimsoll_image::local::docker::{self, Docker};
 use plimsoll_image::local::podman::{self, Podman, StoreEnvironment};
@@ -14,16 +14,17 @@ use plimsoll_registry::SocketEngine;
 use crate::Error;
 use crate::subject::Engine;
 
-/// The image called `name`, and a remark about it.
+/// The image called `name`, and a remark about it. Stops when `cancel` says so.
 pub(crate) fn open(
     engine: Engine,
     name: &str,
     env: &dyn Fn(&str) -> Option<OsString>,
     limits: Limits,
+    cancel: &Cancel,
 ) -> Result<(Box<dyn Source>, Option<String>), Error> {
     let opened = match engine {
-        Engine::Docker => of_docker(&docker::socket(env)?, name, limits),
-        Engine::Podman => of_podman(env, name, limits),
+        Engine::Docker => of_docker(&docker::socket(env)?, name, limits, cancel),
+        Engine::Podman => of_podman(env, name, limits, cancel),
         Engine::Containerd => of_containerd(env, name, limits),
     };
     opened.map_err(|source| match source {
@@ -39,8 +40,9 @@ fn of_docker(
     socket: &Path,
     name: &str,
     limits: Limits,
+    cancel: &Cancel,
 ) -> Result<(Box<dyn Source>, Option<String>), ImageError> {
-    let image = Docker::open(Arc::new(SocketEngine::new(socket)), name, limits)?;
+    let image = Docker::open(Arc::new(SocketEngine::new(socket)), name, limits, cancel)?;
     let remark = image.remark();
     Ok((Box::new(image), remark))
 }
@@ -49,6 +51,7 @@ fn of_podman(
     env: &dyn Fn(&str) -> Option<OsString>,
     name: &str,
     limits: Limits,
+    cancel: &Cancel,
 ) -> Result<(Box<dyn Source>, Option<String>), ImageError> {
     let around = StoreEnvironment { env, uid: podman::effective_user(), root: Path::new("/") };
     let directories = podman::directories(&around, &limits)?;
@@ -57,7 +60,7 @@ fn of_podman(
         // The store is inside a virtual machine, or of a kind that cannot be read; its service answers like Docker's.
         Err(error @ (ImageError::NoStore { .. } | ImageError::UnknownFormat { .. })) => {
             match docker::podman_socket(env) {
-                Some(socket) => of_docker(&socket, name, limits),
+                Some(socket) => of_docker(&socket, name, limits, cancel),
                 None => Err(error),
             }
         }

@@ -126,7 +126,9 @@ pub fn open(subject: &Subject, access: &Access) -> Result<OpenedSubject, Error> 
         Subject::Registry(reference) => {
             Box::new(open_plan(access.registries.get()?.plan(reference)?, access)?)
         }
-        Subject::Layout(dir, selector) => Box::new(Layout::open(dir, selector.as_deref(), limits)?),
+        Subject::Layout(dir, selector) => {
+            Box::new(Layout::open_until(dir, selector.as_deref(), limits, &access.cancel)?)
+        }
         Subject::Archive(file, selector) => {
             let archive = Archive::open_until(file, selector.as_deref(), limits, &access.cancel)?;
             remark = archive.is_synthesised().then(|| NO_MANIFEST.to_owned());
@@ -134,7 +136,7 @@ pub fn open(subject: &Subject, access: &Access) -> Result<OpenedSubject, Error> 
         }
         Subject::Folder(dir) => Box::new(Folder::open(dir, limits)?),
         Subject::Local(engine, name) => {
-            let (image, found) = local::open(*engine, name, &access.environment, limits)?;
+            let (image, found) = local::open(*engine, name, &access.environment, limits, &access.cancel)?;
             remark = found;
             image
         }
@@ -253,7 +255,7 @@ fn open_sbom(path: &Path, access: &Access) -> Result<OpenedSubject, Error> {
     access.cancel.check()?;
     let (document, digest) = thread::scope(|scope| {
         let digest = scope.spawn(|| Digest::sha256(&bytes));
-        let document = plimsoll_sbom::read_document(&bytes, limits);
+        let document = plimsoll_sbom::read_document_until(&bytes, limits, &access.cancel);
         (document, digest.join().unwrap_or_else(|panic| panic::resume_unwind(panic)))
     });
     access.cancel.check()?;

@@ -67,8 +67,9 @@ impl Archive {
         place: String,
         selector: Option<&str>,
         limits: Limits,
+        cancel: &Cancel,
     ) -> Result<Self, Error> {
-        Self::from_members(Members::streamed(stream, place, limits)?, selector)
+        Self::from_members(Members::streamed(stream, place, limits, cancel)?, selector)
     }
 
     fn from_members(members: Members, selector: Option<&str>) -> Result<Self, Error> {

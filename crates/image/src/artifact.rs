@@ -116,6 +116,16 @@ impl Artifact {
         Ok(found)
     }
 
+    /// The same, for whoever examines all of them.
+    pub fn select_within(&self, platform: Option<&Platform>, limits: &Limits) -> Result<Vec<&Image>, Error> {
+        let found = self.select(platform)?;
+        if found.len() > limits.platforms {
+            let what = format!("index {}: {} images to examine", self.top.digest, found.len());
+            return Err(LimitExceeded::new("platforms", limits.platforms as u64, what).into());
+        }
+        Ok(found)
+    }
+
     /// The missing images for `platform`; without a platform, all of them.
     pub fn absent(&self, platform: Option<&Platform>) -> Vec<&Absent> {
         let is_meant = |absent: &&Absent| platform.is_none_or(|wanted| absent.platform().satisfies(wanted));

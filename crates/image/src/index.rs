@@ -140,47 +140,29 @@ impl Chooser {
         unlisted: &[Descriptor],
         objects: &impl Objects,
     ) -> Result<Referrers, Error> {
-        let mut found = Referrers::default();
         let fallback = format!("{}-{}", wanted.algorithm().name(), wanted.hex());
-        let mut candidates: Vec<Descriptor> = Vec::new();
+        let mut search = ReferrerSearch::new(wanted, objects);
+        let mut fallbacks = BTreeSet::new();
         for entry in &self.index.manifests {
             // Readers must ignore entries of unknown types.
             let known = media::is_index(&entry.media_type) || media::is_manifest(&entry.media_type);
             if entry.digest == *wanted || !known {
                 continue;
             }
-            if entry.annotations.get(REF_NAME) == Some(&fallback)
-                && let Ok(Document::Index(index)) = objects.parsed(entry)
-            {
-                candidates.extend(index.manifests);
-            } else {
-                candidates.push(entry.clone());
+            if entry.annotations.get(REF_NAME) != Some(&fallback) {
+                search.examine(entry.clone())?;
+            } else if fallbacks.insert(entry.digest) {
+                // One at a time, however many go by the name: each may list a thousand.
+                match readable(objects.parsed(entry))? {
+                    Some(Document::Index(index)) => {
+                        index.manifests.into_iter().try_for_each(|listed| search.examine(listed))?;
+                    }
+                    _ => search.examine(entry.clone())?,
+                }
             }
         }
-        candidates.extend(unlisted.iter().cloned());
-        let mut seen = BTreeSet::new();
-        for candidate in candidates {
-            // Each manifest is read only once, even if it is listed several times and is not a referrer.
-            if !seen.insert(candidate.digest) {
-                continue;
-            }
-            let document = match objects.parsed(&candidate) {
-                Ok(document) => document,
-                // An entry that cannot be read, or is listed but missing, may have been evidence.
-                Err(error @ (Error::Io { .. } | Error::NotFound { .. })) => return Err(error),
-                // Junk beside a signature must not hide it.
-                Err(_) => continue,
-            };
-            if subject(&document).is_none_or(|subject| subject.digest != *wanted) {
-                continue;
-            }
-            if found.descriptors.len() >= objects.limits().referrers.saturating_mul(LISTED) {
-                found.truncated = true;
-                break;
-            }
-            found.descriptors.push(described(candidate, &document));
-        }
-        Ok(found)
+        unlisted.iter().try_for_each(|referrer| search.examine(referrer.clone()))?;
+        Ok(search.found)
     }
 
     /// Whether there may be unlisted referrers besides those in this index.
@@ -191,6 +173,53 @@ impl Chooser {
     /// The entry in which cosign saved the manifest of the tag `name` in a registry.
     pub(crate) fn saved_by_cosign(&self, name: &str) -> Option<&Descriptor> {
         saved::named(&self.index.manifests, name)
+    }
+}
+
+/// The search for the manifests that refer to one subject.
+struct ReferrerSearch<'a, O> {
+    wanted: &'a Digest,
+    objects: &'a O,
+    /// What is no referrer is read only once as well, however often it is listed.
+    seen: BTreeSet<Digest>,
+    found: Referrers,
+    /// Bytes of the manifests that were found: they bound what their annotations take.
+    bytes: u64,
+}
+
+impl<'a, O: Objects> ReferrerSearch<'a, O> {
+    fn new(wanted: &'a Digest, objects: &'a O) -> Self {
+        Self { wanted, objects, seen: BTreeSet::new(), found: Referrers::default(), bytes: 0 }
+    }
+
+    fn examine(&mut self, candidate: Descriptor) -> Result<(), Error> {
+        if self.found.truncated || !self.seen.insert(candidate.digest) {
+            return Ok(());
+        }
+        let Some(document) = readable(self.objects.parsed(&candidate))? else { return Ok(()) };
+        if subject(&document).is_none_or(|subject| subject.digest != *self.wanted) {
+            return Ok(());
+        }
+        let limits = self.objects.limits();
+        self.bytes = self.bytes.saturating_add(candidate.size);
+        if self.found.descriptors.len() >= limits.referrers.saturating_mul(LISTED)
+            || self.bytes > limits.documents_bytes
+        {
+            self.found.truncated = true;
+            return Ok(());
+        }
+        self.found.descriptors.push(described(candidate, &document));
+        Ok(())
+    }
+}
+
+/// A document, or nothing for junk: beside a signature, it must not hide that.
+fn readable(parsed: Result<Document, Error>) -> Result<Option<Document>, Error> {
+    match parsed {
+        Ok(document) => Ok(Some(document)),
+        // An entry that cannot be read, or is listed but missing, may have been evidence.
+        Err(error @ (Error::Io { .. } | Error::NotFound { .. } | Error::Stopped(_))) => Err(error),
+        Err(_) => Ok(None),
     }
 }
 

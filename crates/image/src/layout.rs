@@ -15,7 +15,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use plimsoll_core::{Digest, LimitExceeded, Limits, read};
+use plimsoll_core::{Cancel, Digest, LimitExceeded, Limits, read};
 use serde::Deserialize;
 
 use crate::index::Chooser;
@@ -23,6 +23,7 @@ use crate::manifest::strict;
 use crate::objects::Objects;
 use crate::saved::{self, Unlisted};
 use crate::source::Referrers;
+use crate::stoppable::StoppableStream;
 use crate::{Descriptor, Error, Source};
 
 /// A layout and the selected image in it.
@@ -38,6 +39,8 @@ pub struct Layout {
 struct Files {
     directory: PathBuf,
     limits: Limits,
+    /// A layout may list a thousand manifests, and all of them are read for the referrers of one.
+    cancel: Cancel,
 }
 
 impl Layout {
@@ -45,7 +48,17 @@ impl Layout {
     /// or a digest; without it, the layout must contain exactly one image, not counting its signatures and
     /// other referrers.
     pub fn open(directory: &Path, selector: Option<&str>, limits: Limits) -> Result<Self, Error> {
-        let files = Files { directory: directory.to_owned(), limits };
+        Self::open_until(directory, selector, limits, &Cancel::never())
+    }
+
+    /// The same, until `cancel` stops it.
+    pub fn open_until(
+        directory: &Path,
+        selector: Option<&str>,
+        limits: Limits,
+        cancel: &Cancel,
+    ) -> Result<Self, Error> {
+        let files = Files { directory: directory.to_owned(), limits, cancel: cancel.clone() };
         let marker = match files.small("oci-layout") {
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 return Err(Error::UnknownFormat {
@@ -165,7 +178,7 @@ impl Objects for Files {
             return Err(Error::SizeMismatch { what, got: metadata.len(), expected: descriptor.size });
         }
         let file = File::open(&path).map_err(|source| Error::io(what, source))?;
-        Ok(Box::new(file))
+        Ok(Box::new(StoppableStream::new(Box::new(file), &self.cancel)))
     }
 }
 

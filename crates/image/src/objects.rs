@@ -18,6 +18,11 @@ pub(crate) trait Objects {
     /// A blob, unverified.
     fn open(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error>;
 
+    /// Refuses what costs much to open and cannot be a document.
+    fn check_document(&self, _: &Descriptor) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// A small blob, verified.
     fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
         let what = format!("manifest {}", descriptor.digest);
@@ -25,6 +30,7 @@ pub(crate) trait Objects {
         if descriptor.size > limit {
             return Err(LimitExceeded::new("manifest_bytes", limit, what).into());
         }
+        self.check_document(descriptor)?;
         let stream = self.open(descriptor)?;
         let bytes = read::to_end(stream, descriptor.size, "size", &what).map_err(|error| match error {
             read::Error::Io { what, source } => Error::io(what, source),

@@ -107,8 +107,8 @@ pub(crate) fn unlisted(directory: &Path, objects: &impl Objects) -> Result<Unlis
             Ok(Document::Manifest(Manifest { subject: Some(subject), .. })) => {
                 found.referrers.entry(subject.digest).or_default().push(descriptor);
             }
-            Err(error @ Error::Io { .. }) => return Err(error),
-            // Most of them are configurations and bundles; only manifests refer to a subject.
+            Err(error @ (Error::Io { .. } | Error::Stopped(_))) => return Err(error),
+            // Most are configurations and bundles; only manifests refer to a subject.
             Ok(_) | Err(_) => {}
         }
     }

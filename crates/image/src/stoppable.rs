@@ -41,7 +41,7 @@ impl Source for Stoppable {
 
     fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
         let stream = self.source()?.blob(descriptor)?;
-        Ok(Box::new(Stream { stream, cancel: self.cancel.clone() }))
+        Ok(Box::new(StoppableStream::new(stream, &self.cancel)))
     }
 
     fn lacks(&self, blob: &Descriptor) -> Result<bool, Error> {
@@ -73,12 +73,19 @@ impl Source for Stoppable {
     }
 }
 
-struct Stream {
+/// A stream that checks before every piece whether to go on.
+pub(crate) struct StoppableStream {
     stream: Box<dyn Read + Send>,
     cancel: Cancel,
 }
 
-impl Read for Stream {
+impl StoppableStream {
+    pub(crate) fn new(stream: Box<dyn Read + Send>, cancel: &Cancel) -> Self {
+        Self { stream, cancel: cancel.clone() }
+    }
+}
+
+impl Read for StoppableStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.cancel.check().map_err(|stopped| io::Error::other(Error::Stopped(stopped)))?;
         self.stream.read(buffer)

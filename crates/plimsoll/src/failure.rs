@@ -62,6 +62,12 @@ impl Failure {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// The same, said of a part of what a command is about.
+    #[must_use]
+    pub(crate) fn of_part(self, part: impl fmt::Display) -> Self {
+        Self { message: format!("{part}: {}", self.message), ..self }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }

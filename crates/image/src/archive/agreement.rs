@@ -8,8 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use plimsoll_core::Digest;
 use plimsoll_core::text::shown;
+use plimsoll_core::{Digest, LimitExceeded};
 
 use super::docker::{self, full_name};
 use super::members::Members;
@@ -32,10 +32,13 @@ pub(super) fn check(members: &Members) -> Result<(), Error> {
         }
     }
     let all: Vec<&Descriptor> = chooser.entries().map(|(descriptor, _)| descriptor).collect();
-    let mut images = Images { members, known: HashMap::new() };
-    let everywhere = images.configurations(&all)?;
+    let mut images = Images { members, known: HashMap::new(), bytes: 0 };
+    let everywhere = images.configurations(&all, usize::MAX)?;
+    // A million tags of four megabytes may ask for the same few images: each is looked for once.
+    let (mut digests, mut of_name, mut of_tag) = (HashMap::new(), HashMap::new(), HashMap::new());
     for entry in docker::entries(members)? {
-        let config = Digest::sha256(&members.small(&entry.config)?);
+        let digest = || Ok(Digest::sha256(&members.small(&entry.config)?));
+        let config = *remembered(&mut digests, &entry.config, digest)?;
         let disagree = |name: &str| {
             let name = shown(name);
             let problem = format!(
@@ -47,29 +50,47 @@ pub(super) fn check(members: &Members) -> Result<(), Error> {
             return disagree(entry.tags.first().unwrap_or(&entry.config));
         }
         for tag in &entry.tags {
-            match (by_name.get(&full_name(tag)), tag.rsplit_once(':').and_then(|(_, tag)| by_tag.get(tag))) {
+            let name = full_name(tag);
+            let agrees = match (by_name.get(&name), tag.rsplit_once(':')) {
                 // Every image that bears the name has to be it, or which of them is meant would be a matter of taste.
                 (Some(named), _) => {
-                    for descriptor in named {
-                        if !images.configurations(&[descriptor])?.contains(&config) {
-                            return disagree(tag);
-                        }
+                    remembered(&mut of_name, &name, || images.of_each(named))?.contains(&config)
+                }
+                (None, Some((_, tag))) => match by_tag.get(tag) {
+                    Some(tagged) => {
+                        let any = || images.configurations(tagged, usize::MAX);
+                        remembered(&mut of_tag, tag, any)?.contains(&config)
                     }
-                }
-                (None, Some(tagged)) if !images.configurations(tagged)?.contains(&config) => {
-                    return disagree(tag);
-                }
-                _ => {}
+                    None => true,
+                },
+                (None, None) => true,
+            };
+            if !agrees {
+                return disagree(tag);
             }
         }
     }
     Ok(())
 }
 
+/// What `find` gives for `key`, found once.
+fn remembered<'k, T>(
+    known: &'k mut HashMap<String, T>,
+    key: &str,
+    find: impl FnOnce() -> Result<T, Error>,
+) -> Result<&'k T, Error> {
+    if !known.contains_key(key) {
+        known.insert(key.to_owned(), find()?);
+    }
+    known.get(key).ok_or_else(|| Error::malformed(key, "got nothing, expected what was just found"))
+}
+
 /// What documents lead to; each is read once.
 struct Images<'a> {
     members: &'a Members,
     known: HashMap<Digest, Leads>,
+    /// Bytes of the documents that were read.
+    bytes: u64,
 }
 
 #[derive(Clone)]
@@ -81,8 +102,8 @@ enum Leads {
 }
 
 impl Images<'_> {
-    /// The configurations of all images that `tops` lead to.
-    fn configurations(&mut self, tops: &[&Descriptor]) -> Result<BTreeSet<Digest>, Error> {
+    /// The configurations of all images that `tops` lead to, over at most `most` documents.
+    fn configurations(&mut self, tops: &[&Descriptor], most: usize) -> Result<BTreeSet<Digest>, Error> {
         let mut found = BTreeSet::new();
         let mut seen = BTreeSet::new();
         let mut left: Vec<Descriptor> = tops.iter().map(|top| (*top).clone()).collect();
@@ -91,6 +112,9 @@ impl Images<'_> {
                 media::is_index(&descriptor.media_type) || media::is_manifest(&descriptor.media_type);
             if !is_known || !seen.insert(descriptor.digest) {
                 continue;
+            }
+            if seen.len() > most {
+                return Err(LimitExceeded::new("index_entries", most as u64, self.what()).into());
             }
             match self.leads(&descriptor)? {
                 Leads::ToConfiguration(config) => drop(found.insert(*config)),
@@ -101,16 +125,46 @@ impl Images<'_> {
         Ok(found)
     }
 
+    /// The configurations that each of `tops` leads to.
+    fn of_each(&mut self, tops: &[&Descriptor]) -> Result<BTreeSet<Digest>, Error> {
+        let most = self.members.limits().index_entries;
+        let mut common: Option<BTreeSet<Digest>> = None;
+        for top in tops {
+            let mut found = self.configurations(&[top], most)?;
+            if let Some(common) = common {
+                found.retain(|config| common.contains(config));
+            }
+            common = Some(found);
+        }
+        Ok(common.unwrap_or_default())
+    }
+
     fn leads(&mut self, descriptor: &Descriptor) -> Result<&Leads, Error> {
         let leads = match self.known.remove(&descriptor.digest) {
             Some(known) => known,
-            None => match self.members.parsed(descriptor) {
-                Ok(Document::Manifest(manifest)) => Leads::ToConfiguration(manifest.config.digest),
-                Ok(Document::Index(index)) => Leads::To(index.manifests),
-                Err(Error::NotFound { .. }) => Leads::Nowhere,
-                Err(error) => return Err(error),
-            },
+            None => self.read(descriptor)?,
         };
         Ok(self.known.entry(descriptor.digest).or_insert(leads))
+    }
+
+    fn read(&mut self, descriptor: &Descriptor) -> Result<Leads, Error> {
+        let document = match self.members.parsed(descriptor) {
+            Ok(document) => document,
+            Err(Error::NotFound { .. }) => return Ok(Leads::Nowhere),
+            Err(error) => return Err(error),
+        };
+        self.bytes = self.bytes.saturating_add(descriptor.size);
+        let limit = self.members.limits().documents_bytes;
+        if self.bytes > limit {
+            return Err(LimitExceeded::new("documents_bytes", limit, self.what()).into());
+        }
+        Ok(match document {
+            Document::Manifest(manifest) => Leads::ToConfiguration(manifest.config.digest),
+            Document::Index(index) => Leads::To(index.manifests),
+        })
+    }
+
+    fn what(&self) -> String {
+        format!("{}: what index.json leads to", self.members.describe())
     }
 }

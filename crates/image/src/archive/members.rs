@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use plimsoll_core::text::shown;
-use plimsoll_core::{Cancel, Limits};
+use plimsoll_core::{Cancel, LimitExceeded, Limits};
 
 use super::packed::{self, Packed};
 use super::reread::{ArchiveStream, Rereader, Tap};
@@ -18,6 +18,7 @@ use crate::inflate::{MAGIC_BYTES, detect};
 use crate::layout::small;
 use crate::media::Compression;
 use crate::objects::Objects;
+use crate::stoppable::StoppableStream;
 use crate::tar::{Entry, Kind, Reader, Stream, clean_link};
 use crate::{Descriptor, Error};
 
@@ -44,6 +45,8 @@ pub(super) struct Members {
     by_name: HashMap<Vec<u8>, Member>,
     place: String,
     limits: Limits,
+    /// Stops whatever goes through the archive, such as the hashing of compressed layers when it is opened.
+    cancel: Cancel,
 }
 
 impl Members {
@@ -74,15 +77,16 @@ impl Members {
                 limits: limits.clone(),
                 cancel: cancel.clone(),
             };
-            return Self::streamed(Box::new(packed), place, limits);
+            return Self::streamed(Box::new(packed), place, limits, cancel);
         }
         let mut reader = Reader::new(stream, place.as_str(), &limits);
-        let mut members = HashMap::new();
+        let mut members = Collected::default();
         while reader.advance().map_err(|error| no_tar(error, &place))? {
-            add(&mut members, reader.entry(), &place)?;
+            cancel.check()?;
+            members.add(reader.entry(), &place, &limits)?;
         }
-        check_folders(&members, &place)?;
-        Ok(Self { backing: Backing::File(file), by_name: members, place, limits })
+        let by_name = members.finish(&place)?;
+        Ok(Self { backing: Backing::File(file), by_name, place, limits, cancel: cancel.clone() })
     }
 
     /// Scans a stream once, keeping small members.
@@ -90,14 +94,16 @@ impl Members {
         stream: Box<dyn ArchiveStream>,
         place: String,
         limits: Limits,
+        cancel: &Cancel,
     ) -> Result<Self, Error> {
         let mut rereader = Rereader::new(stream);
         let noted = Arc::new(Mutex::new(None));
         let tap = Tap::new(BufReader::with_capacity(BUFFER, rereader.first()?), Arc::clone(&noted));
         let mut reader = Reader::new(tap, place.as_str(), &limits);
-        let mut members = HashMap::new();
+        let mut members = Collected::default();
         let mut passed: Option<u64> = None;
         loop {
+            cancel.check()?;
             let is_one = reader.advance().map_err(|error| no_tar(error, &place))?;
             let start = noted.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let (Some(offset), Some(start)) = (passed.take(), start) {
@@ -106,7 +112,7 @@ impl Members {
             if !is_one {
                 break;
             }
-            add(&mut members, reader.entry(), &place)?;
+            members.add(reader.entry(), &place, &limits)?;
             let (kind, offset, size) = (reader.entry().kind, reader.entry().offset, reader.entry().size);
             if kind != Kind::File {
                 continue;
@@ -120,8 +126,9 @@ impl Members {
         }
         // To the end, so that a late failure of the engine is noticed.
         reader.finish()?;
-        check_folders(&members, &place)?;
-        Ok(Self { backing: Backing::Stream(Arc::new(rereader)), by_name: members, place, limits })
+        let by_name = members.finish(&place)?;
+        let backing = Backing::Stream(Arc::new(rereader));
+        Ok(Self { backing, by_name, place, limits, cancel: cancel.clone() })
     }
 
     /// The position of the content of `span` in a stream; `None` for a file.
@@ -174,12 +181,13 @@ impl Members {
     }
 
     pub(super) fn read(&self, span: Span) -> Box<dyn Read + Send> {
-        match &self.backing {
+        let stream = match &self.backing {
             Backing::File(file) => {
                 Box::new(Piece { file: Arc::clone(file), at: span.offset, left: span.size })
             }
             Backing::Stream(rereader) => rereader.read(span),
-        }
+        };
+        Box::new(StoppableStream::new(stream, &self.cancel))
     }
 
     /// The compression that the first bytes show.
@@ -197,7 +205,24 @@ impl Members {
 
     /// A document that only the limits bound.
     pub(super) fn small(&self, name: &str) -> Result<Vec<u8>, Error> {
-        small(self.read(self.span(name)?), &format!("{}: {}", self.place, shown(name)), &self.limits)
+        let span = self.span(name)?;
+        let what = format!("{}: {}", self.place, shown(name));
+        self.expect_document(span, &what)?;
+        small(self.read(span), &what, &self.limits)
+    }
+
+    /// Refuses what does not begin like a document, before a stream is gone through once more for it.
+    fn expect_document(&self, span: Span, what: &str) -> Result<(), Error> {
+        let limit = self.limits.manifest_bytes;
+        if span.size > limit {
+            return Err(LimitExceeded::new("manifest_bytes", limit, what).into());
+        }
+        match &self.backing {
+            Backing::Stream(rereader) if !rereader.has_kept(span) => {
+                Err(Error::malformed(what, "it does not begin like a JSON document"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -218,6 +243,12 @@ impl Objects for Members {
             return Err(Error::SizeMismatch { what, got: span.size, expected: descriptor.size });
         }
         Ok(self.read(span))
+    }
+
+    fn check_document(&self, descriptor: &Descriptor) -> Result<(), Error> {
+        let digest = &descriptor.digest;
+        let name = format!("blobs/{}/{}", digest.algorithm().name(), digest.hex());
+        self.expect_document(self.span(&name)?, &format!("{}: {name}", self.place))
     }
 }
 
@@ -248,45 +279,66 @@ fn inside(directory: &[u8], target: &[u8]) -> Option<Vec<u8>> {
     Some(names.join(&b'/'))
 }
 
-fn add(members: &mut HashMap<Vec<u8>, Member>, entry: &Entry, place: &str) -> Result<(), Error> {
-    let name = || shown(&String::from_utf8_lossy(&entry.path));
-    let member = match entry.kind {
-        Kind::File if entry.is_sparse => {
-            return Err(Error::malformed(place, format!("member `{}` is a sparse file", name())));
-        }
-        Kind::File => Member::File(Span { offset: entry.offset, size: entry.size }),
-        Kind::Symlink => Member::Symlink(entry.link.clone()),
-        Kind::Hardlink => Member::Hardlink,
-        Kind::Directory => Member::Directory,
-        Kind::Device | Kind::Other => Member::Other,
-    };
-    let is_directory = matches!(member, Member::Directory);
-    // Which of two members of one name counts is a matter of taste, and tastes differ between readers.
-    if let Some(there) = members.insert(entry.path.clone(), member)
-        && !(is_directory && matches!(there, Member::Directory))
-    {
-        let problem = TarProblem::Duplicate(name());
-        return Err(Error::Tar { what: place.to_owned(), offset: entry.offset, problem });
-    }
-    Ok(())
+/// The members so far.
+#[derive(Default)]
+struct Collected {
+    by_name: HashMap<Vec<u8>, Member>,
+    /// What they take of the memory for names.
+    bytes: u64,
 }
 
-/// Refuses members that lie below a file or a link: on a disk they would be elsewhere, or replace another one.
-fn check_folders(members: &HashMap<Vec<u8>, Member>, place: &str) -> Result<(), Error> {
-    // With `/` before all other bytes, what lies below a member comes right behind it.
-    let key = |path: &&Vec<u8>| -> Vec<u16> {
-        path.iter().map(|byte| if *byte == b'/' { 0 } else { u16::from(*byte) + 1 }).collect()
-    };
-    let mut paths: Vec<&Vec<u8>> = members.keys().collect();
-    paths.sort_by_cached_key(key);
-    for (above, below) in paths.iter().zip(paths.iter().skip(1)) {
-        let is_below = below.strip_prefix(above.as_slice()).is_some_and(|rest| rest.first() == Some(&b'/'));
-        if is_below && !matches!(members.get(*above), Some(Member::Directory)) {
-            let problem = format!("member `{}` has members below it", shown(&String::from_utf8_lossy(above)));
-            return Err(Error::malformed(place, problem));
+/// What a member takes beside its name. Empty ones cost their writer nothing once they are compressed.
+const MEMBER_BYTES: u64 = 128;
+
+impl Collected {
+    fn add(&mut self, entry: &Entry, place: &str, limits: &Limits) -> Result<(), Error> {
+        let name = || shown(&String::from_utf8_lossy(&entry.path));
+        let member = match entry.kind {
+            Kind::File if entry.is_sparse => {
+                return Err(Error::malformed(place, format!("member `{}` is a sparse file", name())));
+            }
+            Kind::File => Member::File(Span { offset: entry.offset, size: entry.size }),
+            Kind::Symlink => Member::Symlink(entry.link.clone()),
+            Kind::Hardlink => Member::Hardlink,
+            Kind::Directory => Member::Directory,
+            Kind::Device | Kind::Other => Member::Other,
+        };
+        self.bytes += MEMBER_BYTES + (entry.path.len() + entry.link.len()) as u64;
+        if self.bytes > limits.name_bytes {
+            let what = format!("{place}: the names of its members");
+            return Err(LimitExceeded::new("name_bytes", limits.name_bytes, what).into());
         }
+        let is_directory = matches!(member, Member::Directory);
+        // Which of two members of one name counts is a matter of taste, and tastes differ between readers.
+        if let Some(there) = self.by_name.insert(entry.path.clone(), member)
+            && !(is_directory && matches!(there, Member::Directory))
+        {
+            let problem = TarProblem::Duplicate(name());
+            return Err(Error::Tar { what: place.to_owned(), offset: entry.offset, problem });
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Refuses members that lie below a file or a link: on a disk they would be elsewhere, or replace another one.
+    fn finish(self, place: &str) -> Result<HashMap<Vec<u8>, Member>, Error> {
+        let members = self.by_name;
+        // With `/` before all other bytes, what lies below a member comes right behind it.
+        let key = |path: &&Vec<u8>| -> Vec<u16> {
+            path.iter().map(|byte| if *byte == b'/' { 0 } else { u16::from(*byte) + 1 }).collect()
+        };
+        let mut paths: Vec<&Vec<u8>> = members.keys().collect();
+        paths.sort_by_cached_key(key);
+        for (above, below) in paths.iter().zip(paths.iter().skip(1)) {
+            let is_below =
+                below.strip_prefix(above.as_slice()).is_some_and(|rest| rest.first() == Some(&b'/'));
+            if is_below && !matches!(members.get(*above), Some(Member::Directory)) {
+                let problem =
+                    format!("member `{}` has members below it", shown(&String::from_utf8_lossy(above)));
+                return Err(Error::malformed(place, problem));
+            }
+        }
+        Ok(members)
+    }
 }
 
 /// A part of a file.

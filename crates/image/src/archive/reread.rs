@@ -88,6 +88,10 @@ impl Rereader {
         self.kept.get(&span.offset).or_else(|| self.heads.get(&span.offset)).map(Vec::as_slice)
     }
 
+    pub(super) fn has_kept(&self, span: Span) -> bool {
+        self.kept.contains_key(&span.offset)
+    }
+
     pub(super) fn read(self: &Arc<Self>, span: Span) -> Box<dyn Read + Send> {
         match self.kept.get(&span.offset) {
             Some(bytes) => Box::new(io::Cursor::new(bytes.clone())),

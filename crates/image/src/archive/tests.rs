@@ -296,7 +296,8 @@ fn compressed_layers_of_a_compressed_archive_are_hashed_in_one_pass() {
     let passes = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let counted = Counted { bytes: bytes.into(), passes: passes.clone() };
     let archive =
-        Archive::streamed(Box::new(counted), "counted".to_owned(), None, Limits::default()).unwrap();
+        Archive::streamed(Box::new(counted), "counted".to_owned(), None, Limits::default(), &Cancel::never())
+            .unwrap();
     assert_eq!(archive.resolve().unwrap(), plain);
     assert_eq!(passes.load(std::sync::atomic::Ordering::Relaxed), 2);
 }
@@ -312,6 +313,106 @@ impl ArchiveStream for Counted {
         self.passes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Ok(Box::new(std::io::Cursor::new(std::sync::Arc::clone(&self.bytes))))
     }
+}
+
+/// A stream whose reader goes away when it is opened for the second time.
+#[derive(Debug)]
+struct LeftAlone {
+    bytes: std::sync::Arc<[u8]>,
+    passes: std::sync::atomic::AtomicUsize,
+    cancel: Cancel,
+}
+
+impl ArchiveStream for LeftAlone {
+    fn open(&self) -> Result<Box<dyn Read + Send>, Error> {
+        if self.passes.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1 {
+            self.cancel.cancel();
+        }
+        Ok(Box::new(std::io::Cursor::new(std::sync::Arc::clone(&self.bytes))))
+    }
+}
+
+/// An archive of Docker's with compressed layers, which are hashed when it is opened.
+fn with_compressed_layers(place: &Place) -> std::sync::Arc<[u8]> {
+    let (layer, content) = (gzip(&vec![1; 10_000]), vec![1; 10_000]);
+    let config = json!({"os": "linux", "architecture": "amd64",
+        "rootfs": {"type": "layers", "diff_ids": [Digest::sha256(&content)]}})
+    .to_string();
+    let manifest = json!([{"Config": "config", "Layers": ["layer"]}]).to_string();
+    place.write(&[
+        ("manifest.json", manifest.as_bytes()),
+        ("config", config.as_bytes()),
+        ("layer", layer.as_slice()),
+    ]);
+    fs::read(place.file()).unwrap().into()
+}
+
+#[test]
+fn opening_stops_in_the_middle_when_nobody_waits() {
+    let place = Place::new();
+    let bytes = with_compressed_layers(&place);
+    // While the table of contents is read, of a file that is not compressed.
+    let past = Cancel::never().until(std::time::Instant::now());
+    let stopped = Archive::open_until(&place.file(), None, Limits::default(), &past);
+    assert!(matches!(stopped, Err(Error::Stopped(plimsoll_core::Stopped::DeadlinePassed))), "{stopped:?}");
+    // Afterwards, while the layers are hashed.
+    let cancel = Cancel::never();
+    let passes = std::sync::atomic::AtomicUsize::new(0);
+    let stream = LeftAlone { bytes, passes, cancel: cancel.clone() };
+    let stopped = Archive::streamed(Box::new(stream), "stream".to_owned(), None, Limits::default(), &cancel);
+    assert!(matches!(stopped, Err(Error::Stopped(_))), "{stopped:?}");
+    // And while an archive that was opened is read.
+    let cancel = Cancel::never();
+    let opened = Archive::open_until(&place.file(), None, Limits::default(), &cancel).unwrap();
+    let top = opened.resolve().unwrap();
+    let manifest = artifact::load(&opened, &top, &Limits::default()).unwrap();
+    cancel.cancel();
+    let mut stream = opened.blob(&manifest.images[0].layers[0].descriptor).unwrap();
+    let error = Error::io("layer", stream.read_to_end(&mut Vec::new()).unwrap_err());
+    assert!(matches!(error, Error::Stopped(_)), "{error}");
+}
+
+#[test]
+fn the_names_of_the_members_are_bounded_together() {
+    let place = Place::new();
+    artifact("1").write_docker_archive(&place.file(), None);
+    let mut tar = Builder::new(Vec::new());
+    for number in 0..200 {
+        append(&mut tar, &format!("{number}-{}", "n".repeat(80)), b"");
+    }
+    let many = tar.into_inner().unwrap();
+    let mut limits = Limits::default();
+    limits.name_bytes = 20_000;
+    assert!(Archive::open(&place.file(), None, limits.clone()).is_ok());
+    for bytes in [many.clone(), gzip(&many)] {
+        fs::write(place.file(), bytes).unwrap();
+        let error = Archive::open(&place.file(), None, limits.clone()).unwrap_err();
+        assert!(matches!(&error, Error::Limit(limit) if limit.name == "name_bytes"), "{error}");
+    }
+}
+
+#[test]
+fn a_stream_is_not_gone_through_again_for_what_cannot_be_a_document() {
+    let place = Place::new();
+    let entries: Vec<_> = (0..50).rev().map(|n| json!({"Config": format!("{n}"), "Layers": []})).collect();
+    let manifest = json!(entries).to_string();
+    let names: Vec<String> = (0..50).map(|n| n.to_string()).collect();
+    let mut members = vec![("manifest.json", manifest.as_bytes())];
+    members.extend(names.iter().map(|name| (name.as_str(), &b"no document"[..])));
+    place.write(&members);
+    let passes = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Counted { bytes: fs::read(place.file()).unwrap().into(), passes: passes.clone() };
+    let selector = Digest::sha256(b"none of them").to_string();
+    let error = Archive::streamed(
+        Box::new(counted),
+        "counted".to_owned(),
+        Some(&selector),
+        Limits::default(),
+        &Cancel::never(),
+    )
+    .unwrap_err();
+    assert!(error.to_string().contains("does not begin like a JSON document"), "{error}");
+    assert_eq!(passes.load(std::sync::atomic::Ordering::Relaxed), 1);
 }
 
 #[test]

@@ -128,6 +128,55 @@ fn more_referrers_than_are_listed_are_said_to_be_cut() {
 }
 
 #[test]
+fn one_list_of_referrers_is_read_once_however_often_it_is_named() {
+    let dir = TempDir::new().unwrap();
+    let image = image("1");
+    image.write_layout(dir.path(), Some("1.0"));
+    let subject = Descriptor::new(image.media_type(), image.digest(), image.size());
+    let referrer = json!({
+        "schemaVersion": 2, "mediaType": media::OCI_MANIFEST, "subject": subject, "layers": [],
+        "config": {"mediaType": media::OCI_EMPTY, "digest": Digest::sha256(b"{}"), "size": 2},
+    });
+    let put = |bytes: &[u8]| {
+        fs::write(blob_path(&dir, &Digest::sha256(bytes)), bytes).unwrap();
+    };
+    put(referrer.to_string().as_bytes());
+    let listed = Descriptor::for_bytes(media::OCI_MANIFEST, referrer.to_string().as_bytes());
+    // Read for each of its names, it would take 1.5 GiB.
+    let mut padded = listed.clone();
+    padded.annotations.insert("padding".to_owned(), "x".repeat(3 << 20));
+    let list = json!({"schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": [padded]}).to_string();
+    put(list.as_bytes());
+    let fallback = format!("sha256-{}", image.digest().hex());
+    edit_index(&dir, |index| {
+        let mut entry = json!(Descriptor::for_bytes(media::OCI_INDEX, list.as_bytes()));
+        entry["annotations"] = json!({"org.opencontainers.image.ref.name": fallback});
+        index["manifests"].as_array_mut().unwrap().extend(vec![entry; 500]);
+    });
+    let found = open(&dir, Some("1.0")).unwrap().referrers(&image.digest()).unwrap();
+    let digests: Vec<Digest> = found.descriptors.iter().map(|found| found.digest).collect();
+    assert_eq!(digests, [listed.digest]);
+    // Referrers take no more together than the documents of one subject may.
+    let mut limits = Limits::default();
+    limits.documents_bytes = listed.size - 1;
+    let cut = Layout::open(dir.path(), Some("1.0"), limits).unwrap().referrers(&image.digest()).unwrap();
+    assert!(cut.truncated && cut.descriptors.is_empty());
+}
+
+#[test]
+fn a_search_for_referrers_that_has_to_stop_is_an_error_and_never_none() {
+    let dir = TempDir::new().unwrap();
+    let image = image("1");
+    image.write_layout(dir.path(), Some("1.0"));
+    attachment(&image.top, "a", "b", b"{}").write_layout(dir.path(), None);
+    let cancel = Cancel::never();
+    let layout = Layout::open_until(dir.path(), Some("1.0"), Limits::default(), &cancel).unwrap();
+    assert_eq!(layout.referrers(&image.digest()).unwrap().descriptors.len(), 1);
+    cancel.cancel();
+    assert!(matches!(layout.referrers(&image.digest()), Err(Error::Stopped(_))));
+}
+
+#[test]
 fn changed_bytes_are_noticed_at_each_read() {
     let dir = TempDir::new().unwrap();
     let image = image("1");

@@ -20,7 +20,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use plimsoll_core::text::shown;
-use plimsoll_core::{Digest, Limits, Platform};
+use plimsoll_core::{Cancel, Digest, Limits, Platform};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -95,12 +95,17 @@ struct ImageSummary {
 }
 
 impl Docker {
-    /// Asks `engine` for the image named `wanted`.
-    pub fn open(engine: Arc<dyn Engine>, wanted: &str, limits: Limits) -> Result<Self, Error> {
+    /// Asks `engine` for the image named `wanted`, until `cancel` stops it.
+    pub fn open(
+        engine: Arc<dyn Engine>,
+        wanted: &str,
+        limits: Limits,
+        cancel: &Cancel,
+    ) -> Result<Self, Error> {
         let inspected = inspect(engine.as_ref(), wanted, &limits)?;
         let place = format!("docker:{} at {}", shown(wanted), engine.place());
         let save = SaveStream { engine, target: format!("/images/{}/get", inspected.id) };
-        let archive = Archive::streamed(Box::new(save), place.clone(), None, limits.clone())?;
+        let archive = Archive::streamed(Box::new(save), place.clone(), None, limits.clone(), cancel)?;
         let (top, narrowed) = narrow(archive.resolve()?, &Streamed { archive: &archive, limits: &limits })?;
         let opened = Self { place, archive, top, narrowed, repo_digests: inspected.repo_digests, limits };
         opened.is(&inspected.id)?;

@@ -46,7 +46,8 @@ impl Place {
         let store: Box<dyn Store> = match &subject {
             Subject::Registry(reference) => Box::new(open_registry(reference, access)?),
             Subject::Layout(dir, selector) => {
-                let layout = Layout::open(dir, selector.as_deref(), access.limits.clone())?;
+                let layout =
+                    Layout::open_until(dir, selector.as_deref(), access.limits.clone(), &access.cancel)?;
                 Box::new(LayoutStore::new(dir, layout, access.limits.clone()))
             }
             _ => {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::Kind;
+use plimsoll_core::{Kind, Limits};
 use plimsoll_gather::OpenedSubject;
 use plimsoll_image::artifact::{Absent, Image};
 
@@ -14,6 +14,7 @@ use crate::settings::Platforms;
 pub(super) fn chosen<'a>(
     opened: &'a OpenedSubject,
     platforms: &Platforms,
+    limits: &Limits,
     console: Console,
 ) -> Result<Vec<Option<&'a Image>>, Failure> {
     let platform = platforms.named.as_ref();
@@ -24,7 +25,7 @@ pub(super) fn chosen<'a>(
                 .with_hint("`plimsoll config show` says where"));
         }
         return Ok(artifact
-            .select(None)
+            .select_within(None, limits)
             .map_err(plimsoll_gather::Error::from)?
             .into_iter()
             .map(Some)

@@ -37,7 +37,7 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
     if let Some(remark) = opened.remark() {
         console.say(format_args!("{subject}: {remark}"));
     }
-    let images = platforms::chosen(&opened, &settings.platforms, console)?;
+    let images = platforms::chosen(&opened, &settings.platforms, &access.limits, console)?;
     let format = format(settings, console);
     let targets = targets(settings, format, &images)?;
     let layers = layers_without(&settings.without, &settings.access.limits);
@@ -46,8 +46,21 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
         if let Some(image) = image {
             console.say(format_args!("{subject} is {} ({})", image.manifest.digest, image.platform));
         }
-        let inventory = inventory(&opened, image, &layers, &Bar::new(console), &access.cancel)?;
-        exit = exit.and(one(settings, format, &subject, &inventory, image, target.as_deref(), console)?);
+        let written = inventory(&opened, image, &layers, &Bar::new(console), &access.cancel)
+            .map_err(Failure::from)
+            .and_then(|inventory| {
+                one(settings, format, &subject, &inventory, image, target.as_deref(), console)
+            });
+        match (written, image) {
+            (Ok(written), _) => exit = exit.and(written),
+            // An image that cannot be read says nothing about the others, unless there is no time left for them.
+            (Err(failure), Some(image)) if settings.platforms.all && access.cancel.check().is_ok() => {
+                let failure = failure.of_part(shown(&image.platform.to_string()));
+                console.report(&failure);
+                exit = exit.and(Exit::Kind(failure.kind()));
+            }
+            (Err(failure), _) => return Err(failure),
+        }
     }
     for absent in platforms::absent(&opened, &settings.platforms) {
         console.warn(format_args!(

@@ -1,7 +1,9 @@
 //! `plimsoll scan`.
 
 use plimsoll_core::Kind;
-use plimsoll_gather::{Layers, Subject, inventory, of_nothing, open};
+use plimsoll_core::text::shown;
+use plimsoll_gather::{Access, Layers, OpenedSubject, Subject, inventory, of_nothing, open};
+use plimsoll_image::artifact::Image;
 use plimsoll_vuln::{Database, scan, scan_until};
 
 use crate::commands::catalogers::layers_without;
@@ -26,10 +28,11 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
     let (mut results, mut errors, mut exit) = (Vec::new(), Vec::new(), Exit::Done);
     for text in &settings.subjects {
         // One that cannot be scanned says nothing about the others.
-        if let Err(failure) = scanner.subject(text, &mut results) {
+        let failed = scanner.subject(text, &mut results).unwrap_or_else(|failure| vec![(None, failure)]);
+        for (platform, failure) in failed {
             console.report(&failure);
             exit = exit.and(Exit::Kind(failure.kind()));
-            errors.push(Unscanned { subject: text.clone(), error: ReportedError::from(&failure) });
+            errors.push(Unscanned { subject: text.clone(), platform, error: ReportedError::from(&failure) });
         }
     }
     if settings.format == Format::Vuln {
@@ -63,8 +66,13 @@ struct Scanner<'a> {
 }
 
 impl Scanner<'_> {
-    /// Scans the images of a subject, and adds what is found to `results`, also where a later one fails.
-    fn subject(&self, text: &str, results: &mut Vec<Scanned>) -> Result<(), Failure> {
+    /// Scans the images of a subject, and adds what is found to `results`. Gives out the platforms whose image could not be
+    /// scanned, which says nothing about the others.
+    fn subject(
+        &self,
+        text: &str,
+        results: &mut Vec<Scanned>,
+    ) -> Result<Vec<(Option<String>, Failure)>, Failure> {
         let Self { settings, database, freshness, console, .. } = self;
         let subject = Subject::parse(text)?;
         let access = settings.access.for_one_subject();
@@ -72,16 +80,26 @@ impl Scanner<'_> {
         if let Some(remark) = opened.remark() {
             console.say(format_args!("{subject}: {remark}"));
         }
-        for image in platforms::chosen(&opened, &settings.platforms, *console)? {
-            let inventory = inventory(&opened, image, &self.layers, &Bar::new(*console), &access.cancel)?;
-            let scan = scan_until(&inventory, database, freshness, &access.cancel)?;
-            results.push(Scanned {
-                subject: text.to_owned(),
-                manifest: image.map(|image| image.manifest.digest),
-                platform: image.map(|image| image.platform.to_string()),
-                layers: inventory.layers.clone(),
-                scan,
-            });
+        let mut failed = Vec::new();
+        for image in platforms::chosen(&opened, &settings.platforms, &access.limits, *console)? {
+            match self.image(text, &opened, image, &access) {
+                Ok(scanned) => results.push(scanned),
+                Err(failure) => {
+                    let platform = image.map(|image| image.platform.to_string());
+                    let failure = match &platform {
+                        Some(platform) if settings.platforms.all => failure.of_part(shown(platform)),
+                        _ => failure,
+                    };
+                    failed.push((platform, failure));
+                }
+            }
+            // Without time, each of the others would fail for the same reason.
+            if let Err(stopped) = access.cancel.check() {
+                if failed.is_empty() {
+                    return Err(stopped.into());
+                }
+                return Ok(failed);
+            }
         }
         for absent in platforms::absent(&opened, &settings.platforms) {
             results.push(Scanned {
@@ -92,7 +110,25 @@ impl Scanner<'_> {
                 scan: scan(&of_nothing(absent), database, freshness)?,
             });
         }
-        Ok(())
+        Ok(failed)
+    }
+
+    fn image(
+        &self,
+        text: &str,
+        opened: &OpenedSubject,
+        image: Option<&Image>,
+        access: &Access,
+    ) -> Result<Scanned, Failure> {
+        let inventory = inventory(opened, image, &self.layers, &Bar::new(self.console), &access.cancel)?;
+        let scan = scan_until(&inventory, &self.database, &self.freshness, &access.cancel)?;
+        Ok(Scanned {
+            subject: text.to_owned(),
+            manifest: image.map(|image| image.manifest.digest),
+            platform: image.map(|image| image.platform.to_string()),
+            layers: inventory.layers.clone(),
+            scan,
+        })
     }
 }
 

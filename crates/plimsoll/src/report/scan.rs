@@ -25,6 +25,9 @@ pub(crate) struct Report {
 #[derive(Serialize)]
 pub(crate) struct Unscanned {
     pub(crate) subject: String,
+    /// The platform of the one image that could not be scanned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) platform: Option<String>,
     #[serde(flatten)]
     pub(crate) error: ReportedError,
 }

@@ -59,6 +59,60 @@ fn sbom_writes_a_document_for_each_platform() {
     sbom(&["-o", "table"]).exits(0).says("1.1.1").says("1.1.0");
 }
 
+/// An index whose first image has a layer that is not what its digest says.
+fn damaged(place: &Place) -> String {
+    let index = IndexBuilder::new()
+        .image(shop("pymysql", "1.1.1").platform("linux/riscv64").build())
+        .image(shop("pymysql", "1.1.0").platform("linux/amd64").build())
+        .image(shop("pymysql", "1.1.0").platform("linux/arm64/v8").build())
+        .build();
+    index.write_layout(&place.root().join("damaged"), None);
+    // Layers that the images share would take the others with it.
+    let of = |image: usize| index.images[image].layers.iter().map(|layer| layer.digest()).collect::<Vec<_>>();
+    let shared = [of(1), of(2)].concat();
+    let own = of(0).into_iter().find(|layer| !shared.contains(layer)).unwrap();
+    let blob = place.root().join("damaged/blobs/sha256").join(own.hex());
+    let mut bytes = std::fs::read(&blob).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(blob, bytes).unwrap();
+    format!("oci:{}", place.path("damaged"))
+}
+
+#[test]
+fn an_image_that_cannot_be_read_does_not_silence_those_behind_it() {
+    let place = Place::new();
+    let (subject, db) = (damaged(&place), place.path("db"));
+    let scan = ["scan", "--db", &db, "--at", NOW, "--all-platforms", &subject];
+    let run = place.run(&scan);
+    assert_ne!(run.code, 0);
+    run.says("linux/riscv64: ").says("linux/amd64").says("linux/arm64").says("CVE-2024-36039");
+    let json = place.run(&[&scan[..], &["-o", "json"]].concat()).json();
+    assert_eq!(json["results"].as_array().unwrap().len(), 2, "{json}");
+    assert_eq!(json["errors"][0]["platform"], "linux/riscv64", "{json}");
+    let schema = place.run(&["schema", "scan"]).exits(0).json();
+    let problems: Vec<String> =
+        jsonschema::validator_for(&schema).unwrap().iter_errors(&json).map(|e| e.to_string()).collect();
+    assert!(problems.is_empty(), "{problems:?}");
+    let sbom = place.run(&["sbom", "--all-platforms", "-o", "table", &subject]);
+    assert_ne!(sbom.code, 0);
+    sbom.says("linux/riscv64: ").says("1.1.0");
+}
+
+#[test]
+fn more_platforms_than_are_examined_at_a_time_are_told() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let (reference, db) = (multi(&registry), place.path("db"));
+    let limited = |words: &[&str]| {
+        let more = ["--limit", "platforms=1", &reference];
+        place.run(&[words, &more].concat()).exits(1).says("platforms = 1").says("--limit platforms=");
+    };
+    limited(&["scan", "--db", &db, "--at", NOW, "--all-platforms"]);
+    limited(&["sbom", "--all-platforms", "-o", "table"]);
+    limited(&["check", "--db", &db, "--at", NOW]);
+    let one = ["scan", "--db", &db, "--at", NOW, "--limit", "platforms=1", "--platform", "linux/amd64"];
+    place.run(&[&one[..], &[&reference]].concat()).exits(0);
+}
+
 #[test]
 fn check_judges_all_platforms_with_and_without_being_told() {
     let (place, registry) = (Place::new(), Registry::start());

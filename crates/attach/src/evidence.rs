@@ -22,6 +22,7 @@ mod fetch;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use plimsoll_core::{Algorithm, Digest, Limits, text};
 use plimsoll_image::manifest::{self, Document, Manifest};
@@ -61,8 +62,8 @@ impl Bundles {
 /// The bytes of a bundle, and where they were.
 #[derive(Debug, Clone)]
 pub struct FoundBundle {
-    /// The manifest that ties the bundle to the subject.
-    pub referrer: Descriptor,
+    /// The manifest that ties the bundle to the subject. Bundles of one manifest share it, with all that its listing says.
+    pub referrer: Arc<Descriptor>,
     /// The bundle.
     pub bytes: Vec<u8>,
     /// The checked digest of what was stored: of the bundle, or of what it was made from.
@@ -146,7 +147,7 @@ impl ParsedBundle<'_> {
 #[derive(Debug)]
 pub struct Skipped {
     /// As it was listed.
-    pub descriptor: Descriptor,
+    pub descriptor: Arc<Descriptor>,
     /// Why it does not count.
     pub reason: SkipReason,
 }
@@ -185,6 +186,12 @@ pub enum SkipReason {
         /// Its size.
         size: u64,
     },
+    /// The manifests together are too large, and this is one of the larger ones.
+    #[error("manifest of {size} bytes, more than the manifests of all referrers together may still have")]
+    ManifestOverTotal {
+        /// Its size.
+        size: u64,
+    },
 }
 
 impl SkipReason {
@@ -193,7 +200,7 @@ impl SkipReason {
         match self {
             Self::Object(error) => matches!(**error, ImageError::Limit(_)),
             Self::Legacy(error) => matches!(**error, plimsoll_verify::Error::Limit(_)),
-            Self::OverTotal { .. } => true,
+            Self::OverTotal { .. } | Self::ManifestOverTotal { .. } => true,
             _ => false,
         }
     }
@@ -201,7 +208,7 @@ impl SkipReason {
 
 /// A layer that holds evidence, by what its manifest says.
 struct Candidate {
-    referrer: Descriptor,
+    referrer: Arc<Descriptor>,
     layer: Descriptor,
     kind: LayerKind,
 }
@@ -311,14 +318,20 @@ fn referring(
 
     let mut skipped = Vec::new();
     let mut candidates = Vec::new();
-    let layers = at_once(&listed, |referrer| layers_of(source, referrer, subject, limits));
-    for (descriptor, layers) in listed.into_iter().zip(layers) {
+    let sizes: Vec<u64> = listed.iter().map(|referrer| referrer.size).collect();
+    let mut wanted = Vec::new();
+    for (referrer, fits) in listed.into_iter().map(Arc::new).zip(fitting(&sizes, limits.documents_bytes)) {
+        if fits {
+            wanted.push(referrer);
+        } else {
+            let reason = SkipReason::ManifestOverTotal { size: referrer.size };
+            skipped.push(Skipped { descriptor: referrer, reason });
+        }
+    }
+    let layers = at_once(&wanted, |referrer| layers_of(source, referrer, subject, limits));
+    for (descriptor, layers) in wanted.into_iter().zip(layers) {
         match layers? {
-            Ok(layers) => candidates.extend(layers.into_iter().map(|(layer, kind)| Candidate {
-                referrer: descriptor.clone(),
-                layer,
-                kind,
-            })),
+            Ok(layers) => candidates.extend(Candidate::of_layers(&descriptor, layers)),
             Err(reason) => skipped.push(Skipped { descriptor, reason }),
         }
     }
@@ -344,12 +357,9 @@ pub fn legacy_bundles(source: &dyn Source, subject: &Digest, limits: &Limits) ->
     let tags = [legacy_tag(subject, "sig"), legacy_tag(subject, "att")];
     for found in at_once(&tags, |tag| source.named(tag)) {
         let Some((descriptor, bytes)) = found? else { continue };
+        let descriptor = Arc::new(descriptor);
         match legacy_layers(&descriptor, &bytes, limits)? {
-            Ok(layers) => candidates.extend(layers.into_iter().map(|(layer, kind)| Candidate {
-                referrer: descriptor.clone(),
-                layer,
-                kind,
-            })),
+            Ok(layers) => candidates.extend(Candidate::of_layers(&descriptor, layers)),
             Err(reason) => skipped.push(Skipped { descriptor, reason }),
         }
     }
@@ -392,6 +402,13 @@ fn fetched(
 }
 
 impl Candidate {
+    fn of_layers(
+        referrer: &Arc<Descriptor>,
+        layers: Vec<(Descriptor, LayerKind)>,
+    ) -> impl Iterator<Item = Self> {
+        layers.into_iter().map(|(layer, kind)| Self { referrer: Arc::clone(referrer), layer, kind })
+    }
+
     /// What was stored, as a bundle.
     fn bundle(&self, stored: Vec<u8>, limits: &Limits) -> Result<FoundBundle, SkipReason> {
         let older = |error| SkipReason::Legacy(Box::new(error));
@@ -407,7 +424,7 @@ impl Candidate {
                 Form::Attestation,
             ),
         };
-        Ok(FoundBundle { referrer: self.referrer.clone(), bytes, digest: self.layer.digest, form })
+        Ok(FoundBundle { referrer: Arc::clone(&self.referrer), bytes, digest: self.layer.digest, form })
     }
 }
 

@@ -138,6 +138,11 @@ impl<S: Source> LayoutStore<S> {
         } else if entries.iter().any(is) {
             return Ok(());
         }
+        // No reader would open it with more, and each further one costs reading all of them again.
+        if entries.len() >= self.limits.index_entries {
+            let limit = LimitExceeded::new("index_entries", self.limits.index_entries as u64, what);
+            return Err(Error::from(limit).into());
+        }
         entries.push(serde_json::to_value(entry).map_err(|source| failed(source.into()))?);
         if is_named {
             mark(entries);

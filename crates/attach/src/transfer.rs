@@ -31,6 +31,8 @@ const DEPTH: usize = 3;
 const MANY: usize = 64;
 /// All manifests of one image together, in multiples of the limit for one: they are held in memory.
 const MANIFESTS: u64 = 64;
+/// What an entry that is left out takes beside its texts.
+const LEFT_BYTES: u64 = 128;
 
 /// How a transfer is done.
 pub struct Transfer {
@@ -72,6 +74,7 @@ struct Collected {
     sent: BTreeSet<Digest>,
     manifests: Vec<Piece>,
     blobs: Vec<(Descriptor, Origin)>,
+    /// What the manifests take, and the entries of lists that were left out.
     bytes: u64,
     done: Transferred,
 }
@@ -123,6 +126,10 @@ impl Transfer {
             return Ok(());
         }
         let what = format!("manifest {}", descriptor.digest);
+        // As when an image is read: each costs several requests.
+        if collected.inside.len() > self.limits.index_entries.saturating_add(1) {
+            return Err(over("index_entries", self.limits.index_entries, what));
+        }
         if depth > self.limits.index_depth {
             return Err(over("index_depth", self.limits.index_depth, what));
         }
@@ -153,14 +160,19 @@ impl Transfer {
         }
         if depth > DEPTH {
             let reason = || format!("attached to what is attached, more than {DEPTH} times over");
-            collected.done.left.extend(listed.descriptors.into_iter().map(|referrer| (referrer, reason())));
-            return Ok(());
+            return listed
+                .descriptors
+                .into_iter()
+                .try_for_each(|referrer| self.leave(referrer, reason(), collected));
         }
         let new: Vec<Descriptor> = listed
             .descriptors
             .into_iter()
             .filter(|referrer| !collected.attached.contains(&referrer.digest))
             .collect();
+        // All of them are in memory at once, before each is counted.
+        let announced = new.iter().fold(0_u64, |sum, referrer| sum.saturating_add(referrer.size));
+        self.within(collected.bytes.saturating_add(announced))?;
         for (referrer, bytes) in new.iter().zip(parallel(&new, |referrer| source.manifest(referrer))) {
             let read = bytes.and_then(|bytes| {
                 let what = format!("referrer {}", referrer.digest);
@@ -170,7 +182,7 @@ impl Transfer {
                 Ok(read) => read,
                 Err(error) => {
                     let reason = own_fault(error)?.to_string();
-                    collected.done.left.push((referrer.clone(), reason));
+                    self.leave(referrer.clone(), reason, collected)?;
                     continue;
                 }
             };
@@ -181,12 +193,12 @@ impl Transfer {
                 Document::Index(index) if index.manifests.is_empty() => (index.subject, Vec::new()),
                 Document::Index(_) => {
                     let reason = "an index with manifests of its own".to_owned();
-                    collected.done.left.push((referrer.clone(), reason));
+                    self.leave(referrer.clone(), reason, collected)?;
                     continue;
                 }
             };
             if about.is_none_or(|about| about.digest != *subject) {
-                collected.done.left.push((referrer.clone(), "refers to something else".to_owned()));
+                self.leave(referrer.clone(), "refers to something else".to_owned(), collected)?;
                 continue;
             }
             if !collected.attached.insert(referrer.digest) {
@@ -238,7 +250,8 @@ impl Transfer {
             if collected.sent.insert(blob.digest) {
                 collected.done.blobs += 1;
                 collected.done.bytes = collected.done.bytes.saturating_add(blob.size);
-                collected.blobs.push((blob, origin));
+                // Without annotations, which may be larger than all else.
+                collected.blobs.push((Descriptor::new(blob.media_type, blob.digest, blob.size), origin));
             }
         }
         Ok(())
@@ -246,12 +259,26 @@ impl Transfer {
 
     fn keep(&self, piece: Piece, collected: &mut Collected) -> Result<(), Error> {
         collected.bytes = collected.bytes.saturating_add(piece.bytes.len() as u64);
-        let limit = self.limits.manifest_bytes.saturating_mul(MANIFESTS);
-        if collected.bytes > limit {
+        self.within(collected.bytes)?;
+        collected.manifests.push(piece);
+        Ok(())
+    }
+
+    /// Reports a referrer that is not copied.
+    fn leave(&self, referrer: Descriptor, reason: String, collected: &mut Collected) -> Result<(), Error> {
+        let referrer = Descriptor::new(referrer.media_type, referrer.digest, referrer.size);
+        let bytes = LEFT_BYTES + (referrer.media_type.len() + reason.len()) as u64;
+        collected.bytes = collected.bytes.saturating_add(bytes);
+        self.within(collected.bytes)?;
+        collected.done.left.push((referrer, reason));
+        Ok(())
+    }
+
+    fn within(&self, bytes: u64) -> Result<(), Error> {
+        if bytes > self.limits.manifest_bytes.saturating_mul(MANIFESTS) {
             let what = "the manifests of the image and its evidence together";
             return Err(LimitExceeded::new("manifest_bytes", self.limits.manifest_bytes, what).into_error());
         }
-        collected.manifests.push(piece);
         Ok(())
     }
 

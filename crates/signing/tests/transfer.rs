@@ -18,7 +18,7 @@ use plimsoll_attach::transfer::{Transfer, Transferred};
 use plimsoll_core::{Classify as _, Digest, Kind, Limits, Reference, Timestamp};
 use plimsoll_http::{Client, Settings};
 use plimsoll_image::layout::Layout;
-use plimsoll_image::{Descriptor, Source, Store as _, media};
+use plimsoll_image::{Descriptor, Error as ImageError, Referrers, Source, Store as _, media};
 use plimsoll_keys::PrivateKey;
 use plimsoll_registry::Registry;
 use plimsoll_signing::image;
@@ -413,6 +413,82 @@ fn what_is_attached_too_deep_is_said() {
     let done = transfer(Arc::new(store), None).run(&top, &open(&other, "copy"), "1").unwrap();
     assert_eq!((done.referrers, done.left.len()), (4, 1));
     assert_eq!(done.left[0].0.digest, subject.digest);
+}
+
+/// Passes on what a registry holds, and lists so many entries more for each subject, all of them missing.
+struct Listing {
+    registry: Registry,
+    more: usize,
+    padding: usize,
+}
+
+impl Source for Listing {
+    fn describe(&self) -> String {
+        self.registry.describe()
+    }
+
+    fn resolve(&self) -> Result<Descriptor, ImageError> {
+        self.registry.resolve()
+    }
+
+    fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, ImageError> {
+        self.registry.manifest(descriptor)
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn std::io::Read + Send>, ImageError> {
+        self.registry.blob(descriptor)
+    }
+
+    fn named(&self, name: &str) -> Result<Option<(Descriptor, Vec<u8>)>, ImageError> {
+        self.registry.named(name)
+    }
+
+    fn referrers(&self, subject: &Digest) -> Result<Referrers, ImageError> {
+        let mut listed = self.registry.referrers(subject)?;
+        listed.descriptors.extend((0..self.more).map(|number| {
+            let digest = Digest::sha256(format!("{subject} {number}").as_bytes());
+            let media_type = format!("application/{}", "x".repeat(self.padding));
+            Descriptor::new(media_type, digest, 2)
+        }));
+        Ok(listed)
+    }
+}
+
+#[test]
+fn lists_of_what_is_left_out_are_bounded_together() {
+    for (padding, is_within) in [(10, true), (40_000, false)] {
+        let fake = Fake::start();
+        let (registry, top, _) = signed_once(&fake);
+        let mut transfer = transfer(Arc::new(Listing { registry, more: 30, padding }), None);
+        transfer.limits.manifest_bytes = 20_000;
+        let other = Fake::start();
+        let done = transfer.run(&top, &open(&other, "copy"), "1");
+        assert_eq!(done.is_ok(), is_within, "{:?}", done.map(|done| done.left.len()));
+        if let Ok(done) = done {
+            assert_eq!(done.left.len(), 2 * 30);
+        }
+    }
+}
+
+#[test]
+fn an_index_of_more_images_than_are_read_is_not_copied() {
+    let fake = Fake::start();
+    let image = |n: usize| ImageBuilder::new().layer(Layer::new().file("a", n.to_string())).build();
+    let nested = |n: usize| {
+        let images = (0..3).fold(IndexBuilder::new(), |index, m| index.image(image(10 * n + m)));
+        images.build()
+    };
+    let index = (0..3).fold(IndexBuilder::new(), |index, n| index.image(nested(n))).build();
+    index.push(&fake, "app", "1");
+    let store = open(&fake, "app");
+    let top = store.resolve().unwrap();
+    let mut transfer = transfer(Arc::new(store), None);
+    transfer.limits.index_entries = 12;
+    let other = Fake::start();
+    transfer.run(&top, &open(&other, "copy"), "1").unwrap();
+    transfer.limits.index_entries = 11;
+    let error = transfer.run(&top, &open(&other, "more"), "1").unwrap_err();
+    assert!(error.to_string().contains("index_entries"), "{error}");
 }
 
 #[test]

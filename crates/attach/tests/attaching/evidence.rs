@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use plimsoll_attach::evidence::{Bundles, SkipReason, bundles};
+use plimsoll_attach::evidence::{Bundles, SkipReason, Skipped, bundles};
 use plimsoll_core::{Classify as _, Digest, Kind, LimitExceeded, Limits};
 use plimsoll_image::source::{Change, Referrers};
 use plimsoll_image::{Content, Descriptor, Error as ImageError, Source, Store, media};
+use plimsoll_verify::legacy::SIMPLE_SIGNING;
 use plimsoll_verify::{BUNDLE_V0_3, Bundle};
 use serde_json::{Value, json};
 
@@ -367,4 +368,44 @@ fn giants_cannot_crowd_out_a_signature() {
     assert!(result.found.iter().any(|found| found.digest == signed.bundle));
     assert!(result.found.iter().map(|found| found.bytes.len()).sum::<usize>() <= 128 << 20);
     assert!(result.skipped.iter().all(|skipped| matches!(skipped.reason, SkipReason::OverTotal { .. })));
+}
+
+/// A layer with a signature in cosign's older format.
+fn older(store: &Memory, number: usize) -> Value {
+    let payload = format!("{{\"number\": {number}}}");
+    json!({
+        "mediaType": SIMPLE_SIGNING, "digest": store.put(payload.as_bytes()), "size": payload.len(),
+        "annotations": {"dev.cosignproject.cosign/signature": "AAAA"},
+    })
+}
+
+#[test]
+fn what_a_listing_says_is_kept_once_however_many_signatures_the_manifest_has() {
+    let store = Memory::default();
+    let layers: Vec<Value> = (0..200).map(|number| older(&store, number)).collect();
+    store.list_json(&referrer(&subject(), &json!(layers)));
+    // Four megabytes of it are allowed; once for each signature, they would be 800.
+    let padding = ("padding".to_owned(), "x".repeat(4 << 20));
+    store.referrers.lock().unwrap()[0].annotations.extend([padding]);
+    let result = store.find(&subject().digest);
+    assert_eq!(result.found.len(), 200, "{:?}", result.skipped.first());
+    assert!(result.found.iter().all(|found| Arc::ptr_eq(&found.referrer, &result.found[0].referrer)));
+}
+
+#[test]
+fn manifests_of_referrers_are_bounded_together_and_none_crowds_out_a_signature() {
+    let store = Memory::default();
+    for number in 0..3 {
+        let mut giant = referrer(&subject(), &json!([]));
+        giant["annotations"] = json!({"padding": "x".repeat(1_000), "number": number.to_string()});
+        store.list_json(&giant);
+    }
+    let signed = sign(&store, &subject());
+    let mut limits = Limits::default();
+    limits.documents_bytes = 3_000;
+    let result = bundles(&store, &subject().digest, &limits).unwrap();
+    assert!(result.truncated, "what was left out may have been a signature");
+    assert!(result.found.iter().any(|found| found.digest == signed.bundle));
+    let is_left = |skipped: &&Skipped| matches!(skipped.reason, SkipReason::ManifestOverTotal { .. });
+    assert_eq!(result.skipped.iter().filter(is_left).count(), 2);
 }

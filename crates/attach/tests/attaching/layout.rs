@@ -8,6 +8,7 @@ use plimsoll_attach::AttachedBundle;
 use plimsoll_attach::evidence::bundles;
 use plimsoll_attach::layout::LayoutStore;
 use plimsoll_core::{Classify as _, Digest, Kind, Limits};
+use plimsoll_image::layout::Layout;
 use plimsoll_image::source::Referrers;
 use plimsoll_image::{Descriptor, Error as ImageError, Source, Store as _, media};
 use plimsoll_testkit::{ImageBuilder, Layer};
@@ -155,4 +156,28 @@ fn a_broken_layout_or_one_that_leads_elsewhere_is_refused_and_left_alone() {
     std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("blobs")).unwrap();
     assert!(store.put_blob(media::OCI_EMPTY, b"{}").is_err());
     assert!(fs::read_dir(elsewhere.path().join("sha256")).is_err());
+}
+
+#[test]
+fn no_more_is_attached_than_a_reader_of_the_layout_would_take() {
+    let folder = tempfile::tempdir().unwrap();
+    layout(folder.path());
+    let mut limits = Limits::default();
+    limits.index_entries = 3;
+    let store = LayoutStore::new(folder.path(), Plain(folder.path().to_owned()), limits.clone());
+    let attach = |number: u8| {
+        let manifest = serde_json::json!({
+            "schemaVersion": 2, "mediaType": media::OCI_MANIFEST, "layers": [],
+            "config": {"mediaType": media::OCI_EMPTY, "digest": Digest::sha256(&[number]), "size": 2},
+            "subject": store.resolve().unwrap(),
+        });
+        store.attach(media::OCI_MANIFEST, manifest.to_string().as_bytes())
+    };
+    attach(1).unwrap();
+    attach(2).unwrap();
+    let error = attach(3).unwrap_err();
+    assert!(matches!(&error, ImageError::Limit(limit) if limit.name == "index_entries"), "{error}");
+    // What is there already costs nothing more.
+    attach(2).unwrap();
+    assert!(Layout::open(folder.path(), Some("1"), limits).unwrap().resolve().is_ok());
 }

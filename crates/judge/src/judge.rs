@@ -7,7 +7,7 @@ use plimsoll_gather::{
     Access, Collection, Layers, Subject, UnderPolicy, evidence, layers, open, open_registry,
 };
 use plimsoll_image::{Progress, Source};
-use plimsoll_policy::{Error as PolicyError, Evidence, Policy, UnusedWaiver, Verdict, evaluate};
+use plimsoll_policy::{Error as PolicyError, Evidence, Policy, UnusedWaiver, Verdict, evaluate_until};
 use plimsoll_vuln::Database;
 
 use crate::documents::{Ruleset, WaiverDocument};
@@ -121,11 +121,14 @@ impl Judge {
         // Evidence that was not gathered because time ran out must not look like evidence that does not
         // exist.
         request.cancel.check()?;
-        let verdicts = evidence.iter().map(|evidence| {
-            evaluate(&rules.policies, evidence, &waivers.waivers, &rules.denials, request.now)
-        });
+        let verdicts: Vec<Verdict> = evidence
+            .iter()
+            .map(|evidence| {
+                let (waivers, denials) = (&waivers.waivers, &rules.denials);
+                evaluate_until(&rules.policies, evidence, waivers, denials, request.now, &request.cancel)
+            })
+            .collect::<Result<_, _>>()?;
         let verdict = Verdict::combine(verdicts);
-        request.cancel.check()?;
         let verdict = verdict.ok_or_else(|| Error::NoEvidence { subject: request.subject.clone() })?;
         let remark = opened.remark().map(|remark| format!("{subject}: {remark}"));
         let asked: Vec<&Policy> = policies.iter().map(|under| under.policy).collect();

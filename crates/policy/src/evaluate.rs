@@ -1,6 +1,7 @@
 //! The only place that decides: policies, evidence, waivers, deny lists and a time in, a verdict out.
 //!
-//! Pure: no clock, no disk, no network. The same inputs give the same verdict everywhere.
+//! Pure: no disk, no network, and no clock but that of [`Cancel`], which ends the work and changes no verdict. The same
+//! inputs give the same verdict everywhere.
 //!
 //! - Precedence is deny over indeterminate over allow; each rule contributes its [`RuleResult::decision`].
 //! - Every policy that matches is applied, and the worst decision counts. An image that no policy applies to
@@ -8,6 +9,7 @@
 //! - If evidence that a rule needs is missing, the rule is unknown, never passed and never "not applicable".
 
 use jiff::Timestamp;
+use plimsoll_core::{Cancel, Stopped};
 
 use crate::applicable::ApplicableWaivers;
 use crate::deny::DenyList;
@@ -29,6 +31,34 @@ pub fn evaluate(
     denials: &DenyList,
     now: Timestamp,
 ) -> Verdict {
+    answered(policies, evidence, waivers, denials, now, &Cancel::never())
+}
+
+/// The same, until `cancel` stops it: an image may have a million findings, and each is compared with each waiver.
+pub fn evaluate_until(
+    policies: &PolicySet,
+    evidence: &Evidence,
+    waivers: &[Waiver],
+    denials: &DenyList,
+    now: Timestamp,
+    cancel: &Cancel,
+) -> Result<Verdict, Stopped> {
+    cancel.check()?;
+    let verdict = answered(policies, evidence, waivers, denials, now, cancel);
+    // What was cut short is no verdict. A token that has stopped something stays stopped.
+    cancel.check()?;
+    Ok(verdict)
+}
+
+/// The verdict. If `cancel` stops it, rules end early, and what they say is worth nothing.
+fn answered(
+    policies: &PolicySet,
+    evidence: &Evidence,
+    waivers: &[Waiver],
+    denials: &DenyList,
+    now: Timestamp,
+    cancel: &Cancel,
+) -> Verdict {
     let name = evidence.subject.repository.as_deref();
     let in_question = policies.in_question(name);
     let none_matches = in_question.iter().all(|policy| policy.matches(name) == Some(false));
@@ -37,7 +67,8 @@ pub fn evaluate(
     let mut answers = Vec::new();
     for (index, policy) in asked.iter().enumerate() {
         let waivers = ApplicableWaivers::new(policy, waivers, &evidence.subject, now);
-        let context = Context { policy, policies: &in_question, evidence, waivers: &waivers, denials, now };
+        let context =
+            Context { policy, policies: &in_question, evidence, waivers: &waivers, denials, now, cancel };
         let label = (asked.len() > 1).then(|| label(policy, asked));
         answers.extend(answers_under(&context, index == 0, label.as_deref()));
     }

@@ -44,7 +44,7 @@ pub use deny::DenyList;
 pub use detail::{Detail, Disposition, FindingRecord, LocationRecord, SignerRecord};
 pub use draft::WaiverDraft;
 pub use error::Error;
-pub use evaluate::evaluate;
+pub use evaluate::{evaluate, evaluate_until};
 pub use evidence::{
     Collected, Evidence, ImageDigests, InventorySource, Narrowed, RejectedSignature, SbomFacts, Signatures,
     SignaturesByPolicy, SubjectFacts, SubjectKind, VulnerabilityFacts,

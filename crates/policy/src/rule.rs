@@ -1,6 +1,7 @@
 //! What a rule is: what it needs, what weakens it, and its answer.
 
 use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::Cancel;
 
 use crate::applicable::ApplicableWaivers;
 use crate::deny::DenyList;
@@ -96,6 +97,14 @@ pub(crate) struct Context<'a> {
     pub(crate) waivers: &'a ApplicableWaivers,
     pub(crate) denials: &'a DenyList,
     pub(crate) now: Timestamp,
+    pub(crate) cancel: &'a Cancel,
+}
+
+impl Context<'_> {
+    /// `items`, until the work is stopped. Then the answer counts no more, and may be made of a part.
+    pub(crate) fn while_awaited<'i, T>(&'i self, items: &'i [T]) -> impl Iterator<Item = &'i T> {
+        items.iter().take_while(|_| self.cancel.check().is_ok())
+    }
 }
 
 impl Context<'_> {
@@ -186,6 +195,43 @@ pub(crate) fn effect_of_unknown(required: bool, on_unknown: OnUnknown) -> Effect
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::{SbomFacts, Signatures, SubjectFacts, SubjectKind, VulnerabilityFacts};
+
+    #[test]
+    fn rules_stop_in_the_middle_of_findings_when_nobody_waits() {
+        let policy = Policy::builtin();
+        let subject = SubjectFacts {
+            kind: SubjectKind::File,
+            requested: String::new(),
+            repository: None,
+            tag: None,
+            pinned: None,
+            digests: None,
+            platform: None,
+        };
+        let waivers = ApplicableWaivers::new(&policy, &[], &subject, Timestamp::UNIX_EPOCH);
+        let unavailable = || String::from("nobody asked");
+        let evidence = Evidence {
+            subject,
+            signatures: Signatures::Unavailable { reason: unavailable() }.into(),
+            sbom: SbomFacts::Unavailable { reason: unavailable() },
+            vulnerabilities: VulnerabilityFacts::Unavailable { reason: unavailable() },
+        };
+        let cancel = Cancel::never();
+        let context = Context {
+            policy: &policy,
+            policies: &[&policy],
+            evidence: &evidence,
+            waivers: &waivers,
+            denials: &DenyList::none(),
+            now: Timestamp::UNIX_EPOCH,
+            cancel: &cancel,
+        };
+        let mut findings = context.while_awaited(&[1, 2, 3]);
+        assert_eq!(findings.next(), Some(&1));
+        cancel.cancel();
+        assert_eq!(findings.next(), None);
+    }
 
     #[test]
     fn of_two_needs_the_stricter_holds() {

@@ -11,6 +11,7 @@
 //!  "denyLists": [], "platforms": [{"platform": "linux/amd64", "decision": "deny", "rules": ["…"]}]}
 //! ```
 
+use std::collections::HashSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -314,15 +315,16 @@ impl Verdict {
     /// The verdict over several platforms of one subject: the worst decision, the earliest end. Without a
     /// platform there is nothing to allow, so there is no verdict.
     pub fn combine(verdicts: impl IntoIterator<Item = Self>) -> Option<Self> {
-        verdicts.into_iter().reduce(|mut all, next| {
+        let all = verdicts.into_iter().reduce(|mut all, next| {
             if next.decision > all.decision {
                 all.decision = next.decision;
             }
             all.valid_until = earliest([all.valid_until, next.valid_until]);
             all.platforms.extend(next.platforms);
-            all.reasons = reasons(&all.platforms, all.decision);
             all
-        })
+        });
+        // Once for all: an index may have hundreds of platforms.
+        all.map(|all| Self { reasons: reasons(&all.platforms, all.decision), ..all })
     }
 
     /// Every result of every platform that prevents an allow.
@@ -335,7 +337,7 @@ impl Verdict {
 /// The reasons for `decision`: of each rule that caused it, or of the waivers that made it allow.
 pub(crate) fn reasons(platforms: &[PlatformVerdict], decision: Decision) -> Vec<String> {
     let many = platforms.len() > 1;
-    let mut reasons = Vec::new();
+    let (mut reasons, mut known) = (Vec::new(), HashSet::new());
     for platform in platforms {
         for result in &platform.rules {
             let told = match decision {
@@ -351,7 +353,7 @@ pub(crate) fn reasons(platforms: &[PlatformVerdict], decision: Decision) -> Vec<
                     .unwrap_or_default();
                 let of_policy = result.policy.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
                 let text = format!("{}{of_policy}{at}: {}", result.rule, result.reason);
-                if !reasons.contains(&text) {
+                if known.insert(text.clone()) {
                     reasons.push(text);
                 }
             }

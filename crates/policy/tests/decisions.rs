@@ -14,10 +14,10 @@
 mod common;
 
 use common::*;
-use plimsoll_core::{Algorithm, Digest};
+use plimsoll_core::{Algorithm, Cancel, Digest, Stopped};
 use plimsoll_policy::{
     Collected, Decision, DenyList, Detail, Disposition, Effect, Evidence, Outcome, Policy, RejectedSignature,
-    SbomFacts, Signatures, SubjectKind, Verdict, VulnerabilityFacts,
+    SbomFacts, Signatures, SubjectKind, Verdict, VulnerabilityFacts, evaluate_until,
 };
 use plimsoll_sbom::{Problem, ProblemCode};
 use plimsoll_vuln::{Fix, Gap, GapReason, Severity};
@@ -573,6 +573,40 @@ fn the_worst_platform_decides_for_an_index() {
     assert!(all.reasons[0].starts_with("vulnerabilities (linux/arm64): "), "{:?}", all.reasons);
     assert_eq!(all.blocking().count(), 1);
     assert_eq!(Verdict::combine([]), None, "an index without platforms has no verdict");
+}
+
+#[test]
+fn a_verdict_that_has_to_stop_is_none_at_all() {
+    let findings: Vec<_> =
+        (0..1_000).map(|n| finding(&format!("CVE-2026-{n}"), Severity::Critical)).collect();
+    let evidence = Evidence { vulnerabilities: scanned(findings, Vec::new()), ..evidence() };
+    let set = Policy::builtin().into();
+    let until = |cancel: &Cancel| evaluate_until(&set, &evidence, &[], &DenyList::none(), now(), cancel);
+    let whole = until(&Cancel::never()).unwrap();
+    assert_eq!(whole, judge(&Policy::builtin(), &evidence));
+    let past = Cancel::never().until(std::time::Instant::now());
+    assert_eq!(until(&past), Err(Stopped::DeadlinePassed));
+    let cancelled = Cancel::never();
+    cancelled.cancel();
+    assert_eq!(until(&cancelled), Err(Stopped::Cancelled));
+}
+
+#[test]
+fn the_reasons_of_many_platforms_are_told_each_once() {
+    let signers = format!(
+        "phase: pilot\nsignatures: {{ required: true, anyOf: [{{ name: k, key: {} }}] }}",
+        key().yaml()
+    );
+    let wanted = policy(&signers);
+    let verdicts = (0..1_000).map(|number| {
+        let mut evidence = with_signatures(Signatures::Unavailable { reason: String::from("no answer") });
+        evidence.subject.platform = Some(format!("linux/p{number}").parse().unwrap());
+        judge(&wanted, &evidence)
+    });
+    let all = Verdict::combine(verdicts).unwrap();
+    let reasons: std::collections::BTreeSet<_> = all.reasons.iter().collect();
+    assert_eq!((all.platforms.len(), reasons.len()), (1_000, all.reasons.len()));
+    assert!(all.reasons.iter().any(|reason| reason.contains("linux/p999")), "{:?}", all.reasons.last());
 }
 
 #[test]

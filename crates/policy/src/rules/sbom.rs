@@ -100,7 +100,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
         SbomFacts::Unavailable { reason } => return unknown(format!("there is no inventory: {reason}")),
     };
     // What was set aside is told where it matters, with the findings.
-    let details = problems.iter().filter(|problem| problem.code != ProblemCode::SetAside);
+    let details = context.while_awaited(problems).filter(|problem| problem.code != ProblemCode::SetAside);
     let details = details.map(|problem| Detail::Problem {
         code: problem.code.to_string(),
         path: problem.path.clone(),

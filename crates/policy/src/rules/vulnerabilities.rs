@@ -197,7 +197,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
             return Answer::new(NAME, Outcome::Unknown, unknown_effect, reason).hint(BUILD_DATABASE);
         }
     };
-    let sorted = SortedFindings::new(scan, policy, context.waivers);
+    let sorted = SortedFindings::new(scan, context);
     let gaps = gaps(scan, policy, context.now);
 
     let blocking = sorted.with(Disposition::Blocks);

@@ -1,13 +1,14 @@
 //! The result for each finding: whether it blocks, is waived, or is undecided because it has no rating.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 use plimsoll_vuln::{Finding, Fix, Scan, Severity};
 
 use super::{NAME, UnratedAs, VulnerabilityPolicy};
-use crate::applicable::{ApplicableWaiver, ApplicableWaivers};
+use crate::applicable::ApplicableWaiver;
 use crate::detail::{Detail, Disposition, FindingRecord, LocationRecord};
+use crate::rule::Context;
 use crate::setting::Level;
 use crate::verdict::{EvidenceRecord, WaiverUse, earliest};
 use crate::waiver::Waiver;
@@ -48,13 +49,14 @@ pub(super) struct SortedFindings {
 }
 
 impl SortedFindings {
-    pub(super) fn new(scan: &Scan, policy: &VulnerabilityPolicy, waivers: &ApplicableWaivers) -> Self {
+    pub(super) fn new(scan: &Scan, context: &Context<'_>) -> Self {
+        let (policy, waivers) = (&context.policy.vulnerabilities, context.waivers);
         let applicable: Vec<&ApplicableWaiver> = waivers.for_rule(&NAME).collect();
         let mut ledger: Vec<WaiverEffect> = applicable.iter().map(|_| WaiverEffect::default()).collect();
         let mut by_severity = BTreeMap::new();
         let (mut unfixed_ignored, mut until) = (0, None);
         let mut records = Vec::new();
-        for finding in &scan.findings {
+        for finding in context.while_awaited(&scan.findings) {
             *by_severity.entry(finding.severity.name().to_owned()).or_insert(0) += 1;
             let weight = weight(finding.severity, policy);
             let (level, disposition) = match weight {
@@ -80,7 +82,7 @@ impl SortedFindings {
                         entry.covers(&finding.id, approval.reason());
                         waived_by.push(waiver.waiver.name.clone());
                     }
-                    Err(refusal) => entry.refuses(refusal),
+                    Err(refusal) => entry.refused.add(&refusal),
                 }
             }
             let disposition = if waived_by.is_empty() { disposition } else { Disposition::Waived };
@@ -89,7 +91,7 @@ impl SortedFindings {
         records.sort_by(|a, b| {
             b.counted_as.cmp(&a.counted_as).then_with(|| (&a.id, &a.component).cmp(&(&b.id, &b.component)))
         });
-        let used = applicable.iter().zip(&ledger).filter(|(_, entry)| !entry.covered.is_empty());
+        let used = applicable.iter().zip(&ledger).filter(|(_, entry)| !entry.covered.texts.is_empty());
         Self {
             records,
             counts: Detail::Findings { by_severity, unfixed_ignored, suppressed: scan.suppressed.len() },
@@ -118,31 +120,39 @@ impl VulnerabilityPolicy {
 /// The effect of one waiver on the findings.
 #[derive(Default)]
 struct WaiverEffect {
-    covered: Vec<String>,
+    covered: InOrder,
     approval: String,
-    refused: Vec<String>,
+    refused: InOrder,
+}
+
+/// Texts in the order in which they came, each once.
+#[derive(Default)]
+struct InOrder {
+    texts: Vec<String>,
+    known: HashSet<String>,
+}
+
+impl InOrder {
+    fn add(&mut self, text: &str) {
+        if !self.known.contains(text) {
+            self.known.insert(text.to_owned());
+            self.texts.push(text.to_owned());
+        }
+    }
 }
 
 impl WaiverEffect {
     fn covers(&mut self, id: &str, approval: String) {
         self.approval = approval;
-        if !self.covered.iter().any(|known| known == id) {
-            self.covered.push(id.to_owned());
-        }
-    }
-
-    fn refuses(&mut self, reason: String) {
-        if !self.refused.contains(&reason) {
-            self.refused.push(reason);
-        }
+        self.covered.add(id);
     }
 
     /// The entry for the verdict; `None` for a waiver that names none of the findings.
     fn close(self, waiver: &ApplicableWaiver) -> Option<WaiverUse> {
-        let used = !self.covered.is_empty();
-        let mut reasons = self.refused;
+        let used = !self.covered.texts.is_empty();
+        let mut reasons = self.refused.texts;
         if used {
-            reasons.insert(0, format!("covers {}; {}", self.covered.join(", "), self.approval));
+            reasons.insert(0, format!("covers {}; {}", self.covered.texts.join(", "), self.approval));
         }
         (!reasons.is_empty()).then(|| waiver.record(used, reasons.join("; ")))
     }

@@ -15,8 +15,8 @@ mod spdx;
 use std::io::Write;
 use std::{panic, thread};
 
-use plimsoll_core::Limits;
 use plimsoll_core::json as strict_json;
+use plimsoll_core::{Cancel, Limits};
 use serde_json::value::RawValue;
 
 use crate::Error;
@@ -52,13 +52,24 @@ pub fn read(bytes: &[u8]) -> Result<Inventory, Error> {
 
 /// Reads a document with what it says about itself. `limits` bounds bytes and components.
 pub fn read_document(bytes: &[u8], limits: &Limits) -> Result<ReadDocument, Error> {
-    read_by(LIST, bytes, limits)
+    read_document_until(bytes, limits, &Cancel::never())
+}
+
+/// The same, until `cancel` stops it.
+pub fn read_document_until(bytes: &[u8], limits: &Limits, cancel: &Cancel) -> Result<ReadDocument, Error> {
+    read_by(LIST, bytes, limits, cancel)
 }
 
 /// The member that holds the document in what GitHub's dependency graph exports: `{"sbom": {"spdxVersion": …}}`.
 const WRAPPER: &str = "sbom";
 
-fn read_by(list: &[&dyn Format], bytes: &[u8], limits: &Limits) -> Result<ReadDocument, Error> {
+fn read_by(
+    list: &[&dyn Format],
+    bytes: &[u8],
+    limits: &Limits,
+    cancel: &Cancel,
+) -> Result<ReadDocument, Error> {
+    cancel.check()?;
     strict_json::within(bytes, limits.sbom_bytes)?;
     let bytes = &encoding::utf8(bytes)?;
     strict_json::within(bytes, limits.sbom_bytes)?;
@@ -70,13 +81,14 @@ fn read_by(list: &[&dyn Format], bytes: &[u8], limits: &Limits) -> Result<ReadDo
         let strict = scope.spawn(|| strict_json::check(bytes, limits.sbom_bytes));
         let own = list.iter().flat_map(|format| format.members()).copied();
         let named: Vec<Member> = own.chain([Member::Value(WRAPPER)]).collect();
-        let document: Result<ReadDocument, Error> = Members::split(bytes, &named, limits.components)
+        let document: Result<ReadDocument, Error> = Members::split(bytes, &named, limits.components, cancel)
             .and_then(|members| {
                 let wrapped: Option<&RawValue> = members.value(WRAPPER)?;
                 let content = Content::Json(members);
                 match wrapped.filter(|_| !list.iter().any(|format| format.recognises(&content))) {
                     Some(inner) => {
-                        let inner = Members::split(inner.get().as_bytes(), &named, limits.components)?;
+                        let inner = inner.get().as_bytes();
+                        let inner = Members::split(inner, &named, limits.components, cancel)?;
                         convert(list, Content::Json(inner), limits)
                     }
                     None => convert(list, content, limits),

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use plimsoll_core::{Classify, Kind, LimitExceeded};
+use plimsoll_core::{Classify, Kind, LimitExceeded, Stopped};
 
 /// What can go wrong with an SBOM document as a whole. What is wrong with single components is a
 /// [`crate::Problem`] of the inventory instead.
@@ -53,6 +53,9 @@ pub enum Error {
     /// It has more components than allowed.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
+    /// Nobody waits for it any more.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// Writing failed.
     #[error("writing the SBOM: {0}")]
     Write(#[from] io::Error),
@@ -60,11 +63,15 @@ pub enum Error {
 
 impl Classify for Error {
     fn kind(&self) -> Kind {
-        Kind::Failed
+        match self {
+            Self::Stopped(stopped) => stopped.kind(),
+            _ => Kind::Failed,
+        }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Stopped(stopped) => stopped.hint(),
             Self::OtherFormat { way, .. } => Some((*way).to_owned()),
             Self::Empty => Some("look at what the tool that makes it says".to_owned()),
             Self::Encoding { .. } => Some("convert it to UTF-8".to_owned()),

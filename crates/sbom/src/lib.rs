@@ -34,7 +34,7 @@ mod zip;
 pub use catalogers::{CatalogerInfo, Catalogers, catalog, catalog_until, catalogers, os_paths, select};
 pub use document::{Document, DocumentSubject};
 pub use documents::format::{DocumentFormat, ReadDocument};
-pub use documents::{formats, read, read_document, write_cyclonedx, write_spdx};
+pub use documents::{formats, read, read_document, read_document_until, write_cyclonedx, write_spdx};
 pub use error::Error;
 pub use inventory::{
     Component, ComponentId, ComponentIndex, Inventory, Location, OsRelease, Owner, OwnerEvidence, Problem,

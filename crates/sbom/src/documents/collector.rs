@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::{panic, thread};
 
 use plimsoll_core::rootfs::LayerRef;
-use plimsoll_core::{Digest, LimitExceeded, Limits, Purl};
+use plimsoll_core::{Cancel, Digest, LimitExceeded, Limits, Purl};
 use serde_json::value::RawValue;
 
 use crate::Error;
@@ -29,6 +29,8 @@ pub(crate) const SHARED: usize = 2_000;
 pub(crate) struct Collector {
     pub(crate) inventory: Inventory,
     limit: usize,
+    /// Stops the reading.
+    cancel: Cancel,
     seen: usize,
     without_purl: Names,
     bad_purl: Names,
@@ -82,6 +84,7 @@ impl Collector {
         Self {
             inventory: Inventory::default(),
             limit: limits.components,
+            cancel: Cancel::never(),
             seen: 0,
             without_purl: Names::default(),
             bad_purl: Names::default(),
@@ -89,6 +92,17 @@ impl Collector {
             owned: Vec::new(),
             lists_images: false,
         }
+    }
+
+    /// The same, until `cancel` stops it.
+    #[must_use]
+    pub(crate) fn until(self, cancel: Cancel) -> Self {
+        Self { cancel, ..self }
+    }
+
+    /// An error if nobody waits for the document any more. Called for each item.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        Ok(self.cancel.check()?)
     }
 
     /// Counts what is about to be looked at, before memory is spent on it, and makes room for it.
@@ -104,7 +118,7 @@ impl Collector {
     /// The components in the list `raw`, counted.
     pub(crate) fn nested<'a>(&mut self, raw: Option<&'a RawValue>) -> Result<Vec<&'a RawValue>, Error> {
         let Some(raw) = raw else { return Ok(Vec::new()) };
-        let components = items(raw, "components", self.limit)?;
+        let components = items(raw, "components", self.limit, &self.cancel)?;
         self.count(components.len())?;
         Ok(components)
     }
@@ -116,14 +130,18 @@ impl Collector {
         add: impl Fn(&mut Self, &RawValue) -> Result<(), Error> + Sync,
     ) -> Result<(), Error> {
         let all = |collector: &mut Self, items: &[&RawValue]| -> Result<(), Error> {
-            items.iter().try_for_each(|item| add(collector, item))
+            items.iter().try_for_each(|item| {
+                collector.check()?;
+                add(collector, item)
+            })
         };
         let (first, second) =
             if items.len() < SHARED { (items, &[][..]) } else { items.split_at(items.len() / 2) };
         if second.is_empty() {
             return all(self, first);
         }
-        let mut other = Self { limit: self.limit, seen: self.seen, ..Self::default() };
+        let mut other =
+            Self { limit: self.limit, cancel: self.cancel.clone(), seen: self.seen, ..Self::default() };
         other.inventory.components.reserve(second.len());
         let before = self.seen;
         let (done, others) = thread::scope(|scope| {

@@ -5,6 +5,7 @@
 //! tag-value and YAML by their first field, SPDX 3 by its context, in-toto and DSSE by the members that their specifications
 //! ask for.
 
+use plimsoll_core::Cancel;
 use serde_json::value::RawValue;
 
 use super::json::{Member, Members};
@@ -83,7 +84,7 @@ const MEMBERS: &[Member] = &[
 
 /// The error for a JSON object, where it is something known.
 pub(super) fn of_json(bytes: &[u8]) -> Option<Error> {
-    let members = Members::split(bytes, MEMBERS, 0).ok()?;
+    let members = Members::split(bytes, MEMBERS, 0, &Cancel::never()).ok()?;
     let says = |name: &str, text: &str| {
         let value: Option<&RawValue> = members.value(name).ok().flatten();
         value.is_some_and(|value| value.get().contains(text))

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 
-use plimsoll_core::{LimitExceeded, json};
+use plimsoll_core::{Cancel, LimitExceeded, json};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -37,16 +37,28 @@ impl Member {
 pub(crate) struct Members<'a> {
     values: Vec<(&'static str, Option<&'a RawValue>)>,
     items: Vec<(&'static str, Vec<&'a RawValue>)>,
+    /// Stops the reading.
+    cancel: Cancel,
 }
 
 impl<'a> Members<'a> {
     /// Splits a JSON object into those of `members` that it has. No list of components is longer than `components`.
-    pub(crate) fn split(bytes: &'a [u8], members: &[Member], components: usize) -> Result<Self, Error> {
+    pub(crate) fn split(
+        bytes: &'a [u8],
+        members: &[Member],
+        components: usize,
+        cancel: &Cancel,
+    ) -> Result<Self, Error> {
         let exceeded = Cell::new(false);
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let split = Split { members, components, exceeded: &exceeded }.deserialize(&mut deserializer);
+        let split = Split { members, components, exceeded: &exceeded, cancel }.deserialize(&mut deserializer);
         let split = split.and_then(|split| deserializer.end().map(|()| split));
-        split.map_err(|error| failed(error, "components", components, &exceeded))
+        split.map_err(|error| failed(error, "components", components, &exceeded, cancel))
+    }
+
+    /// Stops the reading, which formats check for each item that they convert.
+    pub(crate) fn cancel(&self) -> Cancel {
+        self.cancel.clone()
     }
 
     /// Whether there is a value of this name.
@@ -71,7 +83,7 @@ impl<'a> Members<'a> {
         limit_name: &'static str,
         limit: usize,
     ) -> Result<Vec<T>, Error> {
-        self.raw(name).map_or(Ok(Vec::new()), |raw| items(raw, limit_name, limit))
+        self.raw(name).map_or(Ok(Vec::new()), |raw| items(raw, limit_name, limit, &self.cancel))
     }
 
     /// The components of this name.
@@ -90,6 +102,7 @@ struct Split<'m> {
     /// The limit of components.
     components: usize,
     exceeded: &'m Cell<bool>,
+    cancel: &'m Cancel,
 }
 
 impl<'de> DeserializeSeed<'de> for Split<'_> {
@@ -108,7 +121,7 @@ impl<'de> Visitor<'de> for Split<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Members::default();
+        let mut members = Members { cancel: self.cancel.clone(), ..Members::default() };
         while let Some(name) = map.next_key::<Cow<'de, str>>()? {
             match self.members.iter().find(|member| member.name() == name) {
                 Some(Member::Value(name)) => {
@@ -121,7 +134,7 @@ impl<'de> Visitor<'de> for Split<'_> {
                     if members.items.iter().any(|(own, _)| own == name) {
                         return Err(A::Error::duplicate_field(name));
                     }
-                    let items = AtMost::new(self.components, self.exceeded);
+                    let items = AtMost::new(self.components, self.exceeded, self.cancel);
                     members.items.push((name, map.next_value_seed(items)?));
                 }
                 None => {
@@ -138,31 +151,46 @@ pub(crate) fn items<'a, T: Deserialize<'a>>(
     raw: &'a RawValue,
     name: &'static str,
     limit: usize,
+    cancel: &Cancel,
 ) -> Result<Vec<T>, Error> {
     let exceeded = Cell::new(false);
-    let items = AtMost::new(limit, &exceeded).deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
-    items.map_err(|error| failed(error, name, limit, &exceeded))
+    let items = AtMost::new(limit, &exceeded, cancel);
+    let items = items.deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
+    items.map_err(|error| failed(error, name, limit, &exceeded, cancel))
 }
 
-/// Why a document was not read: the limit `name` when that was exceeded.
-fn failed(error: serde_json::Error, name: &'static str, limit: usize, exceeded: &Cell<bool>) -> Error {
+/// Why a document was not read: it was stopped, or the limit `name` was exceeded, or it is not as it should be.
+fn failed(
+    error: serde_json::Error,
+    name: &'static str,
+    limit: usize,
+    exceeded: &Cell<bool>,
+    cancel: &Cancel,
+) -> Error {
     if exceeded.get() {
         return LimitExceeded::new(name, limit as u64, "SBOM").into();
     }
-    json::Error::from(error).into()
+    match cancel.check() {
+        Err(stopped) => stopped.into(),
+        Ok(()) => json::Error::from(error).into(),
+    }
 }
+
+/// Items from one check whether to go on to the next. The smallest take less time than the check.
+const CHECKED: usize = 1_024;
 
 /// The items of an array, at most so many: `[{},{},…]` costs its writer three bytes an item, and a reader fifty.
 struct AtMost<'e, T> {
     limit: usize,
     /// Set when there are more.
     exceeded: &'e Cell<bool>,
+    cancel: &'e Cancel,
     item: PhantomData<T>,
 }
 
 impl<'e, T> AtMost<'e, T> {
-    fn new(limit: usize, exceeded: &'e Cell<bool>) -> Self {
-        Self { limit, exceeded, item: PhantomData }
+    fn new(limit: usize, exceeded: &'e Cell<bool>, cancel: &'e Cancel) -> Self {
+        Self { limit, exceeded, cancel, item: PhantomData }
     }
 }
 
@@ -187,6 +215,9 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<'_, T> {
             if items.len() >= self.limit {
                 self.exceeded.set(true);
                 return Err(A::Error::custom(format_args!("an array of more than {} items", self.limit)));
+            }
+            if items.len() % CHECKED == 0 {
+                self.cancel.check().map_err(A::Error::custom)?;
             }
             items.push(item);
         }
@@ -213,7 +244,7 @@ impl<T> Default for Few<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        AtMost::new(FEW, &Cell::new(false)).deserialize(deserializer).map(Self)
+        AtMost::new(FEW, &Cell::new(false), &Cancel::never()).deserialize(deserializer).map(Self)
     }
 }
 

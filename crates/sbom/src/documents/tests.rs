@@ -421,13 +421,16 @@ impl Format for Lines {
 #[test]
 fn a_format_that_is_not_json_is_recognised_by_its_first_bytes() {
     const WITH_LINES: &[&dyn Format] = &[&SpdxJson, &CycloneDxJson, &Lines];
-    let read = |text: &str| read_by(WITH_LINES, text.as_bytes(), &Limits::default());
+    let read = |text: &str| read_by(WITH_LINES, text.as_bytes(), &Limits::default(), &Cancel::never());
     let document = read("Lines 1").unwrap();
     assert_eq!((document.format, document.version.as_str()), ("Lines", "1"));
     assert_eq!(read("Lines 2").unwrap_err().to_string(), "SBOM is Lines 2, expected 1");
     assert!(matches!(read("lines 1"), Err(Error::Json(_))));
     // Two formats that both take a document for theirs would read it differently.
-    assert!(matches!(read_by(&[&Lines, &Lines], b"Lines 1", &Limits::default()), Err(Error::UnknownFormat)));
+    assert!(matches!(
+        read_by(&[&Lines, &Lines], b"Lines 1", &Limits::default(), &Cancel::never()),
+        Err(Error::UnknownFormat)
+    ));
     let inventory = Inventory::default();
     let document = Document {
         inventory: &inventory,
@@ -548,4 +551,50 @@ fn repeated_components_are_one_and_two_places_are_two() {
     };
     assert_eq!(count(&["", "", ""]), 1);
     assert_eq!(count(&["", "a", "b"]), 2);
+}
+
+/// Documents of both formats with so many components.
+fn documents_of(components: usize) -> [String; 2] {
+    let all = |one: &dyn Fn(usize) -> String| (0..components).map(one).collect::<Vec<_>>().join(",");
+    let component = |n: usize| format!(r#"{{"type":"library","name":"p","purl":"pkg:pypi/p@{n}"}}"#);
+    let package = |n: usize| {
+        format!(
+            r#"{{"name":"p","SPDXID":"SPDXRef-{n}","externalRefs":[{{"referenceCategory":"PACKAGE-MANAGER",
+            "referenceType":"purl","referenceLocator":"pkg:pypi/p@{n}"}}]}}"#
+        )
+    };
+    [
+        format!(r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{}]}}"#, all(&component)),
+        format!(r#"{{"spdxVersion":"SPDX-2.3","name":"d","packages":[{}]}}"#, all(&package)),
+    ]
+}
+
+#[test]
+fn reading_stops_at_the_deadline() {
+    let limits = Limits::default();
+    let past = Cancel::never().until(std::time::Instant::now());
+    for text in documents_of(3) {
+        let document = read_document_until(text.as_bytes(), &limits, &Cancel::never()).unwrap();
+        assert_eq!(document.inventory.components.len(), 3);
+        let stopped = read_document_until(text.as_bytes(), &limits, &past).unwrap_err();
+        assert!(matches!(stopped, Error::Stopped(_)), "{stopped}");
+        assert_eq!(stopped.kind(), plimsoll_core::Kind::Transient);
+    }
+}
+
+/// Each of the loops over a document's items, by itself: the check before the first of them would stop all.
+#[test]
+fn reading_stops_in_the_middle_of_a_document() {
+    let limits = Limits::default();
+    for (format, text) in LIST.iter().rev().zip(documents_of(2 * SHARED)) {
+        let cancel = Cancel::never();
+        let split = || Members::split(text.as_bytes(), format.members(), limits.components, &cancel);
+        let members = split().unwrap();
+        cancel.cancel();
+        // While items are converted.
+        let stopped = format.read(Content::Json(members), &limits).unwrap_err();
+        assert!(matches!(stopped, Error::Stopped(_)), "{stopped}");
+        // While the document is split.
+        assert!(matches!(split().map(|_| ()), Err(Error::Stopped(_))));
+    }
 }

@@ -4,7 +4,9 @@
 
 mod work;
 
-use plimsoll_sbom::read;
+use plimsoll_core::Limits;
+use plimsoll_core::rootfs::FileSet;
+use plimsoll_sbom::{Problem, read, select};
 use serde_json::{Value, json};
 
 fn documents() -> [Value; 2] {
@@ -129,6 +131,41 @@ fn p08_another_shape_anywhere_in_an_sbom_is_never_a_panic() {
                     assert!(inventory.components.len() <= 2);
                 }
             }
+        }
+    }
+}
+
+/// A database of packages that is too large to read, or is no database at all: a gap, and never a short list.
+#[test]
+fn t18_a_database_beyond_its_limit_or_of_garbage_is_a_gap() {
+    let mut limits = Limits::default();
+    limits.kept_file_bytes = 10_000;
+    for (os, database, package) in [
+        (
+            "ID=debian\nVERSION_ID=12\n",
+            "var/lib/dpkg/status",
+            "Package: p\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n",
+        ),
+        ("ID=alpine\nVERSION_ID=3.20.0\n", "lib/apk/db/installed", "P:p\nV:1-r0\nA:x86_64\n\n"),
+    ] {
+        let catalog = |content: &[u8]| {
+            let mut set = FileSet::default();
+            set.add_within(&limits, select(), "etc/os-release", None, os.as_bytes());
+            set.add_within(&limits, select(), database, None, content);
+            plimsoll_sbom::catalog(&set, &limits)
+        };
+        let codes = |content: &[u8]| catalog(content).problems.iter().map(|p| p.code).collect::<Vec<_>>();
+        assert_eq!(catalog(package.as_bytes()).components.iter().filter(|c| c.name == "p").count(), 1);
+        let large = package.repeat(1_000);
+        assert_eq!(catalog(large.as_bytes()).components.iter().filter(|c| c.name == "p").count(), 0);
+        let too_large = catalog(large.as_bytes());
+        let told =
+            |problem: &Problem| problem.code.hides_components() && problem.detail.contains("kept_file_bytes");
+        assert!(too_large.problems.iter().any(told), "{:?}", too_large.problems);
+        let sqlite = [&b"SQLite format 3\0"[..], &[0xff; 5_000]].concat();
+        for garbage in [&sqlite[..], &[0; 5_000], b"\n\n\n", b"P:p", &[b'x'; 9_000]] {
+            let codes = codes(garbage);
+            assert!(codes.iter().any(|code| code.hides_components()), "{database}: {codes:?}");
         }
     }
 }

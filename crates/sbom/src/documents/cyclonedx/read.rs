@@ -123,7 +123,7 @@ pub(super) fn read(
     limits: &Limits,
 ) -> Result<ReadDocument, Error> {
     let metadata: Option<Metadata<'_>> = members.value("metadata")?;
-    let mut collector = Collector::new(limits);
+    let mut collector = Collector::new(limits).until(members.cancel());
     let mut subject_is_image = false;
     // A subject may hold components of its own.
     let mut items = members.take_items("components");

@@ -125,7 +125,7 @@ pub(super) fn read(
     mut document: ReadDocument,
     limits: &Limits,
 ) -> Result<ReadDocument, Error> {
-    let mut collector = Collector::new(limits);
+    let mut collector = Collector::new(limits).until(members.cancel());
     let packages = members.take_items("packages");
     collector.count(packages.len())?;
     let creation: CreationInfo<'_> = members.value_or_default("creationInfo")?;
@@ -159,6 +159,7 @@ pub(super) fn read(
     let mut by_id: HashMap<String, usize> = HashMap::new();
     let alone = packages.len() == 1;
     for raw in packages {
+        collector.check()?;
         let package: Package<'_> = parsed(raw)?;
         let purls: Vec<&str> = package
             .external_refs

@@ -106,3 +106,63 @@ fn what_cannot_be_read_is_told_with_its_place() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("unparsable-metadata srv/app.ear/lib/cut.jar: has a "), "{found:?}");
 }
+
+#[test]
+fn t16_jars_fifty_deep_end_in_a_gap() {
+    let mut archive = jar(&["deepest"], &[CLASS]);
+    for depth in 0..50 {
+        archive = jar(&[&format!("level-{depth}")], &[("lib/inner.jar", &archive)]);
+    }
+    let inventory = catalog(&[("srv/app.jar", &archive)]);
+    let found = artifacts(&inventory);
+    assert!(found.len() < 10 && found.iter().all(|artifact| !artifact.contains("deepest")), "{found:?}");
+    assert!(found.iter().any(|artifact| artifact.contains("level-49")), "{found:?}");
+    let told = problems(&inventory);
+    assert!(told.iter().any(|problem| problem.contains("archives, and is not read")), "{told:?}");
+}
+
+/// Java reads the last entry of a name and other tools the first: both are there for somebody.
+#[test]
+fn t16_two_entries_of_one_name_are_both_reported() {
+    let at = "META-INF/maven/org.example/x/pom.properties";
+    let named = |artifact: &str| format!("groupId=org.example\nartifactId={artifact}\nversion=1.0\n");
+    let (first, second) = (named("first"), named("second"));
+    let (one, two) = (jar(&["one"], &[]), jar(&["two"], &[]));
+    let archive = zip(&[
+        (at, first.as_bytes()),
+        (at, second.as_bytes()),
+        ("lib/in.jar", one.as_slice()),
+        ("lib/in.jar", two.as_slice()),
+    ]);
+    let found = artifacts(&catalog(&[("srv/app.jar", &archive)])).join(" ");
+    for artifact in ["first", "second", "one", "two"] {
+        assert!(found.contains(&format!("org.example/{artifact}@1.0")), "{artifact} is not in {found}");
+    }
+}
+
+/// The directory at the end and the entry itself may give different names and so different files to different readers.
+#[test]
+fn t16_an_entry_that_the_directory_names_otherwise_is_a_problem() {
+    let archive = jar(&["hidden"], &[("lib/in.jar", &jar(&["inner"], &[]))]);
+    for name in ["META-INF/maven/org.example/hidden/pom.properties", "lib/in.jar"] {
+        let mut changed = archive.clone();
+        let at = changed.windows(name.len()).position(|window| window == name.as_bytes()).unwrap();
+        changed[at] ^= 0x20;
+        let told = problems(&catalog(&[("srv/app.jar", &changed)]));
+        assert!(told.iter().any(|problem| problem.contains("is called otherwise at its place")), "{told:?}");
+    }
+}
+
+/// What a symbolic link in an archive holds is a path, which nobody follows.
+#[test]
+fn t16_a_symbolic_link_is_what_it_holds() {
+    let outside = jar(&["outside"], &[]);
+    let archive = zip(&[
+        ("lib/in.jar", b"../../outside.jar"),
+        ("META-INF/maven/org.example/x/pom.properties", b"/etc/outside.properties"),
+    ]);
+    let inventory = catalog(&[("srv/app.jar", &archive), ("srv/notes.txt", &outside)]);
+    assert_eq!(artifacts(&inventory), Vec::<String>::new());
+    let told = problems(&inventory);
+    assert!(told.iter().any(|problem| problem.contains("pom.properties has no groupId")), "{told:?}");
+}

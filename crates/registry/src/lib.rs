@@ -25,4 +25,4 @@ pub use clients::Clients;
 pub use engine::SocketEngine;
 pub use error::Error;
 pub use mirrors::{Plan, RegistryConfig};
-pub use repository::{Probe, Registry};
+pub use repository::{Found, Probe, Registry};

@@ -40,7 +40,7 @@ use cached::CachedPlaces;
 use fallback::Rounds;
 use places::Places;
 
-pub use probe::Probe;
+pub use probe::{Found, Probe};
 
 /// One repository of a registry, and what the user named in it.
 pub struct Registry {

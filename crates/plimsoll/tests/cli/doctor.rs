@@ -195,7 +195,16 @@ fn wrong_credentials_a_missing_repository_and_the_wrong_scheme_are_no_ok() {
     assert_eq!(asked(&reference, 0)["status"], "ok");
     let (repository, _) = reference.split_once('@').unwrap();
     // Without a tag the repository is asked for.
-    assert_eq!(asked(repository, 0)["status"], "ok");
+    let alone = asked(repository, 0);
+    assert_eq!(alone["status"], "ok");
+    assert!(
+        alone["message"].as_str().unwrap().contains("has no tag `latest`, so no image was read"),
+        "{alone}"
+    );
+    assert!(!asked(&reference, 0)["message"].as_str().unwrap().contains("latest"));
+    // An answer that says nothing about the repository does not show that it is there.
+    registry.misbehave("GET */tags/list*", Fault::Answer(Answer::new(405)));
+    assert_eq!(asked(repository, 1)["status"], "fail");
     for missing in [registry.reference("no/such", "1"), format!("{}/no/such", registry.host())] {
         assert_eq!(asked(&missing, 1)["status"], "fail", "{missing}");
     }

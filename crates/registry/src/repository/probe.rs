@@ -24,6 +24,17 @@ pub struct Probe {
     pub date: Option<String>,
     /// From the request to the head of the answer, on an open connection.
     pub took: Duration,
+    /// What was found under the subject's name.
+    pub found: Found,
+}
+
+/// What a probe found under the subject's name, and so what it says anything about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// The image.
+    Image,
+    /// Only its repository. There is nothing under the tag that goes without saying, `latest`.
+    Repository,
 }
 
 /// Asks for the referrers of a digest that nothing has, then for the subject itself: an answer of "not found" comes from
@@ -41,19 +52,19 @@ pub(super) async fn probe(session: &Arc<Session>) -> Result<Probe, Error> {
         return Err(session.refused(response, &what).await);
     }
     let date = response.headers.get(header::DATE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let probe = Probe { tls: response.url.scheme() == "https", referrers_api: status == 200, date, took };
-    subject(session).await?;
-    Ok(probe)
+    let (tls, referrers_api) = (response.url.scheme() == "https", status == 200);
+    let found = subject(session).await?;
+    Ok(Probe { tls, referrers_api, date, took, found })
 }
 
 /// Whether the subject is there, and may be read.
-async fn subject(session: &Arc<Session>) -> Result<(), Error> {
+async fn subject(session: &Arc<Session>) -> Result<Found, Error> {
     match manifest::resolve(session).await {
         // A registry may have the repository, and nothing under the tag that goes without saying.
         Err(Error::Image(ImageError::NotFound { .. })) if asks_for_default(session) => {
-            repository(session).await
+            repository(session).await.map(|()| Found::Repository)
         }
-        resolved => resolved.map(|_| ()),
+        resolved => resolved.map(|_| Found::Image),
     }
 }
 
@@ -64,9 +75,10 @@ async fn repository(session: &Arc<Session>) -> Result<(), Error> {
     let what = format!("repository {name}");
     let response = session.call(Request::get(url), Access::Pull, Redirects::Returned, &what).await?;
     match response.status.as_u16() {
-        401 | 403 => Err(session.refused(response, &what).await),
+        200 => Ok(()),
         404 => Err(ImageError::NotFound { what, place: format!("registry {}", session.host()) }.into()),
-        _ => Ok(()),
+        // Whether it is there remains unknown.
+        _ => Err(session.refused(response, &what).await),
     }
 }
 

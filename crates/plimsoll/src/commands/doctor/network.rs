@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use plimsoll_core::{Limits, Timestamp, clock, json, read};
 use plimsoll_gather::{Subject, open_registry};
-use plimsoll_registry::Probe;
+use plimsoll_registry::{Found, Probe};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -40,7 +40,11 @@ fn reached(probe: &Probe) -> Check {
     let transport = if probe.tls { "TLS" } else { "plain HTTP" };
     let took = probe.took.as_millis();
     let api = if probe.referrers_api { "referrers API" } else { "no referrers API, fallback tags are used" };
-    Check::new("registry", Status::Ok, format!("answered in {took} ms over {transport}; {api}"))
+    let found = match probe.found {
+        Found::Image => "",
+        Found::Repository => "; its repository is there and has no tag `latest`, so no image was read",
+    };
+    Check::new("registry", Status::Ok, format!("answered in {took} ms over {transport}; {api}{found}"))
 }
 
 /// Whether the registry's clock and this one agree.

@@ -331,10 +331,24 @@ fn write_details(
     findings.sort_by_key(|finding| finding.disposition == Disposition::Waived);
     write_findings(findings.iter().take(style.most()).copied(), layers, style.page, out)?;
     more(findings.len(), style, out)?;
-    let others = result.details.iter().filter_map(|detail| other_detail(detail, style.is_open()));
+    let others = result.details.iter().filter(|detail| !is_said(detail, &result.reason));
+    let others = others.filter_map(|detail| other_detail(detail, style.is_open()));
     // A rule may say of itself what its only detail says.
     let others: Vec<String> = others.filter(|line| safe(&result.reason) != line.as_str()).collect();
     write_lines(&others, style, out)
+}
+
+/// Whether a rule's reason has all that a detail tells: it names the worst one.
+fn is_said(detail: &Detail, reason: &str) -> bool {
+    let has = |parts: &[&str]| parts.iter().all(|part| reason.contains(part));
+    match detail {
+        Detail::Denied { digest, what, reason, list } => has(&[&digest.to_string(), what, reason, list]),
+        Detail::Problem { code, path, detail } => has(&[code, path, detail]),
+        Detail::Gap { ecosystem, files, components: 0, reason } => {
+            has(&[ecosystem, files.as_deref().unwrap_or_default(), reason])
+        }
+        _ => false,
+    }
 }
 
 /// Writes a row for each finding. Where that is too long for the page, its place has a line of its own.

@@ -91,12 +91,23 @@ fn a_denied_digest_of_any_part_denies() {
                  - {{digest: \"{digest}\", reason: stolen build machine}}\n"
             ),
         );
-        place
-            .check(&[&reference, "--deny-list", &list])
-            .exits(10)
-            .says("stolen build machine")
-            .says(&digest.to_string());
+        let run = place.check(&[&reference, "--deny-list", &list]).exits(10);
+        run.says("stolen build machine").says(&digest.to_string());
+        // The headline tells all of it: nothing below repeats that.
+        assert_eq!(run.stdout.matches("stolen build machine").count(), 1, "{}", run.stdout);
     }
+    // Of several, each is told.
+    let list = place.write(
+        "denied.yaml",
+        format!(
+            "apiVersion: plimsoll.dev/v1\nkind: DenyList\nmetadata: {{name: incident-7}}\nspec:\n  digests:\n    \
+             - {{digest: \"{}\", reason: first}}\n    - {{digest: \"{}\", reason: second}}\n",
+            image.digest(),
+            parts.config.digest()
+        ),
+    );
+    let run = place.check(&[&reference, "--deny-list", &list]).exits(10).says("and 1 more");
+    assert_eq!((run.stdout.matches("first").count(), run.stdout.matches("second").count()), (1, 1));
 }
 
 #[test]

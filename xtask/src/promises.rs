@@ -1,7 +1,7 @@
 //! The tests that documents name: each has to exist, so that a test that is renamed or removed takes its promise along.
 //!
-//! In the documents below, every word in backticks with at least two underscores is the name of a test, and what stands
-//! behind `fuzz` is a target: `fuzz tar`.
+//! In the documents below, every word in backticks with at least two underscores is the name of a test or of a limit, and
+//! what stands behind `fuzz` is a target: `fuzz tar`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,10 @@ use std::path::Path;
 use anyhow::Context as _;
 
 /// Documents that promise something and name the test that holds it.
-const DOCUMENTS: [&str; 2] = ["SECURITY.md", "docs/others-cves.md"];
+const DOCUMENTS: [&str; 3] = ["SECURITY.md", "docs/others-cves.md", "docs/worst-cases.md"];
+
+/// The document with the names of all limits, which look like those of tests. A test of the binary holds that it has them.
+const LIMITS: &str = "docs/configuration.md";
 
 /// What is promised and is not there, and how many names there were.
 pub(crate) struct Checked {
@@ -26,9 +29,12 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<Checked> {
     collect(&root.join("crates"), &mut tests)?;
     let mut faults = Vec::new();
     let mut names = BTreeSet::new();
+    let configuration = fs::read_to_string(root.join(LIMITS)).with_context(|| LIMITS.to_owned())?;
+    let rows = configuration.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let limits: BTreeSet<&str> = rows.collect();
     for document in DOCUMENTS {
         let text = fs::read_to_string(root.join(document)).with_context(|| document.to_owned())?;
-        for name in promised(&text) {
+        for name in promised(&text).filter(|name| !limits.contains(name)) {
             let there = match name.strip_prefix("fuzz ") {
                 Some(target) => root.join(format!("fuzz/targets/{target}.rs")).is_file(),
                 None => tests.contains(name),

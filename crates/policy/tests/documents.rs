@@ -130,12 +130,13 @@ fn a_line_that_lost_its_value_is_refused() {
 #[test]
 fn other_kinds_and_versions_are_refused() {
     let good = policy_text("phase: pilot");
-    for (from, to) in [
-        ("plimsoll.dev/v1", "plimsoll.dev/v2"),
-        ("kind: Policy", "kind: Waiver"),
-        ("name: test", "name: '../x'"),
+    for (from, to, told) in [
+        ("plimsoll.dev/v1", "plimsoll.dev/v2", "apiVersion"),
+        ("kind: Policy", "kind: Waiver", "kind"),
+        ("name: test", "name: '../x'", "metadata.name"),
     ] {
-        assert!(Policy::parse(good.replace(from, to).as_bytes(), "p", &()).is_err(), "{to}");
+        let error = Policy::parse(good.replace(from, to).as_bytes(), "p", &()).unwrap_err().to_string();
+        assert!(error.contains(told), "{to}: {error}");
     }
     for nothing in ["", "# only a comment\n", "null", "[]", "{}"] {
         assert!(Policy::parse(nothing.as_bytes(), "p", &()).is_err(), "{nothing:?}");

@@ -419,7 +419,8 @@ fn a_waiver_without_scope_reason_controls_owner_or_end_is_refused() {
     }
     for missing in ["rules", "reason", "riskAssessment", "controls", "owner", "issued", "expires"] {
         let document = waiver_with(&json!({ missing: null }));
-        assert!(Waiver::from_unsigned(document.to_string().as_bytes(), "w").is_err(), "{missing}");
+        let error = Waiver::from_unsigned(document.to_string().as_bytes(), "w").unwrap_err().to_string();
+        assert!(error.contains(missing), "{missing}: {error}");
     }
     // A field that lost its value must not widen the scope to the remaining fields.
     let text = "apiVersion: plimsoll.dev/v1\nkind: Waiver\nmetadata: { name: W }\nspec: { rules: [vulnerabilities], cves: [CVE-2026-1], images: , digests: [\"";
@@ -459,5 +460,7 @@ fn a_signature_does_not_make_a_bad_waiver_good() {
     let text = String::from_utf8(changed.clone()).unwrap();
     let at = text.find("\"payload\":\"").unwrap() + 60;
     changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
-    assert!(Waiver::from_bundle(&changed, "w", &policy, Err("no root"), now(), &Limits::default()).is_err());
+    let error =
+        Waiver::from_bundle(&changed, "w", &policy, Err("no root"), now(), &Limits::default()).unwrap_err();
+    assert!(matches!(error, Error::WaiverSignature { .. }), "{error:?}");
 }

@@ -71,7 +71,8 @@ fn artifacts_nested_indexes_and_images_without_a_platform_are_parts() {
     for _ in 0..=Limits::default().index_depth {
         deep = index(&store, &[plain(&deep)]);
     }
-    assert!(parts(&store, &deep, &Limits::default()).is_err());
+    let error = parts(&store, &deep, &Limits::default()).unwrap_err();
+    assert!(matches!(&error, plimsoll_image::Error::Limit(limit) if limit.name == "index_depth"), "{error}");
     // One that is not there is no part that could be left out.
     let missing = Descriptor::for_bytes(media::OCI_MANIFEST, b"{}");
     let lists = json!({

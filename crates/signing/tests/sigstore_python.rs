@@ -134,7 +134,8 @@ fn what_sigstore_python_signs_without_a_key_verifies_here() {
         sigstore.must(log, &[&["sign", "--bundle", "theirs.json"], &token[..], &["file"]].concat());
         let bundle = read(&sigstore.peer.path("theirs.json"));
         verify_message(&bundle, Artifact::Reader(&mut &FILE[..]), &check).unwrap();
-        assert!(verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).is_err());
+        let error = verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).unwrap_err();
+        assert_eq!(error.failed_step(), Some(plimsoll_verify::Step::Artifact), "{error}");
 
         let predicate = json!({
             "buildDefinition": {

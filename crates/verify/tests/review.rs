@@ -108,7 +108,8 @@ fn a_line_under_another_logs_id_is_no_second_log() {
     };
     let bundle = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap();
     assert!(verify(&bundle, Some(&image()), &check(Requirements::default())).is_ok());
-    assert!(verify(&bundle, Some(&image()), &check(two)).is_err());
+    let error = verify(&bundle, Some(&image()), &check(two)).unwrap_err();
+    assert_eq!(error.failed_step(), Some(plimsoll_verify::Step::LogEntry), "{error}");
 }
 
 /// RFC 3279, 2.3.1: the parameters of an RSA key are NULL. Without them the same key would have another id, and be another
@@ -170,7 +171,8 @@ fn a_key_of_another_kind_before_the_right_one() {
             };
             let found = verify_message(&bundle, Artifact::Reader(&mut &b"a file"[..]), &check).unwrap();
             assert_eq!(*found.signer(), plimsoll_verify::Signer::Key(signer.id()));
-            assert!(verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).is_err());
+            let error = verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).unwrap_err();
+            assert_eq!(error.failed_step(), Some(plimsoll_verify::Step::Artifact), "{error}");
         }
     }
 }

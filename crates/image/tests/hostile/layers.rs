@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
+use plimsoll_core::rootfs::{Attributes, Fact, Need, Purpose, Select};
 use plimsoll_core::{Classify as _, Digest, Kind, Limits};
 use plimsoll_image::error::TarProblem;
 use plimsoll_image::{Descriptor, Error, media};
@@ -286,6 +288,29 @@ fn t08_a_directory_that_becomes_a_link_hides_what_was_in_it() {
     assert_eq!(both, expected(&[("A", "1"), ("a", "2")]));
 }
 
+/// Kernels compare names byte by byte: two normal forms of one name are two files, and a whiteout of one hides nothing of the
+/// other.
+#[test]
+fn t08_names_in_another_normal_form_are_other_names() {
+    let (composed, decomposed, compatible) = ("caf\u{e9}", "cafe\u{301}", "\u{212b}");
+    let (first, second) = (format!("{composed}/METADATA"), format!("{decomposed}/METADATA"));
+    let both = Layer::new().file(&first, "composed").file(&second, "decomposed").file(compatible, "sign");
+    let files = expected(&[(&first, "composed"), (&second, "decomposed"), (compatible, "sign")]);
+    assert_eq!(all([both]).unwrap(), files);
+    let lower = || Layer::new().file(&first, "composed").file(compatible, "sign");
+    for upper in [
+        Layer::new().whiteout(decomposed).whiteout("\u{c5}").whiteout("A\u{30a}"),
+        Layer::new().opaque(decomposed).whiteout("CAF\u{c9}"),
+    ] {
+        assert_eq!(all([lower(), upper]).unwrap(), expected(&[(&first, "composed"), (compatible, "sign")]));
+    }
+    let upper = Layer::new().whiteout(composed);
+    assert_eq!(all([lower(), upper]).unwrap(), expected(&[(compatible, "sign")]));
+    // Nor does a link of one form lead through a folder of the other.
+    let link = Layer::new().symlink("etc", composed).file(&format!("{decomposed}/os-release"), "x");
+    assert_eq!(source([link]).read(&FIXED).unwrap().files.len(), 0);
+}
+
 #[test]
 fn t08_chains_of_links_over_several_layers_are_resolved_by_further_passes() {
     let layers = [
@@ -313,6 +338,55 @@ fn t09_bombs_run_into_a_named_limit() {
         let error = bomb(compression).read_within(&ALL, &limits).unwrap_err();
         assert!(matches!(&error, Error::Limit(limit) if limit.name == "unpacked_bytes"), "{error}");
     }
+}
+
+/// Zeros, so many that nothing but the limits that users have by themselves stops them.
+#[test]
+fn t09_bombs_run_into_the_limits_that_are_there_by_default() {
+    use std::io::Write as _;
+    const PIECE: usize = 1 << 20;
+    fn bomb(mut out: impl std::io::Write) {
+        let header = Tar::default()
+            .with(b'0', "zeros", b"", |header| header[124..136].copy_from_slice(b"00200000000\0"));
+        out.write_all(&header.0).unwrap();
+        for _ in 0..270 {
+            out.write_all(&[0; PIECE]).unwrap();
+        }
+    }
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    bomb(&mut gzip);
+    let mut zstd = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    bomb(&mut zstd);
+    let tar = Tar::default().end();
+    for (bytes, media_type) in
+        [(gzip.finish().unwrap(), media::OCI_LAYER_GZIP), (zstd.finish().unwrap(), media::OCI_LAYER_ZSTD)]
+    {
+        assert!(bytes.len() < 2 << 20, "{}", bytes.len());
+        let error = stored(&bytes, &tar, media_type).read(&FIXED).unwrap_err();
+        assert!(matches!(&error, Error::Limit(limit) if limit.name == "ratio"), "{error}");
+        assert!(error.to_string().contains("ratio = 200"), "{error}");
+    }
+}
+
+/// No engine unpacks layers of xz, so nothing is unpacked of them here: neither under a name of its own nor under another's.
+#[test]
+fn t09_layers_of_xz_are_refused_before_a_byte_is_unpacked() {
+    let tar = Tar::default().file("a", "1").end();
+    // The head of an .xz file, of a block, and what could be anything.
+    let xz = [&b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46\x02\0!\x01\x16\0\0\0"[..], &[0; 100]].concat();
+    for media_type in [media::OCI_LAYER_GZIP, media::OCI_LAYER_ZSTD, media::OCI_LAYER] {
+        let error = stored(&xz, &tar, media_type).read(&ALL).unwrap_err();
+        let is_one = matches!(
+            error,
+            Error::CompressionMismatch { .. }
+                | Error::Inflate { .. }
+                | Error::Tar { .. }
+                | Error::DigestMismatch { .. }
+        );
+        assert!(is_one, "{media_type}: {error:?}");
+    }
+    let own = stored(&xz, &tar, "application/vnd.oci.image.layer.v1.tar+xz").read(&ALL).unwrap_err();
+    assert!(matches!(own, Error::NotAnImage { .. }), "{own:?}");
 }
 
 /// An image of one layer with these stored bytes, under a media type of the test's choice.
@@ -378,6 +452,33 @@ fn t10_a_zstd_window_beyond_the_limit_is_an_error_and_skippable_frames_are_skipp
         texts(&stored(&flooded, &tar, media::OCI_LAYER_ZSTD).read(&ALL).unwrap()),
         expected(&[("a", "1")])
     );
+}
+
+#[test]
+fn t10_skippable_frames_hide_nothing_and_take_no_memory() {
+    let tar = Tar::default().file("a", "1").end();
+    let read = |bytes: &[u8]| stored(bytes, &tar, media::OCI_LAYER_ZSTD).read(&ALL);
+    let frame = zstd::encode_all(&tar[..], 1).unwrap();
+    let skippable = |announced: u32, content: &[u8]| {
+        [&[0x50, 0x2a, 0x4d, 0x18][..], &announced.to_le_bytes(), content].concat()
+    };
+    // Four gigabytes are announced and not there: an error, whatever was unpacked before it.
+    for bytes in [skippable(u32::MAX, b""), [&frame[..], &skippable(u32::MAX, b"x")].concat()] {
+        let error = read(&bytes).unwrap_err();
+        assert!(matches!(error, Error::Inflate { .. }), "{error}");
+    }
+    // Each of the sixteen magic numbers, in front, in between and behind.
+    let (first, second) = tar.split_at(600);
+    let parts = [first, second].map(|part| zstd::encode_all(part, 1).unwrap());
+    let mut skipped: Vec<u8> = (0..16_u8).flat_map(|n| [0x50 | n, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 7]).collect();
+    skipped.extend(skippable(0, b"").repeat(100_000));
+    let bytes = [&skipped[..], &parts[0], &skipped, &parts[1], &skipped].concat();
+    assert_eq!(texts(&read(&bytes).unwrap()), expected(&[("a", "1")]));
+    // Nothing but such frames is a layer without a tar.
+    assert!(matches!(
+        read(&skipped),
+        Err(Error::DiffIdMismatch { .. } | Error::Tar { .. } | Error::Inflate { .. })
+    ));
 }
 
 #[test]
@@ -463,6 +564,62 @@ fn t13_devices_fifos_and_odd_owners_are_passed_over() {
     for (at, size) in [(124, [0xff; 12]), (124, *b"-0000000001\0"), (124, *b"99999999999\0")] {
         let bad = Tar::default().with(b'0', "bad", b"", |header| header[at..at + 12].copy_from_slice(&size));
         assert_eq!(problem(tar(bad)), TarProblem::Number { field: "size" });
+    }
+}
+
+/// What no account or clock can be: an owner beyond 32 bits becomes root in some programs (containerd CVE-2024-40635), and times
+/// before 1970 or without end have ended others.
+#[test]
+fn t13_owners_and_times_beyond_all_measure_change_nothing() {
+    let owner = [0x80, 0, 0, 1, 0, 0, 0, 0];
+    let time = [0x80, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    let odd = Tar::default().with(b'0', "binary", b"x", |header| {
+        header[108..116].copy_from_slice(&owner);
+        header[116..124].copy_from_slice(&owner);
+        header[136..148].copy_from_slice(&time);
+    });
+    assert_eq!(tar(odd).unwrap(), expected(&[("binary", "x")]));
+    for value in ["4294967296", "-1", "99999999999999999999999999", "-1.5", "1e400", "root", ""] {
+        let records = [("uid", value), ("gid", value), ("mtime", value), ("atime", value), ("uname", value)];
+        // Either what it is, or refused: never another file.
+        match tar(Tar::default().pax(&records).file("pax", "x").file("next", "y")) {
+            Ok(files) => assert_eq!(files, expected(&[("pax", "x"), ("next", "y")]), "{value}"),
+            Err(Error::Tar { .. }) => {}
+            Err(other) => panic!("{value}: {other}"),
+        }
+    }
+    // What runs is told by the permission bits, whatever else is set.
+    for (mode, executable) in [(*b"0006755\0", true), (*b"0007644\0", false), (*b"1000111\0", true)] {
+        let file =
+            Tar::default().with(b'0', "program", b"x", |header| header[100..108].copy_from_slice(&mode));
+        let files = source([Layer::from_tar(file.end())]).read(&Executables).unwrap();
+        assert_eq!(files.get("program").is_some(), executable, "{mode:?}");
+    }
+    // The user of the configuration is a text and is kept as it was written; cut off to 32 bits, this one would be root.
+    let image = ImageBuilder::new().user("4294967296:4294967296").layer(Layer::new().file("a", "1")).build();
+    let loaded = MemorySource::new(&image).load().unwrap();
+    assert_eq!(loaded.images[0].user.as_deref(), Some("4294967296:4294967296"));
+}
+
+/// Wants what may be run.
+struct Executables;
+
+impl Select for Executables {
+    fn want(&self, _: &str, attributes: Option<Attributes>) -> Vec<Purpose> {
+        let runs = attributes.is_some_and(|attributes| attributes.mode & 0o111 != 0);
+        runs.then_some(Purpose(0)).into_iter().collect()
+    }
+
+    fn need(&self, _: Purpose) -> Need {
+        Need::Name
+    }
+
+    fn extract(&self, _: Purpose, _: Attributes, _: &[u8], _: &Limits) -> Option<Arc<dyn Fact>> {
+        None
+    }
+
+    fn fixed_paths(&self) -> &[&'static str] {
+        &[]
     }
 }
 

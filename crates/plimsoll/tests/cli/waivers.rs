@@ -61,15 +61,20 @@ fn a_waiver_covers_only_what_it_names() {
     let reference = affected(&registry);
     let policy = policy(&place, "");
     let other = plimsoll_core::Digest::sha256(b"other").to_string();
-    for change in [
-        ("CVE-2024-36039", "CVE-2020-28493"),
-        (digest_of(&reference), other.as_str()),
-        ("owner: alice@example.com", "owner: security@example.com"),
-        ("expires: 2026-11-30", "expires: 2027-11-30"),
+    // Each for its own reason, under one exit code.
+    for (change, told) in [
+        (("CVE-2024-36039", "CVE-2020-28493"), "CVE-2020-28493 blocks nothing here"),
+        ((digest_of(&reference), other.as_str()), "it is for other images"),
+        (
+            ("owner: alice@example.com", "owner: security@example.com"),
+            "is approved by its own owner, security@example.com",
+        ),
+        (("expires: 2026-11-30", "expires: 2027-11-30"), "runs 375 days, the limit for critical is"),
     ] {
         let file = waiver(&place, &reference, &[change]);
         place.run(&["waiver", "sign", "--key", &place.path("security.key"), &file]).exits(0);
-        place.check(&[&reference, "--policy", &policy, "--waivers", &place.path("waivers")]).exits(10);
+        let check = ["--policy", &policy, "--waivers", &place.path("waivers")];
+        place.check(&[&[reference.as_str()], &check[..]].concat()).exits(10).says(told);
     }
 }
 

@@ -153,7 +153,8 @@ fn r06_the_digest_header_is_not_believed() {
         .body(image.top.bytes);
     fake.behave();
     fake.misbehave("*/manifests/*", Fault::Answer(answer));
-    assert!(open(&fake.reference("app", &claimed.to_string())).resolve().is_err());
+    let error = open(&fake.reference("app", &claimed.to_string())).resolve().unwrap_err();
+    assert!(matches!(error, Error::DigestMismatch { .. }), "{error}");
 }
 
 #[test]
@@ -411,7 +412,9 @@ fn r13_certificates_are_checked() {
     let misnamed = testkit::Registry::builder().tls_for(&["other.example"]).start();
     let trusting =
         Settings { extra_roots: vec![misnamed.ca_pem().unwrap().as_bytes().to_vec()], ..settings() };
-    assert!(open_with(&misnamed.reference("app", "1"), None, trusting, Limits::default()).resolve().is_err());
+    let misnamed_as = misnamed.reference("app", "1");
+    let error = open_with(&misnamed_as, None, trusting, Limits::default()).resolve().unwrap_err();
+    assert!(error.to_string().contains("certificate"), "{error}");
     assert!(misnamed.requests().is_empty());
 }
 
@@ -620,7 +623,8 @@ fn r16_blobs_of_another_size() {
         fake.misbehave("*/blobs/*", fault.clone());
         let (kind, message) = read(&registry, &layer).unwrap_err();
         assert_eq!(kind, Kind::Denied, "{fault:?}: {message}");
-        assert!(registry.blob(&layer).is_err(), "the announced length is enough to refuse it");
+        let announced = registry.blob(&layer).err().expect("the announced length is enough to refuse it");
+        assert_eq!(announced.kind(), Kind::Denied, "{announced}");
         assert_eq!(fake.requests_to("*/blobs/*").len(), 2, "never asked again for the same lie");
         fake.clear_requests();
     }

@@ -40,7 +40,8 @@ fn a_statement_and_a_file_signed_without_a_key_verify_with_either_log() {
         let bundle = make(Content::File(&file()), signer, Some(&services), Some(&root)).unwrap();
         let bundle = Bundle::parse(&bundle, &Limits::default()).unwrap();
         verify_message(&bundle, Artifact::Reader(&mut &b"the file"[..]), &check).unwrap();
-        assert!(verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).is_err());
+        let error = verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).unwrap_err();
+        assert_eq!(error.failed_step(), Some(plimsoll_verify::Step::Artifact), "{error}");
     }
 }
 
@@ -150,7 +151,8 @@ fn every_kind_of_key_that_a_log_takes() {
             }
             let bundle = Bundle::parse(&bundle.unwrap(), &Limits::default()).unwrap();
             verify_message(&bundle, Artifact::Reader(&mut &b"the file"[..]), &check).unwrap();
-            assert!(verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).is_err());
+            let error = verify_message(&bundle, Artifact::Reader(&mut &b"another"[..]), &check).unwrap_err();
+            assert_eq!(error.failed_step(), Some(plimsoll_verify::Step::Artifact), "{error}");
         }
     }
     let before = server.requests().len();

@@ -143,7 +143,8 @@ fn s06_a_timestamp_authority_counts_once_however_often_it_signs() {
     stamps(&mut case, json!([first, second]));
     assert!(case.verify_as(&[identity()], two).is_ok());
     let three = Requirements { timestamps: 3, ..Requirements::default() };
-    assert!(case.verify_as(&[identity()], three).is_err());
+    let error = case.verify_as(&[identity()], three).unwrap_err();
+    assert_eq!(error.failed_step(), Some(Step::SigningTime), "{error}");
 }
 
 /// CVE-2026-39984: the certificate in the token is trusted, the key that signed is another's.
@@ -238,6 +239,43 @@ fn s14_a_statement_about_another_artifact() {
     case.refused_by(Step::Artifact);
 }
 
+/// A statement names its artifact by a digest of the artifact's own algorithm, whole and exactly. A weaker one that is right says
+/// nothing.
+#[test]
+fn s14_the_digest_of_another_algorithm_and_subjects_without_one() {
+    let right = image().hex();
+    let wrong = Digest::sha256(b"other").hex();
+    let sha512 = Digest::compute(plimsoll_core::Algorithm::Sha512, b"other").hex();
+    let subjects = [
+        json!([{"name": "a", "digest": {"sha1": right.get(..40)}}]),
+        json!([{"name": "a", "digest": {"sha1": right.get(..40), "sha256": wrong}}]),
+        json!([{"name": right, "digest": {"sha512": sha512}}]),
+        json!([{"name": "a", "digest": {"SHA256": right}}]),
+        json!([{"name": "a", "digest": {"sha256": right.to_uppercase()}}]),
+        json!([{"name": "a", "digest": {"sha256": right.get(..62)}}]),
+        json!([{"name": "a", "digest": {"sha256": ""}}]),
+        json!([{"name": right, "digest": {}}]),
+        json!([{"name": "a"}]),
+        json!([]),
+    ];
+    for subject in subjects {
+        let mut case = Case::new(LogVersion::V1);
+        let mut statement: Value = serde_json::from_slice(&payload()).unwrap();
+        statement["subject"] = subject.clone();
+        case.bundle = case.instance.attest(&case.holder, statement.to_string().as_bytes(), LogVersion::V1);
+        let error = case.verify().unwrap_err();
+        let step = error.failed_step();
+        assert!(matches!(step, Some(Step::Artifact | Step::Statement)), "{subject}: {step:?} {error:?}");
+    }
+    // Of two subjects each counts, and neither stands for the other.
+    let mut case = Case::new(LogVersion::V1);
+    let mut statement: Value = serde_json::from_slice(&payload()).unwrap();
+    statement["subject"] =
+        json!([{"name": "a", "digest": {"sha256": wrong}}, {"name": "b", "digest": {"sha256": right}}]);
+    case.bundle = case.instance.attest(&case.holder, statement.to_string().as_bytes(), LogVersion::V1);
+    assert!(case.verify().is_ok());
+}
+
 #[test]
 fn s17_a_chain_that_the_signer_brings_along() {
     let mut case = Case::new(LogVersion::V1);
@@ -260,9 +298,33 @@ fn s17_a_chain_that_the_signer_brings_along() {
         .as_array_mut()
         .unwrap()
         .push(json!({"rawBytes": STANDARD.encode(&foreign.instance.root)}));
-    assert!(foreign.verify().is_err());
+    foreign.refused_by(Step::Chain);
     case.bundle["verificationMaterial"]["x509CertificateChain"]["certificates"].as_array_mut().unwrap().pop();
     assert!(case.verify().is_ok());
+}
+
+#[test]
+fn s17_a_chain_of_nothing_and_a_root_that_signs_itself() {
+    let chain_of = |case: &mut Case, chain: Vec<&Vec<u8>>| {
+        let material = case.bundle["verificationMaterial"].as_object_mut().unwrap();
+        material.remove("certificate");
+        let chain: Vec<Value> =
+            chain.into_iter().map(|der| json!({"rawBytes": STANDARD.encode(der)})).collect();
+        material.insert("x509CertificateChain".into(), json!({"certificates": chain}));
+        case.bundle["mediaType"] = json!("application/vnd.dev.sigstore.bundle+json;version=0.2");
+    };
+    let mut case = Case::new(LogVersion::V1);
+    chain_of(&mut case, Vec::new());
+    let error = case.verify().unwrap_err();
+    assert!(matches!(error, Error::Bundle { .. }), "{error:?}");
+    // The authority's own certificates sign no statements, although they lead to the root.
+    for which in [0, 1] {
+        let mut case = Case::new(LogVersion::V1);
+        let own = [case.instance.ca.clone(), case.instance.root.clone()];
+        chain_of(&mut case, vec![&own[which]]);
+        let error = case.verify().unwrap_err();
+        assert!(error.failed_step().is_some(), "{error:?}");
+    }
 }
 
 #[test]

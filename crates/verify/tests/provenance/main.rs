@@ -123,7 +123,8 @@ fn a_statement_about_something_else_is_no_provenance_of_the_artifact() {
         now: plimsoll_testkit::sigstore::now(),
     };
     let bundle = Bundle::parse(bundle.as_bytes(), &Limits::default()).unwrap();
-    assert!(verify(&bundle, Some(&Digest::sha256(b"another")), &check).is_err());
+    let error = verify(&bundle, Some(&Digest::sha256(b"another")), &check).unwrap_err();
+    assert_eq!(error.failed_step(), Some(plimsoll_verify::Step::Artifact), "{error}");
     // A name is only ever the name of the subject with the digest.
     let other = json!([
         {"name": "app", "digest": {"sha256": Digest::sha256(b"another").hex()}},

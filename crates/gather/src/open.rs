@@ -246,13 +246,14 @@ fn open_sbom(path: &Path, access: &Access) -> Result<OpenedSubject, Error> {
         let length = file.metadata().map_err(unreadable)?.len();
         (Box::new(file), length)
     };
+    let reader = Awaited { reader, cancel: &access.cancel };
     let read = read::to_end_of(reader, length, limits.sbom_bytes, "sbom_bytes", &name);
+    access.cancel.check()?;
     let bytes = read.map_err(|error| match error {
         read::Error::Limit(limit) => Error::Limit(limit),
         read::Error::Io { source, .. } => unreadable(source),
         other => unreadable(io::Error::other(other)),
     })?;
-    access.cancel.check()?;
     let (document, digest) = thread::scope(|scope| {
         let digest = scope.spawn(|| Digest::sha256(&bytes));
         let document = plimsoll_sbom::read_document_until(&bytes, limits, &access.cancel);
@@ -261,6 +262,19 @@ fn open_sbom(path: &Path, access: &Access) -> Result<OpenedSubject, Error> {
     access.cancel.check()?;
     let document = document.map_err(|source| Error::Sbom { path: path.to_owned(), source })?;
     Ok(OpenedSubject::Sbom { path: path.to_owned(), document: Box::new(document), digest })
+}
+
+/// A reader of which nothing more is taken when nobody waits: a pipe may bring a byte now and then.
+struct Awaited<'a, R> {
+    reader: R,
+    cancel: &'a Cancel,
+}
+
+impl<R: Read> Read for Awaited<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.cancel.check().map_err(io::Error::other)?;
+        self.reader.read(buffer)
+    }
 }
 
 impl OpenedSubject {

@@ -1,7 +1,7 @@
 //! Limits: what is hit is named with the flag that raises it, and the flag does.
 
 use plimsoll_core::Limits;
-use plimsoll_testkit::Registry;
+use plimsoll_testkit::{ImageBuilder, Layer, Registry};
 
 use crate::fixture::{NOW, Place, affected};
 
@@ -108,7 +108,15 @@ fn the_timeout_holds_for_what_comes_after_the_download() {
     );
     let (root, sbom) = (format!("dir:{}", place.path("root")), place.write("app.cdx.json", document));
     let file = format!("file:{}", place.write("large", vec![0; 16 << 20]));
+    // Opening it takes going through all of its members, and hashing its layer.
+    let content: Vec<u8> = (0..4_u32 << 20).flat_map(|n| n.wrapping_mul(0x9e37_79b9).to_le_bytes()).collect();
+    let image = ImageBuilder::new().layer(Layer::new().file("a", &content)).build();
+    image.write_docker_archive(&place.root().join("app.tar"), None);
+    let archive = format!("archive:{}", place.path("app.tar"));
     for words in [
+        vec!["scan", &archive, "--db", &db, "--at", NOW],
+        vec!["check", &archive, "--db", &db, "--at", NOW],
+        vec!["sbom", &archive],
         vec!["scan", &root, "--db", &db, "--at", NOW],
         vec!["scan", &sbom, "--db", &db, "--at", NOW],
         vec!["check", &root, "--db", &db, "--at", NOW],

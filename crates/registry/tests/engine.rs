@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use plimsoll_core::{Classify as _, Digest, Kind, Limits};
+use plimsoll_core::{Cancel, Classify as _, Digest, Kind, Limits};
 use plimsoll_image::local::docker::Docker;
 use plimsoll_image::{Error, Source, artifact, layers};
 use plimsoll_registry::SocketEngine;

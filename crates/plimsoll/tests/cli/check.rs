@@ -92,7 +92,7 @@ fn a_denied_digest_of_any_part_denies() {
             ),
         );
         let run = place.check(&[&reference, "--deny-list", &list]).exits(10);
-        run.says("stolen build machine").says(&digest.to_string());
+        let run = run.says("stolen build machine").says(&digest.to_string());
         // The headline tells all of it: nothing below repeats that.
         assert_eq!(run.stdout.matches("stolen build machine").count(), 1, "{}", run.stdout);
     }

@@ -38,9 +38,13 @@ const SELECTIONS: &[Selection] = &[
 /// Finds what Maven's projects want.
 pub(crate) struct Maven;
 
+impl Maven {
+    pub(crate) const ID: &str = "maven";
+}
+
 impl Cataloger for Maven {
     fn id(&self) -> &'static str {
-        "maven"
+        Self::ID
     }
 
     fn version(&self) -> u32 {
@@ -76,7 +80,7 @@ impl Cataloger for Maven {
             let is_project = file.path.ends_with("pom.xml") && !is_of_archive(&file.path);
             match pom {
                 Ok(pom) => {
-                    models.add(&file.path, pom);
+                    models.add(&file.path, pom, is_project);
                     if is_project {
                         projects.push((file, pom));
                     }

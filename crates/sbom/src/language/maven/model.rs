@@ -18,12 +18,12 @@ const MAX_VALUE: usize = 1 << 10;
 pub(super) struct Models<'f> {
     by_path: BTreeMap<&'f str, &'f Pom>,
     by_coordinates: BTreeMap<(&'f str, &'f str, &'f str), (&'f str, &'f Pom)>,
-    /// Group and artifact of every one.
+    /// Group and artifact of those that are projects here.
     names: BTreeSet<(&'f str, &'f str)>,
 }
 
 impl<'f> Models<'f> {
-    pub(super) fn add(&mut self, path: &'f str, pom: &'f Pom) {
+    pub(super) fn add(&mut self, path: &'f str, pom: &'f Pom, is_project: bool) {
         self.by_path.insert(path, pom);
         let parent = pom.parent.as_ref();
         let or_parents = |own: &'f str, inherited: fn(&'f Coordinates) -> &'f str| match own {
@@ -32,7 +32,9 @@ impl<'f> Models<'f> {
         };
         let group = or_parents(&pom.own.group, |it| &it.group);
         let version = or_parents(&pom.own.version, |it| &it.version);
-        self.names.insert((group, &pom.own.artifact));
+        if is_project {
+            self.names.insert((group, &pom.own.artifact));
+        }
         self.by_coordinates.insert((group, &pom.own.artifact, version), (path, pom));
     }
 

@@ -59,6 +59,11 @@ fn versions_come_from_properties_parents_and_bills_of_materials() {
         ("srv/child/pom.xml", &child),
         ("srv/sibling/pom.xml", sibling),
         ("root/.m2/repository/org/x/bill/3/bill-3.pom", &bill),
+        // What was fetched for it is no project here.
+        (
+            "root/.m2/repository/org/x/a/1.0/a-1.0.pom",
+            "<project><groupId>org.x</groupId><artifactId>a</artifactId></project>",
+        ),
         ("opt/war/META-INF/maven/org.x/y/pom.xml", &bill),
     ]);
     assert_eq!(

@@ -42,6 +42,8 @@ const LIST: &[&dyn Cataloger] = &[
     &language::erlang::ERLANG,
     &language::pear::PEAR,
     &language::perl::PERL,
+    &language::julia::JULIA,
+    &language::wordpress::WordPress,
     // What projects want counts where it is not installed.
     &language::maven::Maven,
     // Programs of no ecosystem, after those who tell what a program is made of.

@@ -28,6 +28,7 @@ mod paket;
 mod perl;
 mod php;
 mod pnpm;
+mod project;
 mod pubspec;
 mod python;
 mod r;
@@ -41,11 +42,12 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use plimsoll_core::rootfs::{Bound, Fact};
-use plimsoll_core::{Ecosystem, json};
+use plimsoll_core::{Ecosystem, json, yaml};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::inventory::{Component, ProblemCode};
+use crate::language::maven::Maven;
 use crate::language::shown::{Package, Shown};
 
 /// A format.
@@ -134,6 +136,9 @@ const LIST: &[Lockfile] = &[
         purl_type: "conda",
         read: conda::environment,
     },
+    Lockfile { paths: &["**/pyproject.toml"], purl_type: "pypi", read: project::pyproject },
+    Lockfile { paths: &["**/setup.cfg"], purl_type: "pypi", read: project::setup_cfg },
+    Lockfile { paths: &["**/stack.yaml"], purl_type: "hackage", read: project::stack },
     Lockfile { paths: &["**/conda-lock.yml"], purl_type: "conda", read: conda::lock },
     Lockfile { paths: &["**/bun.lock"], purl_type: "npm", read: bun::read },
     Lockfile { paths: &["**/deno.lock"], purl_type: "npm", read: deno::read },
@@ -166,6 +171,7 @@ const LIST: &[Lockfile] = &[
     Lockfile { paths: &["**/*.opam.locked"], purl_type: "opam", read: opam::locked },
     Lockfile { paths: &["**/nimble.lock"], purl_type: "nim", read: nimble::read },
     Lockfile { paths: &["**/conan.lock"], purl_type: "conan", read: conan::lock },
+    Lockfile { paths: &["**/conaninfo.txt"], purl_type: "conan", read: conan::conaninfo },
     Lockfile { paths: &["**/conanfile.txt"], purl_type: "conan", read: conan::conanfile },
     Lockfile { paths: &["**/vcpkg.json"], purl_type: "vcpkg", read: vcpkg::manifest },
     Lockfile { paths: &["**/vcpkg/status"], purl_type: "vcpkg", read: vcpkg::status },
@@ -269,7 +275,9 @@ impl Cataloger for Lockfiles {
                         // Most images have no lock file, and many components. What other lock files list is not installed.
                         let installed = installed.get_or_insert_with(|| {
                             let components = context.found.inventory.components.iter();
-                            components.map(|it| (it.ecosystem, it.name.clone())).collect()
+                            // What a project of Maven wants is not installed either.
+                            let installed = components.filter(|it| it.found_by != Some(Maven::ID));
+                            installed.map(|it| (it.ecosystem, it.name.clone())).collect()
                         });
                         let missing = |it: &&Component| !installed.contains(&(it.ecosystem, it.name.clone()));
                         for component in found.iter().filter(missing) {
@@ -330,6 +338,12 @@ fn is_in_gem(path: &str) -> bool {
 /// Reads TOML, of which only known members are needed.
 fn toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     toml::from_str(text).map_err(|error| format!("is no lock file: {}", error.message()))
+}
+
+/// Reads YAML, of which only known members are needed.
+fn yaml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    yaml::read_generated(text.as_bytes(), "is no lock file", yaml::Size::LIST)
+        .map_err(|error| error.to_string())
 }
 
 /// Reads JSON, of which only known members are needed.

@@ -1,4 +1,4 @@
-//! Conan's `conan.lock`, of versions 1 and 2, and the requirements of `conanfile.txt`. What only the build needs is left out.
+//! Conan's `conan.lock`, of versions 1 and 2, the requirements of `conanfile.txt`, and `conaninfo.txt`. What only the build needs is left out.
 //!
 //! ```json
 //! {"version": "0.5", "requires": ["zlib/1.2.11#ffa77daf83a57094149707928bdce823%1667396813.184"], "build_requires": []}
@@ -52,17 +52,27 @@ pub(super) fn lock(text: &str) -> Result<Vec<Locked>, String> {
 }
 
 pub(super) fn conanfile(text: &str) -> Result<Vec<Locked>, String> {
+    section(text, "[requires]")
+}
+
+/// What a package in Conan's cache was built with.
+pub(super) fn conaninfo(text: &str) -> Result<Vec<Locked>, String> {
+    section(text, "[full_requires]")
+}
+
+/// The recipes that one section lists.
+fn section(text: &str, name: &str) -> Result<Vec<Locked>, String> {
     let (mut section, mut has_section, mut locked) = ("", false, Vec::new());
     for line in text.lines() {
         let line = line.split('#').next().unwrap_or(line).trim();
         if line.starts_with('[') {
             section = line;
             has_section |= line.ends_with(']');
-        } else if section == "[requires]" && !line.is_empty() {
+        } else if section == name && !line.is_empty() {
             locked.push(recipe(line));
         }
     }
-    if has_section { Ok(locked) } else { Err("is no conanfile: it has no section".to_owned()) }
+    if has_section { Ok(locked) } else { Err("is no file of Conan's: it has no section".to_owned()) }
 }
 
 /// `name/version@user/channel#revision%time`. A range in brackets is no version.

@@ -13,9 +13,7 @@
 //!   - {name: blas, version: "1.0", manager: conda, category: main, platform: linux-64}
 //! ```
 
-use plimsoll_core::yaml::{self, Size};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::{Locked, requirements};
 
@@ -32,7 +30,7 @@ enum Dependency {
 }
 
 pub(super) fn environment(text: &str) -> Result<Vec<Locked>, String> {
-    let Environment { dependencies } = document(text)?;
+    let Environment { dependencies } = super::yaml(text)?;
     let mut locked = Vec::new();
     for dependency in dependencies {
         match dependency {
@@ -73,15 +71,11 @@ struct Package {
 }
 
 pub(super) fn lock(text: &str) -> Result<Vec<Locked>, String> {
-    let Lock { package } = document(text)?;
+    let Lock { package } = super::yaml(text)?;
     let used = package.into_iter().filter(|it| it.category != "dev");
     let one = |it: Package| {
         let locked = Locked::new(it.name, it.version);
         if it.manager == "pip" { locked.of_type("pypi") } else { locked }
     };
     Ok(used.map(one).collect())
-}
-
-fn document<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    yaml::read_generated(text.as_bytes(), "it", Size::LIST).map_err(|error| error.to_string())
 }

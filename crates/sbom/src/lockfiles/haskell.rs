@@ -16,7 +16,6 @@
 //!     version: 0.60.0.0
 //! ```
 
-use plimsoll_core::yaml::{self, Size};
 use serde::Deserialize;
 
 use super::Locked;
@@ -69,8 +68,7 @@ struct Completed {
 }
 
 pub(super) fn stack(text: &str) -> Result<Vec<Locked>, String> {
-    let Document { packages } =
-        yaml::read_generated(text.as_bytes(), "it", Size::LIST).map_err(|error| error.to_string())?;
+    let Document { packages } = super::yaml(text)?;
     let one = |Package { completed }: Package| {
         let Some(hackage) = completed.hackage else {
             return Some(Locked::new(completed.name?, completed.version?));

@@ -10,7 +10,6 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_core::yaml::{self, Size};
 use serde::Deserialize;
 
 use super::Locked;
@@ -28,8 +27,7 @@ struct Package {
 }
 
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
-    let Document { packages } =
-        yaml::read_generated(text.as_bytes(), "it", Size::LIST).map_err(|error| error.to_string())?;
+    let Document { packages } = super::yaml(text)?;
     // Folders are the project's own.
     let counts = |it: &Package| it.dependency != "direct dev" && it.source != "path";
     let counted = packages.into_iter().filter(|(_, it)| counts(it));

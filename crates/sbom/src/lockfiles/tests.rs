@@ -138,7 +138,27 @@ fn base_images_have_their_digests_and_stages_are_none() {
 
 #[test]
 fn forms_that_nobody_published_are_read() {
-    let cases: [(&str, &str, &[&str]); 12] = [
+    let cases: [(&str, &str, &[&str]); 16] = [
+        (
+            "srv/pyproject.toml",
+            "[project]\nname = \"x\"\ndependencies = [\"flask[async]==3.0.0\", \"idna>=3\"]\n[tool.x]\ny = 1\n",
+            &["pkg:pypi/flask@3.0.0"],
+        ),
+        (
+            "srv/setup.cfg",
+            "[metadata]\nname = x\n[options]\ninstall_requires =\n    flask==3.0.0\n    idna>=3\npackages = find:\n",
+            &["pkg:pypi/flask@3.0.0"],
+        ),
+        (
+            "srv/stack.yaml",
+            "resolver: lts-19\nextra-deps:\n- HTTP-4000.3.16@sha256:6042,5947\n- git: https://example.org/x.git\n  commit: a58\n",
+            &["pkg:hackage/HTTP@4000.3.16"],
+        ),
+        (
+            "root/.conan/data/a/1/_/_/package/0/conaninfo.txt",
+            "[settings]\n    os=Linux\n[requires]\n    zlib/1.Y.Z\n[full_requires]\n    zlib/1.2.13:19729b95\n",
+            &["pkg:conan/zlib@1.2.13"],
+        ),
         (
             "root/.opam/5.1/.opam-switch/switch-state",
             "opam-version: \"2.0\"\ncompiler: [\"ocaml-base-compiler.5.1.1\"]\ninstalled: [\n  \"base-unix.base\"\n  \"ocaml.5.1.1\"\n]\n",

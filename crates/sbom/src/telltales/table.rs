@@ -124,18 +124,7 @@ pub(super) static TELLTALES: &[Telltale] = &[
     file("CRAN", "packrat.lock", &["**/packrat.lock"]),
     file("LuaRocks", "luarocks.lock", &["**/luarocks.lock"]),
     file("CPAN", ".packlist", &["**/.packlist"]),
-    file("Julia", "Project.toml", &["**/packages/*/*/Project.toml"]),
     file("Nimble", "nimblemeta.json", &["**/nimblemeta.json"]),
-    file("ConanCenter", "conaninfo.txt", &["**/conaninfo.txt"]),
-    file(
-        "WordPress",
-        "plugin or theme",
-        &[
-            "**/wp-includes/version.php",
-            "**/wp-content/plugins/*/readme.txt",
-            "**/wp-content/themes/*/style.css",
-        ],
-    ),
     // What belongs to no ecosystem.
     file("Linux kernel", "vmlinuz", &["boot/vmlinuz*", "**/modules.builtin"]),
     file("models", "weights", &["**/*.gguf", "**/*.safetensors"]),

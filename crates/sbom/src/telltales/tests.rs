@@ -83,11 +83,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("srv/packrat.lock", "", "CRAN"),
     ("srv/luarocks.lock", "", "LuaRocks"),
     ("usr/local/lib/perl5/site_perl/auto/Try/Tiny/.packlist", "", "CPAN"),
-    ("root/.julia/packages/JSON/93Ea8/Project.toml", "", "Julia"),
     ("root/.nimble/pkgs2/x/nimblemeta.json", "", "Nimble"),
-    ("srv/conaninfo.txt", "", "ConanCenter"),
-    ("var/www/wp-includes/version.php", "", "WordPress"),
-    ("var/www/wp-content/plugins/akismet/readme.txt", "", "WordPress"),
     ("boot/vmlinuz-6.1.0-18-amd64", "", "Linux kernel"),
     ("srv/model.gguf", "", "models"),
 ];

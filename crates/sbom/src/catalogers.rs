@@ -41,7 +41,8 @@ const LIST: &[&dyn Cataloger] = &[
     &language::lua::LUA,
     &language::erlang::ERLANG,
     &language::pear::PEAR,
-    &language::perl::PERL,
+    &language::perl::Perl,
+    &language::haskell::HASKELL,
     &language::julia::JULIA,
     &language::wordpress::WordPress,
     // What projects want counts where it is not installed.

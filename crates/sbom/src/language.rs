@@ -5,6 +5,7 @@ mod described;
 pub(crate) mod dotnet;
 pub(crate) mod erlang;
 pub(crate) mod go;
+pub(crate) mod haskell;
 pub(crate) mod java;
 pub(crate) mod julia;
 pub(crate) mod jvm;

@@ -1,40 +1,117 @@
-//! Distributions of Perl that were installed from CPAN: what ExtUtils::Install and the installers leave of each.
+//! Distributions of Perl that were installed from CPAN: what the installers leave of each.
 //!
-//! `cpanm` and `Module::Build` put `install.json` beside the metadata of the distribution ([CPAN::Meta::Spec]):
+//! `cpanm` puts `install.json` beside the metadata of a distribution ([CPAN::Meta::Spec]), and every installer adds to
+//! `perllocal.pod`:
 //!
 //! ```json
 //! {"name": "Try::Tiny", "version": "0.31", "dist": "Try-Tiny-0.31", "pathname": "E/ET/ETHER/Try-Tiny-0.31.tar.gz"}
 //! ```
 //!
+//! ```text
+//! =head2 Tue Mar  5 10:00:00 2024: C<Module> L<Try::Tiny|Try::Tiny>
+//! =item * C<VERSION: 0.31>
+//! ```
+//!
+//! The list of files that each has, `auto/Try/Tiny/.packlist`, does not tell a version: of one that nothing else tells of, only
+//! that it is there is known.
+//!
 //! [CPAN::Meta::Spec]: https://metacpan.org/pod/CPAN::Meta::Spec
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use plimsoll_core::json;
-use plimsoll_core::rootfs::Bound;
+use plimsoll_core::rootfs::{Bound, Fact, Need};
 use serde::Deserialize;
 
-use super::described::{Described, Packages};
-use super::shown::component;
-use crate::cataloger::{File, Selection};
-use crate::inventory::Component;
+use super::shown::{Shown, component};
+use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::context::Context;
+use crate::inventory::{Component, ProblemCode};
+use crate::telltales::Kind;
+
+const INSTALLED: u16 = 0;
+const LOG: u16 = 1;
+const LIST: u16 = 2;
+
+const SELECTIONS: &[Selection] = &[
+    Selection::whole(&["**/.meta/*/install.json"], Bound::Metadata),
+    Selection::whole(&["**/perllocal.pod"], Bound::List),
+    Selection { paths: &["**/.packlist"], mode: Mode::Any, min_size: 0, need: Need::Name },
+];
 
 /// Finds distributions of Perl.
-pub(crate) const PERL: Described = Described {
-    id: "perl",
-    version: 1,
-    purl_types: &["cpan"],
-    selections: &[Selection::whole(&["**/.meta/*/install.json"], Bound::Metadata)],
-    read,
-};
+pub(crate) struct Perl;
+
+/// Lists of files of which nothing tells the version.
+const WITHOUT_VERSION: Kind = Kind { ecosystem: "CPAN", files: ".packlist" };
+
+impl Cataloger for Perl {
+    fn id(&self) -> &'static str {
+        "perl"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn room(&self) -> Room {
+        Room::Language
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        &["cpan"]
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        SELECTIONS
+    }
+
+    fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        match selection {
+            INSTALLED => Some(Shown::fact(file.content, distribution(file.content).map(|found| vec![found]))),
+            LOG => {
+                let (found, faults) = logged(&String::from_utf8_lossy(file.content));
+                Some(Shown::partly(file.content, Ok(found), faults))
+            }
+            _ => Some(Arc::new(Vec::<u8>::new())),
+        }
+    }
+
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        Shown::add(context, INSTALLED);
+        let known = |context: &Context<'_, '_>| -> BTreeSet<String> {
+            let components = context.found.inventory.components.iter();
+            components.filter(|it| it.purl.package_type() == "cpan").map(|it| it.name.clone()).collect()
+        };
+        // What is installed again is logged again, so that the record of the distribution counts.
+        let installed = known(context);
+        context.tell_unread([LOG]);
+        for (file, shown) in context.distinct::<Shown>(&[LOG]) {
+            for detail in &shown.faults {
+                context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
+            }
+            let found = shown.found.iter().flatten();
+            for component in found.filter(|it| !installed.contains(&it.name)) {
+                context.add_shown(component, file, &shown.digests);
+            }
+        }
+        let told = known(context);
+        for (file, _) in context.distinct::<Vec<u8>>(&[LIST]) {
+            // The one of Perl itself lies in no folder of a module.
+            let module =
+                file.path.rsplit_once("/auto/").and_then(|(_, rest)| rest.strip_suffix("/.packlist"));
+            if module.is_some_and(|module| !told.contains(&module.replace('/', "-"))) {
+                context.found.unidentified.push((WITHOUT_VERSION, file));
+            }
+        }
+    }
+}
 
 #[derive(Deserialize)]
 struct Installed {
     dist: Option<String>,
     pathname: Option<String>,
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "every such file is one")]
-fn read(file: &File<'_>) -> Packages {
-    Some(distribution(file.content).map(|found| vec![found]))
 }
 
 fn distribution(content: &[u8]) -> Result<Component, String> {
@@ -52,9 +129,38 @@ fn distribution(content: &[u8]) -> Result<Component, String> {
     component("cpan", author, name, version)
 }
 
+/// What a log says was installed, the last time that it was, and what in it names nothing. A distribution is called after its
+/// main module.
+fn logged(text: &str) -> (Vec<Component>, Vec<String>) {
+    let (mut last, mut module) = (BTreeMap::new(), None);
+    for line in text.lines() {
+        if let Some((_, rest)) = line.split_once("C<Module> L<") {
+            module = rest.split(['|', '>']).next();
+        } else if let Some((_, rest)) = line.split_once("C<VERSION: ")
+            && let Some(module) = module.take()
+        {
+            last.insert(module.replace("::", "-"), rest.split('>').next().unwrap_or_default());
+        }
+    }
+    let (mut found, mut faults) = (Vec::new(), Vec::new());
+    for (name, version) in last {
+        match component("cpan", "", &name, version) {
+            Ok(component) => found.push(component),
+            // One that has no version of its own.
+            Err(detail) if faults.is_empty() => faults.push(detail),
+            Err(_) => {}
+        }
+    }
+    (found, faults)
+}
+
 #[cfg(test)]
 mod tests {
+    use plimsoll_core::Limits;
+    use plimsoll_core::rootfs::FileSet;
+
     use super::*;
+    use crate::catalogers::select;
 
     #[test]
     fn distributions_are_named_with_their_authors() {
@@ -65,5 +171,34 @@ mod tests {
         assert_eq!(shown(r#"{"dist":"A-B-v1.2-TRIAL"}"#).unwrap(), "pkg:cpan/A-B@v1.2-TRIAL");
         assert_eq!(shown(r#"{"dist":"A-B"}"#).unwrap_err(), "names a distribution without version");
         assert_eq!(shown("{}").unwrap_err(), "names no distribution");
+    }
+
+    #[test]
+    fn what_is_logged_counts_where_no_record_is_and_a_list_alone_is_a_gap() {
+        let log = "=head2 Tue Mar  5 10:00:00 2024: C<Module> L<Try::Tiny|Try::Tiny>\n\n=over 4\n\n=item * C<VERSION: 0.30>\n\n\
+                   =head2 Tue Mar  5 10:00:01 2024: C<Module> L<JSON|JSON>\n\n=item * C<VERSION: 4.09>\n\n\
+                   =head2 Tue Mar  5 10:00:02 2024: C<Module> L<JSON|JSON>\n\n=item * C<VERSION: 4.10>\n";
+        let lib = "usr/local/lib/perl5/site_perl/5.36.0/x86_64-linux";
+        let lists = ["Try/Tiny", "JSON", "Other"].map(|module| format!("{lib}/auto/{module}/.packlist"));
+        let mut files = vec![
+            ("usr/local/lib/perl5/5.36.0/x86_64-linux/perllocal.pod".to_owned(), log.to_owned()),
+            (format!("{lib}/.meta/Try-Tiny-0.31/install.json"), r#"{"dist":"Try-Tiny-0.31"}"#.to_owned()),
+            ("usr/local/lib/perl5/5.36.0/x86_64-linux/.packlist".to_owned(), String::new()),
+        ];
+        files.extend(lists.map(|path| (path, String::new())));
+        let mut set = FileSet::default();
+        for (path, content) in &files {
+            set.add(select(), path, None, content.as_bytes());
+        }
+        let inventory = crate::catalog(&set, &Limits::default());
+        let found: Vec<String> = inventory.components.iter().map(|it| it.purl.to_string()).collect();
+        assert_eq!(found, ["pkg:cpan/JSON@4.10", "pkg:cpan/Try-Tiny@0.31"]);
+        let gaps: Vec<&str> = inventory
+            .problems
+            .iter()
+            .filter(|it| it.code == ProblemCode::NotRead)
+            .map(|it| it.path.as_str())
+            .collect();
+        assert_eq!(gaps, ["usr/local/lib/perl5/site_perl/5.36.0/x86_64-linux/auto/Other/.packlist"]);
     }
 }

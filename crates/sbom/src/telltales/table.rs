@@ -120,10 +120,8 @@ pub(super) static TELLTALES: &[Telltale] = &[
     file("npm", "bun.lockb", &["**/bun.lockb"]),
     file("Maven", "*.jmod", &["**/*.jmod"]),
     file("Go", "go.work", &["**/go.work"]),
-    file("Hackage", "*.conf", &["**/package.conf.d/*.conf", "**/package.db/*.conf"]),
     file("CRAN", "packrat.lock", &["**/packrat.lock"]),
     file("LuaRocks", "luarocks.lock", &["**/luarocks.lock"]),
-    file("CPAN", ".packlist", &["**/.packlist"]),
     file("Nimble", "nimblemeta.json", &["**/nimblemeta.json"]),
     // What belongs to no ecosystem.
     file("Linux kernel", "vmlinuz", &["boot/vmlinuz*", "**/modules.builtin"]),

@@ -73,7 +73,9 @@ impl Cataloger for Embedded {
                         context.add_shown(component, file, &shown.digests);
                     }
                 }
-                Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone()),
+                Err(detail) => {
+                    context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone())
+                }
             }
         }
     }

@@ -268,7 +268,7 @@ impl Cataloger for Lockfiles {
                     continue;
                 }
                 for detail in &shown.faults {
-                    context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
+                    context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
                 }
                 match &shown.found {
                     Ok(found) => {

@@ -86,7 +86,9 @@ impl Cataloger for Conda {
                     installed.insert((environment, &component.name), index);
                     needs.extend(needed.iter().map(|name| (index, (environment, name.as_str()))));
                 }
-                Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone()),
+                Err(detail) => {
+                    context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone())
+                }
             }
         }
         let needs = needs.into_iter().filter_map(|(from, needed)| {

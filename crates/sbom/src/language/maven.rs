@@ -85,7 +85,9 @@ impl Cataloger for Maven {
                         projects.push((file, pom));
                     }
                 }
-                Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone()),
+                Err(detail) => {
+                    context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone())
+                }
             }
         }
         if projects.is_empty() {
@@ -106,10 +108,12 @@ impl Cataloger for Maven {
                     }
                     Ok(_) => {
                         let detail = "wants more than may be listed (packages)".to_owned();
-                        context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
+                        context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail);
                         return;
                     }
-                    Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail),
+                    Err(detail) => {
+                        context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail)
+                    }
                 }
             }
         }

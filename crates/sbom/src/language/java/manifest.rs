@@ -83,7 +83,12 @@ impl Manifest {
         let own = self.version.as_deref().or(self.bundle_version.as_deref());
         let (artifact, version) = match own.and_then(|own| stem.strip_suffix(own)?.strip_suffix('-')) {
             Some(artifact) => (artifact, own?),
-            None => split(stem).or_else(|| Some((stem, own?)))?,
+            None => match split(stem) {
+                // `spring3-core-3.x` is called after all that there are.
+                Some((artifact, version)) if version.ends_with(".x") => (artifact, own?),
+                Some(split) => split,
+                None => (stem, own?),
+            },
         };
         let (group, is_sure) = self.group(artifact);
         let (namespace, name, version) = (group.as_deref().unwrap_or_default(), artifact, Some(version));
@@ -221,6 +226,7 @@ mod tests {
             assert_eq!(shown(path, manifest), Some((expected.to_owned(), is_sure)), "{path}");
         }
         assert_eq!(shown("app.jar", "Implementation-Version: ${project.version}\n"), None);
+        assert_eq!(shown("spring3-core-3.x.jar", ""), None);
     }
 
     #[test]

@@ -80,5 +80,6 @@ fn unknown() -> Evidence {
         signatures: Signatures::Unavailable { reason: reason() }.into(),
         sbom: SbomFacts::Unavailable { reason: reason() },
         vulnerabilities: VulnerabilityFacts::Unavailable { reason: reason() },
+        narrowed: Vec::new(),
     }
 }

@@ -12,7 +12,7 @@ use plimsoll_core::{Cancel, Limits, Stopped};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, Files, Found, PackageDatabase, System};
-use crate::inventory::{Inventory, Problem, ProblemCode};
+use crate::inventory::{Inventory, MAX_FILES, Problem, ProblemCode};
 use crate::language::python::place::spelling;
 use crate::matcher::Matcher;
 use crate::os::release::{OS_RELEASE, contradiction};
@@ -186,6 +186,7 @@ impl Catalogers {
         };
         inventory.problems.extend(missing(system.as_ref(), &databases, &seen));
         inventory.problems.extend(contradicted(system.as_ref(), &inventory));
+        inventory.problems.extend(unentered(set));
         inventory.problems.extend(self.off.iter().map(|member| switched_off(*member)));
         cancel.check()?;
         let owned = ownership::relationships(&claims, &evidence, &inventory.components);
@@ -296,6 +297,20 @@ pub(crate) fn alone<'f>(id: &str, files: &'f FileSet, system: Option<System>) ->
     let mut found = Found { system, ..Found::default() };
     ALL.finish(files, &Limits::default(), &Cancel::never(), &mut found, |member| member.id() == id).unwrap();
     found
+}
+
+/// That directories of a folder could not be entered. What is in them is known to nobody, so no cataloger tells it.
+fn unentered(set: &FileSet) -> Option<Problem> {
+    let closed: Vec<_> = set.unreadable.iter().filter(|it| it.purposes.is_empty()).collect();
+    let first = closed.first().filter(|_| set.layers.is_empty())?;
+    let more = match closed.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more cannot either"),
+    };
+    let detail = format!("cannot be read: {}{more}", first.reason);
+    let few = Some(&closed).filter(|closed| closed.len() <= MAX_FILES);
+    let files = few.into_iter().flatten().map(|it| it.path.clone()).collect();
+    Some(Problem { files, ..Problem::new(ProblemCode::UnreadableFile, &first.path, detail) })
 }
 
 /// That nothing was looked for that the cataloger finds.

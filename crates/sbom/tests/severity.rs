@@ -45,6 +45,20 @@ fn a_folder_of_sources_has_no_operating_system_to_miss() {
 }
 
 #[test]
+fn a_directory_that_cannot_be_entered_hides_what_is_in_it() {
+    let mut files = folder(&[FOUND]);
+    for path in ["private", "secret/x"] {
+        let (path, reason) = (path.to_owned(), "permission denied".to_owned());
+        files.unreadable.push(Unreadable { path, reason, purposes: Vec::new() });
+    }
+    let inventory = catalog(&files, &Limits::default());
+    let [problem] = &inventory.problems[..] else { panic!("{:?}", inventory.problems) };
+    assert!(problem.hides_components());
+    assert_eq!(problem.detail, "cannot be read: permission denied, and 1 more cannot either");
+    assert_eq!((problem.path.as_str(), problem.files.len()), ("private", 2));
+}
+
+#[test]
 fn an_image_of_a_single_program_has_none_to_miss_and_an_empty_one_may() {
     assert_eq!(told(&image(&[FOUND])), [NONE]);
     // Files that such images bring for their program.

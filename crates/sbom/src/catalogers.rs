@@ -180,7 +180,7 @@ impl Catalogers {
         let Found { system, mut inventory, databases, claims, evidence, .. } = found;
         inventory.problems.extend(untold);
         let seen = Seen {
-            trace: self.trace(set),
+            trace: if system.is_none() { self.trace(set) } else { None },
             is_image: !set.layers.is_empty(),
             has_components: !inventory.components.is_empty(),
         };
@@ -218,8 +218,8 @@ impl Catalogers {
         Ok(())
     }
 
-    /// What shows that there is an operating system: the first file that is there only where one is. A program that needs one is a trace in an image,
-    /// and not in a folder, where it runs on the system around it.
+    /// What shows that there is an operating system: the first file that is there only where one is. A program that needs
+    /// one is a trace in an image, and not in a folder, where it runs on the system around it.
     fn trace(&self, set: &FileSet) -> Option<String> {
         let is_image = !set.layers.is_empty();
         let by_path = |purpose: Purpose| {
@@ -305,7 +305,7 @@ fn unentered(set: &FileSet) -> Option<Problem> {
     let first = closed.first().filter(|_| set.layers.is_empty())?;
     let more = match closed.len() - 1 {
         0 => String::new(),
-        more => format!(", and {more} more cannot either"),
+        more => format!(", and neither can {more} more"),
     };
     let detail = format!("cannot be read: {}{more}", first.reason);
     let few = Some(&closed).filter(|closed| closed.len() <= MAX_FILES);

@@ -54,7 +54,7 @@ fn a_directory_that_cannot_be_entered_hides_what_is_in_it() {
     let inventory = catalog(&files, &Limits::default());
     let [problem] = &inventory.problems[..] else { panic!("{:?}", inventory.problems) };
     assert!(problem.hides_components());
-    assert_eq!(problem.detail, "cannot be read: permission denied, and 1 more cannot either");
+    assert_eq!(problem.detail, "cannot be read: permission denied, and neither can 1 more");
     assert_eq!((problem.path.as_str(), problem.files.len()), ("private", 2));
 }
 
@@ -96,7 +96,7 @@ fn a_system_without_its_release_and_database_is_missing_in_images_and_in_folders
         }
     }
     let mut files = image(&[FOUND]);
-    let path = "etc/apt".to_owned() + "/sources.list";
+    let path = "etc/apt/sources.list".to_owned();
     let purposes = select().want(&path, None);
     files.unreadable.push(Unreadable { path, reason: "permission denied".to_owned(), purposes });
     assert_eq!(told(&files), [UNKNOWN]);

@@ -145,8 +145,8 @@ fn names_loader(head: &[u8]) -> bool {
         _ => Some((number(32, 8)?, number(54, 2)?, number(56, 2)?)),
     };
     let Some((start, size, count)) = headers() else { return true };
-    let kinds = (0..count).map(|index| number(start.saturating_add(index.saturating_mul(size)), 4));
-    kinds.into_iter().any(|kind| kind.is_none_or(|kind| kind == PT_INTERP))
+    let mut kinds = (0..count).map(|index| number(start.saturating_add(index.saturating_mul(size)), 4));
+    kinds.any(|kind| kind.is_none_or(|kind| kind == PT_INTERP))
 }
 
 #[cfg(test)]
@@ -168,12 +168,12 @@ mod tests {
         let mut head = vec![0; header];
         let mut put = |at: usize, bytes: &[u8]| head[at..at + bytes.len()].copy_from_slice(bytes);
         put(0, &[0x7f, b'E', b'L', b'F', class, order]);
-        put(start, &number(header as u32, if class == 1 { 4 } else { 8 }));
-        put(counts, &number(entry, 2));
-        put(counts + 2, &number(kinds.len() as u32, 2));
+        put(start, &number(u32::try_from(header).unwrap(), if class == 1 { 4 } else { 8 }));
+        put(counts, &number(u32::try_from(entry).unwrap(), 2));
+        put(counts + 2, &number(u32::try_from(kinds.len()).unwrap(), 2));
         for kind in kinds {
             let mut program = number(*kind, 4);
-            program.resize(entry as usize, 0);
+            program.resize(entry, 0);
             head.extend(program);
         }
         head

@@ -100,7 +100,13 @@ fn the_digest_rule_wants_what_was_asked_for_by_digest() {
     }
     let mut unresolved = evidence();
     unresolved.subject.digests = None;
-    expect(&judge(&pinned, &unresolved), "digest", Outcome::Unknown, Decision::Indeterminate, "not known");
+    expect(
+        &judge(&pinned, &unresolved),
+        "digest",
+        Outcome::Unknown,
+        Decision::Indeterminate,
+        "digest is unknown",
+    );
     // A user who requests a digest must not get other content under any policy; an unknown digest blocks as a
     // mismatch does.
     expect(
@@ -108,12 +114,12 @@ fn the_digest_rule_wants_what_was_asked_for_by_digest() {
         "digest",
         Outcome::Unknown,
         Decision::Indeterminate,
-        "not known",
+        "digest is unknown",
     );
     // A missing image is not allowed either by a policy that requires no digest.
     unresolved.subject.pinned = None;
     let judged = judge(&policy(OPEN), &unresolved);
-    expect(&judged, "digest", Outcome::Unknown, Decision::Indeterminate, "not known");
+    expect(&judged, "digest", Outcome::Unknown, Decision::Indeterminate, "digest is unknown");
 }
 
 #[test]

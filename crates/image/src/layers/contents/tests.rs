@@ -184,7 +184,7 @@ fn a_table_that_shows_another_image_is_refused() {
         }),
         ("gaps or overlaps", |table, _| table["entries"][3]["chunkOffset"] = json!(500)),
         ("only a part", |table, _| drop(table["entries"].as_array_mut().unwrap().remove(3))),
-        ("no version", |table, _| table["Entries"] = json!([])),
+        ("unknown version", |table, _| table["Entries"] = json!([])),
     ];
     for (problem, change) in changes {
         let mut table = table();
@@ -208,8 +208,8 @@ fn an_announced_table_has_to_be_there() {
     let digest = Digest::sha256(b"hidden in another file").to_string();
     for (image, problem) in [
         (with_table(&own, stargz(&digest)), "another digest"),
-        (with_table(&own, stargz("x")), "no digest"),
-        (OneLayer::new(&tar(None), tar(None), media::OCI_LAYER, stargz(&digest)), "not there"),
+        (with_table(&own, stargz("x")), "invalid digest"),
+        (OneLayer::new(&tar(None), tar(None), media::OCI_LAYER, stargz(&digest)), "but missing"),
     ] {
         let error = image.read().unwrap_err();
         assert!(error.to_string().contains(problem), "{error}");

@@ -41,6 +41,7 @@ pub fn limits() -> Limits {
     limits.entries = 512;
     limits.path_bytes = 256;
     limits.kept_file_bytes = 256 << 10;
+    limits.database_bytes = 256 << 10;
     limits.metadata_bytes = 4 << 10;
     limits.packages = 256;
     limits.kept_total_bytes = 512 << 10;

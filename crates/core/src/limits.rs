@@ -92,6 +92,9 @@ limits! {
     lookup_bytes: u64 = GIB, Bytes;
     /// Bytes of one file that lists many packages, such as a package database. Debian's would have 64 MiB with all its packages.
     kept_file_bytes: u64 = 64 * MIB, Bytes;
+    /// Bytes of one package database that has to be read as a whole: pages that point to each other, as rpm has them. Two
+    /// thousand packages of Fedora take about 200 MiB.
+    database_bytes: u64 = 512 * MIB, Bytes;
     /// Bytes of one file about a single package or the release. Lists of the files of large packages have some 4 MiB.
     metadata_bytes: u64 = 8 * MIB, Bytes;
     /// Packages in one package database. Debian has 65,000 in all.

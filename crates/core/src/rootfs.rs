@@ -47,6 +47,8 @@ pub enum Bound {
     List,
     /// It is about a single package, or about the release: [`Limits::metadata_bytes`].
     Metadata,
+    /// It is a package database whose pages point to each other: [`Limits::database_bytes`].
+    Database,
 }
 
 impl Bound {
@@ -55,6 +57,7 @@ impl Bound {
         match self {
             Self::List => limits.kept_file_bytes,
             Self::Metadata => limits.metadata_bytes,
+            Self::Database => limits.database_bytes,
         }
     }
 
@@ -63,6 +66,7 @@ impl Bound {
         let name = match self {
             Self::List => "kept_file_bytes",
             Self::Metadata => "metadata_bytes",
+            Self::Database => "database_bytes",
         };
         LimitExceeded::new(name, self.bytes(limits), format!("a file of {size} bytes"))
     }

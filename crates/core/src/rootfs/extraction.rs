@@ -41,6 +41,8 @@ impl<'a> Extraction<'a> {
         buffer: &'a mut Vec<u8>,
     ) -> Self {
         buffer.clear();
+        // One large database is no reason to keep as much for all files after it.
+        buffer.shrink_to(usize::try_from(limits.kept_file_bytes).unwrap_or(usize::MAX));
         let mut streams = Vec::new();
         let mut buffered = 0;
         for purpose in purposes {

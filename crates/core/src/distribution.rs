@@ -95,7 +95,7 @@ const UBUNTU: &[(&str, &str)] = &[
 const ALPINE: Releases = Releases::Numbers { count: 2, prefix: "v", development: Some("edge") };
 
 /// All rows. A distribution without a row still gets its package type from `ID_LIKE`.
-static ALL: [Distribution; 27] = [
+static ALL: [Distribution; 35] = [
     Distribution { codenames: DEBIAN, ..row("debian", &["debian"], Ecosystem::Debian, Releases::Codename) },
     Distribution { codenames: UBUNTU, ..row("ubuntu", &["ubuntu"], Ecosystem::Ubuntu, numbers(2)) },
     row("alpine", &["alpine"], Ecosystem::Alpine, ALPINE),
@@ -126,7 +126,15 @@ static ALL: [Distribution; 27] = [
     row("fedora", &["fedora"], Ecosystem::Rpm, numbers(1)),
     row("centos", &["centos"], Ecosystem::Rpm, numbers(1)),
     row("suse", &[], Ecosystem::Rpm, numbers(2)),
+    row("bottlerocket", &["bottlerocket"], Ecosystem::Rpm, numbers(2)),
+    row("altlinux", &["altlinux", "alt"], Ecosystem::Rpm, numbers(1)),
+    row("opencloudos", &["opencloudos"], Ecosystem::Rpm, numbers(1)),
+    row("hce", &["hce"], Ecosystem::Rpm, numbers(2)),
+    row("deepin", &["deepin"], Ecosystem::Deb, numbers(1)),
+    row("adelie", &["adelie"], Ecosystem::Apk, numbers(2)),
+    row("openwrt", &["openwrt"], Ecosystem::Opkg, numbers(2)),
     row("arch", &["arch", "archlinux"], Ecosystem::Alpm, Releases::Rolling),
+    row("artix", &["artix"], Ecosystem::Alpm, Releases::Rolling),
     row("gentoo", &["gentoo"], Ecosystem::Ebuild, Releases::Rolling),
 ];
 

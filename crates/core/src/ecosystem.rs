@@ -190,8 +190,10 @@ ecosystems! {
     Rpm => system("rpm", "rpm", &["rpm"]),
     /// Packages of pacman.
     Alpm => system("alpm", "alpm", &["alpm"]),
-    /// Packages of portage.
-    Ebuild => system("ebuild", "ebuild", &["ebuild"]),
+    /// Packages of portage: `category/name`.
+    Ebuild => system("ebuild", "ebuild", &["ebuild"]).joined('/'),
+    /// Packages of opkg.
+    Opkg => system("opkg", "opkg", &["opkg"]),
 
     /// Any other type of package URL.
     Other => language("other", "other", &[]),
@@ -332,6 +334,8 @@ mod tests {
             ("pkg:apk/debian/musl@1.2.5-r0", Ecosystem::Apk),
             ("pkg:rpm/redhat/bash@5.1-2.el9", Ecosystem::RedHat),
             ("pkg:rpm/fedora/bash@5.2-1.fc40", Ecosystem::Rpm),
+            ("pkg:ebuild/dev-libs/openssl@3.0", Ecosystem::Ebuild),
+            ("pkg:opkg/openwrt/ubus@1", Ecosystem::Opkg),
             ("pkg:generic/thing@1", Ecosystem::Other),
         ] {
             assert_eq!(ecosystem_of(purl), ecosystem, "{purl}");
@@ -367,6 +371,7 @@ mod tests {
             ("pkg:npm/%40babel/core@7.0.0", "@babel/core"),
             ("pkg:maven/org.slf4j/slf4j-api@2.0.0", "org.slf4j:slf4j-api"),
             ("pkg:deb/debian/libc6@2.36-9", "libc6"),
+            ("pkg:ebuild/dev-libs/openssl@3.0", "dev-libs/openssl"),
             ("pkg:generic/a/b@1", "b"),
         ] {
             let purl: Purl = purl.parse().unwrap();

@@ -1,4 +1,4 @@
-//! The catalogers: os-release, dpkg's and apk's files, Go programs, npm's and other languages' files, jars, lock files, Python's METADATA and its
+//! The catalogers: os-release, the package databases of dpkg, apk, rpm, pacman, portage, opkg and chisel, Go programs, npm's and other languages' files, jars, lock files, Python's METADATA and its
 //! neighbours, also in zip archives, and what nobody reads, in one file system.
 //!
 //! Each document is a file; its first line is the path. What comes out goes through both SBOM writers and back.

@@ -26,6 +26,11 @@ const LIST: &[&dyn Cataloger] = &[
     &os::release::OsReleaseFile,
     &os::dpkg::Dpkg,
     &os::apk::Apk,
+    &os::rpm::Rpm,
+    &os::pacman::Pacman,
+    &os::portage::Portage,
+    &os::opkg::Opkg,
+    &os::chisel::Chisel,
     &os::traces::Traces,
     &language::python::Python,
     &language::go::Go,
@@ -372,6 +377,10 @@ fn missing(system: Option<&System>, databases: &[PackageDatabase], seen: &Seen) 
     };
     let expected = || databases.iter().filter(|database| database.expected);
     let Some(first) = expected().next() else {
+        // Several distributions of one name differ in their package managers; whichever is there, it is the one.
+        if databases.iter().any(|database| database.present) {
+            return None;
+        }
         let detail = format!("the package database of {} is not read", release.id);
         return problem(ProblemCode::UnknownOs, os_release, detail);
     };

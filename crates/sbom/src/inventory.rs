@@ -205,6 +205,9 @@ impl Component {
         let name = ecosystem.package_name(&purl);
         let version = version(&purl);
         let source = match purl.qualifier("upstream") {
+            Some(upstream) if purl.package_type() == "rpm" => {
+                SourcePackage::of_source_rpm(upstream, epoch(&purl))
+            }
             Some(upstream) => {
                 let (name, source) = upstream.split_once('@').unwrap_or((upstream, &version));
                 Some(SourcePackage { name: name.to_owned(), version: source.to_owned() })
@@ -231,15 +234,18 @@ impl Component {
 /// The version that a package URL names. Where the epoch of a deb or rpm stands apart, as `epoch=1`, it is put in its place.
 fn version(purl: &Purl) -> String {
     let version = purl.version().unwrap_or_default();
-    let epoch = purl.qualifier("epoch").filter(|epoch| {
+    let epoch = epoch(purl).filter(|_| !version.is_empty() && !version.contains(':'));
+    epoch.map_or_else(|| version.to_owned(), |epoch| format!("{epoch}:{version}"))
+}
+
+/// The epoch that a package URL names apart from the version, unless it is 0.
+fn epoch(purl: &Purl) -> Option<&str> {
+    purl.qualifier("epoch").filter(|epoch| {
         matches!(purl.package_type(), "deb" | "rpm")
-            && !version.is_empty()
-            && !version.contains(':')
             && *epoch != "0"
             && !epoch.is_empty()
             && epoch.bytes().all(|digit| digit.is_ascii_digit())
-    });
-    epoch.map_or_else(|| version.to_owned(), |epoch| format!("{epoch}:{version}"))
+    })
 }
 
 /// A source package; its version differs from the binary's after a rebuild (`+b1`) and in sources like `gcc-defaults`.
@@ -249,6 +255,22 @@ pub struct SourcePackage {
     pub name: String,
     /// Its version.
     pub version: String,
+}
+
+impl SourcePackage {
+    /// The source that the name of a file says, `util-linux-2.32.1-42.el8_8.src.rpm`, which leaves the epoch to the package that
+    /// was built from it. Nothing for a name of another form.
+    pub(crate) fn of_source_rpm(file: &str, epoch: Option<impl fmt::Display>) -> Option<Self> {
+        let suffixes = [".src.rpm", ".nosrc.rpm"];
+        let stem = suffixes.iter().find_map(|suffix| file.strip_suffix(suffix))?;
+        let (rest, release) = stem.rsplit_once('-')?;
+        let (name, version) = rest.rsplit_once('-')?;
+        if [name, version, release].contains(&"") {
+            return None;
+        }
+        let epoch = epoch.map(|epoch| format!("{epoch}:")).unwrap_or_default();
+        Some(Self { name: name.to_owned(), version: format!("{epoch}{version}-{release}") })
+    }
 }
 
 /// A place in the artifact.

@@ -27,6 +27,7 @@ mod os;
 mod ownership;
 mod package_note;
 mod pattern;
+mod storage;
 mod telltales;
 mod test_data;
 mod zip;

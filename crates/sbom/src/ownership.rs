@@ -4,7 +4,7 @@
 //! lists the file that shows it. Only a digest recorded by the package manager that the file still has is proof that it is
 //! what the package brought; a path alone is a claim, since anything can be copied over it.
 //!
-//! MD5 and SHA-1 are what package managers record. Whoever can find a collision can also rewrite the list beside it: an
+//! MD5, SHA-1 and SHA-256 are what dpkg, apk and rpm record. Whoever can find a collision can also rewrite the list beside it: an
 //! image's own records stay the image's claim, and the matcher decides what they may lower.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};
 use plimsoll_core::Purl;
 use sha1::Sha1;
+use sha2::Sha256;
 
 use crate::inventory::{Component, ComponentIndex, OwnerEvidence, Relationship, RelationshipKind};
 
@@ -23,6 +24,7 @@ use crate::inventory::{Component, ComponentIndex, OwnerEvidence, Relationship, R
 pub(crate) enum RecordedDigest {
     Md5([u8; 16]),
     Sha1([u8; 20]),
+    Sha256([u8; 32]),
     /// It is not one, so that no file has it.
     Unusable,
 }
@@ -32,6 +34,12 @@ impl RecordedDigest {
     pub(crate) fn md5(text: &str) -> Self {
         let mut digest = [0; 16];
         hex::decode_to_slice(text, &mut digest).map_or(Self::Unusable, |()| Self::Md5(digest))
+    }
+
+    /// A SHA-256 in hexadecimal digits.
+    pub(crate) fn sha256(text: &str) -> Self {
+        let mut digest = [0; 32];
+        hex::decode_to_slice(text, &mut digest).map_or(Self::Unusable, |()| Self::Sha256(digest))
     }
 
     /// A SHA-1 in Base64; none for what is not one.
@@ -46,6 +54,7 @@ impl RecordedDigest {
 pub(crate) struct FileDigests {
     md5: [u8; 16],
     sha1: [u8; 20],
+    sha256: [u8; 32],
 }
 
 impl FileDigests {
@@ -61,6 +70,7 @@ impl FileDigests {
 pub(crate) struct Digester {
     md5: Md5,
     sha1: Sha1,
+    sha256: Sha256,
 }
 
 impl Digester {
@@ -68,10 +78,16 @@ impl Digester {
     pub(crate) fn take(&mut self, piece: &[u8]) {
         self.md5.update(piece);
         self.sha1.update(piece);
+        self.sha256.update(piece);
     }
 
     pub(crate) fn finish(self) -> FileDigests {
-        FileDigests { md5: self.md5.finalize().into(), sha1: self.sha1.finalize().into() }
+        let Self { md5, sha1, sha256 } = self;
+        FileDigests {
+            md5: md5.finalize().into(),
+            sha1: sha1.finalize().into(),
+            sha256: sha256.finalize().into(),
+        }
     }
 }
 
@@ -170,12 +186,12 @@ impl<'c> Said<'c> {
     }
 
     fn about(&self, shown: &Evidence<'_>) -> Option<(ComponentIndex, OwnerEvidence)> {
-        let Some(FileDigests { md5, sha1 }) = shown.digests else {
+        let Some(FileDigests { md5, sha1, sha256 }) = shown.digests else {
             return self.with_digest.or(self.without).map(|owner| (owner, OwnerEvidence::Claimed));
         };
-        let mut matching = [RecordedDigest::Md5(*md5), RecordedDigest::Sha1(*sha1)]
-            .into_iter()
-            .filter_map(|digest| self.by_digest.get(&digest));
+        let digests =
+            [RecordedDigest::Md5(*md5), RecordedDigest::Sha1(*sha1), RecordedDigest::Sha256(*sha256)];
+        let mut matching = digests.into_iter().filter_map(|digest| self.by_digest.get(&digest));
         let (matching, listed) = (matching.next(), self.without);
         let matching = matching.map(|owner| (*owner, OwnerEvidence::DigestsMatch));
         let other = || self.with_digest.map(|owner| (owner, OwnerEvidence::DigestMismatch));

@@ -13,8 +13,17 @@ use serde_json::Value;
 /// The kinds of files that are read.
 const KINDS: &[&str] = &[
     "os/apk",
+    "os/bottlerocket",
+    "os/chisel",
     "os/dpkg",
     "os/dpkg-distroless",
+    "os/opkg",
+    "os/pacman",
+    "os/portage",
+    "os/rpm-bdb",
+    "os/rpm-manifest",
+    "os/rpm-ndb",
+    "os/rpm-sqlite",
     "installed/composer-installed",
     "installed/conda-meta",
     "installed/dotnet-deps-json",
@@ -276,8 +285,12 @@ fn what_others_published_is_read_as_they_say() {
         let Ok(expected) = std::fs::read(folder.path().join(case).join("expected.json")) else { continue };
         let expected: Value = serde_json::from_slice(&expected).unwrap();
         let text = |package: &Value| {
-            let name = package["name"].as_str().unwrap();
-            spelled(name, package["version"].as_str().unwrap_or_default())
+            let field = |field: &str| package[field].as_str().filter(|text| !text.is_empty());
+            let epoch = field("epoch").filter(|epoch| *epoch != "0").map(|epoch| format!("{epoch}:"));
+            let release = field("release").map(|release| format!("-{release}"));
+            let version = field("version").unwrap_or_default();
+            let (epoch, release) = (epoch.unwrap_or_default(), release.unwrap_or_default());
+            spelled(field("name").unwrap(), &format!("{epoch}{version}{release}"))
         };
         let expected: BTreeSet<String> = expected["packages"].as_array().unwrap().iter().map(text).collect();
         let found = inventory(&folder.path().join(case).join("root"));

@@ -11,6 +11,9 @@ use crate::inventory::ProblemCode;
 /// Problems told one by one; a file of garbage would otherwise give a million.
 const MAX_PROBLEMS: usize = 20;
 
+/// The types of package URLs between which a distribution has changed: OpenWrt after 24.10.
+const CHANGES: [(&str, &str); 1] = [("opkg", "apk")];
+
 /// A package of a database, or what is wrong with an entry.
 #[derive(Debug, PartialEq)]
 pub(super) enum Entry<P> {
@@ -111,7 +114,8 @@ impl State {
         }
     }
 
-    /// Says how the database is, with so many packages in it. Systems whose package URLs have this type should have it.
+    /// Says how the database is, with so many packages in it. Systems whose package URLs have this type should have it, and
+    /// those that changed to it may.
     pub(super) fn finish(
         self,
         context: &mut Context<'_, '_>,
@@ -119,7 +123,9 @@ impl State {
         package_type: &str,
         packages: usize,
     ) {
-        let expected = context.package_type() == Some(package_type);
+        let system = context.package_type();
+        let changed = self.present && system.is_some_and(|before| CHANGES.contains(&(before, package_type)));
+        let expected = system == Some(package_type) || changed;
         let has_problems = !self.problems.is_empty();
         let database = PackageDatabase { path, expected, present: self.present, packages, has_problems };
         context.found.databases.push(database);
@@ -129,4 +135,21 @@ impl State {
 /// What is told when a database has more than [`Limits::packages`].
 pub(super) fn too_many(limit: usize) -> String {
     LimitExceeded::new("packages", limit as u64, "package database").to_string()
+}
+
+/// Bytes of a name, version or architecture. A file system has no longer names.
+const MAX_WORD: usize = 255;
+/// Bytes of a licence or a supplier. Linux firmware's licence has some 100.
+const MAX_WORDS: usize = 4096;
+
+/// Whether a text can be a name or a version for package managers that allow almost everything in one: a word that is no path.
+pub(super) fn is_word(text: &str) -> bool {
+    (1..=MAX_WORD).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b'/')
+}
+
+/// A text for people, without what would disturb a terminal; rpm writes `(none)` for none.
+pub(super) fn words(text: Option<&str>) -> Option<String> {
+    let text: String = text?.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect();
+    let text = text.trim();
+    (!text.is_empty() && text != "(none)").then(|| text.to_owned())
 }

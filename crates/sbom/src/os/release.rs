@@ -8,9 +8,10 @@
 //! ```
 //!
 //! Values are quoted as in a shell, which never runs: no expansion happens. As in a shell, the last of two equal keys
-//! counts.
+//! counts. Systems from before 2012 have no such file; what they have is read in [`older`].
 
 pub(crate) mod contradiction;
+mod older;
 
 use std::sync::Arc;
 
@@ -24,15 +25,16 @@ use crate::inventory::{OsRelease, ProblemCode};
 /// Where `os-release(5)` lies; the first is usually a link to the second.
 pub(crate) const OS_RELEASE: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
 
-/// What Debian and Alpine had before there was `os-release`, by the `ID` of their distributions.
-const OLDER: [(&str, &str); 2] = [("debian", "etc/debian_version"), ("alpine", "etc/alpine-release")];
-
 const FILE: u16 = 0;
 const VERSION: u16 = 1;
+const SENTENCE: u16 = 2;
+const LSB: u16 = 3;
 
 const SELECTIONS: &[Selection] = &[
     Selection::whole(&OS_RELEASE, Bound::Metadata),
-    Selection::whole(&["etc/debian_version", "etc/alpine-release"], Bound::Metadata),
+    Selection::whole(&older::VERSIONS, Bound::Metadata),
+    Selection::whole(&older::SENTENCES, Bound::Metadata),
+    Selection::whole(&[older::LSB], Bound::Metadata),
 ];
 
 /// Bytes of a value. The name becomes part of each package URL, so that one without a bound would cost as much for each package.
@@ -70,7 +72,7 @@ impl Cataloger for OsReleaseFile {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn room(&self) -> Room {
@@ -87,13 +89,17 @@ impl Cataloger for OsReleaseFile {
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
         let text = String::from_utf8_lossy(file.content);
+        let first =
+            |text: &str| text.lines().next().map(|line| line.trim().chars().take(MAX_VALUE).collect());
         Some(match selection {
-            VERSION => Arc::new(Version(text.lines().next()?.trim().chars().take(MAX_VALUE).collect())),
+            VERSION => Arc::new(Version(first(&text)?)),
+            SENTENCE => Arc::new(Said(older::of_sentence(&first(&text)?))),
+            LSB => Arc::new(Said(older::of_lsb(&text))),
             _ => Arc::new(Said(parse(&text))),
         })
     }
 
-    /// No file at all is for others to judge.
+    /// No file at all is for others to judge, unless there is an older one.
     fn finish(&self, context: &mut Context<'_, '_>) {
         for path in OS_RELEASE {
             let unread = context.unread(FILE).find(|unread| unread.path == path);
@@ -111,14 +117,35 @@ impl Cataloger for OsReleaseFile {
             context.problem(ProblemCode::UnknownOs, path, problem);
             return;
         }
+        context.found.system = before_os_release(context);
     }
+}
+
+/// The system as the older files say it. One that names its distribution comes first: Debian's descendants keep the version of
+/// Debian.
+fn before_os_release(context: &Context<'_, '_>) -> Option<System> {
+    let said = |selection, paths: &[&str]| {
+        let of = |path: &&str| {
+            let (_, Said(said)) = context.facts::<Said>(selection).find(|(file, _)| file.path == **path)?;
+            said.clone()
+        };
+        paths.iter().find_map(of)
+    };
+    let version = || {
+        older::VERSIONS.iter().find_map(|path| {
+            let (_, Version(said)) =
+                context.facts::<Version>(VERSION).find(|(file, _)| file.path == *path)?;
+            older::of_version(path, said)
+        })
+    };
+    said(LSB, &[older::LSB]).or_else(|| said(SENTENCE, &older::SENTENCES)).or_else(version)
 }
 
 /// The release as the older file beside completes it: without it, an image that only says `ID=debian` is of no release. One
 /// that says something else is a problem.
 fn compared(context: &mut Context<'_, '_>, path: &str, release: &OsRelease) -> OsRelease {
-    let Some((_, older)) = OLDER.iter().find(|(id, _)| *id == release.id) else { return release.clone() };
-    let said = context.facts::<Version>(VERSION).find(|(file, _)| file.path == *older);
+    let Some(older) = older::version_file(&release.id) else { return release.clone() };
+    let said = context.facts::<Version>(VERSION).find(|(file, _)| file.path == older);
     let Some((_, Version(said))) = said else { return release.clone() };
     if let Some(detail) = contradiction::of_file(release, said) {
         let detail = format!("says {}, and {older} {detail}", release.distro());
@@ -127,10 +154,8 @@ fn compared(context: &mut Context<'_, '_>, path: &str, release: &OsRelease) -> O
     if release.version_id.is_some() || release.codename.is_some() {
         return release.clone();
     }
-    let numbers = |text: &str| text.split('.').all(|part| part.parse::<u16>().is_ok());
-    // `os-release` itself has Debian's without the point release.
-    let version = if release.id == "debian" { said.split('.').next().unwrap_or_default() } else { said };
-    OsRelease { version_id: Some(version.to_owned()).filter(|version| numbers(version)), ..release.clone() }
+    let version_id = older::of_version(older, said).and_then(|system| system.release.version_id);
+    OsRelease { version_id, ..release.clone() }
 }
 
 fn parse(text: &str) -> Option<System> {
@@ -153,8 +178,9 @@ fn parse(text: &str) -> Option<System> {
         };
         *slot = Some(unquoted(value)).filter(|value| (1..=MAX_VALUE).contains(&value.len()));
     }
-    // The ID becomes part of package URLs and names of feeds; the manual page allows no other characters.
-    let id = id.filter(|id: &String| {
+    // The ID becomes part of package URLs and names of feeds; the manual page allows no other characters. openEuler writes
+    // capitals all the same.
+    let id = id.map(|id: String| id.to_ascii_lowercase()).filter(|id| {
         id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'))
     })?;
     let plain = |text: &String| !text.chars().any(|c| c.is_control() || c.is_whitespace());
@@ -169,6 +195,7 @@ fn parse(text: &str) -> Option<System> {
     })
 }
 
+/// A value without its quotes and backslashes.
 fn unquoted(value: &str) -> String {
     let inner = |quote| value.strip_prefix(quote).and_then(|v| v.strip_suffix(quote));
     if let Some(single) = inner('\'') {
@@ -219,9 +246,77 @@ mod tests {
     #[test]
     fn refuses_an_id_that_could_pass_for_something_else() {
         for bad in
-            ["", "ID=\n", "ID=\"\"\n", "ID=Debian\n", "ID=\"debian 12\"\n", "ID=debian/..\n", "NAME=x\n"]
+            ["", "ID=\n", "ID=\"\"\n", "ID=\"debian 12\"\n", "ID=debian/..\n", "ID=Débian\n", "NAME=x\n"]
         {
             assert!(parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    /// What images say that their publishers released, shortened to the fields that count.
+    const PUBLISHED: &[(&str, &str, Option<&str>)] = &[
+        ("ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n", "debian-12", Some("deb")),
+        (
+            "PRETTY_NAME=\"Debian GNU/Linux trixie/sid\"\nVERSION_CODENAME=trixie\nID=debian\n",
+            "debian-trixie",
+            Some("deb"),
+        ),
+        (
+            "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"24.04\"\nVERSION_CODENAME=noble\n",
+            "ubuntu-24.04",
+            Some("deb"),
+        ),
+        ("ID=raspbian\nID_LIKE=debian\nVERSION_ID=\"11\"\n", "raspbian-11", Some("deb")),
+        ("ID=deepin\nVERSION_ID=\"20.9\"\nVERSION_CODENAME=apricot\n", "deepin-20.9", Some("deb")),
+        (
+            "ID=alpine\nVERSION_ID=3.22.0_alpha20250108\nPRETTY_NAME=\"Alpine Linux edge\"\n",
+            "alpine-3.22.0_alpha20250108",
+            Some("apk"),
+        ),
+        ("ID=wolfi\nVERSION_ID=\"20230201\"\n", "wolfi-20230201", Some("apk")),
+        ("ID=chainguard\nVERSION_ID=\"20230214\"\n", "chainguard-20230214", Some("apk")),
+        ("ID=\"rhel\"\nID_LIKE=\"fedora\"\nVERSION_ID=\"9.4\"\n", "rhel-9.4", Some("rpm")),
+        ("ID=\"centos\"\nID_LIKE=\"rhel fedora\"\nVERSION_ID=\"9\"\n", "centos-9", Some("rpm")),
+        ("ID=fedora\nVERSION_ID=42\nVERSION_CODENAME=\"\"\n", "fedora-42", Some("rpm")),
+        ("ID=\"ol\"\nID_LIKE=\"fedora\"\nVERSION_ID=\"8.10\"\n", "ol-8.10", Some("rpm")),
+        ("ID=\"amzn\"\nID_LIKE=\"fedora\"\nVERSION_ID=\"2023\"\n", "amzn-2023", Some("rpm")),
+        ("ID=mariner\nVERSION_ID=\"2.0\"\n", "mariner-2.0", Some("rpm")),
+        ("ID=azurelinux\nVERSION_ID=\"3.0\"\n", "azurelinux-3.0", Some("rpm")),
+        ("ID=photon\nVERSION_ID=5.0\n", "photon-5.0", Some("rpm")),
+        ("ID=\"openEuler\"\nVERSION_ID=\"24.03\"\n", "openeuler-24.03", Some("rpm")),
+        ("ID=\"anolis\"\nID_LIKE=\"rhel fedora centos\"\nVERSION_ID=\"8.8\"\n", "anolis-8.8", Some("rpm")),
+        ("ID=\"sles\"\nID_LIKE=\"suse\"\nVERSION_ID=\"15.6\"\n", "sles-15.6", Some("rpm")),
+        (
+            "ID=\"opensuse-leap\"\nID_LIKE=\"suse opensuse\"\nVERSION_ID=\"15.6\"\n",
+            "opensuse-leap-15.6",
+            Some("rpm"),
+        ),
+        (
+            "ID=\"opensuse-tumbleweed\"\nID_LIKE=\"opensuse suse\"\nVERSION_ID=\"20250101\"\n",
+            "opensuse-tumbleweed-20250101",
+            Some("rpm"),
+        ),
+        ("ID=bottlerocket\nVERSION_ID=1.20.0\n", "bottlerocket-1.20.0", Some("rpm")),
+        ("ID=arch\nBUILD_ID=rolling\nVERSION_ID=20250101.0.295102\n", "arch-20250101.0.295102", Some("alpm")),
+        ("ID=manjaro\nID_LIKE=arch\nBUILD_ID=rolling\n", "manjaro", Some("alpm")),
+        ("ID=gentoo\nVERSION_ID=\"2.15\"\n", "gentoo-2.15", Some("ebuild")),
+        (
+            "ID=\"openwrt\"\nID_LIKE=\"lede openwrt\"\nVERSION_ID=\"24.10.0\"\n",
+            "openwrt-24.10.0",
+            Some("opkg"),
+        ),
+        ("ID=\"void\"\nPRETTY_NAME=\"Void Linux\"\n", "void", None),
+        ("ID=nixos\nVERSION_ID=\"24.11\"\nVERSION_CODENAME=vicuna\n", "nixos-24.11", None),
+        ("ID=flatcar\nID_LIKE=coreos\nVERSION_ID=4081.2.1\n", "flatcar-4081.2.1", None),
+    ];
+
+    #[test]
+    fn the_release_and_the_packages_of_published_images_are_known() {
+        for (text, distro, package_type) in PUBLISHED {
+            let System { release, like } = parse(text).unwrap();
+            assert_eq!(release.distro(), *distro);
+            let known =
+                plimsoll_core::Distribution::package_type_of(&release.id, like.iter().map(String::as_str));
+            assert_eq!(known, *package_type, "{distro}");
         }
     }
 }

@@ -32,8 +32,7 @@ pub(super) fn counted(number: usize, files: &str) -> String {
 }
 
 /// What is counted in words, not by the name of a file.
-const WORDS: [&str; 9] =
-    ["database", "document", "file", "JDK", "package database", "program", "snap", "store", "workflow"];
+const WORDS: [&str; 8] = ["database", "document", "file", "JDK", "program", "snap", "store", "workflow"];
 
 /// A kind of file, and how to tell it.
 pub(super) struct Telltale {
@@ -90,25 +89,31 @@ pub(super) static TELLTALES: &[Telltale] = &[
     // Package databases of operating systems.
     file(
         "rpm",
-        "package database",
+        "database of another root",
         &[
-            "**/rpmdb.sqlite",
-            "**/lib/rpm/Packages",
-            "**/lib/rpm/Packages.db",
-            "**/sysimage/rpm/Packages",
-            "**/sysimage/rpm/Packages.db",
-            "**/rpmmanifest/container-manifest-1",
-            "**/rpmmanifest/container-manifest-2",
+            "**/?*/var/lib/rpm/rpmdb.sqlite",
+            "**/?*/var/lib/rpm/Packages",
+            "**/?*/var/lib/rpm/Packages.db",
+            "**/?*/usr/lib/sysimage/rpm/rpmdb.sqlite",
+            "**/?*/usr/lib/sysimage/rpm/Packages",
+            "**/?*/usr/lib/sysimage/rpm/Packages.db",
+            "**/?*/usr/share/rpm/rpmdb.sqlite",
+            "**/?*/usr/share/rpm/Packages",
+            "**/?*/usr/share/rpm/Packages.db",
         ],
     ),
-    file("pacman", "desc", &["**/lib/pacman/local/*/desc"]),
-    file("portage", "CONTENTS", &["**/var/db/pkg/*/*/CONTENTS"]),
-    file("opkg", "package database", &["**/lib/opkg/status"]),
+    file("pacman", "desc of another root", &["**/?*/var/lib/pacman/local/*/desc"]),
+    file("portage", "CONTENTS of another root", &["**/?*/var/db/pkg/*/*/CONTENTS"]),
+    file("opkg", "database of another root", &["**/?*/usr/lib/opkg/status", "**/?*/var/lib/opkg/status"]),
     file("dpkg", "database of another root", &["**/?*/var/lib/dpkg/status"]),
     // Not `usr/lib/apk`, which is read.
     file("apk", "database of another root", &["**/?*/?*/lib/apk/db/installed", "????*/lib/apk/db/installed"]),
-    file("chisel", "manifest.wall", &["**/lib/chisel/manifest.wall"]),
-    file("Bottlerocket", "application-inventory.json", &["**/application-inventory.json"]),
+    file("chisel", "manifest.wall of another root", &["**/?*/var/lib/chisel/manifest.wall"]),
+    file(
+        "Bottlerocket",
+        "application-inventory.json of another root",
+        &["**/?*/usr/share/bottlerocket/application-inventory.json"],
+    ),
     // Test frameworks call the outputs that they compare with like that, too.
     head("snap", "snap", &["**/*.snap"], |head| head.starts_with(SQUASHFS)),
     file("snap", "snap", &["**/meta/snap.yaml"]),

@@ -21,7 +21,8 @@ use plimsoll_core::rootfs::Footprint;
 
 use crate::cataloger::File;
 use crate::os::database::Entries;
-use crate::ownership::{Record, RecordedDigest, distinct, hash_of_path};
+use crate::os::files::BroughtFiles;
+use crate::ownership::{Record, RecordedDigest};
 
 /// What the database says.
 #[derive(Debug, PartialEq)]
@@ -97,9 +98,10 @@ fn package<'a>(
     let mut fields = Fields::default();
     let mut fault = None;
     let mut first = None;
-    let mut files = Files::default();
+    let mut files = Files::new(file);
     for (line, number) in lines {
         first.get_or_insert(number);
+        files.brought.written(line.len());
         let [field, b':', value @ ..] = line else {
             fault.get_or_insert((number, "a line without a field".to_owned()));
             continue;
@@ -112,7 +114,7 @@ fn package<'a>(
             b'L' => &mut fields.licence,
             b'm' => &mut fields.maintainer,
             _ => {
-                files.line(file, *field, value);
+                files.line(*field, value);
                 continue;
             }
         };
@@ -128,7 +130,7 @@ fn package<'a>(
 }
 
 impl Fields<'_> {
-    fn package(&self, files: Files<'_>) -> Result<Package, String> {
+    fn package(&self, files: Files<'_, '_>) -> Result<Package, String> {
         let name = text(self.name, "name", is_name)?;
         let of_name = |what: String| format!("package {name}: {what}");
         let optional = |field: Option<&[u8]>, label, valid| match field {
@@ -140,6 +142,7 @@ impl Fields<'_> {
             let text = text.trim();
             (!text.is_empty()).then(|| text.to_owned())
         };
+        let (records, places) = files.brought.finish();
         Ok(Package {
             line: 0,
             version: text(self.version, "version", is_version).map_err(of_name)?,
@@ -147,47 +150,45 @@ impl Fields<'_> {
             origin: optional(self.origin, "origin", is_name)?,
             licence: words(self.licence),
             maintainer: words(self.maintainer),
-            records: files.records,
-            places: distinct(files.places),
+            records,
+            places,
             name,
         })
     }
 }
 
 /// The files of one entry: `F:` a directory, `R:` a file in it, `Z:` that file's digest.
-#[derive(Default)]
-struct Files<'a> {
-    directory: &'a [u8],
-    records: Vec<Record>,
-    places: Vec<u64>,
+struct Files<'a, 'f> {
+    brought: BroughtFiles<'a, 'f>,
+    /// With a slash at the end, unless it is the root; none where it is no text.
+    directory: Option<String>,
     /// Whether the last file is among the records.
     recorded: bool,
 }
 
-impl<'a> Files<'a> {
-    fn line(&mut self, file: &File<'_>, field: u8, value: &'a [u8]) {
+impl<'a, 'f> Files<'a, 'f> {
+    fn new(file: &'f File<'a>) -> Self {
+        Self { brought: BroughtFiles::new(file, 0), directory: None, recorded: false }
+    }
+
+    fn line(&mut self, field: u8, value: &[u8]) {
         match field {
-            b'F' => (self.directory, self.recorded) = (value, false),
+            b'F' => {
+                let directory = str::from_utf8(value).ok();
+                let slash = |path: &str| if path.is_empty() { String::new() } else { format!("{path}/") };
+                (self.directory, self.recorded) = (directory.map(slash), false);
+            }
             b'R' => {
-                let path = match (str::from_utf8(self.directory), str::from_utf8(value)) {
-                    (Ok(""), Ok(name)) => name.to_owned(),
-                    (Ok(directory), Ok(name)) => format!("{directory}/{name}"),
-                    _ => String::new(),
+                let directory = self.directory.as_deref();
+                self.recorded = match (directory, str::from_utf8(value)) {
+                    (Some(directory), Ok(name)) => self.brought.add_in(directory, name, None),
+                    _ => false,
                 };
-                if (file.may_be_unread)(&path) {
-                    self.places.push(hash_of_path(&path));
-                }
-                self.recorded = (file.shows_package)(&path);
-                if self.recorded {
-                    self.records.push(Record { path: path.into(), digest: None });
-                }
             }
             // A digest of another kind than SHA-1 leaves the file a claim.
             b'Z' if self.recorded => {
                 let sha1 = str::from_utf8(value).ok().and_then(|value| value.strip_prefix("Q1"));
-                if let Some(record) = self.records.last_mut() {
-                    record.digest = sha1.and_then(RecordedDigest::sha1_of_base64);
-                }
+                self.brought.set_digest(sha1.and_then(RecordedDigest::sha1_of_base64));
             }
             _ => {}
         }

@@ -5,7 +5,8 @@
 use plimsoll_core::rootfs::Footprint;
 
 use crate::cataloger::File;
-use crate::ownership::{Record, RecordedDigest, distinct, hash_of_path};
+use crate::os::files::BroughtFiles;
+use crate::ownership::{Record, RecordedDigest};
 
 /// The records of one package.
 #[derive(Debug, PartialEq)]
@@ -36,19 +37,11 @@ pub(super) fn list(file: &File<'_>) -> Records {
 }
 
 fn of_lines<'a>(file: &File<'a>, split: impl Fn(&'a str) -> Option<(&'a str, Option<&'a str>)>) -> Records {
-    let (mut shown, mut places) = (Vec::new(), Vec::new());
+    let mut files = BroughtFiles::new(file, file.content.len());
     for line in file.content.split(|byte| *byte == b'\n') {
         let Some((path, digest)) = str::from_utf8(line).ok().and_then(&split) else { continue };
-        let path = path.strip_prefix("./").or_else(|| path.strip_prefix('/')).unwrap_or(path);
-        if (file.may_be_unread)(path) {
-            places.push(hash_of_path(path));
-        }
-        if (file.shows_package)(path) {
-            shown.push(Record { path: path.into(), digest: digest.map(RecordedDigest::md5) });
-        }
+        files.add(path, digest.map(RecordedDigest::md5));
     }
-    shown.sort_unstable();
-    shown.dedup();
-    shown.shrink_to_fit();
-    Records { shown, places: distinct(places) }
+    let (shown, places) = files.finish();
+    Records { shown, places }
 }

@@ -1,0 +1,336 @@
+//! chisel's slices of Ubuntu packages, in images that have no dpkg.
+//!
+//! Follows chisel's `public/manifest`: lines of JSON ("jsonwall"), compressed by zstd. A package is there with some of its files,
+//! each of which has its SHA-256. Slices are called after their package: `libc6_libs`.
+//!
+//! ```text
+//! {"jsonwall":"1.0","schema":"1.0","count":3}
+//! {"kind":"package","name":"libc6","version":"2.39-0ubuntu8.4","sha256":"b2e8…","arch":"amd64"}
+//! {"kind":"path","path":"/usr/lib/x86_64-linux-gnu/libc.so.6","mode":"0755","slices":["libc6_libs"],"sha256":"e7a9…","size":2125328}
+//! {"kind":"slice","name":"libc6_libs"}
+//! ```
+//!
+//! It does not say which source a package was built from, although advisories are about sources. That is told, unless dpkg's own
+//! database has the package too.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Read as _;
+use std::sync::Arc;
+
+use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
+use plimsoll_core::{Ecosystem, LimitExceeded, Limits, Purl, json};
+use serde::Deserialize;
+
+use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::context::Context;
+use crate::inventory::{Component, ComponentIndex, Location, OsRelease, SourcePackage};
+use crate::os::database::{Entries, Entry, State, is_word, too_many};
+use crate::os::files::BroughtFiles;
+use crate::ownership::{Record, RecordedDigest};
+
+const MANIFEST: u16 = 0;
+const PATH: &str = "var/lib/chisel/manifest.wall";
+
+const SELECTIONS: &[Selection] = &[Selection::whole(&[PATH], Bound::List)];
+
+pub(crate) struct Chisel;
+
+/// What the manifest says.
+#[derive(Debug, PartialEq)]
+struct Manifest(Entries<Package>);
+
+#[derive(Debug, Default, PartialEq)]
+struct Package {
+    name: String,
+    version: String,
+    architecture: Option<String>,
+    records: Vec<Record>,
+    places: Box<[u64]>,
+}
+
+impl Footprint for Manifest {
+    fn footprint(&self) -> usize {
+        self.0.bytes(|Package { name, version, architecture, records, places }| {
+            let architecture = architecture.as_ref().map_or(0, String::len);
+            name.len() + version.len() + architecture + Record::bytes(records) + size_of_val(&**places)
+        })
+    }
+}
+
+impl Cataloger for Chisel {
+    fn id(&self) -> &'static str {
+        "chisel"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn room(&self) -> Room {
+        Room::OperatingSystem
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        &["deb"]
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        SELECTIONS
+    }
+
+    fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        Some(Arc::new(manifest(file)))
+    }
+
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        let mut state = State::default();
+        state.unread(context, MANIFEST);
+        let (mut found, mut without_source) = (0, None);
+        let limit = context.limits.packages;
+        let mut known: HashMap<(String, String, String), ComponentIndex> = HashMap::new();
+        for (component, index) in context.found.inventory.components.iter().zip(0..) {
+            let architecture = component.purl.qualifier("arch").unwrap_or_default().to_owned();
+            if component.purl.package_type() == "deb" {
+                let key = (component.name.clone(), component.version.clone(), architecture);
+                known.insert(key, ComponentIndex(index));
+            }
+        }
+        for (file, manifest) in context.facts::<Manifest>(MANIFEST).collect::<Vec<_>>() {
+            state.present = true;
+            for entry in manifest.0.iter() {
+                match entry {
+                    Entry::Broken(what) => state.broken(context, &file.path, what.clone()),
+                    Entry::Package(_) if found >= limit => {
+                        state.broken(context, &file.path, too_many(limit));
+                        break;
+                    }
+                    Entry::Package(package) => match owner(context, &mut known, file, package) {
+                        Ok((owner, is_new)) => {
+                            found += 1;
+                            if is_new {
+                                without_source.get_or_insert((&file.path, &package.name));
+                            }
+                            let claims = package.records.iter().map(|record| record.claim(owner));
+                            context.found.claims.extend(claims);
+                            context.found.places.push((&package.places, owner));
+                        }
+                        Err(what) => state.broken(context, &file.path, what),
+                    },
+                }
+            }
+        }
+        if let Some((path, name)) = without_source {
+            let detail = format!(
+                "does not say which sources {name} and other packages were built from, and advisories are about these"
+            );
+            state.broken(context, path, detail);
+        }
+        state.finish(context, PATH, "deb", found);
+    }
+}
+
+/// The component of a package, and whether it is new: dpkg's database may have it.
+fn owner(
+    context: &mut Context<'_, '_>,
+    known: &mut HashMap<(String, String, String), ComponentIndex>,
+    file: &FoundFile,
+    package: &Package,
+) -> Result<(ComponentIndex, bool), String> {
+    let Package { name, version, architecture, .. } = package;
+    let architecture = architecture.clone().unwrap_or_default();
+    let key = (name.clone(), version.clone(), architecture.clone());
+    if let Some(known) = known.get(&key) {
+        return Ok((*known, false));
+    }
+    let purl = Purl::builder("deb", name)
+        .namespace(context.os().map_or("ubuntu", |os| os.id.as_str()))
+        .version(version)
+        .qualifier("arch", architecture)
+        .qualifier("distro", context.os().map(OsRelease::distro).unwrap_or_default())
+        .build()
+        .map_err(|error| format!("package {name}: {error}"))?;
+    let component = context.add(Component {
+        ecosystem: Ecosystem::of_purl(&purl),
+        name: name.clone(),
+        version: version.clone(),
+        source: Some(SourcePackage { name: name.clone(), version: version.clone() }),
+        licenses: Vec::new(),
+        supplier: None,
+        locations: vec![Location { path: file.path.clone(), layer: file.layer }],
+        found_by: None,
+        purl,
+    });
+    known.insert(key, component);
+    Ok((component, true))
+}
+
+/// A line of the manifest. Those of other kinds say nothing more.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Line {
+    Package {
+        name: String,
+        version: String,
+        #[serde(default)]
+        arch: Option<String>,
+    },
+    Path {
+        path: String,
+        #[serde(default)]
+        slices: Vec<String>,
+        #[serde(default)]
+        sha256: Option<String>,
+        /// What the file has after chisel has changed it.
+        #[serde(default)]
+        final_sha256: Option<String>,
+    },
+    #[serde(other)]
+    Other,
+}
+
+fn manifest(file: &File<'_>) -> Manifest {
+    let mut entries = Entries::new(file.limits);
+    let text = match inflated(file.content, file.limits) {
+        Ok(text) => text,
+        Err(what) => {
+            entries.broken(what);
+            return Manifest(entries.complete());
+        }
+    };
+    let mut lines = text.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty());
+    let is_wall = lines.next().is_some_and(|(line, _)| line.starts_with(b"{\"jsonwall\":\"1."));
+    if !is_wall {
+        entries.broken("is no jsonwall of version 1".to_owned());
+    }
+    let mut packages: Vec<Package> = Vec::new();
+    let mut files: BTreeMap<String, BroughtFiles<'_, '_>> = BTreeMap::new();
+    for (line, number) in lines {
+        match json::from_slice(line, line.len() as u64) {
+            Ok(Line::Package { name, version, arch }) if is_word(&name) && is_word(&version) => {
+                let architecture = arch.filter(|arch| is_word(arch));
+                packages.push(Package { name, version, architecture, ..Package::default() });
+            }
+            Ok(Line::Package { .. }) => {
+                entries.broken(format!("line {number}: has no usable name or version"));
+            }
+            Ok(Line::Path { path, slices, sha256, final_sha256 }) => {
+                let digest = final_sha256.or(sha256).map(|digest| RecordedDigest::sha256(&digest));
+                let of_slice = |slice: &String| Some(slice.split_once('_')?.0.to_owned());
+                for package in slices.iter().filter_map(of_slice).collect::<BTreeSet<_>>() {
+                    let brought = files.entry(package).or_insert_with(|| BroughtFiles::new(file, 0));
+                    brought.written(line.len());
+                    brought.add(&path, digest.clone());
+                }
+            }
+            Ok(Line::Other) => {}
+            Err(error) => entries.broken(format!("line {number}: {error}")),
+        }
+    }
+    for mut package in packages {
+        if entries.is_full() {
+            break;
+        }
+        if let Some(brought) = files.remove(&package.name) {
+            (package.records, package.places) = brought.finish();
+        }
+        entries.package(package);
+    }
+    Manifest(entries.complete())
+}
+
+/// The text of the manifest.
+fn inflated(content: &[u8], limits: &Limits) -> Result<Vec<u8>, String> {
+    let unreadable = |error: std::io::Error| format!("is no zstd file: {error}");
+    let mut decoder = zstd::Decoder::with_buffer(content).map_err(unreadable)?;
+    let window = limits.zstd_window_bytes.max(1).ilog2();
+    decoder.window_log_max(window).map_err(unreadable)?;
+    let limit = limits.kept_file_bytes;
+    let mut text = Vec::new();
+    decoder.take(limit.saturating_add(1)).read_to_end(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > limit {
+        return Err(LimitExceeded::new("kept_file_bytes", limit, "the manifest").to_string());
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_core::rootfs::FileSet;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::catalogers::select;
+    use crate::{Inventory, OwnerEvidence, ProblemCode};
+
+    const METADATA: &[u8] = b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n";
+    const PYTHON: &str = "usr/lib/python3/dist-packages/demo-1.0.dist-info/METADATA";
+
+    fn catalog(list: &[(&str, &[u8])]) -> Inventory {
+        let mut set = FileSet::default();
+        for (path, content) in
+            [("etc/os-release", &b"ID=ubuntu\nVERSION_ID=\"24.04\"\n"[..])].iter().chain(list)
+        {
+            set.add(select(), path, Some(1), content);
+        }
+        crate::catalog(&set, &Limits::default())
+    }
+
+    fn wall() -> String {
+        let digest = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(METADATA));
+        format!(
+            "{{\"jsonwall\":\"1.0\",\"schema\":\"1.0\",\"count\":4}}\n\
+             {{\"kind\":\"content\",\"slice\":\"demo_libs\",\"path\":\"/x\"}}\n\
+             {{\"kind\":\"package\",\"name\":\"demo\",\"version\":\"1.0-1\",\"sha256\":\"0\",\"arch\":\"amd64\"}}\n\
+             {{\"kind\":\"path\",\"path\":\"/{PYTHON}\",\"slices\":[\"demo_libs\",\"demo_x\"],\"sha256\":\"0\",\"final_sha256\":\"{digest}\"}}\n"
+        )
+    }
+
+    fn packed(text: &str) -> Vec<u8> {
+        zstd::encode_all(text.as_bytes(), 0).unwrap()
+    }
+
+    #[test]
+    fn lists_packages_and_says_that_their_sources_are_not_known() {
+        let found = catalog(&[(PATH, &packed(&wall())), (PYTHON, METADATA)]);
+        let package = found.components.iter().position(|it| it.purl.package_type() == "deb").unwrap();
+        let purl = found.components[package].purl.to_string();
+        assert_eq!(purl, "pkg:deb/ubuntu/demo@1.0-1?arch=amd64&distro=ubuntu-24.04");
+        let python = found.components.iter().position(|it| it.purl.package_type() == "pypi").unwrap();
+        let owner = found.owner(ComponentIndex(python)).unwrap();
+        assert_eq!((owner.package.name.as_str(), owner.evidence), ("demo", OwnerEvidence::DigestsMatch));
+        let [problem] = found.problems.as_slice() else { panic!("{:?}", found.problems) };
+        assert_eq!((problem.code, problem.path.as_str()), (ProblemCode::OsInventoryBroken, PATH));
+        assert!(problem.detail.contains("does not say which sources"), "{}", problem.detail);
+    }
+
+    #[test]
+    fn what_dpkg_lists_too_is_one_package_with_its_source() {
+        let status = b"Package: demo\nStatus: install ok installed\nArchitecture: amd64\nSource: src\nVersion: 1.0-1\n";
+        let found = catalog(&[(PATH, &packed(&wall())), ("var/lib/dpkg/status", status)]);
+        assert_eq!((found.components.len(), found.problems.len()), (1, 0), "{:?}", found.problems);
+        assert_eq!(found.components[0].source.as_ref().map(|source| source.name.as_str()), Some("src"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told() {
+        for bad in [
+            Vec::new(),
+            b"garbage".to_vec(),
+            packed("{}\n"),
+            packed("{\"jsonwall\":\"1.0\"}\n{\"kind\":\"package\",\"name\":\"a b\",\"version\":\"1\"}\n"),
+            packed("{\"jsonwall\":\"1.0\"}\n{\"kind\":\"package\",\"name\":\"a\"}\n"),
+            packed(&" ".repeat((64 << 20) + 1)),
+        ] {
+            let found = catalog(&[(PATH, &bad)]);
+            assert!(found.problems.iter().any(|problem| problem.code == ProblemCode::OsInventoryBroken));
+            assert_eq!(found.components, []);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(lines in "(\\{\"(kind|path|slices)\":\"?[a-z\\[\\]{}\",:]{0,20}\n){0,10}") {
+            catalog(&[(PATH, &packed(&format!("{{\"jsonwall\":\"1.0\"}}\n{lines}")))]);
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod relationship;
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::fmt;
 
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Ecosystem, Purl};

@@ -12,6 +12,7 @@
 
 pub(crate) mod contradiction;
 mod older;
+mod value;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use plimsoll_core::text::shortened;
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, System};
 use crate::inventory::{OsRelease, ProblemCode};
+use value::{MAX_VALUE, unquoted};
 
 /// Where `os-release(5)` lies; the first is usually a link to the second.
 pub(crate) const OS_RELEASE: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
@@ -37,8 +39,6 @@ const SELECTIONS: &[Selection] = &[
     Selection::whole(&[older::LSB], Bound::Metadata),
 ];
 
-/// Bytes of a value. The name becomes part of each package URL, so that one without a bound would cost as much for each package.
-const MAX_VALUE: usize = 256;
 /// Words of `ID_LIKE`. Real ones have two.
 const MAX_LIKE: usize = 16;
 
@@ -193,21 +193,6 @@ fn parse(text: &str) -> Option<System> {
         },
         like,
     })
-}
-
-/// A value without its quotes and backslashes.
-fn unquoted(value: &str) -> String {
-    let inner = |quote| value.strip_prefix(quote).and_then(|v| v.strip_suffix(quote));
-    if let Some(single) = inner('\'') {
-        return single.to_owned();
-    }
-    let value = inner('"').unwrap_or(value);
-    let mut plain = String::with_capacity(value.len());
-    let mut chars = value.chars();
-    while let Some(c) = chars.next() {
-        if c == '\\' { plain.extend(chars.next()) } else { plain.push(c) }
-    }
-    plain
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //! DISTRIB_CODENAME=trusty
 //! ```
 
-use super::{MAX_VALUE, unquoted};
+use super::value::{MAX_VALUE, unquoted};
 use crate::context::System;
 use crate::inventory::OsRelease;
 

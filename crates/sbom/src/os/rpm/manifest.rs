@@ -3,7 +3,7 @@
 //! It is what `rpm -qa` prints for the format that is named in Azure Linux' scripts for images.
 //!
 //! ```text
-//! vim	9.0-1.cm2	1653816591	1653753130	Microsoft Corporation	2	45000	x86_64	2	vim-9.0-1.cm2.src.rpm
+//! vim  9.0-1.cm2  1653816591  1653753130  Microsoft Corporation  2  45000  x86_64  2  vim-9.0-1.cm2.src.rpm
 //! name, version and release, installed, built, vendor, epoch, size, architecture, epoch as a number, source
 //! ```
 

@@ -158,14 +158,14 @@ fn a_package_owns_the_files_that_it_brought() {
         let owner = inventory.owner(crate::ComponentIndex(python));
         owner.map(|owner| (owner.package.name.clone(), owner.evidence))
     };
-    let owned = |evidence| Some(("demo".to_owned(), evidence));
-    assert_eq!(owner(demo(), METADATA), owned(crate::OwnerEvidence::DigestsMatch));
+    let by_demo = |evidence| Some(("demo".to_owned(), evidence));
+    assert_eq!(owner(demo(), METADATA), by_demo(crate::OwnerEvidence::DigestsMatch));
     let changed = b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nKeywords: more\n";
-    assert_eq!(owner(demo(), changed), owned(crate::OwnerEvidence::DigestMismatch));
+    assert_eq!(owner(demo(), changed), by_demo(crate::OwnerEvidence::DigestMismatch));
     // Nobody computes a SHA-512 of the file.
     assert_eq!(
         owner(demo().numbers(Tag::FILE_DIGEST_ALGORITHM, &[10]), METADATA),
-        owned(crate::OwnerEvidence::Claimed)
+        by_demo(crate::OwnerEvidence::Claimed)
     );
     assert_eq!(owner(demo().numbers(Tag::FILE_FLAGS, &[1 << 6, 0, 0]), METADATA), None, "a ghost");
     assert_eq!(owner(demo().entry(Tag::FILE_STATES, 1, 3, &[2, 0, 0]), METADATA), None, "it was left out");

@@ -45,6 +45,9 @@ impl Cataloger for Embedded {
     }
 
     fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        if is_own(file.content) {
+            return None;
+        }
         let found = match read_document(file.content, file.limits) {
             Ok(document) => Ok(document.inventory.components),
             Err(error) => Err(format!("is an SBOM that cannot be read: {error}")),
@@ -74,17 +77,26 @@ impl Cataloger for Embedded {
                     }
                 }
                 Err(detail) => {
-                    context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone())
+                    context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
                 }
             }
         }
     }
 }
 
+/// Whether Plimsoll wrote a document: one that an earlier run left in the folder says what was there then. Both formats say so
+/// in front of what they list.
+fn is_own(content: &[u8]) -> bool {
+    const HEAD: usize = 4 << 10;
+    let head = content.get(..HEAD).unwrap_or(content);
+    let marks: [&[u8]; 3] = [b"\"Tool: plimsoll-", b"\"name\":\"plimsoll\"", b"\"name\": \"plimsoll\""];
+    marks.iter().any(|mark| memchr::memmem::find(head, mark).is_some())
+}
+
 #[cfg(test)]
 mod tests {
-    use plimsoll_core::Limits;
     use plimsoll_core::rootfs::FileSet;
+    use plimsoll_core::{Limits, Timestamp};
 
     use crate::catalogers::select;
 
@@ -112,5 +124,33 @@ mod tests {
         let told =
             |it: &crate::Problem| it.path == "srv/bom.json" && it.detail.starts_with("is an SBOM that");
         assert!(inventory.problems.iter().any(told), "{:?}", inventory.problems);
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_is_no_claim() {
+        let mut set = FileSet::default();
+        set.add(
+            select(),
+            "srv/site-packages/idna-3.7.dist-info/METADATA",
+            None,
+            b"Metadata-Version: 2.1\nName: idna\nVersion: 3.7\n",
+        );
+        let inventory = crate::catalog(&set, &Limits::default());
+        assert_eq!(inventory.components.len(), 1);
+        for format in crate::formats().filter(|format| !format.writes().is_empty()) {
+            let subject =
+                crate::DocumentSubject { name: "srv".to_owned(), ..crate::DocumentSubject::default() };
+            let document = crate::Document {
+                inventory: &inventory,
+                subject,
+                created: Timestamp::UNIX_EPOCH,
+                tool_version: "1",
+            };
+            let mut written = Vec::new();
+            format.write(&document, &mut written).unwrap();
+            let mut set = FileSet::default();
+            set.add(select(), "srv/sbom.json", None, &written);
+            assert_eq!(crate::catalog(&set, &Limits::default()).components, [], "{format:?}");
+        }
     }
 }

@@ -87,7 +87,7 @@ impl Cataloger for Conda {
                     needs.extend(needed.iter().map(|name| (index, (environment, name.as_str()))));
                 }
                 Err(detail) => {
-                    context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone())
+                    context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
                 }
             }
         }

@@ -86,7 +86,7 @@ impl Cataloger for Maven {
                     }
                 }
                 Err(detail) => {
-                    context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone())
+                    context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
                 }
             }
         }
@@ -112,7 +112,7 @@ impl Cataloger for Maven {
                         return;
                     }
                     Err(detail) => {
-                        context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail)
+                        context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail);
                     }
                 }
             }

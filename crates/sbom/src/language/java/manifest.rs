@@ -85,7 +85,7 @@ impl Manifest {
             Some(artifact) => (artifact, own?),
             None => match split(stem) {
                 // `spring3-core-3.x` is called after all that there are.
-                Some((artifact, version)) if version.ends_with(".x") => (artifact, own?),
+                Some((artifact, version)) if version.rsplit('.').next() == Some("x") => (artifact, own?),
                 Some(split) => split,
                 None => (stem, own?),
             },

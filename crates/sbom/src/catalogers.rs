@@ -147,10 +147,10 @@ impl Catalogers {
     pub fn without(off: &BTreeSet<&str>) -> Self {
         let (off, members): (Vec<_>, Vec<_>) =
             LIST.iter().copied().partition(|member| off.contains(member.id()));
-        Self { off, ..Self::new(members) }
+        Self { off, ..Self::new(&members) }
     }
 
-    fn new(members: Vec<&'static dyn Cataloger>) -> Self {
+    fn new(members: &[&'static dyn Cataloger]) -> Self {
         let selections = |member: &&'static dyn Cataloger| {
             let member = *member;
             member
@@ -160,19 +160,19 @@ impl Catalogers {
                 .map(move |(selection, number)| (member, number, selection))
         };
         let paths = members.iter().flat_map(|it| it.selections()).flat_map(|selection| selection.paths);
-        let matcher = Matcher::new(&members, |_, _| true);
+        let matcher = Matcher::new(members, |_, _| true);
         Self {
             off: Vec::new(),
             purposes: members.iter().flat_map(selections).collect(),
             folder_endings: matcher.folder_endings(),
             matcher,
             // Not what is wanted of every program: distributions have them at the places that are named.
-            shown: Matcher::new(&members, |member, selection| {
+            shown: Matcher::new(members, |member, selection| {
                 member.room() == Room::Language && !selection.paths.is_empty()
             }),
-            unread: Matcher::new(&members, |member, _| member.room() == Room::Unread),
+            unread: Matcher::new(members, |member, _| member.room() == Room::Unread),
             fixed: paths.copied().filter(|path| !path.contains(['*', '?'])).collect(),
-            members: members.clone(),
+            members: members.to_vec(),
         }
     }
 

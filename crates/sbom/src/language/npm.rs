@@ -157,7 +157,7 @@ fn installed(context: &mut Context<'_, '_>, roots: &Roots<'_>) {
         match lock {
             Ok(Lock { packages }) => add(context, file, packages.iter().filter(hidden)),
             Err(detail) => {
-                context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone())
+                context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
             }
         }
     }
@@ -175,7 +175,7 @@ fn locked(context: &mut Context<'_, '_>, roots: &Roots<'_>) {
         match lock {
             Ok(Lock { packages }) => add(context, file, packages.iter()),
             Err(detail) => {
-                context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone())
+                context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
             }
         }
     }

@@ -346,6 +346,9 @@ struct Seen {
     has_components: bool,
 }
 
+/// Distributions whose editions differ in their package managers: whichever is there, it is the one.
+const EITHER: [&str; 3] = ["kylin", "poky", "uos"];
+
 /// What the package database should be and is not.
 fn missing(system: Option<&System>, databases: &[PackageDatabase], seen: &Seen) -> Option<Problem> {
     let problem = |code, path: &str, detail: String| Some(Problem::new(code, path, detail));
@@ -377,8 +380,8 @@ fn missing(system: Option<&System>, databases: &[PackageDatabase], seen: &Seen) 
     };
     let expected = || databases.iter().filter(|database| database.expected);
     let Some(first) = expected().next() else {
-        // Several distributions of one name differ in their package managers; whichever is there, it is the one.
-        if databases.iter().any(|database| database.present) {
+        let is_either = EITHER.contains(&release.id.as_str());
+        if is_either && databases.iter().any(|database| database.present) {
             return None;
         }
         let detail = format!("the package database of {} is not read", release.id);

@@ -177,6 +177,12 @@ fn real_databases_of_apk() {
 }
 
 #[test]
+fn an_edition_with_either_package_manager_has_the_one_that_is_there() {
+    let kylin = ("etc/os-release", "ID=kylin\nVERSION_ID=V10\n");
+    assert_eq!(catalog(&image(&[kylin, ("var/lib/dpkg/status", STATUS)])).problems, []);
+}
+
+#[test]
 fn a_missing_package_database_is_told() {
     let alpine = "ID=alpine\nVERSION_ID=3.20.1\n";
     for (files, expected) in [
@@ -201,8 +207,14 @@ fn a_missing_package_database_is_told() {
         (&[("etc/os-release", alpine), ("var/lib/dpkg/status", STATUS)], ProblemCode::OsInventoryMissing),
         (&[("etc/os-release", alpine), ("lib/apk/db/installed", "\n")], ProblemCode::OsInventoryMissing),
         (&[("etc/os-release", alpine), ("lib/apk/db/installed", "P:a\n")], ProblemCode::OsInventoryBroken),
-        (&[("etc/os-release", "ID=fedora\nVERSION_ID=40\n")], ProblemCode::UnknownOs),
-        (&[("etc/os-release", "ID=fedora\n"), ("var/lib/dpkg/status", STATUS)], ProblemCode::UnknownOs),
+        (&[("etc/os-release", "ID=fedora\nVERSION_ID=40\n")], ProblemCode::OsInventoryMissing),
+        (
+            &[("etc/os-release", "ID=fedora\n"), ("var/lib/dpkg/status", STATUS)],
+            ProblemCode::OsInventoryMissing,
+        ),
+        (&[("etc/os-release", "ID=void\n")], ProblemCode::UnknownOs),
+        (&[("etc/os-release", "ID=void\n"), ("var/lib/dpkg/status", STATUS)], ProblemCode::UnknownOs),
+        (&[("etc/os-release", "ID=kylin\n")], ProblemCode::UnknownOs),
         (&[("etc/os-release", "NAME=x\n"), ("var/lib/dpkg/status", STATUS)], ProblemCode::UnknownOs),
         (&[("var/lib/dpkg/status", STATUS)], ProblemCode::UnknownOs),
         (&[], ProblemCode::UnknownOs),

@@ -117,6 +117,7 @@ pub(super) static TELLTALES: &[Telltale] = &[
     // Test frameworks call the outputs that they compare with like that, too.
     head("snap", "snap", &["**/*.snap"], |head| head.starts_with(SQUASHFS)),
     file("snap", "snap", &["**/meta/snap.yaml"]),
+    file("XBPS", "database", &["**/db/xbps/pkgdb-*.plist"]),
     file("flatpak", "deploy", &["**/flatpak/app/*/*/*/*/deploy", "**/flatpak/runtime/*/*/*/*/deploy"]),
     file("Nix", "store", &["**/nix/var/nix/db/db.sqlite", "**/nix-support/propagated-build-inputs"]),
     file("Homebrew", "INSTALL_RECEIPT.json", &["**/INSTALL_RECEIPT.json"]),

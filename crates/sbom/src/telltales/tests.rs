@@ -67,6 +67,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("root/chroot/lib/apk/db/installed", "", "apk"),
     ("rootfs/lib/apk/db/installed", "", "apk"),
     ("srv/root/var/lib/chisel/manifest.wall", "", "chisel"),
+    ("var/db/xbps/pkgdb-0.38.plist", "", "XBPS"),
     ("srv/root/usr/share/bottlerocket/application-inventory.json", "", "Bottlerocket"),
     ("var/lib/snapd/snaps/core_1.snap", "hsqs\u{7}", "snap"),
     ("snap/core/x1/meta/snap.yaml", "", "snap"),

@@ -380,8 +380,9 @@ fn missing(system: Option<&System>, databases: &[PackageDatabase], seen: &Seen) 
     };
     let expected = || databases.iter().filter(|database| database.expected);
     let Some(first) = expected().next() else {
+        // An empty database says nothing.
         let is_either = EITHER.contains(&release.id.as_str());
-        if is_either && databases.iter().any(|database| database.present) {
+        if is_either && databases.iter().any(|database| database.packages > 0) {
             return None;
         }
         let detail = format!("the package database of {} is not read", release.id);

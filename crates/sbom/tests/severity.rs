@@ -182,6 +182,14 @@ fn a_broken_package_database_is_missing_wherever_it_is_broken() {
 }
 
 #[test]
+fn an_empty_database_does_not_stand_for_the_one_of_an_unknown_distribution() {
+    for (path, content) in [("var/lib/dpkg/status", ""), ("lib/apk/db/installed", "\n")] {
+        let found = told(&image(&[FOUND, ("etc/os-release", "ID=ours\nVERSION_ID=1\n"), (path, content)]));
+        assert!(found.contains(&UNKNOWN), "{path}: {found:?}");
+    }
+}
+
+#[test]
 fn documents_keep_the_severity_and_are_incomplete_only_where_something_is_missing() {
     let noted = Problem {
         severity: ProblemSeverity::Noted,

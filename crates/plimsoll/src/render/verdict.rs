@@ -343,7 +343,7 @@ fn is_said(detail: &Detail, reason: &str) -> bool {
     let has = |parts: &[&str]| parts.iter().all(|part| reason.contains(part));
     match detail {
         Detail::Denied { digest, what, reason, list } => has(&[&digest.to_string(), what, reason, list]),
-        Detail::Problem { code, path, detail } => has(&[code, path, detail]),
+        Detail::Problem { code, path, detail, .. } => has(&[code, path, detail]),
         Detail::Gap { ecosystem, files, components: 0, reason } => {
             has(&[ecosystem, files.as_deref().unwrap_or_default(), reason])
         }

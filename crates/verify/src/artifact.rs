@@ -6,9 +6,10 @@ use std::io::Read;
 
 use aws_lc_rs::digest as lc;
 use plimsoll_core::{Algorithm, Digest, Hasher};
-use sigstore_types::HashAlgorithm;
+use sigstore_types::{HashAlgorithm, SignatureBytes};
 
-use crate::Error;
+use crate::key::{Challenge, Scheme};
+use crate::{Error, PublicKey};
 
 /// The artifact that a message signature should cover.
 pub enum Artifact<'a> {
@@ -40,16 +41,24 @@ pub(crate) struct Digests {
     pub(crate) known_by: Digest,
     sha384: Option<lc::Digest>,
     sha512: Option<Digest>,
+    /// With the message, for keys that sign no digest.
+    challenges: Vec<Challenge>,
 }
 
 impl Digests {
     /// Reads an artifact to its end. Beside the SHA-256 only those `wanted` are computed: hardly any bundle needs them,
     /// and each takes longer than the SHA-256.
-    pub(crate) fn read(artifact: Artifact<'_>, wanted: &[HashAlgorithm]) -> Result<Self, Error> {
+    pub(crate) fn read(
+        artifact: Artifact<'_>,
+        wanted: &[HashAlgorithm],
+        challenges: Vec<Challenge>,
+    ) -> Result<Self, Error> {
+        // Without the bytes, a challenge is one over an empty message.
+        let none = Vec::new();
         match artifact {
-            Artifact::Digest(known_by) => Ok(Self { known_by, sha384: None, sha512: None }),
+            Artifact::Digest(known_by) => Ok(Self { known_by, sha384: None, sha512: None, challenges: none }),
             Artifact::Digests { sha256, sha384, sha512 } => {
-                Ok(Self { known_by: sha256, sha384: Some(sha384), sha512: Some(sha512) })
+                Ok(Self { known_by: sha256, sha384: Some(sha384), sha512: Some(sha512), challenges: none })
             }
             Artifact::Reader(reader) => {
                 let is_wanted = |hash: HashAlgorithm| wanted.contains(&hash);
@@ -58,15 +67,32 @@ impl Digests {
                     sha256: Hasher::new(Algorithm::Sha256),
                     sha384: is_wanted(HashAlgorithm::Sha2384).then(|| lc::Context::new(&lc::SHA384)),
                     sha512: is_wanted(HashAlgorithm::Sha2512).then(|| Hasher::new(Algorithm::Sha512)),
+                    challenges,
                 };
                 std::io::copy(&mut tee, &mut std::io::sink()).map_err(|source| Error::Artifact { source })?;
                 Ok(Self {
                     known_by: tee.sha256.finish(),
                     sha384: tee.sha384.map(lc::Context::finish),
                     sha512: tee.sha512.map(Hasher::finish),
+                    challenges: tee.challenges,
                 })
             }
         }
+    }
+
+    /// Whether keys that sign no digest can be tried: the message itself was read for them.
+    pub(crate) fn has_challenges(&self) -> bool {
+        !self.challenges.is_empty()
+    }
+
+    /// The algorithm by which `signature` over the artifact is valid under `key`.
+    pub(crate) fn signed_by(&self, key: &PublicKey, signature: &SignatureBytes) -> Option<Scheme> {
+        key.algorithm().schemes().iter().copied().find(|scheme| match scheme.hash() {
+            Some(hash) => {
+                self.get(hash).is_some_and(|digest| key.verifies_digest(*scheme, digest, signature))
+            }
+            None => self.challenges.iter().any(|challenge| key.verifies_read(challenge, signature)),
+        })
     }
 
     /// The digest by this algorithm, if it is known.
@@ -89,6 +115,7 @@ struct Tee<'a> {
     sha256: Hasher,
     sha384: Option<lc::Context>,
     sha512: Option<Hasher>,
+    challenges: Vec<Challenge>,
 }
 
 impl Read for Tee<'_> {
@@ -101,6 +128,9 @@ impl Read for Tee<'_> {
         }
         if let Some(sha512) = &mut self.sha512 {
             sha512.update(piece);
+        }
+        for challenge in &mut self.challenges {
+            challenge.update(piece);
         }
         Ok(count)
     }

@@ -35,10 +35,11 @@ pub fn verify_detached(
     let bytes = SignatureBytes::from_bytes(&bytes);
     let wanted: Vec<_> =
         keys.iter().flat_map(|key| key.algorithm().schemes()).filter_map(|scheme| scheme.hash()).collect();
-    let digests = Digests::read(artifact, &wanted)?;
+    let challenges = keys.iter().filter_map(|key| key.challenge(&bytes)).collect();
+    let digests = Digests::read(artifact, &wanted, challenges)?;
     let signer = keys
         .iter()
-        .find(|key| key.verifies_digest(&digests, &bytes).is_some())
+        .find(|key| digests.signed_by(key, &bytes).is_some())
         .ok_or_else(|| Error::Rejected { tried: keys.iter().map(PublicKey::id).collect(), claimed: None })?;
     let message = Message { digest: digests.known_by };
     Ok(Verified::new(message, Signer::Key(signer.id()), Digest::sha256(signature), Vec::new()))

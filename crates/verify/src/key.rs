@@ -12,7 +12,7 @@
 //! | RSA 2048–8192 | PKCS#1 v1.5, SHA-256 |
 //! | Ed25519 | pure Ed25519, or Ed25519ph as cosign 3 makes it |
 
-mod ed25519ph;
+mod ed25519;
 mod scheme;
 
 use std::fmt::{self, Write as _};
@@ -28,7 +28,6 @@ use x509_cert::der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_52
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use crate::Error;
-use crate::artifact::Digests;
 use crate::error::excerpt;
 
 /// Names a public key: the SHA-256 of its `SubjectPublicKeyInfo` in DER, shown as 64 hexadecimal digits.
@@ -72,6 +71,7 @@ impl Serialize for KeyId {
     }
 }
 
+pub(crate) use ed25519::Challenge;
 pub(crate) use scheme::Scheme;
 
 /// The supported kinds of key.
@@ -226,14 +226,20 @@ impl PublicKey {
         schemes.find(|scheme| scheme.verifies(&self.raw, message, signature.as_bytes()))
     }
 
-    /// By which algorithm `signature` over the message with these digests is valid.
-    pub(crate) fn verifies_digest(&self, digests: &Digests, signature: &SignatureBytes) -> Option<Scheme> {
-        self.algorithm.schemes().iter().copied().find(|scheme| {
-            scheme
-                .hash()
-                .and_then(|hash| digests.get(hash))
-                .is_some_and(|digest| scheme.verifies_digest(&self.raw, digest, signature.as_bytes()))
-        })
+    /// What a message has to be read with, so that a pure Ed25519 signature over it can be verified afterwards; `None` for
+    /// keys that sign digests.
+    pub(crate) fn challenge(&self, signature: &SignatureBytes) -> Option<Challenge> {
+        (self.algorithm == KeyAlgorithm::Ed25519).then(|| Challenge::new(&self.raw, signature.as_bytes()))?
+    }
+
+    /// Whether `signature` over the message with this digest is valid by this algorithm, which is one of the key's.
+    pub(crate) fn verifies_digest(&self, scheme: Scheme, digest: &[u8], signature: &SignatureBytes) -> bool {
+        scheme.verifies_digest(&self.raw, digest, signature.as_bytes())
+    }
+
+    /// Whether `signature` is valid over the message that was read with `challenge`.
+    pub(crate) fn verifies_read(&self, challenge: &Challenge, signature: &SignatureBytes) -> bool {
+        challenge.verifies(&self.raw, signature.as_bytes())
     }
 }
 

@@ -10,7 +10,7 @@ use aws_lc_rs::digest as lc_digest;
 use aws_lc_rs::signature as lc;
 use sigstore_types::HashAlgorithm;
 
-use super::{KeyAlgorithm, ed25519ph};
+use super::{KeyAlgorithm, ed25519};
 
 /// A signature algorithm with the digest that it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Scheme {
             return lc::UnparsedPublicKey::new(parser, key).verify(message, signature).is_ok();
         }
         let digest = lc_digest::digest(&lc_digest::SHA512, message);
-        ed25519ph::verifies(key, digest.as_ref(), signature)
+        ed25519::verifies(key, digest.as_ref(), signature)
     }
 
     /// Whether `signature` over the message with this digest is valid: one of the algorithm that this one signs.
@@ -72,7 +72,7 @@ impl Scheme {
             Some(parser) => {
                 lc::UnparsedPublicKey::new(parser, key).verify_digest(&imported, signature).is_ok()
             }
-            None => ed25519ph::verifies(key, digest, signature),
+            None => ed25519::verifies(key, digest, signature),
         }
     }
 

@@ -261,15 +261,27 @@ fn an_entry_that_the_log_did_not_sign_or_that_is_called_another_kind() {
     }
 }
 
+/// cosign 3 makes such signatures without a log, and a log is sent a digest.
 #[test]
-fn pure_ed25519_signs_no_digest_so_no_file_is_verified_by_it() {
+fn pure_ed25519_signs_no_digest_so_no_entry_of_a_log_stands_for_it() {
     let mut signing = Signing::new(Algorithm::Ed25519, false);
     let signature = signing.key.sign(FILE);
     let body = record("sha512", &hex_of(&digest::SHA512, FILE), &signature, &signing.verifier());
     let entry = signing.log("hashedrekord", "0.0.1", &canonical(&body));
     let content = ("messageSignature", json!({"signature": STANDARD.encode(&signature)}));
     let bundle = signing.bundle(&content, &entry);
-    refused(signing.judge(&bundle, true), Step::Signature, "a signature over the file's own bytes");
+    refused(signing.judge(&bundle, true), Step::LogEntry, "a signature over the file's own bytes");
+    let keys = [TrustedKey::from(PublicKey::from_spki_der(&signing.key.spki).unwrap())];
+    let mut alone = bundle.clone();
+    alone["verificationMaterial"].as_object_mut().unwrap().remove("tlogEntries");
+    let alone = Bundle::parse(alone.to_string().as_bytes(), &Limits::default()).unwrap();
+    let requirements = Requirements { logs: None, ..Requirements::default() };
+    let check = Check { trusted: Trusted::Keys(&keys), root: None, requirements, now: sigstore::now() };
+    let judge = |artifact: Artifact<'_>| verify_message(&alone, artifact, &check).map(drop);
+    judge(Artifact::Reader(&mut &*FILE)).unwrap();
+    refused(judge(Artifact::Reader(&mut &b"another"[..])), Step::Signature, "another file");
+    refused(judge(Artifact::Reader(&mut &b""[..])), Step::Signature, "an empty file");
+    refused(judge(Artifact::Digest(Digest::sha256(FILE))), Step::Artifact, "a digest alone");
 }
 
 // ---- envelopes

@@ -165,6 +165,15 @@ fn s16_a_time_of_entry_in_the_future() {
     case.entry()["inclusionPromise"]["signedEntryTimestamp"] = json!(promise);
     case.entry()["integratedTime"] = json!(far.to_string());
     assert!(case.refused_by(Step::SigningTime).contains("in the future"));
+    // Clocks of two machines differ.
+    for (ahead, holds) in [(299, true), (301, false)] {
+        let mut case = Case::new(LogVersion::V1);
+        let body = STANDARD.decode(case.entry()["canonicalizedBody"].as_str().unwrap()).unwrap();
+        let promise = case.instance.log.promise(&body, 0, NOW + ahead);
+        case.entry()["inclusionPromise"]["signedEntryTimestamp"] = json!(promise);
+        case.entry()["integratedTime"] = json!((NOW + ahead).to_string());
+        assert_eq!(case.verify().is_ok(), holds, "{ahead} s");
+    }
 }
 
 /// A case whose entry is the third of five, with a proof of now.

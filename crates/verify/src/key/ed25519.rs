@@ -102,7 +102,9 @@ mod tests {
             let signature = pair.sign(message);
             let judge = |pieces: &[&[u8]], signature: &[u8]| {
                 let mut challenge = Challenge::new(key, signature).unwrap();
-                pieces.iter().for_each(|piece| challenge.update(piece));
+                for piece in pieces {
+                    challenge.update(piece);
+                }
                 assert!(!challenge.verifies(other.public_key().as_ref(), signature));
                 challenge.verifies(key, signature)
             };

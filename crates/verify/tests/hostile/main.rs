@@ -91,7 +91,7 @@ fn p03_numbers_beyond_their_type() {
             json!([{"logIndex": "NUMBER", "integratedTime": "1"}]);
         let text = bundle.to_string().replace("\"NUMBER\"", number);
         let error = Bundle::parse(text.as_bytes(), &Limits::default()).unwrap_err();
-        assert!(matches!(error, Error::BundleJson { .. } | Error::FieldType { .. }), "{number}: {error:?}");
+        assert!(matches!(error, plimsoll_verify::Error::BundleJson { .. } | plimsoll_verify::Error::FieldType { .. }), "{number}: {error:?}");
     }
 }
 
@@ -150,7 +150,7 @@ fn p06_keys_in_another_encoding_than_der() {
         ("nothing", Vec::new()),
     ] {
         let error = PublicKey::from_spki_der(&der).unwrap_err();
-        assert!(matches!(error, Error::UnusableKey { .. }), "{name}: {error:?}");
+        assert!(matches!(error, plimsoll_verify::Error::UnusableKey { .. }), "{name}: {error:?}");
         let error = PublicKey::from_pem(pem(&der).as_bytes()).unwrap_err().to_string();
         assert!(error.len() < 500, "{name}: {error}");
     }

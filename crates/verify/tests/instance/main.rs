@@ -316,7 +316,10 @@ fn s17_a_chain_of_nothing_and_a_root_that_signs_itself() {
     let mut case = Case::new(LogVersion::V1);
     chain_of(&mut case, Vec::new());
     let error = case.verify().unwrap_err();
-    assert!(matches!(error, Error::Bundle { .. }), "{error:?}");
+    assert!(
+        matches!(error, Error::Missing { .. } | Error::BundleContent { .. } | Error::BundleJson { .. }),
+        "{error:?}"
+    );
     // The authority's own certificates sign no statements, although they lead to the root.
     for which in [0, 1] {
         let mut case = Case::new(LogVersion::V1);

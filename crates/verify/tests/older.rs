@@ -214,7 +214,7 @@ fn a_file_of_cosign_2_is_a_bundle() {
         verify_message(&bundle, Artifact::Digest(Digest::sha256(file)), &check).map(drop)
     };
     verify(&file).unwrap();
-    assert_eq!(verify(b"another").unwrap_err().failed_step(), Some(Step::Artifact));
+    assert_eq!(verify(b"another").unwrap_err().failed_step(), Some(Step::Signature));
     // A bundle stays what it is, and one document is not two.
     assert_eq!(&*legacy::bundle_of_file(&converted, &limits).unwrap(), &*converted);
     let mut both: Value = serde_json::from_slice(&bytes).unwrap();

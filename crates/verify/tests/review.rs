@@ -109,7 +109,7 @@ fn a_line_under_another_logs_id_is_no_second_log() {
     let bundle = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap();
     assert!(verify(&bundle, Some(&image()), &check(Requirements::default())).is_ok());
     let error = verify(&bundle, Some(&image()), &check(two)).unwrap_err();
-    assert_eq!(error.failed_step(), Some(plimsoll_verify::Step::LogEntry), "{error}");
+    assert_eq!(error.failed_step(), Some(plimsoll_verify::Step::LogThreshold), "{error}");
 }
 
 /// RFC 3279, 2.3.1: the parameters of an RSA key are NULL. Without them the same key would have another id, and be another

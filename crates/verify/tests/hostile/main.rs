@@ -91,7 +91,15 @@ fn p03_numbers_beyond_their_type() {
             json!([{"logIndex": "NUMBER", "integratedTime": "1"}]);
         let text = bundle.to_string().replace("\"NUMBER\"", number);
         let error = Bundle::parse(text.as_bytes(), &Limits::default()).unwrap_err();
-        assert!(matches!(error, plimsoll_verify::Error::BundleJson { .. } | plimsoll_verify::Error::FieldType { .. }), "{number}: {error:?}");
+        assert!(
+            matches!(
+                error,
+                plimsoll_verify::Error::BundleJson { .. }
+                    | plimsoll_verify::Error::FieldType { .. }
+                    | plimsoll_verify::Error::BundleContent { .. }
+            ),
+            "{number}: {error:?}"
+        );
     }
 }
 

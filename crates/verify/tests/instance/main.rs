@@ -144,7 +144,7 @@ fn s06_a_timestamp_authority_counts_once_however_often_it_signs() {
     assert!(case.verify_as(&[identity()], two).is_ok());
     let three = Requirements { timestamps: 3, ..Requirements::default() };
     let error = case.verify_as(&[identity()], three).unwrap_err();
-    assert_eq!(error.failed_step(), Some(Step::SigningTime), "{error}");
+    assert_eq!(error.failed_step(), Some(Step::Timestamp), "{error}");
 }
 
 /// CVE-2026-39984: the certificate in the token is trusted, the key that signed is another's.
@@ -291,13 +291,17 @@ fn s17_a_chain_that_the_signer_brings_along() {
     assert!(case.verify().is_ok(), "what was sent along is no authority, and ignored");
     // It vouches for nobody either.
     let mut foreign = Case::new(LogVersion::V1);
-    foreign.bundle = case.bundle.clone();
-    let chain = &mut foreign.bundle["verificationMaterial"]["x509CertificateChain"]["certificates"];
-    chain[0] = json!({"rawBytes": STANDARD.encode(stranger.issue(&Leaf::default(), Pair::new().spki()))});
-    foreign.bundle["verificationMaterial"]["x509CertificateChain"]["certificates"]
-        .as_array_mut()
-        .unwrap()
-        .push(json!({"rawBytes": STANDARD.encode(&foreign.instance.root)}));
+    let holder = stranger.leaf(&Leaf::default());
+    // In the trusted log, so that nothing but the chain is wrong.
+    foreign.bundle = foreign.instance.attest(&holder, &payload(), LogVersion::V1);
+    let chain: Vec<Value> = [&holder.certificate, &stranger.ca, &foreign.instance.root]
+        .iter()
+        .map(|der| json!({"rawBytes": STANDARD.encode(der)}))
+        .collect();
+    let material = foreign.bundle["verificationMaterial"].as_object_mut().unwrap();
+    material.remove("certificate");
+    material.insert("x509CertificateChain".into(), json!({"certificates": chain}));
+    foreign.bundle["mediaType"] = case.bundle["mediaType"].clone();
     foreign.refused_by(Step::Chain);
     case.bundle["verificationMaterial"]["x509CertificateChain"]["certificates"].as_array_mut().unwrap().pop();
     assert!(case.verify().is_ok());

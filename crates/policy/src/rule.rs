@@ -216,6 +216,7 @@ mod tests {
             signatures: Signatures::Unavailable { reason: unavailable() }.into(),
             sbom: SbomFacts::Unavailable { reason: unavailable() },
             vulnerabilities: VulnerabilityFacts::Unavailable { reason: unavailable() },
+            narrowed: Vec::new(),
         };
         let cancel = Cancel::never();
         let context = Context {

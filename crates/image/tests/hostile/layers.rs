@@ -343,7 +343,6 @@ fn t09_bombs_run_into_a_named_limit() {
 /// Zeros, so many that nothing but the limits that users have by themselves stops them.
 #[test]
 fn t09_bombs_run_into_the_limits_that_are_there_by_default() {
-    use std::io::Write as _;
     const PIECE: usize = 1 << 20;
     fn bomb(mut out: impl std::io::Write) {
         let header = Tar::default()

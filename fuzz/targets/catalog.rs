@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use plimsoll_core::Timestamp;
 use plimsoll_core::rootfs::FileSet;
 use plimsoll_fuzz::{documents, limits};
-use plimsoll_sbom::{Document, DocumentSubject, catalog, formats, read_document, select};
+use plimsoll_sbom::{Build, Document, DocumentSubject, catalog, formats, read_document, select};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut limits = limits();
@@ -37,11 +37,12 @@ fuzz_target!(|bytes: &[u8]| {
         subject: DocumentSubject { name: "fuzzed".to_owned(), ..DocumentSubject::default() },
         created: Timestamp::UNIX_EPOCH,
         tool_version: "0",
+        build: Build::default(),
     };
     limits.sbom_bytes = u64::MAX;
     limits.components = usize::MAX;
     limits.relationships = usize::MAX;
-    for format in formats().filter(|format| !format.writes().is_empty()) {
+    for format in formats().filter(|format| !format.writes().is_empty() && !format.reads().is_empty()) {
         let mut out = Vec::new();
         format.write(&document, &mut out).unwrap();
         let read = read_document(&out, &limits).unwrap();

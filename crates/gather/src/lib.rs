@@ -17,6 +17,6 @@ mod subject;
 pub use attached::{Attached, AttachmentQuery, Extent, Proof, Rejected, Rejection, attached};
 pub use error::Error;
 pub use evidence::{Collection, Layers, UnderPolicy, evidence, inventory, layers, layers_for, of_nothing};
-pub use open::{Access, Environment, OpenedSubject, StandardInput, open, open_registry};
+pub use open::{Access, Environment, OpenedSubject, StandardInput, open, open_registry, sbom_bytes};
 pub use registries::Registries;
 pub use subject::{Engine, Subject};

@@ -20,7 +20,7 @@ use plimsoll_registry::Clients;
 use plimsoll_registry::Registry;
 use plimsoll_registry::auth::{Credentials, Keyring};
 use plimsoll_registry::{Cache, Plan};
-use plimsoll_sbom::ReadDocument;
+use plimsoll_sbom::{Envelope, ReadDocument};
 
 use crate::{Error, Registries, Subject, local};
 
@@ -231,29 +231,40 @@ fn open_file(path: &Path, access: &Access) -> Result<OpenedSubject, Error> {
     Ok(OpenedSubject::File { path: path.to_owned(), digest: hasher.finish(), size })
 }
 
-fn open_sbom(path: &Path, access: &Access) -> Result<OpenedSubject, Error> {
-    let limits = &access.limits;
+/// The bytes of an SBOM: a file, or standard input for `-`.
+pub fn sbom_bytes(
+    path: &Path,
+    limits: &Limits,
+    stdin: StandardInput,
+    cancel: &Cancel,
+) -> Result<Vec<u8>, Error> {
     let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
     let name = path.display().to_string();
     let (reader, length): (Box<dyn Read>, u64) = if path == Path::new(STDIN) {
-        let stdin = io::stdin();
-        if access.stdin == StandardInput::Closed || stdin.is_terminal() {
+        let input = io::stdin();
+        if stdin == StandardInput::Closed || input.is_terminal() {
             return Err(Error::NoStandardInput);
         }
-        (Box::new(stdin.lock()), 0)
+        (Box::new(input.lock()), 0)
     } else {
         let file = File::open(path).map_err(unreadable)?;
         let length = file.metadata().map_err(unreadable)?.len();
         (Box::new(file), length)
     };
-    let reader = Awaited { reader, cancel: &access.cancel };
+    let reader = Awaited { reader, cancel };
     let read = read::to_end_of(reader, length, limits.sbom_bytes, "sbom_bytes", &name);
-    access.cancel.check()?;
-    let bytes = read.map_err(|error| match error {
+    cancel.check()?;
+    read.map_err(|error| match error {
         read::Error::Limit(limit) => Error::Limit(limit),
         read::Error::Io { source, .. } => unreadable(source),
         other => unreadable(io::Error::other(other)),
-    })?;
+    })
+}
+
+fn open_sbom(path: &Path, access: &Access) -> Result<OpenedSubject, Error> {
+    let limits = &access.limits;
+    let bytes = sbom_bytes(path, limits, access.stdin, &access.cancel)?;
+    access.cancel.check()?;
     let (document, digest) = thread::scope(|scope| {
         let digest = scope.spawn(|| Digest::sha256(&bytes));
         let document = plimsoll_sbom::read_document_until(&bytes, limits, &access.cancel);
@@ -317,7 +328,16 @@ impl OpenedSubject {
         match self {
             Self::Image { remark, .. } => remark.as_deref(),
             Self::File { .. } => Some("a single file is not examined: only its digest is known"),
-            _ => None,
+            Self::Sbom { document, .. } => envelope_remark(document),
+            Self::RootDir(_) => None,
         }
+    }
+}
+
+/// What is to be said of an SBOM that was taken out of an attestation.
+fn envelope_remark(document: &ReadDocument) -> Option<&'static str> {
+    match document.envelopes.first()? {
+        Envelope::Statement => Some("an in-toto statement without signature: nobody vouches for it"),
+        _ => Some("signature not verified here; plimsoll verify-attestation or verify-blob-attestation does"),
     }
 }

@@ -23,6 +23,21 @@ pub struct Document<'a> {
     pub created: Timestamp,
     /// The version of the program that made it.
     pub tool_version: &'a str,
+    /// The build that it was made in, for formats that have a place for it.
+    pub build: Build,
+}
+
+/// The run of a workflow that makes a document. Empty texts are unknown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Build {
+    /// The commit: 40 hex digits.
+    pub commit: String,
+    /// The reference: `refs/heads/main`.
+    pub branch: String,
+    /// The run.
+    pub job: String,
+    /// What all runs of the same job have in common.
+    pub correlator: String,
 }
 
 /// What a document is about.

@@ -4,6 +4,8 @@ use std::io;
 
 use plimsoll_core::{Classify, Kind, LimitExceeded, Stopped};
 
+use crate::documents::xml::XmlError;
+
 /// What can go wrong with an SBOM document as a whole. What is wrong with single components is a
 /// [`crate::Problem`] of the inventory instead.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +14,31 @@ pub enum Error {
     /// It is not JSON, or not strictly: too large, duplicate names, nested too deeply, of another shape.
     #[error("SBOM is not usable: {0}")]
     Json(#[from] plimsoll_core::json::Error),
+    /// It is not XML that is read.
+    #[error("SBOM is not usable: {0}")]
+    Xml(#[from] XmlError),
+    /// It is not YAML that is read.
+    #[error("SBOM is not usable: {0}")]
+    Yaml(#[from] plimsoll_core::yaml::Error),
+    /// It is tag-value that breaks off.
+    #[error("SBOM is not usable: line {line}: {problem}")]
+    TagValue {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The payload of an envelope is not base64.
+    #[error("SBOM is a DSSE envelope whose payload is not base64")]
+    Payload,
+    /// It is a statement about something else.
+    #[error(
+        "SBOM is an in-toto statement of {predicate_type}, expected a predicate that is SPDX or CycloneDX"
+    )]
+    Predicate {
+        /// The type that the statement names, shortened.
+        predicate_type: String,
+    },
     /// Its text is in an encoding that is not read.
     #[error("SBOM is {encoding}, expected UTF-8 or UTF-16 with a byte order mark")]
     Encoding {
@@ -19,19 +46,19 @@ pub enum Error {
         encoding: &'static str,
     },
     /// There is nothing in it: what should have written it has failed, most likely.
-    #[error("SBOM is empty, expected SPDX 2.2 to 2.3 or CycloneDX 1.2 to 1.7 as JSON")]
+    #[error("SBOM is empty, expected SPDX 2.2, 2.3 or 3.0, CycloneDX 1.2 to 1.7 or Syft's JSON")]
     Empty,
     /// It is something known that is not read.
-    #[error("SBOM is {got}, expected SPDX 2.2 to 2.3 or CycloneDX 1.2 to 1.7 as JSON")]
+    #[error("SBOM is {got}, expected SPDX 2.2, 2.3 or 3.0, CycloneDX 1.2 to 1.7 or Syft's JSON")]
     OtherFormat {
         /// What it is: `CycloneDX XML`.
         got: &'static str,
         /// How to come by a document that is read.
         way: &'static str,
     },
-    /// It is JSON, but neither SPDX nor CycloneDX.
+    /// It is JSON, but of no format that is read.
     #[error(
-        "SBOM has neither `spdxVersion` nor `bomFormat`, expected SPDX 2.2 to 2.3 or CycloneDX 1.2 to 1.7 as JSON"
+        "SBOM has neither `spdxVersion` nor `bomFormat`, expected SPDX 2.2, 2.3 or 3.0, CycloneDX 1.2 to 1.7 or Syft's JSON"
     )]
     UnknownFormat,
     /// It is of a version that is not read.
@@ -73,6 +100,10 @@ impl Classify for Error {
         match self {
             Self::Stopped(stopped) => stopped.hint(),
             Self::OtherFormat { way, .. } => Some((*way).to_owned()),
+            Self::Predicate { .. } => Some(
+                "name the SBOM that is attested: plimsoll evidence tree IMAGE lists attestations".to_owned(),
+            ),
+            Self::Xml(XmlError::DocumentType) => Some("remove the <!DOCTYPE …> from it".to_owned()),
             Self::Empty => Some("look at what the tool that makes it says".to_owned()),
             Self::Encoding { .. } => Some("convert it to UTF-8".to_owned()),
             Self::UnknownFormat | Self::Version { .. } => {

@@ -78,10 +78,15 @@ impl Inventory {
     /// Makes one of components that are the same and say no place, as merged documents repeat them. Components have to be
     /// sorted. A place that one of them says is kept; in two places they are two.
     pub(crate) fn merge_repeated(&mut self) {
+        self.merge_where(|last, _| last.locations.is_empty());
+    }
+
+    /// Makes one of neighbours that are the same package and of which `is_one` says that they are one component.
+    pub(crate) fn merge_where(&mut self, is_one: impl Fn(&Component, &Component) -> bool) {
         let (mut places, mut kept) = (Vec::new(), Vec::<Component>::new());
         for component in std::mem::take(&mut self.components) {
-            match kept.last_mut().filter(|last| last.locations.is_empty() && last.is_same_package(&component))
-            {
+            let last = kept.last_mut();
+            match last.filter(|last| is_one(last, &component) && last.is_same_package(&component)) {
                 Some(last) => {
                     last.locations = component.locations;
                     if last.licenses.is_empty() {

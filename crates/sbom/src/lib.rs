@@ -12,7 +12,9 @@
 mod binaries;
 mod cataloger;
 mod catalogers;
+mod comparison;
 mod context;
+mod conversion;
 mod document;
 mod documents;
 mod elements;
@@ -27,18 +29,31 @@ mod os;
 mod ownership;
 mod package_note;
 mod pattern;
+mod score;
 mod storage;
 mod telltales;
 mod test_data;
+mod union;
+mod validation;
 mod zip;
 
 pub use catalogers::{CatalogerInfo, Catalogers, catalog, catalog_until, catalogers, os_paths, select};
-pub use document::{Document, DocumentSubject};
+pub use comparison::{Change, ChangeKind, Comparison, Order, compare};
+pub use conversion::{Loss, unread, unwritten};
+pub use document::{Build, Document, DocumentSubject};
+pub use documents::envelope::Envelope;
 pub use documents::format::{DocumentFormat, ReadDocument};
-pub use documents::{formats, read, read_document, read_document_until, write_cyclonedx, write_spdx};
+pub use documents::stated::{Element, Stated, StatedComponent, SubjectKind};
+pub use documents::xml::XmlError;
+pub use documents::{
+    formats, read, read_document, read_document_until, read_whole, write_cyclonedx, write_spdx,
+};
 pub use error::Error;
 pub use inventory::{
     Component, ComponentId, ComponentIndex, Inventory, Location, OsRelease, Owner, OwnerEvidence, Problem,
     ProblemCode, ProblemSeverity, Relationship, RelationshipKind, SourcePackage,
 };
 pub use licence::Licence;
+pub use score::{Guideline, Score, ScoredElement, score};
+pub use union::merge;
+pub use validation::{Finding, Level, Validation, validate};

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use plimsoll_core::{Digest, Limits};
 use plimsoll_sbom::{
     Component, ComponentIndex, Document, DocumentSubject, Error, Inventory, Licence, Location, OwnerEvidence,
-    Relationship, RelationshipKind, read, read_document, write_cyclonedx, write_spdx,
+    Relationship, RelationshipKind, formats, read, read_document, read_whole, write_cyclonedx, write_spdx,
 };
 use proptest::prelude::*;
 use shared::{document, inventory, manifest, written};
@@ -63,6 +63,64 @@ fn what_was_written_reads_back() {
         });
         assert_eq!(read.relationships, expected.collect());
     }
+}
+
+/// Every form that is written and read, in every version, with what it wrote of `document`.
+fn forms(document: &Document<'_>) -> Vec<(String, Vec<u8>)> {
+    let read_and_written = formats().filter(|format| !format.reads().is_empty());
+    read_and_written
+        .flat_map(|format| format.writes().iter().map(move |version| (format, *version)))
+        .map(|(format, version)| {
+            let mut bytes = Vec::new();
+            format.write_version(document, version, &mut bytes).unwrap();
+            (format!("{} {version}", format.id()), bytes)
+        })
+        .collect()
+}
+
+#[test]
+fn every_form_of_a_document_gives_the_same_inventory() {
+    let mut inventory = inventory();
+    let need =
+        Relationship { from: ComponentIndex(4), kind: RelationshipKind::DependsOn, to: ComponentIndex(2) };
+    inventory.relationships.insert(need);
+    let forms = forms(&document(&inventory));
+    assert_eq!(forms.len(), 11, "2 of SPDX 2.3, 1 of SPDX 3, 4 each of CycloneDX");
+    let expected = inventory.relationships.iter().map(|relationship| match relationship.kind {
+        RelationshipKind::OwnedBy(OwnerEvidence::DigestsMatch) => {
+            Relationship { kind: RelationshipKind::OwnedBy(OwnerEvidence::Claimed), ..*relationship }
+        }
+        _ => *relationship,
+    });
+    let expected = Inventory { relationships: expected.collect(), ..inventory.clone() };
+    for (name, bytes) in forms {
+        let text = String::from_utf8_lossy(&bytes);
+        let read =
+            read_whole(&bytes, &Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
+        assert_eq!(read.inventory, expected, "{name}: {text}");
+        assert_eq!(read.subject_digest, Some(manifest()), "{name}");
+        assert_eq!(read.subject_name.as_deref(), Some("registry.example/team/app:1.2"), "{name}");
+        assert_eq!(read.created.as_deref(), Some("2026-11-20T10:00:00Z"), "{name}");
+        assert!(read.stated.names_tool, "{name}");
+    }
+}
+
+#[test]
+fn lists_have_each_package_once() {
+    let inventory = inventory();
+    let list = |id: &str| {
+        let format = formats().find(|format| format.id() == id).unwrap();
+        let mut bytes = Vec::new();
+        format.write(&document(&inventory), &mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    };
+    let purls = list("purl-list");
+    assert_eq!(purls.lines().count(), 7);
+    assert_eq!(purls.lines().filter(|purl| purl.contains("requests")).count(), 1);
+    let snapshot: serde_json::Value = serde_json::from_str(&list("github-snapshot")).unwrap();
+    let status = &snapshot["manifests"]["var/lib/dpkg/status"];
+    assert_eq!(status["file"]["source_location"], "var/lib/dpkg/status");
+    assert_eq!(status["resolved"].as_object().unwrap().len(), 4);
 }
 
 #[test]

@@ -151,6 +151,7 @@ fn one(
             .or_else(|| image.and_then(|image| image.created))
             .unwrap_or(settings.now),
         tool_version: env!("CARGO_PKG_VERSION"),
+        build: plimsoll_sbom::Build::default(),
     };
     output::emit(target, |out| match format {
         Format::Document(format) => format.write(&document, out).map_err(into_io),

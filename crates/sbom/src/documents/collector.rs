@@ -4,15 +4,17 @@
 //! looked up and are counted as problems. Ownership that a document states is only ever [`OwnerEvidence::Claimed`], because
 //! the digests behind it were not seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::{panic, thread};
 
 use plimsoll_core::rootfs::LayerRef;
-use plimsoll_core::{Cancel, Digest, LimitExceeded, Limits, Purl};
+use plimsoll_core::{Cancel, Digest, LimitExceeded, Purl};
 use serde_json::value::RawValue;
 
 use crate::Error;
+use crate::documents::format::{Extent, ReadDocument, Reading};
 use crate::documents::json::items;
+use crate::documents::stated::{Element, StatedComponent, SubjectKind};
 use crate::inventory::{
     Component, ComponentIndex, Inventory, OsRelease, OwnerEvidence, Problem, ProblemCode, Relationship,
     RelationshipKind, SourcePackage,
@@ -39,6 +41,17 @@ pub(crate) struct Collector {
     pub(crate) owned: Vec<(ComponentIndex, Purl, OwnerEvidence)>,
     /// Whether an image stood among the components, which is none that advisories are about.
     pub(crate) lists_images: bool,
+    extent: Extent,
+    /// What the document calls components, where something refers to them.
+    ids: Vec<(String, ComponentIndex)>,
+    /// Relationships between what the document calls so.
+    related: Vec<(String, RelationshipKind, String)>,
+    relationships_limit: usize,
+    /// What is said to depend on nothing.
+    leaves: Vec<String>,
+    contained: Vec<(ComponentIndex, ComponentIndex)>,
+    /// What components state, where the whole document is read.
+    pub(crate) stated: Vec<StatedComponent>,
 }
 
 /// How many, and the first few by name.
@@ -80,24 +93,50 @@ pub(crate) struct Claims<'a> {
 }
 
 impl Collector {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(reading: &Reading<'_>) -> Self {
         Self {
-            inventory: Inventory::default(),
-            limit: limits.components,
-            cancel: Cancel::never(),
-            seen: 0,
-            without_purl: Names::default(),
-            bad_purl: Names::default(),
-            without_version: Names::default(),
-            owned: Vec::new(),
-            lists_images: false,
+            limit: reading.limits.components,
+            relationships_limit: reading.limits.relationships,
+            extent: reading.extent,
+            cancel: reading.cancel.clone(),
+            ..Self::default()
         }
     }
 
-    /// The same, until `cancel` stops it.
-    #[must_use]
-    pub(crate) fn until(self, cancel: Cancel) -> Self {
-        Self { cancel, ..self }
+    /// Whether relationships and statements are wanted too.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.extent == Extent::Whole
+    }
+
+    /// Whether nothing was counted yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.seen == 0
+    }
+
+    /// Remembers what the document calls a component.
+    pub(crate) fn name(&mut self, id: &str, component: ComponentIndex) {
+        self.ids.push((id.to_owned(), component));
+    }
+
+    /// Adds a relationship between what the document calls `from` and `to`. Either may be no component, and then there is none.
+    pub(crate) fn relate(&mut self, from: &str, kind: RelationshipKind, to: &str) -> Result<(), Error> {
+        if self.related.len() >= self.relationships_limit {
+            return Err(LimitExceeded::new("relationships", self.relationships_limit as u64, "SBOM").into());
+        }
+        self.related.push((from.to_owned(), kind, to.to_owned()));
+        Ok(())
+    }
+
+    /// Remembers that what the document calls `id` depends on nothing.
+    pub(crate) fn leaf(&mut self, id: &str) {
+        self.leaves.push(id.to_owned());
+    }
+
+    /// Remembers that one component is inside another.
+    pub(crate) fn contain(&mut self, outer: ComponentIndex, inner: ComponentIndex) {
+        if self.is_whole() {
+            self.contained.push((outer, inner));
+        }
     }
 
     /// An error if nobody waits for the document any more. Called for each item.
@@ -140,8 +179,13 @@ impl Collector {
         if second.is_empty() {
             return all(self, first);
         }
-        let mut other =
-            Self { limit: self.limit, cancel: self.cancel.clone(), seen: self.seen, ..Self::default() };
+        let mut other = Self {
+            limit: self.limit,
+            cancel: self.cancel.clone(),
+            seen: self.seen,
+            extent: self.extent,
+            ..Self::default()
+        };
         other.inventory.components.reserve(second.len());
         let before = self.seen;
         let (done, others) = thread::scope(|scope| {
@@ -158,6 +202,12 @@ impl Collector {
         self.owned.extend(
             owned.map(|(index, owner, evidence)| (ComponentIndex(index.0 + offset), owner, evidence)),
         );
+        let moved = |index: ComponentIndex| ComponentIndex(index.0 + offset);
+        self.ids.extend(other.ids.into_iter().map(|(id, index)| (id, moved(index))));
+        let contained = other.contained.into_iter();
+        self.contained.extend(contained.map(|(outer, inner)| (moved(outer), moved(inner))));
+        self.stated.append(&mut other.stated);
+        self.lists_images |= other.lists_images;
         inventory.components.append(&mut other.inventory.components);
         inventory.os = inventory.os.take().or(other.inventory.os);
         self.without_purl.extend(other.without_purl);
@@ -218,9 +268,38 @@ impl Collector {
         self.inventory.relationships.extend(relationships);
     }
 
-    /// Names the operating system from the packages where the document does not, and says what is missing.
-    pub(crate) fn finish(mut self, subject_is_image: bool) -> Inventory {
+    /// Turns relationships between what the document calls components into those of the inventory.
+    fn resolve(&mut self) {
+        let places: HashMap<&str, ComponentIndex> =
+            self.ids.iter().map(|(id, index)| (id.as_str(), *index)).collect();
+        let between = self.related.iter().filter_map(|(from, kind, to)| {
+            let (from, to) = (*places.get(from.as_str())?, *places.get(to.as_str())?);
+            (from != to).then_some(Relationship { from, kind: *kind, to })
+        });
+        let contains = |(from, to): &(ComponentIndex, ComponentIndex)| Relationship {
+            from: *from,
+            kind: RelationshipKind::Contains,
+            to: *to,
+        };
+        self.inventory.relationships.extend(between.chain(self.contained.iter().map(contains)));
+        let ends = self.related.iter().flat_map(|(from, _, to)| [from, to]).chain(&self.leaves);
+        let named: HashSet<&str> = ends.map(String::as_str).collect();
+        for stated in &mut self.stated {
+            if stated.id.as_deref().is_some_and(|id| named.contains(id)) {
+                stated.insert(Element::Dependencies);
+            }
+        }
+    }
+
+    /// Completes `document`: names the operating system from the packages where the document does not, and says what is
+    /// missing.
+    pub(crate) fn finish(mut self, subject_is_image: bool, document: &mut ReadDocument) {
         self.own();
+        self.resolve();
+        document.stated.components = std::mem::take(&mut self.stated);
+        if subject_is_image && document.stated.subject == SubjectKind::Other {
+            document.stated.subject = SubjectKind::Image;
+        }
         let inventory = &mut self.inventory;
         // An image that is all there is, is what the document is about, whether it says so or not.
         let subject_is_image = subject_is_image || (self.lists_images && inventory.components.is_empty());
@@ -263,7 +342,7 @@ impl Collector {
             .into_iter()
             .flatten(),
         );
-        self.inventory
+        document.inventory = self.inventory;
     }
 }
 
@@ -293,6 +372,26 @@ pub(crate) fn is_image(purl: &str) -> bool {
     let kind = purl.split_once(':').map_or("", |(_, rest)| rest.trim_start_matches('/'));
     kind.split_once('/')
         .is_some_and(|(kind, _)| matches!(kind.to_ascii_lowercase().as_str(), "oci" | "docker"))
+}
+
+/// Whether a purl is that of an index, by its media type.
+pub(crate) fn is_index(purl: &str) -> bool {
+    let purl = purl.parse::<Purl>().ok();
+    let media_type =
+        purl.as_ref().and_then(|purl| purl.qualifier("mediaType").or(purl.qualifier("mediatype")));
+    media_type
+        .is_some_and(|media_type| media_type.contains("image.index") || media_type.contains("manifest.list"))
+}
+
+/// Dangling references that are told.
+const MAX_DANGLING: usize = 100;
+
+/// Those of `used` that are not among the `declared`, each once.
+pub(crate) fn dangling<'a>(used: impl Iterator<Item = &'a str>, declared: &HashSet<&str>) -> Vec<String> {
+    let mut found: Vec<&str> = used.filter(|id| !declared.contains(id)).collect();
+    found.sort_unstable();
+    found.dedup();
+    found.into_iter().take(MAX_DANGLING).map(|id| id.chars().take(200).collect()).collect()
 }
 
 /// The digest of a document's subject: the strongest of its `hashes` (the algorithm as digests name it, and hex), else what

@@ -16,6 +16,11 @@ pub(super) fn utf8(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     }
 }
 
+/// `bytes` as text, which has no mark any more.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(bytes).map_err(|_| Error::Encoding { encoding: "not valid UTF-8" })
+}
+
 fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Cow<'_, [u8]>, Error> {
     let invalid = || Error::Encoding { encoding: "invalid UTF-16" };
     let (pairs, rest) = bytes.as_chunks::<2>();

@@ -4,9 +4,11 @@ use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::panic::RefUnwindSafe;
 
-use plimsoll_core::{Digest, Limits};
+use plimsoll_core::{Cancel, Digest, Limits};
 
+use super::envelope::Envelope;
 use super::json::{Member, Members};
+use super::stated::Stated;
 use crate::Error;
 use crate::document::Document;
 use crate::inventory::Inventory;
@@ -19,11 +21,15 @@ pub(crate) trait Format: Send + Sync + RefUnwindSafe {
     /// The name of the standard: `SPDX`.
     fn name(&self) -> &'static str;
 
-    /// The versions that are read, the oldest first.
-    fn reads(&self) -> &'static [&'static str];
+    /// The versions that are read, the oldest first; none for a format that is only written.
+    fn reads(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// The versions that are written, the default first; none for a format that is only read.
-    fn writes(&self) -> &'static [&'static str];
+    fn writes(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// The members of a JSON document that it is recognised by or reads; none for a format that is not JSON. Two formats
     /// that read a member of the same name agree on its kind.
@@ -33,13 +39,45 @@ pub(crate) trait Format: Send + Sync + RefUnwindSafe {
 
     /// Whether a document claims to be of this format, in whatever version. A document that several formats recognise is
     /// refused, because different readers would read it differently.
-    fn recognises(&self, content: &Content<'_>) -> bool;
+    fn recognises(&self, _content: &Content<'_>) -> bool {
+        false
+    }
 
     /// Reads a document that it recognised. JSON has been split, and is checked to be strict meanwhile.
-    fn read(&self, content: Content<'_>, limits: &Limits) -> Result<ReadDocument, Error>;
+    fn read(&self, _content: Content<'_>, _reading: &Reading<'_>) -> Result<ReadDocument, Error> {
+        Err(Error::UnknownFormat)
+    }
 
     /// Writes `document` in `version`, which is one of [`Format::writes`]. Equal documents give equal bytes.
-    fn write(&self, document: &Document<'_>, version: &str, out: &mut dyn Write) -> io::Result<()>;
+    fn write(&self, _document: &Document<'_>, _version: &str, _out: &mut dyn Write) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// How a document is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    /// Bounds of bytes, components and relationships.
+    pub(crate) limits: &'a Limits,
+    pub(crate) extent: Extent,
+    /// Stops the reading.
+    pub(crate) cancel: &'a Cancel,
+}
+
+impl Reading<'_> {
+    pub(crate) fn is_whole(&self) -> bool {
+        self.extent == Extent::Whole
+    }
+}
+
+/// How much of a document is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Extent {
+    /// What vulnerabilities are looked up for: components with their owners, the operating system, problems.
+    #[default]
+    Components,
+    /// Also relationships, and what the document states about itself.
+    Whole,
 }
 
 /// The bytes of a document, split as far as their syntax is known without its format.
@@ -82,6 +120,19 @@ impl DocumentFormat {
     /// Writes `document` in the default version. Equal documents give equal bytes.
     pub fn write(self, document: &Document<'_>, out: &mut dyn Write) -> Result<(), Error> {
         let version = self.writes().first().ok_or(Error::OnlyRead { format: self.name() })?;
+        self.write_version(document, version, out)
+    }
+
+    /// Writes `document` in `version`, which has to be one of those that are written.
+    pub fn write_version(
+        self,
+        document: &Document<'_>,
+        version: &str,
+        out: &mut dyn Write,
+    ) -> Result<(), Error> {
+        let Some(version) = self.writes().iter().find(|own| **own == version) else {
+            return Err(Error::OnlyRead { format: self.name() });
+        };
         let mut out = BufWriter::new(out);
         self.0.write(document, version, &mut out)?;
         out.flush()?;
@@ -118,6 +169,12 @@ pub struct ReadDocument {
     pub subject_digest: Option<Digest>,
     /// When it says it was made.
     pub created: Option<String>,
+    /// What else it states, if it was read in whole.
+    pub stated: Stated,
+    /// What it was taken out of, the outermost first. No signature was verified.
+    pub envelopes: Vec<Envelope>,
+    /// The digests of what the statement around it is about.
+    pub statement_subjects: Vec<Digest>,
 }
 
 impl ReadDocument {
@@ -133,6 +190,9 @@ impl ReadDocument {
             subject_name: None,
             subject_digest: None,
             created: None,
+            stated: Stated::default(),
+            envelopes: Vec::new(),
+            statement_subjects: Vec::new(),
         })
     }
 

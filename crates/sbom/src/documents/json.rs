@@ -56,11 +56,6 @@ impl<'a> Members<'a> {
         split.map_err(|error| failed(error, "components", components, &exceeded, cancel))
     }
 
-    /// Stops the reading, which formats check for each item that they convert.
-    pub(crate) fn cancel(&self) -> Cancel {
-        self.cancel.clone()
-    }
-
     /// Whether there is a value of this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.raw(name).is_some()
@@ -234,7 +229,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<'_, T> {
 pub(crate) struct Few<T>(pub(crate) Vec<T>);
 
 /// Far more than any component has. What is beyond is an attack, so no flag raises it.
-const FEW: usize = 100_000;
+pub(super) const FEW: usize = 100_000;
 
 impl<T> Default for Few<T> {
     fn default() -> Self {

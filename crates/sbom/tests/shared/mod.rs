@@ -14,8 +14,9 @@ use std::process::Command;
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Digest, Timestamp};
 use plimsoll_sbom::{
-    Component, ComponentIndex, Document, DocumentSubject, Error, Inventory, Licence, Location, OsRelease,
-    OwnerEvidence, Problem, ProblemCode, Relationship, RelationshipKind, write_cyclonedx, write_spdx,
+    Build, Component, ComponentIndex, Document, DocumentSubject, Error, Inventory, Licence, Location,
+    OsRelease, OwnerEvidence, Problem, ProblemCode, Relationship, RelationshipKind, write_cyclonedx,
+    write_spdx,
 };
 
 pub(crate) type Function = fn(&Document<'_>, &mut dyn std::io::Write) -> Result<(), Error>;
@@ -51,6 +52,7 @@ pub(crate) fn document(inventory: &Inventory) -> Document<'_> {
         },
         created: "2026-11-20T10:00:00.5Z".parse::<Timestamp>().unwrap(),
         tool_version: "0.1.0",
+        build: Build::default(),
     }
 }
 

@@ -6,6 +6,8 @@ pub(super) const LAYER: &str = "plimsoll:layer:";
 pub(super) const PROBLEM: &str = "plimsoll:problem";
 /// Property of the operating system.
 pub(super) const CODENAME: &str = "plimsoll:codename";
+/// Property of a component, where the version has no `evidence.occurrences` with a context: `layer 2: usr/lib/x`.
+pub(super) const LOCATION: &str = "plimsoll:location";
 /// Properties of a component that another one brought.
 pub(super) const OWNER: &str = "plimsoll:owner";
 /// How the ownership was established.

@@ -1,4 +1,4 @@
-//! Writing CycloneDX as JSON.
+//! What is written as CycloneDX, and writing it as JSON. [`super::write_xml`] writes the same as XML.
 //!
 //! What the format has no place for goes into properties: layers under `plimsoll:`, and what Trivy
 //! needs to match operating-system packages under `aquasecurity:trivy:` (it does not read a purl's `upstream`).
@@ -17,121 +17,214 @@ use plimsoll_core::Algorithm;
 use serde::Serialize;
 use serde_json::json;
 
-use super::conventions::{CODENAME, LAYER, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
+use super::conventions::{CODENAME, LAYER, LOCATION, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
 use crate::document::Document;
 use crate::documents::object::Object;
+use crate::documents::placed;
 use crate::inventory::{
     Component, ComponentId, ComponentIndex, Inventory, Location, OsRelease, Relationship, RelationshipKind,
     SourcePackage,
 };
 use crate::licence;
 
-const SUBJECT: &str = "Subject";
+pub(super) const SUBJECT: &str = "Subject";
+const TOOL: &str = "plimsoll";
 const OPERATING_SYSTEM: &str = "OperatingSystem";
+
+/// The versions that are written. What differs between them is decided by comparing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Version {
+    V1_4,
+    /// Tools are an object, and evidence has occurrences.
+    V1_5,
+    /// Occurrences have a context.
+    V1_6,
+    V1_7,
+}
+
+impl Version {
+    fn of(version: &str) -> Self {
+        match version {
+            "1.4" => Self::V1_4,
+            "1.5" => Self::V1_5,
+            "1.7" => Self::V1_7,
+            _ => Self::V1_6,
+        }
+    }
+}
+
+/// A document on its way into either syntax.
+pub(super) struct Bom<'a> {
+    pub(super) document: &'a Document<'a>,
+    pub(super) references: &'a [ComponentId],
+    /// As the standard writes it: `1.6`.
+    pub(super) version_text: &'a str,
+    pub(super) version: Version,
+    pub(super) uuid: &'a str,
+}
+
+/// Lets `write` write `document`, identified by what it writes.
+pub(super) fn identified(
+    document: &Document<'_>,
+    version: &str,
+    syntax: &str,
+    out: &mut dyn Write,
+    write: impl Fn(&Bom<'_>, &mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let references = document.inventory.identifiers();
+    document.identified(syntax, out, |uuid, out| {
+        let bom = Bom {
+            document,
+            references: &references,
+            version_text: version,
+            version: Version::of(version),
+            uuid,
+        };
+        write(&bom, out)
+    })
+}
 
 /// Writes `document` as CycloneDX of `version`.
 pub(super) fn write(document: &Document<'_>, version: &str, out: &mut dyn Write) -> io::Result<()> {
-    let references = document.inventory.identifiers();
-    document
-        .identified("cyclonedx", out, |uuid, out| write_identified(document, version, &references, uuid, out))
+    identified(document, version, "cyclonedx", out, |bom, out| {
+        let mut object = Object::begin(out)?;
+        object.member("$schema", &format!("http://cyclonedx.org/schema/bom-{version}.schema.json"))?;
+        object.member("bomFormat", &"CycloneDX")?;
+        object.member("specVersion", &version)?;
+        object.member("serialNumber", &format!("urn:uuid:{}", bom.uuid))?;
+        object.member("version", &1)?;
+        object.member("metadata", &bom.metadata())?;
+        object.array("components", bom.components())?;
+        object.array("dependencies", bom.dependencies())?;
+        if let Some(aggregate) = bom.aggregate() {
+            object.member("compositions", &json!([{ "aggregate": aggregate, "assemblies": [SUBJECT] }]))?;
+        }
+        object.end()
+    })
 }
 
-fn write_identified(
-    document: &Document<'_>,
-    version: &str,
-    references: &[ComponentId],
-    uuid: &str,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let inventory = document.inventory;
-    let mut object = Object::begin(out)?;
-    object.member("$schema", &format!("http://cyclonedx.org/schema/bom-{version}.schema.json"))?;
-    object.member("bomFormat", &"CycloneDX")?;
-    object.member("specVersion", &version)?;
-    object.member("serialNumber", &format!("urn:uuid:{uuid}"))?;
-    object.member("version", &1)?;
-    object.member("metadata", &metadata(document))?;
-    let system = inventory.os.as_ref().map(operating_system);
-    let packages = inventory.components.iter().zip(references).enumerate();
-    let packages = packages
-        .map(|(index, (component, id))| package(inventory, ComponentIndex(index), component, id.as_str()));
-    object.array("components", system.into_iter().chain(packages))?;
-    object.array("dependencies", dependencies(inventory, references))?;
-    if !inventory.is_complete() {
-        object.member("compositions", &json!([{ "aggregate": "incomplete", "assemblies": [SUBJECT] }]))?;
+impl<'a> Bom<'a> {
+    /// The operating system and the packages.
+    pub(super) fn components(&self) -> impl Iterator<Item = Part<'a>> + use<'a> {
+        let inventory = self.document.inventory;
+        let version = self.version;
+        let system = inventory.os.as_ref().map(operating_system);
+        let packages = inventory.components.iter().zip(self.references).enumerate();
+        system.into_iter().chain(packages.map(move |(index, (component, id))| {
+            package(inventory, ComponentIndex(index), component, id.as_str(), version)
+        }))
     }
-    object.end()
+
+    pub(super) fn dependencies(&self) -> impl Iterator<Item = Dependency<'a>> + use<'a> {
+        dependencies(self.document.inventory, self.references)
+    }
+
+    /// What is said about the completeness of the subject, if anything.
+    pub(super) fn aggregate(&self) -> Option<&'static str> {
+        (!self.document.inventory.is_complete()).then_some("incomplete")
+    }
+
+    pub(super) fn metadata(&self) -> Metadata<'a> {
+        metadata(self.document, self.version)
+    }
 }
 
 #[derive(Serialize)]
-struct Metadata<'a> {
-    timestamp: String,
-    tools: serde_json::Value,
-    component: Part<'a>,
+pub(super) struct Metadata<'a> {
+    pub(super) timestamp: String,
+    pub(super) tools: Tools<'a>,
+    pub(super) component: Part<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    properties: Vec<Property<'a>>,
+    pub(super) properties: Vec<Property<'a>>,
 }
 
 /// A component, with the members that are used here.
 #[derive(Serialize, Default)]
-struct Part<'a> {
-    r#type: &'static str,
+pub(super) struct Part<'a> {
+    pub(super) r#type: &'static str,
     #[serde(rename = "bom-ref")]
-    reference: &'a str,
+    pub(super) reference: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    supplier: Option<Supplier<'a>>,
-    name: &'a str,
+    pub(super) supplier: Option<Supplier<'a>>,
+    pub(super) name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<Cow<'a, str>>,
+    pub(super) version: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<&'a str>,
+    pub(super) description: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    hashes: Vec<Hash>,
+    pub(super) hashes: Vec<Hash>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    licenses: Vec<serde_json::Value>,
+    pub(super) licenses: Vec<LicenceChoice<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    purl: Option<String>,
+    pub(super) purl: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    evidence: Option<Evidence<'a>>,
+    pub(super) evidence: Option<Evidence<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    properties: Vec<Property<'a>>,
+    pub(super) properties: Vec<Property<'a>>,
+}
+
+/// The program that made the document.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Tools<'a> {
+    /// As components, since 1.5.
+    Components { components: [Tool<'a>; 1] },
+    /// As a list of their own, until 1.4.
+    List([Tool<'a>; 1]),
 }
 
 #[derive(Serialize)]
-struct Supplier<'a> {
-    name: &'a str,
+pub(super) struct Tool<'a> {
+    /// `application`, where it is a component.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) r#type: Option<&'static str>,
+    pub(super) name: &'static str,
+    pub(super) version: &'a str,
+}
+
+/// One expression, or one of several names.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum LicenceChoice<'a> {
+    Expression(String),
+    License { name: &'a str },
 }
 
 #[derive(Serialize)]
-struct Hash {
-    alg: &'static str,
-    content: String,
+pub(super) struct Supplier<'a> {
+    pub(super) name: &'a str,
 }
 
 #[derive(Serialize)]
-struct Evidence<'a> {
-    occurrences: Vec<Occurrence<'a>>,
+pub(super) struct Hash {
+    pub(super) alg: &'static str,
+    pub(super) content: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Evidence<'a> {
+    pub(super) occurrences: Vec<Occurrence<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Occurrence<'a> {
-    location: &'a str,
+pub(super) struct Occurrence<'a> {
+    pub(super) location: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    additional_context: Option<String>,
+    pub(super) additional_context: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Property<'a> {
-    name: Cow<'a, str>,
-    value: Cow<'a, str>,
+pub(super) struct Property<'a> {
+    pub(super) name: Cow<'a, str>,
+    pub(super) value: Cow<'a, str>,
 }
 
 fn property<'a>(name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Property<'a> {
     Property { name: name.into(), value: value.into() }
 }
 
-fn metadata<'a>(document: &'a Document<'_>) -> Metadata<'a> {
+fn metadata<'a>(document: &'a Document<'a>, version: Version) -> Metadata<'a> {
     let subject = &document.subject;
     let hash = |digest: plimsoll_core::Digest| Hash {
         alg: match digest.algorithm() {
@@ -144,9 +237,12 @@ fn metadata<'a>(document: &'a Document<'_>) -> Metadata<'a> {
     let problems = document.inventory.problems.iter();
     Metadata {
         timestamp: document.created(),
-        tools: json!({ "components": [
-            { "type": "application", "name": "plimsoll", "version": document.tool_version },
-        ] }),
+        tools: if version < Version::V1_5 {
+            Tools::List([Tool { r#type: None, name: TOOL, version: document.tool_version }])
+        } else {
+            let r#type = Some("application");
+            Tools::Components { components: [Tool { r#type, name: TOOL, version: document.tool_version }] }
+        },
         component: Part {
             r#type: if subject.manifest.is_some() { "container" } else { "file" },
             reference: SUBJECT,
@@ -187,8 +283,18 @@ fn package<'a>(
     index: ComponentIndex,
     component: &'a Component,
     reference: &'a str,
+    version: Version,
 ) -> Part<'a> {
-    let occurrences: Vec<_> = component.locations.iter().map(occurrence).collect();
+    let mut properties = properties(inventory, index, component);
+    let occurrences: Vec<_> = if version < Version::V1_5 {
+        Vec::new()
+    } else {
+        component.locations.iter().map(|location| occurrence(location, version)).collect()
+    };
+    if version < Version::V1_6 {
+        properties
+            .extend(component.locations.iter().map(|location| property(LOCATION, placed::line(location))));
+    }
     Part {
         r#type: "library",
         reference,
@@ -198,23 +304,23 @@ fn package<'a>(
         licenses: licenses(component),
         purl: Some(component.purl.to_string()),
         evidence: (!occurrences.is_empty()).then_some(Evidence { occurrences }),
-        properties: properties(inventory, index, component),
+        properties,
         ..Part::default()
     }
 }
 
-fn occurrence(location: &Location) -> Occurrence<'_> {
-    Occurrence {
-        location: &location.path,
-        additional_context: location.layer.map(|layer| format!("layer {layer}")),
-    }
+fn occurrence(location: &Location, version: Version) -> Occurrence<'_> {
+    let layer = location.layer.filter(|_| version >= Version::V1_6);
+    Occurrence { location: &location.path, additional_context: layer.map(|layer| format!("layer {layer}")) }
 }
 
 /// Either one expression or a list of names; the format allows no mixture.
-fn licenses(component: &Component) -> Vec<serde_json::Value> {
+fn licenses(component: &Component) -> Vec<LicenceChoice<'_>> {
     match licence::all(&component.licenses) {
-        Some(expression) => vec![json!({ "expression": expression })],
-        None => component.licenses.iter().map(|name| json!({ "license": { "name": name } })).collect(),
+        Some(expression) => vec![LicenceChoice::Expression(expression)],
+        None => {
+            component.licenses.iter().map(|name| LicenceChoice::License { name: name.as_str() }).collect()
+        }
     }
 }
 
@@ -267,13 +373,13 @@ fn split_version(source: &SourcePackage) -> (&str, &str, &str) {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Dependency<'a> {
-    r#ref: &'a str,
-    depends_on: DependsOn<'a>,
+pub(super) struct Dependency<'a> {
+    pub(super) r#ref: &'a str,
+    pub(super) depends_on: DependsOn<'a>,
 }
 
 /// What one thing has or needs, written without being collected.
-struct DependsOn<'a> {
+pub(super) struct DependsOn<'a> {
     inventory: &'a Inventory,
     references: &'a [ComponentId],
     of: Whose,
@@ -288,25 +394,27 @@ enum Whose {
 
 impl Serialize for DependsOn<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.references())
+    }
+}
+
+impl<'a> DependsOn<'a> {
+    /// The references, each once.
+    pub(super) fn references(&self) -> Box<dyn Iterator<Item = &'a str> + 'a> {
         let Self { inventory, references, of } = *self;
         let system = inventory.os.is_some();
-        let packages = |of_system: bool| {
+        let packages = move |of_system: bool| {
             let all = inventory.components.iter().zip(references);
             all.filter(move |(component, _)| (system && component.ecosystem.is_os()) == of_system)
                 .map(|(_, reference)| reference.as_str())
         };
         match of {
-            Whose::Subject => {
-                serializer.collect_seq(system.then_some(OPERATING_SYSTEM).into_iter().chain(packages(false)))
-            }
-            Whose::OperatingSystem => serializer.collect_seq(packages(true)),
+            Whose::Subject => Box::new(system.then_some(OPERATING_SYSTEM).into_iter().chain(packages(false))),
+            Whose::OperatingSystem => Box::new(packages(true)),
             Whose::Component(index) => {
-                // The format wants each of them once.
                 let needs = inventory.relationships_of(index).filter(|it| is_need(it));
                 let others: BTreeSet<ComponentIndex> = needs.map(|it| it.to).collect();
-                serializer.collect_seq(
-                    others.into_iter().filter_map(|to| references.get(to.0).map(ComponentId::as_str)),
-                )
+                Box::new(others.into_iter().filter_map(|to| references.get(to.0).map(ComponentId::as_str)))
             }
         }
     }

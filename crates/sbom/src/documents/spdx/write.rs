@@ -1,4 +1,5 @@
-//! Writing SPDX as JSON.
+//! What is written as SPDX 2.3, and writing it as JSON. [`super::write_tag_value`] and [`super::write_json_ld`] write the same
+//! in the other forms.
 //!
 //! Source packages stand in `sourceInfo` as
 //! `built package from: glibc 2.36-9`, where Trivy reads them; the purl's `upstream` says the same to Grype. Where a
@@ -16,25 +17,38 @@ use serde_json::json;
 use super::conventions::{BUILT_FROM, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM};
 use crate::document::Document;
 use crate::documents::object::Object;
+use crate::documents::placed;
 use crate::inventory::{Component, ComponentId, ComponentIndex, OsRelease, RelationshipKind};
 use crate::licence::Licence;
 
-const DOCUMENT: &str = "SPDXRef-DOCUMENT";
+pub(super) const DOCUMENT: &str = "SPDXRef-DOCUMENT";
 const SUBJECT: &str = "SPDXRef-Subject";
 /// Trivy recognises the operating system by this beginning of the identifier.
 const OPERATING_SYSTEM: &str = "SPDXRef-OperatingSystem";
 
 /// Writes `document` as SPDX of `version`.
 pub(super) fn write(document: &Document<'_>, version: &str, out: &mut dyn Write) -> io::Result<()> {
+    identified(document, version, "spdx", out, |writer, uuid, out| writer.write(uuid, out))
+}
+
+/// Lets `write` write `document`, identified by what it writes.
+pub(super) fn identified(
+    document: &Document<'_>,
+    version: &str,
+    form: &str,
+    out: &mut dyn Write,
+    write: impl Fn(&Writer<'_>, &str, &mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let identifiers = document.inventory.identifiers();
     let licenses = unlisted(&document.inventory.components);
-    document.identified("spdx", out, |uuid, out| {
-        Writer { document, version, identifiers: &identifiers, licenses: &licenses }.write(uuid, out)
+    document.identified(form, out, |uuid, out| {
+        let writer = Writer { document, version, identifiers: &identifiers, licenses: &licenses };
+        write(&writer, uuid, out)
     })
 }
 
 /// Licences that the SPDX list does not know, with the identifier that stands for each.
-type Unlisted<'a> = BTreeMap<&'a str, String>;
+pub(super) type Unlisted<'a> = BTreeMap<&'a str, String>;
 
 fn unlisted(components: &[Component]) -> Unlisted<'_> {
     let licenses = components.iter().flat_map(|component| &component.licenses);
@@ -50,88 +64,101 @@ fn unlisted(components: &[Component]) -> Unlisted<'_> {
         .collect()
 }
 
-struct Writer<'a> {
-    document: &'a Document<'a>,
-    version: &'a str,
-    identifiers: &'a [ComponentId],
-    licenses: &'a Unlisted<'a>,
+pub(super) struct Writer<'a> {
+    pub(super) document: &'a Document<'a>,
+    pub(super) version: &'a str,
+    pub(super) identifiers: &'a [ComponentId],
+    pub(super) licenses: &'a Unlisted<'a>,
 }
 
 #[derive(Serialize, Default)]
 #[serde(rename_all = "camelCase")]
-struct Package<'a> {
-    name: &'a str,
+pub(super) struct Package<'a> {
+    pub(super) name: &'a str,
     #[serde(rename = "SPDXID")]
-    id: Cow<'a, str>,
+    pub(super) id: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    version_info: Option<Cow<'a, str>>,
-    supplier: Cow<'a, str>,
-    download_location: &'static str,
-    files_analyzed: bool,
+    pub(super) version_info: Option<Cow<'a, str>>,
+    pub(super) supplier: Cow<'a, str>,
+    pub(super) download_location: &'static str,
+    pub(super) files_analyzed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    source_info: Option<String>,
-    license_concluded: &'static str,
-    license_declared: Cow<'a, str>,
-    copyright_text: &'static str,
+    pub(super) source_info: Option<String>,
+    pub(super) license_concluded: &'static str,
+    pub(super) license_declared: Cow<'a, str>,
+    pub(super) copyright_text: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    summary: Option<&'a str>,
+    pub(super) summary: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    comment: Option<String>,
+    pub(super) comment: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    checksums: Vec<serde_json::Value>,
+    pub(super) checksums: Vec<Checksum>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    external_refs: Vec<serde_json::Value>,
+    pub(super) external_refs: Vec<ExternalReference>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    annotations: Vec<Annotation>,
-    primary_package_purpose: &'static str,
+    pub(super) annotations: Vec<Annotation>,
+    pub(super) primary_package_purpose: &'static str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Annotation {
-    annotator: String,
+pub(super) struct Annotation {
+    pub(super) annotator: String,
     #[serde(rename = "annotationDate")]
-    date: String,
+    pub(super) date: String,
     #[serde(rename = "annotationType")]
-    kind: &'static str,
-    comment: String,
+    pub(super) kind: &'static str,
+    pub(super) comment: String,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Relationship<'a> {
-    spdx_element_id: Cow<'a, str>,
+pub(super) struct Relationship<'a> {
+    pub(super) spdx_element_id: Cow<'a, str>,
     #[serde(rename = "relationshipType")]
-    kind: &'static str,
-    related_spdx_element: Cow<'a, str>,
+    pub(super) kind: &'static str,
+    pub(super) related_spdx_element: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    comment: Option<String>,
+    pub(super) comment: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Checksum {
+    pub(super) algorithm: &'static str,
+    pub(super) checksum_value: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct ExternalReference {
+    #[serde(rename = "referenceCategory")]
+    pub(super) category: &'static str,
+    #[serde(rename = "referenceType")]
+    pub(super) kind: &'static str,
+    #[serde(rename = "referenceLocator")]
+    pub(super) locator: String,
 }
 
 impl<'a> Writer<'a> {
     fn write(&self, uuid: &str, out: &mut dyn Write) -> io::Result<()> {
-        let inventory = self.document.inventory;
         let mut object = Object::begin(out)?;
         object.member("spdxVersion", &format!("SPDX-{}", self.version))?;
         object.member("dataLicense", &"CC0-1.0")?;
         object.member("SPDXID", &DOCUMENT)?;
         object.member("name", &self.document.subject.name)?;
-        object.member("documentNamespace", &format!("https://plimsoll.dev/spdx/{uuid}"))?;
+        object.member("documentNamespace", &namespace(uuid))?;
         object.member(
             "creationInfo",
             &json!({ "created": self.document.created(), "creators": [self.tool()] }),
         )?;
-        if !inventory.is_complete() {
-            object.member("comment", &"Incomplete: components may be missing, see the annotations.")?;
+        if let Some(comment) = self.comment() {
+            object.member("comment", &comment)?;
         }
-        let problems = inventory.problems.iter().filter_map(|problem| serde_json::to_string(problem).ok());
-        let mut problems = problems.map(|problem| self.annotation(format!("{PROBLEM}{problem}"))).peekable();
+        let mut problems = self.problems().peekable();
         if problems.peek().is_some() {
             object.array("annotations", problems)?;
         }
-        let system = inventory.os.as_ref().map(|os| self.operating_system(os));
-        let packages = self.components().map(|(component, id)| self.package(component, id));
-        object.array("packages", std::iter::once(self.subject()).chain(system).chain(packages))?;
+        object.array("packages", self.packages())?;
         object.array("relationships", self.relationships())?;
         if !self.licenses.is_empty() {
             let texts = self
@@ -143,6 +170,26 @@ impl<'a> Writer<'a> {
         object.end()
     }
 
+    /// What is said about the completeness of the document, if anything.
+    pub(super) fn comment(&self) -> Option<&'static str> {
+        let incomplete = !self.document.inventory.is_complete();
+        incomplete.then_some("Incomplete: components may be missing, see the annotations.")
+    }
+
+    /// Problems, as annotations of the document.
+    pub(super) fn problems(&self) -> impl Iterator<Item = Annotation> {
+        let problems = self.document.inventory.problems.iter();
+        let problems = problems.filter_map(|problem| serde_json::to_string(problem).ok());
+        problems.map(|problem| self.annotation(format!("{PROBLEM}{problem}")))
+    }
+
+    /// The subject, the operating system, and the components.
+    pub(super) fn packages(&self) -> impl Iterator<Item = Package<'a>> {
+        let system = self.document.inventory.os.as_ref().map(|os| self.operating_system(os));
+        let packages = self.components().map(|(component, id)| self.package(component, id));
+        std::iter::once(self.subject()).chain(system).chain(packages)
+    }
+
     fn components(&self) -> impl Iterator<Item = (&'a Component, &'a str)> + use<'a> {
         self.document
             .inventory
@@ -152,7 +199,7 @@ impl<'a> Writer<'a> {
             .map(|(component, id)| (component, id.as_str()))
     }
 
-    fn tool(&self) -> String {
+    pub(super) fn tool(&self) -> String {
         format!("Tool: plimsoll-{}", self.document.tool_version)
     }
 
@@ -171,7 +218,7 @@ impl<'a> Writer<'a> {
                 Algorithm::Sha256 => "SHA256",
                 Algorithm::Sha512 => "SHA512",
             };
-            json!({ "algorithm": algorithm, "checksumValue": digest.hex() })
+            Checksum { algorithm, checksum_value: digest.hex() }
         };
         Package {
             name: &subject.name,
@@ -239,7 +286,7 @@ impl<'a> Writer<'a> {
 
     /// The document describes the subject; that contains the operating system and the language packages; and the
     /// operating system its own packages. What packages are to each other comes last.
-    fn relationships(&self) -> impl Iterator<Item = Relationship<'a>> + use<'a> {
+    pub(super) fn relationships(&self) -> impl Iterator<Item = Relationship<'a>> + use<'a> {
         let system = self.document.inventory.os.is_some();
         let contains = |from: &'static str, to: Cow<'a, str>| Relationship {
             spdx_element_id: from.into(),
@@ -277,6 +324,11 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// The namespace of a document.
+pub(super) fn namespace(uuid: &str) -> String {
+    format!("https://plimsoll.dev/spdx/{uuid}")
+}
+
 fn reference(id: &str) -> Cow<'static, str> {
     format!("SPDXRef-{id}").into()
 }
@@ -292,8 +344,8 @@ fn unasserted<'a>() -> Package<'a> {
     }
 }
 
-fn external_reference(purl: &plimsoll_core::Purl) -> serde_json::Value {
-    json!({ "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": purl })
+fn external_reference(purl: &plimsoll_core::Purl) -> ExternalReference {
+    ExternalReference { category: "PACKAGE-MANAGER", kind: "purl", locator: purl.to_string() }
 }
 
 fn source_info(component: &Component) -> Option<String> {
@@ -310,14 +362,8 @@ fn source_info(component: &Component) -> Option<String> {
 }
 
 fn comment(component: &Component) -> Option<String> {
-    let line = |location: &crate::inventory::Location| {
-        let path = text::terminal(&location.path);
-        match location.layer {
-            Some(layer) => format!("{FOUND}layer {layer}: {path}"),
-            None => format!("{FOUND}root: {path}"),
-        }
-    };
-    let lines: Vec<String> = component.locations.iter().map(line).collect();
+    let lines: Vec<String> =
+        component.locations.iter().map(|location| format!("{FOUND}{}", placed::line(location))).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 

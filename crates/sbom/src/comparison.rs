@@ -1,0 +1,296 @@
+//! What changed from one inventory to another: packages that came and went, and those that are there in another version or
+//! under another licence.
+//!
+//! A package is known by type, namespace and name. Where one inventory has several of a name, those that agree in version are
+//! paired first, then those that agree in place, then the rest in their order. Which of two versions is newer is the
+//! caller's knowledge: the orders of ecosystems are kept elsewhere.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::inventory::{Component, Inventory};
+use crate::licence::Licence;
+
+/// How the versions `.1` and `.2` of the component compare, where its ecosystem has an order and both have a place in it.
+pub type Order<'o> = &'o dyn Fn(&Component, &str, &str) -> Option<Ordering>;
+
+/// What became of a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ChangeKind {
+    /// It was not there before.
+    Added,
+    /// It is not there any more.
+    Removed,
+    /// Its version is newer.
+    Upgraded,
+    /// Its version is older.
+    Downgraded,
+    /// Its version is another one, and which is newer is not known.
+    Changed,
+    /// Its version is the same, and its licences are others.
+    Relicensed,
+}
+
+impl ChangeKind {
+    /// Every kind, in the order of reports.
+    pub const ALL: [Self; 6] =
+        [Self::Added, Self::Removed, Self::Upgraded, Self::Downgraded, Self::Changed, Self::Relicensed];
+
+    /// The stable name: `upgraded`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Upgraded => "upgraded",
+            Self::Downgraded => "downgraded",
+            Self::Changed => "changed",
+            Self::Relicensed => "relicensed",
+        }
+    }
+}
+
+/// One package that differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change<'a> {
+    /// What became of it.
+    pub kind: ChangeKind,
+    /// As it was; none for one that was added.
+    pub before: Option<&'a Component>,
+    /// As it is; none for one that was removed.
+    pub after: Option<&'a Component>,
+}
+
+impl<'a> Change<'a> {
+    /// The package as it is, or as it was.
+    pub fn component(&self) -> Option<&'a Component> {
+        self.after.or(self.before)
+    }
+
+    /// Whether its licences differ, whatever else does. Without licences on either side, nothing is known.
+    pub fn is_relicensed(&self) -> bool {
+        match (self.before, self.after) {
+            (Some(before), Some(after)) => relicensed(before, after),
+            _ => false,
+        }
+    }
+}
+
+/// The difference of two inventories.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison<'a> {
+    /// What changed, by kind, then in the order of package URLs.
+    pub changes: Vec<Change<'a>>,
+    /// Packages that are the same on both sides.
+    pub unchanged: usize,
+    /// How many layers, counted from the base, both have in common.
+    pub common_layers: usize,
+    /// Whether either inventory may lack components, so that what differs is not known in full.
+    pub is_incomplete: bool,
+}
+
+impl Comparison<'_> {
+    /// How many changes of a kind there are.
+    pub fn count(&self, kind: ChangeKind) -> usize {
+        self.changes.iter().filter(|change| change.kind == kind).count()
+    }
+}
+
+/// Compares two inventories.
+pub fn compare<'a>(before: &'a Inventory, after: &'a Inventory, order: Order<'_>) -> Comparison<'a> {
+    let (old, new) = (by_name(before), by_name(after));
+    let names: BTreeSet<&Name<'_>> = old.keys().chain(new.keys()).collect();
+    let mut comparison = Comparison {
+        changes: Vec::new(),
+        unchanged: 0,
+        common_layers: before
+            .layers
+            .iter()
+            .zip(&after.layers)
+            .take_while(|(old, new)| old.diff_id == new.diff_id)
+            .count(),
+        is_incomplete: !before.is_complete() || !after.is_complete(),
+    };
+    for name in names {
+        let none = Vec::new();
+        let (old, new) = (old.get(name).unwrap_or(&none), new.get(name).unwrap_or(&none));
+        for (before, after) in pairs(old, new) {
+            match change(before, after, order) {
+                Some(kind) => comparison.changes.push(Change { kind, before, after }),
+                None => comparison.unchanged += 1,
+            }
+        }
+    }
+    comparison.changes.sort_by_key(|change| (change.kind, change.component().map(|one| &one.purl)));
+    comparison
+}
+
+type Name<'a> = (&'a str, Option<&'a str>, &'a str);
+
+fn by_name(inventory: &Inventory) -> BTreeMap<Name<'_>, Vec<&Component>> {
+    let mut found: BTreeMap<Name<'_>, Vec<&Component>> = BTreeMap::new();
+    for component in &inventory.components {
+        let purl = &component.purl;
+        found.entry((purl.package_type(), purl.namespace(), purl.name())).or_default().push(component);
+    }
+    found
+}
+
+type Pair<'a> = (Option<&'a Component>, Option<&'a Component>);
+
+/// Brings the components of one name together.
+fn pairs<'a>(old: &[&'a Component], new: &[&'a Component]) -> Vec<Pair<'a>> {
+    let (mut old, mut new, mut found) = (old.to_vec(), new.to_vec(), Vec::new());
+    let architecture = |component: &'a Component| component.purl.qualifier("arch");
+    let place = |component: &'a Component| component.locations.first().map(|location| &*location.path);
+    match_by(&mut old, &mut new, &mut found, |one| (&*one.version, architecture(one), place(one)));
+    match_by(&mut old, &mut new, &mut found, |one| (&*one.version, architecture(one)));
+    match_by(&mut old, &mut new, &mut found, |one| &*one.version);
+    match_by(&mut old, &mut new, &mut found, |one| (architecture(one), place(one)));
+    match_by(&mut old, &mut new, &mut found, architecture);
+    let paired = old.len().min(new.len());
+    found.extend(old.iter().zip(&new).map(|(old, new)| (Some(*old), Some(*new))));
+    found.extend(old.drain(paired..).map(|old| (Some(old), None)));
+    found.extend(new.drain(paired..).map(|new| (None, Some(new))));
+    found
+}
+
+/// Moves those that agree in `key` from both lists to `found`.
+fn match_by<'a, K: Ord>(
+    old: &mut Vec<&'a Component>,
+    new: &mut Vec<&'a Component>,
+    found: &mut Vec<Pair<'a>>,
+    key: impl Fn(&'a Component) -> K,
+) {
+    if old.is_empty() || new.is_empty() {
+        return;
+    }
+    let mut waiting: BTreeMap<K, Vec<usize>> = BTreeMap::new();
+    for (place, component) in new.iter().enumerate().rev() {
+        waiting.entry(key(component)).or_default().push(place);
+    }
+    let mut taken = BTreeSet::new();
+    old.retain(|component| {
+        let partner = waiting.get_mut(&key(component)).and_then(Vec::pop);
+        let Some((place, partner)) = partner.and_then(|place| Some((place, *new.get(place)?))) else {
+            return true;
+        };
+        taken.insert(place);
+        found.push((Some(component), Some(partner)));
+        false
+    });
+    let mut place = 0;
+    new.retain(|_| {
+        place += 1;
+        !taken.contains(&(place - 1))
+    });
+}
+
+fn change(before: Option<&Component>, after: Option<&Component>, order: Order<'_>) -> Option<ChangeKind> {
+    let (before, after) = match (before, after) {
+        (None, _) => return Some(ChangeKind::Added),
+        (_, None) => return Some(ChangeKind::Removed),
+        (Some(before), Some(after)) => (before, after),
+    };
+    if before.version == after.version {
+        return relicensed(before, after).then_some(ChangeKind::Relicensed);
+    }
+    Some(match order(after, &before.version, &after.version) {
+        Some(Ordering::Less) => ChangeKind::Upgraded,
+        Some(Ordering::Greater) => ChangeKind::Downgraded,
+        // Two spellings of one version are still another text.
+        Some(Ordering::Equal) | None => ChangeKind::Changed,
+    })
+}
+
+fn relicensed(before: &Component, after: &Component) -> bool {
+    fn names(component: &Component) -> BTreeSet<&str> {
+        component.licenses.iter().map(Licence::as_str).collect()
+    }
+    let (old, new) = (names(before), names(after));
+    !old.is_empty() && !new.is_empty() && old != new
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::Location;
+
+    fn inventory(purls: &[(&str, &str, &str)]) -> Inventory {
+        let component = |(purl, place, licence): &(&str, &str, &str)| {
+            let mut component = Component::from_purl(purl.parse().unwrap());
+            component.locations = vec![Location { path: (*place).to_owned(), layer: None }];
+            component.licenses = Licence::stated(licence).into_iter().collect();
+            component
+        };
+        let mut inventory =
+            Inventory { components: purls.iter().map(component).collect(), ..Inventory::default() };
+        inventory.sort();
+        inventory
+    }
+
+    fn numbers(_: &Component, a: &str, b: &str) -> Option<Ordering> {
+        Some(a.parse::<u32>().ok()?.cmp(&b.parse().ok()?))
+    }
+
+    fn changes(before: &Inventory, after: &Inventory) -> Vec<String> {
+        let comparison = compare(before, after, &numbers);
+        let version = |component: Option<&Component>| component.map_or("-", |one| &*one.version).to_owned();
+        let shown = |change: &Change<'_>| {
+            let name = &change.component().unwrap().name;
+            format!("{} {name} {} {}", change.kind.as_str(), version(change.before), version(change.after))
+        };
+        comparison.changes.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn packages_come_go_and_change() {
+        let before = inventory(&[
+            ("pkg:pypi/a@1", "", ""),
+            ("pkg:pypi/b@1", "", ""),
+            ("pkg:pypi/c@2", "", "MIT"),
+            ("pkg:pypi/d@x", "", ""),
+            ("pkg:pypi/e@1", "", "MIT"),
+            ("pkg:pypi/f@1", "", ""),
+        ]);
+        let after = inventory(&[
+            ("pkg:pypi/b@2", "", ""),
+            ("pkg:pypi/c@1", "", "ISC"),
+            ("pkg:pypi/d@y", "", ""),
+            ("pkg:pypi/e@1", "", "ISC"),
+            ("pkg:pypi/f@1", "", "MIT"),
+            ("pkg:npm/a@1", "", ""),
+        ]);
+        assert_eq!(
+            changes(&before, &after),
+            [
+                "added a - 1",
+                "removed a 1 -",
+                "upgraded b 1 2",
+                "downgraded c 2 1",
+                "changed d x y",
+                "relicensed e 1 1"
+            ]
+        );
+        let comparison = compare(&before, &after, &numbers);
+        assert_eq!((comparison.unchanged, comparison.is_incomplete), (1, false));
+        assert!(
+            comparison.changes.iter().any(|one| one.kind == ChangeKind::Downgraded && one.is_relicensed())
+        );
+        assert_eq!(changes(&after, &after), [""; 0]);
+    }
+
+    #[test]
+    fn of_several_versions_only_those_that_changed_are_told() {
+        let before =
+            inventory(&[("pkg:npm/a@1", "x", ""), ("pkg:npm/a@2", "y", ""), ("pkg:npm/a@2", "z", "")]);
+        let after =
+            inventory(&[("pkg:npm/a@1", "w", ""), ("pkg:npm/a@2", "z", ""), ("pkg:npm/a@3", "y", "")]);
+        assert_eq!(changes(&before, &after), ["upgraded a 2 3"]);
+        let fewer = inventory(&[("pkg:npm/a@2", "q", "")]);
+        assert_eq!(changes(&before, &fewer), ["removed a 1 -", "removed a 2 -"]);
+    }
+}

@@ -1,0 +1,392 @@
+//! What a component of CycloneDX says, in whichever syntax, and what is made of it: Trivy's and Syft's properties beside our
+//! own.
+
+use std::borrow::Cow;
+
+use plimsoll_core::rootfs::LayerRef;
+use plimsoll_core::{Digest, Purl};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::conventions::{CODENAME, LAYER, LOCATION, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
+use crate::Error;
+use crate::documents::collector::{Claims, Collector, in_order, is_image, is_index, subject_digest};
+use crate::documents::format::ReadDocument;
+use crate::documents::json::Few;
+use crate::documents::placed;
+use crate::documents::stated::{Element, StatedComponent, SubjectKind};
+use crate::inventory::{
+    Component, ComponentIndex, Location, OsRelease, OwnerEvidence, Problem, RelationshipKind, SourcePackage,
+};
+use crate::licence::Licence;
+
+/// `metadata`.
+#[derive(Deserialize, Default)]
+pub(super) struct Metadata<'a> {
+    #[serde(borrow)]
+    pub(super) timestamp: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) component: Option<Part<'a>>,
+    #[serde(borrow, default)]
+    pub(super) properties: Few<Property<'a>>,
+    #[serde(borrow, default)]
+    pub(super) authors: Few<Named<'a>>,
+    #[serde(borrow)]
+    pub(super) supplier: Option<Named<'a>>,
+    /// `manufacture` until 1.5.
+    #[serde(borrow, alias = "manufacture")]
+    pub(super) manufacturer: Option<Named<'a>>,
+    /// Whether it names tools: a list until 1.4, an object since.
+    #[serde(rename = "tools", default, deserialize_with = "is_filled")]
+    pub(super) has_tools: bool,
+    #[serde(rename = "lifecycles", default, deserialize_with = "is_filled")]
+    pub(super) has_lifecycles: bool,
+}
+
+/// Whether there is anything in a list or an object.
+fn is_filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    Ok(raw
+        .get()
+        .bytes()
+        .any(|byte| !matches!(byte, b'{' | b'}' | b'[' | b']') && !byte.is_ascii_whitespace()))
+}
+
+/// A component. In XML, those inside it have been read when it has.
+#[derive(Deserialize, Default)]
+pub(super) struct Part<'a> {
+    #[serde(borrow, rename = "bom-ref")]
+    pub(super) reference: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) r#type: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) name: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) version: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) description: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) purl: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) cpe: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) publisher: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) manufacturer: Option<Named<'a>>,
+    #[serde(borrow)]
+    pub(super) supplier: Option<Named<'a>>,
+    #[serde(borrow, default)]
+    pub(super) hashes: Few<Hash<'a>>,
+    #[serde(borrow, default)]
+    pub(super) licenses: Few<LicenceChoice<'a>>,
+    #[serde(borrow)]
+    pub(super) evidence: Option<Evidence<'a>>,
+    #[serde(borrow, default)]
+    pub(super) properties: Few<Property<'a>>,
+    #[serde(borrow)]
+    pub(super) components: Option<&'a RawValue>,
+}
+
+/// An organisation or a person.
+#[derive(Deserialize, Default)]
+pub(super) struct Named<'a> {
+    #[serde(borrow)]
+    pub(super) name: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Hash<'a> {
+    #[serde(borrow)]
+    pub(super) alg: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) content: Cow<'a, str>,
+}
+
+#[derive(Deserialize, Default)]
+pub(super) struct LicenceChoice<'a> {
+    #[serde(borrow)]
+    pub(super) expression: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) license: Option<NamedLicence<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+pub(super) struct NamedLicence<'a> {
+    #[serde(borrow)]
+    pub(super) id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) name: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize, Default)]
+pub(super) struct Evidence<'a> {
+    #[serde(borrow, default)]
+    pub(super) occurrences: Few<Occurrence<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Occurrence<'a> {
+    #[serde(borrow)]
+    pub(super) location: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) additional_context: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Property<'a> {
+    #[serde(borrow)]
+    pub(super) name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) value: Option<Cow<'a, str>>,
+}
+
+/// One entry of `dependencies`.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Dependency<'a> {
+    #[serde(borrow)]
+    pub(super) r#ref: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) depends_on: Few<Cow<'a, str>>,
+}
+
+/// Adds what an entry of `dependencies` says.
+pub(super) fn depend(collector: &mut Collector, dependency: &Dependency<'_>) -> Result<(), Error> {
+    if dependency.depends_on.0.is_empty() {
+        collector.leaf(&dependency.r#ref);
+    }
+    let on = dependency.depends_on.0.iter();
+    on.into_iter().try_for_each(|on| collector.relate(&dependency.r#ref, RelationshipKind::DependsOn, on))
+}
+
+/// Completes `document` after its components were added.
+pub(super) fn finish(
+    mut collector: Collector,
+    mut document: ReadDocument,
+    metadata: Metadata<'_>,
+) -> Result<ReadDocument, Error> {
+    let mut subject_is_image = false;
+    document.created = metadata.timestamp.map(Cow::into_owned);
+    let told = metadata.properties.0.iter().filter(|property| property.name.as_deref() == Some(PROBLEM));
+    let problem =
+        |property: &Property<'_>| Problem::from_document(property.value.as_deref().unwrap_or_default());
+    collector.inventory.problems.extend(told.map(problem));
+    let makers = metadata.authors.0.into_iter().chain(metadata.manufacturer).chain(metadata.supplier);
+    document.stated.authors = makers.filter_map(|maker| Some(maker.name?.into_owned())).collect();
+    document.stated.names_tool = metadata.has_tools;
+    document.stated.names_phase = metadata.has_lifecycles;
+    if let Some(subject) = metadata.component {
+        subject_is_image = subject.r#type == "container" || subject.purl.as_deref().is_some_and(is_image);
+        document.subject_digest = digest(&subject);
+        if subject.purl.as_deref().is_some_and(is_index) {
+            document.stated.subject = SubjectKind::Index;
+        }
+        collector.inventory.layers = layers(&subject.properties.0);
+        // Build tools write the package itself here and nowhere else. Without a package URL it is told only where there is
+        // nothing else: then the document says nothing that can be looked up.
+        let alone = collector.is_empty() && !subject_is_image;
+        if alone || subject.purl.is_some() {
+            collector.count(1)?;
+            component(&mut collector, &subject);
+        }
+        document.subject_name = Some(subject.name.into_owned());
+    }
+    collector.finish(subject_is_image, &mut document);
+    Ok(document)
+}
+
+/// Adds a component. The place it got, if it is one.
+pub(super) fn component(collector: &mut Collector, part: &Part<'_>) -> Option<ComponentIndex> {
+    let known = Known::of(&part.properties.0);
+    if part.r#type == "operating-system" {
+        collector.inventory.os.get_or_insert_with(|| OsRelease {
+            id: part.name.to_string(),
+            version_id: part.version.as_deref().filter(|v| !v.is_empty()).map(str::to_owned),
+            codename: known.codename.map(str::to_owned),
+            pretty_name: part.description.as_deref().map(str::to_owned),
+        });
+        return None;
+    }
+    // What is no package needs no purl: files, devices, and the lock files that Trivy writes as applications.
+    let package = matches!(&*part.r#type, "library" | "framework" | "application") && !known.lock_file;
+    if part.purl.as_deref().map_or(!package, is_image) {
+        collector.lists_images |= part.r#type == "container" || part.purl.is_some();
+        return None;
+    }
+    if collector.is_whole() {
+        collector.stated.push(stated(part, &known));
+    }
+    let claims = Claims {
+        name: &part.name,
+        version: part.version.as_deref(),
+        purl: part.purl.as_deref(),
+        source: known.source(),
+    };
+    let component = collector.add(claims)?;
+    component.locations = locations(part, &known);
+    component.licenses = part.licenses.0.iter().filter_map(licence).collect();
+    component.supplier = part
+        .supplier
+        .as_ref()
+        .and_then(|supplier| supplier.name.as_deref())
+        .or(part.publisher.as_deref())
+        .map(str::to_owned);
+    let owner = known.owner(component);
+    let index = ComponentIndex(collector.inventory.components.len() - 1);
+    if let Some((owner, evidence)) = owner {
+        collector.owned.push((index, owner, evidence));
+    }
+    if let Some(reference) = part.reference.as_deref().filter(|_| collector.is_whole()) {
+        collector.name(reference, index);
+    }
+    Some(index)
+}
+
+fn stated(part: &Part<'_>, known: &Known<'_>) -> StatedComponent {
+    let mut stated = StatedComponent::new(part.reference.as_deref(), &part.name);
+    let named = |named: &Option<Named<'_>>| named.as_ref().is_some_and(|named| named.name.is_some());
+    let strong = |hash: &Hash<'_>| matches!(&*hash.alg, "SHA-512" | "SHA3-512");
+    for (element, is_there) in [
+        (Element::Supplier, named(&part.supplier) || named(&part.manufacturer) || part.publisher.is_some()),
+        (Element::Version, part.version.as_deref().is_some_and(|version| !version.is_empty())),
+        (Element::Identifier, part.purl.is_some() || part.cpe.is_some()),
+        (Element::Hash, !part.hashes.0.is_empty()),
+        (Element::StrongHash, part.hashes.0.iter().any(strong)),
+        (Element::Licence, part.licenses.0.iter().any(|choice| licence(choice).is_some())),
+        (Element::FileName, known.file_name),
+        (Element::FileProperties, known.file_properties),
+    ] {
+        if is_there {
+            stated.insert(element);
+        }
+    }
+    stated
+}
+
+/// Joins what Trivy keeps apart.
+pub(crate) fn joined_version(epoch: &str, version: &str, release: &str) -> String {
+    let mut joined = String::new();
+    if !epoch.is_empty() {
+        joined.push_str(epoch);
+        joined.push(':');
+    }
+    joined.push_str(version);
+    if !release.is_empty() {
+        joined.push('-');
+        joined.push_str(release);
+    }
+    joined
+}
+
+/// The properties that mean something here: ours, Trivy's, Syft's.
+#[derive(Default)]
+struct Known<'p> {
+    source_name: &'p str,
+    source_epoch: &'p str,
+    source_version: &'p str,
+    source_release: &'p str,
+    lock_file: bool,
+    codename: Option<&'p str>,
+    owner: Option<&'p str>,
+    owner_evidence: Option<&'p str>,
+    paths: Vec<&'p str>,
+    locations: Vec<Location>,
+    file_name: bool,
+    file_properties: bool,
+}
+
+impl<'p> Known<'p> {
+    fn of(properties: &'p [Property<'_>]) -> Self {
+        let mut known = Self::default();
+        for property in properties {
+            let (Some(name), Some(value)) = (property.name.as_deref(), property.value.as_deref()) else {
+                continue;
+            };
+            match name {
+                CODENAME => known.codename = Some(value),
+                OWNER => known.owner = Some(value),
+                OWNER_EVIDENCE => known.owner_evidence = Some(value),
+                LOCATION => known.locations.extend(placed::read(value)),
+                // The names of the taxonomy that BSI TR-03183-2 refers to.
+                "bsi:component:filename" => known.file_name = true,
+                "bsi:component:executable" => known.file_properties = true,
+                _ => match name.strip_prefix(TRIVY) {
+                    Some("SrcName") => known.source_name = value,
+                    Some("SrcEpoch") => known.source_epoch = value,
+                    Some("SrcVersion") => known.source_version = value,
+                    Some("SrcRelease") => known.source_release = value,
+                    Some("FilePath") => known.paths.push(value),
+                    Some("Class" | "Type") => known.lock_file = true,
+                    None if name.starts_with("syft:location:") && name.ends_with(":path") => {
+                        known.paths.push(value);
+                    }
+                    _ => {}
+                },
+            }
+        }
+        known
+    }
+
+    fn source(&self) -> Option<SourcePackage> {
+        let version = || joined_version(self.source_epoch, self.source_version, self.source_release);
+        (!self.source_name.is_empty())
+            .then(|| SourcePackage { name: self.source_name.to_owned(), version: version() })
+    }
+
+    fn owner(&self, component: &Component) -> Option<(Purl, OwnerEvidence)> {
+        let purl = self.owner?.parse().ok().filter(|purl| *purl != component.purl)?;
+        // A mismatch was against the interest of whoever wrote it down; a match was not seen here.
+        let mismatch = self.owner_evidence == Some(OwnerEvidence::DigestMismatch.as_str());
+        Some((purl, if mismatch { OwnerEvidence::DigestMismatch } else { OwnerEvidence::Claimed }))
+    }
+}
+
+fn locations(part: &Part<'_>, known: &Known<'_>) -> Vec<Location> {
+    let occurrences =
+        part.evidence.as_ref().map(|evidence| evidence.occurrences.0.as_slice()).unwrap_or_default();
+    let layer = |context: &str| context.strip_prefix("layer ")?.parse().ok();
+    if !known.locations.is_empty() {
+        return known.locations.clone();
+    }
+    if occurrences.is_empty() {
+        let paths = known.paths.iter();
+        return paths
+            .map(|path| Location { path: path.trim_start_matches('/').to_owned(), layer: None })
+            .collect();
+    }
+    let location = |occurrence: &Occurrence<'_>| Location {
+        path: occurrence.location.trim_start_matches('/').to_owned(),
+        layer: occurrence.additional_context.as_deref().and_then(layer),
+    };
+    occurrences.iter().map(location).collect()
+}
+
+fn licence(choice: &LicenceChoice<'_>) -> Option<Licence> {
+    let license = choice.license.as_ref();
+    choice
+        .expression
+        .as_deref()
+        .or_else(|| license?.id.as_deref())
+        .or_else(|| license?.name.as_deref())
+        .and_then(Licence::stated)
+}
+
+/// The digest of an image: from its hashes, its version or its purl.
+fn digest(subject: &Part<'_>) -> Option<Digest> {
+    let hashes = subject.hashes.0.iter().filter_map(|hash| match &*hash.alg {
+        "SHA-256" => Some(("sha256", &*hash.content)),
+        "SHA-512" => Some(("sha512", &*hash.content)),
+        _ => None,
+    });
+    subject_digest(hashes, subject.version.as_deref(), subject.purl.as_deref())
+}
+
+fn layers(properties: &[Property<'_>]) -> Vec<LayerRef> {
+    let layer = |property: &Property<'_>| {
+        let index = property.name.as_deref()?.strip_prefix(LAYER)?.parse().ok()?;
+        let (digest, diff_id) = property.value.as_deref()?.split_once(' ')?;
+        Some(LayerRef { index, digest: digest.parse().ok()?, diff_id: diff_id.parse().ok()? })
+    };
+    in_order(properties.iter().filter_map(layer).collect())
+}

@@ -1,0 +1,26 @@
+//! Where a component was found, as a line of text for formats that have no place for it: `layer 2: usr/lib/x`, or
+//! `root: usr/lib/x` where there are no layers.
+
+use plimsoll_core::text;
+
+use crate::inventory::Location;
+
+/// The line for a location. What a terminal would obey is made harmless: people read the line.
+pub(super) fn line(location: &Location) -> String {
+    let path = text::terminal(&location.path);
+    match location.layer {
+        Some(layer) => format!("layer {layer}: {path}"),
+        None => format!("root: {path}"),
+    }
+}
+
+/// The location that a line tells.
+pub(super) fn read(line: &str) -> Option<Location> {
+    let (place, path) = line.split_once(": ")?;
+    let layer = match place.strip_prefix("layer ") {
+        Some(layer) => Some(layer.parse().ok()?),
+        None if place == "root" => None,
+        None => return None,
+    };
+    Some(Location { path: path.to_owned(), layer })
+}

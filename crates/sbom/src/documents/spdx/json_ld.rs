@@ -1,0 +1,321 @@
+//! Reading SPDX 3.0 from JSON-LD: a graph of elements that refer to each other by identifier.
+//!
+//! ```json
+//! {"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld","@graph":[
+//!  {"type":"software_Package","spdxId":"https://x.example/1","name":"libc6","software_packageVersion":"2.36-9",
+//!   "software_packageUrl":"pkg:deb/debian/libc6@2.36-9"},
+//!  {"type":"Relationship","spdxId":"https://x.example/2","from":"https://x.example/1","relationshipType":"dependsOn",
+//!   "to":["https://x.example/3"]}]}
+//! ```
+//!
+//! Only the compact form with the official context is read, which is what the specification asks of an SPDX 3 JSON file
+//! (3.0.1, annex "Serialization"); the context is known and never fetched.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::conventions::NOASSERTION;
+use super::parts::{Annotation, Checksum, ExternalReference, ExtractedLicence, Package, Parts, Relationship};
+use crate::Error;
+use crate::documents::format::{Format, ReadDocument, Reading};
+use crate::documents::json::{Few, Member, Members, parsed};
+
+/// The members that are read.
+pub(super) const MEMBERS: &[Member] = &[Member::Value("@context"), Member::Value("@graph")];
+
+const CONTEXT: &str = "https://spdx.org/rdf/3.";
+
+/// Whether the context is SPDX's own.
+pub(super) fn is_document(members: &Members<'_>) -> bool {
+    context(members).is_some_and(|context| context.starts_with(CONTEXT))
+}
+
+/// The context, alone or in a list of one.
+fn context(members: &Members<'_>) -> Option<String> {
+    let raw: &RawValue = members.value("@context").ok()??;
+    let one = parsed::<Cow<'_, str>>(raw).ok();
+    let one = one.or_else(|| parsed::<Vec<Cow<'_, str>>>(raw).ok()?.into_iter().next());
+    one.map(Cow::into_owned)
+}
+
+/// Any element of the graph, with the properties that are read.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Element<'a> {
+    #[serde(borrow, alias = "@type")]
+    r#type: Cow<'a, str>,
+    #[serde(borrow, alias = "@id")]
+    spdx_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    summary: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    comment: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "software_packageVersion")]
+    version: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "software_packageUrl")]
+    purl: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "software_sourceInfo")]
+    source_info: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "software_primaryPurpose")]
+    purpose: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    supplied_by: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    verified_using: Few<Hash<'a>>,
+    #[serde(borrow, default)]
+    external_identifier: Few<Identifier<'a>>,
+    #[serde(borrow, rename = "simplelicensing_licenseExpression")]
+    expression: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "simplelicensing_customIdToUri")]
+    custom: Few<Entry<'a>>,
+    #[serde(borrow)]
+    from: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    to: Few<Cow<'a, str>>,
+    #[serde(borrow)]
+    #[serde(rename = "relationshipType")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "rootElement")]
+    roots: Few<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "import")]
+    imports: Few<Import<'a>>,
+    #[serde(borrow)]
+    subject: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    statement: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    created: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    spec_version: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    created_by: Few<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    created_using: Few<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Hash<'a> {
+    #[serde(borrow, alias = "@type")]
+    r#type: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    algorithm: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "hashValue")]
+    value: Option<Cow<'a, str>>,
+}
+
+/// An element of another document.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Import<'a> {
+    #[serde(borrow)]
+    external_spdx_id: Cow<'a, str>,
+}
+
+/// What an identifier in a licence expression stands for.
+#[derive(Deserialize)]
+struct Entry<'a> {
+    #[serde(borrow)]
+    key: Cow<'a, str>,
+    #[serde(borrow)]
+    value: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identifier<'a> {
+    #[serde(borrow, rename = "externalIdentifierType")]
+    kind: Cow<'a, str>,
+    #[serde(borrow, rename = "identifier")]
+    value: Cow<'a, str>,
+}
+
+/// Reads the document.
+pub(super) fn read(
+    format: &dyn Format,
+    members: &Members<'_>,
+    reading: &Reading<'_>,
+) -> Result<ReadDocument, Error> {
+    // Packages and relationships are in one list.
+    let limit = reading.limits.components.saturating_add(reading.limits.relationships);
+    let raw: Vec<&RawValue> = members.items("@graph", "components", limit)?;
+    let mut graph = Graph::default();
+    for raw in raw {
+        reading.cancel.check()?;
+        graph.sort(parsed(raw)?);
+    }
+    let context = context(members).unwrap_or_default();
+    let of_context = context.strip_prefix("https://spdx.org/rdf/").and_then(|rest| rest.split('/').next());
+    let version = graph.version.as_deref().or(of_context).unwrap_or_default();
+    let document = ReadDocument::new(format, version)?;
+    let (parts, packages) = graph.parts(reading)?;
+    let count = packages.len();
+    super::parts::read(parts, packages.into_iter().map(Ok), count, document, reading)
+}
+
+/// The elements, by what they are.
+#[derive(Default)]
+struct Graph<'a> {
+    version: Option<Cow<'a, str>>,
+    document: Option<Element<'a>>,
+    creations: Vec<Element<'a>>,
+    packages: Vec<Element<'a>>,
+    relationships: Vec<Element<'a>>,
+    annotations: Vec<Element<'a>>,
+    roots: Vec<Cow<'a, str>>,
+    boms: HashSet<Cow<'a, str>>,
+    declared: Vec<Cow<'a, str>>,
+    custom: Vec<Entry<'a>>,
+    /// Names of agents and tools, expressions of licences.
+    texts: HashMap<Cow<'a, str>, Cow<'a, str>>,
+}
+
+impl<'a> Graph<'a> {
+    fn sort(&mut self, mut element: Element<'a>) {
+        self.declared.extend(element.spdx_id.clone());
+        self.declared.extend(element.imports.0.drain(..).map(|import| import.external_spdx_id));
+        match &*element.r#type {
+            "CreationInfo" => {
+                self.version = self.version.take().or(element.spec_version.take());
+                self.creations.push(element);
+            }
+            "SpdxDocument" => {
+                self.roots.append(&mut element.roots.0);
+                self.document = Some(element);
+            }
+            // The document's root, whose own roots are what the document is about.
+            "software_Sbom" | "Bom" => {
+                self.roots.append(&mut element.roots.0);
+                self.boms.extend(element.spdx_id);
+            }
+            "software_Package" => self.packages.push(element),
+            "Relationship" | "LifecycleScopedRelationship" => self.relationships.push(element),
+            "Annotation" => self.annotations.push(element),
+            _ => {
+                self.custom.append(&mut element.custom.0);
+                let text = element.expression.or(element.name);
+                if let (Some(id), Some(text)) = (element.spdx_id, text) {
+                    self.texts.insert(id, text);
+                }
+            }
+        }
+    }
+
+    /// The elements under the names of SPDX 2.3.
+    fn parts(self, reading: &Reading<'_>) -> Result<(Parts<'a>, Vec<Package<'a>>), Error> {
+        let limit = reading.limits.relationships;
+        let mut parts = Parts {
+            name: self.document.and_then(|document| document.name),
+            declared: Some(self.declared),
+            ..Parts::default()
+        };
+        for creation in self.creations {
+            let named = |ids: &Few<Cow<'a, str>>, kind: &str| -> Vec<Cow<'a, str>> {
+                let names = ids.0.iter().filter_map(|id| self.texts.get(id));
+                names.map(|name| format!("{kind}: {name}").into()).collect()
+            };
+            parts.creation.created = parts.creation.created.or(creation.created);
+            let creators = &mut parts.creation.creators.0;
+            creators.extend(named(&creation.created_by, "Organization"));
+            creators.extend(named(&creation.created_using, "Tool"));
+        }
+        let custom = self.custom.into_iter().filter_map(|Entry { key, value }| {
+            let name = self.texts.get(&value?).cloned();
+            Some(ExtractedLicence { license_id: key, name })
+        });
+        parts.licences.0.extend(custom);
+        let mut declared: HashMap<Cow<'a, str>, Cow<'a, str>> = HashMap::new();
+        for element in self.relationships {
+            let (Some(from), Some(kind)) = (element.from, element.kind) else { continue };
+            if kind == "hasDeclaredLicense" {
+                if let Some(text) = element.to.0.first().and_then(|id| self.texts.get(id)) {
+                    declared.insert(from, text.clone());
+                }
+                continue;
+            }
+            let kind = old_name(&kind);
+            for to in element.to.0 {
+                if parts.relationships.len() >= limit {
+                    return Err(
+                        plimsoll_core::LimitExceeded::new("relationships", limit as u64, "SBOM").into()
+                    );
+                }
+                let none = to.ends_with("/NoneElement") || to == "expandedlicensing_NoneLicense";
+                parts.relationships.push(Relationship {
+                    spdx_element_id: from.clone(),
+                    kind: kind.clone(),
+                    related_spdx_element: if none { "NONE".into() } else { to },
+                    comment: element.comment.clone(),
+                });
+            }
+        }
+        let mut by_subject: HashMap<Cow<'a, str>, Vec<Annotation<'a>>> = HashMap::new();
+        for annotation in self.annotations {
+            let (Some(subject), Some(comment)) = (annotation.subject, annotation.statement) else { continue };
+            by_subject.entry(subject).or_default().push(Annotation { comment });
+        }
+        let texts = &self.texts;
+        let package = |element: Element<'a>| {
+            let id = element.spdx_id.unwrap_or_default();
+            let own = element.purl.into_iter().map(|purl| ("purl".into(), purl));
+            let further = element.external_identifier.0.into_iter().filter_map(|external| {
+                let kind = match &*external.kind {
+                    "packageUrl" => "purl",
+                    "cpe22" => "cpe22Type",
+                    "cpe23" => "cpe23Type",
+                    _ => return None,
+                };
+                Some((kind.into(), external.value))
+            });
+            let references = own.chain(further).map(|(reference_type, reference_locator)| {
+                ExternalReference { reference_type, reference_locator }
+            });
+            let hash = |hash: Hash<'a>| {
+                let is_hash = hash.r#type.as_deref() == Some("Hash");
+                is_hash.then_some(Checksum {
+                    algorithm: hash.algorithm?.to_ascii_uppercase().into(),
+                    checksum_value: hash.value?,
+                })
+            };
+            let supplier = element.supplied_by.and_then(|raw| parsed::<Cow<'_, str>>(raw).ok());
+            let supplier = supplier.and_then(|id| texts.get(&id));
+            Package {
+                name: element.name.unwrap_or_default(),
+                version_info: element.version,
+                supplier: supplier.map(|name| format!("Organization: {name}").into()),
+                source_info: element.source_info,
+                license_declared: declared.remove(&id),
+                summary: element.summary,
+                comment: element.comment,
+                checksums: Few(element.verified_using.0.into_iter().filter_map(hash).collect()),
+                external_refs: Few(references.collect()),
+                annotations: Few(by_subject.remove(&id).unwrap_or_default()),
+                primary_package_purpose: element.purpose.map(|purpose| old_name(&purpose)),
+                id,
+                ..Package::default()
+            }
+        };
+        let packages: Vec<Package<'a>> = self.packages.into_iter().map(package).collect();
+        // What is about anything else is about the document.
+        parts.annotations = Few(by_subject.into_values().flatten().collect());
+        parts.describes = Few(self.roots.into_iter().filter(|root| !self.boms.contains(root)).collect());
+        Ok((parts, packages))
+    }
+}
+
+/// `dependsOn` as SPDX 2.3 has it: `DEPENDS_ON`.
+fn old_name(name: &str) -> Cow<'static, str> {
+    let mut old = String::new();
+    for character in name.chars() {
+        if character.is_ascii_uppercase() {
+            old.push('_');
+        }
+        old.push(character.to_ascii_uppercase());
+    }
+    if old == "NO_ASSERTION" { NOASSERTION.into() } else { old.into() }
+}

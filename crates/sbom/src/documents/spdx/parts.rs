@@ -1,0 +1,402 @@
+//! What an SPDX document says, in whichever form, and what is made of it: packages with external references, Trivy's
+//! conventions beside our own. SPDX 3 is brought to the names of 2.3 first.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use plimsoll_core::Digest;
+use plimsoll_core::rootfs::LayerRef;
+use serde::Deserialize;
+
+use super::conventions::{BUILT_FROM, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM};
+use crate::Error;
+use crate::documents::collector::{
+    Claims, Collector, dangling, in_order, is_image, is_index, subject_digest,
+};
+use crate::documents::format::{ReadDocument, Reading};
+use crate::documents::json::Few;
+use crate::documents::placed;
+use crate::documents::stated::{Element, StatedComponent, SubjectKind};
+use crate::inventory::{
+    ComponentIndex, Location, OsRelease, OwnerEvidence, Problem, RelationshipKind, SourcePackage,
+};
+use crate::licence::Licence;
+
+#[derive(Deserialize, Default)]
+pub(super) struct CreationInfo<'a> {
+    #[serde(borrow)]
+    pub(super) created: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) creators: Few<Cow<'a, str>>,
+}
+
+#[derive(Deserialize, Default)]
+pub(super) struct Annotation<'a> {
+    #[serde(borrow)]
+    pub(super) comment: Cow<'a, str>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Relationship<'a> {
+    #[serde(borrow)]
+    pub(super) spdx_element_id: Cow<'a, str>,
+    #[serde(borrow, rename = "relationshipType")]
+    pub(super) kind: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) related_spdx_element: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) comment: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ExtractedLicence<'a> {
+    #[serde(borrow)]
+    pub(super) license_id: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) name: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Package<'a> {
+    #[serde(borrow)]
+    pub(super) name: Cow<'a, str>,
+    #[serde(borrow, rename = "SPDXID")]
+    pub(super) id: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) version_info: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "packageFileName")]
+    pub(super) file_name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) supplier: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) source_info: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) license_declared: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) license_concluded: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) summary: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) comment: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) checksums: Few<Checksum<'a>>,
+    #[serde(borrow, default)]
+    pub(super) external_refs: Few<ExternalReference<'a>>,
+    #[serde(borrow, default)]
+    pub(super) annotations: Few<Annotation<'a>>,
+    #[serde(borrow)]
+    pub(super) primary_package_purpose: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Checksum<'a> {
+    #[serde(borrow)]
+    pub(super) algorithm: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) checksum_value: Cow<'a, str>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ExternalReference<'a> {
+    #[serde(borrow)]
+    pub(super) reference_type: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) reference_locator: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Layer {
+    index: usize,
+    digest: Digest,
+    diff_id: Digest,
+}
+
+/// Everything beside the packages.
+#[derive(Default)]
+pub(super) struct Parts<'a> {
+    pub(super) name: Option<Cow<'a, str>>,
+    pub(super) creation: CreationInfo<'a>,
+    pub(super) annotations: Few<Annotation<'a>>,
+    pub(super) relationships: Vec<Relationship<'a>>,
+    /// What the document says itself that it describes.
+    pub(super) describes: Few<Cow<'a, str>>,
+    pub(super) licences: Few<ExtractedLicence<'a>>,
+    /// The identifiers of everything beside packages, where relationships are to be checked against them.
+    pub(super) declared: Option<Vec<Cow<'a, str>>>,
+}
+
+/// Completes `document` by what its parts and its `packages`, of which there are `count`, say.
+pub(super) fn read<'a>(
+    parts: Parts<'a>,
+    packages: impl Iterator<Item = Result<Package<'a>, Error>>,
+    count: usize,
+    mut document: ReadDocument,
+    reading: &Reading<'_>,
+) -> Result<ReadDocument, Error> {
+    let mut collector = Collector::new(reading);
+    collector.count(count)?;
+    let Parts { name, creation, annotations, relationships, describes: subjects, licences: infos, declared } =
+        parts;
+    document.subject_name = name.map(Cow::into_owned);
+    made(&mut document, creation);
+    collector.inventory.problems.extend(values(&annotations.0, PROBLEM).map(Problem::from_document));
+
+    let described: Vec<&str> = relationships
+        .iter()
+        .filter_map(|relationship| match &*relationship.kind {
+            "DESCRIBES" => Some(&*relationship.related_spdx_element),
+            "DESCRIBED_BY" => Some(&*relationship.spdx_element_id),
+            _ => None,
+        })
+        .chain(subjects.0.iter().map(|id| &**id))
+        .collect();
+    let single = match described.as_slice() {
+        [first, rest @ ..] if rest.iter().all(|id| id == first) => Some(*first),
+        _ => None,
+    };
+    let extracted: HashMap<&str, &str> =
+        infos.0.iter().filter_map(|licence| Some((&*licence.license_id, licence.name.as_deref()?))).collect();
+    let concerned = relate(&mut collector, &relationships)?;
+
+    let mut subject_is_image = false;
+    let alone = count == 1;
+    // What is no component and can be referred to all the same.
+    let mut set_aside: Vec<Cow<'_, str>> = Vec::new();
+    for package in packages {
+        collector.check()?;
+        let package = package?;
+        let purls: Vec<&str> = package
+            .external_refs
+            .0
+            .iter()
+            .filter(|reference| reference.reference_type == "purl")
+            .map(|reference| &*reference.reference_locator)
+            .collect();
+        let purl = purls.first().copied();
+        let purpose = package.primary_package_purpose.as_deref().unwrap_or_default();
+        let image = purpose == "CONTAINER" || (purl.is_some() && purls.iter().all(|purl| is_image(purl)));
+        // The one package that the document is about, when it is no package itself. Where it is all that there is, nothing in
+        // the document can be looked up, and that is told.
+        let subject = single == Some(&*package.id) && (image || (purl.is_none() && !alone));
+        if subject || image {
+            collector.lists_images |= image;
+            if single == Some(&*package.id) {
+                subject_is_image |= image;
+                document.subject_digest = digest(&package, purl);
+                if purl.is_some_and(is_index) {
+                    document.stated.subject = SubjectKind::Index;
+                }
+                document.subject_name = Some(package.name.to_string());
+                let layers = told(&package.annotations.0, LAYER);
+                let layer = |layer: Layer| LayerRef {
+                    index: layer.index,
+                    digest: layer.digest,
+                    diff_id: layer.diff_id,
+                };
+                collector.inventory.layers = in_order(layers.map(layer).collect());
+            }
+            set_aside.push(package.id);
+            continue;
+        }
+        if is_operating_system(&package, purpose) {
+            collector.inventory.os.get_or_insert_with(|| operating_system(&package));
+            set_aside.push(package.id);
+            continue;
+        }
+        if purl.is_none() && matches!(purpose, "FILE" | "SOURCE" | "ARCHIVE" | "DEVICE" | "FIRMWARE") {
+            set_aside.push(package.id);
+            continue;
+        }
+        if collector.is_whole() {
+            collector.stated.push(stated(&package));
+        }
+        let source = package.source_info.as_deref().and_then(|info| {
+            let (name, version) = info.strip_prefix(BUILT_FROM)?.split_once(' ')?;
+            Some(SourcePackage { name: name.to_owned(), version: version.to_owned() })
+        });
+        let version = package.version_info.as_deref().filter(|version| *version != NOASSERTION);
+        let index = collector.inventory.components.len();
+        // A package is known by several names in some documents, and any of them may be the one that advisories use.
+        let several = purls.iter().copied().filter(|purl| !is_image(purl)).map(Some);
+        collector.count(purls.len().saturating_sub(1))?;
+        for purl in several.chain(purl.is_none().then_some(None)) {
+            let claims = Claims { name: &package.name, version, purl, source: source.clone() };
+            let Some(component) = collector.add(claims) else { continue };
+            component.locations = locations(&package);
+            component.licenses = licenses(package.license_declared.as_deref(), &extracted);
+            component.supplier = package.supplier.as_deref().and_then(supplier);
+        }
+        if concerned.contains(&*package.id) && index < collector.inventory.components.len() {
+            collector.name(&package.id, ComponentIndex(index));
+        }
+    }
+    if let Some(declared) = declared.filter(|_| collector.is_whole()) {
+        document.stated.dangling = undeclared(&declared, &set_aside, &relationships, &collector);
+    }
+    collector.finish(subject_is_image, &mut document);
+    Ok(document)
+}
+
+/// Who made the document, when and with what.
+fn made(document: &mut ReadDocument, creation: CreationInfo<'_>) {
+    document.created = creation.created.map(Cow::into_owned);
+    let makers = creation.creators.0.iter().map(|creator| creator.trim());
+    let (tools, authors): (Vec<&str>, Vec<&str>) = makers.partition(|creator| creator.starts_with("Tool:"));
+    document.stated.names_tool = !tools.is_empty();
+    document.stated.authors = authors.into_iter().filter_map(supplier).collect();
+}
+
+/// What relationships refer to and nothing is called.
+fn undeclared(
+    declared: &[Cow<'_, str>],
+    set_aside: &[Cow<'_, str>],
+    relationships: &[Relationship<'_>],
+    collector: &Collector,
+) -> Vec<String> {
+    let ids = collector.stated.iter().filter_map(|stated| stated.id.as_deref());
+    let declared = declared.iter().chain(set_aside).map(|id| &**id).chain(ids).collect();
+    let used = relationships
+        .iter()
+        .flat_map(|relationship| [&*relationship.spdx_element_id, &*relationship.related_spdx_element]);
+    let used = used.filter(|id| !matches!(*id, "NONE" | NOASSERTION) && !id.starts_with("DocumentRef-"));
+    dangling(used, &declared)
+}
+
+fn stated(package: &Package<'_>) -> StatedComponent {
+    let mut stated = StatedComponent::new(Some(&package.id), &package.name);
+    let says = |text: &Option<Cow<'_, str>>| {
+        text.as_deref().is_some_and(|text| !matches!(text, "" | NOASSERTION | "NONE"))
+    };
+    let identifier = |reference: &ExternalReference<'_>| {
+        matches!(&*reference.reference_type, "purl" | "cpe22Type" | "cpe23Type")
+    };
+    let strong = |checksum: &Checksum<'_>| matches!(&*checksum.algorithm, "SHA512" | "SHA3-512");
+    for (element, is_there) in [
+        (Element::Supplier, says(&package.supplier)),
+        (Element::Version, says(&package.version_info)),
+        (Element::Identifier, package.external_refs.0.iter().any(identifier)),
+        (Element::Hash, !package.checksums.0.is_empty()),
+        (Element::StrongHash, package.checksums.0.iter().any(strong)),
+        (Element::Licence, says(&package.license_declared) || says(&package.license_concluded)),
+        (Element::FileName, says(&package.file_name)),
+    ] {
+        if is_there {
+            stated.insert(element);
+        }
+    }
+    stated
+}
+
+/// Trivy marks the operating system by its identifier, newer documents by the purpose.
+fn is_operating_system(package: &Package<'_>, purpose: &str) -> bool {
+    matches!(purpose, "OPERATING_SYSTEM" | "OPERATING-SYSTEM")
+        || package.id.starts_with("SPDXRef-OperatingSystem")
+}
+
+fn operating_system(package: &Package<'_>) -> OsRelease {
+    told(&package.annotations.0, OS).next().unwrap_or_else(|| OsRelease {
+        id: package.name.to_string(),
+        version_id: package.version_info.as_deref().filter(|v| *v != NOASSERTION).map(str::to_owned),
+        codename: None,
+        pretty_name: package.summary.as_deref().map(str::to_owned),
+    })
+}
+
+/// The values that our own annotations hold.
+fn told<'a, T: serde::de::DeserializeOwned>(
+    annotations: &'a [Annotation<'_>],
+    prefix: &'a str,
+) -> impl Iterator<Item = T> + 'a {
+    values(annotations, prefix).filter_map(|value| serde_json::from_str(value).ok())
+}
+
+/// The same as they are written.
+fn values<'a>(annotations: &'a [Annotation<'_>], prefix: &'a str) -> impl Iterator<Item = &'a str> {
+    annotations.iter().filter_map(move |annotation| annotation.comment.strip_prefix(prefix))
+}
+
+fn digest(package: &Package<'_>, purl: Option<&str>) -> Option<Digest> {
+    let checksums = package.checksums.0.iter().filter_map(|checksum| match &*checksum.algorithm {
+        "SHA256" => Some(("sha256", &*checksum.checksum_value)),
+        "SHA512" => Some(("sha512", &*checksum.checksum_value)),
+        _ => None,
+    });
+    subject_digest(checksums, package.version_info.as_deref(), purl)
+}
+
+fn locations(package: &Package<'_>) -> Vec<Location> {
+    let lines = package.comment.as_deref().unwrap_or_default().lines();
+    lines.filter_map(|line| placed::read(line.strip_prefix(FOUND)?)).collect()
+}
+
+/// One valid expression, or the parts of a conjunction with references replaced by the names they stand for.
+fn licenses(declared: Option<&str>, extracted: &HashMap<&str, &str>) -> Vec<Licence> {
+    let Some(declared) = declared.filter(|text| !matches!(*text, NOASSERTION | "NONE" | "")) else {
+        return Vec::new();
+    };
+    let whole = Licence::parse(declared);
+    if matches!(whole, Licence::Expression(_)) {
+        return vec![whole];
+    }
+    let part = |part: &str| {
+        let part = part.strip_prefix('(').and_then(|part| part.strip_suffix(')')).unwrap_or(part);
+        match Licence::parse(part) {
+            Licence::Text(_) => extracted.get(part).map(|name| Licence::parse(name)),
+            expression @ Licence::Expression(_) => Some(expression),
+        }
+    };
+    declared.split(" AND ").map(part).collect::<Option<Vec<_>>>().unwrap_or_else(|| vec![whole])
+}
+
+fn supplier(text: &str) -> Option<String> {
+    let name = ["Organization:", "Person:"].iter().find_map(|prefix| text.strip_prefix(prefix))?.trim();
+    let name = match name.strip_suffix(')').and_then(|name| name.rsplit_once(" (")) {
+        Some((name, mail)) if mail.contains('@') => format!("{name} <{mail}>"),
+        _ => name.to_owned(),
+    };
+    (!name.is_empty()).then_some(name)
+}
+
+/// Hands the relationships that mean something here to the collector: which package brought which, and in a whole document
+/// also what contains and needs what. The identifiers in them.
+fn relate<'a>(
+    collector: &mut Collector,
+    relationships: &'a [Relationship<'_>],
+) -> Result<HashSet<&'a str>, Error> {
+    let mut ids = HashSet::new();
+    for relationship in relationships {
+        let (from, to) = (&*relationship.spdx_element_id, &*relationship.related_spdx_element);
+        let kind = &*relationship.kind;
+        let (from, kind, to) = match kind {
+            "OTHER" => {
+                let stated =
+                    relationship.comment.as_deref().and_then(|comment| comment.strip_prefix(OWNERSHIP));
+                let Some(stated) = stated else { continue };
+                let mismatch = stated == OwnerEvidence::DigestMismatch.as_str();
+                let evidence = if mismatch { OwnerEvidence::DigestMismatch } else { OwnerEvidence::Claimed };
+                (to, RelationshipKind::OwnedBy(evidence), from)
+            }
+            _ if !collector.is_whole() => continue,
+            "CONTAINS" => (from, RelationshipKind::Contains, to),
+            "CONTAINED_BY" => (to, RelationshipKind::Contains, from),
+            "DEPENDS_ON" => (from, RelationshipKind::DependsOn, to),
+            // `DEV_DEPENDENCY_OF`, `RUNTIME_DEPENDENCY_OF` and the like.
+            _ if kind.ends_with("DEPENDENCY_OF") => (to, RelationshipKind::DependsOn, from),
+            _ => continue,
+        };
+        // A package without further dependencies is related to NONE.
+        if to == "NONE" {
+            collector.leaf(from);
+            continue;
+        }
+        collector.relate(from, kind, to)?;
+        ids.extend([from, to]);
+    }
+    Ok(ids)
+}

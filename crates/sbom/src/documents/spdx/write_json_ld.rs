@@ -1,0 +1,206 @@
+//! Writing SPDX 3.0.1 as JSON-LD: what is written as 2.3, under the names of 3.0, one line an element.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use super::conventions::NOASSERTION;
+use super::write::{DOCUMENT, Package, Relationship, Writer, identified, namespace};
+use crate::document::Document;
+use crate::documents::object::Object;
+
+/// The blank node of the only creation information.
+const CREATION: &str = "_:creation";
+
+/// Writes `document` as SPDX of `version`.
+pub(super) fn write(document: &Document<'_>, version: &str, out: &mut dyn Write) -> io::Result<()> {
+    identified(document, version, "spdx-json-ld", out, |writer, uuid, out| {
+        let space = namespace(uuid);
+        let mut object = Object::begin(out)?;
+        object.member("@context", &format!("https://spdx.org/rdf/{version}/spdx-context.jsonld"))?;
+        object.array("@graph", Elements { writer, space: &space }.all(version))?;
+        object.end()
+    })
+}
+
+#[derive(Clone, Copy)]
+struct Elements<'w, 'a> {
+    writer: &'w Writer<'a>,
+    space: &'w str,
+}
+
+/// An element; its members have the order in which they are written.
+type Element = BTreeMap<&'static str, serde_json::Value>;
+
+impl<'w, 'a> Elements<'w, 'a> {
+    fn all(self, version: &'w str) -> impl Iterator<Item = serde_json::Value> + use<'w, 'a> {
+        let document = self.writer.document;
+        let Self { writer, space } = self;
+        let tool = self.id("SPDXRef-Tool");
+        let creation = json!({
+            "@id": CREATION, "type": "CreationInfo", "specVersion": version, "created": document.created(),
+            // An agent is asked for; the program is one as well as a tool.
+            "createdBy": [self.id("SPDXRef-Agent")], "createdUsing": [&tool],
+        });
+        let named = |kind: &'static str, id: String, name: String| json!({ "type": kind, "spdxId": id, "creationInfo": CREATION, "name": name });
+        let name = writer.tool().replace("Tool: ", "");
+        let root = self.id("SPDXRef-Subject");
+        let mut about = json!({
+            "type": "SpdxDocument", "spdxId": self.id(DOCUMENT), "creationInfo": CREATION,
+            "name": document.subject.name, "profileConformance": ["core", "software", "simpleLicensing"],
+            "rootElement": [self.id("SPDXRef-Sbom")],
+        });
+        if let (Some(comment), Some(about)) = (writer.comment(), about.as_object_mut()) {
+            about.insert("comment".to_owned(), comment.into());
+        }
+        let sbom = json!({
+            "type": "software_Sbom", "spdxId": self.id("SPDXRef-Sbom"), "creationInfo": CREATION,
+            "rootElement": [root],
+        });
+        let head = [
+            creation,
+            named("SoftwareAgent", self.id("SPDXRef-Agent"), name.clone()),
+            named("Tool", tool, name),
+            about,
+            sbom,
+        ];
+        let this = Elements { writer, space };
+        let notes =
+            writer.problems().map(|annotation| annotation.comment).enumerate().map(move |(n, comment)| {
+                this.annotation(&format!("SPDXRef-Annotation-DOCUMENT-{n}"), DOCUMENT, &comment)
+            });
+        let this = Elements { writer, space };
+        let packages = writer.packages().flat_map(move |package| this.package(&package));
+        let this = Elements { writer, space };
+        let related = writer.relationships().enumerate();
+        let related = related.map(move |(number, relationship)| this.relationship(number, &relationship));
+        head.into_iter().chain(notes).chain(packages).chain(related)
+    }
+
+    fn id(&self, local: &str) -> String {
+        format!("{}#{local}", self.space)
+    }
+
+    fn annotation(&self, id: &str, about: &str, statement: &str) -> serde_json::Value {
+        json!({
+            "type": "Annotation", "spdxId": self.id(id), "creationInfo": CREATION, "annotationType": "other",
+            "subject": self.id(about), "statement": statement,
+        })
+    }
+
+    /// A package, with the elements that say who supplies it, under which licence, and what else is known.
+    fn package(&self, package: &Package<'_>) -> Vec<serde_json::Value> {
+        let local = package.id.to_string();
+        let mut element = Element::from([
+            ("type", json!("software_Package")),
+            ("spdxId", json!(self.id(&local))),
+            ("creationInfo", json!(CREATION)),
+            ("name", json!(package.name)),
+        ]);
+        let mut set = |name: &'static str, value: Option<serde_json::Value>| {
+            if let Some(value) = value {
+                element.insert(name, value);
+            }
+        };
+        set("software_packageVersion", package.version_info.as_deref().map(|version| json!(version)));
+        set("software_sourceInfo", package.source_info.as_deref().map(|info| json!(info)));
+        set("summary", package.summary.map(|summary| json!(summary)));
+        set("comment", package.comment.as_deref().map(|comment| json!(comment)));
+        set("software_primaryPurpose", Some(json!(new_name(package.primary_package_purpose))));
+        set("software_packageUrl", package.external_refs.first().map(|purl| json!(purl.locator)));
+        let hashes: Vec<serde_json::Value> = package
+            .checksums
+            .iter()
+            .map(|checksum| {
+                let algorithm = checksum.algorithm.to_ascii_lowercase();
+                json!({ "type": "Hash", "algorithm": algorithm, "hashValue": checksum.checksum_value })
+            })
+            .collect();
+        set("verifiedUsing", (!hashes.is_empty()).then(|| json!(hashes)));
+        let supplier = package.supplier.strip_prefix("Organization: ").map(str::to_owned);
+        let supplier_id = format!("{local}-Supplier");
+        set("suppliedBy", supplier.as_ref().map(|_| json!(self.id(&supplier_id))));
+        let mut elements = vec![json!(element)];
+        if let Some(name) = supplier {
+            elements.push(json!({
+                "type": "Organization", "spdxId": self.id(&supplier_id), "creationInfo": CREATION, "name": name,
+            }));
+        }
+        if package.license_declared != NOASSERTION {
+            elements.extend(self.licence(&local, &package.license_declared));
+        }
+        for (number, annotation) in package.annotations.iter().enumerate() {
+            elements.push(self.annotation(
+                &format!("SPDXRef-Annotation-{local}-{number}"),
+                &local,
+                &annotation.comment,
+            ));
+        }
+        elements
+    }
+
+    /// A licence expression, and the relationship that says that it was declared. References in it are to texts that the
+    /// expression brings along.
+    fn licence(&self, local: &str, declared: &str) -> Vec<serde_json::Value> {
+        let id = format!("{local}-Licence");
+        let mut expression = Element::from([
+            ("type", json!("simplelicensing_LicenseExpression")),
+            ("spdxId", json!(self.id(&id))),
+            ("creationInfo", json!(CREATION)),
+            ("simplelicensing_licenseExpression", json!(declared)),
+        ]);
+        let mut elements = Vec::new();
+        let mut texts = Vec::new();
+        for (name, reference) in self.writer.licenses.iter().filter(|(_, id)| declared.contains(id.as_str()))
+        {
+            let text = self.id(&format!("{id}-{reference}"));
+            texts.push(json!({ "type": "DictionaryEntry", "key": reference, "value": text }));
+            elements.push(json!({
+                "type": "simplelicensing_SimpleLicensingText", "spdxId": text, "creationInfo": CREATION,
+                "name": name, "simplelicensing_licenseText": name,
+            }));
+        }
+        if !texts.is_empty() {
+            expression.insert("simplelicensing_customIdToUri", json!(texts));
+        }
+        elements.push(json!(expression));
+        elements.push(json!({
+            "type": "Relationship", "spdxId": self.id(&format!("{id}-Declared")), "creationInfo": CREATION,
+            "from": self.id(local), "relationshipType": "hasDeclaredLicense", "to": [self.id(&id)],
+        }));
+        elements
+    }
+
+    fn relationship(&self, number: usize, relationship: &Relationship<'_>) -> serde_json::Value {
+        let mut element = Element::from([
+            ("type", json!("Relationship")),
+            ("spdxId", json!(self.id(&format!("SPDXRef-Relationship-{number}")))),
+            ("creationInfo", json!(CREATION)),
+            ("from", json!(self.id(&relationship.spdx_element_id))),
+            ("relationshipType", json!(new_name(relationship.kind))),
+            ("to", json!([self.id(&relationship.related_spdx_element)])),
+        ]);
+        if let Some(comment) = &relationship.comment {
+            element.insert("comment", json!(comment));
+        }
+        json!(element)
+    }
+}
+
+/// `DEPENDS_ON` as SPDX 3 has it: `dependsOn`.
+fn new_name(old: &str) -> Cow<'static, str> {
+    let mut name = String::new();
+    let mut upper = false;
+    for character in old.chars() {
+        if character == '_' {
+            upper = true;
+        } else if std::mem::take(&mut upper) {
+            name.push(character);
+        } else {
+            name.push(character.to_ascii_lowercase());
+        }
+    }
+    name.into()
+}

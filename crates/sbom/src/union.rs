@@ -1,0 +1,94 @@
+//! One inventory of several: what any of them has, each thing once.
+
+use crate::inventory::{ComponentIndex, Inventory, Problem, ProblemCode, Relationship};
+
+/// Merges inventories of one subject, such as those of several tools, or of parts of one product.
+///
+/// Equal packages in the same place, or without one, become one. Layers are kept only where all that have some agree on them,
+/// because the places count them. Operating systems that differ are a problem of the result, and every problem of the parts is
+/// one as well.
+pub fn merge(inventories: Vec<Inventory>) -> Inventory {
+    let mut merged = Inventory::default();
+    let layers: Vec<_> =
+        inventories.iter().map(|one| &one.layers).filter(|layers| !layers.is_empty()).collect();
+    let agreed = layers.first().filter(|first| layers.iter().all(|other| other == *first));
+    merged.layers = agreed.map(|layers| (*layers).clone()).unwrap_or_default();
+    let keeps_layers = !merged.layers.is_empty();
+    for inventory in inventories {
+        match (&merged.os, inventory.os) {
+            (None, os) => merged.os = os,
+            (Some(known), Some(other)) if known.distro() != other.distro() => {
+                let detail = format!("merged from {} and {}", known.distro(), other.distro());
+                merged.problems.push(Problem::new(ProblemCode::UnknownOs, "", detail));
+            }
+            _ => {}
+        }
+        let offset = merged.components.len();
+        let moved = |index: ComponentIndex| ComponentIndex(index.0 + offset);
+        let relationships = inventory.relationships.into_iter();
+        merged.relationships.extend(relationships.map(|it| Relationship {
+            from: moved(it.from),
+            kind: it.kind,
+            to: moved(it.to),
+        }));
+        merged.components.extend(inventory.components);
+        merged.problems.extend(inventory.problems);
+    }
+    if !keeps_layers {
+        let locations = merged.components.iter_mut().flat_map(|component| &mut component.locations);
+        locations.for_each(|location| location.layer = None);
+    }
+    merged.sort();
+    merged.merge_where(|last, next| last.locations.is_empty() || last.locations == next.locations);
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::{Component, Location, OsRelease, RelationshipKind};
+
+    fn inventory(purls: &[(&str, &str)], os: Option<&str>) -> Inventory {
+        let component = |(purl, path): &(&str, &str)| {
+            let mut component = Component::from_purl(purl.parse().unwrap());
+            let location = || Location { path: (*path).to_owned(), layer: Some(0) };
+            component.locations = if path.is_empty() { Vec::new() } else { vec![location()] };
+            component
+        };
+        let release =
+            |id: &str| OsRelease { id: id.to_owned(), version_id: None, codename: None, pretty_name: None };
+        Inventory {
+            components: purls.iter().map(component).collect(),
+            os: os.map(release),
+            ..Inventory::default()
+        }
+    }
+
+    #[test]
+    fn each_package_is_there_once_and_relationships_follow() {
+        let mut first = inventory(&[("pkg:pypi/b@1", ""), ("pkg:pypi/a@1", "x")], Some("debian"));
+        first.relationships.insert(Relationship {
+            from: ComponentIndex(0),
+            kind: RelationshipKind::DependsOn,
+            to: ComponentIndex(1),
+        });
+        let second =
+            inventory(&[("pkg:pypi/b@1", "y"), ("pkg:pypi/a@1", "x"), ("pkg:pypi/a@2", "")], Some("debian"));
+        let merged = merge(vec![first, second]);
+        let found: Vec<String> = merged.components.iter().map(|one| one.purl.to_string()).collect();
+        assert_eq!(found, ["pkg:pypi/a@1", "pkg:pypi/a@2", "pkg:pypi/b@1"]);
+        let [need] = merged.relationships.iter().collect::<Vec<_>>()[..] else { panic!() };
+        assert_eq!((need.from, need.to), (ComponentIndex(2), ComponentIndex(0)));
+        assert_eq!(merged.components[2].locations[0].path, "y");
+        // Nobody said which layers they were.
+        assert_eq!(merged.components[2].locations[0].layer, None);
+        assert_eq!(merged.problems, []);
+    }
+
+    #[test]
+    fn different_systems_are_a_problem() {
+        let merged = merge(vec![inventory(&[], Some("debian")), inventory(&[], Some("alpine"))]);
+        assert_eq!(merged.problems[0].code, ProblemCode::UnknownOs);
+        assert_eq!(merge(Vec::new()), Inventory::default());
+    }
+}

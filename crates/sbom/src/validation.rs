@@ -1,0 +1,127 @@
+//! What is wrong with a document that can be read: members that its standard does not allow, references that lead nowhere, and
+//! a subject that is missing or of the wrong kind.
+//!
+//! The rules are those that decide how a document is understood: for CycloneDX and SPDX 2 as JSON, tables in `cyclonedx` and
+//! `spdx`; for every form, what its meaning shows. They are no substitute for a whole official schema.
+
+mod cyclonedx;
+mod meaning;
+mod shape;
+mod spdx;
+
+use plimsoll_core::{Limits, json};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Error;
+use crate::documents::format::ReadDocument;
+use crate::documents::{read_whole, unmarked};
+
+/// Findings that are kept; the rest is counted.
+const MAX_FINDINGS: usize = 1_000;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// The document breaks its standard, or what it says cannot be relied on.
+    Error,
+    /// It is allowed, and readers will have trouble with it.
+    Warning,
+}
+
+impl Level {
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub level: Level,
+    /// What kind it is, stable: `dangling-reference`.
+    pub code: &'static str,
+    /// Where: `components/3/hashes/0/content`, or an identifier of the document; empty for the whole.
+    pub place: String,
+    /// In words. Repeats foreign text, shortened.
+    pub message: String,
+}
+
+/// A document with what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validation {
+    /// What was read.
+    pub document: ReadDocument,
+    /// What is wrong, errors first.
+    pub findings: Vec<Finding>,
+    /// Findings beyond those that are kept.
+    pub more: usize,
+}
+
+/// Reads and checks a document. One that cannot be read is an error.
+pub fn validate(bytes: &[u8], limits: &Limits) -> Result<Validation, Error> {
+    let document = read_whole(bytes, limits)?;
+    let mut findings = Findings::default();
+    let text = unmarked(bytes)?;
+    if text.trim_ascii_start().first() == Some(&b'{') {
+        let value = json::value(&text, limits.sbom_bytes)?;
+        if value.get("bomFormat").is_some() {
+            cyclonedx::check(&value, &mut findings);
+        } else if value.get("spdxVersion").is_some() {
+            spdx::check(&value, &mut findings);
+        }
+    }
+    meaning::check(&document, &mut findings);
+    let Findings { mut kept, more } = findings;
+    kept.sort();
+    kept.dedup();
+    Ok(Validation { document, findings: kept, more })
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Findings {
+    kept: Vec<Finding>,
+    more: usize,
+}
+
+impl Findings {
+    fn add(&mut self, level: Level, code: &'static str, place: &str, message: impl Into<String>) {
+        if self.kept.len() < MAX_FINDINGS {
+            self.kept.push(Finding { level, code, place: place.to_owned(), message: message.into() });
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn error(&mut self, code: &'static str, place: &str, message: impl Into<String>) {
+        self.add(Level::Error, code, place, message);
+    }
+
+    fn warning(&mut self, code: &'static str, place: &str, message: impl Into<String>) {
+        self.add(Level::Warning, code, place, message);
+    }
+}
+
+/// Foreign text in a message.
+fn brief(text: &str) -> String {
+    let mut brief: String = text.chars().take(80).collect();
+    if brief.len() < text.len() {
+        brief.push('…');
+    }
+    brief
+}
+
+/// The texts in a list of texts.
+fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
+    value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests;

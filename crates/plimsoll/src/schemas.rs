@@ -66,6 +66,13 @@ pub(crate) const ALL: &[Schema] = &[
         about: "the output of `sbom cataloger list -o json`",
         make: || written(CATALOGERS),
     },
+    Schema { name: "sbom-diff", about: "the output of `sbom diff -o json`", make: || written(SBOM_DIFF) },
+    Schema {
+        name: "sbom-validation",
+        about: "the output of `sbom validate -o json`",
+        make: || written(SBOM_VALIDATION),
+    },
+    Schema { name: "sbom-score", about: "the output of `sbom score -o json`", make: || written(SBOM_SCORE) },
     Schema { name: "doctor", about: "the output of `doctor -o json`", make: || written(DOCTOR) },
 ];
 
@@ -85,6 +92,9 @@ const KEY: &str = include_str!("schemas/key.json");
 const TRUST: &str = include_str!("schemas/trust.json");
 const CONFIG: &str = include_str!("schemas/config.json");
 const CATALOGERS: &str = include_str!("schemas/catalogers.json");
+const SBOM_DIFF: &str = include_str!("schemas/sbom-diff.json");
+const SBOM_VALIDATION: &str = include_str!("schemas/sbom-validation.json");
+const SBOM_SCORE: &str = include_str!("schemas/sbom-score.json");
 const DOCTOR: &str = include_str!("schemas/doctor.json");
 
 /// A file that is part of the program; a test reads each.

@@ -98,7 +98,7 @@ pub(crate) static HABITS: &[Habit] = &[
         "`plimsoll scan dir:PATH` reads a root file system, or the lock files of a folder of sources"),
     habit("trivy", TOP, &["k8s", "kubernetes", "server", "client", "plugin", "module", "registry"],
         "there is nothing like it: `plimsoll check SUBJECT` judges images one by one"),
-    habit("trivy, syft", TOP, &["convert"], "write the format that you need at once: `plimsoll sbom -o`, `plimsoll scan -o`"),
+    habit("trivy, syft", TOP, &["convert"], "`plimsoll sbom convert FILE -o FORMAT`; results of scans are written as you need them: `plimsoll scan -o`"),
     habit("syft", TOP, &["packages", "package", "catalog"], "`plimsoll sbom SUBJECT`, at a terminal a table"),
     habit("syft", TOP, &["cataloger", "catalogers"], "`plimsoll sbom cataloger list`"),
     habit("grype", TOP, &["explain"], "`plimsoll scan SUBJECT -o json` has everything about each finding"),

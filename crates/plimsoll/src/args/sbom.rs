@@ -1,5 +1,11 @@
 //! `plimsoll sbom`.
 
+pub(crate) mod convert;
+pub(crate) mod diff;
+pub(crate) mod merge;
+pub(crate) mod score;
+pub(crate) mod validate;
+
 use std::sync::LazyLock;
 
 use clap::builder::PossibleValue;
@@ -33,6 +39,8 @@ Examples:
   plimsoll sbom dir:. --strict --output-file app.spdx.json
   plimsoll sbom dir:/ -o table
   plimsoll sbom app.tar --catalogers=-all,+npm,+python
+  plimsoll sbom app.tar -o cyclonedx-xml@1.5
+  plimsoll sbom diff app-1.3.spdx.json app-1.4.spdx.json
   plimsoll sbom cataloger list
 
 Exit code 0: the document is written, complete or not. 11: with --strict, components may be missing;
@@ -59,6 +67,11 @@ pub(crate) struct Sbom {
 /// The commands below `sbom`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Convert(convert::Convert),
+    Diff(diff::Diff),
+    Merge(merge::Merge),
+    Validate(validate::Validate),
+    Score(score::Score),
     Cataloger(Cataloger),
 }
 
@@ -89,7 +102,8 @@ pub(crate) struct List {
 /// What a bill of materials is written as: a document of a format of the list, or for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    Document(DocumentFormat),
+    /// A format of the list, in one of the versions that it is written in.
+    Document(DocumentFormat, &'static str),
     Table,
 }
 
@@ -97,25 +111,37 @@ impl Format {
     /// What programs get that ask for no format.
     pub(crate) fn of_programs() -> Self {
         let document = plimsoll_sbom::formats().find(|format| format.id() == "spdx-json");
-        document.map_or(Self::Table, Self::Document)
+        let version = |format: &DocumentFormat| format.writes().first().copied();
+        let document = document.and_then(|format| Some(Self::Document(format, version(&format)?)));
+        document.unwrap_or(Self::Table)
     }
 }
 
 impl ValueEnum for Format {
     fn value_variants<'a>() -> &'a [Self] {
         static ALL: LazyLock<Vec<Format>> = LazyLock::new(|| {
-            let written = plimsoll_sbom::formats().filter(|format| !format.writes().is_empty());
-            written.map(Format::Document).chain([Format::Table]).collect()
+            let versions = |format: DocumentFormat| {
+                format.writes().iter().map(move |version| Format::Document(format, version))
+            };
+            plimsoll_sbom::formats().flat_map(versions).chain([Format::Table]).collect()
         });
         &ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
-            Self::Document(format) => {
-                let version = format.writes().first().copied().unwrap_or_default();
-                PossibleValue::new(format.id()).help(format!("{} {version}", format.name()))
-            }
+            Self::Document(format, version) => match format.writes() {
+                // The default has the name alone, and says how to get the others.
+                [first, others @ ..] if first == version => {
+                    let mut help = format!("{} {version}", format.name());
+                    for (number, other) in others.iter().enumerate() {
+                        help.push_str(if number == 0 { "; other versions: @" } else { ", @" });
+                        help.push_str(other);
+                    }
+                    PossibleValue::new(format.id()).alias(format!("{}@{version}", format.id())).help(help)
+                }
+                _ => PossibleValue::new(format!("{}@{version}", format.id())).hide(true),
+            },
             Self::Table => PossibleValue::new("table").help("For people"),
         })
     }

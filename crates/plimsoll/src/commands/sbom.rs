@@ -1,6 +1,12 @@
 //! `plimsoll sbom`.
 
 mod cataloger;
+mod convert;
+mod diff;
+mod document;
+mod merge;
+mod score;
+mod validate;
 
 use std::path::{Path, PathBuf};
 
@@ -19,9 +25,14 @@ use crate::render;
 use crate::render::table::safe;
 use crate::settings::sbom::{DocumentSettings, Format, SbomSettings};
 
-pub(super) fn run(settings: &SbomSettings, console: Console) -> Result<Exit, Failure> {
+pub(super) fn run(settings: &SbomSettings<'_>, console: Console) -> Result<Exit, Failure> {
     match settings {
         SbomSettings::Documents(settings) => documents(settings, console),
+        SbomSettings::Convert(settings) => convert::run(settings, console),
+        SbomSettings::Diff(settings) => diff::run(settings, console),
+        SbomSettings::Merge(settings) => merge::run(settings, console),
+        SbomSettings::Validate(settings) => validate::run(settings, console),
+        SbomSettings::Score(settings) => score::run(settings, console),
         SbomSettings::Catalogers(format) => cataloger::run(*format),
     }
 }
@@ -29,8 +40,9 @@ pub(super) fn run(settings: &SbomSettings, console: Console) -> Result<Exit, Fai
 fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Failure> {
     let subject = Subject::parse(&settings.subject)?;
     if matches!(subject, Subject::Sbom(_)) {
-        return Err(Failure::new(Kind::Usage, format!("{subject} is an SBOM already"))
-            .with_hint("plimsoll scan looks for vulnerabilities in it"));
+        return Err(Failure::new(Kind::Usage, format!("{subject} is an SBOM already")).with_hint(
+            "plimsoll sbom convert writes it in another format, plimsoll scan looks for vulnerabilities in it",
+        ));
     }
     let access = settings.access.for_one_subject();
     let opened = open(&subject, &access)?;
@@ -151,10 +163,10 @@ fn one(
             .or_else(|| image.and_then(|image| image.created))
             .unwrap_or(settings.now),
         tool_version: env!("CARGO_PKG_VERSION"),
-        build: plimsoll_sbom::Build::default(),
+        build: settings.build.clone(),
     };
     output::emit(target, |out| match format {
-        Format::Document(format) => format.write(&document, out).map_err(into_io),
+        Format::Document(format, version) => format.write_version(&document, version, out).map_err(into_io),
         Format::Table => render::inventory::write(inventory, console.page(target), out),
     })?;
     let is_failure = settings.strict && !inventory.is_complete();

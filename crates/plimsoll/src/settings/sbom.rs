@@ -1,21 +1,38 @@
 //! Settings of `plimsoll sbom`.
 
+mod documents;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use plimsoll_core::{Kind, Timestamp};
 use plimsoll_gather::Access;
+use plimsoll_sbom::Build;
 
 use super::{self as settings, Context, Platforms, access};
 use crate::args::sbom::{CatalogerCommand, Command, Sbom};
 use crate::failure::Failure;
 
 pub(crate) use crate::args::sbom::Format;
+pub(crate) use crate::args::sbom::diff::Format as DiffFormat;
+pub(crate) use documents::{
+    ConvertSettings, DiffSettings, MergeSettings, NewDocument, ScoreSettings, ValidateSettings,
+};
 
 /// What is written.
-pub(crate) enum SbomSettings {
+pub(crate) enum SbomSettings<'a> {
     /// The documents of a subject.
     Documents(Box<DocumentSettings>),
+    /// A document in another format.
+    Convert(ConvertSettings<'a>),
+    /// The difference of two subjects.
+    Diff(Box<DiffSettings>),
+    /// One document of several.
+    Merge(MergeSettings<'a>),
+    /// What is wrong with documents.
+    Validate(ValidateSettings<'a>),
+    /// How much of what guidelines ask for is in a document.
+    Score(ScoreSettings<'a>),
     /// The list of catalogers.
     Catalogers(settings::Format),
 }
@@ -36,15 +53,26 @@ pub(crate) struct DocumentSettings {
     pub(crate) format: Option<Format>,
     /// Whether a document that may lack components is no success.
     pub(crate) strict: bool,
+    /// The run of a workflow that this is.
+    pub(crate) build: Build,
     /// Where documents go; nothing means standard output.
     pub(crate) file: Option<PathBuf>,
 }
 
-impl SbomSettings {
-    pub(crate) fn resolve(arguments: &Sbom, context: &Context<'_>) -> Result<Self, Failure> {
-        if let Some(Command::Cataloger(arguments)) = &arguments.command {
-            let CatalogerCommand::List(arguments) = &arguments.command;
-            return Ok(Self::Catalogers(arguments.output));
+impl<'a> SbomSettings<'a> {
+    pub(crate) fn resolve(arguments: &Sbom, context: &Context<'a>) -> Result<Self, Failure> {
+        if let Some(command) = &arguments.command {
+            return Ok(match command {
+                Command::Convert(arguments) => Self::Convert(ConvertSettings::resolve(arguments, context)),
+                Command::Diff(arguments) => Self::Diff(Box::new(DiffSettings::resolve(arguments, context)?)),
+                Command::Merge(arguments) => Self::Merge(MergeSettings::resolve(arguments, context)),
+                Command::Validate(arguments) => Self::Validate(ValidateSettings::resolve(arguments, context)),
+                Command::Score(arguments) => Self::Score(ScoreSettings::resolve(arguments, context)),
+                Command::Cataloger(arguments) => {
+                    let CatalogerCommand::List(arguments) = &arguments.command;
+                    Self::Catalogers(arguments.output)
+                }
+            });
         }
         let Some(subject) = &arguments.subject else {
             return Err(Failure::new(Kind::Usage, "no subject is given"));
@@ -56,10 +84,23 @@ impl SbomSettings {
             access: access(&arguments.reading.network, context)?,
             source_date: source_date(context),
             now: context.clock()(),
+            build: build(context),
             format: arguments.output,
             strict: arguments.strict,
             file: arguments.reading.file.output_file.clone(),
         })))
+    }
+}
+
+/// The run of a GitHub workflow, as its runner describes it.
+fn build(context: &Context<'_>) -> Build {
+    let text = |name: &str| context.text(name).unwrap_or_default();
+    let correlator = format!("{}_{}", text("GITHUB_WORKFLOW"), text("GITHUB_JOB"));
+    Build {
+        commit: text("GITHUB_SHA"),
+        branch: text("GITHUB_REF"),
+        job: text("GITHUB_RUN_ID"),
+        correlator: if correlator == "_" { String::new() } else { correlator },
     }
 }
 

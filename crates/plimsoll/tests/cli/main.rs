@@ -34,6 +34,7 @@ mod provenance;
 mod registry_flags;
 mod runs;
 mod saved;
+mod sboms;
 mod schemas;
 mod services;
 mod several;

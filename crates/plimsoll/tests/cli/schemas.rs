@@ -73,6 +73,15 @@ fn outputs_fit_their_schemas() {
     let lint = place.run(&["policy", "lint", &weak, "-o", "json"]).json();
     assert!(!lint["documents"][0]["diagnostics"].as_array().unwrap().is_empty());
     schemas.fits("policy-lint", &lint);
+    let changed = place.write(
+        "changed.cdx.json",
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"component":{"type":"container","name":"x"}},"components":[
+            {"type":"library","name":"left-pad","version":"2","purl":"pkg:npm/left-pad@2","licenses":[{"license":{"id":"MIT"}}]}]}"#,
+    );
+    schemas.fits("sbom-diff", &run(0, &["sbom", "diff", &odd, &changed, "-o", "json"]));
+    schemas.fits("sbom-diff", &run(0, &["sbom", "diff", &bad, &good, "-o", "json"]));
+    schemas.fits("sbom-validation", &run(1, &["sbom", "validate", &odd, &changed, "-o", "json"]));
+    schemas.fits("sbom-score", &run(0, &["sbom", "score", &odd, "-o", "json"]));
     place.write(".config/plimsoll/config.yaml", "timeout: 1m\nlimit: {layers: 3}\n");
     schemas.fits("trust", &run(0, &["trust", "show", "-o", "json"]));
     let config = place.run_with(&[("PLIMSOLL_LIMIT", "links=3")], &["config", "show", "-o", "json", "-q"]);

@@ -1,0 +1,31 @@
+//! `plimsoll sbom merge`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Format;
+use crate::args::shared::{OUTPUT, OutputFile};
+
+/// Make one SBOM of several
+///
+/// For what several tools found in one image, or for the parts of one product. Each package is in it once, with what any of the
+/// documents says about it; layers stay where all that have some agree. The subject's digest stays where all agree.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll sbom merge app.spdx.json app.cdx.json > merged.spdx.json
+  plimsoll sbom merge web.json api.json --subject-name shop-1.4 -o cyclonedx-json")]
+pub(crate) struct Merge {
+    /// The SBOMs
+    #[arg(value_name = "FILE", required = true, num_args = 2..)]
+    pub(crate) documents: Vec<PathBuf>,
+    /// What the merged document is about [default: the subject of the first]
+    #[arg(long, value_name = "NAME", env = "PLIMSOLL_SUBJECT_NAME", help_heading = OUTPUT)]
+    pub(crate) subject_name: Option<String>,
+    /// Format of the merged document
+    #[arg(short, long, value_name = "FORMAT", default_value = "spdx-json", env = "PLIMSOLL_SBOM_OUTPUT", help_heading = OUTPUT)]
+    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) file: OutputFile,
+}

@@ -1,0 +1,135 @@
+//! The difference of two inventories.
+
+use plimsoll_core::Digest;
+use plimsoll_sbom::{Change, ChangeKind, Comparison, Component, Inventory, Licence};
+use serde::Serialize;
+
+/// The version of the JSON result.
+const SBOM_DIFF_V1: &str = "plimsoll.dev/sbom-diff/v1";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Report<'a> {
+    schema_version: &'static str,
+    pub(crate) before: Subject<'a>,
+    pub(crate) after: Subject<'a>,
+    /// Whether either may lack components.
+    pub(crate) incomplete: bool,
+    /// Layers from the base upwards that both have.
+    pub(crate) common_layers: usize,
+    pub(crate) summary: Summary,
+    pub(crate) changes: Vec<ReportedChange<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Subject<'a> {
+    pub(crate) subject: &'a str,
+    pub(crate) components: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) os: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Summary {
+    pub(crate) added: usize,
+    pub(crate) removed: usize,
+    pub(crate) upgraded: usize,
+    pub(crate) downgraded: usize,
+    pub(crate) changed: usize,
+    pub(crate) relicensed: usize,
+    pub(crate) unchanged: usize,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ReportedChange<'a> {
+    pub(crate) kind: ChangeKind,
+    pub(crate) r#type: &'a str,
+    pub(crate) name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) before: Option<State<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) after: Option<State<'a>>,
+    /// Whether the licences differ, whatever else does.
+    pub(crate) relicensed: bool,
+}
+
+/// A package on one side.
+#[derive(Serialize)]
+pub(crate) struct State<'a> {
+    pub(crate) version: &'a str,
+    pub(crate) purl: String,
+    pub(crate) licenses: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) layer: Option<Layer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<&'a str>,
+}
+
+/// A layer, by its place from the base.
+#[derive(Serialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Layer {
+    pub(crate) index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) diff_id: Option<Digest>,
+}
+
+/// What is compared.
+pub(crate) struct Side<'a> {
+    pub(crate) subject: &'a str,
+    pub(crate) inventory: &'a Inventory,
+}
+
+impl<'a> Report<'a> {
+    pub(crate) fn new([before, after]: [Side<'a>; 2], comparison: &Comparison<'a>) -> Self {
+        let count = |kind| comparison.count(kind);
+        let subject = |side: &Side<'a>| Subject {
+            subject: side.subject,
+            components: side.inventory.components.len(),
+            os: side.inventory.os.as_ref().map(plimsoll_sbom::OsRelease::distro),
+        };
+        Self {
+            schema_version: SBOM_DIFF_V1,
+            incomplete: comparison.is_incomplete,
+            common_layers: comparison.common_layers,
+            summary: Summary {
+                added: count(ChangeKind::Added),
+                removed: count(ChangeKind::Removed),
+                upgraded: count(ChangeKind::Upgraded),
+                downgraded: count(ChangeKind::Downgraded),
+                changed: count(ChangeKind::Changed),
+                relicensed: count(ChangeKind::Relicensed),
+                unchanged: comparison.unchanged,
+            },
+            changes: comparison.changes.iter().filter_map(|one| change(one, &before, &after)).collect(),
+            before: subject(&before),
+            after: subject(&after),
+        }
+    }
+}
+
+fn change<'a>(change: &Change<'a>, before: &Side<'a>, after: &Side<'a>) -> Option<ReportedChange<'a>> {
+    let component = change.component()?;
+    Some(ReportedChange {
+        kind: change.kind,
+        r#type: component.purl.package_type(),
+        name: &component.name,
+        before: change.before.map(|component| state(component, before.inventory)),
+        after: change.after.map(|component| state(component, after.inventory)),
+        relicensed: change.is_relicensed(),
+    })
+}
+
+fn state<'a>(component: &'a Component, inventory: &'a Inventory) -> State<'a> {
+    let place = component.locations.first();
+    State {
+        version: &component.version,
+        purl: component.purl.to_string(),
+        licenses: component.licenses.iter().map(Licence::as_str).collect(),
+        layer: place
+            .and_then(|place| place.layer)
+            .map(|index| Layer { index, diff_id: inventory.layers.get(index).map(|layer| layer.diff_id) }),
+        path: place.map(|place| &*place.path),
+    }
+}

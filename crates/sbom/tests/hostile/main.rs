@@ -154,18 +154,41 @@ fn t18_a_database_beyond_its_limit_or_of_garbage_is_a_gap() {
             set.add_within(&limits, select(), database, None, content);
             plimsoll_sbom::catalog(&set, &limits)
         };
-        let codes = |content: &[u8]| catalog(content).problems.iter().map(|p| p.code).collect::<Vec<_>>();
         assert_eq!(catalog(package.as_bytes()).components.iter().filter(|c| c.name == "p").count(), 1);
         let large = package.repeat(1_000);
         assert_eq!(catalog(large.as_bytes()).components.iter().filter(|c| c.name == "p").count(), 0);
         let too_large = catalog(large.as_bytes());
         let told =
-            |problem: &Problem| problem.code.hides_components() && problem.detail.contains("kept_file_bytes");
+            |problem: &Problem| problem.hides_components() && problem.detail.contains("kept_file_bytes");
         assert!(too_large.problems.iter().any(told), "{:?}", too_large.problems);
         let sqlite = [&b"SQLite format 3\0"[..], &[0xff; 5_000]].concat();
         for garbage in [&sqlite[..], &[0; 5_000], b"\n\n\n", b"P:p", &[b'x'; 9_000]] {
-            let codes = codes(garbage);
-            assert!(codes.iter().any(|code| code.hides_components()), "{database}: {codes:?}");
+            let problems = catalog(garbage).problems;
+            assert!(problems.iter().any(Problem::hides_components), "{database}: {problems:?}");
+        }
+    }
+}
+
+#[test]
+fn t18_garbage_in_place_of_any_database_is_a_gap() {
+    let sqlite = [&b"SQLite format 3\0"[..], &[0xff; 5_000]].concat();
+    for (os, database) in [
+        ("rhel", "var/lib/rpm/rpmdb.sqlite"),
+        ("rhel", "usr/share/rpm/rpmdb.sqlite"),
+        ("rhel", "var/lib/rpm/Packages"),
+        ("sles", "usr/lib/sysimage/rpm/Packages.db"),
+        ("mariner", "var/lib/rpmmanifest/container-manifest-2"),
+        ("bottlerocket", "usr/share/bottlerocket/application-inventory.json"),
+        ("arch", "var/lib/pacman/local/a-1/desc"),
+        ("openwrt", "usr/lib/opkg/status"),
+        ("ubuntu", "var/lib/chisel/manifest.wall"),
+    ] {
+        for garbage in [&sqlite[..], &[0; 5_000], b"", b"\n\n\n", b"RpmP\0\0\0\0", &[b'x'; 9_000]] {
+            let mut set = FileSet::default();
+            set.add(select(), "etc/os-release", None, format!("ID={os}\nVERSION_ID=1\n").as_bytes());
+            set.add(select(), database, None, garbage);
+            let inventory = plimsoll_sbom::catalog(&set, &Limits::default());
+            assert!(inventory.problems.iter().any(Problem::hides_components), "{database}: {garbage:?}");
         }
     }
 }

@@ -161,3 +161,36 @@ fn a11_entries_of_apk_that_repeat() {
     files.add(select(), "lib/apk/db/installed", None, format!("P:a\nV:1\nA:x\n{lines}\n").as_bytes());
     assert_eq!(catalog(&files).components.len(), 1);
 }
+
+#[test]
+fn a11_a_long_directory_with_a_million_files_is_not_a_million_long_paths() {
+    let mut files = FileSet::default();
+    files.add(select(), "etc/os-release", None, b"ID=alpine\nVERSION_ID=3.20.1\n");
+    let directory = format!("usr/{}/x.egg-info", "d".repeat(1 << 20));
+    let lines = "R:PKG-INFO\n".repeat(1_000_000);
+    let database = format!("P:a\nV:1\nA:x\nF:{directory}\n{lines}\n");
+    files.add(select(), "lib/apk/db/installed", None, database.as_bytes());
+    let directory = format!("usr/{}/x.egg-info", "d".repeat(3 << 10));
+    let database = format!("P:a\nV:1\nA:x\nF:{directory}\n{lines}\n");
+    files.add(select(), "usr/lib/apk/db/installed", None, database.as_bytes());
+    assert_eq!(catalog(&files).components.len(), 1);
+}
+
+#[test]
+fn a11_folders_of_packages_beyond_the_limit_are_told_once() {
+    let mut limits = Limits::default();
+    limits.packages = 100;
+    for (os, folder, file) in
+        [("arch", "var/lib/pacman/local", "desc"), ("gentoo", "var/db/pkg/app", "CONTENTS")]
+    {
+        let mut files = FileSet::default();
+        files.add(select(), "etc/os-release", None, format!("ID={os}\n").as_bytes());
+        for n in 0..1_000 {
+            let desc = format!("%NAME%\np{n}\n\n%VERSION%\n1\n");
+            files.add(select(), &format!("{folder}/p{n}-1/{file}"), None, desc.as_bytes());
+        }
+        let inventory = plimsoll_sbom::catalog(&files, &limits);
+        assert_eq!(inventory.components.len(), 100);
+        assert_eq!(problems_of(&inventory, ProblemCode::OsInventoryBroken), 1, "{os}");
+    }
+}

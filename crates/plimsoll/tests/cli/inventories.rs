@@ -82,7 +82,9 @@ fn an_image_of_one_thing_has_no_operating_system_to_miss_unless_there_is_a_trace
     let alone = of(Layer::new().file("etc/passwd", "app:x:1:1::/:\n"), "alone");
     place.run(&["sbom", "--strict", &alone]).exits(0).says("noted: no-os");
     let deleted = of(Layer::new().file("etc/debian_version", "12.4\n"), "deleted");
-    place.run(&["sbom", "--strict", &deleted]).exits(11).says("unknown-os").says("etc/debian_version");
+    place.run(&["sbom", "--strict", &deleted]).exits(11).says("os-inventory-missing");
+    let deleted = of(Layer::new().file("etc/apt/sources.list", ""), "more");
+    place.run(&["sbom", "--strict", &deleted]).exits(11).says("unknown-os").says("etc/apt/sources.list");
     let scan = ["scan", "--db", &place.path("db"), "--at", NOW];
     place.run(&[&scan[..], &[&deleted]].concat()).exits(11);
 }

@@ -145,6 +145,7 @@ mod tests {
                 subject,
                 created: Timestamp::UNIX_EPOCH,
                 tool_version: "1",
+                build: crate::Build::default(),
             };
             let mut written = Vec::new();
             format.write(&document, &mut written).unwrap();

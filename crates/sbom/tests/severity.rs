@@ -204,6 +204,7 @@ fn documents_keep_the_severity_and_are_incomplete_only_where_something_is_missin
             subject: DocumentSubject { name: "x".to_owned(), ..DocumentSubject::default() },
             created: "2026-11-20T10:00:00Z".parse().unwrap(),
             tool_version: "1",
+            build: plimsoll_sbom::Build::default(),
         };
         let (mut spdx, mut cyclonedx) = (Vec::new(), Vec::new());
         write_spdx(&document, &mut spdx).unwrap();
@@ -232,6 +233,7 @@ fn an_image_without_a_system_stays_one_in_its_document() {
         },
         created: "2026-11-20T10:00:00Z".parse().unwrap(),
         tool_version: "1",
+        build: plimsoll_sbom::Build::default(),
     };
     for write in [write_spdx, write_cyclonedx] {
         let mut bytes = Vec::new();

@@ -84,12 +84,18 @@ impl Cataloger for Embedded {
     }
 }
 
-/// Whether Plimsoll wrote a document: one that an earlier run left in the folder says what was there then. Both formats say so
-/// in front of what they list.
+/// Whether Plimsoll wrote a document: one that an earlier run left in the folder says what was there then. Every form says so
+/// in front of what it lists.
 fn is_own(content: &[u8]) -> bool {
     const HEAD: usize = 4 << 10;
     let head = content.get(..HEAD).unwrap_or(content);
-    let marks: [&[u8]; 3] = [b"\"Tool: plimsoll-", b"\"name\":\"plimsoll\"", b"\"name\": \"plimsoll\""];
+    let marks: [&[u8]; 5] = [
+        b"Tool: plimsoll-",
+        b"\"name\":\"plimsoll\"",
+        b"\"name\": \"plimsoll\"",
+        b"\"name\":\"plimsoll-",
+        b"<name>plimsoll</name>",
+    ];
     marks.iter().any(|mark| memchr::memmem::find(head, mark).is_some())
 }
 

@@ -10,6 +10,7 @@
 )]
 
 mod archives;
+mod compressed;
 mod host;
 mod layers;
 mod manifests;

@@ -42,11 +42,6 @@ impl Console {
         self.0.progress && io::stderr().is_terminal()
     }
 
-    /// Whether a result that goes to `file`, or to standard output, is read from a terminal.
-    pub(crate) fn is_for_reading(self, file: Option<&Path>) -> bool {
-        file.is_none() && io::stdout().is_terminal()
-    }
-
     /// Whether `--verbose` was given.
     pub(crate) fn is_verbose(self) -> bool {
         self.0.verbose > 0
@@ -188,4 +183,9 @@ fn harmless(message: &str) -> String {
 fn say_always(message: &str) {
     // Nothing is left to do when standard error is closed.
     let _ = writeln!(io::stderr(), "{message}");
+}
+
+/// Whether a result that goes to `file`, or to standard output, is read from a terminal.
+pub(crate) fn is_for_reading(file: Option<&Path>) -> bool {
+    file.is_none() && io::stdout().is_terminal()
 }

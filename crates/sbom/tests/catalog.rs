@@ -221,7 +221,7 @@ fn a_missing_package_database_is_told() {
     ] {
         let inventory = catalog(&image(files));
         assert!(codes(&inventory).contains(&expected), "{files:?}: {:?}", inventory.problems);
-        assert!(inventory.problems.iter().any(|problem| problem.hides_components()));
+        assert!(inventory.problems.iter().any(plimsoll_sbom::Problem::hides_components));
     }
 }
 

@@ -106,7 +106,7 @@ impl<'a> Stack<'a> {
                     (Some((Present::Symlink, _)), Node::Symlink(_)) if path.ends_with(b"/") => {
                         match self.resolve(path, &[])? {
                             Outcome::Folder(found) => {
-                                self.folder(path, found, &mut each);
+                                self.folder(path, &found, &mut each);
                                 continue;
                             }
                             // What has to be looked at first, or too many links.
@@ -118,7 +118,7 @@ impl<'a> Stack<'a> {
                     (Some((Present::Directory, disputed)), Node::Folder) => {
                         let real = path.strip_suffix(b"/").unwrap_or(path).to_vec();
                         let found = File { real, layer, facts: FileFacts::default(), disputed };
-                        self.folder(path, found, &mut each);
+                        self.folder(path, &found, &mut each);
                         continue;
                     }
                     (Some((Present::Directory | Present::Symlink, _)), Node::Unnamed)
@@ -142,7 +142,7 @@ impl<'a> Stack<'a> {
     }
 
     /// Tells of a folder at `path`, which ends with a `/`, if that is wanted for something.
-    fn folder(&self, path: &[u8], found: File, each: &mut impl FnMut(String, &[Purpose], Outcome)) {
+    fn folder(&self, path: &[u8], found: &File, each: &mut impl FnMut(String, &[Purpose], Outcome)) {
         let asked = String::from_utf8_lossy(path);
         let asked = asked.trim_end_matches('/');
         let purposes = self.select.want_folder(asked);
@@ -150,7 +150,8 @@ impl<'a> Stack<'a> {
             let real = String::from_utf8_lossy(&found.real).into_owned();
             let folder = FoundFile::folder(self.select, asked, &real, &purposes, Some(found.layer));
             let real = folder.real_path.into_bytes();
-            each(folder.path, &purposes, Outcome::File(File { real, facts: folder.facts, ..found }));
+            let (layer, disputed) = (found.layer, found.disputed);
+            each(folder.path, &purposes, Outcome::File(File { real, facts: folder.facts, layer, disputed }));
         }
     }
 

@@ -66,6 +66,7 @@ pub(crate) struct Sbom {
 
 /// The commands below `sbom`.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one value a process")]
 pub(crate) enum Command {
     Convert(convert::Convert),
     Diff(diff::Diff),

@@ -50,7 +50,7 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
         console.say(format_args!("{subject}: {remark}"));
     }
     let images = platforms::chosen(&opened, &settings.platforms, &access.limits, console)?;
-    let format = format(settings, console);
+    let format = format(settings);
     let targets = targets(settings, format, &images)?;
     let layers = layers_without(&settings.without, &settings.access.limits);
     let mut exit = Exit::Done;
@@ -86,10 +86,10 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
 }
 
 /// The format that was asked for. A person at a terminal gets a table, everybody else a document.
-fn format(settings: &DocumentSettings, console: Console) -> Format {
+fn format(settings: &DocumentSettings) -> Format {
     match settings.format {
         Some(format) => format,
-        None if console.is_for_reading(settings.file.as_deref()) => Format::Table,
+        None if output::is_for_reading(settings.file.as_deref()) => Format::Table,
         None => Format::of_programs(),
     }
 }
@@ -176,7 +176,7 @@ fn one(
 /// Tells the problems of an inventory on standard error. A table on a terminal shows them itself; what was set aside is told
 /// where findings are.
 fn tell(inventory: &Inventory, format: Format, target: Option<&Path>, console: Console) {
-    if format == Format::Table && console.is_for_reading(target) {
+    if format == Format::Table && output::is_for_reading(target) {
         return;
     }
     for problem in inventory.problems.iter().filter(|problem| problem.code != ProblemCode::SetAside) {

@@ -27,8 +27,8 @@ pub(crate) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Res
         for element in score.elements.iter().filter(|element| !element.is_complete()) {
             let names = element.missing.join(", ");
             let more = if element.of - element.present > element.missing.len() { ", …" } else { "" };
-            let named = if names.is_empty() { String::new() } else { format!(" (missing: {names}{more})") };
-            page.paragraph(out, "  fix: ", 7, &safe(&format!("{}{named}", element.fix)))?;
+            let missing = if names.is_empty() { String::new() } else { format!(" (missing: {names}{more})") };
+            page.paragraph(out, "  fix: ", 7, &safe(&format!("{}{missing}", element.fix)))?;
         }
     }
     Ok(())

@@ -11,8 +11,8 @@ const SBOM_DIFF_V1: &str = "plimsoll.dev/sbom-diff/v1";
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report<'a> {
     schema_version: &'static str,
-    pub(crate) before: Subject<'a>,
-    pub(crate) after: Subject<'a>,
+    pub(crate) before: ComparedInventory<'a>,
+    pub(crate) after: ComparedInventory<'a>,
     /// Whether either may lack components.
     pub(crate) incomplete: bool,
     /// Layers from the base upwards that both have.
@@ -23,7 +23,7 @@ pub(crate) struct Report<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Subject<'a> {
+pub(crate) struct ComparedInventory<'a> {
     pub(crate) subject: &'a str,
     pub(crate) components: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,7 +84,7 @@ pub(crate) struct Side<'a> {
 impl<'a> Report<'a> {
     pub(crate) fn new([before, after]: [Side<'a>; 2], comparison: &Comparison<'a>) -> Self {
         let count = |kind| comparison.count(kind);
-        let subject = |side: &Side<'a>| Subject {
+        let subject = |side: &Side<'a>| ComparedInventory {
             subject: side.subject,
             components: side.inventory.components.len(),
             os: side.inventory.os.as_ref().map(plimsoll_sbom::OsRelease::distro),

@@ -157,7 +157,8 @@ fn a_file_never_takes_the_place_of_a_digest() {
         &["verify-blob", "--insecure-ignore-tlog", "--key", "k.pub", "--bundle", "app.bundle", other],
     )
     .exits(10)
-    .says("step 10 (signature)");
+    .says("step 13 (artifact)")
+    .says("another digest");
     let named = format!("./{other}");
     inside(
         &place,

@@ -68,7 +68,9 @@ fn damaged(place: &Place) -> String {
         .build();
     index.write_layout(&place.root().join("damaged"), None);
     // Layers that the images share would take the others with it.
-    let of = |image: usize| index.images[image].layers.iter().map(|layer| layer.digest()).collect::<Vec<_>>();
+    let of = |image: usize| {
+        index.images[image].layers.iter().map(plimsoll_testkit::Object::digest).collect::<Vec<_>>()
+    };
     let shared = [of(1), of(2)].concat();
     let own = of(0).into_iter().find(|layer| !shared.contains(layer)).unwrap();
     let blob = place.root().join("damaged/blobs/sha256").join(own.hex());

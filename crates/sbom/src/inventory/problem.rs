@@ -42,7 +42,7 @@ pub struct Problem {
     pub detail: String,
     /// What it can hide.
     pub severity: ProblemSeverity,
-    /// All files that it is about, where it may be about several; none where they are too many to name, see [`MAX_FILES`].
+    /// All files that it is about, where it may be about several; none where they are too many to name, see `MAX_FILES`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
     /// The ecosystem whose packages it is about, where it is about one: `npm`, `Maven`.

@@ -25,12 +25,6 @@ const MEANT: &[(&str, &[&str], &str)] = &[
         &["cataloger", "context", "language", "lockfiles", "telltales"],
         "a cataloger finishes in a context that knows which cataloger it serves",
     ),
-    (
-        "gather",
-        &["local", "open", "subject"],
-        "not ended yet: the name for standard input and the engine stand in each other's file",
-    ),
-    ("gather", &["evidence", "signatures"], "not ended yet: what is collected stands with the collecting"),
 ];
 
 type Rooms = BTreeMap<String, BTreeSet<String>>;

@@ -6,6 +6,7 @@
 //! cannot be read completely is an error: there is no verdict on half an image.
 
 mod attached;
+mod collection;
 mod error;
 mod evidence;
 mod local;
@@ -15,8 +16,9 @@ mod signatures;
 mod subject;
 
 pub use attached::{Attached, AttachmentQuery, Extent, Proof, Rejected, Rejection, attached};
+pub use collection::{Collection, Layers, UnderPolicy, layers, layers_for};
 pub use error::Error;
-pub use evidence::{Collection, Layers, UnderPolicy, evidence, inventory, layers, layers_for, of_nothing};
+pub use evidence::{evidence, inventory, of_nothing};
 pub use open::{Access, Environment, OpenedSubject, StandardInput, open, open_registry, sbom_bytes};
 pub use registries::Registries;
 pub use subject::{Engine, Subject};

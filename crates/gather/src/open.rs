@@ -22,10 +22,8 @@ use plimsoll_registry::auth::{Credentials, Keyring};
 use plimsoll_registry::{Cache, Plan};
 use plimsoll_sbom::{Envelope, ReadDocument};
 
+use crate::subject::STDIN;
 use crate::{Error, Registries, Subject, local};
-
-/// The path that means standard input. A file of this name is `./-`.
-pub(crate) const STDIN: &str = "-";
 
 const NO_MANIFEST: &str =
     "a docker-archive has no manifest: the digest shown is of one made from it, not the registry's";

@@ -11,7 +11,7 @@ use plimsoll_policy::{
 use plimsoll_verify::TrustedRoot;
 
 use crate::attached::on_all_processors;
-use crate::evidence::{Collection, UnderPolicy, with_hint};
+use crate::collection::{Collection, UnderPolicy, with_hint};
 
 /// Searches for signatures of the index and the platform's manifest, place by place as in [`Search`], until every
 /// policy is satisfied. Each bundle is fetched once, and verified for each policy with its own keys and roots. A failed

@@ -31,7 +31,9 @@ use plimsoll_core::{Digest, Reference};
 use plimsoll_image::local::folder::Folder;
 
 use crate::Error;
-use crate::open::STDIN;
+
+/// The path that means standard input. A file of this name is `./-`.
+pub(crate) const STDIN: &str = "-";
 
 /// A recognised subject.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Digest, nearest};
 
-use super::{Engine, Subject, ends_like_a_file, recognise_folder};
+use super::{Engine, STDIN, Subject, ends_like_a_file, recognise_folder};
 use crate::Error;
-use crate::open::STDIN;
 
 /// What follows a scheme.
 #[derive(Clone, Copy)]

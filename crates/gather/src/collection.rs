@@ -1,0 +1,98 @@
+//! What to collect: under which policies, with which database, and what reads layers.
+
+use std::collections::BTreeSet;
+
+use plimsoll_core::rootfs::FileSet;
+use plimsoll_core::{Algorithm, Cancel, Classify, Limits, Platform, Timestamp};
+use plimsoll_image::artifact::Image;
+use plimsoll_image::layers::Shared;
+use plimsoll_image::{Progress, Source};
+use plimsoll_policy::{DenyList, Needs, Policy};
+use plimsoll_sbom::{Catalogers, Inventory};
+use plimsoll_verify::TrustedRoot;
+use plimsoll_vuln::Database;
+
+use crate::Error;
+
+/// Reads the layers of a run's images for the catalogers, shared layers only once. There is one for the whole run: the
+/// facts of a layer are kept with the digests that they were verified against.
+pub struct Layers {
+    pub(crate) catalogers: &'static Catalogers,
+    pub(crate) shared: Shared<'static>,
+}
+
+/// For every cataloger, see [`Layers`].
+pub fn layers(limits: &Limits) -> Layers {
+    layers_for(Catalogers::all(), limits)
+}
+
+/// For a choice of catalogers, see [`Layers`].
+pub fn layers_for(catalogers: &'static Catalogers, limits: &Limits) -> Layers {
+    Layers { catalogers, shared: Shared::new(catalogers, limits.clone()) }
+}
+
+impl Layers {
+    /// The limits for everything that is read.
+    pub(crate) fn limits(&self) -> &Limits {
+        self.shared.limits()
+    }
+
+    pub(crate) fn catalog(&self, files: &FileSet, cancel: &Cancel) -> Result<Inventory, Error> {
+        Ok(self.catalogers.catalog(files, self.limits(), cancel)?)
+    }
+}
+
+/// A policy, and the trusted root for its signatures.
+#[derive(Clone, Copy)]
+pub struct UnderPolicy<'a> {
+    /// The policy, which determines whose signatures are searched for, and when there are enough.
+    pub policy: &'a Policy,
+    /// The trusted root for certificates, or why there is none: a certificate is then undecided, never trusted.
+    pub root: Result<&'a TrustedRoot, &'a str>,
+}
+
+/// What to collect, and with what.
+pub struct Collection<'a> {
+    /// What the user typed.
+    pub requested: &'a str,
+    /// The platform to collect for; without it, every runnable one.
+    pub platform: Option<&'a Platform>,
+    /// The policies that will be applied, which determine what is needed.
+    pub policies: &'a [UnderPolicy<'a>],
+    /// What is denied beside them: content is hashed by the algorithms of denied digests, too.
+    pub denials: &'a DenyList,
+    /// The evidence repository, if signatures are not kept with the image.
+    pub evidence_repository: Option<&'a dyn Source>,
+    /// The advisory database, opened once for all subjects, or why it cannot be used.
+    pub database: &'a Result<Database, plimsoll_vuln::Error>,
+    /// What counts as now.
+    pub now: Timestamp,
+    /// Reads each layer of the run's subjects once, and has the limits for everything that is read.
+    pub layers: &'a Layers,
+    /// Is told how far reading has got.
+    pub progress: &'a dyn Progress,
+    /// Stops what takes time after the reading.
+    pub cancel: &'a Cancel,
+}
+
+impl Collection<'_> {
+    /// What the rules of all policies need.
+    pub(crate) fn needs(&self) -> Needs {
+        self.policies.iter().map(|under| under.policy.needs()).fold(Needs::default(), Needs::and)
+    }
+
+    /// Whether a digest is denied that could name a layer of `image` which the image names by another algorithm.
+    pub(crate) fn has_denials_by_another_name(&self, image: &Image) -> bool {
+        let of_policies = self.policies.iter().flat_map(|under| under.policy.denied_algorithms());
+        let denied: BTreeSet<Algorithm> = of_policies.chain(self.denials.algorithms()).collect();
+        let named = image.layers.iter().flat_map(|layer| [layer.descriptor.digest, layer.diff_id]);
+        named.map(|digest| digest.algorithm().other()).any(|other| denied.contains(&other))
+    }
+}
+
+pub(crate) fn with_hint(error: &impl Classify) -> String {
+    match error.hint() {
+        Some(hint) => format!("{error} ({hint})"),
+        None => error.to_string(),
+    }
+}

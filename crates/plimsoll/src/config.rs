@@ -103,7 +103,8 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, Stop> {
             let detail = Detail::of_words(typed);
             apply::parse(&mut with_detail(whole.clone(), detail), &files, typed)
         }
-        Err(Stop::Clap(error)) => {
+        // The version is no misuse, and explaining needs the whole definition.
+        Err(Stop::Clap(error)) if error.use_stderr() => {
             Err(misuse::explained(error, typed, &whole, &|name| std::env::var_os(name)))
         }
         outcome => outcome,

@@ -115,17 +115,17 @@ ecosystems! {
     /// PHP packages: `vendor/name`.
     Packagist => language("packagist", "Packagist", &["composer"]).joined('/').names(Names::LowerCase).order("composer"),
     /// Applications that Bitnami packages.
-    Bitnami => language("bitnami", "Bitnami", &["bitnami"]),
+    Bitnami => language("bitnami", "Bitnami", &["bitnami"]).order("bitnami"),
     /// Dart packages.
     Pub => language("pub", "Pub", &["pub"]).order("pub"),
     /// Erlang and Elixir packages.
-    Hex => language("hex", "Hex", &["hex"]).names(Names::LowerCase),
+    Hex => language("hex", "Hex", &["hex"]).names(Names::LowerCase).order("semver"),
     /// Haskell packages.
     Hackage => language("hackage", "Hackage", &["hackage"]).order("hackage"),
     /// R packages.
     Cran => language("cran", "CRAN", &["cran"]).order("cran"),
     /// R packages for biology.
-    Bioconductor => language("bioconductor", "Bioconductor", &["bioconductor"]),
+    Bioconductor => language("bioconductor", "Bioconductor", &["bioconductor"]).order("cran"),
     /// Swift packages, by the address of their repository.
     SwiftUrl => language("swifturl", "SwiftURL", &["swift"]).joined('/'),
     /// Libraries for Apple's systems.

@@ -7,8 +7,16 @@
 //! | order | specification |
 //! | --- | --- |
 //! | [`apk`] | apk-package(5), "Package info metadata", as apk-tools 3 compares |
+//! | [`bitnami`] | Semantic Versioning with a revision of the package |
+//! | [`composer`] | Composer's `VersionParser` and PHP's `version_compare` |
+//! | [`dart`] | Semantic Versioning, where build metadata counts, as Dart's `pub_semver` compares |
 //! | [`dpkg`] | Debian Policy 5.6.12, deb-version(7) |
+//! | [`gem`] | `Gem::Version` of RubyGems |
+//! | [`maven`] | Maven POM reference, "Version Order Specification" |
+//! | [`nuget`] | NuGet package versioning, `NuGet.Versioning` |
+//! | [`numbers`] | Haskell Package Versioning Policy; `numeric_version` of R |
 //! | [`pep440`] | PEP 440, "Version specifiers"; legacy versions as setuptools ordered them |
+//! | [`rpm`] | `rpmvercmp`, rpm-version(7) |
 //! | [`semver`] | Semantic Versioning 2.0.0, section 11, with Go's prefixes and suffixes |
 //!
 //! To add one: a file with a type that implements [`Version`] and one that implements [`Versions`], and a line in
@@ -17,8 +25,16 @@
 //! Numbers are digits of any length, never machine integers: `1.99999999999999999999` is a version like any other.
 
 pub mod apk;
+pub mod bitnami;
+pub mod composer;
+pub mod dart;
 pub mod dpkg;
+pub mod gem;
+pub mod maven;
+pub mod nuget;
+pub mod numbers;
 pub mod pep440;
+pub mod rpm;
 pub mod semver;
 
 use std::cmp::Ordering;
@@ -85,6 +101,26 @@ pub(crate) fn compare<'a, V: Version<'a>>(a: &'a str, b: &'a str) -> Result<Orde
     Ok(V::parse(a)?.cmp(&V::parse(b)?))
 }
 
+/// Equality and the partial order of a type by its [`Ord`]: `1.0` and `1.0.0` may be one version.
+macro_rules! equal_by_order {
+    ($version:ident) => {
+        impl PartialOrd for $version<'_> {
+            fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl PartialEq for $version<'_> {
+            fn eq(&self, other: &Self) -> bool {
+                self.cmp(other).is_eq()
+            }
+        }
+
+        impl Eq for $version<'_> {}
+    };
+}
+use equal_by_order;
+
 /// The checks that come before any grammar.
 fn bounded(text: &str) -> Result<&[u8], InvalidVersion> {
     match text.len() {
@@ -100,6 +136,11 @@ fn compare_digits(a: &[u8], b: &[u8]) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
+/// Compares two words byte by byte, in which the case of ASCII letters does not count.
+fn compare_without_case(a: &[u8], b: &[u8]) -> Ordering {
+    a.iter().map(u8::to_ascii_lowercase).cmp(b.iter().map(u8::to_ascii_lowercase))
+}
+
 fn without_leading_zeros(digits: &[u8]) -> &[u8] {
     let zeros = digits.iter().take_while(|d| **d == b'0').count();
     digits.get(zeros..).unwrap_or_default()
@@ -109,4 +150,36 @@ fn without_leading_zeros(digits: &[u8]) -> &[u8] {
 fn split_digits(text: &[u8]) -> (&[u8], &[u8]) {
     let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
     text.split_at_checked(digits).unwrap_or((text, &[]))
+}
+
+/// The identifiers of a pre-release of semantic versions: numbers by value and before words; words as `words` says; a shorter list that is a prefix of the other comes
+/// first.
+fn compare_identifiers<'a>(
+    mut a: impl Iterator<Item = &'a [u8]>,
+    mut b: impl Iterator<Item = &'a [u8]>,
+    words: impl Fn(&[u8], &[u8]) -> Ordering,
+) -> Ordering {
+    loop {
+        let (x, y) = match (a.next(), b.next()) {
+            (None, None) => return Ordering::Equal,
+            (None, Some(_)) => return Ordering::Less,
+            (Some(_), None) => return Ordering::Greater,
+            (Some(x), Some(y)) => (x, y),
+        };
+        let number = |i: &[u8]| i.iter().all(u8::is_ascii_digit);
+        let unequal = match (number(x), number(y)) {
+            (true, true) => compare_digits(x, y),
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
+            (false, false) => words(x, y),
+        };
+        if unequal.is_ne() {
+            return unequal;
+        }
+    }
+}
+
+/// Whether `text` is an identifier of a pre-release of semantic versions.
+fn is_identifier(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
 }

@@ -13,19 +13,36 @@ use std::io::Read as _;
 use std::process::Command;
 
 use plimsoll_vuln::order;
-use plimsoll_vuln::version::{InvalidVersion, apk, dpkg, pep440, semver};
+use plimsoll_vuln::version::{
+    InvalidVersion, apk, bitnami, composer, dart, dpkg, gem, maven, nuget, numbers, pep440, rpm, semver,
+};
 use proptest::prelude::*;
 
 type Compare = fn(&str, &str) -> Result<Ordering, InvalidVersion>;
 
 /// Each order with the start of the names of its files in the archive, and the minimum number of comparisons
 /// in them.
-const ORDERS: [(&str, &str, Compare, usize); 4] = [
+const ORDERS: [(&str, &str, Compare, usize); 13] = [
     ("apk", "alpine", apk::compare, 770),
+    ("bitnami", "(none was published)", bitnami::compare, 0),
+    ("composer", "packagist", composer::compare, 80),
+    ("cran", "cran", numbers::compare_cran, 20),
     ("dpkg", "debian", dpkg::compare, 30),
+    ("gem", "rubygems", gem::compare, 25),
+    ("hackage", "hackage", numbers::compare_hackage, 7),
+    ("maven", "maven", maven::compare, 100),
+    ("nuget", "nuget", nuget::compare, 35),
     ("pep440", "pypi", pep440::compare, 37),
+    ("pub", "pub", dart::compare, 100),
+    ("rpm", "redhat", rpm::compare, 160),
     ("semver", "semver", semver::compare, 80),
 ];
+
+/// Vectors that do not hold, because they are PHP's and not Composer's: `VersionParser` of composer/semver refuses the first
+/// two kinds, and has the last two versions equal.
+fn contradicts_composer(line: &str) -> bool {
+    line.contains('#') || line.contains("dev-foo") || line == "1.0.0 > 1.0"
+}
 
 #[test]
 fn every_order_in_the_list_has_its_vectors() {
@@ -52,6 +69,10 @@ fn every_published_vector_holds() {
             .map(str::trim)
             .filter(|l| !l.is_empty() && !l.starts_with("//") && !l.starts_with('#'))
         {
+            if ORDERS[order].0 == "composer" && contradicts_composer(line) {
+                assert!(!holds(ORDERS[order].2, line), "{line} holds, although Composer says something else");
+                continue;
+            }
             counts[order] += 1;
             if !holds(ORDERS[order].2, line) {
                 wrong.push(format!("{name}: {line}"));

@@ -253,7 +253,8 @@ fn what_no_feed_covers_is_a_gap_and_not_clean() {
         ("pkg:deb/ubuntu/a@1-1", "Ubuntu"),
         ("pkg:deb/linuxmint/a@1-1", "linuxmint"),
         ("pkg:pypi/a@1", "PyPI"),
-        ("pkg:gem/a@1", "gem"),
+        ("pkg:gem/a@1", "RubyGems"),
+        ("pkg:luarocks/a@1", "luarocks"),
         ("pkg:apk/alpine/a@1", "Alpine"),
         ("pkg:rpm/fedora/a@1", "fedora"),
     ] {

@@ -21,7 +21,7 @@
 
 use std::cmp::Ordering;
 
-use super::{InvalidVersion, bounded, compare_digits, split_digits};
+use super::{InvalidVersion, bounded, compare_digits, equal_by_order, split_digits};
 
 const INVALID: InvalidVersion = InvalidVersion::Grammar { grammar: "apk" };
 
@@ -99,19 +99,7 @@ impl Ord for Version<'_> {
     }
 }
 
-impl PartialOrd for Version<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Version<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Version<'_> {}
+equal_by_order!(Version);
 
 /// A part of a version. The order of the kinds is that of two versions that are equal up to here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

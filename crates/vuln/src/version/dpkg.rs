@@ -17,7 +17,7 @@
 
 use std::cmp::Ordering;
 
-use super::{InvalidVersion, bounded, compare_digits, split_digits};
+use super::{InvalidVersion, bounded, compare_digits, equal_by_order, split_digits};
 
 const INVALID: InvalidVersion = InvalidVersion::Grammar { grammar: "Debian" };
 
@@ -84,19 +84,7 @@ impl Ord for Version<'_> {
     }
 }
 
-impl PartialOrd for Version<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Version<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Version<'_> {}
+equal_by_order!(Version);
 
 fn valid_epoch(epoch: &[u8]) -> Result<&[u8], InvalidVersion> {
     let number = !epoch.is_empty() && epoch.iter().all(u8::is_ascii_digit);

@@ -16,7 +16,7 @@
 
 use std::cmp::Ordering;
 
-use super::{InvalidVersion, Version as _, bounded, compare_digits, split_digits};
+use super::{InvalidVersion, Version as _, bounded, compare_digits, equal_by_order, split_digits};
 
 const INVALID: InvalidVersion = InvalidVersion::Grammar { grammar: "PEP 440" };
 
@@ -143,19 +143,7 @@ impl Ord for Version<'_> {
     }
 }
 
-impl PartialOrd for Version<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Version<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Version<'_> {}
+equal_by_order!(Version);
 
 /// `[0-9]+(\.[0-9]+)*`, and what follows.
 fn release(text: &[u8]) -> Result<(&[u8], &[u8]), InvalidVersion> {

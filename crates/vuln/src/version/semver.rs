@@ -16,7 +16,9 @@
 
 use std::cmp::Ordering;
 
-use super::{InvalidVersion, bounded, compare_digits, split_digits};
+use super::{
+    InvalidVersion, bounded, compare_digits, compare_identifiers, equal_by_order, is_identifier, split_digits,
+};
 
 const INVALID: InvalidVersion = InvalidVersion::Grammar { grammar: "semantic" };
 
@@ -98,27 +100,15 @@ impl Ord for Version<'_> {
             (Prerelease::None, Prerelease::None) => Ordering::Equal,
             (Prerelease::None, _) => Ordering::Greater,
             (_, Prerelease::None) => Ordering::Less,
-            (a, b) => compare_prereleases(a.identifiers(), b.identifiers()),
+            (a, b) => compare_identifiers(a.identifiers(), b.identifiers(), Ord::cmp),
         }
     }
 }
 
-impl PartialOrd for Version<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Version<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Version<'_> {}
+equal_by_order!(Version);
 
 /// Up to three numbers, and the rest. After the third, a dot starts build metadata.
-fn numbers(mut text: &[u8]) -> Result<([&[u8]; 3], &[u8]), InvalidVersion> {
+pub(super) fn numbers(mut text: &[u8]) -> Result<([&[u8]; 3], &[u8]), InvalidVersion> {
     let mut numbers: [&[u8]; 3] = [b""; 3];
     for (index, number) in numbers.iter_mut().enumerate() {
         let digits = match (index, text.split_first()) {
@@ -154,38 +144,8 @@ fn go_release(text: &[u8]) -> Result<Version<'_>, InvalidVersion> {
     }
 }
 
-fn is_identifier(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
-}
-
 fn is_build(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|b| b.is_ascii_alphanumeric() || b"-.+".contains(b))
-}
-
-/// Numbers by value and before words; words by bytes; a shorter list that is a prefix of the other comes
-/// first.
-fn compare_prereleases<'a>(
-    mut a: impl Iterator<Item = &'a [u8]>,
-    mut b: impl Iterator<Item = &'a [u8]>,
-) -> Ordering {
-    loop {
-        let (x, y) = match (a.next(), b.next()) {
-            (None, None) => return Ordering::Equal,
-            (None, Some(_)) => return Ordering::Less,
-            (Some(_), None) => return Ordering::Greater,
-            (Some(x), Some(y)) => (x, y),
-        };
-        let number = |i: &[u8]| i.iter().all(u8::is_ascii_digit);
-        let unequal = match (number(x), number(y)) {
-            (true, true) => compare_digits(x, y),
-            (true, false) => Ordering::Less,
-            (false, true) => Ordering::Greater,
-            (false, false) => x.cmp(y),
-        };
-        if unequal.is_ne() {
-            return unequal;
-        }
-    }
 }
 
 #[cfg(test)]

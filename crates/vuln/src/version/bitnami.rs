@@ -1,0 +1,88 @@
+//! The order of Bitnami's packages: semantic versions with a revision of the package behind them.
+//!
+//! ```
+//! use std::cmp::Ordering;
+//! use plimsoll_vuln::version::bitnami;
+//! assert_eq!(bitnami::compare("2.4.57", "2.4.57-1"), Ok(Ordering::Less));
+//! assert_eq!(bitnami::compare("1.0.0-rc.1", "1.0.0"), Ok(Ordering::Less));
+//! ```
+//!
+//! `2.4.57-1` is the second build of 2.4.57, and no pre-release: only a hyphen with nothing but digits behind it is a
+//! revision. Bitnami's advisories state no revisions, so a bound is reached by each build of its version.
+
+use std::cmp::Ordering;
+
+use super::{InvalidVersion, compare_digits, equal_by_order, semver};
+
+/// The order of Bitnami.
+#[derive(Debug)]
+pub struct Bitnami;
+
+impl super::Versions for Bitnami {
+    const ID: &'static str = "bitnami";
+    type Version<'a> = Version<'a>;
+}
+
+/// Compares two versions of Bitnami's packages.
+pub fn compare(a: &str, b: &str) -> Result<Ordering, InvalidVersion> {
+    super::compare::<Version<'_>>(a, b)
+}
+
+/// A parsed version of a Bitnami package.
+#[derive(Debug, Clone, Copy)]
+pub struct Version<'a> {
+    application: semver::Version<'a>,
+    revision: Option<&'a [u8]>,
+}
+
+impl<'a> super::Version<'a> for Version<'a> {
+    fn parse(text: &'a str) -> Result<Self, InvalidVersion> {
+        let revision = |revision: &str| !revision.is_empty() && revision.bytes().all(|b| b.is_ascii_digit());
+        match text.rsplit_once('-').filter(|(_, last)| revision(last)) {
+            Some((application, revision)) => {
+                let application = semver::Version::parse(application)?;
+                Ok(Self { application, revision: Some(revision.as_bytes()) })
+            }
+            None => Ok(Self { application: semver::Version::parse(text)?, revision: None }),
+        }
+    }
+
+    fn compare_to_bound(&self, bound: &Self) -> Ordering {
+        match bound.revision {
+            Some(_) => self.cmp(bound),
+            None => self.application.cmp(&bound.application),
+        }
+    }
+}
+
+impl Ord for Version<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.application.cmp(&other.application).then_with(|| match (self.revision, other.revision) {
+            (Some(a), Some(b)) => compare_digits(a, b),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        })
+    }
+}
+
+equal_by_order!(Version);
+
+#[cfg(test)]
+mod tests {
+    use super::super::Version as _;
+    use super::*;
+
+    #[test]
+    fn every_build_of_a_version_reaches_its_bound() {
+        let parse = |text| Version::parse(text).unwrap();
+        assert_eq!(parse("1.2.3-4").compare_to_bound(&parse("1.2.3")), Ordering::Equal);
+        assert_eq!(parse("1.2.3-4").compare_to_bound(&parse("1.2.3-5")), Ordering::Less);
+        assert_eq!(parse("1.2.2-9").compare_to_bound(&parse("1.2.3")), Ordering::Less);
+    }
+
+    #[test]
+    fn what_is_no_version_is_refused() {
+        for text in ["", "-1", "latest", "1.x-1", "1.0.0-a..b"] {
+            assert!(compare(text, "1.0.0").is_err(), "{text:?}");
+        }
+    }
+}

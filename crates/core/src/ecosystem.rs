@@ -39,6 +39,17 @@ enum Names {
     GoModule,
 }
 
+/// Which packages the advisories of an ecosystem name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdvisoryNames {
+    /// The package itself, as it is installed.
+    Installed,
+    /// The source package that it was built from, with that one's version.
+    Source,
+    /// One or the other: nobody has seen the publisher's real files here yet, so both are looked up.
+    Either,
+}
+
 /// The facts about one ecosystem.
 #[derive(Debug)]
 struct Row {
@@ -50,19 +61,38 @@ struct Row {
     separator: Option<char>,
     names: Names,
     order: Option<&'static str>,
+    advisories: AdvisoryNames,
 }
 
 const fn language(id: &'static str, name: &'static str, purl_types: &'static [&'static str]) -> Row {
-    Row { kind: Kind::Language, id, name, purl_types, separator: None, names: Names::AsWritten, order: None }
+    Row {
+        kind: Kind::Language,
+        id,
+        name,
+        purl_types,
+        separator: None,
+        names: Names::AsWritten,
+        order: None,
+        advisories: AdvisoryNames::Installed,
+    }
 }
 
 const fn system(id: &'static str, name: &'static str, purl_types: &'static [&'static str]) -> Row {
-    Row { kind: Kind::OperatingSystem, ..language(id, name, purl_types) }
+    Row { kind: Kind::OperatingSystem, advisories: AdvisoryNames::Source, ..language(id, name, purl_types) }
 }
 
 impl Row {
     const fn order(self, name: &'static str) -> Self {
         Self { order: Some(name), ..self }
+    }
+
+    const fn advisories(self, advisories: AdvisoryNames) -> Self {
+        Self { advisories, ..self }
+    }
+
+    /// A distribution of rpm packages, whose advisories name either kind of package.
+    const fn rpm(self) -> Self {
+        self.order("rpm").advisories(AdvisoryNames::Either)
     }
 
     const fn joined(self, separator: char) -> Self {
@@ -160,27 +190,27 @@ ecosystems! {
     /// MinimOS source packages.
     MinimOs => system("minimos", "MinimOS", &["apk"]).order("apk"),
     /// Red Hat Enterprise Linux.
-    RedHat => system("redhat", "Red Hat", &["rpm"]).order("rpm"),
+    RedHat => system("redhat", "Red Hat", &["rpm"]).rpm(),
     /// AlmaLinux, by release.
-    AlmaLinux => system("almalinux", "AlmaLinux", &["rpm"]).order("rpm"),
+    AlmaLinux => system("almalinux", "AlmaLinux", &["rpm"]).rpm().advisories(AdvisoryNames::Installed),
     /// Rocky Linux, by release.
-    RockyLinux => system("rocky", "Rocky Linux", &["rpm"]).order("rpm"),
+    RockyLinux => system("rocky", "Rocky Linux", &["rpm"]).rpm(),
     /// Oracle Linux, by release. OSV has no name for it.
-    OracleLinux => system("oracle", "Oracle Linux", &["rpm"]).order("rpm"),
+    OracleLinux => system("oracle", "Oracle Linux", &["rpm"]).rpm(),
     /// SUSE Linux Enterprise.
-    Suse => system("suse", "SUSE", &["rpm"]).order("rpm"),
+    Suse => system("suse", "SUSE", &["rpm"]).rpm(),
     /// openSUSE Leap and Tumbleweed.
-    OpenSuse => system("opensuse", "openSUSE", &["rpm"]).order("rpm"),
+    OpenSuse => system("opensuse", "openSUSE", &["rpm"]).rpm(),
     /// Amazon Linux, by release. OSV has no name for it.
-    AmazonLinux => system("amazon", "Amazon Linux", &["rpm"]).order("rpm"),
+    AmazonLinux => system("amazon", "Amazon Linux", &["rpm"]).rpm(),
     /// Photon OS, by release.
-    PhotonOs => system("photon", "Photon OS", &["rpm"]).order("rpm"),
+    PhotonOs => system("photon", "Photon OS", &["rpm"]).rpm(),
     /// Azure Linux, and CBL-Mariner before it.
-    AzureLinux => system("azurelinux", "Azure Linux", &["rpm"]).order("rpm"),
+    AzureLinux => system("azurelinux", "Azure Linux", &["rpm"]).rpm(),
     /// Mageia, by release.
-    Mageia => system("mageia", "Mageia", &["rpm"]).order("rpm"),
+    Mageia => system("mageia", "Mageia", &["rpm"]).rpm(),
     /// openEuler, by release.
-    OpenEuler => system("openeuler", "openEuler", &["rpm"]).order("rpm"),
+    OpenEuler => system("openeuler", "openEuler", &["rpm"]).rpm(),
 
     /// Packages of dpkg whose distribution has no row.
     Deb => system("deb", "deb", &["deb"]),
@@ -248,6 +278,11 @@ impl Ecosystem {
     /// The name of its version order; `None` if it is not implemented yet.
     pub fn order(self) -> Option<&'static str> {
         self.row().order
+    }
+
+    /// Which packages its advisories name.
+    pub fn advisory_names(self) -> AdvisoryNames {
+        self.row().advisories
     }
 
     /// Whether its packages belong to an operating system rather than to a language.

@@ -26,7 +26,7 @@ pub use cancel::{Cancel, Stopped};
 pub use clock::Timestamp;
 pub use digest::{Algorithm, Digest, Hasher};
 pub use distribution::Distribution;
-pub use ecosystem::Ecosystem;
+pub use ecosystem::{AdvisoryNames, Ecosystem};
 pub use fault::{Classify, Kind};
 pub use limits::{Limit, LimitExceeded, LimitFault, Limits};
 pub use nearest::nearest;

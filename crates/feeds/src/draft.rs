@@ -24,11 +24,13 @@ pub(crate) struct Draft {
 }
 
 /// An advisory's statement about one package.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct PackageStatement {
     /// The key under which the package is stored.
     pub(crate) key: String,
     pub(crate) rating: Rating,
+    /// The module stream that it is about.
+    pub(crate) module: Option<String>,
     /// The affected versions in the stored form.
     pub(crate) affected: Vec<u8>,
 }

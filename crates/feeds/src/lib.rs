@@ -143,7 +143,7 @@ fn write(
                     id: &draft.id,
                     rating: &rating,
                     rated_by: rated_by.filter(|other| *other != publisher.id()),
-                    conditions: Conditions::default(),
+                    conditions: Conditions { module: word.module.as_deref(), ..Conditions::default() },
                     detail,
                     affected: &word.affected,
                 };

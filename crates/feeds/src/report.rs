@@ -84,6 +84,9 @@ pub enum Skip {
     /// The distribution never had the vulnerability in that release.
     #[error("not affected")]
     NotAffected,
+    /// It repairs bugs or adds features, and names no vulnerability.
+    #[error("no vulnerability")]
+    NoVulnerability,
     /// A statement names no vulnerability.
     #[error("no identifier")]
     NoIdentifier,

@@ -117,9 +117,12 @@ fn every_layout_is_found() {
         report.feeds.iter().map(|f| (f.ecosystem.as_str(), f.kept, f.written.is_some())).collect();
     assert_eq!(
         feeds,
-        [("AlmaLinux", 1, false), ("Debian", 1, true), ("Go", 1, true), ("PyPI", 1, true), ("npm", 1, true)]
+        [("AlmaLinux", 1, true), ("Debian", 1, true), ("Go", 1, true), ("PyPI", 1, true), ("npm", 1, true)]
     );
-    assert_eq!(place.files(), ["debian.plimsolldb", "go.plimsolldb", "npm.plimsolldb", "pypi.plimsolldb"]);
+    assert_eq!(
+        place.files(),
+        ["almalinux.plimsolldb", "debian.plimsolldb", "go.plimsolldb", "npm.plimsolldb", "pypi.plimsolldb"]
+    );
     let scan = place.scan(
         None,
         &[
@@ -127,10 +130,11 @@ fn every_layout_is_found() {
             "pkg:golang/example.org/b@v1.0.0",
             "pkg:npm/%40s/c@1.0.0",
             "pkg:deb/debian/e@1?distro=debian-12",
+            "pkg:rpm/almalinux/d@1-1.el9?distro=almalinux-9.4",
         ],
     );
     let ids: Vec<_> = scan.findings.iter().map(|f| f.id.as_str()).collect();
-    assert_eq!(ids, ["CVE-1", "GO-1", "GHSA-1", "PYSEC-1"]);
+    assert_eq!(ids, ["CVE-1", "GO-1", "GHSA-1", "PYSEC-1", "ALSA-1"]);
 }
 
 #[test]
@@ -170,7 +174,7 @@ fn nothing_to_build_from_is_said_with_the_expected_layout() {
     assert!(error.hint().unwrap().contains("PyPI/all.zip"));
     // A feed that only rates others is not enough: the result would be an empty database.
     let place = Place::new();
-    loose(&place.from().join("Bitnami"), &[advisory("BIT-1", "Bitnami", "a", "2.0.0")]);
+    loose(&place.from().join("CPAN"), &[advisory("CPANSA-1", "CPAN", "a", "2.0.0")]);
     assert!(matches!(place.build(), Err(Error::NoFeeds { .. })));
 }
 

@@ -6,7 +6,7 @@
 //! An answer has three values, as for versions: if the inventory lacks what a condition needs, the answer is unknown,
 //! and the scan reports a gap instead of calling the component unaffected.
 
-use plimsoll_core::Purl;
+use plimsoll_sbom::Component;
 
 /// The conditions of one entry, all of which must be met. Empty ones always are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,16 +22,19 @@ pub struct Conditions<'a> {
 /// The properties of a component in the inventory that conditions may need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Traits<'a> {
-    /// The module it is from, `name:stream` and more.
+    /// The module it is from, `name:stream` and more; empty if it is from none.
     pub module: Option<&'a str>,
     /// The architecture it was built for.
     pub architecture: Option<&'a str>,
 }
 
 impl<'a> Traits<'a> {
-    /// The traits that a package URL contains: `rpmmod` and `arch`.
-    pub fn of_purl(purl: &'a Purl) -> Self {
-        Self { module: purl.qualifier("rpmmod"), architecture: purl.qualifier("arch") }
+    /// The traits that a component's package URL contains, `rpmmod` and `arch`, and its version: distributions write
+    /// `.module` into the release of each package that they build for a module, so one without it is from none.
+    pub fn of_component(component: &'a Component) -> Self {
+        let in_none = (!component.version.contains(".module")).then_some("");
+        let purl = &component.purl;
+        Self { module: purl.qualifier("rpmmod").or(in_none), architecture: purl.qualifier("arch") }
     }
 }
 
@@ -86,6 +89,7 @@ mod tests {
             (Some("nodejs:18:8070020230306:bd1311ed"), Some(true)),
             (Some("nodejs:20"), Some(false)),
             (Some("nodejs"), Some(false)),
+            (Some(""), Some(false)),
             (None, None),
         ] {
             assert_eq!(conditions.hold(&traits(module, None)), expected, "{module:?}");

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use jiff::SignedDuration;
-use plimsoll_core::{Cancel, Purl, Timestamp};
+use plimsoll_core::{AdvisoryNames, Cancel, Purl, Timestamp};
 use plimsoll_sbom::{Component, ComponentIndex, Inventory, Owner, Problem, ProblemCode};
 use serde::Serialize;
 
@@ -207,6 +207,21 @@ struct Found {
     suppressed: Vec<Suppressed>,
 }
 
+impl Found {
+    /// Adds the answer under another name; what is known already is one finding.
+    fn add<'a>(
+        &mut self,
+        findings: impl Iterator<Item = Finding>,
+        suppressed: impl Iterator<Item = (Finding, &'a Suppression)>,
+    ) {
+        let known: BTreeSet<String> = self.findings.iter().map(|finding| finding.id.clone()).collect();
+        self.findings.extend(findings.filter(|finding| !known.contains(&finding.id)));
+        let suppressed = suppressed.filter(|(finding, _)| !known.contains(&finding.id));
+        self.suppressed
+            .extend(suppressed.map(|(finding, reason)| Suppressed { finding, reason: reason.clone() }));
+    }
+}
+
 /// The database's answer about one version of one package.
 #[derive(Default)]
 struct Matches {
@@ -265,38 +280,43 @@ impl<'a> Scanner<'a> {
             }
         };
         *self.looked_up.entry(advisories.ecosystem().name()).or_default() += 1;
-        let (name, version) = match &release {
-            Some(_) => source(component),
-            None => (component.name.as_str(), component.version.as_str()),
-        };
-        let key = key(release.as_deref(), advisories.ecosystem().normalise(name));
-        let subject = Subject { package: name, version, traits: Traits::of_purl(&component.purl) };
-        let finding = |vulnerability: Vulnerability| vulnerability.finding(component, name, version);
         let Some(release) = release else {
-            let judged = judge(advisories, &key, &subject)?;
+            let judged = judge(advisories, &Subject::new(component, None, installed(component), advisories))?;
             self.doubt(advisories, &judged.doubts);
+            let finding = |it: Vulnerability| it.finding(component, &component.name, &component.version);
             let findings = judged.found.into_iter().map(finding).collect();
             return Ok(Some(Found { findings, suppressed: Vec::new() }));
         };
-        let memo = (key.into_owned(), version.to_owned(), subject.traits);
-        let judged = if let Some(judged) = self.judged.get(&memo) {
-            Rc::clone(judged)
-        } else {
-            let mut judged = judge(advisories, &memo.0, &subject)?;
-            judged.set_aside_fixed(advisories, &release, &subject)?;
-            let judged = Rc::new(judged);
-            self.judged.insert(memo, Rc::clone(&judged));
-            judged
-        };
-        self.doubt(advisories, &judged.doubts);
-        let suppressed = |(vulnerability, reason): &(Vulnerability, Suppression)| Suppressed {
-            finding: finding(vulnerability.clone()),
-            reason: reason.clone(),
-        };
-        Ok(Some(Found {
-            findings: judged.found.iter().cloned().map(finding).collect(),
-            suppressed: judged.fixed.iter().map(suppressed).collect(),
-        }))
+        let mut found = Found { findings: Vec::new(), suppressed: Vec::new() };
+        for (name, version) in names(component, advisories.ecosystem().advisory_names()) {
+            let subject = Subject::new(component, Some(&release), (name, version), advisories);
+            let judged = self.judged(advisories, &release, subject)?;
+            self.doubt(advisories, &judged.doubts);
+            let finding = |it: &Vulnerability| it.clone().finding(component, name, version);
+            found.add(
+                judged.found.iter().map(finding),
+                judged.fixed.iter().map(|(it, reason)| (finding(it), reason)),
+            );
+        }
+        Ok(Some(found))
+    }
+
+    /// The answer about a package of a distribution, from memory if it was asked before.
+    fn judged(
+        &mut self,
+        advisories: &Advisories,
+        release: &str,
+        subject: Subject<'a>,
+    ) -> Result<Rc<Matches>, Error> {
+        let memo = (subject.key.clone(), subject.version.to_owned(), subject.traits);
+        if let Some(judged) = self.judged.get(&memo) {
+            return Ok(Rc::clone(judged));
+        }
+        let mut judged = judge(advisories, &subject)?;
+        judged.set_aside_fixed(advisories, release, &subject)?;
+        let judged = Rc::new(judged);
+        self.judged.insert(memo, Rc::clone(&judged));
+        Ok(judged)
     }
 
     fn doubt(&mut self, advisories: &Advisories, doubts: &[GapReason]) {
@@ -312,7 +332,22 @@ fn is_named_only(component: &Component) -> bool {
     component.found_by.is_some() && component.purl.package_type() == "oci"
 }
 
-/// The name and version that a distribution's advisories use: those of the source package.
+/// The names and versions under which a package of a distribution is looked up.
+fn names(component: &Component, advisories: AdvisoryNames) -> impl Iterator<Item = (&str, &str)> {
+    let (installed, source) = (installed(component), source(component));
+    let (first, second) = match advisories {
+        AdvisoryNames::Installed => (installed, None),
+        AdvisoryNames::Source => (source, None),
+        AdvisoryNames::Either => (installed, (source != installed).then_some(source)),
+    };
+    std::iter::once(first).chain(second)
+}
+
+fn installed(component: &Component) -> (&str, &str) {
+    (&component.name, &component.version)
+}
+
+/// The name and version of the source package.
 fn source(component: &Component) -> (&str, &str) {
     kernel::unsigned(component).unwrap_or_else(|| match &component.source {
         Some(source) => (&source.name, &source.version),
@@ -322,13 +357,27 @@ fn source(component: &Component) -> (&str, &str) {
 
 /// The properties of a component that decide whether an advisory applies to it.
 struct Subject<'a> {
+    /// Where its advisories are.
+    key: String,
     package: &'a str,
     version: &'a str,
     traits: Traits<'a>,
 }
 
-fn judge(advisories: &Advisories, key: &str, subject: &Subject<'_>) -> Result<Matches, Error> {
-    let Subject { package, version, traits } = subject;
+impl<'a> Subject<'a> {
+    fn new(
+        component: &'a Component,
+        release: Option<&str>,
+        (package, version): (&'a str, &'a str),
+        advisories: &Advisories,
+    ) -> Self {
+        let key = key(release, advisories.ecosystem().normalise(package)).into_owned();
+        Self { key, package, version, traits: Traits::of_component(component) }
+    }
+}
+
+fn judge(advisories: &Advisories, subject: &Subject<'_>) -> Result<Matches, Error> {
+    let Subject { key, package, version, traits } = subject;
     let mut judged = Matches::default();
     let Some(record) = advisories.package(key)? else { return Ok(judged) };
     let mut hits: Vec<Hit> = Vec::new();

@@ -254,7 +254,7 @@ fn statement(key: String, versions: &[String], id: &str, report: &mut FeedReport
     }
     let mut encoded = Vec::new();
     affected.encode(&mut encoded);
-    PackageStatement { key, rating: Rating::default(), affected: encoded }
+    PackageStatement { key, rating: Rating::default(), module: None, affected: encoded }
 }
 
 #[cfg(test)]

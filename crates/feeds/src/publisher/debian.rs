@@ -196,6 +196,7 @@ impl State<'_> {
         let statement = PackageStatement {
             key: key(Some(release), package.into()).into_owned(),
             rating: rating.clone(),
+            module: None,
             affected: encoded,
         };
         let draft = self.drafts.entry(id.to_owned()).or_insert_with(|| Draft {

@@ -11,11 +11,13 @@
 //! Unknown members are ignored, as the schema demands; known ones must have the schema's type, or the whole build
 //! fails: a changed format must not result in an empty database.
 
+mod erratum;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use plimsoll_core::{Distribution, Ecosystem, Limits, Timestamp};
-use plimsoll_vuln::affected::{Affected, FixState, Interval};
+use plimsoll_vuln::affected::{Affected, End, FixState, Interval};
 use plimsoll_vuln::database::{Detail, key};
 use plimsoll_vuln::events::{self, Event, RangeProblem};
 use plimsoll_vuln::order::{self, VersionOrder};
@@ -140,6 +142,7 @@ struct Advisory {
     withdrawn: Option<Timestamp>,
     aliases: Option<Vec<String>>,
     upstream: Option<Vec<String>>,
+    related: Option<Vec<String>>,
     summary: Option<String>,
     details: Option<String>,
     severity: Option<Vec<Score>>,
@@ -188,19 +191,19 @@ struct Reference {
     url: String,
 }
 
-/// Reads one document. `None` if it does not belong in the database of the `target`; the report then counts
+/// Reads one document. Nothing if it does not belong in the database of the `target`; the report then counts
 /// it. Without a target, the advisory is only read to rate others.
 fn read(
     target: Option<&Target>,
     entry: &Entry<'_>,
     limits: &Limits,
     report: &mut FeedReport,
-) -> Result<Option<Draft>, Error> {
+) -> Result<Vec<Draft>, Error> {
     report.read += 1;
     let origin = entry.name.map_or_else(|| entry.file.display().to_string(), str::to_owned);
     if entry.name.is_some_and(|name| name.rsplit_once('.').is_none_or(|(_, ending)| ending != "json")) {
         report.skip(Skip::NotAnAdvisory, &origin);
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let advisory: Advisory = plimsoll_core::json::from_slice(entry.bytes, limits.advisory_bytes)
         .map_err(|error| entry.broken(error.into()))?;
@@ -208,7 +211,8 @@ fn read(
     let upstream = advisory.upstream.as_deref().unwrap_or_default();
     let named = std::iter::once(("id", &advisory.id))
         .chain(aliases.iter().map(|alias| ("aliases", alias)))
-        .chain(upstream.iter().map(|id| ("upstream", id)));
+        .chain(upstream.iter().map(|id| ("upstream", id)))
+        .chain(advisory.related.iter().flatten().map(|id| ("related", id)));
     for (field, text) in named {
         if !is_identifier(text) {
             return Err(entry.broken(DocumentProblem::Name { field }));
@@ -216,7 +220,13 @@ fn read(
     }
     if advisory.withdrawn.is_some() {
         report.withdrawn += 1;
-        return Ok(None);
+        return Ok(Vec::new());
+    }
+    let is_of_distribution = target.is_some_and(|target| target.distribution.is_some());
+    let vulnerabilities = if is_of_distribution { erratum::vulnerabilities(&advisory) } else { Vec::new() };
+    if is_of_distribution && vulnerabilities.is_empty() && erratum::is_no_security(&advisory.id) {
+        report.skip(Skip::NoVulnerability, &advisory.id);
+        return Ok(Vec::new());
     }
     let mut statements = Vec::new();
     if let Some(target) = target {
@@ -225,7 +235,7 @@ fn read(
         }
         if statements.is_empty() {
             report.skip(Skip::NoPackage, &advisory.id);
-            return Ok(None);
+            return Ok(Vec::new());
         }
     }
     report.kept += 1;
@@ -237,27 +247,40 @@ fn read(
         Some(_) => rating,
         None => advisory.affected.iter().flatten().map(|a| rate(&advisory, a)).fold(rating, highest),
     };
-    Ok(Some(Draft { detail: detail(&advisory), id: advisory.id, origin, rating, statements }))
+    let draft = Draft { detail: detail(&advisory), id: advisory.id.clone(), origin, rating, statements };
+    if vulnerabilities.is_empty() {
+        return Ok(vec![draft]);
+    }
+    let one = |cve: &str| Draft {
+        id: cve.to_owned(),
+        origin: draft.origin.clone(),
+        // An erratum is as severe as the worst of what it fixes, so it does not rate each of them.
+        rating: Rating::default(),
+        detail: draft.detail.clone(),
+        statements: draft.statements.clone(),
+    };
+    Ok(vulnerabilities.into_iter().map(one).collect())
 }
 
-/// The advisory's statement about one package; `None` for packages of other ecosystems.
+/// The advisory's statements about one package: one for each module stream, usually one; none for packages of other
+/// ecosystems.
 fn statement(
     target: &Target,
     advisory: &Advisory,
     affected: &AffectedPackage,
     entry: &Entry<'_>,
     report: &mut FeedReport,
-) -> Result<Option<PackageStatement>, Error> {
-    let Some(package) = &affected.package else { return Ok(None) };
+) -> Result<Vec<PackageStatement>, Error> {
+    let Some(package) = &affected.package else { return Ok(Vec::new()) };
     let (name, suffix) = package.ecosystem.split_once(':').unwrap_or((&package.ecosystem, ""));
     if name != target.ecosystem.name() {
         report.doubt(Doubt::OtherEcosystems, &advisory.id);
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let release = target.distribution.map(|distribution| distribution.release_in_osv(suffix));
     if release == Some(None) {
         report.doubt(Doubt::Release, &advisory.id);
-        return Ok(None);
+        return Ok(Vec::new());
     }
     if !is_package_name(&package.name) {
         return Err(entry.broken(DocumentProblem::Name { field: "affected.package.name" }));
@@ -270,7 +293,24 @@ fn statement(
     compiled.encode(&mut encoded);
     let release = release.flatten();
     let key = key(release.as_deref(), target.ecosystem.normalise(&package.name)).into_owned();
-    Ok(Some(PackageStatement { key, rating: rate(advisory, affected), affected: encoded }))
+    let summary = advisory.summary.as_deref().filter(|_| target.distribution.is_some()).unwrap_or_default();
+    let rating = match erratum::severity(summary) {
+        Some(severity) => Rating { severity, source: SeveritySource::Vendor },
+        None => rate(advisory, affected),
+    };
+    let statement = |module: Option<&str>| PackageStatement {
+        key: key.clone(),
+        rating: rating.clone(),
+        module: module.map(str::to_owned),
+        affected: encoded.clone(),
+    };
+    let is_of_module =
+        compiled.intervals.iter().any(|it| matches!(it.end, End::Before(fix) if erratum::is_of_module(fix)));
+    let streams = if is_of_module { erratum::streams(summary) } else { Vec::new() };
+    Ok(match &streams[..] {
+        [] => vec![statement(None)],
+        streams => streams.iter().map(|stream| statement(Some(stream))).collect(),
+    })
 }
 
 fn compile<'a>(order: &dyn VersionOrder, affected: &'a AffectedPackage) -> (Affected<'a>, Vec<Doubt>) {

@@ -11,11 +11,11 @@ const GO: Option<&Target> = Some(&Target { ecosystem: Ecosystem::Go, order: &Sem
 fn parse(
     ecosystem: Option<&Target>,
     document: &serde_json::Value,
-) -> (Result<Option<Draft>, Error>, FeedReport) {
+) -> (Result<Vec<Draft>, Error>, FeedReport) {
     parse_bytes(ecosystem, document.to_string().as_bytes())
 }
 
-fn parse_bytes(ecosystem: Option<&Target>, bytes: &[u8]) -> (Result<Option<Draft>, Error>, FeedReport) {
+fn parse_bytes(ecosystem: Option<&Target>, bytes: &[u8]) -> (Result<Vec<Draft>, Error>, FeedReport) {
     let mut report = FeedReport::new("PyPI", "OSV", Path::new("PyPI/all.zip"));
     let entry = Entry { file: Path::new("PyPI/all.zip"), name: Some("X-1.json"), bytes };
     (read(ecosystem, &entry, &Limits::default(), &mut report), report)
@@ -38,7 +38,8 @@ fn document() -> serde_json::Value {
 
 fn kept(document: &serde_json::Value) -> (Draft, FeedReport) {
     let (draft, report) = parse(PYPI, document);
-    (draft.unwrap().unwrap(), report)
+    let [draft] = <[Draft; 1]>::try_from(draft.unwrap()).unwrap();
+    (draft, report)
 }
 
 #[test]
@@ -47,7 +48,7 @@ fn names_are_normalised_and_enumerated_versions_inside_the_range_are_dropped() {
     let [statement] = &draft.statements[..] else { panic!("one word") };
     assert_eq!(statement.key, "flask-babel");
     let mut expected = Vec::new();
-    let intervals = vec![Interval { from: None, end: plimsoll_vuln::affected::End::Before("1.5") }];
+    let intervals = vec![Interval { from: None, end: End::Before("1.5") }];
     Affected { intervals, doubtful: vec![], versions: vec!["1.6", "trunk"], fix_state: FixState::Unknown }
         .encode(&mut expected);
     assert_eq!(statement.affected, expected);
@@ -62,16 +63,16 @@ fn withdrawn_and_foreign_documents_are_counted_not_kept() {
     let mut withdrawn = document();
     withdrawn["withdrawn"] = "2024-12-01T00:00:00Z".into();
     let (draft, report) = parse(PYPI, &withdrawn);
-    assert!(draft.unwrap().is_none());
+    assert!(draft.unwrap().is_empty());
     assert_eq!((report.read, report.withdrawn), (1, 1));
 
     let (draft, report) = parse(GO, &document());
-    assert!(draft.unwrap().is_none());
+    assert!(draft.unwrap().is_empty());
     assert_eq!(report.skipped[&Skip::NoPackage].examples, ["PYSEC-1"]);
 
     let mut report = FeedReport::new("PyPI", "OSV", Path::new("x"));
     let entry = Entry { file: Path::new("x"), name: Some("README.md"), bytes: b"hello" };
-    assert!(read(PYPI, &entry, &Limits::default(), &mut report).unwrap().is_none());
+    assert!(read(PYPI, &entry, &Limits::default(), &mut report).unwrap().is_empty());
     assert_eq!(report.skipped[&Skip::NotAnAdvisory].count, 1);
 }
 
@@ -177,7 +178,7 @@ fn a_feed_without_a_place_still_rates() {
     bitnami["affected"][0]["package"]["ecosystem"] = "Bitnami".into();
     bitnami["affected"][0]["severity"] =
         serde_json::json!([{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]);
-    let draft = parse(None, &bitnami).0.unwrap().unwrap();
+    let draft = parse(None, &bitnami).0.unwrap().remove(0);
     assert_eq!((draft.rating.severity, draft.statements.len()), (Severity::Critical, 0));
 }
 
@@ -186,4 +187,66 @@ fn the_year_one_is_no_time() {
     let mut go = document();
     go["modified"] = "0001-01-01T00:00:00Z".into();
     assert_eq!(kept(&go).0.detail.modified, None);
+}
+
+fn almalinux() -> Target {
+    Target::named("AlmaLinux").unwrap()
+}
+
+fn erratum(id: &str, summary: &str, fixed: &str, related: &[&str]) -> serde_json::Value {
+    serde_json::json!({
+        "id": id, "modified": "2024-11-21T14:23:03Z", "summary": summary, "related": related,
+        "affected": [{
+            "package": {"ecosystem": "AlmaLinux:8", "name": "nodejs"},
+            "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": fixed}]}]
+        }],
+        "references": [{"type": "ADVISORY", "url": "https://errata.example.org/1"}]
+    })
+}
+
+#[test]
+fn an_erratum_is_one_advisory_for_each_cve_in_each_of_its_module_streams() {
+    let fixed = "1:18.16.1-1.module_el8.8.0+3613+1ed8c91d";
+    let document = erratum(
+        "ALSA-2023:4536",
+        "Moderate: nodejs:18 and nodejs-devel:18 security update",
+        fixed,
+        &["CVE-2023-2", "CVE-2023-1", "CVE-2023-2", "RHSA-1"],
+    );
+    let (drafts, report) = parse(Some(&almalinux()), &document);
+    let drafts = drafts.unwrap();
+    let ids: Vec<_> = drafts.iter().map(|draft| draft.id.as_str()).collect();
+    assert_eq!((ids, report.kept), (vec!["CVE-2023-1", "CVE-2023-2"], 1));
+    for draft in drafts {
+        assert_eq!(draft.detail.urls, ["https://errata.example.org/1"]);
+        assert!(draft.detail.aliases.is_empty(), "another CVE is no alias");
+        let modules: Vec<_> = draft.statements.iter().map(|it| it.module.as_deref().unwrap()).collect();
+        assert_eq!(modules, ["nodejs:18", "nodejs-devel:18"]);
+        assert!(
+            draft.statements.iter().all(|it| it.key == "8/nodejs" && it.rating.severity == Severity::Medium)
+        );
+        assert!(!draft.rating.is_rated(), "the worst of an erratum rates none of its CVEs elsewhere");
+    }
+}
+
+#[test]
+fn an_erratum_without_module_or_cve_stays_what_it_is() {
+    let document = erratum("ALSA-2024:1", "Important: kernel:4.18.0 security update", "4.18.0-1.el8", &[]);
+    let (drafts, _) = parse(Some(&almalinux()), &document);
+    let [draft] = <[Draft; 1]>::try_from(drafts.unwrap()).unwrap();
+    assert_eq!(draft.id, "ALSA-2024:1");
+    assert_eq!(draft.statements[0].module, None, "a version in the summary is no stream");
+}
+
+#[test]
+fn an_erratum_about_bugs_is_no_advisory_unless_it_names_a_cve() {
+    let bug = |related: &[&str]| {
+        let document = erratum("ALBA-2019:4275", "nodejs bug fix update", "1.18.3-1.el8", related);
+        parse(Some(&almalinux()), &document)
+    };
+    let (drafts, report) = bug(&[]);
+    assert!(drafts.unwrap().is_empty());
+    assert_eq!(report.skipped[&Skip::NoVulnerability].examples, ["ALBA-2019:4275"]);
+    let (drafts, _) = bug(&["CVE-2019-1"]);
+    assert_eq!(drafts.unwrap()[0].id, "CVE-2019-1");
 }

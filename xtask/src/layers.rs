@@ -47,7 +47,7 @@ const HOUSE: &[Room] = &[
     room("policy", Pure, &["core", "verify", "sbom", "vuln"]),
     room("attach", Pure, &["core", "files", "verify", "image"]),
     room("http", Network, &["core"]),
-    Room { in_tests: &["sbom"], ..room("feeds", Network, &["core", "files", "vuln"]) },
+    Room { in_tests: &["sbom"], ..room("feeds", Network, &["core", "files", "vuln", "http"]) },
     room("cloud", Network, &["core", "http"]),
     room("registry", Network, &["core", "files", "image", "http", "cloud"]),
     room("trust", Network, &["core", "files", "verify", "http"]),

@@ -4,7 +4,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use plimsoll_core::{Classify, Kind, LimitExceeded, Timestamp};
+use plimsoll_core::{Classify, Kind, LimitExceeded, Stopped, Timestamp};
+use url::Url;
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,43 @@ pub enum Error {
     /// The result could not be written.
     #[error(transparent)]
     Write(#[from] plimsoll_files::Error),
+    /// A publisher's server could not be asked, or stopped answering.
+    #[error(transparent)]
+    Http(#[from] plimsoll_http::Error),
+    /// A publisher's server has no such file, or does not give it.
+    #[error("{url}: got status {status}, expected a file")]
+    Answer {
+        /// The address.
+        url: Url,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// A file changed each time its download was to go on.
+    #[error("{url} changes while it is read")]
+    Changing {
+        /// The address.
+        url: Url,
+    },
+    /// An address, or what a server said, cannot be used in a request.
+    #[error("cannot ask for `{base}`: {reason}")]
+    Address {
+        /// The text.
+        base: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Another update is running.
+    #[error("{} is being updated by another process", folder.display())]
+    Busy {
+        /// The folder of the publishers' files.
+        folder: PathBuf,
+    },
+    /// The network could not be set up.
+    #[error("cannot use the network: {0}")]
+    Network(#[source] io::Error),
+    /// The caller stopped it.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// What is wrong with a document.
@@ -108,6 +146,15 @@ impl Classify for Error {
             Self::Read { .. } | Self::Broken { .. } | Self::Limit(_) => Kind::Failed,
             Self::Database(error) => error.kind(),
             Self::Write(error) => error.kind(),
+            Self::Http(error) => error.kind(),
+            Self::Answer { status: 404 | 410, .. } => Kind::NotFound,
+            Self::Answer { status: 401 | 403, .. } => Kind::Unauthorized,
+            Self::Answer { .. } => Kind::Failed,
+            Self::Changing { .. } => Kind::Transient,
+            Self::Address { .. } => Kind::Usage,
+            Self::Busy { .. } => Kind::Conflict,
+            Self::Network(_) => Kind::Failed,
+            Self::Stopped(stopped) => stopped.kind(),
         }
     }
 
@@ -125,6 +172,15 @@ impl Classify for Error {
             Self::Read { .. } | Self::Broken { .. } | Self::Limit(_) => None,
             Self::Database(error) => error.hint(),
             Self::Write(error) => error.hint(),
+            Self::Http(error) => error.hint(),
+            Self::Answer { .. } => Some(
+                "is the ecosystem or release spelled as its publisher spells it? A mirror is named with --mirror \
+                 PUBLISHER=URL"
+                    .into(),
+            ),
+            Self::Busy { .. } => Some("wait until it is done".into()),
+            Self::Changing { .. } => Some("try again later".into()),
+            Self::Address { .. } | Self::Network(_) | Self::Stopped(_) => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From publishers' advisories to the database that `plimsoll-vuln` reads.
 //!
 //! Owns the publishers' formats, one file each in a list, and the layout of a folder with their data. It does not know
-//! the database's format, matches nothing, and fetches nothing: [`build`] reads a folder.
+//! the database's format, and matches nothing. [`update`] fetches the publishers' files into a folder, [`build`] reads one.
 //!
 //! ```text
 //! FROM/PyPI/all.zip               an OSV bucket; also FROM/osv/PyPI/all.zip
@@ -17,9 +17,12 @@
 mod draft;
 mod error;
 mod input;
+mod mirror;
 mod publisher;
 mod rating;
 mod report;
+pub mod update;
+mod wanted;
 mod zip_input;
 
 use std::collections::BTreeMap;
@@ -30,7 +33,9 @@ use plimsoll_vuln::conditions::Conditions;
 use plimsoll_vuln::database::{FeedDescription, File, NewEntry, Writer, file_path};
 
 pub use error::Error;
+pub use mirror::{InvalidMirror, Mirror};
 pub use report::{BuildReport, Doubt, FeedReport, Skip, Tally, Written};
+pub use wanted::{COMMON, UnknownEcosystem, Wanted};
 
 use input::Input;
 use publisher::{PUBLISHERS, Publisher, Reading};

@@ -20,6 +20,7 @@ use plimsoll_core::{Digest, Ecosystem, Limits};
 
 use crate::draft::Draft;
 use crate::input::Input;
+use crate::wanted::Wanted;
 use crate::{Error, FeedReport};
 
 /// All publishers. Their order determines the numbers of the feeds in a file; it does not decide between
@@ -42,11 +43,26 @@ pub(crate) trait Publisher: fmt::Debug + Sync {
         false
     }
 
+    /// Where its files lie, unless a mirror has them.
+    fn address(&self) -> &'static str;
+
+    /// Its files about what is wanted; empty if it has none.
+    fn locations(&self, wanted: &Wanted) -> Vec<Location>;
+
     /// Finds its feeds in the folder `from`.
     fn discover(&self, from: &Path) -> Result<Vec<Input>, Error>;
 
     /// Reads one of them. Documents that are not kept are counted in `report`.
     fn read(&self, input: &Input, limits: &Limits, report: &mut FeedReport) -> Result<Reading, Error>;
+}
+
+/// A publisher's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Location {
+    /// Its name below FROM.
+    pub(crate) file: String,
+    /// Its place below the publisher's address.
+    pub(crate) path: String,
 }
 
 /// A completely read feed.

@@ -165,6 +165,14 @@ pub fn writable(path: &Path) -> Result<(), Error> {
     })
 }
 
+/// Gives the file `from`, which is whole, the name `to` in the same folder, replacing what was there.
+pub fn promote(from: &Path, to: &Path) -> Result<(), Error> {
+    let at = |step| move |source| Error::Io { step, path: to.to_owned(), source };
+    File::open(from).and_then(|file| file.sync_all()).map_err(at("make durable"))?;
+    fs::rename(from, to).map_err(at("replace"))?;
+    sync_folder(folder_of(to))
+}
+
 /// Creates a folder and its missing parents; the folder's own entry is durable afterwards.
 pub fn create_folder(path: &Path) -> Result<(), Error> {
     fs::create_dir_all(path).map_err(|source| Error::Io {

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use plimsoll_feeds::update::Event;
 use plimsoll_image::Progress;
 
 use crate::output::Console;
@@ -54,6 +55,50 @@ impl Progress for Bar {
 
 impl Drop for Bar {
     fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Files that are being fetched.
+pub(crate) struct Transfer {
+    bar: ProgressBar,
+}
+
+impl Transfer {
+    pub(crate) fn new(console: Console) -> Self {
+        let target = if console.shows_progress() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Self { bar: ProgressBar::with_draw_target(None, target) }
+    }
+
+    pub(crate) fn event(&self, event: Event<'_>) {
+        match event {
+            Event::Asked { file } => {
+                self.bar.reset();
+                self.bar.unset_length();
+                self.bar.set_message(file.to_owned());
+                self.template("{spinner} {msg} {bytes}");
+            }
+            Event::Expected(bytes) => {
+                self.bar.set_length(self.bar.position().saturating_add(bytes));
+                self.template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+            }
+            Event::Arrived(bytes) => self.bar.inc(bytes),
+            _ => {}
+        }
+    }
+
+    fn template(&self, template: &str) {
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style);
+        }
+        self.bar.tick();
+    }
+
+    pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

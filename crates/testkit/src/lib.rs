@@ -33,6 +33,7 @@ mod local;
 mod peer;
 mod proxy;
 mod published;
+pub mod publisher;
 mod registry;
 mod select;
 pub mod sigstore;

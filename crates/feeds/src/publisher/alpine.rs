@@ -35,10 +35,11 @@ use plimsoll_vuln::order::VersionOrder as _;
 use plimsoll_vuln::version::apk::Apk;
 use serde::Deserialize;
 
-use super::{Publisher, Reading};
+use super::{Location, Publisher, Reading};
 use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name};
 use crate::error::DocumentProblem;
 use crate::input::{Files, Input, documents, folders};
+use crate::wanted::Wanted;
 use crate::{Doubt, Entry, Error, FeedReport, Skip};
 
 /// Where a vulnerability is described.
@@ -47,6 +48,10 @@ const TRACKER: &str = "https://security.alpinelinux.org/vuln/";
 /// Alpine's security team.
 #[derive(Debug)]
 pub(super) struct Alpine;
+
+/// The releases that are fetched unless one is named. Alpine has no list of them; a release that is not here is a gap of the
+/// scan, which says so.
+const RELEASES: [&str; 5] = ["v3.20", "v3.21", "v3.22", "v3.23", "edge"];
 
 impl Publisher for Alpine {
     fn id(&self) -> &'static str {
@@ -59,6 +64,26 @@ impl Publisher for Alpine {
 
     fn licence(&self, _content: &str) -> Option<&'static str> {
         None
+    }
+
+    fn address(&self) -> &'static str {
+        "https://secdb.alpinelinux.org/"
+    }
+
+    /// Each repository of each release is a file.
+    fn locations(&self, wanted: &Wanted) -> Vec<Location> {
+        if wanted.ecosystem != Ecosystem::Alpine {
+            return Vec::new();
+        }
+        let releases = match &wanted.release {
+            Some(release) => vec![release.as_str()],
+            None => RELEASES.to_vec(),
+        };
+        let files = |release: &str| -> Vec<String> {
+            repositories(release).iter().map(|repository| format!("{release}/{repository}.json")).collect()
+        };
+        let location = |path: String| Location { file: format!("alpine/{path}"), path };
+        releases.into_iter().flat_map(files).map(location).collect()
     }
 
     fn discover(&self, from: &Path) -> Result<Vec<Input>, Error> {

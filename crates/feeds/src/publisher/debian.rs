@@ -35,10 +35,11 @@ use plimsoll_vuln::{Rating, Severity, SeveritySource};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 
-use super::{Publisher, Reading};
+use super::{Location, Publisher, Reading};
 use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name, one_line};
 use crate::error::DocumentProblem;
 use crate::input::{Files, Input};
+use crate::wanted::Wanted;
 use crate::{Doubt, Entry, Error, FeedReport, Skip};
 
 /// Where a vulnerability is described.
@@ -59,6 +60,16 @@ impl Publisher for Debian {
 
     fn licence(&self, _content: &str) -> Option<&'static str> {
         None
+    }
+
+    fn address(&self) -> &'static str {
+        "https://security-tracker.debian.org/tracker/"
+    }
+
+    /// One file has every release.
+    fn locations(&self, wanted: &Wanted) -> Vec<Location> {
+        let location = Location { file: "debian/tracker.json".to_owned(), path: "data/json".to_owned() };
+        if *wanted == Wanted::whole(Ecosystem::Debian) { vec![location] } else { Vec::new() }
     }
 
     fn discover(&self, from: &Path) -> Result<Vec<Input>, Error> {

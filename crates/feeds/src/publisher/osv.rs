@@ -24,10 +24,11 @@ use plimsoll_vuln::order::{self, VersionOrder};
 use plimsoll_vuln::{Rating, Severity, SeveritySource};
 use serde::Deserialize;
 
-use super::{Publisher, Reading, owns_folder};
+use super::{Location, Publisher, Reading, owns_folder};
 use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name, one_line};
 use crate::error::DocumentProblem;
 use crate::input::{Files, Input, documents, folders};
+use crate::wanted::Wanted;
 use crate::{Doubt, Entry, Error, FeedReport, Skip};
 
 /// How many links of an advisory are kept. Some advisories list fifty commits.
@@ -62,6 +63,21 @@ impl Publisher for Osv {
     /// Of distributions, only AlmaLinux's files were tested so far.
     fn unproven(&self, content: &str) -> bool {
         content != "AlmaLinux" && Ecosystem::from_name(content).is_some_and(Ecosystem::is_os)
+    }
+
+    fn address(&self) -> &'static str {
+        "https://osv-vulnerabilities.storage.googleapis.com/"
+    }
+
+    /// Not for ecosystems whose own publishers say more.
+    fn locations(&self, wanted: &Wanted) -> Vec<Location> {
+        let name = wanted.ecosystem.name();
+        if wanted.release.is_some() || wanted.ecosystem == Ecosystem::Alpine || Target::named(name).is_none()
+        {
+            return Vec::new();
+        }
+        let path = format!("{}/all.zip", name.replace(' ', "%20"));
+        vec![Location { file: format!("osv/{name}/all.zip"), path }]
     }
 
     fn discover(&self, from: &Path) -> Result<Vec<Input>, Error> {

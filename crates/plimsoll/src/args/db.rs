@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_core::Timestamp;
+use plimsoll_feeds::{Mirror, Wanted};
 
-use super::shared::{DatabaseChoice, Instant, OUTPUT};
+use super::shared::{DatabaseChoice, Instant, Network, OUTPUT};
 
-/// Build and inspect the advisory database
+/// Fetch, build and inspect the advisory database
 #[derive(Debug, Args)]
 pub(crate) struct Db {
     #[command(subcommand)]
@@ -17,8 +18,41 @@ pub(crate) struct Db {
 /// The commands below `db`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Update(Update),
     Build(Build),
     Status(Status),
+}
+
+/// Fetch the publishers' advisories and build the database
+///
+/// Asks only for what changed since the last update, and goes on with a download that broke off. Without --ecosystem, updates
+/// what was updated before; the first time that is Alpine, Debian, Go, Maven, npm, NuGet, Packagist, PyPI, RubyGems and
+/// crates.io. The database changes only once everything has arrived and can be read.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll db update
+  plimsoll db update --ecosystem AlmaLinux,Alpine:v3.19
+  plimsoll db update --mirror osv=https://mirror.example.com/osv --mirror debian=https://mirror.example.com/debian
+
+The publishers, for --mirror (docs/feeds.md):
+  osv      https://osv-vulnerabilities.storage.googleapis.com/
+  debian   https://security-tracker.debian.org/tracker/
+  alpine   https://secdb.alpinelinux.org/")]
+pub(crate) struct Update {
+    /// Cover this ecosystem or release from now on, besides what was updated before; may be repeated
+    #[arg(short, long, value_name = "NAME", env = "PLIMSOLL_ECOSYSTEM", value_delimiter = ',')]
+    pub(crate) ecosystem: Vec<Wanted>,
+    /// Where a publisher's files lie instead of at its own server; may be repeated
+    #[arg(long, value_name = "PUBLISHER=URL", env = "PLIMSOLL_FEED_MIRROR", value_delimiter = ',')]
+    pub(crate) mirror: Vec<Mirror>,
+    /// Folder for the publishers' files [default: plimsoll/feeds in the user's cache folder]
+    #[arg(long, value_name = "DIR", env = "PLIMSOLL_FEEDS")]
+    pub(crate) feeds: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) db: DatabaseChoice,
+    #[command(flatten)]
+    pub(crate) network: Network,
 }
 
 /// Build the database from a folder of publishers' advisories

@@ -3,15 +3,33 @@
 use std::path::PathBuf;
 
 use plimsoll_core::{Limits, Timestamp};
+use plimsoll_feeds::{Mirror, Wanted};
 
+use super::network::http;
 use super::{Context, Format};
 use crate::args::db::{Command, Db};
 use crate::failure::Failure;
 
 /// Settings of `plimsoll db`.
 pub(crate) enum DbSettings<'a> {
+    Update(Box<UpdateSettings<'a>>),
     Build(BuildSettings<'a>),
     Status(StatusSettings),
+}
+
+/// What is fetched, and what is built from it.
+pub(crate) struct UpdateSettings<'a> {
+    /// What the database is to cover besides what it covers already.
+    pub(crate) wanted: Vec<Wanted>,
+    /// Where publishers' files lie instead of at their own servers.
+    pub(crate) mirrors: Vec<Mirror>,
+    /// Folder for the publishers' files.
+    pub(crate) feeds: PathBuf,
+    /// Folder of the database.
+    pub(crate) folder: PathBuf,
+    pub(crate) http: plimsoll_http::Settings,
+    pub(crate) now: Timestamp,
+    pub(crate) limits: &'a Limits,
 }
 
 /// How the database is built.
@@ -39,6 +57,18 @@ pub(crate) struct StatusSettings {
 impl<'a> DbSettings<'a> {
     pub(crate) fn resolve(arguments: &Db, context: &Context<'a>) -> Result<Self, Failure> {
         match &arguments.command {
+            Command::Update(arguments) => Ok(Self::Update(Box::new(UpdateSettings {
+                wanted: arguments.ecosystem.clone(),
+                mirrors: arguments.mirror.clone(),
+                feeds: match &arguments.feeds {
+                    Some(folder) => folder.clone(),
+                    None => context.cache_folder()?.join("feeds"),
+                },
+                folder: context.database_folder(&arguments.db)?,
+                http: http(&arguments.network, context)?,
+                now: context.clock()(),
+                limits: context.limits,
+            }))),
             Command::Build(arguments) => Ok(Self::Build(BuildSettings {
                 from: arguments.from.clone(),
                 as_of: arguments.as_of,

@@ -48,10 +48,17 @@ impl Wanted {
 
 /// A name that no publisher has files about.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no publisher has advisories about `{name}`{}", nearest.map(|known| format!("; did you mean {known}?")).unwrap_or_default())]
+#[error("no publisher has advisories about `{name}`; {}", instead(*nearest))]
 pub struct UnknownEcosystem {
     name: String,
     nearest: Option<&'static str>,
+}
+
+fn instead(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(known) => format!("did you mean {known}?"),
+        None => format!("expected one of {}", Wanted::names().collect::<Vec<_>>().join(", ")),
+    }
 }
 
 impl FromStr for Wanted {
@@ -103,8 +110,9 @@ mod tests {
             let read = text.parse::<Wanted>().ok().map(|wanted| wanted.to_string());
             assert_eq!(read.as_deref(), expected, "{text}");
         }
-        let error = "pipy".parse::<Wanted>().unwrap_err().to_string();
-        assert_eq!(error, "no publisher has advisories about `pipy`; did you mean PyPI?");
+        let error = |text: &str| text.parse::<Wanted>().unwrap_err().to_string();
+        assert_eq!(error("pypii"), "no publisher has advisories about `pypii`; did you mean PyPI?");
+        assert!(error("winget").contains("; expected one of npm, PyPI, Go"), "{}", error("winget"));
     }
 
     #[test]

@@ -102,13 +102,13 @@ impl Classify for Error {
         match self {
             Self::Stopped(stopped) => stopped.hint(),
             Self::NoDatabase { .. } => Some(
-                "download the publishers' feeds (`plimsoll help db build` says where they are), then: \
-                 plimsoll db build --from DIR --as-of TIME"
+                "`plimsoll db update` fetches the publishers' advisories; without a network, `plimsoll db build --from DIR \
+                 --as-of TIME` takes them from a folder"
                     .into(),
             ),
-            Self::Damaged { .. } | Self::Format { .. } => {
-                Some("build it again: `plimsoll db build --from DIR --as-of TIME`".into())
-            }
+            Self::Damaged { .. } | Self::Format { .. } => Some(
+                "make it again: `plimsoll db update`, or `plimsoll db build --from DIR --as-of TIME` from files".into(),
+            ),
             Self::Read { .. } | Self::Limit(_) => None,
         }
     }

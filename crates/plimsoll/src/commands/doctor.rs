@@ -85,7 +85,7 @@ fn database(folder: &Result<PathBuf, Failure>, now: Timestamp) -> Vec<Check> {
         } else if elapsed > limit {
             let limit = quantity::duration(limit.as_secs().unsigned_abs());
             Check::new(NAME, Status::Warn, format!("{of}, {age}; older than {limit} counts as stale"))
-                .hint("fetch the publishers' files again and run `plimsoll db build`")
+                .hint("run `plimsoll db update`")
         } else {
             Check::new(NAME, Status::Ok, format!("{of}, {age}, whole"))
         };

@@ -52,7 +52,7 @@ fn habits_of_other_tools_are_answered() {
         (&["scan", "-o", "spdx-json", "x"], "plimsoll sbom SUBJECT -o spdx-json"),
         (&["sbom", "-o", "cyclonedx", "x"], "cyclonedx-json"),
         (&["scan", "--format", "json", "x"], "--output"),
-        (&["db", "update"], "plimsoll db build"),
+        (&["db", "check"], "plimsoll db update"),
     ] {
         place.run(words).exits(2).says("hint: ").says(answer).keeps_quiet_about("a similar");
     }

@@ -273,7 +273,7 @@ fn set_aside(scan: &Scan) -> impl Iterator<Item = Detail> {
 }
 
 const BUILD_DATABASE: &str =
-    "plimsoll db build --from DIR --as-of TIME; `plimsoll help db build` says where the feeds are";
+    "plimsoll db update; without a network, plimsoll db build --from DIR --as-of TIME";
 
 fn reason(
     policy: &VulnerabilityPolicy,

@@ -24,7 +24,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plimsoll_core::{Algorithm, Digest, Limits, text};
+use plimsoll_core::{Digest, Limits, text};
 use plimsoll_image::manifest::{self, Document, Manifest};
 use plimsoll_image::source::Referrers;
 use plimsoll_image::{Descriptor, Error as ImageError, Listing, Source, media};
@@ -343,11 +343,7 @@ pub(crate) const LEGACY_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
 
 /// The tag of something that older versions of cosign kept beside an image: `sha256-<hex>.sig`.
 pub fn legacy_tag(subject: &Digest, suffix: &str) -> String {
-    let name = match subject.algorithm() {
-        Algorithm::Sha256 => "sha256",
-        Algorithm::Sha512 => "sha512",
-    };
-    format!("{name}-{}.{suffix}", subject.hex())
+    format!("{}-{}.{suffix}", subject.algorithm().name(), subject.hex())
 }
 
 /// Fetches the signatures and attestations under the tags that older versions of cosign wrote. Separate from

@@ -15,8 +15,7 @@ use plimsoll_verify::provenance::{
     ExaminedProvenance, Expected, Form, Publisher, Repository, bundles, examine,
 };
 use plimsoll_verify::{
-    Bundle, Check, Identity, Pattern, PredicateType, Signer, Statement, Subject, Text, Verified,
-    verify_one_of,
+    Bundle, Check, Identity, Pattern, PredicateType, Signer, Statement, Text, Verified, verify_one_of,
 };
 
 use crate::Error;
@@ -223,9 +222,7 @@ impl Requirement<'_> {
             // No signer is trusted, or there is nothing to verify with, so every bundle would fail.
             Err(error) => return Err(error.into()),
         };
-        if let Some(reason) =
-            candidate.other_publisher(&statement).or_else(|| two_files(statement.value(), &digest, artifact))
-        {
+        if let Some(reason) = candidate.other_publisher(&statement) {
             search.refuse(reason);
             return Ok(());
         }
@@ -248,19 +245,6 @@ impl Requirement<'_> {
             None => Form::from_predicate_type(predicate_type).is_some_and(Form::is_slsa),
         }
     }
-}
-
-/// The subject with `digest` also lists a digest by another algorithm that is not the file's. Two readers of
-/// such a statement would see two different files.
-fn two_files(statement: &Statement, digest: &Digest, artifact: Artifact<'_>) -> Option<Reason> {
-    let listed = |subject: &'_ Subject, digest: &Digest| {
-        subject.digests.get(digest.algorithm().name()).map(|hex| *hex == digest.hex())
-    };
-    let same_file = |subject: &&Subject| listed(subject, digest) == Some(true);
-    statement.subjects.iter().filter(same_file).find_map(|subject| {
-        let other = artifact.digests.iter().find(|other| listed(subject, other) == Some(false))?;
-        Some(Reason::TwoFiles { algorithm: other.algorithm().name() })
-    })
 }
 
 /// An examination in progress.

@@ -47,12 +47,6 @@ pub enum Reason {
         /// What differs.
         difference: String,
     },
-    /// The subject with one of the file's digests also lists a digest of another file.
-    #[error("the subject's {algorithm} is another file's")]
-    TwoFiles {
-        /// The algorithm of the other digest.
-        algorithm: &'static str,
-    },
 }
 
 impl Refusal {
@@ -91,10 +85,7 @@ impl Refusal {
     fn holds(&self) -> bool {
         match &self.reason {
             Reason::Attached(_) | Reason::Bundle(_) => false,
-            Reason::Annotation { .. }
-            | Reason::Predicate(_)
-            | Reason::Publisher { .. }
-            | Reason::TwoFiles { .. } => true,
+            Reason::Annotation { .. } | Reason::Predicate(_) | Reason::Publisher { .. } => true,
         }
     }
 }

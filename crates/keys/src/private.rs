@@ -170,7 +170,7 @@ impl SigningKey for PrivateKey {
                 Ok(signature.as_ref().to_vec())
             }
             Keypair::P384(pair) => {
-                let signature = pair.sign_digest(&sha384(payload)).map_err(failed)?;
+                let signature = pair.sign_digest(&sha384(payload)?).map_err(failed)?;
                 Ok(signature.as_ref().to_vec())
             }
             Keypair::Rsa(pair) => {
@@ -200,10 +200,11 @@ fn sha256(payload: &Payload<'_>) -> Result<lc::Digest, Error> {
 }
 
 /// What P-384 signs.
-fn sha384(payload: &Payload<'_>) -> lc::Digest {
+fn sha384(payload: &Payload<'_>) -> Result<lc::Digest, Error> {
     match payload {
-        Payload::Message(message) => lc::digest(&lc::SHA384, message),
-        Payload::Digests(file) => file.sha384,
+        Payload::Message(message) => Ok(lc::digest(&lc::SHA384, message)),
+        Payload::Digests(file) => lc::Digest::import_less_safe(file.sha384.as_bytes(), &lc::SHA384)
+            .map_err(|_| Error::Crypto { step: "sign" }),
     }
 }
 

@@ -70,7 +70,7 @@ impl<K: RemoteSigner> SigningKey for RemoteKey<K> {
         }
         let digest: Vec<u8> = match (algorithm, payload) {
             (KeyAlgorithm::EcdsaP384, Payload::Message(m)) => lc::digest(&lc::SHA384, m).as_ref().to_vec(),
-            (KeyAlgorithm::EcdsaP384, Payload::Digests(file)) => file.sha384.as_ref().to_vec(),
+            (KeyAlgorithm::EcdsaP384, Payload::Digests(file)) => file.sha384.as_bytes().to_vec(),
             (_, Payload::Message(message)) => lc::digest(&lc::SHA256, message).as_ref().to_vec(),
             (_, Payload::Digests(file)) => file.sha256.as_bytes().to_vec(),
         };

@@ -2,7 +2,6 @@
 
 use std::io::{self, Read};
 
-use aws_lc_rs::digest as lc;
 use plimsoll_core::{Algorithm, Digest, Hasher};
 use plimsoll_verify::{Artifact, PublicKey};
 
@@ -24,7 +23,7 @@ pub struct FileDigests {
     /// The SHA-256, which P-256 and RSA sign.
     pub sha256: Digest,
     /// The SHA-384, which P-384 signs.
-    pub sha384: lc::Digest,
+    pub sha384: Digest,
     /// The SHA-512, which prehashed Ed25519 signs.
     pub sha512: Digest,
     /// How many bytes there were.
@@ -39,7 +38,7 @@ impl FileDigests {
         let mut hashed = HashingReader {
             reader,
             sha256: Hasher::new(Algorithm::Sha256),
-            sha384: lc::Context::new(&lc::SHA384),
+            sha384: Hasher::new(Algorithm::Sha384),
             sha512: Hasher::new(Algorithm::Sha512),
             length: 0,
         };
@@ -79,6 +78,11 @@ impl FileDigests {
     pub fn artifact(&self) -> Artifact<'static> {
         Artifact::Digests { sha256: self.sha256, sha384: self.sha384, sha512: self.sha512 }
     }
+
+    /// The digests by which a statement may name the file, the usual one first.
+    pub fn all(&self) -> [Digest; 3] {
+        [self.sha256, self.sha384, self.sha512]
+    }
 }
 
 /// How much is read at once.
@@ -88,7 +92,7 @@ const PIECE: usize = 64 * 1024;
 struct HashingReader<R> {
     reader: R,
     sha256: Hasher,
-    sha384: lc::Context,
+    sha384: Hasher,
     sha512: Hasher,
     length: u64,
 }

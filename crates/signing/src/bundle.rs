@@ -141,7 +141,7 @@ impl<'a> Signed<'a> {
                 }
                 signature = key.sign(&Payload::Digests(digests))?;
                 let digest = match public.algorithm() {
-                    KeyAlgorithm::EcdsaP384 => digests.sha384.as_ref(),
+                    KeyAlgorithm::EcdsaP384 => digests.sha384.as_bytes(),
                     _ => digests.sha256.as_bytes(),
                 };
                 holds = public.verifies_signature_of_digest(digest, &signature);
@@ -184,7 +184,7 @@ impl<'a> Signed<'a> {
             Content::File(digests) => {
                 // The digest that was signed: readers take the signature's algorithm from it.
                 let (algorithm, digest) = match self.algorithm {
-                    KeyAlgorithm::EcdsaP384 => ("SHA2_384", digests.sha384.as_ref()),
+                    KeyAlgorithm::EcdsaP384 => ("SHA2_384", digests.sha384.as_bytes()),
                     KeyAlgorithm::Ed25519 => ("SHA2_512", digests.sha512.as_bytes()),
                     _ => ("SHA2_256", digests.sha256.as_bytes()),
                 };

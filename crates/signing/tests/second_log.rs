@@ -56,7 +56,7 @@ impl Case {
         let digests = FileDigests::read(FILE).unwrap();
         let signature = STANDARD.encode(key.sign(&Payload::Digests(&digests)).unwrap());
         let (name, digest) = match kind {
-            NewKey::P384 => ("SHA2_384", STANDARD.encode(digests.sha384)),
+            NewKey::P384 => ("SHA2_384", STANDARD.encode(digests.sha384.as_bytes())),
             _ => ("SHA2_256", STANDARD.encode(digests.sha256.as_bytes())),
         };
         let body = hashed(&key, kind, name, &digest, &signature);
@@ -71,7 +71,7 @@ impl Case {
         let signature = STANDARD.encode(key.sign(&Payload::Message(&message)).unwrap());
         let digests = FileDigests::read(&message[..]).unwrap();
         let (name, digest) = match kind {
-            NewKey::P384 => ("SHA2_384", STANDARD.encode(digests.sha384)),
+            NewKey::P384 => ("SHA2_384", STANDARD.encode(digests.sha384.as_bytes())),
             _ => ("SHA2_256", STANDARD.encode(digests.sha256.as_bytes())),
         };
         let body = hashed(&key, kind, name, &digest, &signature);

@@ -4,7 +4,6 @@
 
 use std::io::Read;
 
-use aws_lc_rs::digest as lc;
 use plimsoll_core::{Algorithm, Digest, Hasher};
 use sigstore_types::{HashAlgorithm, SignatureBytes};
 
@@ -20,7 +19,7 @@ pub enum Artifact<'a> {
         /// The SHA-256.
         sha256: Digest,
         /// The SHA-384.
-        sha384: aws_lc_rs::digest::Digest,
+        sha384: Digest,
         /// The SHA-512.
         sha512: Digest,
     },
@@ -39,7 +38,7 @@ pub struct Message {
 pub(crate) struct Digests {
     /// The given digest, or the SHA-256 of what was read.
     pub(crate) known_by: Digest,
-    sha384: Option<lc::Digest>,
+    sha384: Option<Digest>,
     sha512: Option<Digest>,
     /// With the message, for keys that sign no digest.
     challenges: Vec<Challenge>,
@@ -65,14 +64,14 @@ impl Digests {
                 let mut tee = Tee {
                     reader,
                     sha256: Hasher::new(Algorithm::Sha256),
-                    sha384: is_wanted(HashAlgorithm::Sha2384).then(|| lc::Context::new(&lc::SHA384)),
+                    sha384: is_wanted(HashAlgorithm::Sha2384).then(|| Hasher::new(Algorithm::Sha384)),
                     sha512: is_wanted(HashAlgorithm::Sha2512).then(|| Hasher::new(Algorithm::Sha512)),
                     challenges,
                 };
                 std::io::copy(&mut tee, &mut std::io::sink()).map_err(|source| Error::Artifact { source })?;
                 Ok(Self {
                     known_by: tee.sha256.finish(),
-                    sha384: tee.sha384.map(lc::Context::finish),
+                    sha384: tee.sha384.map(Hasher::finish),
                     sha512: tee.sha512.map(Hasher::finish),
                     challenges: tee.challenges,
                 })
@@ -97,15 +96,14 @@ impl Digests {
 
     /// The digest by this algorithm, if it is known.
     pub(crate) fn get(&self, hash: HashAlgorithm) -> Option<&[u8]> {
-        let known_by = |algorithm| (self.known_by.algorithm() == algorithm).then(|| self.known_by.as_bytes());
-        match hash {
-            HashAlgorithm::Sha2256 => known_by(Algorithm::Sha256),
-            HashAlgorithm::Sha2384 => self.sha384.as_ref().map(AsRef::as_ref),
-            HashAlgorithm::Sha2512 => {
-                known_by(Algorithm::Sha512).or_else(|| self.sha512.as_ref().map(Digest::as_bytes))
-            }
-            _ => None,
-        }
+        let algorithm = match hash {
+            HashAlgorithm::Sha2256 => Algorithm::Sha256,
+            HashAlgorithm::Sha2384 => Algorithm::Sha384,
+            HashAlgorithm::Sha2512 => Algorithm::Sha512,
+            _ => return None,
+        };
+        let known = [Some(&self.known_by), self.sha384.as_ref(), self.sha512.as_ref()];
+        known.into_iter().flatten().find(|digest| digest.algorithm() == algorithm).map(Digest::as_bytes)
     }
 }
 
@@ -113,7 +111,7 @@ impl Digests {
 struct Tee<'a> {
     reader: &'a mut dyn Read,
     sha256: Hasher,
-    sha384: Option<lc::Context>,
+    sha384: Option<Hasher>,
     sha512: Option<Hasher>,
     challenges: Vec<Challenge>,
 }

@@ -140,7 +140,7 @@ pub fn digest_of_integrity(algorithm: &str, encoded: &str) -> Option<Digest> {
     for byte in bytes {
         write!(text, "{byte:02x}").ok()?;
     }
-    text.parse().ok()
+    Digest::parse_any(&text).ok()
 }
 
 impl Provenance {

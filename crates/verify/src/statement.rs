@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_core::{Digest, Limits, json};
+use plimsoll_core::{Algorithm, Digest, Limits, json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -81,6 +81,15 @@ impl Statement {
         self.subjects.iter().any(|subject| subject.names(digest))
     }
 
+    /// The algorithm by which a subject with `digest` lists another file's digest than the one in `digests`, which are all
+    /// of one file.
+    pub(crate) fn contradiction(&self, digest: &Digest, digests: &[Digest]) -> Option<Algorithm> {
+        self.naming(digest).find_map(|subject| {
+            let other = digests.iter().find(|other| subject.lists(other) == Some(false))?;
+            Some(other.algorithm())
+        })
+    }
+
     /// The subjects that list exactly this digest.
     pub(crate) fn naming(&self, digest: &Digest) -> impl Iterator<Item = &Subject> {
         self.subjects.iter().filter(|subject| subject.names(digest))
@@ -100,7 +109,10 @@ impl Statement {
     /// The strongest known digest of its first subject.
     pub(crate) fn first_digest(&self) -> Option<Digest> {
         let digests = &self.subjects.first()?.digests;
-        ["sha512", "sha256"].iter().find_map(|name| format!("{name}:{}", digests.get(*name)?).parse().ok())
+        Algorithm::ALL.iter().rev().find_map(|algorithm| {
+            let name = algorithm.name();
+            Digest::parse_any(&format!("{name}:{}", digests.get(name)?)).ok()
+        })
     }
 
     /// Its subjects, for a message.
@@ -108,7 +120,12 @@ impl Statement {
         match self.first_digest() {
             Some(digest) if self.subjects.len() == 1 => format!("a statement about {digest}"),
             Some(digest) => format!("a statement about {digest} and {} more", self.subjects.len() - 1),
-            None => "a statement about something without a SHA-256 or SHA-512".to_owned(),
+            None => {
+                let names = self.subjects.iter().flat_map(|subject| subject.digests.keys());
+                let mut names: Vec<&str> = names.map(String::as_str).take(MOST_DIGESTS).collect();
+                names.dedup();
+                format!("a statement about something known by {} only", excerpt(&names.join(", ")))
+            }
         }
     }
 
@@ -163,7 +180,12 @@ impl Subject {
     }
 
     fn names(&self, digest: &Digest) -> bool {
-        self.digests.get(digest.algorithm().name()).is_some_and(|hex| *hex == digest.hex())
+        self.lists(digest) == Some(true)
+    }
+
+    /// Whether it lists this digest; `None` if it lists none by that algorithm.
+    fn lists(&self, digest: &Digest) -> Option<bool> {
+        self.digests.get(digest.algorithm().name()).map(|hex| *hex == digest.hex())
     }
 
     fn check(&self) -> Result<(), &'static str> {
@@ -174,14 +196,8 @@ impl Subject {
             return Err("has more than 32 digests");
         }
         for (algorithm, hex) in &self.digests {
-            let length = match algorithm.as_str() {
-                "sha256" => 64,
-                "sha384" => 96,
-                "sha512" => 128,
-                _ => continue,
-            };
-            let digits = hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-            if hex.len() != length || !digits {
+            let is_known = Algorithm::ALL.iter().any(|known| known.name() == algorithm);
+            if is_known && Digest::parse_any(&format!("{algorithm}:{hex}")).is_err() {
                 return Err("has a SHA-2 digest that is not lower-case hex of its length");
             }
         }
@@ -223,7 +239,7 @@ mod tests {
     #[test]
     fn only_the_exact_digest_under_its_own_algorithm_names_an_artifact() {
         let (meant, other) = (Digest::sha256(b"meant"), Digest::sha256(b"other"));
-        let long = Digest::compute(plimsoll_core::Algorithm::Sha512, b"meant");
+        let long = Digest::compute(Algorithm::Sha512, b"meant");
         let names = |subject: Value, digest: &Digest| parse(&about(&subject)).unwrap().names(digest);
 
         assert!(names(json!([{"digest": {"sha256": meant.hex()}}]), &meant));

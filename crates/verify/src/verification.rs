@@ -79,9 +79,9 @@ pub fn verify(
     }
 }
 
-/// As [`verify`], for an artifact that is known by several digests, such as a file by its SHA-256 and its SHA-512: the
-/// statement has to be about one of them. Returns which one; if it is about several, the first in the order of
-/// `digests`.
+/// As [`verify`], for a file that is known by several digests: the statement has to be about one of them. Returns which
+/// one; if it is about several, the first in the order of `digests`. A subject that lists one of them beside one of another
+/// file is refused, because two readers would take it for two files.
 pub fn verify_one_of(
     bundle: &Bundle,
     digests: &[Digest],
@@ -90,7 +90,15 @@ pub fn verify_one_of(
     let mut told = None;
     for digest in digests {
         match verify(bundle, Some(digest), check) {
-            Ok(statement) => return Ok((statement, *digest)),
+            Ok(statement) => {
+                return match statement.value().contradiction(digest, digests) {
+                    None => Ok((statement, *digest)),
+                    Some(other) => {
+                        let got = format!("a subject whose {} is another file's", other.name());
+                        Err(Error::step(Step::Artifact, got, "the digests of one file"))
+                    }
+                };
+            }
             // What is told is about the digest that the statement has, if it has one of these.
             Err(error) if error.failed_step() == Some(Step::Artifact) => {
                 let name = digest.algorithm().name();

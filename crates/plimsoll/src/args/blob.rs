@@ -112,7 +112,7 @@ pub(crate) struct VerifyBlobAttestation {
     /// The digest of the file, in hexadecimal
     #[arg(long, value_name = "HEX", env = "PLIMSOLL_DIGEST")]
     pub(crate) digest: Option<String>,
-    /// The algorithm of --digest: sha256 or sha512
+    /// The algorithm of --digest: sha256, sha384 or sha512
     #[arg(
         long,
         alias = "digestAlg",

@@ -64,7 +64,7 @@ pub(super) fn keep(upload: &Upload, force: bool, bundle: &[u8]) -> Result<(), Fa
     }
 }
 
-/// The statement to sign about the artifact that has these digests.
+/// The statement to sign about the artifact that has these digests. One that is made names the first of them.
 pub(super) fn statement(
     content: &ContentSettings,
     name: &str,
@@ -73,7 +73,7 @@ pub(super) fn statement(
 ) -> Result<Statement, Failure> {
     match &content.source {
         ContentSource::Statement(path, kind) => given(path, kind.as_ref(), content, digests, limits),
-        ContentSource::Predicate(path, kind) => made(path, kind, content, name, digests, limits),
+        ContentSource::Predicate(path, kind) => made(path, kind, content, name, digests.first(), limits),
     }
 }
 
@@ -109,7 +109,7 @@ fn made(
     kind: &PredicateType,
     content: &ContentSettings,
     name: &str,
-    digests: &[Digest],
+    digest: Option<&Digest>,
     limits: &Limits,
 ) -> Result<Statement, Failure> {
     let problem = |problem: String| Failure::new(Kind::Usage, format!("{}: {problem}", path.display()));
@@ -118,7 +118,7 @@ fn made(
     let form = PredicateForm::load(content.schema.as_deref(), limits)?;
     form.check(kind.uri(), &predicate, limits).map_err(|misfit| problem(misfit.to_string()))?;
     let mut subject = Subject { name: name.to_owned(), ..Subject::default() };
-    for digest in digests {
+    if let Some(digest) = digest {
         subject.digests.insert(digest.algorithm().name().to_owned(), digest.hex());
     }
     Ok(Statement::new(subject, kind.uri(), predicate))

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use plimsoll_core::digest::ParseError;
 use plimsoll_core::{Digest, Kind, Limits, quantity};
 use plimsoll_keys::FileDigests;
 use plimsoll_signing::Content;
@@ -33,17 +34,23 @@ pub(super) enum Blob {
 
 impl Blob {
     /// The file at `path`, standard input for `-`, or what a digest names. A digest is one whatever files there are: a file
-    /// of that name is `./sha256:…`.
+    /// of that name is `./sha256:…`. If there is no file and the text looks like a digest, what is wrong with that is told.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         if path.as_os_str() == "-" {
             return Ok(Self::Bytes(Box::new(io::stdin().lock())));
         }
-        if let Some(Ok(digest)) = path.to_str().map(str::parse::<Digest>) {
+        let digest = path.to_str().map(Digest::parse_any);
+        if let Some(Ok(digest)) = digest {
             return Ok(Self::Digest(digest));
         }
-        match File::open(path) {
-            Ok(file) => Ok(Self::Bytes(Box::new(file))),
-            Err(error) => Err(settings::cannot_read(path, &error)),
+        match (File::open(path), digest) {
+            (Ok(file), _) => Ok(Self::Bytes(Box::new(file))),
+            (Err(error), Some(Err(problem @ (ParseError::Algorithm { .. } | ParseError::Digits { .. }))))
+                if error.kind() == io::ErrorKind::NotFound && is_like_digest(path) =>
+            {
+                Err(Failure::new(Kind::Usage, format!("{}: {problem}", path.display())))
+            }
+            (Err(error), _) => Err(settings::cannot_read(path, &error)),
         }
     }
 
@@ -51,10 +58,7 @@ impl Blob {
     pub(super) fn digests(self, path: &Path) -> Result<Vec<Digest>, Failure> {
         match self {
             Self::Digest(digest) => Ok(vec![digest]),
-            Self::Bytes(reader) => {
-                let digests = file_digests(reader, path)?;
-                Ok(vec![digests.sha256, digests.sha512])
-            }
+            Self::Bytes(reader) => Ok(file_digests(reader, path)?.all().to_vec()),
         }
     }
 }
@@ -85,9 +89,10 @@ pub(super) fn attest(settings: &AttestBlobSettings<'_>, console: Console) -> Res
     let force = settings.signing.force;
     output::is_free(settings.bundle.as_deref(), force)?;
     let signing = Signing::open(&settings.signing, console)?;
-    let digest = digests_to_sign(&settings.file)?.sha256;
+    let digests = digests_to_sign(&settings.file)?;
+    let digest = digests.sha256;
     let name = settings.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let statement = statement(&settings.content, &name, &[digest], settings.limits)?;
+    let statement = statement(&settings.content, &name, &digests.all(), settings.limits)?;
     let bundle = signing.sign(Content::Statement(&statement), settings.limits)?;
     output::emit_new(settings.bundle.as_deref(), force, &bundle)?;
     let (kind, who) = (&statement.predicate_type, signing.describe());
@@ -200,6 +205,16 @@ fn digests_to_sign(path: &Path) -> Result<FileDigests, Failure> {
                 .with_hint("a file is signed by its bytes, not by a digest"))
         }
     }
+}
+
+/// Whether it has the form of a digest, whatever the algorithm: `sha1:` and hexadecimal digits.
+fn is_like_digest(path: &Path) -> bool {
+    let parts = path.to_str().and_then(|text| text.split_once(':'));
+    parts.is_some_and(|(name, digits)| {
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && digits.len() >= 8
+            && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
 
 fn file_digests(reader: Box<dyn Read>, path: &Path) -> Result<FileDigests, Failure> {

@@ -57,10 +57,10 @@ impl ProvenanceSubject {
 
 /// A digest in the usual form, or in the form of subresource integrity, which npm's lock files have: `sha512-…`.
 fn parse_digest(text: &str) -> Option<Digest> {
-    if let Ok(digest) = text.parse() {
+    if let Ok(digest) = Digest::parse_any(text) {
         return Some(digest);
     }
     let (algorithm, encoded) =
-        text.split_once('-').filter(|(name, _)| matches!(*name, "sha256" | "sha512"))?;
+        text.split_once('-').filter(|(name, _)| matches!(*name, "sha256" | "sha384" | "sha512"))?;
     plimsoll_verify::provenance::digest_of_integrity(algorithm, encoded)
 }

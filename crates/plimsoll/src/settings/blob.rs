@@ -151,7 +151,7 @@ impl BlobChoice {
         match (&arguments.digest, &arguments.file) {
             (Some(hex), _) => {
                 let algorithm = &arguments.digest_alg;
-                format!("{algorithm}:{hex}").parse().map(Self::Digest).map_err(|error| {
+                Digest::parse_any(&format!("{algorithm}:{hex}")).map(Self::Digest).map_err(|error| {
                     Failure::new(Kind::Usage, format!("--digest with --digest-alg {algorithm}: {error}"))
                 })
             }

@@ -189,7 +189,7 @@ fn a_subject_with_the_digests_of_two_files_is_about_neither() {
         place.run(&all).exits(code)
     };
     verify(sha512(b"the artifact"), 0);
-    verify(sha512(b"another"), 10).says("the subject's sha512 is another file's");
+    verify(sha512(b"another"), 10).says("a subject whose sha512 is another file's");
 }
 
 #[test]

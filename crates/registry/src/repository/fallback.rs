@@ -10,7 +10,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use plimsoll_core::text::shown;
-use plimsoll_core::{Algorithm, Digest, json};
+use plimsoll_core::{Digest, json};
 use plimsoll_image::Error as ImageError;
 use plimsoll_image::{Descriptor, media};
 use serde_json::{Value, json};
@@ -33,11 +33,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// `sha256-<hex>`; the specification cuts the digest at 64 characters, so that it fits a tag.
 pub(super) fn tag(subject: &Digest) -> String {
     let hex = subject.hex();
-    let name = match subject.algorithm() {
-        Algorithm::Sha256 => "sha256",
-        Algorithm::Sha512 => "sha512",
-    };
-    format!("{name}-{}", hex.get(..64).unwrap_or(&hex))
+    format!("{}-{}", subject.algorithm().name(), hex.get(..64).unwrap_or(&hex))
 }
 
 /// Makes the fallback tag of `subject` list `referrer`.
@@ -157,7 +153,7 @@ mod tests {
     fn the_tag_is_the_digest_and_fits() {
         let sha256 = Digest::sha256(b"");
         assert_eq!(tag(&sha256), format!("sha256-{}", sha256.hex()));
-        let sha512 = Digest::compute(Algorithm::Sha512, b"");
+        let sha512 = Digest::compute(plimsoll_core::Algorithm::Sha512, b"");
         assert_eq!(tag(&sha512).len(), 7 + 64);
     }
 }

@@ -190,7 +190,7 @@ impl Entry<'_> {
                 let algorithm = verifier.key().algorithm();
                 let (name, value) = match algorithm {
                     KeyAlgorithm::EcdsaP256 | KeyAlgorithm::Rsa => ("sha256", digests.sha256.hex()),
-                    KeyAlgorithm::EcdsaP384 => ("sha384", hex::encode(digests.sha384)),
+                    KeyAlgorithm::EcdsaP384 => ("sha384", digests.sha384.hex()),
                     // It signs the file itself, and the log is sent a digest.
                     _ => return Err(Error::NotLogged { algorithm, bits: verifier.key().bits() }),
                 };
@@ -220,7 +220,7 @@ impl Entry<'_> {
                 (STANDARD.encode(lc::digest(algorithm, &message)), signature)
             }
             Self::File { digests, signature } if key.algorithm() == KeyAlgorithm::EcdsaP384 => {
-                (STANDARD.encode(digests.sha384), signature)
+                (STANDARD.encode(digests.sha384.as_bytes()), signature)
             }
             Self::File { digests, signature } => (STANDARD.encode(digests.sha256.as_bytes()), signature),
         };

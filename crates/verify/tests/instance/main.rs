@@ -16,6 +16,7 @@ mod first;
 mod holder;
 mod log;
 mod signers;
+mod subject;
 
 use std::num::NonZeroUsize;
 

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use plimsoll_core::Digest;
+use plimsoll_core::{Algorithm, Digest};
 
 use crate::fixture::{Place, Run};
 
@@ -137,6 +137,70 @@ fn a_statement_about_a_file_is_not_its_signature_and_the_other_way_round() {
     verify(kind, &att, &[&place.write("other", "x")]).exits(10);
     verify(kind, &blob.bundle, &[&blob.file]).exits(10).says("verify-blob");
     blob.verify(&["--bundle", &att, &blob.file]).exits(10).says("verify-blob-attestation");
+}
+
+/// In-toto knows files by SHA-384 too; OCI does not, so that no image has such a digest.
+#[test]
+fn a_file_is_known_by_its_sha384_and_no_image_is() {
+    let blob = Blob::signed();
+    let (place, key, public) = (&blob.place, blob.place.path("a.key"), blob.place.path("a.pub"));
+    let digest = Digest::compute(Algorithm::Sha384, CONTENT);
+    let attest = |name: &str, digests: &serde_json::Value| {
+        let statement = place.write(
+            &format!("{name}.statement"),
+            serde_json::json!({"_type": "https://in-toto.io/Statement/v1", "predicateType": "https://example.com/p",
+                "subject": [{"name": "app.sh", "digest": digests}], "predicate": {}})
+            .to_string(),
+        );
+        let bundle = place.path(name);
+        let run = place.run(&[
+            "attest-blob",
+            "--key",
+            &key,
+            "--statement",
+            &statement,
+            "--bundle",
+            &bundle,
+            &blob.file,
+        ]);
+        (run, bundle)
+    };
+    let verify = |bundle: &str, artifact: &[&str]| {
+        let flags = ["verify-blob-attestation", "--insecure-ignore-tlog", "--key", &public];
+        place.run(&[&flags[..], &["--type", "https://example.com/p", "--bundle", bundle], artifact].concat())
+    };
+    let (run, bundle) = attest("sha384", &serde_json::json!({"sha384": digest.hex()}));
+    run.exits(0);
+    verify(&bundle, &[&blob.file]).exits(0);
+    verify(&bundle, &[&digest.to_string()]).exits(0);
+    verify(&bundle, &["--digest", &digest.hex(), "--digest-alg", "sha384"]).exits(0);
+    verify(&bundle, &[&place.write("other", "x")]).exits(10).says("step 13 (artifact)");
+    let other = Digest::compute(Algorithm::Sha384, b"x");
+    verify(&bundle, &["--digest", &other.hex(), "--digest-alg", "sha384"]).exits(10).says("artifact");
+    verify(&bundle, &[&Digest::sha256(CONTENT).to_string()]).exits(10).says("artifact");
+
+    // One file's SHA-384 beside another's SHA-256.
+    let two = serde_json::json!({"sha384": digest.hex(), "sha256": Digest::sha256(b"x").hex()});
+    let (run, bundle) = attest("two", &two);
+    run.exits(0);
+    verify(&bundle, &[&blob.file]).exits(10).says("a subject whose sha256 is another file's");
+
+    let (sha1, cut) = ("a9993e364706816aba3e25717850c26c9cd0d89d", &digest.hex()[..95]);
+    let refused = |artifact: &[&str], said: &str| {
+        verify(&bundle, artifact).exits(2).says(said);
+    };
+    refused(&[&format!("sha1:{sha1}")], "`sha1` is not supported, expected sha256, sha384 or sha512");
+    refused(&["--digest", sha1, "--digest-alg", "sha1"], "`sha1` is not supported");
+    refused(&[&format!("sha384:{cut}")], "sha384 digest needs 96 lower-case hex digits");
+    refused(&["--digest", cut, "--digest-alg", "sha384"], "sha384 digest needs 96 lower-case hex digits");
+    // A file of that name is a file.
+    let named = place.write("sha1:aaaaaaaa", CONTENT);
+    verify(&bundle, &[&named]).exits(10);
+    let image = format!("localhost:1/app@{digest}");
+    place
+        .run(&["verify", "--insecure-ignore-tlog", "--key", &public, &image])
+        .exits(2)
+        .says("digest algorithm `sha384` is not supported, expected sha256 or sha512");
 }
 
 /// An SBOM of seven MiB is an ordinary one: it is signed and verified without a flag, and a limit that is set reaches whatever

@@ -229,6 +229,7 @@ fn metadata<'a>(document: &'a Document<'a>, version: Version) -> Metadata<'a> {
     let hash = |digest: plimsoll_core::Digest| Hash {
         alg: match digest.algorithm() {
             Algorithm::Sha256 => "SHA-256",
+            Algorithm::Sha384 => "SHA-384",
             Algorithm::Sha512 => "SHA-512",
         },
         content: digest.hex(),

@@ -216,6 +216,7 @@ impl<'a> Writer<'a> {
         let checksum = |digest: Digest| {
             let algorithm = match digest.algorithm() {
                 Algorithm::Sha256 => "SHA256",
+                Algorithm::Sha384 => "SHA384",
                 Algorithm::Sha512 => "SHA512",
             };
             Checksum { algorithm, checksum_value: digest.hex() }

@@ -188,7 +188,7 @@ fn difference(expected: &Value, stored: &Value) -> Option<String> {
     }
 }
 
-/// The entry of a signature over a file.
+/// The entry of a signature over a file, or over whatever has this digest.
 fn of_message(
     kind: Kind,
     hash: HashAlgorithm,
@@ -208,7 +208,17 @@ fn of_message(
                 },
             },
         })),
-        Kind::HashedRekordV2 => second(hash, digest, signature, verifier),
+        Kind::HashedRekordV2 => Some(json!({
+            "apiVersion": "0.0.2",
+            "kind": "hashedrekord",
+            "spec": {"hashedRekordV002": {
+                "data": {"algorithm": hash.to_string(), "digest": STANDARD.encode(digest)},
+                "signature": {
+                    "content": STANDARD.encode(signature.as_bytes()),
+                    "verifier": verifier.typed()?,
+                },
+            }},
+        })),
         _ => None,
     }
 }
@@ -224,15 +234,16 @@ fn of_envelope(
     let signature = &envelope.signature.sig;
     let sha256 = |value: String| json!({"algorithm": "sha256", "value": value});
     Some(match kind {
-        Kind::HashedRekordV1 => return None,
-        Kind::HashedRekordV2 => {
+        // The envelope's signature covers DSSE's encoding, so this is an entry of that. Logs of the second version make no
+        // other; clients send it to those of the first as well.
+        Kind::HashedRekordV1 | Kind::HashedRekordV2 => {
             let hash = verifier.scheme.hash()?;
             let algorithm = match hash {
                 HashAlgorithm::Sha2256 => &lc::SHA256,
                 HashAlgorithm::Sha2384 => &lc::SHA384,
                 _ => &lc::SHA512,
             };
-            second(hash, lc::digest(algorithm, &envelope.pae()).as_ref(), signature, verifier)?
+            of_message(kind, hash, lc::digest(algorithm, &envelope.pae()).as_ref(), signature, verifier)?
         }
         Kind::DsseV1 => json!({
             "apiVersion": "0.0.1",
@@ -300,23 +311,6 @@ fn of_envelope(
             })
         }
     })
-}
-
-/// The `hashedrekord` of the second version: the digest that the key signed, by the name of its algorithm.
-fn second(
-    hash: HashAlgorithm,
-    digest: &[u8],
-    signature: &SignatureBytes,
-    verifier: &Verifier<'_>,
-) -> Option<Value> {
-    Some(json!({
-        "apiVersion": "0.0.2",
-        "kind": "hashedrekord",
-        "spec": {"hashedRekordV002": {
-            "data": {"algorithm": hash.to_string(), "digest": STANDARD.encode(digest)},
-            "signature": {"content": STANDARD.encode(signature.as_bytes()), "verifier": verifier.typed()?},
-        }},
-    }))
 }
 
 /// A SHA-256 in the logged entry, if it is one.

@@ -473,15 +473,59 @@ fn a_holder_in_one_line_is_the_same_and_one_with_more_beside_it_is_not() {
     }
 }
 
-/// A file's entry beside an envelope: hashes of DSSE's encoding stand in entries of the second version alone.
+/// What clients send beside an envelope to a log that takes no envelopes: a record of DSSE's encoding, which the signature
+/// covers. Sigstore's conformance suite has one.
 #[test]
-fn the_first_version_has_no_record_of_an_envelope() {
-    let mut signing = Signing::new(Algorithm::P256, true);
-    let envelope = Envelope::new(&signing);
-    let pae = sigstore::pae(IN_TOTO, &envelope.payload);
-    let body = record("sha256", &hex_of(&digest::SHA256, &pae), &envelope.signature, &signing.verifier());
-    let entry = signing.log("hashedrekord", "0.0.1", &canonical(&body));
-    let bundle = signing.bundle(&envelope.content(), &entry);
-    let told = refused(signing.judge(&bundle, false), Step::LogEntry, "a record of an envelope");
-    assert!(told.contains("hashedrekord 0.0.1"), "{told}");
+fn an_envelope_in_a_record_of_its_encoding_and_each_part_of_that_changed() {
+    for algorithm in Algorithm::ALL {
+        for with_certificate in [true, false] {
+            let mut signing = Signing::new(algorithm, with_certificate);
+            let (envelope, again) = (Envelope::new(&signing), Envelope::new(&signing));
+            let pae = sigstore::pae(IN_TOTO, &envelope.payload);
+            let (verifier, signature) = (signing.verifier(), &envelope.signature);
+            let mut judge = |body: &Value| {
+                let entry = signing.log("hashedrekord", "0.0.1", &canonical(body));
+                let bundle = signing.bundle(&envelope.content(), &entry);
+                signing.judge(&bundle, false)
+            };
+            let sha256 = hex_of(&digest::SHA256, &pae);
+            // Pure Ed25519 signs no digest, so a record says nothing about it.
+            let Some((name, _, hash)) = algorithm.hash() else {
+                let told =
+                    refused(judge(&record("sha256", &sha256, signature, &verifier)), Step::LogEntry, "pure");
+                assert!(told.contains("hashedrekord 0.0.1"), "{told}");
+                continue;
+            };
+            let value = hex_of(hash, &pae);
+            judge(&record(name, &value, signature, &verifier)).unwrap();
+
+            let other = Signing::new(algorithm, with_certificate).verifier();
+            let mut neighbours = vec![
+                ("the payload's hash", record(name, &hex_of(hash, &envelope.payload), signature, &verifier)),
+                ("another payload's", record(name, &hex_of(hash, b"{}"), signature, &verifier)),
+                (
+                    "the envelope's",
+                    record(name, &hex_of(hash, envelope.text().as_bytes()), signature, &verifier),
+                ),
+                ("another holder", record(name, &value, signature, &other)),
+                ("no algorithm", record("", &value, signature, &verifier)),
+                (
+                    "a SHA-1",
+                    record("sha1", &hex_of(&digest::SHA1_FOR_LEGACY_USE_ONLY, &pae), signature, &verifier),
+                ),
+            ];
+            if again.signature != envelope.signature {
+                neighbours.push(("another signature", record(name, &value, &again.signature, &verifier)));
+            }
+            if name != "sha256" {
+                neighbours.push((
+                    "a hash that the key did not sign",
+                    record("sha256", &sha256, signature, &verifier),
+                ));
+            }
+            for (neighbour, body) in neighbours {
+                refused(judge(&body), Step::LogEntry, &format!("{algorithm:?}: {neighbour}"));
+            }
+        }
+    }
 }

@@ -37,7 +37,7 @@ fn cosigns_key_files_open_here_and_ours_there() {
         assert!(again.public_key() == ours.public_key());
 
         if kind == NewKey::Ed25519 {
-            // It signs by Ed25519ph with such a key, and verifies neither that nor pure Ed25519: see `tests/cosign.rs`.
+            // It signs by Ed25519ph with such a key, and verifies neither that nor pure Ed25519: see `tests/cosign/`.
             continue;
         }
         cosign.write("ours.pub", ours.public_key().to_pem());

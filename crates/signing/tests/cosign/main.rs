@@ -31,29 +31,22 @@
     reason = "tests"
 )]
 
+mod kinds;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::ops::Deref;
 use std::process::{Child, Command, Output, Stdio};
 
-use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING,
-    EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair,
-};
 use plimsoll_attach::evidence::{FoundBundle, bundles};
-use plimsoll_core::{Classify as _, Digest, Limits, Reference, Timestamp};
+use plimsoll_core::{Classify as _, Limits, Reference, Timestamp};
 use plimsoll_http::{Client, Settings};
 use plimsoll_image::{Descriptor, Source as _, Store as _};
 use plimsoll_keys::PrivateKey;
 use plimsoll_registry::Registry;
 use plimsoll_signing::{image, sign_statement};
 use plimsoll_testkit::{Artifact, ImageBuilder, Layer, Peer};
-use plimsoll_verify::{
-    Artifact as Signed, Bundle, Check, Error, PublicKey, Requirements, Statement, Subject, Trusted,
-    TrustedKey, Verified, statement_by_key, verify_message,
-};
+use plimsoll_verify::{Bundle, Error, PublicKey, Statement, Subject, Verified, statement_by_key};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -291,109 +284,6 @@ fn one_key_serves_both_tools() {
     let (store, subject, name) = place.image("app");
     cosign.sign(&["sign"], "shared", &[&name]);
     assert!(verify(&found(&store, &subject)[0].bytes, key.public_key()).is_ok());
-}
-
-/// A private key of each kind that cosign takes, in PKCS#8.
-fn kinds() -> Vec<(&'static str, Vec<u8>)> {
-    let random = aws_lc_rs::rand::SystemRandom::new();
-    let ecdsa = |algorithm| EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap().as_ref().to_vec();
-    let rsa = RsaKeyPair::generate(KeySize::Rsa3072).unwrap();
-    let rsa: Pkcs8V1Der<'_> = rsa.as_der().unwrap();
-    vec![
-        ("p256", ecdsa(&ECDSA_P256_SHA256_ASN1_SIGNING)),
-        ("p384", ecdsa(&ECDSA_P384_SHA384_ASN1_SIGNING)),
-        ("p521", ecdsa(&ECDSA_P521_SHA512_ASN1_SIGNING)),
-        ("rsa", rsa.as_ref().to_vec()),
-        ("ed25519", Ed25519KeyPair::generate_pkcs8v1(&random).unwrap().as_ref().to_vec()),
-    ]
-}
-
-#[test]
-fn keys_of_every_kind_verify_as_cosign_uses_them() {
-    let Some(cosign) = Cosign::find() else { return };
-    cosign.write("predicate.json", r#"{"a":1}"#);
-    cosign.write("file", "content");
-    cosign.write("another", "another");
-    // This way it does not look at what it made; Ed25519 signatures of its own it refuses.
-    let services =
-        ["--tlog-upload=false", "--use-signing-config=false", "--trusted-root", "trusted.json", "--yes"];
-    let keys: Vec<_> = kinds()
-        .into_iter()
-        .map(|(name, der)| (name, cosign.import(name, &pem("PRIVATE KEY", &der))))
-        .collect();
-    for (name, key) in &keys {
-        let private = format!("{name}.key");
-        let signed = ["sign-blob", "--key", &private, "--bundle", "signed.json", "file"];
-        cosign.must(&[&signed[..], &services].concat());
-        let attested = [
-            "attest-blob",
-            "--key",
-            &private,
-            "--bundle",
-            "attested.json",
-            "--predicate",
-            "predicate.json",
-            "--type",
-            "custom",
-            "file",
-        ];
-        cosign.must(&[&attested[..], &services].concat());
-        for (other, trusted) in &keys {
-            let keys = [TrustedKey::from(trusted.clone())];
-            let requirements = Requirements { logs: None, ..Requirements::default() };
-            let check = Check { trusted: Trusted::Keys(&keys), root: None, requirements, now: now() };
-            let parse = |file: &str| Bundle::parse(&cosign.read(file), &Limits::default()).unwrap();
-            let of_file = |content: &[u8]| {
-                verify_message(&parse("signed.json"), Signed::Reader(&mut &*content), &check).map(drop)
-            };
-            assert_eq!(of_file(b"content").is_ok(), name == other, "{name} by {other}");
-            assert!(of_file(b"another").is_err(), "{name} by {other}");
-            assert_eq!(
-                verify(&cosign.read("attested.json"), trusted).is_ok(),
-                name == other,
-                "{name} by {other}"
-            );
-        }
-        assert!(
-            verify(&cosign.read("attested.json"), key).unwrap().value().names(&Digest::sha256(b"content"))
-        );
-    }
-}
-
-/// Signatures of images as cosign writes them now. It verifies what it made, and stops where it cannot (P-521, Ed25519).
-#[test]
-fn images_by_keys_of_the_other_kinds() {
-    let Some(cosign) = Cosign::find() else { return };
-    let place = Place::Testing(plimsoll_testkit::Registry::start());
-    for (name, der) in kinds() {
-        if ["p256", "ed25519"].contains(&name) {
-            continue;
-        }
-        let key = cosign.import(name, &pem("PRIVATE KEY", &der));
-        let (store, subject, image) = place.image(name);
-        let older = ["--tlog-upload=false", "--use-signing-config=false", "--trusted-root", "trusted.json"];
-        cosign.must(&[&["sign", "--key", &format!("{name}.key")], &older[..], &[&image]].concat());
-        verify(&found(&store, &subject)[0].bytes, &key).unwrap();
-    }
-}
-
-/// It signs by Ed25519ph with such a key, and does not verify that itself.
-#[test]
-fn cosigns_ed25519ph_is_verified() {
-    let Some(cosign) = Cosign::find() else { return };
-    let pair = Ed25519KeyPair::generate_pkcs8v1(&aws_lc_rs::rand::SystemRandom::new()).unwrap();
-    let key = cosign.import("ed", &pem("PRIVATE KEY", pair.as_ref()));
-    let place = Place::Testing(plimsoll_testkit::Registry::start());
-    let (store, subject, name) = place.image("app");
-    // With a signing configuration cosign 3.1.3 verifies what it made, fails, and stops; this way it does not look.
-    let older = ["--tlog-upload=false", "--use-signing-config=false", "--trusted-root", "trusted.json"];
-    cosign.must(&[&["sign", "--key", "ed.key"], &older[..], &[&name]].concat());
-    assert!(!cosign.verify("ed", &[&name]).status.success());
-    verify(&found(&store, &subject)[0].bytes, &key).unwrap();
-    let other = Ed25519KeyPair::generate_pkcs8v1(&aws_lc_rs::rand::SystemRandom::new()).unwrap();
-    let other = cosign.import("other", &pem("PRIVATE KEY", other.as_ref()));
-    let error = verify(&found(&store, &subject)[0].bytes, &other).unwrap_err();
-    assert!(matches!(error, Error::Rejected { .. }), "{error}");
 }
 
 #[test]

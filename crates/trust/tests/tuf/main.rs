@@ -15,6 +15,7 @@
 )]
 
 mod bins;
+mod by_python;
 mod chain;
 mod cosign;
 mod current;

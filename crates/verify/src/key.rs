@@ -14,6 +14,7 @@
 
 mod ed25519;
 mod scheme;
+mod unsupported;
 
 use std::fmt::{self, Write as _};
 
@@ -137,7 +138,7 @@ impl PublicKey {
 
         let (algorithm, raw) = match p521_point(der) {
             Some(point) => (KeyAlgorithm::EcdsaP521, point),
-            None => read(der).map_err(unusable)?,
+            None => read(der).map_err(|problem| unusable(unsupported::name(der).unwrap_or(problem)))?,
         };
         // Form of points: otherwise, the key would be accepted and never verify anything.
         let parser = algorithm.schemes().iter().find_map(|scheme| scheme.parser());

@@ -15,6 +15,7 @@ mod chain;
 mod first;
 mod holder;
 mod log;
+mod neighbours;
 mod signers;
 mod subject;
 

@@ -3,7 +3,9 @@
 
 use std::process::{Command, Stdio};
 
-use plimsoll_testkit::{Registry, peer_program};
+use plimsoll_core::Digest;
+use plimsoll_testkit::{ImageBuilder, Registry, peer_program};
+use serde_json::{Value, json};
 
 use crate::fixture::{Place, patched};
 
@@ -179,5 +181,86 @@ fn signatures_and_attestations_of_files_go_both_ways() {
         assert_eq!(run(&[&verify, &BY_KEY, &[file]]), Some(holds), "{key} {file}");
         let verify = ["verify-blob-attestation", "--key", key, "--type", kind, "--bundle", "ours.att.json"];
         assert_eq!(run(&[&verify, &BY_KEY, &[file]]), Some(holds), "{key} {file}");
+    }
+}
+
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// An index of an image, an SBOM as an artifact, and another index of two images. The digests of all six.
+fn nested(registry: &Registry, repository: &str) -> Vec<Digest> {
+    let put = |manifest: &Value, media_type: &str| {
+        let bytes = manifest.to_string().into_bytes();
+        let digest = registry.add_manifest(repository, media_type, bytes.clone());
+        (digest, json!({"mediaType": media_type, "digest": digest.to_string(), "size": bytes.len()}))
+    };
+    let image = |platform: &str| {
+        let built = ImageBuilder::new().platform(platform).build();
+        built.push_by_digest(registry, repository);
+        let bytes = &built.top.bytes;
+        let (os, architecture) = platform.split_once('/').unwrap();
+        let described = json!({
+            "mediaType": built.media_type(), "digest": built.digest().to_string(), "size": bytes.len(),
+            "platform": {"os": os, "architecture": architecture},
+        });
+        (built.digest(), described)
+    };
+    let manifest = "application/vnd.oci.image.manifest.v1+json";
+    let (empty, sbom) = (registry.add_blob(repository, "{}"), registry.add_blob(repository, "an SBOM"));
+    let artifact = put(
+        &json!({
+            "schemaVersion": 2, "mediaType": manifest, "artifactType": "application/vnd.example.sbom",
+            "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": empty.to_string(), "size": 2},
+            "layers": [{"mediaType": "text/plain", "digest": sbom.to_string(), "size": 7}],
+        }),
+        manifest,
+    );
+    let index = |entries: &[&Value]| {
+        put(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}), INDEX)
+    };
+    let [amd64, arm64, s390x] = ["linux/amd64", "linux/arm64", "linux/s390x"].map(image);
+    let inner = index(&[&arm64.1, &s390x.1]);
+    let top = index(&[&amd64.1, &artifact.1, &inner.1]);
+    vec![top.0, amd64.0, artifact.0, inner.0, arm64.0, s390x.0]
+}
+
+/// What either tool signs recursively, the other finds signed: the index, the artifact, the index in it, and every image.
+#[test]
+fn an_index_with_artifacts_and_indexes_is_signed_recursively_both_ways() {
+    for api in [true, false] {
+        let (place, registry) = (Place::new(), Registry::builder().referrers_api(api).start());
+        let Some(()) = prepare(&place) else { return };
+        assert_eq!(cosign(&place, &["generate-key-pair", "--output-key-prefix", "theirs"]), Some(true));
+        place.key("ours");
+        let run = |arguments: &[&[&str]]| cosign(&place, &arguments.concat());
+        for signer in ["theirs", "ours"] {
+            let parts = nested(&registry, signer);
+            let name = |digest: &Digest| registry.reference(signer, &digest.to_string());
+            let (top, public) = (name(&parts[0]), place.path(&format!("{signer}.pub")));
+            let verify = |more: &[&str]| {
+                place.run(&[&["verify", "--insecure-ignore-tlog", "--key", &public], more].concat())
+            };
+            verify(&["--recursive", &top]).exits(10);
+            if signer == "ours" {
+                place.run(&["sign", "--recursive", "--key", &place.path("ours.key"), &top]).exits(0);
+            } else {
+                let sign = ["sign", "--recursive", "--key", "theirs.key"];
+                assert_eq!(run(&[&sign, &SERVICES, &[&top]]), Some(true));
+            }
+            let result = verify(&["--recursive", "-o", "json", &top]).exits(0).json();
+            let verified: Vec<&str> = result["results"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|part| part["digest"].as_str().unwrap())
+                .collect();
+            assert_eq!(verified, parts.iter().map(ToString::to_string).collect::<Vec<_>>());
+            let other = if signer == "ours" { "theirs.pub" } else { "ours.pub" };
+            for part in &parts {
+                verify(&[&name(part)]).exits(0);
+                let by = |key: &str| run(&[&["verify", "--key", key], &BY_KEY, &[&name(part)]]);
+                assert_eq!(by(&format!("{signer}.pub")), Some(true), "{signer}: {part}");
+                assert_eq!(by(other), Some(false), "{signer}: {part}");
+            }
+        }
     }
 }

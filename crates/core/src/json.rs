@@ -89,7 +89,8 @@ pub fn canonical(value: &Value) -> Vec<u8> {
     out
 }
 
-fn write_canonical(value: &Value, out: &mut Vec<u8>) {
+/// As [`canonical`], after what is in `out`: for a large part of a document, which need not be copied.
+pub fn write_canonical(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Array(items) => {
             out.push(b'[');

@@ -136,16 +136,15 @@ impl Statement {
 
     /// The statement as v1 in canonical JSON: the payload to sign.
     pub fn to_json(&self) -> Vec<u8> {
-        let mut statement = serde_json::json!({
-            "_type": STATEMENT_V1,
-            "predicateType": self.predicate_type,
-            "predicate": self.predicate,
-        });
-        let subjects = self.subjects.iter().map(Subject::to_value).collect();
-        if let Some(fields) = statement.as_object_mut() {
-            fields.insert("subject".into(), Value::Array(subjects));
-        }
-        json::canonical(&statement)
+        // Member by member, because a copy of the predicate can be hundreds of megabytes.
+        let subjects = Value::Array(self.subjects.iter().map(Subject::to_value).collect());
+        let kind = Value::from(self.predicate_type.as_str());
+        let mut out = format!(r#"{{"_type":"{STATEMENT_V1}","predicate":"#).into_bytes();
+        json::write_canonical(&self.predicate, &mut out);
+        out.extend_from_slice(format!(r#","predicateType":{kind},"subject":"#).as_bytes());
+        json::write_canonical(&subjects, &mut out);
+        out.push(b'}');
+        out
     }
 
     /// Reads a statement, strictly. Only a [`Verified`](crate::Verified) one is known to be signed.
@@ -324,5 +323,14 @@ mod tests {
 
         let sbom = Statement { predicate_type: "https://spdx.dev/Document/v2.3".into(), ..signature };
         assert!(!sbom.is_signature());
+
+        let odd = Statement {
+            predicate_type: "a\"\\\n\u{1}b".into(),
+            predicate: json!({"b": [1, {"a": "\u{e9}"}], "a": null}),
+            ..sbom
+        };
+        let tree: Value = serde_json::from_slice(&odd.to_json()).unwrap();
+        assert_eq!(odd.to_json(), json::canonical(&tree), "it is canonical as a whole");
+        assert_eq!(Statement::parse(&odd.to_json(), &Limits::default()).unwrap(), odd);
     }
 }

@@ -36,7 +36,7 @@ use trail::Trail;
 ///    every certificate between them were valid at every signing time (CVE-2026-24122), and may be used for that.
 /// 7. **Certificate log.** The certificate's embedded timestamp is valid under a trusted certificate log's key.
 /// 8. **Inclusion.** Each log entry has a proof that leads to a checkpoint signed by a trusted log, with the same size
-///    and root. Entries of logs that the trusted root does not have count for nothing, and are left out before.
+///    and root. Entries of logs that the trusted root does not list are ignored.
 /// 9. **Distinct logs.** As many logs as required, counted by the key that signed the checkpoint (CVE-2026-49834).
 /// 10. **Signature.** It is valid over DSSE's encoding of type and payload under the certificate's or the trusted key.
 /// 11. **Log entry.** Each is byte for byte the one that this bundle must have produced (CVE-2022-36056,
@@ -53,12 +53,53 @@ pub fn verify(
     about: Option<&Digest>,
     check: &Check<'_>,
 ) -> Result<Verified<Statement>, Error> {
+    let statement = claimed(bundle)?;
+    confirm(bundle, statement, about, check)
+}
+
+/// As [`verify`], for a file that is known by several digests: the statement has to be about one of them. Returns which
+/// one; if it is about several, the first in the order of `digests`. A subject that lists one of them beside one of another
+/// file is refused, because two readers would take it for two files.
+pub fn verify_one_of(
+    bundle: &Bundle,
+    digests: &[Digest],
+    check: &Check<'_>,
+) -> Result<(Verified<Statement>, Digest), Error> {
+    let statement = claimed(bundle)?;
+    let has = |digest: &&Digest| {
+        let name = digest.algorithm().name();
+        statement.subjects.iter().any(|subject| subject.digests.contains_key(name))
+    };
+    // If it names none of them, the error should be about an algorithm that it uses.
+    let named = digests.iter().find(|digest| statement.names(digest)).or_else(|| digests.iter().find(has));
+    let digest = *named.or(digests.first()).ok_or(Error::StatementDigest)?;
+    let verified = confirm(bundle, statement, Some(&digest), check)?;
+    match verified.value().contradiction(&digest, digests) {
+        None => Ok((verified, digest)),
+        Some(other) => {
+            let got = format!("a subject whose {} is another file's", other.name());
+            Err(Error::step(Step::Artifact, got, "the digests of one file"))
+        }
+    }
+}
+
+/// Steps 2 and 12: the statement in the bundle. It is parsed before it is trusted, because the digest to bind to may come
+/// from it. Nothing else of it is used yet.
+fn claimed(bundle: &Bundle) -> Result<Statement, Error> {
     let Some(envelope) = bundle.envelope() else { return Err(Error::NotAStatement) };
     if envelope.payload_type != IN_TOTO_PAYLOAD {
         return Err(Error::PayloadType { got: excerpt(&envelope.payload_type) });
     }
-    // Parsed before it is trusted, because the digest to bind to may come from it. Nothing else of it is used yet.
-    let statement = Statement::parse(envelope.payload.as_bytes(), bundle.limits())?;
+    Statement::parse(envelope.payload.as_bytes(), bundle.limits())
+}
+
+/// The other steps, for the statement in this bundle.
+fn confirm(
+    bundle: &Bundle,
+    statement: Statement,
+    about: Option<&Digest>,
+    check: &Check<'_>,
+) -> Result<Verified<Statement>, Error> {
     let bound = match about {
         Some(digest) => *digest,
         None => statement.first_digest().ok_or(Error::StatementDigest)?,
@@ -77,42 +118,6 @@ pub fn verify(
         }
         _ => Ok(engine(bundle, Artifact::Digest(bound), check, about.is_some())?.finish(bundle, statement)),
     }
-}
-
-/// As [`verify`], for a file that is known by several digests: the statement has to be about one of them. Returns which
-/// one; if it is about several, the first in the order of `digests`. A subject that lists one of them beside one of another
-/// file is refused, because two readers would take it for two files.
-pub fn verify_one_of(
-    bundle: &Bundle,
-    digests: &[Digest],
-    check: &Check<'_>,
-) -> Result<(Verified<Statement>, Digest), Error> {
-    let mut told = None;
-    for digest in digests {
-        match verify(bundle, Some(digest), check) {
-            Ok(statement) => {
-                return match statement.value().contradiction(digest, digests) {
-                    None => Ok((statement, *digest)),
-                    Some(other) => {
-                        let got = format!("a subject whose {} is another file's", other.name());
-                        Err(Error::step(Step::Artifact, got, "the digests of one file"))
-                    }
-                };
-            }
-            // What is told is about the digest that the statement has, if it has one of these.
-            Err(error) if error.failed_step() == Some(Step::Artifact) => {
-                let name = digest.algorithm().name();
-                let has = |statement: Statement| {
-                    statement.subjects.iter().any(|subject| subject.digests.contains_key(name))
-                };
-                if told.is_none() || bundle.claimed_statement().is_some_and(has) {
-                    told = Some(error);
-                }
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Err(told.unwrap_or(Error::StatementDigest))
 }
 
 /// Verifies that a trusted signer signed `artifact` itself. The steps are those of [`verify`], but 2 requires a message

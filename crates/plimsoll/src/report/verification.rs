@@ -7,6 +7,7 @@ use plimsoll_judge::Refusal;
 use plimsoll_verify::{Observation, Signer, Statement, Step, Verified};
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::failure::Failure;
 
@@ -66,7 +67,7 @@ pub(crate) struct Proof {
     pub(crate) not_checked: Vec<&'static str>,
     /// The statement, where attestations are verified.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) statement: Option<Value>,
+    pub(crate) statement: Option<Box<RawValue>>,
     /// What each step saw; only with `--explain`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) steps: Vec<Observation>,
@@ -184,7 +185,8 @@ impl Proof {
     /// With the statement itself.
     #[must_use]
     pub(crate) fn with_statement(self, statement: &Statement) -> Self {
-        Self { statement: serde_json::from_slice(&statement.to_json()).ok(), ..self }
+        let text = String::from_utf8(statement.to_json()).ok();
+        Self { statement: text.and_then(|text| RawValue::from_string(text).ok()), ..self }
     }
 }
 

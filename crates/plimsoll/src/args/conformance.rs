@@ -8,7 +8,8 @@ use super::trust_flags::KeyReference;
 
 /// Speak the client protocol of the Sigstore conformance suite
 ///
-/// For the suite's test runner: `--entrypoint 'plimsoll conformance'`. Exit code 0: verified; 1: not.
+/// For the suite's test runner, whose `--entrypoint` is one program: a script with `exec plimsoll conformance "$@"`. Exit
+/// code 0: verified; 1: not.
 #[derive(Debug, Args)]
 pub(crate) struct Conformance {
     #[command(subcommand)]

@@ -1,11 +1,14 @@
 //! What every certificate of the path may be used for, up to the trusted one (RFC 5280, 6.1.4).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use plimsoll_testkit::sigstore::certificate::{self, Spec, extended_key_usage, extension, key_usage, name};
-use plimsoll_testkit::sigstore::der::{element, integer, sequence, truth};
-use plimsoll_testkit::sigstore::{Leaf, LogVersion, NOW, Pair, Sigstore};
+use plimsoll_testkit::sigstore::der::{element, integer, sequence, truth, utf8};
+use plimsoll_testkit::sigstore::{Holder, Leaf, LogVersion, NOW, Pair, Sigstore};
 use plimsoll_verify::Step;
+use serde_json::{Value, json};
 
-use super::case::{Case, DAY};
+use super::case::{Case, DAY, payload};
 
 const CODE_SIGNING: &str = "1.3.6.1.5.5.7.3.3";
 const TIME_STAMPING: &str = "1.3.6.1.5.5.7.3.8";
@@ -116,4 +119,51 @@ fn an_authority_for_other_names() {
     case(&only("other.example"), &Authority::default(), false).refused_by(Step::Chain);
     case(&Authority::default(), &only("other.example"), false).refused_by(Step::Chain);
     case(&Authority::default(), &only("other.example"), true).refused_by(Step::Chain);
+}
+
+/// Whoever has a certificate could issue others if nobody asked what it is for: here for the identity that is trusted, and
+/// even announced. Older bundles bring the certificates between.
+#[test]
+fn the_holder_of_a_certificate_is_no_authority() {
+    let mut instance = Sigstore::new();
+    let thief = instance.leaf(&Leaf { subject: "https://evil.example/thief".into(), ..Leaf::default() });
+    let wanted = Leaf::default();
+    for as_authority in [false, true] {
+        let key = Pair::new();
+        let mut extensions = vec![
+            key_usage(0x80),
+            extended_key_usage(CODE_SIGNING, false),
+            certificate::subject_key_id(key.spki()),
+            certificate::authority_key_id(thief.key.spki()),
+            extension("2.5.29.17", true, &sequence(&[element(0x86, wanted.subject.as_bytes())])),
+            extension("1.3.6.1.4.1.57264.1.8", false, &utf8(&wanted.issuer)),
+        ];
+        // One that says of itself that it is an authority is not believed to be a holder.
+        if as_authority {
+            extensions.push(extension("2.5.29.19", true, &sequence(&[truth()])));
+        }
+        let mut spec = Spec {
+            serial: vec![0x42, 1],
+            issuer: certificate::no_name(),
+            subject: certificate::no_name(),
+            start: wanted.start,
+            end: wanted.end,
+            spki: key.spki().to_vec(),
+            extensions,
+        };
+        spec.extensions.push(certificate::announcement(&spec, thief.key.spki(), &[&instance.ct], NOW - 60));
+        let forged = Holder { certificate: spec.sign(&thief.key), key };
+        let mut bundle = instance.attest(&forged, &payload(), LogVersion::V1);
+        let chain: Vec<Value> = [&forged.certificate, &thief.certificate, &instance.ca]
+            .iter()
+            .map(|der| json!({"rawBytes": STANDARD.encode(der)}))
+            .collect();
+        let material = bundle["verificationMaterial"].as_object_mut().unwrap();
+        material.remove("certificate");
+        material.insert("x509CertificateChain".into(), json!({"certificates": chain}));
+        bundle["mediaType"] = json!("application/vnd.dev.sigstore.bundle+json;version=0.2");
+        let case = Case { root: instance.trusted_root(), bundle, holder: forged, instance };
+        case.refused_by(Step::Chain);
+        instance = case.instance;
+    }
 }

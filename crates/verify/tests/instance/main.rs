@@ -16,6 +16,7 @@ mod first;
 mod holder;
 mod log;
 mod neighbours;
+mod several;
 mod signers;
 mod subject;
 

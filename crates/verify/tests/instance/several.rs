@@ -1,0 +1,68 @@
+//! More than one of something: authorities of one name, times of one signature.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use plimsoll_testkit::sigstore::{Leaf, LogVersion, NOW, Sigstore};
+use plimsoll_verify::Step;
+use serde_json::{Value, json};
+
+use crate::case::{Case, DAY, both};
+
+/// Instances that move have two intermediate certificates of one name. The certificate log signed over the key of the one
+/// that issued, so whoever looks the issuer up by its name takes the wrong one.
+#[test]
+fn of_two_authorities_with_one_name_the_one_that_issued_counts() {
+    for version in [LogVersion::V1, LogVersion::V2] {
+        for place in [0, 1] {
+            let mut case = Case::new(version);
+            let other = Sigstore::new().trusted_root()["certificateAuthorities"][0].clone();
+            case.root["certificateAuthorities"].as_array_mut().unwrap().insert(place, other);
+            case.verify().unwrap();
+        }
+    }
+    // The other one alone vouches for nothing.
+    let mut case = Case::new(LogVersion::V1);
+    case.root["certificateAuthorities"] = Sigstore::new().trusted_root()["certificateAuthorities"].clone();
+    case.refused_by(Step::Chain);
+}
+
+/// Every time counts, and not the most convenient: a second timestamp after the certificate's end spoils the signature.
+#[test]
+fn each_of_several_times_has_to_be_within_the_certificate() {
+    for mut case in both() {
+        let signature = case.bundle["dsseEnvelope"]["signatures"][0]["sig"].as_str().unwrap().to_owned();
+        let signature = STANDARD.decode(signature).unwrap();
+        let stamp = |time: i64| case.instance.stamp(&signature, time);
+        let stamps = |stamps: &[&Value]| json!({"rfc3161Timestamps": stamps});
+        let (within, late, early) = (stamp(NOW), stamp(Leaf::default().end + 1), stamp(NOW - DAY));
+        for (list, good) in [
+            (stamps(&[&within]), true),
+            (stamps(&[&within, &late]), false),
+            (stamps(&[&late, &within]), false),
+            (stamps(&[&within, &early]), false),
+        ] {
+            case.bundle["verificationMaterial"]["timestampVerificationData"] = list;
+            if good {
+                case.verify().unwrap();
+            } else {
+                case.refused_by(Step::Chain);
+            }
+        }
+    }
+}
+
+/// The time has to be within the period of the authority that signed the timestamp. That another one, even one without any
+/// certificate, has a period that would do, changes nothing.
+#[test]
+fn no_authority_borrows_the_period_of_another() {
+    let mut case = Case::new(LogVersion::V2);
+    let ended = json!({"start": "2020-01-01T00:00:00Z", "end": "2021-01-01T00:00:00Z"});
+    let mut other = Sigstore::new().trusted_root()["timestampAuthorities"][0].clone();
+    case.root["timestampAuthorities"][0]["validFor"] = ended;
+    case.refused_by(Step::Timestamp);
+    case.root["timestampAuthorities"].as_array_mut().unwrap().push(other.clone());
+    case.refused_by(Step::Timestamp);
+    other["certChain"] = json!({"certificates": []});
+    case.root["timestampAuthorities"][1] = other;
+    assert!(case.verify().is_err());
+}

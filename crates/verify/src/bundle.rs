@@ -202,11 +202,10 @@ impl Bundle {
         }
     }
 
-    /// The bundle without what counts for nothing and must spoil nothing: entries of logs that `root` does not have (otherwise
-    /// a second log could not be introduced while older roots are in use), and authorities' own certificates that the signer
-    /// sent along (`sigstore_bundle.proto`: old bundles have them, verifiers should ignore them). Less evidence is never
-    /// more. If all entries are of unknown logs and one is `needed`, they are left in, so that whoever misses the log says
-    /// which one there is.
+    /// The bundle without the parts that are ignored: entries of logs that `root` does not list, because a second log could
+    /// not be introduced otherwise while older roots are in use, and authorities' own certificates, which old bundles contain
+    /// and verifiers should ignore (`sigstore_bundle.proto`). Removing evidence never helps the signer. If all entries are of
+    /// unknown logs and one is `needed`, they stay, so that the error can name the log.
     pub(crate) fn counting(&self, root: &TrustedRoot, now: Timestamp, needed: bool) -> Cow<'_, Self> {
         let known: Vec<bool> =
             self.log_entries().map(|(kind, entry)| root.has_log_of(kind, entry, now)).collect();
@@ -235,7 +234,7 @@ impl Bundle {
         self.kinds.iter().copied().zip(self.entries())
     }
 
-    /// The log entries, as the official types read them. Their kind is not to be relied on.
+    /// The log entries, as the official types read them. Their kind is a placeholder: see [`take_kinds`].
     pub(crate) fn entries(&self) -> &[TransparencyLogEntry] {
         &self.parsed.verification_material.tlog_entries
     }
@@ -267,13 +266,15 @@ impl Bundle {
     }
 }
 
-/// Each signature under the ID of a trusted log is verified, and a bundle has room for 40,000 of them: seconds of work.
-/// A log and its witnesses are far fewer; Go's reader of such notes has the same limit.
+/// Each signature under the ID of a trusted log is verified, and a bundle has room for 40,000 of them, which would take
+/// seconds. The limit is for all entries of the bundle, because the same entry may be repeated. Go's reader of such notes has
+/// the same limit for one; a log has some ten witnesses.
 fn bound_checkpoints(bundle: &sigstore_types::Bundle) -> Result<(), Error> {
     const MOST: usize = 100;
+    let mut got = 0_usize;
     for (index, entry) in bundle.verification_material.tlog_entries.iter().enumerate() {
         let checkpoint = entry.inclusion_proof.as_ref().and_then(|proof| proof.checkpoint.checkpoint());
-        let got = checkpoint.map_or(0, |checkpoint| checkpoint.signatures().len());
+        got = got.saturating_add(checkpoint.map_or(0, |checkpoint| checkpoint.signatures().len()));
         if got > MOST {
             let path = format!("verificationMaterial.tlogEntries.{index}.inclusionProof.checkpoint.envelope");
             return Err(Error::TooMany { path, got, limit: MOST });
@@ -282,8 +283,8 @@ fn bound_checkpoints(bundle: &sigstore_types::Bundle) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads the kinds of the log entries, as far as they are known, and puts one in their place that the official types can
-/// read. Those that are not known are left, for the parser to refuse by their name.
+/// Reads the known kinds of log entries, and replaces them with one that the official types can read. Unknown kinds stay,
+/// so that the parser refuses them by name.
 fn take_kinds(bundle: &mut Value) -> Vec<Kind> {
     let entries = bundle.pointer_mut("/verificationMaterial/tlogEntries").and_then(Value::as_array_mut);
     let mut kinds = Vec::new();

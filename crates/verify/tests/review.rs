@@ -81,6 +81,17 @@ fn a_checkpoint_with_signatures_without_end_is_refused_unread() {
         let error = with(lines).unwrap_err();
         assert!(matches!(error, Error::TooMany { limit: 100, .. }), "{error}");
     }
+    // Nor by one entry many times, each within the limit.
+    let mut bundle = good.clone();
+    *bundle.pointer_mut(CHECKPOINT).unwrap() = json!(format!("{head}\n\n{}{line}", junk.repeat(49)));
+    let entries = bundle.pointer_mut("/verificationMaterial/tlogEntries").unwrap().as_array_mut().unwrap();
+    let entry = entries[0].clone();
+    entries.push(entry.clone());
+    judged(&instance, &bundle, Requirements::default()).unwrap();
+    let entries = bundle.pointer_mut("/verificationMaterial/tlogEntries").unwrap().as_array_mut().unwrap();
+    entries.push(entry);
+    let error = judged(&instance, &bundle, Requirements::default()).unwrap_err();
+    assert!(matches!(error, Error::TooMany { got: 150, limit: 100, .. }), "{error}");
 }
 
 /// What a log signed stands for that log, whoever's line stands beside it, and its line is none of another log's.

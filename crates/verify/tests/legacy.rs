@@ -17,8 +17,9 @@ use plimsoll_core::{Digest, Limits};
 use plimsoll_testkit::sigstore::{Holder, Leaf, LogVersion, Pair, Sigstore, hex, pae, pem};
 use plimsoll_verify::legacy::{bundle_of_attestation, bundle_of_signature, upgraded, verify_simple_signing};
 use plimsoll_verify::{
-    Bundle, Check, Error, Identity, PublicKey, Requirements, Signer, Statement, Step, Subject, Text, Trusted,
-    TrustedKey, TrustedRoot, Verified, verify,
+    Artifact, Bundle, BundleVersion, Check, Error, IN_TOTO_PAYLOAD, Identity, PublicKey, Requirements,
+    Signer, Statement, Step, Subject, Text, Trusted, TrustedKey, TrustedRoot, Verified, verify,
+    verify_message,
 };
 use serde_json::{Value, json};
 
@@ -284,6 +285,56 @@ fn an_older_bundle_becomes_a_new_one_only_with_the_logs_proof() {
     older["verificationMaterial"]["tlogEntries"][0].as_object_mut().unwrap().remove("inclusionProof");
     let error = upgraded(older.to_string().as_bytes(), &Limits::default()).unwrap_err();
     assert_eq!(error.failed_step(), Some(Step::LogInclusion), "{error}");
+}
+
+/// The files that `cosign sign-blob --bundle` and `attest-blob --bundle` of versions 1 and 2 wrote. By a key they need nothing
+/// else. With a certificate they have only the log's promise, and the proof is named as what is missing.
+#[test]
+fn each_file_of_older_versions_is_upgraded_or_the_missing_part_is_named() {
+    let mut instance = Sigstore::new();
+    let (pair, holder) = (Pair::new(), instance.leaf(&Leaf::default()));
+    let key = PublicKey::from_spki_der(pair.spki()).unwrap();
+    let up = |file: &Value| upgraded(file.to_string().as_bytes(), &Limits::default());
+    let check = |keys| Check {
+        trusted: Trusted::Keys(keys),
+        root: None,
+        requirements: BY_KEY,
+        now: plimsoll_testkit::sigstore::now(),
+    };
+    let keys = [TrustedKey::from(key)];
+
+    let file = json!({
+        "base64Signature": STANDARD.encode(pair.sign(b"a file")),
+        "cert": STANDARD.encode(pair.public_pem()),
+        "rekorBundle": null,
+    });
+    let made = Bundle::parse(&up(&file).unwrap(), &Limits::default()).unwrap();
+    assert_eq!(made.version(), BundleVersion::V0_3);
+    verify_message(&made, Artifact::Reader(&mut &b"a file"[..]), &check(&keys)).unwrap();
+    assert!(verify_message(&made, Artifact::Reader(&mut &b"another"[..]), &check(&keys)).is_err());
+
+    let statement = Statement::new(Subject::new("", &image()), "p", json!({})).to_json();
+    let envelope = json!({
+        "payload": STANDARD.encode(&statement), "payloadType": IN_TOTO_PAYLOAD,
+        "signatures": [{"keyid": "", "sig": STANDARD.encode(pair.sign(&pae(IN_TOTO_PAYLOAD, &statement)))}],
+    });
+    let attested = json!({"base64Signature": STANDARD.encode(envelope.to_string())});
+    for file in [&attested, &envelope] {
+        let made = Bundle::parse(&up(file).unwrap(), &Limits::default()).unwrap();
+        assert_eq!(made.version(), BundleVersion::V0_3);
+        verify(&made, Some(&image()), &check(&keys)).unwrap();
+    }
+
+    let logged = instance.sign(&holder, b"a file", LogVersion::V1);
+    let parts = annotations(&logged, &holder);
+    let keyless = json!({
+        "base64Signature": logged["messageSignature"]["signature"],
+        "cert": STANDARD.encode(pem("CERTIFICATE", &holder.certificate)),
+        "rekorBundle": serde_json::from_str::<Value>(&parts["dev.sigstore.cosign/bundle"]).unwrap(),
+    });
+    let error = up(&keyless).unwrap_err();
+    assert_eq!(error.failed_step(), Some(Step::LogInclusion), "{error}");
+    assert!(error.to_string().contains("a proof of inclusion, which version 0.3 needs"), "{error}");
 }
 
 #[test]

@@ -62,7 +62,8 @@ impl Bundles {
 /// The bytes of a bundle, and where they were.
 #[derive(Debug, Clone)]
 pub struct FoundBundle {
-    /// The manifest that ties the bundle to the subject. Bundles of one manifest share it, with all that its listing says.
+    /// The manifest that ties the bundle to the subject, with everything that its listing says. Bundles of one manifest share
+    /// it.
     pub referrer: Arc<Descriptor>,
     /// The bundle.
     pub bytes: Vec<u8>,
@@ -85,7 +86,7 @@ pub enum Form {
 }
 
 impl FoundBundle {
-    /// Parses it once for everything that is asked of it later: bundles with an SBOM have some ten MiB.
+    /// Parses it once for all later questions: bundles with an SBOM have some ten MiB.
     pub fn parse(&self, limits: &Limits) -> Result<ParsedBundle<'_>, plimsoll_verify::Error> {
         Ok(ParsedBundle { bundle: Bundle::parse(&self.bytes, limits)?, form: &self.form })
     }
@@ -206,7 +207,7 @@ impl SkipReason {
     }
 }
 
-/// A layer that holds evidence, by what its manifest says.
+/// A layer with evidence, as its manifest describes it.
 struct Candidate {
     referrer: Arc<Descriptor>,
     layer: Descriptor,
@@ -241,12 +242,12 @@ enum Place {
 /// In the order in which they are searched: recently signed images use the first, and the last costs two more requests.
 const PLACES: [Place; 3] = [Place::Listed(Listing::First), Place::Listed(Listing::Rest), Place::LegacyTags];
 
-/// The search for what is attached to one or more subjects, place by place: the list of referrers that a registry gives
-/// first, its other one, and what older versions of cosign left under tags. All code that needs to know what is
+/// The search for what is attached to one or more subjects, place by place: the list of referrers that a registry returns
+/// first, its other list, and what older versions of cosign stored under tags. All code that needs to know what is
 /// attached uses it.
 ///
-/// A caller that has enough may stop: attached evidence only ever adds, so nothing in a later place can take away. A
-/// caller that wants everything goes on to the end. A place that cannot be read is an error, not an empty place,
+/// A caller that has enough may stop: evidence only adds, so a later place cannot take anything away. A caller that wants
+/// everything continues to the end. A place that cannot be read is an error, not an empty place,
 /// whatever else was found.
 pub struct Search<'a> {
     source: &'a dyn Source,
@@ -304,7 +305,7 @@ pub fn bundles(source: &dyn Source, subject: &Digest, limits: &Limits) -> Result
     referring(source, source.referrers(subject)?, subject, limits)
 }
 
-/// Fetches what the manifests of a list hold.
+/// Fetches the content of the manifests in a list.
 fn referring(
     source: &dyn Source,
     listed: Referrers,
@@ -341,7 +342,7 @@ fn referring(
 /// The suffixes of the tags under which cosign kept evidence before there were referrers.
 pub(crate) const LEGACY_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
 
-/// The tag of something that older versions of cosign kept beside an image: `sha256-<hex>.sig`.
+/// The tag under which older versions of cosign stored evidence of an image: `sha256-<hex>.sig`.
 pub fn legacy_tag(subject: &Digest, suffix: &str) -> String {
     format!("{}-{}.{suffix}", subject.algorithm().name(), subject.hex())
 }
@@ -362,7 +363,7 @@ pub fn legacy_bundles(source: &dyn Source, subject: &Digest, limits: &Limits) ->
     fetched(source, candidates, skipped, false, limits)
 }
 
-/// Fetches what the candidates hold.
+/// Fetches the content of the candidates.
 fn fetched(
     source: &dyn Source,
     mut candidates: Vec<Candidate>,
@@ -392,7 +393,7 @@ fn fetched(
             Err(reason) => skipped.push(Skipped { descriptor: candidate.referrer, reason }),
         }
     }
-    // What a limit kept out may be the evidence that seems missing.
+    // The evidence that seems missing may be what a limit excluded.
     truncated |= skipped.iter().any(|skipped| skipped.reason.is_limit());
     Ok(Bundles { found, skipped, truncated })
 }
@@ -425,7 +426,7 @@ impl Candidate {
 }
 
 /// The order of reading: what claims to be a bundle, then what may be one, then the rest; the newest of each first.
-/// These are claims of whoever pushed it, and decide only what is left out when there is too much.
+/// These are claims of whoever pushed it. They only decide what is left out if there is too much.
 fn order(referrer: &Descriptor) -> (u8, Reverse<String>, Digest) {
     let rank = match referrer.artifact_type.as_deref() {
         Some(kind) if kind.starts_with(BUNDLE_PREFIX) => 0,
@@ -436,7 +437,7 @@ fn order(referrer: &Descriptor) -> (u8, Reverse<String>, Digest) {
     (rank, Reverse(created), referrer.digest)
 }
 
-/// The layers of a manifest that hold evidence. The outer error of the functions below stops everything, the inner one
+/// The layers of a manifest that contain evidence. The outer error of the functions below stops everything, the inner one
 /// concerns this referrer only.
 type Layers = Result<Vec<(Descriptor, LayerKind)>, SkipReason>;
 

@@ -55,7 +55,7 @@ impl LayoutStore<Layout> {
         }
         let index =
             br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
-        // The file that makes it a layout comes last; another process that was faster has written the same.
+        // The file that makes it a layout comes last. If another process was faster, it has written the same.
         for (name, bytes) in
             [("index.json", &index[..]), ("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)]
         {
@@ -99,7 +99,7 @@ impl<S: Source> LayoutStore<S> {
         Ok(folder.join(digest.hex()))
     }
 
-    /// Waits for other writers, until what is returned is dropped.
+    /// Waits for other writers, and blocks them until the result is dropped.
     fn lock(&self) -> Result<File, Box<Error>> {
         let anchor = self.directory.join("oci-layout");
         let lock = File::open(&anchor).map_err(|source| at(&anchor, source))?;
@@ -133,12 +133,12 @@ impl<S: Source> LayoutStore<S> {
             if entries.iter().any(|known| is(known) && goes_by(known)) {
                 return Ok(());
             }
-            // As when a tag moves; what had the name before is still among the blobs.
+            // The name moves like a tag. The entry that had it before is still among the blobs.
             entries.retain(|known| !goes_by(known));
         } else if entries.iter().any(is) {
             return Ok(());
         }
-        // No reader would open it with more, and each further one costs reading all of them again.
+        // No reader would open a layout with more entries, and each entry costs reading all of them again.
         if entries.len() >= self.limits.index_entries {
             let limit = LimitExceeded::new("index_entries", self.limits.index_entries as u64, what);
             return Err(Error::from(limit).into());
@@ -221,7 +221,7 @@ impl<S: Source> Store for LayoutStore<S> {
         let mut entry = Descriptor::for_bytes(media_type, manifest);
         self.write(&entry.digest, manifest).map_err(|error| *error)?;
         if let Some(name) = name {
-            // A digest is no name: the entry is listed without one.
+            // A digest is not a name, so the entry is listed without one.
             if name.parse::<Digest>().is_err() {
                 entry.annotations.insert(REF_NAME.to_owned(), name.to_owned());
             }
@@ -277,8 +277,8 @@ fn mark(entries: &mut [Value]) {
     const KIND: &str = "/annotations/kind";
     const NAME: &str = "/annotations/org.opencontainers.image.ref.name";
     let marked = entries.iter().position(|entry| [saved::IMAGE, saved::INDEX].contains(&text(entry, KIND)));
-    // Referrers have an artifact type, and with crane images as well: that of their configuration. Evidence in the older
-    // format has the digest of its subject as name.
+    // Referrers have an artifact type. crane gives one to images, too: that of their configuration. Evidence in the older
+    // format has the digest of its subject as its name.
     let is_artifact = |entry: &Value| {
         entry.get("artifactType").is_some() && !media::is_image_config(text(entry, "/artifactType"))
     };

@@ -4,7 +4,7 @@
 //! referrers, what older versions of cosign kept under tags, and last the name. So anybody who finds the image by its
 //! name finds its evidence too. Every object keeps its bytes and so its digest; each is checked on the way.
 //!
-//! What the destination has already stays: signatures under the same older tag are put together (`older`).
+//! Nothing at the destination is lost: signatures under the same older tag are merged (`older`).
 //!
 //! Referrers of referrers belong to it as well (a signature of an SBOM). A referrer that is listed but missing, or that
 //! belongs to something else, is left out and reported; a place that cannot answer is an error, and so is a list that
@@ -31,7 +31,7 @@ const DEPTH: usize = 3;
 const MANY: usize = 64;
 /// All manifests of one image together, in multiples of the limit for one: they are held in memory.
 const MANIFESTS: u64 = 64;
-/// What an entry that is left out takes beside its texts.
+/// Bytes of an entry that is left out, in addition to its texts.
 const LEFT_BYTES: u64 = 128;
 
 /// How a transfer is done.
@@ -44,7 +44,7 @@ pub struct Transfer {
     pub mount_from: Option<String>,
     /// Bounds for what is read.
     pub limits: Limits,
-    /// Is told how far the transfer has got.
+    /// Receives the progress.
     pub progress: Arc<dyn Progress + Send + Sync>,
 }
 
@@ -65,8 +65,8 @@ pub struct Transferred {
     pub left: Vec<(Descriptor, String)>,
 }
 
-/// What was found so far. Manifests and blobs are counted apart: what one manifest lists as a blob may be another manifest,
-/// and each has to arrive as what it is. So with what is in the image and what is attached to it.
+/// What was found so far. Manifests and blobs are recorded separately, because what one manifest lists as a blob may be
+/// another manifest, and each has to arrive as what it is. The same applies to what is in the image and what is attached.
 #[derive(Default)]
 struct Collected {
     inside: BTreeSet<Digest>,
@@ -74,7 +74,7 @@ struct Collected {
     sent: BTreeSet<Digest>,
     manifests: Vec<Piece>,
     blobs: Vec<(Descriptor, Origin)>,
-    /// What the manifests take, and the entries of lists that were left out.
+    /// Bytes of the manifests, and of the entries of lists that were left out.
     bytes: u64,
     done: Transferred,
 }
@@ -126,7 +126,7 @@ impl Transfer {
             return Ok(());
         }
         let what = format!("manifest {}", descriptor.digest);
-        // As when an image is read: each costs several requests.
+        // The same limit as when an image is read: each costs several requests.
         if collected.inside.len() > self.limits.index_entries.saturating_add(1) {
             return Err(over("index_entries", self.limits.index_entries, what));
         }
@@ -170,7 +170,7 @@ impl Transfer {
             .into_iter()
             .filter(|referrer| !collected.attached.contains(&referrer.digest))
             .collect();
-        // All of them are in memory at once, before each is counted.
+        // All of them are in memory at once before each is counted.
         let announced = new.iter().fold(0_u64, |sum, referrer| sum.saturating_add(referrer.size));
         self.within(collected.bytes.saturating_add(announced))?;
         for (referrer, bytes) in new.iter().zip(parallel(&new, |referrer| source.manifest(referrer))) {
@@ -250,7 +250,7 @@ impl Transfer {
             if collected.sent.insert(blob.digest) {
                 collected.done.blobs += 1;
                 collected.done.bytes = collected.done.bytes.saturating_add(blob.size);
-                // Without annotations, which may be larger than all else.
+                // Without annotations, which may be larger than everything else.
                 collected.blobs.push((Descriptor::new(blob.media_type, blob.digest, blob.size), origin));
             }
         }
@@ -330,7 +330,7 @@ impl Transfer {
     }
 }
 
-/// Writes a manifest. Where another one stays in its place, says so.
+/// Writes a manifest, and reports if another one stays in its place.
 fn put(piece: &Piece, destination: &dyn Store, limits: &Limits) -> Result<Option<String>, Error> {
     let Piece { descriptor, bytes, how } = piece;
     let written = match how {

@@ -40,19 +40,19 @@ pub(crate) struct Digests {
     pub(crate) known_by: Digest,
     sha384: Option<Digest>,
     sha512: Option<Digest>,
-    /// With the message, for keys that sign no digest.
+    /// Fed with the message, for keys that do not sign a digest.
     challenges: Vec<Challenge>,
 }
 
 impl Digests {
-    /// Reads an artifact to its end. Beside the SHA-256 only those `wanted` are computed: hardly any bundle needs them,
+    /// Reads an artifact to its end. Besides the SHA-256, only the `wanted` digests are computed: few bundles need others,
     /// and each takes longer than the SHA-256.
     pub(crate) fn read(
         artifact: Artifact<'_>,
         wanted: &[HashAlgorithm],
         challenges: Vec<Challenge>,
     ) -> Result<Self, Error> {
-        // Without the bytes, a challenge is one over an empty message.
+        // Without the bytes, a challenge would cover an empty message.
         let none = Vec::new();
         match artifact {
             Artifact::Digest(known_by) => Ok(Self { known_by, sha384: None, sha512: None, challenges: none }),
@@ -79,7 +79,7 @@ impl Digests {
         }
     }
 
-    /// Whether keys that sign no digest can be tried: the message itself was read for them.
+    /// Whether the message itself was read, so that keys that do not sign a digest can be tried.
     pub(crate) fn has_challenges(&self) -> bool {
         !self.challenges.is_empty()
     }

@@ -17,10 +17,10 @@ use crate::{Bundle, Error, IN_TOTO_PAYLOAD, PublicKey, Signer, Statement, Verifi
 /// 3. It contains a DSSE envelope. A signature over a bare message does not say what the message is, and one made for a
 ///    file must not pass for a statement.
 /// 4. The payload type is in-toto's, so that bytes signed for another protocol cannot be read as a statement.
-/// 5. The one signature (two, with one good, were TOB-SIGSTORE-9) holds over DSSE's pre-authentication encoding of type
-///    and payload, under one of the keys and under the algorithm that the key dictates. The bundle's key hint and the
+/// 5. The one signature (two, with one good, were TOB-SIGSTORE-9) is valid over DSSE's pre-authentication encoding of type
+///    and payload, under one of the keys and with an algorithm that the key dictates. The bundle's key hint and the
 ///    envelope's `keyid` are not signed and decide nothing.
-/// 6. Only then the payload is parsed, from the very bytes that were signed, strictly: no duplicate names, a known
+/// 6. Only then is the payload parsed, from the very bytes that were signed, strictly: no duplicate names, a known
 ///    `_type`, 1 to 1,024 subjects with sound digests. A payload that does not parse is a failed verification
 ///    (CVE-2026-39395).
 ///

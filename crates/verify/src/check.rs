@@ -1,4 +1,4 @@
-//! What a caller requires of a bundle: trusted signers, and evidence beside the signature.
+//! What a caller requires of a bundle: trusted signers, and evidence in addition to the signature.
 
 use std::num::NonZeroUsize;
 
@@ -16,7 +16,7 @@ pub struct Check<'a> {
     pub trusted: Trusted<'a>,
     /// The trusted authorities and logs. Required to verify certificates.
     pub root: Option<&'a TrustedRoot>,
-    /// The evidence required beside the signature.
+    /// The evidence required in addition to the signature.
     pub requirements: Requirements,
     /// The instant of the verification: keys of logs that start later do not count yet.
     pub now: Timestamp,
@@ -47,7 +47,7 @@ impl From<PublicKey> for TrustedKey {
     }
 }
 
-/// The evidence required beside the signature. The default is Sigstore's: one log, and the certificate in a certificate
+/// The evidence required in addition to the signature. The default is Sigstore's: one log, and the certificate in a certificate
 /// log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requirements {
@@ -77,13 +77,13 @@ impl Check<'_> {
         }
     }
 
-    /// Whether a key's bundle is verified by the key alone: there is no trusted root for the rest, or no rest, and none
-    /// is required.
+    /// Whether a key's bundle is verified by the key alone: there is no trusted root, or the bundle contains nothing else
+    /// and nothing else is required.
     pub(crate) fn goes_without_root(&self, bundle: &Bundle) -> bool {
         self.root.is_none() || (self.requirements.logs.is_none() && bundle.extras().is_empty())
     }
 
-    /// Without a trusted root nothing can be known about logs and timestamps.
+    /// Without a trusted root, logs and timestamps cannot be verified.
     pub(crate) fn refuse_unmet_requirements(&self, bundle: &Bundle) -> Result<(), Error> {
         let got = if bundle.extras().is_empty() {
             "a bundle with neither log entry nor timestamp"

@@ -55,7 +55,7 @@ impl Covered {
             (Self::Message(digests), SignatureContent::MessageSignature(message)) => {
                 let named = message.message_digest.as_ref().map(|named| named.algorithm);
                 let found = digests.signed_by(key, &message.signature);
-                // A signature over no digest says nothing about the one that is named, which `expect_named` has compared.
+                // A signature that covers no digest cannot contradict the named one, which `expect_named` has compared.
                 Ok(found.filter(|scheme| {
                     named.is_none_or(|named| scheme.hash().is_none_or(|hash| hash == named))
                 }))
@@ -65,8 +65,8 @@ impl Covered {
     }
 }
 
-/// The digest named beside a message signature is not signed. It has to be the artifact's nevertheless, so that no reader
-/// takes the bundle for another file's.
+/// The digest next to a message signature is not signed. It still has to be the artifact's, so that no reader takes the
+/// bundle for that of another file.
 pub(crate) fn expect_named(bundle: &Bundle, covered: &Covered) -> Result<(), Error> {
     let (Covered::Message(digests), SignatureContent::MessageSignature(message)) =
         (covered, bundle.content())
@@ -82,8 +82,8 @@ pub(crate) fn expect_named(bundle: &Bundle, covered: &Covered) -> Result<(), Err
     }
 }
 
-/// Why no key fits, beside that none made the signature: a message that is known by its digest alone cannot be verified by
-/// keys that sign another one, and the algorithm that the bundle names has to be one that a key signs by.
+/// Reasons for which no key fits although one may have made the signature: a message that is known only by its digest
+/// cannot be verified with keys that sign another digest, and the bundle may name an algorithm that no key uses.
 pub(crate) fn expect_signed<'k>(
     bundle: &Bundle,
     covered: &Covered,
@@ -99,7 +99,7 @@ pub(crate) fn expect_signed<'k>(
         let of_key: Vec<HashAlgorithm> =
             key.algorithm().schemes().iter().filter_map(|scheme| scheme.hash()).collect();
         let named = message.message_digest.as_ref().map(|named| named.algorithm);
-        // Whoever signs the message itself was tried if there was one.
+        // Keys that sign the message itself were tried if the message was read.
         if key.algorithm().schemes().iter().any(|scheme| scheme.hash().is_none()) && digests.has_challenges()
         {
             return Ok(());

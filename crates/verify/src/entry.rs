@@ -1,13 +1,14 @@
 //! Log entries rebuilt from the bundle.
 //!
-//! A log entry proves something about a bundle only when it is the entry of this very signature: cosign took any valid
-//! one twice (CVE-2022-36056, CVE-2026-22703). So the body that the log must have stored is written anew from the
-//! bundle's own digest, signature and verifier, in canonical JSON, and compared byte for byte. A second field of the same
-//! name, another kind or another algorithm makes another body.
+//! A log entry proves something about a bundle only if it is the entry of this very signature; twice, cosign accepted any
+//! valid entry (CVE-2022-36056, CVE-2026-22703). So the body that the log must have stored is rebuilt from the bundle's own
+//! digest, signature and verifier, in canonical JSON, and compared byte for byte. A repeated field, another kind or another
+//! algorithm makes another body.
 //!
-//! Two kinds hold the hash of an envelope as it was sent, whose spelling no bundle keeps. It is taken from the entry where
-//! payload, signature and verifier stand beside it (`dsse` 0.0.1, `intoto` 0.0.2). Where it is all that binds the signature
-//! (`intoto` 0.0.1), it has to be the hash of this envelope in the one spelling that the tools of that time sent.
+//! Three kinds contain the hash of an envelope as it was sent, and bundles do not keep its spelling. `dsse` 0.0.1 and
+//! `intoto` 0.0.2 also contain payload hash, signature and verifier, so the hash is taken from the entry. In `intoto` 0.0.1
+//! only this hash binds the signature, so it has to be the hash of this envelope in the spelling that the tools of that time
+//! sent. A `hashedrekord` covers a file, or DSSE's encoding of an envelope.
 //!
 //! ```json
 //! {"apiVersion":"0.0.1","kind":"hashedrekord","spec":{"data":{"hash":{"algorithm":"sha256","value":"4a78…"}},
@@ -58,12 +59,12 @@ impl Kind {
         }
     }
 
-    /// Whether it is of a log of the second version, which gives no time and no promise.
+    /// Whether it belongs to a log of the second version, which gives neither a time nor a promise.
     pub(crate) fn is_second(self) -> bool {
         matches!(self, Self::HashedRekordV2 | Self::DsseV2)
     }
 
-    /// As a message names it.
+    /// Its name in messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::HashedRekordV1 => "hashedrekord 0.0.1",
@@ -79,13 +80,13 @@ impl Kind {
 /// What verified the signature, and by which algorithm.
 pub(crate) struct Verifier<'a> {
     pub(crate) key: &'a PublicKey,
-    /// If the key is a certificate's.
+    /// The certificate that contains the key, if there is one.
     pub(crate) certificate: Option<&'a DerCertificate>,
     pub(crate) scheme: Scheme,
 }
 
 impl Verifier<'_> {
-    /// As the first version of the log stores it: PEM, in base64.
+    /// The form that the first version of the log stores: PEM in base64.
     fn pem(&self) -> String {
         let pem = match self.certificate {
             Some(certificate) => certificate.to_pem(),
@@ -95,7 +96,7 @@ impl Verifier<'_> {
         STANDARD.encode(format!("{}\n", pem.replace("\r\n", "\n").trim_end()))
     }
 
-    /// Whether `stored` is such a PEM, too, with its lines broken elsewhere: one block and nothing beside it.
+    /// Whether `stored` is the same PEM with other line breaks: one block and nothing else.
     fn is_pem(&self, stored: &str) -> bool {
         let (label, der) = match self.certificate {
             Some(certificate) => ("CERTIFICATE", certificate.as_bytes()),
@@ -112,7 +113,7 @@ impl Verifier<'_> {
         })
     }
 
-    /// As the second version stores it; `None` if it does not accept such signatures.
+    /// The form that the second version stores; `None` if it does not accept such signatures.
     fn typed(&self) -> Option<Value> {
         let (field, bytes) = match self.certificate {
             Some(certificate) => ("x509Certificate", certificate.as_bytes()),
@@ -124,7 +125,7 @@ impl Verifier<'_> {
     }
 }
 
-/// Checks that `logged` is byte for byte the entry of this bundle's signature. The error says what it is instead.
+/// Checks that `logged` is byte for byte the entry of this bundle's signature. The error says what differs.
 pub(crate) fn check(
     kind: Kind,
     logged: &[u8],
@@ -188,7 +189,7 @@ fn difference(expected: &Value, stored: &Value) -> Option<String> {
     }
 }
 
-/// The entry of a signature over a file, or over whatever has this digest.
+/// The entry of a signature over the bytes with this digest: a file, or DSSE's encoding of an envelope.
 fn of_message(
     kind: Kind,
     hash: HashAlgorithm,
@@ -223,7 +224,7 @@ fn of_message(
     }
 }
 
-/// The entry of an envelope. `stored` is the logged one, for what no bundle keeps.
+/// The entry of an envelope. What bundles do not keep is taken from `stored`, the logged entry.
 fn of_envelope(
     kind: Kind,
     stored: &Value,
@@ -234,8 +235,8 @@ fn of_envelope(
     let signature = &envelope.signature.sig;
     let sha256 = |value: String| json!({"algorithm": "sha256", "value": value});
     Some(match kind {
-        // The envelope's signature covers DSSE's encoding, so this is an entry of that. Logs of the second version make no
-        // other; clients send it to those of the first as well.
+        // The entry of DSSE's encoding, which the envelope's signature covers. Logs of the second version make no other, and
+        // some clients send it to logs of the first version.
         Kind::HashedRekordV1 | Kind::HashedRekordV2 => {
             let hash = verifier.scheme.hash()?;
             let algorithm = match hash {
@@ -277,7 +278,7 @@ fn of_envelope(
             },
         }),
         Kind::IntotoV2 => {
-            // This kind keeps the PEM as it was sent, and some clients send it in one line.
+            // This kind keeps the PEM as it was sent, and some clients send it on one line.
             let sent =
                 stored.pointer("/spec/content/envelope/signatures/0/publicKey").and_then(Value::as_str);
             let mut signed = json!({
@@ -285,7 +286,7 @@ fn of_envelope(
                 // The log encodes the envelope's text of the signature once more.
                 "sig": STANDARD.encode(STANDARD.encode(signature.as_bytes())),
             });
-            // A name for the key, which decides nothing, and which the bundle may have left out.
+            // A name for the key. It decides nothing, and the bundle may lack it.
             if let Some(name) =
                 stored.pointer("/spec/content/envelope/signatures/0/keyid").filter(|name| name.is_string())
                 && let Some(fields) = signed.as_object_mut()
@@ -293,7 +294,7 @@ fn of_envelope(
                 fields.insert("keyid".into(), name.clone());
             }
             let mut stored_envelope = json!({"payloadType": envelope.payload_type, "signatures": [signed]});
-            // Logs leave it out; one that does not has to have this one, encoded once more like the signature.
+            // Logs usually omit the payload. If it is there, it has to be this one, encoded once more like the signature.
             if stored.pointer("/spec/content/envelope/payload").is_some()
                 && let Some(fields) = stored_envelope.as_object_mut()
             {
@@ -321,7 +322,8 @@ fn stored_sha256(stored: &Value, path: &str) -> Option<String> {
     format!("sha256:{value}").parse::<Digest>().ok().map(|digest| digest.hex())
 }
 
-/// The SHA-256 of an envelope as Go's library for DSSE writes it, which is what was sent to the log and pushed as a layer.
+/// The SHA-256 of an envelope as Go's library for DSSE writes it. Clients sent these bytes to the log and pushed them as a
+/// layer.
 fn envelope_sha256(envelope: &DsseEnvelope) -> Option<String> {
     let text = |text: &str| serde_json::to_string(text).ok();
     let written = format!(

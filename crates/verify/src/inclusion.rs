@@ -1,9 +1,9 @@
 //! Inclusion of log entries.
 //!
-//! The entry's body is a leaf of the tree (RFC 6962, 2.1) whose root a trusted log signed in the checkpoint that comes
-//! with it. Size and root come from the checkpoint: the proof repeats them, but nobody signs the repetition. So does the
-//! index of the second version, which counts the entry within its one tree; the first counts over all of its trees, and the
-//! proof within one of them.
+//! The entry's body is a leaf of the tree (RFC 6962, 2.1) whose root a trusted log signed in the checkpoint of the proof.
+//! Size and root are taken from the checkpoint, because their copies in the proof are not signed. The index of an entry of
+//! the second version counts within its one tree. In the first version it counts over all trees, and the index in the proof
+//! counts within one of them.
 
 use jiff::Timestamp;
 use sigstore_types::TransparencyLogEntry;
@@ -12,7 +12,7 @@ use crate::entry::Kind;
 use crate::error::excerpt;
 use crate::{Error, Step, TrustedRoot};
 
-/// Verifies that a trusted log contains the entry, as of `now`: keys that do not count yet are left out.
+/// Verifies that a trusted log contains the entry, as of `now`: keys that are not valid yet do not count.
 pub(crate) fn verify(
     kind: Kind,
     entry: &TransparencyLogEntry,

@@ -102,8 +102,8 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Reads a PEM file with exactly one `PUBLIC KEY` or `RSA PUBLIC KEY` block. Two blocks are refused: the second would silently be
-    /// ignored.
+    /// Reads a PEM file with exactly one `PUBLIC KEY` or `RSA PUBLIC KEY` block. Two blocks are refused, because the second
+    /// would silently be ignored.
     pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
         const BEGIN: &str = "-----BEGIN ";
         /// Ten times an RSA key of 8,192 bits.
@@ -140,7 +140,7 @@ impl PublicKey {
             Some(point) => (KeyAlgorithm::EcdsaP521, point),
             None => read(der).map_err(|problem| unusable(unsupported::name(der).unwrap_or(problem)))?,
         };
-        // Form of points: otherwise, the key would be accepted and never verify anything.
+        // The form of points. Otherwise, the key would be accepted and never verify anything.
         let parser = algorithm.schemes().iter().find_map(|scheme| scheme.parser());
         if parser.is_none_or(|parser| lc::ParsedPublicKey::new(parser, &raw).is_err()) {
             return Err(unusable(format!("{algorithm:?} key bytes that are not a valid key")));
@@ -227,8 +227,8 @@ impl PublicKey {
         schemes.find(|scheme| scheme.verifies(&self.raw, message, signature.as_bytes()))
     }
 
-    /// What a message has to be read with, so that a pure Ed25519 signature over it can be verified afterwards; `None` for
-    /// keys that sign digests.
+    /// The hash to feed a message into, so that a pure Ed25519 signature over it can be verified afterwards; `None` for keys
+    /// that sign digests.
     pub(crate) fn challenge(&self, signature: &SignatureBytes) -> Option<Challenge> {
         (self.algorithm == KeyAlgorithm::Ed25519).then(|| Challenge::new(&self.raw, signature.as_bytes()))?
     }
@@ -244,7 +244,7 @@ impl PublicKey {
     }
 }
 
-/// Kind and bits of a key of every kind but P-521, which the official reader does not know; the error says why not.
+/// Kind and bits of a key, except for P-521, which the official reader does not know. The error says what is wrong.
 fn read(der: &[u8]) -> Result<(KeyAlgorithm, Vec<u8>), String> {
     let key =
         VerificationKey::from_spki(&DerPublicKey::from_bytes(der)).map_err(|error| error.to_string())?;
@@ -293,8 +293,8 @@ fn has_null_parameters(spki: &[u8]) -> bool {
         .is_ok_and(|info| info.algorithm.parameters.is_some_and(|any: AnyRef<'_>| any.is_null()))
 }
 
-/// Whether an Ed25519 key is one of the eight points of small order, in whatever encoding: with either sign, and with
-/// `y` beyond the prime (RFC 8032, 5.1.3). The reader above accepts all of them.
+/// Whether an Ed25519 key is one of the eight points of small order, in any encoding: with either sign, and with `y` beyond
+/// the prime (RFC 8032, 5.1.3). The reader above accepts all of them.
 fn is_of_small_order(point: &[u8]) -> bool {
     /// `y` of the four points of order 8 without its last byte, which also contains the sign of `x`.
     const ORDER_8: [([u8; 31], u8); 2] = [

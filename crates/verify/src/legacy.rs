@@ -71,7 +71,7 @@ pub fn bundle_of_signature(
         .get(SIGNATURE)
         .ok_or_else(|| Error::step(Step::Signature, format!("no annotation `{SIGNATURE}`"), "a signature"))?;
     within(payload, "payload", ("statement_bytes", limits.statement_bytes))?;
-    // Which digest was signed is not stated: the key dictates it.
+    // The digest algorithm is not stated, because the key dictates it.
     let content = json!({"signature": signature.trim()});
     let stamp = annotations.get(TIMESTAMP).map(|text| timestamp(text, limits)).transpose()?;
     bundle("messageSignature", &content, &material(annotations, stamp, limits)?, limits)
@@ -89,9 +89,9 @@ pub fn bundle_of_attestation(
     bundle("dsseEnvelope", &envelope, &material(annotations, None, limits)?, limits)
 }
 
-/// Converts a bundle of an earlier version, or a file of cosign 1 or 2, to version 0.3, with the same signature. Nothing is verified. Impossible if
-/// a log entry has only the log's promise: version 0.3 needs the proof, which only the log can give. A chain becomes
-/// its first certificate.
+/// Converts a bundle of an earlier version, or a file of cosign 1 or 2, to version 0.3, with the same signature. Nothing is
+/// verified. A log entry with only the log's promise is an error: version 0.3 needs the proof, which only the log can give.
+/// A chain becomes its first certificate.
 pub fn upgraded(bundle: &[u8], limits: &Limits) -> Result<Vec<u8>, Error> {
     let bundle = &*bundle_of_file(bundle, limits)?;
     Bundle::parse(bundle, limits)?;

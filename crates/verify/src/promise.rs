@@ -1,6 +1,6 @@
 //! Promises of logs: signed entry timestamps, which only the first version of the log gives.
 //!
-//! The log signs body, time, index and its own name in canonical JSON. The time is trusted for nothing but this signature.
+//! The log signs body, time, index and its own name in canonical JSON. Only this signature makes the time trustworthy.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use crate::entry::Kind;
 use crate::error::excerpt;
 use crate::{Bundle, Error, Step, TrustedRoot};
 
-/// Verifies every promise in the bundle, and returns the times that logs vouch for with them, as of `now`.
+/// Verifies every promise in the bundle as of `now`, and returns the times in them.
 pub(crate) fn times(bundle: &Bundle, root: &TrustedRoot, now: Timestamp) -> Result<Vec<Timestamp>, Error> {
     let mut times = Vec::new();
     for (kind, entry) in bundle.log_entries() {
@@ -43,7 +43,7 @@ fn verify(
     }
     let name = entry.log_id.key_id.as_bytes();
     let id = Sha256Hash::try_from(name).map_err(|error| excerpt(&error.to_string()))?;
-    // The log's key has to have been valid when the entry was made; without a time, it must have begun.
+    // The log's key must have been valid when the entry was made; without a time, it must be valid by now.
     let key = match entry.integrated_time {
         Some(time) => root.log_keys().key_at(&id, time),
         None => root.log_keys().key_started_by(&id, now),

@@ -1,13 +1,13 @@
-//! The fields that a bundle may have, checked and spelled in one way before anything is interpreted.
+//! The fields that a bundle may have, checked and rewritten in one spelling before anything is interpreted.
 //!
-//! Follows `sigstore_bundle.proto`, version 0.3, in the [JSON mapping of Protocol Buffers]. That allows a reader to find a
-//! field under either of its names, base64 in either alphabet with or without padding, an enum as its name or its number or
-//! not at all, and `null` for what is absent. All of these are taken, and rewritten in the one spelling that the typed parser
-//! and the rest of this crate know. Added is what that parser does not check:
+//! Follows `sigstore_bundle.proto`, version 0.3, in the [JSON mapping of Protocol Buffers]. That allows either name of a
+//! field, base64 in either alphabet with or without padding, the name or number of an enum or nothing, and `null` for an
+//! absent field. All of these are accepted, and rewritten in the one spelling that the typed parser and the rest of this
+//! crate know. In addition, these are checked here:
 //!
 //! - **An unknown field is an error**, as that mapping demands. The fields around the envelope are not signed; if this
-//!   reader skips a field that another obeys, the two see different bundles. A later version has a later media type.
-//! - **A field under both of its names is an error**, because two readers would take two values.
+//!   reader skips a field that another reader uses, the two see different bundles. A later version has a later media type.
+//! - **A field under both of its names is an error**, because two readers could use different values.
 //! - Lists have a limit.
 //!
 //! [JSON mapping of Protocol Buffers]: https://protobuf.dev/programming-guides/json/
@@ -22,7 +22,7 @@ use crate::error::excerpt;
 
 use Shape::{Base64, Hash, List, Object, Scalar};
 
-/// What is allowed at a place.
+/// What is allowed in one place.
 enum Shape {
     Object(&'static [(&'static str, Shape)]),
     List(&'static Shape, usize),
@@ -85,10 +85,10 @@ const SIGNATURE: Shape = Object(&[("sig", Base64), ("keyid", Scalar)]);
 const HASHES: [&str; 6] =
     ["HASH_ALGORITHM_UNSPECIFIED", "SHA2_256", "SHA2_384", "SHA2_512", "SHA3_256", "SHA3_384"];
 
-/// Checks every field of a bundle and spells it in the one way; the typed parser interprets the values.
+/// Checks every field of a bundle and rewrites it in the one spelling; the typed parser interprets the values.
 pub(crate) fn normalise(bundle: Value) -> Result<Value, Error> {
     let mut bundle = BUNDLE.spell(bundle, &mut Vec::new())?;
-    // A zero algorithm is left out, and so is an empty digest: cosign 3 writes such a one for Ed25519 keys. It names nothing.
+    // A digest with neither algorithm nor bytes, which cosign 3 writes for Ed25519 keys, is removed: it names nothing.
     if let Some(message) = bundle.get_mut("messageSignature").and_then(Value::as_object_mut)
         && let Some(digest) = message.get("messageDigest").and_then(Value::as_object)
     {
@@ -178,15 +178,15 @@ fn snake_case(name: &str) -> String {
     spelled
 }
 
-/// The standard spelling of `text`; `None` if it is not base64. The usual one, of what may be most of the bundle, is not
-/// written anew.
+/// The standard spelling of `text`; `None` if it is not base64. Text that already has it, which may be most of the bundle, is
+/// returned as it is.
 fn base64(text: String) -> Option<String> {
     const ANY_PADDING: GeneralPurposeConfig =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, ANY_PADDING);
     const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, ANY_PADDING);
     let is_whole = text.len().is_multiple_of(4);
-    // Padding is whole or left out.
+    // Padding is complete or absent.
     if text.ends_with('=') && !is_whole {
         return None;
     }

@@ -1,5 +1,5 @@
 //! Signed timestamps (RFC 3161). An authority counts once, however often it signs, and under however many names the
-//! trusted root lists it: a threshold is for the day on which one of them can no longer be trusted.
+//! trusted root lists it, because a threshold protects against one untrustworthy authority.
 
 use std::collections::BTreeSet;
 
@@ -14,17 +14,17 @@ use crate::error::excerpt;
 use crate::trust::TrustedRoot;
 use crate::{Error, Step};
 
-/// What the timestamps over a bundle's signature say.
+/// The content of the timestamps over a bundle's signature.
 #[derive(Default)]
 pub(crate) struct Stamps {
-    /// One for each.
+    /// The time of each.
     pub(crate) times: Vec<Timestamp>,
     /// The authorities, by their signing keys.
     pub(crate) authorities: BTreeSet<Digest>,
 }
 
-/// Verifies every timestamp in the bundle, by one authority as a whole: the time has to be in that authority's own window
-/// (TOB-SIGSTORE-11).
+/// Verifies every timestamp in the bundle. The authority that signed it must also have been valid at its time: the window of
+/// another authority does not count (TOB-SIGSTORE-11).
 pub(crate) fn verify(bundle: &Bundle, root: &TrustedRoot) -> Result<Stamps, Error> {
     let data = &bundle.parsed().verification_material.timestamp_verification_data;
     let mut found = Stamps::default();
@@ -57,7 +57,7 @@ pub(crate) fn verify(bundle: &Bundle, root: &TrustedRoot) -> Result<Stamps, Erro
     Ok(found)
 }
 
-/// Why no authority's key fits: that one signed it outside of its own time says more than that others did not sign it.
+/// Why no authority's key fits. That one signed it outside of its window says more than that others did not sign it.
 enum Problem {
     Nobody,
     NotSigned(String),

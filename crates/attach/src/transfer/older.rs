@@ -1,8 +1,8 @@
-//! What older versions of cosign kept under tags, at a destination that has some already: both together, and nothing lost.
+//! Merging what older versions of cosign stored under tags with what the destination has under the same tags.
 //!
-//! A manifest under `sha256-<hex>.sig` or `.att` has a layer for each signature. Whoever may push to the source could put
-//! anything there; in place of what the destination has, it would take good signatures away. An SBOM under `.sbom` has one
-//! layer and cannot be shared: what is at the destination stays.
+//! A manifest under `sha256-<hex>.sig` or `.att` has a layer for each signature. Whoever may push to the source could store
+//! junk there, which must not replace good signatures at the destination. An SBOM under `.sbom` has one layer and cannot be
+//! merged: the one at the destination stays.
 //!
 //! ```json
 //! {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -23,7 +23,7 @@ use crate::Error;
 /// The time in such configurations.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
-/// What became of a tag.
+/// The result for a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// The destination has what the source has, and what it had before.
@@ -32,7 +32,7 @@ pub(super) enum Outcome {
     Kept(Digest),
 }
 
-/// Brings what `bytes` lists to what is under `tag` at the destination.
+/// Adds the layers of the manifest in `bytes` to the one under `tag` at the destination.
 pub(super) fn merge(
     destination: &dyn Store,
     tag: &str,
@@ -65,7 +65,7 @@ pub(super) fn merge(
     Ok(outcome)
 }
 
-/// A manifest, and what tells its layers apart. Two signatures of one image have the same payload and so the same digest.
+/// A manifest with what distinguishes its layers: two signatures of one image have the same payload, and so the same digest.
 struct Signatures {
     layers: Vec<Descriptor>,
     keys: BTreeSet<String>,
@@ -97,7 +97,7 @@ fn signatures(
     }
 }
 
-/// The destination's manifest with the source's layers after its own: readers stop after so many.
+/// The destination's manifest with the source's layers after its own, because readers stop after a number of layers.
 fn together(
     destination: &dyn Store,
     found: &Descriptor,
@@ -113,7 +113,7 @@ fn together(
     };
     let (mut merged, source) = (value(there)?, value(bytes)?);
     let mut layers = list(&merged);
-    // As they are, with members that nobody knows here.
+    // Unchanged, including unknown members.
     let added = list(&source).into_iter().zip(&new.layers).filter(|(_, layer)| !contains(old, layer));
     layers.extend(added.map(|(layer, _)| layer));
     if layers.len() > limits.referrers {

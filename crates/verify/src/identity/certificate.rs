@@ -1,7 +1,7 @@
 //! The holder of a certificate, as its extensions name it (Fulcio's "OID information").
 //!
-//! Two readers must not see two holders: an extension that is there twice, several names, or an old and a new issuer that
-//! disagree, are refused. A name is an e-mail address, a URI, or the user name that Fulcio puts into an `otherName` of type
+//! All readers must see the same holder, so a repeated extension, several names, or an old and a new issuer that disagree are
+//! refused. A name is an e-mail address, a URI, or the user name that Fulcio puts into an `otherName` of type
 //! 1.3.6.1.4.1.57264.1.7.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,14 +15,14 @@ use x509_cert::ext::pkix::name::GeneralName;
 
 use super::{CertificateIdentity, Claim};
 
-/// What Fulcio's own extensions begin with.
+/// The prefix of Fulcio's own extensions.
 const FULCIO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1");
 /// A user name, from issuers that have nothing else.
 const USER_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
-/// The issuer as a plain text, and, in newer certificates, as an encoded one.
+/// The issuer as plain text, and as encoded text in newer certificates.
 const ISSUERS: [u32; 2] = [1, 8];
 
-/// Where the certificate has each claim, and where certificates from before 2023 had the same text.
+/// The extension of each claim, and the one that had the same text before 2023.
 const CLAIMS: [(u32, Claim, Option<u32>); 17] = [
     (4, Claim::WorkflowName, None),
     (9, Claim::BuildSignerUri, None),
@@ -42,11 +42,11 @@ const CLAIMS: [(u32, Claim, Option<u32>); 17] = [
     (23, Claim::DeploymentEnvironment, None),
     (24, Claim::TokenSubject, None),
 ];
-/// Up to this one, extensions hold the text itself instead of an encoded one.
+/// Up to this one, extensions contain plain text.
 const LAST_PLAIN: u32 = 6;
 
 impl CertificateIdentity {
-    /// Reads a certificate in DER; the error says what it has, where it has no single holder.
+    /// Reads a certificate in DER. The error says why it has no single holder.
     pub(crate) fn read(der: &[u8]) -> Result<Self, String> {
         let certificate = Certificate::from_der(der).map_err(|error| error.to_string())?;
         let mut seen = BTreeSet::new();
@@ -59,7 +59,7 @@ impl CertificateIdentity {
             if let Some(text) = text(number, extension.extn_value.as_bytes()) {
                 texts.insert(number, text);
             } else if ISSUERS.contains(&number) || CLAIMS.iter().any(|(known, ..)| *known == number) {
-                return Err(format!("a certificate whose extension {} is no text", extension.extn_id));
+                return Err(format!("a certificate whose extension {} is not text", extension.extn_id));
             }
         }
         let [old, new] = ISSUERS.map(|number| texts.get(&number));

@@ -1,5 +1,5 @@
-//! Ed25519 (RFC 8032, 5.1) where aws-lc-rs does not verify it: Ed25519ph, which is over the SHA-512 of a message and marked so
-//! that no signature is one of both kinds, and pure Ed25519 over a message that is read once and never held whole.
+//! The parts of Ed25519 (RFC 8032, 5.1) that aws-lc-rs lacks: Ed25519ph, which covers the SHA-512 of a message and has a prefix
+//! so that no signature is valid as both kinds, and pure Ed25519 over a message that is read once and not kept in memory.
 //!
 //! The equation of 5.1.7 is written here over curve25519-dalek's group. The check is the strict one: canonical scalar, no
 //! cofactor, `R` compared by its bytes. No secret is involved.
@@ -8,10 +8,11 @@ use aws_lc_rs::digest as lc;
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
 use curve25519_dalek::scalar::Scalar;
 
-/// What `dom2(1, "")` begins with.
+/// The prefix of `dom2(1, "")`.
 const DOMAIN: &[u8] = b"SigEd25519 no Ed25519 collisions";
 
-/// What a pure signature binds a message to its key with: the SHA-512 over `R`, the key and the message, which follows.
+/// The hash that binds a pure signature to its key and message: the SHA-512 of `R`, the key and the message, which is added
+/// in pieces.
 #[derive(Clone)]
 pub(crate) struct Challenge {
     key: Vec<u8>,
@@ -28,12 +29,12 @@ impl Challenge {
         Some(Self { key: key.to_vec(), hash })
     }
 
-    /// Goes on with a piece of the message.
+    /// Adds a piece of the message.
     pub(crate) fn update(&mut self, piece: &[u8]) {
         self.hash.update(piece);
     }
 
-    /// Whether the signature that it was made for is valid over the message that it was given; for another key, never.
+    /// Whether the signature is valid over the message. Always false for another key.
     pub(super) fn verifies(&self, key: &[u8], signature: &[u8]) -> bool {
         self.key == key && equation(key, self.hash.clone(), signature).unwrap_or_default()
     }

@@ -1,8 +1,7 @@
-//! The signature algorithms that a key may have used: those of Sigstore's [algorithm registry] for its kind, and what older
-//! tools used instead.
+//! The signature algorithms that a key may have used: those of Sigstore's [algorithm registry] for its kind, and those of
+//! older tools.
 //!
-//! Left out, although the registry or aws-lc-rs has them: RSA-PSS, which no key dictates, and every use of SHA-1. A
-//! signature made with them does not verify.
+//! RSA-PSS is not supported although the registry has it, because no key dictates it, and neither is SHA-1.
 //!
 //! [algorithm registry]: https://github.com/sigstore/architecture-docs/blob/main/algorithm-registry.md
 
@@ -64,7 +63,7 @@ impl Scheme {
         ed25519::verifies(key, digest.as_ref(), signature)
     }
 
-    /// Whether `signature` over the message with this digest is valid: one of the algorithm that this one signs.
+    /// Whether `signature` is valid over the message with this digest, which is by the algorithm in [`Self::hash`].
     pub(super) fn verifies_digest(self, key: &[u8], digest: &[u8], signature: &[u8]) -> bool {
         let Some(algorithm) = self.hash().and_then(digest_algorithm) else { return false };
         let Ok(imported) = lc_digest::Digest::import_less_safe(digest, algorithm) else { return false };

@@ -1,11 +1,11 @@
-//! What a key that is not accepted is called: RFC 5480 and 5639 name curves, RFC 8410 and NIST the other algorithms.
+//! Names of unsupported keys, for messages. RFC 5480 and 5639 name curves, RFC 8410 and NIST other algorithms.
 
 use x509_cert::der::Decode as _;
 use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
-/// Curves that neither Sigstore's registry nor a log has, as far as they are common.
+/// Common curves that are neither in Sigstore's registry nor accepted by a log.
 const CURVES: [(&str, &str); 7] = [
     ("1.3.132.0.10", "secp256k1"),
     ("1.2.840.10045.3.1.1", "P-192"),
@@ -26,7 +26,7 @@ const ALGORITHMS: [(&str, &str); 7] = [
     ("2.16.840.1.101.3.4.3.19", "ML-DSA-87"),
 ];
 
-/// The name of the curve or algorithm of a key, unless another reason keeps the key from being accepted.
+/// The curve or algorithm of an unsupported key; `None` if that is not the reason why the key is refused.
 pub(super) fn name(spki: &[u8]) -> Option<String> {
     let algorithm = SubjectPublicKeyInfoRef::from_der(spki).ok()?.algorithm;
     if algorithm.oid != ID_EC_PUBLIC_KEY {

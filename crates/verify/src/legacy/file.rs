@@ -11,8 +11,8 @@
 //! `cert` is the PEM of a certificate or of a public key, in base64; the key is not taken from there. Of an attestation,
 //! `base64Signature` is the whole DSSE envelope.
 //!
-//! An envelope alone holds neither key nor time, so only a key verifies it. The SLSA generators put the PEM of a certificate
-//! into its `cert`; that says who may have signed, and nothing in the file says when.
+//! An envelope alone contains neither key nor time, so only a key verifies it. The SLSA generators put the PEM of a certificate
+//! into its `cert`. That says who may have signed, but nothing in the file says when.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,13 +26,13 @@ use super::{CERTIFICATE, LOG_ENTRY, bundle, material};
 use crate::error::within;
 use crate::{Error, Step};
 
-/// The member that no other form has.
+/// The member that only this form has.
 const SIGNATURE: &str = "base64Signature";
 
 /// The bundle in `bytes`: as it is, or converted, if cosign 1 or 2 wrote it or it is an envelope. Nothing is verified.
 pub fn bundle_of_file<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Error> {
     within(bytes, "bundle", ("bundle_bytes", limits.bundle_bytes))?;
-    // Whatever else it is, the reader of bundles says so.
+    // The reader of bundles reports what is wrong with anything else.
     let Ok(value) = json::value(bytes, limits.bundle_bytes) else { return Ok(Cow::Borrowed(bytes)) };
     let Some(signature) = value.get(SIGNATURE) else {
         let is_envelope =

@@ -1,7 +1,7 @@
 //! The certificate's embedded timestamp by a trusted certificate log (RFC 6962, 3.2 and 3.3).
 //!
-//! What the log signed is the certificate without this extension, and the key of its issuer: the one that the verified path
-//! gives, because authorities of one name may have several.
+//! The log signed the certificate without this extension, and the hash of its issuer's key. That key comes from the verified
+//! path, because several authorities may have the same name.
 
 use jiff::Timestamp;
 use plimsoll_core::Digest;
@@ -76,7 +76,7 @@ fn signed_data(
     signed.extend(stamp.timestamp.to_be_bytes());
     signed.extend([0, 1]);
     signed.extend(Digest::sha256(issuer).as_bytes());
-    // Lengths of three bytes and of two.
+    // The length of the certificate has three bytes, that of the extensions two.
     let length = u32::try_from(announced.len()).ok().filter(|length| length >> 24 == 0);
     signed.extend(&length.ok_or("a certificate of more than 16 MiB")?.to_be_bytes()[1..]);
     signed.extend(announced);

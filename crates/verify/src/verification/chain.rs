@@ -14,12 +14,12 @@ use crate::{Bundle, Error, Step, TrustedRoot};
 /// Verifies the certificate's path, up to the last certificate of an authority whose certificates were all valid at
 /// every signing time.
 ///
-/// Not each certificate of an authority is an anchor, because path validation asks an anchor for nothing: neither for its
-/// validity, so that an expired intermediate would still vouch for a leaf (CVE-2026-24122), nor for what it may be used
-/// for. Here each certificate of the path is asked (RFC 5280, 6.1.4), the last one too: name constraints, length of the
-/// path, key usage, extended key usage.
+/// Only the last certificate of an authority is an anchor, because path validation does not check anchors: neither their
+/// validity, so that an expired intermediate would still vouch for a leaf (CVE-2026-24122), nor their usage. Here every
+/// certificate of the path is checked, including the last (RFC 5280, 6.1.4): name constraints, path length, key usage,
+/// extended key usage.
 ///
-/// Returns the key that signed the certificate.
+/// Returns the key that issued the certificate.
 pub(super) fn check_chain(
     bundle: &Bundle,
     root: &TrustedRoot,
@@ -45,7 +45,7 @@ fn refused(got: String) -> Error {
     Error::step(Step::Chain, got, "a path to a trusted authority, all of it valid at every signing time")
 }
 
-/// Verifies the path to one authority, and returns the issuer's key; the error says what does not hold.
+/// Verifies the path to one authority, and returns the issuer's key; the error says what is wrong.
 fn path(
     leaf: &DerCertificate,
     rest: &[CertificateDer<'_>],
@@ -86,7 +86,7 @@ fn path(
             let issuer = read(&issuer.der())?;
             may_issue(&issuer, below)?;
             key.get_or_insert(spki(&issuer)?);
-            // 6.1.4 (l): one that names itself as its issuer adds nothing to the length.
+            // 6.1.4 (l): a self-issued certificate does not count towards the length.
             if !names_itself(&issuer) {
                 below += 1;
             }
@@ -101,7 +101,7 @@ fn spki(certificate: &Certificate) -> Result<Vec<u8>, String> {
     certificate.tbs_certificate.subject_public_key_info.to_der().map_err(|error| error.to_string())
 }
 
-/// Whether `issuer` may stand above a leaf and so many other authorities.
+/// Whether `issuer` may have a leaf and this many other authorities below it.
 fn may_issue(issuer: &Certificate, below: usize) -> Result<(), String> {
     let name = &issuer.tbs_certificate.subject;
     if let Some(constraints) = extension::<BasicConstraints>(issuer)? {
@@ -125,7 +125,7 @@ fn may_issue(issuer: &Certificate, below: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// An extension of a certificate; one that is there twice or cannot be read is an error.
+/// An extension of a certificate. A repeated or unreadable one is an error.
 fn extension<'a, T>(certificate: &'a Certificate) -> Result<Option<T>, String>
 where
     T: x509_cert::der::Decode<'a> + x509_cert::der::oid::AssociatedOid,

@@ -37,14 +37,14 @@ pub(super) fn engine(
         return Err(Error::step(Step::Timestamp, got, required.timestamps));
     }
     let mut times = stamps.times;
-    // The time of a key's signature may be left open, so without a log its promises are left unchecked too.
+    // A key's signature needs no time, so if no log is required, promises are not checked either.
     if is_logged || matches!(check.trusted, Trusted::Identities(_)) {
         times.extend(promise::times(bundle, root, check.now)?);
     }
     let signers = signers(bundle, check, &times)?;
     if is_logged {
         for (kind, entry) in bundle.log_entries() {
-            // Without one, there is a promise: `check_entries`.
+            // An entry without a proof has a promise: see `check_entries`.
             if entry.inclusion_proof.is_some() {
                 inclusion::verify(kind, entry, root, check.now)?;
             }
@@ -72,11 +72,11 @@ pub(super) fn engine(
     Ok(trail(bundle, check, times, signer, &logs, about.then_some(covered.digest())))
 }
 
-/// Whose signature it may be.
+/// Who may have made the signature.
 enum Signers<'a> {
-    /// The holder's of this certificate, which a trusted authority issued.
+    /// The holder of this certificate, which a trusted authority issued.
     Certificate(&'a DerCertificate, PublicKey),
-    /// The holder's of one of these keys, the likeliest first.
+    /// The holder of one of these keys, the likeliest first.
     Keys(Vec<&'a PublicKey>),
 }
 
@@ -108,7 +108,7 @@ fn signers<'a>(
         |error: x509_cert::der::Error| Error::step(Step::Chain, error, "a certificate that can be read");
     let parsed = Certificate::from_der(certificate.as_bytes()).map_err(unreadable)?;
     let spki = parsed.tbs_certificate.subject_public_key_info.to_der().map_err(unreadable)?;
-    // A key that no signature is accepted from is the signer's choice, not the caller's.
+    // The signer chose an unsupported key, so this is a failed verification and not a mistake of the caller.
     let key = PublicKey::from_spki_der(&spki)
         .map_err(|error| Error::step(Step::Signature, error, "a certificate for a key that is accepted"))?;
     Ok(Signers::Certificate(certificate, key))
@@ -134,7 +134,7 @@ impl Signers<'_> {
         one.into_iter().chain(more.iter().copied())
     }
 
-    /// Step 10: whose signature it is.
+    /// Step 10: who made the signature.
     fn verifier(&self, bundle: &Bundle, covered: &Covered) -> Result<Verifier<'_>, Error> {
         for key in self.keys() {
             if let Some(scheme) = covered.signed_by(bundle, key)? {

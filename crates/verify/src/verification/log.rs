@@ -9,7 +9,7 @@ use sigstore_types::{InclusionProof, TransparencyLogEntry};
 use crate::entry::Kind;
 use crate::{Bundle, BundleVersion, Error, Requirements, Step, TrustedRoot};
 
-/// Each entry that counts has a proof; in version 0.1 of the bundle, a promise is enough, and one there must be.
+/// Each entry that counts needs a proof. In version 0.1 of the bundle a promise is enough, and at least one is required.
 pub(super) fn check_entries(bundle: &Bundle, requirements: Requirements) -> Result<(), Error> {
     if requirements.logs.is_none() {
         return Ok(());
@@ -42,8 +42,8 @@ pub(super) fn check_entries(bundle: &Bundle, requirements: Requirements) -> Resu
     Ok(())
 }
 
-/// The part of a proof that differs from entry and checkpoint. The repetition is not signed, and another size can have the
-/// same path: a reader of the repetition would see another entry.
+/// The part of a proof that differs from its entry or checkpoint. These copies are not signed, and another size can have the
+/// same path, so a reader of the copies would see another entry.
 fn contradiction(kind: Kind, entry: &TransparencyLogEntry, proof: &InclusionProof) -> Option<&'static str> {
     let checkpoint = proof.checkpoint.checkpoint()?;
     if proof.root_hash != *checkpoint.root_hash() {

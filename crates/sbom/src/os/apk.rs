@@ -8,14 +8,15 @@ mod installed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{Bound, Fact, FoundFile};
-use plimsoll_core::{Ecosystem, Purl};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
-use crate::inventory::{Component, Location, OsRelease, SourcePackage};
+use crate::inventory::{Component, OsRelease, SourcePackage};
 use crate::licence::Licence;
 use crate::os::database::{Entry, State, too_many};
+use crate::os::files::add_listed;
 use installed::{Installed, Package};
 
 /// Where the database lies; one is usually the other, behind a link.
@@ -110,19 +111,16 @@ impl<'f> Reader<'_, '_, 'f> {
             self.broken(&file.path, format!("line {}: package {name} is there twice", package.line));
         }
         let origin = package.origin.as_ref().unwrap_or(name);
-        let owner = self.context.add(Component {
-            ecosystem: Ecosystem::of_purl(&purl),
+        let listed = Component {
             name: name.clone(),
             version: version.clone(),
             source: Some(SourcePackage { name: origin.clone(), version: version.clone() }),
             licenses: package.licence.as_deref().and_then(Licence::stated).into_iter().collect(),
             supplier: package.maintainer.clone(),
-            locations: vec![Location { path: file.path.clone(), layer: file.layer }],
-            found_by: None,
-            purl,
-        });
-        self.context.found.claims.extend(package.records.iter().map(|record| record.claim(owner)));
-        self.context.found.places.push((&package.places, owner));
+            ..Component::from_purl(purl)
+        };
+        let owner = add_listed(self.context, file, listed);
+        package.files.claim(owner, self.context);
         Ok(())
     }
 

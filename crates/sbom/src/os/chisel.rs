@@ -18,15 +18,15 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
-use plimsoll_core::{Ecosystem, LimitExceeded, Limits, Purl, json};
+use plimsoll_core::{LimitExceeded, Limits, Purl, json};
 use serde::Deserialize;
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
-use crate::inventory::{Component, ComponentIndex, Location, OsRelease, SourcePackage};
+use crate::inventory::{Component, ComponentIndex, OsRelease, SourcePackage};
 use crate::os::database::{Entries, Entry, State, is_word, too_many};
-use crate::os::files::BroughtFiles;
-use crate::ownership::{Record, RecordedDigest};
+use crate::os::files::{Brought, BroughtFiles, add_listed};
+use crate::ownership::RecordedDigest;
 
 const MANIFEST: u16 = 0;
 const PATH: &str = "var/lib/chisel/manifest.wall";
@@ -44,15 +44,14 @@ struct Package {
     name: String,
     version: String,
     architecture: Option<String>,
-    records: Vec<Record>,
-    places: Box<[u64]>,
+    files: Brought,
 }
 
 impl Footprint for Manifest {
     fn footprint(&self) -> usize {
-        self.0.bytes(|Package { name, version, architecture, records, places }| {
+        self.0.bytes(|Package { name, version, architecture, files }| {
             let architecture = architecture.as_ref().map_or(0, String::len);
-            name.len() + version.len() + architecture + Record::bytes(records) + size_of_val(&**places)
+            name.len() + version.len() + architecture + files.bytes()
         })
     }
 }
@@ -110,9 +109,7 @@ impl Cataloger for Chisel {
                             if is_new {
                                 without_source.get_or_insert((&file.path, &package.name));
                             }
-                            let claims = package.records.iter().map(|record| record.claim(owner));
-                            context.found.claims.extend(claims);
-                            context.found.places.push((&package.places, owner));
+                            package.files.claim(owner, context);
                         }
                         Err(what) => state.broken(context, &file.path, what),
                     },
@@ -149,17 +146,13 @@ fn owner(
         .qualifier("distro", context.os().map(OsRelease::distro).unwrap_or_default())
         .build()
         .map_err(|error| format!("package {name}: {error}"))?;
-    let component = context.add(Component {
-        ecosystem: Ecosystem::of_purl(&purl),
+    let listed = Component {
         name: name.clone(),
         version: version.clone(),
         source: Some(SourcePackage { name: name.clone(), version: version.clone() }),
-        licenses: Vec::new(),
-        supplier: None,
-        locations: vec![Location { path: file.path.clone(), layer: file.layer }],
-        found_by: None,
-        purl,
-    });
+        ..Component::from_purl(purl)
+    };
+    let component = add_listed(context, file, listed);
     known.insert(key, component);
     Ok((component, true))
 }
@@ -231,7 +224,7 @@ fn manifest(file: &File<'_>) -> Manifest {
             break;
         }
         if let Some(brought) = files.remove(&package.name) {
-            (package.records, package.places) = brought.finish();
+            package.files = brought.finish();
         }
         entries.package(package);
     }

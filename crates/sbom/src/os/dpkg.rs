@@ -9,14 +9,14 @@ mod status;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{Bound, Fact, FoundFile};
-use plimsoll_core::{Ecosystem, Purl};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::inventory::{Component, ComponentIndex, Location, OsRelease, ProblemCode, SourcePackage};
 use crate::os::database::{Entry, State, too_many};
-use records::Records;
+use crate::os::files::Brought;
 use status::{Form, Package, Status};
 
 /// dpkg's list of packages in one file.
@@ -98,7 +98,7 @@ impl Cataloger for Dpkg {
 
 fn layers_of_packages<'f>(context: &Context<'_, 'f>) -> BTreeMap<&'f str, usize> {
     let info = |path| str::strip_prefix(path, INFO).and_then(|name| name.strip_suffix(".md5sums"));
-    let records = context.facts::<Records>(DIGESTS);
+    let records = context.facts::<Brought>(DIGESTS);
     records.filter_map(|(file, _)| Some((info(&file.path)?, file.layer?))).collect()
 }
 
@@ -158,15 +158,12 @@ impl<'f> Reader<'_, '_, 'f> {
             .copied()
             .or(file.layer);
         let index = self.context.add(Component {
-            ecosystem: Ecosystem::of_purl(&purl),
             name: name.clone(),
             version: version.clone(),
             source: Some(source.clone()),
-            licenses: Vec::new(),
             supplier: package.supplier.clone(),
             locations: vec![Location { path: file.path.clone(), layer }],
-            found_by: None,
-            purl,
+            ..Component::from_purl(purl)
         });
         self.found.entry(key).or_insert(index);
         Ok(())
@@ -175,11 +172,9 @@ impl<'f> Reader<'_, '_, 'f> {
     /// Claims the files of installed packages. Records of a package that is not installed say nothing.
     fn records(&mut self) {
         for selection in [DIGESTS, LIST] {
-            for (file, records) in self.context.facts::<Records>(selection) {
+            for (file, records) in self.context.facts::<Brought>(selection) {
                 let Some(owner) = self.installed(&file.path) else { continue };
-                let found = &mut *self.context.found;
-                found.claims.extend(records.shown.iter().map(|record| record.claim(owner)));
-                found.places.push((&records.places, owner));
+                records.claim(owner, self.context);
             }
         }
     }

@@ -4,11 +4,53 @@
 //! Databases write directories and names apart, so that a long directory with a million names in it would be paths of terabytes.
 //! Paths that no file system has are passed over, and all of them together may not be much longer than what they were read from.
 
+use plimsoll_core::rootfs::{Footprint, FoundFile};
+
 use crate::cataloger::File;
+use crate::context::Context;
+use crate::inventory::{Component, ComponentIndex, Location};
 use crate::ownership::{Record, RecordedDigest, distinct, hash_of_path};
 
 /// Bytes of paths for each byte of a database. Those of real ones are shorter than the database.
 const EXPANSION: usize = 16;
+
+/// The files that a package brought.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Brought {
+    /// Those that show packages of another kind, in order.
+    records: Vec<Record>,
+    /// The places of those that nobody may read, in order.
+    places: Box<[u64]>,
+}
+
+impl Brought {
+    /// Bytes that it owns, about.
+    pub(super) fn bytes(&self) -> usize {
+        Record::bytes(&self.records) + size_of_val(&*self.places)
+    }
+
+    /// Notes that `owner` brought them.
+    pub(super) fn claim<'f>(&'f self, owner: ComponentIndex, context: &mut Context<'_, 'f>) {
+        context.found.claims.extend(self.records.iter().map(|record| record.claim(owner)));
+        context.found.places.push((&self.places, owner));
+    }
+}
+
+impl Footprint for Brought {
+    fn footprint(&self) -> usize {
+        size_of::<Self>() + self.bytes()
+    }
+}
+
+/// Adds the package that `file` of a database lists.
+pub(super) fn add_listed(
+    context: &mut Context<'_, '_>,
+    file: &FoundFile,
+    package: Component,
+) -> ComponentIndex {
+    let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
+    context.add(Component { locations, ..package })
+}
 
 /// Takes the files of one package, or of one file of a database.
 pub(super) struct BroughtFiles<'a, 'f> {
@@ -70,12 +112,11 @@ impl<'a, 'f> BroughtFiles<'a, 'f> {
         }
     }
 
-    /// The records, and the places of files that nobody may read, each in order.
-    pub(super) fn finish(self) -> (Vec<Record>, Box<[u64]>) {
+    pub(super) fn finish(self) -> Brought {
         let Self { mut records, places, .. } = self;
         records.sort_unstable();
         records.dedup();
         records.shrink_to_fit();
-        (records, distinct(places))
+        Brought { records, places: distinct(places) }
     }
 }

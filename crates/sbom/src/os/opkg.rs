@@ -7,16 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
-use plimsoll_core::{Ecosystem, Purl};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
-use crate::inventory::{Component, ComponentIndex, Location, OsRelease};
+use crate::inventory::{Component, ComponentIndex, OsRelease};
 use crate::os::database::{Entries, Entry, State, is_word, too_many, words};
 use crate::os::deb822::{self, Paragraph};
-use crate::os::files::BroughtFiles;
-use crate::ownership::Record;
+use crate::os::files::{Brought, BroughtFiles, add_listed};
 
 /// Where OpenWrt has it, and where Yocto does.
 const STATUS_FILES: [&str; 2] = ["usr/lib/opkg/status", "var/lib/opkg/status"];
@@ -44,25 +43,12 @@ struct Package {
     supplier: Option<String>,
 }
 
-/// The files of a package.
-#[derive(Debug, PartialEq)]
-struct List {
-    records: Vec<Record>,
-    places: Box<[u64]>,
-}
-
 impl Footprint for Status {
     fn footprint(&self) -> usize {
         self.0.bytes(|Package { name, version, architecture, supplier, .. }| {
             let optional = [architecture, supplier].into_iter().flatten();
             [name, version].into_iter().chain(optional).map(String::len).sum()
         })
-    }
-}
-
-impl Footprint for List {
-    fn footprint(&self) -> usize {
-        size_of::<Self>() + Record::bytes(&self.records) + size_of_val(&*self.places)
     }
 }
 
@@ -124,11 +110,10 @@ impl Cataloger for Opkg {
                 }
             }
         }
-        for (file, list) in context.facts::<List>(LIST) {
+        for (file, list) in context.facts::<Brought>(LIST) {
             let name = file.path.rsplit('/').next().and_then(|name| name.strip_suffix(".list"));
             if let Some(owner) = name.and_then(|name| found.get(name)).copied() {
-                context.found.claims.extend(list.records.iter().map(|record| record.claim(owner)));
-                context.found.places.push((&list.places, owner));
+                list.claim(owner, context);
             }
         }
         let [path, _] = STATUS_FILES;
@@ -146,17 +131,13 @@ fn add(context: &mut Context<'_, '_>, file: &FoundFile, package: &Package) -> Re
         .qualifier("distro", context.os().map(OsRelease::distro).unwrap_or_default())
         .build()
         .map_err(|error| format!("line {line}: package {name}: {error}"))?;
-    Ok(context.add(Component {
-        ecosystem: Ecosystem::of_purl(&purl),
+    let listed = Component {
         name: name.clone(),
         version: version.clone(),
-        source: None,
-        licenses: Vec::new(),
         supplier: supplier.clone(),
-        locations: vec![Location { path: file.path.clone(), layer: file.layer }],
-        found_by: None,
-        purl,
-    }))
+        ..Component::from_purl(purl)
+    };
+    Ok(add_listed(context, file, listed))
 }
 
 fn status(file: &File<'_>) -> Status {
@@ -208,14 +189,13 @@ fn package(paragraph: &Paragraph<'_>) -> Result<Option<Package>, String> {
 }
 
 /// Reads a list of files: the path in front of a tab, behind it its mode.
-fn list(file: &File<'_>) -> List {
+fn list(file: &File<'_>) -> Brought {
     let mut brought = BroughtFiles::new(file, file.content.len());
     for line in file.content.split(|byte| *byte == b'\n').filter_map(|line| str::from_utf8(line).ok()) {
         let path = line.split('\t').next().unwrap_or(line);
         brought.add(path, None);
     }
-    let (records, places) = brought.finish();
-    List { records, places }
+    brought.finish()
 }
 
 #[cfg(test)]

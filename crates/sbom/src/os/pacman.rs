@@ -16,16 +16,16 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
+use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
-use plimsoll_core::{Ecosystem, Purl};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
-use crate::inventory::{Component, ComponentIndex, Location, OsRelease, SourcePackage};
+use crate::inventory::{Component, ComponentIndex, OsRelease, SourcePackage};
 use crate::licence::Licence;
 use crate::os::database::{State, is_word, too_many, words};
-use crate::os::files::BroughtFiles;
-use crate::ownership::{Record, RecordedDigest};
+use crate::os::files::{Brought, BroughtFiles, add_listed};
+use crate::ownership::RecordedDigest;
 
 const DESC: u16 = 0;
 const MTREE: u16 = 1;
@@ -54,13 +54,6 @@ struct Package {
     packager: Option<String>,
 }
 
-/// The files of a package.
-#[derive(Debug, PartialEq)]
-struct Files {
-    records: Vec<Record>,
-    places: Box<[u64]>,
-}
-
 impl Footprint for Desc {
     fn footprint(&self) -> usize {
         let owned = match &self.0 {
@@ -75,12 +68,6 @@ impl Footprint for Desc {
             Err(what) => what.len(),
         };
         size_of::<Self>() + owned
-    }
-}
-
-impl Footprint for Files {
-    fn footprint(&self) -> usize {
-        size_of::<Self>() + Record::bytes(&self.records) + size_of_val(&*self.places)
     }
 }
 
@@ -135,10 +122,9 @@ impl Cataloger for Pacman {
                 Err(what) => state.broken(context, &file.path, what),
             }
         }
-        for (file, files) in context.facts::<Files>(MTREE) {
+        for (file, files) in context.facts::<Brought>(MTREE) {
             if let Some(owner) = found.get(folder(&file.path)).copied() {
-                context.found.claims.extend(files.records.iter().map(|record| record.claim(owner)));
-                context.found.places.push((&files.places, owner));
+                files.claim(owner, context);
             }
         }
         state.finish(context, FOLDER, "alpm", found.len());
@@ -153,17 +139,15 @@ fn add(context: &mut Context<'_, '_>, file: &FoundFile, package: &Package) -> Re
     let Package { name, version, base, licenses, packager, .. } = package;
     let purl = purl(context.os(), package).map_err(|error| format!("package {name}: {error}"))?;
     let base = base.as_ref().unwrap_or(name);
-    Ok(context.add(Component {
-        ecosystem: Ecosystem::of_purl(&purl),
+    let listed = Component {
         name: name.clone(),
         version: version.clone(),
         source: Some(SourcePackage { name: base.clone(), version: version.clone() }),
         licenses: licenses.iter().filter_map(|licence| Licence::stated(licence)).collect(),
         supplier: packager.clone(),
-        locations: vec![Location { path: file.path.clone(), layer: file.layer }],
-        found_by: None,
-        purl,
-    }))
+        ..Component::from_purl(purl)
+    };
+    Ok(add_listed(context, file, listed))
 }
 
 /// `pkg:alpm/arch/gmp@6.2.1-2?arch=x86_64&upstream=gmp`, as other scanners write it: the base only where it is another package.
@@ -209,7 +193,7 @@ fn desc(content: &[u8]) -> Result<Package, String> {
 }
 
 /// Reads the files of a package. What cannot be read claims nothing, so that what it brought counts by itself.
-fn mtree(file: &File<'_>) -> Files {
+fn mtree(file: &File<'_>) -> Brought {
     let mut text = Vec::new();
     // Digests do not compress, so that real ones are three times as long as their archive.
     let max = file.limits.ratio.saturating_mul(file.content.len() as u64).min(file.limits.kept_file_bytes);
@@ -225,8 +209,7 @@ fn mtree(file: &File<'_>) -> Files {
             brought.add(&path, Some(RecordedDigest::sha256(digest)));
         }
     }
-    let (records, places) = brought.finish();
-    Files { records, places }
+    brought.finish()
 }
 
 /// A path as vis(3) writes it: a backslash and three octal digits stand for a byte.

@@ -13,16 +13,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile, Need};
-use plimsoll_core::{Ecosystem, Purl};
 
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
-use crate::inventory::{Component, ComponentIndex, Location, OsRelease};
+use crate::inventory::{Component, ComponentIndex, OsRelease};
 use crate::licence::Licence;
 use crate::os::database::{State, is_word, too_many, words};
-use crate::os::files::BroughtFiles;
-use crate::ownership::{Record, RecordedDigest};
+use crate::os::files::{Brought, BroughtFiles, add_listed};
+use crate::ownership::RecordedDigest;
 
 const CONTENTS: u16 = 0;
 const LICENCE: u16 = 1;
@@ -39,13 +39,6 @@ const SELECTIONS: &[Selection] = &[
 
 pub(crate) struct Portage;
 
-/// The files of a package.
-#[derive(Debug, PartialEq)]
-struct Contents {
-    records: Vec<Record>,
-    places: Box<[u64]>,
-}
-
 /// What the package says about its licence.
 #[derive(Debug, PartialEq)]
 struct Terms(Option<String>);
@@ -53,12 +46,6 @@ struct Terms(Option<String>);
 /// That the package is there.
 #[derive(Debug, PartialEq)]
 struct Present;
-
-impl Footprint for Contents {
-    fn footprint(&self) -> usize {
-        size_of::<Self>() + Record::bytes(&self.records) + size_of_val(&*self.places)
-    }
-}
 
 impl Footprint for Terms {
     fn footprint(&self) -> usize {
@@ -105,7 +92,7 @@ impl Cataloger for Portage {
         let mut state = State::default();
         state.unread(context, CONTENTS);
         let places = context.facts::<Present>(PLACE).map(|(file, _)| file);
-        let files = context.facts::<Contents>(CONTENTS).map(|(file, _)| file);
+        let files = context.facts::<Brought>(CONTENTS).map(|(file, _)| file);
         // The file that is not rewritten afterwards says the layer.
         let folders: BTreeMap<&str, &FoundFile> =
             places.chain(files).map(|file| (folder(&file.path), file)).collect();
@@ -125,10 +112,9 @@ impl Cataloger for Portage {
                 Err(what) => state.broken(context, &file.path, what),
             }
         }
-        for (file, contents) in context.facts::<Contents>(CONTENTS) {
+        for (file, contents) in context.facts::<Brought>(CONTENTS) {
             if let Some(owner) = found.get(folder(&file.path)).copied() {
-                context.found.claims.extend(contents.records.iter().map(|record| record.claim(owner)));
-                context.found.places.push((&contents.places, owner));
+                contents.claim(owner, context);
             }
         }
         state.finish(context, FOLDER, "ebuild", found.len());
@@ -157,17 +143,13 @@ fn add(
         .qualifier("distro", distro)
         .build()
         .map_err(|error| format!("package {category}/{name}: {error}"))?;
-    Ok(context.add(Component {
-        ecosystem: Ecosystem::of_purl(&purl),
+    let listed = Component {
         name: format!("{category}/{name}"),
         version: version.to_owned(),
-        source: None,
         licenses: licence.and_then(Licence::stated).into_iter().collect(),
-        supplier: None,
-        locations: vec![Location { path: file.path.clone(), layer: file.layer }],
-        found_by: None,
-        purl,
-    }))
+        ..Component::from_purl(purl)
+    };
+    Ok(add_listed(context, file, listed))
 }
 
 /// Name and version: `skopeo` and `1.5.1-r2`. The version begins behind the last hyphen that a digit follows, apart from the
@@ -186,7 +168,7 @@ fn split(package: &str) -> Option<(&str, &str)> {
 }
 
 /// Reads `CONTENTS`. A path may have spaces; the digest and the time behind it have none.
-fn contents(file: &File<'_>) -> Contents {
+fn contents(file: &File<'_>) -> Brought {
     let mut brought = BroughtFiles::new(file, file.content.len());
     for line in file.content.split(|byte| *byte == b'\n') {
         let object = str::from_utf8(line).ok().and_then(|line| line.strip_prefix("obj "));
@@ -195,8 +177,7 @@ fn contents(file: &File<'_>) -> Contents {
             brought.add(path, Some(RecordedDigest::md5(digest)));
         }
     }
-    let (records, places) = brought.finish();
-    Contents { records, places }
+    brought.finish()
 }
 
 #[cfg(test)]

@@ -15,13 +15,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile, Need};
-use plimsoll_core::{Distribution, Ecosystem, Purl};
+use plimsoll_core::{Distribution, Purl};
 
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
-use crate::inventory::{Component, Location, OsRelease, SourcePackage};
+use crate::inventory::{Component, OsRelease, SourcePackage};
 use crate::licence::Licence;
 use crate::os::database::{Entries, Entry, State, too_many};
+use crate::os::files::add_listed;
 use crate::storage::sqlite::{self, Value};
 use crate::storage::{Malformed, berkeley, rpm_ndb};
 use package::{Package, Packages};
@@ -220,19 +221,16 @@ impl<'f> Reader<'_, '_, 'f> {
         let purl = purl(self.context.os(), package).map_err(|error| format!("package {name}: {error}"))?;
         let epoch = epoch.filter(|epoch| *epoch != 0);
         let source = package.source.as_deref();
-        let owner = self.context.add(Component {
-            ecosystem: Ecosystem::of_purl(&purl),
+        let listed = Component {
             name: name.clone(),
             version: epoch.map_or_else(|| version.clone(), |epoch| format!("{epoch}:{version}")),
             source: source.and_then(|source| SourcePackage::of_source_rpm(source, epoch)),
             licenses: package.licence.as_deref().and_then(Licence::stated).into_iter().collect(),
             supplier: package.supplier.clone(),
-            locations: vec![Location { path: file.path.clone(), layer: file.layer }],
-            found_by: None,
-            purl,
-        });
-        self.context.found.claims.extend(package.records.iter().map(|record| record.claim(owner)));
-        self.context.found.places.push((&package.places, owner));
+            ..Component::from_purl(purl)
+        };
+        let owner = add_listed(self.context, file, listed);
+        package.files.claim(owner, self.context);
         Ok(())
     }
 

@@ -21,8 +21,8 @@ use plimsoll_core::rootfs::Footprint;
 
 use crate::cataloger::File;
 use crate::os::database::Entries;
-use crate::os::files::BroughtFiles;
-use crate::ownership::{Record, RecordedDigest};
+use crate::os::files::{Brought, BroughtFiles};
+use crate::ownership::RecordedDigest;
 
 /// What the database says.
 #[derive(Debug, PartialEq)]
@@ -40,20 +40,16 @@ pub(super) struct Package {
     pub(super) origin: Option<String>,
     pub(super) licence: Option<String>,
     pub(super) maintainer: Option<String>,
-    /// Those of its files that show packages of another kind.
-    pub(super) records: Vec<Record>,
-    /// The places of those that nobody may read.
-    pub(super) places: Box<[u64]>,
+    pub(super) files: Brought,
 }
 
 impl Footprint for Installed {
     fn footprint(&self) -> usize {
         self.0.bytes(|package| {
-            let Package { name, version, architecture, origin, licence, maintainer, records, places, .. } =
-                package;
+            let Package { name, version, architecture, origin, licence, maintainer, files, .. } = package;
             let optional = [architecture, origin, licence, maintainer].into_iter().flatten();
             let text: usize = [name, version].into_iter().chain(optional).map(String::len).sum();
-            text + Record::bytes(records) + size_of_val(&**places)
+            text + files.bytes()
         })
     }
 }
@@ -142,7 +138,6 @@ impl Fields<'_> {
             let text = text.trim();
             (!text.is_empty()).then(|| text.to_owned())
         };
-        let (records, places) = files.brought.finish();
         Ok(Package {
             line: 0,
             version: text(self.version, "version", is_version).map_err(of_name)?,
@@ -150,8 +145,7 @@ impl Fields<'_> {
             origin: optional(self.origin, "origin", is_name)?,
             licence: words(self.licence),
             maintainer: words(self.maintainer),
-            records,
-            places,
+            files: files.brought.finish(),
             name,
         })
     }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::catalogers::{alone, select};
 use crate::context::System;
+use crate::inventory::Location;
 use crate::{Inventory, ProblemCode};
 
 fn system(id: &str, version: &str) -> System {

@@ -2,29 +2,12 @@
 //! `.list`, of which only those lines are kept that are about files which show a package of another kind. Of files that
 //! nobody may read, the place alone.
 
-use plimsoll_core::rootfs::Footprint;
-
 use crate::cataloger::File;
-use crate::os::files::BroughtFiles;
-use crate::ownership::{Record, RecordedDigest};
-
-/// The records of one package.
-#[derive(Debug, PartialEq)]
-pub(super) struct Records {
-    /// Files that show a package of another kind.
-    pub(super) shown: Vec<Record>,
-    /// The places of files that nobody may read.
-    pub(super) places: Box<[u64]>,
-}
-
-impl Footprint for Records {
-    fn footprint(&self) -> usize {
-        Record::bytes(&self.shown) + size_of_val(&*self.places)
-    }
-}
+use crate::os::files::{Brought, BroughtFiles};
+use crate::ownership::RecordedDigest;
 
 /// Reads `.md5sums`.
-pub(super) fn digests(file: &File<'_>) -> Records {
+pub(super) fn digests(file: &File<'_>) -> Brought {
     of_lines(file, |line| {
         let (digest, path) = line.split_once(' ')?;
         Some((path.strip_prefix([' ', '*'])?, Some(digest)))
@@ -32,16 +15,15 @@ pub(super) fn digests(file: &File<'_>) -> Records {
 }
 
 /// Reads `.list`, which has no digests.
-pub(super) fn list(file: &File<'_>) -> Records {
+pub(super) fn list(file: &File<'_>) -> Brought {
     of_lines(file, |line| Some((line, None)))
 }
 
-fn of_lines<'a>(file: &File<'a>, split: impl Fn(&'a str) -> Option<(&'a str, Option<&'a str>)>) -> Records {
+fn of_lines<'a>(file: &File<'a>, split: impl Fn(&'a str) -> Option<(&'a str, Option<&'a str>)>) -> Brought {
     let mut files = BroughtFiles::new(file, file.content.len());
     for line in file.content.split(|byte| *byte == b'\n') {
         let Some((path, digest)) = str::from_utf8(line).ok().and_then(&split) else { continue };
         files.add(path, digest.map(RecordedDigest::md5));
     }
-    let (shown, places) = files.finish();
-    Records { shown, places }
+    files.finish()
 }

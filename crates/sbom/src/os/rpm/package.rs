@@ -8,8 +8,8 @@ use plimsoll_core::rootfs::Footprint;
 use super::header::{Header, Tag};
 use crate::cataloger::File;
 use crate::os::database::{Entries, is_word, words};
-use crate::os::files::BroughtFiles;
-use crate::ownership::{Record, RecordedDigest};
+use crate::os::files::{Brought, BroughtFiles};
+use crate::ownership::RecordedDigest;
 
 /// What a database says.
 #[derive(Debug, PartialEq)]
@@ -29,30 +29,17 @@ pub(super) struct Package {
     pub(super) supplier: Option<String>,
     /// The module that it belongs to: `nodejs:18:8090020240101:rhel8`.
     pub(super) module: Option<String>,
-    /// Those of its files that show packages of another kind.
-    pub(super) records: Vec<Record>,
-    /// The places of those that nobody may read.
-    pub(super) places: Box<[u64]>,
+    pub(super) files: Brought,
 }
 
 impl Footprint for Packages {
     fn footprint(&self) -> usize {
         self.0.bytes(|package| {
-            let Package {
-                name,
-                version,
-                architecture,
-                source,
-                licence,
-                supplier,
-                module,
-                records,
-                places,
-                ..
-            } = package;
+            let Package { name, version, architecture, source, licence, supplier, module, files, .. } =
+                package;
             let optional = [architecture, source, licence, supplier, module].into_iter().flatten();
             let text: usize = [name, version].into_iter().chain(optional).map(String::len).sum();
-            text + Record::bytes(records) + size_of_val(&**places)
+            text + files.bytes()
         })
     }
 }
@@ -77,7 +64,6 @@ pub(super) fn read(file: &File<'_>, blob: &[u8]) -> Result<Option<Package>, Stri
         return Err(format!("package {name} has no usable epoch"));
     }
     let optional = |tag| header.text(tag).filter(|text| is_word(text)).map(str::to_owned);
-    let (records, places) = files(file, &header, blob.len());
     Ok(Some(Package {
         name: name.to_owned(),
         epoch,
@@ -87,8 +73,7 @@ pub(super) fn read(file: &File<'_>, blob: &[u8]) -> Result<Option<Package>, Stri
         licence: words(header.text(Tag::LICENSE)),
         supplier: words(header.text(Tag::VENDOR)).or_else(|| words(header.text(Tag::PACKAGER))),
         module: optional(Tag::MODULARITY_LABEL),
-        records,
-        places,
+        files: files(file, &header, blob.len()),
     }))
 }
 
@@ -97,9 +82,8 @@ const GHOST: u32 = 1 << 6;
 /// The state of a file that was installed.
 const INSTALLED: u8 = 0;
 
-/// The files that were installed: records of those that show packages of another kind, and the places of those that nobody may
-/// read.
-fn files(file: &File<'_>, header: &Header<'_>, bytes: usize) -> (Vec<Record>, Box<[u64]>) {
+/// The files that were installed.
+fn files(file: &File<'_>, header: &Header<'_>, bytes: usize) -> Brought {
     let directories: Vec<&[u8]> = header.texts(Tag::DIRECTORY_NAMES).collect();
     let split = header.texts(Tag::BASE_NAMES).zip(header.numbers(Tag::DIRECTORY_INDEXES));
     // Before 1999, rpm wrote each path as a whole.

@@ -7,6 +7,7 @@ use super::header::Tag;
 use super::*;
 use crate::catalogers::{alone, select};
 use crate::context::{Found, System};
+use crate::inventory::Location;
 use crate::storage::sample;
 use crate::storage::sample::Order;
 use crate::{Inventory, ProblemCode};

@@ -301,7 +301,7 @@ fn vulnerabilities(inventory: &Inventory, collection: &Collection<'_>) -> Vulner
         Ok(database) => database,
         Err(error) => return VulnerabilityFacts::Unavailable { reason: with_hint(error) },
     };
-    let settings = ScanSettings { now: collection.now, max_age };
+    let settings = ScanSettings { now: collection.now, max_age, development: false };
     match plimsoll_vuln::scan_until(inventory, database, &settings, collection.cancel) {
         Ok(scan) => VulnerabilityFacts::Scanned(Box::new(scan)),
         Err(error) => VulnerabilityFacts::Unavailable { reason: with_hint(&error) },

@@ -3,6 +3,7 @@
 //! An inventory is evidence only together with its problems: an empty list of components and a broken package database
 //! look the same otherwise. Everything is in a fixed order, so that equal inventories give equal documents.
 
+mod declaration;
 mod identifier;
 mod problem;
 mod relationship;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::licence::Licence;
 
+pub use declaration::{Declaration, InvalidDeclaration, Requester, Scope};
 pub use identifier::ComponentId;
 pub(crate) use problem::MAX_FILES;
 pub use problem::{Problem, ProblemCode, ProblemSeverity};
@@ -93,6 +95,8 @@ impl Inventory {
                         last.licenses = component.licenses;
                     }
                     last.supplier = last.supplier.take().or(component.supplier);
+                    // Whoever says less about it excludes less.
+                    last.declared = last.declared.zip(component.declared).map(|(one, other)| one.min(other));
                 }
                 None => kept.push(component),
             }
@@ -175,6 +179,9 @@ pub struct Component {
     pub supplier: Option<String>,
     /// Where it was found.
     pub locations: Vec<Location>,
+    /// What the lock file or manifest says that names it; none for what is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Declaration>,
     /// The cataloger that found it; none for a component of a document.
     #[serde(skip)]
     pub found_by: Option<&'static str>,
@@ -184,6 +191,11 @@ impl Component {
     /// Whether everything that decides about advisories is equal.
     fn is_same_package(&self, other: &Self) -> bool {
         self.purl == other.purl && self.version == other.version && self.source == other.source
+    }
+
+    /// Whether a project declares it, and only to develop, build or test it. What is installed never is, whatever it is for.
+    pub fn is_for_development(&self) -> bool {
+        self.declared.is_some_and(Declaration::is_for_development)
     }
 
     /// Whether it was found at paths that `is_meant` says yes to, and nowhere else. The operating system's packages are at
@@ -232,6 +244,7 @@ impl Component {
             licenses: Vec::new(),
             supplier: None,
             locations: Vec::new(),
+            declared: None,
             found_by: None,
         }
     }

@@ -50,8 +50,9 @@ pub use documents::{
 };
 pub use error::Error;
 pub use inventory::{
-    Component, ComponentId, ComponentIndex, Inventory, Location, OsRelease, Owner, OwnerEvidence, Problem,
-    ProblemCode, ProblemSeverity, Relationship, RelationshipKind, SourcePackage,
+    Component, ComponentId, ComponentIndex, Declaration, InvalidDeclaration, Inventory, Location, OsRelease,
+    Owner, OwnerEvidence, Problem, ProblemCode, ProblemSeverity, Relationship, RelationshipKind, Requester,
+    Scope, SourcePackage,
 };
 pub use licence::Licence;
 pub use score::{Guideline, Score, ScoredElement, score};

@@ -1,4 +1,4 @@
-//! Lock files: what a project wants to have installed, without what only its development needs.
+//! Lock files: what a project wants to have installed. What only its development needs is marked as that.
 //!
 //! What is installed counts instead: a package of the same name, in whatever version, is what runs. A lock file that lies inside of
 //! an installed package says what its author tried it with, and is passed over. What is left is listed, since it may have been
@@ -46,7 +46,7 @@ use plimsoll_core::{Ecosystem, json, yaml};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
-use crate::inventory::{Component, ProblemCode};
+use crate::inventory::{Component, Declaration, ProblemCode, Requester, Scope};
 use crate::language::maven::Maven;
 use crate::language::shown::{Package, Shown};
 
@@ -69,6 +69,8 @@ struct Locked {
     purl_type: Option<&'static str>,
     qualifiers: Vec<(&'static str, String)>,
     subpath: String,
+    /// Of several about the same package, the least counts, so this comes last.
+    declared: Declaration,
 }
 
 impl Locked {
@@ -79,7 +81,32 @@ impl Locked {
     /// One that is wanted in whatever version.
     fn unpinned(name: impl Into<String>) -> Self {
         let name = name.into();
-        Self { name, version: None, purl_type: None, qualifiers: Vec::new(), subpath: String::new() }
+        Self {
+            name,
+            version: None,
+            purl_type: None,
+            qualifiers: Vec::new(),
+            subpath: String::new(),
+            declared: Declaration::default(),
+        }
+    }
+
+    /// One that is needed only to develop, build or test, where `is_for_development`.
+    fn for_development(mut self, is_for_development: bool) -> Self {
+        self.declared.scope = if is_for_development { Scope::Development } else { Scope::Runtime };
+        self
+    }
+
+    /// One that the project itself asks for, or that only others ask for.
+    fn direct(mut self, is_direct: bool) -> Self {
+        self.declared.requester = if is_direct { Requester::Direct } else { Requester::Transitive };
+        self
+    }
+
+    /// Whether it is the same package, whoever asks for it.
+    fn is_same(&self, other: &Self) -> bool {
+        let key = |it: &Self| Self { declared: Declaration::default(), ..it.clone() };
+        self.name == other.name && self.version == other.version && key(self) == key(other)
     }
 
     fn of_type(self, purl_type: &'static str) -> Self {
@@ -97,7 +124,7 @@ impl Locked {
 
     /// The component, or why it names none.
     fn component(&self, format: &Lockfile) -> Result<Component, String> {
-        let Self { name, version, purl_type, qualifiers, subpath } = self;
+        let Self { name, version, purl_type, qualifiers, subpath, declared } = self;
         let purl_type = purl_type.unwrap_or(format.purl_type);
         let (namespace, own) = match purl_type {
             "golang" | "swift" | "terraform" | "generic" => name.rsplit_once('/'),
@@ -108,7 +135,7 @@ impl Locked {
         .unwrap_or(("", name));
         let package =
             Package { purl_type, namespace, name: own, version: version.as_deref(), qualifiers, subpath };
-        package.component()
+        Ok(Component { declared: Some(*declared), ..package.component()? })
     }
 }
 
@@ -205,7 +232,7 @@ impl Cataloger for Lockfiles {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn room(&self) -> Room {
@@ -302,7 +329,7 @@ fn packages(format: &Lockfile, file: &File<'_>) -> Result<(Vec<Component>, Vec<S
     let text = str::from_utf8(content).map_err(|_| "is not UTF-8".to_owned())?;
     let mut locked = (format.read)(text)?;
     locked.sort_unstable();
-    locked.dedup();
+    locked.dedup_by(|next, kept| next.is_same(kept));
     let max = file.limits.packages;
     if locked.len() > max {
         return Err(format!("names {} packages, expected at most {max} (packages)", locked.len()));

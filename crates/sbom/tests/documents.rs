@@ -205,13 +205,16 @@ fn component() -> impl Strategy<Value = Component> {
         "pkg:npm/%40[a-z]{1,4}/[a-z]{1,8}@[0-9][.][0-9]",
         "pkg:golang/github[.]com/[A-Za-z]{1,4}/[a-z]{1,8}@v[0-9][.][0-9]",
     ];
-    (purl, "[a-z/]{1,9}", proptest::option::of(0_usize..3), proptest::option::of("[a-zA-Z][ -~é]{0,9}[a-z]"))
-        .prop_map(|(purl, path, layer, licence)| {
-            let mut component = Component::from_purl(purl.parse().unwrap());
-            component.locations = vec![Location { path: path.trim_start_matches('/').to_owned(), layer }];
-            component.licenses = licence.as_deref().map(Licence::parse).into_iter().collect();
-            component
-        })
+    let layer = proptest::option::of(0_usize..3);
+    let licence = proptest::option::of("[a-zA-Z][ -~é]{0,9}[a-z]");
+    let declared = proptest::option::of("(runtime|development)( direct| transitive)?");
+    (purl, "[a-z/]{1,9}", layer, licence, declared).prop_map(|(purl, path, layer, licence, declared)| {
+        let mut component = Component::from_purl(purl.parse().unwrap());
+        component.locations = vec![Location { path: path.trim_start_matches('/').to_owned(), layer }];
+        component.declared = declared.map(|declared| declared.parse().unwrap());
+        component.licenses = licence.as_deref().map(Licence::parse).into_iter().collect();
+        component
+    })
 }
 
 proptest! {

@@ -6,6 +6,8 @@
 //! - Packages of a distribution are looked up by their *source* package and its version, in the release of the image.
 //! - Several advisories about one vulnerability of one component are one [`Finding`]; advisories about
 //!   different packages are never joined, even if they share identifiers.
+//! - What a project declares for its development only is looked up, but neither its findings nor its gaps count unless that is
+//!   asked for: it is not there when the project runs. What is installed counts, whatever for.
 //! - A component that could not be matched is a [`Gap`], never silence: no feed, a release that the feed does not know,
 //!   a feed that is too old, an incomplete inventory, a version or an advisory that cannot be compared.
 
@@ -43,12 +45,14 @@ pub struct ScanSettings {
     pub now: Timestamp,
     /// A feed older than this is a gap.
     pub max_age: SignedDuration,
+    /// Whether findings count in what a project needs only to develop, build or test it.
+    pub development: bool,
 }
 
 impl ScanSettings {
-    /// Settings for a scan at `now` with feeds of at most 24 hours.
+    /// Settings for a scan at `now` with feeds of at most 24 hours, of what is installed or needed to run.
     pub fn at(now: Timestamp) -> Self {
-        Self { now, max_age: SignedDuration::from_hours(24) }
+        Self { now, max_age: SignedDuration::from_hours(24), development: false }
     }
 }
 
@@ -105,6 +109,8 @@ pub fn scan_until(
     gaps.inventory(inventory);
     let set_aside = set_aside(inventory, &targets, &mut gaps)?;
     let mut scanner = Scanner { targets, gaps, looked_up: BTreeMap::new(), judged: HashMap::new() };
+    // Its gaps are dropped.
+    let mut aside = Gaps::default();
     let mut scan = Scan {
         findings: Vec::new(),
         suppressed: Vec::new(),
@@ -119,15 +125,22 @@ pub fn scan_until(
     for (index, component) in inventory.components.iter().enumerate() {
         cancel.check()?;
         let owner = inventory.owner(ComponentIndex(index));
-        let Some(Found { findings: found, suppressed }) = scanner.component(component, owner)? else {
-            continue;
-        };
+        let is_aside = component.is_for_development() && !settings.development;
+        if is_aside {
+            std::mem::swap(&mut scanner.gaps, &mut aside);
+        }
+        let found = scanner.component(component, owner);
+        if is_aside {
+            std::mem::swap(&mut scanner.gaps, &mut aside);
+        }
+        let Some(Found { findings: found, suppressed }) = found? else { continue };
         scan.matched_components += 1;
         scan.suppressed.extend(suppressed);
         if found.is_empty() {
             continue;
         }
         let reason = match owner {
+            _ if is_aside => Some(Suppression::ForDevelopment),
             _ if kernel::does_not_run(component) => Some(Suppression::NotTheKernel),
             Some(owner) if owner::decides(&scanner.targets, component, owner)? => {
                 Some(Suppression::OwnedByDistribution { package: owner.package.purl.clone() })

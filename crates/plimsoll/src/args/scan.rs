@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::catalogers_flag::CatalogerChoice;
-use super::shared::{DatabaseChoice, Instant, OUTPUT, Reading};
+use super::shared::{DatabaseChoice, IMAGES, Instant, OUTPUT, Reading};
 
 /// Find known vulnerabilities in an image or SBOM
 ///
@@ -30,6 +30,9 @@ pub(crate) struct Scan {
     pub(crate) db: DatabaseChoice,
     #[command(flatten)]
     pub(crate) instant: Instant,
+    /// Count findings in what a project's lock files and manifests name only for development, builds and tests
+    #[arg(long, help_heading = IMAGES)]
+    pub(crate) include_dev_deps: bool,
     #[command(flatten)]
     pub(crate) catalogers: CatalogerChoice,
     #[command(flatten)]

@@ -22,7 +22,10 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
         settings,
         database: Database::open(&settings.database)?,
         layers: layers_without(&settings.without, &settings.access.limits),
-        freshness: plimsoll_vuln::ScanSettings::at(settings.now),
+        rules: plimsoll_vuln::ScanSettings {
+            development: settings.development,
+            ..plimsoll_vuln::ScanSettings::at(settings.now)
+        },
         console,
     };
     let (mut results, mut errors, mut exit) = (Vec::new(), Vec::new(), Exit::Done);
@@ -61,7 +64,7 @@ struct Scanner<'a> {
     settings: &'a ScanSettings,
     database: Database,
     layers: Layers,
-    freshness: plimsoll_vuln::ScanSettings,
+    rules: plimsoll_vuln::ScanSettings,
     console: Console,
 }
 
@@ -73,7 +76,7 @@ impl Scanner<'_> {
         text: &str,
         results: &mut Vec<Scanned>,
     ) -> Result<Vec<(Option<String>, Failure)>, Failure> {
-        let Self { settings, database, freshness, console, .. } = self;
+        let Self { settings, database, rules, console, .. } = self;
         let subject = Subject::parse(text)?;
         let access = settings.access.for_one_subject();
         let opened = open(&subject, &access)?;
@@ -107,7 +110,7 @@ impl Scanner<'_> {
                 manifest: Some(absent.manifest.digest),
                 platform: Some(absent.platform().to_string()),
                 layers: Vec::new(),
-                scan: scan(&of_nothing(absent), database, freshness)?,
+                scan: scan(&of_nothing(absent), database, rules)?,
             });
         }
         Ok(failed)
@@ -121,7 +124,7 @@ impl Scanner<'_> {
         access: &Access,
     ) -> Result<Scanned, Failure> {
         let inventory = inventory(opened, image, &self.layers, &Bar::new(self.console), &access.cancel)?;
-        let scan = scan_until(&inventory, &self.database, &self.freshness, &access.cancel)?;
+        let scan = scan_until(&inventory, &self.database, &self.rules, &access.cancel)?;
         Ok(Scanned {
             subject: text.to_owned(),
             manifest: image.map(|image| image.manifest.digest),

@@ -16,6 +16,7 @@ pub(crate) fn write(inventory: &Inventory, page: Page, out: &mut dyn Write) -> i
         .iter()
         .map(|component| {
             let location = component.locations.first();
+            let development = if component.is_for_development() { " (development)" } else { "" };
             let licenses: Vec<&str> = component.licenses.iter().map(Licence::as_str).collect();
             let layer =
                 location.and_then(|l| l.layer).map(|index| (index + 1).to_string()).unwrap_or_default();
@@ -25,7 +26,7 @@ pub(crate) fn write(inventory: &Inventory, page: Page, out: &mut dyn Write) -> i
                 safe(&component.version).into_owned(),
                 safe(&licenses.join(", ")).into_owned(),
                 layer,
-                location.map(|l| safe(&l.path).into_owned()).unwrap_or_default(),
+                location.map(|l| format!("{}{development}", safe(&l.path))).unwrap_or_default(),
             ]
         })
         .collect();
@@ -34,7 +35,12 @@ pub(crate) fn write(inventory: &Inventory, page: Page, out: &mut dyn Write) -> i
         .os
         .as_ref()
         .map_or_else(|| "no operating system".to_owned(), |os| safe(&os.distro()).into_owned());
-    writeln!(out, "\n{}, {os}", count(inventory.components.len(), "component"))?;
+    let development = inventory.components.iter().filter(|it| it.is_for_development()).count();
+    let development = match development {
+        0 => String::new(),
+        some => format!(", {some} of them for development only"),
+    };
+    writeln!(out, "\n{}, {os}{development}", count(inventory.components.len(), "component"))?;
     for problem in &inventory.problems {
         let words = problem.words();
         match problem.code {

@@ -19,6 +19,8 @@ pub(crate) struct ScanSettings {
     pub(crate) platforms: Platforms,
     /// The catalogers that are switched off.
     pub(crate) without: BTreeSet<&'static str>,
+    /// Whether findings count in what is for development only.
+    pub(crate) development: bool,
     pub(crate) access: Access,
     /// Folder of the advisory database.
     pub(crate) database: PathBuf,
@@ -35,6 +37,7 @@ impl ScanSettings {
             subjects: arguments.subjects.clone(),
             platforms: Platforms::resolve(&arguments.reading),
             without: arguments.catalogers.off(),
+            development: arguments.include_dev_deps,
             access: access(&arguments.reading.network, context)?,
             database: context.database_folder(&arguments.db)?,
             now: context.now(&arguments.instant),

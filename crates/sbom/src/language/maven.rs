@@ -1,8 +1,8 @@
 //! Maven's projects: what each `pom.xml` of a source tree wants, with what it inherits, as far as that is there.
 //!
 //! Parents are looked for where `relativePath` says, and among all poms that are there, as a local repository has them. What is
-//! not there may manage versions: a dependency without a version that is known is listed without one. What only tests use, and
-//! the modules of the project itself, are left out.
+//! not there may manage versions: a dependency without a version that is known is listed without one. What only tests use is marked,
+//! and the modules of the project itself are left out.
 //!
 //! A pom of a local repository, and one in the metadata of an unpacked archive, describes what was built elsewhere; its
 //! dependencies were not wanted here. `pom.properties` of an unpacked archive names what it is.
@@ -48,7 +48,7 @@ impl Cataloger for Maven {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {

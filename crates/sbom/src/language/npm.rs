@@ -11,14 +11,14 @@
 mod lock;
 mod manifest;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
-use crate::inventory::{Component, Location, ProblemCode};
+use crate::inventory::{Component, Declaration, Location, ProblemCode};
 use crate::ownership::FileDigests;
 use lock::{Lock, Locked};
 use manifest::Manifest;
@@ -73,7 +73,7 @@ impl Cataloger for Npm {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {
@@ -155,7 +155,11 @@ fn installed(context: &mut Context<'_, '_>, roots: &Roots<'_>) {
             folder.is_none_or(|folder| !roots.packages.contains(folder.as_str()))
         };
         match lock {
-            Ok(Lock { packages }) => add(context, file, packages.iter().filter(hidden)),
+            Ok(Lock { packages }) => {
+                let declared = |it: &Locked| it.declared.is_for_development().then_some(it.declared);
+                add(context, file, packages.iter().filter(hidden), declared);
+            }
+
             Err(detail) => {
                 context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
             }
@@ -173,7 +177,7 @@ fn locked(context: &mut Context<'_, '_>, roots: &Roots<'_>) {
             continue;
         }
         match lock {
-            Ok(Lock { packages }) => add(context, file, packages.iter()),
+            Ok(Lock { packages }) => add(context, file, packages.iter(), |it| Some(it.declared)),
             Err(detail) => {
                 context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
             }
@@ -181,16 +185,24 @@ fn locked(context: &mut Context<'_, '_>, roots: &Roots<'_>) {
     }
 }
 
-fn add<'p>(context: &mut Context<'_, '_>, file: &FoundFile, packages: impl Iterator<Item = &'p Locked>) {
-    let mut known: BTreeSet<(&str, &str)> = BTreeSet::new();
-    for Locked { name, version, .. } in packages {
-        if !known.insert((name, version)) {
-            continue;
-        }
+fn add<'p>(
+    context: &mut Context<'_, '_>,
+    file: &FoundFile,
+    packages: impl Iterator<Item = &'p Locked>,
+    declared: impl Fn(&Locked) -> Option<Declaration>,
+) {
+    // Of several places of one package, the one that more depends on counts.
+    let mut known: BTreeMap<(&str, &str), Option<Declaration>> = BTreeMap::new();
+    for package in packages {
+        let declared = declared(package);
+        let known = known.entry((&package.name, &package.version)).or_insert(declared);
+        *known = declared.min(*known);
+    }
+    for ((name, version), declared) in known {
         match manifest::component(name, version) {
             Ok(component) => {
                 let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
-                context.add(Component { locations, ..component });
+                context.add(Component { locations, declared, ..component });
             }
             Err(detail) => context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail),
         }

@@ -33,6 +33,8 @@ struct Needs {
     dependencies: BTreeMap<String, Value>,
     optional_dependencies: BTreeMap<String, Value>,
     peer_dependencies: BTreeMap<String, Value>,
+    /// Only workspaces' own are installed.
+    dev_dependencies: BTreeMap<String, Value>,
 }
 
 impl Needs {
@@ -63,16 +65,24 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
         })
         .collect();
     let mut reached = Reached { packages: &packages, places: BTreeSet::new(), open: Vec::new() };
+    let mut direct: BTreeSet<&str> = BTreeSet::new();
     for workspace in workspaces.values() {
-        reached.by(workspace.name.as_deref().unwrap_or_default(), workspace);
+        let from = workspace.name.as_deref().unwrap_or_default();
+        reached.by(from, workspace);
+        let all = workspace.names().chain(workspace.dev_dependencies.keys().map(String::as_str));
+        direct.extend(all.filter_map(|name| resolved(from, name, &packages)));
     }
     while let Some(place) = reached.open.pop() {
         if let Some(needs) = needs.get(place) {
             reached.by(place, needs);
         }
     }
-    let first = |place: &str| packages.get(place)?.first()?.as_str();
-    Ok(reached.places.iter().filter_map(|place| locked(first(place)?)).collect())
+    let one = |(place, entry): (&String, &Vec<Value>)| {
+        let locked = locked(entry.first()?.as_str()?)?;
+        let is_for_development = !reached.places.contains(place.as_str());
+        Some(locked.for_development(is_for_development).direct(direct.contains(place.as_str())))
+    };
+    Ok(packages.iter().filter_map(one).collect())
 }
 
 /// The places that were found to be needed.

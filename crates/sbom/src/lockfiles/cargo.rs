@@ -1,11 +1,15 @@
-//! `Cargo.lock`: crates of a registry or of git. Those without a source are the project's own.
+//! `Cargo.lock`: crates of a registry or of git. Those without a source are the project's own. What only tests and build scripts
+//! need is not told apart.
 //!
 //! ```toml
 //! [[package]]
 //! name = "serde"
 //! version = "1.0.200"
 //! source = "registry+https://github.com/rust-lang/crates.io-index"
+//! dependencies = ["serde_derive"]         # with version and source, where the name alone is not enough
 //! ```
+
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
@@ -22,10 +26,23 @@ struct Package {
     name: String,
     version: String,
     source: Option<String>,
+    #[serde(default)]
+    dependencies: Vec<String>,
 }
 
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     let Document { package } = super::toml(text)?;
+    let own = package.iter().filter(|it| it.source.is_none());
+    let asked_for = own.flat_map(|it| &it.dependencies).map(|text| {
+        let mut words = text.split(' ');
+        (words.next().unwrap_or_default().to_owned(), words.next().map(str::to_owned))
+    });
+    let asked_for: BTreeSet<(String, Option<String>)> = asked_for.collect();
     let foreign = package.into_iter().filter(|it| it.source.is_some());
-    Ok(foreign.map(|it| Locked::new(it.name, it.version)).collect())
+    let one = |it: Package| {
+        let is_direct = asked_for.contains(&(it.name.clone(), None))
+            || asked_for.contains(&(it.name.clone(), Some(it.version.clone())));
+        Locked::new(it.name, it.version).direct(is_direct)
+    };
+    Ok(foreign.map(one).collect())
 }

@@ -1,4 +1,4 @@
-//! Conan's `conan.lock`, of versions 1 and 2, the requirements of `conanfile.txt`, and `conaninfo.txt`. What only the build needs is left out.
+//! Conan's `conan.lock`, of versions 1 and 2, the requirements of `conanfile.txt`, and `conaninfo.txt`. What only the build needs is marked.
 //!
 //! ```json
 //! {"version": "0.5", "requires": ["zlib/1.2.11#ffa77daf83a57094149707928bdce823%1667396813.184"], "build_requires": []}
@@ -19,6 +19,8 @@ struct Document {
     requires: Option<Vec<String>>,
     #[serde(default)]
     python_requires: Vec<String>,
+    #[serde(default)]
+    build_requires: Vec<String>,
     graph_lock: Option<Graph>,
 }
 
@@ -36,17 +38,17 @@ struct Node {
 }
 
 pub(super) fn lock(text: &str) -> Result<Vec<Locked>, String> {
-    let Document { requires, python_requires, graph_lock } = super::strict_json(text)?;
+    let Document { requires, python_requires, build_requires, graph_lock } = super::strict_json(text)?;
     if requires.is_none() && graph_lock.is_none() {
         return Err("is no lock file: it has neither requires nor graph_lock".to_owned());
     }
     let mut locked: Vec<Locked> =
         requires.iter().flatten().chain(&python_requires).map(|it| recipe(it)).collect();
+    locked.extend(build_requires.iter().map(|it| recipe(it).for_development(true)));
     for node in graph_lock.into_iter().flat_map(|it| it.nodes.into_values()) {
-        if node.context.as_deref() != Some("build") {
-            // The project itself has none.
-            locked.extend(node.r#ref.or(node.pref).map(|it| recipe(&it)));
-        }
+        let is_for_build = node.context.as_deref() == Some("build");
+        // The project itself has none.
+        locked.extend(node.r#ref.or(node.pref).map(|it| recipe(&it).for_development(is_for_build)));
     }
     Ok(locked)
 }

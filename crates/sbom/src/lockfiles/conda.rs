@@ -72,10 +72,9 @@ struct Package {
 
 pub(super) fn lock(text: &str) -> Result<Vec<Locked>, String> {
     let Lock { package } = super::yaml(text)?;
-    let used = package.into_iter().filter(|it| it.category != "dev");
     let one = |it: Package| {
-        let locked = Locked::new(it.name, it.version);
+        let locked = Locked::new(it.name, it.version).for_development(it.category == "dev");
         if it.manager == "pip" { locked.of_type("pypi") } else { locked }
     };
-    Ok(used.map(one).collect())
+    Ok(package.into_iter().map(one).collect())
 }

@@ -19,7 +19,8 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     let (mut required, mut replaced) = (Vec::new(), HashMap::new());
     let (mut block, mut has_module) = (None::<&str>, false);
     for line in text.lines() {
-        let line = line.split_once("//").map_or(line, |(line, _)| line).trim();
+        let (line, comment) = line.split_once("//").unwrap_or((line, ""));
+        let line = line.trim();
         let (directive, rest) = match (block, line) {
             (_, "") => continue,
             (Some(_), ")") => {
@@ -41,7 +42,8 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
                 let (Some(path), Some(version)) = (words.next(), words.next()) else {
                     return Err(format!("requires something without version: {}", shortened(rest)));
                 };
-                required.push(Locked::new(path, version));
+                let is_direct = !comment.trim_start().starts_with("indirect");
+                required.push(Locked::new(path, version).direct(is_direct));
             }
             "replace" => {
                 let (from, to) =
@@ -61,7 +63,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
         let exact = replaced.get(&(it.name.as_str(), Some(it.version.as_deref().unwrap_or_default())));
         let by = exact.or_else(|| replaced.get(&(it.name.as_str(), None)));
         if let Some(Some((path, version))) = by.copied() {
-            *it = Locked::new(path, version);
+            *it = Locked { declared: it.declared, ..Locked::new(path, version) };
         }
     }
     Ok(required)

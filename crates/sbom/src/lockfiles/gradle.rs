@@ -1,4 +1,4 @@
-//! What Gradle and sbt lock: `gradle.lockfile`, version catalogs, and `build.sbt.lock`. What only tests use is left out.
+//! What Gradle and sbt lock: `gradle.lockfile`, version catalogs, and `build.sbt.lock`. What only tests use is marked.
 //!
 //! ```text
 //! org.springframework:spring-beans:5.0.5.RELEASE=compileClasspath,runtimeClasspath
@@ -30,10 +30,8 @@ pub(super) fn lock(text: &str) -> Vec<Locked> {
         }
         let mut configurations =
             configurations.split(',').map(str::trim).filter(|it| !it.is_empty()).peekable();
-        if configurations.peek().is_some() && configurations.all(|it| it.starts_with("test")) {
-            continue;
-        }
-        locked.push(artifact_of(artifact));
+        let is_for_tests = configurations.peek().is_some() && configurations.all(|it| it.starts_with("test"));
+        locked.push(artifact_of(artifact).for_development(is_for_tests));
     }
     locked
 }
@@ -136,9 +134,10 @@ struct SbtDependency {
 
 pub(super) fn sbt(text: &str) -> Result<Vec<Locked>, String> {
     let Sbt { dependencies } = super::strict_json(text)?;
-    let is_used = |it: &SbtDependency| {
-        it.configurations.is_empty() || it.configurations.iter().any(|configuration| configuration != "test")
+    let one = |it: SbtDependency| {
+        let is_for_tests = !it.configurations.is_empty()
+            && it.configurations.iter().all(|configuration| configuration == "test");
+        Locked::new(format!("{}:{}", it.org, it.name), it.version).for_development(is_for_tests)
     };
-    let used = dependencies.into_iter().filter(is_used);
-    Ok(used.map(|it| Locked::new(format!("{}:{}", it.org, it.name), it.version)).collect())
+    Ok(dependencies.into_iter().map(one).collect())
 }

@@ -50,7 +50,10 @@ pub(super) fn rebar(text: &str) -> Result<Vec<Locked>, String> {
         let source = rest.trim_start().strip_prefix('{')?;
         let Some(package) = source.strip_prefix("pkg,<<\"") else { return Some(Locked::unpinned(name)) };
         let (package, rest) = package.split_once("\">>,<<\"")?;
-        Some(Locked::new(package, rest.split('"').next()?))
+        let (version, rest) = rest.split_once('"')?;
+        // Behind it, how far from the project: `>>},0},`.
+        let level = rest.trim_start_matches(|c: char| !c.is_ascii_digit() && c != ']');
+        Some(Locked::new(package, version).direct(level.starts_with("0}")))
     };
     Ok(text.split("{<<\"").skip(1).filter_map(one).collect())
 }

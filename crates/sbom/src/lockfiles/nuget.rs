@@ -18,10 +18,14 @@ struct Document {
 #[derive(Deserialize)]
 struct Package {
     resolved: Option<String>,
+    #[serde(default)]
+    r#type: String,
 }
 
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     let Document { dependencies } = super::strict_json(text)?;
     let packages = dependencies.into_values().flatten();
-    Ok(packages.filter_map(|(name, it)| Some(Locked::new(name, it.resolved?))).collect())
+    let one =
+        |(name, it): (String, Package)| Some(Locked::new(name, it.resolved?).direct(it.r#type == "Direct"));
+    Ok(packages.filter_map(one).collect())
 }

@@ -18,11 +18,10 @@ pub(super) fn config(text: &str) -> Result<Vec<Locked>, String> {
     let (mut locked, mut is_list) = (Vec::new(), false);
     elements::each(text, |it| {
         is_list |= it.is(&["packages"]);
-        if let Some(name) = it.attribute("id").filter(|_| it.is(&["packages", "package"]))
-            && it.attribute("developmentDependency") != Some("true")
-        {
+        if let Some(name) = it.attribute("id").filter(|_| it.is(&["packages", "package"])) {
             let version = it.attribute("version");
-            locked.push(version.map_or_else(|| Locked::unpinned(name), |version| Locked::new(name, version)));
+            let one = version.map_or_else(|| Locked::unpinned(name), |version| Locked::new(name, version));
+            locked.push(one.for_development(it.attribute("developmentDependency") == Some("true")));
         }
     })?;
     if is_list { Ok(locked) } else { Err("is no list of packages".to_owned()) }

@@ -7,6 +7,8 @@ use super::Locked;
 #[derive(Deserialize)]
 struct Document {
     packages: Vec<Package>,
+    #[serde(rename = "packages-dev", default)]
+    for_development: Vec<Package>,
 }
 
 #[derive(Deserialize)]
@@ -16,6 +18,10 @@ struct Package {
 }
 
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
-    let Document { packages } = super::strict_json(text)?;
-    Ok(packages.into_iter().map(|it| Locked::new(it.name, it.version)).collect())
+    let Document { packages, for_development } = super::strict_json(text)?;
+    let locked = |is_for_development| {
+        move |it: Package| Locked::new(it.name, it.version).for_development(is_for_development)
+    };
+    let for_development = for_development.into_iter().map(locked(true));
+    Ok(packages.into_iter().map(locked(false)).chain(for_development).collect())
 }

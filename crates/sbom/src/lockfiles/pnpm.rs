@@ -6,9 +6,22 @@
 //!   /js-tokens@4.0.0(peer@1.0.0):      # 6
 //!   js-tokens@4.0.0:                   # 9
 //!     dev: true                        # 5 and 6
+//! importers:                           # or its content at the outermost level
+//!   .:
+//!     devDependencies:
+//!       js-tokens:
+//!         version: 4.0.0(peer@1.0.0)
+//! snapshots:                           # 9
+//!   js-tokens@4.0.0(peer@1.0.0):
+//!     dependencies:
+//!       peer: 1.0.0
 //! ```
 //!
+//! Since 9, what is for development has no mark: it is what cannot be reached without `devDependencies`.
+//!
 //! The file is read by lines: pnpm's layout is fixed, and what is laid out otherwise is told.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Locked;
 
@@ -21,46 +34,164 @@ struct Entry<'a> {
     for_development: bool,
 }
 
+/// What the project asks for: name and version, with peers, as `snapshots` has them.
+struct Request<'a> {
+    name: &'a str,
+    version: &'a str,
+    for_development: bool,
+}
+
+#[derive(Default)]
+struct Lock<'a> {
+    entries: Vec<Entry<'a>>,
+    requests: Vec<Request<'a>>,
+    /// What each package needs, by the keys of `snapshots`.
+    snapshots: BTreeMap<&'a str, Vec<(&'a str, &'a str)>>,
+}
+
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
-    let mut entries: Vec<Entry<'_>> = Vec::new();
-    let (mut inside, mut has_version) = (false, false);
+    let mut lock = Lock::default();
+    let (mut section, mut part, mut snapshot, mut has_version) = ("", "", "", false);
     for line in text.lines() {
-        if line.trim().is_empty() || line.trim_start().starts_with('#') {
+        let content = line.trim();
+        if content.is_empty() || content.starts_with('#') {
             continue;
         }
-        if !line.starts_with(' ') {
-            has_version |= line.starts_with("lockfileVersion:");
-            let key = line.trim_end();
-            if key.starts_with("packages:") && !matches!(key, "packages:" | "packages: {}") {
+        let indent = line.len() - line.trim_start().len();
+        if indent == 0 {
+            has_version |= content.starts_with("lockfileVersion:");
+            if content.starts_with("packages:") && !matches!(content, "packages:" | "packages: {}") {
                 return Err(OTHERWISE.to_owned());
             }
-            inside = key == "packages:";
             // What stands in front are the tools of pnpm itself.
-            if key == "---" {
-                entries.clear();
+            if content == "---" {
+                lock = Lock::default();
             }
+            (section, part) = (content, content);
             continue;
         }
-        let Some(entry) = line.strip_prefix("  ").filter(|_| inside) else { continue };
-        match (entry.strip_prefix("  ").filter(|field| !field.starts_with(' ')), entries.last_mut()) {
-            (Some("dev: true"), Some(last)) => last.for_development = true,
-            (Some(field), Some(last)) if last.version.is_empty() => {
-                last.version = field.strip_prefix("version: ").unwrap_or_default();
+        match (section, indent) {
+            ("packages:", _) => lock.package(indent, content)?,
+            ("snapshots:", 2) => {
+                let (key, _) = content.rsplit_once(':').ok_or(OTHERWISE)?;
+                snapshot = unquoted(key);
+                lock.snapshots.entry(snapshot).or_default();
             }
-            (Some(_), _) => {}
-            (None, _) if entry.starts_with(' ') => {}
-            (None, _) => {
-                let (key, _) = entry.trim_end().rsplit_once(':').ok_or(OTHERWISE)?;
-                entries.push(Entry::new(key.trim_matches(['\'', '"'])));
+            ("importers:" | "snapshots:", 4) => part = content,
+            ("snapshots:", 6) if matches!(part, "dependencies:" | "optionalDependencies:") => {
+                if let (Some((name, version)), Some(needs)) =
+                    (member(content), lock.snapshots.get_mut(snapshot))
+                {
+                    needs.push((name, version));
+                }
             }
+            ("importers:", 6) | (DEPENDENCIES | DEV_DEPENDENCIES | OPTIONAL_DEPENDENCIES, 2) => {
+                lock.request(part, content);
+            }
+            ("importers:", 8) | (DEPENDENCIES | DEV_DEPENDENCIES | OPTIONAL_DEPENDENCIES, 4) => {
+                if let (Some(version), Some(last)) =
+                    (content.strip_prefix("version:"), lock.requests.last_mut())
+                {
+                    last.version = unquoted(version);
+                }
+            }
+            _ => {}
         }
     }
     if !has_version {
         return Err("is no lock file: it has no lockfileVersion".to_owned());
     }
-    // What comes from git or a folder has no version.
-    let counts = |it: &&Entry<'_>| !it.for_development && !it.version.is_empty();
-    Ok(entries.iter().filter(counts).map(|it| Locked::new(it.name, it.version)).collect())
+    Ok(lock.locked())
+}
+
+const DEPENDENCIES: &str = "dependencies:";
+const DEV_DEPENDENCIES: &str = "devDependencies:";
+const OPTIONAL_DEPENDENCIES: &str = "optionalDependencies:";
+
+impl<'a> Lock<'a> {
+    /// A line below `packages`.
+    fn package(&mut self, indent: usize, content: &'a str) -> Result<(), String> {
+        match (indent, self.entries.last_mut()) {
+            (2, _) => {
+                let (key, _) = content.rsplit_once(':').ok_or(OTHERWISE)?;
+                self.entries.push(Entry::new(unquoted(key)));
+            }
+            (4, Some(last)) if content == "dev: true" => last.for_development = true,
+            (4, Some(last)) if last.version.is_empty() => {
+                last.version = content.strip_prefix("version: ").unwrap_or_default();
+            }
+            (1, _) | (3, None) => return Err(OTHERWISE.to_owned()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A name below `dependencies` or one of the others, which version 5 follows with the version.
+    fn request(&mut self, part: &str, content: &'a str) {
+        if !matches!(part, DEPENDENCIES | DEV_DEPENDENCIES | OPTIONAL_DEPENDENCIES) {
+            return;
+        }
+        let (name, version) =
+            member(content).unwrap_or_else(|| (unquoted(content.trim_end_matches(':')), ""));
+        self.requests.push(Request { name, version, for_development: part == DEV_DEPENDENCIES });
+    }
+
+    fn locked(&self) -> Vec<Locked> {
+        let reached = self.reached();
+        let direct: BTreeSet<(&str, &str)> =
+            self.requests.iter().map(|it| plain(it.name, it.version)).collect();
+        // What comes from git or a folder has no version.
+        let entries = self.entries.iter().filter(|it| !it.version.is_empty());
+        let one = |it: &Entry<'_>| {
+            let unreached = reached.as_ref().is_some_and(|reached| !reached.contains(&(it.name, it.version)));
+            let locked = Locked::new(it.name, it.version).for_development(it.for_development || unreached);
+            if direct.is_empty() { locked } else { locked.direct(direct.contains(&(it.name, it.version))) }
+        };
+        entries.map(one).collect()
+    }
+
+    /// What is needed without `devDependencies`; none where the file does not tell.
+    fn reached(&self) -> Option<BTreeSet<(&'a str, &'a str)>> {
+        if self.snapshots.is_empty() || self.requests.is_empty() {
+            return None;
+        }
+        let find = |(name, version): (&'a str, &'a str)| {
+            // Under another name, the version has the real one in front.
+            let key = format!("{name}@{version}");
+            let found = self.snapshots.get_key_value(key.as_str());
+            found.or_else(|| self.snapshots.get_key_value(version)).map(|(key, needs)| (*key, needs))
+        };
+        let asked_for = self.requests.iter().filter(|it| !it.for_development);
+        let mut open: Vec<_> = asked_for.filter_map(|it| find((it.name, it.version))).collect();
+        let mut keys: BTreeSet<&str> = open.iter().map(|(key, _)| *key).collect();
+        while let Some((_, needs)) = open.pop() {
+            for next in needs.iter().filter_map(|need| find(*need)) {
+                if keys.insert(next.0) {
+                    open.push(next);
+                }
+            }
+        }
+        Some(keys.into_iter().map(Entry::new).map(|it| (it.name, it.version)).collect())
+    }
+}
+
+/// Name and version without peers, as [`Entry::new`] gives them.
+fn plain<'a>(name: &'a str, version: &'a str) -> (&'a str, &'a str) {
+    let version = version.split(['(', '_']).next().unwrap_or(version);
+    match version.get(1..).and_then(|rest| rest.find('@')).map(|at| at + 1) {
+        Some(at) => (version.get(..at).unwrap_or_default(), version.get(at + 1..).unwrap_or_default()),
+        None => (name, version),
+    }
+}
+
+/// Name and value of `name: value`.
+fn member(content: &str) -> Option<(&str, &str)> {
+    let (name, value) = content.split_once(": ")?;
+    Some((unquoted(name), unquoted(value)))
+}
+
+fn unquoted(text: &str) -> &str {
+    text.trim().trim_matches(['\'', '"'])
 }
 
 const OTHERWISE: &str = "is not laid out as pnpm does it";

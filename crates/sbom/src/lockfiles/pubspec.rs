@@ -1,4 +1,4 @@
-//! Dart's `pubspec.lock`. What only development needs itself is marked, and left out; what that needs is not told apart.
+//! Dart's `pubspec.lock`. What only development needs itself is marked; what that needs is not told apart.
 //!
 //! ```yaml
 //! packages:
@@ -29,7 +29,12 @@ struct Package {
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     let Document { packages } = super::yaml(text)?;
     // Folders are the project's own.
-    let counts = |it: &Package| it.dependency != "direct dev" && it.source != "path";
-    let counted = packages.into_iter().filter(|(_, it)| counts(it));
-    Ok(counted.map(|(name, it)| Locked::new(name, it.version)).collect())
+    let foreign = packages.into_iter().filter(|(_, it)| it.source != "path");
+    let one = |(name, it): (String, Package)| {
+        let is_for_development = it.dependency == "direct dev";
+        Locked::new(name, it.version)
+            .for_development(is_for_development)
+            .direct(it.dependency != "transitive")
+    };
+    Ok(foreign.map(one).collect())
 }

@@ -7,9 +7,13 @@
 //! category = "main"               # poetry 1
 //! groups = ["main", "dev"]        # poetry 2
 //! source = { virtual = "." }      # uv: the project itself
+//! dependencies = [{ name = "idna" }]
 //! ```
+//!
+//! uv says of the project itself what only its development needs, and not of the packages: what cannot be reached without that
+//! is for development.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -28,7 +32,6 @@ struct Package {
     version: Option<String>,
     category: Option<String>,
     groups: Option<Vec<String>>,
-    source: Option<Source>,
 }
 
 /// Where uv has a package from, as far as that shows the project itself.
@@ -40,38 +43,107 @@ struct Source {
 }
 
 pub(super) fn poetry(text: &str) -> Result<Vec<Locked>, String> {
-    let is_main = |it: &Package| match (&it.groups, &it.category) {
-        (Some(groups), _) => groups.iter().any(|group| group == "main"),
-        (None, Some(category)) => category != "dev",
-        (None, None) => true,
+    let is_for_development = |it: &Package| match (&it.groups, &it.category) {
+        (Some(groups), _) => groups.iter().all(|group| group != "main"),
+        (None, Some(category)) => category == "dev",
+        (None, None) => false,
     };
-    packages(text, is_main)
+    let Document { package } = super::toml(text)?;
+    let one = |it: Package| {
+        let is_for_development = is_for_development(&it);
+        Some(Locked::new(it.name, it.version?).for_development(is_for_development))
+    };
+    Ok(package.into_iter().filter_map(one).collect())
 }
 
 pub(super) fn uv(text: &str) -> Result<Vec<Locked>, String> {
     let is_own = |it: &Source| it.r#virtual.is_some() || it.editable.is_some() || it.directory.is_some();
-    packages(text, |it| !it.source.as_ref().is_some_and(is_own))
+    let UvDocument { package } = super::toml(text)?;
+    let (own, foreign): (Vec<UvPackage>, Vec<UvPackage>) =
+        package.into_iter().partition(|it| it.source.as_ref().is_some_and(is_own));
+    let mut by_name: BTreeMap<&str, Vec<&UvPackage>> = BTreeMap::new();
+    for it in own.iter().chain(&foreign) {
+        by_name.entry(&it.name).or_default().push(it);
+    }
+    let runtime: BTreeSet<String> = own.iter().flat_map(UvPackage::needed).cloned().collect();
+    let direct: BTreeSet<&str> = own
+        .iter()
+        .flat_map(|it| it.needed().chain(it.dev_dependencies.values().flatten().map(|it| &it.name)))
+        .map(String::as_str)
+        .collect();
+    let (mut reached, mut open) = (runtime.clone(), Vec::from_iter(runtime));
+    while let Some(name) = open.pop() {
+        for next in by_name.get(name.as_str()).into_iter().flatten().flat_map(|it| it.needed()) {
+            if reached.insert(next.clone()) {
+                open.push(next.clone());
+            }
+        }
+    }
+    // Without a project, nobody asks for anything in particular.
+    let tells = !own.is_empty();
+    let one = |it: &UvPackage| {
+        let locked = Locked::new(&it.name, it.version.as_ref()?);
+        if !tells {
+            return Some(locked);
+        }
+        let is_for_development = !reached.contains(&it.name);
+        Some(locked.for_development(is_for_development).direct(direct.contains(it.name.as_str())))
+    };
+    Ok(foreign.iter().filter_map(one).collect())
+}
+
+#[derive(Deserialize)]
+struct UvDocument {
+    #[serde(default)]
+    package: Vec<UvPackage>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct UvPackage {
+    name: String,
+    version: Option<String>,
+    source: Option<Source>,
+    #[serde(default)]
+    dependencies: Vec<Named>,
+    #[serde(default)]
+    optional_dependencies: BTreeMap<String, Vec<Named>>,
+    #[serde(default)]
+    dev_dependencies: BTreeMap<String, Vec<Named>>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+impl UvPackage {
+    /// The names of what it needs when it runs. Extras may be wanted by whoever installs it.
+    fn needed(&self) -> impl Iterator<Item = &String> {
+        self.dependencies.iter().chain(self.optional_dependencies.values().flatten()).map(|it| &it.name)
+    }
 }
 
 /// Which of its groups are for development, the file does not say.
 pub(super) fn pdm(text: &str) -> Result<Vec<Locked>, String> {
-    packages(text, |_| true)
+    packages(text)
 }
 
 pub(super) fn pylock(text: &str) -> Result<Vec<Locked>, String> {
-    packages(text, |_| true)
+    packages(text)
 }
 
-fn packages(text: &str, take: impl Fn(&Package) -> bool) -> Result<Vec<Locked>, String> {
+fn packages(text: &str) -> Result<Vec<Locked>, String> {
     let Document { package } = super::toml(text)?;
-    let taken = package.into_iter().filter(take);
-    Ok(taken.filter_map(|it| Some(Locked::new(it.name, it.version?))).collect())
+    Ok(package.into_iter().filter_map(|it| Some(Locked::new(it.name, it.version?))).collect())
 }
 
 #[derive(Deserialize)]
 struct Pipfile {
     #[serde(default)]
     default: BTreeMap<String, Requirement>,
+    #[serde(default)]
+    develop: BTreeMap<String, Requirement>,
 }
 
 #[derive(Deserialize)]
@@ -81,7 +153,13 @@ struct Requirement {
 }
 
 pub(super) fn pipenv(text: &str) -> Result<Vec<Locked>, String> {
-    let Pipfile { default } = super::strict_json(text)?;
-    let pinned = |(name, it): (String, Requirement)| Some(Locked::new(name, it.version?.strip_prefix("==")?));
-    Ok(default.into_iter().filter_map(pinned).collect())
+    let Pipfile { default, develop } = super::strict_json(text)?;
+    let pinned = |is_for_development| {
+        move |(name, it): (String, Requirement)| {
+            let locked = Locked::new(name, it.version?.strip_prefix("==")?);
+            Some(locked.for_development(is_for_development))
+        }
+    };
+    let default = default.into_iter().filter_map(pinned(false));
+    Ok(default.chain(develop.into_iter().filter_map(pinned(true))).collect())
 }

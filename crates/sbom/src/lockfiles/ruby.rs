@@ -10,17 +10,27 @@
 //!   remote: .
 //!   specs:
 //!     app (0.1.0)
+//! DEPENDENCIES
+//!   nokogiri (~> 1.16)!
 //! ```
+//!
+//! Groups are told in the `Gemfile` only.
+
+use std::collections::BTreeSet;
 
 use super::Locked;
 
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
-    let mut locked = Vec::new();
+    let (mut locked, mut asked_for) = (Vec::new(), BTreeSet::new());
     let (mut section, mut sections) = ("", 0_usize);
     for line in text.lines() {
         if !line.starts_with(' ') {
             section = line.trim_end();
             sections += usize::from(matches!(section, "GEM" | "GIT" | "PATH"));
+            continue;
+        }
+        if let Some(gem) = line.strip_prefix("  ").filter(|_| section == "DEPENDENCIES") {
+            asked_for.insert(gem.split([' ', '!']).next().unwrap_or(gem));
             continue;
         }
         // Folders are the project's own.
@@ -35,12 +45,15 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
         let version = version.trim_end().trim_end_matches(')');
         // A version has no dash; a platform follows it.
         let version = version.split_once('-').map_or(version, |(version, _)| version);
-        locked.push(Locked::new(name, version));
+        locked.push((name, version));
     }
     if sections == 0 {
         return Err("is no lock file: it has none of GEM, GIT and PATH".to_owned());
     }
-    Ok(locked)
+    Ok(locked
+        .into_iter()
+        .map(|(name, version)| Locked::new(name, version).direct(asked_for.contains(name)))
+        .collect())
 }
 
 fn shortened(text: &str) -> String {

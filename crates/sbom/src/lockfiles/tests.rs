@@ -82,7 +82,10 @@ fn go_modules_are_read_in_blocks_and_lines_with_their_replacements() {
 /// What one file says.
 fn shown(path: &str, content: &str) -> Vec<String> {
     let inventory = catalog(&[(path, content)]);
-    let components = inventory.components.iter().map(|it| it.purl.to_string());
+    let components = inventory.components.iter().map(|it| {
+        let mark = if it.is_for_development() { " development" } else { "" };
+        format!("{}{mark}", it.purl)
+    });
     let faults = inventory.problems.iter().filter(|it| it.path == path).map(|it| it.detail.clone());
     components.chain(faults).collect()
 }
@@ -213,7 +216,7 @@ fn forms_that_nobody_published_are_read() {
             "srv/conda-lock.yml",
             "package:\n- {name: zlib, version: '1.3', manager: conda, category: main}\n\
              - {name: idna, version: '3.7', manager: pip, category: main}\n- {name: x, version: '1', manager: pip, category: dev}\n",
-            &["pkg:conda/zlib@1.3", "pkg:pypi/idna@3.7"],
+            &["pkg:conda/zlib@1.3", "pkg:pypi/idna@3.7", "pkg:pypi/x@1 development"],
         ),
         (
             "srv/Manifest.toml",
@@ -233,6 +236,135 @@ fn forms_that_nobody_published_are_read() {
     ];
     for (path, content, expected) in cases {
         assert_eq!(shown(path, content), expected, "{path}");
+    }
+}
+
+/// What one file says about each package.
+fn declared(path: &str, content: &str) -> Vec<String> {
+    let inventory = catalog(&[(path, content)]);
+    assert_eq!(inventory.problems, [], "{path}");
+    let one = |it: &Component| format!("{}@{} {}", it.name, it.version, it.declared.unwrap());
+    let mut declared: Vec<String> = inventory.components.iter().map(one).collect();
+    declared.sort();
+    declared
+}
+
+/// Lock files, with what each says about its packages.
+const DECLARED: &[(&str, &str, &[&str])] = &[
+    (
+        "srv/package-lock.json",
+        r#"{"lockfileVersion":3,"packages":{"":{"dependencies":{"a":"^1"},"devDependencies":{"d":"^1"}},
+                "node_modules/a":{"version":"1.0.0"},"node_modules/b":{"version":"1.0.0"},
+                "node_modules/a/node_modules/d":{"version":"2.0.0"},
+                "node_modules/d":{"version":"1.0.0","dev":true}}}"#,
+        &[
+            "a@1.0.0 runtime direct",
+            "b@1.0.0 runtime transitive",
+            "d@1.0.0 development direct",
+            "d@2.0.0 runtime transitive",
+        ],
+    ),
+    (
+        "srv/pnpm-lock.yaml",
+        "lockfileVersion: '9.0'\n\nimporters:\n\n  .:\n    dependencies:\n      a:\n        specifier: ^1.0.0\n        version: 1.0.0(p@1.0.0)\n      \
+             alias:\n        specifier: npm:real@^1\n        version: real@1.0.0\n    devDependencies:\n      '@s/d':\n        specifier: ^1\n        version: 1.0.0\n\n\
+             packages:\n\n  '@s/d@1.0.0':\n    resolution: {integrity: x}\n  a@1.0.0:\n    resolution: {integrity: x}\n  b@1.0.0:\n    resolution: {integrity: x}\n  \
+             e@1.0.0:\n    resolution: {integrity: x}\n  p@1.0.0:\n    resolution: {integrity: x}\n  real@1.0.0:\n    resolution: {integrity: x}\n\n\
+             snapshots:\n\n  '@s/d@1.0.0':\n    dependencies:\n      b: 1.0.0\n      e: 1.0.0\n\n  a@1.0.0(p@1.0.0):\n    dependencies:\n      b: 1.0.0\n      p: 1.0.0\n\n  \
+             b@1.0.0: {}\n\n  e@1.0.0: {}\n\n  p@1.0.0: {}\n\n  real@1.0.0: {}\n",
+        &[
+            "@s/d@1.0.0 development direct",
+            "a@1.0.0 runtime direct",
+            "b@1.0.0 runtime transitive",
+            "e@1.0.0 development transitive",
+            "p@1.0.0 runtime transitive",
+            "real@1.0.0 runtime direct",
+        ],
+    ),
+    (
+        "srv/pnpm-lock.yaml",
+        "lockfileVersion: 5.4\n\nspecifiers:\n  a: ^1\n\ndependencies:\n  a: 1.0.0_p@1.0.0\n\ndevDependencies:\n  d: 1.0.0\n\npackages:\n\n  \
+             /a/1.0.0_p@1.0.0:\n    dev: false\n\n  /b/1.0.0:\n    dev: true\n\n  /d/1.0.0:\n    dev: true\n",
+        &["a@1.0.0 runtime direct", "b@1.0.0 development transitive", "d@1.0.0 development direct"],
+    ),
+    (
+        "srv/bun.lock",
+        r#"{"workspaces":{"":{"name":"app","dependencies":{"a":"^1"},"devDependencies":{"d":"^1"}},},
+                "packages":{"a":["a@1.0.0","",{"dependencies":{"b":"^1"}},""],"b":["b@1.0.0","",{},""],
+                "d":["d@1.0.0","",{"dependencies":{"b":"^1","e":"^1"}},""],"e":["e@1.0.0","",{},""],}}"#,
+        &[
+            "a@1.0.0 runtime direct",
+            "b@1.0.0 runtime transitive",
+            "d@1.0.0 development direct",
+            "e@1.0.0 development transitive",
+        ],
+    ),
+    (
+        "srv/Cargo.lock",
+        "[[package]]\nname = \"app\"\nversion = \"0.1.0\"\ndependencies = [\"a\", \"b 1.0.0\"]\n\n\
+             [[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"x\"\n\n[[package]]\nname = \"b\"\nversion = \"1.0.0\"\nsource = \"x\"\n\n\
+             [[package]]\nname = \"b\"\nversion = \"2.0.0\"\nsource = \"x\"\n",
+        &["a@1.0.0 runtime direct", "b@1.0.0 runtime direct", "b@2.0.0 runtime transitive"],
+    ),
+    (
+        "srv/go.mod",
+        "module m\nrequire a.org/x v1.0.0\nrequire b.org/y v2.0.0 // indirect\nreplace b.org/y => c.org/y v2.1.0\n",
+        &["a.org/x@v1.0.0 runtime direct", "c.org/y@v2.1.0 runtime transitive"],
+    ),
+    (
+        "srv/uv.lock",
+        "[[package]]\nname = \"app\"\nversion = \"0.1.0\"\nsource = { virtual = \".\" }\ndependencies = [{ name = \"a\" }]\n\n\
+             [package.dev-dependencies]\ndev = [{ name = \"d\" }]\n\n[[package]]\nname = \"a\"\nversion = \"1.0\"\ndependencies = [{ name = \"b\" }]\n\n\
+             [[package]]\nname = \"b\"\nversion = \"1.0\"\n\n[[package]]\nname = \"d\"\nversion = \"1.0\"\ndependencies = [{ name = \"e\" }]\n\n\
+             [[package]]\nname = \"e\"\nversion = \"1.0\"\n",
+        &[
+            "a@1.0 runtime direct",
+            "b@1.0 runtime transitive",
+            "d@1.0 development direct",
+            "e@1.0 development transitive",
+        ],
+    ),
+    (
+        "srv/poetry.lock",
+        "[[package]]\nname = \"a\"\nversion = \"1.0\"\ngroups = [\"main\", \"dev\"]\n\n[[package]]\nname = \"d\"\nversion = \"1.0\"\ngroups = [\"dev\"]\n",
+        &["a@1.0 runtime", "d@1.0 development"],
+    ),
+    (
+        "srv/Pipfile.lock",
+        r#"{"default":{"a":{"version":"==1.0"}},"develop":{"a":{"version":"==1.0"},"d":{"version":"==1.0"}}}"#,
+        &["a@1.0 runtime", "d@1.0 development"],
+    ),
+    (
+        "srv/composer.lock",
+        r#"{"packages":[{"name":"v/a","version":"1.0"}],"packages-dev":[{"name":"v/d","version":"1.0"}]}"#,
+        &["v/a@1.0 runtime", "v/d@1.0 development"],
+    ),
+    (
+        "srv/Gemfile.lock",
+        "GEM\n  specs:\n    a (1.0)\n      b\n    b (1.0)\n\nDEPENDENCIES\n  a (~> 1.0)!\n",
+        &["a@1.0 runtime direct", "b@1.0 runtime transitive"],
+    ),
+    (
+        "srv/packages.lock.json",
+        r#"{"dependencies":{"net8.0":{"A":{"type":"Direct","resolved":"1.0"},"B":{"type":"Transitive","resolved":"1.0"}}}}"#,
+        &["A@1.0 runtime direct", "B@1.0 runtime transitive"],
+    ),
+    (
+        "srv/rebar.lock",
+        "{\"1.2.0\",\n[{<<\"a\">>,{pkg,<<\"a\">>,<<\"2.9.0\">>},0},\n {<<\"b\">>,{pkg,<<\"b\">>,<<\"1.0\">>},1}]}.\n[\n{pkg_hash,[\n {<<\"a\">>, <<\"6F\">>}]}\n].\n",
+        &["a@2.9.0 runtime direct", "b@1.0 runtime transitive"],
+    ),
+    (
+        "srv/gradle.lockfile",
+        "org.x:a:1.0=compileClasspath\norg.x:d:1.0=testCompileClasspath,testRuntimeClasspath\nempty=\n",
+        &["org.x:a@1.0 runtime", "org.x:d@1.0 development"],
+    ),
+];
+
+#[test]
+fn what_is_for_development_and_what_the_project_asks_for_are_told() {
+    for (path, content, expected) in DECLARED {
+        assert_eq!(declared(path, content), *expected, "{path}");
     }
 }
 

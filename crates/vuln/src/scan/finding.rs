@@ -140,6 +140,8 @@ pub enum Suppression {
     },
     /// The advisory is about the kernel, and the component is header files or documentation made from its source.
     NotTheKernel,
+    /// A project declares the component, and only to develop, build or test it.
+    ForDevelopment,
 }
 
 impl fmt::Display for Suppression {
@@ -151,6 +153,7 @@ impl fmt::Display for Suppression {
             Self::NotTheKernel => {
                 f.write_str("header files or documentation of the kernel, which do not run")
             }
+            Self::ForDevelopment => f.write_str("needed only to develop, build or test"),
             Self::OwnedByDistribution { package } => {
                 write!(f, "part of {package}, which the distribution's own advisories cover")
             }

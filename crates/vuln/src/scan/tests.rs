@@ -119,6 +119,28 @@ fn python_names_match_in_any_spelling_and_say_what_fixes_them() {
 }
 
 #[test]
+fn what_only_development_needs_is_set_aside_unless_it_is_asked_for() {
+    let feeds = || [(Ecosystem::PyPI, &[][..], vec![Advisory::new("PYSEC-1", "a", BEFORE_2)])];
+    let mut declared = inventory(&["pkg:pypi/a@1.0", "pkg:npm/unknown@1.0"]);
+    for component in &mut declared.components {
+        component.declared = Some("development direct".parse().unwrap());
+    }
+    let scan = run(&feeds(), &declared, AS_OF);
+    assert_eq!(ids(&scan), Vec::<&str>::new());
+    let aside: Vec<_> = scan.suppressed.iter().map(|it| (it.finding.id.as_str(), &it.reason)).collect();
+    assert_eq!(aside, [("PYSEC-1", &Suppression::ForDevelopment)]);
+    assert_eq!(scan.gaps, [], "what is not there when it runs is not missing");
+    let dir = tempfile::tempdir().unwrap();
+    let settings = ScanSettings { development: true, ..ScanSettings::at(AS_OF.parse().unwrap()) };
+    let scan = super::scan(&declared, &database(dir.path(), &feeds()), &settings).unwrap();
+    assert_eq!((ids(&scan), scan.gaps.len()), (vec!["PYSEC-1"], 1));
+    for component in &mut declared.components {
+        component.declared = Some("runtime".parse().unwrap());
+    }
+    assert_eq!(ids(&run(&feeds(), &declared, AS_OF)), ["PYSEC-1"]);
+}
+
+#[test]
 fn advisories_about_one_vulnerability_are_one_finding() {
     let cvss = SeveritySource::Cvss("CVSS:3.1/…".into());
     let advisories = || {

@@ -12,5 +12,7 @@ pub(super) const LOCATION: &str = "plimsoll:location";
 pub(super) const OWNER: &str = "plimsoll:owner";
 /// How the ownership was established.
 pub(super) const OWNER_EVIDENCE: &str = "plimsoll:owner:evidence";
+/// Property of a component that a lock file or manifest names: `development direct`.
+pub(super) const DECLARED: &str = "plimsoll:declared";
 /// What stands before Trivy's own property names.
 pub(super) const TRIVY: &str = "aquasecurity:trivy:";

@@ -8,7 +8,7 @@ use plimsoll_core::{Digest, Purl};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::conventions::{CODENAME, LAYER, LOCATION, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
+use super::conventions::{CODENAME, DECLARED, LAYER, LOCATION, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
 use crate::Error;
 use crate::documents::collector::{Claims, Collector, in_order, is_image, is_index, subject_digest};
 use crate::documents::format::ReadDocument;
@@ -16,7 +16,8 @@ use crate::documents::json::Few;
 use crate::documents::placed;
 use crate::documents::stated::{Element, StatedComponent, SubjectKind};
 use crate::inventory::{
-    Component, ComponentIndex, Location, OsRelease, OwnerEvidence, Problem, RelationshipKind, SourcePackage,
+    Component, ComponentIndex, Declaration, Location, OsRelease, OwnerEvidence, Problem, RelationshipKind,
+    SourcePackage,
 };
 use crate::licence::Licence;
 
@@ -225,6 +226,7 @@ pub(super) fn component(collector: &mut Collector, part: &Part<'_>) -> Option<Co
     };
     let component = collector.add(claims)?;
     component.locations = locations(part, &known);
+    component.declared = known.declared;
     component.licenses = part.licenses.0.iter().filter_map(licence).collect();
     component.supplier = part
         .supplier
@@ -292,6 +294,7 @@ struct Known<'p> {
     owner_evidence: Option<&'p str>,
     paths: Vec<&'p str>,
     locations: Vec<Location>,
+    declared: Option<Declaration>,
     file_name: bool,
     file_properties: bool,
 }
@@ -305,6 +308,8 @@ impl<'p> Known<'p> {
             };
             match name {
                 CODENAME => known.codename = Some(value),
+                // Not the format's own `scope`, by which others exclude whatever they like.
+                DECLARED => known.declared = value.parse().ok(),
                 OWNER => known.owner = Some(value),
                 OWNER_EVIDENCE => known.owner_evidence = Some(value),
                 LOCATION => known.locations.extend(placed::read(value)),

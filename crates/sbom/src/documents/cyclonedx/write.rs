@@ -17,7 +17,7 @@ use plimsoll_core::Algorithm;
 use serde::Serialize;
 use serde_json::json;
 
-use super::conventions::{CODENAME, LAYER, LOCATION, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
+use super::conventions::{CODENAME, DECLARED, LAYER, LOCATION, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
 use crate::document::Document;
 use crate::documents::object::Object;
 use crate::documents::placed;
@@ -151,6 +151,8 @@ pub(super) struct Part<'a> {
     pub(super) version: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) scope: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) hashes: Vec<Hash>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -302,6 +304,8 @@ fn package<'a>(
         supplier: component.supplier.as_deref().map(|name| Supplier { name }),
         name: &component.name,
         version: (!component.version.is_empty()).then(|| component.version.as_str().into()),
+        // What is not part of the subject when it runs.
+        scope: component.is_for_development().then_some("excluded"),
         licenses: licenses(component),
         purl: Some(component.purl.to_string()),
         evidence: (!occurrences.is_empty()).then_some(Evidence { occurrences }),
@@ -355,6 +359,7 @@ fn properties<'a>(
         trivy("LayerDiffID", layer.diff_id.to_string().into());
         trivy("LayerDigest", layer.digest.to_string().into());
     }
+    properties.extend(component.declared.map(|declared| property(DECLARED, declared.to_string())));
     if let Some(owner) = inventory.owner(index) {
         properties.push(property(OWNER, owner.package.purl.to_string()));
         properties.push(property(OWNER_EVIDENCE, owner.evidence.as_str()));

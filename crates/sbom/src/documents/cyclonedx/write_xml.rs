@@ -97,6 +97,7 @@ fn component(tags: &mut Tags<'_>, part: &Part<'_>) -> io::Result<()> {
     tags.text("name", part.name)?;
     tags.some("version", part.version.as_deref())?;
     tags.some("description", part.description)?;
+    tags.some("scope", part.scope)?;
     if !part.hashes.is_empty() {
         tags.open("hashes", &[])?;
         for hash in &part.hashes {

@@ -12,5 +12,9 @@ pub(super) const BUILT_FROM: &str = "built package from: ";
 pub(super) const OWNERSHIP: &str = "ownership-by-file-overlap: ";
 /// Lines of a package's comment: `found in layer 3: usr/lib/…`.
 pub(super) const FOUND: &str = "found in ";
+/// Line of the comment of a package that a lock file or manifest names: `declared: development direct`.
+pub(super) const DECLARED: &str = "declared: ";
+/// Type of the relationship of such a package to the subject.
+pub(super) const FOR_DEVELOPMENT: &str = "DEV_DEPENDENCY_OF";
 /// What stands where nothing is known.
 pub(super) const NOASSERTION: &str = "NOASSERTION";

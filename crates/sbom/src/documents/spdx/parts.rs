@@ -8,7 +8,7 @@ use plimsoll_core::Digest;
 use plimsoll_core::rootfs::LayerRef;
 use serde::Deserialize;
 
-use super::conventions::{BUILT_FROM, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM};
+use super::conventions::{BUILT_FROM, DECLARED, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM};
 use crate::Error;
 use crate::documents::collector::{
     Claims, Collector, dangling, in_order, is_image, is_index, subject_digest,
@@ -18,7 +18,7 @@ use crate::documents::json::Few;
 use crate::documents::placed;
 use crate::documents::stated::{Element, StatedComponent, SubjectKind};
 use crate::inventory::{
-    ComponentIndex, Location, OsRelease, OwnerEvidence, Problem, RelationshipKind, SourcePackage,
+    ComponentIndex, Declaration, Location, OsRelease, OwnerEvidence, Problem, RelationshipKind, SourcePackage,
 };
 use crate::licence::Licence;
 
@@ -229,6 +229,7 @@ pub(super) fn read<'a>(
             let claims = Claims { name: &package.name, version, purl, source: source.clone() };
             let Some(component) = collector.add(claims) else { continue };
             component.locations = locations(&package);
+            component.declared = declaration(&package);
             component.licenses = licenses(package.license_declared.as_deref(), &extracted);
             component.supplier = package.supplier.as_deref().and_then(supplier);
         }
@@ -333,6 +334,11 @@ fn digest(package: &Package<'_>, purl: Option<&str>) -> Option<Digest> {
 fn locations(package: &Package<'_>) -> Vec<Location> {
     let lines = package.comment.as_deref().unwrap_or_default().lines();
     lines.filter_map(|line| placed::read(line.strip_prefix(FOUND)?)).collect()
+}
+
+fn declaration(package: &Package<'_>) -> Option<Declaration> {
+    let mut lines = package.comment.as_deref().unwrap_or_default().lines();
+    lines.find_map(|line| line.strip_prefix(DECLARED)?.parse().ok())
 }
 
 /// One valid expression, or the parts of a conjunction with references replaced by the names they stand for.

@@ -14,7 +14,9 @@ use plimsoll_core::{Algorithm, Digest, Ecosystem, text};
 use serde::Serialize;
 use serde_json::json;
 
-use super::conventions::{BUILT_FROM, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM};
+use super::conventions::{
+    BUILT_FROM, DECLARED, FOR_DEVELOPMENT, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM,
+};
 use crate::document::Document;
 use crate::documents::object::Object;
 use crate::documents::placed;
@@ -303,6 +305,14 @@ impl<'a> Writer<'a> {
         };
         let packages = self.components().map(move |(component, id)| {
             let from = if system && component.ecosystem.is_os() { OPERATING_SYSTEM } else { SUBJECT };
+            if component.is_for_development() {
+                return Relationship {
+                    spdx_element_id: reference(id),
+                    kind: FOR_DEVELOPMENT,
+                    related_spdx_element: from.into(),
+                    comment: None,
+                };
+            }
             contains(from, reference(id))
         });
         let identifiers = self.identifiers;
@@ -363,8 +373,9 @@ fn source_info(component: &Component) -> Option<String> {
 }
 
 fn comment(component: &Component) -> Option<String> {
-    let lines: Vec<String> =
-        component.locations.iter().map(|location| format!("{FOUND}{}", placed::line(location))).collect();
+    let found = component.locations.iter().map(|location| format!("{FOUND}{}", placed::line(location)));
+    let declared = component.declared.map(|declared| format!("{DECLARED}{declared}"));
+    let lines: Vec<String> = found.chain(declared).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use super::conventions::NOASSERTION;
+use super::conventions::{FOR_DEVELOPMENT, NOASSERTION};
 use super::write::{DOCUMENT, Package, Relationship, Writer, identified, namespace};
 use crate::document::Document;
 use crate::documents::object::Object;
@@ -174,14 +174,25 @@ impl<'w, 'a> Elements<'w, 'a> {
     }
 
     fn relationship(&self, number: usize, relationship: &Relationship<'_>) -> serde_json::Value {
+        let Relationship { spdx_element_id: from, kind, related_spdx_element: to, .. } = relationship;
+        // It is said the other way round, with the scope apart.
+        let is_for_development = *kind == FOR_DEVELOPMENT;
+        let (element, kind, from, to) = if is_for_development {
+            ("LifecycleScopedRelationship", "DEPENDS_ON", to, from)
+        } else {
+            ("Relationship", *kind, from, to)
+        };
         let mut element = Element::from([
-            ("type", json!("Relationship")),
+            ("type", json!(element)),
             ("spdxId", json!(self.id(&format!("SPDXRef-Relationship-{number}")))),
             ("creationInfo", json!(CREATION)),
-            ("from", json!(self.id(&relationship.spdx_element_id))),
-            ("relationshipType", json!(new_name(relationship.kind))),
-            ("to", json!([self.id(&relationship.related_spdx_element)])),
+            ("from", json!(self.id(from))),
+            ("relationshipType", json!(new_name(kind))),
+            ("to", json!([self.id(to)])),
         ]);
+        if is_for_development {
+            element.insert("scope", json!("development"));
+        }
         if let Some(comment) = &relationship.comment {
             element.insert("comment", json!(comment));
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pom::{Coordinates, Dependency, Pom};
-use crate::inventory::Component;
+use crate::inventory::{Component, Declaration, Requester, Scope};
 use crate::language::shown::Package;
 
 /// Parents of parents, and bills of materials that import others. Real projects have some five.
@@ -50,7 +50,7 @@ impl<'f> Models<'f> {
                 "" => known.map_or("", |(_, scope)| scope.as_str()),
                 scope => scope,
             };
-            if scope == "test" || self.names.contains(&(group.as_str(), artifact.as_str())) {
+            if self.names.contains(&(group.as_str(), artifact.as_str())) {
                 continue;
             }
             let version = match coordinates.version.as_str() {
@@ -67,7 +67,10 @@ impl<'f> Models<'f> {
                 qualifiers: &[],
                 subpath: "",
             };
-            wanted.push(package.component());
+            let scope = if scope == "test" { Scope::Development } else { Scope::Runtime };
+            let requester = Requester::Direct;
+            let declared = Some(Declaration { scope, requester });
+            wanted.push(package.component().map(|component| Component { declared, ..component }));
         }
         wanted
     }

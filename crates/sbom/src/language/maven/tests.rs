@@ -4,7 +4,7 @@ use plimsoll_core::Limits;
 use plimsoll_core::rootfs::FileSet;
 
 use crate::catalogers::select;
-use crate::inventory::Inventory;
+use crate::inventory::{Component, Inventory};
 
 fn catalog(files: &[(&str, &str)]) -> Inventory {
     let mut set = FileSet::default();
@@ -15,7 +15,9 @@ fn catalog(files: &[(&str, &str)]) -> Inventory {
 }
 
 fn found(inventory: &Inventory) -> Vec<String> {
-    inventory.components.iter().map(|it| format!("{} {}", it.purl, it.locations[0].path)).collect()
+    let mark = |it: &Component| if it.is_for_development() { " development" } else { "" };
+    let one = |it: &Component| format!("{} {}{}", it.purl, it.locations[0].path, mark(it));
+    inventory.components.iter().map(one).collect()
 }
 
 fn dependency(artifact: &str, more: &str) -> String {
@@ -75,7 +77,9 @@ fn versions_come_from_properties_parents_and_bills_of_materials() {
             "pkg:maven/org.x/of-bill@3.5 srv/child/pom.xml",
             "pkg:maven/org.x/of-parent@7 srv/child/pom.xml",
             "pkg:maven/org.x/of-parent@7 srv/pom.xml",
+            "pkg:maven/org.x/only-tests@1 srv/child/pom.xml development",
             "pkg:maven/org.x/range srv/child/pom.xml",
+            "pkg:maven/org.x/tested@1 srv/child/pom.xml development",
         ]
     );
 }

@@ -15,13 +15,16 @@
 //! {"lockfileVersion": 1, "dependencies": {"a": {"version": "1.0.0", "dependencies": {"b": {"version": "2.0.0", "dev": true}}}}}
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_core::json;
 use plimsoll_core::rootfs::Footprint;
 use serde::Deserialize;
+use serde_json::Value;
 
-/// The packages that a lock file names, but for those that only development needs.
+use crate::inventory::{Declaration, Requester, Scope};
+
+/// The packages that a lock file names.
 #[derive(Debug, PartialEq)]
 pub(super) struct Lock {
     pub(super) packages: Vec<Locked>,
@@ -35,6 +38,7 @@ pub(super) struct Locked {
     pub(super) name: String,
     /// Empty where it is no version: an address, a folder.
     pub(super) version: String,
+    pub(super) declared: Declaration,
 }
 
 impl Footprint for Lock {
@@ -54,8 +58,11 @@ pub(super) fn read(content: &[u8], max: usize) -> Result<Lock, String> {
     let mut lock = Lock { packages: Vec::new() };
     match (document.packages, document.dependencies) {
         (Some(packages), _) => {
+            // Of the project and of its workspaces.
+            let own = packages.iter().filter(|(folder, _)| !folder.contains("node_modules/"));
+            let direct: BTreeSet<String> = own.flat_map(|(_, it)| it.asked_for()).cloned().collect();
             for (folder, package) in packages {
-                lock.folder(folder, package);
+                lock.folder(folder, package, &direct);
             }
         }
         (None, Some(dependencies)) => lock.dependencies(dependencies),
@@ -70,15 +77,18 @@ pub(super) fn read(content: &[u8], max: usize) -> Result<Lock, String> {
 }
 
 impl Lock {
-    fn folder(&mut self, folder: String, package: Package) {
+    fn folder(&mut self, folder: String, package: Package, direct: &BTreeSet<String>) {
         // Links lead to folders of the project, whose own package.json says what they are.
-        let Some((_, own)) = folder.rsplit_once("node_modules/").filter(|_| !package.link && !package.dev)
-        else {
+        let Some((_, own)) = folder.rsplit_once("node_modules/").filter(|_| !package.link) else {
             return;
         };
+        // A copy inside of another package is that package's.
+        let is_direct = !folder.contains("/node_modules/") && direct.contains(own);
+        let declared =
+            declared(package.dev, if is_direct { Requester::Direct } else { Requester::Transitive });
         let name = package.name.unwrap_or_else(|| own.to_owned());
         let version = package.version.unwrap_or_default();
-        self.packages.push(Locked { folder: Some(folder), name, version });
+        self.packages.push(Locked { folder: Some(folder), name, version, declared });
     }
 
     fn dependencies(&mut self, dependencies: BTreeMap<String, Dependency>) {
@@ -86,9 +96,7 @@ impl Lock {
             if let Some(inner) = dependency.dependencies {
                 self.dependencies(inner);
             }
-            if dependency.dev {
-                continue;
-            }
+            let declared = declared(dependency.dev, Requester::Unknown);
             let (name, version) =
                 match dependency.version.strip_prefix("npm:").and_then(|it| it.rsplit_once('@')) {
                     Some((real, version)) => (real.to_owned(), version.to_owned()),
@@ -96,9 +104,14 @@ impl Lock {
                 };
             // An address of git or of an archive, or a folder.
             let version = if version.contains([':', '/']) { String::new() } else { version };
-            self.packages.push(Locked { folder: None, name, version });
+            self.packages.push(Locked { folder: None, name, version, declared });
         }
     }
+}
+
+fn declared(is_for_development: bool, requester: Requester) -> Declaration {
+    let scope = if is_for_development { Scope::Development } else { Scope::Runtime };
+    Declaration { scope, requester }
 }
 
 #[derive(Deserialize)]
@@ -110,6 +123,7 @@ struct Document {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Package {
     name: Option<String>,
     version: Option<String>,
@@ -117,6 +131,20 @@ struct Package {
     link: bool,
     #[serde(default)]
     dev: bool,
+    #[serde(default)]
+    dependencies: BTreeMap<String, Value>,
+    #[serde(default)]
+    dev_dependencies: BTreeMap<String, Value>,
+    #[serde(default)]
+    optional_dependencies: BTreeMap<String, Value>,
+}
+
+impl Package {
+    /// The names of what it asks for itself.
+    fn asked_for(&self) -> impl Iterator<Item = &String> {
+        let Self { dependencies, dev_dependencies, optional_dependencies, .. } = self;
+        [dependencies, dev_dependencies, optional_dependencies].into_iter().flat_map(BTreeMap::keys)
+    }
 }
 
 #[derive(Deserialize)]
@@ -132,16 +160,17 @@ mod tests {
     use super::*;
 
     fn shown(content: &str) -> Result<Vec<String>, String> {
-        let lock = read(content.as_bytes(), 4)?;
+        let lock = read(content.as_bytes(), 5)?;
         let one = |it: &Locked| {
             let folder = it.folder.as_deref().unwrap_or("-");
-            format!("{folder} {}@{}", it.name, it.version)
+            let mark = if it.declared.is_for_development() { " development" } else { "" };
+            format!("{folder} {}@{}{mark}", it.name, it.version)
         };
         Ok(lock.packages.iter().map(one).collect())
     }
 
     #[test]
-    fn every_version_of_the_format_is_read_without_what_only_development_needs() {
+    fn every_version_of_the_format_is_read_with_what_only_development_needs() {
         let third = r#"{"lockfileVersion":3,"packages":{"":{"name":"app","version":"0"},"node_modules/a":{"version":"1.0.0"},
             "node_modules/a/node_modules/@s/b":{"version":"2.0.0"},"node_modules/alias":{"name":"c","version":"3.0.0"},
             "node_modules/d":{"version":"1.0.0","dev":true},"node_modules/w":{"resolved":"packages/w","link":true},
@@ -151,13 +180,17 @@ mod tests {
             [
                 "node_modules/a a@1.0.0",
                 "node_modules/a/node_modules/@s/b @s/b@2.0.0",
-                "node_modules/alias c@3.0.0"
+                "node_modules/alias c@3.0.0",
+                "node_modules/d d@1.0.0 development"
             ]
         );
         let first = r#"{"lockfileVersion":1,"dependencies":{"a":{"version":"1.0.0","dependencies":{"b":{"version":"2.0.0"}}},
             "alias":{"version":"npm:@s/c@3.0.0"},"d":{"version":"1.0.0","dev":true},
             "g":{"version":"git+ssh://git@example.org/g.git#0a"}}}"#;
-        assert_eq!(shown(first).unwrap(), ["- b@2.0.0", "- a@1.0.0", "- @s/c@3.0.0", "- g@"]);
+        assert_eq!(
+            shown(first).unwrap(),
+            ["- b@2.0.0", "- a@1.0.0", "- @s/c@3.0.0", "- d@1.0.0 development", "- g@"]
+        );
         assert_eq!(shown(r#"{"lockfileVersion":3,"packages":{}}"#).unwrap(), Vec::<String>::new());
         assert_eq!(shown(r#"{"lockfileVersion":1}"#).unwrap(), Vec::<String>::new());
     }
@@ -174,9 +207,9 @@ mod tests {
         ] {
             assert!(shown(content).is_err(), "{content}");
         }
-        let many: Vec<String> = (0..5).map(|n| format!(r#""node_modules/{n}":{{"version":"1"}}"#)).collect();
+        let many: Vec<String> = (0..6).map(|n| format!(r#""node_modules/{n}":{{"version":"1"}}"#)).collect();
         assert!(
-            shown(&format!(r#"{{"packages":{{{}}}}}"#, many.join(","))).unwrap_err().contains("at most 4")
+            shown(&format!(r#"{{"packages":{{{}}}}}"#, many.join(","))).unwrap_err().contains("at most 5")
         );
         let deep = r#"{"dependencies":{"a":{"version":"1","dependencies":{"a":"#.repeat(1000);
         assert!(shown(&deep).is_err());

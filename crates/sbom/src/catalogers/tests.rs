@@ -52,7 +52,8 @@ fn takes_what_shows_packages_and_nothing_else() {
 #[test]
 fn well_known_paths_are_wanted_for_one_thing() {
     // Where links lead from one to the other, the facts of the one are those of the other.
-    for path in select().fixed_paths() {
+    // Any library of Windows may be an assembly of .NET, and none of the other paths leads to one.
+    for path in select().fixed_paths().iter().filter(|path| !path.contains("Windows/System32/")) {
         assert_eq!(select().want(path, None).len(), 1, "{path}");
     }
     let [etc, usr] = OS_RELEASE;

@@ -1,4 +1,4 @@
-//! .NET applications and runtimes: `*.deps.json`, which the host reads to find libraries.
+//! .NET applications and runtimes: `*.deps.json`, which the host reads to find libraries, and assemblies where there is none.
 //!
 //! `libraries` names what an application was put together from: packages of NuGet, parts of the runtime that came as packages, and
 //! projects, which are the application's own code.
@@ -7,20 +7,33 @@
 //! {"libraries": {"Newtonsoft.Json/13.0.3": {"type": "package"}, "App/1.0.0": {"type": "project"},
 //!                "runtimepack.Microsoft.NETCore.App.Runtime.linux-x64/8.0.1": {"type": "runtimepack"}}}
 //! ```
+//!
+//! An assembly in or below a folder with such a file is part of what the file lists. Of others, [`assembly`] reads the version
+//! resource, unless a package of the operating system brought them.
 
-use std::collections::BTreeMap;
+mod assembly;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plimsoll_core::json;
-use plimsoll_core::rootfs::{Bound, Fact};
+use plimsoll_core::rootfs::{Attributes, Bound, Fact, Need, Stream};
+use plimsoll_core::{Limits, json};
 use serde::Deserialize;
 
 use super::shown::{Shown, component};
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
 use crate::inventory::Component;
+use crate::ownership::FileDigests;
+use crate::telltales;
 
-const SELECTIONS: &[Selection] = &[Selection::whole(&["**/*.deps.json"], Bound::List)];
+const LIBRARIES: u16 = 0;
+const ASSEMBLY: u16 = 1;
+
+const SELECTIONS: &[Selection] = &[
+    Selection::whole(&["**/*.deps.json"], Bound::List),
+    Selection { paths: &["**/*.dll", "**/*.exe"], mode: Mode::Any, min_size: 0, need: Need::Stream },
+];
 
 /// Finds packages of NuGet.
 pub(crate) struct DotNet;
@@ -31,7 +44,7 @@ impl Cataloger for DotNet {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {
@@ -50,9 +63,37 @@ impl Cataloger for DotNet {
         Some(Shown::fact(file.content, read(file.content, file.limits.packages)))
     }
 
-    fn finish(&self, context: &mut Context<'_, '_>) {
-        Shown::add(context, 0);
+    fn stream(&self, _: u16, _: Attributes, _: &Limits) -> Option<Box<dyn Stream>> {
+        Some(Box::new(assembly::Assembly::default()))
     }
+
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        Shown::add(context, LIBRARIES);
+        let assemblies: Vec<_> = context.distinct::<Shown>(&[ASSEMBLY]).collect();
+        if assemblies.is_empty() {
+            return;
+        }
+        let lists = context.facts::<Shown>(LIBRARIES).filter(|(_, shown)| shown.found.is_ok());
+        let listed: BTreeSet<&str> = lists.map(|(file, _)| folder(&file.path)).collect();
+        let brought = telltales::brought(context, assemblies.iter().map(|(file, _)| &*file.real_path));
+        for (file, shown) in assemblies {
+            let mut around = std::iter::successors(Some(folder(&file.path)), |inner| parent(inner));
+            if around.any(|folder| listed.contains(folder)) || brought.contains(&*file.real_path) {
+                continue;
+            }
+            for component in shown.found.iter().flatten() {
+                context.add_shown(component, file, None::<&FileDigests>);
+            }
+        }
+    }
+}
+
+fn folder(path: &str) -> &str {
+    parent(path).unwrap_or_default()
+}
+
+fn parent(path: &str) -> Option<&str> {
+    path.rsplit_once('/').map(|(folder, _)| folder)
 }
 
 #[derive(Deserialize)]
@@ -88,7 +129,10 @@ fn read(content: &[u8], max: usize) -> Result<Vec<Component>, String> {
 
 #[cfg(test)]
 mod tests {
+    use plimsoll_core::rootfs::FileSet;
+
     use super::*;
+    use crate::catalogers::select;
 
     #[test]
     fn packages_and_parts_of_the_runtime_are_listed_and_projects_are_not() {
@@ -102,6 +146,43 @@ mod tests {
             ["pkg:nuget/Newtonsoft.Json@13.0.3", "pkg:nuget/Microsoft.NETCore.App.Runtime.linux-x64@8.0.1"]
         );
         assert!(read(content.as_bytes(), 3).unwrap_err().contains("at most 3"));
+    }
+
+    #[test]
+    fn assemblies_count_where_nothing_lists_them() {
+        let json = assembly::tests::assembly(
+            0x400,
+            &[("OriginalFilename", "Newtonsoft.Json.dll"), ("ProductVersion", "13.0.3+0a2e")],
+        );
+        let list = br#"{"libraries":{"Serilog/4.0.0":{"type":"package"}}}"#;
+        let mut set = FileSet::default();
+        for (path, content) in [
+            ("app/App.deps.json", &list[..]),
+            ("app/Newtonsoft.Json.dll", &json),
+            ("app/runtimes/unix/Newtonsoft.Json.dll", &json),
+            ("opt/tool/Newtonsoft.Json.dll", &json),
+            ("usr/lib/mono/gac/Newtonsoft.Json.dll", &json),
+            (
+                "var/lib/dpkg/status",
+                b"Package: m\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n",
+            ),
+            (
+                "var/lib/dpkg/info/m.md5sums",
+                b"d41d8cd98f00b204e9800998ecf8427e  usr/lib/mono/gac/Newtonsoft.Json.dll\n",
+            ),
+        ] {
+            set.add(select(), path, None, content);
+        }
+        let inventory = crate::catalog(&set, &Limits::default());
+        let of_nuget = inventory.components.iter().filter(|it| it.purl.package_type() == "nuget");
+        let found: Vec<String> = of_nuget.map(|it| format!("{} {}", it.purl, it.locations[0].path)).collect();
+        assert_eq!(
+            found,
+            [
+                "pkg:nuget/Newtonsoft.Json@13.0.3 opt/tool/Newtonsoft.Json.dll",
+                "pkg:nuget/Serilog@4.0.0 app/App.deps.json",
+            ]
+        );
     }
 
     #[test]

@@ -377,7 +377,8 @@ impl FileSet {
     /// Adds a folder of a root file system in memory, if `select` wants it.
     pub fn add_folder(&mut self, select: &dyn Select, path: &str, layer: Option<usize>) {
         let purposes = select.want_folder(path);
-        if !purposes.is_empty() && select.may_want_folder(path.as_bytes()) {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        if !purposes.is_empty() && select.may_want_folder(name.as_bytes()) {
             self.insert(FoundFile::folder(select, path, path, &purposes, layer));
         }
     }

@@ -50,6 +50,11 @@ const LIST: &[&dyn Cataloger] = &[
     &language::haskell::HASKELL,
     &language::julia::JULIA,
     &language::wordpress::WordPress,
+    &language::nimble::NIMBLE,
+    &language::homebrew::HOMEBREW,
+    &language::nix::NIX,
+    &language::models::Models,
+    &os::kernel::Kernel,
     // What projects want counts where it is not installed.
     &language::maven::Maven,
     // Programs of no ecosystem, after those who tell what a program is made of.
@@ -265,6 +270,10 @@ impl Select for Catalogers {
         &self.folder_endings
     }
 
+    fn may_want_folder(&self, name: &[u8]) -> bool {
+        ends_with_any(name, &self.folder_endings) || language::nix::is_store_name(name)
+    }
+
     fn need(&self, purpose: Purpose) -> Need {
         self.meaning(purpose).map_or(Need::Name, |(_, _, selection)| selection.need)
     }
@@ -302,6 +311,14 @@ pub(crate) fn alone<'f>(id: &str, files: &'f FileSet, system: Option<System>) ->
     let mut found = Found { system, ..Found::default() };
     ALL.finish(files, &Limits::default(), &Cancel::never(), &mut found, |member| member.id() == id).unwrap();
     found
+}
+
+/// Whether a name ends in one of `endings`, in whichever case.
+fn ends_with_any(name: &[u8], endings: &[&str]) -> bool {
+    endings.iter().any(|ending| {
+        let end = name.len().checked_sub(ending.len()).and_then(|start| name.get(start..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(ending.as_bytes()))
+    })
 }
 
 /// That directories of a folder could not be entered. What is in them is known to nobody, so no cataloger tells it.

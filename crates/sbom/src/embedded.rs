@@ -1,13 +1,14 @@
 //! SBOMs that lie in the image: Bitnami's of what it compiled, those of wheels (PEP 770), and others.
 //!
 //! They are the image's own claim: a component of one has the document for its location, and none of the files that it is about
-//! were looked at. What catalogers found themselves, in whatever version, counts instead. What a document says about an operating
+//! were looked at. What catalogers found themselves counts instead; that the document says another version is noted. What a document says about an operating
 //! system is left out: its package database is here, or nobody can say what is installed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Bound, Fact};
+use plimsoll_core::text::shortened;
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
@@ -29,7 +30,7 @@ impl Cataloger for Embedded {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {
@@ -64,16 +65,17 @@ impl Cataloger for Embedded {
 
     fn finish(&self, context: &mut Context<'_, '_>) {
         context.tell_unread([0]);
-        let mut known: Option<BTreeSet<(String, String)>> = None;
-        let key = |it: &Component| (it.purl.package_type().to_owned(), it.name.clone());
+        let mut known: Option<Known> = None;
         for (file, shown) in context.distinct::<Shown>(&[0]) {
             match &shown.found {
                 Ok(found) => {
                     // Most images have no such document, and many components.
-                    let known = known
-                        .get_or_insert_with(|| context.found.inventory.components.iter().map(key).collect());
-                    for component in found.iter().filter(|it| !known.contains(&key(it))) {
+                    let known = known.get_or_insert_with(|| Known::new(&context.found.inventory.components));
+                    for component in found.iter().filter(|it| known.versions(it).is_none()) {
                         context.add_shown(component, file, &shown.digests);
+                    }
+                    if let Some(detail) = known.conflict(found) {
+                        context.problem(ProblemCode::MetadataDisagrees, &file.path, detail);
                     }
                 }
                 Err(detail) => {
@@ -81,6 +83,49 @@ impl Cataloger for Embedded {
                 }
             }
         }
+    }
+}
+
+/// What catalogers found themselves: the versions of each package, by type and name.
+struct Known(BTreeMap<(String, String), BTreeSet<String>>);
+
+/// Packages in conflict that are named.
+const MAX_NAMED: usize = 3;
+
+impl Known {
+    fn new(components: &[Component]) -> Self {
+        let mut known = BTreeMap::<_, BTreeSet<String>>::new();
+        for component in components {
+            known.entry(Self::key(component)).or_default().insert(component.version.clone());
+        }
+        Self(known)
+    }
+
+    fn key(component: &Component) -> (String, String) {
+        (component.purl.package_type().to_owned(), component.name.clone())
+    }
+
+    fn versions(&self, component: &Component) -> Option<&BTreeSet<String>> {
+        self.0.get(&Self::key(component))
+    }
+
+    /// What a document says otherwise than was found, in words.
+    fn conflict(&self, said: &[Component]) -> Option<String> {
+        let found_otherwise = |it: &&Component| {
+            let versions = self.versions(it).filter(|_| !it.version.is_empty());
+            versions.is_some_and(|versions| !versions.contains(&it.version))
+        };
+        let mut otherwise = said.iter().filter(found_otherwise);
+        let named = otherwise.by_ref().take(MAX_NAMED).map(|it| {
+            let found = self.versions(it).and_then(BTreeSet::first).map_or("", String::as_str);
+            format!("{} {} where {} is found", shortened(&it.name), shortened(&it.version), shortened(found))
+        });
+        let named: Vec<String> = named.collect();
+        let more = match otherwise.count() {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        (!named.is_empty()).then(|| format!("is an SBOM that says {}{more}", named.join(", ")))
     }
 }
 
@@ -130,6 +175,10 @@ mod tests {
         let told =
             |it: &crate::Problem| it.path == "srv/bom.json" && it.detail.starts_with("is an SBOM that");
         assert!(inventory.problems.iter().any(told), "{:?}", inventory.problems);
+        let conflict = inventory.problems.iter().find(|it| it.path.ends_with("redis.cdx.json")).unwrap();
+        assert_eq!(conflict.code, crate::ProblemCode::MetadataDisagrees);
+        assert_eq!(conflict.detail, "is an SBOM that says idna 3.1 where 3.7 is found");
+        assert!(!conflict.hides_components());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Lock files: what a project wants to have installed. What only its development needs is marked as that.
 //!
 //! What is installed counts instead: a package of the same name, in whatever version, is what runs. A lock file that lies inside of
-//! an installed package says what its author tried it with, and is passed over. What is left is listed, since it may have been
+//! an installed package, or that a package of the operating system brought, says what its author tried it with, and is passed over. What is left is listed, since it may have been
 //! bundled, compiled or installed by something that leaves no trace.
 //!
 //! A format is a file here and a row of [`LIST`].
@@ -20,6 +20,7 @@ mod gradle;
 mod haskell;
 mod hex;
 mod julia;
+mod lua;
 mod nimble;
 mod nuget;
 mod nuget_xml;
@@ -49,6 +50,7 @@ use crate::context::Context;
 use crate::inventory::{Component, Declaration, ProblemCode, Requester, Scope};
 use crate::language::maven::Maven;
 use crate::language::shown::{Package, Shown};
+use crate::telltales;
 
 /// A format.
 struct Lockfile {
@@ -143,6 +145,7 @@ impl Locked {
 const LIST: &[Lockfile] = &[
     Lockfile { paths: &["**/Cargo.lock"], purl_type: "cargo", read: cargo::read },
     Lockfile { paths: &["**/go.mod"], purl_type: "golang", read: go::read },
+    Lockfile { paths: &["**/go.work"], purl_type: "golang", read: go::work },
     Lockfile { paths: &["**/yarn.lock"], purl_type: "npm", read: yarn::read },
     Lockfile { paths: &["**/pnpm-lock.yaml", "**/.pnpm/lock.yaml"], purl_type: "npm", read: pnpm::read },
     Lockfile { paths: &["**/Gemfile.lock", "**/gems.locked"], purl_type: "gem", read: ruby::read },
@@ -192,6 +195,8 @@ const LIST: &[Lockfile] = &[
     Lockfile { paths: &["**/cabal.project.freeze"], purl_type: "hackage", read: haskell::cabal },
     Lockfile { paths: &["**/stack.yaml.lock"], purl_type: "hackage", read: haskell::stack },
     Lockfile { paths: &["**/renv.lock"], purl_type: "cran", read: r::read },
+    Lockfile { paths: &["**/packrat.lock"], purl_type: "cran", read: r::packrat },
+    Lockfile { paths: &["**/luarocks.lock"], purl_type: "luarocks", read: lua::read },
     Lockfile { paths: &["**/cpanfile.snapshot"], purl_type: "cpan", read: perl::snapshot },
     Lockfile { paths: &["**/Manifest.toml"], purl_type: "julia", read: julia::read },
     Lockfile { paths: &["**/.opam-switch/switch-state"], purl_type: "opam", read: opam::switch_state },
@@ -257,6 +262,7 @@ impl Cataloger for Lockfiles {
             "hackage",
             "hex",
             "julia",
+            "luarocks",
             "maven",
             "nim",
             "npm",
@@ -288,9 +294,13 @@ impl Cataloger for Lockfiles {
         let mut installed: Option<BTreeSet<(Ecosystem, String)>> = None;
         for (format, selection) in LIST.iter().zip(0..) {
             context.tell_unread_names([selection]);
-            for (file, shown) in context.distinct::<Shown>(&[selection]) {
+            let files: Vec<_> = context.distinct::<Shown>(&[selection]).collect();
+            let brought = telltales::brought(context, files.iter().map(|(file, _)| &*file.real_path));
+            for (file, shown) in files {
                 let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-                if is_in_package(&file.path) || context.found.installed.contains(&(format.purl_type, folder))
+                if is_in_package(&file.path)
+                    || brought.contains(&*file.real_path)
+                    || context.found.installed.contains(&(format.purl_type, folder))
                 {
                     continue;
                 }

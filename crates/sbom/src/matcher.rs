@@ -112,10 +112,10 @@ impl Matcher {
         found
     }
 
-    /// How the last names of wanted folders end.
+    /// How the last names of wanted folders end, where they have an end in common.
     pub(crate) fn folder_endings(&self) -> Vec<&'static str> {
         let rules = self.folders.iter().filter_map(|index| self.rules.get(*index)?.pattern);
-        rules.map(|pattern| pattern.folder_ending()).collect()
+        rules.map(|pattern| pattern.folder_ending()).filter(|ending| !ending.is_empty()).collect()
     }
 
     /// Which look-ups a path is worth.

@@ -113,8 +113,9 @@ pub(crate) fn brought<'f>(
     if places.is_empty() {
         return HashSet::new();
     }
-    let listed = context.found.places.iter().flat_map(|(places, _)| places.iter());
-    listed.filter_map(|place| places.get(place)).flatten().copied().collect()
+    let listed = context.found.places.iter().flat_map(|(places, _)| places.iter().copied());
+    let claimed = context.found.claims.iter().map(|claim| hash_of_path(claim.path));
+    listed.chain(claimed).filter_map(|place| places.get(&place)).flatten().copied().collect()
 }
 
 /// A file that nobody reads.

@@ -113,8 +113,8 @@ fn a_policy_leaves_out_paths_and_says_so() {
     let path = "opt/vendor/lib/x-1.dist-info/METADATA";
     let layer = Layer::new()
         .file(path, "nonsense")
-        .file("opt/vendor/a/go.work", "{}")
-        .file("opt/vendor/b/go.work", "{}");
+        .file("opt/vendor/a/x.jmod", "{}")
+        .file("opt/vendor/b/x.jmod", "{}");
     let image = shop("pymysql", "1.1.0").layer(layer);
     let subject = pushed(&registry, &image.build(), "vendor");
     let strict = policy(&place, "");
@@ -174,7 +174,7 @@ fn the_hook_sees_what_is_staged_and_nothing_else() {
     // Its own result is no part of the next.
     run("git", &["add", "sbom.spdx.json"]).unwrap();
     assert_eq!(made(), first);
-    place.write("go.work", "go 1.22\n");
-    run("git", &["add", "go.work"]).unwrap();
+    place.write("bun.lockb", "x");
+    run("git", &["add", "bun.lockb"]).unwrap();
     assert_eq!(run(hook, &[]).unwrap().status.code(), Some(11));
 }

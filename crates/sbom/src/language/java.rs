@@ -53,7 +53,7 @@ impl Cataloger for Java {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn room(&self) -> Room {
@@ -115,7 +115,9 @@ fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, archive: &
             [_] => Some(0),
             named => named.iter().position(|it| coordinates::is_named_after(&path, it.purl.name())),
         };
-        let seeming = if own.is_none() && level.is_library { level.manifest.seeming(&path) } else { None };
+        // What has no classes, as Spring's starters, is nothing to be in doubt about.
+        let seeming = if own.is_none() { level.manifest.seeming(&path) } else { None };
+        let seeming = seeming.filter(|it| level.is_library || it.is_sure);
         if own.is_none() && level.is_library && !seeming.as_ref().is_some_and(|it| it.is_sure) {
             context.found.unidentified.push((WITHOUT_COORDINATES, file));
         }

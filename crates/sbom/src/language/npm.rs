@@ -20,6 +20,7 @@ use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::inventory::{Component, Declaration, Location, ProblemCode};
 use crate::ownership::FileDigests;
+use crate::telltales;
 use lock::{Lock, Locked};
 use manifest::Manifest;
 
@@ -169,10 +170,12 @@ fn installed(context: &mut Context<'_, '_>, roots: &Roots<'_>) {
 
 /// What is locked and not installed beside it.
 fn locked(context: &mut Context<'_, '_>, roots: &Roots<'_>) {
-    for (file, Locks(lock)) in context.facts::<Locks>(LOCK) {
+    let locks: Vec<_> = context.facts::<Locks>(LOCK).collect();
+    let brought = telltales::brought(context, locks.iter().map(|(file, _)| &*file.real_path));
+    for (file, Locks(lock)) in locks {
         let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        // That of an installed package says what its author tried it with.
-        let is_of_package = file.path.contains("node_modules/");
+        // That of an installed package, or of one of the operating system, says what its author tried it with.
+        let is_of_package = file.path.contains("node_modules/") || brought.contains(&*file.real_path);
         if is_of_package || roots.parents.contains(folder) {
             continue;
         }

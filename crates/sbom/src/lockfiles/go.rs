@@ -69,6 +69,20 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     Ok(required)
 }
 
+/// `go.work`: the folders of several modules, each of which has its own `go.mod`. What it replaces counts for all of them.
+pub(super) fn work(text: &str) -> Result<Vec<Locked>, String> {
+    let is_work = |line: &str| ["go ", "use", "toolchain "].iter().any(|word| line.starts_with(word));
+    if !text.lines().any(|line| is_work(line.trim())) {
+        return Err("is no go.work: it uses no module".to_owned());
+    }
+    let replaced = text.lines().filter_map(|line| {
+        let (_, to) = line.split_once("//").map_or(line, |(line, _)| line).split_once("=>")?;
+        let mut words = to.split_whitespace();
+        Some(Locked::new(words.next()?, words.next()?))
+    });
+    Ok(replaced.collect())
+}
+
 fn shortened(text: &str) -> String {
     plimsoll_core::text::shortened(text)
 }

@@ -25,6 +25,23 @@ struct Entry {
     source: String,
 }
 
+/// packrat's older `packrat.lock`, in paragraphs: a package's begins with its name.
+pub(super) fn packrat(text: &str) -> Result<Vec<Locked>, String> {
+    let (mut locked, mut is_lock) = (Vec::new(), false);
+    for paragraph in text.split("\n\n") {
+        let field = |name: &str| {
+            paragraph.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+        };
+        is_lock |= field("PackratFormat").is_some();
+        let (Some(package), Some(version)) = (field("Package"), field("Version")) else { continue };
+        let package = Locked::new(package, version);
+        let is_bioconductor =
+            field("Source").is_some_and(|source| source.eq_ignore_ascii_case("bioconductor"));
+        locked.push(if is_bioconductor { package.of_type("bioconductor") } else { package });
+    }
+    if is_lock { Ok(locked) } else { Err("is no lock file: it has no PackratFormat".to_owned()) }
+}
+
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     let Document { packages } = super::strict_json(text)?;
     let one = |it: Entry| {

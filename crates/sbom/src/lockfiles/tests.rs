@@ -34,11 +34,27 @@ fn what_is_installed_counts_instead_of_what_is_locked() {
         ("srv/node_modules/a/package.json", r#"{"name":"a","version":"1.0.0"}"#),
         ("srv/yarn.lock", "b@^1:\n  version \"1.0.0\"\n"),
         ("opt/Cargo.lock", CARGO),
+        // What packages of the operating system bring.
+        ("usr/share/nodejs/c/yarn.lock", "c@^1:\n  version \"1.0.0\"\n"),
+        (
+            "usr/share/nodejs/c/package-lock.json",
+            r#"{"lockfileVersion":3,"packages":{"node_modules/d":{"version":"1.0.0"}}}"#,
+        ),
+        (
+            "var/lib/dpkg/status",
+            "Package: node-c\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n",
+        ),
+        (
+            "var/lib/dpkg/info/node-c.md5sums",
+            "00000000000000000000000000000000  usr/share/nodejs/c/yarn.lock\n\
+             00000000000000000000000000000000  usr/share/nodejs/c/package-lock.json\n",
+        ),
     ]);
     assert_eq!(
         packages_of(&inventory),
         [
             "pkg:cargo/serde@1.0.200 opt/Cargo.lock",
+            "pkg:deb/debian/node-c@1?arch=all var/lib/dpkg/status",
             "pkg:npm/a@1.0.0 srv/node_modules/a/package.json",
             "pkg:pypi/idna@3.1 srv/poetry.lock",
             "pkg:pypi/requests@2.0 usr/lib/python3/site-packages/requests-2.0.dist-info/METADATA",

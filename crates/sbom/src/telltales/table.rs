@@ -16,11 +16,11 @@ use crate::cataloger::{Mode, Selection};
 pub(crate) struct Kind {
     /// The ecosystem, as OSV names it where it does.
     pub(crate) ecosystem: &'static str,
-    /// What is counted: `go.work`, `*.jmod`.
+    /// What is counted: `deploy`, `*.jmod`.
     pub(crate) files: &'static str,
 }
 
-/// `2 go.work`, `2 workflows`: a file's name stays as it is, a word has a plural.
+/// `2 deploy`, `2 workflows`: a file's name stays as it is, a word has a plural.
 pub(super) fn counted(number: usize, files: &str) -> String {
     let more = [" of another root", " without "].iter().find_map(|more| files.find(more));
     let (files, more) = files.split_at(more.unwrap_or(files.len()));
@@ -32,7 +32,7 @@ pub(super) fn counted(number: usize, files: &str) -> String {
 }
 
 /// What is counted in words, not by the name of a file.
-const WORDS: [&str; 8] = ["database", "document", "file", "JDK", "program", "snap", "store", "workflow"];
+const WORDS: [&str; 4] = ["database", "file", "program", "snap"];
 
 /// A kind of file, and how to tell it.
 pub(super) struct Telltale {
@@ -119,19 +119,13 @@ pub(super) static TELLTALES: &[Telltale] = &[
     file("snap", "snap", &["**/meta/snap.yaml"]),
     file("XBPS", "database", &["**/db/xbps/pkgdb-*.plist"]),
     file("flatpak", "deploy", &["**/flatpak/app/*/*/*/*/deploy", "**/flatpak/runtime/*/*/*/*/deploy"]),
-    file("Nix", "store", &["**/nix/var/nix/db/db.sqlite", "**/nix-support/propagated-build-inputs"]),
-    file("Homebrew", "INSTALL_RECEIPT.json", &["**/INSTALL_RECEIPT.json"]),
+    // Casks, which are applications.
+    file("Homebrew", "INSTALL_RECEIPT.json", &["**/Caskroom/*/.metadata/INSTALL_RECEIPT.json"]),
     // Packages and lock files of languages.
     file("npm", ".pnp.cjs", &["**/.pnp.cjs", "**/.pnp.js"]),
     file("npm", "bun.lockb", &["**/bun.lockb"]),
     file("Maven", "*.jmod", &["**/*.jmod"]),
-    file("Go", "go.work", &["**/go.work"]),
-    file("CRAN", "packrat.lock", &["**/packrat.lock"]),
-    file("LuaRocks", "luarocks.lock", &["**/luarocks.lock"]),
-    file("Nimble", "nimblemeta.json", &["**/nimblemeta.json"]),
-    // What belongs to no ecosystem.
-    file("Linux kernel", "vmlinuz", &["boot/vmlinuz*", "**/modules.builtin"]),
-    file("models", "weights", &["**/*.gguf", "**/*.safetensors"]),
+    // Programs.
     Telltale {
         selection: Selection {
             paths: &[],

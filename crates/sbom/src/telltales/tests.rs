@@ -72,17 +72,10 @@ const FILES: &[(&str, &str, &str)] = &[
     ("var/lib/snapd/snaps/core_1.snap", "hsqs\u{7}", "snap"),
     ("snap/core/x1/meta/snap.yaml", "", "snap"),
     ("var/lib/flatpak/app/org.x/x86_64/stable/0a1b/deploy", "", "flatpak"),
-    ("nix/var/nix/db/db.sqlite", "", "Nix"),
-    ("home/linuxbrew/.linuxbrew/Cellar/jq/1.7/INSTALL_RECEIPT.json", "", "Homebrew"),
+    ("opt/homebrew/Caskroom/x/.metadata/INSTALL_RECEIPT.json", "", "Homebrew"),
     ("srv/.pnp.cjs", "", "npm"),
     ("srv/bun.lockb", "", "npm"),
     ("opt/jdk/jmods/java.base.jmod", "JM", "Maven"),
-    ("srv/go.work", "", "Go"),
-    ("srv/packrat.lock", "", "CRAN"),
-    ("srv/luarocks.lock", "", "LuaRocks"),
-    ("root/.nimble/pkgs2/x/nimblemeta.json", "", "Nimble"),
-    ("boot/vmlinuz-6.1.0-18-amd64", "", "Linux kernel"),
-    ("srv/model.gguf", "", "models"),
 ];
 
 #[test]
@@ -120,7 +113,7 @@ fn first_purpose() -> u16 {
 fn what_only_looks_like_a_telltale_is_none() {
     let nothing: [&str; 0] = [];
     let files = [
-        ("etc/go.works", ""),
+        ("etc/bun.lockbs", ""),
         ("usr/share/doc/x/DESCRIPTION", "This package describes.\n"),
         ("srv/release", "1.2.3\n"),
         ("srv/__snapshots__/app.test.js.snap", "// Jest Snapshot v1\n"),
@@ -142,13 +135,17 @@ fn what_only_looks_like_a_telltale_is_none() {
 
 #[test]
 fn an_ecosystem_is_one_line_with_numbers_and_the_first_file() {
-    let files =
-        [("srv/b/go.work", "{}"), ("srv/a/x/go.work", "{}"), ("srv/a/go.work", ""), ("opt/x.jmod", "PK")];
+    let files = [
+        ("srv/b/bun.lockb", "{}"),
+        ("srv/a/x/bun.lockb", "{}"),
+        ("srv/a/bun.lockb", ""),
+        ("opt/x.jmod", "PK"),
+    ];
     assert_eq!(
         problems(&files, &[]),
         [
             "not-read opt/x.jmod: Maven (1 *.jmod): not read yet",
-            "not-read srv/a/go.work: Go (3 go.work): not read yet",
+            "not-read srv/a/bun.lockb: npm (3 bun.lockb): not read yet",
         ]
     );
 }
@@ -164,7 +161,7 @@ fn programs_that_nobody_brought_are_told() {
 fn what_a_distributions_package_brought_is_set_aside_and_counted() {
     let digest = "00000000000000000000000000000000";
     let line = |path: &str| format!("{digest}  {path}\n");
-    let nodejs = ["usr/share/nodejs/npm/go.work", "usr/share/nodejs/semver/go.work"];
+    let nodejs = ["usr/share/nodejs/npm/x.jmod", "usr/share/nodejs/semver/x.jmod"];
     let lists = [
         ("var/lib/dpkg/info/nodejs.md5sums", nodejs.map(line).concat() + &line("usr/bin/node")),
         // As lists have it that are older than the merged /usr.
@@ -180,7 +177,7 @@ fn what_a_distributions_package_brought_is_set_aside_and_counted() {
         told(&inventory),
         [
             "set-aside usr/bin/bash: executables (2 files): part of the operating system's packages",
-            "set-aside usr/share/nodejs/npm/go.work: Go (2 go.work): \
+            "set-aside usr/share/nodejs/npm/x.jmod: Maven (2 *.jmod): \
              part of pkg:deb/debian/nodejs@18.19-1?arch=amd64&distro=debian-12",
         ]
     );
@@ -190,15 +187,15 @@ fn what_a_distributions_package_brought_is_set_aside_and_counted() {
 #[test]
 fn a_claim_to_what_is_not_the_distributions_sets_nothing_aside() {
     let digest = "00000000000000000000000000000000";
-    let paths = ["opt/app/go.work", "usr/local/lib/x/go.work", "srv/go.work"];
+    let paths = ["opt/app/x.jmod", "usr/local/lib/x/x.jmod", "srv/x.jmod"];
     let list = paths.map(|path| format!("{digest}  {path}\n")).concat();
     let mut files = paths.map(|path| (path, "{}")).to_vec();
     files.push(("var/lib/dpkg/info/nodejs.md5sums", &list));
-    assert_eq!(problems(&files, &[]), ["not-read opt/app/go.work: Go (3 go.work): not read yet"]);
+    assert_eq!(problems(&files, &[]), ["not-read opt/app/x.jmod: Maven (3 *.jmod): not read yet"]);
     // Nor does the list of a package that is not installed.
-    let list = format!("{digest}  usr/share/x/go.work\n");
-    let files = [("usr/share/x/go.work", "{}"), ("var/lib/dpkg/info/gone.md5sums", &list)];
-    assert_eq!(problems(&files, &[]), ["not-read usr/share/x/go.work: Go (1 go.work): not read yet"]);
+    let list = format!("{digest}  usr/share/x/x.jmod\n");
+    let files = [("usr/share/x/x.jmod", "{}"), ("var/lib/dpkg/info/gone.md5sums", &list)];
+    assert_eq!(problems(&files, &[]), ["not-read usr/share/x/x.jmod: Maven (1 *.jmod): not read yet"]);
 }
 
 #[test]

@@ -1,0 +1,65 @@
+//! Catalogers of packages that the path of a file or folder names, whatever is in it.
+
+use std::sync::Arc;
+
+use plimsoll_core::rootfs::{Fact, Footprint};
+
+use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::context::Context;
+use crate::inventory::Component;
+use crate::ownership::FileDigests;
+
+/// Finds the packages of one kind by where they are.
+pub(crate) struct ByPath {
+    pub(crate) id: &'static str,
+    pub(crate) version: u32,
+    pub(crate) purl_types: &'static [&'static str],
+    /// The files or folders, in one selection that needs nothing but their names.
+    pub(crate) selections: &'static [Selection],
+    /// The package at a path; none for a path that is only alike.
+    pub(crate) read: fn(&str) -> Option<Component>,
+}
+
+/// That something is there.
+#[derive(Debug, PartialEq)]
+struct Present;
+
+impl Footprint for Present {
+    fn footprint(&self) -> usize {
+        size_of::<Self>()
+    }
+}
+
+impl Cataloger for ByPath {
+    fn id(&self) -> &'static str {
+        self.id
+    }
+
+    fn version(&self) -> u32 {
+        self.version
+    }
+
+    fn room(&self) -> Room {
+        Room::Language
+    }
+
+    fn purl_types(&self) -> &'static [&'static str] {
+        self.purl_types
+    }
+
+    fn selections(&self) -> &'static [Selection] {
+        self.selections
+    }
+
+    fn extract(&self, _: u16, _: &File<'_>) -> Option<Arc<dyn Fact>> {
+        Some(Arc::new(Present))
+    }
+
+    fn finish(&self, context: &mut Context<'_, '_>) {
+        for (file, Present) in context.distinct::<Present>(&[0]) {
+            if let Some(component) = (self.read)(&file.path) {
+                context.add_shown(&component, file, None::<&FileDigests>);
+            }
+        }
+    }
+}

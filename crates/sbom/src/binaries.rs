@@ -34,6 +34,11 @@ static SELECTIONS: LazyLock<Vec<Selection>> = LazyLock::new(|| {
     RULES.iter().map(selection).collect()
 });
 
+/// Vendor and product of a well-known program, as CPE names have them.
+pub(crate) fn product(name: &str) -> Option<(&'static str, &'static str)> {
+    RULES.iter().find(|rule| rule.name == name)?.product
+}
+
 /// Finds well-known programs.
 pub(crate) struct Binaries;
 

@@ -15,6 +15,7 @@ mod catalogers;
 mod comparison;
 mod context;
 mod conversion;
+mod cpe;
 mod document;
 mod documents;
 mod elements;

@@ -1,11 +1,11 @@
 //! The rules, from `rules.txt`: a line for each program, in the order in which they are tried on a file's name.
 //!
 //! ```text
-//! nginx | nginx | nginx version: nginx/{}
-//! redis | redis-server redis-cli | \0{3}\0
+//! nginx f5:nginx | nginx | nginx version: nginx/{}
+//! redis redis:redis | redis-server redis-cli | \0{3}\0
 //! ```
 //!
-//! The name of the package; how the files are called; and what stands around the version, of which the first that fits counts.
+//! The name of the package, with vendor and product as the NVD's dictionary has them, if it does; how the files are called; and what stands around the version, of which the first that fits counts.
 //! A file's name has no wildcard at its end, since that would be tried on every path. `{}` is the version: a digit, and all that
 //! may follow it. `{3}` is one of three numbers and no more, `{3.}` one that begins like that. `\0` is a zero byte.
 
@@ -15,6 +15,8 @@ use std::sync::LazyLock;
 pub(super) struct Rule {
     /// The name in the package URL.
     pub(super) name: &'static str,
+    /// The vendor and the product of its CPE name.
+    pub(super) product: Option<(&'static str, &'static str)>,
     /// Patterns of its files.
     pub(super) files: Vec<&'static str>,
     pub(super) patterns: Vec<Pattern>,
@@ -44,13 +46,19 @@ pub(super) static RULES: LazyLock<Vec<Rule>> =
 
 fn rule(line: &'static str) -> Option<Rule> {
     let mut columns = line.split('|').map(str::trim);
-    let (name, files) = (columns.next()?, columns.next()?);
+    let (names, files) = (columns.next()?, columns.next()?);
+    let (name, product) = names.split_once(' ').unwrap_or((names, ""));
     if name.starts_with('#') {
         return None;
     }
     // Patterns of paths are for all directories. They live as long as the program, which has one list of them.
     let files = files.split(' ').map(|file| &*format!("**/{file}").leak()).collect();
-    Some(Rule { name, files, patterns: columns.filter_map(pattern).collect() })
+    Some(Rule {
+        name,
+        product: product.split_once(':'),
+        files,
+        patterns: columns.filter_map(pattern).collect(),
+    })
 }
 
 fn pattern(text: &str) -> Option<Pattern> {

@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::conventions::{CODENAME, DECLARED, LAYER, LOCATION, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
+use crate::cpe::Cpe;
 use crate::document::Document;
 use crate::documents::object::Object;
 use crate::documents::placed;
@@ -157,6 +158,8 @@ pub(super) struct Part<'a> {
     pub(super) hashes: Vec<Hash>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) licenses: Vec<LicenceChoice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cpe: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) purl: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -307,6 +310,7 @@ fn package<'a>(
         // What is not part of the subject when it runs.
         scope: component.is_for_development().then_some("excluded"),
         licenses: licenses(component),
+        cpe: Cpe::likeliest(component).map(|cpe| cpe.to_string()),
         purl: Some(component.purl.to_string()),
         evidence: (!occurrences.is_empty()).then_some(Evidence { occurrences }),
         properties,

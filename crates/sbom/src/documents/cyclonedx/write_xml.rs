@@ -121,6 +121,7 @@ fn component(tags: &mut Tags<'_>, part: &Part<'_>) -> io::Result<()> {
         }
         tags.close("licenses")?;
     }
+    tags.some("cpe", part.cpe.as_deref())?;
     tags.some("purl", part.purl.as_deref())?;
     properties(tags, &part.properties)?;
     if let Some(evidence) = &part.evidence {

@@ -17,6 +17,7 @@ use serde_json::json;
 use super::conventions::{
     BUILT_FROM, DECLARED, FOR_DEVELOPMENT, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM,
 };
+use crate::cpe::Cpe;
 use crate::document::Document;
 use crate::documents::object::Object;
 use crate::documents::placed;
@@ -254,6 +255,11 @@ impl<'a> Writer<'a> {
     fn package(&self, component: &'a Component, id: &str) -> Package<'a> {
         let inventory = self.document.inventory;
         let layer = component.locations.first().and_then(|location| inventory.layers.get(location.layer?));
+        let cpe = Cpe::likeliest(component).map(|cpe| ExternalReference {
+            category: "SECURITY",
+            kind: "cpe23Type",
+            locator: cpe.to_string(),
+        });
         Package {
             name: &component.name,
             id: reference(id),
@@ -262,7 +268,7 @@ impl<'a> Writer<'a> {
             source_info: source_info(component),
             license_declared: self.licence(component).map_or(NOASSERTION.into(), Cow::from),
             comment: comment(component),
-            external_refs: vec![external_reference(&component.purl)],
+            external_refs: std::iter::once(external_reference(&component.purl)).chain(cpe).collect(),
             // Trivy's own spelling, so that its reports name the layer.
             annotations: layer
                 .map(|layer| self.annotation(format!("LayerDiffID: {}", layer.diff_id)))

@@ -110,6 +110,15 @@ impl<'w, 'a> Elements<'w, 'a> {
         set("comment", package.comment.as_deref().map(|comment| json!(comment)));
         set("software_primaryPurpose", Some(json!(new_name(package.primary_package_purpose))));
         set("software_packageUrl", package.external_refs.first().map(|purl| json!(purl.locator)));
+        let others: Vec<serde_json::Value> = package
+            .external_refs
+            .iter()
+            .filter(|reference| reference.kind == "cpe23Type")
+            .map(|reference| {
+                json!({ "type": "ExternalIdentifier", "externalIdentifierType": "cpe23", "identifier": reference.locator })
+            })
+            .collect();
+        set("externalIdentifier", (!others.is_empty()).then(|| json!(others)));
         let hashes: Vec<serde_json::Value> = package
             .checksums
             .iter()

@@ -1,0 +1,252 @@
+//! CPE names of components, for users of the NVD and for tools that look names up there.
+//!
+//! A name is a guess, except for the well-known programs whose name the NVD's dictionary is known to have
+//! (`binaries/rules.txt`): no package says its own. One name a component is given, the likeliest, because each further guess finds
+//! more that is wrong than that is right. Matching never uses them.
+//!
+//! Follows NISTIR 7695, the formatted string of section 6.2:
+//!
+//! ```text
+//! cpe:2.3:a:palletsprojects:flask:3.0.0:*:*:*:*:python:*:*
+//! ```
+
+use std::fmt::{self, Write as _};
+
+use crate::binaries;
+use crate::inventory::Component;
+
+/// The longest value of an attribute that is written. The dictionary has some of 100 characters.
+const MAX_VALUE: usize = 255;
+
+/// The name of an application; attributes that are not there are any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cpe {
+    vendor: String,
+    product: String,
+    version: String,
+    /// What it runs in: `node.js`, `python`.
+    target_software: Option<&'static str>,
+}
+
+impl Cpe {
+    /// None where a value is one that names cannot have.
+    fn new(
+        vendor: &str,
+        product: &str,
+        version: &str,
+        target_software: Option<&'static str>,
+    ) -> Option<Self> {
+        Some(Self {
+            vendor: value(vendor)?,
+            product: value(product)?,
+            version: value(version)?,
+            target_software,
+        })
+    }
+
+    /// The likeliest name of a component that a cataloger found. Documents say their components' names themselves, or do not.
+    pub(crate) fn likeliest(component: &Component) -> Option<Self> {
+        component.found_by?;
+        if component.version.is_empty() {
+            return None;
+        }
+        let purl = &component.purl;
+        let (kind, name, namespace) =
+            (purl.package_type(), purl.name(), purl.namespace().filter(|it| !it.is_empty()));
+        let version = component.version.as_str();
+        let same = |target| Self::new(namespace.unwrap_or(name), name, version, target);
+        match kind {
+            // The NVD speaks about projects, so it is the source that counts, and the project's own version.
+            "deb" | "rpm" | "apk" | "alpm" | "opkg" | "ebuild" => {
+                let source = component.source.as_ref();
+                let (name, version) = source.map_or((name, version), |it| (&it.name, &it.version));
+                let (vendor, product) = binaries::product(name).unwrap_or((name, name));
+                Self::new(vendor, product, upstream_version(kind, version), None)
+            }
+            "generic" | "bitnami" => {
+                let (vendor, product) = binaries::product(name)?;
+                Self::new(vendor, product, version, None)
+            }
+            "golang" => go_module(component),
+            "maven" => Self::new(organisation(namespace?), name, version, None),
+            "npm" => {
+                let vendor = namespace.map_or(name, |scope| scope.trim_start_matches('@'));
+                Self::new(vendor, name, version, Some("node.js"))
+            }
+            "pypi" => Self::new(name, name, version, Some("python")),
+            "gem" => Self::new(name, name, version, Some("ruby")),
+            "cargo" => Self::new(name, name, version, Some("rust")),
+            "nuget" => Self::new(name, name, version, Some(".net")),
+            "wordpress-plugin" => Self::new(name, name, version, Some("wordpress")),
+            "composer" => same(None),
+            "conda" | "cpan" | "cran" | "hex" | "hackage" | "luarocks" | "pub" => {
+                Self::new(name, name, version, None)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `cpe:2.3:a:foo\\bar:big\$money_2010:1.0:*:*:*:*:ipod_touch:*:*`
+impl fmt::Display for Cpe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cpe:2.3:a")?;
+        for value in [&self.vendor, &self.product, &self.version] {
+            f.write_char(':')?;
+            quoted(f, value)?;
+        }
+        f.write_str(":*:*:*:*:")?;
+        match self.target_software {
+            Some(target) => quoted(f, target)?,
+            None => f.write_char('*')?,
+        }
+        f.write_str(":*:*")
+    }
+}
+
+/// A value as names may have it (section 5.3.2): lower case, printable, underscores for spaces.
+fn value(text: &str) -> Option<String> {
+    let value: String =
+        text.trim().chars().map(|c| if c == ' ' { '_' } else { c.to_ascii_lowercase() }).collect();
+    let is_value = value.len() <= MAX_VALUE && value.bytes().all(|byte| byte.is_ascii_graphic());
+    // A hyphen alone means that there is nothing to name.
+    (is_value && !matches!(&*value, "" | "-")).then_some(value)
+}
+
+/// What is no letter, digit or underscore is quoted, but for full stops and hyphens (section 6.2.2.2).
+fn quoted(f: &mut fmt::Formatter<'_>, value: &str) -> fmt::Result {
+    value.chars().try_for_each(|character| {
+        if !character.is_ascii_alphanumeric() && !matches!(character, '_' | '.' | '-') {
+            f.write_char('\\')?;
+        }
+        f.write_char(character)
+    })
+}
+
+/// The version that the project gave: without the epoch, and without what the distribution counts itself.
+fn upstream_version<'a>(kind: &str, version: &'a str) -> &'a str {
+    let is_epoch = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let version = version.split_once(':').filter(|(epoch, _)| is_epoch(epoch)).map_or(version, |(_, it)| it);
+    let is_revision = |revision: &str| match kind {
+        "deb" | "rpm" | "alpm" | "opkg" => true,
+        _ => revision.strip_prefix('r').is_some_and(is_epoch),
+    };
+    match version.rsplit_once('-') {
+        Some((upstream, revision)) if !upstream.is_empty() && is_revision(revision) => upstream,
+        _ => version,
+    }
+}
+
+/// Modules are named after who keeps their source: `github.com/gorilla/mux/v2` is gorilla's mux.
+fn go_module(component: &Component) -> Option<Cpe> {
+    let version = component.version.trim_start_matches("go").trim_start_matches('v');
+    if component.name == "stdlib" {
+        return Cpe::new("golang", "go", version, None);
+    }
+    let is_major = |part: &str| part.strip_prefix('v').is_some_and(|it| it.parse::<u32>().is_ok());
+    let parts: Vec<&str> = component.name.split('/').filter(|part| !is_major(part)).collect();
+    let (vendor, product) = match parts.as_slice() {
+        ["github.com" | "gitlab.com" | "bitbucket.org" | "codeberg.org", owner, repository, ..] => {
+            (owner, repository)
+        }
+        ["golang.org", "x", product, ..] => (&"golang", product),
+        [.., product] if parts.len() > 1 => (product, product),
+        _ => return None,
+    };
+    Cpe::new(vendor, product, version, Some("go"))
+}
+
+/// Who owns the domain that a Maven group begins with: `org.apache.commons` is apache's, `io.github.x` is x's.
+fn organisation(group: &str) -> &str {
+    let mut labels = group.split('.');
+    match (labels.next(), labels.next(), labels.next()) {
+        (Some("com" | "io"), Some("github"), Some(owner)) => owner,
+        (_, Some(owner), _) => owner,
+        _ => group,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::SourcePackage;
+
+    fn name(purl: &str) -> Option<String> {
+        let component = Component::from_purl(purl.parse().unwrap());
+        Cpe::likeliest(&Component { found_by: Some("x"), ..component }).map(|cpe| cpe.to_string())
+    }
+
+    #[test]
+    fn names_are_bound_as_the_standard_shows() {
+        let bound = |vendor, product, version, target| {
+            Cpe::new(vendor, product, version, target).unwrap().to_string()
+        };
+        // The examples of NISTIR 7695, section 6.2.2.3.
+        assert_eq!(
+            bound("microsoft", "internet_explorer", "8.0.6001", None),
+            "cpe:2.3:a:microsoft:internet_explorer:8.0.6001:*:*:*:*:*:*:*"
+        );
+        assert_eq!(
+            bound("hp", "openview_network_manager", "7.51", Some("linux")),
+            "cpe:2.3:a:hp:openview_network_manager:7.51:*:*:*:*:linux:*:*"
+        );
+        assert_eq!(
+            bound(r"foo\bar", "big$money_2010", "1", None),
+            r"cpe:2.3:a:foo\\bar:big\$money_2010:1:*:*:*:*:*:*:*"
+        );
+        // Wildcards that are meant literally, and what would end an attribute.
+        assert_eq!(bound("A b", "c*?", "1:2+3~4", None), r"cpe:2.3:a:a_b:c\*\?:1\:2\+3\~4:*:*:*:*:*:*:*");
+    }
+
+    #[test]
+    fn what_cannot_be_in_a_name_has_none() {
+        let long = "x".repeat(256);
+        for bad in ["", " ", "-", "ü", "a\tb", &long] {
+            assert_eq!(Cpe::new(bad, "a", "1", None), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_ecosystem_has_the_likeliest_name() {
+        let of = |purl: &str, expected: &str| assert_eq!(name(purl).as_deref(), Some(expected), "{purl}");
+        of("pkg:generic/nginx@1.25.3", "cpe:2.3:a:f5:nginx:1.25.3:*:*:*:*:*:*:*");
+        of(
+            "pkg:deb/debian/libssl3@3.0.11-1~deb12u2?upstream=openssl",
+            "cpe:2.3:a:openssl:openssl:3.0.11:*:*:*:*:*:*:*",
+        );
+        of("pkg:deb/debian/libattr1@1:2.5.1-4?upstream=attr", "cpe:2.3:a:attr:attr:2.5.1:*:*:*:*:*:*:*");
+        of(
+            "pkg:apk/alpine/ssl_client@1.36.1-r29?upstream=busybox",
+            "cpe:2.3:a:busybox:busybox:1.36.1:*:*:*:*:*:*:*",
+        );
+        of("pkg:golang/github.com/Gorilla/mux/v2@v1.8.0", "cpe:2.3:a:gorilla:mux:1.8.0:*:*:*:*:go:*:*");
+        of("pkg:golang/golang.org/x/net@v0.1.0", "cpe:2.3:a:golang:net:0.1.0:*:*:*:*:go:*:*");
+        of("pkg:golang/stdlib@1.22.1", "cpe:2.3:a:golang:go:1.22.1:*:*:*:*:*:*:*");
+        of("pkg:npm/%40babel/core@7.0.0", "cpe:2.3:a:babel:core:7.0.0:*:*:*:*:node.js:*:*");
+        of("pkg:pypi/flask@3.0.0", "cpe:2.3:a:flask:flask:3.0.0:*:*:*:*:python:*:*");
+        of(
+            "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1",
+            "cpe:2.3:a:apache:log4j-core:2.14.1:*:*:*:*:*:*:*",
+        );
+        of("pkg:maven/io.github.x/y@1", "cpe:2.3:a:x:y:1:*:*:*:*:*:*:*");
+        of("pkg:composer/monolog/monolog@2.0", "cpe:2.3:a:monolog:monolog:2.0:*:*:*:*:*:*:*");
+    }
+
+    #[test]
+    fn what_nobody_can_name_has_no_name() {
+        // Any version, a program that is not known, what is no application.
+        for purl in ["pkg:pypi/flask", "pkg:generic/mine@1", "pkg:oci/app@1", "pkg:golang/main@1"] {
+            assert_eq!(name(purl), None, "{purl}");
+        }
+        let stated = Component::from_purl("pkg:pypi/flask@3.0.0".parse().unwrap());
+        assert_eq!(Cpe::likeliest(&stated), None);
+    }
+
+    #[test]
+    fn a_source_without_a_version_has_no_name() {
+        let component = Component::from_purl("pkg:deb/debian/a@1".parse().unwrap());
+        let source = SourcePackage { name: "a".to_owned(), version: String::new() };
+        let component = Component { source: Some(source), found_by: Some("x"), ..component };
+        assert_eq!(Cpe::likeliest(&component), None);
+    }
+}

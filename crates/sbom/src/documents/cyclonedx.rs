@@ -130,3 +130,6 @@ impl Format for CycloneDxXml {
         write_xml::write(document, version, out)
     }
 }
+
+#[cfg(test)]
+mod tests;

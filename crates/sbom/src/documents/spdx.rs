@@ -179,3 +179,6 @@ impl Format for SpdxYaml {
         SpdxJson.read(Content::Json(members), reading)
     }
 }
+
+#[cfg(test)]
+mod tests;

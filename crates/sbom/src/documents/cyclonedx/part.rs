@@ -12,7 +12,7 @@ use super::conventions::{CODENAME, DECLARED, LAYER, LOCATION, OWNER, OWNER_EVIDE
 use crate::Error;
 use crate::documents::collector::{Claims, Collector, in_order, is_image, is_index, subject_digest};
 use crate::documents::format::ReadDocument;
-use crate::documents::json::Few;
+use crate::documents::json::{Few, Filled};
 use crate::documents::placed;
 use crate::documents::stated::{Element, StatedComponent, SubjectKind};
 use crate::inventory::{
@@ -34,9 +34,11 @@ pub(super) struct Metadata<'a> {
     pub(super) authors: Few<Named<'a>>,
     #[serde(borrow)]
     pub(super) supplier: Option<Named<'a>>,
-    /// `manufacture` until 1.5.
-    #[serde(borrow, alias = "manufacture")]
+    #[serde(borrow)]
     pub(super) manufacturer: Option<Named<'a>>,
+    /// The name of `manufacturer` until 1.5. Since 1.6 a document may have both.
+    #[serde(borrow)]
+    pub(super) manufacture: Option<Named<'a>>,
     /// Whether it names tools: a list until 1.4, an object since.
     #[serde(rename = "tools", default, deserialize_with = "is_filled")]
     pub(super) has_tools: bool,
@@ -44,13 +46,9 @@ pub(super) struct Metadata<'a> {
     pub(super) has_lifecycles: bool,
 }
 
-/// Whether there is anything in a list or an object.
+/// Whether any value in a list or an object is more than an empty text or `null`.
 fn is_filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    let raw = <&RawValue>::deserialize(deserializer)?;
-    Ok(raw
-        .get()
-        .bytes()
-        .any(|byte| !matches!(byte, b'{' | b'}' | b'[' | b']') && !byte.is_ascii_whitespace()))
+    Filled::deserialize(deserializer).map(|filled| filled.0)
 }
 
 /// A component. In XML, those inside it have been read when it has.
@@ -173,8 +171,11 @@ pub(super) fn finish(
     let problem =
         |property: &Property<'_>| Problem::from_document(property.value.as_deref().unwrap_or_default());
     collector.inventory.problems.extend(told.map(problem));
-    let makers = metadata.authors.0.into_iter().chain(metadata.manufacturer).chain(metadata.supplier);
-    document.stated.authors = makers.filter_map(|maker| Some(maker.name?.into_owned())).collect();
+    let Metadata { authors, manufacturer, manufacture, supplier, .. } = metadata;
+    let makers = authors.0.into_iter().chain(manufacturer).chain(manufacture).chain(supplier);
+    let authors = &mut document.stated.authors;
+    authors.extend(makers.filter_map(|maker| maker.name).map(Cow::into_owned));
+    authors.dedup();
     document.stated.names_tool = metadata.has_tools;
     document.stated.names_phase = metadata.has_lifecycles;
     if let Some(subject) = metadata.component {

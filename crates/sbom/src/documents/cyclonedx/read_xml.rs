@@ -66,21 +66,25 @@ impl<'a> Walk<'_, 'a> {
                 }
                 "properties" => self.properties(&mut metadata.properties)?,
                 "authors" => {
-                    while let Some(author) = self.xml.child()? {
-                        let named = self.named(&author)?;
+                    while self.xml.child()?.is_some() {
+                        let named = self.named()?;
                         push(&mut metadata.authors, "author", named)?;
                     }
                 }
                 "supplier" => {
-                    let named = self.named(&child)?;
+                    let named = self.named()?;
                     self.once(&mut metadata.supplier, "supplier", named)?;
                 }
-                "manufacturer" | "manufacture" => {
-                    let named = self.named(&child)?;
+                "manufacturer" => {
+                    let named = self.named()?;
                     self.once(&mut metadata.manufacturer, "manufacturer", named)?;
                 }
-                "tools" => metadata.has_tools |= self.has_children()?,
-                "lifecycles" => metadata.has_lifecycles |= self.has_children()?,
+                "manufacture" => {
+                    let named = self.named()?;
+                    self.once(&mut metadata.manufacture, "manufacture", named)?;
+                }
+                "tools" => metadata.has_tools |= self.names_any()?,
+                "lifecycles" => metadata.has_lifecycles |= self.names_any()?,
                 _ => self.xml.skip()?,
             }
         }
@@ -132,11 +136,11 @@ impl<'a> Walk<'_, 'a> {
                 "cpe" => self.text(&mut part.cpe, "cpe")?,
                 "publisher" => self.text(&mut part.publisher, "publisher")?,
                 "supplier" => {
-                    let named = self.named(&child)?;
+                    let named = self.named()?;
                     self.once(&mut part.supplier, "supplier", named)?;
                 }
                 "manufacturer" => {
-                    let named = self.named(&child)?;
+                    let named = self.named()?;
                     self.once(&mut part.manufacturer, "manufacturer", named)?;
                 }
                 "hashes" => {
@@ -161,7 +165,7 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// An organisation or a person: the name inside it.
-    fn named(&mut self, _: &Element<'a>) -> Result<Named<'static>, Error> {
+    fn named(&mut self) -> Result<Named<'static>, Error> {
         let mut name = None;
         while let Some(child) = self.xml.child()? {
             match child.name() {
@@ -260,11 +264,14 @@ impl<'a> Walk<'_, 'a> {
         Ok(())
     }
 
-    fn has_children(&mut self) -> Result<bool, Error> {
+    /// Whether anything inside an element has a name or is a phase. Nesting is bounded by that of the document.
+    fn names_any(&mut self) -> Result<bool, Error> {
         let mut any = false;
-        while self.xml.child()?.is_some() {
-            any = true;
-            self.xml.skip()?;
+        while let Some(child) = self.xml.child()? {
+            any |= match child.name() {
+                "name" | "phase" => !self.xml.text()?.is_empty(),
+                _ => self.names_any()?,
+            };
         }
         Ok(any)
     }

@@ -14,7 +14,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::conventions::NOASSERTION;
@@ -28,9 +29,9 @@ pub(super) const MEMBERS: &[Member] = &[Member::Value("@context"), Member::Value
 
 const CONTEXT: &str = "https://spdx.org/rdf/3.";
 
-/// Whether the context is SPDX's own.
+/// Whether the context is SPDX's own, and there is a graph. An element without a graph around it is not a document.
 pub(super) fn is_document(members: &Members<'_>) -> bool {
-    context(members).is_some_and(|context| context.starts_with(CONTEXT))
+    members.has("@graph") && context(members).is_some_and(|context| context.starts_with(CONTEXT))
 }
 
 /// The context, alone or in a list of one.
@@ -45,10 +46,15 @@ fn context(members: &Members<'_>) -> Option<String> {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct Element<'a> {
-    #[serde(borrow, alias = "@type")]
-    r#type: Cow<'a, str>,
-    #[serde(borrow, alias = "@id")]
+    /// The context makes it another name of `@type`, and `spdxId` one of `@id`. Either may be used.
+    #[serde(borrow)]
+    r#type: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "@type")]
+    at_type: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     spdx_id: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "@id")]
+    at_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     name: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -76,12 +82,12 @@ struct Element<'a> {
     #[serde(borrow)]
     from: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    to: Few<Cow<'a, str>>,
+    to: Ids<'a>,
     #[serde(borrow)]
     #[serde(rename = "relationshipType")]
     kind: Option<Cow<'a, str>>,
     #[serde(borrow, default, rename = "rootElement")]
-    roots: Few<Cow<'a, str>>,
+    roots: Ids<'a>,
     #[serde(borrow, default, rename = "import")]
     imports: Few<Import<'a>>,
     #[serde(borrow)]
@@ -93,16 +99,34 @@ struct Element<'a> {
     #[serde(borrow)]
     spec_version: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    created_by: Few<Cow<'a, str>>,
+    created_by: Ids<'a>,
     #[serde(borrow, default)]
-    created_using: Few<Cow<'a, str>>,
+    created_using: Ids<'a>,
+}
+
+/// Identifiers of other elements. JSON-LD writes a list of one without brackets, too.
+#[derive(Default)]
+struct Ids<'a>(Vec<Cow<'a, str>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Ids<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        let read = if raw.get().starts_with('"') {
+            serde_json::from_str::<Cow<'_, str>>(raw.get()).map(|id| vec![id])
+        } else {
+            serde_json::from_str::<Few<Cow<'_, str>>>(raw.get()).map(|ids| ids.0)
+        };
+        read.map(Self).map_err(D::Error::custom)
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Hash<'a> {
-    #[serde(borrow, alias = "@type")]
+    #[serde(borrow)]
     r#type: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "@type")]
+    at_type: Option<Cow<'a, str>>,
     #[serde(borrow)]
     algorithm: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "hashValue")]
@@ -147,7 +171,7 @@ pub(super) fn read(
     let mut graph = Graph::default();
     for raw in raw {
         reading.cancel.check()?;
-        graph.sort(parsed(raw)?);
+        graph.sort(parsed(raw)?)?;
     }
     let context = context(members).unwrap_or_default();
     let of_context = context.strip_prefix("https://spdx.org/rdf/").and_then(|rest| rest.split('/').next());
@@ -176,10 +200,12 @@ struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    fn sort(&mut self, mut element: Element<'a>) {
+    fn sort(&mut self, mut element: Element<'a>) -> Result<(), Error> {
+        let kind = either(element.r#type.take(), element.at_type.take(), "@type")?.unwrap_or_default();
+        element.spdx_id = either(element.spdx_id.take(), element.at_id.take(), "@id")?;
         self.declared.extend(element.spdx_id.clone());
         self.declared.extend(element.imports.0.drain(..).map(|import| import.external_spdx_id));
-        match &*element.r#type {
+        match &*kind {
             "CreationInfo" => {
                 self.version = self.version.take().or(element.spec_version.take());
                 self.creations.push(element);
@@ -204,6 +230,7 @@ impl<'a> Graph<'a> {
                 }
             }
         }
+        Ok(())
     }
 
     /// The elements under the names of SPDX 2.3.
@@ -215,7 +242,7 @@ impl<'a> Graph<'a> {
             ..Parts::default()
         };
         for creation in self.creations {
-            let named = |ids: &Few<Cow<'a, str>>, kind: &str| -> Vec<Cow<'a, str>> {
+            let named = |ids: &Ids<'a>, kind: &str| -> Vec<Cow<'a, str>> {
                 let names = ids.0.iter().filter_map(|id| self.texts.get(id));
                 names.map(|name| format!("{kind}: {name}").into()).collect()
             };
@@ -276,7 +303,7 @@ impl<'a> Graph<'a> {
                 ExternalReference { reference_type, reference_locator }
             });
             let hash = |hash: Hash<'a>| {
-                let is_hash = hash.r#type.as_deref() == Some("Hash");
+                let is_hash = hash.r#type.or(hash.at_type).as_deref() == Some("Hash");
                 is_hash.then_some(Checksum {
                     algorithm: hash.algorithm?.to_ascii_uppercase().into(),
                     checksum_value: hash.value?,
@@ -305,6 +332,21 @@ impl<'a> Graph<'a> {
         parts.annotations = Few(by_subject.into_values().flatten().collect());
         parts.describes = Few(self.roots.into_iter().filter(|root| !self.boms.contains(root)).collect());
         Ok((parts, packages))
+    }
+}
+
+/// The value of a property that has two names. Under both of them it has to be the same: readers differ in which they prefer.
+fn either<'a>(
+    alias: Option<Cow<'a, str>>,
+    keyword: Option<Cow<'a, str>>,
+    name: &'static str,
+) -> Result<Option<Cow<'a, str>>, Error> {
+    match (alias, keyword) {
+        (Some(alias), Some(keyword)) if alias != keyword => {
+            let error = serde_json::Error::custom(format_args!("an element has two values of `{name}`"));
+            Err(plimsoll_core::json::Error::from(error).into())
+        }
+        (alias, keyword) => Ok(alias.or(keyword)),
     }
 }
 

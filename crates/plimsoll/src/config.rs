@@ -1,8 +1,8 @@
-//! The configuration file: where it is looked for, what it may say, and how its values reach the arguments.
+//! The configuration file: where it is searched for, what it may say, and how its values reach the arguments.
 //!
 //! Every long flag is a key, named as the flag is. Keys at the top count for every command that has the flag; those below
 //! `commands` for one. Flags come before environment variables, these before the user's file, that before the system's.
-//! The file is never looked for in the current directory: what is judged must not configure its judge.
+//! The file is never searched for in the current directory: what is judged must not configure its judge.
 //!
 //! ```yaml
 //! insecure-registry: [registry.local:5000]
@@ -13,6 +13,7 @@
 //! ```
 
 mod apply;
+mod environment;
 mod file;
 mod misuse;
 mod outputs;
@@ -32,6 +33,8 @@ use crate::args::{self, Arguments, Command, config};
 use crate::failure::Failure;
 
 use apply::FileSettings;
+pub(crate) use environment::blamed;
+use environment::{SetByVariable, misspelled, set_by_variables};
 use file::places;
 pub(crate) use file::{Place, Rank};
 pub(crate) use report::{LimitRow, Origin, SettingRow, Value};
@@ -48,7 +51,7 @@ pub(crate) struct Parsed {
 /// Where settings came from, for commands that tell.
 #[derive(Default)]
 pub(crate) struct Config {
-    /// Every place that was looked at, the one that counts most first.
+    /// Every place that was searched, in order of precedence.
     pub(crate) places: Vec<Place>,
     /// What the files say, in the same order.
     files: Vec<FileSettings>,
@@ -57,6 +60,10 @@ pub(crate) struct Config {
     /// Why the files could not be used. Only commands that report on them go on then.
     pub(crate) fault: Option<Failure>,
     limits: Vec<LimitRow>,
+    /// Flags that the environment sets.
+    pub(crate) set_by_variables: Vec<SetByVariable>,
+    /// Variables that set nothing, each with the one that was probably meant.
+    pub(crate) misspelled: Vec<(String, String)>,
 }
 
 /// Why nothing is run.
@@ -121,14 +128,12 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, Stop> {
             let (limits, rows) = limits(&files, &matches, &arguments)?;
             let typed = report::typed(&matches, &definition);
             let outputs = outputs::outputs(&matches);
-            Ok(Parsed {
-                arguments,
-                outputs,
-                limits,
-                config: Config { places, files, typed, fault, limits: rows },
-            })
+            let set_by_variables = set_by_variables(&matches, &definition);
+            let misspelled = misspelled(std::env::vars_os().map(|(name, _)| name), &mut || whole.clone());
+            let config = Config { places, files, typed, fault, limits: rows, set_by_variables, misspelled };
+            Ok(Parsed { arguments, outputs, limits, config })
         }
-        // A file that is wrong is said first, because what it was to give may be what is missing; help is help.
+        // An invalid file is reported first, because it may contain what is missing. Help is shown in any case.
         (Err(Stop::Clap(error)), Some(failure)) if error.use_stderr() => Err(Stop::Failure(failure)),
         (Err(Stop::Failure(_)), Some(failure)) => Err(Stop::Failure(failure)),
         (Err(stop), _) => Err(stop),

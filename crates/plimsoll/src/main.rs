@@ -1,6 +1,6 @@
 //! `plimsoll`: arguments → settings → library calls → rendering → exit code.
 //!
-//! No domain logic lives here. Standard output carries data, standard error talk; the exit code follows
+//! No domain logic lives here. Standard output is for data, standard error for messages; the exit code follows
 //! [`plimsoll_core::Kind`], and a panic ends in 7, never in success.
 
 mod args;
@@ -35,14 +35,18 @@ fn main() -> ExitCode {
     };
     let console = Console::new(ConsoleSettings::resolve(&parsed.arguments.global));
     console.start_log();
+    for (name, meant) in &parsed.config.misspelled {
+        console.warn(format_args!("the environment variable {name} has no effect; did you mean {meant}?"));
+    }
     let exit = failure::guarded(|| {
         let run = || {
-            // Before anything is asked or read: nobody should wait for a result that has no place.
+            // Before anything is asked or read: nobody should wait for a result that cannot be written.
             parsed.outputs.iter().try_for_each(|file| plimsoll_files::writable(file))?;
             let context = Context::of_process(&parsed.limits, &parsed.config)?;
             commands::run(&parsed.arguments.command, &context, console)
         };
         run().unwrap_or_else(|failure| {
+            let failure = config::blamed(failure, &parsed.config.set_by_variables);
             console.report(&failure);
             Exit::Kind(failure.kind())
         })

@@ -6,7 +6,7 @@ use clap::{ArgAction, Args};
 use plimsoll_verify::PredicateType;
 
 use super::keyless_flags::Keyless;
-use super::shared::{EvidenceRepository, Network, Overwriting, PlatformChoice};
+use super::shared::{EvidenceRepository, Network, Overwriting, PlatformChoice, parse_switch};
 use super::trust_flags::KeyReference;
 
 const SIGNING: &str = "Signing";
@@ -36,7 +36,7 @@ pub(crate) struct Upload {
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_SIGN_BUNDLE", help_heading = SIGNING)]
     pub(crate) bundle: Option<PathBuf>,
     /// Do not attach the bundle to the image; only write it to --bundle
-    #[arg(long, env = "PLIMSOLL_NO_UPLOAD", value_parser = clap::builder::FalseyValueParser::new(), requires = "bundle", help_heading = SIGNING)]
+    #[arg(long, env = "PLIMSOLL_NO_UPLOAD", value_parser = parse_switch, requires = "bundle", help_heading = SIGNING)]
     pub(crate) no_upload: bool,
     /// cosign's flag: --upload=false is the same as --no-upload
     #[arg(long, value_name = "BOOL", env = "PLIMSOLL_UPLOAD", num_args = 0..=1, require_equals = true,

@@ -6,7 +6,7 @@ use clap::Args;
 use plimsoll_verify::PredicateType;
 
 use super::attest::{SignWith, StatementFlags};
-use super::shared::{Network, OUTPUT};
+use super::shared::{Network, OUTPUT, parse_switch};
 use super::trust_flags::Trust;
 use super::verify::{AttestationFormat, Format};
 
@@ -32,7 +32,7 @@ pub(crate) struct SignBlob {
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_OUTPUT_SIGNATURE")]
     pub(crate) output_signature: Option<PathBuf>,
     /// Sign the file even if its signature would also be one of an image, a token, TUF metadata or the like
-    #[arg(long, env = "PLIMSOLL_ALLOW_SIGNED_FORM", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "PLIMSOLL_ALLOW_SIGNED_FORM", value_parser = parse_switch)]
     pub(crate) allow_signed_form: bool,
     #[command(flatten)]
     pub(crate) network: Network,
@@ -67,7 +67,7 @@ pub(crate) struct VerifyBlob {
     #[command(flatten)]
     pub(crate) trust: Trust,
     /// Show each step of the verification with its result
-    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
+    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = parse_switch, help_heading = OUTPUT)]
     pub(crate) explain: bool,
     /// Format of the result
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
@@ -143,7 +143,7 @@ pub(crate) struct VerifyBlobAttestation {
     #[command(flatten)]
     pub(crate) trust: Trust,
     /// Show each step of the verification with its result
-    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
+    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = parse_switch, help_heading = OUTPUT)]
     pub(crate) explain: bool,
     /// Format of the result
     #[arg(short, long, value_name = "FORMAT", default_value = "statements", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]

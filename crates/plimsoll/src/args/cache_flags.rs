@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::shared::parse_duration;
+use super::shared::{parse_duration, parse_switch};
 
 const CACHE: &str = "Cache";
 
@@ -16,7 +16,7 @@ pub(crate) struct Caching {
     #[arg(long, value_name = "DIR", env = "PLIMSOLL_CACHE_DIR", hide_short_help = true, help_heading = CACHE)]
     pub(crate) cache_dir: Option<PathBuf>,
     /// Do not use the cache
-    #[arg(long, env = "PLIMSOLL_NO_CACHE", hide_short_help = true, value_parser = clap::builder::FalseyValueParser::new(), help_heading = CACHE)]
+    #[arg(long, env = "PLIMSOLL_NO_CACHE", hide_short_help = true, value_parser = parse_switch, help_heading = CACHE)]
     pub(crate) no_cache: bool,
     /// How long to trust cached answers about tags and attached evidence without asking the registry again, such as 10m
     #[arg(long, value_name = "DURATION", env = "PLIMSOLL_CACHE_FOR", hide_short_help = true, value_parser = parse_duration, help_heading = CACHE)]

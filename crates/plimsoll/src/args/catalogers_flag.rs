@@ -10,8 +10,8 @@ use super::shared::IMAGES;
 /// Which catalogers work.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CatalogerChoice {
-    /// Switch catalogers off (-NAME) or on again (+NAME), in this order; `all` names each of them. What is switched off is
-    /// told as missing. `sbom cataloger list` shows the names; may be repeated
+    /// Switch catalogers off (-NAME) or on again (+NAME), in this order; `all` names each of them. Those that are off are
+    /// reported as missing. `sbom cataloger list` shows the names; may be repeated
     #[arg(long, value_name = "+NAME,-NAME", env = "PLIMSOLL_CATALOGERS", hide_short_help = true, value_delimiter = ',', allow_hyphen_values = true, value_parser = parse_change, help_heading = IMAGES)]
     pub(crate) catalogers: Vec<CatalogerChange>,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::shared::{DatabaseChoice, EvidenceRepository, Instant, JUDGEMENT, OUTPUT, Reading};
+use super::shared::{DatabaseChoice, EvidenceRepository, Instant, JUDGEMENT, OUTPUT, Reading, parse_switch};
 use super::trust_flags::RootChoice;
 
 /// Judge images: gather evidence, apply the policy, print the verdict
@@ -39,7 +39,7 @@ pub(crate) struct Check {
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_DENY_LIST", value_delimiter = ',', help_heading = JUDGEMENT)]
     pub(crate) deny_list: Vec<PathBuf>,
     /// Show every piece of evidence, finding and refused signature or waiver
-    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
+    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = parse_switch, help_heading = OUTPUT)]
     pub(crate) explain: bool,
     /// Format of the result
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::shared::parse_switch;
 use super::trust_flags::KeyReference;
 
 /// Speak the client protocol of the Sigstore conformance suite
@@ -66,7 +67,7 @@ pub(crate) struct VerifyBundle {
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_TRUSTED_ROOT")]
     pub(crate) trusted_root: Option<PathBuf>,
     /// Use the staging instance
-    #[arg(long, env = "PLIMSOLL_STAGING", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "PLIMSOLL_STAGING", value_parser = parse_switch)]
     pub(crate) staging: bool,
 }
 

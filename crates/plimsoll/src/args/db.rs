@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_core::Timestamp;
 use plimsoll_feeds::{Mirror, Wanted};
 
-use super::shared::{DatabaseChoice, Instant, Network, OUTPUT};
+use super::shared::{DatabaseChoice, Instant, Network, OUTPUT, parse_instant};
 
 /// Fetch, build and inspect the advisory database
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ pub(crate) struct Build {
     #[arg(long, value_name = "DIR", env = "PLIMSOLL_FROM")]
     pub(crate) from: PathBuf,
     /// When the files were retrieved from their publishers (RFC 3339); the database's age counts from then
-    #[arg(long, value_name = "TIME", env = "PLIMSOLL_AS_OF")]
+    #[arg(long, value_name = "TIME", env = "PLIMSOLL_AS_OF", value_parser = parse_instant)]
     pub(crate) as_of: Timestamp,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::db::Format;
-use super::shared::{DatabaseChoice, Instant, Network, OUTPUT};
+use super::shared::{DatabaseChoice, Instant, Network, OUTPUT, parse_switch};
 
 /// Check what Plimsoll depends on: clock, configuration, database, trust root, cache, disk, proxies, registries
 ///
@@ -26,7 +26,7 @@ pub(crate) struct Doctor {
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
     /// The same as --output json
-    #[arg(long, env = "PLIMSOLL_JSON", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "PLIMSOLL_JSON", value_parser = parse_switch)]
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_keys::NewKey;
 
 use super::db;
-use super::shared::{Network, OUTPUT, Overwriting};
+use super::shared::{Network, OUTPUT, Overwriting, parse_switch};
 
 /// Generate, import and show signing keys
 #[derive(Debug, Args)]
@@ -72,7 +72,7 @@ pub(crate) struct Files {
     #[arg(long, value_name = "FORMAT", default_value = "pkcs8", env = "PLIMSOLL_FORMAT")]
     pub(crate) format: Format,
     /// Do not encrypt the private key, and do not ask
-    #[arg(long, env = "PLIMSOLL_NO_PASSPHRASE", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "PLIMSOLL_NO_PASSPHRASE", value_parser = parse_switch)]
     pub(crate) no_passphrase: bool,
     #[command(flatten)]
     pub(crate) overwriting: Overwriting,

@@ -9,7 +9,9 @@ use plimsoll_verify::PredicateType;
 use plimsoll_verify::provenance::{Level, Material, Repository, RequiredMaterial};
 
 use super::cache_flags::Caching;
-use super::shared::{EvidenceRepository, Network, OUTPUT, OutputFile, PlatformChoice};
+use super::shared::{
+    EvidenceRepository, Network, OUTPUT, OutputFile, PlatformChoice, parse_instant, parse_switch,
+};
 use super::trust_flags::{Trust, parse_annotation};
 
 const BUILD: &str = "Build";
@@ -56,7 +58,7 @@ pub(crate) struct Generate {
     #[arg(value_name = "SUBJECT", requires = "as_statement", required_if_eq("as_statement", "true"))]
     pub(crate) subjects: Vec<String>,
     /// Write a whole in-toto statement about the subjects
-    #[arg(long, env = "PLIMSOLL_AS_STATEMENT", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "PLIMSOLL_AS_STATEMENT", value_parser = parse_switch)]
     pub(crate) as_statement: bool,
     /// Who ran the build: a URI
     #[arg(long, value_name = "URI", env = "PLIMSOLL_BUILDER_ID", help_heading = BUILD)]
@@ -101,10 +103,10 @@ pub(crate) struct Generate {
     #[arg(long, value_name = "URI", env = "PLIMSOLL_INVOCATION_ID", hide_short_help = true, help_heading = BUILD)]
     pub(crate) invocation_id: Option<String>,
     /// When the build started
-    #[arg(long, value_name = "TIME", env = "PLIMSOLL_STARTED_ON", hide_short_help = true, help_heading = BUILD)]
+    #[arg(long, value_name = "TIME", env = "PLIMSOLL_STARTED_ON", value_parser = parse_instant, hide_short_help = true, help_heading = BUILD)]
     pub(crate) started_on: Option<Timestamp>,
     /// When the build ended
-    #[arg(long, value_name = "TIME", env = "PLIMSOLL_FINISHED_ON", hide_short_help = true, help_heading = BUILD)]
+    #[arg(long, value_name = "TIME", env = "PLIMSOLL_FINISHED_ON", value_parser = parse_instant, hide_short_help = true, help_heading = BUILD)]
     pub(crate) finished_on: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) file: OutputFile,
@@ -198,7 +200,7 @@ pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) trust: Trust,
     /// Show each step of the verification with its result, and every refused bundle
-    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
+    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = parse_switch, help_heading = OUTPUT)]
     pub(crate) explain: bool,
     /// Format of the result
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]

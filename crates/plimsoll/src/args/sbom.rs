@@ -14,7 +14,7 @@ use plimsoll_sbom::DocumentFormat;
 
 use super::catalogers_flag::CatalogerChoice;
 use super::db;
-use super::shared::{OUTPUT, Reading};
+use super::shared::{OUTPUT, Reading, parse_switch};
 
 /// Make the software bill of materials of an image or a folder
 ///
@@ -56,7 +56,7 @@ pub(crate) struct Sbom {
     #[arg(short, long, value_name = "FORMAT", env = "PLIMSOLL_SBOM_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Option<Format>,
     /// Exit with 11 if components may be missing; the document is written all the same
-    #[arg(long, env = "PLIMSOLL_STRICT", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
+    #[arg(long, env = "PLIMSOLL_STRICT", value_parser = parse_switch, help_heading = OUTPUT)]
     pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) catalogers: CatalogerChoice,

@@ -18,7 +18,7 @@ const SETTINGS: &str = "Settings";
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// Show only errors
-    #[arg(short, long, global = true, env = "PLIMSOLL_QUIET", value_parser = clap::builder::FalseyValueParser::new(), help_heading = LOOKS)]
+    #[arg(short, long, global = true, env = "PLIMSOLL_QUIET", value_parser = parse_switch, help_heading = LOOKS)]
     pub(crate) quiet: bool,
     /// Show more; given twice, also every request
     #[arg(short, long, global = true, action = ArgAction::Count, env = "PLIMSOLL_VERBOSE", conflicts_with = "quiet", help_heading = LOOKS)]
@@ -49,14 +49,14 @@ pub(crate) enum Color {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Network {
     /// Make no network calls; subjects in registries are refused, unless `verify` has everything it needs in its cache
-    #[arg(long, env = "PLIMSOLL_OFFLINE", value_parser = clap::builder::FalseyValueParser::new(), help_heading = NETWORK)]
+    #[arg(long, env = "PLIMSOLL_OFFLINE", value_parser = parse_switch, help_heading = NETWORK)]
     pub(crate) offline: bool,
     /// Time limit for a network call, and for all work on one image in check, scan and sbom, such as 90s or
     /// 5m
     #[arg(long, value_name = "DURATION", default_value = "30m", env = "PLIMSOLL_TIMEOUT", value_parser = parse_duration, help_heading = NETWORK)]
     pub(crate) timeout: std::time::Duration,
     /// A registry (host or host:port) that may be reached without TLS; may be repeated
-    #[arg(long, value_name = "HOST", env = "PLIMSOLL_INSECURE_REGISTRY", value_delimiter = ',', help_heading = NETWORK)]
+    #[arg(long, value_name = "HOST", env = "PLIMSOLL_INSECURE_REGISTRY", value_delimiter = ',', value_parser = parse_host, help_heading = NETWORK)]
     pub(crate) insecure_registry: Vec<String>,
     /// Certificate authorities to trust in addition to the system's, in PEM; may be repeated
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_CA_FILE", value_delimiter = ',', help_heading = NETWORK)]
@@ -74,7 +74,7 @@ pub(crate) struct Network {
     pub(crate) registry_config: Vec<PathBuf>,
     /// Apply `insecure`, `skip_verify` and http:// in these files, which disable TLS or accept any
     /// certificate
-    #[arg(long, env = "PLIMSOLL_INSECURE_REGISTRY_CONFIG", hide_short_help = true, value_parser = clap::builder::FalseyValueParser::new(), help_heading = NETWORK)]
+    #[arg(long, env = "PLIMSOLL_INSECURE_REGISTRY_CONFIG", hide_short_help = true, value_parser = parse_switch, help_heading = NETWORK)]
     pub(crate) insecure_registry_config: bool,
     /// A private host, host:port or network (10.1.0.0/16) that a registry may redirect to; may be repeated
     #[arg(long, value_name = "HOST|NETWORK", env = "PLIMSOLL_ALLOW_PRIVATE", hide_short_help = true, value_delimiter = ',', help_heading = NETWORK)]
@@ -120,7 +120,7 @@ pub(crate) struct Reading {
     #[command(flatten)]
     pub(crate) platform: PlatformChoice,
     /// Every platform of an index, not only this machine's; the default of `check`
-    #[arg(long, env = "PLIMSOLL_ALL_PLATFORMS", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "platform", help_heading = IMAGES)]
+    #[arg(long, env = "PLIMSOLL_ALL_PLATFORMS", value_parser = parse_switch, conflicts_with = "platform", help_heading = IMAGES)]
     pub(crate) all_platforms: bool,
     #[command(flatten)]
     pub(crate) network: Network,
@@ -142,7 +142,7 @@ pub(crate) struct OutputFile {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Overwriting {
     /// Replace existing files, which are otherwise never overwritten
-    #[arg(long, env = "PLIMSOLL_FORCE", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
+    #[arg(long, env = "PLIMSOLL_FORCE", value_parser = parse_switch, help_heading = OUTPUT)]
     pub(crate) force: bool,
 }
 
@@ -181,7 +181,7 @@ pub(crate) struct DatabaseChoice {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Instant {
     /// Judge as of this instant (RFC 3339, such as 2026-11-20T12:00:00Z) instead of now
-    #[arg(long, value_name = "TIME", env = "PLIMSOLL_AT", help_heading = JUDGEMENT)]
+    #[arg(long, value_name = "TIME", env = "PLIMSOLL_AT", value_parser = parse_instant, help_heading = JUDGEMENT)]
     pub(crate) at: Option<Timestamp>,
 }
 
@@ -200,6 +200,31 @@ pub(crate) fn parse_limit(text: &str) -> Result<(String, String), String> {
 }
 
 /// A duration as users write it: `90s`, `5m`, `24h`, `1h30m`.
+/// A flag without a value, as its variable sets it. Only words that mean yes or no count: some flags weaken a check, and
+/// `none` must not turn them on.
+pub(super) fn parse_switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" | "y" | "t" => Ok(true),
+        "" | "false" | "no" | "off" | "0" | "n" | "f" => Ok(false),
+        _ => Err(format!("got `{text}`, expected true or false")),
+    }
+}
+
+/// An instant, for flags that are not relative to now.
+pub(super) fn parse_instant(text: &str) -> Result<Timestamp, String> {
+    text.parse()
+        .map_err(|_| format!("got `{text}`, expected an instant in RFC 3339 such as 2026-11-20T12:00:00Z"))
+}
+
+/// `host` or `host:port`. A URL would match no host and so change nothing.
+fn parse_host(text: &str) -> Result<String, String> {
+    let host = text.trim();
+    if host.is_empty() || host.contains(['/', '@', '?', '#', ' ', '*']) {
+        return Err(format!("got `{text}`, expected a host or host:port, without https:// and path"));
+    }
+    Ok(host.to_owned())
+}
+
 pub(crate) fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     let wrong = || format!("got `{text}`, expected a duration such as 90s, 5m or 1h30m");
     let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use clap::{ArgAction, Args};
 use plimsoll_verify::Claim;
 
-use super::shared::OUTPUT;
+use super::shared::{OUTPUT, parse_switch};
 
 const TRUST: &str = "Trust";
 
@@ -103,11 +103,11 @@ pub(crate) struct Outcome {
     #[arg(long, value_name = "NUMBER", default_value = "1", env = "PLIMSOLL_THRESHOLD", help_heading = TRUST)]
     pub(crate) threshold: NonZeroUsize,
     /// Show each step of the verification with its result, and every refused bundle
-    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
+    #[arg(long, env = "PLIMSOLL_EXPLAIN", value_parser = parse_switch, help_heading = OUTPUT)]
     pub(crate) explain: bool,
     /// Use cosign's exit codes: 10 no signature, 11 no such tag, 12 no valid signature, 13 signed without certificate,
     /// else 1
-    #[arg(long, env = "PLIMSOLL_COSIGN_EXIT_CODES", value_parser = clap::builder::FalseyValueParser::new(), hide_short_help = true, help_heading = OUTPUT)]
+    #[arg(long, env = "PLIMSOLL_COSIGN_EXIT_CODES", value_parser = parse_switch, hide_short_help = true, help_heading = OUTPUT)]
     pub(crate) cosign_exit_codes: bool,
 }
 

@@ -7,7 +7,7 @@ use plimsoll_core::Timestamp;
 
 use super::attest::SignWith;
 use super::db;
-use super::shared::{Instant, Network, OUTPUT, OutputFile, Overwriting};
+use super::shared::{Instant, Network, OUTPUT, OutputFile, Overwriting, parse_instant};
 use super::trust_flags::RootChoice;
 
 /// Write, approve and show waivers
@@ -69,13 +69,14 @@ pub(crate) struct New {
     #[arg(long, value_name = "TEXT", env = "PLIMSOLL_DESCRIPTION")]
     pub(crate) description: Option<String>,
     /// From when it counts [default: now]
-    #[arg(long, value_name = "TIME", env = "PLIMSOLL_ISSUED")]
+    #[arg(long, value_name = "TIME", env = "PLIMSOLL_ISSUED", value_parser = parse_instant)]
     pub(crate) issued: Option<Timestamp>,
     /// Until when it counts (RFC 3339, such as 2026-12-31T00:00:00Z)
     #[arg(
         long,
         value_name = "TIME",
         env = "PLIMSOLL_EXPIRES",
+        value_parser = parse_instant,
         required_unless_present = "days",
         conflicts_with = "days"
     )]

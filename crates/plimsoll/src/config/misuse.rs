@@ -46,7 +46,7 @@ struct Called<'a> {
 }
 
 impl<'a> Called<'a> {
-    /// `unknown` is the word that is no command, where there is one: what follows it calls nothing.
+    /// `unknown` is the word that is not a command, if there is one. What follows it calls nothing.
     fn by(typed: &'a [OsString], definition: &'a clap::Command, unknown: Option<&str>) -> Self {
         let (mut words, mut command) = (String::new(), definition);
         let typed_words = typed.iter().skip(1).filter_map(|word| word.to_str());
@@ -125,10 +125,10 @@ impl<'a> Called<'a> {
 
     /// The variable that sets `flag`, and its value, where the flag was not typed.
     fn set_by_environment(&self, flag: &str, variable: Variable<'_>) -> Option<(String, OsString)> {
-        let of = |command: &'a clap::Command| {
+        let find = |command: &'a clap::Command| {
             command.get_arguments().find(|argument| argument.get_long() == Some(flag))
         };
-        let argument = of(self.command).or_else(|| of(self.definition))?;
+        let argument = find(self.command).or_else(|| find(self.definition))?;
         let is_short = |word: &str| {
             let letters = word.strip_prefix('-').filter(|letters| !letters.starts_with('-'));
             argument
@@ -148,8 +148,10 @@ impl<'a> Called<'a> {
     }
 }
 
-/// Takes a suggestion out that is no likely slip of the fingers: the parser's own idea of the nearest name is wide.
+/// Removes suggestions that are not likely to help: the parser suggests distant names too, and for a flag that it does not
+/// know, to pass it as the value of an argument.
 fn with_likely_suggestion(mut error: clap::Error) -> clap::Error {
+    error.remove(ContextKind::Suggested);
     let (got, suggestion) = match error.kind() {
         ErrorKind::UnknownArgument => (ContextKind::InvalidArg, ContextKind::SuggestedArg),
         ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, ContextKind::SuggestedSubcommand),
@@ -176,7 +178,7 @@ fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
     }
 }
 
-/// The name of a flag as the parser shows it: `--timeout <DURATION>`.
+/// The name of a flag as the parser shows it: `--timeout <DURATION>`, `--verbose...`.
 fn long(shown: &str) -> Option<&str> {
-    shown.strip_prefix("--")?.split([' ', '=', '[']).next()
+    shown.strip_prefix("--")?.split([' ', '=', '[', '.']).next()
 }

@@ -1,13 +1,13 @@
 //! Which images of a subject are chosen, and where the evidence about them is.
 
-use plimsoll_core::{Kind, Platform, Reference};
+use plimsoll_core::{Kind, Platform, Reference, text};
 use plimsoll_gather::Subject;
 
 use super::Context;
 use crate::args::shared::{self, Reading};
 use crate::failure::Failure;
 
-/// Which images of an index are looked at. Both may be set, by variables; that is a mistake only for a subject that has
+/// Which images of an index are examined. Both may be set, by variables; that is a mistake only for a subject that has
 /// images.
 pub(crate) struct Platforms {
     /// The one that was named.
@@ -39,10 +39,14 @@ impl EvidenceRepository {
     /// The repository for evidence about `subject`; `None` means the subject's own.
     pub(crate) fn reference(&self, subject: &Subject) -> Result<Option<Reference>, Failure> {
         let of_registries = self.of_registries.as_ref().filter(|_| matches!(subject, Subject::Registry(_)));
-        let Some(name) = self.named.as_ref().or(of_registries) else { return Ok(None) };
+        let (name, setting) = match (&self.named, of_registries) {
+            (Some(name), _) => (name, "--evidence-repository"),
+            (None, Some(name)) => (name, "COSIGN_REPOSITORY"),
+            (None, None) => return Ok(None),
+        };
         name.parse().map(Some).map_err(|error| {
-            Failure::new(Kind::Usage, format!("evidence repository {name}: {error}"))
-                .with_hint("name a repository, such as registry.example/team/evidence")
+            Failure::new(Kind::Usage, format!("evidence repository `{}`: {error}", text::terminal(name)))
+                .with_hint(format!("set {setting} to a repository, such as registry.example/team/evidence"))
         })
     }
 }

@@ -56,11 +56,51 @@ fn habits_of_other_tools_are_answered() {
     ] {
         place.run(words).exits(2).says("hint: ").says(answer).keeps_quiet_about("a similar");
     }
-    // A slip of the fingers still has the nearest spelling.
+    // A typing error still gets the nearest spelling.
     place.run(&["verify", "--keey", "k", "x"]).exits(2).says("--key");
     place.run(&["chekc", "x"]).exits(2).says("'check'");
-    // What is near to nothing is not sent somewhere else.
+    // A word that resembles nothing gets no suggestion.
     place.run(&["scan", "--frobnicate", "x"]).exits(2).keeps_quiet_about("similar");
+    // Nor the advice to pass it as a subject.
+    for words in [&["check", "--tlog-upload=false", "x"][..], &["scan", "--frobnicate", "x"]] {
+        place.run(words).exits(2).says(words[1].split('=').next().unwrap()).keeps_quiet_about("as a value");
+    }
+}
+
+#[test]
+fn a_flag_without_value_is_set_by_words_that_mean_yes_or_no() {
+    let place = Place::empty();
+    let subject = ["check", "127.0.0.1:1/app:1"];
+    for (value, offline) in
+        [("1", true), ("true", true), ("YES", true), ("on", true), ("0", false), ("no", false), ("", false)]
+    {
+        let run = place.run_with(&[("PLIMSOLL_OFFLINE", value)], &subject);
+        assert_eq!(run.stderr.contains("refused because of --offline"), offline, "{value}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_variable_that_a_failure_is_about_is_named_and_so_is_a_misspelled_one() {
+    let place = Place::empty();
+    let nowhere = place.path("nowhere.yaml");
+    for (variable, words) in
+        [("PLIMSOLL_POLICY", &["check", "x"][..]), ("PLIMSOLL_CA_FILE", &["check", "127.0.0.1:1/app:1"])]
+    {
+        place.run_with(&[(variable, &nowhere)], words).exits(4).says(&nowhere).says(variable);
+        // What was typed needs no such hint.
+        let flag =
+            format!("--{}", variable.strip_prefix("PLIMSOLL_").unwrap().to_lowercase().replace('_', "-"));
+        let typed = [words, &[&*flag, &nowhere]].concat();
+        place.run_with(&[(variable, "other")], &typed).exits(4).keeps_quiet_about(variable);
+    }
+    let misspelled = [("PLIMSOLL_POLCY", &*nowhere), ("PLIMSOLL_SERVICE_HOST", "10.0.0.1")];
+    let run = place.run_with(&misspelled, &["version"]).exits(0);
+    assert!(
+        run.stderr.contains("PLIMSOLL_POLCY has no effect; did you mean PLIMSOLL_POLICY?"),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stderr.contains("SERVICE_HOST"), "{}", run.stderr);
 }
 
 #[test]
@@ -74,12 +114,18 @@ fn a_bad_value_of_an_environment_variable_is_named_as_such() {
         ("PLIMSOLL_PLATFORM", "", &["check", "x"]),
         ("PLIMSOLL_COLOR", "blue", &["doctor"]),
         ("PLIMSOLL_CLIENT_CERT", "x.pem", &["check", "x"]),
+        ("PLIMSOLL_VERBOSE", "much", &["check", "x"]),
+        ("PLIMSOLL_OFFLINE", "maybe", &["check", "x"]),
+        ("PLIMSOLL_QUIET", "2", &["check", "x"]),
+        // It would have weakened a check.
+        ("PLIMSOLL_INSECURE_REGISTRY_CONFIG", "none", &["check", "x"]),
+        ("PLIMSOLL_INSECURE_REGISTRY", "http://registry.example", &["check", "x"]),
     ] {
         let run = place.run_with(&[(variable, value)], words).exits(2);
         assert!(run.stderr.contains(&format!("error: {variable}: ")), "{variable}={value}: {}", run.stderr);
         assert!(!run.stderr.contains("--"), "{}", run.stderr);
     }
-    // What was typed is named as it was typed, whatever the environment says.
+    // A typed flag is named as a flag, even if the environment sets it too.
     let typed = place.run_with(&[("PLIMSOLL_TIMEOUT", "5m")], &["check", "x", "--timeout", "soon"]).exits(2);
     assert!(typed.stderr.contains("--timeout"), "{}", typed.stderr);
     let both = [("PLIMSOLL_ALL_PLATFORMS", "1")];

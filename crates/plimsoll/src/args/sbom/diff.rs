@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::args::shared::{OUTPUT, Reading};
+use crate::args::shared::{OUTPUT, Reading, parse_switch};
 
 /// Compare two SBOMs or images
 ///
@@ -28,7 +28,7 @@ pub(crate) struct Diff {
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
     /// End with 10 if they differ
-    #[arg(long, env = "PLIMSOLL_EXIT_CODE", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
+    #[arg(long, env = "PLIMSOLL_EXIT_CODE", value_parser = parse_switch, help_heading = OUTPUT)]
     pub(crate) exit_code: bool,
     #[command(flatten)]
     pub(crate) reading: Reading,

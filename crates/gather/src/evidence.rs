@@ -299,7 +299,8 @@ fn vulnerabilities(inventory: &Inventory, collection: &Collection<'_>) -> Vulner
     };
     let database = match collection.database {
         Ok(database) => database,
-        Err(error) => return VulnerabilityFacts::Unavailable { reason: with_hint(error) },
+        // The rule says how to build one.
+        Err(error) => return VulnerabilityFacts::Unavailable { reason: error.to_string() },
     };
     let settings = ScanSettings { now: collection.now, max_age, development: false };
     match plimsoll_vuln::scan_until(inventory, database, &settings, collection.cancel) {

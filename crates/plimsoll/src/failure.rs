@@ -68,6 +68,12 @@ impl Failure {
         Self { message: format!("{part}: {}", self.message), ..self }
     }
 
+    /// The same for one of several subjects: the message names it.
+    #[must_use]
+    pub(crate) fn of_one(self, subject: &str, subjects: &[String]) -> Self {
+        if subjects.len() > 1 && !self.message.contains(subject) { self.of_part(subject) } else { self }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }

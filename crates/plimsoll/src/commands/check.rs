@@ -46,7 +46,7 @@ pub(super) fn run(settings: &CheckSettings, console: Console) -> Result<Exit, Fa
                 Decision::Deny => Exit::Kind(Kind::Denied),
             },
             Err(failure) => {
-                console.report(failure);
+                console.report(&failure.clone().of_one(subject, &settings.subjects));
                 Exit::Kind(failure.kind())
             }
         });
@@ -57,10 +57,10 @@ pub(super) fn run(settings: &CheckSettings, console: Console) -> Result<Exit, Fa
     Ok(exit)
 }
 
-/// So many waivers for other images are named; a folder may hold those of a whole organisation.
+/// How many waivers for other images are named. A folder may contain those of a whole organisation.
 const NAMED: usize = 3;
 
-/// Warns of the waivers that were of use for none of the subjects.
+/// Warns about waivers that no subject needed.
 fn warn_of_unused<'a>(judgements: impl Iterator<Item = &'a Judgement>, console: Console) {
     let mut unused: BTreeMap<Digest, (usize, &UnusedWaiver)> = BTreeMap::new();
     let mut subjects = 0;

@@ -33,7 +33,7 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
         // One that cannot be scanned says nothing about the others.
         let failed = scanner.subject(text, &mut results).unwrap_or_else(|failure| vec![(None, failure)]);
         for (platform, failure) in failed {
-            console.report(&failure);
+            console.report(&failure.clone().of_one(text, &settings.subjects));
             exit = exit.and(Exit::Kind(failure.kind()));
             errors.push(Unscanned { subject: text.clone(), platform, error: ReportedError::from(&failure) });
         }
@@ -52,7 +52,7 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
     if results.iter().any(|result| !result.scan.gaps.is_empty()) {
         exit = exit.and(Exit::Kind(Kind::Indeterminate));
     }
-    // Where nothing could be scanned, a table would be empty, and the errors are told.
+    // If nothing could be scanned, the table would be empty; the errors are reported anyway.
     if !results.is_empty() || settings.format != Format::Table {
         emit(Report::new(settings.now, results, errors), settings, console)?;
     }

@@ -2,7 +2,7 @@
 
 use plimsoll_testkit::{IndexBuilder, Registry};
 
-use crate::fixture::{NOW, Place, pushed, shop};
+use crate::fixture::{NOW, Place, patched, pushed, shop};
 
 fn multi(registry: &Registry) -> String {
     let index = IndexBuilder::new()
@@ -28,12 +28,12 @@ fn scan_gives_findings_of_each_platform() {
     let json = place.run(&[&all[..], &["-o", "json"]].concat()).exits(0).json();
     let results = json["results"].as_array().unwrap();
     assert_eq!(results.len(), 2);
-    let of = |platform: &str| {
+    let findings = |platform: &str| {
         results.iter().find(|r| r["platform"].as_str().unwrap().starts_with(platform)).unwrap()
     };
-    assert!(of("linux/arm64").to_string().contains("CVE-2024-36039"));
-    assert!(!of("linux/amd64").to_string().contains("CVE-2024-36039"));
-    assert_ne!(of("linux/amd64")["manifest"], of("linux/arm64")["manifest"]);
+    assert!(findings("linux/arm64").to_string().contains("CVE-2024-36039"));
+    assert!(!findings("linux/amd64").to_string().contains("CVE-2024-36039"));
+    assert_ne!(findings("linux/amd64")["manifest"], findings("linux/arm64")["manifest"]);
     place.run(&[&all[..], &["-o", "sarif"]].concat()).exits(0).says("(linux/arm64");
 }
 
@@ -68,11 +68,11 @@ fn damaged(place: &Place) -> String {
         .build();
     index.write_layout(&place.root().join("damaged"), None);
     // Layers that the images share would take the others with it.
-    let of = |image: usize| {
+    let layers = |image: usize| {
         index.images[image].layers.iter().map(plimsoll_testkit::Object::digest).collect::<Vec<_>>()
     };
-    let shared = [of(1), of(2)].concat();
-    let own = of(0).into_iter().find(|layer| !shared.contains(layer)).unwrap();
+    let shared = [layers(1), layers(2)].concat();
+    let own = layers(0).into_iter().find(|layer| !shared.contains(layer)).unwrap();
     let blob = place.root().join("damaged/blobs/sha256").join(own.hex());
     let mut bytes = std::fs::read(&blob).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
@@ -113,6 +113,19 @@ fn more_platforms_than_are_examined_at_a_time_are_told() {
     limited(&["check", "--db", &db, "--at", NOW]);
     let one = ["scan", "--db", &db, "--at", NOW, "--limit", "platforms=1", "--platform", "linux/amd64"];
     place.run(&[&one[..], &[&reference]].concat()).exits(0);
+}
+
+#[test]
+fn of_several_subjects_the_one_without_the_platform_is_named() {
+    let registry = Registry::start();
+    let (place, index, other) = (Place::new(), multi(&registry), patched(&registry));
+    for command in ["check", "scan"] {
+        let words = [command, &*index, &*other, "--db", &place.path("db"), "--platform", "linux/s390x"];
+        let run = place.run(&words).exits(4);
+        for subject in [&index, &other] {
+            assert!(run.stderr.contains(&format!("error: {subject}: ")), "{}", run.stderr);
+        }
+    }
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn pour(
 ) -> Result<(), Failure> {
     let mut out = BufWriter::new(stream);
     match write(&mut out).and_then(|()| out.flush()) {
-        // Whoever reads has seen enough; that is no failure of ours.
+        // The reader has closed the pipe, which is not a failure.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::new(Kind::Failed, format!("cannot write to {name}: {error}"))),
         Ok(()) => Ok(()),
@@ -168,14 +168,14 @@ fn pour(
 /// Writes a result as JSON, indented, with a line end.
 pub(crate) fn emit_json(file: Option<&Path>, value: &impl serde::Serialize) -> Result<(), Failure> {
     emit(file, |out| {
-        // Strings may hold what a terminal obeys: JSON itself escapes only the oldest of it.
+        // Strings may contain control sequences of terminals. JSON itself escapes only the C0 controls.
         let document = serde_json::to_string_pretty(value)?;
         out.write_all(text::terminal_json(&document).as_bytes())?;
         out.write_all(b"\n")
     })
 }
 
-/// A message of one or more lines, whatever foreign text is in it.
+/// A message of one or more lines, with foreign text escaped.
 fn harmless(message: &str) -> String {
     message.split('\n').map(text::terminal).collect::<Vec<_>>().join("\n")
 }

@@ -1,4 +1,4 @@
-//! `plimsoll doctor`: what everything else depends on, looked at one by one. Nothing is changed, and no network is used
+//! `plimsoll doctor`: what everything else depends on, checked one by one. Nothing is changed, and no network is used
 //! but for the registries that were named.
 
 mod machine;
@@ -59,7 +59,7 @@ fn config(files: &Result<Vec<PathBuf>, Failure>) -> Check {
         Err(failure) => return Check::failed("configuration", failure.clone()),
     };
     let read: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
-    let message = if read.is_empty() { "no file; defaults hold".to_owned() } else { read.join(", ") };
+    let message = if read.is_empty() { "no file; the defaults apply".to_owned() } else { read.join(", ") };
     Check::new("configuration", Status::Ok, message)
 }
 
@@ -77,17 +77,21 @@ fn database(folder: &Result<PathBuf, Failure>, now: Timestamp) -> Vec<Check> {
     let limit = ScanSettings::at(now).max_age;
     let feeds = database.status().into_iter().map(|feed| {
         let age = quantity::age(now, feed.as_of);
-        let of = format!("{} of {}", count(feed.advisories, "advisory"), feed.publisher);
+        let advisories = format!("{} of {}", count(feed.advisories, "advisory"), feed.publisher);
         let elapsed = now.duration_since(feed.as_of);
         let check = if elapsed.is_negative() {
-            Check::new(NAME, Status::Warn, format!("{of} claim to be from the future: {}", feed.as_of))
-                .hint("check the clock, and the time given to `plimsoll db build --as-of`")
+            Check::new(
+                NAME,
+                Status::Warn,
+                format!("{advisories} claim to be from the future: {}", feed.as_of),
+            )
+            .hint("check the clock, and the time given to `plimsoll db build --as-of`")
         } else if elapsed > limit {
             let limit = quantity::duration(limit.as_secs().unsigned_abs());
             Check::new(NAME, Status::Warn, format!("{of}, {age}; older than {limit} counts as stale"))
                 .hint("run `plimsoll db update`")
         } else {
-            Check::new(NAME, Status::Ok, format!("{of}, {age}, whole"))
+            Check::new(NAME, Status::Ok, format!("{advisories}, {age}, whole"))
         };
         check.about(feed.ecosystem)
     });
@@ -103,9 +107,9 @@ fn trust_roots(folder: &Result<PathBuf, Failure>, now: Timestamp) -> Vec<Check> 
     };
     let instances = Cached::instances(folder);
     if instances.is_empty() {
-        let message = "the one of the public instance that is built in; keys of the policy need none";
+        let message = "the built-in one of the public instance; keys of a policy need none";
         return vec![
-            Check::new(NAME, Status::Skip, message).hint("plimsoll trust update brings the present one"),
+            Check::new(NAME, Status::Skip, message).hint("plimsoll trust update fetches the current one"),
         ];
     }
     let check = |instance: &String| {

@@ -69,7 +69,7 @@ fn attach(settings: &AttachSettings, console: Console) -> Result<Exit, Failure> 
             let path = settings.path.display();
             Failure::new(
                 Kind::Usage,
-                format!("{path} is no bundle, and no SPDX or CycloneDX document in JSON"),
+                format!("{path} is neither a bundle nor an SPDX or CycloneDX document in JSON"),
             )
             .with_hint("say what it is: --media-type TYPE")
         })?,
@@ -80,7 +80,7 @@ fn attach(settings: &AttachSettings, console: Console) -> Result<Exit, Failure> 
     Ok(Exit::Done)
 }
 
-/// The bundle in a file; `None` where the file holds something else and no flag says that it is a bundle.
+/// The bundle in a file; `None` if the file is something else and no flag says that it is a bundle.
 fn bundle_in(bytes: &[u8], said_so: bool, limits: &Limits) -> Result<Option<Bundle>, Failure> {
     let looks_like_one = || {
         serde_json::from_slice::<Value>(bytes).is_ok_and(|value| value.get("verificationMaterial").is_some())

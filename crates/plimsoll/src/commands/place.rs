@@ -9,10 +9,10 @@ use plimsoll_image::{Descriptor, Store, artifact};
 use crate::failure::Failure;
 use crate::settings::EvidenceRepository;
 
-/// A place that holds an image and what is attached to it.
+/// A place with an image and what is attached to it.
 pub(super) struct Place {
     pub(super) store: Box<dyn Store>,
-    /// Where the evidence lies, if it is another repository.
+    /// The evidence repository, if it is another one.
     pub(super) evidence_repository: Option<Box<dyn Store>>,
     pub(super) subject: Subject,
     limits: Limits,
@@ -30,7 +30,7 @@ pub(super) struct Selected {
     pub(super) digest: Digest,
     /// The platform, for one of several images of an index.
     pub(super) platform: Option<String>,
-    /// The subject named the digest itself, and nobody has said yet that such an image is there.
+    /// The digest that the subject named. It is not known yet whether such an image exists.
     unconfirmed: bool,
 }
 
@@ -62,12 +62,12 @@ impl Place {
         Ok(Self { store, evidence_repository, subject, limits: access.limits.clone() })
     }
 
-    /// Where what is attached to the image lies.
+    /// Where to find what is attached to the image.
     pub(super) fn evidence(&self) -> &dyn Store {
         self.evidence_repository.as_deref().unwrap_or(self.store.as_ref())
     }
 
-    /// As [`Self::targets`], but a digest that the subject names itself is taken at its word: nobody needs to be asked.
+    /// As [`Self::targets`], but a digest that the subject names is used without asking the registry.
     pub(super) fn select(
         &self,
         platform: Option<&Platform>,

@@ -56,7 +56,7 @@ fn lint(settings: &LintSettings<'_>, console: Console) -> Result<Exit, Failure> 
     Ok(if report.has_errors() { exit.and(Exit::Kind(Kind::Failed)) } else { exit })
 }
 
-/// Lints one document; a trusted root, which may lie among policies, is none.
+/// Lints one document. A trusted root, which may be in the same folder as policies, is not linted.
 fn lint_file(file: &Path, settings: &LintSettings<'_>) -> Result<Option<Linted>, Failure> {
     let bytes = documents::read(file, settings.limits)?;
     let origin = file.display().to_string();

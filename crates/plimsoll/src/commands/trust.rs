@@ -38,7 +38,7 @@ fn update(settings: &UpdateSettings<'_>, console: Console) -> Result<Exit, Failu
     let updated = trust::update(&instance, &settings.folder, settings.now, &settings.http)?;
     let cached = &updated.cached;
     match &updated.before {
-        None => console.say("the first root holds, and what follows from it"),
+        None => console.say("the first root and everything signed under it were verified"),
         Some(before) => {
             let said = [
                 (before.versions().root != cached.versions().root, "keys rotated"),
@@ -122,7 +122,7 @@ fn of_file(path: &Path, now: Timestamp) -> Result<Report, Failure> {
 }
 
 fn of_instance(name: &str, folder: &Path, now: Timestamp) -> Result<Report, Failure> {
-    // Showing what there is asks nobody.
+    // Showing the cached material needs no network.
     let http = plimsoll_http::Settings { offline: true, ..plimsoll_http::Settings::default() };
     let choice = trust::Choice { file: None, instance: name, folder: Some(folder), now, http: &http };
     let current = trust::current(&choice)?;

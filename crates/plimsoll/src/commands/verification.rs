@@ -48,7 +48,7 @@ pub(super) fn finish(
         }
     }
     if exit == Exit::Done && !entries.iter().all(|entry| entry.verified) {
-        // Cannot be: an entry is either verified or has its reason. Should it ever be, it is no success.
+        // Unreachable: an entry is either verified or has a reason. If it happens anyway, it is not a success.
         return Ok(Exit::Kind(Kind::Internal));
     }
     Ok(exit)

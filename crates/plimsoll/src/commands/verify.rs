@@ -176,7 +176,7 @@ impl Request<'_> {
                     .to_owned()
             }
             (StatementFilter::Signature { .. }, others) => format!(
-                "attached are attestations ({}), which are no signatures: plimsoll verify-attestation --type TYPE",
+                "there are attestations ({}), which are not signatures: plimsoll verify-attestation --type TYPE",
                 others.join(", ")
             ),
             (StatementFilter::Attestation { .. }, others) => {

@@ -43,7 +43,7 @@ fn new(settings: &NewSettings, console: Console) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Adds a signature. Those of other approvers stay, and so does one of an earlier text, which is told.
+/// Adds a signature. Those of other approvers stay, and so do those of an earlier text, which are reported.
 fn sign(settings: &SignSettings<'_>, console: Console) -> Result<Exit, Failure> {
     let (path, limits, force) = (&settings.waiver, settings.limits, settings.signing.force);
     let waiver = document(path, limits)?;
@@ -159,7 +159,7 @@ fn show(settings: &ShowSettings<'_>, console: Console) -> Result<Exit, Failure> 
     Ok(if all_count { exit } else { exit.and(Exit::Kind(Kind::Denied)) })
 }
 
-/// The files behind `paths`, each once, with the signatures that lie beside a document, and what could not be listed.
+/// The files behind `paths`, each once, with the signatures next to a document, and what could not be listed.
 fn files(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Failure>) {
     let (mut all, mut failures) = (BTreeSet::new(), Vec::new());
     for path in paths {
@@ -211,7 +211,7 @@ fn signer(bundle: &[u8], limits: &Limits) -> Option<String> {
     Some(holder.or_else(key).unwrap_or_else(|| "a key without a name".to_owned()))
 }
 
-/// Where a document stands under a policy, with those of its signatures that hold.
+/// The status of a document under a policy, with its valid signatures.
 fn standing(
     files: &[Found],
     policy: &Policy,

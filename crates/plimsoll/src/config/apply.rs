@@ -143,7 +143,7 @@ pub(super) fn parse(
     loop {
         let mut command = with_defaults(definition.clone(), "", files, &left_out);
         let matches = command.try_get_matches_from_mut(typed).map_err(|error| blamed(error, files, typed))?;
-        // What was typed also displaces what a file says and cannot stand beside it, such as --all-platforms a platform.
+        // A typed flag also replaces settings of the file that it excludes, as --all-platforms does with a platform.
         let displaced = displaced(&command, &matches, files);
         if displaced.is_subset(&left_out) {
             let arguments = Arguments::from_matches(&matches).map_err(|error| error.format(&mut command))?;

@@ -35,7 +35,7 @@ pub(crate) enum Rank {
     System,
 }
 
-/// The places to look at, the one that counts most first. Relative folders in the environment are not looked at, as the
+/// The places to search, in order of precedence. Relative folders in the environment are ignored, as the
 /// XDG base directory specification says: they would be inside whatever is being judged.
 pub(crate) fn places(named: Option<PathBuf>, variable: impl Fn(&str) -> Option<OsString>) -> Vec<Place> {
     if let Some(path) = named {
@@ -63,7 +63,7 @@ pub(super) fn named(typed: &[OsString], environment: Option<OsString>) -> Option
 }
 
 impl Place {
-    /// Reads the file, if there is one. What its keys mean is not looked at.
+    /// Reads the file, if there is one. Its keys are not interpreted.
     pub(super) fn read(&self) -> Result<Option<Written>, Failure> {
         let unreadable = |error: std::io::Error| {
             let kind =
@@ -109,7 +109,7 @@ fn is_blank(bytes: &[u8]) -> bool {
 #[cfg(unix)]
 fn may_be_changed_by_anyone(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    // A pipe or /dev/null, which anyone may write to, holds nothing that was written there by others.
+    // Anyone may write to a pipe or /dev/null, but nothing that others wrote stays in them.
     metadata.is_file() && metadata.permissions().mode() & 0o002 != 0
 }
 

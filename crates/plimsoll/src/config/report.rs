@@ -58,7 +58,7 @@ pub(crate) struct SettingRow {
     pub(crate) value: Value,
     /// Where that came from.
     pub(crate) origin: Origin,
-    /// The commands for which this holds; none means all of them.
+    /// The commands to which this applies; empty means all of them.
     pub(crate) commands: Vec<String>,
 }
 
@@ -122,7 +122,7 @@ pub(super) fn settings(
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     let names: Vec<String> = rows.iter().map(|row| row.name.clone()).collect();
     for row in &mut rows {
-        // Only where commands differ is it worth saying for which it holds.
+        // The commands are only named if they differ.
         if names.iter().filter(|name| **name == row.name).count() == 1 {
             row.commands.clear();
         }
@@ -173,7 +173,7 @@ fn effective(
     (value, Origin::Default)
 }
 
-/// A key without the PIN that a token's URI may hold.
+/// A key without the PIN that a token's URI may contain.
 fn shown_key(long: &str, value: Value) -> Value {
     match value {
         Value::One(key) if long == "key" => Value::One(shown(&key)),

@@ -6,7 +6,7 @@ use plimsoll_sbom::CatalogerInfo;
 
 use super::table::columns;
 
-/// Writes a row for each pattern; the cataloger stands in the first of its rows.
+/// Writes a row for each pattern; the first row of a cataloger names it.
 pub(crate) fn write(catalogers: &[CatalogerInfo], out: &mut dyn Write) -> io::Result<()> {
     let rows: Vec<[String; 4]> = catalogers
         .iter()

@@ -6,7 +6,7 @@ use super::table::{columns, safe};
 use crate::config::{LimitRow, SettingRow, Value};
 use crate::report::config::ConfigFile;
 
-/// Writes a line for each place where a file was looked for.
+/// Writes a line for each place where a file was searched for.
 pub(crate) fn places(files: &[ConfigFile], out: &mut dyn Write) -> io::Result<()> {
     files.iter().try_for_each(|file| {
         writeln!(out, "{}{}", safe(&file.path), if file.read { "" } else { " (not there)" })

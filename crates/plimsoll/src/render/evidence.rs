@@ -40,7 +40,7 @@ pub(crate) fn tree(report: &Report, page: Page, out: &mut dyn Write) -> io::Resu
     )
 }
 
-/// What stands before an item, and before what belongs to it.
+/// The indentation of an item, and of what belongs to it.
 fn branch(last: bool) -> (&'static str, &'static str) {
     if last { ("└─ ", "   ") } else { ("├─ ", "│  ") }
 }
@@ -78,7 +78,7 @@ fn entry(item: &Item, trunk: &str, last: bool, page: Page, out: &mut dyn Write) 
     Ok(())
 }
 
-/// What it is in a few words, and its type where there are none for it.
+/// What it is in a few words, or its type if there are none for it.
 fn words(item: &Item) -> String {
     let old = if matches!(item.kind, ItemKind::OlderSignature | ItemKind::OlderAttestation) {
         " in the older format"

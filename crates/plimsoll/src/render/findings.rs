@@ -204,7 +204,7 @@ fn write_places(
     page: Page,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    // Equal components in one place, which nothing else tells apart. One advisory has a finding for each.
+    // Equal components in one place, which nothing else distinguishes. One advisory has a finding for each.
     let mut components: BTreeMap<(Option<&Location>, String), usize> = BTreeMap::new();
     let one = package.advisories.first().map(|advisory| advisory.3);
     for finding in package.findings.iter().filter(|finding| Some(finding.id.as_str()) == one) {

@@ -80,7 +80,7 @@ pub(super) fn problem(
     page.paragraph(out, label, indent, &text)
 }
 
-/// Files that nobody reads, and that a package of the operating system brought.
+/// Files that no cataloger reads and that a package of the operating system installed.
 pub(super) struct Aside<'a> {
     pub(super) ecosystem: &'a str,
     pub(super) files: &'a str,
@@ -101,13 +101,13 @@ pub(super) fn set_aside<'a>(
     for (ecosystem, group) in by_ecosystem {
         let Some(first) = group.first() else { continue };
         let files = if group.len() == 1 { format!(" ({})", first.files) } else { String::new() };
-        let of = match (first.owner, group.len()) {
+        let owner = match (first.owner, group.len()) {
             (None, _) => "the operating system's packages".to_owned(),
             (Some(owner), 1) => format!("{} {}", owner.name(), owner.version().unwrap_or_default()),
             (Some(_), several) => format!("{} of the operating system", count(several, "package")),
         };
         let (ecosystem, path) = (safe(ecosystem), safe(first.path));
-        let text = format!("{ecosystem}{}: part of {}, such as {path}", safe(&files), safe(&of));
+        let text = format!("{ecosystem}{}: part of {}, such as {path}", safe(&files), safe(&owner));
         page.paragraph(out, "set aside: ", 11, &text)?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use super::table::{Paint, Tone, safe};
 use super::verification::{self, Failures};
 use crate::report::provenance::{Attestation, Entry};
 
-/// Writes each subject with what is known about its build; of what does not hold what `failures` asks for.
+/// Writes each subject with what is known about its build, and of what is not valid as much as `failures` asks for.
 pub(crate) fn table(
     results: &[Entry],
     failures: Failures,
@@ -39,7 +39,7 @@ pub(crate) fn table(
             let label = paint.paint(Tone::Doubt, "as of");
             writeln!(out, "  {label}      {as_of}: from the cache, the registry was not asked")?;
         }
-        // What is as expected comes first; the others matter where there is none, or somebody wants to know.
+        // What is as expected comes first. The others matter if there is nothing else, or with `-v`.
         let shown =
             entry.attestations.iter().filter(|attestation| attestation.holds || refused || !entry.verified);
         shown.into_iter().try_for_each(|attestation| attestation_lines(attestation, refused, paint, out))?;

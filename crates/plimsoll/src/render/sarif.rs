@@ -46,8 +46,8 @@ impl Log {
     /// Adds the findings of a scan, and what it did not cover.
     pub(crate) fn scan(&mut self, subject: &str, scan: &Scan) {
         for gap in &scan.gaps {
-            let of = super::findings::concerned(gap.components, gap.reason.files());
-            self.not_covered(subject, &format!("{}{of}: {}", gap.ecosystem, gap.reason));
+            let concerned = super::findings::concerned(gap.components, gap.reason.files());
+            self.not_covered(subject, &format!("{}{concerned}: {}", gap.ecosystem, gap.reason));
         }
         for suppressed in &scan.suppressed {
             let (id, package) = (&suppressed.finding.id, &suppressed.finding.package);
@@ -87,7 +87,7 @@ impl Log {
     /// Adds what a verdict blocks on, and what is waived.
     pub(crate) fn verdict(&mut self, verdict: &Verdict) {
         for platform in &verdict.platforms {
-            // Several policies judge the same finding. It is told once, as waived only where it is under all of them.
+            // Several policies judge the same finding. It is reported once, and as waived only if all of them waive it.
             let mut told: HashMap<(&str, &str), &FindingRecord> = HashMap::new();
             for result in &platform.rules {
                 let findings: Vec<&FindingRecord> = result.details.iter().filter_map(finding).collect();
@@ -111,7 +111,7 @@ impl Log {
                         self.judged(&verdict.requested, told.get(&key).copied().unwrap_or(finding));
                     }
                 }
-                // What blocks by its findings is told by them.
+                // A rule that blocks by its findings is reported through them.
                 if result.decision() != Decision::Allow && findings == 0 {
                     let of_policy =
                         result.policy.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
@@ -121,13 +121,13 @@ impl Log {
         }
     }
 
-    /// What a rule left out, and what it reports without blocking: nobody has to act on it, and everybody may want to know.
+    /// What a rule left out, and what it reports without blocking: information that requires no action.
     fn notices(&mut self, subject: &str, result: &RuleResult) {
         for detail in &result.details {
             match detail {
                 Detail::Gap { ecosystem, files, components, reason } => {
-                    let of = super::findings::concerned(*components, files.as_deref());
-                    self.not_covered(subject, &format!("{ecosystem}{of}: {reason}"));
+                    let concerned = super::findings::concerned(*components, files.as_deref());
+                    self.not_covered(subject, &format!("{ecosystem}{concerned}: {reason}"));
                 }
                 Detail::SetAside { what, reason } => self.aside(subject, &format!("{what}: {reason}")),
                 Detail::Excluded { path, reason, .. } => {
@@ -247,7 +247,7 @@ impl Log {
         self.other(subject, "plimsoll/error", "could not be judged", message);
     }
 
-    /// A fingerprint of `parts` that no other result of this log has: the second of its kind is told apart by its number.
+    /// A fingerprint of `parts` that no other result of this log has: a number distinguishes the second one.
     fn fingerprint(&mut self, parts: &[&str]) -> Value {
         let plain = Digest::sha256(parts.join("\0").as_bytes()).hex();
         let count = self.fingerprints.entry(plain.clone()).or_default();

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use plimsoll_core::{Digest, Purl, quantity, text};
 
-/// Whether the text may carry colours.
+/// Whether the text may have colours.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Paint(pub(crate) bool);
 
@@ -197,7 +197,7 @@ pub(crate) fn package(component: Option<&Purl>, advisory: &str) -> String {
     }
 }
 
-/// The first 12 digits of a digest: enough to tell digests apart, where the whole one stands elsewhere.
+/// The first 12 digits of a digest: enough to tell digests apart if the whole one is shown as well.
 pub(crate) fn short(digest: &Digest) -> String {
     let digits = digest.hex();
     format!("{}:{}", digest.algorithm().name(), digits.get(..12).unwrap_or(&digits))

@@ -63,7 +63,7 @@ fn write(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()>
     let decision = verdict.decision.to_string().to_uppercase();
     writeln!(out, "{}  {}", style.paint(tone(verdict.decision), &decision), safe(&verdict.requested))?;
     let told = told(verdict);
-    // What a rule says is said there.
+    // The rules say it there.
     if !told.iter().any(|told| told.decides(verdict.decision)) {
         for reason in &verdict.reasons {
             style.page.paragraph(out, "  because  ", 11, &safe(reason))?;
@@ -176,7 +176,7 @@ impl Told<'_> {
         }
     }
 
-    /// Whether nobody has to do or know anything about it.
+    /// Whether it needs neither action nor attention.
     fn is_quiet(&self) -> bool {
         matches!(self.result.outcome, Outcome::Pass | Outcome::NotApplicable)
     }
@@ -196,7 +196,7 @@ impl Told<'_> {
         if signed { format!("{rule} ({})", safe(&self.result.reason)).into() } else { rule.into() }
     }
 
-    /// Whether it reads the same, whatever it is about.
+    /// Whether it reads the same for every subject.
     fn says_as(&self, other: &Self) -> bool {
         let (a, b) = (self.result, other.result);
         (a.outcome, a.effect, &a.reason, &a.hint) == (b.outcome, b.effect, &b.reason, &b.hint)
@@ -216,7 +216,7 @@ fn has_findings(result: &RuleResult) -> bool {
     result.details.iter().any(|detail| matches!(detail, Detail::Finding(_)))
 }
 
-/// Writes the rules that passed on one line, and below it what somebody should know nevertheless.
+/// Writes the rules that passed on one line, and below it what is worth knowing about them.
 fn write_folded(folded: &[&Told<'_>], style: Style, out: &mut dyn Write) -> io::Result<()> {
     for (outcome, word) in [(Outcome::Pass, "pass"), (Outcome::NotApplicable, "n/a")] {
         let mut names: Vec<Cow<'_, str>> = Vec::new();
@@ -333,7 +333,7 @@ fn write_details(
     more(findings.len(), style, out)?;
     let others = result.details.iter().filter(|detail| !is_said(detail, &result.reason));
     let others = others.filter_map(|detail| other_detail(detail, style.is_open()));
-    // A rule may say of itself what its only detail says.
+    // The rule's own reason may repeat its only detail.
     let others: Vec<String> = others.filter(|line| safe(&result.reason) != line.as_str()).collect();
     write_lines(&others, style, out)
 }
@@ -417,7 +417,7 @@ fn finding_row(finding: &FindingRecord, layers: &[Digest], page: Page) -> [Strin
     let component = finding.component.parse::<Purl>().ok();
     let state = match finding.disposition {
         Disposition::Waived => "waived ",
-        // An unrated finding says so in the place of its severity.
+        // An unrated finding has that word in place of its severity.
         _ => "",
     };
     [

@@ -5,16 +5,16 @@ use std::io::{self, Write};
 use super::table::{Paint, Tone, safe};
 use crate::report::verification::{Entry, Proof, RefusedEvidence};
 
-/// What is told of what does not hold.
+/// How much is said about what is not valid.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Failures {
     /// Everything that was refused.
     pub(crate) refused: bool,
-    /// Why a subject is not verified. Standard error says it, and once is enough: only in a file it is said here too.
+    /// Why a subject is not verified. Standard error says that already, so only a file repeats it.
     pub(crate) reasons: bool,
 }
 
-/// Writes each image or file with what holds for it, and of the others what `failures` asks for.
+/// Writes each image or file with what is valid for it, and for the others what `failures` asks for.
 pub(crate) fn table(
     entries: &[Entry],
     failures: Failures,

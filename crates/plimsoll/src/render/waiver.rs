@@ -46,7 +46,7 @@ fn one(report: &WaiverReport, paint: Paint, out: &mut dyn Write) -> io::Result<(
     writeln!(out, "  controls {}", list(&report.controls))?;
     for file in &report.files {
         let claim = report.claims.iter().find(|claim| claim.file == *file);
-        // Under a policy the signatures that hold are named there.
+        // Under a policy, the valid signatures are named there.
         let said = match claim {
             Some(claim) if report.standings.is_empty() => {
                 format!(": says it is signed by {}, not verified", safe(&claim.signer))

@@ -17,7 +17,7 @@ const INSPECT_V1: &str = "plimsoll.dev/evidence-inspect/v1";
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Claims {
     schema_version: &'static str,
-    /// Always false, so that nobody takes this for a verification.
+    /// Always false, so that nobody mistakes this for a verification.
     verified: bool,
     pub(crate) file: String,
     pub(crate) digest: Digest,

@@ -16,7 +16,7 @@ pub(crate) struct Report<'a> {
     pub(crate) limits: &'a [LimitRow],
 }
 
-/// A place where a file was looked for.
+/// A place where a file was searched for.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConfigFile {

@@ -1,4 +1,4 @@
-//! Which feeds the database holds.
+//! Which feeds the database contains.
 
 use plimsoll_core::Timestamp;
 use plimsoll_vuln::FeedStatus;

@@ -22,7 +22,7 @@ impl Report {
     }
 }
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Check {
@@ -46,7 +46,7 @@ pub(crate) enum Status {
     Warn,
     /// What depends on it will not work.
     Fail,
-    /// Not looked at, or not set up.
+    /// Not checked, or not set up.
     Skip,
 }
 

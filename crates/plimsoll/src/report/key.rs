@@ -6,7 +6,7 @@ use serde::Serialize;
 /// The version of the JSON result.
 const KEY_V1: &str = "plimsoll.dev/key/v1";
 
-/// The format of a key that a token or a service holds.
+/// The format of a key that a token or a service keeps.
 pub(crate) const REMOTE_KEY: &str = "kept";
 
 /// The report on a key.

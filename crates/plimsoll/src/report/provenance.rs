@@ -40,7 +40,7 @@ pub(crate) struct Entry {
     pub(crate) verified: bool,
     /// What trusted signers have signed; those that are as expected come first.
     pub(crate) attestations: Vec<Attestation>,
-    /// What was looked at and does not count.
+    /// What was examined and does not count.
     pub(crate) refused: Vec<RefusedEvidence>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<FailureReport>,

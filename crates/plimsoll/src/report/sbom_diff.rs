@@ -50,7 +50,7 @@ pub(crate) struct ReportedChange<'a> {
     pub(crate) before: Option<State<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) after: Option<State<'a>>,
-    /// Whether the licences differ, whatever else does.
+    /// Whether the licences differ, regardless of anything else.
     pub(crate) relicensed: bool,
 }
 

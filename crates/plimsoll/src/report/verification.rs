@@ -1,4 +1,4 @@
-//! What was verified: what holds, what does not, and why.
+//! What was verified: what is valid, what is not, and why.
 
 use std::collections::BTreeMap;
 
@@ -41,9 +41,9 @@ pub(crate) struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) as_of: Option<Timestamp>,
     pub(crate) verified: bool,
-    /// What holds.
+    /// What is valid.
     pub(crate) proofs: Vec<Proof>,
-    /// What was looked at and does not count.
+    /// What was examined and does not count.
     pub(crate) refused: Vec<RefusedEvidence>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Unverified>,

@@ -14,7 +14,7 @@ pub(crate) struct ConfigSettings<'a> {
 pub(crate) enum ConfigView {
     /// Every setting and limit.
     Settings(Format),
-    /// The places where files are looked for.
+    /// The places where files are searched for.
     Places,
 }
 

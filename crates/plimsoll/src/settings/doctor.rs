@@ -28,11 +28,11 @@ pub(crate) struct DoctorSettings<'a> {
     pub(crate) cache: Result<PathBuf, Failure>,
     /// Where what registries sent is kept.
     pub(crate) registry_cache: Result<PathBuf, Failure>,
-    /// The files in which credentials are looked for.
+    /// The files in which credentials are searched for.
     pub(crate) credential_files: Vec<PathBuf>,
-    /// The folders in which credential helpers are looked for.
+    /// The folders in which credential helpers are searched for.
     pub(crate) program_folders: Vec<PathBuf>,
-    /// The variables that name proxies. Their values may carry passwords.
+    /// The variables that name proxies. Their values may contain passwords.
     pub(crate) proxies: Result<Vec<&'static str>, Failure>,
     pub(crate) format: Format,
     network: &'a Network,
@@ -71,7 +71,7 @@ impl<'a> DoctorSettings<'a> {
     }
 }
 
-/// The places where credentials are looked for, as `plimsoll-registry` does.
+/// The places where credentials are searched for, as `plimsoll-registry` does.
 fn credential_files(context: &Context<'_>) -> Vec<PathBuf> {
     let variable = |name| context.variable(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     if let Some(only) = variable("REGISTRY_AUTH_FILE") {

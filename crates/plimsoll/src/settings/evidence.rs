@@ -170,7 +170,7 @@ impl TransferSettings {
         Ok(Self { from: PlaceSettings::resolve(&arguments.subject, repository, network, context)?, to })
     }
 
-    /// The evidence in a layout lies in the layout itself.
+    /// The evidence about an image in a layout is in the layout itself.
     fn load(arguments: &Load, context: &Context<'_>) -> Result<Self, Failure> {
         // It is a folder in any case, so that it needs no scheme.
         let layout = match arguments.layout.strip_prefix("oci:") {

@@ -50,7 +50,7 @@ impl Keys {
             let passphrase = match (secret, &self.passphrase) {
                 (Secret::Passphrase, Some(passphrase)) => Ok(passphrase.clone()),
                 (Secret::Passphrase, None) => Passphrase::ask(&format!("Passphrase for {place}: ")),
-                // Its variable was looked at where the token's module is.
+                // Its variable was read where the token's module is.
                 (Secret::Pin, _) => {
                     Passphrase::ask_for("a PIN", "PLIMSOLL_PKCS11_PIN", &format!("PIN for {place}: "))
                 }
@@ -61,7 +61,7 @@ impl Keys {
             })
         };
         let opened = open(&mut ask);
-        // Why nobody could be asked says more than that there is no passphrase.
+        // Why nobody could be asked is more useful than that there is no passphrase.
         opened.map_err(|error| failure.unwrap_or_else(|| error.into()))
     }
 }

@@ -65,7 +65,7 @@ fn cloud(network: &Network, context: &Context<'_>) -> Cloud {
 }
 
 /// What is kept of what registries sent: in `--cache-dir`, else in `plimsoll/registry` in the user's cache folder. `None`
-/// where nothing is to be kept, or where there is no place for it.
+/// if nothing is to be kept, or if there is no place for it.
 pub(crate) fn registry_cache(caching: &Caching, network: &Network, context: &Context<'_>) -> Option<Cache> {
     if caching.no_cache {
         return None;

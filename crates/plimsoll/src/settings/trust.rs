@@ -57,7 +57,7 @@ pub(crate) struct SigningConfigSettings {
 /// Settings of `plimsoll trust show`.
 pub(crate) struct ShowSettings {
     pub(crate) source: TrustSource,
-    /// The instant by which something is in force or not.
+    /// The instant at which something is in force or not.
     pub(crate) now: Timestamp,
     pub(crate) format: Format,
 }

@@ -37,7 +37,7 @@ impl TrustSettings {
         Self::with_fallback(flags, None, access, context)
     }
 
-    /// The same, where `fallback` is trusted if the flags name nobody.
+    /// The same, but `fallback` is trusted if the flags name nobody.
     pub(crate) fn with_fallback(
         flags: &Trust,
         fallback: Option<Identity>,
@@ -106,7 +106,7 @@ impl TrustSettings {
     }
 }
 
-/// How many logs have to hold the signature.
+/// How many logs must contain the signature.
 fn logs(flags: &Trust) -> Result<Option<NonZeroUsize>, Failure> {
     match (flags.logs, flags.insecure_ignore_tlog) {
         (Some(logs), true) => Err(Failure::new(

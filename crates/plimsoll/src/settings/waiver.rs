@@ -47,7 +47,7 @@ pub(crate) struct ShowSettings<'a> {
     pub(crate) policy: Option<PathBuf>,
     /// What certificates are verified with; no service is contacted.
     pub(crate) roots: Roots,
-    /// The instant by which they are in force or not.
+    /// The instant at which they are in force or not.
     pub(crate) now: Timestamp,
     pub(crate) format: Format,
     /// Where the result goes; nothing means standard output.
@@ -151,7 +151,7 @@ fn scope(scopes: &[String]) -> Result<(Vec<String>, Vec<String>), Failure> {
             }
         }
     }
-    // A document has one list of each, and what is in scope fits both: a pattern of its own would not stand beside a digest.
+    // A document has one list of each, and an image must match both, so a pattern cannot be added for another image.
     let mixed = !digests.is_empty() && !images.is_empty();
     if mixed && scopes.iter().any(|scope| is_digest(scope) || !scope.contains('@')) {
         return Err(Failure::new(

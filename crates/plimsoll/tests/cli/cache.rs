@@ -141,7 +141,7 @@ fn lists_are_believed_for_as_long_as_is_said_and_the_result_says_so() {
     verify(&place, &[&reference, "--cache-for", "1h"]).exits(0).says("as of").says("registry was not asked");
     verify(&place, &[&reference, "--cache-for", "1h", "-o", "text"]).exits(0).says("as of");
     assert_eq!(asked(&registry), [""; 0]);
-    // What was not there then is looked for where it may be by now.
+    // What was missing then is searched for again.
     let other = place.path("other.pub");
     place.key("other");
     place.run(&["sign", "--key", &place.path("other.key"), &reference]).exits(0);
@@ -213,7 +213,7 @@ fn a_damaged_cache_is_mended_and_a_useless_one_is_no_failure() {
 
     let file = place.write("file", "");
     verify(&place, &["--cache-dir", &file, &reference]).exits(0).says("no cache is used");
-    // Where there is no place for it, it is not missed.
+    // Without a place for it, everything works without it.
     let key = place.path("ci.pub");
     let arguments = ["verify", "--key", &key, "--insecure-ignore-tlog", &reference];
     place.run_with(&[("HOME", "")], &arguments).exits(0).keeps_quiet_about("cache");
@@ -253,7 +253,7 @@ fn a_hundred_signatures_are_looked_at_in_one_pass() {
     assert_eq!(json["results"][0]["proofs"].as_array().unwrap().len(), 100);
     assert_eq!(asked(&registry).len(), 201, "one list, and two for each");
 
-    // All of somebody else, but one.
+    // All but one are by somebody else.
     place.key("other");
     place.run(&["sign", "--key", &place.path("other.key"), &reference]).exits(0);
     registry.clear_requests();

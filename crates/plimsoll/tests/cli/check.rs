@@ -96,7 +96,7 @@ fn a_denied_digest_of_any_part_denies() {
         // The headline tells all of it: nothing below repeats that.
         assert_eq!(run.stdout.matches("stolen build machine").count(), 1, "{}", run.stdout);
     }
-    // Of several, each is told.
+    // If there are several, each is reported.
     let list = place.write(
         "denied.yaml",
         format!(
@@ -196,7 +196,7 @@ fn every_policy_of_a_folder_that_is_about_the_image_is_applied() {
     let run = place.check(&[&good, "--policy", &policies, "-v"]).exits(0);
     run.says("sbom            team: ").says("sbom            company: ");
     let run = place.check(&[&bad, "--policy", &policies]).exits(10);
-    // What both say is said once.
+    // A reason that both give is shown once.
     run.says("FAIL     vulnerabilities CVE-2024-36039");
 
     let json = place.check(&[&bad, "--policy", &policies, "-o", "json"]).exits(10).json();

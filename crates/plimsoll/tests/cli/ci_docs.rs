@@ -13,7 +13,7 @@ use crate::fixture::{Place, digest_of, patched, run};
 
 type Variables = BTreeMap<String, String>;
 
-/// Keys of a `.gitlab-ci.yml` that are no jobs.
+/// Keys of a `.gitlab-ci.yml` that are not jobs.
 const NO_JOBS: [&str; 5] = ["stages", "workflow", "variables", "default", "include"];
 
 const ORDER: [&str; 4] = ["build", "inspect", "sign", "release"];
@@ -154,7 +154,7 @@ fn every_command_in_the_examples_and_pages_is_one() {
         variables.insert(name.to_owned(), value.to_owned());
     }
     for line in all {
-        // Nothing but a layout is there, and nobody is asked: what is left is whether the arguments are understood.
+        // There is only a layout, and no network is used, so this checks whether the arguments are valid.
         let place = Place::empty();
         ImageBuilder::new().build().write_layout(&place.root().join("app"), Some("v1.4.0"));
         let words = words(&line, &variables);

@@ -1,4 +1,4 @@
-//! The smaller commands, and what holds for all of them.
+//! The smaller commands, and what is true of all of them.
 
 use crate::fixture::{NOW, Place};
 
@@ -53,7 +53,7 @@ fn scan_without_a_feed_for_what_is_there_is_indeterminate() {
 #[test]
 fn findings_that_an_sbom_does_not_tell_apart_share_a_row_and_a_count_of_nothing_is_not_shown() {
     let place = Place::new();
-    // In one place twice, which is two components, and nothing tells them apart.
+    // Twice in one place: two components that nothing distinguishes.
     let jinja = r#"{"type":"library","name":"jinja2","version":"2.11.2","purl":"pkg:pypi/jinja2@2.11.2",
         "evidence":{"occurrences":[{"location":"app/METADATA"}]}}"#;
     let sbom = place.write(

@@ -1,4 +1,4 @@
-//! The configuration file: what it sets, what it cannot, and what is said about it.
+//! The configuration file: what it sets, what it cannot set, and messages about it.
 
 use std::os::unix::fs::PermissionsExt as _;
 

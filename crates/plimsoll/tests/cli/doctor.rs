@@ -100,12 +100,15 @@ fn a_registry_that_cannot_be_reached_fails_and_the_others_are_asked_too() {
     let db = place.path("db");
     let nobody = "127.0.0.1:1/team/app:1";
     let json = doctor(&place, &[], &["--db", &db, nobody, &reference, "./none.tar"], 1);
-    let of = |about: &str| {
+    let status = |about: &str| {
         let checks = json["checks"].as_array().unwrap();
         let check = checks.iter().find(|check| check["name"] == "registry" && check["about"] == about);
         check.unwrap()["status"].clone()
     };
-    assert_eq!((of(nobody), of(&reference), of("./none.tar")), ("fail".into(), "ok".into(), "fail".into()));
+    assert_eq!(
+        (status(nobody), status(&reference), status("./none.tar")),
+        ("fail".into(), "ok".into(), "fail".into())
+    );
 }
 
 #[test]
@@ -133,14 +136,14 @@ fn a_clock_that_is_off_is_told_by_the_registrys_date() {
     for seconds in [3600, -3600, 86_400 * 400] {
         let line = there(seconds);
         assert_eq!(line["status"], "warn", "{line}");
-        assert!(line["message"].as_str().unwrap().contains("s apart from the registry's"), "{line}");
+        assert!(line["message"].as_str().unwrap().contains("s off the registry's clock"), "{line}");
         assert!(line["hint"].as_str().unwrap().contains("NTP"), "{line}");
     }
     assert_eq!(says(None)["status"], "skip");
     let nonsense = says(Some("half past seven"));
     assert_eq!(nonsense["status"], "skip");
     assert!(nonsense["message"].as_str().unwrap().contains("half past seven"), "{nonsense}");
-    // For people as well, and a warning is no failure.
+    // In the table too, and a warning is not a failure.
     registry.behave();
     let late = Answer::new(200).header("Date", "Sat, 01 Jan 2000 00:00:00 GMT").body("{}");
     registry.misbehave("GET */referrers/*", Fault::Answer(late));
@@ -148,7 +151,7 @@ fn a_clock_that_is_off_is_told_by_the_registrys_date() {
     place.run(&arguments).exits(0).says("warn  clock").says("2000-01-01T00:00:00Z");
 }
 
-/// A name in the schema that nothing is called any more would be a promise that nobody keeps.
+/// The schema lists no names that are no longer used.
 #[test]
 fn every_line_that_the_schema_knows_is_there() {
     let (place, registry) = (Place::new(), Registry::start());

@@ -153,7 +153,7 @@ fn the_flag_for_another_repository_holds_for_all_that_write_and_read_evidence() 
         let settings = place.write("plimsoll.yaml", format!("evidence-repository: {elsewhere}\n"));
         place.run(&[command, &["--config", &settings]].concat()).exits(0);
     }
-    // A repository that cannot be reached is no repository without signatures.
+    // An unreachable repository is not one without signatures.
     place.run(&[&verify[..], &["--evidence-repository", "127.0.0.1:1/evidence"]].concat()).exits(6);
 }
 

@@ -123,7 +123,7 @@ impl Place {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // A program that fails before it has read everything closes the pipe, which is no failure of the test.
+        // A program that fails before it has read everything closes the pipe. That does not fail the test.
         let _ = child.stdin.take().unwrap().write_all(input);
         let output = child.wait_with_output().unwrap();
         Run {

@@ -15,7 +15,7 @@ fn place(server: &Server, subject: &str) -> Place {
     place
 }
 
-/// Signs `reference` as whom the token names.
+/// Signs `reference` with the identity in the token.
 fn sign(place: &Place, reference: &str) {
     let (config, root, token) = (place.path("signing.json"), place.path("trusted.json"), place.path("token"));
     let services = ["--signing-config", &config, "--trusted-root", &root, "--identity-token", &token];

@@ -75,15 +75,15 @@ fn what_is_noted_is_told_by_every_command_and_decides_nothing() {
 #[test]
 fn an_image_of_one_thing_has_no_operating_system_to_miss_unless_there_is_a_trace_of_one() {
     let (place, registry) = (Place::new(), Registry::start());
-    let of = |more: Layer, tag: &str| {
+    let image = |more: Layer, tag: &str| {
         let image = ImageBuilder::new().layer(wheel("pymysql", "1.1.1")).layer(more);
         pushed(&registry, &image.build(), tag)
     };
-    let alone = of(Layer::new().file("etc/passwd", "app:x:1:1::/:\n"), "alone");
+    let alone = image(Layer::new().file("etc/passwd", "app:x:1:1::/:\n"), "alone");
     place.run(&["sbom", "--strict", &alone]).exits(0).says("noted: no-os");
-    let deleted = of(Layer::new().file("etc/debian_version", "12.4\n"), "deleted");
+    let deleted = image(Layer::new().file("etc/debian_version", "12.4\n"), "deleted");
     place.run(&["sbom", "--strict", &deleted]).exits(11).says("os-inventory-missing");
-    let deleted = of(Layer::new().file("etc/apt/sources.list", ""), "more");
+    let deleted = image(Layer::new().file("etc/apt/sources.list", ""), "more");
     place.run(&["sbom", "--strict", &deleted]).exits(11).says("unknown-os").says("etc/apt/sources.list");
     let scan = ["scan", "--db", &place.path("db"), "--at", NOW];
     place.run(&[&scan[..], &[&deleted]].concat()).exits(11);
@@ -171,7 +171,7 @@ fn the_hook_sees_what_is_staged_and_nothing_else() {
     let first = made();
     assert!(first.contains("pkg:cargo/staged@1.0.0"), "{first}");
     assert!(!first.contains("changed") && !first.contains("untracked"), "{first}");
-    // Its own result is no part of the next.
+    // Its own result is not part of the next one.
     run("git", &["add", "sbom.spdx.json"]).unwrap();
     assert_eq!(made(), first);
     place.write("bun.lockb", "x");

@@ -1,4 +1,4 @@
-//! `key`: files of every algorithm and format, and references to keys elsewhere.
+//! `key`: files of every algorithm and format, and references to keys in tokens and services.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -6,7 +6,7 @@ use plimsoll_testkit::kms::{Misbehaviour, ServiceKey, Vault};
 
 use crate::fixture::Place;
 
-/// A public key that is not taken is no private key, and what is neither is called neither.
+/// An unsupported public key is not called a private key, and a file that is neither is not called either.
 #[test]
 fn inspecting_what_is_no_key_that_is_taken_names_what_it_is() {
     let place = Place::empty();

@@ -48,14 +48,14 @@ fn limits_are_set_one_by_one_from_each_place() {
     let variables = [("PLIMSOLL_LIMIT", "entries=30M,links=42")];
     let arguments = ["config", "show", "-o", "json", "--limit", "links=43"];
     let json = place.run_with(&variables, &arguments).exits(0).json();
-    let of = |name: &str| {
+    let limit = |name: &str| {
         let row = json["limits"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone();
         (row["value"].as_u64().unwrap(), row["origin"]["kind"].as_str().unwrap().to_owned())
     };
-    assert_eq!(of("layers"), (1_000, "file".to_owned()));
-    assert_eq!(of("entries"), (30_000_000, "environment".to_owned()));
-    assert_eq!(of("links"), (43, "flag".to_owned()));
-    assert_eq!(of("referrers"), (256, "default".to_owned()));
+    assert_eq!(limit("layers"), (1_000, "file".to_owned()));
+    assert_eq!(limit("entries"), (30_000_000, "environment".to_owned()));
+    assert_eq!(limit("links"), (43, "flag".to_owned()));
+    assert_eq!(limit("referrers"), (256, "default".to_owned()));
 }
 
 #[test]

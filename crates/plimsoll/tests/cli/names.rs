@@ -1,4 +1,4 @@
-//! A name on the command line means one thing, whatever somebody put into the working directory.
+//! A name on the command line means one thing, regardless of the files in the working directory.
 
 use plimsoll_testkit::Registry;
 
@@ -84,7 +84,7 @@ fn a_layouts_digest_and_tag_are_held() {
     for subject in [format!("oci:lay@{digest}"), "oci:lay:1.0".to_owned()] {
         scan(&place, &subject).exits(0).says("CVE-2024-36039");
     }
-    // Nothing shorter is there: a colon in a name is no selector.
+    // No file has the shorter name, so the colon belongs to the name.
     decoy(&place, "odd:name");
     scan(&place, "oci:odd:name").exits(0).keeps_quiet_about("CVE-2024-36039");
 }
@@ -150,7 +150,7 @@ fn a_file_never_takes_the_place_of_a_digest() {
     let file = place.write("app", "the signed one");
     inside(&place, &["sign-blob", "--key", "k.key", "--bundle", "app.bundle", &file]).exits(0);
     let other = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    // What is signed lies under the digest of something else.
+    // The signed content is stored under the digest of something else.
     place.write(other, "the signed one");
     inside(
         &place,

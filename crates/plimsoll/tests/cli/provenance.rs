@@ -170,7 +170,7 @@ fn a_signer_who_describes_another_build_is_refused_whatever_is_asked() {
     {
         verify(more)
             .says("certificate source-repository: got https://github.com/bank/vault, expected https://github.com/team/app")
-            .says("worth finding out why");
+            .says("a trusted signer described another build");
     }
     fits(&place, &verify(&["-o", "json"]).json());
 }
@@ -201,7 +201,7 @@ fn the_inventories_that_are_written_here_can_be_attested() {
         let (file, key) = (place.path(format), place.path("a.key"));
         place.run(&["sbom", "-o", format, "--output-file", &file, &reference]).exits(0);
         place.run(&["attest", "--key", &key, "--type", kind, "--predicate", &file, &reference]).exits(0);
-        // One document is none of the other type.
+        // A document of one type is not valid as the other.
         let other = if kind == "spdxjson" { "cyclonedx" } else { "spdxjson" };
         let wrong = ["attest", "--key", &key, "--type", other, "--predicate", &file, &reference];
         place.run(&wrong).exits(2).says("predicate.");
@@ -237,7 +237,7 @@ fn what_is_no_file_of_attestations_or_no_expectation_is_told() {
         place.run(&["provenance", "verify", "--repo", repository, &app]).exits(2).says("repository");
     }
     place.run(&["provenance", "verify", "--repo", "team/app", &app]).exits(2).says("--bundle");
-    // At a host whose signers are not known, who may have signed has to be said.
+    // For a host whose signers are unknown, the signer has to be named.
     let elsewhere = ["provenance", "verify", "--source-repository", "https://git.example/team/app", &app];
     place.run(&elsewhere).exits(2).says("no trusted key or identity");
 }
@@ -318,7 +318,7 @@ fn a_provenance_goes_from_the_build_to_the_image_and_back() {
         fits(&place, &result);
         assert_eq!(result["results"][0]["attestations"][0]["level"], 1);
         assert_eq!(result["results"][0]["attestations"][0]["provenance"]["started"], "2026-01-15T11:00:00Z");
-        // The same attestation in a file counts for the image as well, by whatever name it is called.
+        // The same attestation in a file counts for the image too, under each of its names.
         let kept = place.path("kept.json");
         place.run(&[&attest[..], &["--no-upload", "--bundle", &kept]].concat()).exits(0);
         let tags = [registry.reference("shop/orders", "2.0"), tag.clone()];
@@ -327,7 +327,7 @@ fn a_provenance_goes_from_the_build_to_the_image_and_back() {
         // What the registry said is kept, and said to be.
         verify("a.pub", &["--offline"], &reference).exits(0).says("from the cache");
         fits(&place, &verify("a.pub", &["--offline", "-o", "json"], &reference).exits(0).json());
-        // A key says nothing about the platform; whoever trusts it may.
+        // A key does not identify the platform, but a user who trusts it may state the platform.
         verify("a.pub", &["--slsa-level", "2"], &reference).exits(10);
         let trusted = format!("{WORKFLOW}=3");
         verify("a.pub", &["--slsa-level", "3", "--trust-builder", &trusted], &reference).exits(0);
@@ -350,7 +350,7 @@ fn what_others_attested_is_named_and_what_no_longer_fits_is_refused() {
     let verify = ["provenance", "verify", "--insecure-ignore-tlog", "--key", &key, &reference];
     place.run(&verify).exits(10).says("attestations of https://spdx.dev/Document").says("--type");
 
-    // Signed by somebody trusted, with another tool: the type says one thing and the predicate another.
+    // Signed by a trusted key, with another tool: the predicate does not match its type.
     let pair = Pair::new();
     let other = place.write("other.pub", pair.public_pem());
     let attach = |predicate_type: &str, predicate: &Value| {
@@ -443,7 +443,7 @@ fn the_environment_is_taken_at_its_word_and_flags_come_before_it() {
     broken.push(("GITHUB_SHA", "main"));
     generate(&broken, &[]).exits(2).says("GITHUB_SHA");
 
-    // Where a file lies on this machine is nobody's business.
+    // The path of a file on this machine is not published.
     let lock = place.write("deep/down/Cargo.lock", "# locked");
     let run = with(&["--material-file", &lock]).exits(0);
     assert_eq!(run.json()["buildDefinition"]["resolvedDependencies"][0]["name"], "Cargo.lock");
@@ -486,7 +486,7 @@ fn an_index_document_counts_for_the_file_that_was_uploaded() {
     let kind = ["--type", "pypipublish"];
     let result = verify(&file, &[&kind[..], &["-o", "json", &wheel]].concat()).exits(0).json();
     fits(&place, &result);
-    // An upload is no build.
+    // An upload is not a build.
     verify(&file, &[&wheel]).exits(10).says("docs.pypi.org");
     verify(&file, &[&kind[..], &["--slsa-level", "1", &wheel]].concat()).exits(10).says("level");
     let renamed = place.write("app-2.0-py3-none-any.whl", "the artifact");

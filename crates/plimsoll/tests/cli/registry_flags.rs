@@ -81,7 +81,7 @@ fn a_file_that_cannot_be_followed_or_weakens_tls_is_an_error_with_its_line() {
     let reference = origin.reference("shop/orders", "1");
     let broken = place.write("broken.conf", "[[registry]]\nlocation = 5\n");
     sbom(&place, &[], &reference, &["--registry-config", &broken]).exits(2).says("broken.conf:2");
-    // What nobody named has no say where there is no registry.
+    // Files that the user did not name are not read if no registry is needed.
     let layout = place.path("layout");
     image().write_layout(layout.as_ref(), None);
     sbom(&place, &[], &layout, &["--registry-config", &broken]).exits(2);
@@ -182,7 +182,7 @@ fn a_private_address_that_a_public_registry_names_is_reached_when_it_is_allowed(
     with(&["--allow-private", "10.0.0.0/8", "--allow-private", "127.0.0.1"]).exits(0).says(FOUND);
     with(&["--allow-private", "127.0.0.0/8"]).exits(0).says(FOUND);
     assert!(!blobs.requests().is_empty());
-    // Metadata services stay out of reach, whatever is allowed.
+    // Metadata services stay out of reach, even if every network is allowed.
     public.behave();
     let metadata = Fault::Redirect(307, "https://169.254.169.254/latest".to_owned());
     public.misbehave(&format!("GET {path}"), metadata);

@@ -6,7 +6,7 @@ use plimsoll_testkit::{IndexBuilder, Registry};
 
 use crate::fixture::{NOW, Place, affected, debian, patched, pushed, shop, wheel};
 
-/// How often each layer was asked for, whatever the repository.
+/// How often each layer was requested, from any repository.
 fn layer_requests(registry: &Registry) -> Vec<usize> {
     let layers = [debian(), wheel("pymysql", "1.1.0"), wheel("pymysql", "1.1.1")];
     let layers = layers.map(|layer| plimsoll_testkit::ImageBuilder::new().layer(layer).build());

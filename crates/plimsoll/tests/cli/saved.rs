@@ -35,7 +35,7 @@ fn signed_in(place: &Place, registry: &Registry, index: bool, bundles: &[bool]) 
     Some(name)
 }
 
-/// That signature and attestation of both forms are there, and hold.
+/// Checks that signature and attestation exist in both forms, and are valid.
 #[track_caller]
 fn holds_all(place: &Place, subject: &str) {
     let key = place.path("ci.pub");

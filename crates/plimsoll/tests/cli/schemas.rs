@@ -10,7 +10,7 @@ use crate::fixture::{NOW, Place, affected, patched};
 struct Schemas<'a>(&'a Place);
 
 impl Schemas<'_> {
-    fn of(&self, name: &str) -> Validator {
+    fn validator(&self, name: &str) -> Validator {
         let schema = self.0.run(&["schema", name]).exits(0).json();
         jsonschema::draft202012::meta::validate(&schema).expect(name);
         jsonschema::options().should_validate_formats(true).build(&schema).expect(name)
@@ -19,12 +19,12 @@ impl Schemas<'_> {
     #[track_caller]
     fn fits(&self, name: &str, value: &Value) {
         let problems: Vec<String> =
-            self.of(name).iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
+            self.validator(name).iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
         assert!(problems.is_empty(), "{name}: {problems:#?}\n{value:#}");
-        // Whatever is new in an output has to be in its schema.
+        // A new field of an output has to be in its schema.
         let mut more = value.clone();
         more["somethingNew"] = json!(1);
-        assert!(!self.of(name).is_valid(&more), "{name} lets unknown fields pass");
+        assert!(!self.validator(name).is_valid(&more), "{name} lets unknown fields pass");
     }
 }
 
@@ -41,7 +41,7 @@ fn outputs_fit_their_schemas() {
     schemas.fits("verdict", &explained["results"][0]["verdict"]);
 
     schemas.fits("scan", &run(0, &["scan", "--db", &db, "--at", NOW, "-o", "json", &bad, &good]));
-    // Stale feeds, an ecosystem without one and a version that is none: gaps of different shapes.
+    // Stale feeds, an ecosystem without a feed and an invalid version: gaps of different shapes.
     let odd = place.write(
         "odd.cdx.json",
         r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[
@@ -90,7 +90,7 @@ fn outputs_fit_their_schemas() {
     schemas.fits("catalogers", &run(0, &["sbom", "cataloger", "list", "-o", "json"]));
 }
 
-/// What `scan -o vuln` writes is what `attest --type vuln` takes, and holds the same result as `-o json`.
+/// What `scan -o vuln` writes is what `attest --type vuln` takes, and contains the same result as `-o json`.
 #[test]
 fn a_scan_becomes_an_attestation() {
     let (place, registry) = (Place::new(), Registry::start());
@@ -197,7 +197,7 @@ fn every_schema_is_listed_and_a_wrong_name_is_told() {
     let names: Vec<&str> = list.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
     assert!(names.contains(&"policy") && names.contains(&"doctor"), "{list}");
     for name in names {
-        Schemas(&place).of(name);
+        Schemas(&place).validator(name);
     }
     place.run(&["schema", "verdicts"]).exits(2).says("did you mean `verdict`?");
     let (old, new) = (place.run(&["policy", "schema", "waiver"]), place.run(&["schema", "waiver"]));

@@ -96,7 +96,7 @@ fn attestations_of_files_and_images_are_made_without_a_key_and_verified_by_ident
         let verified = run(&["verify-attestation"], who(&subject), &[&image]).exits(0).json();
         assert_eq!(verified["predicate"]["log"], log);
         run(&["verify-attestation"], who("https://somebody.example/else"), &[&image]).exits(10);
-        // An attestation says nothing about a release: it is no signature.
+        // An attestation is not a signature of the release.
         let signature = ["verify", "--trusted-root", &root, "--certificate-identity", &subject];
         place.run(&[&signature[..], &["--certificate-oidc-issuer", &issuer, &image]].concat()).exits(10);
     }

@@ -221,7 +221,7 @@ fn an_sbom_from_another_tool_is_read_from_standard_input() {
     let check = ["check", "--db", &db, "--at", NOW, "sbom:-"];
     place.run_fed(document.as_bytes(), &scan).exits(0).says("CVE-2024-36039");
     place.run_fed(document.as_bytes(), &check).exits(10).says("CVE-2024-36039");
-    // A tool that failed before the pipe, a document that is cut off, and one that is read twice are no clean ones.
+    // A tool that failed before the pipe, a truncated document, and a document that is read twice are errors.
     place.run_fed(b"", &scan).exits(1).says("SBOM is empty");
     place.run_fed(&document.as_bytes()[..document.len() / 2], &scan).exits(1).says("not usable");
     place.run_fed(document.as_bytes(), &[&scan[..], &["sbom:-"]].concat()).exits(1).says("SBOM is empty");

@@ -9,7 +9,7 @@ use crate::fixture::Place;
 
 const DAY: i64 = 24 * 3600;
 
-/// A repository that holds by the machine's clock, with these files.
+/// A repository that is valid at the machine's time, with these files.
 fn repository(trusted_root: &Value) -> Tuf {
     let mut tuf = Tuf::new();
     let now = clock::now().as_second();

@@ -229,7 +229,7 @@ fn show_says_who_signed_until_when_and_whether_it_counts() {
     let standing = &json["waivers"][0]["standings"][0];
     assert_eq!((&standing["counts"], &standing["policy"]), (&true.into(), &"shop".into()));
     assert_eq!(standing["signatures"][0]["approver"], "security@example.com");
-    // A document that was changed after it was signed is another, which nobody signed.
+    // A document that was changed after it was signed is unsigned.
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("keys come from us alone", "never mind")).unwrap();
     show(&[&folder, "--policy", &policy]).exits(10).says("never mind").says("is not signed");
@@ -303,7 +303,7 @@ fn an_approver_without_a_key_signs_as_whom_the_policy_names() {
         "2026-11-21T00:00:00Z",
     ];
     place.run(&shown).exits(0).says("sec@example.com, issuer").says("counts");
-    // Another instance vouches for nobody here; the owner approves nothing; nor does who is not named.
+    // Certificates of another instance do not count, and neither do the owner and people who are not named.
     check(&[]).exits(10).says("warning");
     sign("alice@example.com");
     check(&["--trusted-root", &root]).exits(10).says("its own owner");
@@ -334,7 +334,7 @@ fn a_waiver_that_is_of_no_use_says_so_at_once() {
     let file = waiver(&place, &reference, &[]);
     sign(&file);
     check().exits(0).keeps_quiet_about("matches nothing").keeps_quiet_about("edited");
-    // The document that was signed says something else by now; what was signed counts, and that is said.
+    // The document was changed after it was signed. The signed text counts, and that is reported.
     waiver(&place, &reference, &[("owner: alice@example.com", "owner: bob@example.com")]);
     check().exits(0).says("was edited after it was signed").says("counts as it was signed");
 }
@@ -357,7 +357,7 @@ fn a_second_approver_adds_a_signature_and_erases_none() {
     check().exits(10);
     sign("second", &[]).exits(0).says("w1.yaml.2.sigstore.json").says("2 signatures");
     check().exits(0).says("security@example.com").says("second@example.com");
-    // Once more is no third signature.
+    // Signing again adds no third signature.
     sign("second", &[]).exits(0).says("already");
     assert!(!place.root().join("waivers/w1.yaml.3.sigstore.json").exists());
     // A file that is named is not overwritten either.

@@ -22,14 +22,14 @@ pub(super) fn cache(folder: &Result<PathBuf, Failure>) -> Vec<Check> {
         Err(failure) => return vec![Check::failed(NAME, failure.clone())],
     };
     let shown = folder.display();
-    // What does not exist yet is made in the nearest folder above that does.
+    // A missing folder is created in the nearest existing one above it.
     let existing = folder.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
     let writable = existing.is_dir() && access(existing, Access::WRITE_OK | Access::EXEC_OK).is_ok();
     let usable = if writable && existing == folder.as_path() {
         let (bytes, files) = size(folder);
         Check::new(NAME, Status::Ok, format!("{shown}, {}", fill(bytes, files)))
     } else if writable {
-        Check::new(NAME, Status::Ok, format!("{shown} is made when it is needed"))
+        Check::new(NAME, Status::Ok, format!("{shown} is created when it is needed"))
     } else {
         Check::new(NAME, Status::Fail, format!("cannot write to {}", existing.display()))
             .hint("set XDG_CACHE_HOME to a folder of your own, or pass --db DIR")
@@ -49,7 +49,7 @@ pub(super) fn registry_cache(folder: &Result<PathBuf, Failure>) -> Check {
         Ok(Some(Fill { bytes, files })) => {
             Check::new(NAME, Status::Ok, format!("{shown}, {}", fill(bytes, files)))
         }
-        Ok(None) => Check::new(NAME, Status::Skip, format!("{shown} is made when something is kept")),
+        Ok(None) => Check::new(NAME, Status::Skip, format!("{shown} is created when it is needed")),
         // What cannot be kept is fetched again.
         Err(error) => {
             let failure = Failure::from(error);

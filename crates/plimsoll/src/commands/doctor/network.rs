@@ -54,14 +54,14 @@ fn agreement(probe: &Probe, now: Timestamp) -> Check {
         return Check::new(NAME, Status::Skip, "the registry does not say what time it is");
     };
     let Ok(there) = jiff::fmt::rfc2822::parse(date).map(|date| date.timestamp()) else {
-        return Check::new(NAME, Status::Skip, format!("the registry's date `{date}` is none"));
+        return Check::new(NAME, Status::Skip, format!("the registry's date `{date}` is invalid"));
     };
     let apart = now.duration_since(there);
     if apart.abs() > clock::SKEW {
         Check::new(
             NAME,
             Status::Warn,
-            format!("{} s apart from the registry's, which says {there}", apart.as_secs().abs()),
+            format!("{} s off the registry's clock, which says {there}", apart.as_secs().abs()),
         )
         .hint("set the machine's clock by NTP; short-lived tokens and certificates fail otherwise")
     } else {
@@ -69,7 +69,7 @@ fn agreement(probe: &Probe, now: Timestamp) -> Check {
     }
 }
 
-/// Which proxies the environment names. Their addresses may carry passwords and are not shown.
+/// Which proxies the environment names. Their addresses may contain passwords and are not shown.
 pub(super) fn proxies(set: &Result<Vec<&'static str>, Failure>) -> Check {
     const NAME: &str = "proxies";
     let set = match set {
@@ -117,7 +117,7 @@ pub(super) fn credentials(settings: &DoctorSettings<'_>) -> Check {
 fn helpers(file: File, shown: &str) -> Result<Vec<String>, String> {
     let limit = Limits::default().document_bytes;
     let bytes = read::to_end(file, limit, "document_bytes", shown).map_err(|error| error.to_string())?;
-    // The file holds secrets; the parser's messages could quote them.
+    // The file contains secrets; the parser's messages could quote them.
     let value: Value = json::from_slice(&bytes, limit).map_err(|_| "it is not JSON".to_owned())?;
     let store = value.get("credsStore").and_then(Value::as_str).map(str::to_owned);
     let others = value.get("credHelpers").and_then(Value::as_object);

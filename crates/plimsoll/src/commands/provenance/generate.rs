@@ -24,7 +24,7 @@ pub(super) fn run(settings: &GenerateSettings, console: Console) -> Result<Exit,
     build.materials = materials(settings)?;
     build.byproducts = settings.byproducts.iter().map(|path| file(path)).collect::<Result<_, _>>()?;
     let predicate = build.to_predicate()?;
-    // What is written here has to be what is read elsewhere.
+    // `provenance verify` has to be able to read what is written here.
     check_predicate(SLSA_V1, &predicate, &settings.access.limits)?;
     let file = settings.file.as_deref();
     if let Some(about) = &settings.statement_about {

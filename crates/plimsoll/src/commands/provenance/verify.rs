@@ -39,7 +39,7 @@ pub(super) fn run(settings: &VerifySettings, console: Console) -> Result<Exit, F
         exit = exit.and(Exit::Kind(reason.failure.kind()));
     }
     if exit == Exit::Done && !report.results.iter().all(|entry| entry.verified) {
-        // Cannot be: a subject is either verified or has its reason. Should it ever be, it is no success.
+        // Unreachable: a subject is either verified or has a reason. If it happens anyway, it is not a success.
         return Ok(Exit::Kind(Kind::Internal));
     }
     Ok(exit)
@@ -162,19 +162,19 @@ fn failure(shortfall: Shortfall, examination: &Examination, name: &str) -> Failu
             with_hint(failure, examined.and_then(hint))
         }
         Shortfall::NoneCounts => {
-            let of = match examination.refused.len() {
+            let counted = match examination.refused.len() {
                 1 => String::new(),
                 count => format!("none of {count} attestations counts: "),
             };
             let telling = Refusal::most_telling(&examination.refused).map(RefusedEvidence::from);
             let (message, hint) = telling.map(|one| (one.message, one.hint)).unwrap_or_default();
-            with_hint(failure(format!("{name}: no provenance that counts: {of}{message}")), hint)
+            with_hint(failure(format!("{name}: no provenance that counts: {counted}{message}")), hint)
         }
         Shortfall::Nothing => nothing(name, &examination.others, failure),
     }
 }
 
-/// There is no provenance at all.
+/// The image has no provenance.
 fn nothing(name: &str, others: &BTreeSet<String>, failure: impl Fn(String) -> Failure) -> Failure {
     if others.is_empty() {
         return failure(format!("{name}: no provenance"))
@@ -197,7 +197,7 @@ fn hint(examined: &ExaminedProvenance) -> Option<String> {
     let finding = examined.difference()?;
     match finding.aspect {
         Aspect::Certificate => {
-            Some("whoever signed wrote a provenance about another build; it is worth finding out why".to_owned())
+            Some("a trusted signer described another build; find out why".to_owned())
         }
         Aspect::SourceRepository if finding.got.eq_ignore_ascii_case(&finding.expected) => {
             Some("upper and lower case count: write it as the provenance does".to_owned())

@@ -19,7 +19,7 @@ pub(crate) use crate::args::provenance::Format;
 pub(crate) struct VerifySettings {
     /// The subjects, as they were written.
     pub(crate) subjects: Vec<String>,
-    /// Files with attestations. Where there are none, those that are attached count.
+    /// Files with attestations. If empty, the attached ones count.
     pub(crate) bundles: Vec<PathBuf>,
     /// The type of the statements that count; nothing means those that say how something was built.
     pub(crate) kind: Option<PredicateType>,

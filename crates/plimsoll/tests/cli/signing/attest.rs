@@ -37,7 +37,7 @@ fn an_attestation_of_the_type_is_printed_and_one_of_another_type_is_none() {
         assert_eq!(statement["predicate"]["name"], "orders");
         assert_eq!(statement["subject"][0]["digest"]["sha256"], &digest_of(&reference)[7..]);
         assert!(run.stderr.contains("not checked"), "{}", run.stderr);
-        // CVE-2022-35929: what is asked for is not there, whatever else is.
+        // CVE-2022-35929: the requested type is missing, and other types do not count.
         for other in ["cyclonedx", "custom", "slsaprovenance1", "https://spdx.dev/Documents"] {
             let run = verify(&place, other, &[&reference]).exits(10).says("no attestation of type");
             assert!(run.stdout.is_empty() && run.stderr.contains("https://spdx.dev/Document"), "{run:?}");

@@ -61,7 +61,7 @@ fn other_bytes_another_key_or_a_changed_bundle_are_refused() {
     blob.verify(&["--bundle", &blob.place.path("gone.json"), &blob.file]).exits(4);
     blob.verify(&["--bundle", &blob.bundle, &blob.place.path("gone.sh")]).exits(4);
     blob.verify(&[&blob.file]).exits(2).says("--bundle");
-    // Without being told, a signature without log entry is not enough.
+    // Without the flag, a signature without a log entry is not enough.
     let key = blob.place.path("a.pub");
     blob.place
         .run(&["verify-blob", "--key", &key, "--bundle", &blob.bundle, &blob.file])

@@ -36,7 +36,7 @@ fn an_image_is_verified_by_the_right_key_only() {
         let (place, reference) = signed(&registry);
         let run = place.verify(&["a"], &[&reference]).exits(0).says("VERIFIED").says(digest_of(&reference));
         run.says("not checked: transparency log, signing time").says("commit=4f2c");
-        // The tag leads to the same digest, which is what is said.
+        // The tag leads to the same digest, which is the one that is printed.
         let tag = registry.reference("shop/orders", "2.0");
         place.verify(&["a"], &[&tag]).exits(0).says(digest_of(&reference));
         place

@@ -208,7 +208,7 @@ async fn only_that_very_certificate_is_accepted() {
     renewed.params.serial_number = Some(rcgen::SerialNumber::from(77_u64));
     let error = renewed.answers(&first).await.unwrap_err();
     assert_eq!(fault(&error), TlsFault::Certificate, "{error}");
-    // An authority below it is no server either.
+    // An authority below it is not a server either.
     let issuer = Issuer::new(renewed.params.clone(), renewed.key);
     let below = OwnAuthority::new("localhost", 4000);
     let certificate = below.params.signed_by(&below.key, &issuer).unwrap();

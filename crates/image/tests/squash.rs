@@ -122,7 +122,7 @@ proptest! {
         prop_assert_eq!(memory::texts(&all), expected);
         prop_assert_eq!(memory::disputed(&all), disputed);
 
-        // Folders, and links to them, are seen whatever lies in them.
+        // Folders, and links to them, are visible regardless of their content.
         let mut folders = BTreeMap::new();
         list_folders("", &model, &model, &mut folders);
         let found = source.read(&Folders).unwrap();

@@ -1,4 +1,4 @@
-//! Keys elsewhere: each kind of reference against a stand-in of its service on loopback.
+//! Keys in services: each kind of reference against a stand-in of its service on loopback.
 //!
 //! The stand-ins (`plimsoll_testkit::kms`) check tokens, request signatures and digests as the services do, and can cheat.
 

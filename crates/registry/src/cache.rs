@@ -9,7 +9,7 @@
 //! - **Lists** (referrers, what a tag is) are statements of the registry. They are reused when the registry confirms
 //!   them (`ETag`, 304), when they are younger than the user's limit, or when no network may be used; in the last two
 //!   cases [`plimsoll_image::Source::as_of`] returns how old they are.
-//! - Each **section** holds what one registry sent from one repository for certain credentials. Other credentials, and
+//! - Each **section** contains what one registry sent from one repository for certain credentials. Other credentials, and
 //!   no credentials, have sections of their own, whatever they may see: content that needed a password is not shown to
 //!   somebody who merely knows its digest. A section's name is made with a secret of the cache, so that somebody who
 //!   sees only names cannot test passwords against them.

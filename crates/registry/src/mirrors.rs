@@ -4,7 +4,7 @@
 //! Owns reading `registries.conf` (`containers`), `hosts.toml` (`containerd`) and `certs.d` (`certificates`), and the
 //! [`Plan`] that they give for one name. Does not own asking the places: the registry transport does.
 //!
-//! Rules that hold whatever the files say:
+//! Rules that apply regardless of the files:
 //! - Content is checked by digest, so a mirror can withhold and delay, but not change. A *tag* means whatever the place
 //!   says; only places that the files allow are asked for tags.
 //! - Nothing is written to a mirror, and referrers are requested from the primary place: "not found" on a mirror never
@@ -112,7 +112,7 @@ impl RegistryConfig {
         Self::default()
     }
 
-    /// Only these files and folders. A file is a `registries.conf`. A folder may hold drop-ins (`*.conf`), and folders
+    /// Only these files and folders. A file is a `registries.conf`. A folder may contain drop-ins (`*.conf`), and folders
     /// named after registries (`certs.d`).
     pub fn from_paths(paths: &[PathBuf]) -> Result<Self, Error> {
         let (mut entries, mut folders) = (Vec::new(), Vec::new());

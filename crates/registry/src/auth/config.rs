@@ -32,7 +32,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Where credentials are looked for. Nothing is read before [`Keyring::find`] is called.
+/// Where credentials are searched for. Nothing is read before [`Keyring::find`] is called.
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
     files: Vec<PathBuf>,

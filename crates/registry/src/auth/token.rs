@@ -110,8 +110,8 @@ impl Exchange<'_> {
         Ok(realm)
     }
 
-    /// The address of a realm that is only a path, as registries behind a proxy name theirs. One that would lead elsewhere, such
-    /// as `//other.example/token`, is none.
+    /// The address of a realm that is only a path, as registries behind a proxy write it. `None` if it leads to another
+    /// host, such as `//other.example/token`.
     fn beside_registry(&self) -> Option<Url> {
         let path = Some(self.realm).filter(|realm| realm.starts_with('/'))?;
         self.registry.join(path).ok().filter(|realm| realm.origin() == self.registry.origin())

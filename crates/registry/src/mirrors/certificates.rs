@@ -8,7 +8,7 @@ use plimsoll_http::{ClientCertificate, HostTls};
 use super::document::{contents, fault, names};
 use crate::Error;
 
-/// What a registry's folder holds; nothing when there is no such folder.
+/// What a registry's folder contains; nothing if it does not exist.
 pub(super) fn read(folder: &Path, host: &str) -> Result<Option<HostTls>, Error> {
     let names = names(folder)?;
     let bytes = |name: &str| {

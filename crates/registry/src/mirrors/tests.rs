@@ -150,7 +150,7 @@ fn what_is_wrong_is_said_with_file_and_line() {
         assert_eq!(error.kind(), Kind::Usage);
         assert!(error.hint().unwrap().contains("--registry-config"));
     }
-    // Lists of version 1 that block nothing, and keys that nobody knows, are no error.
+    // Lists of version 1 that block nothing, and unknown keys, are not errors.
     config("[registries.search]\nregistries = [\"a.example\"]\n[nonsense]\nx = 1");
     let missing = RegistryConfig::from_paths(&[PathBuf::from("/nowhere/registries.conf")]).unwrap_err();
     assert!(missing.to_string().contains("does not exist"), "{missing}");

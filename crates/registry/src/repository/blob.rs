@@ -20,7 +20,7 @@ use super::places::{Lookup, Places};
 use super::session::{Access, Redirects, Session, http_error};
 use crate::Error;
 
-/// Pieces on the way to a reader. hyper's pieces have up to about 400 KiB, so that a stalled reader holds a few MiB.
+/// Pieces on the way to a reader. hyper's pieces have up to about 400 KiB, so that a stalled reader takes a few MiB.
 const PIECES: usize = 8;
 /// How often a transfer is continued. Enough for an unreliable connection; a server that always breaks off is not worth
 /// more.

@@ -3,7 +3,7 @@
 //! Writing it is read-modify-write on a shared tag, so updates of others can get lost (go-containerregistry #2205).
 //! Here: `If-None-Match: *` for a tag that is new, `If-Match` where the registry gave an `ETag`, and after each write
 //! the tag is read again until it lists what was added. A registry that gives no `ETag` has no such precondition: whoever
-//! read before us can still write after our check. There the tag is looked at once more after a pause, which is longer than
+//! read before us can still write after our check. There the tag is read once more after a pause, which is longer than
 //! most writers take; one that takes longer still makes us lose, and no client can prevent that.
 
 use std::hash::{BuildHasher as _, RandomState};
@@ -23,9 +23,9 @@ use crate::Error;
 /// How often an update is tried. In each round one of the competing writers succeeds, so this bounds how many may
 /// compete; the waits in between spread them out.
 const ATTEMPTS: u32 = 60;
-/// How many refusals of a tag that nobody changed are taken for a registry that shows changes late.
+/// How many refusals, of a tag that nobody changed, mean that the registry shows changes late.
 const UNCHANGED: u32 = 2;
-/// How long after its update a tag without `ETag` is looked at again.
+/// How long after its update a tag without `ETag` is read again.
 const SETTLE: Duration = Duration::from_millis(150);
 /// The longest wait between two attempts.
 const LONGEST: Duration = Duration::from_secs(1);

@@ -12,7 +12,7 @@ fn next_in(value: &str) -> Option<&str> {
     loop {
         let (_, after) = rest.split_once('<')?;
         let (target, parameters) = after.split_once('>')?;
-        // The next link starts at the next `<`; parameters of registries hold none.
+        // The next link starts at the next `<`; parameters of registries do not contain it.
         let (own, following) = parameters.split_once('<').unwrap_or((parameters, ""));
         let is_next = own.split([';', ',']).any(|parameter| {
             parameter.split_once('=').is_some_and(|(name, relation)| {

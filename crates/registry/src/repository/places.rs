@@ -79,7 +79,7 @@ impl Places {
         Ok(Self { asked, primary, origin, resolved: OnceCell::new(), dead })
     }
 
-    /// Resolves what the user named, once; every later call gets the same answer, whatever the tag points to by then.
+    /// Resolves what the user named, once; every later call gets the same answer, even if the tag has moved.
     pub(super) async fn resolve(&self) -> Result<&Resolved, Error> {
         self.resolved
             .get_or_try_init(|| async {

@@ -38,7 +38,7 @@ pub enum Found {
 }
 
 /// Asks for the referrers of a digest that nothing has, then for the subject itself: an answer of "not found" comes from
-/// registries that have not looked at the credentials yet, and from repositories that do not exist. A registry that
+/// registries that have not checked the credentials yet, and from repositories that do not exist. A registry that
 /// requires other credentials is an error, and so is a subject that is not there.
 pub(super) async fn probe(session: &Arc<Session>) -> Result<Probe, Error> {
     let nothing = Digest::sha256(b"plimsoll: nothing has this digest");

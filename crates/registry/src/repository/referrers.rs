@@ -60,7 +60,7 @@ async fn tagged(session: &Session, subject: &Digest) -> Result<Referrers, Error>
     in_tag(session, &tag, fetched.as_ref())
 }
 
-/// What the fallback tag lists; nothing when there is none.
+/// What the fallback tag lists; nothing if there is no such tag.
 pub(super) fn in_tag(session: &Session, tag: &str, fetched: Option<&Fetched>) -> Result<Referrers, Error> {
     let Some(fetched) = fetched else { return Ok(Referrers::default()) };
     let what = format!("referrers tag {tag}");

@@ -224,7 +224,7 @@ impl Session {
     /// The API foresees a request to the root endpoint before everything else. A public registry does not need it,
     /// because its first answer says the same. It is made when credentials are known, to learn whether they are
     /// required: some registries hide their content from anonymous clients (404, an empty list), and that must never be
-    /// read as "there is none". It is also made before a write, whose body would be sent in vain.
+    /// read as "there is none". It is also made before a write, so that no body is sent only to be refused.
     async fn begin(
         &self,
         request: &Request,

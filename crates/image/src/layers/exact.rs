@@ -220,7 +220,7 @@ impl Tree {
     pub(super) fn into_facts(self, keyed: &Keyed) -> Facts {
         let mut ledger = Ledger { opaque_root: self.opaque_root, ..Ledger::default() };
         for (path, place) in &self.places {
-            let hash = keyed.of(path);
+            let hash = keyed.hash(path);
             match place {
                 TreeEntry::Directory { opaque, replaced, implied } => {
                     ledger.directories.insert(hash);

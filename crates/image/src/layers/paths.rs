@@ -16,7 +16,7 @@ impl Keyed {
     }
 
     /// The hash of a path: the last that [`Self::lineage`] would give.
-    pub(super) fn of(&self, path: &[u8]) -> u64 {
+    pub(super) fn hash(&self, path: &[u8]) -> u64 {
         let mut hasher = self.0.build_hasher();
         each_name(&mut hasher, path, |_| {});
         hasher.finish()
@@ -101,7 +101,7 @@ mod tests {
         let keyed = Keyed::random();
         let mut lineage = Vec::new();
         keyed.lineage(b"usr/lib/x", &mut lineage);
-        assert_eq!(lineage, [keyed.of(b"usr"), keyed.of(b"usr/lib"), keyed.of(b"usr/lib/x")]);
+        assert_eq!(lineage, [keyed.hash(b"usr"), keyed.hash(b"usr/lib"), keyed.hash(b"usr/lib/x")]);
         keyed.lineage(b"", &mut lineage);
         assert!(lineage.is_empty());
         assert_eq!((parent(b"a/b"), parent(b"a"), parent(b"")), (Some(&b"a"[..]), Some(&b""[..]), None));

@@ -91,7 +91,7 @@ impl<'a> Interest<'a> {
     }
 
     /// How an entry matters. `attributes` is none for symbolic links.
-    fn of(&self, path: &[u8], ordinal: u64, attributes: Option<Attributes>) -> Option<Wanted> {
+    fn wanted_entry(&self, path: &[u8], ordinal: u64, attributes: Option<Attributes>) -> Option<Wanted> {
         if let Some(targets) = &self.targets {
             let purposes = targets.purposes(path, ordinal)?;
             return Some(Wanted { purposes, ..Wanted::STEP });
@@ -111,7 +111,7 @@ impl<'a> Interest<'a> {
     }
 
     /// How a folder at `path` matters, or a link to one.
-    fn of_folder(&self, path: &[u8]) -> Option<Wanted> {
+    fn wanted_folder(&self, path: &[u8]) -> Option<Wanted> {
         if !self.may_be_folder(path) {
             return None;
         }
@@ -236,7 +236,7 @@ impl<'a> Scan<'a> {
             Meaning::Entry => {}
             Meaning::Ignored => return Ok(true),
             Meaning::Whiteout(path) => {
-                ledger.whiteouts.insert(self.keyed.of(&path));
+                ledger.whiteouts.insert(self.keyed.hash(&path));
                 return Ok(true);
             }
             Meaning::Opaque(path) if path.is_empty() => {
@@ -244,7 +244,7 @@ impl<'a> Scan<'a> {
                 return Ok(true);
             }
             Meaning::Opaque(path) => {
-                ledger.opaques.insert(self.keyed.of(&path));
+                ledger.opaques.insert(self.keyed.hash(&path));
                 return Ok(true);
             }
         }
@@ -360,7 +360,7 @@ impl<'a> Scan<'a> {
         node: Node,
         recorded: &mut BTreeMap<Vec<u8>, Record>,
     ) -> Result<(), Error> {
-        let Some(Wanted { purposes, named, .. }) = self.interest.of_folder(path) else { return Ok(()) };
+        let Some(Wanted { purposes, named, .. }) = self.interest.wanted_folder(path) else { return Ok(()) };
         let key = join(path, b"");
         if recorded.contains_key(&key) {
             return Ok(());
@@ -392,13 +392,13 @@ impl<'a> Scan<'a> {
     /// Whether and how the entry matters at `path`.
     fn look(&self, entry: &Entry, path: &[u8]) -> Option<Wanted> {
         match entry.kind {
-            Kind::File => self.interest.of(path, entry.ordinal, Some(attributes(entry))),
+            Kind::File => self.interest.wanted_entry(path, entry.ordinal, Some(attributes(entry))),
             // Its target may have gone by unread, but its header has the target's mode.
             Kind::Hardlink => {
                 let attributes = Attributes { size: u64::MAX, ..attributes(entry) };
-                self.interest.of(path, entry.ordinal, Some(attributes))
+                self.interest.wanted_entry(path, entry.ordinal, Some(attributes))
             }
-            Kind::Symlink => self.interest.of(path, entry.ordinal, None),
+            Kind::Symlink => self.interest.wanted_entry(path, entry.ordinal, None),
             Kind::Device | Kind::Other => self.interest.is_step(path).then_some(Wanted::STEP),
             Kind::Directory => None,
         }

@@ -257,7 +257,8 @@ impl<'a> Stack<'a> {
                     }
                 }
                 Node::Hardlink(way @ (Target::Path(target) | Target::Below(target))) => {
-                    let own = self.layers.get(at).and_then(|known| known.ledger().at(self.keyed.of(target)));
+                    let own =
+                        self.layers.get(at).and_then(|known| known.ledger().at(self.keyed.hash(target)));
                     let own = own.and_then(Place::present).map(|present| (at, present));
                     let sight = self.find(target, at)?;
                     let below = || sight.map(|sight| (sight.layer, sight.present));

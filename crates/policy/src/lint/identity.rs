@@ -64,11 +64,11 @@ impl Lint {
 
 fn is_ci(issuer: &Text) -> bool {
     let own = |text: &str| {
-        let of = |known: &str| {
+        let is_issuer = |known: &str| {
             text.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         // The last is the issuer path of GitHub Enterprise servers.
-        CI_ISSUERS.iter().any(|known| of(known)) || text.ends_with("/_services/token")
+        CI_ISSUERS.iter().any(|known| is_issuer(known)) || text.ends_with("/_services/token")
     };
     match issuer {
         Text::Exact(text) => own(text),

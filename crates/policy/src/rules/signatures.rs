@@ -179,8 +179,8 @@ fn evaluate(context: &Context<'_>) -> Answer {
     let got = tally.any_of();
     let missing = tally.missing();
     let mut judged = if tally.satisfies() {
-        let of = if wanted > 1 { format!(" ({wanted} needed)") } else { String::new() };
-        result(Outcome::Pass, format!("signed by {}{of}", tally.names()))
+        let needed = if wanted > 1 { format!(" ({wanted} needed)") } else { String::new() };
+        result(Outcome::Pass, format!("signed by {}{needed}", tally.names()))
     } else if found.truncated {
         let needed = policy.all_of.len() + if policy.any_of.is_empty() { 0 } else { wanted };
         let counted = tally.assigned.iter().flatten().count();

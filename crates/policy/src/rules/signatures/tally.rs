@@ -145,14 +145,14 @@ impl<'a> Tally<'a> {
 
     /// Until when the satisfied entries stay satisfied.
     pub(super) fn until(&self) -> Option<Timestamp> {
-        let of = |entry: usize, person: usize| {
+        let until = |entry: usize, person: usize| {
             let ends = self.counted.iter().filter(|counting| counting.person == person);
             let ends = ends.flat_map(|counting| &counting.fits).filter(|(fit, _)| *fit == entry);
             // One of several signatures is enough, and a signature without an end counts forever.
             ends.map(|(_, until)| *until).reduce(|one, other| Some(one?.max(other?))).flatten()
         };
         let assigned = self.assigned.iter().enumerate();
-        earliest(assigned.filter_map(|(entry, person)| Some(of(entry, (*person)?))))
+        earliest(assigned.filter_map(|(entry, person)| Some(until(entry, (*person)?))))
     }
 
     pub(super) fn details(self) -> Vec<Detail> {

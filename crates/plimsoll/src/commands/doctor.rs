@@ -88,7 +88,7 @@ fn database(folder: &Result<PathBuf, Failure>, now: Timestamp) -> Vec<Check> {
             .hint("check the clock, and the time given to `plimsoll db build --as-of`")
         } else if elapsed > limit {
             let limit = quantity::duration(limit.as_secs().unsigned_abs());
-            Check::new(NAME, Status::Warn, format!("{of}, {age}; older than {limit} counts as stale"))
+            Check::new(NAME, Status::Warn, format!("{advisories}, {age}; older than {limit} counts as stale"))
                 .hint("run `plimsoll db update`")
         } else {
             Check::new(NAME, Status::Ok, format!("{advisories}, {age}, whole"))

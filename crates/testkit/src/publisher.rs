@@ -135,27 +135,20 @@ fn answer(
     let start: Option<usize> =
         start.filter(|_| headers.get("if-range") == Some(&tag) || fault == Some(Fault::OtherRange));
     let tag = if fault == Some(Fault::OtherRange) { "\"other\"".to_owned() } else { tag };
-    let body = match start.and_then(|start| bytes.get(start..).map(|rest| (start, rest))) {
-        Some((start, rest)) => {
-            let last = bytes.len().saturating_sub(1);
-            let range = format!("bytes {start}-{last}/{}", bytes.len());
-            write!(stream, "HTTP/1.1 206 Partial Content\r\nContent-Range: {range}\r\n")?;
-            rest
-        }
-        None => {
-            write!(stream, "HTTP/1.1 200 OK\r\n")?;
-            &bytes
-        }
+    let body = if let Some((start, rest)) = start.and_then(|start| Some((start, bytes.get(start..)?))) {
+        let last = bytes.len().saturating_sub(1);
+        let range = format!("bytes {start}-{last}/{}", bytes.len());
+        write!(stream, "HTTP/1.1 206 Partial Content\r\nContent-Range: {range}\r\n")?;
+        rest
+    } else {
+        write!(stream, "HTTP/1.1 200 OK\r\n")?;
+        &bytes
     };
     write!(stream, "ETag: {tag}\r\nContent-Length: {}\r\n\r\n", body.len())?;
-    match fault {
-        Some(Fault::CutAfter(sent) | Fault::ChangesAfter(sent)) => {
-            stream.write_all(body.get(..sent).unwrap_or(body))?;
-            Ok(false)
-        }
-        _ => {
-            stream.write_all(body)?;
-            Ok(true)
-        }
+    if let Some(Fault::CutAfter(sent) | Fault::ChangesAfter(sent)) = fault {
+        stream.write_all(body.get(..sent).unwrap_or(body))?;
+        return Ok(false);
     }
+    stream.write_all(body)?;
+    Ok(true)
 }

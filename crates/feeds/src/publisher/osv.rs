@@ -69,10 +69,11 @@ impl Publisher for Osv {
         "https://osv-vulnerabilities.storage.googleapis.com/"
     }
 
-    /// Not for ecosystems whose own publishers say more.
+    /// Not for ecosystems whose own publishers say more, nor for those that OSV does not know.
     fn locations(&self, wanted: &Wanted) -> Vec<Location> {
         let name = wanted.ecosystem.name();
-        if wanted.release.is_some() || wanted.ecosystem == Ecosystem::Alpine || Target::named(name).is_none()
+        let elsewhere = [Ecosystem::Alpine, Ecosystem::OracleLinux, Ecosystem::AmazonLinux];
+        if wanted.release.is_some() || elsewhere.contains(&wanted.ecosystem) || Target::named(name).is_none()
         {
             return Vec::new();
         }

@@ -66,7 +66,7 @@ impl<'a> DbSettings<'a> {
                 },
                 folder: context.database_folder(&arguments.db)?,
                 http: http(&arguments.network, context)?,
-                now: context.clock()(),
+                now: whole_seconds(context.clock()()),
                 limits: context.limits,
             }))),
             Command::Build(arguments) => Ok(Self::Build(BuildSettings {
@@ -83,4 +83,9 @@ impl<'a> DbSettings<'a> {
             })),
         }
     }
+}
+
+/// An age is counted from here, and nobody needs its nanoseconds.
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }

@@ -208,7 +208,7 @@ fn change(before: Option<&Component>, after: Option<&Component>, order: Order<'_
 
 fn relicensed(before: &Component, after: &Component) -> bool {
     fn names(component: &Component) -> BTreeSet<&str> {
-        component.licenses.iter().map(Licence::as_str).collect()
+        component.licenses.iter().flat_map(Licence::terms).collect()
     }
     let (old, new) = (names(before), names(after));
     !old.is_empty() && !new.is_empty() && old != new
@@ -281,6 +281,18 @@ mod tests {
             comparison.changes.iter().any(|one| one.kind == ChangeKind::Downgraded && one.is_relicensed())
         );
         assert_eq!(changes(&after, &after), [""; 0]);
+    }
+
+    #[test]
+    fn several_licences_and_one_expression_of_them_are_the_same() {
+        let with = |licences: &[&str]| {
+            let mut inventory = inventory(&[("pkg:pypi/a@1", "", "")]);
+            inventory.components[0].licenses = licences.iter().map(|text| Licence::parse(text)).collect();
+            inventory
+        };
+        let (several, joined) = (with(&["MIT", "ISC OR Zlib"]), with(&["(ISC OR Zlib) AND MIT"]));
+        assert_eq!(changes(&several, &joined), [""; 0]);
+        assert_eq!(changes(&several, &with(&["MIT AND ISC"])), ["relicensed a 1 1"]);
     }
 
     #[test]

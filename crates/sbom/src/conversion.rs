@@ -1,20 +1,21 @@
 //! What is lost when a document is written in another format: what was not read of it, and what its new form has no place for.
 //!
-//! The first is counted in the text: members, elements or fields that this crate makes nothing of. The second is found by reading
-//! what was written and comparing, so that no table of abilities can be wrong; a list of package URLs, which is not read,
-//! keeps only those.
+//! The first is counted in the members of the document, by the tables in `known`. The second is found by reading what was
+//! written and comparing, so that no table of abilities can be wrong. Formats that are not read say what they keep.
+
+mod known;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plimsoll_core::{Limits, json};
+use plimsoll_core::{Limits, text};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::Error;
 use crate::documents::format::{DocumentFormat, ReadDocument};
-use crate::documents::xml::Xml;
-use crate::documents::{read_whole, unmarked};
+use crate::documents::{peeled, read_whole};
 use crate::inventory::{Inventory, RelationshipKind};
+use known::Inner;
 
 /// Different things that are counted; more are told as one.
 const MAX_LOSSES: usize = 200;
@@ -30,21 +31,21 @@ pub struct Loss {
 
 /// What is in the text of a document and was not read.
 pub fn unread(bytes: &[u8], document: &ReadDocument, limits: &Limits) -> Result<Vec<Loss>, Error> {
-    let mut count = Count::default();
+    let mut count = Count { has_layers: !document.inventory.layers.is_empty(), lost: BTreeMap::new() };
     for envelope in &document.envelopes {
         count.add(envelope.name());
     }
-    let text = unmarked(bytes)?;
-    match text.trim_ascii_start().first() {
-        // What is in an envelope is counted as a whole.
-        _ if !document.envelopes.is_empty() => {}
-        Some(b'{') => count.json(&json::value(&text, limits.sbom_bytes)?),
-        Some(b'<') => {
-            let text = std::str::from_utf8(&text).unwrap_or_default();
-            let (mut xml, _) = Xml::open(text)?;
-            count.element(&mut xml, "", "", &CYCLONEDX)?;
-        }
-        _ => count.lines(std::str::from_utf8(&text).unwrap_or_default()),
+    let members = peeled(bytes, limits, |peeled| Ok((peeled.format(), peeled.members(limits)?)))?;
+    match members {
+        ("cyclonedx-json" | "cyclonedx-xml", Some(value)) => count.object(&value, "cyclonedx", ""),
+        ("spdx-json-ld", Some(value)) => count.graph(&value),
+        ("syft-json", Some(value)) => count.object(&value, "syft", ""),
+        (_, Some(value)) => count.object(&value, "spdx", ""),
+        (_, None) => {}
+    }
+    let unusable = document.stated.unusable;
+    if unusable > 0 {
+        count.lost.insert("components without a usable package URL".to_owned(), unusable);
     }
     Ok(count.finish())
 }
@@ -56,33 +57,43 @@ pub fn unwritten(
     format: DocumentFormat,
     limits: &Limits,
 ) -> Result<Vec<Loss>, Error> {
-    if format.reads().is_empty() {
-        let kept: BTreeSet<_> = before.components.iter().map(|component| &component.purl).collect();
-        let mut lost = facts(before);
-        lost.insert("components", before.components.len() - kept.len());
-        return Ok(losses(lost));
-    }
-    let after = facts(&read_whole(written, limits)?.inventory);
+    let after = if format.reads().is_empty() {
+        kept(before, format)
+    } else {
+        facts(&read_whole(written, limits)?.inventory)
+    };
     let lost = facts(before)
         .into_iter()
         .map(|(what, count)| (what, count.saturating_sub(after.get(what).copied().unwrap_or_default())));
     Ok(losses(lost.collect()))
 }
 
-fn losses(lost: BTreeMap<&'static str, usize>) -> Vec<Loss> {
+/// What formats that are not read keep of an inventory: each package URL once, and one of them what packages depend on.
+fn kept(inventory: &Inventory, format: DocumentFormat) -> Facts {
+    let purls: BTreeSet<_> = inventory.components.iter().map(|component| &component.purl).collect();
+    let needs = inventory.relationships.iter().filter(|it| it.kind == RelationshipKind::DependsOn);
+    let needs = if format.id() == "github-snapshot" { needs.count() } else { 0 };
+    Facts::from([("components", purls.len()), ("dependencies", needs)])
+}
+
+/// How much of each kind there is.
+type Facts = BTreeMap<&'static str, usize>;
+
+fn losses(lost: Facts) -> Vec<Loss> {
     let lost = lost.into_iter().filter(|(_, count)| *count > 0);
     lost.map(|(what, count)| Loss { what: what.to_owned(), count }).collect()
 }
 
 /// How much of each kind an inventory knows.
-fn facts(inventory: &Inventory) -> BTreeMap<&'static str, usize> {
+fn facts(inventory: &Inventory) -> Facts {
     let components = || inventory.components.iter();
     let related = |kind: fn(RelationshipKind) -> bool| {
         inventory.relationships.iter().filter(|relationship| kind(relationship.kind)).count()
     };
-    BTreeMap::from([
+    Facts::from([
         ("components", components().count()),
-        ("licences", components().map(|one| one.licenses.len()).sum()),
+        // Several are one expression in some formats.
+        ("licences", components().flat_map(|one| &one.licenses).map(|licence| licence.terms().len()).sum()),
         ("suppliers", components().filter(|one| one.supplier.is_some()).count()),
         ("source packages", components().filter(|one| one.source.is_some()).count()),
         ("places", components().map(|one| one.locations.len()).sum()),
@@ -99,265 +110,75 @@ fn facts(inventory: &Inventory) -> BTreeMap<&'static str, usize> {
     ])
 }
 
-/// What is read of an object or an element: names, and what is inside them.
-struct Known(&'static [(&'static str, &'static [(&'static str, Inner)])]);
-
-/// What is below a name.
-#[derive(Clone, Copy)]
-enum Inner {
-    /// All of it is read.
-    Whole,
-    /// Objects of this kind.
-    Of(&'static str),
+struct Count {
+    has_layers: bool,
+    lost: BTreeMap<String, usize>,
 }
-
-use Inner::{Of, Whole};
-
-/// CycloneDX.
-const CYCLONEDX: Known = Known(&[
-    (
-        "",
-        &[
-            ("$schema", Whole),
-            ("bomFormat", Whole),
-            ("specVersion", Whole),
-            // Documents that differ are other documents.
-            ("serialNumber", Whole),
-            ("version", Whole),
-            ("metadata", Of("metadata")),
-            ("components", Of("component")),
-            ("dependencies", Of("dependency")),
-        ],
-    ),
-    ("metadata", &[("timestamp", Whole), ("component", Of("component")), ("properties", Whole)]),
-    (
-        "component",
-        &[
-            ("type", Whole),
-            ("bom-ref", Whole),
-            // The package URL says it.
-            ("group", Whole),
-            ("name", Whole),
-            ("version", Whole),
-            ("purl", Whole),
-            ("publisher", Whole),
-            ("supplier", Of("supplier")),
-            ("licenses", Of("licence")),
-            ("evidence", Of("evidence")),
-            ("properties", Whole),
-            ("components", Of("component")),
-        ],
-    ),
-    ("supplier", &[("name", Whole)]),
-    ("evidence", &[("occurrences", Whole)]),
-    ("licence", &[("license", Of("license")), ("expression", Whole)]),
-    ("license", &[("id", Whole), ("name", Whole)]),
-    ("dependency", &[("ref", Whole), ("dependsOn", Whole)]),
-]);
-
-/// SPDX 2 as JSON.
-const SPDX: Known = Known(&[
-    (
-        "",
-        &[
-            ("spdxVersion", Whole),
-            ("dataLicense", Whole),
-            ("SPDXID", Whole),
-            ("name", Whole),
-            ("documentNamespace", Whole),
-            ("documentDescribes", Whole),
-            ("creationInfo", Of("creation")),
-            ("packages", Of("package")),
-            ("relationships", Of("relationship")),
-            ("hasExtractedLicensingInfos", Of("text")),
-        ],
-    ),
-    ("creation", &[("created", Whole)]),
-    (
-        "package",
-        &[
-            ("name", Whole),
-            ("SPDXID", Whole),
-            ("versionInfo", Whole),
-            ("supplier", Whole),
-            ("sourceInfo", Whole),
-            ("licenseDeclared", Whole),
-            ("externalRefs", Of("reference")),
-            ("primaryPackagePurpose", Whole),
-            ("downloadLocation", Whole),
-            ("filesAnalyzed", Whole),
-            ("copyrightText", Whole),
-            ("licenseConcluded", Whole),
-        ],
-    ),
-    ("reference", &[("referenceCategory", Whole), ("referenceType", Whole), ("referenceLocator", Whole)]),
-    ("relationship", &[("spdxElementId", Whole), ("relationshipType", Whole), ("relatedSpdxElement", Whole)]),
-    ("text", &[("licenseId", Whole), ("name", Whole), ("extractedText", Whole)]),
-]);
-
-impl Known {
-    fn inside(&self, kind: &str) -> &'static [(&'static str, Inner)] {
-        self.0.iter().find(|(own, _)| *own == kind).map_or(&[], |(_, members)| members)
-    }
-}
-
-#[derive(Default)]
-struct Count(BTreeMap<String, usize>);
 
 impl Count {
     fn add(&mut self, what: &str) {
-        let what = if self.0.len() < MAX_LOSSES || self.0.contains_key(what) { what } else { "others" };
-        *self.0.entry(what.to_owned()).or_default() += 1;
+        let is_told = self.lost.len() < MAX_LOSSES || self.lost.contains_key(what);
+        *self.lost.entry(if is_told { what } else { "others" }.to_owned()).or_default() += 1;
     }
 
     fn finish(self) -> Vec<Loss> {
-        self.0.into_iter().map(|(what, count)| Loss { what, count }).collect()
+        self.lost.into_iter().map(|(what, count)| Loss { what, count }).collect()
     }
 
-    fn json(&mut self, value: &Value) {
-        let known = if value.get("bomFormat").is_some() {
-            &CYCLONEDX
-        } else if let Some(inner) = value.get("sbom") {
-            return self.json(inner);
-        } else if value.get("spdxVersion").is_some() {
-            &SPDX
-        } else if let Some(graph) = value.get("@graph").and_then(Value::as_array) {
-            return self.graph(graph);
-        } else {
-            return self.members(
-                value,
-                &["artifacts", "artifactRelationships", "source", "distro", "descriptor", "schema"],
-            );
-        };
-        self.object(value, known, "", "");
-    }
-
-    fn object(&mut self, value: &Value, known: &Known, kind: &str, place: &str) {
+    /// The members of an object. Nesting is bounded by the reader.
+    fn object(&mut self, value: &Value, kind: &'static str, place: &str) {
+        let kind = known::kind_of(kind, value);
         for (name, member) in value.as_object().into_iter().flatten() {
             let path = if place.is_empty() { name.clone() } else { format!("{place}/{name}") };
-            let inner = known.inside(kind).iter().find(|(own, _)| own == name).map(|(_, inner)| *inner);
-            match (inner, member) {
-                (Some(Whole), _) | (_, Value::Null) => {}
-                (_, Value::Array(items)) if items.is_empty() => {}
-                (Some(Of(kind)), Value::Array(items)) => {
-                    for item in items {
-                        self.object(item, known, kind, &path);
-                    }
-                }
-                (Some(Of(kind)), member) => self.object(member, known, kind, &path),
-                // What templates write is nothing that could be lost.
-                (None, Value::String(text)) if matches!(text.as_str(), "" | "NOASSERTION" | "NONE") => {}
-                (None, Value::Array(items)) if place.is_empty() => {
-                    for _ in items {
-                        self.add(&path);
-                    }
-                }
-                (None, _) => self.add(&path),
+            let items = member.as_array().map_or(std::slice::from_ref(member), Vec::as_slice);
+            match known::member(kind, name) {
+                Some(Inner::Whole) => {}
+                Some(Inner::Of(kind)) => items.iter().for_each(|item| self.object(item, kind, &path)),
+                Some(Inner::Some(lost)) => items.iter().for_each(|item| self.part(item, lost, &path)),
+                None if says_nothing(member) => {}
+                None if place.is_empty() => items.iter().for_each(|_| self.add(&path)),
+                None => self.add(&path),
             }
         }
     }
 
-    fn members(&mut self, value: &Value, known: &[&str]) {
-        for name in value.as_object().into_iter().flatten().map(|(name, _)| name) {
-            if !known.contains(&name.as_str()) {
-                self.add(name);
-            }
+    fn part(&mut self, value: &Value, lost: known::Lost, path: &str) {
+        match lost(value, self.has_layers) {
+            _ if says_nothing(value) => {}
+            None => {}
+            Some("") => self.add(path),
+            Some(name) => self.add(&format!("{path}/{}", text::shortened(name))),
         }
     }
 
-    /// SPDX 3: elements of other types.
-    fn graph(&mut self, graph: &[Value]) {
-        const READ: &[&str] = &[
-            "CreationInfo",
-            "SpdxDocument",
-            "software_Sbom",
-            "Bom",
-            "software_Package",
-            "Relationship",
-            "LifecycleScopedRelationship",
-            "Annotation",
-            "Tool",
-            "SoftwareAgent",
-            "Agent",
-            "Person",
-            "Organization",
-            "simplelicensing_LicenseExpression",
-            "simplelicensing_SimpleLicensingText",
-        ];
+    /// SPDX 3: elements of other types, and members of those that are read.
+    fn graph(&mut self, value: &Value) {
+        let graph = value.get("@graph").and_then(Value::as_array).into_iter().flatten();
+        let suppliers: BTreeSet<&str> =
+            graph.clone().filter_map(|one| one.get("suppliedBy")?.as_str()).collect();
         for element in graph {
-            let kind = element.get("type").or(element.get("@type")).and_then(Value::as_str);
-            if let Some(kind) = kind.filter(|kind| !READ.contains(kind)) {
-                self.add(kind);
-            }
-        }
-    }
-
-    /// CycloneDX as XML, which has an element around each item of a list. Nesting is bounded by the reader.
-    fn element(&mut self, xml: &mut Xml<'_>, place: &str, kind: &str, known: &Known) -> Result<(), Error> {
-        while let Some(child) = xml.child()? {
-            let name = child.name().to_owned();
-            let path = if place.is_empty() { name.clone() } else { format!("{place}/{name}") };
-            match known.inside(kind).iter().find(|(own, _)| *own == name).map(|(_, inner)| *inner) {
-                Some(Whole) => xml.skip()?,
-                // The elements of a list are one level below.
-                Some(Of(inner)) if is_list(&name) => {
-                    while let Some(item) = xml.child()? {
-                        match inner {
-                            "licence" if item.name() == "expression" => xml.skip()?,
-                            "licence" => self.element(xml, &path, "license", known)?,
-                            "dependency" => xml.skip()?,
-                            _ => self.element(xml, &path, inner, known)?,
-                        }
-                    }
-                }
-                Some(Of(inner)) => self.element(xml, &path, inner, known)?,
-                None => {
-                    self.add(&path);
-                    xml.skip()?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// SPDX tag-value: fields that are not read.
-    fn lines(&mut self, text: &str) {
-        const READ: &[&str] = &[
-            "SPDXVersion",
-            "DataLicense",
-            "SPDXID",
-            "DocumentName",
-            "DocumentNamespace",
-            "Created",
-            "PackageName",
-            "PackageVersion",
-            "PackageSupplier",
-            "PackageSourceInfo",
-            "PackageLicenseDeclared",
-            "PackageDownloadLocation",
-            "FilesAnalyzed",
-            "PackageLicenseConcluded",
-            "PackageCopyrightText",
-            "ExternalRef",
-            "PrimaryPackagePurpose",
-            "Relationship",
-            "RelationshipComment",
-            "LicenseID",
-            "LicenseName",
-            "ExtractedText",
-        ];
-        for line in text.lines() {
-            let tag = line.split_once(':').map_or("", |(tag, _)| tag);
-            let is_tag = !tag.is_empty() && tag.len() < 40 && tag.bytes().all(|b| b.is_ascii_alphanumeric());
-            if is_tag && tag.starts_with(|c: char| c.is_ascii_uppercase()) && !READ.contains(&tag) {
-                self.add(tag);
+            let text =
+                |name: &str, alias: &str| element.get(name).or(element.get(alias)).and_then(Value::as_str);
+            let Some(element_type) = text("type", "@type") else { continue };
+            let is_supplier = text("spdxId", "@id").is_some_and(|id| suppliers.contains(id));
+            match known::kind_of_element(element_type) {
+                None => self.add(&text::shortened(element_type)),
+                Some("spdx3 agent") if is_supplier => self.object(element, "spdx3 supplier", element_type),
+                Some(kind) => self.object(element, kind, element_type),
             }
         }
     }
 }
 
-fn is_list(name: &str) -> bool {
-    matches!(name, "components" | "dependencies" | "licenses")
+/// Whether a value is empty, or what templates write where nothing is known.
+fn says_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => matches!(text.as_str(), "" | "NOASSERTION" | "NONE"),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 #[cfg(test)]
@@ -379,6 +200,7 @@ mod tests {
         assert_eq!(
             lost(cyclonedx),
             [
+                "components without a usable package URL 2",
                 "components/components/scope 1",
                 "components/cpe 2",
                 "components/licenses/license/url 1",
@@ -387,12 +209,88 @@ mod tests {
             ]
         );
         let xml = "<bom xmlns='http://cyclonedx.org/schema/bom/1.6'><components><component type='library'><name>a</name><cpe>c</cpe><licenses><license><id>MIT</id><url>x</url></license></licenses></component></components><vulnerabilities/></bom>";
-        assert_eq!(lost(xml), ["components/cpe 1", "components/licenses/url 1", "vulnerabilities 1"]);
+        assert_eq!(
+            lost(xml),
+            [
+                "components without a usable package URL 1",
+                "components/cpe 1",
+                "components/licenses/license/url 1"
+            ]
+        );
         let spdx = r#"{"spdxVersion":"SPDX-2.3","packages":[{"SPDXID":"SPDXRef-a","name":"a","homepage":"x","copyrightText":"NOASSERTION"}],"files":[{},{}]}"#;
-        assert_eq!(lost(spdx), ["files 2", "packages/homepage 1"]);
+        assert_eq!(
+            lost(spdx),
+            ["components without a usable package URL 1", "files 2", "packages/homepage 1"]
+        );
         assert_eq!(
             lost("SPDXVersion: SPDX-2.3\nPackageName: a\nPackageHomePage: x\n"),
-            ["PackageHomePage 1"]
+            ["components without a usable package URL 1", "packages/homepage 1"]
         );
+    }
+    #[test]
+    fn what_is_inside_something_is_counted_as_if_it_were_alone() {
+        let inner = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","vulnerabilities":[{"id":"1"}]}"#;
+        let statement = format!(
+            r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[],"predicateType":"https://cyclonedx.org/bom","predicate":{inner}}}"#
+        );
+        assert_eq!(lost(&statement), ["in-toto statement 1", "vulnerabilities 1"]);
+        let spdx = r#"{"spdxVersion":"SPDX-2.3","packages":[],"files":[{}]}"#;
+        assert_eq!(lost(&format!(r#"{{"sbom":{spdx}}}"#)), ["files 1"]);
+        assert_eq!(lost("spdxVersion: SPDX-2.3\nfiles:\n- fileName: a\n"), ["files 1"]);
+    }
+
+    #[test]
+    fn properties_annotations_and_tools_of_others_are_lost_by_name() {
+        let cyclonedx = r#"{"bomFormat":"CycloneDX","specVersion":"1.5","metadata":{"tools":[{"vendor":"x","name":"y"}]},
+            "components":[{"type":"library","name":"a","purl":"pkg:pypi/a@1","properties":[
+              {"name":"syft:location:0:path","value":"/a"},{"name":"syft:location:0:layerID","value":"sha256:a"},
+              {"name":"cdx:npm:package:path","value":"b"},{"name":"aquasecurity:trivy:LayerDiffID","value":"sha256:b"}],
+              "evidence":{"occurrences":[{"location":"a","line":3}],"identity":[{}]}}],
+            "compositions":[{"aggregate":"complete","assemblies":["a"]}]}"#;
+        assert_eq!(
+            lost(cyclonedx),
+            [
+                "components/evidence/identity 1",
+                "components/evidence/occurrences/line 1",
+                "components/properties/aquasecurity 1",
+                "components/properties/cdx 1",
+                "components/properties/syft 1",
+                "compositions 1",
+                "metadata/tools 1",
+            ]
+        );
+        let spdx = r#"{"spdxVersion":"SPDX-2.3","comment":"by hand","creationInfo":{"creators":["Tool: x"]},
+            "packages":[{"SPDXID":"SPDXRef-a","name":"a","downloadLocation":"https://a.example","comment":"x",
+              "externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:pypi/a@1"},{"referenceType":"cpe23Type","referenceLocator":"cpe"}],
+              "annotations":[{"comment":"seen"}],"licenseConcluded":"MIT","copyrightText":"NONE"}],
+            "relationships":[{"spdxElementId":"SPDXRef-a","relationshipType":"GENERATED_FROM","relatedSpdxElement":"SPDXRef-a"}]}"#;
+        assert_eq!(
+            lost(spdx),
+            [
+                "comment 1",
+                "creationInfo/creators 1",
+                "packages/annotations 1",
+                "packages/comment 1",
+                "packages/downloadLocation 1",
+                "packages/externalRefs/cpe23Type 1",
+                "packages/licenseConcluded 1",
+                "relationships/GENERATED_FROM 1",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_list_for_other_programs_keeps_package_urls_and_one_of_them_dependencies() {
+        let document = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[
+            {"type":"library","bom-ref":"a","name":"a","purl":"pkg:pypi/a@1","licenses":[{"license":{"id":"MIT"}}]},
+            {"type":"library","bom-ref":"b","name":"b","purl":"pkg:pypi/b@1"}],"dependencies":[{"ref":"a","dependsOn":["b"]}]}"#;
+        let inventory = read_whole(document.as_bytes(), &Limits::default()).unwrap().inventory;
+        let lost = |id: &str| {
+            let format = crate::documents::formats().find(|format| format.id() == id).unwrap();
+            let losses = unwritten(&inventory, b"", format, &Limits::default()).unwrap();
+            losses.iter().map(|loss| format!("{} {}", loss.what, loss.count)).collect::<Vec<_>>()
+        };
+        assert_eq!(lost("purl-list"), ["dependencies 1", "licences 1"]);
+        assert_eq!(lost("github-snapshot"), ["licences 1"]);
     }
 }

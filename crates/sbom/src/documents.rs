@@ -20,12 +20,12 @@ mod syft;
 pub(crate) mod xml;
 mod xml_tags;
 
-use std::borrow::Cow;
 use std::io::Write;
 use std::{panic, thread};
 
 use plimsoll_core::json as strict_json;
-use plimsoll_core::{Cancel, Limits};
+use plimsoll_core::{Cancel, Digest, Limits};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::Error;
@@ -38,6 +38,9 @@ use json::{Member, Members};
 use listing::{GitHubSnapshot, PurlList};
 use spdx::{SpdxJson, SpdxJsonLd, SpdxTagValue, SpdxYaml};
 use syft::SyftJson;
+
+pub(crate) use cyclonedx::is_read_property;
+pub(crate) use spdx::{is_read_annotation, is_read_comment};
 
 /// Every format, in the order in which help names them.
 const LIST: &[&dyn Format] = &[
@@ -90,92 +93,148 @@ pub fn read_whole(bytes: &[u8], limits: &Limits) -> Result<ReadDocument, Error> 
 /// The member that holds the document in what GitHub's dependency graph exports: `{"sbom": {"spdxVersion": …}}`.
 const WRAPPER: &str = "sbom";
 
-/// The bytes of a document as UTF-8 without a mark.
-pub(crate) fn unmarked(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
-    encoding::utf8(bytes)
+/// Hands the document in `bytes` to `look`, without anything that is around it.
+pub(crate) fn peeled<T>(
+    bytes: &[u8],
+    limits: &Limits,
+    look: impl FnOnce(&Peeled<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let reading = Reading { limits, extent: Extent::Whole, cancel: &Cancel::never() };
+    peel(LIST, None, bytes, &reading, |peeled| look(&peeled)).map(|(found, _)| found)
 }
 
 fn read_by(list: &[&dyn Format], bytes: &[u8], reading: &Reading<'_>) -> Result<ReadDocument, Error> {
-    read_inside(list, None, bytes, reading)
+    let (mut document, wrapping) = peel(list, None, bytes, reading, |peeled| convert(peeled, reading))?;
+    document.envelopes = wrapping.envelopes;
+    document.statement_subjects = wrapping.subjects;
+    Ok(document)
 }
 
-/// Reads what may have been inside `outer`.
-fn read_inside(
+/// A document without what was around it: an encoding, envelopes, GitHub's export.
+pub(crate) struct Peeled<'a> {
+    format: &'a dyn Format,
+    content: Content<'a>,
+    /// Its text: UTF-8 without a mark.
+    pub(crate) text: &'a [u8],
+}
+
+impl Peeled<'_> {
+    /// The stable name of its format: `spdx-json`.
+    pub(crate) fn format(&self) -> &'static str {
+        self.format.id()
+    }
+
+    /// Its members, for a format that is JSON or has the members of JSON.
+    pub(crate) fn members(&self, limits: &Limits) -> Result<Option<Value>, Error> {
+        match self.content {
+            Content::Json(_) => Ok(Some(strict_json::value(self.text, limits.sbom_bytes)?)),
+            Content::Text(text) => self.format.members_of_text(text),
+        }
+    }
+}
+
+/// What was around a document.
+#[derive(Default)]
+struct Wrapping {
+    /// The outermost first.
+    envelopes: Vec<Envelope>,
+    /// What the statement is about.
+    subjects: Vec<Digest>,
+}
+
+/// Takes off everything that is around a document, and hands the rest to `then`. Reading, checking and counting all begin
+/// here, so that none of them takes an envelope for the document.
+fn peel<T>(
     list: &[&dyn Format],
     outer: Option<Envelope>,
     bytes: &[u8],
     reading: &Reading<'_>,
-) -> Result<ReadDocument, Error> {
+    then: impl FnOnce(Peeled<'_>) -> Result<T, Error>,
+) -> Result<(T, Wrapping), Error> {
     let limits = reading.limits;
     reading.cancel.check()?;
     strict_json::within(bytes, limits.sbom_bytes)?;
     let bytes = &encoding::utf8(bytes)?;
     strict_json::within(bytes, limits.sbom_bytes)?;
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        return convert(list, Content::Text(bytes), reading);
+        let peeled = recognised(list, Content::Text(bytes), bytes, reading)?;
+        return Ok((then(peeled)?, Wrapping::default()));
     }
     // Two walks over the same bytes, side by side; what is not strict JSON is refused whatever the other made of it.
-    let (strict, document) = thread::scope(|scope| {
+    let (strict, found) = thread::scope(|scope| {
         let strict = scope.spawn(|| strict_json::check(bytes, limits.sbom_bytes));
-        let document = read_object(list, outer, bytes, reading).map_err(|error| match error {
+        let found = peel_object(list, outer, bytes, reading, then).map_err(|error| match error {
             Error::UnknownFormat => foreign::of_json(bytes).unwrap_or(error),
             other => other,
         });
-        (strict.join().unwrap_or_else(|panic| panic::resume_unwind(panic)), document)
+        (strict.join().unwrap_or_else(|panic| panic::resume_unwind(panic)), found)
     });
     strict?;
-    document
+    found
 }
 
-/// Reads a JSON object: by the format that recognises it, else what is in an export or an envelope.
-fn read_object(
+/// Peels a JSON object: it is of the format that recognises it, else an export or an envelope.
+fn peel_object<T>(
     list: &[&dyn Format],
     outer: Option<Envelope>,
     bytes: &[u8],
     reading: &Reading<'_>,
-) -> Result<ReadDocument, Error> {
+    then: impl FnOnce(Peeled<'_>) -> Result<T, Error>,
+) -> Result<(T, Wrapping), Error> {
     let own = list.iter().flat_map(|format| format.members()).chain(envelope::MEMBERS).copied();
     let named: Vec<Member> = own.chain([Member::Value(WRAPPER)]).collect();
     let split = |bytes| Members::split(bytes, &named, reading.limits.components, reading.cancel);
-    let content = Content::Json(split(bytes)?);
+    let members = split(bytes)?;
+    let content = Content::Json(members);
     if list.iter().any(|format| format.recognises(&content)) {
-        return convert(list, content, reading);
+        return Ok((then(recognised(list, content, bytes, reading)?)?, Wrapping::default()));
     }
-    let Content::Json(members) = content else { return Err(Error::UnknownFormat) };
+    let members = content.json()?;
     if let Some(inner) = members.value::<&RawValue>(WRAPPER)? {
-        return convert(list, Content::Json(split(inner.get().as_bytes())?), reading);
+        let inner = inner.get().as_bytes();
+        let peeled = recognised(list, Content::Json(split(inner)?), inner, reading)?;
+        return Ok((then(peeled)?, Wrapping::default()));
     }
     let Some(opened) = envelope::open(&members, outer, reading.limits)? else {
         return Err(Error::UnknownFormat);
     };
-    let inner = read_inside(list, Some(opened.envelope), &opened.content, reading);
-    let mut document = inner.map_err(|error| match (error, &opened.predicate_type) {
+    let inner = peel(list, Some(opened.envelope), &opened.content, reading, then);
+    let (found, mut wrapping) = inner.map_err(|error| match (error, &opened.predicate_type) {
         (Error::UnknownFormat | Error::OtherFormat { .. }, Some(predicate_type)) => {
             Error::Predicate { predicate_type: predicate_type.chars().take(120).collect() }
         }
         (error, _) => error,
     })?;
-    document.envelopes.insert(0, opened.envelope);
-    document.statement_subjects.extend(opened.subjects);
-    Ok(document)
+    wrapping.envelopes.insert(0, opened.envelope);
+    wrapping.subjects.extend(opened.subjects);
+    Ok((found, wrapping))
 }
 
-/// Reads by the one format that recognises the document.
-fn convert(list: &[&dyn Format], content: Content<'_>, reading: &Reading<'_>) -> Result<ReadDocument, Error> {
+/// The document with the one format that recognises it.
+fn recognised<'a>(
+    list: &[&'a dyn Format],
+    content: Content<'a>,
+    text: &'a [u8],
+    reading: &Reading<'_>,
+) -> Result<Peeled<'a>, Error> {
     let mut recognising = list.iter().filter(|format| format.recognises(&content));
-    let format = match (recognising.next(), recognising.next(), &content) {
-        (Some(format), None, _) => format,
+    match (recognising.next(), recognising.next(), &content) {
+        (Some(format), None, _) => Ok(Peeled { format: *format, content, text }),
         (None, _, Content::Text(bytes)) => {
             if let Some(error) = foreign::of_text(bytes) {
                 return Err(error);
             }
             // Most likely it was meant to be JSON; say where it is not.
             strict_json::check(bytes, reading.limits.sbom_bytes)?;
-            return Err(Error::UnknownFormat);
+            Err(Error::UnknownFormat)
         }
-        _ => return Err(Error::UnknownFormat),
-    };
-    let mut document = format.read(content, reading)?;
+        _ => Err(Error::UnknownFormat),
+    }
+}
+
+/// Reads a document by its format.
+fn convert(peeled: Peeled<'_>, reading: &Reading<'_>) -> Result<ReadDocument, Error> {
+    let mut document = peeled.format.read(peeled.content, reading)?;
     let layers = document.inventory.layers.len();
     for location in document.inventory.components.iter_mut().flat_map(|component| &mut component.locations) {
         location.layer = location.layer.filter(|layer| *layer < layers);

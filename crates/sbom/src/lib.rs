@@ -58,4 +58,4 @@ pub use inventory::{
 pub use licence::Licence;
 pub use score::{Guideline, Score, ScoredElement, score};
 pub use union::merge;
-pub use validation::{Finding, Level, Validation, validate};
+pub use validation::{Finding, Level, Validation, ValidationExtent, validate};

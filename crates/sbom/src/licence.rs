@@ -3,6 +3,7 @@
 //! Package metadata says "MIT", "BSD", "Apache 2.0" or a whole text. Only what the SPDX licence list and grammar (SPDX
 //! 2.3, annex D) know may stand as an expression in a document; nothing is guessed.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -31,6 +32,22 @@ impl Licence {
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
         expression(text).map_or_else(|| Self::Text(text.to_owned()), Self::Expression)
+    }
+
+    /// The expression, if it is one.
+    pub(crate) fn expression(&self) -> Option<&str> {
+        match self {
+            Self::Expression(expression) => Some(expression),
+            Self::Text(_) => None,
+        }
+    }
+
+    /// The licences that apply together: `MIT AND ISC` is two, a text is one.
+    pub(crate) fn terms(&self) -> Vec<&str> {
+        match self {
+            Self::Expression(expression) => conjuncts(expression),
+            Self::Text(text) => vec![text],
+        }
     }
 
     /// As text.
@@ -83,21 +100,67 @@ fn expression(text: &str) -> Option<String> {
     listed.then(|| text.split_whitespace().map(operator).collect::<Vec<_>>().join(" "))
 }
 
-/// All of `licenses` as one expression, when every one of them is one.
-pub(crate) fn all(licenses: &[Licence]) -> Option<String> {
-    let expression = |licence: &Licence| match licence {
-        Licence::Expression(expression) => Some(expression.clone()),
-        Licence::Text(_) => None,
-    };
-    match licenses.iter().map(expression).collect::<Option<Vec<String>>>()?.as_slice() {
+/// All of `licenses` as one expression, if `term` gives an expression for each of them.
+pub(crate) fn all<'l>(
+    licenses: &'l [Licence],
+    term: impl Fn(&'l Licence) -> Option<&'l str>,
+) -> Option<String> {
+    match licenses.iter().map(term).collect::<Option<Vec<&str>>>()?.as_slice() {
         [] => None,
-        [single] => Some(single.clone()),
-        several => Some(several.iter().map(|e| parenthesised(e)).collect::<Vec<_>>().join(" AND ")),
+        [single] => Some((*single).to_owned()),
+        several => Some(several.iter().map(|term| parenthesised(term)).collect::<Vec<_>>().join(" AND ")),
     }
 }
 
-fn parenthesised(expression: &str) -> String {
-    if expression.contains(' ') { format!("({expression})") } else { expression.to_owned() }
+fn parenthesised(expression: &str) -> Cow<'_, str> {
+    if expression.contains(' ') { format!("({expression})").into() } else { expression.into() }
+}
+
+const AND: &str = "AND";
+const OR: &str = "OR";
+
+/// The expressions that `expression` joins by `AND` outside of parentheses, without parentheses around any of them: what
+/// [`all`] was given. An expression that is no conjunction is its only one.
+pub(crate) fn conjuncts(expression: &str) -> Vec<&str> {
+    let whole = unparenthesised(expression);
+    let (mut found, mut depth, mut begin, mut at) = (Vec::new(), 0_usize, 0, 0);
+    for word in whole.split_inclusive(char::is_whitespace) {
+        let trimmed = word.trim_end();
+        match trimmed {
+            // `AND` binds more tightly.
+            OR if depth == 0 => return vec![whole],
+            AND if depth == 0 => {
+                found.push(whole.get(begin..at).unwrap_or_default());
+                begin = at + trimmed.len();
+            }
+            _ => {
+                depth += trimmed.matches('(').count();
+                depth = depth.saturating_sub(trimmed.matches(')').count());
+            }
+        }
+        at += word.len();
+    }
+    found.push(whole.get(begin..).unwrap_or_default());
+    found.into_iter().map(unparenthesised).collect()
+}
+
+/// An expression without the parentheses around the whole of it.
+fn unparenthesised(expression: &str) -> &str {
+    let expression = expression.trim();
+    let Some(inner) = expression.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else {
+        return expression;
+    };
+    let mut depth = 0_usize;
+    for character in inner.chars() {
+        match character {
+            '(' => depth += 1,
+            // The first parenthesis ends before the last one.
+            ')' if depth == 0 => return expression,
+            ')' => depth -= 1,
+            _ => {}
+        }
+    }
+    inner.trim()
 }
 
 #[cfg(test)]
@@ -137,9 +200,37 @@ mod tests {
 
     #[test]
     fn several_are_joined_only_when_all_are_valid() {
-        let licences = |list: &[&str]| list.iter().map(|text| Licence::parse(text)).collect::<Vec<_>>();
-        assert_eq!(all(&licences(&["MIT", "A OR B"])), None);
-        assert_eq!(all(&licences(&["MIT", "ISC OR Zlib"])).as_deref(), Some("MIT AND (ISC OR Zlib)"));
-        assert_eq!(all(&[]), None);
+        let joined = |list: &[&str]| {
+            let licences: Vec<_> = list.iter().map(|text| Licence::parse(text)).collect();
+            all(&licences, Licence::expression)
+        };
+        assert_eq!(joined(&["MIT", "A OR B"]), None);
+        assert_eq!(joined(&["MIT", "ISC OR Zlib"]).as_deref(), Some("MIT AND (ISC OR Zlib)"));
+        assert_eq!(joined(&[]), None);
+    }
+
+    #[test]
+    fn a_conjunction_is_taken_apart_as_it_was_joined() {
+        for (expression, expected) in [
+            ("MIT", &["MIT"][..]),
+            ("MIT AND ISC", &["MIT", "ISC"]),
+            ("(MIT AND ISC)", &["MIT", "ISC"]),
+            ("(MIT AND ISC) AND (Zlib OR ISC)", &["MIT AND ISC", "Zlib OR ISC"]),
+            (
+                "(LicenseRef-a) AND (GPL-2.0-only WITH Classpath-exception-2.0)",
+                &["LicenseRef-a", "GPL-2.0-only WITH Classpath-exception-2.0"],
+            ),
+            ("(MIT) AND (ISC)", &["MIT", "ISC"]),
+            // `AND` binds more tightly than `OR`.
+            ("MIT OR ISC AND Zlib", &["MIT OR ISC AND Zlib"]),
+            ("MIT AND ISC OR Zlib", &["MIT AND ISC OR Zlib"]),
+            ("(MIT AND ISC) OR (Zlib AND ISC)", &["(MIT AND ISC) OR (Zlib AND ISC)"]),
+            ("MIT AND  ( ISC OR Zlib )", &["MIT", "ISC OR Zlib"]),
+            ("", &[""]),
+            (")(", &[")("]),
+            ("é AND ü", &["é", "ü"]),
+        ] {
+            assert_eq!(conjuncts(expression), expected, "{expression}");
+        }
     }
 }

@@ -9,13 +9,13 @@ mod meaning;
 mod shape;
 mod spdx;
 
-use plimsoll_core::{Limits, json};
+use plimsoll_core::Limits;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::Error;
 use crate::documents::format::ReadDocument;
-use crate::documents::{read_whole, unmarked};
+use crate::documents::{peeled, read_whole};
 
 /// Findings that are kept; the rest is counted.
 const MAX_FINDINGS: usize = 1_000;
@@ -53,11 +53,23 @@ pub struct Finding {
     pub message: String,
 }
 
+/// What a validation covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValidationExtent {
+    /// The members of the document, and its meaning.
+    Members,
+    /// Only its meaning: its subject, its references, and what can be looked up. There is no table for its form.
+    Meaning,
+}
+
 /// A document with what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Validation {
     /// What was read.
     pub document: ReadDocument,
+    /// What was checked of it.
+    pub extent: ValidationExtent,
     /// What is wrong, errors first.
     pub findings: Vec<Finding>,
     /// Findings beyond those that are kept.
@@ -67,26 +79,27 @@ pub struct Validation {
 /// Reads and checks a document. One that cannot be read is an error.
 pub fn validate(bytes: &[u8], limits: &Limits) -> Result<Validation, Error> {
     let document = read_whole(bytes, limits)?;
-    let mut findings = Findings::default();
-    let text = unmarked(bytes)?;
-    if text.trim_ascii_start().first() == Some(&b'{') {
-        let value = json::value(&text, limits.sbom_bytes)?;
-        if value.get("bomFormat").is_some() {
-            cyclonedx::check(&value, &mut findings);
-        } else if value.get("spdxVersion").is_some() {
-            spdx::check(&value, &mut findings);
+    let mut findings = Findings { version: document.version.clone(), ..Findings::default() };
+    let extent = peeled(bytes, limits, |peeled| {
+        match (peeled.format(), peeled.members(limits)?) {
+            ("cyclonedx-json" | "cyclonedx-xml", Some(value)) => cyclonedx::check(&value, &mut findings),
+            ("spdx-json" | "spdx-yaml" | "spdx-tag-value", Some(value)) => spdx::check(&value, &mut findings),
+            _ => return Ok(ValidationExtent::Meaning),
         }
-    }
+        Ok(ValidationExtent::Members)
+    })?;
     meaning::check(&document, &mut findings);
-    let Findings { mut kept, more } = findings;
+    let Findings { mut kept, more, .. } = findings;
     kept.sort();
     kept.dedup();
-    Ok(Validation { document, findings: kept, more })
+    Ok(Validation { document, extent, findings: kept, more })
 }
 
 /// What was found so far.
 #[derive(Default)]
 struct Findings {
+    /// The version of the standard, on which some rules depend.
+    version: String,
     kept: Vec<Finding>,
     more: usize,
 }
@@ -107,15 +120,6 @@ impl Findings {
     fn warning(&mut self, code: &'static str, place: &str, message: impl Into<String>) {
         self.add(Level::Warning, code, place, message);
     }
-}
-
-/// Foreign text in a message.
-fn brief(text: &str) -> String {
-    let mut brief: String = text.chars().take(80).collect();
-    if brief.len() < text.len() {
-        brief.push('…');
-    }
-    brief
 }
 
 /// The texts in a list of texts.

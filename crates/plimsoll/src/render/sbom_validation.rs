@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use plimsoll_sbom::Level;
+use plimsoll_sbom::{Level, ValidationExtent};
 
 use super::table::{Page, Tone, safe};
 use crate::report::sbom_validation::Report;
@@ -18,11 +18,15 @@ pub(crate) fn write(report: &Report<'_>, page: Page, out: &mut dyn Write) -> io:
         let inside = document.envelopes.iter().map(|envelope| format!(" in a {envelope}")).rev();
         writeln!(
             out,
-            "{}: {} {}{}: {verdict}",
+            "{}: {} {}{}: {verdict}{}",
             safe(document.file),
             document.format,
             safe(document.version),
-            inside.collect::<String>()
+            inside.collect::<String>(),
+            match document.checked {
+                ValidationExtent::Members => "",
+                ValidationExtent::Meaning => " in what it means; its form was not checked",
+            }
         )?;
         for finding in document.findings {
             let tone = if finding.level == Level::Error { Tone::Bad } else { Tone::Doubt };

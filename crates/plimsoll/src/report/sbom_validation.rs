@@ -1,6 +1,6 @@
 //! What is wrong with SBOMs.
 
-use plimsoll_sbom::{Finding, Level, Validation};
+use plimsoll_sbom::{Finding, Level, Validation, ValidationExtent};
 use serde::Serialize;
 
 /// The version of the JSON result.
@@ -29,6 +29,8 @@ pub(crate) struct ReportedDocument<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) envelopes: Vec<&'static str>,
     pub(crate) components: usize,
+    /// What of it was checked.
+    pub(crate) checked: ValidationExtent,
     pub(crate) valid: bool,
     pub(crate) findings: &'a [Finding],
     /// Findings beyond those that are listed.
@@ -38,13 +40,14 @@ pub(crate) struct ReportedDocument<'a> {
 impl<'a> Report<'a> {
     pub(crate) fn new(validated: &'a [Validated]) -> Self {
         let document = |one: &'a Validated| {
-            let Validation { document, findings, more } = &one.validation;
+            let Validation { document, extent, findings, more } = &one.validation;
             ReportedDocument {
                 file: &one.file,
                 format: document.format,
                 version: &document.version,
                 envelopes: document.envelopes.iter().map(|envelope| envelope.name()).collect(),
                 components: document.inventory.components.len(),
+                checked: *extent,
                 valid: findings.iter().all(|finding| finding.level != Level::Error),
                 findings,
                 more_findings: *more,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::{panic, thread};
 
 use plimsoll_core::rootfs::LayerRef;
-use plimsoll_core::{Cancel, Digest, LimitExceeded, Purl};
+use plimsoll_core::{Cancel, Digest, LimitExceeded, Limits, Purl};
 use serde_json::value::RawValue;
 
 use crate::Error;
@@ -92,6 +92,27 @@ pub(crate) struct Claims<'a> {
     pub(crate) source: Option<SourcePackage>,
 }
 
+/// Bytes of text that a document states once and refers to many times, such as the name of a licence. In an inventory it is
+/// there each time, so all of it together is bounded as the document is.
+pub(crate) struct Repeated {
+    limit: u64,
+    left: u64,
+}
+
+impl Repeated {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { limit: limits.sbom_bytes, left: limits.sbom_bytes }
+    }
+
+    /// Counts a text that is about to be repeated.
+    pub(crate) fn add(&mut self, bytes: usize) -> Result<(), Error> {
+        let left = self.left.checked_sub(bytes as u64);
+        self.left =
+            left.ok_or_else(|| LimitExceeded::new("sbom_bytes", self.limit, "text that an SBOM repeats"))?;
+        Ok(())
+    }
+}
+
 impl Collector {
     pub(crate) fn new(reading: &Reading<'_>) -> Self {
         Self {
@@ -120,9 +141,7 @@ impl Collector {
 
     /// Adds a relationship between what the document calls `from` and `to`. Either may be no component, and then there is none.
     pub(crate) fn relate(&mut self, from: &str, kind: RelationshipKind, to: &str) -> Result<(), Error> {
-        if self.related.len() >= self.relationships_limit {
-            return Err(LimitExceeded::new("relationships", self.relationships_limit as u64, "SBOM").into());
-        }
+        within_relationships(self.related.len(), self.relationships_limit)?;
         self.related.push((from.to_owned(), kind, to.to_owned()));
         Ok(())
     }
@@ -297,6 +316,7 @@ impl Collector {
         self.own();
         self.resolve();
         document.stated.components = std::mem::take(&mut self.stated);
+        document.stated.unusable = self.without_purl.count + self.bad_purl.count;
         if subject_is_image && document.stated.subject == SubjectKind::Other {
             document.stated.subject = SubjectKind::Image;
         }
@@ -365,6 +385,11 @@ pub(crate) fn release_of(purl: &Purl) -> Option<OsRelease> {
         _ if !namespace.is_empty() => Some(release(namespace, None, Some(distro))),
         _ => None,
     }
+}
+
+/// An error if there are as many relationships as are allowed, and another one is to be added.
+pub(crate) fn within_relationships(count: usize, limit: usize) -> Result<(), Error> {
+    if count < limit { Ok(()) } else { Err(LimitExceeded::new("relationships", limit as u64, "SBOM").into()) }
 }
 
 /// A purl of an image is not a component that advisories are about.

@@ -14,6 +14,7 @@
 //! ```
 
 mod conventions;
+mod members;
 mod part;
 mod read;
 mod read_xml;
@@ -23,12 +24,16 @@ mod write_xml;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use serde_json::Value;
+
 use super::encoding::text;
 use super::format::{Content, Format, ReadDocument, Reading};
 use super::json::Member;
 use super::xml::{Xml, XmlError};
 use crate::Error;
 use crate::document::Document;
+
+pub(crate) use part::is_read as is_read_property;
 
 const NAME: &str = "CycloneDX";
 const VERSIONS: &[&str] = &["1.2", "1.3", "1.4", "1.5", "1.6", "1.7"];
@@ -66,7 +71,7 @@ impl Format for CycloneDxJson {
     }
 
     fn read(&self, content: Content<'_>, reading: &Reading<'_>) -> Result<ReadDocument, Error> {
-        let Content::Json(members) = content else { return Err(Error::UnknownFormat) };
+        let members = content.json()?;
         if members.value_or_default::<Cow<'_, str>>("bomFormat")? != "CycloneDX" {
             return Err(Error::UnknownFormat);
         }
@@ -117,13 +122,17 @@ impl Format for CycloneDxXml {
     }
 
     fn read(&self, content: Content<'_>, reading: &Reading<'_>) -> Result<ReadDocument, Error> {
-        let Content::Text(bytes) = content else { return Err(Error::UnknownFormat) };
+        let bytes = content.text()?;
         let (xml, root) = Xml::open(text(bytes)?)?;
         if root.name() != "bom" {
             return Err(XmlError::Unexpected { at: xml.at(), got: "another root", expected: "bom" }.into());
         }
         let version = xml.namespace().strip_prefix(NAMESPACE).unwrap_or_default().to_owned();
         read_xml::read(xml, ReadDocument::new(self, &version)?, reading)
+    }
+
+    fn members_of_text(&self, bytes: &[u8]) -> Result<Option<Value>, Error> {
+        members::of_xml(text(bytes)?).map(Some)
     }
 
     fn write(&self, document: &Document<'_>, version: &str, out: &mut dyn Write) -> io::Result<()> {

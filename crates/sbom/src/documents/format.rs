@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::panic::RefUnwindSafe;
 
 use plimsoll_core::{Cancel, Digest, Limits};
+use serde_json::Value;
 
 use super::envelope::Envelope;
 use super::json::{Member, Members};
@@ -48,6 +49,11 @@ pub(crate) trait Format: Send + Sync + RefUnwindSafe {
         Err(Error::UnknownFormat)
     }
 
+    /// The members of a document that is not JSON and has the members of JSON all the same.
+    fn members_of_text(&self, _text: &[u8]) -> Result<Option<Value>, Error> {
+        Ok(None)
+    }
+
     /// Writes `document` in `version`, which is one of [`Format::writes`]. Equal documents give equal bytes.
     fn write(&self, _document: &Document<'_>, _version: &str, _out: &mut dyn Write) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
@@ -86,6 +92,24 @@ pub(crate) enum Content<'a> {
     Json(Members<'a>),
     /// Anything else; it begins with another character than `{`.
     Text(&'a [u8]),
+}
+
+impl<'a> Content<'a> {
+    /// The members, where it is JSON.
+    pub(crate) fn json(self) -> Result<Members<'a>, Error> {
+        match self {
+            Self::Json(members) => Ok(members),
+            Self::Text(_) => Err(Error::UnknownFormat),
+        }
+    }
+
+    /// The bytes, where it is not JSON.
+    pub(crate) fn text(&self) -> Result<&'a [u8], Error> {
+        match self {
+            Self::Json(_) => Err(Error::UnknownFormat),
+            Self::Text(bytes) => Ok(bytes),
+        }
+    }
 }
 
 /// A document format, as users see it.

@@ -11,6 +11,7 @@
 
 mod conventions;
 mod json_ld;
+mod members;
 mod parts;
 mod read;
 mod tag_value;
@@ -22,12 +23,15 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use plimsoll_core::yaml;
+use serde_json::Value;
 
 use super::encoding::text;
 use super::format::{Content, Format, ReadDocument, Reading};
 use super::json::{Member, Members};
 use crate::Error;
 use crate::document::Document;
+
+pub(crate) use conventions::{is_read_annotation, is_read_comment};
 
 const NAME: &str = "SPDX";
 const VERSIONS: &[&str] = &["2.2", "2.3"];
@@ -61,7 +65,7 @@ impl Format for SpdxJson {
     }
 
     fn read(&self, content: Content<'_>, reading: &Reading<'_>) -> Result<ReadDocument, Error> {
-        let Content::Json(members) = content else { return Err(Error::UnknownFormat) };
+        let members = content.json()?;
         let stated: Cow<'_, str> = members.value_or_default("spdxVersion")?;
         let Some(version) = stated.strip_prefix("SPDX-") else {
             return Err(ReadDocument::unknown_version(self, &stated));
@@ -99,8 +103,12 @@ impl Format for SpdxTagValue {
     }
 
     fn read(&self, content: Content<'_>, reading: &Reading<'_>) -> Result<ReadDocument, Error> {
-        let Content::Text(bytes) = content else { return Err(Error::UnknownFormat) };
+        let bytes = content.text()?;
         tag_value::read(self, text(bytes)?, reading)
+    }
+
+    fn members_of_text(&self, bytes: &[u8]) -> Result<Option<Value>, Error> {
+        members::of_tag_value(text(bytes)?).map(Some)
     }
 
     fn write(&self, document: &Document<'_>, version: &str, out: &mut dyn Write) -> io::Result<()> {
@@ -137,7 +145,7 @@ impl Format for SpdxJsonLd {
     }
 
     fn read(&self, content: Content<'_>, reading: &Reading<'_>) -> Result<ReadDocument, Error> {
-        let Content::Json(members) = content else { return Err(Error::UnknownFormat) };
+        let members = content.json()?;
         json_ld::read(self, &members, reading)
     }
 
@@ -171,12 +179,16 @@ impl Format for SpdxYaml {
     }
 
     fn read(&self, content: Content<'_>, reading: &Reading<'_>) -> Result<ReadDocument, Error> {
-        let Content::Text(bytes) = content else { return Err(Error::UnknownFormat) };
-        let value: serde_json::Value = yaml::read(bytes, "SBOM", yaml::Size::LIST)?;
+        let bytes = content.text()?;
+        let value = self.members_of_text(bytes)?;
         let json = serde_json::to_vec(&value).map_err(plimsoll_core::json::Error::from)?;
         drop(value);
         let members = Members::split(&json, read::MEMBERS, reading.limits.components, reading.cancel)?;
         SpdxJson.read(Content::Json(members), reading)
+    }
+
+    fn members_of_text(&self, text: &[u8]) -> Result<Option<Value>, Error> {
+        Ok(Some(yaml::read(text, "SBOM", yaml::Size::LIST)?))
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Stated {
     pub dangling: Vec<String>,
     /// The components, in the order of the document.
     pub components: Vec<StatedComponent>,
+    /// How many of them are not in the inventory, because they have no package URL that can be read.
+    pub unusable: usize,
 }
 
 /// What a document is about.
@@ -72,6 +74,12 @@ impl StatedComponent {
     /// Whether it states `element`.
     pub fn has(&self, element: Element) -> bool {
         self.elements & (1 << element as u16) != 0
+    }
+
+    /// The same with those elements that are there.
+    pub(crate) fn with<const N: usize>(mut self, elements: [(Element, bool); N]) -> Self {
+        elements.iter().filter(|(_, is_there)| *is_there).for_each(|(element, _)| self.insert(*element));
+        self
     }
 
     pub(crate) fn insert(&mut self, element: Element) {

@@ -58,7 +58,7 @@ impl Format for SyftJson {
     }
 
     fn read(&self, content: Content<'_>, reading: &Reading<'_>) -> Result<ReadDocument, Error> {
-        let Content::Json(members) = content else { return Err(Error::UnknownFormat) };
+        let members = content.json()?;
         let schema: Schema<'_> = members.value_or_default("schema")?;
         let version = schema.version.as_deref().unwrap_or_default();
         let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
@@ -226,17 +226,12 @@ fn add(collector: &mut Collector, artifact: &Artifact<'_>) {
     let supplier = origin.maintainer.or(origin.vendor).filter(|supplier| !supplier.is_empty());
     let purl = artifact.purl.as_deref().filter(|purl| !purl.is_empty());
     if collector.is_whole() {
-        let mut stated = StatedComponent::new(artifact.id.as_deref(), &artifact.name);
-        for (element, is_there) in [
+        let stated = StatedComponent::new(artifact.id.as_deref(), &artifact.name).with([
             (Element::Supplier, supplier.is_some()),
             (Element::Version, artifact.version.as_deref().is_some_and(|version| !version.is_empty())),
             (Element::Identifier, purl.is_some() || !artifact.cpes.0.is_empty()),
             (Element::Licence, !licenses.is_empty()),
-        ] {
-            if is_there {
-                stated.insert(element);
-            }
-        }
+        ]);
         collector.stated.push(stated);
     }
     let version = artifact.version.as_deref();

@@ -118,15 +118,26 @@ impl Element<'_> {
 
     /// The value of an attribute that has no prefix.
     pub(crate) fn attribute(&self, name: &str) -> Result<Option<String>, XmlError> {
-        for attribute in self.0.attributes() {
-            let attribute = attribute.map_err(|source| XmlError::Syntax { at: 0, source: source.into() })?;
-            if attribute.key.into_inner() == name {
-                let value = attribute.normalized_value(XmlVersion::Implicit1_0);
-                let value = value.map_err(|source| XmlError::Syntax { at: 0, source })?;
-                return Ok(Some(value.into_owned()));
+        self.attributes()
+            .find(|attribute| !matches!(attribute, Ok((own, _)) if *own != name))
+            .map_or(Ok(None), |found| Ok(Some(found?.1)))
+    }
+
+    /// The attributes that have no prefix, with their values. Declarations of namespaces are none.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = Result<(&str, String), XmlError>> {
+        let wrong = |source| XmlError::Syntax { at: 0, source };
+        self.0.attributes().filter_map(move |attribute| {
+            let attribute = match attribute {
+                Ok(attribute) => attribute,
+                Err(source) => return Some(Err(wrong(source.into()))),
+            };
+            let name = attribute.key.into_inner();
+            if name == "xmlns" || name.contains(':') {
+                return None;
             }
-        }
-        Ok(None)
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(wrong);
+            Some(value.map(|value| (name, value.into_owned())))
+        })
     }
 }
 
@@ -176,6 +187,14 @@ impl<'a> Xml<'a> {
 
     /// The next element inside the one that has begun last; none at its end.
     pub(crate) fn child(&mut self) -> Result<Option<Element<'a>>, XmlError> {
+        self.child_after(None)
+    }
+
+    /// The next element inside the one that has begun last. Adds the text before it to `text`.
+    pub(crate) fn child_after(
+        &mut self,
+        mut text: Option<&mut String>,
+    ) -> Result<Option<Element<'a>>, XmlError> {
         loop {
             match self.event()? {
                 Event::Start(start) => {
@@ -187,7 +206,11 @@ impl<'a> Xml<'a> {
                 }
                 Event::End(_) => return Ok(None),
                 Event::Eof => return Err(self.unexpected("the end", "a closing tag")),
-                _ => {}
+                event => {
+                    if let Some(text) = &mut text {
+                        self.append(&event, text)?;
+                    }
+                }
             }
         }
     }
@@ -197,27 +220,35 @@ impl<'a> Xml<'a> {
         let mut all = String::new();
         loop {
             match self.event()? {
-                Event::Text(text) => all.push_str(&text.xml10_content()),
-                Event::CData(text) => all.push_str(&text.xml10_content()),
-                Event::GeneralRef(reference) => {
-                    let character = reference.resolve_char_ref().map_err(|source| self.syntax(source))?;
-                    let name = reference.into_inner();
-                    match (character, quick_xml::escape::resolve_predefined_entity(&name)) {
-                        (Some(character), _) => all.push(character),
-                        (None, Some(text)) => all.push_str(text),
-                        (None, None) => {
-                            return Err(XmlError::Entity { name: name.chars().take(40).collect() });
-                        }
-                    }
-                }
                 Event::Start(_) => self.skip()?,
                 Event::End(_) => break,
                 Event::Eof => return Err(self.unexpected("the end", "a closing tag")),
-                _ => {}
+                event => self.append(&event, &mut all)?,
             }
         }
         let trimmed = all.trim();
         Ok(if trimmed.len() == all.len() { all } else { trimmed.to_owned() })
+    }
+
+    /// Adds what an event is as text.
+    fn append(&self, event: &Event<'_>, all: &mut String) -> Result<(), XmlError> {
+        match event {
+            Event::Text(text) => all.push_str(&text.xml10_content()),
+            Event::CData(text) => all.push_str(&text.xml10_content()),
+            Event::GeneralRef(reference) => {
+                let character = reference.resolve_char_ref().map_err(|source| self.syntax(source))?;
+                let name = reference.xml10_content();
+                match (character, quick_xml::escape::resolve_predefined_entity(&name)) {
+                    (Some(character), _) => all.push(character),
+                    (None, Some(text)) => all.push_str(text),
+                    (None, None) => {
+                        return Err(XmlError::Entity { name: name.chars().take(40).collect() });
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Passes over the rest of the element that has begun last.

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use plimsoll_core::text::shortened;
 use serde_json::Value;
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use super::shape::{Kind, Shape, check as fits};
-use super::{Findings, brief, texts};
+use super::{Findings, texts};
 use crate::licence::Licence;
 
 pub(super) fn check(value: &Value, findings: &mut Findings) {
@@ -101,11 +104,11 @@ static HASH: Shape = Shape {
     name: "hash",
     required: &["alg", "content"],
     members: &[("alg", Kind::OneOf(HASHES))],
-    rule: Some(|value| {
+    rule: Some(|value, _| {
         let hex = value.get("content")?.as_str()?;
         let known =
             matches!(hex.len(), 32 | 40 | 64 | 96 | 128) && hex.bytes().all(|b| b.is_ascii_hexdigit());
-        (!known).then(|| ("wrong-form", format!("`{}` is not a hash in hex", brief(hex))))
+        (!known).then(|| ("wrong-form", format!("`{}` is not a hash in hex", shortened(hex))))
     }),
 };
 
@@ -130,7 +133,7 @@ static LICENCE_CHOICE: Shape = Shape {
     name: "licence",
     required: &[],
     members: &[("license", Kind::Object(&LICENCE)), ("expression", Kind::Text)],
-    rule: Some(|value| {
+    rule: Some(|value, _| {
         let has = |name| value.get(name).is_some();
         match (has("license"), has("expression")) {
             (true, true) => Some(("ambiguous-licence", "has both a licence and an expression".to_owned())),
@@ -149,7 +152,7 @@ static LICENCE: Shape = Shape {
         ("text", Kind::Object(&ATTACHMENT)),
         ("properties", Kind::List(&PROPERTY)),
     ],
-    rule: Some(|value| match (value.get("id"), value.get("name")) {
+    rule: Some(|value, _| match (value.get("id"), value.get("name")) {
         (None, None) => Some(("missing-member", "has neither an id nor a name".to_owned())),
         (Some(_), Some(_)) => Some(("ambiguous-licence", "has both an id and a name".to_owned())),
         _ => None,
@@ -203,9 +206,9 @@ static PROPERTY: Shape = Shape {
     name: "property",
     required: &["name"],
     members: &[],
-    rule: Some(|value| {
+    rule: Some(|value, _| {
         let other = value.as_object()?.keys().find(|name| !matches!(name.as_str(), "name" | "value"))?;
-        Some(("unknown-member", format!("a property has no `{}`", brief(other))))
+        Some(("unknown-member", format!("a property has no `{}`", shortened(other))))
     }),
 };
 
@@ -248,23 +251,21 @@ static COMPOSITION: Shape = Shape {
     rule: None,
 };
 
-/// Until 1.6 a list of licences is either one expression or names.
-fn mixed_licences(value: &Value) -> Option<(&'static str, String)> {
+/// Until 1.6 a list of licences is one expression or several licences. Since 1.7 both may be in it.
+fn mixed_licences(value: &Value, version: &str) -> Option<(&'static str, String)> {
+    if version == "1.7" {
+        return None;
+    }
     let choices = value.get("licenses")?.as_array()?;
     let expressions = choices.iter().filter(|choice| choice.get("expression").is_some()).count();
     let is_mixed = expressions > 0 && choices.len() > 1;
-    // 1.7 allows both. It is known by what it brought: a licence with details of an expression.
     is_mixed.then(|| ("ambiguous-licence", "mixes an expression with other licences".to_owned()))
 }
 
+/// A UUID with hyphens, and no other spelling of one.
 fn is_serial(text: &str) -> bool {
-    text.strip_prefix("urn:uuid:").is_some_and(|uuid| {
-        uuid.len() == 36
-            && uuid.bytes().enumerate().all(|(at, byte)| match at {
-                8 | 13 | 18 | 23 => byte == b'-',
-                _ => byte.is_ascii_hexdigit(),
-            })
-    })
+    let uuid = text.strip_prefix("urn:uuid:").filter(|uuid| uuid.len() == Hyphenated::LENGTH);
+    uuid.is_some_and(|uuid| Uuid::try_parse(uuid).is_ok())
 }
 
 /// The list has single licences, exceptions and deprecated ones; an expression is none of them.
@@ -283,7 +284,7 @@ fn references(value: &Value, findings: &mut Findings) {
             findings.error(
                 "dangling-reference",
                 &place,
-                format!("nothing in the document is called `{}`", brief(reference)),
+                format!("nothing in the document is called `{}`", shortened(reference)),
             );
         }
     };
@@ -293,7 +294,7 @@ fn references(value: &Value, findings: &mut Findings) {
         if let Some(reference) = dependency.get("ref").and_then(Value::as_str) {
             refers(reference, format!("dependencies/{number}/ref"), findings);
             if !seen.insert(reference) {
-                let message = format!("`{}` has two entries", brief(reference));
+                let message = format!("`{}` has two entries", shortened(reference));
                 findings.error("repeated", &format!("dependencies/{number}"), message);
             }
         }
@@ -319,7 +320,7 @@ fn define<'a>(value: &'a Value, defined: &mut BTreeSet<&'a str>, findings: &mut 
             if let Some(reference) = members.get("bom-ref").and_then(Value::as_str)
                 && !defined.insert(reference)
             {
-                let message = format!("`{}` is defined twice", brief(reference));
+                let message = format!("`{}` is defined twice", shortened(reference));
                 findings.error("duplicate-reference", place, message);
             }
             for (name, member) in members {

@@ -1,8 +1,9 @@
 //! What the meaning of a document shows, whichever form it has: its subject, what cannot be looked up, and what is around it.
 
 use plimsoll_core::Timestamp;
+use plimsoll_core::text::shortened;
 
-use super::{Findings, brief};
+use super::Findings;
 use crate::documents::format::ReadDocument;
 use crate::documents::stated::SubjectKind;
 
@@ -11,7 +12,7 @@ pub(super) fn check(document: &ReadDocument, findings: &mut Findings) {
     match &document.created {
         None => findings.warning("no-timestamp", "", "does not say when it was made"),
         Some(created) if created.parse::<Timestamp>().is_err() => {
-            let message = format!("`{}` is not an RFC 3339 instant", brief(created));
+            let message = format!("`{}` is not an RFC 3339 instant", shortened(created));
             findings.error("wrong-form", "", message);
         }
         Some(_) => {}

@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 
 use plimsoll_core::Timestamp;
+use plimsoll_core::text::shortened;
 use serde_json::Value;
 
-use super::{Findings, brief};
+use super::Findings;
 
 /// What an object looks like.
 pub(super) struct Shape {
@@ -20,7 +21,8 @@ pub(super) struct Shape {
     pub(super) rule: Option<Rule>,
 }
 
-type Rule = fn(&Value) -> Option<(&'static str, String)>;
+/// Is told the object and the version of the standard.
+type Rule = fn(&Value, &str) -> Option<(&'static str, String)>;
 
 /// What a member is.
 pub(super) enum Kind {
@@ -56,7 +58,7 @@ pub(super) fn check(value: &Value, shape: &Shape, place: &str, findings: &mut Fi
             member(value, kind, &place, findings);
         }
     }
-    if let Some((code, message)) = shape.rule.and_then(|rule| rule(value)) {
+    if let Some((code, message)) = shape.rule.and_then(|rule| rule(value, &findings.version)) {
         findings.error(code, place, message);
     }
 }
@@ -80,18 +82,22 @@ fn member(value: &Value, kind: &Kind, place: &str, findings: &mut Findings) {
                 findings.error(
                     "unknown-value",
                     place,
-                    format!("`{}` is not one of the known values", brief(text)),
+                    format!("`{}` is not one of the known values", shortened(text)),
                 );
             }
         }
         Kind::Form(form, fits) => {
             if let Some(text) = text(findings).filter(|text| !fits(text)) {
-                findings.error("wrong-form", place, format!("`{}` is not {form}", brief(text)));
+                findings.error("wrong-form", place, format!("`{}` is not {form}", shortened(text)));
             }
         }
         Kind::Time => {
             if let Some(text) = text(findings).filter(|text| text.parse::<Timestamp>().is_err()) {
-                findings.error("wrong-form", place, format!("`{}` is not an RFC 3339 instant", brief(text)));
+                findings.error(
+                    "wrong-form",
+                    place,
+                    format!("`{}` is not an RFC 3339 instant", shortened(text)),
+                );
             }
         }
         Kind::Boolean => {

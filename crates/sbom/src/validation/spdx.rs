@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use plimsoll_core::text::shortened;
 use serde_json::Value;
 
 use super::shape::{Kind, Shape, check as fits};
-use super::{Findings, brief, texts};
+use super::{Findings, texts};
 
 const DOCUMENT_ID: &str = "SPDXRef-DOCUMENT";
 
@@ -32,13 +33,13 @@ static CREATION: Shape = Shape {
     name: "creation information",
     required: &["created", "creators"],
     members: &[("created", Kind::Time), ("creators", Kind::Texts)],
-    rule: Some(|value| {
+    rule: Some(|value, _| {
         let odd = texts(value.get("creators")).find(|creator| {
             !["Tool:", "Organization:", "Person:"].iter().any(|kind| creator.starts_with(kind))
         })?;
         Some((
             "wrong-form",
-            format!("the creator `{}` is not a person, an organisation or a tool", brief(odd)),
+            format!("the creator `{}` is not a person, an organisation or a tool", shortened(odd)),
         ))
     }),
 };
@@ -79,7 +80,7 @@ static CHECKSUM: Shape = Shape {
     name: "checksum",
     required: &["algorithm", "checksumValue"],
     members: &[],
-    rule: Some(|value| {
+    rule: Some(|value, _| {
         let hex = value.get("checksumValue")?.as_str()?;
         let expected = match value.get("algorithm")?.as_str()? {
             "MD5" => 32,
@@ -91,8 +92,9 @@ static CHECKSUM: Shape = Shape {
             _ => hex.len(),
         };
         let fits = hex.len() == expected && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-        (!fits)
-            .then(|| ("wrong-form", format!("`{}` is not a checksum of that algorithm in hex", brief(hex))))
+        (!fits).then(|| {
+            ("wrong-form", format!("`{}` is not a checksum of that algorithm in hex", shortened(hex)))
+        })
     }),
 };
 
@@ -144,7 +146,7 @@ fn identifiers(value: &Value, findings: &mut Findings) {
         for (number, item) in items {
             let Some(id) = item.get("SPDXID").and_then(Value::as_str) else { continue };
             if !defined.insert(id) {
-                let message = format!("`{}` is defined twice", brief(id));
+                let message = format!("`{}` is defined twice", shortened(id));
                 findings.error("duplicate-reference", &format!("{list}/{number}"), message);
             }
         }
@@ -155,7 +157,7 @@ fn identifiers(value: &Value, findings: &mut Findings) {
             findings.error(
                 "dangling-reference",
                 &place,
-                format!("nothing in the document is called `{}`", brief(id)),
+                format!("nothing in the document is called `{}`", shortened(id)),
             );
         }
     };

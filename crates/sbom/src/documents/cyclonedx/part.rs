@@ -247,10 +247,9 @@ pub(super) fn component(collector: &mut Collector, part: &Part<'_>) -> Option<Co
 }
 
 fn stated(part: &Part<'_>, known: &Known<'_>) -> StatedComponent {
-    let mut stated = StatedComponent::new(part.reference.as_deref(), &part.name);
     let named = |named: &Option<Named<'_>>| named.as_ref().is_some_and(|named| named.name.is_some());
     let strong = |hash: &Hash<'_>| matches!(&*hash.alg, "SHA-512" | "SHA3-512");
-    for (element, is_there) in [
+    StatedComponent::new(part.reference.as_deref(), &part.name).with([
         (Element::Supplier, named(&part.supplier) || named(&part.manufacturer) || part.publisher.is_some()),
         (Element::Version, part.version.as_deref().is_some_and(|version| !version.is_empty())),
         (Element::Identifier, part.purl.is_some() || part.cpe.is_some()),
@@ -259,12 +258,7 @@ fn stated(part: &Part<'_>, known: &Known<'_>) -> StatedComponent {
         (Element::Licence, part.licenses.0.iter().any(|choice| licence(choice).is_some())),
         (Element::FileName, known.file_name),
         (Element::FileProperties, known.file_properties),
-    ] {
-        if is_there {
-            stated.insert(element);
-        }
-    }
-    stated
+    ])
 }
 
 /// Joins what Trivy keeps apart.
@@ -300,6 +294,26 @@ struct Known<'p> {
     file_properties: bool,
 }
 
+/// Whether a property is read, or says what is written anew: what layers have in common with Trivy's names for them.
+pub(crate) fn is_read(name: &str, has_layers: bool) -> bool {
+    match name.strip_prefix(TRIVY) {
+        Some(
+            "SrcName" | "SrcEpoch" | "SrcVersion" | "SrcRelease" | "FilePath" | "Class" | "Type" | "PkgType",
+        ) => true,
+        Some("LayerDiffID" | "LayerDigest") => has_layers,
+        Some(_) => false,
+        None => {
+            matches!(name, CODENAME | DECLARED | OWNER | OWNER_EVIDENCE | LOCATION | PROBLEM)
+                || name.starts_with(LAYER)
+                || is_path_of_syft(name)
+        }
+    }
+}
+
+fn is_path_of_syft(name: &str) -> bool {
+    name.starts_with("syft:location:") && name.ends_with(":path")
+}
+
 impl<'p> Known<'p> {
     fn of(properties: &'p [Property<'_>]) -> Self {
         let mut known = Self::default();
@@ -324,9 +338,7 @@ impl<'p> Known<'p> {
                     Some("SrcRelease") => known.source_release = value,
                     Some("FilePath") => known.paths.push(value),
                     Some("Class" | "Type") => known.lock_file = true,
-                    None if name.starts_with("syft:location:") && name.ends_with(":path") => {
-                        known.paths.push(value);
-                    }
+                    None if is_path_of_syft(name) => known.paths.push(value),
                     _ => {}
                 },
             }

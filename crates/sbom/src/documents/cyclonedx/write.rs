@@ -26,7 +26,7 @@ use crate::inventory::{
     Component, ComponentId, ComponentIndex, Inventory, Location, OsRelease, Relationship, RelationshipKind,
     SourcePackage,
 };
-use crate::licence;
+use crate::licence::{self, Licence};
 
 pub(super) const SUBJECT: &str = "Subject";
 const TOOL: &str = "plimsoll";
@@ -325,7 +325,7 @@ fn occurrence(location: &Location, version: Version) -> Occurrence<'_> {
 
 /// Either one expression or a list of names; the format allows no mixture.
 fn licenses(component: &Component) -> Vec<LicenceChoice<'_>> {
-    match licence::all(&component.licenses) {
+    match licence::all(&component.licenses, Licence::expression) {
         Some(expression) => vec![LicenceChoice::Expression(expression)],
         None => {
             component.licenses.iter().map(|name| LicenceChoice::License { name: name.as_str() }).collect()

@@ -16,5 +16,22 @@ pub(super) const FOUND: &str = "found in ";
 pub(super) const DECLARED: &str = "declared: ";
 /// Type of the relationship of such a package to the subject.
 pub(super) const FOR_DEVELOPMENT: &str = "DEV_DEPENDENCY_OF";
+/// Annotation of a package, as Trivy writes it.
+pub(super) const LAYER_DIFF_ID: &str = "LayerDiffID: ";
+/// Comment of a document whose problems hide components.
+pub(super) const INCOMPLETE: &str = "Incomplete: components may be missing, see the annotations.";
 /// What stands where nothing is known.
 pub(super) const NOASSERTION: &str = "NOASSERTION";
+
+/// Whether the comment of an annotation is read, or says what is written anew.
+pub(crate) fn is_read_annotation(comment: &str, has_layers: bool) -> bool {
+    [LAYER, PROBLEM, OS].iter().any(|prefix| comment.starts_with(prefix))
+        || (has_layers && comment.starts_with(LAYER_DIFF_ID))
+}
+
+/// Whether the comment of an element or of a relationship is read, or says what is written anew.
+pub(crate) fn is_read_comment(comment: &str) -> bool {
+    comment == INCOMPLETE
+        || comment.starts_with(OWNERSHIP)
+        || comment.lines().all(|line| line.starts_with(FOUND) || line.starts_with(DECLARED))
+}

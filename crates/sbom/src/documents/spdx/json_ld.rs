@@ -21,6 +21,7 @@ use serde_json::value::RawValue;
 use super::conventions::NOASSERTION;
 use super::parts::{Annotation, Checksum, ExternalReference, ExtractedLicence, Package, Parts, Relationship};
 use crate::Error;
+use crate::documents::collector::{Repeated, within_relationships};
 use crate::documents::format::{Format, ReadDocument, Reading};
 use crate::documents::json::{Few, Member, Members, parsed};
 
@@ -195,6 +196,8 @@ struct Graph<'a> {
     boms: HashSet<Cow<'a, str>>,
     declared: Vec<Cow<'a, str>>,
     custom: Vec<Entry<'a>>,
+    /// Tools, and agents that are software.
+    programs: HashSet<Cow<'a, str>>,
     /// Names of agents and tools, expressions of licences.
     texts: HashMap<Cow<'a, str>, Cow<'a, str>>,
 }
@@ -222,7 +225,10 @@ impl<'a> Graph<'a> {
             "software_Package" => self.packages.push(element),
             "Relationship" | "LifecycleScopedRelationship" => self.relationships.push(element),
             "Annotation" => self.annotations.push(element),
-            _ => {
+            kind => {
+                if matches!(kind, "Tool" | "SoftwareAgent") {
+                    self.programs.extend(element.spdx_id.clone());
+                }
                 self.custom.append(&mut element.custom.0);
                 let text = element.expression.or(element.name);
                 if let (Some(id), Some(text)) = (element.spdx_id, text) {
@@ -236,42 +242,41 @@ impl<'a> Graph<'a> {
     /// The elements under the names of SPDX 2.3.
     fn parts(self, reading: &Reading<'_>) -> Result<(Parts<'a>, Vec<Package<'a>>), Error> {
         let limit = reading.limits.relationships;
+        let mut repeated = Repeated::new(reading.limits);
         let mut parts = Parts {
             name: self.document.and_then(|document| document.name),
             declared: Some(self.declared),
             ..Parts::default()
         };
         for creation in self.creations {
-            let named = |ids: &Ids<'a>, kind: &str| -> Vec<Cow<'a, str>> {
-                let names = ids.0.iter().filter_map(|id| self.texts.get(id));
-                names.map(|name| format!("{kind}: {name}").into()).collect()
-            };
             parts.creation.created = parts.creation.created.or(creation.created);
-            let creators = &mut parts.creation.creators.0;
-            creators.extend(named(&creation.created_by, "Organization"));
-            creators.extend(named(&creation.created_using, "Tool"));
+            let made_by = creation.created_by.0.iter().chain(&creation.created_using.0);
+            for (id, name) in made_by.filter_map(|id| Some((id, self.texts.get(id)?))) {
+                repeated.add(name.len())?;
+                // A program may be an agent. It makes the document for somebody, who is not named by that.
+                let kind = if self.programs.contains(id) { "Tool" } else { "Organization" };
+                parts.creation.creators.0.push(format!("{kind}: {name}").into());
+            }
         }
-        let custom = self.custom.into_iter().filter_map(|Entry { key, value }| {
-            let name = self.texts.get(&value?).cloned();
-            Some(ExtractedLicence { license_id: key, name })
-        });
-        parts.licences.0.extend(custom);
+        for Entry { key, value } in self.custom {
+            let name = value.and_then(|id| self.texts.get(&id)).cloned();
+            repeated.add(name.as_deref().map_or(0, str::len))?;
+            parts.licences.0.push(ExtractedLicence { license_id: key, name });
+        }
         let mut declared: HashMap<Cow<'a, str>, Cow<'a, str>> = HashMap::new();
         for element in self.relationships {
             let (Some(from), Some(kind)) = (element.from, element.kind) else { continue };
             if kind == "hasDeclaredLicense" {
                 if let Some(text) = element.to.0.first().and_then(|id| self.texts.get(id)) {
+                    repeated.add(text.len())?;
                     declared.insert(from, text.clone());
                 }
                 continue;
             }
             let kind = old_name(&kind);
             for to in element.to.0 {
-                if parts.relationships.len() >= limit {
-                    return Err(
-                        plimsoll_core::LimitExceeded::new("relationships", limit as u64, "SBOM").into()
-                    );
-                }
+                within_relationships(parts.relationships.len(), limit)?;
+                repeated.add(from.len() + kind.len() + element.comment.as_deref().map_or(0, str::len))?;
                 let none = to.ends_with("/NoneElement") || to == "expandedlicensing_NoneLicense";
                 parts.relationships.push(Relationship {
                     spdx_element_id: from.clone(),
@@ -287,7 +292,7 @@ impl<'a> Graph<'a> {
             by_subject.entry(subject).or_default().push(Annotation { comment });
         }
         let texts = &self.texts;
-        let package = |element: Element<'a>| {
+        let mut package = |element: Element<'a>| -> Result<Package<'a>, Error> {
             let id = element.spdx_id.unwrap_or_default();
             let own = element.purl.into_iter().map(|purl| ("purl".into(), purl));
             let further = element.external_identifier.0.into_iter().filter_map(|external| {
@@ -311,7 +316,8 @@ impl<'a> Graph<'a> {
             };
             let supplier = element.supplied_by.and_then(|raw| parsed::<Cow<'_, str>>(raw).ok());
             let supplier = supplier.and_then(|id| texts.get(&id));
-            Package {
+            repeated.add(supplier.map_or(0, |name| name.len()))?;
+            Ok(Package {
                 name: element.name.unwrap_or_default(),
                 version_info: element.version,
                 supplier: supplier.map(|name| format!("Organization: {name}").into()),
@@ -325,9 +331,9 @@ impl<'a> Graph<'a> {
                 primary_package_purpose: element.purpose.map(|purpose| old_name(&purpose)),
                 id,
                 ..Package::default()
-            }
+            })
         };
-        let packages: Vec<Package<'a>> = self.packages.into_iter().map(package).collect();
+        let packages = self.packages.into_iter().map(&mut package).collect::<Result<Vec<_>, Error>>()?;
         // What is about anything else is about the document.
         parts.annotations = Few(by_subject.into_values().flatten().collect());
         parts.describes = Few(self.roots.into_iter().filter(|root| !self.boms.contains(root)).collect());

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::conventions::{BUILT_FROM, DECLARED, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM};
 use crate::Error;
 use crate::documents::collector::{
-    Claims, Collector, dangling, in_order, is_image, is_index, subject_digest,
+    Claims, Collector, Repeated, dangling, in_order, is_image, is_index, subject_digest,
 };
 use crate::documents::format::{ReadDocument, Reading};
 use crate::documents::json::Few;
@@ -20,7 +20,7 @@ use crate::documents::stated::{Element, StatedComponent, SubjectKind};
 use crate::inventory::{
     ComponentIndex, Declaration, Location, OsRelease, OwnerEvidence, Problem, RelationshipKind, SourcePackage,
 };
-use crate::licence::Licence;
+use crate::licence::{self, Licence};
 
 #[derive(Deserialize, Default)]
 pub(super) struct CreationInfo<'a> {
@@ -160,8 +160,8 @@ pub(super) fn read<'a>(
         [first, rest @ ..] if rest.iter().all(|id| id == first) => Some(*first),
         _ => None,
     };
-    let extracted: HashMap<&str, &str> =
-        infos.0.iter().filter_map(|licence| Some((&*licence.license_id, licence.name.as_deref()?))).collect();
+    let names = infos.0.iter().filter_map(|licence| Some((&*licence.license_id, licence.name.as_deref()?)));
+    let mut names = LicenceNames { names: names.collect(), repeated: Repeated::new(reading.limits) };
     let concerned = relate(&mut collector, &relationships)?;
 
     let mut subject_is_image = false;
@@ -221,6 +221,7 @@ pub(super) fn read<'a>(
             Some(SourcePackage { name: name.to_owned(), version: version.to_owned() })
         });
         let version = package.version_info.as_deref().filter(|version| *version != NOASSERTION);
+        let licenses = names.licenses(package.license_declared.as_deref())?;
         let index = collector.inventory.components.len();
         // A package is known by several names in some documents, and any of them may be the one that advisories use.
         let several = purls.iter().copied().filter(|purl| !is_image(purl)).map(Some);
@@ -230,7 +231,7 @@ pub(super) fn read<'a>(
             let Some(component) = collector.add(claims) else { continue };
             component.locations = locations(&package);
             component.declared = declaration(&package);
-            component.licenses = licenses(package.license_declared.as_deref(), &extracted);
+            component.licenses.clone_from(&licenses);
             component.supplier = package.supplier.as_deref().and_then(supplier);
         }
         if concerned.contains(&*package.id) && index < collector.inventory.components.len() {
@@ -270,7 +271,6 @@ fn undeclared(
 }
 
 fn stated(package: &Package<'_>) -> StatedComponent {
-    let mut stated = StatedComponent::new(Some(&package.id), &package.name);
     let says = |text: &Option<Cow<'_, str>>| {
         text.as_deref().is_some_and(|text| !matches!(text, "" | NOASSERTION | "NONE"))
     };
@@ -278,7 +278,7 @@ fn stated(package: &Package<'_>) -> StatedComponent {
         matches!(&*reference.reference_type, "purl" | "cpe22Type" | "cpe23Type")
     };
     let strong = |checksum: &Checksum<'_>| matches!(&*checksum.algorithm, "SHA512" | "SHA3-512");
-    for (element, is_there) in [
+    StatedComponent::new(Some(&package.id), &package.name).with([
         (Element::Supplier, says(&package.supplier)),
         (Element::Version, says(&package.version_info)),
         (Element::Identifier, package.external_refs.0.iter().any(identifier)),
@@ -286,12 +286,7 @@ fn stated(package: &Package<'_>) -> StatedComponent {
         (Element::StrongHash, package.checksums.0.iter().any(strong)),
         (Element::Licence, says(&package.license_declared) || says(&package.license_concluded)),
         (Element::FileName, says(&package.file_name)),
-    ] {
-        if is_there {
-            stated.insert(element);
-        }
-    }
-    stated
+    ])
 }
 
 /// Trivy marks the operating system by its identifier, newer documents by the purpose.
@@ -341,23 +336,45 @@ fn declaration(package: &Package<'_>) -> Option<Declaration> {
     lines.find_map(|line| line.strip_prefix(DECLARED)?.parse().ok())
 }
 
-/// One valid expression, or the parts of a conjunction with references replaced by the names they stand for.
-fn licenses(declared: Option<&str>, extracted: &HashMap<&str, &str>) -> Vec<Licence> {
-    let Some(declared) = declared.filter(|text| !matches!(*text, NOASSERTION | "NONE" | "")) else {
-        return Vec::new();
-    };
-    let whole = Licence::parse(declared);
-    if matches!(whole, Licence::Expression(_)) {
-        return vec![whole];
-    }
-    let part = |part: &str| {
-        let part = part.strip_prefix('(').and_then(|part| part.strip_suffix(')')).unwrap_or(part);
-        match Licence::parse(part) {
-            Licence::Text(_) => extracted.get(part).map(|name| Licence::parse(name)),
-            expression @ Licence::Expression(_) => Some(expression),
+/// The names that references in licence expressions stand for.
+struct LicenceNames<'a> {
+    names: HashMap<&'a str, &'a str>,
+    repeated: Repeated,
+}
+
+impl LicenceNames<'_> {
+    /// A valid expression as it is, else the terms that it joins by `AND`, each with names for its references. A text of another
+    /// form stays one.
+    fn licenses(&mut self, declared: Option<&str>) -> Result<Vec<Licence>, Error> {
+        let Some(whole) = declared.and_then(Licence::stated) else { return Ok(Vec::new()) };
+        if matches!(whole, Licence::Expression(_)) {
+            return Ok(vec![whole]);
         }
-    };
-    declared.split(" AND ").map(part).collect::<Option<Vec<_>>>().unwrap_or_else(|| vec![whole])
+        let terms = licence::conjuncts(whole.as_str()).into_iter().map(|term| self.named(term));
+        let terms = terms.collect::<Result<Vec<_>, Error>>()?;
+        if terms.iter().all(|(licence, has_names)| *has_names || matches!(licence, Licence::Expression(_))) {
+            return Ok(terms.into_iter().map(|(licence, _)| licence).collect());
+        }
+        Ok(vec![self.named(whole.as_str())?.0])
+    }
+
+    /// A term with names for its references, and whether it has any.
+    fn named(&mut self, term: &str) -> Result<(Licence, bool), Error> {
+        let boundary = |c: char| c.is_whitespace() || matches!(c, '(' | ')');
+        let (mut text, mut has_names) = (String::new(), false);
+        for word in term.split_inclusive(boundary) {
+            let reference = word.strip_suffix(boundary).unwrap_or(word);
+            let Some(name) = self.names.get(reference) else {
+                text.push_str(word);
+                continue;
+            };
+            self.repeated.add(name.len())?;
+            text.push_str(name);
+            text.push_str(word.get(reference.len()..).unwrap_or_default());
+            has_names = true;
+        }
+        Ok((Licence::parse(&text), has_names))
+    }
 }
 
 fn supplier(text: &str) -> Option<String> {

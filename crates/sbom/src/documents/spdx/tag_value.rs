@@ -19,6 +19,7 @@ use plimsoll_core::LimitExceeded;
 
 use super::parts::{Annotation, Checksum, ExternalReference, ExtractedLicence, Package, Parts, Relationship};
 use crate::Error;
+use crate::documents::collector::within_relationships;
 use crate::documents::format::{Format, ReadDocument, Reading};
 
 /// The field that every document begins with, after comments.
@@ -144,10 +145,7 @@ impl<'a> Walk<'a, '_> {
 
     /// `SPDXRef-DOCUMENT DESCRIBES SPDXRef-Package-1`.
     fn relationship(&mut self, field: &Field<'a>) -> Result<(), Error> {
-        let limit = self.reading.limits.relationships;
-        if self.parts.relationships.len() >= limit {
-            return Err(LimitExceeded::new("relationships", limit as u64, "SBOM").into());
-        }
+        within_relationships(self.parts.relationships.len(), self.reading.limits.relationships)?;
         let mut words = field.value.split_whitespace();
         let (Some(from), Some(kind), Some(to), None) =
             (words.next(), words.next(), words.next(), words.next())
@@ -210,10 +208,10 @@ fn once<'a>(into: &mut Option<Cow<'a, str>>, field: &Field<'a>) -> Result<(), Er
 }
 
 /// A tag and its value, without `<text>` around it.
-struct Field<'a> {
+pub(super) struct Field<'a> {
     line: usize,
-    tag: &'a str,
-    value: &'a str,
+    pub(super) tag: &'a str,
+    pub(super) value: &'a str,
 }
 
 impl Field<'_> {
@@ -223,13 +221,13 @@ impl Field<'_> {
 }
 
 /// The fields of a document, in order.
-struct Fields<'a> {
+pub(super) struct Fields<'a> {
     rest: &'a str,
     line: usize,
 }
 
 impl<'a> Fields<'a> {
-    fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a str) -> Self {
         Self { rest: text, line: 0 }
     }
 

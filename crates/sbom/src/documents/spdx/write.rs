@@ -15,16 +15,19 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::conventions::{
-    BUILT_FROM, DECLARED, FOR_DEVELOPMENT, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM,
+    BUILT_FROM, DECLARED, FOR_DEVELOPMENT, FOUND, INCOMPLETE, LAYER, LAYER_DIFF_ID, NOASSERTION, OS,
+    OWNERSHIP, PROBLEM,
 };
 use crate::cpe::Cpe;
 use crate::document::Document;
 use crate::documents::object::Object;
 use crate::documents::placed;
 use crate::inventory::{Component, ComponentId, ComponentIndex, OsRelease, RelationshipKind};
-use crate::licence::Licence;
+use crate::licence::{self, Licence};
 
 pub(super) const DOCUMENT: &str = "SPDXRef-DOCUMENT";
+/// How references to licences outside the SPDX list begin.
+pub(super) const LICENCE_REFERENCE: &str = "LicenseRef-";
 const SUBJECT: &str = "SPDXRef-Subject";
 /// Trivy recognises the operating system by this beginning of the identifier.
 const OPERATING_SYSTEM: &str = "SPDXRef-OperatingSystem";
@@ -62,7 +65,7 @@ fn unlisted(components: &[Component]) -> Unlisted<'_> {
     names
         .map(|name| {
             let digest = Digest::sha256(name.as_bytes()).hex();
-            (name, format!("LicenseRef-{}", digest.get(..16).unwrap_or_default()))
+            (name, format!("{LICENCE_REFERENCE}{}", digest.get(..16).unwrap_or_default()))
         })
         .collect()
 }
@@ -176,7 +179,7 @@ impl<'a> Writer<'a> {
     /// What is said about the completeness of the document, if anything.
     pub(super) fn comment(&self) -> Option<&'static str> {
         let incomplete = !self.document.inventory.is_complete();
-        incomplete.then_some("Incomplete: components may be missing, see the annotations.")
+        incomplete.then_some(INCOMPLETE)
     }
 
     /// Problems, as annotations of the document.
@@ -271,7 +274,7 @@ impl<'a> Writer<'a> {
             external_refs: std::iter::once(external_reference(&component.purl)).chain(cpe).collect(),
             // Trivy's own spelling, so that its reports name the layer.
             annotations: layer
-                .map(|layer| self.annotation(format!("LayerDiffID: {}", layer.diff_id)))
+                .map(|layer| self.annotation(format!("{LAYER_DIFF_ID}{}", layer.diff_id)))
                 .into_iter()
                 .collect(),
             primary_package_purpose: "LIBRARY",
@@ -281,16 +284,10 @@ impl<'a> Writer<'a> {
 
     /// The declared licences as one expression; names that the list does not know become references.
     fn licence(&self, component: &Component) -> Option<String> {
-        let part = |licence: &Licence| match licence {
-            Licence::Expression(expression) => Some(expression.clone()),
-            Licence::Text(name) => self.licenses.get(name.as_str()).cloned(),
-        };
-        let parts: Option<Vec<String>> = component.licenses.iter().map(part).collect();
-        match parts?.as_slice() {
-            [] => None,
-            [single] => Some(single.clone()),
-            several => Some(several.iter().map(|part| format!("({part})")).collect::<Vec<_>>().join(" AND ")),
-        }
+        licence::all(&component.licenses, |licence| match licence {
+            Licence::Expression(expression) => Some(expression),
+            Licence::Text(name) => self.licenses.get(name.as_str()).map(String::as_str),
+        })
     }
 
     /// The document describes the subject; that contains the operating system and the language packages; and the

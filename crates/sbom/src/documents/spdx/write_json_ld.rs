@@ -1,13 +1,13 @@
 //! Writing SPDX 3.0.1 as JSON-LD: what is written as 2.3, under the names of 3.0, one line an element.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use serde_json::json;
 
 use super::conventions::{FOR_DEVELOPMENT, NOASSERTION};
-use super::write::{DOCUMENT, Package, Relationship, Writer, identified, namespace};
+use super::write::{DOCUMENT, LICENCE_REFERENCE, Package, Relationship, Writer, identified, namespace};
 use crate::document::Document;
 use crate::documents::object::Object;
 
@@ -37,7 +37,7 @@ type Element = BTreeMap<&'static str, serde_json::Value>;
 impl<'w, 'a> Elements<'w, 'a> {
     fn all(self, version: &'w str) -> impl Iterator<Item = serde_json::Value> + use<'w, 'a> {
         let document = self.writer.document;
-        let Self { writer, space } = self;
+        let writer = self.writer;
         let tool = self.id("SPDXRef-Tool");
         let creation = json!({
             "@id": CREATION, "type": "CreationInfo", "specVersion": version, "created": document.created(),
@@ -66,17 +66,14 @@ impl<'w, 'a> Elements<'w, 'a> {
             about,
             sbom,
         ];
-        let this = Elements { writer, space };
         let notes =
             writer.problems().map(|annotation| annotation.comment).enumerate().map(move |(n, comment)| {
-                this.annotation(&format!("SPDXRef-Annotation-DOCUMENT-{n}"), DOCUMENT, &comment)
+                self.annotation(&format!("SPDXRef-Annotation-DOCUMENT-{n}"), DOCUMENT, &comment)
             });
-        let this = Elements { writer, space };
-        let packages = writer.packages().flat_map(move |package| this.package(&package));
-        let this = Elements { writer, space };
+        let packages = writer.packages().flat_map(move |package| self.package(&package));
         let related = writer.relationships().enumerate();
-        let related = related.map(move |(number, relationship)| this.relationship(number, &relationship));
-        head.into_iter().chain(notes).chain(packages).chain(related)
+        let related = related.map(move |(number, relationship)| self.relationship(number, &relationship));
+        head.into_iter().chain(notes).chain(packages).chain(self.licence_texts()).chain(related)
     }
 
     fn id(&self, local: &str) -> String {
@@ -150,9 +147,8 @@ impl<'w, 'a> Elements<'w, 'a> {
         elements
     }
 
-    /// A licence expression, and the relationship that says that it was declared. References in it are to texts that the
-    /// expression brings along.
-    fn licence(&self, local: &str, declared: &str) -> Vec<serde_json::Value> {
+    /// A licence expression, and the relationship that says that it was declared.
+    fn licence(&self, local: &str, declared: &str) -> [serde_json::Value; 2] {
         let id = format!("{local}-Licence");
         let mut expression = Element::from([
             ("type", json!("simplelicensing_LicenseExpression")),
@@ -160,26 +156,30 @@ impl<'w, 'a> Elements<'w, 'a> {
             ("creationInfo", json!(CREATION)),
             ("simplelicensing_licenseExpression", json!(declared)),
         ]);
-        let mut elements = Vec::new();
-        let mut texts = Vec::new();
-        for (name, reference) in self.writer.licenses.iter().filter(|(_, id)| declared.contains(id.as_str()))
-        {
-            let text = self.id(&format!("{id}-{reference}"));
-            texts.push(json!({ "type": "DictionaryEntry", "key": reference, "value": text }));
-            elements.push(json!({
-                "type": "simplelicensing_SimpleLicensingText", "spdxId": text, "creationInfo": CREATION,
-                "name": name, "simplelicensing_licenseText": name,
-            }));
-        }
+        let words = declared.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')'));
+        let references: BTreeSet<&str> = words.filter(|word| word.starts_with(LICENCE_REFERENCE)).collect();
+        let texts = references.into_iter().map(
+            |reference| json!({ "type": "DictionaryEntry", "key": reference, "value": self.id(reference) }),
+        );
+        let texts: Vec<_> = texts.collect();
         if !texts.is_empty() {
             expression.insert("simplelicensing_customIdToUri", json!(texts));
         }
-        elements.push(json!(expression));
-        elements.push(json!({
+        let declared = json!({
             "type": "Relationship", "spdxId": self.id(&format!("{id}-Declared")), "creationInfo": CREATION,
             "from": self.id(local), "relationshipType": "hasDeclaredLicense", "to": [self.id(&id)],
-        }));
-        elements
+        });
+        [json!(expression), declared]
+    }
+
+    /// The texts that references in expressions stand for, each once.
+    fn licence_texts(self) -> impl Iterator<Item = serde_json::Value> + use<'w, 'a> {
+        self.writer.licenses.iter().map(move |(name, reference)| {
+            json!({
+                "type": "simplelicensing_SimpleLicensingText", "spdxId": self.id(reference),
+                "creationInfo": CREATION, "name": name, "simplelicensing_licenseText": name,
+            })
+        })
     }
 
     fn relationship(&self, number: usize, relationship: &Relationship<'_>) -> serde_json::Value {

@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use plimsoll_core::Timestamp;
 use plimsoll_fuzz::limits;
 use plimsoll_sbom::{
-    Build, Document, DocumentSubject, Guideline, Inventory, formats, read_document, score, unread, validate,
+    Build, Document, Guideline, Inventory, formats, read_document, score, unread, validate,
 };
 
 fuzz_target!(|bytes: &[u8]| {
@@ -24,11 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let document = Document {
         inventory: &read.inventory,
-        subject: DocumentSubject {
-            name: read.subject_name.clone().unwrap_or_default(),
-            manifest: read.subject_digest,
-            ..DocumentSubject::default()
-        },
+        subject: read.subject(),
         created: Timestamp::UNIX_EPOCH,
         tool_version: "0",
         build: Build::default(),

@@ -19,6 +19,8 @@ pub use attached::{Attached, AttachmentQuery, Extent, Proof, Rejected, Rejection
 pub use collection::{Collection, Layers, UnderPolicy, layers, layers_for};
 pub use error::Error;
 pub use evidence::{evidence, inventory, of_nothing};
-pub use open::{Access, Environment, OpenedSubject, StandardInput, open, open_registry, sbom_bytes};
+pub use open::{
+    Access, Environment, OpenedSubject, StandardInput, envelope_remark, open, open_registry, sbom_bytes,
+};
 pub use registries::Registries;
 pub use subject::{Engine, Subject};

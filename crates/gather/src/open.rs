@@ -262,7 +262,6 @@ pub fn sbom_bytes(
 fn open_sbom(path: &Path, access: &Access) -> Result<OpenedSubject, Error> {
     let limits = &access.limits;
     let bytes = sbom_bytes(path, limits, access.stdin, &access.cancel)?;
-    access.cancel.check()?;
     let (document, digest) = thread::scope(|scope| {
         let digest = scope.spawn(|| Digest::sha256(&bytes));
         let document = plimsoll_sbom::read_document_until(&bytes, limits, &access.cancel);
@@ -333,7 +332,7 @@ impl OpenedSubject {
 }
 
 /// What is to be said of an SBOM that was taken out of an attestation.
-fn envelope_remark(document: &ReadDocument) -> Option<&'static str> {
+pub fn envelope_remark(document: &ReadDocument) -> Option<&'static str> {
     match document.envelopes.first()? {
         Envelope::Statement => Some("an in-toto statement without signature: nobody vouches for it"),
         _ => Some("signature not verified here; plimsoll verify-attestation or verify-blob-attestation does"),

@@ -8,9 +8,10 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
+use plimsoll_core::Platform;
 use serde::Serialize;
 
-use crate::inventory::{Component, Inventory};
+use crate::inventory::{Component, Inventory, OsRelease};
 use crate::licence::Licence;
 
 /// How the versions `.1` and `.2` of the component compare, where its ecosystem has an order and both have a place in it.
@@ -79,6 +80,37 @@ impl<'a> Change<'a> {
     }
 }
 
+/// One of the inventories that are compared.
+#[derive(Debug, Clone, Copy)]
+pub struct Side<'a> {
+    /// What it lists.
+    pub inventory: &'a Inventory,
+    /// The architecture of its subject, if that is known: `amd64`.
+    pub architecture: Option<&'a str>,
+}
+
+impl Side<'_> {
+    /// The architectures in the spelling of OCI: that of the subject, else those of the operating system's packages.
+    pub fn architectures(&self) -> BTreeSet<String> {
+        let components = self.inventory.components.iter().filter(|component| component.ecosystem.is_os());
+        let of_packages = components.filter_map(|component| component.purl.qualifier("arch"));
+        let of_packages = of_packages.filter(|name| !matches!(*name, "all" | "noarch" | "any" | "src"));
+        let named: Vec<&str> = self.architecture.map_or_else(|| of_packages.collect(), |only| vec![only]);
+        let named: BTreeSet<&str> = named.into_iter().collect();
+        named.into_iter().map(|name| Platform::new("linux", name).normalised().architecture).collect()
+    }
+}
+
+/// What of the subjects themselves differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Aspect {
+    /// The operating system or its release.
+    OperatingSystem,
+    /// The architecture.
+    Architecture,
+}
+
 /// The difference of two inventories.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison<'a> {
@@ -88,11 +120,18 @@ pub struct Comparison<'a> {
     pub unchanged: usize,
     /// How many layers, counted from the base, both have in common.
     pub common_layers: usize,
+    /// What differs beside packages.
+    pub aspects: Vec<Aspect>,
     /// Whether either inventory may lack components, so that what differs is not known in full.
     pub is_incomplete: bool,
 }
 
 impl Comparison<'_> {
+    /// Whether anything differs, as far as is known.
+    pub fn is_different(&self) -> bool {
+        !self.changes.is_empty() || !self.aspects.is_empty()
+    }
+
     /// How many changes of a kind there are.
     pub fn count(&self, kind: ChangeKind) -> usize {
         self.changes.iter().filter(|change| change.kind == kind).count()
@@ -100,7 +139,9 @@ impl Comparison<'_> {
 }
 
 /// Compares two inventories.
-pub fn compare<'a>(before: &'a Inventory, after: &'a Inventory, order: Order<'_>) -> Comparison<'a> {
+pub fn compare<'a>(before: Side<'a>, after: Side<'a>, order: Order<'_>) -> Comparison<'a> {
+    let aspects = aspects(&before, &after);
+    let (before, after) = (before.inventory, after.inventory);
     let (old, new) = (by_name(before), by_name(after));
     let names: BTreeSet<&Name<'_>> = old.keys().chain(new.keys()).collect();
     let mut comparison = Comparison {
@@ -112,6 +153,7 @@ pub fn compare<'a>(before: &'a Inventory, after: &'a Inventory, order: Order<'_>
             .zip(&after.layers)
             .take_while(|(old, new)| old.diff_id == new.diff_id)
             .count(),
+        aspects,
         is_incomplete: !before.is_complete() || !after.is_complete(),
     };
     for name in names {
@@ -126,6 +168,15 @@ pub fn compare<'a>(before: &'a Inventory, after: &'a Inventory, order: Order<'_>
     }
     comparison.changes.sort_by_key(|change| (change.kind, change.component().map(|one| &one.purl)));
     comparison
+}
+
+/// Architectures differ where both are known and have none in common: an image may have packages of several.
+fn aspects(before: &Side<'_>, after: &Side<'_>) -> Vec<Aspect> {
+    let release = |side: &Side<'_>| side.inventory.os.as_ref().map(OsRelease::distro);
+    let (old, new) = (before.architectures(), after.architectures());
+    let is_other = !old.is_empty() && !new.is_empty() && old.is_disjoint(&new);
+    let system = (release(before) != release(after)).then_some(Aspect::OperatingSystem);
+    system.into_iter().chain(is_other.then_some(Aspect::Architecture)).collect()
 }
 
 type Name<'a> = (&'a str, Option<&'a str>, &'a str);
@@ -236,8 +287,12 @@ mod tests {
         Some(a.parse::<u32>().ok()?.cmp(&b.parse().ok()?))
     }
 
+    fn side(inventory: &Inventory) -> Side<'_> {
+        Side { inventory, architecture: None }
+    }
+
     fn changes(before: &Inventory, after: &Inventory) -> Vec<String> {
-        let comparison = compare(before, after, &numbers);
+        let comparison = compare(side(before), side(after), &numbers);
         let version = |component: Option<&Component>| component.map_or("-", |one| &*one.version).to_owned();
         let shown = |change: &Change<'_>| {
             let name = &change.component().unwrap().name;
@@ -275,7 +330,7 @@ mod tests {
                 "relicensed e 1 1"
             ]
         );
-        let comparison = compare(&before, &after, &numbers);
+        let comparison = compare(side(&before), side(&after), &numbers);
         assert_eq!((comparison.unchanged, comparison.is_incomplete), (1, false));
         assert!(
             comparison.changes.iter().any(|one| one.kind == ChangeKind::Downgraded && one.is_relicensed())
@@ -293,6 +348,37 @@ mod tests {
         let (several, joined) = (with(&["MIT", "ISC OR Zlib"]), with(&["(ISC OR Zlib) AND MIT"]));
         assert_eq!(changes(&several, &joined), [""; 0]);
         assert_eq!(changes(&several, &with(&["MIT AND ISC"])), ["relicensed a 1 1"]);
+    }
+
+    #[test]
+    fn another_system_and_another_architecture_are_differences() {
+        let debian = |release: &str, arch: &str| {
+            let mut inventory = inventory(&[
+                (&format!("pkg:deb/debian/a@1?arch={arch}"), "", ""),
+                ("pkg:deb/debian/b@1?arch=all", "", ""),
+            ]);
+            let version_id = Some(release.to_owned());
+            inventory.os =
+                Some(OsRelease { id: "debian".to_owned(), version_id, codename: None, pretty_name: None });
+            inventory
+        };
+        let aspects = |before: Side<'_>, after: Side<'_>| {
+            let comparison = compare(before, after, &numbers);
+            assert_eq!((comparison.changes.len(), comparison.unchanged), (0, 2));
+            assert_eq!(comparison.is_different(), !comparison.aspects.is_empty());
+            comparison.aspects
+        };
+        let (amd64, arm64, newer) = (debian("12", "amd64"), debian("12", "arm64"), debian("13", "x86_64"));
+        let all = debian("12", "all");
+        assert_eq!(aspects(side(&amd64), side(&amd64)), []);
+        assert_eq!(aspects(side(&amd64), side(&arm64)), [Aspect::Architecture]);
+        assert_eq!(aspects(side(&amd64), side(&newer)), [Aspect::OperatingSystem]);
+        assert_eq!(aspects(side(&newer), side(&arm64)), [Aspect::OperatingSystem, Aspect::Architecture]);
+        // Where one side does not tell, nothing is known.
+        assert_eq!(aspects(side(&amd64), side(&all)), []);
+        let told = |architecture| Side { inventory: &all, architecture: Some(architecture) };
+        assert_eq!(aspects(side(&amd64), told("x86-64")), []);
+        assert_eq!(aspects(told("riscv64"), side(&amd64)), [Aspect::Architecture]);
     }
 
     #[test]

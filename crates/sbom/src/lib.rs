@@ -39,7 +39,7 @@ mod validation;
 mod zip;
 
 pub use catalogers::{CatalogerInfo, Catalogers, catalog, catalog_until, catalogers, os_paths, select};
-pub use comparison::{Change, ChangeKind, Comparison, Order, compare};
+pub use comparison::{Aspect, Change, ChangeKind, Comparison, Order, Side, compare};
 pub use conversion::{Loss, unread, unwritten};
 pub use document::{Build, Document, DocumentSubject};
 pub use documents::envelope::Envelope;

@@ -142,7 +142,7 @@ fn one(
     target: Option<&Path>,
     console: Console,
 ) -> Result<Exit, Failure> {
-    tell(inventory, format, target, console);
+    tell(inventory, format, console);
     let (repository, tag) = match subject {
         Subject::Registry(reference) => (Some(reference.name()), reference.tag().map(str::to_owned)),
         _ => (None, None),
@@ -173,10 +173,10 @@ fn one(
     Ok(if is_failure { Exit::Kind(Kind::Indeterminate) } else { Exit::Done })
 }
 
-/// Tells the problems of an inventory on standard error. A table on a terminal shows them itself; what was set aside is told
-/// where findings are.
-fn tell(inventory: &Inventory, format: Format, target: Option<&Path>, console: Console) {
-    if format == Format::Table && output::is_for_reading(target) {
+/// Tells the problems of an inventory on standard error. A table shows them itself; what was set aside is told where findings
+/// are.
+fn tell(inventory: &Inventory, format: Format, console: Console) {
+    if format == Format::Table {
         return;
     }
     for problem in inventory.problems.iter().filter(|problem| problem.code != ProblemCode::SetAside) {

@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 
 use plimsoll_core::quantity::count;
-use plimsoll_sbom::ChangeKind;
+use plimsoll_sbom::{Aspect, ChangeKind};
 
 use super::table::{Page, Tone, safe};
-use crate::report::sbom_diff::{Report, ReportedChange, State};
+use crate::report::sbom_diff::{ComparedInventory, Report, ReportedChange, State};
 
 /// Writes a row a change, then how many there are of each kind.
 pub(crate) fn table(report: &Report<'_>, page: Page, out: &mut dyn Write) -> io::Result<()> {
@@ -28,11 +28,10 @@ pub(crate) fn table(report: &Report<'_>, page: Page, out: &mut dyn Write) -> io:
         page.columns(out, "", Some(["CHANGE", "TYPE", "NAME", "VERSION", "LICENCE", "LAYER"]), &rows)?;
         writeln!(out)?;
     }
-    systems(report, out)?;
+    aspects(report, out)?;
     writeln!(out, "{}", summary(report))?;
-    if report.incomplete {
-        let note = "components may be missing from either, so that more may differ";
-        writeln!(out, "{}", page.paint.paint(Tone::Doubt, note))?;
+    if let Some(note) = incomplete(report) {
+        writeln!(out, "{}", page.paint.paint(Tone::Doubt, &note))?;
     }
     Ok(())
 }
@@ -40,10 +39,10 @@ pub(crate) fn table(report: &Report<'_>, page: Page, out: &mut dyn Write) -> io:
 /// Writes a checklist in Markdown, a section for each kind of change.
 pub(crate) fn markdown(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# Changes from {} to {}\n", plain(report.before.subject), plain(report.after.subject))?;
-    systems(report, out)?;
+    aspects(report, out)?;
     writeln!(out, "{}", summary(report))?;
-    if report.incomplete {
-        writeln!(out, "\nComponents may be missing from either, so that more may differ.")?;
+    if let Some(note) = incomplete(report) {
+        writeln!(out, "\n{}", plain(&note))?;
     }
     for kind in ChangeKind::ALL {
         let changes = || report.changes.iter().filter(move |change| change.kind == kind);
@@ -68,13 +67,26 @@ pub(crate) fn markdown(report: &Report<'_>, out: &mut dyn Write) -> io::Result<(
     Ok(())
 }
 
-/// The operating systems, where they differ.
-fn systems(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let name = |os: &Option<String>| os.as_deref().map_or("none".into(), |os| safe(os).into_owned());
-    if report.before.os != report.after.os {
-        writeln!(out, "operating system: {} → {}\n", name(&report.before.os), name(&report.after.os))?;
+/// What differs beside packages: operating systems and architectures.
+fn aspects(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let (before, after) = (&report.before, &report.after);
+    for aspect in &report.aspects {
+        let (what, before, after) = match aspect {
+            Aspect::OperatingSystem => ("operating system", system(before), system(after)),
+            Aspect::Architecture => ("architecture", architectures(before), architectures(after)),
+        };
+        writeln!(out, "{what}: {before} → {after}\n")?;
     }
     Ok(())
+}
+
+fn system(side: &ComparedInventory<'_>) -> String {
+    side.os.as_deref().map_or_else(|| "none".to_owned(), |os| safe(os).into_owned())
+}
+
+fn architectures(side: &ComparedInventory<'_>) -> String {
+    let names: Vec<_> = side.architectures.iter().map(|name| safe(name)).collect();
+    names.join(", ")
 }
 
 fn summary(report: &Report<'_>) -> String {
@@ -93,7 +105,20 @@ fn summary(report: &Report<'_>) -> String {
         .map(|(number, what)| format!("{number} {what}"))
         .collect();
     let same = format!("{} the same", count(of.unchanged, "component"));
-    if told.is_empty() { format!("no difference, {same}") } else { format!("{}, {same}", told.join(", ")) }
+    match (told.is_empty(), report.aspects.is_empty(), report.incomplete) {
+        (false, ..) => format!("{}, {same}", told.join(", ")),
+        (true, false, _) => format!("no component differs, {same}"),
+        (true, true, true) => format!("no difference in what is known, {same}"),
+        (true, true, false) => format!("no difference, {same}"),
+    }
+}
+
+/// Which of the two may lack components.
+fn incomplete(report: &Report<'_>) -> Option<String> {
+    let sides = [&report.before, &report.after];
+    let names: Vec<_> = sides.iter().filter(|side| !side.complete).map(|side| safe(side.subject)).collect();
+    (!names.is_empty())
+        .then(|| format!("components may be missing from {}, so more may differ", names.join(" and ")))
 }
 
 fn versions(change: &ReportedChange<'_>) -> String {

@@ -15,7 +15,10 @@ pub(crate) fn write(report: &Report<'_>, page: Page, out: &mut dyn Write) -> io:
         } else {
             page.paint.paint(Tone::Bad, "errors")
         };
-        let inside = document.envelopes.iter().map(|envelope| format!(" in a {envelope}")).rev();
+        let inside = document.envelopes.iter().rev().map(|envelope| match *envelope {
+            statement @ "in-toto statement" => format!(" in an {statement}"),
+            envelope => format!(" in a {envelope}"),
+        });
         writeln!(
             out,
             "{}: {} {}{}: {verdict}{}",

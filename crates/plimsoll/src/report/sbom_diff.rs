@@ -1,7 +1,9 @@
 //! The difference of two inventories.
 
+use std::collections::BTreeSet;
+
 use plimsoll_core::Digest;
-use plimsoll_sbom::{Change, ChangeKind, Comparison, Component, Inventory, Licence};
+use plimsoll_sbom::{Aspect, Change, ChangeKind, Comparison, Component, Inventory, Licence, Side};
 use serde::Serialize;
 
 /// The version of the JSON result.
@@ -17,6 +19,8 @@ pub(crate) struct Report<'a> {
     pub(crate) incomplete: bool,
     /// Layers from the base upwards that both have.
     pub(crate) common_layers: usize,
+    /// What differs beside packages.
+    pub(crate) aspects: Vec<Aspect>,
     pub(crate) summary: Summary,
     pub(crate) changes: Vec<ReportedChange<'a>>,
 }
@@ -28,6 +32,10 @@ pub(crate) struct ComparedInventory<'a> {
     pub(crate) components: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) os: Option<String>,
+    /// Those of the subject, else of the operating system's packages.
+    pub(crate) architectures: BTreeSet<String>,
+    /// Whether no component is known to be missing.
+    pub(crate) complete: bool,
 }
 
 #[derive(Serialize)]
@@ -75,19 +83,15 @@ pub(crate) struct Layer {
     pub(crate) diff_id: Option<Digest>,
 }
 
-/// What is compared.
-pub(crate) struct Side<'a> {
-    pub(crate) subject: &'a str,
-    pub(crate) inventory: &'a Inventory,
-}
-
 impl<'a> Report<'a> {
-    pub(crate) fn new([before, after]: [Side<'a>; 2], comparison: &Comparison<'a>) -> Self {
+    pub(crate) fn new([before, after]: [(&'a str, Side<'a>); 2], comparison: &Comparison<'a>) -> Self {
         let count = |kind| comparison.count(kind);
-        let subject = |side: &Side<'a>| ComparedInventory {
-            subject: side.subject,
+        let subject = |(subject, side): (&'a str, Side<'a>)| ComparedInventory {
+            subject,
             components: side.inventory.components.len(),
             os: side.inventory.os.as_ref().map(plimsoll_sbom::OsRelease::distro),
+            architectures: side.architectures(),
+            complete: side.inventory.is_complete(),
         };
         Self {
             schema_version: SBOM_DIFF_V1,
@@ -102,14 +106,15 @@ impl<'a> Report<'a> {
                 relicensed: count(ChangeKind::Relicensed),
                 unchanged: comparison.unchanged,
             },
-            changes: comparison.changes.iter().filter_map(|one| change(one, &before, &after)).collect(),
-            before: subject(&before),
-            after: subject(&after),
+            aspects: comparison.aspects.clone(),
+            changes: comparison.changes.iter().filter_map(|one| change(one, before.1, after.1)).collect(),
+            before: subject(before),
+            after: subject(after),
         }
     }
 }
 
-fn change<'a>(change: &Change<'a>, before: &Side<'a>, after: &Side<'a>) -> Option<ReportedChange<'a>> {
+fn change<'a>(change: &Change<'a>, before: Side<'a>, after: Side<'a>) -> Option<ReportedChange<'a>> {
     let component = change.component()?;
     Some(ReportedChange {
         kind: change.kind,

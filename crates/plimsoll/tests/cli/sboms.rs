@@ -133,6 +133,90 @@ fn merged_documents_have_each_package_once() {
 }
 
 #[test]
+fn components_that_cannot_be_carried_over_are_told() {
+    let place = Place::empty();
+    let lost = r#"{"type":"library","name":"lost","version":"1"}"#;
+    let kept = r#"{"type":"library","name":"a","version":"1","purl":"pkg:pypi/a@1"}"#;
+    let file = place.write("a.json", cyclonedx(&format!("{lost},{kept}")));
+    let other = place.write("b.json", cyclonedx(kept));
+    for arguments in [&["sbom", "convert", &file][..], &["sbom", "merge", &file, &other]] {
+        place
+            .run(arguments)
+            .exits(0)
+            .says("components without a usable package URL (1)")
+            .says("1 component without package URL: lost");
+    }
+    // A table shows problems itself, also in a pipe.
+    let table = place.run(&["sbom", "convert", &file, "-o", "table"]).exits(0);
+    assert!(table.stdout.contains("without package URL: lost"), "{}", table.stdout);
+    assert!(!table.stderr.contains("without package URL: lost"), "{}", table.stderr);
+}
+
+const MANIFEST: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+/// A document about an image, whose package URL has these qualifiers.
+fn image(qualifiers: &str, created: &str) -> String {
+    cyclonedx("").replace(
+        r#""components""#,
+        &format!(
+            r#""metadata":{{"timestamp":"{created}","component":{{"type":"container","name":"app","version":"{MANIFEST}",
+            "purl":"pkg:oci/app@{MANIFEST}?{qualifiers}"}}}},"components""#
+        ),
+    )
+}
+
+#[test]
+fn a_converted_document_says_where_its_image_is_from() {
+    let place = Place::empty();
+    let qualifiers = "arch=arm64&repository_url=registry.example%2Fteam%2Fapp&tag=1.2";
+    let file = place.write("a.json", image(qualifiers, "2026-01-02T03:04:05Z"));
+    let purl = format!("pkg:oci/app@{MANIFEST}?{qualifiers}");
+    let converted = place.run(&["sbom", "convert", &file, "-o", "cyclonedx-json"]).exits(0).json();
+    assert_eq!(converted["metadata"]["component"]["purl"], purl);
+    // Of the merged ones, what both say and agree on is kept, and the newest time in whatever zone it is written.
+    let other = place.write("b.json", image("arch=arm64&tag=1.3", "2026-01-02T01:00:00-05:00"));
+    let merged = place.run(&["sbom", "merge", &file, &other, "-o", "cyclonedx-json"]).exits(0).json();
+    let expected = format!("pkg:oci/app@{MANIFEST}?arch=arm64&repository_url=registry.example%2Fteam%2Fapp");
+    assert_eq!(merged["metadata"]["component"]["purl"], expected);
+    assert_eq!(merged["metadata"]["timestamp"], "2026-01-02T06:00:00Z");
+}
+
+#[test]
+fn another_system_or_architecture_is_a_difference() {
+    let place = Place::empty();
+    let system = |version: &str, arch: &str| {
+        cyclonedx(&format!(
+            r#"{{"type":"operating-system","name":"debian","version":"{version}"}},
+            {{"type":"library","name":"a","version":"1","purl":"pkg:deb/debian/a@1?arch={arch}"}}"#
+        ))
+    };
+    let old = place.write("old.json", system("12", "amd64"));
+    for (name, new, says) in [
+        ("system.json", system("13", "amd64"), "operating system: debian-12 → debian-13"),
+        ("architecture.json", system("12", "arm64"), "architecture: amd64 → arm64"),
+    ] {
+        let new = place.write(name, new);
+        for format in ["table", "markdown"] {
+            place
+                .run(&["sbom", "diff", &old, &new, "-o", format, "--exit-code"])
+                .exits(10)
+                .says(says)
+                .says("no component differs");
+        }
+        let json = place.run(&["sbom", "diff", &old, &new, "-o", "json"]).exits(0).json();
+        assert_eq!(json["aspects"].as_array().unwrap().len(), 1);
+    }
+    let hole = place.write("hole.json", cyclonedx(r#"{"type":"library","name":"x"}"#));
+    for format in ["table", "markdown"] {
+        place
+            .run(&["sbom", "diff", &hole, &hole, "-o", format])
+            .exits(0)
+            .says("no difference in what is known")
+            .says("components may be missing from");
+    }
+}
+
+#[test]
 fn a_document_is_validated_and_scored() {
     let place = Place::empty();
     let good = place.write("good.xml", XML);
@@ -140,6 +224,14 @@ fn a_document_is_validated_and_scored() {
     let bad =
         place.write("bad.json", cyclonedx("").replace("]}", r#"],"dependencies":[{"ref":"nowhere"}]}"#));
     place.run(&["sbom", "validate", &good, &bad]).exits(1).says("dangling-reference").says("1 error");
+    let attested =
+        STATEMENT.replace(r#""predicate":{"#, r#""predicate":{"dependencies":[{"ref":"nowhere"}],"#);
+    let attested = place.write("bad.intoto.json", attested);
+    place
+        .run(&["sbom", "validate", &attested])
+        .exits(1)
+        .says("dangling-reference")
+        .says("in an in-toto statement");
     place.run(&["sbom", "score", &good]).exits(0).says("NTIA").says("BSI").says("fix: ");
     place.run(&["sbom", "score", &good, "--guideline", "ntia", "--at-least", "100"]).exits(10);
     place.run(&["sbom", "score", &good, "--guideline", "ntia", "--at-least", "10"]).exits(0);

@@ -168,6 +168,7 @@ fn details(value: &Value, _: bool) -> Option<&str> {
         "vendor",
         "userInput",
         "manifestDigest",
+        "architecture",
         "imageID",
         "tags",
         "mediaType",

@@ -400,10 +400,8 @@ pub(crate) fn is_image(purl: &str) -> bool {
 }
 
 /// Whether a purl is that of an index, by its media type.
-pub(crate) fn is_index(purl: &str) -> bool {
-    let purl = purl.parse::<Purl>().ok();
-    let media_type =
-        purl.as_ref().and_then(|purl| purl.qualifier("mediaType").or(purl.qualifier("mediatype")));
+pub(crate) fn is_index(purl: &Purl) -> bool {
+    let media_type = purl.qualifier("mediaType").or(purl.qualifier("mediatype"));
     media_type
         .is_some_and(|media_type| media_type.contains("image.index") || media_type.contains("manifest.list"))
 }

@@ -4,14 +4,14 @@ use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::panic::RefUnwindSafe;
 
-use plimsoll_core::{Cancel, Digest, Limits};
+use plimsoll_core::{Cancel, Digest, Limits, Purl};
 use serde_json::Value;
 
 use super::envelope::Envelope;
 use super::json::{Member, Members};
 use super::stated::Stated;
 use crate::Error;
-use crate::document::Document;
+use crate::document::{Document, DocumentSubject};
 use crate::inventory::Inventory;
 
 /// Reads and writes documents of one format. It holds no state, so a panic leaves nothing half done in it.
@@ -191,6 +191,8 @@ pub struct ReadDocument {
     pub subject_name: Option<String>,
     /// The digest of its subject, where the subject is an image.
     pub subject_digest: Option<Digest>,
+    /// The package URL of its subject.
+    pub subject_purl: Option<Purl>,
     /// When it says it was made.
     pub created: Option<String>,
     /// What else it states, if it was read in whole.
@@ -213,11 +215,25 @@ impl ReadDocument {
             inventory: Inventory::default(),
             subject_name: None,
             subject_digest: None,
+            subject_purl: None,
             created: None,
             stated: Stated::default(),
             envelopes: Vec::new(),
             statement_subjects: Vec::new(),
         })
+    }
+
+    /// Its subject, for a document that is made of it. The package URL of an image says where it is from.
+    pub fn subject(&self) -> DocumentSubject {
+        let of_image = self.subject_purl.as_ref().filter(|purl| purl.package_type() == "oci");
+        let qualifier = |name: &str| of_image?.qualifier(name).map(str::to_owned);
+        DocumentSubject {
+            name: self.subject_name.clone().unwrap_or_default(),
+            manifest: self.subject_digest,
+            repository: qualifier("repository_url"),
+            tag: qualifier("tag"),
+            architecture: qualifier("arch"),
+        }
     }
 
     /// The error for a document of a version that `format` does not read.

@@ -21,6 +21,7 @@ use super::format::{Content, Format, ReadDocument, Reading};
 use super::json::{Few, Member, Members, parsed};
 use super::stated::{Element, StatedComponent};
 use crate::Error;
+use crate::document::DocumentSubject;
 use crate::inventory::{ComponentIndex, Location, OsRelease, OwnerEvidence, RelationshipKind, SourcePackage};
 use crate::licence::Licence;
 
@@ -157,6 +158,8 @@ struct Image<'a> {
     user_input: Option<Cow<'a, str>>,
     #[serde(borrow)]
     manifest_digest: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    architecture: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -216,6 +219,9 @@ fn read(
     let target = || parsed::<Cow<'_, str>>(raw?).ok();
     document.subject_name = image.user_input.or_else(target).or(source.name).map(Cow::into_owned);
     document.subject_digest = image.manifest_digest.and_then(|digest| digest.parse().ok());
+    let subject =
+        DocumentSubject { architecture: image.architecture.map(Cow::into_owned), ..document.subject() };
+    document.subject_purl = subject.purl();
     collector.finish(is_image, &mut document);
     Ok(document)
 }

@@ -1,8 +1,11 @@
 //! `plimsoll sbom diff`.
 
-use plimsoll_core::Kind;
-use plimsoll_gather::{Subject, inventory, layers, open};
-use plimsoll_sbom::{Inventory, compare};
+use std::borrow::Cow;
+
+use plimsoll_core::{Cancel, Kind};
+use plimsoll_gather::{Layers, OpenedSubject, Subject, inventory, layers, open};
+use plimsoll_image::artifact::Image;
+use plimsoll_sbom::{Inventory, Side, compare};
 use plimsoll_vuln::order;
 
 use crate::commands::platforms;
@@ -10,25 +13,19 @@ use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::progress::Bar;
 use crate::render;
-use crate::report::sbom_diff::{Report, Side};
+use crate::report::sbom_diff::Report;
 use crate::settings::sbom::{DiffFormat, DiffSettings};
 
 pub(super) fn run(settings: &DiffSettings, console: Console) -> Result<Exit, Failure> {
     let [before, after] = &settings.subjects;
-    let (old, new) = (taken(before, settings, console)?, taken(after, settings, console)?);
+    // A layer that both images have is read once.
+    let layers = layers(&settings.access.limits);
+    let (old, new) = (opened(before, settings, console)?, opened(after, settings, console)?);
+    let (old, new) = (old.taken(settings, &layers, console)?, new.taken(settings, &layers, console)?);
+    let [old, new] = [old.side(), new.side()];
     let comparison =
-        compare(&old, &new, &|component, a, b| order::of_ecosystem(component.ecosystem)?.compare(a, b).ok());
-    for (name, inventory) in [(before, &old), (after, &new)] {
-        if !inventory.is_complete() {
-            console.warn(format_args!(
-                "{name}: components may be missing, so that there may be more differences"
-            ));
-        }
-    }
-    let report = Report::new(
-        [Side { subject: before, inventory: &old }, Side { subject: after, inventory: &new }],
-        &comparison,
-    );
+        compare(old, new, &|component, a, b| order::of_ecosystem(component.ecosystem)?.compare(a, b).ok());
+    let report = Report::new([(before, old), (after, new)], &comparison);
     let file = settings.file.as_deref();
     match settings.format {
         DiffFormat::Table => {
@@ -36,31 +33,80 @@ pub(super) fn run(settings: &DiffSettings, console: Console) -> Result<Exit, Fai
             output::emit(file, |out| render::sbom_diff::table(&report, page, out))?;
         }
         DiffFormat::Markdown => output::emit(file, |out| render::sbom_diff::markdown(&report, out))?,
-        DiffFormat::Json => output::emit_json(file, &report)?,
+        DiffFormat::Json => {
+            if comparison.is_incomplete {
+                console.warn("components may be missing, so more may differ");
+            }
+            output::emit_json(file, &report)?;
+        }
     }
-    Ok(match (settings.exit_code, comparison.changes.is_empty(), comparison.is_incomplete) {
-        (true, false, _) => Exit::Kind(Kind::Denied),
-        (true, true, true) => Exit::Kind(Kind::Indeterminate),
+    Ok(match (settings.exit_code, comparison.is_different(), comparison.is_incomplete) {
+        (true, true, _) => Exit::Kind(Kind::Denied),
+        (true, false, true) => Exit::Kind(Kind::Indeterminate),
         _ => Exit::Done,
     })
 }
 
-/// The inventory of a subject: of an SBOM, or of one image.
-fn taken(text: &str, settings: &DiffSettings, console: Console) -> Result<Inventory, Failure> {
+/// A subject that is about to be compared.
+struct Opened {
+    subject: Subject,
+    source: OpenedSubject,
+    cancel: Cancel,
+}
+
+/// What is compared of it.
+struct Taken<'a> {
+    inventory: Cow<'a, Inventory>,
+    architecture: Option<String>,
+}
+
+fn opened(text: &str, settings: &DiffSettings, console: Console) -> Result<Opened, Failure> {
     let subject = Subject::parse(text)?;
     let access = settings.access.for_one_subject();
     let opened = open(&subject, &access)?;
     if let Some(remark) = opened.remark() {
         console.say(format_args!("{subject}: {remark}"));
     }
-    let images = platforms::chosen(&opened, &settings.platforms, &settings.access.limits, console)?;
-    let [image] = images.as_slice() else {
-        return Err(Failure::new(
-            Kind::Usage,
-            format!("{subject} has {} platforms, expected one to compare", images.len()),
-        )
-        .with_hint("--platform names it"));
-    };
-    let layers = layers(&settings.access.limits);
-    Ok(inventory(&opened, *image, &layers, &Bar::new(console), &access.cancel)?.into_owned())
+    Ok(Opened { subject, source: opened, cancel: access.cancel })
+}
+
+impl Opened {
+    /// The inventory of an SBOM, or of one image.
+    fn taken(
+        &self,
+        settings: &DiffSettings,
+        layers: &Layers,
+        console: Console,
+    ) -> Result<Taken<'_>, Failure> {
+        let Self { subject, source: opened, cancel } = self;
+        let images = platforms::chosen(opened, &settings.platforms, &settings.access.limits, console)?;
+        let [image] = images.as_slice() else {
+            return Err(Failure::new(
+                Kind::Usage,
+                format!("{subject} has {} platforms, expected one to compare", images.len()),
+            )
+            .with_hint("--platform names it"));
+        };
+        Ok(Taken {
+            inventory: inventory(opened, *image, layers, &Bar::new(console), cancel)?,
+            architecture: architecture(opened, *image),
+        })
+    }
+}
+
+/// The architecture of a subject, where it says one.
+fn architecture(opened: &OpenedSubject, image: Option<&Image>) -> Option<String> {
+    match (opened, image) {
+        (OpenedSubject::Sbom { document, .. }, _) => document.subject().architecture,
+        (_, image) => {
+            let platform = &image?.platform;
+            (!platform.is_unknown()).then(|| platform.architecture.clone())
+        }
+    }
+}
+
+impl Taken<'_> {
+    fn side(&self) -> Side<'_> {
+        Side { inventory: &self.inventory, architecture: self.architecture.as_deref() }
+    }
 }

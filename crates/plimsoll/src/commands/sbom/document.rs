@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use plimsoll_core::{Cancel, Limits, Timestamp};
-use plimsoll_gather::{StandardInput, sbom_bytes};
-use plimsoll_sbom::{Build, Document, DocumentSubject, Envelope, Inventory, ReadDocument};
+use plimsoll_gather::{StandardInput, envelope_remark, sbom_bytes};
+use plimsoll_sbom::{Build, Document, DocumentSubject, Inventory, Loss, ReadDocument, unread, unwritten};
 
 use crate::failure::Failure;
 use crate::output::{self, Console};
 use crate::render;
+use crate::render::table::safe;
 use crate::settings::sbom::{Format, NewDocument};
 
 /// The bytes of a document that the user names.
@@ -25,33 +26,26 @@ pub(super) fn read(
 ) -> Result<ReadDocument, Failure> {
     let document = plimsoll_sbom::read_whole(bytes, limits)
         .map_err(|source| plimsoll_gather::Error::Sbom { path: path.to_owned(), source })?;
-    if document.envelopes.first().is_some_and(|outermost| *outermost != Envelope::Statement) {
-        console.say(format_args!(
-            "{}: signature not verified here; plimsoll verify-blob-attestation does",
-            path.display()
-        ));
+    if let Some(remark) = envelope_remark(&document) {
+        console.say(format_args!("{}: {remark}", path.display()));
     }
     Ok(document)
 }
 
-/// The subject of a document, as far as documents tell it.
-pub(super) fn subject(document: &ReadDocument) -> DocumentSubject {
-    DocumentSubject {
-        name: document.subject_name.clone().unwrap_or_default(),
-        manifest: document.subject_digest,
-        ..DocumentSubject::default()
-    }
+/// When a document says that it was made, where that is a time.
+pub(super) fn made(document: &ReadDocument) -> Option<Timestamp> {
+    document.created.as_ref().and_then(|created| created.parse().ok())
 }
 
-/// Writes a new document, and returns what was written.
+/// Writes a new document and tells its problems. Says what of the inventory has no place in it.
 pub(super) fn write(
     inventory: &Inventory,
     subject: DocumentSubject,
-    made: Option<&str>,
+    made: Option<Timestamp>,
     settings: &NewDocument<'_>,
     console: Console,
-) -> Result<Vec<u8>, Failure> {
-    let made: Option<Timestamp> = made.and_then(|made| made.parse().ok());
+) -> Result<(), Failure> {
+    super::tell(inventory, settings.format, console);
     let document = Document {
         inventory,
         subject,
@@ -60,14 +54,36 @@ pub(super) fn write(
         build: Build::default(),
     };
     let file = settings.file.as_deref();
+    let Format::Document(format, version) = settings.format else {
+        return output::emit(file, |out| render::inventory::write(inventory, console.page(file), out));
+    };
     let mut written = Vec::new();
-    match settings.format {
-        Format::Document(format, version) => format.write_version(&document, version, &mut written)?,
-        Format::Table => {
-            return output::emit(file, |out| render::inventory::write(inventory, console.page(file), out))
-                .map(|()| written);
-        }
-    }
+    format.write_version(&document, version, &mut written)?;
     output::emit(file, |out| out.write_all(&written))?;
-    Ok(written)
+    let what = format!("no place in {}", format.id());
+    tell_losses(&what, &unwritten(inventory, &written, format, settings.limits)?, console);
+    Ok(())
+}
+
+/// Says what was in the text of a document and was not read.
+pub(super) fn tell_unread(
+    path: &Path,
+    bytes: &[u8],
+    read: &ReadDocument,
+    limits: &Limits,
+    console: Console,
+) -> Result<(), Failure> {
+    let why = format!("not read of {}", path.display());
+    tell_losses(&why, &unread(bytes, read, limits)?, console);
+    Ok(())
+}
+
+/// Says what the new document does not have, in one line.
+fn tell_losses(why: &str, losses: &[Loss], console: Console) {
+    if losses.is_empty() {
+        return;
+    }
+    let lost: Vec<String> =
+        losses.iter().map(|loss| format!("{} ({})", safe(&loss.what), loss.count)).collect();
+    console.warn(format_args!("not carried over, {why}: {}", lost.join(", ")));
 }

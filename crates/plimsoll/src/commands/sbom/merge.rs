@@ -5,36 +5,48 @@ use plimsoll_sbom::DocumentSubject;
 use super::document;
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
-use crate::render::table::safe;
 use crate::settings::sbom::MergeSettings;
 
 pub(super) fn run(settings: &MergeSettings<'_>, console: Console) -> Result<Exit, Failure> {
     let limits = settings.new.limits;
-    let (mut inventories, mut subjects, mut made) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut inventories, mut subjects, mut made) = (Vec::new(), Vec::new(), None);
     for path in &settings.documents {
         let bytes = document::bytes(path, limits)?;
         let read = document::read(path, &bytes, limits, console)?;
-        subjects.push(document::subject(&read));
-        made.extend(read.created);
+        document::tell_unread(path, &bytes, &read, limits, console)?;
+        subjects.push(read.subject());
+        // The newest of them.
+        made = made.max(document::made(&read));
         inventories.push(read.inventory);
     }
-    let digest = subjects.first().and_then(|first| first.manifest);
-    let agree = subjects.iter().all(|subject| subject.manifest == digest);
-    if !agree {
-        console.warn("the documents are about different subjects; the merged one states no digest");
+    let mut subject = common(&subjects);
+    if subject.manifest.is_none() && subjects.iter().any(|one| one.manifest.is_some()) {
+        console.warn("the documents are about different images; the merged one states no digest");
     }
-    let name = settings.subject.clone().or_else(|| subjects.into_iter().next().map(|first| first.name));
-    let subject = DocumentSubject {
-        name: name.unwrap_or_default(),
-        manifest: digest.filter(|_| agree),
-        ..DocumentSubject::default()
+    subject.name = match &settings.subject {
+        Some(name) => name.clone(),
+        None => subjects.into_iter().map(|one| one.name).find(|name| !name.is_empty()).unwrap_or_default(),
     };
     let merged = plimsoll_sbom::merge(inventories);
-    for problem in merged.problems.iter().filter(|problem| problem.hides_components()) {
-        console.warn(format_args!("{}: {}", problem.code, safe(&problem.words())));
-    }
-    // The newest of them; texts of one form sort by time.
-    made.sort();
-    document::write(&merged, subject, made.last().map(String::as_str), &settings.new, console)?;
+    document::write(&merged, subject, made, &settings.new, console)?;
     Ok(Exit::Done)
+}
+
+/// What all subjects that say it agree on.
+fn common(subjects: &[DocumentSubject]) -> DocumentSubject {
+    fn agreed<T: Clone + PartialEq>(stated: impl Iterator<Item = Option<T>> + Clone) -> Option<T> {
+        let stated = stated.flatten();
+        let first = stated.clone().next()?;
+        stated.clone().all(|other| other == first).then_some(first)
+    }
+    let all = subjects.iter();
+    let manifest = agreed(all.clone().map(|one| one.manifest));
+    DocumentSubject {
+        name: String::new(),
+        manifest,
+        // Where the image is from says nothing without the image.
+        repository: manifest.and_then(|_| agreed(all.clone().map(|one| one.repository.clone()))),
+        tag: manifest.and_then(|_| agreed(all.clone().map(|one| one.tag.clone()))),
+        architecture: agreed(all.map(|one| one.architecture.clone())),
+    }
 }

@@ -181,7 +181,8 @@ pub(super) fn finish(
     if let Some(subject) = metadata.component {
         subject_is_image = subject.r#type == "container" || subject.purl.as_deref().is_some_and(is_image);
         document.subject_digest = digest(&subject);
-        if subject.purl.as_deref().is_some_and(is_index) {
+        document.subject_purl = subject.purl.as_deref().and_then(|purl| purl.parse().ok());
+        if document.subject_purl.as_ref().is_some_and(is_index) {
             document.stated.subject = SubjectKind::Index;
         }
         collector.inventory.layers = layers(&subject.properties.0);

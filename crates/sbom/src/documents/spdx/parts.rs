@@ -189,7 +189,8 @@ pub(super) fn read<'a>(
             if single == Some(&*package.id) {
                 subject_is_image |= image;
                 document.subject_digest = digest(&package, purl);
-                if purl.is_some_and(is_index) {
+                document.subject_purl = purl.and_then(|purl| purl.parse().ok());
+                if document.subject_purl.as_ref().is_some_and(is_index) {
                     document.stated.subject = SubjectKind::Index;
                 }
                 document.subject_name = Some(package.name.to_string());

@@ -5,9 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use plimsoll_core::Timestamp;
 use plimsoll_fuzz::limits;
-use plimsoll_sbom::{
-    Build, Document, Guideline, Inventory, formats, read_document, score, unread, validate,
-};
+use plimsoll_sbom::{Build, Document, Guideline, Inventory, formats, read_document, score, unread, validate};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut limits = limits();

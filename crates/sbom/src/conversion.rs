@@ -133,9 +133,11 @@ impl Count {
             let items = member.as_array().map_or(std::slice::from_ref(member), Vec::as_slice);
             match known::member(kind, name) {
                 Some(Inner::Whole) => {}
+                Some(Inner::If(is_read)) if is_read(value) => {}
                 Some(Inner::Of(kind)) => items.iter().for_each(|item| self.object(item, kind, &path)),
                 Some(Inner::Some(lost)) => items.iter().for_each(|item| self.part(item, lost, &path)),
                 None if says_nothing(member) => {}
+                Some(Inner::If(_)) => self.add(&path),
                 None if place.is_empty() => items.iter().for_each(|_| self.add(&path)),
                 None => self.add(&path),
             }
@@ -154,8 +156,11 @@ impl Count {
     /// SPDX 3: elements of other types, and members of those that are read.
     fn graph(&mut self, value: &Value) {
         let graph = value.get("@graph").and_then(Value::as_array).into_iter().flatten();
-        let suppliers: BTreeSet<&str> =
-            graph.clone().filter_map(|one| one.get("suppliedBy")?.as_str()).collect();
+        let makers = graph.clone().flat_map(|one| {
+            let originator = one.get("originatedBy").map(|ids| ids.get(0).unwrap_or(ids));
+            one.get("suppliedBy").into_iter().chain(originator).filter_map(Value::as_str)
+        });
+        let suppliers: BTreeSet<&str> = makers.collect();
         for element in graph {
             let text =
                 |name: &str, alias: &str| element.get(name).or(element.get(alias)).and_then(Value::as_str);

@@ -93,12 +93,29 @@ fn expression(text: &str) -> Option<String> {
         requirement.req.license.id().is_some()
             && requirement.req.addition.as_ref().is_none_or(|addition| addition.id().is_some())
     });
-    let operator = |word: &str| match word.to_ascii_uppercase().as_str() {
-        upper @ ("AND" | "OR" | "WITH") => upper.to_owned(),
-        _ => word.to_owned(),
+    let canonical = |word: &str| {
+        let upper = word.to_ascii_uppercase();
+        if matches!(upper.as_str(), "AND" | "OR" | "WITH") {
+            return upper;
+        }
+        let name = word.trim_matches(['(', ')']);
+        let current = RENAMED.iter().find(|(old, _)| *old == name);
+        current.map_or_else(|| word.to_owned(), |(old, new)| word.replace(old, new))
     };
-    listed.then(|| text.split_whitespace().map(operator).collect::<Vec<_>>().join(" "))
+    listed.then(|| text.split_whitespace().map(canonical).collect::<Vec<_>>().join(" "))
 }
+
+/// Identifiers for a licence with an exception, which the list has replaced by expressions. Validators take them for the
+/// exception alone.
+const RENAMED: [(&str, &str); 7] = [
+    ("GPL-2.0-with-autoconf-exception", "GPL-2.0-only WITH Autoconf-exception-2.0"),
+    ("GPL-2.0-with-bison-exception", "GPL-2.0-only WITH Bison-exception-2.2"),
+    ("GPL-2.0-with-classpath-exception", "GPL-2.0-only WITH Classpath-exception-2.0"),
+    ("GPL-2.0-with-font-exception", "GPL-2.0-only WITH Font-exception-2.0"),
+    ("GPL-2.0-with-GCC-exception", "GPL-2.0-only WITH GCC-exception-2.0"),
+    ("GPL-3.0-with-autoconf-exception", "GPL-3.0-only WITH Autoconf-exception-3.0"),
+    ("GPL-3.0-with-GCC-exception", "GPL-3.0-only WITH GCC-exception-3.1"),
+];
 
 /// All of `licenses` as one expression, if `term` gives an expression for each of them.
 pub(crate) fn all<'l>(
@@ -195,6 +212,17 @@ mod tests {
             [("NOASSERTION", None), (" NONE ", None), ("", None), ("MIT OR NONE", Some("MIT OR NONE"))]
         {
             assert_eq!(Licence::stated(text).as_ref().map(Licence::as_str), stated);
+        }
+    }
+
+    #[test]
+    fn identifiers_of_an_exception_alone_become_what_the_list_has_for_them() {
+        let text = "EPL-2.0 OR (GPL-2.0-with-classpath-exception)";
+        let current = "EPL-2.0 OR (GPL-2.0-only WITH Classpath-exception-2.0)";
+        assert_eq!(expression(text).as_deref(), Some(current));
+        for (old, new) in RENAMED {
+            assert_eq!(expression(old).as_deref(), Some(new));
+            assert_eq!(expression(new).as_deref(), Some(new));
         }
     }
 

@@ -101,39 +101,110 @@ enum Field {
 }
 
 impl Field {
-    /// What it is called, and what to do where it is missing.
-    fn words(self) -> (&'static str, &'static str) {
+    /// Its stable name.
+    fn name(self) -> &'static str {
         match self {
-            Self::Author => ("author", "name the person or organisation that makes the document"),
-            Self::Timestamp => ("timestamp", "state when the document was made, as RFC 3339"),
-            Self::Tool => ("tool", "name the tool that makes the document, with its version"),
-            Self::Phase => {
-                ("generation-context", "state the phase: metadata.lifecycles in CycloneDX 1.5 and later")
-            }
-            Self::Name => ("component-name", "name every component"),
+            Self::Author => "author",
+            Self::Timestamp => "timestamp",
+            Self::Tool => "tool",
+            Self::Phase => "generation-context",
+            Self::Name => "component-name",
             Self::Component(element) => match element {
-                Element::Supplier => {
-                    ("supplier", "state who supplies, makes or publishes the component, or its maintainer")
-                }
-                Element::Version => {
-                    ("component-version", "state the version; the date of the file where there is none")
-                }
-                Element::Identifier => ("identifier", "give each component a package URL or a CPE"),
-                Element::Hash => ("component-hash", "state a hash of each component's file"),
-                Element::StrongHash => ("sha-512", "state the SHA-512 of the component as it is deployed"),
-                Element::Licence => ("licence", "state the licence as an SPDX expression"),
-                Element::FileName => {
-                    ("file-name", "state the file: packageFileName, or the property bsi:component:filename")
-                }
-                Element::FileProperties => (
-                    "file-properties",
-                    "state the properties bsi:component:executable, :archive and :structured",
-                ),
-                Element::Dependencies => (
-                    "dependencies",
-                    "state what each component depends on, with an empty list where that is nothing",
-                ),
+                Element::Supplier => "supplier",
+                Element::Version => "component-version",
+                Element::Identifier => "identifier",
+                Element::Hash => "component-hash",
+                Element::StrongHash => "sha-512",
+                Element::Licence => "licence",
+                Element::FileName => "file-name",
+                Element::FileProperties => "file-properties",
+                Element::Dependencies => "dependencies",
             },
+        }
+    }
+
+    /// What to do if it is missing: in CycloneDX, SPDX 2 and SPDX 3.
+    fn fixes(self) -> [&'static str; 3] {
+        match self {
+            Self::Author => [
+                "name the person or organisation that makes the document in metadata.authors or metadata.manufacturer",
+                "name the person or organisation that makes the document in creationInfo.creators: `Organization: NAME`",
+                "name the Person or Organization that makes the document in createdBy",
+            ],
+            Self::Timestamp => [
+                "state when the document was made, as RFC 3339, in metadata.timestamp",
+                "state when the document was made, as RFC 3339, in creationInfo.created",
+                "state when the document was made, as RFC 3339, in created",
+            ],
+            Self::Tool => [
+                "name the tool that makes the document in metadata.tools",
+                "name the tool that makes the document in creationInfo.creators: `Tool: NAME-VERSION`",
+                "name the Tool that makes the document in createdUsing",
+            ],
+            Self::Phase => [
+                "state the phase in metadata.lifecycles, which CycloneDX has since 1.5",
+                "write SPDX 3 or CycloneDX: SPDX 2 has no place for the phase",
+                "state the phase in software_sbomType",
+            ],
+            Self::Name => ["name every component"; 3],
+            Self::Component(element) => match element {
+                Element::Supplier => [
+                    "name the maker in supplier, manufacturer or publisher",
+                    "name the maker in supplier or originator",
+                    "name the maker in suppliedBy or originatedBy",
+                ],
+                Element::Version => [
+                    "state the version, or the date of the file if there is none",
+                    "state the versionInfo, or the date of the file if there is none",
+                    "state the software_packageVersion, or the date of the file if there is none",
+                ],
+                Element::Identifier => [
+                    "state a purl or a cpe",
+                    "state a reference of the type purl or cpe23Type in externalRefs",
+                    "state a software_packageUrl, or a cpe23 in externalIdentifier",
+                ],
+                Element::Hash => [
+                    "state a hash of the component's file in hashes",
+                    "state a hash of the package's file in checksums",
+                    "state a hash of the package's file in verifiedUsing",
+                ],
+                Element::StrongHash => [
+                    "state the SHA-512 of the component as it is deployed in hashes",
+                    "state the SHA512 of the package as it is deployed in checksums",
+                    "state the sha512 of the package as it is deployed in verifiedUsing",
+                ],
+                Element::Licence => [
+                    "state the licence as an SPDX expression in licenses",
+                    "state the licence as an SPDX expression in licenseDeclared",
+                    "state the licence as an SPDX expression with hasDeclaredLicense",
+                ],
+                Element::FileName => [
+                    "state the name of the file in the property bsi:component:filename",
+                    "state the name of the file in packageFileName",
+                    "relate the package to its file with hasDistributionArtifact",
+                ],
+                Element::FileProperties => [
+                    "state the properties bsi:component:executable, bsi:component:archive and bsi:component:structured",
+                    "write CycloneDX: SPDX has no place for executable, archive and structured",
+                    "write CycloneDX: SPDX has no place for executable, archive and structured",
+                ],
+                Element::Dependencies => [
+                    "state what it depends on in dependencies, with an empty dependsOn if that is nothing",
+                    "state what it depends on with DEPENDS_ON, to NONE if that is nothing",
+                    "state what it depends on with dependsOn, to NoneElement if that is nothing",
+                ],
+            },
+        }
+    }
+
+    /// What to do in a document of this kind.
+    fn fix(self, document: &ReadDocument) -> &'static str {
+        let [cyclonedx, spdx2, spdx3] = self.fixes();
+        match document.format {
+            "CycloneDX" => cyclonedx,
+            "SPDX" if document.version.starts_with("3.") => spdx3,
+            "SPDX" => spdx2,
+            _ => "have the tool write SPDX or CycloneDX, which have a place for it",
         }
     }
 }
@@ -185,13 +256,18 @@ pub fn score(document: &ReadDocument, guideline: Guideline) -> Score {
 
 fn scored(document: &ReadDocument, field: Field) -> ScoredElement {
     let stated = &document.stated;
-    let (element, fix) = field.words();
     let once = |is_there: bool| (usize::from(is_there), 1, Vec::new());
     let each = |has: &dyn Fn(&StatedComponent) -> bool| {
         let missing = stated.components.iter().filter(|component| !has(component));
         let missing: Vec<&StatedComponent> = missing.collect();
-        let first = missing.iter().take(MAX_NAMES).map(|component| component.name.clone()).collect();
-        (stated.components.len() - missing.len(), stated.components.len(), first)
+        // Several of a name are named once.
+        let mut names: Vec<String> = Vec::new();
+        for component in &missing {
+            if names.len() < MAX_NAMES && names.last() != Some(&component.name) {
+                names.push(component.name.clone());
+            }
+        }
+        (stated.components.len() - missing.len(), stated.components.len(), names)
     };
     let (present, of, missing) = match field {
         Field::Author => once(!stated.authors.is_empty()),
@@ -201,7 +277,7 @@ fn scored(document: &ReadDocument, field: Field) -> ScoredElement {
         Field::Name => each(&|component| !component.name.trim().is_empty()),
         Field::Component(element) => each(&|component| component.has(element)),
     };
-    ScoredElement { element, present, of, missing, fix }
+    ScoredElement { element: field.name(), present, of, missing, fix: field.fix(document) }
 }
 
 fn is_time(text: &str) -> bool {
@@ -238,5 +314,44 @@ mod tests {
         assert!(score.percent < 30, "{}", score.percent);
         // A document without components has nothing that could count.
         assert!(percent(r#"{"bomFormat":"CycloneDX","specVersion":"1.6"}"#, Guideline::Ntia) == 0);
+    }
+    #[test]
+    fn what_to_fix_names_the_place_in_the_format_of_the_document() {
+        let fix = |text: &str, element: &str| {
+            let document = read_whole(text.as_bytes(), &Limits::default()).unwrap();
+            let score = score(&document, Guideline::Cisa);
+            score.elements.into_iter().find(|one| one.element == element).unwrap()
+        };
+        let cyclonedx = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[]}"#;
+        let spdx = r#"{"spdxVersion":"SPDX-2.3","packages":[]}"#;
+        let json_ld = r#"{"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld","@graph":[]}"#;
+        for (text, place) in
+            [(cyclonedx, "metadata.authors"), (spdx, "creationInfo.creators"), (json_ld, "createdBy")]
+        {
+            let author = fix(text, "author");
+            assert!(!author.is_complete() && author.fix.contains(place), "{}", author.fix);
+        }
+        let phase = json_ld
+            .replace("[]", r#"[{"type":"software_Sbom","spdxId":"urn:s","software_sbomType":["build"]}]"#);
+        assert!(fix(&phase, "generation-context").is_complete());
+        assert!(!fix(json_ld, "generation-context").is_complete());
+    }
+
+    #[test]
+    fn whoever_made_a_package_counts_as_its_supplier() {
+        let supplier = |package: &str| {
+            let text = format!(
+                r#"{{"spdxVersion":"SPDX-2.3","packages":[{{"SPDXID":"SPDXRef-a","name":"a",{package}}}]}}"#
+            );
+            let document = read_whole(text.as_bytes(), &Limits::default()).unwrap();
+            score(&document, Guideline::Ntia)
+                .elements
+                .iter()
+                .find(|one| one.element == "supplier")
+                .unwrap()
+                .present
+        };
+        assert_eq!(supplier(r#""supplier":"NOASSERTION","originator":"Person: Ann""#), 1);
+        assert_eq!(supplier(r#""supplier":"NOASSERTION""#), 0);
     }
 }

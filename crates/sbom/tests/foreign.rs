@@ -3,9 +3,10 @@
 
 mod shared;
 
-use plimsoll_core::Limits;
-use plimsoll_sbom::{Envelope, read_document, read_whole};
-use serde_json::Value;
+use plimsoll_core::{Limits, Timestamp};
+use plimsoll_sbom::{
+    Build, Document, Envelope, Finding, Level, formats, read_document, read_whole, unwritten, validate,
+};
 
 /// What is refused on purpose: older than what is read, or in a form that is not.
 const REFUSED: &[&str] = &[
@@ -16,20 +17,15 @@ const REFUSED: &[&str] = &[
 
 #[test]
 fn documents_of_other_tools_are_read_with_all_their_packages() {
-    let Some(archive) = shared::fixture("foreign-sboms.tar.gz") else { return };
-    let index: Value = serde_json::from_slice(&shared::tar(&archive, &["-xzOf", "index.json"])).unwrap();
-    let files = index.get("files").unwrap_or(&index).as_array().unwrap();
-    for file in files {
-        let name = file.get("file").and_then(Value::as_str).unwrap();
-        let bytes = shared::tar(&archive, &["-xzOf", name]);
+    for (name, bytes) in shared::foreign_documents() {
         let outcome = read_document(&bytes, &Limits::default());
-        if REFUSED.contains(&name) {
+        if REFUSED.contains(&&*name) {
             println!("{name}: {}", outcome.unwrap_err());
             continue;
         }
         let document = outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
         let (found, problems) = (document.inventory.components.len(), &document.inventory.problems);
-        println!("{name}: {} {}, {found} of {:?}", document.format, document.version, file.get("packages"));
+        println!("{name}: {} {}, {found} components", document.format, document.version);
         for problem in problems {
             println!("  {}: {}", problem.code, problem.detail);
         }
@@ -43,5 +39,38 @@ fn documents_of_other_tools_are_read_with_all_their_packages() {
         let enveloped: &[Envelope] =
             if name.starts_with("dsse/") { &[Envelope::Dsse, Envelope::Statement] } else { &[] };
         assert_eq!(document.envelopes, enveloped, "{name}");
+    }
+}
+
+#[test]
+fn documents_of_other_tools_become_valid_ones_in_every_format_with_nothing_lost_on_the_way() {
+    let limits = Limits::default();
+    for (name, bytes) in shared::foreign_documents().iter().filter(|(name, _)| !REFUSED.contains(&&**name)) {
+        let read = read_whole(bytes, &limits).unwrap();
+        let document = Document {
+            inventory: &read.inventory,
+            subject: read.subject(),
+            created: Timestamp::UNIX_EPOCH,
+            tool_version: "0",
+            build: Build::default(),
+        };
+        for format in formats().filter(|format| !format.reads().is_empty()) {
+            for version in format.writes() {
+                let mut written = Vec::new();
+                format.write_version(&document, version, &mut written).unwrap();
+                let lost = unwritten(&read.inventory, &written, format, &limits).unwrap();
+                assert_eq!(lost, [], "{name} as {} {version}", format.id());
+                let validation = validate(&written, &limits).unwrap();
+                // What is wrong with the subject of the one is wrong with that of the other.
+                let errors = validation.findings.iter().filter(|finding| finding.level == Level::Error);
+                let errors = errors.filter(|finding| !finding.code.starts_with("subject-"));
+                assert_eq!(
+                    errors.collect::<Vec<_>>(),
+                    Vec::<&Finding>::new(),
+                    "{name} as {} {version}",
+                    format.id()
+                );
+            }
+        }
     }
 }

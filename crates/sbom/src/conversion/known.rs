@@ -13,13 +13,15 @@ pub(super) enum Inner {
     Of(&'static str),
     /// Values of which some are carried over. The others are lost under the name of the member, and what this names.
     Some(Lost),
+    /// Carried over if the object that has it is like this.
+    If(fn(&Value) -> bool),
 }
 
 /// What of a value is lost: nothing, the value itself (an empty text), or a part of it with a name.
 /// Whether the layers of the document are known is the second argument.
 pub(super) type Lost = fn(&Value, bool) -> Option<&str>;
 
-use Inner::{Of, Some as Partly, Whole};
+use Inner::{If, Of, Some as Partly, Whole};
 
 type Members = &'static [(&'static str, Inner)];
 
@@ -83,6 +85,19 @@ fn annotation(value: &Value, has_layers: bool) -> Option<&str> {
 
 fn comment(value: &Value, _: bool) -> Option<&str> {
     unless(is_read_comment(value.as_str().unwrap_or_default()))
+}
+
+/// What is excluded because it is for development is declared so, and nothing else is excluded.
+fn is_declared(component: &Value) -> bool {
+    let properties = component.get("properties").and_then(Value::as_array).into_iter().flatten();
+    text(component, "scope") == "excluded"
+        && properties.into_iter().any(|property| text(property, "name") == "plimsoll:declared")
+}
+
+/// The scope of what is for development, in a document of our own: the comment of the package declares it.
+fn is_for_development(relationship: &Value) -> bool {
+    text(relationship, "scope") == "development"
+        && text(relationship, "spdxId").starts_with("https://plimsoll.dev/spdx/")
 }
 
 /// Programs that made a document. A new one is made by this program, so only the others are lost.
@@ -242,7 +257,9 @@ const KINDS: &[(&str, Members)] = &[
             ("version", Whole),
             ("purl", Whole),
             ("publisher", Whole),
+            ("scope", If(is_declared)),
             ("supplier", Of("cyclonedx supplier")),
+            ("manufacturer", Of("cyclonedx supplier")),
             ("licenses", Of("cyclonedx licence")),
             ("evidence", Of("cyclonedx evidence")),
             ("properties", Partly(property)),
@@ -282,6 +299,7 @@ const KINDS: &[(&str, Members)] = &[
             ("SPDXID", Whole),
             ("versionInfo", Whole),
             ("supplier", Whole),
+            ("originator", Whole),
             ("sourceInfo", Whole),
             ("licenseDeclared", Whole),
             ("comment", Partly(comment)),
@@ -347,6 +365,7 @@ const KINDS: &[(&str, Members)] = &[
             ("software_sourceInfo", Whole),
             ("software_primaryPurpose", Whole),
             ("suppliedBy", Whole),
+            ("originatedBy", Whole),
             ("externalIdentifier", Partly(identifier)),
         ],
     ),
@@ -376,6 +395,7 @@ const KINDS: &[(&str, Members)] = &[
             ("to", Whole),
             ("relationshipType", Partly(element_relationship)),
             ("comment", Partly(ownership)),
+            ("scope", If(is_for_development)),
         ],
     ),
     ("spdx3 annotation", &[("annotationType", Whole), ("subject", Whole), ("statement", Partly(annotation))]),

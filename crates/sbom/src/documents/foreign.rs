@@ -52,6 +52,7 @@ const MEMBERS: &[Member] = &[
     Member::Value("SchemaVersion"),
     Member::Value("ArtifactName"),
     Member::Value("manifests"),
+    Member::Value("detector"),
     Member::Value("config"),
 ];
 
@@ -63,6 +64,8 @@ pub(super) fn of_json(bytes: &[u8]) -> Option<Error> {
         ("a report of Grype", "name the SBOM or image that it is about")
     } else if has(&["SchemaVersion", "ArtifactName"]) {
         ("a report of Trivy", "convert it: trivy convert --format cyclonedx FILE")
+    } else if has(&["manifests", "detector"]) {
+        ("a GitHub dependency snapshot", "name the SBOM or image that it is about")
     } else if has(&["manifests"]) || has(&["config", "mediaType"]) {
         ("an image's manifest", "name the image itself")
     } else {

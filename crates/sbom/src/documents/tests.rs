@@ -410,6 +410,23 @@ impl Format for Lines {
 }
 
 #[test]
+fn fuzzing_begins_with_a_document_of_every_format_that_is_read_and_everything_around_one() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/sbom");
+    let (mut seen, mut around) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        seen.push(peeled(&bytes, &Limits::default(), |peeled| Ok(peeled.format())).unwrap());
+        around.extend(read_document(&bytes, &Limits::default()).unwrap().envelopes);
+    }
+    for format in formats().filter(|format| !format.reads().is_empty()) {
+        assert!(seen.contains(&format.id()), "{} is in no seed", format.id());
+    }
+    for envelope in [Envelope::Bundle, Envelope::Dsse, Envelope::Statement] {
+        assert!(around.contains(&envelope), "{envelope:?} is in no seed");
+    }
+}
+
+#[test]
 fn a_format_that_is_not_json_is_recognised_by_its_first_bytes() {
     const WITH_LINES: &[&dyn Format] = &[&SpdxJson, &CycloneDxJson, &Lines];
     let limits = Limits::default();

@@ -145,6 +145,15 @@ pub(crate) fn fixture(name: &str) -> Option<PathBuf> {
     plimsoll_testkit::published_data(&format!("fixtures/{name}"))
 }
 
+/// The documents that other tools wrote, by the names of their files; none without the data.
+pub(crate) fn foreign_documents() -> Vec<(String, Vec<u8>)> {
+    let Some(archive) = fixture("foreign-sboms.tar.gz") else { return Vec::new() };
+    let index: serde_json::Value = serde_json::from_slice(&tar(&archive, &["-xzOf", "index.json"])).unwrap();
+    let files = index.get("files").unwrap_or(&index).as_array().unwrap();
+    let names = files.iter().map(|file| file["file"].as_str().unwrap().to_owned());
+    names.map(|name| (name.clone(), tar(&archive, &["-xzOf", &name]))).collect()
+}
+
 /// What `tar` writes when it is given an archive and `arguments`.
 pub(crate) fn tar(archive: &Path, arguments: &[&str]) -> Vec<u8> {
     let output = Command::new("tar")

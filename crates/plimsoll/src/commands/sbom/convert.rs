@@ -10,6 +10,7 @@ pub(super) fn run(settings: &ConvertSettings<'_>, console: Console) -> Result<Ex
     let bytes = document::bytes(&settings.document, limits)?;
     let read = document::read(&settings.document, &bytes, limits, console)?;
     document::tell_unread(&settings.document, &bytes, &read, limits, console)?;
-    document::write(&read.inventory, read.subject(), document::made(&read), &settings.new, console)?;
+    let subject = document::subject(&settings.document, &read);
+    document::write(&read.inventory, subject, document::made(&read), &settings.new, console)?;
     Ok(Exit::Done)
 }

@@ -32,6 +32,15 @@ pub(super) fn read(
     Ok(document)
 }
 
+/// The subject of a document. One without a name has that of the file, because some formats ask for one.
+pub(super) fn subject(path: &Path, document: &ReadDocument) -> DocumentSubject {
+    let mut subject = document.subject();
+    if subject.name.is_empty() {
+        subject.name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    }
+    subject
+}
+
 /// When a document says that it was made, where that is a time.
 pub(super) fn made(document: &ReadDocument) -> Option<Timestamp> {
     document.created.as_ref().and_then(|created| created.parse().ok())

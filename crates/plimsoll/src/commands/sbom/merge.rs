@@ -14,7 +14,7 @@ pub(super) fn run(settings: &MergeSettings<'_>, console: Console) -> Result<Exit
         let bytes = document::bytes(path, limits)?;
         let read = document::read(path, &bytes, limits, console)?;
         document::tell_unread(path, &bytes, &read, limits, console)?;
-        subjects.push(read.subject());
+        subjects.push(document::subject(path, &read));
         // The newest of them.
         made = made.max(document::made(&read));
         inventories.push(read.inventory);
@@ -23,10 +23,8 @@ pub(super) fn run(settings: &MergeSettings<'_>, console: Console) -> Result<Exit
     if subject.manifest.is_none() && subjects.iter().any(|one| one.manifest.is_some()) {
         console.warn("the documents are about different images; the merged one states no digest");
     }
-    subject.name = match &settings.subject {
-        Some(name) => name.clone(),
-        None => subjects.into_iter().map(|one| one.name).find(|name| !name.is_empty()).unwrap_or_default(),
-    };
+    let first = subjects.into_iter().next().map(|one| one.name);
+    subject.name = settings.subject.clone().or(first).unwrap_or_default();
     let merged = plimsoll_sbom::merge(inventories);
     document::write(&merged, subject, made, &settings.new, console)?;
     Ok(Exit::Done)

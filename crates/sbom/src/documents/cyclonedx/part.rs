@@ -230,12 +230,7 @@ pub(super) fn component(collector: &mut Collector, part: &Part<'_>) -> Option<Co
     component.locations = locations(part, &known);
     component.declared = known.declared;
     component.licenses = part.licenses.0.iter().filter_map(licence).collect();
-    component.supplier = part
-        .supplier
-        .as_ref()
-        .and_then(|supplier| supplier.name.as_deref())
-        .or(part.publisher.as_deref())
-        .map(str::to_owned);
+    component.supplier = maker(part).map(str::to_owned);
     let owner = known.owner(component);
     let index = ComponentIndex(collector.inventory.components.len() - 1);
     if let Some((owner, evidence)) = owner {
@@ -247,11 +242,17 @@ pub(super) fn component(collector: &mut Collector, part: &Part<'_>) -> Option<Co
     Some(index)
 }
 
+/// Who supplies, makes or publishes a component. cdxgen writes an empty text where it does not know.
+fn maker<'p>(part: &'p Part<'_>) -> Option<&'p str> {
+    let makers = [&part.supplier, &part.manufacturer].into_iter().flatten();
+    let names = makers.map(|maker| &maker.name).chain([&part.publisher]);
+    names.filter_map(|name| name.as_deref()).find(|name| !name.trim().is_empty())
+}
+
 fn stated(part: &Part<'_>, known: &Known<'_>) -> StatedComponent {
-    let named = |named: &Option<Named<'_>>| named.as_ref().is_some_and(|named| named.name.is_some());
     let strong = |hash: &Hash<'_>| matches!(&*hash.alg, "SHA-512" | "SHA3-512");
     StatedComponent::new(part.reference.as_deref(), &part.name).with([
-        (Element::Supplier, named(&part.supplier) || named(&part.manufacturer) || part.publisher.is_some()),
+        (Element::Supplier, maker(part).is_some()),
         (Element::Version, part.version.as_deref().is_some_and(|version| !version.is_empty())),
         (Element::Identifier, part.purl.is_some() || part.cpe.is_some()),
         (Element::Hash, !part.hashes.0.is_empty()),

@@ -20,6 +20,8 @@ pub(super) const FOR_DEVELOPMENT: &str = "DEV_DEPENDENCY_OF";
 pub(super) const LAYER_DIFF_ID: &str = "LayerDiffID: ";
 /// Comment of a document whose problems hide components.
 pub(super) const INCOMPLETE: &str = "Incomplete: components may be missing, see the annotations.";
+/// The name of a subject that has none.
+pub(super) const UNNAMED: &str = "unnamed";
 /// What stands where nothing is known.
 pub(super) const NOASSERTION: &str = "NOASSERTION";
 

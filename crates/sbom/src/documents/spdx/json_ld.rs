@@ -23,7 +23,7 @@ use super::parts::{Annotation, Checksum, ExternalReference, ExtractedLicence, Pa
 use crate::Error;
 use crate::documents::collector::{Repeated, within_relationships};
 use crate::documents::format::{Format, ReadDocument, Reading};
-use crate::documents::json::{Few, Member, Members, parsed};
+use crate::documents::json::{Few, Filled, Member, Members, parsed};
 
 /// The members that are read.
 pub(super) const MEMBERS: &[Member] = &[Member::Value("@context"), Member::Value("@graph")];
@@ -72,6 +72,10 @@ struct Element<'a> {
     purpose: Option<Cow<'a, str>>,
     #[serde(borrow)]
     supplied_by: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    originated_by: Ids<'a>,
+    #[serde(rename = "software_sbomType")]
+    sbom_type: Option<Filled>,
     #[serde(borrow, default)]
     verified_using: Few<Hash<'a>>,
     #[serde(borrow, default)]
@@ -177,7 +181,8 @@ pub(super) fn read(
     let context = context(members).unwrap_or_default();
     let of_context = context.strip_prefix("https://spdx.org/rdf/").and_then(|rest| rest.split('/').next());
     let version = graph.version.as_deref().or(of_context).unwrap_or_default();
-    let document = ReadDocument::new(format, version)?;
+    let mut document = ReadDocument::new(format, version)?;
+    document.stated.names_phase = graph.names_phase;
     let (parts, packages) = graph.parts(reading)?;
     let count = packages.len();
     super::parts::read(parts, packages.into_iter().map(Ok), count, document, reading)
@@ -196,6 +201,8 @@ struct Graph<'a> {
     boms: HashSet<Cow<'a, str>>,
     declared: Vec<Cow<'a, str>>,
     custom: Vec<Entry<'a>>,
+    /// Whether the document says in which phase of the life cycle it was made.
+    names_phase: bool,
     /// Tools, and agents that are software.
     programs: HashSet<Cow<'a, str>>,
     /// Names of agents and tools, expressions of licences.
@@ -220,6 +227,7 @@ impl<'a> Graph<'a> {
             // The document's root, whose own roots are what the document is about.
             "software_Sbom" | "Bom" => {
                 self.roots.append(&mut element.roots.0);
+                self.names_phase |= element.sbom_type.is_some_and(|Filled(is_filled)| is_filled);
                 self.boms.extend(element.spdx_id);
             }
             "software_Package" => self.packages.push(element),
@@ -239,17 +247,10 @@ impl<'a> Graph<'a> {
         Ok(())
     }
 
-    /// The elements under the names of SPDX 2.3.
-    fn parts(self, reading: &Reading<'_>) -> Result<(Parts<'a>, Vec<Package<'a>>), Error> {
-        let limit = reading.limits.relationships;
-        let mut repeated = Repeated::new(reading.limits);
-        let mut parts = Parts {
-            name: self.document.and_then(|document| document.name),
-            declared: Some(self.declared),
-            ..Parts::default()
-        };
-        for creation in self.creations {
-            parts.creation.created = parts.creation.created.or(creation.created);
+    /// Who made the document and with what, and the names of licences.
+    fn creation(&mut self, parts: &mut Parts<'a>, repeated: &mut Repeated) -> Result<(), Error> {
+        for creation in std::mem::take(&mut self.creations) {
+            parts.creation.created = parts.creation.created.take().or(creation.created);
             let made_by = creation.created_by.0.iter().chain(&creation.created_using.0);
             for (id, name) in made_by.filter_map(|id| Some((id, self.texts.get(id)?))) {
                 repeated.add(name.len())?;
@@ -258,18 +259,39 @@ impl<'a> Graph<'a> {
                 parts.creation.creators.0.push(format!("{kind}: {name}").into());
             }
         }
-        for Entry { key, value } in self.custom {
+        for Entry { key, value } in std::mem::take(&mut self.custom) {
             let name = value.and_then(|id| self.texts.get(&id)).cloned();
             repeated.add(name.as_deref().map_or(0, str::len))?;
             parts.licences.0.push(ExtractedLicence { license_id: key, name });
         }
+        Ok(())
+    }
+
+    /// The elements under the names of SPDX 2.3.
+    fn parts(mut self, reading: &Reading<'_>) -> Result<(Parts<'a>, Vec<Package<'a>>), Error> {
+        let limit = reading.limits.relationships;
+        let mut repeated = Repeated::new(reading.limits);
+        let mut parts = Parts {
+            name: self.document.take().and_then(|document| document.name),
+            declared: Some(std::mem::take(&mut self.declared)),
+            ..Parts::default()
+        };
+        self.creation(&mut parts, &mut repeated)?;
         let mut declared: HashMap<Cow<'a, str>, Cow<'a, str>> = HashMap::new();
+        let mut files: HashMap<Cow<'a, str>, Cow<'a, str>> = HashMap::new();
         for element in self.relationships {
             let (Some(from), Some(kind)) = (element.from, element.kind) else { continue };
             if kind == "hasDeclaredLicense" {
                 if let Some(text) = element.to.0.first().and_then(|id| self.texts.get(id)) {
                     repeated.add(text.len())?;
                     declared.insert(from, text.clone());
+                }
+                continue;
+            }
+            if kind == "hasDistributionArtifact" {
+                if let Some(name) = element.to.0.first().and_then(|id| self.texts.get(id)) {
+                    repeated.add(name.len())?;
+                    files.insert(from, name.clone());
                 }
                 continue;
             }
@@ -316,11 +338,14 @@ impl<'a> Graph<'a> {
             };
             let supplier = element.supplied_by.and_then(|raw| parsed::<Cow<'_, str>>(raw).ok());
             let supplier = supplier.and_then(|id| texts.get(&id));
-            repeated.add(supplier.map_or(0, |name| name.len()))?;
+            let originator = element.originated_by.0.first().and_then(|id| texts.get(id));
+            repeated.add(supplier.into_iter().chain(originator).map(|name| name.len()).sum())?;
             Ok(Package {
                 name: element.name.unwrap_or_default(),
                 version_info: element.version,
                 supplier: supplier.map(|name| format!("Organization: {name}").into()),
+                originator: originator.map(|name| format!("Organization: {name}").into()),
+                file_name: files.remove(&id),
                 source_info: element.source_info,
                 license_declared: declared.remove(&id),
                 summary: element.summary,

@@ -8,7 +8,9 @@ use plimsoll_core::Digest;
 use plimsoll_core::rootfs::LayerRef;
 use serde::Deserialize;
 
-use super::conventions::{BUILT_FROM, DECLARED, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM};
+use super::conventions::{
+    BUILT_FROM, DECLARED, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM, UNNAMED,
+};
 use crate::Error;
 use crate::documents::collector::{
     Claims, Collector, Repeated, dangling, in_order, is_image, is_index, subject_digest,
@@ -71,6 +73,8 @@ pub(super) struct Package<'a> {
     pub(super) file_name: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) supplier: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) originator: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) source_info: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -143,7 +147,7 @@ pub(super) fn read<'a>(
     collector.count(count)?;
     let Parts { name, creation, annotations, relationships, describes: subjects, licences: infos, declared } =
         parts;
-    document.subject_name = name.map(Cow::into_owned);
+    document.subject_name = name.and_then(stated_name);
     made(&mut document, creation);
     collector.inventory.problems.extend(values(&annotations.0, PROBLEM).map(Problem::from_document));
 
@@ -193,7 +197,7 @@ pub(super) fn read<'a>(
                 if document.subject_purl.as_ref().is_some_and(is_index) {
                     document.stated.subject = SubjectKind::Index;
                 }
-                document.subject_name = Some(package.name.to_string());
+                document.subject_name = stated_name(package.name.clone());
                 let layers = told(&package.annotations.0, LAYER);
                 let layer = |layer: Layer| LayerRef {
                     index: layer.index,
@@ -233,7 +237,8 @@ pub(super) fn read<'a>(
             component.locations = locations(&package);
             component.declared = declaration(&package);
             component.licenses.clone_from(&licenses);
-            component.supplier = package.supplier.as_deref().and_then(supplier);
+            let makers = [&package.supplier, &package.originator];
+            component.supplier = makers.into_iter().find_map(|maker| supplier(maker.as_deref()?));
         }
         if concerned.contains(&*package.id) && index < collector.inventory.components.len() {
             collector.name(&package.id, ComponentIndex(index));
@@ -244,6 +249,11 @@ pub(super) fn read<'a>(
     }
     collector.finish(subject_is_image, &mut document);
     Ok(document)
+}
+
+/// A name that says something.
+fn stated_name(name: Cow<'_, str>) -> Option<String> {
+    (!matches!(&*name, "" | NOASSERTION | UNNAMED)).then(|| name.into_owned())
 }
 
 /// Who made the document, when and with what.
@@ -280,7 +290,7 @@ fn stated(package: &Package<'_>) -> StatedComponent {
     };
     let strong = |checksum: &Checksum<'_>| matches!(&*checksum.algorithm, "SHA512" | "SHA3-512");
     StatedComponent::new(Some(&package.id), &package.name).with([
-        (Element::Supplier, says(&package.supplier)),
+        (Element::Supplier, says(&package.supplier) || says(&package.originator)),
         (Element::Version, says(&package.version_info)),
         (Element::Identifier, package.external_refs.0.iter().any(identifier)),
         (Element::Hash, !package.checksums.0.is_empty()),

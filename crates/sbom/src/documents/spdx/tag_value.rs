@@ -170,6 +170,7 @@ fn package_field<'a>(package: &mut Package<'a>, tag: &str, field: &Field<'a>) ->
         "PackageVersion" => once(&mut package.version_info, field)?,
         "PackageFileName" => once(&mut package.file_name, field)?,
         "PackageSupplier" => once(&mut package.supplier, field)?,
+        "PackageOriginator" => once(&mut package.originator, field)?,
         "PackageSourceInfo" => once(&mut package.source_info, field)?,
         "PackageLicenseDeclared" => once(&mut package.license_declared, field)?,
         "PackageLicenseConcluded" => once(&mut package.license_concluded, field)?,

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::conventions::{
     BUILT_FROM, DECLARED, FOR_DEVELOPMENT, FOUND, INCOMPLETE, LAYER, LAYER_DIFF_ID, NOASSERTION, OS,
-    OWNERSHIP, PROBLEM,
+    OWNERSHIP, PROBLEM, UNNAMED,
 };
 use crate::cpe::Cpe;
 use crate::document::Document;
@@ -151,7 +151,7 @@ impl<'a> Writer<'a> {
         object.member("spdxVersion", &format!("SPDX-{}", self.version))?;
         object.member("dataLicense", &"CC0-1.0")?;
         object.member("SPDXID", &DOCUMENT)?;
-        object.member("name", &self.document.subject.name)?;
+        object.member("name", &self.subject_name())?;
         object.member("documentNamespace", &namespace(uuid))?;
         object.member(
             "creationInfo",
@@ -213,6 +213,12 @@ impl<'a> Writer<'a> {
         Annotation { annotator: self.tool(), date: self.document.created(), kind: "OTHER", comment }
     }
 
+    /// The name of the subject, which the standard asks for.
+    pub(super) fn subject_name(&self) -> &'a str {
+        let name = &self.document.subject.name;
+        if name.is_empty() { UNNAMED } else { name }
+    }
+
     fn subject(&self) -> Package<'a> {
         let subject = &self.document.subject;
         let layers = self.document.inventory.layers.iter().map(|layer| {
@@ -228,7 +234,7 @@ impl<'a> Writer<'a> {
             Checksum { algorithm, checksum_value: digest.hex() }
         };
         Package {
-            name: &subject.name,
+            name: self.subject_name(),
             id: SUBJECT.into(),
             version_info: subject.manifest.map(|digest| digest.to_string().into()),
             checksums: subject.manifest.map(checksum).into_iter().collect(),

@@ -49,7 +49,7 @@ impl<'w, 'a> Elements<'w, 'a> {
         let root = self.id("SPDXRef-Subject");
         let mut about = json!({
             "type": "SpdxDocument", "spdxId": self.id(DOCUMENT), "creationInfo": CREATION,
-            "name": document.subject.name, "profileConformance": ["core", "software", "simpleLicensing"],
+            "name": writer.subject_name(), "profileConformance": ["core", "software", "simpleLicensing"],
             "rootElement": [self.id("SPDXRef-Sbom")],
         });
         if let (Some(comment), Some(about)) = (writer.comment(), about.as_object_mut()) {

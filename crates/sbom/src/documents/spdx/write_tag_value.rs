@@ -13,7 +13,7 @@ pub(super) fn write(document: &Document<'_>, version: &str, out: &mut dyn Write)
         tag(out, "SPDXVersion", &format!("SPDX-{}", writer.version))?;
         tag(out, "DataLicense", "CC0-1.0")?;
         tag(out, "SPDXID", DOCUMENT)?;
-        tag(out, "DocumentName", &document.subject.name)?;
+        tag(out, "DocumentName", writer.subject_name())?;
         tag(out, "DocumentNamespace", &namespace(uuid))?;
         if let Some(comment) = writer.comment() {
             text(out, "DocumentComment", comment)?;

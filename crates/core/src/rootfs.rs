@@ -9,6 +9,7 @@
 //! A fact depends only on its purpose and the content of the file, never on the path or on other files. So
 //! links share it, and so do images that share a layer.
 
+mod codec;
 mod extraction;
 
 use std::any::Any;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use crate::{Digest, LimitExceeded, Limits};
 
+pub use codec::FactCodec;
 pub use extraction::Extraction;
 
 /// What a file is wanted for: a number that only the [`Select`] that gave it understands.
@@ -136,6 +138,11 @@ pub trait Select: Send + Sync {
     /// Well-known paths that must be found even if the file, or a directory above it, is a symbolic link.
     /// Each of them is wanted for at least one purpose.
     fn fixed_paths(&self) -> &[&'static str];
+
+    /// What turns its facts into bytes; `None` if they are not kept for later runs.
+    fn codec(&self) -> Option<&dyn FactCodec> {
+        None
+    }
 }
 
 /// Takes the content of one file piece by piece.
@@ -180,9 +187,12 @@ impl<T: Footprint + PartialEq + fmt::Debug + Send + Sync + Any> Fact for T {
 
 /// The result of a file for one purpose.
 #[derive(Debug, Clone)]
-enum Outcome {
+pub enum Outcome {
+    /// There is nothing in it for this purpose.
     Nothing,
+    /// What was made of it.
     Fact(Arc<dyn Fact>),
+    /// It is larger than what is read for this purpose.
     TooLarge,
 }
 
@@ -204,6 +214,21 @@ pub struct FileFacts {
 }
 
 impl FileFacts {
+    /// What was made of a file of `size` bytes.
+    pub fn new(size: u64, outcomes: Vec<(Purpose, Outcome)>) -> Self {
+        Self { size, outcomes }
+    }
+
+    /// The size of the file in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The result for each purpose that the file was read for.
+    pub fn outcomes(&self) -> &[(Purpose, Outcome)] {
+        &self.outcomes
+    }
+
     /// Whether the file was read for all of `purposes`.
     pub fn cover(&self, purposes: &[Purpose]) -> bool {
         purposes.iter().all(|purpose| self.outcome(*purpose).is_some())

@@ -15,9 +15,11 @@ use std::sync::{Arc, LazyLock};
 
 use plimsoll_core::rootfs::{Attributes, Fact, Footprint, Need, Stream};
 use plimsoll_core::{Limits, Purl};
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::Component;
 use crate::ownership::FileDigests;
 use crate::telltales;
@@ -43,7 +45,7 @@ pub(crate) fn product(name: &str) -> Option<(&'static str, &'static str)> {
 pub(crate) struct Binaries;
 
 /// The version that a program prints.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Version(String);
 
 impl Footprint for Version {
@@ -71,6 +73,10 @@ impl Cataloger for Binaries {
 
     fn selections(&self) -> &'static [Selection] {
         &SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Version>()] }
     }
 
     fn extract(&self, _: u16, _: &File<'_>) -> Option<Arc<dyn Fact>> {

@@ -10,6 +10,7 @@ use plimsoll_core::Limits;
 use plimsoll_core::rootfs::{Attributes, Bound, Fact, Need, Stream};
 
 use crate::context::Context;
+use crate::fact::FactKind;
 
 /// Finds the packages of one kind.
 pub(crate) trait Cataloger: Send + Sync {
@@ -29,6 +30,10 @@ pub(crate) trait Cataloger: Send + Sync {
 
     /// The files that it looks for. Where several fit a file, the first counts.
     fn selections(&self) -> &'static [Selection];
+
+    /// The types of facts that it makes. They are kept for later runs, so a type that is missing here is not kept, which a
+    /// test finds.
+    fn facts(&self) -> &'static [FactKind];
 
     /// Makes a fact of a file of the selection with this number; none where there is nothing in it. The fact depends on
     /// the content alone: where the file lies is known when the layers are squashed.

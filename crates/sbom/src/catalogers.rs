@@ -4,10 +4,12 @@
 //! to expect. What is expected and not there is a problem: an image from which the database was deleted has not become
 //! free of vulnerabilities (`rm -rf /var/lib/dpkg` is a known way to quieten scanners).
 
+mod codec;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use plimsoll_core::rootfs::{Attributes, Fact, FileSet, Need, Purpose, Select, Stream};
+use plimsoll_core::rootfs::{Attributes, Fact, FactCodec, FileSet, Need, Purpose, Select, Stream};
 use plimsoll_core::{Cancel, Limits, Stopped};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
@@ -216,6 +218,8 @@ impl Catalogers {
         found: &mut Found<'f>,
         take: impl Fn(&dyn Cataloger) -> bool,
     ) -> Result<(), Stopped> {
+        #[cfg(test)]
+        codec::check(self, set);
         let files = Files::new(set);
         let mut first = 0;
         for member in &self.members {
@@ -302,6 +306,10 @@ impl Select for Catalogers {
 
     fn fixed_paths(&self) -> &[&'static str] {
         &self.fixed
+    }
+
+    fn codec(&self) -> Option<&dyn FactCodec> {
+        Some(self)
     }
 }
 

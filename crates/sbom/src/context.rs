@@ -5,6 +5,7 @@ use std::fmt;
 
 use plimsoll_core::rootfs::{Bound, Fact, FileSet, FoundFile, Need, Oversized, Purpose, Unreadable};
 use plimsoll_core::{Cancel, Distribution, LimitExceeded, Limits};
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::Cataloger;
 use crate::inventory::{
@@ -15,7 +16,7 @@ use crate::telltales::Kind;
 use crate::test_data::is_test_data;
 
 /// The operating system, as far as it is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct System {
     pub(crate) release: OsRelease,
     /// What it descends from: `ID_LIKE`.

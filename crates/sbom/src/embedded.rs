@@ -13,6 +13,7 @@ use plimsoll_core::text::shortened;
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::documents::read_document;
+use crate::fact::FactKind;
 use crate::inventory::{Component, ProblemCode};
 use crate::language::shown::Shown;
 
@@ -43,6 +44,10 @@ impl Cataloger for Embedded {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Shown>()] }
     }
 
     fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

@@ -21,6 +21,7 @@ mod documents;
 mod elements;
 mod embedded;
 mod error;
+mod fact;
 mod inventory;
 mod language;
 mod licence;

@@ -70,15 +70,23 @@ impl PartialEq<&str> for Licence {
     }
 }
 
+/// As text for people. Elsewhere it is not examined again, because what it is may depend on where it was found.
 impl Serialize for Licence {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
+        if serializer.is_human_readable() {
+            return serializer.serialize_str(self.as_str());
+        }
+        (matches!(self, Self::Expression(_)), self.as_str()).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Licence {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self::parse(&text))
+        if deserializer.is_human_readable() {
+            return String::deserialize(deserializer).map(|text| Self::parse(&text));
+        }
+        let (is_expression, text) = <(bool, String)>::deserialize(deserializer)?;
+        Ok(if is_expression { Self::Expression(text) } else { Self::Text(text) })
     }
 }
 

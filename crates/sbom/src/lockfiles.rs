@@ -47,6 +47,7 @@ use plimsoll_core::{Ecosystem, json, yaml};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, Declaration, ProblemCode, Requester, Scope};
 use crate::language::maven::Maven;
 use crate::language::shown::{Package, Shown};
@@ -279,6 +280,10 @@ impl Cataloger for Lockfiles {
 
     fn selections(&self) -> &'static [Selection] {
         &SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Shown>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

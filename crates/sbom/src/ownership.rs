@@ -14,13 +14,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};
 use plimsoll_core::Purl;
+use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::Sha256;
 
 use crate::inventory::{Component, ComponentIndex, OwnerEvidence, Relationship, RelationshipKind};
 
 /// A digest as a package manager recorded it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum RecordedDigest {
     Md5([u8; 16]),
     Sha1([u8; 20]),
@@ -50,7 +51,7 @@ impl RecordedDigest {
 }
 
 /// The digests of a file, of the kinds that package managers record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileDigests {
     md5: [u8; 16],
     sha1: [u8; 20],
@@ -92,7 +93,7 @@ impl Digester {
 }
 
 /// A file that a package brought, as its package manager recorded it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Record {
     /// Relative to the root.
     pub(crate) path: Box<str>,

@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, ProblemCode};
 use crate::language::shown::{Package, Shown};
 use crate::telltales;
@@ -50,6 +51,10 @@ impl Cataloger for PackageNote {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Shown>()] }
     }
 
     fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

@@ -15,9 +15,11 @@ use std::sync::{Arc, LazyLock};
 
 use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{Fact, Footprint};
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, WhyUnread};
+use crate::fact::FactKind;
 use crate::inventory::{ComponentIndex, MAX_FILES, Problem, ProblemCode};
 use crate::lockfiles::is_in_package;
 use crate::ownership::{hash_of_path, place_of};
@@ -31,9 +33,9 @@ static SELECTIONS: LazyLock<Vec<Selection>> =
 /// Tells what nobody reads.
 pub(crate) struct Telltales;
 
-/// What one file shows.
-#[derive(Debug, PartialEq)]
-struct Shown(Kind);
+/// That a file is one of the kind that its telltale tells.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Shown;
 
 impl Footprint for Shown {
     fn footprint(&self) -> usize {
@@ -62,21 +64,25 @@ impl Cataloger for Telltales {
         &SELECTIONS
     }
 
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Shown>()] }
+    }
+
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
-        let kind = TELLTALES.get(usize::from(selection))?.kind(file.content)?;
-        Some(Arc::new(Shown(kind)))
+        TELLTALES.get(usize::from(selection))?.fits(file.content).then(|| Arc::new(Shown) as _)
     }
 
     fn finish(&self, context: &mut Context<'_, '_>) {
         let mut unread = Unread::default();
         for (telltale, selection) in TELLTALES.iter().zip(0..) {
-            for (file, Shown(kind)) in context.facts::<Shown>(selection) {
+            let kind = telltale.kind();
+            for (file, Shown) in context.facts::<Shown>(selection) {
                 let read = kind.ecosystem == EXECUTABLES && context.found.read.contains(&*file.real_path);
                 let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
                 // What is installed is read, and counts instead of what a lock file names.
                 let installed = context.found.installed.contains(&(kind.ecosystem, folder));
                 if !read && !installed {
-                    unread.file(*kind, &file.path, &file.real_path);
+                    unread.file(kind, &file.path, &file.real_path);
                 }
             }
             for file in context.unread(selection) {

@@ -1,9 +1,10 @@
 //! A selection that keeps whole files, for tests of readers of root file systems.
 
+use std::any::Any;
 use std::sync::Arc;
 
-use plimsoll_core::Limits;
-use plimsoll_core::rootfs::{Attributes, Bound, Fact, FileSet, FoundFile, Need, Purpose, Select};
+use plimsoll_core::rootfs::{Attributes, Bound, Fact, FactCodec, FileSet, FoundFile, Need, Purpose, Select};
+use plimsoll_core::{Digest, Limits};
 
 /// Wants whole files by rule, and well-known paths even through links.
 pub struct WholeFiles {
@@ -50,6 +51,24 @@ impl Select for WholeFiles {
 
     fn fixed_paths(&self) -> &[&'static str] {
         self.fixed
+    }
+
+    fn codec(&self) -> Option<&dyn FactCodec> {
+        Some(self)
+    }
+}
+
+impl FactCodec for WholeFiles {
+    fn version(&self) -> Digest {
+        Digest::sha256(self.fixed.concat().as_bytes())
+    }
+
+    fn encode(&self, _: Purpose, fact: &dyn Fact) -> Option<Vec<u8>> {
+        (fact as &dyn Any).downcast_ref::<Vec<u8>>().cloned()
+    }
+
+    fn decode(&self, purpose: Purpose, bytes: &[u8]) -> Option<Arc<dyn Fact>> {
+        (purpose == Self::PURPOSE).then(|| Arc::new(bytes.to_vec()) as _)
     }
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Fact, Footprint};
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::Component;
 use crate::ownership::FileDigests;
 
@@ -21,7 +23,7 @@ pub(crate) struct ByPath {
 }
 
 /// That something is there.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Present;
 
 impl Footprint for Present {
@@ -49,6 +51,10 @@ impl Cataloger for ByPath {
 
     fn selections(&self) -> &'static [Selection] {
         self.selections
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Present>()] }
     }
 
     fn extract(&self, _: u16, _: &File<'_>) -> Option<Arc<dyn Fact>> {

@@ -13,11 +13,12 @@ use std::sync::Arc;
 
 use plimsoll_core::json;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::shown::Package;
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, ProblemCode, Relationship, RelationshipKind};
 use crate::licence::Licence;
 use crate::ownership::FileDigests;
@@ -28,7 +29,7 @@ const SELECTIONS: &[Selection] = &[Selection::whole(&["**/conda-meta/*.json"], B
 pub(crate) struct Conda;
 
 /// What a record says.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Installed {
     found: Result<(Component, Vec<String>), String>,
     digests: FileDigests,
@@ -66,6 +67,10 @@ impl Cataloger for Conda {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Installed>()] }
     }
 
     fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

@@ -7,6 +7,7 @@ use plimsoll_core::rootfs::Fact;
 use super::shown::Shown;
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::Component;
 
 /// The packages of a file, or why they cannot be read. None for a file that is only called alike.
@@ -41,6 +42,10 @@ impl Cataloger for Described {
 
     fn selections(&self) -> &'static [Selection] {
         self.selections
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Shown>()] }
     }
 
     fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

@@ -23,6 +23,7 @@ use serde::Deserialize;
 use super::shown::{Shown, component};
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::Component;
 use crate::ownership::FileDigests;
 use crate::telltales;
@@ -57,6 +58,10 @@ impl Cataloger for DotNet {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Shown>()] }
     }
 
     fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

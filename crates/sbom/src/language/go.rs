@@ -16,9 +16,11 @@ use std::sync::Arc;
 use plimsoll_core::rootfs::{Attributes, Fact, Footprint, FoundFile, Need, Stream};
 use plimsoll_core::text::shortened;
 use plimsoll_core::{Limits, Purl};
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, ProblemCode, Relationship, RelationshipKind};
 use crate::ownership::{Digester, FileDigests};
 use crate::telltales::Kind;
@@ -61,14 +63,14 @@ pub(crate) struct Go;
 const WITHOUT_MODULES: Kind = Kind { ecosystem: "Go", files: "program without modules" };
 
 /// What a program shows.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Program {
     found: Result<Contents, String>,
     /// Those of the whole file, where they were taken.
     digests: Option<FileDigests>,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Contents {
     /// Go's version without `go` in front: `1.22.3`.
     go: String,
@@ -107,6 +109,10 @@ impl Cataloger for Go {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Program>()] }
     }
 
     fn extract(&self, _: u16, _: &File<'_>) -> Option<Arc<dyn Fact>> {

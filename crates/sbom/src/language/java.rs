@@ -12,9 +12,11 @@ mod manifest;
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, Location, ProblemCode, Relationship, RelationshipKind};
 use crate::ownership::{Evidence, FileDigests};
 use crate::telltales::Kind;
@@ -29,7 +31,7 @@ const SELECTIONS: &[Selection] = &[Selection::whole(
 pub(crate) struct Java;
 
 /// What an archive shows.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Archive {
     /// The archive itself, and those inside of it.
     levels: Vec<Level>,
@@ -66,6 +68,10 @@ impl Cataloger for Java {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Archive>()] }
     }
 
     fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

@@ -19,6 +19,7 @@ use super::java::coordinates;
 use super::shown::Shown;
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::ProblemCode;
 use crate::lockfiles::is_in_package;
 use crate::ownership::FileDigests;
@@ -61,6 +62,10 @@ impl Cataloger for Maven {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<pom::Fact>(), FactKind::for_type::<Shown>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

@@ -19,6 +19,7 @@ use plimsoll_core::rootfs::{Fact, Need};
 use super::shown::{Package, Shown};
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, ProblemCode};
 use crate::licence::Licence;
 
@@ -60,6 +61,10 @@ impl Cataloger for Models {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Shown>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

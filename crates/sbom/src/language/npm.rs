@@ -15,9 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, Declaration, Location, ProblemCode};
 use crate::ownership::FileDigests;
 use crate::telltales;
@@ -38,14 +40,14 @@ const SELECTIONS: &[Selection] = &[
 pub(crate) struct Npm;
 
 /// What a `package.json` shows.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Shown {
     manifest: Result<Manifest, String>,
     digests: FileDigests,
 }
 
 /// What a lock file shows.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Locks(Result<Lock, String>);
 
 impl Footprint for Shown {
@@ -87,6 +89,10 @@ impl Cataloger for Npm {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Shown>(), FactKind::for_type::<Locks>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

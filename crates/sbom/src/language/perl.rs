@@ -27,6 +27,7 @@ use serde::Deserialize;
 use super::shown::{Shown, component};
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, ProblemCode};
 use crate::telltales::Kind;
 
@@ -65,6 +66,10 @@ impl Cataloger for Perl {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Shown>(), FactKind::for_type::<Vec<u8>>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

@@ -12,11 +12,12 @@ use std::sync::Arc;
 
 use plimsoll_core::json;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, Need};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::shown::{Shown, component};
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, ProblemCode};
 use crate::licence::Licence;
 
@@ -32,7 +33,7 @@ const SELECTIONS: &[Selection] = &[
 pub(crate) struct Php;
 
 /// That there is a list as a program.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Program;
 
 impl Footprint for Program {
@@ -60,6 +61,10 @@ impl Cataloger for Php {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Shown>(), FactKind::for_type::<Program>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

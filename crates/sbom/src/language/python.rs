@@ -22,9 +22,11 @@ use std::sync::Arc;
 
 use plimsoll_core::purl::pep503;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile, Need};
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, Location, ProblemCode};
 use crate::ownership::{Evidence, FileDigests};
 
@@ -108,7 +110,7 @@ const SELECTIONS: &[Selection] = &[
 pub(crate) struct Python;
 
 /// What a file of metadata shows.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Distribution {
     /// A component without location, or why there is none.
     component: Result<Component, String>,
@@ -116,11 +118,11 @@ struct Distribution {
 }
 
 /// That something lies beside metadata.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Sign;
 
 /// What an archive shows.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Archive {
     /// A component or a problem for each file of metadata in it.
     found: Result<Vec<Inside>, String>,
@@ -132,7 +134,7 @@ struct Archive {
 type Inside = (String, Result<Component, String>);
 
 /// The zip archives that Python is told to import from, of those that are not looked for.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Imported(Vec<String>);
 
 impl Footprint for Distribution {
@@ -188,6 +190,17 @@ impl Cataloger for Python {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const {
+            &[
+                FactKind::for_type::<Distribution>(),
+                FactKind::for_type::<Sign>(),
+                FactKind::for_type::<Archive>(),
+                FactKind::for_type::<Imported>(),
+            ]
+        }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

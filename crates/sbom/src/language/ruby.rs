@@ -20,6 +20,7 @@ use plimsoll_core::rootfs::{Bound, Fact};
 use super::shown::{Shown, component};
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::Component;
 use crate::licence::Licence;
 
@@ -50,6 +51,10 @@ impl Cataloger for Ruby {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Shown>()] }
     }
 
     fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

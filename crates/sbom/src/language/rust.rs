@@ -14,9 +14,11 @@ use std::sync::Arc;
 
 use plimsoll_core::Limits;
 use plimsoll_core::rootfs::{Attributes, Fact, Footprint, FoundFile, Need, Stream};
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, ProblemCode, Relationship, RelationshipKind};
 use crate::ownership::FileDigests;
 use list::List;
@@ -36,7 +38,7 @@ const SELECTIONS: &[Selection] = &[
 pub(crate) struct Rust;
 
 /// What a program shows.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Program(Result<List, String>);
 
 impl Footprint for Program {
@@ -69,6 +71,10 @@ impl Cataloger for Rust {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Program>()] }
     }
 
     fn extract(&self, _: u16, _: &File<'_>) -> Option<Arc<dyn Fact>> {

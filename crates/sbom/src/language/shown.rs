@@ -5,13 +5,14 @@ use std::sync::Arc;
 use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{Fact, Footprint};
 use plimsoll_core::text::shortened;
+use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::inventory::{Component, ProblemCode};
 use crate::ownership::FileDigests;
 
 /// The packages that a file names, or why they cannot be read.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Shown {
     pub(crate) found: Result<Vec<Component>, String>,
     /// What in a file that can be read names no package.

@@ -14,10 +14,12 @@
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Fact, Footprint, Need};
+use serde::{Deserialize, Serialize};
 
 use super::shown::Package;
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, ProblemCode};
 use crate::licence::Licence;
 use crate::ownership::FileDigests;
@@ -43,7 +45,7 @@ const fn head(paths: &'static [&'static str]) -> Selection {
 pub(crate) struct WordPress;
 
 /// What a header says.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Header {
     version: Option<String>,
     licence: Option<String>,
@@ -75,6 +77,10 @@ impl Cataloger for WordPress {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Header>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

@@ -10,6 +10,7 @@ use proptest::sample::select;
 use super::*;
 use crate::cataloger::{File, Room};
 use crate::context::Context;
+use crate::fact::FactKind;
 
 struct Looks(&'static [Selection]);
 
@@ -32,6 +33,10 @@ impl Cataloger for Looks {
 
     fn selections(&self) -> &'static [Selection] {
         self.0
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        &[]
     }
 
     fn extract(&self, _: u16, _: &File<'_>) -> Option<Arc<dyn Fact>> {

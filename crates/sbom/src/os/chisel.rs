@@ -19,10 +19,11 @@ use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
 use plimsoll_core::{LimitExceeded, Limits, Purl, json};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, OsRelease, SourcePackage};
 use crate::os::database::{Entries, Entry, State, is_word, too_many};
 use crate::os::files::{Brought, BroughtFiles, add_listed};
@@ -36,10 +37,10 @@ const SELECTIONS: &[Selection] = &[Selection::whole(&[PATH], Bound::List)];
 pub(crate) struct Chisel;
 
 /// What the manifest says.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Manifest(Entries<Package>);
 
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Package {
     name: String,
     version: String,
@@ -75,6 +76,10 @@ impl Cataloger for Chisel {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Manifest>()] }
     }
 
     fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

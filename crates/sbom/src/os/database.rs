@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use plimsoll_core::{LimitExceeded, Limits};
+use serde::{Deserialize, Serialize};
 
 use crate::context::{Context, PackageDatabase};
 use crate::inventory::ProblemCode;
@@ -15,14 +16,14 @@ const MAX_PROBLEMS: usize = 20;
 const CHANGES: [(&str, &str); 1] = [("opkg", "apk")];
 
 /// A package of a database, or what is wrong with an entry.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Entry<P> {
     Package(P),
     Broken(String),
 }
 
 /// What one file of a database says, in its order.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Entries<P> {
     list: Vec<Entry<P>>,
     packages: usize,

@@ -14,6 +14,7 @@ use plimsoll_core::rootfs::{Bound, Fact, FoundFile};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, Location, OsRelease, ProblemCode, SourcePackage};
 use crate::os::database::{Entry, State, too_many};
 use crate::os::files::Brought;
@@ -64,6 +65,10 @@ impl Cataloger for Dpkg {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Status>(), FactKind::for_type::<Brought>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
@@ -137,7 +142,7 @@ impl<'f> Reader<'_, '_, 'f> {
     fn package(&mut self, file: &'f FoundFile, package: &'f Package) -> Result<(), String> {
         let Package { name, version, source, .. } = package;
         let architecture = package.architecture.as_deref();
-        if let Some(state) = package.unfinished {
+        if let Some(state) = &package.unfinished {
             let detail = format!("{name} {version} is {state}: its installation was not completed");
             self.state.problem(self.context, ProblemCode::PackageNotConfigured, &file.path, detail);
         }

@@ -5,6 +5,7 @@
 //! Paths that no file system has are passed over, and all of them together may not be much longer than what they were read from.
 
 use plimsoll_core::rootfs::{Footprint, FoundFile};
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::File;
 use crate::context::Context;
@@ -15,7 +16,7 @@ use crate::ownership::{Record, RecordedDigest, distinct, hash_of_path};
 const EXPANSION: usize = 16;
 
 /// The files that a package brought.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Brought {
     /// Those that show packages of another kind, in order.
     records: Vec<Record>,

@@ -10,6 +10,7 @@ use plimsoll_core::rootfs::{Fact, Need};
 
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::language::shown::{Shown, component};
 use crate::telltales::{self, Kind};
 
@@ -59,6 +60,10 @@ impl Cataloger for Kernel {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Shown>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

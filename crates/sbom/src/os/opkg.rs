@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, OsRelease};
 use crate::os::database::{Entries, Entry, State, is_word, too_many, words};
 use crate::os::deb822::{self, Paragraph};
@@ -31,10 +33,10 @@ const SELECTIONS: &[Selection] = &[
 pub(crate) struct Opkg;
 
 /// What `status` says.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Status(Entries<Package>);
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Package {
     line: usize,
     name: String,
@@ -71,6 +73,10 @@ impl Cataloger for Opkg {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Status>(), FactKind::for_type::<Brought>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

@@ -18,9 +18,11 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, OsRelease, SourcePackage};
 use crate::licence::Licence;
 use crate::os::database::{State, is_word, too_many, words};
@@ -40,10 +42,10 @@ const SELECTIONS: &[Selection] = &[
 pub(crate) struct Pacman;
 
 /// What `desc` says; what is wrong with it otherwise.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Desc(Result<Package, String>);
 
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Package {
     name: String,
     version: String,
@@ -90,6 +92,10 @@ impl Cataloger for Pacman {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Desc>(), FactKind::for_type::<Brought>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

@@ -15,9 +15,11 @@ use std::sync::Arc;
 
 use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile, Need};
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, OsRelease};
 use crate::licence::Licence;
 use crate::os::database::{State, is_word, too_many, words};
@@ -40,11 +42,11 @@ const SELECTIONS: &[Selection] = &[
 pub(crate) struct Portage;
 
 /// What the package says about its licence.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Terms(Option<String>);
 
 /// That the package is there.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Present;
 
 impl Footprint for Terms {
@@ -78,6 +80,10 @@ impl Cataloger for Portage {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Brought>(), FactKind::for_type::<Terms>(), FactKind::for_type::<Present>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

@@ -18,9 +18,11 @@ use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Bound, Fact, Footprint};
 use plimsoll_core::text::shortened;
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, System};
+use crate::fact::FactKind;
 use crate::inventory::{OsRelease, ProblemCode};
 use value::{MAX_VALUE, unquoted};
 
@@ -46,11 +48,11 @@ const MAX_LIKE: usize = 16;
 pub(crate) struct OsReleaseFile;
 
 /// What a file says; none when it has no usable ID.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Said(Option<System>);
 
 /// What one of the older files says.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Version(String);
 
 impl Footprint for Version {
@@ -85,6 +87,10 @@ impl Cataloger for OsReleaseFile {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Said>(), FactKind::for_type::<Version>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

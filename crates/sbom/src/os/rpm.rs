@@ -16,9 +16,11 @@ use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile, Need};
 use plimsoll_core::{Distribution, Purl};
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 use crate::inventory::{Component, OsRelease, SourcePackage};
 use crate::licence::Licence;
 use crate::os::database::{Entries, Entry, State, too_many};
@@ -70,11 +72,11 @@ const SELECTIONS: &[Selection] = &[
 pub(crate) struct Rpm;
 
 /// That a file has changes which its database does not have.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Pending;
 
 /// That a file is there.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Present;
 
 impl Footprint for Pending {
@@ -108,6 +110,16 @@ impl Cataloger for Rpm {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const {
+            &[
+                FactKind::for_type::<Packages>(),
+                FactKind::for_type::<Present>(),
+                FactKind::for_type::<Pending>(),
+            ]
+        }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

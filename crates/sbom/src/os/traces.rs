@@ -11,9 +11,11 @@
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Fact, Footprint, Need};
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
+use crate::fact::FactKind;
 
 const PROGRAM: u16 = 1;
 
@@ -88,7 +90,7 @@ const SELECTIONS: &[Selection] = &[
 pub(crate) struct Traces;
 
 /// That a file is of an operating system, or does not run without one.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Trace;
 
 impl Footprint for Trace {
@@ -116,6 +118,10 @@ impl Cataloger for Traces {
 
     fn selections(&self) -> &'static [Selection] {
         SELECTIONS
+    }
+
+    fn facts(&self) -> &'static [FactKind] {
+        const { &[FactKind::for_type::<Trace>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {

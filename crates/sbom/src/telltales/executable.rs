@@ -9,18 +9,18 @@ pub(super) const HEAD: u64 = 64;
 
 /// The ecosystem of programs that say nothing about where they come from.
 pub(super) const EXECUTABLES: &str = "executables";
-const PROGRAM: Kind = Kind { ecosystem: EXECUTABLES, files: "file" };
+pub(super) const PROGRAM: Kind = Kind { ecosystem: EXECUTABLES, files: "file" };
 
-/// What a file with this head is, if it is a program.
-pub(super) fn kind(head: &[u8]) -> Option<Kind> {
-    match head {
-        // Programs and shared objects, of either byte order. Object files and core dumps are none.
+/// Whether a file with this head is a program.
+pub(super) fn is_program(head: &[u8]) -> bool {
+    // Programs and shared objects, of either byte order. Object files and core dumps are none.
+    matches!(
+        head,
         [0x7f, b'E', b'L', b'F', _, 1, _, _, _, _, _, _, _, _, _, _, 2 | 3, 0, ..]
-        | [0x7f, b'E', b'L', b'F', _, 2, _, _, _, _, _, _, _, _, _, _, 0, 2 | 3, ..]
-        | [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..]
-        | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] => Some(PROGRAM),
-        _ => None,
-    }
+            | [0x7f, b'E', b'L', b'F', _, 2, _, _, _, _, _, _, _, _, _, _, 0, 2 | 3, ..]
+            | [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..]
+            | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
+    )
 }
 
 #[cfg(test)]
@@ -37,19 +37,19 @@ mod tests {
             head
         };
         for (head, expected) in [
-            (elf(1, [2, 0]), Some(PROGRAM)),
-            (elf(1, [3, 0]), Some(PROGRAM)),
-            (elf(2, [0, 2]), Some(PROGRAM)),
+            (elf(1, [2, 0]), true),
+            (elf(1, [3, 0]), true),
+            (elf(2, [0, 2]), true),
             // Object files and core dumps.
-            (elf(1, [1, 0]), None),
-            (elf(1, [4, 0]), None),
-            (b"\xcf\xfa\xed\xfe....".to_vec(), Some(PROGRAM)),
-            (b"MZ....".to_vec(), None),
-            (b"#!/bin/sh\n".to_vec(), None),
-            (b"\x7fELF".to_vec(), None),
-            (Vec::new(), None),
+            (elf(1, [1, 0]), false),
+            (elf(1, [4, 0]), false),
+            (b"\xcf\xfa\xed\xfe....".to_vec(), true),
+            (b"MZ....".to_vec(), false),
+            (b"#!/bin/sh\n".to_vec(), false),
+            (b"\x7fELF".to_vec(), false),
+            (Vec::new(), false),
         ] {
-            assert_eq!(kind(&head), expected, "{head:?}");
+            assert_eq!(is_program(&head), expected, "{head:?}");
         }
     }
 }

@@ -51,12 +51,20 @@ pub(super) enum Shows {
 }
 
 impl Telltale {
-    /// What a file with this head is.
-    pub(super) fn kind(&self, head: &[u8]) -> Option<Kind> {
+    /// Whether a file with this head is one of the kind.
+    pub(super) fn fits(&self, head: &[u8]) -> bool {
         match &self.shows {
-            Shows::Path(kind) => Some(*kind),
-            Shows::Head(kind, fits) => fits(head).then_some(*kind),
-            Shows::Executable => executable::kind(head),
+            Shows::Path(_) => true,
+            Shows::Head(_, fits) => fits(head),
+            Shows::Executable => executable::is_program(head),
+        }
+    }
+
+    /// What a file is that fits.
+    pub(super) fn kind(&self) -> Kind {
+        match &self.shows {
+            Shows::Path(kind) | Shows::Head(kind, _) => *kind,
+            Shows::Executable => executable::PROGRAM,
         }
     }
 

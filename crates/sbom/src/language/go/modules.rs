@@ -13,9 +13,10 @@
 //! which is in the program. A replacement by a folder has no version; what is known of it is what it replaces.
 
 use plimsoll_core::LimitExceeded;
+use serde::{Deserialize, Serialize};
 
 /// The modules in a program.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Modules {
     /// The one that the program itself belongs to. Programs built from single files have none.
     pub(super) main: Option<Module>,
@@ -24,7 +25,7 @@ pub(super) struct Modules {
 }
 
 /// A module, by the name and version that advisories know it under.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Module {
     pub(super) path: String,
     /// As Go writes it: `v1.2.3`. Empty where it is not known, as of what was built in its own checkout.

@@ -9,6 +9,7 @@ use super::coordinates;
 use super::manifest::Manifest;
 use crate::inventory::Component;
 use crate::zip::{Entry, Zip};
+use serde::{Deserialize, Serialize};
 
 /// Archives inside each other. An ear has a war, that has jars.
 const MAX_DEPTH: usize = 5;
@@ -19,7 +20,7 @@ const MAX_PROPERTIES: usize = 64 << 10;
 const MAX_MANIFEST: usize = 2 << 20;
 
 /// What one archive shows.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Level {
     /// The names that lead to it from the outermost, with a `/` between: empty for the outermost itself.
     pub(super) path: String,

@@ -15,9 +15,10 @@ use std::sync::LazyLock;
 
 use crate::inventory::Component;
 use crate::language::shown::Package;
+use serde::{Deserialize, Serialize};
 
 /// The main attributes that tell what it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Manifest {
     vendor: Option<String>,
     version: Option<String>,

@@ -15,11 +15,12 @@
 use std::collections::BTreeMap;
 
 use plimsoll_core::rootfs::Footprint;
+use serde::{Deserialize, Serialize};
 
 use crate::elements::{self, Element};
 
 /// The fact about a file.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Fact(pub(super) Result<Pom, String>);
 
 impl Footprint for Fact {
@@ -29,7 +30,7 @@ impl Footprint for Fact {
 }
 
 /// What a pom says.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Pom {
     pub(super) own: Coordinates,
     pub(super) parent: Option<Coordinates>,
@@ -41,14 +42,14 @@ pub(super) struct Pom {
 }
 
 /// Group, artifact and version; what is not there is empty.
-#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Coordinates {
     pub(super) group: String,
     pub(super) artifact: String,
     pub(super) version: String,
 }
 
-#[derive(Debug, Default, Clone, PartialEq)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Dependency {
     pub(super) coordinates: Coordinates,
     pub(super) scope: String,

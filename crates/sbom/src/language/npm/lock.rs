@@ -19,19 +19,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_core::json;
 use plimsoll_core::rootfs::Footprint;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::inventory::{Declaration, Requester, Scope};
 
 /// The packages that a lock file names.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Lock {
     pub(super) packages: Vec<Locked>,
 }
 
 /// One package.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Locked {
     /// Where it is installed, relative to the folder of the lock file: `node_modules/a`. None for version 1.
     pub(super) folder: Option<String>,

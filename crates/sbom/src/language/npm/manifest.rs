@@ -11,14 +11,14 @@ use std::fmt;
 use plimsoll_core::Purl;
 use plimsoll_core::text::shortened;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::inventory::Component;
 use crate::licence::Licence;
 
 /// What a `package.json` says.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Manifest {
     /// A package that can be had from a registry.
     Package(Component),

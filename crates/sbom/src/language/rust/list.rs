@@ -9,13 +9,13 @@
 //! ```
 
 use plimsoll_core::json;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::inventory::Component;
 use crate::language::shown::component;
 
 /// The crates of a program.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct List {
     pub(super) crates: Vec<Component>,
     /// Which of them needs which, as places in [`Self::crates`].

@@ -18,6 +18,7 @@
 //! ```
 
 use plimsoll_core::rootfs::Footprint;
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::File;
 use crate::os::database::Entries;
@@ -25,11 +26,11 @@ use crate::os::files::{Brought, BroughtFiles};
 use crate::ownership::RecordedDigest;
 
 /// What the database says.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Installed(pub(super) Entries<Package>);
 
 /// An installed package.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Package {
     /// Number of its first line.
     pub(super) line: usize,

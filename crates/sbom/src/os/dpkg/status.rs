@@ -4,7 +4,10 @@
 //! disk is listed whatever state its installation was left in, because they can be run; the state is told beside it. A
 //! paragraph that cannot be relied on makes the whole inventory broken: it may be the one that matters.
 
+use std::borrow::Cow;
+
 use plimsoll_core::rootfs::Footprint;
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::File;
 use crate::inventory::SourcePackage;
@@ -21,11 +24,11 @@ pub(super) enum Form {
 }
 
 /// What one file of the database says.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Status(pub(super) Entries<Package>);
 
 /// A package whose files are on disk.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Package {
     /// Number of its first line.
     pub(super) line: usize,
@@ -35,7 +38,7 @@ pub(super) struct Package {
     pub(super) source: SourcePackage,
     pub(super) supplier: Option<String>,
     /// The state that its installation was left in, where it was not completed.
-    pub(super) unfinished: Option<&'static str>,
+    pub(super) unfinished: Option<Cow<'static, str>>,
 }
 
 impl Footprint for Status {
@@ -99,7 +102,7 @@ fn package(form: Form, paragraph: &Paragraph<'_>) -> Result<Option<Package>, Str
         source: source(paragraph.source, name, version)?,
         supplier: supplier.filter(|supplier| !supplier.is_empty()),
         unfinished: match state {
-            State::Unfinished(state) => Some(state),
+            State::Unfinished(state) => Some(state.into()),
             State::Absent | State::Installed => None,
         },
     }))

@@ -4,6 +4,7 @@
 //! (documentation that was left out, files of another architecture). Neither is claimed.
 
 use plimsoll_core::rootfs::Footprint;
+use serde::{Deserialize, Serialize};
 
 use super::header::{Header, Tag};
 use crate::cataloger::File;
@@ -12,11 +13,11 @@ use crate::os::files::{Brought, BroughtFiles};
 use crate::ownership::RecordedDigest;
 
 /// What a database says.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Packages(pub(super) Entries<Package>);
 
 /// An installed package.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Package {
     pub(super) name: String,
     pub(super) epoch: Option<u32>,

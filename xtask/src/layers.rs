@@ -41,7 +41,7 @@ const HOUSE: &[Room] = &[
     room("core", Pure, &[]),
     room("files", Pure, &["core"]),
     room("verify", Pure, &["core"]),
-    room("image", Pure, &["core"]),
+    room("image", Pure, &["core", "files"]),
     room("sbom", Pure, &["core"]),
     room("vuln", Pure, &["core", "sbom"]),
     room("policy", Pure, &["core", "verify", "sbom", "vuln"]),

@@ -19,6 +19,7 @@
 //!                                             … other layers … ──┘
 //! ```
 
+pub mod cache;
 mod contents;
 mod exact;
 mod facts;
@@ -78,7 +79,8 @@ fn read_image(
     hashing: Hashing,
     progress: &dyn Progress,
 ) -> Result<(FileSet, Vec<Digest>), Error> {
-    let Shared { select, limits, keyed, .. } = shared;
+    let Shared { select, limits, .. } = shared;
+    let keyed = shared.keyed();
     let run = Run { shared, source, image, limits, progress, hashing, used: Used::default() };
     let first: Vec<(usize, Interest<'_>)> =
         (0..image.layers.len()).map(|index| (index, Interest::selected(*select))).collect();
@@ -218,19 +220,22 @@ impl Run<'_> {
         }
     }
 
-    /// The content of one layer, from another image that had it or by reading it.
+    /// The content of one layer, from another image that had it, from the cache, or by reading it.
     fn layer(
         &self,
         layer: &Layer,
         interest: &Interest<'_>,
         cancelled: &AtomicBool,
     ) -> Result<Arc<Facts>, Error> {
-        // This is checked for each image that has the layer, because the manifest announces the table.
-        if interest.only_targets().is_none() && contents::is_announced(&layer.descriptor) {
-            contents::check(&self.pipe(layer, cancelled))?;
-        }
-        let read = || self.unpack(layer, interest, cancelled);
-        let recalled = self.shared.once(Key::new(layer, interest, self.hashing), cancelled, read)?;
+        let key = Key::new(layer, interest, self.hashing);
+        let has_table = key.has_table();
+        let read = || {
+            if has_table {
+                contents::check(&self.pipe(layer, cancelled))?;
+            }
+            self.unpack(layer, interest, cancelled)
+        };
+        let recalled = self.shared.once(key, cancelled, read)?;
         let (FactsSource::Read(facts) | FactsSource::Known(facts)) = &recalled;
         let what = || format!("the image up to layer {}", layer.descriptor.digest);
         Used::take(&self.used.places, facts.ledger.places() as u64, ("entries", self.limits.entries), what)?;
@@ -262,7 +267,7 @@ impl Run<'_> {
     fn unpack(&self, layer: &Layer, interest: &Interest<'_>, cancelled: &AtomicBool) -> Result<Facts, Error> {
         let pipe = self.pipe(layer, cancelled);
         let (fast, aliases) = pipe.run(|stream, what| {
-            let mut scan = Scan::new(interest, &self.shared.keyed, self.limits, &self.used);
+            let mut scan = Scan::new(interest, self.shared.keyed(), self.limits, &self.used);
             scan.fast(stream, what)
         })?;
         if let Some(facts) = fast {
@@ -270,7 +275,7 @@ impl Run<'_> {
         }
         self.progress.layer_total(layer.descriptor.size);
         let (facts, aliases) = pipe.run(|stream, what| {
-            let mut scan = Scan::new(interest, &self.shared.keyed, self.limits, &self.used);
+            let mut scan = Scan::new(interest, self.shared.keyed(), self.limits, &self.used);
             scan.exact(stream, what)
         })?;
         Ok(Facts { aliases, ..facts })

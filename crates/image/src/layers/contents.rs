@@ -407,10 +407,11 @@ impl Progress {
     }
 }
 
-/// Whether the manifest announces a table of contents of this layer.
-pub(super) fn is_announced(layer: &Descriptor) -> bool {
-    let mut names = CHUNKED.iter().flatten().chain([&STARGZ]);
-    names.any(|name| layer.annotations.contains_key(*name))
+/// What the manifest announces about a table of contents of this layer: the annotations, in a fixed order; none if there is no
+/// table.
+pub(super) fn announced(layer: &Descriptor) -> Vec<(&'static str, String)> {
+    let names = CHUNKED.iter().flatten().chain([&STARGZ]);
+    names.filter_map(|name| Some((*name, layer.annotations.get(*name)?.clone()))).collect()
 }
 
 #[cfg(test)]

@@ -1,23 +1,39 @@
 //! Paths as keyed hashes, so that millions of them fit into memory and nobody can prepare two that collide.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
+
+use siphasher::sip::SipHasher13;
 
 /// The beginning of a whiteout's name.
 pub(super) const WHITEOUT: &[u8] = b".wh.";
 
-/// Hashes paths with a key of this run (std's SipHash-1-3 with random keys).
-#[derive(Debug, Clone)]
-pub(super) struct Keyed(RandomState);
+/// Hashes paths by SipHash-1-3 with a secret key: one of this run, or that of a cache of layers. (std has the same function,
+/// and no way to choose its key.)
+#[derive(Clone)]
+pub(super) struct Keyed(SipHasher13);
+
+impl fmt::Debug for Keyed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Keyed")
+    }
+}
 
 impl Keyed {
     pub(super) fn random() -> Self {
-        Self(RandomState::new())
+        let random = RandomState::new();
+        Self(SipHasher13::new_with_keys(random.hash_one(0_u8), random.hash_one(1_u8)))
+    }
+
+    /// With a key of at least 16 bytes.
+    pub(super) fn with_key(key: &[u8]) -> Option<Self> {
+        Some(Self(SipHasher13::new_with_key(key.first_chunk()?)))
     }
 
     /// The hash of a path: the last that [`Self::lineage`] would give.
     pub(super) fn hash(&self, path: &[u8]) -> u64 {
-        let mut hasher = self.0.build_hasher();
+        let mut hasher = self.0;
         each_name(&mut hasher, path, |_| {});
         hasher.finish()
     }
@@ -26,7 +42,7 @@ impl Keyed {
     /// itself. The root is not included; for the root itself the list is empty.
     pub(super) fn lineage(&self, path: &[u8], out: &mut Vec<u64>) {
         out.clear();
-        let mut hasher = self.0.build_hasher();
+        let mut hasher = self.0;
         each_name(&mut hasher, path, |hash| out.push(hash));
     }
 }

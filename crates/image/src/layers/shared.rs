@@ -7,18 +7,23 @@
 //! Only evidence is kept: the facts of a layer with verified size, digest and diff ID. They depend only on
 //! that layer, on the selection and on the limits, and never on other layers or on the source of the bytes.
 //! So the key contains everything that influences reading a layer: the descriptor (the stored bytes are
-//! verified against it, and its media type determines their compression), the diff ID, and the entries that a
-//! further pass requests. The selection and the limits are the same for everything that one `Shared` reads.
+//! verified against it, its media type determines their compression, and the table of contents that it announces is
+//! compared with them), the diff ID, and the entries that a further pass requests. The selection and the limits are the
+//! same for everything that one `Shared` reads.
+//!
+//! With a [`LayerCache`], facts are also kept for later runs, under the same key.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use plimsoll_core::rootfs::{FileSet, Select};
+use plimsoll_core::rootfs::{FactCodec, FileSet, Select};
 use plimsoll_core::{Digest, Limits};
 
 use super::Hashing;
+use super::cache::{Fields, LayerCache};
+use super::contents;
 use super::facts::Facts;
 use super::paths::Keyed;
 use super::scan::{Interest, Targets};
@@ -38,7 +43,8 @@ pub struct Shared<'a> {
     pub(super) select: &'a dyn Select,
     pub(super) limits: Limits,
     /// One key for all layers: their hashes are compared with each other.
-    pub(super) keyed: Keyed,
+    keyed: OnceLock<Keyed>,
+    cache: Option<LayerCache>,
     kept_bytes: u64,
     slots: Mutex<Slots>,
     changed: Condvar,
@@ -69,6 +75,8 @@ pub(super) struct Key {
     size: u64,
     media_type: String,
     diff_id: Digest,
+    /// What the manifest says about a table of contents. Only the first pass compares it.
+    announced: Vec<(&'static str, String)>,
     targets: Option<Targets>,
     hashing: Hashing,
 }
@@ -80,8 +88,39 @@ impl Key {
             size: layer.descriptor.size,
             media_type: layer.descriptor.media_type.clone(),
             diff_id: layer.diff_id,
+            announced: match interest.only_targets() {
+                None => contents::announced(&layer.descriptor),
+                Some(_) => Vec::new(),
+            },
             targets: interest.only_targets().cloned(),
             hashing,
+        }
+    }
+
+    /// Whether the layer has to be compared with a table of contents.
+    pub(super) fn has_table(&self) -> bool {
+        !self.announced.is_empty()
+    }
+
+    /// Everything in it, for the name of an entry in a cache.
+    pub(super) fn fields(&self, name: &mut Fields) {
+        let Self { digest, size, media_type, diff_id, announced, targets, hashing } = self;
+        name.field(digest.to_string().as_bytes());
+        name.field(&size.to_le_bytes());
+        name.field(media_type.as_bytes());
+        name.field(diff_id.to_string().as_bytes());
+        name.count(announced.len());
+        for (annotation, value) in announced {
+            name.field(annotation.as_bytes());
+            name.field(value.as_bytes());
+        }
+        name.field(match hashing {
+            Hashing::AsNamed => b"as named",
+            Hashing::Both => b"both",
+        });
+        name.count(usize::from(targets.is_some()));
+        if let Some(targets) = targets {
+            targets.fields(name);
         }
     }
 }
@@ -90,7 +129,7 @@ impl Key {
 pub(super) enum FactsSource {
     /// They were read now.
     Read(Arc<Facts>),
-    /// Another image had the same layer.
+    /// Another image had the same layer, in this run or before.
     Known(Arc<Facts>),
 }
 
@@ -101,7 +140,8 @@ impl<'a> Shared<'a> {
         Self {
             select,
             limits,
-            keyed: Keyed::random(),
+            keyed: OnceLock::new(),
+            cache: None,
             kept_bytes: KEPT_BYTES,
             slots: Mutex::default(),
             changed: Condvar::new(),
@@ -112,6 +152,13 @@ impl<'a> Shared<'a> {
     #[must_use]
     pub fn keeping(mut self, bytes: u64) -> Self {
         self.kept_bytes = bytes;
+        self
+    }
+
+    /// Keeps facts in `cache`, too, and uses what earlier runs kept there. A selection without a codec keeps nothing.
+    #[must_use]
+    pub fn cached(mut self, cache: Option<LayerCache>) -> Self {
+        self.cache = cache.filter(|_| self.select.codec().is_some());
         self
     }
 
@@ -171,9 +218,29 @@ impl<'a> Shared<'a> {
         slots.by_key.insert(key.clone(), Slot::Reading);
         drop(slots);
         let claim = Claim { shared: self, key };
+        if let Some((cache, codec)) = self.cache()
+            && let Some(facts) = cache.facts(&claim.key, codec, &self.limits)
+        {
+            let facts = Arc::new(facts);
+            claim.keep(&facts);
+            return Ok(FactsSource::Known(facts));
+        }
         let facts = Arc::new(read()?);
+        if let Some((cache, codec)) = self.cache() {
+            cache.keep(&claim.key, &facts, codec, &self.limits);
+        }
         claim.keep(&facts);
         Ok(FactsSource::Read(facts))
+    }
+
+    fn cache(&self) -> Option<(&LayerCache, &dyn FactCodec)> {
+        Some((self.cache.as_ref()?, self.select.codec()?))
+    }
+
+    /// Hashes the paths of all layers.
+    pub(super) fn keyed(&self) -> &Keyed {
+        self.keyed
+            .get_or_init(|| self.cache.as_ref().and_then(LayerCache::keyed).unwrap_or_else(Keyed::random))
     }
 
     fn lock(&self) -> MutexGuard<'_, Slots> {
@@ -241,4 +308,4 @@ impl Slots {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -10,6 +10,7 @@ use plimsoll_testkit::{Artifact, Compression, ImageBuilder, Layer, WholeFiles};
 
 use plimsoll_core::Classify as _;
 
+use super::{Shared, cache};
 use crate::{Descriptor, Error, Referrers, Source, artifact};
 
 /// Objects by digest.
@@ -57,7 +58,19 @@ const WANTS: WholeFiles = WholeFiles {
 
 fn read_with(source: &Memory, limits: &Limits) -> Result<FileSet, Error> {
     let artifact = artifact::load(source, &source.1, limits)?;
-    super::read(source, &artifact.images[0], &WANTS, limits, &())
+    let image = &artifact.images[0];
+    let fresh = super::read(source, image, &WANTS, limits, &());
+    // What a cache keeps, and what it then gives, is the same.
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let shared = Shared::new(&WANTS, limits.clone()).cached(Some(cache::tests::cache(folder.path())));
+        let cached = shared.read(source, image, &());
+        match (&fresh, &cached) {
+            (Ok(fresh), Ok(cached)) => assert_eq!(cached, fresh),
+            (fresh, cached) => assert_eq!(format!("{cached:?}"), format!("{fresh:?}")),
+        }
+    }
+    fresh
 }
 
 fn read(layers: impl IntoIterator<Item = Layer>) -> Result<FileSet, Error> {

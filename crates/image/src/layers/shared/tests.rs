@@ -12,16 +12,16 @@ use super::*;
 use crate::{Descriptor, Referrers, artifact};
 
 /// Objects in memory that count how often each blob is requested.
-struct CountingSource {
-    objects: BTreeMap<Digest, Vec<u8>>,
-    top: Descriptor,
+pub(in crate::layers) struct CountingSource {
+    pub(in crate::layers) objects: BTreeMap<Digest, Vec<u8>>,
+    pub(in crate::layers) top: Descriptor,
     asked: Mutex<BTreeMap<Digest, usize>>,
     /// Where readers wait for each other before their first layer.
     meet: Option<Arc<Barrier>>,
 }
 
 impl CountingSource {
-    fn new(artifact: &Artifact) -> Self {
+    pub(in crate::layers) fn new(artifact: &Artifact) -> Self {
         let parts = artifact.parts.iter().chain([&artifact.top]);
         Self {
             objects: parts.map(|object| (object.digest(), object.bytes.clone())).collect(),
@@ -31,7 +31,7 @@ impl CountingSource {
         }
     }
 
-    fn read(&self, shared: &Shared<'_>) -> Result<FileSet, Error> {
+    pub(in crate::layers) fn read(&self, shared: &Shared<'_>) -> Result<FileSet, Error> {
         let artifact = artifact::load(self, &self.top, shared.limits())?;
         if let Some(meet) = &self.meet {
             meet.wait();
@@ -41,7 +41,7 @@ impl CountingSource {
     }
 
     /// How often the layers of `artifact` were requested.
-    fn asked(&self, artifact: &Artifact) -> Vec<usize> {
+    pub(in crate::layers) fn asked(&self, artifact: &Artifact) -> Vec<usize> {
         let asked = self.asked.lock().unwrap();
         let count = |layer: &plimsoll_testkit::Object| asked.get(&layer.digest()).copied().unwrap_or(0);
         artifact.image().layers.iter().map(count).collect()
@@ -80,7 +80,7 @@ fn shared() -> Shared<'static> {
     Shared::new(&WANTS, Limits::default())
 }
 
-fn image(layers: impl IntoIterator<Item = Layer>) -> Artifact {
+pub(in crate::layers) fn image(layers: impl IntoIterator<Item = Layer>) -> Artifact {
     layers.into_iter().fold(ImageBuilder::new(), ImageBuilder::layer).build()
 }
 

@@ -1,0 +1,179 @@
+//! The facts of layers in the user's cache folder, for later runs.
+//!
+//! Owns what is kept, under which name, and when it may be used. [`plimsoll_files::cache`] owns where it is stored, and that
+//! it stays small; [`entry`] owns the bytes.
+//!
+//! - **A layer is known by everything that its reading verified**: the digest, size and media type of the stored bytes, the
+//!   diff ID, and the table of contents that its manifest announces. The diff ID alone is not enough. A configuration can
+//!   claim the diff ID of a harmless layer for other content; engines that do not compare it when they unpack would run that
+//!   content. The digest of the stored bytes is what every runtime fetches by.
+//! - **What was made of it** depends on the selection with its version, on the limits, and on this program. All of them are
+//!   part of the name, so that nothing made by another version is found. Limits that a file exceeds give the same facts
+//!   again. A layer that cannot be read has no facts.
+//! - **Paths** are kept as keyed hashes ([`super::paths`]). The key comes from the folder's secret, because the hashes of all
+//!   layers are compared with each other. Whoever can read the folder could prepare layers in which paths collide, so it is
+//!   0700 like everything there.
+//!
+//! Readers take no lock: an entry is whole or absent, or its checksum is wrong. Nothing here can fail a run. If the cache
+//! cannot be used, that is reported once, and layers are read.
+
+pub(super) mod entry;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use plimsoll_core::rootfs::FactCodec;
+use plimsoll_core::{Algorithm, Classify as _, Digest, Hasher, Limits};
+use plimsoll_files::cache as files;
+
+use super::facts::Facts;
+use super::paths::Keyed;
+use super::shared::Key;
+
+/// Raised whenever an entry is written in another way.
+const FORMAT: &str = "plimsoll layer 1";
+const SECTION: &str = "layers";
+
+/// How a cache is used.
+#[derive(Debug, Clone)]
+pub struct LayerCacheSettings {
+    /// Its folder; created when something is first kept.
+    pub folder: PathBuf,
+    /// Whether the user named the folder and so is warned if it cannot be used.
+    pub named: bool,
+    /// Approximate bytes that it may take on disk.
+    pub bytes: u64,
+    /// Differs for programs that may make other facts of the same file.
+    pub program: &'static str,
+}
+
+/// A cache for the facts of layers. Clones are the same cache.
+#[derive(Debug, Clone)]
+pub struct LayerCache(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    settings: LayerCacheSettings,
+    /// Opened when it is first needed; `None` if it cannot be used.
+    opened: OnceLock<Option<Opened>>,
+    /// Set once a failure to keep or read something was reported.
+    told: OnceLock<()>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    files: files::Cache,
+    secret: [u8; files::SECRET_BYTES],
+}
+
+impl LayerCache {
+    /// The cache that `settings` name. Opens nothing yet.
+    pub fn new(settings: LayerCacheSettings) -> Self {
+        Self(Arc::new(Inner { settings, opened: OnceLock::new(), told: OnceLock::new() }))
+    }
+
+    /// The key for the hashes of paths; `None` if the cache cannot be used.
+    pub(super) fn keyed(&self) -> Option<Keyed> {
+        let opened = self.0.opened()?;
+        let key = Digest::sha256(&[b"paths ".as_slice(), &opened.secret].concat());
+        Keyed::with_key(key.as_bytes())
+    }
+
+    /// The facts under `key`, if they are here.
+    pub(super) fn facts(&self, key: &Key, codec: &dyn FactCodec, limits: &Limits) -> Option<Facts> {
+        let opened = self.0.opened()?;
+        let name = self.name(opened, key, codec, limits);
+        let bytes = match opened.files.read(SECTION, &name, self.0.settings.bytes) {
+            Ok(entry) => entry?.bytes,
+            Err(error) => {
+                self.0.trouble(&error);
+                return None;
+            }
+        };
+        if let Some(facts) = entry::decode(&bytes, &name, codec) {
+            opened.files.touch(SECTION, &name);
+            return Some(facts);
+        }
+        tracing::warn!("a layer in the cache is damaged, and is read again");
+        opened.files.remove(SECTION, &name);
+        None
+    }
+
+    /// Keeps the facts under `key`, whose reading verified everything that is in it.
+    pub(super) fn keep(&self, key: &Key, facts: &Facts, codec: &dyn FactCodec, limits: &Limits) {
+        let Some(opened) = self.0.opened() else { return };
+        let name = self.name(opened, key, codec, limits);
+        let Some(bytes) = entry::encode(facts, &name, codec) else { return };
+        if let Err(error) = opened.files.write(SECTION, &name, &bytes) {
+            self.0.trouble(&error);
+        }
+    }
+
+    /// The name of an entry: a hash of everything that it depends on.
+    fn name(&self, opened: &Opened, key: &Key, codec: &dyn FactCodec, limits: &Limits) -> String {
+        let mut name = Fields(Hasher::new(Algorithm::Sha256));
+        name.field(FORMAT.as_bytes());
+        name.field(&opened.secret);
+        name.field(self.0.settings.program.as_bytes());
+        name.field(codec.version().to_string().as_bytes());
+        for limit in limits.list() {
+            name.field(limit.name.as_bytes());
+            name.field(&limit.value.to_le_bytes());
+        }
+        key.fields(&mut name);
+        name.0.finish().hex()
+    }
+}
+
+/// Hashes fields, each behind its length, so that no two lists of fields give the same bytes.
+pub(super) struct Fields(Hasher);
+
+impl Fields {
+    pub(super) fn field(&mut self, bytes: &[u8]) {
+        self.0.update(&(bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    /// How many fields follow.
+    pub(super) fn count(&mut self, count: usize) {
+        self.field(&(count as u64).to_le_bytes());
+    }
+}
+
+impl Inner {
+    fn opened(&self) -> Option<&Opened> {
+        let open = || match self.open() {
+            Ok(opened) => Some(opened),
+            Err(error) => {
+                let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                // A home folder that cannot be written needs no warning each time; one that others can write to does.
+                if self.settings.named || !matches!(error, plimsoll_files::Error::Io { .. }) {
+                    tracing::warn!("layers are not cached: {error}{hint}");
+                } else {
+                    tracing::info!("layers are not cached: {error}{hint}");
+                }
+                None
+            }
+        };
+        self.opened.get_or_init(open).as_ref()
+    }
+
+    fn open(&self) -> Result<Opened, plimsoll_files::Error> {
+        let files = files::Cache::open(&self.settings.folder, self.settings.bytes)?;
+        let secret = files.secret(|| {
+            let mut random = [0; files::SECRET_BYTES];
+            getrandom::fill(&mut random).map_err(io::Error::from)?;
+            Ok(random)
+        })?;
+        Ok(Opened { files, secret })
+    }
+
+    /// Reports once that something cannot be kept or read.
+    fn trouble(&self, error: &plimsoll_files::Error) {
+        self.told.get_or_init(|| tracing::warn!("the cache of layers cannot be used: {error}"));
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

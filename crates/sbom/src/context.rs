@@ -80,7 +80,8 @@ pub(crate) struct Found<'f> {
     pub(crate) read: HashSet<&'f str>,
     /// Files that were read, and do not say what they are. They count like those that nobody reads.
     pub(crate) unidentified: Vec<(Kind, &'f FoundFile)>,
-    /// Folders in which a package manager has installed what lock files beside it only name, by ecosystem: `npm`, `srv/app`.
+    /// Folders in which a package manager has installed what lock files beside it only name, by ecosystem: `npm`, `srv/app`; and
+    /// those of Java's runtimes: `jvm`, `opt/java`.
     pub(crate) installed: BTreeSet<(&'static str, &'f str)>,
     /// How many problems of each kind a cataloger has.
     pub(crate) told: BTreeMap<(ProblemCode, ProblemSeverity, &'static str), usize>,

@@ -21,6 +21,7 @@ use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, WhyUnread};
 use crate::fact::FactKind;
 use crate::inventory::{ComponentIndex, MAX_FILES, Problem, ProblemCode};
+use crate::language::jvm::JVM;
 use crate::lockfiles::is_in_package;
 use crate::ownership::{hash_of_path, place_of};
 use executable::EXECUTABLES;
@@ -80,7 +81,8 @@ impl Cataloger for Telltales {
                 let read = kind.ecosystem == EXECUTABLES && context.found.read.contains(&*file.real_path);
                 let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
                 // What is installed is read, and counts instead of what a lock file names.
-                let installed = context.found.installed.contains(&(kind.ecosystem, folder));
+                let installed = context.found.installed.contains(&(kind.ecosystem, folder))
+                    || is_of_runtime(&file.path, context);
                 if !read && !installed {
                     unread.file(kind, &file.path, &file.real_path);
                 }
@@ -99,6 +101,13 @@ impl Cataloger for Telltales {
         let problems = unread.problems(&owners, context);
         context.found.inventory.problems.extend(problems);
     }
+}
+
+/// Whether a file is a module of a Java runtime that is listed: `jmods/java.base.jmod`, with `release` beside the folder.
+fn is_of_runtime(path: &str, context: &Context<'_, '_>) -> bool {
+    let runtime =
+        path.rsplit_once("/jmods/").filter(|(_, file)| !file.contains('/')).map(|(runtime, _)| runtime);
+    runtime.is_some_and(|runtime| context.found.installed.contains(&(JVM.id, runtime)))
 }
 
 /// Whether it matters to telltales which package brought the file at `path`, although its path shows nothing: it may be a

@@ -20,6 +20,8 @@ pub(crate) struct Described {
     pub(crate) purl_types: &'static [&'static str],
     /// The files, in one selection.
     pub(crate) selections: &'static [Selection],
+    /// Whether others have to know the folders of its files.
+    pub(crate) marks_folders: bool,
     pub(crate) read: fn(&File<'_>) -> Packages,
 }
 
@@ -54,5 +56,11 @@ impl Cataloger for Described {
 
     fn finish(&self, context: &mut Context<'_, '_>) {
         Shown::add(context, 0);
+        if self.marks_folders {
+            let read = context.facts::<Shown>(0).filter(|(_, shown)| shown.found.is_ok());
+            let folders: Vec<&str> =
+                read.map(|(file, _)| file.path.rsplit_once('/').map_or("", |(folder, _)| folder)).collect();
+            context.found.installed.extend(folders.into_iter().map(|folder| (self.id, folder)));
+        }
     }
 }

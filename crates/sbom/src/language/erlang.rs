@@ -21,6 +21,7 @@ pub(crate) const ERLANG: Described = Described {
     version: 1,
     purl_types: &["otp"],
     selections: &[Selection::whole(&["**/ebin/*.app"], Bound::Metadata)],
+    marks_folders: false,
     read,
 };
 

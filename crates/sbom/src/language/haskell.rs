@@ -22,6 +22,7 @@ pub(crate) const HASKELL: Described = Described {
     version: 1,
     purl_types: &["hackage"],
     selections: &[Selection::whole(&["**/package.conf.d/*.conf", "**/package.db/*.conf"], Bound::Metadata)],
+    marks_folders: false,
     read: |file| Some(record(&String::from_utf8_lossy(file.content)).map(|found| vec![found])),
 };
 

@@ -20,6 +20,7 @@ pub(crate) const JULIA: Described = Described {
     version: 1,
     purl_types: &["julia"],
     selections: &[Selection::whole(&["**/packages/*/*/Project.toml"], Bound::Metadata)],
+    marks_folders: false,
     read: |file| Some(project(file.content).map(|found| vec![found])),
 };
 

@@ -22,6 +22,7 @@ pub(crate) const JVM: Described = Described {
     version: 1,
     purl_types: &["generic"],
     selections: &[Selection::whole(&["**/release"], Bound::Metadata)],
+    marks_folders: true,
     read,
 };
 

@@ -26,6 +26,7 @@ pub(crate) const LUA: Described = Described {
         &["**/rocks/*/*/*.rockspec", "**/rocks-5.?/*/*/*.rockspec"],
         Bound::Metadata,
     )],
+    marks_folders: false,
     read: |file| Some(rock(&String::from_utf8_lossy(file.content)).map(|found| vec![found])),
 };
 

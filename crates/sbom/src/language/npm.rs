@@ -23,6 +23,7 @@ use crate::fact::FactKind;
 use crate::inventory::{Component, Declaration, Location, ProblemCode};
 use crate::ownership::FileDigests;
 use crate::telltales;
+use crate::test_data::is_test_data;
 use lock::{Lock, Locked};
 use manifest::Manifest;
 
@@ -55,6 +56,7 @@ impl Footprint for Shown {
         size_of::<Self>()
             + match &self.manifest {
                 Ok(Manifest::Package(component) | Manifest::Private(component)) => component.text_bytes(),
+                Ok(Manifest::Versionless(name)) => name.len(),
                 Ok(Manifest::Nameless) => 0,
                 Err(reason) => reason.len(),
             }
@@ -132,15 +134,20 @@ fn manifests<'f>(context: &mut Context<'_, 'f>, roots: &mut Roots<'f>) {
         roots.packages.insert(folder);
         roots.parents.extend(parent_of(folder));
     }
+    let mut copies: BTreeSet<(&str, &str)> = BTreeSet::new();
     for (file, Shown { manifest, digests }) in context.distinct::<Shown>(&[MANIFEST]) {
         let is_installed = is_installed(&file.path);
         let component = match manifest {
             Ok(Manifest::Package(component)) => component,
             Ok(Manifest::Private(component)) if is_installed => component,
             // Node runs it all the same, and nobody can say what it is. Elsewhere, nothing says that it is a package.
-            Ok(Manifest::Nameless) if is_installed => {
+            Ok(Manifest::Nameless | Manifest::Versionless(_)) if is_installed => {
                 let detail = "is a package without name or version".to_owned();
                 context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail);
+                continue;
+            }
+            Ok(Manifest::Versionless(name)) => {
+                copies.extend(vendored(&file.path, name).map(|package| (package, name.as_str())));
                 continue;
             }
             Ok(Manifest::Private(_) | Manifest::Nameless) => continue,
@@ -151,6 +158,36 @@ fn manifests<'f>(context: &mut Context<'_, 'f>, roots: &mut Roots<'f>) {
         };
         context.add_shown(component, file, digests);
     }
+    let mut by_package: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (package, name) in copies {
+        by_package.entry(package).or_default().push(name);
+    }
+    for (package, names) in by_package {
+        let first = names.first().copied().unwrap_or_default();
+        let detail = match names.len() {
+            1 => format!("holds a copy of {first} that does not say its version, and is not listed"),
+            several => format!(
+                "holds copies of {several} packages, such as {first}, that do not say their versions, and are not listed"
+            ),
+        };
+        context.problem(ProblemCode::Vendored, package, detail);
+    }
+}
+
+/// The folder of the installed package that has a copy of the package `name` in it, at this path: `…/node_modules/next` for
+/// `…/node_modules/next/dist/compiled/acorn/package.json`. What a package is tested with is none.
+fn vendored<'p>(path: &'p str, name: &str) -> Option<&'p str> {
+    const MODULES: &str = "node_modules/";
+    let folder = path.strip_suffix("/package.json")?;
+    let is_called_so = folder.strip_suffix(name).is_some_and(|above| above.ends_with('/'));
+    let inside = path.rfind(MODULES)? + MODULES.len();
+    let own = path.get(inside..)?;
+    if !is_called_so || is_test_data(own) {
+        return None;
+    }
+    let scope = if own.starts_with('@') { own.find('/')? + 1 } else { 0 };
+    let end = own.get(scope..)?.find('/')? + scope;
+    path.get(..inside + end)
 }
 
 /// What npm installed, and no `package.json` shows.

@@ -21,6 +21,7 @@ pub(crate) const PEAR: Described = Described {
     version: 1,
     purl_types: &["pear"],
     selections: &[Selection::whole(&["**/.registry/*.reg", "**/.registry/*/*.reg"], Bound::Metadata)],
+    marks_folders: false,
     read: |file| Some(record(file.content).map(|found| vec![found])),
 };
 

@@ -114,6 +114,8 @@ fn what_only_looks_like_a_telltale_is_none() {
     let nothing: [&str; 0] = [];
     let files = [
         ("etc/bun.lockbs", ""),
+        ("opt/jdk/release", "JAVA_VERSION=\"17.0.9\"\n"),
+        ("opt/jdk/jmods/java.base.jmod", "JM"),
         ("usr/share/doc/x/DESCRIPTION", "This package describes.\n"),
         ("srv/release", "1.2.3\n"),
         ("srv/__snapshots__/app.test.js.snap", "// Jest Snapshot v1\n"),

@@ -24,7 +24,9 @@ pub(super) enum Manifest {
     Package(Component),
     /// One that npm refuses to publish: an application, or a part of one.
     Private(Component),
-    /// It has no name or no version, as those that only choose between kinds of modules.
+    /// It has a name and no version, as copies that are built into another package.
+    Versionless(String),
+    /// It has no name, as those that only choose between kinds of modules.
     Nameless,
 }
 
@@ -37,8 +39,9 @@ const MAX_LICENCES: usize = 32;
 pub(super) fn read(content: &[u8]) -> Result<Manifest, String> {
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     let fields: Fields = serde_json::from_slice(content).map_err(|error| format!("is not JSON: {error}"))?;
-    let (Some(name), Some(version)) = (text(&fields.name), text(&fields.version)) else {
-        return Ok(Manifest::Nameless);
+    let Some(name) = text(&fields.name) else { return Ok(Manifest::Nameless) };
+    let Some(version) = text(&fields.version) else {
+        return Ok(Manifest::Versionless(shortened(name)));
     };
     let mut component = component(name, version)?;
     component.licenses = licences(&fields.licence);
@@ -153,7 +156,7 @@ mod tests {
                 format!("{} {} {}", it.purl, licences.join(","), it.supplier.unwrap_or_default())
             }
             Ok(Manifest::Private(it)) => format!("private {}", it.purl),
-            Ok(Manifest::Nameless) => "nameless".to_owned(),
+            Ok(Manifest::Versionless(_) | Manifest::Nameless) => "nameless".to_owned(),
             Err(error) => format!("error: {error}"),
         }
     }

@@ -82,6 +82,25 @@ fn an_installed_package_that_does_not_say_what_it_is_is_a_gap() {
 }
 
 #[test]
+fn copies_without_a_version_are_noted_with_the_package_that_has_them() {
+    let inventory = catalog(&[
+        ("srv/node_modules/a/package.json", A),
+        ("srv/node_modules/a/dist/compiled/acorn/package.json", r#"{"name":"acorn"}"#),
+        ("srv/node_modules/a/dist/compiled/@s/b/package.json", r#"{"name":"@s/b"}"#),
+        // An entry point of its own, and what it is tested with.
+        ("srv/node_modules/a/ajax/package.json", r#"{"name":"a/ajax"}"#),
+        ("srv/node_modules/a/test/c/package.json", r#"{"name":"c"}"#),
+    ]);
+    assert_eq!(
+        problems(&inventory),
+        [
+            "vendored srv/node_modules/a: holds copies of 2 packages, such as @s/b, that do not say their versions, and are not \
+             listed"
+        ]
+    );
+}
+
+#[test]
 fn what_is_locked_counts_only_where_nothing_is_installed() {
     let lock = r#"{"lockfileVersion":3,"packages":{"":{},"node_modules/a":{"version":"0.9.0"},
         "node_modules/e":{"version":"5.0.0"},"node_modules/x/node_modules/e":{"version":"5.0.0"}}}"#;

@@ -1,8 +1,9 @@
 //! Zip archives: the directory at the end, and what single entries contain.
 //!
 //! Read as Java, Python's `zipimport` and `zipfile` do, by the directory at the end ([APPNOTE.TXT], 4.3.12 and 4.3.16), which is where
-//! it is counted back from; what stands in front of the archive does not matter. Several entries may point to the same bytes, so
-//! whoever reads several bounds what comes out as a whole.
+//! it is counted back from; what stands in front of the archive does not matter. Where these disagree about which end counts, and
+//! where an entry is called otherwise at its place, the archive is not read. Zip64 is not read either. Several entries may point
+//! to the same bytes, so whoever reads several bounds what comes out as a whole.
 //!
 //! [APPNOTE.TXT]: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 
@@ -14,6 +15,9 @@ const END: [u8; 4] = *b"PK\x05\x06";
 const END_LENGTH: usize = 22;
 /// An archive may end with a comment.
 const MAX_COMMENT: usize = u16::MAX as usize;
+/// In front of the end, where the numbers of a zip64 archive are.
+const LOCATOR: [u8; 4] = *b"PK\x06\x07";
+const LOCATOR_LENGTH: usize = 20;
 const ENTRY: [u8; 4] = *b"PK\x01\x02";
 const ENTRY_LENGTH: usize = 46;
 const LOCAL: [u8; 4] = *b"PK\x03\x04";
@@ -32,15 +36,17 @@ pub(crate) struct Zip<'a> {
 impl<'a> Zip<'a> {
     /// The archive in these bytes, or why it cannot be read. None for what is no archive.
     pub(crate) fn open(archive: &'a [u8]) -> Option<Result<Self, String>> {
-        let end = end(archive)?;
-        Some(Self::new(archive, end))
+        Some(end(archive)?.and_then(|end| Self::new(archive, end)))
     }
 
     fn new(archive: &'a [u8], end: usize) -> Result<Self, String> {
         let record = archive.get(end..).unwrap_or_default();
         let (size, offset) = (long(record, 12), long(record, 16));
         let (Some(size), Some(offset)) = (size, offset) else { return Err("ends too early".to_owned()) };
-        if u32::try_from(size) == Ok(u32::MAX) || u32::try_from(offset) == Ok(u32::MAX) {
+        let locator = end.checked_sub(LOCATOR_LENGTH).and_then(|at| archive.get(at..end));
+        let is_zip64 = locator.is_some_and(|locator| locator.starts_with(&LOCATOR))
+            || [size, offset].into_iter().any(|it| u32::try_from(it) == Ok(u32::MAX));
+        if is_zip64 {
             return Err("is a zip64 archive, which is not read".to_owned());
         }
         let start = end.checked_sub(size).ok_or("has a directory that is larger than itself")?;
@@ -87,11 +93,30 @@ impl<'a> Zip<'a> {
 
 const TOO_LARGE: &str = "is too large";
 
-/// Where the record at the end begins.
-fn end(archive: &[u8]) -> Option<usize> {
+/// Where the record at the end begins. All look for the last one; Java passes over one whose comment does not reach the end of
+/// the file, and Python does not. Where that makes a difference, and where several reach it, nobody can say what counts. Records
+/// in front of the last are those of archives inside.
+fn end(archive: &[u8]) -> Option<Result<usize, String>> {
     let first = archive.len().checked_sub(END_LENGTH)?;
     let last = first.saturating_sub(MAX_COMMENT);
-    (last..=first).rev().find(|at| archive.get(*at..).is_some_and(|rest| rest.starts_with(&END)))
+    let window = archive.get(last..)?;
+    let ends: Vec<usize> =
+        memchr::memmem::find_iter(window, &END).map(|at| last + at).filter(|at| *at <= first).collect();
+    let reaches = |at: &usize| {
+        let comment = archive.get(*at..).and_then(|record| short(record, 20));
+        comment.is_some_and(|comment| at + END_LENGTH + comment == archive.len())
+    };
+    let own = *ends.last()?;
+    let is_sure = match ends.iter().filter(|at| reaches(at)).count() {
+        0 => ends.len() == 1,
+        1 => reaches(&own),
+        _ => false,
+    };
+    Some(if is_sure {
+        Ok(own)
+    } else {
+        Err("has several ends, of which readers take different ones".to_owned())
+    })
 }
 
 fn inflate(data: &[u8], max: usize) -> Result<Vec<u8>, &'static str> {
@@ -200,5 +225,50 @@ pub(crate) mod tests {
             [&END[..], &[0; 4], &count, &count, &number(directory.len()), &number(start), &[0, 0]].concat(),
         );
         archive
+    }
+
+    fn names(archive: &[u8]) -> Result<Vec<String>, String> {
+        let zip = Zip::open(archive).expect("it has an end")?;
+        zip.entries().map(|entry| Ok(String::from_utf8_lossy(entry?.name).into_owned())).collect()
+    }
+
+    /// The archive with a comment, of which it says that it has `length` bytes.
+    fn commented(archive: &[u8], comment: &[u8], length: usize) -> Vec<u8> {
+        let mut archive = archive.to_vec();
+        let at = archive.len() - 2;
+        archive[at..].copy_from_slice(&u16::try_from(length).unwrap().to_le_bytes());
+        archive.extend(comment);
+        archive
+    }
+
+    /// Java reads what is in front of a comment, and Python what the comment says.
+    #[test]
+    fn an_end_inside_of_the_comment_is_refused() {
+        let archive = zip(&[("real", b"1")]);
+        let decoy = zip(&[]);
+        for comment in [decoy.clone(), [&decoy[..], b"more"].concat(), zip(&[("decoy", b"2")])] {
+            let both = commented(&archive, &comment, comment.len());
+            assert!(names(&both).unwrap_err().contains("several ends"));
+        }
+        assert_eq!(names(&commented(&archive, b"a comment", 9)).unwrap(), ["real"]);
+        assert_eq!(names(&commented(&archive, b"padding", 0)).unwrap(), ["real"]);
+    }
+
+    #[test]
+    fn the_end_of_a_stored_archive_inside_is_none_of_ones_own() {
+        let inner = zip(&[("inner", b"1")]);
+        let (mut archive, mut directory) = (Vec::new(), Vec::new());
+        entry(&mut archive, &mut directory, "in.jar", (0, inner.len()), &inner);
+        let archive = closed(archive, &directory, 1);
+        assert_eq!(names(&archive).unwrap(), ["in.jar"]);
+        assert!(names(&commented(&archive, b"padding", 0)).unwrap_err().contains("several ends"));
+    }
+
+    #[test]
+    fn records_of_zip64_are_told_as_that() {
+        let mut archive = zip(&[("a", b"1")]);
+        let at = archive.len() - END_LENGTH;
+        archive.splice(at..at, [&LOCATOR[..], &[0; LOCATOR_LENGTH - 4]].concat());
+        assert!(names(&archive).unwrap_err().contains("zip64"));
     }
 }

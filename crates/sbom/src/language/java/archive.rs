@@ -16,6 +16,9 @@ const MAX_DEPTH: usize = 5;
 /// Inflated bytes of one `pom.properties`; real ones have some 100.
 const MAX_PROPERTIES: usize = 64 << 10;
 
+/// Bytes of the names that lead to an archive. Each thing in it is told with all of them.
+const MAX_PATH: usize = 1 << 10;
+
 /// Inflated bytes of a manifest. Those of signed archives have a paragraph for each file.
 const MAX_MANIFEST: usize = 2 << 20;
 
@@ -28,8 +31,8 @@ pub(super) struct Level {
     pub(super) parent: Option<usize>,
     /// Whose `pom.properties` it has.
     pub(super) named: Vec<Component>,
-    /// Whether it has classes and no archives. An application that brings its libraries along need not be something that others
-    /// can have.
+    /// Whether it has classes of its own that others can have. An application that brings its libraries along has its classes
+    /// beside them. A file that is only called like an archive is no library.
     pub(super) is_library: bool,
     /// What its manifest says.
     pub(super) manifest: Manifest,
@@ -56,7 +59,8 @@ pub(super) fn read(archive: &[u8], mut budget: Budget) -> Option<Vec<Level>> {
 }
 
 fn descend(zip: &Zip<'_>, mut level: Level, depth: usize, budget: &mut Budget, levels: &mut Vec<Level>) {
-    let (mut has_classes, mut archives) = (false, Vec::new());
+    let (mut has_classes, mut has_shared_classes, mut is_cut) = (false, false, false);
+    let mut archives = Vec::new();
     for entry in zip.entries() {
         let entry = match entry {
             Ok(entry) => entry,
@@ -69,6 +73,7 @@ fn descend(zip: &Zip<'_>, mut level: Level, depth: usize, budget: &mut Budget, l
             archives.push(entry);
         } else if coordinates::is_properties(entry.name) {
             if !budget.thing() {
+                is_cut = true;
                 break;
             }
             let content = inflated(zip, &entry, MAX_PROPERTIES, budget);
@@ -80,28 +85,39 @@ fn descend(zip: &Zip<'_>, mut level: Level, depth: usize, budget: &mut Budget, l
             if let Ok(content) = inflated(zip, &entry, MAX_MANIFEST, budget) {
                 level.manifest = Manifest::read(&content);
             }
-        } else {
-            has_classes |= entry.name.ends_with(b".class");
+        } else if entry.name.ends_with(b".class") {
+            has_classes = true;
+            has_shared_classes |= !is_of_application(entry.name);
         }
-    }
-    level.is_library = has_classes && archives.is_empty();
-    if budget.things == 0 {
-        level.unreadable.push("has more in it than may be listed (packages)".to_owned());
     }
     let (parent, path) = (levels.len(), level.path.clone());
     levels.push(level);
+    let mut has_archives = false;
     for entry in archives {
         if !budget.thing() {
+            is_cut = true;
             break;
         }
         let name = String::from_utf8_lossy(entry.name);
         let path = if path.is_empty() { name.into_owned() } else { format!("{path}/{name}") };
         let level = Level { path, parent: Some(parent), ..Level::default() };
-        inner(zip, &entry, level, depth, budget, levels);
+        has_archives |= inner(zip, &entry, level, depth, budget, levels);
+    }
+    let Some(level) = levels.get_mut(parent) else { return };
+    level.is_library = has_shared_classes || has_classes && !has_archives;
+    if is_cut {
+        level.unreadable.push("has more in it than may be listed (packages)".to_owned());
     }
 }
 
-/// What is in an archive in an archive.
+/// Whether a class is that of an application, or of what starts one: Java looks for those of libraries elsewhere.
+fn is_of_application(name: &[u8]) -> bool {
+    let folders: [&[u8]; 3] =
+        [b"BOOT-INF/classes/", b"WEB-INF/classes/", b"org/springframework/boot/loader/"];
+    folders.iter().any(|folder| name.starts_with(folder))
+}
+
+/// What is in an archive in an archive; false for a file that is only called like one.
 fn inner(
     zip: &Zip<'_>,
     entry: &Entry<'_>,
@@ -109,7 +125,13 @@ fn inner(
     depth: usize,
     budget: &mut Budget,
     levels: &mut Vec<Level>,
-) {
+) -> bool {
+    if level.path.len() > MAX_PATH {
+        let path = plimsoll_core::text::shortened(&level.path);
+        let detail = "has a path that is too long, and is not read".to_owned();
+        levels.push(Level { path, unreadable: vec![detail], ..level });
+        return true;
+    }
     let content = if depth < MAX_DEPTH {
         inflated(zip, entry, usize::MAX, budget)
     } else {
@@ -117,14 +139,17 @@ fn inner(
     };
     let detail = match content {
         Ok(content) => match Zip::open(&content) {
-            Some(Ok(zip)) => return descend(&zip, level, depth + 1, budget, levels),
-            // A file that is only called like one.
-            None => return,
+            Some(Ok(zip)) => {
+                descend(&zip, level, depth + 1, budget, levels);
+                return true;
+            }
+            None => return false,
             Some(Err(detail)) => detail,
         },
         Err(detail) => detail,
     };
     levels.push(Level { unreadable: vec![detail], ..level });
+    true
 }
 
 impl Budget {
@@ -202,6 +227,53 @@ mod tests {
             assert_eq!(found.len(), depth.min(MAX_DEPTH + 1), "{found:?}");
             assert_eq!(found.last().unwrap().contains("is not read"), depth > MAX_DEPTH, "{found:?}");
         }
+    }
+
+    /// A name alone, which costs an attacker nothing, does not make an application of a library.
+    #[test]
+    fn a_library_stays_one_whatever_lies_beside_its_classes() {
+        let other = zip(&[]);
+        let log4j = ("org/apache/logging/log4j/A.class", b"".as_slice());
+        for inside in [b"".as_slice(), b"text", &other] {
+            let found =
+                read(&zip(&[log4j, ("x.jar", inside)]), Budget { bytes: 1 << 20, things: 20 }).unwrap();
+            assert!(found[0].is_library, "{found:?}");
+        }
+        for (class, inside, is_library) in [
+            ("WEB-INF/classes/A.class", b"".as_slice(), true),
+            ("WEB-INF/classes/A.class", &other, false),
+            ("BOOT-INF/classes/A.class", &other, false),
+            ("org/springframework/boot/loader/Launcher.class", &other, false),
+            ("META-INF/versions/9/A.class", &other, true),
+        ] {
+            let archive = zip(&[(class, b""), ("lib/x.jar", inside)]);
+            let found = read(&archive, Budget { bytes: 1 << 20, things: 20 }).unwrap();
+            assert_eq!(found[0].is_library, is_library, "{class}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_listed_any_more_is_told_on_each_level() {
+        let lang = zip(&[(LANG_AT, LANG)]);
+        let names: Vec<String> = (0..20).map(|n| format!("{n}.jar")).collect();
+        let mut files: Vec<(&str, &[u8])> =
+            names.iter().map(|name| (name.as_str(), b"".as_slice())).collect();
+        files.push(("real.jar", &lang));
+        let cut = ": has more in it than may be listed (packages)";
+        assert_eq!(shown(&zip(&files)), [cut]);
+        assert_eq!(shown(&zip(&files[1..])).len(), 2, "there is room for the archive, and for nothing in it");
+        assert!(shown(&zip(&files[1..]))[1].contains(cut));
+        assert_eq!(shown(&zip(&files[2..])).len(), 2);
+        assert!(!shown(&zip(&files[2..])).concat().contains(cut), "all of it was listed");
+    }
+
+    #[test]
+    fn a_long_name_is_not_kept_for_all_that_lies_below_it() {
+        let inner = zip(&[(LANG_AT, LANG)]);
+        let name = format!("{}.jar", "x".repeat(60_000));
+        let found = shown(&zip(&[(&name, &inner)]));
+        assert_eq!(found.len(), 2);
+        assert!(found[1].len() < 300 && found[1].ends_with("too long, and is not read"), "{found:?}");
     }
 
     #[test]

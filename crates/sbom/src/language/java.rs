@@ -116,11 +116,14 @@ fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, archive: &
         for detail in &level.unreadable {
             context.problem(ProblemCode::UnparsableMetadata, &path, detail.clone());
         }
-        // One names the archive itself: the one that the file is called after, or the only one.
-        let own = match level.named.as_slice() {
-            [_] => Some(0),
-            named => named.iter().position(|it| coordinates::is_named_after(&path, it.purl.name())),
-        };
+        // One names the archive itself: the one that the file is called after, or the only one unless what the archive says of
+        // itself is another name. That one was copied into it.
+        let named_after =
+            level.named.iter().position(|it| coordinates::is_named_after(&path, it.purl.name()));
+        let own = named_after.or_else(|| match level.named.as_slice() {
+            [only] if !level.is_library || level.manifest.may_be(&path, &only.purl) => Some(0),
+            _ => None,
+        });
         // What has no classes, as Spring's starters, is nothing to be in doubt about.
         let seeming = if own.is_none() { level.manifest.seeming(&path) } else { None };
         let seeming = seeming.filter(|it| level.is_library || it.is_sure);

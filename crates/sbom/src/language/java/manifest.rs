@@ -13,6 +13,8 @@
 
 use std::sync::LazyLock;
 
+use plimsoll_core::Purl;
+
 use crate::inventory::Component;
 use crate::language::shown::Package;
 use serde::{Deserialize, Serialize};
@@ -96,6 +98,27 @@ impl Manifest {
         let package = Package { purl_type: "maven", namespace, name, version, qualifiers: &[], subpath: "" };
         let component = package.component();
         Some(Seeming { component: component.ok()?, is_sure })
+    }
+
+    /// Whether an archive of this name with such a manifest may be the artifact of the only coordinates in it. A file that is
+    /// called after no version may have been renamed.
+    pub(super) fn may_be(&self, path: &str, purl: &Purl) -> bool {
+        let (group, name) = (purl.namespace().unwrap_or_default(), purl.name());
+        let file = path.rsplit('/').next().unwrap_or(path);
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        // Some put the group in front: `org.x.artifact-1.0.jar`.
+        let is_called = |artifact: &str| {
+            let rest = artifact.strip_suffix(name);
+            rest.is_some_and(|rest| {
+                rest.is_empty() || rest.strip_suffix(['.', '-', '_']).is_some_and(|it| it == group)
+            })
+        };
+        if let Some((artifact, _)) = split(stem) {
+            return is_called(artifact);
+        }
+        let mut words = name.split(['.', '-', '_']).filter(|word| !word.is_empty());
+        let mut names = self.bundle.iter().chain(&self.module).peekable();
+        names.peek().is_none() || names.any(|it| words.any(|word| it.contains(word)))
     }
 
     /// The group of an artifact, and whether there is no doubt about it.
@@ -228,6 +251,22 @@ mod tests {
         }
         assert_eq!(shown("app.jar", "Implementation-Version: ${project.version}\n"), None);
         assert_eq!(shown("spring3-core-3.x.jar", ""), None);
+    }
+
+    #[test]
+    fn the_only_coordinates_are_the_archives_own_unless_it_is_called_otherwise() {
+        let log4j = "Bundle-SymbolicName: org.apache.logging.log4j.core\n";
+        for (path, manifest, purl, expected) in [
+            ("log4j-core-2.14.1.jar", "", "pkg:maven/com.acme/harmless@1.0", false),
+            ("app.jar", log4j, "pkg:maven/com.acme/harmless@1.0", false),
+            ("app.jar", log4j, "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1", true),
+            ("app.jar", "", "pkg:maven/com.acme/harmless@1.0", true),
+            ("org.acme.tool-1.0.jar", log4j, "pkg:maven/org.acme/tool@1.0", true),
+            ("org.other.tool-1.0.jar", "", "pkg:maven/org.acme/tool@1.0", false),
+        ] {
+            let manifest = Manifest::read(manifest.as_bytes());
+            assert_eq!(manifest.may_be(path, &purl.parse().unwrap()), expected, "{path} {purl}");
+        }
     }
 
     #[test]

@@ -96,6 +96,21 @@ fn a_jar_that_does_not_say_what_it_is_is_a_gap_unless_a_distribution_brought_it(
     );
 }
 
+/// What is copied into a library with its coordinates does not stand for the library.
+#[test]
+fn the_only_coordinates_in_a_jar_that_is_called_otherwise_are_those_of_a_copy() {
+    let manifest = b"Implementation-Vendor-Id: org.apache.logging.log4j
+";
+    let jar = jar(&["harmless"], &[CLASS, ("META-INF/MANIFEST.MF", manifest)]);
+    let inventory = catalog(&[("opt/lib/log4j-core-2.14.1.jar", &jar)]);
+    let found = artifacts(&inventory);
+    let expected =
+        ["pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1", "pkg:maven/org.example/harmless@1.0"];
+    assert_eq!(found, expected.map(|it| format!("{it} opt/lib/log4j-core-2.14.1.jar")));
+    assert_eq!(inventory.relationships.len(), 1, "the one contains the other");
+    assert_eq!(problems(&inventory).len(), 1, "its group is in doubt");
+}
+
 #[test]
 fn what_cannot_be_read_is_told_with_its_place() {
     let mut cut = jar(&["a"], &[]);

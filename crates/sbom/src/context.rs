@@ -155,6 +155,11 @@ impl<'c, 'f> Context<'c, 'f> {
         files.filter_map(move |file| Some((file, file.fact(purpose)?)))
     }
 
+    /// Whether the work has to stop: then it is to return early, as for [`Self::facts`].
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.cancel.check().is_err()
+    }
+
     /// Those of several selections, each file once by where it really lies, whatever links lead to it.
     pub(crate) fn distinct<T: Fact>(
         &self,

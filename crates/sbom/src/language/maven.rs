@@ -104,7 +104,17 @@ impl Cataloger for Maven {
             components.filter(|it| it.purl.package_type() == "maven").map(|it| it.name.clone()).collect();
         let mut left = context.limits.packages;
         for (file, pom) in projects {
-            for wanted in models.wanted(&file.path, pom) {
+            if context.is_stopped() {
+                return;
+            }
+            let Some(all) = models.wanted(&file.path, pom) else {
+                let detail =
+                    "inherits more from its parents, together with other projects, than is looked at"
+                        .to_owned();
+                context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
+                return;
+            };
+            for wanted in all {
                 match wanted {
                     Ok(component) if installed.contains(&component.name) => {}
                     Ok(component) if left > 0 => {

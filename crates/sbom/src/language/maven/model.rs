@@ -1,6 +1,7 @@
 //! What poms come to together: with their parents, and with properties put in ("Introduction to the POM").
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::pom::{Coordinates, Dependency, Pom};
 use crate::inventory::{Component, Declaration, Requester, Scope};
@@ -13,18 +14,66 @@ const MAX_NESTING: usize = 8;
 /// Bytes of a value in which properties were put in.
 const MAX_VALUE: usize = 1 << 10;
 
+/// Dependencies that are looked at again for a project, because it inherits them or their names come to something else in it, over
+/// all projects. A thousand modules below a parent with as many of these stay below.
+const MAX_INHERITED: usize = 2_000_000;
+
 /// All poms that are there.
-#[derive(Default)]
 pub(super) struct Models<'f> {
     by_path: BTreeMap<&'f str, &'f Pom>,
     by_coordinates: BTreeMap<(&'f str, &'f str, &'f str), (&'f str, &'f Pom)>,
+    /// What each pom manages, by where the pom is in memory.
+    managed: HashMap<*const Pom, Managed<'f>>,
+    /// What is left of [`MAX_INHERITED`].
+    left: Cell<usize>,
     /// Group and artifact of those that are projects here.
     names: BTreeSet<(&'f str, &'f str)>,
+}
+
+impl Default for Models<'_> {
+    fn default() -> Self {
+        Self {
+            by_path: BTreeMap::new(),
+            by_coordinates: BTreeMap::new(),
+            managed: HashMap::new(),
+            left: Cell::new(MAX_INHERITED),
+            names: BTreeSet::new(),
+        }
+    }
+}
+
+/// What one pom manages. Its projects have it in common, whatever they are, except where properties are to be put into names.
+#[derive(Default)]
+struct Managed<'f> {
+    /// By group and artifact, the first of each.
+    by_name: HashMap<(&'f str, &'f str), (usize, &'f Dependency)>,
+    /// Those with properties in their names.
+    with_properties: Vec<(usize, &'f Dependency)>,
+    /// Bills of materials.
+    imports: Vec<&'f Coordinates>,
+}
+
+impl<'f> Managed<'f> {
+    fn new(pom: &'f Pom) -> Self {
+        let mut managed = Self::default();
+        for (place, dependency) in pom.managed.iter().enumerate() {
+            let Coordinates { group, artifact, .. } = &dependency.coordinates;
+            if dependency.scope == "import" {
+                managed.imports.push(&dependency.coordinates);
+            } else if group.contains("${") || artifact.contains("${") {
+                managed.with_properties.push((place, dependency));
+            } else {
+                managed.by_name.entry((group, artifact)).or_insert((place, dependency));
+            }
+        }
+        managed
+    }
 }
 
 impl<'f> Models<'f> {
     pub(super) fn add(&mut self, path: &'f str, pom: &'f Pom, is_project: bool) {
         self.by_path.insert(path, pom);
+        self.managed.entry(std::ptr::from_ref(pom)).or_insert_with(|| Managed::new(pom));
         let parent = pom.parent.as_ref();
         let or_parents = |own: &'f str, inherited: fn(&'f Coordinates) -> &'f str| match own {
             "" => parent.map_or("", inherited),
@@ -38,23 +87,27 @@ impl<'f> Models<'f> {
         self.by_coordinates.insert((group, &pom.own.artifact, version), (path, pom));
     }
 
-    /// What a project wants, or why that names nothing.
-    pub(super) fn wanted(&self, path: &str, pom: &'f Pom) -> Vec<Result<Component, String>> {
+    /// What a project wants, or why that names nothing. None once all projects together inherit too much.
+    pub(super) fn wanted(&self, path: &str, pom: &'f Pom) -> Option<Vec<Result<Component, String>>> {
         let line = Lineage::new(self, path, pom);
-        let managed = line.managed(self);
+        let inherited = line.poms.iter().skip(1).map(|pom| pom.dependencies.len()).sum();
+        self.take(inherited)?;
+        let lines = line.managing(self)?;
+        let managing =
+            |group: &str, artifact: &str| lines.iter().find_map(|it| it.get(self, group, artifact));
         let mut wanted = Vec::new();
         for Dependency { coordinates, scope } in line.poms.iter().flat_map(|pom| &pom.dependencies) {
             let [group, artifact] = [&coordinates.group, &coordinates.artifact].map(|it| line.put_in(it));
-            let known = managed.get(&(group.clone(), artifact.clone()));
+            let known = managing(&group, &artifact);
             let scope = match scope.as_str() {
-                "" => known.map_or("", |(_, scope)| scope.as_str()),
+                "" => known.as_ref().map_or("", |(_, scope)| scope),
                 scope => scope,
             };
             if self.names.contains(&(group.as_str(), artifact.as_str())) {
                 continue;
             }
             let version = match coordinates.version.as_str() {
-                "" => known.map_or(String::new(), |(version, _)| version.clone()),
+                "" => known.map_or(String::new(), |(version, _)| version),
                 version => line.put_in(version),
             };
             // A range, or a property that is not known.
@@ -72,7 +125,51 @@ impl<'f> Models<'f> {
             let declared = Some(Declaration { scope, requester });
             wanted.push(package.component().map(|component| Component { declared, ..component }));
         }
-        wanted
+        Some(wanted)
+    }
+
+    /// Takes so many of the dependencies that may be looked at again.
+    fn take(&self, number: usize) -> Option<()> {
+        self.left.set(self.left.get().checked_sub(number)?);
+        Some(())
+    }
+}
+
+/// Poms that manage versions for a project: its own lineage, or that of a bill of materials.
+struct Managing<'f> {
+    line: Lineage<'f>,
+    /// Those with properties in their names, by what these come to: the place of the pom, that in the pom, and which.
+    put_in: HashMap<(String, String), (usize, usize, &'f Dependency)>,
+}
+
+impl<'f> Managing<'f> {
+    fn new(models: &Models<'f>, line: Lineage<'f>) -> Option<Self> {
+        let mut put_in = HashMap::new();
+        for (number, pom) in line.poms.iter().enumerate() {
+            let Some(managed) = models.managed.get(&std::ptr::from_ref(*pom)) else { continue };
+            models.take(managed.with_properties.len())?;
+            for (place, dependency) in &managed.with_properties {
+                let Coordinates { group, artifact, .. } = &dependency.coordinates;
+                let key = (line.put_in(group), line.put_in(artifact));
+                put_in.entry(key).or_insert((number, *place, *dependency));
+            }
+        }
+        Some(Self { line, put_in })
+    }
+
+    /// Version and scope. What is nearer to the project counts.
+    fn get(&self, models: &Models<'f>, group: &str, artifact: &str) -> Option<(String, &'f str)> {
+        let by_name = self.line.poms.iter().enumerate().find_map(|(number, pom)| {
+            let managed = models.managed.get(&std::ptr::from_ref(*pom))?;
+            managed.by_name.get(&(group, artifact)).map(|(place, it)| (number, *place, *it))
+        });
+        let put_in = if self.put_in.is_empty() {
+            None
+        } else {
+            self.put_in.get(&(group.to_owned(), artifact.to_owned())).copied()
+        };
+        let found = by_name.into_iter().chain(put_in).min_by_key(|(number, place, _)| (*number, *place));
+        found.map(|(_, _, it)| (self.line.put_in(&it.coordinates.version), it.scope.as_str()))
     }
 }
 
@@ -104,31 +201,21 @@ impl<'f> Lineage<'f> {
         Self { poms }
     }
 
-    /// What is managed, by group and artifact: version and scope. What is nearer to the pom counts.
-    fn managed(&self, models: &Models<'f>) -> BTreeMap<(String, String), (String, String)> {
-        let mut managed = BTreeMap::new();
-        let mut imports = Vec::new();
-        for dependency in self.poms.iter().flat_map(|pom| &pom.managed) {
-            let Coordinates { group, artifact, version } = &dependency.coordinates;
+    /// Who manages versions: itself, and then the bills of materials that it imports. Those count less than what the project says
+    /// itself, and those that one of them imports are not followed.
+    fn managing(&self, models: &Models<'f>) -> Option<Vec<Managing<'f>>> {
+        let managed = self.poms.iter().filter_map(|pom| models.managed.get(&std::ptr::from_ref(*pom)));
+        let bills = managed.flat_map(|it| &it.imports).take(MAX_ANCESTORS).filter_map(|coordinates| {
+            let Coordinates { group, artifact, version } = coordinates;
             let [group, artifact, version] = [group, artifact, version].map(|it| self.put_in(it));
-            if dependency.scope == "import" {
-                imports.push((group, artifact, version));
-            } else {
-                managed.entry((group, artifact)).or_insert((version, dependency.scope.clone()));
-            }
-        }
-        // Bills of materials count less than what the project says itself. Those that one of them imports are not followed.
-        for (group, artifact, version) in imports.iter().take(MAX_ANCESTORS) {
             let key = (group.as_str(), artifact.as_str(), version.as_str());
-            let Some((path, bill)) = models.by_coordinates.get(&key) else { continue };
-            let line = Lineage::new(models, path, bill);
-            for Dependency { coordinates, scope } in line.poms.iter().flat_map(|pom| &pom.managed) {
-                let Coordinates { group, artifact, version } = coordinates;
-                let [group, artifact, version] = [group, artifact, version].map(|it| line.put_in(it));
-                managed.entry((group, artifact)).or_insert((version, scope.clone()));
-            }
-        }
-        managed
+            let (path, bill) = models.by_coordinates.get(&key)?;
+            Some(Lineage::new(models, path, bill))
+        });
+        std::iter::once(Self { poms: self.poms.clone() })
+            .chain(bills)
+            .map(|line| Managing::new(models, line))
+            .collect()
     }
 
     /// The text with the properties in it put in. What is not known stays.

@@ -112,3 +112,37 @@ fn an_unpacked_archive_is_what_its_properties_name() {
         catalog(&[("srv/META-INF/maven/g/a/pom.properties", "groupId=g\nartifactId=a\nversion=1.0\n")]);
     assert_eq!(found(&inventory), ["pkg:maven/g/a@1.0 srv/META-INF/maven/g/a/pom.properties"]);
 }
+
+/// A hundred projects below a parent that manages ten thousand versions cost as many as they have dependencies.
+#[test]
+fn what_a_parent_manages_is_not_gone_through_for_each_project() {
+    let many = |names: &str| {
+        (0..10_000).map(|n| dependency(&format!("{names}{n}"), "<version>1</version>")).collect::<String>()
+    };
+    let told = |managed: &str, inherited: &str, projects: usize| {
+        let parent = format!(
+            "<project><groupId>org.x</groupId><artifactId>parent</artifactId><version>7</version>\
+             <dependencyManagement><dependencies>{managed}</dependencies></dependencyManagement>\
+             <dependencies>{inherited}</dependencies></project>"
+        );
+        let children: Vec<(String, String)> = (0..projects).map(|n| (format!("srv/c{n}/pom.xml"), format!(
+            "<project><parent><groupId>org.x</groupId><artifactId>parent</artifactId><version>7</version></parent>\
+             <artifactId>c{n}</artifactId><dependencies>{}</dependencies></project>", dependency("m5", "")
+        ))).collect();
+        let mut files = vec![("srv/pom.xml", parent.as_str())];
+        files.extend(children.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+        let inventory = catalog(&files);
+        let cut = inventory
+            .problems
+            .iter()
+            .filter(|it| {
+                ["than is looked at", "than may be listed"].iter().any(|cut| it.detail.contains(cut))
+            })
+            .count();
+        (inventory.components.iter().filter(|it| it.version == "1").count(), cut)
+    };
+    assert_eq!(told(&many("m"), "", 300), (300, 0));
+    // Where names have properties in them, or dependencies are inherited, there is a limit for all together.
+    assert_eq!(told(&many("${project.version}m"), "", 300).1, 1);
+    assert_eq!(told("", &many("c"), 300).1, 1);
+}

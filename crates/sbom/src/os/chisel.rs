@@ -213,10 +213,17 @@ fn manifest(file: &File<'_>) -> Manifest {
             }
             Ok(Line::Path { path, slices, sha256, final_sha256 }) => {
                 let digest = final_sha256.or(sha256).map(|digest| RecordedDigest::sha256(&digest));
+                // Directories belong to most slices.
+                if path.ends_with('/') {
+                    continue;
+                }
                 let of_slice = |slice: &String| Some(slice.split_once('_')?.0.to_owned());
-                for package in slices.iter().filter_map(of_slice).collect::<BTreeSet<_>>() {
+                let packages: BTreeSet<_> = slices.iter().filter_map(of_slice).collect();
+                // The path is written once for all of them, and a few kilobytes inflate to all that may come out.
+                let share = line.len() / packages.len().max(1) / 4;
+                for package in packages {
                     let brought = files.entry(package).or_insert_with(|| BroughtFiles::new(file, 0));
-                    brought.written(line.len());
+                    brought.written(share);
                     brought.add(&path, digest.clone());
                 }
             }
@@ -323,6 +330,34 @@ mod tests {
             assert!(found.problems.iter().any(|problem| problem.code == ProblemCode::OsInventoryBroken));
             assert_eq!(found.components, []);
         }
+    }
+
+    /// Each of many packages says that it brought each of many files.
+    #[test]
+    fn a11_paths_times_slices_cost_no_more_than_they_are_long() {
+        let slices: Vec<String> = (0..2_000).map(|n| format!("\"p{n}_s\"")).collect();
+        let packages: String = (0..2_000)
+            .map(|n| format!("{{\"kind\":\"package\",\"name\":\"p{n}\",\"version\":\"1\"}}\n"))
+            .collect();
+        let folder = "x".repeat(2_000);
+        let paths: String = (0..200)
+            .map(|n| {
+                format!(
+                    "{{\"kind\":\"path\",\"path\":\"/{folder}/{n}/{PYTHON}\",\"slices\":[{}]}}\n",
+                    slices.join(",")
+                )
+            })
+            .collect();
+        let text = format!("{{\"jsonwall\":\"1.0\"}}\n{packages}{paths}");
+        let limits = Limits::default();
+        let all = |_: &str| true;
+        let manifest = manifest(&File {
+            content: &packed(&text),
+            limits: &limits,
+            shows_package: &all,
+            may_be_unread: &all,
+        });
+        assert!(manifest.footprint() < 6 * text.len(), "{} of {}", manifest.footprint(), text.len());
     }
 
     proptest! {

@@ -43,6 +43,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use plimsoll_core::rootfs::{Bound, Fact};
+use plimsoll_core::text::shortened;
 use plimsoll_core::{Ecosystem, json, yaml};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
@@ -72,26 +73,41 @@ struct Locked {
     purl_type: Option<&'static str>,
     qualifiers: Vec<(&'static str, String)>,
     subpath: String,
+    /// Whether one of its texts was cut, so that it names nothing.
+    is_too_long: bool,
     /// Of several about the same package, the least counts, so this comes last.
     declared: Declaration,
 }
 
 impl Locked {
-    fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
-        Self { version: Some(version.into()), ..Self::unpinned(name) }
+    fn new(name: impl Into<String> + AsRef<str>, version: impl Into<String> + AsRef<str>) -> Self {
+        let mut locked = Self::unpinned(name);
+        locked.version = Some(locked.kept(version));
+        locked
     }
 
     /// One that is wanted in whatever version.
-    fn unpinned(name: impl Into<String>) -> Self {
-        let name = name.into();
-        Self {
-            name,
+    fn unpinned(name: impl Into<String> + AsRef<str>) -> Self {
+        let mut locked = Self {
+            name: String::new(),
             version: None,
             purl_type: None,
             qualifiers: Vec::new(),
             subpath: String::new(),
+            is_too_long: false,
             declared: Declaration::default(),
+        };
+        locked.name = locked.kept(name);
+        locked
+    }
+
+    /// The text as it is kept. Many entries may refer to one text, which each of them gets a copy of.
+    fn kept(&mut self, text: impl Into<String> + AsRef<str>) -> String {
+        if text.as_ref().len() <= MAX_TEXT {
+            return text.into();
         }
+        self.is_too_long = true;
+        shortened(text.as_ref())
     }
 
     /// One that is needed only to develop, build or test, where `is_for_development`.
@@ -116,18 +132,26 @@ impl Locked {
         Self { purl_type: Some(purl_type), ..self }
     }
 
-    fn qualifier(mut self, key: &'static str, value: impl Into<String>) -> Self {
-        self.qualifiers.push((key, value.into()));
+    fn qualifier(mut self, key: &'static str, value: impl Into<String> + AsRef<str>) -> Self {
+        let value = self.kept(value);
+        self.qualifiers.push((key, value));
         self
     }
 
-    fn subpath(self, subpath: impl Into<String>) -> Self {
-        Self { subpath: subpath.into(), ..self }
+    fn subpath(mut self, subpath: impl Into<String> + AsRef<str>) -> Self {
+        self.subpath = self.kept(subpath);
+        self
     }
 
     /// The component, or why it names none.
     fn component(&self, format: &Lockfile) -> Result<Component, String> {
-        let Self { name, version, purl_type, qualifiers, subpath, declared } = self;
+        let Self { name, version, purl_type, qualifiers, subpath, is_too_long, declared } = self;
+        if *is_too_long {
+            return Err(format!(
+                "names {}, of which something has more than {MAX_TEXT} bytes",
+                shortened(name)
+            ));
+        }
         let purl_type = purl_type.unwrap_or(format.purl_type);
         let (namespace, own) = match purl_type {
             "golang" | "swift" | "terraform" | "generic" => name.rsplit_once('/'),
@@ -335,6 +359,11 @@ impl Cataloger for Lockfiles {
     }
 }
 
+/// Bytes of a name, a version or a qualifier. Real ones have some hundred.
+const MAX_TEXT: usize = 512;
+/// Lines and commas for each package that may be listed. One of them stands between any two entries.
+const SEPARATORS: usize = 8;
+
 /// Lines of one file that name no package, beyond which they are only counted.
 const MAX_FAULTS: usize = 10;
 
@@ -342,10 +371,17 @@ const MAX_FAULTS: usize = 10;
 fn packages(format: &Lockfile, file: &File<'_>) -> Result<(Vec<Component>, Vec<String>), String> {
     let content = file.content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file.content);
     let text = str::from_utf8(content).map_err(|_| "is not UTF-8".to_owned())?;
+    let max = file.limits.packages;
+    // Entries of a few bytes must not become structures before they are counted.
+    let separators = memchr::memchr2_iter(b'\n', b',', text.as_bytes()).count();
+    if separators > max.saturating_mul(SEPARATORS) {
+        return Err(format!(
+            "has {separators} lines and commas, expected at most {SEPARATORS} × {max} (packages)"
+        ));
+    }
     let mut locked = (format.read)(text)?;
     locked.sort_unstable();
     locked.dedup_by(|next, kept| next.is_same(kept));
-    let max = file.limits.packages;
     if locked.len() > max {
         return Err(format!("names {} packages, expected at most {max} (packages)", locked.len()));
     }

@@ -63,9 +63,10 @@ fn base(image: &str, arguments: &BTreeMap<&str, &str>, stages: &BTreeSet<String>
     Some(locked.qualifier("repository_url", place).qualifier("tag", reference.tag().unwrap_or_default()))
 }
 
-/// The text with the defaults of its variables: `$NAME`, `${NAME}`, `${NAME:-default}`. Others stay.
+/// The text with the defaults of its variables: `$NAME`, `${NAME}`, `${NAME:-default}`. Others stay, and so do those that would
+/// make it longer than any name.
 fn substituted(text: &str, arguments: &BTreeMap<&str, &str>) -> String {
-    const MAX: usize = 4 << 10;
+    const MAX: usize = 1 << 10;
     let mut parts = text.split('$');
     let mut whole = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -80,7 +81,7 @@ fn substituted(text: &str, arguments: &BTreeMap<&str, &str>) -> String {
                 (name, None, rest)
             };
         match arguments.get(name).copied().filter(|it| !it.is_empty()).or(default) {
-            Some(value) if whole.len() < MAX => whole.push_str(value),
+            Some(value) if whole.len() + value.len() <= MAX => whole.push_str(value),
             _ => whole.push('$'),
         }
         whole.push_str(rest);

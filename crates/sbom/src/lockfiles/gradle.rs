@@ -86,7 +86,7 @@ pub(super) fn catalog(text: &str) -> Result<Vec<Locked>, String> {
         Library::Table { module, group, name, version } => {
             let module = module
                 .unwrap_or_else(|| format!("{}:{}", group.unwrap_or_default(), name.unwrap_or_default()));
-            match version.and_then(|version| version.resolved(&versions)) {
+            match version.as_ref().and_then(|version| version.resolved(&versions)) {
                 Some(version) => Locked::new(module, version),
                 // A platform that the project imports decides.
                 None => Locked::unpinned(module),
@@ -98,7 +98,7 @@ pub(super) fn catalog(text: &str) -> Result<Vec<Locked>, String> {
 
 impl Version {
     /// What it comes to, if that is one version.
-    fn resolved(&self, versions: &BTreeMap<String, Self>) -> Option<String> {
+    fn resolved<'a>(&'a self, versions: &'a BTreeMap<String, Self>) -> Option<&'a str> {
         let version = match self {
             Self::Plain(version) => Some(version),
             Self::Rich(Rich { r#ref: Some(name), .. }) => match versions.get(name)? {
@@ -107,7 +107,7 @@ impl Version {
             },
             Self::Rich(rich) => rich.own(),
         };
-        version.filter(|version| !version.contains(['[', ']', '(', ')', ',', '+'])).cloned()
+        version.filter(|version| !version.contains(['[', ']', '(', ')', ',', '+'])).map(String::as_str)
     }
 }
 

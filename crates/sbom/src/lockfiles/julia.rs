@@ -28,6 +28,7 @@ struct Package {
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     let document: toml::Table = super::toml(text)?;
     let julia = document.get("julia_version").and_then(Value::as_str);
+    let julia = julia.filter(|version| version.len() <= super::MAX_TEXT);
     let names = match document.get("deps") {
         Some(Value::Table(names)) => names,
         _ => &document,

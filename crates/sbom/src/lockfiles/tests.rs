@@ -82,6 +82,73 @@ fn names_that_are_none_are_told() {
     assert!(inventory.problems.iter().any(|it| it.detail == "names a package `a b`, which is no name"));
 }
 
+/// Many entries that refer to one long text would each get a copy of it.
+#[test]
+fn a_long_text_that_many_entries_share_is_not_copied_for_each() {
+    let long = "x".repeat(200_000);
+    let many = |entry: &dyn Fn(usize) -> String| (0..2_000).map(entry).collect::<String>();
+    for (path, text) in [
+        (
+            "srv/go.mod",
+            format!(
+                "module m\n{}replace a.b/c => e/{long} v1.0.0\n",
+                many(&|n| format!("require a.b/c v1.0.{n}\n"))
+            ),
+        ),
+        (
+            "srv/gradle/x.versions.toml",
+            format!(
+                "[versions]\nv = \"{long}\"\n[libraries]\n{}",
+                many(&|n| format!("l{n} = {{ module = \"g:a{n}\", version.ref = \"v\" }}\n"))
+            ),
+        ),
+        ("srv/Dockerfile", format!("ARG A={long}\n{}", many(&|n| format!("FROM i{n}:$A\n")))),
+        (
+            "srv/Manifest.toml",
+            format!(
+                "julia_version = \"{long}\"\n[deps]\n{}",
+                many(&|n| format!("[[deps.p{n}]]\nuuid = \"u\"\n"))
+            ),
+        ),
+        ("srv/paket.lock", format!("GITHUB\n  remote: a/{long}\n{}", many(&|n| format!("    f{n} (abc)\n")))),
+        (
+            "srv/vcpkg.json",
+            format!(
+                "{{\"dependencies\": [{}\"n\"], \"overrides\": [{{\"name\": \"n\", \"version\": \"{long}\"}}]}}",
+                "\"n\",".repeat(2_000)
+            ),
+        ),
+    ] {
+        let format = LIST.iter().find(|it| {
+            it.paths
+                .iter()
+                .any(|it| path.ends_with(it.trim_start_matches("**/").trim_start_matches("gradle/*")))
+        });
+        let locked = (format.unwrap().read)(&text).unwrap();
+        let bytes: usize = locked
+            .iter()
+            .map(|it| {
+                it.name.len()
+                    + it.version.as_ref().map_or(0, String::len)
+                    + it.qualifiers.iter().map(|it| it.1.len()).sum::<usize>()
+            })
+            .sum();
+        assert!(
+            locked.len() >= 2_000 && bytes < 2_000 * 2_000,
+            "{path}: {bytes} bytes for {} entries",
+            locked.len()
+        );
+    }
+    let told = shown("srv/go.mod", &format!("module m\nrequire a.b/c v1\nreplace a.b/c => e/{long} v1\n"));
+    assert!(told[0].contains("of which something has more than 512 bytes"), "{told:?}");
+}
+
+#[test]
+fn entries_are_counted_before_memory_is_spent_on_them() {
+    let told = shown("srv/requirements.txt", &"a\n".repeat(900_000));
+    assert_eq!(told, ["has 900000 lines and commas, expected at most 8 × 100000 (packages)"]);
+}
+
 #[test]
 fn go_modules_are_read_in_blocks_and_lines_with_their_replacements() {
     let text = "module m // comment\n\ngo 1.22\n\nrequire a.org/x v1.0.0\nrequire (\n\tb.org/y v2.0.0 // indirect\n\

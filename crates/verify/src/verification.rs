@@ -37,7 +37,8 @@ use trail::Trail;
 /// 7. **Certificate log.** The certificate's embedded timestamp is valid under a trusted certificate log's key.
 /// 8. **Inclusion.** Each log entry has a proof that leads to a checkpoint signed by a trusted log, with the same size
 ///    and root. Entries of logs that the trusted root does not list are ignored.
-/// 9. **Distinct logs.** As many logs as required, counted by the key that signed the checkpoint (CVE-2026-49834).
+/// 9. **Distinct logs.** As many logs as required, counted by the key that signed the checkpoint (CVE-2026-49834). An entry
+///    counts for one log, whoever else has signed its checkpoint.
 /// 10. **Signature.** It is valid over DSSE's encoding of type and payload under the certificate's or the trusted key.
 /// 11. **Log entry.** Each is byte for byte the one that this bundle must have produced (CVE-2022-36056,
 ///     CVE-2026-22703).

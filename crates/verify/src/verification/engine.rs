@@ -50,7 +50,7 @@ pub(super) fn engine(
             }
         }
     }
-    let logs = distinct_logs(bundle, root);
+    let logs = distinct_logs(bundle, root, check.now);
     if let Some(wanted) = required.logs
         && logs.len() < wanted.get()
     {

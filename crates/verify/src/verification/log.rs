@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use plimsoll_core::Digest;
-use sigstore_crypto::VerificationKey;
-use sigstore_types::{InclusionProof, TransparencyLogEntry};
+use sigstore_types::{InclusionProof, Sha256Hash, TransparencyLogEntry};
 
 use crate::entry::Kind;
 use crate::{Bundle, BundleVersion, Error, Requirements, Step, TrustedRoot};
@@ -57,27 +57,32 @@ fn contradiction(kind: Kind, entry: &TransparencyLogEntry, proof: &InclusionProo
     (is_said && proof.log_index != entry.log_index).then_some("index does not match the entry's")
 }
 
-/// The logs that signed a checkpoint over one of the entries, by their keys: one log counts once, however often the
-/// trusted root lists it and whatever name the entry gives it.
-pub(super) fn distinct_logs(bundle: &Bundle, root: &TrustedRoot) -> BTreeSet<Digest> {
+/// The logs that contain the entries, by their keys: one log counts once, however often the trusted root lists it and whatever
+/// name the entry gives it. An entry is in one log. Others may have signed the same checkpoint, as witnesses do, and that does
+/// not make two of one.
+pub(super) fn distinct_logs(bundle: &Bundle, root: &TrustedRoot, now: Timestamp) -> BTreeSet<Digest> {
+    let keys = root.log_keys();
     let mut logs = BTreeSet::new();
     for entry in bundle.entries() {
+        let name = entry.log_id.key_id.as_bytes();
         let checkpoint = entry.inclusion_proof.as_ref().and_then(|proof| proof.checkpoint.checkpoint());
-        for log in &root.material().tlogs {
-            let key = &log.public_key.raw_bytes;
-            let signed = match checkpoint {
-                Some(checkpoint) => VerificationKey::from_spki(key).is_ok_and(|verifier| {
-                    checkpoint.signatures().iter().any(|signature| {
-                        verifier.verify(checkpoint.signed_data(), &signature.signature).is_ok()
-                    })
-                }),
-                // Its promise was verified under the log that the entry names.
-                None => log.log_id.key_id == entry.log_id.key_id && entry.inclusion_promise.is_some(),
-            };
-            if signed {
-                logs.insert(Digest::sha256(key.as_bytes()));
+        let key = match checkpoint {
+            Some(checkpoint) => {
+                // The log that the entry names comes first.
+                let mut lines: Vec<_> = checkpoint.signatures().iter().collect();
+                lines.sort_by_key(|line| !name.starts_with(line.key_id.as_bytes()));
+                lines.into_iter().find_map(|line| {
+                    keys.keys_by_hint(&line.key_id, now)
+                        .find(|key| key.verify(checkpoint.signed_data(), &line.signature).is_ok())
+                })
             }
-        }
+            // Its promise was verified under the log that the entry names.
+            None => entry.inclusion_promise.as_ref().and_then(|_| {
+                let id = Sha256Hash::try_from(name).ok()?;
+                keys.key_started_by(&id, now)
+            }),
+        };
+        logs.extend(key.map(|key| Digest::sha256(key.as_bytes())));
     }
     logs
 }

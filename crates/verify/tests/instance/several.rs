@@ -1,12 +1,14 @@
 //! More than one of something: authorities of one name, times of one signature.
 
+use std::num::NonZeroUsize;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, NOW, Sigstore};
-use plimsoll_verify::Step;
+use plimsoll_verify::{Requirements, Step};
 use serde_json::{Value, json};
 
-use crate::case::{Case, DAY, both};
+use crate::case::{Case, DAY, both, identity};
 
 /// Instances that move have two intermediate certificates of one name. The certificate log signed over the key of the one
 /// that issued, so whoever looks the issuer up by its name takes the wrong one.
@@ -65,4 +67,38 @@ fn no_authority_borrows_the_period_of_another() {
     other["certChain"] = json!({"certificates": []});
     case.root["timestampAuthorities"][1] = other;
     assert!(case.verify().is_err());
+}
+
+/// CVE-2026-49834's neighbour: the second log signed the head of the first, as a witness does, and does not have the entry.
+#[test]
+fn a_log_that_signs_the_head_of_another_does_not_contain_the_entry() {
+    const CHECKPOINT: &str = "/verificationMaterial/tlogEntries/0/inclusionProof/checkpoint/envelope";
+    let two = Requirements { logs: NonZeroUsize::new(2), ..Requirements::default() };
+    for version in [LogVersion::V1, LogVersion::V2] {
+        let mut case = Case::new(version);
+        let mut other = Sigstore::new();
+        let mut second = other.trusted_root()["tlogs"][0].clone();
+        case.root["tlogs"].as_array_mut().unwrap().push(second.clone());
+        let sound = case.bundle.clone();
+        let envelope = sound.pointer(CHECKPOINT).unwrap().as_str().unwrap();
+        let (head, _) = envelope.split_once("\n\n").unwrap();
+        let line = other.log.signature_line(&other.log.key, &other.log.id(), format!("{head}\n").as_bytes());
+        *case.bundle.pointer_mut(CHECKPOINT).unwrap() = json!(format!("{envelope}{line}"));
+        case.verify().unwrap();
+        let error = case.verify_as(&[identity()], two).unwrap_err();
+        assert_eq!(error.failed_step(), Some(Step::LogThreshold), "{error}");
+
+        // With an entry of its own it counts, once its time has come.
+        let entry = case.entry().clone();
+        let body = STANDARD.decode(entry["canonicalizedBody"].as_str().unwrap()).unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let kind = |name: &str| entry["kindVersion"][name].as_str().unwrap().to_owned();
+        let its = other.log.append(&kind("kind"), &kind("version"), &body, version, NOW);
+        case.bundle = sound.clone();
+        case.bundle["verificationMaterial"]["tlogEntries"].as_array_mut().unwrap().push(its);
+        case.verify_as(&[identity()], two).unwrap();
+        second["publicKey"]["validFor"] = json!({"start": "2099-01-01T00:00:00Z"});
+        case.root["tlogs"][1] = second;
+        assert!(case.verify_as(&[identity()], two).is_err());
+    }
 }

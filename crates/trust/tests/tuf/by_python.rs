@@ -59,7 +59,7 @@ fn every_step_has_the_outcome_that_python_tufs_client_has() {
         python.write(name, text);
     }
     python.write("trusted_root.json", root_named("by python"));
-    python.must(&["repository.py", "out", &NOW.to_string(), "trusted_root.json"]);
+    python.must(&["cases.py", "out", &NOW.to_string(), "trusted_root.json"]);
     let cases: Vec<Case> = serde_json::from_slice(&python.read("out/cases.json")).unwrap();
     assert!(cases.len() > 80, "{}", cases.len());
 

@@ -1,4 +1,16 @@
-# The cases, in the order of the workflow. Read by repository.py.
+"""Repositories that python-tuf makes, sound ones and broken ones, each named after the step of the client workflow
+(The Update Framework 1.0, section 5) that it is about.
+
+    python cases.py OUT NOW FILE
+
+writes OUT/CASE/STAGE/…, what a mirror shows at that stage, OUT/CASE/first.json, the first root, and OUT/cases.json: for each
+stage when a client comes, and whether it may take what it finds.
+"""
+
+import copy, hashlib
+from repository import (
+    DAY, FILE, NAME, NOW, CryptoSigner, DelegatedRole, MetaFile, SuccinctRoles, TargetFile, at, case, edited, write,
+)
 
 NEW = CryptoSigner.generate_ed25519
 fresh = lambda count: [CryptoSigner.generate_ecdsa() for _ in range(count)]
@@ -527,3 +539,6 @@ def _(r):
     r.files["targets/" + "0" * 128 + "." + NAME] = FILE
     r.publish()
     yield False, 0
+
+
+write()

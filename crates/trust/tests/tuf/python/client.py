@@ -1,4 +1,4 @@
-"""python-tuf's own client on every stage of every case that repository.py made.
+"""python-tuf's own client on every stage of every case that cases.py made.
 
     python client.py URL OUT
 

@@ -1,13 +1,6 @@
-"""Makes repositories with python-tuf, sound ones and broken ones, each named after the step of the client workflow
-(The Update Framework 1.0, section 5) that it is about.
+"""A repository that python-tuf makes and signs, and the cases that are written of it: see cases.py."""
 
-    python repository.py OUT NOW FILE
-
-writes OUT/CASE/STAGE/… , what a mirror shows at that stage, and OUT/cases.json: for each case its first root, and for
-each stage when a client comes and whether it may take what it finds.
-"""
-
-import copy, datetime, hashlib, json, os, sys
+import datetime, hashlib, json, os, sys
 from urllib import parse
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import (
@@ -143,6 +136,6 @@ def edited(data, edit):
     return json.dumps(document).encode()
 
 
-exec(open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "cases.py")).read())
-with open(os.path.join(OUT, "cases.json"), "w") as out:
-    json.dump(CASES, out)
+def write():
+    with open(os.path.join(OUT, "cases.json"), "w") as out:
+        json.dump(CASES, out)

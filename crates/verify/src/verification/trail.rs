@@ -86,7 +86,7 @@ pub(super) fn trail(
         format!("{} of {}", logs.len(), check.requirements.logs.map_or(0, NonZeroUsize::get)),
     );
     let key = trail.signer.to_string();
-    trail.saw(Step::Signature, true, "holds");
+    trail.saw(Step::Signature, true, "valid");
     trail.saw(Step::LogEntry, entries > 0, format!("{entries} compared with the bundle"));
     if matches!(bundle.content(), SignatureContent::DsseEnvelope(_)) {
         trail.saw(Step::Statement, true, "parsed strictly");

@@ -86,15 +86,18 @@ impl Podman {
         let manifest = root.big_data(&image, "manifest", &limits)?;
         let top =
             Descriptor::for_bytes(media_type(&manifest, &format!("{place}: manifest"), &limits)?, &manifest);
-        if let Some(expected) = image.digest
-            && expected != top.digest
-            && !image.big_data.contains_key(&format!("manifest-{expected}"))
-        {
-            return Err(Error::DigestMismatch {
-                what: format!("{place}: manifest"),
-                got: top.digest,
-                expected,
-            });
+        // The image's own digest may be that of another of its manifests, so the digest of this file comes first.
+        let of_file = image.big_data.get("manifest").copied();
+        let of_image =
+            image.digest.filter(|digest| !image.big_data.contains_key(&format!("manifest-{digest}")));
+        for expected in [of_file, of_image].into_iter().flatten() {
+            if expected != top.digest {
+                return Err(Error::DigestMismatch {
+                    what: format!("{place}: manifest"),
+                    got: top.digest,
+                    expected,
+                });
+            }
         }
         let layers = chain(&roots, &image, &place, &limits)?;
         Ok(Self { place, root, image, top, manifest, layers, limits })

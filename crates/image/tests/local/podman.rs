@@ -1,14 +1,18 @@
 //! containers-storage.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use plimsoll_core::{Classify as _, Kind, Limits};
 use plimsoll_image::local::podman::Podman;
 use plimsoll_image::{Error, Source as _};
 use plimsoll_testkit::{ImageBuilder, Layer, containers_storage};
+use rustix::io::Errno;
 
 use super::{is_layered, layered, read};
 
@@ -78,13 +82,20 @@ fn t02_a_link_in_place_of_a_file_is_not_followed() {
     symlink(&secret, diff.join("etc/a")).unwrap();
     // The content would even be right, but that way to it must not be used.
     let error = read(&open(root.path(), "app:1").unwrap()).unwrap_err();
-    assert!(matches!(error, Error::Io { .. }), "{error:?}");
+    assert!(
+        matches!(&error, Error::Io { source, .. } if Errno::from_io_error(source) == Some(Errno::LOOP)),
+        "{error:?}"
+    );
 
     fs::remove_file(diff.join("etc/a")).unwrap();
     fs::rename(diff.join("etc"), root.path().join("elsewhere")).unwrap();
     fs::write(root.path().join("elsewhere/a"), "lower").unwrap();
     symlink(root.path().join("elsewhere"), diff.join("etc")).unwrap();
-    assert!(matches!(read(&open(root.path(), "app:1").unwrap()), Err(Error::Io { .. })));
+    let error = read(&open(root.path(), "app:1").unwrap()).unwrap_err();
+    assert!(
+        matches!(&error, Error::Io { source, .. } if source.kind() == ErrorKind::NotADirectory),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -100,7 +111,8 @@ fn r20_a_changed_file_does_not_pass_for_the_layer() {
     let error = read(&open(root.path(), "app:1").unwrap()).unwrap_err();
     assert!(matches!(&error, Error::SizeMismatch { what, .. } if what.contains("etc/a")), "{error:?}");
     fs::remove_file(&file).unwrap();
-    assert!(read(&open(root.path(), "app:1").unwrap()).is_err());
+    let error = read(&open(root.path(), "app:1").unwrap()).unwrap_err();
+    assert!(matches!(&error, Error::Io { what, .. } if what.contains("etc/a")), "{error:?}");
 }
 
 #[test]
@@ -111,9 +123,26 @@ fn a_changed_manifest_or_configuration_is_refused() {
     let beside = root.path().join("vfs-images").join(image.image().config.digest().hex());
     let other = ImageBuilder::new().layer(Layer::new().file("b", "b")).build();
     fs::write(beside.join("manifest"), &other.top.bytes).unwrap();
-    // The store knows the digest of the manifest that it kept, and also has the manifest under its digest.
-    let opened = open(root.path(), "app:1").and_then(|source| read(&source));
-    assert!(opened.is_err(), "{opened:?}");
+    let refused = || {
+        let error = open(root.path(), "app:1").and_then(|source| read(&source)).unwrap_err();
+        assert!(matches!(error, Error::DigestMismatch { .. }), "{error:?}");
+    };
+    // The list has the digest of each file.
+    refused();
+    // An older list has only that of the image.
+    let path = root.path().join("vfs-images/images.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut images: serde_json::Value = serde_json::from_str(&text).unwrap();
+    images[0].as_object_mut().unwrap().remove("big-data-digests");
+    fs::write(&path, images.to_string()).unwrap();
+    refused();
+
+    fs::write(&path, text).unwrap();
+    fs::write(beside.join("manifest"), &image.top.bytes).unwrap();
+    let config = beside.join(format!("={}", STANDARD.encode(image.image().config.digest().to_string())));
+    fs::write(config, &other.image().config.bytes).unwrap();
+    let error = open(root.path(), "app:1").and_then(|source| read(&source)).unwrap_err();
+    assert!(matches!(error, Error::SizeMismatch { .. } | Error::DigestMismatch { .. }), "{error:?}");
 }
 
 #[test]
@@ -128,8 +157,13 @@ fn lists_that_lead_in_circles_or_out_of_the_store_are_refused() {
     fs::write(&path, layers.to_string()).unwrap();
     assert!(matches!(open(root.path(), "app:1"), Err(Error::Limit(_))));
 
-    fs::write(&path, text.replace(layers[1]["id"].as_str().unwrap(), "../../etc")).unwrap();
-    assert!(open(root.path(), "app:1").is_err());
+    let (own, outside) = (layers[1]["id"].as_str().unwrap(), "../../etc");
+    let images = root.path().join("overlay-images/images.json");
+    let named = fs::read_to_string(&images).unwrap();
+    fs::write(&path, text.replace(own, outside)).unwrap();
+    fs::write(&images, named.replace(own, outside)).unwrap();
+    let error = open(root.path(), "app:1").unwrap_err();
+    assert!(error.to_string().contains("the identifier `../../etc`, expected hex digits"), "{error}");
     fs::write(&path, "[{\"id\": \"a\", \"id\": \"b\"}]").unwrap();
     assert!(matches!(open(root.path(), "app:1"), Err(Error::Json { .. })));
 }

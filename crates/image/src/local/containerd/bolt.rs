@@ -96,7 +96,8 @@ impl Bolt {
                 return Ok(Self { bytes, meta, what, looked_at: Cell::new(0) });
             }
         }
-        Err(Error::io(what, std::io::ErrorKind::Interrupted.into()))
+        let problem = "another process keeps writing to it";
+        Err(Error::io(what, std::io::Error::new(std::io::ErrorKind::Interrupted, problem)))
     }
 
     #[cfg(test)]
@@ -249,9 +250,10 @@ fn meta(page: &[u8]) -> Option<Meta> {
     holds.then_some(Meta { page_size, root: number(body, 16, 8)?, transaction: number(body, 48, 8)? })
 }
 
-/// The newest meta page of the file as it is now.
+/// The newest meta page of the file as it is now. A file that ends before the second one has only the first.
 fn meta_now(file: &File, page_size: usize) -> Option<Meta> {
-    let mut pages = vec![0; page_size + PAGE_HEADER + META];
+    let length = usize::try_from(file.metadata().ok()?.len()).unwrap_or(usize::MAX);
+    let mut pages = vec![0; length.min(page_size + PAGE_HEADER + META)];
     file.read_exact_at(&mut pages, 0).ok()?;
     newest(&pages)
 }

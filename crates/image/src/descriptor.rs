@@ -109,11 +109,18 @@ mod tests {
         .unwrap();
         assert_eq!(good.size, 7);
         assert_eq!(good.platform, Some(Platform::new("linux", "arm64")));
-        for size in ["-1", "1.5", "\"7\"", "18446744073709551616"] {
+        for (size, problem) in [
+            ("-1", "invalid value: integer `-1`, expected u64"),
+            ("1.5", "invalid type: floating point `1.5`, expected u64"),
+            ("\"7\"", "invalid type: string \"7\", expected u64"),
+            ("18446744073709551616", "expected u64"),
+        ] {
             let text = format!(r#"{{"mediaType":"m","digest":"{DIGEST}","size":{size}}}"#);
-            assert!(parse(&text).is_err(), "{size}");
+            let error = parse(&text).unwrap_err().to_string();
+            assert!(error.contains(problem), "{size}: {error}");
         }
-        assert!(parse(r#"{"mediaType":"m","digest":"sha256:../../etc/passwd","size":1}"#).is_err());
+        let error = parse(r#"{"mediaType":"m","digest":"sha256:../../etc/passwd","size":1}"#).unwrap_err();
+        assert!(error.to_string().contains("64 lower-case hex digits, got `../../etc/passwd`"), "{error}");
     }
 
     #[test]

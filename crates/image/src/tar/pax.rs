@@ -172,18 +172,24 @@ mod tests {
     fn records_are_read_strictly() {
         let records = Records::parse(b"16 path=long/nm\n11 size=17\n8 path=\n").unwrap();
         assert_eq!((records.path(), records.size()), (None, Some(17)));
-        for bad in [
-            &b"path=x\n"[..],
-            b"99 path=x\n",
-            b"10 path=xx",
-            b"9 path=x \n",
-            b"7 path\n",
-            b"5 =x\n",
-            b"11 size=-1\n",
-            b"11 path=a\0\n",
-            b"-9 path=x\n",
+        for (bad, problem) in [
+            (&b"path=x\n"[..], "no length"),
+            (b"99 path=x\n", "a record is longer than the header"),
+            (b"1 path=x\n", "a record is shorter than its length"),
+            (b"10 path=xx", "a record does not end in a line break"),
+            (b"9 path=x \n", "a record does not end in a line break"),
+            (b"7 path\n", "a record has no `=`"),
+            (b"5 =x\n", "a record has no key"),
+            (b"11 size=-1\n", "`size` is not a number"),
+            (b"11 path=a\0\n", "a NUL in a name"),
+            (b"-9 path=x\n", "bad length"),
         ] {
-            assert!(Records::parse(bad).is_err(), "{:?}", String::from_utf8_lossy(bad));
+            let error = Records::parse(bad).unwrap_err();
+            assert!(
+                matches!(error, TarProblem::Pax(got) if got == problem),
+                "{:?}: {error:?}",
+                String::from_utf8_lossy(bad)
+            );
         }
     }
 
@@ -193,7 +199,10 @@ mod tests {
         let length = b"25 GNU.sparse.numbytes=5\n";
         let good = Records::parse(&[&offset[..], length, offset, length].concat()).unwrap();
         assert_eq!(good.sparse.map.as_deref(), Some(&b"0,5,0,5"[..]));
-        assert!(Records::parse(&[&offset[..], offset].concat()).is_err());
-        assert!(Records::parse(length).is_err());
+        let comma = b"25 GNU.sparse.offset=0,5\n";
+        for bad in [&[&offset[..], offset].concat()[..], length, comma] {
+            let error = Records::parse(bad).unwrap_err();
+            assert!(matches!(error, TarProblem::Pax(got) if got.contains("take turns")), "{error:?}");
+        }
     }
 }

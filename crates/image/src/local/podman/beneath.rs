@@ -50,8 +50,10 @@ impl ConfinedFolder {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
+    use std::io::{ErrorKind, Read as _};
     use std::os::unix::fs::symlink;
+
+    use rustix::io::Errno;
 
     use super::*;
 
@@ -72,10 +74,18 @@ mod tests {
             beneath.open(name.as_bytes()).unwrap().read_to_string(&mut text).unwrap();
             assert_eq!(text, content, "{name}");
         }
-        for name in
-            ["usr/file", "out/secret", "inside/bin/ls", "../secret", "usr/../../secret", "usr/bin", "", "."]
-        {
-            assert!(beneath.open(name.as_bytes()).is_err(), "{name}");
+        let link = beneath.open(b"usr/file").unwrap_err();
+        assert_eq!(Errno::from_io_error(&link), Some(Errno::LOOP));
+        for (name, kind) in [
+            ("out/secret", ErrorKind::NotADirectory),
+            ("inside/bin/ls", ErrorKind::NotADirectory),
+            ("../secret", ErrorKind::InvalidInput),
+            ("usr/../../secret", ErrorKind::InvalidInput),
+            ("usr/bin", ErrorKind::NotFound),
+            ("", ErrorKind::NotFound),
+            (".", ErrorKind::NotFound),
+        ] {
+            assert_eq!(beneath.open(name.as_bytes()).unwrap_err().kind(), kind, "{name}");
         }
     }
 
@@ -83,6 +93,7 @@ mod tests {
     fn the_folder_itself_is_not_reached_through_a_link() {
         let folder = tempfile::tempdir().unwrap();
         symlink("/", folder.path().join("diff")).unwrap();
-        assert!(ConfinedFolder::new(&folder.path().join("diff")).is_err());
+        let error = ConfinedFolder::new(&folder.path().join("diff")).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::NotADirectory);
     }
 }

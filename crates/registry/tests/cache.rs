@@ -214,7 +214,7 @@ fn without_a_network_everything_that_is_there_is_used() {
         assert_eq!(read(&registry, &image.digest(), &bundles), cold);
         assert!(registry.as_of().is_some());
     }
-    // What was never asked is not known, which is something else than that there is none.
+    // A list that was never fetched is unknown, which is not the same as empty.
     let registry = open(&fake, "2", offline());
     for error in [
         registry.resolve().unwrap_err(),

@@ -172,7 +172,7 @@ fn googles_registry_opens_with_every_kind_of_credentials_file() {
         let cloud = cloud(vec![("GOOGLE_APPLICATION_CREDENTIALS", path)]);
         pull(&fake, GAR, &cloud).unwrap_or_else(|e| panic!("{way}: {e}"));
     }
-    // Where the pool's principal has the role itself, nobody is impersonated.
+    // If the pool's principal has the role itself, no account is impersonated.
     let direct =
         testkit::Registry::builder().bearer("oauth2accesstoken", Google::FEDERATED).named(GAR).start();
     let path =

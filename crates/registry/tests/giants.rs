@@ -1,4 +1,4 @@
-//! The peak memory of reading an image, whatever its size. A test binary of its own, because the peak is the process's.
+//! The peak memory of reading an image does not depend on its size. In its own test binary, because the peak is the process's.
 //!
 //! `bench/giants` does the same at full size, with the release build.
 #![allow(

@@ -319,7 +319,7 @@ fn writers_of_the_fallback_tag_do_not_lose_each_other() {
     assert_eq!(found, attached);
 }
 
-/// Without an `ETag` another writer may have read before us and write after us: the tag is looked at once more, later. What
+/// Without an `ETag` another writer may have read before us and write after us: the tag is read once more, later. What
 /// was there before is not written, and not waited for.
 #[test]
 fn a_tag_without_etag_is_looked_at_again_after_its_update() {

@@ -374,7 +374,8 @@ mod tests {
             assert!(!rule.permits(outside.parse().unwrap()), "{outside}");
         }
         for wrong in ["10.0.0.0/33", "10.0.0.0/", "http://a.example/", "", "a b"] {
-            assert!(Allowed::parse(&[wrong.to_owned()]).is_err(), "{wrong}");
+            let error = Allowed::parse(&[wrong.to_owned()]).unwrap_err();
+            assert!(error.to_string().contains("a network such as 10.1.0.0/16"), "{wrong}: {error}");
         }
     }
 

@@ -133,12 +133,19 @@ mod tests {
         let good =
             DenyList::parse(text(&format!("[{{digest: \"{digest}\", reason: r}}]")).as_bytes(), "d").unwrap();
         assert_eq!((good.len(), good.denials[0].list.as_str()), (1, "deny list i"));
-        for bad in
-            ["[{digest: \"sha256:00\", reason: r}]", "[{digest: x}]", "", "~", "[{digets: x, reason: r}]"]
-        {
-            assert!(DenyList::parse(text(bad).as_bytes(), "d").is_err(), "{bad}");
+        let unexplained = format!("[{{digest: \"{digest}\"}}]");
+        for (bad, problem) in [
+            ("[{digest: \"sha256:00\", reason: r}]", "spec.digests[0].digest: sha256 digest needs 64"),
+            (&*unexplained, "spec.digests[0]: missing field `reason`"),
+            ("", "spec.digests: has no value"),
+            ("~", "spec.digests: has no value"),
+            ("[{digets: x, reason: r}]", "digets: unknown field"),
+        ] {
+            let error = DenyList::parse(text(bad).as_bytes(), "d").unwrap_err().to_string();
+            assert!(error.contains(problem), "{bad}: {error}");
         }
         let policy = text("[]").replace("DenyList", "Policy");
-        assert!(DenyList::parse(policy.as_bytes(), "d").is_err());
+        let error = DenyList::parse(policy.as_bytes(), "d").unwrap_err().to_string();
+        assert!(error.contains("kind: unknown variant `Policy`, expected one of DenyList"), "{error}");
     }
 }

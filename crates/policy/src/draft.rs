@@ -132,8 +132,14 @@ mod tests {
 
     #[test]
     fn what_reads_otherwise_than_it_is_cannot_be_written() {
-        for bad in ["", " ", "a\u{202e}b", "a\u{feff}"] {
-            assert!(draft(bad).write().is_err(), "{bad:?}");
+        for (bad, problem) in [
+            ("", "spec.reason: says nothing"),
+            (" ", "spec.reason: says nothing"),
+            ("a\u{202e}b", "invisible character U+202E"),
+            ("a\u{feff}", "invisible character U+FEFF"),
+        ] {
+            let error = draft(bad).write().unwrap_err().to_string();
+            assert!(error.contains(problem), "{bad:?}: {error}");
         }
         let wide = WaiverDraft { images: vec!["**".into()], ..draft("x") };
         assert!(wide.write().unwrap_err().to_string().contains("too wide"));

@@ -38,8 +38,15 @@ mod tests {
             DocumentKind::read(b"spec: {a: [1]}\nkind: DenyList\n", "x").unwrap(),
             DocumentKind::DenyList
         );
-        for bad in [&b"kind: Pod\n"[..], b"a: 1\n", b"kind: Policy\nkind: Waiver\n", b"- kind\n", b""] {
-            assert!(DocumentKind::read(bad, "x").is_err());
+        for (bad, problem) in [
+            (&b"kind: Pod\n"[..], "kind: unknown variant `Pod`"),
+            (b"a: 1\n", "missing field `kind`"),
+            (b"kind: Policy\nkind: Waiver\n", "kind: duplicate key"),
+            (b"- kind\n", "expected fields with values"),
+            (b"", "unexpected end of input"),
+        ] {
+            let error = DocumentKind::read(bad, "x").unwrap_err().to_string();
+            assert!(error.contains(problem), "{error}");
         }
     }
 }

@@ -140,19 +140,20 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_over_names_is_refused() {
-        for bad in [
-            "",
-            "r/app@sha256:00",
-            "r/app:1.0",
-            "r/a?p",
-            "r/[a]",
-            "r/a\\b",
-            "r/ä",
-            "r/{a",
-            "r/a b",
-            &"x".repeat(513),
+        for (bad, problem) in [
+            ("", "1 to 512 bytes"),
+            ("r/app@sha256:00", "names a tag or digest"),
+            ("r/app:1.0", "names a tag or digest"),
+            ("r/a?p", "character '?'"),
+            ("r/[a]", "character '['"),
+            ("r/a\\b", "character '\\\\'"),
+            ("r/ä", "character 'ä'"),
+            ("r/{a", "unclosed alternate group"),
+            ("r/a b", "character ' '"),
+            (&"x".repeat(513), "1 to 512 bytes"),
         ] {
-            assert!(Pattern::parse(bad).is_err(), "{bad}");
+            let error = Pattern::parse(bad).unwrap_err();
+            assert!(error.contains(problem), "{bad}: {error}");
         }
     }
 

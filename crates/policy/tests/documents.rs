@@ -138,8 +138,15 @@ fn other_kinds_and_versions_are_refused() {
         let error = Policy::parse(good.replace(from, to).as_bytes(), "p", &()).unwrap_err().to_string();
         assert!(error.contains(told), "{to}: {error}");
     }
-    for nothing in ["", "# only a comment\n", "null", "[]", "{}"] {
-        assert!(Policy::parse(nothing.as_bytes(), "p", &()).is_err(), "{nothing:?}");
+    for (nothing, problem) in [
+        ("", "unexpected end of input"),
+        ("# only a comment\n", "unexpected end of input"),
+        ("null", "missing field"),
+        ("[]", "expected fields with values"),
+        ("{}", "missing field"),
+    ] {
+        let error = Policy::parse(nothing.as_bytes(), "p", &()).unwrap_err().to_string();
+        assert!(error.contains(problem), "{nothing:?}: {error}");
     }
 }
 

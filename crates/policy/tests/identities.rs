@@ -421,7 +421,7 @@ fn an_instance_without_logs_is_trusted_only_where_the_policy_says_so() {
     timeless["verificationMaterial"].as_object_mut().unwrap().remove("timestampVerificationData");
     let parsed = |bundle: &Value| Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap();
     let (logless, timeless) = (parsed(&logless), parsed(&timeless));
-    let of = |trust: &str| {
+    let trusting = |trust: &str| {
         policy(&format!("trust: {{ {trust} }}\n{}", spec(&format!("anyOf: [{}]", of_release("")))))
     };
     for (bundle, trust, left) in [
@@ -432,7 +432,7 @@ fn an_instance_without_logs_is_trusted_only_where_the_policy_says_so() {
         (&logless, "transparencyLog: false, timestamps: 2", None),
         (&timeless, "transparencyLog: false, timestamps: 1", None),
     ] {
-        let wanted = of(trust);
+        let wanted = trusting(trust);
         match verified(&wanted, bundle, Some(&root), &manifest()) {
             Ok(signed) => {
                 let verdict = judged(&wanted, found(vec![signed]));
@@ -471,7 +471,7 @@ fn a_keys_window_goes_by_the_time_of_a_trusted_log_and_a_log_can_be_asked_for() 
     bundle["verificationMaterial"] = json!({"publicKey": {"hint": ""}, "tlogEntries": [entry]});
     let bundle = Bundle::parse(bundle.to_string().as_bytes(), &Limits::default()).unwrap();
     let root = instance.root();
-    let of = |more: &str| any_of(&[&format!("{{ name: k, key: {{ pem: {}{more} }} }}", json!(pem))], 1);
+    let key_with = |more: &str| any_of(&[&format!("{{ name: k, key: {{ pem: {}{more} }} }}", json!(pem))], 1);
     for (more, with_root, without) in [
         ("", Outcome::Pass, Outcome::Pass),
         (", transparencyLog: true", Outcome::Pass, Outcome::Fail),
@@ -480,7 +480,7 @@ fn a_keys_window_goes_by_the_time_of_a_trusted_log_and_a_log_can_be_asked_for() 
         (", notAfter: 2016-01-15T12:00:00Z", Outcome::Fail, Outcome::Fail),
         (", notBefore: 2026-02-01T00:00:00Z", Outcome::Fail, Outcome::Pass),
     ] {
-        let wanted = of(more);
+        let wanted = key_with(more);
         for (root, expected) in [(Some(&root), with_root), (None, without)] {
             let signed = verified(&wanted, &bundle, root, &manifest()).unwrap();
             let (got, reason) = outcome(&wanted, vec![signed]);
@@ -488,9 +488,9 @@ fn a_keys_window_goes_by_the_time_of_a_trusted_log_and_a_log_can_be_asked_for() 
         }
     }
     // An untrusted log attests nothing: neither a time nor an entry.
-    let signed = verified(&of(""), &bundle, Some(&Instance::new().root()), &manifest()).unwrap();
+    let signed = verified(&key_with(""), &bundle, Some(&Instance::new().root()), &manifest()).unwrap();
     assert!(signed.times().is_empty());
-    assert_eq!(outcome(&of(", transparencyLog: true"), vec![signed]).0, Outcome::Fail);
+    assert_eq!(outcome(&key_with(", transparencyLog: true"), vec![signed]).0, Outcome::Fail);
 }
 
 fn encoded(bytes: &[u8]) -> String {
@@ -555,13 +555,13 @@ fn waivers_without_a_key_count_when_approvers_name_the_identity() {
     let root = instance.root();
     let approver =
         |name: &str, subject: &str| identity(name, &format!("issuer: {ISSUER}, subject: {subject}"));
-    let of = |waivers: &str| policy(&format!("phase: pilot\nwaivers: {{ {waivers} }}"));
+    let policy_with = |waivers: &str| policy(&format!("phase: pilot\nwaivers: {{ {waivers} }}"));
     let decide = |policy: &Policy, waivers: &[Waiver]| {
         let scan = scanned(vec![finding("CVE-2026-1", plimsoll_vuln::Severity::Critical)], Vec::new());
         let evidence = Evidence { vulnerabilities: scan, ..evidence() };
         evaluate(policy, &evidence, waivers, &DenyList::none(), now())
     };
-    let alone = of(&format!("approvers: [{}]", approver("security", "security@example.com")));
+    let alone = policy_with(&format!("approvers: [{}]", approver("security", "security@example.com")));
     let read = |bytes: &[u8], policy: &Policy| {
         Waiver::from_bundle(bytes, "w.sigstore.json", policy, Ok(&root), now(), &Limits::default())
     };
@@ -591,7 +591,7 @@ fn waivers_without_a_key_count_when_approvers_name_the_identity() {
     assert!(error.contains("could not be verified: the cache has expired"), "{error}");
 
     // A pattern that matches the owner does not let the owner approve.
-    let everybody = of(&format!(
+    let everybody = policy_with(&format!(
         "approvers: [{}]",
         identity(
             "anybody here",
@@ -605,7 +605,7 @@ fn waivers_without_a_key_count_when_approvers_name_the_identity() {
     assert!(refused.reason.contains("its own owner"), "{}", refused.reason);
 
     // Two approvers must be two people, even if patterns match both.
-    let pair = of(&format!(
+    let pair = policy_with(&format!(
         "approvers: [{}], secondApprover: [{}]",
         identity("first", &format!(r"issuer: {ISSUER}, subject: {{ pattern: '[a-z]+@example\.com' }}")),
         identity("second", &format!(r"issuer: {ISSUER}, subject: {{ pattern: '[a-z]+@example\.com' }}"))
@@ -632,36 +632,40 @@ fn lint_finds_identities_that_let_in_more_than_is_meant() {
         let found = policy(&spec(signatures)).lint(now());
         found.iter().map(|diagnostic| (diagnostic.code, diagnostic.severity)).collect()
     };
-    let of = |issuer: &str, subject: &str, more: &str| {
+    let lint_of = |issuer: &str, subject: &str, more: &str| {
         codes(&format!("anyOf: [{}]", identity("a", &format!("issuer: {issuer}, subject: {subject}{more}"))))
     };
     let workflow = (Code::IdentityWithoutWorkflow, Severity::Warning);
     let good = r"{ pattern: 'https://github\.com/t/a/\.github/workflows/r\.yml@refs/tags/v.*' }";
-    assert_eq!(of(GITHUB, good, ""), []);
-    assert_eq!(of(GITHUB, r"{ pattern: 'https://github\.com/t/.*' }", ""), [workflow]);
+    assert_eq!(lint_of(GITHUB, good, ""), []);
+    assert_eq!(lint_of(GITHUB, r"{ pattern: 'https://github\.com/t/.*' }", ""), [workflow]);
     assert_eq!(
-        of(GITHUB, r"{ pattern: 'https://github\.com/t/a/\.github/workflows/r\.yml@.*' }", ""),
+        lint_of(GITHUB, r"{ pattern: 'https://github\.com/t/a/\.github/workflows/r\.yml@.*' }", ""),
         [workflow]
     );
     assert_eq!(
-        of(&format!("{GITHUB}/my-company"), r"{ pattern: 'https://github\.com/t/.*' }", ""),
+        lint_of(&format!("{GITHUB}/my-company"), r"{ pattern: 'https://github\.com/t/.*' }", ""),
         [workflow]
     );
     assert_eq!(
-        of("{ pattern: 'https://token\\.actions.*' }", r"{ pattern: 'https://github\.com/t/.*' }", ""),
+        lint_of("{ pattern: 'https://token\\.actions.*' }", r"{ pattern: 'https://github\.com/t/.*' }", ""),
         [workflow]
     );
     let claims = ", claims: { build-config: https://github.com/t/a/.github/workflows/r.yml@refs/heads/main, source-ref: refs/heads/main }";
-    assert_eq!(of(GITHUB, r"{ pattern: 'https://github\.com/t/.*' }", claims), []);
+    assert_eq!(lint_of(GITHUB, r"{ pattern: 'https://github\.com/t/.*' }", claims), []);
     let half = ", claims: { source-ref: refs/heads/main }";
-    assert_eq!(of(GITHUB, r"{ pattern: 'https://github\.com/t/.*' }", half), [workflow]);
-    assert_eq!(of(ISSUER, r"{ pattern: 'https://ci\.example/t/.*' }", ""), [], "not known to be a CI system");
+    assert_eq!(lint_of(GITHUB, r"{ pattern: 'https://github\.com/t/.*' }", half), [workflow]);
+    assert_eq!(
+        lint_of(ISSUER, r"{ pattern: 'https://ci\.example/t/.*' }", ""),
+        [],
+        "not known to be a CI system"
+    );
 
     let all = (Code::IdentityMatchesAll, Severity::Error);
-    assert_eq!(of(ISSUER, "{ pattern: '.*' }", ""), [all]);
-    assert_eq!(of("{ pattern: 'https://.*|.*' }", RELEASE, ""), [all]);
+    assert_eq!(lint_of(ISSUER, "{ pattern: '.*' }", ""), [all]);
+    assert_eq!(lint_of("{ pattern: 'https://.*|.*' }", RELEASE, ""), [all]);
     assert_eq!(
-        of(ISSUER, "{ pattern: '.*(team/app).*' }", ""),
+        lint_of(ISSUER, "{ pattern: '.*(team/app).*' }", ""),
         [(Code::IdentityUnanchored, Severity::Warning)]
     );
 

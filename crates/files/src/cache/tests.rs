@@ -52,7 +52,8 @@ fn links_and_what_is_no_file_are_not_followed() {
     fs::remove_file(file(&folder, "a")).unwrap();
     symlink(&victim, file(&folder, "a")).unwrap();
     assert_eq!(read(&cache, "a"), None, "a link is not read through");
-    assert!(fs::symlink_metadata(file(&folder, "a")).is_err(), "and it is removed");
+    let removed = fs::symlink_metadata(file(&folder, "a")).unwrap_err();
+    assert_eq!(removed.kind(), io::ErrorKind::NotFound);
     symlink(&victim, file(&folder, "a")).unwrap();
     cache.touch(SECTION, "a");
     cache.write(SECTION, "a", b"mine").unwrap();
@@ -64,7 +65,11 @@ fn links_and_what_is_no_file_are_not_followed() {
     assert_eq!(read(&cache, "pipe"), None, "nobody writes to it, and nobody waits");
     fs::create_dir_all(file(&folder, "dir").join("full")).unwrap();
     assert_eq!(read(&cache, "dir"), None);
-    assert!(cache.write(SECTION, "dir", b"x").is_err());
+    let error = cache.write(SECTION, "dir", b"x").unwrap_err();
+    assert!(
+        matches!(&error, Error::Io { step: "write", source, .. } if source.kind() == io::ErrorKind::IsADirectory),
+        "{error:?}"
+    );
 
     // The section itself.
     let elsewhere = place.path().join("elsewhere");
@@ -93,8 +98,16 @@ fn a_folder_that_others_can_write_to_is_not_used() {
     let file = folder.join("file");
     fs::write(&file, "x").unwrap();
     // Not even the administrator can create folders in a file, or in the kernel's file systems.
-    for nowhere in [&file, &file.join("below"), Path::new("/proc/plimsoll")] {
-        assert!(Cache::open(nowhere, LIMIT).is_err(), "{}", nowhere.display());
+    for (nowhere, kind) in [
+        (&*file, io::ErrorKind::AlreadyExists),
+        (&file.join("below"), io::ErrorKind::NotADirectory),
+        (Path::new("/proc/plimsoll"), io::ErrorKind::NotFound),
+    ] {
+        let error = Cache::open(nowhere, LIMIT).unwrap_err();
+        assert!(
+            matches!(&error, Error::Io { path, source, .. } if path == nowhere && source.kind() == kind),
+            "{error:?}"
+        );
     }
 }
 
@@ -103,9 +116,13 @@ fn names_are_single_components() {
     let (_place, folder) = place();
     let cache = Cache::open(&folder, LIMIT).unwrap();
     for name in ["", ".", "..", "../x", "a/b", "A", "a.b", "a\0b", &"a".repeat(201)] {
-        assert!(cache.write(SECTION, name, b"x").is_err(), "{name:?}");
-        assert!(cache.write(name, "a", b"x").is_err(), "{name:?}");
-        assert!(cache.read(name, "a", 9).is_err(), "{name:?}");
+        for error in [
+            cache.write(SECTION, name, b"x").unwrap_err(),
+            cache.write(name, "a", b"x").unwrap_err(),
+            cache.read(name, "a", 9).err().unwrap(),
+        ] {
+            assert!(error.to_string().contains("not a name for a file of the cache"), "{name:?}: {error}");
+        }
     }
     assert_eq!(fs::read_dir(folder.join(VERSION)).unwrap().count(), 0);
 }

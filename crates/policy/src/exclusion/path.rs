@@ -151,8 +151,21 @@ mod tests {
                 "{pattern}: {error}"
             );
         }
-        for pattern in ["", "/", "a//b", "../x", "a/./b", "a\\b", "[ab]", "a?", "a\nb", &"a".repeat(513)] {
-            assert!(PathPattern::parse(pattern).is_err(), "{pattern}");
+        for (pattern, problem) in [
+            ("", "1 to 512 bytes"),
+            ("/", "1 to 512 bytes"),
+            ("a//b", "an empty name, `.` or `..`"),
+            ("../x", "an empty name, `.` or `..`"),
+            ("a/./b", "an empty name, `.` or `..`"),
+            ("a\\b", "character '\\\\'"),
+            ("[ab]", "character '['"),
+            ("a?", "character '?'"),
+            ("a\nb", "character '\\n'"),
+            ("{a", "unclosed alternate group"),
+            (&"a".repeat(513), "1 to 512 bytes"),
+        ] {
+            let error = PathPattern::parse(pattern).unwrap_err();
+            assert!(error.contains(problem), "{pattern}: {error}");
         }
     }
 }

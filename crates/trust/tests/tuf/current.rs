@@ -44,7 +44,9 @@ fn the_current_root_is_the_file_the_cache_or_the_built_in_one() {
     let stale = current(&choice(&world, later, &offline)).unwrap();
     assert!(matches!(stale.origin, Origin::Cache { refreshed: false, expires, .. } if expires < at(later)));
     assert_eq!(world.mirror.requests(), after_update);
-    assert!(current(&choice(&world, later, &online)).is_err(), "the mirror has nothing newer");
+    // The mirror has nothing newer.
+    let error = current(&choice(&world, later, &online)).unwrap_err();
+    assert!(matches!(error, Error::Refused { fault: TrustFault::Expired, .. }), "{error}");
     world.tuf.timestamp.expires = later + DAY;
     world.tuf.targets.insert(TRUSTED_ROOT.into(), root_named("newer"));
     world.tuf.publish_next();

@@ -66,7 +66,7 @@ fn mutations(seed: u64) {
                 harmless += 1;
                 let cached = updated.cached;
                 assert_eq!(cached.trusted_root(), wanted.0, "{number}: {name} {what}");
-                // A list without the signing config is another list, which nobody signed.
+                // A list without the signing config is a different list, which is unsigned.
                 assert_eq!(cached.signing_config().unwrap(), wanted.1, "{number}: {name} {what}");
                 assert_eq!(cached.versions(), Versions { root: 1, timestamp: 2, snapshot: 2, targets: 2 });
             }

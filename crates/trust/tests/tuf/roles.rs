@@ -154,7 +154,8 @@ fn u08_no_name_leads_out_of_repository_and_cache() {
         let instance = Instance { name: name.into(), ..world.instance() };
         let error = update(&instance, world.cache.path(), at(NOW), &Settings::default()).unwrap_err();
         assert_eq!(error.kind(), Kind::Usage, "{name}");
-        assert!(Cached::open(world.cache.path(), name).is_err(), "{name}");
+        let error = Cached::open(world.cache.path(), name).unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage, "{name}: {error}");
     }
     assert!(world.cache.path().read_dir().unwrap().next().is_none());
 

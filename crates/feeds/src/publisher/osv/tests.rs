@@ -165,10 +165,16 @@ fn known_fields_of_another_type_fail_with_file_and_entry() {
         let error = parse(PYPI, &broken).0.unwrap_err().to_string();
         assert!(error.starts_with("PyPI/all.zip, entry `X-1.json`: "), "{error}");
     }
-    for bytes in
-        [&b"{"[..], b"[]", b"{} {}", b"\xff", br#"{"id":"A-1","id":"A-2","modified":"2024-11-21T14:23:03Z"}"#]
-    {
-        assert!(parse_bytes(PYPI, bytes).0.is_err(), "{bytes:?}");
+    let twice = br#"{"id":"A-1","id":"A-2","modified":"2024-11-21T14:23:03Z"}"#;
+    for (bytes, problem) in [
+        (&b"{"[..], "EOF"),
+        (b"[]", "invalid length 0"),
+        (b"{} {}", "trailing characters"),
+        (b"\xff", "expected value"),
+        (twice, "member `id` stands twice"),
+    ] {
+        let error = parse_bytes(PYPI, bytes).0.unwrap_err().to_string();
+        assert!(error.contains(problem), "{bytes:?}: {error}");
     }
 }
 

@@ -1,7 +1,7 @@
-//! What is lost when a document is written in another format: what was not read of it, and what its new form has no place for.
+//! What a conversion loses: what was not read of a document, and what its new format has no place for.
 //!
-//! The first is counted in the members of the document, by the tables in `known`. The second is found by reading what was
-//! written and comparing, so that no table of abilities can be wrong. Formats that are not read say what they keep.
+//! The first is counted in the members of the document, by the tables in `known`. For the second, the new document is read and
+//! compared, so no table of abilities can be wrong. `kept` says it for formats that are not read.
 
 mod known;
 
@@ -17,7 +17,7 @@ use crate::documents::{peeled, read_whole};
 use crate::inventory::{Inventory, RelationshipKind};
 use known::Inner;
 
-/// Different things that are counted; more are told as one.
+/// Kinds of losses that are counted; the others are counted as one.
 const MAX_LOSSES: usize = 200;
 
 /// Something that the new document does not have.
@@ -101,6 +101,7 @@ fn facts(inventory: &Inventory) -> Facts {
             "layers of places",
             components().flat_map(|one| &one.locations).filter(|place| place.layer.is_some()).count(),
         ),
+        ("declarations", components().filter(|one| one.declared.is_some()).count()),
         ("layers", inventory.layers.len()),
         ("problems", inventory.problems.len()),
         ("operating system", usize::from(inventory.os.is_some())),
@@ -137,9 +138,8 @@ impl Count {
                 Some(Inner::Of(kind)) => items.iter().for_each(|item| self.object(item, kind, &path)),
                 Some(Inner::Some(lost)) => items.iter().for_each(|item| self.part(item, lost, &path)),
                 None if says_nothing(member) => {}
-                Some(Inner::If(_)) => self.add(&path),
                 None if place.is_empty() => items.iter().for_each(|_| self.add(&path)),
-                None => self.add(&path),
+                Some(Inner::If(_)) | None => self.add(&path),
             }
         }
     }

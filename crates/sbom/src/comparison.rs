@@ -1,9 +1,7 @@
-//! What changed from one inventory to another: packages that came and went, and those that are there in another version or
-//! under another licence.
+//! What changed from one inventory to another: packages that were added or removed, or that have another version or licence.
 //!
-//! A package is known by type, namespace and name. Where one inventory has several of a name, those that agree in version are
-//! paired first, then those that agree in place, then the rest in their order. Which of two versions is newer is the
-//! caller's knowledge: the orders of ecosystems are kept elsewhere.
+//! Type, namespace and name identify a package. If an inventory has several of a name, those with equal versions are paired
+//! first, then those in the same place, then the rest in their order. The caller knows which of two versions is newer.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +12,10 @@ use serde::Serialize;
 use crate::inventory::{Component, Inventory, OsRelease};
 use crate::licence::Licence;
 
-/// How the versions `.1` and `.2` of the component compare, where its ecosystem has an order and both have a place in it.
+/// Compares two versions of a component, if its ecosystem has an order and both are valid in it.
 pub type Order<'o> = &'o dyn Fn(&Component, &str, &str) -> Option<Ordering>;
 
-/// What became of a package.
+/// How a package changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -30,9 +28,9 @@ pub enum ChangeKind {
     Upgraded,
     /// Its version is older.
     Downgraded,
-    /// Its version is another one, and which is newer is not known.
+    /// Its version differs, and it is not known which is newer.
     Changed,
-    /// Its version is the same, and its licences are others.
+    /// Its version is the same, but its licences differ.
     Relicensed,
 }
 
@@ -57,7 +55,7 @@ impl ChangeKind {
 /// One package that differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change<'a> {
-    /// What became of it.
+    /// How it changed.
     pub kind: ChangeKind,
     /// As it was; none for one that was added.
     pub before: Option<&'a Component>,
@@ -71,7 +69,7 @@ impl<'a> Change<'a> {
         self.after.or(self.before)
     }
 
-    /// Whether its licences differ, whatever else does. Without licences on either side, nothing is known.
+    /// Whether its licences differ, regardless of its version. If either side states none, nothing is known.
     pub fn is_relicensed(&self) -> bool {
         match (self.before, self.after) {
             (Some(before), Some(after)) => relicensed(before, after),
@@ -101,7 +99,7 @@ impl Side<'_> {
     }
 }
 
-/// What of the subjects themselves differs.
+/// What may differ between the subjects themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Aspect {
@@ -120,7 +118,7 @@ pub struct Comparison<'a> {
     pub unchanged: usize,
     /// How many layers, counted from the base, both have in common.
     pub common_layers: usize,
-    /// What differs beside packages.
+    /// What differs besides packages.
     pub aspects: Vec<Aspect>,
     /// Whether either inventory may lack components, so that what differs is not known in full.
     pub is_incomplete: bool,
@@ -170,7 +168,7 @@ pub fn compare<'a>(before: Side<'a>, after: Side<'a>, order: Order<'_>) -> Compa
     comparison
 }
 
-/// Architectures differ where both are known and have none in common: an image may have packages of several.
+/// Architectures differ if both are known and have none in common: an image may have packages of several architectures.
 fn aspects(before: &Side<'_>, after: &Side<'_>) -> Vec<Aspect> {
     let release = |side: &Side<'_>| side.inventory.os.as_ref().map(OsRelease::distro);
     let (old, new) = (before.architectures(), after.architectures());
@@ -252,7 +250,7 @@ fn change(before: Option<&Component>, after: Option<&Component>, order: Order<'_
     Some(match order(after, &before.version, &after.version) {
         Some(Ordering::Less) => ChangeKind::Upgraded,
         Some(Ordering::Greater) => ChangeKind::Downgraded,
-        // Two spellings of one version are still another text.
+        // Two spellings of one version are a change as well.
         Some(Ordering::Equal) | None => ChangeKind::Changed,
     })
 }

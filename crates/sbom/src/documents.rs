@@ -1,8 +1,7 @@
-//! The list of document formats, and reading and writing by it.
+//! The list of document formats, and how documents are read and written by it.
 //!
-//! A document is a claim: nothing that it says is verified, also where it was taken out of a signed envelope. Reading is
-//! bounded in bytes, nesting and components. References are never followed, so that cycles and dangling ones (hostile SPDX)
-//! have nothing to act on.
+//! A document is a claim. Nothing that it says is verified, even if it was in a signed envelope. Reading is bounded in bytes,
+//! nesting and components. References are never followed, so cycles and dangling references cannot do harm.
 
 mod collector;
 mod cyclonedx;
@@ -90,10 +89,10 @@ pub fn read_whole(bytes: &[u8], limits: &Limits) -> Result<ReadDocument, Error> 
     read_by(LIST, bytes, &Reading { limits, extent: Extent::Whole, cancel: &Cancel::never() })
 }
 
-/// The member that holds the document in what GitHub's dependency graph exports: `{"sbom": {"spdxVersion": …}}`.
+/// The member that holds the document in an export of GitHub's dependency graph: `{"sbom": {"spdxVersion": …}}`.
 const WRAPPER: &str = "sbom";
 
-/// Hands the document in `bytes` to `look`, without anything that is around it.
+/// Calls `look` with the document in `bytes`, without anything around it.
 pub(crate) fn peeled<T>(
     bytes: &[u8],
     limits: &Limits,
@@ -142,8 +141,8 @@ struct Wrapping {
     subjects: Vec<Digest>,
 }
 
-/// Takes off everything that is around a document, and hands the rest to `then`. Reading, checking and counting all begin
-/// here, so that none of them takes an envelope for the document.
+/// Removes everything around a document and calls `then` with the rest. Reading, checking and counting all begin here, so none
+/// of them mistakes an envelope for the document.
 fn peel<T>(
     list: &[&dyn Format],
     outer: Option<Envelope>,
@@ -160,7 +159,7 @@ fn peel<T>(
         let peeled = recognised(list, Content::Text(bytes), bytes, reading)?;
         return Ok((then(peeled)?, Wrapping::default()));
     }
-    // Two walks over the same bytes, side by side; what is not strict JSON is refused whatever the other made of it.
+    // Two walks over the same bytes, in parallel. JSON that is not strict is refused whatever the other walk finds.
     let (strict, found) = thread::scope(|scope| {
         let strict = scope.spawn(|| strict_json::check(bytes, limits.sbom_bytes));
         let found = peel_object(list, outer, bytes, reading, then).map_err(|error| match error {

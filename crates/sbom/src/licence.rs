@@ -1,7 +1,7 @@
 //! Licences: what is a valid SPDX expression, and what is only a name.
 //!
-//! Package metadata says "MIT", "BSD", "Apache 2.0" or a whole text. Only what the SPDX licence list and grammar (SPDX
-//! 2.3, annex D) know may stand as an expression in a document; nothing is guessed.
+//! Package metadata says "MIT", "BSD", "Apache 2.0" or a whole text. Only licences of the SPDX list, joined by its grammar (SPDX
+//! 2.3, annex D), may be an expression in a document. Nothing is guessed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,11 +18,11 @@ pub enum Licence {
     Text(String),
 }
 
-/// SPDX's words for a licence that nobody looked for, and for none. They are no part of an expression.
+/// SPDX's words for an unknown licence, and for no licence. They are not part of expressions.
 const NO_LICENCES: [&str; 2] = ["NOASSERTION", "NONE"];
 
 impl Licence {
-    /// What `text` says, if it names a licence at all: `NONE` and `NOASSERTION`, which templates and converters write, do not.
+    /// The licence that `text` names, if it names one: `NONE` and `NOASSERTION`, which templates and converters write, do not.
     pub fn stated(text: &str) -> Option<Self> {
         let text = text.trim();
         (!text.is_empty() && !NO_LICENCES.contains(&text)).then(|| Self::parse(text))
@@ -113,8 +113,8 @@ fn expression(text: &str) -> Option<String> {
     listed.then(|| text.split_whitespace().map(canonical).collect::<Vec<_>>().join(" "))
 }
 
-/// Identifiers for a licence with an exception, which the list has replaced by expressions. Validators take them for the
-/// exception alone.
+/// Deprecated identifiers of a licence with an exception, and the expressions that replace them. Validators mistake the
+/// identifiers for the exception alone.
 const RENAMED: [(&str, &str); 7] = [
     ("GPL-2.0-with-autoconf-exception", "GPL-2.0-only WITH Autoconf-exception-2.0"),
     ("GPL-2.0-with-bison-exception", "GPL-2.0-only WITH Bison-exception-2.2"),
@@ -144,8 +144,8 @@ fn parenthesised(expression: &str) -> Cow<'_, str> {
 const AND: &str = "AND";
 const OR: &str = "OR";
 
-/// The expressions that `expression` joins by `AND` outside of parentheses, without parentheses around any of them: what
-/// [`all`] was given. An expression that is no conjunction is its only one.
+/// The terms that `expression` joins by `AND` outside of parentheses, without parentheses around any of them: the input of
+/// [`all`]. An expression that is not a conjunction is its only term.
 pub(crate) fn conjuncts(expression: &str) -> Vec<&str> {
     let whole = unparenthesised(expression);
     let (mut found, mut depth, mut begin, mut at) = (Vec::new(), 0_usize, 0, 0);

@@ -1,10 +1,10 @@
-//! How much of what guidelines ask of an SBOM is in one, and what to do about the rest.
+//! How much of what guidelines require is in an SBOM, and how to add the rest.
 //!
 //! - NTIA, "The Minimum Elements For a Software Bill of Materials" (2021), data fields;
 //! - CISA, "2025 Minimum Elements for a Software Bill of Materials (SBOM)" (draft of August 2025), data fields;
 //! - BSI TR-03183-2, version 2.1.0, sections 5.2.1 and 5.2.2, required data fields.
 //!
-//! Only what a document states is counted. Whether it is true, and whether components are missing, nobody can see in it.
+//! Only statements are counted. A document does not show whether they are true, or whether components are missing.
 
 use serde::Serialize;
 
@@ -209,7 +209,7 @@ impl Field {
     }
 }
 
-/// How a document does under one guideline.
+/// The score of a document under one guideline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Score {
@@ -234,12 +234,12 @@ pub struct ScoredElement {
     /// The first components without it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
-    /// What to do where it is missing.
+    /// What to do if it is missing.
     pub fix: &'static str,
 }
 
 impl ScoredElement {
-    /// Whether it is there everywhere.
+    /// Whether nothing lacks it.
     pub fn is_complete(&self) -> bool {
         self.present == self.of
     }
@@ -312,7 +312,7 @@ mod tests {
         let version = score.elements.iter().find(|one| one.element == "component-version").unwrap();
         assert_eq!((version.present, version.of, &*version.missing), (1, 2, &["a".to_owned()][..]));
         assert!(score.percent < 30, "{}", score.percent);
-        // A document without components has nothing that could count.
+        // A document without components states nothing.
         assert!(percent(r#"{"bomFormat":"CycloneDX","specVersion":"1.6"}"#, Guideline::Ntia) == 0);
     }
     #[test]

@@ -1,12 +1,12 @@
-//! One inventory of several: what any of them has, each thing once.
+//! One inventory of several, with every component once.
 
 use crate::inventory::{ComponentIndex, Inventory, Problem, ProblemCode, Relationship};
 
 /// Merges inventories of one subject, such as those of several tools, or of parts of one product.
 ///
-/// Equal packages in the same place, or without one, become one. Layers are kept only where all that have some agree on them,
-/// because the places count them. Operating systems that differ are a problem of the result, and every problem of the parts is
-/// one as well.
+/// Equal packages in the same place, or without one, become one. Layers are kept only if all inventories with layers agree on
+/// them, because places count them. Operating systems that differ are a problem of the result, which also has all problems of
+/// its parts.
 pub fn merge(inventories: Vec<Inventory>) -> Inventory {
     let mut merged = Inventory::default();
     let layers: Vec<_> =
@@ -80,7 +80,7 @@ mod tests {
         let [need] = merged.relationships.iter().collect::<Vec<_>>()[..] else { panic!() };
         assert_eq!((need.from, need.to), (ComponentIndex(2), ComponentIndex(0)));
         assert_eq!(merged.components[2].locations[0].path, "y");
-        // Nobody said which layers they were.
+        // The layers are not known.
         assert_eq!(merged.components[2].locations[0].layer, None);
         assert_eq!(merged.problems, []);
     }

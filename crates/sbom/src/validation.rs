@@ -1,5 +1,5 @@
-//! What is wrong with a document that can be read: members that its standard does not allow, references that lead nowhere, and
-//! a subject that is missing or of the wrong kind.
+//! What is wrong with a document that can be read: members that its standard does not allow, references that lead nowhere, a
+//! subject that is missing or of the wrong kind.
 //!
 //! The rules are those that decide how a document is understood: for CycloneDX and SPDX 2 as JSON, tables in `cyclonedx` and
 //! `spdx`; for every form, what its meaning shows. They are no substitute for a whole official schema.
@@ -26,7 +26,7 @@ const MAX_FINDINGS: usize = 1_000;
 pub enum Level {
     /// The document breaks its standard, or what it says cannot be relied on.
     Error,
-    /// It is allowed, and readers will have trouble with it.
+    /// It is allowed, but readers will have trouble with it.
     Warning,
 }
 
@@ -59,7 +59,7 @@ pub struct Finding {
 pub enum ValidationExtent {
     /// The members of the document, and its meaning.
     Members,
-    /// Only its meaning: its subject, its references, and what can be looked up. There is no table for its form.
+    /// Only its meaning: its subject, its references, and whether components can be looked up. Its form has no table.
     Meaning,
 }
 

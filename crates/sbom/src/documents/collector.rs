@@ -1,8 +1,8 @@
-//! What documents of any format become: components that can be looked up, and problems of those that cannot.
+//! What documents of any format become: components that can be looked up, and problems for the others.
 //!
-//! The package URL decides what a component is, whatever name and version stand beside it; components without one cannot be
-//! looked up and are counted as problems. Ownership that a document states is only ever [`OwnerEvidence::Claimed`], because
-//! the digests behind it were not seen.
+//! The package URL decides what a component is, regardless of its name and version. Components without one cannot be looked up
+//! and are counted as problems. Ownership in a document is only [`OwnerEvidence::Claimed`], because the digests behind it were
+//! not seen.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::{panic, thread};
@@ -23,7 +23,7 @@ use crate::inventory::{
 /// Names of components that a problem repeats.
 const MAX_NAMES: usize = 5;
 
-/// Items from which on two threads share the work. Fewer are read in less time than it takes to start a thread twice.
+/// With this many items, two threads share the work. Fewer are read in less time than it takes to start a thread.
 pub(crate) const SHARED: usize = 2_000;
 
 /// Collects components and the problems of those that are not usable.
@@ -39,18 +39,18 @@ pub(crate) struct Collector {
     without_version: Names,
     /// Components that another one brought, known by its package URL only.
     pub(crate) owned: Vec<(ComponentIndex, Purl, OwnerEvidence)>,
-    /// Whether an image stood among the components, which is none that advisories are about.
+    /// Whether there was an image among the components. Advisories are not about images.
     pub(crate) lists_images: bool,
     extent: Extent,
-    /// What the document calls components, where something refers to them.
+    /// Identifiers of components that something in the document refers to.
     ids: Vec<(String, ComponentIndex)>,
-    /// Relationships between what the document calls so.
+    /// Relationships between such identifiers.
     related: Vec<(String, RelationshipKind, String)>,
     relationships_limit: usize,
-    /// What is said to depend on nothing.
+    /// Components that are said to depend on nothing.
     leaves: Vec<String>,
     contained: Vec<(ComponentIndex, ComponentIndex)>,
-    /// What components state, where the whole document is read.
+    /// What components state, if the whole document is read.
     pub(crate) stated: Vec<StatedComponent>,
 }
 
@@ -92,8 +92,8 @@ pub(crate) struct Claims<'a> {
     pub(crate) source: Option<SourcePackage>,
 }
 
-/// Bytes of text that a document states once and refers to many times, such as the name of a licence. In an inventory it is
-/// there each time, so all of it together is bounded as the document is.
+/// Bytes of text that a document states once and refers to many times, such as the name of a licence. An inventory repeats it
+/// each time, so its total size is bounded like that of the document.
 pub(crate) struct Repeated {
     limit: u64,
     left: u64,
@@ -134,19 +134,19 @@ impl Collector {
         self.seen == 0
     }
 
-    /// Remembers what the document calls a component.
+    /// Remembers the identifier of a component in the document.
     pub(crate) fn name(&mut self, id: &str, component: ComponentIndex) {
         self.ids.push((id.to_owned(), component));
     }
 
-    /// Adds a relationship between what the document calls `from` and `to`. Either may be no component, and then there is none.
+    /// Adds a relationship between two identifiers of the document. If either is not a component's, there is no relationship.
     pub(crate) fn relate(&mut self, from: &str, kind: RelationshipKind, to: &str) -> Result<(), Error> {
         within_relationships(self.related.len(), self.relationships_limit)?;
         self.related.push((from.to_owned(), kind, to.to_owned()));
         Ok(())
     }
 
-    /// Remembers that what the document calls `id` depends on nothing.
+    /// Remembers that the component with the identifier `id` depends on nothing.
     pub(crate) fn leaf(&mut self, id: &str) {
         self.leaves.push(id.to_owned());
     }
@@ -158,12 +158,12 @@ impl Collector {
         }
     }
 
-    /// An error if nobody waits for the document any more. Called for each item.
+    /// An error if the reading was stopped. Called for each item.
     pub(crate) fn check(&self) -> Result<(), Error> {
         Ok(self.cancel.check()?)
     }
 
-    /// Counts what is about to be looked at, before memory is spent on it, and makes room for it.
+    /// Counts items before memory is spent on them, and makes room for them.
     pub(crate) fn count(&mut self, more: usize) -> Result<(), Error> {
         self.seen = self.seen.saturating_add(more);
         if self.seen > self.limit {
@@ -181,7 +181,7 @@ impl Collector {
         Ok(components)
     }
 
-    /// Applies `add` to the items. Many are shared by two threads; the outcome is that of one, in the order of the items.
+    /// Applies `add` to the items. Two threads share many of them; the result is that of one thread, in the order of the items.
     pub(crate) fn each(
         &mut self,
         items: &[&RawValue],
@@ -213,7 +213,7 @@ impl Collector {
             (done, handle.join().unwrap_or_else(|panic| panic::resume_unwind(panic)))
         });
         done.and(others)?;
-        // Each of the two was within the limit; what they found beyond what they began with counts together.
+        // Each thread kept to the limit on its own. Together they have to keep to it as well.
         self.count(other.seen - before)?;
         let inventory = &mut self.inventory;
         let offset = inventory.components.len();
@@ -235,7 +235,7 @@ impl Collector {
         Ok(())
     }
 
-    /// Adds a component, or counts why not; the returned one is for the caller to complete.
+    /// Adds a component, or counts why it is not usable. The caller completes the returned one.
     pub(crate) fn add(&mut self, claims: Claims<'_>) -> Option<&mut Component> {
         let Some(purl) = claims.purl else {
             self.without_purl.add(claims.name);
@@ -256,7 +256,7 @@ impl Collector {
             match claims.source {
                 Some(source) => component.source = Some(source),
                 None => {
-                    // The version may have stood beside the purl only.
+                    // The version may have been outside the purl.
                     if let Some(source) = component.source.as_mut().filter(|source| source.version.is_empty())
                     {
                         source.version.clone_from(&component.version);
@@ -268,7 +268,7 @@ impl Collector {
         self.inventory.components.last_mut()
     }
 
-    /// Turns owners that are known by their package URLs into relationships. What is not among the components owns nothing.
+    /// Turns owners that are known by their package URLs into relationships. Only components can be owners.
     fn own(&mut self) {
         let mut owners: BTreeMap<&Purl, Option<usize>> =
             self.owned.iter().map(|(_, owner, _)| (owner, None)).collect();
@@ -287,7 +287,7 @@ impl Collector {
         self.inventory.relationships.extend(relationships);
     }
 
-    /// Turns relationships between what the document calls components into those of the inventory.
+    /// Turns relationships between identifiers into those of the inventory.
     fn resolve(&mut self) {
         let places: HashMap<&str, ComponentIndex> =
             self.ids.iter().map(|(id, index)| (id.as_str(), *index)).collect();
@@ -310,8 +310,7 @@ impl Collector {
         }
     }
 
-    /// Completes `document`: names the operating system from the packages where the document does not, and says what is
-    /// missing.
+    /// Completes `document`: names the operating system by its packages if the document does not, and adds problems.
     pub(crate) fn finish(mut self, subject_is_image: bool, document: &mut ReadDocument) {
         self.own();
         self.resolve();
@@ -321,7 +320,7 @@ impl Collector {
             document.stated.subject = SubjectKind::Image;
         }
         let inventory = &mut self.inventory;
-        // An image that is all there is, is what the document is about, whether it says so or not.
+        // If there is nothing but an image, the document is about the image, even if it does not say so.
         let subject_is_image = subject_is_image || (self.lists_images && inventory.components.is_empty());
         let os_packages = || inventory.components.iter().filter(|component| component.ecosystem.is_os());
         if inventory.os.is_none() {
@@ -342,7 +341,7 @@ impl Collector {
             }
             _ => None,
         };
-        // A document of ours tells the problem itself, and better.
+        // A document of ours states the problem itself, in more detail.
         let told = inventory.problems.iter().any(|problem| {
             matches!(
                 problem.code,
@@ -387,7 +386,7 @@ pub(crate) fn release_of(purl: &Purl) -> Option<OsRelease> {
     }
 }
 
-/// An error if there are as many relationships as are allowed, and another one is to be added.
+/// An error if there is no room for another relationship.
 pub(crate) fn within_relationships(count: usize, limit: usize) -> Result<(), Error> {
     if count < limit { Ok(()) } else { Err(LimitExceeded::new("relationships", limit as u64, "SBOM").into()) }
 }
@@ -406,7 +405,7 @@ pub(crate) fn is_index(purl: &Purl) -> bool {
         .is_some_and(|media_type| media_type.contains("image.index") || media_type.contains("manifest.list"))
 }
 
-/// Dangling references that are told.
+/// Dangling references that are reported.
 const MAX_DANGLING: usize = 100;
 
 /// Those of `used` that are not among the `declared`, each once.
@@ -417,8 +416,8 @@ pub(crate) fn dangling<'a>(used: impl Iterator<Item = &'a str>, declared: &HashS
     found.into_iter().take(MAX_DANGLING).map(|id| id.chars().take(200).collect()).collect()
 }
 
-/// The digest of a document's subject: the strongest of its `hashes` (the algorithm as digests name it, and hex), else what
-/// its version or package URL says.
+/// The digest of a document's subject: the strongest of its `hashes` (algorithm and hex), else the digest in its version or
+/// package URL.
 pub(crate) fn subject_digest<'a>(
     hashes: impl Iterator<Item = (&'static str, &'a str)>,
     version: Option<&str>,
@@ -431,7 +430,7 @@ pub(crate) fn subject_digest<'a>(
         .or_else(|| purl?.parse::<Purl>().ok()?.version()?.parse().ok())
 }
 
-/// Layers that count from 0 without a gap; others would make [`crate::Location::layer`] point to a wrong one.
+/// Layers that count from 0 without a gap. With other numbers, [`crate::Location::layer`] would point to a wrong layer.
 pub(crate) fn in_order(mut layers: Vec<LayerRef>) -> Vec<LayerRef> {
     layers.sort_by_key(|layer| layer.index);
     let whole = layers.iter().enumerate().all(|(index, layer)| index == layer.index);

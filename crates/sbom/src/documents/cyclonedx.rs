@@ -37,7 +37,7 @@ pub(crate) use part::is_read as is_read_property;
 
 const NAME: &str = "CycloneDX";
 const VERSIONS: &[&str] = &["1.2", "1.3", "1.4", "1.5", "1.6", "1.7"];
-/// What Trivy 0.54 and other readers of the last years know stands first.
+/// The first one is known to Trivy 0.54 and other readers of recent years.
 const WRITTEN: &[&str] = &["1.6", "1.4", "1.5", "1.7"];
 /// The namespace of XML, before the version.
 const NAMESPACE: &str = "http://cyclonedx.org/schema/bom/";
@@ -87,7 +87,7 @@ impl Format for CycloneDxJson {
 /// `cyclonedx-xml`.
 pub(crate) struct CycloneDxXml;
 
-/// How far the namespace is searched for in a document that cannot be read up to its root.
+/// How far the namespace is searched for if the document cannot be read up to its root.
 const HEAD: usize = 4096;
 
 impl Format for CycloneDxXml {

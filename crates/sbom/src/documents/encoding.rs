@@ -1,5 +1,5 @@
-//! What a mark at the beginning of a text says about its encoding. JSON is UTF-8 without one (RFC 8259); tools on
-//! Windows write one all the same, and PowerShell's `>` writes UTF-16.
+//! The encoding that a byte order mark stands for. JSON is UTF-8 without a mark (RFC 8259), but tools on Windows write one, and
+//! PowerShell's `>` writes UTF-16.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ pub(super) fn utf8(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     }
 }
 
-/// `bytes` as text, which has no mark any more.
+/// `bytes` as text. The mark has been removed before.
 pub(super) fn text(bytes: &[u8]) -> Result<&str, Error> {
     std::str::from_utf8(bytes).map_err(|_| Error::Encoding { encoding: "not valid UTF-8" })
 }

@@ -1,7 +1,7 @@
 //! What is around an attested document: a Sigstore bundle, a DSSE envelope, an in-toto statement.
 //!
-//! They are taken off, not verified: that needs keys and roots, and is what `plimsoll verify-attestation` does. What was taken
-//! off is told with the document.
+//! They are removed, not verified: verification needs keys and roots, and `plimsoll verify-attestation` does it. The document
+//! says what was removed.
 //!
 //! ```json
 //! {"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":
@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 use super::json::{Member, Members, parsed};
 use crate::Error;
 
-/// What a document was taken out of. Each may only be inside those before it.
+/// What a document was inside of. Each may only be inside those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Envelope {
@@ -74,14 +74,14 @@ struct Subject<'a> {
     digest: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
 }
 
-/// What custom predicates of cosign have: the document as a text.
+/// A custom predicate of cosign, which has the document as text.
 #[derive(Deserialize)]
 struct Custom<'a> {
     #[serde(rename = "Data", borrow)]
     data: Cow<'a, str>,
 }
 
-/// Opens the envelope that an object is, if it is one that may be inside `outer`.
+/// Opens an object if it is an envelope that may be inside `outer`.
 pub(super) fn open<'a>(
     members: &Members<'a>,
     outer: Option<Envelope>,

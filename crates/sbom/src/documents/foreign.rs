@@ -1,21 +1,21 @@
-//! What a document is that no format of the list recognises: other forms of the same standards, and what other tools write
-//! of their own. Nothing of it is read; the message says what it is and how to get one that is.
+//! Documents that no format of the list recognises: other forms of the same standards, and formats of other tools. They are not
+//! read; the message says what they are and how to get a document that is.
 //!
-//! Each is known by the marks at its beginning or among its members: such as SPDX RDF by its root.
+//! Each is known by its beginning or its members: SPDX RDF by its root, for example.
 
 use plimsoll_core::Cancel;
 
 use super::json::{Member, Members};
 use crate::Error;
 
-/// How much of a text is looked at: a root element follows its declaration and comments.
+/// How much of a text is examined. A root element follows a declaration and comments.
 const HEAD: usize = 4096;
 
 const SPDX_TOOLS: &str = "convert it: pyspdxtools -i FILE -o FILE.spdx.json";
 const BY_ITS_TOOL: &str = "have the tool that made it write SPDX or CycloneDX as JSON";
 const UNPACK: &str = "unpack it first";
 
-/// The error for a text that is not a JSON object, where it is something known.
+/// The error for a text that is not a JSON object, if it is of a known kind.
 pub(super) fn of_text(bytes: &[u8]) -> Option<Error> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Some(Error::Empty);
@@ -56,7 +56,7 @@ const MEMBERS: &[Member] = &[
     Member::Value("config"),
 ];
 
-/// The error for a JSON object, where it is something known.
+/// The error for a JSON object, if it is of a known kind.
 pub(super) fn of_json(bytes: &[u8]) -> Option<Error> {
     let members = Members::split(bytes, MEMBERS, 0, &Cancel::never()).ok()?;
     let has = |names: &[&str]| names.iter().all(|name| members.has(name));

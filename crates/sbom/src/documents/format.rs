@@ -1,4 +1,4 @@
-//! What a document format is: how it is called, which versions are read and written, and by what it is recognised.
+//! A document format: its name, the versions that are read and written, and how it is recognised.
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
@@ -38,18 +38,18 @@ pub(crate) trait Format: Send + Sync + RefUnwindSafe {
         &[]
     }
 
-    /// Whether a document claims to be of this format, in whatever version. A document that several formats recognise is
-    /// refused, because different readers would read it differently.
+    /// Whether a document claims to be of this format, in any version. A document that several formats recognise is refused,
+    /// because readers would interpret it differently.
     fn recognises(&self, _content: &Content<'_>) -> bool {
         false
     }
 
-    /// Reads a document that it recognised. JSON has been split, and is checked to be strict meanwhile.
+    /// Reads a document that it recognised. JSON has been split; a check that it is strict runs in parallel.
     fn read(&self, _content: Content<'_>, _reading: &Reading<'_>) -> Result<ReadDocument, Error> {
         Err(Error::UnknownFormat)
     }
 
-    /// The members of a document that is not JSON and has the members of JSON all the same.
+    /// The members that a document would have as JSON, for a format that is not JSON and has such members.
     fn members_of_text(&self, _text: &[u8]) -> Result<Option<Value>, Error> {
         Ok(None)
     }
@@ -79,23 +79,23 @@ impl Reading<'_> {
 /// How much of a document is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Extent {
-    /// What vulnerabilities are looked up for: components with their owners, the operating system, problems.
+    /// Everything that a search for vulnerabilities needs: components with their owners, the operating system, problems.
     #[default]
     Components,
     /// Also relationships, and what the document states about itself.
     Whole,
 }
 
-/// The bytes of a document, split as far as their syntax is known without its format.
+/// The content of a document, split as far as possible without knowing its format.
 pub(crate) enum Content<'a> {
     /// A JSON object, with the members that formats name.
     Json(Members<'a>),
-    /// Anything else; it begins with another character than `{`.
+    /// Anything else. It does not begin with `{`.
     Text(&'a [u8]),
 }
 
 impl<'a> Content<'a> {
-    /// The members, where it is JSON.
+    /// The members, if it is JSON.
     pub(crate) fn json(self) -> Result<Members<'a>, Error> {
         match self {
             Self::Json(members) => Ok(members),
@@ -103,7 +103,7 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// The bytes, where it is not JSON.
+    /// The bytes, if it is not JSON.
     pub(crate) fn text(&self) -> Result<&'a [u8], Error> {
         match self {
             Self::Json(_) => Err(Error::UnknownFormat),
@@ -189,7 +189,7 @@ pub struct ReadDocument {
     pub inventory: Inventory,
     /// The name of its subject.
     pub subject_name: Option<String>,
-    /// The digest of its subject, where the subject is an image.
+    /// The digest of its subject, if the subject is an image.
     pub subject_digest: Option<Digest>,
     /// The package URL of its subject.
     pub subject_purl: Option<Purl>,
@@ -197,9 +197,9 @@ pub struct ReadDocument {
     pub created: Option<String>,
     /// What else it states, if it was read in whole.
     pub stated: Stated,
-    /// What it was taken out of, the outermost first. No signature was verified.
+    /// What it was inside of, the outermost first. No signature was verified.
     pub envelopes: Vec<Envelope>,
-    /// The digests of what the statement around it is about.
+    /// The digests of the subjects of the statement around it.
     pub statement_subjects: Vec<Digest>,
 }
 
@@ -223,7 +223,7 @@ impl ReadDocument {
         })
     }
 
-    /// Its subject, for a document that is made of it. The package URL of an image says where it is from.
+    /// The subject, for a new document. The package URL of an image says where the image is from.
     pub fn subject(&self) -> DocumentSubject {
         let of_image = self.subject_purl.as_ref().filter(|purl| purl.package_type() == "oci");
         let qualifier = |name: &str| of_image?.qualifier(name).map(str::to_owned);

@@ -268,13 +268,13 @@ fn is_serial(text: &str) -> bool {
     uuid.is_some_and(|uuid| Uuid::try_parse(uuid).is_ok())
 }
 
-/// The list has single licences, exceptions and deprecated ones; an expression is none of them.
+/// The list has licences and exceptions, also deprecated ones, but no expressions.
 fn is_listed(text: &str) -> bool {
     !text.contains(char::is_whitespace)
         && (matches!(Licence::parse(text), Licence::Expression(_)) || spdx::exception_id(text).is_some())
 }
 
-/// References that are defined twice, and those that lead to nothing in the document.
+/// Reports references that are defined twice, and those that lead nowhere.
 fn references(value: &Value, findings: &mut Findings) {
     let mut defined = BTreeSet::new();
     define(value, &mut defined, findings, "");

@@ -1,4 +1,4 @@
-//! What the meaning of a document shows, whichever form it has: its subject, what cannot be looked up, and what is around it.
+//! Checks of what a document means, in any form: its subject, components that cannot be looked up, the statement around it.
 
 use plimsoll_core::Timestamp;
 use plimsoll_core::text::shortened;

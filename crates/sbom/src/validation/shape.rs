@@ -1,4 +1,4 @@
-//! What members an object has to have, and of which kind they are: as much of a schema as decides how a document is understood.
+//! The members of objects and their kinds: the part of a schema that decides how a document is understood.
 //!
 //! Shapes are tables. A member that no table names is not checked.
 
@@ -10,18 +10,18 @@ use serde_json::Value;
 
 use super::Findings;
 
-/// What an object looks like.
+/// The members of a kind of object.
 pub(super) struct Shape {
     /// What it is called in messages: `component`.
     pub(super) name: &'static str,
     /// Members that it has to have.
     pub(super) required: &'static [&'static str],
     pub(super) members: &'static [(&'static str, Kind)],
-    /// What else has to be true of it: the code and the words for what is wrong, if anything.
+    /// A further rule. Returns a code and a message if the object breaks it.
     pub(super) rule: Option<Rule>,
 }
 
-/// Is told the object and the version of the standard.
+/// Gets the object and the version of the standard.
 type Rule = fn(&Value, &str) -> Option<(&'static str, String)>;
 
 /// What a member is.
@@ -41,7 +41,7 @@ pub(super) enum Kind {
     Boolean,
 }
 
-/// Checks `value` against `shape`. Nesting is bounded by that of the document.
+/// Checks `value` against `shape`. The depth of the document bounds the recursion.
 pub(super) fn check(value: &Value, shape: &Shape, place: &str, findings: &mut Findings) {
     let Some(object) = value.as_object() else {
         findings.error("wrong-type", place, format!("a {} has to be an object", shape.name));

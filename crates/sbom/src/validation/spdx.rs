@@ -138,7 +138,7 @@ fn is_agent(text: &str) -> bool {
     text == "NOASSERTION" || text.starts_with("Organization:") || text.starts_with("Person:")
 }
 
-/// Identifiers that are defined twice, and those that lead to nothing in the document.
+/// Reports identifiers that are defined twice, and references that lead nowhere.
 fn identifiers(value: &Value, findings: &mut Findings) {
     let mut defined = BTreeSet::from([DOCUMENT_ID]);
     for list in ["packages", "files", "snippets"] {

@@ -64,7 +64,7 @@ fn a_document_is_about_what_its_statement_is_about() {
     assert_eq!(codes(&statement(&digest.replace('9', "8"))), ["subject-mismatch"]);
 }
 
-/// A document in which nothing is right but that it can be read, and what its members break.
+/// A document that can be read and has errors in its members.
 const BROKEN: &str = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","serialNumber":"urn:uuid:1","dependencies":[{"ref":"b"}]}"#;
 
 #[test]

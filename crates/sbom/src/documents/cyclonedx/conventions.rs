@@ -1,6 +1,6 @@
-//! Properties that Plimsoll and Trivy write into CycloneDX where the format has no place for it, read back by the same names.
+//! Properties of Plimsoll and Trivy for what CycloneDX has no place for. They are read back by the same names.
 
-/// Property of the subject: `plimsoll:layer:0` = digest and diff ID, apart by a space.
+/// Property of the subject: `plimsoll:layer:0` = digest and diff ID, separated by a space.
 pub(super) const LAYER: &str = "plimsoll:layer:";
 /// Property of the document: a problem as JSON.
 pub(super) const PROBLEM: &str = "plimsoll:problem";
@@ -14,5 +14,5 @@ pub(super) const OWNER: &str = "plimsoll:owner";
 pub(super) const OWNER_EVIDENCE: &str = "plimsoll:owner:evidence";
 /// Property of a component that a lock file or manifest names: `development direct`.
 pub(super) const DECLARED: &str = "plimsoll:declared";
-/// What stands before Trivy's own property names.
+/// The prefix of Trivy's own properties.
 pub(super) const TRIVY: &str = "aquasecurity:trivy:";

@@ -1,4 +1,4 @@
-//! The members that a document in XML would have as JSON, so that what is checked and counted by members works for both.
+//! The members that a document in XML would have as JSON, so that it can be checked and counted by the same tables.
 //!
 //! `<hash alg="MD5">ab</hash>` becomes `{"alg":"MD5","content":"ab"}`, `<components><component/></components>` a list.
 
@@ -64,7 +64,7 @@ pub(super) fn of_xml(text: &str) -> Result<Value, Error> {
     Ok(Value::Object(bom))
 }
 
-/// What the content and the attributes of `element` are. Nesting is bounded by that of the document.
+/// The value of an element with its attributes. The depth of the document bounds the recursion.
 fn value(xml: &mut Xml<'_>, element: &Element<'_>, outer: &str) -> Result<Value, Error> {
     let name = element.name();
     let mut members = Map::new();
@@ -72,7 +72,7 @@ fn value(xml: &mut Xml<'_>, element: &Element<'_>, outer: &str) -> Result<Value,
         let (name, text) = attribute?;
         members.insert(if name == "content-type" { "contentType" } else { name }.to_owned(), text.into());
     }
-    // Data of a service are a list, and so are the tools of old documents.
+    // The data of a service and the tools of old documents are lists.
     let is_data = (outer, name) == ("service", "data");
     let (mut items, mut text) = (Vec::new(), String::new());
     let mut is_list = is_data || LISTS.contains(&name);

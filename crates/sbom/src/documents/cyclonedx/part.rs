@@ -1,5 +1,4 @@
-//! What a component of CycloneDX says, in whichever syntax, and what is made of it: Trivy's and Syft's properties beside our
-//! own.
+//! A component of CycloneDX in either syntax, and what it becomes. Properties of Trivy, Syft and Plimsoll are read.
 
 use std::borrow::Cow;
 
@@ -51,7 +50,7 @@ fn is_filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Erro
     Filled::deserialize(deserializer).map(|filled| filled.0)
 }
 
-/// A component. In XML, those inside it have been read when it has.
+/// A component. In XML, the components inside it are read before it ends.
 #[derive(Deserialize, Default)]
 pub(super) struct Part<'a> {
     #[serde(borrow, rename = "bom-ref")]
@@ -186,8 +185,8 @@ pub(super) fn finish(
             document.stated.subject = SubjectKind::Index;
         }
         collector.inventory.layers = layers(&subject.properties.0);
-        // Build tools write the package itself here and nowhere else. Without a package URL it is told only where there is
-        // nothing else: then the document says nothing that can be looked up.
+        // Build tools name the package itself only here. Without a package URL it is a problem only if there is nothing else:
+        // then nothing in the document can be looked up.
         let alone = collector.is_empty() && !subject_is_image;
         if alone || subject.purl.is_some() {
             collector.count(1)?;
@@ -199,7 +198,7 @@ pub(super) fn finish(
     Ok(document)
 }
 
-/// Adds a component. The place it got, if it is one.
+/// Adds a component and returns its index, if it is one.
 pub(super) fn component(collector: &mut Collector, part: &Part<'_>) -> Option<ComponentIndex> {
     let known = Known::of(&part.properties.0);
     if part.r#type == "operating-system" {
@@ -211,7 +210,7 @@ pub(super) fn component(collector: &mut Collector, part: &Part<'_>) -> Option<Co
         });
         return None;
     }
-    // What is no package needs no purl: files, devices, and the lock files that Trivy writes as applications.
+    // Files, devices, and the lock files that Trivy writes as applications are not packages and need no purl.
     let package = matches!(&*part.r#type, "library" | "framework" | "application") && !known.lock_file;
     if part.purl.as_deref().map_or(!package, is_image) {
         collector.lists_images |= part.r#type == "container" || part.purl.is_some();
@@ -242,7 +241,7 @@ pub(super) fn component(collector: &mut Collector, part: &Part<'_>) -> Option<Co
     Some(index)
 }
 
-/// Who supplies, makes or publishes a component. cdxgen writes an empty text where it does not know.
+/// Who supplies, makes or publishes a component. cdxgen writes an empty text if it does not know.
 fn maker<'p>(part: &'p Part<'_>) -> Option<&'p str> {
     let makers = [&part.supplier, &part.manufacturer].into_iter().flatten();
     let names = makers.map(|maker| &maker.name).chain([&part.publisher]);
@@ -263,7 +262,7 @@ fn stated(part: &Part<'_>, known: &Known<'_>) -> StatedComponent {
     ])
 }
 
-/// Joins what Trivy keeps apart.
+/// Joins the parts of a version, which Trivy keeps in separate properties.
 pub(crate) fn joined_version(epoch: &str, version: &str, release: &str) -> String {
     let mut joined = String::new();
     if !epoch.is_empty() {
@@ -296,7 +295,7 @@ struct Known<'p> {
     file_properties: bool,
 }
 
-/// Whether a property is read, or says what is written anew: what layers have in common with Trivy's names for them.
+/// Whether a property is read, or can be written again. Trivy's names for layers follow from the layers, if those are known.
 pub(crate) fn is_read(name: &str, has_layers: bool) -> bool {
     match name.strip_prefix(TRIVY) {
         Some(
@@ -356,7 +355,7 @@ impl<'p> Known<'p> {
 
     fn owner(&self, component: &Component) -> Option<(Purl, OwnerEvidence)> {
         let purl = self.owner?.parse().ok().filter(|purl| *purl != component.purl)?;
-        // A mismatch was against the interest of whoever wrote it down; a match was not seen here.
+        // Nobody gains by claiming a mismatch, so it is believed. A match was not seen here.
         let mismatch = self.owner_evidence == Some(OwnerEvidence::DigestMismatch.as_str());
         Some((purl, if mismatch { OwnerEvidence::DigestMismatch } else { OwnerEvidence::Claimed }))
     }

@@ -49,7 +49,7 @@ type Text = Cow<'static, str>;
 struct Walk<'x, 'a> {
     xml: &'x mut Xml<'a>,
     collector: Collector,
-    /// What can be referred to, and what is.
+    /// Identifiers that are defined, and those that are used.
     declared: Vec<String>,
     used: Vec<String>,
 }
@@ -91,7 +91,7 @@ impl<'a> Walk<'_, 'a> {
         Ok(metadata)
     }
 
-    /// The components of a list, each added to the collector; their places.
+    /// Adds the components of a list to the collector and returns their indexes.
     fn components(&mut self) -> Result<Vec<ComponentIndex>, Error> {
         let mut found = Vec::new();
         while let Some(child) = self.xml.child()? {
@@ -115,7 +115,7 @@ impl<'a> Walk<'_, 'a> {
         Ok(found)
     }
 
-    /// A component, and the places of those inside it. Nesting is bounded by that of the document.
+    /// A component, and the indexes of those inside it. The depth of the document bounds the recursion.
     fn part(&mut self, element: &Element<'a>) -> Result<(Part<'static>, Vec<ComponentIndex>), Error> {
         let mut inside = Vec::new();
         let mut part = Part {
@@ -253,7 +253,7 @@ impl<'a> Walk<'_, 'a> {
         Ok(())
     }
 
-    /// Services can be referred to, whatever they are.
+    /// Services are not read, but references to them are valid.
     fn services(&mut self) -> Result<(), Error> {
         while let Some(service) = self.xml.child()? {
             self.declared.extend(service.attribute("bom-ref")?);
@@ -264,7 +264,7 @@ impl<'a> Walk<'_, 'a> {
         Ok(())
     }
 
-    /// Whether anything inside an element has a name or is a phase. Nesting is bounded by that of the document.
+    /// Whether anything inside an element has a name or is a phase. The depth of the document bounds the recursion.
     fn names_any(&mut self) -> Result<bool, Error> {
         let mut any = false;
         while let Some(child) = self.xml.child()? {
@@ -281,7 +281,7 @@ impl<'a> Walk<'_, 'a> {
         self.once(into, name, text.into())
     }
 
-    /// Two of what there can be one of would be read differently by different readers.
+    /// Sets a value that may occur once. Readers would interpret two of them differently.
     fn once<T>(&self, into: &mut Option<T>, name: &'static str, value: T) -> Result<(), Error> {
         match into.replace(value) {
             None => Ok(()),

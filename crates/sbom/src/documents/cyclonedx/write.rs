@@ -1,7 +1,7 @@
-//! What is written as CycloneDX, and writing it as JSON. [`super::write_xml`] writes the same as XML.
+//! The content of a CycloneDX document, and writing it as JSON. [`super::write_xml`] writes the same as XML.
 //!
-//! What the format has no place for goes into properties: layers under `plimsoll:`, and what Trivy
-//! needs to match operating-system packages under `aquasecurity:trivy:` (it does not read a purl's `upstream`).
+//! Properties hold everything that the format has no place for: layers under `plimsoll:`, and under `aquasecurity:trivy:` what
+//! Trivy needs to match the operating system's packages (it does not read a purl's `upstream`).
 //!
 //! ```json
 //! {"type":"library","bom-ref":"Package-deb-libc6-…","name":"libc6","version":"2.36-9","purl":"pkg:deb/debian/libc6@2.36-9?…",
@@ -32,7 +32,7 @@ pub(super) const SUBJECT: &str = "Subject";
 const TOOL: &str = "plimsoll";
 const OPERATING_SYSTEM: &str = "OperatingSystem";
 
-/// The versions that are written. What differs between them is decided by comparing.
+/// The versions that are written, in order. Comparisons decide what each of them can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Version {
     V1_4,
@@ -64,7 +64,7 @@ pub(super) struct Bom<'a> {
     pub(super) uuid: &'a str,
 }
 
-/// Lets `write` write `document`, identified by what it writes.
+/// Calls `write` with `document` and an identifier that follows from what it writes.
 pub(super) fn identified(
     document: &Document<'_>,
     version: &str,
@@ -120,7 +120,7 @@ impl<'a> Bom<'a> {
         dependencies(self.document.inventory, self.references)
     }
 
-    /// What is said about the completeness of the subject, if anything.
+    /// The statement about the completeness of the subject, if there is one.
     pub(super) fn aggregate(&self) -> Option<&'static str> {
         (!self.document.inventory.is_complete()).then_some("incomplete")
     }
@@ -180,7 +180,7 @@ pub(super) enum Tools<'a> {
 
 #[derive(Serialize)]
 pub(super) struct Tool<'a> {
-    /// `application`, where it is a component.
+    /// `application`, if it is a component.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) r#type: Option<&'static str>,
     pub(super) name: &'static str,
@@ -323,7 +323,7 @@ fn occurrence(location: &Location, version: Version) -> Occurrence<'_> {
     Occurrence { location: &location.path, additional_context: layer.map(|layer| format!("layer {layer}")) }
 }
 
-/// Either one expression or a list of names; the format allows no mixture.
+/// Either one expression or a list of names. Until 1.6 the format does not allow both.
 fn licenses(component: &Component) -> Vec<LicenceChoice<'_>> {
     match licence::all(&component.licenses, Licence::expression) {
         Some(expression) => vec![LicenceChoice::Expression(expression)],
@@ -388,7 +388,7 @@ pub(super) struct Dependency<'a> {
     pub(super) depends_on: DependsOn<'a>,
 }
 
-/// What one thing has or needs, written without being collected.
+/// What something contains or needs, written without being collected.
 pub(super) struct DependsOn<'a> {
     inventory: &'a Inventory,
     references: &'a [ComponentId],
@@ -435,8 +435,8 @@ fn is_need(relationship: &Relationship) -> bool {
     matches!(relationship.kind, RelationshipKind::Contains | RelationshipKind::DependsOn)
 }
 
-/// The subject has the operating system and the language packages; the operating system has its own packages; and
-/// components have what they contain and need.
+/// The subject contains the operating system and the language packages. The operating system contains its packages. Components
+/// have what they contain and need.
 fn dependencies<'a>(
     inventory: &'a Inventory,
     references: &'a [ComponentId],

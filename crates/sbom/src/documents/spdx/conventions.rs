@@ -1,4 +1,4 @@
-//! What Plimsoll and Trivy write into SPDX where the format has no place for it, read back by the same names.
+//! Texts of Plimsoll and Trivy for what SPDX has no place for. They are read back by the same names.
 
 /// Annotation of the subject: a layer as JSON.
 pub(super) const LAYER: &str = "plimsoll:layer ";
@@ -22,16 +22,16 @@ pub(super) const LAYER_DIFF_ID: &str = "LayerDiffID: ";
 pub(super) const INCOMPLETE: &str = "Incomplete: components may be missing, see the annotations.";
 /// The name of a subject that has none.
 pub(super) const UNNAMED: &str = "unnamed";
-/// What stands where nothing is known.
+/// The value of a field of which nothing is known.
 pub(super) const NOASSERTION: &str = "NOASSERTION";
 
-/// Whether the comment of an annotation is read, or says what is written anew.
+/// Whether the comment of an annotation is read, or can be written again.
 pub(crate) fn is_read_annotation(comment: &str, has_layers: bool) -> bool {
     [LAYER, PROBLEM, OS].iter().any(|prefix| comment.starts_with(prefix))
         || (has_layers && comment.starts_with(LAYER_DIFF_ID))
 }
 
-/// Whether the comment of an element or of a relationship is read, or says what is written anew.
+/// Whether the comment of an element or of a relationship is read, or can be written again.
 pub(crate) fn is_read_comment(comment: &str) -> bool {
     comment == INCOMPLETE
         || comment.starts_with(OWNERSHIP)

@@ -47,7 +47,7 @@ fn context(members: &Members<'_>) -> Option<String> {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct Element<'a> {
-    /// The context makes it another name of `@type`, and `spdxId` one of `@id`. Either may be used.
+    /// Another name of `@type` by the context, as `spdxId` is one of `@id`. A document may use either.
     #[serde(borrow)]
     r#type: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "@type")]
@@ -109,7 +109,7 @@ struct Element<'a> {
     created_using: Ids<'a>,
 }
 
-/// Identifiers of other elements. JSON-LD writes a list of one without brackets, too.
+/// Identifiers of other elements. JSON-LD may write a list of one without brackets.
 #[derive(Default)]
 struct Ids<'a>(Vec<Cow<'a, str>>);
 
@@ -254,7 +254,7 @@ impl<'a> Graph<'a> {
             let made_by = creation.created_by.0.iter().chain(&creation.created_using.0);
             for (id, name) in made_by.filter_map(|id| Some((id, self.texts.get(id)?))) {
                 repeated.add(name.len())?;
-                // A program may be an agent. It makes the document for somebody, who is not named by that.
+                // A program may be an agent. It does not name the person or organisation that it works for.
                 let kind = if self.programs.contains(id) { "Tool" } else { "Organization" };
                 parts.creation.creators.0.push(format!("{kind}: {name}").into());
             }
@@ -359,14 +359,14 @@ impl<'a> Graph<'a> {
             })
         };
         let packages = self.packages.into_iter().map(&mut package).collect::<Result<Vec<_>, Error>>()?;
-        // What is about anything else is about the document.
+        // Annotations of all other elements count as annotations of the document.
         parts.annotations = Few(by_subject.into_values().flatten().collect());
         parts.describes = Few(self.roots.into_iter().filter(|root| !self.boms.contains(root)).collect());
         Ok((parts, packages))
     }
 }
 
-/// The value of a property that has two names. Under both of them it has to be the same: readers differ in which they prefer.
+/// The value of a property that has two names. Both have to have the same value, because readers differ in which they prefer.
 fn either<'a>(
     alias: Option<Cow<'a, str>>,
     keyword: Option<Cow<'a, str>>,

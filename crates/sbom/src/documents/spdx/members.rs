@@ -1,4 +1,4 @@
-//! The members that a document in tag-value would have as JSON, so that what is checked and counted by members works for both.
+//! The members that a document in tag-value would have as JSON, so that it can be checked and counted by the same tables.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub(super) fn of_tag_value(text: &str) -> Result<Value, Error> {
     Ok(Value::Object(document))
 }
 
-/// The fields by which elements begin, with their lists and the beginning of their other fields.
+/// The fields that begin an element, with the list that it belongs to and the prefix of its other fields.
 const BEGINNINGS: &[(&str, &str, &str)] = &[
     ("PackageName", "packages", "Package"),
     ("FileName", "files", "File"),
@@ -34,7 +34,7 @@ const BEGINNINGS: &[(&str, &str, &str)] = &[
     ("Annotator", "annotations", "Annotation"),
 ];
 
-/// Fields whose member in JSON is not the field without the name of its element.
+/// Fields whose member in JSON is not the name of the field without that prefix.
 const NAMES: &[(&str, &str)] = &[
     ("SPDXVersion", "spdxVersion"),
     ("DocumentName", "name"),
@@ -64,8 +64,8 @@ struct Walk {
     creation: Members,
     /// Packages, files, relationships and so on.
     lists: BTreeMap<&'static str, Vec<Members>>,
-    /// The list of the element to whose last one a field belongs, and how the names of its fields begin. Without it, they
-    /// belong to the document.
+    /// The list whose last element the next fields belong to, with the prefix of its fields. Without it, fields belong to the
+    /// document.
     section: Option<(&'static str, &'static str)>,
 }
 

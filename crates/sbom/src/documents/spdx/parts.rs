@@ -1,5 +1,5 @@
-//! What an SPDX document says, in whichever form, and what is made of it: packages with external references, Trivy's
-//! conventions beside our own. SPDX 3 is brought to the names of 2.3 first.
+//! An SPDX document in any form, and what it becomes: packages with external references. Conventions of Trivy and Plimsoll are
+//! read. SPDX 3 is converted to the names of 2.3 first.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -8,9 +8,7 @@ use plimsoll_core::Digest;
 use plimsoll_core::rootfs::LayerRef;
 use serde::Deserialize;
 
-use super::conventions::{
-    BUILT_FROM, DECLARED, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM, UNNAMED,
-};
+use super::conventions::{BUILT_FROM, DECLARED, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM, UNNAMED};
 use crate::Error;
 use crate::documents::collector::{
     Claims, Collector, Repeated, dangling, in_order, is_image, is_index, subject_digest,
@@ -128,10 +126,10 @@ pub(super) struct Parts<'a> {
     pub(super) creation: CreationInfo<'a>,
     pub(super) annotations: Few<Annotation<'a>>,
     pub(super) relationships: Vec<Relationship<'a>>,
-    /// What the document says itself that it describes.
+    /// What the document states that it describes.
     pub(super) describes: Few<Cow<'a, str>>,
     pub(super) licences: Few<ExtractedLicence<'a>>,
-    /// The identifiers of everything beside packages, where relationships are to be checked against them.
+    /// The identifiers of everything except packages, if relationships have to be checked against them.
     pub(super) declared: Option<Vec<Cow<'a, str>>>,
 }
 
@@ -170,7 +168,7 @@ pub(super) fn read<'a>(
 
     let mut subject_is_image = false;
     let alone = count == 1;
-    // What is no component and can be referred to all the same.
+    // Identifiers of packages that are not components. References to them are valid.
     let mut set_aside: Vec<Cow<'_, str>> = Vec::new();
     for package in packages {
         collector.check()?;
@@ -185,8 +183,8 @@ pub(super) fn read<'a>(
         let purl = purls.first().copied();
         let purpose = package.primary_package_purpose.as_deref().unwrap_or_default();
         let image = purpose == "CONTAINER" || (purl.is_some() && purls.iter().all(|purl| is_image(purl)));
-        // The one package that the document is about, when it is no package itself. Where it is all that there is, nothing in
-        // the document can be looked up, and that is told.
+        // The subject of the document, which is not a component unless it has a package URL. If there is nothing else, nothing in
+        // the document can be looked up, and that is a problem.
         let subject = single == Some(&*package.id) && (image || (purl.is_none() && !alone));
         if subject || image {
             collector.lists_images |= image;
@@ -228,7 +226,7 @@ pub(super) fn read<'a>(
         let version = package.version_info.as_deref().filter(|version| *version != NOASSERTION);
         let licenses = names.licenses(package.license_declared.as_deref())?;
         let index = collector.inventory.components.len();
-        // A package is known by several names in some documents, and any of them may be the one that advisories use.
+        // Some documents give a package several package URLs. Advisories may use any of them.
         let several = purls.iter().copied().filter(|purl| !is_image(purl)).map(Some);
         collector.count(purls.len().saturating_sub(1))?;
         for purl in several.chain(purl.is_none().then_some(None)) {
@@ -251,7 +249,7 @@ pub(super) fn read<'a>(
     Ok(document)
 }
 
-/// A name that says something.
+/// A name, unless it stands for none.
 fn stated_name(name: Cow<'_, str>) -> Option<String> {
     (!matches!(&*name, "" | NOASSERTION | UNNAMED)).then(|| name.into_owned())
 }
@@ -265,7 +263,7 @@ fn made(document: &mut ReadDocument, creation: CreationInfo<'_>) {
     document.stated.authors = authors.into_iter().filter_map(supplier).collect();
 }
 
-/// What relationships refer to and nothing is called.
+/// Identifiers that relationships use and nothing has.
 fn undeclared(
     declared: &[Cow<'_, str>],
     set_aside: &[Cow<'_, str>],
@@ -354,8 +352,8 @@ struct LicenceNames<'a> {
 }
 
 impl LicenceNames<'_> {
-    /// A valid expression as it is, else the terms that it joins by `AND`, each with names for its references. A text of another
-    /// form stays one.
+    /// A valid expression unchanged, else the terms that it joins by `AND`, with names in place of references. Any other text is
+    /// one licence.
     fn licenses(&mut self, declared: Option<&str>) -> Result<Vec<Licence>, Error> {
         let Some(whole) = declared.and_then(Licence::stated) else { return Ok(Vec::new()) };
         if matches!(whole, Licence::Expression(_)) {
@@ -397,8 +395,8 @@ fn supplier(text: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// Hands the relationships that mean something here to the collector: which package brought which, and in a whole document
-/// also what contains and needs what. The identifiers in them.
+/// Passes relationships that are understood to the collector: ownership, and in a whole document also containment and
+/// dependencies. Returns the identifiers in them.
 fn relate<'a>(
     collector: &mut Collector,
     relationships: &'a [Relationship<'_>],

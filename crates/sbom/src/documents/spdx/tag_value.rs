@@ -10,8 +10,8 @@
 //! Relationship: SPDXRef-DOCUMENT DESCRIBES SPDXRef-Package-1
 //! ```
 //!
-//! A value may go over several lines in `<text>…</text>`. Which element a field belongs to depends on the one that began last:
-//! the document, a package, a file or a snippet, an annotation, a relationship, a licence.
+//! A value in `<text>…</text>` may have several lines. A field belongs to the element that began last: the document, a package,
+//! a file or a snippet, an annotation, a relationship, a licence.
 
 use std::borrow::Cow;
 
@@ -200,7 +200,7 @@ fn package_field<'a>(package: &mut Package<'a>, tag: &str, field: &Field<'a>) ->
     Ok(())
 }
 
-/// Two of what there can be one of would be read differently by different readers.
+/// Sets a value that may occur once. Readers would interpret two of them differently.
 fn once<'a>(into: &mut Option<Cow<'a, str>>, field: &Field<'a>) -> Result<(), Error> {
     match into.replace(field.value.into()) {
         None => Ok(()),

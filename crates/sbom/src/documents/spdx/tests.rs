@@ -102,7 +102,7 @@ fn references_in_an_expression_become_names() {
         ("LicenseRef-a AND LicenseRef-b AND (MIT OR ISC)", &["The A License", "B AND more", "MIT OR ISC"]),
         ("MIT OR LicenseRef-a", &["MIT OR The A License"]),
         ("(MIT AND LicenseRef-a) OR LicenseRef-b", &["(MIT AND The A License) OR B AND more"]),
-        // Of an unknown reference nothing is known, and of a text that is not an expression neither.
+        // An unknown reference stays, and so does a text that is not an expression.
         ("MIT AND LicenseRef-c", &["MIT AND LicenseRef-c"]),
         ("Apache AND BSD like", &["Apache AND BSD like"]),
         ("NOASSERTION", &[]),

@@ -1,10 +1,9 @@
-//! What is written as SPDX 2.3, and writing it as JSON. [`super::write_tag_value`] and [`super::write_json_ld`] write the same
-//! in the other forms.
+//! The content of an SPDX 2.3 document, and writing it as JSON. [`super::write_tag_value`] and [`super::write_json_ld`] write the
+//! same in the other forms.
 //!
-//! Source packages stand in `sourceInfo` as
-//! `built package from: glibc 2.36-9`, where Trivy reads them; the purl's `upstream` says the same to Grype. Where a
-//! package was found stands in its `comment`, one line a location, for people and for reading back; layers and problems
-//! are annotations with JSON.
+//! `sourceInfo` names the source package as `built package from: glibc 2.36-9`, where Trivy reads it; Grype reads the purl's
+//! `upstream`. The `comment` of a package has a line for each place where it was found, for people and for reading back. Layers
+//! and problems are annotations with JSON.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -37,7 +36,7 @@ pub(super) fn write(document: &Document<'_>, version: &str, out: &mut dyn Write)
     identified(document, version, "spdx", out, |writer, uuid, out| writer.write(uuid, out))
 }
 
-/// Lets `write` write `document`, identified by what it writes.
+/// Calls `write` with `document` and an identifier that follows from what it writes.
 pub(super) fn identified(
     document: &Document<'_>,
     version: &str,
@@ -176,7 +175,7 @@ impl<'a> Writer<'a> {
         object.end()
     }
 
-    /// What is said about the completeness of the document, if anything.
+    /// The statement about the completeness of the document, if there is one.
     pub(super) fn comment(&self) -> Option<&'static str> {
         let incomplete = !self.document.inventory.is_complete();
         incomplete.then_some(INCOMPLETE)
@@ -296,8 +295,8 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// The document describes the subject; that contains the operating system and the language packages; and the
-    /// operating system its own packages. What packages are to each other comes last.
+    /// The document describes the subject. The subject contains the operating system and the language packages, and the operating
+    /// system contains its packages. Relationships between packages come last.
     pub(super) fn relationships(&self) -> impl Iterator<Item = Relationship<'a>> + use<'a> {
         let system = self.document.inventory.os.is_some();
         let contains = |from: &'static str, to: Cow<'a, str>| Relationship {

@@ -1,4 +1,4 @@
-//! Writing SPDX 3.0.1 as JSON-LD: what is written as 2.3, under the names of 3.0, one line an element.
+//! Writing SPDX 3.0.1 as JSON-LD: the content of 2.3 under the names of 3.0, one line for each element.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +41,7 @@ impl<'w, 'a> Elements<'w, 'a> {
         let tool = self.id("SPDXRef-Tool");
         let creation = json!({
             "@id": CREATION, "type": "CreationInfo", "specVersion": version, "created": document.created(),
-            // An agent is asked for; the program is one as well as a tool.
+            // The standard requires an agent. The program is both an agent and a tool.
             "createdBy": [self.id("SPDXRef-Agent")], "createdUsing": [&tool],
         });
         let named = |kind: &'static str, id: String, name: String| json!({ "type": kind, "spdxId": id, "creationInfo": CREATION, "name": name });
@@ -184,7 +184,7 @@ impl<'w, 'a> Elements<'w, 'a> {
 
     fn relationship(&self, number: usize, relationship: &Relationship<'_>) -> serde_json::Value {
         let Relationship { spdx_element_id: from, kind, related_spdx_element: to, .. } = relationship;
-        // It is said the other way round, with the scope apart.
+        // SPDX 3 states it in the other direction, with a scope.
         let is_for_development = *kind == FOR_DEVELOPMENT;
         let (element, kind, from, to) = if is_for_development {
             ("LifecycleScopedRelationship", "DEPENDS_ON", to, from)

@@ -140,20 +140,20 @@ pub enum DocumentProblem {
 impl Classify for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoFeeds { .. } => Kind::NotFound,
-            Self::Ambiguous { .. } | Self::AsOfInFuture { .. } => Kind::Usage,
+            Self::NoFeeds { .. } | Self::Answer { status: 404 | 410, .. } => Kind::NotFound,
+            Self::Ambiguous { .. } | Self::AsOfInFuture { .. } | Self::Address { .. } => Kind::Usage,
+            Self::Answer { status: 401 | 403, .. } => Kind::Unauthorized,
+            Self::Changing { .. } => Kind::Transient,
+            Self::Busy { .. } => Kind::Conflict,
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
-            Self::Read { .. } | Self::Broken { .. } | Self::Limit(_) => Kind::Failed,
+            Self::Read { .. }
+            | Self::Broken { .. }
+            | Self::Limit(_)
+            | Self::Answer { .. }
+            | Self::Network(_) => Kind::Failed,
             Self::Database(error) => error.kind(),
             Self::Write(error) => error.kind(),
             Self::Http(error) => error.kind(),
-            Self::Answer { status: 404 | 410, .. } => Kind::NotFound,
-            Self::Answer { status: 401 | 403, .. } => Kind::Unauthorized,
-            Self::Answer { .. } => Kind::Failed,
-            Self::Changing { .. } => Kind::Transient,
-            Self::Address { .. } => Kind::Usage,
-            Self::Busy { .. } => Kind::Conflict,
-            Self::Network(_) => Kind::Failed,
             Self::Stopped(stopped) => stopped.kind(),
         }
     }
@@ -169,7 +169,6 @@ impl Classify for Error {
             Self::AsOfInFuture { .. } => {
                 Some("give the time at which the data was retrieved with --as-of".into())
             }
-            Self::Read { .. } | Self::Broken { .. } | Self::Limit(_) => None,
             Self::Database(error) => error.hint(),
             Self::Write(error) => error.hint(),
             Self::Http(error) => error.hint(),
@@ -180,7 +179,8 @@ impl Classify for Error {
             ),
             Self::Busy { .. } => Some("wait until it is done".into()),
             Self::Changing { .. } => Some("try again later".into()),
-            Self::Address { .. } | Self::Network(_) | Self::Stopped(_) => None,
+            Self::Stopped(stopped) => stopped.hint(),
+            Self::Read { .. } | Self::Broken { .. } | Self::Limit(_) | Self::Address { .. } | Self::Network(_) => None,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::publisher::PUBLISHERS;
+use crate::publisher::{PUBLISHERS, Publisher};
 
 /// Where a publisher's files lie instead of at its own server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub enum InvalidMirror {
         got: String,
     },
     /// Nobody has this identifier.
-    #[error("got publisher `{got}`, expected one of {}", PUBLISHERS.map(|publisher| publisher.id()).join(", "))]
+    #[error("got publisher `{got}`, expected one of {}", PUBLISHERS.map(Publisher::id).join(", "))]
     Publisher {
         /// The identifier.
         got: String,

@@ -187,7 +187,9 @@ fn each_publisher_is_asked_for_what_is_wanted_and_nothing_else() {
         "/AlmaLinux/all.zip",
         "/crates.io/all.zip",
     ];
-    files.iter().for_each(|file| place.server.put(file, b"{}"));
+    for file in files {
+        place.server.put(file, b"{}");
+    }
     place.update(&["debian", "alpine:v3.20", "almalinux", "crates.io"]).unwrap();
     let mut asked: Vec<_> = place.server.asked().into_iter().map(|asked| asked.path).collect();
     asked.sort();

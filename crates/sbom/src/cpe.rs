@@ -160,8 +160,7 @@ fn go_module(component: &Component) -> Option<Cpe> {
 fn organisation(group: &str) -> &str {
     let mut labels = group.split('.');
     match (labels.next(), labels.next(), labels.next()) {
-        (Some("com" | "io"), Some("github"), Some(owner)) => owner,
-        (_, Some(owner), _) => owner,
+        (Some("com" | "io"), Some("github"), Some(owner)) | (_, Some(owner), _) => owner,
         _ => group,
     }
 }

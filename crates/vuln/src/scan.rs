@@ -303,7 +303,7 @@ impl<'a> Scanner<'a> {
         let mut found = Found { findings: Vec::new(), suppressed: Vec::new() };
         for (name, version) in names(component, advisories.ecosystem().advisory_names()) {
             let subject = Subject::new(component, Some(&release), (name, version), advisories);
-            let judged = self.judged(advisories, &release, subject)?;
+            let judged = self.judged(advisories, &release, &subject)?;
             self.doubt(advisories, &judged.doubts);
             let finding = |it: &Vulnerability| it.clone().finding(component, name, version);
             found.add(
@@ -319,14 +319,14 @@ impl<'a> Scanner<'a> {
         &mut self,
         advisories: &Advisories,
         release: &str,
-        subject: Subject<'a>,
+        subject: &Subject<'a>,
     ) -> Result<Rc<Matches>, Error> {
         let memo = (subject.key.clone(), subject.version.to_owned(), subject.traits);
         if let Some(judged) = self.judged.get(&memo) {
             return Ok(Rc::clone(judged));
         }
-        let mut judged = judge(advisories, &subject)?;
-        judged.set_aside_fixed(advisories, release, &subject)?;
+        let mut judged = judge(advisories, subject)?;
+        judged.set_aside_fixed(advisories, release, subject)?;
         let judged = Rc::new(judged);
         self.judged.insert(memo, Rc::clone(&judged));
         Ok(judged)

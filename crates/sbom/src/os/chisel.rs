@@ -336,19 +336,16 @@ mod tests {
     #[test]
     fn a11_paths_times_slices_cost_no_more_than_they_are_long() {
         let slices: Vec<String> = (0..2_000).map(|n| format!("\"p{n}_s\"")).collect();
-        let packages: String = (0..2_000)
-            .map(|n| format!("{{\"kind\":\"package\",\"name\":\"p{n}\",\"version\":\"1\"}}\n"))
-            .collect();
+        let slices = slices.join(",");
         let folder = "x".repeat(2_000);
-        let paths: String = (0..200)
-            .map(|n| {
-                format!(
-                    "{{\"kind\":\"path\",\"path\":\"/{folder}/{n}/{PYTHON}\",\"slices\":[{}]}}\n",
-                    slices.join(",")
-                )
-            })
-            .collect();
-        let text = format!("{{\"jsonwall\":\"1.0\"}}\n{packages}{paths}");
+        let mut lines = vec!["{\"jsonwall\":\"1.0\"}".to_owned()];
+        lines.extend(
+            (0..2_000).map(|n| format!("{{\"kind\":\"package\",\"name\":\"p{n}\",\"version\":\"1\"}}")),
+        );
+        lines.extend((0..200).map(|n| {
+            format!("{{\"kind\":\"path\",\"path\":\"/{folder}/{n}/{PYTHON}\",\"slices\":[{slices}]}}")
+        }));
+        let text = lines.join("\n") + "\n";
         let limits = Limits::default();
         let all = |_: &str| true;
         let manifest = manifest(&File {

@@ -144,7 +144,7 @@ impl Token<'_> {
 }
 
 /// Every token of a version.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Tokens<'a> {
     rest: &'a [u8],
     /// Whether the next number stands after a hyphen or a word.
@@ -190,7 +190,7 @@ impl<'a> Iterator for Counted<'a> {
         loop {
             let token = self.0.next()?;
             // A null counts before a number after a dot that counts. Versions are short, so looking ahead is cheap.
-            let mut ahead = self.0;
+            let mut ahead = self.0.clone();
             let mut next = || ahead.find(|next| !matches!(next, Token::Dotted(_)) || !next.is_null());
             if !token.is_null() || matches!(next(), Some(Token::Dotted(_))) {
                 return Some(token);

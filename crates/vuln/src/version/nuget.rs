@@ -55,15 +55,13 @@ impl<'a> super::Version<'a> for Version<'a> {
             return Err(INVALID);
         }
         let mut numbers = [&b""[..]; 4];
-        let mut count = 0;
-        for number in release.split(|b| *b == b'.') {
+        for (place, number) in release.split(|b| *b == b'.').enumerate() {
             let (digits, rest) = split_digits(number);
-            let place = numbers.get_mut(count).ok_or(INVALID)?;
+            let place = numbers.get_mut(place).ok_or(INVALID)?;
             if digits.is_empty() || !rest.is_empty() {
                 return Err(INVALID);
             }
             *place = digits;
-            count += 1;
         }
         Ok(Self { numbers, prerelease })
     }

@@ -37,7 +37,7 @@ pub fn compare(a: &str, b: &str) -> Result<Ordering, InvalidVersion> {
 #[derive(Debug, Clone, Copy)]
 pub struct Version<'a> {
     epoch: &'a [u8],
-    version: &'a [u8],
+    upstream: &'a [u8],
     release: Option<&'a [u8]>,
 }
 
@@ -52,21 +52,21 @@ impl<'a> super::Version<'a> for Version<'a> {
             (epoch, [b':', rest @ ..]) => (epoch, rest),
             _ => (&b""[..], text),
         };
-        let (version, release) = match rest.iter().rposition(|b| *b == b'-') {
+        let (upstream, release) = match rest.iter().rposition(|b| *b == b'-') {
             Some(hyphen) => (rest.get(..hyphen).unwrap_or_default(), rest.get(hyphen + 1..)),
             None => (rest, None),
         };
-        if version.is_empty() {
+        if upstream.is_empty() {
             return Err(INVALID);
         }
-        Ok(Self { epoch, version, release })
+        Ok(Self { epoch, upstream, release })
     }
 }
 
 impl Ord for Version<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         compare_digits(self.epoch, other.epoch)
-            .then_with(|| compare_part(self.version, other.version))
+            .then_with(|| compare_part(self.upstream, other.upstream))
             .then_with(|| match (self.release, other.release) {
                 (Some(a), Some(b)) => compare_part(a, b),
                 (a, b) => a.is_some().cmp(&b.is_some()),

@@ -5,7 +5,7 @@
 //! locks may have been bundled into one file, and counts; otherwise what is installed does. What npm says that it installed, and
 //! is no longer shown by a `package.json`, counts as well.
 //!
-//! A manifest outside of `node_modules` that says `"private": true` is the application's own: no registry has it, so nothing is
+//! A manifest outside of `node_modules` and of Debian's folder for Node that says `"private": true` is the application's own: no registry has it, so nothing is
 //! looked up for it.
 
 mod lock;
@@ -139,7 +139,7 @@ fn manifests<'f>(context: &mut Context<'_, 'f>, roots: &mut Roots<'f>) {
         let is_installed = is_installed(&file.path);
         let component = match manifest {
             Ok(Manifest::Package(component)) => component,
-            Ok(Manifest::Private(component)) if is_installed => component,
+            Ok(Manifest::Private(component)) if is_installed || is_of_debian(&file.path) => component,
             // Node runs it all the same, and nobody can say what it is. Elsewhere, nothing says that it is a package.
             Ok(Manifest::Nameless | Manifest::Versionless(_)) if is_installed => {
                 let detail = "is a package without name or version".to_owned();
@@ -182,7 +182,8 @@ fn vendored<'p>(path: &'p str, name: &str) -> Option<&'p str> {
     let is_called_so = folder.strip_suffix(name).is_some_and(|above| above.ends_with('/'));
     let inside = path.rfind(MODULES)? + MODULES.len();
     let own = path.get(inside..)?;
-    if !is_called_so || is_test_data(own) {
+    // One that is called after its place is an entry point of the package.
+    if !is_called_so || is_test_data(path) || own.starts_with(name) {
         return None;
     }
     let scope = if own.starts_with('@') { own.find('/')? + 1 } else { 0 };
@@ -258,6 +259,13 @@ fn add<'p>(
 /// Whether the `package.json` at this path is a package's own: `…/node_modules/name/`, `…/node_modules/@scope/name/`.
 fn is_installed(path: &str) -> bool {
     path.strip_suffix("/package.json").is_some_and(|folder| parent_of(folder).is_some())
+}
+
+/// Whether the `package.json` at this path is that of a package of Debian's, which Node finds as well.
+fn is_of_debian(path: &str) -> bool {
+    let inside = ["usr/share/nodejs/", "usr/lib/nodejs/"].iter().find_map(|root| path.strip_prefix(root));
+    let name = inside.and_then(|inside| inside.strip_suffix("/package.json"));
+    name.is_some_and(|name| name.matches('/').count() == usize::from(name.starts_with('@')))
 }
 
 /// The folder in whose `node_modules` a package lies in `folder`.

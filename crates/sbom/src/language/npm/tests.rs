@@ -40,6 +40,9 @@ fn packages_are_what_they_say_they_are_wherever_they_lie() {
         ("srv/package.json", r#"{"name":"app","version":"1.0.0","private":true}"#),
         // Installed, it is listed: a word in its own manifest must not hide a package.
         ("srv/node_modules/internal/package.json", r#"{"name":"internal","version":"1.0.0","private":true}"#),
+        // So does one of Debian's packages.
+        ("usr/share/nodejs/lodash/package.json", r#"{"name":"lodash","version":"4.17.21","private":true}"#),
+        ("usr/share/nodejs/lodash/fp/package.json", r#"{"name":"fp","version":"1.0.0","private":true}"#),
         ("srv/node_modules/a/package.json", A),
         ("srv/node_modules/a/dist/esm/package.json", r#"{"type":"module"}"#),
         ("srv/node_modules/a/node_modules/@s/b/package.json", r#"{"name":"@s/b","version":"2.0.0"}"#),
@@ -55,6 +58,7 @@ fn packages_are_what_they_say_they_are_wherever_they_lie() {
             "pkg:npm/c@3.0.0 srv/node_modules/alias/package.json",
             "pkg:npm/d@4.0.0 srv/node_modules/.pnpm/d@4.0.0/node_modules/d/package.json",
             "pkg:npm/internal@1.0.0 srv/node_modules/internal/package.json",
+            "pkg:npm/lodash@4.17.21 usr/share/nodejs/lodash/package.json",
             "pkg:npm/ws@8.0.0 srv/node_modules/next/dist/compiled/ws/package.json",
             "pkg:npm/%40s/b@2.0.0 srv/node_modules/a/node_modules/@s/b/package.json",
         ]

@@ -1,8 +1,10 @@
 //! The flag that chooses catalogers.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 
 use clap::Args;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use plimsoll_core::nearest;
 
 use super::shared::IMAGES;
@@ -12,7 +14,7 @@ use super::shared::IMAGES;
 pub(crate) struct CatalogerChoice {
     /// Switch catalogers off (-NAME) or on again (+NAME), in this order; `all` names each of them. Those that are off are
     /// reported as missing. `sbom cataloger list` shows the names; may be repeated
-    #[arg(long, value_name = "+NAME,-NAME", env = "PLIMSOLL_CATALOGERS", hide_short_help = true, value_delimiter = ',', allow_hyphen_values = true, value_parser = parse_change, help_heading = IMAGES)]
+    #[arg(long, value_name = "+NAME,-NAME", env = "PLIMSOLL_CATALOGERS", hide_short_help = true, value_delimiter = ',', allow_hyphen_values = true, value_parser = ChangeParser, hide_possible_values = true, help_heading = IMAGES)]
     pub(crate) catalogers: Vec<CatalogerChange>,
 }
 
@@ -41,12 +43,38 @@ impl CatalogerChoice {
     }
 }
 
+/// Reads changes, and offers them to shells that complete.
+#[derive(Debug, Clone, Copy)]
+struct ChangeParser;
+
+impl TypedValueParser for ChangeParser {
+    type Value = CatalogerChange;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<CatalogerChange, clap::Error> {
+        let parser = StringValueParser::new().try_map(|text| parse_change(&text));
+        parser.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names = || ids().chain([ALL]);
+        let off = names().map(|id| format!("-{id}"));
+        Some(Box::new(off.chain(names().map(|id| format!("+{id}"))).map(PossibleValue::new)))
+    }
+}
+
+/// The name that stands for each of them.
+const ALL: &str = "all";
+
 fn ids() -> impl Iterator<Item = &'static str> {
     plimsoll_sbom::catalogers().into_iter().map(|cataloger| cataloger.id)
 }
 
 fn parse_change(text: &str) -> Result<CatalogerChange, String> {
-    const ALL: &str = "all";
     let text = text.trim();
     let (on, name) = match (text.strip_prefix('+'), text.strip_prefix('-')) {
         (Some(name), _) => (true, name),

@@ -202,7 +202,7 @@ pub(crate) fn parse_limit(text: &str) -> Result<(String, String), String> {
 /// A duration as users write it: `90s`, `5m`, `24h`, `1h30m`.
 /// A flag without a value, as its variable sets it. Only words that mean yes or no count: some flags weaken a check, and
 /// `none` must not turn them on.
-pub(super) fn parse_switch(text: &str) -> Result<bool, String> {
+pub(crate) fn parse_switch(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" | "y" | "t" => Ok(true),
         "" | "false" | "no" | "off" | "0" | "n" | "f" => Ok(false),

@@ -9,6 +9,7 @@ use plimsoll_core::{Kind, nearest, text};
 use super::Stop;
 use super::apply::first_lines;
 use crate::args::habits;
+use crate::args::shared::parse_switch;
 use crate::failure::Failure;
 
 /// Looks up an environment variable.
@@ -28,6 +29,7 @@ pub(super) fn explained(
             called.of_environment(&error, variable).or_else(|| called.habit_of_value(&error))
         }
         ErrorKind::ArgumentConflict => called.conflict_with_environment(&error, variable),
+        ErrorKind::TooManyValues => called.value_of_switch(&error),
         _ => None,
     };
     match failure {
@@ -82,8 +84,22 @@ impl<'a> Called<'a> {
     fn habit_of_value(&self, error: &clap::Error) -> Option<Failure> {
         let flag = long(context(error, ContextKind::InvalidArg)?)?;
         let value = context(error, ContextKind::InvalidValue)?;
-        let answer = habits::answer(self.name(), &format!("--{flag}={value}"))?;
+        // Syft writes a format and the file for it in one word.
+        let file = (flag == "output" && value.contains('=')).then_some("`--output-file` names the file");
+        let answer = habits::answer(self.name(), &format!("--{flag}={value}")).or(file)?;
         Some(self.failure(&format!("--{flag}: {}", first_lines(error)), answer))
+    }
+
+    /// `--flag=true`, as programs in Go take it.
+    fn value_of_switch(&self, error: &clap::Error) -> Option<Failure> {
+        let flag = long(context(error, ContextKind::InvalidArg)?)?;
+        let value = context(error, ContextKind::InvalidValue)?;
+        let answer = match parse_switch(value) {
+            Ok(true) => format!("`--{flag}` alone switches it on"),
+            Ok(false) => format!("leave `--{flag}` out to switch it off"),
+            Err(_) => return None,
+        };
+        Some(self.failure(&format!("--{flag} takes no value, got `{}`", text::terminal(value)), &answer))
     }
 
     fn failure(&self, message: &str, answer: &str) -> Failure {

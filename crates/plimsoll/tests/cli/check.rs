@@ -59,6 +59,32 @@ fn sarif_carries_findings_with_fingerprints_that_survive_a_rebuild() {
     assert_eq!(first, fingerprint(&pushed(&registry, &rebuilt, "1.0.1")));
 }
 
+/// Code scanning services keep one result of each fingerprint.
+#[test]
+fn no_two_results_of_sarif_have_one_fingerprint() {
+    let place = Place::new();
+    let sbom = |name: &str| {
+        let component = |place: &str| {
+            format!(
+                r#"{{"type":"library","bom-ref":"{place}","name":"pymysql","version":"1.1.0","purl":"pkg:pypi/pymysql@1.1.0","evidence":{{"occurrences":[{{"location":"{place}"}}]}}}}"#
+            )
+        };
+        let text = format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[{},{}]}}"#,
+            component("a"),
+            component("b")
+        );
+        place.write(name, &text)
+    };
+    let log = place.check(&[&sbom("one.cdx.json"), &sbom("two.cdx.json"), "-o", "sarif"]).exits(10).json();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    let found = results.iter().filter(|result| result["ruleId"] == "CVE-2024-36039").count();
+    assert!(found >= 4, "{log:#}");
+    let fingerprints: std::collections::BTreeSet<&str> =
+        results.iter().map(|result| result["partialFingerprints"]["plimsoll/v2"].as_str().unwrap()).collect();
+    assert_eq!(fingerprints.len(), results.len(), "{log:#}");
+}
+
 #[test]
 fn an_index_is_as_good_as_its_worst_platform() {
     let (place, registry) = (Place::new(), Registry::start());

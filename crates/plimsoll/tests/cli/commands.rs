@@ -130,6 +130,28 @@ fn every_command_has_a_manual_page_and_completions_and_stands_in_the_readme() {
 }
 
 #[test]
+fn lint_goes_on_after_a_document_that_cannot_be_read() {
+    let place = Place::empty();
+    let text = |spec: &str| {
+        format!(
+            "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n  phase: pilot\n{spec}"
+        )
+    };
+    let broken = place.write("a.yaml", &text("  registrys: {}\n"));
+    let twice = place.write("b.yaml", &text("  phase: ga\n"));
+    let weak = place.write("c.yaml", &text("  waivers: {allowUnsigned: I accept unsigned waivers}\n"));
+    let run = place.run(&["policy", "lint", &broken, &twice, &weak]).exits(2);
+    for said in [
+        "spec.registrys: unknown field, did you mean \"registries\"?",
+        "b.yaml: line 6: spec.phase: duplicate key",
+        "allowUnsigned",
+    ] {
+        let told = run.stdout.contains(said) || run.stderr.contains(said);
+        assert!(told, "{said}\n{}\n{}", run.stdout, run.stderr);
+    }
+}
+
+#[test]
 fn lint_and_schema() {
     let place = Place::empty();
     let good = place.write(

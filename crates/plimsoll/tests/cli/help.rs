@@ -53,6 +53,9 @@ fn habits_of_other_tools_are_answered() {
         (&["sbom", "-o", "cyclonedx", "x"], "cyclonedx-json"),
         (&["scan", "--format", "json", "x"], "--output"),
         (&["db", "check"], "plimsoll db update"),
+        (&["sbom", "-o", "spdx-json=sbom.json", "x"], "`--output-file` names the file"),
+        (&["verify", "--offline=true", "--key", "k", "x"], "`--offline` alone switches it on"),
+        (&["check", "--explain=false", "x"], "leave `--explain` out"),
     ] {
         place.run(words).exits(2).says("hint: ").says(answer).keeps_quiet_about("a similar");
     }

@@ -261,6 +261,30 @@ mod tests {
         }
     }
 
+    /// A variable that turns a flag on by any word also turns it on by `none`.
+    #[test]
+    fn every_flag_without_a_value_refuses_words_that_mean_neither_yes_nor_no() {
+        let definition = definition();
+        let mut checked = 0;
+        for (words, argument, variable) in flags(&definition) {
+            if !matches!(argument.get_action(), clap::ArgAction::SetTrue) {
+                continue;
+            }
+            checked += 1;
+            let accepts = |value: &str| {
+                let alone = clap::Arg::new("x")
+                    .long("x")
+                    .action(clap::ArgAction::Set)
+                    .value_parser(argument.get_value_parser().clone());
+                let word = format!("--x={value}");
+                clap::Command::new("x").arg(alone).try_get_matches_from(["x", &*word]).is_ok()
+            };
+            assert!(accepts("true") && accepts("false"), "{words}: {variable}");
+            assert!(!accepts("none") && !accepts("maybe"), "{words}: {variable}");
+        }
+        assert!(checked > 20, "{checked}");
+    }
+
     #[test]
     fn a_variable_means_the_same_in_every_command() {
         // The values of a flag, and how often it may be given. Only the formats differ, because each command

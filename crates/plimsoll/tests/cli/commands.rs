@@ -137,9 +137,9 @@ fn lint_goes_on_after_a_document_that_cannot_be_read() {
             "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n  phase: pilot\n{spec}"
         )
     };
-    let broken = place.write("a.yaml", &text("  registrys: {}\n"));
-    let twice = place.write("b.yaml", &text("  phase: ga\n"));
-    let weak = place.write("c.yaml", &text("  waivers: {allowUnsigned: I accept unsigned waivers}\n"));
+    let broken = place.write("a.yaml", text("  registrys: {}\n"));
+    let twice = place.write("b.yaml", text("  phase: ga\n"));
+    let weak = place.write("c.yaml", text("  waivers: {allowUnsigned: I accept unsigned waivers}\n"));
     let run = place.run(&["policy", "lint", &broken, &twice, &weak]).exits(2);
     for said in [
         "spec.registrys: unknown field, did you mean \"registries\"?",

@@ -216,13 +216,15 @@ mod tests {
     }
 
     /// Flags with another meaning in some commands. There they have a variable of their own.
-    const OWN_VARIABLES: [(&str, &str); 3] = [
+    const OWN_VARIABLES: [(&str, &str); 4] = [
         // A private key signs, a public key verifies.
         ("key", "PLIMSOLL_SIGN_KEY"),
         // Signing writes the bundle, verification reads it.
         ("bundle", "PLIMSOLL_SIGN_BUNDLE"),
         // A document's format, which no result has.
         ("output", "PLIMSOLL_SBOM_OUTPUT"),
+        // Of a feed, and not of trust material.
+        ("mirror", "PLIMSOLL_FEED_MIRROR"),
     ];
 
     /// Every flag of every command, with the words of the command and the flag's variable.

@@ -33,7 +33,7 @@ pub(crate) enum Command {
 Examples:
   plimsoll db update
   plimsoll db update --ecosystem AlmaLinux,Alpine:v3.19
-  plimsoll db update --mirror osv=https://mirror.example.com/osv --mirror debian=https://mirror.example.com/debian
+  plimsoll db update --mirror osv=https://m.example/osv --mirror debian=https://m.example/debian
 
 The publishers, for --mirror (docs/feeds.md):
   osv      https://osv-vulnerabilities.storage.googleapis.com/

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::catalogers_flag::CatalogerChoice;
-use super::shared::{DatabaseChoice, IMAGES, Instant, OUTPUT, Reading};
+use super::shared::{DatabaseChoice, IMAGES, Instant, OUTPUT, Reading, parse_switch};
 
 /// Find known vulnerabilities in an image or SBOM
 ///
@@ -31,7 +31,7 @@ pub(crate) struct Scan {
     #[command(flatten)]
     pub(crate) instant: Instant,
     /// Count findings in what a project's lock files and manifests name only for development, builds and tests
-    #[arg(long, help_heading = IMAGES)]
+    #[arg(long, env = "PLIMSOLL_INCLUDE_DEV_DEPS", value_parser = parse_switch, help_heading = IMAGES)]
     pub(crate) include_dev_deps: bool,
     #[command(flatten)]
     pub(crate) catalogers: CatalogerChoice,

@@ -79,7 +79,10 @@ pub(super) fn misspelled(
     let unknown = names.into_iter().filter(|name| !known.contains(&name.as_str()));
     let likely = |name: String| {
         let rest = name.strip_prefix(PREFIX)?;
-        let meant = nearest(rest, known.iter().filter_map(|known| known.strip_prefix(PREFIX)))?;
+        // Typing errors are rare in the first letter: PEERS is not a slip of FEEDS.
+        let begins_alike = |known: &&str| known.chars().next() == rest.chars().next();
+        let names = known.iter().filter_map(|known| known.strip_prefix(PREFIX));
+        let meant = nearest(rest, names.filter(begins_alike))?;
         let meant = format!("{PREFIX}{meant}");
         Some((name, meant))
     };

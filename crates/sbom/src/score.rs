@@ -234,6 +234,9 @@ pub struct ScoredElement {
     /// The first components without it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
+    /// Whether more components lack it than are named.
+    #[serde(skip)]
+    pub is_cut: bool,
     /// What to do if it is missing.
     pub fix: &'static str,
 }
@@ -256,20 +259,25 @@ pub fn score(document: &ReadDocument, guideline: Guideline) -> Score {
 
 fn scored(document: &ReadDocument, field: Field) -> ScoredElement {
     let stated = &document.stated;
-    let once = |is_there: bool| (usize::from(is_there), 1, Vec::new());
+    let once = |is_there: bool| (usize::from(is_there), 1, Vec::new(), false);
     let each = |has: &dyn Fn(&StatedComponent) -> bool| {
-        let missing = stated.components.iter().filter(|component| !has(component));
-        let missing: Vec<&StatedComponent> = missing.collect();
+        let missing = || stated.components.iter().filter(|component| !has(component)).map(|one| &one.name);
         // Several of a name are named once.
         let mut names: Vec<String> = Vec::new();
-        for component in &missing {
-            if names.len() < MAX_NAMES && names.last() != Some(&component.name) {
-                names.push(component.name.clone());
+        let mut is_cut = false;
+        for name in missing() {
+            if names.last() == Some(name) {
+                continue;
             }
+            is_cut = names.len() == MAX_NAMES;
+            if is_cut {
+                break;
+            }
+            names.push(name.clone());
         }
-        (stated.components.len() - missing.len(), stated.components.len(), names)
+        (stated.components.len() - missing().count(), stated.components.len(), names, is_cut)
     };
-    let (present, of, missing) = match field {
+    let (present, of, missing, is_cut) = match field {
         Field::Author => once(!stated.authors.is_empty()),
         Field::Timestamp => once(document.created.as_deref().is_some_and(is_time)),
         Field::Tool => once(stated.names_tool),
@@ -277,7 +285,7 @@ fn scored(document: &ReadDocument, field: Field) -> ScoredElement {
         Field::Name => each(&|component| !component.name.trim().is_empty()),
         Field::Component(element) => each(&|component| component.has(element)),
     };
-    ScoredElement { element: field.name(), present, of, missing, fix: field.fix(document) }
+    ScoredElement { element: field.name(), present, of, missing, is_cut, fix: field.fix(document) }
 }
 
 fn is_time(text: &str) -> bool {

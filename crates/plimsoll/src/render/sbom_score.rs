@@ -47,7 +47,7 @@ fn fixes(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nwhat to fix:")?;
     for (element, guidelines) in missing {
         let names = element.missing.join(", ");
-        let more = if element.of - element.present > element.missing.len() { ", …" } else { "" };
+        let more = if element.is_cut { ", …" } else { "" };
         let without = if names.is_empty() { String::new() } else { format!(". Missing: {names}{more}") };
         let text = format!("{} ({}){without}", element.fix, guidelines.join(", "));
         page.paragraph(out, &format!("  {}: ", element.element), 4, &safe(&text))?;

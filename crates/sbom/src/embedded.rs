@@ -1,21 +1,27 @@
 //! SBOMs that lie in the image: Bitnami's of what it compiled, those of wheels (PEP 770), and others.
 //!
 //! They are the image's own claim: a component of one has the document for its location, and none of the files that it is about
-//! were looked at. What catalogers found themselves counts instead; that the document says another version is noted. What a document says about an operating
-//! system is left out: its package database is here, or nobody can say what is installed.
+//! were looked at. What catalogers found there themselves counts instead, see [`Installed`]; that the document says another
+//! version is noted. What it names without a package URL is told: nobody can look that up. What a document says about an
+//! operating system is left out: its package database is here, or nobody can say what is installed.
+//!
+//! A document that an earlier run left in a folder says what was there then, and is left out. In an image it is what any other is.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plimsoll_core::rootfs::{Bound, Fact};
+use plimsoll_core::rootfs::{Bound, Fact, Footprint};
 use plimsoll_core::text::shortened;
+use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::documents::read_document;
 use crate::fact::FactKind;
-use crate::inventory::{Component, ProblemCode};
+use crate::installed::Installed;
+use crate::inventory::{Component, Inventory, Problem, ProblemCode};
 use crate::language::shown::Shown;
+use crate::lockfiles::folder_of;
+use crate::ownership::FileDigests;
 
 const SELECTIONS: &[Selection] = &[Selection::whole(
     &["**/*.spdx", "**/*.spdx.json", "**/*.cdx.json", "**/*.cyclonedx.json", "**/bom.json", "**/sbom.json"],
@@ -47,95 +53,112 @@ impl Cataloger for Embedded {
     }
 
     fn facts(&self) -> &'static [FactKind] {
-        const { &[FactKind::for_type::<Shown>()] }
+        const { &[FactKind::for_type::<Listed>()] }
     }
 
     fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
-        if is_own(file.content) {
-            return None;
-        }
         let found = match read_document(file.content, file.limits) {
-            Ok(document) => Ok(document.inventory.components),
+            Ok(document) => Ok(document.inventory),
             Err(error) => Err(format!("is an SBOM that cannot be read: {error}")),
         };
         let max = file.limits.packages;
-        let found = found.and_then(|found| match found.len() {
+        let found = found.and_then(|found| match found.components.len() {
             number if number > max => {
                 Err(format!("lists {number} components, expected at most {max} (packages)"))
             }
-            _ => Ok(found.into_iter().filter(|it| !it.ecosystem.is_os()).collect()),
+            _ => Ok(found),
         });
-        Some(Shown::fact(file.content, found))
+        let (found, faults) = match found {
+            Ok(Inventory { components, problems, .. }) => {
+                let of_languages = components.into_iter().filter(|it| !it.ecosystem.is_os()).collect();
+                (Ok(of_languages), problems.iter().filter_map(fault).take(MAX_FAULTS).collect())
+            }
+            Err(detail) => (Err(detail), Vec::new()),
+        };
+        let digests = FileDigests::of_content(file.content);
+        Some(Arc::new(Listed { shown: Shown { found, faults, digests }, is_own: is_own(file.content) }))
     }
 
     fn finish(&self, context: &mut Context<'_, '_>) {
         context.tell_unread([0]);
-        let mut known: Option<Known> = None;
-        for (file, shown) in context.distinct::<Shown>(&[0]) {
-            match &shown.found {
-                Ok(found) => {
-                    // Most images have no such document, and many components.
-                    let known = known.get_or_insert_with(|| Known::new(&context.found.inventory.components));
-                    for component in found.iter().filter(|it| known.versions(it).is_none()) {
-                        context.add_shown(component, file, &shown.digests);
-                    }
-                    if let Some(detail) = known.conflict(found) {
-                        context.problem(ProblemCode::MetadataDisagrees, &file.path, detail);
-                    }
-                }
-                Err(detail) => {
-                    context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
-                }
+        let is_image = !context.found.inventory.layers.is_empty();
+        let documents = context.distinct::<Listed>(&[0]).filter(|(_, listed)| is_image || !listed.is_own);
+        let documents: Vec<_> = documents.map(|(file, listed)| (file, &listed.shown)).collect();
+        // Most images have no such document, and many components.
+        if documents.is_empty() {
+            return;
+        }
+        let installed = Installed::new(context.found.inventory.components.iter());
+        let (mut missing, mut conflicts) = (Vec::new(), Vec::new());
+        for (file, shown) in &documents {
+            let Ok(found) = &shown.found else { continue };
+            let folder = folder_of(&file.path);
+            missing.extend(
+                found.iter().filter(|it| !installed.has(it, folder)).map(|it| (it, *file, &shown.digests)),
+            );
+            conflicts.extend(conflict(&installed, folder, found).map(|detail| (&*file.path, detail)));
+        }
+        for (component, file, digests) in missing {
+            context.add_shown(component, file, digests);
+        }
+        for (path, detail) in conflicts {
+            context.problem(ProblemCode::MetadataDisagrees, path, detail);
+        }
+        for (file, Shown { found, faults, .. }) in documents {
+            for detail in faults.iter().chain(found.as_ref().err()) {
+                context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
             }
         }
     }
 }
 
-/// What catalogers found themselves: the versions of each package, by type and name.
-struct Known(BTreeMap<(String, String), BTreeSet<String>>);
+/// What a document lists, and whether it may be one of ours.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Listed {
+    shown: Shown,
+    is_own: bool,
+}
+
+impl Footprint for Listed {
+    fn footprint(&self) -> usize {
+        size_of::<bool>() + self.shown.footprint()
+    }
+}
+
+/// Problems of one document that are told.
+const MAX_FAULTS: usize = 10;
+
+/// What a problem of the document hides. That the operating system is not known is for what is found of it here.
+fn fault(problem: &Problem) -> Option<String> {
+    let is_of_os = matches!(
+        problem.code,
+        ProblemCode::UnknownOs
+            | ProblemCode::NoOs
+            | ProblemCode::OsInventoryMissing
+            | ProblemCode::OsInventoryBroken
+    );
+    let hides = !is_of_os && problem.hides_components();
+    hides.then(|| format!("is an SBOM with a gap: {}", shortened(&problem.words())))
+}
 
 /// Packages in conflict that are named.
 const MAX_NAMED: usize = 3;
 
-impl Known {
-    fn new(components: &[Component]) -> Self {
-        let mut known = BTreeMap::<_, BTreeSet<String>>::new();
-        for component in components {
-            known.entry(Self::key(component)).or_default().insert(component.version.clone());
-        }
-        Self(known)
-    }
-
-    fn key(component: &Component) -> (String, String) {
-        (component.purl.package_type().to_owned(), component.name.clone())
-    }
-
-    fn versions(&self, component: &Component) -> Option<&BTreeSet<String>> {
-        self.0.get(&Self::key(component))
-    }
-
-    /// What a document says otherwise than was found, in words.
-    fn conflict(&self, said: &[Component]) -> Option<String> {
-        let found_otherwise = |it: &&Component| {
-            let versions = self.versions(it).filter(|_| !it.version.is_empty());
-            versions.is_some_and(|versions| !versions.contains(&it.version))
-        };
-        let mut otherwise = said.iter().filter(found_otherwise);
-        let named = otherwise.by_ref().take(MAX_NAMED).map(|it| {
-            let found = self.versions(it).and_then(BTreeSet::first).map_or("", String::as_str);
-            format!("{} {} where {} is found", shortened(&it.name), shortened(&it.version), shortened(found))
-        });
-        let named: Vec<String> = named.collect();
-        let more = match otherwise.count() {
-            0 => String::new(),
-            more => format!(", and {more} more"),
-        };
-        (!named.is_empty()).then(|| format!("is an SBOM that says {}{more}", named.join(", ")))
-    }
+/// What a document says otherwise than was found beside it, in words.
+fn conflict(installed: &Installed<'_>, folder: &str, said: &[Component]) -> Option<String> {
+    let mut otherwise = said.iter().filter_map(|it| Some((it, installed.otherwise(it, folder)?)));
+    let named = otherwise.by_ref().take(MAX_NAMED).map(|(it, found)| {
+        format!("{} {} where {} is found", shortened(&it.name), shortened(&it.version), shortened(found))
+    });
+    let named: Vec<String> = named.collect();
+    let more = match otherwise.count() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    (!named.is_empty()).then(|| format!("is an SBOM that says {}{more}", named.join(", ")))
 }
 
-/// Whether Plimsoll wrote a document: one that an earlier run left in the folder says what was there then. Every form says so
-/// in front of what it lists.
+/// Whether Plimsoll may have written a document. Every form says so in front of what it lists.
 fn is_own(content: &[u8]) -> bool {
     const HEAD: usize = 4 << 10;
     let head = content.get(..HEAD).unwrap_or(content);
@@ -151,7 +174,7 @@ fn is_own(content: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use plimsoll_core::rootfs::FileSet;
+    use plimsoll_core::rootfs::{FileSet, LayerRef};
     use plimsoll_core::{Limits, Timestamp};
 
     use crate::catalogers::select;
@@ -166,17 +189,25 @@ mod tests {
         for (path, content) in [
             ("opt/bitnami/redis/redis.cdx.json", document),
             (
-                "srv/x/site-packages/idna-3.7.dist-info/METADATA",
+                "opt/bitnami/redis/site-packages/idna-3.7.dist-info/METADATA",
                 "Metadata-Version: 2.1\nName: idna\nVersion: 3.7\n",
             ),
             ("srv/bom.json", r#"{"materials": []}"#),
+            ("home/a/bom.json", document),
         ] {
             set.add(select(), path, None, content.as_bytes());
         }
         let inventory = crate::catalog(&set, &Limits::default());
         let found: Vec<String> =
             inventory.components.iter().map(|it| format!("{} {}", it.purl, it.found_by.unwrap())).collect();
-        assert_eq!(found, ["pkg:bitnami/redis@7.2.4 embedded-sbom", "pkg:pypi/idna@3.7 python"]);
+        let expected = [
+            "pkg:bitnami/redis@7.2.4 embedded-sbom",
+            "pkg:bitnami/redis@7.2.4 embedded-sbom",
+            // What is found elsewhere says nothing about what this one is about.
+            "pkg:pypi/idna@3.1 embedded-sbom",
+            "pkg:pypi/idna@3.7 python",
+        ];
+        assert_eq!(found, expected);
         let told =
             |it: &crate::Problem| it.path == "srv/bom.json" && it.detail.starts_with("is an SBOM that");
         assert!(inventory.problems.iter().any(told), "{:?}", inventory.problems);
@@ -184,6 +215,41 @@ mod tests {
         assert_eq!(conflict.code, crate::ProblemCode::MetadataDisagrees);
         assert_eq!(conflict.detail, "is an SBOM that says idna 3.1 where 3.7 is found");
         assert!(!conflict.hides_components());
+    }
+
+    #[test]
+    fn what_a_document_names_without_a_package_url_is_a_gap() {
+        let cyclonedx = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[
+            {"type":"library","name":"openssl","version":"1.0.1"}]}"#;
+        let spdx = r#"{"spdxVersion":"SPDX-2.2","SPDXID":"SPDXRef-DOCUMENT","dataLicense":"CC0-1.0","name":"zlib",
+            "documentNamespace":"https://x/y","creationInfo":{"creators":["Tool: vcpkg"],"created":"2024-01-01T00:00:00Z"},
+            "packages":[{"name":"zlib","SPDXID":"SPDXRef-port","versionInfo":"1.2.11","downloadLocation":"NONE"}],
+            "relationships":[]}"#;
+        for (path, document, name) in
+            [("opt/bom.json", cyclonedx, "openssl"), ("opt/zlib/vcpkg.spdx.json", spdx, "zlib")]
+        {
+            let mut set = FileSet::default();
+            set.add(select(), path, None, document.as_bytes());
+            let inventory = crate::catalog(&set, &Limits::default());
+            let told = inventory.problems.iter().find(|it| it.path == path).expect("it is told");
+            assert!(told.hides_components() && told.detail.contains(name), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn in_an_image_no_document_is_ours() {
+        let document = r#"{"metadata":{"tools":[{"name": "plimsoll"}]},"bomFormat":"CycloneDX","specVersion":"1.6","version":1,
+            "components":[{"type":"library","name":"lodash","version":"4.17.4","purl":"pkg:npm/lodash@4.17.4"}]}"#;
+        for is_image in [false, true] {
+            let mut set = FileSet::default();
+            set.add(select(), "opt/bom.json", None, document.as_bytes());
+            if is_image {
+                let digest = plimsoll_core::Digest::sha256(b"layer");
+                set.layers = vec![LayerRef { index: 0, diff_id: digest.clone(), digest }];
+            }
+            let inventory = crate::catalog(&set, &Limits::default());
+            assert_eq!(inventory.components.len(), usize::from(is_image));
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod elements;
 mod embedded;
 mod error;
 mod fact;
+mod installed;
 mod inventory;
 mod language;
 mod licence;

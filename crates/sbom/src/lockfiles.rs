@@ -1,8 +1,8 @@
 //! Lock files: what a project wants to have installed. What only its development needs is marked as that.
 //!
-//! What is installed counts instead: a package of the same name, in whatever version, is what runs. A lock file that lies inside of
-//! an installed package, or that a package of the operating system brought, says what its author tried it with, and is passed over. What is left is listed, since it may have been
-//! bundled, compiled or installed by something that leaves no trace.
+//! What is installed for the project counts instead, see [`Installed`]. A lock file that lies inside of an installed package, or
+//! that a package of the operating system brought, says what its author tried it with, and is passed over. What is left is
+//! listed, since it may have been bundled, compiled or installed by something that leaves no trace.
 //!
 //! A format is a file here and a row of [`LIST`].
 
@@ -39,19 +39,20 @@ mod terraform;
 mod vcpkg;
 mod yarn;
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use plimsoll_core::rootfs::{Bound, Fact};
+use plimsoll_core::rootfs::{Bound, Fact, FoundFile};
 use plimsoll_core::text::shortened;
-use plimsoll_core::{Ecosystem, json, yaml};
+use plimsoll_core::{json, yaml};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
+use crate::installed::Installed;
 use crate::inventory::{Component, Declaration, ProblemCode, Requester, Scope};
 use crate::language::maven::Maven;
 use crate::language::shown::{Package, Shown};
+use crate::ownership::FileDigests;
 use crate::telltales;
 
 /// A format.
@@ -320,43 +321,54 @@ impl Cataloger for Lockfiles {
     }
 
     fn finish(&self, context: &mut Context<'_, '_>) {
-        let mut installed: Option<BTreeSet<(Ecosystem, String)>> = None;
+        let mut shown_files = Vec::new();
         for (format, selection) in LIST.iter().zip(0..) {
             context.tell_unread_names([selection]);
             let files: Vec<_> = context.distinct::<Shown>(&[selection]).collect();
             let brought = telltales::brought(context, files.iter().map(|(file, _)| &*file.real_path));
             for (file, shown) in files {
-                let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-                if is_in_package(&file.path)
+                let folder = folder_of(&file.path);
+                let is_passed_over = is_in_package(&file.path)
                     || brought.contains(&*file.real_path)
-                    || context.found.installed.contains(&(format.purl_type, folder))
-                {
-                    continue;
-                }
-                for detail in &shown.faults {
-                    context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
-                }
-                match &shown.found {
-                    Ok(found) => {
-                        // Most images have no lock file, and many components. What other lock files list is not installed.
-                        let installed = installed.get_or_insert_with(|| {
-                            let components = context.found.inventory.components.iter();
-                            // What a project of Maven wants is not installed either.
-                            let installed = components.filter(|it| it.found_by != Some(Maven::ID));
-                            installed.map(|it| (it.ecosystem, it.name.clone())).collect()
-                        });
-                        let missing = |it: &&Component| !installed.contains(&(it.ecosystem, it.name.clone()));
-                        for component in found.iter().filter(missing) {
-                            context.add_shown(component, file, &shown.digests);
-                        }
-                    }
-                    Err(detail) => {
-                        context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
-                    }
+                    || context.found.installed.contains(&(format.purl_type, folder));
+                if !is_passed_over {
+                    shown_files.push((file, folder, shown));
                 }
             }
         }
+        // Most images have no lock file, and many components.
+        if shown_files.is_empty() {
+            return;
+        }
+        let missing = missing(&context.found.inventory.components, &shown_files);
+        for (component, file, digests) in missing {
+            context.add_shown(component, file, digests);
+        }
+        for (file, _, Shown { found, faults, .. }) in shown_files {
+            for detail in faults.iter().chain(found.as_ref().err()) {
+                context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
+            }
+        }
     }
+}
+
+/// The folder of a file, which is that of the project that it is about.
+pub(crate) fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// What lock files list and nobody installed. What other lock files list is not installed.
+fn missing<'f>(
+    components: &[Component],
+    files: &[(&'f FoundFile, &str, &'f Shown)],
+) -> Vec<(&'f Component, &'f FoundFile, &'f FileDigests)> {
+    // Nor is what a project of Maven wants.
+    let installed = Installed::new(components.iter().filter(|it| it.found_by != Some(Maven::ID)));
+    let of_file = |(file, folder, shown): &(&'f FoundFile, &str, &'f Shown)| {
+        let found = shown.found.iter().flatten().filter(|it| !installed.has(it, folder));
+        found.map(|it| (it, *file, &shown.digests)).collect::<Vec<_>>()
+    };
+    files.iter().flat_map(of_file).collect()
 }
 
 /// Bytes of a name, a version or a qualifier. Real ones have some hundred.
@@ -399,18 +411,41 @@ fn packages(format: &Lockfile, file: &File<'_>) -> Result<(Vec<Component>, Vec<S
     Ok((found, faults))
 }
 
-/// Whether a file lies inside of an installed package.
+/// Whether a file lies inside of an installed package. What pnpm wrote about all of them does not.
 pub(crate) fn is_in_package(path: &str) -> bool {
-    ["node_modules/", "site-packages/", "dist-packages/"].iter().any(|folder| path.contains(folder))
+    let is_in_folder = PACKAGE_FOLDERS.iter().any(|folder| path.contains(folder));
+    (is_in_folder && !path.ends_with("node_modules/.pnpm/lock.yaml"))
         || is_in_gem(path)
+        || is_in_module(path)
+        || is_in_crate(path)
 }
+
+/// Folders in which each package has one.
+const PACKAGE_FOLDERS: [&str; 3] = ["node_modules/", "site-packages/", "dist-packages/"];
 
 /// Whether the path leads into an installed gem: `…/gems/rbs-2.1.0/…`.
 fn is_in_gem(path: &str) -> bool {
     let folder = path.rsplit_once("/gems/").and_then(|(_, rest)| rest.split('/').next());
-    folder
-        .and_then(|folder| folder.rsplit_once('-'))
-        .is_some_and(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit()))
+    folder.is_some_and(is_name_and_version)
+}
+
+/// Whether the path leads into a module that Go has fetched: `…/pkg/mod/golang.org/x/net@v0.17.0/…`.
+fn is_in_module(path: &str) -> bool {
+    let rest = path.rsplit_once("pkg/mod/").and_then(|(_, rest)| rest.rsplit_once('/'));
+    rest.is_some_and(|(folders, _)| folders.contains("@v"))
+}
+
+/// Whether the path leads into a crate that Cargo has fetched: `…/registry/src/index.crates.io-6f17d22bba15001f/serde-1.0.200/…`.
+fn is_in_crate(path: &str) -> bool {
+    let rest = path.rsplit_once("registry/src/").map(|(_, rest)| rest.split('/'));
+    rest.is_some_and(|mut folders| {
+        folders.nth(1).is_some_and(is_name_and_version) && folders.next().is_some()
+    })
+}
+
+/// `rbs-2.1.0`
+fn is_name_and_version(folder: &str) -> bool {
+    folder.rsplit_once('-').is_some_and(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Reads TOML, of which only known members are needed.

@@ -10,7 +10,6 @@
 mod model;
 mod pom;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Bound, Fact};
@@ -20,8 +19,9 @@ use super::shown::Shown;
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
-use crate::inventory::ProblemCode;
-use crate::lockfiles::is_in_package;
+use crate::installed::Installed;
+use crate::inventory::{Component, ProblemCode};
+use crate::lockfiles::{folder_of, is_in_package};
 use crate::ownership::FileDigests;
 use model::Models;
 use pom::Pom;
@@ -100,8 +100,9 @@ impl Cataloger for Maven {
         }
         // What is there counts instead.
         let components = context.found.inventory.components.iter();
-        let installed: BTreeSet<String> =
-            components.filter(|it| it.purl.package_type() == "maven").map(|it| it.name.clone()).collect();
+        let components: Vec<Component> =
+            components.filter(|it| it.purl.package_type() == "maven").cloned().collect();
+        let installed = Installed::new(components.iter());
         let mut left = context.limits.packages;
         for (file, pom) in projects {
             if context.is_stopped() {
@@ -116,7 +117,7 @@ impl Cataloger for Maven {
             };
             for wanted in all {
                 match wanted {
-                    Ok(component) if installed.contains(&component.name) => {}
+                    Ok(component) if installed.has(&component, folder_of(&file.path)) => {}
                     Ok(component) if left > 0 => {
                         left -= 1;
                         context.add_shown(&component, file, None::<&FileDigests>);

@@ -57,9 +57,46 @@ fn what_is_installed_counts_instead_of_what_is_locked() {
             "pkg:deb/debian/node-c@1?arch=all var/lib/dpkg/status",
             "pkg:npm/a@1.0.0 srv/node_modules/a/package.json",
             "pkg:pypi/idna@3.1 srv/poetry.lock",
+            "pkg:pypi/requests@1.0 srv/poetry.lock",
             "pkg:pypi/requests@2.0 usr/lib/python3/site-packages/requests-2.0.dist-info/METADATA",
         ]
     );
+}
+
+/// npm's own packages, and those of other projects and other kinds, say nothing about what a project wants.
+#[test]
+fn what_is_installed_elsewhere_hides_no_other_version() {
+    let package = |name: &str, version: &str| format!(r#"{{"name":"{name}","version":"{version}"}}"#);
+    let inventory = catalog(&[
+        ("usr/lib/node_modules/npm/node_modules/tar/package.json", &package("tar", "7.4.3")),
+        (
+            "app/yarn.lock",
+            "tar@^4:\n  version \"4.4.1\"\nms@^2:\n  version \"2.0.0\"\nqs@^1:\n  version \"1.0.0\"\n",
+        ),
+        ("app/sub/node_modules/ms/package.json", &package("ms", "2.1.0")),
+        ("opt/node_modules/qs/package.json", &package("qs", "1.0.0")),
+    ]);
+    let found = packages_of(&inventory);
+    assert!(found.contains(&"pkg:npm/tar@4.4.1 app/yarn.lock".to_owned()), "{found:?}");
+    assert_eq!(found.iter().filter(|it| it.ends_with("yarn.lock")).count(), 1, "{found:?}");
+    assert!(inventory.components.iter().find(|it| it.version == "4.4.1").unwrap().declared.is_some());
+}
+
+#[test]
+fn what_lies_in_a_fetched_package_is_not_wanted_and_what_pnpm_wrote_is() {
+    let module = "module m\n\nrequire golang.org/x/crypto v0.1.0\n";
+    let pnpm = "lockfileVersion: '9.0'\npackages:\n  lodash@4.17.4:\n    resolution: {}\n";
+    for (path, content, is_listed) in [
+        ("root/go/pkg/mod/github.com/x/y@v1.0.0/go.mod", module, false),
+        ("root/go/pkg/mod/github.com/x/y@v1.0.0/sub/go.mod", module, false),
+        ("srv/pkg/mod/go.mod", module, true),
+        ("root/.cargo/registry/src/index.crates.io-6f17d22bba15001f/x-1.0.0/Cargo.lock", CARGO, false),
+        ("srv/registry/src/x-1/Cargo.lock", CARGO, true),
+        ("app/node_modules/.pnpm/lock.yaml", pnpm, true),
+        ("app/node_modules/x/node_modules/pnpm-lock.yaml", pnpm, false),
+    ] {
+        assert_eq!(!catalog(&[(path, content)]).components.is_empty(), is_listed, "{path}");
+    }
 }
 
 #[test]

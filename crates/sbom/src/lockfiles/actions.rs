@@ -19,13 +19,25 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     let (mut locked, mut is_workflow) = (Vec::new(), false);
     for line in text.lines() {
         is_workflow |= ["jobs:", "runs:", "on:", "\"on\":", "'on':"].iter().any(|key| line.starts_with(key));
-        let line = line.trim_start();
-        let line = line.strip_prefix("- ").unwrap_or(line).trim_start();
-        let Some(value) = line.strip_prefix("uses:") else { continue };
-        let value = value.split(" #").next().unwrap_or(value).trim().trim_matches(['"', '\'']);
-        locked.extend(action(value));
+        locked.extend(used(line).filter_map(action));
     }
     if is_workflow { Ok(locked) } else { Err("is no workflow: it has neither jobs nor runs".to_owned()) }
+}
+
+/// What a line uses: as the value of a key of its own, or of keys in braces.
+fn used(line: &str) -> impl Iterator<Item = &str> {
+    line.match_indices("uses").filter_map(move |(at, word)| {
+        let before = line.get(..at)?.trim_end_matches(['"', '\'']).trim_end();
+        let is_in_braces = before.ends_with(['{', ',']);
+        if !is_in_braces && !before.trim_start().trim_start_matches("- ").trim_matches('-').is_empty() {
+            return None;
+        }
+        let rest = line.get(at + word.len()..)?.trim_start_matches(['"', '\'']).trim_start();
+        let value = rest.strip_prefix(':')?;
+        let value = value.split(" #").next().unwrap_or(value);
+        let value = if is_in_braces { value.split([',', '}']).next().unwrap_or(value) } else { value };
+        Some(value.trim().trim_matches(['"', '\'']))
+    })
 }
 
 /// `owner/repository/path@ref`. None for what lies in the same repository, and for images.

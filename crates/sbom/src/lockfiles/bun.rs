@@ -60,10 +60,12 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     let needs: BTreeMap<&str, Needs> = packages
         .iter()
         .map(|(place, entry)| {
-            let needs = entry.iter().find(|item| item.is_object());
-            (place.as_str(), needs.and_then(|needs| Needs::deserialize(needs).ok()).unwrap_or_default())
+            let needs = entry.iter().find(|item| item.is_object()).map(Needs::deserialize).transpose();
+            let needs =
+                needs.map_err(|error| format!("has a package of which the needs cannot be read: {error}"));
+            Ok((place.as_str(), needs?.unwrap_or_default()))
         })
-        .collect();
+        .collect::<Result<_, String>>()?;
     let mut reached = Reached { packages: &packages, places: BTreeSet::new(), open: Vec::new() };
     let mut direct: BTreeSet<&str> = BTreeSet::new();
     for workspace in workspaces.values() {

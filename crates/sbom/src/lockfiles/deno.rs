@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Version 3 has the first two below `packages`, version 2 those of npm below `npm.packages`. Of modules, those of Deno's own host
-//! name a package.
+//! name a package, and those of hosts that serve npm's packages one of npm. Others are told.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     let of_npm = of_npm.filter_map(|key| package(key));
     let of_jsr = jsr.keys().chain(older_jsr.keys()).filter_map(|key| package(key));
     let of_jsr = of_jsr.map(|it| it.qualifier("repository_url", "https://jsr.io"));
-    let of_remote = remote.keys().filter_map(|address| module(address));
+    let of_remote = remote.keys().map(|address| module(address));
     Ok(of_npm.chain(of_jsr).chain(of_remote).collect())
 }
 
@@ -58,10 +58,36 @@ fn package(key: &str) -> Option<Locked> {
     Some(Locked::new(key.get(..at)?, version))
 }
 
+/// Hosts that serve what npm has.
+const OF_NPM: [&str; 4] =
+    ["https://esm.sh/", "https://unpkg.com/", "https://cdn.skypack.dev/", "https://cdn.jsdelivr.net/npm/"];
+
 /// `https://deno.land/x/oak@v12.0.0/mod.ts`
-fn module(address: &str) -> Option<Locked> {
-    let path = address.strip_prefix("https://deno.land/")?;
-    let path = path.strip_prefix("x/").unwrap_or(path);
-    let (name, version) = path.split('/').next()?.split_once('@')?;
-    Some(Locked::new(format!("deno.land/{name}"), version).of_type("generic"))
+fn module(address: &str) -> Locked {
+    let own = || {
+        let path = address.strip_prefix("https://deno.land/")?;
+        let path = path.strip_prefix("x/").unwrap_or(path);
+        let (name, version) = path.split('/').next()?.split_once('@')?;
+        Some(Locked::new(format!("deno.land/{name}"), version).of_type("generic"))
+    };
+    own().or_else(|| of_npm(address)).unwrap_or_else(|| {
+        // All modules of a host are told at once.
+        let (_, rest) = address.split_once("://").unwrap_or(("", address));
+        Locked::new(format!("modules of {}", rest.split('/').next().unwrap_or(rest)), "")
+    })
+}
+
+/// `https://esm.sh/v135/@scope/name@1.0.0/es2022/mod.js`
+fn of_npm(address: &str) -> Option<Locked> {
+    let path = OF_NPM.iter().find_map(|host| address.strip_prefix(host))?;
+    let mut names = path
+        .split(['/', '?'])
+        .skip_while(|name| !name.contains('@'))
+        .map(|name| name.trim_start_matches('*'));
+    let first = names.next()?;
+    let package =
+        if first.starts_with('@') { format!("{first}/{}", names.next()?) } else { first.to_owned() };
+    let (name, version) = package.rsplit_once('@').filter(|(name, _)| !name.is_empty())?;
+    let is_version = version.starts_with(|c: char| c.is_ascii_digit());
+    Some(if is_version { Locked::new(name, version) } else { Locked::unpinned(name) })
 }

@@ -24,6 +24,11 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
         }
         if let Some(address) = line.trim_start().strip_prefix("remote:") {
             remote = address.trim();
+            // What comes from elsewhere has no version.
+            if matches!(section, "GIT" | "HTTP") {
+                let name = remote.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or(remote);
+                locked.push(Locked::unpinned(name.trim_end_matches(".git")).of_type("generic"));
+            }
             continue;
         }
         let Some(entry) = line.strip_prefix("    ").filter(|entry| !entry.starts_with(' ')) else { continue };

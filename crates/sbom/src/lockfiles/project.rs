@@ -73,14 +73,25 @@ struct Stack {
 #[serde(untagged)]
 enum Extra {
     Hackage(String),
-    /// From git or an archive, with no version.
+    /// From a repository or an archive, with no version.
+    Elsewhere {
+        #[serde(alias = "github", alias = "hg", alias = "archive", alias = "url")]
+        git: String,
+    },
     Other(serde::de::IgnoredAny),
 }
 
 pub(super) fn stack(text: &str) -> Result<Vec<Locked>, String> {
     let Stack { extra_deps } = super::yaml(text)?;
     let one = |extra: Extra| {
-        let Extra::Hackage(text) = extra else { return None };
+        let text = match extra {
+            Extra::Hackage(text) => text,
+            Extra::Elsewhere { git } => {
+                let name = git.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or(&git);
+                return Some(Locked::unpinned(name.trim_end_matches(".git")));
+            }
+            Extra::Other(_) => return Some(Locked::new("an extra dependency", "")),
+        };
         let (name, version) = text.split('@').next()?.rsplit_once('-')?;
         version.starts_with(|c: char| c.is_ascii_digit()).then(|| Locked::new(name, version))
     };

@@ -148,15 +148,21 @@ struct Pipfile {
 
 #[derive(Deserialize)]
 struct Requirement {
-    /// `==2.32.3`; what comes from git or a folder has none.
+    /// `==2.32.3`; what comes from git or an address has none.
     version: Option<String>,
+    /// A folder of the project.
+    path: Option<serde::de::IgnoredAny>,
 }
 
 pub(super) fn pipenv(text: &str) -> Result<Vec<Locked>, String> {
     let Pipfile { default, develop } = super::strict_json(text)?;
     let pinned = |is_for_development| {
         move |(name, it): (String, Requirement)| {
-            let locked = Locked::new(name, it.version?.strip_prefix("==")?);
+            let locked = match it.version.as_deref().and_then(|version| version.strip_prefix("==")) {
+                Some(version) => Locked::new(name, version),
+                None if it.path.is_some() => return None,
+                None => Locked::unpinned(name),
+            };
             Some(locked.for_development(is_for_development))
         }
     };

@@ -99,6 +99,49 @@ fn what_lies_in_a_fetched_package_is_not_wanted_and_what_pnpm_wrote_is() {
     }
 }
 
+/// A package that is wanted from a repository has no version, and is wanted all the same.
+#[test]
+fn what_comes_from_elsewhere_is_listed_or_told() {
+    for (path, content, expected) in [
+        (
+            "app/Pipfile.lock",
+            r#"{"_meta":{},"default":{"django":{"git":"https://x/django.git","ref":"abc"},"own":{"path":"."}},"develop":{}}"#,
+            vec!["pkg:pypi/django"],
+        ),
+        (
+            "app/bun.lock",
+            r#"{"lockfileVersion":1,"workspaces":{"":{"name":"app","dependencies":{"a":"^1"}}},"packages":{"a":["a@1.0.0","",{"peerDependencies":null},"sha"]}}"#,
+            vec!["has a package of which the needs cannot be read: invalid type: null, expected a map"],
+        ),
+        (
+            "app/deno.lock",
+            r#"{"version":"4","remote":{"https://esm.sh/lodash@4.17.15":"x","https://esm.sh/v1/@a/b@1.0.0/c.js":"x","https://x.org/a.ts":"x","https://x.org/b.ts":"y"}}"#,
+            vec![
+                "pkg:npm/lodash@4.17.15",
+                "pkg:npm/%40a/b@1.0.0",
+                "names a package `modules of x.org`, which is no name",
+            ],
+        ),
+        (
+            "x/.github/workflows/a.yml",
+            "on: push\njobs:\n  b:\n    steps: [{uses: a/b@v1}, {name: x, 'uses': 'c/d@v2'}]\n    # uses: e/f@v1\n",
+            vec!["pkg:githubactions/a/b@v1", "pkg:githubactions/c/d@v2"],
+        ),
+        (
+            "app/paket.lock",
+            "GIT\n  remote: git@github.com:x/tool.git\n     (abc)\nHTTP\n  remote: http://x.org\n    a/b.fs (/a/b.fs)\n",
+            vec!["pkg:generic/tool", "pkg:generic/x.org"],
+        ),
+        (
+            "app/stack.yaml",
+            "resolver: lts-21\nextra-deps:\n- acme-1.0@sha256:0\n- git: https://x/y.git\n  commit: abc\n",
+            vec!["pkg:hackage/acme@1.0", "pkg:hackage/y"],
+        ),
+    ] {
+        assert_eq!(shown(path, content), expected, "{path}");
+    }
+}
+
 #[test]
 fn what_is_no_lock_file_is_told() {
     for format in LIST {
@@ -275,7 +318,7 @@ fn forms_that_nobody_published_are_read() {
         (
             "srv/stack.yaml",
             "resolver: lts-19\nextra-deps:\n- HTTP-4000.3.16@sha256:6042,5947\n- git: https://example.org/x.git\n  commit: a58\n",
-            &["pkg:hackage/HTTP@4000.3.16"],
+            &["pkg:hackage/HTTP@4000.3.16", "pkg:hackage/x"],
         ),
         (
             "root/.conan/data/a/1/_/_/package/0/conaninfo.txt",

@@ -28,12 +28,11 @@ pub(crate) const ERLANG: Described = Described {
 fn read(file: &File<'_>) -> Packages {
     let text = String::from_utf8_lossy(file.content);
     let term = text.lines().filter(|line| !line.trim_start().starts_with('%')).collect::<Vec<_>>().join("\n");
-    let rest = term.split_once("{application")?.1.trim_start().strip_prefix(',')?;
-    let name = rest.split(',').next()?.trim().trim_matches('\'');
-    let version = rest.split_once("{vsn").and_then(|(_, rest)| {
-        let value = rest.trim_start().strip_prefix(',')?.trim_start().strip_prefix('"')?;
-        value.split('"').next()
-    });
+    // Apple calls bundles of programs `*.app` too, but those are folders.
+    let Some((name, rest)) = application(&term) else {
+        return Some(Err("is no resource of an application".to_owned()));
+    };
+    let version = tuple(rest, "vsn").and_then(|value| value.strip_prefix('"')?.split('"').next());
     let Some(version) = version else { return Some(Err("has no vsn that is written out".to_owned())) };
     // One that was never built for a release has none.
     let found = match version {
@@ -42,6 +41,21 @@ fn read(file: &File<'_>) -> Packages {
         version => component("otp", "", name, version),
     };
     Some(found.map(|found| vec![found]))
+}
+
+/// The name of the application, and the rest of its term.
+fn application(term: &str) -> Option<(&str, &str)> {
+    let (name, rest) = tuple(term, "application")?.split_once(',')?;
+    Some((name.trim().trim_matches('\''), rest))
+}
+
+/// What follows the first element of the first tuple that begins with `atom`.
+fn tuple<'a>(term: &'a str, atom: &str) -> Option<&'a str> {
+    term.match_indices('{').find_map(|(at, _)| {
+        let rest = term.get(at + 1..)?.trim_start();
+        let quoted = || rest.strip_prefix('\'')?.strip_prefix(atom)?.strip_prefix('\'');
+        rest.strip_prefix(atom).or_else(quoted)?.trim_start().strip_prefix(',').map(str::trim_start)
+    })
 }
 
 #[cfg(test)]
@@ -64,7 +78,8 @@ mod tests {
             ),
             ("{application, 'rabbit', [\n\t{vsn, \"3.12\"}]}.", Some(Ok("pkg:otp/rabbit@3.12".to_owned()))),
             ("{application, x, []}.", Some(Err("has no vsn that is written out".to_owned()))),
-            ("no term", None),
+            ("no term", Some(Err("is no resource of an application".to_owned()))),
+            ("{ application , cowboy, [{ 'vsn', \"1.0\"}]}.", Some(Ok("pkg:otp/cowboy@1.0".to_owned()))),
         ] {
             assert_eq!(shown(content), expected, "{content}");
         }

@@ -15,7 +15,7 @@ pub(super) struct Program {
     pub(super) big_endian: bool,
     /// What is loaded, in the order of the headers.
     segments: Vec<Segment>,
-    /// Which of them has the data.
+    /// Those that can be written, from the first to the last.
     data: Option<Segment>,
 }
 
@@ -28,6 +28,15 @@ pub(super) struct Segment {
     pub(super) size: u64,
     /// Where it lies in memory.
     pub(super) address: u64,
+}
+
+impl Segment {
+    /// What begins with the first of both in the file and ends with the last.
+    fn to_the_end_of(self, other: Self) -> Self {
+        let end = |it: &Self| it.offset.saturating_add(it.size);
+        let first = if other.offset < self.offset { other } else { self };
+        Self { size: end(&self).max(end(&other)) - first.offset, ..first }
+    }
 }
 
 /// The part of the file that is searched when no header tells one.
@@ -58,8 +67,8 @@ impl Program {
         let fields = Fields { bytes: head, wide, big_endian };
         // Unreadable headers leave everything to be searched.
         for (segment, flags) in fields.segments().unwrap_or_default() {
-            if program.data.is_none() && flags & (WRITE | EXECUTE) == WRITE {
-                program.data = Some(segment);
+            if flags & (WRITE | EXECUTE) == WRITE {
+                program.data = Some(program.data.map_or(segment, |first| first.to_the_end_of(segment)));
             }
             program.segments.push(segment);
         }

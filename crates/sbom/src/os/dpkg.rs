@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{Bound, Fact, FoundFile};
+use plimsoll_core::text::shortened;
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
@@ -31,6 +32,7 @@ const STATUS: u16 = 0;
 const DIGESTS: u16 = 1;
 const LIST: u16 = 2;
 const ENTRY: u16 = 3;
+const UPDATE: u16 = 4;
 
 const SELECTIONS: &[Selection] = &[
     // About 1 KiB a package.
@@ -42,6 +44,8 @@ const SELECTIONS: &[Selection] = &[
     Selection::whole(&["var/lib/dpkg/info/python*.list", "var/lib/dpkg/info/pypy*.list"], Bound::Metadata),
     // One package's paragraph.
     Selection::whole(&["var/lib/dpkg/status.d/*"], Bound::Metadata),
+    // What counts over `status`, where dpkg did not come to write it there: one package's paragraph each.
+    Selection::whole(&["var/lib/dpkg/updates/*"], Bound::Metadata),
 ];
 
 pub(crate) struct Dpkg;
@@ -73,7 +77,7 @@ impl Cataloger for Dpkg {
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
         Some(match selection {
-            STATUS => Arc::new(status::read(file, Form::Status)),
+            STATUS | UPDATE => Arc::new(status::read(file, Form::Status)),
             ENTRY => Arc::new(status::read(file, Form::Directory)),
             DIGESTS => Arc::new(records::digests(file)),
             LIST => Arc::new(records::list(file)),
@@ -90,11 +94,13 @@ impl Cataloger for Dpkg {
             found: BTreeMap::new(),
             seen: BTreeSet::new(),
         };
-        for selection in [STATUS, ENTRY] {
+        for selection in [STATUS, ENTRY, UPDATE] {
             reader.state.unread(reader.context, selection);
         }
         reader.packages(STATUS);
         reader.packages(ENTRY);
+        reader.updates();
+        reader.behind_a_link();
         reader.records();
         let Reader { context, state, seen, .. } = reader;
         state.finish(context, STATUS_FILE, "deb", seen.len());
@@ -136,6 +142,39 @@ impl<'f> Reader<'_, '_, 'f> {
                     }
                 }
             }
+        }
+    }
+
+    /// Lists what dpkg has not written into `status` yet. It calls such files by numbers.
+    fn updates(&mut self) {
+        for (file, status) in self.context.facts::<Status>(UPDATE) {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_digit()) {
+                continue;
+            }
+            let detail = format!("dpkg was interrupted before it wrote this into {STATUS_FILE}");
+            self.broken(&file.path, detail);
+            for entry in status.0.iter() {
+                if let Entry::Package(package) = entry
+                    && self.seen.len() < self.context.limits.packages
+                    && let Err(what) = self.package(file, package)
+                {
+                    self.broken(&file.path, what);
+                }
+            }
+        }
+    }
+
+    /// Tells that the folder of the database is somewhere else. Of what lies in it, only `status` is looked for through a link.
+    fn behind_a_link(&mut self) {
+        let is_seen =
+            [DIGESTS, LIST].into_iter().any(|it| self.context.facts::<Brought>(it).next().is_some())
+                || self.context.facts::<Status>(ENTRY).next().is_some();
+        let status = self.context.facts::<Status>(STATUS).find(|(file, _)| file.path != file.real_path);
+        if let Some((file, _)) = status.filter(|_| !is_seen) {
+            let detail =
+                format!("is a link to {}, beside which nothing is looked for", shortened(&file.real_path));
+            self.broken(&file.path, detail);
         }
     }
 

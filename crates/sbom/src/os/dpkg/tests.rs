@@ -213,3 +213,35 @@ proptest! {
         status(&content);
     }
 }
+
+/// `dpkg -l` shows what is in both.
+#[test]
+fn what_dpkg_has_not_written_into_status_yet_is_listed_and_told() {
+    let package = |name: &str| {
+        format!("Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n")
+            .into_bytes()
+    };
+    let found = catalog(&files(&[
+        (STATUS_FILE, &package("a"), 0),
+        ("var/lib/dpkg/updates/0000", &package("openssl"), 0),
+        ("var/lib/dpkg/updates/tmp.i", &package("b"), 0),
+    ]));
+    let names: Vec<&str> = found.components.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["a", "openssl"]);
+    assert_eq!(found.problems.len(), 1);
+    assert!(found.problems[0].detail.contains("interrupted") && found.problems[0].hides_components());
+}
+
+#[test]
+fn a_folder_that_is_a_link_is_told() {
+    let status = b"Package: a\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n";
+    let mut set = files(&[(STATUS_FILE, status, 0)]);
+    let [file] = set.iter().cloned().collect::<Vec<_>>().try_into().unwrap();
+    set.insert(plimsoll_core::rootfs::FoundFile { real_path: "opt/db/status".to_owned(), ..file });
+    let found = catalog(&set);
+    assert_eq!(found.problems.len(), 1, "{:?}", found.problems);
+    assert!(found.problems[0].detail.contains("is a link to opt/db/status"));
+    // With what dpkg has beside it, only the file is one.
+    set.add(select(), "var/lib/dpkg/info/a.md5sums", None, b"");
+    assert_eq!(catalog(&set).problems, []);
+}

@@ -114,6 +114,7 @@ impl Cataloger for OsReleaseFile {
                 (Some(unread), _) => unread.why.to_string(),
                 (None, Some((_, Said(Some(system))))) => {
                     let release = compared(context, path, &system.release);
+                    contradicted(context, path, &system.release);
                     context.found.system = Some(System { release, like: system.like.clone() });
                     return;
                 }
@@ -162,6 +163,28 @@ fn compared(context: &mut Context<'_, '_>, path: &str, release: &OsRelease) -> O
     }
     let version_id = older::of_version(older, said).and_then(|system| system.release.version_id);
     OsRelease { version_id, ..release.clone() }
+}
+
+/// Tells which of the other files that name a release names another one.
+fn contradicted(context: &mut Context<'_, '_>, path: &str, release: &OsRelease) {
+    let said = |selection| {
+        context
+            .facts::<Said>(selection)
+            .filter_map(|(file, Said(said))| Some((&*file.path, &said.as_ref()?.release)))
+    };
+    let others = said(FILE).filter(|(other, _)| *other != path);
+    let sentences = older::SENTENCES.iter().find_map(|path| said(SENTENCE).find(|(file, _)| file == path));
+    let mut named = others.chain(said(LSB)).chain(sentences);
+    let other = named.find(|(_, other)| contradiction::of_release(release, other));
+    let of_alpine = || {
+        let (file, _) = context.facts::<Version>(VERSION).find(|(file, _)| file.path == older::ALPINE)?;
+        contradiction::of_alpine(release).then_some((&*file.path, "is Alpine's".to_owned()))
+    };
+    let found = other.map(|(file, other)| (file, format!("says {}", other.distro()))).or_else(of_alpine);
+    if let Some((file, what)) = found {
+        let detail = format!("says {}, and {file} {what}", release.distro());
+        context.problem(ProblemCode::UnknownOs, path, shortened(&detail));
+    }
 }
 
 fn parse(text: &str) -> Option<System> {

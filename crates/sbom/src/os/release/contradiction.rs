@@ -1,8 +1,8 @@
 //! Whether the rest of the image agrees with `os-release` about what it is.
 //!
-//! Advisories are looked up by the release that `os-release` names, so whoever changes a line of it changes what is found. Three
-//! others say the same: the older file that the distribution keeps beside it, the version of the package that brings both, and
-//! the releases that security updates have in their versions (`+deb12u3`).
+//! Advisories are looked up by the release that `os-release` names, so whoever changes a line of it changes what is found. Others
+//! say the same: the second `os-release`, the older files beside it, the version of the package that brings both, and the
+//! releases that packages have in their versions (`+deb12u3`, `.el9`).
 
 use std::collections::BTreeMap;
 
@@ -29,9 +29,57 @@ pub(crate) fn of_packages(os: &OsRelease, components: &[Component]) -> Option<St
             let detail = of_file(os, package)?;
             format!("the package alpine-release {detail}")
         }
-        _ => return None,
+        id if of_alpine(os) => {
+            let version = version("alpine-release")?;
+            format!("has alpine-release {version}, which {id} has not")
+        }
+        _ => of_builds(os, components)?,
     };
     Some(detail)
+}
+
+/// Whether something else names another distribution or another release of the same. Of distributions that are not known, and of
+/// releases that have no names, nothing follows.
+pub(super) fn of_release(os: &OsRelease, other: &OsRelease) -> bool {
+    let (Some(own), Some(others)) = (Distribution::by_id(&os.id), Distribution::by_id(&other.id)) else {
+        return false;
+    };
+    let release =
+        |it: &Distribution, of: &OsRelease| it.release(of.version_id.as_deref(), of.codename.as_deref());
+    match (release(own, os), release(others, other)) {
+        _ if os.id != other.id => true,
+        (Some(own), Some(others)) => own != others,
+        _ => false,
+    }
+}
+
+/// Whether what is Alpine's own has no place in a system with apk.
+pub(super) fn of_alpine(os: &OsRelease) -> bool {
+    os.id != "alpine" && Distribution::by_id(&os.id).is_some_and(|it| it.package_type() == "apk")
+}
+
+/// The releases in the versions of rpm packages, which is where they were built: `.el9_4`, `.fc40`, `.amzn2023`. A few packages of
+/// others are nothing odd.
+fn of_builds(os: &OsRelease, components: &[Component]) -> Option<String> {
+    let own = match os.id.as_str() {
+        "almalinux" | "centos" | "ol" | "rhel" | "rocky" => "el",
+        "fedora" => "fc",
+        "amzn" => "amzn",
+        _ => return None,
+    };
+    let release = major(os.version_id.as_deref()?)?;
+    let mut builds: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for component in components.iter().filter(|it| it.purl.package_type() == "rpm") {
+        let build = component.version.rsplit('.').find_map(|part| {
+            let tag = ["el", "fc", "amzn"].into_iter().find(|tag| part.starts_with(tag))?;
+            Some((tag, major(part.strip_prefix(tag)?)?))
+        });
+        if let Some(build) = build {
+            *builds.entry(build).or_default() += 1;
+        }
+    }
+    let ((tag, number), most) = builds.into_iter().max_by_key(|(_, count)| *count)?;
+    ((tag, number) != (own, release)).then(|| format!("{most} packages were built for {tag}{number}"))
 }
 
 /// What the distribution's own file beside `os-release` says, where it contradicts it: `12.4`, `trixie/sid`, `3.20.1`.
@@ -139,6 +187,65 @@ mod tests {
             of_packages(&os("kali", "2024.1", ""), &packages(&["pkg:deb/kali/base-files@1:2024.1"])),
             None
         );
+    }
+
+    #[test]
+    fn builds_for_another_release_and_files_of_another_system_contradict() {
+        let rocky = os("rocky", "9.4", "");
+        for (purls, is_odd) in [
+            (
+                &["pkg:rpm/rocky/bash@5.1.8-9.el9", "pkg:rpm/rocky/zlib@1.2-1.el9_4", "pkg:rpm/x/y@1-1.el8"]
+                    [..],
+                false,
+            ),
+            (
+                &["pkg:rpm/rocky/bash@4.4-1.el8", "pkg:rpm/rocky/zlib@1.2-1.el8_4.2", "pkg:rpm/x/y@1-1.el9"],
+                true,
+            ),
+            (&["pkg:rpm/rocky/bash@5.2-1.fc40"], true),
+            (&["pkg:rpm/rocky/bash@5.2-1"], false),
+        ] {
+            assert_eq!(of_packages(&rocky, &packages(purls)).is_some(), is_odd, "{purls:?}");
+        }
+        let amazon = os("amzn", "2023", "");
+        assert_eq!(of_packages(&amazon, &packages(&["pkg:rpm/amzn/bash@5.2-1.amzn2023.0.1"])), None);
+        assert!(of_packages(&amazon, &packages(&["pkg:rpm/amzn/bash@4.2-1.amzn2.0.1"])).is_some());
+        let wolfi = os("wolfi", "20230201", "");
+        assert!(of_packages(&wolfi, &packages(&["pkg:apk/wolfi/alpine-release@3.12.0-r0"])).is_some());
+        assert_eq!(of_packages(&wolfi, &packages(&["pkg:apk/wolfi/wolfi-baselayout@1-r0"])), None);
+    }
+
+    #[test]
+    fn every_other_file_that_names_a_release_is_compared() {
+        let told = |files: &[(&str, &str)]| {
+            let mut set = plimsoll_core::rootfs::FileSet::default();
+            for (path, content) in files {
+                set.add(crate::catalogers::select(), path, None, content.as_bytes());
+            }
+            let inventory = crate::catalog(&set, &plimsoll_core::Limits::default());
+            inventory.problems.iter().any(|it| it.detail.starts_with("says "))
+        };
+        let noble = ("etc/os-release", "ID=ubuntu\nVERSION_ID=\"24.04\"\n");
+        let focal = "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=20.04\nDISTRIB_CODENAME=focal\n";
+        let lsb = "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=24.04\nDISTRIB_CODENAME=noble\n";
+        let rhel = ("etc/os-release", "ID=rhel\nVERSION_ID=9.4\n");
+        for (files, is_odd) in [
+            ([noble, ("usr/lib/os-release", "ID=ubuntu\nVERSION_ID=\"20.04\"\n")], true),
+            ([noble, ("usr/lib/os-release", "ID=ubuntu\nVERSION_ID=\"24.04\"\n")], false),
+            ([noble, ("etc/lsb-release", focal)], true),
+            ([noble, ("etc/lsb-release", lsb)], false),
+            ([rhel, ("etc/redhat-release", "Red Hat Enterprise Linux release 9.4 (Plow)\n")], false),
+            ([rhel, ("etc/redhat-release", "Red Hat Enterprise Linux release 8.10 (Ootpa)\n")], true),
+            ([rhel, ("etc/redhat-release", "Rocky Linux release 9.4 (Blue Onyx)\n")], true),
+            ([rhel, ("etc/redhat-release", "Some Linux release 6\n")], false),
+            (
+                [("etc/os-release", "ID=wolfi\nVERSION_ID=20230201\n"), ("etc/alpine-release", "3.12.0\n")],
+                true,
+            ),
+            ([("etc/os-release", "ID=mint\nVERSION_ID=22\n"), ("etc/lsb-release", lsb)], false),
+        ] {
+            assert_eq!(told(&files), is_odd, "{files:?}");
+        }
     }
 
     #[test]

@@ -13,7 +13,8 @@ use crate::context::System;
 use crate::inventory::OsRelease;
 
 /// Files that hold a version. The distribution is in their names.
-pub(super) const VERSIONS: [&str; 2] = ["etc/debian_version", "etc/alpine-release"];
+pub(super) const VERSIONS: [&str; 2] = ["etc/debian_version", ALPINE];
+pub(super) const ALPINE: &str = "etc/alpine-release";
 /// Files that hold a sentence. Those of descendants come first, because these keep that of Red Hat too.
 pub(super) const SENTENCES: [&str; 6] = [
     "etc/centos-release",
@@ -140,7 +141,7 @@ mod tests {
             (&[("etc/debian_version", "trixie/sid\n")], None),
             (&[("etc/redhat-release", "Some Linux release 6\n")], None),
             (&[("etc/lsb-release", "DISTRIB_ID=Other\nDISTRIB_RELEASE=1\n")], None),
-            // What os-release says counts, also where that is nothing.
+            // What os-release says counts, also where that is nothing, and where the other contradicts it.
             (
                 &[
                     ("etc/os-release", "ID=rhel\nVERSION_ID=9.4\n"),

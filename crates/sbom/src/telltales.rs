@@ -6,8 +6,11 @@
 //! distribution's advisories are about it. A package manager's list of files is the image's own word, so it counts only for
 //! places where distributions put their files. Whether the distribution has ever heard of the package is for the matcher to
 //! say. Of a program not even a digest is compared: that would take reading all of it.
+//!
+//! Shared objects are part of the installed package, or of the runtime, in whose folder they lie, see [`shared`].
 
 mod executable;
+mod shared;
 mod table;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -24,7 +27,8 @@ use crate::inventory::{ComponentIndex, MAX_FILES, Problem, ProblemCode};
 use crate::language::jvm::JVM;
 use crate::lockfiles::is_in_package;
 use crate::ownership::{hash_of_path, place_of};
-use executable::EXECUTABLES;
+use executable::{EXECUTABLES, SHARED_OBJECTS};
+use shared::SharedObjects;
 pub(crate) use table::Kind;
 use table::TELLTALES;
 
@@ -34,9 +38,14 @@ static SELECTIONS: LazyLock<Vec<Selection>> =
 /// Tells what nobody reads.
 pub(crate) struct Telltales;
 
-/// That a file is one of the kind that its telltale tells.
+/// What a file is.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Shown;
+enum Shown {
+    /// One of the kind that its telltale tells.
+    Kind,
+    /// A program or a library, which its name tells apart.
+    SharedObject,
+}
 
 impl Footprint for Shown {
     fn footprint(&self) -> usize {
@@ -70,15 +79,24 @@ impl Cataloger for Telltales {
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
-        TELLTALES.get(usize::from(selection))?.fits(file.content).then(|| Arc::new(Shown) as _)
+        let telltale = TELLTALES.get(usize::from(selection))?;
+        let shown = if telltale.is_shared_object(file.content) { Shown::SharedObject } else { Shown::Kind };
+        telltale.fits(file.content).then(|| Arc::new(shown) as _)
     }
 
     fn finish(&self, context: &mut Context<'_, '_>) {
         let mut unread = Unread::default();
+        let shared = SharedObjects::new(&context.found.inventory.components);
         for (telltale, selection) in TELLTALES.iter().zip(0..) {
-            let kind = telltale.kind();
-            for (file, Shown) in context.facts::<Shown>(selection) {
-                let read = kind.ecosystem == EXECUTABLES && context.found.read.contains(&*file.real_path);
+            for (file, shown) in context.facts::<Shown>(selection) {
+                let kind = match shown {
+                    Shown::Kind => telltale.kind(),
+                    Shown::SharedObject => executable::kind_of_shared_object(&file.path),
+                };
+                let is_elf = [EXECUTABLES, SHARED_OBJECTS].contains(&kind.ecosystem);
+                let is_part =
+                    || kind.ecosystem == SHARED_OBJECTS && shared.is_part_of_something(&file.real_path);
+                let read = is_elf && (context.found.read.contains(&*file.real_path) || is_part());
                 let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
                 // What is installed is read, and counts instead of what a lock file names.
                 let installed = context.found.installed.contains(&(kind.ecosystem, folder))
@@ -195,6 +213,8 @@ impl<'f> Unread<'f> {
             let owner = owner.and_then(|owner| components.get(owner.0));
             let aside = match owner {
                 None => Aside::No,
+                // Every program needs some.
+                Some(_) if file.kind.ecosystem == SHARED_OBJECTS => continue,
                 // Of programs, a line for each package would be the list of packages once more.
                 Some(_) if file.kind.ecosystem == EXECUTABLES => Aside::Programs,
                 Some(owner) => Aside::PartOf(&owner.purl),
@@ -218,10 +238,7 @@ impl<'f> Unread<'f> {
 
 /// Whether files of the kind say something at this path.
 fn is_counted(kind: Kind, path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
     match kind.ecosystem {
-        // A library is run by a program, and belongs to whatever brought that.
-        EXECUTABLES => !name.split('.').skip(1).any(|part| part == "so"),
         // Those of an installed package say what its author tried it with.
         "npm" | "PyPI" | "GitHub Actions" => !is_in_package(path),
         _ => true,

@@ -134,7 +134,7 @@ impl Cataloger for Traces {
 
 /// Whether a file that begins like this is an ELF program that another program has to load. One whose headers are
 /// elsewhere counts as such.
-fn names_loader(head: &[u8]) -> bool {
+pub(crate) fn names_loader(head: &[u8]) -> bool {
     const PT_INTERP: u64 = 3;
     let [0x7f, b'E', b'L', b'F', class @ (1 | 2), order @ (1 | 2), ..] = head else { return false };
     let number = |at: u64, size: usize| -> Option<u64> {

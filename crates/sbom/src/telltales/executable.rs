@@ -1,15 +1,21 @@
-//! Programs by how they begin: ELF and Mach-O. Only the head is looked at.
+//! Programs and shared objects by how they begin: ELF and Mach-O. Only the head is looked at.
 //!
+//! A shared object that names a loader is a program, and so is one that is not called like a library: linkers write both alike.
 //! Those that a cataloger reads are told apart later: a program of Go is one, and so is one of Rust that lists its crates. Windows programs run nowhere here, and pip brings some.
 
 use super::table::Kind;
+use crate::os::traces::names_loader;
 
-/// Bytes that are looked at.
-pub(super) const HEAD: u64 = 64;
+/// Bytes that are looked at. Linkers write the program headers right behind the file's own header.
+pub(super) const HEAD: u64 = 1 << 10;
 
 /// The ecosystem of programs that say nothing about where they come from.
 pub(super) const EXECUTABLES: &str = "executables";
 pub(super) const PROGRAM: Kind = Kind { ecosystem: EXECUTABLES, files: "file" };
+
+/// The ecosystem of libraries that say nothing about where they come from.
+pub(super) const SHARED_OBJECTS: &str = "shared objects";
+const LIBRARY: Kind = Kind { ecosystem: SHARED_OBJECTS, files: "file" };
 
 /// Whether a file with this head is a program.
 pub(super) fn is_program(head: &[u8]) -> bool {
@@ -23,6 +29,22 @@ pub(super) fn is_program(head: &[u8]) -> bool {
     )
 }
 
+/// Whether one of them may be a library: it is loaded wherever there is room, and names no loader.
+pub(super) fn is_shared_object(head: &[u8]) -> bool {
+    let is_shared = matches!(
+        head,
+        [0x7f, b'E', b'L', b'F', _, 1, _, _, _, _, _, _, _, _, _, _, 3, 0, ..]
+            | [0x7f, b'E', b'L', b'F', _, 2, _, _, _, _, _, _, _, _, _, _, 0, 3, ..]
+    );
+    is_shared && !names_loader(head)
+}
+
+/// What such a file is at this path.
+pub(super) fn kind_of_shared_object(path: &str) -> Kind {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    if name.split('.').skip(1).any(|part| part == "so") { LIBRARY } else { PROGRAM }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +56,8 @@ mod tests {
             head.push(order);
             head.resize(16, 0);
             head.extend(kind);
+            // Without program headers.
+            head.resize(64, 0);
             head
         };
         for (head, expected) in [
@@ -50,6 +74,20 @@ mod tests {
             (Vec::new(), false),
         ] {
             assert_eq!(is_program(&head), expected, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn a_library_is_told_by_its_head_and_its_name() {
+        let mut head = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0".to_vec();
+        assert!(!is_shared_object(&head), "its headers cannot be seen");
+        head.resize(64, 0);
+        assert!(is_shared_object(&head));
+        head[16] = 2;
+        assert!(!is_shared_object(&head));
+        for (path, expected) in [("lib/libz.so", LIBRARY), ("lib/libz.so.1.2", LIBRARY), ("bin/so", PROGRAM)]
+        {
+            assert_eq!(kind_of_shared_object(path), expected, "{path}");
         }
     }
 }

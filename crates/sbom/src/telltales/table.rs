@@ -60,6 +60,11 @@ impl Telltale {
         }
     }
 
+    /// Whether it is about programs, and a file with this head is a program or a library.
+    pub(super) fn is_shared_object(&self, head: &[u8]) -> bool {
+        matches!(self.shows, Shows::Executable) && executable::is_shared_object(head)
+    }
+
     /// What a file is that fits.
     pub(super) fn kind(&self) -> Kind {
         match &self.shows {
@@ -92,6 +97,11 @@ const fn head(
     Telltale { selection, shows: Shows::Head(Kind { ecosystem, files }, fits) }
 }
 
+/// How libraries are called. Those with other numbers at the end are known if they are executable.
+macro_rules! shared_objects {
+    ($($number:literal)*) => { &["**/*.so", $(concat!("**/*.so*.", $number)),*] };
+}
+
 /// The kinds of file. Where several fit a file, the first counts.
 pub(super) static TELLTALES: &[Telltale] = &[
     // Package databases of operating systems.
@@ -108,12 +118,13 @@ pub(super) static TELLTALES: &[Telltale] = &[
             "**/?*/usr/share/rpm/rpmdb.sqlite",
             "**/?*/usr/share/rpm/Packages",
             "**/?*/usr/share/rpm/Packages.db",
+            "**/?*/var/lib/rpmmanifest/container-manifest-2",
         ],
     ),
     file("pacman", "desc of another root", &["**/?*/var/lib/pacman/local/*/desc"]),
     file("portage", "CONTENTS of another root", &["**/?*/var/db/pkg/*/*/CONTENTS"]),
     file("opkg", "database of another root", &["**/?*/usr/lib/opkg/status", "**/?*/var/lib/opkg/status"]),
-    file("dpkg", "database of another root", &["**/?*/var/lib/dpkg/status"]),
+    file("dpkg", "database of another root", &["**/?*/var/lib/dpkg/status", "**/?*/var/lib/dpkg/status.d/"]),
     // Not `usr/lib/apk`, which is read.
     file("apk", "database of another root", &["**/?*/?*/lib/apk/db/installed", "????*/lib/apk/db/installed"]),
     file("chisel", "manifest.wall of another root", &["**/?*/var/lib/chisel/manifest.wall"]),
@@ -133,7 +144,19 @@ pub(super) static TELLTALES: &[Telltale] = &[
     file("npm", ".pnp.cjs", &["**/.pnp.cjs", "**/.pnp.js"]),
     file("npm", "bun.lockb", &["**/bun.lockb"]),
     file("Maven", "*.jmod", &["**/*.jmod"]),
-    // Programs.
+    // Programs and libraries.
+    Telltale {
+        selection: Selection {
+            paths: shared_objects!(
+                0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39
+                40 41 42 43 44 45 46 47 48 49
+            ),
+            mode: Mode::Any,
+            min_size: 0,
+            need: Need::Head { bytes: executable::HEAD },
+        },
+        shows: Shows::Executable,
+    },
     Telltale {
         selection: Selection {
             paths: &[],

@@ -64,9 +64,15 @@ const FILES: &[(&str, &str, &str)] = &[
     ("srv/root/var/db/pkg/sys-libs/zlib-1.3/CONTENTS", "", "portage"),
     ("srv/root/usr/lib/opkg/status", "", "opkg"),
     ("srv/root/var/lib/dpkg/status", "", "dpkg"),
+    ("rootfs/var/lib/rpmmanifest/container-manifest-2", "", "rpm"),
     ("root/chroot/lib/apk/db/installed", "", "apk"),
     ("rootfs/lib/apk/db/installed", "", "apk"),
     ("srv/root/var/lib/chisel/manifest.wall", "", "chisel"),
+    (
+        "opt/x/libx.so",
+        "\u{7f}ELF\u{2}\u{1}\u{1}\0\0\0\0\0\0\0\0\0\u{3}\0\u{3e}\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        "shared objects",
+    ),
     ("var/db/xbps/pkgdb-0.38.plist", "", "XBPS"),
     ("srv/root/usr/share/bottlerocket/application-inventory.json", "", "Bottlerocket"),
     ("var/lib/snapd/snaps/core_1.snap", "hsqs\u{7}", "snap"),
@@ -101,6 +107,13 @@ fn each_row_is_told_and_no_cataloger_reads_the_same_file() {
     assert!(missing.is_empty(), "rows without a file in this test: {missing:?}");
 }
 
+/// Distroless images have a folder with a file for each package.
+#[test]
+fn a_database_of_another_root_that_is_a_folder_is_wanted() {
+    assert_eq!(select().want_folder("rootfs/var/lib/dpkg/status.d").len(), 1);
+    assert_eq!(select().want_folder("var/lib/dpkg/status.d"), []);
+}
+
 /// The purpose of the first row: telltales are the last of the list.
 fn first_purpose() -> u16 {
     assert_eq!(catalogers().last().unwrap().id, Telltales.id());
@@ -127,11 +140,7 @@ fn what_only_looks_like_a_telltale_is_none() {
         ("srv/bun.lock", ""),
     ];
     let script = [b"#!/bin/sh\n".as_slice(), &[b'#'; 5000]].concat();
-    let programs = [
-        ("usr/local/bin/run.sh", script.as_slice()),
-        ("usr/local/lib/libx.so", &elf()),
-        ("usr/local/lib/libx.so.1.2", &elf()),
-    ];
+    let programs = [("usr/local/bin/run.sh", script.as_slice())];
     assert_eq!(problems(&files, &programs), nothing);
 }
 
@@ -149,6 +158,38 @@ fn an_ecosystem_is_one_line_with_numbers_and_the_first_file() {
             "not-read opt/x.jmod: Maven (1 *.jmod): not read yet",
             "not-read srv/a/bun.lockb: npm (3 bun.lockb): not read yet",
         ]
+    );
+}
+
+/// A name does not make a library of a program, nor does a library belong to anything because it is one.
+#[test]
+fn shared_objects_that_nobody_brought_are_told() {
+    let digest = "00000000000000000000000000000000";
+    let mut set = image(
+        &[("var/lib/dpkg/info/bash.md5sums", &format!("{digest}  usr/lib/x86_64-linux-gnu/libx.so.1\n"))],
+        &[],
+    );
+    let mut library = elf();
+    for (path, mode) in [
+        ("usr/lib/x86_64-linux-gnu/libx.so.1", 0o644),
+        ("usr/lib/x86_64-linux-gnu/libxml2.so.2.9.14", 0o644),
+        ("usr/local/lib/libz.so", 0o755),
+        ("usr/local/lib/libz.so.1.2.8", 0o644),
+        ("srv/site-packages/x.libs/libz.so.1", 0o644),
+        ("usr/local/lib/linker.so", 0o644),
+    ] {
+        let content = if path.ends_with("linker.so") { b"GROUP ( libx.so.1 )".as_slice() } else { &library };
+        add(&mut set, path, path, mode, content);
+    }
+    assert_eq!(
+        told(&catalog(&set)),
+        ["not-read usr/lib/x86_64-linux-gnu/libxml2.so.2.9.14: shared objects (3 files): not read yet"]
+    );
+    // One that is linked to run at a fixed place is no library.
+    library[16] = 2;
+    assert_eq!(
+        problems(&[], &[("app/server.so", &library)]),
+        ["not-read app/server.so: executables (1 file): not read yet"]
     );
 }
 

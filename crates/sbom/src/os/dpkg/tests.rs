@@ -237,7 +237,7 @@ fn a_folder_that_is_a_link_is_told() {
     let status = b"Package: a\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n";
     let mut set = files(&[(STATUS_FILE, status, 0)]);
     let [file] = set.iter().cloned().collect::<Vec<_>>().try_into().unwrap();
-    set.insert(plimsoll_core::rootfs::FoundFile { real_path: "opt/db/status".to_owned(), ..file });
+    set.insert(FoundFile { real_path: "opt/db/status".to_owned(), ..file });
     let found = catalog(&set);
     assert_eq!(found.problems.len(), 1, "{:?}", found.problems);
     assert!(found.problems[0].detail.contains("is a link to opt/db/status"));
